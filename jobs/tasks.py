@@ -1,0 +1,39 @@
+"""Celery's door: a nudge by id, and the reconcile that nudges again what was lost."""
+
+import logging
+import uuid
+from datetime import timedelta
+
+from celery import shared_task
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(ignore_result=True)
+def run(job_id: str) -> None:
+    """Claim the job and let its service advance it. A second delivery finds the claim taken and does nothing."""
+    from jobs.services import job_again, job_claim  # noqa: PLC0415  (services enqueue this task)
+
+    job = job_claim(job_id=uuid.UUID(job_id), now=timezone.now())
+    if job is None:
+        return
+    try:
+        import_string(job.task)(job=job)
+    except Exception as exc:
+        log.exception("job %s (%s) failed and will be tried again", job.pk, job.task)
+        job_again(
+            job=job, at=timezone.now() + timedelta(seconds=10), progress=f"tried again after {type(exc).__name__}"
+        )
+
+
+@shared_task(ignore_result=True)
+def reconcile() -> None:
+    """Bring back what a lost worker, message or broker left behind."""
+    from jobs.services import jobs_nudge_due, periodic  # noqa: PLC0415
+
+    now = timezone.now()
+    with periodic(name="reconcile", every=timedelta(seconds=1), now=now) as ours:
+        if ours:
+            jobs_nudge_due(now=now)
