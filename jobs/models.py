@@ -13,9 +13,7 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def due(self, now: datetime) -> "JobQuerySet":
         """Unfinished, its time has come, and nobody holds it."""
-        return self.unfinished().filter(
-            Q(lease_until__isnull=True) | Q(lease_until__lt=now), next_attempt_at__lte=now
-        )
+        return self.unfinished().filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now), next_attempt_at__lte=now)
 
 
 class Job(models.Model):

@@ -22,9 +22,7 @@ def job_create(*, task: str, subject: uuid.UUID, title: str, actor: str, now: da
     """
     job = Job.objects.unfinished().filter(task=task, subject=subject).first()
     if job is None:
-        job = Job.objects.create(
-            task=task, subject=subject, title=title, actor=actor, created_at=now, next_attempt_at=now
-        )
+        job = Job.objects.create(task=task, subject=subject, title=title, actor=actor, created_at=now, next_attempt_at=now)
     else:
         Job.objects.filter(pk=job.pk).update(next_attempt_at=now, actor=actor, title=title)
     run.delay_on_commit(str(job.pk))
@@ -40,9 +38,7 @@ def job_nudge(*, task: str, subject: uuid.UUID, now: datetime) -> None:
 
 def job_claim(*, job_id: uuid.UUID, now: datetime) -> Job | None:
     """Take the job if it is due and free; None if another worker was first or there is nothing to do."""
-    taken = Job.objects.due(now).filter(pk=job_id).update(
-        lease_until=now + LEASE, claims=F("claims") + 1, nudged_at=None
-    )
+    taken = Job.objects.due(now).filter(pk=job_id).update(lease_until=now + LEASE, claims=F("claims") + 1, nudged_at=None)
     return Job.objects.get(pk=job_id) if taken else None
 
 

@@ -23,9 +23,7 @@ def run(job_id: str) -> None:
         import_string(job.task)(job=job)
     except Exception as exc:
         log.exception("job %s (%s) failed and will be tried again", job.pk, job.task)
-        job_again(
-            job=job, at=timezone.now() + timedelta(seconds=10), progress=f"tried again after {type(exc).__name__}"
-        )
+        job_again(job=job, at=timezone.now() + timedelta(seconds=10), progress=f"tried again after {type(exc).__name__}")
 
 
 @shared_task(ignore_result=True)

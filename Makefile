@@ -1,0 +1,31 @@
+# Two commands: `make up` runs everything on this machine, `make test` runs every test. Both install what they need.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: up test check setup
+
+up: .venv/.console node_modules/.installed
+	exec $(BIN)/python manage.py up --agent 127.0.0.2 --agent 127.0.0.3
+
+test: .venv/.development node_modules/.installed
+	PYTHONDEVMODE=1 $(BIN)/python -m pytest
+
+check: .venv/.development
+	scripts/check
+
+setup: .venv/.development node_modules/.installed
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.console: requirements.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	touch $@
+
+.venv/.development: requirements-dev.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	touch $@ .venv/.console
+
+node_modules/.installed: package-lock.json
+	npm ci --silent
+	touch $@

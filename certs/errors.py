@@ -1,0 +1,31 @@
+"""Errors of the trust zone.
+
+CertsError
+├── ZoneMissing        nothing founded yet
+├── ZoneBroken         founded, but its store or keys cannot be read
+├── IllegalTransition  the certificate's table does not allow it
+└── StaleCertificate   another worker was first
+"""
+
+
+class CertsError(Exception):
+    """Any error of the trust zone."""
+
+
+class ZoneMissing(CertsError):
+    """There is no trust zone yet."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no trust zone yet. Run `python manage.py init` on the central node.")
+
+
+class ZoneBroken(CertsError):
+    """The trust zone stands in the database, but what it needs cannot be read."""
+
+
+class IllegalTransition(CertsError):
+    """The table of states does not allow this change."""
+
+
+class StaleCertificate(CertsError):
+    """Another worker changed the certificate first."""

@@ -1,0 +1,175 @@
+"""Certificates: the door of their states, and prepare → record → sign → record."""
+
+import functools
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography import x509
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from audit.actors import Actor
+from audit.models import Event
+from audit.record import record
+from certs.errors import IllegalTransition, StaleCertificate, ZoneBroken
+from certs.models import Certificate
+from certs.services.sealed import seal
+from certs.states import TRANSITIONS, CertificateStatus
+from pki import issue, keys, verify
+from pki.keys import PrivateKey
+from pki.roles import role_of
+
+SIGNING_LEASE = timedelta(seconds=120)
+
+
+@transaction.atomic
+def certificate_transition(
+    *, certificate: Certificate, to: CertificateStatus, reason: str, actor: Actor, now: datetime, **changes: Any
+) -> Event:
+    """Move `certificate` to `to`. Raises: IllegalTransition, StaleCertificate (another worker was first)."""
+    old = CertificateStatus(certificate.status)
+    if to not in TRANSITIONS[old]:
+        raise IllegalTransition(f"{certificate}: {old} → {to} is not possible")
+    if to != CertificateStatus.ISSUED:
+        changes |= {"sealed_private_key": None, "encrypted_private_key": None}
+    changed = Certificate.objects.filter(pk=certificate.pk, status=old).update(status=to, reason=reason, **changes)
+    if not changed:
+        raise StaleCertificate(f"{certificate} is no longer {old}")
+    certificate.refresh_from_db()
+    detail = {"from": old, "to": to, "reason": reason, "serial": certificate.serial, "sha256": certificate.sha256}
+    return record(actor=actor, action="certificate.transition", target=certificate, detail=detail, now=now)
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """A root ready to sign: its row and its open key. Lives in workers only."""
+
+    row: Certificate
+    private_key: PrivateKey = field(repr=False)
+
+
+@functools.lru_cache(maxsize=4)
+def _open_root(encrypted: bytes, passphrase: bytes) -> PrivateKey:
+    return keys.from_pem(encrypted, passphrase)
+
+
+def root_passphrase() -> bytes:
+    """The passphrase of the root key. Raises: ZoneBroken in a process that was not given it."""
+    path = settings.ROOT_PASSPHRASE_FILE
+    if path is None:
+        raise ZoneBroken("This process holds no root passphrase: only workers and `init` sign certificates.")
+    try:
+        return bytes(path.read_bytes().strip())
+    except OSError as exc:
+        raise ZoneBroken(f"The root passphrase cannot be read: {exc}. Check QMC_ROOT_PASSPHRASE_FILE.") from exc
+
+
+def issuer_current() -> Issuer:
+    """The youngest issued root with its key. Raises: ZoneBroken."""
+    root = Certificate.objects.issued().filter(kind="root").order_by("-created_at").first()
+    if root is None or root.encrypted_private_key is None:
+        raise ZoneBroken("The trust zone has no root certificate. Restore it from a backup or recreate the root.")
+    return Issuer(root, _open_root(bytes(root.encrypted_private_key), root_passphrase()))
+
+
+@dataclass(frozen=True)
+class Intent:
+    """Who is to hold the certificate, and of which generation: one issued certificate for each, ever."""
+
+    holder_id: uuid.UUID
+    holder: str
+    generation: int
+
+
+def certificate_issue(
+    *,
+    request: issue.Request,
+    intent: Intent,
+    issuer: Issuer | None,
+    private_key: PrivateKey,
+    actor: Actor,
+    now: datetime,
+    keep_key: str = "",
+) -> Certificate:
+    """Prepare (with lint), record, sign, record. `issuer` None makes a root with `private_key`.
+
+    `keep_key` names the column that keeps the private key while it waits: `sealed_private_key` (under the database key) or
+    `encrypted_private_key` (a root's, under the passphrase); empty keeps none. Raises: PKIError, StaleCertificate.
+    """
+    plan = issue.prepare(request, issuer_certificate=issuer.row.x509() if issuer else None, now=now)
+    row = _recorded(plan, intent=intent, issuer=issuer, private_key=private_key, actor=actor, now=now, keep_key=keep_key)
+    der = issue.sign(plan, issuer.private_key if issuer else private_key)
+    signed = x509.load_der_x509_certificate(der)
+    certificate_transition(
+        certificate=row,
+        to=CertificateStatus.ISSUED,
+        reason="",
+        actor=actor,
+        now=now,
+        der=der,
+        sha256=verify.fingerprint(signed),
+        role=role_of(signed) or "",
+    )
+    return row
+
+
+def _recorded(
+    plan: issue.Plan,
+    *,
+    intent: Intent,
+    issuer: Issuer | None,
+    private_key: PrivateKey,
+    actor: Actor,
+    now: datetime,
+    keep_key: str,
+) -> Certificate:
+    row = Certificate(
+        kind=plan.kind,
+        subject=plan.subject.rfc4514_string(),
+        serial=f"{plan.serial:x}",
+        subject_alternative_names=list(plan.subject_alternative_names),
+        not_before=plan.validity.not_before,
+        not_after=plan.validity.not_after,
+        key_type=keys.key_type_of(plan.public_key),
+        holder_id=intent.holder_id,
+        holder=intent.holder,
+        generation=intent.generation,
+        issuer=issuer.row if issuer else None,
+        lease_until=now + SIGNING_LEASE,
+        created_at=now,
+    )
+    if keep_key == "sealed_private_key":
+        row.sealed_private_key = seal(row, keep_key, keys.to_pem(private_key))
+    elif keep_key:
+        row.encrypted_private_key = keys.to_encrypted_pem(private_key, root_passphrase())
+    try:
+        with transaction.atomic(durable=True):
+            row.save(force_insert=True)
+            detail = {"holder": intent.holder, "generation": intent.generation, "serial": row.serial}
+            record(actor=actor, action="certificate.recorded", target=row, detail=detail, now=now)
+    except IntegrityError as exc:
+        raise StaleCertificate(f"another worker makes the {plan.kind} certificate of {intent.holder}") from exc
+    return row
+
+
+def certificates_sweep(*, actor: Actor, now: datetime) -> int:
+    """Rows that were recorded and never signed become failed; the same intent gets a new row and serial."""
+    swept = 0
+    for certificate in Certificate.objects.overdue(now):
+        certificate_transition(
+            certificate=certificate,
+            to=CertificateStatus.FAILED,
+            actor=actor,
+            now=now,
+            reason="never signed: its worker ended before it signed",
+        )
+        swept += 1
+    return swept
+
+
+def certificate_revoke(*, certificate: Certificate, reason: str, actor: Actor, now: datetime) -> None:
+    """Revoke; from the next request on the node API refuses it. Raises: PermissionRefused, IllegalTransition."""
+    actor.require("certs.revoke_certificate")
+    certificate_transition(certificate=certificate, to=CertificateStatus.REVOKED, reason=reason, actor=actor, now=now)

@@ -1,0 +1,92 @@
+"""Errors of the pure core.
+
+PKIError
+├── InvalidName
+├── ProfileError         the request leaves its profile
+├── LintError            the certificate would not pass the linter
+├── DatabaseKeyError
+│   ├── ExtensionMissing
+│   ├── UnwrapFailed
+│   └── UnknownAlgorithm
+├── SealError
+│   ├── UnknownKey
+│   └── Altered
+├── PasswordMistyped
+├── PackageError
+│   ├── PackageMalformed
+│   ├── WrongPassword
+│   └── PackageInvalid
+└── PeerRefused
+"""
+
+
+class PKIError(Exception):
+    """Any error of the pure core."""
+
+
+class InvalidName(PKIError):
+    """A host name or alternative name that cannot stand in a certificate."""
+
+
+class ProfileError(PKIError):
+    """The request leaves what its profile allows."""
+
+
+class LintError(PKIError):
+    """The linter has findings; nothing was signed."""
+
+    def __init__(self, findings: list[str]) -> None:
+        super().__init__("not signed, the linter objects: " + "; ".join(findings))
+        self.findings = findings
+
+
+class DatabaseKeyError(PKIError):
+    """The database key cannot be read out of a service certificate."""
+
+
+class ExtensionMissing(DatabaseKeyError):
+    """The certificate carries no database key, or a broken extension."""
+
+
+class UnwrapFailed(DatabaseKeyError):
+    """The private key does not open the extension."""
+
+
+class UnknownAlgorithm(DatabaseKeyError):
+    """The certificate names an algorithm that is not known here."""
+
+
+class SealError(PKIError):
+    """A sealed value does not open."""
+
+
+class UnknownKey(SealError):
+    """Sealed with a key that is not at hand."""
+
+
+class Altered(SealError):
+    """The value was changed, cut, or moved from another row."""
+
+
+class PasswordMistyped(PKIError):
+    """The check symbol does not fit: a typing error."""
+
+
+class PackageError(PKIError):
+    """A registration package cannot be used."""
+
+
+class PackageMalformed(PackageError):
+    """Not a package of the one accepted form."""
+
+
+class WrongPassword(PackageError):
+    """The password, well typed, does not open the package."""
+
+
+class PackageInvalid(PackageError):
+    """The package opens, but its content does not hold together."""
+
+
+class PeerRefused(PKIError):
+    """The other side's certificate is not accepted."""

@@ -1,0 +1,63 @@
+"""Lifetimes in calendar months, clamped (S8), and the one definition of "expired" (notAfter is inclusive, RFC 5280 4.1.2.5)."""
+
+import calendar
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+MINIMUM_MONTHS, MAXIMUM_MONTHS, DEFAULT_MONTHS = 12, 60, 60
+BACKDATE = timedelta(hours=1)
+EXPIRING = timedelta(days=90)
+
+
+def clamp(requested: int) -> int:
+    """A value outside 12–60 is set to the border value (S8)."""
+    return max(MINIMUM_MONTHS, min(MAXIMUM_MONTHS, requested))
+
+
+def add_months(moment: datetime, months: int) -> datetime:
+    """The same day of a later month, or that month's last: 31 January + 1 month is 28 or 29 February."""
+    month = moment.month - 1 + months
+    year, month = moment.year + month // 12, month % 12 + 1
+    return moment.replace(year=year, month=month, day=min(moment.day, calendar.monthrange(year, month)[1]))
+
+
+@dataclass(frozen=True)
+class Validity:
+    """Both ends inclusive, whole seconds, UTC; `cut` says that the issuer's own end shortened it."""
+
+    not_before: datetime
+    not_after: datetime
+    cut: bool
+
+
+def validity(*, now: datetime, months: int, issuer_not_after: datetime | None, backdate: timedelta = BACKDATE) -> Validity:
+    """Backdated for clock skew; a leaf never outlives its issuer."""
+    moment = now.replace(microsecond=0)
+    # Subtract one second, because certificate validity periods are inclusive of their final second (RFC 5280, 4.1.2.5).
+    end = add_months(moment, months) - timedelta(seconds=1)
+    cut = issuer_not_after is not None and end > issuer_not_after
+    return Validity(moment - backdate, issuer_not_after if cut and issuer_not_after else end, cut)
+
+
+class ExpiryStatus(StrEnum):
+    NOT_YET_VALID = "not_yet_valid"
+    VALID = "valid"
+    EXPIRING = "expiring"
+    EXPIRED = "expired"
+
+
+def expiry_status(not_before: datetime, not_after: datetime, now: datetime) -> ExpiryStatus:
+    """Expiring is the last third of the life, or the last 90 days if that is shorter."""
+    if now < not_before:
+        return ExpiryStatus.NOT_YET_VALID
+    if now > not_after:
+        return ExpiryStatus.EXPIRED
+    if not_after - now <= min(EXPIRING, (not_after - not_before) / 3):
+        return ExpiryStatus.EXPIRING
+    return ExpiryStatus.VALID
+
+
+def days_left(not_after: datetime, now: datetime) -> int:
+    """Whole days until the end, rounded down; negative afterwards."""
+    return (not_after - now).days

@@ -1,0 +1,224 @@
+"""The registration package: one JWE over a versioned JSON of keys and certificates (RFC 7516, RFC 7518 4.8)."""
+
+import hashlib
+import json
+from base64 import urlsafe_b64decode
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from joserfc import jwe
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey, RSAKey
+from joserfc.registry import HeaderParameter
+
+from pki import keys
+from pki.errors import PackageInvalid, PackageMalformed, WrongPassword
+from pki.keys import PrivateKey
+
+VERSION = 1
+MAXIMUM_BYTES = 65536
+ITERATIONS = 200_000
+BY_PASSWORD, BY_CERTIFICATE, ENCRYPTION = "PBES2-HS512+A256KW", "RSA-OAEP-256", "A256GCM"
+CLAIM_NAMES = ("trust_zone", "central_name", "root_sha256", "generation", "expires_at")
+
+
+def _registry(algorithm: str) -> jwe.JWERegistry:
+    parameters = {name: HeaderParameter(f"claimed {name}", "int" if name == "generation" else "str", True) for name in CLAIM_NAMES}
+    registry = jwe.JWERegistry(header_registry=parameters, algorithms=[algorithm, ENCRYPTION])
+    registry.max_protected_header_length = 2048
+    registry.max_cipher_text_length = MAXIMUM_BYTES
+    return registry
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A certificate and its private key, both PEM."""
+
+    certificate: bytes
+    private_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class CentralAddress:
+    """Where the central node's 4242 answers."""
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Package:
+    """All that a node of the trust zone holds."""
+
+    trust_zone: str
+    node: str
+    host_name: str
+    generation: int
+    central_host_name: str
+    central_addresses: tuple[CentralAddress, ...]
+    roots: tuple[bytes, ...]
+    service: Pair
+    client: Pair
+    cluster: Pair
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What the outside of a package says: shown as *claims to be*, compared after unlocking."""
+
+    trust_zone: str
+    central_name: str
+    root_sha256: str
+    generation: int
+    expires_at: datetime
+
+
+def _claims_of(package: Package) -> Claims:
+    # The youngest root stands first.
+    root = x509.load_pem_x509_certificate(package.roots[0])
+    return Claims(
+        package.trust_zone,
+        package.central_host_name,
+        root.fingerprint(hashes.SHA256()).hex(),
+        package.generation,
+        package.expires_at,
+    )
+
+
+def _header(package: Package, algorithm: str) -> dict[str, Any]:
+    claimed = _claims_of(package)
+    header: dict[str, Any] = {"alg": algorithm, "enc": ENCRYPTION}
+    header |= {name: getattr(claimed, name) for name in CLAIM_NAMES}
+    header["expires_at"] = claimed.expires_at.isoformat()
+    return header
+
+
+def _to_json(package: Package) -> bytes:
+    def pair(each: Pair) -> dict[str, str]:
+        return {"certificate": each.certificate.decode(), "private_key": each.private_key.decode()}
+
+    return json.dumps(
+        {
+            "version": VERSION,
+            "trust_zone": package.trust_zone,
+            "node": package.node,
+            "host_name": package.host_name,
+            "generation": package.generation,
+            "central": {
+                "host_name": package.central_host_name,
+                "addresses": [{"address": each.address, "port": each.port} for each in package.central_addresses],
+            },
+            "roots": [root.decode() for root in package.roots],
+            "service": pair(package.service),
+            "client": pair(package.client),
+            "cluster": pair(package.cluster),
+            "expires_at": package.expires_at.isoformat(),
+        }
+    ).encode()
+
+
+def _from_json(plaintext: bytes) -> Package:
+    def pair(each: dict[str, str]) -> Pair:
+        return Pair(each["certificate"].encode(), each["private_key"].encode())
+
+    try:
+        content = json.loads(plaintext)
+        if content["version"] != VERSION:
+            raise PackageInvalid(f"The package has version {content['version']}; this agent reads {VERSION}. Update the agent.")
+        return Package(
+            trust_zone=str(content["trust_zone"]),
+            node=str(content["node"]),
+            host_name=str(content["host_name"]),
+            generation=int(content["generation"]),
+            central_host_name=str(content["central"]["host_name"]),
+            central_addresses=tuple(CentralAddress(str(each["address"]), int(each["port"])) for each in content["central"]["addresses"]),
+            roots=tuple(root.encode() for root in content["roots"]),
+            service=pair(content["service"]),
+            client=pair(content["client"]),
+            cluster=pair(content["cluster"]),
+            expires_at=datetime.fromisoformat(content["expires_at"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise PackageInvalid("The package's content is not understood. Redistribute the node.") from exc
+
+
+def digest(sealed: bytes) -> str:
+    """SHA-256 of the sealed package, hex: how both sides name it."""
+    return hashlib.sha256(sealed).hexdigest()
+
+
+def seal_with_password(package: Package, password: str) -> bytes:
+    """A compact JWE under the canonical `password`; the derivation takes about 0.1 s."""
+    header = _header(package, BY_PASSWORD) | {"p2c": ITERATIONS}
+    key = OctKey.import_key(password)
+    return jwe.encrypt_compact(header, _to_json(package), key, registry=_registry(BY_PASSWORD)).encode()
+
+
+def _checked_header(sealed: bytes, algorithm: str) -> dict[str, Any]:
+    """The protected header, if the package has the one accepted form. Raises: PackageMalformed, before anything is derived."""
+    if len(sealed) > MAXIMUM_BYTES:
+        raise PackageMalformed(f"The package has {len(sealed)} bytes; at most {MAXIMUM_BYTES} are accepted.")
+    try:
+        protected = sealed.split(b".")[0]
+        header = json.loads(urlsafe_b64decode(protected + b"=" * (-len(protected) % 4)))
+        parts = sealed.count(b".") + 1
+    except ValueError as exc:
+        raise PackageMalformed("This is not a registration package.") from exc
+    if not isinstance(header, dict) or parts != 5:
+        raise PackageMalformed("This is not a registration package, or it was cut short.")
+    allowed = {"alg", "enc", *CLAIM_NAMES} | ({"p2s", "p2c"} if algorithm == BY_PASSWORD else set())
+    if set(header) != allowed or (header["alg"], header["enc"]) != (algorithm, ENCRYPTION):
+        raise PackageMalformed("The package is sealed in a way that is not accepted here.")
+    if algorithm == BY_PASSWORD and (type(header["p2c"]) is not int or header["p2c"] != ITERATIONS):
+        raise PackageMalformed(f"The package asks for {header['p2c']!r:.20} derivation rounds; exactly {ITERATIONS} are accepted.")
+    return header
+
+
+def _claims_in(header: dict[str, Any]) -> Claims:
+    try:
+        expires_at = datetime.fromisoformat(header["expires_at"])
+    except (TypeError, ValueError) as exc:
+        raise PackageMalformed("The package's expiry cannot be read.") from exc
+    texts = [header[name] for name in ("trust_zone", "central_name", "root_sha256")]
+    if type(header["generation"]) is not int or expires_at.tzinfo is None or not all(isinstance(text, str) for text in texts):
+        raise PackageMalformed("The package's outside is not understood.")
+    return Claims(*texts, header["generation"], expires_at)
+
+
+def claims(sealed: bytes) -> Claims:
+    """What a waiting package says of itself, unproved. Raises: PackageMalformed."""
+    return _claims_in(_checked_header(sealed, BY_PASSWORD))
+
+
+def _opened(sealed: bytes, key: OctKey | RSAKey, algorithm: str) -> Package:
+    claimed = _claims_in(_checked_header(sealed, algorithm))
+    try:
+        plaintext = jwe.decrypt_compact(sealed, key, registry=_registry(algorithm)).plaintext
+    except (JoseError, ValueError) as exc:
+        raise WrongPassword("The package does not open with this password.") from exc
+    package = _from_json(plaintext or b"")
+    if claimed != _claims_of(package):
+        raise PackageInvalid("The package's outside and inside differ. It is not what it claims to be; redistribute the node.")
+    return package
+
+
+def open_with_password(sealed: bytes, password: str) -> Package:
+    """Raises: PackageMalformed, WrongPassword (or altered: the two cannot be told apart), PackageInvalid."""
+    return _opened(sealed, OctKey.import_key(password), BY_PASSWORD)
+
+
+def seal_to_certificate(package: Package, certificate: x509.Certificate) -> bytes:
+    """A compact JWE that only the owner of `certificate` (RSA) opens; for renewals inside mutual TLS."""
+    pem = certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    header = _header(package, BY_CERTIFICATE)
+    return jwe.encrypt_compact(header, _to_json(package), RSAKey.import_key(pem), registry=_registry(BY_CERTIFICATE)).encode()
+
+
+def open_with_private_key(sealed: bytes, private_key: PrivateKey) -> Package:
+    """Raises: PackageMalformed, WrongPassword (another key's), PackageInvalid."""
+    return _opened(sealed, RSAKey.import_key(keys.to_pem(private_key)), BY_CERTIFICATE)

@@ -1,0 +1,89 @@
+"""Accepting or refusing certificates: a peer's in a handshake, a package's before it is installed."""
+
+import ipaddress
+from collections.abc import Iterable
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+
+from pki import database_key, keys
+from pki.errors import PackageInvalid, PeerRefused, PKIError
+from pki.package import Package, Pair
+from pki.roles import Role, role_of
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """SHA-256 over the DER, lower-case hex."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def _name(certificate: x509.Certificate) -> str:
+    return certificate.subject.rfc4514_string()
+
+
+def chain(certificate: x509.Certificate, roots: Iterable[x509.Certificate], *, now: datetime) -> None:
+    """One of `roots` signed it, and both are within their validity at `now`. Raises: PeerRefused."""
+    for root in roots:
+        try:
+            certificate.verify_directly_issued_by(root)
+        except (ValueError, TypeError, InvalidSignature):
+            continue
+        for each in (root, certificate):
+            if not each.not_valid_before_utc <= now <= each.not_valid_after_utc:
+                raise PeerRefused(
+                    f"{_name(each)} is valid from {each.not_valid_before_utc:%Y-%m-%d %H:%M} to {each.not_valid_after_utc:%Y-%m-%d %H:%M} "
+                    f"UTC, and the clock here says {now:%Y-%m-%d %H:%M}. Check the clocks, then the certificate."
+                )
+        return
+    raise PeerRefused(f"{_name(certificate)} was not issued by this trust zone's root: it belongs to another site.")
+
+
+def _bears(certificate: x509.Certificate, name: str) -> bool:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return False
+    try:
+        return ipaddress.ip_address(name) in names.get_values_for_type(x509.IPAddress)
+    except ValueError:
+        return name.lower() in [each.lower() for each in names.get_values_for_type(x509.DNSName)]
+
+
+def peer(certificate: x509.Certificate, roots: Iterable[x509.Certificate], *, role: Role, host_name: str | None, now: datetime) -> None:
+    """Chain, role, and the dialled name where one is given (S5, S14). Raises: PeerRefused."""
+    chain(certificate, roots, now=now)
+    if role_of(certificate) != role:
+        raise PeerRefused(f"{_name(certificate)} carries the role {role_of(certificate)}, but {role} is needed here.")
+    if host_name is not None and not _bears(certificate, host_name):
+        raise PeerRefused(f"{_name(certificate)} does not bear the name {host_name} that was dialled.")
+
+
+def _pair(pair: Pair, what: str) -> tuple[x509.Certificate, keys.PrivateKey]:
+    try:
+        certificate, key = x509.load_pem_x509_certificate(pair.certificate), keys.from_pem(pair.private_key)
+    except (ValueError, PKIError) as exc:
+        raise PackageInvalid(f"the {what} certificate or key cannot be read") from exc
+    if certificate.public_key() != key.public_key():
+        raise PackageInvalid(f"the {what} key does not belong to its certificate")
+    return certificate, key
+
+
+def package(content: Package, *, now: datetime) -> None:
+    """Everything that must hold before installation. Raises: PackageInvalid, saying what does not."""
+    try:
+        roots = [x509.load_pem_x509_certificate(pem) for pem in content.roots]
+        service, service_key = _pair(content.service, "service")
+        client, _ = _pair(content.client, "client")
+        cluster, _ = _pair(content.cluster, "cluster")
+        if not roots or any(role_of(root) != Role.ROOT for root in roots):
+            raise PackageInvalid("a root certificate without the role Root")
+        peer(service, roots, role=Role.SERVICE, host_name=content.host_name, now=now)
+        peer(client, roots, role=Role.CLIENT, host_name=None, now=now)
+        chain(cluster, roots, now=now)
+        database_key.read(service, service_key)
+    except PackageInvalid as exc:
+        raise PackageInvalid(f"The package does not hold together: {exc}. Redistribute the node.") from exc
+    except (PKIError, ValueError) as exc:
+        raise PackageInvalid(f"The package does not hold together: {exc} Redistribute the node.") from exc

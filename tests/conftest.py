@@ -1,0 +1,69 @@
+"""Keys and certificates of one trust zone, made once a session."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from pki import issue, keys
+from pki.database_key import DatabaseKey
+from pki.keys import KeyType, PrivateKey
+from pki.package import CentralAddress, Package, Pair
+from pki.roles import Kind
+
+NAMES = {Kind.SERVICE: "rim1.example", Kind.CLIENT: "QlikClient", Kind.CLUSTER: "QlikServiceCluster", Kind.SERVER: "www.example"}
+KEY_TYPES = {Kind.SERVICE: KeyType.RSA_2048, Kind.CLIENT: KeyType.EC_P256, Kind.CLUSTER: KeyType.RSA_2048, Kind.SERVER: KeyType.EC_P256}
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A root with its key and database key, for tests that need certificates and no database."""
+
+    certificate: x509.Certificate
+    key: PrivateKey
+    database_key: DatabaseKey
+    now: datetime
+
+    def pair(self, kind: Kind, *, common_name: str = "", names: tuple[str, ...] = (), now: datetime | None = None) -> Pair:
+        key = keys.generate(KEY_TYPES[kind])
+        database_key = self.database_key if kind is Kind.SERVICE else None
+        request = issue.Request(kind, common_name or NAMES[kind], names, key.public_key(), 60, database_key)
+        plan = issue.prepare(request, issuer_certificate=self.certificate, now=now or self.now)
+        return Pair(issue.pem(issue.sign(plan, self.key)), keys.to_pem(key))
+
+
+def make_authority(name: str = "central.example") -> Authority:
+    now = datetime.now(UTC).replace(microsecond=0)
+    key = keys.generate(KeyType.EC_P384)
+    request = issue.Request(Kind.ROOT, issue.root_name(name), (), key.public_key(), 60)
+    plan = issue.prepare(request, issuer_certificate=None, now=now)
+    return Authority(x509.load_der_x509_certificate(issue.sign(plan, key)), key, DatabaseKey.generate(), now)
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    return make_authority()
+
+
+@pytest.fixture(scope="session")
+def pairs(authority: Authority) -> dict[Kind, Pair]:
+    return {kind: authority.pair(kind, names=("127.0.0.2",) if kind is Kind.SERVICE else ()) for kind in NAMES}
+
+
+@pytest.fixture(scope="session")
+def package(authority: Authority, pairs: dict[Kind, Pair]) -> Package:
+    return Package(
+        trust_zone="zone",
+        node="node",
+        host_name="rim1.example",
+        generation=1,
+        central_host_name="central.example",
+        central_addresses=(CentralAddress("127.0.0.1", 1),),
+        roots=(authority.certificate.public_bytes(Encoding.PEM),),
+        service=pairs[Kind.SERVICE],
+        client=pairs[Kind.CLIENT],
+        cluster=pairs[Kind.CLUSTER],
+        expires_at=authority.now + timedelta(hours=24),
+    )

@@ -1,0 +1,147 @@
+"""Every kind of certificate, and second opinions on each."""
+
+import dataclasses
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from pki import database_key, describe, issue, keys, lint, verify
+from pki.errors import ExtensionMissing, PackageInvalid, PeerRefused, ProfileError, UnwrapFailed
+from pki.roles import ROLE_OID, Kind, Role, role_of
+from tests.conftest import Authority, make_authority
+
+LEAVES = [Kind.SERVICE, Kind.CLIENT, Kind.CLUSTER, Kind.SERVER]
+ROLE_BYTES = {Kind.SERVICE: b"\x04\x07Service", Kind.CLIENT: b"\x04\x06Client", Kind.ROOT: b"\x04\x04Root"}
+PURPOSES = {
+    Kind.SERVICE: [ExtendedKeyUsageOID.SERVER_AUTH],
+    Kind.CLIENT: [ExtendedKeyUsageOID.CLIENT_AUTH],
+    Kind.CLUSTER: [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH],
+    Kind.SERVER: [ExtendedKeyUsageOID.SERVER_AUTH],
+}
+
+
+def certificate(pairs, kind: Kind) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(pairs[kind].certificate)
+
+
+@pytest.mark.parametrize("kind", LEAVES)
+def test_leaf_passes_openssl_strict_and_the_linter(kind: Kind, pairs, authority: Authority, tmp_path: Path) -> None:
+    (tmp_path / "root.pem").write_bytes(authority.certificate.public_bytes(Encoding.PEM))
+    (tmp_path / "leaf.pem").write_bytes(pairs[kind].certificate)
+    command = ["openssl", "verify", "-x509_strict", "-CAfile", tmp_path / "root.pem", tmp_path / "leaf.pem"]
+    assert subprocess.run(command, capture_output=True, check=True).stdout.endswith(b": OK\n")
+    assert lint.lint(certificate(pairs, kind).public_bytes(Encoding.DER)) == []
+    assert certificate(pairs, kind).extensions.get_extension_for_class(x509.ExtendedKeyUsage).value == x509.ExtendedKeyUsage(PURPOSES[kind])
+
+
+def test_root_passes_the_linter_and_carries_its_role(authority: Authority) -> None:
+    root = authority.certificate
+    assert lint.lint(root.public_bytes(Encoding.DER)) == []
+    assert root.extensions.get_extension_for_oid(ROLE_OID).value.value == ROLE_BYTES[Kind.ROOT]
+    assert root.subject.rfc4514_string() == "CN=central.example-CA"
+
+
+@pytest.mark.parametrize("kind", LEAVES)
+def test_role_extension_byte_for_byte(kind: Kind, pairs) -> None:
+    found = [each for each in certificate(pairs, kind).extensions if each.oid == ROLE_OID]
+    assert [each.value.value for each in found] == ([ROLE_BYTES[kind]] if kind in ROLE_BYTES else [])
+    assert not any(each.critical for each in found)
+
+
+def test_serials_are_sixteen_bytes_and_differ(pairs) -> None:
+    serials = {certificate(pairs, kind).serial_number for kind in LEAVES}
+    assert len(serials) == len(LEAVES)
+    assert all(serial.bit_length() == 127 for serial in serials)
+
+
+def test_openssl_alone_opens_the_database_key(pairs, authority: Authority, tmp_path: Path) -> None:
+    service = certificate(pairs, Kind.SERVICE)
+    (tmp_path / "key.pem").write_bytes(pairs[Kind.SERVICE].private_key)
+    opened = []
+    for oid in (database_key.KEY_OID, database_key.ALGORITHM_OID):
+        der = service.extensions.get_extension_for_oid(oid).value.value
+        assert der[:4] == b"\x04\x82\x01\x00"  # OCTET STRING of one RSA-2048 block
+        (tmp_path / "wrapped").write_bytes(der[4:])
+        options = ["rsa_padding_mode:oaep", "rsa_oaep_md:sha256", "rsa_mgf1_md:sha256"]
+        command = ["openssl", "pkeyutl", "-decrypt", "-inkey", tmp_path / "key.pem", "-in", tmp_path / "wrapped"]
+        command += [word for option in options for word in ("-pkeyopt", option)]
+        opened.append(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert opened == [authority.database_key.key, b"AES-256-GCM"]
+
+
+def test_database_key_errors_say_which(pairs, authority: Authority) -> None:
+    service, other = certificate(pairs, Kind.SERVICE), keys.from_pem(pairs[Kind.CLUSTER].private_key)
+    assert database_key.read(service, keys.from_pem(pairs[Kind.SERVICE].private_key)) == authority.database_key
+    with pytest.raises(UnwrapFailed, match="rim1"):
+        database_key.read(service, other)
+    with pytest.raises(ExtensionMissing, match="QlikServiceCluster"):
+        database_key.read(certificate(pairs, Kind.CLUSTER), other)
+
+
+def test_alternative_names_are_real(pairs) -> None:
+    names = certificate(pairs, Kind.SERVICE).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["rim1.example"]
+    assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.2"]
+
+
+def test_leaf_never_outlives_its_issuer(authority: Authority) -> None:
+    late = authority.pair(Kind.CLIENT, now=authority.now + timedelta(days=900))
+    assert x509.load_pem_x509_certificate(late.certificate).not_valid_after_utc == authority.certificate.not_valid_after_utc
+    with pytest.raises(ProfileError, match="expired"):
+        authority.pair(Kind.CLIENT, now=authority.now + timedelta(days=2000))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"database_key": None}, id="service without database key"),
+        pytest.param({"kind": Kind.CLIENT}, id="client with database key"),
+        pytest.param({"kind": Kind.CLUSTER, "database_key": None, "subject_alternative_names": ("x.example",)}, id="cluster with names"),
+        pytest.param({"kind": Kind.ROOT}, id="root under an issuer"),
+        pytest.param({"public_key": ec.generate_private_key(ec.SECP256R1()).public_key()}, id="service with EC key"),
+    ],
+)
+def test_profile_refuses(change: dict, authority: Authority, pairs) -> None:
+    public_key = keys.from_pem(pairs[Kind.SERVICE].private_key).public_key()
+    request = issue.Request(Kind.SERVICE, "rim1.example", (), public_key, 60, authority.database_key)
+    with pytest.raises(ProfileError):
+        issue.prepare(dataclasses.replace(request, **change), issuer_certificate=authority.certificate, now=authority.now)
+
+
+def test_peer_checks_chain_role_name_and_clock(pairs, authority: Authority) -> None:
+    service, roots, now = certificate(pairs, Kind.SERVICE), [authority.certificate], authority.now
+    verify.peer(service, roots, role=Role.SERVICE, host_name="RIM1.example", now=now)
+    verify.peer(service, roots, role=Role.SERVICE, host_name="127.0.0.2", now=now)
+    for roots_, role, name, moment, why in (
+        (roots, Role.CLIENT, None, now, "role"),
+        (roots, Role.SERVICE, "rim2.example", now, "rim2"),
+        (roots, Role.SERVICE, None, now - timedelta(days=2), "clock"),
+        ([make_authority().certificate], Role.SERVICE, None, now, "another site"),
+    ):
+        with pytest.raises(PeerRefused, match=why):
+            verify.peer(service, roots_, role=role, host_name=name, now=moment)
+
+
+def test_package_is_checked_as_a_whole(package, pairs, authority: Authority) -> None:
+    verify.package(package, now=authority.now)
+    for broken in (
+        dataclasses.replace(package, host_name="rim2.example"),
+        dataclasses.replace(package, client=package.cluster),
+        dataclasses.replace(package, service=dataclasses.replace(package.service, private_key=package.cluster.private_key)),
+        dataclasses.replace(package, roots=()),
+    ):
+        with pytest.raises(PackageInvalid, match="Redistribute"):
+            verify.package(broken, now=authority.now)
+
+
+def test_description_names_the_role_and_hides_the_key(pairs) -> None:
+    rows = dict(describe.describe(certificate(pairs, Kind.SERVICE)))
+    assert rows["Trust zone role (1.3.6.1.5.5.7.13.3)"] == "Service"
+    assert "owner alone" in rows["Database key (1.3.6.1.5.5.7.13.1)"]
+    assert role_of(certificate(pairs, Kind.CLIENT)) is Role.CLIENT

@@ -1,0 +1,138 @@
+"""Tables of rules and properties of the small pure parts."""
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pki import lifetime, names, password, sealing
+from pki import package as packages
+from pki.database_key import DatabaseKey
+from pki.errors import Altered, InvalidName, PackageMalformed, PasswordMistyped, UnknownKey, WrongPassword
+from pki.lifetime import ExpiryStatus
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", " ", "a b.example", "rim1.example\n", "*.example", "a_b.example", "https://rim1", "rim1:4444", "10.0.0.1", "::1", "[::1]",
+     "x" * 64 + ".example", ".".join(["abcdefg"] * 9), "-a.example", "a-.example", "a..example", "a.example.", "rim.1", "ä.example", "a\0b"],
+)  # fmt: skip
+def test_host_name_refuses(name: str) -> None:
+    with pytest.raises(InvalidName, match=r"\."):
+        names.host_name(name)
+
+
+@pytest.mark.parametrize("name", ["rim1", "RIM1.Example", "a-b.c1.example", "1rim.example", "x" * 63])
+def test_host_name_accepts_unchanged(name: str) -> None:
+    assert names.host_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("start", "months", "end"),
+    [("2027-01-31", 1, "2027-02-28"), ("2028-01-31", 1, "2028-02-29"), ("2028-02-29", 12, "2029-02-28"),
+     ("2026-11-24", 60, "2031-11-24"), ("2026-12-31", 2, "2027-02-28"), ("2026-10-31", 14, "2027-12-31")],
+)  # fmt: skip
+def test_calendar_months(start: str, months: int, end: str) -> None:
+    assert lifetime.add_months(datetime.fromisoformat(start), months) == datetime.fromisoformat(end)
+
+
+@pytest.mark.parametrize(("asked", "set_to"), [(-1, 12), (0, 12), (11, 12), (12, 12), (37, 37), (60, 60), (61, 60), (10**30, 60)])
+def test_lifetime_is_set_to_the_border(asked: int, set_to: int) -> None:
+    assert lifetime.clamp(asked) == set_to
+
+
+def test_expiry_status_at_its_borders() -> None:
+    start, end, second = datetime(2026, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC), timedelta(seconds=1)
+    moments = [start - second, start, end - timedelta(days=90) - second, end - timedelta(days=90), end, end + second]
+    assert [lifetime.expiry_status(start, end, moment) for moment in moments] == [
+        ExpiryStatus.NOT_YET_VALID, ExpiryStatus.VALID, ExpiryStatus.VALID, ExpiryStatus.EXPIRING, ExpiryStatus.EXPIRING, ExpiryStatus.EXPIRED,
+    ]  # fmt: skip
+
+
+@given(st.integers(0, 24), st.sampled_from(password.ALPHABET))
+def test_one_mistyped_symbol_is_noticed(position: int, symbol: str) -> None:
+    good = password.generate()
+    typed = good[:position] + symbol + good[position + 1 :]
+    if typed == good:
+        assert password.canonical(typed) == good
+    else:
+        with pytest.raises(PasswordMistyped):
+            password.canonical(typed)
+
+
+def test_password_is_read_as_people_type() -> None:
+    good = password.generate()
+    shown = password.display(good)
+    assert len(shown.split("-")) == 5
+    assert password.canonical(f" {shown.lower().replace('0', 'o').replace('1', 'l').replace('-', ' ')} ") == good
+    for bad in ("", "x", good + "0", good[:-1], "ä" * 25, "U" * 25):
+        with pytest.raises(PasswordMistyped):
+            password.canonical(bad)
+
+
+KEY = DatabaseKey(b"k" * 32)
+
+
+@given(st.binary(max_size=200), st.text(max_size=10), st.integers(0, 250), st.integers(1, 255))
+def test_sealed_value_opens_only_whole_and_in_its_place(plaintext: bytes, row: str, position: int, change: int) -> None:
+    place = sealing.bound_to("table", "column", row)
+    sealed = sealing.seal(KEY, plaintext, bound_to=place)
+    assert sealing.unseal([DatabaseKey(b"o" * 32), KEY], sealed, bound_to=place) == plaintext
+    with pytest.raises(Altered):
+        sealing.unseal([KEY], sealed, bound_to=sealing.bound_to("table", "column", row + "x"))
+    altered = bytearray(sealed)
+    altered[position % len(sealed)] ^= change
+    with pytest.raises((Altered, UnknownKey)):
+        sealing.unseal([KEY], bytes(altered), bound_to=place)
+    with pytest.raises((Altered, UnknownKey)):
+        sealing.unseal([KEY], sealed[:-1], bound_to=place)
+
+
+def test_secrets_stay_out_of_representations(package) -> None:
+    assert "kkkk" not in repr(KEY)
+    assert "PRIVATE KEY" not in repr(package)
+
+
+@pytest.fixture(scope="module")
+def sealed(package) -> tuple[bytes, str]:
+    word = password.generate()
+    return packages.seal_with_password(package, word), word
+
+
+def test_package_opens_with_its_password_alone(package, sealed) -> None:
+    content, word = sealed
+    assert packages.open_with_password(content, word) == package
+    claims = packages.claims(content)
+    assert (claims.central_name, claims.generation, claims.expires_at) == ("central.example", 1, package.expires_at)
+    with pytest.raises(WrongPassword):
+        packages.open_with_password(content, password.generate())
+    flipped = bytearray(content)
+    flipped[-40] = ord("A") if flipped[-40] != ord("A") else ord("B")
+    with pytest.raises(WrongPassword):
+        packages.open_with_password(bytes(flipped), word)
+
+
+def with_header(content: bytes, **changes: object) -> bytes:
+    head, rest = content.split(b".", 1)
+    header = json.loads(base64.urlsafe_b64decode(head + b"=" * (-len(head) % 4))) | changes
+    return base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=") + b"." + rest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"p2c": 199_999}, {"p2c": 10**9}, {"p2c": True}, {"p2c": "200000"}, {"zip": "DEF"}, {"alg": "dir"}, {"alg": "PBES2-HS256+A128KW"},
+     {"enc": "A128GCM"}, {"generation": "1"}, {"expires_at": "never"}, {"expires_at": "2026-01-01"}, {"trust_zone": 3}],
+    ids=str,
+)  # fmt: skip
+def test_package_of_another_form_is_refused_before_deriving(change: dict, sealed) -> None:
+    with pytest.raises(PackageMalformed):
+        packages.claims(with_header(sealed[0], **change))
+
+
+@pytest.mark.parametrize("content", [b"", b"....", b"{}", b"x" * 70_000, b"\xff\xfe.a.b.c.d", b"W10.a.b.c.d"])
+def test_nonsense_is_no_package(content: bytes) -> None:
+    with pytest.raises(PackageMalformed):
+        packages.claims(content)
