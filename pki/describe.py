@@ -43,14 +43,16 @@ def _extension(certificate: x509.Certificate, extension: x509.Extension[x509.Ext
 def describe(certificate: x509.Certificate) -> list[tuple[str, str]]:
     """Fields and decoded extensions as (name, words), in the order in which a person asks."""
     public_key = certificate.public_key()
-    known = isinstance(public_key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)
+    key_type = (
+        key_type_of(public_key) if isinstance(public_key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey) else type(public_key).__name__
+    )
     rows = [
         ("Subject", certificate.subject.rfc4514_string()),
         ("Issuer", certificate.issuer.rfc4514_string()),
         ("Serial", f"{certificate.serial_number:x}"),
         ("Not before", f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M:%S} UTC"),
         ("Not after", f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M:%S} UTC"),
-        ("Key", key_type_of(public_key) if known else type(public_key).__name__),
+        ("Key", key_type),
         ("Fingerprint (SHA-256)", fingerprint(certificate)),
     ]
     return rows + [_extension(certificate, extension) for extension in certificate.extensions]

@@ -21,6 +21,7 @@ from pki.profiles import PROFILES, Profile
 from pki.roles import Kind, role_extension
 
 _PREPARED = object()
+SHORTEST_RSA_KEY = 2048
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,14 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Issuer:
+    """A root certificate with the private key that signs for it."""
+
+    certificate: x509.Certificate
+    private_key: PrivateKey = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Plan:
     """A checked and linted certificate, ready to be recorded and then signed."""
 
@@ -47,6 +56,7 @@ class Plan:
     public_key: PublicKey
     request: Request
     builder: x509.CertificateBuilder = field(repr=False)
+    issuer_public_key: PublicKey = field(repr=False)
     made_by: object = field(repr=False, default=None)
 
     def __post_init__(self) -> None:
@@ -75,6 +85,8 @@ def _check(profile: Profile, request: Request) -> None:
         raise ProfileError(f"a {profile.kind} certificate {'needs' if profile.carries_database_key else 'carries no'} database key")
     if profile.carries_database_key and not isinstance(request.public_key, rsa.RSAPublicKey):
         raise ProfileError(f"a {profile.kind} certificate needs an RSA key")
+    if isinstance(request.public_key, rsa.RSAPublicKey) and request.public_key.key_size < SHORTEST_RSA_KEY:
+        raise ProfileError(f"an RSA key needs at least {SHORTEST_RSA_KEY} bits")
     if len(request.common_name) > names.LONGEST_NAME:
         raise ProfileError(f"the common name {request.common_name} is too long")
 
@@ -84,7 +96,10 @@ def _alternative_names(profile: Profile, request: Request) -> tuple[str, ...]:
     if not profile.carries_names:
         return ()
     wanted = (request.common_name, *request.subject_alternative_names)
-    return tuple(dict.fromkeys(names.san_strings(names.subject_alternative_name(name) for name in wanted)))
+    once: dict[str, str] = {}  # DNS names differ in no letter's case (RFC 4343)
+    for name in names.san_strings(names.subject_alternative_name(name) for name in wanted):
+        once.setdefault(name.lower(), name)
+    return tuple(once.values())
 
 
 def _key_usage(profile: Profile, public_key: PublicKey) -> x509.KeyUsage:
@@ -156,7 +171,9 @@ def prepare(request: Request, *, issuer_certificate: x509.Certificate | None, no
     findings = lint(copy.public_bytes(Encoding.DER))
     if findings:
         raise LintError(findings)
-    return Plan(request.kind, copy.serial_number, span, copy.subject, alternative_names, request.public_key, request, builder, _PREPARED)
+    return Plan(
+        request.kind, copy.serial_number, span, copy.subject, alternative_names, request.public_key, request, builder, issuer_key, _PREPARED
+    )
 
 
 def _hash_for(key: PublicKey) -> hashes.SHA256 | hashes.SHA384:
@@ -165,7 +182,9 @@ def _hash_for(key: PublicKey) -> hashes.SHA256 | hashes.SHA384:
 
 
 def sign(plan: Plan, private_key: PrivateKey) -> bytes:
-    """The certificate as DER, signed by the issuer's `private_key`."""
+    """The certificate as DER, signed by the issuer's `private_key`. Raises: ProfileError for any other key."""
+    if private_key.public_key() != plan.issuer_public_key:
+        raise ProfileError("this private key does not belong to the issuer for which the certificate was prepared")
     return plan.builder.sign(private_key, _hash_for(private_key.public_key())).public_bytes(Encoding.DER)
 
 

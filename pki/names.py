@@ -66,6 +66,8 @@ def is_fully_qualified(text: str) -> bool:
 
 def subject_alternative_name(text: str) -> x509.GeneralName:
     """A real iPAddress or dNSName. Raises: InvalidName."""
+    if "%" in text:  # an interface's scope has no place in a certificate, RFC 5280 section 4.2.1.6
+        raise InvalidName(f"The name {text[:64]} contains a percent sign. Type an address without its interface.")
     try:
         return x509.IPAddress(ipaddress.ip_address(text))
     except ValueError:

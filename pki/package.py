@@ -9,6 +9,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwe
 from joserfc.errors import JoseError
@@ -30,7 +31,7 @@ def _registry(algorithm: str) -> jwe.JWERegistry:
     parameters = {name: HeaderParameter(f"claimed {name}", "int" if name == "generation" else "str", True) for name in CLAIM_NAMES}
     registry = jwe.JWERegistry(header_registry=parameters, algorithms=[algorithm, ENCRYPTION])
     registry.max_protected_header_length = 2048
-    registry.max_cipher_text_length = MAXIMUM_BYTES
+    registry.max_ciphertext_length = MAXIMUM_BYTES
     return registry
 
 
@@ -152,11 +153,17 @@ def digest(sealed: bytes) -> str:
     return hashlib.sha256(sealed).hexdigest()
 
 
+def _within_limit(sealed: str) -> bytes:
+    if len(sealed) > MAXIMUM_BYTES:
+        raise PackageInvalid(f"The package would have {len(sealed)} bytes; a node accepts at most {MAXIMUM_BYTES}.")
+    return sealed.encode()
+
+
 def seal_with_password(package: Package, password: str) -> bytes:
-    """A compact JWE under the canonical `password`; the derivation takes about 0.1 s."""
+    """A compact JWE under the canonical `password`; the derivation takes about 0.1 s. Raises: PackageInvalid if too large."""
     header = _header(package, BY_PASSWORD) | {"p2c": ITERATIONS}
     key = OctKey.import_key(password)
-    return jwe.encrypt_compact(header, _to_json(package), key, registry=_registry(BY_PASSWORD)).encode()
+    return _within_limit(jwe.encrypt_compact(header, _to_json(package), key, registry=_registry(BY_PASSWORD)))
 
 
 def _checked_header(sealed: bytes, algorithm: str) -> dict[str, Any]:
@@ -167,7 +174,7 @@ def _checked_header(sealed: bytes, algorithm: str) -> dict[str, Any]:
         protected = sealed.split(b".")[0]
         header = json.loads(urlsafe_b64decode(protected + b"=" * (-len(protected) % 4)))
         parts = sealed.count(b".") + 1
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:  # deeply nested JSON, from whoever reaches the port
         raise PackageMalformed("This is not a registration package.") from exc
     if not isinstance(header, dict) or parts != 5:
         raise PackageMalformed("This is not a registration package, or it was cut short.")
@@ -184,10 +191,11 @@ def _claims_in(header: dict[str, Any]) -> Claims:
         expires_at = datetime.fromisoformat(header["expires_at"])
     except (TypeError, ValueError) as exc:
         raise PackageMalformed("The package's expiry cannot be read.") from exc
-    texts = [header[name] for name in ("trust_zone", "central_name", "root_sha256")]
-    if type(header["generation"]) is not int or expires_at.tzinfo is None or not all(isinstance(text, str) for text in texts):
+    trust_zone, central_name, root_sha256 = (header[name] for name in ("trust_zone", "central_name", "root_sha256"))
+    texts = all(isinstance(text, str) for text in (trust_zone, central_name, root_sha256))
+    if type(header["generation"]) is not int or expires_at.tzinfo is None or not texts:
         raise PackageMalformed("The package's outside is not understood.")
-    return Claims(*texts, header["generation"], expires_at)
+    return Claims(trust_zone, central_name, root_sha256, header["generation"], expires_at)
 
 
 def claims(sealed: bytes) -> Claims:
@@ -202,7 +210,11 @@ def _opened(sealed: bytes, key: OctKey | RSAKey, algorithm: str) -> Package:
     except (JoseError, ValueError) as exc:
         raise WrongPassword("The package does not open with this password.") from exc
     package = _from_json(plaintext or b"")
-    if claimed != _claims_of(package):
+    try:
+        proved = _claims_of(package)
+    except (IndexError, ValueError) as exc:
+        raise PackageInvalid("The package holds no readable root certificate. Redistribute the node.") from exc
+    if claimed != proved:
         raise PackageInvalid("The package's outside and inside differ. It is not what it claims to be; redistribute the node.")
     return package
 
@@ -213,12 +225,17 @@ def open_with_password(sealed: bytes, password: str) -> Package:
 
 
 def seal_to_certificate(package: Package, certificate: x509.Certificate) -> bytes:
-    """A compact JWE that only the owner of `certificate` (RSA) opens; for renewals inside mutual TLS."""
-    pem = certificate.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    """A compact JWE that only the owner of `certificate` (RSA) opens; for renewals inside mutual TLS. Raises: PackageInvalid."""
+    public_key = certificate.public_key()
+    if not isinstance(public_key, rsa.RSAPublicKey):
+        raise PackageInvalid("A package is sealed to an RSA certificate only: the node's service certificate.")
+    pem = public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     header = _header(package, BY_CERTIFICATE)
-    return jwe.encrypt_compact(header, _to_json(package), RSAKey.import_key(pem), registry=_registry(BY_CERTIFICATE)).encode()
+    return _within_limit(jwe.encrypt_compact(header, _to_json(package), RSAKey.import_key(pem), registry=_registry(BY_CERTIFICATE)))
 
 
 def open_with_private_key(sealed: bytes, private_key: PrivateKey) -> Package:
     """Raises: PackageMalformed, WrongPassword (another key's), PackageInvalid."""
+    if not isinstance(private_key, rsa.RSAPrivateKey):
+        raise WrongPassword("The package opens with the RSA key of a service certificate only.")
     return _opened(sealed, RSAKey.import_key(keys.to_pem(private_key)), BY_CERTIFICATE)

@@ -82,6 +82,8 @@ def package(content: Package, *, now: datetime) -> None:
         peer(service, roots, role=Role.SERVICE, host_name=content.host_name, now=now)
         peer(client, roots, role=Role.CLIENT, host_name=None, now=now)
         chain(cluster, roots, now=now)
+        if role_of(cluster) is not None:  # it must pass for no service and no client
+            raise PackageInvalid(f"the cluster certificate carries the role {role_of(cluster)}")
         database_key.read(service, service_key)
     except PackageInvalid as exc:
         raise PackageInvalid(f"The package does not hold together: {exc}. Redistribute the node.") from exc

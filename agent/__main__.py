@@ -1,0 +1,89 @@
+"""The agent's commands."""
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent.serve import Agent, NotLoopback, Options
+from agent.state import Refused, State
+from pki.errors import PKIError
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m agent", description="What runs on a node of the trust zone.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="wait for certificates, then serve and call home")
+    serve.add_argument("--address", default="127.0.0.1")
+    serve.add_argument("--distribution-port", type=int, default=4444)
+    serve.add_argument("--setup-address", action="append", dest="setup_addresses")
+    serve.add_argument("--setup-port", type=int, default=4570)
+    serve.add_argument("--node-port", type=int, default=4242)
+    serve.add_argument("--no-listen", action="store_false", dest="listen", help="heartbeat and renewals only")
+    status = commands.add_parser("status", help="what is installed and what waits")
+    status.add_argument("--json", action="store_true")
+    commands.add_parser("unlock", help="install what waits; the password comes on standard input")
+    commands.add_parser("reopen", help="wait for a new package while the old certificates go on")
+    for command in commands.choices.values():
+        command.add_argument("--home", type=Path, required=True)
+    return parser
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    options = Options(
+        arguments.home, arguments.address, arguments.distribution_port, tuple(arguments.setup_addresses or ["127.0.0.1"]),
+        arguments.setup_port, arguments.node_port, arguments.listen,
+    )  # fmt: skip
+
+    async def run() -> None:
+        await Agent(options).run()
+
+    try:
+        asyncio.run(run())
+    except NotLoopback as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 2
+    except OSError as exc:
+        sys.stderr.write(f"{exc.strerror or exc}: is another agent running here? Stop it or choose other ports.\n")
+        return 1
+    return 0
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    state = State(arguments.home)
+    content = state.status(datetime.now(UTC))
+    installed = state.store.current()
+    if installed:
+        content |= {"host_name": installed.host_name, "generation": installed.generation}
+        content["not_after"] = installed.service.not_valid_after_utc.isoformat()
+    lines = json.dumps(content) if arguments.json else "\n".join(f"{name}: {value}" for name, value in content.items())
+    sys.stdout.write(lines + "\n")
+    return 0
+
+
+def _unlock(arguments: argparse.Namespace) -> int:
+    try:
+        installed = State(arguments.home).unlock(sys.stdin.readline(), now=datetime.now(UTC))
+    except (PKIError, Refused) as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 1
+    sys.stdout.write("".join(f"{what}: {path}\n" for what, path in installed.places()))
+    return 0
+
+
+def main() -> int:
+    """Returns the exit code."""
+    arguments = _parser().parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    if arguments.command == "reopen":
+        State(arguments.home).reopen()
+        sys.stdout.write("reopened: a running agent waits for a new package within a second\n")
+        return 0
+    return {"serve": _serve, "status": _status, "unlock": _unlock}[arguments.command](arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

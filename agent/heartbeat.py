@@ -1,0 +1,93 @@
+"""Calling home: one report, one answer, inside mutual TLS."""
+
+import asyncio
+import json
+import logging
+import socket
+import ssl
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+
+from agent import tls
+from agent.state import State, report
+from agent.store import Installed
+from pki import verify
+from pki.errors import PKIError
+from pki.package import MAXIMUM_BYTES
+
+log = logging.getLogger("agent")
+RESOLVE_S, DIAL_S = 2, 5
+
+
+async def _addresses(installed: Installed) -> list[tuple[str, int]]:
+    """The central host name where it resolves in time, then the stored addresses."""
+    stored = [(each.address, each.port) for each in installed.central_addresses]
+    port = stored[0][1] if stored else 4242
+    loop = asyncio.get_running_loop()
+    try:
+        found = await asyncio.wait_for(loop.getaddrinfo(installed.central_host_name, port, type=socket.SOCK_STREAM), RESOLVE_S)
+    except (OSError, TimeoutError):
+        return stored
+    return list(dict.fromkeys([*((each[4][0], port) for each in found), *stored]))
+
+
+async def served(installed: Installed, address: str, port: int) -> str | None:
+    """The fingerprint of what this node's own 4242 really serves."""
+    try:
+        context = tls.client_context(installed)
+        reading = asyncio.open_connection(address, port, ssl=context, server_hostname=installed.host_name)
+        _, writer = await asyncio.wait_for(reading, DIAL_S)
+    except (OSError, ssl.SSLError, TimeoutError):
+        return None
+    der: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    return verify.fingerprint(verify.x509.load_der_x509_certificate(der))
+
+
+class Caller:
+    """Talks to the central node's 4242."""
+
+    def __init__(self, state: State, address: str, port: int, *, listening: bool) -> None:
+        self.state, self.address, self.port, self.listening = state, address, port, listening
+
+    async def beat(self) -> tuple[int, bool]:
+        """One heartbeat. Returns seconds until the next, and whether something new was installed. Raises: OSError."""
+        installed = self.state.store.current()
+        if installed is None:
+            return 1, False
+        now_served = await served(installed, self.address, self.port) if self.listening else None
+        content = report(installed, served=now_served, listening=self.listening, now=datetime.now(UTC))
+        answer = json.loads(await self._ask(installed, "POST", "/api/v1/heartbeat/", json=content))
+        if answer.get("reopen"):
+            self.state.reopen()
+        offered = answer.get("package")
+        if offered and offered["generation"] > installed.generation:
+            sealed = await self._ask(installed, "GET", f"/api/v1/packages/{int(offered['generation'])}/")
+            try:
+                self.state.install_renewal(sealed, now=datetime.now(UTC))
+            except PKIError as exc:
+                log.warning("renewal not installed: %s", exc)
+                return 30, False
+            log.info("renewal installed, generation %s", offered["generation"])
+            return 0, True
+        return min(max(int(answer.get("interval_s", 60)), 1), 3600), False
+
+    async def _ask(self, installed: Installed, method: str, path: str, **content: Any) -> bytes:
+        context, problem = tls.client_context(installed), "no address of the central node is known: run set-central"
+        for address, port in await _addresses(installed):
+            host = f"[{address}]" if ":" in address else address
+            try:
+                timeout = aiohttp.ClientTimeout(total=20, sock_connect=DIAL_S)
+                async with aiohttp.ClientSession(timeout=timeout) as session, session.request(
+                    method, f"https://{host}:{port}{path}", ssl=context, server_hostname=installed.central_host_name, allow_redirects=False,
+                    headers={"Host": installed.central_host_name}, **content,
+                ) as response:  # fmt: skip
+                    body = await response.content.read(MAXIMUM_BYTES)
+                    if response.status == 200:
+                        return body
+                    problem = f"{address}:{port} answered {response.status}: {body[:200].decode(errors='replace')}"
+            except (aiohttp.ClientError, ssl.SSLError, OSError, TimeoutError) as exc:
+                problem = f"{address}:{port}: {exc or type(exc).__name__}"
+        raise OSError(problem)

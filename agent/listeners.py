@@ -1,0 +1,170 @@
+"""The agent's listeners: 4444 takes packages, 4570 asks for the password, 4242 answers status with mutual TLS."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from agent import setup_page
+from agent.state import Refused, State, is_loopback
+from pki.errors import PackageError, PackageMalformed, PasswordMistyped, PKIError, WrongPassword
+from pki.package import MAXIMUM_BYTES
+
+HANDSHAKE_DEADLINE_S, READ_DEADLINE_S = 3, 10
+
+
+def problem(kind: str, title: str, status: int) -> web.Response:
+    """RFC 9457 problem details."""
+    body = json.dumps({"type": f"urn:trust-zone:{kind}", "title": title, "status": status, "detail": title})
+    return web.Response(text=body, status=status, content_type="application/problem+json")
+
+
+class _Handler(web.RequestHandler):
+    """aiohttp's handler, closed when a whole request has not arrived in time."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._deadline = asyncio.get_running_loop().call_later(READ_DEADLINE_S, self._too_slow)
+
+    def _too_slow(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._deadline.cancel()
+        super().connection_lost(exc)
+
+
+class Listener:
+    """One application on one address; starts, stops and changes its TLS context."""
+
+    def __init__(self, application: web.Application, address: str, port: int) -> None:
+        self.runner = web.AppRunner(application, access_log=None, keepalive_timeout=0, handler_cancellation=False)
+        self.address, self.port = address, port
+        self._server: asyncio.Server | None = None
+
+    async def start(self, context: ssl.SSLContext | None = None) -> None:
+        """Raises: OSError when the port is busy."""
+        await self.runner.setup()
+        server = self.runner.server
+        assert server is not None
+
+        def factory() -> _Handler:
+            return _Handler(server, loop=asyncio.get_running_loop(), **server._kwargs)
+
+        self._server = await asyncio.get_running_loop().create_server(
+            factory, self.address, self.port, ssl=context, backlog=512, reuse_address=True,
+            ssl_handshake_timeout=HANDSHAKE_DEADLINE_S if context else None,
+        )  # fmt: skip
+
+    async def stop(self) -> None:
+        """Stop accepting; answers under way go out."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        await self.runner.cleanup()
+
+
+def distribution(state: State, setup_url: str) -> web.Application:
+    """4444: receives packages, says what waits."""
+
+    async def package(request: web.Request) -> web.Response:
+        try:
+            sealed = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return problem("package-too-large", f"A package has at most {MAXIMUM_BYTES} bytes.", 413)
+        try:
+            digest = state.accept(sealed, source=request.remote or "", now=datetime.now(UTC))
+        except Refused as exc:
+            return problem(exc.kind, str(exc), exc.status)
+        except PackageMalformed as exc:
+            return problem("package-malformed", str(exc), 400)
+        except OSError as exc:
+            return problem(
+                "not-written", f"The package cannot be written on this node: {exc.strerror}. Free disk space or fix permissions.", 507
+            )
+        return web.json_response({"digest": digest})
+
+    async def status(request: web.Request) -> web.Response:
+        content = state.status(datetime.now(UTC)) | {"setup_url": setup_url}
+        if "application/json" in request.headers.get("Accept", ""):
+            return web.json_response(content)
+        return web.Response(text=str(content["value"]))
+
+    application = web.Application(client_max_size=MAXIMUM_BYTES)
+    application.router.add_post("/setup/certificatedistribution", package)
+    application.router.add_get("/status/servicestate", status)
+    return application
+
+
+def _own_host(value: str, port: int) -> bool:
+    parts = urlsplit(f"//{value}")
+    try:
+        return (parts.hostname == "localhost" or is_loopback(parts.hostname or "")) and (parts.port or 80) == port
+    except ValueError:
+        return False
+
+
+def setup(state: State, port: int, unlocked: Callable[[], None]) -> web.Application:
+    """4570: the page, loopback only; foreign Host or Origin is refused."""
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+        origin = request.headers.get("Origin")
+        if not _own_host(request.headers.get("Host", ""), port) or (origin and not _own_host(urlsplit(origin).netloc, port)):
+            return problem("foreign-host", f"This page answers on http://localhost:{port}/certificateSetup alone.", 403)
+        response = await handler(request)
+        response.headers.update(
+            {
+                "Content-Security-Policy": setup_page.POLICY,
+                "Cache-Control": "no-store",
+                "X-Content-Type-Options": "nosniff",
+                "Referrer-Policy": "no-referrer",
+            }
+        )
+        return response
+
+    def page(text: str, status: int = 200) -> web.Response:
+        return web.Response(text=text, status=status, content_type="text/html")
+
+    async def show(request: web.Request) -> web.Response:
+        return page(setup_page.asking(state.waiting()))
+
+    async def take(request: web.Request) -> web.Response:
+        typed = (await request.post()).get("__pwd", "")
+        word = typed if isinstance(typed, str) else ""
+        try:
+            installed = await asyncio.get_running_loop().run_in_executor(None, lambda: state.unlock(word, now=datetime.now(UTC)))
+        except PasswordMistyped as exc:
+            return page(setup_page.asking(state.waiting(), problem=f"Mistyped: {exc}"), 400)
+        except WrongPassword as exc:
+            return page(setup_page.asking(state.waiting(), problem=f"Wrong password: {exc}"), 403)
+        except Refused as exc:
+            return page(setup_page.asking(state.waiting(), problem=str(exc)), exc.status)
+        except (PackageError, PKIError) as exc:
+            return page(setup_page.asking(state.waiting(), problem=str(exc)), 422)
+        except OSError as exc:
+            text = f"The certificates cannot be written: {exc.strerror}. Nothing was changed; free disk space or fix permissions, then try again."
+            return page(setup_page.asking(state.waiting(), problem=text), 507)
+        asyncio.get_running_loop().call_later(0.2, unlocked)
+        return page(setup_page.done(installed))
+
+    application = web.Application(middlewares=[guard], client_max_size=4096)
+    application.router.add_get("/certificateSetup", show)
+    application.router.add_post("/certificateSetup", take)
+    return application
+
+
+def status() -> web.Application:
+    """4242 on the node: answers status, takes no command."""
+
+    async def running(_: web.Request) -> web.Response:
+        return web.Response(text="2")
+
+    application = web.Application(client_max_size=1024)
+    application.router.add_get("/status/servicestate", running)
+    return application

@@ -1,0 +1,117 @@
+"""The running agent: opens what must be open, calls home, and follows what the terminal does."""
+
+import asyncio
+import contextlib
+import logging
+import random
+import signal
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent import listeners, tls
+from agent.heartbeat import Caller
+from agent.state import State, is_loopback
+
+log = logging.getLogger("agent")
+
+
+class NotLoopback(Exception):
+    """The setup page may be served on loopback addresses only."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `serve` was asked for."""
+
+    home: Path
+    address: str
+    distribution_port: int
+    setup_addresses: tuple[str, ...]
+    setup_port: int
+    node_port: int
+    listen: bool
+
+
+class Agent:
+    """One node's agent. Every second it compares what is open with what should be."""
+
+    def __init__(self, options: Options) -> None:
+        for address in options.setup_addresses:
+            if not is_loopback(address):
+                raise NotLoopback(f"--setup-address {address} is not a loopback address. The password page is served on this machine only.")
+        self.options, self.state = options, State(options.home)
+        self.wake = asyncio.Event()
+        self.open: list[listeners.Listener] = []
+        self.node: listeners.Listener | None = None
+        self.node_generation = 0
+
+    @property
+    def setup_url(self) -> str:
+        host = "localhost" if "127.0.0.1" in self.options.setup_addresses else self.options.setup_addresses[0]
+        return f"http://{host}:{self.options.setup_port}/certificateSetup"
+
+    async def run(self) -> None:
+        """Until SIGTERM or SIGINT."""
+        ended = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        await self.follow()
+        calling = asyncio.create_task(self.call_home())
+        while not ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), 0.5)
+            await self.follow()
+        calling.cancel()
+        for each in [*self.open, *([self.node] if self.node else [])]:
+            await each.stop()
+
+    async def follow(self) -> None:
+        """Make what listens fit the state on the disk."""
+        if not self.options.listen:
+            return
+        should = self.state.is_open(datetime.now(UTC))
+        if should and not self.open:
+            await self._open()
+        elif not should and self.open:
+            closing, self.open = self.open, []
+            for each in closing:
+                await each.stop()
+            log.info("certificates installed: 4444 and 4570 closed")
+            self.wake.set()
+        installed = self.state.store.current()
+        if installed and installed.generation != self.node_generation:
+            if self.node:
+                await self.node.stop()
+            self.node = listeners.Listener(listeners.status(), self.options.address, self.options.node_port)
+            await self.node.start(tls.server_context(installed))
+            self.node_generation = installed.generation
+            log.info("generation %s serves on %s:%s", installed.generation, self.options.address, self.options.node_port)
+            self.wake.set()
+
+    async def _open(self) -> None:
+        options = self.options
+        wanted = [listeners.Listener(listeners.distribution(self.state, self.setup_url), options.address, options.distribution_port)]
+        wanted += [
+            listeners.Listener(listeners.setup(self.state, options.setup_port, self.wake.set), address, options.setup_port)
+            for address in options.setup_addresses
+        ]
+        for each in wanted:
+            await each.start()
+        self.open = wanted
+        log.info("waiting for a package on %s:%s; then open %s", options.address, options.distribution_port, self.setup_url)
+
+    async def call_home(self) -> None:
+        """Heartbeats for ever; a failure is logged and tried again."""
+        caller = Caller(self.state, self.options.address, self.options.node_port, listening=self.options.listen)
+        while True:
+            try:
+                wait, renewed = await caller.beat()
+                if renewed:
+                    await self.follow()
+            except (OSError, ValueError, KeyError, TypeError) as exc:
+                log.warning("central node not reached: %s", exc)
+                wait = 5
+            self.wake.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.wake.wait(), wait * random.uniform(0.9, 1.0))  # noqa: S311

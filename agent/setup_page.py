@@ -1,0 +1,78 @@
+"""The node's own page: served on loopback alone, works offline, one field and one button."""
+
+import base64
+import hashlib
+import html
+
+from agent.state import Waiting
+from agent.store import Installed
+
+STYLE = """
+:root{color-scheme:light dark;--ground:#f6f8fb;--card:#fff;--ink:#1d273b;--quiet:#4a5568;--line:#d8dfe9;--accent:#2450c4;--bad:#a51d1d;--good:#146c43}
+@media (prefers-color-scheme:dark){:root{--ground:#111827;--card:#1b2435;--ink:#e7ecf5;--quiet:#b3bdce;--line:#35425a;--accent:#7ea2ff;--bad:#ff9c9c;--good:#7ddca8}}
+*{box-sizing:border-box}body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
+main{max-width:44rem;margin:0 auto;padding:2rem 1rem}h1{font-size:1.5rem;margin:0 0 .25rem}p{margin:.25rem 0 1rem;color:var(--quiet)}
+section{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:1.25rem;margin-top:1rem}h2{font-size:1.05rem;margin:0 0 .75rem}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:.35rem 1rem;margin:0}dt{color:var(--quiet)}dd{margin:0;overflow-wrap:anywhere}
+label{font-weight:600;display:block}small{color:var(--quiet);display:block;margin:.15rem 0 .5rem}
+input{font:1.15rem ui-monospace,monospace;width:100%;padding:.6rem;border:1px solid var(--quiet);border-radius:6px;background:var(--card);color:var(--ink)}
+button{font:inherit;font-weight:600;margin-top:.9rem;padding:.6rem 1.2rem;border:0;border-radius:6px;background:var(--accent);color:var(--card)}
+input:focus-visible,button:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
+.bad{border-left:4px solid var(--bad)}.bad h2{color:var(--bad)}.good{border-left:4px solid var(--good)}.good h2{color:var(--good)}
+@media (max-width:30rem){dl{grid-template-columns:1fr}dd{margin-bottom:.5rem}}
+"""
+POLICY = (
+    "default-src 'none'; style-src 'sha256-" + base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode() + "'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head><body><main><h1>{html.escape(title)}</h1>{body}</main></body></html>"
+    )
+
+
+def _facts(rows: list[tuple[str, str]]) -> str:
+    return "<dl>" + "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>" for name, value in rows) + "</dl>"
+
+
+def _waits(each: Waiting) -> str:
+    claims = each.claims
+    return "<section><h2>A package waits</h2>" + _facts(
+        [
+            ("Claims to be from", claims.central_name),
+            ("Sent from", each.source),
+            ("Received", f"{each.received_at:%Y-%m-%d %H:%M:%S} UTC"),
+            ("Root fingerprint (SHA-256)", claims.root_sha256),
+            ("Valid until", f"{claims.expires_at:%Y-%m-%d %H:%M} UTC"),
+        ]
+    ) + "<p></p><small>Compare the fingerprint with the root certificate in the console if you are in doubt.</small></section>"  # fmt: skip
+
+
+def asking(waiting: list[Waiting], *, problem: str = "") -> str:
+    """The page that asks for the password, with what went wrong last time."""
+    alert = f'<section class="bad" role="alert"><h2>Not installed</h2><div>{html.escape(problem)}</div></section>' if problem else ""
+    if not waiting:
+        body = "<p>Nothing waits here yet.</p><section><h2>What to do</h2>In the console, open the node and press Register or Redistribute; then reload this page.</section>"
+        return _page("Install certificates on this node", alert + body)
+    form = (
+        '<section><form method="post" action="/certificateSetup" autocomplete="off"><label for="password">Password from the console</label>'
+        '<small id="help">Five groups of five. Upper or lower case; O and 0, I, L and 1 count as the same.</small>'
+        '<input id="password" name="__pwd" required autofocus autocapitalize="characters" spellcheck="false" aria-describedby="help">'
+        "<button>Install certificates</button></form></section>"
+    )
+    lead = "<p>The central node has sent keys and certificates. The password from the console opens them.</p>"
+    return _page("Install certificates on this node", alert + lead + form + "".join(_waits(each) for each in waiting))
+
+
+def done(installed: Installed) -> str:
+    """The page after unlocking: what was installed where."""
+    rows = [(what, str(path)) for what, path in installed.places()]
+    return _page(
+        "Certificates installed",
+        f'<section class="good" role="status"><h2>{html.escape(installed.host_name)} has joined the trust zone of '
+        f"{html.escape(installed.central_host_name)}</h2><div>This page closes now. The console shows the node as registered once it has "
+        f"proved itself.</div></section><section><h2>What was installed where</h2>{_facts(rows)}</section>",
+    )

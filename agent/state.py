@@ -1,0 +1,191 @@
+"""What waits on a node, and what it refuses: survives restarts, shared by the running agent and the terminal."""
+
+import contextlib
+import fcntl
+import ipaddress
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from agent.store import Installed, Store, replace
+from pki import package, password, verify
+from pki.errors import PackageError, PackageInvalid, WrongPassword
+
+MOST_WAITING, MOST_WRONG, MOST_REFUSED = 4, 10, 100
+
+
+class Refused(Exception):
+    """A package is not taken, or nothing can be unlocked; `kind` is stable, the text is for a person."""
+
+    def __init__(self, kind: str, text: str, status: int = 409) -> None:
+        super().__init__(text)
+        self.kind, self.status = kind, status
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A package that waits for its password."""
+
+    digest: str
+    source: str
+    received_at: datetime
+    claims: package.Claims
+    path: Path
+
+
+class State:
+    """The agent's memory beside its store, in `--home`."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.store = home, Store(home)
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """One writer at a time: the running agent or a terminal command."""
+        with (self.home / ".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def memory(self) -> dict[str, Any]:
+        with contextlib.suppress(FileNotFoundError):
+            content: dict[str, Any] = json.loads((self.home / "agent.json").read_bytes())
+            return content
+        return {"refused": [], "wrong_passwords": 0, "reopened": False}
+
+    def _remember(self, **changes: object) -> None:
+        replace(self.home / "agent.json", json.dumps(self.memory() | changes).encode())
+
+    def is_open(self, now: datetime) -> bool:
+        """4444 and 4570 answer: nothing is installed, it was reopened, or the own certificate has expired."""
+        installed = self.store.current()
+        return installed is None or self.memory()["reopened"] or now > installed.service.not_valid_after_utc
+
+    def reopen(self) -> None:
+        with self.locked():
+            self._remember(reopened=True)
+
+    def waiting(self) -> list[Waiting]:
+        """Newest first."""
+        found = []
+        for path in (self.home / "waiting").glob("*.json"):
+            content = json.loads(path.read_bytes())
+            claims = package.claims(content["package"].encode())
+            received = datetime.fromisoformat(content["received_at"])
+            found.append(Waiting(path.stem, content["source"], received, claims, path))
+        return sorted(found, key=lambda each: each.received_at, reverse=True)
+
+    def accept(self, sealed: bytes, *, source: str, now: datetime) -> str:
+        """Let a package wait for its password. Raises: Refused, PackageMalformed."""
+        claims, digest = package.claims(sealed), package.digest(sealed)
+        with self.locked():
+            self._check(claims, digest, now)
+            waiting = self.waiting()
+            if any(each.digest == digest for each in waiting):
+                return digest
+            for each in waiting:
+                if each.source == source:
+                    each.path.unlink()
+            for each in [each for each in waiting if each.source != source][MOST_WAITING - 1 :]:
+                each.path.unlink()
+            content = {"source": source, "received_at": now.isoformat(), "package": sealed.decode("ascii")}
+            (self.home / "waiting").mkdir(exist_ok=True, mode=0o700)
+            replace(self.home / "waiting" / f"{digest}.json", json.dumps(content).encode())
+        return digest
+
+    def _check(self, claims: package.Claims, digest: str, now: datetime) -> None:
+        installed = self.store.current()
+        if digest in self.memory()["refused"]:
+            raise Refused("package-refused", "This package was dropped after ten wrong passwords. Redistribute the node for a new one.")
+        if claims.expires_at <= now:
+            raise Refused("package-expired", "The package has expired. Redistribute the node, and check both clocks.")
+        if installed and installed.trust_zone != claims.trust_zone:
+            raise Refused(
+                "other-trust-zone",
+                f"This node belongs to another trust zone ({installed.central_host_name}). Use an agent with an empty home directory.",
+            )
+        if installed and claims.generation <= installed.generation:
+            raise Refused("older-package", f"Generation {installed.generation} is installed; this package is not newer.")
+
+    def unlock(self, typed: str, *, now: datetime) -> Installed:
+        """Install the package that the password fits. Raises: PasswordMistyped, WrongPassword, Refused, PackageInvalid."""
+        word = password.canonical(typed)
+        with self.locked():
+            waiting = self.waiting()
+            if not waiting:
+                raise Refused("nothing-waits", "No package waits here. Press Register or Redistribute in the console first.", 409)
+            content = self._opened(waiting, word)
+            if content.expires_at <= now:
+                raise Refused("package-expired", "The package has expired. Redistribute the node in the console for a new password.", 410)
+            self._check_inside(content)
+            installed = self.store.install(content, now=now)
+            for each in waiting:
+                each.path.unlink(missing_ok=True)
+            self._remember(reopened=False, wrong_passwords=0)
+        return installed
+
+    def _check_inside(self, content: package.Package) -> None:
+        installed = self.store.current()
+        if installed and (installed.trust_zone != content.trust_zone or content.generation <= installed.generation):
+            raise PackageInvalid("The package is of another trust zone or not newer than what is installed. Redistribute the node.")
+
+    def _opened(self, waiting: list[Waiting], word: str) -> package.Package:
+        for each in waiting:
+            with contextlib.suppress(WrongPassword):
+                return package.open_with_password(json.loads(each.path.read_bytes())["package"].encode(), word)
+        wrong = self.memory()["wrong_passwords"] + 1
+        if wrong < MOST_WRONG:
+            self._remember(wrong_passwords=wrong)
+            raise WrongPassword(
+                f"Well typed, but no waiting package opens with it. Take the newest password from the console. Wrong {wrong} of {MOST_WRONG}."
+            )
+        refused = [each.digest for each in waiting] + self.memory()["refused"]
+        self._remember(wrong_passwords=0, refused=refused[:MOST_REFUSED])
+        for each in waiting:
+            each.path.unlink(missing_ok=True)
+        raise Refused("too-many-wrong", "Ten wrong passwords: what waited was dropped. Redistribute the node in the console.", 403)
+
+    def install_renewal(self, sealed: bytes, *, now: datetime) -> Installed:
+        """Install what came inside mutual TLS. Raises: PackageError."""
+        with self.locked():
+            installed = self.store.current()
+            if installed is None:
+                raise PackageError("nothing is installed that could be renewed")
+            content = package.open_with_private_key(sealed, installed.service_key())
+            self._check_inside(content)
+            return self.store.install(content, now=now)
+
+    def status(self, now: datetime) -> dict[str, Any]:
+        """What `/status/servicestate` answers to the central node."""
+        installed, memory = self.store.current(), self.memory()
+        return {
+            "value": 1 if self.is_open(now) else 2,
+            "waiting": [each.digest for each in self.waiting()],
+            "refused": memory["refused"],
+            "wrong_passwords": memory["wrong_passwords"],
+            "trust_zone": installed.trust_zone if installed else None,
+        }
+
+
+def report(installed: Installed, *, served: str | None, listening: bool, now: datetime) -> dict[str, Any]:
+    """The heartbeat: what this node trusts, holds and serves."""
+    held = {"service": installed.service, "client": installed.client, "cluster": installed.cluster}
+    return {
+        "generation": installed.generation,
+        "trusts": [verify.fingerprint(root) for root in installed.roots],
+        "installed": {kind: verify.fingerprint(certificate) for kind, certificate in held.items()},
+        "served": {"service": served},
+        "database_key_id": installed.database_key().key_id.hex(),
+        "clock": now.isoformat(),
+        "listening": listening,
+    }
+
+
+def is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,199 @@
+"""What a node holds: generations of keys and certificates, switched by one rename, so that power loss leaves the old or the new."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+
+from pki import database_key, keys, verify
+from pki.database_key import DatabaseKey
+from pki.keys import PrivateKey
+from pki.package import CentralAddress, Package
+
+KEPT_GENERATIONS = 2
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file of mode 0600, on the disk when this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Replace a file in one step: a reader sees the old or the new content, whole."""
+    temporary = path.with_name(f".{path.name}.new")
+    write(temporary, content)
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def _replace_link(link: Path, target: str) -> None:
+    link.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = link.with_name(f".{link.name}.new")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    temporary.replace(link)
+    sync_folder(link.parent)
+
+
+@dataclass(frozen=True)
+class Installed:
+    """One installed generation, read from the disk."""
+
+    path: Path
+    generation: int
+    trust_zone: str
+    node: str
+    host_name: str
+    central_host_name: str
+    central_addresses: tuple[CentralAddress, ...]
+    roots: tuple[x509.Certificate, ...]
+    service: x509.Certificate
+    client: x509.Certificate
+    cluster: x509.Certificate
+
+    @property
+    def service_pem(self) -> Path:
+        """Key and chain of the listener in one file."""
+        return self.path / "machine/personal/service.pem"
+
+    @property
+    def browser_pem(self) -> Path:
+        return self.path / "machine/personal/browser.pem"
+
+    @property
+    def client_pem(self) -> Path:
+        return self.path / "user/personal/client.pem"
+
+    @property
+    def roots_pem(self) -> Path:
+        return self.path / "machine/root/roots.pem"
+
+    def service_key(self) -> PrivateKey:
+        return keys.from_pem((self.path / "exported/server_key.pem").read_bytes())
+
+    def database_key(self) -> DatabaseKey:
+        """Read out of the service certificate with its private key (S16). Raises: DatabaseKeyError."""
+        return database_key.read(self.service, self.service_key())
+
+    def places(self) -> Iterator[tuple[str, Path]]:
+        """What was installed where, for a person."""
+        yield "Root certificate", self.roots_pem
+        yield "Service certificate and key", self.service_pem
+        yield "QlikServiceCluster certificate and key", self.path / "machine/personal/cluster.pem"
+        yield "Client certificate and key", self.client_pem
+        yield "Copies for node.js services", self.path / "exported"
+
+
+def _files(package: Package) -> dict[str, bytes]:
+    roots = b"".join(package.roots)
+    service = package.service.private_key + package.service.certificate + package.roots[0]
+    manifest = {
+        "generation": package.generation,
+        "trust_zone": package.trust_zone,
+        "node": package.node,
+        "host_name": package.host_name,
+        "central_host_name": package.central_host_name,
+        "central_addresses": [[each.address, each.port] for each in package.central_addresses],
+    }
+    return {
+        "manifest.json": json.dumps(manifest).encode(),
+        "machine/root/roots.pem": roots,
+        "machine/personal/service.pem": service,
+        "machine/personal/browser.pem": service,
+        "machine/personal/cluster.pem": package.cluster.private_key + package.cluster.certificate,
+        "user/personal/client.pem": package.client.private_key + package.client.certificate,
+        "exported/root.pem": roots,
+        "exported/server.pem": package.service.certificate,
+        "exported/server_key.pem": package.service.private_key,
+        "exported/client.pem": package.client.certificate,
+        "exported/client_key.pem": package.client.private_key,
+    }
+
+
+class Store:
+    """The folder given as `--home`."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def current(self) -> Installed | None:
+        """The generation in force, None before the first installation."""
+        link = self.home / "current"
+        if not link.is_symlink():
+            return None
+        # Resolve once, so that a switch meanwhile does not mix two generations.
+        path = link.resolve()
+        manifest: dict[str, Any] = json.loads((path / "manifest.json").read_bytes())
+        manifest["central_addresses"] = tuple(CentralAddress(*each) for each in manifest["central_addresses"])
+
+        def certificate(name: str) -> x509.Certificate:
+            return x509.load_pem_x509_certificate((path / name).read_bytes())
+
+        return Installed(
+            path=path,
+            roots=tuple(x509.load_pem_x509_certificates((path / "machine/root/roots.pem").read_bytes())),
+            service=certificate("exported/server.pem"),
+            client=certificate("exported/client.pem"),
+            cluster=certificate("machine/personal/cluster.pem"),
+            **manifest,
+        )
+
+    def install(self, package: Package, *, now: datetime) -> Installed:
+        """Write the new generation beside the old, check it, switch. Raises: PackageInvalid (nothing changed), OSError."""
+        verify.package(package, now=now)
+        generations = self.home / "generations"
+        staged, final = generations / f".{package.generation}.staged", generations / str(package.generation)
+        shutil.rmtree(staged, ignore_errors=True)
+        for name, content in _files(package).items():
+            write(staged / name, content)
+        for folder in (staged, *(path for path in staged.rglob("*") if path.is_dir())):
+            sync_folder(folder)
+        if final.exists():
+            shutil.rmtree(final)
+        staged.rename(final)
+        sync_folder(generations)
+        self._keep_service_pair(package)
+        _replace_link(self.home / "current", f"generations/{package.generation}")
+        _replace_link(self.home / "Exported Certificates/.Local Certificates", "../current/exported")
+        self._forget_old_generations()
+        installed = self.current()
+        assert installed is not None
+        return installed
+
+    def _keep_service_pair(self, package: Package) -> None:
+        service = x509.load_pem_x509_certificate(package.service.certificate)
+        key_id = database_key.read(service, keys.from_pem(package.service.private_key)).key_id.hex()
+        replace_in = self.home / "service-pairs" / key_id
+        replace_in.mkdir(parents=True, exist_ok=True, mode=0o700)
+        replace(replace_in / "service.pem", package.service.private_key + package.service.certificate)
+
+    def _forget_old_generations(self) -> None:
+        numbers = sorted(int(path.name) for path in (self.home / "generations").iterdir() if path.name.isdigit())
+        for number in numbers[:-KEPT_GENERATIONS]:
+            shutil.rmtree(self.home / "generations" / str(number))
+
+    def discard(self) -> None:
+        """Remove everything that was installed or staged."""
+        (self.home / "current").unlink(missing_ok=True)
+        for name in ("generations", "staging", "service-pairs", "Exported Certificates"):
+            shutil.rmtree(self.home / name, ignore_errors=True)

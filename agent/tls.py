@@ -1,0 +1,80 @@
+"""The two ready TLS contexts of a service. The peer's role is checked *inside* the handshake, before any byte leaves."""
+
+import ssl
+from datetime import UTC, datetime
+from typing import Any
+
+from cryptography import x509
+
+from agent.store import Installed
+from pki import verify
+from pki.errors import PeerRefused
+from pki.roles import Role
+
+
+class _RoleContext(ssl.SSLContext):
+    """A context that knows which role the other side must carry, and under which roots."""
+
+    required_role: Role
+    roots: tuple[x509.Certificate, ...]
+
+
+def _check(connection: ssl.SSLObject | ssl.SSLSocket) -> None:
+    context: Any = connection.context
+    der = connection.getpeercert(binary_form=True)
+    if der is None:
+        raise ssl.SSLCertVerificationError("the peer sent no certificate")
+    certificate = x509.load_der_x509_certificate(der)
+    name = connection.server_hostname if context.required_role is Role.SERVICE else None
+    try:
+        verify.peer(certificate, context.roots, role=context.required_role, host_name=name, now=datetime.now(UTC))
+    except PeerRefused as exc:
+        raise ssl.SSLCertVerificationError(str(exc)) from exc
+
+
+class _Object(ssl.SSLObject):
+    def do_handshake(self) -> None:
+        super().do_handshake()
+        _check(self)
+
+
+class _Socket(ssl.SSLSocket):
+    def do_handshake(self, block: bool = False) -> None:
+        super().do_handshake(block)
+        _check(self)
+
+
+def _context(installed: Installed, protocol: int, role: Role) -> _RoleContext:
+    context = _RoleContext(protocol)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    context.load_verify_locations(installed.roots_pem)
+    context.required_role, context.roots = role, installed.roots
+    context.sslobject_class, context.sslsocket_class = _Object, _Socket
+    return context
+
+
+def server_context(installed: Installed) -> ssl.SSLContext:
+    """Answers with the service pair and accepts a client certificate of this trust zone alone (S2)."""
+    context = _context(installed, ssl.PROTOCOL_TLS_SERVER, Role.CLIENT)
+    context.load_cert_chain(installed.service_pem)
+    context.num_tickets = 0  # resumed sessions would skip the checks
+    context.options |= ssl.OP_NO_TICKET
+    return context
+
+
+def client_context(installed: Installed) -> ssl.SSLContext:
+    """Calls with the client pair; the other side must be a service that bears the dialled name (S2, S5)."""
+    context = _context(installed, ssl.PROTOCOL_TLS_CLIENT, Role.SERVICE)
+    context.hostname_checks_common_name = False
+    context.load_cert_chain(installed.client_pem)
+    return context
+
+
+def browser_context(installed: Installed) -> ssl.SSLContext:
+    """Answers browsers; no client certificate is asked for (S1)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(installed.browser_pem)
+    return context

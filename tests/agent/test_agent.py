@@ -1,0 +1,262 @@
+"""The agent as a real process: packages, passwords, installation, mutual TLS."""
+
+import contextlib
+import dataclasses
+import http.client
+import json
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from agent import tls
+from agent.store import Store
+from pki import package as packages
+from pki import password
+from pki.roles import Kind
+from tests.conftest import make_authority
+
+PORTS = {"--distribution-port": 4444, "--setup-port": 4570, "--node-port": 4242}
+addresses = iter(f"127.44.{number // 250}.{number % 250 + 1}" for number in range(1000))
+
+
+class Running:
+    """One agent on its own loopback address."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.address = home, next(addresses)
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "agent", "serve", "--home", self.home, "--address", self.address, "--setup-address", self.address]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE)
+
+    def stop(self, *, kill: bool = False) -> None:
+        self.process.kill() if kill else self.process.terminate()
+        self.process.communicate(timeout=10)
+
+    def request(self, port: int, path: str, data: bytes | None = None, **headers: str) -> tuple[int, str]:
+        request = urllib.request.Request(f"http://{self.address}:{port}{path}", data, headers)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as exc:
+            with exc:
+                return exc.code, exc.read().decode()
+
+    def send(self, sealed: bytes) -> tuple[int, str]:
+        return self.request(4444, "/setup/certificatedistribution", sealed)
+
+    def type(self, word: str) -> tuple[int, str]:
+        return self.request(4570, "/certificateSetup", urllib.parse.urlencode({"__pwd": word}).encode())
+
+    def status(self) -> dict:
+        return json.loads(self.request(4444, "/status/servicestate", Accept="application/json")[1])
+
+    def wait_for_port(self, port: int, *, closed: bool = False) -> None:
+        for _ in range(200):
+            with contextlib.suppress(OSError), socket.create_connection((self.address, port), 1):
+                if not closed:
+                    return
+                time.sleep(0.05)
+                continue
+            if closed:
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"port {port} is {'still open' if closed else 'closed'}")
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[Running]:
+    running = Running(tmp_path / "home")
+    running.wait_for_port(4570)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def sealed(package) -> tuple[bytes, str]:
+    word = password.generate()
+    return packages.seal_with_password(package, word), word
+
+
+def install(agent: Running, sealed: tuple[bytes, str]) -> None:
+    assert agent.send(sealed[0])[0] == 200
+    assert agent.type(password.display(sealed[1]))[0] == 200
+    agent.wait_for_port(4242)
+
+
+def test_package_waits_is_unlocked_and_installed(agent: Running, sealed) -> None:
+    assert agent.status() == {
+        "value": 1, "setup_url": f"http://{agent.address}:4570/certificateSetup", "waiting": [], "refused": [], "wrong_passwords": 0,
+        "trust_zone": None,
+    }  # fmt: skip
+    assert agent.request(4444, "/status/servicestate") == (200, "1")
+    digest = packages.digest(sealed[0])
+    assert json.loads(agent.send(sealed[0])[1]) == json.loads(agent.send(sealed[0])[1]) == {"digest": digest}
+    assert agent.status()["waiting"] == [digest]
+    status, page = agent.request(4570, "/certificateSetup")
+    assert status == 200
+    assert "Claims to be from" in page
+    assert packages.claims(sealed[0]).root_sha256 in page
+    status, page = agent.type("x" + password.display(sealed[1])[1:])
+    assert (status, "Mistyped" in page) == (400, True)
+    status, page = agent.type(password.generate())
+    assert (status, "Wrong 1 of 10" in page) == (403, True)
+    assert agent.status()["wrong_passwords"] == 1
+    status, page = agent.type(password.display(sealed[1]).lower())
+    assert (status, "has joined the trust zone" in page) == (200, True)
+    agent.wait_for_port(4570, closed=True)
+    agent.wait_for_port(4444, closed=True)
+    files = [path for path in agent.home.rglob("*") if path.is_file() and not path.is_symlink() and path.name != ".lock"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    exported = agent.home / "Exported Certificates/.Local Certificates"
+    assert sorted(path.name for path in exported.iterdir()) == ["client.pem", "client_key.pem", "root.pem", "server.pem", "server_key.pem"]
+    assert not list((agent.home / "waiting").iterdir())
+
+
+def test_ten_wrong_passwords_drop_what_waits_for_good(agent: Running, sealed) -> None:
+    agent.send(sealed[0])
+    for _ in range(5):
+        assert agent.type(password.generate())[0] == 403
+    agent.stop(kill=True)
+    agent.start()
+    agent.wait_for_port(4570)
+    for _ in range(5):
+        status, page = agent.type(password.generate())
+    assert (status, "Ten wrong passwords" in page) == (403, True)
+    assert (agent.status()["waiting"], agent.status()["refused"]) == ([], [packages.digest(sealed[0])])
+    status, body = agent.send(sealed[0])
+    assert (status, json.loads(body)["type"]) == (409, "urn:trust-zone:package-refused")
+
+
+def test_waiting_package_survives_a_kill(agent: Running, sealed) -> None:
+    agent.send(sealed[0])
+    agent.stop(kill=True)
+    agent.start()
+    agent.wait_for_port(4570)
+    assert agent.status()["waiting"] == [packages.digest(sealed[0])]
+    assert agent.type(sealed[1])[0] == 200
+    agent.wait_for_port(4242)
+    agent.stop(kill=True)
+    agent.start()
+    agent.wait_for_port(4242)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [pytest.param(b"", 400, id="empty"), pytest.param(b"<html>", 400, id="html"), pytest.param(b"x" * 10_000_000, 413, id="10 MB")],
+)
+def test_nonsense_packages_are_refused(agent: Running, body: bytes, status: int) -> None:
+    assert agent.send(body)[0] == status
+    assert agent.status()["waiting"] == []
+
+
+def test_altered_cut_and_expired_packages(agent: Running, sealed, package, authority) -> None:
+    assert agent.send(sealed[0].rsplit(b".", 2)[0])[0] == 400
+    word = password.generate()
+    old = packages.seal_with_password(dataclasses.replace(package, expires_at=authority.now - timedelta(seconds=1)), word)
+    status, body = agent.send(old)
+    assert (status, json.loads(body)["type"]) == (409, "urn:trust-zone:package-expired")
+    flipped = bytearray(sealed[0])
+    flipped[-40] = ord("A") if flipped[-40] != ord("A") else ord("B")
+    assert agent.send(bytes(flipped))[0] == 200
+    assert agent.type(sealed[1])[0] == 403
+
+
+def test_reopened_node_takes_newer_packages_of_its_own_zone_alone(agent: Running, sealed, package) -> None:
+    install(agent, sealed)
+    subprocess.run([sys.executable, "-m", "agent", "reopen", "--home", agent.home], check=True, capture_output=True)
+    agent.wait_for_port(4444)
+    assert agent.status()["value"] == 1
+    word = password.generate()
+    for change, kind in (({"trust_zone": "other", "generation": 9}, "other-trust-zone"), ({}, "older-package")):
+        status, body = agent.send(packages.seal_with_password(dataclasses.replace(package, **change), word))
+        assert (status, json.loads(body)["type"]) == (409, f"urn:trust-zone:{kind}")
+    newer = packages.seal_with_password(dataclasses.replace(package, generation=2), word)
+    assert agent.send(newer)[0] == 200
+    typed = subprocess.run(
+        [sys.executable, "-m", "agent", "unlock", "--home", agent.home], input=word, text=True, capture_output=True, check=True
+    )
+    assert "Service certificate and key" in typed.stdout
+    agent.wait_for_port(4444, closed=True)
+    assert Store(agent.home).current().generation == 2
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "localhost:1"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Host": "127.0.0.1.evil.example:4570"},
+    ],
+    ids=str,
+)
+def test_foreign_host_or_origin_is_refused(agent: Running, headers: dict[str, str]) -> None:
+    assert agent.request(4570, "/certificateSetup", b"__pwd=x", **headers)[0] == 403
+
+
+def test_setup_page_is_never_served_beyond_this_machine(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "agent", "serve", "--home", tmp_path, "--address", "127.44.9.9", "--setup-address", "0.0.0.0"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (ended.returncode, "not a loopback address" in ended.stderr) == (2, True)
+
+
+def dial(agent: Running, context: ssl.SSLContext, name: str = "rim1.example") -> str:
+    with socket.create_connection((agent.address, 4242), 5) as raw, context.wrap_socket(raw, server_hostname=name) as connection:
+        connection.sendall(b"GET /status/servicestate HTTP/1.1\r\nHost: rim1.example\r\n\r\n")
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        return answer.read().decode()
+
+
+def test_mutual_tls_checks_role_and_name_inside_the_handshake(agent: Running, sealed, tmp_path: Path, pairs) -> None:
+    install(agent, sealed)
+    installed = Store(agent.home).current()
+    assert dial(agent, tls.client_context(installed)) == "2"
+    with pytest.raises(ssl.SSLError, match="match"):
+        dial(agent, tls.client_context(installed), "rim2.example")
+    without = ssl.create_default_context(cafile=installed.roots_pem)
+    as_service = ssl.create_default_context(cafile=installed.roots_pem)
+    as_service.load_cert_chain(installed.service_pem)
+    foreign = ssl.create_default_context(cafile=installed.roots_pem)
+    (tmp_path / "foreign.pem").write_bytes((pair := make_authority().pair(Kind.CLIENT)).private_key + pair.certificate)
+    foreign.load_cert_chain(tmp_path / "foreign.pem")
+    for context in (without, as_service, foreign):
+        with pytest.raises((OSError, http.client.HTTPException)):
+            dial(agent, context)
+
+
+def test_half_open_connections_never_keep_honest_clients_waiting(agent: Running, sealed) -> None:
+    def honest(port: int, ask) -> None:
+        with contextlib.ExitStack() as held:
+            for _ in range(200):
+                held.enter_context(socket.create_connection((agent.address, port), 5)).sendall(b"\x16")
+            started = time.monotonic()
+            ask()
+            assert time.monotonic() - started < 2
+
+    honest(4444, agent.status)
+    honest(4570, lambda: agent.request(4570, "/certificateSetup"))
+    install(agent, sealed)
+    installed = Store(agent.home).current()
+    honest(4242, lambda: dial(agent, tls.client_context(installed)))
+
+
+def test_half_open_connection_is_closed_by_the_deadline(agent: Running, sealed) -> None:
+    install(agent, sealed)
+    with socket.create_connection((agent.address, 4242), 5) as half_open:
+        half_open.settimeout(6)
+        assert half_open.recv(1) == b""
