@@ -12,6 +12,7 @@ from pathlib import Path
 from agent import listeners, tls
 from agent.heartbeat import Caller
 from agent.state import State, is_loopback
+from pki.errors import PKIError
 
 log = logging.getLogger("agent")
 
@@ -45,6 +46,7 @@ class Agent:
         self.open: list[listeners.Listener] = []
         self.node: listeners.Listener | None = None
         self.node_generation = 0
+        self.following = asyncio.Lock()
 
     @property
     def setup_url(self) -> str:
@@ -67,9 +69,18 @@ class Agent:
             await each.stop()
 
     async def follow(self) -> None:
-        """Make what listens fit the state on the disk."""
+        """Make what listens fit the state on the disk; what cannot be opened or read is said and tried again."""
         if not self.options.listen:
             return
+        async with self.following:
+            try:
+                await self._follow()
+            except (OSError, ValueError, KeyError, PKIError) as exc:
+                if not self.open and self.node is None:
+                    raise
+                log.warning("not changed: %s", exc)
+
+    async def _follow(self) -> None:
         should = self.state.is_open(datetime.now(UTC))
         if should and not self.open:
             await self._open()
@@ -81,10 +92,11 @@ class Agent:
             self.wake.set()
         installed = self.state.store.current()
         if installed and installed.generation != self.node_generation:
+            context = tls.server_context(installed)  # the old listener stays if the new files do not load
             if self.node:
                 await self.node.stop()
             self.node = listeners.Listener(listeners.status(), self.options.address, self.options.node_port)
-            await self.node.start(tls.server_context(installed))
+            await self.node.start(context)
             self.node_generation = installed.generation
             log.info("generation %s serves on %s:%s", installed.generation, self.options.address, self.options.node_port)
             self.wake.set()
@@ -96,8 +108,15 @@ class Agent:
             listeners.Listener(listeners.setup(self.state, options.setup_port, self.wake.set), address, options.setup_port)
             for address in options.setup_addresses
         ]
-        for each in wanted:
-            await each.start()
+        started: list[listeners.Listener] = []
+        try:
+            for each in wanted:
+                await each.start()
+                started.append(each)
+        except OSError:
+            for each in started:
+                await each.stop()
+            raise
         self.open = wanted
         log.info("waiting for a package on %s:%s; then open %s", options.address, options.distribution_port, self.setup_url)
 
@@ -105,13 +124,13 @@ class Agent:
         """Heartbeats for ever; a failure is logged and tried again."""
         caller = Caller(self.state, self.options.address, self.options.node_port, listening=self.options.listen)
         while True:
+            self.wake.clear()
             try:
                 wait, renewed = await caller.beat()
                 if renewed:
                     await self.follow()
-            except (OSError, ValueError, KeyError, TypeError) as exc:
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, PKIError) as exc:
                 log.warning("central node not reached: %s", exc)
                 wait = 5
-            self.wake.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.wake.wait(), wait * random.uniform(0.9, 1.0))  # noqa: S311

@@ -2,10 +2,10 @@
 
 import threading
 
-from agent.store import Installed, Store
 from django.conf import settings
 from django.db import models
 
+from agent.store import Installed, Store
 from certs.errors import ZoneBroken, ZoneMissing
 from certs.models import sealed_place
 from pki import sealing

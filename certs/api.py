@@ -1,0 +1,127 @@
+"""The trust zone in the REST API."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+from rest_framework.views import APIView
+
+from audit.actors import Actor
+from certs.models import Certificate
+from certs.services.certificates import certificate_revoke
+from certs.services.expiry import expiry_board
+from certs.services.lifetime import lifetime_get, lifetime_set
+
+
+class StrictInteger(serializers.IntegerField):
+    """An integer and nothing that looks like one."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:
+            raise serializers.ValidationError("An integer is needed.")
+        return data
+
+
+class LifetimeInput(serializers.Serializer[Any]):
+    months = StrictInteger()
+
+
+class RevokeInput(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=300)
+
+
+class CertificateFilter(serializers.Serializer[Any]):
+    kind = serializers.CharField(required=False)
+    status = serializers.CharField(required=False)
+    node = serializers.UUIDField(required=False)
+    expires_before = serializers.DateTimeField(required=False)
+    search = serializers.CharField(required=False)
+
+
+def certificate_json(certificate: Certificate, now: datetime) -> dict[str, Any]:
+    """The pinned form of a certificate."""
+    plain = ("kind", "role", "subject", "subject_alternative_names", "serial", "sha256", "not_before", "not_after", "status", "holder")
+    return {
+        "id": str(certificate.pk),
+        **{name: getattr(certificate, name) for name in plain},
+        "days_left": certificate.days_left(now),
+        "expiry_status": certificate.expiry_status(now).value,
+        "issuer": str(certificate.issuer_id) if certificate.issuer_id else None,
+    }
+
+
+class View(APIView):
+    """Parse → service → render; `actor` is who asks."""
+
+    @property
+    def actor(self) -> Actor:
+        user = self.request.user
+        token = self.request.auth
+        return Actor("token", str(token), user) if token else Actor("user", user.get_username(), user)
+
+    def paged(self, rows: Any, render: Any) -> Response:
+        paginator = api_settings.DEFAULT_PAGINATION_CLASS()
+        page = paginator.paginate_queryset(rows, self.request, view=self)
+        return paginator.get_paginated_response([render(row) for row in page])
+
+
+class Certificates(View):
+    def get(self, request: Request) -> Response:
+        self.actor.require("certs.view_certificate")
+        asked = CertificateFilter(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        wanted, rows = asked.validated_data, Certificate.objects.listed()
+        names = {"kind": "kind", "status": "status", "node": "holder_id", "expires_before": "not_after__lt"}
+        rows = rows.filter(**{names[name]: value for name, value in wanted.items() if name in names})
+        if text := wanted.get("search"):
+            rows = rows.filter(
+                Q(subject__icontains=text) | Q(holder__icontains=text) | Q(serial__icontains=text) | Q(sha256__icontains=text)
+            )
+        now = timezone.now()
+        return self.paged(rows, lambda row: certificate_json(row, now))
+
+
+class CertificateDetail(View):
+    def get(self, request: Request, pk: str) -> Response:
+        self.actor.require("certs.view_certificate")
+        return Response(certificate_json(get_object_or_404(Certificate.objects.listed(), pk=pk), timezone.now()))
+
+
+class CertificatePem(View):
+    def get(self, request: Request, pk: str) -> HttpResponse:
+        self.actor.require("certs.view_certificate")
+        certificate = get_object_or_404(Certificate.objects.listed(), pk=pk)
+        headers = {"Content-Disposition": f'attachment; filename="{certificate.kind}-{certificate.serial}.pem"'}
+        return HttpResponse(certificate.pem(), content_type="application/x-pem-file", headers=headers)
+
+
+class CertificateRevoke(View):
+    def post(self, request: Request, pk: str) -> Response:
+        asked = RevokeInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        certificate = get_object_or_404(Certificate.objects.listed(), pk=pk)
+        certificate_revoke(certificate=certificate, reason=asked.validated_data["reason"], actor=self.actor, now=timezone.now())
+        return Response(certificate_json(certificate, timezone.now()))
+
+
+class LifetimeSetting(View):
+    def get(self, request: Request) -> Response:
+        return Response(vars(lifetime_get()))
+
+    def put(self, request: Request) -> Response:
+        asked = LifetimeInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return Response(vars(lifetime_set(actor=self.actor, months=asked.validated_data["months"], now=timezone.now())))
+
+
+class Expiry(View):
+    def get(self, request: Request) -> Response:
+        self.actor.require("certs.view_certificate")
+        return Response(expiry_board(now=timezone.now()))

@@ -1,0 +1,109 @@
+"""The first start of a trust zone, crash-safe in the order of docs/architecture.md."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from agent.store import Store, replace
+from audit.actors import SYSTEM
+from audit.record import record
+from certs.errors import ZoneBroken
+from certs.models import Certificate, DatabaseKey, TrustZone
+from certs.services.certificates import Intent, Issuer, certificate_issue, certificate_transition, certificates_sweep
+from certs.services.sealed import database_key, seal
+from certs.states import CertificateStatus
+from pki import database_key as dbk
+from pki import issue, keys, names
+from pki.keys import DEFAULT_KEY_TYPES
+from pki.package import CentralAddress, Package, Pair
+from pki.roles import Kind
+
+CLIENT_NAME, CLUSTER_NAME = "QlikClient", "QlikServiceCluster"
+
+
+@dataclass(frozen=True)
+class Founding:
+    """What the founding needs to know; `node_id` is the central node's."""
+
+    host_name: str
+    addresses: tuple[str, ...]
+    central: tuple[CentralAddress, ...]
+    node_id: uuid.UUID
+
+
+def discard_half_zone(now: datetime) -> None:
+    """Remove what a crashed founding left. Raises: ZoneBroken if anything is already sealed with its key."""
+    if Certificate.objects.filter(sealed_private_key__isnull=False).exists() or DatabaseKey.objects.exists():
+        raise ZoneBroken("A half-made trust zone has sealed secrets. Restore it from a backup; nothing was changed.")
+    certificates_sweep(actor=SYSTEM, now=now + timedelta(days=1))
+    for certificate in Certificate.objects.issued().order_by("-created_at"):
+        certificate_transition(
+            certificate=certificate,
+            to=CertificateStatus.FAILED,
+            reason="the founding of the trust zone was not completed",
+            actor=SYSTEM,
+            now=now,
+        )
+    TrustZone.objects.filter(founded_at__isnull=True).delete()
+    Store(settings.NODE_STORE).discard()
+
+
+def zone_prepare(*, founding: Founding, now: datetime) -> TrustZone:
+    """Everything up to the installed and read-back store. Nothing is sealed yet. Raises: ZoneBroken, PKIError."""
+    names.host_name(founding.host_name, limit=names.LONGEST_CENTRAL_NAME)
+    discard_half_zone(now)
+    zone = TrustZone.objects.create(name=founding.host_name, created_at=now)
+    service_key = keys.generate(DEFAULT_KEY_TYPES[Kind.SERVICE])
+    # The one key that opens the database key is on the disk before any certificate names it.
+    replace_in = settings.NODE_STORE / "staging"
+    replace_in.mkdir(parents=True, exist_ok=True, mode=0o700)
+    replace(replace_in / "service_key.pem", keys.to_pem(service_key))
+    package = _package(zone, founding, service_key, now)
+    installed = Store(settings.NODE_STORE).install(package, now=now)
+    (replace_in / "service_key.pem").unlink()
+    if installed.database_key().key_id != database_key().key_id:
+        raise ZoneBroken("The installed database key does not read back.")
+    return zone
+
+
+def _package(zone: TrustZone, founding: Founding, service_key: keys.PrivateKey, now: datetime) -> Package:
+    months = zone.lifetime_months
+    root_key = keys.generate(DEFAULT_KEY_TYPES[Kind.ROOT])
+    request = issue.Request(Kind.ROOT, issue.root_name(founding.host_name), (), root_key.public_key(), months)
+    root = certificate_issue(
+        request=request, intent=Intent(zone.pk, founding.host_name, 1), issuer=None, private_key=root_key, actor=SYSTEM, now=now,
+        keep_key="encrypted_private_key",
+    )  # fmt: skip
+    issuer, key = Issuer(root, root_key), dbk.DatabaseKey.generate()
+
+    def pair(kind: Kind, name: str, holder_id: uuid.UUID, private_key: keys.PrivateKey) -> Pair:
+        alternative = founding.addresses if kind is Kind.SERVICE else ()
+        request = issue.Request(kind, name, alternative, private_key.public_key(), months, key if kind is Kind.SERVICE else None)
+        row = certificate_issue(
+            request=request, intent=Intent(holder_id, founding.host_name, 1), issuer=issuer, private_key=private_key, actor=SYSTEM, now=now
+        )
+        return Pair(row.pem().encode(), keys.to_pem(private_key))
+
+    return Package(
+        trust_zone=str(zone.pk), node=str(founding.node_id), host_name=founding.host_name, generation=1,
+        central_host_name=founding.host_name, central_addresses=founding.central, roots=(root.pem().encode(),),
+        service=pair(Kind.SERVICE, founding.host_name, founding.node_id, service_key),
+        client=pair(Kind.CLIENT, CLIENT_NAME, founding.node_id, keys.generate(DEFAULT_KEY_TYPES[Kind.CLIENT])),
+        cluster=pair(Kind.CLUSTER, CLUSTER_NAME, zone.pk, keys.generate(DEFAULT_KEY_TYPES[Kind.CLUSTER])),
+        expires_at=now + timedelta(hours=24),
+    )  # fmt: skip
+
+
+@transaction.atomic
+def zone_complete(*, zone: TrustZone, now: datetime) -> None:
+    """Seal the cluster key, name the database key, found the zone; the caller adds the central node's row to this transaction."""
+    cluster = Certificate.objects.issued().get(kind=Kind.CLUSTER)
+    pem = (settings.NODE_STORE / "current/machine/personal/cluster.pem").read_bytes().partition(b"-----BEGIN CERTIFICATE")[0]
+    Certificate.objects.filter(pk=cluster.pk).update(sealed_private_key=seal(cluster, "sealed_private_key", pem))
+    key = database_key()
+    DatabaseKey.objects.create(version=1, key_id=key.key_id.hex(), algorithm=key.algorithm, created_at=now)
+    TrustZone.objects.filter(pk=zone.pk).update(founded_at=now)
+    record(actor=SYSTEM, action="zone.founded", target=zone, detail={"host_name": zone.name}, now=now)

@@ -1,0 +1,124 @@
+"""Nodes in the REST API."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from audit.models import Event
+from certs.api import StrictInteger, View, certificate_json
+from certs.models import Certificate
+from nodes.models import Node
+from nodes.services.nodes import node_create, node_decommission
+from nodes.services.preflight import preflight
+from nodes.services.registration import node_register
+from nodes.services.renewal import node_renew
+
+
+class StrictText(serializers.CharField):
+    """A string as it was sent: not trimmed, not repaired."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(trim_whitespace=False, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise serializers.ValidationError("A string is needed.")
+        return data
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        return data if data == "" else super().run_validation(data)
+
+
+class NodeInput(serializers.Serializer[Any]):
+    name = StrictText()
+    host_name = StrictText()
+    address = StrictText(required=False)
+    distribution_port = StrictInteger(required=False)
+    node_port = StrictInteger(required=False)
+    subject_alternative_names = serializers.ListField(child=StrictText(), required=False)
+    services = serializers.ListField(child=StrictText(), required=False)
+
+
+def node_json(node: Node, now: datetime) -> dict[str, Any]:
+    """The pinned form of a node."""
+    plain = (
+        "name", "host_name", "address", "distribution_port", "node_port", "subject_alternative_names", "services", "state", "state_reason",
+    )  # fmt: skip
+    certificates = Certificate.objects.listed().filter(holder_id=node.pk).order_by("-created_at")
+    return {
+        "id": str(node.pk),
+        **{name: getattr(node, name) for name in plain},
+        "online": node.online(now),
+        "clock_offset_s": node.clock_offset_s,
+        "certificates": [certificate_json(each, now) for each in certificates],
+        "events_url": reverse("node-events", args=[node.pk]),
+    }
+
+
+class Nodes(View):
+    def get(self, request: Request) -> Response:
+        self.actor.require("nodes.view_node")
+        rows, now = Node.objects.present(), timezone.now()
+        if state := request.query_params.get("state"):
+            rows = Node.objects.filter(state=state)
+        if text := request.query_params.get("search"):
+            rows = rows.filter(Q(name__icontains=text) | Q(host_name__icontains=text) | Q(address__icontains=text))
+        return self.paged(rows, lambda node: node_json(node, now))
+
+    def post(self, request: Request) -> Response:
+        asked = NodeInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        node = node_create(actor=self.actor, now=timezone.now(), **asked.validated_data)
+        return Response(node_json(node, timezone.now()), status=201)
+
+
+class NodePreflight(View):
+    def post(self, request: Request) -> Response:
+        asked = NodeInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        found = preflight(actor=self.actor, now=timezone.now(), **asked.validated_data)
+        return Response({"findings": [vars(each) for each in found]})
+
+
+class NodeDetail(View):
+    def get(self, request: Request, pk: str) -> Response:
+        self.actor.require("nodes.view_node")
+        return Response(node_json(get_object_or_404(Node, pk=pk), timezone.now()))
+
+    def delete(self, request: Request, pk: str) -> Response:
+        node_decommission(actor=self.actor, node=get_object_or_404(Node, pk=pk), now=timezone.now())
+        return Response(status=204)
+
+
+class NodeDecommission(View):
+    def post(self, request: Request, pk: str) -> Response:
+        node = get_object_or_404(Node, pk=pk)
+        node_decommission(actor=self.actor, node=node, now=timezone.now())
+        return Response(node_json(node, timezone.now()), status=202)
+
+
+class NodeRegister(View):
+    def post(self, request: Request, pk: str) -> Response:
+        ceremony = node_register(actor=self.actor, node=get_object_or_404(Node, pk=pk), now=timezone.now())
+        return Response(vars(ceremony), status=202, headers={"Cache-Control": "no-store"})
+
+
+class NodeRenew(View):
+    def post(self, request: Request, pk: str) -> Response:
+        renewal = node_renew(actor=self.actor, node=get_object_or_404(Node, pk=pk), now=timezone.now())
+        return Response({"generation": renewal.generation, "status": renewal.status}, status=202)
+
+
+class NodeEvents(View):
+    def get(self, request: Request, pk: str) -> Response:
+        self.actor.require("nodes.view_node")
+        get_object_or_404(Node, pk=pk)
+        names = ("sequence", "at", "actor", "action", "detail")
+        return self.paged(Event.objects.for_target(pk), lambda event: {name: getattr(event, name) for name in names})

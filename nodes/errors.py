@@ -1,0 +1,49 @@
+"""Errors of nodes.
+
+NodesError
+├── NodeInvalid            bad input, by field
+├── RegistrationBlocked    a check blocks it; nothing changed
+├── IllegalNodeTransition  the table does not allow it
+├── StaleNode              another worker was first
+└── NodeUnreachable        the node did not answer as it should; `permanent` says that trying again is no use
+"""
+
+from collections.abc import Sequence
+
+from nodes.findings import Finding
+
+
+class NodesError(Exception):
+    """Any error of nodes."""
+
+
+class NodeInvalid(NodesError):
+    """`errors` names each field with what is wrong and what to do."""
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        super().__init__("; ".join(text for texts in errors.values() for text in texts))
+        self.errors = errors
+
+
+class RegistrationBlocked(NodesError):
+    """`findings` holds every check; at least one blocks."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__(" ".join(each.title for each in findings if each.level == "blocker"))
+        self.findings = list(findings)
+
+
+class IllegalNodeTransition(NodesError):
+    """The table of states does not allow this change."""
+
+
+class StaleNode(NodesError):
+    """Another worker changed the node first."""
+
+
+class NodeUnreachable(NodesError):
+    """What happened when the node was dialled."""
+
+    def __init__(self, text: str, *, permanent: bool = False) -> None:
+        super().__init__(text)
+        self.permanent = permanent

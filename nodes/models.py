@@ -1,0 +1,133 @@
+"""Nodes, their registrations and renewals, and what they report."""
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from nodes.states import NodeState, RenewalStatus
+
+SILENT_AFTER = timedelta(seconds=180)
+
+
+class NodeQuerySet(models.QuerySet["Node"]):
+    def present(self) -> "NodeQuerySet":
+        return self.exclude(state=NodeState.DECOMMISSIONED)
+
+
+class Node(models.Model):
+    """One machine of the site."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=64)
+    host_name = models.CharField(max_length=64)
+    address = models.CharField(max_length=64, blank=True)
+    distribution_port = models.PositiveIntegerField(default=4444)
+    node_port = models.PositiveIntegerField(default=4242)
+    subject_alternative_names = models.JSONField(default=list)
+    services = models.JSONField(default=list)
+    state = models.CharField(max_length=20, choices=NodeState.choices, default=NodeState.CREATED, db_index=True)
+    state_reason = models.CharField(max_length=500, blank=True)
+    state_since = models.DateTimeField()
+    generation = models.PositiveIntegerField(default=0)
+    is_central = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    registered_at = models.DateTimeField(null=True, blank=True)
+
+    objects = NodeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        permissions = [
+            ("register_node", "Can register and redistribute nodes"),
+            ("renew_node", "Can renew a node's certificates"),
+            ("decommission_node", "Can decommission nodes"),
+        ]
+        constraints = [
+            models.UniqueConstraint(Lower("host_name"), condition=~Q(state="decommissioned"), name="host_name_once"),
+            models.UniqueConstraint(Lower("name"), condition=~Q(state="decommissioned"), name="node_name_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def dialled(self) -> str:
+        """Where the node is dialled: its address where given, else its host name."""
+        return self.address or self.host_name
+
+    @property
+    def observed(self) -> "Observation | None":
+        return Observation.objects.filter(node=self).first()
+
+    def online(self, now: datetime) -> bool:
+        seen = self.observed
+        return seen is not None and now - seen.last_seen_at < SILENT_AFTER
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        seen = self.observed
+        return seen.clock_offset_s if seen else None
+
+
+class Observation(models.Model):
+    """The last heartbeat of a node."""
+
+    node = models.OneToOneField(Node, on_delete=models.CASCADE, primary_key=True, related_name="observation")
+    last_seen_at = models.DateTimeField()
+    clock_offset_s = models.FloatField(default=0)
+    generation = models.PositiveIntegerField(default=0)
+    trusts = models.JSONField(default=list)
+    installed = models.JSONField(default=dict)
+    served = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"{self.node_id} at {self.last_seen_at}"
+
+
+class Registration(models.Model):
+    """One password ceremony of a node."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="registrations")
+    generation = models.PositiveIntegerField()
+    actor = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    sealed_password = models.BinaryField(null=True)
+    package = models.BinaryField(null=True)
+    digest = models.CharField(max_length=64, blank=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    heard_at = models.DateTimeField(null=True, blank=True)
+    wrong_passwords = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-generation"]
+        constraints = [models.UniqueConstraint(fields=["node", "generation"], name="one_registration_per_generation")]
+
+    def __str__(self) -> str:
+        return f"registration {self.generation} of {self.node_id}"
+
+
+class Renewal(models.Model):
+    """New keys and certificates for a registered node, delivered inside mutual TLS."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="renewals")
+    generation = models.PositiveIntegerField()
+    actor = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    status = models.CharField(max_length=10, choices=RenewalStatus.choices, default=RenewalStatus.REQUESTED)
+    reason = models.CharField(max_length=500, blank=True)
+    package = models.BinaryField(null=True)
+
+    class Meta:
+        ordering = ["-generation"]
+        constraints = [
+            models.UniqueConstraint(fields=["node"], condition=~Q(status__in=["proved", "failed"]), name="one_renewal_at_a_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"renewal {self.generation} of {self.node_id}"

@@ -1,0 +1,85 @@
+"""What agents call on 4242. Identity is the record of the client certificate, by fingerprint."""
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_POST
+
+from certs.models import Certificate
+from certs.states import CertificateStatus
+from nodes.models import Node
+from nodes.services.heartbeat import heartbeat, package_for
+from nodes.states import NodeState
+
+LARGEST_REPORT = 65536
+ACCEPTED = (CertificateStatus.ISSUED, CertificateStatus.SUPERSEDED)
+
+
+class Refused(Exception):
+    """The caller is not a node that may call."""
+
+
+def problem(kind: str, detail: str, status: int) -> JsonResponse:
+    body = {"type": f"urn:trust-zone:{kind}", "title": kind.replace("-", " "), "status": status, "detail": detail}
+    return JsonResponse(body, status=status, content_type="application/problem+json")
+
+
+def _caller(request: HttpRequest) -> tuple[Node, Certificate]:
+    der = request.environ["asgi.scope"]["state"].get("peer_certificate")  # type: ignore[attr-defined]
+    fingerprint = hashlib.sha256(der or b"").hexdigest()
+    certificate = Certificate.objects.filter(sha256=fingerprint, kind="client", status__in=ACCEPTED).first()
+    node = Node.objects.filter(pk=certificate.holder_id).exclude(state=NodeState.DECOMMISSIONED).first() if certificate else None
+    if certificate is None or node is None:
+        raise Refused("This client certificate belongs to no node of the trust zone, or it was revoked. Redistribute the node.")
+    return node, certificate
+
+
+def _report(body: bytes) -> dict[str, Any]:
+    """Raises: ValueError, KeyError, TypeError for anything but a heartbeat."""
+    content = json.loads(body)
+    clock = datetime.fromisoformat(content["clock"])
+    trusts, installed, served = content["trusts"], content["installed"], content["served"]
+    texts = [*trusts, *installed.values(), *(each for each in served.values() if each is not None)]
+    if type(content["generation"]) is not int or not 0 <= content["generation"] < 2**31 or clock.tzinfo is None:
+        raise ValueError("generation or clock")
+    if not isinstance(trusts, list) or len(texts) > 50 or not all(isinstance(each, str) and len(each) == 64 for each in texts):
+        raise ValueError("fingerprints")
+    return {"generation": content["generation"], "clock": clock, "trusts": trusts, "installed": installed, "served": served}
+
+
+@csrf_exempt
+@require_POST
+def heartbeat_view(request: HttpRequest) -> HttpResponse:
+    """A node reports and is told what to do next."""
+    try:
+        node, certificate = _caller(request)
+        report = _report(request.body[:LARGEST_REPORT])
+    except Refused as exc:
+        return problem("unknown-node", str(exc), 403)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return problem("malformed", "This is not a heartbeat. Update the agent.", 400)
+    return JsonResponse(heartbeat(node=node, certificate=certificate, report=report, now=timezone.now()))
+
+
+@require_GET
+def package_view(request: HttpRequest, generation: int) -> HttpResponse:
+    """The renewal that is offered to this very node."""
+    try:
+        node, _ = _caller(request)
+    except Refused as exc:
+        return problem("unknown-node", str(exc), 403)
+    sealed = package_for(node=node, generation=generation)
+    if sealed is None:
+        return problem("nothing-offered", "No such generation is offered to this node.", 404)
+    return HttpResponse(sealed, content_type="application/jose")
+
+
+@require_GET
+def status_view(request: HttpRequest) -> HttpResponse:
+    """The central node runs."""
+    return HttpResponse("2", content_type="text/plain")

@@ -1,0 +1,85 @@
+"""The one place that dials an address out of the database: no redirects, deadlines, a size limit, and only the configured port."""
+
+import http.client
+import socket
+import ssl
+import threading
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from agent import tls
+from certs.services.sealed import own_store
+from nodes.errors import NodeUnreachable
+from nodes.models import Node
+from pki import verify
+
+CONNECT_S, TOTAL_S, LARGEST_ANSWER = 5.0, 6.0, 65536
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back; `date` is the node's clock as Unix seconds, if it told."""
+
+    status: int
+    body: bytes
+    date: float | None
+
+
+def _why(exc: Exception, place: str) -> str:
+    if isinstance(exc, socket.gaierror):
+        return f"The name {place.rsplit(':', 1)[0]} does not resolve. Give the node's address, or add the name to the DNS."
+    if isinstance(exc, ConnectionRefusedError):
+        return f"Connection refused at {place}. Start the agent or open the firewall."
+    if isinstance(exc, TimeoutError):
+        return f"No answer from {place}. Check the address, and that a firewall lets the central node through."
+    return f"{place} did not answer as an agent does ({type(exc).__name__}). Check that an agent runs on that port."
+
+
+def ask(
+    node: Node, method: str, path: str, body: bytes | None = None, accept: str = "application/json", total_s: float = TOTAL_S
+) -> Answer:
+    """One plain HTTP request to the node's distribution port. Raises: NodeUnreachable."""
+    place = f"{node.dialled}:{node.distribution_port}"
+    connection = http.client.HTTPConnection(node.dialled, node.distribution_port, timeout=min(CONNECT_S, total_s))
+    try:
+        connection.connect()
+        raw = connection.sock
+        # Each read has its own timeout; this ends an answer that comes drop by drop.
+        timer = threading.Timer(total_s, raw.shutdown, [socket.SHUT_RDWR])
+        timer.start()
+        try:
+            connection.request(method, path, body, {"Accept": accept, "Connection": "close"})
+            answer = connection.getresponse()
+            content = answer.read(LARGEST_ANSWER)
+        finally:
+            timer.cancel()
+        date = answer.getheader("Date")
+        return Answer(answer.status, content, parsedate_to_datetime(date).timestamp() if date else None)
+    except (OSError, http.client.HTTPException, ValueError) as exc:
+        raise NodeUnreachable(_why(exc, place)) from exc
+    finally:
+        connection.close()
+
+
+def served_certificate(node: Node) -> str:
+    """Dial the node's 4242 with this machine's client certificate; chain, role and host name hold. Returns the SHA-256 of what it serves.
+
+    Raises: NodeUnreachable.
+    """
+    place = f"{node.dialled}:{node.node_port}"
+    context = tls.client_context(own_store())
+    try:
+        with (
+            socket.create_connection((node.dialled, node.node_port), CONNECT_S) as raw,
+            context.wrap_socket(raw, server_hostname=node.host_name) as secure,
+        ):
+            # Under TLS 1.3 a refused client certificate shows at the first read.
+            secure.sendall(b"GET /status/servicestate HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n")
+            if not secure.recv(64):
+                raise NodeUnreachable(f"{place} refused the central node's client certificate. Redistribute the node.")
+            der = secure.getpeercert(binary_form=True)
+    except ssl.SSLError as exc:
+        raise NodeUnreachable(f"The handshake with {place} failed: {exc.args[-1]}. Redistribute the node if this stays.") from exc
+    except OSError as exc:
+        raise NodeUnreachable(_why(exc, place)) from exc
+    return verify.fingerprint(verify.x509.load_der_x509_certificate(der or b""))

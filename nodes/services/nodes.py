@@ -1,0 +1,113 @@
+"""Creating and decommissioning nodes."""
+
+import ipaddress
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from audit.actors import SYSTEM, Actor
+from audit.record import record
+from certs.models import Certificate
+from certs.services.certificates import certificate_transition
+from certs.states import CertificateStatus
+from nodes.errors import NodeInvalid
+from nodes.models import Node, Registration, Renewal
+from nodes.services.transition import node_transition
+from nodes.states import NodeState
+from pki import names
+from pki.errors import InvalidName
+
+SERVICES = ("repository", "engine", "proxy", "scheduler", "printing")
+MOST_NAMES = 20
+
+
+def _address_problem(address: str) -> str:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return "This is not an IP address. Leave it empty if the host name resolves."
+    return "This address names no single machine." if parsed.is_unspecified or parsed.is_multicast else ""
+
+
+def checked(
+    *, name: str, host_name: str, address: str = "", distribution_port: int = 4444, node_port: int = 4242,
+    subject_alternative_names: Sequence[str] = (), services: Sequence[str] = (),
+) -> Node:  # fmt: skip
+    """An unsaved node whose fields hold. Raises: NodeInvalid. Checks only what needs no network."""
+    errors: dict[str, list[str]] = {}
+
+    def refuse(field: str, text: str) -> None:
+        errors.setdefault(field, []).append(text)
+
+    if not name.strip() or len(name) > 64 or not name.isprintable():
+        refuse("name", "A name has 1 to 64 printable characters.")
+    try:
+        names.host_name(host_name)
+    except InvalidName as exc:
+        refuse("host_name", str(exc))
+    if address and (problem := _address_problem(address)):
+        refuse("address", problem)
+    for field, port in (("distribution_port", distribution_port), ("node_port", node_port)):
+        if not 1 <= port <= 65535:
+            refuse(field, "A port is a number from 1 to 65535.")
+    if len(subject_alternative_names) > MOST_NAMES:
+        refuse("subject_alternative_names", f"At most {MOST_NAMES} further names are possible.")
+    for each in subject_alternative_names:
+        try:
+            names.subject_alternative_name(each)
+        except InvalidName as exc:
+            refuse("subject_alternative_names", f"“{each[:64]}”: {exc}")
+    for each in services:
+        if each not in SERVICES:
+            refuse("services", f"“{each[:64]}” is not a service. Known are: {', '.join(SERVICES)}.")
+    _refuse_duplicates(name, host_name, refuse)
+    if errors:
+        raise NodeInvalid(errors)
+    return Node(
+        name=name, host_name=host_name, address=address, distribution_port=distribution_port, node_port=node_port,
+        subject_alternative_names=list(subject_alternative_names), services=list(services),
+    )  # fmt: skip
+
+
+def _refuse_duplicates(name: str, host_name: str, refuse: Any) -> None:
+    if Node.objects.present().filter(host_name__iexact=host_name).exists():
+        refuse(
+            "host_name", f"A node with the host name {host_name} exists already. Open it and press Redistribute, or decommission it first."
+        )
+    if Node.objects.present().filter(name__iexact=name).exists():
+        refuse("name", "A node with this name exists already. Choose another name.")
+
+
+def node_create(*, actor: Actor, now: datetime, **fields: Any) -> Node:
+    """Record a node; nothing is made or sent yet. Raises: PermissionRefused, NodeInvalid."""
+    actor.require("nodes.add_node")
+    node = checked(**fields)
+    node.created_at = node.state_since = now
+    # Generations go on where an earlier node of the same host name ended: its agent refuses older packages.
+    earlier = Node.objects.filter(host_name__iexact=node.host_name).order_by("-generation").first()
+    node.generation = earlier.generation if earlier else 0
+    try:
+        with transaction.atomic():
+            node.save(force_insert=True)
+            record(actor=actor, action="node.created", target=node, detail={"host_name": node.host_name, "address": node.address}, now=now)
+    except IntegrityError as exc:
+        raise NodeInvalid({"host_name": ["Somebody else has just created this node. Open it in the list of nodes."]}) from exc
+    return node
+
+
+@transaction.atomic
+def node_decommission(*, actor: Actor, node: Node, now: datetime) -> None:
+    """End a node: its certificates are revoked, its secrets wiped, its name is free. Raises: PermissionRefused, IllegalNodeTransition."""
+    actor.require("nodes.decommission_node")
+    if node.is_central:
+        raise NodeInvalid({"node": ["The central node cannot be decommissioned: it is the certificate authority."]})
+    node_transition(node=node, to=NodeState.DECOMMISSIONED, reason="", actor=actor, now=now)
+    for certificate in Certificate.objects.filter(holder_id=node.pk):
+        if certificate.status in (CertificateStatus.ISSUED, CertificateStatus.SUPERSEDED):
+            certificate_transition(
+                certificate=certificate, to=CertificateStatus.REVOKED, reason="node decommissioned", actor=SYSTEM, now=now
+            )
+    Registration.objects.filter(node=node).update(package=None, sealed_password=None)
+    Renewal.objects.filter(node=node).update(package=None)

@@ -1,0 +1,152 @@
+"""Checks before anything is made: each finding with its remedy in words."""
+
+import ipaddress
+import json
+import socket
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from audit.actors import Actor
+from certs.models import Certificate
+from certs.services.lifetime import zone_current
+from nodes.errors import NodeUnreachable
+from nodes.findings import Finding
+from nodes.models import Node
+from nodes.services.dial import ask
+from nodes.services.nodes import checked
+from pki import names
+from pki.lifetime import add_months
+
+SKEW_WARNING_S, SKEW_BLOCKER_S = 60, 3600
+
+
+def preflight(*, actor: Actor, now: datetime, **fields: Any) -> list[Finding]:
+    """Check a node that is not created yet, network included, within about 6 s. Raises: PermissionRefused, NodeInvalid."""
+    actor.require("nodes.add_node")
+    return findings(checked(**fields), now=now)
+
+
+def findings(node: Node, *, now: datetime) -> list[Finding]:
+    """Every check of `node`, the network's last."""
+    return [*_name(node), *_lifetime(now), *_central_address(node), *_resolves(node), *_agent(node, now)]
+
+
+def _name(node: Node) -> Iterator[Finding]:
+    if names.is_fully_qualified(node.host_name):
+        yield Finding("host-name", "ok", f"{node.host_name} is fully qualified.", field="host_name")
+    else:
+        yield Finding(
+            "host-name-short", "warning", f"{node.host_name} is not fully qualified.",
+            "Use the full name, such as node.corp.example: the name cannot be changed later.", "host_name",
+        )  # fmt: skip
+
+
+def _lifetime(now: datetime) -> Iterator[Finding]:
+    root = Certificate.objects.issued().filter(kind="root").order_by("-created_at").first()
+    if root is None or root.not_after < now:
+        yield Finding("root-expired", "blocker", "The root certificate has expired.", "Recreate the root before any node is registered.")
+    elif add_months(now, zone_current().lifetime_months) > root.not_after:
+        yield Finding(
+            "lifetime-cut", "ok", f"Certificates end with their root on {root.not_after:%d %b %Y}, sooner than the lifetime setting."
+        )
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+def _central_address(node: Node) -> Iterator[Finding]:
+    central = [each.rsplit(":", 1)[0].strip("[]") for each in settings.QMC_NODE_API_ADDRESSES]
+    if node.address and not _is_loopback(node.address) and all(_is_loopback(each) for each in central):
+        yield Finding(
+            "central-loopback", "blocker", "The node would be told to call the central node on a loopback address.",
+            "Start the console with --address and an address that the node reaches, or set QMC_NODE_API_ADDRESSES.",
+        )  # fmt: skip
+
+
+def _resolves(node: Node) -> Iterator[Finding]:
+    if node.address:
+        return
+    try:
+        socket.getaddrinfo(node.host_name, node.distribution_port, type=socket.SOCK_STREAM)
+    except OSError:
+        yield Finding(
+            "unresolved",
+            "blocker",
+            f"{node.host_name} does not resolve.",
+            "Give the node's address, or add the name to the DNS.",
+            "address",
+        )
+
+
+def _agent(node: Node, now: datetime) -> Iterator[Finding]:
+    place = f"{node.dialled}:{node.distribution_port}"
+    # A node that was registered before reopens by itself: a closed port is no reason to stop.
+    severity = "warning" if node.registered_at else "blocker"
+    try:
+        answer = ask(node, "GET", "/status/servicestate", total_s=4)
+        status = json.loads(answer.body)
+        value = status["value"]
+    except NodeUnreachable as exc:
+        first, _, remedy = str(exc).partition(". ")
+        yield Finding(
+            "port-closed", severity, f"Port {node.distribution_port} does not answer: {first[0].lower()}{first[1:]}.", remedy, "address"
+        )
+        return
+    except (ValueError, KeyError, TypeError):
+        yield Finding(
+            "no-agent",
+            "blocker",
+            f"{place} answers, but not as an agent does.",
+            "Another program listens on this port: stop it, or choose the agent's port.",
+            "distribution_port",
+        )
+        return
+    yield from _state(node, value, status.get("trust_zone"))
+    if answer.date is not None:
+        yield from _clock(answer.date - now.timestamp())
+
+
+def _state(node: Node, value: object, trust_zone: object) -> Iterator[Finding]:
+    zone = zone_current()
+    if value == 2:
+        yield Finding(
+            "already-running",
+            "blocker",
+            "The agent already runs with certificates.",
+            "On the node, run `python -m agent reopen`, then try again.",
+            "address",
+        )
+    elif trust_zone not in (None, str(zone.pk)):
+        yield Finding(
+            "other-trust-zone",
+            "blocker",
+            "The agent belongs to another trust zone.",
+            "Start the agent there with an empty home directory.",
+            "address",
+        )
+    elif value == 1:
+        yield Finding("agent", "ok", f"The agent answers on port {node.distribution_port} and waits for certificates.")
+    else:
+        yield Finding("agent-starting", "blocker", "The agent is still starting.", "Wait a few seconds and run the checks again.")
+
+
+def _clock(offset_s: float) -> Iterator[Finding]:
+    direction = "ahead" if offset_s > 0 else "behind"
+    size = f"{abs(offset_s) / 60:.0f} minutes" if abs(offset_s) >= 120 else f"{abs(offset_s):.0f} s"
+    if abs(offset_s) < SKEW_WARNING_S:
+        yield Finding("clock", "ok", "The node's clock agrees with this machine's.")
+        return
+    level = "blocker" if abs(offset_s) >= SKEW_BLOCKER_S else "warning"
+    yield Finding(
+        "clock-skew",
+        level,
+        f"The node's clock is {size} {direction}.",
+        "Set the time on the node (NTP): new certificates could be refused as not yet valid.",
+    )

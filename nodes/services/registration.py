@@ -1,0 +1,212 @@
+"""The registration of a node: the ceremony is started here and advanced one step at a time by a worker."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from audit.actors import SYSTEM, Actor, system_for
+from audit.record import record
+from certs.errors import CertsError, StaleCertificate
+from certs.services.sealed import seal, unseal
+from jobs.models import Job
+from jobs.services import job_again, job_create, job_finish
+from nodes.errors import IllegalNodeTransition, NodeUnreachable, RegistrationBlocked, StaleNode
+from nodes.models import Node, Registration, Renewal
+from nodes.services.dial import ask, served_certificate
+from nodes.services.material import generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
+from nodes.services.preflight import findings
+from nodes.services.transition import node_transition, renewal_transition
+from nodes.states import TRANSITIONS, UNDER_WAY, NodeState, RenewalStatus
+from pki import package as packages
+from pki import password
+from pki.errors import PKIError
+
+TASK = "nodes.services.registration.registration_advance"
+VALID = timedelta(hours=24)
+PATIENCE = timedelta(minutes=3)
+REDISTRIBUTE = "Press Redistribute for a new password."
+
+
+@dataclass(frozen=True)
+class Ceremony:
+    """What the administrator gets, once."""
+
+    password: str = field(repr=False)
+    setup_url: str
+    expires_at: datetime
+    state: str
+
+
+def node_register(*, actor: Actor, node: Node, now: datetime) -> Ceremony:
+    """Start registration, or redistribution with a new password.
+
+    Raises: PermissionRefused, RegistrationBlocked (nothing changed), IllegalNodeTransition, StaleNode.
+    """
+    actor.require("nodes.register_node")
+    if NodeState.ISSUING not in TRANSITIONS[NodeState(node.state)] or node.is_central:
+        raise IllegalNodeTransition(
+            f"{node} is {NodeState(node.state).label.lower()}: it cannot be registered now. Wait, or decommission it."
+        )
+    found = findings(node, now=now)
+    if any(each.level == "blocker" for each in found):
+        raise RegistrationBlocked(found)
+    word = password.generate()
+    with transaction.atomic():
+        withdrawn = node.generation if node.state != NodeState.REGISTERED else 0
+        node_transition(node=node, to=NodeState.ISSUING, reason="", actor=actor, now=now, generation=node.generation + 1)
+        _secrets_wipe(node)
+        if withdrawn:
+            generation_withdraw(node, withdrawn, reason="replaced by a new registration", now=now)
+        for renewal in Renewal.objects.filter(node=node).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]):
+            renewal_transition(
+                renewal=renewal, to=RenewalStatus.FAILED, reason="replaced by a redistribution", actor=actor, now=now, package=None
+            )
+        registration = Registration(node=node, generation=node.generation, actor=actor.label, created_at=now, expires_at=now + VALID)
+        registration.sealed_password = seal(registration, "sealed_password", word.encode())
+        registration.save(force_insert=True)
+        job_create(task=TASK, subject=node.pk, title=f"Registration of {node}", actor=actor.label, now=now)
+    return Ceremony(password.display(word), setup_url(node), registration.expires_at, node.state)
+
+
+def setup_url(node: Node) -> str:
+    """Where the password is typed, on the node itself."""
+    # Several agents share one machine only in the embedded default: there each has its own loopback address.
+    host = node.address if node.address.startswith("127.") and node.address != "127.0.0.1" else "localhost"
+    return f"http://{host}:4570/certificateSetup"
+
+
+def _secrets_wipe(node: Node) -> None:
+    keys_wipe(node)
+    Registration.objects.filter(node=node).update(package=None, sealed_password=None)
+
+
+@transaction.atomic
+def registration_fail(*, node: Node, reason: str, now: datetime) -> None:
+    """End the ceremony with a reason and its remedy; what never came into use is withdrawn."""
+    node_transition(node=node, to=NodeState.FAILED, reason=reason, actor=SYSTEM, now=now)
+    _secrets_wipe(node)
+    generation_withdraw(node, node.generation, reason="registration failed", now=now)
+
+
+def registration_advance(*, job: Job) -> None:
+    """Advance the job's node until it waits for something, is registered, or has failed. Runs in a worker."""
+    steps = {
+        NodeState.ISSUING: _issue, NodeState.DISTRIBUTING: _distribute, NodeState.AWAITING_PASSWORD: _await_password,
+        NodeState.VERIFYING: _verify,
+    }  # fmt: skip
+    while True:
+        now = timezone.now()
+        node = Node.objects.get(pk=job.subject)
+        if node.state not in UNDER_WAY:
+            outcome = Job.Outcome.DONE if node.state == NodeState.REGISTERED else Job.Outcome.FAILED
+            job_finish(job=job, outcome=outcome, now=now, error=node.state_reason)
+            return
+        registration = Registration.objects.get(node=node, generation=node.generation)
+        try:
+            if registration.expires_at <= now and node.state != NodeState.VERIFYING:
+                registration_fail(node=node, reason=f"The password was not typed within 24 hours. {REDISTRIBUTE}", now=now)
+                continue
+            wait = steps[NodeState(node.state)](node, registration, now)
+        except (StaleNode, StaleCertificate):
+            wait = timedelta(seconds=1)
+        if wait:
+            job_again(job=job, at=timezone.now() + wait, progress=node.state)
+            return
+
+
+def _issue(node: Node, registration: Registration, now: datetime) -> timedelta | None:
+    actor = system_for(registration.actor)
+    try:
+        content = package_make(node, node.generation, expires_at=registration.expires_at, actor=actor, now=now)
+    except StaleCertificate:
+        raise
+    except (PKIError, CertsError) as exc:
+        registration_fail(node=node, reason=f"The certificates could not be made: {exc}", now=now)
+        return None
+    sealed = packages.seal_with_password(content, unseal(registration, "sealed_password").decode())
+    with transaction.atomic():
+        node_transition(node=node, to=NodeState.DISTRIBUTING, reason="", actor=actor, now=now)
+        Registration.objects.filter(pk=registration.pk).update(package=sealed, digest=packages.digest(sealed), sealed_password=None)
+        keys_wipe(node)
+    return None
+
+
+def _unreached(node: Node, reason: str, now: datetime, *, patient: bool) -> timedelta | None:
+    """Not reached: said in the row, tried again, and given up after a while."""
+    if not patient and now - node.state_since > PATIENCE:
+        registration_fail(node=node, reason=f"{reason} Given up after 3 minutes: press Redistribute when the cause is mended.", now=now)
+        return None
+    Node.objects.filter(pk=node.pk, state=node.state).update(state_reason=reason)
+    return timedelta(seconds=2)
+
+
+def _distribute(node: Node, registration: Registration, now: datetime) -> timedelta | None:
+    try:
+        answer = ask(node, "POST", "/setup/certificatedistribution", bytes(registration.package or b""))
+    except NodeUnreachable as exc:
+        return _unreached(node, str(exc), now, patient=node.registered_at is not None)
+    if answer.status != 200:
+        reason = _refusal(answer.body) or f"The node answered {answer.status} to the package."
+        if 400 <= answer.status < 500:
+            registration_fail(node=node, reason=reason, now=now)
+            return None
+        return _unreached(node, reason, now, patient=False)
+    with transaction.atomic():
+        node_transition(node=node, to=NodeState.AWAITING_PASSWORD, reason="", actor=SYSTEM, now=now)
+        Registration.objects.filter(pk=registration.pk).update(accepted_at=now)
+    return None
+
+
+def _refusal(body: bytes) -> str:
+    try:
+        detail = json.loads(body)["detail"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return f"The node refused the package: {detail}"[:400] if isinstance(detail, str) else ""
+
+
+def _await_password(node: Node, registration: Registration, now: datetime) -> timedelta | None:
+    if registration.heard_at:
+        node_transition(node=node, to=NodeState.VERIFYING, reason="", actor=SYSTEM, now=now)
+        return None
+    try:
+        status = json.loads(ask(node, "GET", "/status/servicestate").body)
+        waiting, refused, wrong = status["waiting"], status["refused"], int(status["wrong_passwords"])
+    except (NodeUnreachable, ValueError, KeyError, TypeError):
+        # 4444 closes when the password is typed: the heartbeat will tell.
+        return _pause(registration, now)
+    if registration.digest in refused:
+        registration_fail(
+            node=node, reason=f"Ten wrong passwords were typed on the node, so it dropped the package. {REDISTRIBUTE}", now=now
+        )
+        return None
+    if wrong != registration.wrong_passwords:
+        with transaction.atomic():
+            Registration.objects.filter(pk=registration.pk).update(wrong_passwords=wrong)
+            record(actor=SYSTEM, action="registration.wrong_passwords", target=node, detail={"count": wrong}, now=now)
+    if status.get("value") == 1 and registration.digest not in waiting:
+        ask(node, "POST", "/setup/certificatedistribution", bytes(registration.package or b""))
+    return _pause(registration, now)
+
+
+def _pause(registration: Registration, now: datetime) -> timedelta:
+    """Look often while somebody is likely to type, seldom later."""
+    fresh = registration.accepted_at is not None and now - registration.accepted_at < timedelta(minutes=10)
+    return timedelta(seconds=2 if fresh else 15)
+
+
+def _verify(node: Node, registration: Registration, now: datetime) -> timedelta | None:
+    try:
+        served = served_certificate(node)
+    except NodeUnreachable as exc:
+        return _unreached(node, str(exc), now, patient=False)
+    if served != service_fingerprint(node, node.generation):
+        return _unreached(node, "The node still serves another certificate. Restart its agent if this stays.", now, patient=False)
+    with transaction.atomic():
+        node_transition(node=node, to=NodeState.REGISTERED, reason="", actor=SYSTEM, now=now, registered_at=node.registered_at or now)
+        _secrets_wipe(node)
+        older_supersede(node, node.generation, now=now)
+    return None

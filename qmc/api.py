@@ -1,0 +1,91 @@
+"""The API's frame: tokens, problem details (RFC 9457), paging."""
+
+import logging
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.pagination import PageNumberPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from audit.actors import PermissionRefused
+from certs.errors import IllegalTransition, StaleCertificate, ZoneBroken, ZoneMissing
+from nodes.errors import IllegalNodeTransition, NodeInvalid, RegistrationBlocked, StaleNode
+from qmc.models import ApiToken
+from qmc.services.tokens import token_digest
+
+log = logging.getLogger(__name__)
+
+# The one table: error class → status, type.
+PROBLEMS: dict[type[Exception], tuple[int, str]] = {
+    NodeInvalid: (400, "invalid"),
+    RegistrationBlocked: (409, "registration-blocked"),
+    IllegalNodeTransition: (409, "not-now"),
+    IllegalTransition: (409, "not-now"),
+    StaleNode: (409, "changed-meanwhile"),
+    StaleCertificate: (409, "changed-meanwhile"),
+    PermissionRefused: (403, "permission-refused"),
+    PermissionDenied: (403, "permission-refused"),
+    ZoneMissing: (503, "no-trust-zone"),
+    ZoneBroken: (503, "trust-zone-broken"),
+    Http404: (404, "not-found"),
+    exceptions.ParseError: (400, "malformed"),
+    exceptions.ValidationError: (400, "invalid"),
+    exceptions.NotAuthenticated: (401, "not-authenticated"),
+    exceptions.AuthenticationFailed: (401, "not-authenticated"),
+    exceptions.NotFound: (404, "not-found"),
+    exceptions.MethodNotAllowed: (405, "method-not-allowed"),
+    exceptions.NotAcceptable: (406, "not-acceptable"),
+    exceptions.UnsupportedMediaType: (415, "unsupported-media-type"),
+}
+
+
+def _errors(exc: Exception) -> Any:
+    if isinstance(exc, NodeInvalid):
+        return exc.errors
+    if isinstance(exc, RegistrationBlocked):
+        return [vars(finding) for finding in exc.findings]
+    return exc.detail if isinstance(exc, exceptions.ValidationError) else []
+
+
+def problem_handler(exc: Exception, context: dict[str, Any]) -> Response:
+    """Every error as problem details; what is not in the table is a 500 with a fixed text."""
+    found = next((PROBLEMS[kind] for kind in type(exc).__mro__ if kind in PROBLEMS), None)
+    if found is None:
+        log.error("unexpected error in %s", context["view"], exc_info=exc)
+        status, slug, detail = 500, "internal", "Something unexpected happened. The console's log has it; try again, then report it."
+    else:
+        (status, slug), detail = found, "Some fields do not hold; see errors." if isinstance(exc, exceptions.ValidationError) else str(exc)
+    body = {"type": f"urn:trust-zone:{slug}", "title": slug.replace("-", " "), "status": status, "detail": detail, "errors": _errors(exc)}
+    if isinstance(exc, RegistrationBlocked):
+        body["findings"] = body["errors"]
+    headers = {"WWW-Authenticate": "Token"} if status == 401 else {}
+    return Response(body, status=status, content_type="application/problem+json", headers=headers)
+
+
+class TokenAuthentication(BaseAuthentication):
+    """`Authorization: Token …`"""
+
+    def authenticate(self, request: Request) -> tuple[Any, ApiToken] | None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "token":
+            return None
+        row = ApiToken.objects.select_related("user").filter(digest=token_digest(token.strip()), user__is_active=True).first()
+        if row is None:
+            raise exceptions.AuthenticationFailed("This token is not known. Make one with `manage.py create_token`.")
+        return row.user, row
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Token"
+
+
+class Pages(PageNumberPagination):
+    """`{"results": […], "next": …}`"""
+
+    page_size, page_size_query_param, max_page_size = 50, "page_size", 500
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response({"results": data, "next": self.get_next_link()})

@@ -1,0 +1,10 @@
+"""The Celery application."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "qmc.settings")
+app = Celery("qmc")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

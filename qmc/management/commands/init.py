@@ -1,0 +1,47 @@
+"""Make the trust zone and the first administrator; safe to repeat."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from certs.errors import CertsError
+from pki.errors import InvalidName, PKIError
+from pki.names import LONGEST_CENTRAL_NAME, host_name
+from qmc.services.founding import administrator_make, zone_found
+from qmc.settings import secret_file
+
+
+def default_host_name() -> str:
+    """This machine's name where it can stand in a certificate."""
+    try:
+        return host_name(socket.gethostname().lower(), limit=LONGEST_CENTRAL_NAME)
+    except InvalidName:
+        return "central.internal"
+
+
+class Command(BaseCommand):
+    help = "Migrates, makes the trust zone and the first administrator. Safe to repeat."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--data-dir")
+        parser.add_argument("--host-name", default=default_host_name())
+        parser.add_argument("--admin", default="admin")
+        parser.add_argument("--admin-password-file", type=Path)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.ROOT_PASSPHRASE_FILE and settings.ROOT_PASSPHRASE_FILE.parent == settings.SECRETS_DIR:
+            secret_file(settings.ROOT_PASSPHRASE_FILE)
+        call_command("migrate", verbosity=0)
+        try:
+            zone = zone_found(host_name=options["host_name"], now=timezone.now())
+        except (CertsError, PKIError) as exc:
+            raise CommandError(str(exc)) from exc
+        made = administrator_make(name=options["admin"], password_file=options["admin_password_file"], now=timezone.now())
+        self.stdout.write(f"trust zone of {zone.name} is ready")
+        if made:
+            self.stdout.write(f"first administrator: {options['admin']}, password in {made}")

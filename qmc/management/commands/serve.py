@@ -1,0 +1,35 @@
+"""One web process."""
+
+import os
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.wsgi import get_wsgi_application
+
+from agent import tls
+from agent.store import Store
+from qmc.server import serve
+
+CONTEXTS = {"console": tls.browser_context, "node-api": tls.server_context}
+
+
+class Command(BaseCommand):
+    help = "Serves the console (pages and REST API) or the node API (mutual TLS)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("process", choices=CONTEXTS)
+        parser.add_argument("--address", default="127.0.0.1")
+        parser.add_argument("--port", type=int, required=True)
+        parser.add_argument("--data-dir")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if (os.environ.get("QMC_PROCESS") or "console") != options["process"]:
+            raise CommandError(f"Set QMC_PROCESS={options['process']} in the environment: it chooses the urls.")
+        try:
+            serve(
+                get_wsgi_application(), address=options["address"], port=options["port"], store=Store(settings.NODE_STORE),
+                make_context=CONTEXTS[options["process"]],
+            )  # fmt: skip
+        except OSError as exc:
+            raise CommandError(f"Port {options['port']} on {options['address']}: {exc.strerror}. Choose another with --port.") from exc

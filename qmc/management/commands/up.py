@@ -1,0 +1,148 @@
+"""Start everything on this machine and keep it running."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from qmc.settings import secret_file
+
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+GRACE_S = 8
+CELERY = ["-m", "celery", "-A", "qmc"]
+
+
+def _die_with(parent: int) -> None:
+    """The kernel ends this process with its supervisor, however that ends."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+@dataclass
+class Child:
+    """One supervised process."""
+
+    name: str
+    arguments: list[str]
+    environment: dict[str, str]
+    passphrase: bool = False
+    process: subprocess.Popen[bytes] | None = None
+    started: float = field(default=0.0)
+
+    def start(self) -> None:
+        environment = os.environ | self.environment | {"QMC_ROOT_PASSPHRASE_FILE": "", "PYTHONUNBUFFERED": "1"}
+        descriptors: tuple[int, ...] = ()
+        if self.passphrase:
+            descriptors = (os.open(settings.ROOT_PASSPHRASE_FILE, os.O_RDONLY),)
+            environment["QMC_ROOT_PASSPHRASE_FILE"] = f"/dev/fd/{descriptors[0]}"
+        logs = settings.QMC_DATA_DIR / "logs"
+        logs.mkdir(exist_ok=True)
+        parent = os.getpid()
+        with (logs / f"{self.name}.log").open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: S603
+                [sys.executable, *self.arguments], env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=settings.BASE_DIR,
+                pass_fds=descriptors, preexec_fn=lambda: _die_with(parent),
+            )  # fmt: skip
+        for descriptor in descriptors:
+            os.close(descriptor)
+        self.started = time.monotonic()
+
+
+class Command(BaseCommand):
+    help = "Starts console, node API, worker and beat; Ctrl-C, or its death, ends all of them."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--data-dir")
+        parser.add_argument("--address", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8443)
+        parser.add_argument("--node-port", type=int, default=4242)
+        parser.add_argument(
+            "--agent", action="append", default=[], metavar="ADDRESS", help="also start an unregistered agent on this loopback address"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._check_ports(options)
+        if settings.ROOT_PASSPHRASE_FILE is None:
+            raise CommandError("QMC_ROOT_PASSPHRASE_FILE is empty. Unset it, or name the file of the root passphrase.")
+        secret_file(settings.ROOT_PASSPHRASE_FILE)
+        environment = {"QMC_DATA_DIR": str(settings.QMC_DATA_DIR)}
+        environment["QMC_NODE_API_ADDRESSES"] = os.environ.get("QMC_NODE_API_ADDRESSES", f"{options['address']}:{options['node_port']}")
+        environment["QMC_ALLOWED_HOSTS"] = ",".join(filter(None, [os.environ.get("QMC_ALLOWED_HOSTS", ""), options["address"]]))
+        ended = []
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: ended.append(True))
+        initial = Child("init", ["manage.py", "init"], environment, passphrase=True)
+        initial.start()
+        assert initial.process is not None
+        if initial.process.wait() or ended:
+            raise CommandError(f"init failed; {settings.QMC_DATA_DIR}/logs/init.log says why.")
+        children = self._children(options, environment)
+        for child in children:
+            child.start()
+        self._say(options)
+        while not ended:
+            time.sleep(0.2)
+            for child in children:
+                assert child.process is not None
+                if child.process.poll() is not None and time.monotonic() - child.started > 2:
+                    self.stderr.write(f"{child.name} ended with {child.process.returncode}; started again (logs/{child.name}.log)")
+                    child.start()
+        self._end(children)
+
+    def _check_ports(self, options: dict[str, Any]) -> None:
+        wanted = [(options["address"], options["port"], "--port"), (options["address"], options["node_port"], "--node-port")]
+        wanted += [(address, port, "--agent") for address in options["agent"] for port in (4444, 4570)]
+        for address, port, flag in wanted:
+            try:
+                socket.create_server((address, port)).close()
+            except OSError as exc:
+                raise CommandError(
+                    f"Port {port} on {address} cannot be used: {exc.strerror}. Stop what holds it, or choose another with {flag}."
+                ) from exc
+
+    def _children(self, options: dict[str, Any], environment: dict[str, str]) -> list[Child]:
+        data, address = settings.QMC_DATA_DIR, ["--address", options["address"]]
+        return [
+            Child("console", ["manage.py", "serve", "console", *address, "--port", str(options["port"])], environment),
+            Child("node-api", ["manage.py", "serve", "node-api", *address, "--port", str(options["node_port"])], environment | {"QMC_PROCESS": "node-api"}),
+            Child("worker", [*CELERY, "worker", "-P", "threads", "-c", "4", "-Q", "sign,default", "--without-gossip", "--without-mingle", "--without-heartbeat"], environment, passphrase=True),
+            Child("beat", [*CELERY, "beat", "-S", "celery.beat:Scheduler", "--pidfile="], environment),
+            Child("central-agent", ["-m", "agent", "serve", "--home", str(data / "node"), "--no-listen"], environment),
+            *(
+                Child(f"agent-{each}", ["-m", "agent", "serve", "--home", str(data / "agents" / each), "--address", each, "--setup-address", each], environment)
+                for each in options["agent"]
+            ),
+        ]  # fmt: skip
+
+    def _say(self, options: dict[str, Any]) -> None:
+        lines = [
+            f"REST API: https://{options['address']}:{options['port']}/api/v1/  (trust {settings.NODE_STORE}/current/machine/root/roots.pem)",
+            f"Token:    python manage.py create_token admin --name NAME --data-dir {settings.QMC_DATA_DIR}",
+            f"Admin:    user admin, password in {settings.SECRETS_DIR}/admin-password",
+        ]
+        lines += [f"Waiting:  an agent on {each}, setup page http://{each}:4570/certificateSetup" for each in options["agent"]]
+        lines += ["Next:     register a node with docs/register-node.sh. Ctrl-C ends everything."]
+        self.stdout.write("\n".join(lines))
+        self.stdout.flush()
+
+    def _end(self, children: list[Child]) -> None:
+        processes = [child.process for child in children if child.process is not None]
+        for process in processes:
+            process.terminate()
+        deadline = time.monotonic() + GRACE_S
+        for process in processes:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

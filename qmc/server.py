@@ -1,0 +1,124 @@
+"""The web processes: uvicorn with deadlines on every connection, and Django behind a2wsgi."""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from a2wsgi import WSGIMiddleware
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from agent.store import Installed, Store
+
+log = logging.getLogger(__name__)
+HANDSHAKE_DEADLINE_S, READ_DEADLINE_S, KEEP_ALIVE_S = 3, 10, 15
+LARGEST_HEADER, LARGEST_BODY, THREADS = 16 * 1024, 1024 * 1024, 16
+ContextMaker = Callable[[Installed], ssl.SSLContext]
+
+
+class Protocol(H11Protocol):
+    """A connection that must deliver each whole request in time, and hands its peer's certificate on."""
+
+    deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._arm()
+
+    def _arm(self) -> None:
+        if self.deadline is None:
+            self.deadline = self.loop.call_later(READ_DEADLINE_S, self._too_slow)
+
+    def _disarm(self) -> None:
+        if self.deadline is not None:
+            self.deadline.cancel()
+            self.deadline = None
+
+    def _too_slow(self) -> None:
+        self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        self._arm()
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.more_body:
+            self._disarm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+
+def application(wsgi: Any) -> Any:
+    """Django as ASGI; the body is limited, the peer's certificate stands in the scope."""
+    inner = WSGIMiddleware(wsgi, workers=THREADS)
+
+    async def run(scope: Any, receive: Any, send: Any) -> None:
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > LARGEST_BODY:
+            await send({"type": "http.response.start", "status": 413, "headers": [(b"connection", b"close"), (b"content-length", b"0")]})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await inner(scope, receive, send)
+
+    return run
+
+
+class PeerProtocol(Protocol):
+    """Puts the peer's certificate into each request's scope, as the ASGI TLS extension would."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        secure = transport.get_extra_info("ssl_object")
+        self.app_state = {"peer_certificate": secure.getpeercert(binary_form=True) if secure else None}
+
+
+class Server(uvicorn.Server):
+    """Listens with handshake deadlines and takes a new certificate without dropping a connection."""
+
+    def __init__(self, config: uvicorn.Config, store: Store, make_context: ContextMaker, listening: socket.socket) -> None:
+        super().__init__(config)
+        self.store, self.make_context, self.listening = store, make_context, listening
+        self.served: object = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.servers = []
+        await self._follow()
+        self.started = True
+
+    async def _follow(self) -> None:
+        installed = self.store.current()
+        if installed is None or installed.path == self.served:
+            return
+        context = self.make_context(installed)
+
+        def protocol() -> asyncio.Protocol:
+            return PeerProtocol(config=self.config, server_state=self.server_state, app_state={})
+
+        server = await asyncio.get_running_loop().create_server(
+            protocol, sock=self.listening.dup(), ssl=context, backlog=512, ssl_handshake_timeout=HANDSHAKE_DEADLINE_S
+        )
+        for old in self.servers:
+            old.close()
+        self.servers, self.served = [server], installed.path
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % 20 == 0:
+            try:
+                await self._follow()
+            except (OSError, ValueError):
+                log.exception("the new certificate does not load; the old one is served on")
+        return await super().on_tick(counter)
+
+
+def serve(wsgi: Any, *, address: str, port: int, store: Store, make_context: ContextMaker) -> None:
+    """Serve until SIGTERM. Raises: OSError when the port is busy."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listening = socket.create_server((address, port), family=family, backlog=512)
+    config = uvicorn.Config(
+        application(wsgi), http=PeerProtocol, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=5, h11_max_incomplete_event_size=LARGEST_HEADER, proxy_headers=False,
+    )  # fmt: skip
+    Server(config, store, make_context, listening).run()

@@ -1,0 +1,72 @@
+"""`init`: the trust zone, the central node's row and the first administrator; safe to repeat."""
+
+import uuid
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from audit.actors import SYSTEM
+from audit.record import record
+from certs.errors import ZoneBroken
+from certs.models import TrustZone
+from certs.services.sealed import database_key
+from certs.services.zone import Founding, zone_complete, zone_prepare
+from jobs.models import PeriodicWork
+from jobs.services import lease_take
+from nodes.models import Node
+from nodes.services.material import central_addresses
+from nodes.states import NodeState
+from qmc.settings import secret_file
+
+LEASE_NAME = "trust zone init"
+
+
+def zone_found(*, host_name: str, now: datetime) -> TrustZone:
+    """The founded trust zone, made if there is none. Raises: ZoneBroken, ZoneMissing, PKIError."""
+    if not lease_take(name=LEASE_NAME, until=now + timedelta(minutes=2), now=now):
+        raise ZoneBroken("Another init is under way. Wait for it to end.")
+    try:
+        zone = TrustZone.objects.current()
+        if zone is not None:
+            database_key()
+            _addresses_write()
+            return zone
+        central = central_addresses()
+        addresses = tuple(dict.fromkeys(["localhost", "127.0.0.1", *(each.address for each in central)]))
+        node_id = uuid.uuid4()
+        zone = zone_prepare(founding=Founding(host_name, addresses, central, node_id), now=now)
+        with transaction.atomic():
+            zone_complete(zone=zone, now=now)
+            node = Node.objects.create(
+                id=node_id, name="central", host_name=host_name, address=central[0].address, node_port=central[0].port,
+                subject_alternative_names=list(addresses), services=["repository"], state=NodeState.REGISTERED, state_since=now, generation=1,
+                is_central=True, created_at=now, registered_at=now,
+            )  # fmt: skip
+            detail = {"from": None, "to": NodeState.REGISTERED, "reason": "made with the trust zone"}
+            record(actor=SYSTEM, action="node.transition", target=node, detail=detail, now=now)
+        return TrustZone.objects.get(pk=zone.pk)
+    finally:
+        PeriodicWork.objects.filter(name=LEASE_NAME).update(lease_until=now)
+
+
+def _addresses_write() -> None:
+    central = central_addresses()[0]
+    Node.objects.filter(is_central=True).update(address=central.address, node_port=central.port)
+
+
+def administrator_make(*, name: str, password_file: Path | None, now: datetime) -> Path | None:
+    """The first administrator. Returns the file of the random password if one was made."""
+    if User.objects.filter(is_superuser=True).exists():
+        return None
+    path = password_file or settings.SECRETS_DIR / "admin-password"
+    if password_file is None:
+        secret_file(path)
+    with transaction.atomic():
+        user = User.objects.create_superuser(name, password=path.read_text().strip())
+        zone = TrustZone.objects.current()
+        assert zone is not None
+        record(actor=SYSTEM, action="administrator.created", target=zone, detail={"name": user.get_username()}, now=now)
+    return path

@@ -1,0 +1,25 @@
+"""8443: the REST API for people and tokens."""
+
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView
+
+from certs import api as certs
+from nodes import api as nodes
+
+API = [
+    path("nodes/", nodes.Nodes.as_view()),
+    path("nodes/preflight/", nodes.NodePreflight.as_view()),
+    path("nodes/<uuid:pk>/", nodes.NodeDetail.as_view()),
+    path("nodes/<uuid:pk>/register/", nodes.NodeRegister.as_view()),
+    path("nodes/<uuid:pk>/renew/", nodes.NodeRenew.as_view()),
+    path("nodes/<uuid:pk>/decommission/", nodes.NodeDecommission.as_view()),
+    path("nodes/<uuid:pk>/events/", nodes.NodeEvents.as_view(), name="node-events"),
+    path("certificates/", certs.Certificates.as_view()),
+    path("certificates/<uuid:pk>/", certs.CertificateDetail.as_view()),
+    path("certificates/<uuid:pk>/pem/", certs.CertificatePem.as_view()),
+    path("certificates/<uuid:pk>/revoke/", certs.CertificateRevoke.as_view()),
+    path("settings/lifetime/", certs.LifetimeSetting.as_view()),
+    path("expiry/", certs.Expiry.as_view()),
+    path("schema/", SpectacularAPIView.as_view()),
+]
+urlpatterns = [path("api/v1/" + str(each.pattern), each.callback, name=each.name) for each in API]

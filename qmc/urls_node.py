@@ -1,0 +1,11 @@
+"""4242: what agents call, inside mutual TLS."""
+
+from django.urls import path
+
+from nodes import node_api
+
+urlpatterns = [
+    path("api/v1/heartbeat/", node_api.heartbeat_view),
+    path("api/v1/packages/<int:generation>/", node_api.package_view),
+    path("status/servicestate", node_api.status_view),
+]

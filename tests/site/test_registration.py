@@ -1,0 +1,193 @@
+"""The main job over real processes: two nodes registered by API, then mutual TLS between node.js services."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pki import password
+from tests.site.conftest import ROOT, Site, free_port
+
+
+@pytest.fixture(scope="session")
+def nodes(site: Site) -> list[tuple[str, str]]:
+    return [site.register(f"rim{number}", address) for number, address in enumerate(site.agents, 1)]
+
+
+def test_registered_nodes_hold_what_they_were_sent(site: Site, nodes) -> None:
+    for (pk, _), address in zip(nodes, site.agents, strict=True):
+        node = site.node(pk)
+        assert (node["state"], node["online"], node["address"]) == ("registered", True, address)
+        assert sorted(each["kind"] for each in node["certificates"] if each["status"] == "issued") == ["client", "service"]
+        moves = [
+            event["detail"].get("to")
+            for event in site.call("GET", f"/nodes/{pk}/events/")[1]["results"]
+            if event["action"] == "node.transition"
+        ]
+        assert moves[::-1][:5] == ["issuing", "distributing", "awaiting_password", "verifying", "registered"]
+    central = next(node for node in site.call("GET", "/nodes/")[1]["results"] if node["name"] == "central")
+    assert central["state"] == "registered"
+    assert "chain whole" in site.manage("verify_audit")
+
+
+def test_board_and_certificates(site: Site, nodes) -> None:
+    board = site.call("GET", "/expiry/")[1]
+    assert {each["kind"] for each in board["results"]} == {"root", "service", "client", "cluster"}
+    assert sum(board["totals"].values()) == len(board["results"])
+    found = site.call("GET", f"/certificates/?node={nodes[0][0]}&kind=service")[1]["results"]
+    assert [each["subject"] for each in found] == ["CN=rim1.example"]
+    assert "BEGIN CERTIFICATE" in site.call("GET", f"/certificates/{found[0]['id']}/pem/")[1]
+    assert site.call("GET", "/certificates/?search=QlikServiceCluster")[1]["results"][0]["kind"] == "cluster"
+
+
+@pytest.mark.parametrize(("asked", "months"), [(3, 12), (99, 60), (36, 36), (60, 60)])
+def test_lifetime_is_set_to_the_border(site: Site, asked: int, months: int) -> None:
+    expected = {"requested": asked, "months": months, "minimum": 12, "maximum": 60}
+    assert site.call("PUT", "/settings/lifetime/", {"months": asked}) == (200, expected)
+
+
+@pytest.mark.parametrize("months", ["24", 24.5, True, None, [24], {}], ids=str)
+def test_lifetime_takes_an_integer_only(site: Site, months) -> None:
+    assert site.call("PUT", "/settings/lifetime/", {"months": months})[0] == 400
+
+
+GOOD = {"name": "new", "host_name": "new.example", "address": "127.55.0.9"}
+BAD = [
+    {"host_name": name}
+    for name in ("", " ", "a b", "rim.example\n", "*.example", "a_b", "https://a", "a:1", "a" * 64, "10.0.0.1", "RIM1.example", 5, None, ["a"])
+] + [
+    {"address": "nowhere"}, {"address": "0.0.0.0"}, {"distribution_port": 0}, {"distribution_port": 70000}, {"node_port": "4242"}, {"node_port": True},
+    {"services": "engine"}, {"services": ["kitchen"]}, {"subject_alternative_names": [["x"]]}, {"subject_alternative_names": ["a b"]}, {"name": ""}, {"name": "a\0b"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", BAD, ids=str)
+def test_bad_input_names_the_field_and_creates_nothing(site: Site, nodes, change: dict) -> None:
+    status, problem = site.call("POST", "/nodes/", GOOD | change)
+    assert (status, problem["type"], list(problem["errors"])) == (400, "urn:trust-zone:invalid", list(change))
+    assert site.call("GET", "/nodes/?search=new.example")[1]["results"] == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"\xff", b"null"], ids=str)
+def test_json_of_the_wrong_shape(site: Site, body: bytes) -> None:
+    assert site.call("POST", "/nodes/", body)[0] == 400
+
+
+def test_closed_port_blocks_with_a_remedy_and_leaves_created(site: Site) -> None:
+    findings = site.call("POST", "/nodes/preflight/", GOOD)[1]["findings"]
+    blocker = next(each for each in findings if each["level"] == "blocker")
+    assert (blocker["code"], "firewall" in blocker["remedy"]) == ("port-closed", True)
+    node = site.call("POST", "/nodes/", GOOD)[1]
+    status, problem = site.call("POST", f"/nodes/{node['id']}/register/")
+    assert (status, problem["type"]) == (409, "urn:trust-zone:registration-blocked")
+    assert site.node(node["id"])["state"] == "created"
+    assert site.call("POST", f"/nodes/{node['id']}/decommission/")[0] == 202
+
+
+def test_renewal_inside_mutual_tls_supersedes_after_proof(site: Site, nodes) -> None:
+    pk = nodes[0][0]
+    assert site.call("POST", f"/nodes/{pk}/renew/")[0] == 202
+    assert site.call("POST", f"/nodes/{pk}/renew/")[0] == 409
+
+    def statuses() -> list[str]:
+        return [each["status"] for each in site.node(pk)["certificates"] if each["kind"] == "service"]
+
+    site.wait(lambda: statuses() == ["issued", "superseded"], 100)
+    assert site.node(pk)["state"] == "registered"
+
+
+def test_redistribution_with_a_new_password(site: Site, nodes) -> None:
+    pk, address = nodes[1][0], site.agents[1]
+    status, ceremony = site.call("POST", f"/nodes/{pk}/register/")
+    if status == 409:  # the agent is closed; the terminal opens it
+        raise AssertionError(ceremony)
+    subprocess.run(
+        [sys.executable, "-m", "agent", "reopen", "--home", site.data / "agents" / address], cwd=ROOT, check=True, capture_output=True
+    )
+    site.wait_for_state(pk, "awaiting_password")
+    assert site.type(address, password.display(password.generate()))[0] == 403
+    assert site.type(address, ceremony["password"])[0] == 200
+    site.wait_for_state(pk, "registered")
+
+
+SERVER = """
+const https=require('https'),fs=require('fs');const d=process.argv[1];
+https.createServer({key:fs.readFileSync(d+'/server_key.pem'),cert:fs.readFileSync(d+'/server.pem'),ca:fs.readFileSync(d+'/root.pem'),
+requestCert:true,rejectUnauthorized:true},(q,s)=>s.end('hello')).listen(+process.argv[3],process.argv[2]);"""
+CLIENT = """
+const https=require('https'),fs=require('fs');const [,d,host,port,name,pair]=process.argv;
+const o={host,port,servername:name,ca:fs.readFileSync(d+'/root.pem'),agent:false};
+if(pair!=='none'){o.key=fs.readFileSync(d+`/${pair}_key.pem`);o.cert=fs.readFileSync(d+`/${pair}.pem`);}
+https.get(o,r=>r.on('data',x=>process.stdout.write(x))).on('error',e=>{process.stdout.write('refused '+e.code);process.exit(1)});"""
+
+
+def test_node_js_services_talk_with_the_exported_files_alone(site: Site, nodes) -> None:
+    first, second = (site.data / "agents" / address / "Exported Certificates/.Local Certificates" for address in site.agents)
+    port = free_port()
+    server = subprocess.Popen(["node", "-e", SERVER, first, "127.0.0.1", str(port)])
+    try:
+        site.wait(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
+
+        def ask(name: str, pair: str) -> str:
+            command = ["node", "-e", CLIENT, second, "127.0.0.1", str(port), name, pair]
+            return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False).stdout
+
+        assert ask("rim1.example", "client") == "hello"
+        assert ask("rim1.example", "none").startswith("refused")
+        assert ask("rim1.example", "server").startswith("refused")
+        assert ask("rim2.example", "client").startswith("refused")
+    finally:
+        server.kill()
+        server.wait()
+
+
+def test_no_secret_in_any_log_database_queue_or_answer(site: Site, nodes) -> None:
+    time.sleep(1)
+    store = site.data / "node/current"
+    key_bodies = [line for path in store.rglob("*.pem") for line in re.findall(r"PRIVATE KEY-----\n(.{64})", path.read_text())]
+    for address in site.agents:
+        for path in (site.data / "agents" / address / "current").resolve().rglob("*_key.pem"):
+            key_bodies += re.findall(r"PRIVATE KEY-----\n.{64}\n(.{64})", path.read_text())
+    probe = "from agent.store import Store; from pathlib import Path; import sys; print(Store(Path(sys.argv[1])).current().database_key().key.hex())"
+    key = subprocess.run(
+        [sys.executable, "-c", probe, site.data / "node"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    passphrase = (site.data / "secrets/root-passphrase").read_text()
+    words = [word for _, shown in nodes for word in (shown, shown.replace("-", ""))]
+    secrets = [text.encode() for text in [*key_bodies[-4:], key, passphrase, *words]] + [bytes.fromhex(key)]
+    places = [site.data.parent / "up.log", *site.data.glob("db.sqlite3*"), *(site.data / "logs").iterdir()]
+    places += [path for path in (site.data / "broker").rglob("*") if path.is_file()]
+    assert len(secrets) > 8
+    for place in places:
+        content = place.read_bytes()
+        assert not [number for number, secret in enumerate(secrets) if secret in content], place
+    answers = "".join(str(site.call("GET", path)[1]) for path in ("/nodes/", "/certificates/", "/expiry/", f"/nodes/{nodes[0][0]}/events/"))
+    assert not [number for number, secret in enumerate(secrets) if secret in answers.encode()]
+
+
+def test_death_of_the_supervisor_ends_every_process(tmp_path: Path) -> None:
+    site = Site.__new__(Site)
+    Site.agents, kept = (), Site.agents
+    try:
+        site.__init__(tmp_path / "var")
+    finally:
+        Site.agents = kept
+    site.start()
+    busy = subprocess.run(
+        [sys.executable, "manage.py", "up", "--data-dir", str(tmp_path / "other"), "--port", str(site.port), "--node-port", str(site.node_port)],
+        cwd=ROOT, capture_output=True, text=True, check=False, env=site.environment,
+    )  # fmt: skip
+    assert (busy.returncode, f"Port {site.port} on 127.0.0.1 cannot be used" in busy.stderr) == (1, True)
+    os.kill(site.process.pid, signal.SIGKILL)
+    site.process.wait()
+    site.output.close()
+    deadline = time.monotonic() + 5
+    while found := subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False).stdout:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
