@@ -8,7 +8,7 @@ up: .venv/.console node_modules/.installed
 	exec $(BIN)/python manage.py up --agent 127.0.0.2 --agent 127.0.0.3
 
 test: .venv/.development node_modules/.installed
-	PYTHONDEVMODE=1 $(BIN)/python -m pytest
+	QMC_DATA_DIR=$$(mktemp -d) PYTHONDEVMODE=1 $(BIN)/python -m pytest
 
 check: .venv/.development
 	scripts/check

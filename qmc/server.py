@@ -12,6 +12,7 @@ from a2wsgi import WSGIMiddleware
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from agent.store import Installed, Store
+from pki.errors import PKIError
 
 log = logging.getLogger(__name__)
 HANDSHAKE_DEADLINE_S, READ_DEADLINE_S, KEEP_ALIVE_S = 3, 10, 15
@@ -42,8 +43,11 @@ class Protocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._arm()
+        before = self.cycle
+        was_reading = before is not None and before.more_body
         super().data_received(data)
-        if self.cycle is not None and not self.cycle.more_body:
+        # A kept-alive connection still shows its last request: only a request that these bytes completed counts.
+        if (self.cycle is not before or was_reading) and not self.cycle.more_body:
             self._disarm()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -61,7 +65,16 @@ def application(wsgi: Any) -> Any:
             await send({"type": "http.response.start", "status": 413, "headers": [(b"connection", b"close"), (b"content-length", b"0")]})
             await send({"type": "http.response.body", "body": b""})
             return
-        await inner(scope, receive, send)
+        received = 0
+
+        async def limited() -> Any:
+            # A chunked body names no length: it ends where the limit is.
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            return message if received <= LARGEST_BODY else {"type": "http.disconnect"}
+
+        await inner(scope, limited, send)
 
     return run
 
@@ -108,7 +121,7 @@ class Server(uvicorn.Server):
         if counter % 20 == 0:
             try:
                 await self._follow()
-            except (OSError, ValueError):
+            except (OSError, ValueError, KeyError, PKIError):
                 log.exception("the new certificate does not load; the old one is served on")
         return await super().on_tick(counter)
 

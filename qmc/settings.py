@@ -83,7 +83,7 @@ LANGUAGE_CODE, TIME_ZONE, USE_TZ = "en", "UTC", True
 STATIC_URL = "static/"
 STATIC_ROOT = QMC_DATA_DIR / "static"
 
-QMC_DATA_DIR.mkdir(parents=True, exist_ok=True)
+QMC_DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
 if os.environ.get("DATABASE_URL"):
     DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"])}
 else:
