@@ -11,7 +11,7 @@ from aiohttp import web
 
 from agent import setup_page
 from agent.state import Refused, State, is_loopback
-from pki.errors import PackageError, PackageMalformed, PasswordMistyped, PKIError, WrongPassword
+from pki.errors import PackageMalformed, PasswordMistyped, PKIError, WrongPassword
 from pki.package import MAXIMUM_BYTES
 
 HANDSHAKE_DEADLINE_S, READ_DEADLINE_S = 3, 10
@@ -43,7 +43,7 @@ class Listener:
     """One application on one address; starts, stops and changes its TLS context."""
 
     def __init__(self, application: web.Application, address: str, port: int) -> None:
-        self.runner = web.AppRunner(application, access_log=None, keepalive_timeout=0, handler_cancellation=False)
+        self.runner = web.AppRunner(application, access_log=None, keepalive_timeout=0, handler_cancellation=False, shutdown_timeout=2)
         self.address, self.port = address, port
         self._server: asyncio.Server | None = None
 
@@ -109,6 +109,23 @@ def _own_host(value: str, port: int) -> bool:
         return False
 
 
+def _not_installed(exc: Exception) -> tuple[str, int]:
+    """What the page says, and the HTTP status, when unlocking fails."""
+    match exc:
+        case PasswordMistyped():
+            return f"Mistyped: {exc}", 400
+        case WrongPassword():
+            return f"Wrong password: {exc}", 403
+        case Refused():
+            return str(exc), exc.status
+        case OSError():
+            return (
+                f"The certificates cannot be written: {exc.strerror}. Nothing was changed; free disk space or fix permissions, then try again.",
+                507,
+            )
+    return str(exc), 422
+
+
 def setup(state: State, port: int, unlocked: Callable[[], None]) -> web.Application:
     """4570: the page, loopback only; foreign Host or Origin is refused."""
 
@@ -139,17 +156,9 @@ def setup(state: State, port: int, unlocked: Callable[[], None]) -> web.Applicat
         word = typed if isinstance(typed, str) else ""
         try:
             installed = await asyncio.get_running_loop().run_in_executor(None, lambda: state.unlock(word, now=datetime.now(UTC)))
-        except PasswordMistyped as exc:
-            return page(setup_page.asking(state.waiting(), problem=f"Mistyped: {exc}"), 400)
-        except WrongPassword as exc:
-            return page(setup_page.asking(state.waiting(), problem=f"Wrong password: {exc}"), 403)
-        except Refused as exc:
-            return page(setup_page.asking(state.waiting(), problem=str(exc)), exc.status)
-        except (PackageError, PKIError) as exc:
-            return page(setup_page.asking(state.waiting(), problem=str(exc)), 422)
-        except OSError as exc:
-            text = f"The certificates cannot be written: {exc.strerror}. Nothing was changed; free disk space or fix permissions, then try again."
-            return page(setup_page.asking(state.waiting(), problem=text), 507)
+        except (PKIError, Refused, OSError) as exc:
+            text, status = _not_installed(exc)
+            return page(setup_page.asking(state.waiting(), problem=text), status)
         asyncio.get_running_loop().call_later(0.2, unlocked)
         return page(setup_page.done(installed))
 

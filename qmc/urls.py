@@ -1,10 +1,12 @@
-"""8443: the REST API for people and tokens."""
+"""8443: pages for people, the REST API for them and for tokens."""
 
-from django.urls import path
+from allauth.account import views as account
+from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from certs import api as certs
 from nodes import api as nodes
+from qmc import views
 
 API = [
     path("nodes/", nodes.Nodes.as_view()),
@@ -22,4 +24,12 @@ API = [
     path("expiry/", certs.Expiry.as_view()),
     path("schema/", SpectacularAPIView.as_view()),
 ]
-urlpatterns = [path("api/v1/" + str(each.pattern), each.callback, name=each.name) for each in API]
+urlpatterns = [
+    *(path("api/v1/" + str(each.pattern), each.callback, name=each.name) for each in API),
+    path("", views.overview, name="overview"),
+    path("accounts/login/", account.login, name="account_login"),
+    path("accounts/logout/", account.logout, name="account_logout"),
+    path("accounts/signup/", account.signup, name="account_signup"),
+    path("", include("nodes.urls")),
+    path("", include("certs.urls")),
+]

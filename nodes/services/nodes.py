@@ -1,7 +1,7 @@
 """Creating and decommissioning nodes."""
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from pki.errors import InvalidName
 
 SERVICES = ("repository", "engine", "proxy", "scheduler", "printing")
 MOST_NAMES = 20
+Refuse = Callable[[str, str], None]
 
 
 def _address_problem(address: str) -> str:
@@ -29,6 +30,25 @@ def _address_problem(address: str) -> str:
     except ValueError:
         return "This is not an IP address. Leave it empty if the host name resolves."
     return "This address names no single machine." if parsed.is_unspecified or parsed.is_multicast else ""
+
+
+def _check_names(name: str, host_name: str, refuse: Refuse) -> None:
+    if not name.strip() or len(name) > 64 or not name.isprintable():
+        refuse("name", "A name has 1 to 64 printable characters.")
+    try:
+        names.host_name(host_name)
+    except InvalidName as exc:
+        refuse("host_name", str(exc))
+
+
+def _check_further_names(further: Sequence[str], refuse: Refuse) -> None:
+    if len(further) > MOST_NAMES:
+        refuse("subject_alternative_names", f"At most {MOST_NAMES} further names are possible.")
+    for each in further:
+        try:
+            names.subject_alternative_name(each)
+        except InvalidName as exc:
+            refuse("subject_alternative_names", f"“{each[:64]}”: {exc}")
 
 
 def checked(
@@ -41,24 +61,13 @@ def checked(
     def refuse(field: str, text: str) -> None:
         errors.setdefault(field, []).append(text)
 
-    if not name.strip() or len(name) > 64 or not name.isprintable():
-        refuse("name", "A name has 1 to 64 printable characters.")
-    try:
-        names.host_name(host_name)
-    except InvalidName as exc:
-        refuse("host_name", str(exc))
+    _check_names(name, host_name, refuse)
     if address and (problem := _address_problem(address)):
         refuse("address", problem)
     for field, port in (("distribution_port", distribution_port), ("node_port", node_port)):
         if not 1 <= port <= 65535:
             refuse(field, "A port is a number from 1 to 65535.")
-    if len(subject_alternative_names) > MOST_NAMES:
-        refuse("subject_alternative_names", f"At most {MOST_NAMES} further names are possible.")
-    for each in subject_alternative_names:
-        try:
-            names.subject_alternative_name(each)
-        except InvalidName as exc:
-            refuse("subject_alternative_names", f"“{each[:64]}”: {exc}")
+    _check_further_names(subject_alternative_names, refuse)
     for each in services:
         if each not in SERVICES:
             refuse("services", f"“{each[:64]}” is not a service. Known are: {', '.join(SERVICES)}.")
@@ -71,7 +80,7 @@ def checked(
     )  # fmt: skip
 
 
-def _refuse_duplicates(name: str, host_name: str, refuse: Any) -> None:
+def _refuse_duplicates(name: str, host_name: str, refuse: Refuse) -> None:
     if Node.objects.present().filter(host_name__iexact=host_name).exists():
         refuse(
             "host_name", f"A node with the host name {host_name} exists already. Open it and press Redistribute, or decommission it first."

@@ -40,7 +40,7 @@ def test_board_and_certificates(site: Site, nodes) -> None:
     board = site.call("GET", "/expiry/")[1]
     assert {each["kind"] for each in board["results"]} == {"root", "service", "client", "cluster"}
     assert sum(board["totals"].values()) == len(board["results"])
-    found = site.call("GET", f"/certificates/?node={nodes[0][0]}&kind=service")[1]["results"]
+    found = site.call("GET", f"/certificates/?node={nodes[0][0]}&kind=service&status=issued")[1]["results"]
     assert [each["subject"] for each in found] == ["CN=rim1.example"]
     assert "BEGIN CERTIFICATE" in site.call("GET", f"/certificates/{found[0]['id']}/pem/")[1]
     assert site.call("GET", "/certificates/?search=QlikServiceCluster")[1]["results"][0]["kind"] == "cluster"

@@ -1,0 +1,12 @@
+"""The form of the lifetime setting."""
+
+from django import forms
+
+
+class LifetimeForm(forms.Form):
+    months = forms.IntegerField(
+        label="Lifetime of new certificates, in months",
+        help_text="A whole number. Below 12 it is set to 12, above 60 to 60. Certificates that exist keep their end.",
+        error_messages={"required": "Give a whole number of months.", "invalid": "Give a whole number of months, such as 24."},
+        widget=forms.NumberInput(attrs={"class": "form-control", "inputmode": "numeric"}),
+    )

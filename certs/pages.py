@@ -1,0 +1,55 @@
+"""What every page of the console shares: who acts, what he may see, and how a table is asked for."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+import django_tables2
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+
+from audit.actors import Actor, PermissionRefused
+
+P = ParamSpec("P")
+ROWS = 25
+
+
+class PageRequest(HttpRequest):
+    """A request of somebody who is signed in."""
+
+    actor: Actor
+
+
+def page(
+    permission: str,
+) -> Callable[[Callable[Concatenate[PageRequest, P], HttpResponse]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
+    """Only for who is signed in and has `permission`; what a service refuses becomes the 403 page with its remedy."""
+
+    def decorate(view: Callable[Concatenate[PageRequest, P], HttpResponse]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+        @login_required
+        @wraps(view)
+        def inner(request: Any, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            try:
+                request.actor.require(permission)
+                return view(request, *args, **kwargs)
+            except PermissionRefused as exc:
+                raise PermissionDenied(str(exc)) from exc
+
+        return inner
+
+    return decorate
+
+
+def is_fragment(request: HttpRequest) -> bool:
+    """htmx asks for a part of the page, not for the page."""
+    return "HX-Request" in request.headers and "HX-History-Restore-Request" not in request.headers
+
+
+def table_for(request: HttpRequest, table: type[django_tables2.Table], rows: Any, *, now: datetime) -> django_tables2.Table:
+    """`rows` as a table, sorted and paged as the address says."""
+    made = table(rows)
+    made.now = now
+    django_tables2.RequestConfig(request, paginate={"per_page": ROWS}).configure(made)
+    return made

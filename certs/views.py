@@ -1,0 +1,49 @@
+"""Pages of certificates: parse, ask a service, render."""
+
+import uuid
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+
+from certs.filters import CertificateFilter
+from certs.forms import LifetimeForm
+from certs.models import Certificate
+from certs.pages import PageRequest, page, table_for
+from certs.services.lifetime import lifetime_get, lifetime_set
+from certs.tables import CertificateTable
+from pki.describe import describe
+
+
+@page("certs.view_certificate")
+def certificate_list(request: PageRequest) -> HttpResponse:
+    now = timezone.now()
+    found = CertificateFilter(request.GET, queryset=Certificate.objects.listed())
+    table = table_for(request, CertificateTable, found.qs, now=now)
+    return render(request, "certs/list.html", {"filter": found, "table": table, "now": now})
+
+
+@page("certs.view_certificate")
+def certificate_detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    certificate = get_object_or_404(Certificate.objects.listed().select_related("issuer"), pk=pk)
+    fields = describe(certificate.x509())
+    return render(request, "certs/detail.html", {"certificate": certificate, "fields": fields, "now": timezone.now()})
+
+
+@page("certs.view_certificate")
+def certificate_pem(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    certificate = get_object_or_404(Certificate.objects.listed(), pk=pk)
+    name = f"{certificate.kind}-{certificate.serial[:12]}.pem"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(certificate.pem(), content_type="application/x-pem-file", headers=headers)
+
+
+@page("certs.view_certificate")
+def lifetime(request: PageRequest) -> HttpResponse:
+    now, answer = timezone.now(), None
+    form = LifetimeForm(request.POST or None, initial={"months": lifetime_get().months})
+    if request.method == "POST" and form.is_valid():
+        answer = lifetime_set(actor=request.actor, months=form.cleaned_data["months"], now=now)
+        form = LifetimeForm(initial={"months": answer.months})
+    root = Certificate.objects.issued().filter(kind="root").order_by("-created_at").first()
+    return render(request, "certs/lifetime.html", {"form": form, "answer": answer, "current": lifetime_get(), "root": root, "now": now})

@@ -1,0 +1,152 @@
+"""A node's life as a person reads it: the line of steps, its certificates, its history in words."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from audit.models import Event
+from certs.models import Certificate, TrustZone
+from nodes.models import Node, Registration, Renewal
+from nodes.services.registration import setup_url
+from nodes.states import TRANSITIONS, UNDER_WAY, NodeState, RenewalStatus
+from pki.roles import Kind
+
+STEPS = (
+    (NodeState.CREATED, "Created"), (NodeState.ISSUING, "Keys and certificates"), (NodeState.DISTRIBUTING, "Package sent"),
+    (NodeState.AWAITING_PASSWORD, "Waiting for the password"), (NodeState.VERIFYING, "Proof by handshake"),
+    (NodeState.REGISTERED, "Registered"),
+)  # fmt: skip
+ORDER = [state for state, _ in STEPS]
+# While one of these lasts, the password that was shown is still to be typed.
+PASSWORD_LASTS = frozenset({NodeState.ISSUING, NodeState.DISTRIBUTING, NodeState.AWAITING_PASSWORD})
+ENTERED = {
+    "issuing": ("Registration started: keys and certificates are being made", "blue"),
+    "distributing": ("Certificates signed, package sealed", "green"),
+    "awaiting_password": ("The node accepted the package; it waits for the password", "green"),
+    "verifying": ("The password was typed and the node called home with its new certificate", "green"),
+    "registered": ("Proved by handshake: chain, host name and role hold. Registered", "green"),
+    "failed": ("Registration failed", "red"),
+    "decommissioned": ("Decommissioned: its certificates are revoked", "grey"),
+}
+RENEWAL_ENTERED = {
+    "offered": ("New certificates are ready for the node to fetch", "blue"),
+    "proving": ("The node installed its new certificates", "green"),
+    "proved": ("Renewal proved by handshake", "green"),
+    "failed": ("Renewal failed", "red"),
+}
+CERTIFICATE_ENTERED = {
+    "issued": ("certificate signed", "green"), "superseded": ("certificate superseded", "grey"),
+    "revoked": ("certificate revoked", "grey"), "failed": ("certificate was not made", "red"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Step:
+    """`place` is done, now, failed or ahead."""
+
+    label: str
+    place: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of history."""
+
+    at: datetime
+    text: str
+    colour: str
+    actor: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A certificate and what is known of it on the node."""
+
+    certificate: Certificate
+    known: str
+    colour: str
+
+
+def failed_from(node: Node) -> NodeState:
+    """Where the ceremony ended."""
+    last = Event.objects.for_target(node.pk).filter(action="node.transition", detail__to="failed").first()
+    return NodeState(last.detail["from"]) if last else NodeState.ISSUING
+
+
+def steps(node: Node) -> list[Step]:
+    """The line of steps with where it stands now."""
+    state = NodeState(node.state)
+    if state == NodeState.DECOMMISSIONED:
+        return []
+    failed = state == NodeState.FAILED
+    at = ORDER.index(failed_from(node) if failed else state)
+    done = state == NodeState.REGISTERED
+    places = ["done" if i < at or done else "ahead" if i > at else "failed" if failed else "now" for i in range(len(STEPS))]
+    return [Step(label, place) for (_, label), place in zip(STEPS, places, strict=True)]
+
+
+def certificates(node: Node) -> list[Held]:
+    """What the node holds or is about to hold, each with what its heartbeat says of it."""
+    own = Certificate.objects.issued().filter(holder_id=node.pk).order_by("-generation", "-kind")
+    shared = Certificate.objects.issued().filter(kind__in=[Kind.CLUSTER, Kind.ROOT]).order_by("kind")
+    seen = node.observed
+    return [Held(each, *_known(each, seen)) for each in [*own, *shared]]
+
+
+def _known(certificate: Certificate, seen: Any) -> tuple[str, str]:
+    if seen is None:
+        return "after unlocking", "grey"
+    if certificate.kind == Kind.ROOT:
+        return ("trusted", "green") if certificate.sha256 in seen.trusts else ("not trusted yet", "grey")
+    if certificate.sha256 not in seen.installed.values():
+        return "not installed yet", "grey"
+    return ("installed and served", "green") if certificate.sha256 in seen.served.values() else ("installed", "green")
+
+
+def history(node: Node, *, most: int = 30) -> list[Line]:
+    """The newest events of the node and its own certificates, in words."""
+    own = dict(Certificate.objects.filter(holder_id=node.pk).values_list("pk", "kind"))
+    events = Event.objects.filter(target_id__in=[node.pk, *own]).exclude(action="certificate.recorded")[:most]
+    return [line(each, own.get(each.target_id, "")) for each in events]
+
+
+def line(event: Event, kind: str = "") -> Line:
+    """One event in words. What is not known here is shown by its name rather than hidden."""
+    to, reason = str(event.detail.get("to", "")), str(event.detail.get("reason") or "")
+    match event.action:
+        case "node.created":
+            text, colour = "Created", "grey"
+        case "node.transition":
+            text, colour = ENTERED.get(to, (f"Became {to}", "grey"))
+        case "renewal.transition":
+            text, colour = RENEWAL_ENTERED.get(to, (f"Renewal {to}", "grey"))
+        case "certificate.transition":
+            text, colour = CERTIFICATE_ENTERED.get(to, (f"certificate {to}", "grey"))
+            text = f"{kind.capitalize()} {text}"
+        case "registration.wrong_passwords":
+            count = event.detail.get("count", 0)
+            text, colour = f"{count} wrong password{'' if count == 1 else 's'} typed on the node, of 10", "orange"
+        case _:
+            text, colour = event.action.replace(".", " ").replace("_", " "), "grey"
+    return Line(event.at, text, colour, event.actor, reason)
+
+
+def story(node: Node, *, now: datetime) -> dict[str, Any]:
+    """All that the page of a node shows."""
+    state, renewal = NodeState(node.state), Renewal.objects.filter(node=node).first()
+    under_way = state in UNDER_WAY or (renewal is not None and renewal.status not in (RenewalStatus.PROVED, RenewalStatus.FAILED))
+    last = Event.objects.for_target(node.pk).first()
+    # The page is drawn again when something changed, and now and then so that its times stay true.
+    drawn = f"{node.state} {node.state_reason} {node.generation} {last.sequence if last else 0} {int(now.timestamp()) // 20}"
+    return {
+        "node": node, "now": now, "steps": steps(node), "held": certificates(node), "history": history(node), "renewal": renewal,
+        "registration": Registration.objects.filter(node=node, generation=node.generation).first(),
+        "setup_url": setup_url(node), "online": node.online(now), "observed": node.observed,
+        "every_s": 2 if under_way else 15, "drawn": hashlib.sha256(drawn.encode()).hexdigest()[:16],
+        "renewing": renewal is not None and renewal.status not in (RenewalStatus.PROVED, RenewalStatus.FAILED),
+        "password_lasts": state in PASSWORD_LASTS, "can_distribute": NodeState.ISSUING in TRANSITIONS[state] and not node.is_central,
+        "can_renew": state == NodeState.REGISTERED, "can_remove": state != NodeState.DECOMMISSIONED and not node.is_central,
+        "zone": TrustZone.objects.current(),
+    }  # fmt: skip

@@ -1,0 +1,136 @@
+"""Pages of nodes: parse, ask a service, render."""
+
+import uuid
+from datetime import datetime
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from certs.models import Certificate
+from certs.pages import PageRequest, is_fragment, page, table_for
+from nodes.errors import NodeInvalid, NodesError, RegistrationBlocked
+from nodes.filters import NodeFilter
+from nodes.findings import Finding
+from nodes.forms import NodeForm
+from nodes.models import Node
+from nodes.services import preflight as checks
+from nodes.services.nodes import node_create, node_decommission
+from nodes.services.registration import Ceremony, node_register
+from nodes.services.renewal import node_renew
+from nodes.story import story
+from nodes.tables import NodeTable
+
+
+@page("nodes.view_node")
+def node_list(request: PageRequest) -> HttpResponse:
+    now = timezone.now()
+    found = NodeFilter(request.GET, queryset=Node.objects.select_related("observation"))
+    table = table_for(request, NodeTable, found.qs, now=now)
+    return render(request, "nodes/list.html", {"filter": found, "table": table, "now": now})
+
+
+def _checked(request: PageRequest, form: NodeForm, now: datetime) -> list[Finding]:
+    """What the checks find; what has no right shape stands in the form afterwards."""
+    if form.is_valid():
+        try:
+            return checks.preflight(actor=request.actor, now=now, **form.fields_of_node())
+        except NodeInvalid as exc:
+            form.refuse(exc)
+    return []
+
+
+@page("nodes.add_node")
+@require_POST
+def preflight(request: PageRequest) -> HttpResponse:
+    form = NodeForm(request.POST)
+    found = {"form": form, "findings": _checked(request, form, timezone.now()), "checked": True}
+    return render(request, "nodes/findings.html" if is_fragment(request) else "nodes/register.html", found)
+
+
+@page("nodes.add_node")
+def register(request: PageRequest) -> HttpResponse:
+    if request.method != "POST":
+        return render(request, "nodes/register.html", {"form": NodeForm()})
+    now, form = timezone.now(), NodeForm(request.POST)
+    found = _checked(request, form, now)
+    if not form.errors and not any(each.level == "blocker" for each in found):
+        try:
+            node = node_create(actor=request.actor, now=now, **form.fields_of_node())
+        except NodeInvalid as exc:
+            form.refuse(exc)
+        else:
+            return _distribute(request, node, now)
+    return render(request, "nodes/register.html", {"form": form, "findings": found, "refused": True}, status=409)
+
+
+def _distribute(request: PageRequest, node: Node, now: datetime) -> HttpResponse:
+    try:
+        ceremony = node_register(actor=request.actor, node=node, now=now)
+    except RegistrationBlocked as exc:
+        return _confirm(request, node, "redistribute", now, findings=exc.findings)
+    except NodesError as exc:
+        return _confirm(request, node, "redistribute", now, error=str(exc))
+    return _with_password(request, node, ceremony)
+
+
+def _with_password(request: PageRequest, node: Node, ceremony: Ceremony) -> HttpResponse:
+    """The only answer that ever holds the password."""
+    node.refresh_from_db()
+    answer = render(request, "nodes/detail.html", story(node, now=timezone.now()) | {"ceremony": ceremony})
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+@page("nodes.view_node")
+def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    return render(request, "nodes/detail.html", story(get_object_or_404(Node, pk=pk), now=timezone.now()))
+
+
+@page("nodes.view_node")
+def status(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    """What moves on a node's page; nothing at all while nothing has changed."""
+    told = story(get_object_or_404(Node, pk=pk), now=timezone.now())
+    if request.GET.get("drawn") == told["drawn"]:
+        return HttpResponse(status=204)
+    node = told["node"]
+    moved = request.GET.get("state") != node.state
+    spent = not told["password_lasts"] or request.GET.get("generation") != str(node.generation)
+    return render(request, "nodes/status.html", told | {"moved": moved, "spent": spent})
+
+
+def _confirm(request: PageRequest, node: Node, action: str, now: datetime, **more: object) -> HttpResponse:
+    held = Certificate.objects.issued().filter(holder_id=node.pk)
+    context = {"node": node, "action": action, "held": held, "now": now} | more
+    return render(request, f"nodes/{action}.html", context, status=409 if more else 200)
+
+
+@page("nodes.register_node")
+def redistribute(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    node, now = get_object_or_404(Node, pk=pk), timezone.now()
+    return _distribute(request, node, now) if request.method == "POST" else _confirm(request, node, "redistribute", now)
+
+
+@page("nodes.renew_node")
+def renew(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    node, now = get_object_or_404(Node, pk=pk), timezone.now()
+    if request.method == "POST":
+        try:
+            node_renew(actor=request.actor, node=node, now=now)
+        except NodesError as exc:
+            return _confirm(request, node, "renew", now, error=str(exc))
+        return redirect("nodes:detail", pk=pk)
+    return _confirm(request, node, "renew", now)
+
+
+@page("nodes.decommission_node")
+def remove(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    node, now = get_object_or_404(Node, pk=pk), timezone.now()
+    if request.method == "POST":
+        try:
+            node_decommission(actor=request.actor, node=node, now=now)
+        except NodesError as exc:
+            return _confirm(request, node, "remove", now, error=str(exc))
+        return redirect("nodes:detail", pk=pk)
+    return _confirm(request, node, "remove", now)

@@ -1,0 +1,123 @@
+"""The overview's question: is the site safe, and what must somebody do next?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.urls import reverse
+
+from certs.models import Certificate, TrustZone
+from jobs.models import Job, PeriodicWork
+from nodes.models import SILENT_AFTER, Node, Renewal
+from nodes.states import NodeState, RenewalStatus
+from pki.lifetime import ExpiryStatus
+from qmc.templatetags.console import left_words, spoken
+
+CLOCK_SKEW_S = 60
+# Known periodic work: what it is called, and after how long its silence is a fault.
+RUNNING = {
+    "reconcile": ("Worker and scheduler", timedelta(seconds=60)),
+    "certificate sweep": ("Certificate sweep", timedelta(minutes=5)),
+}
+ORDER = {"red": 0, "orange": 1, "blue": 2}
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something that waits for a person: what happened, why, and where it is put right."""
+
+    colour: str
+    title: str
+    text: str
+    url: str
+    button: str
+
+
+@dataclass(frozen=True)
+class Running:
+    """One piece of periodic work; `trouble` is empty while it is well."""
+
+    label: str
+    last_success: datetime | None
+    trouble: str
+
+
+def running(now: datetime) -> list[Running]:
+    """Whether what must always run does."""
+    rows = {row.name: row for row in PeriodicWork.objects.all()}
+    return [_running(label, patience, rows.get(name), now) for name, (label, patience) in RUNNING.items()]
+
+
+def _running(label: str, patience: timedelta, row: PeriodicWork | None, now: datetime) -> Running:
+    if row is None or row.last_success is None:
+        return Running(label, None, (row.last_error if row else "") or "has not run yet")
+    overdue = "overdue" if now - row.last_success > patience else ""
+    return Running(label, row.last_success, row.last_error or overdue)
+
+
+def _node_needs(node: Node, now: datetime) -> Iterator[Need]:
+    url, again = reverse("nodes:detail", args=[node.pk]), reverse("nodes:redistribute", args=[node.pk])
+    match node.state:
+        case NodeState.FAILED:
+            yield Need("red", f"{node}: registration failed", node.state_reason, again, "Redistribute")
+        case NodeState.AWAITING_PASSWORD:
+            yield Need("blue", f"{node} waits for its password", "Type it on the page that the node's agent shows.", url, "Open")
+        case NodeState.CREATED:
+            yield Need(
+                "blue", f"{node} is not registered yet", "Its certificates are made and sent when you register it.", again, "Register"
+            )
+        case NodeState.DISTRIBUTING | NodeState.VERIFYING if node.state_reason:
+            yield Need("orange", f"{node} does not go on", node.state_reason, url, "Show node")
+        case NodeState.REGISTERED:
+            yield from _registered_needs(node, now, url)
+
+
+def _registered_needs(node: Node, now: datetime, url: str) -> Iterator[Need]:
+    seen = node.observed
+    if not node.online(now):
+        since = seen.last_seen_at if seen else node.registered_at or now
+        if now - since >= SILENT_AFTER:
+            text = "Start its agent, or let it reach the central node on the node port."
+            yield Need("red", f"{node} has not called for {spoken((now - since).total_seconds())}", text, url, "Show node")
+    elif seen and abs(seen.clock_offset_s) >= CLOCK_SKEW_S:
+        side = "ahead" if seen.clock_offset_s > 0 else "behind"
+        text = "New certificates could be refused as not yet valid. Set its time source (NTP)."
+        yield Need("orange", f"{node}: clock is {spoken(abs(seen.clock_offset_s))} {side}", text, url, "Show node")
+    last = Renewal.objects.filter(node=node).first()
+    if last and last.status == RenewalStatus.FAILED and last.generation == node.generation:
+        yield Need("orange", f"{node}: renewal failed", last.reason, url, "Show node")
+
+
+def _certificate_need(certificate: Certificate, now: datetime) -> Need:
+    days, url = certificate.days_left(now), reverse("certs:detail", args=[certificate.pk])
+    name, holder = f"{certificate.kind} certificate", certificate.holder or certificate.subject
+    if certificate.expiry_status(now) == ExpiryStatus.EXPIRED:
+        return Need("red", f"{holder}: {name} has expired", "Renew or redistribute the node that holds it.", url, "Show certificate")
+    colour = "red" if days < 30 else "orange"
+    return Need(colour, f"{holder}: {name} ends in {left_words(days)}", "Renew the node that holds it.", url, "Show certificate")
+
+
+def needs(now: datetime) -> list[Need]:
+    """What waits for a person, the worst first."""
+    found = [need for node in Node.objects.present().select_related("observation") for need in _node_needs(node, now)]
+    soon = Certificate.objects.issued().filter(not_after__lt=now + timedelta(days=90))
+    found += [_certificate_need(each, now) for each in soon if each.expiry_status(now) in (ExpiryStatus.EXPIRING, ExpiryStatus.EXPIRED)]
+    for each in running(now):
+        if each.trouble:
+            text = "See that the worker and beat processes run, and read their log."
+            found.append(Need("red", f"{each.label}: {each.trouble}", text, reverse("overview"), "Look again"))
+    return sorted(found, key=lambda need: ORDER[need.colour])
+
+
+def overview(now: datetime) -> dict[str, Any]:
+    """All that the overview shows."""
+    nodes, issued = Node.objects.present(), Certificate.objects.issued()
+    root = issued.filter(kind="root").order_by("-created_at").first()
+    return {
+        "now": now, "zone": TrustZone.objects.current(), "needs": needs(now), "running": running(now), "root": root,
+        "nodes": nodes.count(), "registered": nodes.filter(state=NodeState.REGISTERED).count(), "certificates": issued.count(),
+        "failed": nodes.filter(state=NodeState.FAILED).count(), "awaiting": nodes.filter(state=NodeState.AWAITING_PASSWORD).count(),
+        "others": nodes.filter(is_central=False).count(), "next": issued.order_by("not_after", "id").first(),
+        "under_way": Job.objects.unfinished()[:5],
+    }  # fmt: skip

@@ -1,0 +1,173 @@
+"""Icons, states, times and bars as every page shows them."""
+
+import functools
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.template import Context
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from certs.models import Certificate, TrustZone
+from pki.lifetime import ExpiryStatus
+
+register = template.Library()
+ICONS = Path(settings.BASE_DIR) / "node_modules/@tabler/icons/icons/outline"
+
+# state: word, colour, icon
+LOOKS = {
+    "created": ("not registered", "grey", "circle-dashed"),
+    "issuing": ("making keys", "blue", "key"),
+    "distributing": ("sending the package", "blue", "send"),
+    "awaiting_password": ("awaiting password", "blue", "lock"),
+    "verifying": ("proving", "blue", "plug-connected"),
+    "registered": ("registered", "green", "circle-check"),
+    "failed": ("failed", "red", "alert-circle"),
+    "decommissioned": ("decommissioned", "grey", "archive"),
+    "issued": ("issued", "green", "circle-check"),
+    "superseded": ("superseded", "grey", "replace"),
+    "revoked": ("revoked", "red", "ban"),
+    "valid": ("valid", "green", "circle-check"),
+    "expiring": ("expiring", "orange", "clock-exclamation"),
+    "expired": ("expired", "red", "alert-circle"),
+    "not_yet_valid": ("not yet valid", "orange", "clock"),
+    "ok": ("fine", "green", "circle-check"),
+    "warning": ("warning", "orange", "alert-triangle"),
+    "blocker": ("blocks", "red", "alert-circle"),
+    "online": ("online", "green", "plug-connected"),
+    "silent": ("silent", "red", "plug-connected-x"),
+}
+UNITS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "h"), (60, "min"))
+BAR_COLOURS = {ExpiryStatus.VALID: "blue", ExpiryStatus.EXPIRING: "orange"}
+
+
+@functools.cache
+def _drawing(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9-]+", name):
+        raise ValueError(f"no icon can be called {name}")
+    found = re.search(r"<svg.*?>(.*)</svg>", (ICONS / f"{name}.svg").read_text(), re.DOTALL)
+    return re.sub(r"\s+", " ", found[1]) if found else ""
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A Tabler icon, drawn in place; the word beside it names it."""
+    # The drawing comes from the pinned icon package, never from a user.
+    drawing = mark_safe(_drawing(name))  # noqa: S308
+    return format_html(
+        '<svg class="icon" xmlns="http://www.w3.org/2000/svg" width="24" height="24" viewBox="0 0 24 24" fill="none" stroke="currentColor"'
+        ' stroke-width="2" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">{}</svg>',
+        drawing,
+    )
+
+
+@register.simple_tag
+def badge(state: str) -> SafeString:
+    """A state as colour, word and icon."""
+    word, colour, drawing = LOOKS[str(state)]
+    return format_html('<span class="state state-{}">{}<span>{}</span></span>', colour, icon(drawing), word)
+
+
+@register.filter
+def word(state: str) -> str:
+    """A state as a word."""
+    return LOOKS[str(state)][0]
+
+
+@register.filter
+def look(state: str) -> str:
+    """A state's colour."""
+    return LOOKS[str(state)][1]
+
+
+@register.filter
+def look_icon(state: str) -> str:
+    """The name of a state's icon."""
+    return LOOKS[str(state)][2]
+
+
+def _now(context: Context) -> datetime:
+    now: datetime = context.get("now") or timezone.now()
+    return now
+
+
+def spoken(seconds: float) -> str:
+    """A length of time in its largest unit."""
+    for size, unit in UNITS:
+        if seconds >= size * (2 if unit in ("year", "month") else 1):
+            count = int(seconds // size)
+            return f"{count} {unit}{'s' if count > 1 and unit in ('year', 'month', 'day') else ''}"
+    return f"{int(seconds)} s"
+
+
+@register.simple_tag(takes_context=True)
+def when(context: Context, moment: datetime | None) -> SafeString | str:
+    """A moment as seen from now; the exact time in UTC on hover."""
+    if moment is None:
+        return "never"
+    seconds = (_now(context) - moment).total_seconds()
+    text = "just now" if 0 <= seconds < 2 else f"{spoken(seconds)} ago" if seconds >= 0 else f"in {spoken(-seconds)}"
+    exact = moment.astimezone(UTC)
+    return format_html('<time datetime="{}" title="{} UTC">{}</time>', exact.isoformat(), f"{exact:%Y-%m-%d %H:%M:%S}", text)
+
+
+@register.filter
+def utc(moment: datetime) -> str:
+    """A moment, exactly."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def left_words(days: int) -> str:
+    """Days left, in months where they are many."""
+    if days < 0:
+        return "expired"
+    return f"{days} day{'' if days == 1 else 's'}" if days < 120 else f"{days * 12 // 365} months"
+
+
+@register.simple_tag(takes_context=True)
+def left(context: Context, certificate: Certificate) -> SafeString:
+    """What is left of a certificate, with its end on hover."""
+    end = certificate.not_after.astimezone(UTC)
+    days = certificate.days_left(_now(context))
+    title = f"{days} days, until {end:%Y-%m-%d %H:%M:%S} UTC"
+    return format_html('<time datetime="{}" title="{}">{}</time>', end.isoformat(), title, left_words(days))
+
+
+@register.simple_tag(takes_context=True)
+def bar(context: Context, certificate: Certificate) -> SafeString:
+    """The share of a certificate's life that is left, as a bar; the words stand beside it."""
+    now = _now(context)
+    whole = (certificate.not_after - certificate.not_before).total_seconds()
+    share = max(0.0, min(100.0, 100 * (certificate.not_after - now).total_seconds() / whole))
+    colour = BAR_COLOURS.get(certificate.expiry_status(now), "red")
+    return format_html(
+        '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="bar-track" width="100" height="8"/><rect class="bar-{}" width="{}" height="8"/></svg>',
+        colour,
+        f"{share:.1f}",
+    )
+
+
+@register.simple_tag(takes_context=True)
+def expiry_of(context: Context, certificate: Certificate) -> str:
+    """The expiry status, from the clock."""
+    return certificate.expiry_status(_now(context)).value
+
+
+@register.simple_tag
+def zone_name() -> str:
+    """The central host name of the trust zone, if there is one."""
+    zone = TrustZone.objects.current()
+    return zone.name if zone else ""
+
+
+@register.simple_tag(takes_context=True)
+def current(context: dict[str, Any], *rooms: str) -> str:
+    """`page` for the room in which the reader is."""
+    match = getattr(context.get("request"), "resolver_match", None)
+    return "page" if match and {match.view_name, match.namespace} & set(rooms) else ""

@@ -1,0 +1,30 @@
+// The little that htmx does not do: the menu on a phone, copying, and the address of an answer that must not be sent twice.
+(() => {
+  "use strict";
+  const address = document.body.dataset.address;
+  if (address) { history.replaceState(null, "", address); }
+
+  const copy = async (button) => {
+    const source = document.getElementById(button.dataset.copy);
+    const word = button.querySelector("span");
+    try {
+      await navigator.clipboard.writeText(source.textContent.trim());
+      word.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(source);
+      word.textContent = "Selected: press Ctrl-C";
+    }
+    const announce = document.getElementById("announce");
+    if (announce) { announce.textContent = word.textContent; }
+  };
+
+  document.addEventListener("click", (event) => {
+    const toggle = event.target.closest("[data-toggle]");
+    if (toggle) {
+      const open = document.getElementById(toggle.dataset.toggle).classList.toggle("open");
+      toggle.setAttribute("aria-expanded", String(open));
+    }
+    const button = event.target.closest("[data-copy]");
+    if (button) { copy(button); }
+  });
+})();
