@@ -51,7 +51,9 @@ def running(now: datetime) -> list[Running]:
 
 def _running(label: str, patience: timedelta, row: PeriodicWork | None, now: datetime) -> Running:
     if row is None or row.last_success is None:
-        return Running(label, None, (row.last_error if row else "") or "has not run yet")
+        zone = TrustZone.objects.current()
+        starting = zone is not None and zone.founded_at is not None and now - zone.founded_at < patience
+        return Running(label, None, (row.last_error if row else "") or ("" if starting else "has not run yet"))
     overdue = "overdue" if now - row.last_success > patience else ""
     return Running(label, row.last_success, row.last_error or overdue)
 

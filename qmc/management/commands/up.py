@@ -125,13 +125,16 @@ class Command(BaseCommand):
         ]  # fmt: skip
 
     def _say(self, options: dict[str, Any]) -> None:
+        address = f"https://{options['address']}:{options['port']}"
         lines = [
-            f"REST API: https://{options['address']}:{options['port']}/api/v1/  (trust {settings.NODE_STORE}/current/machine/root/roots.pem)",
+            f"Console:  {address}/  (its root certificate: {settings.NODE_STORE}/current/machine/root/roots.pem)",
+            f"Sign in:  user admin, password in {settings.SECRETS_DIR}/admin-password",
             f"Token:    python manage.py create_token admin --name NAME --data-dir {settings.QMC_DATA_DIR}",
-            f"Admin:    user admin, password in {settings.SECRETS_DIR}/admin-password",
         ]
         lines += [f"Waiting:  an agent on {each}, setup page http://{each}:4570/certificateSetup" for each in options["agent"]]
-        lines += ["Next:     register a node with docs/register-node.sh. Ctrl-C ends everything."]
+        lines += [
+            f"Next:     sign in and register a node at {address}/nodes/register/, or run docs/register-node.sh. Ctrl-C ends everything."
+        ]
         self.stdout.write("\n".join(lines))
         self.stdout.flush()
 
