@@ -7,10 +7,12 @@ import logging
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from agent.serve import Agent, NotLoopback, Options
 from agent.state import Refused, State
-from pki.errors import PKIError
+from pki.errors import InvalidName, PKIError
+from pki.names import host_name
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -27,6 +29,9 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true")
     commands.add_parser("unlock", help="install what waits; the password comes on standard input")
     commands.add_parser("reopen", help="wait for a new package while the old certificates go on")
+    central = commands.add_parser("set-central", help="call the central node at another address from now on")
+    central.add_argument("central_address", metavar="ADDRESS", help="IP address or name, with :PORT where it is not 4242")
+    central.add_argument("--host-name", help="the name that the central node's certificate bears, where it has changed")
     for command in commands.choices.values():
         command.add_argument("--home", type=Path, required=True)
     return parser
@@ -74,6 +79,21 @@ def _unlock(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _set_central(arguments: argparse.Namespace) -> int:
+    try:
+        parts = urlsplit(f"//{arguments.central_address}")
+        address, port = parts.hostname, parts.port or 4242
+        if address is None:
+            raise ValueError("no address")
+        name = host_name(arguments.host_name) if arguments.host_name else None
+    except (ValueError, InvalidName) as exc:
+        sys.stderr.write(f"{exc}. Give ADDRESS, or ADDRESS:PORT; an IPv6 address in brackets.\n")
+        return 2
+    State(arguments.home).set_central(address, port, name)
+    sys.stdout.write(f"the next heartbeat goes to {address}:{port}\n")
+    return 0
+
+
 def main() -> int:
     """Returns the exit code."""
     arguments = _parser().parse_args()
@@ -82,7 +102,7 @@ def main() -> int:
         State(arguments.home).reopen()
         sys.stdout.write("reopened: a running agent waits for a new package within a second\n")
         return 0
-    return {"serve": _serve, "status": _status, "unlock": _unlock}[arguments.command](arguments)
+    return {"serve": _serve, "status": _status, "unlock": _unlock, "set-central": _set_central}[arguments.command](arguments)
 
 
 if __name__ == "__main__":

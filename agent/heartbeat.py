@@ -15,19 +15,19 @@ from agent.state import State, report
 from agent.store import Installed
 from pki import verify
 from pki.errors import PKIError
-from pki.package import MAXIMUM_BYTES
+from pki.package import MAXIMUM_BYTES, CentralAddress
 
 log = logging.getLogger("agent")
 RESOLVE_S, DIAL_S = 2, 5
 
 
-async def _addresses(installed: Installed) -> list[tuple[str, int]]:
-    """The central host name where it resolves in time, then the stored addresses."""
-    stored = [(each.address, each.port) for each in installed.central_addresses]
+async def _addresses(host_name: str, known: tuple[CentralAddress, ...]) -> list[tuple[str, int]]:
+    """The central host name where it resolves in time, then the known addresses."""
+    stored = [(each.address, each.port) for each in known]
     port = stored[0][1] if stored else 4242
     loop = asyncio.get_running_loop()
     try:
-        found = await asyncio.wait_for(loop.getaddrinfo(installed.central_host_name, port, type=socket.SOCK_STREAM), RESOLVE_S)
+        found = await asyncio.wait_for(loop.getaddrinfo(host_name, port, type=socket.SOCK_STREAM), RESOLVE_S)
     except (OSError, TimeoutError):
         return stored
     return list(dict.fromkeys([*((each[4][0], port) for each in found), *stored]))
@@ -76,13 +76,14 @@ class Caller:
 
     async def _ask(self, installed: Installed, method: str, path: str, **content: Any) -> bytes:
         context, problem = tls.client_context(installed), "no address of the central node is known: run set-central"
-        for address, port in await _addresses(installed):
+        host_name, known = self.state.central(installed)
+        for address, port in await _addresses(host_name, known):
             host = f"[{address}]" if ":" in address else address
             try:
                 timeout = aiohttp.ClientTimeout(total=20, sock_connect=DIAL_S)
                 async with aiohttp.ClientSession(timeout=timeout) as session, session.request(
-                    method, f"https://{host}:{port}{path}", ssl=context, server_hostname=installed.central_host_name, allow_redirects=False,
-                    headers={"Host": installed.central_host_name}, **content,
+                    method, f"https://{host}:{port}{path}", ssl=context, server_hostname=host_name, allow_redirects=False,
+                    headers={"Host": host_name}, **content,
                 ) as response:  # fmt: skip
                     body = await response.content.read(MAXIMUM_BYTES)
                     if response.status == 200:

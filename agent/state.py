@@ -68,6 +68,19 @@ class State:
         with self.locked():
             self._remember(reopened=True)
 
+    def set_central(self, address: str, port: int, host_name: str | None) -> None:
+        """Call the central node at `address` first; `host_name` replaces the name that it must bear."""
+        with self.locked():
+            self._remember(central={"address": address, "port": port, "host_name": host_name})
+
+    def central(self, installed: Installed) -> tuple[str, tuple[package.CentralAddress, ...]]:
+        """Name and addresses of the central node: what `set-central` says, then what was installed."""
+        told = self.memory().get("central")
+        if told is None:
+            return installed.central_host_name, installed.central_addresses
+        address = package.CentralAddress(told["address"], told["port"])
+        return told["host_name"] or installed.central_host_name, (address, *installed.central_addresses)
+
     def waiting(self) -> list[Waiting]:
         """Newest first."""
         found = []
@@ -124,7 +137,7 @@ class State:
             installed = self.store.install(content, now=now)
             for each in waiting:
                 each.path.unlink(missing_ok=True)
-            self._remember(reopened=False, wrong_passwords=0)
+            self._remember(reopened=False, wrong_passwords=0, central=None)
         return installed
 
     def _check_inside(self, content: package.Package) -> None:

@@ -115,6 +115,19 @@ def test_redistribution_with_a_new_password(site: Site, nodes) -> None:
     site.wait_for_state(pk, "registered")
 
 
+def test_set_central_is_kept_and_nonsense_is_refused(site: Site, nodes) -> None:
+    home = site.data / "agents" / site.agents[0]
+
+    def seen_at() -> str:
+        return (home / "agent.json").read_text()
+
+    command = [sys.executable, "-m", "agent", "set-central", "--home", home, f"localhost:{site.node_port}"]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    assert '"localhost"' in seen_at()
+    refused = subprocess.run([*command[:-1], "[::1"], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert (refused.returncode, "ADDRESS:PORT" in refused.stderr) == (2, True)
+
+
 SERVER = """
 const https=require('https'),fs=require('fs');const d=process.argv[1];
 https.createServer({key:fs.readFileSync(d+'/server_key.pem'),cert:fs.readFileSync(d+'/server.pem'),ca:fs.readFileSync(d+'/root.pem'),
