@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import http.client
 import json
+import os
 import socket
 import ssl
 import stat
@@ -27,7 +28,7 @@ from pki.roles import Kind
 from tests.conftest import make_authority
 
 PORTS = {"--distribution-port": 4444, "--setup-port": 4570, "--node-port": 4242}
-addresses = iter(f"127.44.{number // 250}.{number % 250 + 1}" for number in range(1000))
+addresses = iter(f"127.{os.getpid() % 60 + 30}.{number // 250}.{number % 250 + 1}" for number in range(1000))
 
 
 class Running:

@@ -1,5 +1,6 @@
 """A whole site of real processes: console, node API, worker, beat and two unregistered agents."""
 
+import itertools
 import json
 import os
 import signal
@@ -25,19 +26,31 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
+def free_network() -> str:
+    """The first two numbers of loopback addresses that nobody else on this machine uses: every run takes its own."""
+    return f"127.{os.getpid() % 120 + 100}"
+
+
+networks = itertools.count()
+
+
 class Site:
     """The running site, and its API as a client sees it."""
 
-    agents = ("127.55.0.2", "127.55.0.3")
-
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, agents: int = 2) -> None:
         self.data, self.port, self.node_port = data, free_port(), free_port()
+        self.network = f"{free_network()}.{next(networks)}"
+        self.agents = tuple(self.address(number) for number in range(2, 2 + agents))
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("QMC_")} | {"QMC_DATA_DIR": str(data)}
         command = [sys.executable, "manage.py", "up", "--data-dir", str(data), "--port", str(self.port), "--node-port", str(self.node_port)]
         command += [word for address in self.agents for word in ("--agent", address)]
         self.output = (data.parent / "up.log").open("wb")
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.output, stderr=self.output, env=self.environment)
         self.token = ""
+
+    def address(self, number: int) -> str:
+        """A loopback address of this site's own."""
+        return f"{self.network}.{number}"
 
     def start(self) -> None:
         self.wait(lambda: self._answers(), 90)

@@ -57,7 +57,7 @@ def test_lifetime_takes_an_integer_only(site: Site, months) -> None:
     assert site.call("PUT", "/settings/lifetime/", {"months": months})[0] == 400
 
 
-GOOD = {"name": "new", "host_name": "new.example", "address": "127.55.0.9"}
+GOOD = {"name": "new", "host_name": "new.example", "address": "127.0.99.9"}
 BAD = [
     {"host_name": name}
     for name in ("", " ", "a b", "rim.example\n", "*.example", "a_b", "https://a", "a:1", "a" * 64, "10.0.0.1", "RIM1.example", 5, None, ["a"])
@@ -189,12 +189,7 @@ def test_no_secret_in_any_log_database_queue_or_answer(site: Site, nodes) -> Non
 
 
 def test_death_of_the_supervisor_ends_every_process(tmp_path: Path) -> None:
-    site = Site.__new__(Site)
-    Site.agents, kept = (), Site.agents
-    try:
-        site.__init__(tmp_path / "var")
-    finally:
-        Site.agents = kept
+    site = Site(tmp_path / "var", agents=0)
     site.start()
     busy = subprocess.run(
         [sys.executable, "manage.py", "up", "--data-dir", str(tmp_path / "other"), "--port", str(site.port), "--node-port", str(site.node_port)],
@@ -211,7 +206,7 @@ def test_death_of_the_supervisor_ends_every_process(tmp_path: Path) -> None:
 
 
 def test_script_registers_a_node_with_curl_alone(site: Site, tmp_path: Path) -> None:
-    address = "127.55.0.4"
+    address = site.address(4)
     command = [sys.executable, "-m", "agent", "serve", "--home", tmp_path / "home", "--address", address, "--setup-address", address]
     agent = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
