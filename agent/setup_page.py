@@ -57,8 +57,10 @@ def asking(waiting: list[Waiting], *, problem: str = "") -> str:
     """The page that asks for the password, with what went wrong last time."""
     alert = f'<section class="bad" role="alert"><h2>Not installed</h2><div>{html.escape(problem)}</div></section>' if problem else ""
     if not waiting:
-        body = "<p>Nothing waits here yet.</p><section><h2>What to do</h2>In the console, open the node and press Register or Redistribute; then reload this page.</section>"
-        return _page("Install certificates on this node", alert + body)
+        body = (
+            "<section><h2>What to do</h2>In the console, open the node and press Register or Redistribute; then reload this page.</section>"
+        )
+        return _page("Install certificates on this node", "<p>Nothing waits here yet.</p>" + alert + body)
     form = (
         '<section><form method="post" action="/certificateSetup" autocomplete="off"><label for="password">Password from the console</label>'
         '<small id="help">Five groups of five. Upper or lower case; O and 0, I, L and 1 count as the same.</small>'
@@ -66,7 +68,7 @@ def asking(waiting: list[Waiting], *, problem: str = "") -> str:
         "<button>Install certificates</button></form></section>"
     )
     lead = "<p>The central node has sent keys and certificates. The password from the console opens them.</p>"
-    return _page("Install certificates on this node", alert + lead + form + "".join(_waits(each) for each in waiting))
+    return _page("Install certificates on this node", lead + alert + form + "".join(_waits(each) for each in waiting))
 
 
 def done(installed: Installed) -> str:

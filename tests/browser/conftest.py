@@ -19,6 +19,8 @@ from pki import password
 from tests.site.conftest import Site
 
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+# What the README shows.
+SMALL = {"width": 1080, "height": 680}
 PICTURES = os.environ.get("QMC_PICTURES")
 SYSTEM_CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -188,8 +190,13 @@ class Eyes:
 
     def picture(self, name: str, *, full_page: bool = False) -> None:
         """What is to be seen now, as a file where pictures are asked for."""
-        if PICTURES:
-            self.page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=full_page)
+        if not PICTURES:
+            return
+        before = self.page.viewport_size
+        if not full_page:
+            self.page.set_viewport_size(SMALL)
+        self.page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=full_page)
+        self.page.set_viewport_size(before or WIDE)
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def sign_in_wrong_then_right(eyes: Eyes) -> None:
     page.get_by_label("Username").fill("admin")
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_contain_text("not correct")
+    expect(page.get_by_role("alert")).to_contain_text("is wrong")
     page.get_by_label("Password").fill(eyes.password())
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_title("Overview · Trust zone console")
@@ -114,7 +114,9 @@ def register(eyes: Eyes, address: str) -> str:
     page = eyes.page
     page.locator("#id_address").fill(address)
     page.get_by_role("button", name="Run checks").click()
+    expect(page.locator(".finding", has_text="waits for certificates")).to_be_visible()
     expect(page.locator(".finding", has_text="blocks")).to_have_count(0)
+    expect(page.locator(".wrong, [aria-invalid]")).to_have_count(0)
     eyes.picture("register")
     page.get_by_role("button", name="Register").click()
     word = page.locator("#password").inner_text()
