@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up test check setup
+.PHONY: up test check pictures setup
 
 up: .venv/.console node_modules/.installed
 	exec $(BIN)/python manage.py up --agent 127.0.0.2 --agent 127.0.0.3
@@ -12,6 +12,11 @@ test: .venv/.development node_modules/.installed
 
 check: .venv/.development
 	scripts/check
+
+# The pictures of the README, from the walk by mouse.
+pictures: .venv/.development node_modules/.installed
+	mkdir -p docs/pictures
+	QMC_PICTURES=docs/pictures QMC_DATA_DIR=$$(mktemp -d) $(BIN)/python -m pytest tests/browser -k mouse
 
 setup: .venv/.development node_modules/.installed
 

@@ -53,6 +53,7 @@ class Furnished:
     awaiting: str
     failed: str
     created: str
+    removed: str
     certificate: str
     awaiting_address: str
     password: str
@@ -94,12 +95,13 @@ def furnished(site: Site) -> Furnished:
     for _ in range(10):
         site.type(site.agents[2], password.display(password.generate()))
     site.wait(lambda: site.node(failed)["state"] == "failed")
-    created = create(LONG, "127.0.98.1", LONG)
+    created, removed = create(LONG, "127.0.98.1", LONG), create("gone", "127.0.98.1")
+    assert site.call("POST", f"/nodes/{removed}/decommission/")[0] == 202
     for number in range(30):
         create(f"many{number:02}", f"127.0.98.{number + 2}")
     site.manage("shell", "-c", MORE_CERTIFICATES)
     certificate = next(each["id"] for each in site.node(registered)["certificates"] if each["kind"] == "service")
-    return Furnished(registered, awaiting, failed, created, certificate, site.agents[1], word, site.agents[3], unlockable_word)
+    return Furnished(registered, awaiting, failed, created, removed, certificate, site.agents[1], word, site.agents[3], unlockable_word)
 
 
 @pytest.fixture(scope="module")
@@ -188,13 +190,14 @@ class Eyes:
             self.page.close()
             self.page = before
 
-    def picture(self, name: str, *, full_page: bool = False) -> None:
+    def picture(self, name: str, *, to: str = "h1", full_page: bool = False) -> None:
         """What is to be seen now, as a file where pictures are asked for."""
         if not PICTURES:
             return
         before = self.page.viewport_size
         if not full_page:
             self.page.set_viewport_size(SMALL)
+            self.page.locator(to).scroll_into_view_if_needed()
         self.page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=full_page)
         self.page.set_viewport_size(before or WIDE)
 

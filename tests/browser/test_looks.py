@@ -9,15 +9,20 @@ AXE = (ROOT / "node_modules/axe-core/axe.min.js").read_text()
 # Every rule, also those that axe leaves out unless asked.
 RUN = """() => axe.run(document, {resultTypes: ["violations"], rules: Object.fromEntries(axe.getRules().map(each => [each.ruleId, {enabled: true}]))})
 .then(found => found.violations.flatMap(each => each.nodes.map(node => `${each.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`)))"""
-WIDER = """() => [...document.querySelectorAll("body *")].filter(each => each.getBoundingClientRect().right > innerWidth + 1
-&& !each.closest(".visually-hidden, thead")).map(each => each.outerHTML.slice(0, 120)).concat(
-document.documentElement.scrollWidth > innerWidth ? [`scrolls to ${document.documentElement.scrollWidth}`] : [])"""
+BETWEEN = {"width": 1080, "height": 800}
+# What stands out of its card, or of the screen.
+WIDER = """() => [...document.querySelectorAll("body *")].filter(each => !each.closest(".visually-hidden, .skip, thead")
+&& each.getBoundingClientRect().right > (each.closest(".card, section") || document.documentElement).getBoundingClientRect().right + 1)
+.map(each => `stands out: ${each.outerHTML.slice(0, 120)}`)
+.concat(document.documentElement.scrollWidth > innerWidth ? [`scrolls to ${document.documentElement.scrollWidth}`] : [])"""
 
 
 def looked_at(eyes: Eyes, name: str) -> list[str]:
     """What is wrong with the page that is open, at both widths, light and dark."""
     found, page = [], eyes.page
     page.evaluate(AXE)
+    page.set_viewport_size(BETWEEN)
+    found += [f"{name}-{BETWEEN['width']}: {each}" for each in page.evaluate(WIDER)]
     for size in (WIDE, NARROW):
         page.set_viewport_size(size)
         for theme in ("light", "dark"):
@@ -38,6 +43,7 @@ PAGES = {
     "node awaiting": "/nodes/{awaiting}/",
     "node failed": "/nodes/{failed}/",
     "node created": "/nodes/{created}/",
+    "node removed": "/nodes/{removed}/",
     "redistribute": "/nodes/{registered}/redistribute/",
     "redistribute failed": "/nodes/{failed}/redistribute/",
     "renew": "/nodes/{registered}/renew/",
@@ -86,6 +92,13 @@ def test_answers_to_what_was_typed_read_well_for_everybody(eyes: Eyes, furnished
     found += looked_at(eyes, "lifetime set to the border")
     eyes.go(f"/nodes/{furnished.awaiting}/redistribute/").get_by_role("button", name="Redistribute").click()
     found += looked_at(eyes, "password")
+    eyes.go(f"/nodes/{furnished.created}/redistribute/").get_by_role("button", name="Register").click()
+    expect(page.get_by_role("main")).to_contain_text("Nothing was sent")
+    found += looked_at(eyes, "registration blocked")
+    eyes.go("/accounts/logout/")
+    eyes.context.clear_cookies(name="csrftoken")
+    page.get_by_role("button", name="Sign out").click()
+    found += looked_at(eyes, "form too old")
     eyes.go(f"http://{furnished.unlockable_address}:4570/certificateSetup")
     for typed, name in (("nonsense", "setup mistyped"), (furnished.unlockable_password, "setup done")):
         page.get_by_label("Password").fill(typed)

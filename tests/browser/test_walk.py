@@ -117,19 +117,23 @@ def register(eyes: Eyes, address: str) -> str:
     expect(page.locator(".finding", has_text="waits for certificates")).to_be_visible()
     expect(page.locator(".finding", has_text="blocks")).to_have_count(0)
     expect(page.locator(".wrong, [aria-invalid]")).to_have_count(0)
-    eyes.picture("register")
+    eyes.picture("register", to=".card-footer")
     page.get_by_role("button", name="Register").click()
     word = page.locator("#password").inner_text()
     page.evaluate("window.walked = true")
     expect(page).to_have_url(re.compile(r"/nodes/[0-9a-f-]{36}/$"))
     state(page, "awaiting password")
     eyes.picture("password")
+    with eyes.another_page():
+        eyes.go()
+        eyes.picture("overview")
     return word
 
 
 def password_is_typed_on_the_node(eyes: Eyes, address: str, word: str) -> None:
     with eyes.another_page() as page:
         eyes.go(f"http://{address}:4570/certificateSetup")
+        eyes.picture("setup")
         for typed, told in (
             (word[:-1] + ("0" if word[-1] != "0" else "1"), "Mistyped"),
             (password.display(password.generate()), "Wrong password"),
@@ -137,7 +141,6 @@ def password_is_typed_on_the_node(eyes: Eyes, address: str, word: str) -> None:
             page.get_by_label("Password").fill(typed)
             page.get_by_role("button", name="Install certificates").click()
             expect(page.get_by_role("alert")).to_contain_text(told)
-        eyes.picture("setup")
         page.get_by_label("Password").fill(word.lower())
         page.get_by_role("button", name="Install certificates").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Certificates installed")
