@@ -10,6 +10,7 @@ from django.urls import reverse
 from certs.models import Certificate, TrustZone
 from jobs.models import Job, PeriodicWork
 from nodes.models import SILENT_AFTER, Node, Renewal
+from nodes.services.registration import setup_url
 from nodes.states import NodeState, RenewalStatus
 from pki.lifetime import ExpiryStatus
 from qmc.templatetags.console import left_words, spoken
@@ -66,7 +67,7 @@ def _node_needs(node: Node, now: datetime) -> Iterator[Need]:
         case NodeState.FAILED:
             yield Need("red", f"{node}: registration failed", node.state_reason, again, "Redistribute")
         case NodeState.AWAITING_PASSWORD:
-            yield Need("blue", f"{node} waits for its password", "Type it on the page that its agent shows.", url, "Open")
+            yield Need("blue", f"{node} waits for its password", f"Type it on that machine at {setup_url(node)}.", url, "Open")
         case NodeState.DISTRIBUTING | NodeState.VERIFYING if node.state_reason:
             yield Need("orange", f"{node} does not go on", node.state_reason, url, "Show node")
         case NodeState.REGISTERED:

@@ -85,7 +85,8 @@ def test_answers_to_what_was_typed_read_well_for_everybody(eyes: Eyes, furnished
     for field, text in {"name": "nobody", "host_name": "nobody", "address": eyes.site.address(99)}.items():
         page.locator(f"#id_{field}").fill(text)
     page.get_by_role("button", name="Run checks").click()
-    expect(page.locator(".finding", has_text="blocks")).to_be_visible()
+    expect(page.locator("#findings .finding", has_text="blocks")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
     found += looked_at(eyes, "register blocked")
     eyes.go("/settings/lifetime/").get_by_label("Lifetime").fill("99")
     page.get_by_role("button", name="Save").click()

@@ -94,6 +94,7 @@ def nonsense_is_told_beside_the_fields(page: Page) -> None:
     for field in ("host_name", "address", "node_port"):
         expect(page.locator(f"#id_{field}_error")).not_to_be_empty()
         expect(page.locator(f"#id_{field}")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_role("alert")).to_be_in_viewport()
     expect(page.locator("#id_name")).to_have_value("rim1")
     expect(page.locator("#id_host_name")).to_have_value("not a host name")
     expect(page.get_by_role("checkbox", name="Engine")).to_be_checked()
