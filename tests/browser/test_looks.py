@@ -10,10 +10,11 @@ AXE = (ROOT / "node_modules/axe-core/axe.min.js").read_text()
 RUN = """() => axe.run(document, {resultTypes: ["violations"], rules: Object.fromEntries(axe.getRules().map(each => [each.ruleId, {enabled: true}]))})
 .then(found => found.violations.flatMap(each => each.nodes.map(node => `${each.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`)))"""
 BETWEEN = {"width": 1080, "height": 800}
-# What stands out of its card, or of the screen.
-WIDER = """() => [...document.querySelectorAll("body *")].filter(each => !each.closest(".visually-hidden, .skip, thead")
-&& each.getBoundingClientRect().right > (each.closest(".card, section") || document.documentElement).getBoundingClientRect().right + 1)
-.map(each => `stands out: ${each.outerHTML.slice(0, 120)}`)
+# What stands out of the ground of its card, or of the screen.
+WIDER = """() => [...document.querySelectorAll("body *")].filter(each => !each.closest(".visually-hidden, .skip, thead")).filter(each => {
+const card = each.parentElement.closest(".card-body");
+return each.getBoundingClientRect().right > (card ? card.getBoundingClientRect().right - 8 : innerWidth + 1);
+}).map(each => `stands out: ${each.outerHTML.slice(0, 120)}`)
 .concat(document.documentElement.scrollWidth > innerWidth ? [`scrolls to ${document.documentElement.scrollWidth}`] : [])"""
 
 
