@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, Response, expect, sync_playwright
 
 from pki import password
 from tests.site.conftest import Site
@@ -32,6 +32,8 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 LONG = "a-long-host-name-such-as-a-cloud-makes-it-01234567890.eu.example"
+
+expect.set_options(timeout=15_000)
 
 
 @pytest.fixture(scope="session")

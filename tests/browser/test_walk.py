@@ -223,6 +223,7 @@ def test_a_node_is_registered_by_keyboard_alone_on_a_narrow_screen(eyes: Eyes) -
     expect(page.locator("[data-copy]")).to_contain_text(re.compile("Copied|Ctrl-C"))
     with eyes.another_page() as there:
         eyes.go(f"http://{address}:4570/certificateSetup")
+        expect(there.get_by_label("Password")).to_be_focused()
         there.keyboard.type(word)
         there.keyboard.press("Enter")
         expect(there.get_by_role("heading", level=1)).to_have_text("Certificates installed")
