@@ -89,7 +89,7 @@ class Installed:
         return self.path / "machine/root/roots.pem"
 
     def service_key(self) -> PrivateKey:
-        return keys.from_pem((self.path / "exported/server_key.pem").read_bytes())
+        return keys.from_pem((self.path / "exported/server_key.pem").read_bytes(), own=True)
 
     def database_key(self) -> DatabaseKey:
         """Read out of the service certificate with its private key (S16). Raises: DatabaseKeyError."""

@@ -1,7 +1,6 @@
-"""Celery's door: a nudge by id, and the reconcile that nudges again what was lost."""
+"""Celery's door: a nudge, and the reconcile that nudges again what was lost."""
 
 import logging
-import uuid
 from datetime import timedelta
 
 from celery import shared_task
@@ -12,11 +11,11 @@ log = logging.getLogger(__name__)
 
 
 @shared_task(ignore_result=True)
-def run(job_id: str) -> None:
-    """Claim the job and let its service advance it. A second delivery finds the claim taken and does nothing."""
+def run() -> None:
+    """Claim the job that is first in line and let its service advance it. A nudge too many finds nothing and does nothing."""
     from jobs.services import job_again, job_claim  # noqa: PLC0415  (services enqueue this task)
 
-    job = job_claim(job_id=uuid.UUID(job_id), now=timezone.now())
+    job = job_claim(now=timezone.now())
     if job is None:
         return
     try:

@@ -19,6 +19,7 @@ CLOCK_SKEW_S = 60
 RUNNING = {
     "reconcile": ("Worker and scheduler", timedelta(seconds=60)),
     "certificate sweep": ("Certificate sweep", timedelta(minutes=5)),
+    "key pool": ("Keys made ahead", timedelta(minutes=5)),
 }
 ORDER = {"red": 0, "orange": 1, "blue": 2}
 

@@ -8,12 +8,13 @@ from audit.actors import SYSTEM, Actor
 from certs.errors import StaleCertificate
 from certs.models import Certificate
 from certs.services.certificates import Intent, certificate_issue, certificate_transition, issuer_current
+from certs.services.key_pool import key_take
 from certs.services.lifetime import zone_current
 from certs.services.sealed import database_key, unseal
 from certs.services.zone import CLIENT_NAME
 from certs.states import CertificateStatus
 from nodes.models import Node
-from pki import issue, keys
+from pki import issue
 from pki.keys import DEFAULT_KEY_TYPES
 from pki.package import CentralAddress, Package, Pair
 from pki.roles import Kind
@@ -39,7 +40,7 @@ def certificate_of(node: Node, kind: Kind, generation: int, *, actor: Actor, now
         return found
     if mine.filter(status=CertificateStatus.ISSUING).exists():
         raise StaleCertificate(f"the {kind} certificate of {node} is being made")
-    private_key = keys.generate(DEFAULT_KEY_TYPES[kind])
+    private_key = key_take(DEFAULT_KEY_TYPES[kind])
     is_service = kind is Kind.SERVICE
     further = [*node.subject_alternative_names, *([node.address] if node.address else [])] if is_service else []
     request = issue.Request(

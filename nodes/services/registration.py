@@ -27,6 +27,7 @@ from pki.errors import PKIError
 TASK = "nodes.services.registration.registration_advance"
 VALID = timedelta(hours=24)
 PATIENCE = timedelta(minutes=3)
+POLL, SELDOM = timedelta(seconds=2), timedelta(seconds=20)
 REDISTRIBUTE = "Press Redistribute for a new password."
 
 
@@ -193,9 +194,10 @@ def _await_password(node: Node, registration: Registration, now: datetime) -> ti
 
 
 def _pause(registration: Registration, now: datetime) -> timedelta:
-    """Look often while somebody is likely to type, seldom later."""
-    fresh = registration.accepted_at is not None and now - registration.accepted_at < timedelta(minutes=10)
-    return timedelta(seconds=2 if fresh else 15)
+    """Look often while somebody is likely to type, seldom later or where many wait: the node calls home when it is unlocked."""
+    waited = now - (registration.accepted_at or now)
+    many = Node.objects.filter(state=NodeState.AWAITING_PASSWORD).count()
+    return min(max(POLL, waited / 20, many * POLL / 20), SELDOM)
 
 
 def _verify(node: Node, registration: Registration, now: datetime) -> timedelta | None:
