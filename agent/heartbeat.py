@@ -30,7 +30,7 @@ async def _addresses(host_name: str, known: tuple[CentralAddress, ...]) -> list[
         found = await asyncio.wait_for(loop.getaddrinfo(host_name, port, type=socket.SOCK_STREAM), RESOLVE_S)
     except (OSError, TimeoutError):
         return stored
-    return list(dict.fromkeys([*((each[4][0], port) for each in found), *stored]))
+    return list(dict.fromkeys([*((str(each[4][0]), port) for each in found), *stored]))
 
 
 async def served(installed: Installed, address: str, port: int) -> str | None:
@@ -43,7 +43,7 @@ async def served(installed: Installed, address: str, port: int) -> str | None:
         return None
     der: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     writer.close()
-    return verify.fingerprint(verify.x509.load_der_x509_certificate(der))
+    return verify.fingerprint(der)
 
 
 class Caller:

@@ -16,6 +16,10 @@ NUDGE_AGAIN = timedelta(seconds=10)
 CANDIDATES = 16
 
 
+def _nudge_on_commit() -> None:
+    run.delay_on_commit()  # type: ignore[attr-defined]  # celery-types does not know Celery's task class for Django
+
+
 def job_create(*, task: str, subject: uuid.UUID, title: str, actor: str, now: datetime) -> Job:
     """Record work on `subject` and nudge a worker when the caller's transaction commits.
 
@@ -29,14 +33,14 @@ def job_create(*, task: str, subject: uuid.UUID, title: str, actor: str, now: da
         )
     else:
         Job.objects.filter(pk=job.pk).update(next_attempt_at=now, nudged_at=now, actor=actor, title=title)
-    run.delay_on_commit()
+    _nudge_on_commit()
     return job
 
 
 def job_nudge(*, task: str, subject: uuid.UUID, now: datetime) -> None:
     """Something happened that the job on `subject` waits for: let it look now."""
     if Job.objects.unfinished().filter(task=task, subject=subject).update(next_attempt_at=now, nudged_at=now):
-        run.delay_on_commit()
+        _nudge_on_commit()
 
 
 def job_claim(*, now: datetime) -> Job | None:

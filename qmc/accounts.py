@@ -4,7 +4,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
 
 
-class ClosedSignup(DefaultAccountAdapter):  # type: ignore[misc]
+class ClosedSignup(DefaultAccountAdapter):
     """The sign-up page stays closed."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

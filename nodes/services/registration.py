@@ -1,5 +1,6 @@
 """The registration of a node: the ceremony is started here and advanced one step at a time by a worker."""
 
+import contextlib
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -189,7 +190,8 @@ def _await_password(node: Node, registration: Registration, now: datetime) -> ti
             Registration.objects.filter(pk=registration.pk).update(wrong_passwords=wrong)
             record(actor=SYSTEM, action="registration.wrong_passwords", target=node, detail={"count": wrong}, now=now)
     if status.get("value") == 1 and registration.digest not in waiting:
-        ask(node, "POST", "/setup/certificatedistribution", bytes(registration.package or b""))
+        with contextlib.suppress(NodeUnreachable):  # the next look tells
+            ask(node, "POST", "/setup/certificatedistribution", bytes(registration.package or b""))
     return _pause(registration, now)
 
 
