@@ -16,8 +16,14 @@ NUDGE_AGAIN = timedelta(seconds=10)
 CANDIDATES = 16
 
 
+def nudge() -> None:
+    """Tell a worker that something is due."""
+    run.delay()
+
+
 def _nudge_on_commit() -> None:
-    run.delay_on_commit()  # type: ignore[attr-defined]  # celery-types does not know Celery's task class for Django
+    # Robust: a broker that is down or full delays the work until the reconcile job, and fails nobody's request.
+    transaction.on_commit(nudge, robust=True)
 
 
 def job_create(*, task: str, subject: uuid.UUID, title: str, actor: str, now: datetime) -> Job:
@@ -81,7 +87,7 @@ def jobs_nudge_due(*, now: datetime) -> int:
     quiet = Q(nudged_at__isnull=True) | Q(nudged_at__lt=now - NUDGE_AGAIN)
     for job_id in list(Job.objects.due(now).filter(quiet).order_by("next_attempt_at").values_list("pk", flat=True)[:500]):
         if Job.objects.filter(quiet, pk=job_id).update(nudged_at=now):
-            run.delay()
+            nudge()
             nudged += 1
     return nudged
 

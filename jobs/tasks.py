@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 log = logging.getLogger(__name__)
+TRY_AGAIN = timedelta(seconds=10)
 
 
 @shared_task(ignore_result=True)
@@ -22,7 +23,7 @@ def run() -> None:
         import_string(job.task)(job=job)
     except Exception as exc:
         log.exception("job %s (%s) failed and will be tried again", job.pk, job.task)
-        job_again(job=job, at=timezone.now() + timedelta(seconds=10), progress=f"tried again after {type(exc).__name__}")
+        job_again(job=job, at=timezone.now() + TRY_AGAIN, progress=f"tried again after {type(exc).__name__}")
 
 
 @shared_task(ignore_result=True)

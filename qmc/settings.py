@@ -127,10 +127,12 @@ if CELERY_BROKER_URL.startswith("filesystem"):
         "polling_interval": 0.1,
     }
 else:
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"unacked_restore_interval": 1}
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"unacked_restore_interval": 1, "socket_connect_timeout": 2, "socket_timeout": 5}
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {"jobs.tasks.run": {"queue": "sign"}}
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_PUBLISH_RETRY = False  # a nudge that cannot be sent is left to the reconcile job
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 2
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False

@@ -1,10 +1,12 @@
 """A whole site of real processes: console, node API, worker, beat and two unregistered agents."""
 
+import contextlib
+import functools
 import itertools
 import json
 import os
 import signal
-import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -12,18 +14,18 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg import sql
+from redis import Redis
+
+from tests.site.engines import engine, free_port
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def free_network() -> str:
@@ -37,11 +39,13 @@ networks = itertools.count()
 class Site:
     """The running site, and its API as a client sees it."""
 
-    def __init__(self, data: Path, *, agents: int = 2) -> None:
+    def __init__(self, data: Path, *, agents: int = 2, environment: dict[str, str] | None = None) -> None:
         self.data, self.port, self.node_port = data, free_port(), free_port()
         self.network = f"{free_network()}.{next(networks)}"
         self.agents = tuple(self.address(number) for number in range(2, 2 + agents))
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("QMC_")} | {"QMC_DATA_DIR": str(data)}
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("QMC_")}
+        self.environment |= {"QMC_DATA_DIR": str(data), "QMC_NODE_API_ADDRESSES": f"127.0.0.1:{self.node_port}"} | (environment or {})
+        self.further: list[subprocess.Popen[bytes]] = []
         command = [sys.executable, "manage.py", "up", "--data-dir", str(data), "--port", str(self.port), "--node-port", str(self.node_port)]
         command += [word for address in self.agents for word in ("--agent", address)]
         self.output = (data.parent / "up.log").open("wb")
@@ -55,6 +59,43 @@ class Site:
     def start(self) -> None:
         self.wait(lambda: self._answers(), 90)
         self.token = self.manage("create_token", "admin", "--name", "tests").strip()
+
+    def start_second_worker_and_beat(self) -> None:
+        """As on a second machine: the same database and broker, processes of their own."""
+        celery = [sys.executable, "-m", "celery", "-A", "qmc"]
+        worker = [*celery, "worker", "-P", "threads", "-c", "4", "-Q", "sign,default", "--without-gossip", "--without-mingle"]
+        beat = [*celery, "beat", "-S", "celery.beat:Scheduler", "--pidfile="]
+        for name, command in (("worker-2", worker), ("beat-2", beat)):
+            with (self.data / f"logs/{name}.log").open("ab") as log:
+                self.further.append(subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=self.environment))
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What the site's database answers to `query`."""
+        if url := self.environment.get("DATABASE_URL"):
+            with psycopg.connect(url) as connection:
+                return connection.execute(query).fetchall()  # type: ignore[call-overload]
+        with contextlib.closing(sqlite3.connect(f"file:{self.data}/db.sqlite3?mode=ro", uri=True, timeout=20)) as database:
+            return database.execute(query).fetchall()
+
+    def contents(self) -> Iterator[tuple[str, bytes]]:
+        """All that logs, database and broker hold."""
+        folders = (path for folder in ("logs", "broker") for path in (self.data / folder).rglob("*"))
+        for path in [self.data.parent / "up.log", *self.data.glob("db.sqlite3*"), *folders]:
+            if path.is_file():
+                yield str(path), path.read_bytes()
+        if url := self.environment.get("DATABASE_URL"):
+            with psycopg.connect(url) as connection:
+                for (table,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall():
+                    rows = connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))).fetchall()
+                    yield table, b"\n".join(each if isinstance(each, bytes) else str(each).encode() for row in rows for each in row)
+        if url := self.environment.get("CELERY_BROKER_URL"):
+            with Redis.from_url(url) as broker:
+                for key in broker.scan_iter():
+                    yield str(key), broker.dump(key) or b""
+
+    def restart_agent(self, address: str) -> None:
+        """End the agent on `address`; its supervisor starts it again."""
+        subprocess.run(["pkill", "-TERM", "-f", f"agent serve --home {self.data}/agents/{address} "], check=True)
 
     def _answers(self) -> bool:
         try:
@@ -123,16 +164,35 @@ class Site:
         return node["id"], ceremony["password"]
 
     def stop(self) -> None:
+        for process in self.further:
+            process.terminate()
+            process.wait(20)
         self.process.send_signal(signal.SIGINT)
         self.process.wait(20)
         self.output.close()
 
 
+@contextlib.contextmanager
+def running_site(folder: Path, on: str = "embedded", *, agents: int = 2, environment: dict[str, str] | None = None) -> Iterator[Site]:
+    """A site on the engine `on`; on PostgreSQL and Redis with two workers and two beats."""
+    with engine(on, folder / "engine") as its_environment:
+        running = Site(folder / "var", agents=agents, environment=its_environment | (environment or {}))
+        try:
+            running.start()
+            if on == "production":
+                running.start_second_worker_and_beat()
+            yield running
+        finally:
+            running.stop()
+
+
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    running = Site(tmp_path_factory.mktemp("site") / "var")
-    try:
-        running.start()
-        yield running
-    finally:
-        running.stop()
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Site]]:
+    """One site for each engine, started when it is first asked for."""
+    with contextlib.ExitStack() as stack:
+        yield functools.cache(lambda on: stack.enter_context(running_site(tmp_path_factory.mktemp("site"), on)))
+
+
+@pytest.fixture(scope="session")
+def site(sites: Callable[[str], Site]) -> Site:
+    return sites("embedded")
