@@ -173,8 +173,8 @@ class Store:
         staged.rename(final)
         sync_folder(generations)
         self._keep_service_pair(package)
-        _replace_link(self.home / "current", f"generations/{package.generation}")
         _replace_link(self.home / "Exported Certificates/.Local Certificates", "../current/exported")
+        _replace_link(self.home / "current", f"generations/{package.generation}")  # from here on the new generation is in force
         self._forget_old_generations()
         installed = self.current()
         assert installed is not None

@@ -16,7 +16,8 @@ from audit.models import Event
 from certs.api import StrictInteger, View, certificate_json
 from certs.models import Certificate
 from nodes.models import Node
-from nodes.services.nodes import node_create, node_decommission
+from nodes.services.decommission import node_decommission
+from nodes.services.nodes import node_create
 from nodes.services.preflight import preflight
 from nodes.services.registration import node_register
 from nodes.services.renewal import node_renew

@@ -15,12 +15,13 @@ from certs.services.sealed import seal, unseal
 from jobs.models import Job
 from jobs.services import job_again, job_create, job_finish
 from nodes.errors import IllegalNodeTransition, NodeUnreachable, RegistrationBlocked, StaleNode
-from nodes.models import Node, Registration, Renewal
+from nodes.models import Node, Registration
 from nodes.services.dial import ask, served_certificate
 from nodes.services.material import generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
 from nodes.services.preflight import findings
-from nodes.services.transition import node_transition, renewal_transition
-from nodes.states import TRANSITIONS, UNDER_WAY, NodeState, RenewalStatus
+from nodes.services.renewal import renewals_end
+from nodes.services.transition import node_transition
+from nodes.states import TRANSITIONS, UNDER_WAY, NodeState
 from pki import package as packages
 from pki import password
 from pki.errors import PKIError
@@ -62,10 +63,7 @@ def node_register(*, actor: Actor, node: Node, now: datetime) -> Ceremony:
         _secrets_wipe(node)
         if withdrawn:
             generation_withdraw(node, withdrawn, reason="replaced by a new registration", now=now)
-        for renewal in Renewal.objects.filter(node=node).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]):
-            renewal_transition(
-                renewal=renewal, to=RenewalStatus.FAILED, reason="replaced by a redistribution", actor=actor, now=now, package=None
-            )
+        renewals_end(node, reason="replaced by a redistribution", actor=actor, now=now)
         registration = Registration(node=node, generation=node.generation, actor=actor.label, created_at=now, expires_at=now + VALID)
         registration.sealed_password = seal(registration, "sealed_password", word.encode())
         registration.save(force_insert=True)
@@ -122,7 +120,8 @@ def registration_advance(*, job: Job) -> None:
 def _issue(node: Node, registration: Registration, now: datetime) -> timedelta | None:
     actor = system_for(registration.actor)
     try:
-        content = package_make(node, node.generation, expires_at=registration.expires_at, actor=actor, now=now)
+        wanted = Node.objects.filter(pk=node.pk, state=NodeState.ISSUING, generation=node.generation)
+        content = package_make(node, node.generation, wanted=wanted, expires_at=registration.expires_at, actor=actor, now=now)
     except StaleCertificate:
         raise
     except (PKIError, CertsError) as exc:

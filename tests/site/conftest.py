@@ -45,7 +45,8 @@ class Site:
         self.agents = tuple(self.address(number) for number in range(2, 2 + agents))
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("QMC_")}
         self.environment |= {"QMC_DATA_DIR": str(data), "QMC_NODE_API_ADDRESSES": f"127.0.0.1:{self.node_port}"} | (environment or {})
-        self.further: list[subprocess.Popen[bytes]] = []
+        self.further: dict[str, subprocess.Popen[bytes]] = {}
+        self.commands: dict[str, list[str]] = {}
         command = [sys.executable, "manage.py", "up", "--data-dir", str(data), "--port", str(self.port), "--node-port", str(self.node_port)]
         command += [word for address in self.agents for word in ("--agent", address)]
         self.output = (data.parent / "up.log").open("wb")
@@ -65,9 +66,25 @@ class Site:
         celery = [sys.executable, "-m", "celery", "-A", "qmc"]
         worker = [*celery, "worker", "-P", "threads", "-c", "4", "-Q", "sign,default", "--without-gossip", "--without-mingle"]
         beat = [*celery, "beat", "-S", "celery.beat:Scheduler", "--pidfile="]
-        for name, command in (("worker-2", worker), ("beat-2", beat)):
-            with (self.data / f"logs/{name}.log").open("ab") as log:
-                self.further.append(subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=self.environment))
+        self.commands = {"worker-2": worker, "beat-2": beat}
+        self.keep_further()
+
+    def keep_further(self) -> None:
+        """Start what is not supervised, or was killed."""
+        for name, command in self.commands.items():
+            if name not in self.further or self.further[name].poll() is not None:
+                with (self.data / f"logs/{name}.log").open("ab") as log:
+                    self.further[name] = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=self.environment)
+
+    def pids(self, *words: str) -> list[int]:
+        """The site's processes whose command line holds all `words`."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                mine = f"QMC_DATA_DIR={self.data}\0".encode() in (path / "environ").read_bytes()
+                if mine and set(words) <= set((path / "cmdline").read_text().split("\0")):
+                    found.append(int(path.name))
+        return found
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What the site's database answers to `query`."""
@@ -76,6 +93,18 @@ class Site:
                 return connection.execute(query).fetchall()  # type: ignore[call-overload]
         with contextlib.closing(sqlite3.connect(f"file:{self.data}/db.sqlite3?mode=ro", uri=True, timeout=20)) as database:
             return database.execute(query).fetchall()
+
+    def empty_broker(self) -> None:
+        """Whatever was on its way to a worker is gone."""
+        if url := self.environment.get("CELERY_BROKER_URL"):
+            with Redis.from_url(url) as broker:
+                broker.flushall()
+        for path in (self.data / "broker/messages").glob("*"):
+            path.unlink(missing_ok=True)
+
+    def nudge(self, times: int) -> None:
+        """Messages that nobody needs."""
+        self.manage("shell", "-v", "0", "-c", f"from jobs.services import nudge; [nudge() for _ in range({times})]")
 
     def contents(self) -> Iterator[tuple[str, bytes]]:
         """All that logs, database and broker hold."""
@@ -126,7 +155,7 @@ class Site:
         deadline = time.monotonic() + seconds
         while not true():
             assert self.process.poll() is None, (self.data.parent / "up.log").read_text()
-            assert time.monotonic() < deadline, self.tell()
+            assert time.monotonic() < deadline, f"waited {seconds} s in vain\n{self.tell()}"
             time.sleep(0.2)
 
     def tell(self) -> str:
@@ -140,6 +169,11 @@ class Site:
         node = self.node(pk)
         assert node["state"] == state, node["state_reason"] + self.tell()
         return node
+
+    @staticmethod
+    def read(url: str) -> str:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.read().decode()
 
     def type(self, address: str, word: str) -> tuple[int, str]:
         data = urllib.parse.urlencode({"__pwd": word}).encode()
@@ -164,7 +198,7 @@ class Site:
         return node["id"], ceremony["password"]
 
     def stop(self) -> None:
-        for process in self.further:
+        for process in self.further.values():
             process.terminate()
             process.wait(20)
         self.process.send_signal(signal.SIGINT)
