@@ -103,20 +103,18 @@ class Case:
 
     # Faults.
 
-    def folder_of(self, step: Step) -> Path:
-        return self.faults if step.where == "agent" else Path(self.site.environment["QMC_FAULTS"])
+    def _file(self, step: Step, ending: str = "") -> Path:
+        folder = self.faults if step.where == "agent" else Path(self.site.environment["QMC_FAULTS"])
+        return folder / f"{step.name}@{self.name}{ending}"
 
     def ask(self, step: Step, fault: str = "pause") -> None:
-        folder = self.folder_of(step)
-        for ending in (".reached", ".go"):
-            (folder / (step.name + ending)).unlink(missing_ok=True)
-        content = json.dumps({"fault": fault, "name": self.name, "id": self.id})
-        (folder / f".{step.name}.new").write_text(content)
-        (folder / f".{step.name}.new").rename(folder / step.name)
+        """The step obeys once: it stops until `go_on`, or `fault` happens to it."""
+        self._file(step, ".new").write_text(json.dumps({"fault": fault, "name": self.name, "id": self.id}))
+        self._file(step, ".new").rename(self._file(step))
 
     def wait_for(self, step: Step, seconds: float = 30) -> int:
         """Until a process has reached the step. Returns its id."""
-        reached = self.folder_of(step) / f"{step.name}.reached"
+        reached = self._file(step, ".reached")
 
         def there() -> bool:
             self.drive()
@@ -126,10 +124,7 @@ class Case:
         return int(reached.read_text())
 
     def go_on(self, step: Step) -> None:
-        (self.folder_of(step) / f"{step.name}.go").touch()
-
-    def forget(self, step: Step) -> None:
-        (self.folder_of(step) / step.name).unlink(missing_ok=True)
+        self._file(step, ".go").touch()
 
     # The end.
 

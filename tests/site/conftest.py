@@ -20,6 +20,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from celery import Celery
 from psycopg import sql
 from redis import Redis
 
@@ -104,7 +105,11 @@ class Site:
 
     def nudge(self, times: int) -> None:
         """Messages that nobody needs."""
-        self.manage("shell", "-v", "0", "-c", f"from jobs.services import nudge; [nudge() for _ in range({times})]")
+        folders = {name: str(self.data / "broker/messages") for name in ("data_folder_in", "data_folder_out")}
+        with Celery(broker=self.environment.get("CELERY_BROKER_URL", "filesystem://")) as client:
+            client.conf.broker_transport_options = {} if "CELERY_BROKER_URL" in self.environment else folders
+            for _ in range(times):
+                client.send_task("jobs.tasks.run", queue="sign", ignore_result=True)
 
     def contents(self) -> Iterator[tuple[str, bytes]]:
         """All that logs, database and broker hold."""

@@ -1,8 +1,8 @@
 """Python loads this file at the start of every process of a site under test: the steps of `tests/faults/steps.py` obey the tests.
 
-A test asks by a file `<step>` in the folder QMC_FAULTS, holding {"fault", "name"}. The first process that reaches the step for that
-node takes the file (one rename, so that each request is obeyed once), writes `<step>.reached` with its process id, and then stops
-until `<step>.go` appears, or fails as it would on a full disk or without permission, or loses its power.
+A test asks by a file `<step>@<node>` in the folder QMC_FAULTS, holding {"fault", "name", "id"}. The first process that reaches the
+step for that node takes the file (one rename, so that each request is obeyed once), writes `<step>@<node>.reached` with its process
+id, and then stops until `<step>@<node>.go` appears, or fails as it would on a full disk or without permission, or loses its power.
 """
 
 import contextlib
@@ -81,26 +81,28 @@ def remembered(change: Callable[..., Any]) -> Callable[..., Any]:
 
 def reached(step: Step, arguments: tuple[Any, ...], shown: Callable[[], str]) -> None:
     """Obey what a test asks at this step, if it asks."""
-    asked = FOLDER / step.name
-    if not asked.exists() or process() != step.where:
+    requests = [name for name in os.listdir(FOLDER) if name.startswith(f"{step.name}@") and "." not in name]
+    if not requests or process() != step.where:
         return
-    request, seen = json.loads(asked.read_text()), shown()
-    mine = step.where in ("agent", "console") or request["name"] in seen or request["id"] in seen
-    if not mine or step.match.format(name=request["name"]) not in seen:
-        return
-    with contextlib.suppress(FileNotFoundError):
-        asked.rename(FOLDER / f".{step.name}.{os.getpid()}")
-        (FOLDER / f"{step.name}.reached").write_text(str(os.getpid()))
-        obey(step, request["fault"], arguments)
+    seen = shown()
+    for asked in requests:
+        with contextlib.suppress(FileNotFoundError):
+            request = json.loads((FOLDER / asked).read_text())
+            mine = step.where in ("agent", "console") or request["name"] in seen or request["id"] in seen
+            if mine and step.match.format(name=request["name"]) in seen:
+                (FOLDER / asked).rename(FOLDER / f".{asked}.{os.getpid()}")
+                (FOLDER / f"{asked}.reached").write_text(str(os.getpid()))
+                obey(step, request["fault"], FOLDER / f"{asked}.go", arguments)
+                return
 
 
-def obey(step: Step, fault: str, arguments: tuple[Any, ...]) -> None:
+def obey(step: Step, fault: str, go: Path, arguments: tuple[Any, ...]) -> None:
     if fault in ERRORS:
         fail(step, fault)
     if fault == "power loss":
         lose_power(arguments[0])
     deadline = time.monotonic() + LONGEST_PAUSE_S
-    while not (FOLDER / f"{step.name}.go").exists() and time.monotonic() < deadline:
+    while not go.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
 
 
