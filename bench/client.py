@@ -63,7 +63,7 @@ def register_one(client: Client, fleet: Fleet, address: str) -> float:
     started = start(client, address)
     accepted_at = fleet.accepted_at(address)
     fleet.unlock(address, started.password)
-    wait_for(lambda: client.call("GET", f"/nodes/{started.pk}/")["state"] == "registered", 60)
+    wait_for(lambda: client.call("GET", f"/nodes/{started.pk}/")["state"] == "registered", 120)
     return accepted_at - started.called_at
 
 

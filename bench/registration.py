@@ -1,0 +1,139 @@
+"""How fast nodes are registered, against the floor: bare key generation and password derivation on the same cores.
+
+    python -m bench.registration [N]
+
+Real console, node API, broker and worker; light agents. Their own CPU time is counted apart, and filling the stock of keys made
+ahead again is counted in.
+"""
+
+import argparse
+import hashlib
+import os
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor
+
+from bench.client import Client, register_many, register_one, wait_for
+from bench.fleet import Fleet
+from bench.measure import cpu_by_process, keys_ahead, percentile, running_site, spread, verdict
+from pki import keys
+from pki.keys import DEFAULT_KEY_TYPES
+from pki.package import ITERATIONS
+from pki.roles import Kind
+from tests.site.conftest import Site
+
+CORES = os.cpu_count() or 1
+FLOOR_SAMPLES, IDLE_SAMPLES, MOST_INTERACTIVE, INTERACTIVE_EVERY_S = 24, 20, 30, 1.0
+SECOND_USER = "from django.contrib.auth.models import User; User.objects.create_superuser('second', password=None)"
+
+
+def _floor_of_one(_: int) -> None:
+    for kind in (Kind.SERVICE, Kind.CLIENT):
+        keys.to_pem(keys.generate(DEFAULT_KEY_TYPES[kind]))
+    hashlib.pbkdf2_hmac("sha512", b"password", b"salt", ITERATIONS)
+
+
+def floor() -> float:
+    """Seconds a node, on all cores, for what no implementation can leave out."""
+    with ProcessPoolExecutor(CORES) as pool:
+        list(pool.map(_floor_of_one, range(CORES)))
+        began = time.monotonic()
+        list(pool.map(_floor_of_one, range(FLOOR_SAMPLES)))
+        return (time.monotonic() - began) / FLOOR_SAMPLES
+
+
+class Bench:
+    """One site, one fleet, and the figures."""
+
+    def __init__(self, site: Site, fleet: Fleet) -> None:
+        self.site, self.fleet = site, fleet
+        site.manage("shell", "-v", "0", "-c", SECOND_USER)
+        self.second = Client(site, site.manage("create_token", "second", "--name", "bench").strip())
+        self.addresses = iter(fleet.addresses)
+        self.stock = 0
+
+    def fill(self) -> None:
+        """Wait until no more keys are made ahead: that many are the full stock."""
+        while keys_ahead(self.site) > self.stock:
+            self.stock = keys_ahead(self.site)
+            time.sleep(3)
+
+    def refill(self) -> None:
+        """Wait for the full stock of keys made ahead."""
+        wait_for(lambda: keys_ahead(self.site) >= self.stock, 120)
+
+    def one(self) -> float:
+        return register_one(self.second, self.fleet, next(self.addresses))
+
+    def idle(self) -> list[float]:
+        """Registrations one at a time, after a first one that warms up."""
+        self.one()
+        self.fill()
+        found = []
+        for _ in range(IDLE_SAMPLES):
+            self.refill()
+            time.sleep(0.5)
+            found.append(self.one())
+        self.refill()
+        return found
+
+    def cpu(self) -> dict[str, float]:
+        return cpu_by_process(self.site) | {"fleet": self.fleet.cpu_seconds(), "clients": time.process_time()}
+
+    def bulk(self, size: int) -> tuple[float, list[float], list[float]]:
+        """`size` registrations at once, and single ones by somebody else meanwhile. Returns seconds, and both latencies."""
+        mine = [next(self.addresses) for _ in range(size)]
+        ended, single = threading.Event(), []
+
+        def interact() -> None:
+            while not ended.wait(INTERACTIVE_EVERY_S) and len(single) < MOST_INTERACTIVE:
+                single.append(self.one())
+
+        interacting = threading.Thread(target=interact)
+        began = time.monotonic()
+        interacting.start()
+        try:
+            bulk = register_many(self.site, self.site.token, self.fleet, mine)
+        finally:
+            ended.set()
+            interacting.join()
+        self.refill()
+        return time.monotonic() - began, bulk, single
+
+
+def table(cpu: dict[str, float], nodes: int, wall: float) -> None:
+    """Where the time went, in CPU milliseconds a node."""
+    for name, seconds in sorted(cpu.items(), key=lambda each: -each[1]):
+        print(f"  {name:10} {seconds / nodes * 1000:7.0f} ms   {seconds / wall / CORES:4.0%} of the cores")
+    print(f"  {'not used':10} {(wall * CORES - sum(cpu.values())) / nodes * 1000:7.0f} ms")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.registration", description="How fast nodes are registered.")
+    parser.add_argument("nodes", nargs="?", type=int, default=60)
+    size = parser.parse_args().nodes
+    with running_site() as site, Fleet(site.data.parent / "fleet", size + IDLE_SAMPLES + MOST_INTERACTIVE + 1) as fleet:
+        bench = Bench(site, fleet)
+        idle = bench.idle()
+        floors = [floor()]
+        before = bench.cpu()
+        wall, bulk, single = bench.bulk(size)
+        used = {name: seconds - before[name] for name, seconds in bench.cpu().items()}
+        floors.append(floor())
+    nodes, lowest = size + len(single), sum(floors) / len(floors)
+    effective = (wall * CORES - used["fleet"]) / CORES
+    print(f"Registration of {nodes} nodes on {CORES} cores: {wall:.1f} s, {effective:.1f} s without the nodes' own work")
+    print(f"  {nodes / effective:.2f} nodes/s; floor {1 / lowest:.2f} nodes/s ({lowest * 1000:.0f} ms a node: keys and one derivation)")
+    ratio = lowest * nodes / effective
+    print(f"  ratio to the floor {ratio:.2f}   {verdict(ratio, 0.7)}")
+    print("From the register call until the node has the package")
+    print(f"  idle                {spread(idle)}   {verdict(percentile(idle, 0.95), 0.3, at_most=True)}")
+    if single:
+        print(f"  single, under bulk  {spread(single)}   {verdict(percentile(single, 0.95), 1.5, at_most=True)}")
+    print(f"  the bulk's own      {spread(bulk)}")
+    print("CPU time a node")
+    table(used, nodes, wall)
+
+
+if __name__ == "__main__":
+    main()
