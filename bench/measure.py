@@ -57,9 +57,7 @@ def verdict(value: float, goal: float, *, at_most: bool = False) -> str:
 def keys_ahead(site: Site) -> int:
     """How many private keys wait for registrations to come."""
     with contextlib.closing(sqlite3.connect(f"file:{site.data}/db.sqlite3?mode=ro", uri=True)) as database:
-        with contextlib.suppress(sqlite3.OperationalError):  # no such table: none are made ahead
-            return int(database.execute("SELECT count(*) FROM certs_pooledkey").fetchone()[0])
-        return 0
+        return int(database.execute("SELECT count(*) FROM certs_pooledkey").fetchone()[0])
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from tests.site.conftest import Site
 
 CORES = os.cpu_count() or 1
 FLOOR_SAMPLES, IDLE_SAMPLES, MOST_INTERACTIVE, INTERACTIVE_EVERY_S = 24, 20, 30, 1.0
+STOCK = "from certs.services.key_pool import SIZE; print(SIZE)"
 SECOND_USER = "from django.contrib.auth.models import User; User.objects.create_superuser('second', password=None)"
 
 
@@ -50,13 +51,7 @@ class Bench:
         site.manage("shell", "-v", "0", "-c", SECOND_USER)
         self.second = Client(site, site.manage("create_token", "second", "--name", "bench").strip())
         self.addresses = iter(fleet.addresses)
-        self.stock = 0
-
-    def fill(self) -> None:
-        """Wait until no more keys are made ahead: that many are the full stock."""
-        while keys_ahead(self.site) > self.stock:
-            self.stock = keys_ahead(self.site)
-            time.sleep(3)
+        self.stock = int(site.manage("shell", "-v", "0", "-c", STOCK))
 
     def refill(self) -> None:
         """Wait for the full stock of keys made ahead."""
@@ -68,7 +63,6 @@ class Bench:
     def idle(self) -> list[float]:
         """Registrations one at a time, after a first one that warms up."""
         self.one()
-        self.fill()
         found = []
         for _ in range(IDLE_SAMPLES):
             self.refill()
