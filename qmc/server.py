@@ -43,10 +43,14 @@ class Protocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._arm()
+        super().data_received(data)
+
+    def handle_events(self) -> None:
+        # Also called when an answer has gone out, for a request whose bytes came before that.
         before = self.cycle
         was_reading = before is not None and before.more_body
-        super().data_received(data)
-        # A kept-alive connection still shows its last request: only a request that these bytes completed counts.
+        super().handle_events()
+        # A kept-alive connection still shows its last request: only a request that is whole now counts.
         if (self.cycle is not before or was_reading) and not self.cycle.more_body:
             self._disarm()
 
