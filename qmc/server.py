@@ -134,6 +134,8 @@ def serve(wsgi: Any, *, address: str, port: int, store: Store, make_context: Con
     """Serve until SIGTERM. Raises: OSError when the port is busy."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listening = socket.create_server((address, port), family=family, backlog=512)
+    # Accepted connections inherit it; asyncio does not set it on them, because `create_server` leaves the protocol number at 0.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(
         application(wsgi), http=PeerProtocol, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=5, h11_max_incomplete_event_size=LARGEST_HEADER, proxy_headers=False,
