@@ -1,13 +1,13 @@
-"""What the benches share: CPU seconds by process, percentiles, keys made ahead, and a site in a folder of its own."""
+"""What the benches share: CPU seconds by process, percentiles, and a site in a folder of its own."""
 
 import contextlib
 import os
-import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.site.conftest import Site
+from tests.site.engines import engine
 
 TICK = os.sysconf("SC_CLK_TCK")
 NAMES = ("console", "node-api", "worker", "beat", "agent")
@@ -54,17 +54,17 @@ def verdict(value: float, goal: float, *, at_most: bool = False) -> str:
     return f"goal {'<=' if at_most else '>='} {goal:g}: {'reached' if reached else 'missed'}"
 
 
-def keys_ahead(site: Site) -> int:
-    """How many private keys wait for registrations to come."""
-    with contextlib.closing(sqlite3.connect(f"file:{site.data}/db.sqlite3?mode=ro", uri=True)) as database:
-        return int(database.execute("SELECT count(*) FROM certs_pooledkey").fetchone()[0])
+def busy_seconds() -> float:
+    """CPU seconds of everything on this machine since it started."""
+    user, nice, system, _, _, interrupts, soft, *_ = map(int, Path("/proc/stat").read_text().split()[1:9])
+    return (user + nice + system + interrupts + soft) / TICK
 
 
 @contextlib.contextmanager
-def running_site() -> Iterator[Site]:
-    """A fresh site without agents of its own, gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        site = Site(Path(folder) / "var", agents=0)
+def running_site(name: str = "embedded") -> Iterator[Site]:
+    """A fresh site on the engine `name`, without agents of its own, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, engine(name, Path(folder) / "engine") as environment:
+        site = Site(Path(folder) / "var", agents=0, environment=environment)
         try:
             site.start()
             yield site

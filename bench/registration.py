@@ -1,6 +1,6 @@
 """How fast nodes are registered, against the floor: bare key generation and password derivation on the same cores.
 
-    python -m bench.registration [N]
+    python -m bench.registration [N] [--engine production]
 
 Real console, node API, broker and worker; light agents. Their own CPU time is counted apart, and filling the stock of keys made
 ahead again is counted in.
@@ -8,19 +8,22 @@ ahead again is counted in.
 
 import argparse
 import hashlib
+import json
 import os
 import threading
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from datetime import datetime
 
 from bench.client import Client, register_many, register_one, wait_for
 from bench.fleet import Fleet
-from bench.measure import cpu_by_process, keys_ahead, percentile, running_site, spread, verdict
+from bench.measure import busy_seconds, cpu_by_process, percentile, running_site, spread, verdict
 from pki import keys
 from pki.keys import DEFAULT_KEY_TYPES
 from pki.package import ITERATIONS
 from pki.roles import Kind
 from tests.site.conftest import Site
+from tests.site.engines import ENGINES
 
 CORES = os.cpu_count() or 1
 FLOOR_SAMPLES, IDLE_SAMPLES, MOST_INTERACTIVE, INTERACTIVE_EVERY_S = 24, 20, 30, 1.0
@@ -55,7 +58,7 @@ class Bench:
 
     def refill(self) -> None:
         """Wait for the full stock of keys made ahead."""
-        wait_for(lambda: keys_ahead(self.site) >= self.stock, 120)
+        wait_for(lambda: self.site.rows("SELECT count(*) FROM certs_pooledkey")[0][0] >= self.stock, 120)
 
     def one(self) -> float:
         return register_one(self.second, self.fleet, next(self.addresses))
@@ -72,27 +75,40 @@ class Bench:
         return found
 
     def cpu(self) -> dict[str, float]:
-        return cpu_by_process(self.site) | {"fleet": self.fleet.cpu_seconds(), "clients": time.process_time()}
+        ours = cpu_by_process(self.site) | {"fleet": self.fleet.cpu_seconds(), "clients": time.process_time()}
+        return ours | {"(others)": busy_seconds() - sum(ours.values())}
 
-    def bulk(self, size: int) -> tuple[float, list[float], list[float]]:
-        """`size` registrations at once, and single ones by somebody else meanwhile. Returns seconds, and both latencies."""
-        mine = [next(self.addresses) for _ in range(size)]
-        ended, single = threading.Event(), []
+    def bulk(self, size: int) -> tuple[list[float], list[float]]:
+        """`size` registrations at once, and single ones by somebody else meanwhile. Returns both latencies."""
+        mine, ended = [next(self.addresses) for _ in range(size)], threading.Event()
 
-        def interact() -> None:
+        def interact() -> list[float]:
+            single: list[float] = []
             while not ended.wait(INTERACTIVE_EVERY_S) and len(single) < MOST_INTERACTIVE:
                 single.append(self.one())
+            return single
 
-        interacting = threading.Thread(target=interact)
-        began = time.monotonic()
-        interacting.start()
-        try:
-            bulk = register_many(self.site, self.site.token, self.fleet, mine)
-        finally:
-            ended.set()
-            interacting.join()
-        self.refill()
-        return time.monotonic() - began, bulk, single
+        with ThreadPoolExecutor(1) as pool:
+            interacting = pool.submit(interact)
+            try:
+                bulk = register_many(self.site, self.site.token, self.fleet, mine)
+            finally:
+                ended.set()
+        return bulk, interacting.result()
+
+    def states(self, since: int) -> dict[str, list[float]]:
+        """Seconds that each node was in each state, by the audit log after event `since`."""
+        query = f"SELECT target_id, at, detail FROM audit_event WHERE action = 'node.transition' AND sequence > {since} ORDER BY sequence"
+        entered: dict[str, datetime] = {}
+        spent: dict[str, list[float]] = {}
+        for node, at, detail in self.site.rows(query):
+            at = datetime.fromisoformat(at) if isinstance(at, str) else at
+            if node in entered:
+                spent.setdefault((json.loads(detail) if isinstance(detail, str) else detail)["from"], []).append(
+                    (at - entered[node]).total_seconds()
+                )
+            entered[node] = at
+        return spent
 
 
 def table(cpu: dict[str, float], nodes: int, wall: float) -> None:
@@ -105,19 +121,27 @@ def table(cpu: dict[str, float], nodes: int, wall: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.registration", description="How fast nodes are registered.")
     parser.add_argument("nodes", nargs="?", type=int, default=60)
-    size = parser.parse_args().nodes
-    with running_site() as site, Fleet(site.data.parent / "fleet", size + IDLE_SAMPLES + MOST_INTERACTIVE + 1) as fleet:
+    parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0])
+    arguments = parser.parse_args()
+    size = arguments.nodes
+    with running_site(arguments.engine) as site, Fleet(site.data.parent / "fleet", size + IDLE_SAMPLES + MOST_INTERACTIVE + 1) as fleet:
         bench = Bench(site, fleet)
         idle = bench.idle()
         floors = [floor()]
-        before = bench.cpu()
-        wall, bulk, single = bench.bulk(size)
+        before, began, events = bench.cpu(), time.monotonic(), site.rows("SELECT max(sequence) FROM audit_event")[0][0]
+        bulk, single = bench.bulk(size)
+        registered = time.monotonic() - began
+        bench.refill()
+        wall = time.monotonic() - began
         used = {name: seconds - before[name] for name, seconds in bench.cpu().items()}
+        spent = bench.states(events)
         floors.append(floor())
     nodes, lowest = size + len(single), sum(floors) / len(floors)
     effective = (wall * CORES - used["fleet"]) / CORES
-    print(f"Registration of {nodes} nodes on {CORES} cores: {wall:.1f} s, {effective:.1f} s without the nodes' own work")
-    print(f"  {nodes / effective:.2f} nodes/s; floor {1 / lowest:.2f} nodes/s ({lowest * 1000:.0f} ms a node: keys and one derivation)")
+    print(
+        f"Registration of {nodes} nodes on {CORES} cores, {arguments.engine}: {registered:.1f} s, {wall:.1f} s with the stock of keys refilled"
+    )
+    print(f"  {nodes / effective:.2f} nodes/s without the nodes' own work; floor {1 / lowest:.2f} nodes/s, {lowest * 1000:.0f} ms a node")
     ratio = lowest * nodes / effective
     print(f"  ratio to the floor {ratio:.2f}   {verdict(ratio, 0.7)}")
     print("From the register call until the node has the package")
@@ -125,6 +149,9 @@ def main() -> None:
     if single:
         print(f"  single, under bulk  {spread(single)}   {verdict(percentile(single, 0.95), 1.5, at_most=True)}")
     print(f"  the bulk's own      {spread(bulk)}")
+    print("Time in each state")
+    for state, seconds in spent.items():
+        print(f"  {state:18}  {spread(seconds)}")
     print("CPU time a node")
     table(used, nodes, wall)
 
