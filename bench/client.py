@@ -5,6 +5,7 @@ import json
 import ssl
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,9 @@ class Client:
         body, self.used = answer.read(), time.monotonic()
         assert answer.status < 300, (method, path, answer.status, body)
         return json.loads(body)
+
+    def close(self) -> None:
+        self.connection.close()
 
     def in_state(self, state: str, most: int = 500) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.call("GET", f"/nodes/?state={state}&page_size={most}")["results"]
@@ -81,17 +85,18 @@ def register_many(site: Site, token: str, fleet: Fleet, addresses: list[str], *,
     """
     started: dict[str, Started] = {}
     typed: dict[str, Future[None]] = {}
-    deadline, watcher = time.monotonic() + seconds, Client(site, token)
+    deadline = time.monotonic() + seconds
 
     def call(mine: list[str]) -> None:
-        client = Client(site, token)
-        for address in mine:
-            started[address] = start(client, address)
+        with closing(Client(site, token)) as client:
+            for address in mine:
+                started[address] = start(client, address)
 
-    def ours(state: str) -> list[Started]:
-        return [started[node["address"]] for node in watcher.in_state(state) if node["address"] in started]
+    with closing(Client(site, token)) as watcher, ThreadPoolExecutor(callers + TYPISTS) as pool:
 
-    with ThreadPoolExecutor(callers + TYPISTS) as pool:
+        def ours(state: str) -> list[Started]:
+            return [started[node["address"]] for node in watcher.in_state(state) if node["address"] in started]
+
         calls = [pool.submit(call, addresses[number::callers]) for number in range(callers)]
         while len(typed) < len(addresses) or any(ours(state) for state in UNDER_WAY):
             for each in ours("awaiting_password"):

@@ -99,7 +99,9 @@ class Fleet:
         self.home.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "bench.fleet", str(self.home), *self.addresses]
         with (self.home / "fleet.log").open("wb") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=os.environ | {"PYTHONDEVMODE": ""}
+            )
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == b"open\n", (self.home / "fleet.log").read_text()
         return self

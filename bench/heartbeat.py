@@ -13,13 +13,15 @@ import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from agent.state import report
 from agent.store import Installed, Store
 from bench.client import register_many
 from bench.fleet import Fleet
-from bench.measure import cpu_by_process, running_site, spread, verdict
-from tests.site.conftest import Site
+from bench.measure import cpu_by_process, spread, verdict
+from tests.site.conftest import Site, running_site
 
 CALLERS, ROUNDS = 4, 3
 
@@ -106,7 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.heartbeat", description="Heartbeats against a bare view.")
     parser.add_argument("seconds", nargs="?", type=float, default=4.0, help="of each round")
     seconds = parser.parse_args().seconds
-    with running_site() as site, Fleet(site.data.parent / "fleet", CALLERS) as fleet:
+    with TemporaryDirectory() as folder, running_site(Path(folder), agents=0) as site, Fleet(Path(folder) / "fleet", CALLERS) as fleet:
         register_many(site, site.token, fleet, fleet.addresses)
         homes = [Store(fleet.home / address).current() for address in fleet.addresses]
         callers = [Caller(installed, site.node_port) for installed in homes if installed]

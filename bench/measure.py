@@ -1,13 +1,12 @@
-"""What the benches share: CPU seconds by process, percentiles, and a site in a folder of its own."""
+"""What the benches share: CPU seconds by process, percentiles and verdicts."""
 
+import collections
 import contextlib
 import os
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.site.conftest import Site
-from tests.site.engines import engine
 
 TICK = os.sysconf("SC_CLK_TCK")
 NAMES = ("console", "node-api", "worker", "beat", "agent")
@@ -30,14 +29,17 @@ def _name(pid: int) -> str:
 
 
 def cpu_by_process(site: Site) -> dict[str, float]:
-    """CPU seconds of each process that the site supervises, its own children included."""
+    """CPU seconds of the site's processes by name, their children included."""
     found = _processes()
 
     def whole(pid: int) -> float:
         return found[pid][1] + sum(whole(child) for child, (parent, _) in found.items() if parent == pid)
 
-    supervised = [pid for pid, (parent, _) in found.items() if parent == site.process.pid]
-    return {_name(pid): whole(pid) for pid in supervised} | {"up": found[site.process.pid][1]}
+    used = collections.Counter({"up": found[site.process.pid][1]})
+    for pid, (parent, _) in found.items():
+        if parent == site.process.pid or pid in [each.pid for each in site.further]:
+            used[_name(pid)] += whole(pid)
+    return dict(used)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -58,15 +60,3 @@ def busy_seconds() -> float:
     """CPU seconds of everything on this machine since it started."""
     user, nice, system, _, _, interrupts, soft, *_ = map(int, Path("/proc/stat").read_text().split()[1:9])
     return (user + nice + system + interrupts + soft) / TICK
-
-
-@contextlib.contextmanager
-def running_site(name: str = "embedded") -> Iterator[Site]:
-    """A fresh site on the engine `name`, without agents of its own, gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, engine(name, Path(folder) / "engine") as environment:
-        site = Site(Path(folder) / "var", agents=0, environment=environment)
-        try:
-            site.start()
-            yield site
-        finally:
-            site.stop()
