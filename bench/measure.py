@@ -1,6 +1,5 @@
 """What the benches share: CPU seconds by process, percentiles and verdicts."""
 
-import collections
 import contextlib
 import os
 from collections.abc import Sequence
@@ -35,11 +34,10 @@ def cpu_by_process(site: Site) -> dict[str, float]:
     def whole(pid: int) -> float:
         return found[pid][1] + sum(whole(child) for child, (parent, _) in found.items() if parent == pid)
 
-    used = collections.Counter({"up": found[site.process.pid][1]})
-    for pid, (parent, _) in found.items():
-        if parent == site.process.pid or pid in [each.pid for each in site.further]:
-            used[_name(pid)] += whole(pid)
-    return dict(used)
+    used = {"up": found[site.process.pid][1]}
+    for pid in [pid for pid, (parent, _) in found.items() if parent == site.process.pid] + [each.pid for each in site.further]:
+        used[_name(pid)] = used.get(_name(pid), 0) + whole(pid)
+    return used
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -103,12 +103,11 @@ class Bench:
         entered: dict[str, datetime] = {}
         spent: dict[str, list[float]] = {}
         for node, at, detail in self.site.rows(query):
-            at = datetime.fromisoformat(at) if isinstance(at, str) else at
+            # SQLite keeps times and JSON as text.
+            moment, moved = (datetime.fromisoformat(at), json.loads(detail)) if isinstance(at, str) else (at, detail)
             if node in entered:
-                spent.setdefault((json.loads(detail) if isinstance(detail, str) else detail)["from"], []).append(
-                    (at - entered[node]).total_seconds()
-                )
-            entered[node] = at
+                spent.setdefault(moved["from"], []).append((moment - entered[node]).total_seconds())
+            entered[node] = moment
         return spent
 
 
