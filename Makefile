@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up test check setup
+.PHONY: up test bench check setup
 
 up: .venv/.console node_modules/.installed
 	exec $(BIN)/python manage.py up --agent 127.0.0.2 --agent 127.0.0.3
 
 test: .venv/.development node_modules/.installed
 	QMC_DATA_DIR=$$(mktemp -d) PYTHONDEVMODE=1 $(BIN)/python -m pytest
+
+bench: .venv/.development node_modules/.installed
+	$(BIN)/python -m bench.registration
+	$(BIN)/python -m bench.heartbeat
 
 check: .venv/.development
 	scripts/check

@@ -182,7 +182,7 @@ class Store:
 
     def _keep_service_pair(self, package: Package) -> None:
         service = x509.load_pem_x509_certificate(package.service.certificate)
-        key_id = database_key.read(service, keys.from_pem(package.service.private_key)).key_id.hex()
+        key_id = database_key.read(service, keys.from_pem(package.service.private_key, own=True)).key_id.hex()
         replace_in = self.home / "service-pairs" / key_id
         replace_in.mkdir(parents=True, exist_ok=True, mode=0o700)
         replace(replace_in / "service.pem", package.service.private_key + package.service.certificate)
