@@ -132,7 +132,8 @@ def setup(state: State, port: int, unlocked: Callable[[], None]) -> web.Applicat
                 "Content-Security-Policy": setup_page.POLICY,
                 "Cache-Control": "no-store",
                 "X-Content-Type-Options": "nosniff",
-                "Referrer-Policy": "no-referrer",
+                # Not `no-referrer`: with it browsers send `Origin: null` with the form, as a foreign page may too.
+                "Referrer-Policy": "same-origin",
             }
         )
         return response

@@ -43,11 +43,6 @@ def page(
     return decorate
 
 
-def is_fragment(request: HttpRequest) -> bool:
-    """htmx asks for a part of the page, not for the page."""
-    return "HX-Request" in request.headers and "HX-History-Restore-Request" not in request.headers
-
-
 def table_for(request: HttpRequest, table: type[django_tables2.Table], rows: Any, *, now: datetime) -> django_tables2.Table:
     """`rows` as a table, sorted and paged as the address says."""
     made = table(rows)

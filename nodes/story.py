@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from audit.models import Event
-from certs.models import Certificate, TrustZone
+from certs.models import Certificate
 from nodes.models import Node, Registration, Renewal
 from nodes.services.registration import setup_url
 from nodes.states import TRANSITIONS, UNDER_WAY, NodeState, RenewalStatus
@@ -88,8 +88,10 @@ def steps(node: Node) -> list[Step]:
 
 
 def certificates(node: Node) -> list[Held]:
-    """What the node holds or is about to hold, each with what its heartbeat says of it."""
+    """What the node holds or is about to hold, each with what its heartbeat says of it; nothing where it has none of its own."""
     own = Certificate.objects.issued().filter(holder_id=node.pk).order_by("-generation", "-kind")
+    if not own:
+        return []
     shared = Certificate.objects.issued().filter(kind__in=[Kind.CLUSTER, Kind.ROOT]).order_by("kind")
     seen = node.observed
     return [Held(each, *_known(each, seen)) for each in [*own, *shared]]
@@ -137,16 +139,16 @@ def story(node: Node, *, now: datetime) -> dict[str, Any]:
     """All that the page of a node shows."""
     state, renewal = NodeState(node.state), Renewal.objects.filter(node=node).first()
     under_way = state in UNDER_WAY or (renewal is not None and renewal.status not in (RenewalStatus.PROVED, RenewalStatus.FAILED))
-    last = Event.objects.for_target(node.pk).first()
+    last, held = Event.objects.for_target(node.pk).first(), certificates(node)
     # The page is drawn again when something changed, and now and then so that its times stay true.
     drawn = f"{node.state} {node.state_reason} {node.generation} {last.sequence if last else 0} {int(now.timestamp()) // 20}"
     return {
-        "node": node, "now": now, "steps": steps(node), "held": certificates(node), "history": history(node), "renewal": renewal,
+        "node": node, "now": now, "steps": steps(node), "held": held, "history": history(node), "renewal": renewal,
         "registration": Registration.objects.filter(node=node, generation=node.generation).first(),
         "setup_url": setup_url(node), "online": node.online(now), "observed": node.observed,
         "every_s": 2 if under_way else 15, "drawn": hashlib.sha256(drawn.encode()).hexdigest()[:16],
         "renewing": renewal is not None and renewal.status not in (RenewalStatus.PROVED, RenewalStatus.FAILED),
         "password_lasts": state in PASSWORD_LASTS, "can_distribute": NodeState.ISSUING in TRANSITIONS[state] and not node.is_central,
         "can_renew": state == NodeState.REGISTERED, "can_remove": state != NodeState.DECOMMISSIONED and not node.is_central,
-        "zone": TrustZone.objects.current(),
+        "root": next((each.certificate for each in held if each.certificate.kind == Kind.ROOT), None),
     }  # fmt: skip

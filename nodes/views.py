@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from certs.models import Certificate
-from certs.pages import PageRequest, is_fragment, page, table_for
+from certs.pages import PageRequest, page, table_for
 from nodes.errors import NodeInvalid, NodesError, RegistrationBlocked
 from nodes.filters import NodeFilter
 from nodes.findings import Finding
@@ -46,8 +46,7 @@ def _checked(request: PageRequest, form: NodeForm, now: datetime) -> list[Findin
 @require_POST
 def preflight(request: PageRequest) -> HttpResponse:
     form = NodeForm(request.POST)
-    found = {"form": form, "findings": _checked(request, form, timezone.now()), "checked": True}
-    return render(request, "nodes/findings.html" if is_fragment(request) else "nodes/register.html", found)
+    return render(request, "nodes/register.html", {"form": form, "findings": _checked(request, form, timezone.now())})
 
 
 @page("nodes.add_node")

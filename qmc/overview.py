@@ -21,6 +21,8 @@ RUNNING = {
     "certificate sweep": ("Certificate sweep", timedelta(minutes=5)),
     "key pool": ("Keys made ahead", timedelta(minutes=5)),
 }
+# More nodes than this that were never registered are one line, so that they hide nothing.
+MOST_CREATED = 3
 ORDER = {"red": 0, "orange": 1, "blue": 2}
 
 
@@ -65,11 +67,7 @@ def _node_needs(node: Node, now: datetime) -> Iterator[Need]:
         case NodeState.FAILED:
             yield Need("red", f"{node}: registration failed", node.state_reason, again, "Redistribute")
         case NodeState.AWAITING_PASSWORD:
-            yield Need("blue", f"{node} waits for its password", "Type it on the page that the node's agent shows.", url, "Open")
-        case NodeState.CREATED:
-            yield Need(
-                "blue", f"{node} is not registered yet", "Its certificates are made and sent when you register it.", again, "Register"
-            )
+            yield Need("blue", f"{node} waits for its password", "Type it on the page that its agent shows.", url, "Open")
         case NodeState.DISTRIBUTING | NodeState.VERIFYING if node.state_reason:
             yield Need("orange", f"{node} does not go on", node.state_reason, url, "Show node")
         case NodeState.REGISTERED:
@@ -92,6 +90,16 @@ def _registered_needs(node: Node, now: datetime, url: str) -> Iterator[Need]:
         yield Need("orange", f"{node}: renewal failed", last.reason, url, "Show node")
 
 
+def _created_needs(created: list[Node]) -> list[Need]:
+    if len(created) > MOST_CREATED:
+        url = f"{reverse('nodes:list')}?state={NodeState.CREATED}"
+        return [Need("blue", f"{len(created)} nodes are not registered yet", "Register each when its agent runs.", url, "Show nodes")]
+    text = "Its certificates are made and sent when you register it."
+    return [
+        Need("blue", f"{each} is not registered yet", text, reverse("nodes:redistribute", args=[each.pk]), "Register") for each in created
+    ]
+
+
 def _certificate_need(certificate: Certificate, now: datetime) -> Need:
     days, url = certificate.days_left(now), reverse("certs:detail", args=[certificate.pk])
     name, holder = f"{certificate.kind} certificate", certificate.holder or certificate.subject
@@ -103,7 +111,9 @@ def _certificate_need(certificate: Certificate, now: datetime) -> Need:
 
 def needs(now: datetime) -> list[Need]:
     """What waits for a person, the worst first."""
-    found = [need for node in Node.objects.present().select_related("observation") for need in _node_needs(node, now)]
+    nodes = list(Node.objects.present().select_related("observation"))
+    found = [need for node in nodes for need in _node_needs(node, now)]
+    found += _created_needs([node for node in nodes if node.state == NodeState.CREATED])
     soon = Certificate.objects.issued().filter(not_after__lt=now + timedelta(days=90))
     found += [_certificate_need(each, now) for each in soon if each.expiry_status(now) in (ExpiryStatus.EXPIRING, ExpiryStatus.EXPIRED)]
     for each in running(now):

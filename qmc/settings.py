@@ -101,6 +101,8 @@ ACCOUNT_ADAPTER = "qmc.accounts.ClosedSignup"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+# A session ends with the browser, and nobody is asked.
+ACCOUNT_SESSION_REMEMBER = False
 LOGIN_URL, LOGIN_REDIRECT_URL, ACCOUNT_LOGOUT_REDIRECT_URL = "account_login", "overview", "account_login"
 
 QMC_DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from certs.models import Certificate, TrustZone
+from certs.states import CertificateStatus
 from pki.lifetime import ExpiryStatus
 
 register = template.Library()
@@ -144,7 +145,8 @@ def bar(context: Context, certificate: Certificate) -> SafeString:
     now = _now(context)
     whole = (certificate.not_after - certificate.not_before).total_seconds()
     share = max(0.0, min(100.0, 100 * (certificate.not_after - now).total_seconds() / whole))
-    colour = BAR_COLOURS.get(certificate.expiry_status(now), "red")
+    in_force = certificate.status == CertificateStatus.ISSUED
+    colour = BAR_COLOURS.get(certificate.expiry_status(now), "red") if in_force else "grey"
     return format_html(
         '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
         '<rect class="bar-track" width="100" height="8"/><rect class="bar-{}" width="{}" height="8"/></svg>',

@@ -1,0 +1,213 @@
+"""A browser that hears everything, and a whole site of its own for it to look at."""
+
+import os
+import ssl
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, Response, sync_playwright
+
+from pki import password
+from tests.site.conftest import Site
+
+WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+# What the README shows.
+SMALL = {"width": 1080, "height": 680}
+PICTURES = os.environ.get("QMC_PICTURES")
+SYSTEM_CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+LONG = "a-long-host-name-such-as-a-cloud-makes-it-01234567890.eu.example"
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Six agents: every test that registers has one of its own."""
+    running = Site(tmp_path_factory.mktemp("browser") / "var", agents=6)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+@dataclass(frozen=True)
+class Furnished:
+    """A site in which every state that a person meets is there; the ids of its nodes."""
+
+    registered: str
+    awaiting: str
+    failed: str
+    created: str
+    removed: str
+    certificate: str
+    awaiting_address: str
+    password: str
+    unlockable_address: str
+    unlockable_password: str
+
+
+# Rows of the list alone: a hundred real certificates would take minutes.
+MORE_CERTIFICATES = """
+from certs.models import Certificate
+import uuid
+row = Certificate.objects.filter(kind="client", status="issued").first()
+for number in range(60):
+    row.pk, row.serial, row.status, row.holder, row._state.adding = uuid.uuid4(), f"{number:040x}", "superseded", "many", True
+    row.save()
+"""
+
+
+@pytest.fixture(scope="session")
+def furnished(site: Site) -> Furnished:
+    def create(name: str, address: str, host_name: str = "") -> str:
+        fields = {"name": name, "host_name": host_name or f"{name}.example", "address": address, "services": ["engine", "proxy"]}
+        status, node = site.call("POST", "/nodes/", fields)
+        assert status == 201, node
+        return str(node["id"])
+
+    def begin(name: str, address: str) -> tuple[str, str]:
+        pk = create(name, address)
+        status, ceremony = site.call("POST", f"/nodes/{pk}/register/")
+        assert status == 202, ceremony
+        return pk, ceremony["password"]
+
+    registered, _ = site.register("alpha", site.agents[0])
+    awaiting, word = begin("waits", site.agents[1])
+    failed, _ = begin("fails", site.agents[2])
+    unlockable, unlockable_word = begin("ready", site.agents[3])
+    for pk in (awaiting, failed, unlockable):
+        site.wait_for_state(pk, "awaiting_password")
+    for _ in range(10):
+        site.type(site.agents[2], password.display(password.generate()))
+    site.wait(lambda: site.node(failed)["state"] == "failed")
+    created, removed = create(LONG, "127.0.98.1", LONG), create("gone", "127.0.98.1")
+    assert site.call("POST", f"/nodes/{removed}/decommission/")[0] == 202
+    for number in range(30):
+        create(f"many{number:02}", f"127.0.98.{number + 2}")
+    site.manage("shell", "-c", MORE_CERTIFICATES)
+    certificate = next(each["id"] for each in site.node(registered)["certificates"] if each["kind"] == "service")
+    return Furnished(registered, awaiting, failed, created, removed, certificate, site.agents[1], word, site.agents[3], unlockable_word)
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    """Ends with its module: its event loop is in the way of other tests'."""
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium(playwright: Playwright, site: Site) -> Iterator[Browser]:
+    """It trusts the console's own certificate, and no other that it could not verify."""
+    path = SYSTEM_CHROMIUM if SYSTEM_CHROMIUM.exists() else Path(playwright.chromium.executable_path)
+    if not path.exists():
+        pytest.skip(
+            f"no browser: neither {SYSTEM_CHROMIUM} nor {path} is there; install Debian's chromium or run `playwright install chromium`"
+        )
+    served = x509.load_pem_x509_certificate(ssl.get_server_certificate(("127.0.0.1", site.port)).encode())
+    key = served.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    trusted = "--ignore-certificate-errors-spki-list=" + b64encode(sha256(key).digest()).decode()
+    launched = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, trusted])
+    yield launched
+    launched.close()
+
+
+@dataclass
+class Heard:
+    """What went wrong in the browser while a test ran: it must stay empty."""
+
+    troubles: list[str] = field(default_factory=list)
+
+    def listen(self, context: BrowserContext) -> None:
+        context.on("console", self.said)
+        context.on("weberror", lambda error: self.troubles.append(f"uncaught: {error.error}"))
+        context.on("response", self.answered)
+        context.on("requestfailed", self.failed)
+
+    def said(self, message: ConsoleMessage) -> None:
+        # A page may answer 4xx to a form; what it loads may not, and `answered` hears that with its address.
+        if not message.text.startswith("Failed to load resource"):
+            self.troubles.append(f"{message.type}: {message.text} at {message.location}")
+
+    def answered(self, response: Response) -> None:
+        if response.status >= 400 and not response.request.is_navigation_request():
+            self.troubles.append(f"{response.status} {response.url}")
+
+    def failed(self, request: Request) -> None:
+        # A poll under way when the page is left, and a download, end so.
+        if request.failure != "net::ERR_ABORTED":
+            self.troubles.append(f"{request.failure} {request.url}")
+
+
+class Eyes:
+    """One reader: his browser window, the site's addresses, and what he hears."""
+
+    def __init__(self, context: BrowserContext, site: Site) -> None:
+        self.site, self.context, self.heard, self.page = site, context, Heard(), context.new_page()
+        self.heard.listen(context)
+        context.set_default_timeout(10_000)
+
+    def url(self, path: str = "/") -> str:
+        return f"https://127.0.0.1:{self.site.port}{path}"
+
+    def go(self, path: str = "/") -> Page:
+        self.page.goto(path if path.startswith("http") else self.url(path))
+        return self.page
+
+    def password(self) -> str:
+        return (self.site.data / "secrets/admin-password").read_text().strip()
+
+    def sign_in(self) -> Page:
+        page = self.go()
+        page.get_by_label("Username").fill("admin")
+        page.get_by_label("Password").fill(self.password())
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("heading", level=1).wait_for()
+        return page
+
+    @contextmanager
+    def another_page(self) -> Iterator[Page]:
+        """A second window, in which `go` and `picture` work until it is closed."""
+        before, self.page = self.page, self.context.new_page()
+        try:
+            yield self.page
+        finally:
+            self.page.close()
+            self.page = before
+
+    def picture(self, name: str, *, to: str = "h1", full_page: bool = False) -> None:
+        """What is to be seen now, as a file where pictures are asked for."""
+        if not PICTURES:
+            return
+        before = self.page.viewport_size
+        if not full_page:
+            self.page.set_viewport_size(SMALL)
+            self.page.locator(to).scroll_into_view_if_needed()
+        self.page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=full_page)
+        self.page.set_viewport_size(before or WIDE)
+
+
+@pytest.fixture
+def eyes(chromium: Browser, site: Site, request: pytest.FixtureRequest) -> Iterator[Eyes]:
+    """A window 1440 px wide, or as wide as the test's parameter says."""
+    size: Any = getattr(request, "param", WIDE)
+    context = chromium.new_context(viewport=size, locale="en-GB", reduced_motion="reduce")
+    opened = Eyes(context, site)
+    yield opened
+    context.close()
+    assert opened.heard.troubles == []

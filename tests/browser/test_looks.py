@@ -1,0 +1,107 @@
+"""Every page at both widths, light and dark: nothing that axe-core finds, nothing beside the screen."""
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import NARROW, WIDE, Eyes, Furnished
+from tests.site.conftest import ROOT
+
+AXE = (ROOT / "node_modules/axe-core/axe.min.js").read_text()
+# Every rule, also those that axe leaves out unless asked.
+RUN = """() => axe.run(document, {resultTypes: ["violations"], rules: Object.fromEntries(axe.getRules().map(each => [each.ruleId, {enabled: true}]))})
+.then(found => found.violations.flatMap(each => each.nodes.map(node => `${each.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`)))"""
+BETWEEN = {"width": 1080, "height": 800}
+# What stands out of its card, or of the screen.
+WIDER = """() => [...document.querySelectorAll("body *")].filter(each => !each.closest(".visually-hidden, .skip, thead")
+&& each.getBoundingClientRect().right > (each.closest(".card, section") || document.documentElement).getBoundingClientRect().right + 1)
+.map(each => `stands out: ${each.outerHTML.slice(0, 120)}`)
+.concat(document.documentElement.scrollWidth > innerWidth ? [`scrolls to ${document.documentElement.scrollWidth}`] : [])"""
+
+
+def looked_at(eyes: Eyes, name: str) -> list[str]:
+    """What is wrong with the page that is open, at both widths, light and dark."""
+    found, page = [], eyes.page
+    page.evaluate(AXE)
+    page.set_viewport_size(BETWEEN)
+    found += [f"{name}-{BETWEEN['width']}: {each}" for each in page.evaluate(WIDER)]
+    for size in (WIDE, NARROW):
+        page.set_viewport_size(size)
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            where = f"{name}-{size['width']}-{theme}"
+            eyes.picture(where, full_page=True)
+            found += [f"{where}: {each}" for each in page.evaluate(RUN) + page.evaluate(WIDER)]
+    return found
+
+
+PAGES = {
+    "overview": "/",
+    "nodes": "/nodes/",
+    "nodes page 2": "/nodes/?page=2&sort=-name",
+    "nodes search without result": "/nodes/?search=nowhere",
+    "register": "/nodes/register/",
+    "node registered": "/nodes/{registered}/",
+    "node awaiting": "/nodes/{awaiting}/",
+    "node failed": "/nodes/{failed}/",
+    "node created": "/nodes/{created}/",
+    "node removed": "/nodes/{removed}/",
+    "redistribute": "/nodes/{registered}/redistribute/",
+    "redistribute failed": "/nodes/{failed}/redistribute/",
+    "renew": "/nodes/{registered}/renew/",
+    "remove": "/nodes/{registered}/remove/",
+    "certificates": "/certificates/",
+    "certificate": "/certificates/{certificate}/",
+    "lifetime": "/settings/lifetime/",
+    "sign out": "/accounts/logout/",
+    "not found": "/nowhere/",
+    "setup nothing waits": "http://{nobody}:4570/certificateSetup",
+    "setup asking": "http://{awaiting_address}:4570/certificateSetup",
+}
+
+
+def test_every_page_reads_well_for_everybody(eyes: Eyes, furnished: Furnished) -> None:
+    eyes.go()
+    found = looked_at(eyes, "sign in")
+    eyes.sign_in()
+    places = vars(furnished) | {"nobody": eyes.site.agents[2]}
+    for name, path in PAGES.items():
+        eyes.go(path.format(**places))
+        found += looked_at(eyes, name)
+    assert found == []
+
+
+def test_answers_to_what_was_typed_read_well_for_everybody(eyes: Eyes, furnished: Furnished) -> None:
+    page, found = eyes.go(), []
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    found += looked_at(eyes, "sign in wrong")
+    eyes.sign_in()
+    eyes.go("/nodes/register/")
+    page.locator("#id_name").fill("nobody")
+    page.locator("#id_host_name").fill("not a host name")
+    page.get_by_role("button", name="Register").click()
+    expect(page.locator("#id_host_name_error")).to_be_visible()
+    found += looked_at(eyes, "register nonsense")
+    for field, text in {"name": "nobody", "host_name": "nobody", "address": eyes.site.address(99)}.items():
+        page.locator(f"#id_{field}").fill(text)
+    page.get_by_role("button", name="Run checks").click()
+    expect(page.locator(".finding", has_text="blocks")).to_be_visible()
+    found += looked_at(eyes, "register blocked")
+    eyes.go("/settings/lifetime/").get_by_label("Lifetime").fill("99")
+    page.get_by_role("button", name="Save").click()
+    found += looked_at(eyes, "lifetime set to the border")
+    eyes.go(f"/nodes/{furnished.awaiting}/redistribute/").get_by_role("button", name="Redistribute").click()
+    found += looked_at(eyes, "password")
+    eyes.go(f"/nodes/{furnished.created}/redistribute/").get_by_role("button", name="Register").click()
+    expect(page.get_by_role("main")).to_contain_text("Nothing was sent")
+    found += looked_at(eyes, "registration blocked")
+    eyes.go("/accounts/logout/")
+    eyes.context.clear_cookies(name="csrftoken")
+    page.get_by_role("button", name="Sign out").click()
+    found += looked_at(eyes, "form too old")
+    eyes.go(f"http://{furnished.unlockable_address}:4570/certificateSetup")
+    for typed, name in (("nonsense", "setup mistyped"), (furnished.unlockable_password, "setup done")):
+        page.get_by_label("Password").fill(typed)
+        page.get_by_role("button", name="Install certificates").click()
+        found += looked_at(eyes, name)
+    assert found == []

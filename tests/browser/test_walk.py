@@ -1,0 +1,263 @@
+"""The whole way of a node, by mouse on a desk and by keyboard alone on a phone's width."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from playwright.sync_api import Page, expect
+
+from pki import password
+from tests.browser.conftest import NARROW, Eyes, Furnished
+from tests.site.conftest import ROOT
+
+# What holds the focus, and what is wrong with how it is shown.
+FOCUSED = """() => { const held = document.activeElement, box = held.getBoundingClientRect(), look = getComputedStyle(held);
+const words = held.getAttribute("aria-label") || held.labels?.[0]?.innerText || held.innerText || "";
+const seen = look.outlineStyle !== "none" && parseFloat(look.outlineWidth) >= 2 && box.width > 0 && box.height > 0
+&& box.left >= 0 && box.right <= innerWidth && box.bottom > 0 && box.top < innerHeight;
+return {name: words.trim(), seen, html: held.outerHTML.slice(0, 200)}; }"""
+
+
+class Keyboard:
+    """Hands that have no mouse."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def to(self, name: str) -> None:
+        """Tab until the focus is on what bears this name; it must be seen at every stop."""
+        for _ in range(60):
+            self.page.keyboard.press("Tab")
+            held = self.page.evaluate(FOCUSED)
+            if held["html"].startswith("<body"):
+                continue
+            assert held["seen"], f"the focus is not seen: {held}"
+            if re.match(rf"{re.escape(name)}\b", held["name"]):
+                return
+        raise AssertionError(f"no Tab leads to {name}")
+
+    def press(self, name: str) -> None:
+        self.to(name)
+        self.page.keyboard.press("Enter")
+
+    def write(self, name: str, text: str) -> None:
+        self.to(name)
+        self.page.keyboard.press("Control+A")
+        self.page.keyboard.type(text)
+
+
+def state(page: Page, word: str) -> None:
+    expect(page.locator("#life .card-header")).to_contain_text(word, timeout=40_000)
+
+
+def test_a_node_is_registered_looked_after_and_removed_by_mouse(eyes: Eyes) -> None:
+    page, address = eyes.go(), eyes.site.agents[4]
+    sign_in_wrong_then_right(eyes)
+    page.get_by_role("link", name="Register node").click()
+    nonsense_is_told_beside_the_fields(page)
+    closed_port_has_a_remedy(page, eyes.site.address(99))
+    word = register(eyes, address)
+    password_is_typed_on_the_node(eyes, address, word)
+    expect(page.locator("#password")).to_have_count(0)
+    state(page, "registered")
+    assert page.evaluate("window.walked"), "the page was loaded again"
+    assert word not in page.reload().text()
+    eyes.picture("registered")
+    certificate_is_read_and_downloaded(eyes)
+    lifetime_goes_from_12_to_60_months(page)
+    redistribute(eyes, address)
+    renew_and_remove(page)
+
+
+def sign_in_wrong_then_right(eyes: Eyes) -> None:
+    page = eyes.page
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("is wrong")
+    page.get_by_label("Password").fill(eyes.password())
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_title("Overview · Trust zone console")
+
+
+NONSENSE = {"Name": "rim1", "Host name": "not a host name", "Address": "nowhere", "Node port": "70000"}
+
+
+def nonsense_is_told_beside_the_fields(page: Page) -> None:
+    for label, text in NONSENSE.items():
+        page.get_by_label(re.compile(f"^{label}( \\(optional\\))?$")).fill(text)
+    page.get_by_role("checkbox", name="Engine").check()
+    page.get_by_role("button", name="Register").click()
+    for field in ("host_name", "address", "node_port"):
+        expect(page.locator(f"#id_{field}_error")).not_to_be_empty()
+        expect(page.locator(f"#id_{field}")).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#id_name")).to_have_value("rim1")
+    expect(page.locator("#id_host_name")).to_have_value("not a host name")
+    expect(page.get_by_role("checkbox", name="Engine")).to_be_checked()
+
+
+def closed_port_has_a_remedy(page: Page, nobody: str) -> None:
+    page.locator("#id_name").fill("rim2")
+    page.locator("#id_host_name").fill("rim2.example")
+    page.locator("#id_address").fill(nobody)
+    page.locator("#id_node_port").fill("4242")
+    page.get_by_role("button", name="Run checks").click()
+    blocker = page.locator(".finding", has_text="blocks")
+    expect(blocker).to_contain_text("Port 4444 does not answer")
+    expect(blocker).to_contain_text("Start the agent")
+
+
+def register(eyes: Eyes, address: str) -> str:
+    page = eyes.page
+    page.locator("#id_address").fill(address)
+    page.get_by_role("button", name="Run checks").click()
+    expect(page.locator(".finding", has_text="waits for certificates")).to_be_visible()
+    expect(page.locator(".finding", has_text="blocks")).to_have_count(0)
+    expect(page.locator(".wrong, [aria-invalid]")).to_have_count(0)
+    eyes.picture("register", to=".card-footer")
+    page.get_by_role("button", name="Register").click()
+    word = page.locator("#password").inner_text()
+    page.evaluate("window.walked = true")
+    expect(page).to_have_url(re.compile(r"/nodes/[0-9a-f-]{36}/$"))
+    state(page, "awaiting password")
+    eyes.picture("password")
+    with eyes.another_page():
+        eyes.go()
+        eyes.picture("overview")
+    return word
+
+
+def password_is_typed_on_the_node(eyes: Eyes, address: str, word: str) -> None:
+    with eyes.another_page() as page:
+        eyes.go(f"http://{address}:4570/certificateSetup")
+        eyes.picture("setup")
+        for typed, told in (
+            (word[:-1] + ("0" if word[-1] != "0" else "1"), "Mistyped"),
+            (password.display(password.generate()), "Wrong password"),
+        ):
+            page.get_by_label("Password").fill(typed)
+            page.get_by_role("button", name="Install certificates").click()
+            expect(page.get_by_role("alert")).to_contain_text(told)
+        page.get_by_label("Password").fill(word.lower())
+        page.get_by_role("button", name="Install certificates").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Certificates installed")
+
+
+def certificate_is_read_and_downloaded(eyes: Eyes) -> None:
+    page = eyes.page
+    page.get_by_role("link", name="Service", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("CN=rim2.example")
+    expect(page.locator(".fields")).to_contain_text("digital signature, key encipherment")
+    with page.expect_download() as downloaded:
+        page.get_by_role("link", name="Download PEM").click()
+    certificate = x509.load_pem_x509_certificate(Path(downloaded.value.path()).read_bytes())
+    assert certificate.subject.rfc4514_string() == "CN=rim2.example"
+    page.go_back()
+
+
+def lifetime_goes_from_12_to_60_months(page: Page) -> None:
+    node = page.url
+    page.get_by_role("link", name="Settings").click()
+    for months, told in (("99", "You asked for 99 months; it was set to 60."), ("24", "Saved: 24 months.")):
+        page.get_by_label("Lifetime").fill(months)
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("status")).to_contain_text(told)
+    expect(page.get_by_role("heading", level=1)).to_have_text("New certificates live 24 months")
+    page.goto(node)
+
+
+def redistribute(eyes: Eyes, address: str) -> None:
+    page = eyes.page
+    page.get_by_role("link", name="Redistribute").click()
+    expect(page.locator(".touched li")).to_have_count(2)
+    page.get_by_role("button", name="Redistribute").click()
+    word = page.locator("#password").inner_text()
+    # The node would be told with its next call, within a minute.
+    command = [sys.executable, "-m", "agent", "reopen", "--home", eyes.site.data / "agents" / address]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    state(page, "awaiting password")
+    password_is_typed_on_the_node(eyes, address, word)
+    state(page, "registered")
+
+
+def renew_and_remove(page: Page) -> None:
+    page.get_by_role("link", name="Renew").click()
+    page.get_by_role("button", name="Renew").click()
+    expect(page.locator("#life")).to_contain_text("A renewal is under way")
+    page.get_by_role("link", name="Remove").click()
+    expect(page.get_by_role("main")).to_contain_text("rim2.example")
+    page.get_by_role("button", name="Remove rim2").click()
+    state(page, "decommissioned")
+    page.get_by_role("link", name="Nodes").click()
+    expect(page.get_by_role("link", name="rim2", exact=True)).to_have_count(0)
+
+
+@pytest.mark.parametrize("eyes", [NARROW], indirect=True, ids=["390 px"])
+def test_a_node_is_registered_by_keyboard_alone_on_a_narrow_screen(eyes: Eyes) -> None:
+    page, address = eyes.go(), eyes.site.agents[5]
+    hands = Keyboard(page)
+    hands.write("Username", "admin")
+    hands.write("Password", eyes.password())
+    page.keyboard.press("Enter")
+    expect(page).to_have_title("Overview · Trust zone console")
+    hands.press("Menu")
+    hands.press("Nodes")
+    expect(page).to_have_title("Nodes · Trust zone console")
+    hands.press("Skip to the content")
+    hands.press("Register node")
+    expect(page).to_have_title("Register node · Trust zone console")
+    for label, text in {"Name": "rim3", "Host name": "rim3.example", "Address": address}.items():
+        hands.write(label, text)
+    hands.to("Proxy")
+    page.keyboard.press("Space")
+    hands.press("Run checks")
+    expect(page.locator("#findings")).to_contain_text("fully qualified")
+    hands.press("Register")
+    word = page.locator("#password").inner_text()
+    state(page, "awaiting password")
+    hands.press("Copy")
+    expect(page.locator("[data-copy]")).to_contain_text(re.compile("Copied|Ctrl-C"))
+    with eyes.another_page() as there:
+        eyes.go(f"http://{address}:4570/certificateSetup")
+        there.keyboard.type(word)
+        there.keyboard.press("Enter")
+        expect(there.get_by_role("heading", level=1)).to_have_text("Certificates installed")
+    state(page, "registered")
+    hands.press("Service")
+    expect(page.get_by_role("heading", level=1)).to_have_text("CN=rim3.example")
+    hands.press("Menu")
+    hands.press("Sign out")
+    expect(page).to_have_title("Sign in · Trust zone console")
+
+
+def test_lists_are_searched_filtered_sorted_and_paged(eyes: Eyes, furnished: Furnished) -> None:
+    eyes.sign_in()
+    page = eyes.go("/certificates/")
+    count, first = page.get_by_role("status"), page.locator("tbody tr").first
+    page.evaluate("window.walked = true")
+    page.get_by_label("Search").press_sequentially("alpha.example")
+    expect(count).to_have_text("2 certificates")
+    page.get_by_label("Kind").select_option("service")
+    expect(count).to_have_text("1 certificate")
+    expect(page).to_have_url(re.compile("search=alpha.example&kind=service"))
+    assert page.evaluate("window.walked"), "the page was loaded again"
+    page.get_by_label("Search").fill("no such thing")
+    expect(count).to_have_text("0 certificates")
+    expect(page.get_by_role("main")).to_contain_text("No certificate fits")
+    page.get_by_role("link", name="Show all").click()
+    page.get_by_label("Status").select_option("superseded")
+    expect(count).to_have_text(re.compile(r"\d+ certificates, page 1 of 3"))
+    page.get_by_role("link", name="Next").click()
+    expect(count).to_contain_text("page 2 of 3")
+    page.get_by_role("link", name="Previous").click()
+    expect(count).to_contain_text("page 1 of 3")
+    eyes.go("/nodes/")
+    page.get_by_role("link", name="Node", exact=True).click()
+    expect(page.get_by_role("columnheader", name="Node")).to_have_attribute("aria-sort", "descending")
+    expect(first).to_contain_text("waits.example")
+    page.get_by_label("State").select_option("failed")
+    expect(page.get_by_role("main")).to_contain_text("Ten wrong passwords")
+    expect(count).to_have_text("1 node")
