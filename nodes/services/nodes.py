@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from audit.actors import Actor
 from audit.record import record
@@ -89,8 +90,9 @@ def node_create(*, actor: Actor, now: datetime, **fields: Any) -> Node:
     actor.require("nodes.add_node")
     node = checked(**fields)
     node.created_at = node.state_since = now
-    # Generations go on where an earlier node of the same host name ended: its agent refuses older packages.
-    earlier = Node.objects.filter(host_name__iexact=node.host_name).order_by("-generation").first()
+    # Generations go on where an earlier node of the same host name or address ended: its agent refuses older packages.
+    same_agent = Q(host_name__iexact=node.host_name) | (Q(address=node.address) if node.address else Q())
+    earlier = Node.objects.filter(same_agent).order_by("-generation").first()
     node.generation = earlier.generation if earlier else 0
     try:
         with transaction.atomic():

@@ -10,6 +10,7 @@ import random
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
@@ -118,6 +119,7 @@ def chosen(on: str) -> list[Combination]:
 def run(site: Site, folder: Path, step: Step, fault: str) -> None:
     """One combination, from a fresh node to its end. Raises: AssertionError."""
     case = Case(site, folder)
+    site.wait(site.answers)  # the one before may have killed the console
     try:
         case.start_agent()
         case.create()
@@ -149,13 +151,15 @@ def run(site: Site, folder: Path, step: Step, fault: str) -> None:
 def test_every_fault_at_every_step_ends_well(
     faulty_sites: Callable[[str], Site], tmp_path: Path, on: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    site, tried, wrong = faulty_sites(on), chosen(on), {}
+    site, tried, wrong, took = faulty_sites(on), chosen(on), {}, {}
 
     def one(step: Step, fault: str) -> None:
+        started = time.monotonic()
         try:
             run(site, tmp_path / f"{step.name} {fault}", step, fault)
         except (AssertionError, OSError) as exc:
             wrong[step.name, fault] = "\n".join([str(exc)[-3000:], *getattr(exc, "__notes__", [])])
+        took[time.monotonic() - started] = f"{step.name}, {fault}"
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         wait([pool.submit(one, *each) for each in tried if each[1] not in KILLERS])
@@ -163,5 +167,6 @@ def test_every_fault_at_every_step_ends_well(
         if each[1] in KILLERS:
             one(*each)
     with capsys.disabled():
-        sys.stdout.write(f"\n{on}: {len(tried)} combinations of step and fault tried, {len(wrong)} ended badly\n")
+        sys.stdout.write(f"\n{on}: {len(tried)} combinations of step and fault tried, {len(wrong)} ended badly; slowest:\n")
+        sys.stdout.writelines(f"{seconds:6.1f} s  {what}\n" for seconds, what in sorted(took.items(), reverse=True)[:5])
     assert not wrong, "\n\n".join(f"== {step}, {fault}\n{text}" for (step, fault), text in wrong.items())
