@@ -58,7 +58,7 @@ def test_two_hundred_at_once(own_site: Site, fleet: Fleet) -> None:
     looking = threading.Thread(target=look)
     looking.start()
     try:
-        register_many(own_site, own_site.token, fleet, fleet.addresses)
+        register_many(own_site, own_site.token, fleet, fleet.addresses, seconds=600)
     finally:
         ended.set()
         looking.join()
