@@ -2,13 +2,21 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up test check pictures setup
+.PHONY: up test faults bench check pictures setup system
 
 up: .venv/.console node_modules/.installed
 	exec $(BIN)/python manage.py up --agent 127.0.0.2 --agent 127.0.0.3
 
-test: .venv/.development node_modules/.installed
+test: .venv/.development node_modules/.installed system
 	QMC_DATA_DIR=$$(mktemp -d) PYTHONDEVMODE=1 $(BIN)/python -m pytest
+
+# Every fault at every step on both engines; about an hour. `make test` takes a sample of it.
+faults: .venv/.development system
+	QMC_FAULTS_ALL=1 QMC_DATA_DIR=$$(mktemp -d) PYTHONDEVMODE=1 $(BIN)/python -m pytest -p no:randomly tests/faults
+
+bench: .venv/.development node_modules/.installed
+	$(BIN)/python -m bench.registration
+	$(BIN)/python -m bench.heartbeat
 
 check: .venv/.development
 	scripts/check
@@ -18,7 +26,10 @@ pictures: .venv/.development node_modules/.installed
 	mkdir -p docs/pictures
 	QMC_PICTURES=docs/pictures QMC_DATA_DIR=$$(mktemp -d) $(BIN)/python -m pytest tests/browser -k mouse
 
-setup: .venv/.development node_modules/.installed
+setup: .venv/.development node_modules/.installed system
+
+system:
+	@scripts/system-packages
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import logging
+import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,9 +38,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _loopback_addresses() -> list[str]:
+    """127.0.0.1 and, where there is IPv6, ::1."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return ["127.0.0.1"]
+    return ["127.0.0.1", "::1"]
+
+
 def _serve(arguments: argparse.Namespace) -> int:
     options = Options(
-        arguments.home, arguments.address, arguments.distribution_port, tuple(arguments.setup_addresses or ["127.0.0.1"]),
+        arguments.home, arguments.address, arguments.distribution_port, tuple(arguments.setup_addresses or _loopback_addresses()),
         arguments.setup_port, arguments.node_port, arguments.listen,
     )  # fmt: skip
 

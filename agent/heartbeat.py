@@ -30,7 +30,7 @@ async def _addresses(host_name: str, known: tuple[CentralAddress, ...]) -> list[
         found = await asyncio.wait_for(loop.getaddrinfo(host_name, port, type=socket.SOCK_STREAM), RESOLVE_S)
     except (OSError, TimeoutError):
         return stored
-    return list(dict.fromkeys([*((each[4][0], port) for each in found), *stored]))
+    return list(dict.fromkeys([*((str(each[4][0]), port) for each in found), *stored]))
 
 
 async def served(installed: Installed, address: str, port: int) -> str | None:
@@ -43,7 +43,11 @@ async def served(installed: Installed, address: str, port: int) -> str | None:
         return None
     der: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     writer.close()
-    return verify.fingerprint(verify.x509.load_der_x509_certificate(der))
+    return verify.fingerprint(der)
+
+
+class CertificateRefused(OSError):
+    """The central node answered, and accepts this node's certificate no more."""
 
 
 class Caller:
@@ -59,7 +63,13 @@ class Caller:
             return 1, False
         now_served = await served(installed, self.address, self.port) if self.listening else None
         content = report(installed, served=now_served, listening=self.listening, now=datetime.now(UTC))
-        answer = json.loads(await self._ask(installed, "POST", "/api/v1/heartbeat/", json=content))
+        try:
+            answer = json.loads(await self._ask(installed, "POST", "/api/v1/heartbeat/", json=content))
+        except CertificateRefused:
+            # Revoked, or replaced before it came into use: only a new package helps, so wait for one.
+            if not self.state.is_open(datetime.now(UTC)):
+                self.state.reopen()
+            raise
         if answer.get("reopen"):
             self.state.reopen()
         offered = answer.get("package")
@@ -89,6 +99,10 @@ class Caller:
                     if response.status == 200:
                         return body
                     problem = f"{address}:{port} answered {response.status}: {body[:200].decode(errors='replace')}"
+                    if response.status == 403:
+                        raise CertificateRefused(problem)
+            except CertificateRefused:
+                raise
             except (aiohttp.ClientError, ssl.SSLError, OSError, TimeoutError) as exc:
                 problem = f"{address}:{port}: {exc or type(exc).__name__}"
         raise OSError(problem)

@@ -14,7 +14,7 @@ from agent.state import Refused, State, is_loopback
 from pki.errors import PackageMalformed, PasswordMistyped, PKIError, WrongPassword
 from pki.package import MAXIMUM_BYTES
 
-HANDSHAKE_DEADLINE_S, READ_DEADLINE_S = 3, 10
+HANDSHAKE_DEADLINE_S, DEADLINE_S = 3, 10
 
 
 def problem(kind: str, title: str, status: int) -> web.Response:
@@ -23,20 +23,10 @@ def problem(kind: str, title: str, status: int) -> web.Response:
     return web.Response(text=body, status=status, content_type="application/problem+json")
 
 
-class _Handler(web.RequestHandler):
-    """aiohttp's handler, closed when a whole request has not arrived in time."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self._deadline = asyncio.get_running_loop().call_later(READ_DEADLINE_S, self._too_slow)
-
-    def _too_slow(self) -> None:
-        if self.transport is not None:
-            self.transport.abort()
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self._deadline.cancel()
-        super().connection_lost(exc)
+def _end(handler: web.RequestHandler) -> None:
+    """A connection carries one request; what is still open at the deadline is closed."""
+    if handler.transport is not None:
+        handler.transport.abort()
 
 
 class Listener:
@@ -50,14 +40,16 @@ class Listener:
     async def start(self, context: ssl.SSLContext | None = None) -> None:
         """Raises: OSError when the port is busy."""
         await self.runner.setup()
-        server = self.runner.server
+        server, loop = self.runner.server, asyncio.get_running_loop()
         assert server is not None
 
-        def factory() -> _Handler:
-            return _Handler(server, loop=asyncio.get_running_loop(), **server._kwargs)
+        def connection() -> asyncio.Protocol:
+            handler = server()
+            loop.call_later(DEADLINE_S, _end, handler)
+            return handler
 
-        self._server = await asyncio.get_running_loop().create_server(
-            factory, self.address, self.port, ssl=context, backlog=512, reuse_address=True,
+        self._server = await loop.create_server(
+            connection, self.address, self.port, ssl=context, backlog=512, reuse_address=True,
             ssl_handshake_timeout=HANDSHAKE_DEADLINE_S if context else None,
         )  # fmt: skip
 

@@ -54,7 +54,7 @@ class State:
         with contextlib.suppress(FileNotFoundError):
             content: dict[str, Any] = json.loads((self.home / "agent.json").read_bytes())
             return content
-        return {"refused": [], "wrong_passwords": 0, "reopened": False}
+        return {"refused": [], "wrong_passwords": 0, "reopened": None}
 
     def _remember(self, **changes: object) -> None:
         replace(self.home / "agent.json", json.dumps(self.memory() | changes).encode())
@@ -62,11 +62,13 @@ class State:
     def is_open(self, now: datetime) -> bool:
         """4444 and 4570 answer: nothing is installed, it was reopened, or the own certificate has expired."""
         installed = self.store.current()
-        return installed is None or self.memory()["reopened"] or now > installed.service.not_valid_after_utc
+        return installed is None or self.memory()["reopened"] == installed.generation or now > installed.service.not_valid_after_utc
 
     def reopen(self) -> None:
+        """Wait for a package that is newer than what is installed now: the switch to it closes again, in the same step."""
         with self.locked():
-            self._remember(reopened=True)
+            installed = self.store.current()
+            self._remember(reopened=installed.generation if installed else None)
 
     def set_central(self, address: str, port: int, host_name: str | None) -> None:
         """Call the central node at `address` first; `host_name` replaces the name that it must bear."""
@@ -82,7 +84,11 @@ class State:
         return told["host_name"] or installed.central_host_name, (address, *installed.central_addresses)
 
     def waiting(self) -> list[Waiting]:
-        """Newest first."""
+        """What a password may open, newest first; what is not newer than the installed generation is over."""
+        installed = self.store.current()
+        return [each for each in self._kept() if installed is None or each.claims.generation > installed.generation]
+
+    def _kept(self) -> list[Waiting]:
         found = []
         for path in (self.home / "waiting").glob("*.json"):
             content = json.loads(path.read_bytes())
@@ -99,11 +105,10 @@ class State:
             waiting = self.waiting()
             if any(each.digest == digest for each in waiting):
                 return digest
-            for each in waiting:
-                if each.source == source:
+            stay = [each for each in waiting if each.source != source][: MOST_WAITING - 1]
+            for each in self._kept():
+                if each not in stay:
                     each.path.unlink()
-            for each in [each for each in waiting if each.source != source][MOST_WAITING - 1 :]:
-                each.path.unlink()
             content = {"source": source, "received_at": now.isoformat(), "package": sealed.decode("ascii")}
             (self.home / "waiting").mkdir(exist_ok=True, mode=0o700)
             replace(self.home / "waiting" / f"{digest}.json", json.dumps(content).encode())
@@ -137,7 +142,7 @@ class State:
             installed = self.store.install(content, now=now)
             for each in waiting:
                 each.path.unlink(missing_ok=True)
-            self._remember(reopened=False, wrong_passwords=0, central=None)
+            self._remember(reopened=None, wrong_passwords=0, central=None)
         return installed
 
     def _check_inside(self, content: package.Package) -> None:

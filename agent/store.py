@@ -89,7 +89,7 @@ class Installed:
         return self.path / "machine/root/roots.pem"
 
     def service_key(self) -> PrivateKey:
-        return keys.from_pem((self.path / "exported/server_key.pem").read_bytes())
+        return keys.from_pem((self.path / "exported/server_key.pem").read_bytes(), own=True)
 
     def database_key(self) -> DatabaseKey:
         """Read out of the service certificate with its private key (S16). Raises: DatabaseKeyError."""
@@ -173,8 +173,8 @@ class Store:
         staged.rename(final)
         sync_folder(generations)
         self._keep_service_pair(package)
-        _replace_link(self.home / "current", f"generations/{package.generation}")
         _replace_link(self.home / "Exported Certificates/.Local Certificates", "../current/exported")
+        _replace_link(self.home / "current", f"generations/{package.generation}")  # from here on the new generation is in force
         self._forget_old_generations()
         installed = self.current()
         assert installed is not None
@@ -182,7 +182,7 @@ class Store:
 
     def _keep_service_pair(self, package: Package) -> None:
         service = x509.load_pem_x509_certificate(package.service.certificate)
-        key_id = database_key.read(service, keys.from_pem(package.service.private_key)).key_id.hex()
+        key_id = database_key.read(service, keys.from_pem(package.service.private_key, own=True)).key_id.hex()
         replace_in = self.home / "service-pairs" / key_id
         replace_in.mkdir(parents=True, exist_ok=True, mode=0o700)
         replace(replace_in / "service.pem", package.service.private_key + package.service.certificate)

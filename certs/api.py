@@ -1,5 +1,6 @@
 """The trust zone in the REST API."""
 
+import uuid
 from datetime import datetime
 from typing import Any
 
@@ -8,9 +9,9 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from rest_framework import serializers
+from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from audit.actors import Actor
@@ -57,6 +58,15 @@ def certificate_json(certificate: Certificate, now: datetime) -> dict[str, Any]:
     }
 
 
+class Pages(PageNumberPagination):
+    """`{"results": […], "next": …}`"""
+
+    page_size, page_size_query_param, max_page_size = 50, "page_size", 500
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response({"results": data, "next": self.get_next_link()})
+
+
 class View(APIView):
     """Parse → service → render; `actor` is who asks."""
 
@@ -67,9 +77,9 @@ class View(APIView):
         return Actor("token", str(token), user) if token else Actor("user", user.get_username(), user)
 
     def paged(self, rows: Any, render: Any) -> Response:
-        paginator = api_settings.DEFAULT_PAGINATION_CLASS()
-        page = paginator.paginate_queryset(rows, self.request, view=self)
-        return paginator.get_paginated_response([render(row) for row in page])
+        paginator = Pages()
+        page: Any = paginator.paginate_queryset(rows, self.request, view=self)
+        return paginator.get_paginated_response([render(row) for row in page or []])
 
 
 class Certificates(View):
@@ -89,13 +99,13 @@ class Certificates(View):
 
 
 class CertificateDetail(View):
-    def get(self, request: Request, pk: str) -> Response:
+    def get(self, request: Request, pk: uuid.UUID) -> Response:
         self.actor.require("certs.view_certificate")
         return Response(certificate_json(get_object_or_404(Certificate.objects.listed(), pk=pk), timezone.now()))
 
 
 class CertificatePem(View):
-    def get(self, request: Request, pk: str) -> HttpResponse:
+    def get(self, request: Request, pk: uuid.UUID) -> HttpResponse:
         self.actor.require("certs.view_certificate")
         certificate = get_object_or_404(Certificate.objects.listed(), pk=pk)
         headers = {"Content-Disposition": f'attachment; filename="{certificate.kind}-{certificate.serial}.pem"'}
@@ -103,7 +113,7 @@ class CertificatePem(View):
 
 
 class CertificateRevoke(View):
-    def post(self, request: Request, pk: str) -> Response:
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
         asked = RevokeInput(data=request.data)
         asked.is_valid(raise_exception=True)
         certificate = get_object_or_404(Certificate.objects.listed(), pk=pk)

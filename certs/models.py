@@ -117,6 +117,18 @@ class Certificate(models.Model):
         return self.x509().public_bytes(Encoding.PEM).decode()
 
 
+class PooledKey(models.Model):
+    """A private key made ahead, sealed while it waits. Whoever deletes the row has the key: each is used once."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    key_type = models.CharField(max_length=20, db_index=True)
+    sealed_private_key = models.BinaryField()
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.key_type} key made ahead"
+
+
 def sealed_place(row: models.Model, column: str) -> tuple[str, str, str]:
     """Table, column and row id: what a sealed value is bound to."""
     field: Any = row._meta.get_field(column)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, cast
 
 import django_tables2
 from django.contrib.auth.decorators import login_required
@@ -30,10 +30,11 @@ def page(
     def decorate(view: Callable[Concatenate[PageRequest, P], HttpResponse]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
         @login_required
         @wraps(view)
-        def inner(request: Any, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             try:
-                request.actor.require(permission)
-                return view(request, *args, **kwargs)
+                asked = cast(PageRequest, request)
+                asked.actor.require(permission)
+                return view(asked, *args, **kwargs)
             except PermissionRefused as exc:
                 raise PermissionDenied(str(exc)) from exc
 

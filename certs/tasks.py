@@ -6,8 +6,13 @@ from celery import shared_task
 from django.utils import timezone
 
 from audit.actors import SYSTEM
+from certs.models import TrustZone
 from certs.services.certificates import certificates_sweep
+from certs.services.key_pool import pool_fill
+from jobs.models import Job
 from jobs.services import periodic
+
+FILL_TURN = timedelta(seconds=2)
 
 
 @shared_task(ignore_result=True)
@@ -17,3 +22,16 @@ def sweep() -> None:
     with periodic(name="certificate sweep", every=timedelta(seconds=60), now=now) as ours:
         if ours:
             certificates_sweep(actor=SYSTEM, now=now)
+
+
+@shared_task(ignore_result=True)
+def fill_key_pool() -> None:
+    """Make keys ahead while no job is due or at work."""
+    started = timezone.now()
+    with periodic(name="key pool", every=FILL_TURN, now=started) as ours:
+        if not ours or TrustZone.objects.current() is None or Job.objects.pressing(started).exists():
+            return
+        for _ in pool_fill(now=started):
+            now = timezone.now()
+            if now - started > FILL_TURN or Job.objects.pressing(now).exists():
+                return

@@ -15,9 +15,17 @@ class JobQuerySet(models.QuerySet["Job"]):
         """Unfinished, its time has come, and nobody holds it."""
         return self.unfinished().filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now), next_attempt_at__lte=now)
 
+    def pressing(self, now: datetime) -> "JobQuerySet":
+        """Due, or held by a worker: what low-priority work stands back for."""
+        return self.unfinished().filter(Q(next_attempt_at__lte=now) | Q(lease_until__gte=now))
+
 
 class Job(models.Model):
-    """One piece of long work about one subject. `task` names the service function that advances it."""
+    """One piece of long work about one subject. `task` names the service function that advances it.
+
+    `turn` is the job's place in its actor's own line when it was made: workers take the lowest turn first, so that one
+    actor's two hundred jobs never stand before another's single one.
+    """
 
     class Outcome(models.TextChoices):
         DONE = "done"
@@ -30,7 +38,8 @@ class Job(models.Model):
     title = models.CharField(max_length=200)
     actor = models.CharField(max_length=200)
     created_at = models.DateTimeField()
-    next_attempt_at = models.DateTimeField(db_index=True)
+    turn = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField()
     lease_until = models.DateTimeField(null=True, blank=True)
     claims = models.PositiveIntegerField(default=0)
     nudged_at = models.DateTimeField(null=True, blank=True)
@@ -43,6 +52,7 @@ class Job(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+        indexes = [models.Index(fields=["turn", "next_attempt_at"], condition=Q(outcome=""), name="unfinished_in_line")]
         constraints = [
             models.UniqueConstraint(fields=["task", "subject"], condition=Q(outcome=""), name="one_unfinished_job"),
         ]

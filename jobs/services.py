@@ -11,8 +11,19 @@ from django.db.models import F, Q
 from jobs.models import Job, PeriodicWork
 from jobs.tasks import run
 
-LEASE = timedelta(seconds=120)
+LEASE = timedelta(seconds=30)  # longer than any step: a dial has 6 s, a key on a busy machine 3 s
 NUDGE_AGAIN = timedelta(seconds=10)
+CANDIDATES = 16
+
+
+def nudge() -> None:
+    """Tell a worker that something is due."""
+    run.delay()
+
+
+def _nudge_on_commit() -> None:
+    # Robust: a broker that is down or full delays the work until the reconcile job, and fails nobody's request.
+    transaction.on_commit(nudge, robust=True)
 
 
 def job_create(*, task: str, subject: uuid.UUID, title: str, actor: str, now: datetime) -> Job:
@@ -22,41 +33,52 @@ def job_create(*, task: str, subject: uuid.UUID, title: str, actor: str, now: da
     """
     job = Job.objects.unfinished().filter(task=task, subject=subject).first()
     if job is None:
-        job = Job.objects.create(task=task, subject=subject, title=title, actor=actor, created_at=now, next_attempt_at=now)
+        turn = Job.objects.unfinished().filter(actor=actor).count()
+        job = Job.objects.create(
+            task=task, subject=subject, title=title, actor=actor, turn=turn, created_at=now, next_attempt_at=now, nudged_at=now
+        )
     else:
-        Job.objects.filter(pk=job.pk).update(next_attempt_at=now, actor=actor, title=title)
-    run.delay_on_commit(str(job.pk))
+        Job.objects.filter(pk=job.pk).update(next_attempt_at=now, nudged_at=now, actor=actor, title=title)
+    _nudge_on_commit()
     return job
 
 
 def job_nudge(*, task: str, subject: uuid.UUID, now: datetime) -> None:
     """Something happened that the job on `subject` waits for: let it look now."""
-    for job in Job.objects.unfinished().filter(task=task, subject=subject):
-        Job.objects.filter(pk=job.pk).update(next_attempt_at=now)
-        run.delay_on_commit(str(job.pk))
+    if Job.objects.unfinished().filter(task=task, subject=subject).update(next_attempt_at=now, nudged_at=now):
+        _nudge_on_commit()
 
 
-def job_claim(*, job_id: uuid.UUID, now: datetime) -> Job | None:
-    """Take the job if it is due and free; None if another worker was first or there is nothing to do."""
-    taken = Job.objects.due(now).filter(pk=job_id).update(lease_until=now + LEASE, claims=F("claims") + 1, nudged_at=None)
-    return Job.objects.get(pk=job_id) if taken else None
+def job_claim(*, now: datetime) -> Job | None:
+    """Take the due job whose turn is first; None if there is nothing to do, or other workers took it all.
+
+    A nudge names no job: whoever is nudged does what is most due, so that the broker's order never decides.
+    """
+    for job_id in Job.objects.due(now).order_by("turn", "next_attempt_at").values_list("pk", flat=True)[:CANDIDATES]:
+        taken = Job.objects.due(now).filter(pk=job_id).update(lease_until=now + LEASE, claims=F("claims") + 1, nudged_at=None)
+        if taken:
+            return Job.objects.get(pk=job_id)
+    return None
 
 
-def _release(job: Job, **changes: object) -> None:
-    # The claim's number keeps a worker that outlived its lease from writing over its successor.
-    Job.objects.filter(pk=job.pk, claims=job.claims, outcome="").update(lease_until=None, **changes)
+def _give_back(job: Job, **changes: object) -> None:
+    """End this claim with `changes`, unless the job was nudged meanwhile: then it is due at once, and nothing else changes.
+
+    The claim's number keeps a worker that outlived its lease from writing over its successor.
+    """
+    mine = Job.objects.filter(pk=job.pk, claims=job.claims, outcome="")
+    if not mine.filter(next_attempt_at=job.next_attempt_at).update(lease_until=None, **changes):
+        mine.update(lease_until=None, nudged_at=None)
 
 
 def job_again(*, job: Job, at: datetime, progress: str = "") -> None:
-    """Give the job back, to be tried again at `at`. A nudge that came meanwhile is kept."""
-    changed = Job.objects.filter(pk=job.pk, claims=job.claims, outcome="", next_attempt_at=job.next_attempt_at)
-    if not changed.update(lease_until=None, next_attempt_at=at, progress=progress[:300]):
-        _release(job, progress=progress[:300])
+    """Give the job back, to be tried again at `at`."""
+    _give_back(job, next_attempt_at=at, progress=progress[:300])
 
 
 def job_finish(*, job: Job, outcome: Job.Outcome, now: datetime, error: str = "") -> None:
     """End the job. Ending twice changes nothing."""
-    _release(job, outcome=outcome, finished_at=now, error=error[:500])
+    _give_back(job, outcome=outcome, finished_at=now, error=error[:500])
 
 
 def jobs_nudge_due(*, now: datetime) -> int:
@@ -65,7 +87,7 @@ def jobs_nudge_due(*, now: datetime) -> int:
     quiet = Q(nudged_at__isnull=True) | Q(nudged_at__lt=now - NUDGE_AGAIN)
     for job_id in list(Job.objects.due(now).filter(quiet).order_by("next_attempt_at").values_list("pk", flat=True)[:500]):
         if Job.objects.filter(quiet, pk=job_id).update(nudged_at=now):
-            run.delay(str(job_id))
+            nudge()
             nudged += 1
     return nudged
 

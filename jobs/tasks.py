@@ -1,7 +1,6 @@
-"""Celery's door: a nudge by id, and the reconcile that nudges again what was lost."""
+"""Celery's door: a nudge, and the reconcile that nudges again what was lost."""
 
 import logging
-import uuid
 from datetime import timedelta
 
 from celery import shared_task
@@ -9,21 +8,22 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 log = logging.getLogger(__name__)
+TRY_AGAIN = timedelta(seconds=10)
 
 
 @shared_task(ignore_result=True)
-def run(job_id: str) -> None:
-    """Claim the job and let its service advance it. A second delivery finds the claim taken and does nothing."""
+def run() -> None:
+    """Claim the job that is first in line and let its service advance it. A nudge too many finds nothing and does nothing."""
     from jobs.services import job_again, job_claim  # noqa: PLC0415  (services enqueue this task)
 
-    job = job_claim(job_id=uuid.UUID(job_id), now=timezone.now())
+    job = job_claim(now=timezone.now())
     if job is None:
         return
     try:
         import_string(job.task)(job=job)
     except Exception as exc:
         log.exception("job %s (%s) failed and will be tried again", job.pk, job.task)
-        job_again(job=job, at=timezone.now() + timedelta(seconds=10), progress=f"tried again after {type(exc).__name__}")
+        job_again(job=job, at=timezone.now() + TRY_AGAIN, progress=f"tried again after {type(exc).__name__}")
 
 
 @shared_task(ignore_result=True)

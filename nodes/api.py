@@ -1,5 +1,6 @@
 """Nodes in the REST API."""
 
+import uuid
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,8 @@ from audit.models import Event
 from certs.api import StrictInteger, View, certificate_json
 from certs.models import Certificate
 from nodes.models import Node
-from nodes.services.nodes import node_create, node_decommission
+from nodes.services.decommission import node_decommission
+from nodes.services.nodes import node_create
 from nodes.services.preflight import preflight
 from nodes.services.registration import node_register
 from nodes.services.renewal import node_renew
@@ -88,36 +90,36 @@ class NodePreflight(View):
 
 
 class NodeDetail(View):
-    def get(self, request: Request, pk: str) -> Response:
+    def get(self, request: Request, pk: uuid.UUID) -> Response:
         self.actor.require("nodes.view_node")
         return Response(node_json(get_object_or_404(Node, pk=pk), timezone.now()))
 
-    def delete(self, request: Request, pk: str) -> Response:
+    def delete(self, request: Request, pk: uuid.UUID) -> Response:
         node_decommission(actor=self.actor, node=get_object_or_404(Node, pk=pk), now=timezone.now())
         return Response(status=204)
 
 
 class NodeDecommission(View):
-    def post(self, request: Request, pk: str) -> Response:
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
         node = get_object_or_404(Node, pk=pk)
         node_decommission(actor=self.actor, node=node, now=timezone.now())
         return Response(node_json(node, timezone.now()), status=202)
 
 
 class NodeRegister(View):
-    def post(self, request: Request, pk: str) -> Response:
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
         ceremony = node_register(actor=self.actor, node=get_object_or_404(Node, pk=pk), now=timezone.now())
         return Response(vars(ceremony), status=202, headers={"Cache-Control": "no-store"})
 
 
 class NodeRenew(View):
-    def post(self, request: Request, pk: str) -> Response:
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
         renewal = node_renew(actor=self.actor, node=get_object_or_404(Node, pk=pk), now=timezone.now())
         return Response({"generation": renewal.generation, "status": renewal.status}, status=202)
 
 
 class NodeEvents(View):
-    def get(self, request: Request, pk: str) -> Response:
+    def get(self, request: Request, pk: uuid.UUID) -> Response:
         self.actor.require("nodes.view_node")
         get_object_or_404(Node, pk=pk)
         names = ("sequence", "at", "actor", "action", "detail")

@@ -1,6 +1,5 @@
 """What agents call on 4242. Identity is the record of the client certificate, by fingerprint."""
 
-import hashlib
 import json
 from datetime import datetime
 from typing import Any
@@ -14,7 +13,7 @@ from certs.models import Certificate
 from certs.states import CertificateStatus
 from nodes.models import Node
 from nodes.services.heartbeat import heartbeat, package_for
-from nodes.states import NodeState
+from pki import verify
 
 LARGEST_REPORT = 65536
 ACCEPTED = (CertificateStatus.ISSUED, CertificateStatus.SUPERSEDED)
@@ -31,9 +30,9 @@ def problem(kind: str, detail: str, status: int) -> JsonResponse:
 
 def _caller(request: HttpRequest) -> tuple[Node, Certificate]:
     der = request.environ["asgi.scope"]["state"].get("peer_certificate")  # type: ignore[attr-defined]
-    fingerprint = hashlib.sha256(der or b"").hexdigest()
-    certificate = Certificate.objects.filter(sha256=fingerprint, kind="client", status__in=ACCEPTED).first()
-    node = Node.objects.filter(pk=certificate.holder_id).exclude(state=NodeState.DECOMMISSIONED).first() if certificate else None
+    certificate = Certificate.objects.filter(sha256=verify.fingerprint(der or b""), kind="client", status__in=ACCEPTED).first()
+    holder = certificate.holder_id if certificate else None
+    node = Node.objects.present().filter(pk=holder).first() if holder else None
     if certificate is None or node is None:
         raise Refused("This client certificate belongs to no node of the trust zone, or it was revoked. Redistribute the node.")
     return node, certificate

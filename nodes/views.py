@@ -16,7 +16,8 @@ from nodes.findings import Finding
 from nodes.forms import NodeForm
 from nodes.models import Node
 from nodes.services import preflight as checks
-from nodes.services.nodes import node_create, node_decommission
+from nodes.services.decommission import node_decommission
+from nodes.services.nodes import node_create
 from nodes.services.registration import Ceremony, node_register
 from nodes.services.renewal import node_renew
 from nodes.story import story

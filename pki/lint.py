@@ -2,10 +2,10 @@
 
 import functools
 
-from pkilint import loader  # type: ignore[import-untyped]
-from pkilint.pkix import certificate as pkix  # type: ignore[import-untyped]
+from pkilint import loader
+from pkilint.pkix import certificate as pkix
 from pkilint.pkix import extension, name
-from pkilint.validation import ValidationFindingSeverity, Validator  # type: ignore[import-untyped]
+from pkilint.validation import ValidationFindingSeverity, Validator
 
 
 @functools.cache

@@ -1,12 +1,13 @@
 """Accepting or refusing certificates: a peer's in a handshake, a package's before it is installed."""
 
+import hashlib
 import ipaddress
 from collections.abc import Iterable
 from datetime import datetime
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki import database_key, keys
 from pki.errors import PackageInvalid, PeerRefused, PKIError
@@ -14,9 +15,10 @@ from pki.package import Package, Pair
 from pki.roles import Role, role_of
 
 
-def fingerprint(certificate: x509.Certificate) -> str:
-    """SHA-256 over the DER, lower-case hex."""
-    return certificate.fingerprint(hashes.SHA256()).hex()
+def fingerprint(certificate: x509.Certificate | bytes) -> str:
+    """SHA-256 over the DER, lower-case hex; of a certificate or its DER."""
+    der = certificate if isinstance(certificate, bytes) else certificate.public_bytes(Encoding.DER)
+    return hashlib.sha256(der).hexdigest()
 
 
 def _name(certificate: x509.Certificate) -> str:

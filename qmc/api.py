@@ -4,10 +4,10 @@ import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -31,6 +31,7 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     PermissionDenied: (403, "permission-refused"),
     ZoneMissing: (503, "no-trust-zone"),
     ZoneBroken: (503, "trust-zone-broken"),
+    OperationalError: (503, "database-unavailable"),
     Http404: (404, "not-found"),
     exceptions.ParseError: (400, "malformed"),
     exceptions.ValidationError: (400, "invalid"),
@@ -40,6 +41,12 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     exceptions.MethodNotAllowed: (405, "method-not-allowed"),
     exceptions.NotAcceptable: (406, "not-acceptable"),
     exceptions.UnsupportedMediaType: (415, "unsupported-media-type"),
+}
+
+# Where the exception's own text is no answer for a client.
+DETAILS: dict[type[Exception], str] = {
+    exceptions.ValidationError: "Some fields do not hold; see errors.",
+    OperationalError: "The database does not take changes now: its disk may be full, or it cannot be reached. Nothing was changed; try again.",
 }
 
 
@@ -58,7 +65,9 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> Response:
         log.error("unexpected error in %s", context["view"], exc_info=exc)
         status, slug, detail = 500, "internal", "Something unexpected happened. The console's log has it; try again, then report it."
     else:
-        (status, slug), detail = found, "Some fields do not hold; see errors." if isinstance(exc, exceptions.ValidationError) else str(exc)
+        (status, slug), detail = found, next((text for kind, text in DETAILS.items() if isinstance(exc, kind)), None) or str(exc)
+    if status >= 500 and found:
+        log.warning("%s in %s: %s", slug, context["view"], exc)
     body = {"type": f"urn:trust-zone:{slug}", "title": slug.replace("-", " "), "status": status, "detail": detail, "errors": _errors(exc)}
     if isinstance(exc, RegistrationBlocked):
         body["findings"] = body["errors"]
@@ -80,12 +89,3 @@ class TokenAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return "Token"
-
-
-class Pages(PageNumberPagination):
-    """`{"results": […], "next": …}`"""
-
-    page_size, page_size_query_param, max_page_size = 50, "page_size", 500
-
-    def get_paginated_response(self, data: Any) -> Response:
-        return Response({"results": data, "next": self.get_next_link()})

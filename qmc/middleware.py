@@ -15,5 +15,5 @@ class ActorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.actor = SimpleLazyObject(lambda: Actor("user", request.user.get_username(), request.user))  # type: ignore[attr-defined,arg-type]
+        request.actor = SimpleLazyObject(lambda: Actor("user", request.user.get_username(), request.user))  # type: ignore[attr-defined]
         return self.get_response(request)

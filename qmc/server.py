@@ -43,10 +43,14 @@ class Protocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._arm()
+        super().data_received(data)
+
+    def handle_events(self) -> None:
+        # Also called when an answer has gone out, for a request whose bytes came before that.
         before = self.cycle
         was_reading = before is not None and before.more_body
-        super().data_received(data)
-        # A kept-alive connection still shows its last request: only a request that these bytes completed counts.
+        super().handle_events()
+        # A kept-alive connection still shows its last request: only a request that is whole now counts.
         if (self.cycle is not before or was_reading) and not self.cycle.more_body:
             self._disarm()
 
@@ -130,6 +134,8 @@ def serve(wsgi: Any, *, address: str, port: int, store: Store, make_context: Con
     """Serve until SIGTERM. Raises: OSError when the port is busy."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listening = socket.create_server((address, port), family=family, backlog=512)
+    # Accepted connections inherit it; asyncio does not set it on them, because `create_server` leaves the protocol number at 0.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(
         application(wsgi), http=PeerProtocol, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=5, h11_max_incomplete_event_size=LARGEST_HEADER, proxy_headers=False,

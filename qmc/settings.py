@@ -112,7 +112,7 @@ else:
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": QMC_DATA_DIR / "db.sqlite3",
+            "NAME": str(QMC_DATA_DIR / "db.sqlite3"),
             "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": "PRAGMA journal_mode=WAL;"},
         }
     }
@@ -129,10 +129,12 @@ if CELERY_BROKER_URL.startswith("filesystem"):
         "polling_interval": 0.1,
     }
 else:
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"unacked_restore_interval": 1}
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"unacked_restore_interval": 1, "socket_connect_timeout": 2, "socket_timeout": 5}
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {"jobs.tasks.run": {"queue": "sign"}}
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_PUBLISH_RETRY = False  # a nudge that cannot be sent is left to the reconcile job
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 2
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
@@ -141,6 +143,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "jobs.tasks.reconcile", "schedule": 1.0, "options": {"expires": 10}},
     "certificate sweep": {"task": "certs.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
+    "key pool": {"task": "certs.tasks.fill_key_pool", "schedule": 2.0, "options": {"expires": 5}},
 }
 
 REST_FRAMEWORK = {
@@ -148,7 +151,6 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "qmc.api.Pages",
     "EXCEPTION_HANDLER": "qmc.api.problem_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }

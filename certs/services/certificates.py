@@ -2,6 +2,7 @@
 
 import functools
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -92,14 +93,18 @@ def certificate_issue(
     actor: Actor,
     now: datetime,
     keep_key: str = "",
+    still_wanted: Callable[[], None] = lambda: None,
 ) -> Certificate:
     """Prepare (with lint), record, sign, record. `issuer` None makes a root with `private_key`.
 
+    `still_wanted` is asked inside the recording transaction and raises to stop it: what was called off meanwhile is never signed.
     `keep_key` names the column that keeps the private key while it waits: `sealed_private_key` (under the database key) or
     `encrypted_private_key` (a root's, under the passphrase); empty keeps none. Raises: PKIError, StaleCertificate.
     """
     plan = issue.prepare(request, issuer_certificate=issuer.row.x509() if issuer else None, now=now)
-    row = _recorded(plan, intent=intent, issuer=issuer, private_key=private_key, actor=actor, now=now, keep_key=keep_key)
+    row = _recorded(
+        plan, intent=intent, issuer=issuer, private_key=private_key, actor=actor, now=now, keep_key=keep_key, still_wanted=still_wanted
+    )
     der = issue.sign(plan, issuer.private_key if issuer else private_key)
     signed = x509.load_der_x509_certificate(der)
     certificate_transition(
@@ -124,6 +129,7 @@ def _recorded(
     actor: Actor,
     now: datetime,
     keep_key: str,
+    still_wanted: Callable[[], None],
 ) -> Certificate:
     row = Certificate(
         kind=plan.kind,
@@ -146,6 +152,7 @@ def _recorded(
         row.encrypted_private_key = keys.to_encrypted_pem(private_key, root_passphrase())
     try:
         with transaction.atomic(durable=True):
+            still_wanted()
             row.save(force_insert=True)
             detail = {"holder": intent.holder, "generation": intent.generation, "serial": row.serial}
             record(actor=actor, action="certificate.recorded", target=row, detail=detail, now=now)
@@ -167,6 +174,17 @@ def certificates_sweep(*, actor: Actor, now: datetime) -> int:
         )
         swept += 1
     return swept
+
+
+def certificate_withdraw(*, certificate: Certificate, reason: str, actor: Actor, now: datetime) -> None:
+    """Nobody is to use it any more: revoked, or failed where it is not signed yet. What has ended already stays as it is."""
+    to = {
+        CertificateStatus.ISSUING: CertificateStatus.FAILED,
+        CertificateStatus.ISSUED: CertificateStatus.REVOKED,
+        CertificateStatus.SUPERSEDED: CertificateStatus.REVOKED,
+    }.get(CertificateStatus(certificate.status))
+    if to is not None:
+        certificate_transition(certificate=certificate, to=to, reason=reason, actor=actor, now=now)
 
 
 def certificate_revoke(*, certificate: Certificate, reason: str, actor: Actor, now: datetime) -> None:

@@ -1,19 +1,23 @@
 """A node's keys and certificates of one generation, and the package that carries them."""
 
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from audit.actors import SYSTEM, Actor
 from certs.errors import StaleCertificate
 from certs.models import Certificate
-from certs.services.certificates import Intent, certificate_issue, certificate_transition, issuer_current
+from certs.services.certificates import Intent, certificate_issue, certificate_transition, certificate_withdraw, issuer_current
+from certs.services.key_pool import key_take
 from certs.services.lifetime import zone_current
 from certs.services.sealed import database_key, unseal
 from certs.services.zone import CLIENT_NAME
 from certs.states import CertificateStatus
+from nodes.errors import StaleNode
 from nodes.models import Node
-from pki import issue, keys
+from pki import issue
 from pki.keys import DEFAULT_KEY_TYPES
 from pki.package import CentralAddress, Package, Pair
 from pki.roles import Kind
@@ -27,8 +31,16 @@ def central_addresses() -> tuple[CentralAddress, ...]:
     return tuple(CentralAddress(address.strip("[]"), int(port)) for address, port in split)
 
 
-def certificate_of(node: Node, kind: Kind, generation: int, *, actor: Actor, now: datetime) -> Certificate:
-    """The one certificate of this intent: found again after a crash, or made. Raises: StaleCertificate while another makes it."""
+def _refuse_unless(wanted: "QuerySet[Any]") -> None:
+    if not wanted.select_for_update().exists():
+        raise StaleNode("what the certificates are for was called off meanwhile")
+
+
+def certificate_of(node: Node, kind: Kind, generation: int, *, wanted: "QuerySet[Any]", actor: Actor, now: datetime) -> Certificate:
+    """The one certificate of this intent: found again after a crash, or made.
+
+    Raises: StaleCertificate while another makes it, StaleNode if the row in `wanted` is not there any more.
+    """
     mine = Certificate.objects.filter(holder_id=node.pk, kind=kind, generation=generation)
     for overdue in mine.overdue(now):
         certificate_transition(
@@ -39,7 +51,7 @@ def certificate_of(node: Node, kind: Kind, generation: int, *, actor: Actor, now
         return found
     if mine.filter(status=CertificateStatus.ISSUING).exists():
         raise StaleCertificate(f"the {kind} certificate of {node} is being made")
-    private_key = keys.generate(DEFAULT_KEY_TYPES[kind])
+    private_key = key_take(DEFAULT_KEY_TYPES[kind])
     is_service = kind is Kind.SERVICE
     further = [*node.subject_alternative_names, *([node.address] if node.address else [])] if is_service else []
     request = issue.Request(
@@ -48,18 +60,18 @@ def certificate_of(node: Node, kind: Kind, generation: int, *, actor: Actor, now
     )  # fmt: skip
     return certificate_issue(
         request=request, intent=Intent(node.pk, node.host_name, generation), issuer=issuer_current(), private_key=private_key,
-        actor=actor, now=now, keep_key="sealed_private_key",
+        actor=actor, now=now, keep_key="sealed_private_key", still_wanted=lambda: _refuse_unless(wanted),
     )  # fmt: skip
 
 
-def package_make(node: Node, generation: int, *, expires_at: datetime, actor: Actor, now: datetime) -> Package:
-    """All that the node gets. Raises: PKIError, CertsError."""
+def package_make(node: Node, generation: int, *, wanted: "QuerySet[Any]", expires_at: datetime, actor: Actor, now: datetime) -> Package:
+    """All that the node gets, made while the row in `wanted` stands. Raises: PKIError, CertsError, StaleNode."""
     zone = zone_current()
 
     def pair(row: Certificate) -> Pair:
         return Pair(row.pem().encode(), unseal(row, "sealed_private_key"))
 
-    own = {kind: certificate_of(node, kind, generation, actor=actor, now=now) for kind in OWN_KINDS}
+    own = {kind: certificate_of(node, kind, generation, wanted=wanted, actor=actor, now=now) for kind in OWN_KINDS}
     roots = Certificate.objects.issued().filter(kind=Kind.ROOT).order_by("-created_at")
     return Package(
         trust_zone=str(zone.pk), node=str(node.pk), host_name=node.host_name, generation=generation, central_host_name=zone.name,
@@ -83,9 +95,9 @@ def older_supersede(node: Node, generation: int, *, now: datetime) -> None:
 
 
 def generation_withdraw(node: Node, generation: int, *, reason: str, now: datetime) -> None:
-    """A generation that never came into use is revoked, its keys wiped."""
-    for certificate in Certificate.objects.issued().filter(holder_id=node.pk, kind__in=OWN_KINDS, generation=generation):
-        certificate_transition(certificate=certificate, to=CertificateStatus.REVOKED, reason=reason, actor=SYSTEM, now=now)
+    """A generation that never came into use is revoked, its keys wiped; what is just being signed fails."""
+    for certificate in Certificate.objects.filter(holder_id=node.pk, kind__in=OWN_KINDS, generation=generation):
+        certificate_withdraw(certificate=certificate, reason=reason, actor=SYSTEM, now=now)
 
 
 def service_fingerprint(node: Node, generation: int) -> str:

@@ -1,4 +1,4 @@
-"""Creating and decommissioning nodes."""
+"""Creating nodes."""
 
 import ipaddress
 from collections.abc import Callable, Sequence
@@ -6,16 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
-from audit.actors import SYSTEM, Actor
+from audit.actors import Actor
 from audit.record import record
-from certs.models import Certificate
-from certs.services.certificates import certificate_transition
-from certs.states import CertificateStatus
 from nodes.errors import NodeInvalid
-from nodes.models import Node, Registration, Renewal
-from nodes.services.transition import node_transition
-from nodes.states import NodeState
+from nodes.models import Node
 from pki import names
 from pki.errors import InvalidName
 
@@ -94,8 +90,9 @@ def node_create(*, actor: Actor, now: datetime, **fields: Any) -> Node:
     actor.require("nodes.add_node")
     node = checked(**fields)
     node.created_at = node.state_since = now
-    # Generations go on where an earlier node of the same host name ended: its agent refuses older packages.
-    earlier = Node.objects.filter(host_name__iexact=node.host_name).order_by("-generation").first()
+    # Generations go on where an earlier node of the same host name or address ended: its agent refuses older packages.
+    same_agent = Q(host_name__iexact=node.host_name) | (Q(address=node.address) if node.address else Q())
+    earlier = Node.objects.filter(same_agent).order_by("-generation").first()
     node.generation = earlier.generation if earlier else 0
     try:
         with transaction.atomic():
@@ -104,19 +101,3 @@ def node_create(*, actor: Actor, now: datetime, **fields: Any) -> Node:
     except IntegrityError as exc:
         raise NodeInvalid({"host_name": ["Somebody else has just created this node. Open it in the list of nodes."]}) from exc
     return node
-
-
-@transaction.atomic
-def node_decommission(*, actor: Actor, node: Node, now: datetime) -> None:
-    """End a node: its certificates are revoked, its secrets wiped, its name is free. Raises: PermissionRefused, IllegalNodeTransition."""
-    actor.require("nodes.decommission_node")
-    if node.is_central:
-        raise NodeInvalid({"node": ["The central node cannot be decommissioned: it is the certificate authority."]})
-    node_transition(node=node, to=NodeState.DECOMMISSIONED, reason="", actor=actor, now=now)
-    for certificate in Certificate.objects.filter(holder_id=node.pk):
-        if certificate.status in (CertificateStatus.ISSUED, CertificateStatus.SUPERSEDED):
-            certificate_transition(
-                certificate=certificate, to=CertificateStatus.REVOKED, reason="node decommissioned", actor=SYSTEM, now=now
-            )
-    Registration.objects.filter(node=node).update(package=None, sealed_password=None)
-    Renewal.objects.filter(node=node).update(package=None)

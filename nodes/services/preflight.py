@@ -21,6 +21,7 @@ from pki import names
 from pki.lifetime import add_months
 
 SKEW_WARNING_S, SKEW_BLOCKER_S = 60, 3600
+UNITS = ((3600, "hours"), (60, "minutes"))
 
 
 def preflight(*, actor: Actor, now: datetime, **fields: Any) -> list[Finding]:
@@ -139,7 +140,7 @@ def _state(node: Node, value: object, trust_zone: object) -> Iterator[Finding]:
 
 def _clock(offset_s: float) -> Iterator[Finding]:
     direction = "ahead" if offset_s > 0 else "behind"
-    size = f"{abs(offset_s) / 60:.0f} minutes" if abs(offset_s) >= 120 else f"{abs(offset_s):.0f} s"
+    size = next((f"{abs(offset_s) / unit:.0f} {name}" for unit, name in UNITS if abs(offset_s) >= 2 * unit), f"{abs(offset_s):.0f} s")
     if abs(offset_s) < SKEW_WARNING_S:
         yield Finding("clock", "ok", "The node's clock agrees with this machine's.")
         return

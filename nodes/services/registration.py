@@ -1,5 +1,6 @@
 """The registration of a node: the ceremony is started here and advanced one step at a time by a worker."""
 
+import contextlib
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,12 +15,13 @@ from certs.services.sealed import seal, unseal
 from jobs.models import Job
 from jobs.services import job_again, job_create, job_finish
 from nodes.errors import IllegalNodeTransition, NodeUnreachable, RegistrationBlocked, StaleNode
-from nodes.models import Node, Registration, Renewal
+from nodes.models import Node, Registration
 from nodes.services.dial import ask, served_certificate
 from nodes.services.material import generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
 from nodes.services.preflight import findings
-from nodes.services.transition import node_transition, renewal_transition
-from nodes.states import TRANSITIONS, UNDER_WAY, NodeState, RenewalStatus
+from nodes.services.renewal import renewals_end
+from nodes.services.transition import node_transition
+from nodes.states import TRANSITIONS, UNDER_WAY, NodeState
 from pki import package as packages
 from pki import password
 from pki.errors import PKIError
@@ -27,6 +29,7 @@ from pki.errors import PKIError
 TASK = "nodes.services.registration.registration_advance"
 VALID = timedelta(hours=24)
 PATIENCE = timedelta(minutes=3)
+POLL, SELDOM = timedelta(seconds=2), timedelta(seconds=20)
 REDISTRIBUTE = "Press Redistribute for a new password."
 
 
@@ -60,10 +63,7 @@ def node_register(*, actor: Actor, node: Node, now: datetime) -> Ceremony:
         _secrets_wipe(node)
         if withdrawn:
             generation_withdraw(node, withdrawn, reason="replaced by a new registration", now=now)
-        for renewal in Renewal.objects.filter(node=node).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]):
-            renewal_transition(
-                renewal=renewal, to=RenewalStatus.FAILED, reason="replaced by a redistribution", actor=actor, now=now, package=None
-            )
+        renewals_end(node, reason="replaced by a redistribution", actor=actor, now=now)
         registration = Registration(node=node, generation=node.generation, actor=actor.label, created_at=now, expires_at=now + VALID)
         registration.sealed_password = seal(registration, "sealed_password", word.encode())
         registration.save(force_insert=True)
@@ -120,7 +120,8 @@ def registration_advance(*, job: Job) -> None:
 def _issue(node: Node, registration: Registration, now: datetime) -> timedelta | None:
     actor = system_for(registration.actor)
     try:
-        content = package_make(node, node.generation, expires_at=registration.expires_at, actor=actor, now=now)
+        wanted = Node.objects.filter(pk=node.pk, state=NodeState.ISSUING, generation=node.generation)
+        content = package_make(node, node.generation, wanted=wanted, expires_at=registration.expires_at, actor=actor, now=now)
     except StaleCertificate:
         raise
     except (PKIError, CertsError) as exc:
@@ -188,14 +189,16 @@ def _await_password(node: Node, registration: Registration, now: datetime) -> ti
             Registration.objects.filter(pk=registration.pk).update(wrong_passwords=wrong)
             record(actor=SYSTEM, action="registration.wrong_passwords", target=node, detail={"count": wrong}, now=now)
     if status.get("value") == 1 and registration.digest not in waiting:
-        ask(node, "POST", "/setup/certificatedistribution", bytes(registration.package or b""))
+        with contextlib.suppress(NodeUnreachable):  # the next look tells
+            ask(node, "POST", "/setup/certificatedistribution", bytes(registration.package or b""))
     return _pause(registration, now)
 
 
 def _pause(registration: Registration, now: datetime) -> timedelta:
-    """Look often while somebody is likely to type, seldom later."""
-    fresh = registration.accepted_at is not None and now - registration.accepted_at < timedelta(minutes=10)
-    return timedelta(seconds=2 if fresh else 15)
+    """Look often while somebody is likely to type, seldom later or where many wait: the node calls home when it is unlocked."""
+    waited = now - (registration.accepted_at or now)
+    many = Node.objects.filter(state=NodeState.AWAITING_PASSWORD).count()
+    return min(max(POLL, waited / 20, many * POLL / 20), SELDOM)
 
 
 def _verify(node: Node, registration: Registration, now: datetime) -> timedelta | None:

@@ -9,7 +9,7 @@ from audit.actors import SYSTEM, Actor, system_for
 from certs.errors import CertsError, StaleCertificate
 from certs.models import Certificate
 from jobs.models import Job
-from jobs.services import job_again, job_create, job_finish
+from jobs.services import job_again, job_create, job_finish, job_nudge
 from nodes.errors import IllegalNodeTransition, NodeUnreachable, StaleNode
 from nodes.models import Node, Renewal
 from nodes.services.dial import served_certificate
@@ -70,6 +70,15 @@ def _fail(renewal: Renewal, reason: str, now: datetime) -> None:
     generation_withdraw(renewal.node, renewal.generation, reason="renewal failed", now=now)
 
 
+def renewals_end(node: Node, *, reason: str, actor: Actor, now: datetime) -> None:
+    """Whatever renewal is under way ends. What the node was not offered yet is withdrawn; what it may have installed goes on serving."""
+    for renewal in Renewal.objects.filter(node=node).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]):
+        if renewal.status == RenewalStatus.REQUESTED:
+            generation_withdraw(node, renewal.generation, reason=reason, now=now)
+        renewal_transition(renewal=renewal, to=RenewalStatus.FAILED, reason=reason, actor=actor, now=now, package=None)
+        job_nudge(task=TASK, subject=renewal.pk, now=now)
+
+
 def _issue(renewal: Renewal, now: datetime) -> timedelta | None:
     node, actor = renewal.node, system_for(renewal.actor)
     current = (
@@ -82,7 +91,8 @@ def _issue(renewal: Renewal, now: datetime) -> timedelta | None:
         _fail(renewal, "The node holds no service certificate to which new keys could be sealed. Redistribute it.", now)
         return None
     try:
-        content = package_make(node, renewal.generation, expires_at=now + VALID, actor=actor, now=now)
+        wanted = Renewal.objects.filter(pk=renewal.pk, status=RenewalStatus.REQUESTED)
+        content = package_make(node, renewal.generation, wanted=wanted, expires_at=now + VALID, actor=actor, now=now)
     except StaleCertificate:
         raise
     except (PKIError, CertsError) as exc:

@@ -15,7 +15,8 @@ from certs.states import TRANSITIONS as CERTIFICATE_TRANSITIONS
 from certs.states import CertificateStatus
 from nodes.errors import IllegalNodeTransition, StaleNode
 from nodes.models import Node
-from nodes.services.nodes import node_create, node_decommission
+from nodes.services.decommission import node_decommission
+from nodes.services.nodes import node_create
 from nodes.services.transition import node_transition
 from nodes.states import TRANSITIONS, NodeState
 

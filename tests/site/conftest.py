@@ -1,10 +1,12 @@
 """A whole site of real processes: console, node API, worker, beat and two unregistered agents."""
 
+import contextlib
+import functools
 import itertools
 import json
 import os
 import signal
-import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -12,18 +14,19 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from celery import Celery
+from psycopg import sql
+from redis import Redis
+
+from tests.site.engines import engine, free_port
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def free_network() -> str:
@@ -37,11 +40,14 @@ networks = itertools.count()
 class Site:
     """The running site, and its API as a client sees it."""
 
-    def __init__(self, data: Path, *, agents: int = 2) -> None:
+    def __init__(self, data: Path, *, agents: int = 2, environment: dict[str, str] | None = None) -> None:
         self.data, self.port, self.node_port = data, free_port(), free_port()
         self.network = f"{free_network()}.{next(networks)}"
         self.agents = tuple(self.address(number) for number in range(2, 2 + agents))
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("QMC_")} | {"QMC_DATA_DIR": str(data)}
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("QMC_")}
+        self.environment |= {"QMC_DATA_DIR": str(data), "QMC_NODE_API_ADDRESSES": f"127.0.0.1:{self.node_port}"} | (environment or {})
+        self.further: dict[str, subprocess.Popen[bytes]] = {}
+        self.commands: dict[str, list[str]] = {}
         command = [sys.executable, "manage.py", "up", "--data-dir", str(data), "--port", str(self.port), "--node-port", str(self.node_port)]
         command += [word for address in self.agents for word in ("--agent", address)]
         self.output = (data.parent / "up.log").open("wb")
@@ -53,12 +59,81 @@ class Site:
         return f"{self.network}.{number}"
 
     def start(self) -> None:
-        self.wait(lambda: self._answers(), 90)
+        self.wait(lambda: self.answers(), 90)
         self.token = self.manage("create_token", "admin", "--name", "tests").strip()
 
-    def _answers(self) -> bool:
+    def start_second_worker_and_beat(self) -> None:
+        """As on a second machine: the same database and broker, processes of their own."""
+        celery = [sys.executable, "-m", "celery", "-A", "qmc"]
+        worker = [*celery, "worker", "-P", "threads", "-c", "4", "-Q", "sign,default", "--without-gossip", "--without-mingle"]
+        beat = [*celery, "beat", "-S", "celery.beat:Scheduler", "--pidfile="]
+        self.commands = {"worker-2": worker, "beat-2": beat}
+        self.keep_further()
+
+    def keep_further(self) -> None:
+        """Start what is not supervised, or was killed."""
+        for name, command in self.commands.items():
+            if name not in self.further or self.further[name].poll() is not None:
+                with (self.data / f"logs/{name}.log").open("ab") as log:
+                    self.further[name] = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=self.environment)
+
+    def pids(self, *words: str) -> list[int]:
+        """The site's processes whose command line holds all `words`."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                mine = f"QMC_DATA_DIR={self.data}\0".encode() in (path / "environ").read_bytes()
+                if mine and set(words) <= set((path / "cmdline").read_text().split("\0")):
+                    found.append(int(path.name))
+        return found
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What the site's database answers to `query`."""
+        if url := self.environment.get("DATABASE_URL"):
+            with psycopg.connect(url) as connection:
+                return connection.execute(query).fetchall()  # type: ignore[call-overload]
+        with contextlib.closing(sqlite3.connect(f"file:{self.data}/db.sqlite3?mode=ro", uri=True, timeout=20)) as database:
+            return database.execute(query).fetchall()
+
+    def empty_broker(self) -> None:
+        """Whatever was on its way to a worker is gone."""
+        if url := self.environment.get("CELERY_BROKER_URL"):
+            with Redis.from_url(url) as broker:
+                broker.flushall()
+        for path in (self.data / "broker/messages").glob("*"):
+            path.unlink(missing_ok=True)
+
+    def nudge(self, times: int) -> None:
+        """Messages that nobody needs."""
+        folders = {name: str(self.data / "broker/messages") for name in ("data_folder_in", "data_folder_out")}
+        with Celery(broker=self.environment.get("CELERY_BROKER_URL", "filesystem://")) as client:
+            client.conf.broker_transport_options = {} if "CELERY_BROKER_URL" in self.environment else folders
+            for _ in range(times):
+                client.send_task("jobs.tasks.run", queue="sign", ignore_result=True)
+
+    def contents(self) -> Iterator[tuple[str, bytes]]:
+        """All that logs, database and broker hold."""
+        folders = (path for folder in ("logs", "broker") for path in (self.data / folder).rglob("*"))
+        for path in [self.data.parent / "up.log", *self.data.glob("db.sqlite3*"), *folders]:
+            if path.is_file():
+                yield str(path), path.read_bytes()
+        if url := self.environment.get("DATABASE_URL"):
+            with psycopg.connect(url) as connection:
+                for (table,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall():
+                    rows = connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))).fetchall()
+                    yield table, b"\n".join(each if isinstance(each, bytes) else str(each).encode() for row in rows for each in row)
+        if url := self.environment.get("CELERY_BROKER_URL"):
+            with Redis.from_url(url) as broker:
+                for key in broker.scan_iter():
+                    yield str(key), broker.dump(key) or b""
+
+    def restart_agent(self, address: str) -> None:
+        """End the agent on `address`; its supervisor starts it again."""
+        subprocess.run(["pkill", "-TERM", "-f", f"agent serve --home {self.data}/agents/{address} "], check=True)
+
+    def answers(self) -> bool:
         try:
-            return self.call("GET", "/nodes/")[0] == 401
+            return self.call("GET", "/nodes/")[0] in (200, 401)
         except OSError:
             return False
 
@@ -85,7 +160,7 @@ class Site:
         deadline = time.monotonic() + seconds
         while not true():
             assert self.process.poll() is None, (self.data.parent / "up.log").read_text()
-            assert time.monotonic() < deadline, self.tell()
+            assert time.monotonic() < deadline, f"waited {seconds} s in vain\n{self.tell()}"
             time.sleep(0.2)
 
     def tell(self) -> str:
@@ -99,6 +174,11 @@ class Site:
         node = self.node(pk)
         assert node["state"] == state, node["state_reason"] + self.tell()
         return node
+
+    @staticmethod
+    def read(url: str) -> str:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.read().decode()
 
     def type(self, address: str, word: str) -> tuple[int, str]:
         data = urllib.parse.urlencode({"__pwd": word}).encode()
@@ -123,16 +203,35 @@ class Site:
         return node["id"], ceremony["password"]
 
     def stop(self) -> None:
+        for process in self.further.values():
+            process.terminate()
+            process.wait(20)
         self.process.send_signal(signal.SIGINT)
         self.process.wait(20)
         self.output.close()
 
 
+@contextlib.contextmanager
+def running_site(folder: Path, on: str = "embedded", *, agents: int = 2, environment: dict[str, str] | None = None) -> Iterator[Site]:
+    """A site on the engine `on`; on PostgreSQL and Redis with two workers and two beats."""
+    with engine(on, folder / "engine") as its_environment:
+        running = Site(folder / "var", agents=agents, environment=its_environment | (environment or {}))
+        try:
+            running.start()
+            if on == "production":
+                running.start_second_worker_and_beat()
+            yield running
+        finally:
+            running.stop()
+
+
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    running = Site(tmp_path_factory.mktemp("site") / "var")
-    try:
-        running.start()
-        yield running
-    finally:
-        running.stop()
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Site]]:
+    """One site for each engine, started when it is first asked for."""
+    with contextlib.ExitStack() as stack:
+        yield functools.cache(lambda on: stack.enter_context(running_site(tmp_path_factory.mktemp("site"), on)))
+
+
+@pytest.fixture(scope="session")
+def site(sites: Callable[[str], Site]) -> Site:
+    return sites("embedded")

@@ -42,7 +42,7 @@ class Child:
     def start(self) -> None:
         environment = os.environ | self.environment | {"QMC_ROOT_PASSPHRASE_FILE": "", "PYTHONUNBUFFERED": "1"}
         descriptors: tuple[int, ...] = ()
-        if self.passphrase:
+        if self.passphrase and settings.ROOT_PASSPHRASE_FILE:
             descriptors = (os.open(settings.ROOT_PASSPHRASE_FILE, os.O_RDONLY),)
             environment["QMC_ROOT_PASSPHRASE_FILE"] = f"/dev/fd/{descriptors[0]}"
         logs = settings.QMC_DATA_DIR / "logs"

@@ -1,0 +1,148 @@
+"""Many light agents in one process: real agents, each on its own loopback address, sharing one event loop.
+
+The process serves until its standard input ends. It is asked over a Unix socket, one line of JSON a connection, so that many
+clients may wait at once.
+"""
+
+import argparse
+import asyncio
+import functools
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from agent.serve import Agent, Options
+from agent.state import Refused, State
+from pki import keys
+from pki.errors import PKIError
+from tests.site.conftest import ROOT, free_network, networks
+
+IN_A_NETWORK = 250
+CONTROL = "control"
+
+
+class TimedState(State):
+    """An agent's memory that notes when a package was accepted."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home)
+        self.accepted_at, self.accepted = 0.0, asyncio.Event()
+
+    def accept(self, sealed: bytes, *, source: str, now: datetime) -> str:
+        digest = super().accept(sealed, source=source, now=now)
+        self.accepted_at = self.accepted_at or time.monotonic()
+        self.accepted.set()
+        return digest
+
+
+class LightAgent(Agent):
+    """An agent that follows its state when it is told to, instead of looking twice a second."""
+
+    def __init__(self, home: Path, address: str) -> None:
+        super().__init__(Options(home, address, 4444, (address,), 4570, 4242, True))
+        self.state: TimedState = TimedState(home)
+        self.calling: asyncio.Task[None] | None = None
+
+    async def unlock(self, word: str) -> None:
+        """What happens when the password is typed. Raises: PKIError, Refused, OSError."""
+        await asyncio.to_thread(lambda: self.state.unlock(word, now=datetime.now(UTC)))
+        await self.follow()
+        self.calling = self.calling or asyncio.create_task(self.call_home())
+
+
+async def serve(home: Path, addresses: list[str]) -> None:
+    """Open every agent, say so, and answer until standard input ends."""
+    agents = {address: LightAgent(home / address, address) for address in addresses}
+    for agent in agents.values():
+        await agent.follow()
+
+    async def command(name: str, address: str, *words: str) -> Any:
+        match name:
+            case "unlock":
+                return await agents[address].unlock(*words)
+            case "accepted":
+                await agents[address].state.accepted.wait()
+                return agents[address].state.accepted_at
+        return time.process_time()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            content = {"answer": await command(*json.loads(await reader.readline()))}
+        except (PKIError, Refused, OSError) as exc:
+            content = {"error": f"{type(exc).__name__}: {exc}"}
+        writer.write(json.dumps(content).encode() + b"\n")
+        writer.close()
+
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), ended.set)
+    async with await asyncio.start_unix_server(answer, home / CONTROL, backlog=512):
+        sys.stdout.write("open\n")
+        sys.stdout.flush()
+        await ended.wait()
+
+
+class Fleet:
+    """`size` light agents that wait for packages, in a process of their own; a context manager."""
+
+    def __init__(self, home: Path, size: int) -> None:
+        blocks = [f"{free_network()}.{next(networks)}" for _ in range(0, size, IN_A_NETWORK)]
+        self.home = home
+        self.addresses = [f"{block}.{number}" for block in blocks for number in range(2, 2 + IN_A_NETWORK)][:size]
+
+    def __enter__(self) -> "Fleet":
+        self.home.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "bench.fleet", str(self.home), *self.addresses]
+        with (self.home / "fleet.log").open("wb") as log:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=os.environ | {"PYTHONDEVMODE": ""}
+            )
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == b"open\n", (self.home / "fleet.log").read_text()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.communicate(timeout=20)
+
+    def _ask(self, *words: str, seconds: float = 120) -> Any:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(seconds)
+            connection.connect(str(self.home / CONTROL))
+            with connection.makefile("rwb") as file:
+                file.write(json.dumps(words).encode() + b"\n")
+                file.flush()
+                content = json.loads(file.readline())
+        assert "answer" in content, content
+        return content["answer"]
+
+    def unlock(self, address: str, word: str) -> None:
+        """Type the password on the node; returns when it is installed and 4242 is open."""
+        self._ask("unlock", address, word)
+
+    def accepted_at(self, address: str, seconds: float = 120) -> float:
+        """When the node accepted its package, in seconds of `time.monotonic`; waits for it. Raises: TimeoutError."""
+        return float(self._ask("accepted", address, seconds=seconds))
+
+    def cpu_seconds(self) -> float:
+        """What the agents themselves have used."""
+        return float(self._ask("cpu", ""))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.fleet", description="Many light agents in one process.")
+    parser.add_argument("home", type=Path)
+    parser.add_argument("addresses", nargs="+")
+    arguments = parser.parse_args()
+    # Real nodes have a processor each to check the primes of the keys that they are sent (0.2 s an RSA key); these share one process.
+    keys.from_pem = functools.partial(keys.from_pem, own=True)
+    asyncio.run(serve(arguments.home, arguments.addresses))
+    os._exit(0)  # threads may still derive keys
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Heartbeats a second through the real node API, against a bare view on the same server: same callers, same run.
+
+    python -m bench.heartbeat [SECONDS]
+
+Callers and server share the cores, so the CPU time of the server's process is counted too.
+"""
+
+import argparse
+import contextlib
+import json
+import socket
+import ssl
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from agent.state import report
+from agent.store import Installed, Store
+from bench.client import register_many
+from bench.fleet import Fleet
+from bench.measure import cpu_by_process, spread, verdict
+from tests.site.conftest import Site, running_site
+
+CALLERS, ROUNDS = 4, 3
+
+
+def request(method: str, path: str, body: bytes, *, kept_alive: bool) -> bytes:
+    connection = "keep-alive" if kept_alive else "close"
+    return f"{method} {path} HTTP/1.1\r\nHost: central\r\nConnection: {connection}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def heartbeat_of(installed: Installed) -> bytes:
+    now = datetime.now(UTC)
+    return json.dumps(report(installed, served=None, listening=True, now=now)).encode()
+
+
+class Caller:
+    """One node's client certificate, and raw bytes: as little work as can be on this side."""
+
+    def __init__(self, installed: Installed, port: int) -> None:
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
+        self.context.load_cert_chain(installed.client_pem)
+        self.port, self.body = port, heartbeat_of(installed)
+
+    def _connect(self) -> ssl.SSLSocket:
+        raw = socket.create_connection(("127.0.0.1", self.port), 10)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return self.context.wrap_socket(raw)
+
+    def _answered(self, connection: ssl.SSLSocket, sent: bytes) -> None:
+        connection.sendall(sent)
+        content = b""
+        while b"\r\n\r\n" not in content:
+            content += connection.recv(8192)
+        head, _, body = content.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200"), head
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        while len(body) < length:
+            body += connection.recv(8192)
+
+    def call(self, *, bare: bool, kept_alive: bool, until: float) -> list[float]:
+        """Requests one after the other until `until`. Returns the seconds of each."""
+        content = ("GET", "/status/servicestate", b"") if bare else ("POST", "/api/v1/heartbeat/", self.body)
+        sent, took = request(*content, kept_alive=kept_alive), []
+        with contextlib.ExitStack() as held:
+            connection = held.enter_context(self._connect()) if kept_alive else None
+            while (began := time.monotonic()) < until:
+                if connection:
+                    self._answered(connection, sent)
+                else:
+                    with self._connect() as fresh:
+                        self._answered(fresh, sent)
+                took.append(time.monotonic() - began)
+        return took
+
+
+def measure(site: Site, callers: list[Caller], *, bare: bool, kept_alive: bool, seconds: float) -> tuple[list[float], float]:
+    """One round of all callers. Returns the seconds of each request, and the server's CPU seconds."""
+    before, until = cpu_by_process(site)["node-api"], time.monotonic() + seconds
+    with ThreadPoolExecutor(len(callers)) as pool:
+        calls = [pool.submit(caller.call, bare=bare, kept_alive=kept_alive, until=until) for caller in callers]
+        took = [each for call in calls for each in call.result()]
+    return took, cpu_by_process(site)["node-api"] - before
+
+
+def compare(site: Site, callers: list[Caller], *, kept_alive: bool, seconds: float) -> None:
+    """Bare view and heartbeat in turn, so that a slow moment of the machine meets both."""
+    took: dict[bool, list[float]] = {True: [], False: []}
+    cpu = {True: 0.0, False: 0.0}
+    for _ in range(ROUNDS):
+        for bare in (True, False):
+            more, used = measure(site, callers, bare=bare, kept_alive=kept_alive, seconds=seconds)
+            took[bare] += more
+            cpu[bare] += used
+    print("Kept-alive connections" if kept_alive else "A connection for each request, as agents call")
+    for bare, name in ((True, "bare view"), (False, "heartbeat")):
+        rate, by_cpu = len(took[bare]) / seconds / ROUNDS, len(took[bare]) / cpu[bare]
+        print(f"  {name}  {rate:6.0f}/s  {by_cpu:6.0f} a CPU second of the server   {spread(took[bare])}")
+    ratio = len(took[False]) / len(took[True])
+    by_cpu = ratio * cpu[True] / cpu[False]
+    print(f"  ratio {ratio:.2f}, by the server's CPU time {by_cpu:.2f}   {verdict(by_cpu, 0.5)}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.heartbeat", description="Heartbeats against a bare view.")
+    parser.add_argument("seconds", nargs="?", type=float, default=4.0, help="of each round")
+    seconds = parser.parse_args().seconds
+    with TemporaryDirectory() as folder, running_site(Path(folder), agents=0) as site, Fleet(Path(folder) / "fleet", CALLERS) as fleet:
+        register_many(site, site.token, fleet, fleet.addresses)
+        homes = [Store(fleet.home / address).current() for address in fleet.addresses]
+        callers = [Caller(installed, site.node_port) for installed in homes if installed]
+        for kept_alive in (False, True):
+            compare(site, callers, kept_alive=kept_alive, seconds=seconds)
+
+
+if __name__ == "__main__":
+    main()

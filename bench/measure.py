@@ -1,0 +1,60 @@
+"""What the benches share: CPU seconds by process, percentiles and verdicts."""
+
+import contextlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.site.conftest import Site
+
+TICK = os.sysconf("SC_CLK_TCK")
+NAMES = ("console", "node-api", "worker", "beat", "agent")
+
+
+def _processes() -> dict[int, tuple[int, float]]:
+    """Process id → parent and CPU seconds, with those of its ended children."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The name, in brackets, may hold spaces.
+            words = path.read_text().rpartition(")")[2].split()
+            found[int(path.parent.name)] = int(words[1]), sum(map(int, words[11:15])) / TICK
+    return found
+
+
+def _name(pid: int) -> str:
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+    return next((name for name in NAMES if name in words), "other")
+
+
+def cpu_by_process(site: Site) -> dict[str, float]:
+    """CPU seconds of the site's processes by name, their children included."""
+    found = _processes()
+
+    def whole(pid: int) -> float:
+        return found[pid][1] + sum(whole(child) for child, (parent, _) in found.items() if parent == pid)
+
+    used = {"up": found[site.process.pid][1]}
+    for pid in [pid for pid, (parent, _) in found.items() if parent == site.process.pid] + [each.pid for each in site.further]:
+        used[_name(pid)] = used.get(_name(pid), 0) + whole(pid)
+    return used
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    return sorted(values)[min(int(len(values) * share), len(values) - 1)]
+
+
+def spread(values: Sequence[float]) -> str:
+    return f"p50 {percentile(values, 0.5) * 1000:6.0f} ms   p95 {percentile(values, 0.95) * 1000:6.0f} ms   ({len(values)})"
+
+
+def verdict(value: float, goal: float, *, at_most: bool = False) -> str:
+    """The goal, and whether `value` reaches it."""
+    reached = value <= goal if at_most else value >= goal
+    return f"goal {'<=' if at_most else '>='} {goal:g}: {'reached' if reached else 'missed'}"
+
+
+def busy_seconds() -> float:
+    """CPU seconds of everything on this machine since it started."""
+    user, nice, system, _, _, interrupts, soft, *_ = map(int, Path("/proc/stat").read_text().split()[1:9])
+    return (user + nice + system + interrupts + soft) / TICK

@@ -1,0 +1,31 @@
+"""Private keys made ahead while nothing else is to do, so that a registration need not wait for them. Runs in workers only."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from certs.models import PooledKey
+from certs.services.sealed import seal, unseal
+from pki import keys
+from pki.keys import KeyType, PrivateKey
+from pki.roles import Kind
+
+SIZE = 24
+KEY_TYPE = keys.DEFAULT_KEY_TYPES[Kind.SERVICE]  # the costly one: an RSA-3072 key takes 0.2 s, an EC key none to speak of
+
+
+def key_take(key_type: KeyType) -> PrivateKey:
+    """A private key that was never used and never will be again: from the pool, or made now."""
+    for pooled in PooledKey.objects.filter(key_type=key_type).order_by("created_at")[:SIZE]:
+        pem = unseal(pooled, "sealed_private_key")
+        if PooledKey.objects.filter(pk=pooled.pk).delete()[0]:
+            return keys.from_pem(pem, own=True)
+    return keys.generate(key_type)
+
+
+def pool_fill(*, now: datetime) -> Iterator[PooledKey]:
+    """Add one key at each step until the pool is full; the caller decides how long to go on."""
+    while PooledKey.objects.filter(key_type=KEY_TYPE).count() < SIZE:
+        pooled = PooledKey(key_type=KEY_TYPE, created_at=now)
+        pooled.sealed_private_key = seal(pooled, "sealed_private_key", keys.to_pem(keys.generate(KEY_TYPE)))
+        pooled.save(force_insert=True)
+        yield pooled

@@ -1,0 +1,245 @@
+"""Sites whose processes stop or fail at a step when a test asks for it, and cases that end well whatever happened."""
+
+import contextlib
+import functools
+import itertools
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.store import Store
+from pki import verify
+from tests.faults.steps import Step
+from tests.site.conftest import ROOT, Site, running_site
+
+INJECT = Path(__file__).parent / "inject"
+numbers = itertools.count(1)
+REMEDIES = ("Redistribute", "redistribute", "press", "Press", "Renew", "renew")
+
+
+class Case:
+    """One node with an agent of its own, on a site; `ask` hurts a step, `converge` sees that all ends well."""
+
+    def __init__(self, site: Site, folder: Path) -> None:
+        self.site, number = site, next(numbers)
+        self.name, self.address = f"case{number}x", site.address(10 + number % 240)
+        self.home, self.faults, self.password, self.id = folder / "home", folder / "faults", "", ""
+        self.faults.mkdir(parents=True)
+        self.agent: subprocess.Popen[bytes] | None = None
+        self.typing: threading.Thread | None = None
+
+    # The agent.
+
+    def start_agent(self) -> None:
+        environment = self.site.environment | {"QMC_FAULTS": str(self.faults)}
+        command = [
+            sys.executable,
+            "-m",
+            "agent",
+            "serve",
+            "--home",
+            str(self.home),
+            "--address",
+            self.address,
+            "--setup-address",
+            self.address,
+        ]
+        with (self.faults.parent / "agent.log").open("ab") as log:
+            self.agent = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log)
+
+    def keep_agent(self) -> None:
+        """As a supervisor would: an agent that ended is started again."""
+        if self.agent is None or self.agent.poll() is not None:
+            self.start_agent()
+
+    def kill_agent(self) -> None:
+        if self.agent is not None:
+            self.agent.kill()
+            self.agent.wait()
+
+    # The console's side.
+
+    def create(self) -> None:
+        status, node = self.site.call("POST", "/nodes/", {"name": self.name, "host_name": f"{self.name}.example", "address": self.address})
+        assert status == 201, node
+        self.id = node["id"]
+
+    def register(self) -> int:
+        """Start or restart the registration. Returns the HTTP status; 202 leaves its password here."""
+        with contextlib.suppress(OSError):  # the console was killed under the request
+            status, ceremony = self.site.call("POST", f"/nodes/{self.id}/register/")
+            if status == 202:
+                self.password = ceremony["password"]
+            return int(status)
+        return 0
+
+    def renew(self) -> None:
+        with contextlib.suppress(OSError):
+            self.site.call("POST", f"/nodes/{self.id}/renew/")
+
+    def wait_until_listening(self) -> None:
+        self.site.wait(lambda: self._setup_page() is not None, 30)
+
+    def _setup_page(self) -> str | None:
+        with contextlib.suppress(OSError):
+            return self.site.read(f"http://{self.address}:4570/certificateSetup")
+        return None
+
+    def state(self) -> str:
+        return str(self.site.rows(f"SELECT state FROM nodes_node WHERE name = '{self.name}'")[0][0])
+
+    def renewal_status(self) -> str:
+        rows = self.site.rows(
+            f"SELECT r.status FROM nodes_renewal r JOIN nodes_node n ON n.id = r.node_id WHERE n.name = '{self.name}' ORDER BY r.generation DESC"
+        )
+        return str(rows[0][0]) if rows else ""
+
+    # Faults.
+
+    def _file(self, step: Step, ending: str = "") -> Path:
+        folder = self.faults if step.where == "agent" else Path(self.site.environment["QMC_FAULTS"])
+        return folder / f"{step.name}@{self.name}{ending}"
+
+    def ask(self, step: Step, fault: str = "pause") -> None:
+        """The step obeys once: it stops until `go_on`, or `fault` happens to it."""
+        self._file(step, ".new").write_text(json.dumps({"fault": fault, "name": self.name, "id": self.id}))
+        self._file(step, ".new").rename(self._file(step))
+
+    def wait_for(self, step: Step, seconds: float = 30) -> int:
+        """Until a process has reached the step. Returns its id."""
+        reached = self._file(step, ".reached")
+
+        def there() -> bool:
+            self.drive()
+            return reached.exists() and bool(reached.read_text())
+
+        self.site.wait(there, seconds)
+        return int(reached.read_text())
+
+    def go_on(self, step: Step) -> None:
+        self._file(step, ".go").touch()
+
+    # The end.
+
+    def drive(self) -> None:
+        """What the administrator and the supervisors do meanwhile: type the password when it is asked for, keep the agent up."""
+        self.keep_agent()
+        self.site.keep_further()
+        if self.password and self.state() == "awaiting_password" and (self.typing is None or not self.typing.is_alive()):
+            self.typing = threading.Thread(target=self._type)
+            self.typing.start()
+
+    def _type(self) -> None:
+        with contextlib.suppress(OSError):
+            self.site.type(self.address, self.password)
+
+    def converge(self, *, seconds: float = 60) -> str:
+        """Until the node is at rest and nothing is under way. Returns its state."""
+
+        def at_rest() -> bool:
+            self.drive()
+            return self.state() in ("registered", "failed", "decommissioned") and not self._under_way()
+
+        try:
+            self.site.wait(at_rest, seconds)
+        except AssertionError as exc:
+            exc.add_note("\n".join(self._story()))
+            raise
+        return self.state()
+
+    def _story(self) -> Iterator[str]:
+        """What a person needs to see why nothing moves."""
+        yield from map(str, self.site.rows(f"SELECT state, state_reason, generation FROM nodes_node WHERE name = '{self.name}'"))
+        yield from map(
+            str,
+            self.site.rows(
+                f"SELECT title, progress, claims, next_attempt_at, lease_until, outcome FROM jobs_job WHERE title LIKE '% of {self.name}'"
+            ),
+        )
+        yield from map(str, self.site.rows(f"SELECT kind, generation, status FROM certs_certificate WHERE holder = '{self.name}.example'"))
+        yield (self.faults.parent / "agent.log").read_text()[-2000:]
+
+    def _under_way(self) -> bool:
+        unfinished = self.site.rows(f"SELECT title FROM jobs_job WHERE outcome = '' AND title LIKE '% of {self.name}'")
+        return bool(unfinished) or self.renewal_status() not in ("", "proved", "failed")
+
+    def problems(self) -> list[str]:
+        """What must hold after every fault, and does not."""
+        return [*self._node_problems(), *self._certificate_problems(), *self._store_problems()]
+
+    def _node_problems(self) -> Iterator[str]:
+        ((pk, state, reason),) = self.site.rows(f"SELECT id, state, state_reason FROM nodes_node WHERE name = '{self.name}'")
+        if state == "failed" and not any(word in reason for word in REMEDIES):
+            yield f"failed without a remedy: {reason}"
+        for table in ("nodes_registration", "nodes_renewal"):
+            if self.site.rows(f"SELECT id FROM {table} WHERE node_id = '{pk}' AND package IS NOT NULL"):
+                yield f"a package is left in {table}"
+        if self.site.rows(f"SELECT id FROM nodes_registration WHERE node_id = '{pk}' AND sealed_password IS NOT NULL"):
+            yield "a password is left"
+
+    def _certificate_problems(self) -> Iterator[str]:
+        rows = self.site.rows(
+            f"SELECT kind, generation, status, der IS NOT NULL, sealed_private_key IS NOT NULL FROM certs_certificate WHERE holder = '{self.name}.example'"
+        )
+        for intent, found in itertools.groupby(sorted(rows, key=lambda row: row[:2]), key=lambda row: row[:2]):
+            signed = [row for row in found if row[3]]
+            if len(signed) > 1:
+                yield f"{len(signed)} certificates for one intent {intent}"
+        if any(row[4] for row in rows):
+            yield "a sealed key is left"
+        if any(row[2] == "issuing" for row in rows):
+            yield "a certificate is still being issued"
+        issued = sorted(row[0] for row in rows if row[2] == "issued")
+        expected = ["client", "service"] if self.state() == "registered" else [] if self.state() == "decommissioned" else issued
+        if issued != expected:
+            yield f"issued are {issued}, not {expected}"
+
+    def _store_problems(self) -> Iterator[str]:
+        installed = Store(self.home).current()
+        if installed is None:
+            if self.state() == "registered":
+                yield "registered, and nothing is installed"
+            return
+        installed.database_key()
+        exported = self.home / "Exported Certificates/.Local Certificates"
+        if sorted(path.name for path in exported.iterdir()) != ["client.pem", "client_key.pem", "root.pem", "server.pem", "server_key.pem"]:
+            yield "the exported files are not whole"
+        modes = {stat.S_IMODE(path.stat().st_mode) for path in self.home.rglob("*.pem") if not path.is_symlink()}
+        if modes != {0o600}:
+            yield f"modes {modes}"
+        rows = self.site.rows(
+            f"SELECT sha256 FROM certs_certificate WHERE holder = '{self.name}.example' AND status = 'issued' AND kind = 'service'"
+        )
+        if self.state() == "registered" and rows != [(verify.fingerprint(installed.service),)]:
+            yield "the node holds another service certificate than the console says"
+
+    def end(self) -> None:
+        self.kill_agent()
+        if self.typing:
+            self.typing.join()
+
+
+@pytest.fixture(scope="session")
+def faulty_sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Site]]:
+    """One site for each engine whose processes obey `Case.ask`."""
+
+    def start(on: str) -> Site:
+        folder = tmp_path_factory.mktemp(f"faults-{on}")
+        (folder / "asked").mkdir()
+        environment = {"QMC_FAULTS": str(folder / "asked"), "PYTHONPATH": f"{INJECT}{os.pathsep}{ROOT}"}
+        sites.append(stack.enter_context(running_site(folder, on, agents=0, environment=environment)))
+        return sites[-1]
+
+    sites: list[Site] = []
+    with contextlib.ExitStack() as stack:
+        start = functools.cache(start)
+        yield start
+        for site in sites:
+            assert "chain whole" in site.manage("verify_audit")

@@ -1,0 +1,78 @@
+"""Every step at which a registration, a renewal or an installation can be hurt, named, with the function that stands for it."""
+
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+
+class Step(NamedTuple):
+    """A moment in a flow: before or after the call of `target` (module:attribute) whose arguments or result show `match`."""
+
+    name: str
+    flow: str  # registration or renewal
+    where: str  # console, worker, node-api or agent
+    target: str
+    when: str = "after"
+    match: str = ""
+
+
+REGISTRATION, RENEWAL, DIAL = "nodes.services.registration", "nodes.services.renewal", "served_certificate"
+HEARTBEAT, CERTIFICATES, STORE, STATE = "nodes.services.heartbeat", "certs.services.certificates", "agent.store", "agent.state"
+
+STEPS = (
+    # The password is answered, its nudge is not sent yet.
+    Step("registration-not-nudged", "registration", "console", "jobs.services:nudge", "before"),
+    Step("job-claimed", "registration", "worker", "jobs.services:job_claim", "after", "Registration of {name}"),
+    Step("certificate-prepared", "registration", "worker", f"{CERTIFICATES}:_recorded", "before", "{name}.example"),
+    Step("certificate-recorded", "registration", "worker", f"{CERTIFICATES}:_recorded", "after", "{name}.example"),
+    Step("certificate-signed", "registration", "worker", "pki.issue:sign", "after", "{name}.example"),
+    Step("certificate-issued", "registration", "worker", "nodes.services.material:certificate_issue", "after", "{name}.example"),
+    Step("package-sealed", "registration", "worker", "pki.package:seal_with_password", "after", "{name}.example"),
+    Step("distributing-recorded", "registration", "worker", f"{REGISTRATION}:node_transition", "after", "DISTRIBUTING"),
+    Step("package-not-posted", "registration", "worker", f"{REGISTRATION}:ask", "before", "POST"),
+    Step("package-posted", "registration", "worker", f"{REGISTRATION}:ask", "after", "POST"),
+    Step("awaiting-recorded", "registration", "worker", f"{REGISTRATION}:node_transition", "after", "AWAITING_PASSWORD"),
+    Step("called-home", "registration", "node-api", f"{HEARTBEAT}:_called_home", "before", "{name}"),
+    Step("calling-home-recorded", "registration", "node-api", f"{HEARTBEAT}:node_transition", "after", "VERIFYING"),
+    Step("not-dialled", "registration", "worker", f"{REGISTRATION}:{DIAL}", "before", "{name}"),
+    Step("dialled", "registration", "worker", f"{REGISTRATION}:{DIAL}", "after", "{name}"),
+    Step("registered-recorded", "registration", "worker", f"{REGISTRATION}:older_supersede", "after", "{name}"),
+    Step("job-not-finished", "registration", "worker", f"{REGISTRATION}:job_finish", "before", "Registration of {name}"),
+    # On the node.
+    Step("package-arrives", "registration", "agent", f"{STATE}:State.accept", "before"),
+    Step("package-not-synced", "registration", "agent", "os:fsync", "before", "/waiting/"),
+    Step("package-kept", "registration", "agent", f"{STATE}:State.accept"),
+    Step("package-opened", "registration", "agent", f"{STATE}:State._opened"),
+    Step("file-not-synced", "registration", "agent", "os:fsync", "before", "staged"),
+    Step("generation-not-synced", "registration", "agent", "os:fsync", "before", "/generations'"),
+    Step("service-pair-kept", "registration", "agent", f"{STORE}:Store._keep_service_pair"),
+    Step("switch-not-synced", "registration", "agent", "os:fsync", "before", "/home'"),
+    Step("switched", "registration", "agent", f"{STORE}:_replace_link", "after", "current"),
+    Step("exported", "registration", "agent", f"{STORE}:Store._forget_old_generations", "before"),
+    Step("installed", "registration", "agent", f"{STORE}:Store.install"),
+    Step("memory-not-synced", "registration", "agent", f"{STATE}:State._remember", "before", "reopened"),
+    # A renewal inside mutual TLS.
+    Step("renewal-not-nudged", "renewal", "console", "jobs.services:nudge", "before"),
+    Step("renewal-claimed", "renewal", "worker", "jobs.services:job_claim", "after", "Renewal of {name}"),
+    Step("renewal-recorded", "renewal", "worker", f"{CERTIFICATES}:_recorded", "after", "{name}.example"),
+    Step("renewal-signed", "renewal", "worker", "pki.issue:sign", "after", "{name}.example"),
+    Step("renewal-sealed", "renewal", "worker", "pki.package:seal_to_certificate", "after", "{name}.example"),
+    Step("offered-recorded", "renewal", "worker", f"{RENEWAL}:renewal_transition", "after", "OFFERED"),
+    Step("renewal-fetched", "renewal", "node-api", "nodes.node_api:package_for", "after", "{name}"),
+    Step("renewal-opened", "renewal", "agent", f"{STATE}:State._check_inside"),
+    Step("renewal-file-not-synced", "renewal", "agent", "os:fsync", "before", "staged"),
+    Step("renewal-switch-not-synced", "renewal", "agent", "os:fsync", "before", "/home'"),
+    Step("renewal-installed", "renewal", "agent", f"{STATE}:State.install_renewal"),
+    Step("proving-recorded", "renewal", "node-api", f"{HEARTBEAT}:renewal_transition", "after", "PROVING"),
+    Step("renewal-dialled", "renewal", "worker", f"{RENEWAL}:{DIAL}", "after", "{name}"),
+    Step("proved-recorded", "renewal", "worker", f"{RENEWAL}:older_supersede", "after", "{name}"),
+)
+BY_NAME = {step.name: step for step in STEPS}
+
+# Clocks are shortened, so that a recovery takes seconds: module → constant → its new value.
+SHORT: dict[str, dict[str, Any]] = {
+    "jobs.services": {"LEASE": timedelta(seconds=4), "NUDGE_AGAIN": timedelta(seconds=2)},
+    "jobs.tasks": {"TRY_AGAIN": timedelta(seconds=1)},
+    "certs.services.certificates": {"SIGNING_LEASE": timedelta(seconds=4)},
+    "nodes.services.registration": {"PATIENCE": timedelta(seconds=30)},
+    "nodes.services.heartbeat": {"INTERVAL_S": 1, "PENDING_INTERVAL_S": 1},
+}

@@ -1,0 +1,172 @@
+"""Each fault at each step, on both engines: the node ends registered, or failed with a remedy, and nothing is doubled, lost or left open.
+
+`make test` takes a sample, `make faults` the whole matrix; both print how many combinations were tried.
+"""
+
+import contextlib
+import itertools
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import Case
+from tests.faults.steps import STEPS, Step
+from tests.site.conftest import Site
+from tests.site.engines import ENGINES
+
+Fault = Callable[[Case, Step], None]
+
+
+def _kill(pids: list[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def worker_killed(case: Case, step: Step) -> None:
+    pid = case.wait_for(step)
+    _kill([pid] if step.where == "worker" else case.site.pids("celery", "worker"))
+
+
+def console_killed(case: Case, step: Step) -> None:
+    case.wait_for(step)
+    _kill(case.site.pids("serve"))
+
+
+def agent_killed(case: Case, step: Step) -> None:
+    case.wait_for(step)
+    case.kill_agent()
+
+
+def broker_emptied(case: Case, step: Step) -> None:
+    case.wait_for(step)
+    case.site.empty_broker()
+
+
+def nudged_twice_and_late(case: Case, step: Step) -> None:
+    case.wait_for(step)
+    case.site.nudge(8)
+    case.go_on(step)
+    case.converge()
+    case.site.nudge(4)
+
+
+def decommissioned(case: Case, step: Step) -> None:
+    case.wait_for(step)
+    # SQLite has one writer: a step that stopped inside its transaction must go on before the console can write.
+    threading.Timer(1, case.go_on, [step]).start()
+    # Who meets a change of state in the very moment presses again.
+    case.site.wait(lambda: case.site.call("POST", f"/nodes/{case.id}/decommission/")[0] == 202)
+
+
+def redistributed(case: Case, step: Step) -> None:
+    case.wait_for(step)
+    threading.Timer(1, case.go_on, [step]).start()
+    assert case.register() in (202, 409, 503)
+
+
+def fails(case: Case, step: Step) -> None:
+    """The step fails once, as it was asked to."""
+    case.wait_for(step)
+
+
+FAULTS: dict[str, Fault] = {
+    "worker killed": worker_killed,
+    "console killed": console_killed,
+    "agent killed": agent_killed,
+    "power loss": fails,
+    "full disk": fails,
+    "no permission": fails,
+    "broker emptied": broker_emptied,
+    "nudged twice and late": nudged_twice_and_late,
+    "decommissioned": decommissioned,
+    "redistributed": redistributed,
+}
+AT_THE_STEP = {"power loss", "full disk", "no permission"}
+
+
+KILLERS = {"worker killed", "console killed"}  # they hit every node of the site: one at a time
+AT_ONCE = 3
+Combination = tuple[Step, str]
+
+
+def combinations() -> Iterator[Combination]:
+    for step in STEPS:
+        for fault in FAULTS:
+            if fault != "power loss" or step.target == "os:fsync":
+                yield step, fault
+
+
+def sample(whole: list[Combination], number: int) -> list[Combination]:
+    """Every fault, and each engine its share of the steps: always the same, and together every step once."""
+    faults, mine = itertools.cycle(FAULTS), random.Random(number).sample(STEPS[number :: len(ENGINES)], len(STEPS) // len(ENGINES))
+    return [(step, next(fault for fault in faults if (step, fault) in whole)) for step in mine]
+
+
+def chosen(on: str) -> list[Combination]:
+    whole = list(combinations())
+    return whole if os.environ.get("QMC_FAULTS_ALL") else sample(whole, ENGINES.index(on))
+
+
+def run(site: Site, folder: Path, step: Step, fault: str) -> None:
+    """One combination, from a fresh node to its end. Raises: AssertionError."""
+    case = Case(site, folder)
+    site.wait(site.answers)  # the one before may have killed the console
+    try:
+        case.start_agent()
+        case.create()
+        case.wait_until_listening()
+        if step.flow == "renewal":
+            assert case.register() == 202
+            assert case.converge() == "registered"
+        case.ask(step, fault if fault in AT_THE_STEP else "pause")
+        start = threading.Thread(target=case.register if step.flow == "registration" else case.renew)
+        start.start()
+        FAULTS[fault](case, step)
+        case.go_on(step)
+        start.join()
+        state = case.converge()
+        if state == "created":  # the request itself was lost: the administrator presses again
+            assert case.register() == 202
+            state = case.converge()
+        assert state == "decommissioned" or fault != "decommissioned"
+        assert case.problems() == []
+        if state == "failed":
+            assert case.register() == 202
+            assert case.converge() == "registered"
+            assert case.problems() == []
+    finally:
+        case.end()
+
+
+@pytest.mark.parametrize("on", ENGINES)
+def test_every_fault_at_every_step_ends_well(
+    faulty_sites: Callable[[str], Site], tmp_path: Path, on: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site, tried, wrong, took = faulty_sites(on), chosen(on), {}, {}
+
+    def one(step: Step, fault: str) -> None:
+        started = time.monotonic()
+        try:
+            run(site, tmp_path / f"{step.name} {fault}", step, fault)
+        except (AssertionError, OSError) as exc:
+            wrong[step.name, fault] = "\n".join([str(exc)[-3000:], *getattr(exc, "__notes__", [])])
+        took[time.monotonic() - started] = f"{step.name}, {fault}"
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        wait([pool.submit(one, *each) for each in tried if each[1] not in KILLERS])
+    for each in tried:
+        if each[1] in KILLERS:
+            one(*each)
+    with capsys.disabled():
+        sys.stdout.write(f"\n{on}: {len(tried)} combinations of step and fault tried, {len(wrong)} ended badly; slowest:\n")
+        sys.stdout.writelines(f"{seconds:6.1f} s  {what}\n" for seconds, what in sorted(took.items(), reverse=True)[:5])
+    assert not wrong, "\n\n".join(f"== {step}, {fault}\n{text}" for (step, fault), text in wrong.items())
