@@ -44,7 +44,7 @@ class Site:
         self.data, self.port, self.node_port = data, free_port(), free_port()
         self.network = f"{free_network()}.{next(networks)}"
         self.agents = tuple(self.address(number) for number in range(2, 2 + agents))
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("QMC_")}
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("QMC_", "PYTHONDEVMODE"))}
         self.environment |= {"QMC_DATA_DIR": str(data), "QMC_NODE_API_ADDRESSES": f"127.0.0.1:{self.node_port}"} | (environment or {})
         self.further: dict[str, subprocess.Popen[bytes]] = {}
         self.commands: dict[str, list[str]] = {}

@@ -40,7 +40,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 @pytest.fixture
 def own_site(tmp_path: Path) -> Iterator[Site]:
     # Python's development mode would make every process here several times slower.
-    with running_site(tmp_path, agents=0, environment={"PYTHONDEVMODE": ""}) as running:
+    with running_site(tmp_path, agents=0) as running:
         yield running
 
 
