@@ -1,6 +1,7 @@
 """What the benches share: CPU seconds by process, percentiles and verdicts."""
 
 import contextlib
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,7 +42,8 @@ def cpu_by_process(site: Site) -> dict[str, float]:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    return sorted(values)[min(int(len(values) * share), len(values) - 1)]
+    """The smallest value that at least `share` of all do not exceed (nearest rank)."""
+    return sorted(values)[max(math.ceil(len(values) * share) - 1, 0)]
 
 
 def spread(values: Sequence[float]) -> str:

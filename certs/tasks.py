@@ -10,9 +10,9 @@ from certs.models import TrustZone
 from certs.services.certificates import certificates_sweep
 from certs.services.key_pool import pool_fill
 from jobs.models import Job
-from jobs.services import periodic
+from jobs.services import lease_free, periodic
 
-FILL_TURN = timedelta(seconds=2)
+KEY_POOL, FILL_AT_MOST = "key pool", timedelta(seconds=60)
 
 
 @shared_task(ignore_result=True)
@@ -28,10 +28,11 @@ def sweep() -> None:
 def fill_key_pool() -> None:
     """Make keys ahead while no job is due or at work."""
     started = timezone.now()
-    with periodic(name="key pool", every=FILL_TURN, now=started) as ours:
+    with periodic(name=KEY_POOL, every=FILL_AT_MOST, now=started) as ours:
         if not ours or TrustZone.objects.current() is None or Job.objects.pressing(started).exists():
             return
         for _ in pool_fill(now=started):
             now = timezone.now()
-            if now - started > FILL_TURN or Job.objects.pressing(now).exists():
-                return
+            if now - started > FILL_AT_MOST / 2 or Job.objects.pressing(now).exists():
+                break
+        lease_free(name=KEY_POOL, now=timezone.now())

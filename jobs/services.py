@@ -103,6 +103,11 @@ def lease_take(*, name: str, until: datetime, now: datetime) -> bool:
     return False
 
 
+def lease_free(*, name: str, now: datetime) -> None:
+    """The work is done before its lease ends: whoever comes next may take it."""
+    PeriodicWork.objects.filter(name=name).update(lease_until=now)
+
+
 @contextlib.contextmanager
 def periodic(*, name: str, every: timedelta, now: datetime) -> Iterator[bool]:
     """Run the body if the lease `name` is free; its success or error is left in the row. Yields whether it is ours.

@@ -127,7 +127,7 @@ if CELERY_BROKER_URL.startswith("filesystem"):
         "data_folder_in": str(QMC_DATA_DIR / "broker/messages"),
         "data_folder_out": str(QMC_DATA_DIR / "broker/messages"),
         "control_folder": str(QMC_DATA_DIR / "broker/control"),
-        "polling_interval": 0.1,
+        "polling_interval": 0.02,
     }
 else:
     CELERY_BROKER_TRANSPORT_OPTIONS = {"unacked_restore_interval": 1, "socket_connect_timeout": 2, "socket_timeout": 5}
@@ -144,7 +144,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "jobs.tasks.reconcile", "schedule": 1.0, "options": {"expires": 10}},
     "certificate sweep": {"task": "certs.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
-    "key pool": {"task": "certs.tasks.fill_key_pool", "schedule": 2.0, "options": {"expires": 5}},
+    "key pool": {"task": "certs.tasks.fill_key_pool", "schedule": 1.0, "options": {"expires": 5}},
 }
 
 REST_FRAMEWORK = {

@@ -14,8 +14,7 @@ from certs.errors import ZoneBroken
 from certs.models import TrustZone
 from certs.services.sealed import database_key
 from certs.services.zone import Founding, zone_complete, zone_prepare
-from jobs.models import PeriodicWork
-from jobs.services import lease_take
+from jobs.services import lease_free, lease_take
 from nodes.models import Node
 from nodes.services.material import central_addresses
 from nodes.states import NodeState
@@ -49,7 +48,7 @@ def zone_found(*, host_name: str, now: datetime) -> TrustZone:
             record(actor=SYSTEM, action="node.transition", target=node, detail=detail, now=now)
         return TrustZone.objects.get(pk=zone.pk)
     finally:
-        PeriodicWork.objects.filter(name=LEASE_NAME).update(lease_until=now)
+        lease_free(name=LEASE_NAME, now=now)
 
 
 def _addresses_write() -> None:
