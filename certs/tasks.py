@@ -1,6 +1,6 @@
 """Celery's door to the trust zone's periodic work."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from celery import shared_task
 from django.utils import timezone
@@ -27,12 +27,16 @@ def sweep() -> None:
 @shared_task(ignore_result=True)
 def fill_key_pool() -> None:
     """Make keys ahead while no job is due or at work."""
-    started = timezone.now()
-    with periodic(name=KEY_POOL, every=FILL_AT_MOST, now=started) as ours:
-        if not ours or TrustZone.objects.current() is None or Job.objects.pressing(started).exists():
+    with periodic(name=KEY_POOL, every=FILL_AT_MOST, now=timezone.now()) as ours:
+        if ours:
+            _fill(until=timezone.now() + FILL_AT_MOST / 2)
+            lease_free(name=KEY_POOL, now=timezone.now())
+
+
+def _fill(*, until: datetime) -> None:
+    if TrustZone.objects.current() is None:
+        return
+    more = pool_fill(now=timezone.now())
+    while timezone.now() < until and not Job.objects.pressing(timezone.now()).exists():
+        if next(more, None) is None:
             return
-        for _ in pool_fill(now=started):
-            now = timezone.now()
-            if now - started > FILL_AT_MOST / 2 or Job.objects.pressing(now).exists():
-                break
-        lease_free(name=KEY_POOL, now=timezone.now())

@@ -1,5 +1,6 @@
 """A node's keys and certificates of one generation, and the package that carries them."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -31,16 +32,25 @@ def central_addresses() -> tuple[CentralAddress, ...]:
     return tuple(CentralAddress(address.strip("[]"), int(port)) for address, port in split)
 
 
-def _refuse_unless(wanted: "QuerySet[Any]") -> None:
-    if not wanted.select_for_update().exists():
-        raise StaleNode("what the certificates are for was called off meanwhile")
+@dataclass(frozen=True)
+class Order:
+    """A generation of `node` to be made while a row of `wanted` stands; `in_a_hurry` where somebody waits for it."""
+
+    node: Node
+    generation: int
+    wanted: "QuerySet[Any]"
+    in_a_hurry: bool
+    actor: Actor
+
+    def still_wanted(self) -> None:
+        """Raises: StaleNode if it was called off meanwhile."""
+        if not self.wanted.select_for_update().exists():
+            raise StaleNode(f"generation {self.generation} of {self.node} was called off meanwhile")
 
 
-def certificate_of(node: Node, kind: Kind, generation: int, *, wanted: "QuerySet[Any]", actor: Actor, now: datetime) -> Certificate:
-    """The one certificate of this intent: found again after a crash, or made.
-
-    Raises: StaleCertificate while another makes it, StaleNode if the row in `wanted` is not there any more.
-    """
+def certificate_of(order: Order, kind: Kind, *, now: datetime) -> Certificate:
+    """The one certificate of this intent: found again after a crash, or made. Raises: StaleCertificate while another makes it, StaleNode."""
+    node, generation = order.node, order.generation
     mine = Certificate.objects.filter(holder_id=node.pk, kind=kind, generation=generation)
     for overdue in mine.overdue(now):
         certificate_transition(
@@ -51,7 +61,7 @@ def certificate_of(node: Node, kind: Kind, generation: int, *, wanted: "QuerySet
         return found
     if mine.filter(status=CertificateStatus.ISSUING).exists():
         raise StaleCertificate(f"the {kind} certificate of {node} is being made")
-    private_key = key_take(DEFAULT_KEY_TYPES[kind])
+    private_key = key_take(DEFAULT_KEY_TYPES[kind], in_a_hurry=order.in_a_hurry)
     is_service = kind is Kind.SERVICE
     further = [*node.subject_alternative_names, *([node.address] if node.address else [])] if is_service else []
     request = issue.Request(
@@ -60,21 +70,21 @@ def certificate_of(node: Node, kind: Kind, generation: int, *, wanted: "QuerySet
     )  # fmt: skip
     return certificate_issue(
         request=request, intent=Intent(node.pk, node.host_name, generation), issuer=issuer_current(), private_key=private_key,
-        actor=actor, now=now, keep_key="sealed_private_key", still_wanted=lambda: _refuse_unless(wanted),
+        actor=order.actor, now=now, keep_key="sealed_private_key", still_wanted=order.still_wanted,
     )  # fmt: skip
 
 
-def package_make(node: Node, generation: int, *, wanted: "QuerySet[Any]", expires_at: datetime, actor: Actor, now: datetime) -> Package:
-    """All that the node gets, made while the row in `wanted` stands. Raises: PKIError, CertsError, StaleNode."""
-    zone = zone_current()
+def package_make(order: Order, *, expires_at: datetime, now: datetime) -> Package:
+    """All that the node gets. Raises: PKIError, CertsError, StaleNode."""
+    node, zone = order.node, zone_current()
 
     def pair(row: Certificate) -> Pair:
         return Pair(row.pem().encode(), unseal(row, "sealed_private_key"))
 
-    own = {kind: certificate_of(node, kind, generation, wanted=wanted, actor=actor, now=now) for kind in OWN_KINDS}
+    own = {kind: certificate_of(order, kind, now=now) for kind in OWN_KINDS}
     roots = Certificate.objects.issued().filter(kind=Kind.ROOT).order_by("-created_at")
     return Package(
-        trust_zone=str(zone.pk), node=str(node.pk), host_name=node.host_name, generation=generation, central_host_name=zone.name,
+        trust_zone=str(zone.pk), node=str(node.pk), host_name=node.host_name, generation=order.generation, central_host_name=zone.name,
         central_addresses=central_addresses(), roots=tuple(root.pem().encode() for root in roots),
         service=pair(own[Kind.SERVICE]), client=pair(own[Kind.CLIENT]),
         cluster=pair(Certificate.objects.issued().get(kind=Kind.CLUSTER)), expires_at=expires_at,

@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
@@ -17,7 +19,7 @@ from jobs.services import job_again, job_create, job_finish
 from nodes.errors import IllegalNodeTransition, NodeUnreachable, RegistrationBlocked, StaleNode
 from nodes.models import Node, Registration
 from nodes.services.dial import ask, served_certificate
-from nodes.services.material import generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
+from nodes.services.material import Order, generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
 from nodes.services.preflight import findings
 from nodes.services.renewal import renewals_end
 from nodes.services.transition import node_transition
@@ -29,7 +31,9 @@ from pki.errors import PKIError
 TASK = "nodes.services.registration.registration_advance"
 VALID = timedelta(hours=24)
 PATIENCE = timedelta(minutes=3)
+HURRIED = 8  # turns that get keys made ahead: a bulk leaves the rest to whoever comes with a single node
 POLL, SELDOM = timedelta(seconds=2), timedelta(seconds=20)
+Step = Callable[[Node, Registration, datetime], timedelta | None]
 REDISTRIBUTE = "Press Redistribute for a new password."
 
 
@@ -93,8 +97,8 @@ def registration_fail(*, node: Node, reason: str, now: datetime) -> None:
 
 def registration_advance(*, job: Job) -> None:
     """Advance the job's node until it waits for something, is registered, or has failed. Runs in a worker."""
-    steps = {
-        NodeState.ISSUING: _issue, NodeState.DISTRIBUTING: _distribute, NodeState.AWAITING_PASSWORD: _await_password,
+    steps: dict[NodeState, Step] = {
+        NodeState.ISSUING: partial(_issue, in_a_hurry=job.turn < HURRIED), NodeState.DISTRIBUTING: _distribute, NodeState.AWAITING_PASSWORD: _await_password,
         NodeState.VERIFYING: _verify,
     }  # fmt: skip
     while True:
@@ -117,11 +121,12 @@ def registration_advance(*, job: Job) -> None:
             return
 
 
-def _issue(node: Node, registration: Registration, now: datetime) -> timedelta | None:
+def _issue(node: Node, registration: Registration, now: datetime, *, in_a_hurry: bool) -> timedelta | None:
     actor = system_for(registration.actor)
     try:
         wanted = Node.objects.filter(pk=node.pk, state=NodeState.ISSUING, generation=node.generation)
-        content = package_make(node, node.generation, wanted=wanted, expires_at=registration.expires_at, actor=actor, now=now)
+        order = Order(node, node.generation, wanted, in_a_hurry, actor)
+        content = package_make(order, expires_at=registration.expires_at, now=now)
     except StaleCertificate:
         raise
     except (PKIError, CertsError) as exc:
@@ -141,7 +146,7 @@ def _unreached(node: Node, reason: str, now: datetime, *, patient: bool) -> time
         registration_fail(node=node, reason=f"{reason} Given up after 3 minutes: press Redistribute when the cause is mended.", now=now)
         return None
     Node.objects.filter(pk=node.pk, state=node.state).update(state_reason=reason)
-    return timedelta(seconds=2)
+    return min(max(POLL, (now - node.state_since) / 10), SELDOM)
 
 
 def _distribute(node: Node, registration: Registration, now: datetime) -> timedelta | None:

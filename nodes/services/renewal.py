@@ -13,7 +13,7 @@ from jobs.services import job_again, job_create, job_finish, job_nudge
 from nodes.errors import IllegalNodeTransition, NodeUnreachable, StaleNode
 from nodes.models import Node, Renewal
 from nodes.services.dial import served_certificate
-from nodes.services.material import generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
+from nodes.services.material import Order, generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
 from nodes.services.transition import renewal_transition
 from nodes.states import NodeState, RenewalStatus
 from pki import package as packages
@@ -92,7 +92,8 @@ def _issue(renewal: Renewal, now: datetime) -> timedelta | None:
         return None
     try:
         wanted = Renewal.objects.filter(pk=renewal.pk, status=RenewalStatus.REQUESTED)
-        content = package_make(node, renewal.generation, wanted=wanted, expires_at=now + VALID, actor=actor, now=now)
+        order = Order(node, renewal.generation, wanted, in_a_hurry=False, actor=actor)
+        content = package_make(order, expires_at=now + VALID, now=now)
     except StaleCertificate:
         raise
     except (PKIError, CertsError) as exc:

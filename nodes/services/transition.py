@@ -18,7 +18,9 @@ def node_transition(*, node: Node, to: NodeState, reason: str, actor: Actor, now
     old = NodeState(node.state)
     if to not in TRANSITIONS[old]:
         raise IllegalNodeTransition(f"{node} is {old.label.lower()} and cannot become {to.label.lower()} now.")
-    moved = Node.objects.filter(pk=node.pk, state=old).update(state=to, state_reason=reason[:500], state_since=now, **changes)
+    moved = Node.objects.filter(pk=node.pk, state=old, generation=node.generation).update(
+        state=to, state_reason=reason[:500], state_since=now, **changes
+    )
     if not moved:
         raise StaleNode(f"{node} is no longer {old}")
     node.refresh_from_db()

@@ -76,6 +76,7 @@ def test_services_ask_for_permission() -> None:
 def test_generations_go_on_for_the_same_host_name() -> None:
     node = node_create(actor=SYSTEM, now=NOW, name="a", host_name="a.example")
     Node.objects.filter(pk=node.pk).update(generation=7)
+    node.refresh_from_db()
     node_decommission(actor=SYSTEM, node=node, now=NOW)
     assert node_create(actor=SYSTEM, now=NOW, name="a", host_name="A.example").generation == 7
 
