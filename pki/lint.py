@@ -9,7 +9,8 @@ from pkilint.validation import ValidationFindingSeverity, Validator
 
 
 @functools.cache
-def _validator() -> Validator:
+def validator() -> Validator:
+    """pkilint's PKIX profile, built once; a long-lived process calls it early, since it is large."""
     return pkix.create_pkix_certificate_validator_container(
         pkix.create_decoding_validators(name.ATTRIBUTE_TYPE_MAPPINGS, extension.EXTENSION_MAPPINGS),
         [
@@ -24,7 +25,7 @@ def _validator() -> Validator:
 def lint(der: bytes) -> list[str]:
     """Every finding of pkilint's PKIX profile above *info*, as "severity code"; empty is good."""
     document = loader.load_certificate(der, "certificate")
-    results = _validator().validate(document.root)
+    results = validator().validate(document.root)
     return [
         f"{finding.finding.severity.name} {finding.finding.code}"
         for result in results

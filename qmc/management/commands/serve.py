@@ -1,5 +1,6 @@
 """One web process."""
 
+import gc
 import os
 from typing import Any
 
@@ -26,9 +27,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if (os.environ.get("QMC_PROCESS") or "console") != options["process"]:
             raise CommandError(f"Set QMC_PROCESS={options['process']} in the environment: it chooses the urls.")
+        application = get_wsgi_application()
+        gc.collect()
+        gc.freeze()  # what lives as long as the process is left out of garbage collection
         try:
             serve(
-                get_wsgi_application(), address=options["address"], port=options["port"], store=Store(settings.NODE_STORE),
+                application, address=options["address"], port=options["port"], store=Store(settings.NODE_STORE),
                 make_context=CONTEXTS[options["process"]],
             )  # fmt: skip
         except OSError as exc:
