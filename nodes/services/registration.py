@@ -32,7 +32,7 @@ TASK = "nodes.services.registration.registration_advance"
 VALID = timedelta(hours=24)
 PATIENCE = timedelta(minutes=3)
 HURRIED = 8  # turns that get keys made ahead: a bulk leaves the rest to whoever comes with a single node
-POLL, SELDOM = timedelta(seconds=2), timedelta(seconds=20)
+POLL, SELDOM, RARELY = timedelta(seconds=2), timedelta(seconds=20), timedelta(seconds=60)
 Step = Callable[[Node, Registration, datetime], timedelta | None]
 REDISTRIBUTE = "Press Redistribute for a new password."
 
@@ -146,7 +146,7 @@ def _unreached(node: Node, reason: str, now: datetime, *, patient: bool) -> time
         registration_fail(node=node, reason=f"{reason} Given up after 3 minutes: press Redistribute when the cause is mended.", now=now)
         return None
     Node.objects.filter(pk=node.pk, state=node.state).update(state_reason=reason)
-    return min(max(POLL, (now - node.state_since) / 10), SELDOM)
+    return min(max(POLL, (now - node.state_since) / 10), RARELY)  # a dial that nobody answers holds a worker's thread for 5 s
 
 
 def _distribute(node: Node, registration: Registration, now: datetime) -> timedelta | None:

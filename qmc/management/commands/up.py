@@ -115,7 +115,7 @@ class Command(BaseCommand):
         return [
             Child("console", ["manage.py", "serve", "console", *address, "--port", str(options["port"])], environment),
             Child("node-api", ["manage.py", "serve", "node-api", *address, "--port", str(options["node_port"])], environment | {"QMC_PROCESS": "node-api"}),
-            Child("worker", [*CELERY, "worker", "-P", "threads", "-c", "4", "-Q", "sign,default", "--without-gossip", "--without-mingle", "--without-heartbeat"], environment, passphrase=True),
+            Child("worker", [*CELERY, "worker", "-P", "threads", "-c", "3", "-Q", "sign,default", "--without-gossip", "--without-mingle", "--without-heartbeat"], environment, passphrase=True),
             Child("beat", [*CELERY, "beat", "-S", "celery.beat:Scheduler", "--pidfile="], environment),
             Child("central-agent", ["-m", "agent", "serve", "--home", str(data / "node"), "--no-listen"], environment),
             *(
