@@ -15,7 +15,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -173,6 +173,18 @@ def test_altered_cut_and_expired_packages(agent: Running, sealed, package, autho
     flipped[-40] = ord("A") if flipped[-40] != ord("A") else ord("B")
     assert agent.send(bytes(flipped))[0] == 200
     assert agent.type(sealed[1])[0] == 403
+
+
+def test_password_of_an_expired_package_says_so_and_installs_nothing(agent: Running, package) -> None:
+    word = password.generate()
+    assert (
+        agent.send(packages.seal_with_password(dataclasses.replace(package, expires_at=datetime.now(UTC) + timedelta(seconds=1)), word))[0]
+        == 200
+    )
+    time.sleep(1.1)
+    status, page = agent.type(word)
+    assert (status, "The package has expired. Redistribute" in page) == (410, True)
+    assert Store(agent.home).current() is None
 
 
 def test_reopened_node_takes_newer_packages_of_its_own_zone_alone(agent: Running, sealed, package) -> None:

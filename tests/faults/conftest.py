@@ -234,7 +234,7 @@ def faulty_sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         folder = tmp_path_factory.mktemp(f"faults-{on}")
         (folder / "asked").mkdir()
         environment = {"QMC_FAULTS": str(folder / "asked"), "PYTHONPATH": f"{INJECT}{os.pathsep}{ROOT}"}
-        sites.append(stack.enter_context(running_site(folder, on, agents=0, environment=environment)))
+        sites.append(stack.enter_context(running_site(folder, on, agents=0, environment=environment, crowded=True)))
         return sites[-1]
 
     sites: list[Site] = []

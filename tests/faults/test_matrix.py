@@ -148,6 +148,32 @@ def run(site: Site, folder: Path, step: Step, fault: str) -> None:
 
 
 @pytest.mark.parametrize("on", ENGINES)
+def test_two_administrators_register_the_same_host_at_once(faulty_sites: Callable[[str], Site], tmp_path: Path, on: str) -> None:
+    case = Case(faulty_sites(on), tmp_path)
+    fields = {"name": case.name, "host_name": f"{case.name}.example", "address": case.address}
+    try:
+        case.start_agent()
+        case.wait_until_listening()
+        case.site.wait(case.site.answers)
+        with ThreadPoolExecutor(8) as administrators:
+            created = list(administrators.map(lambda _: case.site.call("POST", "/nodes/", fields), range(8)))
+            assert sorted(status for status, _ in created) == [201] + [400] * 7
+            case.id = next(node["id"] for status, node in created if status == 201)
+            ceremonies = list(administrators.map(lambda _: case.site.call("POST", f"/nodes/{case.id}/register/"), range(8)))
+        # Whoever comes when the node already waits for its password redistributes: the newest password is the one that counts.
+        assert {status for status, _ in ceremonies} <= {202, 409}
+        rows = case.site.rows(f"SELECT generation FROM nodes_node WHERE name = '{case.name}'")
+        assert rows == [(sum(status == 202 for status, _ in ceremonies),)]
+        for _, ceremony in [each for each in ceremonies if each[0] == 202]:
+            case.site.wait(lambda: case.state() in ("awaiting_password", "verifying", "registered"))
+            case.site.type(case.address, ceremony["password"])
+        assert case.converge() == "registered"
+        assert case.problems() == []
+    finally:
+        case.end()
+
+
+@pytest.mark.parametrize("on", ENGINES)
 def test_every_fault_at_every_step_ends_well(
     faulty_sites: Callable[[str], Site], tmp_path: Path, on: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

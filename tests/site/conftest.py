@@ -106,7 +106,7 @@ class Site:
     def nudge(self, times: int) -> None:
         """Messages that nobody needs."""
         folders = {name: str(self.data / "broker/messages") for name in ("data_folder_in", "data_folder_out")}
-        with Celery(broker=self.environment.get("CELERY_BROKER_URL", "filesystem://")) as client:
+        with Celery(broker=self.environment.get("CELERY_BROKER_URL", "filesystem://localhost")) as client:
             client.conf.broker_transport_options = {} if "CELERY_BROKER_URL" in self.environment else folders
             for _ in range(times):
                 client.send_task("jobs.tasks.run", queue="sign", ignore_result=True)
@@ -212,13 +212,15 @@ class Site:
 
 
 @contextlib.contextmanager
-def running_site(folder: Path, on: str = "embedded", *, agents: int = 2, environment: dict[str, str] | None = None) -> Iterator[Site]:
-    """A site on the engine `on`; on PostgreSQL and Redis with two workers and two beats."""
+def running_site(
+    folder: Path, on: str = "embedded", *, agents: int = 2, environment: dict[str, str] | None = None, crowded: bool = False
+) -> Iterator[Site]:
+    """A site on the engine `on`, with two workers and two beats if it is `crowded`."""
     with engine(on, folder / "engine") as its_environment:
         running = Site(folder / "var", agents=agents, environment=its_environment | (environment or {}))
         try:
             running.start()
-            if on == "production":
+            if crowded:
                 running.start_second_worker_and_beat()
             yield running
         finally:
@@ -229,7 +231,7 @@ def running_site(folder: Path, on: str = "embedded", *, agents: int = 2, environ
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Site]]:
     """One site for each engine, started when it is first asked for."""
     with contextlib.ExitStack() as stack:
-        yield functools.cache(lambda on: stack.enter_context(running_site(tmp_path_factory.mktemp("site"), on)))
+        yield functools.cache(lambda on: stack.enter_context(running_site(tmp_path_factory.mktemp("site"), on, crowded=True)))
 
 
 @pytest.fixture(scope="session")
