@@ -10,9 +10,9 @@ up: .venv/.console node_modules/.installed
 test: .venv/.development node_modules/.installed system
 	QMC_DATA_DIR=$$(mktemp -d) PYTHONDEVMODE=1 $(BIN)/python -m pytest
 
-# Every fault at every step on both engines; about an hour. `make test` takes a sample of it.
+# Every fault at every step on both engines, and two hundred nodes at once; about an hour. `make test` takes a sample of it.
 faults: .venv/.development system
-	QMC_FAULTS_ALL=1 QMC_DATA_DIR=$$(mktemp -d) PYTHONDEVMODE=1 $(BIN)/python -m pytest -p no:randomly tests/faults
+	QMC_WHOLE=1 QMC_DATA_DIR=$$(mktemp -d) $(BIN)/python -m pytest -p no:randomly tests/site/test_many.py tests/faults
 
 bench: .venv/.development node_modules/.installed
 	$(BIN)/python -m bench.registration

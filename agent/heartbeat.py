@@ -1,10 +1,12 @@
 """Calling home: one report, one answer, inside mutual TLS."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import socket
 import ssl
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,16 +23,39 @@ log = logging.getLogger("agent")
 RESOLVE_S, DIAL_S = 2, 5
 
 
+async def _resolved(host_name: str, port: int) -> list[tuple[str, int]]:
+    """What the name resolves to. Raises: OSError.
+
+    In a thread of its own: a resolver that hangs must not hold up the agent's end, as asyncio's own threads would.
+    """
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[list[tuple[str, int]]] = loop.create_future()
+
+    def tell(answer: list[tuple[str, int]] | OSError) -> None:
+        if not found.done():
+            found.set_exception(answer) if isinstance(answer, OSError) else found.set_result(answer)
+
+    def look() -> None:
+        answer: list[tuple[str, int]] | OSError
+        try:
+            answer = [(str(each[4][0]), port) for each in socket.getaddrinfo(host_name, port, type=socket.SOCK_STREAM)]
+        except OSError as exc:
+            answer = exc
+        with contextlib.suppress(RuntimeError):  # the agent has ended meanwhile
+            loop.call_soon_threadsafe(tell, answer)
+
+    threading.Thread(target=look, daemon=True).start()
+    return await found
+
+
 async def _addresses(host_name: str, known: tuple[CentralAddress, ...]) -> list[tuple[str, int]]:
     """The central host name where it resolves in time, then the known addresses."""
     stored = [(each.address, each.port) for each in known]
     port = stored[0][1] if stored else 4242
-    loop = asyncio.get_running_loop()
     try:
-        found = await asyncio.wait_for(loop.getaddrinfo(host_name, port, type=socket.SOCK_STREAM), RESOLVE_S)
+        return list(dict.fromkeys([*await asyncio.wait_for(_resolved(host_name, port), RESOLVE_S), *stored]))
     except (OSError, TimeoutError):
         return stored
-    return list(dict.fromkeys([*((str(each[4][0]), port) for each in found), *stored]))
 
 
 async def served(installed: Installed, address: str, port: int) -> str | None:

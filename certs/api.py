@@ -79,7 +79,7 @@ class View(APIView):
     def paged(self, rows: Any, render: Any) -> Response:
         paginator = Pages()
         page: Any = paginator.paginate_queryset(rows, self.request, view=self)
-        return paginator.get_paginated_response([render(row) for row in page or []])
+        return paginator.get_paginated_response(render(page or []))
 
 
 class Certificates(View):
@@ -95,7 +95,7 @@ class Certificates(View):
                 Q(subject__icontains=text) | Q(holder__icontains=text) | Q(serial__icontains=text) | Q(sha256__icontains=text)
             )
         now = timezone.now()
-        return self.paged(rows, lambda row: certificate_json(row, now))
+        return self.paged(rows, lambda page: [certificate_json(row, now) for row in page])
 
 
 class CertificateDetail(View):

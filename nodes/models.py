@@ -60,7 +60,10 @@ class Node(models.Model):
 
     @property
     def observed(self) -> "Observation | None":
-        return Observation.objects.filter(node=self).first()
+        try:
+            return self.observation
+        except Observation.DoesNotExist:
+            return None
 
     def online(self, now: datetime) -> bool:
         seen = self.observed

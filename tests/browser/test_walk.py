@@ -250,6 +250,7 @@ def test_lists_are_searched_filtered_sorted_and_paged(eyes: Eyes, furnished: Fur
     expect(count).to_have_text("0 certificates")
     expect(page.get_by_role("main")).to_contain_text("No certificate fits")
     page.get_by_role("link", name="Show all").click()
+    expect(page.get_by_label("Search")).to_have_value("")
     page.get_by_label("Status").select_option("superseded")
     expect(count).to_have_text(re.compile(r"\d+ certificates, page 1 of 3"))
     page.get_by_role("link", name="Next").click()

@@ -22,9 +22,16 @@ def free_port() -> int:
 
 
 def program(name: str) -> str:
-    """Where a server's program lies; Debian keeps PostgreSQL's out of the path."""
-    found = shutil.which(name) or next((str(path) for path in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)), "")
-    return found or pytest.skip(f"{name} is not installed: apt-get install postgresql redis-server")
+    """Where a server's program lies, "" if it is not installed; Debian keeps PostgreSQL's out of the path."""
+    found = (str(path) for path in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True))
+    return shutil.which(name) or next(found, "")
+
+
+def need(on: str) -> None:
+    """Skip the test where what the engine stands on is not installed."""
+    missing = [name for name in ("initdb", "postgres", "redis-server") if on == "production" and not program(name)]
+    if missing:
+        pytest.skip(f"{', '.join(missing)} not installed: apt-get install postgresql redis-server")
 
 
 @contextmanager
@@ -70,6 +77,7 @@ def redis(folder: Path) -> Iterator[str]:
 @contextmanager
 def engine(name: str, folder: Path) -> Iterator[dict[str, str]]:
     """The environment of a site on the engine `name`."""
+    need(name)
     with ExitStack() as stack:
         if name == "embedded":
             yield {}

@@ -1,5 +1,6 @@
-"""Two hundred nodes registered at once: none lost, none doubled, and the console answers meanwhile."""
+"""Many nodes registered at once: none lost, none doubled, and the console answers meanwhile. `make faults` takes two hundred."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from bench.client import Client, register_many
 from bench.fleet import Fleet
 from tests.site.conftest import Site, running_site
 
-MANY = 200
+MANY = 200 if os.environ.get("QMC_WHOLE") else 60
 COUNT = """
 from collections import Counter
 from certs.models import Certificate
@@ -44,12 +45,12 @@ def own_site(tmp_path: Path) -> Iterator[Site]:
         yield running
 
 
-def test_two_hundred_at_once(own_site: Site, fleet: Fleet) -> None:
+def test_many_at_once(own_site: Site, fleet: Fleet) -> None:
     ended, answers = threading.Event(), []
 
     def look() -> None:
         with closing(Client(own_site, own_site.token)) as client:
-            while not ended.wait(0.3):
+            while not ended.wait(0.5):
                 for path in ("/nodes/", "/expiry/", "/certificates/"):
                     started = time.monotonic()
                     client.call("GET", path)

@@ -120,7 +120,9 @@ def wrapped(step: Step, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def prepare(module: ModuleType) -> None:
-    """Wrap the steps of a module that was just loaded, and shorten its clocks."""
+    """Wrap the steps of a module that was just loaded, and shorten its clocks and keys."""
+    if module.__name__ == "pki.keys":
+        module.DEFAULT_KEY_TYPES |= {module.Kind.SERVICE: module.KeyType.RSA_2048, module.Kind.CLUSTER: module.KeyType.RSA_2048}
     for step in STEPS:
         name, _, attribute = step.target.partition(":")
         if name == module.__name__:
@@ -134,7 +136,7 @@ def prepare(module: ModuleType) -> None:
 class Hook(importlib.abc.MetaPathFinder):
     """Prepares each module of interest as soon as it is loaded."""
 
-    wanted = {step.target.partition(":")[0] for step in STEPS} | set(SHORT)
+    wanted = {step.target.partition(":")[0] for step in STEPS} | {"pki.keys", *SHORT}
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
         if name not in self.wanted:
