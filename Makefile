@@ -12,7 +12,7 @@ test: .venv/.development node_modules/.installed system
 
 # Every fault at every step on both engines, and two hundred nodes at once; about an hour. `make test` takes a sample of it.
 faults: .venv/.development system
-	QMC_WHOLE=1 QMC_DATA_DIR=$$(mktemp -d) $(BIN)/python -m pytest -p no:randomly tests/site/test_many.py tests/faults
+	QMC_WHOLE=1 QMC_DATA_DIR=$$(mktemp -d) $(BIN)/python -m pytest -p no:randomly --log-cli-level=INFO tests/site/test_many.py tests/faults
 
 bench: .venv/.development node_modules/.installed
 	$(BIN)/python -m bench.registration

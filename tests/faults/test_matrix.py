@@ -5,6 +5,7 @@
 
 import contextlib
 import itertools
+import logging
 import os
 import random
 import signal
@@ -22,6 +23,7 @@ from tests.faults.steps import STEPS, Step
 from tests.site.conftest import Site
 from tests.site.engines import ENGINES
 
+log = logging.getLogger("faults")
 Fault = Callable[[Case, Step], None]
 
 
@@ -184,6 +186,8 @@ def matrix(site: Site, folder: Path, tried: list[Combination]) -> tuple[dict[Com
         except (AssertionError, OSError) as exc:
             wrong[step, fault] = "\n".join([str(exc)[-3000:], *getattr(exc, "__notes__", [])])
         took[step, fault] = time.monotonic() - started
+        verdict = "ended badly" if (step, fault) in wrong else "ended well"
+        log.info("%s: %s, %s: %s after %.1f s", folder.name, step.name, fault, verdict, took[step, fault])
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         wait([pool.submit(one, *each) for each in tried if each[1] not in KILLERS])
