@@ -42,7 +42,7 @@ class Agent:
             if not is_loopback(address):
                 raise NotLoopback(f"--setup-address {address} is not a loopback address. The password page is served on this machine only.")
         self.options, self.state = options, State(options.home)
-        self.wake = asyncio.Event()
+        self.wake, self.ended = asyncio.Event(), asyncio.Event()
         self.open: list[listeners.Listener] = []
         self.node: listeners.Listener | None = None
         self.node_generation = 0
@@ -55,16 +55,16 @@ class Agent:
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT."""
-        ended = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, ended.set)
+            asyncio.get_running_loop().add_signal_handler(number, self.ended.set)
         await self.follow()
         calling = asyncio.create_task(self.call_home())
-        while not ended.is_set():
+        while not self.ended.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), 0.5)
+                await asyncio.wait_for(self.ended.wait(), 0.5)
             await self.follow()
         calling.cancel()
+        self.wake.set()
         for each in [*self.open, *([self.node] if self.node else [])]:
             await each.stop()
 
@@ -121,9 +121,9 @@ class Agent:
         log.info("waiting for a package on %s:%s; then open %s", options.address, options.distribution_port, self.setup_url)
 
     async def call_home(self) -> None:
-        """Heartbeats for ever; a failure is logged and tried again."""
+        """Heartbeats until the agent ends; a failure is logged and tried again."""
         caller = Caller(self.state, self.options.address, self.options.node_port, listening=self.options.listen)
-        while True:
+        while not self.ended.is_set():  # asyncio.wait_for may swallow a cancellation (Python 3.11)
             self.wake.clear()
             try:
                 wait, renewed = await caller.beat()

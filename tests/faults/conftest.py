@@ -144,6 +144,8 @@ class Case:
         """Until the node is at rest and nothing is under way. Returns its state."""
 
         def at_rest() -> bool:
+            if not self.password and self.state() == "awaiting_password":
+                self.register()  # the answer with the password was lost: the administrator presses Redistribute
             self.drive()
             return self.state() in ("registered", "failed", "decommissioned") and not self._under_way()
 
