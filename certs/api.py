@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
@@ -19,6 +20,7 @@ from certs.models import Certificate
 from certs.services.certificates import certificate_revoke
 from certs.services.expiry import expiry_board
 from certs.services.lifetime import lifetime_get, lifetime_set
+from pki.roles import Kind
 
 
 class StrictInteger(serializers.IntegerField):
@@ -44,6 +46,53 @@ class CertificateFilter(serializers.Serializer[Any]):
     node = serializers.UUIDField(required=False)
     expires_before = serializers.DateTimeField(required=False)
     search = serializers.CharField(required=False)
+
+
+class CertificateOutput(serializers.Serializer[Any]):
+    """A certificate in its pinned form, for the schema."""
+
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices=[each.value for each in Kind])
+    role = serializers.CharField()
+    subject = serializers.CharField()
+    subject_alternative_names = serializers.ListField(child=serializers.CharField())
+    serial = serializers.CharField()
+    sha256 = serializers.CharField()
+    not_before = serializers.DateTimeField()
+    not_after = serializers.DateTimeField()
+    days_left = serializers.IntegerField()
+    status = serializers.CharField()
+    expiry_status = serializers.CharField()
+    holder = serializers.CharField()
+    issuer = serializers.UUIDField(allow_null=True)
+
+
+class ExpiringOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    kind = serializers.CharField()
+    subject = serializers.CharField()
+    holder = serializers.CharField()
+    not_after = serializers.DateTimeField()
+    days_left = serializers.IntegerField()
+    expiry_status = serializers.CharField()
+
+
+class ExpiryOutput(serializers.Serializer[Any]):
+    results = ExpiringOutput(many=True)
+    totals = serializers.DictField(child=serializers.IntegerField())
+
+
+class LifetimeOutput(serializers.Serializer[Any]):
+    requested = serializers.IntegerField()
+    months = serializers.IntegerField()
+    minimum = serializers.IntegerField()
+    maximum = serializers.IntegerField()
+
+
+def page_of(output: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
+    """The form of a paged list, for the schema."""
+    name = output.__name__.replace("Output", "Page")
+    return inline_serializer(name, {"results": output(many=True), "next": serializers.URLField(allow_null=True)})
 
 
 def certificate_json(certificate: Certificate, now: datetime) -> dict[str, Any]:
@@ -83,6 +132,9 @@ class View(APIView):
 
 
 class Certificates(View):
+    """Every certificate that was signed."""
+
+    @extend_schema(operation_id="certificates_list", parameters=[CertificateFilter], responses=page_of(CertificateOutput))
     def get(self, request: Request) -> Response:
         self.actor.require("certs.view_certificate")
         asked = CertificateFilter(data=request.query_params)
@@ -99,12 +151,18 @@ class Certificates(View):
 
 
 class CertificateDetail(View):
+    """One certificate."""
+
+    @extend_schema(responses=CertificateOutput)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         self.actor.require("certs.view_certificate")
         return Response(certificate_json(get_object_or_404(Certificate.objects.listed(), pk=pk), timezone.now()))
 
 
 class CertificatePem(View):
+    """The certificate as PEM."""
+
+    @extend_schema(responses={(200, "application/x-pem-file"): str})
     def get(self, request: Request, pk: uuid.UUID) -> HttpResponse:
         self.actor.require("certs.view_certificate")
         certificate = get_object_or_404(Certificate.objects.listed(), pk=pk)
@@ -113,6 +171,9 @@ class CertificatePem(View):
 
 
 class CertificateRevoke(View):
+    """Revoke a certificate, with the reason."""
+
+    @extend_schema(request=RevokeInput, responses=CertificateOutput)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         asked = RevokeInput(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -122,9 +183,13 @@ class CertificateRevoke(View):
 
 
 class LifetimeSetting(View):
+    """The lifetime of new certificates, in months."""
+
+    @extend_schema(responses=LifetimeOutput)
     def get(self, request: Request) -> Response:
         return Response(vars(lifetime_get()))
 
+    @extend_schema(request=LifetimeInput, responses=LifetimeOutput)
     def put(self, request: Request) -> Response:
         asked = LifetimeInput(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -132,6 +197,9 @@ class LifetimeSetting(View):
 
 
 class Expiry(View):
+    """Everything that expires, soonest first, with totals by bucket."""
+
+    @extend_schema(responses=ExpiryOutput)
     def get(self, request: Request) -> Response:
         self.actor.require("certs.view_certificate")
         return Response(expiry_board(now=timezone.now()))

@@ -9,12 +9,13 @@ from django.db.models import Q
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.models import Event
-from certs.api import StrictInteger, View, certificate_json
+from certs.api import CertificateOutput, StrictInteger, View, certificate_json, page_of
 from certs.models import Certificate
 from nodes.models import Node
 from nodes.services.decommission import node_decommission
@@ -22,6 +23,7 @@ from nodes.services.nodes import node_create
 from nodes.services.preflight import preflight
 from nodes.services.registration import node_register
 from nodes.services.renewal import node_renew
+from nodes.states import NodeState
 
 
 class StrictText(serializers.CharField):
@@ -47,6 +49,64 @@ class NodeInput(serializers.Serializer[Any]):
     node_port = StrictInteger(required=False)
     subject_alternative_names = serializers.ListField(child=StrictText(), required=False)
     services = serializers.ListField(child=StrictText(), required=False)
+
+
+class NodeOutput(serializers.Serializer[Any]):
+    """A node in its pinned form, for the schema."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    host_name = serializers.CharField()
+    address = serializers.CharField()
+    distribution_port = serializers.IntegerField()
+    node_port = serializers.IntegerField()
+    subject_alternative_names = serializers.ListField(child=serializers.CharField())
+    services = serializers.ListField(child=serializers.CharField())
+    state = serializers.ChoiceField(choices=NodeState.values)
+    state_reason = serializers.CharField()
+    online = serializers.BooleanField()
+    clock_offset_s = serializers.FloatField(allow_null=True)
+    certificates = CertificateOutput(many=True)
+    events_url = serializers.CharField()
+
+
+class FindingOutput(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    level = serializers.ChoiceField(choices=["ok", "warning", "blocker"])
+    title = serializers.CharField()
+    remedy = serializers.CharField()
+    field = serializers.CharField()
+
+
+class FindingsOutput(serializers.Serializer[Any]):
+    findings = FindingOutput(many=True)
+
+
+class CeremonyOutput(serializers.Serializer[Any]):
+    """What registering answers, once."""
+
+    password = serializers.CharField()
+    setup_url = serializers.URLField()
+    expires_at = serializers.DateTimeField()
+    state = serializers.CharField()
+
+
+class RenewalOutput(serializers.Serializer[Any]):
+    generation = serializers.IntegerField()
+    status = serializers.CharField()
+
+
+class EventOutput(serializers.Serializer[Any]):
+    sequence = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    actor = serializers.CharField()
+    action = serializers.CharField()
+    detail = serializers.DictField()
+
+
+class NodeFilter(serializers.Serializer[Any]):
+    state = serializers.ChoiceField(choices=NodeState.values, required=False)
+    search = serializers.CharField(required=False)
 
 
 def nodes_json(nodes: Sequence[Node], now: datetime) -> list[dict[str, Any]]:
@@ -76,6 +136,9 @@ def _node_json(node: Node, certificates: list[Certificate], now: datetime) -> di
 
 
 class Nodes(View):
+    """The nodes that are in use; with `state=decommissioned`, those that are not."""
+
+    @extend_schema(operation_id="nodes_list", parameters=[NodeFilter], responses=page_of(NodeOutput))
     def get(self, request: Request) -> Response:
         self.actor.require("nodes.view_node")
         rows, now = Node.objects.present().select_related("observation"), timezone.now()
@@ -85,6 +148,7 @@ class Nodes(View):
             rows = rows.filter(Q(name__icontains=text) | Q(host_name__icontains=text) | Q(address__icontains=text))
         return self.paged(rows, lambda page: nodes_json(page, now))
 
+    @extend_schema(request=NodeInput, responses={201: NodeOutput})
     def post(self, request: Request) -> Response:
         asked = NodeInput(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -93,6 +157,9 @@ class Nodes(View):
 
 
 class NodePreflight(View):
+    """What would stand in the way of a registration; nothing is created."""
+
+    @extend_schema(request=NodeInput, responses=FindingsOutput)
     def post(self, request: Request) -> Response:
         asked = NodeInput(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -101,16 +168,23 @@ class NodePreflight(View):
 
 
 class NodeDetail(View):
+    """One node; DELETE decommissions it."""
+
+    @extend_schema(responses=NodeOutput)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         self.actor.require("nodes.view_node")
         return _answer(get_object_or_404(Node, pk=pk))
 
+    @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: uuid.UUID) -> Response:
         node_decommission(actor=self.actor, node=get_object_or_404(Node, pk=pk), now=timezone.now())
         return Response(status=204)
 
 
 class NodeDecommission(View):
+    """End a node: its certificates are revoked, its name is free again."""
+
+    @extend_schema(request=None, responses={202: NodeOutput})
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         node = get_object_or_404(Node, pk=pk)
         node_decommission(actor=self.actor, node=node, now=timezone.now())
@@ -118,18 +192,27 @@ class NodeDecommission(View):
 
 
 class NodeRegister(View):
+    """Start the registration, or a redistribution. The password is answered this once."""
+
+    @extend_schema(request=None, responses={202: CeremonyOutput})
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         ceremony = node_register(actor=self.actor, node=get_object_or_404(Node, pk=pk), now=timezone.now())
         return Response(vars(ceremony), status=202, headers={"Cache-Control": "no-store"})
 
 
 class NodeRenew(View):
+    """New keys and certificates, delivered inside mutual TLS."""
+
+    @extend_schema(request=None, responses={202: RenewalOutput})
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         renewal = node_renew(actor=self.actor, node=get_object_or_404(Node, pk=pk), now=timezone.now())
         return Response({"generation": renewal.generation, "status": renewal.status}, status=202)
 
 
 class NodeEvents(View):
+    """What happened to a node, newest first."""
+
+    @extend_schema(responses=page_of(EventOutput))
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         self.actor.require("nodes.view_node")
         get_object_or_404(Node, pk=pk)
