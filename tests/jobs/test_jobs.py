@@ -1,0 +1,90 @@
+"""Jobs: who is served first, who holds what, and that no wish is swallowed."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jobs.models import Job, PeriodicWork
+from jobs.services import LEASE, job_again, job_claim, job_create, job_finish, job_nudge, lease_free, lease_take, periodic
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=5)
+
+
+def make(actor: str = "ann", subject: uuid.UUID | None = None) -> Job:
+    return job_create(task="task", subject=subject or uuid.uuid4(), title="work", actor=actor, now=NOW)
+
+
+def claimed(now: datetime = NOW) -> Job:
+    job = job_claim(now=now)
+    assert job is not None
+    return job
+
+
+def test_single_job_goes_before_another_actors_bulk() -> None:
+    bulk, single = [make("bulk") for _ in range(20)], make("ann")
+    assert [claimed().pk, claimed().pk] == [bulk[0].pk, single.pk]
+
+
+def test_claimed_job_is_nobody_elses_until_its_lease_ends() -> None:
+    job = make()
+    assert claimed().pk == job.pk
+    assert job_claim(now=NOW + LEASE) is None
+    assert claimed(NOW + LEASE + timedelta(seconds=1)).claims == 2
+
+
+def test_job_that_was_given_back_waits_for_its_time() -> None:
+    make()
+    job_again(job=claimed(), at=LATER, progress="waits")
+    assert job_claim(now=NOW) is None
+    assert claimed(LATER).progress == "waits"
+
+
+@pytest.mark.parametrize("end", ["again", "finish"])
+def test_wish_that_comes_while_a_job_ends_is_not_swallowed(end: str) -> None:
+    job = make()
+    held = claimed()
+    job_nudge(task="task", subject=job.subject, now=NOW + timedelta(seconds=1))
+    if end == "again":
+        job_again(job=held, at=LATER)
+    else:
+        job_finish(job=held, outcome=Job.Outcome.FAILED, now=NOW)
+    assert claimed(NOW + timedelta(seconds=2)).pk == job.pk
+
+
+def test_worker_that_outlived_its_lease_ends_nothing() -> None:
+    make()
+    late, after = claimed(), NOW + LEASE + timedelta(seconds=1)
+    claimed(after)
+    job_finish(job=late, outcome=Job.Outcome.DONE, now=after)
+    assert Job.objects.unfinished().filter(lease_until__gt=after).count() == 1
+
+
+def test_unfinished_job_of_a_subject_is_used_again() -> None:
+    job = make()
+    assert make("ben", job.subject).pk == job.pk
+    assert Job.objects.get().actor == "ben"
+
+
+def test_periodic_work_is_done_once_a_turn_and_leaves_its_success() -> None:
+    turns = []
+    for now in (NOW, NOW, NOW + timedelta(seconds=60)):
+        with periodic(name="sweep", every=timedelta(seconds=60), now=now) as ours:
+            turns.append(ours)
+    assert turns == [True, False, True]
+    assert PeriodicWork.objects.get().last_success == NOW + timedelta(seconds=60)
+
+
+def test_error_of_periodic_work_is_left_in_its_row() -> None:
+    with pytest.raises(ZeroDivisionError), periodic(name="sweep", every=timedelta(seconds=60), now=NOW):
+        raise ZeroDivisionError("no")
+    assert PeriodicWork.objects.get().last_error == "ZeroDivisionError: no"
+
+
+def test_freed_lease_is_taken_at_once() -> None:
+    assert lease_take(name="pool", until=LATER, now=NOW)
+    assert not lease_take(name="pool", until=LATER, now=NOW)
+    lease_free(name="pool", now=NOW)
+    assert lease_take(name="pool", until=LATER, now=NOW)
