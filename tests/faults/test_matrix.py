@@ -112,18 +112,18 @@ def combinations() -> Iterator[Combination]:
 def sample(whole: list[Combination], number: int) -> list[Combination]:
     """Every fault, and each engine its share of the steps: always the same, and together every step once."""
     faults = itertools.cycle(FAULTS)
-    return [(step, next(fault for fault in faults if (step, fault) in whole)) for step in mixed(STEPS[number :: len(ENGINES)])]
+    return [(step, next(fault for fault in faults if (step, fault) in whole)) for step in mixed(STEPS[number :: len(ENGINES)], number)]
 
 
-def mixed(what: Iterable[T]) -> list[T]:
-    """In an order that is always the same and that no step or fault stands together in, so that a run cut short is a fair sample."""
+def mixed(what: Iterable[T], number: int) -> list[T]:
+    """The order of engine `number`: always the same, and a fair sample wherever a run is cut short."""
     content = list(what)
-    return random.Random(1).sample(content, len(content))
+    return random.Random(number).sample(content, len(content))
 
 
 def chosen(on: str) -> list[Combination]:
-    whole = list(combinations())
-    return mixed(whole) if os.environ.get("QMC_WHOLE") else sample(whole, ENGINES.index(on))
+    whole, number = list(combinations()), ENGINES.index(on)
+    return mixed(whole, number) if os.environ.get("QMC_WHOLE") else sample(whole, number)
 
 
 def run(site: Site, folder: Path, step: Step, fault: str) -> None:
