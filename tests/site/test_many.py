@@ -13,7 +13,7 @@ from bench.client import Client, register_many
 from bench.fleet import Fleet
 from tests.site.conftest import Site, running_site
 
-MANY = 200 if os.environ.get("QMC_WHOLE") else 60
+MANY = 200 if os.environ.get("QMC_WHOLE") else 40
 COUNT = """
 from collections import Counter
 from certs.models import Certificate
