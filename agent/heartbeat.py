@@ -80,6 +80,7 @@ class Caller:
 
     def __init__(self, state: State, address: str, port: int, *, listening: bool) -> None:
         self.state, self.address, self.port, self.listening = state, address, port, listening
+        self.challenges: dict[str, str] = {}
 
     async def beat(self) -> tuple[int, bool]:
         """One heartbeat. Returns seconds until the next, and whether something new was installed. Raises: OSError."""
@@ -87,7 +88,10 @@ class Caller:
         if installed is None:
             return 1, False
         now_served = await served(installed, self.address, self.port) if self.listening else None
-        content = report(installed, served=now_served, listening=self.listening, now=datetime.now(UTC))
+        ring = self.state.store.key_ring()
+        for place, problem in ring.problems.items():
+            log.warning("service pair in %s: %s", place, problem)
+        content = report(installed, ring, self.challenges, served=now_served, listening=self.listening, now=datetime.now(UTC))
         try:
             answer = json.loads(await self._ask(installed, "POST", "/api/v1/heartbeat/", json=content))
         except CertificateRefused:
@@ -95,6 +99,9 @@ class Caller:
             if not self.state.is_open(datetime.now(UTC)):
                 self.state.reopen()
             raise
+        self.challenges = {str(key_id): str(sealed) for key_id, sealed in answer.get("challenges", {}).items()}
+        if answer.get("retired_database_keys"):
+            self.state.forget_database_keys([str(each) for each in answer["retired_database_keys"]])
         if answer.get("reopen"):
             self.state.reopen()
         offered = answer.get("package")

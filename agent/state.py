@@ -1,5 +1,6 @@
 """What waits on a node, and what it refuses: survives restarts, shared by the running agent and the terminal."""
 
+import base64
 import contextlib
 import fcntl
 import ipaddress
@@ -10,9 +11,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agent.store import Installed, Store, replace
-from pki import package, password, verify
-from pki.errors import PackageError, PackageInvalid, WrongPassword
+from agent.store import Installed, KeyRing, Store, replace
+from pki import package, password, sealing, verify
+from pki.errors import PackageError, PackageInvalid, SealError, WrongPassword
 
 MOST_WAITING, MOST_WRONG, MOST_REFUSED = 4, 10, 100
 
@@ -176,6 +177,11 @@ class State:
             self._check_inside(content)
             return self.store.install(content, now=now)
 
+    def forget_database_keys(self, key_ids: list[str]) -> None:
+        """The central node says that nothing is sealed with these any more."""
+        with self.locked():
+            self.store.forget_service_pairs(key_ids)
+
     def status(self, now: datetime) -> dict[str, Any]:
         """What `/status/servicestate` answers to the central node."""
         installed, memory = self.store.current(), self.memory()
@@ -188,15 +194,28 @@ class State:
         }
 
 
-def report(installed: Installed, *, served: str | None, listening: bool, now: datetime) -> dict[str, Any]:
-    """The heartbeat: what this node trusts, holds and serves."""
+def _proofs(ring: KeyRing, challenges: dict[str, str], node: str) -> dict[str, str]:
+    """What the central node's challenges hold, by key id, for each that opens."""
+    opened = {}
+    for key_id, sealed in challenges.items():
+        with contextlib.suppress(SealError, ValueError):
+            secret = sealing.unseal(ring.keys.values(), base64.b64decode(sealed), bound_to=sealing.challenge_for(node))
+            opened[key_id] = secret.hex()
+    return opened
+
+
+def report(
+    installed: Installed, ring: KeyRing, challenges: dict[str, str], *, served: str | None, listening: bool, now: datetime
+) -> dict[str, Any]:
+    """The heartbeat: what this node trusts, holds, serves and can read."""
     held = {"service": installed.service, "client": installed.client, "cluster": installed.cluster}
     return {
         "generation": installed.generation,
         "trusts": [verify.fingerprint(root) for root in installed.roots],
         "installed": {kind: verify.fingerprint(certificate) for kind, certificate in held.items()},
         "served": {"service": served},
-        "database_key_id": installed.database_key().key_id.hex(),
+        "database_keys": list(ring.keys),
+        "proofs": _proofs(ring, challenges, installed.node),
         "clock": now.isoformat(),
         "listening": listening,
     }

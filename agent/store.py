@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +12,10 @@ from typing import Any
 from cryptography import x509
 
 from pki import database_key, keys, verify
-from pki.database_key import DatabaseKey
+from pki.database_key import DatabaseKey, Oids
+from pki.errors import PKIError
 from pki.keys import PrivateKey
-from pki.package import CentralAddress, Package
+from pki.package import CentralAddress, Package, Pair
 
 KEPT_GENERATIONS = 2
 
@@ -66,6 +67,7 @@ class Installed:
     host_name: str
     central_host_name: str
     central_addresses: tuple[CentralAddress, ...]
+    database_key_oids: Oids
     roots: tuple[x509.Certificate, ...]
     service: x509.Certificate
     client: x509.Certificate
@@ -93,7 +95,7 @@ class Installed:
 
     def database_key(self) -> DatabaseKey:
         """Read out of the service certificate with its private key (S16). Raises: DatabaseKeyError."""
-        return database_key.read(self.service, self.service_key())
+        return database_key.read(self.service, self.service_key(), self.database_key_oids)
 
     def places(self) -> Iterator[tuple[str, Path]]:
         """What was installed where, for a person."""
@@ -102,6 +104,14 @@ class Installed:
         yield "QlikServiceCluster certificate and key", self.path / "machine/personal/cluster.pem"
         yield "Client certificate and key", self.client_pem
         yield "Copies for node.js services", self.path / "exported"
+
+
+@dataclass(frozen=True)
+class KeyRing:
+    """The database keys that a store opens, by key id, and of each service pair that does not open: where it is, and why."""
+
+    keys: dict[str, DatabaseKey]
+    problems: dict[str, str]
 
 
 def _files(package: Package) -> dict[str, bytes]:
@@ -114,6 +124,7 @@ def _files(package: Package) -> dict[str, bytes]:
         "host_name": package.host_name,
         "central_host_name": package.central_host_name,
         "central_addresses": [[each.address, each.port] for each in package.central_addresses],
+        "database_key_oids": package.database_key_oids.texts(),
     }
     return {
         "manifest.json": json.dumps(manifest).encode(),
@@ -145,6 +156,7 @@ class Store:
         path = link.resolve()
         manifest: dict[str, Any] = json.loads((path / "manifest.json").read_bytes())
         manifest["central_addresses"] = tuple(CentralAddress(*each) for each in manifest["central_addresses"])
+        manifest["database_key_oids"] = Oids.parse(*manifest["database_key_oids"])
 
         def certificate(name: str) -> x509.Certificate:
             return x509.load_pem_x509_certificate((path / name).read_bytes())
@@ -172,7 +184,8 @@ class Store:
             shutil.rmtree(final)
         staged.rename(final)
         sync_folder(generations)
-        self._keep_service_pair(package)
+        for pair in (package.service, *package.further_service_pairs):
+            self._keep_service_pair(pair, package.database_key_oids)
         _replace_link(self.home / "Exported Certificates/.Local Certificates", "../current/exported")
         _replace_link(self.home / "current", f"generations/{package.generation}")  # from here on the new generation is in force
         self._forget_old_generations()
@@ -180,12 +193,38 @@ class Store:
         assert installed is not None
         return installed
 
-    def _keep_service_pair(self, package: Package) -> None:
-        service = x509.load_pem_x509_certificate(package.service.certificate)
-        key_id = database_key.read(service, keys.from_pem(package.service.private_key, own=True)).key_id.hex()
+    def _keep_service_pair(self, pair: Pair, oids: Oids) -> None:
+        service = x509.load_pem_x509_certificate(pair.certificate)
+        key_id = database_key.read(service, keys.from_pem(pair.private_key, own=True), oids).key_id.hex()
         replace_in = self.home / "service-pairs" / key_id
         replace_in.mkdir(parents=True, exist_ok=True, mode=0o700)
-        replace(replace_in / "service.pem", package.service.private_key + package.service.certificate)
+        replace(replace_in / "service.pem", pair.private_key + pair.certificate)
+
+    def service_pairs(self) -> list[Path]:
+        """The kept service pairs, one for each database key that is not retired; each folder has the name of its key id."""
+        return sorted((self.home / "service-pairs").glob("*/service.pem"))
+
+    def key_ring(self) -> KeyRing:
+        """Every database key that a pair of this store opens. A pair that does not open hides no other."""
+        installed, ring = self.current(), KeyRing({}, {})
+        if installed is None:
+            return ring
+        for path in (installed.path / "machine/personal/service.pem", *self.service_pairs()):
+            try:
+                pem = path.read_bytes()
+                key = database_key.read(x509.load_pem_x509_certificate(pem), keys.from_pem(pem, own=True), installed.database_key_oids)
+            except (OSError, ValueError, PKIError) as exc:
+                ring.problems[str(path)] = str(exc)
+            else:
+                ring.keys.setdefault(key.key_id.hex(), key)
+        return ring
+
+    def forget_service_pairs(self, key_ids: Iterable[str]) -> None:
+        """The keys are retired: nothing is sealed with them any more. The pair in use stays whatever it carries."""
+        retired = set(key_ids)
+        for path in self.service_pairs():
+            if path.parent.name in retired:
+                shutil.rmtree(path.parent)
 
     def _forget_old_generations(self) -> None:
         numbers = sorted(int(path.name) for path in (self.home / "generations").iterdir() if path.name.isdigit())

@@ -31,19 +31,21 @@ def request(method: str, path: str, body: bytes, *, kept_alive: bool) -> bytes:
     return f"{method} {path} HTTP/1.1\r\nHost: central\r\nConnection: {connection}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def heartbeat_of(installed: Installed) -> bytes:
+def heartbeat_of(installed: Installed, store: Store) -> bytes:
     now = datetime.now(UTC)
-    return json.dumps(report(installed, served=None, listening=True, now=now)).encode()
+    return json.dumps(report(installed, store.key_ring(), {}, served=None, listening=True, now=now)).encode()
 
 
 class Caller:
     """One node's client certificate, and raw bytes: as little work as can be on this side."""
 
-    def __init__(self, installed: Installed, port: int) -> None:
+    def __init__(self, store: Store, port: int) -> None:
+        installed = store.current()
+        assert installed is not None
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
         self.context.load_cert_chain(installed.client_pem)
-        self.port, self.body = port, heartbeat_of(installed)
+        self.port, self.body = port, heartbeat_of(installed, store)
 
     def _connect(self) -> ssl.SSLSocket:
         raw = socket.create_connection(("127.0.0.1", self.port), 10)
@@ -110,8 +112,7 @@ def main() -> None:
     seconds = parser.parse_args().seconds
     with TemporaryDirectory() as folder, running_site(Path(folder), agents=0) as site, Fleet(Path(folder) / "fleet", CALLERS) as fleet:
         register_many(site, site.token, fleet, fleet.addresses)
-        homes = [Store(fleet.home / address).current() for address in fleet.addresses]
-        callers = [Caller(installed, site.node_port) for installed in homes if installed]
+        callers = [Caller(Store(fleet.home / address), site.node_port) for address in fleet.addresses]
         for kept_alive in (False, True):
             compare(site, callers, kept_alive=kept_alive, seconds=seconds)
 

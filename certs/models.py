@@ -2,15 +2,15 @@
 
 import uuid
 from datetime import datetime
-from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.db import models
 from django.db.models import Q
 
-from certs.states import CertificateStatus
-from pki import lifetime
+from certs.fields import EncryptedField
+from certs.states import LIVE, CertificateStatus, DatabaseKeyStatus
+from pki import database_key, lifetime
 from pki.roles import Kind
 
 
@@ -26,6 +26,8 @@ class TrustZone(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField("central host name", max_length=58)
     lifetime_months = models.PositiveSmallIntegerField(default=lifetime.DEFAULT_MONTHS)
+    database_key_oid = models.CharField(max_length=64, default=database_key.PRESCRIBED.key.dotted_string)
+    database_key_algorithm_oid = models.CharField(max_length=64, default=database_key.PRESCRIBED.algorithm.dotted_string)
     created_at = models.DateTimeField()
     founded_at = models.DateTimeField(null=True, blank=True)
 
@@ -34,17 +36,67 @@ class TrustZone(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def database_key_oids(self) -> database_key.Oids:
+        return database_key.Oids.parse(self.database_key_oid, self.database_key_algorithm_oid)
+
+
+class DatabaseKeyQuerySet(models.QuerySet["DatabaseKey"]):
+    def live(self) -> "DatabaseKeyQuerySet":
+        """What values are, or soon will be, sealed with; the newest first."""
+        return self.filter(status__in=LIVE).order_by("-version")
+
+    def writing(self) -> "DatabaseKey":
+        """The version that seals new values."""
+        return self.get(status=DatabaseKeyStatus.WRITING)
+
 
 class DatabaseKey(models.Model):
     """A version of the key of the encrypted fields. The key itself stands in service certificates only."""
 
-    version = models.PositiveIntegerField(primary_key=True)
-    key_id = models.CharField(max_length=16, unique=True)
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    version = models.PositiveIntegerField(unique=True)
+    status = models.CharField(max_length=10, choices=DatabaseKeyStatus.choices, default=DatabaseKeyStatus.PREPARED)
+    key_id = models.CharField(max_length=16, null=True, unique=True)  # null while it is not made yet
     algorithm = models.CharField(max_length=40)
     created_at = models.DateTimeField()
+    status_since = models.DateTimeField()
+
+    objects = DatabaseKeyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-version"]
+        permissions = [("rotate_databasekey", "Can rotate the database key")]
+        constraints = [
+            models.UniqueConstraint(fields=["status"], condition=Q(status="writing"), name="one_key_writes"),
+        ]
 
     def __str__(self) -> str:
         return f"database key version {self.version}"
+
+
+class Rotation(models.Model):
+    """That somebody asked for a new database key (or root), and whether it is paused. Its phase is read off what it rotates."""
+
+    class Kind(models.TextChoices):
+        DATABASE_KEY = "database-key"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    to_version = models.PositiveIntegerField()
+    actor = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    paused = models.BooleanField(default=False)
+    unreadable = models.JSONField(default=list)
+    # True until it has finished, then null: at most one rotation of any kind is under way.
+    under_way = models.BooleanField(null=True, default=True, unique=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"rotation to {self.get_kind_display().lower()} version {self.to_version}"
 
 
 class CertificateQuerySet(models.QuerySet["Certificate"]):
@@ -79,7 +131,8 @@ class Certificate(models.Model):
     holder = models.CharField(max_length=120, blank=True)
     generation = models.PositiveIntegerField(default=0)
     issuer = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="children")
-    sealed_private_key = models.BinaryField(null=True)
+    database_key_version = models.PositiveIntegerField(default=0, help_text="which key a service certificate carries")
+    sealed_private_key = EncryptedField(null=True)
     encrypted_private_key = models.BinaryField(null=True, help_text="root only: PKCS#8 under the root passphrase")
     lease_until = models.DateTimeField()
     reason = models.CharField(max_length=300, blank=True)
@@ -92,7 +145,7 @@ class Certificate(models.Model):
         permissions = [("revoke_certificate", "Can revoke certificates")]
         constraints = [
             models.UniqueConstraint(
-                fields=["holder_id", "kind", "generation"],
+                fields=["holder_id", "kind", "generation", "database_key_version"],
                 condition=Q(status__in=["issuing", "issued"]),
                 name="one_certificate_per_intent",
             )
@@ -122,14 +175,8 @@ class PooledKey(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     key_type = models.CharField(max_length=20, db_index=True)
-    sealed_private_key = models.BinaryField()
+    sealed_private_key = EncryptedField()
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return f"{self.key_type} key made ahead"
-
-
-def sealed_place(row: models.Model, column: str) -> tuple[str, str, str]:
-    """Table, column and row id: what a sealed value is bound to."""
-    field: Any = row._meta.get_field(column)
-    return row._meta.db_table, field.column, str(row.pk)

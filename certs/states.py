@@ -1,4 +1,4 @@
-"""The life of a certificate: one table."""
+"""The lives of a certificate and of a version of the database key: one table each."""
 
 from django.db.models import TextChoices
 
@@ -18,3 +18,22 @@ TRANSITIONS: dict[CertificateStatus, frozenset[CertificateStatus]] = {
     CertificateStatus.REVOKED: frozenset(),
     CertificateStatus.FAILED: frozenset(),
 }
+
+
+class DatabaseKeyStatus(TextChoices):
+    PREPARED = "prepared"  # recorded; the central node does not hold it yet
+    DELIVERED = "delivered"  # the central node opens it, the other nodes get it
+    WRITING = "writing"  # new values are sealed with it
+    READING = "reading"  # values are still sealed with it
+    RETIRED = "retired"
+
+
+K = DatabaseKeyStatus
+KEY_TRANSITIONS: dict[DatabaseKeyStatus, frozenset[DatabaseKeyStatus]] = {
+    K.PREPARED: frozenset({K.DELIVERED}),
+    K.DELIVERED: frozenset({K.WRITING}),
+    K.WRITING: frozenset({K.READING}),
+    K.READING: frozenset({K.RETIRED}),
+    K.RETIRED: frozenset(),
+}
+LIVE = frozenset({K.DELIVERED, K.WRITING, K.READING})

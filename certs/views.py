@@ -10,7 +10,7 @@ from certs.filters import CertificateFilter
 from certs.forms import LifetimeForm
 from certs.models import Certificate
 from certs.pages import PageRequest, page, table_for
-from certs.services.lifetime import lifetime_get, lifetime_set
+from certs.services.lifetime import lifetime_get, lifetime_set, zone_current
 from certs.tables import CertificateTable
 from pki.describe import describe
 
@@ -26,7 +26,7 @@ def certificate_list(request: PageRequest) -> HttpResponse:
 @page("certs.view_certificate")
 def certificate_detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     certificate = get_object_or_404(Certificate.objects.listed().select_related("issuer"), pk=pk)
-    fields = describe(certificate.x509())
+    fields = describe(certificate.x509(), zone_current().database_key_oids)
     return render(request, "certs/detail.html", {"certificate": certificate, "fields": fields, "now": timezone.now()})
 
 

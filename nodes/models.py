@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+from certs.fields import EncryptedField
 from nodes.states import NodeState, RenewalStatus
 
 SILENT_AFTER = timedelta(seconds=180)
@@ -85,6 +86,9 @@ class Observation(models.Model):
     trusts = models.JSONField(default=list)
     installed = models.JSONField(default=dict)
     served = models.JSONField(default=dict)
+    database_keys = models.JSONField(default=list, help_text="key ids of the service pairs that it holds")
+    challenges = models.JSONField(default=dict, help_text="key id → SHA-256 of what it opens if it holds the key")
+    proved = models.JSONField(default=dict, help_text="key id → when it last opened a challenge")
 
     def __str__(self) -> str:
         return f"{self.node_id} at {self.last_seen_at}"
@@ -99,7 +103,7 @@ class Registration(models.Model):
     actor = models.CharField(max_length=200)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
-    sealed_password = models.BinaryField(null=True)
+    sealed_password = EncryptedField(null=True)
     package = models.BinaryField(null=True)
     digest = models.CharField(max_length=64, blank=True)
     accepted_at = models.DateTimeField(null=True, blank=True)

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
+from certs.errors import CertsError
 from certs.models import Certificate
 from certs.states import CertificateStatus
 from nodes.models import Node
@@ -48,7 +49,17 @@ def _report(body: bytes) -> dict[str, Any]:
         raise ValueError("generation or clock")
     if not isinstance(trusts, list) or len(texts) > 50 or not all(isinstance(each, str) and len(each) == 64 for each in texts):
         raise ValueError("fingerprints")
-    return {"generation": content["generation"], "clock": clock, "trusts": trusts, "installed": installed, "served": served}
+    database_keys, proofs = content["database_keys"], content["proofs"]
+    if (
+        len(database_keys) > 10
+        or len(proofs) > 10
+        or not all(isinstance(each, str) and len(each) == 16 for each in [*database_keys, *proofs])
+    ):
+        raise ValueError("database keys")
+    return {
+        "generation": content["generation"], "clock": clock, "trusts": trusts, "installed": installed, "served": served,
+        "database_keys": list(database_keys), "proofs": {key_id: bytes.fromhex(proof) for key_id, proof in proofs.items()},
+    }  # fmt: skip
 
 
 @csrf_exempt
@@ -62,7 +73,10 @@ def heartbeat_view(request: HttpRequest) -> HttpResponse:
         return problem("unknown-node", str(exc), 403)
     except (ValueError, KeyError, TypeError, AttributeError):
         return problem("malformed", "This is not a heartbeat. Update the agent.", 400)
-    return JsonResponse(heartbeat(node=node, certificate=certificate, report=report, now=timezone.now()))
+    try:
+        return JsonResponse(heartbeat(node=node, certificate=certificate, report=report, now=timezone.now()))
+    except CertsError as exc:
+        return problem("trust-zone-broken", str(exc), 503)
 
 
 @require_GET

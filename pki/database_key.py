@@ -8,14 +8,39 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from pki.errors import ExtensionMissing, UnknownAlgorithm, UnwrapFailed
+from pki.errors import ExtensionMissing, ProfileError, UnknownAlgorithm, UnwrapFailed
 from pki.keys import PrivateKey, PublicKey
-from pki.roles import extension_value, octet_string, octet_string_content
+from pki.roles import ROLE_OID, extension_value, octet_string, octet_string_content
 
-KEY_OID = x509.ObjectIdentifier("1.3.6.1.5.5.7.13.1")
-ALGORITHM_OID = x509.ObjectIdentifier("1.3.6.1.5.5.7.13.2")
 ALGORITHM = "AES-256-GCM"
 OAEP = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
+
+
+@dataclass(frozen=True)
+class Oids:
+    """Under which extensions a site's service certificates carry the key and its algorithm."""
+
+    key: x509.ObjectIdentifier
+    algorithm: x509.ObjectIdentifier
+
+    @classmethod
+    def parse(cls, key: str, algorithm: str) -> "Oids":
+        """From dotted text. Raises: ProfileError if one is no OID, or already means something else."""
+        try:
+            oids = cls(x509.ObjectIdentifier(key), x509.ObjectIdentifier(algorithm))
+        except ValueError as exc:
+            raise ProfileError(f"{key} or {algorithm} is not an object identifier. Give two, such as 1.3.6.1.5.5.7.13.1.") from exc
+        if oids.key == oids.algorithm or ROLE_OID in (oids.key, oids.algorithm) or any(each.startswith("2.5.29.") for each in oids.texts()):
+            raise ProfileError(
+                "The database key and its algorithm need two extensions of their own: these OIDs mean something else already."
+            )
+        return oids
+
+    def texts(self) -> tuple[str, str]:
+        return self.key.dotted_string, self.algorithm.dotted_string
+
+
+PRESCRIBED = Oids(x509.ObjectIdentifier("1.3.6.1.5.5.7.13.1"), x509.ObjectIdentifier("1.3.6.1.5.5.7.13.2"))
 
 
 @dataclass(frozen=True)
@@ -35,14 +60,16 @@ class DatabaseKey:
         return cls(secrets.token_bytes(32))
 
 
-def extensions(database_key: DatabaseKey, public_key: PublicKey) -> tuple[x509.UnrecognizedExtension, x509.UnrecognizedExtension]:
+def extensions(
+    database_key: DatabaseKey, public_key: PublicKey, oids: Oids = PRESCRIBED
+) -> tuple[x509.UnrecognizedExtension, x509.UnrecognizedExtension]:
     """Key and algorithm, each RSA-OAEP(SHA-256) to `public_key` in a DER OCTET STRING. Raises: UnwrapFailed for a non-RSA key."""
     if not isinstance(public_key, rsa.RSAPublicKey):
         raise UnwrapFailed("A service certificate needs an RSA key: the database key is encrypted to it.")
     wrapped, algorithm = (
         octet_string(public_key.encrypt(content, OAEP)) for content in (database_key.key, database_key.algorithm.encode())
     )
-    return x509.UnrecognizedExtension(KEY_OID, wrapped), x509.UnrecognizedExtension(ALGORITHM_OID, algorithm)
+    return x509.UnrecognizedExtension(oids.key, wrapped), x509.UnrecognizedExtension(oids.algorithm, algorithm)
 
 
 def _opened(certificate: x509.Certificate, oid: x509.ObjectIdentifier, private_key: rsa.RSAPrivateKey) -> bytes:
@@ -57,15 +84,23 @@ def _opened(certificate: x509.Certificate, oid: x509.ObjectIdentifier, private_k
     try:
         return private_key.decrypt(wrapped, OAEP)
     except ValueError as exc:
-        raise UnwrapFailed(f"The private key does not open {oid.dotted_string} of {name}: it belongs to another certificate.") from exc
+        raise UnwrapFailed(
+            f"The private key does not open {oid.dotted_string} of {name}: it belongs to another certificate. Redistribute the node."
+        ) from exc
 
 
-def read(certificate: x509.Certificate, private_key: PrivateKey) -> DatabaseKey:
+def read(certificate: x509.Certificate, private_key: PrivateKey, oids: Oids = PRESCRIBED) -> DatabaseKey:
     """The database key out of a service certificate. Raises: ExtensionMissing, UnwrapFailed, UnknownAlgorithm."""
     if not isinstance(private_key, rsa.RSAPrivateKey):
-        raise UnwrapFailed("The database key opens with an RSA key only.")
-    algorithm = _opened(certificate, ALGORITHM_OID, private_key)
-    key = _opened(certificate, KEY_OID, private_key)
+        name = certificate.subject.rfc4514_string()
+        raise UnwrapFailed(
+            f"The private key of {name} is no RSA key, and the database key opens with an RSA key only. Redistribute the node."
+        )
+    algorithm = _opened(certificate, oids.algorithm, private_key)
+    key = _opened(certificate, oids.key, private_key)
     if algorithm != ALGORITHM.encode() or len(key) != 32:
-        raise UnknownAlgorithm(f"The certificate names the algorithm {algorithm[:20]!r}; only {ALGORITHM} is known. Update this node.")
+        name = certificate.subject.rfc4514_string()
+        raise UnknownAlgorithm(
+            f"The certificate of {name} names the algorithm {algorithm[:20]!r}; only {ALGORITHM} is known. Update this node."
+        )
     return DatabaseKey(key)

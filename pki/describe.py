@@ -3,7 +3,7 @@
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from pki.database_key import ALGORITHM_OID, KEY_OID
+from pki.database_key import Oids
 from pki.keys import key_type_of
 from pki.roles import ROLE_OID, role_of
 from pki.verify import fingerprint
@@ -17,7 +17,7 @@ USAGES = {
 PURPOSES = {"serverAuth": "answers as a server", "clientAuth": "calls as a client"}
 
 
-def _extension(certificate: x509.Certificate, extension: x509.Extension[x509.ExtensionType]) -> tuple[str, str]:
+def _extension(certificate: x509.Certificate, extension: x509.Extension[x509.ExtensionType], oids: Oids) -> tuple[str, str]:
     value, mark = extension.value, " (critical)" if extension.critical else ""
     match value:
         case x509.BasicConstraints():
@@ -34,13 +34,13 @@ def _extension(certificate: x509.Certificate, extension: x509.Extension[x509.Ext
             return "Authority key identifier" + mark, (value.key_identifier or b"").hex()
     if extension.oid == ROLE_OID:
         return f"Trust zone role ({ROLE_OID.dotted_string})" + mark, role_of(certificate) or "unknown"
-    if extension.oid in (KEY_OID, ALGORITHM_OID):
-        what = "Database key" if extension.oid == KEY_OID else "Algorithm of the database key"
+    if extension.oid in (oids.key, oids.algorithm):
+        what = "Database key" if extension.oid == oids.key else "Algorithm of the database key"
         return f"{what} ({extension.oid.dotted_string})" + mark, "encrypted, readable by this certificate's owner alone"
     return extension.oid.dotted_string + mark, "not known here"
 
 
-def describe(certificate: x509.Certificate) -> list[tuple[str, str]]:
+def describe(certificate: x509.Certificate, oids: Oids) -> list[tuple[str, str]]:
     """Fields and decoded extensions as (name, words), in the order in which a person asks."""
     public_key = certificate.public_key()
     key_type = (
@@ -55,4 +55,4 @@ def describe(certificate: x509.Certificate) -> list[tuple[str, str]]:
         ("Key", key_type),
         ("Fingerprint (SHA-256)", fingerprint(certificate)),
     ]
-    return rows + [_extension(certificate, extension) for extension in certificate.extensions]
+    return rows + [_extension(certificate, extension, oids) for extension in certificate.extensions]

@@ -26,7 +26,7 @@ SHORTEST_RSA_KEY = 2048
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for; `months` is the lifetime, `database_key` goes into a service certificate."""
+    """What is asked for; `months` is the lifetime, `database_key` goes into a service certificate under `database_key_oids`."""
 
     kind: Kind
     common_name: str
@@ -34,6 +34,7 @@ class Request:
     public_key: PublicKey
     months: int
     database_key: dbk.DatabaseKey | None = None
+    database_key_oids: dbk.Oids = dbk.PRESCRIBED
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _builder(
     if profile.role:
         optional.append(role_extension(profile.role))
     if request.database_key:
-        optional.extend(dbk.extensions(request.database_key, request.public_key))
+        optional.extend(dbk.extensions(request.database_key, request.public_key, request.database_key_oids))
     return functools.reduce(lambda made, extension: made.add_extension(extension, critical=False), optional, builder)
 
 

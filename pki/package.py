@@ -16,8 +16,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey, RSAKey
 from joserfc.registry import HeaderParameter
 
-from pki import keys
-from pki.errors import PackageInvalid, PackageMalformed, WrongPassword
+from pki import database_key, keys
+from pki.errors import PackageInvalid, PackageMalformed, ProfileError, WrongPassword
 from pki.keys import PrivateKey
 
 VERSION = 1
@@ -53,7 +53,10 @@ class CentralAddress:
 
 @dataclass(frozen=True)
 class Package:
-    """All that a node of the trust zone holds."""
+    """All that a node of the trust zone holds.
+
+    `service` carries the newest database key; `further_service_pairs` hold one pair for each other key that is still in use.
+    """
 
     trust_zone: str
     node: str
@@ -66,6 +69,8 @@ class Package:
     client: Pair
     cluster: Pair
     expires_at: datetime
+    further_service_pairs: tuple[Pair, ...] = ()
+    database_key_oids: database_key.Oids = database_key.PRESCRIBED
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,8 @@ def _to_json(package: Package) -> bytes:
             "service": pair(package.service),
             "client": pair(package.client),
             "cluster": pair(package.cluster),
+            "further_service_pairs": [pair(each) for each in package.further_service_pairs],
+            "database_key_oids": package.database_key_oids.texts(),
             "expires_at": package.expires_at.isoformat(),
         }
     ).encode()
@@ -143,8 +150,10 @@ def _from_json(plaintext: bytes) -> Package:
             client=pair(content["client"]),
             cluster=pair(content["cluster"]),
             expires_at=datetime.fromisoformat(content["expires_at"]),
+            further_service_pairs=tuple(pair(each) for each in content["further_service_pairs"]),
+            database_key_oids=database_key.Oids.parse(*content["database_key_oids"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+    except (KeyError, TypeError, ValueError, AttributeError, ProfileError) as exc:
         raise PackageInvalid("The package's content is not understood. Redistribute the node.") from exc
 
 

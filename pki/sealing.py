@@ -17,6 +17,11 @@ def bound_to(table: str, column: str, row_id: str) -> bytes:
     return "\0".join((table, column, row_id)).encode()
 
 
+def challenge_for(node: str) -> bytes:
+    """What a heartbeat's challenge for `node` is bound to."""
+    return bound_to("heartbeat", "challenge", node)
+
+
 def seal(key: DatabaseKey, plaintext: bytes, *, bound_to: bytes) -> bytes:
     """`plaintext` under a fresh nonce; opens only with the same `bound_to`."""
     nonce = secrets.token_bytes(NONCE_BYTES)

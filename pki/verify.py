@@ -81,12 +81,13 @@ def package(content: Package, *, now: datetime) -> None:
         cluster, _ = _pair(content.cluster, "cluster")
         if not roots or any(role_of(root) != Role.ROOT for root in roots):
             raise PackageInvalid("a root certificate without the role Root")
-        peer(service, roots, role=Role.SERVICE, host_name=content.host_name, now=now)
+        for each, key in [(service, service_key), *(_pair(pair, "further service") for pair in content.further_service_pairs)]:
+            peer(each, roots, role=Role.SERVICE, host_name=content.host_name, now=now)
+            database_key.read(each, key, content.database_key_oids)
         peer(client, roots, role=Role.CLIENT, host_name=None, now=now)
         chain(cluster, roots, now=now)
         if role_of(cluster) is not None:  # it must pass for no service and no client
             raise PackageInvalid(f"the cluster certificate carries the role {role_of(cluster)}")
-        database_key.read(service, service_key)
     except PackageInvalid as exc:
         raise PackageInvalid(f"The package does not hold together: {exc}. Redistribute the node.") from exc
     except (PKIError, ValueError) as exc:

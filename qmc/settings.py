@@ -29,6 +29,8 @@ SECRET_KEY = secret_file(Path(os.environ.get("QMC_SECRET_KEY_FILE") or SECRETS_D
 _passphrase = os.environ.get("QMC_ROOT_PASSPHRASE_FILE", str(SECRETS_DIR / "root-passphrase"))
 ROOT_PASSPHRASE_FILE = Path(_passphrase) if _passphrase else None
 QMC_NODE_API_ADDRESSES = os.environ.get("QMC_NODE_API_ADDRESSES", "127.0.0.1:4242").split(",")
+# Two OIDs, comma between, for a site that does not want the prescribed ones; read when the trust zone is founded.
+QMC_DATABASE_KEY_OIDS = os.environ.get("QMC_DATABASE_KEY_OIDS", "")
 QMC_BASE_URL = os.environ.get("QMC_BASE_URL", "https://127.0.0.1:8443")
 DEBUG = False
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *filter(None, os.environ.get("QMC_ALLOWED_HOSTS", "").split(","))]

@@ -16,7 +16,6 @@ from audit.models import Event
 from audit.record import record
 from certs.errors import IllegalTransition, StaleCertificate, ZoneBroken
 from certs.models import Certificate
-from certs.services.sealed import seal
 from certs.states import TRANSITIONS, CertificateStatus
 from pki import issue, keys, verify
 from pki.keys import PrivateKey
@@ -77,11 +76,12 @@ def issuer_current() -> Issuer:
 
 @dataclass(frozen=True)
 class Intent:
-    """Who is to hold the certificate, and of which generation: one issued certificate for each, ever."""
+    """Who is to hold the certificate, of which generation, carrying which database key: one issued certificate for each, ever."""
 
     holder_id: uuid.UUID
     holder: str
     generation: int
+    database_key_version: int = 0
 
 
 def certificate_issue(
@@ -142,12 +142,13 @@ def _recorded(
         holder_id=intent.holder_id,
         holder=intent.holder,
         generation=intent.generation,
+        database_key_version=intent.database_key_version,
         issuer=issuer.row if issuer else None,
         lease_until=now + SIGNING_LEASE,
         created_at=now,
     )
     if keep_key == "sealed_private_key":
-        row.sealed_private_key = seal(row, keep_key, keys.to_pem(private_key))
+        row.sealed_private_key = keys.to_pem(private_key)
     elif keep_key:
         row.encrypted_private_key = keys.to_encrypted_pem(private_key, root_passphrase())
     try:

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from certs.models import PooledKey
-from certs.services.sealed import seal, unseal
 from pki import keys
 from pki.keys import KeyType, PrivateKey
 from pki.roles import Kind
@@ -19,7 +18,7 @@ def key_take(key_type: KeyType, *, in_a_hurry: bool) -> PrivateKey:
     """A private key that was never used and never will be again: from the pool for whoever is in a hurry, or made now."""
     pool = PooledKey.objects.filter(key_type=key_type).order_by("created_at")
     for pooled in pool[:SIZE] if in_a_hurry else ():
-        pem = unseal(pooled, "sealed_private_key")
+        pem = pooled.sealed_private_key.open()
         if PooledKey.objects.filter(pk=pooled.pk).delete()[0]:
             return keys.from_pem(pem, own=True)
     return keys.generate(key_type)
@@ -30,7 +29,5 @@ def pool_fill(*, now: datetime) -> Iterator[int]:
     with ThreadPoolExecutor(CORES) as cores:  # OpenSSL makes keys without holding Python's lock
         while (waiting := PooledKey.objects.filter(key_type=KEY_TYPE).count()) < SIZE:
             for key in cores.map(keys.generate, [KEY_TYPE] * min(CORES, SIZE - waiting)):
-                pooled = PooledKey(key_type=KEY_TYPE, created_at=now)
-                pooled.sealed_private_key = seal(pooled, "sealed_private_key", keys.to_pem(key))
-                pooled.save(force_insert=True)
+                PooledKey.objects.create(key_type=KEY_TYPE, created_at=now, sealed_private_key=keys.to_pem(key))
             yield waiting

@@ -12,9 +12,9 @@ from audit.actors import SYSTEM
 from audit.record import record
 from certs.errors import ZoneBroken
 from certs.models import Certificate, DatabaseKey, TrustZone
+from certs.own_store import key_ring
 from certs.services.certificates import Intent, Issuer, certificate_issue, certificate_transition, certificates_sweep
-from certs.services.sealed import database_key, seal
-from certs.states import CertificateStatus
+from certs.states import CertificateStatus, DatabaseKeyStatus
 from pki import database_key as dbk
 from pki import issue, keys, names
 from pki.keys import DEFAULT_KEY_TYPES
@@ -32,6 +32,7 @@ class Founding:
     addresses: tuple[str, ...]
     central: tuple[CentralAddress, ...]
     node_id: uuid.UUID
+    database_key_oids: dbk.Oids
 
 
 def discard_half_zone(now: datetime) -> None:
@@ -55,7 +56,10 @@ def zone_prepare(*, founding: Founding, now: datetime) -> TrustZone:
     """Everything up to the installed and read-back store. Nothing is sealed yet. Raises: ZoneBroken, PKIError."""
     names.host_name(founding.host_name, limit=names.LONGEST_CENTRAL_NAME)
     discard_half_zone(now)
-    zone = TrustZone.objects.create(name=founding.host_name, created_at=now)
+    key_oid, algorithm_oid = founding.database_key_oids.texts()
+    zone = TrustZone.objects.create(
+        name=founding.host_name, created_at=now, database_key_oid=key_oid, database_key_algorithm_oid=algorithm_oid
+    )
     service_key = keys.generate(DEFAULT_KEY_TYPES[Kind.SERVICE])
     # The one key that opens the database key is on the disk before any certificate names it.
     replace_in = settings.NODE_STORE / "staging"
@@ -64,7 +68,7 @@ def zone_prepare(*, founding: Founding, now: datetime) -> TrustZone:
     package = _package(zone, founding, service_key, now)
     installed = Store(settings.NODE_STORE).install(package, now=now)
     (replace_in / "service_key.pem").unlink()
-    if installed.database_key().key_id != database_key().key_id:
+    if list(key_ring().keys) != [installed.database_key().key_id.hex()]:
         raise ZoneBroken("The installed database key does not read back.")
     return zone
 
@@ -80,11 +84,15 @@ def _package(zone: TrustZone, founding: Founding, service_key: keys.PrivateKey, 
     issuer, key = Issuer(root, root_key), dbk.DatabaseKey.generate()
 
     def pair(kind: Kind, name: str, holder_id: uuid.UUID, private_key: keys.PrivateKey) -> Pair:
-        alternative = founding.addresses if kind is Kind.SERVICE else ()
-        request = issue.Request(kind, name, alternative, private_key.public_key(), months, key if kind is Kind.SERVICE else None)
+        is_service = kind is Kind.SERVICE
+        request = issue.Request(
+            kind, name, founding.addresses if is_service else (), private_key.public_key(), months, key if is_service else None,
+            founding.database_key_oids,
+        )  # fmt: skip
         row = certificate_issue(
-            request=request, intent=Intent(holder_id, founding.host_name, 1), issuer=issuer, private_key=private_key, actor=SYSTEM, now=now
-        )
+            request=request, intent=Intent(holder_id, founding.host_name, 1, int(is_service)), issuer=issuer, private_key=private_key,
+            actor=SYSTEM, now=now,
+        )  # fmt: skip
         return Pair(row.pem().encode(), keys.to_pem(private_key))
 
     return Package(
@@ -93,7 +101,7 @@ def _package(zone: TrustZone, founding: Founding, service_key: keys.PrivateKey, 
         service=pair(Kind.SERVICE, founding.host_name, founding.node_id, service_key),
         client=pair(Kind.CLIENT, CLIENT_NAME, founding.node_id, keys.generate(DEFAULT_KEY_TYPES[Kind.CLIENT])),
         cluster=pair(Kind.CLUSTER, CLUSTER_NAME, zone.pk, keys.generate(DEFAULT_KEY_TYPES[Kind.CLUSTER])),
-        expires_at=now + timedelta(hours=24),
+        expires_at=now + timedelta(hours=24), database_key_oids=founding.database_key_oids,
     )  # fmt: skip
 
 
@@ -102,8 +110,11 @@ def zone_complete(*, zone: TrustZone, now: datetime) -> None:
     """Seal the cluster key, name the database key, found the zone; the caller adds the central node's row to this transaction."""
     cluster = Certificate.objects.issued().get(kind=Kind.CLUSTER)
     pem = (settings.NODE_STORE / "current/machine/personal/cluster.pem").read_bytes().partition(b"-----BEGIN CERTIFICATE")[0]
-    Certificate.objects.filter(pk=cluster.pk).update(sealed_private_key=seal(cluster, "sealed_private_key", pem))
-    key = database_key()
-    DatabaseKey.objects.create(version=1, key_id=key.key_id.hex(), algorithm=key.algorithm, created_at=now)
+    cluster.sealed_private_key = pem
+    cluster.save(update_fields=["sealed_private_key"])
+    (key,) = key_ring().keys.values()
+    DatabaseKey.objects.create(
+        version=1, status=DatabaseKeyStatus.WRITING, key_id=key.key_id.hex(), algorithm=key.algorithm, created_at=now, status_since=now
+    )
     TrustZone.objects.filter(pk=zone.pk).update(founded_at=now)
     record(actor=SYSTEM, action="zone.founded", target=zone, detail={"host_name": zone.name}, now=now)

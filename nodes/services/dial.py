@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from agent import tls
-from certs.services.sealed import own_store
+from certs.own_store import own_store
 from nodes.errors import NodeUnreachable
 from nodes.models import Node
 from pki import verify

@@ -1,39 +1,73 @@
 """What a node reports, and what it is told."""
 
+import base64
+import hashlib
+import secrets
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
 from audit.actors import Actor
-from certs.models import Certificate
+from certs.models import Certificate, DatabaseKey
+from certs.own_store import key_ring
+from certs.states import DatabaseKeyStatus
 from jobs.services import job_nudge
 from nodes.models import Node, Observation, Registration, Renewal
 from nodes.services import registration as registrations
 from nodes.services import renewal as renewals
 from nodes.services.transition import node_transition, renewal_transition
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
+from pki import sealing
 
 INTERVAL_S, PENDING_INTERVAL_S = 60, 5
 
 
 def heartbeat(*, node: Node, certificate: Certificate, report: dict[str, Any], now: datetime) -> dict[str, Any]:
     """Keep the observation, move what waited for this call, and answer. `certificate` is the one that the node called with."""
-    _observe(node, report, now)
+    live = [key_id for key_id in DatabaseKey.objects.live().values_list("key_id", flat=True) if key_id]
+    proved, challenges, expected = _proof(node, report, live, now)
+    _observe(node, report | {"proved": proved, "challenges": expected}, now)
     renewal = Renewal.objects.filter(node=node).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).first()
     if certificate.generation == node.generation:
         _called_home(node, renewal, now)
     offered = renewal is not None and renewal.status == RenewalStatus.OFFERED
+    pending = renewal is not None or node.state in UNDER_WAY or any(key_id not in proved for key_id in live)
     return {
         "now": now.isoformat(),
-        "interval_s": PENDING_INTERVAL_S if renewal is not None or node.state in UNDER_WAY else INTERVAL_S,
+        "interval_s": PENDING_INTERVAL_S if pending else INTERVAL_S,
         "reopen": node.state == NodeState.DISTRIBUTING and certificate.generation < node.generation,
         "package": {"generation": renewal.generation} if renewal is not None and offered else None,
+        "challenges": challenges,
+        "retired_database_keys": _retired(report["database_keys"], live),
     }
 
 
+def _proof(node: Node, report: dict[str, Any], live: list[str], now: datetime) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """When the node last opened a challenge of each live key, the next challenges (base64), and the SHA-256 of what opens them."""
+    seen, ring = node.observed, key_ring().keys
+    proved = dict(seen.proved) if seen else {}
+    for key_id, opened in report["proofs"].items():
+        if seen and hashlib.sha256(opened).hexdigest() == seen.challenges.get(key_id):
+            proved[key_id] = now.isoformat()
+    challenges, expected = {}, {}
+    for key_id in ring.keys() & set(live):
+        secret = secrets.token_bytes(32)
+        sealed = sealing.seal(ring[key_id], secret, bound_to=sealing.challenge_for(str(node.pk)))
+        challenges[key_id] = base64.b64encode(sealed).decode()
+        expected[key_id] = hashlib.sha256(secret).hexdigest()
+    return {key_id: proved[key_id] for key_id in live if key_id in proved}, challenges, expected
+
+
+def _retired(held: list[str], live: list[str]) -> list[str]:
+    """Which of the keys that the node holds are of no use any more."""
+    if set(held) <= set(live):
+        return []
+    return [str(each.key_id) for each in DatabaseKey.objects.filter(status=DatabaseKeyStatus.RETIRED, key_id__in=held)]
+
+
 def _observe(node: Node, report: dict[str, Any], now: datetime) -> None:
-    seen = {name: report[name] for name in ("generation", "trusts", "installed", "served")}
+    seen = {name: report[name] for name in ("generation", "trusts", "installed", "served", "database_keys", "proved", "challenges")}
     seen |= {"last_seen_at": now, "clock_offset_s": (report["clock"] - now).total_seconds()}
     # One statement for all but a node's first call.
     if not Observation.objects.filter(node=node).update(**seen):

@@ -9,16 +9,16 @@ from django.db.models import QuerySet
 
 from audit.actors import SYSTEM, Actor
 from certs.errors import StaleCertificate
-from certs.models import Certificate
+from certs.models import Certificate, DatabaseKey
+from certs.own_store import key_ring
 from certs.services.certificates import Intent, certificate_issue, certificate_transition, certificate_withdraw, issuer_current
 from certs.services.key_pool import key_take
 from certs.services.lifetime import zone_current
-from certs.services.sealed import database_key, unseal
 from certs.services.zone import CLIENT_NAME
-from certs.states import CertificateStatus
+from certs.states import LIVE, CertificateStatus, DatabaseKeyStatus
 from nodes.errors import StaleNode
 from nodes.models import Node
-from pki import issue
+from pki import database_key, issue, keys
 from pki.keys import DEFAULT_KEY_TYPES
 from pki.package import CentralAddress, Package, Pair
 from pki.roles import Kind
@@ -48,10 +48,29 @@ class Order:
             raise StaleNode(f"generation {self.generation} of {self.node} was called off meanwhile")
 
 
-def certificate_of(order: Order, kind: Kind, *, now: datetime) -> Certificate:
-    """The one certificate of this intent: found again after a crash, or made. Raises: StaleCertificate while another makes it, StaleNode."""
-    node, generation = order.node, order.generation
-    mine = Certificate.objects.filter(holder_id=node.pk, kind=kind, generation=generation)
+def versions_for(node: Node) -> "QuerySet[DatabaseKey]":
+    """The database keys for which `node` gets a service pair, the newest first; the central node also the one that begins with it."""
+    statuses = {*LIVE, DatabaseKeyStatus.PREPARED} if node.is_central else LIVE
+    return DatabaseKey.objects.filter(status__in=statuses).order_by("-version")
+
+
+def _key_of(version: DatabaseKey) -> database_key.DatabaseKey:
+    """Out of this machine's own store; a fresh one for a version that has none yet. Raises: StaleCertificate while it is not at hand."""
+    if version.key_id is None:
+        return database_key.DatabaseKey.generate()
+    ring = key_ring().keys
+    if version.key_id not in ring:
+        raise StaleCertificate(f"{version} has not reached this machine yet")
+    return ring[version.key_id]
+
+
+def certificate_of(order: Order, kind: Kind, version: DatabaseKey | None = None, *, now: datetime) -> Certificate:
+    """The one certificate of this intent: found again after a crash, or made; a service certificate carries the database key `version`.
+
+    Raises: StaleCertificate while another makes it or the key is not at hand here, StaleNode.
+    """
+    node, generation, number = order.node, order.generation, version.version if version else 0
+    mine = Certificate.objects.filter(holder_id=node.pk, kind=kind, generation=generation, database_key_version=number)
     for overdue in mine.overdue(now):
         certificate_transition(
             certificate=overdue, to=CertificateStatus.FAILED, reason="its worker ended before it signed", actor=SYSTEM, now=now
@@ -62,14 +81,14 @@ def certificate_of(order: Order, kind: Kind, *, now: datetime) -> Certificate:
     if mine.filter(status=CertificateStatus.ISSUING).exists():
         raise StaleCertificate(f"the {kind} certificate of {node} is being made")
     private_key = key_take(DEFAULT_KEY_TYPES[kind], in_a_hurry=order.in_a_hurry)
-    is_service = kind is Kind.SERVICE
-    further = [*node.subject_alternative_names, *([node.address] if node.address else [])] if is_service else []
+    further = [*node.subject_alternative_names, *([node.address] if node.address else [])] if version else []
+    zone = zone_current()
     request = issue.Request(
-        kind, node.host_name if is_service else CLIENT_NAME, tuple(further), private_key.public_key(), zone_current().lifetime_months,
-        database_key() if is_service else None,
+        kind, node.host_name if version else CLIENT_NAME, tuple(further), private_key.public_key(), zone.lifetime_months,
+        _key_of(version) if version else None, zone.database_key_oids,
     )  # fmt: skip
     return certificate_issue(
-        request=request, intent=Intent(node.pk, node.host_name, generation), issuer=issuer_current(), private_key=private_key,
+        request=request, intent=Intent(node.pk, node.host_name, generation, number), issuer=issuer_current(), private_key=private_key,
         actor=order.actor, now=now, keep_key="sealed_private_key", still_wanted=order.still_wanted,
     )  # fmt: skip
 
@@ -79,16 +98,27 @@ def package_make(order: Order, *, expires_at: datetime, now: datetime) -> Packag
     node, zone = order.node, zone_current()
 
     def pair(row: Certificate) -> Pair:
-        return Pair(row.pem().encode(), unseal(row, "sealed_private_key"))
+        return Pair(row.pem().encode(), row.sealed_private_key.open())
 
-    own = {kind: certificate_of(order, kind, now=now) for kind in OWN_KINDS}
+    service, *further = [_service_pair(order, version, now=now) for version in versions_for(node)]
     roots = Certificate.objects.issued().filter(kind=Kind.ROOT).order_by("-created_at")
     return Package(
         trust_zone=str(zone.pk), node=str(node.pk), host_name=node.host_name, generation=order.generation, central_host_name=zone.name,
         central_addresses=central_addresses(), roots=tuple(root.pem().encode() for root in roots),
-        service=pair(own[Kind.SERVICE]), client=pair(own[Kind.CLIENT]),
-        cluster=pair(Certificate.objects.issued().get(kind=Kind.CLUSTER)), expires_at=expires_at,
+        service=service, client=pair(certificate_of(order, Kind.CLIENT, now=now)),
+        cluster=pair(Certificate.objects.issued().get(kind=Kind.CLUSTER)), expires_at=expires_at, further_service_pairs=tuple(further),
+        database_key_oids=zone.database_key_oids,
     )  # fmt: skip
+
+
+def _service_pair(order: Order, version: DatabaseKey, *, now: datetime) -> Pair:
+    row = certificate_of(order, Kind.SERVICE, version, now=now)
+    pem: bytes = row.sealed_private_key.open()
+    if version.key_id is None:
+        # Made with this certificate, or with the same one before a crash: only the certificate knows.
+        key = database_key.read(row.x509(), keys.from_pem(pem, own=True), zone_current().database_key_oids)
+        DatabaseKey.objects.filter(pk=version.pk, key_id=None).update(key_id=key.key_id.hex())
+    return Pair(row.pem().encode(), pem)
 
 
 def keys_wipe(node: Node) -> None:
@@ -111,5 +141,6 @@ def generation_withdraw(node: Node, generation: int, *, reason: str, now: dateti
 
 
 def service_fingerprint(node: Node, generation: int) -> str:
-    """What the node must serve once it has installed this generation."""
-    return Certificate.objects.issued().get(holder_id=node.pk, kind=Kind.SERVICE, generation=generation).sha256
+    """What the node must serve once it has installed this generation: the pair that carries the newest database key."""
+    own = Certificate.objects.issued().filter(holder_id=node.pk, kind=Kind.SERVICE, generation=generation)
+    return own.latest("database_key_version").sha256

@@ -13,7 +13,6 @@ from django.utils import timezone
 from audit.actors import SYSTEM, Actor, system_for
 from audit.record import record
 from certs.errors import CertsError, StaleCertificate
-from certs.services.sealed import seal, unseal
 from jobs.models import Job
 from jobs.services import job_again, job_create, job_finish
 from nodes.errors import IllegalNodeTransition, NodeUnreachable, RegistrationBlocked, StaleNode
@@ -68,9 +67,9 @@ def node_register(*, actor: Actor, node: Node, now: datetime) -> Ceremony:
         if withdrawn:
             generation_withdraw(node, withdrawn, reason="replaced by a new registration", now=now)
         renewals_end(node, reason="replaced by a redistribution", actor=actor, now=now)
-        registration = Registration(node=node, generation=node.generation, actor=actor.label, created_at=now, expires_at=now + VALID)
-        registration.sealed_password = seal(registration, "sealed_password", word.encode())
-        registration.save(force_insert=True)
+        registration = Registration.objects.create(
+            node=node, generation=node.generation, actor=actor.label, created_at=now, expires_at=now + VALID, sealed_password=word
+        )
         job_create(task=TASK, subject=node.pk, title=f"Registration of {node}", actor=actor.label, now=now)
     return Ceremony(password.display(word), setup_url(node), registration.expires_at, node.state)
 
@@ -132,7 +131,7 @@ def _issue(node: Node, registration: Registration, now: datetime, *, in_a_hurry:
     except (PKIError, CertsError) as exc:
         registration_fail(node=node, reason=f"The certificates could not be made: {exc}", now=now)
         return None
-    sealed = packages.seal_with_password(content, unseal(registration, "sealed_password").decode())
+    sealed = packages.seal_with_password(content, registration.sealed_password.text())
     with transaction.atomic():
         node_transition(node=node, to=NodeState.DISTRIBUTING, reason="", actor=actor, now=now)
         Registration.objects.filter(pk=registration.pk).update(package=sealed, digest=packages.digest(sealed), sealed_password=None)

@@ -84,7 +84,7 @@ def _issue(renewal: Renewal, now: datetime) -> timedelta | None:
     current = (
         Certificate.objects.issued()
         .filter(holder_id=node.pk, kind=Kind.SERVICE, generation__lt=renewal.generation)
-        .order_by("-generation")
+        .order_by("-generation", "-database_key_version")
         .first()
     )
     if current is None:

@@ -12,12 +12,13 @@ from audit.actors import SYSTEM
 from audit.record import record
 from certs.errors import ZoneBroken
 from certs.models import TrustZone
-from certs.services.sealed import database_key
+from certs.own_store import key_ring
 from certs.services.zone import Founding, zone_complete, zone_prepare
 from jobs.services import lease_free, lease_take
 from nodes.models import Node
 from nodes.services.material import central_addresses
 from nodes.states import NodeState
+from pki.database_key import PRESCRIBED, Oids
 from qmc.settings import secret_file
 
 LEASE_NAME = "trust zone init"
@@ -30,13 +31,13 @@ def zone_found(*, host_name: str, now: datetime) -> TrustZone:
     try:
         zone = TrustZone.objects.current()
         if zone is not None:
-            database_key()
+            key_ring()
             _addresses_write()
             return zone
         central = central_addresses()
         addresses = tuple(dict.fromkeys(["localhost", "127.0.0.1", *(each.address for each in central)]))
         node_id = uuid.uuid4()
-        zone = zone_prepare(founding=Founding(host_name, addresses, central, node_id), now=now)
+        zone = zone_prepare(founding=Founding(host_name, addresses, central, node_id, database_key_oids()), now=now)
         with transaction.atomic():
             zone_complete(zone=zone, now=now)
             node = Node.objects.create(
@@ -49,6 +50,14 @@ def zone_found(*, host_name: str, now: datetime) -> TrustZone:
         return TrustZone.objects.get(pk=zone.pk)
     finally:
         lease_free(name=LEASE_NAME, now=now)
+
+
+def database_key_oids() -> Oids:
+    """The site's own, where QMC_DATABASE_KEY_OIDS names two; else the prescribed ones. Fixed when the zone is founded. Raises: PKIError."""
+    if not settings.QMC_DATABASE_KEY_OIDS:
+        return PRESCRIBED
+    key, _, algorithm = settings.QMC_DATABASE_KEY_OIDS.partition(",")
+    return Oids.parse(key.strip(), algorithm.strip())
 
 
 def _addresses_write() -> None:

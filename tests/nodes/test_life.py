@@ -123,7 +123,7 @@ class Life(RuleBasedStateMachine):
         if certificate is None or self.node.state == NodeState.DECOMMISSIONED:
             self.agent.state.reopen()
         else:
-            told = report(installed, served=None, listening=True, now=now) | {"clock": now}
+            told = report(installed, self.agent.state.store.key_ring(), {}, served=None, listening=True, now=now) | {"clock": now}
             answer = heartbeat(node=self.node, certificate=certificate, report=told, now=now)
             if answer["reopen"]:
                 self.agent.state.reopen()

@@ -9,6 +9,7 @@ import pytest
 from audit.actors import SYSTEM, Actor, PermissionRefused
 from audit.models import AppendOnly, Event
 from certs.errors import IllegalTransition
+from certs.fields import Sealed
 from certs.models import Certificate
 from certs.services.certificates import certificate_transition
 from certs.states import TRANSITIONS as CERTIFICATE_TRANSITIONS
@@ -46,7 +47,7 @@ def test_node_table(old: NodeState, new: NodeState) -> None:
 def test_certificate_table(old: CertificateStatus, new: CertificateStatus) -> None:
     certificate = Certificate.objects.create(
         kind="client", subject="CN=QlikClient", serial=uuid.uuid4().hex, not_before=NOW, not_after=NOW, key_type="EC P-256", lease_until=NOW,
-        created_at=NOW, status=old, sealed_private_key=b"sealed",
+        created_at=NOW, status=old, sealed_private_key=Sealed(b"sealed"),
     )  # fmt: skip
     if new in CERTIFICATE_TRANSITIONS[old]:
         certificate_transition(certificate=certificate, to=new, reason="", actor=SYSTEM, now=NOW)

@@ -64,7 +64,7 @@ def test_openssl_alone_opens_the_database_key(pairs, authority: Authority, tmp_p
     service = certificate(pairs, Kind.SERVICE)
     (tmp_path / "key.pem").write_bytes(pairs[Kind.SERVICE].private_key)
     opened = []
-    for oid in (database_key.KEY_OID, database_key.ALGORITHM_OID):
+    for oid in (database_key.PRESCRIBED.key, database_key.PRESCRIBED.algorithm):
         der = service.extensions.get_extension_for_oid(oid).value.value
         assert der[:4] == b"\x04\x82\x01\x00"  # OCTET STRING of one RSA-2048 block
         (tmp_path / "wrapped").write_bytes(der[4:])
@@ -141,7 +141,7 @@ def test_package_is_checked_as_a_whole(package, pairs, authority: Authority) -> 
 
 
 def test_description_names_the_role_and_hides_the_key(pairs) -> None:
-    rows = dict(describe.describe(certificate(pairs, Kind.SERVICE)))
+    rows = dict(describe.describe(certificate(pairs, Kind.SERVICE), database_key.PRESCRIBED))
     assert rows["Trust zone role (1.3.6.1.5.5.7.13.3)"] == "Service"
     assert "owner alone" in rows["Database key (1.3.6.1.5.5.7.13.1)"]
     assert role_of(certificate(pairs, Kind.CLIENT)) is Role.CLIENT

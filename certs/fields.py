@@ -1,0 +1,152 @@
+"""Encrypted fields: sealed for exactly their table, column and row (S15). docs/architecture.md pins the byte string."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import apps
+from django.core import checks
+from django.core.exceptions import FieldError
+from django.db import models
+from django.db.models.lookups import Exact, IsNull
+
+from certs.own_store import key_ring
+from pki import sealing
+from pki.database_key import DatabaseKey
+from pki.errors import UnknownKey
+
+
+class Sealed(bytes):
+    """A value as it stands in its column: already encrypted."""
+
+
+def writing_key() -> DatabaseKey:
+    """The key with which new values are sealed. Raises: ZoneMissing, ZoneBroken, UnknownKey if it is not at hand here."""
+    keys = key_ring().keys
+    if len(keys) == 1:
+        return next(iter(keys.values()))
+    version = apps.get_model("certs", "DatabaseKey").objects.writing()
+    if version.key_id not in keys:
+        raise UnknownKey(
+            f"New values are sealed with {version}, which this machine's service pairs do not open. Redistribute this machine."
+        )
+    return keys[version.key_id]
+
+
+class Secret:
+    """An encrypted value in its place. It opens when asked, and never shows itself."""
+
+    def __init__(self, sealed: Sealed, place: tuple[str, str, str]) -> None:
+        self.sealed, self.place = sealed, place
+
+    def __repr__(self) -> str:
+        return f"<Secret {'.'.join(self.place)}>"
+
+    @property
+    def key_id(self) -> str:
+        """Which database key seals it, hex."""
+        return sealing.key_id_of(self.sealed).hex()
+
+    def open(self) -> bytes:
+        """The plaintext. Raises: UnknownKey, Altered, ZoneMissing, ZoneBroken."""
+        return sealing.unseal(key_ring().keys.values(), self.sealed, bound_to=sealing.bound_to(*self.place))
+
+    def text(self) -> str:
+        return self.open().decode()
+
+    def sealed_anew(self, key: DatabaseKey) -> Sealed:
+        """The same value under `key`. Raises: as `open`."""
+        return Sealed(sealing.seal(key, self.open(), bound_to=sealing.bound_to(*self.place)))
+
+
+class _Place:
+    """The attribute: plaintext that is assigned is sealed at once, what is read is a `Secret` or None."""
+
+    def __init__(self, field: "EncryptedField") -> None:
+        self.field = field
+
+    def __get__(self, row: models.Model | None, owner: type[models.Model]) -> Any:
+        if row is None:
+            return self
+        sealed = row.__dict__.get(self.field.attname)
+        if sealed is None and self.field.attname not in row.__dict__:
+            row.refresh_from_db(fields=[self.field.attname])  # a deferred column
+            sealed = row.__dict__[self.field.attname]
+        return None if sealed is None else Secret(sealed, self.field.place(row))
+
+    def __set__(self, row: models.Model, value: Any) -> None:
+        row.__dict__[self.field.attname] = self.field.sealed(row, value)
+
+
+class EncryptedField(models.BinaryField):  # type: ignore[type-arg]
+    """Bytes or text under the database key, AES-256-GCM, bound to table, column and row.
+
+    Assigning plaintext seals it, so the row's primary key must be known by then (a UUID is). Neither searched nor ordered by.
+    """
+
+    description = "encrypted value"
+
+    def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
+        super().contribute_to_class(cls, name, private_only)
+        setattr(cls, self.attname, _Place(self))
+
+    def place(self, row: models.Model) -> tuple[str, str, str]:
+        """Table, column and row id: what the value is bound to."""
+        return row._meta.db_table, str(self.column), str(row.pk)
+
+    def sealed(self, row: models.Model, value: Any) -> Sealed | None:
+        """`value` sealed for its place in `row`; what is sealed already, or None, stays. Raises: TypeError, ZoneMissing, ZoneBroken, UnknownKey."""
+        if value is None or isinstance(value, Sealed):
+            return value
+        if isinstance(value, Secret):
+            if value.place == self.place(row):
+                return value.sealed
+            raise TypeError(f"{value} belongs to its own place: open it and assign the plaintext.")
+        if row.pk is None:
+            raise TypeError(f"{self} is bound to its row, which has no primary key yet.")
+        plaintext = value.encode() if isinstance(value, str) else bytes(value)
+        return Sealed(sealing.seal(writing_key(), plaintext, bound_to=sealing.bound_to(*self.place(row))))
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Sealed | None:
+        return None if value is None else Sealed(value)
+
+    def to_python(self, value: Any) -> Sealed | None:
+        """Out of a dump: base64 of what is already sealed."""
+        plain = super().to_python(value)
+        return None if plain is None else Sealed(plain)
+
+    def value_from_object(self, obj: models.Model) -> Sealed | None:
+        sealed: Sealed | None = obj.__dict__[self.attname]
+        return sealed
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Sealed | None:
+        return self.value_from_object(model_instance)
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        if value is not None and not isinstance(value, Sealed):
+            raise TypeError(f"{self} takes no plaintext in a query: assign it to the row and save the row.")
+        return super().get_db_prep_value(value, connection, prepared)
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        """Whether it is set, or still the very ciphertext that was read; nothing else can be asked."""
+        found = {"isnull": IsNull, "exact": Exact}.get(lookup_name)
+        if found is None:
+            raise FieldError(f"{self} is encrypted: it cannot be searched with {lookup_name!r}.")
+        return found
+
+    def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
+        meta = self.model._meta
+        used = [name.lstrip("-") for name in meta.ordering or () if isinstance(name, str)]
+        used += [name for index in meta.indexes for name, _ in index.fields_orders]
+        used += [name for constraint in meta.constraints for name in getattr(constraint, "fields", ())]
+        used += [name for together in meta.unique_together for name in together]
+        wrong = self.primary_key or self.unique or getattr(self, "db_index", False) or self.name in used
+        hint = "Order by, index and constrain other columns; every sealed value differs from every other."
+        refused: Sequence[checks.CheckMessage] = [
+            checks.Error(f"{self} is encrypted and cannot be ordered by, indexed or unique.", hint, self, "certs.E001")
+        ]
+        return [*super().check(**kwargs), *(refused if wrong else [])]
+
+
+def encrypted_fields() -> list[tuple[type[models.Model], EncryptedField]]:
+    """Every encrypted field of the console, with its model."""
+    return [(model, field) for model in apps.get_models() for field in model._meta.get_fields() if isinstance(field, EncryptedField)]
