@@ -4,7 +4,9 @@ CertsError
 ├── ZoneMissing        nothing founded yet
 ├── ZoneBroken         founded, but its store or keys cannot be read
 ├── IllegalTransition  the certificate's table does not allow it
-└── StaleCertificate   another worker was first
+├── StaleCertificate   another worker was first
+├── StaleDatabaseKey   another worker was first
+└── RotationRefused    not now; says why and what to do
 """
 
 
@@ -29,3 +31,11 @@ class IllegalTransition(CertsError):
 
 class StaleCertificate(CertsError):
     """Another worker changed the certificate first."""
+
+
+class StaleDatabaseKey(CertsError):
+    """Another worker changed the version first."""
+
+
+class RotationRefused(CertsError):
+    """A rotation cannot be started, paused or resumed now."""

@@ -88,7 +88,8 @@ class Rotation(models.Model):
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     paused = models.BooleanField(default=False)
-    unreadable = models.JSONField(default=list)
+    unreadable = models.JSONField(default=list, help_text="values that do not open, in words")
+    settled_at = models.DateTimeField(null=True, blank=True, help_text="since when nothing is sealed with an older key")
     # True until it has finished, then null: at most one rotation of any kind is under way.
     under_way = models.BooleanField(null=True, default=True, unique=True)
 

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.actors import PermissionRefused
-from certs.errors import IllegalTransition, StaleCertificate, ZoneBroken, ZoneMissing
+from certs.errors import IllegalTransition, RotationRefused, StaleCertificate, StaleDatabaseKey, ZoneBroken, ZoneMissing
 from nodes.errors import IllegalNodeTransition, NodeInvalid, RegistrationBlocked, StaleNode
 from qmc.models import ApiToken
 from qmc.services.tokens import token_digest
@@ -28,6 +28,8 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     IllegalTransition: (409, "not-now"),
     StaleNode: (409, "changed-meanwhile"),
     StaleCertificate: (409, "changed-meanwhile"),
+    StaleDatabaseKey: (409, "changed-meanwhile"),
+    RotationRefused: (409, "not-now"),
     PermissionRefused: (403, "permission-refused"),
     PermissionDenied: (403, "permission-refused"),
     ZoneMissing: (503, "no-trust-zone"),

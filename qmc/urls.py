@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 from certs import api as certs
 from nodes import api as nodes
+from nodes import rotation_api as rotations
 from qmc import views
 
 API = [
@@ -22,6 +23,10 @@ API = [
     path("certificates/<uuid:pk>/revoke/", certs.CertificateRevoke.as_view()),
     path("settings/lifetime/", certs.LifetimeSetting.as_view()),
     path("expiry/", certs.Expiry.as_view()),
+    path("rotations/", rotations.Rotations.as_view()),
+    path("rotations/<uuid:pk>/", rotations.RotationDetail.as_view()),
+    path("rotations/<uuid:pk>/pause/", rotations.RotationPause.as_view()),
+    path("rotations/<uuid:pk>/resume/", rotations.RotationResume.as_view()),
     path("schema/", SpectacularAPIView.as_view()),
 ]
 urlpatterns = [

@@ -16,6 +16,7 @@ from jobs.services import job_nudge
 from nodes.models import Node, Observation, Registration, Renewal
 from nodes.services import registration as registrations
 from nodes.services import renewal as renewals
+from nodes.services.material import versions_for
 from nodes.services.transition import node_transition, renewal_transition
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 from pki import sealing
@@ -25,7 +26,7 @@ INTERVAL_S, PENDING_INTERVAL_S = 60, 5
 
 def heartbeat(*, node: Node, certificate: Certificate, report: dict[str, Any], now: datetime) -> dict[str, Any]:
     """Keep the observation, move what waited for this call, and answer. `certificate` is the one that the node called with."""
-    live = [key_id for key_id in DatabaseKey.objects.live().values_list("key_id", flat=True) if key_id]
+    live = [key_id for key_id in versions_for(node).values_list("key_id", flat=True) if key_id]
     proved, challenges, expected = _proof(node, report, live, now)
     _observe(node, report | {"proved": proved, "challenges": expected}, now)
     renewal = Renewal.objects.filter(node=node).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).first()

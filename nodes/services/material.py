@@ -135,9 +135,14 @@ def older_supersede(node: Node, generation: int, *, now: datetime) -> None:
 
 
 def generation_withdraw(node: Node, generation: int, *, reason: str, now: datetime) -> None:
-    """A generation that never came into use is revoked, its keys wiped; what is just being signed fails."""
+    """A generation that never came into use is revoked, its keys wiped; what is just being signed fails.
+
+    A database key that only stood in the central node's withdrawn certificate is gone with it: its version gets another.
+    """
     for certificate in Certificate.objects.filter(holder_id=node.pk, kind__in=OWN_KINDS, generation=generation):
         certificate_withdraw(certificate=certificate, reason=reason, actor=SYSTEM, now=now)
+    if node.is_central:
+        DatabaseKey.objects.filter(status=DatabaseKeyStatus.PREPARED).update(key_id=None)
 
 
 def service_fingerprint(node: Node, generation: int) -> str:

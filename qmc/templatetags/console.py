@@ -42,6 +42,9 @@ LOOKS = {
     "blocker": ("blocks", "red", "alert-circle"),
     "online": ("online", "green", "plug-connected"),
     "silent": ("silent", "red", "plug-connected-x"),
+    "under_way": ("under way", "blue", "refresh"),
+    "paused": ("paused", "orange", "player-pause"),
+    "finished": ("finished", "green", "circle-check"),
 }
 UNITS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "h"), (60, "min"))
 BAR_COLOURS = {ExpiryStatus.VALID: "blue", ExpiryStatus.EXPIRING: "orange"}

@@ -1,0 +1,104 @@
+"""What the page and the API tell of the database key: its versions, who reads them, and the rotation under way."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from certs.models import DatabaseKey, Rotation
+from certs.services.database_keys import sealed_counts
+from certs.states import DatabaseKeyStatus
+from nodes.models import Node
+from nodes.services.key_rotation import SETTLE, counted, proved_at
+from nodes.states import UNDER_WAY, NodeState
+
+PHASES = (
+    (DatabaseKeyStatus.PREPARED, "The central node gets the new key"),
+    (DatabaseKeyStatus.DELIVERED, "Every node gets it and proves that it reads it"),
+    (DatabaseKeyStatus.WRITING, "Values are sealed anew"),
+    (DatabaseKeyStatus.RETIRED, "The old key is retired"),
+)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One node, and for each version when the node last proved that it opens it (None: not yet)."""
+
+    node: Node
+    proved: list[tuple[datetime | None, DatabaseKey]]
+    trouble: str
+
+
+def readers(versions: list[DatabaseKey], *, now: datetime) -> list[Reader]:
+    """Every node that must read encrypted fields, with what it proved of `versions`."""
+    return [Reader(node, proofs(node, versions), _trouble(node, now)) for node in counted()]
+
+
+def proofs(node: Node, versions: list[DatabaseKey]) -> list[tuple[datetime | None, DatabaseKey]]:
+    """When the node last proved that it opens each of `versions`."""
+    found = [(proved_at(node, each), each) for each in versions]
+    return [(datetime.fromisoformat(at) if at else None, each) for at, each in found]
+
+
+def _trouble(node: Node, now: datetime) -> str:
+    """Why a node cannot get a new key at the moment, and what to do."""
+    if node.state in UNDER_WAY:
+        return "Its registration is under way: type its password, or wait."
+    if node.state == NodeState.FAILED:
+        return "Its redistribution failed: redistribute it, or decommission it."
+    if not node.online(now):
+        return "Silent: start its agent, or decommission it."
+    return ""
+
+
+def rotation_phase(rotation: Rotation) -> str:
+    """Read off the version that it brings."""
+    if rotation.finished_at:
+        return "finished"
+    return str(DatabaseKey.objects.get(version=rotation.to_version).status)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """`place` is done, now or ahead."""
+
+    label: str
+    place: str
+
+
+def _phases(rotation: Rotation, status: str) -> list[Phase]:
+    at = len(PHASES) if rotation.finished_at else [each for each, _ in PHASES].index(DatabaseKeyStatus(status))
+    return [Phase(label, "done" if i < at else "now" if i == at else "ahead") for i, (_, label) in enumerate(PHASES)]
+
+
+def rotation_story(rotation: Rotation, *, now: datetime) -> dict[str, Any]:
+    """The rotation in words and numbers: phase, how far, and for whom it waits."""
+    version = DatabaseKey.objects.get(version=rotation.to_version)
+    counts = sealed_counts()
+    waits = [] if rotation.finished_at else [each for each in readers([version], now=now) if each.proved[0][0] is None]
+    if version.status == DatabaseKeyStatus.PREPARED:
+        waits = [each for each in waits if each.node.is_central]
+    settles_at = rotation.settled_at + SETTLE if rotation.settled_at and not rotation.finished_at else None
+    done, total = counts.get(version.key_id or "", 0), sum(counts.values())
+    return {
+        "rotation": rotation, "version": version, "phase": rotation_phase(rotation), "phases": _phases(rotation, version.status),
+        "rows_done": done, "rows_total": total, "percent": 100 * done // total if total else 100, "waits": waits, "blocked": any(each.trouble for each in waits), "settles_at": settles_at,
+    }  # fmt: skip
+
+
+def key_story(*, now: datetime) -> dict[str, Any]:
+    """All that the page of encrypted fields shows."""
+    versions, counts = list(DatabaseKey.objects.exclude(status=DatabaseKeyStatus.RETIRED)), sealed_counts()
+    rotation = Rotation.objects.filter(kind=Rotation.Kind.DATABASE_KEY).first()
+    strange = sum(number for key_id, number in counts.items() if key_id not in {each.key_id for each in versions})
+    return {
+        "now": now, "versions": [(each, counts.get(each.key_id or "", 0)) for each in versions], "live": versions,
+        "retired": DatabaseKey.objects.filter(status=DatabaseKeyStatus.RETIRED), "readers": readers(versions, now=now),
+        "told": rotation_story(rotation, now=now) if rotation else None, "strange": strange, "total": sum(counts.values()),
+    }  # fmt: skip
+
+
+def rotation_plan(*, now: datetime) -> dict[str, Any]:
+    """What a rotation would touch, before anybody confirms it."""
+    old = DatabaseKey.objects.writing()
+    newest = DatabaseKey.objects.order_by("-version").values_list("version", flat=True)[0]
+    return {"now": now, "old": old, "number": newest + 1, "total": sum(sealed_counts().values()), "readers": readers([old], now=now)}

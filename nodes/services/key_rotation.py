@@ -1,0 +1,170 @@
+"""A new database key for the whole site: made with the central node's next certificate, delivered, proved, written with, the old retired."""
+
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from audit.actors import SYSTEM, Actor, system_for
+from audit.record import record
+from certs.errors import RotationRefused, StaleDatabaseKey, ZoneBroken
+from certs.models import Certificate, DatabaseKey, Rotation
+from certs.services.certificates import certificate_transition
+from certs.services.database_keys import database_key_transition, reencrypt, sealed_counts
+from certs.states import CertificateStatus, DatabaseKeyStatus
+from jobs.models import Job
+from jobs.services import job_again, job_create, job_finish, job_nudge
+from nodes.errors import IllegalNodeTransition, StaleNode
+from nodes.models import Node, Renewal
+from nodes.services.renewal import node_renew
+from nodes.states import NodeState, RenewalStatus
+from pki.database_key import ALGORITHM
+from pki.roles import Kind
+
+TASK = "nodes.services.key_rotation.key_rotation_advance"
+POLL, WHILE_PAUSED, AFTER_A_FAILURE = timedelta(seconds=2), timedelta(seconds=60), timedelta(minutes=5)
+AT_A_STRETCH = timedelta(seconds=5)  # of re-encryption, before other work has its turn
+# After the last row: longer than any transaction that still seals with the old key.
+SETTLE = timedelta(seconds=60)
+
+
+def rotation_start(*, actor: Actor, now: datetime) -> Rotation:
+    """Ask for a new database key. Raises: PermissionRefused, RotationRefused while any other rotation is under way."""
+    actor.require("certs.rotate_databasekey")
+    try:
+        with transaction.atomic():
+            number = DatabaseKey.objects.order_by("-version").values_list("version", flat=True).first() or 0
+            rotation = Rotation.objects.create(kind=Rotation.Kind.DATABASE_KEY, to_version=number + 1, actor=actor.label, created_at=now)
+            DatabaseKey.objects.create(version=number + 1, algorithm=ALGORITHM, created_at=now, status_since=now)
+            record(actor=actor, action="rotation.started", target=rotation, detail={"version": number + 1}, now=now)
+            job_create(task=TASK, subject=rotation.pk, title=rotation_title(rotation), actor=actor.label, now=now)
+    except IntegrityError as exc:
+        raise RotationRefused("Another rotation is under way. Only one can be at a time: wait until it has finished.") from exc
+    return rotation
+
+
+def rotation_title(rotation: Rotation) -> str:
+    return f"Rotation of the database key to version {rotation.to_version}"
+
+
+@transaction.atomic
+def rotation_pause(*, actor: Actor, rotation: Rotation, paused: bool, now: datetime) -> None:
+    """Hold the rotation where it is, or go on. Raises: PermissionRefused, RotationRefused if there is nothing to change."""
+    actor.require("certs.rotate_databasekey")
+    if not Rotation.objects.filter(pk=rotation.pk, under_way=True, paused=not paused).update(paused=paused):
+        raise RotationRefused(f"This rotation has finished, or is {'paused' if paused else 'going on'} already. Look again.")
+    rotation.refresh_from_db()
+    record(actor=actor, action="rotation.paused" if paused else "rotation.resumed", target=rotation, detail={}, now=now)
+    job_nudge(task=TASK, subject=rotation.pk, now=now)
+
+
+def counted() -> list[Node]:
+    """Every node that holds the trust zone's certificates and so must read what the site writes."""
+    return list(Node.objects.present().exclude(registered_at=None).select_related("observation"))
+
+
+def proved_at(node: Node, version: DatabaseKey) -> str | None:
+    """When the node last opened a challenge of `version`, RFC 3339."""
+    seen = node.observed
+    return seen.proved.get(version.key_id) if seen and version.key_id else None
+
+
+def lacking(version: DatabaseKey) -> list[Node]:
+    """Who has not proved that it opens `version`."""
+    return [node for node in counted() if not proved_at(node, version)]
+
+
+def key_rotation_advance(*, job: Job) -> None:
+    """Do what the phase allows, until the rotation waits or has finished. Runs in a worker."""
+    steps = {
+        DatabaseKeyStatus.PREPARED: _begin, DatabaseKeyStatus.DELIVERED: _deliver, DatabaseKeyStatus.WRITING: _reencrypt,
+    }  # fmt: skip
+    while True:
+        now, rotation = timezone.now(), Rotation.objects.get(pk=job.subject)
+        if rotation.finished_at:
+            job_finish(job=job, outcome=Job.Outcome.DONE, now=now)
+            return
+        version = DatabaseKey.objects.get(version=rotation.to_version)
+        try:
+            wait = WHILE_PAUSED if rotation.paused else steps[DatabaseKeyStatus(version.status)](rotation, version, now)
+        except (StaleDatabaseKey, ZoneBroken):
+            wait = POLL
+        if wait is not None:
+            job_again(job=job, at=timezone.now() + wait, progress="paused" if rotation.paused else version.status)
+            return
+
+
+def _begin(rotation: Rotation, version: DatabaseKey, now: datetime) -> timedelta | None:
+    central = Node.objects.select_related("observation").get(is_central=True)
+    if version.key_id is None:
+        _renew(central, rotation, now)
+    elif proved_at(central, version):
+        reason = "the central node opens it"
+        database_key_transition(version=version, to=DatabaseKeyStatus.DELIVERED, reason=reason, actor=SYSTEM, now=now)
+        return None
+    return POLL
+
+
+def _deliver(rotation: Rotation, version: DatabaseKey, now: datetime) -> timedelta | None:
+    if _bring(rotation, version, now):
+        return POLL
+    with transaction.atomic():
+        old = DatabaseKey.objects.writing()
+        database_key_transition(version=old, to=DatabaseKeyStatus.READING, reason=f"{version} takes over", actor=SYSTEM, now=now)
+        reason = "every node opens it"
+        database_key_transition(version=version, to=DatabaseKeyStatus.WRITING, reason=reason, actor=SYSTEM, now=now)
+    return None
+
+
+def _bring(rotation: Rotation, version: DatabaseKey, now: datetime) -> list[Node]:
+    """Renew whoever has not got `version` yet. Returns who has not proved it."""
+    waiting = lacking(version)
+    for node in waiting:
+        seen = node.observed
+        # Who holds the key proves it with the next heartbeat; who is silent gets it when he calls.
+        if node.online(now) and seen and version.key_id not in seen.database_keys:
+            _renew(node, rotation, now)
+    return waiting
+
+
+def _renew(node: Node, rotation: Rotation, now: datetime) -> None:
+    """A renewal brings a service pair for each live key, unless one is under way or has just failed."""
+    last = Renewal.objects.filter(node=node).first()
+    failed = last is not None and last.status == RenewalStatus.FAILED and now - last.created_at < AFTER_A_FAILURE
+    if node.state == NodeState.REGISTERED and not failed:
+        try:
+            node_renew(actor=system_for(rotation.actor), node=node, now=now)
+        except (IllegalNodeTransition, StaleNode):
+            return  # under way already, or just changed: the next look tells
+
+
+def _reencrypt(rotation: Rotation, version: DatabaseKey, now: datetime) -> timedelta | None:
+    walked = reencrypt(version=version, until=now + AT_A_STRETCH)
+    if not walked.whole:
+        return timedelta(0)
+    settled = rotation.settled_at if not walked.moved else None
+    Rotation.objects.filter(pk=rotation.pk).update(unreadable=walked.unreadable, settled_at=settled or now)
+    waiting = _bring(rotation, version, now)
+    if settled is None or now - settled < SETTLE or waiting:
+        return POLL
+    _retire(rotation, version, now)
+    return None
+
+
+@transaction.atomic
+def _retire(rotation: Rotation, version: DatabaseKey, now: datetime) -> None:
+    """Nothing is sealed with the older versions, and every node proved the new one."""
+    for old in DatabaseKey.objects.filter(status=DatabaseKeyStatus.READING):
+        database_key_transition(version=old, to=DatabaseKeyStatus.RETIRED, reason=f"{version} has taken over", actor=SYSTEM, now=now)
+        held = Certificate.objects.issued().filter(kind=Kind.SERVICE, database_key_version=old.version)
+        for certificate in held:
+            reason = f"{old} is retired"
+            certificate_transition(certificate=certificate, to=CertificateStatus.SUPERSEDED, reason=reason, actor=SYSTEM, now=now)
+    Rotation.objects.filter(pk=rotation.pk, under_way=True).update(under_way=None, finished_at=now)
+    record(actor=SYSTEM, action="rotation.finished", target=rotation, detail={"version": version.version}, now=now)
+
+
+def progress(version: DatabaseKey) -> tuple[int, int]:
+    """How many values `version` seals, and how many there are."""
+    counts = sealed_counts()
+    return counts.get(version.key_id or "", 0), sum(counts.values())
