@@ -17,6 +17,7 @@ faults: .venv/.development system
 bench: .venv/.development node_modules/.installed
 	$(BIN)/python -m bench.registration
 	$(BIN)/python -m bench.heartbeat
+	$(BIN)/python -m bench.fields
 
 check: .venv/.development
 	scripts/check

@@ -58,8 +58,15 @@ class Secret:
         return Sealed(sealing.seal(key, self.open(), bound_to=sealing.bound_to(*self.place)))
 
 
+class _Plaintext(bytes):
+    """Assigned and not sealed yet: the row may still get its primary key."""
+
+    def __repr__(self) -> str:
+        return "<plaintext>"
+
+
 class _Place:
-    """The attribute: plaintext that is assigned is sealed at once, what is read is a `Secret` or None."""
+    """The attribute: plaintext that is assigned is sealed when it is next read or saved; what is read is a `Secret` or None."""
 
     def __init__(self, field: "EncryptedField") -> None:
         self.field = field
@@ -67,20 +74,19 @@ class _Place:
     def __get__(self, row: models.Model | None, owner: type[models.Model]) -> Any:
         if row is None:
             return self
-        sealed = row.__dict__.get(self.field.attname)
-        if sealed is None and self.field.attname not in row.__dict__:
+        if self.field.attname not in row.__dict__:
             row.refresh_from_db(fields=[self.field.attname])  # a deferred column
-            sealed = row.__dict__[self.field.attname]
+        sealed = self.field.value_from_object(row)
         return None if sealed is None else Secret(sealed, self.field.place(row))
 
     def __set__(self, row: models.Model, value: Any) -> None:
-        row.__dict__[self.field.attname] = self.field.sealed(row, value)
+        row.__dict__[self.field.attname] = self.field.taken(row, value)
 
 
 class EncryptedField(models.BinaryField):  # type: ignore[type-arg]
     """Bytes or text under the database key, AES-256-GCM, bound to table, column and row.
 
-    Assigning plaintext seals it, so the row's primary key must be known by then (a UUID is). Neither searched nor ordered by.
+    Plaintext that is assigned is sealed when it is read or saved, so the row's primary key must be known by then (a UUID is). Neither searched nor ordered by.
     """
 
     description = "encrypted value"
@@ -93,18 +99,15 @@ class EncryptedField(models.BinaryField):  # type: ignore[type-arg]
         """Table, column and row id: what the value is bound to."""
         return row._meta.db_table, str(self.column), str(row.pk)
 
-    def sealed(self, row: models.Model, value: Any) -> Sealed | None:
-        """`value` sealed for its place in `row`; what is sealed already, or None, stays. Raises: TypeError, ZoneMissing, ZoneBroken, UnknownKey."""
+    def taken(self, row: models.Model, value: Any) -> Sealed | _Plaintext | None:
+        """What `row` keeps when `value` is assigned. Raises: TypeError for a secret of another place."""
         if value is None or isinstance(value, Sealed):
             return value
         if isinstance(value, Secret):
             if value.place == self.place(row):
                 return value.sealed
             raise TypeError(f"{value} belongs to its own place: open it and assign the plaintext.")
-        if row.pk is None:
-            raise TypeError(f"{self} is bound to its row, which has no primary key yet.")
-        plaintext = value.encode() if isinstance(value, str) else bytes(value)
-        return Sealed(sealing.seal(writing_key(), plaintext, bound_to=sealing.bound_to(*self.place(row))))
+        return _Plaintext(value.encode() if isinstance(value, str) else value)
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Sealed | None:
         return None if value is None else Sealed(value)
@@ -115,7 +118,14 @@ class EncryptedField(models.BinaryField):  # type: ignore[type-arg]
         return None if plain is None else Sealed(plain)
 
     def value_from_object(self, obj: models.Model) -> Sealed | None:
-        sealed: Sealed | None = obj.__dict__[self.attname]
+        """Sealed for its place, whatever was assigned. Raises: TypeError, ZoneMissing, ZoneBroken, UnknownKey."""
+        kept = obj.__dict__[self.attname]
+        if isinstance(kept, _Plaintext):
+            if obj.pk is None:
+                raise TypeError(f"{self} is bound to its row, which has no primary key yet.")
+            kept = Sealed(sealing.seal(writing_key(), bytes(kept), bound_to=sealing.bound_to(*self.place(obj))))
+            obj.__dict__[self.attname] = kept
+        sealed: Sealed | None = kept
         return sealed
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Sealed | None:

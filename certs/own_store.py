@@ -1,5 +1,6 @@
 """What this machine itself has installed, and the database keys that its own service pairs open (S16). There is no other copy at rest."""
 
+import os
 import threading
 
 from django.conf import settings
@@ -8,7 +9,7 @@ from agent.store import Installed, KeyRing, Store
 from certs.errors import ZoneBroken, ZoneMissing
 
 _lock = threading.Lock()
-_read: dict[tuple[str, ...], KeyRing] = {}
+_read: dict[tuple[str, str, int], KeyRing] = {}
 
 
 def own_store() -> Installed:
@@ -21,17 +22,27 @@ def own_store() -> Installed:
 
 def key_ring() -> KeyRing:
     """The database keys at hand, read again whenever the store has changed. Raises: ZoneMissing, ZoneBroken if none opens."""
-    store = Store(settings.NODE_STORE)
-    pairs = store.service_pairs()
-    state = (str(own_store().path), *(f"{path} {path.stat().st_mtime_ns}" for path in pairs))
+    home = str(settings.NODE_STORE)
+    try:
+        # A switch of the generation follows every new pair, and a retired pair leaves the folder.
+        state = home, os.readlink(home + "/current"), os.stat(home + "/service-pairs").st_mtime_ns
+    except FileNotFoundError as exc:
+        raise ZoneMissing from exc
     with _lock:
         if state not in _read:
-            ring = store.key_ring()
-            if not ring.keys:
-                raise ZoneBroken(
-                    f"The database key cannot be read out of this machine's service certificates: {'; '.join(ring.problems.values())} "
-                    "Restore the node's store from a backup."
-                )
+            ring = key_ring_read()
             _read.clear()
             _read[state] = ring
         return _read[state]
+
+
+def key_ring_read() -> KeyRing:
+    """The same, straight from the disk. Raises: ZoneMissing, ZoneBroken."""
+    own_store()
+    ring = Store(settings.NODE_STORE).key_ring()
+    if not ring.keys:
+        raise ZoneBroken(
+            f"The database key cannot be read out of this machine's service certificates: {'; '.join(ring.problems.values())} "
+            "Restore the node's store from a backup."
+        )
+    return ring

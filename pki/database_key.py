@@ -1,5 +1,6 @@
 """The key of the encrypted database fields, carried in service certificates for their owner alone (S15, S16)."""
 
+import functools
 import hmac
 import secrets
 from dataclasses import dataclass, field
@@ -50,7 +51,7 @@ class DatabaseKey:
     key: bytes = field(repr=False)
     algorithm: str = ALGORITHM
 
-    @property
+    @functools.cached_property
     def key_id(self) -> bytes:
         """The first 8 bytes of HMAC-SHA256(key, "qmc-key-id"): names the key without telling it."""
         return hmac.digest(self.key, b"qmc-key-id", "sha256")[:8]

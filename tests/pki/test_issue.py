@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pki import database_key, describe, issue, keys, lint, verify
-from pki.errors import ExtensionMissing, PackageInvalid, PeerRefused, ProfileError, UnwrapFailed
+from pki.errors import PackageInvalid, PeerRefused, ProfileError
 from pki.roles import ROLE_OID, Kind, Role, role_of
 from tests.conftest import Authority, make_authority
 
@@ -58,30 +58,6 @@ def test_serials_are_sixteen_bytes_and_differ(pairs) -> None:
     serials = {certificate(pairs, kind).serial_number for kind in LEAVES}
     assert len(serials) == len(LEAVES)
     assert all(serial.bit_length() == 127 for serial in serials)
-
-
-def test_openssl_alone_opens_the_database_key(pairs, authority: Authority, tmp_path: Path) -> None:
-    service = certificate(pairs, Kind.SERVICE)
-    (tmp_path / "key.pem").write_bytes(pairs[Kind.SERVICE].private_key)
-    opened = []
-    for oid in (database_key.PRESCRIBED.key, database_key.PRESCRIBED.algorithm):
-        der = service.extensions.get_extension_for_oid(oid).value.value
-        assert der[:4] == b"\x04\x82\x01\x00"  # OCTET STRING of one RSA-2048 block
-        (tmp_path / "wrapped").write_bytes(der[4:])
-        options = ["rsa_padding_mode:oaep", "rsa_oaep_md:sha256", "rsa_mgf1_md:sha256"]
-        command = ["openssl", "pkeyutl", "-decrypt", "-inkey", tmp_path / "key.pem", "-in", tmp_path / "wrapped"]
-        command += [word for option in options for word in ("-pkeyopt", option)]
-        opened.append(subprocess.run(command, capture_output=True, check=True).stdout)
-    assert opened == [authority.database_key.key, b"AES-256-GCM"]
-
-
-def test_database_key_errors_say_which(pairs, authority: Authority) -> None:
-    service, other = certificate(pairs, Kind.SERVICE), keys.from_pem(pairs[Kind.CLUSTER].private_key)
-    assert database_key.read(service, keys.from_pem(pairs[Kind.SERVICE].private_key)) == authority.database_key
-    with pytest.raises(UnwrapFailed, match="rim1"):
-        database_key.read(service, other)
-    with pytest.raises(ExtensionMissing, match="QlikServiceCluster"):
-        database_key.read(certificate(pairs, Kind.CLUSTER), other)
 
 
 def test_alternative_names_are_real(pairs) -> None:

@@ -1,0 +1,65 @@
+"""System checks of the whole console: `manage.py check`, and with `--deploy` what only an installed site can answer."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import django_filters
+import django_tables2
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import DatabaseError
+from django.db.models import Model
+
+from certs.errors import CertsError
+from certs.fields import encrypted_fields
+from certs.models import DatabaseKey
+from certs.own_store import key_ring_read
+from certs.states import DatabaseKeyStatus
+
+
+def _subclasses(kind: type[Any]) -> Iterator[type[Any]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _subclasses(each)
+
+
+def _encrypted(model: type[Model] | None) -> set[str]:
+    return {field.name for owner, field in encrypted_fields() if owner is model}
+
+
+@register(Tags.models)
+def nothing_searches_encrypted_fields(**_: Any) -> list[CheckMessage]:
+    """A filter or a sortable column over an encrypted field could never find anything."""
+    found: list[CheckMessage] = []
+    hint = "Filter and sort by other columns; show only whether it is set."
+    for filters in _subclasses(django_filters.FilterSet):
+        wrong = {each.field_name.split("__")[0] for each in filters.base_filters.values() if each.field_name} & _encrypted(
+            filters._meta.model
+        )
+        found += [Error(f"{filters.__name__} filters by the encrypted field {name}.", hint, filters, "qmc.E001") for name in wrong]
+    for table in _subclasses(django_tables2.Table):
+        sortable = {name for name, column in table.base_columns.items() if column.orderable is not False}
+        wrong = sortable & _encrypted(getattr(table._meta, "model", None))
+        found += [Error(f"{table.__name__} sorts by the encrypted field {name}.", hint, table, "qmc.E002") for name in wrong]
+    return found
+
+
+@register(Tags.database, deploy=True)
+def database_key_can_be_read(**_: Any) -> list[CheckMessage]:
+    """The keys of the encrypted fields come out of this machine's own service certificates, and there is no other copy (S16)."""
+    restore = "Restore the node's store from a backup (`manage.py restore`), or redistribute this machine from the central node."
+    try:
+        ring = key_ring_read()
+    except CertsError as exc:
+        return [Error(str(exc), restore, id="qmc.E003")]
+    try:
+        versions = list(DatabaseKey.objects.exclude(status__in=[DatabaseKeyStatus.RETIRED, DatabaseKeyStatus.PREPARED]))
+    except DatabaseError as exc:
+        return [Error(f"The database cannot be asked for its keys: {exc}", "Run `python manage.py init`.", id="qmc.E004")]
+    found: list[CheckMessage] = [
+        Error(f"{each} (key id {each.key_id}) does not open on this machine.", restore, id="qmc.E005")
+        for each in versions
+        if each.key_id not in ring.keys
+    ]
+    return found + [
+        Warning(f"A service pair does not open: {place}: {text}", restore, id="qmc.W001") for place, text in ring.problems.items()
+    ]

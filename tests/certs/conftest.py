@@ -1,0 +1,44 @@
+"""A machine whose own store opens two database keys: version 1 is read, version 2 written."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.test.utils import override_settings
+
+from agent.store import Store
+from certs.models import DatabaseKey as Version
+from certs.states import DatabaseKeyStatus
+from pki.database_key import DatabaseKey
+from pki.package import Package
+from pki.roles import Kind
+
+NEW = DatabaseKey(b"n" * 32)
+
+
+@pytest.fixture(scope="module")
+def old_alone(package: Package, authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseKey]:
+    """The store of a site that has never rotated. Its one key."""
+    folder = tmp_path_factory.mktemp("own")
+    with override_settings(NODE_STORE=folder):
+        Store(folder).install(package, now=authority.now)
+        yield authority.database_key
+
+
+@pytest.fixture
+def versions(package: Package, authority, tmp_path: Path, db) -> Iterator[dict[int, DatabaseKey]]:
+    """In the middle of a rotation."""
+    now = datetime.now(UTC)
+    further = replace(authority, database_key=NEW).pair(Kind.SERVICE)
+    with override_settings(NODE_STORE=tmp_path / "own"):
+        Store(settings.NODE_STORE).install(replace(package, further_service_pairs=(further,)), now=authority.now)
+        keys = {1: authority.database_key, 2: NEW}
+        for number, status in ((1, DatabaseKeyStatus.READING), (2, DatabaseKeyStatus.WRITING)):
+            key_id = keys[number].key_id.hex()
+            Version.objects.create(
+                version=number, status=status, key_id=key_id, algorithm=keys[number].algorithm, created_at=now, status_since=now
+            )
+        yield keys

@@ -1,0 +1,123 @@
+"""Versions of the database key: every pair of states, and re-encryption that loses nothing."""
+
+import itertools
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+
+from audit.actors import SYSTEM
+from certs.errors import IllegalTransition, StaleDatabaseKey
+from certs.fields import Sealed, Secret
+from certs.models import DatabaseKey, PooledKey
+from certs.services import database_keys
+from certs.services.database_keys import database_key_transition, reencrypt, sealed_counts
+from certs.states import KEY_TRANSITIONS, DatabaseKeyStatus
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+LATER = datetime.now(UTC) + timedelta(hours=1)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("old", "new"), list(itertools.product(DatabaseKeyStatus, DatabaseKeyStatus)))
+def test_database_key_table(old: DatabaseKeyStatus, new: DatabaseKeyStatus) -> None:
+    version = DatabaseKey.objects.create(version=7, status=old, key_id="00" * 8, algorithm="AES-256-GCM", created_at=NOW, status_since=NOW)
+    if new in KEY_TRANSITIONS[old]:
+        event = database_key_transition(version=version, to=new, reason="", actor=SYSTEM, now=NOW)
+        assert (version.status, event.detail["to"]) == (new, new)
+        version.status = old
+        with pytest.raises(StaleDatabaseKey):
+            database_key_transition(version=version, to=new, reason="", actor=SYSTEM, now=NOW)
+    else:
+        with pytest.raises(IllegalTransition):
+            database_key_transition(version=version, to=new, reason="", actor=SYSTEM, now=NOW)
+
+
+def pooled(plaintext: bytes) -> PooledKey:
+    return PooledKey.objects.create(key_type="RSA-3072", created_at=NOW, sealed_private_key=plaintext)
+
+
+@pytest.fixture
+def rows(versions) -> dict[uuid.UUID, bytes]:
+    """250 values under version 1, one of them broken, and one under version 2."""
+    DatabaseKey.objects.filter(version=2).update(status=DatabaseKeyStatus.DELIVERED)
+    DatabaseKey.objects.filter(version=1).update(status=DatabaseKeyStatus.WRITING)
+    content = {pooled(b"%d" % number).pk: b"%d" % number for number in range(250)}
+    DatabaseKey.objects.filter(version=1).update(status=DatabaseKeyStatus.READING)
+    DatabaseKey.objects.filter(version=2).update(status=DatabaseKeyStatus.WRITING)
+    content[pooled(b"new").pk] = b"new"
+    return content
+
+
+def break_one(rows: dict[uuid.UUID, bytes]) -> uuid.UUID:
+    """One row holds the value of another."""
+    pk, other = list(rows)[100], list(rows)[101]
+    PooledKey.objects.filter(pk=pk).update(sealed_private_key=PooledKey.objects.get(pk=other).sealed_private_key.sealed)
+    rows.pop(pk)
+    return pk
+
+
+def test_every_row_is_sealed_anew_once_and_a_broken_one_hides_no_other(versions, rows) -> None:
+    broken = break_one(rows)
+    version = DatabaseKey.objects.get(version=2)
+    walked = reencrypt(version=version, until=LATER)
+    assert (walked.whole, walked.moved) == (True, 249)
+    assert [str(broken) in each for each in walked.unreadable] == [True]
+    assert {pk: PooledKey.objects.get(pk=pk).sealed_private_key.open() for pk in rows} == rows
+    assert sealed_counts() == {versions[1].key_id.hex(): 1, version.key_id: 250}
+    assert reencrypt(version=version, until=LATER).moved == 0
+
+
+def test_a_walk_that_ends_early_goes_on_where_it_was(versions, rows) -> None:
+    version, moved = DatabaseKey.objects.get(version=2), []
+    while True:
+        walked = reencrypt(version=version, until=NOW)  # one batch at a time
+        moved.append(walked.moved)
+        if walked.whole:
+            break
+    assert moved == [100, 100, 50, 0]
+    assert {pk: PooledKey.objects.get(pk=pk).sealed_private_key.open() for pk in rows} == rows
+
+
+def test_who_writes_in_between_wins(versions, rows, monkeypatch) -> None:
+    """A row that changes between reading and writing keeps what was written."""
+    pk = list(rows)[5]
+    move = database_keys._move
+
+    def late(batch, *rest) -> None:
+        changed = PooledKey.objects.get(pk=pk)
+        changed.sealed_private_key = b"newer"
+        changed.save()
+        move(batch, *rest)
+
+    monkeypatch.setattr(database_keys, "_move", late)
+    assert reencrypt(version=DatabaseKey.objects.get(version=2), until=LATER).moved == 249
+    assert PooledKey.objects.get(pk=pk).sealed_private_key.open() == b"newer"
+
+
+def test_a_batch_that_fails_half_way_changes_nothing(versions, rows, monkeypatch) -> None:
+    count, sealed_anew = itertools.count(), Secret.sealed_anew
+
+    def dies(secret, key) -> Sealed:
+        if next(count) == 50:
+            raise MemoryError
+        return sealed_anew(secret, key)
+
+    monkeypatch.setattr(Secret, "sealed_anew", dies)
+    with pytest.raises(MemoryError):
+        reencrypt(version=DatabaseKey.objects.get(version=2), until=LATER)
+    assert sealed_counts() == {versions[1].key_id.hex(): 250, versions[2].key_id.hex(): 1}
+
+
+def test_check_says_when_a_key_cannot_be_read(versions, capsys) -> None:
+    call_command("check", deploy=True, fail_level="WARNING")
+    (settings.NODE_STORE / "service-pairs" / versions[2].key_id.hex() / "service.pem").write_bytes(b"cut short")
+    with pytest.raises(SystemCheckError, match="version 2"):
+        call_command("check", deploy=True)
+    (settings.NODE_STORE / "current/machine/personal/service.pem").write_bytes(b"gone")
+    (settings.NODE_STORE / "service-pairs" / versions[1].key_id.hex() / "service.pem").unlink()
+    with pytest.raises(SystemCheckError, match="backup"):
+        call_command("check", deploy=True)
