@@ -188,17 +188,17 @@ class Case:
 
     def _certificate_problems(self) -> Iterator[str]:
         rows = self.site.rows(
-            f"SELECT kind, generation, status, der IS NOT NULL, sealed_private_key IS NOT NULL FROM certs_certificate WHERE holder = '{self.name}.example'"
+            f"SELECT kind, generation, database_key_version, status, der IS NOT NULL, sealed_private_key IS NOT NULL FROM certs_certificate WHERE holder = '{self.name}.example'"
         )
-        for intent, found in itertools.groupby(sorted(rows, key=lambda row: row[:2]), key=lambda row: row[:2]):
-            signed = [row for row in found if row[3]]
+        for intent, found in itertools.groupby(sorted(rows, key=lambda row: row[:3]), key=lambda row: row[:3]):
+            signed = [row for row in found if row[4]]
             if len(signed) > 1:
                 yield f"{len(signed)} certificates for one intent {intent}"
-        if any(row[4] for row in rows):
+        if any(row[5] for row in rows):
             yield "a sealed key is left"
-        if any(row[2] == "issuing" for row in rows):
+        if any(row[3] == "issuing" for row in rows):
             yield "a certificate is still being issued"
-        issued = sorted(row[0] for row in rows if row[2] == "issued")
+        issued = sorted(row[0] for row in rows if row[3] == "issued")
         expected = ["client", "service"] if self.state() == "registered" else [] if self.state() == "decommissioned" else issued
         if issued != expected:
             yield f"issued are {issued}, not {expected}"

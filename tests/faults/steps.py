@@ -66,6 +66,22 @@ STEPS = (
     Step("renewal-dialled", "renewal", "worker", f"{RENEWAL}:{DIAL}", "after", "{name}"),
     Step("proved-recorded", "renewal", "worker", f"{RENEWAL}:older_supersede", "after", "{name}"),
 )
+# A rotation of the database key, each step in a worker. The first node that they meet is the central one.
+KEYS, ROTATION = "certs.services.database_keys", "nodes.services.key_rotation"
+ROTATION_STEPS = (
+    Step("rotation-claimed", "rotation", "worker", "jobs.services:job_claim", "after", "Rotation of the database key"),
+    Step("new-key-recorded", "rotation", "worker", f"{CERTIFICATES}:_recorded", "after", "database_key_version=2"),
+    Step("new-key-signed", "rotation", "worker", "pki.issue:sign", "after", "CN="),
+    Step("new-key-named", "rotation", "worker", "nodes.services.material:_service_pair", "before", "database key version 2"),
+    Step("new-key-packed", "rotation", "worker", "pki.package:seal_to_certificate"),
+    Step("delivered-recorded", "rotation", "worker", f"{ROTATION}:database_key_transition", "after", "DELIVERED"),
+    Step("writing-not-recorded", "rotation", "worker", f"{ROTATION}:database_key_transition", "after", "READING"),
+    Step("writing-recorded", "rotation", "worker", f"{ROTATION}:reencrypt", "before"),
+    Step("row-sealed-anew", "rotation", "worker", "certs.fields:Secret.sealed_anew"),
+    Step("batch-moved", "rotation", "worker", f"{KEYS}:_move"),
+    Step("retiring", "rotation", "worker", f"{ROTATION}:certificate_transition", "after", "SUPERSEDED"),
+    Step("rotation-not-finished", "rotation", "worker", f"{ROTATION}:job_finish", "before"),
+)
 BY_NAME = {step.name: step for step in STEPS}
 
 # Clocks are shortened, so that a recovery takes seconds: module → constant → its new value.

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tests.faults.steps import SHORT, STEPS, Step
+from tests.faults.steps import ROTATION_STEPS, SHORT, STEPS, Step
 
 FOLDER = Path(os.environ["QMC_FAULTS"])
 PROCESSES = {"console": "console", "node-api": "node-api", "celery": "worker", "agent": "agent"}
@@ -123,7 +123,7 @@ def prepare(module: ModuleType) -> None:
     """Wrap the steps of a module that was just loaded, and shorten its clocks and keys."""
     if module.__name__ == "pki.keys":
         module.DEFAULT_KEY_TYPES |= {module.Kind.SERVICE: module.KeyType.RSA_2048, module.Kind.CLUSTER: module.KeyType.RSA_2048}
-    for step in STEPS:
+    for step in (*STEPS, *ROTATION_STEPS):
         name, _, attribute = step.target.partition(":")
         if name == module.__name__:
             *owners, last = attribute.split(".")
@@ -136,7 +136,7 @@ def prepare(module: ModuleType) -> None:
 class Hook(importlib.abc.MetaPathFinder):
     """Prepares each module of interest as soon as it is loaded."""
 
-    wanted = {step.target.partition(":")[0] for step in STEPS} | {"pki.keys", *SHORT}
+    wanted = {step.target.partition(":")[0] for step in (*STEPS, *ROTATION_STEPS)} | {"pki.keys", *SHORT}
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
         if name not in self.wanted:
