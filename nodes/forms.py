@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from nodes.errors import NodeInvalid
+from nodes.errors import InputInvalid
 from nodes.services.nodes import SERVICES
 
 PORT_INVALID = {"required": "Give a port, from 1 to 65535.", "invalid": "A port is a number from 1 to 65535."}
@@ -58,7 +58,7 @@ class NodeForm(forms.Form):
         lines = self.cleaned_data["subject_alternative_names"].splitlines()
         return self.cleaned_data | {"subject_alternative_names": [line for line in lines if line]}
 
-    def refuse(self, exc: NodeInvalid) -> None:
+    def refuse(self, exc: InputInvalid) -> None:
         """Put what a service refused beside the fields it is about."""
         for field, texts in exc.errors.items():
             for text in texts:
