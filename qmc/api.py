@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from audit.actors import PermissionRefused
 from certs.errors import IllegalTransition, StaleCertificate, ZoneBroken, ZoneMissing
 from nodes.errors import IllegalNodeTransition, InputInvalid, RegistrationBlocked, StaleNode
+from pki.errors import UnknownKey
 from qmc.models import ApiToken
 from qmc.services.tokens import token_digest
 
@@ -32,6 +33,7 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     PermissionDenied: (403, "permission-refused"),
     ZoneMissing: (503, "no-trust-zone"),
     ZoneBroken: (503, "trust-zone-broken"),
+    UnknownKey: (503, "trust-zone-broken"),
     OperationalError: (503, "database-unavailable"),
     Http404: (404, "not-found"),
     exceptions.ParseError: (400, "malformed"),
