@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import dataclasses
 import json
 import logging
 import socket
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from agent import connections
 from agent.serve import Agent, NotLoopback, Options
 from agent.state import Refused, State
 from pki.errors import InvalidName, PKIError
@@ -33,6 +35,8 @@ def _parser() -> argparse.ArgumentParser:
     central = commands.add_parser("set-central", help="call the central node at another address from now on")
     central.add_argument("central_address", metavar="ADDRESS", help="IP address or name, with :PORT where it is not 4242")
     central.add_argument("--host-name", help="the name that the central node's certificate bears, where it has changed")
+    data = commands.add_parser("connections", help="the data connections, and whether their passwords open here")
+    data.add_argument("--json", action="store_true", help="everything, the opened passwords too, for scripts")
     for command in commands.choices.values():
         command.add_argument("--home", type=Path, required=True)
     return parser
@@ -104,6 +108,17 @@ def _set_central(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _connections(arguments: argparse.Namespace) -> int:
+    try:
+        found = connections.read(arguments.home)
+    except connections.Unavailable as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 1
+    content = json.dumps([dataclasses.asdict(each) for each in found]) if arguments.json else connections.table(found)
+    sys.stdout.write(content + "\n")
+    return 0
+
+
 def main() -> int:
     """Returns the exit code."""
     arguments = _parser().parse_args()
@@ -112,7 +127,8 @@ def main() -> int:
         State(arguments.home).reopen()
         sys.stdout.write("reopened: a running agent waits for a new package within a second\n")
         return 0
-    return {"serve": _serve, "status": _status, "unlock": _unlock, "set-central": _set_central}[arguments.command](arguments)
+    commands = {"serve": _serve, "status": _status, "unlock": _unlock, "set-central": _set_central, "connections": _connections}
+    return commands[arguments.command](arguments)
 
 
 if __name__ == "__main__":

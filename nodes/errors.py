@@ -1,7 +1,7 @@
 """Errors of nodes.
 
 NodesError
-├── NodeInvalid            bad input, by field
+├── InputInvalid           bad input, by field
 ├── RegistrationBlocked    a check blocks it; nothing changed
 ├── IllegalNodeTransition  the table does not allow it
 ├── StaleNode              another worker was first
@@ -17,7 +17,7 @@ class NodesError(Exception):
     """Any error of nodes."""
 
 
-class NodeInvalid(NodesError):
+class InputInvalid(NodesError):
     """`errors` names each field with what is wrong and what to do."""
 
     def __init__(self, errors: dict[str, list[str]]) -> None:

@@ -1,19 +1,21 @@
-"""The filter of the nodes list."""
+"""The filters of the lists of nodes and connections."""
 
 import django_filters
 from django import forms
 from django.db.models import Q, QuerySet
 
-from nodes.models import Node
+from nodes.models import Connection, ConnectionQuerySet, ConnectionType, Node
 from nodes.states import NodeState
 
 STATES = [(each.value, each.label.lower()) for each in NodeState]
 
 
+def _search() -> forms.TextInput:
+    return forms.TextInput(attrs={"class": "form-control", "type": "search", "maxlength": 100})
+
+
 class NodeFilter(django_filters.FilterSet):
-    search = django_filters.CharFilter(
-        method="searched", label="Search", widget=forms.TextInput(attrs={"class": "form-control", "type": "search", "maxlength": 100})
-    )
+    search = django_filters.CharFilter(method="searched", label="Search", widget=_search())
     state = django_filters.ChoiceFilter(
         choices=STATES,
         method="in_state",
@@ -37,3 +39,17 @@ class NodeFilter(django_filters.FilterSet):
 
     def in_state(self, rows: "QuerySet[Node]", name: str, value: str) -> "QuerySet[Node]":
         return rows.filter(state=value)
+
+
+class ConnectionFilter(django_filters.FilterSet):
+    search = django_filters.CharFilter(method="searched", label="Search", widget=_search())
+    type = django_filters.ChoiceFilter(
+        choices=ConnectionType.choices, label="Type", empty_label="every type", widget=forms.Select(attrs={"class": "form-select"})
+    )
+
+    class Meta:
+        model = Connection
+        fields: list[str] = []
+
+    def searched(self, rows: ConnectionQuerySet, name: str, value: str) -> ConnectionQuerySet:
+        return rows.searched(value)

@@ -1,4 +1,4 @@
-"""Nodes, their registrations and renewals, and what they report."""
+"""Nodes, their registrations and renewals, what they report, and the data connections that they read."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -138,3 +138,41 @@ class Renewal(models.Model):
 
     def __str__(self) -> str:
         return f"renewal {self.generation} of {self.node_id}"
+
+
+class ConnectionType(models.TextChoices):
+    FOLDER = "folder", "Folder"
+    ODBC = "odbc", "ODBC"
+    POSTGRESQL = "postgresql", "PostgreSQL"
+    SQLSERVER = "sqlserver", "SQL Server"
+    ORACLE = "oracle", "Oracle"
+    MYSQL = "mysql", "MySQL"
+    REST = "rest", "REST"
+    OTHER = "other", "Other"
+
+
+class ConnectionQuerySet(models.QuerySet["Connection"]):
+    def searched(self, text: str) -> "ConnectionQuerySet":
+        return self.filter(Q(name__icontains=text) | Q(connection_string__icontains=text) | Q(username__icontains=text))
+
+
+class Connection(models.Model):
+    """Where data comes from, and as whom. Every registered node reads it and opens its password itself."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=100)
+    type = models.CharField(max_length=40, choices=ConnectionType.choices)
+    connection_string = models.CharField(max_length=2000)
+    username = models.CharField(max_length=200, blank=True)
+    password = EncryptedField(null=True)  # bound to nodes_connection: nodes name that table when they open it
+    created_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+
+    objects = ConnectionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [models.UniqueConstraint(Lower("name"), name="connection_name_once")]
+
+    def __str__(self) -> str:
+        return self.name

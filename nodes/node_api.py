@@ -1,6 +1,7 @@
 """What agents call on 4242. Identity is the record of the client certificate, by fingerprint."""
 
 import json
+import uuid
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from certs.errors import CertsError
 from certs.models import Certificate
 from certs.states import CertificateStatus
 from nodes.models import Node
+from nodes.services.connections import connections_page
 from nodes.services.heartbeat import heartbeat, package_for
 from pki import verify
 
@@ -90,6 +92,21 @@ def package_view(request: HttpRequest, generation: int) -> HttpResponse:
     if sealed is None:
         return problem("nothing-offered", "No such generation is offered to this node.", 404)
     return HttpResponse(sealed, content_type="application/jose")
+
+
+@require_GET
+def connections_view(request: HttpRequest) -> HttpResponse:
+    """The data connections, for any node that has been registered. `after` is the `next` of the page before."""
+    try:
+        node, _ = _caller(request)
+        after = uuid.UUID(request.GET["after"]) if "after" in request.GET else None
+    except Refused as exc:
+        return problem("unknown-node", str(exc), 403)
+    except ValueError:
+        return problem("malformed", "`after` is no id of a connection. Leave it out to begin.", 400)
+    if node.registered_at is None:
+        return problem("not-registered", f"{node} is not registered yet. Wait until the console says that it is.", 409)
+    return JsonResponse(connections_page(after=after), json_dumps_params={"ensure_ascii": False})
 
 
 @require_GET

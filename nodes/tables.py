@@ -1,8 +1,9 @@
-"""The nodes as a table."""
+"""Nodes and connections as tables."""
 
 import django_tables2 as tables
 
-from nodes.models import Node
+from nodes.models import Connection, Node
+from nodes.services.connections import password_told
 
 
 class NodeTable(tables.Table):
@@ -17,3 +18,21 @@ class NodeTable(tables.Table):
         fields = ("name", "state", "seen", "address", "services")
         order_by = "name"
         empty_text = "No node fits. Take a filter away."
+
+
+class ConnectionTable(tables.Table):
+    versions: dict[str, int]
+    name = tables.TemplateColumn(template_name="connections/cell_name.html", verbose_name="Connection")
+    type = tables.Column()
+    username = tables.Column(verbose_name="User name", default="")
+    password = tables.Column(default="not set", orderable=False)
+    changed_at = tables.TemplateColumn(template_name="connections/cell_changed.html", verbose_name="Changed")
+
+    class Meta:
+        model = Connection
+        fields = ("name", "type", "username", "password", "changed_at")
+        order_by = "name"
+        empty_text = "No connection fits. Take a filter away."
+
+    def render_password(self, record: Connection) -> str:
+        return password_told(record.password, self.versions)

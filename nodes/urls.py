@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from nodes import key_views, views
+from nodes import views
 
 app_name = "nodes"
 urlpatterns = [
@@ -14,7 +14,4 @@ urlpatterns = [
     path("nodes/<uuid:pk>/redistribute/", views.redistribute, name="redistribute"),
     path("nodes/<uuid:pk>/renew/", views.renew, name="renew"),
     path("nodes/<uuid:pk>/remove/", views.remove, name="remove"),
-    path("database-key/", key_views.database_key, name="database-key"),
-    path("database-key/rotate/", key_views.rotate, name="key-rotate"),
-    path("database-key/<uuid:pk>/pause/", key_views.pause, name="key-pause"),
 ]

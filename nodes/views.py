@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from certs.models import Certificate
 from certs.pages import PageRequest, page, table_for
-from nodes.errors import NodeInvalid, NodesError, RegistrationBlocked
+from nodes.errors import InputInvalid, NodesError, RegistrationBlocked
 from nodes.filters import NodeFilter
 from nodes.findings import Finding
 from nodes.forms import NodeForm
@@ -37,7 +37,7 @@ def _checked(request: PageRequest, form: NodeForm, now: datetime) -> list[Findin
     if form.is_valid():
         try:
             return checks.preflight(actor=request.actor, now=now, **form.fields_of_node())
-        except NodeInvalid as exc:
+        except InputInvalid as exc:
             form.refuse(exc)
     return []
 
@@ -58,7 +58,7 @@ def register(request: PageRequest) -> HttpResponse:
     if not form.errors and not any(each.level == "blocker" for each in found):
         try:
             node = node_create(actor=request.actor, now=now, **form.fields_of_node())
-        except NodeInvalid as exc:
+        except InputInvalid as exc:
             form.refuse(exc)
         else:
             return _distribute(request, node, now)

@@ -14,7 +14,8 @@ from rest_framework.response import Response
 
 from audit.actors import PermissionRefused
 from certs.errors import IllegalTransition, RotationRefused, StaleCertificate, StaleDatabaseKey, ZoneBroken, ZoneMissing
-from nodes.errors import IllegalNodeTransition, NodeInvalid, RegistrationBlocked, StaleNode
+from nodes.errors import IllegalNodeTransition, InputInvalid, RegistrationBlocked, StaleNode
+from pki.errors import UnknownKey
 from qmc.models import ApiToken
 from qmc.services.tokens import token_digest
 
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 # The one table: error class → status, type.
 PROBLEMS: dict[type[Exception], tuple[int, str]] = {
-    NodeInvalid: (400, "invalid"),
+    InputInvalid: (400, "invalid"),
     RegistrationBlocked: (409, "registration-blocked"),
     IllegalNodeTransition: (409, "not-now"),
     IllegalTransition: (409, "not-now"),
@@ -34,6 +35,7 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     PermissionDenied: (403, "permission-refused"),
     ZoneMissing: (503, "no-trust-zone"),
     ZoneBroken: (503, "trust-zone-broken"),
+    UnknownKey: (503, "trust-zone-broken"),
     OperationalError: (503, "database-unavailable"),
     Http404: (404, "not-found"),
     exceptions.ParseError: (400, "malformed"),
@@ -54,7 +56,7 @@ DETAILS: dict[type[Exception], str] = {
 
 
 def _errors(exc: Exception) -> Any:
-    if isinstance(exc, NodeInvalid):
+    if isinstance(exc, InputInvalid):
         return exc.errors
     if isinstance(exc, RegistrationBlocked):
         return [vars(finding) for finding in exc.findings]

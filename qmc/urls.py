@@ -6,7 +6,8 @@ from drf_spectacular.views import SpectacularAPIView
 
 from certs import api as certs
 from nodes import api as nodes
-from nodes import rotation_api as rotations
+from nodes import api_connections as connections
+from nodes import api_rotations as rotations
 from qmc import views
 
 API = [
@@ -17,6 +18,8 @@ API = [
     path("nodes/<uuid:pk>/renew/", nodes.NodeRenew.as_view()),
     path("nodes/<uuid:pk>/decommission/", nodes.NodeDecommission.as_view()),
     path("nodes/<uuid:pk>/events/", nodes.NodeEvents.as_view(), name="node-events"),
+    path("connections/", connections.Connections.as_view()),
+    path("connections/<uuid:pk>/", connections.ConnectionDetail.as_view()),
     path("certificates/", certs.Certificates.as_view()),
     path("certificates/<uuid:pk>/", certs.CertificateDetail.as_view()),
     path("certificates/<uuid:pk>/pem/", certs.CertificatePem.as_view()),
@@ -36,5 +39,7 @@ urlpatterns = [
     path("accounts/logout/", account.logout, name="account_logout"),
     path("accounts/signup/", account.signup, name="account_signup"),
     path("", include("nodes.urls")),
+    path("", include("nodes.urls_connections")),
+    path("", include("nodes.urls_database_key")),
     path("", include("certs.urls")),
 ]

@@ -8,7 +8,7 @@ from audit.actors import SYSTEM, Actor
 from certs.models import Certificate
 from certs.services.certificates import certificate_withdraw
 from jobs.services import job_nudge
-from nodes.errors import NodeInvalid
+from nodes.errors import InputInvalid
 from nodes.models import Node, Registration
 from nodes.services import registration
 from nodes.services.renewal import renewals_end
@@ -21,7 +21,7 @@ def node_decommission(*, actor: Actor, node: Node, now: datetime) -> None:
     """End a node: its certificates are revoked, its secrets wiped, its name is free. Raises: PermissionRefused, IllegalNodeTransition."""
     actor.require("nodes.decommission_node")
     if node.is_central:
-        raise NodeInvalid({"node": ["The central node cannot be decommissioned: it is the certificate authority."]})
+        raise InputInvalid({"node": ["The central node cannot be decommissioned: it is the certificate authority."]})
     node_transition(node=node, to=NodeState.DECOMMISSIONED, reason="", actor=actor, now=now)
     renewals_end(node, reason="node decommissioned", actor=actor, now=now)
     for certificate in Certificate.objects.filter(holder_id=node.pk):

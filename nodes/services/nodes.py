@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from audit.actors import Actor
 from audit.record import record
-from nodes.errors import NodeInvalid
+from nodes.errors import InputInvalid
 from nodes.models import Node
 from pki import names
 from pki.errors import InvalidName
@@ -51,7 +51,7 @@ def checked(
     *, name: str, host_name: str, address: str = "", distribution_port: int = 4444, node_port: int = 4242,
     subject_alternative_names: Sequence[str] = (), services: Sequence[str] = (),
 ) -> Node:  # fmt: skip
-    """An unsaved node whose fields hold. Raises: NodeInvalid. Checks only what needs no network."""
+    """An unsaved node whose fields hold. Raises: InputInvalid. Checks only what needs no network."""
     errors: dict[str, list[str]] = {}
 
     def refuse(field: str, text: str) -> None:
@@ -69,7 +69,7 @@ def checked(
             refuse("services", f"“{each[:64]}” is not a service. Known are: {', '.join(SERVICES)}.")
     _refuse_duplicates(name, host_name, refuse)
     if errors:
-        raise NodeInvalid(errors)
+        raise InputInvalid(errors)
     return Node(
         name=name, host_name=host_name, address=address, distribution_port=distribution_port, node_port=node_port,
         subject_alternative_names=list(subject_alternative_names), services=list(services),
@@ -86,7 +86,7 @@ def _refuse_duplicates(name: str, host_name: str, refuse: Refuse) -> None:
 
 
 def node_create(*, actor: Actor, now: datetime, **fields: Any) -> Node:
-    """Record a node; nothing is made or sent yet. Raises: PermissionRefused, NodeInvalid."""
+    """Record a node; nothing is made or sent yet. Raises: PermissionRefused, InputInvalid."""
     actor.require("nodes.add_node")
     node = checked(**fields)
     node.created_at = node.state_since = now
@@ -99,5 +99,5 @@ def node_create(*, actor: Actor, now: datetime, **fields: Any) -> Node:
             node.save(force_insert=True)
             record(actor=actor, action="node.created", target=node, detail={"host_name": node.host_name, "address": node.address}, now=now)
     except IntegrityError as exc:
-        raise NodeInvalid({"host_name": ["Somebody else has just created this node. Open it in the list of nodes."]}) from exc
+        raise InputInvalid({"host_name": ["Somebody else has just created this node. Open it in the list of nodes."]}) from exc
     return node

@@ -25,7 +25,7 @@ UNITS = ((3600, "hours"), (60, "minutes"))
 
 
 def preflight(*, actor: Actor, now: datetime, **fields: Any) -> list[Finding]:
-    """Check a node that is not created yet, network included, within about 6 s. Raises: PermissionRefused, NodeInvalid."""
+    """Check a node that is not created yet, network included, within about 6 s. Raises: PermissionRefused, InputInvalid."""
     actor.require("nodes.add_node")
     return findings(checked(**fields), now=now)
 

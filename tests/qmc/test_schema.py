@@ -11,8 +11,9 @@ from certs.models import Certificate
 from certs.services.expiry import expiry_board
 from certs.services.lifetime import Lifetime
 from nodes.api import CeremonyOutput, FindingOutput, NodeOutput, nodes_json
+from nodes.api_connections import ConnectionOutput, connections_json
 from nodes.findings import Finding
-from nodes.models import Node
+from nodes.models import Connection, Node
 from nodes.services.registration import Ceremony
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -22,8 +23,10 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 def test_answers_have_the_form_that_the_schema_tells() -> None:
     certificate = Certificate(not_before=NOW, not_after=NOW)
     (node,) = nodes_json([Node()], NOW)
+    (connection,) = connections_json([Connection()])
     answers = {
         NodeOutput: node,
+        ConnectionOutput: connection,
         CertificateOutput: certificate_json(certificate, NOW),
         ExpiryOutput: expiry_board(now=NOW),
         LifetimeOutput: vars(Lifetime(60, 60)),
@@ -44,4 +47,4 @@ def test_every_address_stands_in_the_schema_with_its_answer() -> None:
         for method, told in methods.items()
         if not any("content" in answer for answer in told["responses"].values())
     ]
-    assert without == [("/api/v1/nodes/{id}/", "delete")]
+    assert sorted(without) == [("/api/v1/connections/{id}/", "delete"), ("/api/v1/nodes/{id}/", "delete")]

@@ -150,7 +150,7 @@ class Site:
         try:
             with urllib.request.urlopen(request, context=context, timeout=20) as answer:
                 content = answer.read()
-                return answer.status, json.loads(content) if "json" in answer.headers["Content-Type"] else content.decode()
+                return answer.status, json.loads(content) if "json" in answer.headers.get("Content-Type", "") else content.decode()
         except urllib.error.HTTPError as exc:
             with exc:
                 content = exc.read()

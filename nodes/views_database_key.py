@@ -16,8 +16,8 @@ from nodes.services.key_rotation import rotation_pause, rotation_start
 
 
 @page("certs.view_rotation")
-def database_key(request: PageRequest) -> HttpResponse:
-    return render(request, "nodes/database_key.html", key_story(now=timezone.now()))
+def show(request: PageRequest) -> HttpResponse:
+    return render(request, "database_key/show.html", key_story(now=timezone.now()))
 
 
 @page("certs.rotate_databasekey")
@@ -29,8 +29,8 @@ def rotate(request: PageRequest) -> HttpResponse:
         except RotationRefused as exc:
             error = str(exc)
         else:
-            return redirect("nodes:database-key")
-    return render(request, "nodes/key_rotate.html", rotation_plan(now=now) | {"error": error}, status=409 if error else 200)
+            return redirect("database_key:show")
+    return render(request, "database_key/rotate.html", rotation_plan(now=now) | {"error": error}, status=409 if error else 200)
 
 
 @page("certs.rotate_databasekey")
@@ -39,4 +39,4 @@ def pause(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     rotation, paused = get_object_or_404(Rotation, pk=pk), request.POST.get("paused") == "yes"
     with contextlib.suppress(RotationRefused):  # pressed twice, or just finished: the page shows what is
         rotation_pause(actor=request.actor, rotation=rotation, paused=paused, now=timezone.now())
-    return redirect("nodes:database-key")
+    return redirect("database_key:show")

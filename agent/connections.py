@@ -1,0 +1,93 @@
+"""The data connections of the trust zone, their passwords opened with this node's own service certificates and keys."""
+
+import asyncio
+import base64
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from agent.central import ask
+from agent.state import State
+from agent.store import Installed, KeyRing, Store
+from pki import sealing
+from pki.errors import Altered, PKIError, UnknownKey
+
+TABLE, COLUMN = "nodes_connection", "password"
+
+
+class Unavailable(Exception):
+    """The connections cannot be read here now; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """`password` is None if none is set, or if it does not open: then `problem` says why and what to do."""
+
+    id: str
+    name: str
+    type: str
+    connection_string: str
+    username: str
+    password: str | None = field(repr=False)
+    problem: str
+
+
+def read(home: Path) -> list[Connection]:
+    """Every connection, by name. `home` is the agent's. Raises: Unavailable. Not to be called where an event loop runs."""
+    try:
+        installed = Store(home).current()
+    except (OSError, ValueError, PKIError) as exc:
+        raise Unavailable(
+            f"What is installed in {home} cannot be read: {exc}. Read it as the agent's own user, or redistribute the node."
+        ) from exc
+    if installed is None:
+        raise Unavailable(f"Nothing is installed in {home}. Give the agent's home, and register the node in the console first.")
+    state = State(home)
+    try:
+        rows = asyncio.run(_fetched(state, installed))
+        ring = state.store.key_ring()
+        return sorted((_opened(row, ring) for row in rows), key=lambda each: each.name.lower())
+    except OSError as exc:
+        raise Unavailable(f"The central node did not give the connections: {exc}. Is it running, and is this node registered?") from exc
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise Unavailable(f"The central node's answer is not understood ({type(exc).__name__}). Update this agent.") from exc
+
+
+async def _fetched(state: State, installed: Installed) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    after: dict[str, str] = {}
+    while True:
+        answer = json.loads(await ask(state, installed, "GET", f"/api/v1/connections/?{urlencode(after)}"))
+        rows += answer["results"]
+        if not answer["next"]:
+            return rows
+        after = {"after": answer["next"]}
+
+
+def _opened(row: dict[str, Any], ring: KeyRing) -> Connection:
+    password, problem = None, ""
+    if row["password"] is not None:
+        try:
+            sealed, place = base64.b64decode(row["password"]), sealing.bound_to(TABLE, COLUMN, row["id"])
+            password = sealing.unseal(ring.keys.values(), sealed, bound_to=place).decode()
+        except UnknownKey as exc:
+            why = " ".join([str(exc), *ring.problems.values()])
+            problem = f"The password of {row['name']} does not open: {why} Renew this node's certificates in the console."
+        except (Altered, ValueError) as exc:
+            why = str(exc) if isinstance(exc, Altered) else "What was sealed is no text."
+            problem = f"The password of {row['name']} does not open: {why} Type it again in the console."
+    plain = {name: str(row[name]) for name in ("id", "name", "type", "connection_string", "username")}
+    return Connection(**plain, password=password, problem=problem)
+
+
+def table(connections: list[Connection]) -> str:
+    """For a person: which connections there are and whether their passwords open, never the passwords."""
+    lines = [("NAME", "TYPE", "USER NAME", "PASSWORD", "CONNECTION STRING")]
+    for each in connections:
+        told = "does not open" if each.problem else "not set" if each.password is None else "opens"
+        lines.append((each.name, each.type, each.username, told, each.connection_string))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    return "\n".join([*rows, *(each.problem for each in connections if each.problem)])
