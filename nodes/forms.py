@@ -104,8 +104,8 @@ class ConnectionForm(ServiceForm):
 
     def __init__(self, *args: Any, password_told: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        now = f"Now {password_told}; while this is empty, it stays." if password_told else "Not set; it may stay empty."
-        self.fields["password"].help_text = f"{now} It is encrypted, opened by registered nodes alone, and never shown again."
+        now = f"It is {password_told}, and stays while this is empty." if password_told else "It is not set, and may stay empty."
+        self.fields["password"].help_text = f"{now} Registered nodes alone open it; nobody sees it here again."
         if not password_told:
             del self.fields["clear_password"]
 

@@ -23,8 +23,8 @@ class NodeTable(tables.Table):
 class ConnectionTable(tables.Table):
     versions: dict[str, int]
     name = tables.TemplateColumn(template_name="connections/cell_name.html", verbose_name="Connection")
-    type = tables.Column()
-    username = tables.Column(verbose_name="User name", default="")
+    type = tables.TemplateColumn(template_name="connections/cell_type.html")
+    username = tables.Column(verbose_name="User name", default="none")
     password = tables.Column(default="not set", orderable=False)
     changed_at = tables.TemplateColumn(template_name="connections/cell_changed.html", verbose_name="Changed")
 

@@ -57,6 +57,8 @@ class Furnished:
     created: str
     removed: str
     certificate: str
+    connection: str
+    folder: str
     awaiting_address: str
     password: str
     unlockable_address: str
@@ -72,6 +74,25 @@ for number in range(60):
     row.pk, row.serial, row.status, row.holder, row._state.adding = uuid.uuid4(), f"{number:040x}", "superseded", "many", True
     row.save()
 """
+
+
+CONNECTIONS: list[dict[str, str]] = [
+    {
+        "name": "Sales figures of every branch, with those that were closed, since 1998",
+        "type": "sqlserver",
+        "connection_string": f"Server=tcp:{LONG},1433;Database=sales;Encrypt=yes;TrustServerCertificate=no;Connection Timeout=30;" * 4,
+        "username": "reader-of-sales@corp.example",
+        "password": "s3cret",
+    },
+    {"name": "Archive", "type": "folder", "connection_string": r"\\files.corp.example\archive"},
+    {
+        "name": "Stock",
+        "type": "postgresql",
+        "connection_string": "host=db.corp.example;database=stock",
+        "username": "stock",
+        "password": "x",
+    },
+]
 
 
 @pytest.fixture(scope="session")
@@ -101,9 +122,12 @@ def furnished(site: Site) -> Furnished:
     assert site.call("POST", f"/nodes/{removed}/decommission/")[0] == 202
     for number in range(30):
         create(f"many{number:02}", f"127.0.98.{number + 2}")
+    connections = [site.call("POST", "/connections/", fields)[1]["id"] for fields in CONNECTIONS]
     site.manage("shell", "-c", MORE_CERTIFICATES)
     certificate = next(each["id"] for each in site.node(registered)["certificates"] if each["kind"] == "service")
-    return Furnished(registered, awaiting, failed, created, removed, certificate, site.agents[1], word, site.agents[3], unlockable_word)
+    return Furnished(
+        registered, awaiting, failed, created, removed, certificate, *connections[:2], site.agents[1], word, site.agents[3], unlockable_word
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

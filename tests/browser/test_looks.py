@@ -49,6 +49,12 @@ PAGES = {
     "redistribute failed": "/nodes/{failed}/redistribute/",
     "renew": "/nodes/{registered}/renew/",
     "remove": "/nodes/{registered}/remove/",
+    "connections": "/connections/",
+    "connections search without result": "/connections/?search=nowhere",
+    "connection new": "/connections/new/",
+    "connection": "/connections/{connection}/",
+    "connection without password": "/connections/{folder}/",
+    "connection remove": "/connections/{connection}/remove/",
     "certificates": "/certificates/",
     "certificate": "/certificates/{certificate}/",
     "lifetime": "/settings/lifetime/",
@@ -106,4 +112,30 @@ def test_answers_to_what_was_typed_read_well_for_everybody(eyes: Eyes, furnished
         page.get_by_label("Password").fill(typed)
         page.get_by_role("button", name="Install certificates").click()
         found += looked_at(eyes, name)
+    assert found == []
+
+
+def test_answers_about_connections_read_well_for_everybody(eyes: Eyes) -> None:
+    eyes.sign_in()
+    page, found = eyes.page, []
+    eyes.go("/connections/new/")
+    page.locator("#id_name").fill("Staff")
+    page.locator("#id_connection_string").fill("host=db.example;password=secret")
+    page.locator("#id_password").fill("secret")
+    page.get_by_role("button", name="Create").click()
+    expect(page.locator("#id_type_error")).to_be_visible()
+    expect(page.locator("#id_password")).to_have_value("")
+    found += looked_at(eyes, "connection nonsense")
+    page.locator("#id_type").select_option("folder")
+    page.locator("#id_connection_string").fill("/srv/staff")
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("status")).to_contain_text("Saved.")
+    found += looked_at(eyes, "connection saved")
+    page.locator("#id_password").fill("secret")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("checkbox", name="Clear the password").check()
+    page.locator("#id_password").fill("another")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#id_clear_password_error")).to_be_visible()
+    found += looked_at(eyes, "connection with two wishes")
     assert found == []

@@ -270,7 +270,7 @@ class TestPages:
         assert Connection.objects.get().password.text() == "new"
         assert client.post(at, kept | {"clear_password": "on"}).status_code == 302
         assert Connection.objects.get().password is None
-        assert ("Not set" in (page := client.get(at).content.decode()), "clear_password" in page) == (True, False)
+        assert ("It is not set" in (page := client.get(at).content.decode()), "clear_password" in page) == (True, False)
 
     def test_the_list_is_searched_sorted_and_says_whether_a_password_is_set(self, client: Client) -> None:
         make(name="a"), make(name="b", password=None, type="folder"), make(name="c", username="other")
