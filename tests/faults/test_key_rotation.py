@@ -17,7 +17,7 @@ from tests.faults.steps import ROTATION_STEPS, Step
 from tests.site.conftest import Site
 from tests.site.engines import ENGINES
 
-MANY = 150  # connections: more than one batch
+MANY = 120  # connections: more than one batch
 
 
 def chosen(on: str) -> tuple[Step, ...]:
