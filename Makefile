@@ -8,11 +8,11 @@ up: .venv/.console node_modules/.installed
 	exec $(BIN)/python manage.py up --agent 127.0.0.2 --agent 127.0.0.3
 
 test: .venv/.development node_modules/.installed system
-	QMC_DATA_DIR=$$(mktemp -d) PYTHONDEVMODE=1 $(BIN)/python -m pytest
+	PYTHONDEVMODE=1 $(BIN)/python -m pytest
 
 # Every fault at every step on both engines, and two hundred nodes at once; about an hour. `make test` takes a sample of it.
 faults: .venv/.development system
-	QMC_WHOLE=1 QMC_DATA_DIR=$$(mktemp -d) $(BIN)/python -m pytest -p no:randomly --log-cli-level=INFO tests/site/test_many.py tests/faults
+	QMC_WHOLE=1 $(BIN)/python -m pytest -n 0 -p no:randomly --log-cli-level=INFO tests/site/test_many.py tests/faults
 
 bench: .venv/.development node_modules/.installed
 	$(BIN)/python -m bench.registration
@@ -25,7 +25,7 @@ check: .venv/.development
 # The pictures of the README, from the walk by mouse.
 pictures: .venv/.development node_modules/.installed
 	mkdir -p docs/pictures
-	QMC_PICTURES=docs/pictures QMC_DATA_DIR=$$(mktemp -d) $(BIN)/python -m pytest tests/browser -k mouse
+	QMC_PICTURES=docs/pictures $(BIN)/python -m pytest -n 0 tests/browser -k mouse
 
 setup: .venv/.development node_modules/.installed system
 

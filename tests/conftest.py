@@ -13,6 +13,27 @@ from pki.keys import KeyType, PrivateKey
 from pki.package import CentralAddress, Package, Pair
 from pki.roles import Kind
 
+# Whole sites, the longest first: what shares one runs in one process, one after the other.
+GROUPS = ("tests/faults", "tests/browser", "tests/site/test_many", "production", "tests/site")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next((number for number, group in enumerate(GROUPS) if group in item.nodeid), len(GROUPS))
+
+    for item in items:
+        if place(item) < len(GROUPS):
+            item.add_marker(pytest.mark.xdist_group(GROUPS[place(item)]))
+    items.sort(key=place)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests tell beside their outcome: how much was tried."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, told in report.user_properties if report.when == "call" else ():
+            terminalreporter.write_line(f"{name}: {told}")
+
+
 NAMES = {Kind.SERVICE: "rim1.example", Kind.CLIENT: "QlikClient", Kind.CLUSTER: "QlikServiceCluster", Kind.SERVER: "www.example"}
 KEY_TYPES = {Kind.SERVICE: KeyType.RSA_2048, Kind.CLIENT: KeyType.EC_P256, Kind.CLUSTER: KeyType.RSA_2048, Kind.SERVER: KeyType.EC_P256}
 

@@ -9,7 +9,6 @@ import logging
 import os
 import random
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -208,16 +207,15 @@ def matrix(site: Site, folder: Path, tried: list[Combination]) -> tuple[dict[Com
 
 
 def test_every_fault_at_every_step_ends_well(
-    faulty_sites: Callable[[str], Site], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    faulty_sites: Callable[[str], Site], tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     sites = [faulty_sites(on) for on in ENGINES]
     with ThreadPoolExecutor(len(ENGINES)) as pool:
         ended = list(pool.map(lambda on, site: matrix(site, tmp_path / on, chosen(on)), ENGINES, sites))
-    with capsys.disabled():
-        for on, (wrong, took) in zip(ENGINES, ended, strict=True):
-            sys.stdout.write(f"\n{on}: {len(took)} combinations of step and fault tried, {len(wrong)} ended badly; slowest:\n")
-            slowest = sorted(took, key=lambda each: -took[each])[:3]
-            sys.stdout.writelines(f"{took[each]:6.1f} s  {each[0].name}, {each[1]}\n" for each in slowest)
+    for on, (wrong, took) in zip(ENGINES, ended, strict=True):
+        slowest = max(took, key=lambda each: took[each])
+        told = f"{len(took)} combinations of step and fault tried, {len(wrong)} ended badly"
+        record_property(on, f"{told}; slowest {took[slowest]:.0f} s: {slowest[0].name}, {slowest[1]}")
     bad = [
         f"== {on}: {step.name}, {fault}\n{text}"
         for on, (wrong, _) in zip(ENGINES, ended, strict=True)
