@@ -66,15 +66,15 @@ class Report:
 
 
 def restore(*, file: Path, passphrase: str, host_name: str | None = None, now: datetime) -> Report:
-    """Put the site of `file` here. All is decrypted and checked, and this place found empty, before anything is touched.
+    """Put the site of `file` here. This place is found empty, and all is decrypted and checked, before anything is touched.
 
     A `host_name` other than the site's gives the central node new certificates, which go on bearing the old name.
     Raises: BackupError, CertsError, PKIError, OSError.
     """
     if host_name is not None:
         names.host_name(host_name, limit=names.LONGEST_CENTRAL_NAME)
-    archive = unseal(file.read_bytes(), passphrase)
     _refuse_unless_empty()
+    archive = unseal(file.read_bytes(), passphrase)
     if settings.ROOT_PASSPHRASE_FILE and settings.ROOT_PASSPHRASE_FILE.parent == settings.SECRETS_DIR:
         secret_file(settings.ROOT_PASSPHRASE_FILE)
     root_passphrase()
