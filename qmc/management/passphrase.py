@@ -16,7 +16,7 @@ def passphrase(file: Path | None, *, twice: bool) -> str:
     """Raises: BackupError if there is none, it is too short, or it was not typed twice alike."""
     if file is not None:
         try:
-            return passphrase_checked(file.read_text().strip())
+            return passphrase_checked(file.read_text().rstrip("\r\n"))
         except (OSError, UnicodeDecodeError) as exc:
             raise BackupError(f"The passphrase cannot be read: {exc}. Check --passphrase-file.") from exc
     if not sys.stdin.isatty():

@@ -13,6 +13,7 @@ from django.db.models import F
 from agent.store import Store, replace
 from audit.actors import SYSTEM
 from audit.record import record
+from certs.errors import CertsError
 from certs.models import Certificate, DatabaseKey, TrustZone
 from certs.services.certificates import root_passphrase
 from jobs.models import Job, PeriodicWork
@@ -21,9 +22,10 @@ from nodes.services.registration import registration_fail
 from nodes.services.renewal import renewals_end
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 from pki import keys, names
+from pki.errors import PKIError
 from qmc.services.archive import DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, unseal
 from qmc.services.dump import contains, in_use, rows_load
-from qmc.services.founding import central_addresses_write
+from qmc.services.founding import central_addresses_write, own_names
 from qmc.services.proof import fields_open, problems
 from qmc.services.rename import central_rename
 from qmc.settings import secret_file
@@ -72,7 +74,8 @@ def restore(*, file: Path, passphrase: str, host_name: str | None = None, now: d
     Raises: BackupError, CertsError, PKIError, OSError.
     """
     if host_name is not None:
-        names.host_name(host_name, limit=names.LONGEST_CENTRAL_NAME)
+        for each in (names.host_name(host_name, limit=names.LONGEST_CENTRAL_NAME), *own_names()):
+            names.subject_alternative_name(each)
     _refuse_unless_empty()
     archive = unseal(file.read_bytes(), passphrase)
     if settings.ROOT_PASSPHRASE_FILE and settings.ROOT_PASSPHRASE_FILE.parent == settings.SECRETS_DIR:
@@ -92,8 +95,14 @@ def restore(*, file: Path, passphrase: str, host_name: str | None = None, now: d
     except BaseException:
         Store(settings.NODE_STORE).discard()  # it was empty
         raise
-    if host_name is not None and host_name != TrustZone.objects.get().name:
-        central_rename(host_name=host_name, now=now)
+    if host_name is not None and host_name != archive.origin.host_name:
+        try:
+            central_rename(host_name=host_name, now=now)
+        except (CertsError, PKIError, OSError) as exc:
+            raise BackupError(
+                f"The site is restored, but the certificates for {host_name} could not be made: {exc} Mend that, empty database and data "
+                "directory, and restore again."
+            ) from exc
     return _report(archive, rows, opened, [*found, *closed])
 
 

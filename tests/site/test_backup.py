@@ -1,6 +1,7 @@
 """Moving house over real processes: from SQLite to PostgreSQL under another host name, and back; the node comes along."""
 
 import contextlib
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,10 +15,13 @@ from tests.site.engines import engine, free_port, need
 
 WORD = "correct horse battery staple"
 OPEN = """
+from django.contrib.auth.models import User
+from audit.record import verify
 from certs.models import Certificate
 from nodes.models import Node
 print(Certificate.objects.get(kind="cluster").sealed_private_key.text()[:27])
 print(*Node.objects.order_by("name").values_list("host_name", flat=True))
+print(verify() > 20, User.objects.create_user("anna").pk)
 """
 
 
@@ -85,6 +89,9 @@ def test_a_site_moves_to_another_machine_name_and_database_and_back(tmp_path: Pa
         assert not list(first.data.glob(".trial-*"))
         assert first.rows("SELECT count(*) FROM jobs_periodicwork WHERE name = 'verified backup' AND last_success IS NOT NULL") == [(1,)]
         assert not [place for place, content in first.contents() if WORD.encode() in content]
+        assert first.call("POST", f"/nodes/{pk}/renew/")[0] == 202
+        first.restart_agent(address)  # it calls home at once
+        first.wait(lambda: generation(home) == 2)
     serve = agent("serve", "--home", str(home), "--address", address, "--setup-address", address)
     with engine("production", tmp_path / "engine") as environment:
         house = House(tmp_path / "second/var", tmp_path / "first.age", first.node_port, first.environment | environment)
@@ -93,8 +100,6 @@ def test_a_site_moves_to_another_machine_name_and_database_and_back(tmp_path: Pa
         assert "To be redistributed: no node" in told.stdout
         again = house.restore()
         assert (again.returncode, "Nothing was changed" in again.stderr) == (1, True)
-        other_place = House(tmp_path / "other/var", house.file, house.node_port, house.environment).restore()
-        assert (other_place.returncode, "The database is in use" in other_place.stderr) == (1, True)
         second = Site(house.data, agents=0, environment=environment, node_port=first.node_port)
         try:
             second.start()
@@ -102,21 +107,23 @@ def test_a_site_moves_to_another_machine_name_and_database_and_back(tmp_path: Pa
             back_up(second, tmp_path / "second.age")
         finally:
             second.stop()
-    and_back_to_sqlite(House(tmp_path / "third/var", tmp_path / "second.age", free_port(), first.environment), serve, home)
+    and_back_to_sqlite(House(tmp_path / "third/var", tmp_path / "second.age", first.node_port, first.environment), serve, home)
+
+
+def generation(home: Path) -> int:
+    installed = Store(home).current()
+    assert installed is not None
+    return installed.generation
 
 
 def the_node_comes_along(site: Site, pk: str, serve: list[str], home: Path, address: str) -> None:
-    """It finds the central node at the address that it was told once, under the old name, and takes a new package."""
-    seen = f"SELECT last_seen_at FROM nodes_observation WHERE node_id = '{pk}'"
-    before = site.rows(seen)
-    opened, names = site.manage("shell", "-v", "0", "-c", OPEN).splitlines()
-    assert (opened, names.split()) == ("-----BEGIN PRIVATE KEY-----", ["new.example", "rim1.example"])
-    assert "chain whole" in site.manage("verify_audit")
+    """It finds the central node at the address that it was told once, under the old name. Renewed after the backup, it opens by itself."""
+    opened, names, further = site.manage("shell", "-v", "0", "-c", OPEN).splitlines()
+    assert (opened, names, further) == ("-----BEGIN PRIVATE KEY-----", "new.example rim1.example", "True 2")
     with running(serve):
-        site.wait(lambda: site.rows(seen) != before)
+        site.wait(lambda: answers(f"http://{address}:4444/status/servicestate") == "1")
         status, ceremony = site.call("POST", f"/nodes/{pk}/register/")
         assert status == 202, ceremony
-        subprocess.run(agent("reopen", "--home", str(home)), cwd=ROOT, check=True, capture_output=True)
         site.wait_for_state(pk, "awaiting_password")
         assert site.type(address, ceremony["password"])[0] == 200
         site.wait_for_state(pk, "registered")
@@ -125,14 +132,31 @@ def the_node_comes_along(site: Site, pk: str, serve: list[str], home: Path, addr
     assert (installed.central_host_name, installed.generation) == ("new.example", 102)
 
 
+def answers(url: str) -> str:
+    with contextlib.suppress(OSError):
+        return Site.read(url)
+    return ""
+
+
 def and_back_to_sqlite(house: House, serve: list[str], home: Path) -> None:
-    """Without another name, at a port that the node does not know: it is told with set-central."""
+    """The node is known: it goes on at the address that it was told, and at another after set-central."""
     told = house.restore()
     assert (told.returncode, "The central node is new.example" in told.stdout) == (0, True), told
-    assert "chain whole" in house.run("verify_audit").stdout
-    before = house.seen()
-    node_api = [sys.executable, "manage.py", "serve", "node-api", "--port", str(house.node_port)]
-    words = agent("set-central", "--home", str(home), f"127.0.0.1:{house.node_port}")
-    assert f"127.0.0.1:{house.node_port}" in subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    with running(node_api, house.environment | {"QMC_PROCESS": "node-api"}), running(serve):
-        within(30, lambda: house.seen() != before)
+    calls_home(house, serve, house.node_port)
+    port = free_port()
+    words = agent("set-central", "--home", str(home), f"127.0.0.1:{port}")
+    assert f"127.0.0.1:{port}" in subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    calls_home(house, serve, port)
+
+
+def calls_home(house: House, serve: list[str], port: int) -> None:
+    node_api, before = [sys.executable, "manage.py", "serve", "node-api", "--port", str(port)], house.seen()
+    with running(node_api, house.environment | {"QMC_PROCESS": "node-api"}):
+        within(30, lambda: is_open(port))
+        with running(serve):
+            within(30, lambda: house.seen() != before)
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
