@@ -114,8 +114,8 @@ def _certificate_need(certificate: Certificate, now: datetime) -> Need:
 
 def _backup_needs(nodes: list[Node], now: datetime) -> Iterator[Need]:
     last = PeriodicWork.objects.filter(name=VERIFIED).first()
-    made_at = last.last_success if last else None
-    if last and last.last_error:
+    made_at, why = (last.last_success, last.last_error.partition(": ")[2]) if last else (None, "")
+    if why:
         title = "The last backup did not pass its trial"
     elif made_at and now - made_at > BACKUP_PATIENCE:
         title = f"The last verified backup is {spoken((now - made_at).total_seconds())} old"
@@ -123,8 +123,8 @@ def _backup_needs(nodes: list[Node], now: datetime) -> Iterator[Need]:
         title = "There is no verified backup"
     else:
         return
-    text = "On the central node run manage.py backup FILE --verify, and keep FILE on another machine."
-    yield Need("orange", title, text, reverse("overview"), "Look again")
+    text = f"{why} On the central node run manage.py backup FILE --verify, and keep FILE on another machine."
+    yield Need("orange", title, text.strip(), reverse("overview"), "Look again")
 
 
 def needs(now: datetime) -> list[Need]:

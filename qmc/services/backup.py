@@ -88,5 +88,7 @@ def _trial(file: Path, passphrase: str) -> str:
     finally:
         os.close(receive)
     if ended.returncode:
-        raise BackupError(f"The trial restore of {file} failed, so do not rely on that file: {ended.stderr.strip()[-400:]}")
+        raise BackupError(
+            f"The trial restore of {file} failed, so do not rely on that file: {ended.stderr.strip()[-400:].removeprefix('CommandError: ')}"
+        )
     return ended.stdout

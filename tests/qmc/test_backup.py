@@ -279,6 +279,7 @@ def test_the_overview_asks_for_a_backup(zone: TrustZone) -> None:
     row = PeriodicWork.objects.create(name=VERIFIED, lease_until=now, last_success=now)
     assert list(backup_needs(now + timedelta(days=6))) == []
     assert list(backup_needs(now + timedelta(days=9))) == ["The last verified backup is 9 days old"]
-    row.last_error = "BackupError: it did not open"
+    row.last_error = "BackupError: It did not open."
     row.save()
     assert list(backup_needs(now)) == ["The last backup did not pass its trial"]
+    assert any(need.text.startswith("It did not open. On the central node run manage.py backup") for need in needs(now))
