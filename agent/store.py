@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -45,6 +45,11 @@ def replace(path: Path, content: bytes) -> None:
     write(temporary, content)
     temporary.replace(path)
     sync_folder(path.parent)
+
+
+def _sync_tree(path: Path) -> None:
+    for folder in (path, *(each for each in path.rglob("*") if each.is_dir())):
+        sync_folder(folder)
 
 
 def _replace_link(link: Path, target: str) -> None:
@@ -178,20 +183,42 @@ class Store:
         shutil.rmtree(staged, ignore_errors=True)
         for name, content in _files(package).items():
             write(staged / name, content)
-        for folder in (staged, *(path for path in staged.rglob("*") if path.is_dir())):
-            sync_folder(folder)
+        _sync_tree(staged)
         if final.exists():
             shutil.rmtree(final)
         staged.rename(final)
         sync_folder(generations)
         for pair in (package.service, *package.further_service_pairs):
             self._keep_service_pair(pair, package.database_key_oids)
-        _replace_link(self.home / "Exported Certificates/.Local Certificates", "../current/exported")
-        _replace_link(self.home / "current", f"generations/{package.generation}")  # from here on the new generation is in force
+        installed = self._switch(package.generation)
         self._forget_old_generations()
+        return installed
+
+    def _switch(self, generation: int) -> Installed:
+        _replace_link(self.home / "Exported Certificates/.Local Certificates", "../current/exported")
+        _replace_link(self.home / "current", f"generations/{generation}")  # from here on it is in force
         installed = self.current()
         assert installed is not None
         return installed
+
+    def files(self) -> dict[str, bytes]:
+        """What a backup keeps, by path: the generation in force and the service pairs. The links are made again."""
+        installed = self.current()
+        generation = [path for path in installed.path.rglob("*") if path.is_file()] if installed else []
+        home = self.home.resolve()
+        return {str(path.resolve().relative_to(home)): path.read_bytes() for path in sorted([*generation, *self.service_pairs()])}
+
+    def put_back(self, files: Mapping[str, bytes]) -> Installed:
+        """Write what `files` returned, into an empty store. Raises: ValueError unless it holds exactly one generation."""
+        parts = [name.split("/") for name in files]
+        generations = {each[1] for each in parts if each[0] == "generations" and len(each) > 2}
+        if {each[0] for each in parts} - {"generations", "service-pairs"} or len(generations) != 1:
+            raise ValueError("these are not the files of one generation")
+        (generation,) = generations
+        for name, content in files.items():
+            write(self.home / name, content)
+        _sync_tree(self.home)
+        return self._switch(int(generation))
 
     def _keep_service_pair(self, pair: Pair, oids: Oids) -> None:
         service = x509.load_pem_x509_certificate(pair.certificate)

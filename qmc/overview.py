@@ -13,6 +13,7 @@ from nodes.models import SILENT_AFTER, Node, Renewal
 from nodes.services.registration import setup_url
 from nodes.states import NodeState, RenewalStatus
 from pki.lifetime import ExpiryStatus
+from qmc.services.backup import VERIFIED
 from qmc.templatetags.console import left_words, spoken
 
 CLOCK_SKEW_S = 60
@@ -24,6 +25,7 @@ RUNNING = {
 }
 # More nodes than this that were never registered are one line, so that they hide nothing.
 MOST_CREATED = 3
+BACKUP_PATIENCE = timedelta(days=7)
 ORDER = {"red": 0, "orange": 1, "blue": 2}
 
 
@@ -110,6 +112,21 @@ def _certificate_need(certificate: Certificate, now: datetime) -> Need:
     return Need(colour, f"{holder}: {name} ends in {left_words(days)}", "Renew the node that holds it.", url, "Show certificate")
 
 
+def _backup_needs(nodes: list[Node], now: datetime) -> Iterator[Need]:
+    last = PeriodicWork.objects.filter(name=VERIFIED).first()
+    made_at, why = (last.last_success, last.last_error.partition(": ")[2]) if last else (None, "")
+    if why:
+        title = "The last backup did not pass its trial"
+    elif made_at and now - made_at > BACKUP_PATIENCE:
+        title = f"The last verified backup is {spoken((now - made_at).total_seconds())} old"
+    elif made_at is None and any(not node.is_central for node in nodes):
+        title = "There is no verified backup"
+    else:
+        return
+    text = f"{why} On the central node run manage.py backup FILE --verify, and keep FILE on another machine."
+    yield Need("orange", title, text.strip(), reverse("overview"), "Look again")
+
+
 def needs(now: datetime) -> list[Need]:
     """What waits for a person, the worst first."""
     nodes = list(Node.objects.present().select_related("observation"))
@@ -121,6 +138,7 @@ def needs(now: datetime) -> list[Need]:
         if each.trouble:
             text = "See that the worker and beat processes run, and read their log."
             found.append(Need("red", f"{each.label}: {each.trouble}", text, reverse("overview"), "Look again"))
+    found += _backup_needs(nodes, now)
     return sorted(found, key=lambda need: ORDER[need.colour])
 
 
@@ -133,5 +151,5 @@ def overview(now: datetime) -> dict[str, Any]:
         "nodes": nodes.count(), "registered": nodes.filter(state=NodeState.REGISTERED).count(), "certificates": issued.count(),
         "failed": nodes.filter(state=NodeState.FAILED).count(), "awaiting": nodes.filter(state=NodeState.AWAITING_PASSWORD).count(),
         "others": nodes.filter(is_central=False).count(), "next": issued.order_by("not_after", "id").first(),
-        "under_way": Job.objects.unfinished()[:5],
+        "under_way": Job.objects.unfinished()[:5], "backup": PeriodicWork.objects.filter(name=VERIFIED).first(),
     }  # fmt: skip

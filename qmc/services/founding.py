@@ -32,10 +32,10 @@ def zone_found(*, host_name: str, now: datetime) -> TrustZone:
         zone = TrustZone.objects.current()
         if zone is not None:
             key_ring()
-            _addresses_write()
+            central_addresses_write()
             return zone
         central = central_addresses()
-        addresses = tuple(dict.fromkeys(["localhost", "127.0.0.1", *(each.address for each in central)]))
+        addresses = own_names()
         node_id = uuid.uuid4()
         zone = zone_prepare(founding=Founding(host_name, addresses, central, node_id, database_key_oids()), now=now)
         with transaction.atomic():
@@ -60,7 +60,13 @@ def database_key_oids() -> Oids:
     return Oids.parse(key.strip(), algorithm.strip())
 
 
-def _addresses_write() -> None:
+def own_names() -> tuple[str, ...]:
+    """Under which names, beside its host name, this machine is reached."""
+    return tuple(dict.fromkeys(["localhost", "127.0.0.1", *(each.address for each in central_addresses())]))
+
+
+def central_addresses_write() -> None:
+    """Where nodes reach this machine may have changed since the last start."""
     central = central_addresses()[0]
     Node.objects.filter(is_central=True).update(address=central.address, node_port=central.port)
 

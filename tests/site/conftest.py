@@ -40,8 +40,8 @@ networks = itertools.count()
 class Site:
     """The running site, and its API as a client sees it."""
 
-    def __init__(self, data: Path, *, agents: int = 2, environment: dict[str, str] | None = None) -> None:
-        self.data, self.port, self.node_port = data, free_port(), free_port()
+    def __init__(self, data: Path, *, agents: int = 2, environment: dict[str, str] | None = None, node_port: int = 0) -> None:
+        self.data, self.port, self.node_port = data, free_port(), node_port or free_port()
         self.network = f"{free_network()}.{next(networks)}"
         self.agents = tuple(self.address(number) for number in range(2, 2 + agents))
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("QMC_", "PYTHONDEVMODE"))}

@@ -1,0 +1,36 @@
+"""The whole site in one encrypted file."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from audit.actors import SYSTEM
+from certs.errors import CertsError
+from pki.errors import PKIError
+from qmc.management.passphrase import add_argument, passphrase
+from qmc.services.archive import BackupError
+from qmc.services.backup import backup_make, backup_verify
+
+
+class Command(BaseCommand):
+    help = "Writes FILE: database, root keys, database keys, node store and secret key, under a passphrase. Needs the root passphrase."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--verify", action="store_true", help="prove by a trial restore that keys, certificates and fields open")
+        parser.add_argument("--data-dir")
+        add_argument(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        file, now = options["file"].absolute(), timezone.now()
+        try:
+            word = passphrase(options["passphrase_file"], twice=True)
+            contains = backup_make(file=file, passphrase=word, actor=SYSTEM, now=now)
+            self.stdout.write(f"{file} is written; it contains {contains}")
+            if options["verify"]:
+                self.stdout.write(backup_verify(file=file, passphrase=word, actor=SYSTEM, now=now), ending="")
+                self.stdout.write("verified: a trial restore opened every key, certificate and encrypted value")
+        except (BackupError, CertsError, PKIError, OSError) as exc:
+            raise CommandError(str(exc)) from exc

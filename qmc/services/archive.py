@@ -1,0 +1,153 @@
+"""The file of a backup: a tar of known members inside age under a passphrase. Bytes in, bytes out; nothing is ever extracted by name."""
+
+import hashlib
+import io
+import json
+import re
+import tarfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import pyrage
+
+FORM = 1
+MANIFEST, DATA, SECRET_KEY = "manifest.json", "data.jsonl", "secret-key"
+ROOTS, NODE = "roots/", "node/"
+SHORTEST_PASSPHRASE, LONGEST_PASSPHRASE = 12, 200
+PART = r"[A-Za-z0-9_][A-Za-z0-9._-]*"  # no part begins with a dot, so none leads upwards
+MEMBER = re.compile(rf"{re.escape(MANIFEST)}|{re.escape(DATA)}|{SECRET_KEY}|{ROOTS}[0-9a-f-]{{36}}\.pem|{NODE}{PART}(/{PART})*")
+PRIVATE_KEY = re.compile(rb"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----.*?-----END", re.DOTALL)
+
+
+class BackupError(Exception):
+    """A backup cannot be made, or is not restored: what happened, why, and what to do next."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Which site a backup is of, and of when."""
+
+    created_at: datetime
+    trust_zone: str
+    host_name: str
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A backup that is whole: where it comes from, and its members by name, the manifest apart."""
+
+    origin: Origin
+    members: Mapping[str, bytes]
+
+    def below(self, folder: str) -> dict[str, bytes]:
+        """The members of `folder`, by their names in it."""
+        return {name.removeprefix(folder): content for name, content in self.members.items() if name.startswith(folder)}
+
+
+def passphrase_checked(passphrase: str) -> str:
+    """`passphrase` unchanged. Raises: BackupError if it is too short or too long."""
+    if not SHORTEST_PASSPHRASE <= len(passphrase) <= LONGEST_PASSPHRASE:
+        raise BackupError(
+            f"The passphrase has {len(passphrase)} characters; {SHORTEST_PASSPHRASE} to {LONGEST_PASSPHRASE} are needed, because the file "
+            "holds every key of the site. Choose another."
+        )
+    return passphrase
+
+
+def seal(archive: Archive, passphrase: str) -> bytes:
+    """The encrypted file. Raises: BackupError for a member that could not be restored."""
+    sealed: bytes = pyrage.passphrase.encrypt(pack(archive), passphrase)
+    return sealed
+
+
+def unseal(sealed: bytes, passphrase: str) -> Archive:
+    """Decrypt and check everything; age authenticates every byte. Raises: BackupError."""
+    try:
+        packed = pyrage.passphrase.decrypt(sealed, passphrase)
+    except pyrage.DecryptError as exc:
+        raise BackupError(
+            "The backup does not open: the passphrase is wrong, or the file was altered or cut short. Nothing was changed. Check the "
+            "passphrase, then take another copy of the file."
+        ) from exc
+    return unpack(packed)
+
+
+def pack(archive: Archive) -> bytes:
+    """The tar that is encrypted. Raises: BackupError for a member that could not be restored."""
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in archive.members.items()}
+    facts = asdict(archive.origin) | {"created_at": archive.origin.created_at.isoformat()}
+    manifest = json.dumps({"form": FORM, **facts, "sha256": digests}, indent=1).encode()
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, content in {MANIFEST: manifest, **archive.members}.items():
+            _check_name(name)
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode, entry.mtime = len(content), 0o600, int(archive.origin.created_at.timestamp())
+            tar.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def unpack(packed: bytes) -> Archive:
+    """The archive, if its members are exactly those of its manifest. Raises: BackupError."""
+    members = _members(packed)
+    manifest = members.pop(MANIFEST, b"")
+    try:
+        facts = json.loads(manifest)
+        form, digests = facts["form"], facts["sha256"]
+    except (ValueError, KeyError, TypeError) as exc:
+        raise BackupError("The file opens, but it is no backup of a trust zone: its manifest is missing or not understood.") from exc
+    if form != FORM:
+        raise BackupError(f"The backup has form {form}; this console reads form {FORM}. Restore it with the console that made it.")
+    if digests != {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}:
+        raise BackupError("The backup's members are not those that its manifest names. Nothing was changed. Take another backup.")
+    if missing := {DATA, SECRET_KEY} - members.keys():
+        raise BackupError(f"The backup is not complete: it lacks {', '.join(sorted(missing))}. Take another backup.")
+    return Archive(_origin(facts), members)
+
+
+def _origin(facts: dict[str, Any]) -> Origin:
+    try:
+        created_at = datetime.fromisoformat(facts["created_at"])
+        if created_at.tzinfo is None:
+            raise ValueError("a time without its zone")
+        return Origin(created_at, str(facts["trust_zone"]), str(facts["host_name"]))
+    except (ValueError, KeyError, TypeError) as exc:
+        raise BackupError("The backup's manifest does not say of which site and time it is. Take another backup.") from exc
+
+
+def _check_name(name: str) -> None:
+    if not MEMBER.fullmatch(name):
+        raise BackupError(f"{name!r:.80} is not a place in a backup.")
+
+
+def _members(packed: bytes) -> dict[str, bytes]:
+    members: dict[str, bytes] = {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(packed), mode="r:") as tar:
+            for entry in tar:
+                _check_name(entry.name)
+                content = tar.extractfile(entry) if entry.type == tarfile.REGTYPE and not entry.issparse() else None
+                if content is None or entry.name in members:
+                    raise BackupError(f"{entry.name!r:.80} in the backup is not one plain file. Nothing was changed.")
+                members[entry.name] = content.read()
+    except tarfile.TarError as exc:
+        raise BackupError("The file opens, but it is no backup of a trust zone.") from exc
+    return members
+
+
+def private_keys(archive: Archive) -> str:
+    """Whose private keys lie in the files of the backup, found by looking at them; "" if there are none."""
+    found: dict[tuple[str, bytes], bytes] = {}  # one key lies in several files of the store
+    for name, content in archive.members.items():
+        place = name.partition("/")[0]
+        found |= {(place, match[0]): match[1] for match in PRIVATE_KEY.finditer(content)}
+    counts = Counter((place, kind.startswith(b"ENCRYPTED")) for (place, _), kind in found.items())
+    words = {"roots": "of roots", "node": "of the node store"}
+    told = [
+        f"{count} private key{'s' * (count > 1)} {words.get(place, f'in {place}')}{' (under the backup’s passphrase)' * encrypted}"
+        for (place, encrypted), count in sorted(counts.items())
+    ]
+    return ", ".join(told)

@@ -1,0 +1,94 @@
+"""`backup`: the whole site in one file, and the trial that proves it. By command or worker: both hold the root passphrase, the web does not."""
+
+import os
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from django.conf import settings
+from django.db import transaction
+
+from agent.store import Store, replace
+from audit.actors import Actor
+from audit.record import record
+from certs.errors import ZoneMissing
+from certs.models import Certificate, DatabaseKey, TrustZone
+from certs.own_store import key_ring
+from certs.services.certificates import root_passphrase
+from jobs.services import periodic
+from pki import keys
+from qmc.services.archive import DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, passphrase_checked, seal
+from qmc.services.dump import contains, one_moment, rows_dump
+
+VERIFIED = "verified backup"
+
+
+def backup_make(*, file: Path, passphrase: str, actor: Actor, now: datetime) -> str:
+    """Write the backup to `file`, which must not exist yet. Returns what it contains. Raises: BackupError, CertsError, PKIError, OSError."""
+    passphrase_checked(passphrase)
+    if file.exists():
+        raise BackupError(f"{file} exists already, and a backup never replaces another. Choose another name, or move that file away.")
+    # The store first: whatever it holds stands in the rows of a later moment.
+    store = Store(settings.NODE_STORE).files()
+    with one_moment():
+        zone = _zone_with_its_keys()
+        members = {DATA: rows_dump(), SECRET_KEY: settings.SECRET_KEY_FILE.read_bytes()}
+        members |= {f"{ROOTS}{row.pk}.pem": _root_key(row, passphrase) for row in Certificate.objects.exclude(encrypted_private_key=None)}
+    members |= {f"{NODE}{name}": content for name, content in store.items()}
+    archive = Archive(Origin(now, str(zone.pk), zone.name), members)
+    replace(file, seal(archive, passphrase))
+    held = contains(archive)
+    record(actor=actor, action="backup.made", target=zone, detail={"file": file.name, "contains": held}, now=now)
+    return held
+
+
+def _zone_with_its_keys() -> TrustZone:
+    zone = TrustZone.objects.current()
+    if zone is None:
+        raise ZoneMissing
+    at_hand = key_ring().keys
+    if missing := [str(each) for each in DatabaseKey.objects.live() if each.key_id not in at_hand]:
+        raise BackupError(
+            f"This machine's service pairs do not open {', '.join(missing)}: what it seals would be lost with this site. Nothing was "
+            "written. Try again in a minute; if this stays, renew the central node's certificates."
+        )
+    return zone
+
+
+def _root_key(row: Certificate, passphrase: str) -> bytes:
+    key = keys.from_pem(bytes(row.encrypted_private_key or b""), root_passphrase())
+    return keys.to_encrypted_pem(key, passphrase.encode())
+
+
+def backup_verify(*, file: Path, passphrase: str, actor: Actor, now: datetime) -> str:
+    """Restore `file`, made at `now`, for trial, and keep that it was proved. Returns the trial's report. Raises: BackupError."""
+    with periodic(name=VERIFIED, every=timedelta(0), now=now):
+        report = _trial(file, passphrase)
+    with transaction.atomic():
+        record(actor=actor, action="backup.verified", target=TrustZone.objects.get(), detail={"file": file.name}, now=now)
+    return report
+
+
+def _trial(file: Path, passphrase: str) -> str:
+    """The same command that a person would use, on SQLite, in a data directory and with a root passphrase of its own."""
+    foreign = ("QMC_", "DATABASE_URL", "CELERY_BROKER_URL")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    receive, send = os.pipe()  # the passphrase is never written to a disk
+    try:
+        with os.fdopen(send, "wb") as pipe:
+            pipe.write(passphrase.encode())
+        with TemporaryDirectory(prefix=".trial-", dir=settings.QMC_DATA_DIR) as folder:
+            words = ["restore", str(file.absolute()), "--passphrase-file", f"/dev/fd/{receive}", "--data-dir", folder]
+            ended = subprocess.run(  # noqa: S603
+                [sys.executable, str(settings.BASE_DIR / "manage.py"), *words], env=environment, cwd=settings.BASE_DIR, pass_fds=[receive],
+                stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+    finally:
+        os.close(receive)
+    if ended.returncode:
+        raise BackupError(
+            f"The trial restore of {file} failed, so do not rely on that file: {ended.stderr.strip()[-400:].removeprefix('CommandError: ')}"
+        )
+    return ended.stdout

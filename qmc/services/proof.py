@@ -1,0 +1,75 @@
+"""What must hold of a site that was restored; what does not is named, and hides nothing else."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from audit.record import ChainBroken, verify
+from certs.errors import CertsError
+from certs.fields import encrypted_fields
+from certs.models import Certificate, DatabaseKey
+from certs.own_store import key_ring, own_store
+from certs.services.certificates import root_passphrase
+from pki import keys
+from pki.errors import PKIError
+from pki.roles import Role
+from pki.verify import fingerprint, peer
+
+
+def problems(*, now: datetime) -> list[str]:
+    """Whatever does not hold: audit chain, root keys, this machine's certificates, database keys."""
+    found: list[str] = []
+    for proof in (_chain, _roots, _store, _database_keys):
+        try:
+            found += proof(now)
+        except (ChainBroken, CertsError, PKIError, OSError) as exc:
+            found.append(str(exc))
+    return found
+
+
+def _chain(now: datetime) -> Iterator[str]:
+    verify()
+    yield from ()
+
+
+def _roots(now: datetime) -> Iterator[str]:
+    trusted = {fingerprint(each) for each in own_store().roots}
+    for row in Certificate.objects.issued().filter(kind="root"):
+        if row.encrypted_private_key is None:
+            yield f"The private key of {row.subject} is missing: nothing can be signed with that root."
+        elif keys.from_pem(bytes(row.encrypted_private_key), root_passphrase()).public_key() != row.x509().public_key():
+            yield f"The private key of {row.subject} does not belong to its certificate."
+        if row.sha256 not in trusted:
+            yield f"This machine's store does not trust {row.subject}."
+
+
+def _store(now: datetime) -> Iterator[str]:
+    installed = own_store()
+    held = [
+        (installed.service, installed.service_pem, Role.SERVICE, installed.host_name),
+        (installed.client, installed.client_pem, Role.CLIENT, None),
+    ]
+    for certificate, path, role, name in held:
+        peer(certificate, installed.roots, role=role, host_name=name, now=now)
+        if keys.from_pem(path.read_bytes(), own=True).public_key() != certificate.public_key():
+            yield f"The central node's {role} key does not belong to its certificate."
+
+
+def _database_keys(now: datetime) -> Iterator[str]:
+    at_hand = key_ring().keys
+    for version in DatabaseKey.objects.live():
+        if version.key_id not in at_hand:
+            yield f"No service pair of this machine opens {version}."
+
+
+def fields_open() -> tuple[int, list[str]]:
+    """How many encrypted values open, and those that do not, each with the reason."""
+    opened, closed = 0, []
+    for model, field in encrypted_fields():
+        for row in model._base_manager.exclude(**{f"{field.name}__isnull": True}).iterator():
+            try:
+                getattr(row, field.name).open()
+            except (CertsError, PKIError) as exc:
+                closed.append(f"{model._meta.label} {row.pk}, {field.name}: {exc}")
+            else:
+                opened += 1
+    return opened, closed

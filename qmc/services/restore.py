@@ -1,0 +1,166 @@
+"""`restore`: a backup into an empty database and data directory, on this or another machine. docs/architecture.md, "Moving house"."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import transaction
+from django.db.models import F
+
+from agent.store import Store, replace
+from audit.actors import SYSTEM
+from audit.record import record
+from certs.errors import CertsError
+from certs.models import Certificate, DatabaseKey, TrustZone
+from certs.services.certificates import root_passphrase
+from jobs.models import Job, PeriodicWork
+from nodes.models import Node, Renewal
+from nodes.services.registration import registration_fail
+from nodes.services.renewal import renewals_end
+from nodes.states import UNDER_WAY, NodeState, RenewalStatus
+from pki import keys, names
+from pki.errors import PKIError
+from qmc.services.archive import DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, unseal
+from qmc.services.dump import contains, in_use, rows_load
+from qmc.services.founding import central_addresses_write, own_names
+from qmc.services.proof import fields_open, problems
+from qmc.services.rename import central_rename
+from qmc.settings import secret_file
+
+AHEAD = 100  # more generations than any node can have gone through after the backup
+RESTORED = "The site was restored from a backup meanwhile. Press Redistribute for a new password."
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found, and what is to be done."""
+
+    origin: Origin
+    host_name: str
+    contains: str
+    rows: int
+    nodes: Counter[str]
+    database_keys: list[str]
+    fields: int
+    redistribute: list[str]
+    problems: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """In words."""
+        made, nodes = (
+            f"{self.origin.created_at:%Y-%m-%d %H:%M:%S} UTC",
+            ", ".join(f"{n} {state}" for state, n in sorted(self.nodes.items())),
+        )
+        again = [f"To be redistributed: {each}" for each in self.redistribute]
+        return [
+            f"Backup of {self.origin.host_name} (trust zone {self.origin.trust_zone}), made {made}; {self.rows} rows",
+            f"The central node is {self.host_name}",
+            f"Contains {self.contains}",
+            f"Nodes: {nodes}",
+            f"Database key: {', '.join(self.database_keys)}; {self.fields} encrypted values open",
+            *(again or ["To be redistributed: no node that the backup knows"]),
+            f"Nodes that were registered, renewed or redistributed after {made} open by themselves for a redistribution.",
+            f"What was revoked or decommissioned after {made} is in force again: revoke and decommission it again.",
+        ]
+
+
+def restore(*, file: Path, passphrase: str, host_name: str | None = None, now: datetime) -> Report:
+    """Put the site of `file` here. This place is found empty, and all is decrypted and checked, before anything is touched.
+
+    A `host_name` other than the site's gives the central node new certificates, which go on bearing the old name.
+    Raises: BackupError, CertsError, PKIError, OSError.
+    """
+    if host_name is not None:
+        for each in (names.host_name(host_name, limit=names.LONGEST_CENTRAL_NAME), *own_names()):
+            names.subject_alternative_name(each)
+    _refuse_unless_empty()
+    archive = unseal(file.read_bytes(), passphrase)
+    if settings.ROOT_PASSPHRASE_FILE and settings.ROOT_PASSPHRASE_FILE.parent == settings.SECRETS_DIR:
+        secret_file(settings.ROOT_PASSPHRASE_FILE)
+    root_passphrase()
+    call_command("migrate", verbosity=0)
+    try:
+        with transaction.atomic():
+            rows = rows_load(archive.members[DATA])
+            _refuse_taken(host_name)
+            _roots_seal(archive, passphrase)
+            _store_write(archive)
+            found = problems(now=now)
+            opened, closed = fields_open()
+            _start_over(archive.origin, now=now)
+            replace(settings.SECRET_KEY_FILE, archive.members[SECRET_KEY])
+    except BaseException:
+        Store(settings.NODE_STORE).discard()  # it was empty
+        raise
+    if host_name is not None and host_name != archive.origin.host_name:
+        try:
+            central_rename(host_name=host_name, now=now)
+        except (CertsError, PKIError, OSError) as exc:
+            raise BackupError(
+                f"The site is restored, but the certificates for {host_name} could not be made: {exc} Mend that, empty database and data "
+                "directory, and restore again."
+            ) from exc
+    return _report(archive, rows, opened, [*found, *closed])
+
+
+def _refuse_unless_empty() -> None:
+    store = settings.NODE_STORE
+    if store.exists() and any(store.iterdir()):
+        raise BackupError(
+            f"A site's store lies in {store} already. Nothing was changed. Restore into an empty data directory with --data-dir; if an "
+            "earlier restore was interrupted here, remove this data directory first."
+        )
+    if used := in_use():
+        raise BackupError(
+            f"The database is in use: it has rows of {', '.join(used[:3])}{' and others' * (len(used) > 3)}. Nothing was changed. Give an "
+            "empty database (DATABASE_URL, or --data-dir for SQLite)."
+        )
+
+
+def _refuse_taken(host_name: str | None) -> None:
+    if host_name and (taken := Node.objects.present().filter(is_central=False, host_name__iexact=host_name).first()):
+        raise BackupError(f"{host_name} is the host name of the node {taken}. Nothing was loaded. Choose another with --host-name.")
+
+
+def _roots_seal(archive: Archive, passphrase: str) -> None:
+    """The root keys, from the backup's passphrase to this machine's own."""
+    rows = {f"{row.pk}.pem": row for row in Certificate.objects.filter(kind="root")}
+    for name, pem in archive.below(ROOTS).items():
+        if name not in rows:
+            raise BackupError(f"The backup holds the private key {name}, but no such root. Nothing was loaded. Take another backup.")
+        encrypted = keys.to_encrypted_pem(keys.from_pem(pem, passphrase.encode()), root_passphrase())
+        Certificate.objects.filter(pk=rows[name].pk).update(encrypted_private_key=encrypted)
+
+
+def _store_write(archive: Archive) -> None:
+    try:
+        Store(settings.NODE_STORE).put_back(archive.below(NODE))
+    except ValueError as exc:
+        raise BackupError(f"The backup's node store cannot be put back: {exc}. Nothing was loaded. Take another backup.") from exc
+
+
+def _start_over(origin: Origin, *, now: datetime) -> None:
+    """What was under way at the backup has ended here, leases are free, and every node accepts the next package that it is sent."""
+    others = Node.objects.present().filter(is_central=False)
+    for node in others.filter(state__in=UNDER_WAY):
+        registration_fail(node=node, reason=RESTORED, now=now)
+    for node in others.filter(renewals__in=Renewal.objects.exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED])).distinct():
+        renewals_end(node, reason="The site was restored from a backup meanwhile. Renew again.", actor=SYSTEM, now=now)
+    others.update(generation=F("generation") + AHEAD)
+    central_addresses_write()
+    Job.objects.unfinished().update(lease_until=None, nudged_at=None, next_attempt_at=now)
+    PeriodicWork.objects.update(lease_until=now)
+    zone, detail = TrustZone.objects.get(), {"made_at": origin.created_at.isoformat(), "host_name": origin.host_name}
+    record(actor=SYSTEM, action="backup.restored", target=zone, detail=detail, now=now)
+
+
+def _report(archive: Archive, rows: int, opened: int, found: list[str]) -> Report:
+    states = dict(Node.objects.present().values_list("name", "state"))
+    return Report(
+        origin=archive.origin, host_name=TrustZone.objects.get().name, contains=contains(archive), rows=rows, nodes=Counter(states.values()),
+        database_keys=[f"version {each.version} {each.status}" for each in DatabaseKey.objects.all()], fields=opened,
+        redistribute=[name for name, state in states.items() if state == NodeState.FAILED], problems=found,
+    )  # fmt: skip
