@@ -1,17 +1,19 @@
 """A linter's opinion before anything is signed."""
 
 import functools
-
-from pkilint import loader
-from pkilint.pkix import certificate as pkix
-from pkilint.pkix import extension, name
-from pkilint.validation import ValidationFindingSeverity, Validator
+from collections.abc import Callable
 
 
 @functools.cache
-def validator() -> Validator:
-    """pkilint's PKIX profile, built once; a long-lived process calls it early, since it is large."""
-    return pkix.create_pkix_certificate_validator_container(
+def _linter() -> Callable[[bytes], list[tuple[str, str]]]:
+    """pkilint's PKIX profile, built once: DER in, findings above *info* out, each as severity and code."""
+    # Half a second and 25 MB that a process which never signs is spared.
+    from pkilint import loader  # noqa: PLC0415
+    from pkilint.pkix import certificate as pkix  # noqa: PLC0415
+    from pkilint.pkix import extension, name  # noqa: PLC0415
+    from pkilint.validation import ValidationFindingSeverity  # noqa: PLC0415
+
+    validator = pkix.create_pkix_certificate_validator_container(
         pkix.create_decoding_validators(name.ATTRIBUTE_TYPE_MAPPINGS, extension.EXTENSION_MAPPINGS),
         [
             pkix.create_issuer_validator_container([]),
@@ -21,14 +23,19 @@ def validator() -> Validator:
         ],
     )
 
+    def findings(der: bytes) -> list[tuple[str, str]]:
+        results = validator.validate(loader.load_certificate(der, "certificate").root)
+        found = [each.finding for result in results for each in result.finding_descriptions]
+        return [(each.severity.name, each.code) for each in found if each.severity > ValidationFindingSeverity.INFO]
+
+    return findings
+
+
+def prepare_linter() -> None:
+    """Build it now: a long-lived process does so early, since it is large."""
+    _linter()
+
 
 def lint(der: bytes) -> list[str]:
     """Every finding of pkilint's PKIX profile above *info*, as "severity code"; empty is good."""
-    document = loader.load_certificate(der, "certificate")
-    results = validator().validate(document.root)
-    return [
-        f"{finding.finding.severity.name} {finding.finding.code}"
-        for result in results
-        for finding in result.finding_descriptions
-        if finding.finding.severity > ValidationFindingSeverity.INFO
-    ]
+    return [f"{severity} {code}" for severity, code in _linter()(der)]

@@ -7,7 +7,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import worker_ready
 
-from pki.lint import validator
+from pki.lint import prepare_linter
 from qmc import broker  # noqa: F401  (names the embedded broker's transport)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "qmc.settings")
@@ -19,6 +19,6 @@ app.autodiscover_tasks()
 @worker_ready.connect
 def settle(**_: Any) -> None:
     """What lives as long as the worker is left out of garbage collection, which would hold every registration up for 60 ms."""
-    validator()
+    prepare_linter()
     gc.collect()
     gc.freeze()

@@ -13,6 +13,7 @@ from certs.errors import CertsError
 from certs.fields import encrypted_fields
 from certs.models import DatabaseKey
 from certs.own_store import key_ring_read
+from certs.services.key_policy import key_policy_problems
 from certs.states import DatabaseKeyStatus
 
 
@@ -41,6 +42,12 @@ def nothing_searches_encrypted_fields(**_: Any) -> list[CheckMessage]:
         wrong = sortable & _encrypted(getattr(table._meta, "model", None))
         found += [Error(f"{table.__name__} sorts by the encrypted field {name}.", hint, table, "qmc.E002") for name in wrong]
     return found
+
+
+@register(Tags.security)
+def key_policy_can_be_used(**_: Any) -> list[CheckMessage]:
+    """QMC_KEY_TYPES, before a worker trips over it."""
+    return [Error(text, "Mend QMC_KEY_TYPES in the environment of every process.", id="qmc.E006") for text in key_policy_problems()]
 
 
 @register(Tags.database, deploy=True)

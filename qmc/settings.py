@@ -32,6 +32,8 @@ ROOT_PASSPHRASE_FILE = Path(_passphrase) if _passphrase else None
 QMC_NODE_API_ADDRESSES = os.environ.get("QMC_NODE_API_ADDRESSES", "127.0.0.1:4242").split(",")
 # Two OIDs, comma between, for a site that does not want the prescribed ones; read when the trust zone is founded.
 QMC_DATABASE_KEY_OIDS = os.environ.get("QMC_DATABASE_KEY_OIDS", "")
+# Such as "service=RSA-4096,client=EC P-384": certs.services.key_policy says what is possible.
+QMC_KEY_TYPES = dict(each.strip().partition("=")[::2] for each in os.environ.get("QMC_KEY_TYPES", "").split(",") if each.strip())
 QMC_BASE_URL = os.environ.get("QMC_BASE_URL", "https://127.0.0.1:8443")
 DEBUG = False
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *filter(None, os.environ.get("QMC_ALLOWED_HOSTS", "").split(","))]

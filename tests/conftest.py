@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from xdist.scheduler import LoadScopeScheduling
 
 from pki import issue, keys
 from pki.database_key import DatabaseKey
@@ -14,17 +15,23 @@ from pki.package import CentralAddress, Package, Pair
 from pki.roles import Kind
 
 # Whole sites, the longest first: what shares one runs in one process, one after the other.
-GROUPS = ("tests/faults", "tests/browser", "tests/site/test_many", "production", "tests/site")
+GROUPS = ("tests/faults", "tests/browser", "tests/site/test_backup", "tests/site/test_many", "production", "tests/site")
+
+
+class Groups(LoadScopeScheduling):
+    """Tests that share a site stay together; every other test is on its own."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((group for group in GROUPS if group in nodeid), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Groups:
+    return Groups(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def place(item: pytest.Item) -> int:
-        return next((number for number, group in enumerate(GROUPS) if group in item.nodeid), len(GROUPS))
-
-    for item in items:
-        if place(item) < len(GROUPS):
-            item.add_marker(pytest.mark.xdist_group(GROUPS[place(item)]))
-    items.sort(key=place)
+    items.sort(key=lambda item: next((number for number, group in enumerate(GROUPS) if group in item.nodeid), len(GROUPS)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

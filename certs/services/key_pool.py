@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from certs.models import PooledKey
+from certs.services.key_policy import key_type
 from pki import keys
 from pki.keys import KeyType, PrivateKey
 from pki.roles import Kind
 
 SIZE, CORES = 24, os.cpu_count() or 1
-KEY_TYPE = keys.DEFAULT_KEY_TYPES[Kind.SERVICE]  # the costly one: an RSA-3072 key takes 0.2 s, an EC key none to speak of
 
 
 def key_take(key_type: KeyType, *, in_a_hurry: bool) -> PrivateKey:
@@ -26,8 +26,9 @@ def key_take(key_type: KeyType, *, in_a_hurry: bool) -> PrivateKey:
 
 def pool_fill(*, now: datetime) -> Iterator[int]:
     """Add a key for each core at each step until the pool is full; the caller decides how long to go on. Yields how many wait."""
+    kind = key_type(Kind.SERVICE)  # the costly one: an RSA-3072 key takes 0.2 s, an EC key none to speak of
     with ThreadPoolExecutor(CORES) as cores:  # OpenSSL makes keys without holding Python's lock
-        while (waiting := PooledKey.objects.filter(key_type=KEY_TYPE).count()) < SIZE:
-            for key in cores.map(keys.generate, [KEY_TYPE] * min(CORES, SIZE - waiting)):
-                PooledKey.objects.create(key_type=KEY_TYPE, created_at=now, sealed_private_key=keys.to_pem(key))
+        while (waiting := PooledKey.objects.filter(key_type=kind).count()) < SIZE:
+            for key in cores.map(keys.generate, [kind] * min(CORES, SIZE - waiting)):
+                PooledKey.objects.create(key_type=kind, created_at=now, sealed_private_key=keys.to_pem(key))
             yield waiting

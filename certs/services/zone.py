@@ -14,10 +14,10 @@ from certs.errors import ZoneBroken
 from certs.models import Certificate, DatabaseKey, TrustZone
 from certs.own_store import key_ring
 from certs.services.certificates import Intent, Issuer, certificate_issue, certificate_transition, certificates_sweep
+from certs.services.key_policy import key_type
 from certs.states import CertificateStatus, DatabaseKeyStatus
 from pki import database_key as dbk
 from pki import issue, keys, names
-from pki.keys import DEFAULT_KEY_TYPES
 from pki.package import CentralAddress, Package, Pair
 from pki.roles import Kind
 
@@ -60,7 +60,7 @@ def zone_prepare(*, founding: Founding, now: datetime) -> TrustZone:
     zone = TrustZone.objects.create(
         name=founding.host_name, created_at=now, database_key_oid=key_oid, database_key_algorithm_oid=algorithm_oid
     )
-    service_key = keys.generate(DEFAULT_KEY_TYPES[Kind.SERVICE])
+    service_key = keys.generate(key_type(Kind.SERVICE))
     # The one key that opens the database key is on the disk before any certificate names it.
     replace_in = settings.NODE_STORE / "staging"
     replace_in.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -75,7 +75,7 @@ def zone_prepare(*, founding: Founding, now: datetime) -> TrustZone:
 
 def _package(zone: TrustZone, founding: Founding, service_key: keys.PrivateKey, now: datetime) -> Package:
     months = zone.lifetime_months
-    root_key = keys.generate(DEFAULT_KEY_TYPES[Kind.ROOT])
+    root_key = keys.generate(key_type(Kind.ROOT))
     request = issue.Request(Kind.ROOT, issue.root_name(founding.host_name), (), root_key.public_key(), months)
     root = certificate_issue(
         request=request, intent=Intent(zone.pk, founding.host_name, 1), issuer=None, private_key=root_key, actor=SYSTEM, now=now,
@@ -99,8 +99,8 @@ def _package(zone: TrustZone, founding: Founding, service_key: keys.PrivateKey, 
         trust_zone=str(zone.pk), node=str(founding.node_id), host_name=founding.host_name, generation=1,
         central_host_name=founding.host_name, central_addresses=founding.central, roots=(root.pem().encode(),),
         service=pair(Kind.SERVICE, founding.host_name, founding.node_id, service_key),
-        client=pair(Kind.CLIENT, CLIENT_NAME, founding.node_id, keys.generate(DEFAULT_KEY_TYPES[Kind.CLIENT])),
-        cluster=pair(Kind.CLUSTER, CLUSTER_NAME, zone.pk, keys.generate(DEFAULT_KEY_TYPES[Kind.CLUSTER])),
+        client=pair(Kind.CLIENT, CLIENT_NAME, founding.node_id, keys.generate(key_type(Kind.CLIENT))),
+        cluster=pair(Kind.CLUSTER, CLUSTER_NAME, zone.pk, keys.generate(key_type(Kind.CLUSTER))),
         expires_at=now + timedelta(hours=24), database_key_oids=founding.database_key_oids,
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from certs.errors import StaleCertificate
 from certs.models import Certificate, DatabaseKey
 from certs.own_store import key_ring
 from certs.services.certificates import Intent, certificate_issue, certificate_transition, certificate_withdraw, issuer_current
+from certs.services.key_policy import key_type
 from certs.services.key_pool import key_take
 from certs.services.lifetime import zone_current
 from certs.services.zone import CLIENT_NAME
@@ -19,7 +20,6 @@ from certs.states import LIVE, CertificateStatus, DatabaseKeyStatus
 from nodes.errors import StaleNode
 from nodes.models import Node
 from pki import database_key, issue, keys
-from pki.keys import DEFAULT_KEY_TYPES
 from pki.package import CentralAddress, Package, Pair
 from pki.roles import Kind
 
@@ -80,7 +80,7 @@ def certificate_of(order: Order, kind: Kind, version: DatabaseKey | None = None,
         return found
     if mine.filter(status=CertificateStatus.ISSUING).exists():
         raise StaleCertificate(f"the {kind} certificate of {node} is being made")
-    private_key = key_take(DEFAULT_KEY_TYPES[kind], in_a_hurry=order.in_a_hurry)
+    private_key = key_take(key_type(kind), in_a_hurry=order.in_a_hurry)
     further = [*node.subject_alternative_names, *([node.address] if node.address else [])] if version else []
     zone = zone_current()
     request = issue.Request(

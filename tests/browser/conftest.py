@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, Response, expect, sync_playwright
 
 from pki import password
-from tests.site.conftest import Site
+from tests.site.conftest import QUICK, Site
 
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 # What the README shows.
@@ -39,7 +39,7 @@ expect.set_options(timeout=15_000)
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Six agents: every test that registers has one of its own."""
-    running = Site(tmp_path_factory.mktemp("browser") / "var", agents=6)
+    running = Site(tmp_path_factory.mktemp("browser") / "var", agents=6, environment=QUICK)
     try:
         running.start()
         yield running

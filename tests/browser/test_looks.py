@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import NARROW, WIDE, Eyes, Furnished
+from tests.browser.conftest import NARROW, PICTURES, WIDE, Eyes, Furnished
 from tests.site.conftest import ROOT
 
 AXE = (ROOT / "node_modules/axe-core/axe.min.js").read_text()
@@ -19,14 +19,14 @@ return each.getBoundingClientRect().right > (card ? card.getBoundingClientRect()
 
 
 def looked_at(eyes: Eyes, name: str) -> list[str]:
-    """What is wrong with the page that is open, at both widths, light and dark."""
+    """What is wrong with the page that is open: each width with one theme, and where pictures are drawn with both."""
     found, page = [], eyes.page
     page.evaluate(AXE)
     page.set_viewport_size(BETWEEN)
     found += [f"{name}-{BETWEEN['width']}: {each}" for each in page.evaluate(WIDER)]
-    for size in (WIDE, NARROW):
+    for size, themes in ((WIDE, ("light", "dark")), (NARROW, ("dark", "light"))):
         page.set_viewport_size(size)
-        for theme in ("light", "dark"):
+        for theme in themes if PICTURES else themes[:1]:
             page.emulate_media(color_scheme=theme)
             where = f"{name}-{size['width']}-{theme}"
             eyes.picture(where, full_page=True)
@@ -55,6 +55,8 @@ PAGES = {
     "connection": "/connections/{connection}/",
     "connection without password": "/connections/{folder}/",
     "connection remove": "/connections/{connection}/remove/",
+    "database key": "/database-key/",
+    "database key confirm": "/database-key/rotate/",
     "certificates": "/certificates/",
     "certificate": "/certificates/{certificate}/",
     "lifetime": "/settings/lifetime/",

@@ -17,7 +17,7 @@ import pytest
 from agent.store import Store
 from pki import verify
 from tests.faults.steps import Step
-from tests.site.conftest import ROOT, Site, running_site
+from tests.site.conftest import QUICK, ROOT, Site, running_site
 
 INJECT = Path(__file__).parent / "inject"
 numbers = itertools.count(1)
@@ -236,7 +236,7 @@ def faulty_sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         folder = tmp_path_factory.mktemp(f"faults-{on}")
         (folder / "asked").mkdir()
         environment = {"QMC_FAULTS": str(folder / "asked"), "PYTHONPATH": f"{INJECT}{os.pathsep}{ROOT}"}
-        sites.append(stack.enter_context(running_site(folder, on, agents=0, environment=environment, crowded=True)))
+        sites.append(stack.enter_context(running_site(folder, on, agents=0, environment=environment | QUICK, crowded=True)))
         return sites[-1]
 
     sites: list[Site] = []

@@ -4,13 +4,13 @@
 """
 
 import contextlib
-import itertools
 import logging
 import os
 import random
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
@@ -109,9 +109,27 @@ def combinations() -> Iterator[Combination]:
 
 
 def sample(whole: list[Combination], number: int) -> list[Combination]:
-    """Every fault, and each engine its share of the steps: always the same, and together every step once."""
-    faults = itertools.cycle(FAULTS)
-    return [(step, next(fault for fault in faults if (step, fault) in whole)) for step in mixed(STEPS[number :: len(ENGINES)], number)]
+    """Engine `number`'s share, always the same. Together: every step, every fault on each engine, and every fault at every kind of process."""
+    shares: list[list[Combination]] = [[] for _ in ENGINES]
+    uses: Counter[Step] = Counter()
+    for place, fault in dict.fromkeys((step.where, fault) for step, fault in mixed(whole, 0)):
+        step = min((step for step, each in whole if step.where == place and each == fault), key=lambda step: uses[step])
+        uses[step] += 1
+        shares[_next(shares, fault)].append((step, fault))
+    for step in STEPS:
+        if not uses[step]:
+            fault = min((fault for each, fault in whole if each == step), key=lambda fault: min(_tried(share, fault) for share in shares))
+            shares[_next(shares, fault)].append((step, fault))
+    return shares[number]
+
+
+def _next(shares: list[list[Combination]], fault: str) -> int:
+    """The engine that has tried this fault least, and least of all."""
+    return min(range(len(shares)), key=lambda number: (_tried(shares[number], fault), len(shares[number])))
+
+
+def _tried(share: list[Combination], fault: str) -> int:
+    return sum(each == fault for _, each in share)
 
 
 def mixed(what: Iterable[T], number: int) -> list[T]:

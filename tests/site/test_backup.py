@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from agent.store import Store
-from tests.site.conftest import ROOT, Site, running_site
+from tests.site.conftest import QUICK, ROOT, Site, running_site
 from tests.site.engines import engine, free_port, need
 
 WORD = "correct horse battery staple"
@@ -79,7 +79,7 @@ def back_up(site: Site, file: Path, *words: str) -> str:
 def test_a_site_moves_to_another_machine_name_and_database_and_back(tmp_path: Path) -> None:
     need("production")
     (tmp_path / "passphrase").write_text(WORD + "\n")
-    with running_site(tmp_path, agents=1) as first:
+    with running_site(tmp_path, agents=1, environment=QUICK) as first:
         address, home = first.agents[0], first.data / "agents" / first.agents[0]
         pk, _ = first.register("rim1", address)
         told = back_up(first, tmp_path / "first.age", "--verify")
@@ -100,7 +100,7 @@ def test_a_site_moves_to_another_machine_name_and_database_and_back(tmp_path: Pa
         assert "To be redistributed: no node" in told.stdout
         again = house.restore()
         assert (again.returncode, "Nothing was changed" in again.stderr) == (1, True)
-        second = Site(house.data, agents=0, environment=environment, node_port=first.node_port)
+        second = Site(house.data, agents=0, environment=environment | QUICK, node_port=first.node_port)
         try:
             second.start()
             the_node_comes_along(second, pk, serve, home, address)

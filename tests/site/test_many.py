@@ -11,9 +11,9 @@ import pytest
 
 from bench.client import Client, register_many
 from bench.fleet import Fleet
-from tests.site.conftest import Site, running_site
+from tests.site.conftest import QUICK, Site, running_site
 
-MANY = 200 if os.environ.get("QMC_WHOLE") else 40
+MANY = 200 if os.environ.get("QMC_WHOLE") else 30
 COUNT = """
 from collections import Counter
 from certs.models import Certificate
@@ -41,7 +41,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 @pytest.fixture
 def own_site(tmp_path: Path) -> Iterator[Site]:
     # Python's development mode would make every process here several times slower.
-    with running_site(tmp_path, agents=0) as running:
+    with running_site(tmp_path, agents=0, environment=QUICK) as running:
         yield running
 
 

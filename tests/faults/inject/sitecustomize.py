@@ -120,9 +120,7 @@ def wrapped(step: Step, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def prepare(module: ModuleType) -> None:
-    """Wrap the steps of a module that was just loaded, and shorten its clocks and keys."""
-    if module.__name__ == "pki.keys":
-        module.DEFAULT_KEY_TYPES |= {module.Kind.SERVICE: module.KeyType.RSA_2048, module.Kind.CLUSTER: module.KeyType.RSA_2048}
+    """Wrap the steps of a module that was just loaded, and shorten its clocks."""
     for step in (*STEPS, *ROTATION_STEPS):
         name, _, attribute = step.target.partition(":")
         if name == module.__name__:
@@ -136,7 +134,7 @@ def prepare(module: ModuleType) -> None:
 class Hook(importlib.abc.MetaPathFinder):
     """Prepares each module of interest as soon as it is loaded."""
 
-    wanted = {step.target.partition(":")[0] for step in (*STEPS, *ROTATION_STEPS)} | {"pki.keys", *SHORT}
+    wanted = {step.target.partition(":")[0] for step in (*STEPS, *ROTATION_STEPS)} | {*SHORT}
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
         if name not in self.wanted:
