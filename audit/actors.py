@@ -46,4 +46,4 @@ SYSTEM = Actor("system", "system")
 
 def system_for(label: str) -> Actor:
     """The system at work on what `label` asked for, so that the log names both."""
-    return Actor("system", f"system for {label}")
+    return Actor("system", label if label.startswith("system") else f"system for {label}")

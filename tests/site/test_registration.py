@@ -211,12 +211,19 @@ def test_death_of_the_supervisor_ends_every_process(tmp_path: Path) -> None:
         time.sleep(0.1)
 
 
+def _page(address: str) -> str:
+    try:
+        return Site.read(f"http://{address}:4570/certificateSetup")
+    except OSError:
+        return ""
+
+
 def test_script_registers_a_node_with_curl_alone(site: Site, tmp_path: Path) -> None:
     address = site.address(4)
     command = [sys.executable, "-m", "agent", "serve", "--home", tmp_path / "home", "--address", address, "--setup-address", address]
     agent = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
-        time.sleep(2)
+        site.wait(lambda: _page(address))
         environment = os.environ | {
             "QMC_URL": f"https://127.0.0.1:{site.port}",
             "QMC_TOKEN": site.token,
