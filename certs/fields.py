@@ -22,9 +22,10 @@ class Sealed(bytes):
 def writing_key() -> DatabaseKey:
     """The key with which new values are sealed. Raises: ZoneMissing, ZoneBroken, UnknownKey if it is not at hand here."""
     keys = key_ring().keys
-    if len(keys) == 1:
-        return next(iter(keys.values()))
     version = apps.get_model("certs", "DatabaseKey").objects.writing()
+    if version is None:  # the trust zone is being founded: its first key is the only one
+        (only,) = keys.values()
+        return only
     if version.key_id not in keys:
         raise UnknownKey(
             f"New values are sealed with {version}, which this machine's service pairs do not open. Redistribute this machine."

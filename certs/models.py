@@ -46,9 +46,9 @@ class DatabaseKeyQuerySet(models.QuerySet["DatabaseKey"]):
         """What values are, or soon will be, sealed with; the newest first."""
         return self.filter(status__in=LIVE).order_by("-version")
 
-    def writing(self) -> "DatabaseKey":
-        """The version that seals new values."""
-        return self.get(status=DatabaseKeyStatus.WRITING)
+    def writing(self) -> "DatabaseKey | None":
+        """The version that seals new values; None until the trust zone is founded."""
+        return self.filter(status=DatabaseKeyStatus.WRITING).first()
 
 
 class DatabaseKey(models.Model):

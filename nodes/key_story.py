@@ -8,7 +8,7 @@ from certs.models import DatabaseKey, Rotation
 from certs.services.database_keys import sealed_counts
 from certs.states import DatabaseKeyStatus
 from nodes.models import Node
-from nodes.services.key_rotation import SETTLE, counted, proved_at
+from nodes.services.key_rotation import SETTLE, counted, lacking, proved_at
 from nodes.states import UNDER_WAY, NodeState
 
 PHASES = (
@@ -74,7 +74,8 @@ def rotation_story(rotation: Rotation, *, now: datetime) -> dict[str, Any]:
     """The rotation in words and numbers: phase, how far, and for whom it waits."""
     version = DatabaseKey.objects.get(version=rotation.to_version)
     counts = sealed_counts()
-    waits = [] if rotation.finished_at else [each for each in readers([version], now=now) if each.proved[0][0] is None]
+    missing = set() if rotation.finished_at else {node.pk for node in lacking(version)}
+    waits = [each for each in readers([version], now=now) if each.node.pk in missing]
     if version.status == DatabaseKeyStatus.PREPARED:
         waits = [each for each in waits if each.node.is_central]
     settles_at = rotation.settled_at + SETTLE if rotation.settled_at and not rotation.finished_at else None
@@ -99,6 +100,6 @@ def key_story(*, now: datetime) -> dict[str, Any]:
 
 def rotation_plan(*, now: datetime) -> dict[str, Any]:
     """What a rotation would touch, before anybody confirms it."""
-    old = DatabaseKey.objects.writing()
+    old = DatabaseKey.objects.get(status=DatabaseKeyStatus.WRITING)
     newest = DatabaseKey.objects.order_by("-version").values_list("version", flat=True)[0]
     return {"now": now, "old": old, "number": newest + 1, "total": sum(sealed_counts().values()), "readers": readers([old], now=now)}

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db import transaction
 
-from audit.actors import Actor
-from certs.models import Certificate, DatabaseKey
+from audit.actors import SYSTEM, Actor
+from certs.models import Certificate, DatabaseKey, Rotation
 from certs.own_store import key_ring
 from certs.states import DatabaseKeyStatus
 from jobs.services import job_nudge
@@ -32,6 +32,9 @@ def heartbeat(*, node: Node, certificate: Certificate, report: dict[str, Any], n
     renewal = Renewal.objects.filter(node=node).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).first()
     if certificate.generation == node.generation:
         _called_home(node, renewal, now)
+    if renewal is None and not set(live) <= set(report["database_keys"]) and not Rotation.objects.filter(under_way=True).exists():
+        # It came with a package of before a rotation. While one is under way, that one sees to it.
+        renewal = renewals.renewal_ensure(actor=SYSTEM, node=node, now=now)
     offered = renewal is not None and renewal.status == RenewalStatus.OFFERED
     pending = renewal is not None or node.state in UNDER_WAY or any(key_id not in proved for key_id in live)
     return {
@@ -57,7 +60,8 @@ def _proof(node: Node, report: dict[str, Any], live: list[str], now: datetime) -
         sealed = sealing.seal(ring[key_id], secret, bound_to=sealing.challenge_for(str(node.pk)))
         challenges[key_id] = base64.b64encode(sealed).decode()
         expected[key_id] = hashlib.sha256(secret).hexdigest()
-    return {key_id: proved[key_id] for key_id in live if key_id in proved}, challenges, expected
+    held = set(live) & set(report["database_keys"])
+    return {key_id: proved[key_id] for key_id in held if key_id in proved}, challenges, expected
 
 
 def _retired(held: list[str], live: list[str]) -> list[str]:

@@ -14,15 +14,14 @@ from certs.services.database_keys import database_key_transition, reencrypt, sea
 from certs.states import CertificateStatus, DatabaseKeyStatus
 from jobs.models import Job
 from jobs.services import job_again, job_create, job_finish, job_nudge
-from nodes.errors import IllegalNodeTransition, StaleNode
-from nodes.models import Node, Renewal
-from nodes.services.renewal import node_renew
-from nodes.states import NodeState, RenewalStatus
+from nodes.models import Node
+from nodes.services.renewal import renewal_ensure
+from nodes.states import UNDER_WAY
 from pki.database_key import ALGORITHM
 from pki.roles import Kind
 
 TASK = "nodes.services.key_rotation.key_rotation_advance"
-POLL, WHILE_PAUSED, AFTER_A_FAILURE = timedelta(seconds=2), timedelta(seconds=60), timedelta(minutes=5)
+POLL, WHILE_PAUSED = timedelta(seconds=2), timedelta(seconds=60)
 AT_A_STRETCH = timedelta(seconds=5)  # of re-encryption, before other work has its turn
 # After the last row: longer than any transaction that still seals with the old key.
 SETTLE = timedelta(seconds=60)
@@ -70,8 +69,8 @@ def proved_at(node: Node, version: DatabaseKey) -> str | None:
 
 
 def lacking(version: DatabaseKey) -> list[Node]:
-    """Who has not proved that it opens `version`."""
-    return [node for node in counted() if not proved_at(node, version)]
+    """Who has not proved that it opens `version`; in a ceremony nobody knows yet what a node will hold."""
+    return [node for node in counted() if node.state in UNDER_WAY or not proved_at(node, version)]
 
 
 def key_rotation_advance(*, job: Job) -> None:
@@ -97,7 +96,7 @@ def key_rotation_advance(*, job: Job) -> None:
 def _begin(rotation: Rotation, version: DatabaseKey, now: datetime) -> timedelta | None:
     central = Node.objects.select_related("observation").get(is_central=True)
     if version.key_id is None:
-        _renew(central, rotation, now)
+        renewal_ensure(actor=system_for(rotation.actor), node=central, now=now)
     elif proved_at(central, version):
         reason = "the central node opens it"
         database_key_transition(version=version, to=DatabaseKeyStatus.DELIVERED, reason=reason, actor=SYSTEM, now=now)
@@ -109,7 +108,7 @@ def _deliver(rotation: Rotation, version: DatabaseKey, now: datetime) -> timedel
     if _bring(rotation, version, now):
         return POLL
     with transaction.atomic():
-        old = DatabaseKey.objects.writing()
+        old = DatabaseKey.objects.get(status=DatabaseKeyStatus.WRITING)
         database_key_transition(version=old, to=DatabaseKeyStatus.READING, reason=f"{version} takes over", actor=SYSTEM, now=now)
         reason = "every node opens it"
         database_key_transition(version=version, to=DatabaseKeyStatus.WRITING, reason=reason, actor=SYSTEM, now=now)
@@ -123,19 +122,8 @@ def _bring(rotation: Rotation, version: DatabaseKey, now: datetime) -> list[Node
         seen = node.observed
         # Who holds the key proves it with the next heartbeat; who is silent gets it when he calls.
         if node.online(now) and seen and version.key_id not in seen.database_keys:
-            _renew(node, rotation, now)
+            renewal_ensure(actor=system_for(rotation.actor), node=node, now=now)
     return waiting
-
-
-def _renew(node: Node, rotation: Rotation, now: datetime) -> None:
-    """A renewal brings a service pair for each live key, unless one is under way or has just failed."""
-    last = Renewal.objects.filter(node=node).first()
-    failed = last is not None and last.status == RenewalStatus.FAILED and now - last.created_at < AFTER_A_FAILURE
-    if node.state == NodeState.REGISTERED and not failed:
-        try:
-            node_renew(actor=system_for(rotation.actor), node=node, now=now)
-        except (IllegalNodeTransition, StaleNode):
-            return  # under way already, or just changed: the next look tells
 
 
 def _reencrypt(rotation: Rotation, version: DatabaseKey, now: datetime) -> timedelta | None:

@@ -22,6 +22,7 @@ from pki.roles import Kind
 
 TASK = "nodes.services.renewal.renewal_advance"
 VALID = timedelta(days=7)
+AFTER_A_FAILURE = timedelta(minutes=5)
 
 
 def node_renew(*, actor: Actor, node: Node, now: datetime) -> Renewal:
@@ -39,6 +40,17 @@ def node_renew(*, actor: Actor, node: Node, now: datetime) -> Renewal:
     except IntegrityError as exc:
         raise IllegalNodeTransition(f"A renewal of {node} is under way already.") from exc
     return renewal
+
+
+def renewal_ensure(*, actor: Actor, node: Node, now: datetime) -> Renewal | None:
+    """A renewal, which brings a service pair for each live database key; None where one is under way, has just failed, or cannot be now."""
+    last = Renewal.objects.filter(node=node).first()
+    if last is not None and last.status == RenewalStatus.FAILED and now - last.created_at < AFTER_A_FAILURE:
+        return None
+    try:
+        return node_renew(actor=actor, node=node, now=now)
+    except (IllegalNodeTransition, StaleNode):
+        return None  # whoever asks again later finds out
 
 
 def renewal_advance(*, job: Job) -> None:

@@ -20,12 +20,17 @@ NEW = DatabaseKey(b"n" * 32)
 
 
 @pytest.fixture(scope="module")
-def old_alone(package: Package, authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseKey]:
+def old_alone(package: Package, authority, tmp_path_factory, django_db_setup, django_db_blocker) -> Iterator[DatabaseKey]:
     """The store of a site that has never rotated. Its one key."""
-    folder = tmp_path_factory.mktemp("own")
-    with override_settings(NODE_STORE=folder):
+    folder, now = tmp_path_factory.mktemp("own"), datetime.now(UTC)
+    with override_settings(NODE_STORE=folder), django_db_blocker.unblock():
         Store(folder).install(package, now=authority.now)
+        key_id = authority.database_key.key_id.hex()
+        row = Version.objects.create(
+            version=1, status=DatabaseKeyStatus.WRITING, key_id=key_id, algorithm="AES-256-GCM", created_at=now, status_since=now
+        )
         yield authority.database_key
+        row.delete()
 
 
 @pytest.fixture

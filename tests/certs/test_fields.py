@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certs.fields import EncryptedField, Sealed
-from certs.models import PooledKey
+from certs.models import DatabaseKey, PooledKey
 from pki import sealing
 from pki.errors import Altered, UnknownKey
 from qmc.checks import nothing_searches_encrypted_fields
@@ -60,6 +60,14 @@ def test_shows_nothing(old_alone) -> None:
 def test_a_secret_is_not_copied_to_another_row(old_alone) -> None:
     with pytest.raises(TypeError, match="its own place"):
         row(row(b"x").sealed_private_key)
+
+
+@pytest.mark.django_db
+def test_nothing_is_sealed_with_a_key_that_does_not_write(old_alone) -> None:
+    """This machine's store was put back, and the site has rotated since."""
+    DatabaseKey.objects.update(key_id="ab" * 8)
+    with pytest.raises(UnknownKey, match="Redistribute this machine"):
+        row(b"x").save()
 
 
 def test_an_unknown_key_is_named(old_alone) -> None:
