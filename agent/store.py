@@ -252,9 +252,22 @@ class Store:
         for path in self.service_pairs():
             if path.parent.name in retired:
                 shutil.rmtree(path.parent)
+        current = self.current()
+        for folder in (self.home / "generations").iterdir():  # one that is only kept for a rollback may carry such a key too
+            if current and folder.resolve() != current.path and self._key_id_in(folder, current.database_key_oids) in retired:
+                shutil.rmtree(folder)
+
+    def _key_id_in(self, generation: Path, oids: Oids) -> str:
+        try:
+            pem = (generation / "machine/personal/service.pem").read_bytes()
+            return database_key.read(x509.load_pem_x509_certificate(pem), keys.from_pem(pem, own=True), oids).key_id.hex()
+        except (OSError, ValueError, PKIError):
+            return ""
 
     def _forget_old_generations(self) -> None:
         numbers = sorted(int(path.name) for path in (self.home / "generations").iterdir() if path.name.isdigit())
+        for staged in (self.home / "generations").glob(".*.staged"):  # of an installation that was cut off
+            shutil.rmtree(staged)
         for number in numbers[:-KEPT_GENERATIONS]:
             shutil.rmtree(self.home / "generations" / str(number))
 

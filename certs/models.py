@@ -88,6 +88,7 @@ class Rotation(models.Model):
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     paused = models.BooleanField(default=False)
+    problem = models.CharField(max_length=500, blank=True, help_text="why it does not go on")
     unreadable = models.JSONField(default=list, help_text="values that do not open, in words")
     settled_at = models.DateTimeField(null=True, blank=True, help_text="since when nothing is sealed with an older key")
     # True until it has finished, then null: at most one rotation of any kind is under way.
@@ -107,6 +108,10 @@ class CertificateQuerySet(models.QuerySet["Certificate"]):
 
     def issued(self) -> "CertificateQuerySet":
         return self.filter(status=CertificateStatus.ISSUED)
+
+    def accepted(self) -> "CertificateQuerySet":
+        """What its holder may still present: in force, or replaced by a newer one."""
+        return self.filter(status__in=[CertificateStatus.ISSUED, CertificateStatus.SUPERSEDED])
 
     def overdue(self, now: datetime) -> "CertificateQuerySet":
         """Recorded for signing, and never signed within the lease."""

@@ -7,6 +7,7 @@ from django.conf import settings
 
 from agent.store import Installed, KeyRing, Store
 from certs.errors import ZoneBroken, ZoneMissing
+from pki.verify import fingerprint
 
 _lock = threading.Lock()
 _read: dict[tuple[str, str, int], KeyRing] = {}
@@ -32,8 +33,16 @@ def key_ring() -> KeyRing:
         if state not in _read:
             ring = key_ring_read()
             _read.clear()
+            if ring.problems:
+                return ring  # a pair that could not be read now may be read next time
             _read[state] = ring
         return _read[state]
+
+
+def own_fingerprints() -> set[str]:
+    """What this machine itself serves and calls with; empty before there is anything."""
+    installed = Store(settings.NODE_STORE).current()
+    return {fingerprint(each) for each in (installed.service, installed.client)} if installed else set()
 
 
 def key_ring_read() -> KeyRing:

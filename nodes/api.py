@@ -35,6 +35,8 @@ class StrictText(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             raise serializers.ValidationError("A string is needed.")
+        if not data.isascii() and any("\ud800" <= each <= "\udfff" for each in data):
+            raise serializers.ValidationError("This is not text: it holds half a character.")
         return data
 
     def run_validation(self, data: Any = serializers.empty) -> Any:

@@ -17,7 +17,9 @@ from nodes.services.key_rotation import rotation_pause, rotation_start
 
 
 class RotationInput(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(choices=Rotation.Kind.choices)
+    kind = serializers.ChoiceField(
+        choices=Rotation.Kind.choices, error_messages={"invalid_choice": "What can be rotated here: database-key."}
+    )
 
 
 class RotationWaitOutput(serializers.Serializer[Any]):
@@ -40,12 +42,13 @@ class RotationOutput(serializers.Serializer[Any]):
     rows_done = serializers.IntegerField()
     rows_total = serializers.IntegerField()
     waits_for = RotationWaitOutput(many=True)
+    problem = serializers.CharField()
     unreadable = serializers.ListField(child=serializers.CharField())
 
 
 def rotation_json(rotation: Rotation) -> dict[str, Any]:
     told = rotation_story(rotation, now=timezone.now())
-    plain = ("kind", "to_version", "paused", "actor", "created_at", "finished_at", "unreadable")
+    plain = ("kind", "to_version", "paused", "actor", "created_at", "finished_at", "problem", "unreadable")
     waits = [{"node": str(each.node.pk), "name": each.node.name, "reason": each.trouble} for each in told["waits"]]
     return {
         "id": str(rotation.pk), **{name: getattr(rotation, name) for name in plain}, "waits_for": waits,

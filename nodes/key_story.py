@@ -1,16 +1,18 @@
 """What the page and the API tell of the database key: its versions, who reads them, and the rotation under way."""
 
+import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from certs.models import DatabaseKey, Rotation
 from certs.services.database_keys import sealed_counts
 from certs.states import DatabaseKeyStatus
-from nodes.models import Node
+from nodes.models import Node, Renewal
 from nodes.services.key_rotation import SETTLE, counted, lacking, proved_at
-from nodes.states import UNDER_WAY, NodeState
+from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 
+LATE = timedelta(minutes=5)
 PHASES = (
     (DatabaseKeyStatus.PREPARED, "The central node gets the new key"),
     (DatabaseKeyStatus.DELIVERED, "Every node gets it and proves that it reads it"),
@@ -30,7 +32,10 @@ class Reader:
 
 def readers(versions: list[DatabaseKey], *, now: datetime) -> list[Reader]:
     """Every node that must read encrypted fields, with what it proved of `versions`."""
-    return [Reader(node, proofs(node, versions), _trouble(node, now)) for node in counted()]
+    last: dict[uuid.UUID, Renewal] = {}
+    for renewal in Renewal.objects.exclude(status=RenewalStatus.PROVED).order_by("generation"):
+        last[renewal.node_id] = renewal
+    return [Reader(node, proofs(node, versions), _trouble(node, last.get(node.pk), now)) for node in counted()]
 
 
 def proofs(node: Node, versions: list[DatabaseKey]) -> list[tuple[datetime | None, DatabaseKey]]:
@@ -39,7 +44,7 @@ def proofs(node: Node, versions: list[DatabaseKey]) -> list[tuple[datetime | Non
     return [(datetime.fromisoformat(at) if at else None, each) for at, each in found]
 
 
-def _trouble(node: Node, now: datetime) -> str:
+def _trouble(node: Node, renewal: Renewal | None, now: datetime) -> str:
     """Why a node cannot get a new key at the moment, and what to do."""
     if node.state in UNDER_WAY:
         return "Its registration is under way: type its password, or wait."
@@ -47,7 +52,11 @@ def _trouble(node: Node, now: datetime) -> str:
         return "Its redistribution failed: redistribute it, or decommission it."
     if not node.online(now):
         return "Silent: start its agent, or decommission it."
-    return ""
+    if renewal is None or renewal.generation != node.generation:
+        return ""
+    if renewal.status == RenewalStatus.OFFERED and now - renewal.created_at > LATE:
+        return "It does not fetch its new certificates: its agent's log says why."
+    return f"Its renewal does not go on: {renewal.reason}" if renewal.reason else ""
 
 
 def rotation_phase(rotation: Rotation) -> str:

@@ -1,6 +1,7 @@
 """What agents call on 4242. Identity is the record of the client certificate, by fingerprint."""
 
 import json
+import re
 import uuid
 from datetime import datetime
 from typing import Any
@@ -12,14 +13,15 @@ from django.views.decorators.http import require_GET, require_POST
 
 from certs.errors import CertsError
 from certs.models import Certificate
-from certs.states import CertificateStatus
+from nodes.errors import NodesError
 from nodes.models import Node
 from nodes.services.connections import connections_page
 from nodes.services.heartbeat import heartbeat, package_for
 from pki import verify
 
 LARGEST_REPORT = 65536
-ACCEPTED = (CertificateStatus.ISSUED, CertificateStatus.SUPERSEDED)
+HELD = {"service", "client", "cluster"}
+FINGERPRINT, KEY_ID = re.compile("[0-9a-f]{64}"), re.compile("[0-9a-f]{16}")
 
 
 class Refused(Exception):
@@ -33,7 +35,7 @@ def problem(kind: str, detail: str, status: int) -> JsonResponse:
 
 def _caller(request: HttpRequest) -> tuple[Node, Certificate]:
     der = request.environ["asgi.scope"]["state"].get("peer_certificate")  # type: ignore[attr-defined]
-    certificate = Certificate.objects.filter(sha256=verify.fingerprint(der or b""), kind="client", status__in=ACCEPTED).first()
+    certificate = Certificate.objects.accepted().filter(sha256=verify.fingerprint(der or b""), kind="client").first()
     holder = certificate.holder_id if certificate else None
     node = Node.objects.present().filter(pk=holder).first() if holder else None
     if certificate is None or node is None:
@@ -49,14 +51,15 @@ def _report(body: bytes) -> dict[str, Any]:
     texts = [*trusts, *installed.values(), *(each for each in served.values() if each is not None)]
     if type(content["generation"]) is not int or not 0 <= content["generation"] < 2**31 or clock.tzinfo is None:
         raise ValueError("generation or clock")
-    if not isinstance(trusts, list) or len(texts) > 50 or not all(isinstance(each, str) and len(each) == 64 for each in texts):
+    if (
+        not isinstance(trusts, list)
+        or len(trusts) > 50
+        or not all(FINGERPRINT.fullmatch(each) for each in texts)
+        or not {*installed, *served} <= HELD
+    ):
         raise ValueError("fingerprints")
     database_keys, proofs = content["database_keys"], content["proofs"]
-    if (
-        len(database_keys) > 10
-        or len(proofs) > 10
-        or not all(isinstance(each, str) and len(each) == 16 for each in [*database_keys, *proofs])
-    ):
+    if len(database_keys) > 10 or len(proofs) > 10 or not all(KEY_ID.fullmatch(each) for each in [*database_keys, *proofs]):
         raise ValueError("database keys")
     return {
         "generation": content["generation"], "clock": clock, "trusts": trusts, "installed": installed, "served": served,
@@ -73,12 +76,14 @@ def heartbeat_view(request: HttpRequest) -> HttpResponse:
         report = _report(request.body[:LARGEST_REPORT])
     except Refused as exc:
         return problem("unknown-node", str(exc), 403)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return problem("malformed", "This is not a heartbeat. Update the agent.", 400)
     try:
         return JsonResponse(heartbeat(node=node, certificate=certificate, report=report, now=timezone.now()))
     except CertsError as exc:
         return problem("trust-zone-broken", str(exc), 503)
+    except NodesError as exc:
+        return problem("changed-meanwhile", f"{exc} Call again.", 503)
 
 
 @require_GET

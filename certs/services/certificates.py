@@ -16,6 +16,7 @@ from audit.models import Event
 from audit.record import record
 from certs.errors import IllegalTransition, StaleCertificate, ZoneBroken
 from certs.models import Certificate
+from certs.own_store import own_fingerprints
 from certs.states import TRANSITIONS, CertificateStatus
 from pki import issue, keys, verify
 from pki.keys import PrivateKey
@@ -191,4 +192,8 @@ def certificate_withdraw(*, certificate: Certificate, reason: str, actor: Actor,
 def certificate_revoke(*, certificate: Certificate, reason: str, actor: Actor, now: datetime) -> None:
     """Revoke; from the next request on the node API refuses it. Raises: PermissionRefused, IllegalTransition."""
     actor.require("certs.revoke_certificate")
+    if certificate.sha256 in own_fingerprints():
+        raise IllegalTransition(
+            f"{certificate} is what this console's own machine uses. Renew that node first, then revoke the old certificate."
+        )
     certificate_transition(certificate=certificate, to=CertificateStatus.REVOKED, reason=reason, actor=actor, now=now)

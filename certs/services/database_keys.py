@@ -29,8 +29,8 @@ def database_key_transition(*, version: DatabaseKey, to: DatabaseKeyStatus, reas
     old = DatabaseKeyStatus(version.status)
     if to not in KEY_TRANSITIONS[old]:
         raise IllegalTransition(f"{version}: {old} → {to} is not possible")
-    if not DatabaseKey.objects.filter(pk=version.pk, status=old).update(status=to, status_since=now):
-        raise StaleDatabaseKey(f"{version} is no longer {old}")
+    if not DatabaseKey.objects.filter(pk=version.pk, status=old, key_id=version.key_id).update(status=to, status_since=now):
+        raise StaleDatabaseKey(f"{version} has just changed")
     version.refresh_from_db()
     detail = {"from": old, "to": to, "reason": reason, "version": version.version, "key_id": version.key_id}
     return record(actor=actor, action="database_key.transition", target=version, detail=detail, now=now)
@@ -90,9 +90,11 @@ def _batches(model: type[models.Model], column: EncryptedField, version: Databas
 
 @transaction.atomic
 def _move(rows: list[models.Model], column: EncryptedField, version: DatabaseKey, walked: Pass) -> None:
-    key = key_ring().keys.get(version.key_id or "")
-    if key is None:
-        raise ZoneBroken(f"{version} does not open with this machine's service pairs. Redistribute this machine.")
+    ring, live = key_ring().keys, {each.key_id: each for each in DatabaseKey.objects.live()}
+    for each in live.values():
+        if each.key_id not in ring:  # a value that this machine cannot open is no broken value
+            raise ZoneBroken(f"{each} does not open with the service pairs of the machine that re-encrypts. Redistribute that machine.")
+    key = ring[version.key_id or ""]
     for row in rows:
         secret = getattr(row, column.attname)
         try:

@@ -8,6 +8,7 @@ from datetime import datetime
 from certs.models import PooledKey
 from certs.services.key_policy import key_type
 from pki import keys
+from pki.errors import SealError
 from pki.keys import KeyType, PrivateKey
 from pki.roles import Kind
 
@@ -18,7 +19,11 @@ def key_take(key_type: KeyType, *, in_a_hurry: bool) -> PrivateKey:
     """A private key that was never used and never will be again: from the pool for whoever is in a hurry, or made now."""
     pool = PooledKey.objects.filter(key_type=key_type).order_by("created_at")
     for pooled in pool[:SIZE] if in_a_hurry else ():
-        pem = pooled.sealed_private_key.open()
+        try:
+            pem = pooled.sealed_private_key.open()
+        except SealError:
+            pooled.delete()  # of no use to anybody
+            continue
         if PooledKey.objects.filter(pk=pooled.pk).delete()[0]:
             return keys.from_pem(pem, own=True)
     return keys.generate(key_type)

@@ -9,14 +9,15 @@ from audit.actors import SYSTEM, Actor, system_for
 from audit.record import record
 from certs.errors import RotationRefused, StaleDatabaseKey, ZoneBroken
 from certs.models import Certificate, DatabaseKey, Rotation
+from certs.own_store import key_ring
 from certs.services.certificates import certificate_transition
-from certs.services.database_keys import database_key_transition, reencrypt, sealed_counts
+from certs.services.database_keys import database_key_transition, reencrypt
 from certs.states import CertificateStatus, DatabaseKeyStatus
 from jobs.models import Job
 from jobs.services import job_again, job_create, job_finish, job_nudge
-from nodes.models import Node
+from nodes.models import Node, Renewal
 from nodes.services.renewal import renewal_ensure
-from nodes.states import UNDER_WAY
+from nodes.states import UNDER_WAY, RenewalStatus
 from pki.database_key import ALGORITHM
 from pki.roles import Kind
 
@@ -85,9 +86,13 @@ def key_rotation_advance(*, job: Job) -> None:
             return
         version = DatabaseKey.objects.get(version=rotation.to_version)
         try:
-            wait = WHILE_PAUSED if rotation.paused else steps[DatabaseKeyStatus(version.status)](rotation, version, now)
-        except (StaleDatabaseKey, ZoneBroken):
-            wait = POLL
+            wait, problem = WHILE_PAUSED if rotation.paused else steps[DatabaseKeyStatus(version.status)](rotation, version, now), ""
+        except StaleDatabaseKey:
+            wait, problem = POLL, ""
+        except ZoneBroken as exc:
+            wait, problem = POLL, str(exc)[:500]
+        if problem != rotation.problem:
+            Rotation.objects.filter(pk=rotation.pk).update(problem=problem)
         if wait is not None:
             job_again(job=job, at=timezone.now() + wait, progress="paused" if rotation.paused else version.status)
             return
@@ -101,7 +106,17 @@ def _begin(rotation: Rotation, version: DatabaseKey, now: datetime) -> timedelta
         reason = "the central node opens it"
         database_key_transition(version=version, to=DatabaseKeyStatus.DELIVERED, reason=reason, actor=SYSTEM, now=now)
         return None
+    elif _lost(central, version):
+        DatabaseKey.objects.filter(pk=version.pk, status=DatabaseKeyStatus.PREPARED).update(key_id=None)
+        return None
     return POLL
+
+
+def _lost(central: Node, version: DatabaseKey) -> bool:
+    """The new key stood only in a certificate of the central node that never came into use."""
+    coming = Renewal.objects.filter(node=central).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).exists()
+    held = central.observed.database_keys if central.observed else []
+    return not coming and version.key_id not in held and version.key_id not in key_ring().keys
 
 
 def _deliver(rotation: Rotation, version: DatabaseKey, now: datetime) -> timedelta | None:
@@ -141,18 +156,16 @@ def _reencrypt(rotation: Rotation, version: DatabaseKey, now: datetime) -> timed
 
 @transaction.atomic
 def _retire(rotation: Rotation, version: DatabaseKey, now: datetime) -> None:
-    """Nothing is sealed with the older versions, and every node proved the new one."""
-    for old in DatabaseKey.objects.filter(status=DatabaseKeyStatus.READING):
-        database_key_transition(version=old, to=DatabaseKeyStatus.RETIRED, reason=f"{version} has taken over", actor=SYSTEM, now=now)
+    """Nothing is sealed with the older versions, and every node proved the new one. Raises: StaleDatabaseKey if another worker was first."""
+    if not Rotation.objects.filter(pk=rotation.pk, under_way=True).update(under_way=None, finished_at=now):
+        raise StaleDatabaseKey(f"{rotation} has just finished")
+    renewed = Certificate.objects.issued().filter(kind=Kind.SERVICE, database_key_version=version.version)
+    for old in DatabaseKey.objects.filter(status=DatabaseKeyStatus.READING, version__lt=version.version):
+        reason = f"{version} has taken over"
+        database_key_transition(version=old, to=DatabaseKeyStatus.RETIRED, reason=reason, actor=SYSTEM, now=now)
+        # Who is in a ceremony with a package of before keeps what he will call home with.
         held = Certificate.objects.issued().filter(kind=Kind.SERVICE, database_key_version=old.version)
-        for certificate in held:
+        for certificate in held.filter(holder_id__in=renewed.values("holder_id")):
             reason = f"{old} is retired"
             certificate_transition(certificate=certificate, to=CertificateStatus.SUPERSEDED, reason=reason, actor=SYSTEM, now=now)
-    Rotation.objects.filter(pk=rotation.pk, under_way=True).update(under_way=None, finished_at=now)
     record(actor=SYSTEM, action="rotation.finished", target=rotation, detail={"version": version.version}, now=now)
-
-
-def progress(version: DatabaseKey) -> tuple[int, int]:
-    """How many values `version` seals, and how many there are."""
-    counts = sealed_counts()
-    return counts.get(version.key_id or "", 0), sum(counts.values())

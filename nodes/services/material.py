@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import QuerySet
 
 from audit.actors import SYSTEM, Actor
@@ -117,7 +118,9 @@ def _service_pair(order: Order, version: DatabaseKey, *, now: datetime) -> Pair:
     if version.key_id is None:
         # Made with this certificate, or with the same one before a crash: only the certificate knows.
         key = database_key.read(row.x509(), keys.from_pem(pem, own=True), zone_current().database_key_oids)
-        DatabaseKey.objects.filter(pk=version.pk, key_id=None).update(key_id=key.key_id.hex())
+        with transaction.atomic():
+            order.still_wanted()
+            DatabaseKey.objects.filter(pk=version.pk, key_id=None).update(key_id=key.key_id.hex())
     return Pair(row.pem().encode(), pem)
 
 
@@ -142,10 +145,11 @@ def generation_withdraw(node: Node, generation: int, *, reason: str, now: dateti
     for certificate in Certificate.objects.filter(holder_id=node.pk, kind__in=OWN_KINDS, generation=generation):
         certificate_withdraw(certificate=certificate, reason=reason, actor=SYSTEM, now=now)
     if node.is_central:
-        DatabaseKey.objects.filter(status=DatabaseKeyStatus.PREPARED).update(key_id=None)
+        DatabaseKey.objects.filter(status=DatabaseKeyStatus.PREPARED).exclude(key_id__in=list(key_ring().keys)).update(key_id=None)
 
 
 def service_fingerprint(node: Node, generation: int) -> str:
-    """What the node must serve once it has installed this generation: the pair that carries the newest database key."""
-    own = Certificate.objects.issued().filter(holder_id=node.pk, kind=Kind.SERVICE, generation=generation)
-    return own.latest("database_key_version").sha256
+    """What the node must serve once it has installed this generation: the pair that carries the newest database key. "" if it was revoked."""
+    own = Certificate.objects.accepted().filter(holder_id=node.pk, kind=Kind.SERVICE, generation=generation)
+    newest = own.order_by("-database_key_version").first()
+    return newest.sha256 if newest else ""

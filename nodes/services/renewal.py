@@ -77,9 +77,12 @@ def renewal_advance(*, job: Job) -> None:
 
 @transaction.atomic
 def _fail(renewal: Renewal, reason: str, now: datetime) -> None:
+    """What the node was not offered yet is withdrawn; what it may have installed goes on serving."""
+    never_offered = renewal.status == RenewalStatus.REQUESTED
     renewal_transition(renewal=renewal, to=RenewalStatus.FAILED, reason=reason, actor=SYSTEM, now=now, package=None)
     keys_wipe(renewal.node)
-    generation_withdraw(renewal.node, renewal.generation, reason="renewal failed", now=now)
+    if never_offered:
+        generation_withdraw(renewal.node, renewal.generation, reason="renewal failed", now=now)
 
 
 def renewals_end(node: Node, *, reason: str, actor: Actor, now: datetime) -> None:
@@ -93,12 +96,7 @@ def renewals_end(node: Node, *, reason: str, actor: Actor, now: datetime) -> Non
 
 def _issue(renewal: Renewal, now: datetime) -> timedelta | None:
     node, actor = renewal.node, system_for(renewal.actor)
-    current = (
-        Certificate.objects.issued()
-        .filter(holder_id=node.pk, kind=Kind.SERVICE, generation__lt=renewal.generation)
-        .order_by("-generation", "-database_key_version")
-        .first()
-    )
+    current = _held(node, renewal.generation)
     if current is None:
         _fail(renewal, "The node holds no service certificate to which new keys could be sealed. Redistribute it.", now)
         return None
@@ -118,6 +116,13 @@ def _issue(renewal: Renewal, now: datetime) -> timedelta | None:
     return None
 
 
+def _held(node: Node, before: int) -> Certificate | None:
+    """The service certificate with whose key the node opens what it is sent: the one that it reports, else the newest."""
+    own = Certificate.objects.accepted().filter(holder_id=node.pk, kind=Kind.SERVICE, generation__lt=before)
+    reported = own.filter(sha256=node.observed.installed.get("service")).first() if node.observed else None
+    return reported or own.order_by("-generation", "-database_key_version").first()
+
+
 def _wait(renewal: Renewal, now: datetime) -> timedelta | None:
     if now - renewal.created_at > VALID:
         _fail(renewal, "The node did not fetch its renewal within 7 days. Bring its agent up, then renew again.", now)
@@ -132,6 +137,9 @@ def _prove(renewal: Renewal, now: datetime) -> timedelta | None:
         reason = "" if proved else "The node still serves its old certificate. Restart its agent if this stays."
     except NodeUnreachable as exc:
         proved, reason = False, str(exc)
+    if not proved and now - renewal.created_at > VALID:
+        _fail(renewal, f"Not proved within 7 days: {reason}", now)
+        return None
     if not proved:
         Renewal.objects.filter(pk=renewal.pk, status=RenewalStatus.PROVING).update(reason=reason)
         return timedelta(seconds=2)

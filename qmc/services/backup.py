@@ -1,8 +1,10 @@
 """`backup`: the whole site in one file, and the trial that proves it. By command or worker: both hold the root passphrase, the web does not."""
 
 import os
+import shutil
 import subprocess
 import sys
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +24,7 @@ from pki import keys
 from qmc.services.archive import DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, passphrase_checked, seal
 from qmc.services.dump import contains, one_moment, rows_dump
 
-VERIFIED = "verified backup"
+VERIFIED, LONGEST_TRIAL_S = "verified backup", 3600
 
 
 def backup_make(*, file: Path, passphrase: str, actor: Actor, now: datetime) -> str:
@@ -30,12 +32,15 @@ def backup_make(*, file: Path, passphrase: str, actor: Actor, now: datetime) -> 
     passphrase_checked(passphrase)
     if file.exists():
         raise BackupError(f"{file} exists already, and a backup never replaces another. Choose another name, or move that file away.")
-    # The store first: whatever it holds stands in the rows of a later moment.
     store = Store(settings.NODE_STORE).files()
     with one_moment():
         zone = _zone_with_its_keys()
         members = {DATA: rows_dump(), SECRET_KEY: settings.SECRET_KEY_FILE.read_bytes()}
         members |= {f"{ROOTS}{row.pk}.pem": _root_key(row, passphrase) for row in Certificate.objects.exclude(encrypted_private_key=None)}
+        if Store(settings.NODE_STORE).files() != store:
+            raise BackupError(
+                "The central node has just got new certificates, so rows and store are not of one moment. Nothing was written. Try again."
+            )
     members |= {f"{NODE}{name}": content for name, content in store.items()}
     archive = Archive(Origin(now, str(zone.pk), zone.name), members)
     replace(file, seal(archive, passphrase))
@@ -75,6 +80,9 @@ def _trial(file: Path, passphrase: str) -> str:
     """The same command that a person would use, on SQLite, in a data directory and with a root passphrase of its own."""
     foreign = ("QMC_", "DATABASE_URL", "CELERY_BROKER_URL")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    for left in settings.QMC_DATA_DIR.glob(".trial-*"):  # of a trial that was killed
+        if time.time() - left.stat().st_mtime > LONGEST_TRIAL_S:
+            shutil.rmtree(left)
     receive, send = os.pipe()  # the passphrase is never written to a disk
     try:
         with os.fdopen(send, "wb") as pipe:

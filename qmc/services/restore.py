@@ -147,7 +147,11 @@ def _start_over(origin: Origin, *, now: datetime) -> None:
     others = Node.objects.present().filter(is_central=False)
     for node in others.filter(state__in=UNDER_WAY):
         registration_fail(node=node, reason=RESTORED, now=now)
-    for node in others.filter(renewals__in=Renewal.objects.exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED])).distinct():
+    for node in (
+        Node.objects.present()
+        .filter(renewals__in=Renewal.objects.exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]))
+        .distinct()
+    ):
         renewals_end(node, reason="The site was restored from a backup meanwhile. Renew again.", actor=SYSTEM, now=now)
     others.update(generation=F("generation") + AHEAD)
     central_addresses_write()

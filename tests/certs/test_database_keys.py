@@ -1,5 +1,6 @@
 """Versions of the database key: every pair of states, and re-encryption that loses nothing."""
 
+import dataclasses
 import itertools
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -9,13 +10,18 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
+from agent.store import Store
 from audit.actors import SYSTEM
-from certs.errors import IllegalTransition, StaleDatabaseKey
+from certs.errors import IllegalTransition, StaleDatabaseKey, ZoneBroken
 from certs.fields import Sealed, Secret
 from certs.models import DatabaseKey, PooledKey
 from certs.services import database_keys
 from certs.services.database_keys import database_key_transition, reencrypt, sealed_counts
+from certs.services.key_pool import key_take
 from certs.states import KEY_TRANSITIONS, DatabaseKeyStatus
+from pki import keys
+from pki.keys import KeyType
+from pki.roles import Kind
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 LATER = datetime.now(UTC) + timedelta(hours=1)
@@ -121,3 +127,39 @@ def test_check_says_when_a_key_cannot_be_read(versions, capsys) -> None:
     (settings.NODE_STORE / "service-pairs" / versions[1].key_id.hex() / "service.pem").unlink()
     with pytest.raises(SystemCheckError, match="backup"):
         call_command("check", deploy=True)
+
+
+def test_a_value_that_only_this_machine_cannot_open_is_not_taken_for_broken(versions, rows) -> None:
+    """Else the old key would be retired with values still under it."""
+    for path in (
+        settings.NODE_STORE / "current/machine/personal/service.pem",
+        *(settings.NODE_STORE / "service-pairs").glob("*/service.pem"),
+    ):
+        if versions[2].key_id.hex() not in str(path):
+            path.write_bytes(b"cut short")
+    (settings.NODE_STORE / "service-pairs").touch()  # the store is read again, as in a process that has just started
+    with pytest.raises(ZoneBroken, match="version 1 does not open"):
+        reencrypt(version=DatabaseKey.objects.get(version=2), until=LATER)
+    assert sealed_counts() == {versions[1].key_id.hex(): 250, versions[2].key_id.hex(): 1}
+
+
+def test_a_pooled_key_that_does_not_open_holds_nobody_up(versions) -> None:
+    good, broken = keys.to_pem(keys.generate(KeyType.EC_P256)), pooled(b"x")
+    PooledKey.objects.filter(pk=broken.pk).update(sealed_private_key=Sealed(b"altered" * 10))
+    PooledKey.objects.create(key_type="RSA-3072", created_at=LATER, sealed_private_key=good)
+    assert keys.to_pem(key_take(KeyType.RSA_3072, in_a_hurry=True)) == good
+    assert not PooledKey.objects.exists()
+
+
+def test_a_retired_key_leaves_the_disk_and_the_pair_in_use_stays(versions, package, authority, tmp_path) -> None:
+    store, old, new = Store(tmp_path / "rim"), versions[1].key_id.hex(), versions[2].key_id.hex()
+    store.install(package, now=authority.now)
+    newer = dataclasses.replace(authority, database_key=versions[2]).pair(Kind.SERVICE)
+    content = dataclasses.replace(package, generation=2, service=newer, further_service_pairs=(package.service,))
+    store.install(content, now=authority.now)
+    assert set(store.key_ring().keys) == {old, new}
+    store.forget_service_pairs([old])
+    assert set(store.key_ring().keys) == {new}
+    assert [path.name for path in (store.home / "generations").iterdir()] == ["2"]
+    store.forget_service_pairs([new])  # a mistake: what is in use stays
+    assert set(store.key_ring().keys) == {new}

@@ -5,7 +5,7 @@ import itertools
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,9 @@ class Rotation:
     def __init__(self, site: Site, folder: Path, steps: tuple[Step, ...]) -> None:
         self.site, self.steps, self.folder = site, steps, Path(site.environment["QMC_FAULTS"])
         self.cases = [Case(site, folder / f"node{number}") for number in (1, 2)]
-        self.homes = itertools.cycle(case.home for case in self.cases)
+        # Its package is of before the rotation, its password is typed afterwards.
+        self.late = Case(site, folder / "late")
+        self.homes: Iterator[Path] = itertools.cycle(case.home for case in self.cases)
         self.passwords: dict[str, str] = {}
         self.killed: set[str] = set()
         self.count = itertools.count()
@@ -49,6 +51,11 @@ class Rotation:
             assert case.register() == 202
         for case in self.cases:
             assert case.converge() == "registered"
+        self.late.start_agent()
+        self.late.create()
+        self.late.wait_until_listening()
+        assert self.late.register() == 202
+        self.site.wait(lambda: self.late.state() == "awaiting_password")
         for number in range(MANY):
             self._create(f"connection {number}")
         for step in self.steps:
@@ -121,16 +128,20 @@ class Rotation:
         rows = self.site.rows("SELECT status, key_id FROM certs_databasekey ORDER BY version DESC")
         assert [status for status, _ in rows] == ["writing", *["retired"] * (len(rows) - 1)]
         newest = rows[0][1]
-        for home in [*(case.home for case in self.cases), self.site.data / "node"]:
+        assert self.late.converge() == "registered"
+        self.site.wait(lambda: self.late.renewal_status() == "proved", 60)
+        for home in [*(case.home for case in [*self.cases, self.late]), self.site.data / "node"]:
             self.site.wait(lambda home=home: list(Store(home).key_ring().keys) == [newest], 30)
-        for case in self.cases:
+        for case in [*self.cases, self.late]:
             assert case.problems() == []
+        self.homes = itertools.chain([self.late.home], self.homes)
+        for _ in range(3):
             self.read()
         sealed = "SELECT COUNT(*) FROM certs_certificate WHERE status <> 'issued' AND sealed_private_key IS NOT NULL"
         assert self.site.rows(sealed) == [(0,)]
 
     def end(self) -> None:
-        for case in self.cases:
+        for case in [*self.cases, self.late]:
             case.end()
 
 

@@ -71,7 +71,7 @@ BAD = [
     for name in ("", " ", "a b", "rim.example\n", "*.example", "a_b", "https://a", "a:1", "a" * 64, "10.0.0.1", "RIM1.example", 5, None, ["a"])
 ] + [
     {"address": "nowhere"}, {"address": "0.0.0.0"}, {"distribution_port": 0}, {"distribution_port": 70000}, {"node_port": "4242"}, {"node_port": True},
-    {"services": "engine"}, {"services": ["kitchen"]}, {"subject_alternative_names": [["x"]]}, {"subject_alternative_names": ["a b"]}, {"name": ""}, {"name": "a\0b"},
+    {"services": "engine"}, {"services": ["kitchen"]}, {"subject_alternative_names": [["x"]]}, {"subject_alternative_names": ["a b"]}, {"name": ""}, {"name": "a\0b"}, {"name": "\ud800"}, {"services": ["\ud800"]},
 ]  # fmt: skip
 
 
@@ -96,6 +96,19 @@ def test_closed_port_blocks_with_a_remedy_and_leaves_created(site: Site) -> None
     assert (status, problem["type"]) == (409, "urn:trust-zone:registration-blocked")
     assert site.node(node["id"])["state"] == "created"
     assert site.call("POST", f"/nodes/{node['id']}/decommission/")[0] == 202
+
+
+@pytest.mark.parametrize("kind", ["root", "\ud800", None, 5, ["database-key"]], ids=ascii)
+def test_rotation_of_what_cannot_be_rotated(site: Site, kind) -> None:
+    assert site.call("POST", "/rotations/", {"kind": kind})[0] == 400
+
+
+def test_what_the_central_node_uses_cannot_be_revoked(site: Site) -> None:
+    found = site.call("GET", "/nodes/?search=central")[1]["results"][0]["certificates"]
+    held = [each["id"] for each in found if each["status"] == "issued"]
+    answers = [site.call("POST", f"/certificates/{pk}/revoke/", {"reason": "test"}) for pk in held]
+    assert [status for status, _ in answers] == [409, 409]
+    assert "Renew that node first" in answers[0][1]["detail"]
 
 
 def test_renewal_inside_mutual_tls_supersedes_after_proof(site: Site, nodes) -> None:
