@@ -59,13 +59,6 @@ def _trouble(node: Node, renewal: Renewal | None, now: datetime) -> str:
     return f"Its renewal does not go on: {renewal.reason}" if renewal.reason else ""
 
 
-def rotation_phase(rotation: Rotation) -> str:
-    """Read off the version that it brings."""
-    if rotation.finished_at:
-        return "finished"
-    return str(DatabaseKey.objects.get(version=rotation.to_version).status)
-
-
 @dataclass(frozen=True)
 class Phase:
     """`place` is done, now or ahead."""
@@ -90,7 +83,7 @@ def rotation_story(rotation: Rotation, *, now: datetime) -> dict[str, Any]:
     settles_at = rotation.settled_at + SETTLE if rotation.settled_at and not rotation.finished_at else None
     done, total = counts.get(version.key_id or "", 0), sum(counts.values())
     return {
-        "rotation": rotation, "version": version, "phase": rotation_phase(rotation), "phases": _phases(rotation, version.status),
+        "rotation": rotation, "version": version, "phase": "finished" if rotation.finished_at else version.status, "phases": _phases(rotation, version.status),
         "rows_done": done, "rows_total": total, "percent": 100 * done // total if total else 100, "waits": waits, "blocked": any(each.trouble for each in waits), "settles_at": settles_at,
     }  # fmt: skip
 

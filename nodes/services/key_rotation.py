@@ -37,14 +37,12 @@ def rotation_start(*, actor: Actor, now: datetime) -> Rotation:
             rotation = Rotation.objects.create(kind=Rotation.Kind.DATABASE_KEY, to_version=number + 1, actor=actor.label, created_at=now)
             DatabaseKey.objects.create(version=number + 1, algorithm=ALGORITHM, created_at=now, status_since=now)
             record(actor=actor, action="rotation.started", target=rotation, detail={"version": number + 1}, now=now)
-            job_create(task=TASK, subject=rotation.pk, title=rotation_title(rotation), actor=actor.label, now=now)
+            job_create(
+                task=TASK, subject=rotation.pk, title=f"Rotation of the database key to version {number + 1}", actor=actor.label, now=now
+            )
     except IntegrityError as exc:
         raise RotationRefused("Another rotation is under way. Only one can be at a time: wait until it has finished.") from exc
     return rotation
-
-
-def rotation_title(rotation: Rotation) -> str:
-    return f"Rotation of the database key to version {rotation.to_version}"
 
 
 @transaction.atomic
