@@ -11,6 +11,7 @@ from django.db.models import Q
 from certs.fields import EncryptedField
 from certs.states import LIVE, CertificateStatus, DatabaseKeyStatus
 from pki import database_key, lifetime
+from pki.revocation import RevocationCode
 from pki.roles import Kind
 
 
@@ -30,8 +31,15 @@ class TrustZone(models.Model):
     database_key_algorithm_oid = models.CharField(max_length=64, default=database_key.PRESCRIBED.algorithm.dotted_string)
     created_at = models.DateTimeField()
     founded_at = models.DateTimeField(null=True, blank=True)
+    rotates_by_itself = models.BooleanField(default=True, help_text="replace the root at half its life")
 
     objects = TrustZoneQuerySet.as_manager()
+
+    class Meta:
+        permissions = [
+            ("rotate_root", "Can replace the root certificate while everything runs"),
+            ("recreate_root", "Can recreate the root certificate after a disaster"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -76,29 +84,36 @@ class DatabaseKey(models.Model):
 
 
 class Rotation(models.Model):
-    """That somebody asked for a new database key (or root), and whether it is paused. Its phase is read off what it rotates."""
+    """That somebody asked for a new database key or root, and whether it is paused. Its phase is read off what it rotates."""
 
     class Kind(models.TextChoices):
         DATABASE_KEY = "database-key"
+        ROOT = "root"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=20, choices=Kind.choices)
-    to_version = models.PositiveIntegerField()
+    to_version = models.PositiveIntegerField(help_text="of the database key, or the number of the root")
     actor = models.CharField(max_length=200)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     paused = models.BooleanField(default=False)
     problem = models.CharField(max_length=500, blank=True, help_text="why it does not go on")
     unreadable = models.JSONField(default=list, help_text="values that do not open, in words")
-    settled_at = models.DateTimeField(null=True, blank=True, help_text="since when nothing is sealed with an older key")
+    settled_at = models.DateTimeField(null=True, blank=True, help_text="since when nothing is left to do in this phase")
     # True until it has finished, then null: at most one rotation of any kind is under way.
     under_way = models.BooleanField(null=True, default=True, unique=True)
+    # Of a root: from which to which (null until it is made), and since when the new one issues.
+    from_root = models.ForeignKey("Certificate", null=True, on_delete=models.PROTECT, related_name="rotated_from")
+    to_root = models.ForeignKey("Certificate", null=True, on_delete=models.PROTECT, related_name="rotated_to")
+    switched_at = models.DateTimeField(null=True, blank=True)
+    rolled_back = models.BooleanField(default=False, help_text="the two roots have changed places")
+    excluded = models.JSONField(default=list, help_text="nodes that are not waited for: id, name, reason, actor, at")
 
     class Meta:
         ordering = ["-created_at"]
 
     def __str__(self) -> str:
-        return f"rotation to {self.get_kind_display().lower()} version {self.to_version}"
+        return f"rotation to {self.get_kind_display().lower()} {'version ' if self.kind == self.Kind.DATABASE_KEY else ''}{self.to_version}"
 
 
 class CertificateQuerySet(models.QuerySet["Certificate"]):
@@ -142,6 +157,8 @@ class Certificate(models.Model):
     encrypted_private_key = models.BinaryField(null=True, help_text="root only: PKCS#8 under the root passphrase")
     lease_until = models.DateTimeField()
     reason = models.CharField(max_length=300, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revocation_code = models.CharField(max_length=24, choices=[(code.value, code.label) for code in RevocationCode], blank=True)
     created_at = models.DateTimeField()
 
     objects = CertificateQuerySet.as_manager()
@@ -174,6 +191,37 @@ class Certificate(models.Model):
 
     def pem(self) -> str:
         return self.x509().public_bytes(Encoding.PEM).decode()
+
+
+class RevocationListQuerySet(models.QuerySet["RevocationList"]):
+    def signed(self) -> "RevocationListQuerySet":
+        return self.exclude(der=None)
+
+
+class RevocationList(models.Model):
+    """One numbered list of a root's revoked certificates, recorded before it is signed (RFC 5280, section 5)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    root = models.ForeignKey(Certificate, on_delete=models.PROTECT, related_name="revocation_lists")
+    number = models.BigIntegerField()
+    this_update = models.DateTimeField()
+    next_update = models.DateTimeField()
+    der = models.BinaryField(null=True)
+
+    objects = RevocationListQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [models.UniqueConstraint(fields=["root", "number"], name="crl_number_once")]
+
+    def __str__(self) -> str:
+        return f"revocation list {self.number} of {self.root}"
+
+    def pem(self) -> str:
+        """Raises: ValueError while it is not signed."""
+        if self.der is None:
+            raise ValueError(f"{self} is not signed")
+        return x509.load_der_x509_crl(bytes(self.der)).public_bytes(Encoding.PEM).decode()
 
 
 class PooledKey(models.Model):

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
@@ -168,7 +167,7 @@ def prepare(request: Request, *, issuer_certificate: x509.Certificate | None, no
     builder = _builder(profile, request, issuer_certificate, span, alternative_names)
     issuer_key = issuer_certificate.public_key() if issuer_certificate else request.public_key
     assert isinstance(issuer_key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)
-    copy = builder.sign(_throwaway_key(keys.key_type_of(issuer_key)), _hash_for(issuer_key))
+    copy = builder.sign(_throwaway_key(keys.key_type_of(issuer_key)), keys.hash_for(issuer_key))
     findings = lint(copy.public_bytes(Encoding.DER))
     if findings:
         raise LintError(findings)
@@ -177,16 +176,11 @@ def prepare(request: Request, *, issuer_certificate: x509.Certificate | None, no
     )
 
 
-def _hash_for(key: PublicKey) -> hashes.SHA256 | hashes.SHA384:
-    is_384 = isinstance(key, ec.EllipticCurvePublicKey) and key.curve.key_size == 384
-    return hashes.SHA384() if is_384 else hashes.SHA256()
-
-
 def sign(plan: Plan, private_key: PrivateKey) -> bytes:
     """The certificate as DER, signed by the issuer's `private_key`. Raises: ProfileError for any other key."""
     if private_key.public_key() != plan.issuer_public_key:
         raise ProfileError("this private key does not belong to the issuer for which the certificate was prepared")
-    return plan.builder.sign(private_key, _hash_for(private_key.public_key())).public_bytes(Encoding.DER)
+    return plan.builder.sign(private_key, keys.hash_for(private_key.public_key())).public_bytes(Encoding.DER)
 
 
 def pem(der: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -72,3 +73,9 @@ def from_pem(pem: bytes, passphrase: bytes | None = None, *, own: bool = False) 
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         raise PKIError(f"{type(key).__name__} keys are not used here; RSA or EC are.")
     return key
+
+
+def hash_for(key: PublicKey) -> hashes.SHA256 | hashes.SHA384:
+    """With what the owner of `key` signs."""
+    is_384 = isinstance(key, ec.EllipticCurvePublicKey) and key.curve.key_size == 384
+    return hashes.SHA384() if is_384 else hashes.SHA256()

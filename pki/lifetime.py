@@ -8,6 +8,9 @@ from enum import StrEnum
 MINIMUM_MONTHS, MAXIMUM_MONTHS, DEFAULT_MONTHS = 12, 60, 60
 BACKDATE = timedelta(hours=1)
 EXPIRING = timedelta(days=90)
+BEFORE_THE_END = timedelta(days=90)
+SHORTEST_GAIN = timedelta(days=30)
+LONGEST_SPREAD = timedelta(days=14)
 
 
 def clamp(requested: int) -> int:
@@ -61,3 +64,27 @@ def expiry_status(not_before: datetime, not_after: datetime, now: datetime) -> E
 def days_left(not_after: datetime, now: datetime) -> int:
     """Whole days until the end, rounded down; negative afterwards."""
     return (not_after - now).days
+
+
+def due_at(not_before: datetime, not_after: datetime) -> datetime:
+    """When a leaf is due for renewal: at two thirds of its life, or 90 days before its end if that is sooner."""
+    return max(not_before, min(not_before + (not_after - not_before) * 2 / 3, not_after - BEFORE_THE_END))
+
+
+def renewal_at(not_before: datetime, not_after: datetime, serial: int) -> datetime:
+    """When it is renewed by itself: up to a 24th of its life, at most 14 days, after it is due, so that a fleet does not renew in one minute.
+
+    The random serial decides, so that every process names the same moment.
+    """
+    spread = min((not_after - not_before) / 24, LONGEST_SPREAD)
+    return due_at(not_before, not_after) + spread * ((serial & 0xFFFF) / 0x10000)
+
+
+def is_worth_renewing(not_after: datetime, *, new_not_after: datetime) -> bool:
+    """Nothing is renewed for less than 30 days' gain; so what its issuer's end cut waits for a younger root."""
+    return new_not_after - not_after >= SHORTEST_GAIN
+
+
+def root_due_at(not_before: datetime, not_after: datetime) -> datetime:
+    """A root is replaced at half its life."""
+    return not_before + (not_after - not_before) / 2

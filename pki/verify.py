@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki import database_key, keys
+from pki import database_key, keys, revocation
 from pki.errors import PackageInvalid, PeerRefused, PKIError
 from pki.package import Package, Pair
 from pki.roles import Role, role_of
@@ -53,9 +53,19 @@ def _bears(certificate: x509.Certificate, name: str) -> bool:
         return name.lower() in [each.lower() for each in names.get_values_for_type(x509.DNSName)]
 
 
-def peer(certificate: x509.Certificate, roots: Iterable[x509.Certificate], *, role: Role, host_name: str | None, now: datetime) -> None:
-    """Chain, role, and the dialled name where one is given (S5, S14). Raises: PeerRefused."""
+def peer(
+    certificate: x509.Certificate,
+    roots: Iterable[x509.Certificate],
+    *,
+    role: Role,
+    host_name: str | None,
+    now: datetime,
+    crls: Iterable[x509.CertificateRevocationList] = (),
+) -> None:
+    """Chain, revocation, role, and the dialled name where one is given (S5, S14). Raises: PeerRefused."""
     chain(certificate, roots, now=now)
+    if revocation.is_revoked(certificate, crls):
+        raise PeerRefused(f"{_name(certificate)} was revoked. Renew or redistribute the node that presents it.")
     if role_of(certificate) != role:
         raise PeerRefused(f"{_name(certificate)} carries the role {role_of(certificate)}, but {role} is needed here.")
     if host_name is not None and not _bears(certificate, host_name):
