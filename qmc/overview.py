@@ -8,8 +8,10 @@ from typing import Any
 from django.urls import reverse
 
 from certs.models import Certificate, TrustZone
+from certs.services.revocation import lists_stale
 from jobs.models import Job, PeriodicWork
 from nodes.models import SILENT_AFTER, Node, Renewal
+from nodes.revocation_story import bereft
 from nodes.services.registration import setup_url
 from nodes.states import NodeState, RenewalStatus
 from pki.lifetime import ExpiryStatus
@@ -113,6 +115,21 @@ def _certificate_need(certificate: Certificate, now: datetime) -> Need:
     return Need(colour, f"{holder}: {name} ends in {left_words(days)}", "Renew the node that holds it.", url, "Show certificate")
 
 
+def _revocation_needs(nodes: list[Node], now: datetime) -> Iterator[Need]:
+    for node, kinds in bereft(nodes):
+        text = "Nobody accepts it any more. Redistribute it: a renewal could not reach it."
+        yield Need(
+            "red", f"{node}: {' and '.join(kinds)} certificate revoked", text, reverse("nodes:redistribute", args=[node.pk]), "Redistribute"
+        )
+    for stale in lists_stale(now=now):
+        text = (
+            f"It should have been signed anew by {stale.next_update:%Y-%m-%d %H:%M} UTC. Nodes honour it as before; programs that check strictly refuse "
+            "every certificate of this root. See that the worker runs, and read its log."
+        )
+        url = reverse("certs:detail", args=[stale.root_id])
+        yield Need("orange", f"The revocation list of {stale.root.subject} is overdue", text, url, "Show list")
+
+
 def _backup_needs(nodes: list[Node], now: datetime) -> Iterator[Need]:
     last = PeriodicWork.objects.filter(name=VERIFIED).first()
     made_at, why = (last.last_success, last.last_error.partition(": ")[2]) if last else (None, "")
@@ -139,7 +156,7 @@ def needs(now: datetime) -> list[Need]:
         if each.trouble:
             text = "See that the worker and beat processes run, and read their log."
             found.append(Need("red", f"{each.label}: {each.trouble}", text, reverse("overview"), "Look again"))
-    found += _backup_needs(nodes, now)
+    found += [*_revocation_needs(nodes, now), *_backup_needs(nodes, now)]
     return sorted(found, key=lambda need: ORDER[need.colour])
 
 

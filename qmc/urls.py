@@ -24,6 +24,7 @@ API = [
     path("certificates/<uuid:pk>/", certs.CertificateDetail.as_view()),
     path("certificates/<uuid:pk>/pem/", certs.CertificatePem.as_view()),
     path("certificates/<uuid:pk>/revoke/", certs.CertificateRevoke.as_view()),
+    path("certificates/<uuid:pk>/crl/", certs.CertificateCrl.as_view()),
     path("settings/lifetime/", certs.LifetimeSetting.as_view()),
     path("expiry/", certs.Expiry.as_view()),
     path("rotations/", rotations.Rotations.as_view()),
@@ -44,5 +45,6 @@ urlpatterns = [
     path("", include("nodes.urls_connections")),
     path("", include("nodes.urls_database_key")),
     path("", include("nodes.urls_roots")),
+    path("", include("nodes.urls_revocation")),
     path("", include("certs.urls")),
 ]
