@@ -38,6 +38,7 @@ API = [
 urlpatterns = [
     *(path("api/v1/" + str(each.pattern), each.callback, name=each.name) for each in API),
     path("", views.overview, name="overview"),
+    path("clock/", views.clock, name="clock"),
     path("accounts/login/", account.login, name="account_login"),
     path("accounts/logout/", account.logout, name="account_logout"),
     path("accounts/signup/", account.signup, name="account_signup"),
