@@ -74,7 +74,7 @@ async def _clock_of(installed: Installed, url: str) -> datetime | None:
     try:
         timeout = aiohttp.ClientTimeout(total=DIAL_S)
         async with aiohttp.ClientSession(timeout=timeout) as session, session.get(
-            url, ssl=tls.clock_context(installed), allow_redirects=False
+            url, ssl=tls.looking_context(installed), allow_redirects=False
         ) as response:  # fmt: skip
             return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
     except (aiohttp.ClientError, OSError, TimeoutError, KeyError, ValueError):

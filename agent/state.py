@@ -99,6 +99,22 @@ class State:
         problem: dict[str, str] | None = self.memory().get("last_problem")
         return problem
 
+    def note_hook(self, *, at: datetime, ended: int | None, generation: int, hooked: dict[str, Any] | None = None) -> None:
+        """Keep the reload hook's last run, and before it starts for what it runs."""
+        run = {"hook": {"at": at.isoformat(timespec="seconds"), "exit": ended, "generation": generation}}
+        with self.locked():
+            self._remember(**run | ({"hooked": hooked} if hooked else {}))
+
+    def hook(self) -> dict[str, Any] | None:
+        """The reload hook's last run: when it began, its exit code (None: it has not ended, or was cut off), the generation in force."""
+        run: dict[str, Any] | None = self.memory().get("hook")
+        return run
+
+    def hooked(self) -> dict[str, Any] | None:
+        """For which generation and trust the reload hook was last run."""
+        what: dict[str, Any] | None = self.memory().get("hooked")
+        return what
+
     def waiting(self) -> list[Waiting]:
         """What a password may open, newest first; what is not newer than the installed generation is over."""
         installed = self.store.current()
@@ -246,9 +262,10 @@ def report(
     challenges: dict[str, str],
     *,
     loaded: Installed,
-    served: str | None,
+    served: dict[str, str | None],
     listening: bool,
     now: datetime,
+    hook: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The heartbeat: what this node holds, serves and can read, and what its listener has `loaded` to trust."""
     _, trusted = loaded.revision
@@ -258,7 +275,8 @@ def report(
         "trusts": list(trusted),
         "revocation_lists": trusted,
         "installed": {kind: verify.fingerprint(certificate) for kind, certificate in held.items()},
-        "served": {"service": served},
+        "served": served,
+        "hook": hook,
         "database_keys": list(ring.keys),
         "proofs": _proofs(ring, challenges, installed.node),
         "clock": now.isoformat(),

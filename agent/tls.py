@@ -92,8 +92,8 @@ def client_context(installed: Installed) -> ssl.SSLContext:
     return context
 
 
-def clock_context(installed: Installed) -> ssl.SSLContext:
-    """Calls with the client pair and verifies nothing: good for reading the other side's clock into a message, and for nothing else."""
+def looking_context(installed: Installed) -> ssl.SSLContext:
+    """Calls with the client pair and verifies nothing: good for looking at the other side's certificate or clock, and for nothing else."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.load_cert_chain(installed.client_pem)

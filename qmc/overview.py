@@ -14,6 +14,7 @@ from jobs.models import Job, PeriodicWork
 from nodes.models import SILENT_AFTER, Node, Renewal
 from nodes.revocation_story import bereft
 from nodes.services.registration import setup_url
+from nodes.serving import hook_run, still_old
 from nodes.states import NodeState, RenewalStatus
 from pki import clocks
 from pki.lifetime import ExpiryStatus
@@ -93,9 +94,19 @@ def _registered_needs(node: Node, now: datetime, url: str) -> Iterator[Need]:
         both = clocks.apart(f"{node}'s", clock, "the central node's", now)
         text = f"{both}. Certificates that are good could be refused over it: set the node's time source (NTP)."
         yield Need("orange", f"{node}: clock is {clocks.length(seen.clock_offset_s)} {side}", text, url, "Show node")
+    yield from _serving_needs(node, now, url)
     last = Renewal.objects.filter(node=node).first()
     if last and last.status == RenewalStatus.FAILED and last.generation == node.generation:
         yield Need("orange", f"{node}: renewal failed", last.reason, url, "Show node")
+
+
+def _serving_needs(node: Node, now: datetime, url: str) -> Iterator[Need]:
+    for each in still_old(node, now=now):
+        text = f"{each.name} {each.words}. What is installed is served only from then on."
+        yield Need("orange", f"{node}: {each.name} does not serve what is installed", text, url, "Show node")
+    run = hook_run(node)
+    if run and run.failed:
+        yield Need("orange", f"{node}: the reload hook failed", f"It {run.words}.", url, "Show node")
 
 
 def _created_needs(created: list[Node]) -> list[Need]:

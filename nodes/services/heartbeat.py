@@ -24,7 +24,7 @@ from pki import sealing
 
 INTERVAL_S, PENDING_INTERVAL_S = 60, 5
 OBSERVED = (
-    "generation", "trusts", "revocation_lists", "installed", "served", "listening", "database_keys", "proved", "challenges",
+    "generation", "trusts", "revocation_lists", "installed", "served", "hook", "listening", "database_keys", "proved", "challenges",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A revoked certificate is refused by the node API at once, and by the other agents as soon as they have called home."""
+"""A revoked certificate is refused by the node API at once, by the other agents when they have called home; what agents say of their services."""
 
 import contextlib
 import http.client
@@ -6,6 +6,7 @@ import json
 import socket
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cryptography import x509
@@ -13,6 +14,7 @@ from cryptography import x509
 from agent import tls
 from agent.store import Store
 from pki import revocation
+from pki.verify import fingerprint
 from tests.site.conftest import Site
 
 NAMES = ("sound", "stolen")
@@ -30,10 +32,13 @@ class Nodes:
         self.site, self.addresses = site, dict(zip(NAMES, (site.address(40), site.address(41)), strict=True))
         for name, address in self.addresses.items():
             where = ["--home", str(site.data / "agents" / address), "--address", address, "--setup-address", address]
-            site.commands[name] = [sys.executable, "-m", "agent", "serve", *where]
+            services = ["--service", f"engine={address}:4242", "--service", f"proxy={address}:1"]
+            hook = ["--reload-hook", f"touch '{site.data}/{name} reloaded'"]
+            site.commands[name] = [sys.executable, "-m", "agent", "serve", *where, *services, *hook]
         site.keep_further()
         site.wait(lambda: all(map(listens, self.addresses.values())))
-        self.ids = {name: site.register(name, address)[0] for name, address in self.addresses.items()}
+        with ThreadPoolExecutor() as both:
+            self.ids = dict(zip(NAMES, (pk for pk, _ in both.map(site.register, NAMES, self.addresses.values())), strict=True))
 
     def installed(self, name: str):
         installed = Store(self.site.data / "agents" / self.addresses[name]).current()
@@ -99,6 +104,14 @@ def revoke(site: Site, pk: str, kind: str) -> int:
     status, answer = site.call("POST", f"/certificates/{found['id']}/revoke/", told)
     assert (status, answer["status"], answer["revocation_code"]) == (200, "revoked", "keyCompromise"), answer
     return int(found["serial"], 16)
+
+
+def test_agent_reports_its_hook_and_what_its_services_serve(site: Site, nodes: Nodes) -> None:
+    query = f"SELECT hook, served FROM nodes_observation WHERE node_id = '{nodes.ids['sound'].replace('-', '')}'"
+    site.wait(lambda: json.loads(site.rows(query)[0][0]).get("exit") == 0, 20)
+    served = json.loads(site.rows(query)[0][1])
+    assert served == {"service": served["engine"], "engine": fingerprint(nodes.installed("sound").service), "proxy": None}
+    assert (site.data / "sound reloaded").exists()
 
 
 def test_revoked_certificate_is_refused_everywhere(site: Site, nodes: Nodes) -> None:
