@@ -84,7 +84,7 @@ from django.utils import timezone
 from certs.models import Certificate
 from nodes.models import Node, Observation
 node, now = Node.objects.get(name="fails"), timezone.now()
-old, new = [each.sha256 for each in Certificate.objects.filter(kind="service")[:2]]
+old, new = Certificate.objects.get(kind="service", holder_id=node.pk).sha256, "e" * 64
 Observation.objects.create(
     node=node, last_seen_at=now, installed={"service": new}, served={"service": new, "engine": old, "proxy": None, "printing": "f" * 64},
     hook={"at": now.isoformat(), "exit": 3, "generation": 2},
