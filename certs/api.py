@@ -20,6 +20,7 @@ from certs.models import Certificate
 from certs.services.certificates import certificate_revoke
 from certs.services.expiry import expiry_board
 from certs.services.lifetime import lifetime_get, lifetime_set
+from pki.revocation import RevocationCode
 from pki.roles import Kind
 
 
@@ -38,6 +39,7 @@ class LifetimeInput(serializers.Serializer[Any]):
 
 class RevokeInput(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=300)
+    code = serializers.ChoiceField(choices=[code.value for code in RevocationCode], default=RevocationCode.UNSPECIFIED.value)
 
 
 class CertificateFilter(serializers.Serializer[Any]):
@@ -178,7 +180,9 @@ class CertificateRevoke(View):
         asked = RevokeInput(data=request.data)
         asked.is_valid(raise_exception=True)
         certificate = get_object_or_404(Certificate.objects.listed(), pk=pk)
-        certificate_revoke(certificate=certificate, reason=asked.validated_data["reason"], actor=self.actor, now=timezone.now())
+        wanted = asked.validated_data
+        code = RevocationCode(wanted["code"])
+        certificate_revoke(certificate=certificate, reason=wanted["reason"], code=code, actor=self.actor, now=timezone.now())
         return Response(certificate_json(certificate, timezone.now()))
 
 
