@@ -21,6 +21,7 @@ CLOCK_SKEW_S = 60
 RUNNING = {
     "reconcile": ("Worker and scheduler", timedelta(seconds=60)),
     "certificate sweep": ("Certificate sweep", timedelta(minutes=5)),
+    "upkeep": ("Renewals and rotations that are due", timedelta(minutes=5)),
     "key pool": ("Keys made ahead", timedelta(minutes=5)),
 }
 # More nodes than this that were never registered are one line, so that they hide nothing.

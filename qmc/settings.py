@@ -154,6 +154,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "jobs.tasks.reconcile", "schedule": 1.0, "options": {"expires": 10}},
     "certificate sweep": {"task": "certs.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
+    "upkeep": {"task": "nodes.tasks.look_after", "schedule": 10.0, "options": {"expires": 10}},
     "key pool": {"task": "certs.tasks.fill_key_pool", "schedule": 1.0, "options": {"expires": 5}},
 }
 

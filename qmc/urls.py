@@ -30,6 +30,8 @@ API = [
     path("rotations/<uuid:pk>/", rotations.RotationDetail.as_view()),
     path("rotations/<uuid:pk>/pause/", rotations.RotationPause.as_view()),
     path("rotations/<uuid:pk>/resume/", rotations.RotationResume.as_view()),
+    path("rotations/<uuid:pk>/roll-back/", rotations.RotationRollBack.as_view()),
+    path("rotations/<uuid:pk>/exclude/", rotations.RotationExclude.as_view()),
     path("schema/", SpectacularAPIView.as_view()),
 ]
 urlpatterns = [

@@ -16,6 +16,7 @@ from certs.own_store import key_ring
 from certs.services.certificates import Intent, certificate_issue, certificate_transition, certificates_sweep
 from certs.services.issuer import issuer_of
 from certs.services.key_policy import key_type
+from certs.services.revocation import list_issue
 from certs.services.roots import CLUSTER_NAME, root_make
 from certs.states import CertificateStatus, DatabaseKeyStatus
 from pki import database_key as dbk
@@ -77,6 +78,7 @@ def zone_prepare(*, founding: Founding, now: datetime) -> TrustZone:
 
 def _package(zone: TrustZone, founding: Founding, service_key: keys.PrivateKey, now: datetime) -> Package:
     months, root = zone.lifetime_months, root_make(zone=zone, number=1, actor=SYSTEM, now=now)
+    list_issue(root=root, now=now)
     issuer, key = issuer_of(root), dbk.DatabaseKey.generate()
 
     def pair(kind: Kind, name: str, holder_id: uuid.UUID, private_key: keys.PrivateKey) -> Pair:
