@@ -264,3 +264,12 @@ def test_lists_are_searched_filtered_sorted_and_paged(eyes: Eyes, furnished: Fur
     page.get_by_label("State").select_option("failed")
     expect(page.get_by_role("main")).to_contain_text("Ten wrong passwords")
     expect(count).to_have_text("1 node")
+
+
+def test_who_was_signed_out_meanwhile_is_asked_to_sign_in(eyes: Eyes) -> None:
+    eyes.sign_in()
+    page = eyes.go("/certificates/")
+    eyes.context.clear_cookies(name="sessionid")
+    page.get_by_label("Kind").select_option("service")
+    expect(page).to_have_title("Sign in · Trust zone console")
+    expect(page).to_have_url(eyes.url("/accounts/login/?next=/certificates/"))
