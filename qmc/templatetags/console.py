@@ -45,6 +45,8 @@ LOOKS = {
     "under_way": ("under way", "blue", "refresh"),
     "paused": ("paused", "orange", "player-pause"),
     "finished": ("finished", "green", "circle-check"),
+    "by_itself": ("by itself", "blue", "refresh"),
+    "by_hand": ("needs a hand", "orange", "hand-stop"),
 }
 UNITS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "h"), (60, "min"))
 BAR_COLOURS = {ExpiryStatus.VALID: "blue", ExpiryStatus.EXPIRING: "orange"}
@@ -126,6 +128,7 @@ def utc(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
+@register.filter
 def left_words(days: int) -> str:
     """Days left, in months where they are many."""
     if days < 0:
