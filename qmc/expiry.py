@@ -12,7 +12,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from audit.actors import Actor
 from certs.models import Certificate, RevocationList
 from certs.services.lifetime import zone_current
-from certs.services.outlook import Standing, zone_standing
+from certs.services.outlook import Standing, holders_due, leaf_due, zone_standing
 from jobs.models import PeriodicWork
 from nodes.models import Node, Registration, Renewal
 from nodes.services.registration import setup_url
@@ -20,9 +20,10 @@ from nodes.story import PASSWORD_LASTS
 from pki import lifetime
 from pki.roles import Kind
 from qmc.models import ApiToken
-from qmc.outlook import Happens, Outlook, by_hand, certificate_outlook, list_outlook
+from qmc.outlook import Happens, Outlook, by_hand, leaf_outlook, list_outlook, node_outlook, root_outlook
 from qmc.overview import BACKUP_PATIENCE
 from qmc.services.backup import VERIFIED
+from qmc.templatetags.console import left_words, spoken
 
 # Each kind in the order of the picture, and as a word.
 KINDS = {
@@ -56,6 +57,14 @@ class Row:
         return lifetime.days_left(self.not_after, self.as_of)
 
     @property
+    def distance(self) -> str:
+        """How far the end is, in words."""
+        seconds = (self.not_after - self.as_of).total_seconds()
+        if seconds < 0:
+            return f"{spoken(-seconds)} {'before' if self.as_of > self.now else 'ago'}"
+        return f"in {left_words(self.days_left) if self.days_left else spoken(seconds)}"
+
+    @property
     def expiry_status(self) -> str:
         return lifetime.expiry_status(self.not_before, self.not_after, self.as_of).value
 
@@ -86,8 +95,13 @@ class Row:
 
     @property
     def before(self) -> bool:
-        """Whether that lies between today and the day that is looked at."""
-        return self.now < self.acts_at <= self.as_of
+        """Whether that lies before the day that is looked from, which is still to come."""
+        return self.now < self.as_of and self.acts_at <= self.as_of
+
+    @property
+    def replaced(self) -> bool:
+        """Whether it will have been replaced by itself before that day."""
+        return self.before and not self.needs_a_hand
 
     @property
     def explanation(self) -> str:
@@ -164,16 +178,27 @@ def as_of_read(text: str, *, now: datetime) -> datetime:
 
 def _certificates(standing: Standing, nodes: Nodes, zone_name: str, now: datetime) -> Iterator[dict[str, Any]]:
     renewals: dict[uuid.UUID | None, Renewal] = {each.node_id: each for each in Renewal.objects.order_by("generation").defer("package")}
-    issued = Certificate.objects.issued().select_related("issuer").order_by("not_after", "id")
-    for each in issued.defer("der", "sealed_private_key", "encrypted_private_key", "issuer__der", "issuer__encrypted_private_key"):
+    not_needed = ("der", "sealed_private_key", "encrypted_private_key", "issuer__der", "issuer__encrypted_private_key")
+    issued = list(Certificate.objects.issued().select_related("issuer").defer(*not_needed))
+    due = holders_due(issued, standing)
+
+    def outlook(each: Certificate, node: Node | None) -> Outlook:
+        if each.kind == Kind.ROOT:
+            return root_outlook(each, standing)
+        if each.kind == Kind.CLUSTER:
+            return leaf_outlook(each, leaf_due(each, standing), standing, who="")
+        if node is None:
+            return by_hand("No node of this site holds it, so nothing renews it.")
+        return node_outlook(each, node, renewals.get(node.pk), due.get(node.pk), standing, now=now)
+
+    for each in issued:
         node = nodes.get(each.holder_id)
-        owner = zone_name if each.kind in (Kind.ROOT, Kind.CLUSTER) else str(node) if node else each.holder
-        outlook = certificate_outlook(each, node, renewals.get(each.holder_id), standing, now=now)
-        if node and node.is_central and each.kind == Kind.SERVICE:
-            owner = f"{owner}, and this console"
+        owner = zone_name if each.kind in (Kind.ROOT, Kind.CLUSTER) else str(node or each.holder)
+        answers_here = node is not None and node.is_central and each.kind == Kind.SERVICE
         yield {
-            "id": str(each.pk), "kind": each.kind, "subject": each.subject, "holder": each.holder, "owner": owner, "outlook": outlook,
-            "not_before": each.not_before, "not_after": each.not_after, "url": reverse("certs:detail", args=[each.pk]),
+            "id": str(each.pk), "kind": each.kind, "subject": each.subject, "holder": each.holder, "outlook": outlook(each, node),
+            "owner": f"{owner}, and this console" if answers_here else owner, "not_before": each.not_before, "not_after": each.not_after,
+            "url": reverse("certs:detail", args=[each.pk]),
         }  # fmt: skip
 
 
@@ -243,5 +268,5 @@ def expiry_board(*, actor: Actor, as_of: datetime, now: datetime) -> Board:
         found += _passwords(nodes)
     if actor.has_perm("qmc.view_apitoken"):
         found += _tokens(now)
-    rows = sorted((Row(**each, now=now, as_of=as_of) for each in found), key=lambda row: (row.not_after, row.id or ""))
+    rows = sorted((Row(**each, now=now, as_of=as_of) for each in found), key=lambda row: (row.not_after, row.owner, row.kind, row.id or ""))
     return Board(now, as_of, rows, list(_endless(actor, zone.name, {row.kind for row in rows})))

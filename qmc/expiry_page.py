@@ -9,7 +9,6 @@ from django.urls import reverse
 
 from pki import lifetime
 from qmc.expiry import KINDS, Board, Row, as_of_read, farthest
-from qmc.templatetags.console import left_words, spoken
 from qmc.timeline import timeline
 
 BUCKET_WORDS = {
@@ -67,6 +66,10 @@ class Tile:
     count: int
     waiting: int
 
+    @property
+    def alarms(self) -> bool:
+        return self.waiting > 0 and self.name in SOON
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -77,18 +80,15 @@ class Choice:
 
 
 def _thing(row: Row) -> str:
-    return (
-        f"the {row.kind_word}{' certificate' * (row.kind in CERTIFICATES)} of {row.owner}"
-        if row.kind != "backup"
-        else "the last verified backup"
+    if row.kind in CERTIFICATES:
+        return f"the {row.kind_word} certificate of {row.owner}"
+    return {"revocation_list": f"the revocation list of {row.owner}", "token": f"the API token {row.subject}"}.get(
+        row.kind, f"the {row.subject}"
     )
 
 
 def _ends(row: Row) -> str:
-    seconds = (row.not_after - row.as_of).total_seconds()
-    if seconds < 0:
-        return f"ended {spoken(-seconds)} ago"
-    return f"ends in {left_words(row.days_left) if row.days_left else spoken(seconds)}"
+    return f"ended {row.distance}" if row.expiry_status == "expired" else f"ends {row.distance}"
 
 
 def _count(number: int, one: str, many: str) -> str:
@@ -103,7 +103,7 @@ def headline(board: Board) -> tuple[str, str]:
         return _headline_ahead(board)
     waiting = [row for row in board.rows if row.needs_a_hand and row.bucket in SOON]
     first, others = board.rows[0], len(board.rows)
-    rest = f"{_count(others, 'thing has', 'things have')} an end; {sum(not row.needs_a_hand for row in board.rows)} are looked after by themselves."
+    rest = f"{_count(others, 'thing has', 'things have')} an end; {sum(not row.needs_a_hand for row in board.rows)} of them need no hand."
     if waiting:
         title = f"{_count(len(waiting), 'thing needs', 'things need')} you: {_thing(waiting[0])} {_ends(waiting[0])}"
         return title, rest if first is waiting[0] else f"Next of all: {_thing(first)} {_ends(first)}, by itself. {rest}"
@@ -116,7 +116,8 @@ def _headline_ahead(board: Board) -> tuple[str, str]:
     day = f"{board.as_of:%Y-%m-%d}"
     if not before:
         return f"Until {day} nothing has to happen", "What will be made until then is not shown."
-    title = f"Until {day}: {len(before) - hands} by themselves, {hands} by hand"
+    itself = _count(len(before) - hands, "thing happens by itself", "things happen by themselves")
+    title = f"Until {day}: {itself}, {_count(hands, 'needs', 'need')} you"
     return (
         title,
         f"So many of the {len(board.rows)} things that exist today have to be renewed or replaced before; what will be made until then is not shown.",

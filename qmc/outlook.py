@@ -5,11 +5,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from certs.models import Certificate, RevocationList
-from certs.services.outlook import Standing, leaf_due
+from certs.services.outlook import Due, Standing
 from nodes.models import SILENT_AFTER, Node, Renewal
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 from pki import lifetime
-from pki.roles import Kind
 from qmc.templatetags.console import spoken
 
 ANEW = timedelta(days=1)
@@ -49,11 +48,10 @@ def root_outlook(root: Certificate, standing: Standing) -> Outlook:
     )
 
 
-def leaf_outlook(certificate: Certificate, standing: Standing, *, who: str) -> Outlook:
-    """A leaf that nothing keeps from being renewed; `who` must call for it."""
+def leaf_outlook(certificate: Certificate, due: Due | None, standing: Standing, *, who: str) -> Outlook:
+    """A leaf that nothing keeps from being renewed when it is due; `who` must call for it."""
     if certificate.issuer_id is not None and certificate.issuer_id == standing.leaving_id:
         return by_itself("Replaced in the rotation of the root that is under way.")
-    due = leaf_due(certificate, standing)
     if due is None:
         return by_hand(
             "Its root ends too soon for a renewal to gain anything, and the setting says that roots are replaced by hand. Rotate the root."
@@ -76,8 +74,10 @@ def silent_for(node: Node, now: datetime) -> timedelta | None:
     return now - since if since and now - since >= SILENT_AFTER else None
 
 
-def node_outlook(certificate: Certificate, node: Node, renewal: Renewal | None, standing: Standing, *, now: datetime) -> Outlook:
-    """A node's own certificate; `renewal` is the node's last one."""
+def node_outlook(
+    certificate: Certificate, node: Node, renewal: Renewal | None, due: Due | None, standing: Standing, *, now: datetime
+) -> Outlook:
+    """A node's own certificate; `renewal` is the node's last one, `due` its next."""
     mine = renewal is not None and renewal.generation == node.generation
     if node.state == NodeState.FAILED:
         return by_hand(f"Its registration failed, so nothing renews it: {node.state_reason} Redistribute the node.")
@@ -90,20 +90,7 @@ def node_outlook(certificate: Certificate, node: Node, renewal: Renewal | None, 
         return by_hand(f"The last renewal of {node} failed: {renewal.reason} It is tried again by itself; see that it can succeed.")
     if mine and renewal is not None and renewal.status != RenewalStatus.PROVED and certificate.generation < renewal.generation:
         return by_itself("A renewal is under way; superseded when the new certificate is proved.")
-    return leaf_outlook(certificate, standing, who=str(node))
-
-
-def certificate_outlook(
-    certificate: Certificate, node: Node | None, renewal: Renewal | None, standing: Standing, *, now: datetime
-) -> Outlook:
-    """Any certificate in force."""
-    if certificate.kind == Kind.ROOT:
-        return root_outlook(certificate, standing)
-    if certificate.kind == Kind.CLUSTER:
-        return leaf_outlook(certificate, standing, who="")
-    if node is None:
-        return by_hand("No node of this site holds it, so nothing renews it.")
-    return node_outlook(certificate, node, renewal, standing, now=now)
+    return leaf_outlook(certificate, due, standing, who=str(node))
 
 
 def list_outlook(newest: RevocationList, nodes: list[Node], *, now: datetime) -> Outlook:

@@ -9,20 +9,20 @@ from qmc.expiry import KINDS, Row
 
 MONTHS = 60
 # Shares of the width: what has ended, the axis from its first to its last day, what lies beyond it.
-ENDED, FIRST, LAST, BEYOND = 0.02, 0.06, 0.93, 0.975
+ENDED, FIRST, LAST, BEYOND = 0.02, 0.07, 0.93, 0.98
 # Nearer marks than this are one: it is what a mark takes on a phone.
 NEAR = 0.045
-LANE, TOP, LINE, COUNT, FOOT = 52, 8, 30, 47, 24
+LANE, TOP, DUE, LINE, FOOT = 56, 8, 24, 35, 24
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One or several ends (or due moments) of a lane. `shape` is itself, hand or due; x in percent, y in px."""
+    """One or several ends (or due moments) of a lane. `shape` is itself, hand or due; x in percent, y in px; `count` is a word."""
 
     x: float
     y: int
     shape: str
-    count: int
+    count: str
     title: str
 
 
@@ -33,7 +33,6 @@ class Lane:
     word: str
     label_y: int
     line_y: int
-    count_y: int
     marks: list[Mark]
 
 
@@ -43,7 +42,6 @@ class Tick:
 
     x: float
     label: str
-    anchor: str
 
 
 @dataclass(frozen=True)
@@ -92,17 +90,19 @@ def _mark(x: float, y: int, word: str, group: list[tuple[datetime, Row]], *, due
     when = _days([moment for moment, _ in group])
     what = f"{len(rows)} × {word}" if len(rows) > 1 else f"{word} of {rows[0].owner}"
     if due:
-        return Mark(round(100 * x, 2), y, "due", len(rows), f"{what}: due {when}, by itself")
-    told = f"{hands} of {len(rows)} need a hand" if hands and len(rows) > 1 else "needs a hand" if hands else "by itself"
-    return Mark(round(100 * x, 2), y, "hand" if hands else "itself", len(rows), f"{what}: ends {when}, {told}")
+        return Mark(round(100 * x, 2), y, "due", "", f"{what}: due {when}, by itself")
+    several = len(rows) > 1
+    told = f"{hands} of {len(rows)} need a hand" if hands and several else "needs a hand" if hands else "by itself"
+    count = (f"{hands}/{len(rows)}" if 0 < hands < len(rows) else str(len(rows))) if several else ""
+    return Mark(round(100 * x, 2), y, "hand" if hands else "itself", count, f"{what}: ends {when}, {told}")
 
 
 def _lane(word: str, rows: list[Row], top: int, start: datetime) -> Lane:
     line = top + LINE
     due = _groups(((row.due_at, row) for row in rows if row.due_at and row.due_at >= start), start)
     ends = _groups(((row.not_after, row) for row in rows), start)
-    marks = [_mark(x, line, word, group, due=True) for x, group in due] + [_mark(x, line, word, group, due=False) for x, group in ends]
-    return Lane(word, top + 14, line, top + COUNT, marks)
+    marks = [_mark(x, top + DUE, word, group, due=True) for x, group in due] + [_mark(x, line, word, group, due=False) for x, group in ends]
+    return Lane(word, top + 14, line, marks)
 
 
 def _told(word: str, rows: list[Row]) -> str:
@@ -117,8 +117,7 @@ def timeline(rows: list[Row], start: datetime) -> Timeline:
     lanes = [_lane(word, found, TOP + number * LANE, start) for number, (word, found) in enumerate(by_kind.items())]
     axis = TOP + len(lanes) * LANE
     years = [add_months(start, months) for months in range(0, MONTHS + 1, 12)]
-    anchors = ["start", *["middle"] * (len(years) - 2), "end"]
-    ticks = [Tick(round(100 * place(each, start), 2), f"{each:%b %Y}", anchor) for each, anchor in zip(years, anchors, strict=True)]
+    ticks = [Tick(round(100 * place(each, start), 2), f"{each:%b} ’{each:%y}") for each in years]
     roots = sorted({round(100 * place(row.not_after, start), 2) for row in rows if row.kind == "root"})
     return Timeline(
         height=axis + FOOT, axis_y=axis, label_y=axis + 16, first=100 * FIRST, last=100 * LAST, lanes=lanes, ticks=ticks,

@@ -10,7 +10,7 @@ from audit.actors import Actor
 from audit.record import record
 from certs.errors import ZoneMissing
 from certs.models import Certificate, TrustZone
-from certs.services.outlook import Standing, leaf_due, zone_standing
+from certs.services.outlook import OWN_KINDS, Standing, holders_due, zone_standing
 from pki import lifetime
 from pki.roles import Kind
 
@@ -83,12 +83,10 @@ def new_ends(*, months: int, root_not_after: datetime | None, now: datetime) -> 
 
 
 def _next_renewals(standing: Standing) -> list[NodeRenewal]:
-    first: dict[uuid.UUID, NodeRenewal] = {}
-    for leaf in Certificate.objects.issued().filter(kind__in=[Kind.SERVICE, Kind.CLIENT]).exclude(holder_id=None).defer("der"):
-        due = leaf_due(leaf, standing)
-        if due and leaf.holder_id and (leaf.holder_id not in first or due.at < first[leaf.holder_id].due_at):
-            first[leaf.holder_id] = NodeRenewal(leaf.holder_id, leaf.holder, due.at)
-    return sorted(first.values(), key=lambda each: (each.due_at, each.name))
+    leaves = list(Certificate.objects.issued().filter(kind__in=OWN_KINDS).defer("der", "sealed_private_key"))
+    names = {leaf.holder_id: leaf.holder for leaf in leaves}
+    found = [NodeRenewal(holder_id, names[holder_id], due.at) for holder_id, due in holders_due(leaves, standing).items()]
+    return sorted(found, key=lambda each: (each.due_at, each.name))
 
 
 def lifetime_preview(*, actor: Actor, months: int, now: datetime) -> Preview:

@@ -1,12 +1,15 @@
 """What time will do to certificates: when each is renewed or replaced, as the zone stands. Pure but for `zone_standing`."""
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from certs.models import Certificate, Rotation, TrustZone
 from pki import lifetime
 from pki.roles import Kind
+
+OWN_KINDS = (Kind.SERVICE, Kind.CLIENT)
 
 
 @dataclass(frozen=True)
@@ -54,3 +57,21 @@ def leaf_due(certificate: Certificate, standing: Standing) -> Due | None:
     if standing.root_due_at:
         found.append(Due(standing.root_due_at, with_root=True))
     return min(found, key=lambda due: due.at, default=None)
+
+
+def holders_due(certificates: Iterable[Certificate], standing: Standing) -> dict[uuid.UUID, Due]:
+    """For each holder when it is renewed by itself: a renewal makes all that it holds anew, so the first that is due decides.
+
+    Only its newest generation counts: what is older is replaced already.
+    """
+    held: dict[uuid.UUID, list[Certificate]] = {}
+    for each in certificates:
+        if each.kind in OWN_KINDS and each.holder_id is not None:
+            held.setdefault(each.holder_id, []).append(each)
+    found = {}
+    for holder_id, leaves in held.items():
+        newest = max(leaf.generation for leaf in leaves)
+        due = [moment for leaf in leaves if leaf.generation == newest and (moment := leaf_due(leaf, standing))]
+        if due:
+            found[holder_id] = min(due, key=lambda each: each.at)
+    return found

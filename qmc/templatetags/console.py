@@ -128,7 +128,6 @@ def utc(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-@register.filter
 def left_words(days: int) -> str:
     """Days left, in months where they are many."""
     if days < 0:
