@@ -154,7 +154,7 @@ class Board:
 
 
 def farthest(now: datetime) -> datetime:
-    return now + timedelta(days=FARTHEST_YEARS * 365)
+    return lifetime.add_months(now, 12 * FARTHEST_YEARS)
 
 
 def as_of_read(text: str, *, now: datetime) -> datetime:

@@ -134,4 +134,5 @@ def expiry_page(board: Board, form: ExpiryFilter) -> dict[str, Any]:
         "board": board, "title": title, "sentence": sentence, "tiles": tiles, "choices": ahead, "timeline": timeline(board.rows, board.as_of),
         "day": day, "today": f"{board.now:%Y-%m-%d}", "farthest": f"{farthest(board.now):%Y-%m-%d}", "is_ahead": board.as_of > board.now,
         "filter": {"form": form}, "everything": reverse("expiry") + (f"?as_of={day}" if board.as_of > board.now else ""), "now": board.as_of, "bucket": form.data.get("bucket", ""),
+        "kept": [(name, form.data[name]) for name in ("search", "kind", "bucket", "happens") if form.data.get(name)],
     }  # fmt: skip
