@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db.models import F
 from django.urls import reverse
 from django.utils.dateparse import parse_date, parse_datetime
 
 from audit.actors import Actor
-from certs.models import Certificate, RevocationList
+from certs.models import Certificate
 from certs.services.lifetime import zone_current
 from certs.services.outlook import Standing, holders_due, leaf_due, zone_standing
 from jobs.models import PeriodicWork
@@ -177,7 +178,8 @@ def as_of_read(text: str, *, now: datetime) -> datetime:
 
 
 def _certificates(standing: Standing, nodes: Nodes, zone_name: str, now: datetime) -> Iterator[dict[str, Any]]:
-    renewals: dict[uuid.UUID | None, Renewal] = {each.node_id: each for each in Renewal.objects.order_by("generation").defer("package")}
+    last = Renewal.objects.filter(generation=F("node__generation")).defer("package")
+    renewals = {each.node_id: each for each in last}
     not_needed = ("der", "sealed_private_key", "encrypted_private_key", "issuer__der", "issuer__encrypted_private_key")
     issued = list(Certificate.objects.issued().select_related("issuer").defer(*not_needed))
     due = holders_due(issued, standing)
@@ -203,14 +205,13 @@ def _certificates(standing: Standing, nodes: Nodes, zone_name: str, now: datetim
 
 
 def _lists(nodes: Nodes, zone_name: str, now: datetime) -> Iterator[dict[str, Any]]:
-    in_force = RevocationList.objects.signed().filter(root__in=Certificate.objects.issued().filter(kind=Kind.ROOT)).order_by("number")
-    newest = {each.root_id: each for each in in_force.select_related("root").defer("der", "root__der", "root__encrypted_private_key")}
-    for each in newest.values():
-        yield {
-            "id": str(each.pk), "kind": "revocation_list", "subject": f"{each.root.subject}, list {each.number}", "holder": each.root.holder,
-            "owner": zone_name, "outlook": list_outlook(each, list(nodes.values()), now=now), "not_before": each.this_update,
-            "not_after": each.next_update, "url": reverse("certs:detail", args=[each.root_id]),
-        }  # fmt: skip
+    for root in Certificate.objects.issued().filter(kind=Kind.ROOT):
+        if newest := root.revocation_lists.signed().defer("der").first():
+            yield {
+                "id": str(newest.pk), "kind": "revocation_list", "subject": f"{root.subject}, list {newest.number}", "holder": root.holder,
+                "owner": zone_name, "outlook": list_outlook(newest, list(nodes.values()), now=now), "not_before": newest.this_update,
+                "not_after": newest.next_update, "url": reverse("certs:detail", args=[root.pk]),
+            }  # fmt: skip
 
 
 def _passwords(nodes: Nodes) -> Iterator[dict[str, Any]]:

@@ -44,7 +44,7 @@ def root_outlook(root: Certificate, standing: Standing) -> Outlook:
     if standing.rotates_by_itself:
         return by_itself("Replaced by itself at half its life, while everything runs.", due)
     return by_hand(
-        f"The setting says by hand. Rotate the root on {due:%Y-%m-%d}, at half its life: until then whatever it signs lives shorter."
+        f"The setting says by hand. Rotate the root by {due:%Y-%m-%d}, half its life: the later, the shorter lives whatever it signs."
     )
 
 
@@ -77,8 +77,7 @@ def silent_for(node: Node, now: datetime) -> timedelta | None:
 def node_outlook(
     certificate: Certificate, node: Node, renewal: Renewal | None, due: Due | None, standing: Standing, *, now: datetime
 ) -> Outlook:
-    """A node's own certificate; `renewal` is the node's last one, `due` its next."""
-    mine = renewal is not None and renewal.generation == node.generation
+    """A node's own certificate; `renewal` is what made the node's newest generation, where a renewal did; `due` its next."""
     if node.state == NodeState.FAILED:
         return by_hand(f"Its registration failed, so nothing renews it: {node.state_reason} Redistribute the node.")
     if node.state in UNDER_WAY:
@@ -86,9 +85,9 @@ def node_outlook(
     if silence := silent_for(node, now):
         text = "so nothing renews it. Start its agent, or let it reach the central node on the node port."
         return by_hand(f"{node} has not called for {spoken(silence.total_seconds())}, {text}")
-    if mine and renewal is not None and renewal.status == RenewalStatus.FAILED:
+    if renewal is not None and renewal.status == RenewalStatus.FAILED:
         return by_hand(f"The last renewal of {node} failed: {renewal.reason} It is tried again by itself; see that it can succeed.")
-    if mine and renewal is not None and renewal.status != RenewalStatus.PROVED and certificate.generation < renewal.generation:
+    if renewal is not None and renewal.status != RenewalStatus.PROVED and certificate.generation < renewal.generation:
         return by_itself("A renewal is under way; superseded when the new certificate is proved.")
     return leaf_outlook(certificate, due, standing, who=str(node))
 
