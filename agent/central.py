@@ -56,17 +56,17 @@ async def _addresses(host_name: str, known: tuple[CentralAddress, ...]) -> list[
         return stored
 
 
-async def _body(response: aiohttp.ClientResponse) -> bytes:
+async def _body(response: aiohttp.ClientResponse, largest: int) -> bytes:
     """The whole answer. Raises: OSError if it is larger than a node takes."""
     body = b""
     async for part in response.content.iter_any():
         body += part
-        if len(body) > MAXIMUM_BYTES:
-            raise OSError(f"the answer has more than {MAXIMUM_BYTES} bytes")
+        if len(body) > largest:
+            raise OSError(f"the answer has more than {largest} bytes")
     return body
 
 
-async def ask(state: State, installed: Installed, method: str, path: str, **content: Any) -> bytes:
+async def ask(state: State, installed: Installed, method: str, path: str, *, largest: int = MAXIMUM_BYTES, **content: Any) -> bytes:
     """What the central node answers, at the first address where it does. Raises: OSError, of it CertificateRefused."""
     context, problem = tls.client_context(installed), "no address of the central node is known: run set-central"
     host_name, known = state.central(installed)
@@ -78,7 +78,7 @@ async def ask(state: State, installed: Installed, method: str, path: str, **cont
                 method, f"https://{host}:{port}{path}", ssl=context, server_hostname=host_name, allow_redirects=False,
                 headers={"Host": host_name}, **content,
             ) as response:  # fmt: skip
-                body = await _body(response)
+                body = await _body(response, largest)
                 if response.status == 200:
                     return body
                 problem = f"{address}:{port} answered {response.status}: {body[:200].decode(errors='replace')}"

@@ -5,6 +5,7 @@ import json
 import logging
 import ssl
 from datetime import UTC, datetime
+from typing import Any
 
 from agent import tls
 from agent.central import DIAL_S, CertificateRefused, ask
@@ -14,6 +15,7 @@ from pki import verify
 from pki.errors import PKIError
 
 log = logging.getLogger("agent")
+LARGEST_TRUST = 4 * 1024 * 1024  # a list has 40 bytes for each revoked certificate
 
 
 async def served(installed: Installed, address: str, port: int) -> str | None:
@@ -35,6 +37,7 @@ class Caller:
     def __init__(self, state: State, address: str, port: int, *, listening: bool) -> None:
         self.state, self.address, self.port, self.listening = state, address, port, listening
         self.challenges: dict[str, str] = {}
+        self.loaded: Installed | None = None  # what the listener serves and trusts
 
     async def beat(self) -> tuple[int, bool]:
         """One heartbeat. Returns seconds until the next, and whether something new was installed. Raises: OSError."""
@@ -45,7 +48,9 @@ class Caller:
         ring = self.state.store.key_ring()
         for place, problem in ring.problems.items():
             log.warning("service pair in %s: %s", place, problem)
-        content = report(installed, ring, self.challenges, served=now_served, listening=self.listening, now=datetime.now(UTC))
+        content = report(
+            installed, ring, self.challenges, loaded=self.loaded or installed, served=now_served, listening=self.listening, now=datetime.now(UTC)
+        )  # fmt: skip
         try:
             answer = json.loads(await ask(self.state, installed, "POST", "/api/v1/heartbeat/", json=content))
         except CertificateRefused:
@@ -58,14 +63,29 @@ class Caller:
             self.state.forget_database_keys([str(each) for each in answer["retired_database_keys"]])
         if answer.get("reopen"):
             self.state.reopen()
+        try:
+            changed = await self._take_trust(installed, answer) or await self._take_renewal(installed, answer)
+        except PKIError as exc:
+            log.warning("not installed: %s", exc)
+            return 30, False
+        return (0, True) if changed else (min(max(int(answer.get("interval_s", 60)), 1), 3600), False)
+
+    async def _take_trust(self, installed: Installed, answer: dict[str, Any]) -> bool:
+        """Whether the roots and revocation lists have changed. Raises: OSError, PKIError."""
+        if not answer.get("trust"):
+            return False
+        told = await ask(self.state, installed, "GET", "/api/v1/trust/", largest=LARGEST_TRUST)
+        changed = self.state.take_trust(told).revision != installed.revision
+        if changed:
+            log.info("roots and revocation lists taken")
+        return changed
+
+    async def _take_renewal(self, installed: Installed, answer: dict[str, Any]) -> bool:
+        """Whether a new generation was installed. Raises: OSError, PKIError."""
         offered = answer.get("package")
-        if offered and offered["generation"] > installed.generation:
-            sealed = await ask(self.state, installed, "GET", f"/api/v1/packages/{int(offered['generation'])}/")
-            try:
-                self.state.install_renewal(sealed, now=datetime.now(UTC))
-            except PKIError as exc:
-                log.warning("renewal not installed: %s", exc)
-                return 30, False
-            log.info("renewal installed, generation %s", offered["generation"])
-            return 0, True
-        return min(max(int(answer.get("interval_s", 60)), 1), 3600), False
+        if not offered or offered["generation"] <= installed.generation:
+            return False
+        sealed = await ask(self.state, installed, "GET", f"/api/v1/packages/{int(offered['generation'])}/")
+        self.state.install_renewal(sealed, now=datetime.now(UTC))
+        log.info("renewal installed, generation %s", offered["generation"])
+        return True

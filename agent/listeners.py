@@ -2,19 +2,22 @@
 
 import asyncio
 import json
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from cryptography import x509
 
 from agent import setup_page
 from agent.state import Refused, State, is_loopback
+from pki import revocation
 from pki.errors import PackageMalformed, PasswordMistyped, PKIError, WrongPassword
 from pki.package import MAXIMUM_BYTES
 
-HANDSHAKE_DEADLINE_S, DEADLINE_S = 3, 10
+HANDSHAKE_DEADLINE_S, DEADLINE_S, BACKLOG = 3, 10, 512
 
 
 def problem(kind: str, title: str, status: int) -> web.Response:
@@ -30,34 +33,52 @@ def _end(handler: web.RequestHandler) -> None:
 
 
 class Listener:
-    """One application on one address; starts, stops and changes its TLS context."""
+    """One application on one address; starts, stops, and changes its TLS context without a refused connection."""
 
     def __init__(self, application: web.Application, address: str, port: int) -> None:
         self.runner = web.AppRunner(application, access_log=None, keepalive_timeout=0, handler_cancellation=False, shutdown_timeout=2)
         self.address, self.port = address, port
+        self.listening: socket.socket | None = None
         self._server: asyncio.Server | None = None
 
     async def start(self, context: ssl.SSLContext | None = None) -> None:
         """Raises: OSError when the port is busy."""
         await self.runner.setup()
+        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
+        self.listening = socket.create_server((self.address, self.port), family=family, backlog=BACKLOG)
+        await self.serve(context)
+
+    async def serve(self, context: ssl.SSLContext | None) -> None:
+        """Accept with `context` from now on, on the same socket: who waits to be accepted is, and what was accepted goes on."""
         server, loop = self.runner.server, asyncio.get_running_loop()
         assert server is not None
+        assert self.listening is not None
 
         def connection() -> asyncio.Protocol:
             handler = server()
             loop.call_later(DEADLINE_S, _end, handler)
             return handler
 
-        self._server = await loop.create_server(
-            connection, self.address, self.port, ssl=context, backlog=512, reuse_address=True,
-            ssl_handshake_timeout=HANDSHAKE_DEADLINE_S if context else None,
+        before, self._server = self._server, await loop.create_server(
+            connection, sock=self.listening.dup(), ssl=context, backlog=BACKLOG, ssl_handshake_timeout=HANDSHAKE_DEADLINE_S if context else None
         )  # fmt: skip
+        if before is not None:
+            before.close()
+
+    def cut(self, crls: tuple[x509.CertificateRevocationList, ...]) -> None:
+        """End the open connections of peers that these lists name."""
+        for handler in self.runner.server.connections if self.runner.server else ():
+            secure = handler.transport.get_extra_info("ssl_object") if handler.transport else None
+            der = secure.getpeercert(binary_form=True) if secure else None
+            if der and revocation.is_revoked(x509.load_der_x509_certificate(der), crls):
+                _end(handler)
 
     async def stop(self) -> None:
         """Stop accepting; answers under way go out."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        for each in (self._server, self.listening):
+            if each is not None:
+                each.close()
+        self._server = self.listening = None
         await self.runner.cleanup()
 
 

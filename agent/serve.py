@@ -45,7 +45,7 @@ class Agent:
         self.wake, self.ended = asyncio.Event(), asyncio.Event()
         self.open: list[listeners.Listener] = []
         self.node: listeners.Listener | None = None
-        self.node_generation = 0
+        self.caller = Caller(self.state, options.address, options.node_port, listening=options.listen)
         self.following = asyncio.Lock()
 
     @property
@@ -90,14 +90,17 @@ class Agent:
                 await each.stop()
             log.info("certificates installed: 4444 and 4570 closed")
             self.wake.set()
-        installed = self.state.store.current()
-        if installed and installed.generation != self.node_generation:
-            context = tls.server_context(installed)  # the old listener stays if the new files do not load
-            if self.node:
-                await self.node.stop()
-            self.node = listeners.Listener(listeners.status(), self.options.address, self.options.node_port)
-            await self.node.start(context)
-            self.node_generation = installed.generation
+        installed, loaded = self.state.store.current(), self.caller.loaded
+        if installed and (loaded is None or installed.revision != loaded.revision):
+            context = tls.server_context(installed)  # the old one stays if the new files do not load
+            if self.node is None:
+                node = listeners.Listener(listeners.status(), self.options.address, self.options.node_port)
+                await node.start(context)
+                self.node = node
+            else:
+                await self.node.serve(context)
+                self.node.cut(installed.crls)
+            self.caller.loaded = installed
             log.info("generation %s serves on %s:%s", installed.generation, self.options.address, self.options.node_port)
             self.wake.set()
 
@@ -122,11 +125,10 @@ class Agent:
 
     async def call_home(self) -> None:
         """Heartbeats until the agent ends; a failure is logged and tried again."""
-        caller = Caller(self.state, self.options.address, self.options.node_port, listening=self.options.listen)
         while not self.ended.is_set():  # asyncio.wait_for may swallow a cancellation (Python 3.11)
             self.wake.clear()
             try:
-                wait, renewed = await caller.beat()
+                wait, renewed = await self.caller.beat()
                 if renewed:
                     await self.follow()
             except (OSError, ValueError, KeyError, TypeError, AttributeError, PKIError) as exc:

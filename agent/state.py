@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import dataclasses
 import fcntl
 import ipaddress
 import json
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent.store import Installed, KeyRing, Store, replace
 from pki import package, password, sealing, verify
@@ -175,7 +178,19 @@ class State:
                 raise PackageError("nothing is installed that could be renewed")
             content = package.open_with_private_key(sealed, installed.service_key())
             self._check_inside(content)
-            return self.store.install(content, now=now)
+            # Only the trust takes a root away: this package may have been sealed before a new root came.
+            roots = dict.fromkeys([*content.roots, *(root.public_bytes(Encoding.PEM) for root in installed.roots)])
+            return self.store.install(dataclasses.replace(content, roots=tuple(roots)), now=now)
+
+    def take_trust(self, answer: bytes) -> Installed:
+        """Trust what the central node says inside mutual TLS. Raises: PackageError."""
+        try:
+            content = json.loads(answer)
+            roots, lists = ([pem.encode() for pem in content[name]] for name in ("roots", "revocation_lists"))
+        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+            raise PackageError("The central node's trust is not understood. Update the agent.") from exc
+        with self.locked():
+            return self.store.take_trust(roots, lists)
 
     def forget_database_keys(self, key_ids: list[str]) -> None:
         """The central node says that nothing is sealed with these any more."""
@@ -205,13 +220,22 @@ def _proofs(ring: KeyRing, challenges: dict[str, str], node: str) -> dict[str, s
 
 
 def report(
-    installed: Installed, ring: KeyRing, challenges: dict[str, str], *, served: str | None, listening: bool, now: datetime
+    installed: Installed,
+    ring: KeyRing,
+    challenges: dict[str, str],
+    *,
+    loaded: Installed,
+    served: str | None,
+    listening: bool,
+    now: datetime,
 ) -> dict[str, Any]:
-    """The heartbeat: what this node trusts, holds, serves and can read."""
+    """The heartbeat: what this node holds, serves and can read, and what its listener has `loaded` to trust."""
+    _, trusted = loaded.revision
     held = {"service": installed.service, "client": installed.client, "cluster": installed.cluster}
     return {
         "generation": installed.generation,
-        "trusts": [verify.fingerprint(root) for root in installed.roots],
+        "trusts": list(trusted),
+        "revocation_lists": trusted,
         "installed": {kind: verify.fingerprint(certificate) for kind, certificate in held.items()},
         "served": {"service": served},
         "database_keys": list(ring.keys),

@@ -11,13 +11,15 @@ from typing import Any
 
 from cryptography import x509
 
-from pki import database_key, keys, verify
+from pki import database_key, keys, revocation, verify
 from pki.database_key import DatabaseKey, Oids
-from pki.errors import PKIError
+from pki.errors import PackageInvalid, PKIError
 from pki.keys import PrivateKey
 from pki.package import CentralAddress, Package, Pair
 
 KEPT_GENERATIONS = 2
+ROOTS, LISTS = "machine/root/roots.pem", "machine/root/crl.pem"
+COPIES = {ROOTS: "exported/root.pem", LISTS: "exported/crl.pem"}
 
 
 def write(path: Path, content: bytes) -> None:
@@ -74,9 +76,16 @@ class Installed:
     central_addresses: tuple[CentralAddress, ...]
     database_key_oids: Oids
     roots: tuple[x509.Certificate, ...]
+    crls: tuple[x509.CertificateRevocationList, ...]
     service: x509.Certificate
     client: x509.Certificate
     cluster: x509.Certificate
+
+    @property
+    def revision(self) -> tuple[int, dict[str, int]]:
+        """Changes whenever what is served, trusted or refused does: the generation, and each root's fingerprint with its list's number."""
+        numbers = {crl.issuer: revocation.number_of(crl) for crl in self.crls}
+        return self.generation, {verify.fingerprint(root): numbers.get(root.subject, 0) for root in self.roots}
 
     @property
     def service_pem(self) -> Path:
@@ -93,7 +102,7 @@ class Installed:
 
     @property
     def roots_pem(self) -> Path:
-        return self.path / "machine/root/roots.pem"
+        return self.path / ROOTS
 
     def service_key(self) -> PrivateKey:
         return keys.from_pem((self.path / "exported/server_key.pem").read_bytes(), own=True)
@@ -119,9 +128,14 @@ class KeyRing:
     problems: dict[str, str]
 
 
+def _issuer_of(package: Package) -> bytes:
+    service = x509.load_pem_x509_certificate(package.service.certificate)
+    return next(root for root in package.roots if verify.is_issued_by(service, x509.load_pem_x509_certificate(root)))
+
+
 def _files(package: Package) -> dict[str, bytes]:
     roots = b"".join(package.roots)
-    service = package.service.private_key + package.service.certificate + package.roots[0]
+    service = package.service.private_key + package.service.certificate + _issuer_of(package)
     manifest = {
         "generation": package.generation,
         "trust_zone": package.trust_zone,
@@ -133,17 +147,24 @@ def _files(package: Package) -> dict[str, bytes]:
     }
     return {
         "manifest.json": json.dumps(manifest).encode(),
-        "machine/root/roots.pem": roots,
+        ROOTS: roots,
         "machine/personal/service.pem": service,
         "machine/personal/browser.pem": service,
         "machine/personal/cluster.pem": package.cluster.private_key + package.cluster.certificate,
         "user/personal/client.pem": package.client.private_key + package.client.certificate,
-        "exported/root.pem": roots,
+        COPIES[ROOTS]: roots,
         "exported/server.pem": package.service.certificate,
         "exported/server_key.pem": package.service.private_key,
         "exported/client.pem": package.client.certificate,
         "exported/client_key.pem": package.client.private_key,
     }
+
+
+def _lists(generation: Path, roots: tuple[x509.Certificate, ...]) -> tuple[x509.CertificateRevocationList, ...]:
+    """The lists of a generation; between the replacing of roots and lists one may be of a root that has gone."""
+    path = generation / LISTS
+    crls = revocation.load(path.read_bytes()) if path.exists() else ()
+    return tuple(crl for crl in crls if any(crl.issuer == root.subject for root in roots))
 
 
 class Store:
@@ -166,9 +187,11 @@ class Store:
         def certificate(name: str) -> x509.Certificate:
             return x509.load_pem_x509_certificate((path / name).read_bytes())
 
+        roots = tuple(x509.load_pem_x509_certificates((path / ROOTS).read_bytes()))
         return Installed(
             path=path,
-            roots=tuple(x509.load_pem_x509_certificates((path / "machine/root/roots.pem").read_bytes())),
+            roots=roots,
+            crls=_lists(path, roots),
             service=certificate("exported/server.pem"),
             client=certificate("exported/client.pem"),
             cluster=certificate("machine/personal/cluster.pem"),
@@ -178,11 +201,15 @@ class Store:
     def install(self, package: Package, *, now: datetime) -> Installed:
         """Write the new generation beside the old, check it, switch. Raises: PackageInvalid (nothing changed), OSError."""
         verify.package(package, now=now)
+        before = self.current()
         generations = self.home / "generations"
         staged, final = generations / f".{package.generation}.staged", generations / str(package.generation)
         shutil.rmtree(staged, ignore_errors=True)
         for name, content in _files(package).items():
             write(staged / name, content)
+        for name in (LISTS, COPIES[LISTS]):  # they are not in packages: what is known goes on counting
+            if before and before.crls:
+                write(staged / name, (before.path / name).read_bytes())
         _sync_tree(staged)
         if final.exists():
             shutil.rmtree(final)
@@ -193,6 +220,22 @@ class Store:
         installed = self._switch(package.generation)
         self._forget_old_generations()
         return installed
+
+    def take_trust(self, roots: list[bytes], lists: list[bytes]) -> Installed:
+        """Trust these roots and honour these lists from now on, all PEM; each file is replaced in one step, the roots first.
+
+        Raises: PackageInvalid (nothing changed), OSError.
+        """
+        installed = self.current()
+        if installed is None:
+            raise PackageInvalid("nothing is installed that could trust anything")
+        verify.trust(roots, lists, own=(installed.service, installed.client))
+        for name, parts in ((ROOTS, roots), (LISTS, lists)):
+            for place in (name, COPIES[name]):
+                replace(installed.path / place, b"".join(parts))
+        changed = self.current()
+        assert changed is not None
+        return changed
 
     def _switch(self, generation: int) -> Installed:
         _replace_link(self.home / "Exported Certificates/.Local Certificates", "../current/exported")

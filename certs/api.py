@@ -20,6 +20,7 @@ from audit.actors import Actor
 from certs.models import Certificate
 from certs.services.certificates import certificate_revoke
 from certs.services.lifetime import clamped, lifetime_get, lifetime_preview, lifetime_set
+from pki.revocation import RevocationCode
 from pki.roles import Kind
 
 
@@ -42,6 +43,7 @@ class LifetimeQuery(serializers.Serializer[Any]):
 
 class RevokeInput(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=300)
+    code = serializers.ChoiceField(choices=[code.value for code in RevocationCode], default=RevocationCode.UNSPECIFIED.value)
 
 
 class CertificateFilter(serializers.Serializer[Any]):
@@ -190,7 +192,9 @@ class CertificateRevoke(View):
         asked = RevokeInput(data=request.data)
         asked.is_valid(raise_exception=True)
         certificate = get_object_or_404(Certificate.objects.listed(), pk=pk)
-        certificate_revoke(certificate=certificate, reason=asked.validated_data["reason"], actor=self.actor, now=timezone.now())
+        wanted = asked.validated_data
+        code = RevocationCode(wanted["code"])
+        certificate_revoke(certificate=certificate, reason=wanted["reason"], code=code, actor=self.actor, now=timezone.now())
         return Response(certificate_json(certificate, timezone.now()))
 
 

@@ -12,14 +12,25 @@ from rest_framework.response import Response
 
 from certs.api import View, page_of
 from certs.models import Rotation
-from nodes.key_story import rotation_story
-from nodes.services.key_rotation import rotation_pause, rotation_start
+from nodes.key_story import rotation_story as key_rotation_story
+from nodes.models import Node
+from nodes.root_story import rotation_story as root_rotation_story
+from nodes.services.key_rotation import key_rotation_start
+from nodes.services.root_rotation import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
+from nodes.services.rotations import rotation_pause
+
+START = {Rotation.Kind.DATABASE_KEY: key_rotation_start, Rotation.Kind.ROOT: root_rotation_start}
 
 
 class RotationInput(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(
-        choices=Rotation.Kind.choices, error_messages={"invalid_choice": "What can be rotated here: database-key."}
+        choices=Rotation.Kind.choices, error_messages={"invalid_choice": "What can be rotated here: database-key, root."}
     )
+
+
+class RotationExcludeInput(serializers.Serializer[Any]):
+    node = serializers.UUIDField()
+    reason = serializers.CharField(max_length=300)
 
 
 class RotationWaitOutput(serializers.Serializer[Any]):
@@ -28,36 +39,65 @@ class RotationWaitOutput(serializers.Serializer[Any]):
     reason = serializers.CharField()
 
 
+class RotationNodeOutput(serializers.Serializer[Any]):
+    """How one node stands against a new root."""
+
+    node = serializers.UUIDField()
+    name = serializers.CharField()
+    trusts = serializers.BooleanField()
+    presents = serializers.BooleanField()
+    accepted = serializers.BooleanField()
+    last_proof = serializers.DateTimeField(allow_null=True)
+    excluded = serializers.BooleanField()
+
+
 class RotationOutput(serializers.Serializer[Any]):
-    """A rotation, how far it is, and for whom it waits."""
+    """A rotation, how far it is, and for whom it waits; values are the database key's, nodes the root's."""
 
     id = serializers.UUIDField()
     kind = serializers.CharField()
     to_version = serializers.IntegerField()
     phase = serializers.CharField()
     paused = serializers.BooleanField()
+    rolled_back = serializers.BooleanField()
     actor = serializers.CharField()
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
-    rows_done = serializers.IntegerField()
-    rows_total = serializers.IntegerField()
+    percent = serializers.IntegerField()
     waits_for = RotationWaitOutput(many=True)
     problem = serializers.CharField()
-    unreadable = serializers.ListField(child=serializers.CharField())
+    rows_done = serializers.IntegerField(required=False)
+    rows_total = serializers.IntegerField(required=False)
+    unreadable = serializers.ListField(child=serializers.CharField(), required=False)
+    nodes = RotationNodeOutput(many=True, required=False)
+
+
+def _of_the_root(told: dict[str, Any]) -> dict[str, Any]:
+    plain = ("trusts", "presents", "accepted", "last_proof")
+    rows = [
+        {"node": str(row.node.pk), "name": row.node.name, **{name: getattr(row, name) for name in plain}, "excluded": bool(row.excluded)}
+        for row in told["rows"]
+    ]
+    return {"nodes": rows}
 
 
 def rotation_json(rotation: Rotation) -> dict[str, Any]:
-    told = rotation_story(rotation, now=timezone.now())
-    plain = ("kind", "to_version", "paused", "actor", "created_at", "finished_at", "problem", "unreadable")
-    waits = [{"node": str(each.node.pk), "name": each.node.name, "reason": each.trouble} for each in told["waits"]]
+    now, of_the_root = timezone.now(), rotation.kind == Rotation.Kind.ROOT
+    told = root_rotation_story(rotation, now=now) if of_the_root else key_rotation_story(rotation, now=now)
+    plain = ("kind", "to_version", "paused", "rolled_back", "actor", "created_at", "finished_at", "problem")
+    own = (
+        _of_the_root(told)
+        if of_the_root
+        else {"unreadable": rotation.unreadable, "rows_done": told["rows_done"], "rows_total": told["rows_total"]}
+    )
     return {
-        "id": str(rotation.pk), **{name: getattr(rotation, name) for name in plain}, "waits_for": waits,
-        **{name: told[name] for name in ("phase", "rows_done", "rows_total")},
+        "id": str(rotation.pk), **{name: getattr(rotation, name) for name in plain}, "phase": told["phase"], "percent": told["percent"],
+        "waits_for": [{"node": str(each.node.pk), "name": each.node.name, "reason": each.trouble} for each in told["waits"]], **own,
     }  # fmt: skip
 
 
 class Rotations(View):
-    """Rotations of the database key, the newest first; POST starts one."""
+    """Rotations of root and database key, the newest first; POST starts one."""
 
     @extend_schema(operation_id="rotations_list", responses=page_of(RotationOutput))
     def get(self, request: Request) -> Response:
@@ -66,8 +106,10 @@ class Rotations(View):
 
     @extend_schema(request=RotationInput, responses={201: RotationOutput})
     def post(self, request: Request) -> Response:
-        RotationInput(data=request.data).is_valid(raise_exception=True)
-        return Response(rotation_json(rotation_start(actor=self.actor, now=timezone.now())), status=201)
+        asked = RotationInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        start = START[Rotation.Kind(asked.validated_data["kind"])]
+        return Response(rotation_json(start(actor=self.actor, now=timezone.now())), status=201)
 
 
 class RotationDetail(View):
@@ -95,3 +137,25 @@ class RotationResume(RotationPause):
     """Let a paused rotation go on."""
 
     paused = False
+
+
+class RotationRollBack(View):
+    """Let the old root issue again, and drop the new one."""
+
+    @extend_schema(request=None, responses={202: RotationOutput})
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        rotation = get_object_or_404(Rotation, pk=pk)
+        root_rotation_roll_back(actor=self.actor, rotation=rotation, now=timezone.now())
+        return Response(rotation_json(rotation), status=202)
+
+
+class RotationExclude(View):
+    """Do not wait for a node any more."""
+
+    @extend_schema(request=RotationExcludeInput, responses={202: RotationOutput})
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        rotation, asked = get_object_or_404(Rotation, pk=pk), RotationExcludeInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        node, reason = get_object_or_404(Node.objects.present(), pk=asked.validated_data["node"]), asked.validated_data["reason"]
+        root_rotation_exclude(actor=self.actor, rotation=rotation, node=node, reason=reason, now=timezone.now())
+        return Response(rotation_json(rotation), status=202)

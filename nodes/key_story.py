@@ -1,18 +1,17 @@
 """What the page and the API tell of the database key: its versions, who reads them, and the rotation under way."""
 
-import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from certs.models import DatabaseKey, Rotation
 from certs.services.database_keys import sealed_counts
 from certs.states import DatabaseKeyStatus
-from nodes.models import Node, Renewal
-from nodes.services.key_rotation import SETTLE, counted, lacking, proved_at
-from nodes.states import UNDER_WAY, NodeState, RenewalStatus
+from nodes.models import Node
+from nodes.services.key_rotation import SETTLE, lacking, proved_at
+from nodes.services.rotations import counted
+from nodes.trouble import renewals_not_proved, trouble
 
-LATE = timedelta(minutes=5)
 PHASES = (
     (DatabaseKeyStatus.PREPARED, "The central node gets the new key"),
     (DatabaseKeyStatus.DELIVERED, "Every node gets it and proves that it reads it"),
@@ -32,31 +31,14 @@ class Reader:
 
 def readers(versions: list[DatabaseKey], *, now: datetime) -> list[Reader]:
     """Every node that must read encrypted fields, with what it proved of `versions`."""
-    last: dict[uuid.UUID, Renewal] = {}
-    for renewal in Renewal.objects.exclude(status=RenewalStatus.PROVED).order_by("generation"):
-        last[renewal.node_id] = renewal
-    return [Reader(node, proofs(node, versions), _trouble(node, last.get(node.pk), now)) for node in counted()]
+    last = renewals_not_proved()
+    return [Reader(node, proofs(node, versions), trouble(node, last.get(node.pk), now)) for node in counted()]
 
 
 def proofs(node: Node, versions: list[DatabaseKey]) -> list[tuple[datetime | None, DatabaseKey]]:
     """When the node last proved that it opens each of `versions`."""
     found = [(proved_at(node, each), each) for each in versions]
     return [(datetime.fromisoformat(at) if at else None, each) for at, each in found]
-
-
-def _trouble(node: Node, renewal: Renewal | None, now: datetime) -> str:
-    """Why a node cannot get a new key at the moment, and what to do."""
-    if node.state in UNDER_WAY:
-        return "Its registration is under way: type its password, or wait."
-    if node.state == NodeState.FAILED:
-        return "Its redistribution failed: redistribute it, or decommission it."
-    if not node.online(now):
-        return "Silent: start its agent, or decommission it."
-    if renewal is None or renewal.generation != node.generation:
-        return ""
-    if renewal.status == RenewalStatus.OFFERED and now - renewal.created_at > LATE:
-        return "It does not fetch its new certificates: its agent's log says why."
-    return f"Its renewal does not go on: {renewal.reason}" if renewal.reason else ""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from certs.errors import CertsError
 from certs.models import Certificate
+from certs.services.revocation import trust_material
 from nodes.errors import NodesError
 from nodes.models import Node
 from nodes.services.connections import connections_page
@@ -30,7 +31,9 @@ class Refused(Exception):
 
 def problem(kind: str, detail: str, status: int) -> JsonResponse:
     body = {"type": f"urn:trust-zone:{kind}", "title": kind.replace("-", " "), "status": status, "detail": detail}
-    return JsonResponse(body, status=status, content_type="application/problem+json")
+    # Who is refused is cut off: a connection that was opened before a revocation ends with its next request.
+    headers = {"Connection": "close"} if status == 403 else {}
+    return JsonResponse(body, status=status, content_type="application/problem+json", headers=headers)
 
 
 def _caller(request: HttpRequest) -> tuple[Node, Certificate]:
@@ -48,7 +51,8 @@ def _report(body: bytes) -> dict[str, Any]:
     content = json.loads(body)
     clock = datetime.fromisoformat(content["clock"])
     trusts, installed, served = content["trusts"], content["installed"], content["served"]
-    texts = [*trusts, *installed.values(), *(each for each in served.values() if each is not None)]
+    lists, listening = content["revocation_lists"], content["listening"]
+    texts = [*trusts, *lists, *installed.values(), *(each for each in served.values() if each is not None)]
     if type(content["generation"]) is not int or not 0 <= content["generation"] < 2**31 or clock.tzinfo is None:
         raise ValueError("generation or clock")
     if (
@@ -58,11 +62,14 @@ def _report(body: bytes) -> dict[str, Any]:
         or not {*installed, *served} <= HELD
     ):
         raise ValueError("fingerprints")
+    if type(listening) is not bool or not all(type(number) is int for number in lists.values()):
+        raise ValueError("revocation lists")
     database_keys, proofs = content["database_keys"], content["proofs"]
     if len(database_keys) > 10 or len(proofs) > 10 or not all(KEY_ID.fullmatch(each) for each in [*database_keys, *proofs]):
         raise ValueError("database keys")
     return {
-        "generation": content["generation"], "clock": clock, "trusts": trusts, "installed": installed, "served": served,
+        "generation": content["generation"], "clock": clock, "trusts": trusts, "revocation_lists": lists, "listening": listening,
+        "installed": installed, "served": served,
         "database_keys": list(database_keys), "proofs": {key_id: bytes.fromhex(proof) for key_id, proof in proofs.items()},
     }  # fmt: skip
 
@@ -97,6 +104,16 @@ def package_view(request: HttpRequest, generation: int) -> HttpResponse:
     if sealed is None:
         return problem("nothing-offered", "No such generation is offered to this node.", 404)
     return HttpResponse(sealed, content_type="application/jose")
+
+
+@require_GET
+def trust_view(request: HttpRequest) -> HttpResponse:
+    """The roots in force with their newest revocation lists."""
+    try:
+        _caller(request)
+    except Refused as exc:
+        return problem("unknown-node", str(exc), 403)
+    return JsonResponse(trust_material())
 
 
 @require_GET

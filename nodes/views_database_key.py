@@ -12,7 +12,8 @@ from certs.errors import RotationRefused
 from certs.models import Rotation
 from certs.pages import PageRequest, page
 from nodes.key_story import key_story, rotation_plan
-from nodes.services.key_rotation import rotation_pause, rotation_start
+from nodes.services.key_rotation import key_rotation_start
+from nodes.services.rotations import rotation_pause
 
 
 @page("certs.view_rotation")
@@ -25,7 +26,7 @@ def rotate(request: PageRequest) -> HttpResponse:
     now, error = timezone.now(), ""
     if request.method == "POST":
         try:
-            rotation_start(actor=request.actor, now=now)
+            key_rotation_start(actor=request.actor, now=now)
         except RotationRefused as exc:
             error = str(exc)
         else:

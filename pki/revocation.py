@@ -85,17 +85,14 @@ def is_revoked(certificate: x509.Certificate, crls: Iterable[x509.CertificateRev
     )
 
 
-def load(pem: bytes, roots: Iterable[x509.Certificate]) -> tuple[x509.CertificateRevocationList, ...]:
-    """The lists in `pem`, each signed by one of `roots`. Raises: PKIError."""
-    mark, known = b"-----BEGIN X509 CRL-----", list(roots)
-    crls = []
+def load(pem: bytes) -> tuple[x509.CertificateRevocationList, ...]:
+    """The lists in `pem`, each with its number. Whether a trusted root signed them is `verify.trust`'s question. Raises: PKIError."""
+    mark, crls = b"-----BEGIN X509 CRL-----", []
     for part in pem.split(mark)[1:]:
         try:
             crl = x509.load_pem_x509_crl(mark + part)
             number_of(crl)
         except (ValueError, x509.ExtensionNotFound) as exc:
             raise PKIError("A revocation list cannot be read, or bears no number.") from exc
-        if not any(issued_by(crl, root) for root in known):
-            raise PKIError(f"The revocation list of {crl.issuer.rfc4514_string()} was signed by no root that is trusted here.")
         crls.append(crl)
     return tuple(crls)

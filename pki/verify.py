@@ -25,12 +25,19 @@ def _name(certificate: x509.Certificate) -> str:
     return certificate.subject.rfc4514_string()
 
 
+def is_issued_by(certificate: x509.Certificate, root: x509.Certificate) -> bool:
+    """Whether `root` signed it."""
+    try:
+        certificate.verify_directly_issued_by(root)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
 def chain(certificate: x509.Certificate, roots: Iterable[x509.Certificate], *, now: datetime) -> None:
     """One of `roots` signed it, and both are within their validity at `now`. Raises: PeerRefused."""
     for root in roots:
-        try:
-            certificate.verify_directly_issued_by(root)
-        except (ValueError, TypeError, InvalidSignature):
+        if not is_issued_by(certificate, root):
             continue
         for each in (root, certificate):
             if not each.not_valid_before_utc <= now <= each.not_valid_after_utc:
@@ -102,3 +109,22 @@ def package(content: Package, *, now: datetime) -> None:
         raise PackageInvalid(f"The package does not hold together: {exc}. Redistribute the node.") from exc
     except (PKIError, ValueError) as exc:
         raise PackageInvalid(f"The package does not hold together: {exc} Redistribute the node.") from exc
+
+
+def trust(roots: Iterable[bytes], lists: Iterable[bytes], *, own: Iterable[x509.Certificate]) -> None:
+    """Everything that must hold before a node trusts these roots (PEM) and honours these lists (PEM). Raises: PackageInvalid.
+
+    `own` is what the node presents: a trust without its root would cut the node off. Dates are not asked: a handshake does, each time.
+    """
+    try:
+        known = [x509.load_pem_x509_certificate(pem) for pem in roots]
+        if not known or any(role_of(root) != Role.ROOT or not is_issued_by(root, root) for root in known):
+            raise PackageInvalid("not every root is one.")
+        for crl in (crl for pem in lists for crl in revocation.load(pem)):
+            if not any(revocation.issued_by(crl, root) for root in known):
+                raise PackageInvalid(f"the list of {crl.issuer.rfc4514_string()} was signed by none of these roots.")
+        for each in own:
+            if not any(is_issued_by(each, root) for root in known):
+                raise PackageInvalid(f"none of these roots issued {_name(each)}, which this node presents.")
+    except (PKIError, ValueError) as exc:
+        raise PackageInvalid(f"The roots and revocation lists do not hold together: {exc} Nothing was changed.") from exc

@@ -12,6 +12,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from audit.actors import Actor
 from certs.models import Certificate
+from certs.services.issuer import roots_in_force
 from certs.services.lifetime import zone_current
 from certs.services.outlook import Standing, holders_due, leaf_due, zone_standing
 from jobs.models import PeriodicWork
@@ -205,7 +206,7 @@ def _certificates(standing: Standing, nodes: Nodes, zone_name: str, now: datetim
 
 
 def _lists(nodes: Nodes, zone_name: str, now: datetime) -> Iterator[dict[str, Any]]:
-    for root in Certificate.objects.issued().filter(kind=Kind.ROOT):
+    for root in roots_in_force():
         if newest := root.revocation_lists.signed().defer("der").first():
             yield {
                 "id": str(newest.pk), "kind": "revocation_list", "subject": f"{root.subject}, list {newest.number}", "holder": root.holder,

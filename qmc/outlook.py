@@ -6,12 +6,11 @@ from enum import StrEnum
 
 from certs.models import Certificate, RevocationList
 from certs.services.outlook import Due, Standing
+from certs.services.revocation import ANEW
 from nodes.models import SILENT_AFTER, Node, Renewal
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 from pki import lifetime
 from qmc.templatetags.console import spoken
-
-ANEW = timedelta(days=1)
 
 
 class Happens(StrEnum):

@@ -98,7 +98,7 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, store: Store, make_context: ContextMaker, listening: socket.socket) -> None:
         super().__init__(config)
         self.store, self.make_context, self.listening = store, make_context, listening
-        self.served: object = None
+        self.served: tuple[int, dict[str, int]] | None = None  # the revision of the store
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.servers = []
@@ -107,7 +107,7 @@ class Server(uvicorn.Server):
 
     async def _follow(self) -> None:
         installed = self.store.current()
-        if installed is None or installed.path == self.served:
+        if installed is None or installed.revision == self.served:
             return
         context = self.make_context(installed)
 
@@ -119,7 +119,7 @@ class Server(uvicorn.Server):
         )
         for old in self.servers:
             old.close()
-        self.servers, self.served = [server], installed.path
+        self.servers, self.served = [server], installed.revision
 
     async def on_tick(self, counter: int) -> bool:
         if counter % 20 == 0:

@@ -31,6 +31,8 @@ API = [
     path("rotations/<uuid:pk>/", rotations.RotationDetail.as_view()),
     path("rotations/<uuid:pk>/pause/", rotations.RotationPause.as_view()),
     path("rotations/<uuid:pk>/resume/", rotations.RotationResume.as_view()),
+    path("rotations/<uuid:pk>/roll-back/", rotations.RotationRollBack.as_view()),
+    path("rotations/<uuid:pk>/exclude/", rotations.RotationExclude.as_view()),
     path("schema/", SpectacularAPIView.as_view()),
 ]
 urlpatterns = [
@@ -43,5 +45,6 @@ urlpatterns = [
     path("", include("nodes.urls")),
     path("", include("nodes.urls_connections")),
     path("", include("nodes.urls_database_key")),
+    path("", include("nodes.urls_roots")),
     path("", include("certs.urls")),
 ]

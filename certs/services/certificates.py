@@ -1,25 +1,26 @@
 """Certificates: the door of their states, and prepare → record → sign → record."""
 
-import functools
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography import x509
-from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from audit.actors import Actor
 from audit.models import Event
 from audit.record import record
-from certs.errors import IllegalTransition, StaleCertificate, ZoneBroken
+from certs.errors import IllegalTransition, StaleCertificate
 from certs.models import Certificate
 from certs.own_store import own_fingerprints
+from certs.services.issuer import Issuer, root_passphrase
+from certs.services.revocation import list_ask
 from certs.states import TRANSITIONS, CertificateStatus
 from pki import issue, keys, verify
 from pki.keys import PrivateKey
+from pki.revocation import RevocationCode
 from pki.roles import role_of
 
 SIGNING_LEASE = timedelta(seconds=120)
@@ -35,44 +36,16 @@ def certificate_transition(
         raise IllegalTransition(f"{certificate}: {old} → {to} is not possible")
     if to != CertificateStatus.ISSUED:
         changes |= {"sealed_private_key": None, "encrypted_private_key": None}
+    if to == CertificateStatus.REVOKED:
+        changes |= {"revoked_at": now}
     changed = Certificate.objects.filter(pk=certificate.pk, status=old).update(status=to, reason=reason, **changes)
     if not changed:
         raise StaleCertificate(f"{certificate} is no longer {old}")
     certificate.refresh_from_db()
+    if to == CertificateStatus.REVOKED and certificate.issuer is not None:
+        list_ask(root=certificate.issuer, now=now)
     detail = {"from": old, "to": to, "reason": reason, "serial": certificate.serial, "sha256": certificate.sha256}
     return record(actor=actor, action="certificate.transition", target=certificate, detail=detail, now=now)
-
-
-@dataclass(frozen=True)
-class Issuer:
-    """A root ready to sign: its row and its open key. Lives in workers only."""
-
-    row: Certificate
-    private_key: PrivateKey = field(repr=False)
-
-
-@functools.lru_cache(maxsize=4)
-def _open_root(encrypted: bytes, passphrase: bytes) -> PrivateKey:
-    return keys.from_pem(encrypted, passphrase)
-
-
-def root_passphrase() -> bytes:
-    """The passphrase of the root key. Raises: ZoneBroken in a process that was not given it."""
-    path = settings.ROOT_PASSPHRASE_FILE
-    if path is None:
-        raise ZoneBroken("This process holds no root passphrase: only workers and `init` sign certificates.")
-    try:
-        return bytes(path.read_bytes().strip())
-    except OSError as exc:
-        raise ZoneBroken(f"The root passphrase cannot be read: {exc}. Check QMC_ROOT_PASSPHRASE_FILE.") from exc
-
-
-def issuer_current() -> Issuer:
-    """The youngest issued root with its key. Raises: ZoneBroken."""
-    root = Certificate.objects.issued().filter(kind="root").order_by("-created_at").first()
-    if root is None or root.encrypted_private_key is None:
-        raise ZoneBroken("The trust zone has no root certificate. Restore it from a backup or recreate the root.")
-    return Issuer(root, _open_root(bytes(root.encrypted_private_key), root_passphrase()))
 
 
 @dataclass(frozen=True)
@@ -178,7 +151,9 @@ def certificates_sweep(*, actor: Actor, now: datetime) -> int:
     return swept
 
 
-def certificate_withdraw(*, certificate: Certificate, reason: str, actor: Actor, now: datetime) -> None:
+def certificate_withdraw(
+    *, certificate: Certificate, reason: str, actor: Actor, now: datetime, code: RevocationCode = RevocationCode.CESSATION_OF_OPERATION
+) -> None:
     """Nobody is to use it any more: revoked, or failed where it is not signed yet. What has ended already stays as it is."""
     to = {
         CertificateStatus.ISSUING: CertificateStatus.FAILED,
@@ -186,14 +161,17 @@ def certificate_withdraw(*, certificate: Certificate, reason: str, actor: Actor,
         CertificateStatus.SUPERSEDED: CertificateStatus.REVOKED,
     }.get(CertificateStatus(certificate.status))
     if to is not None:
-        certificate_transition(certificate=certificate, to=to, reason=reason, actor=actor, now=now)
+        changes = {"revocation_code": code} if to == CertificateStatus.REVOKED else {}
+        certificate_transition(certificate=certificate, to=to, reason=reason, actor=actor, now=now, **changes)
 
 
-def certificate_revoke(*, certificate: Certificate, reason: str, actor: Actor, now: datetime) -> None:
-    """Revoke; from the next request on the node API refuses it. Raises: PermissionRefused, IllegalTransition."""
+def certificate_revoke(*, certificate: Certificate, reason: str, code: RevocationCode, actor: Actor, now: datetime) -> None:
+    """Revoke: the node API refuses it from the next request on, agents by their next heartbeat. Raises: PermissionRefused, IllegalTransition."""
     actor.require("certs.revoke_certificate")
     if certificate.sha256 in own_fingerprints():
         raise IllegalTransition(
             f"{certificate} is what this console's own machine uses. Renew that node first, then revoke the old certificate."
         )
-    certificate_transition(certificate=certificate, to=CertificateStatus.REVOKED, reason=reason, actor=actor, now=now)
+    if certificate.issuer is None:
+        raise IllegalTransition(f"{certificate} issues the others: it is replaced, not revoked. Start a rotation, or recreate the root.")
+    certificate_transition(certificate=certificate, to=CertificateStatus.REVOKED, reason=reason, actor=actor, now=now, revocation_code=code)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from certs.models import Certificate, Rotation, TrustZone
+from certs.services.issuer import roots_in_force
 from pki import lifetime
 from pki.roles import Kind
 
@@ -41,7 +42,7 @@ def zone_standing(zone: TrustZone) -> Standing:
     """How the zone stands now."""
     rotation = Rotation.objects.select_related("from_root", "to_root").filter(kind=Rotation.Kind.ROOT, under_way=True).first()
     if rotation is None:
-        root = Certificate.objects.issued().filter(kind=Kind.ROOT).order_by("-created_at").first()
+        root = next(iter(roots_in_force()), None)
         return Standing(zone.lifetime_months, zone.rotates_by_itself, root, root)
     issuing = rotation.to_root if rotation.switched_at else rotation.from_root
     return Standing(zone.lifetime_months, zone.rotates_by_itself, issuing, rotation.to_root or rotation.from_root, rotation.from_root_id)

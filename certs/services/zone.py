@@ -13,15 +13,18 @@ from audit.record import record
 from certs.errors import ZoneBroken
 from certs.models import Certificate, DatabaseKey, TrustZone
 from certs.own_store import key_ring
-from certs.services.certificates import Intent, Issuer, certificate_issue, certificate_transition, certificates_sweep
+from certs.services.certificates import Intent, certificate_issue, certificate_transition, certificates_sweep
+from certs.services.issuer import issuer_of
 from certs.services.key_policy import key_type
+from certs.services.revocation import list_issue
+from certs.services.roots import CLUSTER_NAME, root_make
 from certs.states import CertificateStatus, DatabaseKeyStatus
 from pki import database_key as dbk
 from pki import issue, keys, names
 from pki.package import CentralAddress, Package, Pair
 from pki.roles import Kind
 
-CLIENT_NAME, CLUSTER_NAME = "QlikClient", "QlikServiceCluster"
+CLIENT_NAME = "QlikClient"
 
 
 @dataclass(frozen=True)
@@ -74,14 +77,9 @@ def zone_prepare(*, founding: Founding, now: datetime) -> TrustZone:
 
 
 def _package(zone: TrustZone, founding: Founding, service_key: keys.PrivateKey, now: datetime) -> Package:
-    months = zone.lifetime_months
-    root_key = keys.generate(key_type(Kind.ROOT))
-    request = issue.Request(Kind.ROOT, issue.root_name(founding.host_name), (), root_key.public_key(), months)
-    root = certificate_issue(
-        request=request, intent=Intent(zone.pk, founding.host_name, 1), issuer=None, private_key=root_key, actor=SYSTEM, now=now,
-        keep_key="encrypted_private_key",
-    )  # fmt: skip
-    issuer, key = Issuer(root, root_key), dbk.DatabaseKey.generate()
+    months, root = zone.lifetime_months, root_make(zone=zone, number=1, actor=SYSTEM, now=now)
+    list_issue(root=root, now=now)
+    issuer, key = issuer_of(root), dbk.DatabaseKey.generate()
 
     def pair(kind: Kind, name: str, holder_id: uuid.UUID, private_key: keys.PrivateKey) -> Pair:
         is_service = kind is Kind.SERVICE

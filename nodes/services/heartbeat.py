@@ -6,11 +6,13 @@ import secrets
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from audit.actors import SYSTEM, Actor
 from certs.models import Certificate, DatabaseKey, Rotation
 from certs.own_store import key_ring
+from certs.services.revocation import trust_in_force
 from certs.states import DatabaseKeyStatus
 from jobs.services import job_nudge
 from nodes.models import Node, Observation, Registration, Renewal
@@ -21,7 +23,10 @@ from nodes.services.transition import node_transition, renewal_transition
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 from pki import sealing
 
-INTERVAL_S, PENDING_INTERVAL_S = 60, 5
+PENDING_INTERVAL_S = 5
+OBSERVED = (
+    "generation", "trusts", "revocation_lists", "installed", "served", "listening", "database_keys", "proved", "challenges",
+)  # fmt: skip
 
 
 def heartbeat(*, node: Node, certificate: Certificate, report: dict[str, Any], now: datetime) -> dict[str, Any]:
@@ -32,15 +37,17 @@ def heartbeat(*, node: Node, certificate: Certificate, report: dict[str, Any], n
     renewal = Renewal.objects.filter(node=node).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).first()
     if certificate.generation == node.generation:
         _called_home(node, renewal, now)
-    if renewal is None and not set(live) <= set(report["database_keys"]) and not Rotation.objects.filter(under_way=True).exists():
+    rotation = Rotation.objects.filter(under_way=True).first()
+    if renewal is None and rotation is None and not set(live) <= set(report["database_keys"]):
         # It came with a package of before a rotation. While one is under way, that one sees to it.
         renewal = renewals.renewal_ensure(actor=SYSTEM, node=node, now=now)
     offered = renewal is not None and renewal.status == RenewalStatus.OFFERED
-    pending = renewal is not None or node.state in UNDER_WAY or any(key_id not in proved for key_id in live)
+    pending = renewal is not None or rotation is not None or node.state in UNDER_WAY or any(key_id not in proved for key_id in live)
     return {
         "now": now.isoformat(),
-        "interval_s": PENDING_INTERVAL_S if pending else INTERVAL_S,
+        "interval_s": min(PENDING_INTERVAL_S, settings.QMC_HEARTBEAT_S) if pending else settings.QMC_HEARTBEAT_S,
         "reopen": node.state == NodeState.DISTRIBUTING and certificate.generation < node.generation,
+        "trust": _trust_differs(report),
         "package": {"generation": renewal.generation} if renewal is not None and offered else None,
         "challenges": challenges,
         "retired_database_keys": _retired(report["database_keys"], live),
@@ -64,6 +71,12 @@ def _proof(node: Node, report: dict[str, Any], live: list[str], now: datetime) -
     return {key_id: proved[key_id] for key_id in held if key_id in proved}, challenges, expected
 
 
+def _trust_differs(report: dict[str, Any]) -> bool:
+    """Whether the node trusts other roots than those in force, or lacks their newest revocation lists."""
+    wanted, lists = trust_in_force(), report["revocation_lists"]
+    return set(report["trusts"]) != set(wanted) or any(lists.get(root, 0) < number for root, number in wanted.items())
+
+
 def _retired(held: list[str], live: list[str]) -> list[str]:
     """Which of the keys that the node holds are of no use any more."""
     if set(held) <= set(live):
@@ -72,7 +85,7 @@ def _retired(held: list[str], live: list[str]) -> list[str]:
 
 
 def _observe(node: Node, report: dict[str, Any], now: datetime) -> None:
-    seen = {name: report[name] for name in ("generation", "trusts", "installed", "served", "database_keys", "proved", "challenges")}
+    seen = {name: report[name] for name in OBSERVED}
     seen |= {"last_seen_at": now, "clock_offset_s": (report["clock"] - now).total_seconds()}
     # One statement for all but a node's first call.
     if not Observation.objects.filter(node=node).update(**seen):

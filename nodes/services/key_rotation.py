@@ -2,63 +2,37 @@
 
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, transaction
-from django.utils import timezone
+from django.db import transaction
 
 from audit.actors import SYSTEM, Actor, system_for
 from audit.record import record
-from certs.errors import RotationRefused, StaleDatabaseKey, ZoneBroken
+from certs.errors import StaleDatabaseKey
 from certs.models import Certificate, DatabaseKey, Rotation
 from certs.own_store import key_ring
 from certs.services.certificates import certificate_transition
 from certs.services.database_keys import database_key_transition, reencrypt
 from certs.states import CertificateStatus, DatabaseKeyStatus
 from jobs.models import Job
-from jobs.services import job_again, job_create, job_finish, job_nudge
 from nodes.models import Node, Renewal
 from nodes.services.renewal import renewal_ensure
+from nodes.services.rotations import POLL, counted, rotation_record, rotation_run
 from nodes.states import UNDER_WAY, RenewalStatus
 from pki.database_key import ALGORITHM
 from pki.roles import Kind
 
-TASK = "nodes.services.key_rotation.key_rotation_advance"
-POLL, WHILE_PAUSED = timedelta(seconds=2), timedelta(seconds=60)
 AT_A_STRETCH = timedelta(seconds=5)  # of re-encryption, before other work has its turn
 # After the last row: longer than any transaction that still seals with the old key.
 SETTLE = timedelta(seconds=60)
 
 
-def rotation_start(*, actor: Actor, now: datetime) -> Rotation:
-    """Ask for a new database key. Raises: PermissionRefused, RotationRefused while any other rotation is under way."""
-    actor.require("certs.rotate_databasekey")
-    try:
-        with transaction.atomic():
-            number = DatabaseKey.objects.order_by("-version").values_list("version", flat=True).first() or 0
-            rotation = Rotation.objects.create(kind=Rotation.Kind.DATABASE_KEY, to_version=number + 1, actor=actor.label, created_at=now)
-            DatabaseKey.objects.create(version=number + 1, algorithm=ALGORITHM, created_at=now, status_since=now)
-            record(actor=actor, action="rotation.started", target=rotation, detail={"version": number + 1}, now=now)
-            job_create(
-                task=TASK, subject=rotation.pk, title=f"Rotation of the database key to version {number + 1}", actor=actor.label, now=now
-            )
-    except IntegrityError as exc:
-        raise RotationRefused("Another rotation is under way. Only one can be at a time: wait until it has finished.") from exc
-    return rotation
-
-
 @transaction.atomic
-def rotation_pause(*, actor: Actor, rotation: Rotation, paused: bool, now: datetime) -> None:
-    """Hold the rotation where it is, or go on. Raises: PermissionRefused, RotationRefused if there is nothing to change."""
-    actor.require("certs.rotate_databasekey")
-    if not Rotation.objects.filter(pk=rotation.pk, under_way=True, paused=not paused).update(paused=paused):
-        raise RotationRefused(f"This rotation has finished, or is {'paused' if paused else 'going on'} already. Look again.")
-    rotation.refresh_from_db()
-    record(actor=actor, action="rotation.paused" if paused else "rotation.resumed", target=rotation, detail={}, now=now)
-    job_nudge(task=TASK, subject=rotation.pk, now=now)
-
-
-def counted() -> list[Node]:
-    """Every node that holds the trust zone's certificates and so must read what the site writes."""
-    return list(Node.objects.present().exclude(registered_at=None).select_related("observation"))
+def key_rotation_start(*, actor: Actor, now: datetime) -> Rotation:
+    """Ask for a new database key. Raises: PermissionRefused, RotationRefused while any other rotation is under way."""
+    number = (DatabaseKey.objects.order_by("-version").values_list("version", flat=True).first() or 0) + 1
+    title = f"Rotation of the database key to version {number}"
+    rotation = rotation_record(kind=Rotation.Kind.DATABASE_KEY, number=number, title=title, actor=actor, now=now)
+    DatabaseKey.objects.create(version=number, algorithm=ALGORITHM, created_at=now, status_since=now)
+    return rotation
 
 
 def proved_at(node: Node, version: DatabaseKey) -> str | None:
@@ -72,28 +46,21 @@ def lacking(version: DatabaseKey) -> list[Node]:
     return [node for node in counted() if node.state in UNDER_WAY or not proved_at(node, version)]
 
 
+def _version(rotation: Rotation) -> DatabaseKey:
+    return DatabaseKey.objects.get(version=rotation.to_version)
+
+
 def key_rotation_advance(*, job: Job) -> None:
     """Do what the phase allows, until the rotation waits or has finished. Runs in a worker."""
+    rotation_run(job=job, step=_step, phase=lambda rotation: _version(rotation).status)
+
+
+def _step(rotation: Rotation, now: datetime) -> timedelta | None:
     steps = {
         DatabaseKeyStatus.PREPARED: _begin, DatabaseKeyStatus.DELIVERED: _deliver, DatabaseKeyStatus.WRITING: _reencrypt,
     }  # fmt: skip
-    while True:
-        now, rotation = timezone.now(), Rotation.objects.get(pk=job.subject)
-        if rotation.finished_at:
-            job_finish(job=job, outcome=Job.Outcome.DONE, now=now)
-            return
-        version = DatabaseKey.objects.get(version=rotation.to_version)
-        try:
-            wait, problem = WHILE_PAUSED if rotation.paused else steps[DatabaseKeyStatus(version.status)](rotation, version, now), ""
-        except StaleDatabaseKey:
-            wait, problem = POLL, ""
-        except ZoneBroken as exc:
-            wait, problem = POLL, str(exc)[:500]
-        if problem != rotation.problem:
-            Rotation.objects.filter(pk=rotation.pk).update(problem=problem)
-        if wait is not None:
-            job_again(job=job, at=timezone.now() + wait, progress="paused" if rotation.paused else version.status)
-            return
+    version = _version(rotation)
+    return steps[DatabaseKeyStatus(version.status)](rotation, version, now)
 
 
 def _begin(rotation: Rotation, version: DatabaseKey, now: datetime) -> timedelta | None:

@@ -9,13 +9,15 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from audit.actors import SYSTEM, Actor
-from certs.errors import StaleCertificate
+from certs.errors import StaleCertificate, ZoneBroken
 from certs.models import Certificate, DatabaseKey
 from certs.own_store import key_ring
-from certs.services.certificates import Intent, certificate_issue, certificate_transition, certificate_withdraw, issuer_current
+from certs.services.certificates import Intent, certificate_issue, certificate_transition, certificate_withdraw
+from certs.services.issuer import issuer_current, issuing_root, roots_in_force
 from certs.services.key_policy import key_type
 from certs.services.key_pool import key_take
 from certs.services.lifetime import zone_current
+from certs.services.roots import cluster_in_force
 from certs.services.zone import CLIENT_NAME
 from certs.states import LIVE, CertificateStatus, DatabaseKeyStatus
 from nodes.errors import StaleNode
@@ -102,12 +104,14 @@ def package_make(order: Order, *, expires_at: datetime, now: datetime) -> Packag
         return Pair(row.pem().encode(), row.sealed_private_key.open())
 
     service, *further = [_service_pair(order, version, now=now) for version in versions_for(node)]
-    roots = Certificate.objects.issued().filter(kind=Kind.ROOT).order_by("-created_at")
+    cluster = cluster_in_force(issuing_root())
+    if cluster is None:
+        raise ZoneBroken("The trust zone has no cluster certificate. Restore it from a backup or recreate the root.")
     return Package(
         trust_zone=str(zone.pk), node=str(node.pk), host_name=node.host_name, generation=order.generation, central_host_name=zone.name,
-        central_addresses=central_addresses(), roots=tuple(root.pem().encode() for root in roots),
+        central_addresses=central_addresses(), roots=tuple(root.pem().encode() for root in roots_in_force()),
         service=service, client=pair(certificate_of(order, Kind.CLIENT, now=now)),
-        cluster=pair(Certificate.objects.issued().get(kind=Kind.CLUSTER)), expires_at=expires_at, further_service_pairs=tuple(further),
+        cluster=pair(cluster), expires_at=expires_at, further_service_pairs=tuple(further),
         database_key_oids=zone.database_key_oids,
     )  # fmt: skip
 

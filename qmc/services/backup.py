@@ -18,7 +18,7 @@ from audit.record import record
 from certs.errors import ZoneMissing
 from certs.models import Certificate, DatabaseKey, TrustZone
 from certs.own_store import key_ring
-from certs.services.certificates import root_passphrase
+from certs.services.issuer import root_passphrase
 from jobs.services import periodic
 from pki import keys
 from qmc.services.archive import DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, passphrase_checked, seal

@@ -8,7 +8,7 @@ from certs.errors import CertsError
 from certs.fields import encrypted_fields
 from certs.models import Certificate, DatabaseKey
 from certs.own_store import key_ring, own_store
-from certs.services.certificates import root_passphrase
+from certs.services.issuer import root_passphrase
 from pki import keys
 from pki.errors import PKIError
 from pki.roles import Role

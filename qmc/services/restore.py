@@ -15,7 +15,7 @@ from audit.actors import SYSTEM
 from audit.record import record
 from certs.errors import CertsError
 from certs.models import Certificate, DatabaseKey, TrustZone
-from certs.services.certificates import root_passphrase
+from certs.services.issuer import root_passphrase
 from jobs.models import Job, PeriodicWork
 from nodes.models import Node, Renewal
 from nodes.services.registration import registration_fail

@@ -91,5 +91,4 @@ SHORT: dict[str, dict[str, Any]] = {
     "certs.services.certificates": {"SIGNING_LEASE": timedelta(seconds=4)},
     "nodes.services.registration": {"PATIENCE": timedelta(seconds=30)},
     "nodes.services.key_rotation": {"SETTLE": timedelta(seconds=3), "POLL": timedelta(seconds=1)},
-    "nodes.services.heartbeat": {"INTERVAL_S": 1, "PENDING_INTERVAL_S": 1},
 }

@@ -95,8 +95,8 @@ class Life(RuleBasedStateMachine):
     @rule()
     def work(self) -> None:
         """Time passes, and a worker does what is due."""
-        Job.objects.unfinished().update(next_attempt_at=datetime.now(UTC) - timedelta(seconds=1))
-        run()
+        for _ in range(Job.objects.unfinished().update(next_attempt_at=datetime.now(UTC) - timedelta(seconds=1))):
+            run()
 
     @precondition(lambda self: self.passwords)
     @rule(newest=st.booleans())
@@ -123,7 +123,8 @@ class Life(RuleBasedStateMachine):
         if certificate is None or self.node.state == NodeState.DECOMMISSIONED:
             self.agent.state.reopen()
         else:
-            told = report(installed, self.agent.state.store.key_ring(), {}, served=None, listening=True, now=now) | {"clock": now}
+            ring = self.agent.state.store.key_ring()
+            told = report(installed, ring, {}, loaded=installed, served=None, listening=True, now=now) | {"clock": now}
             answer = heartbeat(node=self.node, certificate=certificate, report=told, now=now)
             if answer["reopen"]:
                 self.agent.state.reopen()

@@ -99,7 +99,7 @@ def test_closed_port_blocks_with_a_remedy_and_leaves_created(site: Site) -> None
     assert site.call("POST", f"/nodes/{node['id']}/decommission/")[0] == 202
 
 
-@pytest.mark.parametrize("kind", ["root", "\ud800", None, 5, ["database-key"]], ids=ascii)
+@pytest.mark.parametrize("kind", ["service", "\ud800", None, 5, ["database-key"]], ids=ascii)
 def test_rotation_of_what_cannot_be_rotated(site: Site, kind) -> None:
     assert site.call("POST", "/rotations/", {"kind": kind})[0] == 400
 

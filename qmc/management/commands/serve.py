@@ -12,7 +12,7 @@ from agent import tls
 from agent.store import Store
 from qmc.server import serve
 
-CONTEXTS = {"console": tls.browser_context, "node-api": tls.server_context}
+CONTEXTS = {"console": tls.browser_context, "node-api": tls.node_api_context}
 
 
 class Command(BaseCommand):

@@ -1,0 +1,23 @@
+"""Celery's door to what happens by itself."""
+
+from datetime import timedelta
+
+from celery import shared_task
+from django.utils import timezone
+
+from certs.models import TrustZone
+from jobs.services import periodic
+from nodes.services.upkeep import upkeep
+
+UPKEEP, EVERY = "upkeep", timedelta(seconds=60)
+
+
+@shared_task(ignore_result=True)
+def look_after() -> None:
+    """Renewals and a rotation of the root that are due."""
+    now = timezone.now()
+    if TrustZone.objects.current() is None:
+        return
+    with periodic(name=UPKEEP, every=EVERY, now=now) as ours:
+        if ours:
+            upkeep(now=now)
