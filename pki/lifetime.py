@@ -82,13 +82,17 @@ def due_at(not_before: datetime, not_after: datetime) -> datetime:
     return max(not_before, min(not_before + (not_after - not_before) * 2 / 3, not_after - BEFORE_THE_END))
 
 
-def renewal_at(not_before: datetime, not_after: datetime, serial: int) -> datetime:
-    """When it is renewed by itself: up to a 24th of its life, at most 14 days, after it is due, so that a fleet does not renew in one minute.
+def share(not_before: datetime, not_after: datetime, number: int) -> timedelta:
+    """How long after a moment that a fleet shares its part number `number` acts: up to a 24th of the life, at most 14 days.
 
-    The random serial decides, so that every process names the same moment.
+    The number (a serial, an id) is random and fixed, so that a fleet does not act in one minute, and every process names the same moment.
     """
-    spread = min((not_after - not_before) / 24, LONGEST_SPREAD)
-    return due_at(not_before, not_after) + spread * ((serial & 0xFFFF) / 0x10000)
+    return min((not_after - not_before) / 24, LONGEST_SPREAD) * ((number & 0xFFFF) / 0x10000)
+
+
+def renewal_at(not_before: datetime, not_after: datetime, serial: int) -> datetime:
+    """When a leaf is renewed by itself."""
+    return due_at(not_before, not_after) + share(not_before, not_after, serial)
 
 
 def is_worth_renewing(not_after: datetime, *, new_not_after: datetime) -> bool:

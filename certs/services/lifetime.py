@@ -10,9 +10,9 @@ from audit.actors import Actor
 from audit.record import record
 from certs.errors import ZoneMissing
 from certs.models import Certificate, TrustZone
-from certs.services.outlook import OWN_KINDS, Standing, holders_due, zone_standing
+from certs.services.outlook import Standing, holders_due, zone_standing
 from pki import lifetime
-from pki.roles import Kind
+from pki.roles import OWN_KINDS, Kind
 
 PREVIEWED = (Kind.ROOT, Kind.SERVICE, Kind.CLIENT, Kind.CLUSTER)
 FIRST_TO_RENEW = 5

@@ -8,9 +8,7 @@ from datetime import datetime
 from certs.models import Certificate, Rotation, TrustZone
 from certs.services.issuer import roots_in_force
 from pki import lifetime
-from pki.roles import Kind
-
-OWN_KINDS = (Kind.SERVICE, Kind.CLIENT)
+from pki.roles import OWN_KINDS
 
 
 @dataclass(frozen=True)
