@@ -120,3 +120,13 @@ class ConnectionForm(ServiceForm):
         if self.cleaned_data.get("clear_password"):
             return fields | {"password": None}
         return fields | ({"password": self.cleaned_data["password"]} if self.cleaned_data["password"] else {})
+
+
+class ExcludeForm(forms.Form):
+    reason = forms.CharField(
+        label="Why it is not waited for",
+        help_text="It stands in the audit log under your name.",
+        max_length=300,
+        error_messages={"required": "Say why, for whoever finds this node silent later."},
+        widget=forms.TextInput(attrs={"class": "form-control"}),
+    )

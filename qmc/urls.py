@@ -43,5 +43,6 @@ urlpatterns = [
     path("", include("nodes.urls")),
     path("", include("nodes.urls_connections")),
     path("", include("nodes.urls_database_key")),
+    path("", include("nodes.urls_roots")),
     path("", include("certs.urls")),
 ]

@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from audit.actors import SYSTEM, Actor
+from audit.record import record
 from certs.errors import StaleCertificate
 from certs.models import Certificate, TrustZone
 from certs.services.certificates import Intent, certificate_issue, certificate_transition
 from certs.services.issuer import issuer_of
 from certs.services.key_policy import key_type
+from certs.services.lifetime import zone_current
 from certs.states import CertificateStatus
 from pki import issue, keys
 from pki.roles import Kind
@@ -81,3 +84,12 @@ def root_drop(*, root: Certificate, reason: str, now: datetime) -> None:
     """Nobody trusts `root` any more: it and what it issued are superseded, its key is wiped. The caller holds a transaction."""
     for certificate in Certificate.objects.issued().filter(Q(pk=root.pk) | Q(issuer=root)):
         certificate_transition(certificate=certificate, to=CertificateStatus.SUPERSEDED, reason=reason, actor=SYSTEM, now=now)
+
+
+@transaction.atomic
+def rotates_by_itself_set(*, actor: Actor, on: bool, now: datetime) -> None:
+    """Whether the root is replaced by itself at half its life. Raises: PermissionRefused, ZoneMissing."""
+    actor.require("certs.rotate_root")
+    zone = zone_current()
+    TrustZone.objects.filter(pk=zone.pk).update(rotates_by_itself=on)
+    record(actor=actor, action="rotation.by_itself", target=zone, detail={"from": zone.rotates_by_itself, "to": on}, now=now)

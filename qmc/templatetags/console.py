@@ -176,3 +176,12 @@ def current(context: dict[str, Any], *rooms: str) -> str:
     """`page` for the room in which the reader is."""
     match = getattr(context.get("request"), "resolver_match", None)
     return "page" if match and {match.view_name, match.namespace} & set(rooms) else ""
+
+
+@register.simple_tag
+def proof(proved: bool) -> SafeString:
+    """Whether something is proved, as spot and word."""
+    return format_html(
+        '<span class="known"><span class="spot spot-{}" aria-hidden="true"></span>{}</span>',
+        *(("green", "yes") if proved else ("grey", "not yet")),
+    )

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import secrets
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -50,6 +51,50 @@ def test_expiry_status_at_its_borders() -> None:
     assert [lifetime.expiry_status(start, end, moment) for moment in moments] == [
         ExpiryStatus.NOT_YET_VALID, ExpiryStatus.VALID, ExpiryStatus.VALID, ExpiryStatus.EXPIRING, ExpiryStatus.EXPIRING, ExpiryStatus.EXPIRED,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("days", "due"),
+    [(1826, 1217.33), (365, 243.33), (270, 180), (269, 179), (120, 30), (91, 1), (90, 0), (30, 0)],
+    ids=lambda each: str(each),
+)  # fmt: skip
+def test_when_a_certificate_is_due(days: int, due: float) -> None:
+    """At two thirds of its life, or 90 days before its end if that is sooner; never before it begins."""
+    start = datetime(2026, 11, 24, tzinfo=UTC)
+    assert (lifetime.due_at(start, start + timedelta(days=days)) - start).total_seconds() / 86400 == pytest.approx(due, abs=0.01)
+
+
+@given(st.integers(31, 1900), st.integers(1, 2**127))
+def test_a_fleet_spreads_over_a_24th_of_the_life_and_every_process_names_the_same_moment(days: int, serial: int) -> None:
+    start, end = datetime(2026, 11, 24, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC) + timedelta(days=days)
+    at, due = lifetime.renewal_at(start, end, serial), lifetime.due_at(start, end)
+    assert due <= at < due + min((end - start) / 24, timedelta(days=14))
+    assert at == lifetime.renewal_at(start, end, serial)
+    assert at < end
+
+
+def test_neighbouring_serials_are_renewed_on_different_days() -> None:
+    start = datetime(2026, 11, 24, tzinfo=UTC)
+    days = {lifetime.renewal_at(start, start + timedelta(days=1826), secrets.randbits(127)).date() for _ in range(500)}
+    assert len(days) >= 14
+
+
+@pytest.mark.parametrize(("gain", "worth"), [(-400, False), (0, False), (29, False), (30, True), (1000, True)])
+def test_nothing_is_renewed_for_less_than_30_days_gain(gain: int, worth: bool) -> None:
+    end = datetime(2031, 1, 1, tzinfo=UTC)
+    assert lifetime.is_worth_renewing(end, new_not_after=end + timedelta(days=gain)) is worth
+
+
+def test_what_its_issuer_cut_is_not_due_until_a_younger_root_issues() -> None:
+    now, root_end = datetime(2030, 11, 24, tzinfo=UTC), datetime(2031, 11, 24, tzinfo=UTC)
+    cut = lifetime.validity(now=now, months=60, issuer_not_after=root_end)
+    later = now + timedelta(days=300)
+    assert cut.cut
+    assert lifetime.due_at(cut.not_before, cut.not_after) < later
+    same = lifetime.validity(now=later, months=60, issuer_not_after=root_end)
+    younger = lifetime.validity(now=later, months=60, issuer_not_after=lifetime.add_months(later, 60))
+    assert not lifetime.is_worth_renewing(cut.not_after, new_not_after=same.not_after)
+    assert lifetime.is_worth_renewing(cut.not_after, new_not_after=younger.not_after)
 
 
 @given(st.integers(0, 24), st.sampled_from(password.ALPHABET))

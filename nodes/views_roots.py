@@ -1,0 +1,82 @@
+"""Pages of the root: parse, ask a service, render."""
+
+import contextlib
+import uuid
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from certs.errors import RotationRefused
+from certs.models import Rotation
+from certs.pages import PageRequest, page
+from certs.services.roots import rotates_by_itself_set
+from nodes.forms import ExcludeForm
+from nodes.models import Node
+from nodes.root_story import matrix, root_story, rotation_plan
+from nodes.services.root_rotation import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
+from nodes.services.rotations import rotation_pause
+
+
+@page("certs.view_rotation")
+def show(request: PageRequest) -> HttpResponse:
+    return render(request, "roots/show.html", root_story(now=timezone.now()))
+
+
+@page("certs.rotate_root")
+def rotate(request: PageRequest) -> HttpResponse:
+    now, error = timezone.now(), ""
+    if request.method == "POST":
+        try:
+            root_rotation_start(actor=request.actor, now=now)
+        except RotationRefused as exc:
+            error = str(exc)
+        else:
+            return redirect("roots:show")
+    return render(request, "roots/rotate.html", rotation_plan(now=now) | {"error": error}, status=409 if error else 200)
+
+
+@page("certs.rotate_root")
+@require_POST
+def setting(request: PageRequest) -> HttpResponse:
+    rotates_by_itself_set(actor=request.actor, on=request.POST.get("by_itself") == "yes", now=timezone.now())
+    return redirect("roots:show")
+
+
+@page("certs.rotate_root")
+@require_POST
+def pause(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    rotation, paused = get_object_or_404(Rotation, pk=pk), request.POST.get("paused") == "yes"
+    with contextlib.suppress(RotationRefused):  # pressed twice, or just finished: the page shows what is
+        rotation_pause(actor=request.actor, rotation=rotation, paused=paused, now=timezone.now())
+    return redirect("roots:show")
+
+
+@page("certs.rotate_root")
+def roll_back(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    rotation, now, error = get_object_or_404(Rotation.objects.filter(kind=Rotation.Kind.ROOT), pk=pk), timezone.now(), ""
+    if request.method == "POST":
+        try:
+            root_rotation_roll_back(actor=request.actor, rotation=rotation, now=now)
+        except RotationRefused as exc:
+            error = str(exc)
+        else:
+            return redirect("roots:show")
+    told = {"rotation": rotation, "rows": [row for row in matrix(rotation, now=now) if row.presents], "error": error, "now": now}
+    return render(request, "roots/roll_back.html", told, status=409 if error else 200)
+
+
+@page("certs.rotate_root")
+def exclude(request: PageRequest, pk: uuid.UUID, node: uuid.UUID) -> HttpResponse:
+    rotation, left_out = get_object_or_404(Rotation.objects.filter(kind=Rotation.Kind.ROOT), pk=pk), get_object_or_404(Node, pk=node)
+    form, now, error = ExcludeForm(request.POST or None), timezone.now(), ""
+    if request.method == "POST" and form.is_valid():
+        try:
+            root_rotation_exclude(actor=request.actor, rotation=rotation, node=left_out, reason=form.cleaned_data["reason"], now=now)
+        except RotationRefused as exc:
+            error = str(exc)
+        else:
+            return redirect("roots:show")
+    told = {"rotation": rotation, "node": left_out, "form": form, "error": error, "now": now}
+    return render(request, "roots/exclude.html", told, status=409 if error else 200)
