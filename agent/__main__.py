@@ -78,6 +78,8 @@ def _status(arguments: argparse.Namespace) -> int:
     if installed:
         content |= {"host_name": installed.host_name, "generation": installed.generation}
         content["not_after"] = installed.service.not_valid_after_utc.isoformat()
+    problem = state.last_problem()
+    content["last_problem"] = problem if arguments.json or problem is None else f"{problem['at']} {problem['text']}"
     lines = json.dumps(content) if arguments.json else "\n".join(f"{name}: {value}" for name, value in content.items())
     sys.stdout.write(lines + "\n")
     return 0

@@ -129,10 +129,13 @@ class Agent:
             self.wake.clear()
             try:
                 wait, renewed = await self.caller.beat()
+                self.state.note_call("", now=datetime.now(UTC))
                 if renewed:
                     await self.follow()
             except (OSError, ValueError, KeyError, TypeError, AttributeError, PKIError) as exc:
                 log.warning("central node not reached: %s", exc)
+                with contextlib.suppress(OSError):  # a full disk, say
+                    self.state.note_call(str(exc), now=datetime.now(UTC))
                 wait = 5
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.wake.wait(), wait * random.uniform(0.9, 1.0))  # noqa: S311

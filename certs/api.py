@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.actors import Actor
-from certs.models import Certificate
+from certs.models import Certificate, RevocationList
 from certs.services.certificates import certificate_revoke
 from certs.services.lifetime import clamped, lifetime_get, lifetime_preview, lifetime_set
 from pki.revocation import RevocationCode
@@ -71,6 +71,8 @@ class CertificateOutput(serializers.Serializer[Any]):
     expiry_status = serializers.CharField()
     holder = serializers.CharField()
     issuer = serializers.UUIDField(allow_null=True)
+    revoked_at = serializers.DateTimeField(allow_null=True)
+    revocation_code = serializers.CharField(allow_blank=True)
 
 
 class LifetimeOutput(serializers.Serializer[Any]):
@@ -118,6 +120,8 @@ def certificate_json(certificate: Certificate, now: datetime) -> dict[str, Any]:
         "days_left": certificate.days_left(now),
         "expiry_status": certificate.expiry_status(now).value,
         "issuer": str(certificate.issuer_id) if certificate.issuer_id else None,
+        "revoked_at": certificate.revoked_at,
+        "revocation_code": certificate.revocation_code,
     }
 
 
@@ -182,6 +186,17 @@ class CertificatePem(View):
         certificate = get_object_or_404(Certificate.objects.listed(), pk=pk)
         headers = {"Content-Disposition": f'attachment; filename="{certificate.kind}-{certificate.serial}.pem"'}
         return HttpResponse(certificate.pem(), content_type="application/x-pem-file", headers=headers)
+
+
+class CertificateCrl(View):
+    """The newest revocation list of a root, as PEM."""
+
+    @extend_schema(responses={(200, "application/x-pem-file"): str})
+    def get(self, request: Request, pk: uuid.UUID) -> HttpResponse:
+        self.actor.require("certs.view_certificate")
+        newest = get_object_or_404(RevocationList.objects.newest_of(pk))
+        headers = {"Content-Disposition": 'attachment; filename="crl.pem"'}
+        return HttpResponse(newest.pem(), content_type="application/x-pem-file", headers=headers)
 
 
 class CertificateRevoke(View):

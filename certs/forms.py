@@ -1,7 +1,9 @@
-"""The form of the lifetime setting."""
+"""The forms of the lifetime setting and of a revocation."""
 
 from django import forms
 from django.urls import reverse_lazy
+
+from pki.revocation import RevocationCode
 
 
 class LifetimeForm(forms.Form):
@@ -20,4 +22,21 @@ class LifetimeForm(forms.Form):
                 "hx-swap": "outerHTML",
             }
         ),
+    )
+
+
+class RevokeForm(forms.Form):
+    code = forms.ChoiceField(
+        label="Why",
+        choices=[("", "choose…"), *((code.value, code.label) for code in RevocationCode)],
+        help_text="Stands in the revocation list, for whoever reads it.",
+        error_messages={"required": "Choose why it is revoked."},
+        widget=forms.Select(attrs={"class": "form-select"}),
+    )
+    reason = forms.CharField(
+        label="What happened",
+        max_length=300,
+        help_text="In your own words, for the audit log and this certificate's page. At most 300 characters.",
+        error_messages={"required": "Say what happened: whoever looks later has only this."},
+        widget=forms.Textarea(attrs={"class": "form-control", "rows": 3}),
     )

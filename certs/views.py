@@ -8,9 +8,10 @@ from django.utils import timezone
 
 from certs.filters import CertificateFilter
 from certs.forms import LifetimeForm
-from certs.models import Certificate
+from certs.models import Certificate, RevocationList
 from certs.pages import PageRequest, page, table_for
 from certs.services.lifetime import clamped, lifetime_get, lifetime_preview, lifetime_set, zone_current
+from certs.states import TRANSITIONS, CertificateStatus
 from certs.tables import CertificateTable
 from pki.describe import describe
 
@@ -26,8 +27,12 @@ def certificate_list(request: PageRequest) -> HttpResponse:
 @page("certs.view_certificate")
 def certificate_detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     certificate = get_object_or_404(Certificate.objects.listed().select_related("issuer"), pk=pk)
-    fields = describe(certificate.x509(), zone_current().database_key_oids)
-    return render(request, "certs/detail.html", {"certificate": certificate, "fields": fields, "now": timezone.now()})
+    context = {
+        "certificate": certificate, "now": timezone.now(), "newest": certificate.revocation_lists.signed().first(),
+        "fields": describe(certificate.x509(), zone_current().database_key_oids),
+        "can_revoke": CertificateStatus.REVOKED in TRANSITIONS[CertificateStatus(certificate.status)] and certificate.issuer is not None,
+    }  # fmt: skip
+    return render(request, "certs/detail.html", context)
 
 
 @page("certs.view_certificate")
@@ -36,6 +41,13 @@ def certificate_pem(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     name = f"{certificate.kind}-{certificate.serial[:12]}.pem"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return HttpResponse(certificate.pem(), content_type="application/x-pem-file", headers=headers)
+
+
+@page("certs.view_certificate")
+def certificate_crl(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    newest = get_object_or_404(RevocationList.objects.newest_of(pk))
+    headers = {"Content-Disposition": 'attachment; filename="crl.pem"'}
+    return HttpResponse(newest.pem(), content_type="application/x-pem-file", headers=headers)
 
 
 @page("certs.view_certificate")

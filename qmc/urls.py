@@ -25,6 +25,7 @@ API = [
     path("certificates/<uuid:pk>/", certs.CertificateDetail.as_view()),
     path("certificates/<uuid:pk>/pem/", certs.CertificatePem.as_view()),
     path("certificates/<uuid:pk>/revoke/", certs.CertificateRevoke.as_view()),
+    path("certificates/<uuid:pk>/crl/", certs.CertificateCrl.as_view()),
     path("settings/lifetime/", certs.LifetimeSetting.as_view()),
     path("expiry/", Expiry.as_view()),
     path("rotations/", rotations.Rotations.as_view()),
@@ -39,6 +40,7 @@ urlpatterns = [
     *(path("api/v1/" + str(each.pattern), each.callback, name=each.name) for each in API),
     path("", views.overview, name="overview"),
     path("expiry/", views.expiry, name="expiry"),
+    path("clock/", views.clock, name="clock"),
     path("accounts/login/", account.login, name="account_login"),
     path("accounts/logout/", account.logout, name="account_logout"),
     path("accounts/signup/", account.signup, name="account_signup"),
@@ -46,5 +48,6 @@ urlpatterns = [
     path("", include("nodes.urls_connections")),
     path("", include("nodes.urls_database_key")),
     path("", include("nodes.urls_roots")),
+    path("", include("nodes.urls_revocation")),
     path("", include("certs.urls")),
 ]

@@ -121,7 +121,7 @@ def _step(rotation: Rotation, now: datetime) -> timedelta | None:
 
 def _when_settled(rotation: Rotation, phase: Phase, waiting: bool, now: datetime) -> timedelta | None:
     mine = Rotation.objects.filter(pk=rotation.pk, under_way=True, paused=False, to_root=rotation.to_root, switched_at=rotation.switched_at)
-    if waiting or rotation.settled_at is None:
+    if waiting or rotation.settled_at is None or rotation.settled_at > now:  # the clock was set back
         mine.update(settled_at=None if waiting else now)
         return POLL
     if now - rotation.settled_at < SETTLE:

@@ -43,6 +43,7 @@ LOOKS = {
     "online": ("online", "green", "plug-connected"),
     "silent": ("silent", "red", "plug-connected-x"),
     "under_way": ("under way", "blue", "refresh"),
+    "overdue": ("overdue", "orange", "clock-exclamation"),
     "paused": ("paused", "orange", "player-pause"),
     "finished": ("finished", "green", "circle-check"),
     "by_itself": ("by itself", "blue", "refresh"),
