@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up test faults bench check pictures setup system
+.PHONY: up test faults years bench check pictures setup system
 
 up: .venv/.console node_modules/.installed
 	exec $(BIN)/python manage.py up --agent 127.0.0.2 --agent 127.0.0.3
@@ -13,6 +13,10 @@ test: .venv/.development node_modules/.installed system
 # Every fault at every step on both engines, and two hundred nodes at once; about an hour. `make test` takes a sample of it.
 faults: .venv/.development system
 	QMC_WHOLE=1 $(BIN)/python -m pytest -n 0 -p no:randomly --log-cli-level=INFO tests/site/test_many.py tests/faults
+
+# Five years of renewals and root rotations under a shifted clock; a quarter of an hour.
+years: .venv/.development system
+	QMC_WHOLE=1 $(BIN)/python -m pytest -n 0 -p no:randomly --log-cli-level=INFO tests/years
 
 bench: .venv/.development node_modules/.installed
 	$(BIN)/python -m bench.registration

@@ -1,5 +1,6 @@
 """The two ready TLS contexts of a service. The peer's role is checked *inside* the handshake, before any byte leaves."""
 
+import asyncio
 import ssl
 from datetime import UTC, datetime
 from typing import Any
@@ -106,3 +107,12 @@ def browser_context(installed: Installed) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(installed.browser_pem)
     return context
+
+
+async def retire(server: asyncio.Server) -> None:
+    """Close a server whose successor listens, and lose no connection that it has accepted."""
+    for each in server.sockets:
+        asyncio.get_running_loop().remove_reader(each)  # it accepts no more
+    # asyncio drops, without a word, what was accepted a moment ago and has no transport yet when its server is closed.
+    await asyncio.sleep(0)
+    server.close()

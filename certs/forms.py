@@ -1,6 +1,7 @@
 """The forms of the lifetime setting and of a revocation."""
 
 from django import forms
+from django.urls import reverse_lazy
 
 from pki.revocation import RevocationCode
 
@@ -10,7 +11,17 @@ class LifetimeForm(forms.Form):
         label="Lifetime of new certificates, in months",
         help_text="A whole number. Below 12 it is set to 12, above 60 to 60. Certificates that exist keep their end.",
         error_messages={"required": "Give a whole number of months.", "invalid": "Give a whole number of months, such as 24."},
-        widget=forms.NumberInput(attrs={"class": "form-control", "inputmode": "numeric"}),
+        widget=forms.NumberInput(
+            attrs={
+                "class": "form-control",
+                "inputmode": "numeric",
+                "hx-get": reverse_lazy("certs:lifetime"),
+                "hx-trigger": "input changed delay:300ms",
+                "hx-target": "#preview",
+                "hx-select": "#preview",
+                "hx-swap": "outerHTML",
+            }
+        ),
     )
 
 

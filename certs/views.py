@@ -10,7 +10,7 @@ from certs.filters import CertificateFilter
 from certs.forms import LifetimeForm
 from certs.models import Certificate, RevocationList
 from certs.pages import PageRequest, page, table_for
-from certs.services.lifetime import lifetime_get, lifetime_set, zone_current
+from certs.services.lifetime import clamped, lifetime_get, lifetime_preview, lifetime_set, zone_current
 from certs.states import TRANSITIONS, CertificateStatus
 from certs.tables import CertificateTable
 from pki.describe import describe
@@ -52,10 +52,15 @@ def certificate_crl(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 
 @page("certs.view_certificate")
 def lifetime(request: PageRequest) -> HttpResponse:
-    now, answer = timezone.now(), None
-    form = LifetimeForm(request.POST or None, initial={"months": lifetime_get().months})
-    if request.method == "POST" and form.is_valid():
-        answer = lifetime_set(actor=request.actor, months=form.cleaned_data["months"], now=now)
-        form = LifetimeForm(initial={"months": answer.months})
-    root = Certificate.objects.issued().filter(kind="root").order_by("-created_at").first()
-    return render(request, "certs/lifetime.html", {"form": form, "answer": answer, "current": lifetime_get(), "root": root, "now": now})
+    """GET with months, and the button Preview, show what these would mean; Save sets them."""
+    now, answer, shown = timezone.now(), None, lifetime_get().months
+    asked = request.POST or ("months" in request.GET and request.GET) or None
+    form = LifetimeForm(asked, initial={"months": shown})
+    if asked and form.is_valid():
+        shown = form.cleaned_data["months"]
+        if request.method == "POST" and "preview" not in request.POST:
+            answer = lifetime_set(actor=request.actor, months=shown, now=now)
+            form, shown = LifetimeForm(initial={"months": answer.months}), answer.months
+    preview = None if form.errors else lifetime_preview(actor=request.actor, months=shown, now=now)
+    context = {"form": form, "answer": answer, "current": lifetime_get(), "asked": clamped(shown), "preview": preview, "now": now}
+    return render(request, "certs/lifetime.html", context)

@@ -3,6 +3,7 @@
 import uuid
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -10,7 +11,8 @@ from django.db.models.functions import Lower
 from certs.fields import EncryptedField
 from nodes.states import NodeState, RenewalStatus
 
-SILENT_AFTER = timedelta(seconds=180)
+# Three heartbeats missed; where they come often, a restart of the agent is no silence.
+SILENT_AFTER = max(3 * timedelta(seconds=settings.QMC_HEARTBEAT_S), timedelta(seconds=180))
 
 
 class NodeQuerySet(models.QuerySet["Node"]):

@@ -7,9 +7,8 @@ from typing import Any
 
 from certs.models import Certificate
 from nodes.models import Node
-from nodes.services.material import OWN_KINDS
 from nodes.states import NodeState
-from pki.roles import Kind
+from pki.roles import OWN_KINDS, Kind
 
 FOLLOWS = {
     Kind.CLIENT: "{node} can call the central node and the other nodes no more. It opens by itself for a new package: redistribute it then.",

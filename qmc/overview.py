@@ -7,17 +7,25 @@ from typing import Any
 
 from django.urls import reverse
 
-from certs.models import Certificate, TrustZone
+from certs.errors import ZoneBroken
+from certs.models import Certificate, Rotation, TrustZone
+from certs.services.issuer import issuing_root
+from certs.services.lifetime import zone_current
 from certs.services.revocation import lists_stale
 from jobs.clock import clock_jump
 from jobs.models import Job, PeriodicWork
+from nodes.key_story import rotation_story as key_rotation_story
 from nodes.models import SILENT_AFTER, Node, Renewal
 from nodes.revocation_story import bereft
+from nodes.root_story import rotation_story as root_rotation_story
 from nodes.services.registration import setup_url
+from nodes.services.upkeep import Due, renewals_due, root_is_due
 from nodes.serving import hook_run, still_old
 from nodes.states import NodeState, RenewalStatus
+from nodes.trouble import trouble
 from pki import clocks
 from pki.lifetime import ExpiryStatus
+from pki.roles import Kind
 from qmc.services.backup import VERIFIED
 from qmc.templatetags.console import left_words, spoken
 
@@ -31,6 +39,8 @@ RUNNING = {
 # More nodes than this that were never registered are one line, so that they hide nothing.
 MOST_CREATED = 3
 BACKUP_PATIENCE = timedelta(days=7)
+# Renewals that are overdue become red in the last days of a certificate, or when they are this late.
+LAST_DAYS, VERY_LATE = timedelta(days=30), timedelta(days=7)
 ORDER = {"red": 0, "orange": 1, "blue": 2}
 
 
@@ -122,10 +132,12 @@ def _created_needs(created: list[Node]) -> list[Need]:
 def _certificate_need(certificate: Certificate, now: datetime) -> Need:
     days, url = certificate.days_left(now), reverse("certs:detail", args=[certificate.pk])
     name, holder = f"{certificate.kind} certificate", certificate.holder or certificate.subject
+    of_the_site = certificate.kind in (Kind.ROOT, Kind.CLUSTER)
     if certificate.expiry_status(now) == ExpiryStatus.EXPIRED:
-        return Need("red", f"{holder}: {name} has expired", "Renew or redistribute the node that holds it.", url, "Show certificate")
-    colour = "red" if days < 30 else "orange"
-    return Need(colour, f"{holder}: {name} ends in {left_words(days)}", "Renew the node that holds it.", url, "Show certificate")
+        remedy = "Recreate the root." if of_the_site else "Renew or redistribute the node that holds it."
+        return Need("red", f"{holder}: {name} has expired", remedy, url, "Show certificate")
+    colour, remedy = "red" if days < 30 else "orange", "Make a new root." if of_the_site else "Renew the node that holds it."
+    return Need(colour, f"{holder}: {name} ends in {left_words(days)}", remedy, url, "Show certificate")
 
 
 def jump_words(seconds: float) -> str:
@@ -170,6 +182,44 @@ def _backup_needs(nodes: list[Node], now: datetime) -> Iterator[Need]:
     yield Need("orange", title, text.strip(), reverse("overview"), "Look again")
 
 
+def _due_need(due: Due, now: datetime) -> Need:
+    """Certificates that should have been renewed by themselves: louder the longer it lasts and the nearer their end."""
+    late, left = now - due.since, due.not_after - now
+    last = Renewal.objects.filter(node=due.node).exclude(status=RenewalStatus.PROVED).first()
+    why = trouble(due.node, last, now) or (last.reason if last else "") or "It is tried again every hour; the jobs say what happens."
+    title = (
+        f"{due.node}: due for renewal since {spoken(late.total_seconds())}, its certificates end in {spoken(max(left.total_seconds(), 0))}"
+    )
+    colour = "red" if left < LAST_DAYS or late > VERY_LATE else "orange"
+    return Need(colour, title, why, reverse("nodes:detail", args=[due.node.pk]), "Show node")
+
+
+def _rotation_needs(now: datetime) -> Iterator[Need]:
+    rotation = Rotation.objects.select_related("from_root", "to_root").filter(under_way=True).first()
+    if rotation is None:
+        if root_is_due(root := issuing_root(), now) and not zone_current().rotates_by_itself:
+            title = f"{root.subject} is past half its life and ends in {spoken(max((root.not_after - now).total_seconds(), 0))}"
+            colour = "red" if root.expiry_status(now) != ExpiryStatus.VALID else "orange"
+            yield Need(colour, title, "Replacing it takes minutes and stops nothing.", reverse("roots:rotate"), "New root")
+        return
+    of_the_root = rotation.kind == Rotation.Kind.ROOT
+    told = root_rotation_story(rotation, now=now) if of_the_root else key_rotation_story(rotation, now=now)
+    url, what = reverse("roots:show" if of_the_root else "database_key:show"), "root" if of_the_root else "database key"
+    if rotation.problem:
+        yield Need("red", f"The rotation of the {what} does not go on", rotation.problem, url, "Show rotation")
+    for each in told["waits"]:
+        if each.trouble:
+            yield Need("orange", f"The rotation of the {what} waits for {each.node}", each.trouble, url, "Show rotation")
+
+
+def _trust_zone_needs(now: datetime) -> list[Need]:
+    try:
+        overdue = [_due_need(each, now) for each in renewals_due(now=now) if now - each.since > timedelta(days=1)]
+        return [*overdue, *_rotation_needs(now)]
+    except ZoneBroken as exc:
+        return [Need("red", "Nothing can be issued", str(exc), reverse("roots:show"), "Root")]
+
+
 def needs(now: datetime) -> list[Need]:
     """What waits for a person, the worst first."""
     nodes = list(Node.objects.present().select_related("observation"))
@@ -182,6 +232,8 @@ def needs(now: datetime) -> list[Need]:
             text = "See that the worker and beat processes run, and read their log."
             found.append(Need("red", f"{each.label}: {each.trouble}", text, reverse("overview"), "Look again"))
     found += [*_clock_needs(now), *_revocation_needs(nodes, now), *_backup_needs(nodes, now)]
+    if TrustZone.objects.current() is not None:
+        found += _trust_zone_needs(now)
     return sorted(found, key=lambda need: ORDER[need.colour])
 
 

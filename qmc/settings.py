@@ -36,6 +36,8 @@ QMC_NODE_API_ADDRESSES = os.environ.get("QMC_NODE_API_ADDRESSES", "127.0.0.1:424
 QMC_DATABASE_KEY_OIDS = os.environ.get("QMC_DATABASE_KEY_OIDS", "")
 # Such as "service=RSA-4096,client=EC P-384": certs.services.key_policy says what is possible.
 QMC_KEY_TYPES = dict(each.strip().partition("=")[::2] for each in os.environ.get("QMC_KEY_TYPES", "").split(",") if each.strip())
+# Seconds between the heartbeats of an idle node: the same bounds as an agent's own.
+QMC_HEARTBEAT_S = min(max(int(os.environ.get("QMC_HEARTBEAT_S", "60")), 1), 3600)
 QMC_BASE_URL = os.environ.get("QMC_BASE_URL", "https://127.0.0.1:8443")
 DEBUG = False
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *filter(None, os.environ.get("QMC_ALLOWED_HOSTS", "").split(","))]

@@ -6,6 +6,7 @@ import secrets
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from audit.actors import SYSTEM, Actor
@@ -22,7 +23,7 @@ from nodes.services.transition import node_transition, renewal_transition
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 from pki import sealing
 
-INTERVAL_S, PENDING_INTERVAL_S = 60, 5
+PENDING_INTERVAL_S = 5
 OBSERVED = (
     "generation", "trusts", "revocation_lists", "installed", "served", "hook", "listening", "database_keys", "proved", "challenges",
 )  # fmt: skip
@@ -44,7 +45,7 @@ def heartbeat(*, node: Node, certificate: Certificate, report: dict[str, Any], n
     pending = renewal is not None or rotation is not None or node.state in UNDER_WAY or any(key_id not in proved for key_id in live)
     return {
         "now": now.isoformat(),
-        "interval_s": PENDING_INTERVAL_S if pending else INTERVAL_S,
+        "interval_s": min(PENDING_INTERVAL_S, settings.QMC_HEARTBEAT_S) if pending else settings.QMC_HEARTBEAT_S,
         "reopen": node.state == NodeState.DISTRIBUTING and certificate.generation < node.generation,
         "trust": _trust_differs(report),
         "package": {"generation": renewal.generation} if renewal is not None and offered else None,

@@ -21,12 +21,11 @@ from certs.states import CertificateStatus
 from jobs.models import Job
 from jobs.services import job_nudge
 from nodes.models import Node, Registration
-from nodes.services.material import OWN_KINDS
 from nodes.services.renewal import renewal_ensure
 from nodes.services.rotations import PERMISSION, POLL, TASK, rotation_record, rotation_run
 from nodes.states import UNDER_WAY, NodeState
 from pki import issue
-from pki.roles import Kind
+from pki.roles import OWN_KINDS, Kind
 
 ROOT = Rotation.Kind.ROOT
 # After the last proof: longer than a listener takes to load what its store trusts.

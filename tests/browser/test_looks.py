@@ -62,7 +62,11 @@ PAGES = {
     "certificate revoke": "/certificates/{certificate}/revoke/",
     "certificate revoked": "/certificates/{revoked}/",
     "root and its list": "/certificates/{root}/",
+    "expiry": "/expiry/",
+    "expiry another day": "/expiry/?as_of=2029-06-01&bucket=later",
+    "expiry no day": "/expiry/?as_of=soon&search=nowhere",
     "lifetime": "/settings/lifetime/",
+    "lifetime preview": "/settings/lifetime/?months=99",
     "sign out": "/accounts/logout/",
     "not found": "/nowhere/",
     "setup nothing waits": "http://{nobody}:4570/certificateSetup",
@@ -96,6 +100,7 @@ def test_answers_to_what_was_typed_read_well_for_everybody(eyes: Eyes, furnished
     page.get_by_label("Username").fill("admin")
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("is wrong")
     found += looked_at(eyes, "sign in wrong")
     eyes.sign_in()
     eyes.go("/nodes/register/")
@@ -122,8 +127,10 @@ def test_answers_to_what_was_typed_read_well_for_everybody(eyes: Eyes, furnished
     expect(page).to_have_title("Overview · Trust zone console")
     eyes.go("/settings/lifetime/").get_by_label("Lifetime").fill("99")
     page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_contain_text("it was set to 60")
     found += looked_at(eyes, "lifetime set to the border")
     eyes.go(f"/nodes/{furnished.awaiting}/redistribute/").get_by_role("button", name="Redistribute").click()
+    expect(page.locator("#password")).to_be_visible()
     found += looked_at(eyes, "password")
     eyes.go(f"/nodes/{furnished.created}/redistribute/").get_by_role("button", name="Register").click()
     expect(page.get_by_role("main")).to_contain_text("Nothing was sent")
@@ -131,12 +138,14 @@ def test_answers_to_what_was_typed_read_well_for_everybody(eyes: Eyes, furnished
     eyes.go("/accounts/logout/")
     eyes.context.clear_cookies(name="csrftoken")
     page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("The form is too old")
     found += looked_at(eyes, "form too old")
     eyes.go(f"http://{furnished.unlockable_address}:4570/certificateSetup")
-    for typed, name in (("nonsense", "setup mistyped"), (furnished.unlockable_password, "setup done")):
+    for typed, told in (("nonsense", "Mistyped"), (furnished.unlockable_password, "Certificates installed")):
         page.get_by_label("Password").fill(typed)
         page.get_by_role("button", name="Install certificates").click()
-        found += looked_at(eyes, name)
+        expect(page.get_by_role("main")).to_contain_text(told)
+        found += looked_at(eyes, f"setup {told}")
     assert found == []
 
 

@@ -1,0 +1,76 @@
+"""The probe itself: it counts what works, names what does not, and leaves out who is stopped."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from agent.store import Store
+from agent.store import replace as replace_file
+from pki.package import Package
+from pki.roles import Kind
+from tests.conftest import Authority, make_authority
+from tests.site.conftest import ROOT, free_network
+from tests.site.engines import free_port
+from tests.site.probe import FURTHER, Place, Probe, dial, pairs
+
+
+@pytest.fixture
+def places(authority: Authority, package: Package, tmp_path: Path) -> Iterator[list[Place]]:
+    """Two agents that serve on 4242 and know no central node."""
+    found = [
+        Place(f"rim{number}", str(tmp_path / f"rim{number}"), f"rim{number}.example", f"{free_network()}.250.{number}") for number in (2, 3)
+    ]
+    agents = []
+    for place in found:
+        pair = authority.pair(Kind.SERVICE, common_name=place.host_name)
+        Store(Path(place.home)).install(replace(package, host_name=place.host_name, service=pair), now=authority.now)
+        command = [sys.executable, "-m", "agent", "serve", "--home", place.home, "--address", place.address]
+        agents.append(subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL))
+    for place in found:
+        wait_for(lambda place=place: dial(place, place) == "")
+    yield found
+    for agent in agents:
+        agent.terminate()
+        agent.wait(20)
+
+
+def wait_for(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_who_is_stopped_is_left_out_and_named_afterwards(places: list[Place]) -> None:
+    with Probe([*places, Place("rim9", places[0].home, "rim9.example", places[0].address, free_port())]) as probe:
+        with probe.without("rim9"):
+            wait_for(lambda: probe.report().dials.get("rim2 rim3", 0) > 5)
+            assert probe.report().failures == []
+        wait_for(lambda: len(probe.report().failures) > 5)
+        report = probe.report()
+    assert {(each["caller"], each["callee"]) for each in report.failures} == {("rim2", "rim9"), ("rim3", "rim9")}
+    assert all("ConnectionRefused" in each["reason"] and each["of_caller"]["client"] for each in report.failures)
+    assert "6 pairs" in str(report)
+
+
+def test_a_node_that_trusts_another_root_is_found_out(places: list[Place], authority: Authority) -> None:
+    with Probe(places) as probe:
+        wait_for(lambda: probe.report().dials.get("rim3 rim2", 0) > 0)
+        replace_file(Path(places[1].home) / "current/machine/root/roots.pem", make_authority().certificate.public_bytes(Encoding.PEM))
+        wait_for(lambda: len(probe.report().failures) > 0)
+        first = probe.report().failures[0]
+    assert (first["caller"], first["callee"]) == ("rim3", "rim2")
+    assert "CERTIFICATE_VERIFY_FAILED" in first["reason"]
+
+
+def test_all_pairs_up_to_32_nodes_and_five_others_beyond() -> None:
+    places = [Place(f"n{number}", "", "", "") for number in range(33)]
+    assert len(set(pairs(places[:32]))) == 32 * 31
+    assert len(set(pairs(places))) == 33 * FURTHER
+    assert all(caller != callee for caller, callee in pairs(places))

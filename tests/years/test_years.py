@@ -1,0 +1,140 @@
+"""Years of a site in minutes: every process lives by a clock that moves in strides, and nobody lays a hand on it.
+
+`make test` runs a year and a half with two agents, `make years` five years with three.
+"""
+
+import logging
+import os
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pki.verify import fingerprint
+from tests.site.conftest import QUICK, Site, running_site
+from tests.site.probe import Probe
+from tests.years.clock import Clock
+
+log = logging.getLogger(__name__)
+SECOND_LOOK = timedelta(seconds=70)
+# While something is under way, time goes five times as fast as here: no step outlives its lease, and waiting for proofs costs less.
+FLOW = timedelta(seconds=1)
+FOUNDED_BEFORE = timedelta(days=20 * 30)  # so that the root, of five years, is replaced in the shorter run too
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many agents live how many strides of which length."""
+
+    agents: int
+    stride: timedelta
+    strides: int
+
+
+PLAN = Plan(3, timedelta(days=20), 92) if os.environ.get("QMC_WHOLE") else Plan(2, timedelta(days=45), 12)
+
+
+class Years:
+    """A site under a shifted clock."""
+
+    def __init__(self, site: Site, clock: Clock) -> None:
+        self.site, self.clock = site, clock
+
+    def unsettled(self, since: datetime) -> Iterator[str]:
+        """What has not come to rest after the clock moved to `since`."""
+        moment = since.strftime("%Y-%m-%d %H:%M:%S")
+        yield from self._named(f"SELECT 'overdue: ' || name FROM jobs_periodicwork WHERE last_success < '{moment}'")
+        yield from self._named(
+            "SELECT 'silent: ' || n.name FROM nodes_node n LEFT JOIN nodes_observation o ON o.node_id = n.id"
+            f" WHERE n.state = 'registered' AND (o.last_seen_at IS NULL OR o.last_seen_at < '{moment}')"
+        )
+        yield from self._named("SELECT title || ' ' || progress FROM jobs_job WHERE outcome = ''")
+        yield from self._named("SELECT 'rotation ' || kind || ' ' || problem FROM certs_rotation WHERE under_way")
+
+    def _named(self, query: str) -> Iterator[str]:
+        yield from (str(name) for (name,) in self.site.rows(query))
+
+    def let_pass(self, time: timedelta) -> datetime:
+        """Move the clock until all has come to rest, then a minute more: who was silent at the first look is seen by the second."""
+        for step in (time, SECOND_LOOK):
+            now = self.clock.forward(step)
+            self._settle(now)
+        return now
+
+    def _settle(self, since: datetime, seconds: float = 90) -> None:
+        left: list[str] = []
+
+        def settled() -> bool:
+            left[:] = self.unsettled(since)
+            if left:
+                self.clock.forward(FLOW)
+            return not left
+
+        try:
+            self.site.wait(settled, seconds)
+        except AssertionError as exc:
+            exc.add_note(f"on {since:%Y-%m-%d} not settled: {'; '.join([*left, *self.problems()])}")
+            raise
+
+    def problems(self) -> Iterator[str]:
+        """What must hold at every stride, and does not."""
+        for each in self.site.call("GET", "/expiry/")[1]["results"]:
+            if each["expiry_status"] in ("expired", "not_yet_valid"):
+                yield f"{each['kind']} of {each['holder']}: {each['expiry_status']}, ends {each['not_after']}"
+        for node in self.site.call("GET", "/nodes/?page_size=500")[1]["results"]:
+            if (node["state"], node["online"]) != ("registered", True):
+                yield f"{node['name']} is {node['state']}, online: {node['online']}"
+            port = self.site.node_port if node["name"] == "central" else node["node_port"]
+            issued = {each["sha256"] for each in node["certificates"] if (each["kind"], each["status"]) == ("service", "issued")}
+            if {served(node["address"] or "127.0.0.1", port)} != issued:
+                yield f"{node['name']} does not serve its service pair in force"
+
+
+def served(address: str, port: int) -> str:
+    """The SHA-256 of the certificate that is served there."""
+    return fingerprint(ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((address, port), timeout=10)))
+
+
+@pytest.fixture
+def years(tmp_path: Path) -> Iterator[Years]:
+    """A site of some age with `PLAN.agents` registered nodes whose certificates live twelve months."""
+    clock = Clock(tmp_path)
+    environment = QUICK | clock.environment | {"QMC_HEARTBEAT_S": "1"}
+    with running_site(tmp_path, agents=PLAN.agents, environment=environment) as site:
+        clock.forward(FOUNDED_BEFORE)
+        assert site.call("PUT", "/settings/lifetime/", {"months": 12})[0] == 200
+        for number, address in enumerate(site.agents, 1):
+            site.register(f"rim{number}", address)
+        yield Years(site, clock)
+
+
+def test_years_pass_and_nobody_lays_a_hand_on_it(years: Years, record_property: Callable[[str, Any], None]) -> None:
+    site, clock = years.site, years.clock
+    years.let_pass(timedelta(hours=1))
+    before = site.rows("SELECT max(sequence) FROM audit_event")[0][0]
+    agents = [site.place(f"rim{number}", site.data / "agents" / address, address) for number, address in enumerate(site.agents, 1)]
+    with Probe([*agents, site.central()], environment=clock.environment, per_second=10) as probe:
+        for number in range(PLAN.strides):
+            now = years.let_pass(PLAN.stride)
+            problems = [*years.problems(), *map(str, probe.report().failures)]
+            assert not problems, f"after {number + 1} strides, {now:%Y-%m-%d}: " + "\n".join(problems) + site.tell()
+            log.info("%s: %s", f"{now:%Y-%m-%d}", probe.report())
+        report = probe.report()
+    by_hand = site.rows(f"SELECT action, actor FROM audit_event WHERE sequence > {before} AND actor LIKE '%admin%'")
+    assert by_hand == []
+    assert "chain whole" in site.manage("verify_audit")
+    counted = {
+        name: site.rows(f"SELECT count(*) FROM {rows}")[0][0]
+        for name, rows in (
+            ("renewals", "nodes_renewal WHERE status = 'proved'"),
+            ("root rotations", "certs_rotation WHERE kind = 'root' AND finished_at IS NOT NULL"),
+            ("revocation lists", "certs_revocationlist WHERE der IS NOT NULL"),
+        )
+    }
+    assert all(counted.values()), counted
+    told = ", ".join(f"{number} {name}" for name, number in counted.items())
+    record_property(f"{PLAN.strides * PLAN.stride.days} days of {PLAN.agents} nodes", f"{told}; {report}")
