@@ -1,9 +1,10 @@
-"""What the overview says of clocks."""
+"""What the overview says of clocks, and beat's own."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
+from celery.schedules import schedule
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
@@ -11,7 +12,8 @@ from django.utils import timezone
 from jobs import clock
 from jobs.models import PeriodicWork
 from nodes.models import Node, Observation
-from qmc.beat import every
+from qmc import beat
+from qmc.beat import Onward
 from qmc.overview import needs
 
 pytestmark = pytest.mark.django_db
@@ -45,12 +47,23 @@ def test_clock_that_jumped_is_told_until_it_is_confirmed(client: Client) -> None
     assert title not in client.get("/clock/", secure=True, follow=True).content.decode()
 
 
-def test_beat_goes_on_when_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    turns = every(60)
-    last = turns.now()
+# how far the wall clock and the steady one went → what beat's clock goes
+WENT = {"as ever": (61, 61, 61), "set back": (-172800, 61, 61), "set ahead": (172800, 61, 172800), "slewed": (50, 61, 61)}
+
+
+@pytest.mark.parametrize(("wall", "steady", "told"), WENT.values(), ids=WENT.keys())
+def test_beat_goes_on_whatever_the_clock_does(monkeypatch: pytest.MonkeyPatch, wall: int, steady: int, told: int) -> None:
+    onward = Onward()
+    turns, last = schedule(60, nowfun=onward), onward()
     assert turns.is_due(last)[0] is False
-    went = time.monotonic() + 61
-    monkeypatch.setattr(time, "time", lambda: 0.0)
+    went, moment = time.monotonic() + steady, datetime.now(UTC) + timedelta(seconds=wall)
+
+    class Shifted(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return moment
+
+    monkeypatch.setattr(beat, "datetime", Shifted)
     monkeypatch.setattr(time, "monotonic", lambda: went)
+    assert (onward() - last).total_seconds() == pytest.approx(told, abs=1)
     assert turns.is_due(last)[0] is True
-    assert turns.now() - last > timedelta(seconds=60)
