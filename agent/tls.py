@@ -9,8 +9,10 @@ from cryptography import x509
 
 from agent.store import Installed
 from pki import verify
-from pki.errors import PeerRefused
+from pki.errors import NotValidNow, PeerRefused
 from pki.roles import Role
+
+NOT_NOW = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED
 
 
 class _RoleContext(ssl.SSLContext):
@@ -32,6 +34,15 @@ def _check(connection: ssl.SSLObject | ssl.SSLSocket) -> None:
         verify.peer(certificate, context.roots, role=context.required_role, host_name=name, now=datetime.now(UTC), crls=context.crls)
     except PeerRefused as exc:
         raise ssl.SSLCertVerificationError(str(exc)) from exc
+
+
+def is_about_dates(exc: BaseException | None) -> bool:
+    """Whether a handshake failed because a certificate, ours or the peer's, is not valid yet or no more: then a clock may be wrong."""
+    while exc is not None:
+        if isinstance(exc, NotValidNow) or getattr(exc, "verify_code", 0) in NOT_NOW or "ALERT_CERTIFICATE_EXPIRED" in str(exc):
+            return True
+        exc = exc.__cause__ or exc.__context__
+    return False
 
 
 class _Object(ssl.SSLObject):
@@ -78,6 +89,14 @@ def client_context(installed: Installed) -> ssl.SSLContext:
     """Calls with the client pair; the other side must be a service that bears the dialled name (S2, S5)."""
     context = _context(installed, ssl.PROTOCOL_TLS_CLIENT, Role.SERVICE)
     context.hostname_checks_common_name = False
+    context.load_cert_chain(installed.client_pem)
+    return context
+
+
+def looking_context(installed: Installed) -> ssl.SSLContext:
+    """Calls with the client pair and verifies nothing: good for looking at the other side's certificate or clock, and for nothing else."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.load_cert_chain(installed.client_pem)
     return context
 

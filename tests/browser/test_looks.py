@@ -59,12 +59,29 @@ PAGES = {
     "database key confirm": "/database-key/rotate/",
     "certificates": "/certificates/",
     "certificate": "/certificates/{certificate}/",
+    "certificate revoke": "/certificates/{certificate}/revoke/",
+    "certificate revoked": "/certificates/{revoked}/",
+    "root and its list": "/certificates/{root}/",
+    "expiry": "/expiry/",
+    "expiry another day": "/expiry/?as_of=2029-06-01&bucket=later",
+    "expiry no day": "/expiry/?as_of=soon&search=nowhere",
     "lifetime": "/settings/lifetime/",
+    "lifetime preview": "/settings/lifetime/?months=99",
     "sign out": "/accounts/logout/",
     "not found": "/nowhere/",
     "setup nothing waits": "http://{nobody}:4570/certificateSetup",
     "setup asking": "http://{awaiting_address}:4570/certificateSetup",
 }
+
+# What the worker writes when it notices that the clock went two days back.
+JUMP = """
+from datetime import timedelta
+from django.utils import timezone
+from jobs.clock import NAME, SHOWN
+from jobs.models import PeriodicWork
+now = timezone.now()
+PeriodicWork.objects.create(name=NAME, lease_until=now + SHOWN, last_success=now, last_error="-172800")
+"""
 
 
 def test_every_page_reads_well_for_everybody(eyes: Eyes, furnished: Furnished) -> None:
@@ -98,6 +115,16 @@ def test_answers_to_what_was_typed_read_well_for_everybody(eyes: Eyes, furnished
     expect(page.locator("#findings .finding", has_text="blocks")).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
     found += looked_at(eyes, "register blocked")
+    eyes.go(f"/certificates/{furnished.root}/revoke/").get_by_label("Why").select_option("superseded")
+    page.get_by_label("What happened").fill("to see")
+    page.get_by_role("button", name="Revoke").click()
+    expect(page.get_by_role("alert")).to_contain_text("Start a rotation")
+    found += looked_at(eyes, "root not revoked")
+    eyes.site.manage("shell", "-c", JUMP)
+    eyes.go("/clock/")
+    found += looked_at(eyes, "clock jumped")
+    page.get_by_role("button", name="The clock is right now").click()
+    expect(page).to_have_title("Overview · Trust zone console")
     eyes.go("/settings/lifetime/").get_by_label("Lifetime").fill("99")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status")).to_contain_text("it was set to 60")

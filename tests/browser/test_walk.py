@@ -70,6 +70,7 @@ def test_a_node_is_registered_looked_after_and_removed_by_mouse(eyes: Eyes) -> N
     certificate_is_read_and_downloaded(eyes)
     lifetime_goes_from_12_to_60_months(page)
     redistribute(eyes, address)
+    old_certificate_is_revoked(page)
     renew_and_remove(page)
 
 
@@ -183,6 +184,30 @@ def redistribute(eyes: Eyes, address: str) -> None:
     state(page, "awaiting password")
     password_is_typed_on_the_node(eyes, address, word)
     state(page, "registered")
+
+
+def old_certificate_is_revoked(page: Page) -> None:
+    node = page.url
+    page.get_by_role("link", name="Certificates", exact=True).click()
+    page.get_by_label("Search").fill("rim2")
+    page.get_by_label("Status").select_option("superseded")
+    page.get_by_label("Kind").select_option("service")
+    expect(page.get_by_role("status")).to_have_text("1 certificate")
+    page.get_by_role("link", name="CN=rim2.example").click()
+    page.get_by_role("link", name="Revoke…").click()
+    expect(page.get_by_role("listitem").filter(has_text="rim2.example")).to_contain_text("Made for it, not reported as installed")
+    page.get_by_label("What happened").fill("its disk went to the repair shop")
+    page.get_by_role("button", name="Revoke").click()
+    expect(page.locator("#id_code_error")).to_contain_text("Choose why")
+    expect(page.get_by_label("What happened")).to_have_value("its disk went to the repair shop")
+    page.get_by_label("Why").select_option("keyCompromise")
+    page.get_by_role("button", name="Revoke").click()
+    expect(page.get_by_role("main")).to_contain_text("its private key is known to others")
+    page.get_by_role("link", name="CN=central", exact=False).first.click()
+    with page.expect_download() as downloaded:
+        page.get_by_role("link", name="Download crl.pem").click()
+    assert len(x509.load_pem_x509_crl(Path(downloaded.value.path()).read_bytes()).extensions) == 2
+    page.goto(node)
 
 
 def renew_and_remove(page: Page) -> None:
