@@ -3,7 +3,6 @@
 import base64
 import contextlib
 import dataclasses
-import fcntl
 import ipaddress
 import json
 from collections.abc import Iterator
@@ -50,8 +49,7 @@ class State:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """One writer at a time: the running agent or a terminal command."""
-        with (self.home / ".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with self.store.locked():
             yield
 
     def memory(self) -> dict[str, Any]:
