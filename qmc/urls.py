@@ -8,7 +8,7 @@ from certs import api as certs
 from nodes import api as nodes
 from nodes import api_connections as connections
 from nodes import api_rotations as rotations
-from qmc import views
+from qmc import views, views_recreate
 
 API = [
     path("nodes/", nodes.Nodes.as_view()),
@@ -37,6 +37,8 @@ API = [
 urlpatterns = [
     *(path("api/v1/" + str(each.pattern), each.callback, name=each.name) for each in API),
     path("", views.overview, name="overview"),
+    path("recreate-root/", views_recreate.recreate, name="recreate_root"),
+    path("recreate-root/progress/", views_recreate.progress, name="recreation"),
     path("accounts/login/", account.login, name="account_login"),
     path("accounts/logout/", account.logout, name="account_logout"),
     path("accounts/signup/", account.signup, name="account_signup"),
