@@ -340,7 +340,8 @@ class Store:
                 shutil.rmtree(path.parent)
 
     def discard(self) -> None:
-        """Remove everything that was installed or staged."""
+        """Remove everything that was installed or staged. Raises: OSError."""
         (self.home / "current").unlink(missing_ok=True)
         for name in ("generations", "staging", "service-pairs", "Exported Certificates"):
-            shutil.rmtree(self.home / name, ignore_errors=True)
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(self.home / name)
