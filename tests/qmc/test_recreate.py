@@ -2,8 +2,12 @@
 
 import contextlib
 import os
+import shutil
+import socket
+import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +21,7 @@ from django.urls import reverse
 
 from agent import store
 from agent.store import Store
+from agent.tls import client_context, node_api_context, server_context
 from audit.actors import SYSTEM, Actor, PermissionRefused
 from audit.models import Event
 from audit.record import verify
@@ -159,6 +164,37 @@ def test_the_old_zone_ends_and_the_new_one_is_whole(site: dict[str, Node], place
     assert {node.name for node in told["nodes"]} == {"registered", "awaiting-password"}
     text = str([event.detail for event in Event.objects.all()]) + str([vars(job) for job in Job.objects.all()])
     assert copy.passphrase_file.read_text() not in text
+
+
+def shakes_hands(server: ssl.SSLContext, client: ssl.SSLContext) -> bool:
+    """A real handshake and one byte over a pair of sockets."""
+    here, there = socket.socketpair()
+    answers: list[bytes] = []
+
+    def answer() -> None:
+        with contextlib.suppress(OSError), server.wrap_socket(here, server_side=True) as secure:
+            secure.sendall(b"x")
+
+    serving = threading.Thread(target=answer)
+    serving.start()
+    with contextlib.suppress(OSError), client.wrap_socket(there, server_hostname="central.example") as secure:
+        answers.append(secure.recv(1))
+    here.close()
+    there.close()
+    serving.join()
+    return answers == [b"x"]
+
+
+def test_certificates_of_the_old_root_are_refused_in_the_handshake_both_ways(site: dict[str, Node], place: Path) -> None:
+    """They are in their time: only their root is not trusted any more."""
+    shutil.copytree(place / "node", place / "stolen", symlinks=True)
+    stolen = Store(place / "stolen").current()
+    assert stolen is not None
+    assert shakes_hands(node_api_context(own_store()), client_context(stolen))
+    recreate(place)
+    assert not shakes_hands(node_api_context(own_store()), client_context(stolen))
+    assert not shakes_hands(server_context(stolen), client_context(own_store()))
+    assert shakes_hands(node_api_context(own_store()), client_context(own_store()))
 
 
 def test_whoever_lost_his_certificates_needs_somebody(site: dict[str, Node], place: Path) -> None:
