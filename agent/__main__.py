@@ -5,6 +5,7 @@ import asyncio
 import dataclasses
 import json
 import logging
+import shlex
 import socket
 import sys
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from agent import backup, connections
+from agent.heartbeat import services
 from agent.serve import Agent, NotLoopback, Options
 from agent.state import Refused, State
 from pki.errors import InvalidName, PKIError
@@ -28,6 +30,12 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--setup-port", type=int, default=4570)
     serve.add_argument("--node-port", type=int, default=4242)
     serve.add_argument("--no-listen", action="store_false", dest="listen", help="heartbeat and renewals only")
+    serve.add_argument(
+        "--service", action="append", default=[], dest="services", metavar="NAME=HOST:PORT", help="also report what this service serves"
+    )
+    serve.add_argument(
+        "--reload-hook", default="", metavar="CMD", help="run this, without a shell, when certificates or trust have changed"
+    )
     status = commands.add_parser("status", help="what is installed and what waits")
     status.add_argument("--json", action="store_true")
     commands.add_parser("unlock", help="install what waits; the password comes on standard input")
@@ -58,9 +66,14 @@ def _loopback_addresses() -> list[str]:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    try:
+        watched, hook = services(arguments.services), tuple(shlex.split(arguments.reload_hook))
+    except ValueError as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 2
     options = Options(
         arguments.home, arguments.address, arguments.distribution_port, tuple(arguments.setup_addresses or _loopback_addresses()),
-        arguments.setup_port, arguments.node_port, arguments.listen,
+        arguments.setup_port, arguments.node_port, arguments.listen, watched, hook,
     )  # fmt: skip
 
     async def run() -> None:
@@ -84,6 +97,8 @@ def _status(arguments: argparse.Namespace) -> int:
     if installed:
         content |= {"host_name": installed.host_name, "generation": installed.generation}
         content["not_after"] = installed.service.not_valid_after_utc.isoformat()
+    problem = state.last_problem()
+    content["last_problem"] = problem if arguments.json or problem is None else f"{problem['at']} {problem['text']}"
     lines = json.dumps(content) if arguments.json else "\n".join(f"{name}: {value}" for name, value in content.items())
     sys.stdout.write(lines + "\n")
     return 0

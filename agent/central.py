@@ -5,6 +5,8 @@ import contextlib
 import socket
 import ssl
 import threading
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -12,6 +14,7 @@ import aiohttp
 from agent import tls
 from agent.state import State
 from agent.store import Installed
+from pki import clocks
 from pki.package import MAXIMUM_BYTES, CentralAddress
 
 RESOLVE_S, DIAL_S, ANSWER_S = 2, 5, 20
@@ -66,9 +69,21 @@ async def _body(response: aiohttp.ClientResponse, largest: int) -> bytes:
     return body
 
 
+async def _clock_of(installed: Installed, url: str) -> datetime | None:
+    """What the other side's clock says, by an answer of which nothing is verified; None if it gives none."""
+    try:
+        timeout = aiohttp.ClientTimeout(total=DIAL_S)
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(
+            url, ssl=tls.looking_context(installed), allow_redirects=False
+        ) as response:  # fmt: skip
+            return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
+    except (aiohttp.ClientError, OSError, TimeoutError, KeyError, ValueError):
+        return None
+
+
 async def ask(state: State, installed: Installed, method: str, path: str, *, largest: int = MAXIMUM_BYTES, **content: Any) -> bytes:
     """What the central node answers, at the first address where it does. Raises: OSError, of it CertificateRefused."""
-    context, problem = tls.client_context(installed), "no address of the central node is known: run set-central"
+    context, problems = tls.client_context(installed), list[str]()
     host_name, known = state.central(installed)
     for address, port in await _addresses(host_name, known):
         host = f"[{address}]" if ":" in address else address
@@ -81,11 +96,15 @@ async def ask(state: State, installed: Installed, method: str, path: str, *, lar
                 body = await _body(response, largest)
                 if response.status == 200:
                     return body
-                problem = f"{address}:{port} answered {response.status}: {body[:200].decode(errors='replace')}"
+                problems.append(f"{address}:{port} answered {response.status}: {body[:200].decode(errors='replace')}")
                 if response.status == 403:
-                    raise CertificateRefused(problem)
+                    raise CertificateRefused(problems[-1])
         except CertificateRefused:
             raise
         except (aiohttp.ClientError, ssl.SSLError, OSError, TimeoutError) as exc:
-            problem = f"{address}:{port}: {exc or type(exc).__name__}"
-    raise OSError(problem)
+            why = str(exc) or type(exc).__name__
+            if tls.is_about_dates(exc):
+                there = await _clock_of(installed, f"https://{host}:{port}/status/servicestate")
+                why = clocks.verdict("this node's", datetime.now(UTC), "the central node's", there)
+            problems.append(f"{address}:{port}: {why}")
+    raise OSError("; ".join(problems) or "no address of the central node is known: run set-central")

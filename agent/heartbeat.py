@@ -1,11 +1,15 @@
 """Calling home: one report, one answer, inside mutual TLS."""
 
 import asyncio
+import contextlib
 import json
 import logging
+import re
 import ssl
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from agent import tls
 from agent.central import DIAL_S, CertificateRefused, ask
@@ -15,6 +19,7 @@ from pki import verify
 from pki.errors import PKIError
 
 log = logging.getLogger("agent")
+SERVICE_NAME, MOST_SERVICES, LOOK_S = re.compile("[a-z0-9-]{1,20}"), 10, 2
 LARGEST_TRUST = 4 * 1024 * 1024  # a list has 40 bytes for each revoked certificate
 
 
@@ -31,11 +36,50 @@ async def served(installed: Installed, address: str, port: int) -> str | None:
     return verify.fingerprint(der)
 
 
+@dataclass(frozen=True)
+class Service:
+    """A service on this node that uses its certificates, and where it listens with TLS."""
+
+    name: str
+    host: str
+    port: int
+
+
+def services(told: list[str]) -> tuple[Service, ...]:
+    """Each is NAME=HOST:PORT. Raises: ValueError, saying what is not right."""
+    found = []
+    for each in told:
+        name, _, place = each.partition("=")
+        host, port = None, None
+        with contextlib.suppress(ValueError):  # a port that is none, half a bracket
+            host, port = (parts := urlsplit(f"//{place}")).hostname, parts.port
+        if not SERVICE_NAME.fullmatch(name) or not host or not port:
+            raise ValueError(f"--service {each} is not NAME=HOST:PORT. A name has at most 20 of a-z, 0-9 and -.")
+        found.append(Service(name, host, port))
+    names = [each.name for each in found]
+    if len(found) > MOST_SERVICES or len(set(names)) < len(names) or "service" in names:
+        raise ValueError(f"--service takes at most {MOST_SERVICES} different names, and not `service`, which is the agent itself.")
+    return tuple(found)
+
+
+async def _presented(installed: Installed, of: Service) -> str | None:
+    """The fingerprint of what a service presents, whatever it is: nothing else is asked of it."""
+    try:
+        context = tls.looking_context(installed)
+        reading = asyncio.open_connection(of.host, of.port, ssl=context, server_hostname=installed.host_name)
+        _, writer = await asyncio.wait_for(reading, LOOK_S)
+    except (OSError, ssl.SSLError, TimeoutError):
+        return None
+    der: bytes | None = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    return verify.fingerprint(der) if der else None
+
+
 class Caller:
     """Talks to the central node's 4242."""
 
-    def __init__(self, state: State, address: str, port: int, *, listening: bool) -> None:
-        self.state, self.address, self.port, self.listening = state, address, port, listening
+    def __init__(self, state: State, address: str, port: int, *, listening: bool, services: tuple[Service, ...] = ()) -> None:
+        self.state, self.address, self.port, self.listening, self.services = state, address, port, listening, services
         self.challenges: dict[str, str] = {}
         self.loaded: Installed | None = None  # what the listener serves and trusts
 
@@ -44,12 +88,13 @@ class Caller:
         installed = self.state.store.current()
         if installed is None:
             return 1, False
-        now_served = await served(installed, self.address, self.port) if self.listening else None
+        now_served = await self._served(installed)
         ring = self.state.store.key_ring()
         for place, problem in ring.problems.items():
             log.warning("service pair in %s: %s", place, problem)
         content = report(
-            installed, ring, self.challenges, loaded=self.loaded or installed, served=now_served, listening=self.listening, now=datetime.now(UTC)
+            installed, ring, self.challenges, loaded=self.loaded or installed, served=now_served, listening=self.listening, now=datetime.now(UTC),
+            hook=self.state.hook(),
         )  # fmt: skip
         try:
             answer = json.loads(await ask(self.state, installed, "POST", "/api/v1/heartbeat/", json=content))
@@ -69,6 +114,12 @@ class Caller:
             log.warning("not installed: %s", exc)
             return 30, False
         return (0, True) if changed else (min(max(int(answer.get("interval_s", 60)), 1), 3600), False)
+
+    async def _served(self, installed: Installed) -> dict[str, str | None]:
+        """What this node's own 4242 and its services really serve, by name."""
+        own = served(installed, self.address, self.port) if self.listening else asyncio.sleep(0)
+        found = await asyncio.gather(own, *(_presented(installed, each) for each in self.services))
+        return dict(zip(["service", *(each.name for each in self.services)], found, strict=True))
 
     async def _take_trust(self, installed: Installed, answer: dict[str, Any]) -> bool:
         """Whether the roots and revocation lists have changed. Raises: OSError, PKIError."""

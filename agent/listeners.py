@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from cryptography import x509
 
-from agent import setup_page
+from agent import setup_page, tls
 from agent.state import Refused, State, is_loopback
 from pki import revocation
 from pki.errors import PackageMalformed, PasswordMistyped, PKIError, WrongPassword
@@ -63,7 +63,7 @@ class Listener:
             connection, sock=self.listening.dup(), ssl=context, backlog=BACKLOG, ssl_handshake_timeout=HANDSHAKE_DEADLINE_S if context else None
         )  # fmt: skip
         if before is not None:
-            before.close()
+            await tls.retire(before)
 
     def cut(self, crls: tuple[x509.CertificateRevocationList, ...]) -> None:
         """End the open connections of peers that these lists name."""

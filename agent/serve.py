@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent import listeners, tls
-from agent.heartbeat import Caller
+from agent.heartbeat import Caller, Service
+from agent.hook import Hook
 from agent.state import State, is_loopback
 from pki.errors import PKIError
 
@@ -32,6 +33,8 @@ class Options:
     setup_port: int
     node_port: int
     listen: bool
+    services: tuple[Service, ...] = ()
+    reload_hook: tuple[str, ...] = ()
 
 
 class Agent:
@@ -45,7 +48,8 @@ class Agent:
         self.wake, self.ended = asyncio.Event(), asyncio.Event()
         self.open: list[listeners.Listener] = []
         self.node: listeners.Listener | None = None
-        self.caller = Caller(self.state, options.address, options.node_port, listening=options.listen)
+        self.caller = Caller(self.state, options.address, options.node_port, listening=options.listen, services=options.services)
+        self.hook = Hook(self.state, options.reload_hook, self.wake.set)
         self.following = asyncio.Lock()
 
     @property
@@ -70,13 +74,14 @@ class Agent:
 
     async def follow(self) -> None:
         """Make what listens fit the state on the disk; what cannot be opened or read is said and tried again."""
-        if not self.options.listen:
-            return
         async with self.following:
             try:
-                await self._follow()
+                if self.options.listen:
+                    await self._follow()
+                if self.hook.command:
+                    self.hook.follow(self.caller.loaded or self.state.store.current())
             except (OSError, ValueError, KeyError, PKIError) as exc:
-                if not self.open and self.node is None:
+                if self.options.listen and not self.open and self.node is None:
                     raise
                 log.warning("not changed: %s", exc)
 
@@ -133,10 +138,13 @@ class Agent:
             self.wake.clear()
             try:
                 wait, renewed = await self.caller.beat()
+                self.state.note_call("", now=datetime.now(UTC))
                 if renewed:
                     await self.follow()
             except (OSError, ValueError, KeyError, TypeError, AttributeError, PKIError) as exc:
                 log.warning("central node not reached: %s", exc)
+                with contextlib.suppress(OSError):  # a full disk, say
+                    self.state.note_call(str(exc), now=datetime.now(UTC))
                 wait = 5
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.wake.wait(), wait * random.uniform(0.9, 1.0))  # noqa: S311

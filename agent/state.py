@@ -15,7 +15,7 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent.store import Installed, KeyRing, Store, replace
-from pki import package, password, sealing, verify
+from pki import clocks, package, password, sealing, verify
 from pki.errors import PackageError, PackageInvalid, SealError, WrongPassword
 
 MOST_WAITING, MOST_WRONG, MOST_REFUSED = 4, 10, 100
@@ -101,6 +101,34 @@ class State:
         address = package.CentralAddress(told["address"], told["port"])
         return told["host_name"] or installed.central_host_name, (address, *installed.central_addresses)
 
+    def note_call(self, problem: str, *, now: datetime) -> None:
+        """Keep why the central node was not reached, for who asks on the terminal; "" once it was."""
+        before = self.last_problem()
+        if problem != (before["text"] if before else ""):
+            with self.locked():
+                self._remember(last_problem={"at": now.isoformat(timespec="seconds"), "text": problem} if problem else None)
+
+    def last_problem(self) -> dict[str, str] | None:
+        """When and why the last call home failed; None once one succeeded."""
+        problem: dict[str, str] | None = self.memory().get("last_problem")
+        return problem
+
+    def note_hook(self, *, at: datetime, ended: int | None, generation: int, hooked: dict[str, Any] | None = None) -> None:
+        """Keep the reload hook's last run, and before it starts for what it runs."""
+        run = {"hook": {"at": at.isoformat(timespec="seconds"), "exit": ended, "generation": generation}}
+        with self.locked():
+            self._remember(**run | ({"hooked": hooked} if hooked else {}))
+
+    def hook(self) -> dict[str, Any] | None:
+        """The reload hook's last run: when it began, its exit code (None: it has not ended, or was cut off), the generation in force."""
+        run: dict[str, Any] | None = self.memory().get("hook")
+        return run
+
+    def hooked(self) -> dict[str, Any] | None:
+        """For which generation and trust the reload hook was last run."""
+        what: dict[str, Any] | None = self.memory().get("hooked")
+        return what
+
     def waiting(self) -> list[Waiting]:
         """What a password may open, newest first; what is not newer than the installed generation is over."""
         installed = self.store.current()
@@ -137,7 +165,11 @@ class State:
         if digest in self.memory()["refused"]:
             raise Refused("package-refused", "This package was dropped after ten wrong passwords. Redistribute the node for a new one.")
         if claims.expires_at <= now:
-            raise Refused("package-expired", "The package has expired. Redistribute the node, and check both clocks.")
+            raise Refused(
+                "package-expired",
+                f"The package has expired: it was good until {clocks.stamp(claims.expires_at)}, and the clock here says {clocks.stamp(now)}. "
+                "Set the time here (NTP) if that is wrong, else redistribute the node.",
+            )
         if installed and installed.trust_zone != claims.trust_zone:
             raise Refused(
                 "other-trust-zone",
@@ -155,7 +187,12 @@ class State:
                 raise Refused("nothing-waits", "No package waits here. Press Register or Redistribute in the console first.", 409)
             content = self._opened(waiting, word)
             if content.expires_at <= now:
-                raise Refused("package-expired", "The package has expired. Redistribute the node in the console for a new password.", 410)
+                raise Refused(
+                    "package-expired",
+                    "The package has expired. Redistribute the node in the console for a new password. "
+                    f"(It was good until {clocks.stamp(content.expires_at)}; the clock here says {clocks.stamp(now)}.)",
+                    410,
+                )
             self._check_inside(content)
             installed = self.store.install(content, now=now)
             for each in waiting:
@@ -239,9 +276,10 @@ def report(
     challenges: dict[str, str],
     *,
     loaded: Installed,
-    served: str | None,
+    served: dict[str, str | None],
     listening: bool,
     now: datetime,
+    hook: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The heartbeat: what this node holds, serves and can read, and what its listener has `loaded` to trust."""
     _, trusted = loaded.revision
@@ -251,7 +289,8 @@ def report(
         "trusts": list(trusted),
         "revocation_lists": trusted,
         "installed": {kind: verify.fingerprint(certificate) for kind, certificate in held.items()},
-        "served": {"service": served},
+        "served": served,
+        "hook": hook,
         "database_keys": list(ring.keys),
         "proofs": _proofs(ring, challenges, installed.node),
         "clock": now.isoformat(),

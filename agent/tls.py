@@ -1,5 +1,6 @@
 """The two ready TLS contexts of a service. The peer's role is checked *inside* the handshake, before any byte leaves."""
 
+import asyncio
 import ssl
 from datetime import UTC, datetime
 from typing import Any
@@ -8,8 +9,10 @@ from cryptography import x509
 
 from agent.store import Installed
 from pki import verify
-from pki.errors import PeerRefused
+from pki.errors import NotValidNow, PeerRefused
 from pki.roles import Role
+
+NOT_NOW = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED
 
 
 class _RoleContext(ssl.SSLContext):
@@ -31,6 +34,15 @@ def _check(connection: ssl.SSLObject | ssl.SSLSocket) -> None:
         verify.peer(certificate, context.roots, role=context.required_role, host_name=name, now=datetime.now(UTC), crls=context.crls)
     except PeerRefused as exc:
         raise ssl.SSLCertVerificationError(str(exc)) from exc
+
+
+def is_about_dates(exc: BaseException | None) -> bool:
+    """Whether a handshake failed because a certificate, ours or the peer's, is not valid yet or no more: then a clock may be wrong."""
+    while exc is not None:
+        if isinstance(exc, NotValidNow) or getattr(exc, "verify_code", 0) in NOT_NOW or "ALERT_CERTIFICATE_EXPIRED" in str(exc):
+            return True
+        exc = exc.__cause__ or exc.__context__
+    return False
 
 
 class _Object(ssl.SSLObject):
@@ -81,9 +93,26 @@ def client_context(installed: Installed) -> ssl.SSLContext:
     return context
 
 
+def looking_context(installed: Installed) -> ssl.SSLContext:
+    """Calls with the client pair and verifies nothing: good for looking at the other side's certificate or clock, and for nothing else."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain(installed.client_pem)
+    return context
+
+
 def browser_context(installed: Installed) -> ssl.SSLContext:
     """Answers browsers; no client certificate is asked for (S1)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(installed.browser_pem)
     return context
+
+
+async def retire(server: asyncio.Server) -> None:
+    """Close a server whose successor listens, and lose no connection that it has accepted."""
+    for each in server.sockets:
+        asyncio.get_running_loop().remove_reader(each)  # it accepts no more
+    # asyncio drops, without a word, what was accepted a moment ago and has no transport yet when its server is closed.
+    await asyncio.sleep(0)
+    server.close()

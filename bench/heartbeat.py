@@ -33,7 +33,7 @@ def request(method: str, path: str, body: bytes, *, kept_alive: bool) -> bytes:
 
 def heartbeat_of(installed: Installed, store: Store) -> bytes:
     now = datetime.now(UTC)
-    return json.dumps(report(installed, store.key_ring(), {}, loaded=installed, served=None, listening=True, now=now)).encode()
+    return json.dumps(report(installed, store.key_ring(), {}, loaded=installed, served={"service": None}, listening=True, now=now)).encode()
 
 
 class Caller:

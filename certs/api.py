@@ -1,6 +1,7 @@
 """The trust zone in the REST API."""
 
 import uuid
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +17,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from audit.actors import Actor
-from certs.models import Certificate
+from certs.models import Certificate, RevocationList
 from certs.services.certificates import certificate_revoke
-from certs.services.expiry import expiry_board
-from certs.services.lifetime import lifetime_get, lifetime_set
+from certs.services.lifetime import clamped, lifetime_get, lifetime_preview, lifetime_set
 from pki.revocation import RevocationCode
 from pki.roles import Kind
 
@@ -35,6 +35,10 @@ class StrictInteger(serializers.IntegerField):
 
 class LifetimeInput(serializers.Serializer[Any]):
     months = StrictInteger()
+
+
+class LifetimeQuery(serializers.Serializer[Any]):
+    months = serializers.IntegerField(required=False, help_text="adds what these months would mean, and sets nothing")
 
 
 class RevokeInput(serializers.Serializer[Any]):
@@ -67,21 +71,8 @@ class CertificateOutput(serializers.Serializer[Any]):
     expiry_status = serializers.CharField()
     holder = serializers.CharField()
     issuer = serializers.UUIDField(allow_null=True)
-
-
-class ExpiringOutput(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    kind = serializers.CharField()
-    subject = serializers.CharField()
-    holder = serializers.CharField()
-    not_after = serializers.DateTimeField()
-    days_left = serializers.IntegerField()
-    expiry_status = serializers.CharField()
-
-
-class ExpiryOutput(serializers.Serializer[Any]):
-    results = ExpiringOutput(many=True)
-    totals = serializers.DictField(child=serializers.IntegerField())
+    revoked_at = serializers.DateTimeField(allow_null=True)
+    revocation_code = serializers.CharField(allow_blank=True)
 
 
 class LifetimeOutput(serializers.Serializer[Any]):
@@ -89,6 +80,29 @@ class LifetimeOutput(serializers.Serializer[Any]):
     months = serializers.IntegerField()
     minimum = serializers.IntegerField()
     maximum = serializers.IntegerField()
+
+
+class NewEndOutput(serializers.Serializer[Any]):
+    kind = serializers.CharField()
+    not_after = serializers.DateTimeField()
+    cut = serializers.BooleanField(help_text="whether the end of its root cuts it")
+    uncut = serializers.DateTimeField()
+
+
+class NodeRenewalOutput(serializers.Serializer[Any]):
+    node = serializers.UUIDField()
+    name = serializers.CharField()
+    due_at = serializers.DateTimeField()
+
+
+class PreviewOutput(serializers.Serializer[Any]):
+    certificates = NewEndOutput(many=True)
+    renewals = serializers.IntegerField(help_text="nodes that get it by themselves, with their next certificates")
+    first = NodeRenewalOutput(many=True)
+
+
+class LifetimePreviewOutput(LifetimeOutput):
+    preview = PreviewOutput(required=False)
 
 
 def page_of(output: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
@@ -106,6 +120,8 @@ def certificate_json(certificate: Certificate, now: datetime) -> dict[str, Any]:
         "days_left": certificate.days_left(now),
         "expiry_status": certificate.expiry_status(now).value,
         "issuer": str(certificate.issuer_id) if certificate.issuer_id else None,
+        "revoked_at": certificate.revoked_at,
+        "revocation_code": certificate.revocation_code,
     }
 
 
@@ -172,6 +188,17 @@ class CertificatePem(View):
         return HttpResponse(certificate.pem(), content_type="application/x-pem-file", headers=headers)
 
 
+class CertificateCrl(View):
+    """The newest revocation list of a root, as PEM."""
+
+    @extend_schema(responses={(200, "application/x-pem-file"): str})
+    def get(self, request: Request, pk: uuid.UUID) -> HttpResponse:
+        self.actor.require("certs.view_certificate")
+        newest = get_object_or_404(RevocationList.objects.newest_of(pk))
+        headers = {"Content-Disposition": 'attachment; filename="crl.pem"'}
+        return HttpResponse(newest.pem(), content_type="application/x-pem-file", headers=headers)
+
+
 class CertificateRevoke(View):
     """Revoke a certificate, with the reason."""
 
@@ -189,21 +216,18 @@ class CertificateRevoke(View):
 class LifetimeSetting(View):
     """The lifetime of new certificates, in months."""
 
-    @extend_schema(responses=LifetimeOutput)
+    @extend_schema(parameters=[LifetimeQuery], responses=LifetimePreviewOutput)
     def get(self, request: Request) -> Response:
-        return Response(vars(lifetime_get()))
+        asked = LifetimeQuery(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        if "months" not in asked.validated_data:
+            return Response(vars(lifetime_get()))
+        months = asked.validated_data["months"]
+        preview = lifetime_preview(actor=self.actor, months=months, now=timezone.now())
+        return Response(vars(clamped(months)) | {"preview": asdict(preview)})
 
     @extend_schema(request=LifetimeInput, responses=LifetimeOutput)
     def put(self, request: Request) -> Response:
         asked = LifetimeInput(data=request.data)
         asked.is_valid(raise_exception=True)
         return Response(vars(lifetime_set(actor=self.actor, months=asked.validated_data["months"], now=timezone.now())))
-
-
-class Expiry(View):
-    """Everything that expires, soonest first, with totals by bucket."""
-
-    @extend_schema(responses=ExpiryOutput)
-    def get(self, request: Request) -> Response:
-        self.actor.require("certs.view_certificate")
-        return Response(expiry_board(now=timezone.now()))

@@ -1,6 +1,9 @@
-"""The form of the lifetime setting."""
+"""The forms of the lifetime setting and of a revocation."""
 
 from django import forms
+from django.urls import reverse_lazy
+
+from pki.revocation import RevocationCode
 
 
 class LifetimeForm(forms.Form):
@@ -8,5 +11,32 @@ class LifetimeForm(forms.Form):
         label="Lifetime of new certificates, in months",
         help_text="A whole number. Below 12 it is set to 12, above 60 to 60. Certificates that exist keep their end.",
         error_messages={"required": "Give a whole number of months.", "invalid": "Give a whole number of months, such as 24."},
-        widget=forms.NumberInput(attrs={"class": "form-control", "inputmode": "numeric"}),
+        widget=forms.NumberInput(
+            attrs={
+                "class": "form-control",
+                "inputmode": "numeric",
+                "hx-get": reverse_lazy("certs:lifetime"),
+                "hx-trigger": "input changed delay:300ms",
+                "hx-target": "#preview",
+                "hx-select": "#preview",
+                "hx-swap": "outerHTML",
+            }
+        ),
+    )
+
+
+class RevokeForm(forms.Form):
+    code = forms.ChoiceField(
+        label="Why",
+        choices=[("", "choose…"), *((code.value, code.label) for code in RevocationCode)],
+        help_text="Stands in the revocation list, for whoever reads it.",
+        error_messages={"required": "Choose why it is revoked."},
+        widget=forms.Select(attrs={"class": "form-select"}),
+    )
+    reason = forms.CharField(
+        label="What happened",
+        max_length=300,
+        help_text="In your own words, for the audit log and this certificate's page. At most 300 characters.",
+        error_messages={"required": "Say what happened: whoever looks later has only this."},
+        widget=forms.Textarea(attrs={"class": "form-control", "rows": 3}),
     )

@@ -197,6 +197,10 @@ class RevocationListQuerySet(models.QuerySet["RevocationList"]):
     def signed(self) -> "RevocationListQuerySet":
         return self.exclude(der=None)
 
+    def newest_of(self, root: uuid.UUID) -> "RevocationListQuerySet":
+        """At most one: what nodes honour of this root."""
+        return self.signed().filter(root=root)[:1]
+
 
 class RevocationList(models.Model):
     """One numbered list of a root's revoked certificates, recorded before it is signed (RFC 5280, section 5)."""
@@ -216,6 +220,11 @@ class RevocationList(models.Model):
 
     def __str__(self) -> str:
         return f"revocation list {self.number} of {self.root}"
+
+    @property
+    def entries(self) -> int:
+        """How many certificates it names."""
+        return len(x509.load_der_x509_crl(bytes(self.der or b"")))
 
     def pem(self) -> str:
         """Raises: ValueError while it is not signed."""

@@ -40,9 +40,9 @@ def key_ring() -> KeyRing:
 
 
 def own_fingerprints() -> set[str]:
-    """What this machine itself serves and calls with; empty before there is anything."""
+    """What this machine itself uses; empty before there is anything."""
     installed = Store(settings.NODE_STORE).current()
-    return {fingerprint(each) for each in (installed.service, installed.client)} if installed else set()
+    return {fingerprint(each) for each in (installed.service, installed.client, installed.cluster)} if installed else set()
 
 
 def key_ring_read() -> KeyRing:

@@ -6,9 +6,11 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
 
 import django_tables2
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django_htmx.http import HttpResponseClientRefresh
+from django_htmx.middleware import HtmxDetails
 
 from audit.actors import Actor, PermissionRefused
 
@@ -20,6 +22,7 @@ class PageRequest(HttpRequest):
     """A request of somebody who is signed in."""
 
     actor: Actor
+    htmx: HtmxDetails
 
 
 def page(
@@ -28,11 +31,13 @@ def page(
     """Only for who is signed in and has `permission`; what a service refuses becomes the 403 page with its remedy."""
 
     def decorate(view: Callable[Concatenate[PageRequest, P], HttpResponse]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-        @login_required
         @wraps(view)
         def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            asked = cast(PageRequest, request)
+            if not asked.user.is_authenticated:
+                # htmx would put the form for signing in where its part of the page was; so it loads the whole page again.
+                return HttpResponseClientRefresh() if asked.htmx else redirect_to_login(asked.get_full_path())
             try:
-                asked = cast(PageRequest, request)
                 asked.actor.require(permission)
                 return view(asked, *args, **kwargs)
             except PermissionRefused as exc:

@@ -8,9 +8,10 @@ from django.utils import timezone
 
 from certs.filters import CertificateFilter
 from certs.forms import LifetimeForm
-from certs.models import Certificate
+from certs.models import Certificate, RevocationList
 from certs.pages import PageRequest, page, table_for
-from certs.services.lifetime import lifetime_get, lifetime_set, zone_current
+from certs.services.lifetime import clamped, lifetime_get, lifetime_preview, lifetime_set, zone_current
+from certs.states import TRANSITIONS, CertificateStatus
 from certs.tables import CertificateTable
 from pki.describe import describe
 
@@ -26,8 +27,12 @@ def certificate_list(request: PageRequest) -> HttpResponse:
 @page("certs.view_certificate")
 def certificate_detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     certificate = get_object_or_404(Certificate.objects.listed().select_related("issuer"), pk=pk)
-    fields = describe(certificate.x509(), zone_current().database_key_oids)
-    return render(request, "certs/detail.html", {"certificate": certificate, "fields": fields, "now": timezone.now()})
+    context = {
+        "certificate": certificate, "now": timezone.now(), "newest": certificate.revocation_lists.signed().first(),
+        "fields": describe(certificate.x509(), zone_current().database_key_oids),
+        "can_revoke": CertificateStatus.REVOKED in TRANSITIONS[CertificateStatus(certificate.status)] and certificate.issuer is not None,
+    }  # fmt: skip
+    return render(request, "certs/detail.html", context)
 
 
 @page("certs.view_certificate")
@@ -39,11 +44,23 @@ def certificate_pem(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @page("certs.view_certificate")
+def certificate_crl(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    newest = get_object_or_404(RevocationList.objects.newest_of(pk))
+    headers = {"Content-Disposition": 'attachment; filename="crl.pem"'}
+    return HttpResponse(newest.pem(), content_type="application/x-pem-file", headers=headers)
+
+
+@page("certs.view_certificate")
 def lifetime(request: PageRequest) -> HttpResponse:
-    now, answer = timezone.now(), None
-    form = LifetimeForm(request.POST or None, initial={"months": lifetime_get().months})
-    if request.method == "POST" and form.is_valid():
-        answer = lifetime_set(actor=request.actor, months=form.cleaned_data["months"], now=now)
-        form = LifetimeForm(initial={"months": answer.months})
-    root = Certificate.objects.issued().filter(kind="root").order_by("-created_at").first()
-    return render(request, "certs/lifetime.html", {"form": form, "answer": answer, "current": lifetime_get(), "root": root, "now": now})
+    """GET with months, and the button Preview, show what these would mean; Save sets them."""
+    now, answer, shown = timezone.now(), None, lifetime_get().months
+    asked = request.POST or ("months" in request.GET and request.GET) or None
+    form = LifetimeForm(asked, initial={"months": shown})
+    if asked and form.is_valid():
+        shown = form.cleaned_data["months"]
+        if request.method == "POST" and "preview" not in request.POST:
+            answer = lifetime_set(actor=request.actor, months=shown, now=now)
+            form, shown = LifetimeForm(initial={"months": answer.months}), answer.months
+    preview = None if form.errors else lifetime_preview(actor=request.actor, months=shown, now=now)
+    context = {"form": form, "answer": answer, "current": lifetime_get(), "asked": clamped(shown), "preview": preview, "now": now}
+    return render(request, "certs/lifetime.html", context)

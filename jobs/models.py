@@ -1,10 +1,17 @@
 """What is under way: durable pieces of work, and the leases of periodic work."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models import Q
+
+FARTHEST = timedelta(minutes=5)
+
+
+def nonsense(field: str, now: datetime) -> Q:
+    """Further ahead than anything here is leased or put off: a clock that was set back since wrote it, and it holds nobody up."""
+    return Q(**{f"{field}__gt": now + FARTHEST})
 
 
 class JobQuerySet(models.QuerySet["Job"]):
@@ -13,11 +20,12 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def due(self, now: datetime) -> "JobQuerySet":
         """Unfinished, its time has come, and nobody holds it."""
-        return self.unfinished().filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now), next_attempt_at__lte=now)
+        free = Q(lease_until__isnull=True) | Q(lease_until__lt=now) | nonsense("lease_until", now)
+        return self.unfinished().filter(free, Q(next_attempt_at__lte=now) | nonsense("next_attempt_at", now))
 
     def pressing(self, now: datetime) -> "JobQuerySet":
         """Due, or held by a worker: what low-priority work stands back for."""
-        return self.unfinished().filter(Q(next_attempt_at__lte=now) | Q(lease_until__gte=now))
+        return self.due(now) | self.unfinished().filter(lease_until__gte=now)
 
 
 class Job(models.Model):

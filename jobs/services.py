@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
-from jobs.models import Job, PeriodicWork
+from jobs.models import Job, PeriodicWork, nonsense
 from jobs.tasks import run
 
 LEASE = timedelta(seconds=30)  # longer than any step: a dial has 6 s, a key on a busy machine 3 s
@@ -84,7 +84,7 @@ def job_finish(*, job: Job, outcome: Job.Outcome, now: datetime, error: str = ""
 def jobs_nudge_due(*, now: datetime) -> int:
     """Put every due job on the queue again, unless that was just done. Returns how many."""
     nudged = 0
-    quiet = Q(nudged_at__isnull=True) | Q(nudged_at__lt=now - NUDGE_AGAIN)
+    quiet = Q(nudged_at__isnull=True) | Q(nudged_at__lt=now - NUDGE_AGAIN) | nonsense("nudged_at", now)
     for job_id in list(Job.objects.due(now).filter(quiet).order_by("next_attempt_at").values_list("pk", flat=True)[:500]):
         if Job.objects.filter(quiet, pk=job_id).update(nudged_at=now):
             nudge()
@@ -94,7 +94,7 @@ def jobs_nudge_due(*, now: datetime) -> int:
 
 def lease_take(*, name: str, until: datetime, now: datetime) -> bool:
     """Take the lease `name` until `until`; False while another holds it."""
-    if PeriodicWork.objects.filter(name=name, lease_until__lte=now).update(lease_until=until):
+    if PeriodicWork.objects.filter(Q(lease_until__lte=now) | nonsense("lease_until", now), name=name).update(lease_until=until):
         return True
     with contextlib.suppress(IntegrityError), transaction.atomic():
         if not PeriodicWork.objects.filter(name=name).exists():

@@ -7,6 +7,8 @@ from celery import shared_task
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from jobs.clock import clock_look
+
 log = logging.getLogger(__name__)
 TRY_AGAIN = timedelta(seconds=10)
 
@@ -32,6 +34,7 @@ def reconcile() -> None:
     from jobs.services import jobs_nudge_due, periodic  # noqa: PLC0415
 
     now = timezone.now()
+    clock_look(now=now)
     with periodic(name="reconcile", every=timedelta(seconds=1), now=now) as ours:
         if ours:
             jobs_nudge_due(now=now)

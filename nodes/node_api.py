@@ -21,7 +21,7 @@ from nodes.services.heartbeat import heartbeat, package_for
 from pki import verify
 
 LARGEST_REPORT = 65536
-HELD = {"service", "client", "cluster"}
+HELD, MOST_SERVED, SERVICE_NAME = {"service", "client", "cluster"}, 11, re.compile("[a-z0-9-]{1,20}")
 FINGERPRINT, KEY_ID = re.compile("[0-9a-f]{64}"), re.compile("[0-9a-f]{16}")
 
 
@@ -46,6 +46,18 @@ def _caller(request: HttpRequest) -> tuple[Node, Certificate]:
     return node, certificate
 
 
+def _hook(told: Any) -> dict[str, Any]:
+    """The last run of the reload hook, empty where there is none. Raises: ValueError, KeyError, TypeError."""
+    if told is None:
+        return {}
+    at, ended, generation = datetime.fromisoformat(told["at"]), told["exit"], told["generation"]
+    if at.tzinfo is None or type(generation) is not int or not 0 <= generation < 2**31:
+        raise ValueError("hook")
+    if ended is not None and (type(ended) is not int or abs(ended) > 255):
+        raise ValueError("exit code")
+    return {"at": at.isoformat(), "exit": ended, "generation": generation}
+
+
 def _report(body: bytes) -> dict[str, Any]:
     """Raises: ValueError, KeyError, TypeError for anything but a heartbeat."""
     content = json.loads(body)
@@ -59,7 +71,9 @@ def _report(body: bytes) -> dict[str, Any]:
         not isinstance(trusts, list)
         or len(trusts) > 50
         or not all(FINGERPRINT.fullmatch(each) for each in texts)
-        or not {*installed, *served} <= HELD
+        or not {*installed} <= HELD
+        or len(served) > MOST_SERVED
+        or not all(SERVICE_NAME.fullmatch(name) for name in served)
     ):
         raise ValueError("fingerprints")
     if type(listening) is not bool or not all(type(number) is int for number in lists.values()):
@@ -69,7 +83,7 @@ def _report(body: bytes) -> dict[str, Any]:
         raise ValueError("database keys")
     return {
         "generation": content["generation"], "clock": clock, "trusts": trusts, "revocation_lists": lists, "listening": listening,
-        "installed": installed, "served": served,
+        "installed": installed, "served": served, "hook": _hook(content.get("hook")),
         "database_keys": list(database_keys), "proofs": {key_id: bytes.fromhex(proof) for key_id, proof in proofs.items()},
     }  # fmt: skip
 

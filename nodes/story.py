@@ -9,7 +9,9 @@ from audit.models import Event
 from certs.models import Certificate, DatabaseKey
 from nodes.key_story import proofs
 from nodes.models import Node, Registration, Renewal
+from nodes.revocation_story import bereft
 from nodes.services.registration import setup_url
+from nodes.serving import hook_run, serving
 from nodes.states import TRANSITIONS, UNDER_WAY, NodeState, RenewalStatus
 from pki.roles import Kind
 
@@ -150,6 +152,8 @@ def story(node: Node, *, now: datetime) -> dict[str, Any]:
         "registration": Registration.objects.filter(node=node, generation=node.generation).first(),
         "setup_url": setup_url(node), "online": node.online(now), "observed": node.observed,
         "every_s": 2 if under_way else 15, "drawn": hashlib.sha256(drawn.encode()).hexdigest()[:16],
+        "serving": serving(node), "hook": hook_run(node),
+        "bereft": next((kinds for _, kinds in bereft([node])), []),
         "reads": proofs(node, list(DatabaseKey.objects.live())),
         "renewing": renewal is not None and renewal.status not in (RenewalStatus.PROVED, RenewalStatus.FAILED),
         "password_lasts": state in PASSWORD_LASTS, "can_distribute": NodeState.ISSUING in TRANSITIONS[state] and not node.is_central,

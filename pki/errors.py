@@ -17,6 +17,7 @@ PKIError
 │   ├── WrongPassword
 │   └── PackageInvalid
 └── PeerRefused
+    └── NotValidNow
 """
 
 
@@ -90,3 +91,7 @@ class PackageInvalid(PackageError):
 
 class PeerRefused(PKIError):
     """The other side's certificate is not accepted."""
+
+
+class NotValidNow(PeerRefused):
+    """The clock here is outside what the certificate says: the certificate, or a clock, is wrong."""

@@ -11,6 +11,9 @@ EXPIRING = timedelta(days=90)
 BEFORE_THE_END = timedelta(days=90)
 SHORTEST_GAIN = timedelta(days=30)
 LONGEST_SPREAD = timedelta(days=14)
+# Upper border of each bucket in days left; what has ended is "expired", what lies beyond the last border "later".
+BUCKETS = (("7_days", 7), ("30_days", 30), ("90_days", 90), ("1_year", 365))
+BUCKET_NAMES = ("expired", *(name for name, _ in BUCKETS), "later")
 
 
 def clamp(requested: int) -> int:
@@ -66,18 +69,30 @@ def days_left(not_after: datetime, now: datetime) -> int:
     return (not_after - now).days
 
 
+def bucket(not_after: datetime, now: datetime) -> str:
+    """In which of `BUCKET_NAMES` an end falls. notAfter is inclusive, as in `expiry_status`."""
+    if now > not_after:
+        return "expired"
+    days = days_left(not_after, now)
+    return next((name for name, border in BUCKETS if days < border), "later")
+
+
 def due_at(not_before: datetime, not_after: datetime) -> datetime:
     """When a leaf is due for renewal: at two thirds of its life, or 90 days before its end if that is sooner."""
     return max(not_before, min(not_before + (not_after - not_before) * 2 / 3, not_after - BEFORE_THE_END))
 
 
-def renewal_at(not_before: datetime, not_after: datetime, serial: int) -> datetime:
-    """When it is renewed by itself: up to a 24th of its life, at most 14 days, after it is due, so that a fleet does not renew in one minute.
+def share(not_before: datetime, not_after: datetime, number: int) -> timedelta:
+    """How long after a moment that a fleet shares its part number `number` acts: up to a 24th of the life, at most 14 days.
 
-    The random serial decides, so that every process names the same moment.
+    The number (a serial, an id) is random and fixed, so that a fleet does not act in one minute, and every process names the same moment.
     """
-    spread = min((not_after - not_before) / 24, LONGEST_SPREAD)
-    return due_at(not_before, not_after) + spread * ((serial & 0xFFFF) / 0x10000)
+    return min((not_after - not_before) / 24, LONGEST_SPREAD) * ((number & 0xFFFF) / 0x10000)
+
+
+def renewal_at(not_before: datetime, not_after: datetime, serial: int) -> datetime:
+    """When a leaf is renewed by itself."""
+    return due_at(not_before, not_after) + share(not_before, not_after, serial)
 
 
 def is_worth_renewing(not_after: datetime, *, new_not_after: datetime) -> bool:
@@ -88,3 +103,14 @@ def is_worth_renewing(not_after: datetime, *, new_not_after: datetime) -> bool:
 def root_due_at(not_before: datetime, not_after: datetime) -> datetime:
     """A root is replaced at half its life."""
     return not_before + (not_after - not_before) / 2
+
+
+def replaced_at(not_before: datetime, not_after: datetime, serial: int, *, months: int, issuer_not_after: datetime) -> datetime | None:
+    """When a leaf is renewed by itself for another `months`; None where the issuer's end leaves no gain: it waits for a younger root."""
+    needed = not_after + SHORTEST_GAIN
+    if not is_worth_renewing(not_after, new_not_after=issuer_not_after):
+        return None
+    worth = add_months(needed, -months)
+    while add_months(worth, months) <= needed:  # a short month cuts up to three days, and the last second does not count
+        worth += timedelta(days=1)
+    return max(renewal_at(not_before, not_after, serial), worth)

@@ -22,6 +22,9 @@ class Kind(StrEnum):
     SERVER = "server"
 
 
+OWN_KINDS = (Kind.SERVICE, Kind.CLIENT)  # what a node alone holds
+
+
 def octet_string(content: bytes) -> bytes:
     """DER OCTET STRING of at most 65535 bytes (X.690 8.7)."""
     size = len(content)

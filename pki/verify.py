@@ -9,8 +9,8 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki import database_key, keys, revocation
-from pki.errors import PackageInvalid, PeerRefused, PKIError
+from pki import clocks, database_key, keys, lifetime, revocation
+from pki.errors import NotValidNow, PackageInvalid, PeerRefused, PKIError
 from pki.package import Package, Pair
 from pki.roles import Role, role_of
 
@@ -35,15 +35,15 @@ def is_issued_by(certificate: x509.Certificate, root: x509.Certificate) -> bool:
 
 
 def chain(certificate: x509.Certificate, roots: Iterable[x509.Certificate], *, now: datetime) -> None:
-    """One of `roots` signed it, and both are within their validity at `now`. Raises: PeerRefused."""
+    """One of `roots` signed it, and both are within their validity at `now`. Raises: PeerRefused, of it NotValidNow."""
     for root in roots:
         if not is_issued_by(certificate, root):
             continue
         for each in (root, certificate):
             if not each.not_valid_before_utc <= now <= each.not_valid_after_utc:
-                raise PeerRefused(
+                raise NotValidNow(
                     f"{_name(each)} is valid from {each.not_valid_before_utc:%Y-%m-%d %H:%M} to {each.not_valid_after_utc:%Y-%m-%d %H:%M} "
-                    f"UTC, and the clock here says {now:%Y-%m-%d %H:%M}. Check the clocks, then the certificate."
+                    f"UTC, and the clock here says {now:%Y-%m-%d %H:%M} UTC. Check the clocks, then the certificate."
                 )
         return
     raise PeerRefused(f"{_name(certificate)} was not issued by this trust zone's root: it belongs to another site.")
@@ -105,6 +105,12 @@ def package(content: Package, *, now: datetime) -> None:
         chain(cluster, roots, now=now)
         if role_of(cluster) is not None:  # it must pass for no service and no client
             raise PackageInvalid(f"the cluster certificate carries the role {role_of(cluster)}")
+    except NotValidNow as exc:
+        made = service.not_valid_before_utc + lifetime.BACKDATE
+        raise PackageInvalid(
+            f"The clock here says {clocks.stamp(now)}; the package was made at {clocks.stamp(made)}. {exc} "
+            "If the clock here is wrong, set it (NTP) and type the password again; else redistribute the node."
+        ) from exc
     except PackageInvalid as exc:
         raise PackageInvalid(f"The package does not hold together: {exc}. Redistribute the node.") from exc
     except (PKIError, ValueError) as exc:

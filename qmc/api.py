@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
 from django.http import Http404
+from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication
@@ -90,6 +91,10 @@ class TokenAuthentication(BaseAuthentication):
         row = ApiToken.objects.select_related("user").filter(digest=token_digest(token.strip()), user__is_active=True).first()
         if row is None:
             raise exceptions.AuthenticationFailed("This token is not known. Make one with `manage.py create_token`.")
+        if row.expired(timezone.now()):
+            raise exceptions.AuthenticationFailed(
+                f"This token, {row.name}, expired on {row.expires_at:%Y-%m-%d %H:%M} UTC. Make another with `manage.py create_token`."
+            )
         return row.user, row
 
     def authenticate_header(self, request: Request) -> str:

@@ -11,21 +11,25 @@ from certs.errors import ZoneBroken
 from certs.models import Certificate, Rotation, TrustZone
 from certs.services.issuer import issuing_root
 from certs.services.lifetime import zone_current
+from certs.services.revocation import lists_stale
+from jobs.clock import clock_jump
 from jobs.models import Job, PeriodicWork
 from nodes.key_story import rotation_story as key_rotation_story
 from nodes.models import SILENT_AFTER, Node, Renewal
+from nodes.revocation_story import bereft
 from nodes.root_story import rotation_story as root_rotation_story
 from nodes.services.registration import setup_url
 from nodes.services.upkeep import Due, renewals_due, root_is_due
+from nodes.serving import hook_run, still_old
 from nodes.states import NodeState, RenewalStatus
 from nodes.story import failed_from
 from nodes.trouble import trouble
+from pki import clocks
 from pki.lifetime import ExpiryStatus
 from pki.roles import Kind
 from qmc.services.backup import VERIFIED
 from qmc.templatetags.console import left_words, spoken
 
-CLOCK_SKEW_S = 60
 # Known periodic work: what it is called, and after how long its silence is a fault.
 RUNNING = {
     "reconcile": ("Worker and scheduler", timedelta(seconds=60)),
@@ -97,13 +101,24 @@ def _registered_needs(node: Node, now: datetime, url: str) -> Iterator[Need]:
         if now - since >= SILENT_AFTER:
             text = "Start its agent, or let it reach the central node on the node port."
             yield Need("red", f"{node} has not called for {spoken((now - since).total_seconds())}", text, url, "Show node")
-    elif seen and abs(seen.clock_offset_s) >= CLOCK_SKEW_S:
-        side = "ahead" if seen.clock_offset_s > 0 else "behind"
-        text = "New certificates could be refused as not yet valid. Set its time source (NTP)."
-        yield Need("orange", f"{node}: clock is {spoken(abs(seen.clock_offset_s))} {side}", text, url, "Show node")
+    elif seen and abs(seen.clock_offset_s) >= clocks.AGREE.total_seconds():
+        side, clock = "ahead" if seen.clock_offset_s > 0 else "behind", now + timedelta(seconds=seen.clock_offset_s)
+        both = clocks.apart(f"{node}'s", clock, "the central node's", now)
+        text = f"{both}. Certificates that are good could be refused over it: set the node's time source (NTP)."
+        yield Need("orange", f"{node}: clock is {clocks.length(seen.clock_offset_s)} {side}", text, url, "Show node")
+    yield from _serving_needs(node, now, url)
     last = Renewal.objects.filter(node=node).first()
     if last and last.status == RenewalStatus.FAILED and last.generation == node.generation:
         yield Need("orange", f"{node}: renewal failed", last.reason, url, "Show node")
+
+
+def _serving_needs(node: Node, now: datetime, url: str) -> Iterator[Need]:
+    for each in still_old(node, now=now):
+        text = f"{each.name} {each.words}. What is installed is served only from then on."
+        yield Need("orange", f"{node}: {each.name} does not serve what is installed", text, url, "Show node")
+    run = hook_run(node)
+    if run and run.failed:
+        yield Need("orange", f"{node}: the reload hook failed", f"It {run.words}.", url, "Show node")
 
 
 def _created_needs(created: list[Node]) -> list[Need]:
@@ -128,6 +143,33 @@ def _certificate_need(certificate: Certificate, now: datetime) -> Need:
         return Need("red", f"{holder}: {name} has expired", remedy, url, "Show certificate")
     colour, remedy = "red" if days < 30 else "orange", "Make a new root." if of_the_site else "Renew the node that holds it."
     return Need(colour, f"{holder}: {name} ends in {left_words(days)}", remedy, url, "Show certificate")
+
+
+def jump_words(seconds: float) -> str:
+    return f"The central node's clock jumped {clocks.length(seconds)} {'ahead' if seconds > 0 else 'back'}"
+
+
+def _clock_needs(now: datetime) -> Iterator[Need]:
+    jump = clock_jump(now=now)
+    if jump:
+        at, seconds = jump
+        text = f"Noticed at {clocks.stamp(at)}: leases and expiry may be wrong. Check its time source (NTP)."
+        yield Need("red", jump_words(seconds), text, reverse("clock"), "Look")
+
+
+def _revocation_needs(nodes: list[Node], now: datetime) -> Iterator[Need]:
+    for node, kinds in bereft(nodes):
+        text = "Nobody accepts it any more. Redistribute it: a renewal could not reach it."
+        yield Need(
+            "red", f"{node}: {' and '.join(kinds)} certificate revoked", text, reverse("nodes:redistribute", args=[node.pk]), "Redistribute"
+        )
+    for stale in lists_stale(now=now):
+        text = (
+            f"It should have been signed anew by {stale.next_update:%Y-%m-%d %H:%M} UTC. Nodes honour it as before; programs that check strictly refuse "
+            "every certificate of this root. See that the worker runs, and read its log."
+        )
+        url = reverse("certs:detail", args=[stale.root_id])
+        yield Need("orange", f"The revocation list of {stale.root.subject} is overdue", text, url, "Show list")
 
 
 def _backup_needs(nodes: list[Node], now: datetime) -> Iterator[Need]:
@@ -194,7 +236,7 @@ def needs(now: datetime) -> list[Need]:
         if each.trouble:
             text = "See that the worker and beat processes run, and read their log."
             found.append(Need("red", f"{each.label}: {each.trouble}", text, reverse("overview"), "Look again"))
-    found += _backup_needs(nodes, now)
+    found += [*_clock_needs(now), *_revocation_needs(nodes, now), *_backup_needs(nodes, now)]
     if TrustZone.objects.current() is not None:
         found += _trust_zone_needs(now)
     return sorted(found, key=lambda need: ORDER[need.colour])

@@ -11,6 +11,7 @@ import uvicorn
 from a2wsgi import WSGIMiddleware
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from agent import tls
 from agent.store import Installed, Store
 from pki.errors import PKIError
 
@@ -118,7 +119,7 @@ class Server(uvicorn.Server):
             protocol, sock=self.listening.dup(), ssl=context, backlog=512, ssl_handshake_timeout=HANDSHAKE_DEADLINE_S
         )
         for old in self.servers:
-            old.close()
+            await tls.retire(old)
         self.servers, self.served = [server], installed.revision
 
     async def on_tick(self, counter: int) -> bool:

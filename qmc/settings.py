@@ -6,6 +6,8 @@ from pathlib import Path
 
 import dj_database_url
 
+from qmc.beat import every
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 QMC_DATA_DIR = Path(os.environ.get("QMC_DATA_DIR", "var")).absolute()
 NODE_STORE = QMC_DATA_DIR / "node"
@@ -152,10 +154,10 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
-    "reconcile": {"task": "jobs.tasks.reconcile", "schedule": 1.0, "options": {"expires": 10}},
-    "certificate sweep": {"task": "certs.tasks.sweep", "schedule": 60.0, "options": {"expires": 60}},
-    "upkeep": {"task": "nodes.tasks.look_after", "schedule": 10.0, "options": {"expires": 10}},
-    "key pool": {"task": "certs.tasks.fill_key_pool", "schedule": 1.0, "options": {"expires": 5}},
+    "reconcile": {"task": "jobs.tasks.reconcile", "schedule": every(1), "options": {"expires": 10}},
+    "certificate sweep": {"task": "certs.tasks.sweep", "schedule": every(60), "options": {"expires": 60}},
+    "upkeep": {"task": "nodes.tasks.look_after", "schedule": every(10), "options": {"expires": 10}},
+    "key pool": {"task": "certs.tasks.fill_key_pool", "schedule": every(1), "options": {"expires": 5}},
 }
 
 REST_FRAMEWORK = {
@@ -167,7 +169,11 @@ REST_FRAMEWORK = {
     "UNICODE_JSON": False,  # whatever was sent can be answered, also half a character
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
-SPECTACULAR_SETTINGS = {"TITLE": "Trust zone console", "VERSION": "1"}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Trust zone console",
+    "VERSION": "1",
+    "ENUM_NAME_OVERRIDES": {"RotationKindEnum": "certs.models.Rotation.Kind", "ExpiringKindEnum": "qmc.expiry.KINDS"},
+}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -9,6 +9,7 @@ from nodes import api as nodes
 from nodes import api_connections as connections
 from nodes import api_rotations as rotations
 from qmc import views, views_recreate
+from qmc.api_expiry import Expiry
 
 API = [
     path("nodes/", nodes.Nodes.as_view()),
@@ -24,8 +25,9 @@ API = [
     path("certificates/<uuid:pk>/", certs.CertificateDetail.as_view()),
     path("certificates/<uuid:pk>/pem/", certs.CertificatePem.as_view()),
     path("certificates/<uuid:pk>/revoke/", certs.CertificateRevoke.as_view()),
+    path("certificates/<uuid:pk>/crl/", certs.CertificateCrl.as_view()),
     path("settings/lifetime/", certs.LifetimeSetting.as_view()),
-    path("expiry/", certs.Expiry.as_view()),
+    path("expiry/", Expiry.as_view()),
     path("rotations/", rotations.Rotations.as_view()),
     path("rotations/<uuid:pk>/", rotations.RotationDetail.as_view()),
     path("rotations/<uuid:pk>/pause/", rotations.RotationPause.as_view()),
@@ -39,6 +41,8 @@ urlpatterns = [
     path("", views.overview, name="overview"),
     path("recreate-root/", views_recreate.recreate, name="recreate_root"),
     path("recreate-root/progress/", views_recreate.progress, name="recreation"),
+    path("expiry/", views.expiry, name="expiry"),
+    path("clock/", views.clock, name="clock"),
     path("accounts/login/", account.login, name="account_login"),
     path("accounts/logout/", account.logout, name="account_logout"),
     path("accounts/signup/", account.signup, name="account_signup"),
@@ -46,5 +50,6 @@ urlpatterns = [
     path("", include("nodes.urls_connections")),
     path("", include("nodes.urls_database_key")),
     path("", include("nodes.urls_roots")),
+    path("", include("nodes.urls_revocation")),
     path("", include("certs.urls")),
 ]

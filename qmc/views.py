@@ -1,13 +1,39 @@
-"""The overview."""
+"""The overview, the expiry board, and the clock that jumped."""
 
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from certs.pages import PageRequest, page
+from certs.pages import PageRequest, page, table_for
+from jobs.clock import clock_confirm, clock_jump
 from qmc import overview as site
+from qmc.expiry import expiry_board
+from qmc.expiry_page import ExpiryFilter, expiry_page, looked_from
+from qmc.tables import ExpiryTable
 
 
 @page("nodes.view_node")
 def overview(request: PageRequest) -> HttpResponse:
     return render(request, "qmc/overview.html", site.overview(timezone.now()))
+
+
+@page("certs.view_certificate")
+def expiry(request: PageRequest) -> HttpResponse:
+    now = timezone.now()
+    as_of, wrong = looked_from(request.GET.get("as_of", ""), now=now)
+    board = expiry_board(actor=request.actor, as_of=as_of, now=now)
+    form = ExpiryFilter(request.GET, initial={"as_of": request.GET.get("as_of", "")})
+    table = table_for(request, ExpiryTable, [row for row in board.rows if form.fits(row)], now=as_of)
+    return render(request, "qmc/expiry.html", expiry_page(board, form) | {"table": table, "wrong": wrong})
+
+
+@page("nodes.view_node")
+def clock(request: PageRequest) -> HttpResponse:
+    now = timezone.now()
+    jump = clock_jump(now=now)
+    if request.method == "POST":
+        request.actor.require("jobs.change_periodicwork")
+        clock_confirm()
+    if jump is None or request.method == "POST":
+        return redirect("overview")
+    return render(request, "qmc/clock.html", {"now": now, "at": jump[0], "title": site.jump_words(jump[1]), "back": jump[1] < 0})

@@ -21,7 +21,7 @@ from certs.states import TRANSITIONS, CertificateStatus
 from pki import issue, keys, verify
 from pki.keys import PrivateKey
 from pki.revocation import RevocationCode
-from pki.roles import role_of
+from pki.roles import Kind, role_of
 
 SIGNING_LEASE = timedelta(seconds=120)
 
@@ -165,9 +165,8 @@ def certificate_revoke(*, certificate: Certificate, reason: str, code: Revocatio
     """Revoke: the node API refuses it from the next request on, agents by their next heartbeat. Raises: PermissionRefused, IllegalTransition."""
     actor.require("certs.revoke_certificate")
     if certificate.sha256 in own_fingerprints():
-        raise IllegalTransition(
-            f"{certificate} is what this console's own machine uses. Renew that node first, then revoke the old certificate."
-        )
+        first = "Start a rotation of the root, which makes another" if certificate.kind == Kind.CLUSTER else "Renew that node first"
+        raise IllegalTransition(f"{certificate} is what this console's own machine uses. {first}, then revoke the old certificate.")
     if certificate.issuer is None:
         raise IllegalTransition(f"{certificate} issues the others: it is replaced, not revoked. Start a rotation, or recreate the root.")
     certificate_transition(certificate=certificate, to=CertificateStatus.REVOKED, reason=reason, actor=actor, now=now, revocation_code=code)

@@ -63,6 +63,12 @@ def list_issue(*, root: Certificate, now: datetime) -> RevocationList:
     return row
 
 
+def lists_stale(*, now: datetime) -> list[RevocationList]:
+    """The newest list of each root in force that is past its next update: it counts as before, but says nothing of what came after."""
+    newest = [root.revocation_lists.signed().first() for root in roots_in_force()]
+    return [each for each in newest if each is not None and each.next_update < now]
+
+
 def trust_in_force() -> dict[str, int]:
     """What every node is to trust: for each root in force its fingerprint and the number of its newest list, 0 if it has none."""
     signed = Q(revocation_lists__der__isnull=False)

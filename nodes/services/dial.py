@@ -1,19 +1,23 @@
 """The one place that dials an address out of the database: no redirects, deadlines, a size limit, and only the configured port."""
 
+import contextlib
 import http.client
 import socket
 import ssl
 import threading
 from dataclasses import dataclass
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
+
+from django.utils import timezone
 
 from agent import tls
 from certs.own_store import own_store
 from nodes.errors import NodeUnreachable
 from nodes.models import Node
-from pki import verify
+from pki import clocks, verify
 
-CONNECT_S, TOTAL_S, LARGEST_ANSWER = 5.0, 6.0, 65536
+CONNECT_S, TOTAL_S, CLOCK_S, LARGEST_ANSWER = 5.0, 6.0, 2.0, 65536
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,27 @@ def ask(
         connection.close()
 
 
+def clock_offset(node: Node) -> float | None:
+    """How many seconds the node's clock is ahead: by what 4444 says while it is open, else by the node's last call."""
+    with contextlib.suppress(NodeUnreachable):
+        date = ask(node, "GET", "/status/servicestate", total_s=CLOCK_S).date
+        if date is not None:
+            return date - timezone.now().timestamp()
+    return node.clock_offset_s
+
+
+def _handshake_failed(node: Node, exc: ssl.SSLError) -> str:
+    """Why; a clock that is off is told apart from a certificate that is bad."""
+    # A node that is behind calls our certificate "bad", not "not valid yet": there is no alert for that.
+    if not tls.is_about_dates(exc) and "ALERT_BAD_CERTIFICATE" not in str(exc):
+        return f"{exc.args[-1]}. Redistribute the node if this stays."
+    now, offset = timezone.now(), clock_offset(node)
+    theirs = now + timedelta(seconds=offset) if offset is not None else None
+    if not tls.is_about_dates(exc) and (theirs is None or clocks.agree(now, theirs)):
+        return f"{exc.args[-1]}. Redistribute the node if this stays."
+    return clocks.verdict("the central node's", now, f"{node}'s", theirs)
+
+
 def served_certificate(node: Node) -> str:
     """Dial the node's 4242 with this machine's client certificate; chain, role and host name hold. Returns the SHA-256 of what it serves.
 
@@ -79,7 +104,7 @@ def served_certificate(node: Node) -> str:
                 raise NodeUnreachable(f"{place} refused the central node's client certificate. Redistribute the node.")
             der = secure.getpeercert(binary_form=True)
     except ssl.SSLError as exc:
-        raise NodeUnreachable(f"The handshake with {place} failed: {exc.args[-1]}. Redistribute the node if this stays.") from exc
+        raise NodeUnreachable(f"The handshake with {place} failed: {_handshake_failed(node, exc)}") from exc
     except OSError as exc:
         raise NodeUnreachable(_why(exc, place)) from exc
     return verify.fingerprint(der or b"")

@@ -25,7 +25,7 @@ from pki import sealing
 
 PENDING_INTERVAL_S = 5
 OBSERVED = (
-    "generation", "trusts", "revocation_lists", "installed", "served", "listening", "database_keys", "proved", "challenges",
+    "generation", "trusts", "revocation_lists", "installed", "served", "hook", "listening", "database_keys", "proved", "challenges",
 )  # fmt: skip
 
 

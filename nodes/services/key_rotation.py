@@ -110,7 +110,7 @@ def _reencrypt(rotation: Rotation, version: DatabaseKey, now: datetime) -> timed
     walked = reencrypt(version=version, until=now + AT_A_STRETCH)
     if not walked.whole:
         return timedelta(0)
-    settled = rotation.settled_at if not walked.moved else None
+    settled = min(rotation.settled_at, now) if rotation.settled_at and not walked.moved else None  # the clock may have been set back
     Rotation.objects.filter(pk=rotation.pk).update(unreadable=walked.unreadable, settled_at=settled or now)
     waiting = _bring(rotation, version, now)
     if settled is None or now - settled < SETTLE or waiting:

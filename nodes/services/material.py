@@ -24,9 +24,7 @@ from nodes.errors import StaleNode
 from nodes.models import Node
 from pki import database_key, issue, keys
 from pki.package import CentralAddress, Package, Pair
-from pki.roles import Kind
-
-OWN_KINDS = (Kind.SERVICE, Kind.CLIENT)
+from pki.roles import OWN_KINDS, Kind
 
 
 def central_addresses() -> tuple[CentralAddress, ...]:

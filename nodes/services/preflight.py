@@ -4,7 +4,7 @@ import ipaddress
 import json
 import socket
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -17,11 +17,10 @@ from nodes.findings import Finding
 from nodes.models import Node
 from nodes.services.dial import ask
 from nodes.services.nodes import checked
-from pki import names
+from pki import clocks, names
 from pki.lifetime import add_months
 
-SKEW_WARNING_S, SKEW_BLOCKER_S = 60, 3600
-UNITS = ((3600, "hours"), (60, "minutes"))
+SKEW_BLOCKER = timedelta(hours=1)
 
 
 def preflight(*, actor: Actor, now: datetime, **fields: Any) -> list[Finding]:
@@ -111,7 +110,7 @@ def _agent(node: Node, now: datetime) -> Iterator[Finding]:
         return
     yield from _state(node, value, status.get("trust_zone"))
     if answer.date is not None:
-        yield from _clock(answer.date - now.timestamp())
+        yield from _clock(datetime.fromtimestamp(answer.date, UTC), now)
 
 
 def _state(node: Node, value: object, trust_zone: object) -> Iterator[Finding]:
@@ -138,16 +137,14 @@ def _state(node: Node, value: object, trust_zone: object) -> Iterator[Finding]:
         yield Finding("agent-starting", "blocker", "The agent is still starting.", "Wait a few seconds and run the checks again.")
 
 
-def _clock(offset_s: float) -> Iterator[Finding]:
-    direction = "ahead" if offset_s > 0 else "behind"
-    size = next((f"{abs(offset_s) / unit:.0f} {name}" for unit, name in UNITS if abs(offset_s) >= 2 * unit), f"{abs(offset_s):.0f} s")
-    if abs(offset_s) < SKEW_WARNING_S:
-        yield Finding("clock", "ok", "The node's clock agrees with this machine's.")
+def _clock(clock: datetime, now: datetime) -> Iterator[Finding]:
+    if clocks.agree(clock, now):
+        yield Finding("clock", "ok", "The node's clock agrees with the central node's.")
         return
-    level = "blocker" if abs(offset_s) >= SKEW_BLOCKER_S else "warning"
+    level = "blocker" if abs(clock - now) >= SKEW_BLOCKER else "warning"
     yield Finding(
         "clock-skew",
         level,
-        f"The node's clock is {size} {direction}.",
+        clocks.apart("The node's", clock, "the central node's", now) + ".",
         "Set the time on the node (NTP): new certificates could be refused as not yet valid.",
     )

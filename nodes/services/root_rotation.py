@@ -21,12 +21,11 @@ from certs.states import CertificateStatus
 from jobs.models import Job
 from jobs.services import job_nudge
 from nodes.models import Node, Registration
-from nodes.services.material import OWN_KINDS
 from nodes.services.renewal import renewal_ensure
 from nodes.services.rotations import PERMISSION, POLL, TASK, rotation_record, rotation_run
 from nodes.states import UNDER_WAY, NodeState
 from pki import issue
-from pki.roles import Kind
+from pki.roles import OWN_KINDS, Kind
 
 ROOT = Rotation.Kind.ROOT
 # After the last proof: longer than a listener takes to load what its store trusts.
@@ -122,7 +121,7 @@ def _step(rotation: Rotation, now: datetime) -> timedelta | None:
 
 def _when_settled(rotation: Rotation, phase: Phase, waiting: bool, now: datetime) -> timedelta | None:
     mine = Rotation.objects.filter(pk=rotation.pk, under_way=True, paused=False, to_root=rotation.to_root, switched_at=rotation.switched_at)
-    if waiting or rotation.settled_at is None:
+    if waiting or rotation.settled_at is None or rotation.settled_at > now:  # the clock was set back
         mine.update(settled_at=None if waiting else now)
         return POLL
     if now - rotation.settled_at < SETTLE:

@@ -1,22 +1,27 @@
-"""What happens by itself: certificates are renewed before they end, and the root is replaced at half its life."""
+"""What happens by itself: certificates are renewed before they end, and the root is replaced at half its life. Runs in workers."""
 
 import contextlib
 import uuid
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from audit.actors import SYSTEM
-from certs.errors import RotationRefused
+from certs.errors import RotationRefused, StaleCertificate
 from certs.models import Certificate
+from certs.services.certificates import certificate_transition
 from certs.services.issuer import issuing_root
 from certs.services.lifetime import zone_current
+from certs.services.roots import cluster_in_force, cluster_renew
+from certs.states import CertificateStatus
 from nodes.models import Node, Renewal
-from nodes.services.material import OWN_KINDS
 from nodes.services.renewal import renewal_ensure
 from nodes.services.root_rotation import root_rotation_start
+from nodes.services.rotations import counted
 from nodes.states import NodeState, RenewalStatus
 from pki import lifetime
+from pki.roles import OWN_KINDS, Kind
 
 AGAIN = timedelta(hours=1)
 
@@ -31,23 +36,55 @@ class Due:
 
 
 def renewals_due(*, now: datetime) -> list[Due]:
-    """Registered nodes with certificates that are due, worth renewing, and whose node trusts the root that would issue the next.
-
-    Raises: ZoneMissing, ZoneBroken.
-    """
+    """Registered nodes that are to be renewed, and whose node trusts the root that would issue the next. Raises: ZoneMissing, ZoneBroken."""
     root, months = issuing_root(), zone_current().lifetime_months
     gets = lifetime.validity(now=now, months=months, issuer_not_after=root.not_after).not_after
-    nodes = {each.pk: each for each in Node.objects.present().filter(state=NodeState.REGISTERED).select_related("observation")}
-    due: dict[uuid.UUID, list[tuple[datetime, datetime]]] = defaultdict(list)
-    for each in Certificate.objects.issued().filter(kind__in=OWN_KINDS, holder_id__in=nodes).defer("der"):
-        at = lifetime.renewal_at(each.not_before, each.not_after, int(each.serial, 16))
-        node = nodes.get(each.holder_id) if each.holder_id else None
-        seen = node.observed if node else None
-        trusts_the_next = seen is None or root.sha256 in seen.trusts
-        if node and at <= now and trusts_the_next and lifetime.is_worth_renewing(each.not_after, new_not_after=gets):
-            due[node.pk].append((at, each.not_after))
-    found = [Due(nodes[pk], min(at for at, _ in ends), min(end for _, end in ends)) for pk, ends in due.items()]
+    nodes = Node.objects.present().filter(state=NodeState.REGISTERED).select_related("observation")
+    own: dict[uuid.UUID | None, list[Certificate]] = defaultdict(list)
+    for each in Certificate.objects.issued().filter(kind__in=OWN_KINDS).defer("der"):
+        own[each.holder_id].append(each)
+    cluster, found = cluster_in_force(root), []
+    for node in nodes:
+        moments = [*_own_due(own[node.pk], gets, now), *_cluster_due(node, cluster, now)]
+        if moments and (node.observed is None or root.sha256 in node.observed.trusts):
+            found.append(Due(node, min(at for at, _ in moments), min(end for _, end in moments)))
     return sorted(found, key=lambda each: each.not_after)
+
+
+def _own_due(certificates: list[Certificate], gets: datetime, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Since when each that is due is, and its end; `gets` is the end that a new one would have."""
+    for each in certificates:
+        at = lifetime.renewal_at(each.not_before, each.not_after, int(each.serial, 16))
+        if at <= now and lifetime.is_worth_renewing(each.not_after, new_not_after=gets):
+            yield at, each.not_after
+
+
+def _cluster_due(node: Node, cluster: Certificate | None, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """The same for the site's cluster certificate, where the node still reports the one before."""
+    seen = node.observed
+    if cluster is not None and seen is not None and seen.installed.get("cluster") != cluster.sha256:
+        at = cluster.created_at + lifetime.share(cluster.not_before, cluster.not_after, node.pk.int)
+        before = Certificate.objects.filter(kind=Kind.CLUSTER, sha256=seen.installed.get("cluster", "")).first()
+        if at <= now and before is not None:
+            yield at, before.not_after
+
+
+def _look_after_cluster(now: datetime) -> None:
+    """A cluster certificate that is due gets a successor; the one before ends when every node reports that one."""
+    zone, root = zone_current(), issuing_root()
+    cluster = cluster_in_force(root)
+    if cluster is None or cluster.issuer_id != root.pk:
+        return  # a rotation of the root sees to it
+    gets = lifetime.validity(now=now, months=zone.lifetime_months, issuer_not_after=root.not_after).not_after
+    at = lifetime.renewal_at(cluster.not_before, cluster.not_after, int(cluster.serial, 16))
+    if at <= now and lifetime.is_worth_renewing(cluster.not_after, new_not_after=gets):
+        with contextlib.suppress(StaleCertificate):  # another worker makes it
+            cluster_renew(zone=zone, root=root, actor=SYSTEM, now=now)
+        return
+    if all(node.observed and node.observed.installed.get("cluster") == cluster.sha256 for node in counted()):
+        for old in Certificate.objects.issued().filter(kind=Kind.CLUSTER, issuer=root).exclude(pk=cluster.pk):
+            reason = "every node holds the next one"
+            certificate_transition(certificate=old, to=CertificateStatus.SUPERSEDED, reason=reason, actor=SYSTEM, now=now)
 
 
 def root_is_due(root: Certificate, now: datetime) -> bool:
@@ -59,6 +96,7 @@ def upkeep(*, now: datetime) -> None:
     if zone_current().rotates_by_itself and root_is_due(issuing_root(), now):
         with contextlib.suppress(RotationRefused):  # under way already, or a database key's: then the next look
             root_rotation_start(actor=SYSTEM, now=now)
+    _look_after_cluster(now)
     for due in renewals_due(now=now):
         last = Renewal.objects.filter(node=due.node).first()
         failed = last is not None and last.status == RenewalStatus.FAILED and now - last.created_at < AGAIN

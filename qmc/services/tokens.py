@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -17,9 +17,10 @@ def token_digest(token: str) -> str:
 
 
 @transaction.atomic
-def token_create(*, user: User, name: str, now: datetime) -> str:
-    """A fresh token that acts as `user`; only its digest is kept."""
-    token = secrets.token_hex(32)
-    row = ApiToken.objects.create(user=user, name=name, digest=token_digest(token), created_at=now)
-    record(actor=SYSTEM, action="token.created", target=row, detail={"user": user.get_username()}, now=now)
+def token_create(*, user: User, name: str, lasts: timedelta | None = None, now: datetime) -> str:
+    """A fresh token that acts as `user`, for ever unless `lasts` says how long; only its digest is kept."""
+    token, expires_at = secrets.token_hex(32), now + lasts if lasts else None
+    row = ApiToken.objects.create(user=user, name=name, digest=token_digest(token), created_at=now, expires_at=expires_at)
+    detail = {"user": user.get_username(), "expires_at": expires_at.isoformat() if expires_at else None}
+    record(actor=SYSTEM, action="token.created", target=row, detail=detail, now=now)
     return token

@@ -43,8 +43,11 @@ LOOKS = {
     "online": ("online", "green", "plug-connected"),
     "silent": ("silent", "red", "plug-connected-x"),
     "under_way": ("under way", "blue", "refresh"),
+    "overdue": ("overdue", "orange", "clock-exclamation"),
     "paused": ("paused", "orange", "player-pause"),
     "finished": ("finished", "green", "circle-check"),
+    "by_itself": ("by itself", "blue", "refresh"),
+    "by_hand": ("needs a hand", "orange", "hand-stop"),
 }
 UNITS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "h"), (60, "min"))
 BAR_COLOURS = {ExpiryStatus.VALID: "blue", ExpiryStatus.EXPIRING: "orange"}

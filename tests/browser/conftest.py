@@ -57,6 +57,8 @@ class Furnished:
     created: str
     removed: str
     certificate: str
+    revoked: str
+    root: str
     connection: str
     folder: str
     awaiting_address: str
@@ -65,14 +67,29 @@ class Furnished:
     unlockable_password: str
 
 
-# Rows of the list alone: a hundred real certificates would take minutes.
+# Rows of the list alone, of a node that is not there, so that nothing happens to them: real certificates would take minutes.
 MORE_CERTIFICATES = """
 from certs.models import Certificate
 import uuid
 row = Certificate.objects.filter(kind="client", status="issued").first()
+row.status, row.holder, row.holder_id = "superseded", "many", uuid.uuid4()
 for number in range(60):
-    row.pk, row.serial, row.status, row.holder, row._state.adding = uuid.uuid4(), f"{number:040x}", "superseded", "many", True
+    row.pk, row.serial, row._state.adding = uuid.uuid4(), f"{number:040x}", True
     row.save()
+"""
+
+
+# As if its agent had called: nobody calls for it, so this stays.
+SERVICES = """
+from django.utils import timezone
+from certs.models import Certificate
+from nodes.models import Node, Observation
+node, now = Node.objects.get(name="fails"), timezone.now()
+old, new = Certificate.objects.get(kind="service", holder_id=node.pk).sha256, "e" * 64
+Observation.objects.create(
+    node=node, last_seen_at=now, installed={"service": new}, served={"service": new, "engine": old, "proxy": None, "printing": "f" * 64},
+    hook={"at": now.isoformat(), "exit": 3, "generation": 2},
+)
 """
 
 
@@ -123,10 +140,14 @@ def furnished(site: Site) -> Furnished:
     for number in range(30):
         create(f"many{number:02}", f"127.0.98.{number + 2}")
     connections = [site.call("POST", "/connections/", fields)[1]["id"] for fields in CONNECTIONS]
+    site.manage("shell", "-c", SERVICES)
     site.manage("shell", "-c", MORE_CERTIFICATES)
+    revoked = site.call("GET", f"/certificates/?node={failed}&status=revoked")[1]["results"][0]["id"]
+    root = site.call("GET", "/certificates/?kind=root&status=issued")[1]["results"][0]["id"]
+    site.wait(lambda: site.call("GET", f"/certificates/{root}/crl/")[0] == 200)
     certificate = next(each["id"] for each in site.node(registered)["certificates"] if each["kind"] == "service")
     return Furnished(
-        registered, awaiting, failed, created, removed, certificate, *connections[:2], site.agents[1], word, site.agents[3], unlockable_word
+        registered, awaiting, failed, created, removed, certificate, revoked, root, *connections[:2], site.agents[1], word, site.agents[3], unlockable_word
     )  # fmt: skip
 
 
@@ -203,7 +224,7 @@ class Eyes:
         page.get_by_label("Username").fill("admin")
         page.get_by_label("Password").fill(self.password())
         page.get_by_role("button", name="Sign in").click()
-        page.get_by_role("heading", level=1).wait_for()
+        expect(page).to_have_title("Overview · Trust zone console")
         return page
 
     @contextmanager

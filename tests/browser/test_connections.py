@@ -1,5 +1,7 @@
 """A connection is made, found, changed and deleted by keyboard alone on a phone's width."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -39,6 +41,7 @@ def test_a_connection_is_looked_after_by_keyboard(eyes: Eyes) -> None:
     keyboard.press("Back to the list")
     expect(page).to_have_title("Connections · Trust zone console")
     keyboard.write("Search", "ledg")
+    expect(page).to_have_url(re.compile("search=ledg&"))
     expect(page.get_by_role("status")).to_have_text("1 connection")
     keyboard.press("Ledger")
     expect(page).to_have_title("Ledger · Trust zone console")
@@ -46,4 +49,5 @@ def test_a_connection_is_looked_after_by_keyboard(eyes: Eyes) -> None:
     expect(page).to_have_title("Delete Ledger · Trust zone console")
     keyboard.press("Delete connection")
     expect(page).to_have_title("Connections · Trust zone console")
+    page.wait_for_load_state()
     expect(page.get_by_role("link", name="Ledger")).to_have_count(0)

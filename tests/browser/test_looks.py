@@ -59,12 +59,29 @@ PAGES = {
     "database key confirm": "/database-key/rotate/",
     "certificates": "/certificates/",
     "certificate": "/certificates/{certificate}/",
+    "certificate revoke": "/certificates/{certificate}/revoke/",
+    "certificate revoked": "/certificates/{revoked}/",
+    "root and its list": "/certificates/{root}/",
+    "expiry": "/expiry/",
+    "expiry another day": "/expiry/?as_of=2029-06-01&bucket=later",
+    "expiry no day": "/expiry/?as_of=soon&search=nowhere",
     "lifetime": "/settings/lifetime/",
+    "lifetime preview": "/settings/lifetime/?months=99",
     "sign out": "/accounts/logout/",
     "not found": "/nowhere/",
     "setup nothing waits": "http://{nobody}:4570/certificateSetup",
     "setup asking": "http://{awaiting_address}:4570/certificateSetup",
 }
+
+# What the worker writes when it notices that the clock went two days back.
+JUMP = """
+from datetime import timedelta
+from django.utils import timezone
+from jobs.clock import NAME, SHOWN
+from jobs.models import PeriodicWork
+now = timezone.now()
+PeriodicWork.objects.create(name=NAME, lease_until=now + SHOWN, last_success=now, last_error="-172800")
+"""
 
 
 def test_every_page_reads_well_for_everybody(eyes: Eyes, furnished: Furnished) -> None:
@@ -83,6 +100,7 @@ def test_answers_to_what_was_typed_read_well_for_everybody(eyes: Eyes, furnished
     page.get_by_label("Username").fill("admin")
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("is wrong")
     found += looked_at(eyes, "sign in wrong")
     eyes.sign_in()
     eyes.go("/nodes/register/")
@@ -97,10 +115,22 @@ def test_answers_to_what_was_typed_read_well_for_everybody(eyes: Eyes, furnished
     expect(page.locator("#findings .finding", has_text="blocks")).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
     found += looked_at(eyes, "register blocked")
+    eyes.go(f"/certificates/{furnished.root}/revoke/").get_by_label("Why").select_option("superseded")
+    page.get_by_label("What happened").fill("to see")
+    page.get_by_role("button", name="Revoke").click()
+    expect(page.get_by_role("alert")).to_contain_text("Start a rotation")
+    found += looked_at(eyes, "root not revoked")
+    eyes.site.manage("shell", "-c", JUMP)
+    eyes.go("/clock/")
+    found += looked_at(eyes, "clock jumped")
+    page.get_by_role("button", name="The clock is right now").click()
+    expect(page).to_have_title("Overview · Trust zone console")
     eyes.go("/settings/lifetime/").get_by_label("Lifetime").fill("99")
     page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_contain_text("it was set to 60")
     found += looked_at(eyes, "lifetime set to the border")
     eyes.go(f"/nodes/{furnished.awaiting}/redistribute/").get_by_role("button", name="Redistribute").click()
+    expect(page.locator("#password")).to_be_visible()
     found += looked_at(eyes, "password")
     eyes.go(f"/nodes/{furnished.created}/redistribute/").get_by_role("button", name="Register").click()
     expect(page.get_by_role("main")).to_contain_text("Nothing was sent")
@@ -108,12 +138,14 @@ def test_answers_to_what_was_typed_read_well_for_everybody(eyes: Eyes, furnished
     eyes.go("/accounts/logout/")
     eyes.context.clear_cookies(name="csrftoken")
     page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("The form is too old")
     found += looked_at(eyes, "form too old")
     eyes.go(f"http://{furnished.unlockable_address}:4570/certificateSetup")
-    for typed, name in (("nonsense", "setup mistyped"), (furnished.unlockable_password, "setup done")):
+    for typed, told in (("nonsense", "Mistyped"), (furnished.unlockable_password, "Certificates installed")):
         page.get_by_label("Password").fill(typed)
         page.get_by_role("button", name="Install certificates").click()
-        found += looked_at(eyes, name)
+        expect(page.get_by_role("main")).to_contain_text(told)
+        found += looked_at(eyes, f"setup {told}")
     assert found == []
 
 

@@ -80,9 +80,27 @@ ROTATION_STEPS = (
     Step("row-sealed-anew", "rotation", "worker", "certs.fields:Secret.sealed_anew"),
     Step("batch-moved", "rotation", "worker", f"{KEYS}:_move"),
     Step("retiring", "rotation", "worker", f"{ROTATION}:certificate_transition", "after", "SUPERSEDED"),
-    Step("rotation-not-finished", "rotation", "worker", f"{ROTATION}:job_finish", "before"),
+    Step("rotation-not-finished", "rotation", "worker", "nodes.services.rotations:job_finish", "before"),
 )
-BY_NAME = {step.name: step for step in STEPS}
+# A rotation of the root.
+ROOT = "nodes.services.root_rotation"
+ROOT_STEPS = (
+    Step("root-claimed", "rotation", "worker", "jobs.services:job_claim", "after", "Rotation of the root"),
+    Step("root-not-recorded", "rotation", "worker", f"{CERTIFICATES}:_recorded", "before", "-CA-2"),
+    Step("root-recorded", "rotation", "worker", f"{CERTIFICATES}:_recorded", "after", "-CA-2"),
+    Step("root-signed", "rotation", "worker", "pki.issue:sign", "after", "-CA-2"),
+    Step("root-made", "rotation", "worker", f"{ROOT}:root_make"),
+    Step("list-signed", "rotation", "worker", "pki.revocation:list_sign"),
+    Step("switching", "rotation", "worker", f"{ROOT}:_switch", "before"),
+    Step("switched-to-root", "rotation", "worker", f"{ROOT}:_switch"),
+    Step("cluster-made", "rotation", "worker", f"{ROOT}:cluster_make"),
+    Step("renewal-asked", "rotation", "worker", f"{ROOT}:renewal_ensure"),
+    Step("dropping", "rotation", "worker", f"{ROOT}:root_drop", "before"),
+    Step("dropped-not-committed", "rotation", "worker", f"{ROOT}:root_drop"),
+    Step("root-not-finished", "rotation", "worker", "nodes.services.rotations:job_finish", "before"),
+)
+EVERY_STEP = (*STEPS, *ROTATION_STEPS, *ROOT_STEPS)
+BY_NAME = {step.name: step for step in EVERY_STEP}
 
 # Clocks are shortened, so that a recovery takes seconds: module → constant → its new value.
 SHORT: dict[str, dict[str, Any]] = {
@@ -90,5 +108,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "jobs.tasks": {"TRY_AGAIN": timedelta(seconds=1)},
     "certs.services.certificates": {"SIGNING_LEASE": timedelta(seconds=4)},
     "nodes.services.registration": {"PATIENCE": timedelta(seconds=30)},
-    "nodes.services.key_rotation": {"SETTLE": timedelta(seconds=3), "POLL": timedelta(seconds=1)},
+    "nodes.services.rotations": {"POLL": timedelta(seconds=1)},
+    "nodes.services.key_rotation": {"SETTLE": timedelta(seconds=3)},
+    "nodes.services.root_rotation": {"SETTLE": timedelta(seconds=4)},
 }

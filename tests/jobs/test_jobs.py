@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs.models import Job, PeriodicWork
-from jobs.services import LEASE, job_again, job_claim, job_create, job_finish, job_nudge, lease_free, lease_take, periodic
+from jobs import clock
+from jobs.clock import Watch
+from jobs.models import FARTHEST, Job, PeriodicWork
+from jobs.services import LEASE, job_again, job_claim, job_create, job_finish, job_nudge, jobs_nudge_due, lease_free, lease_take, periodic
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -88,3 +90,56 @@ def test_freed_lease_is_taken_at_once() -> None:
     assert not lease_take(name="pool", until=LATER, now=NOW)
     lease_free(name="pool", now=NOW)
     assert lease_take(name="pool", until=LATER, now=NOW)
+
+
+BACK = timedelta(days=2)
+# what was written before the clock was set back by two days → whether it holds somebody up now
+WRITTEN = {
+    "another's lease": ({"lease_until": NOW + LEASE}, False),
+    "a lease from before": ({"lease_until": NOW + BACK + LEASE}, True),
+    "put off": ({"next_attempt_at": NOW + timedelta(minutes=1)}, False),
+    "put off from before": ({"next_attempt_at": NOW + BACK}, True),
+    "both from before": ({"next_attempt_at": NOW + BACK, "lease_until": NOW + BACK}, True),
+    "further than anything": ({"lease_until": NOW + FARTHEST + timedelta(seconds=1)}, True),
+    "as far as it may": ({"lease_until": NOW + FARTHEST}, False),
+}
+
+
+@pytest.mark.parametrize(("written", "taken"), WRITTEN.values(), ids=WRITTEN.keys())
+def test_job_outlives_a_clock_that_is_set_back(written: dict[str, datetime], taken: bool) -> None:
+    job = make()
+    Job.objects.filter(pk=job.pk).update(**{"nudged_at": NOW + BACK} | written)
+    assert (jobs_nudge_due(now=NOW), job_claim(now=NOW) is not None) == (int(taken), taken)
+
+
+@pytest.mark.parametrize(("ahead", "taken"), [(FARTHEST, False), (FARTHEST + timedelta(seconds=1), True), (BACK, True)], ids=str)
+def test_lease_outlives_a_clock_that_is_set_back(ahead: timedelta, taken: bool) -> None:
+    PeriodicWork.objects.create(name="sweep", lease_until=NOW + ahead)
+    assert lease_take(name="sweep", until=LATER, now=NOW) is taken
+
+
+# how far the wall clock and the steady one went between two looks → the jump
+LOOKS = {
+    "ten seconds": (10, 10, 0), "slewed": (10, 60, 0), "slewed back": (60, 10, 0), "asleep": (86400, 86400, 0),
+    "two days back": (-172800, 10, -172810), "ten minutes ahead": (610, 10, 600), "a minute and a bit": (72, 10, 62),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("wall", "steady", "jump"), LOOKS.values(), ids=LOOKS.keys())
+def test_jump_of_the_clock_is_noticed(wall: int, steady: int, jump: int) -> None:
+    watch = Watch()
+    assert watch.jumped(now=NOW, steady_s=5.0) == timedelta(0)
+    assert watch.jumped(now=NOW + timedelta(seconds=wall), steady_s=5.0 + steady) == timedelta(seconds=jump)
+    assert watch.jumped(now=NOW + timedelta(seconds=wall + 1), steady_s=6.0 + steady) == timedelta(0)
+
+
+def test_jump_is_told_for_an_hour_or_until_it_is_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "_watch", Watch())
+    for now, expected in ((NOW + BACK, None), (NOW, (NOW, pytest.approx(-BACK.total_seconds(), abs=5)))):
+        clock.clock_look(now=now)
+        assert clock.clock_jump(now=now) == expected
+    assert clock.clock_jump(now=NOW + timedelta(minutes=59)) is not None
+    assert clock.clock_jump(now=NOW + timedelta(minutes=61)) is None
+    assert clock.clock_jump(now=NOW - BACK) is None
+    clock.clock_confirm()
+    assert clock.clock_jump(now=NOW) is None

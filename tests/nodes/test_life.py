@@ -124,7 +124,10 @@ class Life(RuleBasedStateMachine):
             self.agent.state.reopen()
         else:
             ring = self.agent.state.store.key_ring()
-            told = report(installed, ring, {}, loaded=installed, served=None, listening=True, now=now) | {"clock": now}
+            told = report(installed, ring, {}, loaded=installed, served={"service": None}, listening=True, now=now) | {
+                "clock": now,
+                "hook": {},
+            }
             answer = heartbeat(node=self.node, certificate=certificate, report=told, now=now)
             if answer["reopen"]:
                 self.agent.state.reopen()

@@ -53,6 +53,49 @@ def test_expiry_status_at_its_borders() -> None:
     ]  # fmt: skip
 
 
+START, SECOND = datetime(2026, 11, 24, tzinfo=UTC), timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("left", "name"),
+    [(-SECOND, "expired"), (timedelta(0), "7_days"), (timedelta(days=7) - SECOND, "7_days"), (timedelta(days=7), "30_days"),
+     (timedelta(days=30), "90_days"), (timedelta(days=90), "1_year"), (timedelta(days=365) - SECOND, "1_year"), (timedelta(days=365), "later")],
+)  # fmt: skip
+def test_buckets_at_their_borders(left: timedelta, name: str) -> None:
+    assert lifetime.bucket(START + left, START) == name
+    assert name in lifetime.BUCKET_NAMES
+
+
+@pytest.mark.parametrize(
+    ("life", "months", "issuer", "expected"),
+    [
+        pytest.param(12, 12, 60, None, id="at two thirds of its life"),
+        pytest.param(60, 12, 120, "2030-12-24", id="a shorter lifetime waits until it gains 30 days"),
+        pytest.param(60, 60, 60, "never", id="its issuer ends with it"),
+        pytest.param(60, 60, 61, None, id="its issuer leaves 30 days"),
+    ],
+)
+def test_when_a_leaf_is_replaced(life: int, months: int, issuer: int, expected: str | None) -> None:
+    end = lifetime.add_months(START, life) - SECOND
+    at = lifetime.replaced_at(START, end, 0, months=months, issuer_not_after=lifetime.add_months(START, issuer))
+    if expected == "never":
+        assert at is None
+    else:
+        assert at is not None
+        assert at.date().isoformat() == (expected or lifetime.renewal_at(START, end, 0).date().isoformat())
+
+
+@given(st.integers(0, 3000), st.integers(30, 2000), st.integers(12, 60), st.integers(0, 0xFFFF))
+def test_a_replacement_is_worth_it_when_it_is_due(start: int, days: int, months: int, serial: int) -> None:
+    begin, forever = START + timedelta(days=start), START + timedelta(days=10_000)
+    end = begin + timedelta(days=days)
+    at = lifetime.replaced_at(begin, end, serial, months=months, issuer_not_after=forever)
+    assert at is not None
+    assert at >= lifetime.renewal_at(begin, end, serial)
+    gained = lifetime.validity(now=at, months=months, issuer_not_after=forever).not_after
+    assert lifetime.is_worth_renewing(end, new_not_after=gained)
+
+
 @pytest.mark.parametrize(
     ("days", "due"),
     [(1826, 1217.33), (365, 243.33), (270, 180), (269, 179), (120, 30), (91, 1), (90, 0), (30, 0)],

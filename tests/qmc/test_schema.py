@@ -1,20 +1,24 @@
 """The schema tells of every address of the API, and in the form in which it answers."""
 
+import uuid
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import pytest
 from django.urls import get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
-from certs.api import CertificateOutput, ExpiryOutput, LifetimeOutput, certificate_json
+from certs.api import CertificateOutput, LifetimeOutput, NewEndOutput, NodeRenewalOutput, PreviewOutput, certificate_json
 from certs.models import Certificate
-from certs.services.expiry import expiry_board
-from certs.services.lifetime import Lifetime
+from certs.services.lifetime import Lifetime, NewEnd, NodeRenewal, Preview
 from nodes.api import CeremonyOutput, FindingOutput, NodeOutput, nodes_json
 from nodes.api_connections import ConnectionOutput, connections_json
 from nodes.findings import Finding
 from nodes.models import Connection, Node
 from nodes.services.registration import Ceremony
+from qmc.api_expiry import EndlessOutput, ExpiringOutput, ExpiryOutput, board_json
+from qmc.expiry import Board, Endless, Row
+from qmc.outlook import by_hand
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -24,11 +28,18 @@ def test_answers_have_the_form_that_the_schema_tells() -> None:
     certificate = Certificate(not_before=NOW, not_after=NOW)
     (node,) = nodes_json([Node()], NOW)
     (connection,) = connections_json([Connection()])
+    row = Row(None, "backup", "", "", "", NOW, NOW, by_hand(""), "", NOW, NOW)
+    endless = Endless(None, "token", "", "", "")
     answers = {
         NodeOutput: node,
         ConnectionOutput: connection,
         CertificateOutput: certificate_json(certificate, NOW),
-        ExpiryOutput: expiry_board(now=NOW),
+        ExpiryOutput: board_json(Board(NOW, NOW, [row], [endless])),
+        ExpiringOutput: board_json(Board(NOW, NOW, [row], []))["results"][0],
+        EndlessOutput: asdict(endless),
+        NewEndOutput: asdict(NewEnd("root", NOW, False, NOW)),
+        NodeRenewalOutput: asdict(NodeRenewal(uuid.uuid4(), "rim1", NOW)),
+        PreviewOutput: asdict(Preview([], 0, [])),
         LifetimeOutput: vars(Lifetime(60, 60)),
         FindingOutput: vars(Finding("code", "ok", "title")),
         CeremonyOutput: vars(Ceremony("word", "http://localhost", NOW, "issuing")),

@@ -24,6 +24,7 @@ from celery import Celery
 from psycopg import sql
 from redis import Redis
 
+from agent.store import Store
 from tests.site.engines import engine, free_port
 from tests.site.probe import Place
 
@@ -162,15 +163,16 @@ class Site:
                 content = exc.read()
                 return exc.code, json.loads(content) if "json" in exc.headers.get("Content-Type", "") else content.decode()
 
-    def places(self) -> list[Place]:
-        """Every registered node, as the probe dials it."""
-        homes = {row[0]: row[1] for row in self.rows("SELECT address, name FROM nodes_node WHERE state = 'registered'")}
-        return [
-            Place(name, str(self.data / "agents" / address), address)
-            if address in self.agents
-            else Place(name, str(self.data / "node"), "127.0.0.1", self.node_port)
-            for address, name in homes.items()
-        ]
+    def central(self) -> Place:
+        """The central node, as the probe dials it."""
+        store = Store(self.data / "node").current()
+        assert store is not None
+        return Place("central", str(self.data / "node"), store.host_name, "127.0.0.1", self.node_port)
+
+    @staticmethod
+    def place(name: str, home: Path, address: str) -> Place:
+        """A node that `register` names so, as the probe dials it."""
+        return Place(name, str(home), f"{name}.example", address)
 
     def wait(self, true: Any, seconds: float = 40) -> None:
         deadline = time.monotonic() + seconds

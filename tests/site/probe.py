@@ -30,10 +30,11 @@ REQUEST = b"GET /status/servicestate HTTP/1.1\r\nHost: node\r\nConnection: close
 
 @dataclass(frozen=True)
 class Place:
-    """A node: its store, and where its 4242 answers."""
+    """A node: its store, its host name, and where its 4242 answers."""
 
     name: str
     home: str
+    host_name: str
     address: str
     port: int = 4242
 
@@ -59,12 +60,12 @@ def pairs(places: list[Place]) -> list[tuple[Place, Place]]:
 def dial(caller: Place, callee: Place) -> str:
     """One handshake and one request with what is on the disk now. Returns why it failed, "" if it did not."""
     try:
-        mine, other = Store(Path(caller.home)).current(), Store(Path(callee.home)).current()
-        if mine is None or other is None:
+        mine = Store(Path(caller.home)).current()
+        if mine is None:
             return "nothing is installed"
         with (
             socket.create_connection((callee.address, callee.port), PATIENCE_S) as raw,
-            client_context(mine).wrap_socket(raw, server_hostname=other.host_name) as secure,
+            client_context(mine).wrap_socket(raw, server_hostname=callee.host_name) as secure,
         ):
             # Under TLS 1.3 a refused client certificate shows at the first read.
             secure.sendall(REQUEST)

@@ -23,12 +23,13 @@ from tests.site.probe import FURTHER, Place, Probe, dial, pairs
 @pytest.fixture
 def places(authority: Authority, package: Package, tmp_path: Path) -> Iterator[list[Place]]:
     """Two agents that serve on 4242 and know no central node."""
-    found = [Place(f"rim{number}", str(tmp_path / f"rim{number}"), f"{free_network()}.250.{number}") for number in (2, 3)]
+    found = [
+        Place(f"rim{number}", str(tmp_path / f"rim{number}"), f"rim{number}.example", f"{free_network()}.250.{number}") for number in (2, 3)
+    ]
     agents = []
     for place in found:
-        host_name = f"{place.name}.example"
-        pair = authority.pair(Kind.SERVICE, common_name=host_name)
-        Store(Path(place.home)).install(replace(package, host_name=host_name, service=pair), now=authority.now)
+        pair = authority.pair(Kind.SERVICE, common_name=place.host_name)
+        Store(Path(place.home)).install(replace(package, host_name=place.host_name, service=pair), now=authority.now)
         command = [sys.executable, "-m", "agent", "serve", "--home", place.home, "--address", place.address]
         agents.append(subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL))
     for place in found:
@@ -47,7 +48,7 @@ def wait_for(true: Callable[[], bool]) -> None:
 
 
 def test_who_is_stopped_is_left_out_and_named_afterwards(places: list[Place]) -> None:
-    with Probe([*places, Place("rim9", places[0].home, places[0].address, free_port())]) as probe:
+    with Probe([*places, Place("rim9", places[0].home, "rim9.example", places[0].address, free_port())]) as probe:
         with probe.without("rim9"):
             wait_for(lambda: probe.report().dials.get("rim2 rim3", 0) > 5)
             assert probe.report().failures == []
@@ -69,7 +70,7 @@ def test_a_node_that_trusts_another_root_is_found_out(places: list[Place], autho
 
 
 def test_all_pairs_up_to_32_nodes_and_five_others_beyond() -> None:
-    places = [Place(f"n{number}", "", "") for number in range(33)]
+    places = [Place(f"n{number}", "", "", "") for number in range(33)]
     assert len(set(pairs(places[:32]))) == 32 * 31
     assert len(set(pairs(places))) == 33 * FURTHER
     assert all(caller != callee for caller, callee in pairs(places))

@@ -32,6 +32,8 @@ class Clock:
             "FAKETIME_TIMESTAMP_FILE": str(self.file),
             "FAKETIME_NO_CACHE": "1",  # the next look at the clock, in every process, sees a shift
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            # Else Python's threads wait for each other with deadlines that are long over, and do little but that.
+            "FAKETIME_FORCE_MONOTONIC_FIX": "0",
             "NO_FAKE_STAT": "1",
             "PYTHONPATH": f"{INJECT}{os.pathsep}{ROOT}",
         }

@@ -1,5 +1,7 @@
 """Make an API token."""
 
+from argparse import ArgumentTypeError
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -8,6 +10,15 @@ from django.utils import timezone
 
 from qmc.services.tokens import token_create
 
+LONGEST_DAYS = 3650
+
+
+def days(text: str) -> int:
+    """A whole number of days within bounds."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= LONGEST_DAYS):
+        raise ArgumentTypeError(f"{text!r} is no number of days from 1 to {LONGEST_DAYS}. Leave it out for a token that never expires.")
+    return int(text)
+
 
 class Command(BaseCommand):
     help = "Prints a new API token that acts as USER; it is shown this once."
@@ -15,10 +26,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("user")
         parser.add_argument("--name", required=True)
+        parser.add_argument("--days", type=days, metavar="N", help="it expires after N days; without this it never does")
         parser.add_argument("--data-dir")
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = User.objects.filter(username=options["user"], is_active=True).first()
         if user is None:
             raise CommandError(f"There is no active user {options['user']}.")
-        self.stdout.write(token_create(user=user, name=options["name"], now=timezone.now()))
+        lasts = timedelta(days=options["days"]) if options["days"] else None
+        self.stdout.write(token_create(user=user, name=options["name"], lasts=lasts, now=timezone.now()))

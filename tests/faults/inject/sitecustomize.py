@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tests.faults.steps import ROTATION_STEPS, SHORT, STEPS, Step
+from tests.faults.steps import EVERY_STEP, SHORT, Step
 
 FOLDER = Path(os.environ["QMC_FAULTS"])
 PROCESSES = {"console": "console", "node-api": "node-api", "celery": "worker", "agent": "agent"}
@@ -121,7 +121,7 @@ def wrapped(step: Step, function: Callable[..., Any]) -> Callable[..., Any]:
 
 def prepare(module: ModuleType) -> None:
     """Wrap the steps of a module that was just loaded, and shorten its clocks."""
-    for step in (*STEPS, *ROTATION_STEPS):
+    for step in EVERY_STEP:
         name, _, attribute = step.target.partition(":")
         if name == module.__name__:
             *owners, last = attribute.split(".")
@@ -134,7 +134,7 @@ def prepare(module: ModuleType) -> None:
 class Hook(importlib.abc.MetaPathFinder):
     """Prepares each module of interest as soon as it is loaded."""
 
-    wanted = {step.target.partition(":")[0] for step in (*STEPS, *ROTATION_STEPS)} | {*SHORT}
+    wanted = {step.target.partition(":")[0] for step in EVERY_STEP} | {*SHORT}
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
         if name not in self.wanted:
@@ -155,7 +155,7 @@ class Hook(importlib.abc.MetaPathFinder):
 def synced(descriptor: int) -> None:
     """`os.fsync`, with the file's name for the steps; what a synced folder names is safe from then on."""
     path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
-    for step in STEPS:
+    for step in EVERY_STEP:
         if step.target == "os:fsync":
             reached(step, (descriptor,), lambda: repr(str(path)))
     fsync(descriptor)

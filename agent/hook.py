@@ -1,0 +1,69 @@
+"""The reload hook: a command that tells the node's services to load what has come into force."""
+
+import asyncio
+import logging
+import os
+import signal
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import IO
+
+from agent.state import State
+from agent.store import Installed
+
+log = logging.getLogger("agent")
+TIMEOUT_S, LOGGED_BYTES = 60, 4096
+# As shells and `timeout` say it.
+TIMED_OUT, NOT_STARTED = 124, 127
+
+
+class Hook:
+    """Runs the command whenever something else is in force than when it ran last: one run at a time, and the newest is what counts."""
+
+    def __init__(self, state: State, command: tuple[str, ...], ended: Callable[[], None]) -> None:
+        """`command` is a program with its arguments; no shell reads it. `ended` is called after each run."""
+        self.state, self.command, self.ended = state, command, ended
+        self.running: asyncio.Task[None] | None = None
+        last = state.hook()
+        self.try_again = last is not None and last["exit"] not in (0, None)  # what failed may be mended now that the agent starts
+
+    def follow(self, installed: Installed | None) -> None:
+        """Start a run if it is due. `installed` is in force, and served where this agent listens."""
+        if installed is None or (self.running is not None and not self.running.done()):
+            return
+        before, now = self.state.hooked(), {"generation": installed.generation, "trust": installed.revision[1]}
+        if before == now and not self.try_again:
+            return
+        same = before is not None and before["generation"] == installed.generation and not self.try_again
+        self.try_again, at = False, datetime.now(UTC)
+        # Remembered before it starts: a hook that restarts the agent must not be run by it for ever.
+        self.state.note_hook(at=at, ended=None, generation=installed.generation, hooked=now)
+        self.running = asyncio.create_task(self._run(installed, "trust" if same else "certificates", at))
+
+    async def _run(self, installed: Installed, what: str, at: datetime) -> None:
+        environment = os.environ | {"QMC_HOME": str(self.state.home), "QMC_GENERATION": str(installed.generation), "QMC_WHAT": what}
+        # A file and no pipe: a service that the hook starts may keep its output open.
+        with tempfile.TemporaryFile() as output:
+            code = await self._code(environment, output)
+            output.seek(max(0, output.seek(0, os.SEEK_END) - LOGGED_BYTES))
+            for line in output.read().decode(errors="replace").splitlines():
+                log.info("reload hook: %s", line)
+        log.info("reload hook for the %s of generation %s ended with %s", what, installed.generation, code)
+        self.state.note_hook(at=at, ended=code, generation=installed.generation)
+        self.ended()
+
+    async def _code(self, environment: dict[str, str], output: IO[bytes]) -> int:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self.command, env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
+        except OSError as exc:
+            log.warning("reload hook: %s cannot be started: %s", self.command[0], exc.strerror)
+            return NOT_STARTED
+        try:
+            return await asyncio.wait_for(process.wait(), TIMEOUT_S)
+        except TimeoutError:
+            os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+            return TIMED_OUT

@@ -1,0 +1,54 @@
+"""Whether the clock of this machine was set, noticed by comparing it with one that nobody sets."""
+
+import logging
+import threading
+import time
+from datetime import datetime, timedelta
+
+from jobs.models import PeriodicWork
+
+log = logging.getLogger(__name__)
+NAME, JUMP, SHOWN = "clock", timedelta(seconds=60), timedelta(hours=1)
+# Goes on while the machine sleeps, where there is such a clock: waking up is no jump.
+STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+class Watch:
+    """Looks at both clocks again and again."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._before: tuple[datetime, float] | None = None
+
+    def jumped(self, *, now: datetime, steady_s: float) -> timedelta:
+        """How far the clock was set since the last look, negative if back; zero below a minute, which is how clocks are slewed."""
+        with self._lock:
+            before, self._before = self._before, (now, steady_s)
+        if before is None:
+            return timedelta(0)
+        by = now - before[0] - timedelta(seconds=steady_s - before[1])
+        return by if abs(by) > JUMP else timedelta(0)
+
+
+_watch = Watch()
+
+
+def clock_look(*, now: datetime) -> None:
+    """Look, in this process; a jump is logged and kept for the overview."""
+    by = _watch.jumped(now=now, steady_s=time.clock_gettime(STEADY))
+    if by:
+        log.warning("the clock of this machine was set by %+.0f s; it says %s now", by.total_seconds(), now.isoformat(timespec="seconds"))
+        told = {"lease_until": now + SHOWN, "last_success": now, "last_error": f"{by.total_seconds():.0f}"}
+        PeriodicWork.objects.update_or_create(name=NAME, defaults=told)
+
+
+def clock_jump(*, now: datetime) -> tuple[datetime, float] | None:
+    """The last jump, for an hour or until it is confirmed: when it was noticed, and by how many seconds, negative if back."""
+    # A row that lies further ahead than that was written before a jump back.
+    row = PeriodicWork.objects.filter(name=NAME, lease_until__gt=now, lease_until__lte=now + SHOWN).first()
+    return (row.last_success, float(row.last_error)) if row and row.last_success else None
+
+
+def clock_confirm() -> None:
+    """Somebody has seen to the clock."""
+    PeriodicWork.objects.filter(name=NAME).delete()

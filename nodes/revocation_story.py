@@ -1,0 +1,52 @@
+"""What a revocation would touch, told before anybody confirms it, and which nodes one has left without a certificate."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from certs.models import Certificate
+from nodes.models import Node
+from nodes.states import NodeState
+from pki.roles import OWN_KINDS, Kind
+
+FOLLOWS = {
+    Kind.CLIENT: "{node} can call the central node and the other nodes no more. It opens by itself for a new package: redistribute it then.",
+    Kind.SERVICE: "Nobody talks to the services of {node} any more. Redistribute it then: a renewal could not reach it.",
+    Kind.CLUSTER: "Whatever {node} encrypts with the site's shared certificate is refused by who honours the list.",
+}
+
+
+@dataclass(frozen=True)
+class Touched:
+    """A node that reports the certificate, or for which it was made; `follows` is empty where nothing is lost."""
+
+    node: Node
+    presents: str
+    online: bool
+    follows: str
+
+
+def revocation_plan(certificate: Certificate, *, now: datetime) -> dict[str, Any]:
+    """The certificate, and each node that its revocation touches."""
+    touched = [_touched(node, certificate, now) for node in Node.objects.present().select_related("observation")]
+    return {"now": now, "certificate": certificate, "touched": [each for each in touched if each is not None]}
+
+
+def _touched(node: Node, certificate: Certificate, now: datetime) -> Touched | None:
+    seen, sha256 = node.observed, certificate.sha256
+    holds = seen is not None and sha256 in {*seen.installed.values(), *seen.served.values()}
+    if not holds and certificate.holder_id != node.pk:
+        return None
+    serves = seen is not None and sha256 in seen.served.values()
+    presents = "installed and served" if serves else "installed" if holds else "made for it, not reported as installed"
+    follows = FOLLOWS.get(Kind(certificate.kind), "").format(node=node) if holds else ""
+    return Touched(node, presents, node.online(now), follows)
+
+
+def bereft(nodes: Iterable[Node]) -> list[tuple[Node, list[str]]]:
+    """Registered nodes that have no certificate of some kind in force, since it was revoked; only a redistribution brings another."""
+    held = set(Certificate.objects.issued().filter(kind__in=OWN_KINDS).values_list("holder_id", "kind"))
+    registered = [node for node in nodes if node.state == NodeState.REGISTERED]
+    lost = [(node, [kind.value for kind in OWN_KINDS if (node.pk, kind.value) not in held]) for node in registered]
+    return [(node, kinds) for node, kinds in lost if kinds]

@@ -1,0 +1,93 @@
+"""What the services of a node really use: installed against served now, and its reload hook's last run, in words."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q
+
+from audit.models import Event
+from certs.models import Certificate
+from nodes.models import Node, Observation
+from pki.roles import Kind
+
+PATIENCE = timedelta(minutes=10)
+TIMED_OUT, NOT_STARTED = 124, 127  # as the agent reports it
+
+
+@dataclass(frozen=True)
+class Served:
+    """One service, and what it serves now against what is installed. `colour` is green, orange (something else) or grey (nothing)."""
+
+    name: str
+    words: str
+    colour: str
+
+    @property
+    def is_old(self) -> bool:
+        return self.colour == "orange"
+
+
+@dataclass(frozen=True)
+class HookRun:
+    """The last run of the reload hook. `failed` asks for a person."""
+
+    at: datetime
+    words: str
+    failed: bool
+
+
+def serving(node: Node) -> list[Served]:
+    """Each service that the node's agent looks at, the agent's own 4242 first."""
+    seen = node.observed
+    if seen is None or not seen.served or not (seen.listening or len(seen.served) > 1):
+        return []
+    known = {each.sha256: each for each in Certificate.objects.filter(sha256__in=[sha256 for sha256 in seen.served.values() if sha256])}
+    told = [(name, sha256) for name, sha256 in sorted(seen.served.items(), key=lambda each: (each[0] != "service", each[0]))]
+    return [_served(name, sha256, known, seen) for name, sha256 in told if name != "service" or seen.listening]
+
+
+def _served(name: str, sha256: str | None, known: dict[str, Certificate], seen: Observation) -> Served:
+    called, remedy = ("The agent", "restart it") if name == "service" else (name, "reload it")
+    if sha256 is None:
+        return Served(called, "does not answer with TLS, so nothing is known: see that it runs", "grey")
+    if sha256 in seen.installed.values():
+        return Served(called, "serves what is installed", "green")
+    certificate = known.get(sha256)
+    if certificate is None:
+        return Served(called, f"serves a certificate that this trust zone never signed: give it the installed one, then {remedy}", "orange")
+    if certificate.kind != Kind.SERVICE or certificate.holder_id != seen.node_id:
+        return Served(called, f"serves {certificate.subject} of {certificate.holder}: give it the installed one, then {remedy}", "orange")
+    return Served(called, f"still serves the certificate of {certificate.not_before:%d %B %Y, %H:%M} UTC: {remedy}", "orange")
+
+
+def installed_since(node: Node) -> datetime | None:
+    """When the node first called with what it has installed now."""
+    called = Q(action="renewal.transition", detail__to="proving") | Q(action="node.transition", detail__to="verifying")
+    came = Event.objects.for_target(node.pk).filter(called).first()
+    return came.at if came else node.registered_at
+
+
+def still_old(node: Node, *, now: datetime) -> list[Served]:
+    """What has served something else than the installed certificate for longer than a reload takes."""
+    old = [each for each in serving(node) if each.is_old]
+    since = installed_since(node) if old else None
+    return old if since is not None and now - since > PATIENCE else []
+
+
+def hook_run(node: Node) -> HookRun | None:
+    """The last run of the node's reload hook; None where it has none."""
+    told: dict[str, Any] = node.observed.hook if node.observed else {}
+    if not told:
+        return None
+    at, code, generation = datetime.fromisoformat(told["at"]), told["exit"], told["generation"]
+    if code == 0:
+        return HookRun(at, f"fine, for generation {generation}", failed=False)
+    if code is None:
+        return HookRun(at, f"begun for generation {generation}; its end is not known yet", failed=False)
+    how = {TIMED_OUT: "took longer than 60 s and was ended", NOT_STARTED: "could not be started"}.get(code, f"ended with {code}")
+    return HookRun(
+        at,
+        f"{how}, for generation {generation}. The agent's log on the node says why; mend it, then restart the agent: it runs again",
+        failed=True,
+    )

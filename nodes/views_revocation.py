@@ -1,0 +1,33 @@
+"""The page on which a certificate is revoked: parse, ask a service, render."""
+
+import uuid
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+
+from certs.errors import CertsError
+from certs.forms import RevokeForm
+from certs.models import Certificate
+from certs.pages import PageRequest, page
+from certs.services.certificates import certificate_revoke
+from nodes.revocation_story import revocation_plan
+from pki.revocation import RevocationCode
+
+
+@page("certs.revoke_certificate")
+def revoke(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    certificate, now = get_object_or_404(Certificate.objects.listed(), pk=pk), timezone.now()
+    form, error = RevokeForm(request.POST or None), ""
+    if form.is_valid():
+        told = form.cleaned_data
+        try:
+            certificate_revoke(
+                certificate=certificate, reason=told["reason"], code=RevocationCode(told["code"]), actor=request.actor, now=now
+            )
+        except CertsError as exc:
+            error = str(exc)
+        else:
+            return redirect("certs:detail", pk=pk)
+    context = revocation_plan(certificate, now=now) | {"form": form, "error": error}
+    return render(request, "certs/revoke.html", context, status=409 if error else 400 if form.errors else 200)

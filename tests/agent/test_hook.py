@@ -1,0 +1,185 @@
+"""The reload hook: run when something has come into force, once at a time, its end kept; and what services really serve."""
+
+import asyncio
+import dataclasses
+import json
+import os
+import socket
+import ssl
+import sys
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from agent import hook, tls
+from agent.heartbeat import Caller, Service, services
+from agent.hook import Hook
+from agent.state import State
+from pki import revocation, verify
+from pki.package import Package
+from tests.conftest import Authority
+
+SCRIPT = """import json, os, sys, time
+with open(sys.argv[1], "a") as file:
+    file.write(json.dumps([os.environ["QMC_WHAT"], os.environ["QMC_GENERATION"], os.environ["QMC_HOME"]]) + "\\n")
+print("reloaded")
+time.sleep(float(sys.argv[2]))
+sys.exit(int(sys.argv[3]))"""
+
+
+class Hooked:
+    """A node's state with a hook that writes down each run."""
+
+    def __init__(self, home: Path, *, sleeps: float = 0, ends: int = 0) -> None:
+        self.home, self.told, self.state, self.woken = home, home / "told", State(home), 0
+        self.command = (sys.executable, "-I", "-c", SCRIPT, str(self.told), str(sleeps), str(ends))
+        self.hook = Hook(self.state, self.command, self.wake)
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    def restart(self) -> None:
+        self.hook = Hook(self.state, self.command, self.wake)
+
+    async def follow(self) -> dict:
+        """As the agent does twice a second, until the run has ended."""
+        self.hook.follow(self.state.store.current())
+        if self.hook.running:
+            await self.hook.running
+        return self.state.hook()
+
+    def runs(self) -> list[list[str]]:
+        return [json.loads(line) for line in self.told.read_text().splitlines()] if self.told.exists() else []
+
+
+@pytest.fixture
+def lists(authority: Authority) -> list[bytes]:
+    der = revocation.list_sign(authority.certificate, authority.key, number=7, entries=[], now=authority.now)
+    return [x509.load_der_x509_crl(der).public_bytes(Encoding.PEM)]
+
+
+def test_hook_runs_for_certificates_and_for_trust_and_not_twice(
+    package: Package, authority: Authority, lists: list[bytes], tmp_path: Path
+) -> None:
+    async def walk() -> None:
+        hooked = Hooked(tmp_path)
+        assert await hooked.follow() is None
+        hooked.state.store.install(package, now=authority.now)
+        run = await hooked.follow()
+        assert (run["exit"], run["generation"]) == (0, 1)
+        await hooked.follow()
+        hooked.restart()
+        await hooked.follow()
+        hooked.state.store.take_trust([package.roots[0]], lists)
+        await hooked.follow()
+        hooked.state.store.install(dataclasses.replace(package, generation=2), now=authority.now)
+        await hooked.follow()
+        assert hooked.runs() == [["certificates", "1", str(tmp_path)], ["trust", "1", str(tmp_path)], ["certificates", "2", str(tmp_path)]]
+        assert hooked.woken == 3
+
+    asyncio.run(walk())
+
+
+def test_only_the_newest_follows_a_run_that_lasts(package: Package, authority: Authority, tmp_path: Path) -> None:
+    async def walk() -> None:
+        hooked = Hooked(tmp_path, sleeps=0.5)
+        for generation in (1, 2, 3):
+            hooked.state.store.install(dataclasses.replace(package, generation=generation), now=authority.now)
+            hooked.hook.follow(hooked.state.store.current())
+            assert hooked.state.hook()["exit"] is None
+        await hooked.follow()
+        await hooked.follow()
+        assert [run[1] for run in hooked.runs()] == ["1", "3"]
+
+    asyncio.run(walk())
+
+
+def test_failed_run_is_kept_and_tried_again_when_the_agent_starts(package: Package, authority: Authority, tmp_path: Path) -> None:
+    async def walk() -> None:
+        hooked = Hooked(tmp_path, ends=3)
+        hooked.state.store.install(package, now=authority.now)
+        assert (await hooked.follow())["exit"] == 3
+        assert (await hooked.follow())["exit"] == 3
+        hooked.restart()
+        await hooked.follow()
+        assert [run[0] for run in hooked.runs()] == ["certificates", "certificates"]
+
+    asyncio.run(walk())
+
+
+def test_hook_that_hangs_or_cannot_be_started_ends(
+    package: Package, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(hook, "TIMEOUT_S", 0.7)
+
+    async def walk() -> None:
+        hooked = Hooked(tmp_path, sleeps=60)
+        hooked.state.store.install(package, now=authority.now)
+        assert (await hooked.follow())["exit"] == hook.TIMED_OUT
+        hooked.command = (str(tmp_path / "nothing"),)
+        hooked.restart()
+        assert (await hooked.follow())["exit"] == hook.NOT_STARTED
+
+    asyncio.run(walk())
+    assert "cannot be started: No such file" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["engine", "engine=", "engine=host", "Engine=host:1", "a b=host:1", "x" * 21 + "=host:1", "service=host:1", "=host:1", "e=host:99999"],
+)
+def test_nonsense_services_are_refused(told: str) -> None:
+    with pytest.raises(ValueError, match="--service"):
+        services([told])
+
+
+def test_services_are_named_once_and_at_most_ten() -> None:
+    assert services(["engine=127.0.0.1:4747", "proxy=[::1]:443"]) == (Service("engine", "127.0.0.1", 4747), Service("proxy", "::1", 443))
+    for told in (["a=h:1", "a=h:2"], [f"s{number}=h:1" for number in range(11)]):
+        with pytest.raises(ValueError, match="at most 10 different"):
+            services(told)
+
+
+def test_what_services_really_serve_is_reported(package: Package, authority: Authority, tmp_path: Path) -> None:
+    """One serves the installed certificate, one another site's, one does not speak TLS, one answers nothing, one is not there."""
+    state = State(tmp_path)
+    installed = state.store.install(package, now=authority.now)
+    foreign = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    foreign.load_cert_chain(installed.client_pem)
+    address = f"127.{os.getpid() % 20 + 90}.9.1"
+    contexts = {"engine": tls.server_context(installed), "proxy": foreign, "plain": None}
+    listening = {name: socket.create_server((address, 0)) for name in [*contexts, "silent"]}
+
+    def serve(server: socket.socket, context: ssl.SSLContext | None) -> None:
+        raw, _ = server.accept()
+        with raw:
+            if context is None:
+                raw.sendall(b"SSH-2.0-nothing\r\n")
+                time.sleep(0.2)
+                return
+            try:
+                context.wrap_socket(raw, server_side=True).close()
+            except OSError:
+                return
+
+    threads = [threading.Thread(target=serve, args=(listening[name], context)) for name, context in contexts.items()]
+    for each in threads:
+        each.start()
+    told = [f"{name}={address}:{server.getsockname()[1]}" for name, server in listening.items()]
+    caller = Caller(state, address, 1, listening=False, services=services([*told, f"gone={address}:1"]))
+    began = time.monotonic()
+    served = asyncio.run(caller._served(installed))
+    assert timedelta(seconds=time.monotonic() - began) < timedelta(seconds=4)
+    for each in threads:
+        each.join()
+    for server in listening.values():
+        server.close()
+    assert served == {
+        "service": None, "engine": verify.fingerprint(installed.service), "proxy": verify.fingerprint(installed.client), "plain": None,
+        "silent": None, "gone": None,
+    }  # fmt: skip

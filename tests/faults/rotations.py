@@ -1,0 +1,77 @@
+"""A rotation on a site with two workers: somebody kills whoever reaches a step, and a node joins with a package of before."""
+
+import contextlib
+import json
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tests.faults.conftest import Case
+from tests.faults.steps import Step
+from tests.site.conftest import Site
+
+
+class Rotation:
+    """One rotation of `kind`, with `nodes` registered nodes, and one whose password is typed afterwards."""
+
+    kind: str
+
+    def __init__(self, site: Site, folder: Path, steps: tuple[Step, ...], *, nodes: int) -> None:
+        self.site, self.steps, self.folder = site, steps, Path(site.environment["QMC_FAULTS"])
+        self.cases = [Case(site, folder / f"node{number}") for number in range(nodes)]
+        self.late = Case(site, folder / "late")
+        self.killed: set[str] = set()
+
+    def prepare(self) -> None:
+        """The nodes, and a kill asked for at each step."""
+        self.site.wait(self.site.answers)
+        for node in self.site.call("GET", "/nodes/?page_size=500")[1]["results"]:
+            if node["name"] != "central":  # what other tests left behind has no agent any more
+                self.site.call("POST", f"/nodes/{node['id']}/decommission/")
+        for case in [*self.cases, self.late]:
+            case.start_agent()
+            case.create()
+            case.wait_until_listening()
+            assert case.register() == 202
+        for case in self.cases:
+            assert case.converge() == "registered"
+        self.site.wait(lambda: self.late.state() == "awaiting_password")
+        for step in self.steps:
+            (self.folder / f"{step.name}@rotation.new").write_text(json.dumps({"fault": "pause", "name": "", "id": ""}))
+            (self.folder / f"{step.name}@rotation.new").rename(self.folder / f"{step.name}@rotation")
+
+    def kill(self) -> None:
+        """Whoever has reached a step dies there."""
+        for step in self.steps:
+            reached = self.folder / f"{step.name}@rotation.reached"
+            if step.name not in self.killed and reached.exists() and (pid := reached.read_text()):
+                self.killed.add(step.name)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+
+    def told(self) -> dict[str, Any]:
+        status, answer = self.site.call("GET", "/rotations/")
+        assert status == 200, answer
+        newest: dict[str, Any] = answer["results"][0]
+        return newest
+
+    def start(self) -> None:
+        """Four administrators at once: one rotation begins."""
+        with ThreadPoolExecutor(4) as administrators:
+            answers = list(administrators.map(lambda _: self.site.call("POST", "/rotations/", {"kind": self.kind}), range(4)))
+        assert sorted(status for status, _ in answers) == [201, 409, 409, 409]
+        assert {answer["type"] for status, answer in answers if status == 409} == {"urn:trust-zone:not-now"}
+
+    def pause(self, *, paused: bool) -> int:
+        return int(self.site.call("POST", f"/rotations/{self.told()['id']}/{'pause' if paused else 'resume'}/")[0])
+
+    def is_over(self) -> bool:
+        """Finished, and everybody was killed who was to be."""
+        self.kill()
+        return self.told()["finished_at"] is not None and self.killed == {step.name for step in self.steps}
+
+    def end(self) -> None:
+        for case in [*self.cases, self.late]:
+            case.end()

@@ -1,0 +1,119 @@
+"""The root is replaced while workers are killed at every step and nodes suffer; no handshake between two nodes that are up ever fails."""
+
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from agent.store import Store
+from pki.verify import fingerprint
+from tests.faults.conftest import Case
+from tests.faults.rotations import Rotation
+from tests.faults.steps import BY_NAME, ROOT_STEPS, Step
+from tests.site.conftest import Site
+from tests.site.engines import ENGINES
+from tests.site.probe import Place, Probe
+
+WHOLE = bool(os.environ.get("QMC_WHOLE"))
+
+
+class RootRotation(Rotation):
+    """Four nodes: one is down at the start, one has a full disk, one is killed as it has installed, one comes back as of an old snapshot."""
+
+    kind = "root"
+
+    def __init__(self, site: Site, folder: Path, steps: tuple[Step, ...]) -> None:
+        super().__init__(site, folder, steps, nodes=4)
+        self.down, self.full, self.installing, self.old = self.cases
+
+    def run(self) -> None:
+        self.prepare()
+        with Probe([Place(case.name, str(case.home), case.address) for case in self.cases], per_second=15) as probe:
+            self.suffer(probe)
+            report = probe.report()
+        assert report.failures == [], report.failures[:3]
+        assert min(report.dials.values()) > 0, report.dials
+        self.check()
+
+    def stands(self, case: Case) -> dict[str, Any]:
+        """The node's line of the matrix, once the rotation shows it."""
+        return next((each for each in self.told()["nodes"] if each["name"] == case.name), {})
+
+    def until(self, true: Callable[[], bool], *up: Case) -> None:
+        """While `up` are kept running, and whoever reaches a step is killed."""
+
+        def so() -> bool:
+            for case in up:
+                case.drive()
+            self.site.keep_further()
+            self.kill()
+            return true()
+
+        try:
+            self.site.wait(so, 60)
+        except AssertionError as exc:
+            jobs = self.site.rows("SELECT title, progress, claims, next_attempt_at, lease_until FROM jobs_job WHERE outcome = ''")
+            exc.add_note(f"{self.told()}\nkilled: {self.killed}\nunfinished: {jobs}")
+            raise
+
+    def suffer(self, probe: Probe) -> None:
+        snapshot = self.old.home.with_name("snapshot")
+        others = (self.full, self.installing, self.old)
+        with probe.without(self.down.name):
+            self.down.kill_agent()
+            self.start()
+            self.until(lambda: {each["name"] for each in self.told()["waits_for"]} == {self.down.name, self.late.name}, *others)
+            assert self.told()["phase"] == "trusting"
+            shutil.copytree(self.old.home, snapshot, symlinks=True)
+            self.down.start_agent()
+            self.until(lambda: bool(self.stands(self.down).get("trusts")), *others, self.down)
+        self.full.ask(BY_NAME["renewal-file-not-synced"], "full disk")
+        self.installing.ask(BY_NAME["renewal-installed"])
+        with probe.without(self.installing.name):
+            # The late one's package is of before: only when it has joined and trusts both, the new root issues.
+            self.until(lambda: self.installing.has_reached(BY_NAME["renewal-installed"]), self.down, self.full, self.old, self.late)
+            self.installing.kill_agent()
+            self.until(lambda: bool(self.stands(self.old)["accepted"]), self.down, self.full, self.old, self.late)
+            with probe.without(self.old.name):
+                self.old.kill_agent()
+                shutil.rmtree(self.old.home)
+                snapshot.rename(self.old.home)
+                self.old.start_agent()
+                self.until(lambda: not self.stands(self.old)["accepted"], self.old)
+                self.until(lambda: bool(self.stands(self.old)["accepted"]), self.down, self.full, self.old, self.late)
+            self.installing.start_agent()
+            self.until(lambda: bool(self.stands(self.installing)["accepted"]), *self.cases, self.late)
+        self.until(self.is_over, *self.cases, self.late)
+
+    def check(self) -> None:
+        told = self.told()
+        assert (told["phase"], told["waits_for"], told["percent"]) == ("finished", [], 100)
+        roots = self.site.rows(
+            "SELECT status, sha256 FROM certs_certificate WHERE kind = 'root' AND status <> 'failed' ORDER BY generation DESC"
+        )
+        assert [status for status, _ in roots][:2] == ["issued", "superseded"]
+        ((newest,),) = self.site.rows("SELECT sha256 FROM certs_certificate WHERE kind = 'root' AND status = 'issued'")
+        for home in [*(case.home for case in [*self.cases, self.late]), self.site.data / "node"]:
+            self.site.wait(lambda home=home: [fingerprint(root) for root in Store(home).current().roots] == [newest], 30)
+        for case in [*self.cases, self.late]:
+            assert case.converge() == "registered"
+            assert case.problems() == []
+        left = "SELECT COUNT(*) FROM certs_certificate WHERE status <> 'issued' AND (sealed_private_key IS NOT NULL OR encrypted_private_key IS NOT NULL)"
+        assert self.site.rows(left) == [(0,)]
+        once = "SELECT kind, generation FROM certs_certificate WHERE kind IN ('root', 'cluster') AND der IS NOT NULL GROUP BY kind, generation HAVING COUNT(*) > 1"
+        assert self.site.rows(once) == []
+
+
+def test_a_new_root_survives_a_kill_at_every_step(faulty_sites: Callable[[str], Site], tmp_path: Path) -> None:
+    """On PostgreSQL with Redis, at every second step; with `make faults` on both engines, at every step."""
+    rotations = [
+        RootRotation(faulty_sites(on), tmp_path / on, ROOT_STEPS[:: 1 if WHOLE else 2]) for on in (ENGINES if WHOLE else ENGINES[1:])
+    ]
+    try:
+        with ThreadPoolExecutor(len(rotations)) as pool:
+            list(pool.map(RootRotation.run, rotations))
+    finally:
+        for each in rotations:
+            each.end()

@@ -1,0 +1,105 @@
+"""What happens by itself, asked at moments that are given: nothing twice, nothing without gain, nothing to who is silent."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from certs.models import Certificate, Rotation, TrustZone
+from nodes.models import Node, Observation, Renewal
+from nodes.services.upkeep import AGAIN, renewals_due, upkeep
+from pki import keys
+from pki.roles import Kind
+from qmc.services.founding import zone_found
+
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def node(db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
+    """The central node, which has just called."""
+    settings.NODE_STORE, settings.ROOT_PASSPHRASE_FILE = tmp_path / "central", tmp_path / "passphrase"
+    settings.ROOT_PASSPHRASE_FILE.write_text("passphrase")
+    for kind in (Kind.SERVICE, Kind.CLUSTER):
+        monkeypatch.setitem(keys.DEFAULT_KEY_TYPES, kind, keys.KeyType.RSA_2048)
+    zone_found(host_name="central.example", now=NOW)
+    node = Node.objects.get()
+    sha256 = {each.kind: each.sha256 for each in Certificate.objects.all()}
+    installed = {kind: sha256[kind] for kind in ("service", "client", "cluster")}
+    Observation.objects.create(node=node, last_seen_at=NOW, trusts=[sha256["root"]], installed=installed, listening=False)
+    return node
+
+
+def lives(kind: str, *, since: int, left: int, at: datetime = NOW) -> None:
+    """The certificates of `kind` began `since` days before `at`, and end `left` days after it."""
+    Certificate.objects.filter(kind=kind).update(not_before=at - since * DAY, not_after=at + left * DAY)
+
+
+def hears(at: datetime) -> None:
+    Observation.objects.update(last_seen_at=at)
+
+
+@pytest.mark.parametrize(
+    ("since", "left", "due"),
+    [(100, 265, False), (243, 122, False), (260, 105, True), (364, 1, True), (400, -35, True)],
+)  # fmt: skip
+def test_what_is_due_is_renewed_once(node: Node, since: int, left: int, due: bool) -> None:
+    lives("service", since=since, left=left)
+    for _ in range(2):
+        upkeep(now=NOW)
+    assert Renewal.objects.count() == int(due)
+
+
+def test_who_is_silent_is_due_and_not_renewed(node: Node) -> None:
+    lives("client", since=300, left=65)
+    hears(NOW - DAY)
+    upkeep(now=NOW)
+    assert ([each.node for each in renewals_due(now=NOW)], Renewal.objects.count()) == ([node], 0)
+
+
+def test_what_the_root_cuts_waits_for_a_younger_one_that_the_node_trusts(node: Node) -> None:
+    for kind in ("root", "service", "client"):
+        lives(kind, since=1700, left=40)
+    TrustZone.objects.update(rotates_by_itself=False)
+    assert renewals_due(now=NOW) == []
+    lives("root", since=10, left=1800)
+    assert [each.node for each in renewals_due(now=NOW)] == [node]
+    Observation.objects.update(trusts=["another root"])
+    assert renewals_due(now=NOW) == []
+
+
+def test_a_failed_renewal_is_tried_again_after_an_hour(node: Node) -> None:
+    lives("service", since=300, left=65)
+    upkeep(now=NOW)
+    Renewal.objects.update(status="failed", reason="as if")
+    for later, number in ((AGAIN / 2, 1), (AGAIN + timedelta(seconds=1), 2)):
+        hears(NOW + later)
+        upkeep(now=NOW + later)
+        assert Renewal.objects.count() == number
+
+
+@pytest.mark.parametrize(("since", "by_itself", "starts"), [(29, True, False), (31, True, True), (31, False, False)])
+def test_the_root_is_replaced_at_half_its_life(node: Node, since: int, by_itself: bool, starts: bool) -> None:
+    lives("root", since=since, left=60 - since)
+    TrustZone.objects.update(rotates_by_itself=by_itself)
+    for _ in range(2):
+        upkeep(now=NOW)
+    assert Rotation.objects.filter(kind="root", actor="system").count() == int(starts)
+
+
+def test_a_cluster_certificate_that_is_due_gets_a_successor_and_ends_when_every_node_holds_it(node: Node) -> None:
+    lives("cluster", since=300, left=65)
+    for _ in range(2):
+        upkeep(now=NOW)
+    new, old = Certificate.objects.filter(kind="cluster").order_by("-generation")
+    assert (new.status, old.status, new.sealed_private_key is not None) == ("issued", "issued", True)
+    later = NOW + 15 * DAY  # everybody has had his share of the spread by then
+    hears(later)
+    assert [each.not_after for each in renewals_due(now=later)] == [old.not_after]
+    upkeep(now=later)
+    assert Renewal.objects.count() == 1
+    Observation.objects.update(installed={"cluster": new.sha256})
+    upkeep(now=later)
+    assert Certificate.objects.get(pk=old.pk).status == "superseded"
