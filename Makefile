@@ -22,6 +22,7 @@ bench: .venv/.development node_modules/.installed
 	$(BIN)/python -m bench.registration
 	$(BIN)/python -m bench.heartbeat
 	$(BIN)/python -m bench.fields
+	$(BIN)/python -m bench.rotation
 
 check: .venv/.development
 	scripts/check

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from agent import connections
+from agent import backup, connections
 from agent.heartbeat import services
 from agent.serve import Agent, NotLoopback, Options
 from agent.state import Refused, State
@@ -45,6 +45,12 @@ def _parser() -> argparse.ArgumentParser:
     central.add_argument("--host-name", help="the name that the central node's certificate bears, where it has changed")
     data = commands.add_parser("connections", help="the data connections, and whether their passwords open here")
     data.add_argument("--json", action="store_true", help="everything, the opened passwords too, for scripts")
+    away = commands.add_parser("backup", help="what is installed, in one file with private keys in the clear")
+    away.add_argument("file", type=Path, metavar="FILE")
+    back = commands.add_parser("restore", help="the file of a backup, into an empty home")
+    back.add_argument("file", type=Path, metavar="FILE")
+    remove = commands.add_parser("remove", help="certificates, keys and copies, all of them; then wait for a new package")
+    remove.add_argument("--yes", action="store_true", help="do not ask")
     for command in commands.choices.values():
         command.add_argument("--home", type=Path, required=True)
     return parser
@@ -134,6 +140,46 @@ def _connections(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _backup(arguments: argparse.Namespace) -> int:
+    try:
+        count = backup.backup(arguments.home, arguments.file)
+    except (backup.BackupRefused, OSError) as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 1
+    sys.stdout.write(f"{arguments.file}: {count} files. It holds this node's private keys in the clear: keep it as secret as the node.\n")
+    return 0
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    try:
+        installed = backup.restore(arguments.home, arguments.file)
+    except (backup.BackupRefused, OSError) as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 1
+    sys.stdout.write(f"{installed.host_name}, generation {installed.generation}: a running agent serves within a second\n")
+    return 0
+
+
+def _remove(arguments: argparse.Namespace) -> int:
+    state = State(arguments.home)
+    if not arguments.yes:
+        if not sys.stdin.isatty():
+            sys.stderr.write("Nothing was removed. Give --yes, or run this on a terminal.\n")
+            return 2
+        held = state.store.current()
+        question = f"Remove every certificate, key and copy of {held.host_name if held else 'nobody'} from {arguments.home}? Type yes: "
+        if input(question).strip().lower() != "yes":
+            sys.stderr.write("Nothing was removed.\n")
+            return 1
+    try:
+        state.remove()
+    except (Refused, OSError) as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 1
+    sys.stdout.write("removed: a running agent waits for a new package within a second; press Redistribute in the console\n")
+    return 0
+
+
 def main() -> int:
     """Returns the exit code."""
     arguments = _parser().parse_args()
@@ -142,7 +188,10 @@ def main() -> int:
         State(arguments.home).reopen()
         sys.stdout.write("reopened: a running agent waits for a new package within a second\n")
         return 0
-    commands = {"serve": _serve, "status": _status, "unlock": _unlock, "set-central": _set_central, "connections": _connections}
+    commands = {
+        "serve": _serve, "status": _status, "unlock": _unlock, "set-central": _set_central, "connections": _connections,
+        "backup": _backup, "restore": _restore, "remove": _remove,
+    }  # fmt: skip
     return commands[arguments.command](arguments)
 
 

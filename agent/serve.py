@@ -96,6 +96,10 @@ class Agent:
             log.info("certificates installed: 4444 and 4570 closed")
             self.wake.set()
         installed, loaded = self.state.store.current(), self.caller.loaded
+        if installed is None and self.node is not None:
+            ending, self.node, self.caller.loaded = self.node, None, None
+            await ending.stop()
+            log.info("certificates removed: %s:%s closed", self.options.address, self.options.node_port)
         if installed and (loaded is None or installed.revision != loaded.revision):
             context = tls.server_context(installed)  # the old one stays if the new files do not load
             if self.node is None:

@@ -3,9 +3,9 @@
 import base64
 import contextlib
 import dataclasses
-import fcntl
 import ipaddress
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,8 +50,7 @@ class State:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """One writer at a time: the running agent or a terminal command."""
-        with (self.home / ".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with self.store.locked():
             yield
 
     def memory(self) -> dict[str, Any]:
@@ -73,6 +72,21 @@ class State:
         with self.locked():
             installed = self.store.current()
             self._remember(reopened=installed.generation if installed else None)
+
+    def remove(self) -> None:
+        """Forget everything: certificates, keys, copies, what waits, and what was remembered. Raises: Refused on the central node, OSError."""
+        with self.locked():
+            installed = self.store.current()
+            if installed and installed.host_name == installed.central_host_name:
+                raise Refused(
+                    "central-node",
+                    "This is the central node: its store holds the keys of everything that is encrypted. Nothing was removed. Its certificates "
+                    "are replaced by `python manage.py recreate_root`.",
+                )
+            self.store.discard()
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(self.home / "waiting")
+            (self.home / "agent.json").unlink(missing_ok=True)
 
     def set_central(self, address: str, port: int, host_name: str | None) -> None:
         """Call the central node at `address` first; `host_name` replaces the name that it must bear."""

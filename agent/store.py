@@ -1,5 +1,7 @@
 """What a node holds: generations of keys and certificates, switched by one rename, so that power loss leaves the old or the new."""
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -173,6 +175,14 @@ class Store:
     def __init__(self, home: Path) -> None:
         self.home = home
 
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """One writer at a time, whichever process it is in."""
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self.home / ".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
     def current(self) -> Installed | None:
         """The generation in force, None before the first installation."""
         link = self.home / "current"
@@ -254,6 +264,8 @@ class Store:
     def put_back(self, files: Mapping[str, bytes]) -> Installed:
         """Write what `files` returned, into an empty store. Raises: ValueError unless it holds exactly one generation."""
         parts = [name.split("/") for name in files]
+        if any({"", ".", ".."} & set(each) for each in parts):
+            raise ValueError("these are no places in a store")
         generations = {each[1] for each in parts if each[0] == "generations" and len(each) > 2}
         if {each[0] for each in parts} - {"generations", "service-pairs"} or len(generations) != 1:
             raise ValueError("these are not the files of one generation")
@@ -314,8 +326,22 @@ class Store:
         for number in numbers[:-KEPT_GENERATIONS]:
             shutil.rmtree(self.home / "generations" / str(number))
 
+    def keep_current_alone(self) -> None:
+        """Remove every other generation, and each service pair that no root in force has issued."""
+        installed = self.current()
+        if installed is None:
+            return
+        for folder in (self.home / "generations").iterdir():
+            if folder.resolve() != installed.path:
+                shutil.rmtree(folder)
+        for path in self.service_pairs():
+            service = x509.load_pem_x509_certificate(path.read_bytes())
+            if not any(verify.is_issued_by(service, root) for root in installed.roots):
+                shutil.rmtree(path.parent)
+
     def discard(self) -> None:
-        """Remove everything that was installed or staged."""
+        """Remove everything that was installed or staged. Raises: OSError."""
         (self.home / "current").unlink(missing_ok=True)
         for name in ("generations", "staging", "service-pairs", "Exported Certificates"):
-            shutil.rmtree(self.home / name, ignore_errors=True)
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(self.home / name)

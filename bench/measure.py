@@ -3,11 +3,14 @@
 import contextlib
 import math
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.fleet import Fleet
 from tests.site.conftest import Site
 
+CORES = os.cpu_count() or 1
 TICK = os.sysconf("SC_CLK_TCK")
 NAMES = ("console", "node-api", "worker", "beat", "agent")
 
@@ -36,7 +39,7 @@ def cpu_by_process(site: Site) -> dict[str, float]:
         return found[pid][1] + sum(whole(child) for child, (parent, _) in found.items() if parent == pid)
 
     used = {"up": found[site.process.pid][1]}
-    for pid in [pid for pid, (parent, _) in found.items() if parent == site.process.pid] + [each.pid for each in site.further]:
+    for pid in [pid for pid, (parent, _) in found.items() if parent == site.process.pid] + [each.pid for each in site.further.values()]:
         used[_name(pid)] = used.get(_name(pid), 0) + whole(pid)
     return used
 
@@ -60,3 +63,16 @@ def busy_seconds() -> float:
     """CPU seconds of everything on this machine since it started."""
     user, nice, system, _, _, interrupts, soft, *_ = map(int, Path("/proc/stat").read_text().split()[1:9])
     return (user + nice + system + interrupts + soft) / TICK
+
+
+def cpu_of_all(site: Site, fleet: Fleet) -> dict[str, float]:
+    """CPU seconds since the start of the site's processes, the light agents, this process, and whatever else runs here."""
+    ours = cpu_by_process(site) | {"fleet": fleet.cpu_seconds(), "clients": time.process_time()}
+    return ours | {"(others)": busy_seconds() - sum(ours.values())}
+
+
+def table(cpu: dict[str, float], nodes: int, wall: float) -> None:
+    """Where the time went, in CPU milliseconds a node."""
+    for name, seconds in sorted(cpu.items(), key=lambda each: -each[1]):
+        print(f"  {name:10} {seconds / nodes * 1000:7.0f} ms   {seconds / wall / CORES:4.0%} of the cores")
+    print(f"  {'not used':10} {(wall * CORES - sum(cpu.values())) / nodes * 1000:7.0f} ms")

@@ -9,7 +9,6 @@ filling the stock of keys made ahead again is counted in.
 import argparse
 import hashlib
 import json
-import os
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -19,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 from bench.client import Client, register_many, register_one, wait_for
 from bench.fleet import Fleet
-from bench.measure import busy_seconds, cpu_by_process, percentile, spread, verdict
+from bench.measure import CORES, cpu_of_all, percentile, spread, table, verdict
 from pki import keys
 from pki.keys import DEFAULT_KEY_TYPES
 from pki.package import ITERATIONS
@@ -27,7 +26,6 @@ from pki.roles import Kind
 from tests.site.conftest import Site, running_site
 from tests.site.engines import ENGINES
 
-CORES = os.cpu_count() or 1
 FLOOR_SAMPLES, IDLE_SAMPLES, MOST_INTERACTIVE, INTERACTIVE_EVERY_S = 40, 30, 30, 1.0
 STOCK = "from certs.services.key_pool import SIZE; print(SIZE)"
 SECOND_USER = "from django.contrib.auth.models import User; User.objects.create_superuser('second', password=None)"
@@ -75,10 +73,6 @@ class Bench:
         self.refill()
         return found
 
-    def cpu(self) -> dict[str, float]:
-        ours = cpu_by_process(self.site) | {"fleet": self.fleet.cpu_seconds(), "clients": time.process_time()}
-        return ours | {"(others)": busy_seconds() - sum(ours.values())}
-
     def bulk(self, size: int) -> tuple[list[float], list[float]]:
         """`size` registrations at once, and single ones by somebody else meanwhile. Returns both latencies."""
         mine, ended = [next(self.addresses) for _ in range(size)], threading.Event()
@@ -111,13 +105,6 @@ class Bench:
         return spent
 
 
-def table(cpu: dict[str, float], nodes: int, wall: float) -> None:
-    """Where the time went, in CPU milliseconds a node."""
-    for name, seconds in sorted(cpu.items(), key=lambda each: -each[1]):
-        print(f"  {name:10} {seconds / nodes * 1000:7.0f} ms   {seconds / wall / CORES:4.0%} of the cores")
-    print(f"  {'not used':10} {(wall * CORES - sum(cpu.values())) / nodes * 1000:7.0f} ms")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.registration", description="How fast nodes are registered.")
     parser.add_argument("nodes", nargs="?", type=int, default=60)
@@ -132,12 +119,12 @@ def main() -> None:
         bench = Bench(site, fleet)
         idle = bench.idle()
         floors = [floor()]
-        before, began, events = bench.cpu(), time.monotonic(), site.rows("SELECT max(sequence) FROM audit_event")[0][0]
+        before, began, events = cpu_of_all(site, fleet), time.monotonic(), site.rows("SELECT max(sequence) FROM audit_event")[0][0]
         bulk, single = bench.bulk(size)
         registered = time.monotonic() - began
         bench.refill()
         wall = time.monotonic() - began
-        used = {name: seconds - before[name] for name, seconds in bench.cpu().items()}
+        used = {name: seconds - before[name] for name, seconds in cpu_of_all(site, fleet).items()}
         spent = bench.states(events)
         floors.append(floor())
     nodes, lowest = size + len(single), CORES / (sum(floors) / len(floors))

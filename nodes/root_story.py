@@ -79,7 +79,8 @@ def rotation_story(rotation: Rotation, *, now: datetime) -> dict[str, Any]:
     steps = 2 * len(rows) or 1
     percent = 100 if done else 100 * (sum(row.trusts for row in rows) + sum(row.accepted for row in rows)) // steps
     return {
-        "rotation": rotation, "phase": phase, "phases": phases, "rows": rows, "waits": waits, "blocked": any(row.trouble for row in waits),
+        "rotation": rotation, "phase": phase, "phases": phases, "rows": rows, "waits": waits,
+        "troubled": [row for row in waits if row.trouble], "by_themselves": [row for row in waits if not row.trouble],
         "percent": percent, "settles_at": rotation.settled_at + SETTLE if rotation.settled_at and not done else None,
         "can_roll_back": not done and not rotation.rolled_back,
     }  # fmt: skip

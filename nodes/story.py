@@ -125,6 +125,8 @@ def line(event: Event, kind: str = "") -> Line:
             text, colour = "Created", "grey"
         case "node.transition":
             text, colour = ENTERED.get(to, (f"Became {to}", "grey"))
+            if (event.detail["from"], to) == (NodeState.REGISTERED, NodeState.FAILED):
+                text = "Its certificates ended"
         case "renewal.transition":
             text, colour = RENEWAL_ENTERED.get(to, (f"Renewal {to}", "grey"))
         case "certificate.transition":

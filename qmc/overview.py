@@ -22,6 +22,7 @@ from nodes.services.registration import setup_url
 from nodes.services.upkeep import Due, renewals_due, root_is_due
 from nodes.serving import hook_run, still_old
 from nodes.states import NodeState, RenewalStatus
+from nodes.story import failed_from
 from nodes.trouble import trouble
 from pki import clocks
 from pki.lifetime import ExpiryStatus
@@ -83,7 +84,8 @@ def _node_needs(node: Node, now: datetime) -> Iterator[Need]:
     url, again = reverse("nodes:detail", args=[node.pk]), reverse("nodes:redistribute", args=[node.pk])
     match node.state:
         case NodeState.FAILED:
-            yield Need("red", f"{node}: registration failed", node.state_reason, again, "Redistribute")
+            what = "its certificates ended" if failed_from(node) == NodeState.REGISTERED else "registration failed"
+            yield Need("red", f"{node}: {what}", node.state_reason, again, "Redistribute")
         case NodeState.AWAITING_PASSWORD:
             yield Need("blue", f"{node} waits for its password", f"Type it on that machine at {setup_url(node)}.", url, "Open")
         case NodeState.DISTRIBUTING | NodeState.VERIFYING if node.state_reason:
@@ -134,7 +136,10 @@ def _certificate_need(certificate: Certificate, now: datetime) -> Need:
     name, holder = f"{certificate.kind} certificate", certificate.holder or certificate.subject
     of_the_site = certificate.kind in (Kind.ROOT, Kind.CLUSTER)
     if certificate.expiry_status(now) == ExpiryStatus.EXPIRED:
-        remedy = "Recreate the root." if of_the_site else "Renew or redistribute the node that holds it."
+        if certificate.kind == Kind.ROOT:
+            text = "Nothing trusts what it issued any more: recreate the root, then every node gets a new password."
+            return Need("red", f"{holder}: {name} has expired", text, reverse("recreate_root"), "Recreate the root")
+        remedy = "Make a new root." if of_the_site else "Renew or redistribute the node that holds it."
         return Need("red", f"{holder}: {name} has expired", remedy, url, "Show certificate")
     colour, remedy = "red" if days < 30 else "orange", "Make a new root." if of_the_site else "Renew the node that holds it."
     return Need(colour, f"{holder}: {name} ends in {left_words(days)}", remedy, url, "Show certificate")

@@ -169,7 +169,11 @@ REST_FRAMEWORK = {
     "UNICODE_JSON": False,  # whatever was sent can be answered, also half a character
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
-SPECTACULAR_SETTINGS = {"TITLE": "Trust zone console", "VERSION": "1"}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Trust zone console",
+    "VERSION": "1",
+    "ENUM_NAME_OVERRIDES": {"RotationKindEnum": "certs.models.Rotation.Kind", "ExpiringKindEnum": "qmc.expiry.KINDS"},
+}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -8,7 +8,7 @@ from certs import api as certs
 from nodes import api as nodes
 from nodes import api_connections as connections
 from nodes import api_rotations as rotations
-from qmc import views
+from qmc import views, views_recreate
 from qmc.api_expiry import Expiry
 
 API = [
@@ -39,6 +39,8 @@ API = [
 urlpatterns = [
     *(path("api/v1/" + str(each.pattern), each.callback, name=each.name) for each in API),
     path("", views.overview, name="overview"),
+    path("recreate-root/", views_recreate.recreate, name="recreate_root"),
+    path("recreate-root/progress/", views_recreate.progress, name="recreation"),
     path("expiry/", views.expiry, name="expiry"),
     path("clock/", views.clock, name="clock"),
     path("accounts/login/", account.login, name="account_login"),

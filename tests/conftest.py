@@ -15,7 +15,15 @@ from pki.package import CentralAddress, Package, Pair
 from pki.roles import Kind
 
 # Whole sites, the longest first: what shares one runs in one process, one after the other.
-GROUPS = ("tests/faults", "tests/browser", "tests/site/test_backup", "tests/site/test_many", "production", "tests/site")
+GROUPS = (
+    "tests/faults",
+    "tests/browser",
+    "tests/site/test_backup",
+    "tests/site/test_recreate",
+    "tests/site/test_many",
+    "production",
+    "tests/site",
+)
 
 
 class Groups(LoadScopeScheduling):

@@ -42,7 +42,7 @@ def certificate_transition(
     if not changed:
         raise StaleCertificate(f"{certificate} is no longer {old}")
     certificate.refresh_from_db()
-    if to == CertificateStatus.REVOKED and certificate.issuer is not None:
+    if to == CertificateStatus.REVOKED and certificate.issuer is not None and certificate.issuer.status == CertificateStatus.ISSUED:
         list_ask(root=certificate.issuer, now=now)
     detail = {"from": old, "to": to, "reason": reason, "serial": certificate.serial, "sha256": certificate.sha256}
     return record(actor=actor, action="certificate.transition", target=certificate, detail=detail, now=now)
@@ -68,10 +68,12 @@ def certificate_issue(
     now: datetime,
     keep_key: str = "",
     still_wanted: Callable[[], None] = lambda: None,
+    once_issued: Callable[[Certificate], None] = lambda _: None,
 ) -> Certificate:
     """Prepare (with lint), record, sign, record. `issuer` None makes a root with `private_key`.
 
     `still_wanted` is asked inside the recording transaction and raises to stop it: what was called off meanwhile is never signed.
+    `once_issued` belongs to the transaction that puts the certificate into force.
     `keep_key` names the column that keeps the private key while it waits: `sealed_private_key` (under the database key) or
     `encrypted_private_key` (a root's, under the passphrase); empty keeps none. Raises: PKIError, StaleCertificate.
     """
@@ -81,16 +83,10 @@ def certificate_issue(
     )
     der = issue.sign(plan, issuer.private_key if issuer else private_key)
     signed = x509.load_der_x509_certificate(der)
-    certificate_transition(
-        certificate=row,
-        to=CertificateStatus.ISSUED,
-        reason="",
-        actor=actor,
-        now=now,
-        der=der,
-        sha256=verify.fingerprint(signed),
-        role=role_of(signed) or "",
-    )
+    changes = {"der": der, "sha256": verify.fingerprint(signed), "role": role_of(signed) or ""}
+    with transaction.atomic():
+        certificate_transition(certificate=row, to=CertificateStatus.ISSUED, reason="", actor=actor, now=now, **changes)
+        once_issued(row)
     return row
 
 

@@ -10,15 +10,17 @@ from audit.actors import SYSTEM, Actor
 from audit.record import record
 from certs.errors import StaleCertificate
 from certs.models import Certificate, TrustZone
-from certs.services.certificates import Intent, certificate_issue, certificate_transition
+from certs.services.certificates import Intent, certificate_issue, certificate_transition, certificate_withdraw
 from certs.services.issuer import issuer_of
 from certs.services.key_policy import key_type
 from certs.services.lifetime import zone_current
 from certs.states import CertificateStatus
 from pki import issue, keys
+from pki.revocation import RevocationCode
 from pki.roles import Kind
 
 CLUSTER_NAME = "QlikServiceCluster"
+IN_FORCE = (CertificateStatus.ISSUING, CertificateStatus.ISSUED)
 
 
 def _found(mine: "QuerySet[Certificate]", actor: Actor, now: datetime) -> Certificate | None:
@@ -38,10 +40,18 @@ def root_next_number() -> int:
     return (numbers.first() or 0) + 1
 
 
-def root_make(*, zone: TrustZone, number: int, actor: Actor, now: datetime, still_wanted: Callable[[], None] = lambda: None) -> Certificate:
+def root_make(
+    *,
+    zone: TrustZone,
+    number: int,
+    actor: Actor,
+    now: datetime,
+    still_wanted: Callable[[], None] = lambda: None,
+    once_issued: Callable[[Certificate], None] = lambda _: None,
+) -> Certificate:
     """The zone's root of this number: found again after a crash, or made. Its key stays, under the root passphrase.
 
-    Raises: StaleCertificate while another worker makes it, ZoneBroken, PKIError.
+    `once_issued` belongs to the transaction that puts it into force. Raises: StaleCertificate while another worker makes it, ZoneBroken, PKIError.
     """
     found = _found(Certificate.objects.filter(kind=Kind.ROOT, generation=number), actor, now)
     if found is not None:
@@ -50,7 +60,7 @@ def root_make(*, zone: TrustZone, number: int, actor: Actor, now: datetime, stil
     request = issue.Request(Kind.ROOT, issue.root_name(zone.name, number), (), private_key.public_key(), zone.lifetime_months)
     return certificate_issue(
         request=request, intent=Intent(zone.pk, zone.name, number), issuer=None, private_key=private_key, actor=actor, now=now,
-        keep_key="encrypted_private_key", still_wanted=still_wanted,
+        keep_key="encrypted_private_key", still_wanted=still_wanted, once_issued=once_issued,
     )  # fmt: skip
 
 
@@ -93,3 +103,23 @@ def rotates_by_itself_set(*, actor: Actor, on: bool, now: datetime) -> None:
     zone = zone_current()
     TrustZone.objects.filter(pk=zone.pk).update(rotates_by_itself=on)
     record(actor=actor, action="rotation.by_itself", target=zone, detail={"from": zone.rotates_by_itself, "to": on}, now=now)
+
+
+def roots_end(*, but: Certificate, reason: str, actor: Actor, now: datetime) -> int:
+    """Nobody is to trust any root `but` this one: they and what they issued are revoked, their keys wiped. The caller holds a transaction.
+
+    Returns how many certificates ended.
+    """
+    roots = Certificate.objects.filter(kind=Kind.ROOT, status__in=IN_FORCE).exclude(pk=but.pk)
+    for root in roots:
+        certificate_withdraw(certificate=root, reason=reason, actor=actor, now=now, code=RevocationCode.KEY_COMPROMISE)
+    return len(roots) + orphans_end(reason=reason, actor=actor, now=now)
+
+
+def orphans_end(*, reason: str, actor: Actor, now: datetime) -> int:
+    """Whatever no root in force has issued, and its holder could still present, is revoked. Returns how many there were."""
+    others = Certificate.objects.exclude(kind=Kind.ROOT).exclude(issuer__status=CertificateStatus.ISSUED)
+    orphans = others.filter(Q(status__in=IN_FORCE) | Q(status=CertificateStatus.SUPERSEDED, not_after__gte=now))
+    for orphan in orphans:
+        certificate_withdraw(certificate=orphan, reason=reason, actor=actor, now=now, code=RevocationCode.KEY_COMPROMISE)
+    return len(orphans)

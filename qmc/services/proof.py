@@ -32,24 +32,21 @@ def _chain(now: datetime) -> Iterator[str]:
 
 
 def _roots(now: datetime) -> Iterator[str]:
-    trusted = {fingerprint(each) for each in own_store().roots}
-    for row in Certificate.objects.issued().filter(kind="root"):
-        if row.encrypted_private_key is None:
-            yield f"The private key of {row.subject} is missing: nothing can be signed with that root."
-        elif keys.from_pem(bytes(row.encrypted_private_key), root_passphrase()).public_key() != row.x509().public_key():
+    for row in Certificate.objects.issued().filter(kind="root").exclude(encrypted_private_key=None):
+        if keys.from_pem(bytes(row.encrypted_private_key or b""), root_passphrase()).public_key() != row.x509().public_key():
             yield f"The private key of {row.subject} does not belong to its certificate."
-        if row.sha256 not in trusted:
-            yield f"This machine's store does not trust {row.subject}."
 
 
 def _store(now: datetime) -> Iterator[str]:
     installed = own_store()
+    # What has expired meanwhile is proved for the last moment of its life: `remarks` say that it has.
+    at = min(now, installed.service.not_valid_after_utc, installed.client.not_valid_after_utc)
     held = [
         (installed.service, installed.service_pem, Role.SERVICE, installed.host_name),
         (installed.client, installed.client_pem, Role.CLIENT, None),
     ]
     for certificate, path, role, name in held:
-        peer(certificate, installed.roots, role=role, host_name=name, now=now)
+        peer(certificate, installed.roots, role=role, host_name=name, now=at)
         if keys.from_pem(path.read_bytes(), own=True).public_key() != certificate.public_key():
             yield f"The central node's {role} key does not belong to its certificate."
 
@@ -59,6 +56,21 @@ def _database_keys(now: datetime) -> Iterator[str]:
     for version in DatabaseKey.objects.live():
         if version.key_id not in at_hand:
             yield f"No service pair of this machine opens {version}."
+
+
+def remarks(*, now: datetime) -> Iterator[str]:
+    """What is no fault of a backup, but is to be known: what time has done, and what the site lacked already."""
+    installed = own_store()
+    trusted = {fingerprint(each) for each in installed.roots}
+    for row in Certificate.objects.issued().filter(kind="root"):
+        if row.encrypted_private_key is None:
+            yield f"The private key of {row.subject} is missing: nothing can be signed with that root. Make a new one, or recreate the root."
+        if row.sha256 not in trusted:
+            yield f"This machine does not trust {row.subject} yet."
+    for each in (*installed.roots, installed.service, installed.client):
+        if now > each.not_valid_after_utc:
+            name = each.subject.rfc4514_string()
+            yield f"{name} expired on {each.not_valid_after_utc:%Y-%m-%d %H:%M} UTC: recreate the root (manage.py recreate_root)."
 
 
 def fields_open() -> tuple[int, list[str]]:

@@ -26,7 +26,7 @@ from pki.errors import PKIError
 from qmc.services.archive import DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, unseal
 from qmc.services.dump import contains, in_use, rows_load
 from qmc.services.founding import central_addresses_write, own_names
-from qmc.services.proof import fields_open, problems
+from qmc.services.proof import fields_open, problems, remarks
 from qmc.services.rename import central_rename
 from qmc.settings import secret_file
 
@@ -46,6 +46,7 @@ class Report:
     database_keys: list[str]
     fields: int
     redistribute: list[str]
+    remarks: list[str]
     problems: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
@@ -64,6 +65,7 @@ class Report:
             *(again or ["To be redistributed: no node that the backup knows"]),
             f"Nodes that were registered, renewed or redistributed after {made} open by themselves for a redistribution.",
             f"What was revoked or decommissioned after {made} is in force again: revoke and decommission it again.",
+            *self.remarks,
         ]
 
 
@@ -103,7 +105,7 @@ def restore(*, file: Path, passphrase: str, host_name: str | None = None, now: d
                 f"The site is restored, but the certificates for {host_name} could not be made: {exc} Mend that, empty database and data "
                 "directory, and restore again."
             ) from exc
-    return _report(archive, rows, opened, [*found, *closed])
+    return _report(archive, rows, opened, [*found, *closed], now)
 
 
 def _refuse_unless_empty() -> None:
@@ -161,10 +163,11 @@ def _start_over(origin: Origin, *, now: datetime) -> None:
     record(actor=SYSTEM, action="backup.restored", target=zone, detail=detail, now=now)
 
 
-def _report(archive: Archive, rows: int, opened: int, found: list[str]) -> Report:
+def _report(archive: Archive, rows: int, opened: int, found: list[str], now: datetime) -> Report:
     states = dict(Node.objects.present().values_list("name", "state"))
     return Report(
         origin=archive.origin, host_name=TrustZone.objects.get().name, contains=contains(archive), rows=rows, nodes=Counter(states.values()),
         database_keys=[f"version {each.version} {each.status}" for each in DatabaseKey.objects.all()], fields=opened,
-        redistribute=[name for name, state in states.items() if state == NodeState.FAILED], problems=found,
+        redistribute=[name for name, state in states.items() if state == NodeState.FAILED],
+        remarks=[] if found else list(remarks(now=now)), problems=found,
     )  # fmt: skip

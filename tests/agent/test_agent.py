@@ -154,6 +154,41 @@ def test_waiting_package_survives_a_kill(agent: Running, sealed) -> None:
     agent.wait_for_port(4242)
 
 
+def command(*words: object) -> subprocess.CompletedProcess[str]:
+    words = (sys.executable, "-m", "agent", *words)
+    return subprocess.run(words, capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL)
+
+
+def test_what_was_backed_up_and_removed_comes_back(agent: Running, sealed, tmp_path: Path) -> None:
+    """All under the running agent, which follows within a second."""
+    install(agent, sealed)
+    before, file = Store(agent.home).files(), tmp_path / "node.tar"
+    told = command("backup", "--home", agent.home, file)
+    assert (told.returncode, "private keys in the clear" in told.stdout, file.stat().st_mode & 0o777) == (0, True, 0o600)
+    assert "never replaces another" in command("backup", "--home", agent.home, file).stderr
+    refused = command("remove", "--home", agent.home)
+    assert (refused.returncode, "Give --yes" in refused.stderr) == (2, True)
+    assert "is not empty" in command("restore", "--home", agent.home, file).stderr
+    assert Store(agent.home).files() == before
+    assert command("remove", "--home", agent.home, "--yes").returncode == 0
+    agent.wait_for_port(4242, closed=True)
+    agent.wait_for_port(4570)
+    assert (agent.status()["value"], agent.status()["trust_zone"]) == (1, None)
+    assert not [path for path in agent.home.rglob("*") if path.name != ".lock"]
+    assert command("backup", "--home", agent.home, tmp_path / "nothing.tar").returncode == 1
+    assert command("restore", "--home", agent.home, file).returncode == 0
+    agent.wait_for_port(4242)
+    agent.wait_for_port(4444, closed=True)
+    assert Store(agent.home).files() == before
+    installed = Store(agent.home).current()
+    with (
+        socket.create_connection((agent.address, 4242), 5) as raw,
+        tls.client_context(installed).wrap_socket(raw, server_hostname=installed.host_name) as secure,
+    ):
+        secure.sendall(b"GET /status/servicestate HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n")
+        assert secure.recv(64).startswith(b"HTTP/1.1 200")
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [pytest.param(b"", 400, id="empty"), pytest.param(b"<html>", 400, id="html"), pytest.param(b"x" * 10_000_000, 413, id="10 MB")],

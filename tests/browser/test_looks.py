@@ -56,6 +56,8 @@ PAGES = {
     "connection without password": "/connections/{folder}/",
     "connection remove": "/connections/{connection}/remove/",
     "database key": "/database-key/",
+    "root": "/roots/",
+    "root confirm": "/roots/rotate/",
     "database key confirm": "/database-key/rotate/",
     "certificates": "/certificates/",
     "certificate": "/certificates/{certificate}/",

@@ -1,7 +1,6 @@
-"""A new root for nine nodes while every pair of them keeps talking, and two agents die in the middle."""
+"""A new root for nine nodes, asked for and watched in the browser, while every pair of them keeps talking and two agents die in the middle."""
 
 import contextlib
-import logging
 import socket
 import ssl
 import sys
@@ -11,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, expect
 
 from agent.store import Store
 from pki.verify import fingerprint
+from tests.browser.conftest import WIDE, Eyes
+from tests.browser.test_looks import looked_at
 from tests.site.conftest import QUICK, Site, running_site
 from tests.site.probe import Place, Probe, dial
 
 AGENTS = 8
-log = logging.getLogger(__name__)
 
 
 def waits(place: Place) -> bool:
@@ -52,13 +53,9 @@ class Rotation:
         newest: dict[str, Any] = self.site.call("GET", "/rotations/")[1]["results"][0]
         return newest
 
-    def wait_for(self, phase: str, seconds: float = 60) -> None:
-        try:
-            self.site.wait(lambda: self.told()["phase"] == phase, seconds)
-        except AssertionError as exc:
-            exc.add_note(f"the rotation: {self.told()}")
-            raise
-        log.info("%s", phase)
+    def of(self, name: str) -> str:
+        """The id of a node."""
+        return next(str(each["node"]) for each in self.told()["nodes"] if each["name"] == name)
 
     def roots(self) -> list[str]:
         """The SHA-256 of each root in force."""
@@ -78,24 +75,55 @@ def killed(site: Site, probe: Probe, *places: Place) -> Iterator[None]:
         site.wait(lambda: not any(dial(place, place) for place in places))
 
 
-def test_a_new_root_and_no_handshake_fails(nodes: tuple[Site, list[Place]], record_property: Callable[[str, Any], None]) -> None:
-    site, places = nodes
+@pytest.fixture
+def watched(chromium: Browser, nodes: tuple[Site, list[Place]]) -> Iterator[Eyes]:
+    """A window on that site, which takes the console's certificate for what it is: it changes with the root."""
+    context = chromium.new_context(viewport=WIDE, locale="en-GB", reduced_motion="reduce", ignore_https_errors=True)
+    opened = Eyes(context, nodes[0])
+    opened.sign_in()
+    yield opened
+    context.close()
+    assert opened.heard.troubles == []
+
+
+def begin(eyes: Eyes) -> None:
+    """From the page of the root over the plan, which names every node, to the rotation."""
+    page = eyes.go("/roots/")
+    page.get_by_role("link", name="New root…").click()
+    for number in range(1, 1 + AGENTS):
+        expect(page.get_by_role("listitem").filter(has_text=f"rim{number}.example")).to_be_visible()
+    page.get_by_role("button", name="Make").click()
+    expect(page.get_by_role("heading", name="Rotation from")).to_be_visible()
+
+
+def test_a_new_root_and_no_handshake_fails(
+    nodes: tuple[Site, list[Place]], watched: Eyes, record_property: Callable[[str, Any], None]
+) -> None:
+    (site, places), page = nodes, watched.page
     rotation = Rotation(site)
     (old,) = rotation.roots()
     with Probe(places) as probe:
         site.wait(lambda: min(probe.report().dials.values(), default=0) > 0)
-        status, started = site.call("POST", "/rotations/", {"kind": "root"})
-        assert (status, started["phase"]) == (201, "making")
         with killed(site, probe, places[0]):
-            rotation.wait_for("trusting")
-            site.wait(lambda: [each["name"] for each in rotation.told()["waits_for"]] == ["rim1"])
-        rotation.wait_for("issuing")
+            begin(watched)
+            expect(page.get_by_text("It waits for 1 node")).to_be_visible(timeout=60_000)
+            expect(page.get_by_role("row", name="rim1")).to_contain_text("not yet")
+            found = looked_at(watched, "root trusting")
+            for path in ("roll-back", f"exclude/{rotation.of(places[0].name)}"):
+                watched.go(f"/roots/{rotation.told()['id']}/{path}/")
+                found += looked_at(watched, f"root {path[:9]}")
+            watched.go("/roots/")
+        expect(page.get_by_role("listitem").filter(has_text="Every node gets new certificates")).to_have_attribute(
+            "aria-current", "step", timeout=60_000
+        )
         with killed(site, probe, places[1]):
             site.wait(lambda: any(each["presents"] for each in rotation.told()["nodes"]))
-        rotation.wait_for("finished")
+        expect(page.get_by_role("heading", name="The last rotation")).to_be_visible(timeout=90_000)
+        found += looked_at(watched, "root finished")
         finished = sum(probe.report().dials.values())
         site.wait(lambda: sum(probe.report().dials.values()) > finished + len(probe.report().dials))
         report = probe.report()
+    assert found == []
     assert report.failures == []
     assert len(report.dials) == (AGENTS + 1) * AGENTS
     assert min(report.dials.values()) > 1

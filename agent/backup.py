@@ -1,0 +1,90 @@
+"""What a node holds, in one file and back. The file holds private keys in the clear: mode 0600, and whoever reads it is the node."""
+
+import contextlib
+import io
+import os
+import tarfile
+from pathlib import Path
+
+from agent.state import State
+from agent.store import Installed, Store, replace
+from pki import keys
+from pki.errors import PKIError
+
+MEMORY, LOCK = "agent.json", ".lock"
+
+
+class BackupRefused(Exception):
+    """What happened, why, and what to do next."""
+
+
+def backup(home: Path, file: Path) -> int:
+    """Write the store of `home` to `file`, which must not exist yet. Returns how many files it holds. Raises: BackupRefused, OSError."""
+    store = Store(home)
+    if store.current() is None:
+        raise BackupRefused(f"Nothing is installed in {home}. Check --home.")
+    with store.locked():
+        files = store.files()
+        with contextlib.suppress(FileNotFoundError):
+            files[MEMORY] = (home / MEMORY).read_bytes()
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), 0o600
+            tar.addfile(entry, io.BytesIO(content))
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as exc:
+        raise BackupRefused(f"{file} exists already, and a backup never replaces another. Choose another name.") from exc
+    with os.fdopen(descriptor, "wb") as written:
+        written.write(packed.getvalue())
+        written.flush()
+        os.fsync(written.fileno())
+    return len(files)
+
+
+def restore(home: Path, file: Path) -> Installed:
+    """Put `file` into an empty `home`; what does not hold together leaves nothing there. Raises: BackupRefused, OSError."""
+    files = _read(file)
+    state = State(home)
+    if any(path.name != LOCK for path in home.iterdir()):
+        raise BackupRefused(
+            f"{home} is not empty. Nothing was changed. Run `python -m agent remove --home {home}` first, or choose another."
+        )
+    memory = files.pop(MEMORY, None)
+    with state.locked():
+        try:
+            installed = state.store.put_back(files)
+            _prove(state.store, installed)
+            if memory is not None:
+                replace(home / MEMORY, memory)
+        except (ValueError, KeyError, TypeError, PKIError, OSError) as exc:
+            state.store.discard()
+            raise BackupRefused(
+                f"{file} does not hold together: {exc}. Nothing was kept. Take another backup, or redistribute the node."
+            ) from exc
+    return installed
+
+
+def _prove(store: Store, installed: Installed) -> None:
+    """Raises: ValueError unless every key fits its certificate and each service pair opens its database key."""
+    for place, problem in store.key_ring().problems.items():
+        raise ValueError(f"{place}: {problem}")
+    if keys.from_pem(installed.client_pem.read_bytes(), own=True).public_key() != installed.client.public_key():
+        raise ValueError("the client key does not belong to its certificate")
+
+
+def _read(file: Path) -> dict[str, bytes]:
+    """Raises: BackupRefused for anything but a tar of plain files; `put_back` decides about their places."""
+    found: dict[str, bytes] = {}
+    try:
+        with tarfile.open(file, mode="r:") as tar:
+            for entry in tar:
+                content = tar.extractfile(entry) if entry.type == tarfile.REGTYPE and not entry.issparse() else None
+                if content is None or entry.name in found:
+                    raise BackupRefused(f"{entry.name!r:.80} in {file} is not one plain file. Nothing was changed.")
+                found[entry.name] = content.read()
+    except tarfile.TarError as exc:
+        raise BackupRefused(f"{file} is no backup of a node, or was cut short. Nothing was changed.") from exc
+    return found

@@ -1,0 +1,114 @@
+"""How fast a new root reaches every node, against the floor: bare generation of the same keys, and sealing of the same package.
+
+    python -m bench.rotation [N]
+
+Real console, node API, broker and worker; light agents, which take trust and renewals as every agent does. What the agents and
+strangers' processes use of the cores is counted apart.
+"""
+
+import argparse
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from bench.client import register_many, wait_for
+from bench.fleet import Fleet
+from bench.measure import CORES, cpu_of_all, table
+from pki import keys
+from pki.keys import DEFAULT_KEY_TYPES
+from pki.package import CentralAddress, Package, seal_to_certificate
+from pki.roles import Kind
+from tests.conftest import make_authority
+from tests.site.conftest import Site, running_site
+
+FLOOR_SAMPLES = 20
+STOCK = "from certs.services.key_pool import SIZE; print(SIZE)"
+SETTLE = "from nodes.services.root_rotation import SETTLE; print(SETTLE.total_seconds())"
+
+
+def _example() -> Package:
+    """As a renewal's amid a rotation: two roots."""
+    authority = make_authority()
+    return Package(
+        trust_zone="zone", node="node", host_name="rim1.example", generation=2, central_host_name="central.example",
+        central_addresses=(CentralAddress("127.0.0.1", 4242),), roots=(authority.certificate.public_bytes(Encoding.PEM),) * 2,
+        service=authority.pair(Kind.SERVICE), client=authority.pair(Kind.CLIENT), cluster=authority.pair(Kind.CLUSTER),
+        expires_at=authority.now + timedelta(days=7),
+    )  # fmt: skip
+
+
+def _floor_of_one(_: int) -> float:
+    example = _example()
+    held = x509.load_pem_x509_certificate(example.service.certificate)
+    began = time.process_time()
+    service, client = (keys.to_pem(keys.generate(DEFAULT_KEY_TYPES[kind])) for kind in (Kind.SERVICE, Kind.CLIENT))
+    content = replace(example, service=replace(example.service, private_key=service), client=replace(example.client, private_key=client))
+    seal_to_certificate(content, held)
+    return time.process_time() - began
+
+
+def floor() -> float:
+    """CPU seconds a node for what no implementation can leave out, while all cores are at it."""
+    with ProcessPoolExecutor(CORES) as pool:
+        return sum(pool.map(_floor_of_one, range(FLOOR_SAMPLES))) / FLOOR_SAMPLES
+
+
+class Rotation:
+    """One rotation of the root, seen from outside."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        status, told = site.call("POST", "/rotations/", {"kind": "root"})
+        assert status == 201, told
+
+    def _is(self, condition: str) -> bool:
+        return bool(self.site.rows(f"SELECT count(*) FROM certs_rotation WHERE {condition}")[0][0])
+
+    def wait_until(self, condition: str) -> float:
+        """Returns the time at which the rotation's row was like that."""
+        wait_for(lambda: self._is(condition), 1200)
+        return time.monotonic()
+
+    def wait_until_proved(self, nodes: int) -> float:
+        query = "SELECT count(DISTINCT node_id) FROM nodes_renewal WHERE status = 'proved'"
+        wait_for(lambda: self.site.rows(query)[0][0] == nodes, 1200)
+        return time.monotonic()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.rotation", description="How fast a new root reaches every node.")
+    parser.add_argument("nodes", nargs="?", type=int, default=40)
+    size = parser.parse_args().nodes
+    with TemporaryDirectory() as folder, running_site(Path(folder), agents=0) as site, Fleet(Path(folder) / "fleet", size) as fleet:
+        register_many(site, site.token, fleet, fleet.addresses, seconds=1200)
+        stock = int(site.manage("shell", "-v", "0", "-c", STOCK))
+        wait_for(lambda: site.rows("SELECT count(*) FROM certs_pooledkey")[0][0] >= stock, 300)
+        settle = float(site.manage("shell", "-v", "0", "-c", SETTLE))
+        floors = [floor()]
+        began, rotation = time.monotonic(), Rotation(site)
+        made = rotation.wait_until("to_root_id IS NOT NULL")
+        switched, before = rotation.wait_until("switched_at IS NOT NULL"), cpu_of_all(site, fleet)
+        proved, after = rotation.wait_until_proved(size + 1), cpu_of_all(site, fleet)
+        finished = rotation.wait_until("finished_at IS NOT NULL")
+        floors.append(floor())
+    nodes, wall, lowest = size + 1, proved - switched, CORES / (sum(floors) / len(floors))
+    used = {name: seconds - before[name] for name, seconds in after.items()}
+    rate = nodes / (wall - (used["fleet"] + used["(others)"]) / CORES)
+    print(f"Rotation of the root over {nodes} nodes on {CORES} cores: {finished - began:.1f} s, of which twice {settle:.0f} s prove rest")
+    print(
+        f"  made {made - began:.1f} s, trusted by all {switched - made:.1f} s, presented by all {wall:.1f} s, dropped {finished - proved:.1f} s"
+    )
+    print(f"Presented: {wall / nodes:.2f} s a node, {rate:.2f} nodes/s without the nodes' own work and strangers'")
+    print(f"  floor {lowest:.2f} nodes/s   ratio to the floor {rate / lowest:.2f}")
+    print("CPU time a node, while certificates are replaced")
+    table(used, nodes, wall)
+
+
+if __name__ == "__main__":
+    main()

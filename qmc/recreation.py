@@ -1,0 +1,88 @@
+"""What the page and the command tell of recreating the root: what it touches, how far it is, and who is not back yet."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from audit.models import Event
+from certs.models import Certificate, Rotation
+from certs.services.issuer import roots_in_force
+from certs.services.lifetime import zone_current
+from certs.services.roots import root_next_number
+from jobs.models import Job, PeriodicWork
+from nodes.models import Node
+from nodes.states import UNDER_WAY, NodeState
+from pki import issue
+from pki.roles import Kind
+from qmc.services.backup import VERIFIED
+from qmc.services.recreate import ASKED, COMPLETED, RECREATED, TASK
+
+STEPS = (
+    "The site is backed up",
+    "A trial restore proves the backup",
+    "The new root is in force, everything older is revoked",
+    "The central node has its new certificates",
+)
+BACKED_UP, PROVED = "backup.made", "backup.verified"
+
+
+@dataclass(frozen=True)
+class Step:
+    """`place` is done, now, failed or ahead."""
+
+    label: str
+    place: str
+
+
+def recreation_plan(*, now: datetime) -> dict[str, Any]:
+    """What it would touch, before anybody confirms it. Raises: ZoneMissing."""
+    zone, others = zone_current(), Node.objects.present().filter(is_central=False)
+    touched = others.filter(state__in=[NodeState.REGISTERED, *UNDER_WAY])
+    in_force = Certificate.objects.issued()
+    return {
+        "now": now, "zone": zone, "roots": roots_in_force(), "name": issue.root_name(zone.name, root_next_number()),
+        "central": Node.objects.get(is_central=True), "touched": touched, "others": others.count() - touched.count(),
+        "cluster": in_force.filter(kind=Kind.CLUSTER), "certificates": in_force.exclude(kind=Kind.ROOT).count(),
+        "rotation": Rotation.objects.filter(under_way=True).first(), "backup": PeriodicWork.objects.filter(name=VERIFIED).first(),
+        "last": Job.objects.filter(task=TASK).first(),
+    }  # fmt: skip
+
+
+def recreation_lines(*, now: datetime) -> list[str]:
+    """The same for a terminal."""
+    plan = recreation_plan(now=now)
+    told = [f"Recreating the root of {plan['zone'].name} touches:"]
+    told += [f"  root     {each.subject}, ends {each.not_after:%Y-%m-%d %H:%M} UTC: revoked, its key wiped" for each in plan["roots"]]
+    told += [f"  cluster  {each.subject}: replaced by one of {plan['name']}" for each in plan["cluster"]]
+    told += [f"  central  {plan['central'].host_name}: gets new certificates at once; the database key stays"]
+    told += [
+        f"  node     {each.name} ({each.host_name}; {', '.join(each.services) or 'no services'}; {each.state}): needs a new password"
+        for each in plan["touched"]
+    ]
+    return [*told, f"  {plan['certificates']} certificates in force are revoked, and so is every export and copy of them."]
+
+
+def _done(events: list[Event]) -> int:
+    """How many of `STEPS` are done; `events` are the zone's own, the newest first."""
+    turn = next((each for each in events if each.action in (ASKED, RECREATED, COMPLETED)), None)
+    if turn is None or turn.action != ASKED:
+        return 0 if turn is None else {RECREATED: 3, COMPLETED: 4}[turn.action]
+    since = {each.action for each in events if each.sequence > turn.sequence}
+    return 2 if PROVED in since else int(BACKED_UP in since)
+
+
+def recreation_story(*, now: datetime) -> dict[str, Any]:
+    """How far the last recreation is, and every node that it touched as it stands now."""
+    zone, job = zone_current(), Job.objects.filter(task=TASK).first()
+    actions = [ASKED, BACKED_UP, PROVED, RECREATED, COMPLETED]
+    events = list(Event.objects.for_target(zone.pk).filter(action__in=actions)[:20])
+    done = _done(events)
+    failed = job is not None and job.outcome == Job.Outcome.FAILED
+    here = "failed" if failed else "now"
+    recreated = next((each for each in events if each.action == RECREATED), None) if done > 2 else None
+    nodes = Node.objects.present().filter(pk__in=[each["id"] for each in recreated.detail["nodes"]] if recreated else [])
+    return {
+        "now": now, "zone": zone, "job": job, "failed": failed, "under_way": job is not None and not job.outcome,
+        "steps": [Step(label, "done" if i < done else here if i == done else "ahead") for i, label in enumerate(STEPS)],
+        "recreated": recreated, "nodes": nodes, "back": sum(node.state == NodeState.REGISTERED for node in nodes),
+    }  # fmt: skip

@@ -1,0 +1,213 @@
+"""A new root after a disaster: backed up, made, and every node through the password ceremony again. docs/architecture.md has the steps."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from agent.store import Store
+from audit.actors import SYSTEM, Actor, system_for
+from audit.models import Event
+from audit.record import record
+from certs.errors import CertsError, ZoneBroken
+from certs.models import Certificate, DatabaseKey, Rotation, TrustZone
+from certs.own_store import key_ring_read, own_fingerprints, own_store
+from certs.services.issuer import issuing_root
+from certs.services.lifetime import zone_current
+from certs.services.revocation import list_ask
+from certs.services.roots import cluster_make, orphans_end, root_make, root_next_number, roots_end
+from certs.states import CertificateStatus
+from jobs.models import Job
+from jobs.services import job_again, job_create, job_finish
+from nodes.errors import NodesError
+from nodes.models import Node
+from nodes.services.registration import registration_fail
+from nodes.services.renewal import renewals_end
+from nodes.states import UNDER_WAY, NodeState
+from pki.errors import PKIError
+from qmc.services.archive import BackupError
+from qmc.services.backup import backup_make, backup_verify
+from qmc.services.central import central_install, central_next, central_settle
+from qmc.settings import secret_file
+
+TASK = "qmc.services.recreate.recreation_advance"
+TITLE = "Recreation of the root"
+PERMISSION = "certs.recreate_root"
+ASKED, RECREATED, COMPLETED = "root.recreation_asked", "root.recreated", "root.recreation_completed"
+REASON = "The root was recreated."
+REDISTRIBUTE = f"{REASON} Press Redistribute, then type the new password on the node."
+POLL = timedelta(seconds=5)
+
+
+class RecreationRefused(Exception):
+    """The root is not recreated now: what happened, why, and what to do next. Nothing was changed."""
+
+
+class RecreationBusy(RecreationRefused):
+    """Another process of this machine does it at this moment."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """The backup that was taken first."""
+
+    file: Path
+    passphrase_file: Path
+
+
+def recreation_named(trust_zone: str) -> TrustZone:
+    """The trust zone, if that is how it is called. Raises: RecreationRefused, ZoneMissing."""
+    zone = zone_current()
+    if trust_zone.strip() != zone.name:
+        raise RecreationRefused(f"That is not the name of this trust zone. Nothing was changed. Type {zone.name} to recreate its root.")
+    return zone
+
+
+def recreation_ask(*, actor: Actor, trust_zone: str, now: datetime) -> Job:
+    """The console's door: let a worker do it. Raises: PermissionRefused, RecreationRefused, ZoneMissing."""
+    actor.require(PERMISSION)
+    zone = recreation_named(trust_zone)
+    with transaction.atomic():
+        if unfinished(zone) is not None:
+            raise RecreationRefused("The root is being recreated already. Look at its progress.")
+        record(actor=actor, action=ASKED, target=zone, detail={}, now=now)
+        return job_create(task=TASK, subject=zone.pk, title=TITLE, actor=actor.label, now=now)
+
+
+def unfinished(zone: TrustZone) -> Job | None:
+    return Job.objects.unfinished().filter(task=TASK, subject=zone.pk).first()
+
+
+def is_past_the_point(job: Job) -> bool:
+    """Whether the new root is in force: from there on it is only completed."""
+    last = Event.objects.for_target(job.subject).filter(action__in=[ASKED, RECREATED]).first()
+    return last is not None and last.action == RECREATED
+
+
+def recreation_advance(*, job: Job) -> None:
+    """Do all of it, or complete what was cut off. Runs in a worker; what fails before the new root is in force has changed nothing."""
+    now, zone = timezone.now(), TrustZone.objects.get(pk=job.subject)
+    try:
+        root_recreate(trust_zone=zone.name, folder=settings.QMC_DATA_DIR / "backups", actor=system_for(job.actor), now=now)
+    except RecreationBusy:
+        job_again(job=job, at=now + POLL)
+    except (RecreationRefused, BackupError, CertsError, NodesError, PKIError, OSError) as exc:
+        if is_past_the_point(job):
+            job_again(job=job, at=timezone.now() + POLL, progress=str(exc))
+        else:
+            job_finish(job=job, outcome=Job.Outcome.FAILED, now=timezone.now(), error=str(exc))
+
+
+def root_recreate(*, trust_zone: str, folder: Path, passphrase_file: Path | None = None, actor: Actor, now: datetime) -> Copy | None:
+    """Back up into `folder`, put a new root into force, give the central node its certificates, and let every other node wait for a password.
+
+    A run that was cut off with the new root in force is completed, without another backup: then None is returned. The backup's passphrase
+    is read from `passphrase_file`, which is made where it is missing; by default it lies beside the root passphrase.
+    Raises: PermissionRefused, RecreationRefused, BackupError, CertsError, NodesError, PKIError, OSError.
+    """
+    actor.require(PERMISSION)
+    zone = recreation_named(trust_zone)
+    with _alone():
+        _refuse_elsewhere()
+        job, copy = unfinished(zone), None
+        if job is None or not is_past_the_point(job):
+            copy = _back_up(folder, passphrase_file, actor, now)
+            _replace(zone, copy, actor, now)
+        _complete(zone, actor, now)
+    return copy
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One at a time; the kernel frees it when the process ends, however that is."""
+    with (settings.QMC_DATA_DIR / "recreate.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise RecreationBusy("The root is being recreated by another process of this machine. Wait until it has ended.") from exc
+        yield
+
+
+def _refuse_elsewhere() -> None:
+    if own_store().node != str(Node.objects.get(is_central=True).pk):
+        raise RecreationRefused("This is not the central node. Nothing was changed. Run it on the central node, whose store it renews.")
+
+
+def _back_up(folder: Path, passphrase_file: Path | None, actor: Actor, now: datetime) -> Copy:
+    name = f"before-recreate-{now:%Y-%m-%dT%H%M%SZ}"
+    copy = Copy(folder.absolute() / f"{name}.age", passphrase_file or settings.SECRETS_DIR / f"{name}.passphrase")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    word = secret_file(copy.passphrase_file).read_text().rstrip("\r\n")
+    try:
+        backup_make(file=copy.file, passphrase=word, actor=actor, now=now)
+        backup_verify(file=copy.file, passphrase=word, actor=actor, now=now)
+    except (BackupError, CertsError, PKIError, OSError) as exc:
+        raise BackupError(
+            f"The root is not recreated, because what is to be replaced could not be backed up. Nothing was changed. {exc}"
+        ) from exc
+    return copy
+
+
+def _replace(zone: TrustZone, copy: Copy, actor: Actor, now: datetime) -> None:
+    """From the old zone to the new one, in the transaction that puts the new root into force."""
+
+    def take_over(root: Certificate) -> None:
+        _rotation_end(actor, now)
+        replaced = list(Certificate.objects.issued().filter(kind="root").exclude(pk=root.pk).values_list("subject", flat=True))
+        ended = roots_end(but=root, reason=REASON, actor=SYSTEM, now=now)
+        nodes = _nodes_fail(now)
+        list_ask(root=root, now=now)
+        if unfinished(zone) is None:
+            job_create(task=TASK, subject=zone.pk, title=TITLE, actor=actor.label, now=now)
+        told = {"root": root.subject, "sha256": root.sha256, "replaced": replaced, "certificates": ended, "nodes": nodes}
+        places = {"backup": str(copy.file), "passphrase_file": str(copy.passphrase_file)}
+        record(actor=actor, action=RECREATED, target=zone, detail=told | places, now=now)
+
+    root_make(zone=zone, number=root_next_number(), actor=actor, now=now, once_issued=take_over)
+
+
+def _rotation_end(actor: Actor, now: datetime) -> None:
+    """A rotation of the root has nothing left to rotate. One of the database key goes on when its nodes are back."""
+    for rotation in Rotation.objects.filter(kind=Rotation.Kind.ROOT, under_way=True):
+        Rotation.objects.filter(pk=rotation.pk).update(under_way=None, finished_at=now, problem=REASON)
+        record(actor=actor, action="rotation.ended", target=rotation, detail={"reason": REASON}, now=now)
+
+
+def _nodes_fail(now: datetime) -> list[dict[str, str]]:
+    touched = Node.objects.select_for_update().filter(is_central=False, state__in=[NodeState.REGISTERED, *UNDER_WAY])
+    for node in touched:
+        renewals_end(node, reason=REASON, actor=SYSTEM, now=now)
+        registration_fail(node=node, reason=REDISTRIBUTE, now=now)
+    return [{"id": str(node.pk), "name": node.name} for node in touched]
+
+
+def _complete(zone: TrustZone, actor: Actor, now: datetime) -> None:
+    """The central node presents what the new root has issued, and holds nothing else. Twice does nothing twice."""
+    with transaction.atomic():
+        orphans_end(reason=REASON, actor=SYSTEM, now=now)  # what was being signed in the very moment
+    cluster_make(zone=zone, root=issuing_root(), actor=actor, now=now)
+    in_force = Certificate.objects.issued().filter(sha256__in=own_fingerprints(), issuer__status=CertificateStatus.ISSUED)
+    if in_force.count() != len(own_fingerprints()):
+        central_install(central_next(reason=REASON, now=now), now=now)
+    central_settle(now=now)
+    _read_back()
+    store = Store(settings.NODE_STORE)
+    with store.locked():
+        store.keep_current_alone()
+    _read_back()
+    with transaction.atomic():
+        record(actor=actor, action=COMPLETED, target=zone, detail={"root": issuing_root().subject}, now=now)
+        if (job := unfinished(zone)) is not None:
+            job_finish(job=job, outcome=Job.Outcome.DONE, now=now)
+
+
+def _read_back() -> None:
+    at_hand = key_ring_read().keys
+    if missing := [str(each) for each in DatabaseKey.objects.live() if each.key_id not in at_hand]:
+        raise ZoneBroken(f"The central node's new certificates do not open {', '.join(missing)}. The old ones stay until they do.")

@@ -1,0 +1,28 @@
+"""The page of recreating the root: parse, ask a service, render."""
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+
+from certs.pages import PageRequest, page
+from qmc.forms import RecreateForm
+from qmc.recreation import recreation_plan, recreation_story
+from qmc.services.recreate import PERMISSION, RecreationRefused, recreation_ask
+
+
+@page(PERMISSION)
+def recreate(request: PageRequest) -> HttpResponse:
+    form, now = RecreateForm(request.POST or None), timezone.now()
+    if request.method == "POST" and form.is_valid():
+        try:
+            recreation_ask(actor=request.actor, trust_zone=form.cleaned_data["trust_zone"], now=now)
+        except RecreationRefused as exc:
+            form.add_error("trust_zone", str(exc))
+        else:
+            return redirect("recreation")
+    return render(request, "roots/recreate.html", recreation_plan(now=now) | {"form": form}, status=409 if form.errors else 200)
+
+
+@page(PERMISSION)
+def progress(request: PageRequest) -> HttpResponse:
+    return render(request, "roots/recreation.html", recreation_story(now=timezone.now()))

@@ -1,0 +1,48 @@
+"""Calling home, without a central node."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from agent import heartbeat
+
+LASTS_S, STEP_S = 0.4, 0.01
+
+
+@dataclass
+class SlowState:
+    """Installs as a slow machine does."""
+
+    installed: int = 0
+
+    def install_renewal(self, sealed: bytes, *, now: Any) -> None:
+        time.sleep(LASTS_S)
+        self.installed += 1
+
+
+@dataclass
+class Old:
+    generation: int = 1
+
+
+def test_others_are_answered_while_a_renewal_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask(*_: object) -> bytes:
+        return b""
+
+    async def take() -> int:
+        taking, steps = asyncio.create_task(caller._take_renewal(Old(), {"package": {"generation": 2}})), 0
+        while not taking.done():
+            await asyncio.sleep(STEP_S)
+            steps += 1
+        assert await taking
+        return steps
+
+    monkeypatch.setattr(heartbeat, "ask", ask)
+    state: Any = SlowState()
+    caller = heartbeat.Caller(state, "127.0.0.1", 4242, listening=True)
+    steps = asyncio.run(take())
+    assert state.installed == 1
+    assert steps > 5
