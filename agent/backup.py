@@ -48,7 +48,7 @@ def restore(home: Path, file: Path) -> Installed:
     """Put `file` into an empty `home`; what does not hold together leaves nothing there. Raises: BackupRefused, OSError."""
     files = _read(file)
     state = State(home)
-    if any(path.name != LOCK for path in home.iterdir()):
+    if {path.name for path in home.iterdir()} - {LOCK, MEMORY}:  # a running agent remembers that it has nothing
         raise BackupRefused(
             f"{home} is not empty. Nothing was changed. Run `python -m agent remove --home {home}` first, or choose another."
         )
