@@ -7,6 +7,7 @@ from typing import Any
 from certs.models import DatabaseKey, Rotation
 from certs.services.database_keys import sealed_counts
 from certs.states import DatabaseKeyStatus
+from certs.steps import Step, steps_at
 from nodes.models import Node
 from nodes.services.key_rotation import SETTLE, lacking, proved_at
 from nodes.services.rotations import counted
@@ -41,17 +42,9 @@ def proofs(node: Node, versions: list[DatabaseKey]) -> list[tuple[datetime | Non
     return [(datetime.fromisoformat(at) if at else None, each) for at, each in found]
 
 
-@dataclass(frozen=True)
-class Phase:
-    """`place` is done, now or ahead."""
-
-    label: str
-    place: str
-
-
-def _phases(rotation: Rotation, status: str) -> list[Phase]:
+def _phases(rotation: Rotation, status: str) -> list[Step]:
     at = len(PHASES) if rotation.finished_at else [each for each, _ in PHASES].index(DatabaseKeyStatus(status))
-    return [Phase(label, "done" if i < at else "now" if i == at else "ahead") for i, (_, label) in enumerate(PHASES)]
+    return steps_at([label for _, label in PHASES], done=at)
 
 
 def rotation_story(rotation: Rotation, *, now: datetime) -> dict[str, Any]:

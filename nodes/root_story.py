@@ -8,6 +8,7 @@ from certs.models import Certificate, Rotation
 from certs.services.issuer import issuing_root, roots_in_force
 from certs.services.lifetime import zone_current
 from certs.services.roots import root_next_number
+from certs.steps import steps_at
 from nodes.models import Node
 from nodes.services.root_rotation import SETTLE, Phase, Standing, phase_of, standings
 from nodes.trouble import renewals_not_proved, trouble
@@ -19,14 +20,6 @@ PHASES = (
     (Phase.ISSUING, "Every node gets new certificates and proves them"),
     (Phase.FINISHED, "The old root is dropped"),
 )
-
-
-@dataclass(frozen=True)
-class Step:
-    """`place` is done, now or ahead."""
-
-    label: str
-    place: str
 
 
 @dataclass(frozen=True)
@@ -75,7 +68,7 @@ def rotation_story(rotation: Rotation, *, now: datetime) -> dict[str, Any]:
     waits = [row for row in rows if row.awaited]
     at = [each for each, _ in PHASES].index(phase)
     done = phase == Phase.FINISHED
-    phases = [Step(label, "done" if i < at or done else "now" if i == at else "ahead") for i, (_, label) in enumerate(PHASES)]
+    phases = steps_at([label for _, label in PHASES], done=len(PHASES) if done else at)
     steps = 2 * len(rows) or 1
     percent = 100 if done else 100 * (sum(row.trusts for row in rows) + sum(row.accepted for row in rows)) // steps
     return {

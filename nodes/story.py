@@ -7,6 +7,7 @@ from typing import Any
 
 from audit.models import Event
 from certs.models import Certificate, DatabaseKey
+from certs.steps import Step, steps_at
 from nodes.key_story import proofs
 from nodes.models import Node, Registration, Renewal
 from nodes.revocation_story import bereft
@@ -45,14 +46,6 @@ CERTIFICATE_ENTERED = {
 
 
 @dataclass(frozen=True)
-class Step:
-    """`place` is done, now, failed or ahead."""
-
-    label: str
-    place: str
-
-
-@dataclass(frozen=True)
 class Line:
     """One line of history."""
 
@@ -85,9 +78,8 @@ def steps(node: Node) -> list[Step]:
         return []
     failed = state == NodeState.FAILED
     at = ORDER.index(failed_from(node) if failed else state)
-    done = state == NodeState.REGISTERED
-    places = ["done" if i < at or done else "ahead" if i > at else "failed" if failed else "now" for i in range(len(STEPS))]
-    return [Step(label, place) for (_, label), place in zip(STEPS, places, strict=True)]
+    done = len(STEPS) if state == NodeState.REGISTERED else at
+    return steps_at([label for _, label in STEPS], done=done, here="failed" if failed else "now")
 
 
 def certificates(node: Node) -> list[Held]:

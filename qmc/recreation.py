@@ -1,6 +1,5 @@
 """What the page and the command tell of recreating the root: what it touches, how far it is, and who is not back yet."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +8,7 @@ from certs.models import Certificate, Rotation
 from certs.services.issuer import roots_in_force
 from certs.services.lifetime import zone_current
 from certs.services.roots import root_next_number
+from certs.steps import steps_at
 from jobs.models import Job, PeriodicWork
 from nodes.models import Node
 from nodes.states import UNDER_WAY, NodeState
@@ -24,14 +24,6 @@ STEPS = (
     "The central node has its new certificates",
 )
 BACKED_UP, PROVED = "backup.made", "backup.verified"
-
-
-@dataclass(frozen=True)
-class Step:
-    """`place` is done, now, failed or ahead."""
-
-    label: str
-    place: str
 
 
 def recreation_plan(*, now: datetime) -> dict[str, Any]:
@@ -83,6 +75,6 @@ def recreation_story(*, now: datetime) -> dict[str, Any]:
     nodes = Node.objects.present().filter(pk__in=[each["id"] for each in recreated.detail["nodes"]] if recreated else [])
     return {
         "now": now, "zone": zone, "job": job, "failed": failed, "under_way": job is not None and not job.outcome,
-        "steps": [Step(label, "done" if i < done else here if i == done else "ahead") for i, label in enumerate(STEPS)],
+        "steps": steps_at(STEPS, done=done, here=here),
         "recreated": recreated, "nodes": nodes, "back": sum(node.state == NodeState.REGISTERED for node in nodes),
     }  # fmt: skip

@@ -1,0 +1,17 @@
+"""The line of steps that every page with long work shows."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Step:
+    """`place` is done, now, failed or ahead."""
+
+    label: str
+    place: str
+
+
+def steps_at(labels: Iterable[str], *, done: int, here: str = "now") -> list[Step]:
+    """The steps, of which the first `done` are behind; the next one is `here`: now, or failed."""
+    return [Step(label, "done" if number < done else here if number == done else "ahead") for number, label in enumerate(labels)]
