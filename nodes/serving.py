@@ -58,7 +58,7 @@ def _served(name: str, sha256: str | None, known: dict[str, Certificate], seen: 
         return Served(called, f"serves a certificate that this trust zone never signed: give it the installed one, then {remedy}", "orange")
     if certificate.kind != Kind.SERVICE or certificate.holder_id != seen.node_id:
         return Served(called, f"serves {certificate.subject} of {certificate.holder}: give it the installed one, then {remedy}", "orange")
-    return Served(called, f"still serves the certificate of {certificate.not_before:%d %B %Y, %H:%M} UTC: {remedy}", "orange")
+    return Served(called, f"still serves the certificate of {certificate.created_at:%d %B %Y, %H:%M} UTC: {remedy}", "orange")
 
 
 def installed_since(node: Node) -> datetime | None:

@@ -11,11 +11,11 @@ from certs.services.roots import root_next_number
 from certs.steps import steps_at
 from jobs.models import Job, PeriodicWork
 from nodes.models import Node
-from nodes.states import UNDER_WAY, NodeState
+from nodes.states import NodeState
 from pki import issue
 from pki.roles import Kind
 from qmc.services.backup import VERIFIED
-from qmc.services.recreate import ASKED, COMPLETED, RECREATED, TASK
+from qmc.services.recreate import ASKED, COMPLETED, RECREATED, TASK, nodes_touched
 
 STEPS = (
     "The site is backed up",
@@ -28,12 +28,12 @@ BACKED_UP, PROVED = "backup.made", "backup.verified"
 
 def recreation_plan(*, now: datetime) -> dict[str, Any]:
     """What it would touch, before anybody confirms it. Raises: ZoneMissing."""
-    zone, others = zone_current(), Node.objects.present().filter(is_central=False)
-    touched = others.filter(state__in=[NodeState.REGISTERED, *UNDER_WAY])
+    zone, touched = zone_current(), nodes_touched()
+    others = Node.objects.present().filter(is_central=False).exclude(pk__in=touched)
     in_force = Certificate.objects.issued()
     return {
         "now": now, "zone": zone, "roots": roots_in_force(), "name": issue.root_name(zone.name, root_next_number()),
-        "central": Node.objects.get(is_central=True), "touched": touched, "others": others.count() - touched.count(),
+        "central": Node.objects.get(is_central=True), "touched": touched, "others": others.count(),
         "cluster": in_force.filter(kind=Kind.CLUSTER), "certificates": in_force.exclude(kind=Kind.ROOT).count(),
         "rotation": Rotation.objects.filter(under_way=True).first(), "backup": PeriodicWork.objects.filter(name=VERIFIED).first(),
         "last": Job.objects.filter(task=TASK).first(),

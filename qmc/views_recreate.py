@@ -5,14 +5,17 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from certs.pages import PageRequest, page
+from certs.services.lifetime import zone_current
 from qmc.forms import RecreateForm
 from qmc.recreation import recreation_plan, recreation_story
-from qmc.services.recreate import PERMISSION, RecreationRefused, recreation_ask
+from qmc.services.recreate import PERMISSION, RecreationRefused, recreation_ask, unfinished
 
 
 @page(PERMISSION)
 def recreate(request: PageRequest) -> HttpResponse:
     form, now = RecreateForm(request.POST or None), timezone.now()
+    if request.method != "POST" and unfinished(zone_current()) is not None:
+        return redirect("recreation")
     if request.method == "POST" and form.is_valid():
         try:
             recreation_ask(actor=request.actor, trust_zone=form.cleaned_data["trust_zone"], now=now)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from agent.store import Store
@@ -179,9 +180,17 @@ def _rotation_end(actor: Actor, now: datetime) -> None:
         record(actor=actor, action="rotation.ended", target=rotation, detail={"reason": REASON}, now=now)
 
 
+def nodes_touched() -> "QuerySet[Node]":
+    """Every node that holds certificates of the trust zone, or is about to, but the central one."""
+    holds = Q(state__in=[NodeState.REGISTERED, *UNDER_WAY]) | Q(state=NodeState.FAILED, registered_at__isnull=False)
+    return Node.objects.filter(holds, is_central=False)
+
+
 def _nodes_fail(now: datetime) -> list[dict[str, str]]:
-    touched = Node.objects.select_for_update().filter(is_central=False, state__in=[NodeState.REGISTERED, *UNDER_WAY])
+    touched = list(nodes_touched().select_for_update())
     for node in touched:
+        if node.state == NodeState.FAILED:
+            continue  # its own reason stays; the remedy is the same
         renewals_end(node, reason=REASON, actor=SYSTEM, now=now)
         registration_fail(node=node, reason=REDISTRIBUTE, now=now)
     return [{"id": str(node.pk), "name": node.name} for node in touched]

@@ -93,6 +93,30 @@ Observation.objects.create(
 """
 
 
+# As if the root had been recreated: really done, it would end every node that other tests need.
+RECREATION = """
+from django.utils import timezone
+from audit.actors import SYSTEM
+from audit.record import record
+from certs.models import TrustZone
+from jobs.models import Job
+from nodes.models import Node
+from qmc.services.recreate import COMPLETED, RECREATED, TASK, TITLE
+zone, now, nodes = TrustZone.objects.get(), timezone.now(), Node.objects.filter(name__in=["alpha", "waits", "fails"])
+Job.objects.create(
+    task=TASK, subject=zone.pk, title=TITLE, actor="admin", created_at=now, next_attempt_at=now, outcome="done", finished_at=now
+)
+detail = {
+    "root": f"CN={zone.name}-CA-2", "sha256": "0123456789abcdef" * 4, "replaced": [f"CN={zone.name}-CA"], "certificates": 12,
+    "nodes": [{"id": str(node.pk), "name": node.name} for node in nodes],
+    "backup": "/srv/trust-zone/backups/before-recreate-2026-11-24T113000Z.age",
+    "passphrase_file": "/srv/trust-zone/secrets/before-recreate-2026-11-24T113000Z.passphrase",
+}
+record(actor=SYSTEM, action=RECREATED, target=zone, detail=detail, now=now)
+record(actor=SYSTEM, action=COMPLETED, target=zone, detail={}, now=now)
+"""
+
+
 CONNECTIONS: list[dict[str, str]] = [
     {
         "name": "Sales figures of every branch, with those that were closed, since 1998",
@@ -142,6 +166,7 @@ def furnished(site: Site) -> Furnished:
     connections = [site.call("POST", "/connections/", fields)[1]["id"] for fields in CONNECTIONS]
     site.manage("shell", "-c", SERVICES)
     site.manage("shell", "-c", MORE_CERTIFICATES)
+    site.manage("shell", "-c", RECREATION)
     revoked = site.call("GET", f"/certificates/?node={failed}&status=revoked")[1]["results"][0]["id"]
     root = site.call("GET", "/certificates/?kind=root&status=issued")[1]["results"][0]["id"]
     site.wait(lambda: site.call("GET", f"/certificates/{root}/crl/")[0] == 200)

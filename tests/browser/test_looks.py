@@ -59,6 +59,8 @@ PAGES = {
     "root": "/roots/",
     "root confirm": "/roots/rotate/",
     "database key confirm": "/database-key/rotate/",
+    "recreate root": "/recreate-root/",
+    "recreation": "/recreate-root/progress/",
     "certificates": "/certificates/",
     "certificate": "/certificates/{certificate}/",
     "certificate revoke": "/certificates/{certificate}/revoke/",
@@ -175,3 +177,13 @@ def test_answers_about_connections_read_well_for_everybody(eyes: Eyes) -> None:
     expect(page.locator("#id_clear_password_error")).to_be_visible()
     found += looked_at(eyes, "connection with two wishes")
     assert found == []
+
+
+def test_a_wrong_name_is_refused_and_stays(eyes: Eyes) -> None:
+    eyes.sign_in()
+    page = eyes.go("/recreate-root/")
+    page.get_by_label("name").fill("another site")
+    page.get_by_role("button", name="Recreate the root").click()
+    expect(page.locator("#id_trust_zone_error")).to_contain_text("Nothing was changed")
+    expect(page.locator("#id_trust_zone")).to_have_value("another site")
+    assert looked_at(eyes, "recreate root another name") == []
