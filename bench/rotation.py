@@ -100,12 +100,13 @@ def main() -> None:
     nodes, wall, lowest = size + 1, proved - switched, CORES / (sum(floors) / len(floors))
     used = {name: seconds - before[name] for name, seconds in after.items()}
     rate = nodes / (wall - (used["fleet"] + used["(others)"]) / CORES)
+    own = sum(seconds for name, seconds in used.items() if name not in ("fleet", "clients", "(others)")) / nodes
     print(f"Rotation of the root over {nodes} nodes on {CORES} cores: {finished - began:.1f} s, of which twice {settle:.0f} s prove rest")
     print(
         f"  made {made - began:.1f} s, trusted by all {switched - made:.1f} s, presented by all {wall:.1f} s, dropped {finished - proved:.1f} s"
     )
     print(f"Presented: {wall / nodes:.2f} s a node, {rate:.2f} nodes/s without the nodes' own work and strangers'")
-    print(f"  floor {lowest:.2f} nodes/s   ratio to the floor {rate / lowest:.2f}")
+    print(f"  floor {lowest:.2f} nodes/s   ratio to the floor {rate / lowest:.2f}, by the site's own CPU time {CORES / lowest / own:.2f}")
     print("CPU time a node, while certificates are replaced")
     table(used, nodes, wall)
 
