@@ -18,6 +18,8 @@ from pki.roles import Kind
 GROUPS = (
     "tests/faults",
     "tests/browser",
+    "tests/years",
+    "tests/site/test_root_rotation",
     "tests/site/test_backup",
     "tests/site/test_recreate",
     "tests/site/test_many",
