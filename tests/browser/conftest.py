@@ -36,7 +36,7 @@ LONG = "a-long-host-name-such-as-a-cloud-makes-it-01234567890.eu.example"
 expect.set_options(timeout=15_000)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Six agents: every test that registers has one of its own."""
     running = Site(tmp_path_factory.mktemp("browser") / "var", agents=6, environment=QUICK)
@@ -136,7 +136,7 @@ CONNECTIONS: list[dict[str, str]] = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def furnished(site: Site) -> Furnished:
     def create(name: str, address: str, host_name: str = "") -> str:
         fields = {"name": name, "host_name": host_name or f"{name}.example", "address": address, "services": ["engine", "proxy"]}
@@ -176,14 +176,14 @@ def furnished(site: Site) -> Furnished:
     )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
-    """Ends with its module: its event loop is in the way of other tests'."""
+    """Ends with the last test here: its event loop is in the way of other tests'."""
     with sync_playwright() as running:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium(playwright: Playwright, site: Site) -> Iterator[Browser]:
     """It trusts the console's own certificate, and no other that it could not verify."""
     path = SYSTEM_CHROMIUM if SYSTEM_CHROMIUM.exists() else Path(playwright.chromium.executable_path)
