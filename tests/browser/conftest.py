@@ -183,20 +183,27 @@ def playwright() -> Iterator[Playwright]:
         yield running
 
 
-@pytest.fixture(scope="package")
-def chromium(playwright: Playwright, site: Site) -> Iterator[Browser]:
-    """It trusts the console's own certificate, and no other that it could not verify."""
+@contextmanager
+def launched(playwright: Playwright, *arguments: str) -> Iterator[Browser]:
+    """Debian's Chromium, or playwright's own."""
     path = SYSTEM_CHROMIUM if SYSTEM_CHROMIUM.exists() else Path(playwright.chromium.executable_path)
     if not path.exists():
         pytest.skip(
             f"no browser: neither {SYSTEM_CHROMIUM} nor {path} is there; install Debian's chromium or run `playwright install chromium`"
         )
+    browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *arguments])
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="package")
+def chromium(playwright: Playwright, site: Site) -> Iterator[Browser]:
+    """It trusts the console's own certificate, and no other that it could not verify."""
     served = x509.load_pem_x509_certificate(ssl.get_server_certificate(("127.0.0.1", site.port)).encode())
     key = served.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     trusted = "--ignore-certificate-errors-spki-list=" + b64encode(sha256(key).digest()).decode()
-    launched = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, trusted])
-    yield launched
-    launched.close()
+    with launched(playwright, trusted) as browser:
+        yield browser
 
 
 @dataclass
