@@ -229,8 +229,8 @@ class State:
                 raise PackageError("nothing is installed that could be renewed")
             content = package.open_with_private_key(sealed, installed.service_key())
             self._check_inside(content)
-            # Only the trust takes a root away: this package may have been sealed before a new root came.
-            roots = dict.fromkeys([*content.roots, *(root.public_bytes(Encoding.PEM) for root in installed.roots)])
+            # Only the trust brings and takes roots: this package may have been sealed before a new root came, or an old one went.
+            roots = dict.fromkeys([*verify.issuers(content), *(root.public_bytes(Encoding.PEM) for root in installed.roots)])
             return self.store.install(dataclasses.replace(content, roots=tuple(roots)), now=now)
 
     def take_trust(self, answer: bytes) -> Installed:

@@ -219,7 +219,7 @@ class Store:
             write(staged / name, content)
         for name in (LISTS, COPIES[LISTS]):  # they are not in packages: what is known goes on counting
             if before and before.crls:
-                write(staged / name, (before.path / name).read_bytes())
+                write(staged / name, (before.path / LISTS).read_bytes())
         _sync_tree(staged)
         if final.exists():
             shutil.rmtree(final)
@@ -240,9 +240,11 @@ class Store:
         if installed is None:
             raise PackageInvalid("nothing is installed that could trust anything")
         verify.trust(roots, lists, own=(installed.service, installed.client))
-        for name, parts in ((ROOTS, roots), (LISTS, lists)):
-            for place in (name, COPIES[name]):
-                replace(installed.path / place, b"".join(parts))
+        content = {ROOTS: b"".join(roots), LISTS: b"".join(lists)}
+        for name in content:  # the copies first: what counts says only then that all of it is there
+            replace(installed.path / COPIES[name], content[name])
+        for name in content:
+            replace(installed.path / name, content[name])
         changed = self.current()
         assert changed is not None
         return changed

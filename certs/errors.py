@@ -3,6 +3,7 @@
 CertsError
 ├── ZoneMissing        nothing founded yet
 ├── ZoneBroken         founded, but its store or keys cannot be read
+├── ClockDoubtful      nothing is done by itself while the central clock may be wrong
 ├── IllegalTransition  the certificate's table does not allow it
 ├── StaleCertificate   another worker was first
 ├── StaleDatabaseKey   another worker was first
@@ -23,6 +24,10 @@ class ZoneMissing(CertsError):
 
 class ZoneBroken(CertsError):
     """The trust zone stands in the database, but what it needs cannot be read."""
+
+
+class ClockDoubtful(CertsError):
+    """The central node's clock may be wrong: whatever it would sign now could be worthless."""
 
 
 class IllegalTransition(CertsError):

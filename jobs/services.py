@@ -31,16 +31,15 @@ def job_create(*, task: str, subject: uuid.UUID, title: str, actor: str, now: da
 
     An unfinished job of the same task and subject is used again: one subject is never advanced by two jobs.
     """
-    job = Job.objects.unfinished().filter(task=task, subject=subject).first()
-    if job is None:
+    unfinished = Job.objects.unfinished().filter(task=task, subject=subject)
+    wish = {"title": title, "actor": actor, "next_attempt_at": now, "nudged_at": now}
+    while not unfinished.update(**wish):
         turn = Job.objects.unfinished().filter(actor=actor).count()
-        job = Job.objects.create(
-            task=task, subject=subject, title=title, actor=actor, turn=turn, created_at=now, next_attempt_at=now, nudged_at=now
-        )
-    else:
-        Job.objects.filter(pk=job.pk).update(next_attempt_at=now, nudged_at=now, actor=actor, title=title)
+        with contextlib.suppress(IntegrityError), transaction.atomic():  # somebody makes the same one at this moment: then that one
+            Job.objects.create(task=task, subject=subject, turn=turn, created_at=now, **wish)
+            break
     _nudge_on_commit()
-    return job
+    return unfinished.get()
 
 
 def job_nudge(*, task: str, subject: uuid.UUID, now: datetime) -> None:

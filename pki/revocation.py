@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.errors import PKIError, ProfileError
 from pki.keys import PrivateKey, hash_for
+from pki.lifetime import BACKDATE
 
 NEXT_UPDATE = timedelta(days=30)
 
@@ -51,14 +52,14 @@ def list_sign(root: x509.Certificate, private_key: PrivateKey, *, number: int, e
     public_key = private_key.public_key()
     if public_key != root.public_key():
         raise ProfileError("this private key does not belong to the root whose list is to be signed")
-    moment = now.replace(microsecond=0)
+    moment = now.replace(microsecond=0) - BACKDATE  # as certificates are, for clocks that are behind
     builder = (
-        x509.CertificateRevocationListBuilder(root.subject, moment, moment + NEXT_UPDATE)
+        x509.CertificateRevocationListBuilder(root.subject, moment, now.replace(microsecond=0) + NEXT_UPDATE)
         .add_extension(x509.CRLNumber(number), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public_key), critical=False)
     )
     for entry in entries:
-        row = x509.RevokedCertificateBuilder(entry.serial, entry.revoked_at.replace(microsecond=0))
+        row = x509.RevokedCertificateBuilder(entry.serial, min(entry.revoked_at.replace(microsecond=0), moment))
         if entry.code is not RevocationCode.UNSPECIFIED:  # is left out instead (RFC 5280, 5.3.1)
             row = row.add_extension(x509.CRLReason(x509.ReasonFlags(entry.code.value)), critical=False)
         builder = builder.add_revoked_certificate(row.build())

@@ -34,6 +34,13 @@ def is_issued_by(certificate: x509.Certificate, root: x509.Certificate) -> bool:
     return True
 
 
+def issuers(content: Package) -> list[bytes]:
+    """Those roots of a package that issued something in it. Raises: ValueError for what is no certificate."""
+    held = (content.service, content.client, content.cluster, *content.further_service_pairs)
+    leaves = [x509.load_pem_x509_certificate(pair.certificate) for pair in held]
+    return [root for root in content.roots if any(is_issued_by(leaf, x509.load_pem_x509_certificate(root)) for leaf in leaves)]
+
+
 def chain(certificate: x509.Certificate, roots: Iterable[x509.Certificate], *, now: datetime) -> None:
     """One of `roots` signed it, and both are within their validity at `now`. Raises: PeerRefused, of it NotValidNow."""
     for root in roots:

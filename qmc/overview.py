@@ -7,10 +7,9 @@ from typing import Any
 
 from django.urls import reverse
 
-from certs.errors import ZoneBroken
+from certs.errors import ClockDoubtful, ZoneBroken
 from certs.models import Certificate, Rotation, TrustZone
-from certs.services.issuer import issuing_root
-from certs.services.lifetime import zone_current
+from certs.services.issuer import issuing_root, roots_in_force
 from certs.services.revocation import lists_stale
 from jobs.clock import clock_jump
 from jobs.models import Job, PeriodicWork
@@ -18,8 +17,9 @@ from nodes.key_story import rotation_story as key_rotation_story
 from nodes.models import SILENT_AFTER, Node, Renewal
 from nodes.revocation_story import bereft
 from nodes.root_story import rotation_story as root_rotation_story
+from nodes.services.clock_doubt import clock_believed
 from nodes.services.registration import setup_url
-from nodes.services.upkeep import Due, renewals_due, root_is_due
+from nodes.services.upkeep import Due, renewals_due, root_is_due, rotates_next
 from nodes.serving import hook_run, still_old
 from nodes.states import NodeState, RenewalStatus
 from nodes.story import failed_from
@@ -201,13 +201,14 @@ def _due_need(due: Due, now: datetime) -> Need:
 
 def _rotation_needs(now: datetime) -> Iterator[Need]:
     rotation = Rotation.objects.select_related("from_root", "to_root").filter(under_way=True).first()
+    of_the_root = rotation is not None and rotation.kind == Rotation.Kind.ROOT
+    if not of_the_root and root_is_due(root := issuing_root(), now) and (rotation is not None or not rotates_next(now)):
+        title = f"{root.subject} is past half its life and ends in {spoken(max((root.not_after - now).total_seconds(), 0))}"
+        text = "Replacing it takes minutes and stops nothing. " + ("It waits for the rotation of the database key." if rotation else "")
+        colour = "red" if root.expiry_status(now) != ExpiryStatus.VALID else "orange"
+        yield Need(colour, title, text.strip(), reverse("roots:rotate"), "New root")
     if rotation is None:
-        if root_is_due(root := issuing_root(), now) and not zone_current().rotates_by_itself:
-            title = f"{root.subject} is past half its life and ends in {spoken(max((root.not_after - now).total_seconds(), 0))}"
-            colour = "red" if root.expiry_status(now) != ExpiryStatus.VALID else "orange"
-            yield Need(colour, title, "Replacing it takes minutes and stops nothing.", reverse("roots:rotate"), "New root")
         return
-    of_the_root = rotation.kind == Rotation.Kind.ROOT
     told = root_rotation_story(rotation, now=now) if of_the_root else key_rotation_story(rotation, now=now)
     url, what = reverse("roots:show" if of_the_root else "database_key:show"), "root" if of_the_root else "database key"
     if rotation.problem:
@@ -220,7 +221,11 @@ def _rotation_needs(now: datetime) -> Iterator[Need]:
 def _trust_zone_needs(now: datetime) -> list[Need]:
     try:
         overdue = [_due_need(each, now) for each in renewals_due(now=now) if now - each.since > timedelta(days=1)]
-        return [*overdue, *_rotation_needs(now)]
+        found = [*overdue, *_rotation_needs(now)]
+        clock_believed(now=now)
+        return found
+    except ClockDoubtful as exc:
+        return [*found, Need("red", "Nothing is renewed by itself", str(exc), reverse("overview"), "Look again")]
     except ZoneBroken as exc:
         return [Need("red", "Nothing can be issued", str(exc), reverse("roots:show"), "Root")]
 
@@ -245,7 +250,7 @@ def needs(now: datetime) -> list[Need]:
 def overview(now: datetime) -> dict[str, Any]:
     """All that the overview shows."""
     nodes, issued = Node.objects.present(), Certificate.objects.issued()
-    root = issued.filter(kind="root").order_by("-created_at").first()
+    root = next(iter(roots_in_force()), None)
     return {
         "now": now, "zone": TrustZone.objects.current(), "needs": needs(now), "running": running(now), "root": root,
         "nodes": nodes.count(), "registered": nodes.filter(state=NodeState.REGISTERED).count(), "certificates": issued.count(),

@@ -17,9 +17,9 @@ from pki.roles import Kind
 # Whole sites, the longest first: what shares one runs in one process, one after the other.
 GROUPS = (
     "tests/faults",
+    "tests/browser/test_root_rotation",
     "tests/browser",
     "tests/years",
-    "tests/site/test_root_rotation",
     "tests/site/test_backup",
     "tests/site/test_recreate",
     "tests/site/test_many",

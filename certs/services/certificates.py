@@ -42,10 +42,11 @@ def certificate_transition(
     if not changed:
         raise StaleCertificate(f"{certificate} is no longer {old}")
     certificate.refresh_from_db()
-    if to == CertificateStatus.REVOKED and certificate.issuer is not None and certificate.issuer.status == CertificateStatus.ISSUED:
-        list_ask(root=certificate.issuer, now=now)
     detail = {"from": old, "to": to, "reason": reason, "serial": certificate.serial, "sha256": certificate.sha256}
-    return record(actor=actor, action="certificate.transition", target=certificate, detail=detail, now=now)
+    event = record(actor=actor, action="certificate.transition", target=certificate, detail=detail, now=now)
+    if to == CertificateStatus.REVOKED and certificate.issuer is not None and certificate.issuer.status == CertificateStatus.ISSUED:
+        list_ask(root=certificate.issuer, now=now)  # after the event: every transaction takes the log's head before a job
+    return event
 
 
 @dataclass(frozen=True)
@@ -169,4 +170,11 @@ def certificate_revoke(*, certificate: Certificate, reason: str, code: Revocatio
         raise IllegalTransition(f"{certificate} is what this console's own machine uses. {first}, then revoke the old certificate.")
     if certificate.issuer is None:
         raise IllegalTransition(f"{certificate} issues the others: it is replaced, not revoked. Start a rotation, or recreate the root.")
-    certificate_transition(certificate=certificate, to=CertificateStatus.REVOKED, reason=reason, actor=actor, now=now, revocation_code=code)
+    with transaction.atomic():
+        certificate_transition(
+            certificate=certificate, to=CertificateStatus.REVOKED, reason=reason, actor=actor, now=now, revocation_code=code
+        )
+        # What it took over from is still accepted, and lies where it lies.
+        older = Certificate.objects.accepted().filter(holder_id=certificate.holder_id, kind=certificate.kind, not_after__gte=now)
+        for each in older.filter(generation__lte=certificate.generation):
+            certificate_withdraw(certificate=each, reason=reason, code=code, actor=actor, now=now)

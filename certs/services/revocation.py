@@ -18,7 +18,7 @@ from pki.revocation import Entry, RevocationCode
 from pki.roles import Kind
 
 TASK = "certs.services.revocation.list_advance"
-ANEW = timedelta(days=1)
+ANEW, KEPT = timedelta(days=1), 3
 # An entry stays on the lists until one was issued after the certificate's own end (RFC 5280, section 3.3).
 AFTER_THE_END = ANEW + revocation.NEXT_UPDATE
 
@@ -32,7 +32,7 @@ def lists_ask_due(*, now: datetime) -> None:
     """Ask for a list of each root in force that has none of the last 24 hours."""
     for root in roots_in_force():
         newest = root.revocation_lists.signed().first()
-        if newest is None or now - newest.this_update >= ANEW:
+        if newest is None or not timedelta(0) <= now - newest.this_update < ANEW:
             list_ask(root=root, now=now)
 
 
@@ -60,6 +60,8 @@ def list_issue(*, root: Certificate, now: datetime) -> RevocationList:
         row.save(update_fields=["der"])
         detail = {"number": row.number, "entries": len(entries), "sha256": verify.fingerprint(bytes(row.der))}
         record(actor=SYSTEM, action="revocation_list.issued", target=root, detail=detail, now=now)
+        kept = root.revocation_lists.values_list("pk", flat=True)[:KEPT]
+        root.revocation_lists.exclude(pk__in=list(kept)).delete()
     return row
 
 

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -24,6 +24,7 @@ from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 from pki import sealing
 
 PENDING_INTERVAL_S = 5
+LIVELY = timedelta(minutes=10)
 OBSERVED = (
     "generation", "trusts", "revocation_lists", "installed", "served", "hook", "listening", "database_keys", "proved", "challenges",
 )  # fmt: skip
@@ -42,12 +43,14 @@ def heartbeat(*, node: Node, certificate: Certificate, report: dict[str, Any], n
         # It came with a package of before a rotation. While one is under way, that one sees to it.
         renewal = renewals.renewal_ensure(actor=SYSTEM, node=node, now=now)
     offered = renewal is not None and renewal.status == RenewalStatus.OFFERED
-    pending = renewal is not None or rotation is not None or node.state in UNDER_WAY or any(key_id not in proved for key_id in live)
+    differs = _trust_differs(report)
+    pending = renewal is not None or differs or node.state in UNDER_WAY or any(key_id not in proved for key_id in live)
+    pending = pending or (rotation is not None and _is_lively(rotation, now))
     return {
         "now": now.isoformat(),
         "interval_s": min(PENDING_INTERVAL_S, settings.QMC_HEARTBEAT_S) if pending else settings.QMC_HEARTBEAT_S,
         "reopen": node.state == NodeState.DISTRIBUTING and certificate.generation < node.generation,
-        "trust": _trust_differs(report),
+        "trust": differs,
         "package": {"generation": renewal.generation} if renewal is not None and offered else None,
         "challenges": challenges,
         "retired_database_keys": _retired(report["database_keys"], live),
@@ -69,6 +72,11 @@ def _proof(node: Node, report: dict[str, Any], live: list[str], now: datetime) -
         expected[key_id] = hashlib.sha256(secret).hexdigest()
     held = set(live) & set(report["database_keys"])
     return {key_id: proved[key_id] for key_id in held if key_id in proved}, challenges, expected
+
+
+def _is_lively(rotation: Rotation, now: datetime) -> bool:
+    """A phase has just begun: everybody is asked often. Whoever it waits for longer is not worth that."""
+    return not rotation.paused and now - (rotation.switched_at or rotation.created_at) < LIVELY
 
 
 def _trust_differs(report: dict[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from audit.actors import Actor
-from certs.models import Certificate
+from certs.services.issuer import issuing_root
 from certs.services.lifetime import zone_current
 from nodes.errors import NodeUnreachable
 from nodes.findings import Finding
@@ -45,8 +45,8 @@ def _name(node: Node) -> Iterator[Finding]:
 
 
 def _lifetime(now: datetime) -> Iterator[Finding]:
-    root = Certificate.objects.issued().filter(kind="root").order_by("-created_at").first()
-    if root is None or root.not_after < now:
+    root = issuing_root()
+    if root.not_after < now:
         yield Finding("root-expired", "blocker", "The root certificate has expired.", "Recreate the root before any node is registered.")
     elif add_months(now, zone_current().lifetime_months) > root.not_after:
         yield Finding(

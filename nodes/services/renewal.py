@@ -45,7 +45,7 @@ def node_renew(*, actor: Actor, node: Node, now: datetime) -> Renewal:
 def renewal_ensure(*, actor: Actor, node: Node, now: datetime) -> Renewal | None:
     """A renewal, which brings a service pair for each live database key; None where one is under way, has just failed, or cannot be now."""
     last = Renewal.objects.filter(node=node).first()
-    if last is not None and last.status == RenewalStatus.FAILED and now - last.created_at < AFTER_A_FAILURE:
+    if last is not None and last.status == RenewalStatus.FAILED and timedelta(0) <= now - last.created_at < AFTER_A_FAILURE:
         return None
     try:
         return node_renew(actor=actor, node=node, now=now)

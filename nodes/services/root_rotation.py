@@ -20,11 +20,12 @@ from certs.services.roots import cluster_make, root_drop, root_make, root_next_n
 from certs.states import CertificateStatus
 from jobs.models import Job
 from jobs.services import job_nudge
-from nodes.models import Node, Registration
+from nodes.models import Node, Registration, Renewal
+from nodes.services.clock_doubt import clock_believed
 from nodes.services.renewal import renewal_ensure
 from nodes.services.rotations import PERMISSION, POLL, TASK, rotation_record, rotation_run
-from nodes.states import UNDER_WAY, NodeState
-from pki import issue
+from nodes.states import UNDER_WAY, NodeState, RenewalStatus
+from pki import issue, lifetime
 from pki.roles import OWN_KINDS, Kind
 
 ROOT = Rotation.Kind.ROOT
@@ -77,29 +78,40 @@ def standings(rotation: Rotation) -> list[Standing]:
     own: dict[uuid.UUID, list[Certificate]] = defaultdict(list)
     for certificate in Certificate.objects.issued().filter(kind__in=OWN_KINDS).defer("der"):
         own[certificate.holder_id or uuid.UUID(int=0)].append(certificate)
+    leaving = set(Certificate.objects.accepted().filter(issuer=rotation.from_root, kind=Kind.SERVICE).values_list("sha256", flat=True))
     begun = {(each.node_id, each.generation): each.created_at for each in Registration.objects.filter(node__in=nodes)}
     excluded = {each["id"]: each for each in rotation.excluded}
     return [
-        _standing(node, rotation.to_root, own[node.pk], begun.get((node.pk, node.generation)), excluded.get(str(node.pk))) for node in nodes
+        _standing(node, rotation.to_root, own[node.pk], leaving, begun.get((node.pk, node.generation)), excluded.get(str(node.pk)))
+        for node in nodes
     ]
 
 
 def _standing(
-    node: Node, root: Certificate | None, own: list[Certificate], ceremony: datetime | None, excluded: dict[str, str] | None
+    node: Node,
+    root: Certificate | None,
+    own: list[Certificate],
+    leaving: set[str],
+    ceremony: datetime | None,
+    excluded: dict[str, str] | None,
 ) -> Standing:
+    """`leaving` are the service certificates of the root that goes: none of the node's services may still present one."""
     if root is None:
         return Standing(node, trusts=False, presents=False, outdated=False, excluded=excluded)
     seen, under_way, known = node.observed, node.state in UNDER_WAY, node.registered_at is not None
     trusts = seen is not None and root.sha256 in seen.trusts
     if under_way:  # what the package brings counts as well: one of before would undo the trust
-        trusts = ceremony is not None and ceremony >= root.created_at and (trusts or not known)
+        # Until its lease has ended the root may not have been signed when the package was made.
+        trusts = ceremony is not None and ceremony >= root.lease_until and (trusts or not known)
     if under_way:
         coming = [each for each in own if each.generation == node.generation]
         presents, outdated = not known and bool(coming) and all(each.issuer_id == root.pk for each in coming), False
     else:
         in_force = {each.sha256 for each in own}
         outdated = any(each.issuer_id != root.pk for each in own) or seen is None or seen.installed.get("service") not in in_force
-        serves = seen is not None and (not seen.listening or seen.served.get("service") in in_force)
+        serves = (
+            seen is not None and (not seen.listening or seen.served.get("service") in in_force) and not leaving & {*seen.served.values()}
+        )
         presents = node.state == NodeState.REGISTERED and bool(own) and not outdated and serves
     return Standing(node, trusts, presents, outdated, excluded)
 
@@ -111,6 +123,7 @@ def root_rotation_advance(*, job: Job) -> None:
 
 def _step(rotation: Rotation, now: datetime) -> timedelta | None:
     phase = phase_of(rotation)
+    clock_believed(now=now)
     if phase == Phase.MAKING:
         return _make(rotation, now)
     found = standings(rotation)
@@ -126,8 +139,17 @@ def _when_settled(rotation: Rotation, phase: Phase, waiting: bool, now: datetime
         return POLL
     if now - rotation.settled_at < SETTLE:
         return POLL
-    _drop(rotation, mine, now) if phase == Phase.ISSUING else _switch(rotation, mine, now)
+    if phase == Phase.ISSUING:
+        _drop(rotation, mine, now)
+    else:
+        _make_cluster(rotation, now)  # before the switch: no package is to carry the old one with new leaves
+        _switch(rotation, mine, now)
     return timedelta(0)
+
+
+def _make_cluster(rotation: Rotation, now: datetime) -> None:
+    assert rotation.to_root is not None
+    cluster_make(zone=zone_current(), root=rotation.to_root, actor=system_for(rotation.actor), now=now)
 
 
 def _make(rotation: Rotation, now: datetime) -> timedelta | None:
@@ -152,11 +174,12 @@ def _switch(rotation: Rotation, mine: Any, now: datetime) -> None:
 
 
 def _reissue(rotation: Rotation, found: list[Standing], now: datetime) -> None:
-    assert rotation.to_root is not None
-    cluster_make(zone=zone_current(), root=rotation.to_root, actor=system_for(rotation.actor), now=now)
+    _make_cluster(rotation, now)  # after a roll back
+    busy = set(Renewal.objects.exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).values_list("node_id", flat=True))
     for each in found:
         # Who is silent, or in a ceremony, is renewed when he calls.
-        if each.outdated and each.trusts and each.node.state == NodeState.REGISTERED and each.node.online(now):
+        ready = each.trusts and each.node.state == NodeState.REGISTERED and each.node.online(now)
+        if each.outdated and ready and each.node.pk not in busy:
             renewal_ensure(actor=system_for(rotation.actor), node=each.node, now=now)
 
 
@@ -171,6 +194,11 @@ def _drop(rotation: Rotation, mine: Any, now: datetime) -> None:
     record(actor=SYSTEM, action="rotation.finished", target=rotation, detail=detail, now=now)
 
 
+def can_go_back_to(root: Certificate | None, now: datetime) -> bool:
+    """Whether what it would issue is still worth anything."""
+    return root is not None and root.not_after - now > lifetime.SHORTEST_GAIN
+
+
 @transaction.atomic
 def root_rotation_roll_back(*, actor: Actor, rotation: Rotation, now: datetime) -> None:
     """Let the two roots change places: the old one issues again, then the new one is dropped. Possible until the old one is dropped.
@@ -181,10 +209,15 @@ def root_rotation_roll_back(*, actor: Actor, rotation: Rotation, now: datetime) 
     row = Rotation.objects.select_for_update().filter(pk=rotation.pk, kind=ROOT, under_way=True, rolled_back=False).first()
     if row is None:
         raise RotationRefused("This rotation has finished, or is rolled back already. Look again.")
+    if not can_go_back_to(row.from_root, now):
+        raise RotationRefused(
+            f"{row.from_root.subject if row.from_root else 'The old root'} ends too soon to go back to. Let the rotation finish."
+        )
     made = Certificate.objects.filter(kind=Kind.ROOT, generation=row.to_version)
     if made.filter(status=CertificateStatus.ISSUING).exists():
         raise RotationRefused("The new root is being signed at this moment. Try again in a few seconds.")
     new, row.rolled_back, row.settled_at, row.paused = row.to_root or made.issued().first(), True, None, False
+    row.excluded = []  # who is to be left behind on the way back is decided anew
     if new is None:
         row.under_way, row.finished_at = None, now
     else:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from audit.actors import Actor
 from audit.record import record
-from certs.errors import RotationRefused, StaleCertificate, StaleDatabaseKey, ZoneBroken
+from certs.errors import ClockDoubtful, RotationRefused, StaleCertificate, StaleDatabaseKey, ZoneBroken
 from certs.models import Certificate, Rotation
 from jobs.models import Job
 from jobs.services import job_again, job_create, job_finish, job_nudge
@@ -31,6 +31,9 @@ def rotation_record(
     try:
         with transaction.atomic():
             rotation = Rotation.objects.create(kind=kind, to_version=number, from_root=from_root, actor=actor.label, created_at=now)
+            # The one before may have dropped that root since it was read.
+            if from_root is not None and not Certificate.objects.issued().filter(pk=from_root.pk).exists():
+                raise RotationRefused("Another rotation has finished at this moment. Look again.")
             record(actor=actor, action="rotation.started", target=rotation, detail={"kind": kind, "number": number}, now=now)
             job_create(task=TASK[kind], subject=rotation.pk, title=title, actor=actor.label, now=now)
     except IntegrityError as exc:
@@ -66,7 +69,7 @@ def rotation_run(*, job: Job, step: Callable[[Rotation, datetime], timedelta | N
             wait, problem = WHILE_PAUSED if rotation.paused else step(rotation, now), ""
         except (StaleDatabaseKey, StaleCertificate):
             wait, problem = POLL, ""
-        except (ZoneBroken, PKIError) as exc:
+        except (ClockDoubtful, ZoneBroken, PKIError) as exc:
             wait, problem = POLL, str(exc)[:500]
         if problem != rotation.problem:
             Rotation.objects.filter(pk=rotation.pk).update(problem=problem)

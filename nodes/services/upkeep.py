@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 
 from audit.actors import SYSTEM
 from certs.errors import RotationRefused, StaleCertificate
-from certs.models import Certificate
+from certs.models import Certificate, Rotation
 from certs.services.certificates import certificate_transition
 from certs.services.issuer import issuing_root
 from certs.services.lifetime import zone_current
 from certs.services.roots import cluster_in_force, cluster_renew
 from certs.states import CertificateStatus
 from nodes.models import Node, Renewal
+from nodes.services.clock_doubt import clock_believed
 from nodes.services.renewal import renewal_ensure
 from nodes.services.root_rotation import root_rotation_start
 from nodes.services.rotations import counted
@@ -91,14 +92,22 @@ def root_is_due(root: Certificate, now: datetime) -> bool:
     return now >= lifetime.root_due_at(root.not_before, root.not_after)
 
 
+def rotates_next(now: datetime) -> bool:
+    """Whether the root is replaced by itself when it is due. What somebody has rolled back is not begun again behind his back."""
+    last = Rotation.objects.filter(kind=Rotation.Kind.ROOT).first()
+    return zone_current().rotates_by_itself and not (last is not None and last.rolled_back)
+
+
 def upkeep(*, now: datetime) -> None:
-    """Ask for whatever is due. Twice asks for nothing twice. Raises: ZoneMissing, ZoneBroken."""
-    if zone_current().rotates_by_itself and root_is_due(issuing_root(), now):
+    """Ask for whatever is due. Twice asks for nothing twice. Raises: ZoneMissing, ZoneBroken, ClockDoubtful."""
+    clock_believed(now=now)
+    if rotates_next(now) and root_is_due(issuing_root(), now):
         with contextlib.suppress(RotationRefused):  # under way already, or a database key's: then the next look
             root_rotation_start(actor=SYSTEM, now=now)
     _look_after_cluster(now)
     for due in renewals_due(now=now):
         last = Renewal.objects.filter(node=due.node).first()
-        failed = last is not None and last.status == RenewalStatus.FAILED and now - last.created_at < AGAIN
+        # An age below zero: the clock was set back meanwhile.
+        failed = last is not None and last.status == RenewalStatus.FAILED and timedelta(0) <= now - last.created_at < AGAIN
         if due.node.online(now) and not failed:
             renewal_ensure(actor=SYSTEM, node=due.node, now=now)

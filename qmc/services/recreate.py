@@ -92,17 +92,28 @@ def is_past_the_point(job: Job) -> bool:
 
 
 def recreation_advance(*, job: Job) -> None:
-    """Do all of it, or complete what was cut off. Runs in a worker; what fails before the new root is in force has changed nothing."""
-    now, zone = timezone.now(), TrustZone.objects.get(pk=job.subject)
+    """Do all of it, or complete what was cut off. Runs in a worker; what fails before the new root is in force has changed nothing.
+
+    It takes longer than the job's lease: others who claim it meanwhile find it busy, and it is ended by whatever claim it then has.
+    """
     try:
-        root_recreate(trust_zone=zone.name, folder=settings.QMC_DATA_DIR / "backups", actor=system_for(job.actor), now=now)
+        with _alone():
+            if (own := unfinished(TrustZone.objects.get(pk=job.subject))) is not None and own.pk == job.pk:
+                _advance(job)
     except RecreationBusy:
-        job_again(job=job, at=now + POLL)
+        job_again(job=job, at=timezone.now() + POLL)
+
+
+def _advance(job: Job) -> None:
+    zone = TrustZone.objects.get(pk=job.subject)
+    try:
+        _recreate(zone, settings.QMC_DATA_DIR / "backups", None, system_for(job.actor), timezone.now())
     except (RecreationRefused, BackupError, CertsError, NodesError, PKIError, OSError) as exc:
+        claimed = Job.objects.get(pk=job.pk)
         if is_past_the_point(job):
-            job_again(job=job, at=timezone.now() + POLL, progress=str(exc))
+            job_again(job=claimed, at=timezone.now() + POLL, progress=str(exc))
         else:
-            job_finish(job=job, outcome=Job.Outcome.FAILED, now=timezone.now(), error=str(exc))
+            job_finish(job=claimed, outcome=Job.Outcome.FAILED, now=timezone.now(), error=str(exc))
 
 
 def root_recreate(*, trust_zone: str, folder: Path, passphrase_file: Path | None = None, actor: Actor, now: datetime) -> Copy | None:
@@ -115,12 +126,16 @@ def root_recreate(*, trust_zone: str, folder: Path, passphrase_file: Path | None
     actor.require(PERMISSION)
     zone = recreation_named(trust_zone)
     with _alone():
-        _refuse_elsewhere()
-        job, copy = unfinished(zone), None
-        if job is None or not is_past_the_point(job):
-            copy = _back_up(folder, passphrase_file, actor, now)
-            _replace(zone, copy, actor, now)
-        _complete(zone, actor, now)
+        return _recreate(zone, folder, passphrase_file, actor, now)
+
+
+def _recreate(zone: TrustZone, folder: Path, passphrase_file: Path | None, actor: Actor, now: datetime) -> Copy | None:
+    _refuse_elsewhere()
+    job, copy = unfinished(zone), None
+    if job is None or not is_past_the_point(job):
+        copy = _back_up(folder, passphrase_file, actor, now)
+        _replace(zone, copy, actor, now)
+    _complete(zone, actor, now)
     return copy
 
 

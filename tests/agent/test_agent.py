@@ -213,10 +213,10 @@ def test_altered_cut_and_expired_packages(agent: Running, sealed, package, autho
 def test_password_of_an_expired_package_says_so_and_installs_nothing(agent: Running, package) -> None:
     word = password.generate()
     assert (
-        agent.send(packages.seal_with_password(dataclasses.replace(package, expires_at=datetime.now(UTC) + timedelta(seconds=1)), word))[0]
+        agent.send(packages.seal_with_password(dataclasses.replace(package, expires_at=datetime.now(UTC) + timedelta(seconds=3)), word))[0]
         == 200
     )
-    time.sleep(1.1)
+    time.sleep(3.1)
     status, page = agent.type(word)
     assert (status, "The package has expired. Redistribute" in page) == (410, True)
     assert Store(agent.home).current() is None

@@ -36,7 +36,7 @@ LONG = "a-long-host-name-such-as-a-cloud-makes-it-01234567890.eu.example"
 expect.set_options(timeout=15_000)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Six agents: every test that registers has one of its own."""
     running = Site(tmp_path_factory.mktemp("browser") / "var", agents=6, environment=QUICK)
@@ -136,7 +136,7 @@ CONNECTIONS: list[dict[str, str]] = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def furnished(site: Site) -> Furnished:
     def create(name: str, address: str, host_name: str = "") -> str:
         fields = {"name": name, "host_name": host_name or f"{name}.example", "address": address, "services": ["engine", "proxy"]}
@@ -176,27 +176,34 @@ def furnished(site: Site) -> Furnished:
     )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
-    """Ends with its module: its event loop is in the way of other tests'."""
+    """Ends with the last test here: its event loop is in the way of other tests'."""
     with sync_playwright() as running:
         yield running
 
 
-@pytest.fixture(scope="module")
-def chromium(playwright: Playwright, site: Site) -> Iterator[Browser]:
-    """It trusts the console's own certificate, and no other that it could not verify."""
+@contextmanager
+def launched(playwright: Playwright, *arguments: str) -> Iterator[Browser]:
+    """Debian's Chromium, or playwright's own."""
     path = SYSTEM_CHROMIUM if SYSTEM_CHROMIUM.exists() else Path(playwright.chromium.executable_path)
     if not path.exists():
         pytest.skip(
             f"no browser: neither {SYSTEM_CHROMIUM} nor {path} is there; install Debian's chromium or run `playwright install chromium`"
         )
+    browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *arguments])
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="package")
+def chromium(playwright: Playwright, site: Site) -> Iterator[Browser]:
+    """It trusts the console's own certificate, and no other that it could not verify."""
     served = x509.load_pem_x509_certificate(ssl.get_server_certificate(("127.0.0.1", site.port)).encode())
     key = served.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     trusted = "--ignore-certificate-errors-spki-list=" + b64encode(sha256(key).digest()).decode()
-    launched = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, trusted])
-    yield launched
-    launched.close()
+    with launched(playwright, trusted) as browser:
+        yield browser
 
 
 @dataclass

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Playwright, expect
 
 from agent.store import Store
 from pki.verify import fingerprint
-from tests.browser.conftest import WIDE, Eyes
+from tests.browser.conftest import WIDE, Eyes, launched
 from tests.browser.test_looks import looked_at
 from tests.site.conftest import QUICK, Site, running_site
 from tests.site.probe import Place, Probe, dial
@@ -76,13 +76,14 @@ def killed(site: Site, probe: Probe, *places: Place) -> Iterator[None]:
 
 
 @pytest.fixture
-def watched(chromium: Browser, nodes: tuple[Site, list[Place]]) -> Iterator[Eyes]:
+def watched(playwright: Playwright, nodes: tuple[Site, list[Place]]) -> Iterator[Eyes]:
     """A window on that site, which takes the console's certificate for what it is: it changes with the root."""
-    context = chromium.new_context(viewport=WIDE, locale="en-GB", reduced_motion="reduce", ignore_https_errors=True)
-    opened = Eyes(context, nodes[0])
-    opened.sign_in()
-    yield opened
-    context.close()
+    with launched(playwright) as chromium:
+        context = chromium.new_context(viewport=WIDE, locale="en-GB", reduced_motion="reduce", ignore_https_errors=True)
+        opened = Eyes(context, nodes[0])
+        opened.sign_in()
+        yield opened
+        context.close()
     assert opened.heard.troubles == []
 
 

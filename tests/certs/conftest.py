@@ -13,7 +13,7 @@ from agent.store import Store
 from certs.models import DatabaseKey as Version
 from certs.states import DatabaseKeyStatus
 from pki.database_key import DatabaseKey
-from pki.package import Package
+from pki.package import Package, Pair
 from pki.roles import Kind
 
 NEW = DatabaseKey(b"n" * 32)
@@ -33,11 +33,16 @@ def old_alone(package: Package, authority, tmp_path_factory, django_db_setup, dj
         row.delete()
 
 
+@pytest.fixture(scope="session")
+def further(authority) -> Pair:
+    """A service certificate that carries the new key."""
+    return replace(authority, database_key=NEW).pair(Kind.SERVICE)
+
+
 @pytest.fixture
-def versions(package: Package, authority, tmp_path: Path, db) -> Iterator[dict[int, DatabaseKey]]:
+def versions(package: Package, authority, further: Pair, tmp_path: Path, db) -> Iterator[dict[int, DatabaseKey]]:
     """In the middle of a rotation."""
     now = datetime.now(UTC)
-    further = replace(authority, database_key=NEW).pair(Kind.SERVICE)
     with override_settings(NODE_STORE=tmp_path / "own"):
         Store(settings.NODE_STORE).install(replace(package, further_service_pairs=(further,)), now=authority.now)
         keys = {1: authority.database_key, 2: NEW}

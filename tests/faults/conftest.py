@@ -232,7 +232,7 @@ class Case:
             self.typing.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def faulty_sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Site]]:
     """One site for each engine whose processes obey `Case.ask`."""
 

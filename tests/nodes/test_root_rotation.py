@@ -12,7 +12,7 @@ from nodes.services.root_rotation import Phase, Standing, _standing, phase_of
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 OLD, NEW = uuid.uuid4(), uuid.uuid4()
 MADE = NOW - timedelta(hours=1)
-ROOT = Certificate(id=NEW, sha256="new-root", created_at=MADE)
+ROOT = Certificate(id=NEW, sha256="new-root", created_at=MADE, lease_until=MADE)
 
 
 def standing(
@@ -36,7 +36,7 @@ def standing(
         told = {"trusts": list(trusts), "installed": {"service": installed}, "served": {"service": served}, "listening": listening}
         node.observation = Observation(node=node, last_seen_at=NOW, **told)
     own = [Certificate(kind="service", generation=number, issuer_id=issuer, sha256=f"service-{number}") for number, issuer in issued]
-    return _standing(node, ROOT, own, ceremony, {"name": "it"} if excluded else None)
+    return _standing(node, ROOT, own, {"service-1"}, ceremony, {"name": "it"} if excluded else None)
 
 
 BEFORE, AFTER = MADE - timedelta(minutes=1), MADE + timedelta(minutes=1)

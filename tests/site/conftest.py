@@ -52,6 +52,7 @@ class Site:
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("QMC_", "PYTHONDEVMODE"))}
         self.environment |= {"QMC_DATA_DIR": str(data), "QMC_NODE_API_ADDRESSES": f"127.0.0.1:{self.node_port}"} | (environment or {})
         self.further: dict[str, subprocess.Popen[bytes]] = {}
+        self.database: psycopg.Connection | None = None
         self.commands: dict[str, list[str]] = {}
         command = [sys.executable, "manage.py", "up", "--data-dir", str(data), "--port", str(self.port), "--node-port", str(self.node_port)]
         command += [word for address in self.agents for word in ("--agent", address)]
@@ -65,6 +66,8 @@ class Site:
 
     def start(self) -> None:
         self.wait(lambda: self.answers(), 90)
+        if url := self.environment.get("DATABASE_URL"):
+            self.database = psycopg.connect(url, autocommit=True)
         self.token = self.manage("create_token", "admin", "--name", "tests").strip()
 
     def start_second_worker_and_beat(self) -> None:
@@ -94,9 +97,8 @@ class Site:
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What the site's database answers to `query`."""
-        if url := self.environment.get("DATABASE_URL"):
-            with psycopg.connect(url) as connection:
-                return connection.execute(query).fetchall()  # type: ignore[call-overload]
+        if self.database:
+            return self.database.execute(query).fetchall()  # type: ignore[call-overload]
         with contextlib.closing(sqlite3.connect(f"file:{self.data}/db.sqlite3?mode=ro", uri=True, timeout=20)) as database:
             return database.execute(query).fetchall()
 
@@ -122,11 +124,10 @@ class Site:
         for path in [self.data.parent / "up.log", *self.data.glob("db.sqlite3*"), *folders]:
             if path.is_file():
                 yield str(path), path.read_bytes()
-        if url := self.environment.get("DATABASE_URL"):
-            with psycopg.connect(url) as connection:
-                for (table,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall():
-                    rows = connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))).fetchall()
-                    yield table, b"\n".join(each if isinstance(each, bytes) else str(each).encode() for row in rows for each in row)
+        if self.database:
+            for (table,) in self.database.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall():
+                rows = self.database.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))).fetchall()
+                yield table, b"\n".join(each if isinstance(each, bytes) else str(each).encode() for row in rows for each in row)
         if url := self.environment.get("CELERY_BROKER_URL"):
             with Redis.from_url(url) as broker:
                 for key in broker.scan_iter():
@@ -221,12 +222,19 @@ class Site:
         return node["id"], ceremony["password"]
 
     def stop(self) -> None:
-        for process in self.further.values():
-            process.terminate()
-            process.wait(20)
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(20)
-        self.output.close()
+        """All end at once; who does not in time is killed."""
+        processes = [self.process, *self.further.values()]
+        try:
+            for process in processes:
+                process.send_signal(signal.SIGINT if process is self.process else signal.SIGTERM)
+            for process in processes:
+                process.wait(20)
+        finally:
+            for process in processes:
+                process.kill()
+            if self.database:
+                self.database.close()
+            self.output.close()
 
 
 @contextlib.contextmanager
@@ -245,13 +253,13 @@ def running_site(
             running.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Site]]:
-    """One site for each engine, started when it is first asked for."""
+    """One site for each engine, started when it is first asked for; it ends with the last test here, for it costs while it waits."""
     with contextlib.ExitStack() as stack:
-        yield functools.cache(lambda on: stack.enter_context(running_site(tmp_path_factory.mktemp("site"), on, crowded=True)))
+        yield functools.cache(lambda on: stack.enter_context(running_site(tmp_path_factory.mktemp("site"), on)))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(sites: Callable[[str], Site]) -> Site:
     return sites("embedded")

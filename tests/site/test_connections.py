@@ -18,7 +18,7 @@ from tests.site.engines import ENGINES
 PASSWORDS = {"sales": 'Grün & "quoted" \\ ☃ 1', "stock": "x" * 1000, "staff": "pass-of-staff-0817", "moved": "pass-of-moved-4711"}
 
 
-@pytest.fixture(scope="session", params=ENGINES)
+@pytest.fixture(scope="package", params=ENGINES)
 def site(sites: Callable[[str], Site], request: pytest.FixtureRequest) -> Site:
     """Each test of this file runs on both engines."""
     return sites(request.param)
@@ -55,7 +55,7 @@ def waits(address: str) -> bool:
         return probe.connect_ex((address, 4444)) == 0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def reader(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     folder, address = tmp_path_factory.mktemp("reader"), site.address(5)
     found = Reader(site, folder / "home", folder / "agent.log")

@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 
 from pki import password
-from tests.site.conftest import ROOT, Site
+from tests.site.conftest import QUICK, ROOT, Site
 from tests.site.engines import ENGINES, free_port
 
 
-@pytest.fixture(scope="session", params=ENGINES)
+@pytest.fixture(scope="package", params=ENGINES)
 def site(sites: Callable[[str], Site], request: pytest.FixtureRequest) -> Site:
     """Each test of this file runs on both engines."""
     return sites(request.param)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def nodes(site: Site) -> list[tuple[str, str]]:
     return [site.register(f"rim{number}", address) for number, address in enumerate(site.agents, 1)]
 
@@ -209,7 +209,7 @@ def test_no_secret_in_any_log_database_queue_or_answer(site: Site, nodes) -> Non
 
 
 def test_death_of_the_supervisor_ends_every_process(tmp_path: Path) -> None:
-    site = Site(tmp_path / "var", agents=0)
+    site = Site(tmp_path / "var", agents=0, environment=QUICK)
     site.start()
     busy = subprocess.run(
         [sys.executable, "manage.py", "up", "--data-dir", str(tmp_path / "other"), "--port", str(site.port), "--node-port", str(site.node_port)],

@@ -1,0 +1,29 @@
+"""Whether the central node's clock can be believed: what it signs under a wrong one is worthless once the clock is right."""
+
+from datetime import datetime, timedelta
+from statistics import median
+
+from certs.errors import ClockDoubtful
+from jobs.clock import clock_jump
+from nodes.models import Node
+from nodes.states import NodeState
+from pki import clocks
+
+FARTHEST = timedelta(hours=1)  # as far as certificates are backdated
+
+
+def clock_believed(*, now: datetime) -> None:
+    """Raises: ClockDoubtful if most other nodes that call are more than an hour away, or none calls and the clock has just jumped."""
+    others = Node.objects.present().filter(state=NodeState.REGISTERED, is_central=False).select_related("observation")
+    offsets = [each.clock_offset_s or 0.0 for each in others if each.online(now)]
+    middle = median(offsets) if offsets else 0.0
+    if abs(middle) > FARTHEST.total_seconds():
+        side = "behind" if middle > 0 else "ahead of"
+        told = f"The central node's clock says {clocks.stamp(now)}, {clocks.length(middle)} {side} most nodes'."
+    elif not offsets and (jump := clock_jump(now=now)):
+        told = (
+            f"The central node's clock jumped {clocks.length(jump[1])} {'ahead' if jump[1] > 0 else 'back'}, and no other node confirms it."
+        )
+    else:
+        return
+    raise ClockDoubtful(f"{told} Nothing is renewed or rotated by itself until that is cleared up. Set its time source (NTP).")
