@@ -103,7 +103,7 @@ def test_a_new_root_and_no_handshake_fails(
     (site, places), page = nodes, watched.page
     rotation = Rotation(site)
     (old,) = rotation.roots()
-    with Probe(places) as probe:
+    with Probe(places, per_second=10) as probe:
         site.wait(lambda: min(probe.report().dials.values(), default=0) > 0)
         with killed(site, probe, places[0]):
             begin(watched)

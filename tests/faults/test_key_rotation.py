@@ -1,7 +1,6 @@
 """The database key is rotated while workers are killed at every step, somebody writes all the time, and no read ever fails."""
 
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,13 +11,9 @@ from tests.faults.rotations import Rotation
 from tests.faults.steps import ROTATION_STEPS, Step
 from tests.site.conftest import Site
 from tests.site.engines import ENGINES
+from tests.whole import takes_minutes
 
 MANY = 120  # connections: more than one batch
-
-
-def chosen(on: str) -> tuple[Step, ...]:
-    """Two thirds of the steps, each on one of the engines; with `make faults` all of them on each."""
-    return ROTATION_STEPS if os.environ.get("QMC_WHOLE") else ROTATION_STEPS[1 + ENGINES.index(on) :: 3]
 
 
 class KeyRotation(Rotation):
@@ -87,8 +82,9 @@ class KeyRotation(Rotation):
         assert self.site.rows(sealed) == [(0,)]
 
 
+@takes_minutes
 def test_a_rotation_survives_a_kill_at_every_step(faulty_sites: Callable[[str], Site], tmp_path: Path) -> None:
-    rotations = [KeyRotation(faulty_sites(on), tmp_path / on, chosen(on)) for on in ENGINES]
+    rotations = [KeyRotation(faulty_sites(on), tmp_path / on, ROTATION_STEPS) for on in ENGINES]
     try:
         with ThreadPoolExecutor(len(rotations)) as pool:
             list(pool.map(KeyRotation.run, rotations))

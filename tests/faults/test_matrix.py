@@ -22,6 +22,7 @@ from tests.faults.conftest import Case
 from tests.faults.steps import STEPS, Step
 from tests.site.conftest import Site
 from tests.site.engines import ENGINES
+from tests.whole import WHOLE
 
 log = logging.getLogger("faults")
 Fault = Callable[[Case, Step], None]
@@ -140,7 +141,7 @@ def mixed(what: Iterable[T], number: int) -> list[T]:
 
 def chosen(on: str) -> list[Combination]:
     whole, number = list(combinations()), ENGINES.index(on)
-    return mixed(whole, number) if os.environ.get("QMC_WHOLE") else sample(whole, number)
+    return mixed(whole, number) if WHOLE else sample(whole, number)
 
 
 def run(site: Site, folder: Path, step: Step, fault: str) -> None:

@@ -1,6 +1,5 @@
 """The root is replaced while workers are killed at every step and nodes suffer; no handshake between two nodes that are up ever fails."""
 
-import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +14,7 @@ from tests.faults.steps import BY_NAME, ROOT_STEPS, Step
 from tests.site.conftest import Site
 from tests.site.engines import ENGINES
 from tests.site.probe import Place, Probe
-
-WHOLE = bool(os.environ.get("QMC_WHOLE"))
+from tests.whole import takes_minutes
 
 
 class RootRotation(Rotation):
@@ -30,7 +28,7 @@ class RootRotation(Rotation):
 
     def run(self) -> None:
         self.prepare()
-        with Probe([Place(case.name, str(case.home), case.address) for case in self.cases], per_second=15) as probe:
+        with Probe([Place(case.name, str(case.home), f"{case.name}.example", case.address) for case in self.cases], per_second=15) as probe:
             self.suffer(probe)
             report = probe.report()
         assert report.failures == [], report.failures[:3]
@@ -106,11 +104,9 @@ class RootRotation(Rotation):
         assert self.site.rows(once) == []
 
 
+@takes_minutes
 def test_a_new_root_survives_a_kill_at_every_step(faulty_sites: Callable[[str], Site], tmp_path: Path) -> None:
-    """On PostgreSQL with Redis, at every second step; with `make faults` on both engines, at every step."""
-    rotations = [
-        RootRotation(faulty_sites(on), tmp_path / on, ROOT_STEPS[:: 1 if WHOLE else 2]) for on in (ENGINES if WHOLE else ENGINES[1:])
-    ]
+    rotations = [RootRotation(faulty_sites(on), tmp_path / on, ROOT_STEPS) for on in ENGINES]
     try:
         with ThreadPoolExecutor(len(rotations)) as pool:
             list(pool.map(RootRotation.run, rotations))

@@ -46,7 +46,7 @@ def node() -> Node:
         name="rim1", host_name="rim1.example", services=["engine"], state="registered", state_since=NOW, created_at=NOW, registered_at=NOW
     )
     held = {"service": "s2", "client": "c2", "cluster": "k1"}
-    Observation.objects.create(node=node, last_seen_at=NOW, installed=held, served={"service": "s2"})
+    Observation.objects.create(node=node, last_seen_at=datetime.now(UTC), installed=held, served={"service": "s2"})
     return node
 
 

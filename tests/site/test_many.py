@@ -1,6 +1,5 @@
 """Many nodes registered at once: none lost, none doubled, and the console answers meanwhile. `make faults` takes two hundred."""
 
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -12,8 +11,9 @@ import pytest
 from bench.client import Client, register_many
 from bench.fleet import Fleet
 from tests.site.conftest import QUICK, Site, running_site
+from tests.whole import WHOLE
 
-MANY = 200 if os.environ.get("QMC_WHOLE") else 30
+MANY = 200 if WHOLE else 30
 COUNT = """
 from collections import Counter
 from certs.models import Certificate

@@ -4,10 +4,8 @@
 """
 
 import logging
-import os
 import ssl
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,25 +15,17 @@ import pytest
 from pki.verify import fingerprint
 from tests.site.conftest import QUICK, Site, running_site
 from tests.site.probe import Probe
+from tests.whole import takes_minutes
 from tests.years.clock import Clock
 
 log = logging.getLogger(__name__)
 SECOND_LOOK = timedelta(seconds=70)
 # While something is under way, time goes five times as fast as here: no step outlives its lease, and waiting for proofs costs less.
 FLOW = timedelta(seconds=1)
-FOUNDED_BEFORE = timedelta(days=20 * 30)  # so that the root, of five years, is replaced in the shorter run too
+FOUNDED_BEFORE = timedelta(days=20 * 30)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How many agents live how many strides of which length."""
-
-    agents: int
-    stride: timedelta
-    strides: int
-
-
-PLAN = Plan(3, timedelta(days=20), 92) if os.environ.get("QMC_WHOLE") else Plan(2, timedelta(days=45), 12)
+AGENTS, STRIDE, STRIDES = 3, timedelta(days=20), 92
 
 
 class Years:
@@ -101,10 +91,10 @@ def served(address: str, port: int) -> str:
 
 @pytest.fixture
 def years(tmp_path: Path) -> Iterator[Years]:
-    """A site of some age with `PLAN.agents` registered nodes whose certificates live twelve months."""
+    """A site of some age with `AGENTS` registered nodes whose certificates live twelve months."""
     clock = Clock(tmp_path)
     environment = QUICK | clock.environment | {"QMC_HEARTBEAT_S": "1"}
-    with running_site(tmp_path, agents=PLAN.agents, environment=environment) as site:
+    with running_site(tmp_path, agents=AGENTS, environment=environment) as site:
         clock.forward(FOUNDED_BEFORE)
         assert site.call("PUT", "/settings/lifetime/", {"months": 12})[0] == 200
         for number, address in enumerate(site.agents, 1):
@@ -112,14 +102,15 @@ def years(tmp_path: Path) -> Iterator[Years]:
         yield Years(site, clock)
 
 
+@takes_minutes
 def test_years_pass_and_nobody_lays_a_hand_on_it(years: Years, record_property: Callable[[str, Any], None]) -> None:
     site, clock = years.site, years.clock
     years.let_pass(timedelta(hours=1))
     before = site.rows("SELECT max(sequence) FROM audit_event")[0][0]
     agents = [site.place(f"rim{number}", site.data / "agents" / address, address) for number, address in enumerate(site.agents, 1)]
     with Probe([*agents, site.central()], environment=clock.environment, per_second=10) as probe:
-        for number in range(PLAN.strides):
-            now = years.let_pass(PLAN.stride)
+        for number in range(STRIDES):
+            now = years.let_pass(STRIDE)
             problems = [*years.problems(), *map(str, probe.report().failures)]
             assert not problems, f"after {number + 1} strides, {now:%Y-%m-%d}: " + "\n".join(problems) + site.tell()
             log.info("%s: %s", f"{now:%Y-%m-%d}", probe.report())
@@ -137,4 +128,4 @@ def test_years_pass_and_nobody_lays_a_hand_on_it(years: Years, record_property: 
     }
     assert all(counted.values()), counted
     told = ", ".join(f"{number} {name}" for name, number in counted.items())
-    record_property(f"{PLAN.strides * PLAN.stride.days} days of {PLAN.agents} nodes", f"{told}; {report}")
+    record_property(f"{STRIDES * STRIDE.days} days of {AGENTS} nodes", f"{told}; {report}")
