@@ -16,7 +16,7 @@ faults: .venv/.development system
 
 # Five years of renewals and root rotations under a shifted clock; a quarter of an hour.
 years: .venv/.development system
-	QMC_WHOLE=1 $(BIN)/python -m pytest -n 0 -p no:randomly --log-cli-level=INFO tests/years
+	QMC_WHOLE=1 $(BIN)/python -m pytest -n 0 -p no:randomly --log-cli-level=INFO tests/years tests/site/test_recreate.py
 
 bench: .venv/.development node_modules/.installed
 	$(BIN)/python -m bench.registration

@@ -13,7 +13,7 @@ from bench.fleet import Fleet
 from tests.site.conftest import QUICK, Site, running_site
 from tests.whole import WHOLE
 
-MANY = 200 if WHOLE else 30
+MANY = 200 if WHOLE else 20
 COUNT = """
 from collections import Counter
 from certs.models import Certificate

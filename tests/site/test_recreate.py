@@ -19,6 +19,7 @@ from agent.store import Store
 from agent.tls import client_context
 from tests.site.conftest import QUICK, ROOT, Site, running_site
 from tests.site.probe import REQUEST
+from tests.whole import takes_minutes
 from tests.years.clock import Clock
 
 PASSWORD = "s3cret of the sales figures"
@@ -88,6 +89,7 @@ def refused(site: Site, store: Store) -> bool:
         return True
 
 
+@takes_minutes
 def test_from_an_expired_root_back_to_a_fully_registered_site(site: Site, clock: Clock, tmp_path: Path) -> None:
     fields = {"name": "Sales", "type": "odbc", "connection_string": "DSN=sales", "username": "reader", "password": PASSWORD}
     assert site.call("POST", "/connections/", fields)[0] == 201
