@@ -105,11 +105,7 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _unlock(arguments: argparse.Namespace) -> int:
-    try:
-        installed = State(arguments.home).unlock(sys.stdin.readline(), now=datetime.now(UTC))
-    except (PKIError, Refused) as exc:
-        sys.stderr.write(f"{exc}\n")
-        return 1
+    installed = State(arguments.home).unlock(sys.stdin.readline(), now=datetime.now(UTC))
     sys.stdout.write("".join(f"{what}: {path}\n" for what, path in installed.places()))
     return 0
 
@@ -130,32 +126,20 @@ def _set_central(arguments: argparse.Namespace) -> int:
 
 
 def _connections(arguments: argparse.Namespace) -> int:
-    try:
-        found = connections.read(arguments.home)
-    except connections.Unavailable as exc:
-        sys.stderr.write(f"{exc}\n")
-        return 1
+    found = connections.read(arguments.home)
     content = json.dumps([dataclasses.asdict(each) for each in found]) if arguments.json else connections.table(found)
     sys.stdout.write(content + "\n")
     return 0
 
 
 def _backup(arguments: argparse.Namespace) -> int:
-    try:
-        count = backup.backup(arguments.home, arguments.file)
-    except (backup.BackupRefused, OSError) as exc:
-        sys.stderr.write(f"{exc}\n")
-        return 1
+    count = backup.backup(arguments.home, arguments.file)
     sys.stdout.write(f"{arguments.file}: {count} files. It holds this node's private keys in the clear: keep it as secret as the node.\n")
     return 0
 
 
 def _restore(arguments: argparse.Namespace) -> int:
-    try:
-        installed = backup.restore(arguments.home, arguments.file)
-    except (backup.BackupRefused, OSError) as exc:
-        sys.stderr.write(f"{exc}\n")
-        return 1
+    installed = backup.restore(arguments.home, arguments.file)
     sys.stdout.write(f"{installed.host_name}, generation {installed.generation}: a running agent serves within a second\n")
     return 0
 
@@ -171,11 +155,7 @@ def _remove(arguments: argparse.Namespace) -> int:
         if input(question).strip().lower() != "yes":
             sys.stderr.write("Nothing was removed.\n")
             return 1
-    try:
-        state.remove()
-    except (Refused, OSError) as exc:
-        sys.stderr.write(f"{exc}\n")
-        return 1
+    state.remove()
     sys.stdout.write("removed: a running agent waits for a new package within a second; press Redistribute in the console\n")
     return 0
 
@@ -192,7 +172,11 @@ def main() -> int:
         "serve": _serve, "status": _status, "unlock": _unlock, "set-central": _set_central, "connections": _connections,
         "backup": _backup, "restore": _restore, "remove": _remove,
     }  # fmt: skip
-    return commands[arguments.command](arguments)
+    try:
+        return commands[arguments.command](arguments)
+    except (PKIError, Refused, connections.Unavailable, backup.BackupRefused, OSError) as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 1
 
 
 if __name__ == "__main__":

@@ -43,7 +43,10 @@ class LifetimeQuery(serializers.Serializer[Any]):
 
 class RevokeInput(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=300)
-    code = serializers.ChoiceField(choices=[code.value for code in RevocationCode], default=RevocationCode.UNSPECIFIED.value)
+    code = serializers.ChoiceField(
+        choices=[code.value for code in RevocationCode], default=RevocationCode.UNSPECIFIED.value,
+        error_messages={"invalid_choice": f"Give one of {', '.join(RevocationCode)}, or leave it out."},
+    )  # fmt: skip
 
 
 class CertificateFilter(serializers.Serializer[Any]):

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from certs.models import Certificate
+from certs.services.certificates import predecessors
 from nodes.models import Node
 from nodes.states import NodeState
 from pki.roles import OWN_KINDS, Kind
@@ -28,9 +29,10 @@ class Touched:
 
 
 def revocation_plan(certificate: Certificate, *, now: datetime) -> dict[str, Any]:
-    """The certificate, and each node that its revocation touches."""
+    """The certificate, each node that its revocation touches, and what is revoked with it."""
     touched = [_touched(node, certificate, now) for node in Node.objects.present().select_related("observation")]
-    return {"now": now, "certificate": certificate, "touched": [each for each in touched if each is not None]}
+    older = predecessors(certificate, now=now).order_by("-generation")
+    return {"now": now, "certificate": certificate, "touched": [each for each in touched if each is not None], "older": older}
 
 
 def _touched(node: Node, certificate: Certificate, now: datetime) -> Touched | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from cryptography import x509
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from audit.actors import Actor
 from audit.models import Event
@@ -162,6 +163,12 @@ def certificate_withdraw(
         certificate_transition(certificate=certificate, to=to, reason=reason, actor=actor, now=now, **changes)
 
 
+def predecessors(certificate: Certificate, *, now: datetime) -> "QuerySet[Certificate]":
+    """What `certificate` took over from and is still accepted: it lies where that lies, and is revoked with it."""
+    same = Certificate.objects.accepted().filter(holder_id=certificate.holder_id, kind=certificate.kind, not_after__gte=now)
+    return same.filter(generation__lte=certificate.generation).exclude(pk=certificate.pk)
+
+
 def certificate_revoke(*, certificate: Certificate, reason: str, code: RevocationCode, actor: Actor, now: datetime) -> None:
     """Revoke: the node API refuses it from the next request on, agents by their next heartbeat. Raises: PermissionRefused, IllegalTransition."""
     actor.require("certs.revoke_certificate")
@@ -174,7 +181,5 @@ def certificate_revoke(*, certificate: Certificate, reason: str, code: Revocatio
         certificate_transition(
             certificate=certificate, to=CertificateStatus.REVOKED, reason=reason, actor=actor, now=now, revocation_code=code
         )
-        # What it took over from is still accepted, and lies where it lies.
-        older = Certificate.objects.accepted().filter(holder_id=certificate.holder_id, kind=certificate.kind, not_after__gte=now)
-        for each in older.filter(generation__lte=certificate.generation):
+        for each in predecessors(certificate, now=now):
             certificate_withdraw(certificate=each, reason=reason, code=code, actor=actor, now=now)

@@ -10,10 +10,13 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from audit.actors import SYSTEM
 from certs.models import Certificate, RevocationList, TrustZone
+from certs.services.certificates import certificate_revoke
 from nodes.models import Node, Observation
 from nodes.revocation_story import revocation_plan
 from pki import revocation
+from pki.revocation import RevocationCode
 from qmc.overview import needs
 from tests.conftest import Authority
 
@@ -82,6 +85,20 @@ def test_page_keeps_what_was_typed_and_revokes(client: Client, root: Certificate
     assert (row.status, row.revocation_code, row.revoked_at is not None) == ("revoked", "keyCompromise", True)
     again = client.post(url, {"code": "keyCompromise", "reason": "twice"}, secure=True)
     assert (again.status_code, "nothing has changed" in again.content.decode()) == (409, True)
+
+
+def test_what_it_took_over_from_is_revoked_with_it(root: Certificate, node: Node) -> None:
+    """The generation before lies on the same disk, and is still accepted."""
+    made = {
+        (kind, generation): certificate(kind, f"{kind}{generation}", issuer=root, holder_id=node.pk, generation=generation, status=status)
+        for kind in ("client", "service")
+        for generation, status in ((1, "superseded"), (2, "superseded"), (3, "issued"))
+    }
+    wanted = made["client", 2]
+    assert [each.generation for each in revocation_plan(wanted, now=NOW)["older"]] == [1]
+    certificate_revoke(certificate=wanted, reason="stolen", code=RevocationCode.KEY_COMPROMISE, actor=SYSTEM, now=NOW)
+    revoked = Certificate.objects.filter(status="revoked", revocation_code="keyCompromise").order_by("generation")
+    assert [(each.kind, each.generation) for each in revoked] == [("client", 1), ("client", 2)]
 
 
 def test_page_is_for_who_may_revoke(client: Client, root: Certificate) -> None:

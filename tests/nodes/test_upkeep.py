@@ -1,13 +1,18 @@
 """What happens by itself, asked at moments that are given: nothing twice, nothing without gain, nothing to who is silent."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from audit.actors import SYSTEM
+from certs.errors import ClockDoubtful, RotationRefused
 from certs.models import Certificate, Rotation, TrustZone
+from certs.services.revocation import list_issue, trust_in_force
 from nodes.models import Node, Observation, Renewal
+from nodes.services.root_rotation import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
 from nodes.services.upkeep import AGAIN, renewals_due, upkeep
 from pki import keys
 from pki.roles import Kind
@@ -103,3 +108,47 @@ def test_a_cluster_certificate_that_is_due_gets_a_successor_and_ends_when_every_
     Observation.objects.update(installed={"cluster": new.sha256})
     upkeep(now=later)
     assert Certificate.objects.get(pk=old.pk).status == "superseded"
+
+
+def test_what_was_rolled_back_is_not_begun_again_by_itself(node: Node) -> None:
+    lives("root", since=60, left=40)
+    upkeep(now=NOW)
+    root_rotation_roll_back(actor=SYSTEM, rotation=Rotation.objects.get(), now=NOW)
+    upkeep(now=NOW)
+    assert list(Rotation.objects.values_list("rolled_back", "under_way")) == [(True, None)]
+
+
+@pytest.mark.parametrize(("behind_s", "believed"), [(0, True), (-3500, True), (-3700, False), (40 * 30 * 86400, False)])
+def test_nothing_is_done_by_itself_under_a_clock_that_most_nodes_contradict(node: Node, behind_s: int, believed: bool) -> None:
+    lives("service", since=300, left=65)
+    for number in range(3):
+        offset = behind_s if number else 0
+        other = Node.objects.create(
+            name=f"rim{number}", host_name=f"rim{number}.example", state="registered", state_since=NOW, created_at=NOW, registered_at=NOW
+        )
+        Observation.objects.create(node=other, last_seen_at=NOW, clock_offset_s=offset)
+    with contextlib.nullcontext() if believed else pytest.raises(ClockDoubtful, match="NTP"):
+        upkeep(now=NOW)
+    assert Renewal.objects.count() == int(believed)
+
+
+def test_a_roll_back_to_a_root_that_ends_soon_is_refused_and_exclusions_are_decided_anew(node: Node) -> None:
+    rotation = root_rotation_start(actor=SYSTEM, now=NOW)
+    other = Node.objects.create(name="rim", host_name="rim.example", state="registered", state_since=NOW, created_at=NOW, registered_at=NOW)
+    root_rotation_exclude(actor=SYSTEM, rotation=rotation, node=other, reason="its disk", now=NOW)
+    with pytest.raises(RotationRefused, match="central"):
+        root_rotation_exclude(actor=SYSTEM, rotation=rotation, node=node, reason="no", now=NOW)
+    lives("root", since=1700, left=20)
+    with pytest.raises(RotationRefused, match="ends too soon"):
+        root_rotation_roll_back(actor=SYSTEM, rotation=rotation, now=NOW)
+    lives("root", since=10, left=1800)
+    root_rotation_roll_back(actor=SYSTEM, rotation=rotation, now=NOW)
+    assert (rotation.excluded, rotation.finished_at) == ([], NOW)
+
+
+def test_few_revocation_lists_are_kept_and_their_numbers_grow(node: Node) -> None:
+    root = Certificate.objects.get(kind="root")
+    numbers = [list_issue(root=root, now=NOW + number * timedelta(hours=1)).number for number in range(5)]
+    assert numbers == sorted(set(numbers))
+    assert list(root.revocation_lists.values_list("number", flat=True)) == numbers[:-4:-1]
+    assert trust_in_force() == {root.sha256: numbers[-1]}

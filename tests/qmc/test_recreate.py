@@ -381,11 +381,16 @@ def test_the_page_lists_what_it_touches_and_a_worker_does_it(anna: Client, place
 
 def test_what_fails_in_the_worker_is_said_on_the_page(anna: Client, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(**_: Any) -> str:
+        """Longer than the job's lease: another worker claims it meanwhile, and finds it busy."""
+        Job.objects.filter(task=recreating.TASK).update(lease_until=datetime.now(UTC) - timedelta(seconds=1))
+        run()
         raise BackupError("The disk is full.")
 
     monkeypatch.setattr(recreating, "backup_make", fails)
     anna.post(reverse("recreate_root"), {"trust_zone": NAME}, secure=True)
     run()
+    job = Job.objects.get(task=recreating.TASK)
+    assert (job.outcome, job.claims) == ("failed", 2)
     page = anna.get(reverse("recreation"), secure=True).content.decode()
     assert ("nothing has changed" in page, "The disk is full" in page, states()) == (True, True, {name: name for name in STATES})
 
