@@ -85,6 +85,7 @@ async def serve(home: Path, addresses: list[str]) -> None:
         sys.stdout.write("open\n")
         sys.stdout.flush()
         await ended.wait()
+        os._exit(0)  # threads may still derive keys, and a task may swallow its cancellation (asyncio.wait_for, Python 3.11)
 
 
 class Fleet:
@@ -141,7 +142,6 @@ def main() -> None:
     # Real nodes have a processor each to check the primes of the keys that they are sent (0.2 s an RSA key); these share one process.
     keys.from_pem = functools.partial(keys.from_pem, own=True)
     asyncio.run(serve(arguments.home, arguments.addresses))
-    os._exit(0)  # threads may still derive keys
 
 
 if __name__ == "__main__":
