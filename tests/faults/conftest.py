@@ -5,6 +5,7 @@ import functools
 import itertools
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -63,6 +64,11 @@ class Case:
         if self.agent is not None:
             self.agent.kill()
             self.agent.wait()
+
+    def network(self, *, gone: bool) -> None:
+        """As if no packet reached the node or left it: connections stay open and nothing answers, until it is back."""
+        assert self.agent is not None
+        self.agent.send_signal(signal.SIGSTOP if gone else signal.SIGCONT)
 
     # The console's side.
 

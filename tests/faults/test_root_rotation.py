@@ -18,7 +18,8 @@ from tests.whole import takes_minutes
 
 
 class RootRotation(Rotation):
-    """Four nodes: one is down at the start, one has a full disk, one is killed as it has installed, one comes back as of an old snapshot."""
+    """Four nodes: one is down at the start and cut off as it trusts both, one has a full disk, one is killed as it has installed, one comes back as of
+    an old snapshot."""
 
     kind = "root"
 
@@ -50,7 +51,7 @@ class RootRotation(Rotation):
             return true()
 
         try:
-            self.site.wait(so, 60)
+            self.site.wait(so, 240)  # each kill costs a lease of 30 s
         except AssertionError as exc:
             jobs = self.site.rows("SELECT title, progress, claims, next_attempt_at, lease_until FROM jobs_job WHERE outcome = ''")
             exc.add_note(f"{self.told()}\nkilled: {self.killed}\nunfinished: {jobs}")
@@ -70,10 +71,16 @@ class RootRotation(Rotation):
         self.full.ask(BY_NAME["renewal-file-not-synced"], "full disk")
         self.installing.ask(BY_NAME["renewal-installed"])
         with probe.without(self.installing.name):
-            # The late one's package is of before: only when it has joined and trusts both, the new root issues.
-            self.until(lambda: self.installing.has_reached(BY_NAME["renewal-installed"]), self.down, self.full, self.old, self.late)
-            self.installing.kill_agent()
-            self.until(lambda: bool(self.stands(self.old)["accepted"]), self.down, self.full, self.old, self.late)
+            with probe.without(self.down.name):
+                self.down.network(gone=True)
+                # The late one's package is of before: only when it has joined and trusts both, the new root issues.
+                self.until(lambda: self.installing.has_reached(BY_NAME["renewal-installed"]), self.full, self.old, self.late)
+                self.installing.kill_agent()
+                self.until(lambda: bool(self.stands(self.old)["accepted"]), self.full, self.old, self.late)
+                assert self.stands(self.down)["trusts"]
+                assert not self.stands(self.down)["accepted"]
+                self.down.network(gone=False)
+                self.until(lambda: bool(self.stands(self.down)["accepted"]), self.down, self.full, self.old, self.late)
             with probe.without(self.old.name):
                 self.old.kill_agent()
                 shutil.rmtree(self.old.home)
