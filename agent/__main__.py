@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from agent import backup, connections
+from agent import backup, browser, connections
 from agent.heartbeat import services
 from agent.serve import Agent, NotLoopback, Options
 from agent.state import Refused, State
@@ -97,6 +97,8 @@ def _status(arguments: argparse.Namespace) -> int:
     if installed:
         content |= {"host_name": installed.host_name, "generation": installed.generation}
         content["not_after"] = installed.service.not_valid_after_utc.isoformat()
+        shown = state.browser(installed, now=datetime.now(UTC))
+        content["browser"] = shown if arguments.json else browser.told(state.store.chosen(), shown["problem"])
     problem = state.last_problem()
     content["last_problem"] = problem if arguments.json or problem is None else f"{problem['at']} {problem['text']}"
     lines = json.dumps(content) if arguments.json else "\n".join(f"{name}: {value}" for name, value in content.items())

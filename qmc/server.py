@@ -5,6 +5,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 HANDSHAKE_DEADLINE_S, READ_DEADLINE_S, KEEP_ALIVE_S = 3, 10, 15
 LARGEST_HEADER, LARGEST_BODY, THREADS = 16 * 1024, 1024 * 1024, 16
 ContextMaker = Callable[[Installed], ssl.SSLContext]
+LOOKS_AFTER_TICKS = 10  # a tick is a tenth of a second
 
 
 class Protocol(H11Protocol):
@@ -93,13 +95,25 @@ class PeerProtocol(Protocol):
         self.app_state = {"peer_certificate": secure.getpeercert(binary_form=True) if secure else None}
 
 
+@dataclass(frozen=True)
+class Serving:
+    """What a process serves out of the store, and what changes whenever that does."""
+
+    make_context: ContextMaker
+    revision_of: Callable[[Installed], object]
+
+
+CONSOLE = Serving(tls.browser_context, lambda installed: installed.browser_revision)
+NODE_API = Serving(tls.node_api_context, lambda installed: installed.revision)
+
+
 class Server(uvicorn.Server):
     """Listens with handshake deadlines and takes a new certificate without dropping a connection."""
 
-    def __init__(self, config: uvicorn.Config, store: Store, make_context: ContextMaker, listening: socket.socket) -> None:
+    def __init__(self, config: uvicorn.Config, store: Store, serving: Serving, listening: socket.socket) -> None:
         super().__init__(config)
-        self.store, self.make_context, self.listening = store, make_context, listening
-        self.served: tuple[int, dict[str, int]] | None = None  # the revision of the store
+        self.store, self.serving, self.listening = store, serving, listening
+        self.served: object = None  # the revision of what is served
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.servers = []
@@ -108,9 +122,13 @@ class Server(uvicorn.Server):
 
     async def _follow(self) -> None:
         installed = self.store.current()
-        if installed is None or installed.revision == self.served:
+        if installed is None:
             return
-        context = self.make_context(installed)
+        # Before the files are loaded: what is replaced meanwhile is seen with the next look.
+        revision = self.serving.revision_of(installed)
+        if revision == self.served:
+            return
+        context = self.serving.make_context(installed)
 
         def protocol() -> asyncio.Protocol:
             return PeerProtocol(config=self.config, server_state=self.server_state, app_state={})
@@ -120,10 +138,10 @@ class Server(uvicorn.Server):
         )
         for old in self.servers:
             await tls.retire(old)
-        self.servers, self.served = [server], installed.revision
+        self.servers, self.served = [server], revision
 
     async def on_tick(self, counter: int) -> bool:
-        if counter % 20 == 0:
+        if counter % LOOKS_AFTER_TICKS == 0:
             try:
                 await self._follow()
             except (OSError, ValueError, KeyError, PKIError):
@@ -131,7 +149,7 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def serve(wsgi: Any, *, address: str, port: int, store: Store, make_context: ContextMaker) -> None:
+def serve(wsgi: Any, *, address: str, port: int, store: Store, serving: Serving) -> None:
     """Serve until SIGTERM. Raises: OSError when the port is busy."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listening = socket.create_server((address, port), family=family, backlog=512)
@@ -141,4 +159,4 @@ def serve(wsgi: Any, *, address: str, port: int, store: Store, make_context: Con
         application(wsgi), http=PeerProtocol, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=5, h11_max_incomplete_event_size=LARGEST_HEADER, proxy_headers=False,
     )  # fmt: skip
-    Server(config, store, make_context, listening).run()
+    Server(config, store, serving, listening).run()
