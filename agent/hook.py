@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import signal
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import IO, Any
 
 from agent.state import State
 from agent.store import Installed
+from agent.system import end_group
 
 log = logging.getLogger("agent")
 TIMEOUT_S, LOGGED_BYTES = 60, 4096
@@ -71,6 +71,6 @@ class Hook:
         try:
             return await asyncio.wait_for(process.wait(), TIMEOUT_S)
         except TimeoutError:
-            os.killpg(process.pid, signal.SIGKILL)
+            end_group(process.pid)
             await process.wait()
             return TIMED_OUT

@@ -74,16 +74,21 @@ class State:
             installed = self.store.current()
             self._remember(reopened=installed.generation if installed else None)
 
+    def removable(self) -> Installed | None:
+        """What `remove` would remove. Raises: Refused on the central node."""
+        installed = self.store.current()
+        if installed and installed.host_name == installed.central_host_name:
+            raise Refused(
+                "central-node",
+                "This is the central node: its store holds the keys of everything that is encrypted. Nothing was removed. Its certificates "
+                "are replaced by `python manage.py recreate_root`.",
+            )
+        return installed
+
     def remove(self) -> None:
         """Forget everything: certificates, keys, copies, what waits, and what was remembered. Raises: Refused on the central node, OSError."""
         with self.locked():
-            installed = self.store.current()
-            if installed and installed.host_name == installed.central_host_name:
-                raise Refused(
-                    "central-node",
-                    "This is the central node: its store holds the keys of everything that is encrypted. Nothing was removed. Its certificates "
-                    "are replaced by `python manage.py recreate_root`.",
-                )
+            self.removable()
             self.store.discard()
             with contextlib.suppress(FileNotFoundError):
                 shutil.rmtree(self.home / "waiting")

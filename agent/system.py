@@ -1,8 +1,15 @@
-"""What Windows does in another way than every other system: locks, durable names, and links to folders."""
+"""What depends on the system: what Windows does in another way than every other stands here, and nowhere else."""
 
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import IO
+
+
+class NotPossible(Exception):
+    """The system does not do what was asked of it: what happened, why, and what to do next."""
+
 
 if sys.platform == "win32":
     import msvcrt
@@ -24,9 +31,12 @@ if sys.platform == "win32":
         link.unlink(missing_ok=True)
         new.rename(link)
 
+    def end_group(process: int) -> None:
+        """End a process; what it started goes on."""
+        os.kill(process, signal.SIGTERM)
+
 else:
     import fcntl
-    import os
 
     def lock(file: IO[str]) -> None:
         """Wait until nobody else has locked `file`; closing it lets the next one go on."""
@@ -43,3 +53,7 @@ else:
     def switch_link(new: Path, link: Path) -> None:
         """Let `link` lead where `new` does, in one step."""
         new.replace(link)
+
+    def end_group(process: int) -> None:
+        """End a process that leads a group, and all that it started."""
+        os.killpg(process, signal.SIGKILL)
