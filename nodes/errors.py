@@ -10,7 +10,7 @@ NodesError
 
 from collections.abc import Sequence
 
-from nodes.findings import Finding
+from pki.findings import Finding
 
 
 class NodesError(Exception):
