@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -45,22 +46,25 @@ def _key(leaf: x509.Certificate, has_key: bool) -> Finding:
     return _blocker("private-key", "Its private key is not there, or does not open.", "Delete it, and upload it again with its key.")
 
 
+def key_words(key: Any) -> str:
+    """The kind of a key, also of one that browsers do not take."""
+    if isinstance(key, rsa.RSAPublicKey):
+        return key_type_of(key)
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return key_type_of(key) if isinstance(key.curve, ec.SECP256R1 | ec.SECP384R1) else f"EC {key.curve.name}"
+    return str(type(key).__name__.removesuffix("PublicKey").strip("_"))
+
+
 def _strength(leaf: x509.Certificate) -> Finding:
     key = leaf.public_key()
-    if isinstance(key, rsa.RSAPublicKey):
-        if key.key_size >= SMALLEST_RSA:
-            return _ok("key", f"Its key is {key_type_of(key)}.")
-        return _blocker(
-            "key", f"Its key is RSA-{key.key_size}, which browsers refuse as too short.", "Have one made for RSA-2048 or longer."
-        )
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        if isinstance(key.curve, ec.SECP256R1 | ec.SECP384R1):
-            return _ok("key", f"Its key is {key_type_of(key)}.")
-        return _blocker(
-            "key", f"Its key is on the curve {key.curve.name}, which not every browser takes.", "Have one made for P-256, P-384 or RSA."
-        )
-    kind = type(key).__name__.removesuffix("PublicKey").strip("_")
-    return _blocker("key", f"Its key is of the kind {kind}, which browsers do not take.", "Have one made for RSA or EC P-256.")
+    words = key_words(key)
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size < SMALLEST_RSA:
+        return _blocker("key", f"Its key is {words}, which browsers refuse as too short.", "Have one made for RSA-2048 or longer.")
+    if words.startswith(("RSA-", "EC P-")):
+        return _ok("key", f"Its key is {words}.")
+    return _blocker(
+        "key", f"Its key is {words}, which not every browser and proxy takes.", "Have one made for RSA, or for EC P-256 or P-384."
+    )
 
 
 def _dates(leaf: x509.Certificate, now: datetime) -> Finding:

@@ -80,7 +80,9 @@ class _Reader:
 
     def file(self, file: File) -> None:
         self.name = file.name[:80] or "the file"
-        content = _as_bytes(file.content)
+        self._content(_as_bytes(file.content))
+
+    def _content(self, content: bytes) -> None:
         if content.startswith(ZIP):
             raise UploadRefused("zip", f"{self.name} is a zip. Unpack it, and choose the certificate, chain and key files in it.")
         if b"-----BEGIN " in content:
@@ -88,7 +90,7 @@ class _Reader:
         elif content[:1] == bytes([SEQUENCE]):
             self._der(content)
         elif content.strip() and BASE64.fullmatch(content):
-            self._base64(content)
+            self._content(self._base64(content))
         else:
             raise self._unreadable()
 
@@ -99,14 +101,15 @@ class _Reader:
             ".key), DER (.cer, .der) or PKCS #7 (.p7b). Export it again in one of these.",
         )
 
-    def _base64(self, content: bytes) -> None:
+    def _base64(self, content: bytes) -> bytes:
+        """What it encodes, where that is one of the other forms."""
         try:
-            der = base64.b64decode(b"".join(content.split()), validate=True)
+            plain = base64.b64decode(b"".join(content.split()), validate=True)
         except binascii.Error as exc:
             raise self._unreadable() from exc
-        if der[:1] != bytes([SEQUENCE]):
+        if plain[:1] != bytes([SEQUENCE]) and b"-----BEGIN " not in plain:
             raise self._unreadable()
-        self._der(der)
+        return plain
 
     def _pem(self, content: bytes) -> None:
         blocks = [(match[1], match[0]) for match in BLOCK.finditer(content.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))]
