@@ -3,7 +3,7 @@
 import ipaddress
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from pki.errors import PKIError
 
@@ -11,6 +11,7 @@ UNREADABLE = (
     ValueError, TypeError, OverflowError, NotImplementedError, UnsupportedAlgorithm,
     x509.DuplicateExtension, x509.UnsupportedGeneralNameType, x509.InvalidVersion,
 )  # fmt: skip
+WEAK_HASHES = {"md5", "sha1"}
 LATE = ("subject", "issuer", "not_valid_before_utc", "not_valid_after_utc", "extensions", "signature_algorithm_oid")
 
 
@@ -46,3 +47,33 @@ def covers(certificate: x509.Certificate, name: str) -> bool:
     rest = wanted.partition(".")[2]
     # A wildcard stands for exactly one label, and browsers refuse it right below a top-level domain.
     return wanted in borne or ("." in rest and f"*.{rest}" in borne)
+
+
+def hash_name(certificate: x509.Certificate) -> str:
+    """With what its signature was made, "" where that names none (Ed25519) or is not known here."""
+    try:
+        used = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return ""
+    return used.name if used else ""
+
+
+def is_weakly_signed(certificate: x509.Certificate) -> bool:
+    return hash_name(certificate) in WEAK_HASHES
+
+
+def comes_from(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether `issuer` signed it. Of a SHA-1 or MD5 signature, which is not verified here any more, the names alone are compared."""
+    if certificate.issuer != issuer.subject:
+        return False
+    if is_weakly_signed(certificate):
+        return True
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def is_self_signed(certificate: x509.Certificate) -> bool:
+    return comes_from(certificate, certificate)

@@ -7,6 +7,7 @@ from nodes import node_api
 urlpatterns = [
     path("api/v1/heartbeat/", node_api.heartbeat_view),
     path("api/v1/packages/<int:generation>/", node_api.package_view),
+    path("api/v1/browser-certificate/", node_api.browser_certificate_view),
     path("api/v1/trust/", node_api.trust_view),
     path("api/v1/connections/", node_api.connections_view),
     path("status/servicestate", node_api.status_view),

@@ -13,9 +13,9 @@ from certs.models import Certificate
 from certs.services.lifetime import Lifetime, NewEnd, NodeRenewal, Preview
 from nodes.api import CeremonyOutput, FindingOutput, NodeOutput, nodes_json
 from nodes.api_connections import ConnectionOutput, connections_json
-from nodes.findings import Finding
 from nodes.models import Connection, Node
 from nodes.services.registration import Ceremony
+from pki.findings import Finding
 from qmc.api_expiry import EndlessOutput, ExpiringOutput, ExpiryOutput, board_json
 from qmc.expiry import Board, Endless, Row
 from qmc.outlook import by_hand
