@@ -16,6 +16,7 @@ from agent.central import DIAL_S, CertificateRefused, ask
 from agent.state import State, report
 from agent.store import Installed
 from pki import verify
+from pki.browser_choice import NO_PRIVATE_KEY
 from pki.errors import PKIError
 
 log = logging.getLogger("agent")
@@ -133,17 +134,19 @@ class Caller:
 
     async def _take_browser(self, installed: Installed, answer: dict[str, Any]) -> bool:
         """Whether another certificate was chosen for browsers. What does not arrive whole leaves everything as it was."""
-        wanted = answer.get("browser")
-        if wanted is None or wanted == self.state.browser(installed, now=datetime.now(UTC))["revision"]:
+        wanted, kept = answer.get("browser"), self.state.browser(installed, now=datetime.now(UTC))
+        # A key that the console could not open then, it may open now: the revision does not say so.
+        if wanted is None or (wanted == kept["revision"] and kept["problem"] != NO_PRIVATE_KEY):
             return False
         try:
             sealed = await ask(self.state, installed, "GET", "/api/v1/browser-certificate/") if wanted else None
-            await asyncio.to_thread(self.state.choose_browser, sealed, wanted=wanted, now=datetime.now(UTC))
+            changed = await asyncio.to_thread(self.state.choose_browser, sealed, wanted=wanted, now=datetime.now(UTC))
         except (OSError, PKIError) as exc:
             log.warning("the certificate chosen for browsers is not taken: %s", exc)
             return False
-        log.info("the certificate chosen for browsers is taken" if wanted else "no certificate is chosen for browsers any more")
-        return True
+        if changed:
+            log.info("the certificate chosen for browsers is taken" if wanted else "no certificate is chosen for browsers any more")
+        return changed
 
     async def _take_trust(self, installed: Installed, answer: dict[str, Any]) -> bool:
         """Whether the roots and revocation lists have changed. Raises: OSError, PKIError."""

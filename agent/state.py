@@ -249,8 +249,11 @@ class State:
         with self.locked():
             return self.store.take_trust(roots, lists)
 
-    def choose_browser(self, sealed: bytes | None, *, wanted: str, now: datetime) -> None:
-        """Keep the choice that the central node calls `wanted` ("": nothing, `sealed` is None), and use it. Raises: PackageError, OSError."""
+    def choose_browser(self, sealed: bytes | None, *, wanted: str, now: datetime) -> bool:
+        """Keep the choice that the central node calls `wanted` ("": nothing, `sealed` is None), and use it. Returns whether it is another.
+
+        Raises: PackageError, OSError.
+        """
         with self.locked():
             installed = self.store.current()
             if installed is None:
@@ -258,8 +261,11 @@ class State:
             choice = browser_choice.open(sealed, installed.service_key()) if sealed is not None else None
             if choice is not None and choice.revision != wanted:
                 raise PackageError("The central node sent another choice than it named. It is asked again with the next call.")
+            if choice == self.store.chosen():
+                return False
             self.store.choose(choice)
             self.store.settle_browser(now=now)
+            return True
 
     def settle_browser(self, *, now: datetime) -> bool:
         """Put what was chosen into use, or out of it. Returns whether that changed anything. Raises: OSError."""

@@ -279,6 +279,23 @@ def test_choice_is_fetched_used_and_reported(calling, state: State, good: Browse
     asyncio.run(walk())
 
 
+def test_key_that_the_console_could_not_open_is_asked_for_again(calling, state: State, good: BrowserChoice) -> None:
+    async def walk() -> None:
+        service = state.store.current().service
+        without = browser_choice.seal(dataclasses.replace(good, private_key=None), service)
+        async with calling({"browser": good.revision}, without) as (caller, central):
+            assert await caller.beat() == (0, True)
+            assert await caller.beat() == (60, False)
+            assert central.reports[-1]["browser"]["problem"] == "no-private-key"
+            central.sealed = browser_choice.seal(good, service)
+            assert await caller.beat() == (0, True)
+            assert await caller.beat() == (60, False)
+            assert central.reports[-1]["installed"]["browser"] == sha256(good)
+            assert central.fetched == 3
+
+    asyncio.run(walk())
+
+
 def test_what_does_not_arrive_whole_changes_nothing(
     calling, state: State, authority: Authority, good: BrowserChoice, central_store: Installed, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -58,8 +58,6 @@ def main(pem: str, address: str, port: str) -> None:
             sys.stderr.write(f"{pem} does not load, what was loaded goes on: {exc}\n")
 
     signal.signal(signal.SIGHUP, again)
-    sys.stdout.write(f"{server.server_address[1]}\n")
-    sys.stdout.flush()
     server.serve_forever()
 
 
