@@ -272,6 +272,10 @@ class Store:
         elif kept.exists():
             kept.unlink()
             sync_folder(kept.parent)
+        installed = self.current()
+        for folder in (self.home / "generations").glob("[0-9]*"):  # one that is only kept for a rollback holds the key of the choice before
+            if installed and folder.resolve() != installed.path:
+                replace(folder / BROWSER, (folder / SERVICE).read_bytes())
 
     def settle_browser(self, *, now: datetime) -> bool:
         """Let browser.pem hold what was chosen while that can be used, else the service pair. Returns whether it changed. Raises: OSError."""

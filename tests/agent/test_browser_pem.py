@@ -176,6 +176,20 @@ def test_generation_under_another_name_falls_back_in_the_same_step(
     assert verify.fingerprint(installed.browser) == verify.fingerprint(installed.service)
 
 
+def test_key_of_what_is_chosen_no_more_is_nowhere(state: State, package: Package, authority: Authority, good: BrowserChoice) -> None:
+    use(state, good, authority)
+    state.store.install(dataclasses.replace(package, generation=2), now=authority.now)
+    assert len(keepers(state.home, good.private_key)) == 3  # the choice, and the generations in force and before
+    use(state, None, authority)
+    assert keepers(state.home, good.private_key) == []
+
+
+def keepers(home: Path, secret: bytes) -> list[Path]:
+    """The files that hold the secret, or a line of it as JSON has it."""
+    line = secret.splitlines()[1]
+    return [path for path in home.rglob("*") if path.is_file() and not path.is_symlink() and line in path.read_bytes()]
+
+
 def test_killed_between_the_choice_and_its_use(state: State, authority: Authority, good: BrowserChoice) -> None:
     state.store.choose(good)  # and here the agent was killed
     assert shown(state) == verify.fingerprint(state.store.current().service)
