@@ -80,13 +80,15 @@ def _shown(certificate: BrowserCertificate, now: datetime) -> dict[str, Any]:
     """What the page says of a certificate that is there: its findings, and of each node whether it fits and has it."""
     found = findings(certificate, now=now)
     chosen = {each.pk for each in chosen_by(certificate)}
-    nodes: list[dict[str, Any]] = [
-        {"node": each, "finding": finding_for(certificate, each), "story": browser_story(each) if each.pk in chosen else None}
-        for each in Node.objects.present().select_related("observation")
-    ]
-    nodes.sort(key=lambda each: (each["story"] is None, each["finding"].level == "blocker"))
+    nodes, others = [], []
+    for node in Node.objects.present().select_related("observation"):
+        finding = finding_for(certificate, node)
+        if node.pk in chosen or finding.level != "blocker":
+            nodes.append({"node": node, "finding": finding, "story": browser_story(node) if node.pk in chosen else None})
+        else:
+            others.append(node)
     blocked = any(each.level == "blocker" for each in found)
-    return {"findings": found, "nodes": nodes, "blocked": blocked, "chosen": len(chosen)}
+    return {"findings": found, "nodes": nodes, "others": others, "blocked": blocked}
 
 
 def _detail(request: PageRequest, certificate: BrowserCertificate, status: int = 200, **more: Any) -> HttpResponse:

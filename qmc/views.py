@@ -42,7 +42,7 @@ def clock(request: PageRequest) -> HttpResponse:
 
 def too_large(request: HttpRequest) -> HttpResponse:
     """What the server shows in place of the answer to a request that is longer than it takes."""
-    most = f"{LARGEST_BODY // 1024} KiB"
+    most = f"{LARGEST_BODY // 1024**2} MiB"
     if "text/html" in request.headers.get("Accept", ""):
         return render(request, "413.html", {"most": most}, status=413)
     detail = f"At most {most} are taken in one request. Certificate files have a few: send those alone."

@@ -82,4 +82,4 @@ def test_what_is_too_large_is_answered_in_words_after_all_of_it_was_sent(accept:
     assert head.startswith("HTTP/1.1 413 ")
     assert kind in head
     assert words in body
-    assert "1024 KiB" in body
+    assert "1 MiB" in body
