@@ -36,7 +36,7 @@ WHY = {
 
 @dataclass(frozen=True)
 class BrowserStory:
-    """`state` is none, on_its_way, in_use or fallen_back."""
+    """`state` is none, on_its_way, in_use or fallen_back; `serves` names the services of the node that present what is installed."""
 
     state: str
     text: str
@@ -46,7 +46,6 @@ class BrowserStory:
     since: datetime | None = None
     certificate: BrowserCertificate | None = None
     serves: tuple[str, ...] = ()
-    others: tuple[str, ...] = ()
 
     @property
     def colour(self) -> str:
@@ -62,10 +61,10 @@ def browser_story(node: Node) -> BrowserStory:
 
     def told(state: str, text: str, remedy: str = "", problem: str = "") -> BrowserStory:
         installed = seen.installed.get("browser") if seen else None
-        services = {name: sha256 for name, sha256 in (seen.served if seen else {}).items() if name != "service"}
-        serves = tuple(sorted(name for name, sha256 in services.items() if sha256 and sha256 == installed))
-        others = tuple(sorted(name for name, sha256 in services.items() if sha256 != installed))
-        return BrowserStory(state, text, remedy, problem, choice.thumbprint, node.browser_chosen_at, certificate, serves, others)
+        serves = sorted(
+            name for name, sha256 in (seen.served if seen else {}).items() if name != "service" and sha256 and sha256 == installed
+        )
+        return BrowserStory(state, text, remedy, problem, choice.thumbprint, node.browser_chosen_at, certificate, tuple(serves))
 
     if seen is None:
         return told("on_its_way", "The node has not called yet; it is told with its first call.")

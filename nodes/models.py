@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from certs.fields import EncryptedField
+from certs.states import CertificateStatus
 from nodes.states import BrowserCertificateState, NodeState, RenewalStatus
 from pki import lifetime
 
@@ -238,6 +239,11 @@ class BrowserCertificate(models.Model):
     @property
     def is_ready(self) -> bool:
         return self.state == BrowserCertificateState.READY
+
+    @property
+    def status(self) -> CertificateStatus:
+        """As a certificate of the trust zone has it, for the bars of the pages."""
+        return CertificateStatus.ISSUED if self.is_ready else CertificateStatus.ISSUING
 
     def x509(self) -> list[x509.Certificate]:
         """The certificates, the leaf first; none while it is requested."""

@@ -19,6 +19,7 @@ from pki.errors import PKIError
 log = logging.getLogger(__name__)
 HANDSHAKE_DEADLINE_S, READ_DEADLINE_S, KEEP_ALIVE_S = 3, 10, 15
 LARGEST_HEADER, LARGEST_BODY, THREADS = 16 * 1024, 1024 * 1024, 16
+MOST_SWALLOWED, TOO_LARGE = 64 * 1024 * 1024, "/too-large/"
 ContextMaker = Callable[[Installed], ssl.SSLContext]
 LOOKS_AFTER_TICKS = 10  # a tick is a tenth of a second
 
@@ -69,8 +70,8 @@ def application(wsgi: Any) -> Any:
     async def run(scope: Any, receive: Any, send: Any) -> None:
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if not length.isdigit() or int(length) > LARGEST_BODY:
-            await send({"type": "http.response.start", "status": 413, "headers": [(b"connection", b"close"), (b"content-length", b"0")]})
-            await send({"type": "http.response.body", "body": b""})
+            await _swallow(receive)
+            await inner(_too_large(scope), _nothing, send)
             return
         received = 0
 
@@ -84,6 +85,26 @@ def application(wsgi: Any) -> Any:
         await inner(scope, limited, send)
 
     return run
+
+
+async def _swallow(receive: Any) -> None:
+    """Take what is sent and keep none of it: who is still sending when the connection ends sees no answer, only that it broke."""
+    swallowed = 0
+    while swallowed <= MOST_SWALLOWED:
+        message = await receive()
+        swallowed += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return
+
+
+def _too_large(scope: Any) -> Any:
+    """The same caller, asking for the page that says so."""
+    headers = [(name, value) for name, value in scope["headers"] if name not in (b"content-length", b"content-type")]
+    return {**scope, "method": "GET", "path": TOO_LARGE, "raw_path": TOO_LARGE.encode(), "query_string": b"", "headers": headers}
+
+
+async def _nothing() -> Any:
+    return {"type": "http.request", "body": b"", "more_body": False}
 
 
 class PeerProtocol(Protocol):
