@@ -274,7 +274,7 @@ class Store:
             sync_folder(kept.parent)
         installed = self.current()
         for folder in (self.home / "generations").glob("[0-9]*"):  # one that is only kept for a rollback holds the key of the choice before
-            if installed and folder.resolve() != installed.path:
+            if installed and folder.resolve() != installed.path and (folder / SERVICE).exists():
                 replace(folder / BROWSER, (folder / SERVICE).read_bytes())
 
     def settle_browser(self, *, now: datetime) -> bool:

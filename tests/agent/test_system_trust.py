@@ -1,6 +1,8 @@
 """The trust zone's roots among those of a Linux system: the real tool below a folder of its own, and the other family's as a table."""
 
 import asyncio
+import dataclasses
+import os
 import stat
 import subprocess
 import sys
@@ -199,6 +201,36 @@ def test_command_says_what_is_not_possible(
     monkeypatch.setattr(sys, "argv", ["agent", *words, "--home", str(tmp_path)])
     assert main() in (1, 2)
     assert "Nothing was changed. Give the roots in exported/root.pem" in capsys.readouterr().err
+
+
+def test_commands_bring_take_out_and_remove(
+    tmp_path: Path, package: Package, authority: Authority, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A family of systems of its own: what `remove` cannot take out leaves everything where it is."""
+    home, anchors = tmp_path / "home", tmp_path / "anchors"
+    anchors.mkdir()
+    Store(home).install(dataclasses.replace(package, trust_zone=ZONE), now=authority.now)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+    def agent(tool: str, *words: str) -> int:
+        monkeypatch.setattr(system_trust, "WAYS", (Way(anchors, (tool,), (tool,)),))
+        monkeypatch.setattr(sys, "argv", ["agent", *words, "--home", str(home)])
+        return main()
+
+    def there() -> int:
+        return len(list(anchors.iterdir()))
+
+    assert (agent("true", "system-trust"), there()) == (0, 1)
+    assert "1 roots of this trust zone in " in capsys.readouterr().out
+    assert (agent("true", "system-trust", "--remove"), there()) == (0, 0)
+    assert (agent("true", "system-trust"), there()) == (0, 1)
+    assert agent("nothing-of-this-name", "remove", "--yes") == 1
+    assert there() == 1
+    assert Store(home).current() is not None
+    assert (agent("true", "remove", "--yes"), there()) == (0, 0)
+    assert Store(home).current() is None
+    assert agent("true", "system-trust") == 1
+    assert "Nothing is installed" in capsys.readouterr().err
 
 
 # When the running agent fills another store.
