@@ -55,6 +55,8 @@ class BrowserStory:
 def browser_story(node: Node) -> BrowserStory:
     """Where the choice for `node` stands, by its last heartbeat."""
     choice, seen = choice_for(node), node.observed
+    if choice is None and seen is not None and seen.browser.get("revision"):
+        return BrowserStory("on_its_way", "The node goes back to the trust zone's own service certificate with its next call.")
     if choice is None:
         return BrowserStory("none", "The trust zone's own service certificate is served, because nothing else is chosen.")
     certificate = BrowserCertificate.objects.of_thumbprint(choice.thumbprint).first()

@@ -282,6 +282,8 @@ def test_where_a_choice_stands(leaf: Signed, node: Node) -> None:
     told = browser_story(node)
     assert (told.state, told.certificate, told.serves) == ("in_use", made, ("proxy",))
     assert [(each.name, each.colour) for each in serving(node)] == [("The agent", "green"), ("engine", "orange"), ("proxy", "green")]
+    assert browser_story(choose(node, "")).state == "on_its_way"
+    assert browser_story(heard(node, browser={"revision": "", "problem": ""})).state == "none"
 
 
 def test_a_proxy_that_still_serves_what_was_chosen_before_is_named(leaf: Signed, node: Node) -> None:
