@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from agent import backup, connections
+from agent import backup, browser, connections, system_trust, windows_stores
 from agent.heartbeat import services
+from agent.other_stores import of_this_system
 from agent.serve import Agent, NotLoopback, Options
 from agent.state import Refused, State
+from agent.system import NotPossible
 from pki.errors import InvalidName, PKIError
 from pki.names import host_name
 
@@ -36,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--reload-hook", default="", metavar="CMD", help="run this, without a shell, when certificates or trust have changed"
     )
+    serve.add_argument("--system-trust", action="store_true", help="this Linux system trusts the trust zone's roots too (as root)")
     status = commands.add_parser("status", help="what is installed and what waits")
     status.add_argument("--json", action="store_true")
     commands.add_parser("unlock", help="install what waits; the password comes on standard input")
@@ -51,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     back.add_argument("file", type=Path, metavar="FILE")
     remove = commands.add_parser("remove", help="certificates, keys and copies, all of them; then wait for a new package")
     remove.add_argument("--yes", action="store_true", help="do not ask")
+    trust = commands.add_parser("system-trust", help="let this Linux system trust the trust zone's roots, once (as root)")
+    trust.add_argument("--remove", action="store_true", help="take them out again")
     for command in commands.choices.values():
         command.add_argument("--home", type=Path, required=True)
     return parser
@@ -68,12 +73,13 @@ def _loopback_addresses() -> list[str]:
 def _serve(arguments: argparse.Namespace) -> int:
     try:
         watched, hook = services(arguments.services), tuple(shlex.split(arguments.reload_hook))
-    except ValueError as exc:
+        others = of_this_system(trust=arguments.system_trust)
+    except (ValueError, NotPossible) as exc:
         sys.stderr.write(f"{exc}\n")
         return 2
     options = Options(
         arguments.home, arguments.address, arguments.distribution_port, tuple(arguments.setup_addresses or _loopback_addresses()),
-        arguments.setup_port, arguments.node_port, arguments.listen, watched, hook,
+        arguments.setup_port, arguments.node_port, arguments.listen, watched, hook, tuple(others),
     )  # fmt: skip
 
     async def run() -> None:
@@ -97,6 +103,8 @@ def _status(arguments: argparse.Namespace) -> int:
     if installed:
         content |= {"host_name": installed.host_name, "generation": installed.generation}
         content["not_after"] = installed.service.not_valid_after_utc.isoformat()
+        shown = state.browser(installed, now=datetime.now(UTC))
+        content["browser"] = shown if arguments.json else browser.told(state.store.chosen(), shown["problem"])
     problem = state.last_problem()
     content["last_problem"] = problem if arguments.json or problem is None else f"{problem['at']} {problem['text']}"
     lines = json.dumps(content) if arguments.json else "\n".join(f"{name}: {value}" for name, value in content.items())
@@ -144,6 +152,29 @@ def _restore(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _out_of_other_stores(state: State) -> None:
+    """First what may need other rights: if it fails, nothing was removed. Raises: Refused, OSError, NotPossible."""
+    held = state.removable()
+    if held and system_trust.is_used(held.trust_zone):
+        system_trust.remove(system_trust.way_here(), held.trust_zone)
+    if held and sys.platform == "win32":
+        windows_stores.run(windows_stores.nothing(held), state.home)
+
+
+def _system_trust(arguments: argparse.Namespace) -> int:
+    installed = State(arguments.home).store.current()
+    if installed is None:
+        raise NotPossible(f"Nothing is installed in {arguments.home}. Nothing was changed. Give the agent's home.")
+    way = system_trust.way_here()
+    if arguments.remove:
+        told = f"{system_trust.remove(way, installed.trust_zone)} roots of this trust zone taken out of {way.anchors}"
+    else:
+        came, went = system_trust.settle(way, installed.trust_zone, installed.roots)
+        told = f"{len(installed.roots)} roots of this trust zone in {way.anchors}: {came} new, {went} taken out"
+    sys.stdout.write(told + "\n")
+    return 0
+
+
 def _remove(arguments: argparse.Namespace) -> int:
     state = State(arguments.home)
     if not arguments.yes:
@@ -155,6 +186,7 @@ def _remove(arguments: argparse.Namespace) -> int:
         if input(question).strip().lower() != "yes":
             sys.stderr.write("Nothing was removed.\n")
             return 1
+    _out_of_other_stores(state)
     state.remove()
     sys.stdout.write("removed: a running agent waits for a new package within a second; press Redistribute in the console\n")
     return 0
@@ -170,11 +202,11 @@ def main() -> int:
         return 0
     commands = {
         "serve": _serve, "status": _status, "unlock": _unlock, "set-central": _set_central, "connections": _connections,
-        "backup": _backup, "restore": _restore, "remove": _remove,
+        "backup": _backup, "restore": _restore, "remove": _remove, "system-trust": _system_trust,
     }  # fmt: skip
     try:
         return commands[arguments.command](arguments)
-    except (PKIError, Refused, connections.Unavailable, backup.BackupRefused, OSError) as exc:
+    except (PKIError, Refused, connections.Unavailable, backup.BackupRefused, NotPossible, OSError) as exc:
         sys.stderr.write(f"{exc}\n")
         return 1
 

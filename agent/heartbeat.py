@@ -16,6 +16,7 @@ from agent.central import DIAL_S, CertificateRefused, ask
 from agent.state import State, report
 from agent.store import Installed
 from pki import verify
+from pki.browser_choice import NO_PRIVATE_KEY
 from pki.errors import PKIError
 
 log = logging.getLogger("agent")
@@ -88,13 +89,14 @@ class Caller:
         installed = self.state.store.current()
         if installed is None:
             return 1, False
+        await self._settle_browser()
         now_served = await self._served(installed)
         ring = self.state.store.key_ring()
         for place, problem in ring.problems.items():
             log.warning("service pair in %s: %s", place, problem)
         content = report(
             installed, ring, self.challenges, loaded=self.loaded or installed, served=now_served, listening=self.listening, now=datetime.now(UTC),
-            hook=self.state.hook(),
+            hook=self.state.hook(), browser=self.state.browser(installed, now=datetime.now(UTC)),
         )  # fmt: skip
         try:
             answer = json.loads(await ask(self.state, installed, "POST", "/api/v1/heartbeat/", json=content))
@@ -108,18 +110,43 @@ class Caller:
             self.state.forget_database_keys([str(each) for each in answer["retired_database_keys"]])
         if answer.get("reopen"):
             self.state.reopen()
+        chosen = await self._take_browser(installed, answer)
         try:
             changed = await self._take_trust(installed, answer) or await self._take_renewal(installed, answer)
         except PKIError as exc:
             log.warning("not installed: %s", exc)
             return 30, False
-        return (0, True) if changed else (min(max(int(answer.get("interval_s", 60)), 1), 3600), False)
+        return (0, True) if changed or chosen else (min(max(int(answer.get("interval_s", 60)), 1), 3600), False)
 
     async def _served(self, installed: Installed) -> dict[str, str | None]:
         """What this node's own 4242 and its services really serve, by name."""
         own = served(installed, self.address, self.port) if self.listening else asyncio.sleep(0)
         found = await asyncio.gather(own, *(_presented(installed, each) for each in self.services))
         return dict(zip(["service", *(each.name for each in self.services)], found, strict=True))
+
+    async def _settle_browser(self) -> None:
+        """A chosen certificate that has expired meanwhile leaves browser.pem, and one whose time has come gets there."""
+        try:
+            if await asyncio.to_thread(self.state.settle_browser, now=datetime.now(UTC)):
+                log.info("browser.pem changed")
+        except OSError as exc:  # the central node is called all the same
+            log.warning("browser.pem is not written: %s", exc)
+
+    async def _take_browser(self, installed: Installed, answer: dict[str, Any]) -> bool:
+        """Whether another certificate was chosen for browsers. What does not arrive whole leaves everything as it was."""
+        wanted, kept = answer.get("browser"), self.state.browser(installed, now=datetime.now(UTC))
+        # A key that the console could not open then, it may open now: the revision does not say so.
+        if wanted is None or (wanted == kept["revision"] and kept["problem"] != NO_PRIVATE_KEY):
+            return False
+        try:
+            sealed = await ask(self.state, installed, "GET", "/api/v1/browser-certificate/") if wanted else None
+            changed = await asyncio.to_thread(self.state.choose_browser, sealed, wanted=wanted, now=datetime.now(UTC))
+        except (OSError, PKIError) as exc:
+            log.warning("the certificate chosen for browsers is not taken: %s", exc)
+            return False
+        if changed:
+            log.info("the certificate chosen for browsers is taken" if wanted else "no certificate is chosen for browsers any more")
+        return changed
 
     async def _take_trust(self, installed: Installed, answer: dict[str, Any]) -> bool:
         """Whether the roots and revocation lists have changed. Raises: OSError, PKIError."""

@@ -3,19 +3,25 @@
 import asyncio
 import logging
 import os
-import signal
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import IO
+from typing import IO, Any
 
 from agent.state import State
 from agent.store import Installed
+from agent.system import end_group
 
 log = logging.getLogger("agent")
 TIMEOUT_S, LOGGED_BYTES = 60, 4096
 # As shells and `timeout` say it.
 TIMED_OUT, NOT_STARTED = 124, 127
+
+
+def _what(before: dict[str, Any] | None, now: dict[str, Any]) -> str:
+    """What came into force: `trust` or `browser` where it is that alone, else `certificates`."""
+    changed = [name for name in now if before is None or before.get(name) != now[name]]
+    return changed[0] if len(changed) == 1 and changed != ["generation"] else "certificates"
 
 
 class Hook:
@@ -32,14 +38,15 @@ class Hook:
         """Start a run if it is due. `installed` is in force, and served where this agent listens."""
         if installed is None or (self.running is not None and not self.running.done()):
             return
-        before, now = self.state.hooked(), {"generation": installed.generation, "trust": installed.revision[1]}
-        if before == now and not self.try_again:
+        before = None if self.try_again else self.state.hooked()
+        now = {"generation": installed.generation, "trust": installed.revision[1], "browser": installed.browser_revision}
+        if before == now:
             return
-        same = before is not None and before["generation"] == installed.generation and not self.try_again
+        what = _what(before, now)
         self.try_again, at = False, datetime.now(UTC)
         # Remembered before it starts: a hook that restarts the agent must not be run by it for ever.
         self.state.note_hook(at=at, ended=None, generation=installed.generation, hooked=now)
-        self.running = asyncio.create_task(self._run(installed, "trust" if same else "certificates", at))
+        self.running = asyncio.create_task(self._run(installed, what, at))
 
     async def _run(self, installed: Installed, what: str, at: datetime) -> None:
         environment = os.environ | {"QMC_HOME": str(self.state.home), "QMC_GENERATION": str(installed.generation), "QMC_WHAT": what}
@@ -64,6 +71,6 @@ class Hook:
         try:
             return await asyncio.wait_for(process.wait(), TIMEOUT_S)
         except TimeoutError:
-            os.killpg(process.pid, signal.SIGKILL)
+            end_group(process.pid)
             await process.wait()
             return TIMED_OUT

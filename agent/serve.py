@@ -12,6 +12,7 @@ from pathlib import Path
 from agent import listeners, tls
 from agent.heartbeat import Caller, Service
 from agent.hook import Hook
+from agent.other_stores import Filler, OtherStore
 from agent.state import State, is_loopback
 from pki.errors import PKIError
 
@@ -35,6 +36,7 @@ class Options:
     listen: bool
     services: tuple[Service, ...] = ()
     reload_hook: tuple[str, ...] = ()
+    other_stores: tuple[OtherStore, ...] = ()
 
 
 class Agent:
@@ -50,6 +52,7 @@ class Agent:
         self.node: listeners.Listener | None = None
         self.caller = Caller(self.state, options.address, options.node_port, listening=options.listen, services=options.services)
         self.hook = Hook(self.state, options.reload_hook, self.wake.set)
+        self.fillers = [Filler(each) for each in options.other_stores]
         self.following = asyncio.Lock()
 
     @property
@@ -60,7 +63,8 @@ class Agent:
     async def run(self) -> None:
         """Until SIGTERM or SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self.ended.set)
+            with contextlib.suppress(NotImplementedError):  # Windows ends a service in another way
+                asyncio.get_running_loop().add_signal_handler(number, self.ended.set)
         await self.follow()
         calling = asyncio.create_task(self.call_home())
         while not self.ended.is_set():
@@ -78,8 +82,11 @@ class Agent:
             try:
                 if self.options.listen:
                     await self._follow()
+                in_force = self.caller.loaded or self.state.store.current()
+                for each in self.fillers:
+                    each.follow(in_force)
                 if self.hook.command:
-                    self.hook.follow(self.caller.loaded or self.state.store.current())
+                    self.hook.follow(in_force)
             except (OSError, ValueError, KeyError, PKIError) as exc:
                 if self.options.listen and not self.open and self.node is None:
                     raise

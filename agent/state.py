@@ -14,8 +14,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from agent import browser
 from agent.store import Installed, KeyRing, Store, replace
-from pki import clocks, package, password, sealing, verify
+from pki import browser_choice, clocks, package, password, sealing, verify
 from pki.errors import PackageError, PackageInvalid, SealError, WrongPassword
 
 MOST_WAITING, MOST_WRONG, MOST_REFUSED = 4, 10, 100
@@ -73,16 +74,21 @@ class State:
             installed = self.store.current()
             self._remember(reopened=installed.generation if installed else None)
 
+    def removable(self) -> Installed | None:
+        """What `remove` would remove. Raises: Refused on the central node."""
+        installed = self.store.current()
+        if installed and installed.host_name == installed.central_host_name:
+            raise Refused(
+                "central-node",
+                "This is the central node: its store holds the keys of everything that is encrypted. Nothing was removed. Its certificates "
+                "are replaced by `python manage.py recreate_root`.",
+            )
+        return installed
+
     def remove(self) -> None:
         """Forget everything: certificates, keys, copies, what waits, and what was remembered. Raises: Refused on the central node, OSError."""
         with self.locked():
-            installed = self.store.current()
-            if installed and installed.host_name == installed.central_host_name:
-                raise Refused(
-                    "central-node",
-                    "This is the central node: its store holds the keys of everything that is encrypted. Nothing was removed. Its certificates "
-                    "are replaced by `python manage.py recreate_root`.",
-                )
+            self.removable()
             self.store.discard()
             with contextlib.suppress(FileNotFoundError):
                 shutil.rmtree(self.home / "waiting")
@@ -243,6 +249,34 @@ class State:
         with self.locked():
             return self.store.take_trust(roots, lists)
 
+    def choose_browser(self, sealed: bytes | None, *, wanted: str, now: datetime) -> bool:
+        """Keep the choice that the central node calls `wanted` ("": nothing, `sealed` is None), and use it. Returns whether it is another.
+
+        Raises: PackageError, OSError.
+        """
+        with self.locked():
+            installed = self.store.current()
+            if installed is None:
+                raise PackageError("nothing is installed that a browser could be shown")
+            choice = browser_choice.open(sealed, installed.service_key()) if sealed is not None else None
+            if choice is not None and choice.revision != wanted:
+                raise PackageError("The central node sent another choice than it named. It is asked again with the next call.")
+            if choice == self.store.chosen():
+                return False
+            self.store.choose(choice)
+            self.store.settle_browser(now=now)
+            return True
+
+    def settle_browser(self, *, now: datetime) -> bool:
+        """Put what was chosen into use, or out of it. Returns whether that changed anything. Raises: OSError."""
+        with self.locked():
+            return self.store.settle_browser(now=now)
+
+    def browser(self, installed: Installed, *, now: datetime) -> dict[str, str]:
+        """Which choice is kept ("": none), and why it cannot be used ("": it can)."""
+        choice = self.store.chosen()
+        return {"revision": choice.revision if choice else "", "problem": browser.problem(choice, installed.service, now=now)}
+
     def forget_database_keys(self, key_ids: list[str]) -> None:
         """The central node says that nothing is sealed with these any more."""
         with self.locked():
@@ -280,15 +314,19 @@ def report(
     listening: bool,
     now: datetime,
     hook: dict[str, Any] | None = None,
+    browser: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """The heartbeat: what this node holds, serves and can read, and what its listener has `loaded` to trust."""
     _, trusted = loaded.revision
     held = {"service": installed.service, "client": installed.client, "cluster": installed.cluster}
+    with contextlib.suppress(OSError, ValueError):  # it could not be written, and what is there is no certificate
+        held["browser"] = installed.browser
     return {
         "generation": installed.generation,
         "trusts": list(trusted),
         "revocation_lists": trusted,
         "installed": {kind: verify.fingerprint(certificate) for kind, certificate in held.items()},
+        "browser": browser,
         "served": served,
         "hook": hook,
         "database_keys": list(ring.keys),

@@ -1,7 +1,7 @@
 """What a node holds: generations of keys and certificates, switched by one rename, so that power loss leaves the old or the new."""
 
 import contextlib
-import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -13,7 +13,10 @@ from typing import Any
 
 from cryptography import x509
 
+from agent import browser
+from agent.system import lock, switch_link, sync_folder
 from pki import database_key, keys, revocation, verify
+from pki.browser_choice import BrowserChoice
 from pki.database_key import DatabaseKey, Oids
 from pki.errors import PackageInvalid, PKIError
 from pki.keys import PrivateKey
@@ -21,6 +24,7 @@ from pki.package import CentralAddress, Package, Pair
 
 KEPT_GENERATIONS = 2
 ROOTS, LISTS = "machine/root/roots.pem", "machine/root/crl.pem"
+SERVICE, BROWSER = "machine/personal/service.pem", "machine/personal/browser.pem"
 COPIES = {ROOTS: "exported/root.pem", LISTS: "exported/crl.pem"}
 
 
@@ -32,15 +36,6 @@ def write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def replace(path: Path, content: bytes) -> None:
@@ -60,8 +55,8 @@ def _replace_link(link: Path, target: str) -> None:
     link.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = link.with_name(f".{link.name}.new")
     temporary.unlink(missing_ok=True)
-    temporary.symlink_to(target)
-    temporary.replace(link)
+    temporary.symlink_to(target, target_is_directory=True)
+    switch_link(temporary, link)
     sync_folder(link.parent)
 
 
@@ -92,11 +87,22 @@ class Installed:
     @property
     def service_pem(self) -> Path:
         """Key and chain of the listener in one file."""
-        return self.path / "machine/personal/service.pem"
+        return self.path / SERVICE
 
     @property
     def browser_pem(self) -> Path:
-        return self.path / "machine/personal/browser.pem"
+        """Key and chain of what browsers are shown; replaced in one step, also between two generations."""
+        return self.path / BROWSER
+
+    @property
+    def browser(self) -> x509.Certificate:
+        """What browser.pem holds now. Raises: OSError, ValueError."""
+        return x509.load_pem_x509_certificate(self.browser_pem.read_bytes())
+
+    @property
+    def browser_revision(self) -> str:
+        """Changes whenever browser.pem does, as it is on the disk now. Raises: OSError."""
+        return hashlib.sha256(self.browser_pem.read_bytes()).hexdigest()
 
     @property
     def client_pem(self) -> Path:
@@ -150,8 +156,7 @@ def _files(package: Package) -> dict[str, bytes]:
     return {
         "manifest.json": json.dumps(manifest).encode(),
         ROOTS: roots,
-        "machine/personal/service.pem": service,
-        "machine/personal/browser.pem": service,
+        SERVICE: service,
         "machine/personal/cluster.pem": package.cluster.private_key + package.cluster.certificate,
         "user/personal/client.pem": package.client.private_key + package.client.certificate,
         COPIES[ROOTS]: roots,
@@ -180,7 +185,7 @@ class Store:
         """One writer at a time, whichever process it is in."""
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         with (self.home / ".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            lock(file)
             yield
 
     def current(self) -> Installed | None:
@@ -215,7 +220,10 @@ class Store:
         generations = self.home / "generations"
         staged, final = generations / f".{package.generation}.staged", generations / str(package.generation)
         shutil.rmtree(staged, ignore_errors=True)
-        for name, content in _files(package).items():
+        files = _files(package)
+        # Chosen before the switch, so that no browser is shown the other one in between.
+        files[BROWSER] = browser.pem(self.chosen(), x509.load_pem_x509_certificate(package.service.certificate), files[SERVICE], now=now)
+        for name, content in files.items():
             write(staged / name, content)
         for name in (LISTS, COPIES[LISTS]):  # they are not in packages: what is known goes on counting
             if before and before.crls:
@@ -249,6 +257,37 @@ class Store:
         assert changed is not None
         return changed
 
+    def chosen(self) -> BrowserChoice | None:
+        """The browser-facing certificate that was chosen for this node. One that cannot be read counts as none: it is fetched again."""
+        try:
+            return browser.from_json((self.home / browser.CHOSEN).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def choose(self, choice: BrowserChoice | None) -> None:
+        """Keep what was chosen, beside the generations; `settle_browser` then puts it into use. Raises: OSError."""
+        kept = self.home / browser.CHOSEN
+        if choice is not None:
+            replace(kept, browser.to_json(choice))
+        elif kept.exists():
+            kept.unlink()
+            sync_folder(kept.parent)
+        installed = self.current()
+        for folder in (self.home / "generations").glob("[0-9]*"):  # one that is only kept for a rollback holds the key of the choice before
+            if installed and folder.resolve() != installed.path and (folder / SERVICE).exists():
+                replace(folder / BROWSER, (folder / SERVICE).read_bytes())
+
+    def settle_browser(self, *, now: datetime) -> bool:
+        """Let browser.pem hold what was chosen while that can be used, else the service pair. Returns whether it changed. Raises: OSError."""
+        installed = self.current()
+        if installed is None:
+            return False
+        wanted = browser.pem(self.chosen(), installed.service, installed.service_pem.read_bytes(), now=now)
+        if installed.browser_pem.exists() and installed.browser_pem.read_bytes() == wanted:
+            return False
+        replace(installed.browser_pem, wanted)
+        return True
+
     def _switch(self, generation: int) -> Installed:
         _replace_link(self.home / "Exported Certificates/.Local Certificates", "../current/exported")
         _replace_link(self.home / "current", f"generations/{generation}")  # from here on it is in force
@@ -257,11 +296,12 @@ class Store:
         return installed
 
     def files(self) -> dict[str, bytes]:
-        """What a backup keeps, by path: the generation in force and the service pairs. The links are made again."""
+        """What a backup keeps, by path: the generation in force, the service pairs, and what was chosen for browsers. The links are made again."""
         installed = self.current()
         generation = [path for path in installed.path.rglob("*") if path.is_file()] if installed else []
-        home = self.home.resolve()
-        return {str(path.resolve().relative_to(home)): path.read_bytes() for path in sorted([*generation, *self.service_pairs()])}
+        home, chosen = self.home.resolve(), (self.home / browser.CHOSEN).parent.glob("*.json")
+        kept = sorted([*generation, *self.service_pairs(), *chosen])
+        return {path.resolve().relative_to(home).as_posix(): path.read_bytes() for path in kept}
 
     def put_back(self, files: Mapping[str, bytes]) -> Installed:
         """Write what `files` returned, into an empty store. Raises: ValueError unless it holds exactly one generation."""
@@ -269,7 +309,7 @@ class Store:
         if any({"", ".", ".."} & set(each) for each in parts):
             raise ValueError("these are no places in a store")
         generations = {each[1] for each in parts if each[0] == "generations" and len(each) > 2}
-        if {each[0] for each in parts} - {"generations", "service-pairs"} or len(generations) != 1:
+        if {each[0] for each in parts} - {"generations", "service-pairs", "browser"} or len(generations) != 1:
             raise ValueError("these are not the files of one generation")
         (generation,) = generations
         for name, content in files.items():
@@ -293,7 +333,7 @@ class Store:
         installed, ring = self.current(), KeyRing({}, {})
         if installed is None:
             return ring
-        for path in (installed.path / "machine/personal/service.pem", *self.service_pairs()):
+        for path in (installed.service_pem, *self.service_pairs()):
             try:
                 pem = path.read_bytes()
                 key = database_key.read(x509.load_pem_x509_certificate(pem), keys.from_pem(pem, own=True), installed.database_key_oids)
@@ -316,7 +356,7 @@ class Store:
 
     def _key_id_in(self, generation: Path, oids: Oids) -> str:
         try:
-            pem = (generation / "machine/personal/service.pem").read_bytes()
+            pem = (generation / SERVICE).read_bytes()
             return database_key.read(x509.load_pem_x509_certificate(pem), keys.from_pem(pem, own=True), oids).key_id.hex()
         except (OSError, ValueError, PKIError):
             return ""
@@ -344,6 +384,6 @@ class Store:
     def discard(self) -> None:
         """Remove everything that was installed or staged. Raises: OSError."""
         (self.home / "current").unlink(missing_ok=True)
-        for name in ("generations", "staging", "service-pairs", "Exported Certificates"):
+        for name in ("generations", "staging", "service-pairs", "browser", "Exported Certificates"):
             with contextlib.suppress(FileNotFoundError):
                 shutil.rmtree(self.home / name)

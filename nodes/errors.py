@@ -2,7 +2,9 @@
 
 NodesError
 ├── InputInvalid           bad input, by field
-├── RegistrationBlocked    a check blocks it; nothing changed
+├── Blocked                a check blocks it; nothing changed
+│   ├── RegistrationBlocked
+│   └── ChoiceBlocked
 ├── IllegalNodeTransition  the table does not allow it
 ├── StaleNode              another worker was first
 └── NodeUnreachable        the node did not answer as it should; `permanent` says that trying again is no use
@@ -10,7 +12,7 @@ NodesError
 
 from collections.abc import Sequence
 
-from nodes.findings import Finding
+from pki.findings import Finding
 
 
 class NodesError(Exception):
@@ -25,12 +27,20 @@ class InputInvalid(NodesError):
         self.errors = errors
 
 
-class RegistrationBlocked(NodesError):
+class Blocked(NodesError):
     """`findings` holds every check; at least one blocks."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         super().__init__(" ".join(each.title for each in findings if each.level == "blocker"))
         self.findings = list(findings)
+
+
+class RegistrationBlocked(Blocked):
+    """A node cannot be registered so."""
+
+
+class ChoiceBlocked(Blocked):
+    """No browser would take this certificate from this node."""
 
 
 class IllegalNodeTransition(NodesError):

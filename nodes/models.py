@@ -1,15 +1,18 @@
-"""Nodes, their registrations and renewals, what they report, and the data connections that they read."""
+"""Nodes, their registrations and renewals, what they report, what they serve to browsers, and the data connections that they read."""
 
 import uuid
 from datetime import datetime, timedelta
 
+from cryptography import x509
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
 from certs.fields import EncryptedField
-from nodes.states import NodeState, RenewalStatus
+from certs.states import CertificateStatus
+from nodes.states import BrowserCertificateState, NodeState, RenewalStatus
+from pki import lifetime
 
 # Three heartbeats missed; where they come often, a restart of the agent is no silence.
 SILENT_AFTER = max(3 * timedelta(seconds=settings.QMC_HEARTBEAT_S), timedelta(seconds=180))
@@ -38,6 +41,8 @@ class Node(models.Model):
     is_central = models.BooleanField(default=False)
     created_at = models.DateTimeField()
     registered_at = models.DateTimeField(null=True, blank=True)
+    browser_thumbprint = models.CharField(max_length=64, blank=True, db_index=True, help_text="of the certificate chosen for browsers")
+    browser_chosen_at = models.DateTimeField(null=True, blank=True)
 
     objects = NodeQuerySet.as_manager()
 
@@ -91,6 +96,7 @@ class Observation(models.Model):
     served = models.JSONField(default=dict)
     hook = models.JSONField(default=dict, help_text="the last run of its reload hook: at, exit, generation")
     listening = models.BooleanField(default=True)
+    browser = models.JSONField(default=dict, help_text="which choice of a certificate for browsers it knows, and why it is not used")
     database_keys = models.JSONField(default=list, help_text="key ids of the service pairs that it holds")
     challenges = models.JSONField(default=dict, help_text="key id → SHA-256 of what it opens if it holds the key")
     proved = models.JSONField(default=dict, help_text="key id → when it last opened a challenge")
@@ -181,3 +187,76 @@ class Connection(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class BrowserCertificateQuerySet(models.QuerySet["BrowserCertificate"]):
+    def ready(self) -> "BrowserCertificateQuerySet":
+        return self.filter(state=BrowserCertificateState.READY)
+
+    def of_thumbprint(self, thumbprint: str) -> "BrowserCertificateQuerySet":
+        """At most one; none for an empty thumbprint."""
+        return self.ready().filter(Q(thumbprint=thumbprint) | Q(sha256=thumbprint)).exclude(sha256="")
+
+
+class BrowserCertificate(models.Model):
+    """A certificate of another authority for what nodes serve to browsers, with its key; or the request for one."""
+
+    class Source(models.TextChoices):
+        UPLOADED = "uploaded", "uploaded with its key"
+        REQUEST = "request", "requested here"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=100)
+    source = models.CharField(max_length=10, choices=Source.choices)
+    state = models.CharField(max_length=10, choices=BrowserCertificateState.choices)
+    subject = models.CharField(max_length=300, blank=True)
+    names = models.JSONField(default=list)
+    thumbprint = models.CharField(max_length=40, blank=True, db_index=True, help_text="SHA-1, as Windows shows it")
+    sha256 = models.CharField(max_length=64, blank=True, db_index=True)
+    key_type = models.CharField(max_length=20, blank=True)
+    not_before = models.DateTimeField(null=True, blank=True)
+    not_after = models.DateTimeField(null=True, blank=True, db_index=True)
+    certificates = models.JSONField(default=list, help_text="PEM, the leaf first")
+    private_key = EncryptedField(null=True)
+    request = models.TextField(blank=True, help_text="PKCS #10, PEM")
+    notes = models.JSONField(default=list, help_text="what was put right when the files were read")
+    actor = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+
+    objects = BrowserCertificateQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        permissions = [("choose_browsercertificate", "Can choose what a node serves to browsers")]
+        constraints = [
+            models.UniqueConstraint(Lower("name"), name="browser_certificate_name_once"),
+            models.UniqueConstraint(fields=["sha256"], condition=~Q(sha256=""), name="browser_certificate_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_ready(self) -> bool:
+        return self.state == BrowserCertificateState.READY
+
+    @property
+    def status(self) -> CertificateStatus:
+        """As a certificate of the trust zone has it, for the bars of the pages."""
+        return CertificateStatus.ISSUED if self.is_ready else CertificateStatus.ISSUING
+
+    def x509(self) -> list[x509.Certificate]:
+        """The certificates, the leaf first; none while it is requested."""
+        return [x509.load_pem_x509_certificate(each.encode()) for each in self.certificates]
+
+    def expiry_status(self, now: datetime) -> lifetime.ExpiryStatus:
+        """Raises: ValueError while it is requested."""
+        if self.not_before is None or self.not_after is None:
+            raise ValueError(f"{self} is not there yet")
+        return lifetime.expiry_status(self.not_before, self.not_after, now)
+
+    def days_left(self, now: datetime) -> int:
+        """Raises: ValueError while it is requested."""
+        if self.not_after is None:
+            raise ValueError(f"{self} is not there yet")
+        return lifetime.days_left(self.not_after, now)

@@ -16,12 +16,14 @@ from certs.models import Certificate
 from certs.services.revocation import trust_material
 from nodes.errors import NodesError
 from nodes.models import Node
+from nodes.services.browser_certificates import choice_sealed
 from nodes.services.connections import connections_page
 from nodes.services.heartbeat import heartbeat, package_for
-from pki import verify
+from pki import browser_choice, verify
+from pki.errors import PackageError
 
 LARGEST_REPORT = 65536
-HELD, MOST_SERVED, SERVICE_NAME = {"service", "client", "cluster"}, 11, re.compile("[a-z0-9-]{1,20}")
+HELD, MOST_SERVED, SERVICE_NAME = {"service", "client", "cluster", "browser"}, 11, re.compile("[a-z0-9-]{1,20}")
 FINGERPRINT, KEY_ID = re.compile("[0-9a-f]{64}"), re.compile("[0-9a-f]{16}")
 
 
@@ -58,6 +60,16 @@ def _hook(told: Any) -> dict[str, Any]:
     return {"at": at.isoformat(), "exit": ended, "generation": generation}
 
 
+def _browser(told: Any) -> dict[str, str]:
+    """Which choice of a certificate for browsers the node knows; empty where its agent is older. Raises: ValueError, KeyError, TypeError."""
+    if told is None:
+        return {}
+    revision, problem = told["revision"], told["problem"]
+    if not (revision == "" or FINGERPRINT.fullmatch(revision)) or problem not in {"", *browser_choice.PROBLEMS}:
+        raise ValueError("browser")
+    return {"revision": revision, "problem": problem}
+
+
 def _report(body: bytes) -> dict[str, Any]:
     """Raises: ValueError, KeyError, TypeError for anything but a heartbeat."""
     content = json.loads(body)
@@ -83,7 +95,7 @@ def _report(body: bytes) -> dict[str, Any]:
         raise ValueError("database keys")
     return {
         "generation": content["generation"], "clock": clock, "trusts": trusts, "revocation_lists": lists, "listening": listening,
-        "installed": installed, "served": served, "hook": _hook(content.get("hook")),
+        "installed": installed, "served": served, "hook": _hook(content.get("hook")), "browser": _browser(content.get("browser")),
         "database_keys": list(database_keys), "proofs": {key_id: bytes.fromhex(proof) for key_id, proof in proofs.items()},
     }  # fmt: skip
 
@@ -117,6 +129,21 @@ def package_view(request: HttpRequest, generation: int) -> HttpResponse:
     sealed = package_for(node=node, generation=generation)
     if sealed is None:
         return problem("nothing-offered", "No such generation is offered to this node.", 404)
+    return HttpResponse(sealed, content_type="application/jose")
+
+
+@require_GET
+def browser_certificate_view(request: HttpRequest) -> HttpResponse:
+    """What was chosen for this very node to serve to browsers, with its key."""
+    try:
+        node, _ = _caller(request)
+        sealed = choice_sealed(node)
+    except Refused as exc:
+        return problem("unknown-node", str(exc), 403)
+    except (NodesError, PackageError) as exc:
+        return problem("not-now", str(exc), 409)
+    if sealed is None:
+        return problem("nothing-chosen", "No certificate for browsers is chosen for this node.", 404)
     return HttpResponse(sealed, content_type="application/jose")
 
 

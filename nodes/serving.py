@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from audit.models import Event
 from certs.models import Certificate
-from nodes.models import Node, Observation
+from nodes.models import BrowserCertificate, Node, Observation
 from pki.roles import Kind
 
 PATIENCE = timedelta(minutes=10)
@@ -54,6 +54,8 @@ def _served(name: str, sha256: str | None, known: dict[str, Certificate], seen: 
     if sha256 in seen.installed.values():
         return Served(called, "serves what is installed", "green")
     certificate = known.get(sha256)
+    if certificate is None and (name_there := BrowserCertificate.objects.filter(sha256=sha256).values_list("name", flat=True).first()):
+        return Served(called, f"still serves {name_there}, which is not what the node has for browsers now: {remedy}", "orange")
     if certificate is None:
         return Served(called, f"serves a certificate that this trust zone never signed: give it the installed one, then {remedy}", "orange")
     if certificate.kind != Kind.SERVICE or certificate.holder_id != seen.node_id:

@@ -1,4 +1,4 @@
-"""The life of a node and of a renewal: one table each."""
+"""The life of a node, of a renewal and of a browser-facing certificate: one table each."""
 
 from django.db.models import TextChoices
 
@@ -43,4 +43,16 @@ RENEWAL_TRANSITIONS: dict[RenewalStatus, frozenset[RenewalStatus]] = {
     R.PROVING: frozenset({R.PROVED, R.FAILED}),
     R.PROVED: frozenset(),
     R.FAILED: frozenset(),
+}
+
+
+class BrowserCertificateState(TextChoices):
+    REQUESTED = "requested"  # its key is here, its certificate is being made elsewhere
+    READY = "ready"
+
+
+B = BrowserCertificateState
+BROWSER_CERTIFICATE_TRANSITIONS: dict[BrowserCertificateState, frozenset[BrowserCertificateState]] = {
+    B.REQUESTED: frozenset({B.READY}),
+    B.READY: frozenset(),
 }

@@ -8,6 +8,7 @@ from typing import Any
 from audit.models import Event
 from certs.models import Certificate, DatabaseKey
 from certs.steps import Step, steps_at
+from nodes.browser_story import WHY, browser_story
 from nodes.key_story import proofs
 from nodes.models import Node, Registration, Renewal
 from nodes.revocation_story import bereft
@@ -127,9 +128,25 @@ def line(event: Event, kind: str = "") -> Line:
         case "registration.wrong_passwords":
             count = event.detail.get("count", 0)
             text, colour = f"{count} wrong password{'' if count == 1 else 's'} typed on the node, of 10", "orange"
+        case "node.browser_certificate_chosen":
+            text, colour = _chosen(event.detail), "blue"
+        case "node.browser_certificate_taken":
+            text, colour = _taken(str(event.detail.get("problem", "")))
         case _:
             text, colour = event.action.replace(".", " ").replace("_", " "), "grey"
     return Line(event.at, text, colour, event.actor, reason)
+
+
+def _chosen(detail: dict[str, Any]) -> str:
+    if not detail["thumbprint"]:
+        return "Nothing chosen for browsers any more: the trust zone's certificate"
+    return f"Chosen for browsers: {detail['name'] or 'a certificate that is not in the console'}, {detail['thumbprint']}"
+
+
+def _taken(problem: str) -> tuple[str, str]:
+    if not problem:
+        return "Uses the certificate chosen for browsers", "green"
+    return f"Fell back to the trust zone's certificate for browsers: {WHY[problem][0]}", "orange"
 
 
 def story(node: Node, *, now: datetime) -> dict[str, Any]:
@@ -144,7 +161,7 @@ def story(node: Node, *, now: datetime) -> dict[str, Any]:
         "registration": Registration.objects.filter(node=node, generation=node.generation).first(),
         "setup_url": setup_url(node), "online": node.online(now), "observed": node.observed,
         "every_s": 2 if under_way else 15, "drawn": hashlib.sha256(drawn.encode()).hexdigest()[:16],
-        "serving": serving(node), "hook": hook_run(node),
+        "serving": serving(node), "hook": hook_run(node), "browser": browser_story(node),
         "bereft": next((kinds for _, kinds in bereft([node])), []),
         "reads": proofs(node, list(DatabaseKey.objects.live())),
         "renewing": renewal is not None and renewal.status not in (RenewalStatus.PROVED, RenewalStatus.FAILED),

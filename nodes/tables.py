@@ -1,8 +1,8 @@
-"""Nodes and connections as tables."""
+"""Nodes, connections and browser-facing certificates as tables."""
 
 import django_tables2 as tables
 
-from nodes.models import Connection, Node
+from nodes.models import BrowserCertificate, Connection, Node
 from nodes.services.connections import password_told
 
 
@@ -36,3 +36,20 @@ class ConnectionTable(tables.Table):
 
     def render_password(self, record: Connection) -> str:
         return password_told(record.password, self.versions)
+
+
+class BrowserCertificateTable(tables.Table):
+    choosers: dict[str, list[Node]]
+    name = tables.TemplateColumn(template_name="browser_certificates/cell_name.html", verbose_name="Certificate")
+    not_after = tables.TemplateColumn(template_name="browser_certificates/cell_life.html", verbose_name="Lifetime left")
+    state = tables.TemplateColumn(template_name="browser_certificates/cell_state.html")
+    chosen = tables.Column(verbose_name="Chosen for", orderable=False, empty_values=())
+
+    class Meta:
+        model = BrowserCertificate
+        fields = ("name", "not_after", "state", "chosen")
+        order_by = "name"
+        empty_text = "None yet. Nodes serve the trust zone's own certificate to browsers, which people's browsers do not know."
+
+    def render_chosen(self, record: BrowserCertificate) -> str:
+        return ", ".join(str(each) for each in self.choosers.get(str(record.pk), [])) or "no node"

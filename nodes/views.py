@@ -12,7 +12,6 @@ from certs.models import Certificate
 from certs.pages import PageRequest, page, table_for
 from nodes.errors import InputInvalid, NodesError, RegistrationBlocked
 from nodes.filters import NodeFilter
-from nodes.findings import Finding
 from nodes.forms import NodeForm
 from nodes.models import Node
 from nodes.services import preflight as checks
@@ -22,6 +21,7 @@ from nodes.services.registration import Ceremony, node_register
 from nodes.services.renewal import node_renew
 from nodes.story import story
 from nodes.tables import NodeTable
+from pki.findings import Finding
 
 
 @page("nodes.view_node")

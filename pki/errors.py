@@ -12,6 +12,8 @@ PKIError
 │   ├── UnknownKey
 │   └── Altered
 ├── PasswordMistyped
+├── UploadRefused        certificate files that cannot be used
+├── ThumbprintInvalid
 ├── PackageError
 │   ├── PackageMalformed
 │   ├── WrongPassword
@@ -71,6 +73,18 @@ class Altered(SealError):
 
 class PasswordMistyped(PKIError):
     """The check symbol does not fit: a typing error."""
+
+
+class UploadRefused(PKIError):
+    """What was uploaded cannot be used. `code` names why, `field` the input that it is about."""
+
+    def __init__(self, code: str, text: str, *, field: str = "files") -> None:
+        super().__init__(text)
+        self.code, self.field = code, field
+
+
+class ThumbprintInvalid(PKIError):
+    """This names no certificate, whatever is left out of it."""
 
 
 class PackageError(PKIError):

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from audit.actors import PermissionRefused
 from certs.errors import IllegalTransition, RotationRefused, StaleCertificate, StaleDatabaseKey, ZoneBroken, ZoneMissing
-from nodes.errors import IllegalNodeTransition, InputInvalid, RegistrationBlocked, StaleNode
+from nodes.errors import Blocked, ChoiceBlocked, IllegalNodeTransition, InputInvalid, RegistrationBlocked, StaleNode
 from pki.errors import UnknownKey
 from qmc.models import ApiToken
 from qmc.services.tokens import token_digest
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     InputInvalid: (400, "invalid"),
     RegistrationBlocked: (409, "registration-blocked"),
+    ChoiceBlocked: (409, "choice-blocked"),
     IllegalNodeTransition: (409, "not-now"),
     IllegalTransition: (409, "not-now"),
     StaleNode: (409, "changed-meanwhile"),
@@ -59,7 +60,7 @@ DETAILS: dict[type[Exception], str] = {
 def _errors(exc: Exception) -> Any:
     if isinstance(exc, InputInvalid):
         return exc.errors
-    if isinstance(exc, RegistrationBlocked):
+    if isinstance(exc, Blocked):
         return [vars(finding) for finding in exc.findings]
     return exc.detail if isinstance(exc, exceptions.ValidationError) else []
 
@@ -75,7 +76,7 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> Response:
     if status >= 500 and found:
         log.warning("%s in %s: %s", slug, context["view"], exc)
     body = {"type": f"urn:trust-zone:{slug}", "title": slug.replace("-", " "), "status": status, "detail": detail, "errors": _errors(exc)}
-    if isinstance(exc, RegistrationBlocked):
+    if isinstance(exc, Blocked):
         body["findings"] = body["errors"]
     headers = {"WWW-Authenticate": "Token"} if status == 401 else {}
     return Response(body, status=status, content_type="application/problem+json", headers=headers)

@@ -16,7 +16,8 @@ from certs.services.issuer import roots_in_force
 from certs.services.lifetime import zone_current
 from certs.services.outlook import Standing, holders_due, leaf_due, zone_standing
 from jobs.models import PeriodicWork
-from nodes.models import Node, Registration, Renewal
+from nodes.browser_story import choosers
+from nodes.models import BrowserCertificate, Node, Registration, Renewal
 from nodes.services.registration import setup_url
 from nodes.story import PASSWORD_LASTS
 from pki import lifetime
@@ -205,6 +206,21 @@ def _certificates(standing: Standing, nodes: Nodes, zone_name: str, now: datetim
         }  # fmt: skip
 
 
+def _browser_certificates() -> Iterator[dict[str, Any]]:
+    ready = list(BrowserCertificate.objects.ready().defer("certificates", "private_key", "request"))
+    chosen = choosers(ready)
+    for each in ready:
+        nodes = chosen[str(each.pk)]
+        here = ["this console"] if any(node.is_central for node in nodes) else []
+        text = "Another authority made it, so nothing renews it. Upload its successor, and choose that where this one is chosen."
+        yield {
+            "id": str(each.pk), "kind": "server", "subject": str(each), "holder": ", ".join(str(node) for node in nodes),
+            "owner": ", ".join([*(str(node) for node in nodes), *here]) or "chosen for no node",
+            "outlook": by_hand(text if nodes else "No node has chosen it. Delete it, or upload its successor before it is needed."),
+            "not_before": each.not_before, "not_after": each.not_after, "url": reverse("browser_certificates:detail", args=[each.pk]),
+        }  # fmt: skip
+
+
 def _lists(nodes: Nodes, zone_name: str, now: datetime) -> Iterator[dict[str, Any]]:
     for root in roots_in_force():
         if newest := root.revocation_lists.signed().defer("der").first():
@@ -268,6 +284,8 @@ def expiry_board(*, actor: Actor, as_of: datetime, now: datetime) -> Board:
     found = [*_certificates(zone_standing(zone), nodes, zone.name, now), *_lists(nodes, zone.name, now), *_backup(zone.name)]
     if actor.has_perm("nodes.view_node"):
         found += _passwords(nodes)
+    if actor.has_perm("nodes.view_browsercertificate"):
+        found += _browser_certificates()
     if actor.has_perm("qmc.view_apitoken"):
         found += _tokens(now)
     rows = sorted((Row(**each, now=now, as_of=as_of) for each in found), key=lambda row: (row.not_after, row.owner, row.kind, row.id or ""))

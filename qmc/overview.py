@@ -13,8 +13,9 @@ from certs.services.issuer import issuing_root, roots_in_force
 from certs.services.revocation import lists_stale
 from jobs.clock import clock_jump
 from jobs.models import Job, PeriodicWork
+from nodes.browser_story import browser_story, choosers
 from nodes.key_story import rotation_story as key_rotation_story
-from nodes.models import SILENT_AFTER, Node, Renewal
+from nodes.models import SILENT_AFTER, BrowserCertificate, Node, Renewal
 from nodes.revocation_story import bereft
 from nodes.root_story import rotation_story as root_rotation_story
 from nodes.services.clock_doubt import clock_believed
@@ -41,6 +42,7 @@ RUNNING = {
 MOST_CREATED = 3
 BACKUP_PATIENCE = timedelta(days=7)
 # Renewals that are overdue become red in the last days of a certificate, or when they are this late.
+BROWSER_ENDS_SOON = timedelta(days=30)
 LAST_DAYS, VERY_LATE = timedelta(days=30), timedelta(days=7)
 ORDER = {"red": 0, "orange": 1, "blue": 2}
 
@@ -107,9 +109,31 @@ def _registered_needs(node: Node, now: datetime, url: str) -> Iterator[Need]:
         text = f"{both}. Certificates that are good could be refused over it: set the node's time source (NTP)."
         yield Need("orange", f"{node}: clock is {clocks.length(seen.clock_offset_s)} {side}", text, url, "Show node")
     yield from _serving_needs(node, now, url)
+    yield from _browser_needs(node, url)
     last = Renewal.objects.filter(node=node).first()
     if last and last.status == RenewalStatus.FAILED and last.generation == node.generation:
         yield Need("orange", f"{node}: renewal failed", last.reason, url, "Show node")
+
+
+def _browser_needs(node: Node, url: str) -> Iterator[Need]:
+    told = browser_story(node) if node.browser_thumbprint else None
+    if told is not None and told.state == "fallen_back":
+        yield Need("orange", f"{node} does not use the certificate chosen for browsers", f"{told.text} {told.remedy}", url, "Show node")
+
+
+def _browser_certificate_needs(now: datetime) -> Iterator[Need]:
+    """What is chosen somewhere and ends soon: nothing renews it."""
+    ending = list(BrowserCertificate.objects.ready().filter(not_after__lt=now + BROWSER_ENDS_SOON).defer("certificates", "private_key"))
+    chosen = choosers(ending)
+    for each in ending:
+        nodes, days = ", ".join(str(node) for node in chosen[str(each.pk)]), each.days_left(now)
+        if nodes:
+            ended = each.expiry_status(now) == ExpiryStatus.EXPIRED
+            title = f"{each}, for browsers: " + ("has expired" if ended else f"ends in {left_words(days)}")
+            text = f"Chosen for {nodes}. Upload its successor and choose that: nothing renews it by itself."
+            yield Need(
+                "red" if days < 7 else "orange", title, text, reverse("browser_certificates:detail", args=[each.pk]), "Show certificate"
+            )
 
 
 def _serving_needs(node: Node, now: datetime, url: str) -> Iterator[Need]:
@@ -241,7 +265,7 @@ def needs(now: datetime) -> list[Need]:
         if each.trouble:
             text = "See that the worker and beat processes run, and read their log."
             found.append(Need("red", f"{each.label}: {each.trouble}", text, reverse("overview"), "Look again"))
-    found += [*_clock_needs(now), *_revocation_needs(nodes, now), *_backup_needs(nodes, now)]
+    found += [*_browser_certificate_needs(now), *_clock_needs(now), *_revocation_needs(nodes, now), *_backup_needs(nodes, now)]
     if TrustZone.objects.current() is not None:
         found += _trust_zone_needs(now)
     return sorted(found, key=lambda need: ORDER[need.colour])

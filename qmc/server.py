@@ -5,6 +5,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
@@ -18,7 +19,9 @@ from pki.errors import PKIError
 log = logging.getLogger(__name__)
 HANDSHAKE_DEADLINE_S, READ_DEADLINE_S, KEEP_ALIVE_S = 3, 10, 15
 LARGEST_HEADER, LARGEST_BODY, THREADS = 16 * 1024, 1024 * 1024, 16
+MOST_SWALLOWED, TOO_LARGE = 64 * 1024 * 1024, "/too-large/"
 ContextMaker = Callable[[Installed], ssl.SSLContext]
+LOOKS_AFTER_TICKS = 10  # a tick is a tenth of a second
 
 
 class Protocol(H11Protocol):
@@ -67,8 +70,8 @@ def application(wsgi: Any) -> Any:
     async def run(scope: Any, receive: Any, send: Any) -> None:
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if not length.isdigit() or int(length) > LARGEST_BODY:
-            await send({"type": "http.response.start", "status": 413, "headers": [(b"connection", b"close"), (b"content-length", b"0")]})
-            await send({"type": "http.response.body", "body": b""})
+            await _swallow(receive)
+            await inner(_too_large(scope), _nothing, send)
             return
         received = 0
 
@@ -84,6 +87,26 @@ def application(wsgi: Any) -> Any:
     return run
 
 
+async def _swallow(receive: Any) -> None:
+    """Take what is sent and keep none of it: who is still sending when the connection ends sees no answer, only that it broke."""
+    swallowed = 0
+    while swallowed <= MOST_SWALLOWED:
+        message = await receive()
+        swallowed += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return
+
+
+def _too_large(scope: Any) -> Any:
+    """The same caller, asking for the page that says so."""
+    headers = [(name, value) for name, value in scope["headers"] if name not in (b"content-length", b"content-type")]
+    return {**scope, "method": "GET", "path": TOO_LARGE, "raw_path": TOO_LARGE.encode(), "query_string": b"", "headers": headers}
+
+
+async def _nothing() -> Any:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
 class PeerProtocol(Protocol):
     """Puts the peer's certificate into each request's scope, as the ASGI TLS extension would."""
 
@@ -93,13 +116,25 @@ class PeerProtocol(Protocol):
         self.app_state = {"peer_certificate": secure.getpeercert(binary_form=True) if secure else None}
 
 
+@dataclass(frozen=True)
+class Serving:
+    """What a process serves out of the store, and what changes whenever that does."""
+
+    make_context: ContextMaker
+    revision_of: Callable[[Installed], object]
+
+
+CONSOLE = Serving(tls.browser_context, lambda installed: installed.browser_revision)
+NODE_API = Serving(tls.node_api_context, lambda installed: installed.revision)
+
+
 class Server(uvicorn.Server):
     """Listens with handshake deadlines and takes a new certificate without dropping a connection."""
 
-    def __init__(self, config: uvicorn.Config, store: Store, make_context: ContextMaker, listening: socket.socket) -> None:
+    def __init__(self, config: uvicorn.Config, store: Store, serving: Serving, listening: socket.socket) -> None:
         super().__init__(config)
-        self.store, self.make_context, self.listening = store, make_context, listening
-        self.served: tuple[int, dict[str, int]] | None = None  # the revision of the store
+        self.store, self.serving, self.listening = store, serving, listening
+        self.served: object = None  # the revision of what is served
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.servers = []
@@ -108,9 +143,13 @@ class Server(uvicorn.Server):
 
     async def _follow(self) -> None:
         installed = self.store.current()
-        if installed is None or installed.revision == self.served:
+        if installed is None:
             return
-        context = self.make_context(installed)
+        # Before the files are loaded: what is replaced meanwhile is seen with the next look.
+        revision = self.serving.revision_of(installed)
+        if revision == self.served:
+            return
+        context = self.serving.make_context(installed)
 
         def protocol() -> asyncio.Protocol:
             return PeerProtocol(config=self.config, server_state=self.server_state, app_state={})
@@ -120,10 +159,10 @@ class Server(uvicorn.Server):
         )
         for old in self.servers:
             await tls.retire(old)
-        self.servers, self.served = [server], installed.revision
+        self.servers, self.served = [server], revision
 
     async def on_tick(self, counter: int) -> bool:
-        if counter % 20 == 0:
+        if counter % LOOKS_AFTER_TICKS == 0:
             try:
                 await self._follow()
             except (OSError, ValueError, KeyError, PKIError):
@@ -131,7 +170,7 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def serve(wsgi: Any, *, address: str, port: int, store: Store, make_context: ContextMaker) -> None:
+def serve(wsgi: Any, *, address: str, port: int, store: Store, serving: Serving) -> None:
     """Serve until SIGTERM. Raises: OSError when the port is busy."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listening = socket.create_server((address, port), family=family, backlog=512)
@@ -141,4 +180,4 @@ def serve(wsgi: Any, *, address: str, port: int, store: Store, make_context: Con
         application(wsgi), http=PeerProtocol, ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=5, h11_max_incomplete_event_size=LARGEST_HEADER, proxy_headers=False,
     )  # fmt: skip
-    Server(config, store, make_context, listening).run()
+    Server(config, store, serving, listening).run()

@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 from certs import api as certs
 from nodes import api as nodes
+from nodes import api_browser_certificates as browser_certificates
 from nodes import api_connections as connections
 from nodes import api_rotations as rotations
 from qmc import views, views_recreate
@@ -21,6 +22,10 @@ API = [
     path("nodes/<uuid:pk>/events/", nodes.NodeEvents.as_view(), name="node-events"),
     path("connections/", connections.Connections.as_view()),
     path("connections/<uuid:pk>/", connections.ConnectionDetail.as_view()),
+    path("nodes/<uuid:pk>/browser-certificate/", browser_certificates.NodeBrowserCertificate.as_view()),
+    path("browser-certificates/", browser_certificates.BrowserCertificates.as_view()),
+    path("browser-certificates/<uuid:pk>/", browser_certificates.BrowserCertificateDetail.as_view()),
+    path("browser-certificates/<uuid:pk>/answer/", browser_certificates.BrowserCertificateAnswer.as_view()),
     path("certificates/", certs.Certificates.as_view()),
     path("certificates/<uuid:pk>/", certs.CertificateDetail.as_view()),
     path("certificates/<uuid:pk>/pem/", certs.CertificatePem.as_view()),
@@ -43,10 +48,12 @@ urlpatterns = [
     path("recreate-root/progress/", views_recreate.progress, name="recreation"),
     path("expiry/", views.expiry, name="expiry"),
     path("clock/", views.clock, name="clock"),
+    path("too-large/", views.too_large, name="too_large"),
     path("accounts/login/", account.login, name="account_login"),
     path("accounts/logout/", account.logout, name="account_logout"),
     path("accounts/signup/", account.signup, name="account_signup"),
     path("", include("nodes.urls")),
+    path("", include("nodes.urls_browser_certificates")),
     path("", include("nodes.urls_connections")),
     path("", include("nodes.urls_database_key")),
     path("", include("nodes.urls_roots")),

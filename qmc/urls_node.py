@@ -3,11 +3,14 @@
 from django.urls import path
 
 from nodes import node_api
+from qmc import views
 
 urlpatterns = [
     path("api/v1/heartbeat/", node_api.heartbeat_view),
     path("api/v1/packages/<int:generation>/", node_api.package_view),
+    path("api/v1/browser-certificate/", node_api.browser_certificate_view),
     path("api/v1/trust/", node_api.trust_view),
     path("api/v1/connections/", node_api.connections_view),
+    path("too-large/", views.too_large),
     path("status/servicestate", node_api.status_view),
 ]

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from audit.actors import SYSTEM, Actor
+from audit.record import record
 from certs.models import Certificate, DatabaseKey, Rotation
 from certs.own_store import key_ring
 from certs.services.revocation import trust_in_force
@@ -18,6 +19,7 @@ from jobs.services import job_nudge
 from nodes.models import Node, Observation, Registration, Renewal
 from nodes.services import registration as registrations
 from nodes.services import renewal as renewals
+from nodes.services.browser_certificates import choice_for
 from nodes.services.material import versions_for
 from nodes.services.transition import node_transition, renewal_transition
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
@@ -26,7 +28,7 @@ from pki import sealing
 PENDING_INTERVAL_S = 5
 LIVELY = timedelta(minutes=10)
 OBSERVED = (
-    "generation", "trusts", "revocation_lists", "installed", "served", "hook", "listening", "database_keys", "proved", "challenges",
+    "generation", "trusts", "revocation_lists", "installed", "served", "hook", "listening", "browser", "database_keys", "proved", "challenges",
 )  # fmt: skip
 
 
@@ -34,6 +36,7 @@ def heartbeat(*, node: Node, certificate: Certificate, report: dict[str, Any], n
     """Keep the observation, move what waited for this call, and answer. `certificate` is the one that the node called with."""
     live = [key_id for key_id in versions_for(node).values_list("key_id", flat=True) if key_id]
     proved, challenges, expected = _proof(node, report, live, now)
+    _browser_recorded(node, report, now)
     _observe(node, report | {"proved": proved, "challenges": expected}, now)
     renewal = Renewal.objects.filter(node=node).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).first()
     if certificate.generation == node.generation:
@@ -45,13 +48,16 @@ def heartbeat(*, node: Node, certificate: Certificate, report: dict[str, Any], n
     offered = renewal is not None and renewal.status == RenewalStatus.OFFERED
     differs = _trust_differs(report)
     pending = renewal is not None or differs or node.state in UNDER_WAY or any(key_id not in proved for key_id in live)
-    pending = pending or (rotation is not None and _is_lively(rotation, now))
+    choice = choice_for(node)
+    wanted = choice.revision if choice else ""
+    pending = pending or (rotation is not None and _is_lively(rotation, now)) or _browser_is_on_its_way(node, report, wanted, now)
     return {
         "now": now.isoformat(),
         "interval_s": min(PENDING_INTERVAL_S, settings.QMC_HEARTBEAT_S) if pending else settings.QMC_HEARTBEAT_S,
         "reopen": node.state == NodeState.DISTRIBUTING and certificate.generation < node.generation,
         "trust": differs,
         "package": {"generation": renewal.generation} if renewal is not None and offered else None,
+        "browser": wanted,
         "challenges": challenges,
         "retired_database_keys": _retired(report["database_keys"], live),
     }
@@ -77,6 +83,19 @@ def _proof(node: Node, report: dict[str, Any], live: list[str], now: datetime) -
 def _is_lively(rotation: Rotation, now: datetime) -> bool:
     """A phase has just begun: everybody is asked often. Whoever it waits for longer is not worth that."""
     return not rotation.paused and now - (rotation.switched_at or rotation.created_at) < LIVELY
+
+
+def _browser_is_on_its_way(node: Node, report: dict[str, Any], wanted: str, now: datetime) -> bool:
+    """Something else was chosen just now: the node is asked often until it has it."""
+    differs = bool(report["browser"]) and report["browser"]["revision"] != wanted
+    return differs and node.browser_chosen_at is not None and now - node.browser_chosen_at < LIVELY
+
+
+def _browser_recorded(node: Node, report: dict[str, Any], now: datetime) -> None:
+    """The history says when a node took up what was chosen, and when it fell back from it."""
+    told, before = report["browser"], node.observed.browser if node.observed else {}
+    if told and told["revision"] and told != before:
+        record(actor=Actor("node", node.name), action="node.browser_certificate_taken", target=node, detail=told, now=now)
 
 
 def _trust_differs(report: dict[str, Any]) -> bool:

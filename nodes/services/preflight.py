@@ -13,11 +13,11 @@ from audit.actors import Actor
 from certs.services.issuer import issuing_root
 from certs.services.lifetime import zone_current
 from nodes.errors import NodeUnreachable
-from nodes.findings import Finding
 from nodes.models import Node
 from nodes.services.dial import ask
 from nodes.services.nodes import checked
 from pki import clocks, names
+from pki.findings import Finding
 from pki.lifetime import add_months
 
 SKEW_BLOCKER = timedelta(hours=1)

@@ -96,7 +96,7 @@ def renewals_end(node: Node, *, reason: str, actor: Actor, now: datetime) -> Non
 
 def _issue(renewal: Renewal, now: datetime) -> timedelta | None:
     node, actor = renewal.node, system_for(renewal.actor)
-    current = _held(node, renewal.generation)
+    current = held(node, renewal.generation)
     if current is None:
         _fail(renewal, "The node holds no service certificate to which new keys could be sealed. Redistribute it.", now)
         return None
@@ -116,7 +116,7 @@ def _issue(renewal: Renewal, now: datetime) -> timedelta | None:
     return None
 
 
-def _held(node: Node, before: int) -> Certificate | None:
+def held(node: Node, before: int) -> Certificate | None:
     """The service certificate with whose key the node opens what it is sent: the one that it reports, else the newest."""
     own = Certificate.objects.accepted().filter(holder_id=node.pk, kind=Kind.SERVICE, generation__lt=before)
     reported = own.filter(sha256=node.observed.installed.get("service")).first() if node.observed else None

@@ -46,6 +46,11 @@ LOOKS = {
     "overdue": ("overdue", "orange", "clock-exclamation"),
     "paused": ("paused", "orange", "player-pause"),
     "finished": ("finished", "green", "circle-check"),
+    "requested": ("waits for the answer", "blue", "hourglass"),
+    "none": ("trust zone's own", "grey", "shield-lock"),
+    "on_its_way": ("on its way", "blue", "send"),
+    "in_use": ("in use", "green", "circle-check"),
+    "fallen_back": ("fallen back", "orange", "alert-triangle"),
     "by_itself": ("by itself", "blue", "refresh"),
     "by_hand": ("needs a hand", "orange", "hand-stop"),
 }

@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, Response, expect, sync_playwright
 
 from pki import password
+from pki.keys import to_pem
+from tests.public_authority import intermediate, root, sign
 from tests.site.conftest import QUICK, Site
 
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
@@ -61,6 +64,9 @@ class Furnished:
     root: str
     connection: str
     folder: str
+    browser: str
+    browser_blocked: str
+    browser_request: str
     awaiting_address: str
     password: str
     unlockable_address: str
@@ -90,6 +96,16 @@ Observation.objects.create(
     node=node, last_seen_at=now, installed={"service": new}, served={"service": new, "engine": old, "proxy": None, "printing": "f" * 64},
     hook={"at": now.isoformat(), "exit": 3, "generation": 2},
 )
+"""
+
+
+# What its agent would say if it were there.
+FALLEN_BACK = """
+from nodes.models import Node, Observation
+from nodes.services.browser_certificates import choice_for
+Node.objects.filter(name="fails").update(browser_thumbprint="2e4f9a00" * 5)
+node = Node.objects.get(name="fails")
+Observation.objects.filter(node=node).update(browser={"revision": choice_for(node).revision, "problem": "no-such-thumbprint"})
 """
 
 
@@ -136,6 +152,18 @@ CONNECTIONS: list[dict[str, str]] = [
 ]
 
 
+def browser_certificates() -> list[dict[str, Any]]:
+    """One for a node, with something to be said against it; one that blocks; a request."""
+    now = datetime.now(UTC)
+    good = sign(
+        "alpha.example", issuer=intermediate(), names=("alpha.example", LONG, "*.eu.example"), begins=now - timedelta(days=800), days=826
+    )
+    bad = sign("gone.example", names=(), begins=now - timedelta(days=9), days=5, purposes=())
+    brought = [{"name": name, "certificate": (each.pem + intermediate().pem + root().pem + to_pem(each.key)).decode()}
+               for name, each in (("Analytics for everybody who comes from outside, until its successor is there", good), ("Gone", bad))]  # fmt: skip
+    return [*brought, {"name": "Next year", "host_names": [LONG, "*.corp.example", "10.1.2.3"]}]
+
+
 @pytest.fixture(scope="package")
 def furnished(site: Site) -> Furnished:
     def create(name: str, address: str, host_name: str = "") -> str:
@@ -164,7 +192,8 @@ def furnished(site: Site) -> Furnished:
     for number in range(30):
         create(f"many{number:02}", f"127.0.98.{number + 2}")
     connections = [site.call("POST", "/connections/", fields)[1]["id"] for fields in CONNECTIONS]
-    site.manage("shell", "-c", SERVICES)
+    browser = [site.call("POST", "/browser-certificates/", fields)[1]["id"] for fields in browser_certificates()]
+    site.manage("shell", "-c", SERVICES + FALLEN_BACK)
     site.manage("shell", "-c", MORE_CERTIFICATES)
     site.manage("shell", "-c", RECREATION)
     revoked = site.call("GET", f"/certificates/?node={failed}&status=revoked")[1]["results"][0]["id"]
@@ -172,7 +201,7 @@ def furnished(site: Site) -> Furnished:
     site.wait(lambda: site.call("GET", f"/certificates/{root}/crl/")[0] == 200)
     certificate = next(each["id"] for each in site.node(registered)["certificates"] if each["kind"] == "service")
     return Furnished(
-        registered, awaiting, failed, created, removed, certificate, revoked, root, *connections[:2], site.agents[1], word, site.agents[3], unlockable_word
+        registered, awaiting, failed, created, removed, certificate, revoked, root, *connections[:2], *browser, site.agents[1], word, site.agents[3], unlockable_word
     )  # fmt: skip
 
 

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from audit.actors import SYSTEM
 from certs.models import Certificate, TrustZone
-from nodes.findings import Finding
 from nodes.models import Node
 from nodes.services.preflight import findings, preflight
+from pki.findings import Finding
 from tests.conftest import Authority
 
 pytestmark = pytest.mark.django_db

@@ -12,10 +12,12 @@ from certs.api import CertificateOutput, LifetimeOutput, NewEndOutput, NodeRenew
 from certs.models import Certificate
 from certs.services.lifetime import Lifetime, NewEnd, NodeRenewal, Preview
 from nodes.api import CeremonyOutput, FindingOutput, NodeOutput, nodes_json
+from nodes.api_browser_certificates import BrowserCertificateOutput, NodeChoiceOutput, browser_certificates_json, choice_json
 from nodes.api_connections import ConnectionOutput, connections_json
-from nodes.findings import Finding
-from nodes.models import Connection, Node
+from nodes.browser_story import BrowserStory
+from nodes.models import BrowserCertificate, Connection, Node
 from nodes.services.registration import Ceremony
+from pki.findings import Finding
 from qmc.api_expiry import EndlessOutput, ExpiringOutput, ExpiryOutput, board_json
 from qmc.expiry import Board, Endless, Row
 from qmc.outlook import by_hand
@@ -28,11 +30,14 @@ def test_answers_have_the_form_that_the_schema_tells() -> None:
     certificate = Certificate(not_before=NOW, not_after=NOW)
     (node,) = nodes_json([Node()], NOW)
     (connection,) = connections_json([Connection()])
+    (browser_certificate,) = browser_certificates_json([BrowserCertificate(state="ready", not_before=NOW, not_after=NOW)], NOW)
     row = Row(None, "backup", "", "", "", NOW, NOW, by_hand(""), "", NOW, NOW)
     endless = Endless(None, "token", "", "", "")
     answers = {
         NodeOutput: node,
         ConnectionOutput: connection,
+        BrowserCertificateOutput: browser_certificate,
+        NodeChoiceOutput: choice_json(BrowserStory("none", "")),
         CertificateOutput: certificate_json(certificate, NOW),
         ExpiryOutput: board_json(Board(NOW, NOW, [row], [endless])),
         ExpiringOutput: board_json(Board(NOW, NOW, [row], []))["results"][0],
@@ -58,4 +63,5 @@ def test_every_address_stands_in_the_schema_with_its_answer() -> None:
         for method, told in methods.items()
         if not any("content" in answer for answer in told["responses"].values())
     ]
-    assert sorted(without) == [("/api/v1/connections/{id}/", "delete"), ("/api/v1/nodes/{id}/", "delete")]
+    deleted = ("browser-certificates", "connections", "nodes")
+    assert sorted(without) == [(f"/api/v1/{each}/{{id}}/", "delete") for each in deleted]

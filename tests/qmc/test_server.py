@@ -2,13 +2,22 @@
 
 import asyncio
 import contextlib
+import socket
+import ssl
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import uvicorn
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from uvicorn.server import ServerState
 
+from agent.store import Store
+from pki import keys
+from pki.browser_choice import BrowserChoice, thumbprints
 from qmc import server
+from tests.public_authority import intermediate, sign
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -50,3 +59,49 @@ def test_only_a_request_that_is_not_whole_meets_the_deadline(monkeypatch, parts:
             return content
 
     assert asyncio.run(last_answer()).endswith(b"hello") is alive
+
+
+def test_console_takes_a_chosen_certificate_and_keeps_its_connections(package, authority, tmp_path) -> None:
+    """browser.pem is loaded again within two seconds; who is connected goes on; the node API's listener is left alone."""
+    store = Store(tmp_path)
+    store.install(package, now=authority.now)
+    leaf = sign(issuer=intermediate(), names=("rim1.example",), begins=authority.now - timedelta(days=1))
+    chosen = BrowserChoice(thumbprints(leaf.certificate)[1], (leaf.pem, intermediate().pem), keys.to_pem(leaf.key))
+    looking = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    looking.check_hostname, looking.verify_mode = False, ssl.CERT_NONE
+
+    async def dial(listening: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
+        reader, writer = await asyncio.open_connection(*listening.getsockname(), ssl=looking)
+        return reader, writer, writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+
+    async def walk() -> None:
+        config = uvicorn.Config(hello, ws="none", lifespan="off", log_config=None, access_log=False)
+        config.load()
+        listening, untouched = socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0))
+        console = server.Server(config, store, server.CONSOLE, listening)
+        node_api = server.Server(config, store, server.NODE_API, untouched)
+        for each in (console, node_api):
+            await each.startup()
+        before = node_api.servers
+        reader, writer, first = await dial(listening)
+        store.choose(chosen)
+        store.settle_browser(now=authority.now)
+        for tick in range(0, 20, server.LOOKS_AFTER_TICKS):
+            await console.on_tick(tick)
+            await node_api.on_tick(tick)
+        _, newcomer, second = await dial(listening)
+        assert first == package_leaf(package)
+        assert second == leaf.certificate.public_bytes(Encoding.DER)
+        writer.write(REQUEST)
+        assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200")
+        assert node_api.servers == before
+        for each in (writer, newcomer, *console.servers, *node_api.servers):
+            each.close()
+        for each in (listening, untouched):
+            each.close()
+
+    asyncio.run(walk())
+
+
+def package_leaf(package) -> bytes:
+    return x509.load_pem_x509_certificate(package.service.certificate).public_bytes(Encoding.DER)

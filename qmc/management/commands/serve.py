@@ -8,18 +8,17 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.wsgi import get_wsgi_application
 
-from agent import tls
 from agent.store import Store
-from qmc.server import serve
+from qmc.server import CONSOLE, NODE_API, serve
 
-CONTEXTS = {"console": tls.browser_context, "node-api": tls.node_api_context}
+PROCESSES = {"console": CONSOLE, "node-api": NODE_API}
 
 
 class Command(BaseCommand):
     help = "Serves the console (pages and REST API) or the node API (mutual TLS)."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("process", choices=CONTEXTS)
+        parser.add_argument("process", choices=PROCESSES)
         parser.add_argument("--address", default="127.0.0.1")
         parser.add_argument("--port", type=int, required=True)
         parser.add_argument("--data-dir")
@@ -33,7 +32,7 @@ class Command(BaseCommand):
         try:
             serve(
                 application, address=options["address"], port=options["port"], store=Store(settings.NODE_STORE),
-                make_context=CONTEXTS[options["process"]],
+                serving=PROCESSES[options["process"]],
             )  # fmt: skip
         except OSError as exc:
             raise CommandError(f"Port {options['port']} on {options['address']}: {exc.strerror}. Choose another with --port.") from exc

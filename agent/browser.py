@@ -1,0 +1,61 @@
+"""What a node's proxy shows browsers: the certificate chosen for it while it can be used, else the node's service pair (S1)."""
+
+import json
+from datetime import datetime
+
+from cryptography import x509
+
+from pki import browser_choice, names
+from pki.browser_choice import BrowserChoice
+
+CHOSEN = "browser/chosen.json"
+WORDS = {
+    browser_choice.NO_SUCH_THUMBPRINT: "the console has no certificate with this thumbprint",
+    browser_choice.NO_PRIVATE_KEY: "its private key is not known to the console",
+    browser_choice.UNREADABLE: "certificate or key cannot be read, or they do not belong together",
+    browser_choice.EXPIRED: "it has expired",
+    browser_choice.NOT_VALID_YET: "it is not valid yet, by the clock here",
+    browser_choice.NAME_DOES_NOT_MATCH: "it bears none of this node's names",
+}
+
+
+def to_json(choice: BrowserChoice) -> bytes:
+    """As it is kept; with the private key in the clear."""
+    key = choice.private_key.decode() if choice.private_key else None
+    content = {"thumbprint": choice.thumbprint, "certificates": [each.decode() for each in choice.certificates], "private_key": key}
+    return json.dumps(content).encode()
+
+
+def from_json(kept: bytes) -> BrowserChoice:
+    """Raises: ValueError."""
+    try:
+        content = json.loads(kept)
+        key = content["private_key"]
+        certificates = tuple(each.encode("ascii") for each in content["certificates"])
+        return BrowserChoice(str(content["thumbprint"]), certificates, None if key is None else key.encode("ascii"))
+    except (KeyError, TypeError, AttributeError, RecursionError) as exc:
+        raise ValueError("what was kept of the chosen certificate is not understood") from exc
+
+
+def problem(choice: BrowserChoice | None, service: x509.Certificate, *, now: datetime) -> str:
+    """Why the node of this service certificate cannot use what was chosen, one of `WORDS`; "" where it can, or where nothing was."""
+    if choice is None:
+        return ""
+    named = service.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return browser_choice.usable(choice, names=names.san_strings(named), now=now)
+
+
+def pem(choice: BrowserChoice | None, service: x509.Certificate, service_pem: bytes, *, now: datetime) -> bytes:
+    """What belongs into browser.pem: key and chain of the chosen one while it can be used, else `service_pem`."""
+    if choice is None or choice.private_key is None or problem(choice, service, now=now):
+        return service_pem
+    return b"".join(part.rstrip() + b"\n" for part in (choice.private_key, *choice.certificates))
+
+
+def told(choice: BrowserChoice | None, why: str) -> str:
+    """For a person: which certificate browsers are shown."""
+    if choice is None:
+        return "the service certificate; no other is chosen"
+    if why:
+        return f"the service certificate, because the chosen one ({choice.thumbprint}) cannot be used: {WORDS[why]}"
+    return f"the chosen certificate {choice.thumbprint}"

@@ -1,0 +1,101 @@
+"""What a node serves to browsers: what was chosen, what is in use, and why it is another one, in words."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from nodes.models import BrowserCertificate, Node
+from nodes.services.browser_certificates import choice_for
+from pki import browser_choice as choices
+
+# What the node says → what that means, and what to do.
+WHY = {
+    choices.NO_SUCH_THUMBPRINT: (
+        "there is no certificate with this thumbprint in the console",
+        "Upload the certificate with its private key, or choose another one.",
+    ),
+    choices.NO_PRIVATE_KEY: (
+        "the certificate has no private key that opens",
+        "Delete it and upload it again with its key; if other encrypted fields do not open either, see Encrypted fields.",
+    ),
+    choices.EXPIRED: ("it has expired", "Upload its successor and choose that."),
+    choices.NOT_VALID_YET: (
+        "it is not valid yet by the node's clock",
+        "Nothing, if its first day is still to come: it is used from then on. Otherwise look at the node's clock.",
+    ),
+    choices.NAME_DOES_NOT_MATCH: (
+        "it bears none of the node's names",
+        "Choose one with the node's host name or one of its further names.",
+    ),
+    choices.UNREADABLE: (
+        "the node cannot read it, or its key belongs to another",
+        "Delete it and upload it again. The agent's log says more.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class BrowserStory:
+    """`state` is none, on_its_way, in_use or fallen_back; `serves` names the services of the node that present what is installed."""
+
+    state: str
+    text: str
+    remedy: str = ""
+    problem: str = ""
+    thumbprint: str = ""
+    since: datetime | None = None
+    certificate: BrowserCertificate | None = None
+    serves: tuple[str, ...] = ()
+
+    @property
+    def colour(self) -> str:
+        return {"none": "grey", "on_its_way": "blue", "in_use": "green", "fallen_back": "orange"}[self.state]
+
+
+def browser_story(node: Node) -> BrowserStory:
+    """Where the choice for `node` stands, by its last heartbeat."""
+    choice, seen = choice_for(node), node.observed
+    if choice is None and seen is not None and seen.browser.get("revision"):
+        return BrowserStory("on_its_way", "The node goes back to the trust zone's own service certificate with its next call.")
+    if choice is None:
+        return BrowserStory("none", "The trust zone's own service certificate is served, because nothing else is chosen.")
+    certificate = BrowserCertificate.objects.of_thumbprint(choice.thumbprint).first()
+
+    def told(state: str, text: str, remedy: str = "", problem: str = "") -> BrowserStory:
+        installed = seen.installed.get("browser") if seen else None
+        serves = sorted(
+            name for name, sha256 in (seen.served if seen else {}).items() if name != "service" and sha256 and sha256 == installed
+        )
+        return BrowserStory(state, text, remedy, problem, choice.thumbprint, node.browser_chosen_at, certificate, tuple(serves))
+
+    if seen is None:
+        return told("on_its_way", "The node has not called yet; it is told with its first call.")
+    if not seen.browser:
+        return told(
+            "on_its_way",
+            "The node's agent has told nothing of it yet.",
+            "If this stays, update the agent: an older one knows nothing of this.",
+        )
+    if seen.browser["revision"] != choice.revision:
+        return told(
+            "on_its_way",
+            "The node is told with its next call.",
+            "If this stays, see that its agent runs; its log says why it does not take it.",
+        )
+    if seen.browser["problem"]:
+        why, remedy = WHY[seen.browser["problem"]]
+        return told("fallen_back", f"The trust zone's certificate is served instead: {why}.", remedy, seen.browser["problem"])
+    if certificate is not None and seen.installed.get("browser") == certificate.sha256:
+        return told("in_use", "The node has it, and uses it for browsers.")
+    return told("on_its_way", "The node has fetched it; it has not told yet that it is installed.")
+
+
+def choosers(certificates: Iterable[BrowserCertificate]) -> dict[str, list[Node]]:
+    """Which nodes have chosen each, by the certificate's id; one query."""
+    by_thumbprint: dict[str, list[Node]] = {}
+    for node in Node.objects.present().exclude(browser_thumbprint=""):
+        by_thumbprint.setdefault(node.browser_thumbprint, []).append(node)
+    return {
+        str(each.pk): [*by_thumbprint.get(each.thumbprint, []), *by_thumbprint.get(each.sha256, [])] if each.is_ready else []
+        for each in certificates
+    }

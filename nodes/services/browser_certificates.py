@@ -1,0 +1,232 @@
+"""Browser-facing certificates: brought or requested here, chosen for a node, deleted (S1)."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, models, transaction
+
+from audit.actors import Actor
+from audit.record import record
+from certs.errors import CertsError
+from certs.services.issuer import roots_in_force
+from nodes.errors import ChoiceBlocked, IllegalNodeTransition, InputInvalid, StaleNode
+from nodes.models import BrowserCertificate, Node
+from nodes.services.renewal import held
+from nodes.states import BROWSER_CERTIFICATE_TRANSITIONS, BrowserCertificateState, NodeState
+from pki import browser_checks, browser_choice, browser_facing, foreign, keys
+from pki.browser_choice import BrowserChoice
+from pki.browser_facing import ServerPair
+from pki.errors import InvalidName, PKIError, ThumbprintInvalid, UploadRefused
+from pki.findings import Finding
+from pki.keys import KeyType
+from pki.uploaded import File
+
+KEY_TYPES = (KeyType.RSA_3072, KeyType.RSA_2048, KeyType.EC_P256, KeyType.EC_P384)
+LONGEST_NAME = 100
+
+
+def _name_checked(name: str) -> str:
+    """Raises: InputInvalid."""
+    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable() or name != name.strip():
+        raise InputInvalid({"name": [f"A name has 1 to {LONGEST_NAME} printable characters, and no space at either end."]})
+    if BrowserCertificate.objects.filter(name__iexact=name).exists():
+        raise InputInvalid({"name": ["A browser-facing certificate with this name exists already. Choose another name."]})
+    return name
+
+
+def _free_name(wanted: str) -> str:
+    """A name for what came without one: its common name, with a number where that is taken."""
+    plain = "".join(each for each in wanted if each.isprintable()).strip()[: LONGEST_NAME - 5] or "certificate"
+    taken = {each.lower() for each in BrowserCertificate.objects.filter(name__istartswith=plain).values_list("name", flat=True)}
+    return next(each for each in (plain, *(f"{plain} {number}" for number in range(2, 10000))) if each.lower() not in taken)
+
+
+def _read(read: Callable[[], ServerPair]) -> ServerPair:
+    """Raises: InputInvalid."""
+    try:
+        return read()
+    except UploadRefused as exc:
+        raise InputInvalid({exc.field: [str(exc)]}) from exc
+
+
+def _described(pair: ServerPair) -> dict[str, Any]:
+    """What the row says of a certificate."""
+    thumbprint, sha256 = browser_choice.thumbprints(pair.leaf)
+    there = BrowserCertificate.objects.filter(sha256=sha256).first()
+    if there is not None:
+        raise InputInvalid({"files": [f"This certificate is here already: {there}. Choose that one."]})
+    return {
+        "subject": pair.leaf.subject.rfc4514_string()[:300], "names": foreign.alternative_names(pair.leaf), "thumbprint": thumbprint,
+        "sha256": sha256, "key_type": browser_checks.key_words(pair.leaf.public_key())[:20], "not_before": pair.leaf.not_valid_before_utc,
+        "not_after": pair.leaf.not_valid_after_utc, "certificates": [each.decode() for each in pair.certificates], "notes": list(pair.notes),
+    }  # fmt: skip
+
+
+def _saved(certificate: BrowserCertificate, *, action: str, detail: dict[str, Any], actor: Actor, now: datetime) -> BrowserCertificate:
+    try:
+        with transaction.atomic():
+            certificate.save(force_insert=True)
+            record(actor=actor, action=action, target=certificate, detail=detail, now=now)
+    except IntegrityError as exc:
+        raise InputInvalid({"name": ["Somebody else has just brought this certificate, or taken this name. Look at the list."]}) from exc
+    return certificate
+
+
+def browser_certificate_upload(
+    *, actor: Actor, files: Sequence[File], passphrase: str = "", name: str = "", now: datetime
+) -> BrowserCertificate:
+    """Keep a certificate with its key, the key sealed. Raises: PermissionRefused, InputInvalid, ZoneMissing, ZoneBroken, UnknownKey."""
+    actor.require("nodes.add_browsercertificate")
+    checked = _name_checked(name) if name else ""
+    pair = _read(lambda: browser_facing.upload(files, passphrase))
+    certificate = BrowserCertificate(
+        name=checked or _free_name(browser_facing.name_of(pair.leaf)), source=BrowserCertificate.Source.UPLOADED,
+        state=BrowserCertificateState.READY, **_described(pair), private_key=pair.private_key, actor=actor.label, created_at=now,
+    )  # fmt: skip
+    detail = {"thumbprint": certificate.thumbprint, "subject": certificate.subject}
+    return _saved(certificate, action="browser_certificate.uploaded", detail=detail, actor=actor, now=now)
+
+
+def browser_certificate_request(
+    *, actor: Actor, host_names: Sequence[str], name: str = "", key_type: str = KeyType.RSA_3072, now: datetime
+) -> BrowserCertificate:
+    """Make a key, kept sealed, and a request for `host_names` to bring to an authority.
+
+    Raises: PermissionRefused, InputInvalid, ZoneMissing, ZoneBroken, UnknownKey.
+    """
+    actor.require("nodes.add_browsercertificate")
+    if key_type not in KEY_TYPES:
+        raise InputInvalid({"key_type": [f"“{key_type[:20]}” is no kind of key for this. Known are: {', '.join(KEY_TYPES)}."]})
+    checked = _name_checked(name) if name else ""
+    key = keys.generate(KeyType(key_type))
+    try:
+        request = browser_facing.request(key, host_names)
+    except InvalidName as exc:
+        raise InputInvalid({"host_names": [str(exc)]}) from exc
+    certificate = BrowserCertificate(
+        name=checked or _free_name(host_names[0]), source=BrowserCertificate.Source.REQUEST, state=BrowserCertificateState.REQUESTED,
+        names=list(host_names), key_type=key_type, private_key=keys.to_pem(key), request=request.decode(), actor=actor.label, created_at=now,
+    )  # fmt: skip
+    return _saved(certificate, action="browser_certificate.requested", detail={"names": list(host_names)}, actor=actor, now=now)
+
+
+def browser_certificate_answer(
+    *, actor: Actor, certificate: BrowserCertificate, files: Sequence[File], passphrase: str = "", now: datetime
+) -> BrowserCertificate:
+    """Take what an authority made of a request.
+
+    Raises: PermissionRefused, InputInvalid, IllegalNodeTransition, StaleNode, ZoneMissing, ZoneBroken, UnknownKey, Altered.
+    """
+    actor.require("nodes.change_browsercertificate")
+    if BrowserCertificateState.READY not in BROWSER_CERTIFICATE_TRANSITIONS[BrowserCertificateState(certificate.state)]:
+        raise IllegalNodeTransition(f"{certificate} has its certificate already. Upload another one as a new certificate.")
+    key = keys.from_pem(certificate.private_key.open(), own=True)
+    pair = _read(lambda: browser_facing.answer(files, passphrase, key=key))
+    changes = _described(pair) | {"state": BrowserCertificateState.READY}
+    try:
+        with transaction.atomic():
+            waiting = BrowserCertificate.objects.filter(pk=certificate.pk, state=BrowserCertificateState.REQUESTED)
+            if not waiting.update(**changes):
+                raise StaleNode(f"{certificate} was answered or deleted by somebody else just now. Look again.")
+            detail = {"thumbprint": changes["thumbprint"], "subject": changes["subject"]}
+            record(actor=actor, action="browser_certificate.answered", target=certificate, detail=detail, now=now)
+    except IntegrityError as exc:
+        raise InputInvalid({"files": ["This certificate is here already. Look at the list."]}) from exc
+    certificate.refresh_from_db()
+    return certificate
+
+
+def key_of(certificate: BrowserCertificate) -> bytes | None:
+    """Its private key (PEM); None where it does not open."""
+    try:
+        opened: bytes | None = certificate.private_key.open() if certificate.private_key else None
+    except (CertsError, PKIError):
+        return None
+    return opened
+
+
+def findings(certificate: BrowserCertificate, *, now: datetime) -> list[Finding]:
+    """What can be said of a certificate that is there without asking for whom it is."""
+    roots = [each.x509() for each in roots_in_force()]
+    return browser_checks.checks(certificate.x509(), has_key=key_of(certificate) is not None, roots=roots, now=now)
+
+
+def finding_for(certificate: BrowserCertificate, node: Node) -> Finding:
+    """Whether it covers what `node` is called."""
+    return browser_checks.for_node(certificate.x509()[0], name=node.name, host_name=node.host_name, further=node.subject_alternative_names)
+
+
+def browser_certificate_choose(*, actor: Actor, node: Node, thumbprint: str, now: datetime) -> Node:
+    """Choose what `node` serves to browsers, "" for the trust zone's certificate. A thumbprint of which there is no certificate may be chosen too.
+
+    Raises: PermissionRefused, InputInvalid, ChoiceBlocked, IllegalNodeTransition.
+    """
+    actor.require("nodes.choose_browsercertificate")
+    try:
+        wanted = browser_facing.thumbprint(thumbprint) if thumbprint.strip() else ""
+    except ThumbprintInvalid as exc:
+        raise InputInvalid({"thumbprint": [str(exc)]}) from exc
+    if node.state == NodeState.DECOMMISSIONED:
+        raise IllegalNodeTransition(f"{node} is decommissioned and serves nothing any more.")
+    with transaction.atomic():
+        certificate = BrowserCertificate.objects.select_for_update().of_thumbprint(wanted).first()
+        if certificate is not None:
+            _check_fits(certificate, node, now)
+        before = node.browser_thumbprint
+        if wanted == before:
+            return node
+        Node.objects.filter(pk=node.pk).update(browser_thumbprint=wanted, browser_chosen_at=now)
+        detail = {"thumbprint": wanted, "before": before, "name": certificate.name if certificate else ""}
+        record(actor=actor, action="node.browser_certificate_chosen", target=node, detail=detail, now=now)
+    node.refresh_from_db()
+    return node
+
+
+def _check_fits(certificate: BrowserCertificate, node: Node, now: datetime) -> None:
+    found = [*findings(certificate, now=now), finding_for(certificate, node)]
+    if any(each.level == "blocker" for each in found):
+        raise ChoiceBlocked(found)
+
+
+def chosen_by(certificate: BrowserCertificate) -> models.QuerySet[Node]:
+    """The nodes that have chosen it."""
+    if not certificate.is_ready:
+        return Node.objects.none()
+    return Node.objects.present().filter(browser_thumbprint__in=[certificate.thumbprint, certificate.sha256])
+
+
+@transaction.atomic
+def browser_certificate_delete(*, actor: Actor, certificate: BrowserCertificate, now: datetime) -> None:
+    """Delete a certificate with its key; that it is gone already is no error. Raises: PermissionRefused, IllegalNodeTransition while a node has chosen it."""
+    actor.require("nodes.delete_browsercertificate")
+    there = BrowserCertificate.objects.select_for_update().filter(pk=certificate.pk).first()
+    if there is None:
+        return
+    if nodes := [str(each) for each in chosen_by(there)]:
+        raise IllegalNodeTransition(f"{there} is chosen for {', '.join(nodes)}. Choose another certificate there first, or none.")
+    detail = {"thumbprint": there.thumbprint, "state": there.state}
+    record(actor=actor, action="browser_certificate.deleted", target=there, detail=detail, now=now)
+    there.delete()
+
+
+def choice_for(node: Node, *, with_key: bool = False) -> BrowserChoice | None:
+    """What the node is to use; None where nothing is chosen. The revision is the same with and without the key."""
+    if not node.browser_thumbprint:
+        return None
+    certificate = BrowserCertificate.objects.of_thumbprint(node.browser_thumbprint).first()
+    if certificate is None:
+        return BrowserChoice(node.browser_thumbprint, (), None)
+    chain = tuple(each.encode() for each in certificate.certificates)
+    return BrowserChoice(node.browser_thumbprint, chain, key_of(certificate) if with_key else None)
+
+
+def choice_sealed(node: Node) -> bytes | None:
+    """The choice with its key, for this node alone; None where nothing is chosen. Raises: IllegalNodeTransition, PackageInvalid."""
+    choice = choice_for(node, with_key=True)
+    if choice is None:
+        return None
+    current = held(node, node.generation + 1)
+    if current is None:
+        raise IllegalNodeTransition(f"{node} holds no service certificate to which this could be sealed. Redistribute it.")
+    return browser_choice.seal(choice, current.x509())

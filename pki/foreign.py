@@ -1,0 +1,79 @@
+"""Certificates that others made: read once and whole, so that nothing about them fails later; and which names they cover."""
+
+import ipaddress
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+from pki.errors import PKIError
+
+UNREADABLE = (
+    ValueError, TypeError, OverflowError, NotImplementedError, UnsupportedAlgorithm,
+    x509.DuplicateExtension, x509.UnsupportedGeneralNameType, x509.InvalidVersion,
+)  # fmt: skip
+WEAK_HASHES = {"md5", "sha1"}
+LATE = ("subject", "issuer", "not_valid_before_utc", "not_valid_after_utc", "extensions", "signature_algorithm_oid")
+
+
+def loaded(content: bytes) -> x509.Certificate:
+    """A certificate, PEM or DER. Raises: PKIError where any of its names, dates, extensions or its key cannot be read."""
+    try:
+        is_pem = content.lstrip().startswith(b"-----")
+        certificate = x509.load_pem_x509_certificate(content) if is_pem else x509.load_der_x509_certificate(content)
+        certificate.public_key()
+        for part in LATE:  # decoded only when they are asked for
+            getattr(certificate, part)
+    except UNREADABLE as exc:
+        raise PKIError("This certificate is damaged, or holds what no browser reads either.") from exc
+    return certificate
+
+
+def alternative_names(certificate: x509.Certificate) -> list[str]:
+    """Its DNS names and IP addresses, the only ones that browsers read."""
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    return [*found.get_values_for_type(x509.DNSName), *(str(each) for each in found.get_values_for_type(x509.IPAddress))]
+
+
+def covers(certificate: x509.Certificate, name: str) -> bool:
+    """Whether browsers accept the certificate for `name`, a host name or an IP address (RFC 9525 section 6.3)."""
+    borne = {each.lower() for each in alternative_names(certificate)}
+    try:
+        return str(ipaddress.ip_address(name)) in borne
+    except ValueError:
+        wanted = name.lower().removesuffix(".")
+    rest = wanted.partition(".")[2]
+    # A wildcard stands for exactly one label, and browsers refuse it right below a top-level domain.
+    return wanted in borne or ("." in rest and f"*.{rest}" in borne)
+
+
+def hash_name(certificate: x509.Certificate) -> str:
+    """With what its signature was made, "" where that names none (Ed25519) or is not known here."""
+    try:
+        used = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return ""
+    return used.name if used else ""
+
+
+def is_weakly_signed(certificate: x509.Certificate) -> bool:
+    return hash_name(certificate) in WEAK_HASHES
+
+
+def comes_from(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether `issuer` signed it. Of a SHA-1 or MD5 signature, which is not verified here any more, the names alone are compared."""
+    if certificate.issuer != issuer.subject:
+        return False
+    if is_weakly_signed(certificate):
+        return True
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def is_self_signed(certificate: x509.Certificate) -> bool:
+    return comes_from(certificate, certificate)

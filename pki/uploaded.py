@@ -1,0 +1,223 @@
+"""Certificate files as people have them: PFX, PEM or DER, together or apart, read into certificates and private keys.
+
+A text is read whatever its line ends and its byte order mark; DER where PEM was expected, and the other way round, simply works.
+"""
+
+import base64
+import binascii
+import re
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, load_der_private_key, load_pem_private_key, pkcs7, pkcs12
+
+from pki import derivation, foreign
+from pki.errors import PKIError, UploadRefused
+
+LARGEST_BYTES = 256 * 1024
+BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+CERTIFICATES = {b"CERTIFICATE", b"X509 CERTIFICATE"}
+KEYS = {b"PRIVATE KEY", b"ENCRYPTED PRIVATE KEY", b"RSA PRIVATE KEY", b"EC PRIVATE KEY", b"DSA PRIVATE KEY"}
+BUNDLES = {b"PKCS7", b"CMS", b"PKCS #7 SIGNED DATA"}
+REQUESTS = {b"CERTIFICATE REQUEST", b"NEW CERTIFICATE REQUEST"}
+BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+=*\s*")
+PFX_BEGINS, BUNDLE_NAME, KEY_BEGINS = b"\x02\x01\x03", bytes.fromhex("06092a864886f70d0107"), (b"\x02\x01\x00", b"\x02\x01\x01")
+ZIP, SEQUENCE = b"PK\x03\x04", 0x30
+
+
+@dataclass(frozen=True)
+class File:
+    """One file as it was chosen."""
+
+    name: str
+    content: bytes = field(repr=False)
+
+
+@dataclass
+class Found:
+    """All certificates and private keys of the files, in their order; `without_key` names a PFX that brought none."""
+
+    certificates: list[x509.Certificate] = field(default_factory=list)
+    keys: list[Any] = field(default_factory=list, repr=False)
+    without_key: str = ""
+
+
+def read(files: Iterable[File], passphrase: str) -> Found:
+    """Everything that the files hold. Raises: UploadRefused, naming the file and what to do."""
+    chosen = list(files)
+    if sum(len(each.content) for each in chosen) > LARGEST_BYTES:
+        raise UploadRefused(
+            "too-large",
+            f"These files have more than {LARGEST_BYTES // 1024} KiB. A certificate with its chain and key has a few: "
+            "choose those files alone.",
+        )
+    reader = _Reader(passphrase)
+    for each in chosen:
+        reader.file(each)
+    if not chosen or not (reader.found.certificates or reader.found.keys):
+        raise UploadRefused("nothing-readable", "No file with a certificate was chosen. Choose a PFX file, or PEM or DER files.")
+    return reader.found
+
+
+def _as_bytes(content: bytes) -> bytes:
+    """Without byte order mark; what an editor saved as UTF-16 as well."""
+    for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if content.startswith(mark):
+            return content.decode(encoding, "replace").encode("ascii", "replace")
+    return content.removeprefix(b"\xef\xbb\xbf")
+
+
+class _Reader:
+    """Takes one file after the other."""
+
+    def __init__(self, passphrase: str) -> None:
+        self.passphrase, self.found = passphrase.encode(errors="replace"), Found()
+        self.name = ""
+
+    def file(self, file: File) -> None:
+        self.name = file.name[:80] or "the file"
+        self._content(_as_bytes(file.content))
+
+    def _content(self, content: bytes) -> None:
+        if content.startswith(ZIP):
+            raise UploadRefused("zip", f"{self.name} is a zip. Unpack it, and choose the certificate, chain and key files in it.")
+        if b"-----BEGIN " in content:
+            self._pem(content)
+        elif content[:1] == bytes([SEQUENCE]):
+            self._der(content)
+        elif content.strip() and BASE64.fullmatch(content):
+            self._content(self._base64(content))
+        else:
+            raise self._unreadable()
+
+    def _unreadable(self) -> UploadRefused:
+        return UploadRefused(
+            "nothing-readable",
+            f"{self.name} holds neither a certificate nor a private key in a form that is read here: PFX (.pfx, .p12), PEM (.pem, .crt, "
+            ".key), DER (.cer, .der) or PKCS #7 (.p7b). Export it again in one of these.",
+        )
+
+    def _base64(self, content: bytes) -> bytes:
+        """What it encodes, where that is one of the other forms."""
+        try:
+            plain = base64.b64decode(b"".join(content.split()), validate=True)
+        except binascii.Error as exc:
+            raise self._unreadable() from exc
+        if plain[:1] != bytes([SEQUENCE]) and b"-----BEGIN " not in plain:
+            raise self._unreadable()
+        return plain
+
+    def _pem(self, content: bytes) -> None:
+        blocks = [(match[1], match[0]) for match in BLOCK.finditer(content.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))]
+        if any(label in REQUESTS for label, _ in blocks):
+            raise UploadRefused(
+                "request", f"{self.name} is a request, not a certificate. Send it to your certificate authority; upload what comes back."
+            )
+        read_here = CERTIFICATES | KEYS | BUNDLES
+        if not any(label in read_here for label, _ in blocks):
+            raise self._unreadable()
+        for label, block in blocks:
+            if label in CERTIFICATES:
+                self._certificate(_body(block))
+            elif label in BUNDLES:
+                self._bundle(_body(block))
+            elif label in KEYS:
+                self._key(block + b"\n", _body(block), label)
+
+    def _der(self, der: bytes) -> None:
+        try:
+            inside = derivation.parsed(der).content
+        except ValueError as exc:
+            raise UploadRefused("damaged", f"{self.name} is damaged or was cut short. Export or copy it again.") from exc
+        if inside.startswith(PFX_BEGINS):
+            self._pfx(der)
+        elif inside.startswith(BUNDLE_NAME):
+            self._bundle(der)
+        elif inside.startswith(KEY_BEGINS) or self._is_encrypted_key(der):
+            self._key(der, der, b"")
+        else:
+            self._certificate(der)
+
+    def _is_encrypted_key(self, der: bytes) -> bool:
+        parts = derivation.parsed(der).parts
+        return len(parts) == 2 and parts[1].tag == derivation.OCTET_STRING
+
+    def _certificate(self, content: bytes) -> None:
+        try:
+            self.found.certificates.append(foreign.loaded(content))
+        except PKIError as exc:
+            raise UploadRefused("damaged", f"{self.name}: {exc} Export it again.") from exc
+
+    def _bundle(self, der: bytes) -> None:
+        try:
+            with warnings.catch_warnings(action="ignore"):  # OpenSSL writes the certificates in their order, which is no DER
+                held = pkcs7.load_der_pkcs7_certificates(der)
+        except (ValueError, UnsupportedAlgorithm) as exc:
+            raise UploadRefused("damaged", f"{self.name} is no bundle of certificates that can be read. Export it again.") from exc
+        for each in held:
+            self._certificate(each.public_bytes(Encoding.DER))
+
+    def _check_work(self, der: bytes) -> None:
+        try:
+            work = derivation.work(der)
+        except ValueError as exc:
+            raise UploadRefused("damaged", f"{self.name} is damaged or was cut short. Export or copy it again.") from exc
+        if work > derivation.MOST:
+            raise UploadRefused(
+                "too-much-work",
+                f"{self.name} asks for {work} rounds of key derivation before it opens; at most {derivation.MOST} are taken. "
+                "Export it again with ordinary settings.",
+            )
+
+    def _pfx(self, der: bytes) -> None:
+        self._check_work(der)
+        try:
+            held = pkcs12.load_pkcs12(der, self.passphrase)
+        except ValueError as exc:
+            raise self._locked() from exc
+        except (TypeError, UnsupportedAlgorithm) as exc:
+            raise UploadRefused(
+                "damaged", f"{self.name} is encrypted in a way that is not known here. Export it again with AES-256."
+            ) from exc
+        for each in (held.cert, *held.additional_certs):
+            if each is not None:
+                self._certificate(each.certificate.public_bytes(Encoding.DER))
+        if held.key is None:
+            self.found.without_key = self.name
+        else:
+            self.found.keys.append(held.key)
+
+    def _locked(self) -> UploadRefused:
+        if not self.passphrase:
+            return UploadRefused("passphrase-missing", f"{self.name} is protected. Type its passphrase.", field="passphrase")
+        return UploadRefused(
+            "passphrase-wrong", f"{self.name} does not open with this passphrase. Type the one it was exported with.", field="passphrase"
+        )
+
+    def _key(self, content: bytes, der: bytes, label: bytes) -> None:
+        locked = label == b"ENCRYPTED PRIVATE KEY" or b"Proc-Type: 4,ENCRYPTED" in content or (not label and self._is_encrypted_key(der))
+        if locked and not self.passphrase:
+            raise self._locked()
+        if locked and b"Proc-Type" not in content:
+            self._check_work(der)
+        load = load_pem_private_key if label else load_der_private_key
+        try:
+            self.found.keys.append(load(content, self.passphrase if locked else None))
+        except (ValueError, TypeError) as exc:
+            damaged = UploadRefused("damaged", f"The private key in {self.name} is damaged. Export it again.")
+            raise (self._locked() if locked else damaged) from exc
+        except UnsupportedAlgorithm as exc:
+            raise UploadRefused("damaged", f"The private key in {self.name} is of a kind that is not known here.") from exc
+
+
+def _body(block: bytes) -> bytes:
+    """What a PEM block holds, b"" where that is no base64."""
+    lines = [line for line in block.splitlines()[1:-1] if b":" not in line]
+    try:
+        return base64.b64decode(b"".join(lines), validate=True)
+    except binascii.Error:
+        return b""

@@ -1,0 +1,423 @@
+"""Certificate files as people have them, and what stands in the way of serving them to browsers. OpenSSL makes half of the files."""
+
+import base64
+import io
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat, pkcs12
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from pki import browser_checks, browser_facing, derivation, keys
+from pki.browser_facing import ServerPair
+from pki.errors import InvalidName, ThumbprintInvalid, UploadRefused
+from pki.keys import KeyType
+from pki.roles import Kind, Role, role_extension
+from pki.uploaded import File
+from tests.conftest import Authority
+from tests.public_authority import NOW, Signed, intermediate, p256, root, sign
+
+WORD = "Grüße 1"
+
+
+@pytest.fixture(scope="module")
+def leaf() -> Signed:
+    return sign(issuer=intermediate(), key=p256(5), names=("www.example", "*.corp.example"))
+
+
+def key_pem(signed: Signed, passphrase: str = "", *, form: PrivateFormat = PrivateFormat.PKCS8) -> bytes:
+    sealed = BestAvailableEncryption(passphrase.encode()) if passphrase else NoEncryption()
+    return signed.key.private_bytes(Encoding.PEM, form, sealed)
+
+
+def der(signed: Signed) -> bytes:
+    return signed.certificate.public_bytes(Encoding.DER)
+
+
+def openssl(*arguments: str, given: bytes = b"") -> bytes:
+    return subprocess.run(["openssl", *arguments], input=given, capture_output=True, check=True).stdout
+
+
+def upload(*contents: bytes, passphrase: str = "") -> ServerPair:
+    return browser_facing.upload([File(f"{number}.pem", content) for number, content in enumerate(contents)], passphrase)
+
+
+def bundled(leaf: Signed, *options: str, passphrase: str = WORD) -> bytes:
+    everything = key_pem(leaf) + leaf.pem + intermediate().pem
+    return openssl("pkcs12", "-export", "-passout", f"pass:{passphrase}", *options, given=everything)
+
+
+# What people bring → the files, and the passphrase.
+FORMS: dict[str, Callable[[Signed], tuple[list[bytes], str]]] = {
+    "pfx": lambda leaf: ([bundled(leaf)], WORD),
+    "pfx legacy": lambda leaf: ([bundled(leaf, "-legacy")], WORD),
+    "pfx without passphrase": lambda leaf: ([bundled(leaf, passphrase="")], ""),
+    "pfx unencrypted": lambda leaf: ([bundled(leaf, "-keypbe", "NONE", "-certpbe", "NONE", "-nomac")], ""),
+    "pfx in base64": lambda leaf: ([base64.encodebytes(bundled(leaf))], WORD),
+    "one pem": lambda leaf: ([leaf.pem + intermediate().pem + key_pem(leaf)], ""),
+    "windows pem": lambda leaf: ([b"\xef\xbb\xbf" + (leaf.pem + intermediate().pem + key_pem(leaf)).replace(b"\n", b"\r\n")], ""),
+    "utf-16 pem": lambda leaf: ([(leaf.pem + intermediate().pem + key_pem(leaf)).decode().encode("utf-16")], ""),
+    "text before each": lambda leaf: ([b"Bag Attributes\n  friendlyName: www\n" + leaf.pem, b"issuer\n" + intermediate().pem, key_pem(leaf)], ""),
+    "three files": lambda leaf: ([key_pem(leaf), leaf.pem, intermediate().pem], ""),
+    "der apart": lambda leaf: (
+        [der(leaf), der(intermediate()), leaf.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())], ""
+    ),
+    "traditional key": lambda leaf: ([leaf.pem, intermediate().pem, key_pem(leaf, form=PrivateFormat.TraditionalOpenSSL)], ""),
+    "traditional key in der": lambda leaf: ([leaf.pem, intermediate().pem, openssl("ec", "-outform", "DER", given=key_pem(leaf))], ""),
+    "with curve": lambda leaf: (
+        [leaf.pem, intermediate().pem, openssl("ecparam", "-name", "prime256v1") + openssl("ec", given=key_pem(leaf))], ""
+    ),
+    "encrypted key": lambda leaf: ([leaf.pem, intermediate().pem, key_pem(leaf, WORD)], WORD),
+    "key encrypted as long ago": lambda leaf: (
+        [leaf.pem, intermediate().pem, openssl("ec", "-aes256", "-passout", f"pass:{WORD}", given=key_pem(leaf))], WORD
+    ),
+    "encrypted key in der": lambda leaf: (
+        [leaf.pem, intermediate().pem, openssl("pkcs8", "-topk8", "-outform", "DER", "-passout", f"pass:{WORD}", given=key_pem(leaf))], WORD
+    ),
+    "encrypted with scrypt": lambda leaf: (
+        [leaf.pem, intermediate().pem, openssl("pkcs8", "-topk8", "-scrypt", "-passout", f"pass:{WORD}", given=key_pem(leaf))], WORD
+    ),
+    "p7b": lambda leaf: (
+        [key_pem(leaf), openssl("crl2pkcs7", "-nocrl", "-certfile", "/dev/stdin", given=leaf.pem + intermediate().pem)], ""
+    ),
+    "p7b in der": lambda leaf: (
+        [key_pem(leaf), openssl("crl2pkcs7", "-nocrl", "-outform", "DER", "-certfile", "/dev/stdin", given=leaf.pem + intermediate().pem)], ""
+    ),
+    "a key that needs no passphrase": lambda leaf: ([leaf.pem + intermediate().pem + key_pem(leaf)], "typed all the same"),
+    "key twice": lambda leaf: ([leaf.pem + intermediate().pem + key_pem(leaf), key_pem(leaf)], ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_people_bring_is_read(form: str, leaf: Signed) -> None:
+    files, passphrase = FORMS[form](leaf)
+    pair = upload(*files, passphrase=passphrase)
+    assert pair.certificates == (leaf.pem, intermediate().pem)
+    assert keys.from_pem(pair.private_key).public_key() == leaf.certificate.public_key()
+    assert pair.notes == ()
+    assert "PRIVATE" not in repr(pair)
+
+
+def zipped(content: bytes) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as written:
+        written.writestr("www.pem", content)
+    return held.getvalue()
+
+
+def without_key(leaf: Signed) -> bytes:
+    return pkcs12.serialize_key_and_certificates(b"www", None, leaf.certificate, None, BestAvailableEncryption(WORD.encode()))
+
+
+# What cannot be used → its name, and what the words must say.
+REFUSED: dict[str, tuple[Callable[[Signed], list[bytes]], str, str, str]] = {
+    "nothing": (lambda leaf: [], "", "nothing-readable", "Choose a PFX file"),
+    "empty": (lambda leaf: [b""], "", "nothing-readable", "neither a certificate nor a private key"),
+    "a text": (lambda leaf: [b"hello"], "", "nothing-readable", "0.pem"),
+    "a picture": (lambda leaf: [b"\x89PNG\r\n" + bytes(500)], "", "nothing-readable", "Export it again"),
+    "a zip": (lambda leaf: [zipped(leaf.pem)], "", "zip", "Unpack it"),
+    "too large": (lambda leaf: [leaf.pem * 500], "", "too-large", "256 KiB"),
+    "wrong passphrase": (lambda leaf: [bundled(leaf)], "wrong", "passphrase-wrong", "does not open"),
+    "no passphrase": (lambda leaf: [bundled(leaf)], "", "passphrase-missing", "Type its passphrase"),
+    "wrong passphrase of a key": (lambda leaf: [leaf.pem, key_pem(leaf, WORD)], "wrong", "passphrase-wrong", "1.pem"),
+    "no passphrase of a key": (lambda leaf: [leaf.pem, key_pem(leaf, WORD)], "", "passphrase-missing", "1.pem"),
+    "half a character": (lambda leaf: [bundled(leaf)], "\ud800", "passphrase-wrong", "does not open"),
+    "pfx without key": (lambda leaf: [without_key(leaf)], WORD, "pfx-without-key", "marked exportable"),
+    "no key": (lambda leaf: [leaf.pem], "", "no-private-key", "Choose the key file"),
+    "key alone": (lambda leaf: [key_pem(leaf)], "", "no-certificate", "Choose the certificate"),
+    "two keys": (lambda leaf: [leaf.pem, key_pem(leaf), key_pem(root())], "", "two-keys", "more than one private key"),
+    "another's key": (lambda leaf: [leaf.pem, key_pem(root())], "", "another-key", "belongs to none"),
+    "a request": (lambda leaf: [browser_facing.request(leaf.key, ["www.example"])], "", "request", "what comes back"),
+    "cut short": (lambda leaf: [der(leaf)[:-9], key_pem(leaf)], "", "damaged", "cut short"),
+    "altered": (lambda leaf: [leaf.pem[:200] + b"AAAAAAAA" + leaf.pem[208:], key_pem(leaf)], "", "damaged", "damaged"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_used_says_why_and_what_to_do(case: str, leaf: Signed) -> None:
+    files, passphrase, code, words = REFUSED[case]
+    with pytest.raises(UploadRefused) as refused:
+        upload(*files(leaf), passphrase=passphrase)
+    assert refused.value.code == code
+    assert words in str(refused.value)
+    assert refused.value.field == ("passphrase" if code.startswith("passphrase") else "files")
+
+
+def test_a_chain_that_no_node_takes_is_refused() -> None:
+    authority, above = root(), []
+    for number in range(11):
+        authority = sign(f"CA {number}", issuer=authority, key=p256(10 + number), names=(), ca=True, purposes=(), usage=("key_cert_sign",))
+        above.append(authority.pem)
+    last = sign(issuer=authority)
+    with pytest.raises(UploadRefused, match="longer than"):
+        upload(last.pem, key_pem(last), *above)
+
+
+@given(st.binary(max_size=300))
+def test_no_file_at_all_is_anything_but_refused(content: bytes) -> None:
+    with pytest.raises(UploadRefused):
+        upload(content)
+    with pytest.raises(UploadRefused):
+        upload(b"0\x82" + content)
+
+
+@pytest.mark.parametrize(
+    ("options", "work"),
+    [
+        pytest.param((), 3 * 2048, id="modern"),
+        pytest.param(("-legacy",), 3 * 2048, id="legacy"),
+        pytest.param(("-iter", "3000"), 3 * 3000, id="more"),
+        pytest.param(("-nomac", "-certpbe", "AES-256-CBC"), 2 * 2048, id="without-mac"),
+    ],
+)
+def test_the_work_of_opening_is_read_out_of_the_file(options: tuple[str, ...], work: int, leaf: Signed) -> None:
+    assert derivation.work(bundled(leaf, *options)) == work
+
+
+def test_the_work_of_an_encrypted_key_is_read_out_of_it(leaf: Signed) -> None:
+    def sealed(*options: str) -> bytes:
+        return openssl("pkcs8", "-topk8", "-outform", "DER", "-passout", "pass:x", *options, given=key_pem(leaf))
+
+    assert derivation.work(sealed("-iter", "5000")) == 5000
+    assert derivation.work(sealed("-v1", "PBE-SHA1-3DES", "-iter", "6000")) == 6000
+    assert derivation.work(sealed("-scrypt")) == 16384 * 8
+
+
+def test_pieces_and_lengths_without_end_are_read_as_windows_writes_them(leaf: Signed) -> None:
+    # SEQUENCE, indefinite: OCTET STRING in two pieces, which hold SEQUENCE { OCTET STRING salt, INTEGER 9 }
+    inner = bytes.fromhex("3008 0403 616263 020109".replace(" ", ""))
+    pieces = b"\x24\x80" + b"\x04\x04" + inner[:4] + bytes([4, len(inner) - 4]) + inner[4:] + b"\0\0"
+    assert derivation.work(b"\x30\x80" + pieces + b"\0\0") == 9
+
+
+@pytest.mark.parametrize("form", ["pfx", "key"])
+def test_a_file_that_would_work_for_hours_is_not_opened(form: str, leaf: Signed) -> None:
+    """2³¹ - 1 rounds in place of 70000, which takes the same four bytes."""
+    few, many = b"\x02\x03\x01\x11\x70", b"\x02\x03\x7f\xff\xff"
+    if form == "pfx":
+        content = bundled(leaf, "-iter", "70000")
+    else:
+        content = openssl("pkcs8", "-topk8", "-outform", "DER", "-iter", "70000", "-passout", f"pass:{WORD}", given=key_pem(leaf))
+    assert few in content
+    with pytest.raises(UploadRefused, match="rounds of key derivation") as refused:
+        upload(content.replace(few, many), passphrase=WORD)
+    assert refused.value.code == "too-much-work"
+
+
+def test_a_nest_of_elements_ends() -> None:
+    with pytest.raises(ValueError, match="nested"):
+        derivation.work(b"\x30\x80" * 100_000)
+    with pytest.raises(ValueError):
+        derivation.work(b"\x30\x84\x7f\xff\xff\xff")
+
+
+def test_the_wrong_order_is_put_right_and_said_so() -> None:
+    below = sign("Public CA 8", issuer=intermediate(), key=p256(3), names=(), ca=True, purposes=(), usage=("key_cert_sign",))
+    last = sign(issuer=below)
+    pair = upload(root().pem + intermediate().pem + below.pem + last.pem + key_pem(last))
+    assert pair.certificates == (last.pem, below.pem, intermediate().pem)
+    assert [note.split(" ")[0:3] for note in pair.notes] == [["The", "intermediates", "came"], ["The", "root", "Public"]]
+
+
+def test_what_does_not_belong_is_left_out_and_said_so(leaf: Signed) -> None:
+    stranger = sign("Stranger CA", key=p256(9), names=(), ca=True, purposes=(), usage=("key_cert_sign",))
+    pair = upload(stranger.pem, leaf.pem, intermediate().pem, key_pem(leaf))
+    assert pair.certificates == (leaf.pem, intermediate().pem)
+    assert pair.notes == ("Stranger CA was left out: it is no part of this certificate's chain.",)
+
+
+def test_of_two_certificates_of_one_key_the_younger_is_meant(leaf: Signed) -> None:
+    older = sign(issuer=intermediate(), key=leaf.key, begins=NOW - timedelta(days=80))
+    assert upload(older.pem, leaf.pem, intermediate().pem, key_pem(leaf)).leaf == leaf.certificate
+
+
+# The findings
+
+
+def levels(chain: list[Signed], *, roots: tuple[x509.Certificate, ...] = ()) -> dict[str, str]:
+    found = browser_checks.checks([each.certificate for each in chain], has_key=True, roots=roots, now=NOW)
+    assert all(each.title.endswith(".") and (each.remedy or each.level == "ok") for each in found)
+    return {each.code: each.level for each in found if each.level != "ok"}
+
+
+def test_a_good_certificate_has_nothing_against_it(leaf: Signed) -> None:
+    assert levels([leaf, intermediate()]) == {}
+
+
+def located() -> x509.AuthorityInformationAccess:
+    place = x509.UniformResourceIdentifier("http://ca.example/7.cer")
+    return x509.AuthorityInformationAccess([x509.AccessDescription(AuthorityInformationAccessOID.CA_ISSUERS, place)])
+
+
+# What is wrong → what is found beside what is fine.
+WRONG: dict[str, tuple[dict, dict[str, str]]] = {
+    "no name": ({"names": ()}, {"names": "blocker"}),
+    "expired": ({"begins": NOW - timedelta(days=91)}, {"dates": "blocker"}),
+    "ends soon": ({"begins": NOW - timedelta(days=61)}, {"dates": "warning"}),
+    "not yet valid": ({"begins": NOW + timedelta(days=1)}, {"dates": "warning"}),
+    "its last second": ({"begins": NOW - timedelta(days=90)}, {"dates": "warning"}),
+    "for clients": ({"purposes": (ExtendedKeyUsageOID.CLIENT_AUTH,)}, {"purpose": "blocker"}),
+    "for both": ({"purposes": (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH)}, {}),
+    "for any": ({"purposes": (ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,)}, {}),
+    "for nothing": ({"purposes": ()}, {"purpose": "warning"}),
+    "enciphers only": ({"usage": ("key_encipherment",)}, {"key-usage": "blocker"}),
+    "any usage": ({"usage": ()}, {}),
+    "825 days": ({"days": 825}, {}),
+    "826 days": ({"days": 826}, {"lifetime": "warning"}),
+    "an authority": ({"ca": True}, {"authority": "blocker"}),
+    "another site's": ({"further": (role_extension(Role.SERVICE),)}, {"trust-zone": "blocker"}),
+    "RSA-1024": ({"key": rsa.generate_private_key(65537, 1024)}, {"key": "blocker"}),
+    "P-521": ({"key": ec.generate_private_key(ec.SECP521R1())}, {"key": "blocker"}),
+    "P-384": ({"key": ec.generate_private_key(ec.SECP384R1())}, {}),
+    "secp256k1": ({"key": ec.generate_private_key(ec.SECP256K1())}, {"key": "blocker"}),
+    "Ed25519": ({"key": ed25519.Ed25519PrivateKey.generate()}, {"key": "blocker"}),
+    "a place of the issuer": ({"further": (located(),)}, {}),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_found(case: str) -> None:
+    change, expected = WRONG[case]
+    made = sign(issuer=intermediate(), **change)
+    # Each of them can be read and kept: what is found is shown, and the rest is not hidden by it.
+    assert upload(made.pem, intermediate().pem, key_pem(made)).leaf == made.certificate
+    assert levels([made, intermediate()]) == expected
+
+
+def test_a_missing_intermediate_is_named_with_its_place() -> None:
+    made = sign(issuer=intermediate(), further=(located(),))
+    (found,) = [each for each in browser_checks.checks([made.certificate], has_key=True, roots=(), now=NOW) if each.code == "chain"]
+    assert found.level == "warning"
+    assert "CN=Public CA 7" in found.title
+    assert "http://ca.example/7.cer" in found.remedy
+
+
+def test_a_chain_of_which_a_part_has_expired_blocks() -> None:
+    ended = sign(
+        "Old CA", issuer=root(), key=p256(4), names=(), ca=True, purposes=(), begins=NOW - timedelta(days=91), usage=("key_cert_sign",)
+    )
+    assert levels([sign(issuer=ended), ended]) == {"chain": "blocker"}
+
+
+def test_signed_by_itself_is_a_warning() -> None:
+    assert levels([sign()]) == {"chain": "warning"}
+
+
+@pytest.mark.parametrize("method", ["md5", "sha1"])
+def test_what_openssl_signs_weakly_is_blocked_and_its_chain_still_found(method: str, tmp_path: Path) -> None:
+    def made(name: str, *options: str) -> bytes:
+        asked = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", f"-{method}", "-subj", f"/CN={name}")
+        return openssl(*asked, *options, "-keyout", str(tmp_path / name))
+
+    (tmp_path / "ca.crt").write_bytes(made("ca"))
+    content = made("www", "-addext", "subjectAltName=DNS:www.example", "-addext", "basicConstraints=critical,CA:FALSE",
+                   "-CA", str(tmp_path / "ca.crt"), "-CAkey", str(tmp_path / "ca"))  # fmt: skip
+    pair = upload((tmp_path / "ca.crt").read_bytes(), content, (tmp_path / "www").read_bytes())
+    assert pair.notes == ("The root ca was left out: browsers have it, or do not trust it.",)
+    found = browser_checks.checks([pair.leaf], has_key=True, roots=(), now=NOW)
+    assert [each.title for each in found if each.level == "blocker"] == [f"www is signed with {method.upper()}, which browsers refuse."]
+
+
+def test_the_zones_own_and_a_key_that_is_gone_are_said(authority: Authority) -> None:
+    own = x509.load_pem_x509_certificate(authority.pair(Kind.SERVICE, now=NOW).certificate)
+    found = {each.code: each.level for each in browser_checks.checks([own], has_key=False, roots=[authority.certificate], now=NOW)}
+    assert (found["trust-zone"], found["private-key"]) == ("warning", "blocker")
+
+
+@pytest.mark.parametrize(
+    ("host_name", "further", "level"),
+    [
+        ("www.example", [], "ok"),
+        ("rim1.corp.example", [], "ok"),
+        ("a.rim1.corp.example", [], "blocker"),
+        ("rim1.internal", ["10.0.0.1", "www.example"], "warning"),
+        ("rim1.internal", ["10.0.0.1"], "blocker"),
+    ],
+)
+def test_the_names_of_a_node(host_name: str, further: list[str], level: str, leaf: Signed) -> None:
+    found = browser_checks.for_node(leaf.certificate, name="rim1", host_name=host_name, further=further)
+    assert found.level == level
+    assert found.title.startswith("It covers")
+
+
+# Thumbprints
+
+FEW = hypothesis_settings(max_examples=30)
+HIDDEN = st.text(st.sampled_from("\u200e\u200f\u202a\ufeff\u00ad\u00a0\u2003\t\r\n :-\u2013"), max_size=4)
+
+
+@FEW
+@given(st.binary(min_size=20, max_size=20) | st.binary(min_size=32, max_size=32), st.data())
+def test_a_thumbprint_is_read_however_it_was_pasted(digest: bytes, data: st.DataObject) -> None:
+    plain = digest.hex()
+    pasted = "".join(data.draw(HIDDEN) + (each.upper() if data.draw(st.booleans()) else each) for each in plain) + data.draw(HIDDEN)
+    assert browser_facing.thumbprint(pasted) == plain
+
+
+@pytest.mark.parametrize("text", ["", "ab", "a" * 39, "a" * 41, "g" * 40, "a" * 63, "0x" + "a" * 40, "ａ" * 40, "٣" * 40])
+def test_what_is_no_thumbprint_is_refused(text: str) -> None:
+    with pytest.raises(ThumbprintInvalid):
+        browser_facing.thumbprint(text)
+
+
+# Requests
+
+
+def test_openssl_reads_the_request_with_all_its_names() -> None:
+    key = keys.generate(KeyType.RSA_2048)
+    pem = browser_facing.request(key, ["www.example", "*.corp.example", "10.1.2.3"])
+    text = openssl("req", "-noout", "-text", "-verify", given=pem).decode()
+    assert "DNS:www.example, DNS:*.corp.example, IP Address:10.1.2.3" in text
+    assert "Subject: CN = www.example" in text
+
+
+@pytest.mark.parametrize("names", [[], ["*.example"], ["a b"], ["https://x"], ["x"] * 51, ["a.*.example"], ["www_1.example"]])
+def test_names_that_no_certificate_bears_are_refused(names: list[str]) -> None:
+    with pytest.raises(InvalidName):
+        browser_facing.request(p256(), names)
+
+
+def test_an_answer_is_taken_for_the_key_of_its_request_alone(leaf: Signed) -> None:
+    def answered(content: bytes, key: object) -> ServerPair:
+        return browser_facing.answer([File("answer.p7b", content)], "", key=key)
+
+    assert answered(leaf.pem + intermediate().pem, leaf.key).certificates == (leaf.pem, intermediate().pem)
+    assert answered(leaf.pem + key_pem(leaf), leaf.key).leaf == leaf.certificate
+    with pytest.raises(UploadRefused, match="made for another key"):
+        answered(leaf.pem, p256(77))
+    with pytest.raises(UploadRefused, match="not the one of this request"):
+        answered(leaf.pem + key_pem(leaf), p256(77))
+    with pytest.raises(UploadRefused, match="a request, not a certificate"):
+        answered(browser_facing.request(leaf.key, ["www.example"]), leaf.key)
+
+
+@pytest.mark.skipif(shutil.which("keytool") is None, reason="no Java here")
+def test_a_store_that_java_wrote_is_read(tmp_path: Path) -> None:
+    store = tmp_path / "java.p12"
+    asked = [
+        "-genkeypair",
+        "-alias",
+        "www",
+        "-keyalg",
+        "EC",
+        "-groupname",
+        "secp256r1",
+        "-dname",
+        "CN=www.example",
+        "-ext",
+        "san=dns:www.example",
+    ]
+    subprocess.run(
+        ["keytool", *asked, "-storetype", "PKCS12", "-keystore", store, "-storepass", "changeit"], check=True, capture_output=True
+    )
+    assert upload(store.read_bytes(), passphrase="changeit").leaf.subject.rfc4514_string() == "CN=www.example"

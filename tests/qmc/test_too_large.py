@@ -1,0 +1,42 @@
+"""What is larger than the server takes is answered in words."""
+
+import asyncio
+
+import pytest
+import uvicorn
+from django.core.wsgi import get_wsgi_application
+from uvicorn.server import ServerState
+
+from qmc import server
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind", "words"),
+    [("text/html,*/*", "text/html", "This is too large"), ("*/*", "application/problem+json", "urn:trust-zone:too-large")],
+    ids=["page", "problem"],
+)
+def test_what_is_too_large_is_answered_in_words_after_all_of_it_was_sent(accept: str, kind: str, words: str) -> None:
+    async def answer() -> bytes:
+        config = uvicorn.Config(server.application(get_wsgi_application()), ws="none", lifespan="off", log_config=None, access_log=False)
+        config.load()
+        state = ServerState()
+        listening = await asyncio.get_running_loop().create_server(
+            lambda: server.PeerProtocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+        )
+        async with listening:
+            reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
+            length = 20 * 1024 * 1024
+            head = f"POST /browser-certificates/upload/ HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\nConnection: close\r\n"
+            writer.write(f"{head}Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {length}\r\n\r\n".encode())
+            for _ in range(20):
+                writer.write(bytes(length // 20))
+                await writer.drain()
+            content = await reader.read()
+            writer.close()
+            return content
+
+    head, _, body = asyncio.run(answer()).decode().partition("\r\n\r\n")
+    assert head.startswith("HTTP/1.1 413 ")
+    assert kind in head
+    assert words in body
+    assert "1 MiB" in body
