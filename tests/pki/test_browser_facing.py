@@ -174,7 +174,7 @@ def test_a_chain_that_no_node_takes_is_refused() -> None:
 VERSION_3, VERSION_55 = bytes.fromhex("a003020102"), bytes.fromhex("a003020136")
 # Damage that brings the library to errors of its own kinds, the first to a panic.
 ODD: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
-    "a vector that is too short": ("key encrypted as long ago", lambda content: re.sub(rb"(DEK-Info: [^,]*,.{8}).*", rb"\1", content)),
+    "a vector that is too short": ("key encrypted as long ago", lambda content: re.sub(rb"(DEK-Info: [^,]*,.{24}).*", rb"\1", content)),
     "scrypt with a count of 5": ("encrypted with scrypt in der", lambda content: content.replace(b"\x02\x02\x40\x00", b"\x02\x02\x40\x05")),
     "a version that will never be": ("pfx unencrypted", lambda content: content.replace(VERSION_3, VERSION_55)),
     "the same in a bundle": ("p7b in der", lambda content: content.replace(VERSION_3, VERSION_55)),
