@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nodes.models import BrowserCertificate, Node
-from nodes.services.browser_certificates import choice_for
+from nodes.services.browser_certificates import choice_for, chosen_certificate
 from pki import browser_choice as choices
 
 # What the node says → what that means, and what to do.
@@ -54,12 +54,12 @@ class BrowserStory:
 
 def browser_story(node: Node) -> BrowserStory:
     """Where the choice for `node` stands, by its last heartbeat."""
-    choice, seen = choice_for(node), node.observed
+    seen, certificate = node.observed, chosen_certificate(node)
+    choice = choice_for(node, certificate)
     if choice is None and seen is not None and seen.browser.get("revision"):
         return BrowserStory("on_its_way", "The node goes back to the trust zone's own service certificate with its next call.")
     if choice is None:
         return BrowserStory("none", "The trust zone's own service certificate is served, because nothing else is chosen.")
-    certificate = BrowserCertificate.objects.of_thumbprint(choice.thumbprint).first()
 
     def told(state: str, text: str, remedy: str = "", problem: str = "") -> BrowserStory:
         installed = seen.installed.get("browser") if seen else None

@@ -1,30 +1,49 @@
 """Certificates that others made: read once and whole, so that nothing about them fails later; and which names they cover."""
 
 import ipaddress
+from collections.abc import Callable
+from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 
 from pki.errors import PKIError
 
-UNREADABLE = (
-    ValueError, TypeError, OverflowError, NotImplementedError, UnsupportedAlgorithm,
-    x509.DuplicateExtension, x509.UnsupportedGeneralNameType, x509.InvalidVersion,
-)  # fmt: skip
+Read = TypeVar("Read")
+ODD = (OverflowError, NotImplementedError, InternalError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, x509.InvalidVersion)
 WEAK_HASHES = {"md5", "sha1"}
 LATE = ("subject", "issuer", "not_valid_before_utc", "not_valid_after_utc", "extensions", "signature_algorithm_oid")
+
+
+def tried(read: Callable[[], Read]) -> Read:
+    """What the library reads out of bytes that anybody may have made. Raises: ValueError, TypeError, UnsupportedAlgorithm, and nothing else.
+
+    Damaged bytes bring errors of many kinds out of it, and now and then a panic of its Rust part, which is no `Exception`.
+    """
+    try:
+        return read()
+    except ODD as exc:
+        raise ValueError("these bytes are odd") from exc
+    except BaseException as exc:
+        if type(exc).__name__ != "PanicException":
+            raise
+        raise ValueError("these bytes bring the library to a panic") from exc
 
 
 def loaded(content: bytes) -> x509.Certificate:
     """A certificate, PEM or DER. Raises: PKIError where any of its names, dates, extensions or its key cannot be read."""
     try:
-        is_pem = content.lstrip().startswith(b"-----")
-        certificate = x509.load_pem_x509_certificate(content) if is_pem else x509.load_der_x509_certificate(content)
-        certificate.public_key()
-        for part in LATE:  # decoded only when they are asked for
-            getattr(certificate, part)
-    except UNREADABLE as exc:
+        return tried(lambda: _loaded(content))
+    except (ValueError, TypeError, UnsupportedAlgorithm) as exc:
         raise PKIError("This certificate is damaged, or holds what no browser reads either.") from exc
+
+
+def _loaded(content: bytes) -> x509.Certificate:
+    is_pem = content.lstrip().startswith(b"-----")
+    certificate = x509.load_pem_x509_certificate(content) if is_pem else x509.load_der_x509_certificate(content)
+    certificate.public_key()
+    for part in LATE:  # decoded only when they are asked for
+        getattr(certificate, part)
     return certificate
 
 

@@ -155,8 +155,8 @@ class _Reader:
     def _bundle(self, der: bytes) -> None:
         try:
             with warnings.catch_warnings(action="ignore"):  # OpenSSL writes the certificates in their order, which is no DER
-                held = pkcs7.load_der_pkcs7_certificates(der)
-        except (ValueError, UnsupportedAlgorithm) as exc:
+                held = foreign.tried(lambda: pkcs7.load_der_pkcs7_certificates(der))
+        except (ValueError, TypeError, UnsupportedAlgorithm) as exc:
             raise UploadRefused("damaged", f"{self.name} is no bundle of certificates that can be read. Export it again.") from exc
         for each in held:
             self._certificate(each.public_bytes(Encoding.DER))
@@ -176,7 +176,7 @@ class _Reader:
     def _pfx(self, der: bytes) -> None:
         self._check_work(der)
         try:
-            held = pkcs12.load_pkcs12(der, self.passphrase)
+            held = foreign.tried(lambda: pkcs12.load_pkcs12(der, self.passphrase))
         except ValueError as exc:
             raise self._locked() from exc
         except (TypeError, UnsupportedAlgorithm) as exc:
@@ -206,7 +206,7 @@ class _Reader:
             self._check_work(der)
         load = load_pem_private_key if label else load_der_private_key
         try:
-            self.found.keys.append(load(content, self.passphrase if locked else None))
+            self.found.keys.append(foreign.tried(lambda: load(content, self.passphrase if locked else None)))
         except (ValueError, TypeError) as exc:
             damaged = UploadRefused("damaged", f"The private key in {self.name} is damaged. Export it again.")
             raise (self._locked() if locked else damaged) from exc

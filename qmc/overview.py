@@ -116,7 +116,8 @@ def _registered_needs(node: Node, now: datetime, url: str) -> Iterator[Need]:
 
 
 def _browser_needs(node: Node, url: str) -> Iterator[Need]:
-    told = browser_story(node) if node.browser_thumbprint else None
+    seen = node.observed
+    told = browser_story(node) if node.browser_thumbprint and seen and seen.browser.get("problem") else None
     if told is not None and told.state == "fallen_back":
         yield Need("orange", f"{node} does not use the certificate chosen for browsers", f"{told.text} {told.remedy}", url, "Show node")
 

@@ -210,11 +210,15 @@ def browser_certificate_delete(*, actor: Actor, certificate: BrowserCertificate,
     there.delete()
 
 
-def choice_for(node: Node, *, with_key: bool = False) -> BrowserChoice | None:
-    """What the node is to use; None where nothing is chosen. The revision is the same with and without the key."""
+def chosen_certificate(node: Node) -> BrowserCertificate | None:
+    """What the node's thumbprint names, if it is here."""
+    return BrowserCertificate.objects.of_thumbprint(node.browser_thumbprint).first() if node.browser_thumbprint else None
+
+
+def choice_for(node: Node, certificate: BrowserCertificate | None, *, with_key: bool = False) -> BrowserChoice | None:
+    """What the node is to use, `certificate` being what its thumbprint names; None where nothing is chosen. The revision is the same without the key."""
     if not node.browser_thumbprint:
         return None
-    certificate = BrowserCertificate.objects.of_thumbprint(node.browser_thumbprint).first()
     if certificate is None:
         return BrowserChoice(node.browser_thumbprint, (), None)
     chain = tuple(each.encode() for each in certificate.certificates)
@@ -223,7 +227,7 @@ def choice_for(node: Node, *, with_key: bool = False) -> BrowserChoice | None:
 
 def choice_sealed(node: Node) -> bytes | None:
     """The choice with its key, for this node alone; None where nothing is chosen. Raises: IllegalNodeTransition, PackageInvalid."""
-    choice = choice_for(node, with_key=True)
+    choice = choice_for(node, chosen_certificate(node), with_key=True)
     if choice is None:
         return None
     current = held(node, node.generation + 1)

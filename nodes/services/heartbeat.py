@@ -19,7 +19,7 @@ from jobs.services import job_nudge
 from nodes.models import Node, Observation, Registration, Renewal
 from nodes.services import registration as registrations
 from nodes.services import renewal as renewals
-from nodes.services.browser_certificates import choice_for
+from nodes.services.browser_certificates import choice_for, chosen_certificate
 from nodes.services.material import versions_for
 from nodes.services.transition import node_transition, renewal_transition
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
@@ -48,7 +48,7 @@ def heartbeat(*, node: Node, certificate: Certificate, report: dict[str, Any], n
     offered = renewal is not None and renewal.status == RenewalStatus.OFFERED
     differs = _trust_differs(report)
     pending = renewal is not None or differs or node.state in UNDER_WAY or any(key_id not in proved for key_id in live)
-    choice = choice_for(node)
+    choice = choice_for(node, chosen_certificate(node))
     wanted = choice.revision if choice else ""
     pending = pending or (rotation is not None and _is_lively(rotation, now)) or _browser_is_on_its_way(node, report, wanted, now)
     return {

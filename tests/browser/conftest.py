@@ -105,7 +105,7 @@ from nodes.models import Node, Observation
 from nodes.services.browser_certificates import choice_for
 Node.objects.filter(name="fails").update(browser_thumbprint="2e4f9a00" * 5)
 node = Node.objects.get(name="fails")
-Observation.objects.filter(node=node).update(browser={"revision": choice_for(node).revision, "problem": "no-such-thumbprint"})
+Observation.objects.filter(node=node).update(browser={"revision": choice_for(node, None).revision, "problem": "no-such-thumbprint"})
 """
 
 

@@ -30,12 +30,13 @@ from nodes.services.browser_certificates import (
     browser_certificate_request,
     browser_certificate_upload,
     choice_for,
+    chosen_certificate,
     findings,
 )
 from nodes.serving import serving
 from nodes.story import history
 from pki import browser_choice, keys
-from pki.browser_choice import PROBLEMS
+from pki.browser_choice import PROBLEMS, BrowserChoice
 from pki.package import Package
 from pki.uploaded import File
 from pki.verify import fingerprint
@@ -91,6 +92,10 @@ def node() -> Node:
     return Node.objects.create(
         name="rim1", host_name="rim1.example", state="registered", state_since=NOW, created_at=NOW, registered_at=NOW
     )
+
+
+def choice(node: Node) -> BrowserChoice | None:
+    return choice_for(node, chosen_certificate(node), with_key=True)
 
 
 def choose(node: Node, thumbprint: str) -> Node:
@@ -165,7 +170,7 @@ def test_a_request_is_answered_once_and_for_its_own_key() -> None:
     made = signed_for(waiting)
     assert answered(waiting, intermediate().pem, made.pem).certificates == [made.pem.decode(), intermediate().pem.decode()]
     assert (waiting.state, waiting.name, waiting.source) == ("ready", "Next year", "request")
-    assert choice_for(choose_new(waiting), with_key=True).private_key == waiting.private_key.open()
+    assert choice(choose_new(waiting)).private_key == waiting.private_key.open()
     with pytest.raises(IllegalNodeTransition, match="has its certificate already"):
         answered(waiting, made.pem)
     assert actions()[:3] == ["browser_certificate.requested", "browser_certificate.requested", "browser_certificate.answered"]
@@ -238,7 +243,7 @@ def test_what_is_chosen_somewhere_is_not_deleted(leaf: Signed, node: Node) -> No
 def test_a_requests_key_is_not_deleted_by_an_empty_choice(node: Node) -> None:
     """Nodes that have chosen nothing, and a request that has no thumbprint yet, do not meet."""
     waiting = requested()
-    assert choice_for(node) is None
+    assert choice(node) is None
     browser_certificate_delete(actor=SYSTEM, certificate=waiting, now=NOW)
 
 
@@ -265,8 +270,8 @@ def heard(node: Node, **fields: Any) -> Node:
 
 
 def browser(node: Node, problem: str = "") -> dict[str, str]:
-    choice = choice_for(node)
-    return {"revision": choice.revision if choice else "", "problem": problem}
+    wanted = choice(node)
+    return {"revision": wanted.revision if wanted else "", "problem": problem}
 
 
 def test_where_a_choice_stands(leaf: Signed, node: Node) -> None:
@@ -370,7 +375,7 @@ class TestNodeApi:
         answer = ask()
         assert (answer.status_code, answer["Content-Type"]) == (200, "application/jose")
         opened = browser_choice.open(answer.content, keys.from_pem(package.service.private_key))
-        assert opened == choice_for(Node.objects.get(), with_key=True)
+        assert opened == choice(Node.objects.get())
         assert browser_choice.usable(opened, names=["rim1.example"], now=NOW) == ""
         choose(node, "c" * 40)
         opened = browser_choice.open(ask().content, keys.from_pem(package.service.private_key))
@@ -404,7 +409,7 @@ class TestNodeApi:
 
         assert beat()["browser"] == ""
         choose(node, upload(leaf).thumbprint)
-        wanted = choice_for(Node.objects.get()).revision
+        wanted = choice(Node.objects.get()).revision
         assert beat()["browser"] == wanted
         for problem in ("", "", "expired", "expired", ""):
             beat(browser={"revision": wanted, "problem": problem})

@@ -1,7 +1,10 @@
 """Certificate files as people have them, and what stands in the way of serving them to browsers. OpenSSL makes half of the files."""
 
 import base64
+import contextlib
+import functools
 import io
+import re
 import shutil
 import subprocess
 import zipfile
@@ -28,6 +31,7 @@ from tests.conftest import Authority
 from tests.public_authority import NOW, Signed, intermediate, p256, root, sign
 
 WORD = "Grüße 1"
+FEW = hypothesis_settings(max_examples=30, deadline=None)
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +90,10 @@ FORMS: dict[str, Callable[[Signed], tuple[list[bytes], str]]] = {
     ),
     "encrypted with scrypt": lambda leaf: (
         [leaf.pem, intermediate().pem, openssl("pkcs8", "-topk8", "-scrypt", "-passout", f"pass:{WORD}", given=key_pem(leaf))], WORD
+    ),
+    "encrypted with scrypt in der": lambda leaf: (
+        [leaf.pem, intermediate().pem, openssl("pkcs8", "-topk8", "-scrypt", "-outform", "DER", "-passout", f"pass:{WORD}", given=key_pem(leaf))],
+        WORD,
     ),
     "p7b": lambda leaf: (
         [key_pem(leaf), openssl("crl2pkcs7", "-nocrl", "-certfile", "/dev/stdin", given=leaf.pem + intermediate().pem)], ""
@@ -161,6 +169,45 @@ def test_a_chain_that_no_node_takes_is_refused() -> None:
     last = sign(issuer=authority)
     with pytest.raises(UploadRefused, match="longer than"):
         upload(last.pem, key_pem(last), *above)
+
+
+VERSION_3, VERSION_55 = bytes.fromhex("a003020102"), bytes.fromhex("a003020136")
+# Damage that brings the library to errors of its own kinds, the first to a panic.
+ODD: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "a vector that is too short": ("key encrypted as long ago", lambda content: re.sub(rb"(DEK-Info: [^,]*,.{24}).*", rb"\1", content)),
+    "scrypt with a count of 5": ("encrypted with scrypt in der", lambda content: content.replace(b"\x02\x02\x40\x00", b"\x02\x02\x40\x05")),
+    "a version that will never be": ("pfx unencrypted", lambda content: content.replace(VERSION_3, VERSION_55)),
+    "the same in a bundle": ("p7b in der", lambda content: content.replace(VERSION_3, VERSION_55)),
+    "the same alone": ("der apart", lambda content: content.replace(VERSION_3, VERSION_55)),
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_damage_of_every_kind_is_refused(case: str, leaf: Signed) -> None:
+    form, damage = ODD[case]
+    files, passphrase = FORMS[form](leaf)
+    damaged = [damage(each) for each in files]
+    assert damaged != files
+    with pytest.raises(UploadRefused):
+        upload(*damaged, passphrase=passphrase)
+
+
+@FEW
+@given(form=st.sampled_from(["pfx unencrypted", "p7b in der", "key encrypted as long ago", "one pem"]), data=st.data())
+def test_whatever_is_altered_is_read_or_refused(form: str, data: st.DataObject) -> None:
+    files, passphrase = brought(form)
+    which = data.draw(st.integers(0, len(files) - 1))
+    altered = bytearray(files[which])
+    for _ in range(data.draw(st.integers(1, 4))):
+        altered[data.draw(st.integers(0, len(altered) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(UploadRefused):
+        pair = upload(*files[:which], bytes(altered), *files[which + 1 :], passphrase=passphrase)
+        browser_checks.checks([pair.leaf, *pair.intermediates], has_key=True, roots=[root().certificate], now=NOW)
+
+
+@functools.cache
+def brought(form: str) -> tuple[list[bytes], str]:
+    return FORMS[form](sign(issuer=intermediate(), key=p256(5)))
 
 
 @given(st.binary(max_size=300))
@@ -352,7 +399,6 @@ def test_the_names_of_a_node(host_name: str, further: list[str], level: str, lea
 
 # Thumbprints
 
-FEW = hypothesis_settings(max_examples=30)
 HIDDEN = st.text(st.sampled_from("\u200e\u200f\u202a\ufeff\u00ad\u00a0\u2003\t\r\n :-\u2013"), max_size=4)
 
 

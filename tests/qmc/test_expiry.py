@@ -15,7 +15,7 @@ from django.utils import timezone
 from certs.models import Certificate, RevocationList, Rotation, TrustZone
 from certs.services.outlook import Due, Standing, holders_due, leaf_due, zone_standing
 from jobs.models import PeriodicWork
-from nodes.models import Node, Observation, Registration, Renewal
+from nodes.models import BrowserCertificate, Node, Observation, Registration, Renewal
 from pki import lifetime
 from qmc.expiry import Board, Row, as_of_read
 from qmc.expiry_page import headline
@@ -271,6 +271,24 @@ def test_the_board_has_everything_that_ends_soonest_first(zone: TrustZone, clien
     assert answer["totals"] == {"expired": 0, "7_days": 2, "30_days": 2, "90_days": 0, "1_year": 2, "later": 2}
     assert [(each["kind"], each["subject"]) for each in answer["without_end"]] == [("token", "pipeline")]
     assert "list 2" in answer["results"][3]["subject"]
+
+
+def test_the_board_has_what_is_for_browsers_and_whose_it_is(zone: TrustZone, client: Client) -> None:
+    now = timezone.now()
+    for number, name in enumerate(("Web", "Nobody's")):
+        BrowserCertificate.objects.create(
+            name=name, source="uploaded", state="ready", thumbprint=f"{number}" * 40, sha256=f"{number}" * 64, not_before=now, created_at=now,
+            not_after=now + (20 + number) * DAY,
+        )  # fmt: skip
+    BrowserCertificate.objects.create(name="Asked for", source="request", state="requested", created_at=now)
+    Node.objects.filter(name__in=("calls", "silent")).update(browser_thumbprint="0" * 40)
+    Node.objects.filter(name="silent").update(is_central=True)
+    found = [each for each in client.get(API).json()["results"] if each["kind"] == "server"]
+    assert [(each["subject"], each["holder"], each["owner"], each["what_happens"], each["bucket"]) for each in found] == [
+        ("Web", "calls, silent", "calls, silent, this console", "by_hand", "30_days"),
+        ("Nobody's", "", "chosen for no node", "by_hand", "30_days"),
+    ]
+    assert b"browser-facing" in client.get("/expiry/").content
 
 
 def test_the_board_of_another_day(zone: TrustZone, client: Client) -> None:
