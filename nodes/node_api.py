@@ -19,6 +19,7 @@ from nodes.models import Node
 from nodes.services.connections import connections_page
 from nodes.services.heartbeat import heartbeat, package_for
 from pki import verify
+from pki.cluster import LARGEST_PROOF
 
 LARGEST_REPORT = 65536
 HELD, MOST_SERVED, SERVICE_NAME = {"service", "client", "cluster"}, 11, re.compile("[a-z0-9-]{1,20}")
@@ -58,6 +59,15 @@ def _hook(told: Any) -> dict[str, Any]:
     return {"at": at.isoformat(), "exit": ended, "generation": generation}
 
 
+def _cluster_proof(told: Any) -> str:
+    """What was signed with the cluster key, "" where the agent signs nothing. Raises: ValueError."""
+    if told is None:
+        return ""
+    if not isinstance(told, str) or not told.isascii() or len(told) > LARGEST_PROOF:
+        raise ValueError("cluster proof")
+    return told
+
+
 def _report(body: bytes) -> dict[str, Any]:
     """Raises: ValueError, KeyError, TypeError for anything but a heartbeat."""
     content = json.loads(body)
@@ -85,6 +95,7 @@ def _report(body: bytes) -> dict[str, Any]:
         "generation": content["generation"], "clock": clock, "trusts": trusts, "revocation_lists": lists, "listening": listening,
         "installed": installed, "served": served, "hook": _hook(content.get("hook")),
         "database_keys": list(database_keys), "proofs": {key_id: bytes.fromhex(proof) for key_id, proof in proofs.items()},
+        "cluster_proof": _cluster_proof(content.get("cluster_proof")),
     }  # fmt: skip
 
 

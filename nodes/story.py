@@ -127,6 +127,9 @@ def line(event: Event, kind: str = "") -> Line:
         case "registration.wrong_passwords":
             count = event.detail.get("count", 0)
             text, colour = f"{count} wrong password{'' if count == 1 else 's'} typed on the node, of 10", "orange"
+        case "cluster.ticked" | "cluster.unticked":
+            taken = "" if event.action == "cluster.ticked" else ", and no longer"
+            text, colour = f"Somebody says that the cluster certificate was imported there by hand{taken}", "grey"
         case _:
             text, colour = event.action.replace(".", " ").replace("_", " "), "grey"
     return Line(event.at, text, colour, event.actor, reason)

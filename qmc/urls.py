@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 from certs import api as certs
 from nodes import api as nodes
+from nodes import api_cluster as cluster
 from nodes import api_connections as connections
 from nodes import api_rotations as rotations
 from qmc import views, views_recreate
@@ -21,6 +22,13 @@ API = [
     path("nodes/<uuid:pk>/events/", nodes.NodeEvents.as_view(), name="node-events"),
     path("connections/", connections.Connections.as_view()),
     path("connections/<uuid:pk>/", connections.ConnectionDetail.as_view()),
+    path("cluster/", cluster.Cluster.as_view()),
+    path("cluster/jwks/", cluster.ClusterJwks.as_view(), name="cluster-jwks"),
+    path("cluster/public-key/", cluster.ClusterPublicKey.as_view(), name="cluster-public-key"),
+    path("cluster/check-token/", cluster.ClusterToken.as_view()),
+    path("deployments/", cluster.Deployments.as_view()),
+    path("deployments/<uuid:pk>/", cluster.DeploymentDetail.as_view()),
+    path("deployments/<uuid:pk>/test-token/", cluster.DeploymentTestToken.as_view()),
     path("certificates/", certs.Certificates.as_view()),
     path("certificates/<uuid:pk>/", certs.CertificateDetail.as_view()),
     path("certificates/<uuid:pk>/pem/", certs.CertificatePem.as_view()),
@@ -46,8 +54,10 @@ urlpatterns = [
     path("accounts/login/", account.login, name="account_login"),
     path("accounts/logout/", account.logout, name="account_logout"),
     path("accounts/signup/", account.signup, name="account_signup"),
+    path("accounts/reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
     path("", include("nodes.urls")),
     path("", include("nodes.urls_connections")),
+    path("", include("nodes.urls_cluster")),
     path("", include("nodes.urls_database_key")),
     path("", include("nodes.urls_roots")),
     path("", include("nodes.urls_revocation")),

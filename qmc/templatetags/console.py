@@ -46,6 +46,13 @@ LOOKS = {
     "overdue": ("overdue", "orange", "clock-exclamation"),
     "paused": ("paused", "orange", "player-pause"),
     "finished": ("finished", "green", "circle-check"),
+    "cluster_proved": ("proved", "green", "circle-check"),
+    "cluster_current": ("current, not proved", "blue", "clock"),
+    "cluster_older": ("older one", "orange", "replace"),
+    "cluster_missing": ("missing", "red", "alert-circle"),
+    "cluster_unknown": ("not known yet", "grey", "circle-dashed"),
+    "verified": ("verified", "green", "circle-check"),
+    "claimed": ("ticked, not verified", "orange", "clock"),
     "by_itself": ("by itself", "blue", "refresh"),
     "by_hand": ("needs a hand", "orange", "hand-stop"),
 }
