@@ -18,9 +18,10 @@ from certs.services.cluster import cluster_current, cluster_jwks, cluster_public
 from certs.services.lifetime import zone_current
 from nodes.api import StrictText
 from nodes.models import Node
-from nodes.services.cluster import ClusterNode, cluster_nodes, site_answer
+from nodes.services.cluster import ClusterNode, cluster_nodes, nodes_counted, site_answer, site_set
 from nodes.services.deployments import deployment_change, deployment_create, deployment_delete
 from pki.cluster import key_id
+from pki.manual_configuration import AppDistribution, Installation
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -81,8 +82,26 @@ class ClusterNodeOutput(serializers.Serializer[Any]):
 
 
 class ManualOutput(serializers.Serializer[Any]):
-    required = serializers.BooleanField()
+    required = serializers.BooleanField()  # type: ignore[assignment]  # the metaclass takes it out of the class
     reason = serializers.CharField()
+
+
+class SiteInput(serializers.Serializer[Any]):
+    """The whole of the facts; releases such as "September 2020", empty where there is none."""
+
+    installation = StrictText(help_text="new or upgrade")
+    upgraded_from = StrictText(required=False)
+    release = StrictText(required=False)
+    app_distribution = StrictText(help_text="none, uses or will_use")
+
+
+class SiteOutput(serializers.Serializer[Any]):
+    installation = serializers.ChoiceField(choices=[each.value for each in Installation])
+    upgraded_from = serializers.CharField()
+    release = serializers.CharField()
+    app_distribution = serializers.ChoiceField(choices=[each.value for each in AppDistribution])
+    nodes = serializers.IntegerField(help_text="counted by itself")
+    manual_configuration = ManualOutput()
 
 
 class ClusterOutput(serializers.Serializer[Any]):
@@ -175,6 +194,29 @@ class ClusterToken(View):
         deployment = get_object_or_404(Deployment, pk=wanted) if wanted else None
         checked = token_checked(actor=self.actor, token=asked.validated_data["token"], deployment=deployment, now=timezone.now())
         return Response({"accepted": checked.accepted, "findings": [vars(each) for each in checked.findings]}, headers=NO_STORE)
+
+
+def site_json() -> dict[str, Any]:
+    """The facts about the site, and what they mean. Raises: ZoneMissing."""
+    zone = zone_current()
+    facts = {name: getattr(zone, name) for name in ("installation", "upgraded_from", "release", "app_distribution")}
+    return facts | {"nodes": nodes_counted(), "manual_configuration": vars(site_answer(zone))}
+
+
+class ClusterSite(View):
+    """What decides whether manual configuration is required."""
+
+    @extend_schema(responses=SiteOutput)
+    def get(self, request: Request) -> Response:
+        self.actor.require("certs.view_certificate")
+        return Response(site_json())
+
+    @extend_schema(request=SiteInput, responses=SiteOutput)
+    def put(self, request: Request) -> Response:
+        asked = SiteInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        site_set(actor=self.actor, now=timezone.now(), **({"upgraded_from": "", "release": ""} | asked.validated_data))
+        return Response(site_json())
 
 
 class Cluster(View):

@@ -99,6 +99,8 @@ def _known(certificate: Certificate, seen: Any) -> tuple[str, str]:
         return ("trusted", "green") if certificate.sha256 in seen.trusts else ("not trusted yet", "grey")
     if certificate.sha256 not in seen.installed.values():
         return "not installed yet", "grey"
+    if certificate.kind == Kind.CLUSTER:
+        return ("installed, its key proved", "green") if seen.cluster_proved_sha256 == certificate.sha256 else ("installed", "green")
     return ("installed and served", "green") if certificate.sha256 in seen.served.values() else ("installed", "green")
 
 

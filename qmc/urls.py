@@ -25,6 +25,7 @@ API = [
     path("cluster/", cluster.Cluster.as_view()),
     path("cluster/jwks/", cluster.ClusterJwks.as_view(), name="cluster-jwks"),
     path("cluster/public-key/", cluster.ClusterPublicKey.as_view(), name="cluster-public-key"),
+    path("cluster/site/", cluster.ClusterSite.as_view()),
     path("cluster/check-token/", cluster.ClusterToken.as_view()),
     path("deployments/", cluster.Deployments.as_view()),
     path("deployments/<uuid:pk>/", cluster.DeploymentDetail.as_view()),

@@ -53,6 +53,8 @@ LOOKS = {
     "cluster_unknown": ("not known yet", "grey", "circle-dashed"),
     "verified": ("verified", "green", "circle-check"),
     "claimed": ("ticked, not verified", "orange", "clock"),
+    "holds": ("holds", "green", "circle-check"),
+    "refused": ("refused", "red", "alert-circle"),
     "by_itself": ("by itself", "blue", "refresh"),
     "by_hand": ("needs a hand", "orange", "hand-stop"),
 }

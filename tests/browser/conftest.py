@@ -61,6 +61,7 @@ class Furnished:
     root: str
     connection: str
     folder: str
+    deployment: str
     awaiting_address: str
     password: str
     unlockable_address: str
@@ -136,6 +137,13 @@ CONNECTIONS: list[dict[str, str]] = [
 ]
 
 
+DEPLOYMENT = {
+    "name": "Every branch in Europe, with those that were closed, since 1998",
+    "api_address": f"https://{LONG}:8443/api/v1",
+    "audience": LONG,
+}
+
+
 @pytest.fixture(scope="package")
 def furnished(site: Site) -> Furnished:
     def create(name: str, address: str, host_name: str = "") -> str:
@@ -164,6 +172,7 @@ def furnished(site: Site) -> Furnished:
     for number in range(30):
         create(f"many{number:02}", f"127.0.98.{number + 2}")
     connections = [site.call("POST", "/connections/", fields)[1]["id"] for fields in CONNECTIONS]
+    deployment = site.call("POST", "/deployments/", DEPLOYMENT)[1]["id"]
     site.manage("shell", "-c", SERVICES)
     site.manage("shell", "-c", MORE_CERTIFICATES)
     site.manage("shell", "-c", RECREATION)
@@ -172,7 +181,7 @@ def furnished(site: Site) -> Furnished:
     site.wait(lambda: site.call("GET", f"/certificates/{root}/crl/")[0] == 200)
     certificate = next(each["id"] for each in site.node(registered)["certificates"] if each["kind"] == "service")
     return Furnished(
-        registered, awaiting, failed, created, removed, certificate, revoked, root, *connections[:2], site.agents[1], word, site.agents[3], unlockable_word
+        registered, awaiting, failed, created, removed, certificate, revoked, root, *connections[:2], deployment, site.agents[1], word, site.agents[3], unlockable_word
     )  # fmt: skip
 
 

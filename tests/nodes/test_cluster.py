@@ -335,8 +335,9 @@ def test_a_release_that_is_none_is_refused_with_what_to_give(client: Client, fie
     with pytest.raises(InputInvalid) as refused:
         site_set(actor=SYSTEM, now=NOW, **(FACTS | {field: text}))
     assert "such as September 2020" in refused.value.errors[field][0]
-    answer = client.post("/cluster/site/", FACTS | {field: text})
-    assert answer.status_code == 400
+    assert client.post("/cluster/site/", FACTS | {field: text}).status_code == 400
+    answer = client.put(f"{API}/cluster/site/", json.dumps(FACTS | {field: text}), content_type="application/json")
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
     assert TrustZone.objects.get().installation == "new"
 
 
@@ -352,6 +353,17 @@ def test_facts_that_do_not_fit_are_refused(zone: Zone, changes: dict[str, str], 
     with pytest.raises(InputInvalid) as refused:
         site_set(actor=SYSTEM, now=NOW, **(FACTS | changes))
     assert set(refused.value.errors) == {field}
+
+
+def test_facts_go_through_the_api(client: Client) -> None:
+    node("rim1")
+    path, none = f"{API}/cluster/site/", {"installation": "new", "app_distribution": "none"}
+    for facts, required in ((FACTS, True), (FACTS | {"app_distribution": "none"}, False), (none, False)):
+        answer = client.put(path, json.dumps(facts), content_type="application/json")
+        assert (answer.status_code, answer.json()["manual_configuration"]["required"], answer.json()["nodes"]) == (200, required, 2)
+        assert client.get(path).json() == answer.json()
+    for wrong in ({}, {"installation": 5, "app_distribution": "none"}, none | {"release": None}, []):
+        assert client.put(path, json.dumps(wrong), content_type="application/json").status_code == 400
 
 
 def test_what_was_typed_stays_after_an_error(client: Client) -> None:

@@ -127,6 +127,7 @@ class Life(RuleBasedStateMachine):
             told = report(installed, ring, {}, loaded=installed, served={"service": None}, listening=True, now=now) | {
                 "clock": now,
                 "hook": {},
+                "cluster_proof": "",
             }
             answer = heartbeat(node=self.node, certificate=certificate, report=told, now=now)
             if answer["reopen"]:
