@@ -138,7 +138,9 @@ def _import_cluster(arguments: argparse.Namespace) -> int:
     content, password = arguments.file.read_bytes(), sys.stdin.readline().rstrip("\r\n")
     installed = cluster.import_cluster(State(arguments.home), content, password, now=datetime.now(UTC))
     ends = installed.cluster.not_valid_after_utc
-    sys.stdout.write(f"{cluster.place(installed)}: installed, good until {ends:%Y-%m-%d}. A running agent proves it with its next calls; reload the services that use it.\n")
+    sys.stdout.write(
+        f"{cluster.place(installed)}: installed, good until {ends:%Y-%m-%d}. A running agent proves it with its next calls; reload the services that use it.\n"
+    )
     return 0
 
 
