@@ -10,7 +10,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from certs.errors import CertsError
 from certs.fresh_sign_in import fresh_sign_in
 from certs.models import Deployment
 from certs.pages import PageRequest, page, table_for
@@ -23,7 +22,6 @@ from nodes.models import Node
 from nodes.services.cluster import cluster_deliver, manual_standing, nodes_counted, site_answer, site_set, tick_set
 from nodes.services.deployments import deployment_change, deployment_create, deployment_delete
 from nodes.tables import ClusterTable, ManualTable
-from pki.errors import UnknownKey
 from pki.pfx import PfxForm
 
 
@@ -149,16 +147,13 @@ def tick(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 @page("certs.export_cluster")
 @fresh_sign_in
 def pfx(request: PageRequest) -> HttpResponse:
-    form, refused = PfxDownloadForm(request.POST or None), ""
+    form = PfxDownloadForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         asked = form.cleaned_data
-        try:
-            content = cluster_pfx(actor=request.actor, password=asked["password"], form=PfxForm(asked["form"]), now=timezone.now())
-            headers = {"Content-Disposition": 'attachment; filename="QlikServiceCluster.pfx"', "Cache-Control": "no-store"}
-            return HttpResponse(content, content_type="application/x-pkcs12", headers=headers)
-        except (CertsError, UnknownKey) as exc:
-            refused = str(exc)
-    status = 400 if form.errors else 503 if refused else 200
-    answer = render(request, "cluster/pfx.html", {"form": form, "refused": refused, "in_force": cluster_current()}, status=status)
+        content = cluster_pfx(actor=request.actor, password=asked["password"], form=PfxForm(asked["form"]), now=timezone.now())
+        answer = HttpResponse(content, content_type="application/x-pkcs12")
+        answer["Content-Disposition"] = 'attachment; filename="QlikServiceCluster.pfx"'
+    else:
+        answer = render(request, "cluster/pfx.html", {"form": form, "in_force": cluster_current()}, status=400 if form.errors else 200)
     answer["Cache-Control"] = "no-store"
     return answer

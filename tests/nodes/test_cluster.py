@@ -1,5 +1,6 @@
 """The cluster certificate by every door: what nodes prove, deployments and their tokens, facts about the site, ticks and delivery."""
 
+import base64
 import json
 import logging
 from dataclasses import dataclass
@@ -224,7 +225,14 @@ def test_bad_text_names_the_field_and_changes_nothing(field: str, text: str) -> 
 
 @pytest.mark.parametrize(
     ("field", "text"),
-    [*BAD, ("name", 5), ("audience", None), ("api_address", ["x"]), ("name", "a\ud800")],
+    [
+        ("name", 5),
+        ("audience", None),
+        ("api_address", ["x"]),
+        ("name", "a\ud800"),
+        ("name", "x" * 10_240),
+        ("api_address", "javascript:alert(1)"),
+    ],
     ids=lambda each: repr(each)[:40],
 )
 def test_the_api_answers_bad_input_with_400(client: Client, field: str, text: Any) -> None:
@@ -509,12 +517,27 @@ def test_services_ask_for_permission(zone: Zone) -> None:
             act()
 
 
+def test_a_trust_zone_without_its_certificate_is_told_on_every_page(client: Client, zone: Zone) -> None:
+    Certificate.objects.filter(pk=zone.cluster.pk).update(status="revoked")
+    for path in ("/cluster/", "/cluster/manual/"):
+        page = client.get(path)
+        assert (page.status_code, "Restore it from a backup" in page.content.decode()) == (503, True)
+    assert client.get(f"{API}/cluster/jwks/").json()["type"] == "urn:trust-zone:trust-zone-broken"
+    TrustZone.objects.all().delete()
+    assert "manage.py init" in client.get("/cluster/site/").content.decode()
+
+
 def test_every_page_answers(client: Client, zone: Zone) -> None:
     deployment = deployment_create(actor=SYSTEM, now=NOW, **GOOD)
     beat(zone, zone.central)
     for path in (
         "",
         "?search=nowhere",
+        "?sort=node",
+        "?sort=-state",
+        "?sort=evil&page=99",
+        "?search=%00",
+        "manual/?search=cen",
         "site/",
         "manual/",
         "check-token/",
@@ -523,8 +546,10 @@ def test_every_page_answers(client: Client, zone: Zone) -> None:
         f"deployments/{deployment.pk}/remove/",
     ):
         assert client.get(f"/cluster/{path}").status_code == 200, path
-    page = client.post("/cluster/check-token/", {"token": "a.b.c"}).content.decode()
-    assert "This token is refused" in page
+    header = base64.urlsafe_b64encode(b'{"alg": "\\ud800"}').decode().rstrip("=")
+    for token in ("a.b.c", f"{header}.e30.", "x" * 8192):
+        page = client.post("/cluster/check-token/", {"token": token}).content.decode()
+        assert "This token is refused" in page
     assert client.post("/cluster/check-token/", {"token": ""}).status_code == 400
     assert client.post("/cluster/deployments/new/", GOOD | {"api_address": "javascript:alert(1)"}).status_code == 400
     assert client.post("/cluster/deployments/new/", GOOD | {"name": "Asia"}).status_code == 302

@@ -90,7 +90,7 @@ def test_a_token_holds_for_five_minutes_and_no_longer(token: str, certificate) -
     [
         ({"alg": "none"}, {}, "algorithm", "nobody signed it"),
         ({"alg": "None"}, {}, "algorithm", "nobody signed it"),
-        ({"alg": "HS256"}, {}, "algorithm", "HS256, which signs with a shared secret"),
+        ({"alg": "HS256"}, {}, "algorithm", "“HS256”, which signs with a shared secret"),
         ({"alg": "PS256"}, {}, "algorithm", "“PS256”. Only RS256"),
         ({"alg": None}, {}, "algorithm", "missing"),
         ({"alg": 5}, {}, "algorithm", "no text"),
@@ -111,6 +111,13 @@ def test_a_token_holds_for_five_minutes_and_no_longer(token: str, certificate) -
         ({}, {"exp": 1e400}, "time", "for ever"),
         ({}, {"exp": "2099"}, "time", "for ever"),
         ({}, {"exp": 10**30}, "time", "for ever"),
+        ({}, {"exp": 10**400}, "time", "for ever"),
+        ({}, {"exp": -1}, "time", "for ever"),
+        ({"alg": "HS\ud800"}, {}, "algorithm", "“HS?”"),
+        ({"b64": False}, {}, "signature", "did not sign it"),
+        ({"crit": 5}, {}, "signature", "did not sign it"),
+        ({"crit": [5]}, {}, "type", "crit"),
+        ({}, {"iss": "\u202eevil\ud800"}, "issuer", "“?evil?”"),
         ({}, {"nbf": 4_000_000_000}, "time", "begins at 2096-10-02"),
         ({}, {"iat": 4_000_000_000}, "time", "begins at 2096-10-02"),
         ({}, {"iat": "now"}, "time", "iat is no time"),
@@ -202,6 +209,24 @@ def test_a_proof_is_of_one_node_one_challenge_and_one_key(key, certificate, toke
         with pytest.raises(ProofRefused):
             cluster.proof_check(said, by, node=node, challenge=challenge)
     assert not checked(proof, certificate).accepted
+
+
+STRANGE: list[Any] = [
+    5, [], "x", None, {}, {"alg": 5}, {"alg": ["RS256"]}, {"alg": "RS256", "crit": 5}, {"alg": "RS256", "crit": [5]}, {"alg": "RS256", "typ": 5},
+    {"alg": "RS256", "b64": False}, {"alg": "RS256", "b64": False, "crit": ["b64"]}, {"alg": "RS256", "jwk": 5}, {"alg": "RS256", "kid": {}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("header", STRANGE, ids=str)
+def test_a_strange_header_trips_nobody(key, certificate, header: Any) -> None:
+    for payload in ({"node": "rim1", "challenge": CHALLENGE}, b"[" * 800, b"\xff", b""):
+        said = signed(header, payload, key)
+        assert not checked(said, certificate).accepted
+        with pytest.raises(ProofRefused):
+            cluster.proof_check(said, certificate, node="rim1", challenge=CHALLENGE)
+    nested = f"{encoded(b'[' * 2000)}.e30.AA"
+    with pytest.raises(ProofRefused):
+        cluster.proof_check(nested, certificate, node="rim1", challenge=CHALLENGE)
 
 
 def test_an_elliptic_key_signs_no_tokens(pairs) -> None:
