@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from agent import backup, browser, connections, system_trust, windows_stores
+from agent import backup, browser, cluster, connections, system_trust, windows_stores
 from agent.heartbeat import services
 from agent.other_stores import of_this_system
 from agent.serve import Agent, NotLoopback, Options
@@ -48,6 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     central.add_argument("--host-name", help="the name that the central node's certificate bears, where it has changed")
     data = commands.add_parser("connections", help="the data connections, and whether their passwords open here")
     data.add_argument("--json", action="store_true", help="everything, the opened passwords too, for scripts")
+    pair = commands.add_parser("import-cluster", help="the site's cluster certificate from a PFX; its password comes on standard input")
+    pair.add_argument("file", type=Path, metavar="FILE")
     away = commands.add_parser("backup", help="what is installed, in one file with private keys in the clear")
     away.add_argument("file", type=Path, metavar="FILE")
     back = commands.add_parser("restore", help="the file of a backup, into an empty home")
@@ -140,6 +142,16 @@ def _connections(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _import_cluster(arguments: argparse.Namespace) -> int:
+    content, password = arguments.file.read_bytes(), sys.stdin.readline().rstrip("\r\n")
+    installed = cluster.import_cluster(State(arguments.home), content, password, now=datetime.now(UTC))
+    ends = installed.cluster.not_valid_after_utc
+    sys.stdout.write(
+        f"{cluster.place(installed)}: installed, good until {ends:%Y-%m-%d}. A running agent proves it with its next calls; reload the services that use it.\n"
+    )
+    return 0
+
+
 def _backup(arguments: argparse.Namespace) -> int:
     count = backup.backup(arguments.home, arguments.file)
     sys.stdout.write(f"{arguments.file}: {count} files. It holds this node's private keys in the clear: keep it as secret as the node.\n")
@@ -202,7 +214,7 @@ def main() -> int:
         return 0
     commands = {
         "serve": _serve, "status": _status, "unlock": _unlock, "set-central": _set_central, "connections": _connections,
-        "backup": _backup, "restore": _restore, "remove": _remove, "system-trust": _system_trust,
+        "backup": _backup, "restore": _restore, "remove": _remove, "system-trust": _system_trust, "import-cluster": _import_cluster,
     }  # fmt: skip
     try:
         return commands[arguments.command](arguments)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from agent import tls
+from agent import cluster, tls
 from agent.central import DIAL_S, CertificateRefused, ask
 from agent.state import State, report
 from agent.store import Installed
@@ -82,6 +82,7 @@ class Caller:
     def __init__(self, state: State, address: str, port: int, *, listening: bool, services: tuple[Service, ...] = ()) -> None:
         self.state, self.address, self.port, self.listening, self.services = state, address, port, listening, services
         self.challenges: dict[str, str] = {}
+        self.cluster_challenge = ""
         self.loaded: Installed | None = None  # what the listener serves and trusts
 
     async def beat(self) -> tuple[int, bool]:
@@ -98,6 +99,7 @@ class Caller:
             installed, ring, self.challenges, loaded=self.loaded or installed, served=now_served, listening=self.listening, now=datetime.now(UTC),
             hook=self.state.hook(), browser=self.state.browser(installed, now=datetime.now(UTC)),
         )  # fmt: skip
+        content["cluster_proof"] = cluster.proof(installed, self.cluster_challenge)
         try:
             answer = json.loads(await ask(self.state, installed, "POST", "/api/v1/heartbeat/", json=content))
         except CertificateRefused:
@@ -106,6 +108,7 @@ class Caller:
                 self.state.reopen()
             raise
         self.challenges = {str(key_id): str(sealed) for key_id, sealed in answer.get("challenges", {}).items()}
+        self.cluster_challenge = str(answer.get("cluster_challenge") or "")
         if answer.get("retired_database_keys"):
             self.state.forget_database_keys([str(each) for each in answer["retired_database_keys"]])
         if answer.get("reopen"):

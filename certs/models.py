@@ -1,4 +1,4 @@
-"""The trust zone, its database key's versions, and every certificate it ever recorded."""
+"""The trust zone, its database key's versions, every certificate it ever recorded, and the deployments that believe its cluster key."""
 
 import uuid
 from datetime import datetime
@@ -7,10 +7,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 
 from certs.fields import EncryptedField
 from certs.states import LIVE, CertificateStatus, DatabaseKeyStatus
 from pki import database_key, lifetime
+from pki.manual_configuration import AppDistribution, Installation
 from pki.revocation import RevocationCode
 from pki.roles import Kind
 
@@ -32,6 +34,13 @@ class TrustZone(models.Model):
     created_at = models.DateTimeField()
     founded_at = models.DateTimeField(null=True, blank=True)
     rotates_by_itself = models.BooleanField(default=True, help_text="replace the root at half its life")
+    # What decides whether the cluster certificate must be configured by hand (S7).
+    installation = models.CharField(max_length=10, choices=[(each.value, each.value) for each in Installation], default=Installation.NEW)
+    upgraded_from = models.CharField(max_length=20, blank=True)
+    release = models.CharField(max_length=20, blank=True)
+    app_distribution = models.CharField(
+        max_length=10, choices=[(each.value, each.value) for each in AppDistribution], default=AppDistribution.NONE
+    )
 
     objects = TrustZoneQuerySet.as_manager()
 
@@ -39,6 +48,7 @@ class TrustZone(models.Model):
         permissions = [
             ("rotate_root", "Can replace the root certificate while everything runs"),
             ("recreate_root", "Can recreate the root certificate after a disaster"),
+            ("export_cluster", "Can download the cluster certificate with its private key"),
         ]
 
     def __str__(self) -> str:
@@ -231,6 +241,32 @@ class RevocationList(models.Model):
         if self.der is None:
             raise ValueError(f"{self} is not signed")
         return x509.load_der_x509_crl(bytes(self.der)).public_bytes(Encoding.PEM).decode()
+
+
+class DeploymentQuerySet(models.QuerySet["Deployment"]):
+    def searched(self, text: str) -> "DeploymentQuerySet":
+        return self.filter(Q(name__icontains=text) | Q(api_address__icontains=text) | Q(audience__icontains=text))
+
+
+class Deployment(models.Model):
+    """A multi-cloud deployment that apps are distributed to: it believes what the site's cluster key signs for its audience."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=100)
+    api_address = models.CharField("API address", max_length=500)
+    audience = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+
+    objects = DeploymentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        permissions = [("sign_token", "Can make test tokens for deployments")]
+        constraints = [models.UniqueConstraint(Lower("name"), name="deployment_name_once")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class PooledKey(models.Model):

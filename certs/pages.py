@@ -1,5 +1,6 @@
 """What every page of the console shares: who acts, what he may see, and how a table is asked for."""
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
@@ -9,11 +10,15 @@ import django_tables2
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
 from audit.actors import Actor, PermissionRefused
+from certs.errors import ZoneBroken, ZoneMissing
+from pki.errors import UnknownKey
 
+log = logging.getLogger(__name__)
 P = ParamSpec("P")
 ROWS = 25
 
@@ -28,7 +33,7 @@ class PageRequest(HttpRequest):
 def page(
     permission: str,
 ) -> Callable[[Callable[Concatenate[PageRequest, P], HttpResponse]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
-    """Only for who is signed in and has `permission`; what a service refuses becomes the 403 page with its remedy."""
+    """Only for who is signed in and has `permission`; what a service refuses becomes the 403 page, a broken trust zone the 503 page, with its remedy."""
 
     def decorate(view: Callable[Concatenate[PageRequest, P], HttpResponse]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
         @wraps(view)
@@ -42,6 +47,9 @@ def page(
                 return view(asked, *args, **kwargs)
             except PermissionRefused as exc:
                 raise PermissionDenied(str(exc)) from exc
+            except (ZoneMissing, ZoneBroken, UnknownKey) as exc:
+                log.warning("%s: %s", asked.path, exc)
+                return render(asked, "503.html", {"reason": str(exc)}, status=503)
 
         return inner
 

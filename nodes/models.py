@@ -43,6 +43,9 @@ class Node(models.Model):
     registered_at = models.DateTimeField(null=True, blank=True)
     browser_thumbprint = models.CharField(max_length=64, blank=True, db_index=True, help_text="of the certificate chosen for browsers")
     browser_chosen_at = models.DateTimeField(null=True, blank=True)
+    # Somebody says that he imported the cluster certificate there: a claim, until the node's own report proves it.
+    cluster_ticked_at = models.DateTimeField(null=True, blank=True)
+    cluster_ticked_by = models.CharField(max_length=200, blank=True)
 
     objects = NodeQuerySet.as_manager()
 
@@ -100,6 +103,9 @@ class Observation(models.Model):
     database_keys = models.JSONField(default=list, help_text="key ids of the service pairs that it holds")
     challenges = models.JSONField(default=dict, help_text="key id → SHA-256 of what it opens if it holds the key")
     proved = models.JSONField(default=dict, help_text="key id → when it last opened a challenge")
+    cluster_challenge = models.CharField(max_length=64, blank=True, help_text="what it is to sign with the cluster key")
+    cluster_proved_at = models.DateTimeField(null=True, blank=True)
+    cluster_proved_sha256 = models.CharField(max_length=64, blank=True, help_text="with which cluster certificate's key")
 
     def __str__(self) -> str:
         return f"{self.node_id} at {self.last_seen_at}"

@@ -20,6 +20,7 @@ from nodes.services.browser_certificates import choice_sealed
 from nodes.services.connections import connections_page
 from nodes.services.heartbeat import heartbeat, package_for
 from pki import browser_choice, verify
+from pki.cluster import LARGEST_PROOF
 from pki.errors import PackageError
 
 LARGEST_REPORT = 65536
@@ -70,6 +71,15 @@ def _browser(told: Any) -> dict[str, str]:
     return {"revision": revision, "problem": problem}
 
 
+def _cluster_proof(told: Any) -> str:
+    """What was signed with the cluster key, "" where the agent signs nothing. Raises: ValueError."""
+    if told is None:
+        return ""
+    if not isinstance(told, str) or not told.isascii() or len(told) > LARGEST_PROOF:
+        raise ValueError("cluster proof")
+    return told
+
+
 def _report(body: bytes) -> dict[str, Any]:
     """Raises: ValueError, KeyError, TypeError for anything but a heartbeat."""
     content = json.loads(body)
@@ -97,6 +107,7 @@ def _report(body: bytes) -> dict[str, Any]:
         "generation": content["generation"], "clock": clock, "trusts": trusts, "revocation_lists": lists, "listening": listening,
         "installed": installed, "served": served, "hook": _hook(content.get("hook")), "browser": _browser(content.get("browser")),
         "database_keys": list(database_keys), "proofs": {key_id: bytes.fromhex(proof) for key_id, proof in proofs.items()},
+        "cluster_proof": _cluster_proof(content.get("cluster_proof")),
     }  # fmt: skip
 
 

@@ -100,6 +100,8 @@ def _known(certificate: Certificate, seen: Any) -> tuple[str, str]:
         return ("trusted", "green") if certificate.sha256 in seen.trusts else ("not trusted yet", "grey")
     if certificate.sha256 not in seen.installed.values():
         return "not installed yet", "grey"
+    if certificate.kind == Kind.CLUSTER:
+        return ("installed, its key proved", "green") if seen.cluster_proved_sha256 == certificate.sha256 else ("installed", "green")
     return ("installed and served", "green") if certificate.sha256 in seen.served.values() else ("installed", "green")
 
 
@@ -132,6 +134,9 @@ def line(event: Event, kind: str = "") -> Line:
             text, colour = _chosen(event.detail), "blue"
         case "node.browser_certificate_taken":
             text, colour = _taken(str(event.detail.get("problem", "")))
+        case "cluster.ticked" | "cluster.unticked":
+            taken = "" if event.action == "cluster.ticked" else ", and no longer"
+            text, colour = f"Somebody says that the cluster certificate was imported there by hand{taken}", "grey"
         case _:
             text, colour = event.action.replace(".", " ").replace("_", " "), "grey"
     return Line(event.at, text, colour, event.actor, reason)

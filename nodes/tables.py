@@ -1,4 +1,4 @@
-"""Nodes, connections and browser-facing certificates as tables."""
+"""Nodes, connections, browser-facing certificates, and what nodes hold of the cluster certificate as tables."""
 
 import django_tables2 as tables
 
@@ -53,3 +53,23 @@ class BrowserCertificateTable(tables.Table):
 
     def render_chosen(self, record: BrowserCertificate) -> str:
         return ", ".join(str(each) for each in self.choosers.get(str(record.pk), [])) or "no node"
+
+
+class ClusterTable(tables.Table):
+    node = tables.TemplateColumn(template_name="cluster/cell_node.html", order_by="node__name")
+    state = tables.TemplateColumn("{% load console %}{% badge record.state %}")
+    held = tables.TemplateColumn(template_name="cluster/cell_held.html", verbose_name="Holds", orderable=False)
+    proved_at = tables.TemplateColumn("{% load console %}{% when record.proved_at %}", verbose_name="Proved", orderable=False)
+
+    class Meta:
+        empty_text = "No node fits. Take a filter away."
+
+
+class ManualTable(tables.Table):
+    node = tables.TemplateColumn(template_name="cluster/cell_node.html", orderable=False)
+    state = tables.TemplateColumn("{% load console %}{% badge record.state %}", orderable=False)
+    ticked = tables.TemplateColumn(template_name="cluster/cell_ticked.html", verbose_name="By hand", orderable=False)
+    deliver = tables.TemplateColumn(template_name="cluster/cell_deliver.html", verbose_name="By renewal", orderable=False, empty_values=())
+
+    class Meta:
+        empty_text = "No node fits. Take a filter away."

@@ -18,8 +18,11 @@ PKIError
 │   ├── PackageMalformed
 │   ├── WrongPassword
 │   └── PackageInvalid
-└── PeerRefused
-    └── NotValidNow
+├── PeerRefused
+│   └── NotValidNow
+├── ReleaseUnknown
+├── ProofRefused
+└── PfxRefused
 """
 
 
@@ -109,3 +112,15 @@ class PeerRefused(PKIError):
 
 class NotValidNow(PeerRefused):
     """The clock here is outside what the certificate says: the certificate, or a clock, is wrong."""
+
+
+class ReleaseUnknown(PKIError):
+    """No release of the product, or two that do not make an upgrade."""
+
+
+class ProofRefused(PKIError):
+    """What a node signed does not prove that it holds the cluster key."""
+
+
+class PfxRefused(PKIError):
+    """A PFX cannot be made with this password, or not be opened."""

@@ -10,6 +10,7 @@ from django.urls import reverse
 from certs.errors import ClockDoubtful, ZoneBroken
 from certs.models import Certificate, Rotation, TrustZone
 from certs.services.issuer import issuing_root, roots_in_force
+from certs.services.lifetime import zone_current
 from certs.services.revocation import lists_stale
 from jobs.clock import clock_jump
 from jobs.models import Job, PeriodicWork
@@ -19,6 +20,7 @@ from nodes.models import SILENT_AFTER, BrowserCertificate, Node, Renewal
 from nodes.revocation_story import bereft
 from nodes.root_story import rotation_story as root_rotation_story
 from nodes.services.clock_doubt import clock_believed
+from nodes.services.cluster import manual_standing, site_answer
 from nodes.services.registration import setup_url
 from nodes.services.upkeep import Due, renewals_due, root_is_due, rotates_next
 from nodes.serving import hook_run, still_old
@@ -243,10 +245,19 @@ def _rotation_needs(now: datetime) -> Iterator[Need]:
             yield Need("orange", f"The rotation of the {what} waits for {each.node}", each.trouble, url, "Show rotation")
 
 
+def _cluster_needs() -> Iterator[Need]:
+    if not site_answer(zone_current()).required:
+        return
+    standing = manual_standing()
+    if standing.todo:
+        title = f"{len(standing.todo)} of {len(standing.registered)} nodes need the QlikServiceCluster certificate by hand"
+        yield Need("orange", title, standing.answer.reason, reverse("cluster:manual"), "Configure")
+
+
 def _trust_zone_needs(now: datetime) -> list[Need]:
     try:
         overdue = [_due_need(each, now) for each in renewals_due(now=now) if now - each.since > timedelta(days=1)]
-        found = [*overdue, *_rotation_needs(now)]
+        found = [*overdue, *_rotation_needs(now), *_cluster_needs()]
         clock_believed(now=now)
         return found
     except ClockDoubtful as exc:

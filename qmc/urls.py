@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView
 from certs import api as certs
 from nodes import api as nodes
 from nodes import api_browser_certificates as browser_certificates
+from nodes import api_cluster as cluster
 from nodes import api_connections as connections
 from nodes import api_rotations as rotations
 from qmc import views, views_recreate
@@ -26,6 +27,14 @@ API = [
     path("browser-certificates/", browser_certificates.BrowserCertificates.as_view()),
     path("browser-certificates/<uuid:pk>/", browser_certificates.BrowserCertificateDetail.as_view()),
     path("browser-certificates/<uuid:pk>/answer/", browser_certificates.BrowserCertificateAnswer.as_view()),
+    path("cluster/", cluster.Cluster.as_view()),
+    path("cluster/jwks/", cluster.ClusterJwks.as_view(), name="cluster-jwks"),
+    path("cluster/public-key/", cluster.ClusterPublicKey.as_view(), name="cluster-public-key"),
+    path("cluster/site/", cluster.ClusterSite.as_view()),
+    path("cluster/check-token/", cluster.ClusterToken.as_view()),
+    path("deployments/", cluster.Deployments.as_view()),
+    path("deployments/<uuid:pk>/", cluster.DeploymentDetail.as_view()),
+    path("deployments/<uuid:pk>/test-token/", cluster.DeploymentTestToken.as_view()),
     path("certificates/", certs.Certificates.as_view()),
     path("certificates/<uuid:pk>/", certs.CertificateDetail.as_view()),
     path("certificates/<uuid:pk>/pem/", certs.CertificatePem.as_view()),
@@ -52,9 +61,11 @@ urlpatterns = [
     path("accounts/login/", account.login, name="account_login"),
     path("accounts/logout/", account.logout, name="account_logout"),
     path("accounts/signup/", account.signup, name="account_signup"),
+    path("accounts/reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
     path("", include("nodes.urls")),
     path("", include("nodes.urls_browser_certificates")),
     path("", include("nodes.urls_connections")),
+    path("", include("nodes.urls_cluster")),
     path("", include("nodes.urls_database_key")),
     path("", include("nodes.urls_roots")),
     path("", include("nodes.urls_revocation")),

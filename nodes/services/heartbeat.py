@@ -20,6 +20,7 @@ from nodes.models import Node, Observation, Registration, Renewal
 from nodes.services import registration as registrations
 from nodes.services import renewal as renewals
 from nodes.services.browser_certificates import choice_for, chosen_certificate
+from nodes.services.cluster import cluster_proof
 from nodes.services.material import versions_for
 from nodes.services.transition import node_transition, renewal_transition
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
@@ -29,6 +30,7 @@ PENDING_INTERVAL_S = 5
 LIVELY = timedelta(minutes=10)
 OBSERVED = (
     "generation", "trusts", "revocation_lists", "installed", "served", "hook", "listening", "browser", "database_keys", "proved", "challenges",
+    "cluster_challenge", "cluster_proved_at", "cluster_proved_sha256",
 )  # fmt: skip
 
 
@@ -37,7 +39,9 @@ def heartbeat(*, node: Node, certificate: Certificate, report: dict[str, Any], n
     live = [key_id for key_id in versions_for(node).values_list("key_id", flat=True) if key_id]
     proved, challenges, expected = _proof(node, report, live, now)
     _browser_recorded(node, report, now)
-    _observe(node, report | {"proved": proved, "challenges": expected}, now)
+    challenge = secrets.token_hex(32)
+    seen = {"proved": proved, "challenges": expected, "cluster_challenge": challenge, **cluster_proof(node, report, now)}
+    _observe(node, report | seen, now)
     renewal = Renewal.objects.filter(node=node).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).first()
     if certificate.generation == node.generation:
         _called_home(node, renewal, now)
@@ -59,6 +63,7 @@ def heartbeat(*, node: Node, certificate: Certificate, report: dict[str, Any], n
         "package": {"generation": renewal.generation} if renewal is not None and offered else None,
         "browser": wanted,
         "challenges": challenges,
+        "cluster_challenge": challenge,
         "retired_database_keys": _retired(report["database_keys"], live),
     }
 

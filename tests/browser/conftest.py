@@ -67,6 +67,7 @@ class Furnished:
     browser: str
     browser_blocked: str
     browser_request: str
+    deployment: str
     awaiting_address: str
     password: str
     unlockable_address: str
@@ -164,6 +165,13 @@ def browser_certificates() -> list[dict[str, Any]]:
     return [*brought, {"name": "Next year", "host_names": [LONG, "*.corp.example", "10.1.2.3"]}]
 
 
+DEPLOYMENT = {
+    "name": "Every branch in Europe, with those that were closed, since 1998",
+    "api_address": f"https://{LONG}:8443/api/v1",
+    "audience": LONG,
+}
+
+
 @pytest.fixture(scope="package")
 def furnished(site: Site) -> Furnished:
     def create(name: str, address: str, host_name: str = "") -> str:
@@ -194,6 +202,7 @@ def furnished(site: Site) -> Furnished:
     connections = [site.call("POST", "/connections/", fields)[1]["id"] for fields in CONNECTIONS]
     browser = [site.call("POST", "/browser-certificates/", fields)[1]["id"] for fields in browser_certificates()]
     site.manage("shell", "-c", SERVICES + FALLEN_BACK)
+    deployment = site.call("POST", "/deployments/", DEPLOYMENT)[1]["id"]
     site.manage("shell", "-c", MORE_CERTIFICATES)
     site.manage("shell", "-c", RECREATION)
     revoked = site.call("GET", f"/certificates/?node={failed}&status=revoked")[1]["results"][0]["id"]
@@ -201,7 +210,7 @@ def furnished(site: Site) -> Furnished:
     site.wait(lambda: site.call("GET", f"/certificates/{root}/crl/")[0] == 200)
     certificate = next(each["id"] for each in site.node(registered)["certificates"] if each["kind"] == "service")
     return Furnished(
-        registered, awaiting, failed, created, removed, certificate, revoked, root, *connections[:2], *browser, site.agents[1], word, site.agents[3], unlockable_word
+        registered, awaiting, failed, created, removed, certificate, revoked, root, *connections[:2], *browser, deployment, site.agents[1], word, site.agents[3], unlockable_word
     )  # fmt: skip
 
 

@@ -128,6 +128,7 @@ class Life(RuleBasedStateMachine):
                 "clock": now,
                 "hook": {},
                 "browser": {},
+                "cluster_proof": "",
             }
             answer = heartbeat(node=self.node, certificate=certificate, report=told, now=now)
             if answer["reopen"]:

@@ -9,15 +9,19 @@ from django.urls import get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
 from certs.api import CertificateOutput, LifetimeOutput, NewEndOutput, NodeRenewalOutput, PreviewOutput, certificate_json
-from certs.models import Certificate
+from certs.models import Certificate, Deployment
 from certs.services.lifetime import Lifetime, NewEnd, NodeRenewal, Preview
 from nodes.api import CeremonyOutput, FindingOutput, NodeOutput, nodes_json
 from nodes.api_browser_certificates import BrowserCertificateOutput, NodeChoiceOutput, browser_certificates_json, choice_json
+from nodes.api_cluster import ClusterNodeOutput, DeploymentOutput, ManualOutput, TokenFindingOutput, cluster_node_json, deployments_json
 from nodes.api_connections import ConnectionOutput, connections_json
 from nodes.browser_story import BrowserStory
 from nodes.models import BrowserCertificate, Connection, Node
+from nodes.services.cluster import ClusterNode
 from nodes.services.registration import Ceremony
+from pki import token_check
 from pki.findings import Finding
+from pki.manual_configuration import Answer
 from qmc.api_expiry import EndlessOutput, ExpiringOutput, ExpiryOutput, board_json
 from qmc.expiry import Board, Endless, Row
 from qmc.outlook import by_hand
@@ -38,6 +42,10 @@ def test_answers_have_the_form_that_the_schema_tells() -> None:
         ConnectionOutput: connection,
         BrowserCertificateOutput: browser_certificate,
         NodeChoiceOutput: choice_json(BrowserStory("none", "")),
+        DeploymentOutput: deployments_json([Deployment()])[0],
+        ClusterNodeOutput: cluster_node_json(ClusterNode(Node(), certificate, None, False, None)),
+        TokenFindingOutput: vars(token_check.Finding("code", True, "text")),
+        ManualOutput: vars(Answer(False, "reason")),
         CertificateOutput: certificate_json(certificate, NOW),
         ExpiryOutput: board_json(Board(NOW, NOW, [row], [endless])),
         ExpiringOutput: board_json(Board(NOW, NOW, [row], []))["results"][0],
@@ -63,5 +71,5 @@ def test_every_address_stands_in_the_schema_with_its_answer() -> None:
         for method, told in methods.items()
         if not any("content" in answer for answer in told["responses"].values())
     ]
-    deleted = ("browser-certificates", "connections", "nodes")
+    deleted = ("browser-certificates", "connections", "deployments", "nodes")
     assert sorted(without) == [(f"/api/v1/{each}/{{id}}/", "delete") for each in deleted]

@@ -1,0 +1,68 @@
+"""The site's cluster key on a node: proving that it is here, and taking it from a PFX."""
+
+import logging
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from agent.state import Refused, State
+from agent.store import Installed, replace
+from pki import cluster, keys, pfx, revocation, verify
+from pki.errors import PKIError
+from pki.roles import role_of
+
+log = logging.getLogger("agent")
+CLUSTER_NAME = "QlikServiceCluster"
+
+
+def place(installed: Installed) -> Path:
+    """Key and certificate in one file."""
+    return installed.path / "machine/personal/cluster.pem"
+
+
+def proof(installed: Installed, challenge: str) -> str | None:
+    """The central node's challenge, signed with the cluster key; None where there is none, or the key cannot be read."""
+    if not challenge:
+        return None
+    try:
+        key = keys.from_pem(place(installed).read_bytes(), own=True)
+        return cluster.proof_make(key, node=installed.node, challenge=challenge)
+    except (OSError, PKIError) as exc:
+        log.warning("the cluster key proves nothing: %s", exc)
+        return None
+
+
+def import_cluster(state: State, content: bytes, password: str, *, now: datetime) -> Installed:
+    """Put the pair of a PFX into the generation in force, by one rename. Raises: Refused, PfxRefused, PKIError; nothing has changed then."""
+    pair = pfx.pfx_read(content, password)
+    certificate = x509.load_pem_x509_certificate(pair.certificate)
+    with state.locked():
+        installed = state.store.current()
+        if installed is None:
+            raise Refused(
+                "nothing-installed",
+                "No certificates are installed here yet. Register this node first: it gets the cluster certificate with that.",
+            )
+        _check(certificate, installed, now)
+        if certificate.public_key() != keys.from_pem(pair.private_key, own=True).public_key():
+            raise Refused(
+                "other-key", "The private key in the file does not belong to its certificate. Download it again from the console."
+            )
+        replace(place(installed), pair.private_key + pair.certificate)
+        changed = state.store.current()
+    assert changed is not None
+    return changed
+
+
+def _check(certificate: x509.Certificate, installed: Installed, now: datetime) -> None:
+    """Raises: Refused, PeerRefused."""
+    subject = certificate.subject.rfc4514_string()
+    if role_of(certificate) is not None or subject != f"CN={CLUSTER_NAME}":
+        raise Refused(
+            "not-cluster",
+            f"The file holds {subject}, which is not the site's cluster certificate (CN={CLUSTER_NAME}). Nothing was changed.",
+        )
+    verify.chain(certificate, installed.roots, now=now)
+    if revocation.is_revoked(certificate, installed.crls):
+        raise Refused("revoked", "This cluster certificate was revoked. Download the one in force from the console.")

@@ -1,0 +1,99 @@
+"""Multi-cloud deployments: recorded, changed and deleted here. Nothing dials their addresses."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.db import IntegrityError, transaction
+
+from audit.actors import Actor
+from audit.record import record
+from certs.models import Deployment
+from nodes.errors import InputInvalid
+
+LENGTHS = {"name": 100, "api_address": 500, "audience": 200}
+LABELS = {"name": "A name", "api_address": "An API address", "audience": "An audience"}
+
+
+def _address_problem(address: str) -> str:
+    """What is wrong with it, "" if nothing."""
+    example = "Give it such as https://tenant.eu.example.com."
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return f"This is no address. {example}"
+    if parts.scheme != "https":
+        return f"An API address begins with https://: tokens are sent there, and nothing else keeps them secret. {example}"
+    if not host or port == 0 or not address.isascii() or any(each in address for each in ' "<>\\^`{|}'):
+        return f"This address has no host name, or a character that no address has. {example}"
+    if "@" in parts.netloc:
+        return "Take user name and password out of the address: everybody who may see deployments reads it."
+    return "Take away what follows ? or #: this is where the API begins." if "?" in address or "#" in address else ""
+
+
+def _problem(field: str, value: str) -> str:
+    if not 1 <= len(value) <= LENGTHS[field] or not value.isprintable():
+        return f"{LABELS[field]} has 1 to {LENGTHS[field]} printable characters, in one line."
+    if value != value.strip():
+        return f"{LABELS[field]} begins and ends without a space. Take it away."
+    return _address_problem(value) if field == "api_address" else ""
+
+
+def _check(fields: dict[str, str], *, besides: uuid.UUID | None = None) -> None:
+    """Raises: InputInvalid."""
+    errors = {field: [problem] for field in LENGTHS if (problem := _problem(field, fields[field]))}
+    if "name" not in errors and Deployment.objects.exclude(pk=besides or uuid.UUID(int=0)).filter(name__iexact=fields["name"]).exists():
+        errors["name"] = ["A deployment with this name exists already. Choose another name."]
+    if errors:
+        raise InputInvalid(errors)
+
+
+def _taken() -> InputInvalid:
+    return InputInvalid({"name": ["Somebody else has just taken this name. Choose another name."]})
+
+
+def deployment_create(*, actor: Actor, now: datetime, name: str, api_address: str, audience: str) -> Deployment:
+    """Record a deployment. Raises: PermissionRefused, InputInvalid."""
+    actor.require("certs.add_deployment")
+    fields = {"name": name, "api_address": api_address, "audience": audience}
+    _check(fields)
+    deployment = Deployment(**fields, created_at=now, changed_at=now)
+    try:
+        with transaction.atomic():
+            deployment.save(force_insert=True)
+            record(actor=actor, action="deployment.created", target=deployment, detail=fields, now=now)
+    except IntegrityError as exc:
+        raise _taken() from exc
+    return deployment
+
+
+def deployment_change(*, actor: Actor, deployment: Deployment, now: datetime, **changes: Any) -> Deployment:
+    """Change the fields that are given; the others stay. Raises: PermissionRefused, InputInvalid."""
+    actor.require("certs.change_deployment")
+    try:
+        with transaction.atomic():
+            held = Deployment.objects.select_for_update().filter(pk=deployment.pk).first()
+            if held is None:
+                raise InputInvalid({"deployment": ["Somebody has deleted this deployment meanwhile. Create it again if it is needed."]})
+            _check({name: getattr(held, name) for name in LENGTHS} | changes, besides=held.pk)
+            changed = {name: value for name, value in changes.items() if getattr(held, name) != value}
+            if changed:
+                for name, value in changed.items():
+                    setattr(held, name, value)
+                held.changed_at = now
+                held.save(update_fields=[*changed, "changed_at"])
+                record(actor=actor, action="deployment.changed", target=held, detail=changed, now=now)
+    except IntegrityError as exc:
+        raise _taken() from exc
+    return held
+
+
+@transaction.atomic
+def deployment_delete(*, actor: Actor, deployment: Deployment, now: datetime) -> None:
+    """Delete a deployment; that it is gone already is no error. Raises: PermissionRefused."""
+    actor.require("certs.delete_deployment")
+    deleted, _ = Deployment.objects.filter(pk=deployment.pk).delete()
+    if deleted:
+        record(actor=actor, action="deployment.deleted", target=deployment, detail={"audience": deployment.audience}, now=now)

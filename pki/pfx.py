@@ -1,0 +1,63 @@
+"""One certificate with its key in a file under a password (PKCS #12, RFC 7292), for Windows and `agent import-cluster`."""
+
+from enum import StrEnum
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, pkcs12
+
+from pki import keys
+from pki.errors import PfxRefused, PKIError
+from pki.package import Pair
+
+LARGEST_PFX = 65536
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 128
+ROUNDS = 100_000
+
+
+class PfxForm(StrEnum):
+    AES = "aes-256"
+    LEGACY = "legacy"
+
+
+def password_check(text: str) -> None:
+    """Raises: PfxRefused, saying what to type."""
+    if not SHORTEST_PASSWORD <= len(text) <= LONGEST_PASSWORD:
+        raise PfxRefused(f"The password has {len(text)} characters; type {SHORTEST_PASSWORD} to {LONGEST_PASSWORD}.")
+    if not text.isascii() or not text.isprintable():
+        raise PfxRefused(
+            "Type letters, digits and signs of a US keyboard only: Windows and OpenSSL do not agree how other characters are spelt in a PFX, so it "
+            "might not open where it is needed."
+        )
+
+
+def pfx_make(pair: Pair, *, password: str, form: PfxForm, name: str) -> bytes:
+    """AES-256 with PBES2 and SHA-256; or triple DES and SHA-1, for Windows Server 2016 and earlier. Raises: PfxRefused, PKIError."""
+    password_check(password)
+    builder = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(ROUNDS)
+    if form is PfxForm.AES:
+        builder = builder.key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC).hmac_hash(hashes.SHA256())
+    else:
+        builder = builder.key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC).hmac_hash(hashes.SHA1())  # noqa: S303  (the old form)
+    certificate, key = x509.load_pem_x509_certificate(pair.certificate), keys.from_pem(pair.private_key, own=True)
+    return pkcs12.serialize_key_and_certificates(name.encode(), key, certificate, None, builder.build(password.encode()))
+
+
+def pfx_read(content: bytes, password: str) -> Pair:
+    """The pair in a PFX. Raises: PfxRefused, saying why."""
+    if len(content) > LARGEST_PFX:
+        raise PfxRefused(f"The file has {len(content)} bytes; a PFX of one certificate has at most {LARGEST_PFX}.")
+    try:
+        key, certificate, _ = pkcs12.load_key_and_certificates(content, password.encode())
+    except ValueError as exc:
+        raise PfxRefused(
+            "The file does not open: the password is wrong, or this is no PFX. Type the password that was given when it was downloaded."
+        ) from exc
+    if key is None or certificate is None:
+        raise PfxRefused("The file holds no certificate with its private key. Download it again from the console.")
+    try:
+        pem = keys.to_pem(key)  # type: ignore[arg-type]
+        keys.from_pem(pem)
+    except (PKIError, ValueError, AttributeError) as exc:
+        raise PfxRefused(f"The private key in the file cannot be used: {exc}") from exc
+    return Pair(certificate.public_bytes(Encoding.PEM), pem)
