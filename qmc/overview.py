@@ -8,7 +8,8 @@ from typing import Any
 from django.urls import reverse
 
 from certs.errors import ClockDoubtful, ZoneBroken
-from certs.models import Certificate, Rotation, TrustZone
+from certs.models import Certificate, Export, Rotation, TrustZone
+from certs.services.export_standing import export_standings
 from certs.services.issuer import issuing_root, roots_in_force
 from certs.services.revocation import lists_stale
 from jobs.clock import clock_jump
@@ -42,6 +43,7 @@ MOST_CREATED = 3
 BACKUP_PATIENCE = timedelta(days=7)
 # Renewals that are overdue become red in the last days of a certificate, or when they are this late.
 LAST_DAYS, VERY_LATE = timedelta(days=30), timedelta(days=7)
+LAST_WEEK = timedelta(days=7)
 ORDER = {"red": 0, "orange": 1, "blue": 2}
 
 
@@ -145,6 +147,23 @@ def _certificate_need(certificate: Certificate, now: datetime) -> Need:
     return Need(colour, f"{holder}: {name} ends in {left_words(days)}", remedy, url, "Show certificate")
 
 
+def _export_needs(now: datetime) -> Iterator[Need]:
+    """What is refused, will be, or ends within 30 days: nothing renews an export by itself."""
+    for each in export_standings(Export.objects.in_use().defer("archive", "sealed_password")):
+        export, url, end = each.export, reverse("exports:renew", args=[each.export.pk]), each.export.not_after
+        what = str(export).capitalize()
+        if each.trouble:
+            title = (
+                f"{what} {'is refused' if each.alarm and each.certificates else 'could not be made' if each.alarm else 'must be renewed'}"
+            )
+            yield Need("red" if each.alarm else "orange", title, each.trouble, url, "Renew export")
+        elif end is not None and each.ends_soon(now):
+            left = (end - now).total_seconds()
+            title = f"{what} ends in {spoken(left)}" if left > 0 else f"{what} has expired"
+            text = f"Made by {export.actor}. Renew it, and bring the new files to the machine: nothing renews it by itself."
+            yield Need("red" if left < LAST_WEEK.total_seconds() else "orange", title, text, url, "Renew export")
+
+
 def jump_words(seconds: float) -> str:
     return f"The central node's clock jumped {clocks.length(seconds)} {'ahead' if seconds > 0 else 'back'}"
 
@@ -235,13 +254,13 @@ def needs(now: datetime) -> list[Need]:
     nodes = list(Node.objects.present().select_related("observation"))
     found = [need for node in nodes for need in _node_needs(node, now)]
     found += _created_needs([node for node in nodes if node.state == NodeState.CREATED])
-    soon = Certificate.objects.issued().filter(not_after__lt=now + timedelta(days=90))
+    soon = Certificate.objects.issued().besides_exports().filter(not_after__lt=now + timedelta(days=90))
     found += [_certificate_need(each, now) for each in soon if each.expiry_status(now) in (ExpiryStatus.EXPIRING, ExpiryStatus.EXPIRED)]
     for each in running(now):
         if each.trouble:
             text = "See that the worker and beat processes run, and read their log."
             found.append(Need("red", f"{each.label}: {each.trouble}", text, reverse("overview"), "Look again"))
-    found += [*_clock_needs(now), *_revocation_needs(nodes, now), *_backup_needs(nodes, now)]
+    found += [*_clock_needs(now), *_revocation_needs(nodes, now), *_export_needs(now), *_backup_needs(nodes, now)]
     if TrustZone.objects.current() is not None:
         found += _trust_zone_needs(now)
     return sorted(found, key=lambda need: ORDER[need.colour])

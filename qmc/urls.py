@@ -5,6 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from certs import api as certs
+from certs import api_exports as exports
 from nodes import api as nodes
 from nodes import api_connections as connections
 from nodes import api_rotations as rotations
@@ -26,6 +27,10 @@ API = [
     path("certificates/<uuid:pk>/pem/", certs.CertificatePem.as_view()),
     path("certificates/<uuid:pk>/revoke/", certs.CertificateRevoke.as_view()),
     path("certificates/<uuid:pk>/crl/", certs.CertificateCrl.as_view()),
+    path("exports/", exports.Exports.as_view()),
+    path("exports/<uuid:pk>/", exports.ExportDetail.as_view()),
+    path("exports/<uuid:pk>/renew/", exports.ExportRenew.as_view()),
+    path("exports/<uuid:pk>/revoke/", exports.ExportRevoke.as_view()),
     path("settings/lifetime/", certs.LifetimeSetting.as_view()),
     path("expiry/", Expiry.as_view()),
     path("rotations/", rotations.Rotations.as_view()),
@@ -45,6 +50,7 @@ urlpatterns = [
     path("clock/", views.clock, name="clock"),
     path("accounts/login/", account.login, name="account_login"),
     path("accounts/logout/", account.logout, name="account_logout"),
+    path("accounts/reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
     path("accounts/signup/", account.signup, name="account_signup"),
     path("", include("nodes.urls")),
     path("", include("nodes.urls_connections")),
@@ -52,4 +58,5 @@ urlpatterns = [
     path("", include("nodes.urls_roots")),
     path("", include("nodes.urls_revocation")),
     path("", include("certs.urls")),
+    path("", include("certs.urls_exports")),
 ]

@@ -46,6 +46,8 @@ LOOKS = {
     "overdue": ("overdue", "orange", "clock-exclamation"),
     "paused": ("paused", "orange", "player-pause"),
     "finished": ("finished", "green", "circle-check"),
+    "requested": ("being made", "blue", "key"),
+    "made": ("made", "green", "circle-check"),
     "by_itself": ("by itself", "blue", "refresh"),
     "by_hand": ("needs a hand", "orange", "hand-stop"),
 }
