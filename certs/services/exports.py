@@ -1,9 +1,10 @@
 """Exports: asked for, renewed, revoked, downloaded. The certificates are made by a worker: certs.services.export_work."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -47,20 +48,27 @@ class Wanted:
 
 @transaction.atomic
 def export_transition(
-    *, export: Export, to: ExportStatus, reason: str, actor: Actor, now: datetime, told: dict[str, Any] | None = None, **changes: Any
+    *,
+    export: Export,
+    to: ExportStatus,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+    changes: Mapping[str, Any] = MappingProxyType({}),
+    told: Mapping[str, Any] = MappingProxyType({}),
 ) -> Event:
-    """Move `export` to `to`; `told` goes into the event as well. Raises: IllegalTransition, StaleExport (somebody else was first)."""
+    """Move `export` to `to` with further `changes` of its row; `told` goes into the event. Raises: IllegalTransition, StaleExport."""
     old, generation = ExportStatus(export.status), export.generation
     if to not in EXPORT_TRANSITIONS[old]:
         raise IllegalTransition(f"{export}: {old} → {to} is not possible")
     held = Export.objects.select_for_update().filter(pk=export.pk, status=old, generation=generation).first()
     if held is None:
         raise StaleExport(f"{export} has just changed. Look again.")
-    for name, value in (changes | {"status": to, "status_reason": reason[:500], "status_since": now}).items():
+    for name, value in {**changes, "status": to, "status_reason": reason[:500], "status_since": now}.items():
         setattr(held, name, value)
     held.save()
     export.refresh_from_db()
-    detail = {"from": old, "to": to, "reason": reason, "generation": export.generation} | (told or {})
+    detail = {"from": old, "to": to, "reason": reason, "generation": export.generation, **told}
     return record(actor=actor, action="export.transition", target=export, detail=detail, now=now)
 
 
@@ -143,9 +151,8 @@ def export_renew(*, actor: Actor, export: Export, wanted: Wanted, now: datetime)
     changes = wanted.choices() | {"sealed_password": wanted.password, "batch": uuid.uuid4(), "generation": export.generation + 1}
     changes |= {"archive": None, "archive_until": None, "actor": actor.label}
     with transaction.atomic():
-        export_transition(
-            export=export, to=ExportStatus.REQUESTED, reason="", actor=actor, now=now, told=wanted.choices(), **changes
-        )  # fmt: skip
+        choices = wanted.choices()
+        export_transition(export=export, to=ExportStatus.REQUESTED, reason="", actor=actor, now=now, changes=changes, told=choices)
         _ask(export, actor, now)
 
 
@@ -159,7 +166,7 @@ def export_revoke(*, actor: Actor, export: Export, reason: str, code: Revocation
         raise IllegalTransition(f"The {export} is revoked already.")
     with transaction.atomic():
         wiped = {"sealed_password": None, "archive": None, "archive_until": None}
-        export_transition(export=export, to=ExportStatus.REVOKED, reason=reason, actor=actor, now=now, **wiped)
+        export_transition(export=export, to=ExportStatus.REVOKED, reason=reason, actor=actor, now=now, changes=wiped)
         for certificate in Certificate.objects.filter(holder_id=export.pk):
             certificate_withdraw(certificate=certificate, reason=reason, code=code, actor=actor, now=now)
         _ask(export, actor, now)
