@@ -17,7 +17,7 @@ from certs.errors import ArchiveGone, IllegalTransition, InputInvalid, StaleExpo
 from certs.models import Certificate, Export
 from certs.services.certificates import certificate_withdraw
 from certs.states import EXPORT_TRANSITIONS, ExportStatus
-from jobs.services import job_create
+from jobs.services import job_create, jobs_create
 from pki import export as files
 from pki import names
 from pki.errors import InvalidName
@@ -123,18 +123,21 @@ def exports_request(*, actor: Actor, machine_names: Sequence[str], wanted: Wante
     exports = [Export(machine=name, sealed_password=wanted.password, **fields) for name in machine_names]
     try:
         with transaction.atomic():
+            Export.objects.bulk_create(exports)
             for export in exports:
-                export.save(force_insert=True)
                 record(actor=actor, action="export.requested", target=export, detail=wanted.choices(), now=now)
-            for export in exports:
-                _ask(export, actor, now)
+            jobs_create(task=TASK, titles={each.pk: _title(each) for each in exports}, actor=actor.label, now=now)
     except IntegrityError as exc:
         raise InputInvalid({"machine_names": ["Somebody else has just exported for one of these machines. Look at the register."]}) from exc
     return exports
 
 
+def _title(export: Export) -> str:
+    return f"Export for {export.machine}"
+
+
 def _ask(export: Export, actor: Actor, now: datetime) -> None:
-    job_create(task=TASK, subject=export.pk, title=f"Export for {export.machine}", actor=actor.label, now=now)
+    job_create(task=TASK, subject=export.pk, title=_title(export), actor=actor.label, now=now)
 
 
 def export_renew(*, actor: Actor, export: Export, wanted: Wanted, now: datetime) -> None:
