@@ -4,14 +4,28 @@ from datetime import datetime
 from typing import Any
 
 from audit.models import Event
+from certs.errors import CertsError
 from certs.history import line
 from certs.models import Certificate, Export
 from certs.services.export_standing import export_standing
+from certs.services.issuer import issuing_root
+from certs.services.lifetime import NewEnd, new_ends, zone_current
 from certs.states import ExportStatus
 from pki.export import Format
+from pki.roles import Kind
 
 ROWS, LINES = 25, 30
 WORST_FIRST = {ExportStatus.FAILED: 0, ExportStatus.REQUESTED: 1, ExportStatus.REVOKED: 2, ExportStatus.MADE: 3}
+
+
+def new_end(*, now: datetime) -> NewEnd | None:
+    """The end that the certificates of an export asked for now would get; None where nothing can be signed."""
+    try:
+        months, root = zone_current().lifetime_months, issuing_root()
+    except CertsError:
+        return None
+    ends = new_ends(months=months, root_not_after=root.not_after, now=now)
+    return next(each for each in ends if each.kind == Kind.SERVICE)
 
 
 def batch_story(exports: list[Export], *, now: datetime) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from certs.errors import ArchiveGone, CertsError, InputInvalid
-from certs.export_story import batch_story, export_story, in_the_clear
+from certs.export_story import batch_story, export_story, in_the_clear, new_end
 from certs.filters import ExportFilter
 from certs.forms import RevokeForm, ServiceForm
 from certs.forms_exports import ExportForm, WantedForm, initial_of
@@ -49,7 +49,9 @@ def _asked(form: ServiceForm, ask: Callable[[datetime], T]) -> T | None:
 
 
 def _form(request: PageRequest, template: str, form: ServiceForm, **context: Any) -> HttpResponse:
-    return render(request, template, {"form": form, **context}, status=400 if form.errors else 200)
+    now = timezone.now()
+    told = {"form": form, "now": now, "end": new_end(now=now), **context}
+    return render(request, template, told, status=400 if form.errors else 200)
 
 
 @page("certs.add_export")
@@ -75,7 +77,7 @@ def renew(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 
     if request.method == "POST" and _asked(form, ask):
         return redirect("exports:batch", batch=export.batch)
-    return _form(request, "exports/form.html", form, export=export, now=timezone.now())
+    return _form(request, "exports/form.html", form, export=export)
 
 
 def _batch(batch: uuid.UUID) -> list[Export]:

@@ -221,7 +221,7 @@ def _exports() -> Iterator[dict[str, Any]]:
     for each in export_standings(Export.objects.in_use().exclude(made_generation=0).defer("archive", "sealed_password")):
         export, renew = each.export, "Nothing renews it by itself: renew it, and bring the new files to the machine."
         yield {
-            "id": str(export.pk), "kind": "export", "subject": str(export), "holder": export.machine, "owner": export.actor,
+            "id": str(export.pk), "kind": "export", "subject": export.machine, "holder": export.machine, "owner": export.actor,
             "outlook": by_hand(each.trouble or renew), "not_before": export.made_at, "not_after": export.not_after,
             "url": reverse("exports:detail", args=[export.pk]),
         }  # fmt: skip
