@@ -3,7 +3,7 @@
 import io
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -40,7 +40,7 @@ class Shape:
     """How the files are made. `legacy` seals a PFX for Windows Server 2016 and earlier; `include_ca` puts the roots beside each certificate."""
 
     format: Format
-    password: str
+    password: str = field(repr=False)
     include_ca: bool = False
     legacy: bool = False
 

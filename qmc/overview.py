@@ -1,5 +1,6 @@
 """The overview's question: is the site safe, and what must somebody do next?"""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +10,7 @@ from django.urls import reverse
 
 from certs.errors import ClockDoubtful, ZoneBroken
 from certs.models import Certificate, Export, Rotation, TrustZone
-from certs.services.export_standing import export_standings
+from certs.services.export_standing import Standing, export_standings
 from certs.services.issuer import issuing_root, roots_in_force
 from certs.services.revocation import lists_stale
 from jobs.clock import clock_jump
@@ -38,8 +39,8 @@ RUNNING = {
     "upkeep": ("Renewals and rotations that are due", timedelta(minutes=5)),
     "key pool": ("Keys made ahead", timedelta(minutes=5)),
 }
-# More nodes than this that were never registered are one line, so that they hide nothing.
-MOST_CREATED = 3
+# More nodes than this that were never registered, or exports of one state, are one line, so that they hide nothing.
+MOST_ALIKE = 3
 BACKUP_PATIENCE = timedelta(days=7)
 # Renewals that are overdue become red in the last days of a certificate, or when they are this late.
 LAST_DAYS, VERY_LATE = timedelta(days=30), timedelta(days=7)
@@ -124,7 +125,7 @@ def _serving_needs(node: Node, now: datetime, url: str) -> Iterator[Need]:
 
 
 def _created_needs(created: list[Node]) -> list[Need]:
-    if len(created) > MOST_CREATED:
+    if len(created) > MOST_ALIKE:
         url = f"{reverse('nodes:list')}?state={NodeState.CREATED}"
         return [Need("blue", f"{len(created)} nodes are not registered yet", "Register each when its agent runs.", url, "Show nodes")]
     text = "Its certificates are made and sent when you register it."
@@ -147,21 +148,34 @@ def _certificate_need(certificate: Certificate, now: datetime) -> Need:
     return Need(colour, f"{holder}: {name} ends in {left_words(days)}", remedy, url, "Show certificate")
 
 
+def _export_need(standing: Standing, now: datetime) -> tuple[str, Need] | None:
+    """What an export needs, with its state in a word or two: nothing renews it by itself."""
+    export, end, url = standing.export, standing.export.not_after, reverse("exports:renew", args=[standing.export.pk])
+    what, text = str(export).capitalize(), standing.trouble
+    if text:
+        state = ("is refused" if standing.certificates else "could not be made") if standing.alarm else "must be renewed"
+        return state, Need("red" if standing.alarm else "orange", f"{what} {state}", text, url, "Renew export")
+    if end is None or not standing.ends_soon(now):
+        return None
+    left = (end - now).total_seconds()
+    state, title = ("ends soon", f"{what} ends in {spoken(left)}") if left > 0 else ("has expired", f"{what} has expired")
+    text = f"Made by {export.actor}. Renew it, and bring the new files to the machine: nothing renews it by itself."
+    return state, Need("red" if left < LAST_WEEK.total_seconds() else "orange", title, text, url, "Renew export")
+
+
 def _export_needs(now: datetime) -> Iterator[Need]:
-    """What is refused, will be, or ends within 30 days: nothing renews an export by itself."""
-    for each in export_standings(Export.objects.in_use().defer("archive", "sealed_password")):
-        export, url, end = each.export, reverse("exports:renew", args=[each.export.pk]), each.export.not_after
-        what = str(export).capitalize()
-        if each.trouble:
-            title = (
-                f"{what} {'is refused' if each.alarm and each.certificates else 'could not be made' if each.alarm else 'must be renewed'}"
-            )
-            yield Need("red" if each.alarm else "orange", title, each.trouble, url, "Renew export")
-        elif end is not None and each.ends_soon(now):
-            left = (end - now).total_seconds()
-            title = f"{what} ends in {spoken(left)}" if left > 0 else f"{what} has expired"
-            text = f"Made by {export.actor}. Renew it, and bring the new files to the machine: nothing renews it by itself."
-            yield Need("red" if left < LAST_WEEK.total_seconds() else "orange", title, text, url, "Renew export")
+    """What is refused, will be, or ends within 30 days; many of one state are one line, so that they hide nothing."""
+    found: dict[str, list[Need]] = defaultdict(list)
+    standings = export_standings(Export.objects.in_use().defer("archive", "sealed_password"))
+    for state, need in filter(None, (_export_need(each, now) for each in standings)):
+        found[state].append(need)
+    for state, same in found.items():
+        if len(same) <= MOST_ALIKE:
+            yield from same
+        else:
+            worst = min(same, key=lambda need: ORDER[need.colour])
+            title = f"{len(same)} exports: each {state}"
+            yield Need(worst.colour, title, f"{worst.title}: {worst.text}", reverse("exports:list") + "?sort=not_after", "Show exports")
 
 
 def jump_words(seconds: float) -> str:

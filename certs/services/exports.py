@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -33,7 +33,7 @@ class Wanted:
     """What an export is to hold. An empty password leaves the keys of PEM in the clear."""
 
     format: str
-    password: str = ""
+    password: str = field(default="", repr=False)
     include_secrets_key: bool = False
     include_ca: bool = False
     legacy: bool = False

@@ -1,5 +1,8 @@
 """An export by mouse: asked for, watched, downloaded after a fresh sign-in, found in the register."""
 
+import http.client
+import re
+import ssl
 import zipfile
 from pathlib import Path
 
@@ -36,6 +39,18 @@ def fetched(page: Page, place: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
+def called(site: Site, folder: Path) -> bytes:
+    """What 4242 of the central node answers to the exported client pair."""
+    context = ssl.create_default_context(cafile=str(folder / "root.pem"))
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    context.load_cert_chain(folder / "client.pem", folder / "client_key.pem")
+    connection = http.client.HTTPSConnection("127.0.0.1", site.node_port, context=context, timeout=10)
+    connection.request("GET", "/status/servicestate")
+    answer = connection.getresponse().read()
+    connection.close()
+    return answer
+
+
 def test_two_machines_as_pem_and_one_as_windows(eyes: Eyes, site: Site, tmp_path: Path) -> None:
     page = eyes.sign_in()
     page.get_by_role("link", name="Exports").click()
@@ -60,7 +75,10 @@ def test_two_machines_as_pem_and_one_as_windows(eyes: Eyes, site: Site, tmp_path
         name.split("/")[1]: content for name, content in files.items() if name.startswith("west")
     }
 
+    assert called(site, folder) == b"2"
     page.get_by_role("link", name="Exports").click()
+    expect(page.get_by_role("row", name="west.example")).to_contain_text(re.compile("just now|ago"))
+    expect(page.get_by_role("row", name="east.example")).to_contain_text("never")
     ask(page, "north.example", "Windows", "")
     expect(page.get_by_text("A Windows export needs a password")).to_be_visible()
     expect(page.get_by_label("Machine names")).to_have_value("north.example")

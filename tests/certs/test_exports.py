@@ -560,6 +560,7 @@ def test_a_new_root_names_the_exports_that_it_touches(zone: Path, client: Client
     work()
     export.refresh_from_db()
     assert {row.issuer for row in held(export).values()} == {new}
+    assert "reports.example" in client.get(reverse("roots:roll-back", args=[rotation.pk]), secure=True).content.decode()
     assert (zone / "reports.example/root.pem").read_text().count("BEGIN") == len(roots_in_force()) == 2
     assert export_standing(export).trouble == ""
     assert [each.pk for each in exports_of_root(old, now=now)] == [export.pk]  # the generation before may still be in use
@@ -583,6 +584,28 @@ def test_a_new_database_key_asks_for_a_renewal_of_who_carries_the_old_one(zone: 
     with_key, without = made("a.example", wanted=Wanted("pem", include_secrets_key=True))[0], made("b.example")[0]
     DatabaseKey.objects.update(status="reading")
     assert ("carries, version 1, writes no more" in export_standing(with_key).trouble, export_standing(without).trouble) == (True, "")
+
+
+def test_many_exports_of_one_state_are_one_line_of_the_overview(zone: Path) -> None:
+    made(*(f"m{number}.example" for number in range(4)))
+    Certificate.objects.filter(holder="export m2.example", kind="client").update(status="revoked", reason="stolen.")
+    Certificate.objects.filter(holder="export m3.example", kind="service").update(status="revoked", reason="stolen.")
+    Export.objects.update(not_after=timezone.now() + timedelta(days=20))
+    titles = [need.title for need in needs(timezone.now()) if "xport" in need.title]
+    assert titles == [
+        "Export m2.example is refused",
+        "Export m3.example is refused",
+        "Export m0.example ends in 19 days",
+        "Export m1.example ends in 19 days",
+    ]
+    Certificate.objects.filter(holder__startswith="export").update(status="revoked", reason="stolen.")
+    (need,) = [need for need in needs(timezone.now()) if "xport" in need.title]
+    assert (need.title, need.button) == ("4 exports: each is refused", "Show exports")
+
+
+@pytest.mark.parametrize("query", ["batch=nowhere", "expiry=never", "status=gone", "format=jks", "sort=archive", "page=zz", "search=%00"])
+def test_a_query_that_is_none_shows_the_register(zone: Path, client: Client, query: str) -> None:
+    assert client.get(f"{reverse('exports:list')}?{query}", secure=True).status_code in (200, 404)
 
 
 def test_the_page_that_revokes_a_certificate_names_its_export(zone: Path, client: Client) -> None:
