@@ -33,6 +33,23 @@ class StrictInteger(serializers.IntegerField):
         return data
 
 
+class StrictText(serializers.CharField):
+    """A string as it was sent: not trimmed, not repaired."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(trim_whitespace=False, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise serializers.ValidationError("A string is needed.")
+        if not data.isascii() and any("\ud800" <= each <= "\udfff" for each in data):
+            raise serializers.ValidationError("This is not text: it holds half a character.")
+        return data
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        return data if data == "" else super().run_validation(data)
+
+
 class LifetimeInput(serializers.Serializer[Any]):
     months = StrictInteger()
 
@@ -102,6 +119,7 @@ class PreviewOutput(serializers.Serializer[Any]):
     certificates = NewEndOutput(many=True)
     renewals = serializers.IntegerField(help_text="nodes that get it by themselves, with their next certificates")
     first = NodeRenewalOutput(many=True)
+    exports = serializers.IntegerField(help_text="exports, which get it only when somebody renews them")
 
 
 class LifetimePreviewOutput(LifetimeOutput):

@@ -7,7 +7,10 @@ CertsError
 ├── IllegalTransition  the certificate's table does not allow it
 ├── StaleCertificate   another worker was first
 ├── StaleDatabaseKey   another worker was first
-└── RotationRefused    not now; says why and what to do
+├── StaleExport        somebody else was first
+├── RotationRefused    not now; says why and what to do
+├── ArchiveGone        an export's files are no longer kept
+└── InputInvalid       bad input, by field
 """
 
 
@@ -44,3 +47,19 @@ class StaleDatabaseKey(CertsError):
 
 class RotationRefused(CertsError):
     """A rotation cannot be started, paused or resumed now."""
+
+
+class StaleExport(CertsError):
+    """Somebody else changed the export first."""
+
+
+class ArchiveGone(CertsError):
+    """The files of an export are no longer kept, or not made yet."""
+
+
+class InputInvalid(CertsError):
+    """`errors` names each field with what is wrong and what to do."""
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        super().__init__("; ".join(text for texts in errors.values() for text in texts))
+        self.errors = errors

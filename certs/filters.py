@@ -1,14 +1,15 @@
 """The filter of the certificates list."""
 
 from datetime import timedelta
+from typing import Any
 
 import django_filters
 from django import forms
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from certs.models import Certificate
-from certs.states import CertificateStatus
+from certs.models import EXPORT_FORMATS, Certificate, Export, ExportQuerySet
+from certs.states import CertificateStatus, ExportStatus
 from pki.roles import Kind
 
 WITHIN_DAYS = {"30": 30, "90": 90, "365": 365}
@@ -22,20 +23,38 @@ EXPIRY = [
 STATUS = [(each.value, each.value) for each in (CertificateStatus.ISSUED, CertificateStatus.SUPERSEDED, CertificateStatus.REVOKED)]
 
 
+EXPORT_STATUS = [
+    (ExportStatus.MADE.value, "made"), (ExportStatus.REQUESTED.value, "being made"), (ExportStatus.FAILED.value, "failed"),
+    (ExportStatus.REVOKED.value, "revoked"),
+]  # fmt: skip
+
+
 def _select() -> forms.Select:
     return forms.Select(attrs={"class": "form-select"})
 
 
+def _search() -> forms.TextInput:
+    return forms.TextInput(attrs={"class": "form-control", "type": "search", "maxlength": 100})
+
+
+def ending(rows: "QuerySet[Any]", name: str, value: str) -> "QuerySet[Any]":
+    """Rows whose `not_after` lies where a choice of EXPIRY says."""
+    now = timezone.now()
+    if value == "expired":
+        return rows.filter(not_after__lt=now)
+    if value == "later":
+        return rows.filter(not_after__gt=now + timedelta(days=365))
+    return rows.filter(not_after__range=(now, now + timedelta(days=WITHIN_DAYS[value])))
+
+
 class CertificateFilter(django_filters.FilterSet):
-    search = django_filters.CharFilter(
-        method="searched", label="Search", widget=forms.TextInput(attrs={"class": "form-control", "type": "search", "maxlength": 100})
-    )
+    search = django_filters.CharFilter(method="searched", label="Search", widget=_search())
     kind = django_filters.ChoiceFilter(
         choices=[(kind.value, kind.value) for kind in Kind], label="Kind", empty_label="every kind", widget=_select()
     )
     status = django_filters.ChoiceFilter(choices=STATUS, label="Status", empty_label="every status", widget=_select())
-    node = django_filters.ChoiceFilter(field_name="holder_id", label="Node", empty_label="every node", widget=_select())
-    expiry = django_filters.ChoiceFilter(method="ending", choices=EXPIRY, label="Ends", empty_label="at any time", widget=_select())
+    node = django_filters.ChoiceFilter(field_name="holder_id", label="Holder", empty_label="every holder", widget=_select())
+    expiry = django_filters.ChoiceFilter(method=ending, choices=EXPIRY, label="Ends", empty_label="at any time", widget=_select())
 
     class Meta:
         model = Certificate
@@ -51,10 +70,26 @@ class CertificateFilter(django_filters.FilterSet):
         found = Q(subject__icontains=value) | Q(holder__icontains=value) | Q(subject_alternative_names__icontains=value)
         return rows.filter(found | Q(serial__startswith=plain) | Q(sha256__startswith=plain))
 
-    def ending(self, rows: "QuerySet[Certificate]", name: str, value: str) -> "QuerySet[Certificate]":
-        now = timezone.now()
-        if value == "expired":
-            return rows.filter(not_after__lt=now)
-        if value == "later":
-            return rows.filter(not_after__gt=now + timedelta(days=365))
-        return rows.filter(not_after__range=(now, now + timedelta(days=WITHIN_DAYS[value])))
+
+class ExportFilter(django_filters.FilterSet):
+    search = django_filters.CharFilter(method="searched", label="Search", widget=_search())
+    status = django_filters.ChoiceFilter(choices=EXPORT_STATUS, method="having", label="Status", empty_label="in use", widget=_select())
+    format = django_filters.ChoiceFilter(choices=EXPORT_FORMATS, label="Format", empty_label="every format", widget=_select())
+    expiry = django_filters.ChoiceFilter(method=ending, choices=EXPIRY, label="Ends", empty_label="at any time", widget=_select())
+    batch = django_filters.UUIDFilter(widget=forms.HiddenInput())
+
+    class Meta:
+        model = Export
+        fields: list[str] = []
+
+    @property
+    def qs(self) -> "QuerySet[Export]":
+        rows: QuerySet[Export] = super().qs
+        asked = self.form.cleaned_data.get("status") if self.form.is_valid() else ""
+        return rows if asked else rows.exclude(status=ExportStatus.REVOKED)
+
+    def searched(self, rows: ExportQuerySet, name: str, value: str) -> ExportQuerySet:
+        return rows.searched(value)
+
+    def having(self, rows: ExportQuerySet, name: str, value: str) -> ExportQuerySet:
+        return rows.filter(status=value)

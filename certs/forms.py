@@ -3,7 +3,18 @@
 from django import forms
 from django.urls import reverse_lazy
 
+from certs.errors import InputInvalid
 from pki.revocation import RevocationCode
+
+
+class ServiceForm(forms.Form):
+    """A form whose rules are a service's."""
+
+    def refuse(self, exc: InputInvalid) -> None:
+        """Put what a service refused beside the fields it is about."""
+        for field, texts in exc.errors.items():
+            for text in texts:
+                self.add_error(field if field in self.fields else None, text)
 
 
 class LifetimeForm(forms.Form):

@@ -1,4 +1,5 @@
-"""The trust zone, its database key's versions, every certificate it ever recorded, and the deployments that believe its cluster key."""
+"""The trust zone, its database key's versions, every certificate it ever recorded, the register of exports, and the deployments that believe its
+cluster key."""
 
 import uuid
 from datetime import datetime
@@ -10,8 +11,9 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from certs.fields import EncryptedField
-from certs.states import LIVE, CertificateStatus, DatabaseKeyStatus
+from certs.states import LIVE, CertificateStatus, DatabaseKeyStatus, ExportStatus
 from pki import database_key, lifetime
+from pki.export import Format
 from pki.manual_configuration import AppDistribution, Installation
 from pki.revocation import RevocationCode
 from pki.roles import Kind
@@ -137,6 +139,10 @@ class CertificateQuerySet(models.QuerySet["Certificate"]):
     def accepted(self) -> "CertificateQuerySet":
         """What its holder may still present: in force, or replaced by a newer one."""
         return self.filter(status__in=[CertificateStatus.ISSUED, CertificateStatus.SUPERSEDED])
+
+    def besides_exports(self) -> "CertificateQuerySet":
+        """Without those that were made for exports: nothing renews these by itself."""
+        return self.exclude(holder_id__in=Export.objects.values("pk"))
 
     def overdue(self, now: datetime) -> "CertificateQuerySet":
         """Recorded for signing, and never signed within the lease."""
@@ -279,3 +285,58 @@ class PooledKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key_type} key made ahead"
+
+
+EXPORT_FORMATS = [(Format.WINDOWS.value, "Windows"), (Format.PEM.value, "PEM")]
+
+
+class ExportQuerySet(models.QuerySet["Export"]):
+    def in_use(self) -> "ExportQuerySet":
+        """Whoever has one may go on using it."""
+        return self.exclude(status=ExportStatus.REVOKED)
+
+    def searched(self, text: str) -> "ExportQuerySet":
+        return self.filter(Q(machine__icontains=text) | Q(actor__icontains=text))
+
+
+class Export(models.Model):
+    """A service and a client certificate for one machine that no agent serves: who holds what, made by whom, until when."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    machine = models.CharField(max_length=64)
+    format = models.CharField(max_length=10, choices=EXPORT_FORMATS)
+    include_secrets_key = models.BooleanField(default=False, help_text="its service certificate carries the database key")
+    include_ca = models.BooleanField(default=False)
+    legacy = models.BooleanField(default=False, help_text="PFX for Windows Server 2016 and earlier")
+    has_password = models.BooleanField(default=True, help_text="whether its private keys are encrypted")
+    status = models.CharField(max_length=10, choices=ExportStatus.choices, default=ExportStatus.REQUESTED)
+    status_reason = models.CharField(max_length=500, blank=True)
+    status_since = models.DateTimeField()
+    batch = models.UUIDField(db_index=True, help_text="what was asked for at once")
+    generation = models.PositiveIntegerField(default=1, help_text="the one asked for last")
+    made_generation = models.PositiveIntegerField(default=0, help_text="the newest that was made; 0: none")
+    actor = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    made_at = models.DateTimeField(null=True, blank=True)
+    not_after = models.DateTimeField(null=True, blank=True, db_index=True, help_text="the first end of what it holds")
+    last_seen_at = models.DateTimeField(null=True, blank=True, help_text="when its client certificate was last presented on 4242")
+    sealed_password = EncryptedField(null=True)
+    archive = EncryptedField(null=True)
+    archive_until = models.DateTimeField(null=True, blank=True)
+    folder = models.CharField(max_length=500, blank=True)
+    folder_generation = models.PositiveIntegerField(default=0)
+    folder_problem = models.CharField(max_length=500, blank=True)
+
+    objects = ExportQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["machine", "-created_at", "id"]
+        permissions = [
+            ("renew_export", "Can renew exports"),
+            ("revoke_export", "Can revoke exports"),
+            ("download_export", "Can download exports"),
+        ]
+        constraints = [models.UniqueConstraint(Lower("machine"), condition=~Q(status="revoked"), name="one_export_per_machine")]
+
+    def __str__(self) -> str:
+        return f"export {self.machine}"

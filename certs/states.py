@@ -1,4 +1,4 @@
-"""The lives of a certificate and of a version of the database key: one table each."""
+"""The lives of a certificate, of a version of the database key and of an export: one table each."""
 
 from django.db.models import TextChoices
 
@@ -37,3 +37,19 @@ KEY_TRANSITIONS: dict[DatabaseKeyStatus, frozenset[DatabaseKeyStatus]] = {
     K.RETIRED: frozenset(),
 }
 LIVE = frozenset({K.DELIVERED, K.WRITING, K.READING})
+
+
+class ExportStatus(TextChoices):
+    REQUESTED = "requested"  # its certificates are being made
+    MADE = "made"
+    FAILED = "failed"
+    REVOKED = "revoked"
+
+
+X = ExportStatus
+EXPORT_TRANSITIONS: dict[ExportStatus, frozenset[ExportStatus]] = {
+    X.REQUESTED: frozenset({X.MADE, X.FAILED, X.REVOKED}),
+    X.MADE: frozenset({X.REQUESTED, X.REVOKED}),
+    X.FAILED: frozenset({X.REQUESTED, X.REVOKED}),
+    X.REVOKED: frozenset(),
+}

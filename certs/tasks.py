@@ -8,6 +8,7 @@ from django.utils import timezone
 from audit.actors import SYSTEM
 from certs.models import TrustZone
 from certs.services.certificates import certificates_sweep
+from certs.services.exports import archives_wipe
 from certs.services.key_pool import pool_fill
 from certs.services.revocation import lists_ask_due
 from jobs.models import Job
@@ -18,11 +19,12 @@ KEY_POOL, FILL_AT_MOST = "key pool", timedelta(seconds=60)
 
 @shared_task(ignore_result=True)
 def sweep() -> None:
-    """Certificates that were recorded and never signed; revocation lists that are to be signed anew."""
+    """Certificates that were recorded and never signed; files of exports that are a day old; revocation lists that are to be signed anew."""
     now = timezone.now()
     with periodic(name="certificate sweep", every=timedelta(seconds=60), now=now) as ours:
         if ours:
             certificates_sweep(actor=SYSTEM, now=now)
+            archives_wipe(actor=SYSTEM, now=now)
             lists_ask_due(now=now)
 
 

@@ -10,6 +10,7 @@ from certs.filters import CertificateFilter
 from certs.forms import LifetimeForm
 from certs.models import Certificate, RevocationList
 from certs.pages import PageRequest, page, table_for
+from certs.services.export_standing import export_of
 from certs.services.lifetime import clamped, lifetime_get, lifetime_preview, lifetime_set, zone_current
 from certs.states import TRANSITIONS, CertificateStatus
 from certs.tables import CertificateTable
@@ -30,6 +31,7 @@ def certificate_detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     context = {
         "certificate": certificate, "now": timezone.now(), "newest": certificate.revocation_lists.signed().first(),
         "fields": describe(certificate.x509(), zone_current().database_key_oids),
+        "export": export_of(certificate),
         "can_revoke": CertificateStatus.REVOKED in TRANSITIONS[CertificateStatus(certificate.status)] and certificate.issuer is not None,
     }  # fmt: skip
     return render(request, "certs/detail.html", context)

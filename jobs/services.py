@@ -2,7 +2,7 @@
 
 import contextlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -40,6 +40,17 @@ def job_create(*, task: str, subject: uuid.UUID, title: str, actor: str, now: da
             break
     _nudge_on_commit()
     return unfinished.get()
+
+
+def jobs_create(*, task: str, titles: Mapping[uuid.UUID, str], actor: str, now: datetime) -> None:
+    """The same for many subjects at once, each with its title. They must be as new as the caller's transaction: nobody can have work on them yet."""
+    turn = Job.objects.unfinished().filter(actor=actor).count()
+    wish = {"task": task, "actor": actor, "created_at": now, "next_attempt_at": now, "nudged_at": now}
+    Job.objects.bulk_create(
+        Job(subject=subject, title=title, turn=turn + number, **wish) for number, (subject, title) in enumerate(titles.items())
+    )
+    for _ in titles:
+        _nudge_on_commit()
 
 
 def job_nudge(*, task: str, subject: uuid.UUID, now: datetime) -> None:

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.models import Event
-from certs.api import CertificateOutput, StrictInteger, View, certificate_json, page_of
+from certs.api import CertificateOutput, StrictInteger, StrictText, View, certificate_json, page_of
 from certs.models import Certificate
 from nodes.models import Node
 from nodes.services.decommission import node_decommission
@@ -24,23 +24,6 @@ from nodes.services.preflight import preflight
 from nodes.services.registration import node_register
 from nodes.services.renewal import node_renew
 from nodes.states import NodeState
-
-
-class StrictText(serializers.CharField):
-    """A string as it was sent: not trimmed, not repaired."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(trim_whitespace=False, **options)
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            raise serializers.ValidationError("A string is needed.")
-        if not data.isascii() and any("\ud800" <= each <= "\udfff" for each in data):
-            raise serializers.ValidationError("This is not text: it holds half a character.")
-        return data
-
-    def run_validation(self, data: Any = serializers.empty) -> Any:
-        return data if data == "" else super().run_validation(data)
 
 
 class NodeInput(serializers.Serializer[Any]):

@@ -11,8 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from certs.api import View, page_of
-from nodes.api import StrictText
+from certs.api import StrictText, View, page_of
 from nodes.models import Connection, ConnectionType
 from nodes.services.connections import connection_change, connection_create, connection_delete, key_versions
 

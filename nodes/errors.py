@@ -12,6 +12,7 @@ NodesError
 
 from collections.abc import Sequence
 
+from certs import errors
 from pki.findings import Finding
 
 
@@ -19,12 +20,8 @@ class NodesError(Exception):
     """Any error of nodes."""
 
 
-class InputInvalid(NodesError):
-    """`errors` names each field with what is wrong and what to do."""
-
-    def __init__(self, errors: dict[str, list[str]]) -> None:
-        super().__init__("; ".join(text for texts in errors.values() for text in texts))
-        self.errors = errors
+class InputInvalid(errors.InputInvalid, NodesError):
+    """The same as in the trust zone, of what belongs to nodes."""
 
 
 class Blocked(NodesError):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from nodes.errors import InputInvalid
+from certs.forms import ServiceForm
 from nodes.models import ConnectionType
 from nodes.services.nodes import SERVICES
 
@@ -18,16 +18,6 @@ def _text(placeholder: str) -> forms.TextInput:
 
 def _port() -> forms.NumberInput:
     return forms.NumberInput(attrs={"class": "form-control", "min": 1, "max": 65535})
-
-
-class ServiceForm(forms.Form):
-    """A form whose rules are a service's."""
-
-    def refuse(self, exc: InputInvalid) -> None:
-        """Put what a service refused beside the fields it is about."""
-        for field, texts in exc.errors.items():
-            for text in texts:
-                self.add_error(field if field in self.fields else None, text)
 
 
 class NodeForm(ServiceForm):

@@ -6,6 +6,7 @@ from typing import Any
 
 from certs.models import DatabaseKey, Rotation
 from certs.services.database_keys import sealed_counts
+from certs.services.export_standing import exports_with_key
 from certs.states import DatabaseKeyStatus
 from certs.steps import Step, steps_at
 from nodes.models import Node
@@ -79,4 +80,7 @@ def rotation_plan(*, now: datetime) -> dict[str, Any]:
     """What a rotation would touch, before anybody confirms it."""
     old = DatabaseKey.objects.get(status=DatabaseKeyStatus.WRITING)
     newest = DatabaseKey.objects.order_by("-version").values_list("version", flat=True)[0]
-    return {"now": now, "old": old, "number": newest + 1, "total": sum(sealed_counts().values()), "readers": readers([old], now=now)}
+    return {
+        "now": now, "old": old, "number": newest + 1, "total": sum(sealed_counts().values()), "readers": readers([old], now=now),
+        "exports": exports_with_key(now=now),
+    }  # fmt: skip

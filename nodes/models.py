@@ -214,7 +214,7 @@ class BrowserCertificate(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=100)
     source = models.CharField(max_length=10, choices=Source.choices)
-    state = models.CharField(max_length=10, choices=BrowserCertificateState.choices)
+    state = models.CharField(max_length=20, choices=BrowserCertificateState.choices)
     subject = models.CharField(max_length=300, blank=True)
     names = models.JSONField(default=list)
     thumbprint = models.CharField(max_length=40, blank=True, db_index=True, help_text="SHA-1, as Windows shows it")

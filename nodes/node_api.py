@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from certs.errors import CertsError
 from certs.models import Certificate
+from certs.services.exports import export_seen
 from certs.services.revocation import trust_material
 from nodes.errors import NodesError
 from nodes.models import Node
@@ -39,9 +40,17 @@ def problem(kind: str, detail: str, status: int) -> JsonResponse:
     return JsonResponse(body, status=status, content_type="application/problem+json", headers=headers)
 
 
-def _caller(request: HttpRequest) -> tuple[Node, Certificate]:
+def _presented(request: HttpRequest) -> Certificate | None:
+    """The client certificate of the trust zone with which the caller came; an export's use of one is noted."""
     der = request.environ["asgi.scope"]["state"].get("peer_certificate")  # type: ignore[attr-defined]
     certificate = Certificate.objects.accepted().filter(sha256=verify.fingerprint(der or b""), kind="client").first()
+    if certificate is not None and certificate.holder_id is not None:
+        export_seen(holder_id=certificate.holder_id, now=timezone.now())
+    return certificate
+
+
+def _caller(request: HttpRequest) -> tuple[Node, Certificate]:
+    certificate = _presented(request)
     holder = certificate.holder_id if certificate else None
     node = Node.objects.present().filter(pk=holder).first() if holder else None
     if certificate is None or node is None:
@@ -186,4 +195,5 @@ def connections_view(request: HttpRequest) -> HttpResponse:
 @require_GET
 def status_view(request: HttpRequest) -> HttpResponse:
     """The central node runs."""
+    _presented(request)
     return HttpResponse("2", content_type="text/plain")

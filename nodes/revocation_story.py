@@ -7,6 +7,7 @@ from typing import Any
 
 from certs.models import Certificate
 from certs.services.certificates import predecessors
+from certs.services.export_standing import export_of
 from nodes.models import Node
 from nodes.states import NodeState
 from pki.roles import OWN_KINDS, Kind
@@ -32,7 +33,8 @@ def revocation_plan(certificate: Certificate, *, now: datetime) -> dict[str, Any
     """The certificate, each node that its revocation touches, and what is revoked with it."""
     touched = [_touched(node, certificate, now) for node in Node.objects.present().select_related("observation")]
     older = predecessors(certificate, now=now).order_by("-generation")
-    return {"now": now, "certificate": certificate, "touched": [each for each in touched if each is not None], "older": older}
+    found = [each for each in touched if each is not None]
+    return {"now": now, "certificate": certificate, "touched": found, "older": older, "export": export_of(certificate)}
 
 
 def _touched(node: Node, certificate: Certificate, now: datetime) -> Touched | None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from certs.models import Certificate, Rotation
+from certs.services.export_standing import exports_of_root
 from certs.services.issuer import issuing_root, roots_in_force
 from certs.services.lifetime import zone_current
 from certs.services.roots import root_next_number
@@ -75,6 +76,7 @@ def rotation_story(rotation: Rotation, *, now: datetime) -> dict[str, Any]:
         "rotation": rotation, "phase": phase, "phases": phases, "rows": rows, "waits": waits,
         "troubled": [row for row in waits if row.trouble], "by_themselves": [row for row in waits if not row.trouble],
         "percent": percent, "settles_at": rotation.settled_at + SETTLE if rotation.settled_at and not done else None,
+        "exports": [] if done else exports_of_root(rotation.from_root, now=now),
         "can_roll_back": not done and not rotation.rolled_back and can_go_back_to(rotation.from_root, now),
     }  # fmt: skip
 
@@ -98,4 +100,5 @@ def rotation_plan(*, now: datetime) -> dict[str, Any]:
     return {
         "now": now, "zone": zone, "old": root, "name": issue.root_name(zone.name, root_next_number()), "ends": gets.not_after,
         "rows": matrix(planned, now=now), "cluster": Certificate.objects.issued().filter(kind="cluster").first(),
+        "exports": exports_of_root(root, now=now),
     }  # fmt: skip

@@ -47,12 +47,12 @@ RENEWAL_TRANSITIONS: dict[RenewalStatus, frozenset[RenewalStatus]] = {
 
 
 class BrowserCertificateState(TextChoices):
-    REQUESTED = "requested"  # its key is here, its certificate is being made elsewhere
+    AWAITING_ANSWER = "awaiting_answer"  # its key is here, its certificate is being made elsewhere
     READY = "ready"
 
 
 B = BrowserCertificateState
 BROWSER_CERTIFICATE_TRANSITIONS: dict[BrowserCertificateState, frozenset[BrowserCertificateState]] = {
-    B.REQUESTED: frozenset({B.READY}),
+    B.AWAITING_ANSWER: frozenset({B.READY}),
     B.READY: frozenset(),
 }

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from audit.models import Event
+from certs.history import Line
+from certs.history import line as history_line
 from certs.models import Certificate, DatabaseKey
 from certs.steps import Step, steps_at
 from nodes.browser_story import WHY, browser_story
@@ -40,21 +42,6 @@ RENEWAL_ENTERED = {
     "proved": ("Renewal proved by handshake", "green"),
     "failed": ("Renewal failed", "red"),
 }
-CERTIFICATE_ENTERED = {
-    "issued": ("certificate signed", "green"), "superseded": ("certificate superseded", "grey"),
-    "revoked": ("certificate revoked", "grey"), "failed": ("certificate was not made", "red"),
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of history."""
-
-    at: datetime
-    text: str
-    colour: str
-    actor: str
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,9 +111,6 @@ def line(event: Event, kind: str = "") -> Line:
                 text = "Its certificates ended"
         case "renewal.transition":
             text, colour = RENEWAL_ENTERED.get(to, (f"Renewal {to}", "grey"))
-        case "certificate.transition":
-            text, colour = CERTIFICATE_ENTERED.get(to, (f"certificate {to}", "grey"))
-            text = f"{kind.capitalize()} {text}"
         case "registration.wrong_passwords":
             count = event.detail.get("count", 0)
             text, colour = f"{count} wrong password{'' if count == 1 else 's'} typed on the node, of 10", "orange"
@@ -138,7 +122,7 @@ def line(event: Event, kind: str = "") -> Line:
             taken = "" if event.action == "cluster.ticked" else ", and no longer"
             text, colour = f"Somebody says that the cluster certificate was imported there by hand{taken}", "grey"
         case _:
-            text, colour = event.action.replace(".", " ").replace("_", " "), "grey"
+            return history_line(event, kind)
     return Line(event.at, text, colour, event.actor, reason)
 
 

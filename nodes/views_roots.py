@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 from certs.errors import RotationRefused
 from certs.models import Rotation
 from certs.pages import PageRequest, page
+from certs.services.export_standing import exports_of_root
 from certs.services.roots import rotates_by_itself_set
 from nodes.forms import ExcludeForm
 from nodes.models import Node
@@ -63,7 +64,8 @@ def roll_back(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
             error = str(exc)
         else:
             return redirect("roots:show")
-    told = {"rotation": rotation, "rows": [row for row in matrix(rotation, now=now) if row.presents], "error": error, "now": now}
+    rows = [row for row in matrix(rotation, now=now) if row.presents]
+    told = {"rotation": rotation, "rows": rows, "exports": exports_of_root(rotation.to_root, now=now), "error": error, "now": now}
     return render(request, "roots/roll_back.html", told, status=409 if error else 200)
 
 

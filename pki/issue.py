@@ -25,7 +25,10 @@ SHORTEST_RSA_KEY = 2048
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for; `months` is the lifetime, `database_key` goes into a service certificate under `database_key_oids`."""
+    """What is asked for; `months` is the lifetime, `database_key` goes into a service certificate under `database_key_oids`.
+
+    A node's service certificate needs it; that of an export (`is_export`) may leave it out.
+    """
 
     kind: Kind
     common_name: str
@@ -34,6 +37,7 @@ class Request:
     months: int
     database_key: dbk.DatabaseKey | None = None
     database_key_oids: dbk.Oids = dbk.PRESCRIBED
+    is_export: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,8 @@ def _check(profile: Profile, request: Request) -> None:
         names.host_name(request.common_name)
     elif request.subject_alternative_names:
         raise ProfileError(f"a {profile.kind} certificate carries no further names")
-    if profile.carries_database_key != (request.database_key is not None):
+    carried, may_lack = request.database_key is not None, request.is_export and profile.carries_database_key
+    if profile.carries_database_key != carried and not may_lack:
         raise ProfileError(f"a {profile.kind} certificate {'needs' if profile.carries_database_key else 'carries no'} database key")
     if profile.carries_database_key and not isinstance(request.public_key, rsa.RSAPublicKey):
         raise ProfileError(f"a {profile.kind} certificate needs an RSA key")

@@ -14,8 +14,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.actors import PermissionRefused
-from certs.errors import IllegalTransition, RotationRefused, StaleCertificate, StaleDatabaseKey, ZoneBroken, ZoneMissing
-from nodes.errors import Blocked, ChoiceBlocked, IllegalNodeTransition, InputInvalid, RegistrationBlocked, StaleNode
+from certs.errors import (
+    IllegalTransition,
+    InputInvalid,
+    RotationRefused,
+    StaleCertificate,
+    StaleDatabaseKey,
+    StaleExport,
+    ZoneBroken,
+    ZoneMissing,
+)
+from nodes.errors import Blocked, ChoiceBlocked, IllegalNodeTransition, RegistrationBlocked, StaleNode
 from pki.errors import UnknownKey
 from qmc.models import ApiToken
 from qmc.services.tokens import token_digest
@@ -32,6 +41,7 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     StaleNode: (409, "changed-meanwhile"),
     StaleCertificate: (409, "changed-meanwhile"),
     StaleDatabaseKey: (409, "changed-meanwhile"),
+    StaleExport: (409, "changed-meanwhile"),
     RotationRefused: (409, "not-now"),
     PermissionRefused: (403, "permission-refused"),
     PermissionDenied: (403, "permission-refused"),

@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.utils.dateparse import parse_date, parse_datetime
 
 from audit.actors import Actor
-from certs.models import Certificate
+from certs.models import Certificate, Export
+from certs.services.export_standing import export_standings
 from certs.services.issuer import roots_in_force
 from certs.services.lifetime import zone_current
 from certs.services.outlook import Standing, holders_due, leaf_due, zone_standing
@@ -31,7 +32,7 @@ from qmc.templatetags.console import left_words, spoken
 # Each kind in the order of the picture, and as a word.
 KINDS = {
     "root": "root", "service": "service", "client": "client", "cluster": "cluster", "server": "browser-facing",
-    "revocation_list": "revocation list", "registration_password": "registration password", "token": "API token", "backup": "verified backup",
+    "revocation_list": "revocation list", "export": "export", "registration_password": "registration password", "token": "API token", "backup": "verified backup",
 }  # fmt: skip
 FARTHEST_YEARS = 100
 FORGOTTEN = timedelta(days=90)
@@ -183,7 +184,7 @@ def _certificates(standing: Standing, nodes: Nodes, zone_name: str, now: datetim
     last = Renewal.objects.filter(generation=F("node__generation")).defer("package")
     renewals = {each.node_id: each for each in last}
     not_needed = ("der", "sealed_private_key", "encrypted_private_key", "issuer__der", "issuer__encrypted_private_key")
-    issued = list(Certificate.objects.issued().select_related("issuer").defer(*not_needed))
+    issued = list(Certificate.objects.issued().besides_exports().select_related("issuer").defer(*not_needed))
     due = holders_due(issued, standing)
 
     def outlook(each: Certificate, node: Node | None) -> Outlook:
@@ -229,6 +230,17 @@ def _lists(nodes: Nodes, zone_name: str, now: datetime) -> Iterator[dict[str, An
                 "owner": zone_name, "outlook": list_outlook(newest, list(nodes.values()), now=now), "not_before": newest.this_update,
                 "not_after": newest.next_update, "url": reverse("certs:detail", args=[root.pk]),
             }  # fmt: skip
+
+
+def _exports() -> Iterator[dict[str, Any]]:
+    """One row for each, with the soonest end of what it holds."""
+    for each in export_standings(Export.objects.in_use().exclude(made_generation=0).defer("archive", "sealed_password")):
+        export, renew = each.export, "Nothing renews it by itself: renew it, and bring the new files to the machine."
+        yield {
+            "id": str(export.pk), "kind": "export", "subject": export.machine, "holder": export.machine, "owner": export.actor,
+            "outlook": by_hand(each.trouble or renew), "not_before": export.made_at, "not_after": export.not_after,
+            "url": reverse("exports:detail", args=[export.pk]),
+        }  # fmt: skip
 
 
 def _passwords(nodes: Nodes) -> Iterator[dict[str, Any]]:
@@ -282,6 +294,8 @@ def expiry_board(*, actor: Actor, as_of: datetime, now: datetime) -> Board:
     zone = zone_current()
     nodes: Nodes = {node.pk: node for node in Node.objects.present().select_related("observation")}
     found = [*_certificates(zone_standing(zone), nodes, zone.name, now), *_lists(nodes, zone.name, now), *_backup(zone.name)]
+    if actor.has_perm("certs.view_export"):
+        found += _exports()
     if actor.has_perm("nodes.view_node"):
         found += _passwords(nodes)
     if actor.has_perm("nodes.view_browsercertificate"):

@@ -82,9 +82,10 @@ class Choice:
 def _thing(row: Row) -> str:
     if row.kind in CERTIFICATES:
         return f"the {row.kind_word} certificate of {row.owner}"
-    return {"revocation_list": f"the revocation list of {row.owner}", "token": f"the API token {row.subject}"}.get(
-        row.kind, f"the {row.subject}"
-    )
+    words = {
+        "revocation_list": f"the revocation list of {row.owner}", "token": f"the API token {row.subject}", "export": f"the export {row.subject}",
+    }  # fmt: skip
+    return words.get(row.kind, f"the {row.subject}")
 
 
 def _ends(row: Row) -> str:

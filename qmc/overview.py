@@ -1,5 +1,6 @@
 """The overview's question: is the site safe, and what must somebody do next?"""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +9,8 @@ from typing import Any
 from django.urls import reverse
 
 from certs.errors import ClockDoubtful, ZoneBroken
-from certs.models import Certificate, Rotation, TrustZone
+from certs.models import Certificate, Export, Rotation, TrustZone
+from certs.services.export_standing import Standing, export_standings
 from certs.services.issuer import issuing_root, roots_in_force
 from certs.services.lifetime import zone_current
 from certs.services.revocation import lists_stale
@@ -40,12 +42,13 @@ RUNNING = {
     "upkeep": ("Renewals and rotations that are due", timedelta(minutes=5)),
     "key pool": ("Keys made ahead", timedelta(minutes=5)),
 }
-# More nodes than this that were never registered are one line, so that they hide nothing.
-MOST_CREATED = 3
+# More nodes than this that were never registered, or exports of one state, are one line, so that they hide nothing.
+MOST_ALIKE = 3
 BACKUP_PATIENCE = timedelta(days=7)
 # Renewals that are overdue become red in the last days of a certificate, or when they are this late.
 BROWSER_ENDS_SOON = timedelta(days=30)
 LAST_DAYS, VERY_LATE = timedelta(days=30), timedelta(days=7)
+LAST_WEEK = timedelta(days=7)
 ORDER = {"red": 0, "orange": 1, "blue": 2}
 
 
@@ -149,7 +152,7 @@ def _serving_needs(node: Node, now: datetime, url: str) -> Iterator[Need]:
 
 
 def _created_needs(created: list[Node]) -> list[Need]:
-    if len(created) > MOST_CREATED:
+    if len(created) > MOST_ALIKE:
         url = f"{reverse('nodes:list')}?state={NodeState.CREATED}"
         return [Need("blue", f"{len(created)} nodes are not registered yet", "Register each when its agent runs.", url, "Show nodes")]
     text = "Its certificates are made and sent when you register it."
@@ -170,6 +173,36 @@ def _certificate_need(certificate: Certificate, now: datetime) -> Need:
         return Need("red", f"{holder}: {name} has expired", remedy, url, "Show certificate")
     colour, remedy = "red" if days < 30 else "orange", "Make a new root." if of_the_site else "Renew the node that holds it."
     return Need(colour, f"{holder}: {name} ends in {left_words(days)}", remedy, url, "Show certificate")
+
+
+def _export_need(standing: Standing, now: datetime) -> tuple[str, Need] | None:
+    """What an export needs, with its state in a word or two: nothing renews it by itself."""
+    export, end, url = standing.export, standing.export.not_after, reverse("exports:renew", args=[standing.export.pk])
+    what, text = str(export).capitalize(), standing.trouble
+    if text:
+        state = ("is refused" if standing.certificates else "could not be made") if standing.alarm else "must be renewed"
+        return state, Need("red" if standing.alarm else "orange", f"{what} {state}", text, url, "Renew export")
+    if end is None or not standing.ends_soon(now):
+        return None
+    left = (end - now).total_seconds()
+    state, title = ("ends soon", f"{what} ends in {spoken(left)}") if left > 0 else ("has expired", f"{what} has expired")
+    text = f"Made by {export.actor}. Renew it, and bring the new files to the machine: nothing renews it by itself."
+    return state, Need("red" if left < LAST_WEEK.total_seconds() else "orange", title, text, url, "Renew export")
+
+
+def _export_needs(now: datetime) -> Iterator[Need]:
+    """What is refused, will be, or ends within 30 days; many of one state are one line, so that they hide nothing."""
+    found: dict[str, list[Need]] = defaultdict(list)
+    standings = export_standings(Export.objects.in_use().defer("archive", "sealed_password"))
+    for state, need in filter(None, (_export_need(each, now) for each in standings)):
+        found[state].append(need)
+    for state, same in found.items():
+        if len(same) <= MOST_ALIKE:
+            yield from same
+        else:
+            worst = min(same, key=lambda need: ORDER[need.colour])
+            title = f"{len(same)} exports: each {state}"
+            yield Need(worst.colour, title, f"{worst.title}: {worst.text}", reverse("exports:list") + "?sort=not_after", "Show exports")
 
 
 def jump_words(seconds: float) -> str:
@@ -271,13 +304,14 @@ def needs(now: datetime) -> list[Need]:
     nodes = list(Node.objects.present().select_related("observation"))
     found = [need for node in nodes for need in _node_needs(node, now)]
     found += _created_needs([node for node in nodes if node.state == NodeState.CREATED])
-    soon = Certificate.objects.issued().filter(not_after__lt=now + timedelta(days=90))
+    soon = Certificate.objects.issued().besides_exports().filter(not_after__lt=now + timedelta(days=90))
     found += [_certificate_need(each, now) for each in soon if each.expiry_status(now) in (ExpiryStatus.EXPIRING, ExpiryStatus.EXPIRED)]
     for each in running(now):
         if each.trouble:
             text = "See that the worker and beat processes run, and read their log."
             found.append(Need("red", f"{each.label}: {each.trouble}", text, reverse("overview"), "Look again"))
-    found += [*_browser_certificate_needs(now), *_clock_needs(now), *_revocation_needs(nodes, now), *_backup_needs(nodes, now)]
+    found += [*_clock_needs(now), *_revocation_needs(nodes, now), *_browser_certificate_needs(now), *_export_needs(now)]
+    found += _backup_needs(nodes, now)
     if TrustZone.objects.current() is not None:
         found += _trust_zone_needs(now)
     return sorted(found, key=lambda need: ORDER[need.colour])

@@ -5,6 +5,7 @@ from typing import Any
 
 from audit.models import Event
 from certs.models import Certificate, Rotation
+from certs.services.export_standing import exports_in_use
 from certs.services.issuer import roots_in_force
 from certs.services.lifetime import zone_current
 from certs.services.roots import root_next_number
@@ -36,7 +37,7 @@ def recreation_plan(*, now: datetime) -> dict[str, Any]:
         "central": Node.objects.get(is_central=True), "touched": touched, "others": others.count(),
         "cluster": in_force.filter(kind=Kind.CLUSTER), "certificates": in_force.exclude(kind=Kind.ROOT).count(),
         "rotation": Rotation.objects.filter(under_way=True).first(), "backup": PeriodicWork.objects.filter(name=VERIFIED).first(),
-        "last": Job.objects.filter(task=TASK).first(),
+        "exports": exports_in_use(), "last": Job.objects.filter(task=TASK).first(),
     }  # fmt: skip
 
 
@@ -51,6 +52,7 @@ def recreation_lines(*, now: datetime) -> list[str]:
         f"  node     {each.name} ({each.host_name}; {', '.join(each.services) or 'no services'}; {each.state}): needs a new password"
         for each in plan["touched"]
     ]
+    told += [f"  export   {each.machine}, made by {each.actor}: refused until it is renewed" for each in plan["exports"]]
     return [*told, f"  {plan['certificates']} certificates in force are revoked, and so is every export and copy of them."]
 
 

@@ -5,6 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from certs import api as certs
+from certs import api_exports as exports
 from nodes import api as nodes
 from nodes import api_browser_certificates as browser_certificates
 from nodes import api_cluster as cluster
@@ -40,6 +41,10 @@ API = [
     path("certificates/<uuid:pk>/pem/", certs.CertificatePem.as_view()),
     path("certificates/<uuid:pk>/revoke/", certs.CertificateRevoke.as_view()),
     path("certificates/<uuid:pk>/crl/", certs.CertificateCrl.as_view()),
+    path("exports/", exports.Exports.as_view()),
+    path("exports/<uuid:pk>/", exports.ExportDetail.as_view()),
+    path("exports/<uuid:pk>/renew/", exports.ExportRenew.as_view()),
+    path("exports/<uuid:pk>/revoke/", exports.ExportRevoke.as_view()),
     path("settings/lifetime/", certs.LifetimeSetting.as_view()),
     path("expiry/", Expiry.as_view()),
     path("rotations/", rotations.Rotations.as_view()),
@@ -70,4 +75,5 @@ urlpatterns = [
     path("", include("nodes.urls_roots")),
     path("", include("nodes.urls_revocation")),
     path("", include("certs.urls")),
+    path("", include("certs.urls_exports")),
 ]

@@ -14,7 +14,7 @@ from audit.actors import Actor
 from audit.models import Event
 from audit.record import record
 from certs.errors import IllegalTransition, StaleCertificate
-from certs.models import Certificate
+from certs.models import Certificate, CertificateQuerySet
 from certs.own_store import own_fingerprints
 from certs.services.issuer import Issuer, root_passphrase
 from certs.services.revocation import list_ask
@@ -147,6 +147,17 @@ def certificates_sweep(*, actor: Actor, now: datetime) -> int:
         )
         swept += 1
     return swept
+
+
+def certificate_found(mine: CertificateQuerySet, *, actor: Actor, now: datetime) -> Certificate | None:
+    """What an intent led to already; `mine` are its rows. Raises: StaleCertificate while another worker signs it."""
+    for overdue in mine.overdue(now):
+        reason = "its worker ended before it signed"
+        certificate_transition(certificate=overdue, to=CertificateStatus.FAILED, reason=reason, actor=actor, now=now)
+    found = mine.issued().first()
+    if found is None and mine.filter(status=CertificateStatus.ISSUING).exists():
+        raise StaleCertificate("another worker makes it")
+    return found
 
 
 def certificate_withdraw(

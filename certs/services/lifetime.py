@@ -9,7 +9,7 @@ from django.db import transaction
 from audit.actors import Actor
 from audit.record import record
 from certs.errors import ZoneMissing
-from certs.models import Certificate, TrustZone
+from certs.models import Certificate, Export, TrustZone
 from certs.services.outlook import Standing, holders_due, zone_standing
 from pki import lifetime
 from pki.roles import OWN_KINDS, Kind
@@ -49,11 +49,15 @@ class NodeRenewal:
 
 @dataclass(frozen=True)
 class Preview:
-    """What a lifetime would mean. Nothing that exists changes; `renewals` counts the nodes that get it by themselves, `first` names some."""
+    """What a lifetime would mean. Nothing that exists changes; `renewals` counts the nodes that get it by themselves, `first` names some.
+
+    `exports` counts those that get it only when somebody renews them.
+    """
 
     certificates: list[NewEnd]
     renewals: int
     first: list[NodeRenewal]
+    exports: int
 
 
 def zone_current() -> TrustZone:
@@ -83,7 +87,7 @@ def new_ends(*, months: int, root_not_after: datetime | None, now: datetime) -> 
 
 
 def _next_renewals(standing: Standing) -> list[NodeRenewal]:
-    leaves = list(Certificate.objects.issued().filter(kind__in=OWN_KINDS).defer("der", "sealed_private_key"))
+    leaves = list(Certificate.objects.issued().besides_exports().filter(kind__in=OWN_KINDS).defer("der", "sealed_private_key"))
     names = {leaf.holder_id: leaf.holder for leaf in leaves}
     found = [NodeRenewal(holder_id, names[holder_id], due.at) for holder_id, due in holders_due(leaves, standing).items()]
     return sorted(found, key=lambda each: (each.due_at, each.name))
@@ -95,7 +99,8 @@ def lifetime_preview(*, actor: Actor, months: int, now: datetime) -> Preview:
     standing = replace(zone_standing(zone_current()), months=lifetime.clamp(months))
     issuing_end = standing.issuing.not_after if standing.issuing else None
     renewals = _next_renewals(standing)
-    return Preview(new_ends(months=standing.months, root_not_after=issuing_end, now=now), len(renewals), renewals[:FIRST_TO_RENEW])
+    ends = new_ends(months=standing.months, root_not_after=issuing_end, now=now)
+    return Preview(ends, len(renewals), renewals[:FIRST_TO_RENEW], Export.objects.in_use().count())
 
 
 @transaction.atomic

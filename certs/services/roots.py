@@ -4,13 +4,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from audit.actors import SYSTEM, Actor
 from audit.record import record
-from certs.errors import StaleCertificate
 from certs.models import Certificate, TrustZone
-from certs.services.certificates import Intent, certificate_issue, certificate_transition, certificate_withdraw
+from certs.services.certificates import Intent, certificate_found, certificate_issue, certificate_transition, certificate_withdraw
 from certs.services.issuer import issuer_of
 from certs.services.key_policy import key_type
 from certs.services.lifetime import zone_current
@@ -21,17 +20,6 @@ from pki.roles import Kind
 
 CLUSTER_NAME = "QlikServiceCluster"
 IN_FORCE = (CertificateStatus.ISSUING, CertificateStatus.ISSUED)
-
-
-def _found(mine: "QuerySet[Certificate]", actor: Actor, now: datetime) -> Certificate | None:
-    """What this intent led to already. Raises: StaleCertificate while another worker signs it."""
-    for overdue in mine.overdue(now):  # type: ignore[attr-defined]
-        reason = "its worker ended before it signed"
-        certificate_transition(certificate=overdue, to=CertificateStatus.FAILED, reason=reason, actor=actor, now=now)
-    found: Certificate | None = mine.issued().first()  # type: ignore[attr-defined]
-    if found is None and mine.filter(status=CertificateStatus.ISSUING).exists():
-        raise StaleCertificate("another worker makes it")
-    return found
 
 
 def root_next_number() -> int:
@@ -53,7 +41,7 @@ def root_make(
 
     `once_issued` belongs to the transaction that puts it into force. Raises: StaleCertificate while another worker makes it, ZoneBroken, PKIError.
     """
-    found = _found(Certificate.objects.filter(kind=Kind.ROOT, generation=number), actor, now)
+    found = certificate_found(Certificate.objects.filter(kind=Kind.ROOT, generation=number), actor=actor, now=now)
     if found is not None:
         return found
     private_key = keys.generate(key_type(Kind.ROOT))
@@ -75,7 +63,7 @@ def cluster_make(*, zone: TrustZone, root: Certificate, actor: Actor, now: datet
 
     Raises: StaleCertificate while another worker makes it, ZoneBroken, PKIError.
     """
-    found = _found(Certificate.objects.filter(kind=Kind.CLUSTER, issuer=root), actor, now)
+    found = certificate_found(Certificate.objects.filter(kind=Kind.CLUSTER, issuer=root), actor=actor, now=now)
     return found if found is not None else cluster_renew(zone=zone, root=root, actor=actor, now=now)
 
 

@@ -105,7 +105,7 @@ def browser_certificate_request(
     except InvalidName as exc:
         raise InputInvalid({"host_names": [str(exc)]}) from exc
     certificate = BrowserCertificate(
-        name=checked or _free_name(host_names[0]), source=BrowserCertificate.Source.REQUEST, state=BrowserCertificateState.REQUESTED,
+        name=checked or _free_name(host_names[0]), source=BrowserCertificate.Source.REQUEST, state=BrowserCertificateState.AWAITING_ANSWER,
         names=list(host_names), key_type=key_type, private_key=keys.to_pem(key), request=request.decode(), actor=actor.label, created_at=now,
     )  # fmt: skip
     return _saved(certificate, action="browser_certificate.requested", detail={"names": list(host_names)}, actor=actor, now=now)
@@ -126,7 +126,7 @@ def browser_certificate_answer(
     changes = _described(pair) | {"state": BrowserCertificateState.READY}
     try:
         with transaction.atomic():
-            waiting = BrowserCertificate.objects.filter(pk=certificate.pk, state=BrowserCertificateState.REQUESTED)
+            waiting = BrowserCertificate.objects.filter(pk=certificate.pk, state=BrowserCertificateState.AWAITING_ANSWER)
             if not waiting.update(**changes):
                 raise StaleNode(f"{certificate} was answered or deleted by somebody else just now. Look again.")
             detail = {"thumbprint": changes["thumbprint"], "subject": changes["subject"]}

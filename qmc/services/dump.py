@@ -25,6 +25,7 @@ from qmc.services.archive import DATA, Archive, BackupError, private_keys
 LEFT_OUT = {"contenttypes.contenttype", "auth.permission", "sessions.session", "certs.pooledkey"}
 # A root's key goes into a file of its own, under the backup's passphrase.
 LEFT_OUT_FIELDS = {"certs.certificate": {"encrypted_private_key"}}
+SEALED = {"private_key": "private key", "archive": "export archive"}  # by a part of the column's name
 BATCH = 500
 
 
@@ -106,7 +107,7 @@ def sealed_values(dump: bytes) -> str:
     for line in dump.splitlines():
         row = json.loads(line)
         held = [name for name in columns.get(row["model"], ()) if row["fields"].get(name)]
-        counts.update("private key" if "private_key" in name else "password" for name in held)
+        counts.update(next((word for part, word in SEALED.items() if part in name), "password") for name in held)
     return ", ".join(f"{count} sealed {what}{'s' * (count > 1)}" for what, count in sorted(counts.items()))
 
 

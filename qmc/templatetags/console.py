@@ -46,7 +46,7 @@ LOOKS = {
     "overdue": ("overdue", "orange", "clock-exclamation"),
     "paused": ("paused", "orange", "player-pause"),
     "finished": ("finished", "green", "circle-check"),
-    "requested": ("waits for the answer", "blue", "hourglass"),
+    "awaiting_answer": ("waits for the answer", "blue", "hourglass"),
     "none": ("trust zone's own", "grey", "shield-lock"),
     "on_its_way": ("on its way", "blue", "send"),
     "in_use": ("in use", "green", "circle-check"),
@@ -60,6 +60,8 @@ LOOKS = {
     "claimed": ("ticked, not verified", "orange", "clock"),
     "holds": ("holds", "green", "circle-check"),
     "refused": ("refused", "red", "alert-circle"),
+    "requested": ("being made", "blue", "key"),
+    "made": ("made", "green", "circle-check"),
     "by_itself": ("by itself", "blue", "refresh"),
     "by_hand": ("needs a hand", "orange", "hand-stop"),
 }

@@ -72,6 +72,8 @@ class Furnished:
     password: str
     unlockable_address: str
     unlockable_password: str
+    export: str
+    batch: str
 
 
 # Rows of the list alone, of a node that is not there, so that nothing happens to them: real certificates would take minutes.
@@ -208,9 +210,16 @@ def furnished(site: Site) -> Furnished:
     revoked = site.call("GET", f"/certificates/?node={failed}&status=revoked")[1]["results"][0]["id"]
     root = site.call("GET", "/certificates/?kind=root&status=issued")[1]["results"][0]["id"]
     site.wait(lambda: site.call("GET", f"/certificates/{root}/crl/")[0] == 200)
+    asked = {"machine_names": ["reports.corp.example", LONG], "format": "pem", "include_secrets_key": True}
+    status, exports = site.call("POST", "/exports/", asked)
+    assert status == 202, exports
+    export = exports["results"][0]["id"]
+    site.wait(lambda: all(site.call("GET", f"/exports/{each['id']}/")[1]["status"] == "made" for each in exports["results"]))
+    batch = site.manage("shell", "-c", f"from certs.models import Export; print(Export.objects.get(pk='{export}').batch)").split()[-1]
     certificate = next(each["id"] for each in site.node(registered)["certificates"] if each["kind"] == "service")
     return Furnished(
-        registered, awaiting, failed, created, removed, certificate, revoked, root, *connections[:2], *browser, deployment, site.agents[1], word, site.agents[3], unlockable_word
+        registered, awaiting, failed, created, removed, certificate, revoked, root, *connections[:2], *browser, deployment, site.agents[1], word, site.agents[3],
+        unlockable_word, export, batch,
     )  # fmt: skip
 
 

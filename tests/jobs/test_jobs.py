@@ -8,7 +8,19 @@ import pytest
 from jobs import clock
 from jobs.clock import Watch
 from jobs.models import FARTHEST, Job, PeriodicWork
-from jobs.services import LEASE, job_again, job_claim, job_create, job_finish, job_nudge, jobs_nudge_due, lease_free, lease_take, periodic
+from jobs.services import (
+    LEASE,
+    job_again,
+    job_claim,
+    job_create,
+    job_finish,
+    job_nudge,
+    jobs_create,
+    jobs_nudge_due,
+    lease_free,
+    lease_take,
+    periodic,
+)
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -143,3 +155,10 @@ def test_jump_is_told_for_an_hour_or_until_it_is_confirmed(monkeypatch: pytest.M
     assert clock.clock_jump(now=NOW - BACK) is None
     clock.clock_confirm()
     assert clock.clock_jump(now=NOW) is None
+
+
+def test_many_jobs_at_once_stand_in_their_own_line() -> None:
+    titles = {uuid.uuid4(): f"work {number}" for number in range(3)}
+    jobs_create(task="task", titles=titles, actor="anna", now=NOW)
+    assert list(Job.objects.order_by("turn").values_list("turn", "title")) == [(0, "work 0"), (1, "work 1"), (2, "work 2")]
+    assert make(actor="ben").turn == 0

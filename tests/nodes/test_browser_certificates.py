@@ -478,7 +478,7 @@ class TestApi:
 
     def test_a_request_and_its_answer(self, client: Client) -> None:
         made = self.post(client, {"host_names": ["www.example"], "key_type": "EC P-256"}).json()
-        assert (made["state"], made["not_after"], made["findings"]) == ("requested", None, [])
+        assert (made["state"], made["not_after"], made["findings"]) == ("awaiting_answer", None, [])
         assert made["request"].startswith("-----BEGIN CERTIFICATE REQUEST-----")
         row = BrowserCertificate.objects.get()
         answer = self.post(

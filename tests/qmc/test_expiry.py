@@ -280,7 +280,7 @@ def test_the_board_has_what_is_for_browsers_and_whose_it_is(zone: TrustZone, cli
             name=name, source="uploaded", state="ready", thumbprint=f"{number}" * 40, sha256=f"{number}" * 64, not_before=now, created_at=now,
             not_after=now + (20 + number) * DAY,
         )  # fmt: skip
-    BrowserCertificate.objects.create(name="Asked for", source="request", state="requested", created_at=now)
+    BrowserCertificate.objects.create(name="Asked for", source="request", state="awaiting_answer", created_at=now)
     Node.objects.filter(name__in=("calls", "silent")).update(browser_thumbprint="0" * 40)
     Node.objects.filter(name="silent").update(is_central=True)
     found = [each for each in client.get(API).json()["results"] if each["kind"] == "server"]

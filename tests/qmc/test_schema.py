@@ -9,7 +9,8 @@ from django.urls import get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
 from certs.api import CertificateOutput, LifetimeOutput, NewEndOutput, NodeRenewalOutput, PreviewOutput, certificate_json
-from certs.models import Certificate, Deployment
+from certs.api_exports import ExportOutput, exports_json
+from certs.models import Certificate, Deployment, Export
 from certs.services.lifetime import Lifetime, NewEnd, NodeRenewal, Preview
 from nodes.api import CeremonyOutput, FindingOutput, NodeOutput, nodes_json
 from nodes.api_browser_certificates import BrowserCertificateOutput, NodeChoiceOutput, browser_certificates_json, choice_json
@@ -52,7 +53,8 @@ def test_answers_have_the_form_that_the_schema_tells() -> None:
         EndlessOutput: asdict(endless),
         NewEndOutput: asdict(NewEnd("root", NOW, False, NOW)),
         NodeRenewalOutput: asdict(NodeRenewal(uuid.uuid4(), "rim1", NOW)),
-        PreviewOutput: asdict(Preview([], 0, [])),
+        PreviewOutput: asdict(Preview([], 0, [], 0)),
+        ExportOutput: exports_json([Export()], NOW)[0],
         LifetimeOutput: vars(Lifetime(60, 60)),
         FindingOutput: vars(Finding("code", "ok", "title")),
         CeremonyOutput: vars(Ceremony("word", "http://localhost", NOW, "issuing")),

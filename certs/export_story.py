@@ -1,0 +1,58 @@
+"""What the pages of exports show: how far a batch is, and the life of one export."""
+
+from datetime import datetime
+from typing import Any
+
+from audit.models import Event
+from certs.errors import CertsError
+from certs.history import line
+from certs.models import Certificate, Export
+from certs.services.export_standing import export_standing
+from certs.services.issuer import issuing_root
+from certs.services.lifetime import NewEnd, new_ends, zone_current
+from certs.states import ExportStatus
+from pki.export import Format
+from pki.roles import Kind
+
+ROWS, LINES = 25, 30
+WORST_FIRST = {ExportStatus.FAILED: 0, ExportStatus.REQUESTED: 1, ExportStatus.REVOKED: 2, ExportStatus.MADE: 3}
+
+
+def new_end(*, now: datetime) -> NewEnd | None:
+    """The end that the certificates of an export asked for now would get; None where nothing can be signed."""
+    try:
+        months, root = zone_current().lifetime_months, issuing_root()
+    except CertsError:
+        return None
+    ends = new_ends(months=months, root_not_after=root.not_after, now=now)
+    return next(each for each in ends if each.kind == Kind.SERVICE)
+
+
+def batch_story(exports: list[Export], *, now: datetime) -> dict[str, Any]:
+    """How far what was asked for at once is; the failed ones first, and no more rows than a page holds."""
+    rows = sorted(exports, key=lambda each: (WORST_FIRST[ExportStatus(each.status)], each.machine))
+    count = {status: sum(each.status == status for each in exports) for status in ExportStatus}
+    under_way = count[ExportStatus.REQUESTED]
+    return {
+        "now": now, "batch": rows[0].batch, "rows": rows[:ROWS], "more": len(rows) - ROWS, "total": len(rows), "under_way": under_way,
+        "made": count[ExportStatus.MADE], "failed": count[ExportStatus.FAILED], "done": len(rows) - under_way,
+        "kept": [each for each in exports if each.archive_until is not None], "clear": in_the_clear(exports),
+        "by": rows[0].actor, "asked_at": min(each.status_since for each in exports) if under_way else None,
+    }  # fmt: skip
+
+
+def in_the_clear(exports: list[Export]) -> bool:
+    """Whether private keys lie in the files without a password."""
+    return any(each.format == Format.PEM and not each.has_password for each in exports)
+
+
+def export_story(export: Export, *, now: datetime) -> dict[str, Any]:
+    """All that the page of an export shows."""
+    own = dict(Certificate.objects.filter(holder_id=export.pk).values_list("pk", "kind"))
+    events = Event.objects.filter(target_id__in=[export.pk, *own]).exclude(action="certificate.recorded")[:LINES]
+    older = Certificate.objects.accepted().filter(holder_id=export.pk, not_after__gte=now).exclude(generation=export.made_generation)
+    return {
+        "now": now, "export": export, "standing": export_standing(export), "clear": in_the_clear([export]), "older": older,
+        "history": [line(each, own.get(each.target_id, "")) for each in events],
+        "can_renew": export.status in (ExportStatus.MADE, ExportStatus.FAILED), "can_revoke": export.status != ExportStatus.REVOKED,
+    }  # fmt: skip

@@ -1,0 +1,185 @@
+"""Making an export: its keys and certificates, the sealed archive, and its folder on the central node. Runs in workers."""
+
+import os
+import shutil
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from agent.store import sync_folder, write
+from audit.actors import SYSTEM, system_for
+from certs.errors import CertsError, StaleCertificate, StaleExport, ZoneBroken
+from certs.models import Certificate, DatabaseKey, Export
+from certs.own_store import key_ring
+from certs.services.certificates import Intent, certificate_found, certificate_issue, certificate_transition, certificate_withdraw
+from certs.services.exports import export_transition
+from certs.services.issuer import issuer_current, roots_in_force
+from certs.services.key_policy import key_type
+from certs.services.key_pool import key_take
+from certs.services.lifetime import zone_current
+from certs.services.zone import CLIENT_NAME
+from certs.states import CertificateStatus, ExportStatus
+from jobs.models import Job
+from jobs.services import job_again, job_finish
+from pki import database_key, issue
+from pki import export as files
+from pki.errors import PKIError
+from pki.package import Pair
+from pki.roles import OWN_KINDS, Kind
+
+KEPT_FOR = timedelta(hours=24)
+AGAIN = timedelta(seconds=1)
+
+
+def export_advance(*, job: Job) -> None:
+    """Make what is asked for, write its folder, or remove the folder of what was revoked."""
+    export = Export.objects.filter(pk=job.subject).first()
+    try:
+        if export is not None and export.status == ExportStatus.REQUESTED:
+            _make(export, timezone.now())
+    except (StaleCertificate, StaleExport):
+        job_again(job=job, at=timezone.now() + AGAIN, progress="waits for another worker")
+        return
+    if export is not None:
+        _settle_folder(export)
+    failed = export is not None and export.status == ExportStatus.FAILED
+    outcome = Job.Outcome.FAILED if failed else Job.Outcome.DONE
+    job_finish(job=job, outcome=outcome, now=timezone.now(), error=export.status_reason if export and failed else "")
+
+
+def _make(export: Export, now: datetime) -> None:
+    """Raises: StaleCertificate, StaleExport."""
+    try:
+        service, client = (_certificate(export, kind, now=now) for kind in OWN_KINDS)
+        archive = files.zipped({export.machine: _files(export, service, client)}, now=now)
+    except (StaleCertificate, StaleExport):
+        raise
+    except (PKIError, CertsError) as exc:
+        _fail(export, f"The certificates could not be made: {exc}", now)
+        return
+    with transaction.atomic():
+        changes = {
+            "sealed_password": None, "archive": archive, "archive_until": now + KEPT_FOR, "made_generation": export.generation,
+            "made_at": now, "not_after": min(service.not_after, client.not_after),
+        }  # fmt: skip
+        export_transition(export=export, to=ExportStatus.MADE, reason="", actor=system_for(export.actor), now=now, changes=changes)
+        own = Certificate.objects.filter(holder_id=export.pk)
+        own.update(sealed_private_key=None)
+        for older in own.issued().filter(generation__lt=export.generation):
+            reason = f"generation {export.generation} is made"
+            certificate_transition(certificate=older, to=CertificateStatus.SUPERSEDED, reason=reason, actor=SYSTEM, now=now)
+
+
+@transaction.atomic
+def _fail(export: Export, reason: str, now: datetime) -> None:
+    """What was made of this generation is withdrawn; what was made before stays accepted."""
+    export_transition(export=export, to=ExportStatus.FAILED, reason=reason, actor=SYSTEM, now=now, changes={"sealed_password": None})
+    for certificate in Certificate.objects.filter(holder_id=export.pk, generation=export.generation):
+        certificate_withdraw(certificate=certificate, reason="the export failed", actor=SYSTEM, now=now)
+
+
+def _key_for(export: Export) -> tuple[int, database_key.DatabaseKey | None]:
+    """Which version of the database key goes into its service certificate; 0 and None where none does. Raises: ZoneBroken."""
+    version = DatabaseKey.objects.writing() if export.include_secrets_key else None
+    if version is None:
+        return 0, None
+    key = key_ring().keys.get(version.key_id or "")
+    if key is None:
+        raise ZoneBroken(f"{version} does not open with the service pairs of this worker’s machine. Redistribute that machine.")
+    return version.version, key
+
+
+def _certificate(export: Export, kind: Kind, *, now: datetime) -> Certificate:
+    """The one certificate of this intent: found again after a crash, or made. Raises: StaleCertificate, StaleExport, PKIError, CertsError."""
+    is_service = kind is Kind.SERVICE
+    number, key = _key_for(export) if is_service else (0, None)
+    mine = Certificate.objects.filter(holder_id=export.pk, kind=kind, generation=export.generation)
+    found = certificate_found(mine, actor=SYSTEM, now=now)
+    if found is not None and found.sealed_private_key is not None:
+        return found
+
+    def still_wanted() -> None:
+        wanted = Export.objects.select_for_update().filter(pk=export.pk, status=ExportStatus.REQUESTED, generation=export.generation)
+        if not wanted.exists():
+            raise StaleExport(f"{export} was called off meanwhile")
+
+    zone = zone_current()
+    # Windows of before 2019 opens no PFX with an EC key everywhere, so a legacy export has RSA keys alone.
+    private_key = key_take(key_type(Kind.SERVICE if export.legacy else kind), in_a_hurry=False)
+    request = issue.Request(
+        kind, export.machine if is_service else CLIENT_NAME, (), private_key.public_key(), zone.lifetime_months, key, zone.database_key_oids,
+        is_export=True,
+    )  # fmt: skip
+    return certificate_issue(
+        request=request, intent=Intent(export.pk, str(export), export.generation, number), issuer=issuer_current(), private_key=private_key,
+        actor=system_for(export.actor), now=now, keep_key="sealed_private_key", still_wanted=still_wanted,
+    )  # fmt: skip
+
+
+def _files(export: Export, service: Certificate, client: Certificate) -> dict[str, bytes]:
+    roots = sorted(roots_in_force(), key=lambda root: root.pk != service.issuer_id)
+    lists = [root.revocation_lists.signed().first() for root in roots]
+
+    def pair(row: Certificate) -> Pair:
+        return Pair(row.pem().encode(), row.sealed_private_key.open())
+
+    content = files.Content(
+        pair(service), pair(client), tuple(root.pem().encode() for root in roots), tuple(each.pem().encode() for each in lists if each)
+    )
+    shape = files.Shape(files.Format(export.format), export.sealed_password.text(), include_ca=export.include_ca, legacy=export.legacy)
+    return files.files(content, shape)
+
+
+def _exported() -> Path:
+    return Path(settings.NODE_STORE) / "Exported Certificates"
+
+
+def _settle_folder(export: Export) -> None:
+    """The folder holds what was made last, and nothing once that is revoked. What keeps it from that is told and ends no export."""
+    mine = Export.objects.filter(pk=export.pk, status=export.status, made_generation=export.made_generation)
+    try:
+        if export.status == ExportStatus.REVOKED:
+            folder_remove(export)
+            mine.update(folder="", folder_problem="")
+        elif export.folder_generation != export.made_generation and export.archive is not None:
+            folder = folder_write(export)
+            mine.update(folder=str(folder), folder_generation=export.made_generation, folder_problem="")
+    except OSError as exc:
+        mine.update(folder_problem=f"{exc.strerror or exc}"[:500])
+
+
+def folder_write(export: Export) -> Path:
+    """Write the files beside what is there, then switch by one rename: whoever reads sees the old or the new ones, whole. Raises: OSError."""
+    content = files.unzipped([export.archive.open()])[export.machine]
+    link, kept = _exported() / export.machine, _exported() / ".exports"
+    made = kept / f"{export.pk}-{export.made_generation}"
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir(parents=True, mode=0o700)
+    for name, data in content.items():
+        write(made / name, data)
+    sync_folder(made)
+    beside = link.with_name(f".{export.machine}.{export.pk}.new")
+    beside.unlink(missing_ok=True)
+    beside.symlink_to(Path(".exports") / made.name)
+    beside.replace(link)
+    sync_folder(link.parent)
+    _forget(kept, export, but=made)
+    return link
+
+
+def folder_remove(export: Export) -> None:
+    """Raises: OSError."""
+    link, kept = _exported() / export.machine, _exported() / ".exports"
+    if link.is_symlink() and os.readlink(link).startswith(f".exports/{export.pk}-"):
+        link.unlink()
+    if kept.exists():
+        _forget(kept, export, but=None)
+
+
+def _forget(kept: Path, export: Export, *, but: Path | None) -> None:
+    for folder in kept.glob(f"{export.pk}-*"):
+        if folder != but:
+            shutil.rmtree(folder)

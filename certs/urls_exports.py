@@ -1,0 +1,16 @@
+"""The pages of exports."""
+
+from django.urls import path
+
+from certs import views_exports as views
+
+app_name = "exports"
+urlpatterns = [
+    path("exports/", views.export_list, name="list"),
+    path("exports/new/", views.create, name="create"),
+    path("exports/asked/<uuid:batch>/", views.progress, name="batch"),
+    path("exports/asked/<uuid:batch>/download/", views.download, name="download"),
+    path("exports/<uuid:pk>/", views.detail, name="detail"),
+    path("exports/<uuid:pk>/renew/", views.renew, name="renew"),
+    path("exports/<uuid:pk>/revoke/", views.revoke, name="revoke"),
+]

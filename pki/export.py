@@ -1,0 +1,139 @@
+"""An export: the files of a service and a client pair in one of two formats, and which password may seal their keys. Pure."""
+
+import io
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, KeySerializationEncryption, PrivateFormat, pkcs12
+from cryptography.x509.oid import NameOID
+
+from pki import keys
+from pki.package import Pair
+
+LONGEST_PASSWORD = 128
+ROUNDS = 100_000  # of PBKDF2; Windows Server 2019, Java 17 and OpenSSL take any number
+LEGACY_ROUNDS = 2_000  # what such files of old have
+
+
+class Format(StrEnum):
+    WINDOWS = "windows"
+    PEM = "pem"
+
+
+@dataclass(frozen=True)
+class Content:
+    """What goes along, all PEM: the root that issued both pairs first, then any other in force; one list for each that has one."""
+
+    service: Pair
+    client: Pair
+    roots: tuple[bytes, ...]
+    revocation_lists: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How the files are made. `legacy` seals a PFX for Windows Server 2016 and earlier; `include_ca` puts the roots beside each certificate."""
+
+    format: Format
+    password: str = field(repr=False)
+    include_ca: bool = False
+    legacy: bool = False
+
+
+def password_problem(password: str, format: Format) -> str:
+    """Why `password` cannot seal an export of `format`, and what to do; "" if it can."""
+    if not password and format is Format.WINDOWS:
+        return "A Windows export needs a password: a PFX file is sealed with it. Type one, or choose PEM."
+    if len(password) > LONGEST_PASSWORD:
+        return f"This password has {len(password)} characters; many programs take at most {LONGEST_PASSWORD}. Use a shorter one."
+    if not all(" " <= symbol <= "~" for symbol in password):
+        return (
+            "Use letters, digits and signs of a plain English keyboard (ASCII) only: programs encode others, such as ä or €, each in its own "
+            "way, and would then refuse the right password."
+        )
+    return ""
+
+
+def _der(pem: bytes) -> bytes:
+    return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+
+
+def _friendly_name(certificate: x509.Certificate) -> bytes:
+    return str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value).encode()
+
+
+def _sealing(shape: Shape) -> KeySerializationEncryption:
+    builder = PrivateFormat.PKCS12.encryption_builder()
+    if shape.legacy:
+        chosen = builder.kdf_rounds(LEGACY_ROUNDS).key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC)
+        return chosen.hmac_hash(hashes.SHA1()).build(shape.password.encode())  # noqa: S303  (Windows Server 2016 reads nothing newer)
+    chosen = builder.kdf_rounds(ROUNDS).key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC)
+    return chosen.hmac_hash(hashes.SHA256()).build(shape.password.encode())
+
+
+def _pfx(pair: Pair, content: Content, shape: Shape) -> bytes:
+    certificate = x509.load_pem_x509_certificate(pair.certificate)
+    roots = [x509.load_pem_x509_certificate(root) for root in content.roots] if shape.include_ca else []
+    named = [pkcs12.PKCS12Certificate(root, _friendly_name(root)) for root in roots]
+    return pkcs12.serialize_key_and_certificates(
+        _friendly_name(certificate), keys.from_pem(pair.private_key, own=True), certificate, named or None, _sealing(shape)
+    )
+
+
+def _windows(content: Content, shape: Shape) -> dict[str, bytes]:
+    roots = {f"root{f'-{number}' if number > 1 else ''}.cer": _der(root) for number, root in enumerate(content.roots, 1)}
+    return roots | {"server.pfx": _pfx(content.service, content, shape), "client.pfx": _pfx(content.client, content, shape)}
+
+
+def _pem_key(pair: Pair, shape: Shape) -> bytes:
+    if not shape.password:
+        return pair.private_key
+    return keys.to_encrypted_pem(keys.from_pem(pair.private_key, own=True), shape.password.encode())
+
+
+def _pem(content: Content, shape: Shape) -> dict[str, bytes]:
+    chain = content.roots[0] if shape.include_ca else b""
+    found = {
+        "root.pem": b"".join(content.roots),
+        "server.pem": content.service.certificate + chain,
+        "server_key.pem": _pem_key(content.service, shape),
+        "client.pem": content.client.certificate + chain,
+        "client_key.pem": _pem_key(content.client, shape),
+    }
+    return found | ({"crl.pem": b"".join(content.revocation_lists)} if content.revocation_lists else {})
+
+
+def files(content: Content, shape: Shape) -> dict[str, bytes]:
+    """The files by name: the five of PEM and crl.pem where there is a list, or root.cer, server.pfx and client.pfx.
+
+    `shape.password` is what `password_problem` accepts; an empty one leaves the keys of PEM in the clear.
+    """
+    return _windows(content, shape) if shape.format is Format.WINDOWS else _pem(content, shape)
+
+
+def zipped(folders: Mapping[str, Mapping[str, bytes]], *, now: datetime) -> bytes:
+    """One zip with a folder for each machine; files are for their owner alone (0600)."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for folder, content in folders.items():
+            for name, data in content.items():
+                entry = zipfile.ZipInfo(f"{folder}/{name}", now.timetuple()[:6])
+                entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o100600 << 16
+                archive.writestr(entry, data)
+    return made.getvalue()
+
+
+def unzipped(archives: Iterable[bytes]) -> dict[str, dict[str, bytes]]:
+    """What `zipped` put in, of several: folder → name → content."""
+    folders: dict[str, dict[str, bytes]] = {}
+    for each in archives:
+        with zipfile.ZipFile(io.BytesIO(each)) as archive:
+            for path in archive.namelist():
+                folder, _, name = path.partition("/")
+                folders.setdefault(folder, {})[name] = archive.read(path)
+    return folders
