@@ -80,7 +80,7 @@ class BrowserCertificateOutput(serializers.Serializer[Any]):
     days_left = serializers.IntegerField(allow_null=True)
     expiry_status = serializers.CharField(allow_null=True)
     certificates = serializers.ListField(child=serializers.CharField())
-    request = serializers.CharField()
+    csr = serializers.CharField()
     notes = serializers.ListField(child=serializers.CharField())
     chosen_for = ChooserOutput(many=True)
     created_at = serializers.DateTimeField()
@@ -105,7 +105,7 @@ class NodeChoiceOutput(serializers.Serializer[Any]):
 def browser_certificates_json(certificates: Sequence[BrowserCertificate], now: datetime) -> list[dict[str, Any]]:
     """Certificates in their pinned form; one query for the nodes that chose them."""
     plain = (
-        "name", "source", "state", "subject", "key_type", "thumbprint", "sha256", "not_before", "not_after", "certificates", "request", "notes",
+        "name", "source", "state", "subject", "key_type", "thumbprint", "sha256", "not_before", "not_after", "certificates", "csr", "notes",
         "created_at",
     )  # fmt: skip
     chosen = choosers(certificates)

@@ -224,7 +224,7 @@ class BrowserCertificate(models.Model):
     not_after = models.DateTimeField(null=True, blank=True, db_index=True)
     certificates = models.JSONField(default=list, help_text="PEM, the leaf first")
     private_key = EncryptedField(null=True)
-    request = models.TextField(blank=True, help_text="PKCS #10, PEM")
+    csr = models.TextField(blank=True, help_text="PKCS #10, PEM")
     notes = models.JSONField(default=list, help_text="what was put right when the files were read")
     actor = models.CharField(max_length=200)
     created_at = models.DateTimeField()

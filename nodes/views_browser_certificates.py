@@ -152,8 +152,8 @@ def _file(text: str, name: str) -> HttpResponse:
 
 @page("nodes.view_browsercertificate")
 def request_file(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
-    certificate = get_object_or_404(BrowserCertificate.objects.exclude(request=""), pk=pk)
-    return _file(certificate.request, f"request-{pk}.csr")
+    certificate = get_object_or_404(BrowserCertificate.objects.exclude(csr=""), pk=pk)
+    return _file(certificate.csr, f"request-{pk}.csr")
 
 
 @page("nodes.view_browsercertificate")

@@ -208,7 +208,7 @@ def _certificates(standing: Standing, nodes: Nodes, zone_name: str, now: datetim
 
 
 def _browser_certificates() -> Iterator[dict[str, Any]]:
-    ready = list(BrowserCertificate.objects.ready().defer("certificates", "private_key", "request"))
+    ready = list(BrowserCertificate.objects.ready().defer("certificates", "private_key", "csr"))
     chosen = choosers(ready)
     for each in ready:
         nodes = chosen[str(each.pk)]

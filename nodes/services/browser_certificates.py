@@ -101,12 +101,12 @@ def browser_certificate_request(
     checked = _name_checked(name) if name else ""
     key = keys.generate(KeyType(key_type))
     try:
-        request = browser_facing.request(key, host_names)
+        csr = browser_facing.request(key, host_names)
     except InvalidName as exc:
         raise InputInvalid({"host_names": [str(exc)]}) from exc
     certificate = BrowserCertificate(
         name=checked or _free_name(host_names[0]), source=BrowserCertificate.Source.REQUEST, state=BrowserCertificateState.AWAITING_ANSWER,
-        names=list(host_names), key_type=key_type, private_key=keys.to_pem(key), request=request.decode(), actor=actor.label, created_at=now,
+        names=list(host_names), key_type=key_type, private_key=keys.to_pem(key), csr=csr.decode(), actor=actor.label, created_at=now,
     )  # fmt: skip
     return _saved(certificate, action="browser_certificate.requested", detail={"names": list(host_names)}, actor=actor, now=now)
 
@@ -116,12 +116,15 @@ def browser_certificate_answer(
 ) -> BrowserCertificate:
     """Take what an authority made of a request.
 
-    Raises: PermissionRefused, InputInvalid, IllegalNodeTransition, StaleNode, ZoneMissing, ZoneBroken, UnknownKey, Altered.
+    Raises: PermissionRefused, InputInvalid, IllegalNodeTransition, StaleNode.
     """
     actor.require("nodes.change_browsercertificate")
     if BrowserCertificateState.READY not in BROWSER_CERTIFICATE_TRANSITIONS[BrowserCertificateState(certificate.state)]:
         raise IllegalNodeTransition(f"{certificate} has its certificate already. Upload another one as a new certificate.")
-    key = keys.from_pem(certificate.private_key.open(), own=True)
+    opened = key_of(certificate)
+    if opened is None:
+        raise IllegalNodeTransition(f"The private key of {certificate} does not open any more, so no answer fits. Make another request.")
+    key = keys.from_pem(opened, own=True)
     pair = _read(lambda: browser_facing.answer(files, passphrase, key=key))
     changes = _described(pair) | {"state": BrowserCertificateState.READY}
     try:

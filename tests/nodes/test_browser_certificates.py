@@ -155,7 +155,7 @@ def answered(waiting: BrowserCertificate, *certificates: bytes) -> BrowserCertif
 
 def signed_for(waiting: BrowserCertificate) -> Signed:
     """What an authority makes of it: it has the request alone."""
-    asked = x509.load_pem_x509_csr(waiting.request.encode())
+    asked = x509.load_pem_x509_csr(waiting.csr.encode())
     assert asked.is_signature_valid
     made = sign("www.example", issuer=intermediate(), key=keys.from_pem(waiting.private_key.open()))
     assert made.certificate.public_key() == asked.public_key()
@@ -179,6 +179,15 @@ def test_a_request_is_answered_once_and_for_its_own_key() -> None:
 def choose_new(certificate: BrowserCertificate) -> Node:
     made = Node.objects.create(name="w", host_name="www.example", state="registered", state_since=NOW, created_at=NOW)
     return choose(made, certificate.thumbprint)
+
+
+def test_a_request_whose_key_does_not_open_takes_no_answer() -> None:
+    waiting = requested()
+    made = signed_for(waiting)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE nodes_browsercertificate SET private_key = %s", [b"x" * 80])
+    with pytest.raises(IllegalNodeTransition, match="Make another request"):
+        answered(BrowserCertificate.objects.get(), made.pem)
 
 
 @pytest.mark.parametrize(
@@ -452,7 +461,7 @@ class TestApi:
         answer = self.post(client, fields)
         assert answer.status_code == 201, answer.content
         told = answer.json()
-        assert (told["name"], told["state"], told["chosen_for"], told["request"]) == ("Web", "ready", [], "")
+        assert (told["name"], told["state"], told["chosen_for"], told["csr"]) == ("Web", "ready", [], "")
         assert {each["level"] for each in told["findings"]} == {"ok"}
         assert "PRIVATE" not in answer.content.decode()
 
@@ -479,7 +488,7 @@ class TestApi:
     def test_a_request_and_its_answer(self, client: Client) -> None:
         made = self.post(client, {"host_names": ["www.example"], "key_type": "EC P-256"}).json()
         assert (made["state"], made["not_after"], made["findings"]) == ("awaiting_answer", None, [])
-        assert made["request"].startswith("-----BEGIN CERTIFICATE REQUEST-----")
+        assert made["csr"].startswith("-----BEGIN CERTIFICATE REQUEST-----")
         row = BrowserCertificate.objects.get()
         answer = self.post(
             client, {"certificate": signed_for(row).pem.decode(), "chain": intermediate().pem.decode()}, f"{API}{row.pk}/answer/"
@@ -587,7 +596,7 @@ class TestPages:
         assert client.post("/browser-certificates/request/", {"host_names": "www.example\r\n", "key_type": "EC P-256"}).status_code == 302
         row = BrowserCertificate.objects.get()
         assert "BEGIN CERTIFICATE REQUEST" in client.get(f"/browser-certificates/{row.pk}/").content.decode()
-        assert client.get(f"/browser-certificates/{row.pk}/request.csr").content.decode() == row.request
+        assert client.get(f"/browser-certificates/{row.pk}/request.csr").content.decode() == row.csr
         path = f"/browser-certificates/{row.pk}/answer/"
         other = client.post(path, {"files": [chosen_file(sign().pem)]})
         assert (other.status_code, "made for another key" in other.content.decode()) == (400, True)
