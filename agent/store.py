@@ -14,7 +14,8 @@ from typing import Any
 from cryptography import x509
 
 from agent import browser
-from agent.system import lock, switch_link, sync_folder
+from agent.system import lock, switch_link
+from agent.system import sync_folder as sync_folder
 from pki import database_key, keys, revocation, verify
 from pki.browser_choice import BrowserChoice
 from pki.database_key import DatabaseKey, Oids

@@ -11,12 +11,13 @@ from pathlib import Path, PurePath
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, pkcs12
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent.store import Installed, write
 from agent.system import NotPossible
 from pki import keys
 from pki.keys import PrivateKey
+from pki.pfx import PfxForm, pfx_make
 from pki.roles import ROLE_OID
 
 ROOTS, MACHINE, USER = r"Cert:\LocalMachine\Root", r"Cert:\LocalMachine\My", r"Cert:\CurrentUser\My"
@@ -25,8 +26,6 @@ COMMAND = ("powershell.exe", "-NoProfile", "-NonInteractive", "-ExecutionPolicy"
 TIMEOUT_S, TOLD_CHARACTERS = 120, 1000
 # PowerShell takes each of these for the end of a quoted string, and two of them for one.
 SINGLE_QUOTES = "'\u2018\u2019\u201a\u201b"
-# Windows Server 2016 reads no other; the file lives for seconds, beside the same keys in the clear, under a password of its own.
-PFX = PrivateFormat.PKCS12.encryption_builder().key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC).hmac_hash(hashes.SHA1())  # noqa: S303
 
 
 @dataclass(frozen=True)
@@ -73,10 +72,6 @@ def _issuer(root: x509.Certificate) -> str:
     return f"{_hex(root.subject.public_bytes())} {_hex(named.public_bytes())}"
 
 
-def pfx(certificate: x509.Certificate, key: PrivateKey, name: str, password: bytes) -> bytes:
-    return pkcs12.serialize_key_and_certificates(name.encode(), key, certificate, None, PFX.build(password))
-
-
 def work(content: Content, *, folder: PurePath, password: str) -> Work:
     """The script and the files that it expects in `folder`. It holds no secret, so that it may lie in a log."""
     files, rows = dict[str, bytes](), list[str]()
@@ -90,7 +85,7 @@ def work(content: Content, *, folder: PurePath, password: str) -> Work:
         add(ROOTS, "root", root, f"root-{number}.cer", root.public_bytes(Encoding.DER))
     for store, pairs in ((MACHINE, content.machine), (USER, content.user)):
         for name, (certificate, key) in pairs.items():
-            packed = pfx(certificate, key, f"{prefix(content.trust_zone)}{name}", password.encode())
+            packed = pfx_make(certificate, key, password=password, form=PfxForm.LEGACY, name=f"{prefix(content.trust_zone)}{name}")
             add(store, name, certificate, f"{name}.pfx", packed)
     return Work(_script(content, rows), files)
 

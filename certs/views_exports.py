@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from allauth.account.decorators import reauthentication_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -15,6 +14,7 @@ from certs.export_story import batch_story, export_story, in_the_clear, new_end
 from certs.filters import ExportFilter
 from certs.forms import RevokeForm, ServiceForm
 from certs.forms_exports import ExportForm, WantedForm, initial_of
+from certs.fresh_sign_in import fresh_sign_in
 from certs.models import Export
 from certs.pages import PageRequest, page, table_for
 from certs.services.export_standing import export_standings
@@ -114,8 +114,10 @@ def revoke(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     return render(request, "exports/revoke.html", context, status=409 if error else 400 if form.errors else 200)
 
 
-def _download(request: PageRequest, batch: uuid.UUID) -> HttpResponse:
-    """GET says what comes, POST sends it."""
+@page("certs.download_export")
+@fresh_sign_in
+def download(request: PageRequest, batch: uuid.UUID) -> HttpResponse:
+    """GET says what comes, POST sends it; who finds a signed-in browser alone has no private keys yet."""
     exports, error = _batch(batch), ""
     if request.method == "POST":
         try:
@@ -128,10 +130,3 @@ def _download(request: PageRequest, batch: uuid.UUID) -> HttpResponse:
     kept = [each for each in exports if each.archive_until is not None]
     context = {"batch": batch, "exports": kept, "clear": in_the_clear(kept), "error": error, "now": timezone.now()}
     return render(request, "exports/download.html", context, status=409 if error else 200)
-
-
-@page("certs.download_export")
-def download(request: PageRequest, batch: uuid.UUID) -> HttpResponse:
-    """Only after a fresh sign-in: who finds a signed-in browser alone has no private keys yet."""
-    answer: HttpResponse = reauthentication_required(_download)(request, batch)
-    return answer

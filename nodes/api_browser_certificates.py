@@ -12,8 +12,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from certs.api import View, page_of
-from nodes.api import FindingOutput, StrictText
+from certs.api import StrictText, View, page_of
+from nodes.api import FindingOutput
 from nodes.browser_story import BrowserStory, browser_story, choosers
 from nodes.errors import InputInvalid
 from nodes.models import BrowserCertificate, Node

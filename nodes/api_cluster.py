@@ -12,11 +12,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from certs.api import CertificateOutput, View, certificate_json, page_of
+from certs.api import CertificateOutput, StrictText, View, certificate_json, page_of
 from certs.models import Deployment
 from certs.services.cluster import cluster_current, cluster_jwks, cluster_public_key, token_checked, token_sign
 from certs.services.lifetime import zone_current
-from nodes.api import StrictText
 from nodes.models import Node
 from nodes.services.cluster import ClusterNode, cluster_nodes, nodes_counted, site_answer, site_set
 from nodes.services.deployments import deployment_change, deployment_create, deployment_delete

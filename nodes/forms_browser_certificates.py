@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from nodes.forms import ServiceForm
+from certs.forms import ServiceForm
 from nodes.models import BrowserCertificate
 from nodes.services.browser_certificates import KEY_TYPES
 from pki.keys import KeyType

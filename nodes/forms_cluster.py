@@ -4,10 +4,10 @@ from typing import Any
 
 from django import forms
 
+from certs.forms import ServiceForm
 from certs.models import Deployment
-from nodes.forms import ServiceForm
-from pki.errors import PfxRefused
-from pki.pfx import PfxForm, password_check
+from certs.services.cluster import SHORTEST_PASSWORD
+from pki.pfx import PfxForm, password_problem
 from pki.token_check import LARGEST_TOKEN
 
 
@@ -92,10 +92,8 @@ class PfxDownloadForm(forms.Form):
 
     def clean_password(self) -> str:
         typed: str = self.cleaned_data["password"]
-        try:
-            password_check(typed)
-        except PfxRefused as exc:
-            raise forms.ValidationError(str(exc)) from exc
+        if problem := password_problem(typed, shortest=SHORTEST_PASSWORD):
+            raise forms.ValidationError(problem)
         return typed
 
     def clean(self) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from certs.errors import CertsError
+from certs.forms import ServiceForm
 from certs.pages import PageRequest, page, table_for
 from nodes.browser_story import browser_story, choosers
 from nodes.errors import ChoiceBlocked, InputInvalid, NodesError
-from nodes.forms import ServiceForm
 from nodes.forms_browser_certificates import AnswerForm, ChoiceForm, RequestForm, UploadForm
 from nodes.models import BrowserCertificate, Node
 from nodes.services.browser_certificates import (

@@ -8,16 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding, KeySerializationEncryption, PrivateFormat, pkcs12
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki import keys
+from pki import keys, pfx
 from pki.package import Pair
-
-LONGEST_PASSWORD = 128
-ROUNDS = 100_000  # of PBKDF2; Windows Server 2019, Java 17 and OpenSSL take any number
-LEGACY_ROUNDS = 2_000  # what such files of old have
 
 
 class Format(StrEnum):
@@ -49,40 +43,20 @@ def password_problem(password: str, format: Format) -> str:
     """Why `password` cannot seal an export of `format`, and what to do; "" if it can."""
     if not password and format is Format.WINDOWS:
         return "A Windows export needs a password: a PFX file is sealed with it. Type one, or choose PEM."
-    if len(password) > LONGEST_PASSWORD:
-        return f"This password has {len(password)} characters; many programs take at most {LONGEST_PASSWORD}. Use a shorter one."
-    if not all(" " <= symbol <= "~" for symbol in password):
-        return (
-            "Use letters, digits and signs of a plain English keyboard (ASCII) only: programs encode others, such as ä or €, each in its own "
-            "way, and would then refuse the right password."
-        )
-    return ""
+    return pfx.password_problem(password) if password else ""
 
 
 def _der(pem: bytes) -> bytes:
     return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
 
 
-def _friendly_name(certificate: x509.Certificate) -> bytes:
-    return str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value).encode()
-
-
-def _sealing(shape: Shape) -> KeySerializationEncryption:
-    builder = PrivateFormat.PKCS12.encryption_builder()
-    if shape.legacy:
-        chosen = builder.kdf_rounds(LEGACY_ROUNDS).key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC)
-        return chosen.hmac_hash(hashes.SHA1()).build(shape.password.encode())  # noqa: S303  (Windows Server 2016 reads nothing newer)
-    chosen = builder.kdf_rounds(ROUNDS).key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC)
-    return chosen.hmac_hash(hashes.SHA256()).build(shape.password.encode())
-
-
 def _pfx(pair: Pair, content: Content, shape: Shape) -> bytes:
     certificate = x509.load_pem_x509_certificate(pair.certificate)
     roots = [x509.load_pem_x509_certificate(root) for root in content.roots] if shape.include_ca else []
-    named = [pkcs12.PKCS12Certificate(root, _friendly_name(root)) for root in roots]
-    return pkcs12.serialize_key_and_certificates(
-        _friendly_name(certificate), keys.from_pem(pair.private_key, own=True), certificate, named or None, _sealing(shape)
-    )
+    return pfx.pfx_make(
+        certificate, keys.from_pem(pair.private_key, own=True), password=shape.password, name=pfx.friendly_name(certificate), roots=roots,
+        form=pfx.PfxForm.LEGACY if shape.legacy else pfx.PfxForm.AES,
+    )  # fmt: skip
 
 
 def _windows(content: Content, shape: Shape) -> dict[str, bytes]:

@@ -1,17 +1,20 @@
-"""One certificate with its key in a file under a password (PKCS #12, RFC 7292), for Windows and `agent import-cluster`."""
+"""A certificate with its key in a file under a password (PKCS #12, RFC 7292), for Windows, exports and `agent import-cluster`."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, pkcs12
+from cryptography.x509.oid import NameOID
 
 from pki import keys
 from pki.errors import PfxRefused, PKIError
+from pki.keys import PrivateKey
 from pki.package import Pair
 
 LARGEST_PFX = 65536
-SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 128
+LONGEST_PASSWORD = 128
 ROUNDS = 100_000
 
 
@@ -20,27 +23,36 @@ class PfxForm(StrEnum):
     LEGACY = "legacy"
 
 
-def password_check(text: str) -> None:
-    """Raises: PfxRefused, saying what to type."""
-    if not SHORTEST_PASSWORD <= len(text) <= LONGEST_PASSWORD:
-        raise PfxRefused(f"The password has {len(text)} characters; type {SHORTEST_PASSWORD} to {LONGEST_PASSWORD}.")
+def password_problem(text: str, *, shortest: int = 1) -> str:
+    """Why `text` cannot seal a file that other programs open, and what to type; "" if it can."""
+    if not shortest <= len(text) <= LONGEST_PASSWORD:
+        return f"The password has {len(text)} characters; type {shortest} to {LONGEST_PASSWORD}."
     if not text.isascii() or not text.isprintable():
-        raise PfxRefused(
-            "Type letters, digits and signs of a US keyboard only: Windows and OpenSSL do not agree how other characters are spelt in a PFX, so it "
-            "might not open where it is needed."
+        return (
+            "Type letters, digits and signs of a plain English keyboard (ASCII) only: programs encode others, such as ä or €, each in its own "
+            "way, and would then refuse the right password."
         )
+    return ""
 
 
-def pfx_make(pair: Pair, *, password: str, form: PfxForm, name: str) -> bytes:
-    """AES-256 with PBES2 and SHA-256; or triple DES and SHA-1, for Windows Server 2016 and earlier. Raises: PfxRefused, PKIError."""
-    password_check(password)
+def friendly_name(certificate: x509.Certificate) -> str:
+    """Under which Windows shows it: its common name."""
+    return str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+
+
+def pfx_make(
+    certificate: x509.Certificate, key: PrivateKey, *, password: str, form: PfxForm, name: str, roots: Iterable[x509.Certificate] = ()
+) -> bytes:
+    """AES-256 with PBES2 and SHA-256; or triple DES and SHA-1, for Windows Server 2016 and earlier. Raises: PfxRefused."""
+    if problem := password_problem(password):
+        raise PfxRefused(problem)
     builder = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(ROUNDS)
     if form is PfxForm.AES:
         builder = builder.key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC).hmac_hash(hashes.SHA256())
     else:
         builder = builder.key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC).hmac_hash(hashes.SHA1())  # noqa: S303  (the old form)
-    certificate, key = x509.load_pem_x509_certificate(pair.certificate), keys.from_pem(pair.private_key, own=True)
-    return pkcs12.serialize_key_and_certificates(name.encode(), key, certificate, None, builder.build(password.encode()))
+    beside = [pkcs12.PKCS12Certificate(root, friendly_name(root).encode()) for root in roots]
+    return pkcs12.serialize_key_and_certificates(name.encode(), key, certificate, beside or None, builder.build(password.encode()))
 
 
 def pfx_read(content: bytes, password: str) -> Pair:

@@ -14,8 +14,11 @@ from certs.services.lifetime import zone_current
 from certs.services.roots import CLUSTER_NAME, cluster_in_force
 from certs.states import CertificateStatus
 from pki import cluster, keys, pfx, token_check
-from pki.package import Pair
+from pki.errors import PfxRefused
+from pki.keys import PrivateKey
 from pki.roles import Kind
+
+SHORTEST_PASSWORD = 12
 
 
 def cluster_current() -> Certificate:
@@ -43,19 +46,20 @@ def cluster_public_key() -> str:
     return cluster.public_pem(cluster_current().x509())
 
 
+def _key(certificate: Certificate) -> PrivateKey:
+    return keys.from_pem(certificate.sealed_private_key.open(), own=True)
+
+
 @transaction.atomic
 def cluster_pfx(*, actor: Actor, password: str, form: pfx.PfxForm, now: datetime) -> bytes:
     """The cluster certificate with its private key under `password`. Raises: PermissionRefused, PfxRefused, ZoneMissing, ZoneBroken, UnknownKey."""
     actor.require("certs.export_cluster")
-    pfx.password_check(password)
+    if problem := pfx.password_problem(password, shortest=SHORTEST_PASSWORD):
+        raise PfxRefused(problem)
     current = cluster_current()
-    content = pfx.pfx_make(_pair(current), password=password, form=form, name=CLUSTER_NAME)
+    content = pfx.pfx_make(current.x509(), _key(current), password=password, form=form, name=CLUSTER_NAME)
     record(actor=actor, action="cluster.exported", target=current, detail={"form": form.value, "sha256": current.sha256}, now=now)
     return content
-
-
-def _pair(certificate: Certificate) -> Pair:
-    return Pair(certificate.pem().encode(), certificate.sealed_private_key.open())
 
 
 @transaction.atomic
@@ -63,7 +67,7 @@ def token_sign(*, actor: Actor, deployment: Deployment, now: datetime) -> cluste
     """A test token for one deployment: shown once, kept nowhere. Raises: PermissionRefused, ZoneMissing, ZoneBroken, UnknownKey."""
     actor.require("certs.sign_token")
     current, token_id = cluster_current(), str(uuid.uuid4())
-    private_key = keys.from_pem(_pair(current).private_key, own=True)
+    private_key = _key(current)
     made = cluster.token_make(
         private_key=private_key, certificate=current.x509(), issuer=zone_current().name, audience=deployment.audience, token_id=token_id, now=now
     )  # fmt: skip

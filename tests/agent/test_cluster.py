@@ -35,7 +35,8 @@ def successor(authority: Authority) -> Pair:
 
 
 def file_of(pair: Pair, form: pfx.PfxForm = pfx.PfxForm.AES) -> bytes:
-    return pfx.pfx_make(pair, password=PASSWORD, form=form, name="QlikServiceCluster")
+    certificate, key = x509.load_pem_x509_certificate(pair.certificate), keys.from_pem(pair.private_key)
+    return pfx.pfx_make(certificate, key, password=PASSWORD, form=form, name="QlikServiceCluster")
 
 
 def command(state: State, file: Path, typed: str) -> subprocess.CompletedProcess[str]:

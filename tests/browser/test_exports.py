@@ -59,7 +59,7 @@ def test_two_machines_as_pem_and_one_as_windows(eyes: Eyes, site: Site, tmp_path
     expect(page.get_by_text("2 of 2 made.").first).to_be_visible(timeout=60_000)
     expect(page.get_by_text("The private keys lie in the files in the clear")).to_be_visible()
     page.get_by_role("link", name="Download…").click()
-    expect(page.get_by_role("heading", name="Sign in again")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your password once more")).to_be_visible()
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_text("Incorrect password")).to_be_visible()
