@@ -172,7 +172,13 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Trust zone console",
     "VERSION": "1",
-    "ENUM_NAME_OVERRIDES": {"RotationKindEnum": "certs.models.Rotation.Kind", "ExpiringKindEnum": "qmc.expiry.KINDS"},
+    "ENUM_NAME_OVERRIDES": {
+        "RotationKindEnum": "certs.models.Rotation.Kind",
+        "ExpiringKindEnum": "qmc.expiry.KINDS",
+        "NodeStateEnum": "nodes.states.NodeState.values",
+        "BrowserCertificateStateEnum": "nodes.states.BrowserCertificateState.values",
+        "BrowserChoiceStateEnum": "nodes.api_browser_certificates.STATES",
+    },
 }
 LOGGING = {
     "version": 1,
