@@ -15,7 +15,7 @@ from pki.package import Pair
 
 LARGEST_PFX = 65536
 LONGEST_PASSWORD = 128
-ROUNDS = 100_000
+ROUNDS, LEGACY_ROUNDS = 100_000, 2_000  # the second is what such files of old have
 
 
 class PfxForm(StrEnum):
@@ -46,11 +46,12 @@ def pfx_make(
     """AES-256 with PBES2 and SHA-256; or triple DES and SHA-1, for Windows Server 2016 and earlier. Raises: PfxRefused."""
     if problem := password_problem(password):
         raise PfxRefused(problem)
-    builder = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(ROUNDS)
+    builder = PrivateFormat.PKCS12.encryption_builder()
     if form is PfxForm.AES:
-        builder = builder.key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC).hmac_hash(hashes.SHA256())
+        builder = builder.kdf_rounds(ROUNDS).key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC).hmac_hash(hashes.SHA256())
     else:
-        builder = builder.key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC).hmac_hash(hashes.SHA1())  # noqa: S303  (the old form)
+        builder = builder.kdf_rounds(LEGACY_ROUNDS).key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC)
+        builder = builder.hmac_hash(hashes.SHA1())  # noqa: S303  (the old form)
     beside = [pkcs12.PKCS12Certificate(root, friendly_name(root).encode()) for root in roots]
     return pkcs12.serialize_key_and_certificates(name.encode(), key, certificate, beside or None, builder.build(password.encode()))
 

@@ -184,7 +184,7 @@ def test_node_js_calls_an_agent_with_it(made: Made, package: Package, authority:
         (PASSWORD, Format.WINDOWS, ""),
         (" ", Format.WINDOWS, ""),
         ("x" * 128, Format.WINDOWS, ""),
-        ("x" * 129, Format.WINDOWS, "at most 128"),
+        ("x" * 129, Format.WINDOWS, "type 1 to 128"),
         ("Schlüssel", Format.WINDOWS, "ASCII"),
         ("Schlüssel", Format.PEM, "ASCII"),
         ("10 €", Format.PEM, "ASCII"),
