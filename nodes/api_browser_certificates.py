@@ -100,6 +100,7 @@ class NodeChoiceOutput(serializers.Serializer[Any]):
     remedy = serializers.CharField()
     certificate = serializers.UUIDField(allow_null=True)
     chosen_at = serializers.DateTimeField(allow_null=True)
+    serves = serializers.ListField(child=serializers.CharField(), help_text="services of the node that present it now")
 
 
 def browser_certificates_json(certificates: Sequence[BrowserCertificate], now: datetime) -> list[dict[str, Any]]:
@@ -134,6 +135,7 @@ def choice_json(story: BrowserStory) -> dict[str, Any]:
     return {
         "thumbprint": story.thumbprint, "state": story.state, "problem": story.problem, "detail": story.text, "remedy": story.remedy,
         "certificate": str(story.certificate.pk) if story.certificate else None, "chosen_at": story.since,
+        "serves": list(story.serves),
     }  # fmt: skip
 
 

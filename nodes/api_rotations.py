@@ -70,6 +70,7 @@ class RotationOutput(serializers.Serializer[Any]):
     rows_total = serializers.IntegerField(required=False)
     unreadable = serializers.ListField(child=serializers.CharField(), required=False)
     nodes = RotationNodeOutput(many=True, required=False)
+    waits_for_exports = serializers.ListField(child=serializers.CharField(), required=False)
 
 
 def _of_the_root(told: dict[str, Any]) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def _of_the_root(told: dict[str, Any]) -> dict[str, Any]:
         {"node": str(row.node.pk), "name": row.node.name, **{name: getattr(row, name) for name in plain}, "excluded": bool(row.excluded)}
         for row in told["rows"]
     ]
-    return {"nodes": rows}
+    return {"nodes": rows, "waits_for_exports": [each.machine for each in told["exports_awaited"]]}
 
 
 def rotation_json(rotation: Rotation) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from nodes.models import BrowserCertificate, Node
 from nodes.services.browser_certificates import choice_for, chosen_certificate
+from nodes.serving import PATIENCE
 from pki import browser_choice as choices
 
 # What the node says → what that means, and what to do.
@@ -36,7 +37,8 @@ WHY = {
 
 @dataclass(frozen=True)
 class BrowserStory:
-    """`state` is none, on_its_way, in_use or fallen_back; `serves` names the services of the node that present what is installed."""
+    """`state` is none, on_its_way, in_use or fallen_back; of the services that the agent looks at, `serves` names those that present what is
+    installed, and `others` those that do not."""
 
     state: str
     text: str
@@ -46,6 +48,12 @@ class BrowserStory:
     since: datetime | None = None
     certificate: BrowserCertificate | None = None
     serves: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+    def is_unserved(self, now: datetime) -> bool:
+        """Whether a proxy seems not to have loaded it, for longer than that takes."""
+        late = self.since is not None and now - self.since > PATIENCE
+        return late and self.state == "in_use" and bool(self.others) and not self.serves
 
     @property
     def colour(self) -> str:
@@ -63,10 +71,12 @@ def browser_story(node: Node) -> BrowserStory:
 
     def told(state: str, text: str, remedy: str = "", problem: str = "") -> BrowserStory:
         installed = seen.installed.get("browser") if seen else None
-        serves = sorted(
-            name for name, sha256 in (seen.served if seen else {}).items() if name != "service" and sha256 and sha256 == installed
+        watched = {name: sha256 for name, sha256 in (seen.served if seen else {}).items() if name != "service" and sha256}
+        serves = sorted(name for name, sha256 in watched.items() if sha256 == installed)
+        others = sorted({*watched} - {*serves})
+        return BrowserStory(
+            state, text, remedy, problem, choice.thumbprint, node.browser_chosen_at, certificate, tuple(serves), tuple(others)
         )
-        return BrowserStory(state, text, remedy, problem, choice.thumbprint, node.browser_chosen_at, certificate, tuple(serves))
 
     if seen is None:
         return told("on_its_way", "The node has not called yet; it is told with its first call.")

@@ -11,7 +11,7 @@ from certs.services.lifetime import zone_current
 from certs.services.roots import root_next_number
 from certs.steps import steps_at
 from nodes.models import Node
-from nodes.services.root_rotation import SETTLE, Phase, Standing, can_go_back_to, phase_of, standings
+from nodes.services.root_rotation import SETTLE, Phase, Standing, can_go_back_to, exports_awaited, phase_of, standings
 from nodes.trouble import renewals_not_proved, trouble
 from pki import issue, lifetime
 
@@ -77,6 +77,7 @@ def rotation_story(rotation: Rotation, *, now: datetime) -> dict[str, Any]:
         "troubled": [row for row in waits if row.trouble], "by_themselves": [row for row in waits if not row.trouble],
         "percent": percent, "settles_at": rotation.settled_at + SETTLE if rotation.settled_at and not done else None,
         "exports": [] if done else exports_of_root(rotation.from_root, now=now),
+        "exports_awaited": [] if done else exports_awaited(rotation, now=now),
         "can_roll_back": not done and not rotation.rolled_back and can_go_back_to(rotation.from_root, now),
     }  # fmt: skip
 

@@ -114,17 +114,19 @@ def _registered_needs(node: Node, now: datetime, url: str) -> Iterator[Need]:
         text = f"{both}. Certificates that are good could be refused over it: set the node's time source (NTP)."
         yield Need("orange", f"{node}: clock is {clocks.length(seen.clock_offset_s)} {side}", text, url, "Show node")
     yield from _serving_needs(node, now, url)
-    yield from _browser_needs(node, url)
+    yield from _browser_needs(node, now, url)
     last = Renewal.objects.filter(node=node).first()
     if last and last.status == RenewalStatus.FAILED and last.generation == node.generation:
         yield Need("orange", f"{node}: renewal failed", last.reason, url, "Show node")
 
 
-def _browser_needs(node: Node, url: str) -> Iterator[Need]:
-    seen = node.observed
-    told = browser_story(node) if node.browser_thumbprint and seen and seen.browser.get("problem") else None
+def _browser_needs(node: Node, now: datetime, url: str) -> Iterator[Need]:
+    told = browser_story(node) if node.browser_thumbprint else None
     if told is not None and told.state == "fallen_back":
         yield Need("orange", f"{node} does not use the certificate chosen for browsers", f"{told.text} {told.remedy}", url, "Show node")
+    elif told is not None and told.is_unserved(now):
+        text = f"None of {', '.join(told.others)} presents it. Let the proxy load machine/personal/browser.pem again; a reload hook does that by itself."
+        yield Need("orange", f"{node}: nothing serves the certificate chosen for browsers", text, url, "Show node")
 
 
 def _browser_certificate_needs(now: datetime) -> Iterator[Need]:

@@ -87,6 +87,12 @@ def exports_of_root(root: Certificate | None, *, now: datetime) -> list[Export]:
     return _holding(Certificate.objects.filter(issuer=root, kind__in=[Kind.SERVICE, Kind.CLIENT]), now) if root else []
 
 
+def exports_left(root: Certificate | None, *, now: datetime) -> list[Export]:
+    """Of these, those that hold nothing newer: who uses them is cut off when `root` is dropped."""
+    standings = export_standings(exports_of_root(root, now=now))
+    return [each.export for each in standings if any(certificate.issuer == root for certificate in each.certificates)]
+
+
 def exports_with_key(*, now: datetime) -> list[Export]:
     """Exports that carry the database key: a new version does not reach them until they are renewed."""
     return _holding(Certificate.objects.filter(kind=Kind.SERVICE, database_key_version__gt=0), now)

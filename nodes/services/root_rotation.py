@@ -12,7 +12,8 @@ from django.db import transaction
 from audit.actors import SYSTEM, Actor, system_for
 from audit.record import record
 from certs.errors import RotationRefused, StaleCertificate
-from certs.models import Certificate, Rotation
+from certs.models import Certificate, Export, Rotation
+from certs.services.export_standing import exports_left
 from certs.services.issuer import issuing_root
 from certs.services.lifetime import zone_current
 from certs.services.revocation import list_ask
@@ -129,7 +130,17 @@ def _step(rotation: Rotation, now: datetime) -> timedelta | None:
     found = standings(rotation)
     if phase == Phase.ISSUING:
         _reissue(rotation, found, now)
-    return _when_settled(rotation, phase, any(each.is_awaited(phase) for each in found), now)
+    waiting = any(each.is_awaited(phase) for each in found) or bool(phase == Phase.ISSUING and exports_awaited(rotation, now=now))
+    return _when_settled(rotation, phase, waiting, now)
+
+
+def exports_awaited(rotation: Rotation, *, now: datetime) -> list[Export]:
+    """Exports for which the drop of the old root waits: those that a rotation nobody asked for would cut off.
+
+    Whoever starts one himself has seen which exports it touches. An old root that ends soon is waited for no longer.
+    """
+    by_itself = rotation.actor == SYSTEM.label and not rotation.rolled_back
+    return exports_left(rotation.from_root, now=now) if by_itself and can_go_back_to(rotation.from_root, now) else []
 
 
 def _when_settled(rotation: Rotation, phase: Phase, waiting: bool, now: datetime) -> timedelta | None:

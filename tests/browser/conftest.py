@@ -231,14 +231,15 @@ def playwright() -> Iterator[Playwright]:
 
 
 @contextmanager
-def launched(playwright: Playwright, *arguments: str) -> Iterator[Browser]:
-    """Debian's Chromium, or playwright's own."""
+def launched(playwright: Playwright, *arguments: str, home: Path | None = None) -> Iterator[Browser]:
+    """Debian's Chromium, or playwright's own; it trusts what the NSS store in `home` does."""
     path = SYSTEM_CHROMIUM if SYSTEM_CHROMIUM.exists() else Path(playwright.chromium.executable_path)
     if not path.exists():
         pytest.skip(
             f"no browser: neither {SYSTEM_CHROMIUM} nor {path} is there; install Debian's chromium or run `playwright install chromium`"
         )
-    browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *arguments])
+    environment = os.environ | ({"HOME": str(home)} if home else {})
+    browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *arguments], env=dict(environment))
     yield browser
     browser.close()
 

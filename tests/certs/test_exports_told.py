@@ -23,6 +23,7 @@ from certs.services.lifetime import lifetime_preview, zone_current
 from certs.services.roots import root_drop, root_make, root_next_number, roots_end
 from nodes.revocation_story import revocation_plan
 from nodes.root_story import rotation_plan, rotation_story
+from nodes.services.root_rotation import exports_awaited
 from pki.revocation import RevocationCode
 from qmc.expiry import expiry_board
 from qmc.overview import needs
@@ -85,6 +86,10 @@ def test_a_new_root_names_the_exports_that_it_touches(zone: Path, administrator:
     rotation.refresh_from_db()
     assert [each.pk for each in rotation_story(rotation, now=now)["exports"]] == [export.pk]
     assert export_needs(now) == [("orange", "Export reports.example must be renewed")]
+    assert exports_awaited(rotation, now=now) == []
+    rotation.actor = SYSTEM.label  # nobody has seen what it would touch
+    assert exports_awaited(rotation, now=now) == [export]
+    assert exports_awaited(rotation, now=old.not_after - timedelta(days=20)) == []
     assert "reports.example" in administrator.get(reverse("roots:show"), secure=True).content.decode()
     export_renew(actor=SYSTEM, export=export, wanted=PEM, now=now)
     work()
@@ -93,6 +98,7 @@ def test_a_new_root_names_the_exports_that_it_touches(zone: Path, administrator:
     assert "reports.example" in administrator.get(reverse("roots:roll-back", args=[rotation.pk]), secure=True).content.decode()
     assert (zone / "reports.example/root.pem").read_text().count("BEGIN") == len(roots_in_force()) == 2
     assert export_standing(export).trouble == ""
+    assert exports_awaited(rotation, now=now) == []
     assert [each.pk for each in exports_of_root(old, now=now)] == [export.pk]  # the generation before may still be in use
     root_drop(root=old, reason="taken over", now=now)
     assert (export_needs(now), exports_of_root(old, now=now)) == ([], [export])

@@ -3,7 +3,7 @@
 import base64
 import io
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -304,6 +304,20 @@ def test_a_proxy_that_still_serves_what_was_chosen_before_is_named(leaf: Signed,
     made = upload(leaf)
     node = heard(node, installed={"service": "a" * 64, "browser": "a" * 64}, served={"service": "a" * 64, "proxy": made.sha256})
     assert "still serves www.example" in serving(node)[1].words
+
+
+def test_overview_names_a_proxy_that_has_not_loaded_what_was_chosen(leaf: Signed, node: Node) -> None:
+    made = upload(leaf)
+    node = choose(node, made.thumbprint)
+
+    def told(at: datetime, **served: str) -> list[str]:
+        heard(node, browser=browser(node), installed={"service": "a" * 64, "browser": made.sha256}, served=served, last_seen_at=at)
+        return [each.title for each in needs(at) if "chosen for browsers" in each.title]
+
+    late = NOW + timedelta(minutes=11)
+    assert told(NOW, proxy="a" * 64) == []
+    assert told(late, service="a" * 64) == told(late, proxy=made.sha256, engine="a" * 64) == []
+    assert told(late, proxy="a" * 64) == [f"{node}: nothing serves the certificate chosen for browsers"]
 
 
 @pytest.mark.parametrize("problem", sorted(PROBLEMS))
