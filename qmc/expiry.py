@@ -24,7 +24,7 @@ from nodes.story import PASSWORD_LASTS
 from pki import lifetime
 from pki.roles import Kind
 from qmc.models import ApiToken
-from qmc.outlook import Happens, Outlook, by_hand, leaf_outlook, list_outlook, node_outlook, root_outlook
+from qmc.outlook import Happens, Outlook, by_hand, by_itself, leaf_outlook, list_outlook, node_outlook, root_outlook
 from qmc.overview import BACKUP_PATIENCE
 from qmc.services.backup import VERIFIED
 from qmc.templatetags.console import left_words, spoken
@@ -217,7 +217,7 @@ def _browser_certificates() -> Iterator[dict[str, Any]]:
         yield {
             "id": str(each.pk), "kind": "server", "subject": str(each), "holder": ", ".join(str(node) for node in nodes),
             "owner": ", ".join([*(str(node) for node in nodes), *here]) or "chosen for no node",
-            "outlook": by_hand(text if nodes else "No node has chosen it. Delete it, or upload its successor before it is needed."),
+            "outlook": by_hand(text) if nodes else by_itself("No node has chosen it, so nothing happens with its end."),
             "not_before": each.not_before, "not_after": each.not_after, "url": reverse("browser_certificates:detail", args=[each.pk]),
         }  # fmt: skip
 

@@ -84,6 +84,7 @@ def _thing(row: Row) -> str:
         return f"the {row.kind_word} certificate of {row.owner}"
     words = {
         "revocation_list": f"the revocation list of {row.owner}", "token": f"the API token {row.subject}", "export": f"the export {row.subject}",
+        "server": f"the browser-facing certificate {row.subject}",
     }  # fmt: skip
     return words.get(row.kind, f"the {row.subject}")
 

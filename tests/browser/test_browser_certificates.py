@@ -30,7 +30,7 @@ def pfx(made: Signed, passphrase: str) -> Any:
 
 
 def test_a_certificate_for_browsers_is_brought_and_chosen(eyes: Eyes) -> None:
-    host_name = f"web-{uuid.uuid4().hex[:6]}.corp.example"
+    host_name = f"at-{uuid.uuid4().hex[:6]}.corp.example"
     status, node = eyes.site.call("POST", "/nodes/", {"name": host_name[:10], "host_name": host_name, "address": eyes.site.address(98)})
     assert status == 201, node
     made, found = fresh(host_name, key=p256(50)), []

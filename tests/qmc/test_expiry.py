@@ -286,7 +286,7 @@ def test_the_board_has_what_is_for_browsers_and_whose_it_is(zone: TrustZone, cli
     found = [each for each in client.get(API).json()["results"] if each["kind"] == "server"]
     assert [(each["subject"], each["holder"], each["owner"], each["what_happens"], each["bucket"]) for each in found] == [
         ("Web", "calls, silent", "calls, silent, this console", "by_hand", "30_days"),
-        ("Nobody's", "", "chosen for no node", "by_hand", "30_days"),
+        ("Nobody's", "", "chosen for no node", "by_itself", "30_days"),
     ]
     assert b"browser-facing" in client.get("/expiry/").content
 
