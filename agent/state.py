@@ -261,7 +261,7 @@ class State:
             choice = browser_choice.open(sealed, installed.service_key()) if sealed is not None else None
             if choice is not None and choice.revision != wanted:
                 raise PackageError("The central node sent another choice than it named. It is asked again with the next call.")
-            if choice == self.store.chosen():
+            if choice is not None and choice == self.store.chosen():
                 return False
             self.store.choose(choice)
             self.store.settle_browser(now=now)

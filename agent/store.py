@@ -175,6 +175,12 @@ def _lists(generation: Path, roots: tuple[x509.Certificate, ...]) -> tuple[x509.
     return tuple(crl for crl in crls if any(crl.issuer == root.subject for root in roots))
 
 
+def _without_choice_before(generation: Path, wanted: bytes) -> None:
+    service, held = (generation / SERVICE).read_bytes(), generation / BROWSER
+    if held.exists() and held.read_bytes() not in (service, wanted):
+        replace(held, service)
+
+
 class Store:
     """The folder given as `--home`."""
 
@@ -273,17 +279,19 @@ class Store:
         elif kept.exists():
             kept.unlink()
             sync_folder(kept.parent)
-        installed = self.current()
-        for folder in (self.home / "generations").glob("[0-9]*"):  # one that is only kept for a rollback holds the key of the choice before
-            if installed and folder.resolve() != installed.path and (folder / SERVICE).exists():
-                replace(folder / BROWSER, (folder / SERVICE).read_bytes())
 
     def settle_browser(self, *, now: datetime) -> bool:
         """Let browser.pem hold what was chosen while that can be used, else the service pair. Returns whether it changed. Raises: OSError."""
         installed = self.current()
         if installed is None:
             return False
-        wanted = browser.pem(self.chosen(), installed.service, installed.service_pem.read_bytes(), now=now)
+        choice = self.chosen()
+        if choice is None:
+            self.choose(None)  # one that cannot be read may still hold a private key
+        wanted = browser.pem(choice, installed.service, installed.service_pem.read_bytes(), now=now)
+        for folder in (self.home / "generations").glob("[0-9]*"):  # one that is only kept for a rollback may hold the key of the choice before
+            if folder.resolve() != installed.path and (folder / SERVICE).exists():
+                _without_choice_before(folder, wanted)
         if installed.browser_pem.exists() and installed.browser_pem.read_bytes() == wanted:
             return False
         replace(installed.browser_pem, wanted)

@@ -1,8 +1,10 @@
 """The two ready TLS contexts of a service. The peer's role is checked *inside* the handshake, before any byte leaves."""
 
 import asyncio
+import logging
 import ssl
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -12,6 +14,7 @@ from pki import verify
 from pki.errors import NotValidNow, PeerRefused
 from pki.roles import Role
 
+log = logging.getLogger("agent")
 NOT_NOW = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED
 
 
@@ -102,10 +105,18 @@ def looking_context(installed: Installed) -> ssl.SSLContext:
 
 
 def browser_context(installed: Installed) -> ssl.SSLContext:
-    """Answers browsers; no client certificate is asked for (S1)."""
+    """Answers browsers; no client certificate is asked for (S1). What does not load must keep nobody out: then it is the service pair."""
+    try:
+        return _browser_context(installed.browser_pem)
+    except (ssl.SSLError, OSError) as exc:
+        log.warning("browser.pem does not load, the service certificate is served: %s", exc)
+        return _browser_context(installed.service_pem)
+
+
+def _browser_context(pem: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(installed.browser_pem)
+    context.load_cert_chain(pem)
     return context
 
 

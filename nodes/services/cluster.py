@@ -125,8 +125,8 @@ def _release(text: str) -> Release | None:
 
 
 def nodes_counted() -> int:
-    """How many nodes the site has, the central one among them."""
-    return Node.objects.present().count()
+    """How many nodes the site has, the central one among them. One that was never registered is not part of it yet."""
+    return Node.objects.present().exclude(registered_at=None).count()
 
 
 def site_answer(zone: TrustZone) -> Answer:

@@ -38,7 +38,9 @@ def heartbeat(*, node: Node, certificate: Certificate, report: dict[str, Any], n
     """Keep the observation, move what waited for this call, and answer. `certificate` is the one that the node called with."""
     live = [key_id for key_id in versions_for(node).values_list("key_id", flat=True) if key_id]
     proved, challenges, expected = _proof(node, report, live, now)
-    _browser_recorded(node, report, now)
+    choice = choice_for(node, chosen_certificate(node))
+    wanted = choice.revision if choice else ""
+    _browser_recorded(node, report, wanted, now)
     challenge = secrets.token_hex(32)
     seen = {"proved": proved, "challenges": expected, "cluster_challenge": challenge, **cluster_proof(node, report, now)}
     _observe(node, report | seen, now)
@@ -52,8 +54,6 @@ def heartbeat(*, node: Node, certificate: Certificate, report: dict[str, Any], n
     offered = renewal is not None and renewal.status == RenewalStatus.OFFERED
     differs = _trust_differs(report)
     pending = renewal is not None or differs or node.state in UNDER_WAY or any(key_id not in proved for key_id in live)
-    choice = choice_for(node, chosen_certificate(node))
-    wanted = choice.revision if choice else ""
     pending = pending or (rotation is not None and _is_lively(rotation, now)) or _browser_is_on_its_way(node, report, wanted, now)
     return {
         "now": now.isoformat(),
@@ -96,10 +96,10 @@ def _browser_is_on_its_way(node: Node, report: dict[str, Any], wanted: str, now:
     return differs and node.browser_chosen_at is not None and now - node.browser_chosen_at < LIVELY
 
 
-def _browser_recorded(node: Node, report: dict[str, Any], now: datetime) -> None:
-    """The history says when a node took up what was chosen, and when it fell back from it."""
+def _browser_recorded(node: Node, report: dict[str, Any], wanted: str, now: datetime) -> None:
+    """The history says when a node took up what is chosen, and when it fell back from it."""
     told, before = report["browser"], node.observed.browser if node.observed else {}
-    if told and told["revision"] and told != before:
+    if wanted and told and told["revision"] == wanted and told != before:
         record(actor=Actor("node", node.name), action="node.browser_certificate_taken", target=node, detail=told, now=now)
 
 

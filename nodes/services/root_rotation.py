@@ -77,9 +77,10 @@ def standings(rotation: Rotation) -> list[Standing]:
     """Every node that holds certificates of the trust zone, or is about to."""
     nodes = [each for each in Node.objects.present().select_related("observation") if each.registered_at or each.state in UNDER_WAY]
     own: dict[uuid.UUID, list[Certificate]] = defaultdict(list)
-    for certificate in Certificate.objects.issued().filter(kind__in=OWN_KINDS).defer("der"):
+    for certificate in Certificate.objects.issued().besides_exports().filter(kind__in=OWN_KINDS).defer("der", "sealed_private_key"):
         own[certificate.holder_id or uuid.UUID(int=0)].append(certificate)
-    leaving = set(Certificate.objects.accepted().filter(issuer=rotation.from_root, kind=Kind.SERVICE).values_list("sha256", flat=True))
+    gone = Certificate.objects.accepted().besides_exports().filter(issuer=rotation.from_root, kind=Kind.SERVICE)
+    leaving = set(gone.values_list("sha256", flat=True))
     begun = {(each.node_id, each.generation): each.created_at for each in Registration.objects.filter(node__in=nodes)}
     excluded = {each["id"]: each for each in rotation.excluded}
     return [

@@ -42,7 +42,7 @@ def renewals_due(*, now: datetime) -> list[Due]:
     gets = lifetime.validity(now=now, months=months, issuer_not_after=root.not_after).not_after
     nodes = Node.objects.present().filter(state=NodeState.REGISTERED).select_related("observation")
     own: dict[uuid.UUID | None, list[Certificate]] = defaultdict(list)
-    for each in Certificate.objects.issued().filter(kind__in=OWN_KINDS).defer("der"):
+    for each in Certificate.objects.issued().besides_exports().filter(kind__in=OWN_KINDS).defer("der", "sealed_private_key"):
         own[each.holder_id].append(each)
     cluster, found = cluster_in_force(root), []
     for node in nodes:

@@ -1,10 +1,12 @@
 """browser.pem: what was chosen while it can be used, else the service pair; at no moment the wrong one, and never half of one."""
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import os
 import shutil
+import ssl
 import stat
 import sys
 import threading
@@ -180,7 +182,9 @@ def test_key_of_what_is_chosen_no_more_is_nowhere(state: State, package: Package
     use(state, good, authority)
     state.store.install(dataclasses.replace(package, generation=2), now=authority.now)
     assert len(keepers(state.home, good.private_key)) == 3  # the choice, and the generations in force and before
-    use(state, None, authority)
+    state.store.choose(None)  # and here the agent was killed
+    assert keepers(state.home, good.private_key) != []
+    State(state.home).settle_browser(now=authority.now)
     assert keepers(state.home, good.private_key) == []
 
 
@@ -206,6 +210,20 @@ def test_what_was_kept_and_cannot_be_read_is_fetched_again(state: State, authori
     assert state.browser(state.store.current(), now=authority.now) == {"revision": "", "problem": ""}
     state.settle_browser(now=authority.now)
     assert shown(state) == verify.fingerprint(state.store.current().service)
+    assert not (state.home / "browser/chosen.json").exists()
+
+
+@pytest.mark.parametrize("left", [b"nothing that loads", None])
+def test_what_does_not_load_keeps_no_browser_out(state: State, left: bytes | None) -> None:
+    installed = state.store.current()
+    installed.browser_pem.write_bytes(left) if left else installed.browser_pem.unlink()
+    server, client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    answering = tls.browser_context(installed).wrap_bio(client, server, server_side=True)
+    calling = tls.looking_context(installed).wrap_bio(server, client)
+    for side in (calling, answering, calling):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    assert verify.fingerprint(calling.getpeercert(binary_form=True)) == verify.fingerprint(installed.service)
 
 
 def test_backup_restore_and_remove_know_the_choice(state: State, authority: Authority, good: BrowserChoice, tmp_path: Path) -> None:
