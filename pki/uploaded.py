@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_der_priv
 from pki import derivation, foreign
 from pki.errors import PKIError, UploadRefused
 
-LARGEST_BYTES, LARGEST_KEY, MOST_KEYS = 256 * 1024, 8 * 1024, 5
+LARGEST_BYTES, LARGEST_KEY, MOST_KEYS = 256 * 1024, 6 * 1024, 5
 EDGE = re.compile(rb"-----(BEGIN|END) ([A-Z0-9 ]{1,40})-----")
 CERTIFICATES = {b"CERTIFICATE", b"X509 CERTIFICATE"}
 TRADITIONAL = {b"RSA PRIVATE KEY", b"EC PRIVATE KEY", b"DSA PRIVATE KEY"}
@@ -135,7 +135,7 @@ class _Reader:
         try:
             inside = derivation.parsed(der).content
         except ValueError as exc:
-            raise UploadRefused("damaged", f"{self.name} is damaged or was cut short. Export or copy it again.") from exc
+            raise self._damaged() from exc
         if inside.startswith(PFX_BEGINS):
             self._pfx(der)
         elif inside.startswith(BUNDLE_NAME):
@@ -164,37 +164,38 @@ class _Reader:
         for each in held:
             self._certificate(each.public_bytes(Encoding.DER))
 
-    def _check_work(self, der: bytes) -> None:
+    def _damaged(self) -> UploadRefused:
+        return UploadRefused("damaged", f"{self.name} is damaged or was cut short. Export or copy it again.")
+
+    def _check(self, der: bytes) -> None:
+        """What OpenSSL would compute while it opens this: the rounds of all files together, and the numbers of a key."""
         try:
             self.work += derivation.work(der)
+            is_long = derivation.has_long_integer(der)
         except ValueError as exc:
-            raise UploadRefused("damaged", f"{self.name} is damaged or was cut short. Export or copy it again.") from exc
+            raise self._damaged() from exc
         if self.work > derivation.MOST:
             raise UploadRefused(
                 "too-much-work",
                 f"{self.name}, with what was opened before it, asks for more than {derivation.MOST} rounds of key derivation; no more are "
                 "taken in one upload. Export it again with ordinary settings.",
             )
+        if is_long:
+            raise self._too_long()
 
-    def _check_size(self, der: bytes, *, is_key: bool) -> None:
-        """OpenSSL computes with a key while it loads it: minutes for one that is long enough. Of what is encrypted only the length is seen."""
-        try:
-            too_long = (is_key and len(der) > LARGEST_KEY) or derivation.has_long_integer(der)
-        except ValueError as exc:
-            raise UploadRefused("damaged", f"{self.name} is damaged or was cut short. Export or copy it again.") from exc
-        if too_long:
-            raise UploadRefused(
-                "key-too-long", f"The private key in {self.name} is longer than RSA-8192. Have one made for RSA-4096 or shorter."
-            )
-
-    def _keep_key(self, key: Any) -> None:
+    def _check_number(self) -> None:
+        """Each takes its time to load."""
         if len(self.found.keys) >= MOST_KEYS:
             raise UploadRefused("two-keys", "These files hold many private keys. Choose the one key that belongs to the certificate.")
-        self.found.keys.append(key)
+
+    def _too_long(self) -> UploadRefused:
+        return UploadRefused(
+            "key-too-long", f"The private key in {self.name} is longer than RSA-8192. Have one made for RSA-4096 or shorter."
+        )
 
     def _pfx(self, der: bytes) -> None:
-        self._check_work(der)
-        self._check_size(der, is_key=False)
+        self._check_number()
+        self._check(der)
         try:
             held = foreign.tried(lambda: pkcs12.load_pkcs12(der, self.passphrase))
         except ValueError as exc:
@@ -209,7 +210,7 @@ class _Reader:
         if held.key is None:
             self.found.without_key = self.name
         else:
-            self._keep_key(held.key)
+            self.found.keys.append(held.key)
 
     def _locked(self) -> UploadRefused:
         if not self.passphrase:
@@ -224,18 +225,15 @@ class _Reader:
         locked = by_lines or label == b"ENCRYPTED PRIVATE KEY" or (not label and self._is_encrypted_key(der))
         if locked and not self.passphrase:
             raise self._locked()
+        self._check_number()
+        if len(der) > LARGEST_KEY:
+            raise self._too_long()
         if not by_lines:
-            self._check_work(der)
-            self._check_size(der, is_key=True)
-        elif len(der) > LARGEST_KEY:
-            raise UploadRefused(
-                "key-too-long", f"The private key in {self.name} is longer than RSA-8192. Have one made for RSA-4096 or shorter."
-            )
+            self._check(der)
         load, given = (load_pem_private_key, content) if by_lines else (load_der_private_key, der)
+        passphrase = self.passphrase if locked else None
         try:
-            self._keep_key(
-                foreign.tried(lambda: _proved(load(given, self.passphrase if locked else None, unsafe_skip_rsa_key_validation=True)))
-            )
+            self.found.keys.append(foreign.tried(lambda: _proved(load(given, passphrase, unsafe_skip_rsa_key_validation=True))))
         except (ValueError, TypeError, InvalidSignature) as exc:
             damaged = UploadRefused("damaged", f"The private key in {self.name} is damaged. Export it again.")
             raise (self._locked() if locked else damaged) from exc
@@ -268,6 +266,6 @@ def _body(block: bytes) -> bytes:
     """What a PEM block holds, b"" where that is no base64."""
     lines = [line for line in block.splitlines()[1:-1] if b":" not in line]
     try:
-        return base64.b64decode(b"".join(lines), validate=True)
+        return base64.b64decode(b"".join(b"".join(lines).split()), validate=True)
     except binascii.Error:
         return b""
