@@ -107,7 +107,8 @@ def _issuer(certificate: x509.Certificate, among: list[x509.Certificate]) -> x50
 
 
 def _ordered(leaf: x509.Certificate, others: list[x509.Certificate], key: Any) -> ServerPair:
-    chain, last, root = [], leaf, None
+    chain: list[x509.Certificate] = []
+    last, root = leaf, None
     left = list(others)
     while len(chain) <= LONGEST_CHAIN and not foreign.is_self_signed(last) and (issuer := _issuer(last, left)):
         left.remove(issuer)
