@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nodes.models import BrowserCertificate, Node
-from nodes.services.browser_certificates import choice_for, chosen_certificate
+from nodes.services.browser_certificates import blockers, choice_for, chosen_certificate
 from nodes.serving import PATIENCE
 from pki import browser_choice as choices
 
@@ -94,6 +94,10 @@ def browser_story(node: Node) -> BrowserStory:
         )
     if seen.browser["problem"]:
         why, remedy = WHY[seen.browser["problem"]]
+        # It was chosen before it was here: its key is not handed out, and that is all that the node can tell.
+        blocked = blockers(node, certificate) if certificate is not None and seen.browser["problem"] == choices.NO_PRIVATE_KEY else []
+        if blocked:
+            why, remedy = f"this one is not handed out. {blocked[0].title.removesuffix('.')}", blocked[0].remedy
         return told("fallen_back", f"The trust zone's certificate is served instead: {why}.", remedy, seen.browser["problem"])
     if certificate is not None and seen.installed.get("browser") == certificate.sha256:
         return told("in_use", "The node has it, and uses it for browsers.")

@@ -16,7 +16,6 @@ from pki.roles import ROLE_OID, extension_value, role_of
 from pki.verify import is_issued_by
 
 ENDS_SOON, LONGEST_FOR_APPLE = timedelta(days=30), timedelta(days=825)
-SMALLEST_RSA = 2048
 EXCHANGE = "Ask the certificate authority for another one."
 
 
@@ -35,7 +34,7 @@ def _blocker(code: str, title: str, remedy: str) -> Finding:
 def checks(chain: Sequence[x509.Certificate], *, has_key: bool, roots: Iterable[x509.Certificate], now: datetime) -> list[Finding]:
     """Everything that can be said without a node. `chain` begins with the leaf; `roots` are this trust zone's own."""
     leaf = chain[0]
-    found = [_key(leaf, has_key), _strength(leaf), _dates(leaf, now), _purpose(leaf), _usage(leaf), _names(leaf), _signatures(chain)]
+    found = [_key(leaf, has_key), _strength(chain), _dates(leaf, now), _purpose(leaf), _usage(leaf), _names(leaf), _signatures(chain)]
     found += [_authority(leaf), _chain(chain, now), _zone(leaf, list(roots)), _length(leaf)]
     return [each for each in found if each is not None]
 
@@ -55,11 +54,15 @@ def key_words(key: Any) -> str:
     return str(type(key).__name__.removesuffix("PublicKey").strip("_"))
 
 
-def _strength(leaf: x509.Certificate) -> Finding:
-    key = leaf.public_key()
-    words = key_words(key)
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size < SMALLEST_RSA:
+def _strength(chain: Sequence[x509.Certificate]) -> Finding:
+    leaf, *above = chain
+    words = key_words(leaf.public_key())
+    if foreign.is_too_short(leaf):
         return _blocker("key", f"Its key is {words}, which browsers refuse as too short.", "Have one made for RSA-2048 or longer.")
+    short = next((each for each in above if foreign.is_too_short(each)), None)
+    if short is not None:
+        told = f"The key of its intermediate {name_of(short)} is {key_words(short.public_key())}, which browsers and proxies refuse as too short."
+        return _blocker("key", told, EXCHANGE)
     if words.startswith(("RSA-", "EC P-")):
         return _ok("key", f"Its key is {words}.")
     return _blocker(

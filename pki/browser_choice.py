@@ -121,12 +121,12 @@ def usable(choice: BrowserChoice, *, names: Iterable[str], now: datetime) -> str
     if choice.private_key is None:
         return NO_PRIVATE_KEY
     try:
-        leaf, *_ = [foreign.loaded(each) for each in choice.certificates]
+        leaf, *above = [foreign.loaded(each) for each in choice.certificates]
         key = keys.from_pem(choice.private_key, own=True)  # the console proved it; this is asked at each heartbeat
     except PKIError:
         return UNREADABLE
-    if key.public_key() != leaf.public_key():
-        return UNREADABLE
+    if key.public_key() != leaf.public_key() or any(foreign.is_too_short(each) for each in (leaf, *above)):
+        return UNREADABLE  # a proxy would not start with it
     if choice.thumbprint not in thumbprints(leaf):
         return NO_SUCH_THUMBPRINT
     if now < leaf.not_valid_before_utc:

@@ -15,7 +15,7 @@ from pki.keys import PrivateKey, hash_for
 from pki.uploaded import File, Found
 
 LONGEST_CHAIN, LARGEST_PEM = 10, 32 * 1024  # what a node takes, sealed, is 64 KiB
-MOST_NAMES = 50
+MOST_NAMES, MOST_OF_A_NAME = 50, 20
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class ServerPair:
 def name_of(certificate: x509.Certificate) -> str:
     """Its common name, else all of its subject, else what it is made for."""
     common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(common[0].value) if common else certificate.subject.rfc4514_string() or "a certificate without a name"
+    told = str(common[0].value) if common else certificate.subject.rfc4514_string() or "a certificate without a name"
+    return foreign.printable(told)
 
 
 def upload(files: Iterable[File], passphrase: str) -> ServerPair:
@@ -99,10 +100,17 @@ def _pair(found: Found, key: Any, mismatch: str) -> ServerPair:
     return pair
 
 
+def _issuer(certificate: x509.Certificate, among: list[x509.Certificate]) -> x509.Certificate | None:
+    """Each signature takes its time to verify, so that not all are tried where hundreds bear the issuer's name."""
+    named = [each for each in among if each.subject == certificate.issuer][:MOST_OF_A_NAME]
+    return next((each for each in named if foreign.comes_from(certificate, each)), None)
+
+
 def _ordered(leaf: x509.Certificate, others: list[x509.Certificate], key: Any) -> ServerPair:
-    chain, last, root = [], leaf, None
+    chain: list[x509.Certificate] = []
+    last, root = leaf, None
     left = list(others)
-    while not foreign.is_self_signed(last) and (issuer := next((each for each in left if foreign.comes_from(last, each)), None)):
+    while len(chain) <= LONGEST_CHAIN and not foreign.is_self_signed(last) and (issuer := _issuer(last, left)):
         left.remove(issuer)
         last = issuer
         if foreign.is_self_signed(issuer):
@@ -144,11 +152,16 @@ def requested_name(text: str) -> x509.GeneralName:
     return names.subject_alternative_name(text)
 
 
-def request(key: PrivateKey, host_names: Sequence[str]) -> bytes:
-    """A request (CSR, PKCS #10, PEM) for `host_names`, the first of them also its common name. Raises: InvalidName."""
+def requested_names(host_names: Sequence[str]) -> list[x509.GeneralName]:
+    """What a request for `host_names` bears. Raises: InvalidName."""
     if not 1 <= len(host_names) <= MOST_NAMES:
         raise InvalidName(f"A request takes from 1 to {MOST_NAMES} names.")
-    borne = [requested_name(each) for each in host_names]
+    return [requested_name(each) for each in host_names]
+
+
+def request(key: PrivateKey, host_names: Sequence[str]) -> bytes:
+    """A request (CSR, PKCS #10, PEM) for `host_names`, the first of them also its common name. Raises: InvalidName."""
+    borne = requested_names(host_names)
     common = [x509.NameAttribute(NameOID.COMMON_NAME, host_names[0])] if len(host_names[0]) <= names.LONGEST_NAME else []
     builder = x509.CertificateSigningRequestBuilder(x509.Name(common))
     # A subject without a name makes the alternative names critical (RFC 5280, 4.2.1.6).

@@ -6,12 +6,14 @@ from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 
 from pki.errors import PKIError
 
 Read = TypeVar("Read")
 ODD = (OverflowError, NotImplementedError, InternalError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, x509.InvalidVersion)
 WEAK_HASHES = {"md5", "sha1"}
+SMALLEST_RSA, SMALLEST_CURVE = 2048, 224  # 112 bits of security: with a shorter key anywhere in it, OpenSSL does not load a chain
 LATE = ("subject", "issuer", "not_valid_before_utc", "not_valid_after_utc", "extensions", "signature_algorithm_oid")
 
 
@@ -47,13 +49,18 @@ def _loaded(content: bytes) -> x509.Certificate:
     return certificate
 
 
+def printable(text: str) -> str:
+    """`text` with U+FFFD for whatever cannot be printed: PostgreSQL keeps no NUL, and no page should show a line break in a name."""
+    return "".join(each if each.isprintable() else "\ufffd" for each in text)
+
+
 def alternative_names(certificate: x509.Certificate) -> list[str]:
-    """Its DNS names and IP addresses, the only ones that browsers read."""
+    """Its DNS names and IP addresses, the only ones that browsers read; printable."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return []
-    return [*found.get_values_for_type(x509.DNSName), *(str(each) for each in found.get_values_for_type(x509.IPAddress))]
+    return [*map(printable, found.get_values_for_type(x509.DNSName)), *(str(each) for each in found.get_values_for_type(x509.IPAddress))]
 
 
 def covers(certificate: x509.Certificate, name: str) -> bool:
@@ -66,6 +73,14 @@ def covers(certificate: x509.Certificate, name: str) -> bool:
     rest = wanted.partition(".")[2]
     # A wildcard stands for exactly one label, and browsers refuse it right below a top-level domain.
     return wanted in borne or ("." in rest and f"*.{rest}" in borne)
+
+
+def is_too_short(certificate: x509.Certificate) -> bool:
+    """Whether its key is so short that OpenSSL loads no chain with it."""
+    key = certificate.public_key()
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return key.key_size < SMALLEST_CURVE
+    return isinstance(key, rsa.RSAPublicKey | dsa.DSAPublicKey) and key.key_size < SMALLEST_RSA
 
 
 def hash_name(certificate: x509.Certificate) -> str:

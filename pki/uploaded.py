@@ -7,24 +7,27 @@ import base64
 import binascii
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, load_der_private_key, load_pem_private_key, pkcs7, pkcs12
 
 from pki import derivation, foreign
 from pki.errors import PKIError, UploadRefused
 
-LARGEST_BYTES = 256 * 1024
-BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+LARGEST_BYTES, LARGEST_KEY, MOST_KEYS = 256 * 1024, 6 * 1024, 5
+EDGE = re.compile(rb"-----(BEGIN|END) ([A-Z0-9 ]{1,40})-----")
 CERTIFICATES = {b"CERTIFICATE", b"X509 CERTIFICATE"}
-KEYS = {b"PRIVATE KEY", b"ENCRYPTED PRIVATE KEY", b"RSA PRIVATE KEY", b"EC PRIVATE KEY", b"DSA PRIVATE KEY"}
+TRADITIONAL = {b"RSA PRIVATE KEY", b"EC PRIVATE KEY", b"DSA PRIVATE KEY"}
+KEYS = {b"PRIVATE KEY", b"ENCRYPTED PRIVATE KEY", *TRADITIONAL}
 BUNDLES = {b"PKCS7", b"CMS", b"PKCS #7 SIGNED DATA"}
 REQUESTS = {b"CERTIFICATE REQUEST", b"NEW CERTIFICATE REQUEST"}
-BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+=*\s*")
+BASE64 = re.compile(rb"[A-Za-z0-9+/]+=*")
 PFX_BEGINS, BUNDLE_NAME, KEY_BEGINS = b"\x02\x01\x03", bytes.fromhex("06092a864886f70d0107"), (b"\x02\x01\x00", b"\x02\x01\x01")
 ZIP, SEQUENCE = b"PK\x03\x04", 0x30
 
@@ -76,7 +79,7 @@ class _Reader:
 
     def __init__(self, passphrase: str) -> None:
         self.passphrase, self.found = passphrase.encode(errors="replace"), Found()
-        self.name = ""
+        self.name, self.work = "", 0
 
     def file(self, file: File) -> None:
         self.name = file.name[:80] or "the file"
@@ -89,8 +92,8 @@ class _Reader:
             self._pem(content)
         elif content[:1] == bytes([SEQUENCE]):
             self._der(content)
-        elif content.strip() and BASE64.fullmatch(content):
-            self._content(self._base64(content))
+        elif BASE64.fullmatch(plain := b"".join(content.split())):
+            self._content(self._base64(plain))
         else:
             raise self._unreadable()
 
@@ -104,7 +107,7 @@ class _Reader:
     def _base64(self, content: bytes) -> bytes:
         """What it encodes, where that is one of the other forms."""
         try:
-            plain = base64.b64decode(b"".join(content.split()), validate=True)
+            plain = base64.b64decode(content, validate=True)
         except binascii.Error as exc:
             raise self._unreadable() from exc
         if plain[:1] != bytes([SEQUENCE]) and b"-----BEGIN " not in plain:
@@ -112,7 +115,7 @@ class _Reader:
         return plain
 
     def _pem(self, content: bytes) -> None:
-        blocks = [(match[1], match[0]) for match in BLOCK.finditer(content.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))]
+        blocks = list(_blocks(content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")))
         if any(label in REQUESTS for label, _ in blocks):
             raise UploadRefused(
                 "request", f"{self.name} is a request, not a certificate. Send it to your certificate authority; upload what comes back."
@@ -132,7 +135,7 @@ class _Reader:
         try:
             inside = derivation.parsed(der).content
         except ValueError as exc:
-            raise UploadRefused("damaged", f"{self.name} is damaged or was cut short. Export or copy it again.") from exc
+            raise self._damaged() from exc
         if inside.startswith(PFX_BEGINS):
             self._pfx(der)
         elif inside.startswith(BUNDLE_NAME):
@@ -161,20 +164,38 @@ class _Reader:
         for each in held:
             self._certificate(each.public_bytes(Encoding.DER))
 
-    def _check_work(self, der: bytes) -> None:
+    def _damaged(self) -> UploadRefused:
+        return UploadRefused("damaged", f"{self.name} is damaged or was cut short. Export or copy it again.")
+
+    def _check(self, der: bytes) -> None:
+        """What OpenSSL would compute while it opens this: the rounds of all files together, and the numbers of a key."""
         try:
-            work = derivation.work(der)
+            self.work += derivation.work(der)
+            is_long = derivation.has_long_integer(der)
         except ValueError as exc:
-            raise UploadRefused("damaged", f"{self.name} is damaged or was cut short. Export or copy it again.") from exc
-        if work > derivation.MOST:
+            raise self._damaged() from exc
+        if self.work > derivation.MOST:
             raise UploadRefused(
                 "too-much-work",
-                f"{self.name} asks for {work} rounds of key derivation before it opens; at most {derivation.MOST} are taken. "
-                "Export it again with ordinary settings.",
+                f"{self.name}, with what was opened before it, asks for more than {derivation.MOST} rounds of key derivation; no more are "
+                "taken in one upload. Export it again with ordinary settings.",
             )
+        if is_long:
+            raise self._too_long()
+
+    def _check_number(self) -> None:
+        """Each takes its time to load."""
+        if len(self.found.keys) >= MOST_KEYS:
+            raise UploadRefused("two-keys", "These files hold many private keys. Choose the one key that belongs to the certificate.")
+
+    def _too_long(self) -> UploadRefused:
+        return UploadRefused(
+            "key-too-long", f"The private key in {self.name} is longer than RSA-8192. Have one made for RSA-4096 or shorter."
+        )
 
     def _pfx(self, der: bytes) -> None:
-        self._check_work(der)
+        self._check_number()
+        self._check(der)
         try:
             held = foreign.tried(lambda: pkcs12.load_pkcs12(der, self.passphrase))
         except ValueError as exc:
@@ -199,25 +220,52 @@ class _Reader:
         )
 
     def _key(self, content: bytes, der: bytes, label: bytes) -> None:
-        locked = label == b"ENCRYPTED PRIVATE KEY" or b"Proc-Type: 4,ENCRYPTED" in content or (not label and self._is_encrypted_key(der))
+        # Its lines say how it is encrypted, with one round; of every other form the counts stand in the DER, and only that is loaded.
+        by_lines = label in TRADITIONAL and b"Proc-Type: 4,ENCRYPTED" in content
+        locked = by_lines or label == b"ENCRYPTED PRIVATE KEY" or (not label and self._is_encrypted_key(der))
         if locked and not self.passphrase:
             raise self._locked()
-        if locked and b"Proc-Type" not in content:
-            self._check_work(der)
-        load = load_pem_private_key if label else load_der_private_key
+        self._check_number()
+        if len(der) > LARGEST_KEY:
+            raise self._too_long()
+        if not by_lines:
+            self._check(der)
+        load, given = (load_pem_private_key, content) if by_lines else (load_der_private_key, der)
+        passphrase = self.passphrase if locked else None
         try:
-            self.found.keys.append(foreign.tried(lambda: load(content, self.passphrase if locked else None)))
-        except (ValueError, TypeError) as exc:
+            self.found.keys.append(foreign.tried(lambda: _proved(load(given, passphrase, unsafe_skip_rsa_key_validation=True))))
+        except (ValueError, TypeError, InvalidSignature) as exc:
             damaged = UploadRefused("damaged", f"The private key in {self.name} is damaged. Export it again.")
             raise (self._locked() if locked else damaged) from exc
         except UnsupportedAlgorithm as exc:
             raise UploadRefused("damaged", f"The private key in {self.name} is of a kind that is not known here.") from exc
 
 
+def _proved(key: Any) -> Any:
+    """`key`, if it signs what its public half verifies: OpenSSL's own proof that an RSA key's primes are ones takes minutes where they are long.
+
+    Raises: ValueError, InvalidSignature.
+    """
+    if isinstance(key, rsa.RSAPrivateKey):
+        key.public_key().verify(key.sign(b"", padding.PKCS1v15(), hashes.SHA256()), b"", padding.PKCS1v15(), hashes.SHA256())
+    return key
+
+
+def _blocks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Label and text of each PEM block. One that begins within another counts, and the other does not."""
+    begins: re.Match[bytes] | None = None
+    for edge in EDGE.finditer(content):
+        if edge[1] == b"BEGIN":
+            begins = edge
+        elif begins is not None and begins[2] == edge[2]:
+            yield edge[2], content[begins.start() : edge.end()]
+            begins = None
+
+
 def _body(block: bytes) -> bytes:
     """What a PEM block holds, b"" where that is no base64."""
     lines = [line for line in block.splitlines()[1:-1] if b":" not in line]
     try:
-        return base64.b64decode(b"".join(lines), validate=True)
+        return base64.b64decode(b"".join(b"".join(lines).split()), validate=True)
     except binascii.Error:
         return b""

@@ -57,7 +57,7 @@ def _described(pair: ServerPair) -> dict[str, Any]:
     if there is not None:
         raise InputInvalid({"files": [f"This certificate is here already: {there}. Choose that one."]})
     return {
-        "subject": pair.leaf.subject.rfc4514_string()[:300], "names": foreign.alternative_names(pair.leaf), "thumbprint": thumbprint,
+        "subject": foreign.printable(pair.leaf.subject.rfc4514_string())[:300], "names": foreign.alternative_names(pair.leaf), "thumbprint": thumbprint,
         "sha256": sha256, "key_type": browser_checks.key_words(pair.leaf.public_key())[:20], "not_before": pair.leaf.not_valid_before_utc,
         "not_after": pair.leaf.not_valid_after_utc, "certificates": [each.decode() for each in pair.certificates], "notes": list(pair.notes),
     }  # fmt: skip
@@ -99,8 +99,9 @@ def browser_certificate_request(
     if key_type not in KEY_TYPES:
         raise InputInvalid({"key_type": [f"“{key_type[:20]}” is no kind of key for this. Known are: {', '.join(KEY_TYPES)}."]})
     checked = _name_checked(name) if name else ""
-    key = keys.generate(KeyType(key_type))
     try:
+        browser_facing.requested_names(host_names)  # before a key is made, which takes its time
+        key = keys.generate(KeyType(key_type))
         csr = browser_facing.request(key, host_names)
     except InvalidName as exc:
         raise InputInvalid({"host_names": [str(exc)]}) from exc
@@ -153,6 +154,14 @@ def findings(certificate: BrowserCertificate, *, now: datetime) -> list[Finding]
     """What can be said of a certificate that is there without asking for whom it is."""
     roots = [each.x509() for each in roots_in_force()]
     return browser_checks.checks(certificate.x509(), has_key=key_of(certificate) is not None, roots=roots, now=now)
+
+
+def blockers(node: Node, certificate: BrowserCertificate) -> list[Finding]:
+    """What stood in the way of it for whatever node as soon as both it and the choice for `node` were there."""
+    met = max(each for each in (certificate.created_at, certificate.not_before, node.browser_chosen_at) if each is not None)
+    roots = [each.x509() for each in roots_in_force()]
+    found = browser_checks.checks(certificate.x509(), has_key=True, roots=roots, now=met)
+    return [each for each in found if each.level == "blocker"]
 
 
 def finding_for(certificate: BrowserCertificate, node: Node) -> Finding:
@@ -219,12 +228,16 @@ def chosen_certificate(node: Node) -> BrowserCertificate | None:
 
 
 def choice_for(node: Node, certificate: BrowserCertificate | None, *, with_key: bool = False) -> BrowserChoice | None:
-    """What the node is to use, `certificate` being what its thumbprint names; None where nothing is chosen. The revision is the same without the key."""
+    """What the node is to use, `certificate` being what its thumbprint names; None where nothing is chosen. The revision is the same without the key.
+
+    A thumbprint may be chosen before its certificate is here, so that nobody has asked what blocks it: then its key is not handed out.
+    """
     if not node.browser_thumbprint:
         return None
     if certificate is None:
         return BrowserChoice(node.browser_thumbprint, (), None)
     chain = tuple(each.encode() for each in certificate.certificates)
+    with_key = with_key and not blockers(node, certificate)
     return BrowserChoice(node.browser_thumbprint, chain, key_of(certificate) if with_key else None)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.contrib.auth.models import Permission, User
 from django.db import connection
@@ -235,6 +236,43 @@ def test_what_no_browser_would_take_is_not_chosen(node: Node) -> None:
     with pytest.raises(IllegalNodeTransition):
         choose(node, "a" * 40)
     assert Node.objects.get().browser_thumbprint == ""
+
+
+def test_chosen_before_it_was_here_hands_out_no_key_that_a_blocker_would_have_kept(node: Node) -> None:
+    short = sign("Old CA", issuer=intermediate(), key=rsa.generate_private_key(65537, 1024), names=(), ca=True, purposes=())
+    ended = sign("www.example", names=("rim1.example",), begins=NOW - timedelta(days=91))
+    for made, above, words in ((sign(issuer=short, names=("rim1.example",)), short, "RSA-1024"), (ended, intermediate(), "It expired on")):
+        told = choose(node, browser_choice.thumbprints(made.certificate)[0])
+        files = [File("www.pem", made.pem + above.pem + keys.to_pem(made.key))]
+        browser_certificate_upload(actor=SYSTEM, files=files, now=NOW)
+        delivered = choice(told)
+        assert delivered is not None
+        assert (delivered.certificates[0], delivered.private_key) == (made.pem, None)
+        assert choice_for(told, chosen_certificate(told)).revision == delivered.revision
+        problem = browser_choice.usable(delivered, names=["rim1.example"], now=NOW)
+        story = browser_story(heard(told, browser=browser(told, problem)))
+        assert (story.state, words in story.text, bool(story.remedy)) == ("fallen_back", True, True)
+
+
+def test_chosen_before_it_was_here_and_fine_is_handed_out(leaf: Signed, node: Node) -> None:
+    told = choose(node, browser_choice.thumbprints(leaf.certificate)[0])
+    upload(leaf)
+    assert choice(told).private_key == keys.to_pem(leaf.key)
+
+
+def test_symbols_that_cannot_be_printed_are_kept_by_no_database(node: Node) -> None:
+    made = upload(sign("www\0", issuer=intermediate(), names=("rim1.example\0",)))
+    assert (made.name, made.names) == ("www\ufffd", ["rim1.example\ufffd"])
+    assert "\0" not in "".join([made.subject, *made.names, *made.notes])
+
+
+def test_names_are_looked_at_before_a_key_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    monkeypatch.setattr(rsa, "generate_private_key", lambda *args, **more: made.append(1))
+    for names in ([], ["a b"], ["a.example"] * 51):
+        with pytest.raises(InputInvalid):
+            browser_certificate_request(actor=SYSTEM, host_names=names, now=NOW)
+    assert made == []
 
 
 def test_what_is_chosen_somewhere_is_not_deleted(leaf: Signed, node: Node) -> None:

@@ -7,6 +7,7 @@ import io
 import re
 import shutil
 import subprocess
+import time
 import zipfile
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,7 +22,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from pki import browser_checks, browser_facing, derivation, keys
+from pki import browser_checks, browser_choice, browser_facing, derivation, foreign, keys, uploaded
+from pki.browser_choice import BrowserChoice
 from pki.browser_facing import ServerPair
 from pki.errors import InvalidName, ThumbprintInvalid, UploadRefused
 from pki.keys import KeyType
@@ -261,6 +263,115 @@ def test_a_file_that_would_work_for_hours_is_not_opened(form: str, leaf: Signed)
     assert refused.value.code == "too-much-work"
 
 
+def of_rounds(leaf: Signed, rounds: int) -> bytes:
+    """An encrypted key (DER) that asks for so many; it was made with 70000."""
+    made = openssl("pkcs8", "-topk8", "-outform", "DER", "-iter", "70000", "-passout", f"pass:{WORD}", given=key_pem(leaf))
+    return made.replace(b"\x02\x03\x01\x11\x70", b"\x02\x03" + rounds.to_bytes(3))
+
+
+def pem_block(label: str, content: bytes, line: str = "") -> bytes:
+    return f"-----BEGIN {label}-----\n{line}".encode() + base64.encodebytes(content) + f"-----END {label}-----\n".encode()
+
+
+def code_of(*contents: bytes, passphrase: str = WORD) -> str:
+    with pytest.raises(UploadRefused) as refused:
+        upload(*contents, passphrase=passphrase)
+    return refused.value.code
+
+
+def test_no_line_in_a_key_hides_how_many_rounds_it_asks_for(leaf: Signed) -> None:
+    line, many = "Proc-Type: 4,ENCRYPTED\n", of_rounds(leaf, derivation.MOST + 1)
+    hidden = pem_block("ENCRYPTED PRIVATE KEY", many, line)
+    assert code_of(leaf.pem, hidden) == "too-much-work"
+    around = f"-----BEGIN RSA PRIVATE KEY-----\n{line}".encode() + hidden + b"-----END RSA PRIVATE KEY-----\n"
+    assert code_of(leaf.pem, around) == "too-much-work"
+
+
+def test_the_rounds_of_all_files_together_are_what_counts(leaf: Signed) -> None:
+    assert code_of(of_rounds(leaf, 70000), of_rounds(leaf, derivation.MOST - 50000)) == "too-much-work"
+
+
+def element(tag: int, *parts: bytes) -> bytes:
+    content = b"".join(parts)
+    length = len(content).to_bytes((len(content).bit_length() + 7) // 8)
+    return bytes([tag]) + (bytes([0x80 | len(length)]) + length if len(content) > 127 else bytes([len(content)])) + content
+
+
+def number(value: int) -> bytes:
+    return element(2, value.to_bytes(value.bit_length() // 8 + 1))
+
+
+def rsa_key(p: int, q: int, *, wrong: int = 0) -> bytes:
+    d = pow(65537, -1, (p - 1) * (q - 1)) + wrong
+    return element(0x30, *map(number, (0, p * q, 65537, d, p, q, d % (p - 1), d % (q - 1), pow(q, -1, p))))
+
+
+def test_a_number_of_thousands_of_digits_is_too_many_rounds(leaf: Signed) -> None:
+    sealed = element(0x30, element(0x30, element(4, b"salt"), element(2, b"\x7f" * 2000)), element(4, b"secret"))
+    assert code_of(leaf.pem, sealed) == "too-much-work"
+
+
+def test_a_key_that_would_be_computed_with_for_minutes_is_not_loaded() -> None:
+    long = element(0x30, number(0), number(2**8300 + 1), number(65537))
+    apart = pem_block("PRIVATE KEY", element(0x30, number(0), element(4, long)))
+    pfx = element(0x30, number(3), element(4, element(0x30, element(4, long))))
+    for content in (long, apart, pem_block("RSA PRIVATE KEY", long), pfx):
+        assert code_of(content) == "key-too-long"
+    assert code_of(pem_block("ENCRYPTED PRIVATE KEY", bytes(7000))) == "key-too-long"
+
+
+def test_an_rsa_key_is_proved_by_what_it_signs_and_not_by_its_primes(leaf: Signed) -> None:
+    p, q = 2**2203 - 1, 2**1279 - 1  # primes, which OpenSSL takes seconds to believe
+    began = time.process_time()
+    (key,) = uploaded.read([File("0.der", rsa_key(p, q))], "").keys
+    assert time.process_time() - began < 1
+    assert key.private_numbers().p == p
+    assert code_of(leaf.pem, rsa_key(2**607 - 1, 2**521 - 1, wrong=2)) == "damaged"
+
+
+def test_many_keys_are_not_all_loaded(leaf: Signed) -> None:
+    assert code_of(leaf.pem, key_pem(leaf) * 6) == "two-keys"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"".join(b"-----BEGIN A%d-----\n" % each for each in range(3000)), id="begins"),
+        pytest.param(b"-----BEGIN A-----\n" * 4000, id="the-same-begin"),
+        pytest.param(b"A" + b" " * 60_000 + b"!", id="spaces"),
+        pytest.param(element(0x30, element(0x30, b"\x04\0" * 32_000), element(4)), id="salts"),
+    ],
+)
+def test_reading_takes_no_longer_than_a_file_is_long(content: bytes) -> None:
+    began = time.process_time()
+    code_of(content)
+    assert time.process_time() - began < 1
+
+
+def test_a_chain_of_many_of_one_name_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, comes_from = [], foreign.comes_from
+    monkeypatch.setattr(foreign, "comes_from", lambda *given: asked.append(1) or comes_from(*given))
+    authority, above = root(), []
+    for each in range(40):
+        authority = sign("CA", issuer=authority, key=p256(100 + each), names=(), ca=True, purposes=(), usage=("key_cert_sign",))
+        above.insert(0, authority.pem)
+    last = sign(issuer=authority)
+    assert code_of(last.pem, key_pem(last), *above) == "too-long"
+    assert len(asked) < 40
+    asked.clear()
+    strangers = [sign("Public CA 7", issuer=root(), key=p256(100 + each), names=()).pem for each in range(40)]
+    last = sign(issuer=intermediate())
+    assert upload(last.pem, key_pem(last), *strangers).intermediates == ()
+    assert len(asked) < 25
+
+
+def test_what_cannot_be_printed_stands_in_no_name() -> None:
+    made = sign("www\0\n", issuer=intermediate(), names=("www.example\0.evil", "a.example"))
+    assert browser_facing.name_of(made.certificate) == "www\ufffd\ufffd"
+    assert foreign.alternative_names(made.certificate) == ["www.example\ufffd.evil", "a.example"]
+    assert not foreign.covers(made.certificate, "www.example")
+
+
 def test_a_nest_of_elements_ends() -> None:
     with pytest.raises(ValueError, match="nested"):
         derivation.work(b"\x30\x80" * 100_000)
@@ -354,6 +465,21 @@ def test_a_chain_of_which_a_part_has_expired_blocks() -> None:
         "Old CA", issuer=root(), key=p256(4), names=(), ca=True, purposes=(), begins=NOW - timedelta(days=91), usage=("key_cert_sign",)
     )
     assert levels([sign(issuer=ended), ended]) == {"chain": "blocker"}
+
+
+SHORT = {
+    "RSA-1024": functools.partial(rsa.generate_private_key, 65537, 1024),
+    "P-192": functools.partial(ec.generate_private_key, ec.SECP192R1()),
+}
+
+
+@pytest.mark.parametrize("kind", SHORT)
+def test_a_key_too_short_anywhere_in_the_chain_blocks(kind: str) -> None:
+    short = sign("Old CA", issuer=root(), key=SHORT[kind](), names=(), ca=True, purposes=(), usage=("key_cert_sign",))
+    made = sign(issuer=short)
+    assert levels([made, short]) == {"key": "blocker"}
+    choice = BrowserChoice(browser_choice.thumbprints(made.certificate)[0], (made.pem, short.pem), key_pem(made))
+    assert browser_choice.usable(choice, names=["www.example"], now=NOW) == "unreadable"
 
 
 def test_signed_by_itself_is_a_warning() -> None:
