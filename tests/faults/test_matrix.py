@@ -110,17 +110,13 @@ def combinations() -> Iterator[Combination]:
 
 
 def sample(whole: list[Combination], number: int) -> list[Combination]:
-    """Engine `number`'s share, always the same. Together: every step, every fault on each engine, and every fault at every kind of process."""
+    """Engine `number`'s share, always the same. Together: every fault on each engine, and every fault at every kind of process, each at another step."""
     shares: list[list[Combination]] = [[] for _ in ENGINES]
     uses: Counter[Step] = Counter()
     for place, fault in dict.fromkeys((step.where, fault) for step, fault in mixed(whole, 0)):
         step = min((step for step, each in whole if step.where == place and each == fault), key=lambda step: uses[step])
         uses[step] += 1
         shares[_next(shares, fault)].append((step, fault))
-    for step in STEPS:
-        if not uses[step]:
-            fault = min((fault for each, fault in whole if each == step), key=lambda fault: min(_tried(share, fault) for share in shares))
-            shares[_next(shares, fault)].append((step, fault))
     return shares[number]
 
 

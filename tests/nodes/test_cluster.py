@@ -365,7 +365,9 @@ def test_facts_that_do_not_fit_are_refused(zone: Zone, changes: dict[str, str], 
 
 def test_facts_go_through_the_api(client: Client) -> None:
     node("rim1")
-    Node.objects.create(name="rim9", host_name="rim9.example", created_at=NOW, state_since=NOW)  # not part of the site before it is registered
+    Node.objects.create(
+        name="rim9", host_name="rim9.example", created_at=NOW, state_since=NOW
+    )  # not part of the site before it is registered
     path, none = f"{API}/cluster/site/", {"installation": "new", "app_distribution": "none"}
     for facts, required in ((FACTS, True), (FACTS | {"app_distribution": "none"}, False), (none, False)):
         answer = client.put(path, json.dumps(facts), content_type="application/json")

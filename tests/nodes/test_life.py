@@ -216,5 +216,5 @@ def test_every_life_comes_to_rest(loop: asyncio.AbstractEventLoop, tmp_path: Pat
     zone_found(host_name="central.example", now=datetime.now(UTC))
     Life.loop, Life.folder = loop, tmp_path
     # A failing life is told as it was found: shrinking it would take minutes.
-    chosen = hypothesis_settings(max_examples=20, stateful_step_count=15, deadline=None, database=None, phases=[Phase.generate])
+    chosen = hypothesis_settings(max_examples=10, stateful_step_count=15, deadline=None, database=None, phases=[Phase.generate])
     run_state_machine_as_test(Life, settings=chosen)

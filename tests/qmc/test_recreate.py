@@ -236,7 +236,7 @@ def test_a_kill_leaves_the_old_zone_or_the_new_one_and_the_next_run_completes_it
     is_recreated(place)
 
 
-@pytest.mark.parametrize("written", [0, 6, 12, 15])
+@pytest.mark.parametrize("written", [0, 12])
 def test_a_kill_within_the_installation_loses_no_key(
     site: dict[str, Node], place: Path, monkeypatch: pytest.MonkeyPatch, written: int
 ) -> None:
@@ -285,14 +285,12 @@ def test_rotations_under_way(site: dict[str, Node], place: Path) -> None:
     assert len(Store(place / "node").service_pairs()) == 2
 
 
-@pytest.mark.parametrize("typed", ["", "central", "other.example", NAME.upper()])
-def test_another_name_is_refused(site: dict[str, Node], place: Path, typed: str) -> None:
-    for refused in (
-        lambda: root_recreate(trust_zone=typed, folder=place / "backups", actor=SYSTEM, now=datetime.now(UTC)),
-        lambda: recreation_ask(trust_zone=typed, actor=SYSTEM, now=datetime.now(UTC)),
-    ):
+def test_another_name_is_refused(site: dict[str, Node], place: Path) -> None:
+    for typed in ("", "central", "other.example", NAME.upper()):
         with pytest.raises(RecreationRefused, match="Nothing was changed"):
-            refused()
+            root_recreate(trust_zone=typed, folder=place / "backups", actor=SYSTEM, now=datetime.now(UTC))
+        with pytest.raises(RecreationRefused, match="Nothing was changed"):
+            recreation_ask(trust_zone=typed, actor=SYSTEM, now=datetime.now(UTC))
     assert (Job.objects.count(), (place / "backups").exists(), states()) == (0, False, {name: name for name in STATES})
 
 
