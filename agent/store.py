@@ -289,9 +289,8 @@ class Store:
         if choice is None:
             self.choose(None)  # one that cannot be read may still hold a private key
         wanted = browser.pem(choice, installed.service, installed.service_pem.read_bytes(), now=now)
-        for folder in (self.home / "generations").glob(
-            "[0-9]*"
-        ):  # one that is only kept for a rollback may hold the key of the choice before
+        # A generation that is only kept for a rollback may hold the key of the choice before.
+        for folder in (self.home / "generations").glob("[0-9]*"):
             if folder.resolve() != installed.path and (folder / SERVICE).exists():
                 _without_choice_before(folder, wanted)
         if installed.browser_pem.exists() and installed.browser_pem.read_bytes() == wanted:
