@@ -46,7 +46,10 @@ class ExportInput(WantedInput):
 class ExportRenewInput(serializers.Serializer[Any]):
     """What is left out stays as it is; the password is always typed anew."""
 
-    password = StrictText(required=False, default="", allow_blank=True, write_only=True)
+    password = StrictText(
+        required=False, allow_blank=True, write_only=True,
+        help_text="needed where password_set is true; \"\" leaves the private keys of PEM in the clear from now on",
+    )  # fmt: skip
     format = StrictText(required=False)
     include_secrets_key = StrictBoolean(required=False)
     include_ca = StrictBoolean(required=False)
@@ -78,7 +81,8 @@ class ExportOutput(serializers.Serializer[Any]):
     days_left = serializers.IntegerField(allow_null=True)
     last_seen_at = serializers.DateTimeField(allow_null=True)
     download_until = serializers.DateTimeField(allow_null=True, help_text="until when its files can be downloaded in the console")
-    folder = serializers.CharField(help_text="on the central node")
+    folder = serializers.CharField(help_text="where its files lie on folder_host")
+    folder_host = serializers.CharField(help_text="the machine on whose disk they lie")
     folder_problem = serializers.CharField()
     certificates = serializers.ListField(child=serializers.UUIDField())
     needs = serializers.CharField(help_text="what somebody must do, empty if nothing")
@@ -88,12 +92,12 @@ def _json(standing: Standing, now: datetime) -> dict[str, Any]:
     export, end = standing.export, standing.export.not_after
     plain = (
         "format", "include_secrets_key", "include_ca", "legacy", "status", "status_reason", "generation", "created_at", "made_at", "not_after",
-        "last_seen_at", "folder", "folder_problem",
+        "last_seen_at", "folder", "folder_host", "folder_problem",
     )  # fmt: skip
     return {
         "id": str(export.pk), "machine_name": export.machine, **{name: getattr(export, name) for name in plain},
         "password_set": export.has_password, "made_by": export.actor, "days_left": lifetime.days_left(end, now) if end else None,
-        "download_until": export.archive_until, "certificates": [str(each.pk) for each in standing.certificates], "needs": standing.trouble,
+        "download_until": export.archive_until if export.is_kept(now) else None, "certificates": [str(each.pk) for each in standing.certificates], "needs": standing.trouble,
     }  # fmt: skip
 
 
@@ -146,8 +150,9 @@ class ExportRenew(View):
         asked = ExportRenewInput(data=request.data)
         asked.is_valid(raise_exception=True)
         export = get_object_or_404(REGISTER, pk=pk)
+        on_purpose = {"clear_on_purpose": asked.validated_data.get("password") == ""}
         held = {name: getattr(export, name) for name in ("format", "include_secrets_key", "include_ca", "legacy")}
-        export_renew(actor=self.actor, export=export, wanted=Wanted(**held | asked.validated_data), now=timezone.now())
+        export_renew(actor=self.actor, export=export, wanted=Wanted(**held | asked.validated_data | on_purpose), now=timezone.now())
         return _answer(pk, status=202)
 
 

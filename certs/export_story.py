@@ -36,7 +36,7 @@ def batch_story(exports: list[Export], *, now: datetime) -> dict[str, Any]:
     return {
         "now": now, "batch": rows[0].batch, "rows": rows[:ROWS], "more": len(rows) - ROWS, "total": len(rows), "under_way": under_way,
         "made": count[ExportStatus.MADE], "failed": count[ExportStatus.FAILED], "done": len(rows) - under_way,
-        "kept": [each for each in exports if each.archive_until is not None], "clear": in_the_clear(exports),
+        "kept": [each for each in exports if each.is_kept(now)], "clear": in_the_clear(exports),
         "by": rows[0].actor, "asked_at": min(each.status_since for each in exports) if under_way else None,
     }  # fmt: skip
 
@@ -53,6 +53,7 @@ def export_story(export: Export, *, now: datetime) -> dict[str, Any]:
     older = Certificate.objects.accepted().filter(holder_id=export.pk, not_after__gte=now).exclude(generation=export.made_generation)
     return {
         "now": now, "export": export, "standing": export_standing(export), "clear": in_the_clear([export]), "older": older,
+        "kept": export.is_kept(now),
         "history": [line(each, own.get(each.target_id, "")) for each in events],
         "can_renew": export.status in (ExportStatus.MADE, ExportStatus.FAILED), "can_revoke": export.status != ExportStatus.REVOKED,
     }  # fmt: skip

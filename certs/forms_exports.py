@@ -44,7 +44,21 @@ class WantedForm(ServiceForm):
 
     def wanted(self) -> Wanted:
         """What the services take."""
-        return Wanted(**{name: self.cleaned_data[name] for name in WantedForm.base_fields})
+        return Wanted(**self.cleaned_data)
+
+
+class RenewForm(WantedForm):
+    """The same for an export that exists. What had a password loses it only where that is said."""
+
+    clear_on_purpose = forms.BooleanField(
+        label="Leave the private keys in the clear", required=False, widget=_tick(),
+        help_text="They were encrypted until now. Tick this only if PEM files without a password are meant; then leave the password empty.",
+    )  # fmt: skip
+
+    def __init__(self, data: Any, *, export: Export) -> None:
+        super().__init__(data, initial=initial_of(export))
+        if not export.has_password:
+            del self.fields["clear_on_purpose"]
 
 
 class ExportForm(WantedForm):
@@ -55,6 +69,9 @@ class ExportForm(WantedForm):
         error_messages={"required": "Give at least one machine name, such as reports.corp.example."},
     )  # fmt: skip
     field_order = ["machine_names", *WantedForm.base_fields]
+
+    def wanted(self) -> Wanted:
+        return Wanted(**{name: self.cleaned_data[name] for name in WantedForm.base_fields})
 
     def names(self) -> list[str]:
         """What stands between line breaks and commas, without the spaces beside these."""

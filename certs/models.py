@@ -324,6 +324,9 @@ class Export(models.Model):
     archive = EncryptedField(null=True)
     archive_until = models.DateTimeField(null=True, blank=True)
     folder = models.CharField(max_length=500, blank=True)
+    # Which machine's disk it lies on: that machine alone replaces and removes it.
+    folder_node = models.UUIDField(null=True, blank=True, help_text="the node that the machine is")
+    folder_host = models.CharField(max_length=64, blank=True)
     folder_generation = models.PositiveIntegerField(default=0)
     folder_problem = models.CharField(max_length=500, blank=True)
 
@@ -340,3 +343,7 @@ class Export(models.Model):
 
     def __str__(self) -> str:
         return f"export {self.machine}"
+
+    def is_kept(self, now: datetime) -> bool:
+        """Whether its files may still be fetched; whatever was to wipe them may stand still."""
+        return self.archive_until is not None and self.archive_until > now

@@ -13,7 +13,7 @@ from certs.errors import ArchiveGone, CertsError, InputInvalid
 from certs.export_story import batch_story, export_story, in_the_clear, new_end
 from certs.filters import ExportFilter
 from certs.forms import RevokeForm, ServiceForm
-from certs.forms_exports import ExportForm, WantedForm, initial_of
+from certs.forms_exports import ExportForm, RenewForm
 from certs.fresh_sign_in import fresh_sign_in
 from certs.models import Export
 from certs.pages import PageRequest, page, table_for
@@ -69,7 +69,7 @@ def create(request: PageRequest) -> HttpResponse:
 @page("certs.renew_export")
 def renew(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     export = get_object_or_404(REGISTER, pk=pk)
-    form = WantedForm(request.POST or None, initial=initial_of(export))
+    form = RenewForm(request.POST or None, export=export)
 
     def ask(now: datetime) -> bool:
         export_renew(actor=request.actor, export=export, wanted=form.wanted(), now=now)
@@ -127,6 +127,7 @@ def download(request: PageRequest, batch: uuid.UUID) -> HttpResponse:
         else:
             headers = {"Content-Disposition": 'attachment; filename="exported-certificates.zip"', "Cache-Control": "no-store"}
             return HttpResponse(content, content_type="application/zip", headers=headers)
-    kept = [each for each in exports if each.archive_until is not None]
-    context = {"batch": batch, "exports": kept, "clear": in_the_clear(kept), "error": error, "now": timezone.now()}
+    now = timezone.now()
+    kept = [each for each in exports if each.is_kept(now)]
+    context = {"batch": batch, "exports": kept, "clear": in_the_clear(kept), "error": error, "now": now}
     return render(request, "exports/download.html", context, status=409 if error else 200)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki import keys, pfx
+from pki import keys, pfx, verify
 from pki.package import Pair
 
 
@@ -21,7 +21,7 @@ class Format(StrEnum):
 
 @dataclass(frozen=True)
 class Content:
-    """What goes along, all PEM: the root that issued both pairs first, then any other in force; one list for each that has one."""
+    """What goes along, all PEM: the root that issued the service pair first, then any other in force; one list for each that has one."""
 
     service: Pair
     client: Pair
@@ -70,13 +70,19 @@ def _pem_key(pair: Pair, shape: Shape) -> bytes:
     return keys.to_encrypted_pem(keys.from_pem(pair.private_key, own=True), shape.password.encode())
 
 
+def _chain(pair: Pair, content: Content, shape: Shape) -> bytes:
+    """The certificate, and behind it the root that issued it where that is wanted."""
+    certificate = x509.load_pem_x509_certificate(pair.certificate)
+    above = (root for root in content.roots if verify.is_issued_by(certificate, x509.load_pem_x509_certificate(root)))
+    return pair.certificate + (next(above, b"") if shape.include_ca else b"")
+
+
 def _pem(content: Content, shape: Shape) -> dict[str, bytes]:
-    chain = content.roots[0] if shape.include_ca else b""
     found = {
         "root.pem": b"".join(content.roots),
-        "server.pem": content.service.certificate + chain,
+        "server.pem": _chain(content.service, content, shape),
         "server_key.pem": _pem_key(content.service, shape),
-        "client.pem": content.client.certificate + chain,
+        "client.pem": _chain(content.client, content, shape),
         "client_key.pem": _pem_key(content.client, shape),
     }
     return found | ({"crl.pem": b"".join(content.revocation_lists)} if content.revocation_lists else {})

@@ -52,18 +52,20 @@ def _standing(export: Export, certificates: list[Certificate], rotation: Rotatio
     if refused is not None:
         text = f"Its {refused.kind} certificate was revoked, so it is refused: {refused.reason} Renew the export."
         return Standing(export, certificates, text, alarm=True)
-    root = certificates[0].issuer
-    if root is not None and root.status != CertificateStatus.ISSUED:
+    roots = [each.issuer for each in certificates if each.issuer]
+    root = next((each for each in roots if each.status != CertificateStatus.ISSUED), None)
+    if root is not None:
         text = f"Its root, {root.subject}, was replaced: nobody accepts it any more. Renew the export; the machine also needs the new root."
         return Standing(export, certificates, text, alarm=True)
     if export.status == ExportStatus.FAILED:
         text = f"{export.status_reason} What it holds stays accepted. Renew it to try again."
         return Standing(export, certificates, text)
-    return Standing(export, certificates, _of_the_root(root, rotation) or _of_the_key(certificates, keys))
+    return Standing(export, certificates, _of_the_root(roots, rotation) or _of_the_key(certificates, keys))
 
 
-def _of_the_root(root: Certificate | None, rotation: Rotation | None) -> str:
-    if root is None or rotation is None or rotation.from_root_id != root.pk:
+def _of_the_root(roots: list[Certificate], rotation: Rotation | None) -> str:
+    root = next((each for each in roots if rotation and rotation.from_root_id == each.pk), None)
+    if root is None or rotation is None:
         return ""
     when = "now" if rotation.switched_at else "as soon as the new root issues"
     return f"Its root, {root.subject}, is being replaced. Renew it {when}: when the rotation has finished, nobody accepts it any more."

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import uuid
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -9,14 +10,14 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from agent.store import sync_folder, write
+from agent.store import Installed, Store, sync_folder, write
 from audit.actors import SYSTEM, system_for
 from certs.errors import CertsError, StaleCertificate, StaleExport, ZoneBroken
 from certs.models import Certificate, DatabaseKey, Export
-from certs.own_store import key_ring
+from certs.own_store import key_ring, own_store
 from certs.services.certificates import Intent, certificate_found, certificate_issue, certificate_transition, certificate_withdraw
 from certs.services.exports import export_transition
-from certs.services.issuer import issuer_current, roots_in_force
+from certs.services.issuer import issuer_of, issuing_root, roots_in_force
 from certs.services.key_policy import key_type
 from certs.services.key_pool import key_take
 from certs.services.lifetime import zone_current
@@ -28,10 +29,15 @@ from pki import database_key, issue
 from pki import export as files
 from pki.errors import PKIError
 from pki.package import Pair
-from pki.roles import OWN_KINDS, Kind
+from pki.roles import Kind
 
 KEPT_FOR = timedelta(hours=24)
-AGAIN = timedelta(seconds=1)
+AGAIN, ELSEWHERE_AGAIN = timedelta(seconds=1), timedelta(seconds=30)
+PATIENCE = timedelta(days=7)
+BY_HAND = "Delete it there by hand: private keys lie in it."
+REPLACED_THERE = "It lies on {}, where a worker must replace it. Until then it holds what was made before; where none runs within a day, renew the export."
+REMOVED_THERE = f"It lies on {{}} until a worker there removes it. Where none runs: {BY_HAND[0].lower()}{BY_HAND[1:]}"
+LEFT_THERE = f"An earlier one was left on {{}}, which is no node any more. {BY_HAND}"
 
 
 def export_advance(*, job: Job) -> None:
@@ -40,11 +46,13 @@ def export_advance(*, job: Job) -> None:
     try:
         if export is not None and export.status == ExportStatus.REQUESTED:
             _make(export, timezone.now())
+        waits = export is not None and _settle_folder(export, timezone.now())
     except (StaleCertificate, StaleExport):
         job_again(job=job, at=timezone.now() + AGAIN, progress="waits for another worker")
         return
-    if export is not None:
-        _settle_folder(export)
+    if export is not None and waits:
+        job_again(job=job, at=timezone.now() + ELSEWHERE_AGAIN, progress=f"waits for a worker on {export.folder_host}")
+        return
     failed = export is not None and export.status == ExportStatus.FAILED
     outcome = Job.Outcome.FAILED if failed else Job.Outcome.DONE
     job_finish(job=job, outcome=outcome, now=timezone.now(), error=export.status_reason if export and failed else "")
@@ -53,7 +61,9 @@ def export_advance(*, job: Job) -> None:
 def _make(export: Export, now: datetime) -> None:
     """Raises: StaleCertificate, StaleExport."""
     try:
-        service, client = (_certificate(export, kind, now=now) for kind in OWN_KINDS)
+        service = _certificate(export, Kind.SERVICE, root=issuing_root(), now=now)
+        # The same root even if a rotation goes on in between: whoever knows one of the two knows the other.
+        client = _certificate(export, Kind.CLIENT, root=service.issuer or issuing_root(), now=now)
         archive = files.zipped({export.machine: _files(export, service, client)}, now=now)
     except (StaleCertificate, StaleExport):
         raise
@@ -92,7 +102,7 @@ def _key_for(export: Export) -> tuple[int, database_key.DatabaseKey | None]:
     return version.version, key
 
 
-def _certificate(export: Export, kind: Kind, *, now: datetime) -> Certificate:
+def _certificate(export: Export, kind: Kind, *, root: Certificate, now: datetime) -> Certificate:
     """The one certificate of this intent: found again after a crash, or made. Raises: StaleCertificate, StaleExport, PKIError, CertsError."""
     is_service = kind is Kind.SERVICE
     number, key = _key_for(export) if is_service else (0, None)
@@ -114,7 +124,7 @@ def _certificate(export: Export, kind: Kind, *, now: datetime) -> Certificate:
         is_export=True,
     )  # fmt: skip
     return certificate_issue(
-        request=request, intent=Intent(export.pk, str(export), export.generation, number), issuer=issuer_current(), private_key=private_key,
+        request=request, intent=Intent(export.pk, str(export), export.generation, number), issuer=issuer_of(root), private_key=private_key,
         actor=system_for(export.actor), now=now, keep_key="sealed_private_key", still_wanted=still_wanted,
     )  # fmt: skip
 
@@ -137,49 +147,96 @@ def _exported() -> Path:
     return Path(settings.NODE_STORE) / "Exported Certificates"
 
 
-def _settle_folder(export: Export) -> None:
-    """The folder holds what was made last, and nothing once that is revoked. What keeps it from that is told and ends no export."""
-    mine = Export.objects.filter(pk=export.pk, status=export.status, made_generation=export.made_generation)
+def _settle_folder(export: Export, now: datetime) -> bool:
+    """The folder holds what was made last, and nothing once that is revoked. What keeps it from that is told and ends no export.
+
+    Returns whether it waits for a worker of the machine that it lies on. Raises: StaleExport.
+    """
+    is_revoked = export.status == ExportStatus.REVOKED
+    is_due = export.folder_node is not None if is_revoked else export.folder_generation != export.made_generation and export.is_kept(now)
+    if not is_due:
+        return False
     try:
-        if export.status == ExportStatus.REVOKED:
+        own = own_store()
+        elsewhere = export.folder_node is not None and export.folder_node != uuid.UUID(own.node)
+        if elsewhere and _is_node(export.folder_node):
+            _tell(export, (REMOVED_THERE if is_revoked else REPLACED_THERE).format(export.folder_host))
+            return not is_revoked or now - export.status_since < PATIENCE
+        if not is_revoked:
+            folder_write(export, own, told=LEFT_THERE.format(export.folder_host) if elsewhere else "")
+        elif elsewhere:
+            _tell(export, LEFT_THERE.format(export.folder_host))
+        else:
             folder_remove(export)
-            mine.update(folder="", folder_problem="")
-        elif export.folder_generation != export.made_generation and export.archive is not None:
-            folder = folder_write(export)
-            mine.update(folder=str(folder), folder_generation=export.made_generation, folder_problem="")
-    except OSError as exc:
-        mine.update(folder_problem=f"{exc.strerror or exc}"[:500])
+    except StaleExport:
+        raise
+    except (OSError, CertsError, PKIError) as exc:
+        done, remedy = ("removed", BY_HAND) if is_revoked else ("written", "Mend that, then renew the export.")
+        why = (getattr(exc, "strerror", "") or str(exc)).rstrip(".")
+        _tell(export, f"It could not be {done}: {why}. {remedy}")
+    return False
 
 
-def folder_write(export: Export) -> Path:
-    """Write the files beside what is there, then switch by one rename: whoever reads sees the old or the new ones, whole. Raises: OSError."""
+def _is_node(holder: uuid.UUID | None) -> bool:
+    return Certificate.objects.accepted().filter(holder_id=holder, kind=Kind.SERVICE).exists()
+
+
+def _tell(export: Export, problem: str) -> None:
+    mine = Export.objects.filter(pk=export.pk, status=export.status, made_generation=export.made_generation)
+    mine.update(folder_problem=problem[:500])
+
+
+def folder_write(export: Export, own: Installed, *, told: str = "") -> None:
+    """Write the files beside what is there, then switch by one rename: whoever reads sees the old or the new ones, whole.
+
+    Raises: OSError, StaleExport, SealError, ZoneBroken.
+    """
     content = files.unzipped([export.archive.open()])[export.machine]
-    link, kept = _exported() / export.machine, _exported() / ".exports"
-    made = kept / f"{export.pk}-{export.made_generation}"
-    shutil.rmtree(made, ignore_errors=True)
-    made.mkdir(parents=True, mode=0o700)
-    for name, data in content.items():
-        write(made / name, data)
-    sync_folder(made)
+    # Said before anything is written: whatever becomes of this worker, this machine is known to hold private keys.
+    wanted = Export.objects.filter(pk=export.pk, status=ExportStatus.MADE, made_generation=export.made_generation)
+    if not wanted.filter(folder_node=export.folder_node).update(folder_node=own.node, folder_host=own.host_name):
+        raise StaleExport(f"{export} has changed meanwhile")
+    with Store(_exported()).locked():
+        fresh = _exported() / ".exports" / f"{export.pk}-{export.made_generation}-{uuid.uuid4()}"
+        try:
+            for name, data in content.items():
+                write(fresh / name, data)
+            sync_folder(fresh)
+            with transaction.atomic():  # a revocation comes before or after the switch, never in between
+                if not wanted.select_for_update().filter(folder_node=own.node).exists():
+                    raise StaleExport(f"{export} has changed meanwhile")
+                link = _switch(export, fresh)
+                wanted.update(folder=str(link), folder_generation=export.made_generation, folder_problem=told)
+        finally:
+            _forget(export)
+
+
+def _switch(export: Export, fresh: Path) -> Path:
+    link = _exported() / export.machine
+    if os.path.lexists(link) and not (link.is_symlink() and os.readlink(link).startswith(".exports/")):
+        raise FileExistsError(f"{link} is somebody’s own file, folder or link")
     beside = link.with_name(f".{export.machine}.{export.pk}.new")
     beside.unlink(missing_ok=True)
-    beside.symlink_to(Path(".exports") / made.name)
+    beside.symlink_to(Path(".exports") / fresh.name)
     beside.replace(link)
     sync_folder(link.parent)
-    _forget(kept, export, but=made)
     return link
 
 
 def folder_remove(export: Export) -> None:
     """Raises: OSError."""
-    link, kept = _exported() / export.machine, _exported() / ".exports"
-    if link.is_symlink() and os.readlink(link).startswith(f".exports/{export.pk}-"):
-        link.unlink()
-    if kept.exists():
-        _forget(kept, export, but=None)
+    link = _exported() / export.machine
+    with Store(_exported()).locked():
+        if link.is_symlink() and os.readlink(link).startswith(f".exports/{export.pk}-"):
+            link.unlink()
+        _forget(export)
+    Export.objects.filter(pk=export.pk, status=ExportStatus.REVOKED).update(folder="", folder_node=None, folder_host="", folder_problem="")
 
 
-def _forget(kept: Path, export: Export, *, but: Path | None) -> None:
-    for folder in kept.glob(f"{export.pk}-*"):
-        if folder != but:
+def _forget(export: Export) -> None:
+    """Remove what its link does not lead to: earlier generations, and what a worker left that was killed. Raises: OSError."""
+    link = _exported() / export.machine
+    kept = os.readlink(link) if link.is_symlink() else ""
+    for folder in (_exported() / ".exports").glob(f"{export.pk}-*"):
+        if kept != f".exports/{folder.name}":
             shutil.rmtree(folder)

@@ -14,7 +14,7 @@ from audit.actors import Actor
 from audit.models import Event
 from audit.record import record
 from certs.errors import ArchiveGone, IllegalTransition, InputInvalid, StaleExport
-from certs.models import Certificate, Export
+from certs.models import Certificate, Export, TrustZone
 from certs.services.certificates import certificate_withdraw
 from certs.states import EXPORT_TRANSITIONS, ExportStatus
 from jobs.services import job_create, jobs_create
@@ -22,9 +22,15 @@ from pki import export as files
 from pki import names
 from pki.errors import InvalidName
 from pki.revocation import RevocationCode
+from pki.roles import Kind
 
 TASK = "certs.services.export_work.export_advance"
 MOST_AT_ONCE, MOST_NAMED = 500, 10
+CLEAR = (
+    "Its private keys were encrypted until now. Type a password; or say that the keys are to lie in the clear: by the tick for that, over the "
+    "API by an empty password."
+)
+RESTORED = "The site was restored from a backup, which holds no folders of exports. Renew the export for a new one."
 SEEN_EVERY = timedelta(minutes=1)
 
 
@@ -37,6 +43,7 @@ class Wanted:
     include_secrets_key: bool = False
     include_ca: bool = False
     legacy: bool = False
+    clear_on_purpose: bool = False  # said by whoever renews without a password what had one
 
     def choices(self) -> dict[str, Any]:
         """What of it stands in the register; never the password."""
@@ -83,8 +90,29 @@ def _wanted_problems(wanted: Wanted) -> dict[str, list[str]]:
     return errors
 
 
+def _names_of_nodes() -> dict[str, str]:
+    """Every name that a node answers to, in lower case, and whose it is: agents would take an export of that name for the node itself."""
+    found = {name.lower(): "the central node" for name in TrustZone.objects.values_list("name", flat=True)}
+    rows = Certificate.objects.issued().filter(kind=Kind.SERVICE).besides_exports()
+    for holder, subject, further in rows.values_list("holder", "subject", "subject_alternative_names"):
+        for name in (subject.removeprefix("CN="), *further):
+            found.setdefault(name.lower(), f"the node {holder}")
+    return found
+
+
+def _node_problem(machine: str, of_nodes: Mapping[str, str]) -> str:
+    node = of_nodes.get(machine.lower())
+    return (
+        f"{machine} is a name of {node}: an export would pass for it. Use the files that it has already, in Exported Certificates/.Local "
+        "Certificates of its own store, or give the name of another machine."
+        if node
+        else ""
+    )
+
+
 def _name_problems(machine_names: Sequence[str]) -> Iterator[str]:
     """What is wrong with each name, naming it."""
+    of_nodes = _names_of_nodes()
     seen: set[str] = set()
     for name in machine_names:
         if name.lower() in seen:
@@ -95,6 +123,8 @@ def _name_problems(machine_names: Sequence[str]) -> Iterator[str]:
         except InvalidName as exc:
             shown = name if len(name) <= names.LONGEST_NAME else f"{name[: names.LONGEST_NAME]}…"
             yield f"“{shown}”: {exc}"
+        if problem := _node_problem(name, of_nodes):
+            yield problem
     taken = {machine.lower(): machine for machine in Export.objects.in_use().values_list("machine", flat=True)}
     for name in sorted(seen & {*taken}):
         yield f"{taken[name]} has an export already. Renew that one, or revoke it first."
@@ -148,6 +178,10 @@ def export_renew(*, actor: Actor, export: Export, wanted: Wanted, now: datetime)
     actor.require("certs.renew_export")
     if errors := _wanted_problems(wanted):
         raise InputInvalid(errors)
+    if export.has_password and not wanted.password and not wanted.clear_on_purpose:
+        raise InputInvalid({"password": [CLEAR]})
+    if problem := _node_problem(export.machine, _names_of_nodes()):
+        raise IllegalTransition(f"The {export} cannot be renewed: {problem}")
     if ExportStatus.REQUESTED not in EXPORT_TRANSITIONS[ExportStatus(export.status)]:
         remedy = "Make a new one." if export.status == ExportStatus.REVOKED else "Wait until it is made."
         raise IllegalTransition(f"The {export} cannot be renewed: it is {export.status}. {remedy}")
@@ -178,7 +212,7 @@ def export_revoke(*, actor: Actor, export: Export, reason: str, code: Revocation
 def exports_download(*, actor: Actor, exports: Iterable[Export], now: datetime) -> bytes:
     """One zip with a folder for each machine; recorded for each. Raises: PermissionRefused, ArchiveGone, SealError, ZoneBroken."""
     actor.require("certs.download_export")
-    kept = [each for each in exports if each.archive is not None]
+    kept = [each for each in exports if each.is_kept(now) and each.archive is not None]
     if not kept:
         raise ArchiveGone("The files are kept for a day after they were made. Renew the export for new ones, or fetch its folder.")
     made = files.zipped(files.unzipped(each.archive.open() for each in kept), now=now)
@@ -198,6 +232,16 @@ def archives_wipe(*, actor: Actor, now: datetime) -> int:
                 record(actor=actor, action="export.archive_wiped", target=export, detail={"generation": export.made_generation}, now=now)
                 wiped += 1
     return wiped
+
+
+def folders_start_over(*, node: uuid.UUID, actor: Actor, now: datetime) -> None:
+    """The disk of `node` is a new one: no folder lies there. Those are made again of which the files are still kept."""
+    for export in Export.objects.filter(folder_node=node).defer("archive", "sealed_password"):
+        told = "" if export.status == ExportStatus.REVOKED else RESTORED
+        changes = {"folder": "", "folder_node": None, "folder_host": "", "folder_generation": 0, "folder_problem": told}
+        Export.objects.filter(pk=export.pk).update(**changes)
+        if export.status == ExportStatus.MADE and export.is_kept(now):
+            _ask(export, actor, now)
 
 
 def export_seen(*, holder_id: uuid.UUID, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """`restore`: a backup into an empty database and data directory, on this or another machine. docs/architecture.md, "Moving house"."""
 
+import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +16,8 @@ from audit.actors import SYSTEM
 from audit.record import record
 from certs.errors import CertsError
 from certs.models import Certificate, DatabaseKey, TrustZone
+from certs.own_store import own_store
+from certs.services.exports import folders_start_over
 from certs.services.issuer import root_passphrase
 from jobs.models import Job, PeriodicWork
 from nodes.models import Node, Renewal
@@ -157,6 +160,7 @@ def _start_over(origin: Origin, *, now: datetime) -> None:
         renewals_end(node, reason="The site was restored from a backup meanwhile. Renew again.", actor=SYSTEM, now=now)
     others.update(generation=F("generation") + AHEAD)
     central_addresses_write()
+    folders_start_over(node=uuid.UUID(own_store().node), actor=SYSTEM, now=now)
     Job.objects.unfinished().update(lease_until=None, nudged_at=None, next_attempt_at=now)
     PeriodicWork.objects.update(lease_until=now)
     zone, detail = TrustZone.objects.get(), {"made_at": origin.created_at.isoformat(), "host_name": origin.host_name}

@@ -18,11 +18,10 @@ from django.utils import timezone
 
 from audit.actors import SYSTEM, Actor, PermissionRefused
 from audit.models import Event
-from certs.errors import InputInvalid
+from certs.errors import IllegalTransition, InputInvalid
 from certs.models import Certificate, Export
 from certs.services.exports import (
     Wanted,
-    archives_wipe,
     export_renew,
     export_revoke,
     exports_download,
@@ -53,6 +52,7 @@ BAD_NAMES = {
     "none": ([], "at least one machine name"),
     "65 characters": (["a" * 61 + ".exa"], f"“{'a' * 61}.ex…”: The host name has 65 characters"),
     "twice": (["a.example", "A.example"], "A.example stands there twice"),
+    "the central node’s": (["a.example", "Central.Example"], "Central.Example is a name of the central node"),
     "taken": (["new.example", "TAKEN.example"], "taken.example has an export already"),
     "one of many": (["a.example", "b.example", "c_d"], "“c_d”"),
     "501": ([f"m{number}.example" for number in range(501)], "These are 501 names; at most 500"),
@@ -133,7 +133,9 @@ def test_api_asks_shows_renews_and_revokes(zone: Path, administrator: Client) ->
         "made", True, 2, "", True,
     )  # fmt: skip
     assert administrator.post(f"{url}renew/", "{}", "application/json", secure=True).json()["errors"].keys() == {"password"}
-    renewed = administrator.post(f"{url}renew/", json.dumps({"format": "pem"}), "application/json", secure=True)
+    left_out = administrator.post(f"{url}renew/", json.dumps({"format": "pem"}), "application/json", secure=True)
+    assert (left_out.status_code, "encrypted until now" in str(left_out.json()["errors"]["password"])) == (400, True)
+    renewed = administrator.post(f"{url}renew/", json.dumps({"format": "pem", "password": ""}), "application/json", secure=True)
     assert (renewed.status_code, renewed.json()["format"], renewed.json()["password_set"]) == (202, "pem", False)
     work()
     assert administrator.post(f"{url}revoke/", "{}", "application/json", secure=True).status_code == 400
@@ -144,6 +146,27 @@ def test_api_asks_shows_renews_and_revokes(zone: Path, administrator: Client) ->
     assert administrator.get(f"{API}?status=gone", secure=True).status_code == 400
     assert administrator.get(f"{API}{uuid.uuid4()}/", secure=True).status_code == 404
     assert administrator.get(f"{url}download/", secure=True).status_code == 404  # a token has no fresh sign-in
+
+
+def test_a_renewal_by_page_leaves_keys_in_the_clear_only_where_that_is_ticked(zone: Path, administrator: Client) -> None:
+    (export,) = made()
+    url = reverse("exports:renew", args=[export.pk])
+    refused = administrator.post(url, {"format": "pem"}, secure=True)
+    assert (refused.status_code, "encrypted until now" in refused.content.decode()) == (400, True)
+    assert administrator.post(url, {"format": "pem", "clear_on_purpose": "on"}, secure=True).status_code == 302
+    export.refresh_from_db()
+    assert (export.status, export.has_password) == ("requested", False)
+    assert "clear_on_purpose" not in administrator.get(url, secure=True).content.decode()
+
+
+def test_no_export_passes_for_a_node(zone: Path) -> None:
+    """Neither under a further name of its certificate, nor where the node came after the export."""
+    (export,) = made("b.example")
+    Certificate.objects.filter(kind="service", holder="central.example").update(subject_alternative_names=["other.example", "B.example"])
+    with pytest.raises(InputInvalid, match=r"Other.example is a name of the node central.example.*Local Certificates"):
+        exports_request(actor=SYSTEM, machine_names=["Other.example"], wanted=PEM, now=timezone.now())
+    with pytest.raises(IllegalTransition, match=r"b.example is a name of the node"):
+        export_renew(actor=SYSTEM, export=export, wanted=PEM, now=timezone.now())
 
 
 def test_no_secret_stands_where_it_is_read(zone: Path, administrator: Client, caplog: pytest.LogCaptureFixture) -> None:
@@ -220,7 +243,7 @@ def test_a_download_asks_for_the_password_again(zone: Path, administrator: Clien
     assert {name.split("/")[0] for name in archive.namelist()} == {"a.example", "b.example"}
     told = Event.objects.filter(action="export.downloaded").values_list("actor", "target_label")
     assert sorted(told) == [("admin", "export a.example"), ("admin", "export b.example")]
-    archives_wipe(actor=SYSTEM, now=timezone.now() + timedelta(days=2))
+    Export.objects.update(archive_until=timezone.now() - timedelta(seconds=1))  # and nobody has wiped them
     gone = administrator.post(url, secure=True)
     assert (gone.status_code, "kept for a day" in gone.content.decode()) == (409, True)
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from audit.actors import SYSTEM
 from certs.models import Certificate, DatabaseKey, Export, Rotation
+from certs.services import export_work
 from certs.services.certificates import certificate_revoke
 from certs.services.export_standing import export_standing, exports_of_root
 from certs.services.exports import (
@@ -104,6 +105,22 @@ def test_a_new_root_names_the_exports_that_it_touches(zone: Path, administrator:
     assert (export_needs(now), exports_of_root(old, now=now)) == ([], [export])
     Certificate.objects.filter(holder_id=export.pk, generation=2).update(issuer=old)
     assert export_needs(now) == [("red", "Export reports.example is refused")]
+
+
+def test_one_root_issues_both_and_either_may_be_refused(zone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if a rotation goes on between the two certificates."""
+    old = issuing_root()
+    new = root_make(zone=zone_current(), number=root_next_number(), actor=SYSTEM, now=timezone.now())
+    goes_on = iter([old, new])
+    monkeypatch.setattr(export_work, "issuing_root", lambda: next(goes_on))
+    (export,) = made()
+    assert {row.issuer for row in held(export).values()} == {old}
+    Certificate.objects.filter(holder_id=export.pk, kind="client").update(issuer=new)
+    rotation = Rotation.objects.create(kind="root", from_root=new, to_root=old, to_version=2, created_at=timezone.now())
+    assert "is being replaced" in export_standing(export).trouble
+    rotation.delete()
+    Certificate.objects.filter(pk=new.pk).update(status="superseded")
+    assert (export_standing(export).alarm, f"Its root, {new.subject}, was replaced" in export_standing(export).trouble) == (True, True)
 
 
 def test_a_recreated_root_leaves_exports_refused_and_says_so(zone: Path) -> None:

@@ -22,7 +22,7 @@ from pki.export import Content, Format, Shape, password_problem
 from pki.keys import KeyType
 from pki.package import Package, Pair
 from pki.roles import Kind
-from tests.conftest import Authority
+from tests.conftest import Authority, make_authority
 
 PASSWORD = "a Password, 7 signs: #~\"'\\$"
 MACHINE = "reports.example"
@@ -111,6 +111,15 @@ def test_lists_and_a_second_root_go_along(content: Content) -> None:
     found = export.files(two, SHAPES["pem"])
     assert (found["crl.pem"], found["root.pem"].count(b"BEGIN")) == (b"list 1\nlist 2\n", 2)
     assert {*export.files(two, SHAPES["windows"])} == {"root.cer", "root-2.cer", "server.pfx", "client.pfx"}
+
+
+def test_behind_each_certificate_stands_the_root_that_issued_it(content: Content) -> None:
+    other = make_authority("other.example")
+    root = other.certificate.public_bytes(Encoding.PEM)
+    found = export.files(
+        Content(content.service, pair(other, Kind.CLIENT, KeyType.EC_P256), (*content.roots, root)), SHAPES["pem with root"]
+    )
+    assert (found["server.pem"].endswith(content.roots[0]), found["client.pem"].endswith(root)) == (True, True)
 
 
 @pytest.mark.parametrize(("name", "friendly"), [("server", MACHINE), ("client", "QlikClient")])

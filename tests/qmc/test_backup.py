@@ -18,7 +18,8 @@ from audit.actors import SYSTEM
 from audit.models import Event
 from audit.record import verify
 from certs.fields import encrypted_fields
-from certs.models import Certificate, DatabaseKey, TrustZone
+from certs.models import Certificate, DatabaseKey, Export, TrustZone
+from certs.services.exports import RESTORED
 from certs.states import DatabaseKeyStatus
 from jobs.models import Job, PeriodicWork
 from nodes.models import Node, Registration, Renewal
@@ -198,6 +199,10 @@ def fill_with_nodes() -> dict[str, Node]:
 
 def test_what_was_under_way_ends_and_generations_go_on_higher(zone: TrustZone) -> None:
     nodes, now = fill_with_nodes(), datetime.now(UTC)
+    export = Export.objects.create(
+        machine="a.example", format="pem", status="made", status_since=now, batch=zone.pk, created_at=now, folder="/old/place", folder_generation=1,
+        folder_node=Node.objects.get(is_central=True).pk, folder_host="central.example", made_generation=1,
+    )  # fmt: skip
     restoring._start_over(Origin(NOW, str(zone.pk), zone.name), now=now)
     after = {state: Node.objects.get(pk=node.pk) for state, node in nodes.items()}
     assert {state: (node.state, node.generation) for state, node in after.items()} == {
@@ -209,6 +214,8 @@ def test_what_was_under_way_ends_and_generations_go_on_higher(zone: TrustZone) -
     assert Registration.objects.exclude(sealed_password=None).count() == 0
     assert (Renewal.objects.get().status, Renewal.objects.get().package) == ("failed", None)
     assert Job.objects.due(now).count() == 1
+    export.refresh_from_db()
+    assert (export.folder, export.folder_generation, export.folder_problem) == ("", 0, RESTORED)
     assert not PeriodicWork.objects.filter(lease_until__gt=now).exists()
     assert Event.objects.filter(action="backup.restored").exists()
 
