@@ -21,7 +21,6 @@ GROUPS = (
     "tests/browser",
     "tests/years",
     "tests/site/test_backup",
-    "tests/site/test_many",
     "production",
     "tests/site",
 )

@@ -1,4 +1,4 @@
-"""A new root for nine nodes (five in `make test`), asked for and watched in the browser, while every pair of them keeps talking and two agents die in the middle."""
+"""A new root for nine nodes (four in `make test`), asked for and watched in the browser, while every pair of them keeps talking and two agents die in the middle."""
 
 import contextlib
 import socket
@@ -20,7 +20,7 @@ from tests.site.conftest import QUICK, Site, running_site
 from tests.site.probe import Place, Probe, dial
 from tests.whole import WHOLE
 
-AGENTS = 8 if WHOLE else 4
+AGENTS = 8 if WHOLE else 3
 
 
 def waits(place: Place) -> bool:

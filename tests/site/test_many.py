@@ -1,4 +1,4 @@
-"""Many nodes registered at once: none lost, none doubled, and the console answers meanwhile. `make faults` takes two hundred."""
+"""Many nodes registered at once: none lost, none doubled, and the console answers meanwhile."""
 
 import threading
 import time
@@ -11,9 +11,9 @@ import pytest
 from bench.client import Client, register_many
 from bench.fleet import Fleet
 from tests.site.conftest import QUICK, Site, running_site
-from tests.whole import WHOLE
+from tests.whole import takes_minutes
 
-MANY = 200 if WHOLE else 20
+MANY = 200
 COUNT = """
 from collections import Counter
 from certs.models import Certificate
@@ -45,6 +45,7 @@ def own_site(tmp_path: Path) -> Iterator[Site]:
         yield running
 
 
+@takes_minutes
 def test_many_at_once(own_site: Site, fleet: Fleet) -> None:
     ended, answers = threading.Event(), []
 
