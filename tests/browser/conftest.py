@@ -76,14 +76,14 @@ class Furnished:
     batch: str
 
 
-# Rows of the list alone, of a node that is not there, so that nothing happens to them: real certificates would take minutes.
+# Rows of the list alone, of a node and with a fingerprint that are not there, so that nothing happens to them or to others: real ones would take minutes.
 MORE_CERTIFICATES = """
 from certs.models import Certificate
 import uuid
 row = Certificate.objects.filter(kind="client", status="issued").first()
 row.status, row.holder, row.holder_id = "superseded", "many", uuid.uuid4()
 for number in range(60):
-    row.pk, row.serial, row._state.adding = uuid.uuid4(), f"{number:040x}", True
+    row.pk, row.serial, row.sha256, row._state.adding = uuid.uuid4(), f"{number:040x}", f"{number:064x}", True
     row.save()
 """
 
