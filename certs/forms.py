@@ -1,4 +1,4 @@
-"""The forms of the lifetime setting and of a revocation."""
+"""The forms of the lifetime setting and of a revocation, and what the forms of other rooms share."""
 
 from django import forms
 from django.urls import reverse_lazy
@@ -15,6 +15,12 @@ class ServiceForm(forms.Form):
         for field, texts in exc.errors.items():
             for text in texts:
                 self.add_error(field if field in self.fields else None, text)
+
+
+def text_input(placeholder: str) -> forms.TextInput:
+    """For names and addresses, which no browser is to guess or mend."""
+    attrs = {"class": "form-control", "placeholder": placeholder, "autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
+    return forms.TextInput(attrs=attrs)
 
 
 class LifetimeForm(forms.Form):

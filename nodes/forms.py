@@ -4,16 +4,11 @@ from typing import Any
 
 from django import forms
 
-from certs.forms import ServiceForm
+from certs.forms import ServiceForm, text_input
 from nodes.models import ConnectionType
 from nodes.services.nodes import SERVICES
 
 PORT_INVALID = {"required": "Give a port, from 1 to 65535.", "invalid": "A port is a number from 1 to 65535."}
-
-
-def _text(placeholder: str) -> forms.TextInput:
-    attrs = {"class": "form-control", "placeholder": placeholder, "autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
-    return forms.TextInput(attrs=attrs)
 
 
 def _port() -> forms.NumberInput:
@@ -22,12 +17,12 @@ def _port() -> forms.NumberInput:
 
 class NodeForm(ServiceForm):
     name = forms.CharField(
-        label="Name", strip=False, widget=_text("rim31"),
+        label="Name", strip=False, widget=text_input("rim31"),
         help_text="What you call this machine in the console. It can be short.",
         error_messages={"required": "Give the node a name."},
     )  # fmt: skip
     host_name = forms.CharField(
-        label="Host name", strip=False, widget=_text("rim31.corp.example"),
+        label="Host name", strip=False, widget=text_input("rim31.corp.example"),
         help_text="The full name by which other machines reach it. It stands in the certificate and cannot be changed later.",
         error_messages={"required": "Give the host name, such as node.corp.example."},
     )  # fmt: skip
@@ -37,7 +32,7 @@ class NodeForm(ServiceForm):
         help_text="Other names or IP addresses that must be valid too, one per line. May stay empty.",
     )  # fmt: skip
     address = forms.CharField(
-        label="Address", required=False, strip=False, widget=_text("10.4.2.31"),
+        label="Address", required=False, strip=False, widget=text_input("10.4.2.31"),
         help_text="The IP address at which the node is dialled. Needed only if the host name does not resolve here.",
     )  # fmt: skip
     distribution_port = forms.IntegerField(
@@ -64,7 +59,7 @@ class ConnectionForm(ServiceForm):
     """`password_told` says what is known of the password that is there, "" when there is none that could be cleared."""
 
     name = forms.CharField(
-        label="Name", strip=False, widget=_text("Sales"),
+        label="Name", strip=False, widget=text_input("Sales"),
         help_text="What services and people call this connection. It exists once.",
         error_messages={"required": "Give the connection a name."},
     )  # fmt: skip
@@ -80,7 +75,7 @@ class ConnectionForm(ServiceForm):
         error_messages={"required": "Give the connection string, such as host=db.corp.example;database=sales."},
     )  # fmt: skip
     username = forms.CharField(
-        label="User name", required=False, strip=False, widget=_text("reader"),
+        label="User name", required=False, strip=False, widget=text_input("reader"),
         help_text="As whom services sign in there. May stay empty.",
     )  # fmt: skip
     password = forms.CharField(

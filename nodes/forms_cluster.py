@@ -4,16 +4,11 @@ from typing import Any
 
 from django import forms
 
-from certs.forms import ServiceForm
+from certs.forms import ServiceForm, text_input
 from certs.models import Deployment
 from certs.services.cluster import SHORTEST_PASSWORD
 from pki.pfx import PfxForm, password_problem
 from pki.token_check import LARGEST_TOKEN
-
-
-def _text(placeholder: str) -> forms.TextInput:
-    attrs = {"class": "form-control", "placeholder": placeholder, "autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
-    return forms.TextInput(attrs=attrs)
 
 
 def _select() -> forms.Select:
@@ -26,17 +21,17 @@ def _password() -> forms.PasswordInput:
 
 class DeploymentForm(ServiceForm):
     name = forms.CharField(
-        label="Name", strip=False, widget=_text("Europe"),
+        label="Name", strip=False, widget=text_input("Europe"),
         help_text="What you call this deployment. It exists once.",
         error_messages={"required": "Give the deployment a name."},
     )  # fmt: skip
     api_address = forms.CharField(
-        label="API address", strip=False, widget=_text("https://tenant.eu.example.com"),
+        label="API address", strip=False, widget=text_input("https://tenant.eu.example.com"),
         help_text="Where its API begins, with https. It is kept for people and services; this console never dials it.",
         error_messages={"required": "Give the address of its API, such as https://tenant.eu.example.com."},
     )  # fmt: skip
     audience = forms.CharField(
-        label="Audience", strip=False, widget=_text("tenant.eu.example.com"),
+        label="Audience", strip=False, widget=text_input("tenant.eu.example.com"),
         help_text="What the deployment calls itself in tokens (aud). It refuses a token that is for somebody else.",
         error_messages={"required": "Give the audience that is set in the deployment."},
     )  # fmt: skip
@@ -48,11 +43,11 @@ class SiteForm(ServiceForm):
         help_text="Whether this site began with the release that it has now.",
     )  # fmt: skip
     upgraded_from = forms.CharField(
-        label="Upgraded from", required=False, strip=True, max_length=200, widget=_text("June 2020"),
+        label="Upgraded from", required=False, strip=True, max_length=200, widget=text_input("June 2020"),
         help_text="The release before the upgrade: month in English and year. For a version with a number, such as 3.2, give June 2017: those are all earlier.",
     )  # fmt: skip
     release = forms.CharField(
-        label="Release now", required=False, strip=True, max_length=200, widget=_text("September 2020"),
+        label="Release now", required=False, strip=True, max_length=200, widget=text_input("September 2020"),
         help_text="The release that the site has now. A new installation may leave it empty.",
     )  # fmt: skip
     app_distribution = forms.ChoiceField(
