@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from django.conf import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from pki import issue, keys
@@ -13,6 +14,8 @@ from pki.database_key import DatabaseKey
 from pki.keys import KeyType, PrivateKey
 from pki.package import CentralAddress, Package, Pair
 from pki.roles import Kind
+
+pytest_plugins = ["tests.founded"]
 
 # Whole sites, the longest first: what shares one runs in one process, one after the other.
 GROUPS = (
@@ -40,6 +43,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Groups:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: next((number for number, group in enumerate(GROUPS) if group in item.nodeid), len(GROUPS)))
+
+
+def pytest_configure() -> None:
+    settings.WHITENOISE_AUTOREFRESH = True  # a test's client looks for a static file when it asks for one, not for all at its start
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

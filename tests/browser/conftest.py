@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from cryptography import x509
@@ -18,8 +19,9 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, P
 
 from pki import password
 from pki.keys import to_pem
+from tests.early import QUICK
 from tests.public_authority import intermediate, root, sign
-from tests.site.conftest import QUICK, Site
+from tests.site.conftest import Site
 
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 # What the README shows.
@@ -203,10 +205,8 @@ def furnished(site: Site) -> Furnished:
         create(f"many{number:02}", f"127.0.98.{number + 2}")
     connections = [site.call("POST", "/connections/", fields)[1]["id"] for fields in CONNECTIONS]
     browser = [site.call("POST", "/browser-certificates/", fields)[1]["id"] for fields in browser_certificates()]
-    site.manage("shell", "-c", SERVICES + FALLEN_BACK)
     deployment = site.call("POST", "/deployments/", DEPLOYMENT)[1]["id"]
-    site.manage("shell", "-c", MORE_CERTIFICATES)
-    site.manage("shell", "-c", RECREATION)
+    site.manage("shell", "-c", SERVICES + FALLEN_BACK + MORE_CERTIFICATES + RECREATION)
     revoked = site.call("GET", f"/certificates/?node={failed}&status=revoked")[1]["results"][0]["id"]
     root = site.call("GET", "/certificates/?kind=root&status=issued")[1]["results"][0]["id"]
     site.wait(lambda: site.call("GET", f"/certificates/{root}/crl/")[0] == 200)
@@ -215,11 +215,11 @@ def furnished(site: Site) -> Furnished:
     assert status == 202, exports
     export = exports["results"][0]["id"]
     site.wait(lambda: all(site.call("GET", f"/exports/{each['id']}/")[1]["status"] == "made" for each in exports["results"]))
-    batch = site.manage("shell", "-c", f"from certs.models import Export; print(Export.objects.get(pk='{export}').batch)").split()[-1]
+    ((batch,),) = site.rows("SELECT DISTINCT batch FROM certs_export")
     certificate = next(each["id"] for each in site.node(registered)["certificates"] if each["kind"] == "service")
     return Furnished(
         registered, awaiting, failed, created, removed, certificate, revoked, root, *connections[:2], *browser, deployment, site.agents[1], word, site.agents[3],
-        unlockable_word, export, batch,
+        unlockable_word, export, str(UUID(batch)),
     )  # fmt: skip
 
 

@@ -20,9 +20,10 @@ from pki import keys
 from pki.browser_choice import thumbprints
 from pki.verify import fingerprint
 from tests.browser.conftest import launched
+from tests.early import QUICK
 from tests.public_authority import Signed, intermediate, p256, root, sign
 from tests.site import tls_server
-from tests.site.conftest import QUICK, Site, running_site
+from tests.site.conftest import Site, running_site
 
 PORT = 8444
 UNKNOWN = "ab" * 20

@@ -16,7 +16,8 @@ from agent.store import Store
 from pki.verify import fingerprint
 from tests.browser.conftest import WIDE, Eyes, launched
 from tests.browser.test_looks import looked_at
-from tests.site.conftest import QUICK, Site, running_site
+from tests.early import QUICK
+from tests.site.conftest import Site, running_site
 from tests.site.probe import Place, Probe, dial
 from tests.whole import WHOLE
 

@@ -17,8 +17,9 @@ import pytest
 
 from agent.store import Store
 from pki import verify
+from tests.early import QUICK
 from tests.faults.steps import Step
-from tests.site.conftest import QUICK, ROOT, Site, running_site
+from tests.site.conftest import ROOT, Site, running_site
 
 INJECT = Path(__file__).parent / "inject"
 numbers = itertools.count(1)

@@ -11,7 +11,8 @@ import pytest
 
 from agent.store import Store
 from pki.verify import fingerprint
-from tests.site.conftest import QUICK, ROOT, Site, running_site
+from tests.early import QUICK
+from tests.site.conftest import ROOT, Site, running_site
 from tests.site.probe import Place, Probe
 from tests.whole import takes_minutes
 

@@ -34,9 +34,8 @@ from nodes.services.nodes import node_create
 from nodes.services.registration import node_register
 from nodes.services.renewal import node_renew
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
-from pki import keys, password
+from pki import password
 from pki.errors import PKIError
-from pki.roles import Kind
 from pki.verify import fingerprint
 from qmc.services.founding import zone_found
 
@@ -209,10 +208,9 @@ class Life(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db
-def test_every_life_comes_to_rest(loop: asyncio.AbstractEventLoop, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_life_comes_to_rest(loop: asyncio.AbstractEventLoop, tmp_path: Path, settings: Any) -> None:
     settings.NODE_STORE, settings.ROOT_PASSPHRASE_FILE = tmp_path / "central", tmp_path / "passphrase"
     settings.ROOT_PASSPHRASE_FILE.write_text("passphrase")
-    monkeypatch.setitem(keys.DEFAULT_KEY_TYPES, Kind.SERVICE, keys.KeyType.RSA_2048)
     zone_found(host_name="central.example", now=datetime.now(UTC))
     Life.loop, Life.folder = loop, tmp_path
     # A failing life is told as it was found: shrinking it would take minutes.

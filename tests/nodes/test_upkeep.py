@@ -3,7 +3,6 @@
 import contextlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,22 +13,14 @@ from certs.services.revocation import list_issue, trust_in_force
 from nodes.models import Node, Observation, Renewal
 from nodes.services.root_rotation import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
 from nodes.services.upkeep import AGAIN, renewals_due, upkeep
-from pki import keys
-from pki.roles import Kind
-from qmc.services.founding import zone_found
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def node(db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
+def node(founded: Path) -> Node:
     """The central node, which has just called."""
-    settings.NODE_STORE, settings.ROOT_PASSPHRASE_FILE = tmp_path / "central", tmp_path / "passphrase"
-    settings.ROOT_PASSPHRASE_FILE.write_text("passphrase")
-    for kind in (Kind.SERVICE, Kind.CLUSTER):
-        monkeypatch.setitem(keys.DEFAULT_KEY_TYPES, kind, keys.KeyType.RSA_2048)
-    zone_found(host_name="central.example", now=NOW)
     node = Node.objects.get()
     sha256 = {each.kind: each.sha256 for each in Certificate.objects.all()}
     installed = {kind: sha256[kind] for kind in ("service", "client", "cluster")}

@@ -26,16 +26,15 @@ from nodes.models import Node, Registration, Renewal
 from pki import keys
 from pki.errors import InvalidName
 from pki.keys import KeyType
-from pki.roles import Kind
 from qmc.overview import needs
 from qmc.services import restore as restoring
 from qmc.services.archive import DATA, SECRET_KEY, Archive, BackupError, Origin, pack, private_keys, seal, unpack, unseal
 from qmc.services.backup import VERIFIED, backup_make
 from qmc.services.dump import dumped_models, in_use, rows_dump, rows_load, sealed_values
-from qmc.services.founding import zone_found
 from qmc.services.proof import fields_open, problems
 from qmc.services.rename import central_rename
 from qmc.services.restore import restore
+from tests.founded import settings_of
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 WORD = "correct horse battery"
@@ -52,19 +51,14 @@ def sealed() -> bytes:
 
 @pytest.fixture
 def empty_place(tmp_path: Path, settings: Any) -> Path:
-    settings.NODE_STORE, settings.SECRETS_DIR = tmp_path / "node", tmp_path / "secrets"
-    settings.ROOT_PASSPHRASE_FILE, settings.SECRET_KEY_FILE = tmp_path / "secrets/root-passphrase", tmp_path / "secrets/secret-key"
+    for name, path in settings_of(tmp_path).items():
+        setattr(settings, name, path)
     return tmp_path
 
 
 @pytest.fixture
-def zone(empty_place: Path, monkeypatch: pytest.MonkeyPatch, db: None) -> TrustZone:
-    (empty_place / "secrets").mkdir()
-    (empty_place / "secrets/root-passphrase").write_text("passphrase of this machine")
-    (empty_place / "secrets/secret-key").write_text("the site's secret key")
-    monkeypatch.setitem(keys.DEFAULT_KEY_TYPES, Kind.SERVICE, KeyType.RSA_2048)
-    monkeypatch.setitem(keys.DEFAULT_KEY_TYPES, Kind.CLUSTER, KeyType.RSA_2048)
-    return zone_found(host_name="central.example", now=datetime.now(UTC))
+def zone(founded: Path) -> TrustZone:
+    return TrustZone.objects.get()
 
 
 def test_what_was_packed_comes_out(sealed: bytes) -> None:

@@ -35,9 +35,6 @@ from nodes.models import Connection, Node, Registration, Renewal
 from nodes.services.key_rotation import key_rotation_start
 from nodes.services.material import Order, package_make
 from nodes.services.root_rotation import root_rotation_start
-from pki import keys
-from pki.keys import KeyType
-from pki.roles import Kind
 from pki.verify import fingerprint
 from qmc.overview import needs
 from qmc.recreation import recreation_story
@@ -65,22 +62,9 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def place(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch, db: None) -> Path:
-    settings.NODE_STORE, settings.SECRETS_DIR, settings.QMC_DATA_DIR = tmp_path / "node", tmp_path / "secrets", tmp_path
-    settings.ROOT_PASSPHRASE_FILE, settings.SECRET_KEY_FILE = tmp_path / "secrets/root-passphrase", tmp_path / "secrets/secret-key"
-    (tmp_path / "secrets").mkdir()
-    settings.ROOT_PASSPHRASE_FILE.write_text("passphrase of this machine")
-    settings.SECRET_KEY_FILE.write_text("the site's secret key")
-    monkeypatch.setitem(keys.DEFAULT_KEY_TYPES, Kind.SERVICE, KeyType.RSA_2048)
-    monkeypatch.setitem(keys.DEFAULT_KEY_TYPES, Kind.CLUSTER, KeyType.RSA_2048)
-    return tmp_path
-
-
-@pytest.fixture
-def site(place: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Node]:
+def site(founded: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Node]:
     """A small site with a node in every state, and a password that must go on being readable. Its backups are taken and not tried."""
     now = datetime.now(UTC)
-    zone_found(host_name=NAME, now=now)
     monkeypatch.setattr(recreating, "backup_verify", lambda **_: "")
     monkeypatch.setattr(backup, "seal", lambda archive, _: pack(archive))  # age takes its second on purpose
     Connection.objects.create(name="Sales", type="odbc", connection_string="DSN=s", password="s3cret", created_at=now, changed_at=now)
@@ -312,7 +296,7 @@ def test_only_who_may_on_the_central_node_one_at_a_time(site: dict[str, Node], p
         recreate(place)
 
 
-def test_a_root_that_has_expired_is_backed_up_proved_and_recreated(place: Path) -> None:
+def test_a_root_that_has_expired_is_backed_up_proved_and_recreated(place: Path, db: None) -> None:
     """The zone was founded 61 months ago, and nobody renewed anything. The trial is the real one: a restore by another process."""
     zone_found(host_name=NAME, now=datetime.now(UTC) - timedelta(days=61 * 31))
     assert problems(now=datetime.now(UTC)) == []

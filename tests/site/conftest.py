@@ -38,8 +38,6 @@ def free_network() -> str:
 
 networks = itertools.count()
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, which the ssl module does not name
-# Where the length of keys does not matter: making them costs a core a second each.
-QUICK = {"QMC_KEY_TYPES": "service=RSA-2048,cluster=RSA-2048"}
 
 
 class Site:
@@ -51,6 +49,7 @@ class Site:
         self.agents = tuple(self.address(number) for number in range(2, 2 + agents))
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("QMC_", "PYTHONDEVMODE"))}
         self.environment |= {"QMC_DATA_DIR": str(data), "QMC_NODE_API_ADDRESSES": f"127.0.0.1:{self.node_port}"} | (environment or {})
+        self.environment["SSL_CERT_FILE"] = os.devnull  # no authority of the world's is trusted, nor loaded by each process
         self.further: dict[str, subprocess.Popen[bytes]] = {}
         self.database: psycopg.Connection | None = None
         self.commands: dict[str, list[str]] = {}

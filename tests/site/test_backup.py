@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from agent.store import Store
-from tests.site.conftest import QUICK, ROOT, Site, running_site
+from tests.early import QUICK
+from tests.site.conftest import ROOT, Site, running_site
 from tests.site.engines import engine, free_port, need
 from tests.whole import WHOLE
 

@@ -10,7 +10,8 @@ import pytest
 
 from bench.client import Client, register_many
 from bench.fleet import Fleet
-from tests.site.conftest import QUICK, Site, running_site
+from tests.early import QUICK
+from tests.site.conftest import Site, running_site
 from tests.whole import takes_minutes
 
 MANY = 200

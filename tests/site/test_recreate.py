@@ -17,7 +17,8 @@ import pytest
 
 from agent.store import Store
 from agent.tls import client_context
-from tests.site.conftest import QUICK, ROOT, Site, running_site
+from tests.early import QUICK
+from tests.site.conftest import ROOT, Site, running_site
 from tests.site.probe import REQUEST
 from tests.whole import takes_minutes
 from tests.years.clock import Clock

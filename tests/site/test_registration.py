@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from pki import password
-from tests.site.conftest import QUICK, ROOT, Site
+from tests.early import QUICK
+from tests.site.conftest import ROOT, Site
 from tests.site.engines import ENGINES, free_port
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from pki.verify import fingerprint
-from tests.site.conftest import QUICK, Site, running_site
+from tests.early import QUICK
+from tests.site.conftest import Site, running_site
 from tests.site.probe import Probe
 from tests.whole import takes_minutes
 from tests.years.clock import Clock

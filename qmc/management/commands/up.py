@@ -18,7 +18,7 @@ from qmc.settings import secret_file
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 GRACE_S = 8
-CELERY = ["-m", "celery", "-A", "qmc"]
+CELERY = ["-m", "celery", "-A", "qmc", "--skip-checks"]  # `init` has made them
 
 
 def _die_with(parent: int) -> None:
@@ -60,6 +60,7 @@ class Child:
 
 class Command(BaseCommand):
     help = "Starts console, node API, worker and beat; Ctrl-C, or its death, ends all of them."
+    requires_system_checks = []  # `init` makes them
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--data-dir")
