@@ -154,11 +154,15 @@ def _settle_folder(export: Export, now: datetime) -> bool:
     """
     is_revoked = export.status == ExportStatus.REVOKED
     is_due = export.folder_node is not None if is_revoked else export.folder_generation != export.made_generation and export.is_kept(now)
-    if not is_due:
+    if export.folder_node is None and not is_due:
         return False
     try:
         own = own_store()
         elsewhere = export.folder_node is not None and export.folder_node != uuid.UUID(own.node)
+        if not is_due:
+            if not elsewhere:
+                folder_tidy(export)
+            return False
         if elsewhere and _is_node(export.folder_node):
             _tell(export, (REMOVED_THERE if is_revoked else REPLACED_THERE).format(export.folder_host))
             return not is_revoked or now - export.status_since < PATIENCE
@@ -171,7 +175,7 @@ def _settle_folder(export: Export, now: datetime) -> bool:
     except StaleExport:
         raise
     except (OSError, CertsError, PKIError) as exc:
-        done, remedy = ("removed", BY_HAND) if is_revoked else ("written", "Mend that, then renew the export.")
+        done, remedy = ("removed", BY_HAND) if is_revoked else ("written" if is_due else "tidied", "Mend that, then renew the export.")
         why = (getattr(exc, "strerror", "") or str(exc)).rstrip(".")
         _tell(export, f"It could not be {done}: {why}. {remedy}")
     return False
@@ -221,6 +225,12 @@ def _switch(export: Export, fresh: Path) -> Path:
     beside.replace(link)
     sync_folder(link.parent)
     return link
+
+
+def folder_tidy(export: Export) -> None:
+    """Remove what a worker left that was killed after the switch: private keys lie in it. Raises: OSError."""
+    with Store(_exported()).locked():
+        _forget(export)
 
 
 def folder_remove(export: Export) -> None:

@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from audit.actors import Actor
 from audit.record import record
+from certs.models import Export
 from nodes.errors import InputInvalid
 from nodes.models import Node
 from pki import names
@@ -80,6 +81,10 @@ def _refuse_duplicates(name: str, host_name: str, refuse: Refuse) -> None:
     if Node.objects.present().filter(host_name__iexact=host_name).exists():
         refuse(
             "host_name", f"A node with the host name {host_name} exists already. Open it and press Redistribute, or decommission it first."
+        )
+    if Export.objects.in_use().filter(machine__iexact=host_name).exists():
+        refuse(
+            "host_name", f"There is an export for {host_name}: it would pass for this node. Revoke it first, or give the node another name."
         )
     if Node.objects.present().filter(name__iexact=name).exists():
         refuse("name", "A node with this name exists already. Choose another name.")

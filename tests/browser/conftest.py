@@ -215,7 +215,7 @@ def furnished(site: Site) -> Furnished:
     assert status == 202, exports
     export = exports["results"][0]["id"]
     site.wait(lambda: all(site.call("GET", f"/exports/{each['id']}/")[1]["status"] == "made" for each in exports["results"]))
-    ((batch,),) = site.rows("SELECT DISTINCT batch FROM certs_export")
+    ((batch,),) = site.rows(f"SELECT batch FROM certs_export WHERE id = '{UUID(export).hex}'")
     certificate = next(each["id"] for each in site.node(registered)["certificates"] if each["kind"] == "service")
     return Furnished(
         registered, awaiting, failed, created, removed, certificate, revoked, root, *connections[:2], *browser, deployment, site.agents[1], word, site.agents[3],

@@ -8,7 +8,7 @@ class Step(NamedTuple):
     """A moment in a flow: before or after the call of `target` (module:attribute) whose arguments or result show `match`."""
 
     name: str
-    flow: str  # registration or renewal
+    flow: str  # registration, renewal, rotation, export or removal
     where: str  # console, worker, node-api or agent
     target: str
     when: str = "after"
@@ -99,7 +99,28 @@ ROOT_STEPS = (
     Step("dropped-not-committed", "rotation", "worker", f"{ROOT}:root_drop"),
     Step("root-not-finished", "rotation", "worker", "nodes.services.rotations:job_finish", "before"),
 )
-EVERY_STEP = (*STEPS, *ROTATION_STEPS, *ROOT_STEPS)
+# An export: making it, writing its folder on the central node, and removing the folder of one that was revoked.
+EXPORT = "certs.services.export_work"
+EXPORT_STEPS = (
+    Step("export-claimed", "export", "worker", "jobs.services:job_claim", "after", "{name}"),
+    Step("export-recorded", "export", "worker", f"{CERTIFICATES}:_recorded", "after", "{name}"),
+    Step("export-signed", "export", "worker", "pki.issue:sign", "after", "{name}"),
+    Step("export-issued", "export", "worker", f"{EXPORT}:_certificate", "after", "{name}"),
+    Step("export-files-made", "export", "worker", f"{EXPORT}:_files", "after", "{name}"),
+    Step("export-made-not-committed", "export", "worker", f"{EXPORT}:export_transition", "after", "{name}"),
+    Step("folder-not-named", "export", "worker", f"{EXPORT}:folder_write", "before", "{name}"),
+    Step("folder-half-written", "export", "worker", f"{EXPORT}:write", "after", "client_key.pem"),
+    Step("folder-not-switched", "export", "worker", f"{EXPORT}:_switch", "before", "{name}"),
+    Step("folder-switched", "export", "worker", f"{EXPORT}:_switch", "after", "{name}"),
+    Step("folder-not-tidied", "export", "worker", f"{EXPORT}:_forget", "before", "{name}"),
+    Step("export-not-finished", "export", "worker", f"{EXPORT}:job_finish", "before", "{name}"),
+)
+REMOVAL_STEPS = (
+    Step("folder-not-removed", "removal", "worker", f"{EXPORT}:folder_remove", "before", "{name}"),
+    Step("folder-removed", "removal", "worker", f"{EXPORT}:_forget", "after", "{name}"),
+    Step("removal-not-finished", "removal", "worker", f"{EXPORT}:job_finish", "before", "{name}"),
+)
+EVERY_STEP = (*STEPS, *ROTATION_STEPS, *ROOT_STEPS, *EXPORT_STEPS, *REMOVAL_STEPS)
 BY_NAME = {step.name: step for step in EVERY_STEP}
 
 # Clocks are shortened, so that a recovery takes seconds: module → constant → its new value.
