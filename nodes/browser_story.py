@@ -60,9 +60,9 @@ class BrowserStory:
         return {"none": "grey", "on_its_way": "blue", "in_use": "green", "fallen_back": "orange"}[self.state]
 
 
-def browser_story(node: Node) -> BrowserStory:
-    """Where the choice for `node` stands, by its last heartbeat."""
-    seen, certificate = node.observed, chosen_certificate(node)
+def browser_story(node: Node, *, chosen: BrowserCertificate | None = None) -> BrowserStory:
+    """Where the choice for `node` stands, by its last heartbeat. `chosen` is what its thumbprint names, where the caller has it already."""
+    seen, certificate = node.observed, chosen or chosen_certificate(node)
     choice = choice_for(node, certificate)
     if choice is None and seen is not None and seen.browser.get("revision"):
         return BrowserStory("on_its_way", "The node goes back to the trust zone's own service certificate with its next call.")

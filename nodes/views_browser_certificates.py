@@ -84,7 +84,9 @@ def _shown(certificate: BrowserCertificate, now: datetime) -> dict[str, Any]:
     for node in Node.objects.present().select_related("observation"):
         finding = finding_for(certificate, node)
         if node.pk in chosen or finding.level != "blocker":
-            nodes.append({"node": node, "finding": finding, "story": browser_story(node) if node.pk in chosen else None})
+            nodes.append(
+                {"node": node, "finding": finding, "story": browser_story(node, chosen=certificate) if node.pk in chosen else None}
+            )
         else:
             others.append(node)
     blocked = any(each.level == "blocker" for each in found)

@@ -20,7 +20,7 @@ pytest_plugins = ["tests.founded"]
 # Whole sites, the longest first: what shares one runs in one process, one after the other.
 GROUPS = (
     "tests/faults",
-    "tests/browser/test_root_rotation",
+    "tests/browser/live",
     "tests/browser",
     "tests/years",
     "tests/site/test_backup",

@@ -69,6 +69,8 @@ def checked(
         if each not in SERVICES:
             refuse("services", f"“{each[:64]}” is not a service. Known are: {', '.join(SERVICES)}.")
     _refuse_duplicates(name, host_name, refuse)
+    _refuse_names_of_exports("host_name", [host_name], refuse)
+    _refuse_names_of_exports("subject_alternative_names", subject_alternative_names, refuse)
     if errors:
         raise InputInvalid(errors)
     return Node(
@@ -82,12 +84,16 @@ def _refuse_duplicates(name: str, host_name: str, refuse: Refuse) -> None:
         refuse(
             "host_name", f"A node with the host name {host_name} exists already. Open it and press Redistribute, or decommission it first."
         )
-    if Export.objects.in_use().filter(machine__iexact=host_name).exists():
-        refuse(
-            "host_name", f"There is an export for {host_name}: it would pass for this node. Revoke it first, or give the node another name."
-        )
     if Node.objects.present().filter(name__iexact=name).exists():
         refuse("name", "A node with this name exists already. Choose another name.")
+
+
+def _refuse_names_of_exports(field: str, wanted: Sequence[str], refuse: Refuse) -> None:
+    """Whoever holds the export could pass for the node."""
+    exported = {each.lower() for each in Export.objects.in_use().values_list("machine", flat=True)}
+    for each in wanted:
+        if each.lower() in exported:
+            refuse(field, f"There is an export for {each}: it would pass for this node. Revoke it first, or choose another name.")
 
 
 def node_create(*, actor: Actor, now: datetime, **fields: Any) -> Node:

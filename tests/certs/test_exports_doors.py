@@ -28,6 +28,7 @@ from certs.services.exports import (
     exports_request,
 )
 from jobs.models import Job
+from nodes.services.nodes import node_create
 from pki.revocation import RevocationCode
 from tests.certs.exported import PEM, SECRET, made, work
 
@@ -167,6 +168,19 @@ def test_no_export_passes_for_a_node(zone: Path) -> None:
         exports_request(actor=SYSTEM, machine_names=["Other.example"], wanted=PEM, now=timezone.now())
     with pytest.raises(IllegalTransition, match=r"b.example is a name of the node"):
         export_renew(actor=SYSTEM, export=export, wanted=PEM, now=timezone.now())
+
+
+@pytest.mark.parametrize(
+    "names", [{"host_name": "B.example"}, {"host_name": "a.example", "subject_alternative_names": ["c.example", "b.Example"]}]
+)
+def test_no_node_takes_the_name_of_an_export(zone: Path, names: dict[str, Any]) -> None:
+    (export,) = made("b.example")
+    with pytest.raises(InputInvalid) as refused:
+        node_create(actor=SYSTEM, now=timezone.now(), name="rim1", **names)
+    ((field, (text,)),) = refused.value.errors.items()
+    assert (field, "There is an export for" in text) == ([*names][-1], True)
+    export_revoke(actor=SYSTEM, export=export, reason="replaced by a node", code=RevocationCode.SUPERSEDED, now=timezone.now())
+    node_create(actor=SYSTEM, now=timezone.now(), name="rim1", **names)
 
 
 def test_no_secret_stands_where_it_is_read(zone: Path, administrator: Client, caplog: pytest.LogCaptureFixture) -> None:

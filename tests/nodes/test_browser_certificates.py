@@ -634,6 +634,16 @@ class TestPages:
         assert client.post(path, {"pick": "", "thumbprint": ""}).status_code == 302
         assert Node.objects.get().browser_thumbprint == ""
 
+    def test_its_page_asks_as_often_for_many_nodes_as_for_one(self, client: Client) -> None:
+        made, asked = upload(sign(issuer=intermediate(), names=("*.example",))), []
+        for name in ("rim1", "rim2", "rim3"):
+            each = Node.objects.create(name=name, host_name=f"{name}.example", state="registered", state_since=NOW, created_at=NOW)
+            choose(heard(each), made.thumbprint)
+            with CaptureQueriesContext(connection) as queries:
+                client.get(f"/browser-certificates/{made.pk}/")
+            asked.append(len(queries))
+        assert asked[1] == asked[2]
+
     def test_what_blocks_has_no_button_and_is_refused_all_the_same(self, client: Client, node: Node) -> None:
         made = upload(sign(names=("elsewhere.example",)))
         assert "/choose/" not in client.get(f"/browser-certificates/{made.pk}/").content.decode()

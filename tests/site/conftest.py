@@ -68,7 +68,7 @@ class Site:
         self.wait(lambda: self.answers(), 90)
         if url := self.environment.get("DATABASE_URL"):
             self.database = psycopg.connect(url, autocommit=True)
-        self.token = self.manage("create_token", "admin", "--name", "tests").strip()
+        self.token = self.manage("create_token", "admin", "--name", "tests", "--skip-checks").strip()
 
     def start_second_worker_and_beat(self) -> None:
         """As on a second machine: the same database and broker, processes of their own."""
@@ -222,6 +222,15 @@ class Site:
         assert self.type(address, ceremony["password"])[0] == 200
         self.wait_for_state(node["id"], "registered")
         return node["id"], ceremony["password"]
+
+    def die(self) -> None:
+        """Its supervisor is killed, and every process ends with it."""
+        self.process.kill()
+        self.process.wait(20)
+        deadline = time.monotonic() + 5
+        while left := self.pids():
+            assert time.monotonic() < deadline, left
+            time.sleep(0.1)
 
     def stop(self) -> None:
         """All end at once; who does not in time is killed."""

@@ -1,4 +1,5 @@
-"""Moving house over real processes: from SQLite to PostgreSQL under another host name; the node comes along. `make faults` goes back, too."""
+"""Moving house over real processes: the machine dies, and from SQLite the site moves to PostgreSQL under another host name; the node comes
+along. `make faults` goes back, too."""
 
 import contextlib
 import socket
@@ -94,6 +95,7 @@ def test_a_site_moves_to_another_machine_name_and_database_and_back(tmp_path: Pa
         assert first.call("POST", f"/nodes/{pk}/renew/")[0] == 202
         first.restart_agent(address)  # it calls home at once
         first.wait(lambda: generation(home) == 2)
+        first.die()
     serve = agent("serve", "--home", str(home), "--address", address, "--setup-address", address)
     with engine("production", tmp_path / "engine") as environment:
         house = House(tmp_path / "second/var", tmp_path / "first.age", first.node_port, first.environment | environment)

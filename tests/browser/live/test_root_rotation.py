@@ -16,8 +16,7 @@ from agent.store import Store
 from pki.verify import fingerprint
 from tests.browser.conftest import WIDE, Eyes, launched
 from tests.browser.test_looks import looked_at
-from tests.early import QUICK
-from tests.site.conftest import Site, running_site
+from tests.site.conftest import Site
 from tests.site.probe import Place, Probe, dial
 from tests.whole import WHOLE
 
@@ -31,18 +30,17 @@ def waits(place: Place) -> bool:
 
 
 @pytest.fixture
-def nodes(tmp_path: Path) -> Iterator[tuple[Site, list[Place]]]:
-    """A site of its own with `AGENTS` registered nodes, whose agents nobody but the test starts."""
-    with running_site(tmp_path, agents=0, environment=QUICK | {"QMC_HEARTBEAT_S": "2"}) as site:
-        places = [site.place(f"rim{number}", tmp_path / f"rim{number}", site.address(1 + number)) for number in range(1, 1 + AGENTS)]
-        for place in places:
-            where = ["--home", place.home, "--address", place.address, "--setup-address", place.address]
-            site.commands[place.name] = [sys.executable, "-m", "agent", "serve", *where]
-        site.keep_further()
-        site.wait(lambda: all(waits(place) for place in places))
-        with ThreadPoolExecutor(3) as administrators:
-            list(administrators.map(lambda place: site.register(place.name, place.address), places))
-        yield site, [*places, site.central()]
+def nodes(site: Site, tmp_path: Path) -> tuple[Site, list[Place]]:
+    """`AGENTS` registered nodes, and the central one."""
+    places = [site.place(f"rim{number}", tmp_path / f"rim{number}", site.address(1 + number)) for number in range(1, 1 + AGENTS)]
+    for place in places:
+        where = ["--home", place.home, "--address", place.address, "--setup-address", place.address]
+        site.commands[place.name] = [sys.executable, "-m", "agent", "serve", *where]
+    site.keep_further()
+    site.wait(lambda: all(waits(place) for place in places))
+    with ThreadPoolExecutor(3) as administrators:
+        list(administrators.map(lambda place: site.register(place.name, place.address), places))
+    return site, [*places, site.central()]
 
 
 class Rotation:

@@ -20,10 +20,9 @@ from pki import keys
 from pki.browser_choice import thumbprints
 from pki.verify import fingerprint
 from tests.browser.conftest import launched
-from tests.early import QUICK
 from tests.public_authority import Signed, intermediate, p256, root, sign
 from tests.site import tls_server
-from tests.site.conftest import Site, running_site
+from tests.site.conftest import Site
 
 PORT = 8444
 UNKNOWN = "ab" * 20
@@ -83,27 +82,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def site(folder: Path) -> Iterator[Site]:
-    """A site of its own, whose one node has a proxy that knows nothing of certificates but its browser.pem and the signal to load it again."""
-    with running_site(folder, agents=0, environment=QUICK | {"QMC_HEARTBEAT_S": "1"}) as running:
-        home, address, hook = folder / "rim1", running.address(2), folder / "reload proxy"
-        hook.write_text(f"#!/bin/sh\ntest ! -e '{folder}/pid' || exec kill -HUP $(cat '{folder}/pid')\n")
-        hook.chmod(0o700)
-        command = [sys.executable, "-m", "agent", "serve", "--home", str(home), "--address", address, "--setup-address", address]
-        running.commands["rim1"] = [*command, "--service", f"proxy={address}:{PORT}", "--reload-hook", f"'{hook}'"]
-        running.keep_further()
-        running.wait(lambda: opens(address, 4444))
-        running.register("rim1", address)
-        proxy = subprocess.Popen(
-            [sys.executable, "-I", tls_server.__file__, str(home / "current/machine/personal/browser.pem"), address, str(PORT)]
-        )
-        try:
-            running.wait(lambda: opens(address, PORT))
-            (folder / "pid").write_text(str(proxy.pid))
-            yield running
-        finally:
-            proxy.kill()
-            proxy.wait(10)
+def shop(site: Site, folder: Path) -> Iterator[str]:
+    """A node whose proxy knows nothing of certificates but its browser.pem and the signal to load it again. Its id."""
+    home, address, hook = folder / "shop", site.address(100), folder / "reload proxy"
+    hook.write_text(f"#!/bin/sh\ntest ! -e '{folder}/pid' || exec kill -HUP $(cat '{folder}/pid')\n")
+    hook.chmod(0o700)
+    command = [sys.executable, "-m", "agent", "serve", "--home", str(home), "--address", address, "--setup-address", address]
+    site.commands["shop"] = [*command, "--service", f"proxy={address}:{PORT}", "--reload-hook", f"'{hook}'"]
+    site.keep_further()
+    site.wait(lambda: opens(address, 4444))
+    node, _ = site.register("shop", address)
+    proxy = subprocess.Popen(
+        [sys.executable, "-I", tls_server.__file__, str(home / "current/machine/personal/browser.pem"), address, str(PORT)]
+    )
+    try:
+        site.wait(lambda: opens(address, PORT))
+        (folder / "pid").write_text(str(proxy.pid))
+        yield node
+    finally:
+        proxy.kill()
+        proxy.wait(10)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +114,7 @@ def trusting(playwright: Playwright, site: Site, folder: Path) -> Iterator[Brows
     pem.write_bytes(root().pem)
     for words in (["-N", "--empty-password"], ["-A", "-n", "public", "-t", "C,,", "-i", str(pem)]):
         subprocess.run(["certutil", *words, "-d", f"sql:{store}"], check=True)
-    names = f"--host-resolver-rules=MAP rim1.example {site.address(2)}, MAP console.example 127.0.0.1"
+    names = f"--host-resolver-rules=MAP shop.example {site.address(100)}, MAP console.example 127.0.0.1"
     with launched(playwright, names, home=folder / "home") as browser:
         yield browser
 
@@ -152,10 +150,11 @@ def leaf(host_name: str, number: int) -> Signed:
     return sign(host_name, issuer=intermediate(), key=p256(number), names=(host_name,), begins=datetime.now(UTC) - timedelta(days=1))
 
 
-def test_a_proxy_serves_what_was_chosen_falls_back_and_renews_without_dropping_anybody(site: Site, trusting: Browser, folder: Path) -> None:
-    nodes = {each["name"]: each for each in site.call("GET", "/nodes/")[1]["results"]}
-    node, address = nodes["rim1"]["id"], site.address(2)
-    page, first, second = f"https://rim1.example:{PORT}/", leaf("rim1.example", 60), leaf("rim1.example", 61)
+def test_a_proxy_serves_what_was_chosen_falls_back_and_renews_without_dropping_anybody(
+    site: Site, shop: str, trusting: Browser, folder: Path
+) -> None:
+    node, address = shop, site.address(100)
+    page, first, second = f"https://shop.example:{PORT}/", leaf("shop.example", 60), leaf("shop.example", 61)
 
     def told() -> dict[str, Any]:
         return dict(site.call("GET", f"/nodes/{node}/browser-certificate/")[1])
@@ -172,7 +171,7 @@ def test_a_proxy_serves_what_was_chosen_falls_back_and_renews_without_dropping_a
     site.wait(lambda: (told()["state"], told()["serves"]) == ("in_use", ["proxy"]))
     # A renewal of the node's own certificates leaves what browsers see alone.
     assert site.call("POST", f"/nodes/{node}/renew/")[0] == 202
-    site.wait(lambda: Store(folder / "rim1").current().generation == 2)
+    site.wait(lambda: Store(folder / "shop").current().generation == 2)
     assert serves(first)
     choose(site, node, UNKNOWN)
     site.wait(lambda: told()["state"] == "fallen_back" and not serves(first))

@@ -1,0 +1,14 @@
+"""A site without furniture, in which every agent is a test's own and calls each second: what happens there is over in no time."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.early import QUICK
+from tests.site.conftest import Site, running_site
+
+
+@pytest.fixture(scope="package")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with running_site(tmp_path_factory.mktemp("live"), agents=0, environment=QUICK | {"QMC_HEARTBEAT_S": "1"}) as running:
+        yield running
