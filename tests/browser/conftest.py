@@ -35,6 +35,7 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--js-flags=--no-opt --no-maglev",  # no page lives long enough for it to pay
 ]
 LONG = "a-long-host-name-such-as-a-cloud-makes-it-01234567890.eu.example"
 

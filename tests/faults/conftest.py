@@ -247,7 +247,7 @@ def faulty_sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     def start(on: str) -> Site:
         folder = tmp_path_factory.mktemp(f"faults-{on}")
         (folder / "asked").mkdir()
-        environment = {"QMC_FAULTS": str(folder / "asked"), "PYTHONPATH": f"{INJECT}{os.pathsep}{ROOT}", "QMC_HEARTBEAT_S": "1"}
+        environment = {"QMC_FAULTS": str(folder / "asked"), "PYTHONPATH": f"{INJECT}{os.pathsep}{ROOT}", "QMC_HEARTBEAT_S": "2"}
         sites.append(stack.enter_context(running_site(folder, on, agents=0, environment=environment | QUICK, crowded=True)))
         return sites[-1]
 

@@ -110,23 +110,16 @@ def combinations() -> Iterator[Combination]:
 
 
 def sample(whole: list[Combination], number: int) -> list[Combination]:
-    """Engine `number`'s share, always the same. Together: every fault on each engine, and every fault at every kind of process, each at another step."""
-    shares: list[list[Combination]] = [[] for _ in ENGINES]
-    uses: Counter[Step] = Counter()
-    for place, fault in dict.fromkeys((step.where, fault) for step, fault in mixed(whole, 0)):
-        step = min((step for step, each in whole if step.where == place and each == fault), key=lambda step: uses[step])
+    """Engine `number`'s share, always the same: every fault once, at different kinds of process on either engine, each at another step."""
+    places, uses = list(dict.fromkeys(step.where for step in STEPS)), Counter[Step]()
+    chosen = []
+    for turn, fault in enumerate(FAULTS, 1 + 2 * number):
+        able = [step for step, each in mixed(whole, number) if each == fault]
+        wanted = [step for step in able if step.where == places[turn % len(places)]] or able
+        step = min(wanted, key=lambda step: uses[step])
         uses[step] += 1
-        shares[_next(shares, fault)].append((step, fault))
-    return shares[number]
-
-
-def _next(shares: list[list[Combination]], fault: str) -> int:
-    """The engine that has tried this fault least, and least of all."""
-    return min(range(len(shares)), key=lambda number: (_tried(shares[number], fault), len(shares[number])))
-
-
-def _tried(share: list[Combination], fault: str) -> int:
-    return sum(each == fault for _, each in share)
+        chosen.append((step, fault))
+    return chosen
 
 
 def mixed(what: Iterable[T], number: int) -> list[T]:

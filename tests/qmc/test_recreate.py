@@ -44,7 +44,7 @@ from qmc.services.archive import BackupError, pack
 from qmc.services.founding import zone_found
 from qmc.services.proof import fields_open, problems, remarks
 from qmc.services.recreate import RecreationBusy, RecreationRefused, recreation_ask, root_recreate, unfinished
-from tests.whole import WHOLE
+from tests.whole import WHOLE, takes_minutes
 
 ROOT = Path(__file__).parent.parent.parent
 NAME = "central.example"
@@ -296,6 +296,7 @@ def test_only_who_may_on_the_central_node_one_at_a_time(site: dict[str, Node], p
         recreate(place)
 
 
+@takes_minutes
 def test_a_root_that_has_expired_is_backed_up_proved_and_recreated(place: Path, db: None) -> None:
     """The zone was founded 61 months ago, and nobody renewed anything. The trial is the real one: a restore by another process."""
     zone_found(host_name=NAME, now=datetime.now(UTC) - timedelta(days=61 * 31))

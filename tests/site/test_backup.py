@@ -1,5 +1,5 @@
 """Moving house over real processes: the machine dies, and from SQLite the site moves to PostgreSQL under another host name; the node comes
-along. `make faults` goes back, too."""
+along; then back."""
 
 import contextlib
 import socket
@@ -14,7 +14,7 @@ from agent.store import Store
 from tests.early import QUICK
 from tests.site.conftest import ROOT, Site, running_site
 from tests.site.engines import engine, free_port, need
-from tests.whole import WHOLE
+from tests.whole import takes_minutes
 
 WORD = "correct horse battery staple"
 OPEN = """
@@ -79,6 +79,7 @@ def back_up(site: Site, file: Path, *words: str) -> str:
     return told
 
 
+@takes_minutes
 def test_a_site_moves_to_another_machine_name_and_database_and_back(tmp_path: Path) -> None:
     need("production")
     (tmp_path / "passphrase").write_text(WORD + "\n")
@@ -111,8 +112,7 @@ def test_a_site_moves_to_another_machine_name_and_database_and_back(tmp_path: Pa
             back_up(second, tmp_path / "second.age")
         finally:
             second.stop()
-    if WHOLE:
-        and_back_to_sqlite(House(tmp_path / "third/var", tmp_path / "second.age", first.node_port, first.environment), serve, home)
+    and_back_to_sqlite(House(tmp_path / "third/var", tmp_path / "second.age", first.node_port, first.environment), serve, home)
 
 
 def generation(home: Path) -> int:
