@@ -25,6 +25,7 @@ from psycopg import sql
 from redis import Redis
 
 from agent.store import Store
+from tests.early import QUICK
 from tests.site.engines import engine, free_port
 from tests.site.probe import Place
 
@@ -266,9 +267,17 @@ def running_site(
 
 @pytest.fixture(scope="package")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Site]]:
-    """One site for each engine, started when it is first asked for; it ends with the last test here, for it costs while it waits."""
+    """One site for each engine, started when it is first asked for; it ends with the last test here, for it costs while it waits.
+
+    The embedded one has keys of the length that a site has unless it says otherwise.
+    """
+
+    def start(on: str) -> Site:
+        environment = QUICK if on == "production" else {}
+        return stack.enter_context(running_site(tmp_path_factory.mktemp("site"), on, environment=environment))
+
     with contextlib.ExitStack() as stack:
-        yield functools.cache(lambda on: stack.enter_context(running_site(tmp_path_factory.mktemp("site"), on)))
+        yield functools.cache(start)
 
 
 @pytest.fixture(scope="package")

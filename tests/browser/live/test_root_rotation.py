@@ -20,7 +20,7 @@ from tests.site.conftest import Site
 from tests.site.probe import Place, Probe, dial
 from tests.whole import WHOLE
 
-AGENTS = 8 if WHOLE else 3
+AGENTS, DIALS_PER_SECOND = (8, 10) if WHOLE else (3, 4)
 
 
 def waits(place: Place) -> bool:
@@ -103,7 +103,7 @@ def test_a_new_root_and_no_handshake_fails(
     (site, places), page = nodes, watched.page
     rotation = Rotation(site)
     (old,) = rotation.roots()
-    with Probe(places, per_second=10) as probe:
+    with Probe(places, per_second=DIALS_PER_SECOND) as probe:
         site.wait(lambda: min(probe.report().dials.values(), default=0) > 0)
         with killed(site, probe, places[0]):
             begin(watched)
