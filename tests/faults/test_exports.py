@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
-from tests.certs.exported import PEM_FILES
+from tests.certs.exported import PEM_FILES, SECRET
 from tests.faults.steps import EXPORT_STEPS, REMOVAL_STEPS, Step
 from tests.site.conftest import Site
 from tests.site.engines import ENGINES
 from tests.whole import WHOLE
 
-SECRET = "Correct horse 9!"
+MAKING, REMOVING = (EXPORT_STEPS, REMOVAL_STEPS) if WHOLE else (EXPORT_STEPS[1::3], REMOVAL_STEPS[1:2])
 
 
 class Exports:
@@ -92,11 +92,11 @@ class Exports:
 
 def survive(site: Site) -> None:
     site.wait(site.answers)
-    exports = Exports(site, EXPORT_STEPS if WHOLE else EXPORT_STEPS[1::3])
+    exports = Exports(site, MAKING)
     exports.make()
     for step in exports.machines:
         exports.is_made(step)
-    exports.revoke(REMOVAL_STEPS if WHOLE else REMOVAL_STEPS[1:2])
+    exports.revoke(REMOVING)
     for step in exports.machines:
         exports.is_gone(step)
 
@@ -104,6 +104,4 @@ def survive(site: Site) -> None:
 def test_exports_survive_a_kill_at_every_step(faulty_sites: Callable[[str], Site], record_property: Callable[[str, object], None]) -> None:
     with ThreadPoolExecutor(len(ENGINES)) as pool:
         list(pool.map(survive, [faulty_sites(on) for on in ENGINES]))
-    record_property(
-        "exports", f"killed at {len(EXPORT_STEPS + REMOVAL_STEPS if WHOLE else EXPORT_STEPS[1::3]) + (not WHOLE)} steps on each engine"
-    )
+    record_property("exports", f"killed at {len(MAKING + REMOVING)} steps on each engine")
