@@ -297,6 +297,12 @@ class Eyes:
         self.page.goto(path if path.startswith("http") else self.url(path))
         return self.page
 
+    def shown(self, selector: str) -> str:
+        """The text of what the next page shows once, read when that page has come whole: its element is there before its text."""
+        self.page.locator(selector).wait_for()
+        self.page.wait_for_load_state()
+        return self.page.locator(selector).inner_text().strip()
+
     def password(self) -> str:
         return (self.site.data / "secrets/admin-password").read_text().strip()
 

@@ -109,7 +109,7 @@ def test_a_deployment_gets_a_token_that_holds_until_it_is_altered(eyes: Eyes) ->
     page.get_by_role("button", name="Create").click()
     expect(page.get_by_role("status")).to_contain_text("Saved.")
     page.get_by_role("button", name="Make a test token").click()
-    token = page.locator("#token").inner_text().strip()
+    token = eyes.shown("#token")
     found += looked_at(eyes, "test token")
     page.get_by_role("link", name="Check a token").click()
     for typed, heading in (

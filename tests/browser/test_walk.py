@@ -122,7 +122,7 @@ def register(eyes: Eyes, address: str) -> str:
     expect(page.locator(".wrong, [aria-invalid]")).to_have_count(0)
     eyes.picture("register", to=".card-footer")
     page.get_by_role("button", name="Register").click()
-    word = page.locator("#password").inner_text()
+    word = eyes.shown("#password")
     page.evaluate("window.walked = true")
     expect(page).to_have_url(re.compile(r"/nodes/[0-9a-f-]{36}/$"))
     state(page, "awaiting password")
@@ -177,7 +177,7 @@ def redistribute(eyes: Eyes, address: str) -> None:
     page.get_by_role("link", name="Redistribute").click()
     expect(page.locator(".touched li")).to_have_count(2)
     page.get_by_role("button", name="Redistribute").click()
-    word = page.locator("#password").inner_text()
+    word = eyes.shown("#password")
     # The node would be told with its next call, within a minute.
     command = [sys.executable, "-m", "agent", "reopen", "--home", eyes.site.data / "agents" / address]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
@@ -246,7 +246,7 @@ def test_a_node_is_registered_by_keyboard_alone_on_a_narrow_screen(eyes: Eyes) -
     hands.press("Run checks")
     expect(page.locator("#findings")).to_contain_text("fully qualified")
     hands.press("Register")
-    word = page.locator("#password").inner_text()
+    word = eyes.shown("#password")
     state(page, "awaiting password")
     hands.press("Copy")
     expect(page.locator("[data-copy]")).to_contain_text(re.compile("Copied|Ctrl-C"))
