@@ -35,7 +35,7 @@ class Case:
         self.home, self.faults, self.password, self.id = folder / "home", folder / "faults", "", ""
         self.faults.mkdir(parents=True)
         self.agent: subprocess.Popen[bytes] | None = None
-        self.typing: threading.Thread | None = None
+        self.typing = self.pressing = threading.Thread()  # the administrator's hands: on the node's page and in the console
 
     # The agent.
 
@@ -73,6 +73,12 @@ class Case:
 
     # The console's side.
 
+    def arrive(self) -> None:
+        """The agent waits for a package, and the console knows of the node."""
+        self.start_agent()
+        self.create()
+        self.wait_until_listening()
+
     def create(self) -> None:
         status, node = self.site.call("POST", "/nodes/", {"name": self.name, "host_name": f"{self.name}.example", "address": self.address})
         assert status == 201, node
@@ -87,9 +93,20 @@ class Case:
             return int(status)
         return 0
 
-    def renew(self) -> None:
+    def renew(self) -> int:
         with contextlib.suppress(OSError):
-            self.site.call("POST", f"/nodes/{self.id}/renew/")
+            return int(self.site.call("POST", f"/nodes/{self.id}/renew/")[0])
+        return 0
+
+    def press(self, step: Step) -> None:
+        """Start what leads to `step`, and again where the request was lost on its way there."""
+
+        def insist() -> None:
+            while not (self.register() if step.flow == "registration" else self.renew()) and not self.stands_at(step):
+                self.site.wait(self.site.answers)
+
+        self.pressing = threading.Thread(target=insist)
+        self.pressing.start()
 
     def wait_until_listening(self) -> None:
         self.site.wait(lambda: self._setup_page() is not None, 30)
@@ -101,6 +118,10 @@ class Case:
 
     def state(self) -> str:
         return str(self.site.rows(f"SELECT state FROM nodes_node WHERE name = '{self.name}'")[0][0])
+
+    def generation(self) -> int:
+        """The node's newest; where an earlier node had its address they go on from there."""
+        return int(self.site.rows(f"SELECT generation FROM nodes_node WHERE name = '{self.name}'")[0][0])
 
     def renewal_status(self) -> str:
         rows = self.site.rows(
@@ -119,19 +140,10 @@ class Case:
         self._file(step, ".new").write_text(json.dumps({"fault": fault, "name": self.name, "id": self.id}))
         self._file(step, ".new").rename(self._file(step))
 
-    def wait_for(self, step: Step, seconds: float = 30) -> int:
-        """Until a process has reached the step. Returns its id."""
+    def stands_at(self, step: Step) -> int:
+        """The id of the process that has reached the step; 0 while none has."""
         reached = self._file(step, ".reached")
-
-        def there() -> bool:
-            self.drive()
-            return reached.exists() and bool(reached.read_text())
-
-        self.site.wait(there, seconds)
-        return int(reached.read_text())
-
-    def has_reached(self, step: Step) -> bool:
-        return self._file(step, ".reached").exists()
+        return int(reached.read_text() or 0) if reached.exists() else 0
 
     def go_on(self, step: Step) -> None:
         self._file(step, ".go").touch()
@@ -142,9 +154,13 @@ class Case:
         """What the administrator and the supervisors do meanwhile: type the password when it is asked for, keep the agent up."""
         self.keep_agent()
         self.site.keep_further()
-        if self.password and self.state() == "awaiting_password" and (self.typing is None or not self.typing.is_alive()):
+        if self.pressing.is_alive() or self.typing.is_alive() or self.state() != "awaiting_password":
+            return
+        if self.password:
             self.typing = threading.Thread(target=self._type)
             self.typing.start()
+        else:
+            self.register()  # the answer with the password was lost: the administrator presses Redistribute
 
     def _type(self) -> None:
         with contextlib.suppress(OSError):
@@ -154,8 +170,6 @@ class Case:
         """Until the node is at rest and nothing is under way. Returns its state."""
 
         def at_rest() -> bool:
-            if not self.password and self.state() == "awaiting_password":
-                self.register()  # the answer with the password was lost: the administrator presses Redistribute
             self.drive()
             return self.state() in ("registered", "failed", "decommissioned") and not self._under_way()
 
@@ -236,8 +250,9 @@ class Case:
 
     def end(self) -> None:
         self.kill_agent()
-        if self.typing:
-            self.typing.join()
+        for hand in (self.typing, self.pressing):
+            if hand.ident:
+                hand.join()
 
 
 @pytest.fixture(scope="package")
@@ -247,7 +262,7 @@ def faulty_sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     def start(on: str) -> Site:
         folder = tmp_path_factory.mktemp(f"faults-{on}")
         (folder / "asked").mkdir()
-        environment = {"QMC_FAULTS": str(folder / "asked"), "PYTHONPATH": f"{INJECT}{os.pathsep}{ROOT}", "QMC_HEARTBEAT_S": "2"}
+        environment = {"QMC_FAULTS": str(folder / "asked"), "PYTHONPATH": f"{INJECT}{os.pathsep}{ROOT}", "QMC_HEARTBEAT_S": "4"}
         sites.append(stack.enter_context(running_site(folder, on, agents=0, environment=environment | QUICK, crowded=True)))
         return sites[-1]
 

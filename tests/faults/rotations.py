@@ -31,9 +31,7 @@ class Rotation:
             if node["name"] != "central":  # what other tests left behind has no agent any more
                 self.site.call("POST", f"/nodes/{node['id']}/decommission/")
         for case in [*self.cases, self.late]:
-            case.start_agent()
-            case.create()
-            case.wait_until_listening()
+            case.arrive()
             assert case.register() == 202
         for case in self.cases:
             assert case.converge() == "registered"

@@ -123,8 +123,9 @@ REMOVAL_STEPS = (
 EVERY_STEP = (*STEPS, *ROTATION_STEPS, *ROOT_STEPS, *EXPORT_STEPS, *REMOVAL_STEPS)
 BY_NAME = {step.name: step for step in EVERY_STEP}
 
-# Clocks are shortened, so that a recovery takes seconds: module → constant → its new value.
+# Clocks are shortened, so that a recovery takes seconds, and the password's derivation: module → constant → its new value.
 SHORT: dict[str, dict[str, Any]] = {
+    "pki.package": {"ITERATIONS": 1000},
     "jobs.services": {"LEASE": timedelta(seconds=4), "NUDGE_AGAIN": timedelta(seconds=2)},
     "jobs.tasks": {"TRY_AGAIN": timedelta(seconds=1)},
     "certs.services.certificates": {"SIGNING_LEASE": timedelta(seconds=4)},

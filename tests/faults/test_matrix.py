@@ -3,103 +3,27 @@
 `make test` takes a sample, `make faults` the whole matrix; both print how many combinations were tried.
 """
 
-import contextlib
 import logging
-import os
 import random
-import signal
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
 from tests.faults.conftest import Case
 from tests.faults.steps import STEPS, Step
+from tests.faults.trials import FAULTS, KILLS, OTHERS, Trial, strike
 from tests.site.conftest import Site
 from tests.site.engines import ENGINES
 from tests.whole import WHOLE
 
 log = logging.getLogger("faults")
-Fault = Callable[[Case, Step], None]
-
-
-def _kill(pids: list[int]) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
-def worker_killed(case: Case, step: Step) -> None:
-    pid = case.wait_for(step)
-    _kill([pid] if step.where == "worker" else case.site.pids("celery", "worker"))
-
-
-def console_killed(case: Case, step: Step) -> None:
-    case.wait_for(step)
-    _kill(case.site.pids("serve"))
-
-
-def agent_killed(case: Case, step: Step) -> None:
-    case.wait_for(step)
-    case.kill_agent()
-
-
-def broker_emptied(case: Case, step: Step) -> None:
-    case.wait_for(step)
-    case.site.empty_broker()
-
-
-def nudged_twice_and_late(case: Case, step: Step) -> None:
-    case.wait_for(step)
-    case.site.nudge(8)
-    case.go_on(step)
-    case.converge()
-    case.site.nudge(4)
-
-
-def decommissioned(case: Case, step: Step) -> None:
-    case.wait_for(step)
-    # SQLite has one writer: a step that stopped inside its transaction must go on before the console can write.
-    threading.Timer(1, case.go_on, [step]).start()
-    # Who meets a change of state in the very moment presses again.
-    case.site.wait(lambda: case.site.call("POST", f"/nodes/{case.id}/decommission/")[0] == 202)
-
-
-def redistributed(case: Case, step: Step) -> None:
-    case.wait_for(step)
-    threading.Timer(1, case.go_on, [step]).start()
-    assert case.register() in (202, 409, 503)
-
-
-def fails(case: Case, step: Step) -> None:
-    """The step fails once, as it was asked to."""
-    case.wait_for(step)
-
-
-FAULTS: dict[str, Fault] = {
-    "worker killed": worker_killed,
-    "console killed": console_killed,
-    "agent killed": agent_killed,
-    "power loss": fails,
-    "full disk": fails,
-    "no permission": fails,
-    "broker emptied": broker_emptied,
-    "nudged twice and late": nudged_twice_and_late,
-    "decommissioned": decommissioned,
-    "redistributed": redistributed,
-}
-AT_THE_STEP = {"power loss", "full disk", "no permission"}
-
-
-KILLERS = {"worker killed", "console killed"}  # they hit every node of the site: one at a time
-AT_ONCE, ROUND = 4, 40
+AT_ONCE = 8
 Combination = tuple[Step, str]
-T = TypeVar("T")
+Chain = tuple[Combination, ...]  # tried one after the other on the same node
 
 
 def combinations() -> Iterator[Combination]:
@@ -109,59 +33,75 @@ def combinations() -> Iterator[Combination]:
                 yield step, fault
 
 
-def sample(whole: list[Combination], number: int) -> list[Combination]:
-    """Engine `number`'s share, always the same: every fault once, at different kinds of process on either engine, each at another step."""
-    places, uses = list(dict.fromkeys(step.where for step in STEPS)), Counter[Step]()
-    chosen = []
-    for turn, fault in enumerate(FAULTS, 1 + 2 * number):
-        able = [step for step, each in mixed(whole, number) if each == fault]
-        wanted = [step for step in able if step.where == places[turn % len(places)]] or able
-        step = min(wanted, key=lambda step: uses[step])
-        uses[step] += 1
-        chosen.append((step, fault))
-    return chosen
-
-
-def mixed(what: Iterable[T], number: int) -> list[T]:
-    """The order of engine `number`: always the same, and a fair sample wherever a run is cut short."""
-    content = list(what)
-    return random.Random(number).sample(content, len(content))
-
-
 def chosen(on: str) -> list[Combination]:
-    whole, number = list(combinations()), ENGINES.index(on)
-    return mixed(whole, number) if WHOLE else sample(whole, number)
+    """The whole matrix, or half of it: every pair of step and fault on one of the engines, every step and every fault on both."""
+    steps, faults, number = list(STEPS), list(FAULTS), ENGINES.index(on)
+    return [(step, fault) for step, fault in combinations() if WHOLE or (steps.index(step) + faults.index(fault)) % len(ENGINES) == number]
 
 
-def run(site: Site, folder: Path, step: Step, fault: str) -> None:
-    """One combination, from a fresh node to its end. Raises: AssertionError."""
-    case = Case(site, folder)
-    site.wait(site.answers)  # the one before may have killed the console
-    try:
-        case.start_agent()
-        case.create()
-        case.wait_until_listening()
-        if step.flow == "renewal":
-            assert case.register() == 202
-            assert case.converge() == "registered"
-        case.ask(step, fault if fault in AT_THE_STEP else "pause")
-        start = threading.Thread(target=case.register if step.flow == "registration" else case.renew)
-        start.start()
-        FAULTS[fault](case, step)
-        case.go_on(step)
-        start.join()
-        state = case.converge()
-        if state == "created":  # the request itself was lost: the administrator presses again
-            assert case.register() == 202
-            state = case.converge()
-        assert state == "decommissioned" or fault != "decommissioned"
-        assert case.problems() == []
-        if state == "failed":
-            assert case.register() == 202
-            assert case.converge() == "registered"
-            assert case.problems() == []
-    finally:
-        case.end()
+def chains(tried: Sequence[Combination], fault: str) -> list[Chain]:
+    """`fault` during registrations, each followed by the same during a renewal of that node, as long as there are any."""
+    flows = [[each for each in tried if each[1] == fault and each[0].flow == flow] for flow in ("registration", "renewal")]
+    return [tuple(each for each in turn if each) for turn in zip_longest(*flows)]
+
+
+class Matrix:
+    """What was tried on one site: what ended badly and why, and the seconds that each combination took."""
+
+    def __init__(self, site: Site, folder: Path) -> None:
+        self.site, self.folder = site, folder
+        self.wrong: dict[Combination, str] = {}
+        self.took: dict[Combination, float] = {}
+
+    def run(self, tried: Sequence[Combination]) -> None:
+        """Several nodes at once; what hits the whole site comes afterwards, and hits several nodes with one blow."""
+        singles = [[chain] for fault in OTHERS for chain in chains(tried, fault)]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(self.attempt, random.Random(0).sample(singles, len(singles))))  # faults mixed, always in the same order
+        for fault in KILLS:
+            struck = chains(tried, fault)
+            for start in range(0, len(struck), AT_ONCE):
+                self.attempt(struck[start : start + AT_ONCE])
+
+    def attempt(self, together: Sequence[Chain]) -> None:
+        """Try chains in step with each other, each on a node of its own as long as that is registered."""
+        self.site.wait(self.site.answers)  # what was tried before may have killed the console
+        cases: dict[int, Case] = {}
+        for turn in zip_longest(*together):
+            trials = {number: Trial(self._case(cases.pop(number, None), *each), *each) for number, each in enumerate(turn) if each}
+            started = time.monotonic()
+            for number, problem in zip(trials, self._try(list(trials.values())), strict=True):
+                trial = trials[number]
+                combination, told = (trial.step, trial.fault), "ended well"
+                if problem:
+                    self.wrong[combination] = "\n".join([str(problem)[-3000:], *getattr(problem, "__notes__", [])])
+                    told = "ended badly"
+                    trial.case.end()
+                else:
+                    cases[number] = trial.case
+                self.took[combination] = time.monotonic() - started
+                log.info("%s: %s, %s: %s after %.1f s", self.folder.name, trial.step.name, trial.fault, told, self.took[combination])
+        for case in cases.values():
+            case.end()
+
+    def _case(self, before: Case | None, step: Step, fault: str) -> Case:
+        if before and step.flow == "renewal" and before.state() == "registered":
+            return before
+        if before:
+            before.end()
+        return Case(self.site, self.folder / f"{step.name} {fault}")
+
+    @staticmethod
+    def _try(trials: Sequence[Trial]) -> list[BaseException | None]:
+        """What went wrong with each of `trials`, which are hurt together."""
+        with ThreadPoolExecutor(len(trials)) as pool:
+            try:
+                list(pool.map(Trial.prepare, trials))
+                list(pool.map(Trial.begin, trials))
+                strike(trials, trials[0].fault)
+            except (AssertionError, OSError) as exc:
+                return [exc] * len(trials)
+            return [future.exception() for future in [pool.submit(trial.settle) for trial in trials]]
 
 
 @pytest.mark.parametrize("on", ENGINES)
@@ -176,11 +116,12 @@ def test_two_administrators_register_the_same_host_at_once(faulty_sites: Callabl
             created = list(administrators.map(lambda _: case.site.call("POST", "/nodes/", fields), range(8)))
             assert sorted(status for status, _ in created) == [201] + [400] * 7
             case.id = next(node["id"] for status, node in created if status == 201)
+            before = case.generation()
             ceremonies = list(administrators.map(lambda _: case.site.call("POST", f"/nodes/{case.id}/register/"), range(8)))
         # Whoever comes when the node already waits for its password redistributes: the newest password is the one that counts.
         assert {status for status, _ in ceremonies} <= {202, 409}
-        rows = case.site.rows(f"SELECT generation FROM nodes_node WHERE name = '{case.name}'")
-        assert rows == [(sum(status == 202 for status, _ in ceremonies),)]
+        started = sum(status == 202 for status, _ in ceremonies)
+        assert case.generation() == before + started
         for _, ceremony in [each for each in ceremonies if each[0] == 202]:
             case.site.wait(lambda: case.state() in ("awaiting_password", "verifying", "registered"))
             case.site.type(case.address, ceremony["password"])
@@ -190,43 +131,16 @@ def test_two_administrators_register_the_same_host_at_once(faulty_sites: Callabl
         case.end()
 
 
-def matrix(site: Site, folder: Path, tried: list[Combination]) -> tuple[dict[Combination, str], dict[Combination, float]]:
-    """Try all of `tried` on one site. Returns what ended badly and why, and the seconds that each took."""
-    wrong, took = {}, {}
-
-    def one(step: Step, fault: str) -> None:
-        started = time.monotonic()
-        try:
-            run(site, folder / f"{step.name} {fault}", step, fault)
-        except (AssertionError, OSError) as exc:
-            wrong[step, fault] = "\n".join([str(exc)[-3000:], *getattr(exc, "__notes__", [])])
-        took[step, fault] = time.monotonic() - started
-        verdict = "ended badly" if (step, fault) in wrong else "ended well"
-        log.info("%s: %s, %s: %s after %.1f s", folder.name, step.name, fault, verdict, took[step, fault])
-
-    for start in range(0, len(tried), ROUND):
-        some = tried[start : start + ROUND]
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            wait([pool.submit(one, *each) for each in some if each[1] not in KILLERS])
-        for each in some:
-            if each[1] in KILLERS:
-                one(*each)
-    return wrong, took
-
-
 def test_every_fault_at_every_step_ends_well(
     faulty_sites: Callable[[str], Site], tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     sites = [faulty_sites(on) for on in ENGINES]
+    matrices = {on: Matrix(site, tmp_path / on) for on, site in zip(ENGINES, sites, strict=True)}
     with ThreadPoolExecutor(len(ENGINES)) as pool:
-        ended = list(pool.map(lambda on, site: matrix(site, tmp_path / on, chosen(on)), ENGINES, sites))
-    for on, (wrong, took) in zip(ENGINES, ended, strict=True):
-        slowest = max(took, key=lambda each: took[each])
-        told = f"{len(took)} combinations of step and fault tried, {len(wrong)} ended badly"
-        record_property(on, f"{told}; slowest {took[slowest]:.0f} s: {slowest[0].name}, {slowest[1]}")
-    bad = [
-        f"== {on}: {step.name}, {fault}\n{text}"
-        for on, (wrong, _) in zip(ENGINES, ended, strict=True)
-        for (step, fault), text in wrong.items()
-    ]
+        list(pool.map(lambda on: matrices[on].run(chosen(on)), ENGINES))
+    for on, matrix in matrices.items():
+        slowest = max(matrix.took, key=lambda each: matrix.took[each])
+        told = f"{len(matrix.took)} combinations of step and fault tried, {len(matrix.wrong)} ended badly"
+        record_property(on, f"{told}; slowest {matrix.took[slowest]:.0f} s: {slowest[0].name}, {slowest[1]}")
+    bad = [f"== {on}: {step.name}, {fault}\n{text}" for on, matrix in matrices.items() for (step, fault), text in matrix.wrong.items()]
     assert not bad, "\n\n".join(bad)

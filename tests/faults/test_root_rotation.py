@@ -74,7 +74,7 @@ class RootRotation(Rotation):
             with probe.without(self.down.name):
                 self.down.network(gone=True)
                 # The late one's package is of before: only when it has joined and trusts both, the new root issues.
-                self.until(lambda: self.installing.has_reached(BY_NAME["renewal-installed"]), self.full, self.old, self.late)
+                self.until(lambda: self.installing.stands_at(BY_NAME["renewal-installed"]), self.full, self.old, self.late)
                 self.installing.kill_agent()
                 self.until(lambda: bool(self.stands(self.old)["accepted"]), self.full, self.old, self.late)
                 assert self.stands(self.down)["trusts"]

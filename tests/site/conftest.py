@@ -10,6 +10,7 @@ import sqlite3
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -54,6 +55,7 @@ class Site:
         self.further: dict[str, subprocess.Popen[bytes]] = {}
         self.database: psycopg.Connection | None = None
         self.commands: dict[str, list[str]] = {}
+        self.keeping = threading.Lock()  # several tests' threads may find one of them dead
         command = [sys.executable, "manage.py", "up", "--data-dir", str(data), "--port", str(self.port), "--node-port", str(self.node_port)]
         command += [word for address in self.agents for word in ("--agent", address)]
         self.output = (data.parent / "up.log").open("wb")
@@ -82,8 +84,8 @@ class Site:
     def keep_further(self) -> None:
         """Start what is not supervised, or was killed."""
         for name, command in self.commands.items():
-            if name not in self.further or self.further[name].poll() is not None:
-                with (self.data / f"logs/{name}.log").open("ab") as log:
+            with self.keeping, (self.data / f"logs/{name}.log").open("ab") as log:
+                if name not in self.further or self.further[name].poll() is not None:
                     self.further[name] = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=self.environment)
 
     def pids(self, *words: str) -> list[int]:
