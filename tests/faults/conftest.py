@@ -7,8 +7,6 @@ import json
 import os
 import signal
 import stat
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,11 +16,13 @@ import pytest
 from agent.store import Store
 from pki import verify
 from tests.early import QUICK
+from tests.faults.nursery import Agent, Nursery
 from tests.faults.steps import Step
 from tests.site.conftest import ROOT, Site, running_site
 
 INJECT = Path(__file__).parent / "inject"
 numbers = itertools.count(1)
+nursery = functools.cache(lambda site: Nursery(site.environment))
 REMEDIES = ("Redistribute", "redistribute", "press", "Press", "Renew", "renew")
 
 
@@ -34,42 +34,30 @@ class Case:
         self.name, self.address = f"case{number}x", site.address(10 + number % 240)
         self.home, self.faults, self.password, self.id = folder / "home", folder / "faults", "", ""
         self.faults.mkdir(parents=True)
-        self.agent: subprocess.Popen[bytes] | None = None
+        self.agent: Agent | None = None
         self.typing = self.pressing = threading.Thread()  # the administrator's hands: on the node's page and in the console
 
     # The agent.
 
     def start_agent(self) -> None:
-        environment = self.site.environment | {"QMC_FAULTS": str(self.faults)}
-        command = [
-            sys.executable,
-            "-m",
-            "agent",
-            "serve",
-            "--home",
-            str(self.home),
-            "--address",
-            self.address,
-            "--setup-address",
-            self.address,
-        ]
-        with (self.faults.parent / "agent.log").open("ab") as log:
-            self.agent = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log)
+        arguments = ("serve", "--home", str(self.home), "--address", self.address, "--setup-address", self.address)
+        self.agent = nursery(self.site).start(*arguments, faults=self.faults, log=self.faults.parent / "agent.log")
 
     def keep_agent(self) -> None:
         """As a supervisor would: an agent that ended is started again."""
-        if self.agent is None or self.agent.poll() is not None:
+        if self.agent is None or self.agent.ended():
+            self.kill_agent()
             self.start_agent()
 
     def kill_agent(self) -> None:
         if self.agent is not None:
             self.agent.kill()
-            self.agent.wait()
+            self.agent = None
 
     def network(self, *, gone: bool) -> None:
         """As if no packet reached the node or left it: connections stay open and nothing answers, until it is back."""
         assert self.agent is not None
-        self.agent.send_signal(signal.SIGSTOP if gone else signal.SIGCONT)
+        self.agent.send(signal.SIGSTOP if gone else signal.SIGCONT)
 
     # The console's side.
 
@@ -264,6 +252,7 @@ def faulty_sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         (folder / "asked").mkdir()
         environment = {"QMC_FAULTS": str(folder / "asked"), "PYTHONPATH": f"{INJECT}{os.pathsep}{ROOT}", "QMC_HEARTBEAT_S": "4"}
         sites.append(stack.enter_context(running_site(folder, on, agents=0, environment=environment | QUICK, crowded=True)))
+        nursery(sites[-1])
         return sites[-1]
 
     sites: list[Site] = []
@@ -271,4 +260,5 @@ def faulty_sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         start = functools.cache(start)
         yield start
         for site in sites:
+            nursery(site).end()
             assert "chain whole" in site.manage("verify_audit")

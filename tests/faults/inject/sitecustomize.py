@@ -23,7 +23,6 @@ from typing import Any
 
 from tests.faults.steps import EVERY_STEP, SHORT, Step
 
-FOLDER = Path(os.environ["QMC_FAULTS"])
 PROCESSES = {"console": "console", "node-api": "node-api", "celery": "worker", "agent": "agent"}
 LONGEST_PAUSE_S = 30
 ERRORS = {"full disk": errno.ENOSPC, "no permission": errno.EACCES}
@@ -81,18 +80,19 @@ def remembered(change: Callable[..., Any]) -> Callable[..., Any]:
 
 def reached(step: Step, arguments: tuple[Any, ...], shown: Callable[[], str]) -> None:
     """Obey what a test asks at this step, if it asks."""
-    requests = [name for name in os.listdir(FOLDER) if name.startswith(f"{step.name}@") and "." not in name]
+    folder = Path(os.environ["QMC_FAULTS"])
+    requests = [name for name in os.listdir(folder) if name.startswith(f"{step.name}@") and "." not in name]
     if not requests or process() != step.where:
         return
     seen = shown()
     for asked in requests:
         with contextlib.suppress(FileNotFoundError):
-            request = json.loads((FOLDER / asked).read_text())
+            request = json.loads((folder / asked).read_text())
             mine = step.where in ("agent", "console") or request["name"] in seen or request["id"] in seen
             if mine and step.match.format(name=request["name"]) in seen:
-                (FOLDER / asked).rename(FOLDER / f".{asked}.{os.getpid()}")
-                (FOLDER / f"{asked}.reached").write_text(str(os.getpid()))
-                obey(step, request["fault"], FOLDER / f"{asked}.go", arguments)
+                (folder / asked).rename(folder / f".{asked}.{os.getpid()}")
+                (folder / f"{asked}.reached").write_text(str(os.getpid()))
+                obey(step, request["fault"], folder / f"{asked}.go", arguments)
                 return
 
 
