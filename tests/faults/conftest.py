@@ -97,7 +97,7 @@ class Case:
         self.pressing.start()
 
     def wait_until_listening(self) -> None:
-        self.site.wait(lambda: self._setup_page() is not None, 30)
+        self.site.wait(lambda: self._setup_page() is not None, 60)
 
     def _setup_page(self) -> str | None:
         with contextlib.suppress(OSError):
@@ -154,7 +154,7 @@ class Case:
         with contextlib.suppress(OSError):
             self.site.type(self.address, self.password)
 
-    def converge(self, *, seconds: float = 60) -> str:
+    def converge(self, *, seconds: float = 120) -> str:
         """Until the node is at rest and nothing is under way. Returns its state."""
 
         def at_rest() -> bool:

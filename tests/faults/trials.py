@@ -120,7 +120,7 @@ def strike(trials: Sequence[Trial], fault: str) -> None:
         return [trial for trial in waiting if trial.case.stands_at(trial.step)]
 
     while waiting:
-        waiting[0].case.site.wait(standing, 30)
+        waiting[0].case.site.wait(standing, 60)
         gathered = time.monotonic() + GATHERING_S
         while len(there := standing()) < len(waiting) and time.monotonic() < gathered:
             time.sleep(0.1)
