@@ -26,6 +26,7 @@ from certs.errors import (
 )
 from nodes.errors import Blocked, ChoiceBlocked, IllegalNodeTransition, RegistrationBlocked, StaleNode
 from pki.errors import UnknownKey
+from qmc.middleware import DATABASE_UNAVAILABLE
 from qmc.models import ApiToken
 from qmc.services.tokens import token_digest
 
@@ -63,7 +64,7 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
 # Where the exception's own text is no answer for a client.
 DETAILS: dict[type[Exception], str] = {
     exceptions.ValidationError: "Some fields do not hold; see errors.",
-    OperationalError: "The database does not take changes now: its disk may be full, or it cannot be reached. Nothing was changed; try again.",
+    OperationalError: DATABASE_UNAVAILABLE,
 }
 
 

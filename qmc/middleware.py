@@ -1,11 +1,27 @@
-"""Who asks, for every page."""
+"""Who asks, for every page; and what is said when the database takes nothing."""
 
+import logging
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 
 from audit.actors import Actor
+
+log = logging.getLogger(__name__)
+DATABASE_UNAVAILABLE = (
+    "The database does not take changes now: its disk may be full, or it cannot be reached. Nothing was changed; try again."
+)
+
+
+def error(request: HttpRequest, template: str, *, slug: str, status: int, detail: str, **content: object) -> HttpResponse:
+    """`template` for a person in a browser, problem details (RFC 9457) for everybody else."""
+    if "text/html" in request.headers.get("Accept", ""):
+        return render(request, template, content, status=status)
+    body = {"type": f"urn:trust-zone:{slug}", "title": slug.replace("-", " "), "status": status, "detail": detail, "errors": []}
+    return JsonResponse(body, status=status, content_type="application/problem+json")
 
 
 class ActorMiddleware:
@@ -17,3 +33,19 @@ class ActorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.actor = SimpleLazyObject(lambda: Actor("user", request.user.get_username(), request.user))  # type: ignore[attr-defined]
         return self.get_response(request)
+
+
+class DatabaseMiddleware:
+    """A database that is full, locked or away is a 503 with its remedy, in pages and for nodes as in the API."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, OperationalError):
+            return None
+        log.warning("database-unavailable in %s: %s", request.path, exception)
+        return error(request, "database.html", slug="database-unavailable", status=503, detail=DATABASE_UNAVAILABLE)

@@ -1,6 +1,6 @@
 """The overview, the expiry board, and the clock that jumped."""
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
@@ -9,6 +9,7 @@ from jobs.clock import clock_confirm, clock_jump
 from qmc import overview as site
 from qmc.expiry import expiry_board
 from qmc.expiry_page import ExpiryFilter, expiry_page, looked_from
+from qmc.middleware import error
 from qmc.server import LARGEST_BODY
 from qmc.tables import ExpiryTable
 
@@ -43,8 +44,5 @@ def clock(request: PageRequest) -> HttpResponse:
 def too_large(request: HttpRequest) -> HttpResponse:
     """What the server shows in place of the answer to a request that is longer than it takes."""
     most = f"{LARGEST_BODY // 1024**2} MiB"
-    if "text/html" in request.headers.get("Accept", ""):
-        return render(request, "413.html", {"most": most}, status=413)
     detail = f"At most {most} are taken in one request. Certificate files have a few: send those alone."
-    body = {"type": "urn:trust-zone:too-large", "title": "too large", "status": 413, "detail": detail, "errors": []}
-    return JsonResponse(body, status=413, content_type="application/problem+json")
+    return error(request, "413.html", slug="too-large", status=413, detail=detail, most=most)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ class Rotation:
         self.cases = [Case(site, folder / f"node{number}") for number in range(nodes)]
         self.late = Case(site, folder / "late")
         self.killed: set[str] = set()
+        self.over, self.hunt = threading.Event(), threading.Thread(target=self._hunt)
 
     def prepare(self) -> None:
         """The nodes, and a kill asked for at each step."""
@@ -39,15 +41,17 @@ class Rotation:
         for step in self.steps:
             (self.folder / f"{step.name}@rotation.new").write_text(json.dumps({"fault": "pause", "name": "", "id": ""}))
             (self.folder / f"{step.name}@rotation.new").rename(self.folder / f"{step.name}@rotation")
+        self.hunt.start()
 
-    def kill(self) -> None:
-        """Whoever has reached a step dies there."""
-        for step in self.steps:
-            reached = self.folder / f"{step.name}@rotation.reached"
-            if step.name not in self.killed and reached.exists() and (pid := reached.read_text()):
-                self.killed.add(step.name)
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(pid), signal.SIGKILL)
+    def _hunt(self) -> None:
+        """Whoever has reached a step dies there at once: he may stand inside the only transaction that SQLite has."""
+        while not self.over.wait(0.1):
+            for step in self.steps:
+                reached = self.folder / f"{step.name}@rotation.reached"
+                if step.name not in self.killed and reached.exists() and (pid := reached.read_text()):
+                    self.killed.add(step.name)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGKILL)
 
     def told(self) -> dict[str, Any]:
         status, answer = self.site.call("GET", "/rotations/")
@@ -67,9 +71,11 @@ class Rotation:
 
     def is_over(self) -> bool:
         """Finished, and everybody was killed who was to be."""
-        self.kill()
         return self.told()["finished_at"] is not None and self.killed == {step.name for step in self.steps}
 
     def end(self) -> None:
+        self.over.set()
+        if self.hunt.ident:
+            self.hunt.join()
         for case in [*self.cases, self.late]:
             case.end()

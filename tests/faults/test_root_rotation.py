@@ -41,13 +41,12 @@ class RootRotation(Rotation):
         return next((each for each in self.told()["nodes"] if each["name"] == case.name), {})
 
     def until(self, true: Callable[[], bool], *up: Case) -> None:
-        """While `up` are kept running, and whoever reaches a step is killed."""
+        """While `up` are kept running."""
 
         def so() -> bool:
             for case in up:
                 case.drive()
             self.site.keep_further()
-            self.kill()
             return true()
 
         try:
