@@ -11,7 +11,7 @@ up: .venv/.console node_modules/.installed
 test: .venv/.development node_modules/.installed system
 	PYTHONDEVMODE=1 PYTHONMALLOC=pymalloc $(BIN)/python -m pytest
 
-# Every fault at every step on both engines, two hundred nodes at once, and moving house; more than an hour. `make test` takes a sample of it.
+# Every fault at every step on both engines, two hundred nodes at once, and moving house; half an hour. `make test` takes a part of it.
 faults: .venv/.development node_modules/.installed system
 	QMC_WHOLE=1 $(BIN)/python -m pytest -n 0 -p no:randomly --log-cli-level=INFO tests/site/test_many.py tests/site/test_backup.py tests/qmc/test_recreate.py tests/browser/live/test_root_rotation.py tests/faults
 

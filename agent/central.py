@@ -16,6 +16,7 @@ from agent.state import State
 from agent.store import Installed
 from pki import clocks
 from pki.package import MAXIMUM_BYTES, CentralAddress
+from pki.problem import detail_of
 
 RESOLVE_S, DIAL_S, ANSWER_S = 2, 5, 20
 
@@ -96,7 +97,7 @@ async def ask(state: State, installed: Installed, method: str, path: str, *, lar
                 body = await _body(response, largest)
                 if response.status == 200:
                     return body
-                problems.append(f"{address}:{port} answered {response.status}: {body[:200].decode(errors='replace')}")
+                problems.append(f"{address}:{port} answered {response.status}: {detail_of(body) or body[:200].decode(errors='replace')}")
                 if response.status == 403:
                     raise CertificateRefused(problems[-1])
         except CertificateRefused:

@@ -13,6 +13,7 @@ from cryptography import x509
 
 from agent import setup_page, tls
 from agent.state import Refused, State, is_loopback
+from pki import problem as problems
 from pki import revocation
 from pki.errors import PackageMalformed, PasswordMistyped, PKIError, WrongPassword
 from pki.package import MAXIMUM_BYTES
@@ -20,10 +21,8 @@ from pki.package import MAXIMUM_BYTES
 HANDSHAKE_DEADLINE_S, DEADLINE_S, BACKLOG = 3, 10, 512
 
 
-def problem(kind: str, title: str, status: int) -> web.Response:
-    """RFC 9457 problem details."""
-    body = json.dumps({"type": f"urn:trust-zone:{kind}", "title": title, "status": status, "detail": title})
-    return web.Response(text=body, status=status, content_type="application/problem+json")
+def problem(slug: str, detail: str, status: int) -> web.Response:
+    return web.Response(text=json.dumps(problems.problem(slug, status, detail)), status=status, content_type=problems.MEDIA_TYPE)
 
 
 def _end(handler: web.RequestHandler) -> None:

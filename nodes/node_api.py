@@ -21,6 +21,7 @@ from nodes.services.browser_certificates import choice_sealed
 from nodes.services.connections import connections_page
 from nodes.services.heartbeat import heartbeat, package_for
 from pki import browser_choice, verify
+from pki import problem as problems
 from pki.cluster import LARGEST_PROOF
 from pki.errors import PackageError
 
@@ -33,11 +34,10 @@ class Refused(Exception):
     """The caller is not a node that may call."""
 
 
-def problem(kind: str, detail: str, status: int) -> JsonResponse:
-    body = {"type": f"urn:trust-zone:{kind}", "title": kind.replace("-", " "), "status": status, "detail": detail}
+def problem(slug: str, detail: str, status: int) -> JsonResponse:
     # Who is refused is cut off: a connection that was opened before a revocation ends with its next request.
     headers = {"Connection": "close"} if status == 403 else {}
-    return JsonResponse(body, status=status, content_type="application/problem+json", headers=headers)
+    return JsonResponse(problems.problem(slug, status, detail), status=status, content_type=problems.MEDIA_TYPE, headers=headers)
 
 
 def _presented(request: HttpRequest) -> Certificate | None:

@@ -26,6 +26,7 @@ from certs.errors import (
 )
 from nodes.errors import Blocked, ChoiceBlocked, IllegalNodeTransition, RegistrationBlocked, StaleNode
 from pki.errors import UnknownKey
+from pki.problem import MEDIA_TYPE, problem
 from qmc.middleware import DATABASE_UNAVAILABLE
 from qmc.models import ApiToken
 from qmc.services.tokens import token_digest
@@ -86,11 +87,11 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> Response:
         (status, slug), detail = found, next((text for kind, text in DETAILS.items() if isinstance(exc, kind)), None) or str(exc)
     if status >= 500 and found:
         log.warning("%s in %s: %s", slug, context["view"], exc)
-    body = {"type": f"urn:trust-zone:{slug}", "title": slug.replace("-", " "), "status": status, "detail": detail, "errors": _errors(exc)}
+    body = problem(slug, status, detail) | {"errors": _errors(exc)}
     if isinstance(exc, Blocked):
         body["findings"] = body["errors"]
     headers = {"WWW-Authenticate": "Token"} if status == 401 else {}
-    return Response(body, status=status, content_type="application/problem+json", headers=headers)
+    return Response(body, status=status, content_type=MEDIA_TYPE, headers=headers)
 
 
 class TokenAuthentication(BaseAuthentication):

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 
 from audit.actors import Actor
+from pki.problem import MEDIA_TYPE, problem
 
 log = logging.getLogger(__name__)
 DATABASE_UNAVAILABLE = (
@@ -20,8 +21,7 @@ def error(request: HttpRequest, template: str, *, slug: str, status: int, detail
     """`template` for a person in a browser, problem details (RFC 9457) for everybody else."""
     if "text/html" in request.headers.get("Accept", ""):
         return render(request, template, content, status=status)
-    body = {"type": f"urn:trust-zone:{slug}", "title": slug.replace("-", " "), "status": status, "detail": detail, "errors": []}
-    return JsonResponse(body, status=status, content_type="application/problem+json")
+    return JsonResponse(problem(slug, status, detail) | {"errors": []}, status=status, content_type=MEDIA_TYPE)
 
 
 class ActorMiddleware:

@@ -26,6 +26,7 @@ from nodes.states import TRANSITIONS, UNDER_WAY, NodeState
 from pki import package as packages
 from pki import password
 from pki.errors import PKIError
+from pki.problem import detail_of
 
 TASK = "nodes.services.registration.registration_advance"
 VALID = timedelta(hours=24)
@@ -154,7 +155,8 @@ def _distribute(node: Node, registration: Registration, now: datetime) -> timede
     except NodeUnreachable as exc:
         return _unreached(node, str(exc), now, patient=node.registered_at is not None)
     if answer.status != 200:
-        reason = _refusal(answer.body) or f"The node answered {answer.status} to the package."
+        detail = detail_of(answer.body)
+        reason = f"The node refused the package: {detail}" if detail else f"The node answered {answer.status} to the package."
         if 400 <= answer.status < 500:
             registration_fail(node=node, reason=reason, now=now)
             return None
@@ -163,14 +165,6 @@ def _distribute(node: Node, registration: Registration, now: datetime) -> timede
         node_transition(node=node, to=NodeState.AWAITING_PASSWORD, reason="", actor=SYSTEM, now=now)
         Registration.objects.filter(pk=registration.pk).update(accepted_at=now)
     return None
-
-
-def _refusal(body: bytes) -> str:
-    try:
-        detail = json.loads(body)["detail"]
-    except (ValueError, KeyError, TypeError):
-        return ""
-    return f"The node refused the package: {detail}"[:400] if isinstance(detail, str) else ""
 
 
 def _await_password(node: Node, registration: Registration, now: datetime) -> timedelta | None:

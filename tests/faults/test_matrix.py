@@ -1,6 +1,6 @@
 """Each fault at each step, on both engines: the node ends registered, or failed with a remedy, and nothing is doubled, lost or left open.
 
-`make test` takes a sample, `make faults` the whole matrix; both print how many combinations were tried.
+`make test` takes every pair of step and fault on one of the engines, `make faults` on both; each prints how many combinations were tried.
 """
 
 import logging

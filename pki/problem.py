@@ -1,0 +1,20 @@
+"""Problem details (RFC 9457): how console and agents tell each other, and everybody else, of errors."""
+
+import json
+from typing import Any
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem(slug: str, status: int, detail: str) -> dict[str, Any]:
+    """The members of an error with the type `slug` and the HTTP `status`; `detail` says what happened, why, and what to do next."""
+    return {"type": f"urn:trust-zone:{slug}", "title": slug.replace("-", " "), "status": status, "detail": detail}
+
+
+def detail_of(body: bytes) -> str:
+    """The detail in an answer's `body`, at most 400 characters; "" where it holds none."""
+    try:
+        detail = json.loads(body)["detail"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+    return detail[:400] if isinstance(detail, str) else ""

@@ -1,0 +1,26 @@
+"""Problem details (RFC 9457) as they are written and read."""
+
+import json
+
+import pytest
+
+from pki.problem import detail_of, problem
+
+
+def test_what_is_written_is_read() -> None:
+    told = problem("changed-meanwhile", 409, "Somebody was faster. Look again.")
+    assert told == {
+        "type": "urn:trust-zone:changed-meanwhile",
+        "title": "changed meanwhile",
+        "status": 409,
+        "detail": "Somebody was faster. Look again.",
+    }
+    assert detail_of(json.dumps(told).encode()) == "Somebody was faster. Look again."
+    assert len(detail_of(json.dumps(problem("long", 500, "x" * 9999)).encode())) == 400
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<!doctype html>", b"\xff", b"[]", b"1", b'"text"', b"{}", b'{"detail": 5}', b'{"detail": null}', b"[" * 100_000], ids=lambda body: repr(body)[:20]
+)  # fmt: skip
+def test_what_is_none_tells_nothing(body: bytes) -> None:
+    assert detail_of(body) == ""
