@@ -11,9 +11,9 @@ up: .venv/.console node_modules/.installed
 test: .venv/.development node_modules/.installed system
 	PYTHONDEVMODE=1 PYTHONMALLOC=pymalloc $(BIN)/python -m pytest
 
-# Every fault at every step on both engines, two hundred nodes at once, and moving house; half an hour. `make test` takes a part of it.
+# Every fault at every step on both engines, two hundred nodes at once, full disks, and moving house; twenty minutes. `make test` takes a part of it.
 faults: .venv/.development node_modules/.installed system
-	QMC_WHOLE=1 $(BIN)/python -m pytest -n 0 -p no:randomly --log-cli-level=INFO tests/site/test_many.py tests/site/test_backup.py tests/qmc/test_recreate.py tests/browser/live/test_root_rotation.py tests/faults
+	QMC_WHOLE=1 $(BIN)/python -m pytest -n 0 -p no:randomly --log-cli-level=INFO tests/site/test_many.py tests/site/test_full_disk.py tests/site/test_backup.py tests/qmc/test_recreate.py tests/browser/live/test_root_rotation.py tests/faults
 
 # Five years of renewals and root rotations under a shifted clock; a quarter of an hour.
 years: .venv/.development system

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import random
 import signal
@@ -17,6 +18,14 @@ from agent.state import State, is_loopback
 from pki.errors import PKIError
 
 log = logging.getLogger("agent")
+OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+def why_not(failure: Exception) -> str:
+    """Why a call home failed, and what helps where it is this machine's own disk."""
+    if isinstance(failure, OSError) and failure.errno in OF_THE_DISK:
+        return f"what the central node told cannot be kept here: {failure}. Free space on this disk, or mend the rights of the agent's home; the agent tries again."
+    return f"central node not reached: {failure}"
 
 
 class NotLoopback(Exception):
@@ -149,9 +158,10 @@ class Agent:
                 if renewed:
                     await self.follow()
             except (OSError, ValueError, KeyError, TypeError, AttributeError, PKIError) as exc:
-                log.warning("central node not reached: %s", exc)
+                problem = why_not(exc)
+                log.warning("%s", problem)
                 with contextlib.suppress(OSError):  # a full disk, say
-                    self.state.note_call(str(exc), now=datetime.now(UTC))
+                    self.state.note_call(problem, now=datetime.now(UTC))
                 wait = 5
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.wake.wait(), wait * random.uniform(0.9, 1.0))  # noqa: S311

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import http.client
 import json
 import os
@@ -21,6 +22,7 @@ from pathlib import Path
 import pytest
 
 from agent import tls
+from agent.serve import why_not
 from agent.store import Store
 from pki import package as packages
 from pki import password
@@ -309,3 +311,17 @@ def test_half_open_connection_is_closed_by_the_deadline(agent: Running, sealed) 
     with socket.create_connection((agent.address, 4242), 5) as half_open:
         half_open.settimeout(6)
         assert half_open.recv(1) == b""
+
+
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "cannot be kept here: [Errno 28] No space left on device. Free space"),
+        (PermissionError(errno.EACCES, "Permission denied", "/home/current"), "mend the rights"),
+        (OSError("10.0.0.1:4242 answered 503: The database is full."), "central node not reached: 10.0.0.1:4242 answered 503"),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "central node not reached"),
+        (KeyError("generation"), "central node not reached"),
+    ],
+)
+def test_a_failed_call_home_says_on_which_side_to_look(failure: Exception, told: str) -> None:
+    assert told in why_not(failure)

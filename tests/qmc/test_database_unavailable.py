@@ -37,7 +37,7 @@ def client(client: Client, admin_user: User) -> Client:
 def test_a_person_gets_a_page(client: Client, hurt: Callable[..., Any]) -> None:
     answer = client.post("/connections/new/", {"name": "Stock", "type": "odbc", "connection_string": "DSN=x"}, headers=BROWSER)
     assert answer.status_code == 503
-    assert "The database takes no changes now" in answer.content.decode()
+    assert "The database cannot be used now" in answer.content.decode()
 
 
 def test_an_api_client_gets_problem_details(client: Client, hurt: Callable[..., Any]) -> None:
