@@ -24,7 +24,7 @@ OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPER
 def why_not(failure: Exception) -> str:
     """Why a call home failed, and what helps where it is this machine's own disk."""
     if isinstance(failure, OSError) and failure.errno in OF_THE_DISK:
-        return f"what the central node told cannot be kept here: {failure}. Free space on this disk, or mend the rights of the agent's home; the agent tries again."
+        return f"this node's own files cannot be read or written: {failure}. Free space on this disk, or mend the rights of the agent's home; the agent tries again."
     return f"central node not reached: {failure}"
 
 

@@ -108,7 +108,7 @@ class State:
         return told["host_name"] or installed.central_host_name, (address, *installed.central_addresses)
 
     def note_call(self, problem: str, *, now: datetime) -> None:
-        """Keep why the central node was not reached, for who asks on the terminal; "" once it was."""
+        """Keep why the last call home failed, for who asks on the terminal; "" once one succeeded."""
         before = self.last_problem()
         if problem != (before["text"] if before else ""):
             with self.locked():

@@ -12,9 +12,9 @@ def problem(slug: str, status: int, detail: str) -> dict[str, Any]:
 
 
 def detail_of(body: bytes) -> str:
-    """The detail in an answer's `body`, at most 400 characters; "" where it holds none."""
+    """The detail in an answer's `body`, at most 400 characters that can be shown and stored; "" where it holds none."""
     try:
         detail = json.loads(body)["detail"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return ""
-    return detail[:400] if isinstance(detail, str) else ""
+    return "".join(filter(str.isprintable, detail))[:400] if isinstance(detail, str) else ""

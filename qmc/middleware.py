@@ -12,9 +12,7 @@ from audit.actors import Actor
 from pki.problem import MEDIA_TYPE, problem
 
 log = logging.getLogger(__name__)
-DATABASE_UNAVAILABLE = (
-    "The database does not take changes now: its disk may be full, or it cannot be reached. Nothing was changed; try again."
-)
+DATABASE_UNAVAILABLE = "The database does not take changes now: its disk may be full, or it cannot be reached. Look whether your change was made, then try again."
 
 
 def error(request: HttpRequest, template: str, *, slug: str, status: int, detail: str, **content: object) -> HttpResponse:
@@ -47,5 +45,5 @@ class DatabaseMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, OperationalError):
             return None
-        log.warning("database-unavailable in %s: %s", request.path, exception)
+        log.warning("database-unavailable in %r", request.path, exc_info=exception)
         return error(request, "database.html", slug="database-unavailable", status=503, detail=DATABASE_UNAVAILABLE)

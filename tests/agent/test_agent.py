@@ -316,7 +316,10 @@ def test_half_open_connection_is_closed_by_the_deadline(agent: Running, sealed) 
 @pytest.mark.parametrize(
     ("failure", "told"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), "cannot be kept here: [Errno 28] No space left on device. Free space"),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "own files cannot be read or written: [Errno 28] No space left on device. Free space",
+        ),
         (PermissionError(errno.EACCES, "Permission denied", "/home/current"), "mend the rights"),
         (OSError("10.0.0.1:4242 answered 503: The database is full."), "central node not reached: 10.0.0.1:4242 answered 503"),
         (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "central node not reached"),

@@ -9,6 +9,7 @@ import signal
 import stat
 import threading
 from collections.abc import Callable, Iterator
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from agent.store import Store
 from pki import verify
 from tests.early import QUICK
 from tests.faults.nursery import Agent, Nursery
-from tests.faults.steps import Step
+from tests.faults.steps import Step, who_reached
 from tests.site.conftest import ROOT, Site, running_site
 
 INJECT = Path(__file__).parent / "inject"
@@ -74,7 +75,7 @@ class Case:
 
     def register(self) -> int:
         """Start or restart the registration. Returns the HTTP status; 202 leaves its password here."""
-        with contextlib.suppress(OSError):  # the console was killed under the request
+        with contextlib.suppress(OSError, HTTPException):  # the console was killed under the request
             status, ceremony = self.site.call("POST", f"/nodes/{self.id}/register/")
             if status == 202:
                 self.password = ceremony["password"]
@@ -82,15 +83,16 @@ class Case:
         return 0
 
     def renew(self) -> int:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, HTTPException):
             return int(self.site.call("POST", f"/nodes/{self.id}/renew/")[0])
         return 0
 
     def press(self, step: Step) -> None:
-        """Start what leads to `step`, and again where the request was lost on its way there."""
+        """Start what leads to `step`, and again where the request was lost on its way there or the database was busy."""
+        request = self.register if step.flow == "registration" else self.renew
 
         def insist() -> None:
-            while not (self.register() if step.flow == "registration" else self.renew()) and not self.stands_at(step):
+            while request() in (0, 503) and not self.stands_at(step):
                 self.site.wait(self.site.answers)
 
         self.pressing = threading.Thread(target=insist)
@@ -130,8 +132,11 @@ class Case:
 
     def stands_at(self, step: Step) -> int:
         """The id of the process that has reached the step; 0 while none has."""
-        reached = self._file(step, ".reached")
-        return int(reached.read_text() or 0) if reached.exists() else 0
+        return who_reached(self._file(step).parent, self._file(step).name)
+
+    def was_late(self, step: Step) -> bool:
+        """Whether the process at the step did not wait until it was told to go on."""
+        return self._file(step, ".late").exists()
 
     def go_on(self, step: Step) -> None:
         self._file(step, ".go").touch()
@@ -252,7 +257,7 @@ def faulty_sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         (folder / "asked").mkdir()
         environment = {"QMC_FAULTS": str(folder / "asked"), "PYTHONPATH": f"{INJECT}{os.pathsep}{ROOT}", "QMC_HEARTBEAT_S": "4"}
         sites.append(stack.enter_context(running_site(folder, on, agents=0, environment=environment | QUICK, crowded=True)))
-        nursery(sites[-1])
+        stack.callback(nursery(sites[-1]).end)
         return sites[-1]
 
     sites: list[Site] = []
@@ -260,5 +265,4 @@ def faulty_sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         start = functools.cache(start)
         yield start
         for site in sites:
-            nursery(site).end()
             assert "chain whole" in site.manage("verify_audit")

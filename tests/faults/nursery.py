@@ -51,7 +51,9 @@ class Nursery:
             assert self.process.stdout is not None
             self.process.stdin.write(json.dumps([arguments, str(faults), str(log)]) + "\n")
             self.process.stdin.flush()
-            return Agent(int(self.process.stdout.readline()))
+            pid = self.process.stdout.readline()
+            assert pid, "the process from which agents fork has ended"
+            return Agent(int(pid))
 
     def end(self) -> None:
         self.process.communicate()
@@ -69,19 +71,24 @@ def become(arguments: list[str], faults: str, log: str) -> int:
 
 
 def fork_for_each_line() -> int:
-    """Fork an agent for each request, and answer its process id. Who has ended is buried only then, when his descriptor is open."""
+    """Fork an agent for each request, and answer its process id, until whoever asks ends; then all end.
+
+    Who has ended is buried only with the next request, when his descriptor is open.
+    """
     import agent.__main__  # noqa: F401, PLC0415
 
     gc.freeze()
+    living: set[int] = set()
     for line in sys.stdin:
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+        living -= {pid for pid in living if os.waitpid(pid, os.WNOHANG)[0]}
         pid = os.fork()
         if not pid:
             return become(*json.loads(line))
+        living.add(pid)
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
+    for pid in living:
+        os.kill(pid, signal.SIGKILL)
     return 0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.conftest import Case
-from tests.faults.steps import Step
+from tests.faults.steps import Step, who_reached
 from tests.site.conftest import Site
 
 
@@ -47,11 +47,10 @@ class Rotation:
         """Whoever has reached a step dies there at once: he may stand inside the only transaction that SQLite has."""
         while not self.over.wait(0.1):
             for step in self.steps:
-                reached = self.folder / f"{step.name}@rotation.reached"
-                if step.name not in self.killed and reached.exists() and (pid := reached.read_text()):
+                if step.name not in self.killed and (pid := who_reached(self.folder, f"{step.name}@rotation")):
                     self.killed.add(step.name)
                     with contextlib.suppress(ProcessLookupError):
-                        os.kill(int(pid), signal.SIGKILL)
+                        os.kill(pid, signal.SIGKILL)
 
     def told(self) -> dict[str, Any]:
         status, answer = self.site.call("GET", "/rotations/")

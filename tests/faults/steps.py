@@ -1,6 +1,7 @@
 """Every step at which a registration, a renewal or an installation can be hurt, named, with the function that stands for it."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 
@@ -134,3 +135,8 @@ SHORT: dict[str, dict[str, Any]] = {
     "nodes.services.key_rotation": {"SETTLE": timedelta(seconds=3)},
     "nodes.services.root_rotation": {"SETTLE": timedelta(seconds=4)},
 }
+
+
+def who_reached(folder: Path, asked: str) -> int:
+    """The id of the process that obeyed the request `asked` in `folder`; 0 while none has."""
+    return next((int(path.suffix[1:]) for path in folder.glob(f"{asked}.reached.*")), 0)

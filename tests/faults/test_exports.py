@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 from tests.certs.exported import PEM_FILES, SECRET
-from tests.faults.steps import EXPORT_STEPS, REMOVAL_STEPS, Step
+from tests.faults.steps import EXPORT_STEPS, REMOVAL_STEPS, Step, who_reached
 from tests.site.conftest import Site
 from tests.site.engines import ENGINES
 from tests.whole import WHOLE
@@ -55,12 +55,10 @@ class Exports:
         """Nothing is under way, and everybody was killed who was to be."""
         self.site.keep_further()
         for step in list(self.left):
-            reached = self.asked / f"{step.name}@exports.reached"
-            if reached.exists() and (pid := reached.read_text()):
+            if pid := who_reached(self.asked, f"{step.name}@exports"):
                 self.left.discard(step)
-                reached.unlink()
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(pid), signal.SIGKILL)
+                    os.kill(pid, signal.SIGKILL)
         return not self.left and not self.site.rows("SELECT 1 FROM jobs_job WHERE outcome = '' AND title LIKE '%xport%'")
 
     def _rows(self, what: str, table: str, of: str, step: Step) -> list[tuple[object, ...]]:

@@ -67,41 +67,49 @@ class Matrix:
         """Try chains in step with each other, each on a node of its own as long as that is registered."""
         self.site.wait(self.site.answers)  # what was tried before may have killed the console
         cases: dict[int, Case] = {}
-        for turn in zip_longest(*together):
-            trials = {number: Trial(self._case(cases.pop(number, None), *each), *each) for number, each in enumerate(turn) if each}
-            started = time.monotonic()
-            for number, problem in zip(trials, self._try(list(trials.values())), strict=True):
-                trial = trials[number]
-                combination, told = (trial.step, trial.fault), "ended well"
-                if problem:
-                    self.wrong[combination] = "\n".join([str(problem)[-3000:], *getattr(problem, "__notes__", [])])
-                    told = "ended badly"
-                    trial.case.end()
-                else:
-                    cases[number] = trial.case
-                self.took[combination] = time.monotonic() - started
-                log.info("%s: %s, %s: %s after %.1f s", self.folder.name, trial.step.name, trial.fault, told, self.took[combination])
-        for case in cases.values():
-            case.end()
+        try:
+            for turn in zip_longest(*together):
+                started = time.monotonic()
+                for number, each in enumerate(turn):
+                    if each:
+                        cases[number] = self._case(cases.get(number), *each)
+                trials = [Trial(cases[number], *each) for number, each in enumerate(turn) if each]
+                for trial, problem in self._try(trials).items():
+                    self._note(trial, problem, time.monotonic() - started)
+        finally:
+            for case in cases.values():
+                case.end()
+
+    def _note(self, trial: Trial, problem: BaseException | None, seconds: float) -> None:
+        combination = (trial.step, trial.fault)
+        self.took[combination] = seconds
+        if problem:
+            self.wrong[combination] = "\n".join([str(problem)[-3000:], *getattr(problem, "__notes__", [])])
+        verdict = "ended badly" if problem else "ended well"
+        log.info("%s: %s, %s: %s after %.1f s", self.folder.name, trial.step.name, trial.fault, verdict, seconds)
 
     def _case(self, before: Case | None, step: Step, fault: str) -> Case:
-        if before and step.flow == "renewal" and before.state() == "registered":
+        if before and before.id and step.flow == "renewal" and before.state() == "registered":
             return before
         if before:
             before.end()
         return Case(self.site, self.folder / f"{step.name} {fault}")
 
     @staticmethod
-    def _try(trials: Sequence[Trial]) -> list[BaseException | None]:
+    def _try(trials: Sequence[Trial]) -> dict[Trial, BaseException | None]:
         """What went wrong with each of `trials`, which are hurt together."""
+        found: dict[Trial, BaseException | None] = dict.fromkeys(trials)
+
+        def well() -> list[Trial]:
+            return [trial for trial in trials if found[trial] is None]
+
         with ThreadPoolExecutor(len(trials)) as pool:
-            try:
-                list(pool.map(Trial.prepare, trials))
-                list(pool.map(Trial.begin, trials))
-                strike(trials, trials[0].fault)
-            except (AssertionError, OSError) as exc:
-                return [exc] * len(trials)
-            return [future.exception() for future in [pool.submit(trial.settle) for trial in trials]]
+            for act in (Trial.prepare, Trial.begin, strike, Trial.settle):
+                if act is strike:
+                    found |= dict.fromkeys(well(), pool.submit(strike, well()).exception())
+                else:
+                    found |= {trial: future.exception() for trial, future in {each: pool.submit(act, each) for each in well()}.items()}
+        return found
 
 
 @pytest.mark.parametrize("on", ENGINES)
@@ -142,5 +150,6 @@ def test_every_fault_at_every_step_ends_well(
         slowest = max(matrix.took, key=lambda each: matrix.took[each])
         told = f"{len(matrix.took)} combinations of step and fault tried, {len(matrix.wrong)} ended badly"
         record_property(on, f"{told}; slowest {matrix.took[slowest]:.0f} s: {slowest[0].name}, {slowest[1]}")
+        assert matrix.took.keys() == set(chosen(on))
     bad = [f"== {on}: {step.name}, {fault}\n{text}" for on, matrix in matrices.items() for (step, fault), text in matrix.wrong.items()]
     assert not bad, "\n\n".join(bad)

@@ -41,6 +41,7 @@ class Trial:
         case.go_on(self.step)
         case.pressing.join()
         state = case.converge()
+        assert not case.was_late(self.step)
         assert state == "decommissioned" or self.fault != "decommissioned"
         assert case.problems() == []
         if state == "failed":
@@ -107,8 +108,8 @@ OTHERS: dict[str, Callable[[Trial], None]] = {
 FAULTS = (*KILLS, *OTHERS)
 
 
-def strike(trials: Sequence[Trial], fault: str) -> None:
-    """`fault` happens to all `trials` of a site while they stand at their steps. Raises: AssertionError where nobody gets there.
+def strike(trials: Sequence[Trial]) -> None:
+    """Their fault happens to all `trials` of a site while they stand at their steps. Raises: AssertionError where nobody gets there.
 
     Who comes late, because another stands inside the only transaction that SQLite has, is struck by a blow of his own.
     """
@@ -124,7 +125,7 @@ def strike(trials: Sequence[Trial], fault: str) -> None:
         gathered = time.monotonic() + GATHERING_S
         while len(there := standing()) < len(waiting) and time.monotonic() < gathered:
             time.sleep(0.1)
-        if fault in KILLS:
+        if (fault := there[0].fault) in KILLS:
             for pid in {pid for trial in there for pid in KILLS[fault](trial)}:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)

@@ -19,6 +19,10 @@ def test_what_is_written_is_read() -> None:
     assert len(detail_of(json.dumps(problem("long", 500, "x" * 9999)).encode())) == 400
 
 
+def test_what_cannot_be_stored_or_shown_is_left_out() -> None:
+    assert detail_of(rb'{"detail": "No \u0000space\ud800\u001b[2J"}') == "No space[2J"
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"<!doctype html>", b"\xff", b"[]", b"1", b'"text"', b"{}", b'{"detail": 5}', b'{"detail": null}', b"[" * 100_000], ids=lambda body: repr(body)[:20]
 )  # fmt: skip

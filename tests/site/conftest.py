@@ -16,6 +16,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ class Site:
     def answers(self) -> bool:
         try:
             return self.call("GET", "/nodes/")[0] in (200, 401)
-        except OSError:
+        except (OSError, HTTPException):
             return False
 
     def manage(self, *words: str) -> str:

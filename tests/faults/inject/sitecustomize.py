@@ -1,8 +1,8 @@
 """Python loads this file at the start of every process of a site under test: the steps of `tests/faults/steps.py` obey the tests.
 
 A test asks by a file `<step>@<node>` in the folder QMC_FAULTS, holding {"fault", "name", "id"}. The first process that reaches the
-step for that node takes the file (one rename, so that each request is obeyed once), writes `<step>@<node>.reached` with its process
-id, and then stops until `<step>@<node>.go` appears, or fails as it would on a full disk or without permission, or loses its power.
+step for that node renames it to `<step>@<node>.reached.<its process id>` (so each request is obeyed once), and then stops until
+`<step>@<node>.go` appears (`<step>@<node>.late` says that it did not wait for ever), or fails as it would on a full disk or without permission, or loses its power.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from typing import Any
 from tests.faults.steps import EVERY_STEP, SHORT, Step
 
 PROCESSES = {"console": "console", "node-api": "node-api", "celery": "worker", "agent": "agent"}
-LONGEST_PAUSE_S = 30
+LONGEST_PAUSE_S = 60
 ERRORS = {"full disk": errno.ENOSPC, "no permission": errno.EACCES}
 renamed: list[tuple[Path, Path, Any]] = []
 
@@ -90,8 +90,7 @@ def reached(step: Step, arguments: tuple[Any, ...], shown: Callable[[], str]) ->
             request = json.loads((folder / asked).read_text())
             mine = step.where in ("agent", "console") or request["name"] in seen or request["id"] in seen
             if mine and step.match.format(name=request["name"]) in seen:
-                (folder / asked).rename(folder / f".{asked}.{os.getpid()}")
-                (folder / f"{asked}.reached").write_text(str(os.getpid()))
+                (folder / asked).rename(folder / f"{asked}.reached.{os.getpid()}")
                 obey(step, request["fault"], folder / f"{asked}.go", arguments)
                 return
 
@@ -102,7 +101,10 @@ def obey(step: Step, fault: str, go: Path, arguments: tuple[Any, ...]) -> None:
     if fault == "power loss":
         lose_power(arguments[0])
     deadline = time.monotonic() + LONGEST_PAUSE_S
-    while not go.exists() and time.monotonic() < deadline:
+    while not go.exists():
+        if time.monotonic() > deadline:
+            go.with_suffix(".late").touch()
+            return
         time.sleep(0.02)
 
 
