@@ -111,7 +111,7 @@ class Site:
         if url := self.environment.get("CELERY_BROKER_URL"):
             with Redis.from_url(url) as broker:
                 broker.flushall()
-        for path in (self.data / "broker/messages").glob("*"):
+        for path in (self.data / "broker/messages").glob("*.msg"):  # what is just being written is not on its way yet
             path.unlink(missing_ok=True)
 
     def nudge(self, times: int) -> None:
