@@ -25,8 +25,8 @@ from pki import lifetime
 from pki.roles import Kind
 from qmc.models import ApiToken
 from qmc.outlook import Happens, Outlook, by_hand, by_itself, leaf_outlook, list_outlook, node_outlook, root_outlook
-from qmc.overview import BACKUP_PATIENCE
 from qmc.services.backup import VERIFIED
+from qmc.site_needs import BACKUP_PATIENCE
 from qmc.templatetags.console import left_words, spoken
 
 # Each kind in the order of the picture, and as a word.

@@ -12,6 +12,7 @@ from nodes import api_cluster as cluster
 from nodes import api_connections as connections
 from nodes import api_rotations as rotations
 from qmc import views, views_recreate
+from qmc.api_attention import Attention
 from qmc.api_expiry import Expiry
 
 API = [
@@ -46,6 +47,7 @@ API = [
     path("exports/<uuid:pk>/renew/", exports.ExportRenew.as_view()),
     path("exports/<uuid:pk>/revoke/", exports.ExportRevoke.as_view()),
     path("settings/lifetime/", certs.LifetimeSetting.as_view()),
+    path("attention/", Attention.as_view()),
     path("expiry/", Expiry.as_view()),
     path("rotations/", rotations.Rotations.as_view()),
     path("rotations/<uuid:pk>/", rotations.RotationDetail.as_view()),

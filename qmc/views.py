@@ -11,6 +11,7 @@ from qmc.expiry import expiry_board
 from qmc.expiry_page import ExpiryFilter, expiry_page, looked_from
 from qmc.middleware import error
 from qmc.server import LARGEST_BODY
+from qmc.site_needs import jump_words
 from qmc.tables import ExpiryTable
 
 
@@ -38,7 +39,7 @@ def clock(request: PageRequest) -> HttpResponse:
         clock_confirm()
     if jump is None or request.method == "POST":
         return redirect("overview")
-    return render(request, "qmc/clock.html", {"now": now, "at": jump[0], "title": site.jump_words(jump[1]), "back": jump[1] < 0})
+    return render(request, "qmc/clock.html", {"now": now, "at": jump[0], "title": jump_words(jump[1]), "back": jump[1] < 0})
 
 
 def too_large(request: HttpRequest) -> HttpResponse:

@@ -283,4 +283,6 @@ def test_the_overview_asks_for_a_backup(zone: TrustZone) -> None:
     row.last_error = "BackupError: It did not open."
     row.save()
     assert list(backup_needs(now)) == ["The last backup did not pass its trial"]
-    assert any(need.text.startswith("It did not open. On the central node run manage.py backup") for need in needs(now))
+    assert any(
+        (need.text, need.remedy.startswith("On the central node run manage.py backup")) == ("It did not open.", True) for need in needs(now)
+    )
