@@ -15,7 +15,8 @@ from agent import tls
 from agent.state import State
 from agent.store import Installed
 from pki import clocks
-from pki.package import MAXIMUM_BYTES, CentralAddress
+from pki.package import CentralAddress
+from pki.package_header import MAXIMUM_BYTES
 from pki.problem import detail_of
 
 RESOLVE_S, DIAL_S, ANSWER_S = 2, 5, 20

@@ -16,7 +16,7 @@ from agent.state import Refused, State, is_loopback
 from pki import problem as problems
 from pki import revocation
 from pki.errors import PackageMalformed, PasswordMistyped, PKIError, WrongPassword
-from pki.package import MAXIMUM_BYTES
+from pki.package_header import MAXIMUM_BYTES
 
 HANDSHAKE_DEADLINE_S, DEADLINE_S, BACKLOG = 3, 10, 512
 

@@ -4,8 +4,8 @@ import base64
 import hashlib
 import html
 
-from agent.state import Waiting
 from agent.store import Installed
+from agent.waiting import Waiting
 
 STYLE = """
 :root{color-scheme:light dark;--page:#f6f8fb;--card:#fff;--ink:#182433;--quiet:#414d5e;--line:#dbe1ea;--accent:#084a8f;--hover:#063a70;--bad:#8f1414;--good:#0d5730}

@@ -7,7 +7,6 @@ import ipaddress
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent import browser
 from agent.store import Installed, KeyRing, Store, replace
+from agent.waiting import Damaged, Waiting, WaitingPackages, read
 from pki import browser_choice, clocks, package, password, sealing, verify
 from pki.errors import PackageError, PackageInvalid, SealError, WrongPassword
+from pki.package_header import Claims
 
 MOST_WAITING, MOST_WRONG, MOST_REFUSED = 4, 10, 100
 
@@ -30,22 +31,11 @@ class Refused(Exception):
         self.kind, self.status = kind, status
 
 
-@dataclass(frozen=True)
-class Waiting:
-    """A package that waits for its password."""
-
-    digest: str
-    source: str
-    received_at: datetime
-    claims: package.Claims
-    path: Path
-
-
 class State:
     """The agent's memory beside its store, in `--home`."""
 
     def __init__(self, home: Path) -> None:
-        self.home, self.store = home, Store(home)
+        self.home, self.store, self.packages = home, Store(home), WaitingPackages(home / "waiting")
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     @contextlib.contextmanager
@@ -138,16 +128,7 @@ class State:
     def waiting(self) -> list[Waiting]:
         """What a password may open, newest first; what is not newer than the installed generation is over."""
         installed = self.store.current()
-        return [each for each in self._kept() if installed is None or each.claims.generation > installed.generation]
-
-    def _kept(self) -> list[Waiting]:
-        found = []
-        for path in (self.home / "waiting").glob("*.json"):
-            content = json.loads(path.read_bytes())
-            claims = package.claims(content["package"].encode())
-            received = datetime.fromisoformat(content["received_at"])
-            found.append(Waiting(path.stem, content["source"], received, claims, path))
-        return sorted(found, key=lambda each: each.received_at, reverse=True)
+        return [each for each in self.packages.all() if installed is None or each.claims.generation > installed.generation]
 
     def accept(self, sealed: bytes, *, source: str, now: datetime) -> str:
         """Let a package wait for its password. Raises: Refused, PackageMalformed."""
@@ -158,15 +139,13 @@ class State:
             if any(each.digest == digest for each in waiting):
                 return digest
             stay = [each for each in waiting if each.source != source][: MOST_WAITING - 1]
-            for each in self._kept():
+            for each in self.packages.all():
                 if each not in stay:
                     each.path.unlink()
-            content = {"source": source, "received_at": now.isoformat(), "package": sealed.decode("ascii")}
-            (self.home / "waiting").mkdir(exist_ok=True, mode=0o700)
-            replace(self.home / "waiting" / f"{digest}.json", json.dumps(content).encode())
+            self.packages.keep(sealed, source=source, now=now)
         return digest
 
-    def _check(self, claims: package.Claims, digest: str, now: datetime) -> None:
+    def _check(self, claims: Claims, digest: str, now: datetime) -> None:
         installed = self.store.current()
         if digest in self.memory()["refused"]:
             raise Refused("package-refused", "This package was dropped after ten wrong passwords. Redistribute the node for a new one.")
@@ -213,8 +192,8 @@ class State:
 
     def _opened(self, waiting: list[Waiting], word: str) -> package.Package:
         for each in waiting:
-            with contextlib.suppress(WrongPassword):
-                return package.open_with_password(json.loads(each.path.read_bytes())["package"].encode(), word)
+            with contextlib.suppress(WrongPassword, Damaged):
+                return package.open_with_password(read(each.path)[1], word)
         wrong = self.memory()["wrong_passwords"] + 1
         if wrong < MOST_WRONG:
             self._remember(wrong_passwords=wrong)

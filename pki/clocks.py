@@ -3,11 +3,26 @@
 from datetime import UTC, datetime, timedelta
 
 AGREE = timedelta(seconds=60)
+LONGEST_MOMENT = 40
 UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 def stamp(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def parsed(text: object) -> datetime:
+    """An ISO 8601 moment with its offset, in UTC, of the years 1970 to 9999. Raises: ValueError."""
+    if not isinstance(text, str) or len(text) > LONGEST_MOMENT:
+        raise ValueError("this is no moment")
+    moment = datetime.fromisoformat(text)
+    try:
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment
+    except OverflowError as exc:
+        raise ValueError("this moment is out of range") from exc
+    if moment.tzinfo is None or moment.year < 1970:
+        raise ValueError("this moment has no offset, or is out of range")
+    return moment
 
 
 def length(seconds: float) -> str:

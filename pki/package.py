@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from base64 import urlsafe_b64decode
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,21 +15,18 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey, RSAKey
 from joserfc.registry import HeaderParameter
 
-from pki import database_key, keys
-from pki.errors import PackageInvalid, PackageMalformed, ProfileError, WrongPassword
+from pki import database_key, keys, package_header
+from pki.errors import PackageInvalid, ProfileError, WrongPassword
 from pki.keys import PrivateKey
+from pki.package_header import BY_CERTIFICATE, BY_PASSWORD, CLAIM_NAMES, ENCRYPTION, ITERATIONS, LARGEST_HEADER, MAXIMUM_BYTES, Claims
 
 VERSION = 1
-MAXIMUM_BYTES = 65536
-ITERATIONS = 200_000
-BY_PASSWORD, BY_CERTIFICATE, ENCRYPTION = "PBES2-HS512+A256KW", "RSA-OAEP-256", "A256GCM"
-CLAIM_NAMES = ("trust_zone", "central_name", "root_sha256", "generation", "expires_at")
 
 
 def _registry(algorithm: str) -> jwe.JWERegistry:
     parameters = {name: HeaderParameter(f"claimed {name}", "int" if name == "generation" else "str", True) for name in CLAIM_NAMES}
     registry = jwe.JWERegistry(header_registry=parameters, algorithms=[algorithm, ENCRYPTION])
-    registry.max_protected_header_length = 2048
+    registry.max_protected_header_length = LARGEST_HEADER
     registry.max_ciphertext_length = MAXIMUM_BYTES
     return registry
 
@@ -71,17 +67,6 @@ class Package:
     expires_at: datetime
     further_service_pairs: tuple[Pair, ...] = ()
     database_key_oids: database_key.Oids = database_key.PRESCRIBED
-
-
-@dataclass(frozen=True)
-class Claims:
-    """What the outside of a package says: shown as *claims to be*, compared after unlocking."""
-
-    trust_zone: str
-    central_name: str
-    root_sha256: str
-    generation: int
-    expires_at: datetime
 
 
 def _claims_of(package: Package) -> Claims:
@@ -175,45 +160,13 @@ def seal_with_password(package: Package, password: str) -> bytes:
     return _within_limit(jwe.encrypt_compact(header, _to_json(package), key, registry=_registry(BY_PASSWORD)))
 
 
-def _checked_header(sealed: bytes, algorithm: str) -> dict[str, Any]:
-    """The protected header, if the package has the one accepted form. Raises: PackageMalformed, before anything is derived."""
-    if len(sealed) > MAXIMUM_BYTES:
-        raise PackageMalformed(f"The package has {len(sealed)} bytes; at most {MAXIMUM_BYTES} are accepted.")
-    try:
-        protected = sealed.split(b".")[0]
-        header = json.loads(urlsafe_b64decode(protected + b"=" * (-len(protected) % 4)))
-        parts = sealed.count(b".") + 1
-    except (ValueError, RecursionError) as exc:  # deeply nested JSON, from whoever reaches the port
-        raise PackageMalformed("This is not a registration package.") from exc
-    if not isinstance(header, dict) or parts != 5:
-        raise PackageMalformed("This is not a registration package, or it was cut short.")
-    allowed = {"alg", "enc", *CLAIM_NAMES} | ({"p2s", "p2c"} if algorithm == BY_PASSWORD else set())
-    if set(header) != allowed or (header["alg"], header["enc"]) != (algorithm, ENCRYPTION):
-        raise PackageMalformed("The package is sealed in a way that is not accepted here.")
-    if algorithm == BY_PASSWORD and (type(header["p2c"]) is not int or header["p2c"] != ITERATIONS):
-        raise PackageMalformed(f"The package asks for {header['p2c']!r:.20} derivation rounds; exactly {ITERATIONS} are accepted.")
-    return header
-
-
-def _claims_in(header: dict[str, Any]) -> Claims:
-    try:
-        expires_at = datetime.fromisoformat(header["expires_at"])
-    except (TypeError, ValueError) as exc:
-        raise PackageMalformed("The package's expiry cannot be read.") from exc
-    trust_zone, central_name, root_sha256 = (header[name] for name in ("trust_zone", "central_name", "root_sha256"))
-    texts = all(isinstance(text, str) for text in (trust_zone, central_name, root_sha256))
-    if type(header["generation"]) is not int or expires_at.tzinfo is None or not texts:
-        raise PackageMalformed("The package's outside is not understood.")
-    return Claims(trust_zone, central_name, root_sha256, header["generation"], expires_at)
-
-
 def claims(sealed: bytes) -> Claims:
     """What a waiting package says of itself, unproved. Raises: PackageMalformed."""
-    return _claims_in(_checked_header(sealed, BY_PASSWORD))
+    return package_header.read(sealed)
 
 
 def _opened(sealed: bytes, key: OctKey | RSAKey, algorithm: str) -> Package:
-    claimed = _claims_in(_checked_header(sealed, algorithm))
+    claimed = package_header.read(sealed, algorithm)
     try:
         plaintext = jwe.decrypt_compact(sealed, key, registry=_registry(algorithm)).plaintext
     except (JoseError, ValueError) as exc:

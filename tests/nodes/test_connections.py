@@ -27,7 +27,8 @@ from nodes.errors import InputInvalid
 from nodes.models import Connection, Node
 from nodes.services.connections import connection_change, connection_create, connection_delete, connections_page
 from pki.errors import Altered
-from pki.package import MAXIMUM_BYTES, Package
+from pki.package import Package
+from pki.package_header import MAXIMUM_BYTES
 from pki.verify import fingerprint
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

@@ -212,8 +212,13 @@ def with_header(content: bytes, **changes: object) -> bytes:
 @pytest.mark.parametrize(
     "change",
     [{"p2c": 199_999}, {"p2c": 10**9}, {"p2c": True}, {"p2c": "200000"}, {"zip": "DEF"}, {"alg": "dir"}, {"alg": "PBES2-HS256+A128KW"},
-     {"enc": "A128GCM"}, {"generation": "1"}, {"expires_at": "never"}, {"expires_at": "2026-01-01"}, {"trust_zone": 3}],
-    ids=str,
+     {"enc": "A128GCM"}, {"generation": "1"}, {"expires_at": "never"}, {"expires_at": "2026-01-01"}, {"trust_zone": 3},
+     {"central_name": "\ud800"}, {"central_name": "a" * 100_000}, {"central_name": "a\0b"}, {"central_name": "\x1b[2J"}, {"central_name": None},
+     {"central_name": ["central.example"]}, {"trust_zone": "x" * 65}, {"trust_zone": "<b>"}, {"trust_zone": ""}, {"root_sha256": "AB" * 32},
+     {"root_sha256": "ab" * 31}, {"generation": True}, {"generation": 0}, {"generation": -1}, {"generation": 2**31}, {"generation": 1.0},
+     {"expires_at": "0001-01-01T00:00:00+23:59"}, {"expires_at": "9999-12-31T23:59:59-23:59"}, {"expires_at": "1969-12-31T23:59:59+00:00"},
+     {"expires_at": 4e9}, {"expires_at": "2030-01-01T00:00:00+00:00" + " " * 40}, {"p2s": "short"}, {"p2s": "a" * 5000}, {"p2s": 7}, {"p2s": "a+/=" * 5}],
+    ids=lambda change: ascii(change)[:60],
 )  # fmt: skip
 def test_package_of_another_form_is_refused_before_deriving(change: dict, sealed) -> None:
     with pytest.raises(PackageMalformed):

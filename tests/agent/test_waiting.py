@@ -1,0 +1,136 @@
+"""Whatever is sent to 4444, and whatever is in `waiting/`: the setup page and the status answer."""
+
+import asyncio
+import base64
+import json
+import secrets
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent import listeners
+from agent.state import State
+from pki import package as packages
+from pki import password
+
+TEXTS = st.text(st.characters(exclude_categories=()), max_size=80)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=8,
+)
+MOMENTS = st.sampled_from(["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "9999-12-31T23:59:59+00:00", "2026-11-29", "\0"])
+FIELDS = {
+    "trust_zone": JSON, "central_name": JSON | st.sampled_from(["\ud800", "a\0b", "x" * 5000, "\x1b[31m", "<script>"]), "root_sha256": JSON,
+    "generation": JSON, "expires_at": JSON | MOMENTS, "p2s": JSON, "p2c": JSON, "alg": JSON, "enc": JSON, "zip": JSON, "crit": JSON,
+}  # fmt: skip
+CHANGES = st.fixed_dictionaries({}, optional=FIELDS)
+
+
+def encoded(header: object) -> bytes:
+    return base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=")
+
+
+class Pages:
+    """The two applications of an agent's home, each on a port of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.state, self.loop = home, State(home), asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread.start()
+        self.distribution = self._started(lambda port: listeners.distribution(self.state, "http://localhost/"))
+        self.setup = self._started(lambda port: listeners.setup(self.state, port, lambda: None))
+
+    def _started(self, application) -> listeners.Listener:
+        port = secrets.randbelow(20_000) + 20_000
+        listener = listeners.Listener(application(port), "127.0.0.1", port)
+        asyncio.run_coroutine_threadsafe(listener.start(), self.loop).result(5)
+        return listener
+
+    def stop(self) -> None:
+        for each in (self.distribution, self.setup):
+            asyncio.run_coroutine_threadsafe(each.stop(), self.loop).result(5)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(5)
+        self.loop.close()
+
+    def ask(self, listener: listeners.Listener, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        request = urllib.request.Request(f"http://127.0.0.1:{listener.port}{path}", body, {"Accept": "application/json"})
+        with ExitStack() as stack:
+            try:
+                answer = stack.enter_context(urllib.request.urlopen(request, timeout=10))
+            except urllib.error.HTTPError as exc:
+                answer = stack.enter_context(exc)
+            return answer.status, answer.read()
+
+    def send(self, sealed: bytes) -> tuple[int, bytes]:
+        return self.ask(self.distribution, "/setup/certificatedistribution", sealed)
+
+    def waiting(self) -> list[str]:
+        """What the status names, after status and page have both answered."""
+        status, answer = self.ask(self.distribution, "/status/servicestate")
+        assert status == 200
+        status, page = self.ask(self.setup, "/certificateSetup")
+        assert (status, b"Install certificates" in page) == (200, True)
+        return json.loads(answer)["waiting"]
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    pages = Pages(tmp_path_factory.mktemp("home"))
+    yield pages
+    pages.stop()
+
+
+@pytest.fixture(scope="module")
+def sealed(package) -> bytes:
+    return packages.seal_with_password(package, password.generate())
+
+
+@settings(deadline=None, max_examples=150)
+@given(changes=CHANGES)
+def test_no_header_keeps_the_page_from_answering(changes: dict, pages: Pages, sealed: bytes) -> None:
+    head, rest = sealed.split(b".", 1)
+    header = json.loads(base64.urlsafe_b64decode(head + b"=" * (-len(head) % 4)))
+    sent = encoded(header | changes) + b"." + rest
+    status, answer = pages.send(sent)
+    assert status in (200, 400, 409), answer
+    assert (packages.digest(sent) in pages.waiting()) == (status == 200)
+
+
+@settings(deadline=None, max_examples=100)
+@given(body=st.binary(max_size=300) | st.lists(st.binary(max_size=40), min_size=5, max_size=5).map(b".".join) | JSON.map(encoded))
+def test_no_body_keeps_the_page_from_answering(body: bytes, pages: Pages) -> None:
+    assert pages.send(body)[0] == 400
+    pages.waiting()
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    content=st.binary(max_size=200)
+    | JSON.map(lambda value: json.dumps(value).encode())
+    | st.fixed_dictionaries({"package": JSON, "source": JSON, "received_at": JSON | MOMENTS}).map(lambda value: json.dumps(value).encode())
+    | st.integers(0, 4000).map(lambda size: b"\0" * size)
+)
+def test_a_damaged_file_in_waiting_is_removed_and_the_rest_stays(content: bytes, pages: Pages, sealed: bytes) -> None:
+    assert pages.send(sealed)[0] == 200
+    damaged = pages.home / "waiting" / f"{packages.digest(content)}.json"
+    damaged.write_bytes(content)
+    assert packages.digest(sealed) in pages.waiting()
+    assert not damaged.exists()
+
+
+def test_a_waiting_package_that_was_altered_on_the_disk_is_removed(pages: Pages, sealed: bytes) -> None:
+    pages.send(sealed)
+    file = pages.home / "waiting" / f"{packages.digest(sealed)}.json"
+    for altered in (b"", b"\0" * file.stat().st_size, file.read_bytes().replace(sealed[-20:], b"A" * 20)):
+        file.write_bytes(altered)
+        assert packages.digest(sealed) not in pages.waiting()
+        assert pages.send(sealed)[0] == 200
