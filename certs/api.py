@@ -18,8 +18,8 @@ from rest_framework.views import APIView
 
 from audit.actors import Actor
 from certs.models import Certificate, RevocationList
-from certs.services.certificates import certificate_revoke
 from certs.services.lifetime import clamped, lifetime_get, lifetime_preview, lifetime_set
+from certs.services.revoke import certificate_revoke, revocation_of
 from pki.revocation import RevocationCode
 from pki.roles import Kind
 
@@ -64,6 +64,9 @@ class RevokeInput(serializers.Serializer[Any]):
         choices=[code.value for code in RevocationCode], default=RevocationCode.UNSPECIFIED.value,
         error_messages={"invalid_choice": f"Give one of {', '.join(RevocationCode)}, or leave it out."},
     )  # fmt: skip
+    certificates = serializers.ListField(
+        child=serializers.UUIDField(), required=False, help_text="the ids that GET listed: nothing is revoked if it would be others by now"
+    )
 
 
 class CertificateFilter(serializers.Serializer[Any]):
@@ -93,6 +96,15 @@ class CertificateOutput(serializers.Serializer[Any]):
     issuer = serializers.UUIDField(allow_null=True)
     revoked_at = serializers.DateTimeField(allow_null=True)
     revocation_code = serializers.CharField(allow_blank=True)
+
+
+class RevocationOutput(serializers.Serializer[Any]):
+    certificates = CertificateOutput(many=True, help_text="everything that would be revoked, the named one first")
+    refused = serializers.CharField(help_text="why it cannot be revoked, and what to do first; empty if it can")
+
+
+class RevokedOutput(CertificateOutput):
+    revoked = serializers.ListField(child=serializers.UUIDField(), help_text="everything that was revoked, the named one first")
 
 
 class LifetimeOutput(serializers.Serializer[Any]):
@@ -221,17 +233,27 @@ class CertificateCrl(View):
 
 
 class CertificateRevoke(View):
-    """Revoke a certificate, with the reason."""
+    """Revoke a certificate and those that it took over from, with the reason."""
 
-    @extend_schema(request=RevokeInput, responses=CertificateOutput)
+    @extend_schema(responses=RevocationOutput)
+    def get(self, request: Request, pk: uuid.UUID) -> Response:
+        """What would be revoked; nothing changes."""
+        self.actor.require("certs.revoke_certificate")
+        now = timezone.now()
+        plan = revocation_of(get_object_or_404(Certificate.objects.listed(), pk=pk), now=now)
+        return Response({"certificates": [certificate_json(each, now) for each in plan.certificates], "refused": plan.refused})
+
+    @extend_schema(request=RevokeInput, responses=RevokedOutput)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         asked = RevokeInput(data=request.data)
         asked.is_valid(raise_exception=True)
+        wanted, now = asked.validated_data, timezone.now()
         certificate = get_object_or_404(Certificate.objects.listed(), pk=pk)
-        wanted = asked.validated_data
-        code = RevocationCode(wanted["code"])
-        certificate_revoke(certificate=certificate, reason=wanted["reason"], code=code, actor=self.actor, now=timezone.now())
-        return Response(certificate_json(certificate, timezone.now()))
+        revoked = certificate_revoke(
+            certificate=certificate, reason=wanted["reason"], code=RevocationCode(wanted["code"]), listed=wanted.get("certificates"),
+            actor=self.actor, now=now,
+        )  # fmt: skip
+        return Response(certificate_json(revoked[0], now) | {"revoked": [str(each.pk) for each in revoked]})
 
 
 class LifetimeSetting(View):

@@ -1,5 +1,9 @@
 """The forms of the lifetime setting and of a revocation, and what the forms of other rooms share."""
 
+import contextlib
+import uuid
+from typing import Any
+
 from django import forms
 from django.urls import reverse_lazy
 
@@ -42,6 +46,19 @@ class LifetimeForm(forms.Form):
     )
 
 
+class ListedField(forms.Field):
+    """The ids of what the page listed, as hidden fields. Whatever is no id matches nothing, and so nothing is done."""
+
+    widget = forms.MultipleHiddenInput
+
+    def clean(self, value: Any) -> frozenset[uuid.UUID]:
+        found = set()
+        for each in value or ():
+            with contextlib.suppress(ValueError):
+                found.add(uuid.UUID(each))
+        return frozenset(found)
+
+
 class RevokeForm(forms.Form):
     code = forms.ChoiceField(
         label="Why",
@@ -57,3 +74,4 @@ class RevokeForm(forms.Form):
         error_messages={"required": "Say what happened: whoever looks later has only this."},
         widget=forms.Textarea(attrs={"class": "form-control", "rows": 3}),
     )
+    listed = ListedField()

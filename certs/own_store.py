@@ -1,8 +1,11 @@
 """What this machine itself has installed, and the database keys that its own service pairs open (S16). There is no other copy at rest."""
 
+import contextlib
 import os
 import threading
+from collections.abc import Container
 
+from cryptography import x509
 from django.conf import settings
 
 from agent.store import Installed, KeyRing, Store
@@ -43,6 +46,16 @@ def own_fingerprints() -> set[str]:
     """What this machine itself uses; empty before there is anything."""
     installed = Store(settings.NODE_STORE).current()
     return {fingerprint(each) for each in (installed.service, installed.client, installed.cluster)} if installed else set()
+
+
+def own_pair_fingerprints(key_ids: Container[str]) -> set[str]:
+    """The service pairs that this machine keeps for these database keys. A pair that cannot be read is of no use to it."""
+    found = set()
+    for path in Store(settings.NODE_STORE).service_pairs():
+        if path.parent.name in key_ids:
+            with contextlib.suppress(OSError, ValueError):
+                found.add(fingerprint(x509.load_pem_x509_certificate(path.read_bytes())))
+    return found
 
 
 def key_ring_read() -> KeyRing:

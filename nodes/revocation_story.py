@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from certs.models import Certificate
-from certs.services.certificates import predecessors
 from certs.services.export_standing import export_of
+from certs.services.revoke import revocation_of
 from nodes.models import Node
 from nodes.states import NodeState
 from pki.roles import OWN_KINDS, Kind
@@ -30,11 +30,16 @@ class Touched:
 
 
 def revocation_plan(certificate: Certificate, *, now: datetime) -> dict[str, Any]:
-    """The certificate, each node that its revocation touches, and what is revoked with it."""
+    """The certificate, everything that is revoked with it or why it is refused, and each node that the revocation touches.
+
+    Raises: ZoneMissing, ZoneBroken.
+    """
     touched = [_touched(node, certificate, now) for node in Node.objects.present().select_related("observation")]
-    older = predecessors(certificate, now=now).order_by("-generation")
-    found = [each for each in touched if each is not None]
-    return {"now": now, "certificate": certificate, "touched": found, "older": older, "export": export_of(certificate)}
+    found, plan = [each for each in touched if each is not None], revocation_of(certificate, now=now)
+    return {
+        "now": now, "certificate": certificate, "revoked": plan.certificates, "refused": plan.refused, "touched": found,
+        "export": export_of(certificate),
+    }  # fmt: skip
 
 
 def _touched(node: Node, certificate: Certificate, now: datetime) -> Touched | None:

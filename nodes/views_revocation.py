@@ -10,7 +10,7 @@ from certs.errors import CertsError
 from certs.forms import RevokeForm
 from certs.models import Certificate
 from certs.pages import PageRequest, page
-from certs.services.certificates import certificate_revoke
+from certs.services.revoke import certificate_revoke
 from nodes.revocation_story import revocation_plan
 from pki.revocation import RevocationCode
 
@@ -20,11 +20,12 @@ def revoke(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     certificate, now = get_object_or_404(Certificate.objects.listed(), pk=pk), timezone.now()
     form, error = RevokeForm(request.POST or None), ""
     if form.is_valid():
-        told = form.cleaned_data
+        asked = form.cleaned_data
         try:
             certificate_revoke(
-                certificate=certificate, reason=told["reason"], code=RevocationCode(told["code"]), actor=request.actor, now=now
-            )
+                certificate=certificate, reason=asked["reason"], code=RevocationCode(asked["code"]), listed=asked["listed"],
+                actor=request.actor, now=now,
+            )  # fmt: skip
         except CertsError as exc:
             error = str(exc)
         else:

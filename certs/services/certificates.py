@@ -8,21 +8,19 @@ from typing import Any
 
 from cryptography import x509
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
 
 from audit.actors import Actor
 from audit.models import Event
 from audit.record import record
 from certs.errors import IllegalTransition, StaleCertificate
 from certs.models import Certificate, CertificateQuerySet
-from certs.own_store import own_fingerprints
 from certs.services.issuer import Issuer, root_passphrase
 from certs.services.revocation import list_ask
 from certs.states import TRANSITIONS, CertificateStatus
 from pki import issue, keys, verify
 from pki.keys import PrivateKey
 from pki.revocation import RevocationCode
-from pki.roles import Kind, role_of
+from pki.roles import role_of
 
 SIGNING_LEASE = timedelta(seconds=120)
 
@@ -172,25 +170,3 @@ def certificate_withdraw(
     if to is not None:
         changes = {"revocation_code": code} if to == CertificateStatus.REVOKED else {}
         certificate_transition(certificate=certificate, to=to, reason=reason, actor=actor, now=now, **changes)
-
-
-def predecessors(certificate: Certificate, *, now: datetime) -> "QuerySet[Certificate]":
-    """What `certificate` took over from and is still accepted: it lies where that lies, and is revoked with it."""
-    same = Certificate.objects.accepted().filter(holder_id=certificate.holder_id, kind=certificate.kind, not_after__gte=now)
-    return same.filter(generation__lte=certificate.generation).exclude(pk=certificate.pk)
-
-
-def certificate_revoke(*, certificate: Certificate, reason: str, code: RevocationCode, actor: Actor, now: datetime) -> None:
-    """Revoke: the node API refuses it from the next request on, agents by their next heartbeat. Raises: PermissionRefused, IllegalTransition."""
-    actor.require("certs.revoke_certificate")
-    if certificate.sha256 in own_fingerprints():
-        first = "Start a rotation of the root, which makes another" if certificate.kind == Kind.CLUSTER else "Renew that node first"
-        raise IllegalTransition(f"{certificate} is what this console's own machine uses. {first}, then revoke the old certificate.")
-    if certificate.issuer is None:
-        raise IllegalTransition(f"{certificate} issues the others: it is replaced, not revoked. Start a rotation, or recreate the root.")
-    with transaction.atomic():
-        certificate_transition(
-            certificate=certificate, to=CertificateStatus.REVOKED, reason=reason, actor=actor, now=now, revocation_code=code
-        )
-        for each in predecessors(certificate, now=now):
-            certificate_withdraw(certificate=each, reason=reason, code=code, actor=actor, now=now)

@@ -12,7 +12,6 @@ from django.utils import timezone
 from audit.actors import SYSTEM
 from certs.models import Certificate, DatabaseKey, Export, Rotation
 from certs.services import export_work
-from certs.services.certificates import certificate_revoke
 from certs.services.export_standing import export_standing, exports_of_root
 from certs.services.exports import (
     Wanted,
@@ -21,6 +20,7 @@ from certs.services.exports import (
 )
 from certs.services.issuer import issuing_root, roots_in_force
 from certs.services.lifetime import lifetime_preview, zone_current
+from certs.services.revoke import certificate_revoke
 from certs.services.roots import root_drop, root_make, root_next_number, roots_end
 from nodes.revocation_story import revocation_plan
 from nodes.root_story import rotation_plan, rotation_story

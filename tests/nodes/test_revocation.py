@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from audit.actors import SYSTEM
 from certs.models import Certificate, RevocationList, TrustZone
-from certs.services.certificates import certificate_revoke
+from certs.services.revoke import certificate_revoke
 from nodes.models import Node, Observation
 from nodes.revocation_story import revocation_plan
 from pki import revocation
@@ -79,12 +79,16 @@ def test_page_keeps_what_was_typed_and_revokes(client: Client, root: Certificate
         True,
         True,
     )
-    answer = client.post(url, {"code": "keyCompromise", "reason": "its disk was stolen"}, secure=True, follow=True)
+    unlisted = client.post(url, {"code": "keyCompromise", "reason": "its disk was stolen"}, secure=True)
+    assert (unlisted.status_code, "has changed since it was listed" in unlisted.content.decode()) == (409, True)
+    listed = {"listed": [row.pk]}
+    answer = client.post(url, {"code": "keyCompromise", "reason": "its disk was stolen"} | listed, secure=True, follow=True)
     assert "its private key is known to others" in answer.content.decode()
     row.refresh_from_db()
     assert (row.status, row.revocation_code, row.revoked_at is not None) == ("revoked", "keyCompromise", True)
-    again = client.post(url, {"code": "keyCompromise", "reason": "twice"}, secure=True)
+    again = client.post(url, {"code": "keyCompromise", "reason": "twice"} | listed, secure=True)
     assert (again.status_code, "nothing has changed" in again.content.decode()) == (409, True)
+    assert "<button" not in client.get(url, secure=True).content.decode().partition("<main")[2]
 
 
 def test_what_it_took_over_from_is_revoked_with_it(root: Certificate, node: Node) -> None:
@@ -95,7 +99,7 @@ def test_what_it_took_over_from_is_revoked_with_it(root: Certificate, node: Node
         for generation, status in ((1, "superseded"), (2, "superseded"), (3, "issued"))
     }
     wanted = made["client", 2]
-    assert [each.generation for each in revocation_plan(wanted, now=NOW)["older"]] == [1]
+    assert [each.generation for each in revocation_plan(wanted, now=NOW)["revoked"]] == [2, 1]
     certificate_revoke(certificate=wanted, reason="stolen", code=RevocationCode.KEY_COMPROMISE, actor=SYSTEM, now=NOW)
     revoked = Certificate.objects.filter(status="revoked", revocation_code="keyCompromise").order_by("generation")
     assert [(each.kind, each.generation) for each in revoked] == [("client", 1), ("client", 2)]
