@@ -22,6 +22,7 @@ GROUPS = (
     "tests/faults",
     "tests/browser/live",
     "tests/browser",
+    "tests/upgrade/test_old_site",
     "tests/years",
     "tests/site/test_backup",
     "production",

@@ -32,11 +32,12 @@ class Command(BaseCommand):
         parser.add_argument("--host-name", default=default_host_name())
         parser.add_argument("--admin", default="admin")
         parser.add_argument("--admin-password-file", type=Path)
+        parser.add_argument("--backed-up", action="store_true", help="PostgreSQL: there is a dump or a backup of the site as it is now")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.ROOT_PASSPHRASE_FILE and settings.ROOT_PASSPHRASE_FILE.parent == settings.SECRETS_DIR:
             secret_file(settings.ROOT_PASSPHRASE_FILE)
-        call_command("migrate", verbosity=0)
+        call_command("migrate", verbosity=0, backed_up=options["backed_up"], stdout=self.stdout)
         try:
             zone = zone_found(host_name=options["host_name"], now=timezone.now())
         except (CertsError, PKIError) as exc:

@@ -67,6 +67,7 @@ class Command(BaseCommand):
         parser.add_argument("--address", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8443)
         parser.add_argument("--node-port", type=int, default=4242)
+        parser.add_argument("--backed-up", action="store_true", help="PostgreSQL: there is a dump or a backup of the site as it is now")
         parser.add_argument(
             "--agent", action="append", default=[], metavar="ADDRESS", help="also start an unregistered agent on this loopback address"
         )
@@ -82,7 +83,7 @@ class Command(BaseCommand):
         ended = []
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: ended.append(True))
-        initial = Child("init", ["manage.py", "init"], environment, passphrase=True)
+        initial = Child("init", ["manage.py", "init", *["--backed-up"] * options["backed_up"]], environment, passphrase=True)
         initial.start()
         assert initial.process is not None
         if initial.process.wait() or ended:

@@ -1,0 +1,76 @@
+"""Before a used database is migrated: a copy of it, so that the version before can go on with it."""
+
+import sqlite3
+from contextlib import closing, suppress
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from agent.store import sync_folder, write
+from qmc.services.database import UPGRADE, DatabaseRefused, database_look
+
+FOLDER = "before-upgrade"
+
+
+def upgrade_prepare(connection: BaseDatabaseWrapper, *, backed_up: bool, chosen: bool = False, now: datetime) -> Path | None:
+    """Called before anything is migrated. Copies a used SQLite database and returns the copy; on PostgreSQL somebody must say that there is a dump.
+
+    `chosen`: somebody named the migration to go to, which may lie behind what is applied.
+    Raises: DatabaseRefused (nothing was changed).
+    """
+    look = database_look(connection)
+    if look.text:
+        raise DatabaseRefused(look.text)
+    if not look.founded or not (look.pending or chosen):
+        return None
+    if connection.vendor == "sqlite":
+        return _copy(Path(connection.settings_dict["NAME"]), now=now)
+    if not backed_up:
+        raise DatabaseRefused(
+            "The database of a site that is in use would be changed, and this console makes no copy of PostgreSQL. Nothing was changed. "
+            "Make a dump (pg_dump), or write a backup with the version that ran until now (manage.py backup FILE); then "
+            "run the same command with --backed-up. " + UPGRADE
+        )
+    return None
+
+
+def _copy(database: Path, *, now: datetime) -> Path:
+    folder = settings.QMC_DATA_DIR / FOLDER
+    copy = folder / f"{now:%Y-%m-%dT%H%M%SZ}.sqlite3"
+    unfinished = folder / "unfinished.sqlite3"
+    try:
+        write(unfinished, b"")  # of mode 0600 before anything is in it
+        with (
+            closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(unfinished)) as target,
+        ):
+            source.backup(target)
+            target.execute("PRAGMA journal_mode=DELETE")  # one file, whole without a second one beside it
+            recorded = _recorded(target)
+        unfinished.rename(copy)
+    except (sqlite3.Error, OSError) as exc:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise DatabaseRefused(
+            f"The database could not be copied to {folder} before its upgrade: {exc}. Nothing was changed. Make room or set the rights of that "
+            "directory, then start again."
+        ) from exc
+    _drop_earlier(copy, recorded)
+    sync_folder(folder)
+    return copy
+
+
+def _drop_earlier(copy: Path, recorded: list[tuple[str, str]]) -> None:
+    """An earlier copy of the same migrations is of an upgrade that failed: nothing in it is newer than in `copy`."""
+    for each in copy.parent.glob("*.sqlite3"):
+        if each != copy:
+            with closing(sqlite3.connect(each)) as earlier:
+                is_of_the_same = _recorded(earlier) == recorded
+            if is_of_the_same:
+                each.unlink()
+
+
+def _recorded(database: sqlite3.Connection) -> list[tuple[str, str]]:
+    return database.execute("SELECT app, name FROM django_migrations ORDER BY app, name").fetchall()

@@ -1,0 +1,220 @@
+"""What is migrated, what is copied first, and what is refused without a change."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.utils import ConnectionHandler
+
+from qmc.services.database import DatabaseRefused, State, database_look
+from qmc.services.upgrade import upgrade_prepare
+from tests.site.engines import need, postgresql
+from tests.upgrade.conftest import ROOT, manage
+
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+
+
+@contextmanager
+def opened(data: Path) -> Iterator[BaseDatabaseWrapper]:
+    """A connection of its own, by a name that Django's recorder of migrations finds."""
+    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(data / "db.sqlite3")}
+    connections.databases["opened"] = ConnectionHandler({"default": database}).databases["default"]
+    try:
+        yield connections["opened"]
+    finally:
+        connections["opened"].close()
+        del connections["opened"], connections.databases["opened"]
+
+
+def change(data: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(data / "db.sqlite3")) as database, database:
+        for each in statements:
+            database.execute(each)
+
+
+FORGET = "DELETE FROM django_migrations WHERE app = 'qmc'"  # so that a migration is pending
+STATES: dict[str, tuple[list[str], State, str]] = {
+    "as it should be": ([], State.CURRENT, ""),
+    "a migration is pending": ([FORGET], State.OLDER, ""),
+    "a column is missing": (["ALTER TABLE nodes_node DROP COLUMN services"], State.TOO_OLD, "lacks nodes_node.services. Nothing was changed. Write a backup"),
+    "a table is missing": (["DROP TABLE nodes_connection"], State.TOO_OLD, "lacks nodes_connection"),
+    "a column is missing and a migration pending": (["ALTER TABLE nodes_node DROP COLUMN services", FORGET], State.TOO_OLD, "nodes_node.services"),
+    "an unknown migration": (["INSERT INTO django_migrations (app, name, applied) VALUES ('nodes', '9999_later', '2030-01-01')"], State.NEWER, "nodes.9999_later is not known here"),
+    "an unknown app": (["INSERT INTO django_migrations (app, name, applied) VALUES ('alerts', '0001_initial', '2030-01-01')"], State.NEWER, "alerts.0001_initial"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_what_a_database_of_this_console_is(data: Path, name: str, tmp_path: Path, settings: Any, django_db_blocker: Any) -> None:
+    statements, state, words = STATES[name]
+    change(data, *statements)
+    with opened(data) as connection, django_db_blocker.unblock():
+        look = database_look(connection)
+    assert look.state == state
+    assert (words in look.text, bool(look.text)) == (True, bool(words))
+
+
+FOREIGN: dict[str, list[str]] = {
+    "no framework": ["CREATE TABLE orders (id integer)"],
+    "another application of Django": [
+        "CREATE TABLE django_migrations (id integer PRIMARY KEY, app text, name text, applied text)",
+        "INSERT INTO django_migrations (app, name, applied) VALUES ('shop', '0001_initial', '2020-01-01')",
+        "CREATE TABLE shop_order (id integer)",
+    ],
+    "another one, with an app of the same name": [
+        "CREATE TABLE django_migrations (id integer PRIMARY KEY, app text, name text, applied text)",
+        "INSERT INTO django_migrations (app, name, applied) VALUES ('jobs', '0001_jobs', '2020-01-01')",
+        "CREATE TABLE jobs_job (id integer)",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_the_database_of_another_application_is_left_alone(tmp_path: Path, name: str, django_db_blocker: Any) -> None:
+    change(tmp_path, *FOREIGN[name])
+    with opened(tmp_path) as connection, django_db_blocker.unblock():
+        assert database_look(connection).state == State.FOREIGN
+        with pytest.raises(DatabaseRefused, match="tables of another application"):
+            upgrade_prepare(connection, backed_up=True, now=NOW)
+
+
+EMPTY: dict[str, list[str]] = {"no table": [], "a first start that was cut off": ["CREATE TABLE django_migrations (id integer PRIMARY KEY, app text, name text, applied text)"]}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_an_empty_database_is_empty(tmp_path: Path, name: str, django_db_blocker: Any) -> None:
+    change(tmp_path, *EMPTY[name])
+    with opened(tmp_path) as connection, django_db_blocker.unblock():
+        assert database_look(connection).state == State.EMPTY
+        assert upgrade_prepare(connection, backed_up=False, now=NOW) is None
+
+
+def copies(data: Path) -> list[str]:
+    return sorted(path.name for path in (data / "before-upgrade").glob("*"))
+
+
+def test_a_failed_upgrade_leaves_one_copy_however_often_it_is_tried(data: Path, settings: Any, django_db_blocker: Any) -> None:
+    settings.QMC_DATA_DIR = data
+    change(data, FORGET)
+    with opened(data) as connection, django_db_blocker.unblock():
+        upgrade_prepare(connection, backed_up=False, now=NOW)
+        assert copies(data) == ["2026-11-29T120000Z.sqlite3"]
+        upgrade_prepare(connection, backed_up=False, now=NOW + timedelta(hours=1))
+        assert copies(data) == ["2026-11-29T130000Z.sqlite3"]
+        change(data, "DELETE FROM django_migrations WHERE app = 'account'")  # another state: its copy is another
+        upgrade_prepare(connection, backed_up=False, now=NOW + timedelta(hours=2))
+        assert copies(data) == ["2026-11-29T130000Z.sqlite3", "2026-11-29T140000Z.sqlite3"]
+
+
+def test_without_room_for_the_copy_nothing_is_migrated(data: Path, settings: Any, django_db_blocker: Any) -> None:
+    settings.QMC_DATA_DIR = data
+    change(data, FORGET)
+    (data / "before-upgrade").touch()  # stands for whatever keeps the copy from being written
+    with (
+        opened(data) as connection,
+        django_db_blocker.unblock(),
+        pytest.raises(DatabaseRefused, match=r"could not be copied .* Nothing was changed"),
+    ):
+        upgrade_prepare(connection, backed_up=False, now=NOW)
+
+
+def test_migrate_and_init_copy_a_used_database_and_what_only_looks_does_not(data: Path) -> None:
+    before = (data / "db.sqlite3").read_bytes()
+    assert manage(data, "migrate", "--check").returncode == 0
+    assert manage(data, "migrate", "qmc", "zero", "--plan").returncode == 0
+    assert copies(data) == []
+    told = manage(data, "migrate", "qmc", "zero")
+    assert (told.returncode, "The database was copied to" in told.stdout) == (0, True), told.stderr
+    (copy,) = copies(data)
+    assert [path.stat().st_mode & 0o777 for path in (data / "before-upgrade", data / "before-upgrade" / copy)] == [0o700, 0o600]
+    with closing(sqlite3.connect(data / "before-upgrade" / copy)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert database.execute("SELECT name FROM certs_trustzone").fetchall() == [("central.example",)]
+        assert database.execute("SELECT count(*) FROM qmc_apitoken").fetchall() == [(0,)]
+    assert len(before) > 0
+    told = manage(data, "init")
+    assert (told.returncode, "The database was copied to" in told.stdout) == (0, True), told.stderr
+    assert len(copies(data)) == 2
+
+
+def test_a_refused_init_changes_no_byte(data: Path) -> None:
+    change(data, "ALTER TABLE nodes_node DROP COLUMN services")
+    before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    told = manage(data, "init")
+    assert told.returncode == 1
+    assert told.stderr.startswith("CommandError: The database was made by a version of this console that cannot be upgraded in place")
+    assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
+
+
+def test_a_used_postgresql_database_is_migrated_only_when_somebody_says_that_there_is_a_dump(tmp_path: Path) -> None:
+    need("production")
+    with postgresql() as url:
+        fresh = manage(tmp_path / "var", "init", "--host-name", "central.example", DATABASE_URL=url)
+        assert fresh.returncode == 0, fresh.stderr
+        again = manage(tmp_path / "var", "init", DATABASE_URL=url)
+        assert again.returncode == 0, again.stderr
+        refused = manage(tmp_path / "var", "migrate", "qmc", "zero", DATABASE_URL=url)
+        assert (refused.returncode, "Nothing was changed. Make a dump (pg_dump)" in refused.stderr) == (1, True), refused
+        taken = manage(tmp_path / "var", "migrate", "qmc", "zero", "--backed-up", DATABASE_URL=url)
+        assert taken.returncode == 0, taken.stderr
+        refused = manage(tmp_path / "var", "init", DATABASE_URL=url)
+        assert (refused.returncode, "run the same command with --backed-up" in refused.stderr) == (1, True), refused
+        taken = manage(tmp_path / "var", "init", "--backed-up", DATABASE_URL=url)
+        assert taken.returncode == 0, taken.stderr
+    assert not (tmp_path / "var/before-upgrade").exists()
+
+
+# One row in every table of the first migrations, whatever its columns mean; then today's migrations over them, and today's models read them.
+ROWS = """
+import json, uuid
+import django
+django.setup()
+from django.apps import apps
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+OWN = ("audit", "jobs", "certs", "nodes", "qmc")
+VALUES = {"UUIDField": uuid.uuid4().hex, "DateTimeField": "2026-01-02 03:04:05", "JSONField": "[]", "BinaryField": b"x", "BooleanField": True}
+executor = MigrationExecutor(connection)
+first = [(app, "0001_initial") for app in OWN]
+executor.migrate([each for each in executor.loader.graph.leaf_nodes() if each[0] not in OWN] + first)
+filled = []
+
+def value(field):
+    kind = field.target_field.get_internal_type() if field.remote_field else field.get_internal_type()
+    return VALUES.get(kind, 1 if any(word in kind for word in ("Integer", "Float", "Auto")) else "x")
+
+with connection.cursor() as cursor:
+    cursor.execute("PRAGMA foreign_keys = OFF")
+    for model in executor.loader.project_state(first).apps.get_models():
+        if model._meta.app_label in OWN or model._meta.db_table == "auth_user":
+            row = {each.column: value(each) for each in model._meta.local_concrete_fields}
+            places = ", ".join(["%s"] * len(row))
+            cursor.execute(f"INSERT INTO {model._meta.db_table} ({', '.join(row)}) VALUES ({places})", list(row.values()))
+            filled.append(model._meta.db_table)
+executor = MigrationExecutor(connection)
+executor.migrate(executor.loader.graph.leaf_nodes())
+counts = {}
+for model in apps.get_models():
+    if model._meta.db_table in filled:
+        counts[model._meta.db_table] = len(list(model._base_manager.values_list("pk")))
+print(json.dumps(counts))
+"""
+
+
+def test_rows_of_the_first_migrations_are_there_after_every_later_one(tmp_path: Path) -> None:
+    environment = {"QMC_DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "qmc.settings", "PATH": "/usr/bin:/bin"}
+    told = subprocess.run([sys.executable, "-c", ROWS], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    counts = json.loads(told.stdout)
+    assert len(counts) > 15
+    assert set(counts.values()) == {1}

@@ -1,0 +1,98 @@
+"""A site that the code of commit 1c0c2c0 made and used goes on under today's code."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.early import QUICK
+from tests.site.conftest import ROOT, Site
+from tests.upgrade.test_migrations import FIRST, migration_files
+
+OPEN = """
+from audit.record import verify
+from qmc.services.proof import fields_open, problems
+from django.utils import timezone
+opened, closed = fields_open()
+print(opened, closed, problems(now=timezone.now()), verify())
+"""
+
+
+class OldSite(Site):
+    """Where the old code put its nodes, today's code starts them again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.told: dict[str, Any] = json.loads((folder / "site.json").read_text())
+        super().__init__(folder / "var", environment=QUICK, node_port=self.told["node_port"])
+
+    def address(self, number: int) -> str:
+        return str(self.told["agents"][number - 2])
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a stopped site, made by the old code itself."""
+    if subprocess.run(["git", "cat-file", "-e", f"{FIRST}^{{commit}}"], cwd=ROOT, capture_output=True, check=False).returncode:
+        pytest.skip(f"no git history here reaches back to {FIRST[:8]} (a shallow clone, or an archive of the files): git fetch --unshallow")
+    folder = tmp_path_factory.mktemp("old")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("QMC_", "PYTHONDEVMODE"))}
+    made = subprocess.run(
+        [sys.executable, "scripts/old-site", str(folder)], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(old: Path) -> Iterator[OldSite]:
+    running = OldSite(old)
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+def test_the_database_was_copied_before_it_was_migrated(site: OldSite, old: Path) -> None:
+    added = {path.stem for path in migration_files()} - {"0001_initial"}
+    copies = list((old / "var/before-upgrade").glob("*"))
+    assert len(copies) == bool(added)
+    for copy in copies:
+        assert [path.stat().st_mode & 0o777 for path in (copy.parent, copy)] == [0o700, 0o600]
+        with closing(sqlite3.connect(copy)) as database:
+            assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert database.execute("SELECT count(*) FROM audit_event").fetchone() == (site.told["events"],)
+            assert not added & {name for (name,) in database.execute("SELECT name FROM django_migrations")}
+
+
+def test_nodes_stay_registered_and_call_with_the_certificates_that_they_have(site: OldSite) -> None:
+    rim1 = site.told["rim1"]
+    site.wait(lambda: site.node(rim1)["online"])
+    assert site.node(rim1)["state"] == "registered"
+    assert site.call("POST", f"/nodes/{rim1}/renew/")[0] == 202
+    site.restart_agent(site.agents[0])  # it calls at once
+    site.wait(lambda: site.rows("SELECT status FROM nodes_renewal WHERE generation = 2") == [("proved",)])
+
+
+def test_a_node_that_waited_takes_the_password_of_before(site: OldSite) -> None:
+    status, answer = site.type(site.agents[1], site.told["password"])
+    assert status == 200, answer
+    site.wait_for_state(site.told["rim2"], "registered")
+
+
+def test_every_encrypted_value_still_opens(site: OldSite) -> None:
+    opened, told = site.manage("shell", "-v", "0", "-c", OPEN).split(" ", 1)
+    assert int(opened) >= 4  # the cluster key, an export, a connection, a browser certificate
+    closed, problems, events = told.rsplit(" ", 2)
+    assert (closed, problems, int(events) > site.told["events"]) == ("[]", "[]", True)
+    home = site.data / "agents" / site.agents[0]
+    command = [sys.executable, "-m", "agent", "connections", "--home", str(home), "--json"]
+    read = subprocess.run(command, cwd=ROOT, env=site.environment, capture_output=True, text=True, check=False)
+    assert "kept for years" in read.stdout, read.stdout + read.stderr
