@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent import browser
@@ -297,7 +298,7 @@ def report(
 ) -> dict[str, Any]:
     """The heartbeat: what this node holds, serves and can read, and what its listener has `loaded` to trust."""
     _, trusted = loaded.revision
-    held = {"service": installed.service, "client": installed.client, "cluster": installed.cluster}
+    held: dict[str, x509.Certificate | bytes] = {"service": installed.service, "client": installed.client, "cluster": installed.cluster}
     with contextlib.suppress(OSError, ValueError):  # it could not be written, and what is there is no certificate
         held["browser"] = installed.browser
     return {

@@ -16,7 +16,7 @@ from cryptography import x509
 from agent import browser
 from agent.system import lock, switch_link
 from agent.system import sync_folder as sync_folder
-from pki import database_key, keys, revocation, verify
+from pki import ber, database_key, keys, revocation, verify
 from pki.browser_choice import BrowserChoice
 from pki.database_key import DatabaseKey, Oids
 from pki.errors import PackageInvalid, PKIError
@@ -96,9 +96,9 @@ class Installed:
         return self.path / BROWSER
 
     @property
-    def browser(self) -> x509.Certificate:
-        """What browser.pem holds now. Raises: OSError, ValueError."""
-        return x509.load_pem_x509_certificate(self.browser_pem.read_bytes())
+    def browser(self) -> bytes:
+        """The first certificate (DER) that browser.pem holds now. Raises: OSError, ValueError."""
+        return ber.pem_content(self.browser_pem.read_bytes(), "CERTIFICATE")
 
     @property
     def browser_revision(self) -> str:

@@ -94,8 +94,8 @@ def browser_story(node: Node, *, chosen: BrowserCertificate | None = None) -> Br
         )
     if seen.browser["problem"]:
         why, remedy = WHY[seen.browser["problem"]]
-        # It was chosen before it was here: its key is not handed out, and that is all that the node can tell.
-        blocked = blockers(node, certificate) if certificate is not None and seen.browser["problem"] == choices.NO_PRIVATE_KEY else []
+        # Its key is not handed out, and that is all that the node can know.
+        blocked = blockers(node, certificate) if certificate is not None else []
         if blocked:
             why, remedy = f"this one is not handed out. {blocked[0].title.removesuffix('.')}", blocked[0].remedy
         return told("fallen_back", f"The trust zone's certificate is served instead: {why}.", remedy, seen.browser["problem"])

@@ -3,7 +3,6 @@
 import uuid
 from datetime import datetime, timedelta
 
-from cryptography import x509
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -12,7 +11,8 @@ from django.db.models.functions import Lower
 from certs.fields import EncryptedField
 from certs.states import CertificateStatus
 from nodes.states import BrowserCertificateState, NodeState, RenewalStatus
-from pki import lifetime
+from pki import foreign, lifetime
+from pki.errors import PKIError
 
 # Three heartbeats missed; where they come often, a restart of the agent is no silence.
 SILENT_AFTER = max(3 * timedelta(seconds=settings.QMC_HEARTBEAT_S), timedelta(seconds=180))
@@ -251,9 +251,11 @@ class BrowserCertificate(models.Model):
         """As a certificate of the trust zone has it, for the bars of the pages."""
         return CertificateStatus.ISSUED if self.is_ready else CertificateStatus.ISSUING
 
-    def x509(self) -> list[x509.Certificate]:
-        """The certificates, the leaf first; none while it is requested."""
-        return [x509.load_pem_x509_certificate(each.encode()) for each in self.certificates]
+    def chain(self) -> list[foreign.ForeignCertificate]:
+        """The certificates, the leaf first. Raises: PKIError where there is none, or one that cannot be read."""
+        if not self.certificates:
+            raise PKIError("No certificate is kept here.")
+        return [foreign.from_pem(each.encode()) for each in self.certificates]
 
     def expiry_status(self, now: datetime) -> lifetime.ExpiryStatus:
         """Raises: ValueError while it is requested."""

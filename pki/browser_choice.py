@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwe
@@ -121,22 +120,16 @@ def usable(choice: BrowserChoice, *, names: Iterable[str], now: datetime) -> str
     if choice.private_key is None:
         return NO_PRIVATE_KEY
     try:
-        leaf, *above = [foreign.loaded(each) for each in choice.certificates]
+        leaf, *above = [foreign.from_pem(each) for each in choice.certificates]
         key = keys.from_pem(choice.private_key, own=True)  # the console proved it; this is asked at each heartbeat
     except PKIError:
         return UNREADABLE
-    if key.public_key() != leaf.public_key() or any(foreign.is_too_short(each) for each in (leaf, *above)):
+    if foreign.of_private_key(key) != leaf.key or any(each.key.is_too_short for each in (leaf, *above)):
         return UNREADABLE  # a proxy would not start with it
-    if choice.thumbprint not in thumbprints(leaf):
+    if choice.thumbprint not in leaf.thumbprints:
         return NO_SUCH_THUMBPRINT
-    if now < leaf.not_valid_before_utc:
+    if now < leaf.not_before:
         return NOT_VALID_YET
-    if now > leaf.not_valid_after_utc:
+    if now > leaf.not_after:
         return EXPIRED
     return "" if any(foreign.covers(leaf, name) for name in names) else NAME_DOES_NOT_MATCH
-
-
-def thumbprints(certificate: x509.Certificate) -> tuple[str, str]:
-    """SHA-1, which Windows shows, and SHA-256: lower-case hex."""
-    # SHA-1 tells certificates apart here; nothing is trusted because of it.
-    return certificate.fingerprint(hashes.SHA1()).hex(), certificate.fingerprint(hashes.SHA256()).hex()  # noqa: S303

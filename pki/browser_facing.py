@@ -11,6 +11,7 @@ from cryptography.x509.oid import NameOID
 
 from pki import foreign, names, uploaded
 from pki.errors import InvalidName, ThumbprintInvalid, UploadRefused
+from pki.foreign import ForeignCertificate
 from pki.keys import PrivateKey, hash_for
 from pki.uploaded import File, Found
 
@@ -22,29 +23,22 @@ MOST_NAMES, MOST_OF_A_NAME = 50, 20
 class ServerPair:
     """What a proxy needs: the intermediates stand in order, without the root. `notes` say what was put right or left out."""
 
-    leaf: x509.Certificate
-    intermediates: tuple[x509.Certificate, ...]
+    leaf: ForeignCertificate
+    intermediates: tuple[ForeignCertificate, ...]
     key: Any = field(repr=False)
     notes: tuple[str, ...] = ()
-    root: x509.Certificate | None = None
+    root: ForeignCertificate | None = None
 
     @property
     def certificates(self) -> tuple[bytes, ...]:
         """PEM, the leaf first."""
-        return tuple(each.public_bytes(Encoding.PEM) for each in (self.leaf, *self.intermediates))
+        return tuple(each.pem for each in (self.leaf, *self.intermediates))
 
     @property
     def private_key(self) -> bytes:
         """Unencrypted PKCS #8, for a sealed place."""
         pem: bytes = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return pem
-
-
-def name_of(certificate: x509.Certificate) -> str:
-    """Its common name, else all of its subject, else what it is made for."""
-    common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    told = str(common[0].value) if common else certificate.subject.rfc4514_string() or "a certificate without a name"
-    return foreign.printable(told)
 
 
 def upload(files: Iterable[File], passphrase: str) -> ServerPair:
@@ -88,10 +82,11 @@ def _pair(found: Found, key: Any, mismatch: str) -> ServerPair:
         raise UploadRefused(
             "no-certificate", "There is a private key and no certificate among these files. Choose the certificate as well."
         )
-    own = [each for each in found.certificates if each.public_key() == key.public_key()]
+    public = foreign.of_private_key(key)
+    own = [each for each in found.certificates if each.key == public]
     if not own:
         raise UploadRefused("another-key", mismatch)
-    leaf = max(own, key=lambda each: each.not_valid_before_utc)
+    leaf = max(own, key=lambda each: each.not_before)
     pair = _ordered(leaf, [each for each in dict.fromkeys(found.certificates) if each != leaf], key)
     if len(pair.intermediates) > LONGEST_CHAIN or sum(map(len, pair.certificates)) > LARGEST_PEM:
         raise UploadRefused(
@@ -100,20 +95,20 @@ def _pair(found: Found, key: Any, mismatch: str) -> ServerPair:
     return pair
 
 
-def _issuer(certificate: x509.Certificate, among: list[x509.Certificate]) -> x509.Certificate | None:
+def _issuer(certificate: ForeignCertificate, among: list[ForeignCertificate]) -> ForeignCertificate | None:
     """Each signature takes its time to verify, so that not all are tried where hundreds bear the issuer's name."""
-    named = [each for each in among if each.subject == certificate.issuer][:MOST_OF_A_NAME]
+    named = [each for each in among if each.subject.canonical == certificate.issuer.canonical][:MOST_OF_A_NAME]
     return next((each for each in named if foreign.comes_from(certificate, each)), None)
 
 
-def _ordered(leaf: x509.Certificate, others: list[x509.Certificate], key: Any) -> ServerPair:
-    chain: list[x509.Certificate] = []
+def _ordered(leaf: ForeignCertificate, others: list[ForeignCertificate], key: Any) -> ServerPair:
+    chain: list[ForeignCertificate] = []
     last, root = leaf, None
     left = list(others)
-    while len(chain) <= LONGEST_CHAIN and not foreign.is_self_signed(last) and (issuer := _issuer(last, left)):
+    while len(chain) <= LONGEST_CHAIN and not last.is_self_signed and (issuer := _issuer(last, left)):
         left.remove(issuer)
         last = issuer
-        if foreign.is_self_signed(issuer):
+        if issuer.is_self_signed:
             root = issuer
         else:
             chain.append(issuer)
@@ -121,8 +116,8 @@ def _ordered(leaf: x509.Certificate, others: list[x509.Certificate], key: Any) -
     if [each for each in others if each in chain] != chain:
         notes.append("The intermediates came in another order and were put in order.")
     if root is not None:
-        notes.append(f"The root {name_of(root)} was left out: browsers have it, or do not trust it.")
-    notes += [f"{name_of(each)} was left out: it is no part of this certificate's chain." for each in left]
+        notes.append(f"The root {root.name} was left out: browsers have it, or do not trust it.")
+    notes += [f"{each.name} was left out: it is no part of this certificate's chain." for each in left]
     return ServerPair(leaf, tuple(chain), key, tuple(notes), root)
 
 

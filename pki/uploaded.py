@@ -6,19 +6,18 @@ A text is read whatever its line ends and its byte order mark; DER where PEM was
 import base64
 import binascii
 import re
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, load_der_private_key, load_pem_private_key, pkcs7, pkcs12
+from cryptography.hazmat.primitives.serialization import Encoding, load_der_private_key, load_pem_private_key, pkcs12
 
-from pki import derivation, foreign
+from pki import ber, derivation, foreign
 from pki.errors import PKIError, UploadRefused
+from pki.foreign import ForeignCertificate
 
 LARGEST_BYTES, LARGEST_KEY, MOST_KEYS = 256 * 1024, 6 * 1024, 5
 EDGE = re.compile(rb"-----(BEGIN|END) ([A-Z0-9 ]{1,40})-----")
@@ -44,7 +43,7 @@ class File:
 class Found:
     """All certificates and private keys of the files, in their order; `without_key` names a PFX that brought none."""
 
-    certificates: list[x509.Certificate] = field(default_factory=list)
+    certificates: list[ForeignCertificate] = field(default_factory=list)
     keys: list[Any] = field(default_factory=list, repr=False)
     without_key: str = ""
 
@@ -133,7 +132,7 @@ class _Reader:
 
     def _der(self, der: bytes) -> None:
         try:
-            inside = derivation.parsed(der).content
+            inside = ber.parsed(der).content
         except ValueError as exc:
             raise self._damaged() from exc
         if inside.startswith(PFX_BEGINS):
@@ -146,8 +145,8 @@ class _Reader:
             self._certificate(der)
 
     def _is_encrypted_key(self, der: bytes) -> bool:
-        parts = derivation.parsed(der).parts
-        return len(parts) == 2 and parts[1].tag == derivation.OCTET_STRING
+        parts = ber.parsed(der).parts
+        return len(parts) == 2 and parts[1].tag == ber.OCTET_STRING
 
     def _certificate(self, content: bytes) -> None:
         try:
@@ -156,13 +155,13 @@ class _Reader:
             raise UploadRefused("damaged", f"{self.name}: {exc} Export it again.") from exc
 
     def _bundle(self, der: bytes) -> None:
+        """PKCS #7 SignedData (RFC 2315 9.1): its certificates stand under [0]."""
         try:
-            with warnings.catch_warnings(action="ignore"):  # OpenSSL writes the certificates in their order, which is no DER
-                held = foreign.tried(lambda: pkcs7.load_der_pkcs7_certificates(der))
-        except (ValueError, TypeError, UnsupportedAlgorithm) as exc:
+            signed = ber.first(der).parts[1].parts[0]
+        except (ValueError, IndexError) as exc:
             raise UploadRefused("damaged", f"{self.name} is no bundle of certificates that can be read. Export it again.") from exc
-        for each in held:
-            self._certificate(each.public_bytes(Encoding.DER))
+        for each in (each for held in signed.parts if held.tag == 0xA0 for each in held.parts):
+            self._certificate(each.raw)
 
     def _damaged(self) -> UploadRefused:
         return UploadRefused("damaged", f"{self.name} is damaged or was cut short. Export or copy it again.")

@@ -12,6 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from pki import foreign
+from pki.foreign import ForeignCertificate
+
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SERVER = (ExtendedKeyUsageOID.SERVER_AUTH,)
 USAGES = (
@@ -26,6 +29,10 @@ class Signed:
 
     certificate: x509.Certificate
     key: Any
+
+    @property
+    def foreign(self) -> ForeignCertificate:
+        return foreign.from_x509(self.certificate)
 
     @property
     def pem(self) -> bytes:

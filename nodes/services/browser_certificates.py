@@ -52,14 +52,14 @@ def _read(read: Callable[[], ServerPair]) -> ServerPair:
 
 def _described(pair: ServerPair) -> dict[str, Any]:
     """What the row says of a certificate."""
-    thumbprint, sha256 = browser_choice.thumbprints(pair.leaf)
+    thumbprint, sha256 = pair.leaf.thumbprints
     there = BrowserCertificate.objects.filter(sha256=sha256).first()
     if there is not None:
         raise InputInvalid({"files": [f"This certificate is here already: {there}. Choose that one."]})
     return {
-        "subject": foreign.printable(pair.leaf.subject.rfc4514_string())[:300], "names": foreign.alternative_names(pair.leaf), "thumbprint": thumbprint,
-        "sha256": sha256, "key_type": browser_checks.key_words(pair.leaf.public_key())[:20], "not_before": pair.leaf.not_valid_before_utc,
-        "not_after": pair.leaf.not_valid_after_utc, "certificates": [each.decode() for each in pair.certificates], "notes": list(pair.notes),
+        "subject": pair.leaf.subject.text[:300], "names": pair.leaf.names, "thumbprint": thumbprint,
+        "sha256": sha256, "key_type": pair.leaf.key.words[:20], "not_before": pair.leaf.not_before,
+        "not_after": pair.leaf.not_after, "certificates": [each.decode() for each in pair.certificates], "notes": list(pair.notes),
     }  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def browser_certificate_upload(
     checked = _name_checked(name) if name else ""
     pair = _read(lambda: browser_facing.upload(files, passphrase))
     certificate = BrowserCertificate(
-        name=checked or _free_name(browser_facing.name_of(pair.leaf)), source=BrowserCertificate.Source.UPLOADED,
+        name=checked or _free_name(pair.leaf.name), source=BrowserCertificate.Source.UPLOADED,
         state=BrowserCertificateState.READY, **_described(pair), private_key=pair.private_key, actor=actor.label, created_at=now,
     )  # fmt: skip
     detail = {"thumbprint": certificate.thumbprint, "subject": certificate.subject}
@@ -152,21 +152,31 @@ def key_of(certificate: BrowserCertificate) -> bytes | None:
 
 def findings(certificate: BrowserCertificate, *, now: datetime) -> list[Finding]:
     """What can be said of a certificate that is there without asking for whom it is."""
-    roots = [each.x509() for each in roots_in_force()]
-    return browser_checks.checks(certificate.x509(), has_key=key_of(certificate) is not None, roots=roots, now=now)
+    return _checked(certificate, has_key=key_of(certificate) is not None, now=now)
+
+
+def _checked(certificate: BrowserCertificate, *, has_key: bool, now: datetime) -> list[Finding]:
+    try:
+        chain = certificate.chain()
+    except PKIError as exc:
+        return [browser_checks.unreadable(exc)]
+    roots = [foreign.from_x509(each.x509()) for each in roots_in_force()]
+    return browser_checks.checks(chain, has_key=has_key, roots=roots, now=now)
 
 
 def blockers(node: Node, certificate: BrowserCertificate) -> list[Finding]:
     """What stood in the way of it for whatever node as soon as both it and the choice for `node` were there."""
     met = max(each for each in (certificate.created_at, certificate.not_before, node.browser_chosen_at) if each is not None)
-    roots = [each.x509() for each in roots_in_force()]
-    found = browser_checks.checks(certificate.x509(), has_key=True, roots=roots, now=met)
-    return [each for each in found if each.level == "blocker"]
+    return [each for each in _checked(certificate, has_key=True, now=met) if each.level == "blocker"]
 
 
 def finding_for(certificate: BrowserCertificate, node: Node) -> Finding:
     """Whether it covers what `node` is called."""
-    return browser_checks.for_node(certificate.x509()[0], name=node.name, host_name=node.host_name, further=node.subject_alternative_names)
+    try:
+        leaf = certificate.chain()[0]
+    except PKIError as exc:
+        return browser_checks.unreadable(exc)
+    return browser_checks.for_node(leaf, name=node.name, host_name=node.host_name, further=node.subject_alternative_names)
 
 
 def browser_certificate_choose(*, actor: Actor, node: Node, thumbprint: str, now: datetime) -> Node:

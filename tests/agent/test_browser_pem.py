@@ -40,7 +40,7 @@ def public(authority: Authority, *names: str, begins: timedelta = -DAY) -> Signe
 
 
 def choice_of(leaf: Signed) -> BrowserChoice:
-    thumbprint = browser_choice.thumbprints(leaf.certificate)[1]
+    thumbprint = leaf.foreign.thumbprints[1]
     return BrowserChoice(thumbprint, (leaf.pem, intermediate().pem), keys.to_pem(leaf.key))
 
 

@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 from playwright.sync_api import expect
 
-from pki.browser_choice import thumbprints
 from tests.browser.conftest import Eyes
 from tests.browser.test_looks import looked_at
 from tests.public_authority import Signed, intermediate, p256, sign
@@ -67,7 +66,7 @@ def test_a_certificate_for_browsers_is_brought_and_chosen(eyes: Eyes) -> None:
     expect(card).to_contain_text("2e2e2e2e, which is not in the console")
     elsewhere = eyes.site.call("POST", "/browser-certificates/", {"host_names": ["elsewhere.example"], "key_type": "EC P-256"})[1]
     card.get_by_role("link", name="Choose…").click()
-    page.locator("#id_pick").select_option(thumbprints(made.certificate)[1])
+    page.locator("#id_pick").select_option(made.foreign.thumbprints[1])
     page.get_by_label("Or by thumbprint").fill("")
     page.get_by_role("button", name="Choose", exact=True).click()
     card.get_by_role("link", name=f"Web {host_name}").click()

@@ -110,7 +110,7 @@ def actions() -> list[str]:
 def test_what_is_brought_is_kept_with_its_key_sealed(leaf: Signed) -> None:
     made = upload(leaf)
     assert (made.name, made.state, made.source, made.names) == ("www.example", "ready", "uploaded", ["www.example", "rim1.example"])
-    assert (made.thumbprint, made.sha256) == browser_choice.thumbprints(leaf.certificate)
+    assert (made.thumbprint, made.sha256) == leaf.foreign.thumbprints
     assert made.certificates == [leaf.pem.decode(), intermediate().pem.decode()]
     assert keys.from_pem(BrowserCertificate.objects.get().private_key.open()).public_key() == leaf.certificate.public_key()
     assert actions() == ["browser_certificate.uploaded"]
@@ -242,7 +242,7 @@ def test_chosen_before_it_was_here_hands_out_no_key_that_a_blocker_would_have_ke
     short = sign("Old CA", issuer=intermediate(), key=rsa.generate_private_key(65537, 1024), names=(), ca=True, purposes=())
     ended = sign("www.example", names=("rim1.example",), begins=NOW - timedelta(days=91))
     for made, above, words in ((sign(issuer=short, names=("rim1.example",)), short, "RSA-1024"), (ended, intermediate(), "It expired on")):
-        told = choose(node, browser_choice.thumbprints(made.certificate)[0])
+        told = choose(node, made.foreign.thumbprints[0])
         files = [File("www.pem", made.pem + above.pem + keys.to_pem(made.key))]
         browser_certificate_upload(actor=SYSTEM, files=files, now=NOW)
         delivered = choice(told)
@@ -255,7 +255,7 @@ def test_chosen_before_it_was_here_hands_out_no_key_that_a_blocker_would_have_ke
 
 
 def test_chosen_before_it_was_here_and_fine_is_handed_out(leaf: Signed, node: Node) -> None:
-    told = choose(node, browser_choice.thumbprints(leaf.certificate)[0])
+    told = choose(node, leaf.foreign.thumbprints[0])
     upload(leaf)
     assert choice(told).private_key == keys.to_pem(leaf.key)
 

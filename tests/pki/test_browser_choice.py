@@ -19,7 +19,7 @@ from tests.public_authority import NOW, intermediate, sign
 @pytest.fixture(scope="module")
 def choice() -> BrowserChoice:
     made = sign(issuer=intermediate(), names=("www.example", "*.corp.example", "*.example", "10.1.2.3", "2001:db8::1"))
-    thumbprint = browser_choice.thumbprints(made.certificate)[0]
+    thumbprint = made.foreign.thumbprints[0]
     return BrowserChoice(thumbprint, (made.pem, intermediate().pem), keys.to_pem(made.key))
 
 

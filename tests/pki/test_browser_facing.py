@@ -26,6 +26,7 @@ from pki import browser_checks, browser_choice, browser_facing, derivation, fore
 from pki.browser_choice import BrowserChoice
 from pki.browser_facing import ServerPair
 from pki.errors import InvalidName, ThumbprintInvalid, UploadRefused
+from pki.foreign import ForeignCertificate
 from pki.keys import KeyType
 from pki.roles import Kind, Role, role_extension
 from pki.uploaded import File
@@ -204,7 +205,7 @@ def test_whatever_is_altered_is_read_or_refused(form: str, data: st.DataObject) 
         altered[data.draw(st.integers(0, len(altered) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(UploadRefused):
         pair = upload(*files[:which], bytes(altered), *files[which + 1 :], passphrase=passphrase)
-        browser_checks.checks([pair.leaf, *pair.intermediates], has_key=True, roots=[root().certificate], now=NOW)
+        browser_checks.checks([pair.leaf, *pair.intermediates], has_key=True, roots=[root().foreign], now=NOW)
 
 
 @functools.cache
@@ -367,9 +368,9 @@ def test_a_chain_of_many_of_one_name_is_given_up_soon(monkeypatch: pytest.Monkey
 
 def test_what_cannot_be_printed_stands_in_no_name() -> None:
     made = sign("www\0\n", issuer=intermediate(), names=("www.example\0.evil", "a.example"))
-    assert browser_facing.name_of(made.certificate) == "www\ufffd\ufffd"
-    assert foreign.alternative_names(made.certificate) == ["www.example\ufffd.evil", "a.example"]
-    assert not foreign.covers(made.certificate, "www.example")
+    assert made.foreign.name == "www\ufffd\ufffd"
+    assert made.foreign.names == ["www.example\ufffd.evil", "a.example"]
+    assert not foreign.covers(made.foreign, "www.example")
 
 
 def test_a_nest_of_elements_ends() -> None:
@@ -396,14 +397,14 @@ def test_what_does_not_belong_is_left_out_and_said_so(leaf: Signed) -> None:
 
 def test_of_two_certificates_of_one_key_the_younger_is_meant(leaf: Signed) -> None:
     older = sign(issuer=intermediate(), key=leaf.key, begins=NOW - timedelta(days=80))
-    assert upload(older.pem, leaf.pem, intermediate().pem, key_pem(leaf)).leaf == leaf.certificate
+    assert upload(older.pem, leaf.pem, intermediate().pem, key_pem(leaf)).leaf == leaf.foreign
 
 
 # The findings
 
 
-def levels(chain: list[Signed], *, roots: tuple[x509.Certificate, ...] = ()) -> dict[str, str]:
-    found = browser_checks.checks([each.certificate for each in chain], has_key=True, roots=roots, now=NOW)
+def levels(chain: list[Signed], *, roots: tuple[ForeignCertificate, ...] = ()) -> dict[str, str]:
+    found = browser_checks.checks([each.foreign for each in chain], has_key=True, roots=roots, now=NOW)
     assert all(each.title.endswith(".") and (each.remedy or each.level == "ok") for each in found)
     return {each.code: each.level for each in found if each.level != "ok"}
 
@@ -448,13 +449,13 @@ def test_what_is_wrong_is_found(case: str) -> None:
     change, expected = WRONG[case]
     made = sign(issuer=intermediate(), **change)
     # Each of them can be read and kept: what is found is shown, and the rest is not hidden by it.
-    assert upload(made.pem, intermediate().pem, key_pem(made)).leaf == made.certificate
+    assert upload(made.pem, intermediate().pem, key_pem(made)).leaf == made.foreign
     assert levels([made, intermediate()]) == expected
 
 
 def test_a_missing_intermediate_is_named_with_its_place() -> None:
     made = sign(issuer=intermediate(), further=(located(),))
-    (found,) = [each for each in browser_checks.checks([made.certificate], has_key=True, roots=(), now=NOW) if each.code == "chain"]
+    (found,) = [each for each in browser_checks.checks([made.foreign], has_key=True, roots=(), now=NOW) if each.code == "chain"]
     assert found.level == "warning"
     assert "CN=Public CA 7" in found.title
     assert "http://ca.example/7.cer" in found.remedy
@@ -478,7 +479,7 @@ def test_a_key_too_short_anywhere_in_the_chain_blocks(kind: str) -> None:
     short = sign("Old CA", issuer=root(), key=SHORT[kind](), names=(), ca=True, purposes=(), usage=("key_cert_sign",))
     made = sign(issuer=short)
     assert levels([made, short]) == {"key": "blocker"}
-    choice = BrowserChoice(browser_choice.thumbprints(made.certificate)[0], (made.pem, short.pem), key_pem(made))
+    choice = BrowserChoice(made.foreign.thumbprints[0], (made.pem, short.pem), key_pem(made))
     assert browser_choice.usable(choice, names=["www.example"], now=NOW) == "unreadable"
 
 
@@ -502,8 +503,11 @@ def test_what_openssl_signs_weakly_is_blocked_and_its_chain_still_found(method: 
 
 
 def test_the_zones_own_and_a_key_that_is_gone_are_said(authority: Authority) -> None:
-    own = x509.load_pem_x509_certificate(authority.pair(Kind.SERVICE, now=NOW).certificate)
-    found = {each.code: each.level for each in browser_checks.checks([own], has_key=False, roots=[authority.certificate], now=NOW)}
+    own = foreign.from_pem(authority.pair(Kind.SERVICE, now=NOW).certificate)
+    found = {
+        each.code: each.level
+        for each in browser_checks.checks([own], has_key=False, roots=[foreign.from_x509(authority.certificate)], now=NOW)
+    }
     assert (found["trust-zone"], found["private-key"]) == ("warning", "blocker")
 
 
@@ -518,7 +522,7 @@ def test_the_zones_own_and_a_key_that_is_gone_are_said(authority: Authority) -> 
     ],
 )
 def test_the_names_of_a_node(host_name: str, further: list[str], level: str, leaf: Signed) -> None:
-    found = browser_checks.for_node(leaf.certificate, name="rim1", host_name=host_name, further=further)
+    found = browser_checks.for_node(leaf.foreign, name="rim1", host_name=host_name, further=further)
     assert found.level == level
     assert found.title.startswith("It covers")
 
@@ -564,7 +568,7 @@ def test_an_answer_is_taken_for_the_key_of_its_request_alone(leaf: Signed) -> No
         return browser_facing.answer([File("answer.p7b", content)], "", key=key)
 
     assert answered(leaf.pem + intermediate().pem, leaf.key).certificates == (leaf.pem, intermediate().pem)
-    assert answered(leaf.pem + key_pem(leaf), leaf.key).leaf == leaf.certificate
+    assert answered(leaf.pem + key_pem(leaf), leaf.key).leaf == leaf.foreign
     with pytest.raises(UploadRefused, match="made for another key"):
         answered(leaf.pem, p256(77))
     with pytest.raises(UploadRefused, match="not the one of this request"):
@@ -592,4 +596,4 @@ def test_a_store_that_java_wrote_is_read(tmp_path: Path) -> None:
     subprocess.run(
         ["keytool", *asked, "-storetype", "PKCS12", "-keystore", store, "-storepass", "changeit"], check=True, capture_output=True
     )
-    assert upload(store.read_bytes(), passphrase="changeit").leaf.subject.rfc4514_string() == "CN=www.example"
+    assert upload(store.read_bytes(), passphrase="changeit").leaf.subject.text == "CN=www.example"

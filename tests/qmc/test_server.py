@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 
 from agent.store import Store
 from pki import keys
-from pki.browser_choice import BrowserChoice, thumbprints
+from pki.browser_choice import BrowserChoice
 from qmc import server
 from tests.public_authority import intermediate, sign
 
@@ -66,7 +66,7 @@ def test_console_takes_a_chosen_certificate_and_keeps_its_connections(package, a
     store = Store(tmp_path)
     store.install(package, now=authority.now)
     leaf = sign(issuer=intermediate(), names=("rim1.example",), begins=authority.now - timedelta(days=1))
-    chosen = BrowserChoice(thumbprints(leaf.certificate)[1], (leaf.pem, intermediate().pem), keys.to_pem(leaf.key))
+    chosen = BrowserChoice(leaf.foreign.thumbprints[1], (leaf.pem, intermediate().pem), keys.to_pem(leaf.key))
     looking = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     looking.check_hostname, looking.verify_mode = False, ssl.CERT_NONE
 

@@ -17,7 +17,6 @@ from playwright.sync_api import Browser, Error, Playwright
 
 from agent.store import Store
 from pki import keys
-from pki.browser_choice import thumbprints
 from pki.verify import fingerprint
 from tests.browser.conftest import launched
 from tests.public_authority import Signed, intermediate, p256, root, sign
@@ -195,7 +194,7 @@ def test_the_console_serves_what_was_chosen_and_drops_nobody(site: Site, trustin
     kept, before = Kept("127.0.0.1", site.port, "/accounts/login/"), served("127.0.0.1", site.port)
     site.further_roots = root().pem.decode()
     choose(site, central["id"], bring(site, signed, "Console"))
-    site.wait(lambda: served("127.0.0.1", site.port) == thumbprints(signed.certificate)[1])
+    site.wait(lambda: served("127.0.0.1", site.port) == signed.foreign.thumbprints[1])
     assert visit(trusting, url) == "Public CA 7"
     choose(site, central["id"], "")
     site.wait(lambda: served("127.0.0.1", site.port) == before)
