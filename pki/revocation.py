@@ -35,7 +35,7 @@ class RevocationCode(StrEnum):
 
 @dataclass(frozen=True)
 class Entry:
-    """One revoked certificate."""
+    """One revoked certificate, and when that happened."""
 
     serial: int
     revoked_at: datetime
@@ -48,7 +48,10 @@ def list_number(last: int, now: datetime) -> int:
 
 
 def list_sign(root: x509.Certificate, private_key: PrivateKey, *, number: int, entries: Iterable[Entry], now: datetime) -> bytes:
-    """The root's list as DER, good for 30 days. Raises: ProfileError for a key that is not the root's."""
+    """The root's list as DER, good for 30 days. Raises: ProfileError for a key that is not the root's.
+
+    Only the list itself is backdated. An entry's date is the moment of its revocation, the same in each list (RFC 5280, 5.3).
+    """
     public_key = private_key.public_key()
     if public_key != root.public_key():
         raise ProfileError("this private key does not belong to the root whose list is to be signed")
@@ -59,7 +62,7 @@ def list_sign(root: x509.Certificate, private_key: PrivateKey, *, number: int, e
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public_key), critical=False)
     )
     for entry in entries:
-        row = x509.RevokedCertificateBuilder(entry.serial, min(entry.revoked_at.replace(microsecond=0), moment))
+        row = x509.RevokedCertificateBuilder(entry.serial, entry.revoked_at.replace(microsecond=0))
         if entry.code is not RevocationCode.UNSPECIFIED:  # is left out instead (RFC 5280, 5.3.1)
             row = row.add_extension(x509.CRLReason(x509.ReasonFlags(entry.code.value)), critical=False)
         builder = builder.add_revoked_certificate(row.build())

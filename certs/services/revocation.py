@@ -53,7 +53,9 @@ def list_issue(*, root: Certificate, now: datetime) -> RevocationList:
         )  # fmt: skip
     revoked = Certificate.objects.filter(issuer=root, status=CertificateStatus.REVOKED, not_after__gte=now - AFTER_THE_END)
     entries = [
-        Entry(int(each.serial, 16), each.revoked_at or now, RevocationCode(each.revocation_code or "unspecified")) for each in revoked
+        # A row without the moment cannot be made any more; its date must not move either.
+        Entry(int(each.serial, 16), each.revoked_at or each.created_at, RevocationCode(each.revocation_code or "unspecified"))
+        for each in revoked
     ]
     row.der = revocation.list_sign(root.x509(), issuer.private_key, number=row.number, entries=entries, now=now)
     with transaction.atomic():

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pkilint import loader, pkix
 from pkilint.pkix import crl as crls
 from pkilint.pkix import extension, name
@@ -64,6 +66,37 @@ def lint(crl: x509.CertificateRevocationList) -> list[str]:
 def openssl(*words: object) -> tuple[bool, str]:
     ended = subprocess.run(["openssl", *map(str, words)], capture_output=True, text=True, check=False)
     return ended.returncode == 0, ended.stdout + ended.stderr
+
+
+YEAR_2000 = datetime(2000, 1, 1, tzinfo=UTC)
+MOMENTS = st.integers(0, 49 * 365 * 86_400_000_000).map(lambda microseconds: YEAR_2000 + timedelta(microseconds=microseconds))
+
+
+@settings(max_examples=40, deadline=None)
+@given(revoked=st.lists(MOMENTS, min_size=1, max_size=4), made=st.lists(MOMENTS, min_size=2, max_size=3))
+def test_every_list_has_the_moment_of_each_revocation(authority: Authority, revoked: list[datetime], made: list[datetime]) -> None:
+    """Also where the clock was set back between revocation and list; only the list itself is backdated."""
+    entries = [Entry(serial, moment, RevocationCode.SUPERSEDED) for serial, moment in enumerate(revoked, 1)]
+    for now in made:
+        der = revocation.list_sign(authority.certificate, authority.key, number=1, entries=entries, now=now)
+        crl = x509.load_der_x509_crl(der)
+        assert {each.serial_number: each.revocation_date_utc for each in crl} == {
+            serial: moment.replace(microsecond=0) for serial, moment in enumerate(revoked, 1)
+        }
+        assert crl.last_update_utc == now.replace(microsecond=0) - timedelta(hours=1)
+
+
+def test_openssl_reads_the_same_moments_in_lists_that_are_apart(authority: Authority, tmp_path: Path) -> None:
+    moment = datetime(2026, 3, 1, 12, 0, 30, 999, UTC)
+    entries = [Entry(serial, moment + timedelta(minutes=serial), RevocationCode.KEY_COMPROMISE) for serial in (1, 2)]
+    seen = []
+    for later in (timedelta(minutes=3), timedelta(minutes=4), timedelta(hours=2), timedelta(days=400)):
+        der = revocation.list_sign(authority.certificate, authority.key, number=1, entries=entries, now=moment + later)
+        (tmp_path / "crl.pem").write_bytes(pem(x509.load_der_x509_crl(der)))
+        good, text = openssl("crl", "-noout", "-text", "-in", tmp_path / "crl.pem")
+        assert good, text
+        seen.append([line.partition(":")[2].strip() for line in text.splitlines() if "Revocation Date" in line])
+    assert seen == [["Mar  1 12:01:30 2026 GMT", "Mar  1 12:02:30 2026 GMT"]] * 4
 
 
 @pytest.mark.parametrize("code", RevocationCode)

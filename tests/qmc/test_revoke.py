@@ -15,12 +15,13 @@ from django.urls import reverse
 
 from audit.actors import SYSTEM
 from certs.errors import IllegalTransition, StaleCertificate
-from certs.models import Certificate, DatabaseKey, Rotation
+from certs.models import Certificate, DatabaseKey, RevocationList, Rotation
 from certs.services.certificates import certificate_transition
 from certs.services.database_keys import database_key_transition
 from certs.services.exports import export_revoke
 from certs.services.issuer import issuing_root
 from certs.services.lifetime import zone_current
+from certs.services.revocation import list_issue
 from certs.services.revoke import certificate_revoke, revocation_of
 from certs.services.roots import cluster_make, root_make
 from certs.states import CertificateStatus, DatabaseKeyStatus
@@ -266,3 +267,18 @@ def test_no_other_door_revokes_what_the_central_node_uses(rim: Node, door: Calla
     assert {each.status for each in held} <= ACCEPTED
     assert held.filter(kind="service", holder="central.example").exists()
     assert issuing_root().status == "issued"
+
+
+def test_the_date_of_a_revocation_never_moves(rim: Node) -> None:
+    """Whenever the list is made, also after the clock was set back. Rows come back from a backup to the microsecond (test_backup.py)."""
+    root, moment = issuing_root(), now()
+    one, other = Certificate.objects.filter(holder_id=rim.pk)
+    for certificate, later in ((one, timedelta(0)), (other, timedelta(minutes=1))):
+        certificate_revoke(certificate=certificate, reason="t", code=RevocationCode.UNSPECIFIED, actor=SYSTEM, now=moment + later)
+    wanted = {int(each.serial, 16): at.replace(microsecond=0) for each, at in ((one, moment), (other, moment + timedelta(minutes=1)))}
+    for later in (timedelta(minutes=2), timedelta(hours=1), timedelta(days=3), -timedelta(hours=2)):
+        assert dates(list_issue(root=root, now=moment + later)) == wanted
+
+
+def dates(made: RevocationList) -> dict[int, datetime]:
+    return {each.serial_number: each.revocation_date_utc for each in x509.load_der_x509_crl(bytes(made.der or b""))}
