@@ -63,9 +63,11 @@ def measure(rows: int) -> None:
     from django.core.management import call_command
     from django.db import transaction
 
-    from certs.models import DatabaseKey, PooledKey
-    from certs.services.database_keys import BATCH, reencrypt
+    from certs.models import DatabaseKey
+    from certs.services.database_keys import reencrypt
+    from certs.services.sealing_walk import BATCH
     from certs.states import DatabaseKeyStatus
+    from nodes.models import Connection
 
     call_command("migrate", verbosity=0)
     old, new = own_store(settings.NODE_STORE)
@@ -74,18 +76,21 @@ def measure(rows: int) -> None:
     second = DatabaseKey.objects.create(
         version=2, status="delivered", key_id=new, algorithm="AES-256-GCM", created_at=now, status_since=now
     )
-    PooledKey.objects.bulk_create(PooledKey(key_type="bench", created_at=now, sealed_private_key=each) for each in values)
+    Connection.objects.bulk_create(
+        Connection(name=str(number), type="odbc", connection_string="bench", created_at=now, changed_at=now, password=each)
+        for number, each in enumerate(values)
+    )
     opening, anew = bare(values)
 
-    unopened = timed(lambda: [row.sealed_private_key for row in PooledKey.objects.iterator()])
-    reading = timed(lambda: [row.sealed_private_key.open() for row in PooledKey.objects.iterator()])
+    unopened = timed(lambda: [row.password for row in Connection.objects.iterator()])
+    reading = timed(lambda: [row.password.open() for row in Connection.objects.iterator()])
 
     def touch() -> None:
-        ids = list(PooledKey.objects.values_list("pk", flat=True))
+        ids = list(Connection.objects.values_list("pk", flat=True))
         for start in range(0, rows, BATCH):
             with transaction.atomic():
                 for pk in ids[start : start + BATCH]:
-                    PooledKey.objects.filter(pk=pk, key_type="bench").update(created_at=now)
+                    Connection.objects.filter(pk=pk, type="odbc").update(created_at=now)
 
     touching = timed(touch)
     DatabaseKey.objects.filter(pk=first.pk).update(status=DatabaseKeyStatus.READING)

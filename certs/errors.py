@@ -7,6 +7,7 @@ CertsError
 ├── IllegalTransition  the certificate's table does not allow it
 ├── StaleCertificate   another worker was first
 ├── StaleDatabaseKey   another worker was first
+├── StaleCentralKey    another worker was first
 ├── StaleExport        somebody else was first
 ├── RotationRefused    not now; says why and what to do
 ├── ArchiveGone        an export's files are no longer kept
@@ -42,6 +43,10 @@ class StaleCertificate(CertsError):
 
 
 class StaleDatabaseKey(CertsError):
+    """Another worker changed the version first."""
+
+
+class StaleCentralKey(CertsError):
     """Another worker changed the version first."""
 
 

@@ -1,6 +1,7 @@
-"""Encrypted fields: sealed for exactly their table, column and row (S15). docs/architecture.md pins the byte string."""
+"""Encrypted fields: sealed for exactly their table, column and row (S15), in two classes. docs/architecture.md pins the byte string."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from enum import Enum
 from typing import Any
 
 from django.apps import apps
@@ -9,52 +10,73 @@ from django.core.exceptions import FieldError
 from django.db import models
 from django.db.models.lookups import Exact, IsNull
 
+from certs.central_file import central_keys
 from certs.own_store import key_ring
 from pki import sealing
-from pki.database_key import DatabaseKey
 from pki.errors import UnknownKey
+from pki.sealing import SealingKey
+
+CENTRAL_REMEDY = "Copy the file from the machine where the key was made."
+
+
+class Readers(Enum):
+    """Who reads the values of a field, and so with which key they are sealed."""
+
+    NODES = "database key"  # every node holds it
+    CENTER = "central key"  # no node ever gets it
 
 
 class Sealed(bytes):
     """A value as it stands in its column: already encrypted."""
 
 
-def writing_key() -> DatabaseKey:
-    """The key with which new values are sealed. Raises: ZoneMissing, ZoneBroken, UnknownKey if it is not at hand here."""
-    keys = key_ring().keys
-    version = apps.get_model("certs", "DatabaseKey").objects.writing()
-    if version is None:  # the trust zone is being founded: its first key is the only one
-        (only,) = keys.values()
-        return only
-    if version.key_id not in keys:
-        raise UnknownKey(
-            f"New values are sealed with {version}, which this machine's service pairs do not open. Redistribute this machine."
-        )
-    return keys[version.key_id]
+def writing_key(readers: Readers) -> SealingKey:
+    """The key with which new values are sealed. Raises: ZoneMissing, ZoneBroken, UnknownKey if it is not available here."""
+    keys: dict[str, SealingKey] = {**(central_keys() if readers is Readers.CENTER else key_ring().keys)}
+    version = apps.get_model("certs", "CentralKey" if readers is Readers.CENTER else "DatabaseKey").objects.writing()
+    if version is None:  # the trust zone is being founded, or a central key has just been made: the newest is the only one
+        return next(iter(keys.values()))
+    if version.key_id in keys:
+        return keys[version.key_id]
+    if readers is Readers.CENTER:
+        raise UnknownKey(f"New values are sealed with {version}, which is not in this machine's central key file. {CENTRAL_REMEDY}")
+    raise UnknownKey(f"New values are sealed with {version}, which this machine's service pairs do not open. Redistribute this machine.")
+
+
+def _opening_keys(readers: Readers, key_id: str) -> Iterable[SealingKey]:
+    """The keys that may open a value which names `key_id`. A value for the center opens under a database key only until all are sealed anew."""
+    if readers is Readers.NODES:
+        return key_ring().keys.values()
+    keys = central_keys()
+    if key_id in keys:
+        return (keys[key_id],)
+    if apps.get_model("certs", "CentralKey").objects.ever_finished():
+        return ()
+    return key_ring().keys.values()
 
 
 class Secret:
     """An encrypted value in its place. It opens when asked, and never shows itself."""
 
-    def __init__(self, sealed: Sealed, place: tuple[str, str, str]) -> None:
-        self.sealed, self.place = sealed, place
+    def __init__(self, sealed: Sealed, place: tuple[str, str, str], readers: Readers) -> None:
+        self.sealed, self.place, self.readers = sealed, place, readers
 
     def __repr__(self) -> str:
         return f"<Secret {'.'.join(self.place)}>"
 
     @property
     def key_id(self) -> str:
-        """Which database key seals it, hex."""
+        """Which key seals it, hex."""
         return sealing.key_id_of(self.sealed).hex()
 
     def open(self) -> bytes:
         """The plaintext. Raises: UnknownKey, Altered, ZoneMissing, ZoneBroken."""
-        return sealing.unseal(key_ring().keys.values(), self.sealed, bound_to=sealing.bound_to(*self.place))
+        return sealing.unseal(_opening_keys(self.readers, self.key_id), self.sealed, bound_to=sealing.bound_to(*self.place))
 
     def text(self) -> str:
         return self.open().decode()
 
-    def sealed_anew(self, key: DatabaseKey) -> Sealed:
+    def sealed_anew(self, key: SealingKey) -> Sealed:
         """The same value under `key`. Raises: as `open`."""
         return Sealed(sealing.seal(key, self.open(), bound_to=sealing.bound_to(*self.place)))
 
@@ -78,19 +100,23 @@ class _Place:
         if self.field.attname not in row.__dict__:
             row.refresh_from_db(fields=[self.field.attname])  # a deferred column
         sealed = self.field.value_from_object(row)
-        return None if sealed is None else Secret(sealed, self.field.place(row))
+        return None if sealed is None else Secret(sealed, self.field.place(row), self.field.sealed_for)
 
     def __set__(self, row: models.Model, value: Any) -> None:
         row.__dict__[self.field.attname] = self.field.taken(row, value)
 
 
 class EncryptedField(models.BinaryField):  # type: ignore[type-arg]
-    """Bytes or text under the database key, AES-256-GCM, bound to table, column and row.
+    """Bytes or text under the key of its readers, AES-256-GCM, bound to table, column and row.
 
     Plaintext that is assigned is sealed when it is read or saved, so the row's primary key must be known by then (a UUID is). Neither searched nor ordered by.
     """
 
     description = "encrypted value"
+
+    def __init__(self, *args: Any, sealed_for: Readers = Readers.CENTER, **kwargs: Any) -> None:
+        self.sealed_for = sealed_for  # no part of the table's form: migrations do not name it
+        super().__init__(*args, **kwargs)
 
     def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
         super().contribute_to_class(cls, name, private_only)
@@ -124,7 +150,7 @@ class EncryptedField(models.BinaryField):  # type: ignore[type-arg]
         if isinstance(kept, _Plaintext):
             if obj.pk is None:
                 raise TypeError(f"{self} is bound to its row, which has no primary key yet.")
-            kept = Sealed(sealing.seal(writing_key(), bytes(kept), bound_to=sealing.bound_to(*self.place(obj))))
+            kept = Sealed(sealing.seal(writing_key(self.sealed_for), bytes(kept), bound_to=sealing.bound_to(*self.place(obj))))
             obj.__dict__[self.attname] = kept
         sealed: Sealed | None = kept
         return sealed
@@ -158,6 +184,7 @@ class EncryptedField(models.BinaryField):  # type: ignore[type-arg]
         return [*super().check(**kwargs), *(refused if wrong else [])]
 
 
-def encrypted_fields() -> list[tuple[type[models.Model], EncryptedField]]:
-    """Every encrypted field of the console, with its model."""
-    return [(model, field) for model in apps.get_models() for field in model._meta.get_fields() if isinstance(field, EncryptedField)]
+def encrypted_fields(*readers: Readers) -> list[tuple[type[models.Model], EncryptedField]]:
+    """Every encrypted field for these readers, or all fields, each with its model."""
+    fields = [(model, field) for model in apps.get_models() for field in model._meta.get_fields() if isinstance(field, EncryptedField)]
+    return [(model, field) for model, field in fields if field.sealed_for in (readers or Readers)]

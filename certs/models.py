@@ -10,8 +10,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
-from certs.fields import EncryptedField
-from certs.states import LIVE, CertificateStatus, DatabaseKeyStatus, ExportStatus
+from certs.fields import EncryptedField, Readers
+from certs.states import LIVE, CentralKeyStatus, CertificateStatus, DatabaseKeyStatus, ExportStatus
 from pki import database_key, lifetime
 from pki.export import Format
 from pki.manual_configuration import AppDistribution, Installation
@@ -95,6 +95,46 @@ class DatabaseKey(models.Model):
         return f"database key version {self.version}"
 
 
+class CentralKeyQuerySet(models.QuerySet["CentralKey"]):
+    def live(self) -> "CentralKeyQuerySet":
+        """The versions that values are, or may be, sealed with; the newest first."""
+        return self.exclude(status=CentralKeyStatus.RETIRED)
+
+    def writing(self) -> "CentralKey | None":
+        """The version that seals new values; None until `init` has made the first one."""
+        return self.filter(status=CentralKeyStatus.WRITING).first()
+
+    def ever_finished(self) -> bool:
+        """Whether every value for the center was once sealed with a central key: since then none is sealed with a database key."""
+        return self.exclude(finished_at=None).exists()
+
+
+class CentralKey(models.Model):
+    """A version of the central key. The key itself is in the central key file, and nowhere in the database."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    version = models.PositiveIntegerField(unique=True)
+    status = models.CharField(max_length=10, choices=CentralKeyStatus.choices, default=CentralKeyStatus.WRITING)
+    key_id = models.CharField(max_length=16, unique=True)
+    created_at = models.DateTimeField()
+    status_since = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True, blank=True, help_text="since when every value is sealed with it")
+    finished_at = models.DateTimeField(null=True, blank=True, help_text="when the keys before it were dropped")
+    problem = models.CharField(max_length=500, blank=True, help_text="why sealing anew does not go on")
+    unreadable = models.JSONField(default=list, help_text="values that do not open, in words")
+
+    objects = CentralKeyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-version"]
+        constraints = [
+            models.UniqueConstraint(fields=["status"], condition=Q(status="writing"), name="one_central_key_writes"),
+        ]
+
+    def __str__(self) -> str:
+        return f"central key version {self.version}"
+
+
 class Rotation(models.Model):
     """That somebody asked for a new database key or root, and whether it is paused. Its phase is read off what it rotates."""
 
@@ -169,7 +209,7 @@ class Certificate(models.Model):
     generation = models.PositiveIntegerField(default=0)
     issuer = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="children")
     database_key_version = models.PositiveIntegerField(default=0, help_text="which key a service certificate carries")
-    sealed_private_key = EncryptedField(null=True)
+    sealed_private_key = EncryptedField(null=True, sealed_for=Readers.CENTER)
     encrypted_private_key = models.BinaryField(null=True, help_text="root only: PKCS#8 under the root passphrase")
     lease_until = models.DateTimeField()
     reason = models.CharField(max_length=300, blank=True)
@@ -280,7 +320,7 @@ class PooledKey(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     key_type = models.CharField(max_length=20, db_index=True)
-    sealed_private_key = EncryptedField()
+    sealed_private_key = EncryptedField(sealed_for=Readers.CENTER)
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:
@@ -320,8 +360,8 @@ class Export(models.Model):
     made_at = models.DateTimeField(null=True, blank=True)
     not_after = models.DateTimeField(null=True, blank=True, db_index=True, help_text="the first end of what it holds")
     last_seen_at = models.DateTimeField(null=True, blank=True, help_text="when its client certificate was last presented on 4242")
-    sealed_password = EncryptedField(null=True)
-    archive = EncryptedField(null=True)
+    sealed_password = EncryptedField(null=True, sealed_for=Readers.CENTER)
+    archive = EncryptedField(null=True, sealed_for=Readers.CENTER)
     archive_until = models.DateTimeField(null=True, blank=True)
     folder = models.CharField(max_length=500, blank=True)
     # Which machine's disk it lies on: that machine alone replaces and removes it.

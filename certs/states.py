@@ -1,4 +1,4 @@
-"""The lives of a certificate, of a version of the database key and of an export: one table each."""
+"""The lives of a certificate, of a version of the database key, of one of the central key and of an export: one table each."""
 
 from django.db.models import TextChoices
 
@@ -37,6 +37,20 @@ KEY_TRANSITIONS: dict[DatabaseKeyStatus, frozenset[DatabaseKeyStatus]] = {
     K.RETIRED: frozenset(),
 }
 LIVE = frozenset({K.DELIVERED, K.WRITING, K.READING})
+
+
+class CentralKeyStatus(TextChoices):
+    WRITING = "writing"  # new values are sealed with it
+    READING = "reading"  # values are still sealed with it
+    RETIRED = "retired"
+
+
+C = CentralKeyStatus
+CENTRAL_KEY_TRANSITIONS: dict[CentralKeyStatus, frozenset[CentralKeyStatus]] = {
+    C.WRITING: frozenset({C.READING}),
+    C.READING: frozenset({C.RETIRED}),
+    C.RETIRED: frozenset(),
+}
 
 
 class ExportStatus(TextChoices):

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from certs.fields import Readers
 from certs.models import DatabaseKey, Rotation
-from certs.services.database_keys import sealed_counts
 from certs.services.export_standing import exports_with_key
+from certs.services.sealing_walk import sealed_counts
 from certs.states import DatabaseKeyStatus
 from certs.steps import Step, steps_at
 from nodes.models import Node
@@ -51,7 +52,7 @@ def _phases(rotation: Rotation, status: str) -> list[Step]:
 def rotation_story(rotation: Rotation, *, now: datetime) -> dict[str, Any]:
     """The rotation in words and numbers: phase, how far, and for whom it waits."""
     version = DatabaseKey.objects.get(version=rotation.to_version)
-    counts = sealed_counts()
+    counts = sealed_counts(Readers.NODES)
     missing = set() if rotation.finished_at else {node.pk for node in lacking(version)}
     waits = [each for each in readers([version], now=now) if each.node.pk in missing]
     if version.status == DatabaseKeyStatus.PREPARED:
@@ -66,7 +67,7 @@ def rotation_story(rotation: Rotation, *, now: datetime) -> dict[str, Any]:
 
 def key_story(*, now: datetime) -> dict[str, Any]:
     """All that the page of encrypted fields shows."""
-    versions, counts = list(DatabaseKey.objects.exclude(status=DatabaseKeyStatus.RETIRED)), sealed_counts()
+    versions, counts = list(DatabaseKey.objects.exclude(status=DatabaseKeyStatus.RETIRED)), sealed_counts(Readers.NODES)
     rotation = Rotation.objects.filter(kind=Rotation.Kind.DATABASE_KEY).first()
     strange = sum(number for key_id, number in counts.items() if key_id not in {each.key_id for each in versions})
     return {
@@ -81,6 +82,6 @@ def rotation_plan(*, now: datetime) -> dict[str, Any]:
     old = DatabaseKey.objects.get(status=DatabaseKeyStatus.WRITING)
     newest = DatabaseKey.objects.order_by("-version").values_list("version", flat=True)[0]
     return {
-        "now": now, "old": old, "number": newest + 1, "total": sum(sealed_counts().values()), "readers": readers([old], now=now),
+        "now": now, "old": old, "number": newest + 1, "total": sum(sealed_counts(Readers.NODES).values()), "readers": readers([old], now=now),
         "exports": exports_with_key(now=now),
     }  # fmt: skip

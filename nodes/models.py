@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
-from certs.fields import EncryptedField
+from certs.fields import EncryptedField, Readers
 from certs.states import CertificateStatus
 from nodes.states import BrowserCertificateState, NodeState, RenewalStatus
 from pki import foreign, lifetime
@@ -120,7 +120,7 @@ class Registration(models.Model):
     actor = models.CharField(max_length=200)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
-    sealed_password = EncryptedField(null=True)
+    sealed_password = EncryptedField(null=True, sealed_for=Readers.CENTER)
     package = models.BinaryField(null=True)
     digest = models.CharField(max_length=64, blank=True)
     accepted_at = models.DateTimeField(null=True, blank=True)
@@ -181,7 +181,7 @@ class Connection(models.Model):
     type = models.CharField(max_length=40, choices=ConnectionType.choices)
     connection_string = models.CharField(max_length=2000)
     username = models.CharField(max_length=200, blank=True)
-    password = EncryptedField(null=True)  # bound to nodes_connection: nodes name that table when they open it
+    password = EncryptedField(null=True, sealed_for=Readers.NODES)  # bound to nodes_connection: nodes name that table when they open it
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()
 
@@ -223,7 +223,7 @@ class BrowserCertificate(models.Model):
     not_before = models.DateTimeField(null=True, blank=True)
     not_after = models.DateTimeField(null=True, blank=True, db_index=True)
     certificates = models.JSONField(default=list, help_text="PEM, the leaf first")
-    private_key = EncryptedField(null=True)
+    private_key = EncryptedField(null=True, sealed_for=Readers.CENTER)
     csr = models.TextField(blank=True, help_text="PKCS #10, PEM")
     notes = models.JSONField(default=list, help_text="what was put right when the files were read")
     actor = models.CharField(max_length=200)

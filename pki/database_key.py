@@ -1,9 +1,6 @@
 """The key of the encrypted database fields, carried in service certificates for their owner alone (S15, S16)."""
 
-import functools
-import hmac
-import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -12,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from pki.errors import ExtensionMissing, ProfileError, UnknownAlgorithm, UnwrapFailed
 from pki.keys import PrivateKey, PublicKey
 from pki.roles import ROLE_OID, extension_value, octet_string, octet_string_content
+from pki.sealing import KEY_BYTES, SealingKey
 
 ALGORITHM = "AES-256-GCM"
 OAEP = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
@@ -45,20 +43,10 @@ PRESCRIBED = Oids(x509.ObjectIdentifier("1.3.6.1.5.5.7.13.1"), x509.ObjectIdenti
 
 
 @dataclass(frozen=True)
-class DatabaseKey:
-    """32 random bytes and the algorithm that uses them."""
+class DatabaseKey(SealingKey):
+    """The key and the algorithm that uses it."""
 
-    key: bytes = field(repr=False)
     algorithm: str = ALGORITHM
-
-    @functools.cached_property
-    def key_id(self) -> bytes:
-        """The first 8 bytes of HMAC-SHA256(key, "qmc-key-id"): names the key without telling it."""
-        return hmac.digest(self.key, b"qmc-key-id", "sha256")[:8]
-
-    @classmethod
-    def generate(cls) -> "DatabaseKey":
-        return cls(secrets.token_bytes(32))
 
 
 def extensions(
@@ -99,7 +87,7 @@ def read(certificate: x509.Certificate, private_key: PrivateKey, oids: Oids = PR
         )
     algorithm = _opened(certificate, oids.algorithm, private_key)
     key = _opened(certificate, oids.key, private_key)
-    if algorithm != ALGORITHM.encode() or len(key) != 32:
+    if algorithm != ALGORITHM.encode() or len(key) != KEY_BYTES:
         name = certificate.subject.rfc4514_string()
         raise UnknownAlgorithm(
             f"The certificate of {name} names the algorithm {algorithm[:20]!r}; only {ALGORITHM} is known. Update this node."

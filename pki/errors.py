@@ -11,6 +11,7 @@ PKIError
 ├── SealError
 │   ├── UnknownKey
 │   └── Altered
+├── KeyFileMalformed     the central key file is not of its form
 ├── PasswordMistyped
 ├── UploadRefused        certificate files that cannot be used
 ├── ThumbprintInvalid
@@ -72,6 +73,10 @@ class UnknownKey(SealError):
 
 class Altered(SealError):
     """The value was changed, cut, or moved from another row."""
+
+
+class KeyFileMalformed(PKIError):
+    """The central key file is cut, altered, or another file."""
 
 
 class PasswordMistyped(PKIError):

@@ -28,6 +28,8 @@ def secret_file(path: Path) -> Path:
 
 SECRET_KEY_FILE = Path(os.environ.get("QMC_SECRET_KEY_FILE") or SECRETS_DIR / "secret-key")
 SECRET_KEY = secret_file(SECRET_KEY_FILE).read_text()
+# The key of what only the center needs; `init` makes it. docs/architecture.md has its form.
+CENTRAL_KEY_FILE = Path(os.environ.get("QMC_CENTRAL_KEY_FILE") or SECRETS_DIR / "central-key")
 # Empty in web processes and beat: they never see the passphrase of the root key.
 _passphrase = os.environ.get("QMC_ROOT_PASSPHRASE_FILE", str(SECRETS_DIR / "root-passphrase"))
 ROOT_PASSPHRASE_FILE = Path(_passphrase) if _passphrase else None

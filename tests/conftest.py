@@ -1,5 +1,6 @@
 """Keys and certificates of one trust zone, made once a session."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -7,13 +8,16 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.conf import settings
+from django.test.utils import override_settings
 from xdist.scheduler import LoadScopeScheduling
 
 from pki import issue, keys
+from pki.central_key import written
 from pki.database_key import DatabaseKey
 from pki.keys import KeyType, PrivateKey
 from pki.package import CentralAddress, Package, Pair
 from pki.roles import Kind
+from pki.sealing import SealingKey
 
 pytest_plugins = ["tests.founded"]
 
@@ -84,6 +88,15 @@ def make_authority(name: str = "central.example") -> Authority:
     request = issue.Request(Kind.ROOT, issue.root_name(name), (), key.public_key(), 60)
     plan = issue.prepare(request, issuer_certificate=None, now=now)
     return Authority(x509.load_der_x509_certificate(issue.sign(plan, key)), key, DatabaseKey.generate(), now)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def central_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SealingKey]:
+    """The central key of whatever was not founded as a whole site."""
+    key, path = SealingKey.generate(), tmp_path_factory.mktemp("secrets") / "central-key"
+    path.write_bytes(written([key]))
+    with override_settings(CENTRAL_KEY_FILE=path):
+        yield key
 
 
 @pytest.fixture(scope="session")

@@ -10,18 +10,22 @@ from django.test.utils import override_settings
 from django.utils import timezone
 
 from audit.models import Event, Head
-from certs.models import Certificate, DatabaseKey, RevocationList, TrustZone
+from certs.models import CentralKey, Certificate, DatabaseKey, RevocationList, TrustZone
 from nodes.models import Node
 from qmc.services.founding import zone_found
 
-MODELS: tuple[type[models.Model], ...] = (TrustZone, DatabaseKey, Certificate, RevocationList, Node, Event, Head)
+MODELS: tuple[type[models.Model], ...] = (TrustZone, DatabaseKey, CentralKey, Certificate, RevocationList, Node, Event, Head)
 Template = tuple[Path, dict[type[models.Model], list[models.Model]]]
 
 
 def settings_of(folder: Path) -> dict[str, Path]:
     """Where a site in `folder` keeps what."""
     secrets = folder / "secrets"
-    files = {"ROOT_PASSPHRASE_FILE": secrets / "root-passphrase", "SECRET_KEY_FILE": secrets / "secret-key"}
+    files = {
+        "ROOT_PASSPHRASE_FILE": secrets / "root-passphrase",
+        "SECRET_KEY_FILE": secrets / "secret-key",
+        "CENTRAL_KEY_FILE": secrets / "central-key",
+    }
     return {"QMC_DATA_DIR": folder, "NODE_STORE": folder / "node", "SECRETS_DIR": secrets, **files}
 
 

@@ -13,6 +13,7 @@ from audit.record import record
 from certs.errors import ZoneBroken
 from certs.models import Certificate, DatabaseKey, TrustZone
 from certs.own_store import key_ring
+from certs.services.central_key import central_key_found
 from certs.services.certificates import Intent, certificate_issue, certificate_transition, certificates_sweep
 from certs.services.issuer import issuer_of
 from certs.services.key_policy import key_type
@@ -105,7 +106,8 @@ def _package(zone: TrustZone, founding: Founding, service_key: keys.PrivateKey, 
 
 @transaction.atomic
 def zone_complete(*, zone: TrustZone, now: datetime) -> None:
-    """Seal the cluster key, name the database key, found the zone; the caller adds the central node's row to this transaction."""
+    """Make the central key, seal the cluster key, name the database key, found the zone; the caller adds the central node's row to this transaction."""
+    central_key_found(now=now)
     cluster = Certificate.objects.issued().get(kind=Kind.CLUSTER)
     pem = (settings.NODE_STORE / "current/machine/personal/cluster.pem").read_bytes().partition(b"-----BEGIN CERTIFICATE")[0]
     cluster.sealed_private_key = pem

@@ -14,11 +14,13 @@ from typing import Any
 import pyrage
 
 FORM = 1
-MANIFEST, DATA, SECRET_KEY = "manifest.json", "data.jsonl", "secret-key"
+MANIFEST, DATA, SECRET_KEY, CENTRAL_KEY = "manifest.json", "data.jsonl", "secret-key", "central-key"
 ROOTS, NODE = "roots/", "node/"
 SHORTEST_PASSPHRASE, LONGEST_PASSPHRASE = 12, 200
 PART = r"[A-Za-z0-9_][A-Za-z0-9._-]*"  # no part begins with a dot, so none leads upwards
-MEMBER = re.compile(rf"{re.escape(MANIFEST)}|{re.escape(DATA)}|{SECRET_KEY}|{ROOTS}[0-9a-f-]{{36}}\.pem|{NODE}{PART}(/{PART})*")
+MEMBER = re.compile(
+    rf"{re.escape(MANIFEST)}|{re.escape(DATA)}|{SECRET_KEY}|{CENTRAL_KEY}|{ROOTS}[0-9a-f-]{{36}}\.pem|{NODE}{PART}(/{PART})*"
+)
 PRIVATE_KEY = re.compile(rb"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----.*?-----END", re.DOTALL)
 
 

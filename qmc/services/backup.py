@@ -18,10 +18,11 @@ from audit.record import record
 from certs.errors import ZoneMissing
 from certs.models import Certificate, DatabaseKey, TrustZone
 from certs.own_store import key_ring
+from certs.services.central_key import central_keys_proved
 from certs.services.issuer import root_passphrase
 from jobs.services import periodic
-from pki import keys
-from qmc.services.archive import DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, passphrase_checked, seal
+from pki import central_key, keys
+from qmc.services.archive import CENTRAL_KEY, DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, passphrase_checked, seal
 from qmc.services.dump import contains, one_moment, rows_dump
 
 VERIFIED, LONGEST_TRIAL_S = "verified backup", 3600
@@ -36,6 +37,7 @@ def backup_make(*, file: Path, passphrase: str, actor: Actor, now: datetime) -> 
     with one_moment():
         zone = _zone_with_its_keys()
         members = {DATA: rows_dump(), SECRET_KEY: settings.SECRET_KEY_FILE.read_bytes()}
+        members[CENTRAL_KEY] = central_key.written(central_keys_proved().values())
         members |= {f"{ROOTS}{row.pk}.pem": _root_key(row, passphrase) for row in Certificate.objects.exclude(encrypted_private_key=None)}
         if Store(settings.NODE_STORE).files() != store:
             raise BackupError(

@@ -99,7 +99,7 @@ def in_use() -> list[str]:
 
 
 def sealed_values(dump: bytes) -> str:
-    """How many values of the dump are sealed with the database key, found by looking at its lines; "" if there are none."""
+    """How many values of the dump are sealed, found by looking at its lines; "" if there are none."""
     columns: dict[str, list[str]] = {}
     for model, field in encrypted_fields():
         columns.setdefault(model._meta.label_lower, []).append(field.name)

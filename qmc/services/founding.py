@@ -13,6 +13,7 @@ from audit.record import record
 from certs.errors import ZoneBroken
 from certs.models import TrustZone
 from certs.own_store import key_ring
+from certs.services.central_key import central_key_ensure
 from certs.services.zone import Founding, zone_complete, zone_prepare
 from jobs.services import lease_free, lease_take
 from nodes.models import Node
@@ -32,6 +33,7 @@ def zone_found(*, host_name: str, now: datetime) -> TrustZone:
         zone = TrustZone.objects.current()
         if zone is not None:
             key_ring()
+            central_key_ensure(now=now)
             central_addresses_write()
             return zone
         central = central_addresses()

@@ -8,6 +8,7 @@ from certs.errors import CertsError
 from certs.fields import encrypted_fields
 from certs.models import Certificate, DatabaseKey
 from certs.own_store import key_ring, own_store
+from certs.services.central_key import central_keys_proved
 from certs.services.issuer import root_passphrase
 from pki import keys
 from pki.errors import PKIError
@@ -16,9 +17,9 @@ from pki.verify import fingerprint, peer
 
 
 def problems(*, now: datetime) -> list[str]:
-    """Whatever does not hold: audit chain, root keys, this machine's certificates, database keys."""
+    """Whatever does not hold: audit chain, root keys, this machine's certificates, database keys, central keys."""
     found: list[str] = []
-    for proof in (_chain, _roots, _store, _database_keys):
+    for proof in (_chain, _roots, _store, _database_keys, _central_keys):
         try:
             found += proof(now)
         except (ChainBroken, CertsError, PKIError, OSError) as exc:
@@ -56,6 +57,11 @@ def _database_keys(now: datetime) -> Iterator[str]:
     for version in DatabaseKey.objects.live():
         if version.key_id not in at_hand:
             yield f"No service pair of this machine opens {version}."
+
+
+def _central_keys(now: datetime) -> Iterator[str]:
+    central_keys_proved()
+    yield from ()
 
 
 def remarks(*, now: datetime) -> Iterator[str]:

@@ -15,8 +15,9 @@ from agent.store import Store, replace
 from audit.actors import SYSTEM
 from audit.record import record
 from certs.errors import CertsError
-from certs.models import Certificate, DatabaseKey, TrustZone
+from certs.models import CentralKey, Certificate, DatabaseKey, TrustZone
 from certs.own_store import own_store
+from certs.services.central_key import central_key_ensure
 from certs.services.exports import folders_start_over
 from certs.services.issuer import root_passphrase
 from jobs.models import Job, PeriodicWork
@@ -26,7 +27,7 @@ from nodes.services.renewal import renewals_end
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 from pki import keys, names
 from pki.errors import PKIError
-from qmc.services.archive import DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, unseal
+from qmc.services.archive import CENTRAL_KEY, DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, unseal
 from qmc.services.dump import contains, in_use, rows_load
 from qmc.services.founding import central_addresses_write, own_names
 from qmc.services.proof import fields_open, problems, remarks
@@ -93,12 +94,14 @@ def restore(*, file: Path, passphrase: str, host_name: str | None = None, now: d
             _refuse_taken(host_name)
             _roots_seal(archive, passphrase)
             _store_write(archive)
+            _central_key_write(archive, now=now)
             found = problems(now=now)
             opened, closed = fields_open()
             _start_over(archive.origin, now=now)
             replace(settings.SECRET_KEY_FILE, archive.members[SECRET_KEY])
     except BaseException:
         Store(settings.NODE_STORE).discard()  # it was empty
+        settings.CENTRAL_KEY_FILE.unlink(missing_ok=True)  # it was not there
         raise
     if host_name is not None and host_name != archive.origin.host_name:
         try:
@@ -123,6 +126,11 @@ def _refuse_unless_empty() -> None:
             f"The database is in use: it has rows of {', '.join(used[:3])}{' and others' * (len(used) > 3)}. Nothing was changed. Give an "
             "empty database (DATABASE_URL, or --data-dir for SQLite)."
         )
+    if settings.CENTRAL_KEY_FILE.exists():
+        raise BackupError(
+            f"There is a central key in {settings.CENTRAL_KEY_FILE} already, and values of another site may be sealed with it. Nothing was "
+            "changed. Restore into an empty data directory with --data-dir, or move that file away first (QMC_CENTRAL_KEY_FILE names it)."
+        )
 
 
 def _refuse_taken(host_name: str | None) -> None:
@@ -145,6 +153,15 @@ def _store_write(archive: Archive) -> None:
         Store(settings.NODE_STORE).put_back(archive.below(NODE))
     except ValueError as exc:
         raise BackupError(f"The backup's node store cannot be put back: {exc}. Nothing was loaded. Take another backup.") from exc
+
+
+def _central_key_write(archive: Archive, *, now: datetime) -> None:
+    """The backup's central key. A backup of before there was one gets a new key, and a job seals with it what nodes need not read."""
+    if CENTRAL_KEY in archive.members:
+        replace(settings.CENTRAL_KEY_FILE, archive.members[CENTRAL_KEY])
+    elif CentralKey.objects.exists():
+        raise BackupError("The backup is not complete: it lacks its central key. Nothing was loaded. Take another backup.")
+    central_key_ensure(now=now)
 
 
 def _start_over(origin: Origin, *, now: datetime) -> None:

@@ -13,12 +13,14 @@ from django.core.management.base import SystemCheckError
 from agent.store import Store
 from audit.actors import SYSTEM
 from certs.errors import IllegalTransition, StaleDatabaseKey, ZoneBroken
-from certs.fields import Sealed, Secret
+from certs.fields import Readers, Sealed, Secret
 from certs.models import DatabaseKey, PooledKey
-from certs.services import database_keys
-from certs.services.database_keys import database_key_transition, reencrypt, sealed_counts
+from certs.services import sealing_walk
+from certs.services.database_keys import database_key_transition, reencrypt
 from certs.services.key_pool import key_take
+from certs.services.sealing_walk import sealed_counts
 from certs.states import KEY_TRANSITIONS, DatabaseKeyStatus
+from nodes.models import Connection
 from pki import keys
 from pki.keys import KeyType
 from pki.roles import Kind
@@ -42,8 +44,9 @@ def test_database_key_table(old: DatabaseKeyStatus, new: DatabaseKeyStatus) -> N
             database_key_transition(version=version, to=new, reason="", actor=SYSTEM, now=NOW)
 
 
-def pooled(plaintext: bytes) -> PooledKey:
-    return PooledKey.objects.create(key_type="RSA-3072", created_at=NOW, sealed_private_key=plaintext)
+def connection(password: bytes) -> Connection:
+    name = str(uuid.uuid4())
+    return Connection.objects.create(name=name, type="odbc", connection_string="x", created_at=NOW, changed_at=NOW, password=password)
 
 
 @pytest.fixture
@@ -51,17 +54,17 @@ def rows(versions) -> dict[uuid.UUID, bytes]:
     """250 values under version 1, one of them broken, and one under version 2."""
     DatabaseKey.objects.filter(version=2).update(status=DatabaseKeyStatus.DELIVERED)
     DatabaseKey.objects.filter(version=1).update(status=DatabaseKeyStatus.WRITING)
-    content = {pooled(b"%d" % number).pk: b"%d" % number for number in range(250)}
+    content = {connection(b"%d" % number).pk: b"%d" % number for number in range(250)}
     DatabaseKey.objects.filter(version=1).update(status=DatabaseKeyStatus.READING)
     DatabaseKey.objects.filter(version=2).update(status=DatabaseKeyStatus.WRITING)
-    content[pooled(b"new").pk] = b"new"
+    content[connection(b"new").pk] = b"new"
     return content
 
 
 def break_one(rows: dict[uuid.UUID, bytes]) -> uuid.UUID:
     """One row holds the value of another."""
     pk, other = list(rows)[100], list(rows)[101]
-    PooledKey.objects.filter(pk=pk).update(sealed_private_key=PooledKey.objects.get(pk=other).sealed_private_key.sealed)
+    Connection.objects.filter(pk=pk).update(password=Connection.objects.get(pk=other).password.sealed)
     rows.pop(pk)
     return pk
 
@@ -72,8 +75,8 @@ def test_every_row_is_sealed_anew_once_and_a_broken_one_hides_no_other(versions,
     walked = reencrypt(version=version, until=LATER)
     assert (walked.whole, walked.moved) == (True, 249)
     assert [str(broken) in each for each in walked.unreadable] == [True]
-    assert {pk: PooledKey.objects.get(pk=pk).sealed_private_key.open() for pk in rows} == rows
-    assert sealed_counts() == {versions[1].key_id.hex(): 1, version.key_id: 250}
+    assert {pk: Connection.objects.get(pk=pk).password.open() for pk in rows} == rows
+    assert sealed_counts(Readers.NODES) == {versions[1].key_id.hex(): 1, version.key_id: 250}
     assert reencrypt(version=version, until=LATER).moved == 0
 
 
@@ -85,23 +88,23 @@ def test_a_walk_that_ends_early_goes_on_where_it_was(versions, rows) -> None:
         if walked.whole:
             break
     assert moved == [100, 100, 50, 0]
-    assert {pk: PooledKey.objects.get(pk=pk).sealed_private_key.open() for pk in rows} == rows
+    assert {pk: Connection.objects.get(pk=pk).password.open() for pk in rows} == rows
 
 
 def test_who_writes_in_between_wins(versions, rows, monkeypatch) -> None:
     """A row that changes between reading and writing keeps what was written."""
     pk = list(rows)[5]
-    move = database_keys._move
+    move = sealing_walk._move
 
     def late(batch, *rest) -> None:
-        changed = PooledKey.objects.get(pk=pk)
-        changed.sealed_private_key = b"newer"
+        changed = Connection.objects.get(pk=pk)
+        changed.password = b"newer"
         changed.save()
         move(batch, *rest)
 
-    monkeypatch.setattr(database_keys, "_move", late)
+    monkeypatch.setattr(sealing_walk, "_move", late)
     assert reencrypt(version=DatabaseKey.objects.get(version=2), until=LATER).moved == 249
-    assert PooledKey.objects.get(pk=pk).sealed_private_key.open() == b"newer"
+    assert Connection.objects.get(pk=pk).password.open() == b"newer"
 
 
 def test_a_batch_that_fails_half_way_changes_nothing(versions, rows, monkeypatch) -> None:
@@ -115,7 +118,7 @@ def test_a_batch_that_fails_half_way_changes_nothing(versions, rows, monkeypatch
     monkeypatch.setattr(Secret, "sealed_anew", dies)
     with pytest.raises(MemoryError):
         reencrypt(version=DatabaseKey.objects.get(version=2), until=LATER)
-    assert sealed_counts() == {versions[1].key_id.hex(): 250, versions[2].key_id.hex(): 1}
+    assert sealed_counts(Readers.NODES) == {versions[1].key_id.hex(): 250, versions[2].key_id.hex(): 1}
 
 
 def test_check_says_when_a_key_cannot_be_read(versions, capsys) -> None:
@@ -140,11 +143,12 @@ def test_a_value_that_only_this_machine_cannot_open_is_not_taken_for_broken(vers
     (settings.NODE_STORE / "service-pairs").touch()  # the store is read again, as in a process that has just started
     with pytest.raises(ZoneBroken, match="version 1 does not open"):
         reencrypt(version=DatabaseKey.objects.get(version=2), until=LATER)
-    assert sealed_counts() == {versions[1].key_id.hex(): 250, versions[2].key_id.hex(): 1}
+    assert sealed_counts(Readers.NODES) == {versions[1].key_id.hex(): 250, versions[2].key_id.hex(): 1}
 
 
 def test_a_pooled_key_that_does_not_open_holds_nobody_up(versions) -> None:
-    good, broken = keys.to_pem(keys.generate(KeyType.EC_P256)), pooled(b"x")
+    good = keys.to_pem(keys.generate(KeyType.EC_P256))
+    broken = PooledKey.objects.create(key_type="RSA-3072", created_at=NOW, sealed_private_key=b"x")
     PooledKey.objects.filter(pk=broken.pk).update(sealed_private_key=Sealed(b"altered" * 10))
     PooledKey.objects.create(key_type="RSA-3072", created_at=LATER, sealed_private_key=good)
     assert keys.to_pem(key_take(KeyType.RSA_3072, in_a_hurry=True)) == good

@@ -175,6 +175,15 @@ def test_a_database_with_rows_is_not_restored_into(zone: TrustZone, sealed: byte
     assert not (tmp_path / "other").exists()
 
 
+def test_a_central_key_of_another_site_is_never_overwritten(sealed: bytes, empty_place: Path, db: None) -> None:
+    (empty_place / "b.age").write_bytes(sealed)
+    (empty_place / "secrets").mkdir()
+    (empty_place / "secrets/central-key").write_bytes(b"of another site")
+    with pytest.raises(BackupError, match=r"There is a central key in .*Nothing was changed"):
+        restore(file=empty_place / "b.age", passphrase=WORD, now=NOW)
+    assert (empty_place / "secrets/central-key").read_bytes() == b"of another site"
+
+
 def fill_with_nodes() -> dict[str, Node]:
     """One node in each state that matters."""
     now, nodes = datetime.now(UTC), {}
