@@ -33,11 +33,15 @@ class StrictInteger(serializers.IntegerField):
         return data
 
 
+LONGEST_TEXT, MOST_ITEMS = 2000, 1000
+LARGEST_FILE_TEXT = 512 * 1024  # a file of 256 KiB in base64, with room for line breaks
+
+
 class StrictText(serializers.CharField):
-    """A string as it was sent: not trimmed, not repaired."""
+    """A string as it was sent: not trimmed, not repaired; at most `LONGEST_TEXT` characters, where nothing else is said."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(trim_whitespace=False, **options)
+        super().__init__(trim_whitespace=False, **{"max_length": LONGEST_TEXT} | options)
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -70,11 +74,11 @@ class RevokeInput(serializers.Serializer[Any]):
 
 
 class CertificateFilter(serializers.Serializer[Any]):
-    kind = serializers.CharField(required=False)
-    status = serializers.CharField(required=False)
+    kind = serializers.CharField(required=False, max_length=100)
+    status = serializers.CharField(required=False, max_length=100)
     node = serializers.UUIDField(required=False)
     expires_before = serializers.DateTimeField(required=False)
-    search = serializers.CharField(required=False)
+    search = serializers.CharField(required=False, max_length=100)
 
 
 class CertificateOutput(serializers.Serializer[Any]):

@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from certs.api import RevokeInput, StrictText, View, page_of
+from certs.api import MOST_ITEMS, RevokeInput, StrictText, View, page_of
 from certs.models import Export
 from certs.services.export_standing import Standing, export_standings
 from certs.services.exports import Wanted, export_renew, export_revoke, exports_request
@@ -40,7 +40,7 @@ class WantedInput(serializers.Serializer[Any]):
 
 
 class ExportInput(WantedInput):
-    machine_names = serializers.ListField(child=StrictText(allow_blank=True), allow_empty=True)
+    machine_names = serializers.ListField(child=StrictText(allow_blank=True), allow_empty=True, max_length=MOST_ITEMS)
 
 
 class ExportRenewInput(serializers.Serializer[Any]):
@@ -57,7 +57,7 @@ class ExportRenewInput(serializers.Serializer[Any]):
 
 
 class ExportQuery(serializers.Serializer[Any]):
-    search = serializers.CharField(required=False)
+    search = serializers.CharField(required=False, max_length=100)
     status = serializers.ChoiceField(required=False, choices=ExportStatus.values)
 
 

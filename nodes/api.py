@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.models import Event
-from certs.api import CertificateOutput, StrictInteger, StrictText, View, certificate_json, page_of
+from certs.api import MOST_ITEMS, CertificateOutput, StrictInteger, StrictText, View, certificate_json, page_of
 from certs.models import Certificate
 from nodes.models import Node
 from nodes.services.decommission import node_decommission
@@ -32,8 +32,8 @@ class NodeInput(serializers.Serializer[Any]):
     address = StrictText(required=False)
     distribution_port = StrictInteger(required=False)
     node_port = StrictInteger(required=False)
-    subject_alternative_names = serializers.ListField(child=StrictText(), required=False)
-    services = serializers.ListField(child=StrictText(), required=False)
+    subject_alternative_names = serializers.ListField(child=StrictText(), required=False, max_length=MOST_ITEMS)
+    services = serializers.ListField(child=StrictText(), required=False, max_length=MOST_ITEMS)
 
 
 class NodeOutput(serializers.Serializer[Any]):
@@ -91,7 +91,7 @@ class EventOutput(serializers.Serializer[Any]):
 
 class NodeFilter(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=NodeState.values, required=False)
-    search = serializers.CharField(required=False)
+    search = serializers.CharField(required=False, max_length=100)
 
 
 def nodes_json(nodes: Sequence[Node], now: datetime) -> list[dict[str, Any]]:
@@ -126,10 +126,12 @@ class Nodes(View):
     @extend_schema(operation_id="nodes_list", parameters=[NodeFilter], responses=page_of(NodeOutput))
     def get(self, request: Request) -> Response:
         self.actor.require("nodes.view_node")
+        asked = NodeFilter(data=request.query_params)
+        asked.is_valid(raise_exception=True)
         rows, now = Node.objects.present().select_related("observation"), timezone.now()
-        if state := request.query_params.get("state"):
+        if state := asked.validated_data.get("state"):
             rows = Node.objects.filter(state=state).select_related("observation")
-        if text := request.query_params.get("search"):
+        if text := asked.validated_data.get("search"):
             rows = rows.filter(Q(name__icontains=text) | Q(host_name__icontains=text) | Q(address__icontains=text))
         return self.paged(rows, lambda page: nodes_json(page, now))
 

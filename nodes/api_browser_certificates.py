@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from certs.api import StrictText, View, page_of
+from certs.api import LARGEST_FILE_TEXT, MOST_ITEMS, StrictText, View, page_of
 from nodes.api import FindingOutput
 from nodes.browser_story import BrowserStory, browser_story, choosers
 from nodes.errors import InputInvalid
@@ -36,9 +36,9 @@ STATES = ["none", "on_its_way", "in_use", "fallen_back"]
 class BrowserCertificateAnswerInput(serializers.Serializer[Any]):
     """Each file is PEM as it is, or anything in base64: PFX, DER, PKCS #7."""
 
-    certificate = StrictText()
-    chain = StrictText(required=False)
-    private_key = StrictText(required=False, write_only=True)
+    certificate = StrictText(max_length=LARGEST_FILE_TEXT)
+    chain = StrictText(required=False, max_length=LARGEST_FILE_TEXT)
+    private_key = StrictText(required=False, write_only=True, max_length=LARGEST_FILE_TEXT)
     passphrase = StrictText(required=False, write_only=True)
 
 
@@ -46,11 +46,11 @@ class BrowserCertificateInput(serializers.Serializer[Any]):
     """Either a certificate with its key, or `host_names` for which a key and a request are made."""
 
     name = StrictText(required=False)
-    certificate = StrictText(required=False, help_text="PEM as it is, or PFX, DER or PKCS #7 in base64")
-    chain = StrictText(required=False)
-    private_key = StrictText(required=False, write_only=True)
+    certificate = StrictText(required=False, max_length=LARGEST_FILE_TEXT, help_text="PEM as it is, or PFX, DER or PKCS #7 in base64")
+    chain = StrictText(required=False, max_length=LARGEST_FILE_TEXT)
+    private_key = StrictText(required=False, write_only=True, max_length=LARGEST_FILE_TEXT)
     passphrase = StrictText(required=False, write_only=True)
-    host_names = serializers.ListField(child=StrictText(), required=False)
+    host_names = serializers.ListField(child=StrictText(), required=False, max_length=MOST_ITEMS)
     key_type = serializers.ChoiceField(choices=[each.value for each in KEY_TYPES], required=False)
 
 

@@ -21,6 +21,7 @@ from nodes.services.cluster import ClusterNode, cluster_nodes, nodes_counted, si
 from nodes.services.deployments import deployment_change, deployment_create, deployment_delete
 from pki.cluster import key_id
 from pki.manual_configuration import AppDistribution, Installation
+from pki.token_check import LARGEST_TOKEN
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -43,7 +44,7 @@ class DeploymentOutput(serializers.Serializer[Any]):
 
 
 class DeploymentSearch(serializers.Serializer[Any]):
-    search = serializers.CharField(required=False)
+    search = serializers.CharField(required=False, max_length=100)
 
 
 class TestTokenOutput(serializers.Serializer[Any]):
@@ -54,7 +55,7 @@ class TestTokenOutput(serializers.Serializer[Any]):
 
 
 class TokenInput(serializers.Serializer[Any]):
-    token = StrictText()
+    token = StrictText(max_length=2 * LARGEST_TOKEN)
     deployment = serializers.UUIDField(required=False, help_text="for which it must be; without it for any")
 
 

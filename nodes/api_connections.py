@@ -41,7 +41,7 @@ class ConnectionOutput(serializers.Serializer[Any]):
 
 
 class ConnectionSearch(serializers.Serializer[Any]):
-    search = serializers.CharField(required=False)
+    search = serializers.CharField(required=False, max_length=100)
 
 
 def connections_json(connections: Sequence[Connection]) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """Problem details (RFC 9457): how console and agents tell each other, and everybody else, of errors."""
 
-import json
 from typing import Any
+
+from pki.json_text import json_read
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -14,7 +15,7 @@ def problem(slug: str, status: int, detail: str) -> dict[str, Any]:
 def detail_of(body: bytes) -> str:
     """The detail in an answer's `body`, at most 400 characters that can be shown and stored; "" where it holds none."""
     try:
-        detail = json.loads(body)["detail"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        detail = json_read(body)["detail"]
+    except (ValueError, KeyError, TypeError):
         return ""
     return "".join(filter(str.isprintable, detail))[:400] if isinstance(detail, str) else ""

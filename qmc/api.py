@@ -3,13 +3,14 @@
 import logging
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.db import OperationalError
-from django.http import Http404
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.db import DataError
+from django.http import Http404, UnreadablePostError
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -26,8 +27,9 @@ from certs.errors import (
 )
 from nodes.errors import Blocked, ChoiceBlocked, IllegalNodeTransition, RegistrationBlocked, StaleNode
 from pki.errors import UnknownKey
+from pki.json_text import json_read
 from pki.problem import MEDIA_TYPE, problem
-from qmc.middleware import DATABASE_UNAVAILABLE
+from qmc import database_problem
 from qmc.models import ApiToken
 from qmc.services.tokens import token_digest
 
@@ -50,12 +52,15 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
     ZoneMissing: (503, "no-trust-zone"),
     ZoneBroken: (503, "trust-zone-broken"),
     UnknownKey: (503, "trust-zone-broken"),
-    OperationalError: (503, "database-unavailable"),
+    DataError: (400, "invalid"),
     Http404: (404, "not-found"),
+    SuspiciousOperation: (400, "malformed"),
+    UnreadablePostError: (400, "malformed"),
     exceptions.ParseError: (400, "malformed"),
     exceptions.ValidationError: (400, "invalid"),
     exceptions.NotAuthenticated: (401, "not-authenticated"),
     exceptions.AuthenticationFailed: (401, "not-authenticated"),
+    exceptions.PermissionDenied: (403, "permission-refused"),
     exceptions.NotFound: (404, "not-found"),
     exceptions.MethodNotAllowed: (405, "method-not-allowed"),
     exceptions.NotAcceptable: (406, "not-acceptable"),
@@ -65,7 +70,7 @@ PROBLEMS: dict[type[Exception], tuple[int, str]] = {
 # Where the exception's own text is no answer for a client.
 DETAILS: dict[type[Exception], str] = {
     exceptions.ValidationError: "Some fields do not hold; see errors.",
-    OperationalError: DATABASE_UNAVAILABLE,
+    DataError: "A value is too long or cannot be stored. Nothing was changed. Shorten it, or remove its special characters.",
 }
 
 
@@ -77,14 +82,28 @@ def _errors(exc: Exception) -> Any:
     return exc.detail if isinstance(exc, exceptions.ValidationError) else []
 
 
+def _known(exc: Exception) -> tuple[int, str] | None:
+    """Status and type; None for what nobody foresaw."""
+    if database_problem.is_unavailable(exc):
+        return 503, "database-unavailable"
+    found = next((PROBLEMS[kind] for kind in type(exc).__mro__ if kind in PROBLEMS), None)
+    return found or ((exc.status_code, "refused") if isinstance(exc, exceptions.APIException) else None)
+
+
+def _detail(exc: Exception) -> str:
+    if database_problem.is_unavailable(exc):
+        return database_problem.detail(exc)
+    return next((text for kind, text in DETAILS.items() if isinstance(exc, kind)), None) or str(exc)
+
+
 def problem_handler(exc: Exception, context: dict[str, Any]) -> Response:
     """Every error as problem details; what is not in the table is a 500 with a fixed text."""
-    found = next((PROBLEMS[kind] for kind in type(exc).__mro__ if kind in PROBLEMS), None)
+    found = _known(exc)
     if found is None:
         log.error("unexpected error in %s", context["view"], exc_info=exc)
         status, slug, detail = 500, "internal", "Something unexpected happened. The console's log has it; try again, then report it."
     else:
-        (status, slug), detail = found, next((text for kind, text in DETAILS.items() if isinstance(exc, kind)), None) or str(exc)
+        (status, slug), detail = found, _detail(exc)
     if status >= 500 and found:
         log.warning("%s in %s: %s", slug, context["view"], exc)
     body = problem(slug, status, detail) | {"errors": _errors(exc)}
@@ -92,6 +111,16 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> Response:
         body["findings"] = body["errors"]
     headers = {"WWW-Authenticate": "Token"} if status == 401 else {}
     return Response(body, status=status, content_type=MEDIA_TYPE, headers=headers)
+
+
+class StrictJSONParser(JSONParser):
+    """JSON in UTF-8, whatever its Content-Type says (RFC 8259, section 8.1)."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        try:
+            return json_read(stream.read())
+        except ValueError as exc:
+            raise exceptions.ParseError(f"The body is not JSON: {exc}") from exc
 
 
 class TokenAuthentication(BaseAuthentication):

@@ -3,16 +3,15 @@
 import logging
 from collections.abc import Callable
 
-from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 
 from audit.actors import Actor
 from pki.problem import MEDIA_TYPE, problem
+from qmc import database_problem
 
 log = logging.getLogger(__name__)
-DATABASE_UNAVAILABLE = "The database does not take changes now: its disk may be full, or it cannot be reached. Look whether your change was made, then try again."
 
 
 def error(request: HttpRequest, template: str, *, slug: str, status: int, detail: str, **content: object) -> HttpResponse:
@@ -34,7 +33,7 @@ class ActorMiddleware:
 
 
 class DatabaseMiddleware:
-    """A database that is full, locked or away is a 503 with its remedy, in pages and for nodes as in the API."""
+    """A database that is full, locked, away or damaged is a 503 with its remedy, in pages and for nodes as in the API."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -43,7 +42,9 @@ class DatabaseMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, OperationalError):
+        if not database_problem.is_unavailable(exception):
             return None
         log.warning("database-unavailable in %r", request.path, exc_info=exception)
-        return error(request, "database.html", slug="database-unavailable", status=503, detail=DATABASE_UNAVAILABLE)
+        what, remedy = database_problem.meaning(exception)
+        detail = database_problem.detail(exception)
+        return error(request, "database.html", slug="database-unavailable", status=503, detail=detail, what=what, remedy=remedy)

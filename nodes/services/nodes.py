@@ -68,6 +68,8 @@ def checked(
     for each in services:
         if each not in SERVICES:
             refuse("services", f"“{each[:64]}” is not a service. Known are: {', '.join(SERVICES)}.")
+    if errors:  # the database is asked only about what can be a name
+        raise InputInvalid(errors)
     _refuse_duplicates(name, host_name, refuse)
     _refuse_names_of_exports("host_name", [host_name], refuse)
     _refuse_names_of_exports("subject_alternative_names", subject_alternative_names, refuse)

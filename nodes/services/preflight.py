@@ -1,7 +1,6 @@
 """Checks before anything is made: each finding with its remedy in words."""
 
 import ipaddress
-import json
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from nodes.services.dial import ask
 from nodes.services.nodes import checked
 from pki import clocks, names
 from pki.findings import Finding
+from pki.json_text import json_read
 from pki.lifetime import add_months
 
 SKEW_BLOCKER = timedelta(hours=1)
@@ -91,7 +91,7 @@ def _agent(node: Node, now: datetime) -> Iterator[Finding]:
     severity = "warning" if node.registered_at else "blocker"
     try:
         answer = ask(node, "GET", "/status/servicestate", total_s=4)
-        status = json.loads(answer.body)
+        status = json_read(answer.body)
         value = status["value"]
     except NodeUnreachable as exc:
         first, _, remedy = str(exc).partition(". ")

@@ -1,7 +1,6 @@
 """The registration of a node: the ceremony is started here and advanced one step at a time by a worker."""
 
 import contextlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,6 +25,7 @@ from nodes.states import TRANSITIONS, UNDER_WAY, NodeState
 from pki import package as packages
 from pki import password
 from pki.errors import PKIError
+from pki.json_text import json_read
 from pki.problem import detail_of
 
 TASK = "nodes.services.registration.registration_advance"
@@ -172,7 +172,7 @@ def _await_password(node: Node, registration: Registration, now: datetime) -> ti
         node_transition(node=node, to=NodeState.VERIFYING, reason="", actor=SYSTEM, now=now)
         return None
     try:
-        status = json.loads(ask(node, "GET", "/status/servicestate").body)
+        status = json_read(ask(node, "GET", "/status/servicestate").body)
         waiting, refused, wrong = status["waiting"], status["refused"], int(status["wrong_passwords"])
     except (NodeUnreachable, ValueError, KeyError, TypeError):
         # 4444 closes when the password is typed: the heartbeat will tell.
