@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from agent import cluster, tls
 from agent.central import DIAL_S, CertificateRefused, ask
-from agent.state import State, report
+from agent.report import report_make
+from agent.state import State
 from agent.store import Installed
 from pki import verify
 from pki.browser_choice import NO_PRIVATE_KEY
@@ -95,13 +96,13 @@ class Caller:
         ring = self.state.store.key_ring()
         for place, problem in ring.problems.items():
             log.warning("service pair in %s: %s", place, problem)
-        content = report(
+        report = report_make(
             installed, ring, self.challenges, loaded=self.loaded or installed, served=now_served, listening=self.listening, now=datetime.now(UTC),
             hook=self.state.hook(), browser=self.state.browser(installed, now=datetime.now(UTC)),
+            cluster_proof=cluster.proof(installed, self.cluster_challenge),
         )  # fmt: skip
-        content["cluster_proof"] = cluster.proof(installed, self.cluster_challenge)
         try:
-            answer = json.loads(await ask(self.state, installed, "POST", "/api/v1/heartbeat/", json=content))
+            answer = json.loads(await ask(self.state, installed, "POST", "/api/v1/heartbeat/", json=report.content()))
         except CertificateRefused:
             # Revoked, or replaced before it came into use: only a new package helps, so wait for one.
             if not self.state.is_open(datetime.now(UTC)):

@@ -1,6 +1,5 @@
 """What waits on a node, and what it refuses: survives restarts, shared by the running agent and the terminal."""
 
-import base64
 import contextlib
 import dataclasses
 import ipaddress
@@ -11,14 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent import browser
-from agent.store import Installed, KeyRing, Store, replace
+from agent.store import Installed, Store, replace
 from agent.waiting import Damaged, Waiting, WaitingPackages, read
-from pki import browser_choice, clocks, package, password, sealing, verify
-from pki.errors import PackageError, PackageInvalid, SealError, WrongPassword
+from pki import browser_choice, clocks, package, password, verify
+from pki.errors import PackageError, PackageInvalid, WrongPassword
 from pki.package_header import Claims
 
 MOST_WAITING, MOST_WRONG, MOST_REFUSED = 4, 10, 100
@@ -272,48 +270,6 @@ class State:
             "wrong_passwords": memory["wrong_passwords"],
             "trust_zone": installed.trust_zone if installed else None,
         }
-
-
-def _proofs(ring: KeyRing, challenges: dict[str, str], node: str) -> dict[str, str]:
-    """What the central node's challenges hold, by key id, for each that opens."""
-    opened = {}
-    for key_id, sealed in challenges.items():
-        with contextlib.suppress(SealError, ValueError):
-            secret = sealing.unseal(ring.keys.values(), base64.b64decode(sealed), bound_to=sealing.challenge_for(node))
-            opened[key_id] = secret.hex()
-    return opened
-
-
-def report(
-    installed: Installed,
-    ring: KeyRing,
-    challenges: dict[str, str],
-    *,
-    loaded: Installed,
-    served: dict[str, str | None],
-    listening: bool,
-    now: datetime,
-    hook: dict[str, Any] | None = None,
-    browser: dict[str, str] | None = None,
-) -> dict[str, Any]:
-    """The heartbeat: what this node holds, serves and can read, and what its listener has `loaded` to trust."""
-    _, trusted = loaded.revision
-    held: dict[str, x509.Certificate | bytes] = {"service": installed.service, "client": installed.client, "cluster": installed.cluster}
-    with contextlib.suppress(OSError, ValueError):  # it could not be written, and what is there is no certificate
-        held["browser"] = installed.browser
-    return {
-        "generation": installed.generation,
-        "trusts": list(trusted),
-        "revocation_lists": trusted,
-        "installed": {kind: verify.fingerprint(certificate) for kind, certificate in held.items()},
-        "browser": browser,
-        "served": served,
-        "hook": hook,
-        "database_keys": list(ring.keys),
-        "proofs": _proofs(ring, challenges, installed.node),
-        "clock": now.isoformat(),
-        "listening": listening,
-    }
 
 
 def is_loopback(address: str) -> bool:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from agent.state import report
+from agent.report import report_make
 from agent.store import Installed, Store
 from bench.client import register_many
 from bench.fleet import Fleet
@@ -33,7 +33,8 @@ def request(method: str, path: str, body: bytes, *, kept_alive: bool) -> bytes:
 
 def heartbeat_of(installed: Installed, store: Store) -> bytes:
     now = datetime.now(UTC)
-    return json.dumps(report(installed, store.key_ring(), {}, loaded=installed, served={"service": None}, listening=True, now=now)).encode()
+    report = report_make(installed, store.key_ring(), {}, loaded=installed, served={"service": None}, listening=True, now=now)
+    return json.dumps(report.content()).encode()
 
 
 class Caller:

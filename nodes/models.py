@@ -1,7 +1,9 @@
 """Nodes, their registrations and renewals, what they report, what they serve to browsers, and the data connections that they read."""
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -11,7 +13,7 @@ from django.db.models.functions import Lower
 from certs.fields import EncryptedField, Readers
 from certs.states import CertificateStatus
 from nodes.states import BrowserCertificateState, NodeState, RenewalStatus
-from pki import foreign, lifetime
+from pki import clocks, foreign, lifetime, report
 from pki.errors import PKIError
 
 # Three heartbeats missed; where they come often, a restart of the agent is no silence.
@@ -106,6 +108,18 @@ class Observation(models.Model):
     cluster_challenge = models.CharField(max_length=64, blank=True, help_text="what it is to sign with the cluster key")
     cluster_proved_at = models.DateTimeField(null=True, blank=True)
     cluster_proved_sha256 = models.CharField(max_length=64, blank=True, help_text="with which cluster certificate's key")
+    version = models.CharField(max_length=40, blank=True, help_text="of its agent")
+    system = models.CharField(max_length=100, blank=True, help_text="the operating system")
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **more: Any) -> Self:
+        """Rows of an older version, and of its backups, may hold what no report may say today: they are read as a report is."""
+        row = super().from_db(db, field_names, values, **more)
+        for name in report.KEPT.keys() & row.__dict__.keys():
+            setattr(row, name, report.kept(name, getattr(row, name)))
+        if "clock_offset_s" in row.__dict__:
+            row.clock_offset_s = clocks.bounded(row.clock_offset_s)
+        return row
 
     def __str__(self) -> str:
         return f"{self.node_id} at {self.last_seen_at}"

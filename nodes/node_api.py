@@ -1,10 +1,6 @@
 """What agents call on 4242. Identity is the record of the client certificate, by fingerprint."""
 
-import json
-import re
 import uuid
-from datetime import datetime
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
@@ -20,24 +16,21 @@ from nodes.models import Node
 from nodes.services.browser_certificates import choice_sealed
 from nodes.services.connections import connections_page
 from nodes.services.heartbeat import heartbeat, package_for
-from pki import browser_choice, verify
 from pki import problem as problems
-from pki.cluster import LARGEST_PROOF
-from pki.errors import PackageError
-
-LARGEST_REPORT = 65536
-HELD, MOST_SERVED, SERVICE_NAME = {"service", "client", "cluster", "browser"}, 11, re.compile("[a-z0-9-]{1,20}")
-FINGERPRINT, KEY_ID = re.compile("[0-9a-f]{64}"), re.compile("[0-9a-f]{16}")
+from pki import verify
+from pki.errors import PackageError, ReportInvalid
+from pki.report import report_from
 
 
 class Refused(Exception):
     """The caller is not a node that may call."""
 
 
-def problem(slug: str, detail: str, status: int) -> JsonResponse:
+def problem(slug: str, detail: str, status: int, **members: object) -> JsonResponse:
     # Who is refused is cut off: a connection that was opened before a revocation ends with its next request.
     headers = {"Connection": "close"} if status == 403 else {}
-    return JsonResponse(problems.problem(slug, status, detail), status=status, content_type=problems.MEDIA_TYPE, headers=headers)
+    content = problems.problem(slug, status, detail) | members
+    return JsonResponse(content, status=status, content_type=problems.MEDIA_TYPE, headers=headers)
 
 
 def _presented(request: HttpRequest) -> Certificate | None:
@@ -58,79 +51,17 @@ def _caller(request: HttpRequest) -> tuple[Node, Certificate]:
     return node, certificate
 
 
-def _hook(told: Any) -> dict[str, Any]:
-    """The last run of the reload hook, empty where there is none. Raises: ValueError, KeyError, TypeError."""
-    if told is None:
-        return {}
-    at, ended, generation = datetime.fromisoformat(told["at"]), told["exit"], told["generation"]
-    if at.tzinfo is None or type(generation) is not int or not 0 <= generation < 2**31:
-        raise ValueError("hook")
-    if ended is not None and (type(ended) is not int or abs(ended) > 255):
-        raise ValueError("exit code")
-    return {"at": at.isoformat(), "exit": ended, "generation": generation}
-
-
-def _browser(told: Any) -> dict[str, str]:
-    """Which choice of a certificate for browsers the node knows; empty where its agent is older. Raises: ValueError, KeyError, TypeError."""
-    if told is None:
-        return {}
-    revision, problem = told["revision"], told["problem"]
-    if not (revision == "" or FINGERPRINT.fullmatch(revision)) or problem not in {"", *browser_choice.PROBLEMS}:
-        raise ValueError("browser")
-    return {"revision": revision, "problem": problem}
-
-
-def _cluster_proof(told: Any) -> str:
-    """What was signed with the cluster key, "" where the agent signs nothing. Raises: ValueError."""
-    if told is None:
-        return ""
-    if not isinstance(told, str) or not told.isascii() or len(told) > LARGEST_PROOF:
-        raise ValueError("cluster proof")
-    return told
-
-
-def _report(body: bytes) -> dict[str, Any]:
-    """Raises: ValueError, KeyError, TypeError for anything but a heartbeat."""
-    content = json.loads(body)
-    clock = datetime.fromisoformat(content["clock"])
-    trusts, installed, served = content["trusts"], content["installed"], content["served"]
-    lists, listening = content["revocation_lists"], content["listening"]
-    texts = [*trusts, *lists, *installed.values(), *(each for each in served.values() if each is not None)]
-    if type(content["generation"]) is not int or not 0 <= content["generation"] < 2**31 or clock.tzinfo is None:
-        raise ValueError("generation or clock")
-    if (
-        not isinstance(trusts, list)
-        or len(trusts) > 50
-        or not all(FINGERPRINT.fullmatch(each) for each in texts)
-        or not {*installed} <= HELD
-        or len(served) > MOST_SERVED
-        or not all(SERVICE_NAME.fullmatch(name) for name in served)
-    ):
-        raise ValueError("fingerprints")
-    if type(listening) is not bool or not all(type(number) is int for number in lists.values()):
-        raise ValueError("revocation lists")
-    database_keys, proofs = content["database_keys"], content["proofs"]
-    if len(database_keys) > 10 or len(proofs) > 10 or not all(KEY_ID.fullmatch(each) for each in [*database_keys, *proofs]):
-        raise ValueError("database keys")
-    return {
-        "generation": content["generation"], "clock": clock, "trusts": trusts, "revocation_lists": lists, "listening": listening,
-        "installed": installed, "served": served, "hook": _hook(content.get("hook")), "browser": _browser(content.get("browser")),
-        "database_keys": list(database_keys), "proofs": {key_id: bytes.fromhex(proof) for key_id, proof in proofs.items()},
-        "cluster_proof": _cluster_proof(content.get("cluster_proof")),
-    }  # fmt: skip
-
-
 @csrf_exempt
 @require_POST
 def heartbeat_view(request: HttpRequest) -> HttpResponse:
     """A node reports and is told what to do next."""
     try:
         node, certificate = _caller(request)
-        report = _report(request.body[:LARGEST_REPORT])
+        report = report_from(request.body)
     except Refused as exc:
         return problem("unknown-node", str(exc), 403)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return problem("malformed", "This is not a heartbeat. Update the agent.", 400)
+    except ReportInvalid as exc:
+        return problem("malformed", f"{exc} Update the agent.", 400, errors=[{"field": exc.field, "code": "invalid", "message": str(exc)}])
     try:
         return JsonResponse(heartbeat(node=node, certificate=certificate, report=report, now=timezone.now()))
     except CertsError as exc:

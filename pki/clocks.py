@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 AGREE = timedelta(seconds=60)
 LONGEST_MOMENT = 40
+FARTHEST_S = 365 * 86400.0
 UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -30,6 +31,11 @@ def length(seconds: float) -> str:
     size, unit = next(((size, unit) for size, unit in UNITS if abs(seconds) >= size), UNITS[-1])
     count = round(abs(seconds) / size)
     return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+def bounded(offset_s: float) -> float:
+    """Seconds between two clocks, at most a year either way: more than that says nothing more."""
+    return max(-FARTHEST_S, min(FARTHEST_S, offset_s))
 
 
 def agree(one: datetime, other: datetime) -> bool:

@@ -22,6 +22,7 @@ PKIError
 ├── PeerRefused
 │   └── NotValidNow
 ├── ReleaseUnknown
+├── ReportInvalid        a node's report cannot be understood
 ├── ProofRefused
 └── PfxRefused
 """
@@ -117,6 +118,14 @@ class PeerRefused(PKIError):
 
 class NotValidNow(PeerRefused):
     """The clock here is outside what the certificate says: the certificate, or a clock, is wrong."""
+
+
+class ReportInvalid(PKIError):
+    """A node's report is outside its format. `field` names what is wrong, "" where that is the whole report."""
+
+    def __init__(self, field: str, text: str) -> None:
+        super().__init__(text)
+        self.field = field
 
 
 class ReleaseUnknown(PKIError):

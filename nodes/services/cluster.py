@@ -19,6 +19,7 @@ from nodes.states import RenewalStatus
 from pki import cluster
 from pki.errors import ProofRefused, ReleaseUnknown
 from pki.manual_configuration import Answer, AppDistribution, Installation, Release, Site, manual_configuration
+from pki.report import Report
 from pki.roles import Kind
 
 
@@ -78,27 +79,27 @@ def _cluster_node(node: Node, in_force: Certificate, known: dict[str, Certificat
     return ClusterNode(node, in_force, held, seen is not None, proved, renewing)
 
 
-def cluster_proof(node: Node, report: dict[str, Any], now: datetime) -> dict[str, Any]:
+def cluster_proof(node: Node, report: Report, now: datetime) -> dict[str, Any]:
     """What the observation keeps of the proof in this report; what was proved before stays while the node reports that certificate."""
     seen = node.observed
     kept = {"cluster_proved_at": None, "cluster_proved_sha256": ""}
     if seen is None:
         return kept
     if _proves(node, seen, report):
-        return {"cluster_proved_at": now, "cluster_proved_sha256": report["installed"]["cluster"]}
-    if seen.cluster_proved_sha256 and seen.cluster_proved_sha256 == report["installed"].get("cluster"):
+        return {"cluster_proved_at": now, "cluster_proved_sha256": report.installed["cluster"]}
+    if seen.cluster_proved_sha256 and seen.cluster_proved_sha256 == report.installed.get("cluster"):
         return {name: getattr(seen, name) for name in kept}
     return kept
 
 
-def _proves(node: Node, seen: Observation, report: dict[str, Any]) -> bool:
-    if not report["cluster_proof"] or not seen.cluster_challenge:
+def _proves(node: Node, seen: Observation, report: Report) -> bool:
+    if not report.cluster_proof or not seen.cluster_challenge:
         return False
-    held = Certificate.objects.accepted().filter(kind=Kind.CLUSTER, sha256=report["installed"].get("cluster", "")).only("der").first()
+    held = Certificate.objects.accepted().filter(kind=Kind.CLUSTER, sha256=report.installed.get("cluster", "")).only("der").first()
     if held is None:
         return False
     try:
-        cluster.proof_check(report["cluster_proof"], held.x509(), node=str(node.pk), challenge=seen.cluster_challenge)
+        cluster.proof_check(report.cluster_proof, held.x509(), node=str(node.pk), challenge=seen.cluster_challenge)
     except ProofRefused:
         return False
     return True

@@ -24,17 +24,17 @@ from nodes.services.cluster import cluster_proof
 from nodes.services.material import versions_for
 from nodes.services.transition import node_transition, renewal_transition
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
-from pki import sealing
+from pki import clocks, sealing
+from pki.report import Report
 
 PENDING_INTERVAL_S = 5
 LIVELY = timedelta(minutes=10)
 OBSERVED = (
-    "generation", "trusts", "revocation_lists", "installed", "served", "hook", "listening", "browser", "database_keys", "proved", "challenges",
-    "cluster_challenge", "cluster_proved_at", "cluster_proved_sha256",
+    "generation", "trusts", "revocation_lists", "installed", "served", "hook", "listening", "browser", "database_keys", "version", "system",
 )  # fmt: skip
 
 
-def heartbeat(*, node: Node, certificate: Certificate, report: dict[str, Any], now: datetime) -> dict[str, Any]:
+def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: datetime) -> dict[str, Any]:
     """Keep the observation, move what waited for this call, and answer. `certificate` is the one that the node called with."""
     live = [key_id for key_id in versions_for(node).values_list("key_id", flat=True) if key_id]
     proved, challenges, expected = _proof(node, report, live, now)
@@ -42,13 +42,13 @@ def heartbeat(*, node: Node, certificate: Certificate, report: dict[str, Any], n
     wanted = choice.revision if choice else ""
     _browser_recorded(node, report, wanted, now)
     challenge = secrets.token_hex(32)
-    seen = {"proved": proved, "challenges": expected, "cluster_challenge": challenge, **cluster_proof(node, report, now)}
-    _observe(node, report | seen, now)
+    asked = {"proved": proved, "challenges": expected, "cluster_challenge": challenge, **cluster_proof(node, report, now)}
+    _observe(node, report, asked, now)
     renewal = Renewal.objects.filter(node=node).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).first()
     if certificate.generation == node.generation:
         _called_home(node, renewal, now)
     rotation = Rotation.objects.filter(under_way=True).first()
-    if renewal is None and rotation is None and not set(live) <= set(report["database_keys"]):
+    if renewal is None and rotation is None and not set(live) <= set(report.database_keys):
         # It came with a package of before a rotation. While one is under way, that one sees to it.
         renewal = renewals.renewal_ensure(actor=SYSTEM, node=node, now=now)
     offered = renewal is not None and renewal.status == RenewalStatus.OFFERED
@@ -64,15 +64,15 @@ def heartbeat(*, node: Node, certificate: Certificate, report: dict[str, Any], n
         "browser": wanted,
         "challenges": challenges,
         "cluster_challenge": challenge,
-        "retired_database_keys": _retired(report["database_keys"], live),
+        "retired_database_keys": _retired(report.database_keys, live),
     }
 
 
-def _proof(node: Node, report: dict[str, Any], live: list[str], now: datetime) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+def _proof(node: Node, report: Report, live: list[str], now: datetime) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
     """When the node last opened a challenge of each live key, the next challenges (base64), and the SHA-256 of what opens them."""
     seen, ring = node.observed, key_ring().keys
     proved = dict(seen.proved) if seen else {}
-    for key_id, opened in report["proofs"].items():
+    for key_id, opened in report.proofs.items():
         if seen and hashlib.sha256(opened).hexdigest() == seen.challenges.get(key_id):
             proved[key_id] = now.isoformat()
     challenges, expected = {}, {}
@@ -81,7 +81,7 @@ def _proof(node: Node, report: dict[str, Any], live: list[str], now: datetime) -
         sealed = sealing.seal(ring[key_id], secret, bound_to=sealing.challenge_for(str(node.pk)))
         challenges[key_id] = base64.b64encode(sealed).decode()
         expected[key_id] = hashlib.sha256(secret).hexdigest()
-    held = set(live) & set(report["database_keys"])
+    held = set(live) & set(report.database_keys)
     return {key_id: proved[key_id] for key_id in held if key_id in proved}, challenges, expected
 
 
@@ -90,23 +90,23 @@ def _is_lively(rotation: Rotation, now: datetime) -> bool:
     return not rotation.paused and now - (rotation.switched_at or rotation.created_at) < LIVELY
 
 
-def _browser_is_on_its_way(node: Node, report: dict[str, Any], wanted: str, now: datetime) -> bool:
+def _browser_is_on_its_way(node: Node, report: Report, wanted: str, now: datetime) -> bool:
     """Something else was chosen just now: the node is asked often until it has it."""
-    differs = bool(report["browser"]) and report["browser"]["revision"] != wanted
+    differs = bool(report.browser) and report.browser["revision"] != wanted
     return differs and node.browser_chosen_at is not None and now - node.browser_chosen_at < LIVELY
 
 
-def _browser_recorded(node: Node, report: dict[str, Any], wanted: str, now: datetime) -> None:
+def _browser_recorded(node: Node, report: Report, wanted: str, now: datetime) -> None:
     """The history says when a node took up what is chosen, and when it fell back from it."""
-    told, before = report["browser"], node.observed.browser if node.observed else {}
+    told, before = report.browser, node.observed.browser if node.observed else {}
     if wanted and told and told["revision"] == wanted and told != before:
         record(actor=Actor("node", node.name), action="node.browser_certificate_taken", target=node, detail=told, now=now)
 
 
-def _trust_differs(report: dict[str, Any]) -> bool:
+def _trust_differs(report: Report) -> bool:
     """Whether the node trusts other roots than those in force, or lacks their newest revocation lists."""
-    wanted, lists = trust_in_force(), report["revocation_lists"]
-    return set(report["trusts"]) != set(wanted) or any(lists.get(root, 0) < number for root, number in wanted.items())
+    wanted, lists = trust_in_force(), report.revocation_lists
+    return set(report.trusts) != set(wanted) or any(lists.get(root, 0) < number for root, number in wanted.items())
 
 
 def _retired(held: list[str], live: list[str]) -> list[str]:
@@ -116,9 +116,9 @@ def _retired(held: list[str], live: list[str]) -> list[str]:
     return [str(each.key_id) for each in DatabaseKey.objects.filter(status=DatabaseKeyStatus.RETIRED, key_id__in=held)]
 
 
-def _observe(node: Node, report: dict[str, Any], now: datetime) -> None:
-    seen = {name: report[name] for name in OBSERVED}
-    seen |= {"last_seen_at": now, "clock_offset_s": (report["clock"] - now).total_seconds()}
+def _observe(node: Node, report: Report, asked: dict[str, Any], now: datetime) -> None:
+    seen = {name: getattr(report, name) for name in OBSERVED} | asked
+    seen |= {"last_seen_at": now, "clock_offset_s": clocks.bounded((report.clock - now).total_seconds())}
     # One statement for all but a node's first call.
     if not Observation.objects.filter(node=node).update(**seen):
         Observation.objects.update_or_create(node=node, defaults=seen)

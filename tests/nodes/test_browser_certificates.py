@@ -23,7 +23,6 @@ from certs.models import Certificate, DatabaseKey
 from nodes.browser_story import WHY, browser_story
 from nodes.errors import ChoiceBlocked, IllegalNodeTransition, InputInvalid
 from nodes.models import BrowserCertificate, Node, Observation
-from nodes.node_api import _report
 from nodes.services.browser_certificates import (
     browser_certificate_answer,
     browser_certificate_choose,
@@ -389,23 +388,6 @@ def report(**fields: Any) -> bytes:
     told = {"generation": 1, "clock": NOW.isoformat(), "trusts": [], "revocation_lists": {}, "installed": {}, "served": {}, "listening": True,
             "database_keys": [], "proofs": {}}  # fmt: skip
     return json.dumps(told | fields).encode()
-
-
-def test_a_heartbeat_may_tell_of_it() -> None:
-    assert _report(report())["browser"] == {}
-    told = {"revision": "c" * 64, "problem": "expired"}
-    assert _report(report(browser=told | {"more": 1}, installed={"browser": "d" * 64}))["browser"] == told
-    assert _report(report(browser={"revision": "", "problem": ""}))["browser"] == {"revision": "", "problem": ""}
-
-
-@pytest.mark.parametrize(
-    "told", [1, [], {}, {"revision": "x", "problem": ""}, {"revision": "", "problem": "tired"}, {"revision": 5, "problem": ""},
-             {"revision": "", "problem": None}, {"revision": "", "problem": []}],
-    ids=repr,
-)  # fmt: skip
-def test_a_heartbeat_that_says_nonsense_of_it_is_refused(told: Any) -> None:
-    with pytest.raises((ValueError, KeyError, TypeError)):
-        _report(report(browser=told))
 
 
 class TestNodeApi:

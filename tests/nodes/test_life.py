@@ -19,7 +19,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from agent.state import Refused, report
+from agent.report import report_make
+from agent.state import Refused
 from audit.actors import SYSTEM
 from audit.record import verify
 from bench.fleet import LightAgent
@@ -123,12 +124,7 @@ class Life(RuleBasedStateMachine):
             self.agent.state.reopen()
         else:
             ring = self.agent.state.store.key_ring()
-            told = report(installed, ring, {}, loaded=installed, served={"service": None}, listening=True, now=now) | {
-                "clock": now,
-                "hook": {},
-                "browser": {},
-                "cluster_proof": "",
-            }
+            told = report_make(installed, ring, {}, loaded=installed, served={"service": None}, listening=True, now=now)
             answer = heartbeat(node=self.node, certificate=certificate, report=told, now=now)
             if answer["reopen"]:
                 self.agent.state.reopen()

@@ -1,6 +1,5 @@
-"""What a node's services serve against what is installed, its reload hook, and what of both a heartbeat may say."""
+"""What a node's services serve against what is installed, and its reload hook."""
 
-import json
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +10,6 @@ from audit.actors import SYSTEM
 from audit.record import record
 from certs.models import Certificate
 from nodes.models import Node, Observation
-from nodes.node_api import _report
 from nodes.serving import hook_run, serving
 from qmc.overview import needs
 
@@ -87,38 +85,3 @@ def test_reload_hook_in_words(node: Node, code: int | None, words: str, failed: 
 def test_node_without_hook_and_services_says_nothing_of_them(node: Node) -> None:
     node = told(node, served={"service": None}, listening=False)
     assert (serving(node), hook_run(node)) == ([], None)
-
-
-def heartbeat(**fields: Any) -> bytes:
-    content = {
-        "generation": 1, "clock": NOW.isoformat(), "trusts": [], "revocation_lists": {}, "installed": {"service": NEW}, "served": {"service": NEW},
-        "listening": True, "database_keys": [], "proofs": {},
-    }  # fmt: skip
-    return json.dumps(content | fields).encode()
-
-
-RUN = {"at": NOW.isoformat(), "exit": 0, "generation": 1}
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [{}, {"hook": None}, {"hook": RUN}, {"hook": RUN | {"exit": None}}, {"hook": RUN | {"exit": -9}},
-     {"served": {"service": None, **{f"s-{number}": OLD for number in range(10)}}}],
-    ids=["of before", "no hook", "hook", "hook under way", "killed", "ten services"],
-)  # fmt: skip
-def test_heartbeat_tells_of_services_and_hook(fields: dict[str, Any]) -> None:
-    report = _report(heartbeat(**fields))
-    assert report["hook"] == (fields.get("hook") or {})
-    assert report["served"] == fields.get("served", {"service": NEW})
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [{"hook": 1}, {"hook": {}}, {"hook": RUN | {"at": "2026-11-24T12:00:00"}}, {"hook": RUN | {"exit": "0"}}, {"hook": RUN | {"exit": 2**40}},
-     {"hook": RUN | {"exit": True}}, {"hook": RUN | {"generation": -1}}, {"hook": RUN | {"at": 5}}, {"served": {"Engine": OLD}},
-     {"served": {"x" * 21: OLD}}, {"served": {"engine": "short"}}, {"served": {f"s{number}": OLD for number in range(12)}}, {"installed": {"engine": OLD}}],
-    ids=lambda fields: json.dumps(fields)[:40],
-)  # fmt: skip
-def test_heartbeat_that_says_nonsense_of_them_is_refused(fields: dict[str, Any]) -> None:
-    with pytest.raises((ValueError, KeyError, TypeError)):
-        _report(heartbeat(**fields))

@@ -1,0 +1,49 @@
+"""What this node reports to the central node."""
+
+import base64
+import contextlib
+from datetime import datetime
+from typing import Any
+
+from cryptography import x509
+
+from agent.store import Installed, KeyRing
+from agent.version import VERSION, system
+from pki import sealing, verify
+from pki.errors import SealError
+from pki.report import Report
+
+
+def _proofs(ring: KeyRing, challenges: dict[str, str], node: str) -> dict[str, bytes]:
+    """What the central node's challenges hold, by key id, for each that opens."""
+    opened = {}
+    for key_id, sealed in challenges.items():
+        with contextlib.suppress(SealError, ValueError):
+            opened[key_id] = sealing.unseal(ring.keys.values(), base64.b64decode(sealed), bound_to=sealing.challenge_for(node))
+    return opened
+
+
+def report_make(
+    installed: Installed,
+    ring: KeyRing,
+    challenges: dict[str, str],
+    *,
+    loaded: Installed,
+    served: dict[str, str | None],
+    listening: bool,
+    now: datetime,
+    hook: dict[str, Any] | None = None,
+    browser: dict[str, str] | None = None,
+    cluster_proof: str | None = None,
+) -> Report:
+    """What this node holds, serves and can read, and what its listener has `loaded` to trust."""
+    _, trusted = loaded.revision
+    held: dict[str, x509.Certificate | bytes] = {"service": installed.service, "client": installed.client, "cluster": installed.cluster}
+    with contextlib.suppress(OSError, ValueError):  # it could not be written, and what is there is no certificate
+        held["browser"] = installed.browser
+    return Report(
+        generation=installed.generation, clock=now, trusts=list(trusted), revocation_lists=trusted, served=served, listening=listening,
+        installed={kind: verify.fingerprint(certificate) for kind, certificate in held.items()},
+        database_keys=list(ring.keys), proofs=_proofs(ring, challenges, installed.node),
+        hook=hook or {}, browser=browser or {}, cluster_proof=cluster_proof or "", version=VERSION, system=system(),
+    )  # fmt: skip

@@ -1,0 +1,10 @@
+"""Which agent this is, as it reports."""
+
+import platform
+
+VERSION = "0.1.0"
+
+
+def system() -> str:
+    """The operating system and its release, in printable ASCII."""
+    return "".join(each for each in f"{platform.system()} {platform.release()} {platform.machine()}" if " " <= each <= "~")[:100]
