@@ -1,5 +1,9 @@
 """The agent's commands."""
 
+import os
+
+os.environ.pop("SSLKEYLOGFILE", None)  # a library makes a TLS context when it is imported, and fails where this file cannot be written
+
 import argparse
 import asyncio
 import dataclasses
@@ -12,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from agent import backup, browser, cluster, connections, system_trust, windows_stores
+from agent import backup, browser, cluster, connections, files, system_trust, windows_stores
 from agent.heartbeat import services
 from agent.other_stores import of_this_system
 from agent.serve import Agent, NotLoopback, Options
@@ -107,6 +111,8 @@ def _status(arguments: argparse.Namespace) -> int:
         content["not_after"] = installed.service.not_valid_after_utc.isoformat()
         shown = state.browser(installed, now=datetime.now(UTC))
         content["browser"] = shown if arguments.json else browser.told(state.store.chosen(), shown["problem"])
+    loose = [str(each) for each in files.readable_by_others(state.own_folder)]
+    content["readable_by_others"] = loose if arguments.json else ", ".join(loose) or "nothing"
     problem = state.last_problem()
     content["last_problem"] = problem if arguments.json or problem is None else f"{problem['at']} {problem['text']}"
     lines = json.dumps(content) if arguments.json else "\n".join(f"{name}: {value}" for name, value in content.items())
@@ -206,6 +212,11 @@ def _remove(arguments: argparse.Namespace) -> int:
 
 def main() -> int:
     """Returns the exit code."""
+    try:
+        files.start_private()
+    except NotPossible as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 2
     arguments = _parser().parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     if arguments.command == "reopen":

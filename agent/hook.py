@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import IO, Any
 
+from agent import files
 from agent.state import State
 from agent.store import Installed
 from agent.system import end_group
@@ -63,7 +64,13 @@ class Hook:
     async def _code(self, environment: dict[str, str], output: IO[bytes]) -> int:
         try:
             process = await asyncio.create_subprocess_exec(
-                *self.command, env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                *self.command,
+                env=environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                umask=files.umask_before(),
             )
         except OSError as exc:
             log.warning("reload hook: %s cannot be started: %s", self.command[0], exc.strerror)

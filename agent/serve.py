@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent import listeners, tls
+from agent import files, listeners, tls
 from agent.heartbeat import Caller, Service
 from agent.hook import Hook
 from agent.other_stores import Filler, OtherStore
@@ -74,6 +74,7 @@ class Agent:
         for number in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(NotImplementedError):  # Windows ends a service in another way
                 asyncio.get_running_loop().add_signal_handler(number, self.ended.set)
+        files.close_to_others(self.state.own_folder)
         await self.follow()
         calling = asyncio.create_task(self.call_home())
         while not self.ended.is_set():

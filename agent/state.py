@@ -13,12 +13,26 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent import browser
+from agent.files import OwnFolder, make_folder
 from agent.store import Installed, Store, replace
 from agent.waiting import Damaged, Waiting, WaitingPackages, read
 from pki import browser_choice, clocks, package, password, verify
 from pki.errors import PackageError, PackageInvalid, WrongPassword
 from pki.package_header import Claims
 
+# What is put into a home, by the store, by this memory and by the stores of Windows.
+NAMES = (
+    "generations",
+    "service-pairs",
+    "staging",
+    "browser",
+    "Exported Certificates",
+    "waiting",
+    "windows-stores",
+    "*.json",
+    "*.new",
+    "*.lock",
+)
 MOST_WAITING, MOST_WRONG, MOST_REFUSED = 4, 10, 100
 
 
@@ -35,7 +49,12 @@ class State:
 
     def __init__(self, home: Path) -> None:
         self.home, self.store, self.packages = home, Store(home), WaitingPackages(home / "waiting")
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(home)
+
+    @property
+    def own_folder(self) -> OwnFolder:
+        """What other accounts must not read."""
+        return OwnFolder(self.home, NAMES)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,9 @@ from typing import Any
 from cryptography import x509
 
 from agent import browser
+from agent.files import make_folder
+from agent.files import replace as replace
+from agent.files import write as write
 from agent.system import lock, switch_link
 from agent.system import sync_folder as sync_folder
 from pki import ber, database_key, keys, revocation, verify
@@ -29,31 +31,13 @@ SERVICE, BROWSER = "machine/personal/service.pem", "machine/personal/browser.pem
 COPIES = {ROOTS: "exported/root.pem", LISTS: "exported/crl.pem"}
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file of mode 0600, on the disk when this returns."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Replace a file in one step: a reader sees the old or the new content, whole."""
-    temporary = path.with_name(f".{path.name}.new")
-    write(temporary, content)
-    temporary.replace(path)
-    sync_folder(path.parent)
-
-
 def _sync_tree(path: Path) -> None:
     for folder in (path, *(each for each in path.rglob("*") if each.is_dir())):
         sync_folder(folder)
 
 
 def _replace_link(link: Path, target: str) -> None:
-    link.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(link.parent)
     temporary = link.with_name(f".{link.name}.new")
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(target, target_is_directory=True)
@@ -190,7 +174,7 @@ class Store:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """One writer at a time, whichever process it is in."""
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(self.home)
         with (self.home / ".lock").open("w") as file:
             lock(file)
             yield
@@ -331,7 +315,6 @@ class Store:
         service = x509.load_pem_x509_certificate(pair.certificate)
         key_id = database_key.read(service, keys.from_pem(pair.private_key, own=True), oids).key_id.hex()
         replace_in = self.home / "service-pairs" / key_id
-        replace_in.mkdir(parents=True, exist_ok=True, mode=0o700)
         replace(replace_in / "service.pem", pair.private_key + pair.certificate)
 
     def service_pairs(self) -> list[Path]:

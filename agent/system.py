@@ -14,6 +14,9 @@ class NotPossible(Exception):
 if sys.platform == "win32":
     import msvcrt
 
+    def group_id(name: str) -> int:
+        raise NotPossible("QMC_GROUP is for systems with groups of files. Unset it, and give the group access to the directory.")
+
     def lock(file: IO[str]) -> None:
         """Wait until nobody else has locked `file`; closing it lets the next one go on."""
         while True:
@@ -37,6 +40,17 @@ if sys.platform == "win32":
 
 else:
     import fcntl
+    import grp
+
+    def group_id(name: str) -> int:
+        """Raises: NotPossible unless the group exists and this process may give files to it."""
+        try:
+            found = int(grp.getgrnam(name).gr_gid)
+        except KeyError:
+            raise NotPossible(f"QMC_GROUP={name} is not a group of this system. Create the group, or unset QMC_GROUP.") from None
+        if os.geteuid() != 0 and found not in {os.getegid(), *os.getgroups()}:
+            raise NotPossible(f"This account is not a member of the group {name} (QMC_GROUP). Add it to the group, or unset QMC_GROUP.")
+        return found
 
     def lock(file: IO[str]) -> None:
         """Wait until nobody else has locked `file`; closing it lets the next one go on."""

@@ -120,7 +120,13 @@ def _write(path: Path, content: bytes) -> None:
 def _run(command: tuple[str, ...]) -> None:
     try:
         ended = subprocess.run(  # noqa: S603
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIMEOUT_S, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=TIMEOUT_S,
+            check=False,
+            umask=0o022,  # every program of the system reads what it writes
         )
     except subprocess.TimeoutExpired as exc:
         raise NotPossible(f"{command[0]} did not end within {TIMEOUT_S} s. The files are in place: run it by hand.") from exc

@@ -68,5 +68,4 @@ class WaitingPackages:
     def keep(self, sealed: bytes, *, source: str, now: datetime) -> None:
         """Raises: OSError."""
         content = {"source": source, "received_at": now.isoformat(), "package": sealed.decode("ascii")}
-        self.folder.mkdir(exist_ok=True, mode=0o700)
         replace(self.folder / f"{package.digest(sealed)}.json", json.dumps(content).encode())

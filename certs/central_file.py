@@ -48,5 +48,4 @@ def central_keys() -> dict[str, SealingKey]:
 
 def central_keys_write(keys: dict[str, SealingKey]) -> None:
     """Replace the file in one step. Raises: OSError."""
-    settings.CENTRAL_KEY_FILE.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     replace(settings.CENTRAL_KEY_FILE, central_key.written(keys.values()))

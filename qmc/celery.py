@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import beat_init, worker_init, worker_ready
 
 from pki.lint import prepare_linter
 from qmc import broker  # noqa: F401  (names the embedded broker's transport)
@@ -14,6 +14,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "qmc.settings")
 app = Celery("qmc")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_init.connect
+@beat_init.connect
+def close(**_: Any) -> None:
+    from qmc.data_directory import data_directory_close  # noqa: PLC0415  (settings are not loaded yet when this module is)
+
+    data_directory_close()
 
 
 @worker_ready.connect

@@ -15,6 +15,7 @@ from certs.models import DatabaseKey
 from certs.own_store import key_ring_read
 from certs.services.key_policy import key_policy_problems
 from certs.states import DatabaseKeyStatus
+from qmc.data_directory import readable_by_others
 
 
 def _subclasses(kind: type[Any]) -> Iterator[type[Any]]:
@@ -48,6 +49,13 @@ def nothing_searches_encrypted_fields(**_: Any) -> list[CheckMessage]:
 def key_policy_can_be_used(**_: Any) -> list[CheckMessage]:
     """QMC_KEY_TYPES, before a worker trips over it."""
     return [Error(text, "Mend QMC_KEY_TYPES in the environment of every process.", id="qmc.E006") for text in key_policy_problems()]
+
+
+@register(Tags.security, deploy=True)
+def nothing_is_readable_by_others(**_: Any) -> list[CheckMessage]:
+    """Whoever reads the database and one node's keys reads every secret."""
+    hint = "Start the site again, which corrects this in the data directory, or run chmod go= on it. Give them to the account that runs the site."
+    return [Error(f"Other accounts can read {path}.", hint, id="qmc.E007") for path in readable_by_others()]
 
 
 @register(Tags.database, deploy=True)

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import dj_database_url
 
+from agent import files
 from qmc.beat import every
+
+os.environ.pop("SSLKEYLOGFILE", None)  # no key of a session is ever written, and a file that cannot be written ends nobody
+try:
+    files.start_private()
+except files.NotPossible as exc:
+    raise SystemExit(str(exc)) from None
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 QMC_DATA_DIR = Path(os.environ.get("QMC_DATA_DIR", "var")).absolute()
@@ -14,11 +21,11 @@ NODE_STORE = QMC_DATA_DIR / "node"
 SECRETS_DIR = QMC_DATA_DIR / "secrets"
 
 
-def secret_file(path: Path) -> Path:
-    """The file, made with a random content and mode 0600 if it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+def secret_file(path: Path, *, shared: bool = False) -> Path:
+    """The file, made with a random content if it is missing; mode 0600, and only if it is `shared` open to QMC_GROUP."""
+    files.make_folder(path.parent)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = files.open_to_write(path, os.O_EXCL, shared=shared)
     except FileExistsError:
         return path
     with os.fdopen(descriptor, "w") as file:
@@ -27,9 +34,11 @@ def secret_file(path: Path) -> Path:
 
 
 SECRET_KEY_FILE = Path(os.environ.get("QMC_SECRET_KEY_FILE") or SECRETS_DIR / "secret-key")
-SECRET_KEY = secret_file(SECRET_KEY_FILE).read_text()
+SECRET_KEY = secret_file(SECRET_KEY_FILE, shared=True).read_text()
 # The key of what only the center needs; `init` makes it. docs/architecture.md has its form.
 CENTRAL_KEY_FILE = Path(os.environ.get("QMC_CENTRAL_KEY_FILE") or SECRETS_DIR / "central-key")
+# What web processes read too, which QMC_GROUP lets run under another account than the workers.
+SHARED_SECRET_FILES = [SECRET_KEY_FILE, CENTRAL_KEY_FILE]
 # Empty in web processes and beat: they never see the passphrase of the root key.
 _passphrase = os.environ.get("QMC_ROOT_PASSPHRASE_FILE", str(SECRETS_DIR / "root-passphrase"))
 ROOT_PASSPHRASE_FILE = Path(_passphrase) if _passphrase else None
@@ -120,7 +129,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = False
 LOGIN_URL, LOGIN_REDIRECT_URL, ACCOUNT_LOGOUT_REDIRECT_URL = "account_login", "overview", "account_login"
 
-QMC_DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+files.make_folder(QMC_DATA_DIR)
 if os.environ.get("DATABASE_URL"):
     DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"], conn_max_age=60, conn_health_checks=True)}
 else:
@@ -137,7 +146,7 @@ AUTH_PASSWORD_VALIDATORS = [{"NAME": "django.contrib.auth.password_validation.Mi
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "filesystem://localhost")
 if CELERY_BROKER_URL.startswith("filesystem"):
     for _folder in ("messages", "control"):
-        (QMC_DATA_DIR / "broker" / _folder).mkdir(parents=True, exist_ok=True)
+        files.make_folder(QMC_DATA_DIR / "broker" / _folder)
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(QMC_DATA_DIR / "broker/messages"),
         "data_folder_out": str(QMC_DATA_DIR / "broker/messages"),

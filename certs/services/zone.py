@@ -67,7 +67,6 @@ def zone_prepare(*, founding: Founding, now: datetime) -> TrustZone:
     service_key = keys.generate(key_type(Kind.SERVICE))
     # The one key that opens the database key is on the disk before any certificate names it.
     replace_in = settings.NODE_STORE / "staging"
-    replace_in.mkdir(parents=True, exist_ok=True, mode=0o700)
     replace(replace_in / "service_key.pem", keys.to_pem(service_key))
     package = _package(zone, founding, service_key, now)
     installed = Store(settings.NODE_STORE).install(package, now=now)

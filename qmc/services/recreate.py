@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from agent.files import make_folder
 from agent.store import Store
 from audit.actors import SYSTEM, Actor, system_for
 from audit.models import Event
@@ -158,7 +159,7 @@ def _refuse_elsewhere() -> None:
 def _back_up(folder: Path, passphrase_file: Path | None, actor: Actor, now: datetime) -> Copy:
     name = f"before-recreate-{now:%Y-%m-%dT%H%M%SZ}"
     copy = Copy(folder.absolute() / f"{name}.age", passphrase_file or settings.SECRETS_DIR / f"{name}.passphrase")
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(folder)
     word = secret_file(copy.passphrase_file).read_text().rstrip("\r\n")
     try:
         backup_make(file=copy.file, passphrase=word, actor=actor, now=now)

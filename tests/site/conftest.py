@@ -60,7 +60,8 @@ class Site:
         command = [sys.executable, "manage.py", "up", "--data-dir", str(data), "--port", str(self.port), "--node-port", str(self.node_port)]
         command += [word for address in self.agents for word in ("--agent", address)]
         self.output = (data.parent / "up.log").open("wb")
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.output, stderr=self.output, env=self.environment)
+        # The umask of somebody who leaves everything open to everybody.
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.output, stderr=self.output, env=self.environment, umask=0)
         self.token = ""
         self.further_roots = ""  # whoever issued what the console serves browsers, PEM
 

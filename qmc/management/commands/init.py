@@ -12,6 +12,7 @@ from django.utils import timezone
 from certs.errors import CertsError
 from pki.errors import InvalidName, PKIError
 from pki.names import LONGEST_CENTRAL_NAME, host_name
+from qmc.data_directory import data_directory_close
 from qmc.services.founding import administrator_make, zone_found
 from qmc.settings import secret_file
 
@@ -35,6 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("--backed-up", action="store_true", help="PostgreSQL: there is a dump or a backup of the site as it is now")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        data_directory_close()
         if settings.ROOT_PASSPHRASE_FILE and settings.ROOT_PASSPHRASE_FILE.parent == settings.SECRETS_DIR:
             secret_file(settings.ROOT_PASSPHRASE_FILE)
         call_command("migrate", verbosity=0, backed_up=options["backed_up"], stdout=self.stdout)

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.wsgi import get_wsgi_application
 
 from agent.store import Store
+from qmc.data_directory import data_directory_close
 from qmc.server import CONSOLE, NODE_API, serve
 
 PROCESSES = {"console": CONSOLE, "node-api": NODE_API}
@@ -26,6 +27,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if (os.environ.get("QMC_PROCESS") or "console") != options["process"]:
             raise CommandError(f"Set QMC_PROCESS={options['process']} in the environment: it chooses the urls.")
+        data_directory_close()
         application = get_wsgi_application()
         gc.collect()
         gc.freeze()  # what lives as long as the process is left out of garbage collection

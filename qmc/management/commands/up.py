@@ -13,6 +13,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from agent.files import make_folder
+from qmc.data_directory import data_directory_close
 from qmc.settings import secret_file
 
 PR_SET_PDEATHSIG = 1
@@ -46,7 +48,7 @@ class Child:
             descriptors = (os.open(settings.ROOT_PASSPHRASE_FILE, os.O_RDONLY),)
             environment["QMC_ROOT_PASSPHRASE_FILE"] = f"/dev/fd/{descriptors[0]}"
         logs = settings.QMC_DATA_DIR / "logs"
-        logs.mkdir(exist_ok=True)
+        make_folder(logs)
         parent = os.getpid()
         with (logs / f"{self.name}.log").open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603
@@ -73,6 +75,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        data_directory_close()
         self._check_ports(options)
         if settings.ROOT_PASSPHRASE_FILE is None:
             raise CommandError("QMC_ROOT_PASSPHRASE_FILE is empty. Unset it, or name the file of the root passphrase.")

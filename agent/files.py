@@ -1,0 +1,202 @@
+"""Who can read what this program writes: its own account alone and, where QMC_GROUP is set, that group. Never others, whatever the umask."""
+
+import contextlib
+import logging
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from agent.system import NotPossible as NotPossible
+from agent.system import group_id
+from agent.system import sync_folder as sync_folder
+
+log = logging.getLogger(__name__)
+PRIVATE_UMASK, GROUP_UMASK = 0o077, 0o007
+_umask_before: list[int] = []
+
+
+def start_private() -> None:
+    """Called by each process before it writes anything. Raises: NotPossible."""
+    _umask_before.append(os.umask(PRIVATE_UMASK if _group() is None else GROUP_UMASK))
+
+
+def umask_before() -> int:
+    """The umask with which this process was started, for programs of the administrator's own; -1 (no change) where it was not changed."""
+    return _umask_before[0] if _umask_before else -1
+
+
+def _group() -> int | None:
+    name = os.environ.get("QMC_GROUP", "")
+    return group_id(name) if name else None
+
+
+def is_shared() -> bool:
+    """Whether a group has access. Raises: NotPossible."""
+    return _group() is not None
+
+
+def _wanted(mode: int, *, shared: bool) -> int:
+    """The permission bits for an entry of this `st_mode`: its owner's stay, and the group has the same ones where it has access."""
+    owner = mode & 0o700
+    if not shared:
+        return owner
+    return owner | owner >> 3 | (stat.S_ISGID if stat.S_ISDIR(mode) else 0)
+
+
+def _settle(descriptor: int, *, shared: bool = True) -> None:
+    """Give an open file or directory its mode and group. Raises: OSError where it belongs to another account."""
+    if sys.platform == "win32":  # modes say nothing there about other accounts
+        return
+    now, group = os.fstat(descriptor), _group() if shared else None
+    if group is not None and now.st_gid != group:
+        os.fchown(descriptor, -1, group)
+    wanted = _wanted(now.st_mode, shared=group is not None)
+    if stat.S_IMODE(now.st_mode) != wanted:
+        os.fchmod(descriptor, wanted)
+
+
+def make_folder(path: Path) -> None:
+    """Make a directory, and those above it that are missing. Raises: OSError."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        if path.is_dir():  # another process was first
+            return
+        raise
+    if is_shared():
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            _settle(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def open_to_write(path: Path, flags: int, *, shared: bool = True) -> int:
+    """Make a file, or open one that is there, for writing; `flags` beside O_WRONLY and O_CREAT. Returns the descriptor. Raises: OSError.
+
+    `shared=False`: not even QMC_GROUP reads it.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o600)
+    try:
+        _settle(descriptor, shared=shared)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file, on the disk when this returns."""
+    make_folder(path.parent)
+    with os.fdopen(open_to_write(path, os.O_TRUNC), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Replace a file in one step: a reader sees the old or the new content, whole."""
+    temporary = path.with_name(f".{path.name}.new")
+    write(temporary, content)
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+@dataclass(frozen=True)
+class OwnFolder:
+    """A directory of ours. `names` are patterns of what we put there; `is_private` names files that not even QMC_GROUP reads.
+
+    Where somebody gave us a directory that has other directories too, such as /tmp, only what is ours is looked at.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    is_private: Callable[[Path], bool] = lambda _: False
+
+
+@dataclass(frozen=True)
+class _Entry:
+    path: Path
+    name: str
+    folder: int
+    """The descriptor of the directory that it is in."""
+    status: os.stat_result
+
+    def settle(self, *, shared: bool) -> None:
+        """Never through a link that somebody put there meanwhile. Raises: OSError."""
+        if sys.platform == "win32":
+            return
+        descriptor = os.open(self.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=self.folder)
+        try:
+            _settle(descriptor, shared=shared)
+        finally:
+            os.close(descriptor)
+
+
+def _is_ours_alone(path: Path, folders: list[str], names: tuple[str, ...]) -> bool:
+    foreign = [name for name in folders if not _fits(name, names) and not (path / name).is_symlink()]
+    return not path.stat().st_mode & stat.S_ISVTX and not foreign
+
+
+def _fits(name: str, names: tuple[str, ...]) -> bool:
+    return any(fnmatch(name, each) for each in names)
+
+
+def _entries(own: OwnFolder) -> Iterator[_Entry]:
+    """The directory and all files and directories in it; links are not followed."""
+    if sys.platform == "win32" or not own.path.is_dir():
+        return
+    for top, folders, names, descriptor in os.fwalk(own.path.resolve()):
+        inside = [*folders, *names]
+        if Path(top) == own.path.resolve():
+            if _is_ours_alone(Path(top), folders, own.names):
+                inside.append(".")
+            else:
+                folders[:] = [name for name in folders if _fits(name, own.names)]
+                inside = [name for name in inside if _fits(name, own.names)]
+        for name in inside:
+            with contextlib.suppress(FileNotFoundError):  # a running site writes and removes files meanwhile
+                status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
+                    yield _Entry(Path(top) / name, name, descriptor, status)
+
+
+def _is_loose(status: os.stat_result, *, group: int | None) -> bool:
+    return bool(status.st_mode & 0o007) or bool(status.st_mode & 0o070 and (group is None or status.st_gid != group))
+
+
+def readable_by_others(own: OwnFolder) -> list[Path]:
+    """What in `own` accounts can read that must not, the directory itself among them. Raises: NotPossible."""
+    group = _group()
+    return [each.path for each in _entries(own) if _is_loose(each.status, group=None if own.is_private(each.path) else group)]
+
+
+def is_readable_by_others(path: Path, *, shared: bool) -> bool:
+    """The same for one file, wherever it is; `shared=False`: not even QMC_GROUP must read it. Raises: OSError, NotPossible."""
+    return sys.platform != "win32" and _is_loose(path.stat(), group=_group() if shared else None)
+
+
+def close_to_others(own: OwnFolder) -> None:
+    """Correct the modes in `own`, and its group where one has access. What was done, and what could not be, is logged. Raises: NotPossible."""
+    group, corrected = _group(), 0
+    for each in _entries(own):
+        shared = group is not None and not own.is_private(each.path)
+        is_right = stat.S_IMODE(each.status.st_mode) == _wanted(each.status.st_mode, shared=shared)
+        if is_right and (not shared or each.status.st_gid == group):
+            continue
+        try:
+            each.settle(shared=shared)
+            corrected += 1
+        except FileNotFoundError:
+            continue
+        except OSError as exc:
+            log.warning("%s could not be closed to other accounts: %s. Run this as its owner, or as root.", each.path, exc.strerror)
+    if corrected:
+        log.warning("%s: the modes of %s files and directories are corrected; other accounts could read them", own.path, corrected)

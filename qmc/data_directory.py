@@ -1,0 +1,51 @@
+"""The data directory: what is ours in it, and that no other account can read it."""
+
+import contextlib
+import os
+from fnmatch import fnmatch
+from pathlib import Path
+
+from django.conf import settings
+
+from agent import files
+
+# What this program puts there, and what an administrator often copies beside it. A directory with others than these is not ours alone.
+NAMES = (
+    "db.sqlite3*", "*.lock", "secrets", "node", "agents", "broker", "logs", "before-upgrade", "exports", "backups", ".trial-*", "lost+found",
+)  # fmt: skip
+
+
+def _own_folder() -> files.OwnFolder:
+    return files.OwnFolder(settings.QMC_DATA_DIR, NAMES, _is_private)
+
+
+def _is_private(path: Path) -> bool:
+    """The root passphrase and other secrets that web processes do not need, what is being proved, and what is not known here."""
+    inside = path.relative_to(settings.QMC_DATA_DIR.resolve()).parts
+    if path == _resolved(settings.ROOT_PASSPHRASE_FILE):
+        return True
+    if inside[:1] == ("secrets",) and len(inside) > 1:
+        return path not in {_resolved(each) for each in settings.SHARED_SECRET_FILES}
+    return bool(inside) and (inside[0].startswith(".trial-") or not any(fnmatch(inside[0], each) for each in NAMES))
+
+
+def _resolved(path: Path | None) -> Path | None:
+    return path.parent.resolve() / path.name if path else None
+
+
+def data_directory_close() -> None:
+    """Correct the modes of what is there; called by all that start something."""
+    if files.is_shared() and not os.environ.get("DATABASE_URL"):
+        with contextlib.suppress(FileExistsError):  # SQLite would make it without a right to write for the group
+            os.close(files.open_to_write(Path(settings.DATABASES["default"]["NAME"]), os.O_EXCL))
+    files.close_to_others(_own_folder())
+
+
+def readable_by_others() -> list[Path]:
+    """What in the data directory other accounts can read, and secrets that are kept elsewhere. Raises: NotPossible."""
+    secrets = dict.fromkeys(settings.SHARED_SECRET_FILES, True) | (
+        {settings.ROOT_PASSPHRASE_FILE: False} if settings.ROOT_PASSPHRASE_FILE else {}
+    )
+    elsewhere = {path: shared for path, shared in secrets.items() if path.is_file() and settings.QMC_DATA_DIR not in path.parents}
+    loose = [path for path, shared in elsewhere.items() if files.is_readable_by_others(path, shared=shared)]
+    return [*files.readable_by_others(_own_folder()), *loose]
