@@ -59,12 +59,13 @@ def job_nudge(*, task: str, subject: uuid.UUID, now: datetime) -> None:
         _nudge_on_commit()
 
 
-def job_claim(*, now: datetime) -> Job | None:
-    """Take the due job whose turn is first; None if there is nothing to do, or other workers took it all.
+def job_claim(*, now: datetime, only: Job | None = None) -> Job | None:
+    """Take the due job whose turn is first, or `only` this one; None if there is nothing to do, or other workers took it all.
 
     A nudge names no job: whoever is nudged does what is most due, so that the broker's order never decides.
     """
-    for job_id in Job.objects.due(now).order_by("turn", "next_attempt_at").values_list("pk", flat=True)[:CANDIDATES]:
+    due = Job.objects.due(now).filter(pk=only.pk) if only else Job.objects.due(now)
+    for job_id in due.order_by("turn", "next_attempt_at").values_list("pk", flat=True)[:CANDIDATES]:
         taken = Job.objects.due(now).filter(pk=job_id).update(lease_until=now + LEASE, claims=F("claims") + 1, nudged_at=None)
         if taken:
             return Job.objects.get(pk=job_id)

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from certs.errors import ZoneBroken
 from certs.fields import Readers
-from certs.models import DatabaseKey, Rotation
+from certs.models import CentralKey, DatabaseKey, Rotation
+from certs.services.central_key import central_keys_proved, resealing_progress
 from certs.services.export_standing import exports_with_key
 from certs.services.sealing_walk import sealed_counts
 from certs.states import DatabaseKeyStatus
@@ -74,6 +76,23 @@ def key_story(*, now: datetime) -> dict[str, Any]:
         "now": now, "versions": [(each, counts.get(each.key_id or "", 0)) for each in versions], "live": versions,
         "retired": DatabaseKey.objects.filter(status=DatabaseKeyStatus.RETIRED), "readers": readers(versions, now=now),
         "told": rotation_story(rotation, now=now) if rotation else None, "strange": strange, "total": sum(counts.values()),
+        "central": _central(),
+    }  # fmt: skip
+
+
+def _central() -> dict[str, Any] | None:
+    """The central key in force and how far sealing with it is; None until `init` has made one."""
+    version = CentralKey.objects.writing()
+    if version is None:
+        return None
+    done, total = resealing_progress(version)
+    try:
+        broken, _ = "", central_keys_proved()
+    except ZoneBroken as exc:
+        broken = str(exc)
+    settles_at = version.settled_at + SETTLE if version.settled_at and not version.finished_at else None
+    return {
+        "version": version, "done": done, "total": total, "percent": 100 * done // total if total else 100, "settles_at": settles_at, "broken": broken,
     }  # fmt: skip
 
 

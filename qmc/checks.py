@@ -11,8 +11,9 @@ from django.db.models import Model
 
 from certs.errors import CertsError
 from certs.fields import encrypted_fields
-from certs.models import DatabaseKey
+from certs.models import CentralKey, DatabaseKey
 from certs.own_store import key_ring_read
+from certs.services.central_key import central_keys_proved
 from certs.services.key_policy import key_policy_problems
 from certs.states import DatabaseKeyStatus
 from qmc.data_directory import readable_by_others
@@ -78,3 +79,16 @@ def database_key_can_be_read(**_: Any) -> list[CheckMessage]:
     return found + [
         Warning(f"A service pair does not open: {place}: {text}", restore, id="qmc.W001") for place, text in ring.problems.items()
     ]
+
+
+@register(Tags.database, deploy=True)
+def central_key_can_be_read(**_: Any) -> list[CheckMessage]:
+    """The central key file is there, whole, and has every live version. Where `init` is still to make the first key, that is no error of the file."""
+    try:
+        if CentralKey.objects.exists():
+            central_keys_proved()
+    except CertsError as exc:
+        return [Error(str(exc), "A new key is never made in its place: it would open nothing.", id="qmc.E007")]
+    except DatabaseError:
+        return []  # the check of the database key says it
+    return []

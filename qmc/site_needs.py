@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 
 from django.urls import reverse
 
+from certs.central_file import WAY_OUT
 from certs.errors import ClockDoubtful, ZoneBroken
-from certs.models import Certificate, Export, Rotation, TrustZone
+from certs.models import CentralKey, Certificate, Export, Rotation, TrustZone
+from certs.services.central_key import central_keys_proved
 from certs.services.export_standing import Standing, export_standings
 from certs.services.issuer import issuing_root
 from certs.services.revocation import lists_stale
@@ -79,6 +81,7 @@ def site_needs(nodes: list[Node], now: datetime) -> Iterator[Need]:
     yield from _lists(now)
     yield from _exports(now)
     yield from _backup(nodes, now)
+    yield from _central_key()
     if TrustZone.objects.current() is not None:
         yield from _trust_zone(now)
 
@@ -220,6 +223,25 @@ def _backup(nodes: list[Node], now: datetime) -> Iterator[Need]:
     remedy = "On the central node run manage.py backup FILE --verify, and keep FILE on another machine."
     text = why or "After a loss of this machine, what has changed since could not be restored."
     yield Need(code, Severity.WARNING, "backup", title, text, remedy, reverse("overview"), "Check again", made_at)
+
+
+def _central_key() -> Iterator[Need]:
+    version, url = CentralKey.objects.writing(), reverse("database_key:show")
+    if version is None:
+        return
+    try:
+        central_keys_proved()
+    except ZoneBroken as exc:
+        text, remedy = str(exc).removesuffix(WAY_OUT).strip(), WAY_OUT
+        yield Need(
+            "central-key-unusable", Severity.CRITICAL, "central key", "The central key cannot be used", text, remedy, url, "Show key"
+        )
+    else:
+        if version.problem and not version.finished_at:
+            title, remedy = "Sealing with the central key does not go on", "It is tried again. Remove the cause that the page names."
+            yield Need(
+                "resealing-blocked", Severity.CRITICAL, "central key", title, version.problem, remedy, url, "Show key", version.created_at
+            )
 
 
 def _trust_zone(now: datetime) -> Iterator[Need]:

@@ -11,7 +11,7 @@ from audit.models import Event
 from audit.record import record
 from certs import central_file
 from certs.central_file import central_keys, central_keys_write
-from certs.errors import CertsError, IllegalTransition, StaleCentralKey, ZoneBroken
+from certs.errors import CertsError, IllegalTransition, StaleCentralKey, ZoneBroken, ZoneMissing
 from certs.fields import Readers
 from certs.models import CentralKey, DatabaseKey, TrustZone
 from certs.own_store import key_ring
@@ -22,6 +22,7 @@ from jobs.services import job_again, job_create, job_finish
 from pki.errors import PKIError
 from pki.sealing import SealingKey
 
+PERMISSION = "certs.rotate_databasekey"
 TASK = "certs.services.central_key.resealing_advance"
 AT_A_STRETCH = timedelta(seconds=5)  # of sealing anew, before other work has its turn
 POLL = timedelta(seconds=5)
@@ -67,6 +68,51 @@ def central_key_ensure(*, now: datetime) -> None:
     _drop_retired()
     if version.finished_at is None:
         _job(version, SYSTEM, now)
+
+
+@transaction.atomic
+def central_key_prepare(*, actor: Actor, now: datetime) -> str:
+    """Put the next key into the file and seal nothing with it yet, so that other machines can get the file first. Returns its key id.
+
+    A key that is prepared already is kept. Raises: PermissionRefused, ZoneMissing, ZoneBroken, OSError.
+    """
+    actor.require(PERMISSION)
+    _in_force()
+    keys, known = central_keys_proved(), set(CentralKey.objects.values_list("key_id", flat=True))
+    prepared = next((key_id for key_id in keys if key_id not in known), None)
+    if prepared is None:
+        key = SealingKey.generate()
+        prepared = key.key_id.hex()
+        central_keys_write({prepared: key} | keys)
+    return prepared
+
+
+@transaction.atomic
+def central_key_rotate(*, actor: Actor, now: datetime) -> Job:
+    """Seal new values with a new key from now on, and all others by the job that is returned. One that has not finished goes on, without another key.
+
+    Raises: PermissionRefused, ZoneMissing, ZoneBroken, OSError.
+    """
+    actor.require(PERMISSION)
+    version = _in_force()
+    if version.finished_at is not None:
+        _drop_retired()
+        key_id = central_key_prepare(actor=actor, now=now)
+        reason = "another key takes over"
+        central_key_transition(version=version, to=CentralKeyStatus.READING, reason=reason, actor=actor, now=now)
+        version = CentralKey.objects.create(version=version.version + 1, key_id=key_id, created_at=now, status_since=now)
+        record(actor=actor, action="central_key.rotated", target=version, detail={"version": version.version, "key_id": key_id}, now=now)
+    central_keys_proved()
+    return _job(version, actor, now)
+
+
+def _in_force() -> CentralKey:
+    """The version that writes, with the row of the trust zone locked: one changes the file at a time. Raises: ZoneMissing."""
+    TrustZone.objects.select_for_update().first()
+    version = CentralKey.objects.writing()
+    if version is None:
+        raise ZoneMissing
+    return version
 
 
 def central_keys_proved() -> dict[str, SealingKey]:

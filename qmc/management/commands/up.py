@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -28,6 +29,12 @@ def _die_with(parent: int) -> None:
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def _reason(log: Path, before: int) -> str:
+    """The last line of what was written into `log` since it had `before` bytes: a refused command says there why."""
+    lines = log.read_bytes()[before:].decode(errors="replace").strip().splitlines()
+    return lines[-1].removeprefix("CommandError: ") if lines else ""
 
 
 @dataclass
@@ -87,10 +94,12 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: ended.append(True))
         initial = Child("init", ["manage.py", "init", *["--backed-up"] * options["backed_up"]], environment, passphrase=True)
+        log = settings.QMC_DATA_DIR / "logs/init.log"
+        before = log.stat().st_size if log.exists() else 0
         initial.start()
         assert initial.process is not None
         if initial.process.wait() or ended:
-            raise CommandError(f"init failed; {settings.QMC_DATA_DIR}/logs/init.log says why.")
+            raise CommandError(f"init failed: {_reason(log, before) or 'it was ended'} ({log} has all of it.)")
         children = self._children(options, environment)
         for child in children:
             child.start()

@@ -1,0 +1,65 @@
+"""A new central key, and everything that only the center needs sealed with it."""
+
+import time
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from audit.actors import SYSTEM
+from certs.errors import CertsError
+from certs.models import CentralKey
+from certs.services.central_key import central_key_prepare, central_key_rotate, resealing_advance, resealing_progress
+from jobs.models import Job
+from jobs.services import job_claim
+
+
+class Command(BaseCommand):
+    help = (
+        "Makes a new central key and seals with it whatever only the center needs, while the site runs or not. It can be stopped at any time: "
+        "workers go on with it, and so does the same command."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--prepare", action="store_true",
+            help="only put the new key into the file, which is then copied to the site's other machines before the key is used",
+        )  # fmt: skip
+        parser.add_argument("--data-dir")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        file, now = settings.CENTRAL_KEY_FILE, timezone.now()
+        try:
+            if options["prepare"]:
+                key_id = central_key_prepare(actor=SYSTEM, now=now)
+                self.stdout.write(f"The key {key_id} is in {file}. Nothing is sealed with it yet.")
+                self.stdout.write(
+                    "Copy that file to the other machines that run a console, a node API or workers, then run rotate_central_key."
+                )
+                return
+            job = central_key_rotate(actor=SYSTEM, now=now)
+        except (CertsError, OSError) as exc:
+            raise CommandError(str(exc)) from exc
+        version = CentralKey.objects.get(pk=job.subject)
+        self.stdout.write(f"New values are sealed with {version} (key id {version.key_id}). All others are sealed anew.")
+        self._follow(job)
+        self.stdout.write(f"Finished. Every value is sealed with {version}; the keys before it are removed from {file}.")
+
+    def _follow(self, job: Job) -> None:
+        """Do what a worker would, unless a worker is first; say how far it is."""
+        said = ""
+        while not Job.objects.get(pk=job.pk).outcome:
+            claimed = job_claim(now=timezone.now(), only=job)
+            if claimed is not None:
+                resealing_advance(job=claimed)
+            version = CentralKey.objects.get(pk=job.subject)
+            done, total = resealing_progress(version)
+            says = version.problem or f"{done} of {total} values are sealed with {version}."
+            if not version.problem and done == total and not version.finished_at:
+                says += " The keys before it are dropped after one minute without a change."
+            if says != said:
+                self.stdout.write(says)
+                self.stdout.flush()
+            said = says
+            time.sleep(0.2 if claimed else 1)
