@@ -14,14 +14,21 @@ from django.core.management import CommandError, call_command
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.store import Store
 from audit.actors import SYSTEM
 from audit.models import Event
 from audit.record import verify
-from certs.fields import encrypted_fields
-from certs.models import Certificate, DatabaseKey, Export, TrustZone
+from certs.central_file import central_keys
+from certs.fields import Readers, encrypted_fields
+from certs.models import CentralKey, Certificate, DatabaseKey, Export, TrustZone
+from certs.own_store import key_ring
+from certs.services.central_key import TASK as RESEALING
+from certs.services.central_key import resealing_advance, resealing_is_finished
 from certs.services.exports import RESTORED
+from certs.services.sealing_walk import sealed_counts
 from certs.states import DatabaseKeyStatus
 from jobs.models import Job, PeriodicWork
+from jobs.services import job_claim
 from nodes.models import Node, Registration, Renewal
 from pki import keys
 from pki.errors import InvalidName
@@ -33,8 +40,8 @@ from qmc.services.backup import VERIFIED, backup_make
 from qmc.services.dump import dumped_models, in_use, rows_dump, rows_load, sealed_values
 from qmc.services.proof import fields_open, problems
 from qmc.services.rename import central_rename
-from qmc.services.restore import restore
-from tests.founded import settings_of
+from qmc.services.restore import Report, restore
+from tests.founded import prepared, settings_of
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 WORD = "correct horse battery"
@@ -295,3 +302,62 @@ def test_the_overview_asks_for_a_backup(zone: TrustZone) -> None:
     assert any(
         (need.text, need.remedy.startswith("On the central node run manage.py backup")) == ("It did not open.", True) for need in needs(now)
     )
+
+
+def older_backup(zone: TrustZone, store: Path) -> Archive:
+    """As a console made it that knew no central key: every value is sealed with the database key."""
+    (key,) = key_ring().keys.values()
+    for model, field in encrypted_fields(Readers.CENTER):
+        for row in model._base_manager.exclude(**{field.attname: None}):
+            model._base_manager.filter(pk=row.pk).update(**{field.attname: getattr(row, field.attname).sealed_anew(key)})
+    CentralKey.objects.all().delete()
+    members = {DATA: rows_dump(), SECRET_KEY: b"the site's secret key"}
+    members |= {f"node/{name}": content for name, content in Store(store).files().items()}
+    root = Certificate.objects.get(kind="root")
+    key = keys.from_pem(bytes(root.encrypted_private_key), b"passphrase of this machine")
+    members[f"roots/{root.pk}.pem"] = keys.to_encrypted_pem(key, WORD.encode())
+    return Archive(Origin(NOW, str(zone.pk), zone.name), members)
+
+
+def put_back(content: Archive, folder: Path, settings: Any) -> Report:
+    """Restore into an empty place of this process."""
+    prepared(folder)
+    (folder / "b.age").write_bytes(seal(content, WORD))
+    for model in reversed(dumped_models()):
+        model._base_manager.all()._raw_delete("default")
+    for name, path in settings_of(folder).items():
+        setattr(settings, name, path)
+    return restore(file=folder / "b.age", passphrase=WORD, now=datetime.now(UTC))
+
+
+def test_an_older_backup_gets_a_central_key_and_is_sealed_anew_after_its_start(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
+    fill_with_nodes()
+    report = put_back(older_backup(zone, settings.NODE_STORE), tmp_path / "restored", settings)
+    assert (report.problems, report.fields) == ([], 2)
+    job = Job.objects.unfinished().get(task=RESEALING)
+    assert (str(CentralKey.objects.get().pk), CentralKey.objects.get().key_id) == (str(job.subject), *central_keys())
+    assert not resealing_is_finished()
+    resealing_advance(job=job_claim(now=datetime.now(UTC), only=job))
+    assert set(sealed_counts(Readers.CENTER)) == set(central_keys())
+    assert fields_open() == (2, [])
+
+
+def test_a_backup_brings_its_central_key(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
+    fill_with_nodes()
+    backup_make(file=tmp_path / "b.age", passphrase=WORD, actor=SYSTEM, now=NOW)
+    before, content = central_keys(), unseal((tmp_path / "b.age").read_bytes(), WORD)
+    report = put_back(content, tmp_path / "restored", settings)
+    assert (report.problems, central_keys(), resealing_is_finished()) == ([], before, True)
+    assert tmp_path / "restored/secrets/central-key" == settings.CENTRAL_KEY_FILE
+    assert settings.CENTRAL_KEY_FILE.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_backup_that_lost_its_central_key_is_refused_and_leaves_nothing(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
+    fill_with_nodes()
+    backup_make(file=tmp_path / "b.age", passphrase=WORD, actor=SYSTEM, now=NOW)
+    whole = unseal((tmp_path / "b.age").read_bytes(), WORD)
+    cut = Archive(whole.origin, {name: content for name, content in whole.members.items() if name != "central-key"})
+    with pytest.raises(BackupError, match="lacks its central key"):
+        put_back(cut, tmp_path / "restored", settings)
+    assert in_use() == []
+    assert not (tmp_path / "restored/secrets/central-key").exists()
