@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -24,6 +24,10 @@ from nodes.services.preflight import preflight
 from nodes.services.registration import node_register
 from nodes.services.renewal import node_renew
 from nodes.states import NodeState
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key", location="header", description="any text; the same text for the same request, such as after an answer that was lost"
+)
 
 
 class NodeInput(serializers.Serializer[Any]):
@@ -179,11 +183,13 @@ class NodeDecommission(View):
 
 
 class NodeRegister(View):
-    """Start the registration, or a redistribution. The password is answered this once."""
+    """Start the registration, or a redistribution. The password is answered this once; a repeat with the same key gets it again for ten minutes."""
 
-    @extend_schema(request=None, responses={202: CeremonyOutput})
+    @extend_schema(request=None, responses={202: CeremonyOutput}, parameters=[IDEMPOTENCY_KEY])
     def post(self, request: Request, pk: uuid.UUID) -> Response:
-        ceremony = node_register(actor=self.actor, node=get_object_or_404(Node, pk=pk), now=timezone.now())
+        key = request.headers.get("Idempotency-Key", "")
+        asked = uuid.uuid5(pk, key) if key else None
+        ceremony = node_register(actor=self.actor, node=get_object_or_404(Node, pk=pk), now=timezone.now(), request=asked)
         return Response(vars(ceremony), status=202, headers={"Cache-Control": "no-store"})
 
 

@@ -43,6 +43,7 @@ class Node(models.Model):
     is_central = models.BooleanField(default=False)
     created_at = models.DateTimeField()
     registered_at = models.DateTimeField(null=True, blank=True)
+    made_by_request = models.UUIDField(null=True, blank=True, db_index=True, help_text="of the form that created it: a repeat finds it")
     browser_thumbprint = models.CharField(max_length=64, blank=True, db_index=True, help_text="of the certificate chosen for browsers")
     browser_chosen_at = models.DateTimeField(null=True, blank=True)
     # Somebody says that he imported the cluster certificate there: a claim, until the node's own report proves it.
@@ -134,7 +135,11 @@ class Registration(models.Model):
     actor = models.CharField(max_length=200)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    request = models.UUIDField(null=True, blank=True, db_index=True, help_text="of whoever asked: a repeat gets the same answer")
     sealed_password = EncryptedField(null=True, sealed_for=Readers.CENTER)
+    sealed_at = models.DateTimeField(
+        null=True, blank=True, help_text="when the package was sealed; ten minutes later the password is wiped"
+    )
     package = models.BinaryField(null=True)
     digest = models.CharField(max_length=64, blank=True)
     accepted_at = models.DateTimeField(null=True, blank=True)

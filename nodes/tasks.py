@@ -9,6 +9,7 @@ from django.utils import timezone
 from certs.errors import ClockDoubtful
 from certs.models import TrustZone
 from jobs.services import periodic
+from nodes.services.registration import passwords_wipe
 from nodes.services.upkeep import upkeep
 
 UPKEEP, EVERY = "upkeep", timedelta(seconds=60)
@@ -16,11 +17,12 @@ UPKEEP, EVERY = "upkeep", timedelta(seconds=60)
 
 @shared_task(ignore_result=True)
 def look_after() -> None:
-    """Renewals and a rotation of the root that are due."""
+    """Renewals and a rotation of the root that are due; passwords that nobody asks for again are forgotten."""
     now = timezone.now()
     if TrustZone.objects.current() is None:
         return
     with periodic(name=UPKEEP, every=EVERY, now=now) as ours:
         if ours:
+            passwords_wipe(now=now)
             with contextlib.suppress(ClockDoubtful):  # the overview tells
                 upkeep(now=now)

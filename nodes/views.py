@@ -17,7 +17,7 @@ from nodes.models import Node
 from nodes.services import preflight as checks
 from nodes.services.decommission import node_decommission
 from nodes.services.nodes import node_create
-from nodes.services.registration import Ceremony, node_register
+from nodes.services.registration import Ceremony, node_register, registration_awaited
 from nodes.services.renewal import node_renew
 from nodes.story import story
 from nodes.tables import NodeTable
@@ -42,32 +42,51 @@ def _checked(request: PageRequest, form: NodeForm, now: datetime) -> list[Findin
     return []
 
 
+def _form_id(request: PageRequest) -> uuid.UUID:
+    """Which form this is: its own when it is sent, a new one when it is opened."""
+    try:
+        return uuid.UUID(request.POST.get("request", ""))
+    except ValueError:
+        return uuid.uuid4()
+
+
+def _asked(request: PageRequest, about: str) -> uuid.UUID:
+    """What the form asks for: sent twice it is one request, sent for something else it is another."""
+    return uuid.uuid5(_form_id(request), about.lower())
+
+
+def _form(request: PageRequest, form: NodeForm, *, status: int = 200, **more: object) -> HttpResponse:
+    return render(request, "nodes/register.html", {"form": form, "form_id": _form_id(request)} | more, status=status)
+
+
 @page("nodes.add_node")
 @require_POST
 def preflight(request: PageRequest) -> HttpResponse:
     form = NodeForm(request.POST)
-    return render(request, "nodes/register.html", {"form": form, "findings": _checked(request, form, timezone.now())})
+    return _form(request, form, findings=_checked(request, form, timezone.now()))
 
 
 @page("nodes.add_node")
 def register(request: PageRequest) -> HttpResponse:
     if request.method != "POST":
-        return render(request, "nodes/register.html", {"form": NodeForm()})
+        return _form(request, NodeForm())
     now, form = timezone.now(), NodeForm(request.POST)
-    found = _checked(request, form, now)
+    found, asked = _checked(request, form, now), _asked(request, request.POST.get("host_name", ""))
     if not form.errors and not any(each.level == "blocker" for each in found):
         try:
-            node = node_create(actor=request.actor, now=now, **form.fields_of_node())
+            node = node_create(actor=request.actor, now=now, request=asked, **form.fields_of_node())
         except InputInvalid as exc:
             form.refuse(exc)
         else:
-            return _distribute(request, node, now)
-    return render(request, "nodes/register.html", {"form": form, "findings": found, "refused": True}, status=409)
+            return _distribute(request, node, asked, now)
+    if (created := registration_awaited(request=asked)) is not None:
+        return _distribute(request, created, asked, now)
+    return _form(request, form, status=409, findings=found, refused=True)
 
 
-def _distribute(request: PageRequest, node: Node, now: datetime) -> HttpResponse:
+def _distribute(request: PageRequest, node: Node, asked: uuid.UUID, now: datetime) -> HttpResponse:
     try:
-        ceremony = node_register(actor=request.actor, node=node, now=now)
+        ceremony = node_register(actor=request.actor, node=node, now=now, request=asked)
     except RegistrationBlocked as exc:
         return _confirm(request, node, "redistribute", now, findings=exc.findings)
     except NodesError as exc:
@@ -102,14 +121,18 @@ def status(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 
 def _confirm(request: PageRequest, node: Node, action: str, now: datetime, **more: object) -> HttpResponse:
     held = Certificate.objects.issued().filter(holder_id=node.pk)
-    context = {"node": node, "action": action, "held": held, "now": now} | more
+    context = {"node": node, "action": action, "held": held, "now": now, "form_id": _form_id(request)} | more
     return render(request, f"nodes/{action}.html", context, status=409 if more else 200)
 
 
 @page("nodes.register_node")
 def redistribute(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     node, now = get_object_or_404(Node, pk=pk), timezone.now()
-    return _distribute(request, node, now) if request.method == "POST" else _confirm(request, node, "redistribute", now)
+    return (
+        _distribute(request, node, _asked(request, str(pk)), now)
+        if request.method == "POST"
+        else _confirm(request, node, "redistribute", now)
+    )
 
 
 @page("nodes.renew_node")

@@ -1,6 +1,7 @@
 """Creating nodes."""
 
 import ipaddress
+import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -98,10 +99,11 @@ def _refuse_names_of_exports(field: str, wanted: Sequence[str], refuse: Refuse) 
             refuse(field, f"There is an export for {each}: it would pass for this node. Revoke it first, or choose another name.")
 
 
-def node_create(*, actor: Actor, now: datetime, **fields: Any) -> Node:
-    """Record a node; nothing is made or sent yet. Raises: PermissionRefused, InputInvalid."""
+def node_create(*, actor: Actor, now: datetime, request: uuid.UUID | None = None, **fields: Any) -> Node:
+    """Record a node; nothing is made or sent yet. `request` names the form that asked. Raises: PermissionRefused, InputInvalid."""
     actor.require("nodes.add_node")
     node = checked(**fields)
+    node.made_by_request = request
     node.created_at = node.state_since = now
     # Generations go on where an earlier node of the same host name or address ended: its agent refuses older packages.
     same_agent = Q(host_name__iexact=node.host_name) | (Q(address=node.address) if node.address else Q())

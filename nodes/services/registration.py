@@ -1,6 +1,8 @@
 """The registration of a node: the ceremony is started here and advanced one step at a time by a worker."""
 
 import contextlib
+import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,7 +18,7 @@ from jobs.models import Job
 from jobs.services import job_again, job_create, job_finish
 from nodes.errors import IllegalNodeTransition, NodeUnreachable, RegistrationBlocked, StaleNode
 from nodes.models import Node, Registration
-from nodes.services.dial import ask, served_certificate
+from nodes.services.dial import TOTAL_S, ask, served_certificate
 from nodes.services.material import Order, generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
 from nodes.services.preflight import findings
 from nodes.services.renewal import renewals_end
@@ -31,6 +33,8 @@ from pki.problem import detail_of
 TASK = "nodes.services.registration.registration_advance"
 VALID = timedelta(hours=24)
 PATIENCE = timedelta(minutes=3)
+REPEATABLE = timedelta(minutes=10)  # for so long a repeated request gets the same password
+SENDING = (NodeState.ISSUING, NodeState.DISTRIBUTING)
 HURRIED = 8  # turns that get keys made ahead: a bulk leaves the rest to whoever comes with a single node
 POLL, SELDOM, RARELY = timedelta(seconds=2), timedelta(seconds=20), timedelta(seconds=60)
 Step = Callable[[Node, Registration, datetime], timedelta | None]
@@ -47,12 +51,52 @@ class Ceremony:
     state: str
 
 
-def node_register(*, actor: Actor, node: Node, now: datetime) -> Ceremony:
-    """Start registration, or redistribution with a new password.
+def node_register(*, actor: Actor, node: Node, now: datetime, request: uuid.UUID | None = None) -> Ceremony:
+    """Start registration, or redistribution with a new password. A repeat of the same `request`, or by the same actor while the package is
+    being made and sent, gets the answer of the first.
 
     Raises: PermissionRefused, RegistrationBlocked (nothing changed), IllegalNodeTransition, StaleNode.
     """
     actor.require("nodes.register_node")
+    if told := _repeated(actor, node, request, now):
+        return told
+    try:
+        return _start(actor, node, request, now)
+    except (IllegalNodeTransition, StaleNode):
+        if told := _repeated(actor, node, request, now):
+            return told
+        raise
+
+
+def _repeated(actor: Actor, node: Node, request: uuid.UUID | None, now: datetime) -> Ceremony | None:
+    """The ceremony that the same request, or the same actor a moment ago, has started. Raises: IllegalNodeTransition once its password is wiped."""
+    node.refresh_from_db()
+    rows = Registration.objects.filter(node=node)
+    found = rows.filter(request=request).first() if request else None
+    if found is None and node.state in SENDING:
+        found = rows.filter(generation=node.generation, actor=actor.label).first()
+    if found is None:
+        return None
+    if found.sealed_password is None:
+        raise IllegalNodeTransition(
+            f"This request has started the registration of {node} already, and its password is no longer kept. {REDISTRIBUTE}"
+        )
+    record(actor=actor, action="registration.password_repeated", target=node, detail={"generation": found.generation}, now=now)
+    return Ceremony(password.display(found.sealed_password.text()), setup_url(node), found.expires_at, node.state)
+
+
+def registration_awaited(*, request: uuid.UUID) -> Node | None:
+    """The node that a form which was sent twice has created already, as soon as its registration has begun too; None if there is none."""
+    node = Node.objects.present().filter(made_by_request=request).first()
+    deadline = time.monotonic() + 2 * TOTAL_S  # both dials of its checks
+    while node is not None and time.monotonic() < deadline:
+        if Registration.objects.filter(node=node, request=request).exists():
+            return node
+        time.sleep(0.1)
+    return node
+
+
+def _start(actor: Actor, node: Node, request: uuid.UUID | None, now: datetime) -> Ceremony:
     if NodeState.ISSUING not in TRANSITIONS[NodeState(node.state)] or node.is_central:
         raise IllegalNodeTransition(
             f"{node} is {NodeState(node.state).label.lower()}: it cannot be registered now. Wait, or decommission it."
@@ -69,10 +113,21 @@ def node_register(*, actor: Actor, node: Node, now: datetime) -> Ceremony:
             generation_withdraw(node, withdrawn, reason="replaced by a new registration", now=now)
         renewals_end(node, reason="replaced by a redistribution", actor=actor, now=now)
         registration = Registration.objects.create(
-            node=node, generation=node.generation, actor=actor.label, created_at=now, expires_at=now + VALID, sealed_password=word
+            node=node,
+            generation=node.generation,
+            actor=actor.label,
+            created_at=now,
+            expires_at=now + VALID,
+            sealed_password=word,
+            request=request,
         )
         job_create(task=TASK, subject=node.pk, title=f"Registration of {node}", actor=actor.label, now=now)
     return Ceremony(password.display(word), setup_url(node), registration.expires_at, node.state)
+
+
+def passwords_wipe(*, now: datetime) -> int:
+    """Forget passwords whose package was sealed ten minutes ago: nobody repeats the request any more. Returns how many."""
+    return Registration.objects.filter(sealed_at__lt=now - REPEATABLE).exclude(sealed_password=None).update(sealed_password=None)
 
 
 def setup_url(node: Node) -> str:
@@ -135,7 +190,7 @@ def _issue(node: Node, registration: Registration, now: datetime, *, in_a_hurry:
     sealed = packages.seal_with_password(content, registration.sealed_password.text())
     with transaction.atomic():
         node_transition(node=node, to=NodeState.DISTRIBUTING, reason="", actor=actor, now=now)
-        Registration.objects.filter(pk=registration.pk).update(package=sealed, digest=packages.digest(sealed), sealed_password=None)
+        Registration.objects.filter(pk=registration.pk).update(package=sealed, digest=packages.digest(sealed), sealed_at=now)
         keys_wipe(node)
     return None
 

@@ -18,6 +18,14 @@
     if (announce) { announce.textContent = word.textContent; }
   };
 
+  // A double click sends a form once; the server answers a repeat with the first result all the same.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") { return; }
+    if (event.timeStamp - Number(form.dataset.sentAt || -2000) < 2000) { event.preventDefault(); }
+    else { form.dataset.sentAt = String(event.timeStamp); }
+  });
+
   document.addEventListener("click", (event) => {
     const toggle = event.target.closest("[data-toggle]");
     if (toggle) {

@@ -165,12 +165,10 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def secrets_wait_no_longer_than_needed(self) -> None:
         node, renewal = self.node, self.renewal
-        if node.state != NodeState.ISSUING:
-            assert not Registration.objects.filter(node=node).exclude(sealed_password=None).exists()
-            if renewal is None or renewal.status != RenewalStatus.REQUESTED:
-                assert not Certificate.objects.filter(holder_id=self.pk).exclude(sealed_private_key=None).exists()
+        if node.state != NodeState.ISSUING and (renewal is None or renewal.status != RenewalStatus.REQUESTED):
+            assert not Certificate.objects.filter(holder_id=self.pk).exclude(sealed_private_key=None).exists()
         if node.state not in UNDER_WAY:
-            assert not Registration.objects.filter(node=node).exclude(package=None).exists()
+            assert not Registration.objects.filter(node=node).exclude(package=None, sealed_password=None).exists()
 
     @invariant()
     def one_certificate_for_each_intent(self) -> None:
