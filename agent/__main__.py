@@ -14,7 +14,6 @@ import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from agent import backup, browser, cluster, connections, files, system_trust, windows_stores
 from agent.heartbeat import services
@@ -22,6 +21,7 @@ from agent.other_stores import of_this_system
 from agent.serve import Agent, NotLoopback, Options
 from agent.state import Refused, State
 from agent.system import NotPossible
+from pki.addresses import central_address, netloc, told_address
 from pki.errors import InvalidName, PKIError
 from pki.names import host_name
 
@@ -35,6 +35,9 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--setup-address", action="append", dest="setup_addresses")
     serve.add_argument("--setup-port", type=int, default=4570)
     serve.add_argument("--node-port", type=int, default=4242)
+    serve.add_argument(
+        "--central-address", metavar="ADDRESS:PORT", help="call the central node here and nowhere else: for the central node's own agent"
+    )
     serve.add_argument("--no-listen", action="store_false", dest="listen", help="heartbeat and renewals only")
     serve.add_argument(
         "--service", action="append", default=[], dest="services", metavar="NAME=HOST:PORT", help="also report what this service serves"
@@ -80,12 +83,13 @@ def _serve(arguments: argparse.Namespace) -> int:
     try:
         watched, hook = services(arguments.services), tuple(shlex.split(arguments.reload_hook))
         others = of_this_system(trust=arguments.system_trust)
-    except (ValueError, NotPossible) as exc:
+        called = central_address(arguments.central_address) if arguments.central_address else None
+    except (ValueError, NotPossible, InvalidName) as exc:
         sys.stderr.write(f"{exc}\n")
         return 2
     options = Options(
         arguments.home, arguments.address, arguments.distribution_port, tuple(arguments.setup_addresses or _loopback_addresses()),
-        arguments.setup_port, arguments.node_port, arguments.listen, watched, hook, tuple(others),
+        arguments.setup_port, arguments.node_port, arguments.listen, watched, hook, tuple(others), called,
     )  # fmt: skip
 
     async def run() -> None:
@@ -128,16 +132,13 @@ def _unlock(arguments: argparse.Namespace) -> int:
 
 def _set_central(arguments: argparse.Namespace) -> int:
     try:
-        parts = urlsplit(f"//{arguments.central_address}")
-        address, port = parts.hostname, parts.port or 4242
-        if address is None:
-            raise ValueError("no address")
+        called = told_address(arguments.central_address)
         name = host_name(arguments.host_name) if arguments.host_name else None
-    except (ValueError, InvalidName) as exc:
-        sys.stderr.write(f"{exc}. Give ADDRESS, or ADDRESS:PORT; an IPv6 address in brackets.\n")
+    except InvalidName as exc:
+        sys.stderr.write(f"{exc}\n")
         return 2
-    State(arguments.home).set_central(address, port, name)
-    sys.stdout.write(f"the next heartbeat goes to {address}:{port}\n")
+    State(arguments.home).set_central(called.address, called.port, name)
+    sys.stdout.write(f"the next heartbeat goes to {netloc(called.address, called.port)}\n")
     return 0
 
 

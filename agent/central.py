@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 import threading
@@ -12,36 +13,36 @@ from typing import Any
 import aiohttp
 
 from agent import tls
+from agent.calling import Place
 from agent.state import State
 from agent.store import Installed
 from pki import clocks
-from pki.package import CentralAddress
 from pki.package_header import MAXIMUM_BYTES
 from pki.problem import detail_of
 
-RESOLVE_S, DIAL_S, ANSWER_S = 2, 5, 20
+RESOLVE_S, NEXT_S, DIAL_S, ANSWER_S = 2, 2, 5, 20
 
 
 class CertificateRefused(OSError):
     """The central node answered, and accepts this node's certificate no more."""
 
 
-async def _resolved(host_name: str, port: int) -> list[tuple[str, int]]:
+async def _resolved(host_name: str, port: int) -> list[str]:
     """What the name resolves to. Raises: OSError.
 
     In a thread of its own: a resolver that hangs must not hold up the agent's end, as asyncio's own threads would.
     """
     loop = asyncio.get_running_loop()
-    found: asyncio.Future[list[tuple[str, int]]] = loop.create_future()
+    found: asyncio.Future[list[str]] = loop.create_future()
 
-    def tell(answer: list[tuple[str, int]] | OSError) -> None:
+    def tell(answer: list[str] | OSError) -> None:
         if not found.done():
             found.set_exception(answer) if isinstance(answer, OSError) else found.set_result(answer)
 
     def look() -> None:
-        answer: list[tuple[str, int]] | OSError
+        answer: list[str] | OSError
         try:
-            answer = [(str(each[4][0]), port) for each in socket.getaddrinfo(host_name, port, type=socket.SOCK_STREAM)]
+            answer = [str(each[4][0]) for each in socket.getaddrinfo(host_name, port, type=socket.SOCK_STREAM)]
         except OSError as exc:
             answer = exc
         with contextlib.suppress(RuntimeError):  # the agent has ended meanwhile
@@ -51,14 +52,15 @@ async def _resolved(host_name: str, port: int) -> list[tuple[str, int]]:
     return await found
 
 
-async def _addresses(host_name: str, known: tuple[CentralAddress, ...]) -> list[tuple[str, int]]:
-    """The central host name where it resolves in time, then the known addresses."""
-    stored = [(each.address, each.port) for each in known]
-    port = stored[0][1] if stored else 4242
-    try:
-        return list(dict.fromkeys([*await asyncio.wait_for(_resolved(host_name, port), RESOLVE_S), *stored]))
-    except (OSError, TimeoutError):
-        return stored
+async def _places(state: State, installed: Installed) -> list[Place]:
+    """Where to call, in this order; for the central node's own agent the one address that it was given."""
+    known, own = state.central(installed), state.central_address
+    if own is not None:
+        return [Place(known.host_name, own.address, own.port)]
+    resolved: list[str] = []
+    with contextlib.suppress(OSError, TimeoutError):
+        resolved = await asyncio.wait_for(_resolved(known.host_name, known.port), RESOLVE_S)
+    return known.order(resolved)
 
 
 async def _body(response: aiohttp.ClientResponse, largest: int) -> bytes:
@@ -83,30 +85,42 @@ async def _clock_of(installed: Installed, url: str) -> datetime | None:
         return None
 
 
+def _why(exc: Exception) -> str:
+    """Why a call failed. The text of aiohttp names its own objects; the error below it has the cause."""
+    below = getattr(exc, "certificate_error", None) or getattr(exc, "os_error", None) or exc
+    if isinstance(below, TimeoutError):
+        return "no answer"
+    if isinstance(below, OSError) and not isinstance(below, ssl.SSLError | socket.gaierror) and below.errno:
+        return os.strerror(below.errno)
+    return str(below) or type(below).__name__
+
+
 async def ask(state: State, installed: Installed, method: str, path: str, *, largest: int = MAXIMUM_BYTES, **content: Any) -> bytes:
     """What the central node answers, at the first address where it does. Raises: OSError, of it CertificateRefused."""
     context, problems = tls.client_context(installed), list[str]()
-    host_name, known = state.central(installed)
-    for address, port in await _addresses(host_name, known):
-        host = f"[{address}]" if ":" in address else address
+    places = await _places(state, installed)
+    for place in places:
+        # The last one is waited for longer: it may be the only one, on a slow line.
+        timeout = aiohttp.ClientTimeout(total=ANSWER_S, sock_connect=DIAL_S if place is places[-1] else NEXT_S)
         try:
-            timeout = aiohttp.ClientTimeout(total=ANSWER_S, sock_connect=DIAL_S)
             async with aiohttp.ClientSession(timeout=timeout) as session, session.request(
-                method, f"https://{host}:{port}{path}", ssl=context, server_hostname=host_name, allow_redirects=False,
-                headers={"Host": host_name}, **content,
+                method, f"https://{place}{path}", ssl=context, server_hostname=place.host_name, allow_redirects=False,
+                headers={"Host": place.host_name}, **content,
             ) as response:  # fmt: skip
                 body = await _body(response, largest)
                 if response.status == 200:
+                    with contextlib.suppress(OSError):  # a full disk, say
+                        state.note_reached(installed, place)
                     return body
-                problems.append(f"{address}:{port} answered {response.status}: {detail_of(body) or body[:200].decode(errors='replace')}")
+                problems.append(f"{place} answered {response.status}: {detail_of(body) or body[:200].decode(errors='replace')}")
                 if response.status == 403:
                     raise CertificateRefused(problems[-1])
         except CertificateRefused:
             raise
         except (aiohttp.ClientError, ssl.SSLError, OSError, TimeoutError) as exc:
-            why = str(exc) or type(exc).__name__
+            why = _why(exc)
             if tls.is_about_dates(exc):
-                there = await _clock_of(installed, f"https://{host}:{port}/status/servicestate")
+                there = await _clock_of(installed, f"https://{place}/status/servicestate")
                 why = clocks.verdict("this node's", datetime.now(UTC), "the central node's", there)
-            problems.append(f"{address}:{port}: {why}")
+            problems.append(f"{place}: {why}")
     raise OSError("; ".join(problems) or "no address of the central node is known: run set-central")

@@ -99,7 +99,7 @@ class Caller:
         report = report_make(
             installed, ring, self.challenges, loaded=self.loaded or installed, served=now_served, listening=self.listening, now=datetime.now(UTC),
             hook=self.state.hook(), browser=self.state.browser(installed, now=datetime.now(UTC)),
-            cluster_proof=cluster.proof(installed, self.cluster_challenge),
+            cluster_proof=cluster.proof(installed, self.cluster_challenge), central=self.state.central(installed),
         )  # fmt: skip
         try:
             answer = json.loads(await ask(self.state, installed, "POST", "/api/v1/heartbeat/", json=report.content()))
@@ -114,6 +114,8 @@ class Caller:
             self.state.forget_database_keys([str(each) for each in answer["retired_database_keys"]])
         if answer.get("reopen"):
             self.state.reopen()
+        if answer.get("central_addresses"):
+            self.state.take_central_addresses(installed, [str(each) for each in answer["central_addresses"]])
         chosen = await self._take_browser(installed, answer)
         try:
             changed = await self._take_trust(installed, answer) or await self._take_renewal(installed, answer)

@@ -7,6 +7,7 @@ from typing import Any
 
 from cryptography import x509
 
+from agent.calling import Known
 from agent.store import Installed, KeyRing
 from agent.version import VERSION, system
 from pki import sealing, verify
@@ -35,6 +36,7 @@ def report_make(
     hook: dict[str, Any] | None = None,
     browser: dict[str, str] | None = None,
     cluster_proof: str | None = None,
+    central: Known | None = None,
 ) -> Report:
     """What this node holds, serves and can read, and what its listener has `loaded` to trust."""
     _, trusted = loaded.revision
@@ -45,5 +47,6 @@ def report_make(
         generation=installed.generation, clock=now, trusts=list(trusted), revocation_lists=trusted, served=served, listening=listening,
         installed={kind: verify.fingerprint(certificate) for kind, certificate in held.items()},
         database_keys=list(ring.keys), proofs=_proofs(ring, challenges, installed.node),
+        central_addresses=central.newest_texts() if central else [], central_called=central.called if central else "",
         hook=hook or {}, browser=browser or {}, cluster_proof=cluster_proof or "", version=VERSION, system=system(),
     )  # fmt: skip

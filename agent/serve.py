@@ -16,6 +16,7 @@ from agent.hook import Hook
 from agent.other_stores import Filler, OtherStore
 from agent.state import State, is_loopback
 from pki.errors import PKIError
+from pki.package import CentralAddress
 
 log = logging.getLogger("agent")
 OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
@@ -46,6 +47,7 @@ class Options:
     services: tuple[Service, ...] = ()
     reload_hook: tuple[str, ...] = ()
     other_stores: tuple[OtherStore, ...] = ()
+    central_address: CentralAddress | None = None
 
 
 class Agent:
@@ -55,7 +57,7 @@ class Agent:
         for address in options.setup_addresses:
             if not is_loopback(address):
                 raise NotLoopback(f"--setup-address {address} is not a loopback address. The password page is served on this machine only.")
-        self.options, self.state = options, State(options.home)
+        self.options, self.state = options, State(options.home, central_address=options.central_address)
         self.wake, self.ended = asyncio.Event(), asyncio.Event()
         self.open: list[listeners.Listener] = []
         self.node: listeners.Listener | None = None

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import ipaddress
 import json
+import logging
 import shutil
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,13 +14,16 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent import browser
+from agent.calling import Known, Place
 from agent.files import OwnFolder, make_folder
 from agent.store import Installed, Store, replace
 from agent.waiting import Damaged, Waiting, WaitingPackages, read
 from pki import browser_choice, clocks, package, password, verify
+from pki.addresses import netloc
 from pki.errors import PackageError, PackageInvalid, WrongPassword
 from pki.package_header import Claims
 
+log = logging.getLogger("agent")
 # What is put into a home, by the store, by this memory and by the stores of Windows.
 NAMES = (
     "generations",
@@ -47,8 +51,9 @@ class Refused(Exception):
 class State:
     """The agent's memory beside its store, in `--home`."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, central_address: package.CentralAddress | None = None) -> None:
         self.home, self.store, self.packages = home, Store(home), WaitingPackages(home / "waiting")
+        self.central_address = central_address  # the central node's own agent calls this and nothing else
         make_folder(home)
 
     @property
@@ -103,17 +108,34 @@ class State:
             (self.home / "agent.json").unlink(missing_ok=True)
 
     def set_central(self, address: str, port: int, host_name: str | None) -> None:
-        """Call the central node at `address` first; `host_name` replaces the name that it must bear."""
+        """Call the central node at `address` until an address that comes later works; `host_name` replaces the name that it must bear."""
         with self.locked():
-            self._remember(central={"address": address, "port": port, "host_name": host_name})
+            installed = self.store.current()
+            before = [netloc(each.address, each.port) for each in Known(installed, self.memory()).all()] if installed else []
+            said = {"address": address, "port": port, "host_name": host_name, "before": before}
+            self._remember(central=said | {"generation": installed.generation if installed else 0})
 
-    def central(self, installed: Installed) -> tuple[str, tuple[package.CentralAddress, ...]]:
-        """Name and addresses of the central node: what `set-central` says, then what was installed."""
-        told = self.memory().get("central")
-        if told is None:
-            return installed.central_host_name, installed.central_addresses
-        address = package.CentralAddress(told["address"], told["port"])
-        return told["host_name"] or installed.central_host_name, (address, *installed.central_addresses)
+    def central(self, installed: Installed) -> Known:
+        """What is known of the central node's addresses."""
+        return Known(installed, self.memory())
+
+    def take_central_addresses(self, installed: Installed, addresses: list[str]) -> None:
+        """Keep what the answer to a heartbeat says."""
+        with self.locked():
+            self._remember(central_told={"generation": installed.generation, "addresses": addresses})
+
+    def note_reached(self, installed: Installed, place: Place) -> None:
+        """The central node answered there."""
+        known = self.central(installed)
+        changes: dict[str, object] = {}
+        if known.memory.get("central_called") != str(place):
+            changes["central_called"] = str(place)
+        if known.memory.get("central") and known.replaces_set_central(place):
+            changes["central"] = None
+        if changes:
+            log.info("the central node answers at %s%s", place, ": `set-central` is not needed any more" if "central" in changes else "")
+            with self.locked():
+                self._remember(**changes)
 
     def note_call(self, problem: str, *, now: datetime) -> None:
         """Keep why the last call home failed, for who asks on the terminal; "" once one succeeded."""
@@ -200,7 +222,7 @@ class State:
             installed = self.store.install(content, now=now)
             for each in waiting:
                 each.path.unlink(missing_ok=True)
-            self._remember(reopened=None, wrong_passwords=0, central=None)
+            self._remember(reopened=None, wrong_passwords=0)
         return installed
 
     def _check_inside(self, content: package.Package) -> None:

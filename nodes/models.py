@@ -106,6 +106,10 @@ class Observation(models.Model):
     database_keys = models.JSONField(default=list, help_text="key ids of the service pairs that it holds")
     challenges = models.JSONField(default=dict, help_text="key id → SHA-256 of what it opens if it holds the key")
     proved = models.JSONField(default=dict, help_text="key id → when it last opened a challenge")
+    central_addresses = models.JSONField(
+        default=list, help_text="of the central node, that it knows; empty: its agent does not report them"
+    )
+    central_called = models.CharField(max_length=300, blank=True, help_text="which of them it called last")
     cluster_challenge = models.CharField(max_length=64, blank=True, help_text="what it is to sign with the cluster key")
     cluster_proved_at = models.DateTimeField(null=True, blank=True)
     cluster_proved_sha256 = models.CharField(max_length=64, blank=True, help_text="with which cluster certificate's key")

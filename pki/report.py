@@ -15,7 +15,7 @@ from pki.package_header import LARGEST_GENERATION
 
 LARGEST_REPORT = 65536
 HELD = ("service", "client", "cluster", "browser")
-MOST_ROOTS, MOST_SERVED, MOST_KEYS = 50, 11, 10
+MOST_ROOTS, MOST_SERVED, MOST_KEYS, MOST_CENTRAL = 50, 11, 10, 10
 
 Read = Callable[[Any], Any]
 
@@ -38,6 +38,8 @@ class Report:
     cluster_proof: str = ""
     version: str = ""
     system: str = ""
+    central_addresses: list[str] = dataclasses.field(default_factory=list)
+    central_called: str = ""
 
     def content(self) -> dict[str, Any]:
         """As it goes over the wire, and as `report_from` reads it."""
@@ -124,6 +126,7 @@ def _opened(value: Any) -> bytes:
 
 _sha256 = _text("[0-9a-f]{64}", "a SHA-256 fingerprint: 64 lower-case hexadecimal digits")
 _key_id = _text("[0-9a-f]{16}", "a key id: 16 lower-case hexadecimal digits")
+_place = _text(r"[A-Za-z0-9.:\[\]-]{0,270}", "ADDRESS:PORT, or empty")
 _generation = _integer(0, LARGEST_GENERATION)
 REQUIRED: dict[str, Read] = {
     "generation": _generation,
@@ -143,12 +146,15 @@ OPTIONAL: dict[str, Read] = {
     "cluster_proof": _text(rf"[A-Za-z0-9._-]{{0,{LARGEST_PROOF}}}", f"a compact JWS of at most {LARGEST_PROOF} characters"),
     "version": _text("[0-9A-Za-z.+-]{0,40}", "a version: at most 40 letters, digits, dots, + and -"),
     "system": _text("[ -~]{0,100}", "at most 100 printable ASCII characters"),
+    "central_addresses": _list(_place, MOST_CENTRAL),
+    "central_called": _place,
 }
 # What the central node keeps of a report, and of its own beside it.
 KEPT: dict[str, tuple[Read, Any]] = {
     **{name: (REQUIRED[name], list) for name in ("trusts", "database_keys")},
     **{name: (REQUIRED[name], dict) for name in ("revocation_lists", "installed", "served")},
     **{name: (OPTIONAL[name], dict) for name in ("hook", "browser")},
+    "central_addresses": (OPTIONAL["central_addresses"], list),
     "proved": (_map(_key_id, _stamp, MOST_KEYS), dict),
     "challenges": (_map(_key_id, _sha256, MOST_KEYS), dict),
 }

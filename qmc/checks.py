@@ -16,6 +16,10 @@ from certs.own_store import key_ring_read
 from certs.services.central_key import central_keys_proved
 from certs.services.key_policy import key_policy_problems
 from certs.states import DatabaseKeyStatus
+from nodes.models import Node
+from nodes.services.addresses import REMEDY, addresses_recorded, netlocs
+from pki.addresses import is_loopback, is_wildcard
+from pki.errors import InvalidName
 from qmc.data_directory import readable_by_others
 
 
@@ -91,4 +95,22 @@ def central_key_can_be_read(**_: Any) -> list[CheckMessage]:
         return [Error(str(exc), "A new key is never made in its place: it would open nothing.", id="qmc.E007")]
     except DatabaseError:
         return []  # the check of the database key says it
+    return []
+
+
+@register(Tags.database, deploy=True)
+def nodes_can_call(**_: Any) -> list[CheckMessage]:
+    """What nodes are told to call must lead to this machine, and not to themselves."""
+    try:
+        told = addresses_recorded()
+        remote = [each for each in Node.objects.present().filter(is_central=False).exclude(address="") if not is_loopback(each.address)]
+    except InvalidName as exc:
+        return [Error(str(exc), "Correct QMC_NODE_API_ADDRESSES in the environment of every process.", id="qmc.E020")]
+    except DatabaseError:
+        return []  # another check names it
+    if any(is_wildcard(each.address) for each in told):
+        return [Error(f"Nodes are told to call {', '.join(netlocs(told))}: themselves.", REMEDY, id="qmc.E021")]
+    if remote and all(is_loopback(each.address) for each in told):
+        text = f"Nodes are told to call {', '.join(netlocs(told))}, which {remote[0]} does not reach."
+        return [Error(text, REMEDY, id="qmc.E022")]
     return []

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from agent import tls
 from agent.store import Installed, Store
+from pki.addresses import bare, is_wildcard
 from pki.errors import PKIError
 
 log = logging.getLogger(__name__)
@@ -170,10 +171,17 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
+def listening_socket(address: str, port: int) -> socket.socket:
+    """Listens on an IPv4 address, an IPv6 address with or without brackets (`::` takes IPv4 too) or a name. Raises: OSError."""
+    address = bare(address)
+    family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+    both = family == socket.AF_INET6 and is_wildcard(address) and socket.has_dualstack_ipv6()
+    return socket.create_server((address, port), family=family, backlog=512, dualstack_ipv6=both)
+
+
 def serve(wsgi: Any, *, address: str, port: int, store: Store, serving: Serving) -> None:
     """Serve until SIGTERM. Raises: OSError when the port is busy."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listening = socket.create_server((address, port), family=family, backlog=512)
+    listening = listening_socket(address, port)
     # Accepted connections inherit it; asyncio does not set it on them, because `create_server` leaves the protocol number at 0.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(

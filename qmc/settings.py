@@ -42,7 +42,15 @@ SHARED_SECRET_FILES = [SECRET_KEY_FILE, CENTRAL_KEY_FILE]
 # Empty in web processes and beat: they never see the passphrase of the root key.
 _passphrase = os.environ.get("QMC_ROOT_PASSPHRASE_FILE", str(SECRETS_DIR / "root-passphrase"))
 ROOT_PASSPHRASE_FILE = Path(_passphrase) if _passphrase else None
-QMC_NODE_API_ADDRESSES = os.environ.get("QMC_NODE_API_ADDRESSES", "127.0.0.1:4242").split(",")
+
+
+def listed(name: str) -> list[str]:
+    """What the environment variable `name` lists, comma between."""
+    return [each.strip() for each in os.environ.get(name, "").split(",") if each.strip()]
+
+
+# Where the center is: each overrides what the site's data says (docs/architecture.md).
+QMC_NODE_API_ADDRESSES = listed("QMC_NODE_API_ADDRESSES")
 # Two OIDs, comma between, for a site that does not want the prescribed ones; read when the trust zone is founded.
 QMC_DATABASE_KEY_OIDS = os.environ.get("QMC_DATABASE_KEY_OIDS", "")
 # Such as "service=RSA-4096,client=EC P-384": certs.services.key_policy says what is possible.

@@ -19,6 +19,7 @@ from jobs.services import job_nudge
 from nodes.models import Node, Observation, Registration, Renewal
 from nodes.services import registration as registrations
 from nodes.services import renewal as renewals
+from nodes.services.addresses import central_addresses, netlocs
 from nodes.services.browser_certificates import choice_for, chosen_certificate
 from nodes.services.cluster import cluster_proof
 from nodes.services.material import versions_for
@@ -31,6 +32,7 @@ PENDING_INTERVAL_S = 5
 LIVELY = timedelta(minutes=10)
 OBSERVED = (
     "generation", "trusts", "revocation_lists", "installed", "served", "hook", "listening", "browser", "database_keys", "version", "system",
+    "central_addresses", "central_called",
 )  # fmt: skip
 
 
@@ -65,6 +67,7 @@ def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: date
         "challenges": challenges,
         "cluster_challenge": challenge,
         "retired_database_keys": _retired(report.database_keys, live),
+        "central_addresses": _addresses_differ(report),
     }
 
 
@@ -107,6 +110,13 @@ def _trust_differs(report: Report) -> bool:
     """Whether the node trusts other roots than those in force, or lacks their newest revocation lists."""
     wanted, lists = trust_in_force(), report.revocation_lists
     return set(report.trusts) != set(wanted) or any(lists.get(root, 0) < number for root, number in wanted.items())
+
+
+def _addresses_differ(report: Report) -> list[str]:
+    """Where to call from now on, if the node knows other addresses."""
+    known = report.central_addresses
+    wanted = netlocs(central_addresses()) if known else []
+    return wanted if wanted != known else []
 
 
 def _retired(held: list[str], live: list[str]) -> list[str]:

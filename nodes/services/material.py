@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -22,15 +21,10 @@ from certs.services.zone import CLIENT_NAME
 from certs.states import LIVE, CertificateStatus, DatabaseKeyStatus
 from nodes.errors import StaleNode
 from nodes.models import Node
+from nodes.services.addresses import central_addresses
 from pki import database_key, issue, keys
-from pki.package import CentralAddress, Package, Pair
+from pki.package import Package, Pair
 from pki.roles import OWN_KINDS, Kind
-
-
-def central_addresses() -> tuple[CentralAddress, ...]:
-    """Where nodes reach the central node's 4242."""
-    split = [each.rsplit(":", 1) for each in settings.QMC_NODE_API_ADDRESSES]
-    return tuple(CentralAddress(address.strip("[]"), int(port)) for address, port in split)
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,20 @@
 """Checks before anything is made: each finding with its remedy in words."""
 
-import ipaddress
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-
-from django.conf import settings
 
 from audit.actors import Actor
 from certs.services.issuer import issuing_root
 from certs.services.lifetime import zone_current
 from nodes.errors import NodeUnreachable
 from nodes.models import Node
+from nodes.services.addresses import REMEDY, addresses_recorded, netlocs
 from nodes.services.dial import ask
 from nodes.services.nodes import checked
-from pki import clocks, names
+from pki import addresses, clocks, names
+from pki.errors import InvalidName
 from pki.findings import Finding
 from pki.json_text import json_read
 from pki.lifetime import add_months
@@ -54,19 +53,18 @@ def _lifetime(now: datetime) -> Iterator[Finding]:
         )
 
 
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"
-
-
 def _central_address(node: Node) -> Iterator[Finding]:
-    central = [each.rsplit(":", 1)[0].strip("[]") for each in settings.QMC_NODE_API_ADDRESSES]
-    if node.address and not _is_loopback(node.address) and all(_is_loopback(each) for each in central):
+    try:
+        told = addresses_recorded()
+    except InvalidName as exc:
+        yield Finding("central-address", "blocker", f"Where nodes call cannot be read. {exc}", "Correct QMC_NODE_API_ADDRESSES.")
+        return
+    if any(addresses.is_wildcard(each.address) for each in told):
+        yield Finding("central-everywhere", "blocker", f"Nodes would be told to call {', '.join(netlocs(told))}: themselves.", REMEDY)
+    elif node.address and not addresses.is_loopback(node.address) and all(addresses.is_loopback(each.address) for each in told):
         yield Finding(
-            "central-loopback", "blocker", "The node would be told to call the central node on a loopback address.",
-            "Start the console with --address and an address that the node reaches, or set QMC_NODE_API_ADDRESSES.",
+            "central-loopback", "blocker", f"The node would be told to call the central node on a loopback address ({', '.join(netlocs(told))}).",
+            REMEDY,
         )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """`init`: the trust zone, the central node's row and the first administrator; safe to repeat."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,16 +18,20 @@ from certs.services.central_key import central_key_ensure
 from certs.services.zone import Founding, zone_complete, zone_prepare
 from jobs.services import lease_free, lease_take
 from nodes.models import Node
-from nodes.services.material import central_addresses
+from nodes.services.addresses import addresses_first
 from nodes.states import NodeState
 from pki.database_key import PRESCRIBED, Oids
+from pki.package import CentralAddress
 from qmc.settings import secret_file
 
 LEASE_NAME = "trust zone init"
 
 
-def zone_found(*, host_name: str, now: datetime) -> TrustZone:
-    """The founded trust zone, made if there is none. Raises: ZoneBroken, ZoneMissing, PKIError."""
+def zone_found(*, host_name: str, told: Sequence[str] = (), listening: CentralAddress | None = None, now: datetime) -> TrustZone:
+    """The founded trust zone, made if there is none.
+
+    `told` are the addresses that a person wants nodes to call, `listening` is where `up` listens. Raises: CertsError, PKIError.
+    """
     if not lease_take(name=LEASE_NAME, until=now + timedelta(minutes=2), now=now):
         raise ZoneBroken("Another init is under way. Wait for it to end.")
     try:
@@ -34,10 +39,9 @@ def zone_found(*, host_name: str, now: datetime) -> TrustZone:
         if zone is not None:
             key_ring()
             central_key_ensure(now=now)
-            central_addresses_write()
             return zone
-        central = central_addresses()
-        addresses = own_names()
+        central = addresses_first(chosen=told, listening=listening)
+        addresses = own_names(central)
         node_id = uuid.uuid4()
         zone = zone_prepare(founding=Founding(host_name, addresses, central, node_id, database_key_oids()), now=now)
         with transaction.atomic():
@@ -62,15 +66,9 @@ def database_key_oids() -> Oids:
     return Oids.parse(key.strip(), algorithm.strip())
 
 
-def own_names() -> tuple[str, ...]:
-    """Under which names, beside its host name, this machine is reached."""
-    return tuple(dict.fromkeys(["localhost", "127.0.0.1", *(each.address for each in central_addresses())]))
-
-
-def central_addresses_write() -> None:
-    """Where nodes reach this machine may have changed since the last start."""
-    central = central_addresses()[0]
-    Node.objects.filter(is_central=True).update(address=central.address, node_port=central.port)
+def own_names(told: Sequence[CentralAddress]) -> tuple[str, ...]:
+    """Under which names, beside its host name, this machine is reached, where nodes are told to call `told`."""
+    return tuple(dict.fromkeys(["localhost", "127.0.0.1", *(each.address for each in told)]))
 
 
 def administrator_make(*, name: str, password_file: Path | None, now: datetime) -> Path | None:

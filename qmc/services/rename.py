@@ -8,6 +8,7 @@ from audit.actors import SYSTEM
 from audit.record import record
 from certs.models import TrustZone
 from nodes.models import Node
+from nodes.services.addresses import central_addresses
 from qmc.services.central import central_install, central_next
 from qmc.services.founding import own_names
 
@@ -26,7 +27,7 @@ def _named(host_name: str, now: datetime) -> Node:
     zone, node = TrustZone.objects.get(), central_next(reason="The central node gets another host name.", now=now)
     earlier = [each for each in (node.host_name, *node.subject_alternative_names) if each != host_name]
     old, zone.name, node.host_name = zone.name, host_name, host_name
-    node.subject_alternative_names = list(dict.fromkeys([*own_names(), *earlier]))
+    node.subject_alternative_names = list(dict.fromkeys([*own_names(central_addresses()), *earlier]))
     zone.save(update_fields=["name"])
     node.save(update_fields=["host_name", "subject_alternative_names"])
     record(actor=SYSTEM, action="zone.renamed", target=zone, detail={"from": old, "to": host_name}, now=now)

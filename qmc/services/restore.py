@@ -2,6 +2,7 @@
 
 import uuid
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from certs.services.exports import folders_start_over
 from certs.services.issuer import root_passphrase
 from jobs.models import Job, PeriodicWork
 from nodes.models import Node, Renewal
+from nodes.services.addresses import addresses_checked, addresses_restore, central_addresses, netlocs
 from nodes.services.registration import registration_fail
 from nodes.services.renewal import renewals_end
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
@@ -29,7 +31,6 @@ from pki import keys, names
 from pki.errors import PKIError
 from qmc.services.archive import CENTRAL_KEY, DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, unseal
 from qmc.services.dump import contains, in_use, rows_load
-from qmc.services.founding import central_addresses_write, own_names
 from qmc.services.proof import fields_open, problems, remarks
 from qmc.services.rename import central_rename
 from qmc.settings import secret_file
@@ -44,6 +45,7 @@ class Report:
 
     origin: Origin
     host_name: str
+    told: list[str]
     contains: str
     rows: int
     nodes: Counter[str]
@@ -62,7 +64,7 @@ class Report:
         again = [f"To be redistributed: {each}" for each in self.redistribute]
         return [
             f"Backup of {self.origin.host_name} (trust zone {self.origin.trust_zone}), made {made}; {self.rows} rows",
-            f"The central node is {self.host_name}",
+            f"The central node is {self.host_name}; nodes call {', '.join(self.told)}",
             f"Contains {self.contains}",
             f"Nodes: {nodes}",
             f"Database key: {', '.join(self.database_keys)}; {self.fields} encrypted values open",
@@ -73,15 +75,17 @@ class Report:
         ]
 
 
-def restore(*, file: Path, passphrase: str, host_name: str | None = None, now: datetime) -> Report:
+def restore(*, file: Path, passphrase: str, host_name: str | None = None, told: Sequence[str] = (), now: datetime) -> Report:
     """Put the site of `file` here. This place is found empty, and all is decrypted and checked, before anything is touched.
 
-    A `host_name` other than the site's gives the central node new certificates, which go on bearing the old name.
+    `told` are the addresses that nodes call from now on; without them the backup's stay. A `host_name` other than the
+    site's gives the central node new certificates, which go on bearing the old name.
     Raises: BackupError, CertsError, PKIError, OSError.
     """
     if host_name is not None:
-        for each in (names.host_name(host_name, limit=names.LONGEST_CENTRAL_NAME), *own_names()):
-            names.subject_alternative_name(each)
+        names.host_name(host_name, limit=names.LONGEST_CENTRAL_NAME)
+    if said := told or settings.QMC_NODE_API_ADDRESSES:
+        addresses_checked(said)
     _refuse_unless_empty()
     archive = unseal(file.read_bytes(), passphrase)
     if settings.ROOT_PASSPHRASE_FILE and settings.ROOT_PASSPHRASE_FILE.parent == settings.SECRETS_DIR:
@@ -97,7 +101,7 @@ def restore(*, file: Path, passphrase: str, host_name: str | None = None, now: d
             _central_key_write(archive, now=now)
             found = problems(now=now)
             opened, closed = fields_open()
-            _start_over(archive.origin, now=now)
+            _start_over(archive.origin, told, now=now)
             replace(settings.SECRET_KEY_FILE, archive.members[SECRET_KEY])
     except BaseException:
         Store(settings.NODE_STORE).discard()  # it was empty
@@ -164,7 +168,7 @@ def _central_key_write(archive: Archive, *, now: datetime) -> None:
     central_key_ensure(now=now)
 
 
-def _start_over(origin: Origin, *, now: datetime) -> None:
+def _start_over(origin: Origin, told: Sequence[str] = (), *, now: datetime) -> None:
     """What was under way at the backup has ended here, leases are free, and every node accepts the next package that it is sent."""
     others = Node.objects.present().filter(is_central=False)
     for node in others.filter(state__in=UNDER_WAY):
@@ -176,7 +180,7 @@ def _start_over(origin: Origin, *, now: datetime) -> None:
     ):
         renewals_end(node, reason="The site was restored from a backup meanwhile. Renew again.", actor=SYSTEM, now=now)
     others.update(generation=F("generation") + AHEAD)
-    central_addresses_write()
+    addresses_restore(told=told, now=now)
     folders_start_over(node=uuid.UUID(own_store().node), actor=SYSTEM, now=now)
     Job.objects.unfinished().update(lease_until=None, nudged_at=None, next_attempt_at=now)
     PeriodicWork.objects.update(lease_until=now)
@@ -187,7 +191,7 @@ def _start_over(origin: Origin, *, now: datetime) -> None:
 def _report(archive: Archive, rows: int, opened: int, found: list[str], now: datetime) -> Report:
     states = dict(Node.objects.present().values_list("name", "state"))
     return Report(
-        origin=archive.origin, host_name=TrustZone.objects.get().name, contains=contains(archive), rows=rows, nodes=Counter(states.values()),
+        origin=archive.origin, host_name=TrustZone.objects.get().name, told=netlocs(central_addresses()), contains=contains(archive), rows=rows, nodes=Counter(states.values()),
         database_keys=[f"version {each.version} {each.status}" for each in DatabaseKey.objects.all()], fields=opened,
         redistribute=[name for name, state in states.items() if state == NodeState.FAILED],
         remarks=[] if found else list(remarks(now=now)), problems=found,

@@ -1,6 +1,7 @@
 """Make the trust zone and the first administrator; safe to repeat."""
 
 import socket
+from argparse import SUPPRESS
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,15 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from certs.errors import CertsError
+from nodes.services.addresses import addresses_settle
+from pki.addresses import central_address
 from pki.errors import InvalidName, PKIError
 from pki.names import LONGEST_CENTRAL_NAME, host_name
 from qmc.data_directory import data_directory_close
 from qmc.services.founding import administrator_make, zone_found
 from qmc.settings import secret_file
+
+WARNING = "Warning: "
 
 
 def default_host_name() -> str:
@@ -31,6 +36,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--data-dir")
         parser.add_argument("--host-name", default=default_host_name())
+        parser.add_argument(
+            "--node-api-address", action="append", default=[], metavar="ADDRESS:PORT", help="nodes call this; may be repeated"
+        )
+        parser.add_argument("--listening", help=SUPPRESS)  # of `up`: where its node API listens
         parser.add_argument("--admin", default="admin")
         parser.add_argument("--admin-password-file", type=Path)
         parser.add_argument("--backed-up", action="store_true", help="PostgreSQL: there is a dump or a backup of the site as it is now")
@@ -40,11 +49,16 @@ class Command(BaseCommand):
         if settings.ROOT_PASSPHRASE_FILE and settings.ROOT_PASSPHRASE_FILE.parent == settings.SECRETS_DIR:
             secret_file(settings.ROOT_PASSPHRASE_FILE)
         call_command("migrate", verbosity=0, backed_up=options["backed_up"], stdout=self.stdout)
+        told, now = options["node_api_address"], timezone.now()
         try:
-            zone = zone_found(host_name=options["host_name"], now=timezone.now())
+            listening = central_address(options["listening"]) if options["listening"] else None
+            zone = zone_found(host_name=options["host_name"], told=told, listening=listening, now=now)
+            warnings = addresses_settle(chosen=told, listening=listening, now=now)
         except (CertsError, PKIError) as exc:
             raise CommandError(str(exc)) from exc
         made = administrator_make(name=options["admin"], password_file=options["admin_password_file"], now=timezone.now())
         self.stdout.write(f"trust zone of {zone.name} is ready")
+        for each in warnings:
+            self.stdout.write(f"{WARNING}{each}")
         if made:
             self.stdout.write(f"first administrator: {options['admin']}, password in {made}")

@@ -20,6 +20,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--host-name", help="the central node's name from now on, with new certificates")
+        parser.add_argument(
+            "--node-api-address", action="append", default=[], metavar="ADDRESS:PORT", help="nodes call this from now on; may be repeated"
+        )
         parser.add_argument("--data-dir")
         add_argument(parser)
 
@@ -27,7 +30,9 @@ class Command(BaseCommand):
         data_directory_close()
         try:
             word = passphrase(options["passphrase_file"], twice=False)
-            report = restore(file=options["file"], passphrase=word, host_name=options["host_name"], now=timezone.now())
+            report = restore(
+                file=options["file"], passphrase=word, host_name=options["host_name"], told=options["node_api_address"], now=timezone.now()
+            )
         except (BackupError, CertsError, PKIError, OSError) as exc:
             raise CommandError(str(exc)) from exc
         self.stdout.write("\n".join(report.lines()))

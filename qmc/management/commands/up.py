@@ -1,9 +1,9 @@
 """Start everything on this machine and keep it running."""
 
 import ctypes
+import errno
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,8 +15,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from agent.files import make_folder
+from pki.addresses import bare, loopback_for, netloc, url_host
 from qmc.data_directory import data_directory_close
-from qmc.settings import secret_file
+from qmc.management.commands.init import WARNING
+from qmc.server import listening_socket
+from qmc.settings import listed, secret_file
 
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
@@ -31,10 +34,17 @@ def _die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _reason(log: Path, before: int) -> str:
-    """The last line of what was written into `log` since it had `before` bytes: a refused command says there why."""
-    lines = log.read_bytes()[before:].decode(errors="replace").strip().splitlines()
-    return lines[-1].removeprefix("CommandError: ") if lines else ""
+def _lines(log: Path, before: int) -> list[str]:
+    """What was written into `log` since it had `before` bytes."""
+    return log.read_bytes()[before:].decode(errors="replace").strip().splitlines()
+
+
+def _remedy(exc: OSError, flag: str) -> str:
+    if exc.errno == errno.EADDRINUSE:
+        return f"Stop the program that uses it, or choose another with {flag}."
+    if exc.errno in (errno.EACCES, errno.EPERM):
+        return f"Choose a port of 1024 or above with {flag}, or run this with the right to use lower ones."
+    return f"Give an address of this machine with {'--agent' if flag == '--agent' else '--address'} (`ip address` lists them)."
 
 
 @dataclass
@@ -73,10 +83,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--data-dir")
-        parser.add_argument("--address", default="127.0.0.1")
+        parser.add_argument("--address", type=bare, default="127.0.0.1", help="where console and node API listen")
         parser.add_argument("--port", type=int, default=8443)
         parser.add_argument("--node-port", type=int, default=4242)
         parser.add_argument("--backed-up", action="store_true", help="PostgreSQL: there is a dump or a backup of the site as it is now")
+        parser.add_argument(
+            "--node-api-address", action="append", default=[], metavar="ADDRESS:PORT",
+            help="nodes call this, where it is not --address and --node-port; may be repeated",
+        )  # fmt: skip
         parser.add_argument(
             "--agent", action="append", default=[], metavar="ADDRESS", help="also start an unregistered agent on this loopback address"
         )
@@ -88,18 +102,13 @@ class Command(BaseCommand):
             raise CommandError("QMC_ROOT_PASSPHRASE_FILE is empty. Unset it, or name the file of the root passphrase.")
         secret_file(settings.ROOT_PASSPHRASE_FILE)
         environment = {"QMC_DATA_DIR": str(settings.QMC_DATA_DIR)}
-        environment["QMC_NODE_API_ADDRESSES"] = os.environ.get("QMC_NODE_API_ADDRESSES", f"{options['address']}:{options['node_port']}")
-        environment["QMC_ALLOWED_HOSTS"] = ",".join(filter(None, [os.environ.get("QMC_ALLOWED_HOSTS", ""), options["address"]]))
+        environment["QMC_ALLOWED_HOSTS"] = ",".join([*listed("QMC_ALLOWED_HOSTS"), url_host(options["address"])])
         ended = []
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: ended.append(True))
-        initial = Child("init", ["manage.py", "init", *["--backed-up"] * options["backed_up"]], environment, passphrase=True)
-        log = settings.QMC_DATA_DIR / "logs/init.log"
-        before = log.stat().st_size if log.exists() else 0
-        initial.start()
-        assert initial.process is not None
-        if initial.process.wait() or ended:
-            raise CommandError(f"init failed: {_reason(log, before) or 'it was ended'} ({log} has all of it.)")
+        self._init(options, environment)
+        if ended:
+            return
         children = self._children(options, environment)
         for child in children:
             child.start()
@@ -113,25 +122,42 @@ class Command(BaseCommand):
                     child.start()
         self._end(children)
 
+    def _init(self, options: dict[str, Any], environment: dict[str, str]) -> None:
+        """`init` as a process of its own: it holds the passphrase. What it warns of, and why it fails, is said here."""
+        words = ["manage.py", "init", "--listening", netloc(options["address"], options["node_port"])]
+        words += ["--backed-up"] * options["backed_up"]
+        words += [word for each in options["node_api_address"] for word in ("--node-api-address", each)]
+        log = settings.QMC_DATA_DIR / "logs/init.log"
+        before = log.stat().st_size if log.exists() else 0
+        initial = Child("init", words, environment, passphrase=True)
+        initial.start()
+        assert initial.process is not None
+        code, lines = initial.process.wait(), _lines(log, before)
+        if code:
+            why = lines[-1].removeprefix("CommandError: ") if lines else "it was ended"
+            raise CommandError(f"init failed: {why} ({log} has all of it.)")
+        for line in lines:
+            if line.startswith(WARNING):
+                self.stderr.write(line)
+
     def _check_ports(self, options: dict[str, Any]) -> None:
         wanted = [(options["address"], options["port"], "--port"), (options["address"], options["node_port"], "--node-port")]
         wanted += [(address, port, "--agent") for address in options["agent"] for port in (4444, 4570)]
         for address, port, flag in wanted:
             try:
-                socket.create_server((address, port)).close()
+                listening_socket(address, port).close()
             except OSError as exc:
-                raise CommandError(
-                    f"Port {port} on {address} cannot be used: {exc.strerror}. Stop what holds it, or choose another with {flag}."
-                ) from exc
+                raise CommandError(f"Port {port} on {address} cannot be used: {exc.strerror}. {_remedy(exc, flag)}") from exc
 
     def _children(self, options: dict[str, Any], environment: dict[str, str]) -> list[Child]:
         data, address = settings.QMC_DATA_DIR, ["--address", options["address"]]
+        own = netloc(loopback_for(options["address"]), options["node_port"])
         return [
             Child("console", ["manage.py", "serve", "console", *address, "--port", str(options["port"])], environment),
             Child("node-api", ["manage.py", "serve", "node-api", *address, "--port", str(options["node_port"])], environment | {"QMC_PROCESS": "node-api"}),
             Child("worker", [*CELERY, "worker", "-P", "threads", "-c", "3", "-Q", "sign,default", "--without-gossip", "--without-mingle", "--without-heartbeat"], environment, passphrase=True),
             Child("beat", [*CELERY, "beat", "-S", "celery.beat:Scheduler", "--pidfile="], environment),
-            Child("central-agent", ["-m", "agent", "serve", "--home", str(data / "node"), "--no-listen"], environment),
+            Child("central-agent", ["-m", "agent", "serve", "--home", str(data / "node"), "--no-listen", "--central-address", own], environment),
             *(
                 Child(f"agent-{each}", ["-m", "agent", "serve", "--home", str(data / "agents" / each), "--address", each, "--setup-address", each], environment)
                 for each in options["agent"]
@@ -139,13 +165,13 @@ class Command(BaseCommand):
         ]  # fmt: skip
 
     def _say(self, options: dict[str, Any]) -> None:
-        address = f"https://{options['address']}:{options['port']}"
+        address = f"https://{netloc(loopback_for(options['address']), options['port'])}"
         lines = [
             f"Console:  {address}/  (its root certificate: {settings.NODE_STORE}/current/machine/root/roots.pem)",
             f"Sign in:  user admin, password in {settings.SECRETS_DIR}/admin-password",
             f"Token:    python manage.py create_token admin --name NAME --data-dir {settings.QMC_DATA_DIR}",
         ]
-        lines += [f"Waiting:  an agent on {each}, setup page http://{each}:4570/certificateSetup" for each in options["agent"]]
+        lines += [f"Waiting:  an agent on {each}, setup page http://{netloc(each, 4570)}/certificateSetup" for each in options["agent"]]
         lines += [
             f"Next:     sign in and register a node at {address}/nodes/register/, or run docs/register-node.sh. Ctrl-C ends everything."
         ]

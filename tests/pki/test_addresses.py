@@ -1,0 +1,97 @@
+"""Where one machine calls another, as people write it."""
+
+import contextlib
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pki import addresses
+from pki.errors import InvalidName
+from pki.package import CentralAddress
+
+TAKEN = {
+    "10.4.2.1": ("10.4.2.1", 4242),
+    "10.4.2.1:5342": ("10.4.2.1", 5342),
+    "[::1]": ("::1", 4242),
+    "[fd00:0::1]:65535": ("fd00::1", 65535),
+    "central.example": ("central.example", 4242),
+    "central.example:1": ("central.example", 1),
+    "Central": ("Central", 4242),
+}
+REFUSED = {
+    "": "empty",
+    ":4242": "empty",
+    "10.4.2.1:": "no port",
+    "10.4.2.1:0": "no port",
+    "10.4.2.1:65536": "no port",
+    "10.4.2.1:4e2": "no port",
+    "10.4.2.1:\u0664\u0662": "no port",
+    "10.4.2.1:+42": "no port",
+    "::1": "in brackets",
+    "fd00::1:4242": "in brackets",
+    "[::1": "no IPv6 address",
+    "[::1]4242": "no IPv6 address",
+    "[10.4.2.1]:4242": "no IPv6 address",
+    "[fe80::1%eth0]:4242": "interface",
+    "0.0.0.0:4242": "all addresses",
+    "[::]:4242": "all addresses",
+    "[::ffff:0.0.0.0]:4242": "all addresses",
+    "224.0.0.1:4242": "not the address of one machine",
+    "[ff02::1]:4242": "not the address of one machine",
+    "255.255.255.255:4242": "not the address of one machine",
+    "https://central.example": "no port",
+    "central.example/api": "not allowed",
+    " central.example": "space",
+    "central_1.example": "underscore",
+    "10.4.2": "number",
+    "a" * 254: "characters",
+}
+
+
+@pytest.mark.parametrize("text", TAKEN)
+def test_what_nodes_can_call_is_taken(text: str) -> None:
+    found = addresses.told_address(text)
+    assert (found.address, found.port) == TAKEN[text]
+    assert addresses.told_address(addresses.netloc(found.address, found.port)) == found
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_what_no_node_can_call_is_refused_in_words(text: str) -> None:
+    with pytest.raises(InvalidName, match=REFUSED[text]):
+        addresses.told_address(text)
+
+
+@given(st.ip_addresses(), st.integers(1, 65535))
+def test_each_address_is_read_as_it_is_written(address: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int) -> None:
+    try:
+        assert addresses.central_address(addresses.netloc(str(address), port)) == CentralAddress(str(address), port)
+    except InvalidName:
+        assert address.is_multicast or str(address) == "255.255.255.255" or "%" in str(address)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_taken_or_refused(text: str) -> None:
+    with contextlib.suppress(InvalidName):
+        found = addresses.told_address(text)
+        assert not addresses.is_wildcard(found.address)
+        assert 1 <= found.port <= 65535
+
+
+@pytest.mark.parametrize(
+    ("address", "wildcard", "loopback", "own"),
+    [
+        ("0.0.0.0", True, False, "127.0.0.1"),
+        ("::", True, False, "::1"),
+        ("127.9.9.9", False, True, "127.9.9.9"),
+        ("::1", False, True, "::1"),
+        ("::ffff:127.0.0.1", False, True, "::ffff:127.0.0.1"),
+        ("localhost", False, True, "localhost"),
+        ("LOCALHOST.", False, True, "LOCALHOST."),
+        ("10.4.2.1", False, False, "10.4.2.1"),
+        ("central.example", False, False, "central.example"),
+    ],
+)
+def test_who_is_reached_at_an_address(address: str, wildcard: bool, loopback: bool, own: str) -> None:
+    assert (addresses.is_wildcard(address), addresses.is_loopback(address), addresses.loopback_for(address)) == (wildcard, loopback, own)
