@@ -8,7 +8,7 @@ from certs.errors import CertsError
 from certs.fields import encrypted_fields
 from certs.models import Certificate, DatabaseKey
 from certs.own_store import key_ring, own_store
-from certs.services.central_key import central_keys_proved
+from certs.services.central_key import central_keys_proved, resealing_is_finished
 from certs.services.issuer import root_passphrase
 from pki import keys
 from pki.errors import PKIError
@@ -66,6 +66,8 @@ def _central_keys(now: datetime) -> Iterator[str]:
 
 def remarks(*, now: datetime) -> Iterator[str]:
     """What is no fault of a backup, but is to be known: what time has done, and what the site lacked already."""
+    if not resealing_is_finished():
+        yield "Values that only the center needs are still sealed with a database key or an older central key. `up` seals them anew."
     installed = own_store()
     trusted = {fingerprint(each) for each in installed.roots}
     for row in Certificate.objects.issued().filter(kind="root"):
