@@ -92,19 +92,19 @@ def open_to_write(path: Path, flags: int, *, shared: bool = True) -> int:
     return descriptor
 
 
-def write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes, *, shared: bool = True) -> None:
     """Write a file, on the disk when this returns."""
     make_folder(path.parent)
-    with os.fdopen(open_to_write(path, os.O_TRUNC), "wb") as file:
+    with os.fdopen(open_to_write(path, os.O_TRUNC, shared=shared), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
 
 
-def replace(path: Path, content: bytes) -> None:
+def replace(path: Path, content: bytes, *, shared: bool = True) -> None:
     """Replace a file in one step: a reader sees the old or the new content, whole."""
     temporary = path.with_name(f".{path.name}.new")
-    write(temporary, content)
+    write(temporary, content, shared=shared)
     temporary.replace(path)
     sync_folder(path.parent)
 

@@ -5,7 +5,7 @@ import threading
 
 from django.conf import settings
 
-from agent.store import replace
+from agent.files import replace
 from certs.errors import ZoneBroken
 from pki import central_key
 from pki.errors import KeyFileMalformed

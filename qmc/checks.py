@@ -5,6 +5,7 @@ from typing import Any
 
 import django_filters
 import django_tables2
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError
 from django.db.models import Model
@@ -14,6 +15,7 @@ from certs.fields import encrypted_fields
 from certs.models import CentralKey, DatabaseKey
 from certs.own_store import key_ring_read
 from certs.services.central_key import central_keys_proved
+from certs.services.issuer import previous_file
 from certs.services.key_policy import key_policy_problems
 from certs.states import DatabaseKeyStatus
 from nodes.models import Node
@@ -114,3 +116,12 @@ def nodes_can_call(**_: Any) -> list[CheckMessage]:
         text = f"Nodes are told to call {', '.join(netlocs(told))}, which {remote[0]} does not reach."
         return [Error(text, REMEDY, id="qmc.E022")]
     return []
+
+
+@register(Tags.security, deploy=True)
+def root_passphrase_is_rotated_whole(**_: Any) -> list[CheckMessage]:
+    """A rotation that was cut off leaves the passphrase before it on the disk."""
+    if settings.ROOT_PASSPHRASE_FILE is None or not previous_file().exists():
+        return []
+    hint = "Run `python manage.py rotate_root_passphrase` again: it completes that rotation and deletes the file."
+    return [Warning(f"A rotation of the root passphrase was cut off: {previous_file()} is still there.", hint, id="qmc.W007")]

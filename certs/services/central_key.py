@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from audit.actors import SYSTEM, Actor
@@ -15,6 +15,7 @@ from certs.errors import CertsError, IllegalTransition, StaleCentralKey, ZoneBro
 from certs.fields import Readers
 from certs.models import CentralKey, DatabaseKey, TrustZone
 from certs.own_store import key_ring
+from certs.services.free_pages import free_pages_scrub
 from certs.services.sealing_walk import sealed_counts, walk
 from certs.states import CENTRAL_KEY_TRANSITIONS, CentralKeyStatus
 from jobs.models import Job
@@ -186,7 +187,7 @@ def _step(version: CentralKey, now: datetime) -> timedelta | None:
     CentralKey.objects.filter(pk=version.pk).update(unreadable=walked.unreadable, settled_at=settled)
     if now - settled < SETTLE:
         return POLL
-    _scrub()
+    free_pages_scrub()
     _finish(version, len(walked.unreadable), now)
     return timedelta(0)
 
@@ -201,16 +202,6 @@ def _key_of(version: CentralKey) -> SealingKey:
             if each.key_id not in at_hand:
                 raise ZoneBroken(f"{each} does not open with the service pairs of the machine that seals anew. Redistribute that machine.")
     return central_keys_proved()[version.key_id]
-
-
-def _scrub() -> None:
-    """Remove what older keys sealed from the free parts of an SQLite file, where a copy of the file would still hold it."""
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute("VACUUM")
-            busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            raise OperationalError("The database is in use, so its log cannot be emptied now.")
 
 
 @transaction.atomic

@@ -13,7 +13,7 @@ from audit.actors import Actor
 from audit.models import Event
 from audit.record import record
 from certs.errors import IllegalTransition, StaleCertificate
-from certs.models import Certificate, CertificateQuerySet
+from certs.models import Certificate, CertificateQuerySet, TrustZone
 from certs.services.issuer import Issuer, root_passphrase
 from certs.services.revocation import list_ask
 from certs.states import TRANSITIONS, CertificateStatus
@@ -119,11 +119,12 @@ def _recorded(
     )
     if keep_key == "sealed_private_key":
         row.sealed_private_key = keys.to_pem(private_key)
-    elif keep_key:
-        row.encrypted_private_key = keys.to_encrypted_pem(private_key, root_passphrase())
     try:
         with transaction.atomic(durable=True):
             still_wanted()
+            if keep_key == "encrypted_private_key":
+                TrustZone.objects.select_for_update().first()  # no rotation of the passphrase between reading it and saving the row
+                row.encrypted_private_key = keys.to_encrypted_pem(private_key, root_passphrase())
             row.save(force_insert=True)
             detail = {"holder": intent.holder, "generation": intent.generation, "serial": row.serial}
             record(actor=actor, action="certificate.recorded", target=row, detail=detail, now=now)

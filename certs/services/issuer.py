@@ -1,13 +1,16 @@
 """Who signs: the roots in force, and the one that issues, with its open key. The key is opened in workers only."""
 
+import contextlib
 import functools
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from django.conf import settings
 
 from certs.errors import ZoneBroken
 from certs.models import Certificate, Rotation
 from pki import keys
+from pki.errors import PKIError
 from pki.keys import PrivateKey
 from pki.roles import Kind
 
@@ -21,19 +24,39 @@ class Issuer:
 
 
 @functools.lru_cache(maxsize=4)
-def _open_root(encrypted: bytes, passphrase: bytes) -> PrivateKey:
-    return keys.from_pem(encrypted, passphrase)
+def _open_root(encrypted: bytes, passphrases: tuple[bytes, ...]) -> PrivateKey | None:
+    for each in passphrases:
+        with contextlib.suppress(PKIError):
+            return keys.from_pem(encrypted, each)
+    return None
+
+
+def passphrase_file() -> Path:
+    """Where the root passphrase is, links followed. Raises: ZoneBroken in a process that was not given it."""
+    if settings.ROOT_PASSPHRASE_FILE is None:
+        raise ZoneBroken("This process holds no root passphrase: only workers and `init` sign certificates.")
+    return Path(settings.ROOT_PASSPHRASE_FILE).resolve()
+
+
+def previous_file() -> Path:
+    """Where the passphrase before it is, while `rotate_root_passphrase` is under way."""
+    return passphrase_file().with_name(f"{passphrase_file().name}.previous")
 
 
 def root_passphrase() -> bytes:
-    """The passphrase of the root key. Raises: ZoneBroken in a process that was not given it."""
-    path = settings.ROOT_PASSPHRASE_FILE
-    if path is None:
-        raise ZoneBroken("This process holds no root passphrase: only workers and `init` sign certificates.")
+    """The passphrase that root keys are encrypted with from now on. Raises: ZoneBroken."""
+    path = passphrase_file()
     try:
         return bytes(path.read_bytes().strip())
     except OSError as exc:
         raise ZoneBroken(f"The root passphrase cannot be read: {exc}. Check QMC_ROOT_PASSPHRASE_FILE.") from exc
+
+
+def root_passphrases() -> tuple[bytes, ...]:
+    """The passphrases that may open a root key: the one in force and, during its rotation, the one before it. Raises: ZoneBroken."""
+    with contextlib.suppress(FileNotFoundError):
+        return root_passphrase(), previous_file().read_bytes().strip()
+    return (root_passphrase(),)
 
 
 def roots_in_force() -> list[Certificate]:
@@ -53,11 +76,26 @@ def issuing_root() -> Certificate:
     return root
 
 
-def issuer_of(root: Certificate) -> Issuer:
-    """`root` with its key. Raises: ZoneBroken."""
+def root_key(root: Certificate) -> PrivateKey:
+    """The open private key of `root`. Raises: ZoneBroken."""
     if root.encrypted_private_key is None:
         raise ZoneBroken(f"The private key of {root} is not here. Restore it from a backup or recreate the root.")
-    return Issuer(root, _open_root(bytes(root.encrypted_private_key), root_passphrase()))
+    key = _open_root(bytes(root.encrypted_private_key), root_passphrases())
+    if key is None:
+        raise ZoneBroken(
+            f"The private key of {root} does not open with the root passphrase in {passphrase_file()}. If the passphrase was rotated on another "
+            "machine, copy its file from there; otherwise put the file back that this site had."
+        )
+    return key
+
+
+def issuer_of(root: Certificate) -> Issuer:
+    """`root` with its key. Raises: ZoneBroken."""
+    try:
+        return Issuer(root, root_key(root))
+    except ZoneBroken:  # the passphrase may have been rotated since the row was read
+        root.refresh_from_db(fields=["encrypted_private_key"])
+        return Issuer(root, root_key(root))
 
 
 def issuer_current() -> Issuer:

@@ -19,7 +19,7 @@ from certs.errors import ZoneMissing
 from certs.models import Certificate, DatabaseKey, TrustZone
 from certs.own_store import key_ring
 from certs.services.central_key import central_keys_proved
-from certs.services.issuer import root_passphrase
+from certs.services.issuer import root_key
 from jobs.services import periodic
 from pki import central_key, keys
 from qmc.services.archive import CENTRAL_KEY, DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, passphrase_checked, seal
@@ -65,8 +65,7 @@ def _zone_with_its_keys() -> TrustZone:
 
 
 def _root_key(row: Certificate, passphrase: str) -> bytes:
-    key = keys.from_pem(bytes(row.encrypted_private_key or b""), root_passphrase())
-    return keys.to_encrypted_pem(key, passphrase.encode())
+    return keys.to_encrypted_pem(root_key(row), passphrase.encode())
 
 
 def backup_verify(*, file: Path, passphrase: str, actor: Actor, now: datetime) -> str:

@@ -9,7 +9,7 @@ from certs.fields import encrypted_fields
 from certs.models import Certificate, DatabaseKey
 from certs.own_store import key_ring, own_store
 from certs.services.central_key import central_keys_proved, resealing_is_finished
-from certs.services.issuer import root_passphrase
+from certs.services.issuer import root_key
 from pki import keys
 from pki.errors import PKIError
 from pki.roles import Role
@@ -34,7 +34,7 @@ def _chain(now: datetime) -> Iterator[str]:
 
 def _roots(now: datetime) -> Iterator[str]:
     for row in Certificate.objects.issued().filter(kind="root").exclude(encrypted_private_key=None):
-        if keys.from_pem(bytes(row.encrypted_private_key or b""), root_passphrase()).public_key() != row.x509().public_key():
+        if root_key(row).public_key() != row.x509().public_key():
             yield f"The private key of {row.subject} does not belong to its certificate."
 
 

@@ -174,7 +174,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 from certs.models import PooledKey
-from certs.services.central_key import _scrub
+from certs.services.free_pages import free_pages_scrub
 from certs.fields import Sealed
 call_command("migrate", verbosity=0)
 old, new = b"oldkeyid", b"newkeyid"
@@ -184,7 +184,7 @@ PooledKey.objects.all()[:100].count()
 for row in PooledKey.objects.all():
     row.sealed_private_key = Sealed(new + bytes(900)); row.save()
 def held(): return any(old in path.read_bytes() for path in Path(settings.QMC_DATA_DIR).glob("db.sqlite3*"))
-print(held()); _scrub(); print(held())
+print(held()); free_pages_scrub(); print(held())
 """
 
 

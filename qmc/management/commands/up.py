@@ -62,8 +62,10 @@ class Child:
         environment = os.environ | self.environment | {"QMC_ROOT_PASSPHRASE_FILE": "", "PYTHONUNBUFFERED": "1"}
         descriptors: tuple[int, ...] = ()
         if self.passphrase and settings.ROOT_PASSPHRASE_FILE:
-            descriptors = (os.open(settings.ROOT_PASSPHRASE_FILE, os.O_RDONLY),)
-            environment["QMC_ROOT_PASSPHRASE_FILE"] = f"/dev/fd/{descriptors[0]}"
+            # The folder's: a descriptor of the file would still read the old one after `rotate_root_passphrase`.
+            path = settings.ROOT_PASSPHRASE_FILE.resolve()
+            descriptors = (os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY),)
+            environment["QMC_ROOT_PASSPHRASE_FILE"] = f"/dev/fd/{descriptors[0]}/{path.name}"
         logs = settings.QMC_DATA_DIR / "logs"
         make_folder(logs)
         parent = os.getpid()

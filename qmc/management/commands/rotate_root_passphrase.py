@@ -1,0 +1,44 @@
+"""A new passphrase for the root keys."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+from django.utils import timezone
+
+from audit.actors import SYSTEM
+from certs.errors import CertsError
+from certs.services.free_pages import free_pages_scrub
+from certs.services.issuer import passphrase_file
+from certs.services.root_passphrase import root_passphrase_rotate
+from pki.errors import PKIError
+
+
+class Command(BaseCommand):
+    help = (
+        "Encrypts every root key in the database with a new random passphrase, and puts it into the file of QMC_ROOT_PASSPHRASE_FILE. The site "
+        "may run: workers that `up` started go on signing. Run it again if it was cut off."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--data-dir")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            count = root_passphrase_rotate(actor=SYSTEM, now=timezone.now())
+            file = passphrase_file()
+            free_pages_scrub()  # an old copy of a key would still open with the old passphrase
+        except DatabaseError as exc:
+            raise CommandError(f"The database does not take changes now: {exc}. Every root key still opens. Run this again.") from exc
+        except OSError as exc:
+            raise CommandError(
+                f"{exc.filename} cannot be written: {exc.strerror}. Every root key still opens. Run this as the owner of its folder, again."
+            ) from exc
+        except (CertsError, PKIError) as exc:
+            raise CommandError(str(exc)) from exc
+        self.stdout.write(
+            f"{count} root key{'s' * (count != 1)} {'is' if count == 1 else 'are'} encrypted with the new passphrase in {file}."
+        )
+        self.stdout.write(
+            "Nothing has to be restarted on this machine. On other machines that run workers, replace their copy of that file."
+        )
