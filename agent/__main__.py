@@ -15,7 +15,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent import backup, browser, cluster, connections, files, system_trust, windows_stores
+from agent import backup, browser, cluster, connections, files, passwords, system_trust, windows_stores
 from agent.heartbeat import services
 from agent.other_stores import of_this_system
 from agent.serve import Agent, NotLoopback, Options
@@ -125,7 +125,7 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _unlock(arguments: argparse.Namespace) -> int:
-    installed = State(arguments.home).unlock(sys.stdin.readline(), now=datetime.now(UTC))
+    installed = passwords.unlock(State(arguments.home), sys.stdin.readline(), tell=sys.stderr.write)
     sys.stdout.write("".join(f"{what}: {path}\n" for what, path in installed.places()))
     return 0
 

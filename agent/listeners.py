@@ -1,21 +1,20 @@
-"""The agent's listeners: 4444 takes packages, 4570 asks for the password, 4242 answers status with mutual TLS."""
+"""The agent's listeners: 4444 takes packages, 4242 answers status with mutual TLS; `agent.setup` has 4570."""
 
 import asyncio
 import json
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from cryptography import x509
 
-from agent import setup_page, tls
-from agent.state import Refused, State, is_loopback
+from agent import tls
+from agent.passwords import Passwords
+from agent.state import Refused, State
 from pki import problem as problems
 from pki import revocation
-from pki.errors import PackageMalformed, PasswordMistyped, PKIError, WrongPassword
+from pki.errors import PackageMalformed
 from pki.package_header import MAXIMUM_BYTES
 
 HANDSHAKE_DEADLINE_S, DEADLINE_S, BACKLOG = 3, 10, 512
@@ -81,7 +80,7 @@ class Listener:
         await self.runner.cleanup()
 
 
-def distribution(state: State, setup_url: str) -> web.Application:
+def distribution(state: State, setup_url: str, passwords: Passwords) -> web.Application:
     """4444: receives packages, says what waits."""
 
     async def package(request: web.Request) -> web.Response:
@@ -90,7 +89,7 @@ def distribution(state: State, setup_url: str) -> web.Application:
         except web.HTTPRequestEntityTooLarge:
             return problem("package-too-large", f"A package has at most {MAXIMUM_BYTES} bytes.", 413)
         try:
-            digest = state.accept(sealed, source=request.remote or "", now=datetime.now(UTC))
+            digest = await asyncio.to_thread(state.accept, sealed, source=request.remote or "", now=datetime.now(UTC))
         except Refused as exc:
             return problem(exc.kind, str(exc), exc.status)
         except PackageMalformed as exc:
@@ -99,6 +98,7 @@ def distribution(state: State, setup_url: str) -> web.Application:
             return problem(
                 "not-written", f"The package cannot be written on this node: {exc.strerror}. Free disk space or fix permissions.", 507
             )
+        passwords.arrived(sealed)
         return web.json_response({"digest": digest})
 
     async def status(request: web.Request) -> web.Response:
@@ -110,74 +110,6 @@ def distribution(state: State, setup_url: str) -> web.Application:
     application = web.Application(client_max_size=MAXIMUM_BYTES)
     application.router.add_post("/setup/certificatedistribution", package)
     application.router.add_get("/status/servicestate", status)
-    return application
-
-
-def _own_host(value: str, port: int) -> bool:
-    parts = urlsplit(f"//{value}")
-    try:
-        return (parts.hostname == "localhost" or is_loopback(parts.hostname or "")) and (parts.port or 80) == port
-    except ValueError:
-        return False
-
-
-def _not_installed(exc: Exception) -> tuple[str, int]:
-    """What the page says, and the HTTP status, when unlocking fails."""
-    match exc:
-        case PasswordMistyped():
-            return f"Mistyped: {exc}", 400
-        case WrongPassword():
-            return f"Wrong password: {exc}", 403
-        case Refused():
-            return str(exc), exc.status
-        case OSError():
-            return (
-                f"The certificates cannot be written: {exc.strerror}. Nothing was changed; free disk space or fix permissions, then try again.",
-                507,
-            )
-    return str(exc), 422
-
-
-def setup(state: State, port: int, unlocked: Callable[[], None]) -> web.Application:
-    """4570: the page, loopback only; foreign Host or Origin is refused."""
-
-    @web.middleware
-    async def guard(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
-        origin = request.headers.get("Origin")
-        if not _own_host(request.headers.get("Host", ""), port) or (origin and not _own_host(urlsplit(origin).netloc, port)):
-            return problem("foreign-host", f"This page answers on http://localhost:{port}/certificateSetup alone.", 403)
-        response = await handler(request)
-        response.headers.update(
-            {
-                "Content-Security-Policy": setup_page.POLICY,
-                "Cache-Control": "no-store",
-                "X-Content-Type-Options": "nosniff",
-                # Not `no-referrer`: with it browsers send `Origin: null` with the form, as a foreign page may too.
-                "Referrer-Policy": "same-origin",
-            }
-        )
-        return response
-
-    def page(text: str, status: int = 200) -> web.Response:
-        return web.Response(text=text, status=status, content_type="text/html")
-
-    async def show(request: web.Request) -> web.Response:
-        return page(setup_page.asking(state.waiting()))
-
-    async def take(request: web.Request) -> web.Response:
-        typed = (await request.post()).get("__pwd", "")
-        word = typed if isinstance(typed, str) else ""
-        try:
-            installed = await asyncio.get_running_loop().run_in_executor(None, lambda: state.unlock(word, now=datetime.now(UTC)))
-        except (PKIError, Refused, OSError) as exc:
-            text, status = _not_installed(exc)
-            return page(setup_page.asking(state.waiting(), problem=text), status)
-        asyncio.get_running_loop().call_later(0.2, unlocked)
-        return page(setup_page.done(installed))
-
-    application = web.Application(middlewares=[guard], client_max_size=4096)
-    application.router.add_get("/certificateSetup", show)
-    application.router.add_post("/certificateSetup", take)
     return application
 
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent import files, listeners, tls
+from agent import files, listeners, setup, tls
 from agent.heartbeat import Caller, Service
 from agent.hook import Hook
 from agent.other_stores import Filler, OtherStore
+from agent.passwords import Passwords
 from agent.state import State, is_loopback
+from agent.store import Installed
 from pki.errors import PKIError
 from pki.package import CentralAddress
 
@@ -64,6 +66,7 @@ class Agent:
         self.caller = Caller(self.state, options.address, options.node_port, listening=options.listen, services=options.services)
         self.hook = Hook(self.state, options.reload_hook, self.wake.set)
         self.fillers = [Filler(each) for each in options.other_stores]
+        self.passwords = Passwords(self.state)
         self.following = asyncio.Lock()
 
     @property
@@ -105,7 +108,8 @@ class Agent:
                 log.warning("not changed: %s", exc)
 
     async def _follow(self) -> None:
-        should = self.state.is_open(datetime.now(UTC))
+        # A page that still owes its reader the outcome closes a moment later.
+        should = self.state.is_open(datetime.now(UTC)) or isinstance(self.passwords.outcome, Installed)
         if should and not self.open:
             await self._open()
         elif not should and self.open:
@@ -133,12 +137,13 @@ class Agent:
             self.wake.set()
 
     async def _open(self) -> None:
-        options = self.options
-        wanted = [listeners.Listener(listeners.distribution(self.state, self.setup_url), options.address, options.distribution_port)]
-        wanted += [
-            listeners.Listener(listeners.setup(self.state, options.setup_port, self.wake.set), address, options.setup_port)
-            for address in options.setup_addresses
+        options, page = self.options, setup.Setup(self.state, self.passwords, self.wake.set)
+        wanted = [
+            listeners.Listener(
+                listeners.distribution(self.state, self.setup_url, self.passwords), options.address, options.distribution_port
+            )
         ]
+        wanted += [listeners.Listener(setup.application(page), address, options.setup_port) for address in options.setup_addresses]
         started: list[listeners.Listener] = []
         try:
             for each in wanted:

@@ -16,13 +16,14 @@ main{max-width:44rem;margin:0 auto;padding:1.5rem 1rem}h1{font-size:1.375rem;lin
 section{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:1.25rem;margin-top:1rem}h2{font-size:1rem;margin:0 0 .75rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.35rem 1rem;margin:0}dt{color:var(--quiet)}dd{margin:0;overflow-wrap:anywhere;font-family:ui-monospace,monospace}
 section p{margin:1rem 0 0}
-label{font-weight:600;display:block}small{color:var(--quiet);display:block;margin:.15rem 0 .5rem}
+a{color:var(--accent)}label{font-weight:600;display:block}small{color:var(--quiet);display:block;margin:.15rem 0 .5rem}
 input{font:1.25rem ui-monospace,monospace;width:100%;padding:.6rem .75rem;border:1px solid var(--quiet);border-radius:6px;background:var(--card);color:var(--ink)}
 button{font:inherit;font-weight:600;margin-top:.9rem;padding:.6rem 1.2rem;border:0;border-radius:6px;background:var(--accent);color:var(--card);cursor:pointer}button:hover{background:var(--hover)}
 input:focus-visible,button:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
-.bad{border-left:4px solid var(--bad)}.bad h2{color:var(--bad)}.good{border-left:4px solid var(--good)}.good h2{color:var(--good)}
+.bad{border-left:4px solid var(--bad)}.bad h2{color:var(--bad)}.wait{border-left:4px solid var(--accent)}.good{border-left:4px solid var(--good)}.good h2{color:var(--good)}
 @media (max-width:30rem){dl{grid-template-columns:1fr}dd{margin-bottom:.5rem}}
 """
+TITLE, MOST_SENDERS = "Install certificates on this node", 5
 POLICY = (
     "default-src 'none'; style-src 'sha256-" + base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode() + "'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -40,27 +41,46 @@ def _facts(rows: list[tuple[str, str]]) -> str:
     return "<dl>" + "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>" for name, value in rows) + "</dl>"
 
 
-def _waits(each: Waiting) -> str:
-    claims = each.claims
-    return "<section><h2>A package waits</h2>" + _facts(
+def _sender(packages: list[Waiting]) -> str:
+    """Packages that claim the same sender; the newest one's details."""
+    newest = packages[0]
+    claims, count = newest.claims, len(packages)
+    title = "A package waits" if count == 1 else f"{count} packages wait"
+    return f"<section><h2>{title}</h2>" + _facts(
         [
             ("Claims to be from", claims.central_name),
-            ("Sent from", each.source),
-            ("Received", f"{each.received_at:%Y-%m-%d %H:%M:%S} UTC"),
+            ("Sent from", newest.source),
+            ("Received", f"{newest.received_at:%Y-%m-%d %H:%M:%S} UTC"),
             ("Root fingerprint (SHA-256)", claims.root_sha256),
             ("Valid until", f"{claims.expires_at:%Y-%m-%d %H:%M} UTC"),
         ]
-    ) + "<p>Before you type the password, compare the fingerprint with the one that the console shows on the page of this node.</p></section>"  # fmt: skip
+    ) + "</section>"  # fmt: skip
 
 
-def asking(waiting: list[Waiting], *, problem: str = "") -> str:
+def _senders(waiting: list[Waiting]) -> str:
+    """Anybody can send a package, so only some senders are shown; the password opens its own package, shown or not."""
+    by_sender: dict[tuple[str, str, str], list[Waiting]] = {}
+    for each in waiting:
+        by_sender.setdefault((each.claims.trust_zone, each.claims.central_name, each.claims.root_sha256), []).append(each)
+    shown = list(by_sender.values())[:MOST_SENDERS]
+    hidden = len(by_sender) - len(shown)
+    more = f"<p>Packages of {hidden} more senders wait. The password opens the package that it belongs to, whoever else sends packages.</p>"
+    lead = "<p>Before you type the password, compare the fingerprint with the one that the console shows on the page of this node.</p>"
+    return lead + "".join(map(_sender, shown)) + (more if hidden else "")
+
+
+def _note(kind: str, role: str, title: str, text: str) -> str:
+    return f'<section class="{kind}" role="{role}"><h2>{html.escape(title)}</h2><div>{html.escape(text)}</div></section>' if text else ""
+
+
+def asking(waiting: list[Waiting], *, problem: str = "", pause: str = "") -> str:
     """The page that asks for the password, with what went wrong last time."""
-    alert = f'<section class="bad" role="alert"><h2>Not installed</h2><div>{html.escape(problem)}</div></section>' if problem else ""
+    notes = _note("bad", "alert", "Not installed", problem) + _note("bad", "status", "Paused", pause if pause != problem else "")
     if not waiting:
         body = (
             "<section><h2>What to do</h2>In the console, open the node and press Register or Redistribute; then reload this page.</section>"
         )
-        return _page("Install certificates on this node", "<p>Nothing waits here yet.</p>" + alert + body)
+        return _page(TITLE, "<p>Nothing waits here yet.</p>" + notes + body)
     form = (
         '<section><form method="post" action="/certificateSetup" autocomplete="off"><label for="password">Password from the console</label>'
         '<small id="help">Five groups of five. Upper or lower case; O and 0, I, L and 1 count as the same.</small>'
@@ -68,15 +88,32 @@ def asking(waiting: list[Waiting], *, problem: str = "") -> str:
         "<button>Install certificates</button></form></section>"
     )
     lead = "<p>The central node has sent keys and certificates. The password from the console opens them.</p>"
-    return _page("Install certificates on this node", lead + alert + form + "".join(_waits(each) for each in waiting))
+    return _page(TITLE, lead + notes + form + _senders(waiting))
+
+
+def held(seconds: int) -> str:
+    """The page while a password waits for its package; the browser asks for it again every two seconds."""
+    return _page(
+        "Waiting for the package",
+        _note(
+            "wait", "status", "The password is well typed, and its package is not here yet",
+            f"The central node sends the package again. The password is held for up to 60 seconds, {seconds} from now on; then it counts as wrong. "
+            "This page follows what happens.",
+        ) + '<p><a href="/certificateSetup?another">Type another password</a></p>',
+    )  # fmt: skip
 
 
 def done(installed: Installed) -> str:
     """The page after unlocking: what was installed where."""
     rows = [(what, str(path)) for what, path in installed.places()]
+    text = "This page closes now. The console shows the node as registered once it has proved itself."
+    title = f"{installed.host_name} has joined the trust zone of {installed.central_host_name}"
     return _page(
         "Certificates installed",
-        f'<section class="good" role="status"><h2>{html.escape(installed.host_name)} has joined the trust zone of '
-        f"{html.escape(installed.central_host_name)}</h2><div>This page closes now. The console shows the node as registered once it has "
-        f"proved itself.</div></section><section><h2>What was installed where</h2>{_facts(rows)}</section>",
+        _note("good", "status", title, text) + f"<section><h2>What was installed where</h2>{_facts(rows)}</section>",
     )
+
+
+def refused(problem: str) -> str:
+    """The page for a browser that came under another name, or from another page."""
+    return _page("This page is not shown here", _note("bad", "alert", "Refused", problem))

@@ -7,7 +7,7 @@ import json
 import logging
 import shutil
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from agent.calling import Known, Place
 from agent.files import OwnFolder, make_folder
 from agent.store import Installed, Store, replace
 from agent.waiting import Damaged, Waiting, WaitingPackages, read
-from pki import browser_choice, clocks, package, password, verify
+from pki import browser_choice, clocks, package, package_header, verify
 from pki.addresses import netloc
 from pki.errors import PackageError, PackageInvalid, WrongPassword
 from pki.package_header import Claims
@@ -37,7 +37,7 @@ NAMES = (
     "*.new",
     "*.lock",
 )
-MOST_WAITING, MOST_WRONG, MOST_REFUSED = 4, 10, 100
+MOST_WRONG, PAUSE = 10, timedelta(minutes=10)
 
 
 class Refused(Exception):
@@ -71,7 +71,7 @@ class State:
         with contextlib.suppress(FileNotFoundError):
             content: dict[str, Any] = json.loads((self.home / "agent.json").read_bytes())
             return content
-        return {"refused": [], "wrong_passwords": 0, "reopened": None}
+        return {"wrong_passwords": 0, "reopened": None}
 
     def _remember(self, **changes: object) -> None:
         replace(self.home / "agent.json", json.dumps(self.memory() | changes).encode())
@@ -172,23 +172,15 @@ class State:
 
     def accept(self, sealed: bytes, *, source: str, now: datetime) -> str:
         """Let a package wait for its password. Raises: Refused, PackageMalformed."""
-        claims, digest = package.claims(sealed), package.digest(sealed)
+        claims, digest = package_header.read(sealed).claims, package.digest(sealed)
         with self.locked():
-            self._check(claims, digest, now)
-            waiting = self.waiting()
-            if any(each.digest == digest for each in waiting):
-                return digest
-            stay = [each for each in waiting if each.source != source][: MOST_WAITING - 1]
-            for each in self.packages.all():
-                if each not in stay:
-                    each.path.unlink()
-            self.packages.keep(sealed, source=source, now=now)
+            self._check(claims, now)
+            if not self.packages.holds(digest):
+                self.packages.keep(sealed, source=source, now=now)
         return digest
 
-    def _check(self, claims: Claims, digest: str, now: datetime) -> None:
+    def _check(self, claims: Claims, now: datetime) -> None:
         installed = self.store.current()
-        if digest in self.memory()["refused"]:
-            raise Refused("package-refused", "This package was dropped after ten wrong passwords. Redistribute the node for a new one.")
         if claims.expires_at <= now:
             raise Refused(
                 "package-expired",
@@ -203,48 +195,60 @@ class State:
         if installed and claims.generation <= installed.generation:
             raise Refused("older-package", f"Generation {installed.generation} is installed; this package is not newer.")
 
-    def unlock(self, typed: str, *, now: datetime) -> Installed:
-        """Install the package that the password fits. Raises: PasswordMistyped, WrongPassword, Refused, PackageInvalid."""
-        word = password.canonical(typed)
+    def unlock(self, opener: package.Opener, *, now: datetime) -> Installed | None:
+        """Install the waiting package that the password opens; None while there is none. Raises: Refused, PackageInvalid, OSError."""
+        waiting = self.waiting()
+        fitting = [each for each in waiting if opener.fits(each.header)]
+        untagged = [each for each in waiting if each.header.tag is None]  # from an older central node
+        for each in [*fitting, *untagged]:
+            try:
+                content = opener.open(read(each.path)[1])
+            except (WrongPassword, Damaged, FileNotFoundError):
+                if each in fitting:  # a header that was copied onto something else
+                    each.path.unlink(missing_ok=True)
+                continue
+            return self._install(content, now=now)
+        return None
+
+    def _install(self, content: package.Package, *, now: datetime) -> Installed:
+        if content.expires_at <= now:
+            raise Refused(
+                "package-expired",
+                "The package has expired. Redistribute the node in the console for a new password. "
+                f"(It was good until {clocks.stamp(content.expires_at)}; the clock here says {clocks.stamp(now)}.)",
+                410,
+            )
         with self.locked():
-            waiting = self.waiting()
-            if not waiting:
-                raise Refused("nothing-waits", "No package waits here. Press Register or Redistribute in the console first.", 409)
-            content = self._opened(waiting, word)
-            if content.expires_at <= now:
-                raise Refused(
-                    "package-expired",
-                    "The package has expired. Redistribute the node in the console for a new password. "
-                    f"(It was good until {clocks.stamp(content.expires_at)}; the clock here says {clocks.stamp(now)}.)",
-                    410,
-                )
             self._check_inside(content)
             installed = self.store.install(content, now=now)
-            for each in waiting:
+            for each in self.packages.all():
                 each.path.unlink(missing_ok=True)
-            self._remember(reopened=None, wrong_passwords=0)
+            self._remember(reopened=None, wrong_passwords=0, paused_until=None)
         return installed
+
+    def paused_until(self, now: datetime) -> datetime | None:
+        """Until when the setup page takes only a password that fits what waits. A clock that was set back pauses nothing."""
+        kept = self.memory().get("paused_until")
+        until = clocks.parsed(kept) if kept else None
+        return until if until and now < until <= now + PAUSE else None
+
+    def wrong_passwords(self, now: datetime) -> int:
+        """How many different wrong passwords were typed on the setup page; 0 again once a pause is over."""
+        memory = self.memory()
+        over = memory.get("paused_until") and not self.paused_until(now)
+        return 0 if over else int(memory["wrong_passwords"])
+
+    def count_wrong_password(self, now: datetime) -> int:
+        """One more; the tenth begins a pause. Returns the count."""
+        with self.locked():
+            wrong = self.wrong_passwords(now) + 1
+            self._remember(wrong_passwords=wrong, paused_until=(now + PAUSE).isoformat() if wrong >= MOST_WRONG else None)
+        return wrong
 
     def _check_inside(self, content: package.Package) -> None:
         installed = self.store.current()
         if installed and (installed.trust_zone != content.trust_zone or content.generation <= installed.generation):
             raise PackageInvalid("The package is of another trust zone or not newer than what is installed. Redistribute the node.")
-
-    def _opened(self, waiting: list[Waiting], word: str) -> package.Package:
-        for each in waiting:
-            with contextlib.suppress(WrongPassword, Damaged):
-                return package.open_with_password(read(each.path)[1], word)
-        wrong = self.memory()["wrong_passwords"] + 1
-        if wrong < MOST_WRONG:
-            self._remember(wrong_passwords=wrong)
-            raise WrongPassword(
-                f"Well typed, but no waiting package opens with it. Take the newest password from the console. Wrong {wrong} of {MOST_WRONG}."
-            )
-        refused = [each.digest for each in waiting] + self.memory()["refused"]
-        self._remember(wrong_passwords=0, refused=refused[:MOST_REFUSED])
-        for each in waiting:
-            each.path.unlink(missing_ok=True)
-        raise Refused("too-many-wrong", "Ten wrong passwords: what waited was dropped. Redistribute the node in the console.", 403)
 
     def install_renewal(self, sealed: bytes, *, now: datetime) -> Installed:
         """Install what came inside mutual TLS. Raises: PackageError."""
@@ -303,14 +307,14 @@ class State:
 
     def status(self, now: datetime) -> dict[str, Any]:
         """What `/status/servicestate` answers to the central node."""
-        installed, memory = self.store.current(), self.memory()
+        installed, paused_until = self.store.current(), self.paused_until(now)
         return {
             "value": 1 if self.is_open(now) else 2,
             "waiting": [each.digest for each in self.waiting()],
-            "refused": memory["refused"],
-            "wrong_passwords": memory["wrong_passwords"],
+            "refused": [],  # for older central nodes: nothing is dropped because of wrong passwords any more
+            "wrong_passwords": self.wrong_passwords(now),
             "trust_zone": installed.trust_zone if installed else None,
-        }
+        } | ({"paused_until": paused_until.isoformat(timespec="seconds")} if paused_until else {})
 
 
 def is_loopback(address: str) -> bool:

@@ -1,17 +1,22 @@
 """The packages that wait for their password, each in a file of its own: shared by the running agent and the terminal."""
 
+import contextlib
 import json
 import logging
+import os
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from agent.store import replace
-from pki import clocks, package
+from pki import clocks, package, package_header
 from pki.errors import PackageMalformed
-from pki.package_header import Claims
+from pki.json_text import json_read
+from pki.package_header import Claims, Header
 
+MOST_WAITING, MOST_UNTAGGED = 256, 4
 SOURCE = re.compile("[0-9A-Za-z.:%_-]{0,64}")
 log = logging.getLogger("agent")
 
@@ -27,45 +32,80 @@ class Waiting:
     digest: str
     source: str
     received_at: datetime
-    claims: Claims
+    header: Header
     path: Path
+
+    @property
+    def claims(self) -> Claims:
+        return self.header.claims
 
 
 def read(path: Path) -> tuple[Waiting, bytes]:
     """What a file in `waiting/` holds, and the package itself. Raises: Damaged, OSError."""
     try:
-        content = json.loads(path.read_bytes())
+        content = json_read(path.read_bytes())
         sealed, source, received_at = content["package"].encode("ascii"), content["source"], clocks.parsed(content["received_at"])
-        claims = package.claims(sealed)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, PackageMalformed) as exc:
+        header = package_header.read(sealed)
+    except (ValueError, KeyError, TypeError, AttributeError, PackageMalformed) as exc:
         raise Damaged(str(exc)) from exc
     if package.digest(sealed) != path.stem or not isinstance(source, str) or not SOURCE.fullmatch(source):
         raise Damaged("it is not what was written")
-    return Waiting(path.stem, source, received_at, claims, path), sealed
+    return Waiting(path.stem, source, received_at, header, path), sealed
+
+
+def surplus(waiting: list[Waiting]) -> list[Waiting]:
+    """What must go so that one more fits in: the oldest of the address that has sent the most. `waiting` is sorted, newest first.
+
+    A package without a tag costs an expensive derivation for each password, so few of them are kept.
+    """
+    leave = []
+    tagged, untagged = ([each for each in waiting if (each.header.tag is not None) is has] for has in (True, False))
+    for kept, most in ((tagged, MOST_WAITING), (untagged, MOST_UNTAGGED)):
+        while len(kept) >= most:
+            sent = Counter(each.source for each in kept)
+            leave.append(next(each for each in reversed(kept) if sent[each.source] == max(sent.values())))
+            kept.remove(leave[-1])
+    return leave
 
 
 class WaitingPackages:
-    """The folder `waiting/` of a home."""
+    """The folder `waiting/` of a home. A file that has not changed since it was read is not read again."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._known: dict[str, tuple[tuple[int, int], Waiting]] = {}
 
     def all(self) -> list[Waiting]:
         """What waits, newest first. A file that is damaged is removed: the central node sends its package again."""
-        found = []
-        for path in self.folder.glob("*.json"):
-            try:
-                found.append(read(path)[0])
-            except FileNotFoundError:  # another process was first
-                continue
-            except Damaged as exc:
-                log.warning("%s is damaged and is removed; the central node sends the package again: %s", path, exc)
-                path.unlink(missing_ok=True)
-            except OSError as exc:
-                log.warning("%s cannot be read: %s", path, exc)
-        return sorted(found, key=lambda each: each.received_at, reverse=True)
+        known = {}
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(self.folder) as entries:
+            for entry in entries:
+                found = self._read(entry) if entry.name.endswith(".json") else None
+                if found is not None:
+                    known[entry.name] = found
+        self._known = known
+        return sorted((waiting for _, waiting in known.values()), key=lambda each: each.received_at, reverse=True)
+
+    def _read(self, entry: os.DirEntry[str]) -> tuple[tuple[int, int], Waiting] | None:
+        try:
+            status, before = entry.stat(), self._known.get(entry.name)
+            version = status.st_mtime_ns, status.st_size
+            return before if before and before[0] == version else (version, read(Path(entry.path))[0])
+        except FileNotFoundError:  # another process was first
+            return None
+        except Damaged as exc:
+            log.warning("%s is damaged and is removed; the central node sends the package again: %s", entry.path, exc)
+            Path(entry.path).unlink(missing_ok=True)
+        except OSError as exc:
+            log.warning("%s cannot be read: %s", entry.path, exc)
+        return None
+
+    def holds(self, digest: str) -> bool:
+        return (self.folder / f"{digest}.json").exists()
 
     def keep(self, sealed: bytes, *, source: str, now: datetime) -> None:
-        """Raises: OSError."""
+        """Let one more package wait. Raises: OSError."""
+        for each in surplus(self.all()):
+            each.path.unlink(missing_ok=True)
         content = {"source": source, "received_at": now.isoformat(), "package": sealed.decode("ascii")}
         replace(self.folder / f"{package.digest(sealed)}.json", json.dumps(content).encode())

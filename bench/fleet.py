@@ -19,8 +19,9 @@ from typing import Any
 
 from agent.serve import Agent, Options
 from agent.state import Refused, State
-from pki import keys
+from pki import keys, password
 from pki.errors import PKIError
+from pki.package import Opener
 from tests.site.conftest import ROOT, free_network, networks
 
 IN_A_NETWORK = 250
@@ -32,12 +33,11 @@ class TimedState(State):
 
     def __init__(self, home: Path) -> None:
         super().__init__(home)
-        self.accepted_at, self.accepted = 0.0, asyncio.Event()
+        self.accepted_at = 0.0
 
     def accept(self, sealed: bytes, *, source: str, now: datetime) -> str:
         digest = super().accept(sealed, source=source, now=now)
         self.accepted_at = self.accepted_at or time.monotonic()
-        self.accepted.set()
         return digest
 
 
@@ -51,7 +51,7 @@ class LightAgent(Agent):
 
     async def unlock(self, word: str) -> None:
         """What happens when the password is typed. Raises: PKIError, Refused, OSError."""
-        await asyncio.to_thread(lambda: self.state.unlock(word, now=datetime.now(UTC)))
+        await asyncio.to_thread(lambda: self.state.unlock(Opener(password.canonical(word)), now=datetime.now(UTC)))
         await self.follow()
         self.calling = self.calling or asyncio.create_task(self.call_home())
 
@@ -67,7 +67,8 @@ async def serve(home: Path, addresses: list[str]) -> None:
             case "unlock":
                 return await agents[address].unlock(*words)
             case "accepted":
-                await agents[address].state.accepted.wait()
+                while not agents[address].state.accepted_at:
+                    await asyncio.sleep(0.005)
                 return agents[address].state.accepted_at
         return time.process_time()
 

@@ -149,6 +149,7 @@ class Registration(models.Model):
     accepted_at = models.DateTimeField(null=True, blank=True)
     heard_at = models.DateTimeField(null=True, blank=True)
     wrong_passwords = models.PositiveSmallIntegerField(default=0)
+    paused_until = models.DateTimeField(null=True, blank=True, help_text="the node's setup page takes other passwords again then")
 
     class Meta:
         ordering = ["-generation"]

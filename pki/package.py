@@ -1,14 +1,19 @@
 """The registration package: one JWE over a versioned JSON of keys and certificates (RFC 7516, RFC 7518 4.8)."""
 
 import hashlib
+import hmac
 import json
+import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwe
 from joserfc.errors import JoseError
@@ -18,15 +23,25 @@ from joserfc.registry import HeaderParameter
 from pki import database_key, keys, package_header
 from pki.errors import PackageInvalid, ProfileError, WrongPassword
 from pki.keys import PrivateKey
-from pki.package_header import BY_CERTIFICATE, BY_PASSWORD, CLAIM_NAMES, ENCRYPTION, ITERATIONS, LARGEST_HEADER, MAXIMUM_BYTES, Claims
+from pki.package_header import (
+    BY_CERTIFICATE,
+    BY_PASSWORD,
+    CLAIM_NAMES,
+    ENCRYPTION,
+    ITERATIONS,
+    MAXIMUM_BYTES,
+    Claims,
+    Header,
+)
 
 VERSION = 1
+SALT_BYTES, KEY_BYTES = 16, 32
 
 
 def _registry(algorithm: str) -> jwe.JWERegistry:
     parameters = {name: HeaderParameter(f"claimed {name}", "int" if name == "generation" else "str", True) for name in CLAIM_NAMES}
     registry = jwe.JWERegistry(header_registry=parameters, algorithms=[algorithm, ENCRYPTION])
-    registry.max_protected_header_length = LARGEST_HEADER
+    registry.max_protected_header_length = package_header.LARGEST_HEADER
     registry.max_ciphertext_length = MAXIMUM_BYTES
     return registry
 
@@ -155,23 +170,15 @@ def _within_limit(sealed: str) -> bytes:
 
 def seal_with_password(package: Package, password: str) -> bytes:
     """A compact JWE under the canonical `password`; the derivation takes about 0.1 s. Raises: PackageInvalid if too large."""
-    header = _header(package, BY_PASSWORD) | {"p2c": ITERATIONS}
+    salt = secrets.token_bytes(SALT_BYTES)
+    tag = package_header.tag_of(password, salt)
+    header = _header(package, BY_PASSWORD) | {"p2c": ITERATIONS, "p2s": package_header.encoded(salt), "kid": package_header.encoded(tag)}
     key = OctKey.import_key(password)
     return _within_limit(jwe.encrypt_compact(header, _to_json(package), key, registry=_registry(BY_PASSWORD)))
 
 
-def claims(sealed: bytes) -> Claims:
-    """What a waiting package says of itself, unproved. Raises: PackageMalformed."""
-    return package_header.read(sealed)
-
-
-def _opened(sealed: bytes, key: OctKey | RSAKey, algorithm: str) -> Package:
-    claimed = package_header.read(sealed, algorithm)
-    try:
-        plaintext = jwe.decrypt_compact(sealed, key, registry=_registry(algorithm)).plaintext
-    except (JoseError, ValueError) as exc:
-        raise WrongPassword("The package does not open with this password.") from exc
-    package = _from_json(plaintext or b"")
+def _checked(plaintext: bytes, claimed: Claims) -> Package:
+    package = _from_json(plaintext)
     try:
         proved = _claims_of(package)
     except (IndexError, ValueError) as exc:
@@ -181,9 +188,34 @@ def _opened(sealed: bytes, key: OctKey | RSAKey, algorithm: str) -> Package:
     return package
 
 
-def open_with_password(sealed: bytes, password: str) -> Package:
-    """Raises: PackageMalformed, WrongPassword (or altered: the two cannot be told apart), PackageInvalid."""
-    return _opened(sealed, OctKey.import_key(password), BY_PASSWORD)
+class Opener:
+    """Opens packages with one canonical password; the expensive key is derived once for each salt."""
+
+    def __init__(self, password: str) -> None:
+        self._password = password
+        self._keys: dict[bytes, bytes] = {}
+
+    def fits(self, header: Header) -> bool:
+        """Whether the package's tag is this password's: cheap, and no proof, for who reads a header can copy it."""
+        return header.tag is not None and hmac.compare_digest(header.tag, package_header.tag_of(self._password, header.salt))
+
+    def _key(self, salt: bytes) -> bytes:
+        if salt not in self._keys:
+            salted = BY_PASSWORD.encode() + b"\0" + salt  # RFC 7518 section 4.8.1.1
+            self._keys[salt] = hashlib.pbkdf2_hmac("sha512", self._password.encode(), salted, ITERATIONS, KEY_BYTES)
+        return self._keys[salt]
+
+    def open(self, sealed: bytes) -> Package:
+        """Raises: PackageMalformed, WrongPassword (or altered: the two cannot be told apart), PackageInvalid."""
+        header = package_header.read(sealed)
+        protected, *rest = sealed.split(b".")
+        try:
+            wrapped, nonce, ciphertext, tag = map(package_header.decoded, rest)
+            key = AESGCM(aes_key_unwrap(self._key(header.salt), wrapped))
+            plaintext = key.decrypt(nonce, ciphertext + tag, protected)
+        except (InvalidUnwrap, InvalidTag, ValueError) as exc:
+            raise WrongPassword("The package does not open with this password.") from exc
+        return _checked(plaintext, header.claims)
 
 
 def seal_to_certificate(package: Package, certificate: x509.Certificate) -> bytes:
@@ -200,4 +232,9 @@ def open_with_private_key(sealed: bytes, private_key: PrivateKey) -> Package:
     """Raises: PackageMalformed, WrongPassword (another key's), PackageInvalid."""
     if not isinstance(private_key, rsa.RSAPrivateKey):
         raise WrongPassword("The package opens with the RSA key of a service certificate only.")
-    return _opened(sealed, RSAKey.import_key(keys.to_pem(private_key)), BY_CERTIFICATE)
+    header = package_header.read(sealed, BY_CERTIFICATE)
+    try:
+        plaintext = jwe.decrypt_compact(sealed, RSAKey.import_key(keys.to_pem(private_key)), registry=_registry(BY_CERTIFICATE)).plaintext
+    except (JoseError, ValueError) as exc:
+        raise WrongPassword("The package does not open with this key.") from exc
+    return _checked(plaintext or b"", header.claims)

@@ -13,10 +13,10 @@ from nodes.models import Node
 from nodes.services.addresses import REMEDY, addresses_recorded, netlocs
 from nodes.services.dial import ask
 from nodes.services.nodes import checked
-from pki import addresses, clocks, names
+from pki import addresses, agent_status, clocks, names
+from pki.agent_status import AgentStatus
 from pki.errors import InvalidName
 from pki.findings import Finding
-from pki.json_text import json_read
 from pki.lifetime import add_months
 
 SKEW_BLOCKER = timedelta(hours=1)
@@ -89,15 +89,14 @@ def _agent(node: Node, now: datetime) -> Iterator[Finding]:
     severity = "warning" if node.registered_at else "blocker"
     try:
         answer = ask(node, "GET", "/status/servicestate", total_s=4)
-        status = json_read(answer.body)
-        value = status["value"]
+        status = agent_status.parse(answer.body)
     except NodeUnreachable as exc:
         first, _, remedy = str(exc).partition(". ")
         yield Finding(
             "port-closed", severity, f"Port {node.distribution_port} does not answer: {first[0].lower()}{first[1:]}.", remedy, "address"
         )
         return
-    except (ValueError, KeyError, TypeError):
+    except ValueError:
         yield Finding(
             "no-agent",
             "blocker",
@@ -106,13 +105,13 @@ def _agent(node: Node, now: datetime) -> Iterator[Finding]:
             "distribution_port",
         )
         return
-    yield from _state(node, value, status.get("trust_zone"))
+    yield from _state(node, status)
     if answer.date is not None:
         yield from _clock(datetime.fromtimestamp(answer.date, UTC), now)
 
 
-def _state(node: Node, value: object, trust_zone: object) -> Iterator[Finding]:
-    zone = zone_current()
+def _state(node: Node, status: AgentStatus) -> Iterator[Finding]:
+    zone, value = zone_current(), status.value
     if value == 2:
         yield Finding(
             "already-running",
@@ -121,7 +120,7 @@ def _state(node: Node, value: object, trust_zone: object) -> Iterator[Finding]:
             "On the node, run `python -m agent reopen`, then try again.",
             "address",
         )
-    elif trust_zone not in (None, str(zone.pk)):
+    elif status.trust_zone not in (None, str(zone.pk)):
         yield Finding(
             "other-trust-zone",
             "blocker",

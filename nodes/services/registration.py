@@ -18,16 +18,16 @@ from jobs.models import Job
 from jobs.services import job_again, job_create, job_finish
 from nodes.errors import IllegalNodeTransition, NodeUnreachable, RegistrationBlocked, StaleNode
 from nodes.models import Node, Registration
-from nodes.services.dial import TOTAL_S, ask, served_certificate
+from nodes.services.dial import TOTAL_S, Answer, ask, served_certificate
 from nodes.services.material import Order, generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
 from nodes.services.preflight import findings
 from nodes.services.renewal import renewals_end
 from nodes.services.transition import node_transition
 from nodes.states import TRANSITIONS, UNDER_WAY, NodeState
+from pki import agent_status, password
 from pki import package as packages
-from pki import password
+from pki.agent_status import AgentStatus
 from pki.errors import PKIError
-from pki.json_text import json_read
 from pki.problem import detail_of
 
 TASK = "nodes.services.registration.registration_advance"
@@ -204,14 +204,22 @@ def _unreached(node: Node, reason: str, now: datetime, *, patient: bool) -> time
     return min(max(POLL, (now - node.state_since) / 10), RARELY)  # a dial that nobody answers holds a worker's thread for 5 s
 
 
+def _refusal(answer: Answer) -> str:
+    """Why the node did not take the package."""
+    detail = detail_of(answer.body)
+    if answer.status == 400:
+        # Agents of before the password's tag (`kid`) refuse a package that has one.
+        return f"The node does not understand the package: {detail} Update the agent on the node, then press Redistribute."
+    return f"The node refused the package: {detail}" if detail else f"The node answered {answer.status} to the package."
+
+
 def _distribute(node: Node, registration: Registration, now: datetime) -> timedelta | None:
     try:
         answer = ask(node, "POST", "/setup/certificatedistribution", bytes(registration.package or b""))
     except NodeUnreachable as exc:
         return _unreached(node, str(exc), now, patient=node.registered_at is not None)
     if answer.status != 200:
-        detail = detail_of(answer.body)
-        reason = f"The node refused the package: {detail}" if detail else f"The node answered {answer.status} to the package."
+        reason = _refusal(answer)
         if 400 <= answer.status < 500:
             registration_fail(node=node, reason=reason, now=now)
             return None
@@ -227,24 +235,29 @@ def _await_password(node: Node, registration: Registration, now: datetime) -> ti
         node_transition(node=node, to=NodeState.VERIFYING, reason="", actor=SYSTEM, now=now)
         return None
     try:
-        status = json_read(ask(node, "GET", "/status/servicestate").body)
-        waiting, refused, wrong = status["waiting"], status["refused"], int(status["wrong_passwords"])
-    except (NodeUnreachable, ValueError, KeyError, TypeError):
+        status = agent_status.parse(ask(node, "GET", "/status/servicestate").body)
+    except (NodeUnreachable, ValueError):
         # 4444 closes when the password is typed: the heartbeat will tell.
         return _pause(registration, now)
-    if registration.digest in refused:
-        registration_fail(
-            node=node, reason=f"Ten wrong passwords were typed on the node, so it dropped the package. {REDISTRIBUTE}", now=now
-        )
+    if registration.digest in status.refused:  # an older agent drops what waits after ten wrong passwords
+        registration_fail(node=node, reason=f"The node refuses the package. {REDISTRIBUTE}", now=now)
         return None
-    if wrong != registration.wrong_passwords:
-        with transaction.atomic():
-            Registration.objects.filter(pk=registration.pk).update(wrong_passwords=wrong)
-            record(actor=SYSTEM, action="registration.wrong_passwords", target=node, detail={"count": wrong}, now=now)
-    if status.get("value") == 1 and registration.digest not in waiting:
+    _setup_page_recorded(node, registration, status, now)
+    if status.value == 1 and registration.digest not in status.waiting:
         with contextlib.suppress(NodeUnreachable):  # the next look tells
             ask(node, "POST", "/setup/certificatedistribution", bytes(registration.package or b""))
     return _pause(registration, now)
+
+
+def _setup_page_recorded(node: Node, registration: Registration, status: AgentStatus, now: datetime) -> None:
+    """What the node's setup page says of wrong passwords is shown here too."""
+    wrong, before = status.wrong_passwords, registration.wrong_passwords
+    if (wrong, status.paused_until) == (before, registration.paused_until):
+        return
+    with transaction.atomic():
+        Registration.objects.filter(pk=registration.pk).update(wrong_passwords=wrong, paused_until=status.paused_until)
+        if wrong > before:
+            record(actor=SYSTEM, action="registration.wrong_passwords", target=node, detail={"count": wrong}, now=now)
 
 
 def _pause(registration: Registration, now: datetime) -> timedelta:

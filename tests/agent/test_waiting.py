@@ -1,24 +1,16 @@
 """Whatever is sent to 4444, and whatever is in `waiting/`: the setup page and the status answer."""
 
-import asyncio
 import base64
 import json
-import secrets
-import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent import listeners
-from agent.state import State
 from pki import package as packages
 from pki import password
+from tests.agent.pages import Pages
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=80)
 JSON = st.recursive(
@@ -38,48 +30,10 @@ def encoded(header: object) -> bytes:
     return base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=")
 
 
-class Pages:
-    """The two applications of an agent's home, each on a port of its own."""
-
-    def __init__(self, home: Path) -> None:
-        self.home, self.state, self.loop = home, State(home), asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever)
-        self.thread.start()
-        self.distribution = self._started(lambda port: listeners.distribution(self.state, "http://localhost/"))
-        self.setup = self._started(lambda port: listeners.setup(self.state, port, lambda: None))
-
-    def _started(self, application) -> listeners.Listener:
-        port = secrets.randbelow(20_000) + 20_000
-        listener = listeners.Listener(application(port), "127.0.0.1", port)
-        asyncio.run_coroutine_threadsafe(listener.start(), self.loop).result(5)
-        return listener
-
-    def stop(self) -> None:
-        for each in (self.distribution, self.setup):
-            asyncio.run_coroutine_threadsafe(each.stop(), self.loop).result(5)
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(5)
-        self.loop.close()
-
-    def ask(self, listener: listeners.Listener, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-        request = urllib.request.Request(f"http://127.0.0.1:{listener.port}{path}", body, {"Accept": "application/json"})
-        with ExitStack() as stack:
-            try:
-                answer = stack.enter_context(urllib.request.urlopen(request, timeout=10))
-            except urllib.error.HTTPError as exc:
-                answer = stack.enter_context(exc)
-            return answer.status, answer.read()
-
-    def send(self, sealed: bytes) -> tuple[int, bytes]:
-        return self.ask(self.distribution, "/setup/certificatedistribution", sealed)
-
-    def waiting(self) -> list[str]:
-        """What the status names, after status and page have both answered."""
-        status, answer = self.ask(self.distribution, "/status/servicestate")
-        assert status == 200
-        status, page = self.ask(self.setup, "/certificateSetup")
-        assert (status, b"Install certificates" in page) == (200, True)
-        return json.loads(answer)["waiting"]
+def waiting(pages: Pages) -> list[str]:
+    """What the status names; the page has answered too."""
+    assert "Install certificates" in pages.page()
+    return pages.status()["waiting"]
 
 
 @pytest.fixture(scope="module")
@@ -102,14 +56,14 @@ def test_no_header_keeps_the_page_from_answering(changes: dict, pages: Pages, se
     sent = encoded(header | changes) + b"." + rest
     status, answer = pages.send(sent)
     assert status in (200, 400, 409), answer
-    assert (packages.digest(sent) in pages.waiting()) == (status == 200)
+    assert (packages.digest(sent) in waiting(pages)) == (status == 200)
 
 
 @settings(deadline=None, max_examples=100)
 @given(body=st.binary(max_size=300) | st.lists(st.binary(max_size=40), min_size=5, max_size=5).map(b".".join) | JSON.map(encoded))
 def test_no_body_keeps_the_page_from_answering(body: bytes, pages: Pages) -> None:
     assert pages.send(body)[0] == 400
-    pages.waiting()
+    waiting(pages)
 
 
 @settings(deadline=None, max_examples=150)
@@ -123,7 +77,7 @@ def test_a_damaged_file_in_waiting_is_removed_and_the_rest_stays(content: bytes,
     assert pages.send(sealed)[0] == 200
     damaged = pages.home / "waiting" / f"{packages.digest(content)}.json"
     damaged.write_bytes(content)
-    assert packages.digest(sealed) in pages.waiting()
+    assert packages.digest(sealed) in waiting(pages)
     assert not damaged.exists()
 
 
@@ -132,5 +86,5 @@ def test_a_waiting_package_that_was_altered_on_the_disk_is_removed(pages: Pages,
     file = pages.home / "waiting" / f"{packages.digest(sealed)}.json"
     for altered in (b"", b"\0" * file.stat().st_size, file.read_bytes().replace(sealed[-20:], b"A" * 20)):
         file.write_bytes(altered)
-        assert packages.digest(sealed) not in pages.waiting()
+        assert packages.digest(sealed) not in waiting(pages)
         assert pages.send(sealed)[0] == 200

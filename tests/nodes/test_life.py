@@ -37,6 +37,7 @@ from nodes.services.renewal import node_renew
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 from pki import password
 from pki.errors import PKIError
+from pki.package import Opener
 from pki.verify import fingerprint
 from qmc.services.founding import zone_found
 
@@ -109,7 +110,7 @@ class Life(RuleBasedStateMachine):
 
     def _unlock(self, word: str) -> None:
         with contextlib.suppress(Refused, PKIError):
-            self.agent.state.unlock(word, now=datetime.now(UTC))
+            self.agent.state.unlock(Opener(password.canonical(word)), now=datetime.now(UTC))
         self._follow()
 
     @rule()

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pki import issue, keys, lifetime, names, password, verify
+from pki import issue, keys, lifetime, names, package_header, password, verify
 from pki import package as packages
 from pki.errors import InvalidName, PackageInvalid, PackageMalformed, PKIError, ProfileError, WrongPassword
 from pki.keys import KeyType
@@ -120,7 +120,7 @@ def test_an_address_with_an_interface_is_refused() -> None:
 def test_deeply_nested_header_is_no_package() -> None:
     nested = base64.urlsafe_b64encode(b"[" * 40_000).rstrip(b"=")
     with pytest.raises(PackageMalformed):
-        packages.claims(nested + b".a.b.c.d")
+        package_header.read(nested + b".a.b.c.d")
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_renewal_opens_with_the_service_key_alone(package: Package, to_certifica
         with pytest.raises(WrongPassword):
             packages.open_with_private_key(to_certificate, keys.from_pem(other.private_key))
     with pytest.raises(PackageMalformed):
-        packages.claims(to_certificate)
+        package_header.read(to_certificate)
     with pytest.raises(PackageInvalid, match="RSA"):
         packages.seal_to_certificate(package, x509.load_pem_x509_certificate(package.client.certificate))
 
@@ -162,7 +162,7 @@ def test_outside_that_differs_from_the_inside_is_refused(change: dict, package: 
     sealed = packages.seal_with_password(package, word)
     monkeypatch.undo()
     with pytest.raises(PackageInvalid, match="differ"):
-        packages.open_with_password(sealed, word)
+        packages.Opener(word).open(sealed)
 
 
 def test_a_service_pair_is_no_cluster_pair(package: Package, authority: Authority) -> None:

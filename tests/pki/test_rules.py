@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pki import lifetime, names, password, sealing
+from pki import lifetime, names, package_header, password, sealing
 from pki import package as packages
 from pki.database_key import DatabaseKey
 from pki.errors import Altered, InvalidName, PackageMalformed, PasswordMistyped, UnknownKey, WrongPassword
@@ -192,15 +192,15 @@ def sealed(package) -> tuple[bytes, str]:
 
 def test_package_opens_with_its_password_alone(package, sealed) -> None:
     content, word = sealed
-    assert packages.open_with_password(content, word) == package
-    claims = packages.claims(content)
+    assert packages.Opener(word).open(content) == package
+    claims = package_header.read(content).claims
     assert (claims.central_name, claims.generation, claims.expires_at) == ("central.example", 1, package.expires_at)
     with pytest.raises(WrongPassword):
-        packages.open_with_password(content, password.generate())
+        packages.Opener(password.generate()).open(content)
     flipped = bytearray(content)
     flipped[-40] = ord("A") if flipped[-40] != ord("A") else ord("B")
     with pytest.raises(WrongPassword):
-        packages.open_with_password(bytes(flipped), word)
+        packages.Opener(word).open(bytes(flipped))
 
 
 def with_header(content: bytes, **changes: object) -> bytes:
@@ -222,10 +222,10 @@ def with_header(content: bytes, **changes: object) -> bytes:
 )  # fmt: skip
 def test_package_of_another_form_is_refused_before_deriving(change: dict, sealed) -> None:
     with pytest.raises(PackageMalformed):
-        packages.claims(with_header(sealed[0], **change))
+        package_header.read(with_header(sealed[0], **change))
 
 
 @pytest.mark.parametrize("content", [b"", b"....", b"{}", b"x" * 70_000, b"\xff\xfe.a.b.c.d", b"W10.a.b.c.d"])
 def test_nonsense_is_no_package(content: bytes) -> None:
     with pytest.raises(PackageMalformed):
-        packages.claims(content)
+        package_header.read(content)

@@ -1,0 +1,198 @@
+"""Passwords on the setup page: tried at once, held, counted, paused; and what strangers send meanwhile."""
+
+import base64
+import dataclasses
+import hashlib
+import hmac
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from joserfc import jwe
+from joserfc.jwk import OctKey
+
+from agent import passwords, waiting
+from agent.state import MOST_WRONG, PAUSE, State
+from pki import package as packages
+from pki import package_header, password
+from pki.errors import WrongPassword
+from tests.agent.pages import Pages
+
+
+@pytest.fixture
+def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pages]:
+    """A page that holds a password for four seconds, and answers after one."""
+    monkeypatch.setattr(passwords, "HELD_S", 4)
+    monkeypatch.setattr(passwords, "ANSWER_S", 1)
+    pages = Pages(tmp_path / "home")
+    yield pages
+    pages.stop()
+
+
+@pytest.fixture(scope="module")
+def sealed(package) -> tuple[bytes, str]:
+    word = password.generate()
+    return packages.seal_with_password(package, word), word
+
+
+@pytest.fixture(scope="module")
+def strangers(package) -> Callable[[], bytes]:
+    """A package that somebody else made, each with another tag; its password is nobody's."""
+    head, rest = packages.seal_with_password(package, password.generate()).split(b".", 1)
+    header = json.loads(package_header.decoded(head))
+
+    def make() -> bytes:
+        changed = header | {name: package_header.encoded(secrets.token_bytes(16)) for name in ("p2s", "kid")}
+        return package_header.encoded(json.dumps(changed).encode()).encode() + b"." + rest
+
+    return make
+
+
+def copied(sealed: bytes) -> bytes:
+    """The true header over another content, as somebody can send who listens."""
+    head, _, *rest = sealed.split(b".")
+    return b".".join([head, package_header.encoded(secrets.token_bytes(40)).encode(), *rest])
+
+
+def wait_until(true: Callable[[], object], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_the_tag_is_hkdf_of_the_symbols_with_the_packages_salt(sealed: tuple[bytes, str]) -> None:
+    """Computed again with HMAC alone (RFC 5869), and the package opened by another implementation."""
+    content, word = sealed
+    header = json.loads(base64.urlsafe_b64decode(content.split(b".")[0] + b"=="))
+    salt = base64.urlsafe_b64decode(header["p2s"] + "==")
+    extracted = hmac.digest(salt, word.encode(), hashlib.sha256)
+    tag = hmac.digest(extracted, package_header.TAG_PURPOSE + b"\1", hashlib.sha256)[:16]
+    assert base64.urlsafe_b64decode(header["kid"] + "==") == tag
+    opened = jwe.decrypt_compact(content, OctKey.import_key(word), registry=packages._registry(package_header.BY_PASSWORD))
+    assert json.loads(opened.plaintext or b"")["version"] == packages.VERSION
+    assert word.encode() not in content
+
+
+def test_a_password_that_fits_is_taken_at_once_whatever_else_waits(pages: Pages, sealed, strangers) -> None:
+    for _ in range(20):
+        assert pages.send(strangers())[0] == 200
+        assert pages.send(copied(sealed[0]))[0] == 200
+    assert pages.send(sealed[0])[0] == 200
+    assert "packages wait" in pages.page()
+    status, page = pages.type(password.display(sealed[1]))
+    assert (status, "has joined the trust zone" in page) == (200, True)
+    assert pages.unlocked.wait(2)
+    assert pages.state.wrong_passwords(datetime.now(UTC)) == 0
+
+
+def test_a_password_is_held_until_its_package_arrives_and_the_page_follows(pages: Pages, sealed, strangers) -> None:
+    pages.send(strangers())
+    for _ in range(5):
+        pages.send(copied(sealed[0]))
+    status, page = pages.type(sealed[1])
+    assert (status, "held for up to" in page) == (202, True)
+    assert len(pages.status()["waiting"]) == 1  # what bore the copied header was dropped alone
+    assert "is not here yet" in pages.page()
+    assert "Password from the console" in pages.page("?another")
+    for _ in range(3):
+        pages.send(copied(sealed[0]))
+    pages.send(sealed[0])
+    wait_until(lambda: "has joined the trust zone" in pages.page(), 4)
+    assert pages.unlocked.wait(2)
+
+
+def test_a_wrong_password_counts_once_after_it_was_held(pages: Pages, sealed) -> None:
+    pages.send(sealed[0])
+    word = password.generate()
+    for count in (0, 1):
+        assert pages.type(word)[0] == 202
+        assert pages.status()["wrong_passwords"] == count
+        wait_until(lambda: "Wrong 1 of 10" in pages.page())
+    assert pages.status()["wrong_passwords"] == 1
+    assert pages.type(word[:-1] + ("0" if word[-1] != "0" else "1"))[0] == 400
+    assert State(pages.home).wrong_passwords(datetime.now(UTC)) == 1  # as after a restart
+    assert pages.type(sealed[1])[0] == 200
+    assert pages.state.wrong_passwords(datetime.now(UTC)) == 0
+
+
+def test_ten_wrong_passwords_pause_the_page_and_drop_nothing(pages: Pages, sealed, tmp_path: Path) -> None:
+    pages.send(sealed[0])
+    for _ in range(MOST_WRONG):
+        pages.state.count_wrong_password(datetime.now(UTC))
+    status, page = pages.type(password.generate())
+    assert (status, "pauses for 10 minutes" in page) == (429, True)
+    assert "pauses for 10 minutes" in pages.page()
+    told = pages.status()
+    assert (told["wrong_passwords"], told["waiting"], told["refused"]) == (10, [packages.digest(sealed[0])], [])
+    assert datetime.fromisoformat(told["paused_until"]) > datetime.now(UTC) + PAUSE - timedelta(minutes=1)
+    assert pages.type(sealed[1])[0] == 200
+
+
+def test_as_many_passwords_are_held_as_may_be_wrong(pages: Pages, sealed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "ANSWER_S", 0.05)
+    pages.send(sealed[0])
+    words = [password.generate() for _ in range(MOST_WRONG + 1)]
+    assert [pages.type(word)[0] for word in words[:-1]] == [202] * MOST_WRONG
+    monkeypatch.setattr(passwords, "ANSWER_S", 2)
+    status, page = pages.type(words[-1])
+    assert (status, "Try again in a minute" in page) == (429, True)
+    wait_until(lambda: pages.status()["wrong_passwords"] == MOST_WRONG)
+    assert "pauses for" in pages.page()
+    assert pages.type(sealed[1])[0] == 200
+
+
+def test_a_pause_ends_with_a_count_of_zero_and_no_clock_prolongs_it(tmp_path: Path) -> None:
+    state, now = State(tmp_path), datetime.now(UTC)
+    counts = [state.count_wrong_password(now) for _ in range(MOST_WRONG)]
+    assert counts == list(range(1, MOST_WRONG + 1))
+    last = now + PAUSE - timedelta(seconds=1)
+    assert (state.paused_until(last), state.wrong_passwords(last)) == (now + PAUSE, MOST_WRONG)
+    for later in (now + PAUSE, now - timedelta(days=1)):  # over, and a clock that was set back
+        assert (state.paused_until(later), state.wrong_passwords(later)) == (None, 0)
+    assert state.count_wrong_password(now + PAUSE) == 1
+    assert state.wrong_passwords(now + PAUSE) == 1
+
+
+def test_the_terminal_waits_and_never_pauses(tmp_path: Path, sealed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "HELD_S", 0.2)
+    state, told = State(tmp_path), list[str]()
+    for _ in range(MOST_WRONG + 1):
+        with pytest.raises(WrongPassword, match="no waiting package opens"):
+            passwords.unlock(state, password.generate(), tell=told.append)
+    assert "Waiting for it" in told[0]
+    assert state.wrong_passwords(datetime.now(UTC)) == 0
+    state.accept(sealed[0], source="127.0.0.1", now=datetime.now(UTC))
+    assert passwords.unlock(state, sealed[1], tell=told.append).host_name == "rim1.example"
+
+
+def test_the_store_is_bounded_and_one_sender_pushes_out_its_own(tmp_path: Path, sealed, strangers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "MOST_WAITING", 8)
+    state, now = State(tmp_path), datetime.now(UTC)
+    state.accept(sealed[0], source="10.0.0.1", now=now)
+    for number in range(40):
+        state.accept(strangers(), source=f"10.0.0.{2 + number % 3}", now=now + timedelta(seconds=number))
+    kept = state.waiting()
+    assert len(kept) == 8
+    assert packages.digest(sealed[0]) in {each.digest for each in kept}
+
+
+def untagged(package, word: str) -> bytes:
+    """As a central node of before the tag seals it."""
+    protected = packages._header(package, package_header.BY_PASSWORD) | {"p2c": package_header.ITERATIONS}
+    key, registry = OctKey.import_key(word), packages._registry(package_header.BY_PASSWORD)
+    return jwe.encrypt_compact(protected, packages._to_json(package), key, registry=registry).encode()
+
+
+def test_a_package_of_an_older_central_node_is_opened_last_and_few_are_kept(pages: Pages, package, strangers) -> None:
+    word = password.generate()
+    old = untagged(package, word)
+    others = [untagged(dataclasses.replace(package, generation=number), password.generate()) for number in range(2, 8)]
+    for each in (*others, strangers(), old):
+        assert pages.send(each)[0] == 200
+    assert len(pages.status()["waiting"]) == waiting.MOST_UNTAGGED + 1
+    assert pages.type(word)[0] == 200
