@@ -3,9 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from audit.models import Event
 from certs.errors import CertsError
-from certs.history import line
+from certs.history import LINES, Line, Page, history_page, line
 from certs.models import Certificate, Export
 from certs.services.export_standing import export_standing
 from certs.services.issuer import issuing_root
@@ -14,7 +13,7 @@ from certs.states import ExportStatus
 from pki.export import Format
 from pki.roles import Kind
 
-ROWS, LINES = 25, 30
+ROWS = 25
 WORST_FIRST = {ExportStatus.FAILED: 0, ExportStatus.REQUESTED: 1, ExportStatus.REVOKED: 2, ExportStatus.MADE: 3}
 
 
@@ -46,14 +45,23 @@ def in_the_clear(exports: list[Export]) -> bool:
     return any(each.format == Format.PEM and not each.has_password for each in exports)
 
 
+def export_history(export: Export, page: int = 1, *, lines: int = LINES) -> Page[Line]:
+    """A page of what happened to the export and its certificates, the newest first, in words."""
+    own = dict(Certificate.objects.filter(holder_id=export.pk).values_list("pk", "kind"))
+    return history_page(export.pk, own, page, lines, line)
+
+
 def export_story(export: Export, *, now: datetime) -> dict[str, Any]:
     """All that the page of an export shows."""
-    own = dict(Certificate.objects.filter(holder_id=export.pk).values_list("pk", "kind"))
-    events = Event.objects.filter(target_id__in=[export.pk, *own]).exclude(action="certificate.recorded")[:LINES]
-    older = Certificate.objects.accepted().filter(holder_id=export.pk, not_after__gte=now).exclude(generation=export.made_generation)
+    older = (
+        Certificate.objects.accepted()
+        .filter(holder_id=export.pk, not_after__gte=now)
+        .exclude(generation=export.made_generation)
+        .order_by("-generation", "-kind")
+    )
     return {
         "now": now, "export": export, "standing": export_standing(export), "clear": in_the_clear([export]), "older": older,
         "kept": export.is_kept(now),
-        "history": [line(each, own.get(each.target_id, "")) for each in events],
+        "history": export_history(export),
         "can_renew": export.status in (ExportStatus.MADE, ExportStatus.FAILED), "can_revoke": export.status != ExportStatus.REVOKED,
     }  # fmt: skip

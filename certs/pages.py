@@ -56,6 +56,12 @@ def page(
     return decorate
 
 
+def page_number(request: HttpRequest) -> int:
+    """Which page of a list the address asks for; the first where it says nothing of use."""
+    text = request.GET.get("page", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1
+
+
 def table_for(request: HttpRequest, table: type[django_tables2.Table], rows: Any, *, now: datetime) -> django_tables2.Table:
     """`rows` as a table, sorted and paged as the address says."""
     made = table(rows)

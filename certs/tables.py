@@ -23,7 +23,7 @@ class CertificateTable(tables.Table):
         model = Certificate
         fields = ("subject", "kind", "holder", "not_after", "status")
         order_by = "not_after"
-        empty_text = "No certificate fits. Take a filter away."
+        empty_text = "No certificates yet."
 
     def before_render(self, request: object) -> None:
         self.now = getattr(self, "now", None) or clock()
@@ -42,7 +42,7 @@ class ExportTable(tables.Table):
         model = Export
         fields = ("machine", "status", "actor", "not_after", "last_seen_at")
         order_by = "machine"
-        empty_text = "No export fits. Take a filter away, or make one."
+        empty_text = "No exports yet. Make one for each machine that has no agent."
 
     def render_status(self, record: Export) -> str:
         return render_to_string("exports/cell_status.html", {"standing": self.standings[record.pk]})

@@ -11,6 +11,7 @@ urlpatterns = [
     path("exports/asked/<uuid:batch>/", views.progress, name="batch"),
     path("exports/asked/<uuid:batch>/download/", views.download, name="download"),
     path("exports/<uuid:pk>/", views.detail, name="detail"),
+    path("exports/<uuid:pk>/history/", views.history, name="history"),
     path("exports/<uuid:pk>/renew/", views.renew, name="renew"),
     path("exports/<uuid:pk>/revoke/", views.revoke, name="revoke"),
 ]

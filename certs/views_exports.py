@@ -7,16 +7,18 @@ from typing import Any, TypeVar
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 
 from certs.errors import ArchiveGone, CertsError, InputInvalid
-from certs.export_story import batch_story, export_story, in_the_clear, new_end
+from certs.export_story import batch_story, export_history, export_story, in_the_clear, new_end
 from certs.filters import ExportFilter
 from certs.forms import RevokeForm, ServiceForm
 from certs.forms_exports import ExportForm, RenewForm
 from certs.fresh_sign_in import fresh_sign_in
+from certs.history import LINES
 from certs.models import Export
-from certs.pages import PageRequest, page, table_for
+from certs.pages import PageRequest, page, page_number, table_for
 from certs.services.export_standing import export_standings
 from certs.services.exports import export_renew, export_revoke, exports_download, exports_request
 from certs.tables import ExportTable
@@ -96,6 +98,13 @@ def progress(request: PageRequest, batch: uuid.UUID) -> HttpResponse:
 @page("certs.view_export")
 def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     return render(request, "exports/detail.html", export_story(get_object_or_404(REGISTER, pk=pk), now=timezone.now()))
+
+
+@page("certs.view_export")
+def history(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    export = get_object_or_404(REGISTER, pk=pk)
+    told = export_history(export, page_number(request), lines=2 * LINES)
+    return render(request, "parts/history.html", {"subject": export, "history": told, "back": reverse("exports:detail", args=[pk])})
 
 
 @page("certs.revoke_export")

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from audit.models import Event
-from certs.history import Line
+from certs.history import LINES, Line, Page, history_page
 from certs.history import line as history_line
 from certs.models import Certificate, DatabaseKey
 from certs.steps import Step, steps_at
@@ -92,11 +92,10 @@ def _known(certificate: Certificate, seen: Any) -> tuple[str, str]:
     return ("installed and served", "green") if certificate.sha256 in seen.served.values() else ("installed", "green")
 
 
-def history(node: Node, *, most: int = 30) -> list[Line]:
-    """The newest events of the node and its own certificates, in words."""
+def history(node: Node, page: int = 1, *, lines: int = LINES) -> Page[Line]:
+    """A page of what happened to the node and its own certificates, the newest first, in words."""
     own = dict(Certificate.objects.filter(holder_id=node.pk).values_list("pk", "kind"))
-    events = Event.objects.filter(target_id__in=[node.pk, *own]).exclude(action="certificate.recorded")[:most]
-    return [line(each, own.get(each.target_id, "")) for each in events]
+    return history_page(node.pk, own, page, lines, line)
 
 
 def line(event: Event, kind: str = "") -> Line:

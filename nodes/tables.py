@@ -17,7 +17,7 @@ class NodeTable(tables.Table):
         model = Node
         fields = ("name", "state", "seen", "address", "services")
         order_by = "name"
-        empty_text = "No node fits. Take a filter away."
+        empty_text = "No nodes yet. Register the first one."
 
 
 class ConnectionTable(tables.Table):
@@ -32,7 +32,7 @@ class ConnectionTable(tables.Table):
         model = Connection
         fields = ("name", "type", "username", "password", "changed_at")
         order_by = "name"
-        empty_text = "No connection fits. Take a filter away."
+        empty_text = "No connections yet. Every registered node can read the ones that you create."
 
     def render_password(self, record: Connection) -> str:
         return password_told(record.password, self.versions)
@@ -62,7 +62,7 @@ class ClusterTable(tables.Table):
     proved_at = tables.TemplateColumn("{% load console %}{% when record.proved_at %}", verbose_name="Proved", orderable=False)
 
     class Meta:
-        empty_text = "No node fits. Take a filter away."
+        empty_text = "No nodes are registered yet."
 
 
 class ManualTable(tables.Table):
@@ -72,4 +72,4 @@ class ManualTable(tables.Table):
     deliver = tables.TemplateColumn(template_name="cluster/cell_deliver.html", verbose_name="By renewal", orderable=False, empty_values=())
 
     class Meta:
-        empty_text = "No node fits. Take a filter away."
+        empty_text = "No nodes are registered yet."

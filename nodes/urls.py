@@ -10,6 +10,7 @@ urlpatterns = [
     path("nodes/register/", views.register, name="register"),
     path("nodes/register/checks/", views.preflight, name="preflight"),
     path("nodes/<uuid:pk>/", views.detail, name="detail"),
+    path("nodes/<uuid:pk>/history/", views.history, name="history"),
     path("nodes/<uuid:pk>/status/", views.status, name="status"),
     path("nodes/<uuid:pk>/redistribute/", views.redistribute, name="redistribute"),
     path("nodes/<uuid:pk>/renew/", views.renew, name="renew"),

@@ -5,11 +5,13 @@ from datetime import datetime
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from certs.history import LINES
 from certs.models import Certificate
-from certs.pages import PageRequest, page, table_for
+from certs.pages import PageRequest, page, page_number, table_for
 from nodes.errors import InputInvalid, NodesError, RegistrationBlocked
 from nodes.filters import NodeFilter
 from nodes.forms import NodeForm
@@ -19,6 +21,7 @@ from nodes.services.decommission import node_decommission
 from nodes.services.nodes import node_create
 from nodes.services.registration import Ceremony, node_register, registration_awaited
 from nodes.services.renewal import node_renew
+from nodes.story import history as history_of
 from nodes.story import story
 from nodes.tables import NodeTable
 from pki.findings import Finding
@@ -105,6 +108,13 @@ def _with_password(request: PageRequest, node: Node, ceremony: Ceremony) -> Http
 @page("nodes.view_node")
 def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     return render(request, "nodes/detail.html", story(get_object_or_404(Node, pk=pk), now=timezone.now()))
+
+
+@page("nodes.view_node")
+def history(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    node = get_object_or_404(Node, pk=pk)
+    told = history_of(node, page_number(request), lines=2 * LINES)
+    return render(request, "parts/history.html", {"subject": node, "history": told, "back": reverse("nodes:detail", args=[pk])})
 
 
 @page("nodes.view_node")

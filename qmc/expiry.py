@@ -34,6 +34,7 @@ KINDS = {
     "root": "root", "service": "service", "client": "client", "cluster": "cluster", "server": "browser-facing",
     "revocation_list": "revocation list", "export": "export", "registration_password": "registration password", "token": "API token", "backup": "verified backup",
 }  # fmt: skip
+CERTIFICATES = frozenset({"root", "service", "client", "cluster", "server"})
 FARTHEST_YEARS = 100
 FORGOTTEN = timedelta(days=90)
 BACK_UP = "On the central node run manage.py backup FILE --verify, and keep FILE on another machine."
@@ -69,6 +70,27 @@ class Row:
         return f"in {left_words(self.days_left) if self.days_left else spoken(seconds)}"
 
     @property
+    def left(self) -> str:
+        """What is left, in words."""
+        if self.not_after < self.as_of:
+            return f"expired {self.distance}"
+        return left_words(self.days_left) if self.days_left else spoken((self.not_after - self.as_of).total_seconds())
+
+    @property
+    def thing(self) -> str:
+        """As the subject of a sentence."""
+        if self.kind == "server":
+            return f"the browser certificate {self.subject}"
+        if self.kind in CERTIFICATES:
+            return f"the {self.kind_word} certificate of {self.owner}"
+        words = {
+            "revocation_list": f"the revocation list of {self.owner}",
+            "token": f"the API token {self.subject}",
+            "export": f"the export {self.subject}",
+        }
+        return words.get(self.kind, f"the {self.subject}")
+
+    @property
     def expiry_status(self) -> str:
         return lifetime.expiry_status(self.not_before, self.not_after, self.as_of).value
 
@@ -87,6 +109,11 @@ class Row:
     @property
     def needs_a_hand(self) -> bool:
         return self.outlook.happens == Happens.BY_HAND
+
+    @property
+    def matters(self) -> bool:
+        """Whether something stops when it expires."""
+        return self.needs_a_hand or (self.kind in CERTIFICATES and bool(self.holder))
 
     @property
     def due_at(self) -> datetime | None:
@@ -152,6 +179,16 @@ class Board:
             counts[row.bucket] += 1
         return counts
 
+    @property
+    def next(self) -> Row | None:
+        """What expires next and matters: of a browser certificate that no node has chosen, or a list that is signed each day, nobody need know."""
+        return next((row for row in self.rows if row.matters), None)
+
+    @property
+    def root(self) -> Row | None:
+        """The root that expires first."""
+        return next((row for row in self.rows if row.kind == Kind.ROOT), None)
+
     def waiting(self, bucket: str) -> int:
         """How many of a bucket need a hand."""
         return sum(row.needs_a_hand for row in self.rows if row.bucket == bucket)
@@ -189,9 +226,9 @@ def _certificates(standing: Standing, nodes: Nodes, zone_name: str, now: datetim
 
     def outlook(each: Certificate, node: Node | None) -> Outlook:
         if each.kind == Kind.ROOT:
-            return root_outlook(each, standing)
+            return root_outlook(each, standing, now=now)
         if each.kind == Kind.CLUSTER:
-            return leaf_outlook(each, leaf_due(each, standing), standing, who="")
+            return leaf_outlook(each, leaf_due(each, standing), standing, who="", now=now)
         if node is None:
             return by_hand("No node of this site holds it, so nothing renews it.")
         return node_outlook(each, node, renewals.get(node.pk), due.get(node.pk), standing, now=now)

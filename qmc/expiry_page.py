@@ -16,7 +16,6 @@ BUCKET_WORDS = {
     "later": "later than a year",
 }  # fmt: skip
 SOON = ("expired", "7_days", "30_days", "90_days")
-CERTIFICATES = frozenset({"root", "service", "client", "cluster", "server"})
 YEARS_AHEAD = ((0, "today"), (1, "+1 year"), (2, "+2 years"), (5, "+5 years"))
 
 
@@ -79,18 +78,8 @@ class Choice:
     value: str
 
 
-def _thing(row: Row) -> str:
-    if row.kind in CERTIFICATES:
-        return f"the {row.kind_word} certificate of {row.owner}"
-    words = {
-        "revocation_list": f"the revocation list of {row.owner}", "token": f"the API token {row.subject}", "export": f"the export {row.subject}",
-        "server": f"the browser-facing certificate {row.subject}",
-    }  # fmt: skip
-    return words.get(row.kind, f"the {row.subject}")
-
-
-def _ends(row: Row) -> str:
-    return f"ended {row.distance}" if row.expiry_status == "expired" else f"ends {row.distance}"
+def _expires(row: Row) -> str:
+    return f"expired {row.distance}" if row.expiry_status == "expired" else f"expires {row.distance}"
 
 
 def _count(number: int, one: str, many: str) -> str:
@@ -98,18 +87,22 @@ def _count(number: int, one: str, many: str) -> str:
 
 
 def headline(board: Board) -> tuple[str, str]:
-    """What ends next, and does it need me? Title and the sentence below it."""
+    """What expires next, and does it need me? Title and the sentence below it; every row that needs a person is counted in one of them."""
     if not board.rows:
-        return "Nothing here ends", "Nothing has been signed yet."
+        return "Nothing here expires", "Nothing has been signed yet."
     if board.as_of > board.now:
         return _headline_ahead(board)
-    waiting = [row for row in board.rows if row.needs_a_hand and row.bucket in SOON]
-    first, others = board.rows[0], len(board.rows)
-    rest = f"{_count(others, 'thing has', 'things have')} an end; {sum(not row.needs_a_hand for row in board.rows)} of them need no hand."
+    waiting = [row for row in board.rows if row.needs_a_hand]
+    soon, first = [row for row in waiting if row.bucket in SOON], board.next or board.rows[0]
+    rest = f"{_count(len(board.rows), 'thing has', 'things have')} an expiry date; for {len(board.rows) - len(waiting)} of them everything is automatic."
+    if soon:
+        title = f"{_count(len(soon), 'thing needs', 'things need')} your attention within 90 days: {soon[0].thing} {_expires(soon[0])}"
+        later = f"Later {_count(len(waiting) - len(soon), 'more does', 'more do')}. " if len(waiting) > len(soon) else ""
+        return title, later + (rest if first is soon[0] else f"Next of all: {first.thing} {_expires(first)}. {rest}")
     if waiting:
-        title = f"{_count(len(waiting), 'thing needs', 'things need')} you: {_thing(waiting[0])} {_ends(waiting[0])}"
-        return title, rest if first is waiting[0] else f"Next of all: {_thing(first)} {_ends(first)}, by itself. {rest}"
-    return f"Nothing needs you: {_thing(first)} {_ends(first)}, the next of all", rest
+        title = f"Nothing needs your attention within 90 days, {_count(len(waiting), 'thing does', 'things do')} later: {waiting[0].thing} {_expires(waiting[0])}"
+        return title, f"Next of all: {first.thing} {_expires(first)}. {rest}"
+    return f"Nothing needs your attention: {first.thing} {_expires(first)}, the next of all", rest
 
 
 def _headline_ahead(board: Board) -> tuple[str, str]:

@@ -35,8 +35,14 @@ def by_hand(text: str) -> Outlook:
     return Outlook(Happens.BY_HAND, text)
 
 
-def root_outlook(root: Certificate, standing: Standing) -> Outlook:
+def _has_expired(certificate: Certificate | None, now: datetime) -> bool:
+    return certificate is not None and certificate.expiry_status(now) == lifetime.ExpiryStatus.EXPIRED
+
+
+def root_outlook(root: Certificate, standing: Standing, *, now: datetime) -> Outlook:
     """The root's own end."""
+    if _has_expired(root, now):
+        return by_hand("It has expired, so nothing that it issued is accepted. Recreate the root: every node then gets a new password.")
     if root.pk == standing.leaving_id:
         return by_itself("A rotation to another root is under way; this one is dropped when every node presents the other's certificates.")
     due = lifetime.root_due_at(root.not_before, root.not_after)
@@ -47,8 +53,10 @@ def root_outlook(root: Certificate, standing: Standing) -> Outlook:
     )
 
 
-def leaf_outlook(certificate: Certificate, due: Due | None, standing: Standing, *, who: str) -> Outlook:
+def leaf_outlook(certificate: Certificate, due: Due | None, standing: Standing, *, who: str, now: datetime) -> Outlook:
     """A leaf that nothing keeps from being renewed when it is due; `who` must call for it."""
+    if _has_expired(standing.issuing, now):
+        return by_hand("Its root has expired, so nothing can renew it. Recreate the root.")
     if certificate.issuer_id is not None and certificate.issuer_id == standing.leaving_id:
         return by_itself("Replaced in the rotation of the root that is under way.")
     if due is None:
@@ -81,6 +89,8 @@ def node_outlook(
         return by_hand(f"Its registration failed, so nothing renews it: {node.state_reason} Redistribute the node.")
     if node.state in UNDER_WAY:
         return by_itself("The registration of its node is under way; renewed by itself once that is done.")
+    if _has_expired(certificate, now) and certificate.generation == node.generation and not _has_expired(standing.issuing, now):
+        return by_hand(f"It has expired, so {node} cannot call for another one. Redistribute the node.")
     if silence := silent_for(node, now):
         text = "so nothing renews it. Start its agent, or let it reach the central node on the node port."
         return by_hand(f"{node} has not called for {spoken(silence.total_seconds())}, {text}")
@@ -88,7 +98,7 @@ def node_outlook(
         return by_hand(f"The last renewal of {node} failed: {renewal.reason} It is tried again by itself; see that it can succeed.")
     if renewal is not None and renewal.status != RenewalStatus.PROVED and certificate.generation < renewal.generation:
         return by_itself("A renewal is under way; superseded when the new certificate is proved.")
-    return leaf_outlook(certificate, due, standing, who=str(node))
+    return leaf_outlook(certificate, due, standing, who=str(node), now=now)
 
 
 def list_outlook(newest: RevocationList, nodes: list[Node], *, now: datetime) -> Outlook:

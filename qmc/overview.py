@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Any
 
+from audit.actors import Actor
 from certs.models import Certificate, TrustZone
-from certs.services.issuer import roots_in_force
 from jobs.models import Job, PeriodicWork
 from nodes.models import Node
 from nodes.states import NodeState
 from qmc.attention import Need, Ranked, ranked
+from qmc.expiry import expiry_board
 from qmc.node_needs import node_needs
 from qmc.services.backup import VERIFIED
 from qmc.site_needs import running, site_needs
@@ -25,15 +26,16 @@ def needs(now: datetime) -> list[Need]:
     return [each.need for each in attention(now)]
 
 
-def overview(now: datetime) -> dict[str, Any]:
-    """All that the overview shows."""
+def overview(actor: Actor, now: datetime) -> dict[str, Any]:
+    """All that the overview shows to `actor`. What expires next is what the expiry board says."""
     nodes, issued, found = Node.objects.present(), Certificate.objects.issued(), attention(now)
-    root = next(iter(roots_in_force()), None)
+    founded = TrustZone.objects.current() is not None and actor.has_perm("certs.view_certificate")
+    board = expiry_board(actor=actor, as_of=now, now=now) if founded else None
     return {
-        "now": now, "zone": TrustZone.objects.current(), "running": running(now), "root": root,
+        "now": now, "zone": TrustZone.objects.current(), "running": running(now), "board": board,
         "needs": [each.need for each in found if not each.explained_by], "explained": [each for each in found if each.explained_by],
         "nodes": nodes.count(), "registered": nodes.filter(state=NodeState.REGISTERED).count(), "certificates": issued.count(),
         "failed": nodes.filter(state=NodeState.FAILED).count(), "awaiting": nodes.filter(state=NodeState.AWAITING_PASSWORD).count(),
-        "others": nodes.filter(is_central=False).count(), "next": issued.order_by("not_after", "id").first(),
+        "others": nodes.filter(is_central=False).count(),
         "under_way": Job.objects.unfinished()[:5], "backup": PeriodicWork.objects.filter(name=VERIFIED).first(),
     }  # fmt: skip

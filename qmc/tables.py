@@ -12,4 +12,4 @@ class ExpiryTable(tables.Table):
 
     class Meta:
         order_by = "not_after"
-        empty_text = "Nothing that ends fits. Take a filter away."
+        empty_text = "Nothing has an expiry date yet."

@@ -17,7 +17,7 @@ from qmc.tables import ExpiryTable
 
 @page("nodes.view_node")
 def overview(request: PageRequest) -> HttpResponse:
-    return render(request, "qmc/overview.html", site.overview(timezone.now()))
+    return render(request, "qmc/overview.html", site.overview(request.actor, timezone.now()))
 
 
 @page("certs.view_certificate")

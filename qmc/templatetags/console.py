@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from certs.models import Certificate, TrustZone
 from certs.states import CertificateStatus
+from pki import clocks
 from pki.lifetime import ExpiryStatus
 
 register = template.Library()
@@ -125,7 +126,7 @@ def spoken(seconds: float) -> str:
         if seconds >= size * (2 if unit in ("year", "month") else 1):
             count = int(seconds // size)
             return f"{count} {unit}{'s' if count > 1 and unit in ('year', 'month', 'day') else ''}"
-    return f"{int(seconds)} s"
+    return f"{int(seconds)} s" if seconds >= 1 else "less than a second"
 
 
 @register.simple_tag(takes_context=True)
@@ -134,9 +135,17 @@ def when(context: Context, moment: datetime | None) -> SafeString | str:
     if moment is None:
         return "never"
     seconds = (_now(context) - moment).total_seconds()
-    text = "just now" if 0 <= seconds < 2 else f"{spoken(seconds)} ago" if seconds >= 0 else f"in {spoken(-seconds)}"
+    text = "just now" if abs(seconds) < 2 else f"{spoken(seconds)} ago" if seconds >= 0 else f"in {spoken(-seconds)}"
     exact = moment.astimezone(UTC)
     return format_html('<time datetime="{}" title="{} UTC">{}</time>', exact.isoformat(), f"{exact:%Y-%m-%d %H:%M:%S}", text)
+
+
+@register.filter
+def clock_offset(seconds: float) -> str:
+    """How far another clock is from this one."""
+    if abs(seconds) < 1:
+        return "the same, within a second"
+    return f"{clocks.length(seconds)} {'ahead' if seconds > 0 else 'behind'}"
 
 
 @register.filter
@@ -146,10 +155,17 @@ def utc(moment: datetime) -> str:
 
 
 def left_words(days: int) -> str:
-    """Days left, in months where they are many."""
+    """Days left, in years and months where they are many."""
     if days < 0:
         return "expired"
-    return f"{days} day{'' if days == 1 else 's'}" if days < 120 else f"{days * 12 // 365} months"
+    if days < 120:
+        return _counted(days, "day")
+    years, months = divmod(days * 12 // 365, 12)
+    return " ".join(_counted(count, unit) for count, unit in ((years, "year"), (months, "month")) if count)
+
+
+def _counted(count: int, unit: str) -> str:
+    return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
 @register.simple_tag(takes_context=True)

@@ -4,6 +4,14 @@
   const address = document.body.dataset.address;
   if (address) { history.replaceState(null, "", address); }
 
+  // What was refused is shown where the eyes are: the first field that is wrong takes the focus.
+  const attend = (part) => {
+    const wrong = part.querySelector("[aria-invalid=true], [role=alert][tabindex]");
+    if (wrong) { wrong.focus(); }
+  };
+  attend(document);
+  document.addEventListener("htmx:afterSettle", (event) => { if (event.detail.requestConfig?.verb === "post") { attend(document); } });
+
   const copy = async (button) => {
     const source = document.getElementById(button.dataset.copy);
     const word = button.querySelector("span");

@@ -14,7 +14,7 @@ def test_the_board_is_filtered_and_looked_at_from_another_day(eyes: Eyes, furnis
     page = eyes.page
     page.get_by_role("link", name="Expiry").click()
     expect(page).to_have_title("Expiry · Trust zone console")
-    expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile("needs? you: the password of"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile("needs? your attention within 90 days: the password of"))
     expect(page.get_by_role("img", name="What ends in the 60 months")).to_be_visible()
     count = page.get_by_role("status")
     page.evaluate("window.walked = true")

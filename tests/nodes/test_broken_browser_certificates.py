@@ -121,4 +121,4 @@ def test_the_node_that_chose_it_falls_back_and_the_console_says_why(
     settings.ROOT_URLCONF = "qmc.urls"
     (need,) = [each for each in needs(NOW) if "does not use the certificate chosen" in each.title]
     assert "It cannot be read" in need.text
-    assert "Choose another certificate" in need.text
+    assert "Choose another certificate" in need.remedy

@@ -219,7 +219,7 @@ def test_chosen_by_a_thumbprint_however_it_was_pasted(leaf: Signed, node: Node) 
     assert choose(node, made.sha256).browser_thumbprint == made.sha256
     assert choose(node, " ").browser_thumbprint == ""
     assert actions() == ["browser_certificate.uploaded", *["node.browser_certificate_chosen"] * 3]
-    assert [each.text.split(":")[0] for each in history(node)] == [
+    assert [each.text.split(":")[0] for each in history(node).rows] == [
         "Nothing chosen for browsers any more", "Chosen for browsers", "Chosen for browsers",
     ]  # fmt: skip
 
@@ -456,7 +456,7 @@ class TestNodeApi:
         assert beat()["browser"] == wanted
         for problem in ("", "", "expired", "expired", ""):
             beat(browser={"revision": wanted, "problem": problem})
-        taken = [each.text for each in history(Node.objects.get())][:3]
+        taken = [each.text for each in history(Node.objects.get()).rows][:3]
         assert taken == [
             "Uses the certificate chosen for browsers",
             "Fell back to the trust zone's certificate for browsers: it has expired",

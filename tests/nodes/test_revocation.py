@@ -1,5 +1,6 @@
 """The page that revokes names what it touches first; what a revocation leaves behind is told on the overview."""
 
+import hashlib
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,7 +25,12 @@ pytestmark = pytest.mark.django_db
 NOW = datetime.now(UTC)
 
 
-def certificate(kind: str, sha256: str, **fields: Any) -> Certificate:
+def sha(name: str) -> str:
+    """A fingerprint for a short name."""
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def certificate(kind: str, name: str, **fields: Any) -> Certificate:
     plain = {
         "subject": f"CN={kind}",
         "serial": uuid.uuid4().hex,
@@ -33,7 +39,7 @@ def certificate(kind: str, sha256: str, **fields: Any) -> Certificate:
         "lease_until": NOW,
     }
     return Certificate.objects.create(
-        **plain | {"kind": kind, "status": "issued", "sha256": sha256, "key_type": "EC P-256", "created_at": NOW} | fields
+        **plain | {"kind": kind, "status": "issued", "sha256": sha(name), "key_type": "EC P-256", "created_at": NOW} | fields
     )
 
 
@@ -48,8 +54,8 @@ def node() -> Node:
     node = Node.objects.create(
         name="rim1", host_name="rim1.example", services=["engine"], state="registered", state_since=NOW, created_at=NOW, registered_at=NOW
     )
-    held = {"service": "s2", "client": "c2", "cluster": "k1"}
-    Observation.objects.create(node=node, last_seen_at=datetime.now(UTC), installed=held, served={"service": "s2"})
+    held = {"service": sha("s2"), "client": sha("c2"), "cluster": sha("k1")}
+    Observation.objects.create(node=node, last_seen_at=datetime.now(UTC), installed=held, served={"service": sha("s2")})
     return node
 
 

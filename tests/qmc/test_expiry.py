@@ -12,12 +12,13 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
+from audit.actors import SYSTEM
 from certs.models import Certificate, RevocationList, Rotation, TrustZone
 from certs.services.outlook import Due, Standing, holders_due, leaf_due, zone_standing
 from jobs.models import PeriodicWork
 from nodes.models import BrowserCertificate, Node, Observation, Registration, Renewal
 from pki import lifetime
-from qmc.expiry import Board, Row, as_of_read
+from qmc.expiry import Board, Row, as_of_read, expiry_board
 from qmc.expiry_page import headline
 from qmc.models import ApiToken
 from qmc.outlook import by_hand, by_itself, leaf_outlook, list_outlook, node_outlook, root_outlook
@@ -79,7 +80,7 @@ LEAVING = Standing(60, rotates_by_itself=True, issuing=ROOT, staying=ROOT, leavi
     ],
 )
 def test_a_root_says_how_it_is_replaced(standing: Standing, happens: str, words: str) -> None:
-    told = root_outlook(ROOT, standing)
+    told = root_outlook(ROOT, standing, now=NOW)
     assert (told.happens, words in told.text) == (happens, True), told
 
 
@@ -93,7 +94,7 @@ def test_a_root_says_how_it_is_replaced(standing: Standing, happens: str, words:
     ],
 )
 def test_a_leaf_says_how_it_is_renewed(months: int, standing: Standing, happens: str, words: str) -> None:
-    told = leaf_outlook(leaf(months), leaf_due(leaf(months), standing), standing, who="rim1")
+    told = leaf_outlook(leaf(months), leaf_due(leaf(months), standing), standing, who="rim1", now=NOW)
     assert (told.happens, words in told.text) == (happens, True), told
 
 
@@ -159,11 +160,13 @@ def test_what_has_to_happen_before_that_day_says_so(made: Row, explanation: str)
 @pytest.mark.parametrize(
     ("rows", "as_of", "title"),
     [
-        ([], NOW, "Nothing here ends"),
-        ([row(29)], NOW, "Nothing needs you: the client certificate of rim1 ends in 29 days, the next of all"),
+        ([], NOW, "Nothing here expires"),
+        ([row(29)], NOW, "Nothing needs your attention: the client certificate of rim1 expires in 29 days, the next of all"),
         ([row(0.5, by_hand("")), row(60, by_hand("")), row(400, by_hand(""))], NOW,
-         "2 things need you: the client certificate of rim1 ends in 12 h"),
-        ([row(-2, by_hand(""))], NOW, "1 thing needs you: the client certificate of rim1 ended 2 days ago"),
+         "2 things need your attention within 90 days: the client certificate of rim1 expires in 12 h"),
+        ([row(-2, by_hand(""))], NOW, "1 thing needs your attention within 90 days: the client certificate of rim1 expired 2 days ago"),
+        ([row(100, by_hand("")), row(400, by_hand("")), row(500)], NOW,
+         "Nothing needs your attention within 90 days, 2 things do later: the client certificate of rim1 expires in 100 days"),
         ([row(5, as_of=NOW + DAY)], NOW + DAY, "Until 2026-11-25 nothing has to happen"),
         ([row(5, as_of=NOW + 9 * DAY), row(6, by_hand(""), as_of=NOW + 9 * DAY)], NOW + 9 * DAY,
          "Until 2026-12-03: 1 thing happens by itself, 1 needs you"),
@@ -315,7 +318,7 @@ def test_the_page_filters_by_kind_bucket_and_text(zone: TrustZone, client: Clien
         ({"search": "nowhere"}, 0), ({"kind": "nothing"}, 6), ({"sort": "-due_at"}, 6), ({"sort": "subject"}, 6),
     ):  # fmt: skip
         content = client.get("/expiry/", asked).content.decode()
-        assert re.search(r'role="status">(\d+) end', content)[1] == str(count), asked
+        assert re.search(r'role="status">(\d+) entrie', content)[1] == str(count), asked
         assert "style=" not in content
         assert "no verified backup yet" in content
 
@@ -371,3 +374,45 @@ def test_a_token_lasts_as_many_days_as_asked_for_or_for_ever() -> None:
     for nonsense in ("0", "-1", "x", "1.5", "3651", "99999999999", "٣"):
         with pytest.raises(CommandError, match="Leave it out"):
             call_command("create_token", "admin", "--name", "x", f"--days={nonsense}")
+
+
+def test_an_expired_root_is_nobodys_automatic_work() -> None:
+    over = ROOT.not_after + DAY
+    for told in (
+        root_outlook(ROOT, STANDING, now=over),
+        leaf_outlook(leaf(60), leaf_due(leaf(60), STANDING), STANDING, who="rim1", now=over),
+    ):
+        assert (told.happens, "Recreate the root" in told.text) == ("by_hand", True)
+
+
+def test_an_expired_certificate_of_a_node_needs_a_redistribution() -> None:
+    own = leaf(12, generation=2, not_after=NOW - DAY)
+    told = node_outlook(own, node(), None, leaf_due(own, STANDING), STANDING, now=NOW)
+    assert (told.happens, "Redistribute the node" in told.text) == ("by_hand", True)
+
+
+def test_overview_and_board_name_the_same_next_expiry(zone: TrustZone, client: Client) -> None:
+    now = timezone.now()
+    node = Node.objects.get(name="silent")
+    node.browser_thumbprint = "ab" * 32
+    node.save()
+    for name, days, sha256 in (("chosen", 19, "ab" * 32), ("spare", 3, "cd" * 32)):
+        BrowserCertificate.objects.create(
+            name=name,
+            source="uploaded",
+            state="ready",
+            sha256=sha256,
+            not_before=now - DAY,
+            not_after=now + days * DAY,
+            actor="ann",
+            created_at=now,
+        )
+    board = expiry_board(actor=SYSTEM, as_of=now, now=now)
+    assert board.next is not None
+    page = client.get("/", secure=True).content.decode()
+    assert board.next.thing in page
+    assert "spare" not in page.partition("Next expiry")[2].partition("</section>")[0]
+    Certificate.objects.filter(kind="root").update(not_after=now - 2 * DAY)
+    card = client.get("/", secure=True).content.decode().partition("Root CA</h2>")[2].partition("</section>")[0]
+    assert "expired 2 days ago" in card
+    assert "big-red" in card

@@ -1,0 +1,44 @@
+"""The history of a node and of an export: the page shows the newest events and says that there are more."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from audit.actors import SYSTEM
+from audit.record import record
+from nodes.models import Node
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("events", "older"), [(3, ""), (30, ""), (31, "Show 1 older event<"), (100, "Show 70 older events<")])
+def test_older_events_are_a_page_away(client: Client, events: int, older: str) -> None:
+    client.force_login(User.objects.create_superuser("ann"))
+    node = Node.objects.create(name="rim1", host_name="rim1.example", state_since=NOW, created_at=NOW)
+    for number in range(events):
+        record(actor=SYSTEM, action="registration.wrong_passwords", target=node, detail={"count": number}, now=NOW)
+    page = client.get(f"/nodes/{node.pk}/", secure=True).content.decode()
+    assert ("older event" in page) is bool(older)
+    assert older in page
+    first = client.get(f"/nodes/{node.pk}/history/", secure=True).content.decode()
+    assert (f"{events} events" in first, f"{events - 1} wrong password" in first) == (True, True)
+    if events > 60:
+        assert "0 wrong passwords" in client.get(f"/nodes/{node.pk}/history/?page=2", secure=True).content.decode()
+    for nonsense in ("-1", "x", "9" * 50, "²", "%00"):
+        assert client.get(f"/nodes/{node.pk}/history/?page={nonsense}", secure=True).status_code == 200
+
+
+LISTS = {
+    "/nodes/": "No nodes yet", "/connections/": "No connections yet", "/exports/": "No exports yet", "/certificates/": "No certificates yet",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "empty"), LISTS.items(), ids=LISTS.keys())
+def test_nothing_yet_and_nothing_matches_are_told_apart(client: Client, path: str, empty: str) -> None:
+    client.force_login(User.objects.create_superuser("ann"))
+    assert empty in client.get(path, secure=True).content.decode()
+    filtered = client.get(f"{path}?search=zzz", secure=True).content.decode()
+    assert (empty in filtered, "match. <a" in filtered, "Clear the filters" in filtered) == (False, True, True)
