@@ -8,12 +8,14 @@ from django.core.management import execute_from_command_line
 
 
 def main() -> None:
-    arguments = sys.argv
-    for position, word in enumerate(arguments):
-        if word == "--data-dir" and position + 1 < len(arguments):
-            os.environ["QMC_DATA_DIR"] = arguments[position + 1]
-        elif word.startswith("--data-dir="):
-            os.environ["QMC_DATA_DIR"] = word.partition("=")[2]
+    # `--data-dir` is taken out, so that Django's own commands, such as `check`, have it too.
+    arguments, words = [], iter(sys.argv)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name == "--data-dir" and (value := value if equals else next(words, "")):
+            os.environ["QMC_DATA_DIR"] = value
+        else:
+            arguments.append(word)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "qmc.settings")
     execute_from_command_line(arguments)
 

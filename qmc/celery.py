@@ -24,6 +24,17 @@ def close(**_: Any) -> None:
     data_directory_close()
 
 
+@worker_init.connect
+def require_database(**_: Any) -> None:
+    """A worker does not start on a database that it could not work on."""
+    from qmc.services.database import DatabaseRefused, database_require  # noqa: PLC0415  (the models are not loaded yet when this module is)
+
+    try:
+        database_require()
+    except DatabaseRefused as exc:
+        raise SystemExit(str(exc)) from exc
+
+
 @worker_ready.connect
 def settle(**_: Any) -> None:
     """What lives as long as the worker is left out of garbage collection, which would hold every registration up for 60 ms."""

@@ -7,7 +7,7 @@ import django_filters
 import django_tables2
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
-from django.db import DatabaseError
+from django.db import connection
 from django.db.models import Model
 
 from certs.errors import CertsError
@@ -23,6 +23,7 @@ from nodes.services.addresses import REMEDY, addresses_recorded, netlocs
 from pki.addresses import is_loopback, is_wildcard
 from pki.errors import InvalidName
 from qmc.data_directory import readable_by_others
+from qmc.services.database import database_look, unusable
 
 
 def _subclasses(kind: type[Any]) -> Iterator[type[Any]]:
@@ -65,18 +66,23 @@ def nothing_is_readable_by_others(**_: Any) -> list[CheckMessage]:
     return [Error(f"Other accounts can read {path}.", hint, id="qmc.E007") for path in readable_by_others()]
 
 
-@register(Tags.database, deploy=True)
-def database_key_can_be_read(**_: Any) -> list[CheckMessage]:
+@register(Tags.security, deploy=True)
+def site_can_work(**_: Any) -> list[CheckMessage]:
+    """What the database is; nothing else asks one that is not this site's, or damaged: the question alone could change it."""
+    look = database_look(connection, whole=True)
+    if found := unusable(look):
+        return [Error(f"{found[0]} [{look.state}]", found[1], id="qmc.E004")]
+    return [*database_key_can_be_read(), *central_key_can_be_read(), *nodes_can_call()]
+
+
+def database_key_can_be_read() -> list[CheckMessage]:
     """The keys of the encrypted fields come out of this machine's own service certificates, and there is no other copy (S16)."""
     restore = "Restore the node's store from a backup (`manage.py restore`), or redistribute this machine from the central node."
     try:
         ring = key_ring_read()
     except CertsError as exc:
         return [Error(str(exc), restore, id="qmc.E003")]
-    try:
-        versions = list(DatabaseKey.objects.exclude(status__in=[DatabaseKeyStatus.RETIRED, DatabaseKeyStatus.PREPARED]))
-    except DatabaseError as exc:
-        return [Error(f"The database cannot be asked for its keys: {exc}", "Run `python manage.py init`.", id="qmc.E004")]
+    versions = DatabaseKey.objects.exclude(status__in=[DatabaseKeyStatus.RETIRED, DatabaseKeyStatus.PREPARED])
     found: list[CheckMessage] = [
         Error(f"{each} (key id {each.key_id}) does not open on this machine.", restore, id="qmc.E005")
         for each in versions
@@ -87,29 +93,23 @@ def database_key_can_be_read(**_: Any) -> list[CheckMessage]:
     ]
 
 
-@register(Tags.database, deploy=True)
-def central_key_can_be_read(**_: Any) -> list[CheckMessage]:
+def central_key_can_be_read() -> list[CheckMessage]:
     """The central key file is there, whole, and has every live version. Where `init` is still to make the first key, that is no error of the file."""
     try:
         if CentralKey.objects.exists():
             central_keys_proved()
     except CertsError as exc:
-        return [Error(str(exc), "A new key is never made in its place: it would open nothing.", id="qmc.E007")]
-    except DatabaseError:
-        return []  # the check of the database key says it
+        return [Error(str(exc), "A new key is never made in its place: it would open nothing.", id="qmc.E008")]
     return []
 
 
-@register(Tags.database, deploy=True)
-def nodes_can_call(**_: Any) -> list[CheckMessage]:
+def nodes_can_call() -> list[CheckMessage]:
     """What nodes are told to call must lead to this machine, and not to themselves."""
     try:
         told = addresses_recorded()
         remote = [each for each in Node.objects.present().filter(is_central=False).exclude(address="") if not is_loopback(each.address)]
     except InvalidName as exc:
         return [Error(str(exc), "Correct QMC_NODE_API_ADDRESSES in the environment of every process.", id="qmc.E020")]
-    except DatabaseError:
-        return []  # another check names it
     if any(is_wildcard(each.address) for each in told):
         return [Error(f"Nodes are told to call {', '.join(netlocs(told))}: themselves.", REMEDY, id="qmc.E021")]
     if remote and all(is_loopback(each.address) for each in told):

@@ -52,8 +52,8 @@ def discard_half_zone(now: datetime) -> None:
             actor=SYSTEM,
             now=now,
         )
+    Store(settings.NODE_STORE).discard()  # before its row: a store without a row of its zone is taken for one whose database was lost
     TrustZone.objects.filter(founded_at__isnull=True).delete()
-    Store(settings.NODE_STORE).discard()
 
 
 def zone_prepare(*, founding: Founding, now: datetime) -> TrustZone:

@@ -9,7 +9,8 @@ from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from agent.store import sync_folder, write
-from qmc.services.database import UPGRADE, DatabaseRefused, database_look
+from qmc.services.database import UPGRADE, DatabaseRefused, database_fit
+from qmc.services.database_file import database_file, uri_to_read
 
 FOLDER = "before-upgrade"
 
@@ -20,18 +21,16 @@ def upgrade_prepare(connection: BaseDatabaseWrapper, *, backed_up: bool, chosen:
     `chosen`: somebody named the migration to go to, which may lie behind what is applied.
     Raises: DatabaseRefused (nothing was changed).
     """
-    look = database_look(connection)
-    if look.text:
-        raise DatabaseRefused(look.text)
+    look = database_fit(connection, whole=True)
     if not look.founded or not (look.pending or chosen):
         return None
-    if connection.vendor == "sqlite":
-        return _copy(Path(connection.settings_dict["NAME"]), now=now)
+    if (file := database_file(connection)) is not None:
+        return _copy(file, now=now)
     if not backed_up:
         raise DatabaseRefused(
-            "The database of a site that is in use would be changed, and this console makes no copy of PostgreSQL. Nothing was changed. "
-            "Make a dump (pg_dump), or write a backup with the version that ran until now (manage.py backup FILE); then "
-            "run the same command with --backed-up. " + UPGRADE
+            "The database of a site that is in use would be changed, and this console makes no copy of PostgreSQL.",
+            "Make a dump (pg_dump), or write a backup with the version that ran until now (manage.py backup FILE); then run the same command "
+            f"with --backed-up. {UPGRADE}",
         )
     return None
 
@@ -43,7 +42,7 @@ def _copy(database: Path, *, now: datetime) -> Path:
     try:
         write(unfinished, b"")  # of mode 0600 before anything is in it
         with (
-            closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(uri_to_read(database), uri=True)) as source,
             closing(sqlite3.connect(unfinished)) as target,
         ):
             source.backup(target)
@@ -54,8 +53,8 @@ def _copy(database: Path, *, now: datetime) -> Path:
         with suppress(OSError):
             unfinished.unlink()
         raise DatabaseRefused(
-            f"The database could not be copied to {folder} before its upgrade: {exc}. Nothing was changed. Make room or set the rights of that "
-            "directory, then start again."
+            f"The database could not be copied to {folder} before its upgrade: {exc}.",
+            "Make room or set the rights of that directory, then start again.",
         ) from exc
     _drop_earlier(copy, recorded)
     sync_folder(folder)

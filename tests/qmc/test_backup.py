@@ -276,12 +276,13 @@ def test_a_backup_needs_every_live_database_key_and_replaces_no_file(zone: Trust
 
 
 @pytest.mark.parametrize("command", ["backup", "restore"])
-def test_without_a_passphrase_nothing_is_done(command: str, tmp_path: Path) -> None:
+def test_without_a_passphrase_nothing_is_done(command: str, founded: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
     with pytest.raises(CommandError, match="Give --passphrase-file"):
         call_command(command, str(tmp_path / "b.age"))
     with pytest.raises(CommandError, match="Check --passphrase-file"):
         call_command(command, str(tmp_path / "b.age"), passphrase_file=tmp_path / "missing")
-    assert list(tmp_path.iterdir()) == []
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def backup_needs(now: datetime) -> Iterator[str]:

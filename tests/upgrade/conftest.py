@@ -2,17 +2,23 @@
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.utils import ConnectionHandler
 
 from tests.early import QUICK
+from tests.founded import settings_of
 
 ROOT = Path(__file__).parent.parent.parent
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def manage(data: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -36,3 +42,28 @@ def data_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def data(data_template: Path, tmp_path: Path) -> Path:
     """The data directory of a founded site that is stopped."""
     return Path(shutil.copytree(data_template, tmp_path / "var", symlinks=True))
+
+
+@pytest.fixture
+def data_settings(data: Path, settings: Any) -> None:
+    """The settings of a process that has the data directory."""
+    for name, path in settings_of(data).items():
+        setattr(settings, name, path)
+
+
+@contextmanager
+def opened(data: Path) -> Iterator[BaseDatabaseWrapper]:
+    """A connection of its own, by a name that Django's recorder of migrations finds."""
+    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(data / "db.sqlite3")}
+    connections.databases["opened"] = ConnectionHandler({"default": database}).databases["default"]
+    try:
+        yield connections["opened"]
+    finally:
+        connections["opened"].close()
+        del connections["opened"], connections.databases["opened"]
+
+
+def change(data: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(data / "db.sqlite3")) as database, database:
+        for each in statements:
+            database.execute(each)

@@ -3,18 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from audit.actors import SYSTEM
 from certs.errors import CertsError
 from pki.errors import PKIError
 from qmc.management.passphrase import add_argument, passphrase
+from qmc.management.site import SiteCommand
 from qmc.services.archive import BackupError
 from qmc.services.backup import backup_make, backup_verify
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Writes FILE: database, root keys, database keys, node store and secret key, under a passphrase. Needs the root passphrase."
 
     def add_arguments(self, parser: CommandParser) -> None:

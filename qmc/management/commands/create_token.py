@@ -5,9 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from qmc.management.site import SiteCommand
 from qmc.services.tokens import token_create
 
 LONGEST_DAYS = 3650
@@ -20,7 +21,7 @@ def days(text: str) -> int:
     return int(text)
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Prints a new API token that acts as USER; it is shown this once."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 from django.utils import timezone
 
 from certs.errors import CertsError
@@ -16,6 +17,7 @@ from pki.addresses import central_address
 from pki.errors import InvalidName, PKIError
 from pki.names import LONGEST_CENTRAL_NAME, host_name
 from qmc.data_directory import data_directory_close
+from qmc.services.database_file import database_file, log_mark
 from qmc.services.founding import administrator_make, zone_found
 from qmc.settings import secret_file
 
@@ -46,9 +48,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         data_directory_close()
+        call_command("migrate", verbosity=0, backed_up=options["backed_up"], stdout=self.stdout)
         if settings.ROOT_PASSPHRASE_FILE and settings.ROOT_PASSPHRASE_FILE.parent == settings.SECRETS_DIR:
             secret_file(settings.ROOT_PASSPHRASE_FILE)
-        call_command("migrate", verbosity=0, backed_up=options["backed_up"], stdout=self.stdout)
+        if (file := database_file(connection)) is not None:
+            log_mark(file)
         told, now = options["node_api_address"], timezone.now()
         try:
             listening = central_address(options["listening"]) if options["listening"] else None

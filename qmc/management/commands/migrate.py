@@ -19,7 +19,8 @@ class Command(migrate.Command):
         parser.add_argument("--backed-up", action="store_true", help="PostgreSQL: there is a dump or a backup of the site as it is now")
         parser.add_argument("--data-dir")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        # Before Django's own checks of the database, which could not say what is wrong with it.
         if not (options["plan"] or options["check_unapplied"]):
             try:
                 copy = upgrade_prepare(
@@ -29,4 +30,4 @@ class Command(migrate.Command):
                 raise CommandError(str(exc)) from exc
             if copy:
                 self.stdout.write(f"The database was copied to {copy} before its upgrade.")
-        super().handle(*args, **options)
+        return super().execute(*args, **options)

@@ -3,19 +3,20 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from audit.actors import SYSTEM
 from certs.errors import CertsError
 from nodes.errors import NodesError
 from pki.errors import PKIError
+from qmc.management.site import SiteCommand
 from qmc.recreation import recreation_lines, recreation_story
 from qmc.services.archive import BackupError
 from qmc.services.recreate import RecreationRefused, recreation_named, root_recreate
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Backs the site up, makes a new root, and lets every node wait for a password. Says what it touches, and asks for the trust zone's "
         "name first. Needs the root passphrase."

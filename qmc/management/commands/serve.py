@@ -5,17 +5,18 @@ import os
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.core.wsgi import get_wsgi_application
 
 from agent.store import Store
 from qmc.data_directory import data_directory_close
+from qmc.management.site import SiteCommand
 from qmc.server import CONSOLE, NODE_API, serve
 
 PROCESSES = {"console": CONSOLE, "node-api": NODE_API}
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Serves the console (pages and REST API) or the node API (mutual TLS)."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -13,12 +13,15 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
 
 from agent.files import make_folder
 from pki.addresses import bare, loopback_for, netloc, url_host
 from qmc.data_directory import data_directory_close
 from qmc.management.commands.init import WARNING
 from qmc.server import listening_socket
+from qmc.services.database import DatabaseRefused, database_fit
+from qmc.services.database_file import database_file, log_empty
 from qmc.settings import listed, secret_file
 
 PR_SET_PDEATHSIG = 1
@@ -102,6 +105,10 @@ class Command(BaseCommand):
         self._check_ports(options)
         if settings.ROOT_PASSPHRASE_FILE is None:
             raise CommandError("QMC_ROOT_PASSPHRASE_FILE is empty. Unset it, or name the file of the root passphrase.")
+        try:
+            database_fit()
+        except DatabaseRefused as exc:
+            raise CommandError(str(exc)) from exc
         secret_file(settings.ROOT_PASSPHRASE_FILE)
         environment = {"QMC_DATA_DIR": str(settings.QMC_DATA_DIR)}
         environment["QMC_ALLOWED_HOSTS"] = ",".join([*listed("QMC_ALLOWED_HOSTS"), url_host(options["address"])])
@@ -191,3 +198,5 @@ class Command(BaseCommand):
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        if (file := database_file(connection)) is not None:
+            log_empty(file)

@@ -1,0 +1,18 @@
+"""Commands that work on a founded site."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from qmc.services.database import DatabaseRefused, database_require
+
+
+class SiteCommand(BaseCommand):
+    """Does nothing at all on a database that it could not work on, and says why."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            database_require()
+        except DatabaseRefused as exc:
+            raise CommandError(str(exc)) from exc
+        return super().execute(*args, **options)

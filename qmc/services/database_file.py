@@ -1,0 +1,139 @@
+"""The file of an SQLite database: whether it is whole, and whether the log beside it (-wal) belongs to it. Looking writes to neither."""
+
+import contextlib
+import secrets
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from agent.store import replace
+
+MAGIC = b"SQLite format 3\0"
+LOG_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
+NUMBER = slice(60, 64)  # the header's user version, which nothing else here uses
+ENOUGH = 3  # findings that are named
+
+
+class FileDamaged(Exception):
+    """What is wrong with the file, and the way out."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem} {remedy}")
+        self.problem, self.remedy = problem, remedy
+
+
+class FileClosed(FileDamaged):
+    """The file cannot be opened now; nothing is known of what it holds."""
+
+
+def database_file(connection: BaseDatabaseWrapper) -> Path | None:
+    """Where an SQLite database is; None for PostgreSQL and for a database in memory."""
+    name = str(connection.settings_dict["NAME"])
+    return Path(name).absolute() if connection.vendor == "sqlite" and not name.startswith(("file:", ":memory:")) else None
+
+
+def _log(database: Path) -> Path:
+    return database.with_name(database.name + "-wal")
+
+
+def _mark(database: Path) -> Path:
+    return database.with_name(database.name + "-mark")
+
+
+def uri_to_read(database: Path) -> str:
+    """Opens the database without a right to write. Where there is no log, nobody has it open, and not even an empty log is made."""
+    return database.as_uri() + ("?mode=ro" if _log(database).exists() else "?mode=ro&immutable=1")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def file_check(database: Path, *, whole: bool) -> bool:
+    """Whether there is a database at all. `whole`: read all of it, not its beginning alone. Raises: FileDamaged, FileClosed."""
+    try:
+        size, log = _size(database), _size(_log(database))
+        if not size and not log:
+            return False
+        with database.open("rb") if size else contextlib.nullcontext() as file:
+            header = file.read(100) if file else b""
+        log_magic = b""
+        if log:
+            with _log(database).open("rb") as file:
+                log_magic = file.read(4)
+    except OSError as exc:
+        raise FileClosed(f"{exc.filename} cannot be read: {exc.strerror}.", "Give it to the account that runs the console.") from exc
+    if not size:
+        raise FileDamaged(f"{database.name} is missing or empty, but its log {_log(database).name} is there.", _restore(database))
+    if not header.startswith(MAGIC):
+        raise FileDamaged(f"{database} is not a database of SQLite, or its beginning was overwritten.", _restore(database))
+    if log and log_magic not in LOG_MAGIC:
+        raise FileDamaged(f"The log of the database, {_log(database)}, is damaged.", _part(database))
+    if log and (numbers := _numbers(database)) and header[NUMBER] not in numbers:
+        raise FileDamaged(
+            f"The log {_log(database)} does not belong to {database.name}: that file was put back or replaced beside it.", _part(database)
+        )
+    if whole:
+        _read_all(database, has_log=bool(log))
+    return True
+
+
+def _read_all(database: Path, *, has_log: bool) -> None:
+    # After an unclean end, and where a file was put back beside a log: also whether indexes and tables are of one moment.
+    statement = "integrity_check" if has_log else "quick_check"
+    try:
+        with closing(sqlite3.connect(uri_to_read(database), uri=True, timeout=20)) as reader:
+            found = [str(text) for (text,) in reader.execute(f"PRAGMA {statement}({ENOUGH})")]
+    except sqlite3.OperationalError as exc:
+        raise FileClosed(
+            f"{database} cannot be read: {exc}.", "Stop the program that holds it, or give the file to the account that runs the console."
+        ) from exc
+    except sqlite3.DatabaseError as exc:
+        found = [str(exc)]
+    if found != ["ok"]:
+        remedy = f"If {database.name} was put back beside a log of another time: {_part(database)} Otherwise: {_restore(database)}"
+        raise FileDamaged(
+            f"{database} is damaged: {'; '.join(' '.join(each.split()) for each in found)}.", remedy if has_log else _restore(database)
+        )
+
+
+def _restore(database: Path) -> str:
+    return (
+        f"Keep {database.name} and the files {database.name}-* beside it: move them away, do not delete them. Restore the last backup into an "
+        "empty data directory (manage.py restore FILE --data-dir DIR)."
+    )
+
+
+def _part(database: Path) -> str:
+    return (
+        f"Move {_log(database).name} and {database.name}-shm away and start again: {database.name} then counts as it is, without the changes in the "
+        "log. Or put back the file that was there before."
+    )
+
+
+def _numbers(database: Path) -> list[bytes]:
+    """Which numbers the file may have now, without its log; nothing where it was never marked."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        return [bytes.fromhex(word) for word in _mark(database).read_text().split()]
+    return []
+
+
+def log_mark(database: Path) -> None:
+    """Give the file a new number, so that an older copy of it is noticed beside a log of from now on. Nobody else may write meanwhile..."""
+    number = secrets.token_bytes(4)
+    with database.open("rb") as file:
+        before = file.read(100)[NUMBER]
+    replace(_mark(database), f"{before.hex()} {number.hex()}".encode())  # either is in the file until the log is emptied
+    with closing(sqlite3.connect(database, timeout=20, isolation_level=None)) as writer:
+        writer.execute(f"PRAGMA user_version = {int.from_bytes(number, signed=True)}")
+        busy, *_ = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if not busy:
+        replace(_mark(database), number.hex().encode())
+
+
+def log_empty(database: Path) -> None:
+    """Write the log into the file: after a clean stop the file is whole without it."""
+    with contextlib.suppress(sqlite3.Error), closing(sqlite3.connect(database, timeout=5)) as writer:
+        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
