@@ -123,10 +123,10 @@ class KeyRing:
 
 def _issuer_of(package: Package) -> bytes:
     service = x509.load_pem_x509_certificate(package.service.certificate)
-    return next(root for root in package.roots if verify.is_issued_by(service, x509.load_pem_x509_certificate(root)))
+    return next((root for root in package.roots if verify.is_issued_by(service, x509.load_pem_x509_certificate(root))), b"")
 
 
-def _files(package: Package) -> dict[str, bytes]:
+def package_files(package: Package) -> dict[str, bytes]:
     roots = b"".join(package.roots)
     service = package.service.private_key + package.service.certificate + _issuer_of(package)
     manifest = {
@@ -211,7 +211,7 @@ class Store:
         generations = self.home / "generations"
         staged, final = generations / f".{package.generation}.staged", generations / str(package.generation)
         shutil.rmtree(staged, ignore_errors=True)
-        files = _files(package)
+        files = package_files(package)
         # Chosen before the switch, so that no browser is shown the other one in between.
         files[BROWSER] = browser.pem(self.chosen(), x509.load_pem_x509_certificate(package.service.certificate), files[SERVICE], now=now)
         for name, content in files.items():
@@ -362,7 +362,7 @@ class Store:
             shutil.rmtree(self.home / "generations" / str(number))
 
     def keep_current_alone(self) -> None:
-        """Remove every other generation, and each service pair that no root in force has issued."""
+        """Remove every other generation, and each service pair that is damaged or that no root in force has issued."""
         installed = self.current()
         if installed is None:
             return
@@ -370,9 +370,10 @@ class Store:
             if folder.resolve() != installed.path:
                 shutil.rmtree(folder)
         for path in self.service_pairs():
-            service = x509.load_pem_x509_certificate(path.read_bytes())
-            if not any(verify.is_issued_by(service, root) for root in installed.roots):
-                shutil.rmtree(path.parent)
+            with contextlib.suppress(ValueError):
+                if any(verify.is_issued_by(x509.load_pem_x509_certificate(path.read_bytes()), root) for root in installed.roots):
+                    continue
+            shutil.rmtree(path.parent)
 
     def discard(self) -> None:
         """Remove everything that was installed or staged. Raises: OSError."""

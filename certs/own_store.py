@@ -10,18 +10,30 @@ from django.conf import settings
 
 from agent.store import Installed, KeyRing, Store
 from certs.errors import ZoneBroken, ZoneMissing
+from pki.errors import PKIError
 from pki.verify import fingerprint
 
+REPAIR = (
+    "On the central node run `python manage.py repair_central`, which says whether it can be repaired or must be restored from a backup; "
+    "redistribute any other machine."
+)
 _lock = threading.Lock()
 _read: dict[tuple[str, str, int], KeyRing] = {}
 
 
 def own_store() -> Installed:
-    """Raises: ZoneMissing."""
-    installed = Store(settings.NODE_STORE).current()
+    """Raises: ZoneMissing, ZoneBroken where its files are damaged."""
+    installed = _current()
     if installed is None:
         raise ZoneMissing
     return installed
+
+
+def _current() -> Installed | None:
+    try:
+        return Store(settings.NODE_STORE).current()
+    except (OSError, ValueError, KeyError, TypeError, PKIError) as exc:
+        raise ZoneBroken(f"The store {settings.NODE_STORE} is damaged: {exc}. {REPAIR}") from exc
 
 
 def key_ring() -> KeyRing:
@@ -44,7 +56,7 @@ def key_ring() -> KeyRing:
 
 def own_fingerprints() -> set[str]:
     """What this machine itself uses; empty before there is anything."""
-    installed = Store(settings.NODE_STORE).current()
+    installed = _current()
     return {fingerprint(each) for each in (installed.service, installed.client, installed.cluster)} if installed else set()
 
 
@@ -63,8 +75,6 @@ def key_ring_read() -> KeyRing:
     own_store()
     ring = Store(settings.NODE_STORE).key_ring()
     if not ring.keys:
-        raise ZoneBroken(
-            f"The database key cannot be read out of this machine's service certificates: {'; '.join(ring.problems.values())} "
-            "Restore the node's store from a backup."
-        )
+        why = "; ".join(ring.problems.values())
+        raise ZoneBroken(f"The database key cannot be read out of this machine's service certificates: {why} {REPAIR}")
     return ring

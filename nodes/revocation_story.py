@@ -54,8 +54,11 @@ def _touched(node: Node, certificate: Certificate, now: datetime) -> Touched | N
 
 
 def bereft(nodes: Iterable[Node]) -> list[tuple[Node, list[str]]]:
-    """Registered nodes that have no certificate of some kind in force, since it was revoked; only a redistribution brings another."""
+    """Registered nodes that have no certificate of some kind in force, since it was revoked; only a redistribution brings another.
+
+    The central node is not among them: it is repaired (`qmc.services.repair`).
+    """
     held = set(Certificate.objects.issued().filter(kind__in=OWN_KINDS).values_list("holder_id", "kind"))
-    registered = [node for node in nodes if node.state == NodeState.REGISTERED]
+    registered = [node for node in nodes if node.state == NodeState.REGISTERED and not node.is_central]
     lost = [(node, [kind.value for kind in OWN_KINDS if (node.pk, kind.value) not in held]) for node in registered]
     return [(node, kinds) for node, kinds in lost if kinds]

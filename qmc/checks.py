@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connection
 from django.db.models import Model
+from django.utils import timezone
 
 from certs.errors import CertsError
 from certs.fields import encrypted_fields
@@ -24,6 +25,7 @@ from pki.addresses import is_loopback, is_wildcard
 from pki.errors import InvalidName
 from qmc.data_directory import readable_by_others
 from qmc.services.database import database_look, unusable
+from qmc.services.repair import central_trouble, signing_trouble
 
 
 def _subclasses(kind: type[Any]) -> Iterator[type[Any]]:
@@ -72,7 +74,15 @@ def site_can_work(**_: Any) -> list[CheckMessage]:
     look = database_look(connection, whole=True)
     if found := unusable(look):
         return [Error(f"{found[0]} [{look.state}]", found[1], id="qmc.E004")]
-    return [*database_key_can_be_read(), *central_key_can_be_read(), *nodes_can_call()]
+    return [*central_node_has_certificates(), *database_key_can_be_read(), *central_key_can_be_read(), *nodes_can_call()]
+
+
+def central_node_has_certificates() -> list[CheckMessage]:
+    """Without valid certificates every call between the central node and the others is refused."""
+    now = timezone.now()
+    trouble = central_trouble(now=now)
+    hint = signing_trouble(now=now) if trouble else ""
+    return [Error(trouble, hint or "Run `python manage.py repair_central` on the central node.", id="qmc.E030")] if trouble else []
 
 
 def database_key_can_be_read() -> list[CheckMessage]:

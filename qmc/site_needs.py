@@ -27,6 +27,7 @@ from pki.roles import Kind
 from qmc.attention import RANK, Need, Severity
 from qmc.node_needs import MOST_ALIKE, cluster_needs, overdue_need
 from qmc.services.backup import VERIFIED
+from qmc.services.repair import central_trouble, signing_trouble
 from qmc.templatetags.console import left_words, spoken
 
 # Known periodic work: what it is called, and after how long its silence is a fault.
@@ -40,6 +41,9 @@ BACKUP_PATIENCE, SHOWN_AHEAD, LAST_WEEK = timedelta(days=7), timedelta(days=90),
 OVERDUE_AFTER = timedelta(days=1)
 LIFE = frozenset(
     {"renewal-overdue", "node-renewal-failed", "node-registration-stuck", "rotation-waits", "rotation-blocked", "revocation-list-overdue"}
+)
+OF_CENTRAL = frozenset(
+    {"node-silent", "no-node-calls", "certificate-expired", "renewal-overdue", "node-renewal-failed", "rotation-waits", "rotation-blocked"}
 )
 EXPORTS = frozenset({"export-refused", "export-failed", "export-renewal-needed", "export-expiring"})
 # An expired root: nobody trusts anything that it issued.
@@ -76,6 +80,7 @@ def site_needs(nodes: list[Node], now: datetime) -> Iterator[Need]:
     """Every need of the site itself."""
     soon = Certificate.objects.issued().besides_exports().filter(not_after__lt=now + SHOWN_AHEAD)
     yield from (_certificate(each, now) for each in soon if each.expiry_status(now) in (ExpiryStatus.EXPIRING, ExpiryStatus.EXPIRED))
+    yield from _central(nodes, now)
     yield from _not_running(now)
     yield from _clock(now)
     yield from _lists(now)
@@ -115,6 +120,18 @@ def _certificate(certificate: Certificate, now: datetime) -> Need:
         "Show certificate",
         certificate.not_after,
     )
+
+
+def _central(nodes: list[Node], now: datetime) -> Iterator[Need]:
+    """The central node has no valid certificates, so every call between it and the nodes is refused."""
+    for central in (node for node in nodes if node.is_central):
+        if trouble := central_trouble(now=now):
+            remedy = signing_trouble(now=now) or "On the central node run manage.py repair_central. No other node is touched."
+            yield Need(
+                "central-without-certificates", Severity.CRITICAL, str(central), "The central node has no valid certificates",
+                f"{trouble} The nodes and the central node refuse each other's calls.", remedy, reverse("nodes:detail", args=[central.pk]),
+                "Show node", explains=OF_CENTRAL,
+            )  # fmt: skip
 
 
 def _not_running(now: datetime) -> Iterator[Need]:

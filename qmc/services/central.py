@@ -1,5 +1,8 @@
 """The central node's next generation made and installed at once, by a process that holds the root passphrase: without a heartbeat."""
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -7,8 +10,9 @@ from django.db import transaction
 
 from agent.store import Store
 from audit.actors import SYSTEM
+from certs.errors import CertsError, ZoneBroken
 from certs.models import DatabaseKey
-from certs.own_store import key_ring, own_store
+from certs.own_store import key_ring, key_ring_read, own_store
 from certs.states import DatabaseKeyStatus
 from nodes.models import Node
 from nodes.services.material import Order, keys_wipe, older_supersede, package_make
@@ -17,14 +21,29 @@ from nodes.services.renewal import renewals_end
 VALID = timedelta(hours=1)
 
 
+class CentralBusy(CertsError):
+    """Another process of this machine replaces the central node's certificates."""
+
+
+@contextmanager
+def central_alone() -> Iterator[None]:
+    """One at a time; the kernel frees it when the process ends, however that is. Raises: CentralBusy."""
+    with (settings.QMC_DATA_DIR / "recreate.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise CentralBusy("Another process of this machine replaces the central node's certificates. Wait until it has ended.") from exc
+        yield
+
+
 @transaction.atomic
 def central_next(*, reason: str, now: datetime) -> Node:
-    """The central node with its next generation's number; whatever renewal of it was under way ends with `reason`."""
+    """The central node with its next generation's number, above any in its store; whatever renewal of it was under way ends with `reason`."""
     node = Node.objects.select_for_update().get(is_central=True)
     renewals_end(node, reason=reason, actor=SYSTEM, now=now)
     # A key that waited in such a renewal alone is lost with it: the version gets another.
     DatabaseKey.objects.filter(status=DatabaseKeyStatus.PREPARED).exclude(key_id__in=list(key_ring().keys)).update(key_id=None)
-    node.generation += 1
+    node.generation = max(node.generation, own_store().generation) + 1
     node.save(update_fields=["generation"])
     return node
 
@@ -44,3 +63,18 @@ def central_settle(*, now: datetime) -> None:
     node = Node.objects.get(is_central=True)
     keys_wipe(node)
     older_supersede(node, own_store().generation, now=now)
+
+
+def central_clean() -> None:
+    """Remove what the central node does not need beside its generation in force, once that opens every live database key. Raises: ZoneBroken."""
+    _read_back()
+    store = Store(settings.NODE_STORE)
+    with store.locked():
+        store.keep_current_alone()
+    _read_back()
+
+
+def _read_back() -> None:
+    at_hand = key_ring_read().keys
+    if missing := [str(each) for each in DatabaseKey.objects.live() if each.key_id not in at_hand]:
+        raise ZoneBroken(f"The central node's new certificates do not open {', '.join(missing)}. The old ones stay until they do.")

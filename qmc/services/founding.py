@@ -11,9 +11,9 @@ from django.db import transaction
 
 from audit.actors import SYSTEM
 from audit.record import record
-from certs.errors import ZoneBroken
+from certs.errors import ZoneBroken, ZoneMissing
 from certs.models import TrustZone
-from certs.own_store import key_ring
+from certs.own_store import REPAIR, key_ring_read
 from certs.services.central_key import central_key_ensure
 from certs.services.zone import Founding, zone_complete, zone_prepare
 from jobs.services import lease_free, lease_take
@@ -37,7 +37,7 @@ def zone_found(*, host_name: str, told: Sequence[str] = (), listening: CentralAd
     try:
         zone = TrustZone.objects.current()
         if zone is not None:
-            key_ring()
+            _store_read()
             central_key_ensure(now=now)
             return zone
         central = addresses_first(chosen=told, listening=listening)
@@ -56,6 +56,14 @@ def zone_found(*, host_name: str, told: Sequence[str] = (), listening: CentralAd
         return TrustZone.objects.get(pk=zone.pk)
     finally:
         lease_free(name=LEASE_NAME, now=now)
+
+
+def _store_read() -> None:
+    """Raises: ZoneBroken where the founded zone's store is lost or damaged."""
+    try:
+        key_ring_read()
+    except ZoneMissing as exc:
+        raise ZoneBroken(f"The trust zone is founded, but nothing is installed in {settings.NODE_STORE}. {REPAIR}") from exc
 
 
 def database_key_oids() -> Oids:

@@ -1,8 +1,5 @@
 """A new root after a disaster: backed up, made, and every node through the password ceremony again. docs/architecture.md has the steps."""
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,13 +10,12 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from agent.files import make_folder
-from agent.store import Store
 from audit.actors import SYSTEM, Actor, system_for
 from audit.models import Event
 from audit.record import record
-from certs.errors import CertsError, ZoneBroken
-from certs.models import Certificate, DatabaseKey, Rotation, TrustZone
-from certs.own_store import key_ring_read, own_fingerprints, own_store
+from certs.errors import CertsError
+from certs.models import Certificate, Rotation, TrustZone
+from certs.own_store import own_fingerprints, own_store
 from certs.services.issuer import issuing_root
 from certs.services.lifetime import zone_current
 from certs.services.revocation import list_ask
@@ -35,7 +31,7 @@ from nodes.states import UNDER_WAY, NodeState
 from pki.errors import PKIError
 from qmc.services.archive import BackupError
 from qmc.services.backup import backup_make, backup_verify
-from qmc.services.central import central_install, central_next, central_settle
+from qmc.services.central import CentralBusy, central_alone, central_clean, central_install, central_next, central_settle
 from qmc.settings import secret_file
 
 TASK = "qmc.services.recreate.recreation_advance"
@@ -49,10 +45,6 @@ POLL = timedelta(seconds=5)
 
 class RecreationRefused(Exception):
     """The root is not recreated now: what happened, why, and what to do next. Nothing was changed."""
-
-
-class RecreationBusy(RecreationRefused):
-    """Another process of this machine does it at this moment."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +90,10 @@ def recreation_advance(*, job: Job) -> None:
     It takes longer than the job's lease: others who claim it meanwhile find it busy, and it is ended by whatever claim it then has.
     """
     try:
-        with _alone():
+        with central_alone():
             if (own := unfinished(TrustZone.objects.get(pk=job.subject))) is not None and own.pk == job.pk:
                 _advance(job)
-    except RecreationBusy:
+    except CentralBusy:
         job_again(job=job, at=timezone.now() + POLL)
 
 
@@ -126,7 +118,7 @@ def root_recreate(*, trust_zone: str, folder: Path, passphrase_file: Path | None
     """
     actor.require(PERMISSION)
     zone = recreation_named(trust_zone)
-    with _alone():
+    with central_alone():
         return _recreate(zone, folder, passphrase_file, actor, now)
 
 
@@ -138,17 +130,6 @@ def _recreate(zone: TrustZone, folder: Path, passphrase_file: Path | None, actor
         _replace(zone, copy, actor, now)
     _complete(zone, actor, now)
     return copy
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """One at a time; the kernel frees it when the process ends, however that is."""
-    with (settings.QMC_DATA_DIR / "recreate.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            raise RecreationBusy("The root is being recreated by another process of this machine. Wait until it has ended.") from exc
-        yield
 
 
 def _refuse_elsewhere() -> None:
@@ -221,18 +202,8 @@ def _complete(zone: TrustZone, actor: Actor, now: datetime) -> None:
     if in_force.count() != len(own_fingerprints()):
         central_install(central_next(reason=REASON, now=now), now=now)
     central_settle(now=now)
-    _read_back()
-    store = Store(settings.NODE_STORE)
-    with store.locked():
-        store.keep_current_alone()
-    _read_back()
+    central_clean()
     with transaction.atomic():
         record(actor=actor, action=COMPLETED, target=zone, detail={"root": issuing_root().subject}, now=now)
         if (job := unfinished(zone)) is not None:
             job_finish(job=job, outcome=Job.Outcome.DONE, now=now)
-
-
-def _read_back() -> None:
-    at_hand = key_ring_read().keys
-    if missing := [str(each) for each in DatabaseKey.objects.live() if each.key_id not in at_hand]:
-        raise ZoneBroken(f"The central node's new certificates do not open {', '.join(missing)}. The old ones stay until they do.")

@@ -41,9 +41,10 @@ from qmc.recreation import recreation_story
 from qmc.services import backup
 from qmc.services import recreate as recreating
 from qmc.services.archive import BackupError, pack
+from qmc.services.central import CentralBusy, central_alone
 from qmc.services.founding import zone_found
 from qmc.services.proof import fields_open, problems, remarks
-from qmc.services.recreate import RecreationBusy, RecreationRefused, recreation_ask, root_recreate, unfinished
+from qmc.services.recreate import RecreationRefused, recreation_ask, root_recreate, unfinished
 from tests.whole import WHOLE, takes_minutes
 
 ROOT = Path(__file__).parent.parent.parent
@@ -192,7 +193,7 @@ def test_whoever_lost_his_certificates_needs_somebody(site: dict[str, Node], pla
 
 STEPS = [
     "backup_make", "backup_verify", "root_make", "roots_end", "list_ask", "orphans_end", "cluster_make", "central_next", "central_install",
-    "central_settle", "_read_back", "job_finish",
+    "central_settle", "central_clean", "job_finish",
 ]  # fmt: skip
 
 
@@ -287,7 +288,7 @@ def test_only_who_may_on_the_central_node_one_at_a_time(site: dict[str, Node], p
     ):
         with pytest.raises(PermissionRefused):
             refused()
-    with recreating._alone(), pytest.raises(RecreationBusy):
+    with central_alone(), pytest.raises(CentralBusy):
         recreate(place)
     Node.objects.filter(is_central=True).update(is_central=False)
     site["created"].is_central = True

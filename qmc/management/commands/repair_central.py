@@ -1,0 +1,31 @@
+"""New certificates for a central node that has no valid ones: they were revoked, they expired, or its store is damaged."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from audit.actors import SYSTEM
+from certs.errors import CertsError
+from nodes.errors import NodesError
+from pki.clocks import stamp
+from pki.errors import PKIError
+from qmc.services.repair import RepairRefused, central_repair
+
+
+class Command(BaseCommand):
+    help = (
+        "Gives the central node new certificates from the root in force, where it has no valid ones. The database key stays, and no other node "
+        "is touched. Run it on the central node, while the site is down or up. Needs the root passphrase."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--data-dir")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            repaired = central_repair(actor=SYSTEM, now=timezone.now())
+        except (RepairRefused, CertsError, NodesError, PKIError, OSError) as exc:
+            raise CommandError(str(exc)) from exc
+        self.stdout.write(repaired.trouble or "An earlier run that was cut off is completed.")
+        self.stdout.write(f"The central node has new certificates, valid until {stamp(repaired.not_after)}. No other node was touched.")
