@@ -5,6 +5,9 @@ import os
 import sys
 
 from django.core.management import execute_from_command_line
+from django.db import DatabaseError
+
+from qmc.database_problem import detail, is_unavailable
 
 
 def main() -> None:
@@ -17,7 +20,12 @@ def main() -> None:
         else:
             arguments.append(word)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "qmc.settings")
-    execute_from_command_line(arguments)
+    try:
+        execute_from_command_line(arguments)
+    except DatabaseError as exc:  # above all: nothing was founded there yet
+        if not is_unavailable(exc):
+            raise
+        sys.exit(f"{detail(exc)} ({str(exc).strip()})")
 
 
 if __name__ == "__main__":

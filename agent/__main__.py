@@ -21,7 +21,7 @@ from agent.other_stores import of_this_system
 from agent.serve import Agent, NotLoopback, Options
 from agent.state import Refused, State
 from agent.system import NotPossible
-from pki.addresses import central_address, netloc, told_address
+from pki.addresses import central_address, listener_address, netloc, told_address
 from pki.errors import InvalidName, PKIError
 from pki.names import host_name
 
@@ -30,9 +30,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m agent", description="What runs on a node of the trust zone.")
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="wait for certificates, then serve and call home")
-    serve.add_argument("--address", default="127.0.0.1")
+    serve.add_argument("--address", type=_address, default="127.0.0.1")
     serve.add_argument("--distribution-port", type=int, default=4444)
-    serve.add_argument("--setup-address", action="append", dest="setup_addresses")
+    serve.add_argument("--setup-address", type=_address, action="append", dest="setup_addresses")
     serve.add_argument("--setup-port", type=int, default=4570)
     serve.add_argument("--node-port", type=int, default=4242)
     serve.add_argument(
@@ -79,6 +79,21 @@ def _loopback_addresses() -> list[str]:
     return ["127.0.0.1", "::1"]
 
 
+def _why(exc: OSError, home: Path) -> str:
+    """Why the agent does not start."""
+    if isinstance(exc, PermissionError) and exc.filename:
+        return f"{exc.filename}: {exc.strerror}. Give the account that runs the agent the right to read and write {home}."
+    return str(exc.strerror or exc)
+
+
+def _address(text: str) -> str:
+    """Of a listener. Raises: ArgumentTypeError."""
+    try:
+        return listener_address(text)
+    except InvalidName as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+
+
 def _serve(arguments: argparse.Namespace) -> int:
     try:
         watched, hook = services(arguments.services), tuple(shlex.split(arguments.reload_hook))
@@ -100,8 +115,11 @@ def _serve(arguments: argparse.Namespace) -> int:
     except NotLoopback as exc:
         sys.stderr.write(f"{exc}\n")
         return 2
+    except files.InUse as exc:
+        sys.stderr.write(f"Another agent runs on {arguments.home}: {exc}. Stop it, or give another --home.\n")
+        return 1
     except OSError as exc:
-        sys.stderr.write(f"{exc.strerror or exc}: is another agent running here? Stop it or choose other ports.\n")
+        sys.stderr.write(f"{_why(exc, arguments.home)}\n")
         return 1
     return 0
 

@@ -6,7 +6,7 @@ import os
 import tarfile
 from pathlib import Path
 
-from agent.state import State
+from agent.state import RUNNING, State
 from agent.store import Installed, Store, replace
 from pki import keys
 from pki.errors import PKIError
@@ -48,7 +48,7 @@ def restore(home: Path, file: Path) -> Installed:
     """Put `file` into an empty `home`; what does not hold together leaves nothing there. Raises: BackupRefused, OSError."""
     files = _read(file)
     state = State(home)
-    if {path.name for path in home.iterdir()} - {LOCK, MEMORY}:  # a running agent remembers that it has nothing
+    if {path.name for path in home.iterdir()} - {LOCK, MEMORY, RUNNING}:  # a running agent remembers that it has nothing
         raise BackupRefused(
             f"{home} is not empty. Nothing was changed. Run `python -m agent remove --home {home}` first, or choose another."
         )

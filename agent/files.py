@@ -7,11 +7,12 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from fnmatch import fnmatch
 from pathlib import Path
 
 from agent.system import NotPossible as NotPossible
-from agent.system import group_id
+from agent.system import group_id, try_lock
 from agent.system import sync_folder as sync_folder
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,25 @@ def _settle(descriptor: int, *, shared: bool = True) -> None:
         os.fchmod(descriptor, wanted)
 
 
+class InUse(Exception):
+    """Another process has it; the text says which, and since when."""
+
+
+@contextlib.contextmanager
+def held(path: Path, *, now: datetime) -> Iterator[None]:
+    """Let this process alone have what the file `path` is for. The lock ends with the process, however that ends. Raises: InUse, OSError."""
+    make_folder(path.parent)
+    with os.fdopen(open_to_write(path, 0, access=os.O_RDWR), "r+") as file:
+        if not try_lock(file):
+            file.seek(0)
+            raise InUse(file.readline().strip() or "another process")
+        file.seek(0)
+        file.truncate()
+        file.write(f"process {os.getpid()}, since {now:%Y-%m-%d %H:%M:%S} UTC\n")
+        file.flush()
+        yield
+
+
 def make_folder(path: Path) -> None:
     """Make a directory, and those above it that are missing. Raises: OSError."""
     if path.is_dir():
@@ -78,12 +98,12 @@ def make_folder(path: Path) -> None:
             os.close(descriptor)
 
 
-def open_to_write(path: Path, flags: int, *, shared: bool = True) -> int:
-    """Make a file, or open one that is there, for writing; `flags` beside O_WRONLY and O_CREAT. Returns the descriptor. Raises: OSError.
+def open_to_write(path: Path, flags: int, *, shared: bool = True, access: int = os.O_WRONLY) -> int:
+    """Make a file, or open one that is there, for writing; `flags` beside `access` and O_CREAT. Returns the descriptor. Raises: OSError.
 
     `shared=False`: not even QMC_GROUP reads it.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o600)
+    descriptor = os.open(path, access | os.O_CREAT | flags, 0o600)
     try:
         _settle(descriptor, shared=shared)
     except OSError:

@@ -32,8 +32,13 @@ class Hook:
         """`command` is a program with its arguments; no shell reads it. `ended` is called after each run."""
         self.state, self.command, self.ended = state, command, ended
         self.running: asyncio.Task[None] | None = None
-        last = state.hook()
-        self.try_again = last is not None and last["exit"] not in (0, None)  # what failed may be mended now that the agent starts
+        self.try_again = False
+        self.look_again()
+
+    def look_again(self) -> None:
+        """What failed may be corrected now that the agent starts, or is asked to load everything again: then the command runs again."""
+        last = self.state.hook()
+        self.try_again = last is not None and last["exit"] not in (0, None)
 
     def follow(self, installed: Installed | None) -> None:
         """Start a run if it is due. `installed` is in force, and served where this agent listens."""

@@ -1,7 +1,9 @@
 """The agent's listeners: 4444 takes packages, 4242 answers status with mutual TLS; `agent.setup` has 4570."""
 
 import asyncio
+import errno
 import json
+import os
 import socket
 import ssl
 from datetime import UTC, datetime
@@ -14,9 +16,15 @@ from agent.passwords import Passwords
 from agent.state import Refused, State
 from pki import problem as problems
 from pki import revocation
+from pki.addresses import netloc
 from pki.errors import PackageMalformed
 from pki.package_header import MAXIMUM_BYTES
 
+REMEDIES = {
+    errno.EADDRINUSE: "Is another agent running here? Stop it, or choose other ports.",
+    errno.EADDRNOTAVAIL: "This machine does not have that address yet. The agent waits for it; check --address and --setup-address if it never comes.",
+    errno.EACCES: "This account has no right to listen on a port below 1024. Give it that right, or choose another port.",
+}
 HANDSHAKE_DEADLINE_S, DEADLINE_S, BACKLOG = 3, 10, 512
 
 
@@ -40,10 +48,16 @@ class Listener:
         self._server: asyncio.Server | None = None
 
     async def start(self, context: ssl.SSLContext | None = None) -> None:
-        """Raises: OSError when the port is busy."""
+        """Raises: OSError, which says what the agent cannot listen on, why, and what to do."""
         await self.runner.setup()
         family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
-        self.listening = socket.create_server((self.address, self.port), family=family, backlog=BACKLOG)
+        try:
+            self.listening = socket.create_server((self.address, self.port), family=family, backlog=BACKLOG)
+        except OSError as exc:
+            code = exc.errno or 0  # of a name that does not resolve, it is none of the system's
+            why = os.strerror(code) if code in errno.errorcode else exc.strerror
+            remedy = REMEDIES.get(code, "Check the address; the agent tries again.")
+            raise OSError(exc.errno, f"{netloc(self.address, self.port)}: {why}. {remedy}") from exc
         await self.serve(context)
 
     async def serve(self, context: ssl.SSLContext | None) -> None:

@@ -15,7 +15,7 @@ from agent.heartbeat import Caller, Service
 from agent.hook import Hook
 from agent.other_stores import Filler, OtherStore
 from agent.passwords import Passwords
-from agent.state import State, is_loopback
+from agent.state import RUNNING, State, is_loopback
 from agent.store import Installed
 from pki.errors import PKIError
 from pki.package import CentralAddress
@@ -67,7 +67,7 @@ class Agent:
         self.hook = Hook(self.state, options.reload_hook, self.wake.set)
         self.fillers = [Filler(each) for each in options.other_stores]
         self.passwords = Passwords(self.state)
-        self.following = asyncio.Lock()
+        self.following, self.reloading, self.problem = asyncio.Lock(), False, ""
 
     @property
     def setup_url(self) -> str:
@@ -75,12 +75,25 @@ class Agent:
         return f"http://{host}:{self.options.setup_port}/certificateSetup"
 
     async def run(self) -> None:
-        """Until SIGTERM or SIGINT."""
+        """Until SIGTERM or SIGINT. Raises: InUse while another agent runs on this home, OSError."""
         for number in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(NotImplementedError):  # Windows ends a service in another way
                 asyncio.get_running_loop().add_signal_handler(number, self.ended.set)
+        with contextlib.suppress(NotImplementedError, AttributeError):  # nor has it this signal
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
+        with files.held(self.options.home / RUNNING, now=datetime.now(UTC)):
+            await self._run()
+
+    def reload(self) -> None:
+        """SIGHUP: load the files again, run the hook again if it failed, and call home now."""
+        log.info("SIGHUP: certificates, trust and hook are looked at again")
+        self.reloading = True
+        self.hook.look_again()
+        self.wake.set()
+
+    async def _run(self) -> None:
         files.close_to_others(self.state.own_folder)
-        await self.follow()
+        await self.follow(first=True)
         calling = asyncio.create_task(self.call_home())
         while not self.ended.is_set():
             with contextlib.suppress(TimeoutError):
@@ -91,8 +104,11 @@ class Agent:
         for each in [*self.open, *([self.node] if self.node else [])]:
             await each.stop()
 
-    async def follow(self) -> None:
-        """Make what listens fit the state on the disk; what cannot be opened or read is said and tried again."""
+    async def follow(self, *, first: bool = False) -> None:
+        """Make what listens fit the state on the disk; what cannot be opened or read is said and tried again.
+
+        Raises: OSError where it is the `first` time and another program has a port: that is for a person to decide.
+        """
         async with self.following:
             try:
                 if self.options.listen:
@@ -103,9 +119,13 @@ class Agent:
                 if self.hook.command:
                     self.hook.follow(in_force)
             except (OSError, ValueError, KeyError, PKIError) as exc:
-                if self.options.listen and not self.open and self.node is None:
+                if first and isinstance(exc, OSError) and exc.errno == errno.EADDRINUSE:
                     raise
-                log.warning("not changed: %s", exc)
+                if str(exc) != self.problem:  # it is tried twice a second
+                    log.warning("not changed: %s", exc)
+                self.problem = str(exc)
+            else:
+                self.problem = ""
 
     async def _follow(self) -> None:
         # A page that still owes its reader the outcome closes a moment later.
@@ -123,7 +143,7 @@ class Agent:
             ending, self.node, self.caller.loaded = self.node, None, None
             await ending.stop()
             log.info("certificates removed: %s:%s closed", self.options.address, self.options.node_port)
-        if installed and (loaded is None or installed.revision != loaded.revision):
+        if installed and (loaded is None or self.reloading or installed.revision != loaded.revision):
             context = tls.server_context(installed)  # the old one stays if the new files do not load
             if self.node is None:
                 node = listeners.Listener(listeners.status(), self.options.address, self.options.node_port)
@@ -132,7 +152,7 @@ class Agent:
             else:
                 await self.node.serve(context)
                 self.node.cut(installed.crls)
-            self.caller.loaded = installed
+            self.caller.loaded, self.reloading = installed, False
             log.info("generation %s serves on %s:%s", installed.generation, self.options.address, self.options.node_port)
             self.wake.set()
 

@@ -24,6 +24,7 @@ from pki.errors import PackageError, PackageInvalid, WrongPassword
 from pki.package_header import Claims
 
 log = logging.getLogger("agent")
+RUNNING = "agent.lock"
 # What is put into a home, by the store, by this memory and by the stores of Windows.
 NAMES = (
     "generations",
@@ -298,10 +299,7 @@ class State:
     def browser(self, installed: Installed, *, now: datetime) -> dict[str, str]:
         """Which choice is kept ("": none), and why it cannot be used ("": it can)."""
         choice = self.store.chosen()
-        return {
-            "revision": choice.revision if choice else "",
-            "problem": browser.problem(choice, installed.service, folder=self.home, now=now),
-        }
+        return {"revision": choice.revision if choice else "", "problem": browser.problem(choice, installed.service, now=now)}
 
     def forget_database_keys(self, key_ids: list[str]) -> None:
         """The central node says that nothing is sealed with these any more."""

@@ -14,6 +14,8 @@ class NotPossible(Exception):
 if sys.platform == "win32":
     import msvcrt
 
+    LOCKED_BYTE = 4096
+
     def group_id(name: str) -> int:
         raise NotPossible("QMC_GROUP is for systems with groups of files. Unset it, and give the group access to the directory.")
 
@@ -25,6 +27,15 @@ if sys.platform == "win32":
             except OSError:  # it gives up after ten seconds
                 continue
             return
+
+    def try_lock(file: IO[str]) -> bool:
+        """Lock `file` until it is closed, by this process's end at the latest; False if another process has it."""
+        file.seek(LOCKED_BYTE)  # what is locked cannot be read there by others
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
 
     def sync_folder(path: Path) -> None:
         """NTFS writes names into its journal; a folder cannot be opened to be synced."""
@@ -55,6 +66,14 @@ else:
     def lock(file: IO[str]) -> None:
         """Wait until nobody else has locked `file`; closing it lets the next one go on."""
         fcntl.flock(file, fcntl.LOCK_EX)
+
+    def try_lock(file: IO[str]) -> bool:
+        """Lock `file` until it is closed, by this process's end at the latest; False if another process has it."""
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def sync_folder(path: Path) -> None:
         """Make the names in a folder durable."""

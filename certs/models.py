@@ -2,7 +2,7 @@
 cluster key."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -12,11 +12,14 @@ from django.db.models.functions import Lower
 
 from certs.fields import EncryptedField, Readers
 from certs.states import LIVE, CentralKeyStatus, CertificateStatus, DatabaseKeyStatus, ExportStatus
+from jobs.models import written_ahead
 from pki import database_key, lifetime
 from pki.export import Format
 from pki.manual_configuration import AppDistribution, Installation
 from pki.revocation import RevocationCode
 from pki.roles import Kind
+
+SIGNING_LEASE = timedelta(seconds=120)
 
 
 class TrustZoneQuerySet(models.QuerySet["TrustZone"]):
@@ -192,8 +195,9 @@ class CertificateQuerySet(models.QuerySet["Certificate"]):
         return self.exclude(holder_id__in=Export.objects.values("pk"))
 
     def overdue(self, now: datetime) -> "CertificateQuerySet":
-        """Recorded for signing, and never signed within the lease."""
-        return self.filter(status=CertificateStatus.ISSUING, lease_until__lt=now)
+        """Recorded for signing, and never signed within the lease, or leased by a clock that was ahead."""
+        is_over = Q(lease_until__lt=now) | written_ahead("lease_until", now + SIGNING_LEASE)
+        return self.filter(is_over, status=CertificateStatus.ISSUING)
 
 
 class Certificate(models.Model):

@@ -34,7 +34,7 @@ def fill_key_pool() -> None:
     with periodic(name=KEY_POOL, every=FILL_AT_MOST, now=timezone.now()) as ours:
         if ours:
             _fill(until=timezone.now() + FILL_AT_MOST / 2)
-            lease_free(name=KEY_POOL, now=timezone.now())
+            lease_free(name=KEY_POOL)
 
 
 def _fill(*, until: datetime) -> None:

@@ -1,17 +1,20 @@
 """What is under way: durable pieces of work, and the leases of periodic work."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import models
 from django.db.models import Q
 
-FARTHEST = timedelta(minutes=5)
+LEASE = timedelta(seconds=30)  # longer than any step: a dial has 6 s, a key on a busy machine 3 s
+FARTHEST = timedelta(minutes=5)  # nothing is put off for longer
+SKEW = timedelta(seconds=10)  # how far the clocks of a site's machines may differ
+FREE = datetime(1970, 1, 1, tzinfo=UTC)  # of a lease that nobody holds: in the past by every clock
 
 
-def nonsense(field: str, now: datetime) -> Q:
-    """Further ahead than anything here is leased or put off: a clock that was set back since wrote it, and it holds nobody up."""
-    return Q(**{f"{field}__gt": now + FARTHEST})
+def written_ahead(field: str, latest: datetime) -> Q:
+    """Whether `field` is later than anyone could write it now, which is `latest`. Then a clock wrote it that was ahead, and it holds nobody up."""
+    return Q(**{f"{field}__gt": latest + SKEW})
 
 
 class JobQuerySet(models.QuerySet["Job"]):
@@ -20,8 +23,8 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def due(self, now: datetime) -> "JobQuerySet":
         """Unfinished, its time has come, and nobody holds it."""
-        free = Q(lease_until__isnull=True) | Q(lease_until__lt=now) | nonsense("lease_until", now)
-        return self.unfinished().filter(free, Q(next_attempt_at__lte=now) | nonsense("next_attempt_at", now))
+        free = Q(lease_until__isnull=True) | Q(lease_until__lt=now) | written_ahead("lease_until", now + LEASE)
+        return self.unfinished().filter(free, Q(next_attempt_at__lte=now) | written_ahead("next_attempt_at", now + FARTHEST))
 
     def pressing(self, now: datetime) -> "JobQuerySet":
         """Due, or held by a worker: what low-priority work stands back for."""

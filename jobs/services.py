@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
-from jobs.models import Job, PeriodicWork, nonsense
+from jobs.models import FREE, LEASE, SKEW, Job, PeriodicWork, written_ahead
 from jobs.tasks import run
 
-LEASE = timedelta(seconds=30)  # longer than any step: a dial has 6 s, a key on a busy machine 3 s
 NUDGE_AGAIN = timedelta(seconds=10)
 CANDIDATES = 16
 
@@ -95,7 +94,7 @@ def job_finish(*, job: Job, outcome: Job.Outcome, now: datetime, error: str = ""
 def jobs_nudge_due(*, now: datetime) -> int:
     """Put every due job on the queue again, unless that was just done. Returns how many."""
     nudged = 0
-    quiet = Q(nudged_at__isnull=True) | Q(nudged_at__lt=now - NUDGE_AGAIN) | nonsense("nudged_at", now)
+    quiet = Q(nudged_at__isnull=True) | Q(nudged_at__lt=now - NUDGE_AGAIN) | written_ahead("nudged_at", now)
     for job_id in list(Job.objects.due(now).filter(quiet).order_by("next_attempt_at").values_list("pk", flat=True)[:500]):
         if Job.objects.filter(quiet, pk=job_id).update(nudged_at=now):
             nudge()
@@ -103,9 +102,15 @@ def jobs_nudge_due(*, now: datetime) -> int:
     return nudged
 
 
+def jobs_follow_clock(*, name: str, now: datetime) -> None:
+    """Where the periodic work `name` last succeeded after `now`, the clock was set back since: what was put off by it is due now."""
+    if PeriodicWork.objects.filter(name=name, last_success__gt=now + SKEW).exists():
+        Job.objects.unfinished().filter(next_attempt_at__gt=now).update(next_attempt_at=now)
+
+
 def lease_take(*, name: str, until: datetime, now: datetime) -> bool:
-    """Take the lease `name` until `until`; False while another holds it."""
-    if PeriodicWork.objects.filter(Q(lease_until__lte=now) | nonsense("lease_until", now), name=name).update(lease_until=until):
+    """Take the lease `name` until `until`; False while another holds it. All who take one lease take it for the same time."""
+    if PeriodicWork.objects.filter(Q(lease_until__lte=now) | written_ahead("lease_until", until), name=name).update(lease_until=until):
         return True
     with contextlib.suppress(IntegrityError), transaction.atomic():
         if not PeriodicWork.objects.filter(name=name).exists():
@@ -114,9 +119,9 @@ def lease_take(*, name: str, until: datetime, now: datetime) -> bool:
     return False
 
 
-def lease_free(*, name: str, now: datetime) -> None:
-    """The work is done before its lease ends: whoever comes next may take it."""
-    PeriodicWork.objects.filter(name=name).update(lease_until=now)
+def lease_free(*, name: str) -> None:
+    """The work is done before its lease ends: whoever comes next may take it, whatever the clock says then."""
+    PeriodicWork.objects.filter(name=name).update(lease_until=FREE)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from django.utils.module_loading import import_string
 from jobs.clock import clock_look
 
 log = logging.getLogger(__name__)
-TRY_AGAIN = timedelta(seconds=10)
+RECONCILE, TRY_AGAIN = "reconcile", timedelta(seconds=10)
 
 
 @shared_task(ignore_result=True)
@@ -31,10 +31,11 @@ def run() -> None:
 @shared_task(ignore_result=True)
 def reconcile() -> None:
     """Bring back what a lost worker, message or broker left behind."""
-    from jobs.services import jobs_nudge_due, periodic  # noqa: PLC0415
+    from jobs.services import jobs_follow_clock, jobs_nudge_due, periodic  # noqa: PLC0415
 
     now = timezone.now()
     clock_look(now=now)
-    with periodic(name="reconcile", every=timedelta(seconds=1), now=now) as ours:
+    with periodic(name=RECONCILE, every=timedelta(seconds=1), now=now) as ours:
         if ours:
+            jobs_follow_clock(name=RECONCILE, now=now)
             jobs_nudge_due(now=now)

@@ -47,6 +47,20 @@ def is_loopback(address: str) -> bool:
     return mapped.is_loopback if mapped is not None else address.lower().rstrip(".") == "localhost"
 
 
+def refuse_interface(text: str) -> None:
+    """Raises: InvalidName where `text` names an interface, such as fe80::1%eth0 (RFC 4007, section 11)."""
+    if "%" in text:
+        raise InvalidName(f"{text[:80]} names an interface of one machine, which other machines do not have. Leave out % and what follows.")
+
+
+def listener_address(text: str) -> str:
+    """`text`, an IP address or a name, without the brackets of an IPv6 address. Raises: InvalidName, saying what to do."""
+    refuse_interface(text)
+    address = bare(text)
+    parsed = _ip(address)
+    return str(parsed) if parsed is not None else names.host_name(address, limit=LONGEST_HOST)
+
+
 def loopback_for(address: str) -> str:
     """Where a listener on `address` is reached from its own machine."""
     if not is_wildcard(address):
@@ -71,8 +85,7 @@ def central_address(text: str, *, default_port: int = NODE_API_PORT) -> CentralA
     address, port = _split(text, default_port)
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65535):
         raise InvalidName(f"{text[:80]} has no port from 1 to 65535. {EXAMPLES}")
-    if "%" in address:
-        raise InvalidName(f"{text[:80]} names an interface of one machine, which other machines do not have. Leave out % and what follows.")
+    refuse_interface(address)
     parsed = _ip(address)
     if parsed is None:
         return CentralAddress(names.host_name(address, limit=LONGEST_HOST), int(port))

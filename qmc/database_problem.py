@@ -29,7 +29,7 @@ MEANINGS = (
     ),
     (
         r"no such table|no such column|(relation|column) .* does not exist",
-        "The database does not fit this version of the console: it was not migrated.",
+        "The database does not fit this version of the console: there is no site in it yet, or it was not migrated.",
         "Run `manage.py init`, or start the site with `manage.py up`, which migrates it.",
     ),
     (

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from cryptography import x509
@@ -13,7 +13,7 @@ from audit.actors import Actor
 from audit.models import Event
 from audit.record import record
 from certs.errors import IllegalTransition, StaleCertificate
-from certs.models import Certificate, CertificateQuerySet, TrustZone
+from certs.models import SIGNING_LEASE, Certificate, CertificateQuerySet, TrustZone
 from certs.services.issuer import Issuer, root_passphrase
 from certs.services.revocation import list_ask
 from certs.states import TRANSITIONS, CertificateStatus
@@ -21,8 +21,6 @@ from pki import issue, keys, verify
 from pki.keys import PrivateKey
 from pki.revocation import RevocationCode
 from pki.roles import role_of
-
-SIGNING_LEASE = timedelta(seconds=120)
 
 
 @transaction.atomic

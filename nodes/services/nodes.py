@@ -15,6 +15,7 @@ from certs.models import Export
 from nodes.errors import InputInvalid
 from nodes.models import Node
 from pki import names
+from pki.addresses import refuse_interface
 from pki.errors import InvalidName
 
 SERVICES = ("repository", "engine", "proxy", "scheduler", "printing")
@@ -24,7 +25,10 @@ Refuse = Callable[[str, str], None]
 
 def _address_problem(address: str) -> str:
     try:
+        refuse_interface(address)
         parsed = ipaddress.ip_address(address)
+    except InvalidName as exc:
+        return str(exc)
     except ValueError:
         return "This is not an IP address. Leave it empty if the host name resolves."
     return "This address names no single machine." if parsed.is_unspecified or parsed.is_multicast else ""

@@ -1,14 +1,16 @@
 """`init`: the trust zone, the central node's row and the first administrator; safe to repeat."""
 
 import uuid
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 
+from agent import files
 from audit.actors import SYSTEM
 from audit.record import record
 from certs.errors import ZoneBroken, ZoneMissing
@@ -16,7 +18,6 @@ from certs.models import TrustZone
 from certs.own_store import REPAIR, key_ring_read
 from certs.services.central_key import central_key_ensure
 from certs.services.zone import Founding, zone_complete, zone_prepare
-from jobs.services import lease_free, lease_take
 from nodes.models import Node
 from nodes.services.addresses import addresses_first
 from nodes.states import NodeState
@@ -24,7 +25,7 @@ from pki.database_key import PRESCRIBED, Oids
 from pki.package import CentralAddress
 from qmc.settings import secret_file
 
-LEASE_NAME = "trust zone init"
+ADVISORY_LOCK = 0x716D6369  # "qmci", among all locks that programs take in this database
 
 
 def zone_found(*, host_name: str, told: Sequence[str] = (), listening: CentralAddress | None = None, now: datetime) -> TrustZone:
@@ -32,9 +33,7 @@ def zone_found(*, host_name: str, told: Sequence[str] = (), listening: CentralAd
 
     `told` are the addresses that a person wants nodes to call, `listening` is where `up` listens. Raises: CertsError, PKIError.
     """
-    if not lease_take(name=LEASE_NAME, until=now + timedelta(minutes=2), now=now):
-        raise ZoneBroken("Another init is under way. Wait for it to end.")
-    try:
+    with _alone(now):
         zone = TrustZone.objects.current()
         if zone is not None:
             _store_read()
@@ -54,8 +53,35 @@ def zone_found(*, host_name: str, told: Sequence[str] = (), listening: CentralAd
             detail = {"from": None, "to": NodeState.REGISTERED, "reason": "made with the trust zone"}
             record(actor=SYSTEM, action="node.transition", target=node, detail=detail, now=now)
         return TrustZone.objects.get(pk=zone.pk)
+
+
+@contextmanager
+def _alone(now: datetime) -> Iterator[None]:
+    """One init at a time, by locks that end with their process: on this data directory, and on a database that other machines use too.
+
+    Raises: ZoneBroken.
+    """
+    try:
+        with files.held(settings.QMC_DATA_DIR / "init.lock", now=now), _database_held():
+            yield
+    except files.InUse as exc:
+        raise ZoneBroken(f"Another init is under way: {exc}. Wait until it has ended, then try again.") from exc
+
+
+@contextmanager
+def _database_held() -> Iterator[None]:
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [ADVISORY_LOCK])
+        if not cursor.fetchone()[0]:
+            raise files.InUse("another machine uses the same database")
+    try:
+        yield
     finally:
-        lease_free(name=LEASE_NAME, now=now)
+        with suppress(DatabaseError), connection.cursor() as cursor:  # a connection that broke has no lock any more
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
 
 
 def _store_read() -> None:

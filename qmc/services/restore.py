@@ -21,7 +21,7 @@ from certs.own_store import own_store
 from certs.services.central_key import central_key_ensure
 from certs.services.exports import folders_start_over
 from certs.services.issuer import root_passphrase
-from jobs.models import Job, PeriodicWork
+from jobs.models import FREE, Job, PeriodicWork
 from nodes.models import Node, Renewal
 from nodes.services.addresses import addresses_checked, addresses_restore, central_addresses, netlocs
 from nodes.services.registration import registration_fail
@@ -183,7 +183,7 @@ def _start_over(origin: Origin, told: Sequence[str] = (), *, now: datetime) -> N
     addresses_restore(told=told, now=now)
     folders_start_over(node=uuid.UUID(own_store().node), actor=SYSTEM, now=now)
     Job.objects.unfinished().update(lease_until=None, nudged_at=None, next_attempt_at=now)
-    PeriodicWork.objects.update(lease_until=now)
+    PeriodicWork.objects.update(lease_until=FREE)
     zone, detail = TrustZone.objects.get(), {"made_at": origin.created_at.isoformat(), "host_name": origin.host_name}
     record(actor=SYSTEM, action="backup.restored", target=zone, detail=detail, now=now)
 

@@ -7,15 +7,15 @@ import pytest
 
 from jobs import clock
 from jobs.clock import Watch
-from jobs.models import FARTHEST, Job, PeriodicWork
+from jobs.models import FARTHEST, LEASE, SKEW, Job, PeriodicWork
 from jobs.services import (
-    LEASE,
     job_again,
     job_claim,
     job_create,
     job_finish,
     job_nudge,
     jobs_create,
+    jobs_follow_clock,
     jobs_nudge_due,
     lease_free,
     lease_take,
@@ -100,20 +100,27 @@ def test_error_of_periodic_work_is_left_in_its_row() -> None:
 def test_freed_lease_is_taken_at_once() -> None:
     assert lease_take(name="pool", until=LATER, now=NOW)
     assert not lease_take(name="pool", until=LATER, now=NOW)
-    lease_free(name="pool", now=NOW)
+    lease_free(name="pool")
     assert lease_take(name="pool", until=LATER, now=NOW)
+    lease_free(name="pool")
+    for back in (1, 120, 299, 86400):  # the clock is set back: nobody holds it all the same
+        assert lease_take(name="pool", until=LATER, now=NOW - timedelta(seconds=back)), back
+        lease_free(name="pool")
 
 
-BACK = timedelta(days=2)
-# what was written before the clock was set back by two days → whether it holds somebody up now
+BACK, SECOND = timedelta(days=2), timedelta(seconds=1)
+# what was written, some of it before the clock was set back → whether it can be taken now
 WRITTEN = {
     "another's lease": ({"lease_until": NOW + LEASE}, False),
     "a lease from before": ({"lease_until": NOW + BACK + LEASE}, True),
     "put off": ({"next_attempt_at": NOW + timedelta(minutes=1)}, False),
     "put off from before": ({"next_attempt_at": NOW + BACK}, True),
     "both from before": ({"next_attempt_at": NOW + BACK, "lease_until": NOW + BACK}, True),
-    "further than anything": ({"lease_until": NOW + FARTHEST + timedelta(seconds=1)}, True),
-    "as far as it may": ({"lease_until": NOW + FARTHEST}, False),
+    "a lease of a clock that is a little ahead": ({"lease_until": NOW + LEASE + SKEW}, False),
+    "a lease of a clock that was set back by a little more": ({"lease_until": NOW + LEASE + SKEW + SECOND}, True),
+    "a lease of a clock that was set back by two minutes": ({"lease_until": NOW + timedelta(minutes=2)}, True),
+    "put off as far as may be": ({"next_attempt_at": NOW + FARTHEST + SKEW}, False),
+    "put off further": ({"next_attempt_at": NOW + FARTHEST + SKEW + SECOND}, True),
 }
 
 
@@ -124,10 +131,22 @@ def test_job_outlives_a_clock_that_is_set_back(written: dict[str, datetime], tak
     assert (jobs_nudge_due(now=NOW), job_claim(now=NOW) is not None) == (int(taken), taken)
 
 
-@pytest.mark.parametrize(("ahead", "taken"), [(FARTHEST, False), (FARTHEST + timedelta(seconds=1), True), (BACK, True)], ids=str)
-def test_lease_outlives_a_clock_that_is_set_back(ahead: timedelta, taken: bool) -> None:
-    PeriodicWork.objects.create(name="sweep", lease_until=NOW + ahead)
-    assert lease_take(name="sweep", until=LATER, now=NOW) is taken
+@pytest.mark.parametrize("every", [SECOND, timedelta(minutes=1), timedelta(days=1)], ids=str)
+@pytest.mark.parametrize(
+    ("beyond", "taken"), [(-SECOND / 2, False), (SKEW, False), (SKEW + SECOND, True), (timedelta(minutes=2), True), (BACK, True)], ids=str
+)
+def test_a_lease_counts_only_as_far_as_it_could_be_taken_now(every: timedelta, beyond: timedelta, taken: bool) -> None:
+    PeriodicWork.objects.create(name="sweep", lease_until=NOW + every + beyond)
+    assert lease_take(name="sweep", until=NOW + every, now=NOW) is taken
+
+
+@pytest.mark.parametrize(("back", "due"), [(timedelta(seconds=5), False), (timedelta(minutes=2), True), (BACK, True)], ids=str)
+def test_jobs_that_a_clock_ahead_has_put_off_are_due_when_it_is_set_back(back: timedelta, due: bool) -> None:
+    make()
+    job_again(job=claimed(), at=NOW + timedelta(seconds=20))
+    PeriodicWork.objects.create(name="reconcile", lease_until=NOW, last_success=NOW)
+    jobs_follow_clock(name="reconcile", now=NOW - back)
+    assert (job_claim(now=NOW - back) is not None) is due
 
 
 # how far the wall clock and the steady one went between two looks → the jump

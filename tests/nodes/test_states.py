@@ -14,10 +14,10 @@ from certs.models import Certificate
 from certs.services.certificates import certificate_transition
 from certs.states import TRANSITIONS as CERTIFICATE_TRANSITIONS
 from certs.states import CertificateStatus
-from nodes.errors import IllegalNodeTransition, StaleNode
+from nodes.errors import IllegalNodeTransition, InputInvalid, StaleNode
 from nodes.models import Node
 from nodes.services.decommission import node_decommission
-from nodes.services.nodes import node_create
+from nodes.services.nodes import checked, node_create
 from nodes.services.transition import node_transition
 from nodes.states import TRANSITIONS, NodeState
 
@@ -88,3 +88,11 @@ def test_events_are_append_only() -> None:
     for change in (event.save, event.delete, Event.objects.all().delete, lambda: Event.objects.update(actor="x")):
         with pytest.raises(AppendOnly):
             change()
+
+
+@pytest.mark.parametrize("address", ["fe80::1%eth0", "::1%lo", "fe80::1%25eth0"])
+def test_a_nodes_address_names_no_interface(address: str) -> None:
+    """Other machines, and this one after a change of its hardware, do not have that interface."""
+    with pytest.raises(InputInvalid) as refused:
+        checked(name="rim1", host_name="rim1.example", address=address)
+    assert "names an interface of one machine" in str(refused.value.errors["address"])

@@ -95,3 +95,26 @@ def test_any_text_is_taken_or_refused(text: str) -> None:
 )
 def test_who_is_reached_at_an_address(address: str, wildcard: bool, loopback: bool, own: str) -> None:
     assert (addresses.is_wildcard(address), addresses.is_loopback(address), addresses.loopback_for(address)) == (wildcard, loopback, own)
+
+
+LISTENERS = {
+    "127.0.0.2": "127.0.0.2",
+    "::1": "::1",
+    "[fd00:0::1]": "fd00::1",
+    "0.0.0.0": "0.0.0.0",
+    "::": "::",
+    "rim1.example": "rim1.example",
+}
+
+
+@pytest.mark.parametrize(("typed", "address"), LISTENERS.items())
+def test_a_listener_takes_addresses_and_names(typed: str, address: str) -> None:
+    assert addresses.listener_address(typed) == address
+
+
+@pytest.mark.parametrize(
+    "typed", ["fe80::1%eth0", "[fe80::1%25eth0]", "::1%", "127.0.0.1%lo", "rim1.example%1", "", "rim1:4444", "a b", "[rim1.example"]
+)
+def test_a_listener_refuses_interfaces_ports_and_what_is_no_name(typed: str) -> None:
+    with pytest.raises(InvalidName):
+        addresses.listener_address(typed)

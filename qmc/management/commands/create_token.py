@@ -33,6 +33,8 @@ class Command(SiteCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         user = User.objects.filter(username=options["user"], is_active=True).first()
         if user is None:
-            raise CommandError(f"There is no active user {options['user']}.")
+            raise CommandError(
+                f"There is no active user {options['user']}. Give another name; `manage.py init` makes the first administrator."
+            )
         lasts = timedelta(days=options["days"]) if options["days"] else None
         self.stdout.write(token_create(user=user, name=options["name"], lasts=lasts, now=timezone.now()))

@@ -29,6 +29,11 @@ class Command(SiteCommand):
         if (os.environ.get("QMC_PROCESS") or "console") != options["process"]:
             raise CommandError(f"Set QMC_PROCESS={options['process']} in the environment: it chooses the urls.")
         data_directory_close()
+        if Store(settings.NODE_STORE).current() is None:
+            self.stderr.write(
+                f"Nothing is installed in {settings.NODE_STORE} yet. Run `python manage.py init` on the central machine, or register this machine "
+                "as a node. This process serves as soon as that is done."
+            )
         application = get_wsgi_application()
         gc.collect()
         gc.freeze()  # what lives as long as the process is left out of garbage collection

@@ -14,8 +14,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
+from django.utils import timezone
 
-from agent.files import make_folder
+from agent.files import InUse, held, make_folder
+from agent.store import Store
 from pki.addresses import bare, loopback_for, netloc, url_host
 from qmc.data_directory import data_directory_close
 from qmc.management.commands.init import WARNING
@@ -40,6 +42,17 @@ def _die_with(parent: int) -> None:
 def _lines(log: Path, before: int) -> list[str]:
     """What was written into `log` since it had `before` bytes."""
     return log.read_bytes()[before:].decode(errors="replace").strip().splitlines()
+
+
+def _agent_line(address: str) -> str:
+    """What is true of an agent that was started on `address`."""
+    try:
+        installed = Store(settings.QMC_DATA_DIR / "agents" / address).current()
+    except (OSError, ValueError, KeyError):
+        return f"Agent:    on {address}, whose files cannot be read; logs/agent-{address}.log says why"
+    if installed is None:
+        return f"Waiting:  an agent on {address}, setup page http://{netloc(address, 4570)}/certificateSetup"
+    return f"Node:     {installed.host_name} on {address}, registered (generation {installed.generation})"
 
 
 def _remedy(exc: OSError, flag: str) -> str:
@@ -101,6 +114,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            with held(settings.QMC_DATA_DIR / "up.lock", now=timezone.now()):
+                self._run(options)
+        except InUse as exc:
+            raise CommandError(f"`up` runs on {settings.QMC_DATA_DIR} already: {exc}. Stop it, or give another --data-dir.") from exc
+
+    def _run(self, options: dict[str, Any]) -> None:
         data_directory_close()
         self._check_ports(options)
         if settings.ROOT_PASSPHRASE_FILE is None:
@@ -113,8 +133,9 @@ class Command(BaseCommand):
         environment = {"QMC_DATA_DIR": str(settings.QMC_DATA_DIR)}
         environment["QMC_ALLOWED_HOSTS"] = ",".join([*listed("QMC_ALLOWED_HOSTS"), url_host(options["address"])])
         ended = []
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: ended.append(True))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # `nohup` ignores that one
+                signal.signal(number, lambda *_: ended.append(True))
         self._init(options, environment)
         if ended:
             return
@@ -180,7 +201,7 @@ class Command(BaseCommand):
             f"Sign in:  user admin, password in {settings.SECRETS_DIR}/admin-password",
             f"Token:    python manage.py create_token admin --name NAME --data-dir {settings.QMC_DATA_DIR}",
         ]
-        lines += [f"Waiting:  an agent on {each}, setup page http://{netloc(each, 4570)}/certificateSetup" for each in options["agent"]]
+        lines += [_agent_line(each) for each in options["agent"]]
         lines += [
             f"Next:     sign in and register a node at {address}/nodes/register/, or run docs/register-node.sh. Ctrl-C ends everything."
         ]
