@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from certs.errors import CertsError
+from certs.export_health import health_of
 from certs.history import LINES, Line, Page, history_page, line
 from certs.models import Certificate, Export
 from certs.services.export_standing import export_standing
@@ -61,7 +62,7 @@ def export_story(export: Export, *, now: datetime) -> dict[str, Any]:
     )
     return {
         "now": now, "export": export, "standing": export_standing(export), "clear": in_the_clear([export]), "older": older,
-        "kept": export.is_kept(now),
+        "kept": export.is_kept(now), "health": health_of(export, now=now),
         "history": export_history(export),
         "can_renew": export.status in (ExportStatus.MADE, ExportStatus.FAILED), "can_revoke": export.status != ExportStatus.REVOKED,
     }  # fmt: skip

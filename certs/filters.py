@@ -8,6 +8,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from certs.export_health import ExportHealth
 from certs.models import EXPORT_FORMATS, Certificate, Export, ExportQuerySet
 from certs.states import CertificateStatus, ExportStatus
 from pki.roles import Kind
@@ -76,6 +77,7 @@ class ExportFilter(django_filters.FilterSet):
     status = django_filters.ChoiceFilter(choices=EXPORT_STATUS, method="having", label="Status", empty_label="in use", widget=_select())
     format = django_filters.ChoiceFilter(choices=EXPORT_FORMATS, label="Format", empty_label="every format", widget=_select())
     expiry = django_filters.ChoiceFilter(method=ending, choices=EXPIRY, label="Ends", empty_label="at any time", widget=_select())
+    health = django_filters.ChoiceFilter(choices=ExportHealth.choices, label="Works now", empty_label="any", widget=_select())
     batch = django_filters.UUIDFilter(widget=forms.HiddenInput())
 
     class Meta:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from certs.errors import ArchiveGone, CertsError, InputInvalid
+from certs.export_health import with_health
 from certs.export_story import batch_story, export_history, export_story, in_the_clear, new_end
 from certs.filters import ExportFilter
 from certs.forms import RevokeForm, ServiceForm
@@ -32,7 +33,7 @@ REGISTER = Export.objects.defer("archive", "sealed_password")
 @page("certs.view_export")
 def export_list(request: PageRequest) -> HttpResponse:
     now = timezone.now()
-    found = ExportFilter(request.GET, queryset=REGISTER.all())
+    found = ExportFilter(request.GET, queryset=with_health(REGISTER.all(), now=now))
     table = table_for(request, ExportTable, found.qs, now=now)
     table.standings = {each.export.pk: each for each in export_standings(row.record for row in table.paginated_rows)}
     return render(request, "exports/list.html", {"filter": found, "table": table, "now": now})

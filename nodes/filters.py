@@ -4,6 +4,7 @@ import django_filters
 from django import forms
 from django.db.models import Q, QuerySet
 
+from nodes.health import NodeHealth
 from nodes.models import Connection, ConnectionQuerySet, ConnectionType, Node
 from nodes.states import NodeState
 
@@ -22,6 +23,10 @@ class NodeFilter(django_filters.FilterSet):
         label="State",
         empty_label="every state in use",
         widget=forms.Select(attrs={"class": "form-select"}),
+    )
+
+    health = django_filters.ChoiceFilter(
+        choices=NodeHealth.choices, label="Works now", empty_label="any", widget=forms.Select(attrs={"class": "form-select"})
     )
 
     class Meta:

@@ -11,6 +11,7 @@ from certs.history import line as history_line
 from certs.models import Certificate, DatabaseKey
 from certs.steps import Step, steps_at
 from nodes.browser_story import WHY, browser_story
+from nodes.health import health_of
 from nodes.key_story import proofs
 from nodes.models import Node, Registration, Renewal
 from nodes.revocation_story import bereft
@@ -147,6 +148,7 @@ def story(node: Node, *, now: datetime) -> dict[str, Any]:
     return {
         "node": node, "now": now, "steps": steps(node), "held": held, "history": history(node), "renewal": renewal,
         "registration": Registration.objects.filter(node=node, generation=node.generation).first(),
+        "health": health_of(node, now=now),
         "setup_url": setup_url(node), "online": node.online(now), "observed": node.observed,
         "every_s": 2 if under_way else 15, "drawn": hashlib.sha256(drawn.encode()).hexdigest()[:16],
         "serving": serving(node), "hook": hook_run(node), "browser": browser_story(node),

@@ -15,6 +15,7 @@ from certs.pages import PageRequest, page, page_number, table_for
 from nodes.errors import InputInvalid, NodesError, RegistrationBlocked
 from nodes.filters import NodeFilter
 from nodes.forms import NodeForm
+from nodes.health import with_health
 from nodes.models import Node
 from nodes.services import preflight as checks
 from nodes.services.decommission import node_decommission
@@ -30,7 +31,7 @@ from pki.findings import Finding
 @page("nodes.view_node")
 def node_list(request: PageRequest) -> HttpResponse:
     now = timezone.now()
-    found = NodeFilter(request.GET, queryset=Node.objects.select_related("observation"))
+    found = NodeFilter(request.GET, queryset=with_health(Node.objects.select_related("observation"), now=now))
     table = table_for(request, NodeTable, found.qs, now=now)
     return render(request, "nodes/list.html", {"filter": found, "table": table, "now": now})
 

@@ -28,7 +28,7 @@ LOOKS = {
     "distributing": ("sending the package", "blue", "send"),
     "awaiting_password": ("awaiting password", "blue", "lock"),
     "verifying": ("proving", "blue", "plug-connected"),
-    "registered": ("registered", "green", "circle-check"),
+    "registered": ("registered", "grey", "user-check"),
     "failed": ("failed", "red", "alert-circle"),
     "decommissioned": ("decommissioned", "grey", "archive"),
     "issued": ("issued", "green", "circle-check"),
@@ -43,6 +43,7 @@ LOOKS = {
     "blocker": ("blocks", "red", "alert-circle"),
     "online": ("online", "green", "plug-connected"),
     "silent": ("silent", "red", "plug-connected-x"),
+    "works": ("works", "green", "circle-check"),
     "under_way": ("under way", "blue", "refresh"),
     "overdue": ("overdue", "orange", "clock-exclamation"),
     "paused": ("paused", "orange", "player-pause"),
@@ -62,7 +63,7 @@ LOOKS = {
     "holds": ("holds", "green", "circle-check"),
     "refused": ("refused", "red", "alert-circle"),
     "requested": ("being made", "blue", "key"),
-    "made": ("made", "green", "circle-check"),
+    "made": ("made", "grey", "file-check"),
     "by_itself": ("by itself", "blue", "refresh"),
     "by_hand": ("needs a hand", "orange", "hand-stop"),
 }
@@ -181,7 +182,7 @@ def left(context: Context, certificate: Certificate) -> SafeString:
 def bar(context: Context, certificate: Certificate) -> SafeString:
     """The share of a certificate's life that is left, as a bar; the words stand beside it."""
     now = _now(context)
-    whole = (certificate.not_after - certificate.not_before).total_seconds()
+    whole = max((certificate.not_after - certificate.not_before).total_seconds(), 1)  # whatever is stored
     share = max(0.0, min(100.0, 100 * (certificate.not_after - now).total_seconds() / whole))
     in_force = certificate.status == CertificateStatus.ISSUED
     colour = BAR_COLOURS.get(certificate.expiry_status(now), "red") if in_force else "grey"

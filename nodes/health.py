@@ -1,0 +1,42 @@
+"""Whether a node works now. That follows from the clock and from what the node last said; it is computed, never stored."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Case, CharField, Exists, OuterRef, Q, QuerySet, Value, When
+from django.db.models.enums import TextChoices
+
+from certs.models import Certificate
+from nodes.models import SILENT_AFTER, Node
+from nodes.states import NodeState
+from pki.roles import OWN_KINDS
+
+
+class NodeHealth(TextChoices):
+    WORKS = "works"
+    SILENT = "silent"
+    REFUSED = "refused", "not accepted"  # a certificate of its own is revoked or has expired
+    NONE = "none", "not in use"  # it is not registered
+
+
+def with_health(nodes: "QuerySet[Node]", *, now: datetime) -> "QuerySet[Node]":
+    """`nodes` with a column `health`."""
+    own = Certificate.objects.issued().filter(holder_id=OuterRef("pk"), not_after__gte=now)
+    accepted = Q(*(Exists(own.filter(kind=kind)) for kind in OWN_KINDS))
+    last = now - SILENT_AFTER
+    calls = Q(observation__last_seen_at__gt=last) | Q(observation=None, registered_at__gt=last)
+    registered = Q(state=NodeState.REGISTERED)
+    health = Case(
+        When(~registered, then=Value(NodeHealth.NONE.value)),
+        When(~accepted, then=Value(NodeHealth.REFUSED.value)),
+        When(calls, then=Value(NodeHealth.WORKS.value)),
+        default=Value(NodeHealth.SILENT.value),
+        output_field=CharField(),
+    )
+    return nodes.annotate(health=health)
+
+
+def health_of(node: Node, *, now: datetime) -> NodeHealth:
+    """The same for one."""
+    found: Any = with_health(Node.objects.filter(pk=node.pk), now=now).get()
+    return NodeHealth(found.health)
