@@ -25,6 +25,7 @@ from pki.addresses import is_loopback, is_wildcard
 from pki.errors import InvalidName
 from qmc.data_directory import readable_by_others
 from qmc.services.database import database_look, unusable
+from qmc.services.database_care import older_than_store
 from qmc.services.repair import central_trouble, signing_trouble
 
 
@@ -74,6 +75,8 @@ def site_can_work(**_: Any) -> list[CheckMessage]:
     look = database_look(connection, whole=True)
     if found := unusable(look):
         return [Error(f"{found[0]} [{look.state}]", found[1], id="qmc.E004")]
+    if older := older_than_store():
+        return [Error(older[0], older[1], id="qmc.E009")]
     return [*central_node_has_certificates(), *database_key_can_be_read(), *central_key_can_be_read(), *nodes_can_call()]
 
 

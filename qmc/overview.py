@@ -9,6 +9,7 @@ from jobs.models import Job, PeriodicWork
 from nodes.models import Node
 from nodes.states import NodeState
 from qmc.attention import Need, Ranked, ranked
+from qmc.database_needs import database_needs
 from qmc.expiry import expiry_board
 from qmc.node_needs import node_needs
 from qmc.services.backup import VERIFIED
@@ -18,7 +19,7 @@ from qmc.site_needs import running, site_needs
 def attention(now: datetime) -> list[Ranked]:
     """What needs a person: first what explains the rest, then the worst first."""
     nodes = list(Node.objects.present().select_related("observation"))
-    return ranked([*node_needs(nodes, now), *site_needs(nodes, now)])
+    return ranked([*node_needs(nodes, now), *site_needs(nodes, now), *database_needs()])
 
 
 def needs(now: datetime) -> list[Need]:

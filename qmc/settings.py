@@ -177,6 +177,8 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "jobs.tasks.reconcile", "schedule": every(1), "options": {"expires": 10}},
     "certificate sweep": {"task": "certs.tasks.sweep", "schedule": every(60), "options": {"expires": 60}},
     "upkeep": {"task": "nodes.tasks.look_after", "schedule": every(10), "options": {"expires": 10}},
+    "database check": {"task": "qmc.tasks.read_database", "schedule": every(24 * 3600), "options": {"expires": 3600}},
+    "upgrade copies": {"task": "qmc.tasks.remove_upgrade_copies", "schedule": every(60), "options": {"expires": 60}},
     "key pool": {"task": "certs.tasks.fill_key_pool", "schedule": every(1), "options": {"expires": 5}},
 }
 

@@ -120,9 +120,13 @@ def central_keys_proved() -> dict[str, SealingKey]:
     """The keys of the file, if every live version is among them. Raises: ZoneBroken."""
     keys = central_keys()
     if missing := [str(each) for each in CentralKey.objects.live() if each.key_id not in keys]:
+        strange = keys.keys() - set(CentralKey.objects.values_list("key_id", flat=True))
+        why = "The file has a key that the database does not know: it is another site's, or an earlier database was put back. " * bool(
+            strange
+        )
         raise ZoneBroken(
             f"{', '.join(missing)} is not in the central key file {settings.CENTRAL_KEY_FILE}, and values are sealed with it. "
-            f"{central_file.WAY_OUT}"
+            f"{why}{central_file.WAY_OUT}"
         )
     return keys
 

@@ -13,8 +13,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from agent.store import Installed, Store
+from agent.store import Installed
+from certs.errors import ZoneBroken, ZoneMissing
 from certs.models import TrustZone
+from certs.own_store import REPAIR, own_store
 from qmc.services.database_file import FileClosed, FileDamaged, database_file, file_check, uri_to_read
 
 RECORD, ZONE = MigrationRecorder.Migration._meta.db_table, TrustZone._meta.db_table
@@ -204,17 +206,16 @@ def _with_store(look: Look, zone: str | None) -> Look:
     place = settings.NODE_STORE
     restore = "Restore the last backup into an empty data directory (manage.py restore FILE --data-dir DIR)"
     try:
-        installed = Store(place).current()
-    except (OSError, ValueError, KeyError, TypeError) as exc:
-        return Look(State.WITHOUT_STORE, f"This machine's store {place} cannot be read: {exc}.", f"{restore}.")
-    if installed is None:
+        return _compared(look, zone, own_store(), restore)
+    except ZoneBroken as exc:
+        return Look(State.WITHOUT_STORE, str(exc).removesuffix(REPAIR).strip(), REPAIR)
+    except ZoneMissing:
         if not look.founded:
             return look
         problem = (
             f"The database holds the trust zone {zone}, but this machine has no certificates and keys of it: {place} is missing or empty."
         )
-        return Look(State.WITHOUT_STORE, problem, f"Put that directory back. If it is lost: {restore[0].lower()}{restore[1:]}.")
-    return _compared(look, zone, installed, restore)
+        return Look(State.WITHOUT_STORE, problem, f"Put that directory back. If it is lost: {REPAIR[0].lower()}{REPAIR[1:]}")
 
 
 def _compared(look: Look, zone: str | None, installed: Installed, restore: str) -> Look:

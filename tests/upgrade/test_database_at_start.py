@@ -143,7 +143,7 @@ STORES: dict[str, tuple[Callable[[Path], Any], State, str]] = {
     "an empty file beside the store": (lambda data: (data / "db.sqlite3").write_bytes(b""), State.LOST, "belongs to the trust zone"),
     "another zone's": (lambda data: change(data, f"UPDATE certs_trustzone SET id = '{uuid.uuid4().hex}'"), State.OTHER_ZONE, "is of the trust zone"),
     "no store": (without_its_store, State.WITHOUT_STORE, "is missing or empty"),
-    "a damaged store": (with_an_unreadable_store, State.WITHOUT_STORE, "cannot be read"),
+    "a damaged store": (with_an_unreadable_store, State.WITHOUT_STORE, "is damaged"),
 }  # fmt: skip
 
 
@@ -154,7 +154,7 @@ def test_database_and_store_belong_together(data: Path, data_settings: None, nam
     before = contents(data)
     with opened(data) as connection, django_db_blocker.unblock():
         look = database_look(connection)
-        assert (look.state, words in look.problem, "estore the last backup" in look.remedy) == (state, True, True), look
+        assert (look.state, words in look.problem, "restore" in look.remedy.lower()) == (state, True, True), look
         with pytest.raises(DatabaseRefused):
             upgrade_prepare(connection, backed_up=True, now=NOW)
     assert contents(data) == before
@@ -241,3 +241,34 @@ def test_a_postgresql_that_does_not_answer_or_holds_something_else_is_named(data
         with psycopg.connect(url, autocommit=True) as database:
             database.execute("CREATE TABLE orders (id integer)")
         assert "tables of another application (orders)" in refusal(data, ["init"], DATABASE_URL=url)
+
+
+DAILY = """
+from django.utils import timezone
+from jobs.models import PeriodicWork
+from qmc.overview import attention
+from qmc.services.database_file import FileDamaged
+from qmc.tasks import read_database
+try:
+    read_database()
+except FileDamaged:
+    pass
+print(*(f"{each.need.code}: {each.need.text} {each.need.remedy}" for each in attention(timezone.now())), sep=chr(10))
+"""
+
+
+def test_the_daily_look_names_damage_that_nothing_else_has_noticed_until_the_file_is_whole_again(data: Path) -> None:
+    with closing(sqlite3.connect(data / "db.sqlite3")) as database:
+        ((page,),) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'django_session'").fetchall()
+    shutil.copy(data / "db.sqlite3", data.parent / "whole")
+    overwrite(data, 4096 * (page - 1), bytes(4096))
+    told = manage(data, "shell", "-v", "0", "-c", DAILY)
+    assert "database-damaged: " in told.stdout, told
+    assert "is damaged: " in told.stdout
+    assert "manage.py restore FILE --data-dir DIR" in told.stdout
+    assert "is damaged" in refusal(data, DOORS["init"])
+    shutil.copy(data.parent / "whole", data / "db.sqlite3")
+    for name in ("db.sqlite3-wal", "db.sqlite3-shm"):
+        (data / name).unlink(missing_ok=True)
+    told = manage(data, "shell", "-v", "0", "-c", DAILY)
+    assert (told.returncode, "database-damaged" in told.stdout) == (0, False), told

@@ -17,6 +17,7 @@ from pki.addresses import central_address
 from pki.errors import InvalidName, PKIError
 from pki.names import LONGEST_CENTRAL_NAME, host_name
 from qmc.data_directory import data_directory_close
+from qmc.services.database_care import database_check_done
 from qmc.services.database_file import database_file, log_mark
 from qmc.services.founding import administrator_make, zone_found
 from qmc.settings import secret_file
@@ -53,6 +54,7 @@ class Command(BaseCommand):
             secret_file(settings.ROOT_PASSPHRASE_FILE)
         if (file := database_file(connection)) is not None:
             log_mark(file)
+            database_check_done(now=timezone.now())
         told, now = options["node_api_address"], timezone.now()
         try:
             listening = central_address(options["listening"]) if options["listening"] else None
