@@ -5,11 +5,10 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import DataError
-from django.http import Http404, UnreadablePostError
+from django.http import Http404, HttpResponse, UnreadablePostError
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework import exceptions
-from rest_framework.authentication import BaseAuthentication
+from rest_framework import authentication, exceptions
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -31,6 +30,7 @@ from pki.json_text import json_read
 from pki.problem import MEDIA_TYPE, problem
 from qmc import database_problem
 from qmc.models import ApiToken
+from qmc.names import ApiOriginCheck, refusal_detail
 from qmc.services.tokens import token_digest
 
 log = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ class StrictJSONParser(JSONParser):
             raise exceptions.ParseError(f"The body is not JSON: {exc}") from exc
 
 
-class TokenAuthentication(BaseAuthentication):
+class TokenAuthentication(authentication.BaseAuthentication):
     """`Authorization: Token …`"""
 
     def authenticate(self, request: Request) -> tuple[Any, ApiToken] | None:
@@ -141,6 +141,16 @@ class TokenAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return "Token"
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """Whoever is signed in to the console."""
+
+    def enforce_csrf(self, request: Request) -> None:
+        check = ApiOriginCheck(lambda _: HttpResponse())
+        check.process_request(request)
+        if reason := check.process_view(request, None, (), {}):  # type: ignore[arg-type]
+            raise exceptions.PermissionDenied(refusal_detail(request, str(reason)))
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

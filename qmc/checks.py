@@ -23,6 +23,7 @@ from nodes.models import Node
 from nodes.services.addresses import REMEDY, addresses_recorded, netlocs
 from pki.addresses import is_loopback, is_wildcard
 from pki.errors import InvalidName
+from pki.origins import origin
 from qmc.data_directory import readable_by_others
 from qmc.services.database import database_look, unusable
 from qmc.services.database_care import older_than_store
@@ -114,6 +115,18 @@ def central_key_can_be_read() -> list[CheckMessage]:
     except CertsError as exc:
         return [Error(str(exc), "A new key is never made in its place: it would open nothing.", id="qmc.E008")]
     return []
+
+
+@register(Tags.security)
+def names_can_be_used(**_: Any) -> list[CheckMessage]:
+    """QMC_BASE_URL and QMC_TRUSTED_ORIGINS, before a form is refused over them."""
+    found: list[CheckMessage] = []
+    for each in filter(None, [settings.QMC_BASE_URL, *settings.QMC_TRUSTED_ORIGINS]):
+        try:
+            origin(each)
+        except InvalidName as exc:
+            found.append(Error(str(exc), "Correct QMC_BASE_URL or QMC_TRUSTED_ORIGINS in the environment of every process.", id="qmc.E023"))
+    return found
 
 
 def nodes_can_call() -> list[CheckMessage]:

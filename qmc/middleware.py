@@ -21,6 +21,14 @@ def error(request: HttpRequest, template: str, *, slug: str, status: int, detail
     return JsonResponse(problem(slug, status, detail) | {"errors": []}, status=status, content_type=MEDIA_TYPE)
 
 
+def database_unavailable(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What is said while the database does not answer."""
+    log.warning("database-unavailable in %r", request.path, exc_info=exception)
+    what, remedy = database_problem.meaning(exception)
+    detail = database_problem.detail(exception)
+    return error(request, "database.html", slug="database-unavailable", status=503, detail=detail, what=what, remedy=remedy)
+
+
 class ActorMiddleware:
     """Sets `request.actor` for whoever is signed in."""
 
@@ -42,9 +50,4 @@ class DatabaseMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not database_problem.is_unavailable(exception):
-            return None
-        log.warning("database-unavailable in %r", request.path, exc_info=exception)
-        what, remedy = database_problem.meaning(exception)
-        detail = database_problem.detail(exception)
-        return error(request, "database.html", slug="database-unavailable", status=503, detail=detail, what=what, remedy=remedy)
+        return database_unavailable(request, exception) if database_problem.is_unavailable(exception) else None

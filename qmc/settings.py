@@ -1,5 +1,6 @@
 """Settings; every choice of an installation comes from the environment."""
 
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -33,6 +34,12 @@ def secret_file(path: Path, *, shared: bool = False) -> Path:
     return path
 
 
+def cookie_names(secret_key: str) -> tuple[str, str]:
+    """Of the session and of the forms' token: one site's own, and bound to its host by the browser."""
+    tag = hmac.digest(secret_key.encode(), b"names of cookies", "sha256").hex()[:8]
+    return f"__Host-session-{tag}", f"__Host-csrf-{tag}"
+
+
 SECRET_KEY_FILE = Path(os.environ.get("QMC_SECRET_KEY_FILE") or SECRETS_DIR / "secret-key")
 SECRET_KEY = secret_file(SECRET_KEY_FILE, shared=True).read_text()
 # The key of what only the center needs; `init` makes it. docs/architecture.md has its form.
@@ -51,15 +58,18 @@ def listed(name: str) -> list[str]:
 
 # Where the center is: each overrides what the site's data says (docs/architecture.md).
 QMC_NODE_API_ADDRESSES = listed("QMC_NODE_API_ADDRESSES")
+QMC_BASE_URL = os.environ.get("QMC_BASE_URL", "").strip()
+QMC_ALLOWED_HOSTS = listed("QMC_ALLOWED_HOSTS")
+QMC_TRUSTED_ORIGINS = listed("QMC_TRUSTED_ORIGINS")
 # Two OIDs, comma between, for a site that does not want the prescribed ones; read when the trust zone is founded.
 QMC_DATABASE_KEY_OIDS = os.environ.get("QMC_DATABASE_KEY_OIDS", "")
 # Such as "service=RSA-4096,client=EC P-384": certs.services.key_policy says what is possible.
 QMC_KEY_TYPES = dict(each.strip().partition("=")[::2] for each in os.environ.get("QMC_KEY_TYPES", "").split(",") if each.strip())
 # Seconds between the heartbeats of an idle node: the same bounds as an agent's own.
 QMC_HEARTBEAT_S = min(max(int(os.environ.get("QMC_HEARTBEAT_S", "60")), 1), 3600)
-QMC_BASE_URL = os.environ.get("QMC_BASE_URL", "https://127.0.0.1:8443")
 DEBUG = False
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *filter(None, os.environ.get("QMC_ALLOWED_HOSTS", "").split(","))]
+# The console asks qmc.names instead, which knows the site's data; the node API builds no address from the Host header.
+ALLOWED_HOSTS = ["*"]
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -80,13 +90,15 @@ INSTALLED_APPS = [
     "nodes",
     "qmc",
 ]
+IS_NODE_API = os.environ.get("QMC_PROCESS") == "node-api"
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    *([] if IS_NODE_API else ["qmc.names.HostMiddleware"]),
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
+    "qmc.names.OriginMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -95,10 +107,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-if os.environ.get("QMC_PROCESS") == "node-api":
-    # Agents verify the host name in the handshake, and the node API builds no address from the Host header.
-    ALLOWED_HOSTS = ["*"]
-ROOT_URLCONF = "qmc.urls_node" if os.environ.get("QMC_PROCESS") == "node-api" else "qmc.urls"
+ROOT_URLCONF = "qmc.urls_node" if IS_NODE_API else "qmc.urls"
+CSRF_FAILURE_VIEW = "qmc.views.form_refused"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -120,6 +130,9 @@ CONTENT_SECURITY_POLICY = {
 # user no way past a certificate that needs mending here.
 SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+# Cookies have no port: two sites on one host name would sign each other's people out.
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = cookie_names(SECRET_KEY)
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 LANGUAGE_CODE, TIME_ZONE, USE_TZ = "en", "UTC", True
 STATIC_URL = "static/"
 STATICFILES_DIRS = [
@@ -183,7 +196,7 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["qmc.api.TokenAuthentication", "rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["qmc.api.TokenAuthentication", "qmc.api.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["qmc.api.StrictJSONParser"],

@@ -10,6 +10,7 @@ from qmc import overview as site
 from qmc.expiry import expiry_board
 from qmc.expiry_page import ExpiryFilter, expiry_page, looked_from
 from qmc.middleware import error
+from qmc.names import refusal, refusal_detail
 from qmc.server import LARGEST_BODY
 from qmc.site_needs import jump_words
 from qmc.tables import ExpiryTable
@@ -47,3 +48,9 @@ def too_large(request: HttpRequest) -> HttpResponse:
     most = f"{LARGEST_BODY // 1024**2} MiB"
     detail = f"At most {most} are taken in one request. Certificate files have a few: send those alone."
     return error(request, "413.html", slug="too-large", status=413, detail=detail, most=most)
+
+
+def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's CSRF_FAILURE_VIEW: why a form was not taken, and which setting helps behind a proxy."""
+    content, detail = refusal(request, reason), refusal_detail(request, reason)
+    return error(request, "403_csrf.html", slug="form-refused", status=403, detail=detail, **content)

@@ -1,6 +1,7 @@
-"""Which addresses nodes call."""
+"""Where the center is: which addresses nodes call, and under which names browsers open the console."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -8,9 +9,10 @@ from django.utils import timezone
 
 from audit.actors import SYSTEM
 from certs.errors import CertsError
-from nodes.services.addresses import addresses_checked, addresses_recorded, addresses_set, losing_contact, netlocs, nodes_knowing
+from nodes.services.addresses import addresses_checked, addresses_recorded, losing_contact, netlocs, nodes_knowing
 from pki.errors import PKIError
 from pki.package import CentralAddress
+from qmc.services.site_addresses import SiteAddresses, overridden, site_addresses, site_addresses_set
 
 
 def lines(wanted: Sequence[CentralAddress]) -> Iterator[str]:
@@ -30,23 +32,51 @@ def lines(wanted: Sequence[CentralAddress]) -> Iterator[str]:
 
 
 class Command(BaseCommand):
-    help = "Sets which addresses nodes call. Lists first the nodes that would lose contact, and asks; with --yes it does not ask."
+    help = (
+        "Without options: says where the center is. --node-api-address replaces which addresses nodes call: it lists first the nodes that would "
+        "lose contact, and asks; with --yes it does not ask."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--node-api-address", action="append", required=True, metavar="ADDRESS:PORT", help="may be repeated")
+        several: dict[str, Any] = {"action": "append", "default": []}
+        parser.add_argument("--node-api-address", metavar="ADDRESS:PORT", help="nodes call this; may be repeated", **several)
+        parser.add_argument("--base-url", metavar="https://HOST[:PORT]", help="where people open the console; empty: wherever it listens")
+        parser.add_argument("--allowed-host", metavar="NAME", help="the console answers for this name too; may be repeated", **several)
+        parser.add_argument(
+            "--trusted-origin", metavar="https://HOST[:PORT]", help="forms may come from here too; may be repeated", **several
+        )
         parser.add_argument("--yes", action="store_true", help="do not ask")
         parser.add_argument("--data-dir")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        texts = options["node_api_address"]
         try:
-            self.stdout.write("\n".join(lines(addresses_checked(texts))))
-            if not (options["yes"] or self._confirmed()):
-                raise CommandError("Nothing was changed. Type yes, or give --yes.")
-            found = addresses_set(actor=SYSTEM, texts=texts, now=timezone.now())
+            before = site_addresses()
+            wanted = self._wanted(before, options)
+            if wanted.node_api_addresses != before.node_api_addresses:
+                self.stdout.write("\n".join(lines(addresses_checked(wanted.node_api_addresses))))
+                if not (options["yes"] or self._confirmed()):
+                    raise CommandError("Nothing was changed. Type yes, or give --yes.")
+            found = site_addresses_set(actor=SYSTEM, wanted=wanted, now=timezone.now()) if wanted != before else before
         except (CertsError, PKIError) as exc:
             raise CommandError(str(exc)) from exc
-        self.stdout.write(f"Nodes are told to call {', '.join(netlocs(found))}.")
+        self._say(found)
+
+    def _wanted(self, before: SiteAddresses, options: dict[str, Any]) -> SiteAddresses:
+        return replace(
+            before,
+            node_api_addresses=options["node_api_address"] or before.node_api_addresses,
+            base_url=before.base_url if options["base_url"] is None else options["base_url"],
+            allowed_hosts=[*before.allowed_hosts, *options["allowed_host"]],
+            trusted_origins=[*before.trusted_origins, *options["trusted_origin"]],
+        )
+
+    def _say(self, found: SiteAddresses) -> None:
+        self.stdout.write(f"Nodes call:       {', '.join(found.node_api_addresses)}")
+        self.stdout.write(f"Base URL:         {found.base_url or 'not set'}")
+        self.stdout.write(f"Allowed hosts:    {', '.join(found.allowed_hosts) or 'none beside the names of this machine'}")
+        self.stdout.write(f"Trusted origins:  {', '.join(found.trusted_origins) or 'none beside the base URL'}")
+        for name, value in overridden().items():
+            self.stdout.write(f"{name}={value} in this environment overrides that.")
 
     def _confirmed(self) -> bool:
         self.stdout.write("Type yes to go on: ", ending="")

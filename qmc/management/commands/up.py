@@ -18,13 +18,13 @@ from django.utils import timezone
 
 from agent.files import InUse, held, make_folder
 from agent.store import Store
-from pki.addresses import bare, loopback_for, netloc, url_host
+from pki.addresses import bare, loopback_for, netloc
 from qmc.data_directory import data_directory_close
 from qmc.management.commands.init import WARNING
 from qmc.server import listening_socket
 from qmc.services.database import DatabaseRefused, database_fit
 from qmc.services.database_file import database_file, log_empty
-from qmc.settings import listed, secret_file
+from qmc.settings import secret_file
 
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
@@ -131,7 +131,6 @@ class Command(BaseCommand):
             raise CommandError(str(exc)) from exc
         secret_file(settings.ROOT_PASSPHRASE_FILE)
         environment = {"QMC_DATA_DIR": str(settings.QMC_DATA_DIR)}
-        environment["QMC_ALLOWED_HOSTS"] = ",".join([*listed("QMC_ALLOWED_HOSTS"), url_host(options["address"])])
         ended = []
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # `nohup` ignores that one
