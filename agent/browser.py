@@ -2,9 +2,11 @@
 
 import json
 from datetime import datetime
+from pathlib import Path
 
 from cryptography import x509
 
+from agent import handshake
 from pki import browser_choice, names
 from pki.browser_choice import BrowserChoice
 
@@ -37,19 +39,29 @@ def from_json(kept: bytes) -> BrowserChoice:
         raise ValueError("what was kept of the chosen certificate is not understood") from exc
 
 
-def problem(choice: BrowserChoice | None, service: x509.Certificate, *, now: datetime) -> str:
-    """Why the node of this service certificate cannot use what was chosen, one of `WORDS`; "" where it can, or where nothing was."""
+def problem(choice: BrowserChoice | None, service: x509.Certificate, *, folder: Path, now: datetime) -> str:
+    """Why the node of this service certificate cannot use what was chosen, one of `WORDS`; "" where it can, or where nothing was.
+
+    What OpenSSL does not load, or shakes no hands with, is not written. `folder` is private.
+    """
     if choice is None:
         return ""
     named = service.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return browser_choice.usable(choice, names=names.san_strings(named), now=now)
+    why = browser_choice.usable(choice, names=names.san_strings(named), now=now)
+    if not why and handshake.refusal(_bundle(choice), anchor=None, name="", folder=folder):
+        return browser_choice.UNREADABLE
+    return why
 
 
-def pem(choice: BrowserChoice | None, service: x509.Certificate, service_pem: bytes, *, now: datetime) -> bytes:
+def _bundle(choice: BrowserChoice) -> bytes:
+    return b"".join(part.rstrip() + b"\n" for part in (choice.private_key or b"", *choice.certificates))
+
+
+def pem(choice: BrowserChoice | None, service: x509.Certificate, service_pem: bytes, *, folder: Path, now: datetime) -> bytes:
     """What belongs into browser.pem: key and chain of the chosen one while it can be used, else `service_pem`."""
-    if choice is None or choice.private_key is None or problem(choice, service, now=now):
+    if choice is None or choice.private_key is None or problem(choice, service, folder=folder, now=now):
         return service_pem
-    return b"".join(part.rstrip() + b"\n" for part in (choice.private_key, *choice.certificates))
+    return _bundle(choice)
 
 
 def told(choice: BrowserChoice | None, why: str) -> str:

@@ -299,7 +299,10 @@ class State:
     def browser(self, installed: Installed, *, now: datetime) -> dict[str, str]:
         """Which choice is kept ("": none), and why it cannot be used ("": it can)."""
         choice = self.store.chosen()
-        return {"revision": choice.revision if choice else "", "problem": browser.problem(choice, installed.service, now=now)}
+        return {
+            "revision": choice.revision if choice else "",
+            "problem": browser.problem(choice, installed.service, folder=self.home, now=now),
+        }
 
     def forget_database_keys(self, key_ids: list[str]) -> None:
         """The central node says that nothing is sealed with these any more."""

@@ -213,7 +213,9 @@ class Store:
         shutil.rmtree(staged, ignore_errors=True)
         files = package_files(package)
         # Chosen before the switch, so that no browser is shown the other one in between.
-        files[BROWSER] = browser.pem(self.chosen(), x509.load_pem_x509_certificate(package.service.certificate), files[SERVICE], now=now)
+        files[BROWSER] = browser.pem(
+            self.chosen(), x509.load_pem_x509_certificate(package.service.certificate), files[SERVICE], folder=self.home, now=now
+        )
         for name, content in files.items():
             write(staged / name, content)
         for name in (LISTS, COPIES[LISTS]):  # they are not in packages: what is known goes on counting
@@ -272,7 +274,7 @@ class Store:
         choice = self.chosen()
         if choice is None:
             self.choose(None)  # one that cannot be read may still hold a private key
-        wanted = browser.pem(choice, installed.service, installed.service_pem.read_bytes(), now=now)
+        wanted = browser.pem(choice, installed.service, installed.service_pem.read_bytes(), folder=self.home, now=now)
         # A generation that is only kept for a rollback may hold the key of the choice before.
         for folder in (self.home / "generations").glob("[0-9]*"):
             if folder.resolve() != installed.path and (folder / SERVICE).exists():

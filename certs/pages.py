@@ -5,12 +5,14 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
+from urllib.parse import urlsplit
 
 import django_tables2
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
@@ -30,6 +32,17 @@ class PageRequest(HttpRequest):
     htmx: HtmxDetails
 
 
+def back_to(request: HttpRequest) -> str:
+    """Where to go on after a sign-in: the page whose form was sent, where this was one."""
+    referrer = request.headers.get("Referer", "")
+    if request.method == "POST" and url_has_allowed_host_and_scheme(
+        referrer, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    ):
+        parts = urlsplit(referrer)
+        return f"{parts.path}?{parts.query}" if parts.query else parts.path
+    return request.get_full_path()
+
+
 def page(
     permission: str,
 ) -> Callable[[Callable[Concatenate[PageRequest, P], HttpResponse]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
@@ -41,7 +54,7 @@ def page(
             asked = cast(PageRequest, request)
             if not asked.user.is_authenticated:
                 # htmx would put the form for signing in where its part of the page was; so it loads the whole page again.
-                return HttpResponseClientRefresh() if asked.htmx else redirect_to_login(asked.get_full_path())
+                return HttpResponseClientRefresh() if asked.htmx else redirect_to_login(back_to(asked))
             try:
                 asked.actor.require(permission)
                 return view(asked, *args, **kwargs)

@@ -24,8 +24,8 @@ from nodes.services.browser_certificates import (
     browser_certificate_delete,
     browser_certificate_request,
     browser_certificate_upload,
-    findings,
 )
+from nodes.services.browser_verdict import findings
 from nodes.states import BrowserCertificateState
 from pki.uploaded import File
 
@@ -144,7 +144,7 @@ def _files(given: dict[str, Any]) -> list[File]:
 
 
 class BrowserCertificates(View):
-    """The browser-facing certificates, and the requests for such."""
+    """The browser-facing certificates, and the requests for such. One that is there already is completed: 200."""
 
     @extend_schema(operation_id="browser_certificates_list", responses=page_of(BrowserCertificateOutput))
     def get(self, request: Request) -> Response:
@@ -152,7 +152,7 @@ class BrowserCertificates(View):
         now = timezone.now()
         return self.paged(BrowserCertificate.objects.all(), lambda page: browser_certificates_json(page, now))
 
-    @extend_schema(request=BrowserCertificateInput, responses={201: BrowserCertificateDetailOutput})
+    @extend_schema(request=BrowserCertificateInput, responses={201: BrowserCertificateDetailOutput, 200: BrowserCertificateDetailOutput})
     def post(self, request: Request) -> Response:
         asked = BrowserCertificateInput(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -164,7 +164,8 @@ class BrowserCertificates(View):
             return _answer(browser_certificate_request(actor=self.actor, host_names=given["host_names"], now=now, **named), 201)
         named.pop("key_type", None)
         passphrase = given.get("passphrase", "")
-        return _answer(browser_certificate_upload(actor=self.actor, files=_files(given), passphrase=passphrase, now=now, **named), 201)
+        kept = browser_certificate_upload(actor=self.actor, files=_files(given), passphrase=passphrase, now=now, **named)
+        return _answer(kept, 201 if kept.created_at == now else 200)
 
 
 class BrowserCertificateDetail(View):
@@ -183,7 +184,7 @@ class BrowserCertificateDetail(View):
 
 
 class BrowserCertificateAnswer(View):
-    """What an authority made of a request."""
+    """The certificate that an authority made for a request; of one that is there, missing intermediates, or another one for the same key."""
 
     @extend_schema(request=BrowserCertificateAnswerInput, responses=BrowserCertificateDetailOutput)
     def post(self, request: Request, pk: uuid.UUID) -> Response:

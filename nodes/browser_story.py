@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nodes.models import BrowserCertificate, Node
-from nodes.services.browser_certificates import blockers, choice_for, chosen_certificate
+from nodes.services.browser_certificates import choice_for, chosen_certificate
+from nodes.services.browser_verdict import blockers_when_chosen
 from nodes.serving import PATIENCE
 from pki import browser_choice as choices
 
@@ -95,7 +96,7 @@ def browser_story(node: Node, *, chosen: BrowserCertificate | None = None) -> Br
     if seen.browser["problem"]:
         why, remedy = WHY[seen.browser["problem"]]
         # Its key is not handed out, and that is all that the node can know.
-        blocked = blockers(node, certificate) if certificate is not None else []
+        blocked = blockers_when_chosen(node, certificate) if certificate is not None else []
         if blocked:
             why, remedy = f"this one is not handed out. {blocked[0].title.removesuffix('.')}", blocked[0].remedy
         return told("fallen_back", f"The trust zone's certificate is served instead: {why}.", remedy, seen.browser["problem"])

@@ -15,6 +15,7 @@ from certs.states import CertificateStatus
 from nodes.states import BrowserCertificateState, NodeState, RenewalStatus
 from pki import clocks, foreign, lifetime, report
 from pki.errors import PKIError
+from pki.paths import Path
 
 # Three heartbeats missed; where they come often, a restart of the agent is no silence.
 SILENT_AFTER = max(3 * timedelta(seconds=settings.QMC_HEARTBEAT_S), timedelta(seconds=180))
@@ -247,6 +248,7 @@ class BrowserCertificate(models.Model):
     not_before = models.DateTimeField(null=True, blank=True)
     not_after = models.DateTimeField(null=True, blank=True, db_index=True)
     certificates = models.JSONField(default=list, help_text="PEM, the leaf first")
+    root = models.TextField(blank=True, help_text="PEM of the self-signed top that came along; it is not sent")
     private_key = EncryptedField(null=True, sealed_for=Readers.CENTER)
     csr = models.TextField(blank=True, help_text="PKCS #10, PEM")
     notes = models.JSONField(default=list, help_text="what was put right when the files were read")
@@ -275,11 +277,11 @@ class BrowserCertificate(models.Model):
         """As a certificate of the trust zone has it, for the bars of the pages."""
         return CertificateStatus.ISSUED if self.is_ready else CertificateStatus.ISSUING
 
-    def chain(self) -> list[foreign.ForeignCertificate]:
-        """The certificates, the leaf first. Raises: PKIError where there is none, or one that cannot be read."""
+    def path(self) -> Path:
+        """The certificates, the leaf first, and the root that is not sent. Raises: PKIError where there is none, or one that cannot be read."""
         if not self.certificates:
             raise PKIError("No certificate is kept here.")
-        return [foreign.from_pem(each.encode()) for each in self.certificates]
+        return Path(tuple(foreign.from_pem(each.encode()) for each in [*self.certificates, *filter(None, [self.root])]))
 
     def expiry_status(self, now: datetime) -> lifetime.ExpiryStatus:
         """Raises: ValueError while it is requested."""

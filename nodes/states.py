@@ -54,5 +54,5 @@ class BrowserCertificateState(TextChoices):
 B = BrowserCertificateState
 BROWSER_CERTIFICATE_TRANSITIONS: dict[BrowserCertificateState, frozenset[BrowserCertificateState]] = {
     B.AWAITING_ANSWER: frozenset({B.READY}),
-    B.READY: frozenset(),
+    B.READY: frozenset({B.READY}),  # its chain is completed, or its certificate replaced by another one for the same key
 }

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.http import HttpResponse
@@ -25,9 +26,8 @@ from nodes.services.browser_certificates import (
     browser_certificate_request,
     browser_certificate_upload,
     chosen_by,
-    finding_for,
-    findings,
 )
+from nodes.services.browser_verdict import blockers, finding_for, findings
 from nodes.tables import BrowserCertificateTable
 from pki.errors import PKIError
 
@@ -36,7 +36,8 @@ from pki.errors import PKIError
 def certificate_list(request: PageRequest) -> HttpResponse:
     now = timezone.now()
     table = table_for(request, BrowserCertificateTable, BrowserCertificate.objects.all(), now=now)
-    table.choosers = choosers(BrowserCertificate.objects.ready().defer("certificates", "private_key"))
+    table.blockers = partial(blockers, now=now)
+    table.choosers = choosers(BrowserCertificate.objects.ready().defer("certificates", "root", "private_key"))
     central = Node.objects.present().select_related("observation").filter(is_central=True).first()
     console = browser_story(central) if central else None
     return render(request, "browser_certificates/list.html", {"table": table, "now": now, "central": central, "console": console})
@@ -90,13 +91,13 @@ def _shown(certificate: BrowserCertificate, now: datetime) -> dict[str, Any]:
         else:
             others.append(node)
     blocked = any(each.level == "blocker" for each in found)
-    return {"findings": found, "nodes": nodes, "others": others, "blocked": blocked}
+    return {"findings": found, "nodes": nodes, "others": others, "blocked": blocked, "chosen": bool(chosen)}
 
 
 def _detail(request: PageRequest, certificate: BrowserCertificate, status: int = 200, **more: Any) -> HttpResponse:
     now = timezone.now()
-    shown = _shown(certificate, now) if certificate.is_ready else {"form": AnswerForm()}
-    context = {"certificate": certificate, "now": now, "new": "new" in request.GET} | shown | more
+    shown = _shown(certificate, now) if certificate.is_ready else {}
+    context = {"certificate": certificate, "now": now, "new": "new" in request.GET, "form": AnswerForm()} | shown | more
     return render(request, "browser_certificates/detail.html", context, status=status)
 
 

@@ -117,5 +117,6 @@ def pem(label: str, content: bytes) -> bytes:
 
 def pem_content(text: bytes, label: str) -> bytes:
     """The content of the first PEM block of `text` with this label. Raises: ValueError."""
-    begins = text.index(f"-----BEGIN {label}-----".encode())
-    return b64decode(b"".join(text[begins : text.index(b"-----END ", begins)].split()[2:]), validate=True)
+    edge = f"-----BEGIN {label}-----".encode()
+    begins = text.index(edge) + len(edge)
+    return b64decode(b"".join(text[begins : text.index(b"-----END ", begins)].split()), validate=True)

@@ -14,7 +14,7 @@ from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
-from pki import foreign, keys
+from pki import foreign, foreign_key, keys
 from pki.errors import PackageInvalid, PackageMalformed, PKIError, WrongPassword
 from pki.keys import PrivateKey
 
@@ -121,10 +121,10 @@ def usable(choice: BrowserChoice, *, names: Iterable[str], now: datetime) -> str
         return NO_PRIVATE_KEY
     try:
         leaf, *above = [foreign.from_pem(each) for each in choice.certificates]
-        key = keys.from_pem(choice.private_key, own=True)  # the console proved it; this is asked at each heartbeat
+        key = foreign_key.from_pem(choice.private_key)
     except PKIError:
         return UNREADABLE
-    if foreign.of_private_key(key) != leaf.key or any(each.key.is_too_short for each in (leaf, *above)):
+    if key.public != leaf.key or any(each.key.is_too_short for each in (leaf, *above)):
         return UNREADABLE  # a proxy would not start with it
     if choice.thumbprint not in leaf.thumbprints:
         return NO_SUCH_THUMBPRINT

@@ -1,124 +1,138 @@
-"""A browser-facing certificate: leaf, intermediates in order and private key out of what was uploaded; thumbprints; requests (S1)."""
+"""A certificate for browsers: leaf, intermediates in order and private key out of what was uploaded; thumbprints; requests (S1)."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from pki import foreign, names, uploaded
+from pki import names, uploaded
 from pki.errors import InvalidName, ThumbprintInvalid, UploadRefused
 from pki.foreign import ForeignCertificate
+from pki.foreign_key import ForeignPrivateKey
 from pki.keys import PrivateKey, hash_for
+from pki.paths import Path, paths
+from pki.remedies import Remedy
 from pki.uploaded import File, Found
+from pki.verdict import Refusal
 
 LONGEST_CHAIN, LARGEST_PEM = 10, 32 * 1024  # what a node takes, sealed, is 64 KiB
-MOST_NAMES, MOST_OF_A_NAME = 50, 20
+MOST_NAMES = 50
+Judge = Callable[[Path, ForeignPrivateKey], Refusal | None]
 
 
 @dataclass(frozen=True)
 class ServerPair:
-    """What a proxy needs: the intermediates stand in order, without the root. `notes` say what was put right or left out."""
+    """What a proxy needs: the way that is sent, and its key. `notes` say what was put right or left out."""
 
-    leaf: ForeignCertificate
-    intermediates: tuple[ForeignCertificate, ...]
-    key: Any = field(repr=False)
+    path: Path
+    key: ForeignPrivateKey = field(repr=False)
     notes: tuple[str, ...] = ()
-    root: ForeignCertificate | None = None
+
+    @property
+    def leaf(self) -> ForeignCertificate:
+        return self.path.leaf
+
+    @property
+    def intermediates(self) -> tuple[ForeignCertificate, ...]:
+        """In order, without the root."""
+        return self.path.sent[1:]
 
     @property
     def certificates(self) -> tuple[bytes, ...]:
         """PEM, the leaf first."""
-        return tuple(each.pem for each in (self.leaf, *self.intermediates))
+        return tuple(each.pem for each in self.path.sent)
 
     @property
     def private_key(self) -> bytes:
-        """Unencrypted PKCS #8, for a sealed place."""
-        pem: bytes = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        return pem
+        """PEM, unencrypted, for a sealed place."""
+        return self.key.pem
 
 
-def upload(files: Iterable[File], passphrase: str) -> ServerPair:
-    """A certificate with its private key. Raises: UploadRefused."""
+def bundle(path: Path, key: ForeignPrivateKey) -> bytes:
+    """The bytes of browser.pem: the key, then what is sent."""
+    return key.pem + b"".join(each.pem for each in path.sent)
+
+
+def upload(
+    files: Iterable[File],
+    passphrase: str,
+    *,
+    kept: Callable[[ForeignCertificate], Sequence[ForeignCertificate]],
+    judge: Judge,
+    now: datetime,
+) -> ServerPair:
+    """A certificate with its private key. `kept` is what is here already of a leaf, `judge` OpenSSL's verdict on a path. Raises: UploadRefused."""
     found = uploaded.read(files, passphrase)
     if not found.keys:
         if found.without_key:
-            raise UploadRefused(
-                "pfx-without-key",
-                f"{found.without_key} holds no private key. Export it again and tick that the private key goes with it; on Windows it must "
-                "have been marked exportable.",
-            )
-        raise UploadRefused("no-private-key", "There is no private key among these files. Choose the key file as well.")
-    return _pair(found, _one_key(found.keys), "The private key belongs to none of these certificates. Choose the key made for this one.")
-
-
-def answer(files: Iterable[File], passphrase: str, *, key: Any) -> ServerPair:
-    """The certificate that an authority made for the request of `key`. Raises: UploadRefused."""
-    found = uploaded.read(files, passphrase)
-    if found.keys and _one_key(found.keys).public_key() != key.public_key():
-        raise UploadRefused(
-            "another-key", "These files bring a private key that is not the one of this request. Upload them as a new certificate."
-        )
-    return _pair(
-        found,
-        key,
-        "This certificate was made for another key, not for this request. Send the request shown here to your certificate authority, and "
-        "bring what it makes of that.",
-    )
-
-
-def _one_key(found: Sequence[Any]) -> Any:
-    first = found[0]
-    if any(each.public_key() != first.public_key() for each in found[1:]):
-        raise UploadRefused("two-keys", "These files hold more than one private key. Choose the one key that belongs to the certificate.")
-    return first
-
-
-def _pair(found: Found, key: Any, mismatch: str) -> ServerPair:
+            raise UploadRefused("pfx-without-key", f"{found.without_key} holds no private key.", Remedy.EXPORT_WITH_KEY)
+        raise UploadRefused("no-private-key", "There is no private key among these files.", Remedy.CHOOSE_KEY_TOO)
     if not found.certificates:
-        raise UploadRefused(
-            "no-certificate", "There is a private key and no certificate among these files. Choose the certificate as well."
-        )
-    public = foreign.of_private_key(key)
-    own = [each for each in found.certificates if each.key == public]
-    if not own:
-        raise UploadRefused("another-key", mismatch)
+        raise UploadRefused("no-certificate", "There is a private key and no certificate among these files.", Remedy.CHOOSE_CERTIFICATE_TOO)
+    key = _one_key(found)
+    own = [each for each in found.certificates if each.key == key.public]
     leaf = max(own, key=lambda each: each.not_before)
-    pair = _ordered(leaf, [each for each in dict.fromkeys(found.certificates) if each != leaf], key)
-    if len(pair.intermediates) > LONGEST_CHAIN or sum(map(len, pair.certificates)) > LARGEST_PEM:
-        raise UploadRefused(
-            "too-long", f"Certificate and chain are longer than {LARGEST_PEM // 1024} KiB or {LONGEST_CHAIN} intermediates."
-        )
+    return _pair(leaf, found, kept(leaf), key, judge=judge, now=now)
+
+
+def answer(
+    files: Iterable[File], passphrase: str, *, key: ForeignPrivateKey, kept: Sequence[ForeignCertificate], judge: Judge, now: datetime
+) -> ServerPair:
+    """What an authority made for the request of `key`, or more of the chain of what is `kept`, its leaf first. Raises: UploadRefused."""
+    found = uploaded.read(files, passphrase)
+    if any(each.public != key.public for each in found.keys):
+        raise UploadRefused("another-key", "These files bring a private key that is not the one of this certificate.", Remedy.AS_NEW)
+    if not found.certificates:
+        raise UploadRefused("no-certificate", "There is no certificate among these files.", Remedy.CHOOSE_CERTIFICATE_TOO)
+    own = [each for each in found.certificates if each.key == key.public]
+    if not own and not kept:
+        raise UploadRefused("another-key", "This certificate was made for another key, not for this request.", Remedy.SEND_THIS_REQUEST)
+    leaf = max(own, key=lambda each: each.not_before) if own else kept[0]
+    pair = _pair(leaf, found, kept, key, judge=judge, now=now)
+    if pair.path.certificates == tuple(kept):
+        raise UploadRefused("nothing-new", "These files add nothing: what is part of the chain is here already.", Remedy.ISSUER_NAMED)
     return pair
 
 
-def _issuer(certificate: ForeignCertificate, among: list[ForeignCertificate]) -> ForeignCertificate | None:
-    """Each signature takes its time to verify, so that not all are tried where hundreds bear the issuer's name."""
-    named = [each for each in among if each.subject.canonical == certificate.issuer.canonical][:MOST_OF_A_NAME]
-    return next((each for each in named if foreign.comes_from(certificate, each)), None)
+def _one_key(found: Found) -> ForeignPrivateKey:
+    """The key that has its certificate here; another one is left aside. Raises: UploadRefused."""
+    publics = {each.key for each in found.certificates}
+    fitting = {each.public: each for each in found.keys if each.public in publics}
+    if not fitting:
+        raise UploadRefused("another-key", "The private key belongs to none of these certificates.", Remedy.CHOOSE_ITS_KEY)
+    if len(fitting) > 1:
+        raise UploadRefused("two-keys", "These files hold more than one private key with its certificate.", Remedy.ONE_KEY)
+    (key,) = fitting.values()
+    if any(each.public != key.public for each in found.keys):
+        found.aside.append("Another private key was left aside: it belongs to none of these certificates.")
+    return key
 
 
-def _ordered(leaf: ForeignCertificate, others: list[ForeignCertificate], key: Any) -> ServerPair:
-    chain: list[ForeignCertificate] = []
-    last, root = leaf, None
-    left = list(others)
-    while len(chain) <= LONGEST_CHAIN and not last.is_self_signed and (issuer := _issuer(last, left)):
-        left.remove(issuer)
-        last = issuer
-        if issuer.is_self_signed:
-            root = issuer
-        else:
-            chain.append(issuer)
-    notes = []
-    if [each for each in others if each in chain] != chain:
+def _pair(
+    leaf: ForeignCertificate, found: Found, kept: Sequence[ForeignCertificate], key: ForeignPrivateKey, *, judge: Judge, now: datetime
+) -> ServerPair:
+    others = [each for each in dict.fromkeys((*found.certificates, *kept)) if each != leaf]
+    ways = paths(leaf, others, now=now)
+    # Any way that OpenSSL takes will do; where it takes none, the best one shows why.
+    path = next((each for each in ways if not each.is_alone and judge(each, key) is None), ways[0])
+    if len(path.sent) - 1 > LONGEST_CHAIN or sum(len(each.pem) for each in path.sent) > LARGEST_PEM:
+        words = f"Certificate and chain are longer than {LARGEST_PEM // 1024} KiB or {LONGEST_CHAIN} intermediates."
+        raise UploadRefused("too-long", words, Remedy.FEWER_FILES)
+    return ServerPair(path, key, (*_notes(path, others), *found.aside))
+
+
+def _notes(path: Path, others: Sequence[ForeignCertificate]) -> list[str]:
+    notes, above = [], list(path.sent[1:])
+    if [each for each in others if each in above] != above:
         notes.append("The intermediates came in another order and were put in order.")
-    if root is not None:
-        notes.append(f"The root {root.name} was left out: browsers have it, or do not trust it.")
-    notes += [f"{each.name} was left out: it is no part of this certificate's chain." for each in left]
-    return ServerPair(leaf, tuple(chain), key, tuple(notes), root)
+    if path.root is not None:
+        notes.append(f"The root {path.root.name} is not sent: browsers have it, or do not trust it.")
+    left = [each for each in others if each not in path.certificates]
+    return notes + [f"{each.name} was left out: it is not part of this certificate's chain." for each in left]
 
 
 def thumbprint(text: str) -> str:

@@ -85,11 +85,11 @@ class PasswordMistyped(PKIError):
 
 
 class UploadRefused(PKIError):
-    """What was uploaded cannot be used. `code` names why, `field` the input that it is about."""
+    """What was uploaded cannot be used. `code` names why, `remedy` what to do, `field` the input that it is about."""
 
-    def __init__(self, code: str, text: str, *, field: str = "files") -> None:
-        super().__init__(text)
-        self.code, self.field = code, field
+    def __init__(self, code: str, text: str, remedy: str, *, field: str = "files") -> None:
+        super().__init__(f"{text} {remedy}")
+        self.code, self.remedy, self.field = code, remedy, field
 
 
 class ThumbprintInvalid(PKIError):

@@ -35,6 +35,7 @@ ODD = (
     x509.InvalidVersion,
 )
 SMALLEST_RSA, SMALLEST_CURVE = 2048, 224  # 112 bits of security: with a shorter key anywhere in it, OpenSSL does not load a chain
+PSS_WORDS = "RSA-PSS"
 RSA, RSA_PSS, EC = "1.2.840.113549.1.1.1", "1.2.840.113549.1.1.10", "1.2.840.10045.2.1"
 KEY_WORDS = {
     "1.3.101.112": "Ed25519",
@@ -108,7 +109,7 @@ def public_key(spki: bytes) -> ForeignKey:
     if kind in (RSA, RSA_PSS):
         modulus, exponent = ber.first(key).parts[:2]
         size = abs(modulus.number).bit_length()
-        return ForeignKey(f"RSA-{size}" if kind == RSA else f"RSA-PSS, {size} bits", size, (RSA, modulus.number, exponent.number), spki)
+        return ForeignKey(f"RSA-{size}" if kind == RSA else f"{PSS_WORDS}, {size} bits", size, (RSA, modulus.number, exponent.number), spki)
     if kind == EC and len(algorithm.parts) > 1 and algorithm.parts[1].tag == ber.OID:
         curve = algorithm.parts[1].oid
         words, size = CURVES.get(curve, (f"EC {curve}", 0))

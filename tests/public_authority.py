@@ -8,7 +8,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -85,7 +85,9 @@ def sign(
         builder = builder.add_extension(x509.KeyUsage(**{name: name in usage for name in USAGES}), critical=True)
     for extension in further:
         builder = builder.add_extension(extension, critical=False)
-    return Signed(builder.sign(issuer.key if issuer else key, hashed or hashes.SHA256()), key)
+    signer = issuer.key if issuer else key
+    is_plain = isinstance(signer, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey)  # they take no hash
+    return Signed(builder.sign(signer, None if is_plain else hashed or hashes.SHA256()), key)
 
 
 @functools.cache

@@ -8,18 +8,19 @@ from django.db import IntegrityError, models, transaction
 
 from audit.actors import Actor
 from audit.record import record
-from certs.errors import CertsError
-from certs.services.issuer import roots_in_force
 from nodes.errors import ChoiceBlocked, IllegalNodeTransition, InputInvalid, StaleNode
 from nodes.models import BrowserCertificate, Node
+from nodes.services.browser_verdict import blockers_when_chosen, findings_for, judge, key_of, private_key_of
 from nodes.services.renewal import held
-from nodes.states import BROWSER_CERTIFICATE_TRANSITIONS, BrowserCertificateState, NodeState
-from pki import browser_checks, browser_choice, browser_facing, foreign, keys
+from nodes.states import BrowserCertificateState, NodeState
+from pki import browser_checks, browser_choice, browser_facing, keys
 from pki.browser_choice import BrowserChoice
 from pki.browser_facing import ServerPair
 from pki.errors import InvalidName, PKIError, ThumbprintInvalid, UploadRefused
-from pki.findings import Finding
+from pki.foreign import ForeignCertificate
+from pki.foreign_key import ForeignPrivateKey
 from pki.keys import KeyType
+from pki.remedies import Remedy
 from pki.uploaded import File
 
 KEY_TYPES = (KeyType.RSA_3072, KeyType.RSA_2048, KeyType.EC_P256, KeyType.EC_P384)
@@ -51,16 +52,26 @@ def _read(read: Callable[[], ServerPair]) -> ServerPair:
 
 
 def _described(pair: ServerPair) -> dict[str, Any]:
-    """What the row says of a certificate."""
-    thumbprint, sha256 = pair.leaf.thumbprints
-    there = BrowserCertificate.objects.filter(sha256=sha256).first()
-    if there is not None:
-        raise InputInvalid({"files": [f"This certificate is here already: {there}. Choose that one."]})
+    """The columns of a row that come from its certificate."""
+    leaf = pair.leaf
+    thumbprint, sha256 = leaf.thumbprints
     return {
-        "subject": pair.leaf.subject.text[:300], "names": pair.leaf.names, "thumbprint": thumbprint,
-        "sha256": sha256, "key_type": pair.leaf.key.words[:20], "not_before": pair.leaf.not_before,
-        "not_after": pair.leaf.not_after, "certificates": [each.decode() for each in pair.certificates], "notes": list(pair.notes),
+        "subject": leaf.subject.text[:300], "names": leaf.names, "thumbprint": thumbprint, "sha256": sha256, "key_type": leaf.key.words[:20],
+        "not_before": leaf.not_before, "not_after": leaf.not_after, "certificates": [each.decode() for each in pair.certificates],
+        "root": pair.path.root.pem.decode() if pair.path.root else "", "notes": list(pair.notes),
     }  # fmt: skip
+
+
+def _there(leaf: ForeignCertificate) -> BrowserCertificate | None:
+    return BrowserCertificate.objects.filter(sha256=leaf.thumbprints[1]).first()
+
+
+def _kept(certificate: BrowserCertificate | None) -> tuple[ForeignCertificate, ...]:
+    """What is here of its path; nothing where it cannot be read, so that it can be brought anew."""
+    try:
+        return certificate.path().certificates if certificate is not None and certificate.is_ready else ()
+    except PKIError:
+        return ()
 
 
 def _saved(certificate: BrowserCertificate, *, action: str, detail: dict[str, Any], actor: Actor, now: datetime) -> BrowserCertificate:
@@ -76,16 +87,63 @@ def _saved(certificate: BrowserCertificate, *, action: str, detail: dict[str, An
 def browser_certificate_upload(
     *, actor: Actor, files: Sequence[File], passphrase: str = "", name: str = "", now: datetime
 ) -> BrowserCertificate:
-    """Keep a certificate with its key, the key sealed. Raises: PermissionRefused, InputInvalid, ZoneMissing, ZoneBroken, UnknownKey."""
+    """Keep a certificate with its key, the key sealed; one that is here already gets what it lacks.
+
+    Raises: PermissionRefused, InputInvalid, StaleNode, ZoneMissing, ZoneBroken, UnknownKey.
+    """
     actor.require("nodes.add_browsercertificate")
     checked = _name_checked(name) if name else ""
-    pair = _read(lambda: browser_facing.upload(files, passphrase))
+    pair = _read(lambda: browser_facing.upload(files, passphrase, kept=lambda leaf: _kept(_there(leaf)), judge=judge, now=now))
+    there = _there(pair.leaf)
+    if there is not None:
+        return _completed(there, pair, actor=actor, now=now)
     certificate = BrowserCertificate(
         name=checked or _free_name(pair.leaf.name), source=BrowserCertificate.Source.UPLOADED,
         state=BrowserCertificateState.READY, **_described(pair), private_key=pair.private_key, actor=actor.label, created_at=now,
     )  # fmt: skip
     detail = {"thumbprint": certificate.thumbprint, "subject": certificate.subject}
     return _saved(certificate, action="browser_certificate.uploaded", detail=detail, actor=actor, now=now)
+
+
+def _completed(there: BrowserCertificate, pair: ServerPair, *, actor: Actor, now: datetime) -> BrowserCertificate:
+    """The same certificate, brought again with more of its chain, or with a key that can be decrypted again."""
+    actor.require("nodes.change_browsercertificate")
+    has_key, is_same = private_key_of(there) is not None, _kept(there) == pair.path.certificates
+    if has_key and is_same:
+        raise InputInvalid({"files": [f"This certificate is here already: {there}. {Remedy.CHOOSE_THAT}"]})
+    changes = _described(pair) | ({} if has_key else {"private_key": pair.private_key})
+    return _changed(there, changes, action="browser_certificate.completed", actor=actor, now=now)
+
+
+def _changed(certificate: BrowserCertificate, changes: dict[str, Any], *, action: str, actor: Actor, now: datetime) -> BrowserCertificate:
+    """The row with what was brought. Nodes that have chosen it go on doing so, also where its leaf was replaced."""
+    detail = {"thumbprint": changes["thumbprint"], "subject": changes["subject"]}
+    try:
+        with transaction.atomic():
+            before = BrowserCertificate.objects.filter(pk=certificate.pk, state=certificate.state, sha256=certificate.sha256)
+            locked = before.select_for_update().first()
+            if locked is None:
+                raise StaleNode(f"{certificate} was changed or deleted by somebody else just now. Look again.")
+            choosing = list(chosen_by(locked))
+            for field, value in changes.items():
+                setattr(locked, field, value)
+            locked.state = BrowserCertificateState.READY
+            locked.save()
+            record(actor=actor, action=action, target=locked, detail=detail, now=now)
+            for node in choosing:
+                _follow(node, locked, detail, actor, now)
+    except IntegrityError as exc:
+        raise InputInvalid({"files": ["This certificate is here already. Look at the list."]}) from exc
+    certificate.refresh_from_db()
+    return certificate
+
+
+def _follow(node: Node, certificate: BrowserCertificate, detail: dict[str, Any], actor: Actor, now: datetime) -> None:
+    """The node is told soon, and by the thumbprint that its choice has now."""
+    Node.objects.filter(pk=node.pk).update(browser_thumbprint=certificate.thumbprint, browser_chosen_at=now)
+    if node.browser_thumbprint not in (certificate.thumbprint, certificate.sha256):
+        chosen = {"thumbprint": certificate.thumbprint, "before": node.browser_thumbprint, "name": certificate.name}
+        record(actor=actor, action="node.browser_certificate_chosen", target=node, detail=chosen, now=now)
 
 
 def browser_certificate_request(
@@ -115,68 +173,32 @@ def browser_certificate_request(
 def browser_certificate_answer(
     *, actor: Actor, certificate: BrowserCertificate, files: Sequence[File], passphrase: str = "", now: datetime
 ) -> BrowserCertificate:
-    """Take what an authority made of a request.
+    """Take the certificate that an authority made for a request, another one in its place, or more of the chain of one that is here.
 
-    Raises: PermissionRefused, InputInvalid, IllegalNodeTransition, StaleNode.
+    Raises: PermissionRefused, InputInvalid, ChoiceBlocked, IllegalNodeTransition, StaleNode.
     """
     actor.require("nodes.change_browsercertificate")
-    if BrowserCertificateState.READY not in BROWSER_CERTIFICATE_TRANSITIONS[BrowserCertificateState(certificate.state)]:
-        raise IllegalNodeTransition(f"{certificate} has its certificate already. Upload another one as a new certificate.")
-    opened = key_of(certificate)
-    if opened is None:
-        raise IllegalNodeTransition(f"The private key of {certificate} does not open any more, so no answer fits. Make another request.")
-    key = keys.from_pem(opened, own=True)
-    pair = _read(lambda: browser_facing.answer(files, passphrase, key=key))
-    changes = _described(pair) | {"state": BrowserCertificateState.READY}
-    try:
-        with transaction.atomic():
-            waiting = BrowserCertificate.objects.filter(pk=certificate.pk, state=BrowserCertificateState.AWAITING_ANSWER)
-            if not waiting.update(**changes):
-                raise StaleNode(f"{certificate} was answered or deleted by somebody else just now. Look again.")
-            detail = {"thumbprint": changes["thumbprint"], "subject": changes["subject"]}
-            record(actor=actor, action="browser_certificate.answered", target=certificate, detail=detail, now=now)
-    except IntegrityError as exc:
-        raise InputInvalid({"files": ["This certificate is here already. Look at the list."]}) from exc
-    certificate.refresh_from_db()
-    return certificate
+    key, kept = private_key_of(certificate), _kept(certificate)
+    if key is None:
+        remedy = Remedy.UPLOAD_WITH_KEY if certificate.is_ready else Remedy.ANOTHER_REQUEST
+        raise IllegalNodeTransition(f"The private key of {certificate} cannot be decrypted, so nothing can be added to it. {remedy}")
+    pair = _read(lambda: browser_facing.answer(files, passphrase, key=key, kept=kept, judge=judge, now=now))
+    there = _there(pair.leaf)
+    if there is not None and there.pk != certificate.pk:
+        raise InputInvalid({"files": [f"This certificate is here already: {there}. {Remedy.CHOOSE_THAT}"]})
+    is_another = certificate.is_ready and pair.leaf.thumbprints[1] != certificate.sha256
+    if is_another:
+        _check_replacement(certificate, pair, key, now)
+    action = "replaced" if is_another else "completed" if certificate.is_ready else "answered"
+    return _changed(certificate, _described(pair), action=f"browser_certificate.{action}", actor=actor, now=now)
 
 
-def key_of(certificate: BrowserCertificate) -> bytes | None:
-    """Its private key (PEM); None where it does not open."""
-    try:
-        opened: bytes | None = certificate.private_key.open() if certificate.private_key else None
-    except (CertsError, PKIError):
-        return None
-    return opened
-
-
-def findings(certificate: BrowserCertificate, *, now: datetime) -> list[Finding]:
-    """What can be said of a certificate that is there without asking for whom it is."""
-    return _checked(certificate, has_key=key_of(certificate) is not None, now=now)
-
-
-def _checked(certificate: BrowserCertificate, *, has_key: bool, now: datetime) -> list[Finding]:
-    try:
-        chain = certificate.chain()
-    except PKIError as exc:
-        return [browser_checks.unreadable(exc)]
-    roots = [foreign.from_x509(each.x509()) for each in roots_in_force()]
-    return browser_checks.checks(chain, has_key=has_key, roots=roots, now=now)
-
-
-def blockers(node: Node, certificate: BrowserCertificate) -> list[Finding]:
-    """What stood in the way of it for whatever node as soon as both it and the choice for `node` were there."""
-    met = max(each for each in (certificate.created_at, certificate.not_before, node.browser_chosen_at) if each is not None)
-    return [each for each in _checked(certificate, has_key=True, now=met) if each.level == "blocker"]
-
-
-def finding_for(certificate: BrowserCertificate, node: Node) -> Finding:
-    """Whether it covers what `node` is called."""
-    try:
-        leaf = certificate.chain()[0]
-    except PKIError as exc:
-        return browser_checks.unreadable(exc)
-    return browser_checks.for_node(leaf, name=node.name, host_name=node.host_name, further=node.subject_alternative_names)
+def _check_replacement(certificate: BrowserCertificate, pair: ServerPair, key: ForeignPrivateKey, now: datetime) -> None:
+    """No node that has chosen it is left with one that it cannot use. Raises: ChoiceBlocked."""
+    for node in chosen_by(certificate):
+        found = findings_for(pair.path, key, node, now=now)
+        if any(each.level == "blocker" for each in found):
+            raise ChoiceBlocked(found)
 
 
 def browser_certificate_choose(*, actor: Actor, node: Node, thumbprint: str, now: datetime) -> Node:
@@ -206,7 +228,10 @@ def browser_certificate_choose(*, actor: Actor, node: Node, thumbprint: str, now
 
 
 def _check_fits(certificate: BrowserCertificate, node: Node, now: datetime) -> None:
-    found = [*findings(certificate, now=now), finding_for(certificate, node)]
+    try:
+        found = findings_for(certificate.path(), private_key_of(certificate), node, now=now)
+    except PKIError as exc:
+        found = [browser_checks.unreadable(exc)]
     if any(each.level == "blocker" for each in found):
         raise ChoiceBlocked(found)
 
@@ -247,7 +272,7 @@ def choice_for(node: Node, certificate: BrowserCertificate | None, *, with_key: 
     if certificate is None:
         return BrowserChoice(node.browser_thumbprint, (), None)
     chain = tuple(each.encode() for each in certificate.certificates)
-    with_key = with_key and not blockers(node, certificate)
+    with_key = with_key and not blockers_when_chosen(node, certificate)
     return BrowserChoice(node.browser_thumbprint, chain, key_of(certificate) if with_key else None)
 
 

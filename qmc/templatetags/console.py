@@ -48,6 +48,7 @@ LOOKS = {
     "overdue": ("overdue", "orange", "clock-exclamation"),
     "paused": ("paused", "orange", "player-pause"),
     "finished": ("finished", "green", "circle-check"),
+    "blocked": ("cannot be used", "red", "alert-circle"),
     "awaiting_answer": ("waits for the answer", "blue", "hourglass"),
     "none": ("trust zone's own", "grey", "shield-lock"),
     "on_its_way": ("on its way", "blue", "send"),

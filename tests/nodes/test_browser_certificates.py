@@ -31,8 +31,8 @@ from nodes.services.browser_certificates import (
     browser_certificate_upload,
     choice_for,
     chosen_certificate,
-    findings,
 )
+from nodes.services.browser_verdict import findings
 from nodes.serving import serving
 from nodes.story import history
 from pki import browser_choice, keys
@@ -171,7 +171,7 @@ def test_a_request_is_answered_once_and_for_its_own_key() -> None:
     assert answered(waiting, intermediate().pem, made.pem).certificates == [made.pem.decode(), intermediate().pem.decode()]
     assert (waiting.state, waiting.name, waiting.source) == ("ready", "Next year", "request")
     assert choice(choose_new(waiting)).private_key == waiting.private_key.open()
-    with pytest.raises(IllegalNodeTransition, match="has its certificate already"):
+    with pytest.raises(InputInvalid, match="add nothing"):
         answered(waiting, made.pem)
     assert actions()[:3] == ["browser_certificate.requested", "browser_certificate.requested", "browser_certificate.answered"]
 
@@ -528,7 +528,7 @@ class TestApi:
             client, {"certificate": signed_for(row).pem.decode(), "chain": intermediate().pem.decode()}, f"{API}{row.pk}/answer/"
         )
         assert (answer.status_code, answer.json()["state"]) == (200, "ready")
-        assert self.post(client, {"certificate": "x"}, f"{API}{row.pk}/answer/").status_code == 409
+        assert self.post(client, {"certificate": "x"}, f"{API}{row.pk}/answer/").status_code == 400
         assert [each["name"] for each in client.get(API).json()["results"]] == ["www.example"]
 
     @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import subprocess
 import time
 import zipfile
 from collections.abc import Callable
-from datetime import timedelta
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
+from pathlib import Path as Folder
 
 import pytest
 from cryptography import x509
@@ -22,16 +22,18 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from pki import browser_checks, browser_choice, browser_facing, derivation, foreign, keys, uploaded
+from pki import browser_checks, browser_choice, browser_facing, derivation, foreign, foreign_key, keys, paths, uploaded
 from pki.browser_choice import BrowserChoice
 from pki.browser_facing import ServerPair
 from pki.errors import InvalidName, ThumbprintInvalid, UploadRefused
 from pki.foreign import ForeignCertificate
 from pki.keys import KeyType
+from pki.paths import Path
 from pki.roles import Kind, Role, role_extension
 from pki.uploaded import File
 from tests.conftest import Authority
 from tests.public_authority import NOW, Signed, intermediate, p256, root, sign
+from tests.verdict import judge
 
 WORD = "Grüße 1"
 FEW = hypothesis_settings(max_examples=30, deadline=None)
@@ -56,7 +58,8 @@ def openssl(*arguments: str, given: bytes = b"") -> bytes:
 
 
 def upload(*contents: bytes, passphrase: str = "") -> ServerPair:
-    return browser_facing.upload([File(f"{number}.pem", content) for number, content in enumerate(contents)], passphrase)
+    files = [File(f"{number}.pem", content) for number, content in enumerate(contents)]
+    return browser_facing.upload(files, passphrase, kept=lambda leaf: (), judge=judge, now=NOW)
 
 
 def bundled(leaf: Signed, *options: str, passphrase: str = WORD) -> bytes:
@@ -146,9 +149,9 @@ REFUSED: dict[str, tuple[Callable[[Signed], list[bytes]], str, str, str]] = {
     "pfx without key": (lambda leaf: [without_key(leaf)], WORD, "pfx-without-key", "marked exportable"),
     "no key": (lambda leaf: [leaf.pem], "", "no-private-key", "Choose the key file"),
     "key alone": (lambda leaf: [key_pem(leaf)], "", "no-certificate", "Choose the certificate"),
-    "two keys": (lambda leaf: [leaf.pem, key_pem(leaf), key_pem(root())], "", "two-keys", "more than one private key"),
+    "two keys": (lambda leaf: [leaf.pem, key_pem(leaf), root().pem, key_pem(root())], "", "two-keys", "more than one private key"),
     "another's key": (lambda leaf: [leaf.pem, key_pem(root())], "", "another-key", "belongs to none"),
-    "a request": (lambda leaf: [browser_facing.request(leaf.key, ["www.example"])], "", "request", "what comes back"),
+    "a request": (lambda leaf: [browser_facing.request(leaf.key, ["www.example"])], "", "request", "the certificate that comes back"),
     "cut short": (lambda leaf: [der(leaf)[:-9], key_pem(leaf)], "", "damaged", "cut short"),
     "altered": (lambda leaf: [leaf.pem[:200] + b"AAAAAAAA" + leaf.pem[208:], key_pem(leaf)], "", "damaged", "damaged"),
 }
@@ -205,7 +208,7 @@ def test_whatever_is_altered_is_read_or_refused(form: str, data: st.DataObject) 
         altered[data.draw(st.integers(0, len(altered) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(UploadRefused):
         pair = upload(*files[:which], bytes(altered), *files[which + 1 :], passphrase=passphrase)
-        browser_checks.checks([pair.leaf, *pair.intermediates], has_key=True, roots=[root().foreign], now=NOW)
+        browser_checks.checks(pair.path, has_key=True, refusal=judge(pair.path, pair.key), roots=[root().foreign], now=NOW)
 
 
 @functools.cache
@@ -326,7 +329,7 @@ def test_an_rsa_key_is_proved_by_what_it_signs_and_not_by_its_primes(leaf: Signe
     began = time.process_time()
     (key,) = uploaded.read([File("0.der", rsa_key(p, q))], "").keys
     assert time.process_time() - began < 1
-    assert key.private_numbers().p == p
+    assert keys.from_pem(key.pem, own=True).private_numbers().p == p
     assert code_of(leaf.pem, rsa_key(2**607 - 1, 2**521 - 1, wrong=2)) == "damaged"
 
 
@@ -351,19 +354,19 @@ def test_reading_takes_no_longer_than_a_file_is_long(content: bytes) -> None:
 
 def test_a_chain_of_many_of_one_name_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     asked, comes_from = [], foreign.comes_from
-    monkeypatch.setattr(foreign, "comes_from", lambda *given: asked.append(1) or comes_from(*given))
+    monkeypatch.setattr(paths, "comes_from", lambda *given: asked.append(1) or comes_from(*given))
     authority, above = root(), []
     for each in range(40):
         authority = sign("CA", issuer=authority, key=p256(100 + each), names=(), ca=True, purposes=(), usage=("key_cert_sign",))
         above.insert(0, authority.pem)
     last = sign(issuer=authority)
     assert code_of(last.pem, key_pem(last), *above) == "too-long"
-    assert len(asked) < 40
+    assert len(asked) <= paths.MOST_SIGNATURES
     asked.clear()
     strangers = [sign("Public CA 7", issuer=root(), key=p256(100 + each), names=()).pem for each in range(40)]
     last = sign(issuer=intermediate())
     assert upload(last.pem, key_pem(last), *strangers).intermediates == ()
-    assert len(asked) < 25
+    assert len(asked) <= paths.MOST_OF_A_NAME + 1
 
 
 def test_what_cannot_be_printed_stands_in_no_name() -> None:
@@ -392,7 +395,7 @@ def test_what_does_not_belong_is_left_out_and_said_so(leaf: Signed) -> None:
     stranger = sign("Stranger CA", key=p256(9), names=(), ca=True, purposes=(), usage=("key_cert_sign",))
     pair = upload(stranger.pem, leaf.pem, intermediate().pem, key_pem(leaf))
     assert pair.certificates == (leaf.pem, intermediate().pem)
-    assert pair.notes == ("Stranger CA was left out: it is no part of this certificate's chain.",)
+    assert pair.notes == ("Stranger CA was left out: it is not part of this certificate's chain.",)
 
 
 def test_of_two_certificates_of_one_key_the_younger_is_meant(leaf: Signed) -> None:
@@ -404,7 +407,8 @@ def test_of_two_certificates_of_one_key_the_younger_is_meant(leaf: Signed) -> No
 
 
 def levels(chain: list[Signed], *, roots: tuple[ForeignCertificate, ...] = ()) -> dict[str, str]:
-    found = browser_checks.checks([each.foreign for each in chain], has_key=True, roots=roots, now=NOW)
+    path = Path(tuple(each.foreign for each in chain))
+    found = browser_checks.checks(path, has_key=True, refusal=judge(path, foreign_key.of(chain[0].key)), roots=roots, now=NOW)
     assert all(each.title.endswith(".") and (each.remedy or each.level == "ok") for each in found)
     return {each.code: each.level for each in found if each.level != "ok"}
 
@@ -427,11 +431,13 @@ WRONG: dict[str, tuple[dict, dict[str, str]]] = {
     "its last second": ({"begins": NOW - timedelta(days=90)}, {"dates": "warning"}),
     "for clients": ({"purposes": (ExtendedKeyUsageOID.CLIENT_AUTH,)}, {"purpose": "blocker"}),
     "for both": ({"purposes": (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH)}, {}),
-    "for any": ({"purposes": (ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,)}, {}),
+    "for any": ({"purposes": (ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,)}, {"purpose": "blocker"}),
     "for nothing": ({"purposes": ()}, {"purpose": "warning"}),
     "enciphers only": ({"usage": ("key_encipherment",)}, {"key-usage": "blocker"}),
     "any usage": ({"usage": ()}, {}),
-    "825 days": ({"days": 825}, {}),
+    "398 days": ({"days": 398}, {}),
+    "399 days": ({"days": 399}, {"lifetime": "warning"}),
+    "825 days": ({"days": 825}, {"lifetime": "warning"}),
     "826 days": ({"days": 826}, {"lifetime": "warning"}),
     "an authority": ({"ca": True}, {"authority": "blocker"}),
     "another site's": ({"further": (role_extension(Role.SERVICE),)}, {"trust-zone": "blocker"}),
@@ -455,8 +461,10 @@ def test_what_is_wrong_is_found(case: str) -> None:
 
 def test_a_missing_intermediate_is_named_with_its_place() -> None:
     made = sign(issuer=intermediate(), further=(located(),))
-    (found,) = [each for each in browser_checks.checks([made.foreign], has_key=True, roots=(), now=NOW) if each.code == "chain"]
-    assert found.level == "warning"
+    (found,) = [
+        each for each in browser_checks.checks(Path((made.foreign,)), has_key=True, refusal=None, roots=(), now=NOW) if each.code == "chain"
+    ]
+    assert found.level == "blocker"
     assert "CN=Public CA 7" in found.title
     assert "http://ca.example/7.cer" in found.remedy
 
@@ -488,7 +496,7 @@ def test_signed_by_itself_is_a_warning() -> None:
 
 
 @pytest.mark.parametrize("method", ["md5", "sha1"])
-def test_what_openssl_signs_weakly_is_blocked_and_its_chain_still_found(method: str, tmp_path: Path) -> None:
+def test_what_openssl_signs_weakly_is_blocked_and_its_chain_still_found(method: str, tmp_path: Folder) -> None:
     def made(name: str, *options: str) -> bytes:
         asked = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", f"-{method}", "-subj", f"/CN={name}")
         return openssl(*asked, *options, "-keyout", str(tmp_path / name))
@@ -497,8 +505,8 @@ def test_what_openssl_signs_weakly_is_blocked_and_its_chain_still_found(method: 
     content = made("www", "-addext", "subjectAltName=DNS:www.example", "-addext", "basicConstraints=critical,CA:FALSE",
                    "-CA", str(tmp_path / "ca.crt"), "-CAkey", str(tmp_path / "ca"))  # fmt: skip
     pair = upload((tmp_path / "ca.crt").read_bytes(), content, (tmp_path / "www").read_bytes())
-    assert pair.notes == ("The root ca was left out: browsers have it, or do not trust it.",)
-    found = browser_checks.checks([pair.leaf], has_key=True, roots=(), now=NOW)
+    assert pair.notes == ("The root ca is not sent: browsers have it, or do not trust it.",)
+    found = browser_checks.checks(pair.path, has_key=True, refusal=judge(pair.path, pair.key), roots=(), now=datetime.now(UTC))
     assert [each.title for each in found if each.level == "blocker"] == [f"www is signed with {method.upper()}, which browsers refuse."]
 
 
@@ -506,7 +514,9 @@ def test_the_zones_own_and_a_key_that_is_gone_are_said(authority: Authority) -> 
     own = foreign.from_pem(authority.pair(Kind.SERVICE, now=NOW).certificate)
     found = {
         each.code: each.level
-        for each in browser_checks.checks([own], has_key=False, roots=[foreign.from_x509(authority.certificate)], now=NOW)
+        for each in browser_checks.checks(
+            Path((own,)), has_key=False, refusal=None, roots=[foreign.from_x509(authority.certificate)], now=NOW
+        )
     }
     assert (found["trust-zone"], found["private-key"]) == ("warning", "blocker")
 
@@ -565,20 +575,20 @@ def test_names_that_no_certificate_bears_are_refused(names: list[str]) -> None:
 
 def test_an_answer_is_taken_for_the_key_of_its_request_alone(leaf: Signed) -> None:
     def answered(content: bytes, key: object) -> ServerPair:
-        return browser_facing.answer([File("answer.p7b", content)], "", key=key)
+        return browser_facing.answer([File("answer.p7b", content)], "", key=foreign_key.of(key), kept=(), judge=judge, now=NOW)
 
     assert answered(leaf.pem + intermediate().pem, leaf.key).certificates == (leaf.pem, intermediate().pem)
     assert answered(leaf.pem + key_pem(leaf), leaf.key).leaf == leaf.foreign
     with pytest.raises(UploadRefused, match="made for another key"):
         answered(leaf.pem, p256(77))
-    with pytest.raises(UploadRefused, match="not the one of this request"):
+    with pytest.raises(UploadRefused, match="not the one of this certificate"):
         answered(leaf.pem + key_pem(leaf), p256(77))
     with pytest.raises(UploadRefused, match="a request, not a certificate"):
         answered(browser_facing.request(leaf.key, ["www.example"]), leaf.key)
 
 
 @pytest.mark.skipif(shutil.which("keytool") is None, reason="no Java here")
-def test_a_store_that_java_wrote_is_read(tmp_path: Path) -> None:
+def test_a_store_that_java_wrote_is_read(tmp_path: Folder) -> None:
     store = tmp_path / "java.p12"
     asked = [
         "-genkeypair",
