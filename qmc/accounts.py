@@ -10,7 +10,7 @@ class ClosedSignup(DefaultAccountAdapter):
     """The sign-up page stays closed."""
 
     error_messages: ClassVar[dict[str, Any]] = DefaultAccountAdapter.error_messages | {
-        "username_password_mismatch": "User name or password is wrong. The first password of admin is in secrets/admin-password in the data directory."
+        "username_password_mismatch": "User name or password is wrong."
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

@@ -1,13 +1,11 @@
-"""`init`: the trust zone, the central node's row and the first administrator; safe to repeat."""
+"""`init`: the trust zone and the central node's row; safe to repeat."""
 
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from pathlib import Path
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
 
 from agent import files
@@ -23,7 +21,6 @@ from nodes.services.addresses import addresses_first
 from nodes.states import NodeState
 from pki.database_key import PRESCRIBED, Oids
 from pki.package import CentralAddress
-from qmc.settings import secret_file
 
 ADVISORY_LOCK = 0x716D6369  # "qmci", among all locks that programs take in this database
 
@@ -103,18 +100,3 @@ def database_key_oids() -> Oids:
 def own_names(told: Sequence[CentralAddress]) -> tuple[str, ...]:
     """Under which names, beside its host name, this machine is reached, where nodes are told to call `told`."""
     return tuple(dict.fromkeys(["localhost", "127.0.0.1", *(each.address for each in told)]))
-
-
-def administrator_make(*, name: str, password_file: Path | None, now: datetime) -> Path | None:
-    """The first administrator. Returns the file of the random password if one was made."""
-    if User.objects.filter(is_superuser=True).exists():
-        return None
-    path = password_file or settings.SECRETS_DIR / "admin-password"
-    if password_file is None:
-        secret_file(path)
-    with transaction.atomic():
-        user = User.objects.create_superuser(name, password=path.read_text().strip())
-        zone = TrustZone.objects.current()
-        assert zone is not None
-        record(actor=SYSTEM, action="administrator.created", target=zone, detail={"name": user.get_username()}, now=now)
-    return path

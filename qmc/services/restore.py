@@ -29,6 +29,7 @@ from nodes.services.renewal import renewals_end
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 from pki import keys, names
 from pki.errors import PKIError
+from qmc.services.administrators import sign_in_words
 from qmc.services.archive import CENTRAL_KEY, DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, unseal
 from qmc.services.dump import contains, in_use, rows_load
 from qmc.services.proof import fields_open, problems, remarks
@@ -46,6 +47,7 @@ class Report:
     origin: Origin
     host_name: str
     told: list[str]
+    sign_in: str
     contains: str
     rows: int
     nodes: Counter[str]
@@ -72,6 +74,7 @@ class Report:
             f"Nodes that were registered, renewed or redistributed after {made} open by themselves for a redistribution.",
             f"What was revoked or decommissioned after {made} is in force again: revoke and decommission it again.",
             *self.remarks,
+            f"Sign in: {self.sign_in}",
         ]
 
 
@@ -191,7 +194,7 @@ def _start_over(origin: Origin, told: Sequence[str] = (), *, now: datetime) -> N
 def _report(archive: Archive, rows: int, opened: int, found: list[str], now: datetime) -> Report:
     states = dict(Node.objects.present().values_list("name", "state"))
     return Report(
-        origin=archive.origin, host_name=TrustZone.objects.get().name, told=netlocs(central_addresses()), contains=contains(archive), rows=rows, nodes=Counter(states.values()),
+        origin=archive.origin, host_name=TrustZone.objects.get().name, told=netlocs(central_addresses()), sign_in=sign_in_words(), contains=contains(archive), rows=rows, nodes=Counter(states.values()),
         database_keys=[f"version {each.version} {each.status}" for each in DatabaseKey.objects.all()], fields=opened,
         redistribute=[name for name, state in states.items() if state == NodeState.FAILED],
         remarks=[] if found else list(remarks(now=now)), problems=found,

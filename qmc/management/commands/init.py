@@ -11,18 +11,20 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.utils import timezone
 
+from audit.actors import SYSTEM
 from certs.errors import CertsError
 from nodes.services.addresses import addresses_settle
 from pki.addresses import central_address
 from pki.errors import InvalidName, PKIError
 from pki.names import LONGEST_CENTRAL_NAME, host_name
 from qmc.data_directory import data_directory_close
+from qmc.services.administrators import FIRST, RESET, administrator_make, administrators, sign_in_words
 from qmc.services.database_care import database_check_done
 from qmc.services.database_file import database_file, log_mark
-from qmc.services.founding import administrator_make, zone_found
+from qmc.services.founding import zone_found
 from qmc.settings import secret_file
 
-WARNING = "Warning: "
+WARNING, SIGN_IN = "Warning: ", "Sign in:  "
 
 
 def default_host_name() -> str:
@@ -43,7 +45,7 @@ class Command(BaseCommand):
             "--node-api-address", action="append", default=[], metavar="ADDRESS:PORT", help="nodes call this; may be repeated"
         )
         parser.add_argument("--listening", help=SUPPRESS)  # of `up`: where its node API listens
-        parser.add_argument("--admin", default="admin")
+        parser.add_argument("--admin", metavar="NAME", help="of the first administrator; default: admin")
         parser.add_argument("--admin-password-file", type=Path)
         parser.add_argument("--backed-up", action="store_true", help="PostgreSQL: there is a dump or a backup of the site as it is now")
 
@@ -62,9 +64,20 @@ class Command(BaseCommand):
             warnings = addresses_settle(chosen=told, listening=listening, now=now)
         except (CertsError, PKIError) as exc:
             raise CommandError(str(exc)) from exc
-        made = administrator_make(name=options["admin"], password_file=options["admin_password_file"], now=timezone.now())
+        warnings += self._administrator(options)
         self.stdout.write(f"trust zone of {zone.name} is ready")
         for each in warnings:
             self.stdout.write(f"{WARNING}{each}")
-        if made:
-            self.stdout.write(f"first administrator: {options['admin']}, password in {made}")
+        self.stdout.write(f"{SIGN_IN}{sign_in_words()}")
+
+    def _administrator(self, options: dict[str, Any]) -> list[str]:
+        """Make the first administrator. Returns what was asked for and not done."""
+        name, file = options["admin"], options["admin_password_file"]
+        try:
+            made = administrator_make(name=name or FIRST, password_file=file, actor=SYSTEM, now=timezone.now())
+        except (CertsError, OSError) as exc:
+            raise CommandError(f"The first administrator was not made: {exc}") from exc
+        if made or not (name or file):
+            return []
+        there = ", ".join(administrators()) or "none that is active"
+        return [f"There is an administrator already ({there}): --admin and --admin-password-file changed nothing. Run {RESET} NAME."]

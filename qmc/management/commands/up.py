@@ -20,7 +20,7 @@ from agent.files import InUse, held, make_folder
 from agent.store import Store
 from pki.addresses import bare, loopback_for, netloc
 from qmc.data_directory import data_directory_close
-from qmc.management.commands.init import WARNING
+from qmc.management.commands.init import SIGN_IN, WARNING
 from qmc.server import listening_socket
 from qmc.services.database import DatabaseRefused, database_fit
 from qmc.services.database_file import database_file, log_empty
@@ -135,13 +135,13 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # `nohup` ignores that one
                 signal.signal(number, lambda *_: ended.append(True))
-        self._init(options, environment)
+        sign_in = self._init(options, environment)
         if ended:
             return
         children = self._children(options, environment)
         for child in children:
             child.start()
-        self._say(options)
+        self._say(options, sign_in)
         while not ended:
             time.sleep(0.2)
             for child in children:
@@ -151,8 +151,8 @@ class Command(BaseCommand):
                     child.start()
         self._end(children)
 
-    def _init(self, options: dict[str, Any], environment: dict[str, str]) -> None:
-        """`init` as a process of its own: it holds the passphrase. What it warns of, and why it fails, is said here."""
+    def _init(self, options: dict[str, Any], environment: dict[str, str]) -> str:
+        """`init` as a process of its own: it holds the passphrase. What it warns of, and why it fails, is said here. Returns how to sign in."""
         words = ["manage.py", "init", "--listening", netloc(options["address"], options["node_port"])]
         words += ["--backed-up"] * options["backed_up"]
         words += [word for each in options["node_api_address"] for word in ("--node-api-address", each)]
@@ -168,6 +168,7 @@ class Command(BaseCommand):
         for line in lines:
             if line.startswith(WARNING):
                 self.stderr.write(line)
+        return next((line for line in lines if line.startswith(SIGN_IN)), "")
 
     def _check_ports(self, options: dict[str, Any]) -> None:
         wanted = [(options["address"], options["port"], "--port"), (options["address"], options["node_port"], "--node-port")]
@@ -193,12 +194,12 @@ class Command(BaseCommand):
             ),
         ]  # fmt: skip
 
-    def _say(self, options: dict[str, Any]) -> None:
+    def _say(self, options: dict[str, Any], sign_in: str) -> None:
         address = f"https://{netloc(loopback_for(options['address']), options['port'])}"
         lines = [
             f"Console:  {address}/  (its root certificate: {settings.NODE_STORE}/current/machine/root/roots.pem)",
-            f"Sign in:  user admin, password in {settings.SECRETS_DIR}/admin-password",
-            f"Token:    python manage.py create_token admin --name NAME --data-dir {settings.QMC_DATA_DIR}",
+            sign_in,
+            f"Token:    python manage.py create_token USER --name NAME --data-dir {settings.QMC_DATA_DIR}",
         ]
         lines += [_agent_line(each) for each in options["agent"]]
         lines += [
