@@ -169,6 +169,7 @@ class Rotation(models.Model):
     to_root = models.ForeignKey("Certificate", null=True, on_delete=models.PROTECT, related_name="rotated_to")
     switched_at = models.DateTimeField(null=True, blank=True)
     rolled_back = models.BooleanField(default=False, help_text="the two roots have changed places")
+    keeps_for_exports = models.BooleanField(default=True, help_text="the root that goes stays until exports are renewed or revoked")
     excluded = models.JSONField(default=list, help_text="nodes that are not waited for: id, name, reason, actor, at")
 
     class Meta:

@@ -1,6 +1,7 @@
 """Rotations in the REST API."""
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -19,12 +20,29 @@ from nodes.services.key_rotation import key_rotation_start
 from nodes.services.root_rotation import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
 from nodes.services.rotations import rotation_pause
 
-START = {Rotation.Kind.DATABASE_KEY: key_rotation_start, Rotation.Kind.ROOT: root_rotation_start}
+START: dict[Rotation.Kind, Callable[..., Rotation]] = {
+    Rotation.Kind.DATABASE_KEY: key_rotation_start,
+    Rotation.Kind.ROOT: root_rotation_start,
+}
 
 
 class RotationInput(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(
         choices=Rotation.Kind.choices, error_messages={"invalid_choice": "What can be rotated here: database-key, root."}
+    )
+    keeps_for_exports = serializers.BooleanField(
+        required=False, help_text="root only, true by default: the old root stays until exports hold nothing that it issued"
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "keeps_for_exports" in attrs and attrs["kind"] != Rotation.Kind.ROOT:
+            raise serializers.ValidationError({"keeps_for_exports": "This concerns the root alone. Leave it out."})
+        return attrs
+
+
+class RollBackInput(serializers.Serializer[Any]):
+    keeps_for_exports = serializers.BooleanField(
+        default=True, help_text="the root that is dropped stays until exports hold nothing that it issued"
     )
 
 
@@ -70,6 +88,7 @@ class RotationOutput(serializers.Serializer[Any]):
     rows_total = serializers.IntegerField(required=False)
     unreadable = serializers.ListField(child=serializers.CharField(), required=False)
     nodes = RotationNodeOutput(many=True, required=False)
+    keeps_for_exports = serializers.BooleanField(required=False)
     waits_for_exports = serializers.ListField(child=serializers.CharField(), required=False)
 
 
@@ -79,7 +98,8 @@ def _of_the_root(told: dict[str, Any]) -> dict[str, Any]:
         {"node": str(row.node.pk), "name": row.node.name, **{name: getattr(row, name) for name in plain}, "excluded": bool(row.excluded)}
         for row in told["rows"]
     ]
-    return {"nodes": rows, "waits_for_exports": [each.machine for each in told["exports_awaited"]]}
+    keeps = told["rotation"].keeps_for_exports
+    return {"nodes": rows, "keeps_for_exports": keeps, "waits_for_exports": [each.machine for each in told["exports_awaited"]]}
 
 
 def rotation_json(rotation: Rotation) -> dict[str, Any]:
@@ -109,8 +129,9 @@ class Rotations(View):
     def post(self, request: Request) -> Response:
         asked = RotationInput(data=request.data)
         asked.is_valid(raise_exception=True)
-        start = START[Rotation.Kind(asked.validated_data["kind"])]
-        return Response(rotation_json(start(actor=self.actor, now=timezone.now())), status=201)
+        options = dict(asked.validated_data)
+        start = START[Rotation.Kind(options.pop("kind"))]
+        return Response(rotation_json(start(actor=self.actor, now=timezone.now(), **options)), status=201)
 
 
 class RotationDetail(View):
@@ -143,10 +164,12 @@ class RotationResume(RotationPause):
 class RotationRollBack(View):
     """Let the old root issue again, and drop the new one."""
 
-    @extend_schema(request=None, responses={202: RotationOutput})
+    @extend_schema(request=RollBackInput, responses={202: RotationOutput})
     def post(self, request: Request, pk: uuid.UUID) -> Response:
-        rotation = get_object_or_404(Rotation, pk=pk)
-        root_rotation_roll_back(actor=self.actor, rotation=rotation, now=timezone.now())
+        rotation, asked = get_object_or_404(Rotation, pk=pk), RollBackInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        keeps = asked.validated_data["keeps_for_exports"]
+        root_rotation_roll_back(actor=self.actor, rotation=rotation, now=timezone.now(), keeps_for_exports=keeps)
         return Response(rotation_json(rotation), status=202)
 
 

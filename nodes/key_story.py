@@ -14,7 +14,7 @@ from certs.states import DatabaseKeyStatus
 from certs.steps import Step, steps_at
 from nodes.models import Node
 from nodes.services.key_rotation import SETTLE, lacking, proved_at
-from nodes.services.rotations import counted
+from nodes.services.rotations import blocked_reason, counted
 from nodes.trouble import renewals_not_proved, trouble
 
 PHASES = (
@@ -76,7 +76,7 @@ def key_story(*, now: datetime) -> dict[str, Any]:
         "now": now, "versions": [(each, counts.get(each.key_id or "", 0)) for each in versions], "live": versions,
         "retired": DatabaseKey.objects.filter(status=DatabaseKeyStatus.RETIRED), "readers": readers(versions, now=now),
         "told": rotation_story(rotation, now=now) if rotation else None, "strange": strange, "total": sum(counts.values()),
-        "central": _central(),
+        "central": _central(), "blocked": blocked_reason(Rotation.Kind.DATABASE_KEY, now=now),
     }  # fmt: skip
 
 
@@ -102,5 +102,5 @@ def rotation_plan(*, now: datetime) -> dict[str, Any]:
     newest = DatabaseKey.objects.order_by("-version").values_list("version", flat=True)[0]
     return {
         "now": now, "old": old, "number": newest + 1, "total": sum(sealed_counts(Readers.NODES).values()), "readers": readers([old], now=now),
-        "exports": exports_with_key(now=now),
+        "exports": exports_with_key(now=now), "blocked": blocked_reason(Rotation.Kind.DATABASE_KEY, now=now),
     }  # fmt: skip

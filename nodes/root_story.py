@@ -1,8 +1,10 @@
 """What the page and the API tell of the root: the roots in force, and the rotation under way, node by node."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+
+from django.conf import settings
 
 from certs.models import Certificate, Rotation
 from certs.services.export_standing import exports_of_root
@@ -12,8 +14,9 @@ from certs.services.roots import root_next_number
 from certs.steps import steps_at
 from nodes.models import Node
 from nodes.services.root_rotation import SETTLE, Phase, Standing, can_go_back_to, exports_awaited, phase_of, standings
+from nodes.services.rotations import blocked_reason
 from nodes.trouble import renewals_not_proved, trouble
-from pki import issue, lifetime
+from pki import clocks, issue, lifetime
 
 PHASES = (
     (Phase.MAKING, "The new root is made"),
@@ -89,17 +92,19 @@ def root_story(*, now: datetime) -> dict[str, Any]:
     return {
         "now": now, "zone": zone, "roots": roots_in_force(), "root": root, "due_at": lifetime.root_due_at(root.not_before, root.not_after),
         "told": rotation_story(rotation, now=now) if rotation else None,
+        "blocked": blocked_reason(Rotation.Kind.ROOT, now=now),
         "lists": [(each, each.revocation_lists.signed().first()) for each in roots_in_force()],
     }  # fmt: skip
 
 
 def rotation_plan(*, now: datetime) -> dict[str, Any]:
-    """What a rotation would touch, before anybody confirms it."""
-    zone, root = zone_current(), issuing_root()
+    """What a rotation would touch, what stops working and when, before anybody confirms it; `blocked` says why it cannot start."""
+    zone, root, called = zone_current(), issuing_root(), timedelta(seconds=settings.QMC_HEARTBEAT_S)
     planned = Rotation(kind=Rotation.Kind.ROOT)
     gets = lifetime.validity(now=now, months=zone.lifetime_months, issuer_not_after=None)
     return {
         "now": now, "zone": zone, "old": root, "name": issue.root_name(zone.name, root_next_number()), "ends": gets.not_after,
         "rows": matrix(planned, now=now), "cluster": Certificate.objects.issued().filter(kind="cluster").first(),
-        "exports": exports_of_root(root, now=now),
+        "exports": exports_of_root(root, now=now), "blocked": blocked_reason(Rotation.Kind.ROOT, now=now),
+        "switches_after": clocks.length((called + SETTLE).total_seconds()), "drops_after": clocks.length((called + 2 * SETTLE).total_seconds()),
     }  # fmt: skip

@@ -25,12 +25,16 @@ def show(request: PageRequest) -> HttpResponse:
     return render(request, "roots/show.html", root_story(now=timezone.now()))
 
 
+def _keeps(request: PageRequest) -> bool:
+    return request.POST.get("keeps_for_exports") == "yes"
+
+
 @page("certs.rotate_root")
 def rotate(request: PageRequest) -> HttpResponse:
     now, error = timezone.now(), ""
     if request.method == "POST":
         try:
-            root_rotation_start(actor=request.actor, now=now)
+            root_rotation_start(actor=request.actor, now=now, keeps_for_exports=_keeps(request))
         except RotationRefused as exc:
             error = str(exc)
         else:
@@ -59,7 +63,7 @@ def roll_back(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     rotation, now, error = get_object_or_404(Rotation.objects.filter(kind=Rotation.Kind.ROOT), pk=pk), timezone.now(), ""
     if request.method == "POST":
         try:
-            root_rotation_roll_back(actor=request.actor, rotation=rotation, now=now)
+            root_rotation_roll_back(actor=request.actor, rotation=rotation, now=now, keeps_for_exports=_keeps(request))
         except RotationRefused as exc:
             error = str(exc)
         else:

@@ -21,13 +21,13 @@ from certs.services.key_policy import key_policy_problems
 from certs.states import DatabaseKeyStatus
 from nodes.models import Node
 from nodes.services.addresses import REMEDY, addresses_recorded, netlocs
+from nodes.services.central_trouble import central_trouble, signing_trouble
 from pki.addresses import is_loopback, is_wildcard
 from pki.errors import InvalidName
 from pki.origins import origin
 from qmc.data_directory import readable_by_others
 from qmc.services.database import database_look, unusable
 from qmc.services.database_care import older_than_store
-from qmc.services.repair import central_trouble, signing_trouble
 
 
 def _subclasses(kind: type[Any]) -> Iterator[type[Any]]:

@@ -19,7 +19,9 @@ from jobs.models import PeriodicWork
 from nodes.key_story import rotation_story as key_rotation_story
 from nodes.models import Node
 from nodes.root_story import rotation_story as root_rotation_story
+from nodes.services.central_trouble import central_trouble, signing_trouble
 from nodes.services.clock_doubt import clock_believed
+from nodes.services.rotations import blocked_reason
 from nodes.services.upkeep import renewals_due, root_is_due, rotates_next
 from pki import clocks
 from pki.lifetime import ExpiryStatus
@@ -27,7 +29,6 @@ from pki.roles import Kind
 from qmc.attention import RANK, Need, Severity
 from qmc.node_needs import MOST_ALIKE, cluster_needs, overdue_need
 from qmc.services.backup import VERIFIED
-from qmc.services.repair import central_trouble, signing_trouble
 from qmc.templatetags.console import left_words, spoken
 
 # Known periodic work: what it is called, and after how long its silence is a fault.
@@ -299,7 +300,9 @@ def _rotation(now: datetime) -> Iterator[Need]:
     of_the_root = rotation is not None and rotation.kind == Rotation.Kind.ROOT
     if not of_the_root and root_is_due(root := issuing_root(), now) and (rotation is not None or not rotates_next(now)):
         title = f"{root.subject} is past half its life and ends in {spoken(max((root.not_after - now).total_seconds(), 0))}"
-        text = "It waits for the rotation of the database key." if rotation else "Its rotation is not automatic here."
+        blocked = blocked_reason(Rotation.Kind.ROOT, now=now)
+        text = f"A new root cannot be made now: {blocked}" if blocked else "Its rotation is not automatic here."
+        remedy = "Wait, or do what is said; then make a new root." if blocked else "Make a new root: that takes minutes and stops no node."
         severity = Severity.CRITICAL if root.expiry_status(now) != ExpiryStatus.VALID else Severity.WARNING
         yield Need(
             "root-rotation-due",
@@ -307,9 +310,9 @@ def _rotation(now: datetime) -> Iterator[Need]:
             root.subject,
             title,
             text,
-            "Replace it: that takes minutes and stops nothing.",
-            reverse("roots:rotate"),
-            "New root",
+            remedy,
+            reverse("roots:show" if blocked else "roots:rotate"),
+            "Show root" if blocked else "New root",
         )
     if rotation is None:
         return

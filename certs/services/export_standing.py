@@ -68,7 +68,8 @@ def _of_the_root(roots: list[Certificate], rotation: Rotation | None) -> str:
     if root is None or rotation is None:
         return ""
     when = "now" if rotation.switched_at else "as soon as the new root issues"
-    return f"Its root, {root.subject}, is being replaced. Renew it {when}: when the rotation has finished, nobody accepts it any more."
+    then = "the old root stays until then" if rotation.keeps_for_exports else "when the rotation has finished, nobody accepts it any more"
+    return f"Its root, {root.subject}, is being replaced. Renew it {when}: {then}."
 
 
 def _of_the_key(certificates: list[Certificate], keys: dict[int, DatabaseKey]) -> str:

@@ -66,11 +66,16 @@ class Standing:
         return self.excluded is None and not (self.presents if phase == Phase.ISSUING else self.trusts)
 
 
-def root_rotation_start(*, actor: Actor, now: datetime) -> Rotation:
-    """Ask for a new root. Raises: PermissionRefused, RotationRefused while any other rotation is under way, ZoneMissing, ZoneBroken."""
+def root_rotation_start(*, actor: Actor, now: datetime, keeps_for_exports: bool = True) -> Rotation:
+    """Ask for a new root. The old one stays until exports hold nothing that it issued, unless `keeps_for_exports` is False.
+
+    Raises: PermissionRefused, RotationRefused while any other rotation is under way or this one could not finish, ZoneMissing, ZoneBroken.
+    """
     zone, number = zone_current(), root_next_number()
     title = f"Rotation of the root to {issue.root_name(zone.name, number)}"
-    return rotation_record(kind=ROOT, number=number, title=title, actor=actor, now=now, from_root=issuing_root())
+    return rotation_record(
+        kind=ROOT, number=number, title=title, actor=actor, now=now, from_root=issuing_root(), keeps_for_exports=keeps_for_exports
+    )
 
 
 def standings(rotation: Rotation) -> list[Standing]:
@@ -136,12 +141,12 @@ def _step(rotation: Rotation, now: datetime) -> timedelta | None:
 
 
 def exports_awaited(rotation: Rotation, *, now: datetime) -> list[Export]:
-    """Exports for which the drop of the old root waits: those that a rotation nobody asked for would cut off.
+    """Exports for which the root that goes stays: they hold nothing newer, and are refused when it is dropped.
 
-    Whoever starts one himself has seen which exports it touches. An old root that ends soon is waited for no longer.
+    A root that expires soon is kept no longer.
     """
-    by_itself = rotation.actor == SYSTEM.label and not rotation.rolled_back
-    return exports_left(rotation.from_root, now=now) if by_itself and can_go_back_to(rotation.from_root, now) else []
+    keeps = rotation.keeps_for_exports and can_go_back_to(rotation.from_root, now)
+    return exports_left(rotation.from_root, now=now) if keeps else []
 
 
 def _when_settled(rotation: Rotation, phase: Phase, waiting: bool, now: datetime) -> timedelta | None:
@@ -212,8 +217,10 @@ def can_go_back_to(root: Certificate | None, now: datetime) -> bool:
 
 
 @transaction.atomic
-def root_rotation_roll_back(*, actor: Actor, rotation: Rotation, now: datetime) -> None:
+def root_rotation_roll_back(*, actor: Actor, rotation: Rotation, now: datetime, keeps_for_exports: bool = True) -> None:
     """Let the two roots change places: the old one issues again, then the new one is dropped. Possible until the old one is dropped.
+
+    The new one stays until exports hold nothing that it issued, unless `keeps_for_exports` is False.
 
     Raises: PermissionRefused, RotationRefused.
     """
@@ -229,6 +236,7 @@ def root_rotation_roll_back(*, actor: Actor, rotation: Rotation, now: datetime) 
     if made.filter(status=CertificateStatus.ISSUING).exists():
         raise RotationRefused("The new root is being signed at this moment. Try again in a few seconds.")
     new, row.rolled_back, row.settled_at, row.paused = row.to_root or made.issued().first(), True, None, False
+    row.keeps_for_exports = keeps_for_exports
     row.excluded = []  # who is to be left behind on the way back is decided anew
     if new is None:
         row.under_way, row.finished_at = None, now

@@ -10,9 +10,12 @@ from audit.actors import Actor
 from audit.record import record
 from certs.errors import ClockDoubtful, RotationRefused, StaleCertificate, StaleDatabaseKey, ZoneBroken
 from certs.models import Certificate, Rotation
+from certs.services.issuer import issuing_root
 from jobs.models import Job
 from jobs.services import job_again, job_create, job_finish, job_nudge
 from nodes.models import Node
+from nodes.services.central_trouble import central_trouble, signing_trouble
+from nodes.services.clock_doubt import clock_believed
 from pki.errors import PKIError
 
 POLL, WHILE_PAUSED = timedelta(seconds=2), timedelta(seconds=60)
@@ -23,18 +26,41 @@ TASK = {
 }
 
 
+def blocked_reason(kind: Rotation.Kind, *, now: datetime) -> str:
+    """Why a rotation cannot start now, or could not finish, and what to do first; empty where it can. Raises: ZoneMissing."""
+    under_way = Rotation.objects.filter(under_way=True).first()
+    if under_way is not None:
+        return f"The {under_way} is under way. Only one rotation can be at a time: wait until it has finished."
+    try:
+        clock_believed(now=now)
+        root = issuing_root()
+    except (ClockDoubtful, ZoneBroken) as exc:
+        return str(exc)
+    signs = kind == Rotation.Kind.DATABASE_KEY or now > root.not_after  # a new root signs for itself, as long as the old one is trusted
+    if signs and (trouble := signing_trouble(now=now)):
+        return trouble
+    trouble = central_trouble(now=now)
+    return f"{trouble} On the central node run `manage.py repair_central` first." if trouble else ""
+
+
 def rotation_record(
-    *, kind: Rotation.Kind, number: int, title: str, actor: Actor, now: datetime, from_root: Certificate | None = None
-) -> Rotation:
-    """The row, its job and its event. Raises: PermissionRefused, RotationRefused while any other rotation is under way."""
+    *, kind: Rotation.Kind, number: int, title: str, actor: Actor, now: datetime, from_root: Certificate | None = None,
+    keeps_for_exports: bool = True,
+) -> Rotation:  # fmt: skip
+    """The row, its job and its event. Raises: PermissionRefused, RotationRefused while any other rotation is under way, or it could not finish."""
     actor.require(PERMISSION[kind])
+    if reason := blocked_reason(kind, now=now):
+        raise RotationRefused(reason)
     try:
         with transaction.atomic():
-            rotation = Rotation.objects.create(kind=kind, to_version=number, from_root=from_root, actor=actor.label, created_at=now)
+            rotation = Rotation.objects.create(
+                kind=kind, to_version=number, from_root=from_root, actor=actor.label, created_at=now, keeps_for_exports=keeps_for_exports
+            )
             # The one before may have dropped that root since it was read.
             if from_root is not None and not Certificate.objects.issued().filter(pk=from_root.pk).exists():
                 raise RotationRefused("Another rotation has finished at this moment. Look again.")
-            record(actor=actor, action="rotation.started", target=rotation, detail={"kind": kind, "number": number}, now=now)
+            detail = {"kind": kind, "number": number, "keeps_for_exports": keeps_for_exports}
+            record(actor=actor, action="rotation.started", target=rotation, detail=detail, now=now)
             job_create(task=TASK[kind], subject=rotation.pk, title=title, actor=actor.label, now=now)
     except IntegrityError as exc:
         raise RotationRefused("Another rotation is under way. Only one can be at a time: wait until it has finished.") from exc

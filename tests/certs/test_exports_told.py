@@ -87,9 +87,10 @@ def test_a_new_root_names_the_exports_that_it_touches(zone: Path, administrator:
     rotation.refresh_from_db()
     assert [each.pk for each in rotation_story(rotation, now=now)["exports"]] == [export.pk]
     assert export_needs(now) == [("orange", "Export reports.example must be renewed")]
-    assert exports_awaited(rotation, now=now) == []
-    rotation.actor = SYSTEM.label  # nobody has seen what it would touch
     assert exports_awaited(rotation, now=now) == [export]
+    rotation.keeps_for_exports = False
+    assert exports_awaited(rotation, now=now) == []
+    rotation.keeps_for_exports = True
     assert exports_awaited(rotation, now=old.not_after - timedelta(days=20)) == []
     assert "reports.example" in administrator.get(reverse("roots:show"), secure=True).content.decode()
     export_renew(actor=SYSTEM, export=export, wanted=PEM, now=now)

@@ -27,6 +27,7 @@ from certs.states import DatabaseKeyStatus
 from jobs.clock import NAME
 from jobs.models import PeriodicWork
 from nodes.models import Connection, Node
+from nodes.services.central_trouble import central_trouble
 from nodes.services.key_rotation import key_rotation_start
 from nodes.services.material import Order, older_supersede, package_make
 from nodes.services.transition import node_transition
@@ -37,7 +38,7 @@ from qmc.services import repair as repairing
 from qmc.services.central import CentralBusy, central_alone, central_install, central_next
 from qmc.services.founding import zone_found
 from qmc.services.proof import fields_open, problems, remarks
-from qmc.services.repair import RepairRefused, central_repair, central_trouble
+from qmc.services.repair import RepairRefused, central_repair
 from tests.qmc.test_recreate import Killed, shakes_hands
 from tests.whole import WHOLE
 

@@ -120,6 +120,7 @@ def test_a_new_root_and_no_handshake_fails(
         with killed(site, probe, places[1]):
             site.wait(lambda: any(each["presents"] for each in rotation.told()["nodes"]))
         expect(page.get_by_role("heading", name="The last rotation")).to_be_visible(timeout=90_000)
+        expect(page.get_by_role("heading", level=1)).to_contain_text("-CA-2 issues every certificate")
         finished = sum(probe.report().dials.values())
         site.wait(lambda: sum(probe.report().dials.values()) > finished + len(probe.report().dials))
         report = probe.report()
