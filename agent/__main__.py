@@ -24,6 +24,7 @@ from agent.system import NotPossible
 from pki.addresses import central_address, listener_address, netloc, told_address
 from pki.errors import InvalidName, PKIError
 from pki.names import host_name
+from pki.pfx import LARGEST_PFX
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -168,7 +169,9 @@ def _connections(arguments: argparse.Namespace) -> int:
 
 
 def _import_cluster(arguments: argparse.Namespace) -> int:
-    content, password = arguments.file.read_bytes(), sys.stdin.readline().rstrip("\r\n")
+    with arguments.file.open("rb") as file:
+        content = file.read(LARGEST_PFX + 1)
+    password = sys.stdin.readline().rstrip("\r\n")
     installed = cluster.import_cluster(State(arguments.home), content, password, now=datetime.now(UTC))
     ends = installed.cluster.not_valid_after_utc
     sys.stdout.write(

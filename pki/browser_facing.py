@@ -70,6 +70,8 @@ def upload(
     if not found.keys:
         if found.without_key:
             raise UploadRefused("pfx-without-key", f"{found.without_key} holds no private key.", Remedy.EXPORT_WITH_KEY)
+        if found.for_ssh:
+            raise UploadRefused("ssh-key", f"The private key in {found.for_ssh} is in a form that only SSH uses.", Remedy.CONVERT_KEY)
         raise UploadRefused("no-private-key", "There is no private key among these files.", Remedy.CHOOSE_KEY_TOO)
     if not found.certificates:
         raise UploadRefused("no-certificate", "There is a private key and no certificate among these files.", Remedy.CHOOSE_CERTIFICATE_TOO)

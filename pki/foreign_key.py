@@ -20,7 +20,6 @@ from pki.foreign import ForeignKey
 
 PKCS8, SEC1, PKCS1 = "PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY"
 LABELS = {ber.SEQUENCE: PKCS8, ber.OCTET_STRING: SEC1, ber.INTEGER: PKCS1}  # by what follows the version
-RSA_NUMBERS = 8
 CURVES: dict[str, ec.EllipticCurve] = {
     "1.2.840.10045.3.1.7": ec.SECP256R1(), "1.3.132.0.34": ec.SECP384R1(), "1.3.132.0.35": ec.SECP521R1(),
     "1.3.132.0.33": ec.SECP224R1(), "1.3.132.0.10": ec.SECP256K1(),
@@ -89,27 +88,19 @@ def _plain(element: Element) -> ForeignPrivateKey:
     return ForeignPrivateKey(ber.pem(label, element.raw), _public(_proved(key)))
 
 
-def _rebuilt(element: Element, label: str) -> Any:
-    """The key out of its numbers, where the library does not take how they are encoded. Raises: ValueError, IndexError."""
+def _rebuilt(element: Element, label: str) -> ec.EllipticCurvePrivateKey:
+    """An EC key out of its secret number, where the library does not take in how many octets that is written. Raises: ValueError, IndexError."""
     if label == PKCS8:
         kind, inner = element.parts[1].parts, ber.first(element.parts[2].octets)
-        return _rsa(inner) if kind[0].oid in (foreign.RSA, foreign.RSA_PSS) else _ec(inner, kind[1:])
-    return (
-        _rsa(element) if label == PKCS1 else _ec(element, [part for each in element.parts[2:] if each.tag == 0xA0 for part in each.parts])
-    )
-
-
-def _ec(inner: Element, parameters: Any) -> ec.EllipticCurvePrivateKey:
+        parameters = list(kind[1:]) if kind[0].oid == foreign.EC else []
+    else:
+        inner, parameters = element, [part for each in element.parts[2:] if each.tag == 0xA0 for part in each.parts]
+    if label == PKCS1 or not parameters:
+        raise ValueError("no EC key")
     curve = CURVES.get(parameters[0].oid)
     if curve is None:
         raise UnsupportedAlgorithm("another curve")
     return ec.derive_private_key(int.from_bytes(inner.parts[1].octets), curve)
-
-
-def _rsa(inner: Element) -> rsa.RSAPrivateKey:
-    n, e, d, p, q, dp, dq, qi = (int.from_bytes(each.content) for each in inner.parts[1 : 1 + RSA_NUMBERS])
-    numbers = rsa.RSAPrivateNumbers(p, q, d, dp, dq, qi, rsa.RSAPublicNumbers(e, n))
-    return numbers.private_key(unsafe_skip_rsa_key_validation=True)
 
 
 def _proved(key: Any) -> Any:

@@ -5,13 +5,14 @@ from enum import StrEnum
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, pkcs12
+from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
 from cryptography.x509.oid import NameOID
 
-from pki import keys
-from pki.errors import PfxRefused, PKIError
+from pki import foreign, keys, uploaded
+from pki.errors import PfxRefused, PKIError, UploadRefused
 from pki.keys import PrivateKey
 from pki.package import Pair
+from pki.uploaded import File
 
 LARGEST_PFX = 65536
 LONGEST_PASSWORD = 128
@@ -57,20 +58,22 @@ def pfx_make(
 
 
 def pfx_read(content: bytes, password: str) -> Pair:
-    """The pair in a PFX. Raises: PfxRefused, saying why."""
+    """The pair in a PFX, read within the limits of every upload. Raises: PfxRefused, saying why."""
     if len(content) > LARGEST_PFX:
         raise PfxRefused(f"The file has {len(content)} bytes; a PFX of one certificate has at most {LARGEST_PFX}.")
     try:
-        key, certificate, _ = pkcs12.load_key_and_certificates(content, password.encode())
-    except ValueError as exc:
-        raise PfxRefused(
-            "The file does not open: the password is wrong, or this is no PFX. Type the password that was given when it was downloaded."
-        ) from exc
-    if key is None or certificate is None:
+        found = uploaded.read([File("The file", content)], password)
+    except UploadRefused as exc:
+        raise PfxRefused(str(exc)) from exc
+    pairs = [(certificate, key) for key in found.keys for certificate in found.certificates if certificate.key == key.public]
+    if not pairs:
         raise PfxRefused("The file holds no certificate with its private key. Download it again from the console.")
+    certificate, key = pairs[0]
     try:
-        pem = keys.to_pem(key)  # type: ignore[arg-type]
-        keys.from_pem(pem)
-    except (PKIError, ValueError, AttributeError) as exc:
+        foreign.tried(lambda: [getattr(x509.load_der_x509_certificate(certificate.der), part) for part in ("subject", "extensions")])
+    except ValueError as exc:
+        raise PfxRefused(f"The file holds {certificate.subject.text}, which is no certificate of a trust zone.") from exc
+    try:
+        return Pair(certificate.pem, keys.to_pem(keys.from_pem(key.pem, own=True)))  # a signature has proved it
+    except PKIError as exc:
         raise PfxRefused(f"The private key in the file cannot be used: {exc}") from exc
-    return Pair(certificate.public_bytes(Encoding.PEM), pem)

@@ -34,7 +34,7 @@ class Remedy(StrEnum):
     TYPE_PASSPHRASE = "Type its passphrase."  # noqa: S105
     RIGHT_PASSPHRASE = "Type the one it was exported with."  # noqa: S105
     SHORTER_KEY = "Have a certificate made for a key of RSA-4096 or shorter."
-    CONVERT_KEY = "Convert it to PKCS #8 (openssl pkey), and choose that."
+    CONVERT_KEY = "Convert a copy of it (ssh-keygen -p -m PKCS8 -f FILE), and choose that."
     CHOOSE_KEY_TOO = "Choose the key file as well."
     CHOOSE_CERTIFICATE_TOO = "Choose the certificate as well."
     CHOOSE_ITS_KEY = "Choose the key that was made for this certificate."

@@ -8,7 +8,7 @@ import base64
 import binascii
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,10 +30,11 @@ TRADITIONAL = {b"RSA PRIVATE KEY", b"EC PRIVATE KEY", b"DSA PRIVATE KEY"}
 KEYS = {b"PRIVATE KEY", b"ENCRYPTED PRIVATE KEY", *TRADITIONAL}
 BUNDLES = {b"PKCS7", b"CMS", b"PKCS #7 SIGNED DATA"}
 REQUESTS = {b"CERTIFICATE REQUEST", b"NEW CERTIFICATE REQUEST"}
+SSH = b"OPENSSH PRIVATE KEY"
 SILENT = {b"EC PARAMETERS"}  # part of the key as OpenSSL writes it
 ASIDE = {
     **dict.fromkeys(REQUESTS, "a request (CSR)"), b"DH PARAMETERS": "Diffie-Hellman parameters", b"X9.42 DH PARAMETERS": "Diffie-Hellman parameters",
-    b"X509 CRL": "a revocation list", b"PUBLIC KEY": "a public key", b"RSA PUBLIC KEY": "a public key", b"OPENSSH PRIVATE KEY": "a key for SSH",
+    b"X509 CRL": "a revocation list", b"PUBLIC KEY": "a public key", b"RSA PUBLIC KEY": "a public key", SSH: "a key in the form of SSH",
     b"DSA PARAMETERS": "DSA parameters",
 }  # fmt: skip
 BASE64 = re.compile(rb"[A-Za-z0-9+/]+=*")
@@ -51,11 +52,13 @@ class File:
 
 @dataclass
 class Found:
-    """All certificates and private keys of the files, in their order; `without_key` names a PFX that brought none; `aside` what was not read."""
+    """All certificates and private keys of the files, in their order; `without_key` names a PFX that brought none, `for_ssh` a file with
+    a key in another form; `aside` says what was not read."""
 
     certificates: list[ForeignCertificate] = field(default_factory=list)
     keys: list[ForeignPrivateKey] = field(default_factory=list, repr=False)
     without_key: str = ""
+    for_ssh: str = ""
     aside: list[str] = field(default_factory=list)
 
 
@@ -130,7 +133,7 @@ class _Reader:
 
     def _pem(self, content: bytes) -> None:
         blocks = list(_blocks(content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")))
-        if not any(label in CERTIFICATES | KEYS | BUNDLES | REQUESTS for label, _ in blocks):
+        if not any(label in CERTIFICATES | KEYS | BUNDLES | ASIDE.keys() for label, _ in blocks):
             raise self._unreadable()
         for label, block in blocks:
             if label in CERTIFICATES:
@@ -145,6 +148,8 @@ class _Reader:
     def _aside(self, label: bytes) -> None:
         if label in REQUESTS:
             self.requests.append(self.name)
+        if label == SSH:
+            self.found.for_ssh = self.name
         words = ASIDE.get(label, f"“{label.decode()}”")
         self.found.aside.append(f"{self.name} also holds {words}, which was left aside: it is not needed here.")
 
@@ -185,18 +190,24 @@ class _Reader:
         for each in (each for held in signed if held.tag == 0xA0 for each in held.parts):
             self._certificate(each.raw)
 
-    def _check(self, der: bytes) -> None:
-        """What OpenSSL would compute while it opens this: the rounds of all files together, and the numbers of a key."""
-        try:
-            self.work += derivation.work(der)
-            is_long = derivation.has_long_integer(der)
-        except ValueError as exc:
-            raise self._damaged() from exc
+    def _check_work(self, der: bytes) -> None:
+        """The rounds of all files together that OpenSSL would compute while it opens this."""
+        self.work += self._counted(lambda: derivation.work(der))
         if self.work > derivation.MOST:
             words = f"{self.name}, with what was opened before it, asks for more than {derivation.MOST} rounds of key derivation."
             raise UploadRefused("too-much-work", words, Remedy.EXPORT_ORDINARY)
-        if is_long:
+        self._check_length(der)
+
+    def _check_length(self, der: bytes) -> None:
+        """The numbers of a key."""
+        if self._counted(lambda: derivation.has_long_integer(der)):
             raise self._too_long()
+
+    def _counted(self, count: Callable[[], int]) -> int:
+        try:
+            return count()
+        except ValueError as exc:
+            raise self._damaged() from exc
 
     def _check_number(self) -> None:
         """Each takes its time to load."""
@@ -208,7 +219,7 @@ class _Reader:
 
     def _pfx(self, der: bytes) -> None:
         self._check_number()
-        self._check(der)
+        self._check_work(der)
         try:
             certificates, keys = self._opened(der)
         except (ValueError, IndexError, KeyError) as exc:
@@ -247,7 +258,7 @@ class _Reader:
         return UploadRefused("passphrase-wrong", words, Remedy.RIGHT_PASSPHRASE, field="passphrase")
 
     def _plain(self, der: bytes) -> ForeignPrivateKey:
-        self._check(der)
+        self._check_length(der)
         try:
             return foreign_key.plain(der)
         except PKIError as exc:
@@ -263,7 +274,7 @@ class _Reader:
         if len(element.raw) > LARGEST_KEY:
             raise self._too_long()
         if foreign_key.is_encrypted(element):
-            self._check(element.raw)
+            self._check_work(element.raw)
             self._unlock(lambda: foreign_key.encrypted(element.raw, self.octets))
         else:
             self.found.keys.append(self._plain(element.raw))

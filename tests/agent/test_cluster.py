@@ -55,7 +55,7 @@ def test_the_command_imports_it_and_the_agent_proves_it(state: State, successor:
     cluster.proof_check(proof(installed, "ab" * 32) or "", installed.cluster, node="node", challenge="ab" * 32)
     refused = command(state, tmp_path / "site.pfx", "another password\n")
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert "the password is wrong" in refused.stderr
+    assert "does not open with this passphrase" in refused.stderr
     assert "Traceback" not in refused.stderr + command(state, tmp_path / "nothing.pfx", PASSWORD).stderr
 
 
@@ -77,8 +77,8 @@ def test_whatever_is_not_the_sites_cluster_certificate_is_refused(state: State, 
         (file_of(named), now, Refused, "CN=SomethingElse"),
         (file_of(past), now + timedelta(days=3000), PKIError, "the clock here says"),
         (without_its_key(successor, pairs[Kind.SERVICE]), now, PfxRefused, "no certificate with its private key"),
-        (b"nonsense", now, PfxRefused, "no PFX"),
-        (b"", now, PfxRefused, "no PFX"),
+        (b"nonsense", now, PfxRefused, "neither a certificate nor a private key"),
+        (b"", now, PfxRefused, "neither a certificate nor a private key"),
     ]
     for content, at, kind, words in table:
         with pytest.raises(kind, match=words):
