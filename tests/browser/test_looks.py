@@ -115,6 +115,15 @@ now = timezone.now()
 PeriodicWork.objects.create(name=NAME, lease_until=now + SHOWN, last_success=now, last_error="-172800")
 """
 
+# As while values are sealed with another central key, and one does not open; no job is there that would finish it.
+RESEALING = """
+from django.utils import timezone
+from certs.models import CentralKey
+blocked = "The central key file /var/lib/zone/secrets/central-key is missing. Put the file back from a backup of this site."
+broken = "sealed private key of pooled key 3f1c2f3e-0000-4000-8000-000000000000: The sealed value was altered, or belongs to another row."
+CentralKey.objects.update(finished_at={finished}, settled_at=timezone.now(), problem=blocked, unreadable=[broken] * {broken})
+"""
+
 
 def test_every_page_reads_well_for_everybody(eyes: Eyes, furnished: Furnished) -> None:
     eyes.go()
@@ -212,3 +221,15 @@ def test_a_wrong_name_is_refused_and_stays(eyes: Eyes) -> None:
     expect(page.locator("#id_trust_zone_error")).to_contain_text("Nothing was changed")
     expect(page.locator("#id_trust_zone")).to_have_value("another site")
     assert looked_at(eyes, "recreate root another name") == []
+
+
+def test_values_that_are_being_sealed_anew_read_well_for_everybody(eyes: Eyes) -> None:
+    eyes.sign_in()
+    eyes.site.manage("shell", "-c", RESEALING.format(finished=None, broken=1))
+    try:
+        expect(eyes.go("/database-key/").get_by_role("main")).to_contain_text("The keys before it are dropped")
+        found = looked_at(eyes, "central key under way")
+        expect(eyes.go("/").get_by_role("main")).to_contain_text("Sealing with the central key does not go on")
+        assert found == []
+    finally:
+        eyes.site.manage("shell", "-c", RESEALING.format(finished="timezone.now()", broken=0))

@@ -1,0 +1,30 @@
+"""A new root passphrase while the site runs: its workers go on signing, and none is restarted."""
+
+import os
+import signal
+
+from tests.site.conftest import Site
+
+
+def signs(site: Site, machine: str) -> None:
+    """A worker signs two certificates."""
+    status, answer = site.call("POST", "/exports/", {"machine_names": [machine], "format": "pem", "password": "of the export 1"})
+    assert status == 202, answer
+    site.wait(lambda: site.rows(f"SELECT status FROM certs_export WHERE machine = '{machine}'") == [("made",)])
+
+
+def test_workers_sign_after_each_rotation_without_a_restart(site: Site) -> None:
+    file, workers = site.data / "secrets/root-passphrase", sorted(site.pids("worker"))
+    passphrases = [file.read_bytes()]
+    for number in range(2):
+        said = site.manage("rotate_root_passphrase")
+        passphrases.append(file.read_bytes())
+        assert passphrases[-1].decode() not in said
+        signs(site, f"passphrase-{number}.example")
+    assert len(set(passphrases)) == 3
+    assert sorted(site.pids("worker")) == workers
+    for pid in workers:  # `up` gives the next one the file that is there now
+        os.kill(pid, signal.SIGKILL)
+    signs(site, "passphrase-restarted.example")
+    assert [name for name, content in site.contents() for each in passphrases if each in content] == []
+    assert list(file.parent.glob("root-passphrase.*")) == []
