@@ -122,9 +122,14 @@ def write(path: Path, content: bytes, *, shared: bool = True) -> None:
 
 
 def replace(path: Path, content: bytes, *, shared: bool = True) -> None:
-    """Replace a file in one step: a reader sees the old or the new content, whole."""
+    """Replace a file in one step: a reader sees the old or the new content, whole.
+
+    The owner stays who it was, or is the directory's: root may do this for an account that must read the file.
+    """
     temporary = path.with_name(f".{path.name}.new")
     write(temporary, content, shared=shared)
+    if sys.platform != "win32" and os.geteuid() == 0:
+        os.chown(temporary, (path if path.exists() else path.parent).stat().st_uid, -1)
     temporary.replace(path)
     sync_folder(path.parent)
 

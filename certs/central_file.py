@@ -47,5 +47,5 @@ def central_keys() -> dict[str, SealingKey]:
 
 
 def central_keys_write(keys: dict[str, SealingKey]) -> None:
-    """Replace the file in one step. Raises: OSError."""
-    replace(settings.CENTRAL_KEY_FILE, central_key.written(keys.values()))
+    """Replace the file in one step, where it is if the setting names a link. Raises: OSError."""
+    replace(settings.CENTRAL_KEY_FILE.resolve(), central_key.written(keys.values()))

@@ -54,9 +54,13 @@ def root_passphrase() -> bytes:
 
 def root_passphrases() -> tuple[bytes, ...]:
     """The passphrases that may open a root key: the one in force and, during its rotation, the one before it. Raises: ZoneBroken."""
-    with contextlib.suppress(FileNotFoundError):
-        return root_passphrase(), previous_file().read_bytes().strip()
-    return (root_passphrase(),)
+    current = root_passphrase()
+    try:
+        return current, previous_file().read_bytes().strip()
+    except FileNotFoundError:
+        return (current,)
+    except OSError as exc:
+        raise ZoneBroken(f"The root passphrase cannot be read: {exc}. Give workers the right to read both files.") from exc
 
 
 def roots_in_force() -> list[Certificate]:

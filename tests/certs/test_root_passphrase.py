@@ -1,6 +1,7 @@
 """A new root passphrase: at whatever step it is killed, every root key opens, and the next run completes it."""
 
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,17 @@ def test_check_names_a_rotation_that_was_cut_off(founded: Path) -> None:
     previous_file().write_bytes(b"x")
     with pytest.raises(SystemCheckError, match="rotate_root_passphrase"):
         call_command("check", deploy=True, fail_level="WARNING")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may write for another account")
+def test_root_may_rotate_what_another_account_owns(founded: Path) -> None:
+    """An administrator types the commands as root, and the site's processes run as another account."""
+    secrets = settings.SECRETS_DIR
+    for path in (secrets, *secrets.iterdir()):
+        os.chown(path, 65534, 65534)
+    call_command("rotate_central_key", prepare=True, stdout=io.StringIO())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rotation, "_reencrypt", lambda _: owners.update({path.name: path.stat().st_uid for path in secrets.iterdir()}))
+        owners: dict[str, int] = {}
+        rotate()
+    assert owners == dict.fromkeys(["root-passphrase", "root-passphrase.previous", "secret-key", "central-key"], 65534)
