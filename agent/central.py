@@ -23,6 +23,12 @@ from pki.problem import detail_of
 RESOLVE_S, NEXT_S, DIAL_S, ANSWER_S = 2, 2, 5, 20
 
 
+ANOTHER_ROOT = (
+    "it presents a certificate of another root than those trusted here. Either another machine answers there, or the root of the trust zone was "
+    "recreated: then run `python -m agent reopen --home DIR` here, and press Redistribute in the console"
+)
+
+
 class CertificateRefused(OSError):
     """The central node answered, and accepts this node's certificate no more."""
 
@@ -122,5 +128,7 @@ async def ask(state: State, installed: Installed, method: str, path: str, *, lar
             if tls.is_about_dates(exc):
                 there = await _clock_of(installed, f"https://{place}/status/servicestate")
                 why = clocks.verdict("this node's", datetime.now(UTC), "the central node's", there)
+            elif tls.is_another_root(exc):
+                why = ANOTHER_ROOT
             problems.append(f"{place}: {why}")
     raise OSError("; ".join(problems) or "no address of the central node is known: run set-central")

@@ -15,6 +15,8 @@ from pki.errors import NotValidNow, PeerRefused
 from pki.roles import Role
 
 log = logging.getLogger("agent")
+# X509_V_ERR: signature failure, self-signed, self-signed in the chain, no issuer here, no chain at all.
+OTHER_ROOT = (7, 18, 19, 20, 21)
 NOT_NOW = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED
 
 
@@ -43,6 +45,15 @@ def is_about_dates(exc: BaseException | None) -> bool:
     """Whether a handshake failed because a certificate, ours or the peer's, is not valid yet or no more: then a clock may be wrong."""
     while exc is not None:
         if isinstance(exc, NotValidNow) or getattr(exc, "verify_code", 0) in NOT_NOW or "ALERT_CERTIFICATE_EXPIRED" in str(exc):
+            return True
+        exc = exc.__cause__ or exc.__context__
+    return False
+
+
+def is_another_root(exc: BaseException | None) -> bool:
+    """Whether a handshake failed because the peer's certificate leads to no root that is trusted here."""
+    while exc is not None:
+        if getattr(exc, "verify_code", 0) in OTHER_ROOT:
             return True
         exc = exc.__cause__ or exc.__context__
     return False

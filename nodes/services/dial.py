@@ -29,9 +29,18 @@ class Answer:
     date: float | None
 
 
-def _why(exc: Exception, place: str) -> str:
+# A registered node closes its distribution port: that is no fault until a package is to be sent.
+CLOSED = (
+    "Connection refused at {place}. The node closes this port once it is registered, and opens it when its agent next calls here. If its agent "
+    "does not reach this console, run `python -m agent reopen --home DIR` on that machine; if no agent runs there, start it."
+)
+
+
+def _why(exc: Exception, place: str, *, closes: bool = False) -> str:
     if isinstance(exc, socket.gaierror):
         return f"The name {place.rsplit(':', 1)[0]} does not resolve. Give the node's address, or add the name to the DNS."
+    if isinstance(exc, ConnectionRefusedError) and closes:
+        return CLOSED.format(place=place)
     if isinstance(exc, ConnectionRefusedError):
         return f"Connection refused at {place}. Start the agent or open the firewall."
     if isinstance(exc, TimeoutError):
@@ -60,7 +69,7 @@ def ask(
         date = answer.getheader("Date")
         return Answer(answer.status, content, parsedate_to_datetime(date).timestamp() if date else None)
     except (OSError, http.client.HTTPException, ValueError) as exc:
-        raise NodeUnreachable(_why(exc, place)) from exc
+        raise NodeUnreachable(_why(exc, place, closes=node.registered_at is not None)) from exc
     finally:
         connection.close()
 

@@ -15,6 +15,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent import tls
 from agent.__main__ import main
@@ -28,7 +29,7 @@ from pki import clocks, verify
 from pki.errors import PackageInvalid
 from pki.package import Package
 from pki.roles import Kind
-from tests.conftest import Authority
+from tests.conftest import Authority, make_authority
 
 DAYS = timedelta(days=2)
 numbers = iter(range(1, 250))
@@ -119,6 +120,20 @@ def test_bad_certificate_is_no_matter_of_clocks(authority: Authority, package: P
         with pytest.raises(OSError, match="mismatch") as caught:
             asyncio.run(call(state))
     assert "clock" not in str(caught.value)
+
+
+def test_agent_says_that_the_central_node_presents_another_root(
+    authority: Authority, package: Package, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    state, other = State(tmp_path), make_authority()
+    state.store.install(package, now=authority.now)
+    there = dataclasses.replace(made(other, package, ago=timedelta(0)), roots=(other.certificate.public_bytes(Encoding.PEM),))
+    recreated = Store(tmp_path_factory.mktemp("recreated")).install(there, now=other.now)
+    with peer(tls.server_context(recreated), clock=None) as (address, port):
+        state.set_central(address, port, "localhost")
+        with pytest.raises(OSError, match="another root") as caught:
+            asyncio.run(call(state))
+    assert "agent reopen" in str(caught.value)
 
 
 @pytest.mark.parametrize("offset", [DAYS.total_seconds(), 0.0, None], ids=["off", "agrees", "never called"])
