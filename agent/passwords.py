@@ -64,7 +64,7 @@ class Passwords:
 
     def held_s(self) -> int:
         """For how many more seconds a password is held; 0 where none is."""
-        return max((round(each.until - time.monotonic()) for each in self._held.values() if each.may_wait), default=0)
+        return max((max(round(each.until - time.monotonic()), 1) for each in self._held.values() if each.may_wait), default=0)
 
     def pause(self, now: datetime) -> str:
         """Why only a password that fits what waits is taken now, "" where every one is."""
