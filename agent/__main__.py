@@ -6,6 +6,7 @@ os.environ.pop("SSLKEYLOGFILE", None)  # a library makes a TLS context when it i
 
 import argparse
 import asyncio
+import codecs
 import dataclasses
 import json
 import logging
@@ -25,6 +26,8 @@ from pki.addresses import central_address, listener_address, netloc, told_addres
 from pki.errors import InvalidName, PKIError
 from pki.names import host_name
 from pki.pfx import LARGEST_PFX
+
+LONGEST_INPUT = 4096  # bytes on standard input
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -143,8 +146,14 @@ def _status(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _password_typed() -> str:
+    """One line from a terminal; from a pipe everything, for a pasted password may have been broken into lines."""
+    raw = sys.stdin.buffer.readline(LONGEST_INPUT) if sys.stdin.isatty() else sys.stdin.buffer.read(LONGEST_INPUT)
+    return raw.decode("utf-16" if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8", "replace")
+
+
 def _unlock(arguments: argparse.Namespace) -> int:
-    installed = passwords.unlock(State(arguments.home), sys.stdin.readline(), tell=sys.stderr.write)
+    installed = passwords.unlock(State(arguments.home), _password_typed(), tell=sys.stderr.write)
     sys.stdout.write("".join(f"{what}: {path}\n" for what, path in installed.places()))
     return 0
 

@@ -17,6 +17,7 @@ from agent.other_stores import Filler, OtherStore
 from agent.passwords import Passwords
 from agent.state import RUNNING, State, is_loopback
 from agent.store import Installed
+from pki.addresses import netloc
 from pki.errors import PKIError
 from pki.package import CentralAddress
 
@@ -72,7 +73,7 @@ class Agent:
     @property
     def setup_url(self) -> str:
         host = "localhost" if "127.0.0.1" in self.options.setup_addresses else self.options.setup_addresses[0]
-        return f"http://{host}:{self.options.setup_port}/certificateSetup"
+        return f"http://{netloc(host.strip('[]'), self.options.setup_port)}/certificateSetup"
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises: InUse while another agent runs on this home, OSError."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
@@ -87,7 +88,10 @@ class Setup:
         return self._asking(_not_installed(outcome)[0] if outcome else "", 200)
 
     async def take(self, request: web.Request) -> web.Response:
-        typed = (await request.post()).get("__pwd", "")
+        try:
+            typed = (await request.post()).get("__pwd", "")
+        except (ValueError, LookupError):
+            return self._asking("The form cannot be read. Send it as application/x-www-form-urlencoded in UTF-8.", 400)
         try:
             installed = await self.passwords.type(typed if isinstance(typed, str) else "")
         except (PKIError, Refused, OSError) as exc:
@@ -96,7 +100,7 @@ class Setup:
 
     def _asking(self, problem: str, status: int) -> web.Response:
         pause = self.passwords.pause(datetime.now(UTC))
-        return _page(setup_page.asking(self.state.waiting(), problem=problem, pause=pause), status)
+        return _page(setup_page.asking(socket.gethostname(), self.state.waiting(), problem=problem, pause=pause), status)
 
     def _held(self, status: int) -> web.Response:
         # A header, not an element: it is no part of the page that a script keeps.

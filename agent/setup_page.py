@@ -6,6 +6,7 @@ import html
 
 from agent.store import Installed
 from agent.waiting import Waiting
+from pki.describe import grouped
 
 STYLE = """
 :root{color-scheme:light dark;--page:#f6f8fb;--card:#fff;--ink:#182433;--quiet:#414d5e;--line:#dbe1ea;--accent:#084a8f;--hover:#063a70;--bad:#8f1414;--good:#0d5730}
@@ -15,7 +16,7 @@ header{background:#0f1b2d;color:#fff;padding:.875rem 1rem;font-size:1.125rem;fon
 main{max-width:44rem;margin:0 auto;padding:1.5rem 1rem}h1{font-size:1.375rem;line-height:1.3;margin:0 0 .25rem}p{margin:.25rem 0 1rem;color:var(--quiet)}
 section{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:1.25rem;margin-top:1rem}h2{font-size:1rem;margin:0 0 .75rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.35rem 1rem;margin:0}dt{color:var(--quiet)}dd{margin:0;overflow-wrap:anywhere;font-family:ui-monospace,monospace}
-section p{margin:1rem 0 0}
+section p{margin:1rem 0 0}summary{cursor:pointer;margin:.75rem 0}
 a{color:var(--accent)}label{font-weight:600;display:block}small{color:var(--quiet);display:block;margin:.15rem 0 .5rem}
 input{font:1.25rem ui-monospace,monospace;width:100%;padding:.6rem .75rem;border:1px solid var(--quiet);border-radius:6px;background:var(--card);color:var(--ink)}
 button{font:inherit;font-weight:600;margin-top:.9rem;padding:.6rem 1.2rem;border:0;border-radius:6px;background:var(--accent);color:var(--card);cursor:pointer}button:hover{background:var(--hover)}
@@ -23,7 +24,7 @@ input:focus-visible,button:focus-visible{outline:3px solid var(--accent);outline
 .bad{border-left:4px solid var(--bad)}.bad h2{color:var(--bad)}.wait{border-left:4px solid var(--accent)}.good{border-left:4px solid var(--good)}.good h2{color:var(--good)}
 @media (max-width:30rem){dl{grid-template-columns:1fr}dd{margin-bottom:.5rem}}
 """
-TITLE, MOST_SENDERS = "Install certificates on this node", 5
+MOST_SENDERS = 3
 POLICY = (
     "default-src 'none'; style-src 'sha256-" + base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode() + "'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -42,53 +43,59 @@ def _facts(rows: list[tuple[str, str]]) -> str:
 
 
 def _sender(packages: list[Waiting]) -> str:
-    """Packages that claim the same sender; the newest one's details."""
+    """Packages that claim the same sender; the newest one's details, the fingerprint first."""
     newest = packages[0]
     claims, count = newest.claims, len(packages)
     title = "A package waits" if count == 1 else f"{count} packages wait"
     return f"<section><h2>{title}</h2>" + _facts(
         [
+            ("Root fingerprint (SHA-256)", grouped(claims.root_sha256)),
             ("Claims to be from", claims.central_name),
             ("Sent from", newest.source),
             ("Received", f"{newest.received_at:%Y-%m-%d %H:%M:%S} UTC"),
-            ("Root fingerprint (SHA-256)", claims.root_sha256),
             ("Valid until", f"{claims.expires_at:%Y-%m-%d %H:%M} UTC"),
         ]
     ) + "</section>"  # fmt: skip
 
 
 def _senders(waiting: list[Waiting]) -> str:
-    """Anybody can send a package, so only some senders are shown; the password opens its own package, shown or not."""
+    """Anybody can send a package, so only some senders are shown in full."""
     by_sender: dict[tuple[str, str, str], list[Waiting]] = {}
     for each in waiting:
         by_sender.setdefault((each.claims.trust_zone, each.claims.central_name, each.claims.root_sha256), []).append(each)
-    shown = list(by_sender.values())[:MOST_SENDERS]
-    hidden = len(by_sender) - len(shown)
-    more = f"<p>Packages of {hidden} more senders wait. The password opens the package that it belongs to, whoever else sends packages.</p>"
-    lead = "<p>Before you type the password, compare the fingerprint with the one that the console shows on the page of this node.</p>"
-    return lead + "".join(map(_sender, shown)) + (more if hidden else "")
+    shown, more = list(by_sender.values())[:MOST_SENDERS], list(by_sender)[MOST_SENDERS:]
+    facts = _facts([(name, grouped(fingerprint)) for _, name, fingerprint in more])
+    further = (
+        f"<section><p>Anybody who reaches this machine can send packages. The password opens the package that it belongs to.</p><details><summary>{len(more)} "
+        f"more senders</summary>{facts}</details></section>"
+    )
+    return "".join(map(_sender, shown)) + (further if more else "")
 
 
 def _note(kind: str, role: str, title: str, text: str) -> str:
     return f'<section class="{kind}" role="{role}"><h2>{html.escape(title)}</h2><div>{html.escape(text)}</div></section>' if text else ""
 
 
-def asking(waiting: list[Waiting], *, problem: str = "", pause: str = "") -> str:
-    """The page that asks for the password, with what went wrong last time."""
+def asking(machine: str, waiting: list[Waiting], *, problem: str = "", pause: str = "") -> str:
+    """The page of `machine` that asks for the password, with what went wrong last time."""
+    title = f"Install certificates on {machine}"
     notes = _note("bad", "alert", "Not installed", problem) + _note("bad", "status", "Paused", pause if pause != problem else "")
     if not waiting:
         body = (
             "<section><h2>What to do</h2>In the console, open the node and press Register or Redistribute; then reload this page.</section>"
         )
-        return _page(TITLE, "<p>Nothing waits here yet.</p>" + notes + body)
+        return _page(title, "<p>Nothing waits here yet.</p>" + notes + body)
     form = (
         '<section><form method="post" action="/certificateSetup" autocomplete="off"><label for="password">Password from the console</label>'
         '<small id="help">Five groups of five. Upper or lower case; O and 0, I, L and 1 count as the same.</small>'
         '<input id="password" name="__pwd" required autofocus autocapitalize="characters" spellcheck="false" aria-describedby="help">'
         "<button>Install certificates</button></form></section>"
     )
-    lead = "<p>The central node has sent keys and certificates. The password from the console opens them.</p>"
-    return _page(TITLE, lead + notes + form + _senders(waiting))
+    lead = (
+        "<p>The central node has sent keys and certificates, and the password from the console opens them. Before you type it, compare name and "
+        "fingerprint with the page of this node in the console.</p>"
+    )
+    return _page(title, lead + notes + _senders(waiting) + form)
 
 
 def held(seconds: int) -> str:

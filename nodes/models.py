@@ -44,6 +44,9 @@ class Node(models.Model):
     is_central = models.BooleanField(default=False)
     created_at = models.DateTimeField()
     registered_at = models.DateTimeField(null=True, blank=True)
+    setup_url = models.CharField(
+        max_length=100, blank=True, help_text="where its agent says that the password is typed, on the node itself"
+    )
     made_by_request = models.UUIDField(null=True, blank=True, db_index=True, help_text="of the form that created it: a repeat finds it")
     browser_thumbprint = models.CharField(max_length=64, blank=True, db_index=True, help_text="of the certificate chosen for browsers")
     browser_chosen_at = models.DateTimeField(null=True, blank=True)

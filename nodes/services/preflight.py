@@ -30,7 +30,14 @@ def preflight(*, actor: Actor, now: datetime, **fields: Any) -> list[Finding]:
 
 def findings(node: Node, *, now: datetime) -> list[Finding]:
     """Every check of `node`, the network's last."""
-    return [*_name(node), *_lifetime(now), *_central_address(node), *_resolves(node), *_agent(node, now)]
+    return examined(node, now=now)[0]
+
+
+def examined(node: Node, *, now: datetime) -> tuple[list[Finding], AgentStatus | None]:
+    """The findings, and what the node's agent answered where it did."""
+    before = [*_name(node), *_lifetime(now), *_central_address(node), *_resolves(node)]
+    found, status = _agent(node, now)
+    return [*before, *found], status
 
 
 def _name(node: Node) -> Iterator[Finding]:
@@ -83,31 +90,22 @@ def _resolves(node: Node) -> Iterator[Finding]:
         )
 
 
-def _agent(node: Node, now: datetime) -> Iterator[Finding]:
-    place = f"{node.dialled}:{node.distribution_port}"
-    # A node that was registered before reopens by itself: a closed port is no reason to stop.
-    severity = "warning" if node.registered_at else "blocker"
+def _agent(node: Node, now: datetime) -> tuple[list[Finding], AgentStatus | None]:
     try:
         answer = ask(node, "GET", "/status/servicestate", total_s=4)
         status = agent_status.parse(answer.body)
     except NodeUnreachable as exc:
         first, _, remedy = str(exc).partition(". ")
-        yield Finding(
-            "port-closed", severity, f"Port {node.distribution_port} does not answer: {first[0].lower()}{first[1:]}.", remedy, "address"
-        )
-        return
+        # A node that was registered before reopens by itself: a closed port is no reason to stop.
+        severity = "warning" if node.registered_at else "blocker"
+        text = f"Port {node.distribution_port} does not answer: {first[0].lower()}{first[1:]}."
+        return [Finding("port-closed", severity, text, remedy, "address")], None
     except ValueError:
-        yield Finding(
-            "no-agent",
-            "blocker",
-            f"{place} answers, but not as an agent does.",
-            "Another program listens on this port: stop it, or choose the agent's port.",
-            "distribution_port",
-        )
-        return
-    yield from _state(node, status)
-    if answer.date is not None:
-        yield from _clock(datetime.fromtimestamp(answer.date, UTC), now)
+        text = f"{node.dialled}:{node.distribution_port} answers, but not as an agent does."
+        remedy = "Another program listens on this port: stop it, or choose the agent's port."
+        return [Finding("no-agent", "blocker", text, remedy, "distribution_port")], None
+    clock = _clock(datetime.fromtimestamp(answer.date, UTC), now) if answer.date is not None else ()
+    return [*_state(node, status), *clock], status
 
 
 def _state(node: Node, status: AgentStatus) -> Iterator[Finding]:

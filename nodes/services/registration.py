@@ -20,7 +20,7 @@ from nodes.errors import IllegalNodeTransition, NodeUnreachable, RegistrationBlo
 from nodes.models import Node, Registration
 from nodes.services.dial import TOTAL_S, Answer, ask, served_certificate
 from nodes.services.material import Order, generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
-from nodes.services.preflight import findings
+from nodes.services.preflight import examined
 from nodes.services.renewal import renewals_end
 from nodes.services.transition import node_transition
 from nodes.states import TRANSITIONS, UNDER_WAY, NodeState
@@ -101,13 +101,14 @@ def _start(actor: Actor, node: Node, request: uuid.UUID | None, now: datetime) -
         raise IllegalNodeTransition(
             f"{node} is {NodeState(node.state).label.lower()}: it cannot be registered now. Wait, or decommission it."
         )
-    found = findings(node, now=now)
+    found, status = examined(node, now=now)
     if any(each.level == "blocker" for each in found):
         raise RegistrationBlocked(found)
     word = password.generate()
     with transaction.atomic():
         withdrawn = node.generation if node.state != NodeState.REGISTERED else 0
-        node_transition(node=node, to=NodeState.ISSUING, reason="", actor=actor, now=now, generation=node.generation + 1)
+        changes = {"generation": node.generation + 1, "setup_url": (status and status.setup_url) or node.setup_url}
+        node_transition(node=node, to=NodeState.ISSUING, reason="", actor=actor, now=now, **changes)
         _secrets_wipe(node)
         if withdrawn:
             generation_withdraw(node, withdrawn, reason="replaced by a new registration", now=now)
@@ -132,7 +133,9 @@ def passwords_wipe(*, now: datetime) -> int:
 
 def setup_url(node: Node) -> str:
     """Where the password is typed, on the node itself."""
-    # Several agents share one machine only in the embedded default: there each has its own loopback address.
+    if node.setup_url:
+        return node.setup_url
+    # Not heard of yet. Several agents share one machine only in the embedded default: there each has its own loopback address.
     host = node.address if node.address.startswith("127.") and node.address != "127.0.0.1" else "localhost"
     return f"http://{host}:4570/certificateSetup"
 
@@ -250,7 +253,9 @@ def _await_password(node: Node, registration: Registration, now: datetime) -> ti
 
 
 def _setup_page_recorded(node: Node, registration: Registration, status: AgentStatus, now: datetime) -> None:
-    """What the node's setup page says of wrong passwords is shown here too."""
+    """Where the node's setup page is, and what it says of wrong passwords, is shown here too."""
+    if status.setup_url and status.setup_url != node.setup_url:
+        Node.objects.filter(pk=node.pk).update(setup_url=status.setup_url)
     wrong, before = status.wrong_passwords, registration.wrong_passwords
     if (wrong, status.paused_until) == (before, registration.paused_until):
         return

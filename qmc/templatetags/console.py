@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from certs.models import Certificate, TrustZone
 from certs.states import CertificateStatus
 from pki import clocks
+from pki.describe import grouped
 from pki.lifetime import ExpiryStatus
 
 register = template.Library()
@@ -140,6 +141,9 @@ def when(context: Context, moment: datetime | None) -> SafeString | str:
     text = "just now" if abs(seconds) < 2 else f"{spoken(seconds)} ago" if seconds >= 0 else f"in {spoken(-seconds)}"
     exact = moment.astimezone(UTC)
     return format_html('<time datetime="{}" title="{} UTC">{}</time>', exact.isoformat(), f"{exact:%Y-%m-%d %H:%M:%S}", text)
+
+
+register.filter("grouped", grouped)
 
 
 @register.filter

@@ -24,8 +24,8 @@ import pytest
 from agent import tls
 from agent.serve import why_not
 from agent.store import Store
+from pki import describe, package_header, password
 from pki import package as packages
-from pki import package_header, password
 from pki.roles import Kind
 from tests.conftest import make_authority
 
@@ -111,7 +111,9 @@ def test_package_waits_is_unlocked_and_installed(agent: Running, sealed) -> None
     status, page = agent.request(4570, "/certificateSetup")
     assert status == 200
     assert "Claims to be from" in page
-    assert package_header.read(sealed[0]).claims.root_sha256 in page
+    fingerprint = describe.grouped(package_header.read(sealed[0]).claims.root_sha256)
+    assert socket.gethostname() in page
+    assert page.index(fingerprint) < page.index('name="__pwd"')
     word = password.display(sealed[1])
     status, page = agent.type(("Y" if word[0] == "X" else "X") + word[1:])
     assert (status, "Mistyped" in page) == (400, True)

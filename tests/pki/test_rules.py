@@ -2,7 +2,9 @@
 
 import base64
 import json
+import re
 import secrets
+import unicodedata
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -162,6 +164,39 @@ def test_password_is_read_as_people_type() -> None:
 
 
 KEY = DatabaseKey(b"k" * 32)
+
+
+SEPARATORS = [
+    " ", "\u00a0", "\u2009", "\u3000", "\t", "\r\n", "\n", "\0", "\u200b", "\u200d", "\ufeff", "\u00ad", "\u2060", "\u202e", "\ufe0f", "\u3164",
+    "-", "–", "—", "‑", "‐", "−", "⁃", "－", "_", "\"", "'", "“", "”", "„", "«", "»", "`", "´", ".", ",", ";", ":", "/", "|", "·",
+]  # fmt: skip
+FORMS = [str, str.lower, lambda symbol: chr(ord(symbol) + 0xFEE0), lambda symbol: {"0": "o", "1": "l"}.get(symbol, symbol)]
+
+
+@given(st.lists(st.tuples(st.sampled_from(FORMS), st.lists(st.sampled_from(SEPARATORS), max_size=3)), min_size=25, max_size=25))
+def test_password_is_taken_as_people_paste_it(pasted: list) -> None:
+    good = password.generate()
+    typed = "".join("".join(beside) + form(symbol) for symbol, (form, beside) in zip(good, pasted, strict=True))
+    assert password.canonical(f"\ufeff“{typed}”\r\n") == good
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=60))
+def test_whatever_is_typed_is_a_password_or_named(typed: str) -> None:
+    """A letter or sign that no password has is named with its place; only true symbols are counted."""
+    try:
+        assert len(password.canonical(typed)) == password.LENGTH
+        return
+    except PasswordMistyped as exc:
+        problem = str(exc)
+    named = re.match(r"Character (\d+), (?:“(.)” )?\(?(.+?)\)?, does not occur", problem, re.DOTALL)
+    counted = re.search(r"; (\d+) were typed", problem)
+    if named:
+        character = typed[int(named[1]) - 1]
+        assert named[3] == unicodedata.name(character, f"U+{ord(character):04X}")
+    elif counted:
+        assert int(counted[1]) == sum(character.isalnum() for character in unicodedata.normalize("NFKC", typed))
+    else:
+        assert "check symbol" in problem
 
 
 @given(st.binary(max_size=200), st.text(max_size=10), st.integers(0, 250), st.integers(1, 255))
