@@ -92,6 +92,7 @@ def _central() -> dict[str, Any] | None:
         broken = str(exc)
     settles_at = version.settled_at + SETTLE if version.settled_at and not version.finished_at else None
     return {
+        "strange": total - done if version.finished_at else 0,
         "version": version, "done": done, "total": total, "percent": 100 * done // total if total else 100, "settles_at": settles_at, "broken": broken,
     }  # fmt: skip
 

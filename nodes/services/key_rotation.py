@@ -7,7 +7,7 @@ from django.db import transaction
 from audit.actors import SYSTEM, Actor, system_for
 from audit.record import record
 from certs.errors import StaleDatabaseKey
-from certs.models import Certificate, DatabaseKey, Rotation
+from certs.models import CentralKey, Certificate, DatabaseKey, Rotation
 from certs.own_store import key_ring
 from certs.services.certificates import certificate_transition
 from certs.services.database_keys import database_key_transition, reencrypt
@@ -113,7 +113,8 @@ def _reencrypt(rotation: Rotation, version: DatabaseKey, now: datetime) -> timed
     settled = min(rotation.settled_at, now) if rotation.settled_at and not walked.moved else None  # the clock may have been set back
     Rotation.objects.filter(pk=rotation.pk).update(unreadable=walked.unreadable, settled_at=settled or now)
     waiting = _bring(rotation, version, now)
-    if settled is None or now - settled < SETTLE or waiting:
+    # On a site that has just got a central key, values for the center are still sealed with the older versions.
+    if settled is None or now - settled < SETTLE or waiting or not CentralKey.objects.ever_finished():
         return POLL
     _retire(rotation, version, now)
     return None

@@ -21,7 +21,7 @@ from audit.models import Event
 from certs.central_file import central_keys, central_keys_write
 from certs.errors import IllegalTransition, StaleCentralKey, ZoneBroken
 from certs.fields import Readers, Sealed, encrypted_fields
-from certs.models import CentralKey, PooledKey
+from certs.models import CentralKey, DatabaseKey, PooledKey, Rotation
 from certs.own_store import key_ring
 from certs.services import central_key, sealing_walk
 from certs.services.central_key import (
@@ -37,6 +37,7 @@ from certs.states import CENTRAL_KEY_TRANSITIONS, CentralKeyStatus
 from jobs.models import Job
 from jobs.services import job_claim
 from nodes.models import Connection
+from nodes.services.key_rotation import _reencrypt
 from pki import sealing
 from pki.errors import SealError
 from pki.sealing import SealingKey
@@ -333,3 +334,28 @@ def test_a_value_that_does_not_open_is_named_and_hides_no_other(founded: Path, a
     assert [str(broken.pk) in each for each in CentralKey.objects.get(version=2).unreadable] == [True]
     assert PooledKey.objects.get(pk=good.pk).sealed_private_key.open() == b"x"
     assert str(broken.pk) in administrator.get("/database-key/").content.decode()
+
+
+@pytest.mark.parametrize("finished", [False, True], ids=["sealing anew", "finished"])
+def test_no_database_key_is_retired_while_it_seals_what_the_center_needs(versions, finished: bool) -> None:
+    """The site was upgraded in the middle of a rotation of the database key."""
+    now = timezone.now()
+    first = CentralKey.objects.create(version=1, key_id=next(iter(central_keys())), created_at=now, status_since=now)
+    CentralKey.objects.filter(pk=first.pk).update(finished_at=now if finished else None)
+    rotation = Rotation.objects.create(kind="database-key", to_version=2, actor="anna", created_at=now, settled_at=now - timedelta(hours=1))
+    _reencrypt(rotation, DatabaseKey.objects.get(version=2), now)
+    assert DatabaseKey.objects.get(version=1).status == ("retired" if finished else "reading")
+
+
+def test_a_first_start_that_was_killed_uses_the_key_that_it_wrote(founded: Path) -> None:
+    CentralKey.objects.all().delete()
+    (written,) = central_keys()
+    central_key_ensure(now=timezone.now())
+    assert (CentralKey.objects.get().key_id, list(central_keys())) == (written, [written])
+    assert Job.objects.get().task == central_key.TASK
+
+
+def test_values_under_a_key_that_is_not_in_use_are_counted_on_the_page(founded: Path, administrator: Client) -> None:
+    strange = PooledKey.objects.create(key_type="x", created_at=NOW, sealed_private_key=b"x")
+    PooledKey.objects.filter(pk=strange.pk).update(sealed_private_key=Sealed(b"otherkey" + bytes(28)))
+    assert "1 value cannot be read" in administrator.get("/database-key/").content.decode()
