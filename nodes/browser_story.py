@@ -9,30 +9,16 @@ from nodes.services.browser_certificates import choice_for, chosen_certificate
 from nodes.services.browser_verdict import blockers_when_chosen
 from nodes.serving import PATIENCE
 from pki import browser_choice as choices
+from pki.remedies import Remedy
 
 # What the node says → what that means, and what to do.
-WHY = {
-    choices.NO_SUCH_THUMBPRINT: (
-        "there is no certificate with this thumbprint in the console",
-        "Upload the certificate with its private key, or choose another one.",
-    ),
-    choices.NO_PRIVATE_KEY: (
-        "the certificate has no private key that opens",
-        "Delete it and upload it again with its key; if other encrypted fields do not open either, see Encrypted fields.",
-    ),
-    choices.EXPIRED: ("it has expired", "Upload its successor and choose that."),
-    choices.NOT_VALID_YET: (
-        "it is not valid yet by the node's clock",
-        "Nothing, if its first day is still to come: it is used from then on. Otherwise look at the node's clock.",
-    ),
-    choices.NAME_DOES_NOT_MATCH: (
-        "it bears none of the node's names",
-        "Choose one with the node's host name or one of its further names.",
-    ),
-    choices.UNREADABLE: (
-        "the node cannot read it, or its key belongs to another",
-        "Delete it and upload it again. The agent's log says more.",
-    ),
+WHY: dict[str, tuple[str, str]] = {
+    choices.NO_SUCH_THUMBPRINT: ("there is no certificate with this thumbprint in the console", Remedy.UPLOAD_CHOSEN),
+    choices.NO_PRIVATE_KEY: ("the private key of the certificate cannot be decrypted", Remedy.UPLOAD_WITH_KEY),
+    choices.EXPIRED: ("it has expired", Remedy.SUCCESSOR),
+    choices.NOT_VALID_YET: ("it is not valid yet by the node's clock", Remedy.WAIT_OR_SET_CLOCK),
+    choices.NAME_DOES_NOT_MATCH: ("it covers none of the node's names", Remedy.NAME_OF_NODE),
+    choices.UNREADABLE: ("the node cannot load it", Remedy.UPDATE_AGENT),
 }
 
 

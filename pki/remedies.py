@@ -20,7 +20,10 @@ class Remedy(StrEnum):
     TRUST_ROOT = "Browsers trust it only where that root is installed. A node serves such a certificate automatically."
     WAIT = "Until then a node serves the trust zone's certificate instead."
     UPLOAD_WITH_KEY = "Upload it again together with its private key."
-    UPLOAD_AGAIN = "Upload the certificate again with its chain and private key."
+    UPLOAD_CHOSEN = "Upload the certificate with its private key, or choose another one."
+    WAIT_OR_SET_CLOCK = "It is used from its first day on. If that has come, set the node's clock."
+    UPDATE_AGENT = "Update the node's agent, or choose another certificate. The agent's log says more."
+    CHOOSE_FIRST = "Choose another certificate there first, or none."
     CHOOSE_AND_DELETE = "Choose another certificate where this one is chosen, then delete it."
     SITE_CERTIFICATE = "Upload the certificate that was made for browsers, not the one out of the other site's store."
     # Of files that were not taken

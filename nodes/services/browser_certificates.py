@@ -251,7 +251,7 @@ def browser_certificate_delete(*, actor: Actor, certificate: BrowserCertificate,
     if there is None:
         return
     if nodes := [str(each) for each in chosen_by(there)]:
-        raise IllegalNodeTransition(f"{there} is chosen for {', '.join(nodes)}. Choose another certificate there first, or none.")
+        raise IllegalNodeTransition(f"{there} is chosen for {', '.join(nodes)}. {Remedy.CHOOSE_FIRST}")
     detail = {"thumbprint": there.thumbprint, "state": there.state}
     record(actor=actor, action="browser_certificate.deleted", target=there, detail=detail, now=now)
     there.delete()

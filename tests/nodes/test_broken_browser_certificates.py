@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from django.contrib.auth.models import User
 from django.test import Client
 
-from agent.store import Installed, Store
-from certs.models import Certificate, DatabaseKey, TrustZone
+from agent.store import Installed
+from certs.models import Certificate
 from nodes.models import BrowserCertificate, Node, Observation
 from pki import ber, browser_choice, keys
 from pki.package import Package
@@ -34,25 +34,6 @@ ROWS: dict[str, tuple[list[bytes], bool]] = {
     "nothing": ([], False),
     "no base64": ([b"-----BEGIN CERTIFICATE-----\n????\n-----END CERTIFICATE-----\n"], False),
 }
-
-
-@pytest.fixture(scope="module")
-def store(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    made = Store(tmp_path_factory.mktemp("node"))
-    made.install(package, now=package.expires_at - timedelta(hours=20))
-    return made
-
-
-@pytest.fixture
-def zone(store: Store, settings: Any) -> Installed:
-    settings.NODE_STORE = store.home
-    installed = store.current()
-    assert installed is not None
-    TrustZone.objects.create(name="central.example", created_at=NOW, founded_at=NOW)
-    DatabaseKey.objects.create(
-        version=1, status="writing", key_id=installed.database_key().key_id.hex(), algorithm="AES-256-GCM", created_at=NOW, status_since=NOW
-    )
-    return installed
 
 
 @pytest.fixture

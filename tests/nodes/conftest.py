@@ -1,0 +1,30 @@
+"""A founded trust zone and what this machine has installed of it, without processes."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from agent.store import Installed, Store
+from certs.models import DatabaseKey, TrustZone
+from pki.package import Package
+from tests.public_authority import NOW
+
+
+@pytest.fixture(scope="module")
+def store(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    made = Store(tmp_path_factory.mktemp("node"))
+    made.install(package, now=package.expires_at - timedelta(hours=20))
+    return made
+
+
+@pytest.fixture
+def zone(store: Store, settings: Any) -> Installed:
+    settings.NODE_STORE = store.home
+    installed = store.current()
+    assert installed is not None
+    TrustZone.objects.create(name="central.example", created_at=NOW, founded_at=NOW)
+    DatabaseKey.objects.create(
+        version=1, status="writing", key_id=installed.database_key().key_id.hex(), algorithm="AES-256-GCM", created_at=NOW, status_since=NOW
+    )
+    return installed
