@@ -10,7 +10,7 @@ HTTPS_PORT = 443
 
 def origin(text: str) -> str:
     """`https://HOST[:PORT]`, as a browser writes it. Raises: InvalidName, saying what to do."""
-    example = "Give https:// and the name that stands in the browser's address line, such as https://console.example:8443."
+    example = "Give https:// and the host in the address bar of the browser, such as https://console.example:8443."
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port

@@ -11,7 +11,8 @@ from nodes import api_browser_certificates as browser_certificates
 from nodes import api_cluster as cluster
 from nodes import api_connections as connections
 from nodes import api_rotations as rotations
-from qmc import views, views_recreate
+from qmc import views, views_addresses, views_recreate
+from qmc.api_addresses import AddressesSetting
 from qmc.api_attention import Attention
 from qmc.api_expiry import Expiry
 
@@ -47,6 +48,7 @@ API = [
     path("exports/<uuid:pk>/renew/", exports.ExportRenew.as_view()),
     path("exports/<uuid:pk>/revoke/", exports.ExportRevoke.as_view()),
     path("settings/lifetime/", certs.LifetimeSetting.as_view()),
+    path("settings/addresses/", AddressesSetting.as_view()),
     path("attention/", Attention.as_view()),
     path("expiry/", Expiry.as_view()),
     path("rotations/", rotations.Rotations.as_view()),
@@ -64,6 +66,7 @@ urlpatterns = [
     path("recreate-root/progress/", views_recreate.progress, name="recreation"),
     path("expiry/", views.expiry, name="expiry"),
     path("clock/", views.clock, name="clock"),
+    path("settings/addresses/", views_addresses.addresses, name="addresses"),
     path("too-large/", views.too_large, name="too_large"),
     path("accounts/login/", account.login, name="account_login"),
     path("accounts/logout/", account.logout, name="account_logout"),

@@ -47,13 +47,17 @@ def addresses_checked(texts: Sequence[str]) -> tuple[CentralAddress, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def addresses_recorded() -> tuple[CentralAddress, ...]:
-    """What environment or data say; on a site of an earlier version that can be an address of all interfaces. Raises: InvalidName."""
-    zone = TrustZone.objects.current()
-    if said := settings.QMC_NODE_API_ADDRESSES or (zone.node_api_addresses if zone else []):
-        return tuple(addresses.central_address(each) for each in said)
-    central = Node.objects.filter(is_central=True).first()
+def addresses_in_data() -> tuple[CentralAddress, ...]:
+    """What the site's data says; on a site of an earlier version that is the central node's row, perhaps with an address of all interfaces."""
+    zone, central = TrustZone.objects.current(), Node.objects.filter(is_central=True).first()
+    if zone is not None and zone.node_api_addresses:
+        return tuple(addresses.central_address(each) for each in zone.node_api_addresses)
     return (CentralAddress(central.address, central.node_port),) if central else (DEFAULT,)
+
+
+def addresses_recorded() -> tuple[CentralAddress, ...]:
+    """What the environment says, else the site's data. Raises: InvalidName."""
+    return tuple(addresses.central_address(each) for each in settings.QMC_NODE_API_ADDRESSES) or addresses_in_data()
 
 
 def central_addresses() -> tuple[CentralAddress, ...]:
@@ -82,8 +86,9 @@ class Knowing:
 def nodes_knowing() -> list[Knowing]:
     """Every node that calls the central node, by name."""
     calling = Node.objects.present().filter(is_central=False).exclude(state=NodeState.CREATED, registered_at=None)
+    reported = ("observation__central_addresses", "observation__central_called", "observation__last_seen_at")
     found = []
-    for node in calling.select_related("observation").order_by("name"):
+    for node in calling.select_related("observation").only("name", "host_name", *reported).order_by("name"):
         seen = node.observed
         knows = tuple(seen.central_addresses) if seen else ()
         found.append(Knowing(node, knows, seen.central_called if seen else "", seen.last_seen_at if seen else None))

@@ -57,6 +57,8 @@ def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: date
     differs = _trust_differs(report)
     pending = renewal is not None or differs or node.state in UNDER_WAY or any(key_id not in proved for key_id in live)
     pending = pending or (rotation is not None and _is_lively(rotation, now)) or _browser_is_on_its_way(node, report, wanted, now)
+    elsewhere = _addresses_differ(report)
+    pending = pending or bool(elsewhere)  # its next report shows that it knows them
     return {
         "now": now.isoformat(),
         "interval_s": min(PENDING_INTERVAL_S, settings.QMC_HEARTBEAT_S) if pending else settings.QMC_HEARTBEAT_S,
@@ -67,7 +69,7 @@ def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: date
         "challenges": challenges,
         "cluster_challenge": challenge,
         "retired_database_keys": _retired(report.database_keys, live),
-        "central_addresses": _addresses_differ(report),
+        "central_addresses": elsewhere,
     }
 
 

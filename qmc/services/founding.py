@@ -17,7 +17,7 @@ from certs.own_store import REPAIR, key_ring_read
 from certs.services.central_key import central_key_ensure
 from certs.services.zone import Founding, zone_complete, zone_prepare
 from nodes.models import Node
-from nodes.services.addresses import addresses_first
+from nodes.services.addresses import addresses_first, netlocs
 from nodes.states import NodeState
 from pki.database_key import PRESCRIBED, Oids
 from pki.package import CentralAddress
@@ -42,6 +42,8 @@ def zone_found(*, host_name: str, told: Sequence[str] = (), listening: CentralAd
         zone = zone_prepare(founding=Founding(host_name, addresses, central, node_id, database_key_oids()), now=now)
         with transaction.atomic():
             zone_complete(zone=zone, now=now)
+            chosen = bool(told or settings.QMC_NODE_API_ADDRESSES)
+            TrustZone.objects.filter(pk=zone.pk).update(node_api_addresses=netlocs(central), addresses_chosen=chosen)
             node = Node.objects.create(
                 id=node_id, name="central", host_name=host_name, address=central[0].address, node_port=central[0].port,
                 subject_alternative_names=list(addresses), services=["repository"], state=NodeState.REGISTERED, state_since=now, generation=1,

@@ -12,7 +12,7 @@ from audit.record import record
 from certs.errors import InputInvalid
 from certs.models import TrustZone
 from certs.services.lifetime import zone_current
-from nodes.services.addresses import addresses_recorded, addresses_set, netlocs
+from nodes.services.addresses import addresses_in_data, addresses_set, netlocs
 from pki.errors import InvalidName
 from pki.origins import allowed_host, origin
 from qmc.names import names_forget
@@ -33,10 +33,9 @@ class SiteAddresses:
 
 
 def site_addresses() -> SiteAddresses:
-    """Raises: ZoneMissing, InvalidName."""
+    """Raises: ZoneMissing."""
     zone = zone_current()
-    told = zone.node_api_addresses or netlocs(addresses_recorded())
-    return SiteAddresses(told, zone.base_url, zone.allowed_hosts, zone.trusted_origins)
+    return SiteAddresses(netlocs(addresses_in_data()), zone.base_url, zone.allowed_hosts, zone.trusted_origins)
 
 
 def overridden() -> dict[str, str]:

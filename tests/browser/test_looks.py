@@ -98,6 +98,7 @@ PAGES = {
     "expiry another day": "/expiry/?as_of=2029-06-01&bucket=later",
     "expiry no day": "/expiry/?as_of=soon&search=nowhere",
     "lifetime": "/settings/lifetime/",
+    "addresses": "/settings/addresses/",
     "lifetime preview": "/settings/lifetime/?months=99",
     "sign out": "/accounts/logout/",
     "not found": "/nowhere/",

@@ -51,7 +51,7 @@ class Site:
         self.network = f"{free_network()}.{next(networks)}"
         self.agents = tuple(self.address(number) for number in range(2, 2 + agents))
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("QMC_", "PYTHONDEVMODE"))}
-        self.environment |= {"QMC_DATA_DIR": str(data), "QMC_NODE_API_ADDRESSES": f"127.0.0.1:{self.node_port}"} | (environment or {})
+        self.environment |= {"QMC_DATA_DIR": str(data)} | (environment or {})
         self.environment["SSL_CERT_FILE"] = os.devnull  # no authority of the world's is trusted, nor loaded by each process
         self.further: dict[str, subprocess.Popen[bytes]] = {}
         self.database: psycopg.Connection | None = None
