@@ -158,6 +158,12 @@ class NodePreflight(View):
         return Response({"findings": [vars(each) for each in found]})
 
 
+class DecommissionInput(serializers.Serializer[Any]):
+    lost = serializers.BooleanField(
+        default=False, help_text="the machine was lost or taken over: its certificates are revoked as compromised"
+    )
+
+
 class NodeDetail(View):
     """One node; DELETE decommissions it."""
 
@@ -175,10 +181,12 @@ class NodeDetail(View):
 class NodeDecommission(View):
     """End a node: its certificates are revoked, its name is free again."""
 
-    @extend_schema(request=None, responses={202: NodeOutput})
+    @extend_schema(request=DecommissionInput, responses={202: NodeOutput})
     def post(self, request: Request, pk: uuid.UUID) -> Response:
+        asked = DecommissionInput(data=request.data)
+        asked.is_valid(raise_exception=True)
         node = get_object_or_404(Node, pk=pk)
-        node_decommission(actor=self.actor, node=node, now=timezone.now())
+        node_decommission(actor=self.actor, node=node, now=timezone.now(), lost=asked.validated_data["lost"])
         return _answer(node, 202)
 
 

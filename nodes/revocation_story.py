@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from audit.actors import Actor
 from certs.models import Certificate
 from certs.services.export_standing import export_of
 from certs.services.revoke import revocation_of
+from nodes.exposure import Secret, secrets_of_export, secrets_of_node
 from nodes.models import Node
 from nodes.states import NodeState
 from pki.roles import OWN_KINDS, Kind
@@ -27,6 +29,16 @@ class Touched:
     presents: str
     online: bool
     follows: str
+
+
+def secrets_beside(certificate: Certificate, *, since: datetime, actor: Actor, now: datetime) -> list[Secret]:
+    """What else is known to whoever has the machine for which the certificate was made."""
+    if certificate.holder_id is None:
+        return []
+    node, export = Node.objects.filter(pk=certificate.holder_id).first(), export_of(certificate)
+    if node is not None:
+        return secrets_of_node(node, since=since, actor=actor, now=now)
+    return secrets_of_export(export, since=since, actor=actor, now=now) if export is not None else []
 
 
 def revocation_plan(certificate: Certificate, *, now: datetime) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from certs.history import LINES
 from certs.models import Certificate
 from certs.pages import PageRequest, page, page_number, table_for
 from nodes.errors import InputInvalid, NodesError, RegistrationBlocked
+from nodes.exposure import secrets_kept, secrets_of_node
 from nodes.filters import NodeFilter
 from nodes.forms import NodeForm
 from nodes.health import with_health
@@ -108,7 +109,8 @@ def _with_password(request: PageRequest, node: Node, ceremony: Ceremony) -> Http
 
 @page("nodes.view_node")
 def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
-    return render(request, "nodes/detail.html", story(get_object_or_404(Node, pk=pk), now=timezone.now()))
+    node, now = get_object_or_404(Node, pk=pk), timezone.now()
+    return render(request, "nodes/detail.html", story(node, now=now) | {"secrets": secrets_kept(node, actor=request.actor, now=now)})
 
 
 @page("nodes.view_node")
@@ -133,7 +135,8 @@ def status(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 def _confirm(request: PageRequest, node: Node, action: str, now: datetime, **more: object) -> HttpResponse:
     held = Certificate.objects.issued().filter(holder_id=node.pk)
     context = {"node": node, "action": action, "held": held, "now": now, "form_id": _form_id(request)} | more
-    return render(request, f"nodes/{action}.html", context, status=409 if more else 200)
+    refused = "error" in more or "findings" in more
+    return render(request, f"nodes/{action}.html", context, status=409 if refused else 200)
 
 
 @page("nodes.register_node")
@@ -161,10 +164,12 @@ def renew(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 @page("nodes.decommission_node")
 def remove(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     node, now = get_object_or_404(Node, pk=pk), timezone.now()
+    secrets = secrets_of_node(node, since=now, actor=request.actor, now=now)
+    held = Certificate.objects.accepted().filter(holder_id=node.pk).order_by("-generation", "kind")
     if request.method == "POST":
         try:
-            node_decommission(actor=request.actor, node=node, now=now)
+            node_decommission(actor=request.actor, node=node, now=now, lost=request.POST.get("lost") == "yes")
         except NodesError as exc:
-            return _confirm(request, node, "remove", now, error=str(exc))
+            return _confirm(request, node, "remove", now, error=str(exc), secrets=secrets, held=held)
         return redirect("nodes:detail", pk=pk)
-    return _confirm(request, node, "remove", now)
+    return _confirm(request, node, "remove", now, secrets=secrets, held=held)

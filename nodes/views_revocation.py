@@ -11,7 +11,7 @@ from certs.forms import RevokeForm
 from certs.models import Certificate
 from certs.pages import PageRequest, page
 from certs.services.revoke import certificate_revoke
-from nodes.revocation_story import revocation_plan
+from nodes.revocation_story import revocation_plan, secrets_beside
 from pki.revocation import RevocationCode
 
 
@@ -29,6 +29,16 @@ def revoke(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
         except CertsError as exc:
             error = str(exc)
         else:
-            return redirect("certs:detail", pk=pk)
-    context = revocation_plan(certificate, now=now) | {"form": form, "error": error}
+            compromised = asked["code"] == RevocationCode.KEY_COMPROMISE and certificate.holder_id is not None
+            return redirect("revocation:exposure" if compromised else "certs:detail", pk=pk)
+    secrets = secrets_beside(certificate, since=now, actor=request.actor, now=now)
+    context = revocation_plan(certificate, now=now) | {"form": form, "error": error, "secrets": secrets}
     return render(request, "certs/revoke.html", context, status=409 if error else 400 if form.errors else 200)
+
+
+@page("certs.view_certificate")
+def exposure(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    """What else is known, once the private key of a certificate is."""
+    certificate, now = get_object_or_404(Certificate.objects.listed().exclude(revoked_at=None), pk=pk), timezone.now()
+    secrets = secrets_beside(certificate, since=certificate.revoked_at or now, actor=request.actor, now=now)
+    return render(request, "certs/exposure.html", {"certificate": certificate, "secrets": secrets, "now": now})

@@ -3,14 +3,16 @@
 from datetime import datetime
 from typing import Any
 
+from audit.actors import SYSTEM, Actor
 from audit.models import Event
-from certs.models import Certificate, Rotation
+from certs.models import CentralKey, Certificate, Rotation
 from certs.services.export_standing import exports_in_use
 from certs.services.issuer import roots_in_force
 from certs.services.lifetime import zone_current
 from certs.services.roots import root_next_number
 from certs.steps import steps_at
 from jobs.models import Job, PeriodicWork
+from nodes.exposure import Secret, secrets_of_every_node
 from nodes.models import Node
 from nodes.states import NodeState
 from pki import issue
@@ -27,7 +29,28 @@ STEPS = (
 BACKED_UP, PROVED = "backup.made", "backup.verified"
 
 
-def recreation_plan(*, now: datetime) -> dict[str, Any]:
+def secrets_of_center(*, since: datetime, actor: Actor, now: datetime) -> list[Secret]:
+    """What whoever has the root's private key probably knows too: they had the database and the passphrase, or a backup."""
+    key = CentralKey.objects.writing()
+    return [
+        *secrets_of_every_node(since=since, first="Do it when the nodes are back.", actor=actor, now=now),
+        Secret(
+            "Central key", "It opens private keys that wait, browser certificates' keys, files of exports; every backup contains it.",
+            "On the central node run manage.py rotate_central_key, then replace the browser certificates and their keys.",
+            key is not None and key.created_at >= since,
+        ),
+        Secret(
+            "Root passphrase", "It opens the private key of each root.",
+            "On the central node run manage.py rotate_root_passphrase. Backups of before keep the passphrase that they were made with: destroy them.",
+        ),
+        Secret(
+            "Django's secret key and people's passwords", "The one signs sessions; the others are kept as hashes, which can be guessed.",
+            "Stop the site, delete the secret key's file and start it again, which signs everybody out. Let each person choose a new password.",
+        ),
+    ]  # fmt: skip
+
+
+def recreation_plan(*, actor: Actor, now: datetime) -> dict[str, Any]:
     """What it would touch, before anybody confirms it. Raises: ZoneMissing."""
     zone, touched = zone_current(), nodes_touched()
     others = Node.objects.present().filter(is_central=False).exclude(pk__in=touched)
@@ -37,13 +60,13 @@ def recreation_plan(*, now: datetime) -> dict[str, Any]:
         "central": Node.objects.get(is_central=True), "touched": touched, "others": others.count(),
         "cluster": in_force.filter(kind=Kind.CLUSTER), "certificates": in_force.exclude(kind=Kind.ROOT).count(),
         "rotation": Rotation.objects.filter(under_way=True).first(), "backup": PeriodicWork.objects.filter(name=VERIFIED).first(),
-        "exports": exports_in_use(), "last": Job.objects.filter(task=TASK).first(),
+        "secrets": secrets_of_center(since=now, actor=actor, now=now), "exports": exports_in_use(), "last": Job.objects.filter(task=TASK).first(),
     }  # fmt: skip
 
 
 def recreation_lines(*, now: datetime) -> list[str]:
     """The same for a terminal."""
-    plan = recreation_plan(now=now)
+    plan = recreation_plan(actor=SYSTEM, now=now)
     told = [f"Recreating the root of {plan['zone'].name} touches:"]
     told += [f"  root     {each.subject}, ends {each.not_after:%Y-%m-%d %H:%M} UTC: revoked, its key wiped" for each in plan["roots"]]
     told += [f"  cluster  {each.subject}: replaced by one of {plan['name']}" for each in plan["cluster"]]
@@ -65,7 +88,7 @@ def _done(events: list[Event]) -> int:
     return 2 if PROVED in since else int(BACKED_UP in since)
 
 
-def recreation_story(*, now: datetime) -> dict[str, Any]:
+def recreation_story(*, actor: Actor, now: datetime) -> dict[str, Any]:
     """How far the last recreation is, and every node that it touched as it stands now."""
     zone, job = zone_current(), Job.objects.filter(task=TASK).first()
     actions = [ASKED, BACKED_UP, PROVED, RECREATED, COMPLETED]
@@ -78,5 +101,6 @@ def recreation_story(*, now: datetime) -> dict[str, Any]:
     return {
         "now": now, "zone": zone, "job": job, "failed": failed, "under_way": job is not None and not job.outcome,
         "steps": steps_at(STEPS, done=done, here=here),
+        "secrets": secrets_of_center(since=recreated.at, actor=actor, now=now) if recreated else [],
         "recreated": recreated, "nodes": nodes, "back": sum(node.state == NodeState.REGISTERED for node in nodes),
     }  # fmt: skip

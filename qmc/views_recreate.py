@@ -23,9 +23,11 @@ def recreate(request: PageRequest) -> HttpResponse:
             form.add_error("trust_zone", str(exc))
         else:
             return redirect("recreation")
-    return render(request, "roots/recreate.html", recreation_plan(now=now) | {"form": form}, status=409 if form.errors else 200)
+    return render(
+        request, "roots/recreate.html", recreation_plan(actor=request.actor, now=now) | {"form": form}, status=409 if form.errors else 200
+    )
 
 
 @page(PERMISSION)
 def progress(request: PageRequest) -> HttpResponse:
-    return render(request, "roots/recreation.html", recreation_story(now=timezone.now()))
+    return render(request, "roots/recreation.html", recreation_story(actor=request.actor, now=timezone.now()))

@@ -24,3 +24,13 @@ def token_create(*, user: User, name: str, lasts: timedelta | None = None, now: 
     detail = {"user": user.get_username(), "expires_at": expires_at.isoformat() if expires_at else None}
     record(actor=SYSTEM, action="token.created", target=row, detail=detail, now=now)
     return token
+
+
+@transaction.atomic
+def tokens_revoke(*, user: User, name: str, now: datetime) -> int:
+    """End every token of `user` with this name: each is refused from the next request on. Returns how many there were."""
+    rows = list(ApiToken.objects.filter(user=user, name=name))
+    for row in rows:
+        record(actor=SYSTEM, action="token.revoked", target=row, detail={"user": user.get_username(), "name": name}, now=now)
+        row.delete()
+    return len(rows)

@@ -93,6 +93,7 @@ PAGES = {
     "certificate": "/certificates/{certificate}/",
     "certificate revoke": "/certificates/{certificate}/revoke/",
     "certificate revoked": "/certificates/{revoked}/",
+    "certificate exposure": "/certificates/{revoked}/exposure/",
     "root and its list": "/certificates/{root}/",
     "expiry": "/expiry/",
     "expiry another day": "/expiry/?as_of=2029-06-01&bucket=later",

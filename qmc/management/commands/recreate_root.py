@@ -42,10 +42,14 @@ class Command(SiteCommand):
             self.stdout.write("An earlier run that was cut off is completed.")
         else:
             self.stdout.write(f"Backup: {copy.file}, proved by a trial restore; its passphrase: {copy.passphrase_file}")
-        told = recreation_story(now=timezone.now())
+        told = recreation_story(actor=SYSTEM, now=timezone.now())
         self.stdout.write(f"{told['recreated'].detail['root']} is in force, and the central node has its new certificates.")
         for node in told["nodes"]:
             self.stdout.write(f"To be redistributed: {node.name} ({node.host_name})")
+        self.stdout.write("If the old root's private key was known to others, so is more. Replace each of these:")
+        for secret in told["secrets"]:
+            if not secret.replaced:
+                self.stdout.write(f"  {secret.name}: {secret.remedy}")
 
     def _typed(self) -> str:
         self.stdout.write("Type the trust zone's name to go on: ", ending="")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from audit.actors import SYSTEM
@@ -10,10 +10,11 @@ from certs.errors import CertsError
 from nodes.errors import NodesError
 from pki.clocks import stamp
 from pki.errors import PKIError
+from qmc.management.site import SiteCommand
 from qmc.services.repair import RepairRefused, central_repair
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Gives the central node new certificates from the root in force, where it has no valid ones. The database key stays, and no other node "
         "is touched. Run it on the central node, while the site is down or up. Needs the root passphrase."

@@ -1,0 +1,29 @@
+"""End an API token."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management.base import CommandError, CommandParser
+from django.utils import timezone
+
+from qmc.management.site import SiteCommand
+from qmc.models import ApiToken
+from qmc.services.tokens import tokens_revoke
+
+
+class Command(SiteCommand):
+    help = "Ends the API tokens of USER that have this name: each is refused from the next request on."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("user")
+        parser.add_argument("--name", required=True)
+        parser.add_argument("--data-dir")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        user = User.objects.filter(username=options["user"]).first()
+        count = tokens_revoke(user=user, name=options["name"], now=timezone.now()) if user else 0
+        if not count:
+            held = ApiToken.objects.filter(user=user).order_by("name").values_list("name", flat=True).distinct()[:20] if user else ()
+            known = f"Its tokens are: {', '.join(held)}." if held else "It has none."
+            raise CommandError(f"{options['user']} has no token with the name {options['name']}. Nothing was changed. {known}")
+        self.stdout.write(f"{count} token{'' if count == 1 else 's'} ended")
