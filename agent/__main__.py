@@ -29,6 +29,8 @@ from pki.pfx import LARGEST_PFX
 
 LONGEST_INPUT = 4096  # bytes on standard input
 
+OF_A_NODE = ("unlock", "connections", "import-cluster", "backup", "remove")  # they make no home of their own
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m agent", description="What runs on a node of the trust zone.")
@@ -249,6 +251,9 @@ def main() -> int:
         sys.stderr.write(f"{exc}\n")
         return 2
     arguments = _parser().parse_args()
+    if arguments.command in OF_A_NODE and not arguments.home.is_dir():
+        sys.stderr.write(f"There is no directory {arguments.home}. Nothing was changed. Check --home.\n")
+        return 1
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     if arguments.command == "reopen":
         State(arguments.home).reopen()

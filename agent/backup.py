@@ -6,6 +6,7 @@ import os
 import tarfile
 from pathlib import Path
 
+from agent.files import undone_on_error
 from agent.state import RUNNING, State
 from agent.store import Installed, Store, replace
 from pki import keys
@@ -37,34 +38,40 @@ def backup(home: Path, file: Path) -> int:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as exc:
         raise BackupRefused(f"{file} exists already, and a backup never replaces another. Choose another name.") from exc
-    with os.fdopen(descriptor, "wb") as written:
-        written.write(packed.getvalue())
-        written.flush()
-        os.fsync(written.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as written:
+            written.write(packed.getvalue())
+            written.flush()
+            os.fsync(written.fileno())
+    except OSError as exc:
+        file.unlink()
+        raise BackupRefused(f"{file} could not be written: {exc.strerror}. Nothing was kept. Choose another place.") from exc
     return len(files)
 
 
 def restore(home: Path, file: Path) -> Installed:
     """Put `file` into an empty `home`; what does not hold together leaves nothing there. Raises: BackupRefused, OSError."""
     files = _read(file)
-    state = State(home)
-    if {path.name for path in home.iterdir()} - {LOCK, MEMORY, RUNNING}:  # a running agent remembers that it has nothing
+    if home.exists() and {path.name for path in home.iterdir()} - {LOCK, MEMORY, RUNNING}:  # a running agent remembers that it has nothing
         raise BackupRefused(
             f"{home} is not empty. Nothing was changed. Run `python -m agent remove --home {home}` first, or choose another."
         )
     memory = files.pop(MEMORY, None)
-    with state.locked():
-        try:
-            installed = state.store.put_back(files)
-            _prove(state.store, installed)
-            if memory is not None:
-                replace(home / MEMORY, memory)
-        except (ValueError, KeyError, TypeError, PKIError, OSError) as exc:
-            state.store.discard()
-            raise BackupRefused(
-                f"{file} does not hold together: {exc}. Nothing was kept. Take another backup, or redistribute the node."
-            ) from exc
-    return installed
+    try:
+        with undone_on_error(home):
+            state = State(home)
+            with state.locked():
+                installed = state.store.put_back(files)
+                _prove(state.store, installed)
+                if memory is not None:
+                    replace(home / MEMORY, memory)
+                return installed
+    except (ValueError, KeyError, TypeError, PKIError) as exc:
+        raise BackupRefused(
+            f"{file} does not hold together: {exc}. Nothing was kept. Take another backup, or redistribute the node."
+        ) from exc
+    except OSError as exc:
+        raise BackupRefused(f"{file} could not be put into {home}: {exc}. Nothing was kept. Remove the cause, then try again.") from exc
 
 
 def _prove(store: Store, installed: Installed) -> None:

@@ -127,10 +127,15 @@ def replace(path: Path, content: bytes, *, shared: bool = True) -> None:
     The owner stays who it was, or is the directory's: root may do this for an account that must read the file.
     """
     temporary = path.with_name(f".{path.name}.new")
-    write(temporary, content, shared=shared)
-    if sys.platform != "win32" and os.geteuid() == 0:
-        os.chown(temporary, (path if path.exists() else path.parent).stat().st_uid, -1)
-    temporary.replace(path)
+    try:
+        write(temporary, content, shared=shared)
+        if sys.platform != "win32" and os.geteuid() == 0:
+            os.chown(temporary, (path if path.exists() else path.parent).stat().st_uid, -1)
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):  # a full disk needs that room
+            temporary.unlink()
+        raise
     sync_folder(path.parent)
 
 
@@ -225,3 +230,34 @@ def close_to_others(own: OwnFolder) -> None:
             log.warning("%s could not be closed to other accounts: %s. Run this as its owner, or as root.", each.path, exc.strerror)
     if corrected:
         log.warning("%s: the modes of %s files and directories are corrected; other accounts could read them", own.path, corrected)
+
+
+@contextlib.contextmanager
+def undone_on_error(*places: Path) -> Iterator[None]:
+    """When the block fails, what it made at or below `places` is removed, and files of `places` have their content of before."""
+    missing = {each for place in places for each in (place, *place.parents) if not os.path.lexists(each)}
+    contents = {place: place.read_bytes() for place in places if place.is_file()}
+    before = {path for place in places for path in _below(place)}
+    try:
+        yield
+    except BaseException:
+        made = {path for place in places for path in _below(place)} - before
+        for path in sorted(made | missing, reverse=True):
+            _remove(path)
+        for path, content in contents.items():
+            if not path.is_file() or path.read_bytes() != content:
+                replace(path, content)
+        raise
+
+
+def _below(place: Path) -> Iterator[Path]:
+    for top, folders, names in os.walk(place):
+        yield from (Path(top) / name for name in (*folders, *names))
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        else:
+            path.unlink()

@@ -17,14 +17,6 @@ app.autodiscover_tasks()
 
 
 @worker_init.connect
-@beat_init.connect
-def close(**_: Any) -> None:
-    from qmc.data_directory import data_directory_close  # noqa: PLC0415  (settings are not loaded yet when this module is)
-
-    data_directory_close()
-
-
-@worker_init.connect
 def require_database(**_: Any) -> None:
     """A worker does not start on a database that it could not work on."""
     from qmc.services.database import DatabaseRefused, database_require  # noqa: PLC0415  (the models are not loaded yet when this module is)
@@ -33,6 +25,14 @@ def require_database(**_: Any) -> None:
         database_require()
     except DatabaseRefused as exc:
         raise SystemExit(str(exc)) from exc
+
+
+@worker_init.connect
+@beat_init.connect
+def prepare(**_: Any) -> None:
+    from qmc.data_directory import data_directory_prepare  # noqa: PLC0415  (settings are not loaded yet when this module is)
+
+    data_directory_prepare()
 
 
 @worker_ready.connect

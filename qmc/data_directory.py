@@ -8,6 +8,7 @@ from pathlib import Path
 from django.conf import settings
 
 from agent import files
+from qmc.settings import secret_file
 
 # What this program puts there, and what an administrator often copies beside it. A directory with others than these is not ours alone.
 NAMES = (
@@ -33,8 +34,17 @@ def _resolved(path: Path | None) -> Path | None:
     return path.parent.resolve() / path.name if path else None
 
 
-def data_directory_close() -> None:
-    """Correct the modes of what is there; called by all that start something."""
+def data_directory_prepare() -> None:
+    """Make what is missing and correct the modes of what is there; called by all that start something, once they have found that they may."""
+    files.make_folder(settings.QMC_DATA_DIR)
+    settings.SECRET_KEY = secret_file(settings.SECRET_KEY_FILE, shared=True).read_text()
+    if settings.CELERY_BROKER_URL.startswith("filesystem"):
+        for name in ("messages", "control"):
+            files.make_folder(settings.QMC_DATA_DIR / "broker" / name)
+    _close()
+
+
+def _close() -> None:
     if files.is_shared() and not os.environ.get("DATABASE_URL"):
         with contextlib.suppress(FileExistsError):  # SQLite would make it without a right to write for the group
             os.close(files.open_to_write(Path(settings.DATABASES["default"]["NAME"]), os.O_EXCL))

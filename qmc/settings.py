@@ -41,7 +41,11 @@ def cookie_names(secret_key: str) -> tuple[str, str]:
 
 
 SECRET_KEY_FILE = Path(os.environ.get("QMC_SECRET_KEY_FILE") or SECRETS_DIR / "secret-key")
-SECRET_KEY = secret_file(SECRET_KEY_FILE, shared=True).read_text()
+try:
+    # Nothing is written here: `qmc.data_directory` makes what is missing, once a command has found that it may start.
+    SECRET_KEY = SECRET_KEY_FILE.read_text() if SECRET_KEY_FILE.exists() else secrets.token_urlsafe(48)
+except OSError as exc:
+    raise SystemExit(f"The secret key {SECRET_KEY_FILE} cannot be read: {exc.strerror}. Give it to the account that runs this.") from None
 # The key of what only the center needs; `init` makes it. docs/architecture.md has its form.
 CENTRAL_KEY_FILE = Path(os.environ.get("QMC_CENTRAL_KEY_FILE") or SECRETS_DIR / "central-key")
 # What web processes read too, which QMC_GROUP lets run under another account than the workers.
@@ -150,7 +154,6 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = False
 LOGIN_URL, LOGIN_REDIRECT_URL, ACCOUNT_LOGOUT_REDIRECT_URL = "account_login", "overview", "account_login"
 
-files.make_folder(QMC_DATA_DIR)
 if os.environ.get("DATABASE_URL"):
     DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"], conn_max_age=60, conn_health_checks=True)}
 else:
@@ -166,8 +169,6 @@ AUTH_PASSWORD_VALIDATORS = [{"NAME": "django.contrib.auth.password_validation.Mi
 
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "filesystem://localhost")
 if CELERY_BROKER_URL.startswith("filesystem"):
-    for _folder in ("messages", "control"):
-        files.make_folder(QMC_DATA_DIR / "broker" / _folder)
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(QMC_DATA_DIR / "broker/messages"),
         "data_folder_out": str(QMC_DATA_DIR / "broker/messages"),

@@ -45,7 +45,10 @@ def backup_make(*, file: Path, passphrase: str, actor: Actor, now: datetime) -> 
             )
     members |= {f"{NODE}{name}": content for name, content in store.items()}
     archive = Archive(Origin(now, str(zone.pk), zone.name), members)
-    replace(file, seal(archive, passphrase))
+    try:
+        replace(file, seal(archive, passphrase))
+    except OSError as exc:
+        raise BackupError(f"{file} could not be written: {exc.strerror}. Nothing was kept. Choose another place for it.") from exc
     held = contains(archive)
     record(actor=actor, action="backup.made", target=zone, detail={"file": file.name, "contains": held}, now=now)
     return held

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from agent.files import make_folder
+from agent.files import make_folder, undone_on_error
 from audit.actors import SYSTEM, Actor, system_for
 from audit.models import Event
 from audit.record import record
@@ -140,11 +140,12 @@ def _refuse_elsewhere() -> None:
 def _back_up(folder: Path, passphrase_file: Path | None, actor: Actor, now: datetime) -> Copy:
     name = f"before-recreate-{now:%Y-%m-%dT%H%M%SZ}"
     copy = Copy(folder.absolute() / f"{name}.age", passphrase_file or settings.SECRETS_DIR / f"{name}.passphrase")
-    make_folder(folder)
-    word = secret_file(copy.passphrase_file).read_text().rstrip("\r\n")
     try:
-        backup_make(file=copy.file, passphrase=word, actor=actor, now=now)
-        backup_verify(file=copy.file, passphrase=word, actor=actor, now=now)
+        with undone_on_error(copy.file, copy.passphrase_file):
+            make_folder(folder)
+            word = secret_file(copy.passphrase_file).read_text().rstrip("\r\n")
+            backup_make(file=copy.file, passphrase=word, actor=actor, now=now)
+            backup_verify(file=copy.file, passphrase=word, actor=actor, now=now)
     except (BackupError, CertsError, PKIError, OSError) as exc:
         raise BackupError(
             f"The root is not recreated, because what is to be replaced could not be backed up. Nothing was changed. {exc}"

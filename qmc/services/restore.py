@@ -2,16 +2,18 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 
+from agent.files import undone_on_error
 from agent.store import Store, replace
 from audit.actors import SYSTEM
 from audit.record import record
@@ -31,6 +33,7 @@ from pki import keys, names
 from pki.errors import PKIError
 from qmc.services.administrators import sign_in_words
 from qmc.services.archive import CENTRAL_KEY, DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, unseal
+from qmc.services.database import State, database_look
 from qmc.services.dump import contains, in_use, rows_load
 from qmc.services.proof import fields_open, problems, remarks
 from qmc.services.rename import central_rename
@@ -91,25 +94,8 @@ def restore(*, file: Path, passphrase: str, host_name: str | None = None, told: 
         addresses_checked(said)
     _refuse_unless_empty()
     archive = unseal(file.read_bytes(), passphrase)
-    if settings.ROOT_PASSPHRASE_FILE and settings.ROOT_PASSPHRASE_FILE.parent == settings.SECRETS_DIR:
-        secret_file(settings.ROOT_PASSPHRASE_FILE)
-    root_passphrase()
-    call_command("migrate", verbosity=0)
-    try:
-        with transaction.atomic():
-            rows = rows_load(archive.members[DATA])
-            _refuse_taken(host_name)
-            _roots_seal(archive, passphrase)
-            _store_write(archive)
-            _central_key_write(archive, now=now)
-            found = problems(now=now)
-            opened, closed = fields_open()
-            _start_over(archive.origin, told, now=now)
-            replace(settings.SECRET_KEY_FILE, archive.members[SECRET_KEY])
-    except BaseException:
-        Store(settings.NODE_STORE).discard()  # it was empty
-        settings.CENTRAL_KEY_FILE.unlink(missing_ok=True)  # it was not there
-        raise
+    with _nothing_left():
+        rows, opened, found = _put_back(archive, passphrase, host_name, told, now=now)
     if host_name is not None and host_name != archive.origin.host_name:
         try:
             central_rename(host_name=host_name, now=now)
@@ -118,7 +104,45 @@ def restore(*, file: Path, passphrase: str, host_name: str | None = None, told: 
                 f"The site is restored, but the certificates for {host_name} could not be made: {exc} Mend that, empty database and data "
                 "directory, and restore again."
             ) from exc
-    return _report(archive, rows, opened, [*found, *closed], now)
+    return _report(archive, rows, opened, found, now)
+
+
+@contextmanager
+def _nothing_left() -> Iterator[None]:
+    """A restore that fails leaves files and database as they were."""
+    files = [settings.QMC_DATA_DIR, settings.SECRET_KEY_FILE, settings.CENTRAL_KEY_FILE]
+    files += [settings.ROOT_PASSPHRASE_FILE] if settings.ROOT_PASSPHRASE_FILE else []
+    with undone_on_error(*files):
+        try:
+            if connection.vendor == "postgresql":
+                with transaction.atomic():  # the tables too
+                    yield
+            else:
+                yield
+        except BaseException:
+            connection.close()
+            raise
+
+
+def _put_back(
+    archive: Archive, passphrase: str, host_name: str | None, told: Sequence[str], *, now: datetime
+) -> tuple[int, int, list[str]]:
+    """How many rows were loaded, how many values open, and what does not hold."""
+    if settings.ROOT_PASSPHRASE_FILE and settings.ROOT_PASSPHRASE_FILE.parent == settings.SECRETS_DIR:
+        secret_file(settings.ROOT_PASSPHRASE_FILE)
+    root_passphrase()
+    call_command("migrate", verbosity=0)
+    with transaction.atomic():
+        rows = rows_load(archive.members[DATA])
+        _refuse_taken(host_name)
+        _roots_seal(archive, passphrase)
+        _store_write(archive)
+        _central_key_write(archive, now=now)
+        found = problems(now=now)
+        opened, closed = fields_open()
+        _start_over(archive.origin, told, now=now)
+        replace(settings.SECRET_KEY_FILE, archive.members[SECRET_KEY])
+    return rows, opened, [*found, *closed]
 
 
 def _refuse_unless_empty() -> None:
@@ -128,7 +152,10 @@ def _refuse_unless_empty() -> None:
             f"A site's store lies in {store} already. Nothing was changed. Restore into an empty data directory with --data-dir; if an "
             "earlier restore was interrupted here, remove this data directory first."
         )
-    if used := in_use():
+    look = database_look(connection, whole=True)
+    if look.problem and look.state != State.WITHOUT_STORE:  # that one is in use
+        raise BackupError(f"{look.problem} Nothing was changed. {look.remedy}")
+    if look.state != State.EMPTY and (used := in_use()):
         raise BackupError(
             f"The database is in use: it has rows of {', '.join(used[:3])}{' and others' * (len(used) > 3)}. Nothing was changed. Give an "
             "empty database (DATABASE_URL, or --data-dir for SQLite)."

@@ -93,3 +93,32 @@ def test_no_other_account_reads_the_home_of_an_agent_that_was_started_under_umas
         run("-m", "agent", "set-central", "--home", str(folder / "home"), "192.0.2.1", uid=0, umask=0)
         assert readable(folder / "home", uid=OTHER) == set()
         assert readable(folder / "home", uid=0) == {folder / "home", *(folder / "home").iterdir()}
+
+
+def test_what_a_failed_block_made_is_removed_and_what_it_altered_is_put_back(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there/kept").write_text("before")
+    (tmp_path / "secret").write_text("before")
+    before = {path: path.read_bytes() if path.is_file() else None for path in tmp_path.rglob("*")}
+
+    def interrupted() -> None:
+        with files.undone_on_error(tmp_path / "there", tmp_path / "new/deep", tmp_path / "secret"):
+            files.write(tmp_path / "there/folder/file", b"made")
+            (tmp_path / "there/link").symlink_to(tmp_path / "there/folder", target_is_directory=True)
+            files.write(tmp_path / "new/deep/file", b"made")
+            files.replace(tmp_path / "secret", b"altered")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert {path: path.read_bytes() if path.is_file() else None for path in tmp_path.rglob("*")} == before
+    with files.undone_on_error(tmp_path / "new"):
+        files.write(tmp_path / "new/file", b"made")
+    assert (tmp_path / "new/file").exists()
+
+
+def test_a_file_that_cannot_be_replaced_leaves_no_part_of_the_new_one(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        files.replace(tmp_path / "taken", b"content")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]

@@ -17,7 +17,6 @@ from nodes.services.addresses import addresses_settle
 from pki.addresses import central_address
 from pki.errors import InvalidName, PKIError
 from pki.names import LONGEST_CENTRAL_NAME, host_name
-from qmc.data_directory import data_directory_close
 from qmc.services.administrators import FIRST, RESET, administrator_make, administrators, sign_in_words
 from qmc.services.database_care import database_check_done
 from qmc.services.database_file import database_file, log_mark
@@ -50,7 +49,6 @@ class Command(BaseCommand):
         parser.add_argument("--backed-up", action="store_true", help="PostgreSQL: there is a dump or a backup of the site as it is now")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        data_directory_close()
         call_command("migrate", verbosity=0, backed_up=options["backed_up"], stdout=self.stdout)
         if settings.ROOT_PASSPHRASE_FILE and settings.ROOT_PASSPHRASE_FILE.parent == settings.SECRETS_DIR:
             secret_file(settings.ROOT_PASSPHRASE_FILE)

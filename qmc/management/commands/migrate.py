@@ -7,6 +7,7 @@ from django.core.management.commands import migrate
 from django.db import connections
 from django.utils import timezone
 
+from qmc.data_directory import data_directory_prepare
 from qmc.services.database import DatabaseRefused
 from qmc.services.upgrade import upgrade_prepare
 
@@ -30,4 +31,5 @@ class Command(migrate.Command):
                 raise CommandError(str(exc)) from exc
             if copy:
                 self.stdout.write(f"The database was copied to {copy} before its upgrade.")
+            data_directory_prepare()
         return super().execute(*args, **options)

@@ -8,7 +8,6 @@ from django.utils import timezone
 
 from certs.errors import CertsError
 from pki.errors import PKIError
-from qmc.data_directory import data_directory_close
 from qmc.management.passphrase import add_argument, passphrase
 from qmc.services.archive import BackupError
 from qmc.services.restore import restore
@@ -27,7 +26,6 @@ class Command(BaseCommand):
         add_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        data_directory_close()
         try:
             word = passphrase(options["passphrase_file"], twice=False)
             report = restore(

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.core.wsgi import get_wsgi_application
 
 from agent.store import Store
-from qmc.data_directory import data_directory_close
+from qmc.data_directory import data_directory_prepare
 from qmc.management.site import SiteCommand
 from qmc.server import CONSOLE, NODE_API, serve
 
@@ -28,7 +28,7 @@ class Command(SiteCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if (os.environ.get("QMC_PROCESS") or "console") != options["process"]:
             raise CommandError(f"Set QMC_PROCESS={options['process']} in the environment: it chooses the urls.")
-        data_directory_close()
+        data_directory_prepare()
         if Store(settings.NODE_STORE).current() is None:
             self.stderr.write(
                 f"Nothing is installed in {settings.NODE_STORE} yet. Run `python manage.py init` on the central machine, or register this machine "

@@ -19,7 +19,7 @@ from django.utils import timezone
 from agent.files import InUse, held, make_folder
 from agent.store import Store
 from pki.addresses import bare, loopback_for, netloc
-from qmc.data_directory import data_directory_close
+from qmc.data_directory import data_directory_prepare
 from qmc.management.commands.init import SIGN_IN, WARNING
 from qmc.server import listening_socket
 from qmc.services.database import DatabaseRefused, database_fit
@@ -115,20 +115,19 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
+            database_fit()
+            data_directory_prepare()
             with held(settings.QMC_DATA_DIR / "up.lock", now=timezone.now()):
                 self._run(options)
+        except DatabaseRefused as exc:
+            raise CommandError(str(exc)) from exc
         except InUse as exc:
             raise CommandError(f"`up` runs on {settings.QMC_DATA_DIR} already: {exc}. Stop it, or give another --data-dir.") from exc
 
     def _run(self, options: dict[str, Any]) -> None:
-        data_directory_close()
         self._check_ports(options)
         if settings.ROOT_PASSPHRASE_FILE is None:
             raise CommandError("QMC_ROOT_PASSPHRASE_FILE is empty. Unset it, or name the file of the root passphrase.")
-        try:
-            database_fit()
-        except DatabaseRefused as exc:
-            raise CommandError(str(exc)) from exc
         secret_file(settings.ROOT_PASSPHRASE_FILE)
         environment = {"QMC_DATA_DIR": str(settings.QMC_DATA_DIR)}
         ended = []
