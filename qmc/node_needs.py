@@ -161,9 +161,9 @@ def _nobody_calls(nodes: list[Node], now: datetime) -> Iterator[Need]:
     yield Need(
         "no-node-calls", Severity.CRITICAL, "", f"No node has called for {spoken((now - since).total_seconds())}",
         f"All {len(others)} other nodes are silent, so the cause is probably at the central node or in the network.",
-        "Check that the node API runs and its port is reachable, that the address which nodes call is right, and that the clock here is right. "
-        "Do not recreate the root: that needs a new password on every node.",
-        reverse("nodes:list"), "Show nodes", since, explains=frozenset({"node-silent"}),
+        "Check in this order: the network between nodes and this machine, with its firewalls; whether the node API runs; the addresses that nodes "
+        "call; the clock here. Do not recreate the root: that helps only if it has expired or its key is known to others, and needs a new password on every node.",
+        reverse("addresses"), "Show addresses", since, explains=frozenset({"node-silent"}),
     )  # fmt: skip
 
 

@@ -9,14 +9,15 @@ from django.conf import settings
 from django.db import transaction
 
 from agent.store import Store
-from audit.actors import SYSTEM
+from audit.actors import SYSTEM, system_for
 from certs.errors import CertsError, ZoneBroken
-from certs.models import DatabaseKey
+from certs.models import Certificate, DatabaseKey
 from certs.own_store import key_ring, key_ring_read, own_store
 from certs.states import DatabaseKeyStatus
 from nodes.models import Node
 from nodes.services.material import Order, keys_wipe, older_supersede, package_make
-from nodes.services.renewal import renewals_end
+from nodes.services.renewal import renewal_ensure, renewals_end
+from nodes.states import NodeState
 
 VALID = timedelta(hours=1)
 
@@ -34,6 +35,17 @@ def central_alone() -> Iterator[None]:
         except BlockingIOError as exc:
             raise CentralBusy("Another process of this machine replaces the central node's certificates. Wait until it has ended.") from exc
         yield
+
+
+def central_names_ensure(*, for_whom: str, now: datetime) -> None:
+    """A renewal of the central node where its certificate lacks a name or address of its row: browsers and API clients check them."""
+    node = Node.objects.filter(is_central=True, state=NodeState.REGISTERED).first()
+    if node is None:
+        return
+    own = Certificate.objects.issued().filter(holder_id=node.pk, kind="service").order_by("-generation").first()
+    wanted = {node.host_name, *node.subject_alternative_names, *filter(None, [node.address])}
+    if own is not None and not {each.lower() for each in wanted} <= {each.lower() for each in own.subject_alternative_names}:
+        renewal_ensure(actor=system_for(for_whom), node=node, now=now)
 
 
 @transaction.atomic

@@ -16,6 +16,7 @@ from nodes.services.addresses import addresses_in_data, addresses_set, netlocs
 from pki.errors import InvalidName
 from pki.origins import allowed_host, origin
 from qmc.names import names_forget
+from qmc.services.central import central_names_ensure
 
 MOST = 50
 PERMISSION = "certs.change_trustzone"
@@ -76,6 +77,7 @@ def site_addresses_set(*, actor: Actor, wanted: SiteAddresses, now: datetime) ->
     try:
         if wanted.node_api_addresses != before.node_api_addresses:
             addresses_set(actor=actor, texts=wanted.node_api_addresses, now=now)
+            central_names_ensure(for_whom=actor.label, now=now)
     except InputInvalid as exc:
         errors |= exc.errors
     if errors:

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.core.management import call_command
 from django.test import Client
 from rest_framework.test import APIClient
 
 from audit.models import Event
-from nodes.models import Node, Observation
+from nodes.models import Node, Observation, Renewal
 from nodes.states import NodeState
 from qmc import names
 from qmc.services.site_addresses import site_addresses
@@ -110,6 +111,25 @@ def test_who_may_only_look_changes_nothing(client: Client, node: Node) -> None:
     assert b">Save<" not in looking.get(PAGE, secure=True).content
     assert looking.post(PAGE, filled(base_url="https://console.example"), secure=True).status_code == 403
     assert site_addresses().base_url == ""
+
+
+def test_the_central_nodes_certificate_gets_the_new_names(client: Client) -> None:
+    call_command("init", "--listening", "127.0.0.1:4242")
+    assert not Renewal.objects.exists()
+    call_command("init", "--listening", "10.4.2.1:4242")  # as after `init`, then `up --address 10.4.2.1`
+    renewal = Renewal.objects.get()
+    assert renewal.node.is_central
+    assert "10.4.2.1" in renewal.node.subject_alternative_names
+    call_command("init", "--listening", "10.4.2.1:4242")
+    assert Renewal.objects.count() == 1
+
+
+def test_network_addresses_and_clock_come_before_another_root(client: Client) -> None:
+    for url in ("/roots/", "/recreate-root/"):
+        page = words(client.get(url, secure=True))
+        assert "network" in page
+        assert "addresses that nodes call" in page
+        assert "no node reaches the central node any more" not in page
 
 
 def test_the_page_names_what_the_environment_overrides(client: Client, settings: Any) -> None:

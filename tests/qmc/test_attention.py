@@ -82,6 +82,7 @@ def test_if_no_node_calls_that_is_one_need_with_network_first(hours: tuple[int, 
     for each in found:
         assert each.need.since == NOW - timedelta(hours=30)
         assert "Do not recreate the root" in each.need.remedy
+        assert each.need.url == "/settings/addresses/"
         assert all(silent.explained_by == each.need.title for silent in of("node-silent", NOW))
 
 

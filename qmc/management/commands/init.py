@@ -18,6 +18,7 @@ from pki.addresses import central_address
 from pki.errors import InvalidName, PKIError
 from pki.names import LONGEST_CENTRAL_NAME, host_name
 from qmc.services.administrators import FIRST, RESET, administrator_make, administrators, sign_in_words
+from qmc.services.central import central_names_ensure
 from qmc.services.database_care import database_check_done
 from qmc.services.database_file import database_file, log_mark
 from qmc.services.founding import zone_found
@@ -60,6 +61,7 @@ class Command(BaseCommand):
             listening = central_address(options["listening"]) if options["listening"] else None
             zone = zone_found(host_name=options["host_name"], told=told, listening=listening, now=now)
             warnings = addresses_settle(chosen=told, listening=listening, now=now)
+            central_names_ensure(for_whom=SYSTEM.label, now=now)
         except (CertsError, PKIError) as exc:
             raise CommandError(str(exc)) from exc
         warnings += self._administrator(options)

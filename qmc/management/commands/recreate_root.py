@@ -1,4 +1,4 @@
-"""A new root after a disaster: the root has expired, its key is known to others, or mutual TLS is dead."""
+"""A new root after a disaster: the root has expired, or its key is known to others."""
 
 from pathlib import Path
 from typing import Any
