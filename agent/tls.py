@@ -1,6 +1,7 @@
 """The two ready TLS contexts of a service. The peer's role is checked *inside* the handshake, before any byte leaves."""
 
 import asyncio
+import dataclasses
 import logging
 import ssl
 from datetime import UTC, datetime
@@ -9,18 +10,51 @@ from typing import Any
 
 from cryptography import x509
 
+from agent import openssl
 from agent.store import Installed
-from pki import verify
+from pki import revocation, verify
 from pki.errors import NotValidNow, PeerRefused
 from pki.roles import Role
 
 log = logging.getLogger("agent")
 # X509_V_ERR: signature failure, self-signed, self-signed in the chain, no issuer here, no chain at all.
 OTHER_ROOT = (7, 18, 19, 20, 21)
+AEAD = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; TLS 1.3 has no others
 NOT_NOW = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED
 
 
-class _RoleContext(ssl.SSLContext):
+class _AnsweringObject(ssl.SSLObject):
+    """Lets a refused client have its alert: asyncio closes a connection whose handshake fails and throws away what was to be sent."""
+
+    incoming: ssl.MemoryBIO
+    outgoing: ssl.MemoryBIO
+    refused = False
+
+    def do_handshake(self) -> None:
+        if self.refused:
+            self.incoming.read()  # what comes is thrown away until the client closes, or the deadline of handshakes has come
+        else:
+            try:
+                super().do_handshake()
+                return
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                raise
+            except ssl.SSLError:
+                if not self.server_side or not self.outgoing.pending:
+                    raise
+                self.refused = True
+        raise ssl.SSLWantReadError  # upon which asyncio sends what there is to send
+
+
+class _AnsweringContext(ssl.SSLContext):
+    def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *arguments: Any, **options: Any) -> ssl.SSLObject:
+        made: Any = super().wrap_bio(incoming, outgoing, *arguments, **options)
+        made.incoming, made.outgoing = incoming, outgoing
+        answering: ssl.SSLObject = made
+        return answering
+
+
+class _RoleContext(_AnsweringContext):
     """A context that knows which role the other side must carry, under which roots, and who is revoked."""
 
     required_role: Role
@@ -59,7 +93,7 @@ def is_another_root(exc: BaseException | None) -> bool:
     return False
 
 
-class _Object(ssl.SSLObject):
+class _Object(_AnsweringObject):
     def do_handshake(self) -> None:
         super().do_handshake()
         _check(self)
@@ -74,6 +108,7 @@ class _Socket(ssl.SSLSocket):
 def _context(installed: Installed, protocol: int, role: Role) -> _RoleContext:
     context = _RoleContext(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(AEAD)
     context.verify_mode = ssl.CERT_REQUIRED
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     context.load_verify_locations(installed.roots_pem)
@@ -82,21 +117,33 @@ def _context(installed: Installed, protocol: int, role: Role) -> _RoleContext:
     return context
 
 
+def _verdict(role: Role, roots: tuple[x509.Certificate, ...], crls: tuple[x509.CertificateRevocationList, ...]) -> openssl.Verdict:
+    def verdict(der: bytes) -> int:
+        certificate = x509.load_der_x509_certificate(der)
+        try:
+            verify.peer(certificate, roots, role=role, host_name=None, now=datetime.now(UTC), crls=crls)
+        except PeerRefused:
+            return openssl.REVOKED if revocation.is_revoked(certificate, crls) else openssl.INVALID_PURPOSE
+        return 0
+
+    return verdict
+
+
 def server_context(installed: Installed) -> ssl.SSLContext:
     """Answers with the service pair and accepts a client certificate of this trust zone alone (S2)."""
     context = _context(installed, ssl.PROTOCOL_TLS_SERVER, Role.CLIENT)
     context.load_cert_chain(installed.service_pem)
     context.num_tickets = 0  # resumed sessions would skip the checks
     context.options |= ssl.OP_NO_TICKET
+    verdict = _verdict(context.required_role, context.roots, context.crls)
+    if not openssl.harden(context, authorities=installed.roots_pem, verdict=verdict):
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
     return context
 
 
 def node_api_context(installed: Installed) -> ssl.SSLContext:
     """As `server_context`, but who is revoked is told so: the node API reads the database at each request, which knows it earlier."""
-    context: Any = server_context(installed)
-    context.crls = ()
-    made: ssl.SSLContext = context
-    return made
+    return server_context(dataclasses.replace(installed, crls=()))
 
 
 def client_context(installed: Installed) -> ssl.SSLContext:
@@ -125,7 +172,8 @@ def browser_context(installed: Installed) -> ssl.SSLContext:
 
 
 def _browser_context(pem: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = _AnsweringContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslobject_class = _AnsweringObject
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(pem)
     return context
