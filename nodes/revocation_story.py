@@ -1,5 +1,6 @@
 """What a revocation would touch, told before anybody confirms it, and which nodes one has left without a certificate."""
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from audit.actors import Actor
 from certs.models import Certificate
 from certs.services.export_standing import export_of
 from certs.services.revoke import revocation_of
+from certs.states import CertificateStatus
 from nodes.exposure import Secret, secrets_of_export, secrets_of_node
 from nodes.models import Node
 from nodes.states import NodeState
@@ -66,11 +68,18 @@ def _touched(node: Node, certificate: Certificate, now: datetime) -> Touched | N
 
 
 def bereft(nodes: Iterable[Node]) -> list[tuple[Node, list[str]]]:
-    """Registered nodes that have no certificate of some kind in force, since it was revoked; only a redistribution brings another.
+    """Registered nodes that have no certificate of some kind in force, or present a revoked one; only a redistribution brings another.
 
+    During a rotation of the database key a node has two service certificates in force, of which it presents the newer one.
     The central node is not among them: it is repaired (`qmc.services.repair`).
     """
-    held = set(Certificate.objects.issued().filter(kind__in=OWN_KINDS).values_list("holder_id", "kind"))
     registered = [node for node in nodes if node.state == NodeState.REGISTERED and not node.is_central]
-    lost = [(node, [kind.value for kind in OWN_KINDS if (node.pk, kind.value) not in held]) for node in registered]
+    held = set(Certificate.objects.issued().filter(kind__in=OWN_KINDS).values_list("holder_id", "kind"))
+    installed = [sha256 for node in registered if node.observed for sha256 in node.observed.installed.values()]
+    revoked = set(Certificate.objects.filter(status=CertificateStatus.REVOKED, sha256__in=installed).values_list("holder_id", "kind"))
+    lost = [(node, [kind.value for kind in OWN_KINDS if _lost((node.pk, kind.value), held, revoked)]) for node in registered]
     return [(node, kinds) for node, kinds in lost if kinds]
+
+
+def _lost(own: tuple[uuid.UUID, str], held: set[tuple[uuid.UUID | None, str]], revoked: set[tuple[uuid.UUID | None, str]]) -> bool:
+    return own not in held or own in revoked

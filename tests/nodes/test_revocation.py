@@ -15,7 +15,7 @@ from audit.actors import SYSTEM
 from certs.models import Certificate, RevocationList, TrustZone
 from certs.services.revoke import certificate_revoke
 from nodes.models import Node, Observation
-from nodes.revocation_story import revocation_plan
+from nodes.revocation_story import bereft, revocation_plan
 from pki import revocation
 from pki.revocation import RevocationCode
 from qmc.overview import needs
@@ -123,6 +123,16 @@ def test_node_without_certificates_in_force_is_named(root: Certificate, node: No
     assert "rim1: client certificate revoked" in [each.title for each in needs(NOW)]
     Certificate.objects.filter(pk=service.pk).update(status="revoked")
     assert "rim1: service and client certificate revoked" in [each.title for each in needs(NOW)]
+
+
+def test_a_node_that_presents_a_revoked_certificate_beside_one_in_force_is_named(root: Certificate, node: Node) -> None:
+    """In the middle of a rotation of the database key."""
+    certificate("client", "c2", issuer=root, holder_id=node.pk)
+    certificate("service", "s1", issuer=root, holder_id=node.pk, database_key_version=1)
+    newer = certificate("service", "s2", issuer=root, holder_id=node.pk, database_key_version=2)
+    assert bereft([node]) == []
+    Certificate.objects.filter(pk=newer.pk).update(status="revoked")
+    assert bereft([node]) == [(node, ["service"])]
 
 
 def test_overdue_list_is_told_and_can_be_read(client: Client, root: Certificate, authority: Authority) -> None:
