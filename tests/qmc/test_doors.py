@@ -1,0 +1,188 @@
+"""Who comes in: every page and every operation of the API asks who it is, what he may, and whether he meant it."""
+
+import re
+import threading
+import uuid
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.core.cache import cache
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from certs.models import Certificate, Deployment, Export
+from nodes.models import BrowserCertificate, Connection, Node
+from nodes.services import dial
+
+pytestmark = pytest.mark.django_db
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+# These open without a sign-in, and say nothing of the site.
+OPEN = {"/accounts/login/", "/accounts/logout/", "/accounts/signup/", "/accounts/reauthenticate/", "/too-large/", "/api/v1/schema/"}
+# Any account may read it: it is a setting of certificates that are public.
+FOR_EVERYBODY = {("GET", "/api/v1/settings/lifetime/")}
+
+
+def paths(patterns: list[Any] | None = None, before: str = "/") -> Iterator[str]:
+    """Every path of the console, with an id that is nobody's where one is wanted."""
+    for each in get_resolver().url_patterns if patterns is None else patterns:
+        path = before + re.sub(r"<(\w+:)?\w+>", lambda found: "7" if found[1] == "int:" else str(uuid.UUID(int=7)), str(each.pattern))
+        if isinstance(each, URLResolver):
+            yield from paths(each.url_patterns, path)
+        else:
+            assert isinstance(each, URLPattern)
+            yield path
+
+
+def ask(client: Client, method: str, path: str) -> Any:
+    return client.generic(method, path, b"{}", content_type="application/json", secure=True)
+
+
+def test_nobody_comes_in_without_a_sign_in(founded: Path, client: Client, record_property: Any) -> None:
+    asked = 0
+    for path in paths():
+        for method in METHODS if path not in OPEN else ():
+            answer = ask(client, method, path)
+            signs_in = answer.status_code == 302 and answer["Location"].startswith("/accounts/login/")
+            assert signs_in or answer.status_code in (401, 405), (method, path, answer.status_code)
+            asked += 1
+    record_property("operations tried without a sign-in", asked)
+    assert asked > 300
+
+
+def test_who_has_no_permission_reads_and_changes_nothing(founded: Path, client: Client) -> None:
+    client.force_login(User.objects.create_user("eve"))
+    for path in paths():
+        for method in METHODS if path not in OPEN else ():
+            if (method, path) in FOR_EVERYBODY or method == "OPTIONS":
+                continue
+            answer = ask(client, method, path)
+            # What has no right form, or is not there, is said before who may: nothing of the site is in that.
+            assert answer.status_code in (400, 403, 404, 405), (method, path, answer.status_code)
+
+
+def test_no_page_changes_anything_without_its_csrf_token(founded: Path) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(User.objects.create_superuser("ann"))
+    for path in paths():
+        if not path.startswith(("/api/", "/too-large/")):
+            assert client.post(path, {"x": "y"}, secure=True).status_code in (403, 405), path
+
+
+MARKUP = "<script>alert(1)</script>"
+
+
+def test_no_stored_text_becomes_markup(founded: Path, client: Client) -> None:
+    client.force_login(User.objects.create_superuser("ann", first_name=MARKUP))
+    node = Node.objects.get(is_central=True)
+    now, when = node.created_at, {"created_at": node.created_at}
+    Node.objects.create(name=MARKUP, host_name="rim1.example", state="failed", state_reason=MARKUP, state_since=now, **when)
+    Certificate.objects.filter(kind="client").update(subject=MARKUP, holder=MARKUP, reason=MARKUP, subject_alternative_names=[MARKUP])
+    Connection.objects.create(name=MARKUP, type="odbc", connection_string=MARKUP, username=MARKUP, changed_at=now, **when)
+    Deployment.objects.create(name=MARKUP, api_address=MARKUP, audience=MARKUP, changed_at=now, **when)
+    Export.objects.create(
+        machine=MARKUP, format="pem", status="failed", status_reason=MARKUP, status_since=now, batch=uuid.uuid4(), actor=MARKUP, **when
+    )
+    BrowserCertificate.objects.create(
+        name=MARKUP, source="request", state="awaiting_answer", names=[MARKUP], notes=[MARKUP], actor=MARKUP, **when
+    )
+    rows = [
+        *Node.objects.all(),
+        *Certificate.objects.all(),
+        *Connection.objects.all(),
+        *Deployment.objects.all(),
+        *Export.objects.all(),
+        *BrowserCertificate.objects.all(),
+    ]
+    nobody, seen = str(uuid.UUID(int=7)), 0
+    for path in paths():
+        for row in rows if nobody in path else rows[:1]:
+            answer = client.get(path.replace(nobody, str(row.pk)), secure=True)
+            assert answer.status_code < 500, path
+            if "html" in answer.get("Content-Type", "") and answer.status_code == 200:
+                assert MARKUP not in answer.content.decode(), path
+                seen += 1
+    assert seen > 40
+
+
+def test_guessing_a_password_is_slow(client: Client) -> None:
+    cache.clear()
+    User.objects.create_superuser("ann", password="the right password")
+    word = {"login": "ann", "password": "a wrong password"}
+    for _ in range(5):
+        assert client.post("/accounts/login/", word, secure=True).status_code == 200
+    refused = client.post("/accounts/login/", word | {"password": "the right password"}, secure=True)
+    assert (refused.status_code, "_auth_user_id" in client.session) == (200, False)
+    assert "Too many failed" in refused.content.decode()
+    cache.clear()
+
+
+def signed_in(client: Client, **more: str) -> Any:
+    cache.clear()
+    User.objects.create_superuser("ann", password="the right password")
+    return client.post("/accounts/login/", {"login": "ann", "password": "the right password"} | more, secure=True)
+
+
+def test_a_session_that_was_there_before_is_not_the_one_after_the_sign_in(client: Client) -> None:
+    client.session.save()
+    session = client.session
+    session["planted"] = True
+    session.save()
+    before = session.session_key
+    assert signed_in(client).status_code == 302
+    assert client.session.session_key != before
+
+
+def test_sign_out_and_a_new_password_end_sessions_on_the_server(client: Client) -> None:
+    signed_in(client)
+    key = client.session.session_key
+    client.post("/accounts/logout/", secure=True)
+    assert not Session.objects.filter(session_key=key).exists()
+    client.post("/accounts/login/", {"login": "ann", "password": "the right password"}, secure=True)
+    ann = User.objects.get()
+    ann.set_password("another password")
+    ann.save()
+    assert client.get("/nodes/", secure=True).status_code == 302
+
+
+@pytest.mark.parametrize(
+    "place", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "https:evil.example"]
+)
+def test_a_sign_in_leads_nowhere_else(client: Client, place: str) -> None:
+    assert signed_in(client, next=place)["Location"] == "/"
+
+
+def test_cookies_are_for_tls_and_for_no_script(client: Client) -> None:
+    signed_in(client)
+    (session,) = [each for name, each in client.cookies.items() if "csrf" not in name]
+    assert (session["secure"], session["httponly"], session["samesite"]) == (True, True, "Lax")
+    assert all(each["secure"] for each in client.cookies.values())
+
+
+class Redirects(BaseHTTPRequestHandler):
+    """Sends whoever asks somewhere else, and counts."""
+
+    asked: list[str] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        self.send_response(302)
+        self.send_header("Location", f"http://127.0.0.1:{self.server.server_address[1]}/elsewhere")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def test_who_is_dialled_sends_the_console_nowhere_else() -> None:
+    Redirects.asked.clear()
+    with HTTPServer(("127.0.0.1", 0), Redirects) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        node = Node(name="rim1", host_name="rim1.example", address="127.0.0.1", distribution_port=server.server_address[1])
+        answer = dial.ask(node, "GET", "/status/servicestate")
+        server.shutdown()
+    assert (answer.status, Redirects.asked) == (302, ["/status/servicestate"])
