@@ -20,12 +20,15 @@ KEY, ROOT = Rotation.Kind.DATABASE_KEY, Rotation.Kind.ROOT
 
 @dataclass(frozen=True)
 class Secret:
-    """One secret that is known, and how it is replaced. `url` is empty where it cannot be replaced now, or not in the console."""
+    """One secret that is known, and how it is replaced; `replaced` is None where this site cannot see that.
+
+    `url` is empty where it cannot be replaced now, or not in the console.
+    """
 
     name: str
     text: str
     remedy: str
-    replaced: bool = False
+    replaced: bool | None = False
     url: str = ""
     button: str = ""
 
@@ -38,7 +41,7 @@ def secrets_of_node(node: Node, *, since: datetime, actor: Actor, now: datetime)
     if browser is not None:
         url = reverse("browser_certificates:detail", args=[browser.pk]) if actor.has_perm("nodes.view_browsercertificate") else ""
         remedy = "Let its authority revoke it, and upload a successor with a new key."
-        found.append(Secret(f"Browser certificate {browser}", "Its private key is in that node's store.", remedy, url=url, button="Show"))
+        found.append(Secret(f"Browser certificate {browser}", "Its private key is in that node's store.", remedy, None, url, "Show"))
     return found
 
 
@@ -51,7 +54,7 @@ def secrets_of_every_node(*, since: datetime, first: str, actor: Actor, now: dat
         Secret(
             "API tokens", "Tokens of programs on that machine act for as long as they exist.",
             "Revoke each with manage.py revoke_token USER --name NAME, and make new ones with manage.py create_token. The expiry board lists them.",
-            url=reverse("expiry"), button="Show tokens",
+            None, reverse("expiry"), "Show tokens",
         ),
     ]  # fmt: skip
 

@@ -5,11 +5,14 @@ from datetime import datetime, timedelta
 
 from django.urls import reverse
 
+from audit.actors import SYSTEM
 from certs.services.lifetime import zone_current
 from nodes.browser_story import browser_story, choosers
+from nodes.exposure import secrets_kept
 from nodes.models import SILENT_AFTER, BrowserCertificate, Node, Renewal
 from nodes.revocation_story import bereft
 from nodes.services.cluster import manual_standing, site_answer
+from nodes.services.decommission import LOST
 from nodes.services.registration import setup_url
 from nodes.services.upkeep import Due
 from nodes.serving import hook_run, still_old
@@ -42,6 +45,7 @@ def node_needs(nodes: list[Node], now: datetime) -> Iterator[Need]:
             yield from _registered(node, now) if state == NodeState.REGISTERED else _under_way(node)
     yield from _nobody_calls(nodes, now)
     yield from _revoked(nodes)
+    yield from _lost_machines(now)
     yield from _browser_certificates(now)
 
 
@@ -261,6 +265,17 @@ def _revoked(nodes: list[Node]) -> Iterator[Need]:
             "Nobody accepts it any more, and a renewal could not reach the node.", "Redistribute the node.",
             reverse("nodes:redistribute", args=[node.pk]), "Redistribute",
         )  # fmt: skip
+
+
+def _lost_machines(now: datetime) -> Iterator[Need]:
+    """Machines that were decommissioned as lost, as long as something that they knew was not replaced: the latest ones."""
+    for node in Node.objects.filter(state=NodeState.DECOMMISSIONED, state_reason=LOST).order_by("-state_since")[:MOST_ALIKE]:
+        known = [each.name for each in secrets_kept(node, actor=SYSTEM, now=now) if each.replaced is False]
+        if known:
+            yield Need(
+                "secrets-known", Severity.WARNING, str(node), f"{node} was lost, and what it knew is still in use", f"Not replaced yet: {', '.join(known)}.",
+                "Replace each of them: the node's page leads there.", _page(node), "Show node", node.state_since,
+            )  # fmt: skip
 
 
 def overdue_need(due: Due, now: datetime) -> Need:

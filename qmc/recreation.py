@@ -42,10 +42,12 @@ def secrets_of_center(*, since: datetime, actor: Actor, now: datetime) -> list[S
         Secret(
             "Root passphrase", "It opens the private key of each root.",
             "On the central node run manage.py rotate_root_passphrase. Backups of before keep the passphrase that they were made with: destroy them.",
+            None,
         ),
         Secret(
             "Django's secret key and people's passwords", "The one signs sessions; the others are kept as hashes, which can be guessed.",
             "Stop the site, delete the secret key's file and start it again, which signs everybody out. Let each person choose a new password.",
+            None,
         ),
     ]  # fmt: skip
 

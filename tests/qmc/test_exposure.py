@@ -23,6 +23,7 @@ from nodes.models import Connection, Node
 from nodes.services.decommission import LOST, node_decommission
 from nodes.services.material import Order, package_make
 from qmc.models import ApiToken
+from qmc.overview import needs
 from qmc.services.recreate import root_recreate
 from qmc.services.tokens import token_create
 from tests.certs.exported import SECRET, held, made
@@ -90,26 +91,25 @@ def test_what_was_replaced_since_is_said(rim: Node) -> None:
     left = now()
     node_decommission(actor=SYSTEM, node=rim, now=left, lost=True)
 
-    def replaced() -> list[bool]:
+    def replaced() -> list[bool | None]:
         return [each.replaced for each in secrets_kept(Node.objects.get(pk=rim.pk), actor=SYSTEM, now=now())]
 
-    assert replaced() == [False] * 4
+    assert replaced() == [False, False, False, None]
+    assert [need.title for need in needs(now()) if need.code == "secrets-known"] == ["rim1 was lost, and what it knew is still in use"]
     later = left + timedelta(minutes=5)
     old = DatabaseKey.objects.get()
     new = DatabaseKey.objects.create(
         version=2, status="delivered", key_id="ab" * 8, algorithm=old.algorithm, created_at=later, status_since=later
     )
-    assert replaced() == [False] * 4
+    assert replaced() == [False, False, False, None]
     database_key_transition(version=old, to=DatabaseKeyStatus.READING, reason="", actor=SYSTEM, now=later)
     database_key_transition(version=new, to=DatabaseKeyStatus.WRITING, reason="", actor=SYSTEM, now=later)
-    assert replaced() == [True, False, False, False]
+    assert replaced() == [True, False, False, None]
     Connection.objects.update(changed_at=later)
-    assert replaced() == [True, True, False, False]
-    Certificate.objects.filter(kind="cluster").update(created_at=left - timedelta(days=1))
-    DatabaseKey.objects.exclude(pk=old.pk).delete()
-    DatabaseKey.objects.update(status="writing")
+    assert replaced() == [True, True, False, None]
     cluster_renew(zone=zone_current(), root=issuing_root(), actor=SYSTEM, now=later)
-    assert replaced() == [False, True, True, False]
+    assert replaced() == [True, True, True, None]
+    assert "secrets-known" not in [need.code for need in needs(now())]
 
 
 def test_a_compromised_key_leads_to_what_else_is_known(rim: Node, console: Client) -> None:
