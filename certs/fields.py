@@ -33,7 +33,9 @@ class Sealed(bytes):
 def writing_key(readers: Readers) -> SealingKey:
     """The key with which new values are sealed. Raises: ZoneMissing, ZoneBroken, UnknownKey if it is not available here."""
     keys: dict[str, SealingKey] = {**(central_keys() if readers is Readers.CENTER else key_ring().keys)}
-    version = apps.get_model("certs", "CentralKey" if readers is Readers.CENTER else "DatabaseKey").objects.writing()
+    version = (
+        apps.get_model("certs", "CentralKey" if readers is Readers.CENTER else "DatabaseKey").objects.only("version", "key_id").writing()
+    )
     if version is None:  # the trust zone is being founded, or a central key has just been made: the newest is the only one
         return next(iter(keys.values()))
     if version.key_id in keys:

@@ -14,17 +14,47 @@ from tests.faults.steps import Step, who_reached
 from tests.site.conftest import Site
 
 
+class Hunt:
+    """Whoever reaches one of `steps` dies there at once: he may stand inside the only transaction that SQLite has."""
+
+    def __init__(self, site: Site, steps: tuple[Step, ...]) -> None:
+        self.steps, self.folder = steps, Path(site.environment["QMC_FAULTS"])
+        self.killed: set[str] = set()
+        self.over, self.thread = threading.Event(), threading.Thread(target=self._hunt)
+
+    def begin(self) -> None:
+        for step in self.steps:
+            (self.folder / f"{step.name}@rotation.new").write_text(json.dumps({"fault": "pause", "name": "", "id": ""}))
+            (self.folder / f"{step.name}@rotation.new").rename(self.folder / f"{step.name}@rotation")
+        self.thread.start()
+
+    def _hunt(self) -> None:
+        while not self.over.wait(0.1):
+            for step in self.steps:
+                if step.name not in self.killed and (pid := who_reached(self.folder, f"{step.name}@rotation")):
+                    self.killed.add(step.name)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+
+    def is_over(self) -> bool:
+        """Everybody was killed who was to be."""
+        return self.killed == {step.name for step in self.steps}
+
+    def end(self) -> None:
+        self.over.set()
+        if self.thread.ident:
+            self.thread.join()
+
+
 class Rotation:
     """One rotation of `kind`, with `nodes` registered nodes, and one whose password is typed afterwards."""
 
     kind: str
 
     def __init__(self, site: Site, folder: Path, steps: tuple[Step, ...], *, nodes: int) -> None:
-        self.site, self.steps, self.folder = site, steps, Path(site.environment["QMC_FAULTS"])
+        self.site, self.hunt = site, Hunt(site, steps)
         self.cases = [Case(site, folder / f"node{number}") for number in range(nodes)]
         self.late = Case(site, folder / "late")
-        self.killed: set[str] = set()
-        self.over, self.hunt = threading.Event(), threading.Thread(target=self._hunt)
 
     def prepare(self) -> None:
         """The nodes, and a kill asked for at each step."""
@@ -38,19 +68,7 @@ class Rotation:
         for case in self.cases:
             assert case.converge() == "registered"
         self.site.wait(lambda: self.late.state() == "awaiting_password")
-        for step in self.steps:
-            (self.folder / f"{step.name}@rotation.new").write_text(json.dumps({"fault": "pause", "name": "", "id": ""}))
-            (self.folder / f"{step.name}@rotation.new").rename(self.folder / f"{step.name}@rotation")
-        self.hunt.start()
-
-    def _hunt(self) -> None:
-        """Whoever has reached a step dies there at once: he may stand inside the only transaction that SQLite has."""
-        while not self.over.wait(0.1):
-            for step in self.steps:
-                if step.name not in self.killed and (pid := who_reached(self.folder, f"{step.name}@rotation")):
-                    self.killed.add(step.name)
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
+        self.hunt.begin()
 
     def told(self) -> dict[str, Any]:
         status, answer = self.site.call("GET", "/rotations/")
@@ -70,11 +88,9 @@ class Rotation:
 
     def is_over(self) -> bool:
         """Finished, and everybody was killed who was to be."""
-        return self.told()["finished_at"] is not None and self.killed == {step.name for step in self.steps}
+        return self.told()["finished_at"] is not None and self.hunt.is_over()
 
     def end(self) -> None:
-        self.over.set()
-        if self.hunt.ident:
-            self.hunt.join()
+        self.hunt.end()
         for case in [*self.cases, self.late]:
             case.end()

@@ -42,7 +42,7 @@ STEPS = (
     Step("package-arrives", "registration", "agent", f"{STATE}:State.accept", "before"),
     Step("package-not-synced", "registration", "agent", "os:fsync", "before", "/waiting/"),
     Step("package-kept", "registration", "agent", f"{STATE}:State.accept"),
-    Step("package-opened", "registration", "agent", f"{STATE}:State._opened"),
+    Step("package-opened", "registration", "agent", f"{STATE}:State._install", "before"),
     Step("file-not-synced", "registration", "agent", "os:fsync", "before", "staged"),
     Step("generation-not-synced", "registration", "agent", "os:fsync", "before", "/generations'"),
     Step("service-pair-kept", "registration", "agent", f"{STORE}:Store._keep_service_pair"),
@@ -68,7 +68,7 @@ STEPS = (
     Step("proved-recorded", "renewal", "worker", f"{RENEWAL}:older_supersede", "after", "{name}"),
 )
 # A rotation of the database key, each step in a worker. The first node that they meet is the central one.
-KEYS, ROTATION = "certs.services.database_keys", "nodes.services.key_rotation"
+WALK, ROTATION = "certs.services.sealing_walk", "nodes.services.key_rotation"
 ROTATION_STEPS = (
     Step("rotation-claimed", "rotation", "worker", "jobs.services:job_claim", "after", "Rotation of the database key"),
     Step("new-key-recorded", "rotation", "worker", f"{CERTIFICATES}:_recorded", "after", "database_key_version=2"),
@@ -79,9 +79,22 @@ ROTATION_STEPS = (
     Step("writing-not-recorded", "rotation", "worker", f"{ROTATION}:database_key_transition", "after", "READING"),
     Step("writing-recorded", "rotation", "worker", f"{ROTATION}:reencrypt", "before"),
     Step("row-sealed-anew", "rotation", "worker", "certs.fields:Secret.sealed_anew"),
-    Step("batch-moved", "rotation", "worker", f"{KEYS}:_move"),
+    Step("batch-moved", "rotation", "worker", f"{WALK}:_move"),
     Step("retiring", "rotation", "worker", f"{ROTATION}:certificate_transition", "after", "SUPERSEDED"),
     Step("rotation-not-finished", "rotation", "worker", "nodes.services.rotations:job_finish", "before"),
+)
+# A rotation of the central key: its values are sealed anew in workers.
+CENTRAL = "certs.services.central_key"
+CENTRAL_STEPS = (
+    Step("sealing-claimed", "rotation", "worker", "jobs.services:job_claim", "after", "Sealing with central key"),
+    Step("value-sealed-anew", "rotation", "worker", "certs.fields:Secret.sealed_anew"),
+    Step("values-moved", "rotation", "worker", f"{WALK}:_move"),
+    Step("file-not-compacted", "rotation", "worker", f"{CENTRAL}:free_pages_scrub", "before"),
+    Step("old-key-not-retired", "rotation", "worker", f"{CENTRAL}:_finish", "before"),
+    Step("old-key-retired", "rotation", "worker", f"{CENTRAL}:_finish"),
+    Step("line-not-removed", "rotation", "worker", f"{CENTRAL}:_drop_retired", "before"),
+    Step("line-removed", "rotation", "worker", f"{CENTRAL}:_drop_retired"),
+    Step("sealing-not-finished", "rotation", "worker", f"{CENTRAL}:job_finish", "before"),
 )
 # A rotation of the root.
 ROOT = "nodes.services.root_rotation"
@@ -121,7 +134,7 @@ REMOVAL_STEPS = (
     Step("folder-removed", "removal", "worker", f"{EXPORT}:_forget", "after", "{name}"),
     Step("removal-not-finished", "removal", "worker", f"{EXPORT}:job_finish", "before", "{name}"),
 )
-EVERY_STEP = (*STEPS, *ROTATION_STEPS, *ROOT_STEPS, *EXPORT_STEPS, *REMOVAL_STEPS)
+EVERY_STEP = (*STEPS, *ROTATION_STEPS, *CENTRAL_STEPS, *ROOT_STEPS, *EXPORT_STEPS, *REMOVAL_STEPS)
 BY_NAME = {step.name: step for step in EVERY_STEP}
 
 # Clocks are shortened, so that a recovery takes seconds, and the password's derivation: module → constant → its new value.
@@ -133,6 +146,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "nodes.services.registration": {"PATIENCE": timedelta(seconds=30)},
     "nodes.services.rotations": {"POLL": timedelta(seconds=1)},
     "nodes.services.key_rotation": {"SETTLE": timedelta(seconds=3)},
+    CENTRAL: {"SETTLE": timedelta(seconds=3), "POLL": timedelta(seconds=1)},
     "nodes.services.root_rotation": {"SETTLE": timedelta(seconds=4)},
 }
 

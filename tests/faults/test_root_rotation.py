@@ -53,7 +53,7 @@ class RootRotation(Rotation):
             self.site.wait(so, 240)  # each kill costs a lease of 30 s
         except AssertionError as exc:
             jobs = self.site.rows("SELECT title, progress, claims, next_attempt_at, lease_until FROM jobs_job WHERE outcome = ''")
-            exc.add_note(f"{self.told()}\nkilled: {self.killed}\nunfinished: {jobs}")
+            exc.add_note(f"{self.told()}\nkilled: {self.hunt.killed}\nunfinished: {jobs}")
             raise
 
     def suffer(self, probe: Probe) -> None:

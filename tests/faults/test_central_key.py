@@ -1,0 +1,59 @@
+"""The central key is rotated while workers are killed at every step, and no value is lost."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.faults.rotations import Hunt
+from tests.faults.steps import CENTRAL_STEPS
+from tests.site.conftest import Site
+from tests.site.engines import ENGINES
+from tests.whole import takes_minutes
+
+# More values than one batch has, of a key type that no worker takes.
+START = """
+from django.utils import timezone
+from audit.actors import SYSTEM
+from certs.models import PooledKey
+from certs.services.central_key import central_key_rotate
+now = timezone.now()
+for number in range(250):
+    PooledKey.objects.create(key_type="for this test", created_at=now, sealed_private_key=b"%d" % number)
+central_key_rotate(actor=SYSTEM, now=now)
+"""
+TELL = """
+from certs.central_file import central_keys
+from certs.fields import Readers
+from certs.models import CentralKey, PooledKey
+from certs.services.central_key import resealing_is_finished
+from certs.services.sealing_walk import sealed_counts
+from qmc.services.proof import fields_open
+ours = PooledKey.objects.filter(key_type="for this test")
+print(sorted(int(each.sealed_private_key.open()) for each in ours) == list(range(250)), fields_open()[1] == [], resealing_is_finished())
+print(set(sealed_counts(Readers.CENTER)) == {CentralKey.objects.writing().key_id} == set(central_keys()))
+ours.delete()
+"""
+
+
+def rotate(site: Site) -> None:
+    hunt = Hunt(site, CENTRAL_STEPS)
+    job = "SELECT outcome FROM jobs_job WHERE task = 'certs.services.central_key.resealing_advance' ORDER BY created_at DESC LIMIT 1"
+
+    def over() -> bool:
+        site.keep_further()
+        return hunt.is_over() and site.rows(job) == [("done",)]
+
+    site.wait(site.answers)
+    hunt.begin()
+    try:
+        site.manage("shell", "-v", "0", "-c", START)
+        site.wait(over, 240)
+    finally:
+        hunt.end()
+    assert site.manage("shell", "-v", "0", "-c", TELL).split() == ["True"] * 4, hunt.killed
+
+
+@takes_minutes
+def test_no_value_is_lost_by_a_kill_at_any_step(faulty_sites: Callable[[str], Site]) -> None:
+    sites = [faulty_sites(on) for on in ENGINES]
+    with ThreadPoolExecutor(len(sites)) as pool:
+        list(pool.map(rotate, sites))
