@@ -6,6 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from audit import record
+from audit.actors import SYSTEM
+from certs.models import TrustZone
+
 ROOT = Path(__file__).parent.parent.parent
 WRITERS = """
 import os, sys
@@ -45,3 +53,26 @@ def test_eight_concurrent_writers_leave_one_whole_chain(tmp_path: Path) -> None:
     database.close()
     code, text = verify(environment)
     assert (code, "event 100" in text) == (1, True)
+
+
+CHANGES = {
+    "edited": ("update audit_event set detail = '{\"number\": 7}' where sequence = 3", "event 3"),
+    "another actor": ("update audit_event set actor = 'eve' where sequence = 2", "event 2"),
+    "removed": ("delete from audit_event where sequence = 2", "event 3"),
+    "the end removed": ("delete from audit_event where sequence = 5", "5 were written"),
+    "two changed places": ("update audit_event set sequence = case sequence when 2 then 103 else 102 end where sequence in (2, 3)", "event 4"),
+    "appended": ("insert into audit_event select hex(randomblob(16)), 6, at, actor, action, target_type, target_id, target_label, detail, digest, digest from audit_event where sequence = 5", "event 6"),
+}  # fmt: skip
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("change", "found"), CHANGES.values(), ids=CHANGES.keys())
+def test_whoever_changes_a_row_is_found(change: str, found: str) -> None:
+    zone = TrustZone.objects.create(name="central.example", created_at=timezone.now())
+    for number in range(5):
+        record.record(actor=SYSTEM, action="test", target=zone, detail={"number": number}, now=timezone.now())
+    assert record.verify() == 5
+    with connection.cursor() as cursor:
+        cursor.execute(change)
+    with pytest.raises(record.ChainBroken, match=found):
+        record.verify()
