@@ -40,22 +40,26 @@ def is_shared() -> bool:
     return _group() is not None
 
 
-def _wanted(mode: int, *, shared: bool) -> int:
-    """The permission bits for an entry of this `st_mode`: its owner's stay, and the group has the same ones where it has access."""
+def _wanted(mode: int, *, shared: bool, guarded: bool = False) -> int:
+    """The permission bits for an entry of this `st_mode`: its owner's stay, and the group has the same ones where it has access.
+
+    `guarded`: a directory in which a member of the group replaces no file of another account.
+    """
     owner = mode & 0o700
     if not shared:
         return owner
-    return owner | owner >> 3 | (stat.S_ISGID if stat.S_ISDIR(mode) else 0)
+    bits = stat.S_ISGID | (stat.S_ISVTX if guarded else 0) if stat.S_ISDIR(mode) else 0
+    return owner | owner >> 3 | bits
 
 
-def _settle(descriptor: int, *, shared: bool = True) -> None:
+def _settle(descriptor: int, *, shared: bool = True, guarded: bool = False) -> None:
     """Give an open file or directory its mode and group. Raises: OSError where it belongs to another account."""
     if sys.platform == "win32":  # modes say nothing there about other accounts
         return
     now, group = os.fstat(descriptor), _group() if shared else None
     if group is not None and now.st_gid != group:
         os.fchown(descriptor, -1, group)
-    wanted = _wanted(now.st_mode, shared=group is not None)
+    wanted = _wanted(now.st_mode, shared=group is not None, guarded=guarded)
     if stat.S_IMODE(now.st_mode) != wanted:
         os.fchmod(descriptor, wanted)
 
@@ -143,12 +147,15 @@ def replace(path: Path, content: bytes, *, shared: bool = True) -> None:
 class OwnFolder:
     """A directory of ours. `names` are patterns of what we put there; `is_private` names files that not even QMC_GROUP reads.
 
+    `is_guarded` names directories in which a member of the group may replace no file of another account.
+
     Where somebody gave us a directory that has other directories too, such as /tmp, only what is ours is looked at.
     """
 
     path: Path
     names: tuple[str, ...]
     is_private: Callable[[Path], bool] = lambda _: False
+    is_guarded: Callable[[Path], bool] = lambda _: False
 
 
 @dataclass(frozen=True)
@@ -159,20 +166,21 @@ class _Entry:
     """The descriptor of the directory that it is in."""
     status: os.stat_result
 
-    def settle(self, *, shared: bool) -> None:
+    def settle(self, *, shared: bool, guarded: bool) -> None:
         """Never through a link that somebody put there meanwhile. Raises: OSError."""
         if sys.platform == "win32":
             return
         descriptor = os.open(self.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=self.folder)
         try:
-            _settle(descriptor, shared=shared)
+            _settle(descriptor, shared=shared, guarded=guarded)
         finally:
             os.close(descriptor)
 
 
 def _is_ours_alone(path: Path, folders: list[str], names: tuple[str, ...]) -> bool:
     foreign = [name for name in folders if not _fits(name, names) and not (path / name).is_symlink()]
-    return not path.stat().st_mode & stat.S_ISVTX and not foreign
+    as_tmp = stat.S_ISVTX | stat.S_IWOTH
+    return path.stat().st_mode & as_tmp != as_tmp and not foreign
 
 
 def _fits(name: str, names: tuple[str, ...]) -> bool:
@@ -218,11 +226,12 @@ def close_to_others(own: OwnFolder) -> None:
     group, corrected = _group(), 0
     for each in _entries(own):
         shared = group is not None and not own.is_private(each.path)
-        is_right = stat.S_IMODE(each.status.st_mode) == _wanted(each.status.st_mode, shared=shared)
+        guarded = own.is_guarded(each.path)
+        is_right = stat.S_IMODE(each.status.st_mode) == _wanted(each.status.st_mode, shared=shared, guarded=guarded)
         if is_right and (not shared or each.status.st_gid == group):
             continue
         try:
-            each.settle(shared=shared)
+            each.settle(shared=shared, guarded=guarded)
             corrected += 1
         except FileNotFoundError:
             continue

@@ -17,7 +17,13 @@ NAMES = (
 
 
 def _own_folder() -> files.OwnFolder:
-    return files.OwnFolder(settings.QMC_DATA_DIR, NAMES, _is_private)
+    return files.OwnFolder(settings.QMC_DATA_DIR, NAMES, _is_private, _is_guarded)
+
+
+def _is_guarded(path: Path) -> bool:
+    """Web processes must not put another passphrase in the place of the root's, nor another directory in that of the secrets."""
+    top = settings.QMC_DATA_DIR.resolve()
+    return path in (top, top / "secrets")
 
 
 def _is_private(path: Path) -> bool:

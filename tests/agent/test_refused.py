@@ -14,7 +14,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -46,19 +46,28 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"hello"})
 
 
-async def agents(installed: Installed, address: Address) -> None:
+async def agents(installed: Installed, address: Address) -> Callable[[], Awaitable[object]]:
     listener = listeners.Listener(listeners.status(), *address)
     await listener.start(tls.server_context(installed))
+    return listener.stop
 
 
-async def web(installed: Installed, address: Address, make_context: Callable[[Installed], ssl.SSLContext]) -> None:
+async def web(
+    installed: Installed, address: Address, make_context: Callable[[Installed], ssl.SSLContext]
+) -> Callable[[], Awaitable[object]]:
     config = uvicorn.Config(hello, ws="none", lifespan="off", log_config=None, access_log=False)
     config.load()
     state = ServerState()
-    await asyncio.get_running_loop().create_server(
+    listening = await asyncio.get_running_loop().create_server(
         lambda: server.PeerProtocol(config=config, server_state=state, app_state={}), *address, ssl=make_context(installed),
         ssl_handshake_timeout=server.HANDSHAKE_DEADLINE_S,
     )  # fmt: skip
+
+    async def stop() -> None:
+        listening.close()
+        await asyncio.sleep(0.1)  # what was accepted ends
+
+    return stop
 
 
 def expired(authority: Authority, pair: Pair) -> Pair:
@@ -98,14 +107,16 @@ def running(
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    for name, start in starts.items():
-        asyncio.run_coroutine_threadsafe(start(installed, found[name]), loop).result(10)
+
+    def wait_for(work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(10)
+
+    stops = [wait_for(start(installed, found[name])) for name, start in starts.items()]
     yield found
+    for stop in stops:
+        wait_for(stop())
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
-    for task in asyncio.all_tasks(loop):
-        task.cancel()
-    loop.run_until_complete(asyncio.sleep(0))
     loop.close()
 
 

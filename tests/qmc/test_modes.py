@@ -25,6 +25,23 @@ SEND = "run.delay()\n"  # a message into the broker
 TOKEN = 'call_command("create_token", "admin", name="x")\n'
 CHECK = "check()\n"
 
+# As somebody would who has taken over a web process: another passphrase in the place of the root's.
+REPLACE = """
+import os, sys
+secrets = sys.argv[1] + "/secrets"
+for attempt in (
+    lambda: os.rename(secrets, secrets + "-away"),
+    lambda: os.rename(secrets + "/root-passphrase", secrets + "/away"),
+    lambda: os.unlink(secrets + "/root-passphrase"),
+    lambda: open(secrets + "/root-passphrase", "w"),
+):
+    try:
+        attempt()
+        print("done")
+    except OSError as exc:
+        print(type(exc).__name__)
+"""
+
 
 def loosened(folder: Path) -> None:
     """As an earlier version left it under umask 022."""
@@ -72,6 +89,9 @@ def test_two_accounts_of_a_group_run_one_site_and_only_the_workers_read_the_pass
         assert not_read == {"secrets/root-passphrase", "secrets/admin-password"}
         assert everything == readable(folder, uid=WORKER, groups=groups)
         assert readable(folder, uid=OTHER) == set()
+
+        told = run("-c", REPLACE, str(folder), uid=WEB, groups=groups)
+        assert told.splitlines() == ["PermissionError"] * 4, told
 
         run("-c", START + INIT, uid=WORKER, groups=groups, **alone)  # the group is taken away again
         assert readable(folder, uid=WEB, groups=groups) == set()

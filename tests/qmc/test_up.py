@@ -1,0 +1,16 @@
+"""What `up` says about the agents that it starts."""
+
+from pathlib import Path
+
+from agent.store import Store
+from pki.package import Package
+from qmc.management.commands.up import _agent_line
+from tests.conftest import Authority
+
+
+def test_up_says_of_each_agent_what_is_true(place: Path, package: Package, authority: Authority) -> None:
+    assert _agent_line("127.0.0.2") == "Waiting:  an agent on 127.0.0.2, setup page http://127.0.0.2:4570/certificateSetup"
+    installed = Store(place / "agents/127.0.0.2").install(package, now=authority.now)
+    assert _agent_line("127.0.0.2") == "Node:     rim1.example on 127.0.0.2, registered (generation 1)"
+    (installed.path / "manifest.json").write_bytes(b"")
+    assert "whose files cannot be read; logs/agent-127.0.0.2.log says why" in _agent_line("127.0.0.2")
