@@ -43,7 +43,7 @@ def _resolved(path: Path | None) -> Path | None:
 def data_directory_prepare() -> None:
     """Make what is missing and correct the modes of what is there; called by all that start something, once they have found that they may."""
     files.make_folder(settings.QMC_DATA_DIR)
-    settings.SECRET_KEY = secret_file(settings.SECRET_KEY_FILE, shared=True).read_text()
+    settings.SECRET_KEY = secret_file(settings.SECRET_KEY_FILE, shared=True, content=settings.SECRET_KEY).read_text()
     if settings.CELERY_BROKER_URL.startswith("filesystem"):
         for name in ("messages", "control"):
             files.make_folder(settings.QMC_DATA_DIR / "broker" / name)

@@ -22,15 +22,15 @@ NODE_STORE = QMC_DATA_DIR / "node"
 SECRETS_DIR = QMC_DATA_DIR / "secrets"
 
 
-def secret_file(path: Path, *, shared: bool = False) -> Path:
-    """The file, made with a random content if it is missing; mode 0600, and only if it is `shared` open to QMC_GROUP."""
+def secret_file(path: Path, *, shared: bool = False, content: str = "") -> Path:
+    """The file, made with this or a random content if it is missing; mode 0600, and only if it is `shared` open to QMC_GROUP."""
     files.make_folder(path.parent)
     try:
         descriptor = files.open_to_write(path, os.O_EXCL, shared=shared)
     except FileExistsError:
         return path
     with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(48))
+        file.write(content or secrets.token_urlsafe(48))
     return path
 
 

@@ -10,9 +10,11 @@ from qmc.services.database import DatabaseRefused, database_require
 class SiteCommand(BaseCommand):
     """Does nothing at all on a database that it could not work on, and says why."""
 
+    needs_store = True
+
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
-            database_require()
+            database_require(store=self.needs_store)
         except DatabaseRefused as exc:
             raise CommandError(str(exc)) from exc
         return super().execute(*args, **options)

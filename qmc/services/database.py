@@ -65,9 +65,10 @@ def database_fit(connection: BaseDatabaseWrapper = connection, *, whole: bool = 
     return look
 
 
-def database_require() -> None:
-    """For whatever works on a founded site. Raises: DatabaseRefused."""
-    if found := unusable(database_look(connection)):
+def database_require(*, store: bool = True) -> None:
+    """For whatever works on a founded site, and with this machine's `store`. Raises: DatabaseRefused."""
+    look = database_look(connection)
+    if (found := unusable(look)) and (store or look.state != State.WITHOUT_STORE):
         raise DatabaseRefused(*found)
 
 

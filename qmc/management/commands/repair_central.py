@@ -15,6 +15,7 @@ from qmc.services.repair import RepairRefused, central_repair
 
 
 class Command(SiteCommand):
+    needs_store = False
     help = (
         "Gives the central node new certificates from the root in force, where it has no valid ones. The database key stays, and no other node "
         "is touched. Run it on the central node, while the site is down or up. Needs the root passphrase."

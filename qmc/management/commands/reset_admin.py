@@ -3,15 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from audit.actors import SYSTEM
 from certs.errors import CertsError
+from qmc.management.site import SiteCommand
 from qmc.services.administrators import administrator_reset
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Gives an administrator a new password, or makes the account. Its sessions end. The password is in a file and is never printed."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from audit.actors import SYSTEM
@@ -13,9 +13,10 @@ from certs.models import CentralKey
 from certs.services.central_key import central_key_prepare, central_key_rotate, resealing_advance, resealing_progress
 from jobs.models import Job
 from jobs.services import job_claim
+from qmc.management.site import SiteCommand
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Makes a new central key and seals with it whatever only the center needs, while the site runs or not. It can be stopped at any time: "
         "workers go on with it, and so does the same command."

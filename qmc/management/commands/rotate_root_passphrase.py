@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 from django.utils import timezone
 
@@ -12,9 +12,10 @@ from certs.services.free_pages import free_pages_scrub
 from certs.services.issuer import passphrase_file
 from certs.services.root_passphrase import root_passphrase_rotate
 from pki.errors import PKIError
+from qmc.management.site import SiteCommand
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Encrypts every root key in the database with a new random passphrase, and puts it into the file of QMC_ROOT_PASSPHRASE_FILE. The site "
         "may run: workers that `up` started go on signing. Run it again if it was cut off."

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from audit.actors import SYSTEM
@@ -12,6 +12,7 @@ from certs.errors import CertsError
 from nodes.services.addresses import addresses_checked, addresses_recorded, losing_contact, netlocs, nodes_knowing
 from pki.errors import PKIError
 from pki.package import CentralAddress
+from qmc.management.site import SiteCommand
 from qmc.services.site_addresses import SiteAddresses, overridden, site_addresses, site_addresses_set
 
 
@@ -31,7 +32,7 @@ def lines(wanted: Sequence[CentralAddress]) -> Iterator[str]:
         yield f"  {each.node.name} ({each.node.host_name}): knows {known}; {seen}"
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Without options: says where the center is. --node-api-address replaces which addresses nodes call: it lists first the nodes that would "
         "lose contact, and asks; with --yes it does not ask."
