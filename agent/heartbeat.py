@@ -92,17 +92,8 @@ class Caller:
         if installed is None:
             return 1, False
         await self._settle_browser()
-        now_served = await self._served(installed)
-        ring = self.state.store.key_ring()
-        for place, problem in ring.problems.items():
-            log.warning("service pair in %s: %s", place, problem)
-        report = report_make(
-            installed, ring, self.challenges, loaded=self.loaded or installed, served=now_served, listening=self.listening, now=datetime.now(UTC),
-            hook=self.state.hook(), browser=self.state.browser(installed, now=datetime.now(UTC)),
-            cluster_proof=cluster.proof(installed, self.cluster_challenge), central=self.state.central(installed),
-        )  # fmt: skip
         try:
-            answer = json.loads(await ask(self.state, installed, "POST", "/api/v1/heartbeat/", json=report.content()))
+            answer = await self._answer(installed)
         except CertificateRefused:
             # Revoked, or replaced before it came into use: only a new package helps, so wait for one.
             if not self.state.is_open(datetime.now(UTC)):
@@ -123,6 +114,29 @@ class Caller:
             log.warning("not installed: %s", exc)
             return 30, False
         return (0, True) if changed or chosen else (min(max(int(answer.get("interval_s", 60)), 1), 3600), False)
+
+    async def _answer(self, installed: Installed) -> dict[str, Any]:
+        """Report, and keep the turn of the answer before anything is done with it. Raises: OSError, of it CertificateRefused."""
+        now_served = await self._served(installed)
+        ring = self.state.store.key_ring()
+        for place, problem in ring.problems.items():
+            log.warning("service pair in %s: %s", place, problem)
+        with self.state.turns.taken() as turn:
+            report = report_make(
+                installed, ring, self.challenges, loaded=self.loaded or installed, served=now_served, listening=self.listening, now=datetime.now(UTC),
+                hook=self.state.hook(), browser=self.state.browser(installed, now=datetime.now(UTC)),
+                cluster_proof=cluster.proof(installed, self.cluster_challenge), central=self.state.central(installed), turn=turn,
+            )  # fmt: skip
+            answer: dict[str, Any] = json.loads(await ask(self.state, installed, "POST", "/api/v1/heartbeat/", json=report.content()))
+            if answer.get("turn"):
+                self._keep_turn(str(answer["turn"]))
+        return answer
+
+    def _keep_turn(self, turn: str) -> None:
+        try:
+            self.state.turns.keep(turn)
+        except OSError as exc:  # a full disk, say: the central node takes the turn before as well
+            log.warning("the turn of this call is not kept: %s", exc)
 
     async def _served(self, installed: Installed) -> dict[str, str | None]:
         """What this node's own 4242 and its services really serve, by name."""

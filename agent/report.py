@@ -37,6 +37,7 @@ def report_make(
     browser: dict[str, str] | None = None,
     cluster_proof: str | None = None,
     central: Known | None = None,
+    turn: str = "",
 ) -> Report:
     """What this node holds, serves and can read, and what its listener has `loaded` to trust."""
     _, trusted = loaded.revision
@@ -49,4 +50,5 @@ def report_make(
         database_keys=list(ring.keys), proofs=_proofs(ring, challenges, installed.node),
         central_addresses=central.newest_texts() if central else [], central_called=central.called if central else "",
         hook=hook or {}, browser=browser or {}, cluster_proof=cluster_proof or "", version=VERSION, system=system(),
+        turn=turn, node=installed.node,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent import files, listeners, setup, tls
+from agent.central import CertificateRefused
 from agent.heartbeat import Caller, Service
 from agent.hook import Hook
 from agent.other_stores import Filler, OtherStore
@@ -22,6 +23,7 @@ from pki.errors import PKIError
 from pki.package import CentralAddress
 
 log = logging.getLogger("agent")
+RETRY_S, LONGEST_RETRY_S = 5, 300
 OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
@@ -179,10 +181,12 @@ class Agent:
 
     async def call_home(self) -> None:
         """Heartbeats until the agent ends; a failure is logged and tried again."""
+        refused = 0
         while not self.ended.is_set():  # asyncio.wait_for may swallow a cancellation (Python 3.11)
             self.wake.clear()
             try:
                 wait, renewed = await self.caller.beat()
+                refused = 0
                 self.state.note_call("", now=datetime.now(UTC))
                 if renewed:
                     await self.follow()
@@ -191,6 +195,8 @@ class Agent:
                 log.warning("%s", problem)
                 with contextlib.suppress(OSError):  # a full disk, say
                     self.state.note_call(problem, now=datetime.now(UTC))
-                wait = 5
+                # Who is refused needs a person: it is asked less and less often. What is unlocked wakes this at once.
+                refused = refused + 1 if isinstance(exc, CertificateRefused) else 0
+                wait = min(RETRY_S * 2 ** max(refused - 1, 0), LONGEST_RETRY_S)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.wake.wait(), wait * random.uniform(0.9, 1.0))  # noqa: S311

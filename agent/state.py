@@ -17,6 +17,7 @@ from agent import browser
 from agent.calling import Known, Place
 from agent.files import OwnFolder, make_folder
 from agent.store import Installed, Store, replace
+from agent.turns import Turns
 from agent.waiting import Damaged, Waiting, WaitingPackages, read
 from pki import browser_choice, clocks, package, package_header, verify
 from pki.addresses import netloc
@@ -37,6 +38,7 @@ NAMES = (
     "*.json",
     "*.new",
     "*.lock",
+    "turn",
 )
 MOST_WRONG, PAUSE = 10, timedelta(minutes=10)
 
@@ -53,7 +55,7 @@ class State:
     """The agent's memory beside its store, in `--home`."""
 
     def __init__(self, home: Path, *, central_address: package.CentralAddress | None = None) -> None:
-        self.home, self.store, self.packages = home, Store(home), WaitingPackages(home / "waiting")
+        self.home, self.store, self.packages, self.turns = home, Store(home), WaitingPackages(home / "waiting"), Turns(home)
         self.central_address = central_address  # the central node's own agent calls this and nothing else
         make_folder(home)
 
@@ -107,6 +109,7 @@ class State:
             with contextlib.suppress(FileNotFoundError):
                 shutil.rmtree(self.home / "waiting")
             (self.home / "agent.json").unlink(missing_ok=True)
+            self.turns.forget()
 
     def set_central(self, address: str, port: int, host_name: str | None) -> None:
         """Call the central node at `address` until an address that comes later works; `host_name` replaces the name that it must bear."""

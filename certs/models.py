@@ -225,6 +225,7 @@ class Certificate(models.Model):
     encrypted_private_key = models.BinaryField(null=True, help_text="root only: PKCS#8 under the root passphrase")
     lease_until = models.DateTimeField()
     reason = models.CharField(max_length=300, blank=True)
+    superseded_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     revocation_code = models.CharField(max_length=24, choices=[(code.value, code.label) for code in RevocationCode], blank=True)
     created_at = models.DateTimeField()

@@ -18,6 +18,8 @@ from audit.models import Event
 from certs.api import MOST_ITEMS, CertificateOutput, StrictInteger, StrictText, View, certificate_json, page_of
 from certs.models import Certificate
 from nodes.models import Node
+from nodes.services.callers import callers_settle
+from nodes.services.change import node_change
 from nodes.services.decommission import node_decommission
 from nodes.services.nodes import node_create
 from nodes.services.preflight import preflight
@@ -38,6 +40,10 @@ class NodeInput(serializers.Serializer[Any]):
     node_port = StrictInteger(required=False)
     subject_alternative_names = serializers.ListField(child=StrictText(), required=False, max_length=MOST_ITEMS)
     services = serializers.ListField(child=StrictText(), required=False, max_length=MOST_ITEMS)
+
+
+class NodeChangeInput(NodeInput):
+    """What can be changed, each alone. The host name is taken as long as it is the node's own."""
 
 
 class NodeOutput(serializers.Serializer[Any]):
@@ -165,12 +171,20 @@ class DecommissionInput(serializers.Serializer[Any]):
 
 
 class NodeDetail(View):
-    """One node; DELETE decommissions it."""
+    """One node; PATCH changes some of its fields, DELETE decommissions it."""
 
     @extend_schema(responses=NodeOutput)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         self.actor.require("nodes.view_node")
         return _answer(get_object_or_404(Node, pk=pk))
+
+    @extend_schema(request=NodeChangeInput, responses=NodeOutput)
+    def patch(self, request: Request, pk: uuid.UUID) -> Response:
+        node = get_object_or_404(Node, pk=pk)
+        asked = NodeChangeInput(data=request.data, partial=True)
+        asked.is_valid(raise_exception=True)
+        unknown = {str(name): value for name, value in dict(request.data).items() if name not in asked.fields}
+        return _answer(node_change(actor=self.actor, node=node, now=timezone.now(), **asked.validated_data | unknown))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: uuid.UUID) -> Response:
@@ -188,6 +202,16 @@ class NodeDecommission(View):
         node = get_object_or_404(Node, pk=pk)
         node_decommission(actor=self.actor, node=node, now=timezone.now(), lost=asked.validated_data["lost"])
         return _answer(node, 202)
+
+
+class NodeCallersSettled(View):
+    """Say that one machine alone calls as this node: its next call begins anew, and it gets new keys again."""
+
+    @extend_schema(request=None, responses=NodeOutput)
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        node = get_object_or_404(Node, pk=pk)
+        callers_settle(actor=self.actor, node=node, now=timezone.now())
+        return _answer(node)
 
 
 class NodeRegister(View):

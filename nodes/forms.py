@@ -5,7 +5,8 @@ from typing import Any
 from django import forms
 
 from certs.forms import ServiceForm, text_input
-from nodes.models import ConnectionType
+from nodes.models import ConnectionType, Node
+from nodes.services.change import CHANGEABLE, OF_THE_PLACE
 from nodes.services.nodes import SERVICES
 
 PORT_INVALID = {"required": "Give a port, from 1 to 65535.", "invalid": "A port is a number from 1 to 65535."}
@@ -53,6 +54,17 @@ class NodeForm(ServiceForm):
         """What the services take."""
         lines = self.cleaned_data["subject_alternative_names"].splitlines()
         return self.cleaned_data | {"subject_alternative_names": [line for line in lines if line]}
+
+
+class NodeChangeForm(NodeForm):
+    """What can be changed of a node: all but its host name, and for the central node nothing of where it is."""
+
+    def __init__(self, data: Any = None, *, node: Node) -> None:
+        names = "\n".join(node.subject_alternative_names)
+        initial = {name: getattr(node, name) for name in CHANGEABLE} | {"subject_alternative_names": names}
+        super().__init__(data, initial=initial)
+        for name in ("host_name", *(OF_THE_PLACE if node.is_central else ())):
+            del self.fields[name]
 
 
 class ConnectionForm(ServiceForm):

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from typing import Any, Self
 
 from django.conf import settings
@@ -88,6 +89,14 @@ class Node(models.Model):
         return seen is not None and now - seen.last_seen_at < SILENT_AFTER
 
     @property
+    def calls_from(self) -> str:
+        """From where the node last called, where that is not its own address; "" else, and where either is not known."""
+        seen = self.observed.address if self.observed else ""
+        if not seen or not self.address or ip_address(seen).is_loopback:
+            return ""
+        return seen if ip_address(seen) != ip_address(self.address) else ""
+
+    @property
     def clock_offset_s(self) -> float | None:
         seen = self.observed
         return seen.clock_offset_s if seen else None
@@ -119,6 +128,11 @@ class Observation(models.Model):
     cluster_proved_sha256 = models.CharField(max_length=64, blank=True, help_text="with which cluster certificate's key")
     version = models.CharField(max_length=40, blank=True, help_text="of its agent")
     system = models.CharField(max_length=100, blank=True, help_text="the operating system")
+    address = models.CharField(max_length=64, blank=True, help_text="from where it called")
+    # docs/architecture.md, *Turns*: what the last answer carried, what its caller had returned, and the generation of its last proved registration.
+    turn = models.CharField(max_length=80, blank=True)
+    turn_before = models.CharField(max_length=80, blank=True)
+    turn_generation = models.PositiveIntegerField(default=0)
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **more: Any) -> Self:
@@ -132,6 +146,33 @@ class Observation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.node_id} at {self.last_seen_at}"
+
+
+class CallerFinding(models.Model):
+    """Calls that the database does not explain. One row for each node and kind, or for each certificate that is not known."""
+
+    class Kind(models.TextChoices):
+        TWO_CALLERS = "two-callers", "two machines call as this node, or it was restored"
+        SUPERSEDED = "superseded", "calls with a certificate that was replaced"
+        UNKNOWN = "unknown", "calls with a certificate that this database does not know"
+        DATABASE_OLDER = "database-older", "returns an answer that this database does not remember"
+
+    key = models.CharField(max_length=100, primary_key=True)
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    node = models.ForeignKey(Node, null=True, on_delete=models.CASCADE, related_name="caller_findings")
+    generation = models.PositiveIntegerField(default=0, help_text="that the caller reports")
+    address = models.CharField(max_length=64, help_text="from where the last of these calls came")
+    other_address = models.CharField(max_length=64, blank=True, help_text="from where the call before that one came")
+    other_at = models.DateTimeField(null=True, blank=True)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    count = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        ordering = ["first_at", "key"]
+
+    def __str__(self) -> str:
+        return f"{self.node or self.address} {self.get_kind_display()}"
 
 
 class Registration(models.Model):
@@ -172,6 +213,7 @@ class Renewal(models.Model):
     actor = models.CharField(max_length=200)
     created_at = models.DateTimeField()
     status = models.CharField(max_length=10, choices=RenewalStatus.choices, default=RenewalStatus.REQUESTED)
+    status_since = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=500, blank=True)
     package = models.BinaryField(null=True)
 
@@ -180,6 +222,11 @@ class Renewal(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["node"], condition=~Q(status__in=["proved", "failed"]), name="one_renewal_at_a_time"),
         ]
+
+    @property
+    def since(self) -> datetime:
+        """Since when it has its status, as far as that is known."""
+        return self.status_since or self.created_at
 
     def __str__(self) -> str:
         return f"renewal {self.generation} of {self.node_id}"

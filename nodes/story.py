@@ -11,9 +11,10 @@ from certs.history import line as history_line
 from certs.models import Certificate, DatabaseKey
 from certs.steps import Step, steps_at
 from nodes.browser_story import WHY, browser_story
+from nodes.caller_words import caller_words, findings_said
 from nodes.health import health_of
 from nodes.key_story import proofs
-from nodes.models import Node, Registration, Renewal
+from nodes.models import CallerFinding, Node, Registration, Renewal
 from nodes.revocation_story import bereft
 from nodes.services.registration import setup_url
 from nodes.serving import hook_run, serving
@@ -111,19 +112,28 @@ def line(event: Event, kind: str = "") -> Line:
                 text = "Its certificates ended"
         case "renewal.transition":
             text, colour = RENEWAL_ENTERED.get(to, (f"Renewal {to}", "grey"))
+        case "node.changed":
+            text, colour = f"Changed: {', '.join(sorted(event.detail['to'])).replace('_', ' ')}", "grey"
+        case "node.caller_found" | "node.callers_settled":
+            text, colour = _callers(event)
         case "registration.wrong_passwords":
             count = event.detail.get("count", 0)
             text, colour = f"{count} wrong password{'' if count == 1 else 's'} typed on the node, of 10", "orange"
-        case "node.browser_certificate_chosen":
-            text, colour = _chosen(event.detail), "blue"
-        case "node.browser_certificate_taken":
-            text, colour = _taken(str(event.detail.get("problem", "")))
+        case "node.browser_certificate_chosen" | "node.browser_certificate_taken":
+            chosen = event.action.endswith("chosen")
+            text, colour = (_chosen(event.detail), "blue") if chosen else _taken(str(event.detail.get("problem", "")))
         case "cluster.ticked" | "cluster.unticked":
             taken = "" if event.action == "cluster.ticked" else ", and no longer"
             text, colour = f"Somebody says that the cluster certificate was imported there by hand{taken}", "grey"
         case _:
             return history_line(event, kind)
     return Line(event.at, text, colour, event.actor, reason)
+
+
+def _callers(event: Event) -> tuple[str, str]:
+    if event.action == "node.callers_settled":
+        return "Settled: one machine alone calls as this node", "grey"
+    return f"From {event.detail['address'] or 'an unknown address'}: {CallerFinding.Kind(event.detail['kind']).label}", "red"
 
 
 def _chosen(detail: dict[str, Any]) -> str:
@@ -145,6 +155,7 @@ def story(node: Node, *, now: datetime) -> dict[str, Any]:
     last, held = Event.objects.for_target(node.pk).first(), certificates(node)
     # The page is drawn again when something changed, and now and then so that its times stay true.
     drawn = f"{node.state} {node.state_reason} {node.generation} {last.sequence if last else 0} {int(now.timestamp()) // 20}"
+    callers = [caller_words(each, now) for each in findings_said(now, node)]
     return {
         "node": node, "now": now, "steps": steps(node), "held": held, "history": history(node), "renewal": renewal,
         "registration": Registration.objects.filter(node=node, generation=node.generation).first(),
@@ -152,6 +163,7 @@ def story(node: Node, *, now: datetime) -> dict[str, Any]:
         "setup_url": setup_url(node), "online": node.online(now), "observed": node.observed,
         "every_s": 2 if under_way else 15, "drawn": hashlib.sha256(drawn.encode()).hexdigest()[:16],
         "serving": serving(node), "hook": hook_run(node), "browser": browser_story(node),
+        "callers": callers,
         "bereft": next((kinds for _, kinds in bereft([node])), []),
         "reads": proofs(node, list(DatabaseKey.objects.live())),
         "renewing": renewal is not None and renewal.status not in (RenewalStatus.PROVED, RenewalStatus.FAILED),

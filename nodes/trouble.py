@@ -4,6 +4,7 @@ import uuid
 from datetime import datetime, timedelta
 
 from nodes.models import Node, Renewal
+from nodes.services.callers import DISPUTED, is_disputed
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 
 LATE = timedelta(minutes=5)
@@ -20,6 +21,8 @@ def trouble(node: Node, renewal: Renewal | None, now: datetime) -> str:
         return "Its registration is under way: type its password, or wait."
     if node.state == NodeState.FAILED:
         return "Its redistribution failed: redistribute it, or decommission it."
+    if is_disputed(node):
+        return DISPUTED
     if not node.online(now):
         return "Silent: start its agent, or decommission it."
     if renewal is None or renewal.generation != node.generation:

@@ -1,7 +1,6 @@
 """What a node reports with each call: one format, for the agent that writes it and for the central node that reads it."""
 
 import dataclasses
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 from pki import browser_choice, clocks
 from pki.cluster import LARGEST_PROOF
 from pki.errors import ReportInvalid
+from pki.json_text import json_read
 from pki.package_header import LARGEST_GENERATION
 
 LARGEST_REPORT = 65536
@@ -40,6 +40,8 @@ class Report:
     system: str = ""
     central_addresses: list[str] = dataclasses.field(default_factory=list)
     central_called: str = ""
+    turn: str = ""
+    node: str = ""
 
     def content(self) -> dict[str, Any]:
         """As it goes over the wire, and as `report_from` reads it."""
@@ -148,6 +150,8 @@ OPTIONAL: dict[str, Read] = {
     "system": _text("[ -~]{0,100}", "at most 100 printable ASCII characters"),
     "central_addresses": _list(_place, MOST_CENTRAL),
     "central_called": _place,
+    "turn": _text("[0-9a-f]{0,80}", "at most 80 lower-case hexadecimal digits"),
+    "node": _text("[0-9a-f-]{0,36}", "the id of a node"),
 }
 # What the central node keeps of a report, and of its own beside it.
 KEPT: dict[str, tuple[Read, Any]] = {
@@ -160,17 +164,13 @@ KEPT: dict[str, tuple[Read, Any]] = {
 }
 
 
-def _not_finite(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
-
-
 def report_from(body: bytes) -> Report:
     """Read a report. Raises: ReportInvalid, which names the field."""
     if len(body) > LARGEST_REPORT:
         raise ReportInvalid("", f"The report has more than {LARGEST_REPORT} bytes.")
     try:
-        content = json.loads(body, parse_constant=_not_finite)
-    except (ValueError, RecursionError) as exc:
+        content = json_read(body)
+    except ValueError as exc:
         raise ReportInvalid("", "The report is not JSON.") from exc
     if not isinstance(content, dict):
         raise ReportInvalid("", "The report is not a JSON object.")

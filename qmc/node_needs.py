@@ -8,8 +8,9 @@ from django.urls import reverse
 from audit.actors import SYSTEM
 from certs.services.lifetime import zone_current
 from nodes.browser_story import browser_story, choosers
+from nodes.caller_words import CallerWords, caller_words, findings_said
 from nodes.exposure import secrets_kept
-from nodes.models import SILENT_AFTER, BrowserCertificate, Node, Renewal
+from nodes.models import SILENT_AFTER, BrowserCertificate, CallerFinding, Node, Renewal
 from nodes.revocation_story import bereft
 from nodes.services.cluster import manual_standing, site_answer
 from nodes.services.decommission import LOST
@@ -38,12 +39,15 @@ def node_needs(nodes: list[Node], now: datetime) -> Iterator[Need]:
     for node in nodes:
         lost = node.state == NodeState.FAILED and failed_from(node) == NodeState.REGISTERED
         by_state.setdefault((NodeState(node.state), lost), []).append(node)
+    findings = findings_said(now)
+    calling = {each.node_id for each in findings}
+    yield from _callers(findings, now)
     yield from _created(by_state.pop((NodeState.CREATED, False), []))
     yield from _lost(by_state.pop((NodeState.FAILED, True), []))
     for (state, _), same in by_state.items():
         for node in same:
-            yield from _registered(node, now) if state == NodeState.REGISTERED else _under_way(node)
-    yield from _nobody_calls(nodes, now)
+            yield from _registered(node, now, calls=node.pk in calling) if state == NodeState.REGISTERED else _under_way(node)
+    yield from _nobody_calls([node for node in nodes if node.pk not in calling], now)
     yield from _revoked(nodes)
     yield from _lost_machines(now)
     yield from _browser_certificates(now)
@@ -171,8 +175,30 @@ def _nobody_calls(nodes: list[Node], now: datetime) -> Iterator[Need]:
     )  # fmt: skip
 
 
-def _registered(node: Node, now: datetime) -> Iterator[Need]:
-    if _is_silent(node, now):
+def _callers(findings: list[CallerFinding], now: datetime) -> Iterator[Need]:
+    """Callers that the database does not explain; many of one kind are one line."""
+    by_code: dict[str, list[CallerWords]] = {}
+    for each in findings:
+        words = caller_words(each, now)
+        by_code.setdefault(words.code, []).append(words)
+    for code, same in by_code.items():
+        severity = Severity.WARNING if code == "database-put-back" else Severity.CRITICAL
+        first, since = same[0], min(each.finding.first_at for each in same)
+        if len(same) > MOST_ALIKE:
+            title = f"{len(same)} callers: {first.finding.get_kind_display()}"
+            yield Need(code, severity, "", title, first.text, first.remedy, reverse("nodes:list"), "Show nodes", since)
+            continue
+        for words in same:
+            node, at = words.finding.node, words.finding.first_at
+            url, button = (_page(node), "Show node") if node else (reverse("nodes:list"), "Show nodes")
+            subject = str(node) if node else words.finding.address
+            yield Need(code, severity, subject, words.title, words.text, words.remedy, url, button, at)
+
+
+def _registered(node: Node, now: datetime, *, calls: bool) -> Iterator[Need]:
+    """`calls` is true where it calls with a certificate that is not taken: it is not silent."""
+    silent = _is_silent(node, now)
+    if silent and not calls:
         since = _last_call(node, now)
         yield Need(
             "node-silent", Severity.CRITICAL, str(node), f"{node} has not called for {spoken((now - since).total_seconds())}",
@@ -184,6 +210,8 @@ def _registered(node: Node, now: datetime) -> Iterator[Need]:
     yield from _serving(node, now)
     yield from _browser(node, now)
     last = Renewal.objects.filter(node=node).first()
+    if silent:
+        return  # the first cause of a failed renewal, and named already
     if last and last.status == RenewalStatus.FAILED and last.generation == node.generation:
         remedy = "It is tried again every hour while the certificates are due. Solve the cause, or renew the node by hand."
         yield Need(
@@ -195,7 +223,7 @@ def _registered(node: Node, now: datetime) -> Iterator[Need]:
             remedy,
             _page(node),
             "Show node",
-            last.created_at,
+            last.since,
         )
 
 

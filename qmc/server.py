@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import ssl
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -109,12 +110,17 @@ async def _nothing() -> Any:
 
 
 class PeerProtocol(Protocol):
-    """Puts the peer's certificate into each request's scope, as the ASGI TLS extension would."""
+    """Puts into each request's scope the peer's certificate, as the ASGI TLS extension would, and whether the peer has hung up meanwhile."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         secure = transport.get_extra_info("ssl_object")
-        self.app_state = {"peer_certificate": secure.getpeercert(binary_form=True) if secure else None}
+        self.ended = threading.Event()
+        self.app_state = {"peer_certificate": secure.getpeercert(binary_form=True) if secure else None, "has_ended": self.ended.is_set}
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.ended.set()
+        super().connection_lost(exc)
 
 
 @dataclass(frozen=True)

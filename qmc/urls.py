@@ -22,6 +22,7 @@ API = [
     path("nodes/<uuid:pk>/", nodes.NodeDetail.as_view()),
     path("nodes/<uuid:pk>/register/", nodes.NodeRegister.as_view()),
     path("nodes/<uuid:pk>/renew/", nodes.NodeRenew.as_view()),
+    path("nodes/<uuid:pk>/callers-settled/", nodes.NodeCallersSettled.as_view()),
     path("nodes/<uuid:pk>/decommission/", nodes.NodeDecommission.as_view()),
     path("nodes/<uuid:pk>/events/", nodes.NodeEvents.as_view(), name="node-events"),
     path("connections/", connections.Connections.as_view()),

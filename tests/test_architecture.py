@@ -1,11 +1,15 @@
 """Imports point one way: pki ← agent ← certs ← nodes ← qmc, and audit, jobs ← certs."""
 
 import ast
+import importlib
+import operator
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.faults.steps import EVERY_STEP
 
 ROOT = Path(__file__).parent.parent
 MAY_IMPORT = {
@@ -54,3 +58,14 @@ def test_apps_use_few_of_the_agents_modules() -> None:
 def test_init_files_are_empty() -> None:
     for room in MAY_IMPORT:
         assert all(not path.read_text() for path in (ROOT / room).rglob("__init__.py")), room
+
+
+def test_every_step_of_the_fault_tests_names_code_that_exists() -> None:
+    missing = []
+    for step in EVERY_STEP:
+        module, _, path = step.target.partition(":")
+        try:
+            operator.attrgetter(path)(importlib.import_module(module))
+        except (ImportError, AttributeError) as exc:
+            missing.append(f"{step.name}: {exc}")
+    assert missing == []

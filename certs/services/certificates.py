@@ -33,8 +33,8 @@ def certificate_transition(
         raise IllegalTransition(f"{certificate}: {old} → {to} is not possible")
     if to != CertificateStatus.ISSUED:
         changes |= {"sealed_private_key": None, "encrypted_private_key": None}
-    if to == CertificateStatus.REVOKED:
-        changes |= {"revoked_at": now}
+    if to in (CertificateStatus.SUPERSEDED, CertificateStatus.REVOKED):
+        changes |= {f"{to}_at": now}
     changed = Certificate.objects.filter(pk=certificate.pk, status=old).update(status=to, reason=reason, **changes)
     if not changed:
         raise StaleCertificate(f"{certificate} is no longer {old}")

@@ -34,5 +34,6 @@ def node_decommission(*, actor: Actor, node: Node, now: datetime, lost: bool = F
     renewals_end(node, reason=reason, actor=actor, now=now)
     for certificate in Certificate.objects.filter(holder_id=node.pk):
         certificate_withdraw(certificate=certificate, reason=reason, code=code, actor=SYSTEM, now=now)
+    node.caller_findings.all().delete()
     Registration.objects.filter(node=node).update(package=None, sealed_password=None)
     job_nudge(task=registration.TASK, subject=node.pk, now=now)

@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from django.utils import timezone
@@ -18,6 +18,7 @@ from nodes.models import Node
 from pki import clocks, verify
 
 CONNECT_S, TOTAL_S, CLOCK_S, LARGEST_ANSWER = 5.0, 6.0, 2.0, 65536
+LATEST_S = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,15 @@ CLOSED = (
 )
 
 
+def _although_it_calls(exc: Exception, place: str, node: Node) -> str:
+    what = f"Connection refused at {place}" if isinstance(exc, ConnectionRefusedError) else f"No answer from {place}"
+    seen = node.observed.address if node.observed and not node.address else ""
+    where = f"It calls from {seen}: check that {node.host_name} resolves to that here. " if seen else ""
+    if node.calls_from:
+        where = f"It calls from {node.calls_from}; its address here is {node.address}: change it on the node's page if the node has moved. "
+    return f"{what}, although its agent calls. {where}Check the port, and that a firewall lets the central node through."
+
+
 def _why(exc: Exception, place: str, *, closes: bool = False) -> str:
     if isinstance(exc, socket.gaierror):
         return f"The name {place.rsplit(':', 1)[0]} does not resolve. Give the node's address, or add the name to the DNS."
@@ -46,6 +56,15 @@ def _why(exc: Exception, place: str, *, closes: bool = False) -> str:
     if isinstance(exc, TimeoutError):
         return f"No answer from {place}. Check the address, and that a firewall lets the central node through."
     return f"{place} did not answer as an agent does ({type(exc).__name__}). Check that an agent runs on that port."
+
+
+def _seconds(date: str | None) -> float | None:
+    """Unix seconds of an HTTP date of the years 1970 to 9999; None for anything else."""
+    try:
+        seconds = parsedate_to_datetime(date or "").timestamp()
+    except (ValueError, OverflowError, TypeError):
+        return None
+    return seconds if 0 <= seconds < LATEST_S else None
 
 
 def ask(
@@ -66,8 +85,7 @@ def ask(
             content = answer.read(LARGEST_ANSWER)
         finally:
             timer.cancel()
-        date = answer.getheader("Date")
-        return Answer(answer.status, content, parsedate_to_datetime(date).timestamp() if date else None)
+        return Answer(answer.status, content, _seconds(answer.getheader("Date")))
     except (OSError, http.client.HTTPException, ValueError) as exc:
         raise NodeUnreachable(_why(exc, place, closes=node.registered_at is not None)) from exc
     finally:
@@ -79,7 +97,7 @@ def clock_offset(node: Node) -> float | None:
     with contextlib.suppress(NodeUnreachable):
         date = ask(node, "GET", "/status/servicestate", total_s=CLOCK_S).date
         if date is not None:
-            return date - timezone.now().timestamp()
+            return clocks.bounded(date - timezone.now().timestamp())
     return node.clock_offset_s
 
 
@@ -115,5 +133,6 @@ def served_certificate(node: Node) -> str:
     except ssl.SSLError as exc:
         raise NodeUnreachable(f"The handshake with {place} failed: {_handshake_failed(node, exc)}") from exc
     except OSError as exc:
-        raise NodeUnreachable(_why(exc, place)) from exc
+        calls = isinstance(exc, ConnectionRefusedError | TimeoutError) and node.online(timezone.now())
+        raise NodeUnreachable(_although_it_calls(exc, place, node) if calls else _why(exc, place)) from exc
     return verify.fingerprint(der or b"")

@@ -16,19 +16,27 @@ from certs.own_store import key_ring
 from certs.services.revocation import trust_in_force
 from certs.states import DatabaseKeyStatus
 from jobs.services import job_nudge
-from nodes.models import Node, Observation, Registration, Renewal
+from nodes.errors import StaleNode
+from nodes.models import CallerFinding, Node, Observation, Registration, Renewal
+from nodes.services import callers
 from nodes.services import registration as registrations
 from nodes.services import renewal as renewals
 from nodes.services.addresses import central_addresses, netlocs
 from nodes.services.browser_certificates import choice_for, chosen_certificate
+from nodes.services.callers import Call
 from nodes.services.cluster import cluster_proof
 from nodes.services.material import versions_for
 from nodes.services.transition import node_transition, renewal_transition
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 from pki import clocks, sealing
 from pki.report import Report
+from pki.turns import Verdict
 
 PENDING_INTERVAL_S = 5
+UNKNOWN_PLACE = Call()
+# A registration in one of these waits for the first call with its certificate.
+BEFORE_ITS_CALL = frozenset({NodeState.DISTRIBUTING, NodeState.AWAITING_PASSWORD})
+NOTED = {Verdict.TWO_CALLERS: CallerFinding.Kind.TWO_CALLERS, Verdict.DATABASE_OLDER: CallerFinding.Kind.DATABASE_OLDER}
 LIVELY = timedelta(minutes=10)
 OBSERVED = (
     "generation", "trusts", "revocation_lists", "installed", "served", "hook", "listening", "browser", "database_keys", "version", "system",
@@ -36,16 +44,31 @@ OBSERVED = (
 )  # fmt: skip
 
 
-def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: datetime) -> dict[str, Any]:
-    """Keep the observation, move what waited for this call, and answer. `certificate` is the one that the node called with."""
+def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: datetime, call: Call = UNKNOWN_PLACE) -> dict[str, Any]:
+    """Keep the observation, move what waited for this call, and answer. `certificate` is the one that the node called with.
+
+    Raises: StaleNode if another call of this node was answered meanwhile, or the caller has hung up: nothing was kept then.
+    """
+    registers = node.state in BEFORE_ITS_CALL and certificate.generation == node.generation
+    found = callers.verdict(node, certificate, report, registers=registers)
+    if found == Verdict.EARLIER_REGISTRATION:
+        callers.finding_note(kind=CallerFinding.Kind.SUPERSEDED, node=node, call=call, now=now, generation=report.generation)
+        return _to_earlier(report, now)
+    before = node.observed
+    turn = callers.turn_make(node, now=now)
     live = [key_id for key_id in versions_for(node).values_list("key_id", flat=True) if key_id]
     proved, challenges, expected = _proof(node, report, live, now)
     choice = choice_for(node, chosen_certificate(node))
     wanted = choice.revision if choice else ""
-    _browser_recorded(node, report, wanted, now)
     challenge = secrets.token_hex(32)
     asked = {"proved": proved, "challenges": expected, "cluster_challenge": challenge, **cluster_proof(node, report, now)}
-    _observe(node, report, asked, now)
+    if call.has_ended():
+        raise StaleNode("The caller has hung up.")
+    _observe(node, report, asked | {"turn": turn, "turn_before": report.turn, "address": call.address}, now)
+    if found in NOTED:
+        callers.finding_note(kind=NOTED[found], node=node, call=call, now=now, generation=report.generation, other=before)
+    _browser_recorded(node, report, wanted, before, now)
+    disputed = callers.is_disputed(node)
     renewal = Renewal.objects.filter(node=node).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).first()
     if certificate.generation == node.generation:
         _called_home(node, renewal, now)
@@ -53,7 +76,7 @@ def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: date
     if renewal is None and rotation is None and not set(live) <= set(report.database_keys):
         # It came with a package of before a rotation. While one is under way, that one sees to it.
         renewal = renewals.renewal_ensure(actor=SYSTEM, node=node, now=now)
-    offered = renewal is not None and renewal.status == RenewalStatus.OFFERED
+    offered = renewal is not None and renewal.status == RenewalStatus.OFFERED and not disputed
     differs = _trust_differs(report)
     pending = renewal is not None or differs or node.state in UNDER_WAY or any(key_id not in proved for key_id in live)
     pending = pending or (rotation is not None and _is_lively(rotation, now)) or _browser_is_on_its_way(node, report, wanted, now)
@@ -65,12 +88,21 @@ def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: date
         "reopen": node.state == NodeState.DISTRIBUTING and certificate.generation < node.generation,
         "trust": differs,
         "package": {"generation": renewal.generation} if renewal is not None and offered else None,
-        "browser": wanted,
+        "browser": None if disputed else wanted,
+        "turn": turn,
         "challenges": challenges,
         "cluster_challenge": challenge,
         "retired_database_keys": _retired(report.database_keys, live),
         "central_addresses": elsewhere,
     }
+
+
+def _to_earlier(report: Report, now: datetime) -> dict[str, Any]:
+    """The answer to who still calls with the certificates of before a proved registration: the trust, and nothing of the node's own."""
+    return {
+        "now": now.isoformat(), "interval_s": settings.QMC_HEARTBEAT_S, "reopen": False, "trust": _trust_differs(report), "package": None,
+        "browser": None, "challenges": {}, "cluster_challenge": "", "retired_database_keys": [],
+    }  # fmt: skip
 
 
 def _proof(node: Node, report: Report, live: list[str], now: datetime) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
@@ -101,10 +133,10 @@ def _browser_is_on_its_way(node: Node, report: Report, wanted: str, now: datetim
     return differs and node.browser_chosen_at is not None and now - node.browser_chosen_at < LIVELY
 
 
-def _browser_recorded(node: Node, report: Report, wanted: str, now: datetime) -> None:
-    """The history says when a node took up what is chosen, and when it fell back from it."""
-    told, before = report.browser, node.observed.browser if node.observed else {}
-    if wanted and told and told["revision"] == wanted and told != before:
+def _browser_recorded(node: Node, report: Report, wanted: str, seen: Observation | None, now: datetime) -> None:
+    """The history says when a node took up what is chosen, and when it fell back from it. `seen` is the observation before this report."""
+    told = report.browser
+    if wanted and told and told["revision"] == wanted and told != (seen.browser if seen else {}):
         record(actor=Actor("node", node.name), action="node.browser_certificate_taken", target=node, detail=told, now=now)
 
 
@@ -131,15 +163,16 @@ def _retired(held: list[str], live: list[str]) -> list[str]:
 def _observe(node: Node, report: Report, asked: dict[str, Any], now: datetime) -> None:
     seen = {name: getattr(report, name) for name in OBSERVED} | asked
     seen |= {"last_seen_at": now, "clock_offset_s": clocks.bounded((report.clock - now).total_seconds())}
-    # One statement for all but a node's first call.
-    if not Observation.objects.filter(node=node).update(**seen):
+    if node.observed is None:
         Observation.objects.update_or_create(node=node, defaults=seen)
+    elif not Observation.objects.filter(node=node, turn=node.observed.turn).update(**seen):
+        raise StaleNode(f"Another call of {node} was answered meanwhile.")
 
 
 def _called_home(node: Node, renewal: Renewal | None, now: datetime) -> None:
     """The node presented the certificate that it was sent last: it is installed."""
     actor = Actor("node", node.name)
-    if node.state in (NodeState.DISTRIBUTING, NodeState.AWAITING_PASSWORD):
+    if node.state in BEFORE_ITS_CALL:
         with transaction.atomic():
             Registration.objects.filter(node=node, generation=node.generation).update(heard_at=now)
             node_transition(node=node, to=NodeState.VERIFYING, reason="", actor=actor, now=now)
@@ -151,6 +184,8 @@ def _called_home(node: Node, renewal: Renewal | None, now: datetime) -> None:
 
 
 def package_for(*, node: Node, generation: int) -> bytes | None:
-    """The renewal's package, sealed to the node's current service key; None if nothing is offered."""
+    """The renewal's package, sealed to the node's current service key; None if nothing is offered, or two machines call as this node."""
+    if callers.is_disputed(node):
+        return None
     renewal = Renewal.objects.filter(node=node, generation=generation, status=RenewalStatus.OFFERED).first()
     return bytes(renewal.package) if renewal and renewal.package else None

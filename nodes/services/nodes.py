@@ -55,9 +55,9 @@ def _check_further_names(further: Sequence[str], refuse: Refuse) -> None:
 
 def checked(
     *, name: str, host_name: str, address: str = "", distribution_port: int = 4444, node_port: int = 4242,
-    subject_alternative_names: Sequence[str] = (), services: Sequence[str] = (),
+    subject_alternative_names: Sequence[str] = (), services: Sequence[str] = (), besides: Node | None = None,
 ) -> Node:  # fmt: skip
-    """An unsaved node whose fields hold. Raises: InputInvalid. Checks only what needs no network."""
+    """An unsaved node whose fields hold. `besides` is the node that is changed to this. Raises: InputInvalid. Checks only what needs no network."""
     errors: dict[str, list[str]] = {}
 
     def refuse(field: str, text: str) -> None:
@@ -75,7 +75,7 @@ def checked(
             refuse("services", f"“{each[:64]}” is not a service. Known are: {', '.join(SERVICES)}.")
     if errors:  # the database is asked only about what can be a name
         raise InputInvalid(errors)
-    _refuse_duplicates(name, host_name, refuse)
+    _refuse_duplicates(name, host_name, besides, refuse)
     _refuse_names_of_exports("host_name", [host_name], refuse)
     _refuse_names_of_exports("subject_alternative_names", subject_alternative_names, refuse)
     if errors:
@@ -86,12 +86,15 @@ def checked(
     )  # fmt: skip
 
 
-def _refuse_duplicates(name: str, host_name: str, refuse: Refuse) -> None:
-    if Node.objects.present().filter(host_name__iexact=host_name).exists():
+def _refuse_duplicates(name: str, host_name: str, besides: Node | None, refuse: Refuse) -> None:
+    others = Node.objects.present()
+    if besides is not None:
+        others = others.exclude(pk=besides.pk)
+    if others.filter(host_name__iexact=host_name).exists():
         refuse(
             "host_name", f"A node with the host name {host_name} exists already. Open it and press Redistribute, or decommission it first."
         )
-    if Node.objects.present().filter(name__iexact=name).exists():
+    if others.filter(name__iexact=name).exists():
         refuse("name", "A node with this name exists already. Choose another name.")
 
 

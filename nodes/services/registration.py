@@ -1,6 +1,7 @@
 """The registration of a node: the ceremony is started here and advanced one step at a time by a worker."""
 
 import contextlib
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from jobs.models import Job
 from jobs.services import job_again, job_create, job_finish
 from nodes.errors import IllegalNodeTransition, NodeUnreachable, RegistrationBlocked, StaleNode
 from nodes.models import Node, Registration
+from nodes.services.callers import MOST_LOST, generation_next, registration_settles
 from nodes.services.dial import TOTAL_S, Answer, ask, served_certificate
 from nodes.services.material import Order, generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
 from nodes.services.preflight import examined
@@ -35,6 +37,8 @@ VALID = timedelta(hours=24)
 PATIENCE = timedelta(minutes=3)
 REPEATABLE = timedelta(minutes=10)  # for so long a repeated request gets the same password
 SENDING = (NodeState.ISSUING, NodeState.DISTRIBUTING)
+INSTALLED = re.compile(r"\bGeneration (\d{1,10}) is installed")  # as agents refuse a package that is not newer
+LONGEST_ISSUING = timedelta(minutes=60)
 HURRIED = 8  # turns that get keys made ahead: a bulk leaves the rest to whoever comes with a single node
 POLL, SELDOM, RARELY = timedelta(seconds=2), timedelta(seconds=20), timedelta(seconds=60)
 Step = Callable[[Node, Registration, datetime], timedelta | None]
@@ -107,7 +111,7 @@ def _start(actor: Actor, node: Node, request: uuid.UUID | None, now: datetime) -
     word = password.generate()
     with transaction.atomic():
         withdrawn = node.generation if node.state != NodeState.REGISTERED else 0
-        changes = {"generation": node.generation + 1, "setup_url": (status and status.setup_url) or node.setup_url}
+        changes = {"generation": generation_next(node), "setup_url": (status and status.setup_url) or node.setup_url}
         node_transition(node=node, to=NodeState.ISSUING, reason="", actor=actor, now=now, **changes)
         _secrets_wipe(node)
         if withdrawn:
@@ -171,6 +175,10 @@ def registration_advance(*, job: Job) -> None:
             if registration.expires_at <= now and node.state != NodeState.VERIFYING:
                 registration_fail(node=node, reason=f"The password was not typed within 24 hours. {REDISTRIBUTE}", now=now)
                 continue
+            if node.state == NodeState.ISSUING and now - node.state_since > LONGEST_ISSUING:
+                reason = "Its certificates were not made within 60 minutes. Check on the overview that the workers run."
+                registration_fail(node=node, reason=f"{reason} {REDISTRIBUTE}", now=now)
+                continue
             wait = steps[NodeState(node.state)](node, registration, now)
         except (StaleNode, StaleCertificate):
             wait = timedelta(seconds=1)
@@ -225,12 +233,20 @@ def _distribute(node: Node, registration: Registration, now: datetime) -> timede
         reason = _refusal(answer)
         if 400 <= answer.status < 500:
             registration_fail(node=node, reason=reason, now=now)
+            _generation_learn(node, reason)
             return None
         return _unreached(node, reason, now, patient=False)
     with transaction.atomic():
         node_transition(node=node, to=NodeState.AWAITING_PASSWORD, reason="", actor=SYSTEM, now=now)
         Registration.objects.filter(pk=registration.pk).update(accepted_at=now)
     return None
+
+
+def _generation_learn(node: Node, refusal: str) -> None:
+    """The database was put back, and the node has a later generation than it knows: the next one is above that."""
+    named = INSTALLED.search(refusal)
+    if named and node.generation < int(named[1]) <= node.generation + MOST_LOST:
+        Node.objects.filter(pk=node.pk, generation=node.generation, state=NodeState.FAILED).update(generation=int(named[1]))
 
 
 def _await_password(node: Node, registration: Registration, now: datetime) -> timedelta | None:
@@ -283,4 +299,5 @@ def _verify(node: Node, registration: Registration, now: datetime) -> timedelta 
         node_transition(node=node, to=NodeState.REGISTERED, reason="", actor=SYSTEM, now=now, registered_at=node.registered_at or now)
         _secrets_wipe(node)
         older_supersede(node, node.generation, now=now)
+        registration_settles(node)
     return None

@@ -1,7 +1,9 @@
 """New keys and certificates for a registered node, offered in the heartbeat's answer and fetched inside mutual TLS."""
 
 from datetime import datetime, timedelta
+from itertools import takewhile
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -12,6 +14,7 @@ from jobs.models import Job
 from jobs.services import job_again, job_create, job_finish, job_nudge
 from nodes.errors import IllegalNodeTransition, NodeUnreachable, StaleNode
 from nodes.models import Node, Renewal
+from nodes.services.callers import DISPUTED, generation_next, is_disputed
 from nodes.services.dial import served_certificate
 from nodes.services.material import Order, generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
 from nodes.services.transition import renewal_transition
@@ -21,8 +24,15 @@ from pki.errors import PKIError
 from pki.roles import Kind
 
 TASK = "nodes.services.renewal.renewal_advance"
-VALID = timedelta(days=7)
-AFTER_A_FAILURE = timedelta(minutes=5)
+VALID = timedelta(days=7)  # of the package; it is wiped with the step that fails
+# How long each step may take. Whoever asks for the next renewal finds out why.
+LIMITS = {
+    RenewalStatus.REQUESTED: timedelta(minutes=60),
+    RenewalStatus.OFFERED: max(timedelta(minutes=10), 3 * timedelta(seconds=settings.QMC_HEARTBEAT_S)),
+    RenewalStatus.PROVING: timedelta(minutes=10),
+}
+SELDOM = timedelta(seconds=60)
+AFTER_A_FAILURE, MOST_PATIENCE = timedelta(minutes=5), timedelta(hours=1)
 
 
 def node_renew(*, actor: Actor, node: Node, now: datetime) -> Renewal:
@@ -30,9 +40,11 @@ def node_renew(*, actor: Actor, node: Node, now: datetime) -> Renewal:
     actor.require("nodes.renew_node")
     if node.state != NodeState.REGISTERED:
         raise IllegalNodeTransition(f"{node} is not registered, so there is nothing to renew. Register it first.")
+    if is_disputed(node):
+        raise IllegalNodeTransition(f"{node}: {DISPUTED}")
     try:
         with transaction.atomic():
-            generation = node.generation + 1
+            generation = generation_next(node)
             if not Node.objects.filter(pk=node.pk, generation=node.generation, state=NodeState.REGISTERED).update(generation=generation):
                 raise StaleNode(f"{node} has just changed. Look again.")
             renewal = Renewal.objects.create(node=node, generation=generation, actor=actor.label, created_at=now)
@@ -44,8 +56,9 @@ def node_renew(*, actor: Actor, node: Node, now: datetime) -> Renewal:
 
 def renewal_ensure(*, actor: Actor, node: Node, now: datetime) -> Renewal | None:
     """A renewal, which brings a service pair for each live database key; None where one is under way, has just failed, or cannot be now."""
-    last = Renewal.objects.filter(node=node).first()
-    if last is not None and last.status == RenewalStatus.FAILED and timedelta(0) <= now - last.created_at < AFTER_A_FAILURE:
+    last = list(Renewal.objects.filter(node=node).defer("package")[:5])
+    failures = len(list(takewhile(lambda each: each.status == RenewalStatus.FAILED, last)))
+    if failures and timedelta(0) <= now - last[0].since < min(AFTER_A_FAILURE * 2 ** (failures - 1), MOST_PATIENCE):
         return None
     try:
         return node_renew(actor=actor, node=node, now=now)
@@ -64,8 +77,8 @@ def renewal_advance(*, job: Job) -> None:
             job_finish(job=job, outcome=outcome, now=now, error=renewal.reason)
             return
         try:
-            if renewal.node.state != NodeState.REGISTERED:
-                _fail(renewal, "The node is no longer registered.", now)
+            if ended := _cannot_go_on(renewal, now):
+                _fail(renewal, ended, now)
                 continue
             wait = steps[RenewalStatus(renewal.status)](renewal, now)
         except (StaleNode, StaleCertificate):
@@ -73,6 +86,25 @@ def renewal_advance(*, job: Job) -> None:
         if wait:
             job_again(job=job, at=timezone.now() + wait, progress=renewal.status)
             return
+
+
+def _cannot_go_on(renewal: Renewal, now: datetime) -> str:
+    """Why the renewal ends here, and what to do; "" while it may go on."""
+    node, limit = renewal.node, LIMITS[RenewalStatus(renewal.status)]
+    minutes = f"within {limit // timedelta(minutes=1)} minutes"
+    if node.state != NodeState.REGISTERED:
+        return "The node is no longer registered."
+    if renewal.status == RenewalStatus.OFFERED and is_disputed(node):
+        return DISPUTED
+    if now - renewal.since <= limit:
+        return ""
+    if renewal.status == RenewalStatus.REQUESTED:
+        return f"Its certificates were not made {minutes}. Check on the overview that the workers run, then renew again."
+    if renewal.status == RenewalStatus.PROVING:
+        return f"The new certificate was not proved {minutes}. {renewal.reason} Then renew again."
+    if node.online(now):
+        return f"The node calls, but did not fetch its new certificates {minutes}. Its agent's log says why. Then renew again."
+    return f"The node did not call {minutes}. Start its agent, then renew again."
 
 
 @transaction.atomic
@@ -124,10 +156,7 @@ def held(node: Node, before: int) -> Certificate | None:
 
 
 def _wait(renewal: Renewal, now: datetime) -> timedelta | None:
-    if now - renewal.created_at > VALID:
-        _fail(renewal, "The node did not fetch its renewal within 7 days. Bring its agent up, then renew again.", now)
-        return None
-    return timedelta(seconds=60)
+    return SELDOM
 
 
 def _prove(renewal: Renewal, now: datetime) -> timedelta | None:
@@ -137,12 +166,9 @@ def _prove(renewal: Renewal, now: datetime) -> timedelta | None:
         reason = "" if proved else "The node still serves its old certificate. Restart its agent if this stays."
     except NodeUnreachable as exc:
         proved, reason = False, str(exc)
-    if not proved and now - renewal.created_at > VALID:
-        _fail(renewal, f"Not proved within 7 days: {reason}", now)
-        return None
     if not proved:
-        Renewal.objects.filter(pk=renewal.pk, status=RenewalStatus.PROVING).update(reason=reason)
-        return timedelta(seconds=2)
+        Renewal.objects.filter(pk=renewal.pk, status=RenewalStatus.PROVING).update(reason=reason[:500])
+        return min(max(timedelta(seconds=2), (now - renewal.since) / 10), SELDOM)
     with transaction.atomic():
         renewal_transition(renewal=renewal, to=RenewalStatus.PROVED, reason="", actor=SYSTEM, now=now, package=None)
         older_supersede(node, renewal.generation, now=now)

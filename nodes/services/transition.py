@@ -33,7 +33,7 @@ def renewal_transition(*, renewal: Renewal, to: RenewalStatus, reason: str, acto
     old = RenewalStatus(renewal.status)
     if to not in RENEWAL_TRANSITIONS[old]:
         raise IllegalNodeTransition(f"{renewal}: {old} → {to} is not possible")
-    if not Renewal.objects.filter(pk=renewal.pk, status=old).update(status=to, reason=reason[:500], **changes):
+    if not Renewal.objects.filter(pk=renewal.pk, status=old).update(status=to, status_since=now, reason=reason[:500], **changes):
         raise StaleNode(f"{renewal} is no longer {old}")
     renewal.refresh_from_db()
     detail = {"from": old, "to": to, "reason": reason, "generation": renewal.generation}

@@ -26,6 +26,7 @@ from certs.services.issuer import root_passphrase
 from jobs.models import FREE, Job, PeriodicWork
 from nodes.models import Node, Renewal
 from nodes.services.addresses import addresses_checked, addresses_restore, central_addresses, netlocs
+from nodes.services.callers import turns_start_over
 from nodes.services.registration import registration_fail
 from nodes.services.renewal import renewals_end
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
@@ -210,6 +211,7 @@ def _start_over(origin: Origin, told: Sequence[str] = (), *, now: datetime) -> N
     ):
         renewals_end(node, reason="The site was restored from a backup meanwhile. Renew again.", actor=SYSTEM, now=now)
     others.update(generation=F("generation") + AHEAD)
+    turns_start_over()
     addresses_restore(told=told, now=now)
     folders_start_over(node=uuid.UUID(own_store().node), actor=SYSTEM, now=now)
     Job.objects.unfinished().update(lease_until=None, nudged_at=None, next_attempt_at=now)

@@ -202,6 +202,8 @@ class Case:
                 yield f"a package is left in {table}"
         if self.site.rows(f"SELECT id FROM nodes_registration WHERE node_id = '{pk}' AND sealed_password IS NOT NULL"):
             yield "a password is left"
+        for kind, count in self.site.rows(f"SELECT kind, count FROM nodes_callerfinding WHERE node_id = '{pk}'"):
+            yield f"one machine was taken for another: {kind}, {count} times"
 
     def _certificate_problems(self) -> Iterator[str]:
         rows = self.site.rows(

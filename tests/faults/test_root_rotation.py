@@ -56,6 +56,13 @@ class RootRotation(Rotation):
             exc.add_note(f"{self.told()}\nkilled: {self.hunt.killed}\nunfinished: {jobs}")
             raise
 
+    def settle(self, case: Case) -> None:
+        """The machine was restored from a snapshot: it gets no new keys until somebody says that it runs once."""
+        needs = self.site.call("GET", "/attention/?page_size=500")[1]["results"]
+        assert ("node-two-callers", case.name) in {(each["code"], each["subject"]) for each in needs}, needs
+        (node,) = self.site.call("GET", f"/nodes/?search={case.name}.example")[1]["results"]
+        assert self.site.call("POST", f"/nodes/{node['id']}/callers-settled/")[0] == 200
+
     def suffer(self, probe: Probe) -> None:
         snapshot = self.old.home.with_name("snapshot")
         others = (self.full, self.installing, self.old)
@@ -86,6 +93,7 @@ class RootRotation(Rotation):
                 snapshot.rename(self.old.home)
                 self.old.start_agent()
                 self.until(lambda: not self.stands(self.old)["accepted"], self.old)
+                self.settle(self.old)
                 self.until(lambda: bool(self.stands(self.old)["accepted"]), self.down, self.full, self.old, self.late)
             self.installing.start_agent()
             self.until(lambda: bool(self.stands(self.installing)["accepted"]), *self.cases, self.late)
