@@ -136,6 +136,7 @@ def _status(arguments: argparse.Namespace) -> int:
     installed = state.store.current()
     if installed:
         content |= {"host_name": installed.host_name, "generation": installed.generation}
+        content["central"] = state.central(installed).called or "not reached yet"
         content["not_after"] = installed.service.not_valid_after_utc.isoformat()
         shown = state.browser(installed, now=datetime.now(UTC))
         content["browser"] = shown if arguments.json else browser.told(state.store.chosen(), shown["problem"])
@@ -168,7 +169,8 @@ def _set_central(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"{exc}\n")
         return 2
     State(arguments.home).set_central(called.address, called.port, name)
-    sys.stdout.write(f"the next heartbeat goes to {netloc(called.address, called.port)}\n")
+    place = netloc(called.address, called.port)
+    sys.stdout.write(f"{place} is called from the next heartbeat on, until an address that the central node says later works\n")
     return 0
 
 

@@ -1,6 +1,7 @@
 """Addresses of listeners: IPv4, IPv6 (in brackets where a port follows), host names. Nothing is trimmed and nothing repaired."""
 
 import ipaddress
+import re
 
 from pki import names
 from pki.errors import InvalidName
@@ -8,6 +9,7 @@ from pki.package import CentralAddress
 
 NODE_API_PORT = 4242
 LONGEST_HOST = 253
+NUMBER = re.compile("[0-9]+|0[xX][0-9A-Fa-f]*")
 EXAMPLES = "Give ADDRESS:PORT, such as 10.4.2.1:4242, [fd00::1]:4242 or central.example:4242."
 
 
@@ -88,7 +90,11 @@ def central_address(text: str, *, default_port: int = NODE_API_PORT) -> CentralA
     refuse_interface(address)
     parsed = _ip(address)
     if parsed is None:
+        if NUMBER.fullmatch(address.rpartition(".")[2]):
+            raise InvalidName(f"{text[:80]} ends in a number, so programs read it as an IPv4 address of another form. {EXAMPLES}")
         return CentralAddress(names.host_name(address, limit=LONGEST_HOST), int(port))
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.is_link_local:
+        raise InvalidName(f"{text[:80]} is a link-local address, which needs the interface of the calling machine. Give another address.")
     if parsed.is_multicast or str(parsed) == "255.255.255.255":
         raise InvalidName(f"{text[:80]} is not the address of one machine. {EXAMPLES}")
     return CentralAddress(str(parsed), int(port))

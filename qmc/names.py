@@ -176,6 +176,7 @@ def refusal(request: HttpRequest, reason: str) -> dict[str, Any]:
     """The same for the page."""
     said = foreign_origin(request)
     return {
+        "hidden": not (request.META.get("HTTP_ORIGIN") or request.META.get("HTTP_REFERER")),
         "origin": shown(said) if said else "",
         "host": shown(request.get_host()),
         "base_url": setting_for(said),

@@ -1,5 +1,6 @@
 """Where the center is: the addresses that nodes call. The trust zone's row says so, and the environment overrides it."""
 
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -71,6 +72,17 @@ def central_addresses() -> tuple[CentralAddress, ...]:
 def others_registered() -> bool:
     """Whether a node beside the central one has been told where to call."""
     return Node.objects.present().filter(is_central=False).exclude(state=NodeState.CREATED, registered_at=None).exists()
+
+
+def is_remote(node: Node) -> bool:
+    """Whether the node is another machine, by its address or by what its host name resolves to here."""
+    if node.address:
+        return not addresses.is_loopback(node.address)
+    try:
+        found = socket.getaddrinfo(node.host_name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return False
+    return any(not addresses.is_loopback(str(each[4][0]).partition("%")[0]) for each in found)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from certs.services.issuer import issuing_root
 from certs.services.lifetime import zone_current
 from nodes.errors import NodeUnreachable
 from nodes.models import Node
-from nodes.services.addresses import REMEDY, addresses_recorded, netlocs
+from nodes.services.addresses import REMEDY, addresses_recorded, is_remote, netlocs
 from nodes.services.dial import ask
 from nodes.services.nodes import checked
 from pki import addresses, agent_status, clocks, names
@@ -68,7 +68,7 @@ def _central_address(node: Node) -> Iterator[Finding]:
         return
     if any(addresses.is_wildcard(each.address) for each in told):
         yield Finding("central-everywhere", "blocker", f"Nodes would be told to call {', '.join(netlocs(told))}: themselves.", REMEDY)
-    elif node.address and not addresses.is_loopback(node.address) and all(addresses.is_loopback(each.address) for each in told):
+    elif all(addresses.is_loopback(each.address) for each in told) and is_remote(node):
         yield Finding(
             "central-loopback", "blocker", f"The node would be told to call the central node on a loopback address ({', '.join(netlocs(told))}).",
             REMEDY,

@@ -128,7 +128,7 @@ def test_unlocking_keeps_set_central(tmp_path: Path, package: Package, authority
     state, word = State(tmp_path / "home"), password.generate()
     state.set_central("10.4.2.1", 4242, None)
     state.accept(packages.seal_with_password(package, password.canonical(word)), source="127.0.0.1", now=authority.now)
-    state.unlock(Opener(password.canonical(word)), now=authority.now)
+    assert state.unlock(Opener(password.canonical(word)), now=authority.now)
     assert state.memory()["central"]["address"] == "10.4.2.1"
 
 

@@ -145,6 +145,10 @@ def test_a_remote_node_is_not_told_a_loopback_address(zone: TrustZone) -> None:
     (finding,) = _central_address(node)
     assert (finding.code, finding.level, "set_addresses" in finding.remedy) == ("central-loopback", "blocker", True)
     assert [each.id for each in checks.nodes_can_call()] == ["qmc.E022"]
+    Node.objects.filter(pk=node.pk).update(address="", host_name="localhost")  # resolves to this machine
+    assert checks.nodes_can_call() == []
+    node.refresh_from_db()
+    assert list(_central_address(node)) == []
     addresses_set(actor=SYSTEM, texts=["central.example"], now=NOW)
     assert (list(_central_address(node)), checks.nodes_can_call()) == ([], [])
 

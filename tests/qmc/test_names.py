@@ -93,6 +93,12 @@ def test_a_form_without_a_cookie_or_with_an_old_one_says_so(person: User) -> Non
     assert "too old" in words(old)
 
 
+def test_a_form_that_hides_where_it_comes_from_says_so(person: User) -> None:
+    answer = sign_in(Client(enforce_csrf_checks=True), "central.example")
+    assert answer.status_code == 403
+    assert "neither Origin nor Referer" in words(answer)
+
+
 def test_an_api_call_with_a_session_follows_the_same_origins(person: User) -> None:
     client = Client(enforce_csrf_checks=True)
     assert sign_in(client, "central.example", origin="https://central.example").status_code == 302
@@ -176,8 +182,8 @@ def test_while_the_database_does_not_answer_what_was_read_last_counts(person: Us
 def test_cookies_are_a_sites_own(person: User) -> None:
     client = Client(enforce_csrf_checks=True)
     sign_in(client, "central.example", origin="https://central.example")
-    assert set(client.cookies) == set(cookie_names(django_settings.SECRET_KEY))
-    assert not set(client.cookies) & set(cookie_names("another site's key"))
+    assert set(client.cookies) == {django_settings.SESSION_COOKIE_NAME, django_settings.CSRF_COOKIE_NAME}
+    assert not set(cookie_names("one site's key")) & set(cookie_names("another site's key"))
     for cookie in client.cookies.values():
         assert cookie.key.startswith("__Host-")
         assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
