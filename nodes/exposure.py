@@ -1,5 +1,6 @@
 """What whoever has a machine of the site knows beside its own certificates, whether it was replaced since, and where it is replaced."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,7 +35,9 @@ class Secret:
 
 
 def secrets_of_node(node: Node, *, since: datetime, actor: Actor, now: datetime) -> list[Secret]:
-    """What a node of this site knows; `since` is when it was lost or left."""
+    """What a node of this site knows, if it ever had certificates; `since` is when it was lost or left."""
+    if not Certificate.objects.listed().filter(holder_id=node.pk).exists():
+        return []
     first = "" if node.state == NodeState.DECOMMISSIONED else DECOMMISSION_FIRST
     found = secrets_of_every_node(since=since, first=first, actor=actor, now=now)
     browser = BrowserCertificate.objects.of_thumbprint(node.browser_thumbprint).first()
@@ -49,7 +52,7 @@ def secrets_of_every_node(*, since: datetime, first: str, actor: Actor, now: dat
     """What each registered node knows; `first` is said of what is delivered to nodes."""
     return [
         _database_key(since, first, actor, now),
-        _connections(since, actor),
+        *_connections(since, actor),
         _cluster_key(since, first, actor, now),
         Secret(
             "API tokens", "Tokens of programs on that machine act for as long as they exist.",
@@ -65,8 +68,8 @@ def secrets_of_export(export: Export, *, since: datetime, actor: Actor, now: dat
 
 
 def secrets_kept(node: Node, *, actor: Actor, now: datetime) -> list[Secret]:
-    """The same for a node that was decommissioned, if it ever had certificates; empty for any other."""
-    if node.state != NodeState.DECOMMISSIONED or not Certificate.objects.listed().filter(holder_id=node.pk).exists():
+    """The same for a node that was decommissioned; empty for any other."""
+    if node.state != NodeState.DECOMMISSIONED:
         return []
     return secrets_of_node(node, since=node.state_since, actor=actor, now=now)
 
@@ -85,10 +88,12 @@ def _database_key(since: datetime, first: str, actor: Actor, now: datetime) -> S
     )  # fmt: skip
 
 
-def _connections(since: datetime, actor: Actor) -> Secret:
+def _connections(since: datetime, actor: Actor) -> Iterator[Secret]:
     kept = Connection.objects.exclude(password=None)
     old, total = kept.filter(changed_at__lte=since).count(), kept.count()
-    return Secret(
+    if total == 0:
+        return
+    yield Secret(
         "Passwords of connections", f"Each node reads them. {old} of {total} were not changed since.",
         "Change each password where it is used, then here: a new database key changes none of them.", old == 0,
         reverse("connections:list") if actor.has_perm("nodes.view_connection") else "", "Show connections",

@@ -80,6 +80,12 @@ def test_decommissioning_says_what_the_machine_knew(rim: Node, console: Client, 
     assert (LOST in page) == lost
 
 
+def test_a_machine_that_never_had_certificates_knows_nothing(founded: Path, console: Client) -> None:
+    node = Node.objects.create(name="new", host_name="new.example", state_since=now(), created_at=now())
+    page = console.get(reverse("nodes:remove", args=[node.pk]), secure=True).content.decode()
+    assert ("The machine was lost" in page, "Database key" in page) == (True, False)
+
+
 def test_api_takes_that_the_machine_was_lost(rim: Node, console: Client) -> None:
     url = f"/api/v1/nodes/{rim.pk}/decommission/"
     assert console.post(url, {"lost": "perhaps"}, content_type="application/json", secure=True).status_code == 400

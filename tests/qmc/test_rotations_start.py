@@ -154,7 +154,8 @@ def test_the_plan_says_what_stops_working_and_when(founded: Path) -> None:
     page = console.get(reverse("roots:rotate"), secure=True).content.decode()
     for text in (
         "What stops working, and when",
-        "About 1 minute after the start",
+        "About 70 seconds after the start",
+        "About 80 seconds after the start",
         "1 export holds certificates of CN=central.example-CA now",
     ):
         assert text in page
