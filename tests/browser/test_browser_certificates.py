@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Eyes
 from tests.browser.test_looks import looked_at
-from tests.public_authority import Signed, intermediate, p256, sign
+from tests.public_authority import Signed, intermediate, p256, root, sign
 
 
 def fresh(host_name: str, **more: Any) -> Signed:
@@ -103,9 +103,25 @@ def test_a_certificate_for_browsers_is_requested_and_answered(eyes: Eyes) -> Non
         datetime.now(UTC) + timedelta(days=90), list(asked.extensions),
     )  # fmt: skip
     signed = Signed(answer.sign(intermediate().key, hashes.SHA256()), None)
-    page.get_by_label("Files").set_input_files([file("answer.cer", signed.pem), file("ca.cer", intermediate().pem)])
+    page.get_by_label("Files").set_input_files([file("answer.cer", signed.pem)])
     page.get_by_role("button", name="Upload and check").click()
     expect(page.locator(".finding", has_text="It names no purpose")).to_be_visible()
+    expect(page.locator(".finding", has_text="CN=Public CA 7, which issued it, is missing")).to_be_visible()
+    found += looked_at(eyes, "browser certificate without its intermediate")
+    eyes.go("/browser-certificates/")
+    row = page.get_by_role("row", name=host_name)
+    expect(row).to_contain_text("cannot be used")
+    found += looked_at(eyes, "browser certificate blocked in the list")
+    row.get_by_role("link", name=host_name).click()
+    page.get_by_label("Files").set_input_files([file("ca.cer", root().pem)])
+    page.get_by_role("button", name="Upload and check").click()
+    expect(page.locator("#id_files_error")).to_contain_text("These files add nothing")
+    found += looked_at(eyes, "browser certificate with nothing new")
+    page.get_by_label("Files").set_input_files([file("ca.cer", intermediate().pem)])
+    page.get_by_role("button", name="Upload and check").click()
+    expect(page.locator(".finding", has_text="The chain is in order: 1 intermediate up to CN=Public Root")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="No node uses it before you choose it below.")).to_be_visible()
+    found += looked_at(eyes, "browser certificate completed")
     page.get_by_role("link", name="Delete…").click()
     page.get_by_role("button", name="Delete certificate").click()
     expect(page).to_have_title("Browser-facing · Trust zone console")
