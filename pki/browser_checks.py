@@ -144,23 +144,30 @@ def _purpose(leaf: ForeignCertificate) -> list[Finding]:
     if not leaf.may_sign:
         title = "Its key usage does not include digital signature, which browsers ask for."
         found.append(_blocker("key-usage", title, Remedy.SERVER_CERTIFICATE))
+    if leaf.must_staple:
+        found.append(_warning("staple", "Some browsers refuse it without a stapled OCSP response, because it asks for one.", Remedy.STAPLE))
     return found
 
 
-def is_host(name: str) -> bool:
-    """Whether a browser can match a host with this alternative name: a host name, an address, or a wildcard over two labels or more."""
-    return bool(HOST_NAME.fullmatch(name) or WILDCARD.fullmatch(name) or ":" in name)
+def hosts(leaf: ForeignCertificate) -> list[str]:
+    """Its names that browsers match with a host: host names, wildcards over two labels or more, addresses."""
+    return [each for each in leaf.dns_names if _is_host(each)] + leaf.addresses
+
+
+def _is_host(name: str) -> bool:
+    # A host that ends in a number is an address, and an address is no DNS name.
+    return bool(HOST_NAME.fullmatch(name) or WILDCARD.fullmatch(name)) and not name.rpartition(".")[2].isdigit()
 
 
 def example_name(leaf: ForeignCertificate) -> str:
     """A name under which a browser could call a server with this certificate, "" where there is none."""
-    return next((each.replace("*", "any", 1) for each in leaf.names if is_host(each)), "")
+    return next((each.replace("*", "any", 1) for each in hosts(leaf)), "")
 
 
 def _names(leaf: ForeignCertificate) -> list[Finding]:
-    names, useless = [each for each in leaf.names if is_host(each)], [each for each in leaf.names if not is_host(each)]
+    names, useless = hosts(leaf), [each for each in leaf.dns_names if not _is_host(each)]
     if not leaf.names:
-        return [_blocker("names", "It has no subject alternative name. Browsers ignore the common name.", Remedy.HOST_NAMES)]
+        return [_blocker("names", "It has no subject alternative name for a host. Browsers ignore the common name.", Remedy.HOST_NAMES)]
     quoted = ", ".join(f"“{each[:80]}”" for each in useless[:5])
     if not names:
         return [_blocker("names", f"Browsers match no host with its names: {quoted}.", Remedy.HOST_NAMES)]

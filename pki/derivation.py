@@ -10,6 +10,7 @@ from itertools import takewhile
 from pki.ber import DEEPEST, INTEGER, OCTET_STRING, SEQUENCE, Element, first, parsed
 
 MOST = 6_000_000  # Debian's certtool asks for 600 000 for the MAC, the key and each certificate
+SCRYPT = 3  # each of its steps takes 128 bytes of memory as well: 256 MB at most
 LONGEST_INTEGER = 1025  # bytes: RSA-8192 and its sign
 
 
@@ -48,7 +49,7 @@ def _counts(parts: Sequence[Element]) -> Iterator[int]:
             following = takewhile(lambda each: each.tag == INTEGER, parts[number + 1 : number + 4])
             numbers = [_count(each) for each in following]
             if numbers:
-                yield math.prod(numbers) if len(numbers) == 3 else numbers[0]
+                yield SCRYPT * math.prod(numbers) if len(numbers) == 3 else numbers[0]
 
 
 def work(ber: bytes) -> int:

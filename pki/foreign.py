@@ -62,6 +62,7 @@ HASHES = {"1.3.14.3.2.26": "sha1", "1.2.840.113549.2.5": "md5", "2.16.840.1.101.
           "2.16.840.1.101.3.4.2.2": "sha384", "2.16.840.1.101.3.4.2.3": "sha512"}  # fmt: skip
 WEAK_HASHES = {"md2", "md5", "sha1"}
 ALTERNATIVE_NAMES, BASIC_CONSTRAINTS, PURPOSES, USAGE, ACCESS = "2.5.29.17", "2.5.29.19", "2.5.29.37", "2.5.29.15", "1.3.6.1.5.5.7.1.1"
+TLS_FEATURE, STATUS_REQUEST = "1.3.6.1.5.5.7.1.24", b"\x05"
 ISSUERS = "1.3.6.1.5.5.7.48.2"
 VERSION_3 = 2
 DNS_NAME, URI, IP_ADDRESS = 0x82, 0x86, 0x87
@@ -161,15 +162,19 @@ class ForeignCertificate:
         return self.subject.common or self.subject.text or "a certificate without a name"
 
     @cached_property
+    def dns_names(self) -> list[str]:
+        """Its alternative names for hosts; printable. An address among them matches none."""
+        return [printable(each.content.decode(errors="replace")) for each in self._parts(ALTERNATIVE_NAMES) if each.tag == DNS_NAME]
+
+    @cached_property
+    def addresses(self) -> list[str]:
+        found = [each.content for each in self._parts(ALTERNATIVE_NAMES) if each.tag == IP_ADDRESS]
+        return [str(ipaddress.ip_address(each)) for each in found if len(each) in (4, 16)]
+
+    @property
     def names(self) -> list[str]:
-        """Its DNS names and IP addresses, the only ones that browsers read; printable."""
-        found = []
-        for each in self._parts(ALTERNATIVE_NAMES):
-            if each.tag == DNS_NAME:
-                found.append(printable(each.content.decode(errors="replace")))
-            elif each.tag == IP_ADDRESS and len(each.content) in (4, 16):
-                found.append(str(ipaddress.ip_address(each.content)))
-        return found
+        """Its DNS names and IP addresses, the only ones that browsers read."""
+        return [*self.dns_names, *self.addresses]
 
     @cached_property
     def purposes(self) -> list[str] | None:
@@ -197,6 +202,11 @@ class ForeignCertificate:
             if len(each.parts) == 2 and each.parts[1].tag == URI and _oid(each.parts[0]) == ISSUERS:
                 found.append(printable(each.parts[1].content.decode(errors="replace"))[:300])
         return found
+
+    @property
+    def must_staple(self) -> bool:
+        """Whether it has the TLS feature status_request (RFC 7633)."""
+        return any(each.tag == ber.INTEGER and each.content == STATUS_REQUEST for each in self._parts(TLS_FEATURE))
 
     @property
     def role(self) -> str | None:
@@ -337,9 +347,9 @@ def comes_from(certificate: ForeignCertificate, issuer: ForeignCertificate) -> b
 
 def covers(certificate: ForeignCertificate, name: str) -> bool:
     """Whether browsers accept the certificate for `name`, a host name or an IP address (RFC 9525 section 6.3)."""
-    borne = {each.lower() for each in certificate.names}
+    borne = {each.lower() for each in certificate.dns_names}
     try:
-        return str(ipaddress.ip_address(name)) in borne
+        return str(ipaddress.ip_address(name)) in certificate.addresses
     except ValueError:
         wanted = name.lower().removesuffix(".")
     rest = wanted.partition(".")[2]

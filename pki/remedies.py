@@ -13,6 +13,7 @@ class Remedy(StrEnum):
     NAME_OF_NODE = "Ask for one with a name of the node. A wildcard covers one label only."
     COMMON_KEY = "Have one made for an RSA key of 2048 bits or more, or for EC P-256 or P-384."
     SHORTER = "Ask for a shorter lifetime if such clients come."
+    STAPLE = "Let the proxy staple OCSP responses, or ask for a certificate without that demand."
     CALL_BY_THAT_NAME = "Browsers must call the node by that name."
     ADD_ISSUER = "Add that intermediate certificate under “Complete or replace it”, or upload it all together again."
     CURRENT_ISSUERS = "Add the authority's current intermediate certificates under “Complete or replace it”."

@@ -71,7 +71,7 @@ WORDS: dict[str, tuple[str, slice, Test, str, Remedy]] = {
     "18": ("chain", LEAF, _always, "It is signed by itself, and its signature does not verify.", Remedy.ADD_AUTHORITY),
     "20": MISSING, "21": MISSING, "24": AUTHORITY, "79": AUTHORITY, "47": NOT_ALLOWED, "48": NOT_ALLOWED, "62": NO_NAME, "64": NO_NAME,
     "25": ("chain", ABOVE, _always, "A certificate authority in its chain may not have this many others below it.", Remedy.CURRENT_ISSUERS),
-    "26": ("purpose", ANY, _is_for_others, "{name} is not made for servers: the purpose server authentication is missing.", Remedy.SERVER_CERTIFICATE),
+    "26": ("purpose", ANY, _is_for_others, "{name} is not made for servers: its purposes or its key usage do not include that.", Remedy.SERVER_CERTIFICATE),
     "32": ("chain", ABOVE, _always, "A certificate authority in its chain may not sign certificates: its key usage lacks that.", Remedy.CURRENT_ISSUERS),
     "34": ("chain", ANY, _has_unknown, "{name} has the critical extension {unknown}, which browsers do not know.", Remedy.ANOTHER_CERTIFICATE),
     "41": ("chain", ANY, _always, "A certificate in its chain has an extension that is not valid.", Remedy.ANOTHER_CERTIFICATE),

@@ -345,6 +345,7 @@ WALKS: dict[Remedy, Callable[[World], None]] = {
     Remedy.NAME_OF_NODE: by_another(Remedy.NAME_OF_NODE, names=("elsewhere.example",)),
     Remedy.COMMON_KEY: by_another(Remedy.COMMON_KEY, key=ed25519.Ed25519PrivateKey.generate()),
     Remedy.SHORTER: by_another(Remedy.SHORTER, level="warning", days=900),
+    Remedy.STAPLE: by_another(Remedy.STAPLE, level="warning", further=(x509.TLSFeature([x509.TLSFeatureType.status_request]),)),
     Remedy.CALL_BY_THAT_NAME: another_name,
     Remedy.ADD_ISSUER: add_issuer,
     Remedy.CURRENT_ISSUERS: current_issuers,

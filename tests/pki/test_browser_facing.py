@@ -243,7 +243,7 @@ def test_the_work_of_an_encrypted_key_is_read_out_of_it(leaf: Signed) -> None:
 
     assert derivation.work(sealed("-iter", "5000")) == 5000
     assert derivation.work(sealed("-v1", "PBE-SHA1-3DES", "-iter", "6000")) == 6000
-    assert derivation.work(sealed("-scrypt")) == 16384 * 8
+    assert derivation.work(sealed("-scrypt")) == 3 * 16384 * 8
 
 
 def test_pieces_and_lengths_without_end_are_read_as_windows_writes_them(leaf: Signed) -> None:

@@ -139,6 +139,7 @@ GOOD: dict[str, tuple[Callable[[], Brought], dict[str, str]]] = {
     "an intermediate that expires in four days": (lambda: under(authority(begins=NOW - 26 * DAY, days=30)), {"chain": "warning"}),
     "an intermediate that expires in 40 days": (lambda: under(authority(begins=NOW - 20 * DAY, days=60)), {}),
     "both expire soon, the intermediate last": (lambda: under(authority(begins=NOW - 20 * DAY, days=30), days=5), {"dates": "warning"}),
+    "an address as a DNS name before others": (lambda: under(intermediate(), further=(as_dns("10.1.2.3", "www.example"),), names=()), {"names": "warning"}),
     "a name that matches no host beside one that does": (lambda: under(intermediate(), names=("*", "www.example")), {"names": "warning"}),
     **{name: (lambda name=name: odd(name), {}) for name in ODD if name != NO_TEXT},
 }  # fmt: skip
@@ -164,8 +165,13 @@ OURS: dict[str, tuple[Callable[[], Brought], dict[str, str], str]] = {
     "an Ed448 intermediate": (lambda: signed_with(ed448.Ed448PrivateKey.generate(), None), {"key": "blocker"}, "Ed448"),
     "an Ed25519 key": (lambda: brought(sign(issuer=intermediate(), key=ed25519.Ed25519PrivateKey.generate()), intermediate()), {"key": "blocker"}, "Ed25519"),
     "no name": (lambda: under(intermediate(), names=()), {"names": "blocker"}, "no subject alternative name"),
+    "an address as a DNS name": (lambda: under(intermediate(), further=(as_dns("10.1.2.3"),), names=()), {"names": "blocker"}, "“10.1.2.3”"),
     "names that match no host": (lambda: under(intermediate(), names=("*", "*.example", "a b", "w*.corp.example")), {"names": "blocker"}, "“*”, “*.example”, “a b”"),
 }  # fmt: skip
+
+
+def as_dns(*names: str) -> x509.SubjectAlternativeName:
+    return x509.SubjectAlternativeName([x509.DNSName(each) for each in names])
 
 
 def tight() -> Signed:
