@@ -39,7 +39,7 @@ RUNNING = {
     "key pool": ("Keys made ahead", timedelta(minutes=5)),
 }
 BACKUP_PATIENCE, SHOWN_AHEAD, LAST_WEEK = timedelta(days=7), timedelta(days=90), timedelta(days=7)
-OVERDUE_AFTER = timedelta(days=1)
+OVERDUE_AFTER, SEALING_PATIENCE = timedelta(days=1), timedelta(hours=1)
 LIFE = frozenset(
     {"renewal-overdue", "node-renewal-failed", "node-registration-stuck", "rotation-waits", "rotation-blocked", "revocation-list-overdue"}
 )
@@ -87,7 +87,7 @@ def site_needs(nodes: list[Node], now: datetime) -> Iterator[Need]:
     yield from _lists(now)
     yield from _exports(now)
     yield from _backup(nodes, now)
-    yield from _central_key()
+    yield from _central_key(now)
     if TrustZone.objects.current() is not None:
         yield from _trust_zone(now)
 
@@ -243,7 +243,7 @@ def _backup(nodes: list[Node], now: datetime) -> Iterator[Need]:
     yield Need(code, Severity.WARNING, "backup", title, text, remedy, reverse("overview"), "Check again", made_at)
 
 
-def _central_key() -> Iterator[Need]:
+def _central_key(now: datetime) -> Iterator[Need]:
     version, url = CentralKey.objects.writing(), reverse("database_key:show")
     if version is None:
         return
@@ -254,12 +254,15 @@ def _central_key() -> Iterator[Need]:
         yield Need(
             "central-key-unusable", Severity.CRITICAL, "central key", "The central key cannot be used", text, remedy, url, "Show key"
         )
-    else:
-        if version.problem and not version.finished_at:
-            title, remedy = "Sealing with the central key does not go on", "It is tried again. Remove the cause that the page names."
-            yield Need(
-                "resealing-blocked", Severity.CRITICAL, "central key", title, version.problem, remedy, url, "Show key", version.created_at
-            )
+        return
+    if version.finished_at or not (version.problem or now - version.created_at > SEALING_PATIENCE):
+        return
+    text = version.problem or f"It began {spoken((now - version.created_at).total_seconds())} ago and has not finished."
+    remedy = (
+        "It is tried again. Remove the cause that the page names." if version.problem else "Check that the worker runs, and read its log."
+    )
+    title = "Sealing with the central key does not go on"
+    yield Need("resealing-blocked", Severity.CRITICAL, "central key", title, text, remedy, url, "Show key", version.created_at)
 
 
 def _trust_zone(now: datetime) -> Iterator[Need]:

@@ -321,9 +321,12 @@ def test_sealing_that_cannot_go_on_says_why_and_goes_on_later(founded: Path, mon
     settings.CENTRAL_KEY_FILE.unlink()
     resealing_advance(job=job_claim(now=timezone.now(), only=job))
     assert "is missing" in CentralKey.objects.get(version=2).problem
+    assert "central-key-unusable" in [each.code for each in needs(timezone.now())]
     settings.CENTRAL_KEY_FILE.write_bytes(content)
     resealing_advance(job=job_claim(now=timezone.now() + central_key.POLL, only=job))
     assert CentralKey.objects.get(version=2).problem == ""
+    assert "resealing-blocked" not in [each.code for each in needs(timezone.now() + timedelta(minutes=50))]
+    assert "resealing-blocked" in [each.code for each in needs(timezone.now() + timedelta(minutes=70))]  # nobody works on it
 
 
 def test_a_value_that_does_not_open_is_named_and_hides_no_other(founded: Path, administrator: Client) -> None:
@@ -359,3 +362,13 @@ def test_values_under_a_key_that_is_not_in_use_are_counted_on_the_page(founded: 
     strange = PooledKey.objects.create(key_type="x", created_at=NOW, sealed_private_key=b"x")
     PooledKey.objects.filter(pk=strange.pk).update(sealed_private_key=Sealed(b"otherkey" + bytes(28)))
     assert "1 value cannot be read" in administrator.get("/database-key/").content.decode()
+
+
+def test_a_command_that_is_stopped_says_who_goes_on(founded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("qmc.management.commands.rotate_central_key.resealing_advance", stopped)
+    with pytest.raises(CommandError, match="Workers go on with it"):
+        call_command("rotate_central_key", stdout=io.StringIO())
+    assert Job.objects.unfinished().filter(task=central_key.TASK).exists()

@@ -44,7 +44,10 @@ class Command(SiteCommand):
             raise CommandError(str(exc)) from exc
         version = CentralKey.objects.get(pk=job.subject)
         self.stdout.write(f"New values are sealed with {version} (key id {version.key_id}). All others are sealed anew.")
-        self._follow(job)
+        try:
+            self._follow(job)
+        except KeyboardInterrupt as exc:
+            raise CommandError("Stopped. Workers go on with it while the site runs; so does this command when it is run again.") from exc
         self.stdout.write(f"Finished. Every value is sealed with {version}; the keys before it are removed from {file}.")
 
     def _follow(self, job: Job) -> None:
