@@ -86,10 +86,10 @@ def _loopback_addresses() -> list[str]:
 
 
 def _why(exc: OSError, home: Path) -> str:
-    """Why the agent does not start."""
-    if isinstance(exc, PermissionError) and exc.filename:
-        return f"{exc.filename}: {exc.strerror}. Give the account that runs the agent the right to read and write {home}."
-    return str(exc.strerror or exc)
+    """What keeps a command from its work, and what helps where it is a right on the agent's home."""
+    if isinstance(exc, PermissionError) and exc.filename and Path(exc.filename).absolute().is_relative_to(home.absolute()):
+        return f"{exc.filename}: {exc.strerror}. Give the account that runs the agent the right to read and write {home}, and run this as that account."
+    return f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc.strerror or exc)
 
 
 def _address(text: str) -> str:
@@ -133,7 +133,9 @@ def _serve(arguments: argparse.Namespace) -> int:
 def _status(arguments: argparse.Namespace) -> int:
     state = State(arguments.home)
     content = state.status(datetime.now(UTC))
-    installed = state.store.current()
+    installed, damaged = state.store.readable(), state.damage()
+    if damaged:
+        content["damaged"] = damaged
     if installed:
         content |= {"host_name": installed.host_name, "generation": installed.generation}
         content["central"] = state.central(installed).called or "not reached yet"
@@ -158,6 +160,12 @@ def _password_typed() -> str:
 def _unlock(arguments: argparse.Namespace) -> int:
     installed = passwords.unlock(State(arguments.home), _password_typed(), tell=sys.stderr.write)
     sys.stdout.write("".join(f"{what}: {path}\n" for what, path in installed.places()))
+    return 0
+
+
+def _reopen(arguments: argparse.Namespace) -> int:
+    State(arguments.home).reopen()
+    sys.stdout.write("reopened: a running agent waits for a new package within a second\n")
     return 0
 
 
@@ -234,7 +242,7 @@ def _remove(arguments: argparse.Namespace) -> int:
         if not sys.stdin.isatty():
             sys.stderr.write("Nothing was removed. Give --yes, or run this on a terminal.\n")
             return 2
-        held = state.store.current()
+        held = state.store.readable()
         question = f"Remove every certificate, key and copy of {held.host_name if held else 'nobody'} from {arguments.home}? Type yes: "
         if input(question).strip().lower() != "yes":
             sys.stderr.write("Nothing was removed.\n")
@@ -257,19 +265,17 @@ def main() -> int:
         sys.stderr.write(f"There is no directory {arguments.home}. Nothing was changed. Check --home.\n")
         return 1
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    if arguments.command == "reopen":
-        State(arguments.home).reopen()
-        sys.stdout.write("reopened: a running agent waits for a new package within a second\n")
-        return 0
     commands = {
-        "serve": _serve, "status": _status, "unlock": _unlock, "set-central": _set_central, "connections": _connections,
+        "serve": _serve, "status": _status, "unlock": _unlock, "reopen": _reopen, "set-central": _set_central, "connections": _connections,
         "backup": _backup, "restore": _restore, "remove": _remove, "system-trust": _system_trust, "import-cluster": _import_cluster,
     }  # fmt: skip
     try:
         return commands[arguments.command](arguments)
-    except (PKIError, Refused, connections.Unavailable, backup.BackupRefused, NotPossible, OSError) as exc:
+    except (PKIError, Refused, connections.Unavailable, backup.BackupRefused, NotPossible) as exc:
         sys.stderr.write(f"{exc}\n")
-        return 1
+    except OSError as exc:
+        sys.stderr.write(f"{_why(exc, arguments.home)}\n")
+    return 1
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from agent import files, listeners, setup, tls
 from agent.central import CertificateRefused
+from agent.damage import StoreDamaged
 from agent.heartbeat import Caller, Service
 from agent.hook import Hook
 from agent.other_stores import Filler, OtherStore
@@ -29,6 +30,8 @@ OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPER
 
 def why_not(failure: Exception) -> str:
     """Why a call home failed, and what helps where it is this machine's own disk."""
+    if isinstance(failure, StoreDamaged):
+        return str(failure)
     if isinstance(failure, OSError) and failure.errno in OF_THE_DISK:
         return f"this node's own files cannot be read or written: {failure}. Free space on this disk, or mend the rights of the agent's home; the agent tries again."
     return f"central node not reached: {failure}"

@@ -100,7 +100,9 @@ class Setup:
 
     def _asking(self, problem: str, status: int) -> web.Response:
         pause = self.passwords.pause(datetime.now(UTC))
-        return _page(setup_page.asking(socket.gethostname(), self.state.waiting(), problem=problem, pause=pause), status)
+        return _page(
+            setup_page.asking(socket.gethostname(), self.state.waiting(), problem=problem, pause=pause, damage=self.state.damage()), status
+        )
 
     def _held(self, status: int) -> web.Response:
         # A header, not an element: it is no part of the page that a script keeps.

@@ -76,10 +76,14 @@ def _note(kind: str, role: str, title: str, text: str) -> str:
     return f'<section class="{kind}" role="{role}"><h2>{html.escape(title)}</h2><div>{html.escape(text)}</div></section>' if text else ""
 
 
-def asking(machine: str, waiting: list[Waiting], *, problem: str = "", pause: str = "") -> str:
+def asking(machine: str, waiting: list[Waiting], *, problem: str = "", pause: str = "", damage: str = "") -> str:
     """The page of `machine` that asks for the password, with what went wrong last time."""
     title = f"Install certificates on {machine}"
-    notes = _note("bad", "alert", "Not installed", problem) + _note("bad", "status", "Paused", pause if pause != problem else "")
+    notes = (
+        _note("bad", "status", "The certificates on this machine are damaged", damage)
+        + _note("bad", "alert", "Not installed", problem)
+        + _note("bad", "status", "Paused", pause if pause != problem else "")
+    )
     if not waiting:
         body = (
             "<section><h2>What to do</h2>In the console, open the node and press Register or Redistribute; then reload this page.</section>"

@@ -13,8 +13,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from agent import browser
+from agent import browser, damage
 from agent.calling import Known, Place
+from agent.damage import StoreDamaged
 from agent.files import OwnFolder, make_folder
 from agent.store import Installed, Store, replace
 from agent.turns import Turns
@@ -22,6 +23,7 @@ from agent.waiting import Damaged, Waiting, WaitingPackages, read
 from pki import browser_choice, clocks, package, package_header, verify
 from pki.addresses import netloc
 from pki.errors import PackageError, PackageInvalid, WrongPassword
+from pki.json_text import json_read
 from pki.package_header import Claims
 
 log = logging.getLogger("agent")
@@ -41,6 +43,24 @@ NAMES = (
     "turn",
 )
 MOST_WRONG, PAUSE = 10, timedelta(minutes=10)
+
+
+def _memory(kept: bytes) -> dict[str, Any]:
+    """What is remembered, without what has not the form in which it was written. Raises: ValueError."""
+    told = json_read(kept)
+    if not isinstance(told, dict):
+        raise ValueError("this is no memory of an agent")
+    forms = {
+        "wrong_passwords": int,
+        "paused_until": str,
+        "reopened": int,
+        "last_problem": dict,
+        "hook": dict,
+        "hooked": dict,
+        "central": dict,
+        "central_told": dict,
+    }
+    return {name: value for name, value in told.items() if value is None or isinstance(value, forms.get(name, object))}
 
 
 class Refused(Exception):
@@ -71,29 +91,52 @@ class State:
             yield
 
     def memory(self) -> dict[str, Any]:
+        file, told = self.home / "agent.json", dict[str, Any]()
         with contextlib.suppress(FileNotFoundError):
-            content: dict[str, Any] = json.loads((self.home / "agent.json").read_bytes())
-            return content
-        return {"wrong_passwords": 0, "reopened": None}
+            try:
+                told = _memory(file.read_bytes())
+            except ValueError:
+                file.replace(file.with_name("agent.json.damaged"))
+                log.warning(
+                    "%s was damaged; it is kept as agent.json.damaged, and the agent goes on without what it remembered. Run `reopen` or `set-central` "
+                    "again where you had run it.",
+                    file,
+                )
+        return {"wrong_passwords": 0, "reopened": None} | told
 
     def _remember(self, **changes: object) -> None:
         replace(self.home / "agent.json", json.dumps(self.memory() | changes).encode())
 
+    def damage(self) -> str:
+        """Which file of the generation in force is damaged, and what to do; "" where none is. Raises: OSError."""
+        try:
+            self.store.current()
+        except StoreDamaged as exc:
+            return str(exc)
+        return ""
+
     def is_open(self, now: datetime) -> bool:
-        """4444 and 4570 answer: nothing is installed, it was reopened, or the own certificate has expired."""
-        installed = self.store.current()
+        """4444 and 4570 answer: nothing is installed, it was reopened, the own certificate has expired, or its files are damaged."""
+        installed = self.store.readable()
         return installed is None or self.memory()["reopened"] == installed.generation or now > installed.service.not_valid_after_utc
 
     def reopen(self) -> None:
         """Wait for a package that is newer than what is installed now: the switch to it closes again, in the same step."""
         with self.locked():
-            installed = self.store.current()
+            installed = self.store.readable()
             self._remember(reopened=installed.generation if installed else None)
 
     def removable(self) -> Installed | None:
         """What `remove` would remove. Raises: Refused on the central node."""
-        installed = self.store.current()
-        if installed and installed.host_name == installed.central_host_name:
+        installed = self.store.readable()
+        central = damage.is_central(self.home)
+        if self.damage() and central is None:
+            raise Refused(
+                "unknown-home",
+                f"{self.damage()} Nothing was removed: no file here says whether this is the central node, whose keys are lost with its home. "
+                f"If it is not, move the folder {self.home} away yourself.",
+            )
+        if central or (installed and installed.host_name == installed.central_host_name):
             raise Refused(
                 "central-node",
                 "This is the central node: its store holds the keys of everything that is encrypted. Nothing was removed. Its certificates "
@@ -114,7 +157,7 @@ class State:
     def set_central(self, address: str, port: int, host_name: str | None) -> None:
         """Call the central node at `address` until an address that comes later works; `host_name` replaces the name that it must bear."""
         with self.locked():
-            installed = self.store.current()
+            installed = self.store.readable()
             before = [netloc(each.address, each.port) for each in Known(installed, self.memory()).all()] if installed else []
             said = {"address": address, "port": port, "host_name": host_name, "before": before}
             self._remember(central=said | {"generation": installed.generation if installed else 0})
@@ -171,7 +214,7 @@ class State:
 
     def waiting(self) -> list[Waiting]:
         """What a password may open, newest first; what is not newer than the installed generation is over."""
-        installed = self.store.current()
+        installed = self.store.readable()
         return [each for each in self.packages.all() if installed is None or each.claims.generation > installed.generation]
 
     def accept(self, sealed: bytes, *, source: str, now: datetime) -> str:
@@ -184,7 +227,7 @@ class State:
         return digest
 
     def _check(self, claims: Claims, now: datetime) -> None:
-        installed = self.store.current()
+        installed = self.store.readable()
         if claims.expires_at <= now:
             raise Refused(
                 "package-expired",
@@ -233,8 +276,10 @@ class State:
     def paused_until(self, now: datetime) -> datetime | None:
         """Until when the setup page takes only a password that fits what waits. A clock that was set back pauses nothing."""
         kept = self.memory().get("paused_until")
-        until = clocks.parsed(kept) if kept else None
-        return until if until and now < until <= now + PAUSE else None
+        with contextlib.suppress(ValueError):
+            until = clocks.parsed(kept) if kept else now
+            return until if now < until <= now + PAUSE else None
+        return None
 
     def wrong_passwords(self, now: datetime) -> int:
         """How many different wrong passwords were typed on the setup page; 0 again once a pause is over."""
@@ -250,7 +295,7 @@ class State:
         return wrong
 
     def _check_inside(self, content: package.Package) -> None:
-        installed = self.store.current()
+        installed = self.store.readable()
         if installed and (installed.trust_zone != content.trust_zone or content.generation <= installed.generation):
             raise PackageInvalid("The package is of another trust zone or not newer than what is installed. Redistribute the node.")
 
@@ -314,7 +359,7 @@ class State:
 
     def status(self, now: datetime) -> dict[str, Any]:
         """What `/status/servicestate` answers to the central node."""
-        installed, paused_until = self.store.current(), self.paused_until(now)
+        installed, paused_until = self.store.readable(), self.paused_until(now)
         return {
             "value": 1 if self.is_open(now) else 2,
             "waiting": [each.digest for each in self.waiting()],

@@ -1,34 +1,35 @@
 """What a node holds: generations of keys and certificates, switched by one rename, so that power loss leaves the old or the new."""
 
 import contextlib
-import hashlib
 import json
+import logging
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from cryptography import x509
 
-from agent import browser
+from agent import browser, generation
+from agent.damage import StoreDamaged as StoreDamaged
 from agent.files import make_folder
 from agent.files import replace as replace
 from agent.files import write as write
+from agent.generation import BROWSER as BROWSER
+from agent.generation import CLIENT, COPIES, LISTS, ROOTS
+from agent.generation import SERVICE as SERVICE
+from agent.generation import Installed as Installed
 from agent.system import lock, switch_link
 from agent.system import sync_folder as sync_folder
-from pki import ber, database_key, keys, revocation, verify
+from pki import database_key, keys, verify
 from pki.browser_choice import BrowserChoice
 from pki.database_key import DatabaseKey, Oids
 from pki.errors import PackageInvalid, PKIError
-from pki.keys import PrivateKey
-from pki.package import CentralAddress, Package, Pair
+from pki.package import Package, Pair
 
+log = logging.getLogger("agent")
 KEPT_GENERATIONS = 2
-ROOTS, LISTS = "machine/root/roots.pem", "machine/root/crl.pem"
-SERVICE, BROWSER = "machine/personal/service.pem", "machine/personal/browser.pem"
-COPIES = {ROOTS: "exported/root.pem", LISTS: "exported/crl.pem"}
 
 
 def _sync_tree(path: Path) -> None:
@@ -43,74 +44,6 @@ def _replace_link(link: Path, target: str) -> None:
     temporary.symlink_to(target, target_is_directory=True)
     switch_link(temporary, link)
     sync_folder(link.parent)
-
-
-@dataclass(frozen=True)
-class Installed:
-    """One installed generation, read from the disk."""
-
-    path: Path
-    generation: int
-    trust_zone: str
-    node: str
-    host_name: str
-    central_host_name: str
-    central_addresses: tuple[CentralAddress, ...]
-    database_key_oids: Oids
-    roots: tuple[x509.Certificate, ...]
-    crls: tuple[x509.CertificateRevocationList, ...]
-    service: x509.Certificate
-    client: x509.Certificate
-    cluster: x509.Certificate
-
-    @property
-    def revision(self) -> tuple[int, dict[str, int]]:
-        """Changes whenever what is served, trusted or refused does: the generation, and each root's fingerprint with its list's number."""
-        numbers = {crl.issuer: revocation.number_of(crl) for crl in self.crls}
-        return self.generation, {verify.fingerprint(root): numbers.get(root.subject, 0) for root in self.roots}
-
-    @property
-    def service_pem(self) -> Path:
-        """Key and chain of the listener in one file."""
-        return self.path / SERVICE
-
-    @property
-    def browser_pem(self) -> Path:
-        """Key and chain of what browsers are shown; replaced in one step, also between two generations."""
-        return self.path / BROWSER
-
-    @property
-    def browser(self) -> bytes:
-        """The first certificate (DER) that browser.pem holds now. Raises: OSError, ValueError."""
-        return ber.pem_content(self.browser_pem.read_bytes(), "CERTIFICATE")
-
-    @property
-    def browser_revision(self) -> str:
-        """Changes whenever browser.pem does, as it is on the disk now. Raises: OSError."""
-        return hashlib.sha256(self.browser_pem.read_bytes()).hexdigest()
-
-    @property
-    def client_pem(self) -> Path:
-        return self.path / "user/personal/client.pem"
-
-    @property
-    def roots_pem(self) -> Path:
-        return self.path / ROOTS
-
-    def service_key(self) -> PrivateKey:
-        return keys.from_pem((self.path / "exported/server_key.pem").read_bytes(), own=True)
-
-    def database_key(self) -> DatabaseKey:
-        """Read out of the service certificate with its private key (S16). Raises: DatabaseKeyError."""
-        return database_key.read(self.service, self.service_key(), self.database_key_oids)
-
-    def places(self) -> Iterator[tuple[str, Path]]:
-        """What was installed where, for a person."""
-        yield "Root certificate", self.roots_pem
-        yield "Service certificate and key", self.service_pem
-        yield "QlikServiceCluster certificate and key", self.path / "machine/personal/cluster.pem"
-        yield "Client certificate and key", self.client_pem
-        yield "Copies for node.js services", self.path / "exported"
 
 
 @dataclass(frozen=True)
@@ -143,20 +76,13 @@ def package_files(package: Package) -> dict[str, bytes]:
         ROOTS: roots,
         SERVICE: service,
         "machine/personal/cluster.pem": package.cluster.private_key + package.cluster.certificate,
-        "user/personal/client.pem": package.client.private_key + package.client.certificate,
+        CLIENT: package.client.private_key + package.client.certificate,
         COPIES[ROOTS]: roots,
         "exported/server.pem": package.service.certificate,
         "exported/server_key.pem": package.service.private_key,
         "exported/client.pem": package.client.certificate,
         "exported/client_key.pem": package.client.private_key,
     }
-
-
-def _lists(generation: Path, roots: tuple[x509.Certificate, ...]) -> tuple[x509.CertificateRevocationList, ...]:
-    """The lists of a generation; between the replacing of roots and lists one may be of a root that has gone."""
-    path = generation / LISTS
-    crls = revocation.load(path.read_bytes()) if path.exists() else ()
-    return tuple(crl for crl in crls if any(crl.issuer == root.subject for root in roots))
 
 
 def _without_choice_before(generation: Path, wanted: bytes) -> None:
@@ -180,34 +106,24 @@ class Store:
             yield
 
     def current(self) -> Installed | None:
-        """The generation in force, None before the first installation."""
+        """The generation in force, None before the first installation. Raises: StoreDamaged, OSError."""
         link = self.home / "current"
         if not link.is_symlink():
             return None
         # Resolve once, so that a switch meanwhile does not mix two generations.
         path = link.resolve()
-        manifest: dict[str, Any] = json.loads((path / "manifest.json").read_bytes())
-        manifest["central_addresses"] = tuple(CentralAddress(*each) for each in manifest["central_addresses"])
-        manifest["database_key_oids"] = Oids.parse(*manifest["database_key_oids"])
+        return generation.read(self.home, path)
 
-        def certificate(name: str) -> x509.Certificate:
-            return x509.load_pem_x509_certificate((path / name).read_bytes())
-
-        roots = tuple(x509.load_pem_x509_certificates((path / ROOTS).read_bytes()))
-        return Installed(
-            path=path,
-            roots=roots,
-            crls=_lists(path, roots),
-            service=certificate("exported/server.pem"),
-            client=certificate("exported/client.pem"),
-            cluster=certificate("machine/personal/cluster.pem"),
-            **manifest,
-        )
+    def readable(self) -> Installed | None:
+        """The generation in force; None also while its files are damaged."""
+        with contextlib.suppress(StoreDamaged):
+            return self.current()
+        return None
 
     def install(self, package: Package, *, now: datetime) -> Installed:
         """Write the new generation beside the old, check it, switch. Raises: PackageInvalid (nothing changed), OSError."""
         verify.package(package, now=now)
-        before = self.current()
+        before = self.readable()
         generations = self.home / "generations"
         staged, final = generations / f".{package.generation}.staged", generations / str(package.generation)
         shutil.rmtree(staged, ignore_errors=True)

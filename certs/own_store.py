@@ -8,9 +8,8 @@ from collections.abc import Container
 from cryptography import x509
 from django.conf import settings
 
-from agent.store import Installed, KeyRing, Store
+from agent.store import Installed, KeyRing, Store, StoreDamaged
 from certs.errors import ZoneBroken, ZoneMissing
-from pki.errors import PKIError
 from pki.verify import fingerprint
 
 REPAIR = (
@@ -32,8 +31,10 @@ def own_store() -> Installed:
 def _current() -> Installed | None:
     try:
         return Store(settings.NODE_STORE).current()
-    except (OSError, ValueError, KeyError, TypeError, PKIError) as exc:
-        raise ZoneBroken(f"The store {settings.NODE_STORE} is damaged: {exc}. {REPAIR}") from exc
+    except StoreDamaged as exc:
+        raise ZoneBroken(f"The store {settings.NODE_STORE} is damaged: {exc.what} {REPAIR}") from exc
+    except OSError as exc:
+        raise ZoneBroken(f"The store {settings.NODE_STORE} cannot be read: {exc}. {REPAIR}") from exc
 
 
 def key_ring() -> KeyRing:

@@ -83,10 +83,12 @@ def test_addresses_that_cannot_be_listened_on_are_refused_when_they_are_typed(tm
 
 
 @needs_root
-def test_a_home_without_rights_is_named_with_the_remedy() -> None:
+@pytest.mark.parametrize("command", ["serve", "status", "reopen"])
+def test_a_home_without_rights_is_named_with_the_remedy(command: str) -> None:
     with reachable_folder(0) as folder, pytest.raises(AssertionError) as told:
-        run("-m", "agent", "serve", "--home", str(folder / "home"), uid=WORKER)
+        run("-m", "agent", command, "--home", str(folder / "home"), uid=WORKER)
     assert f"{folder}/home: Permission denied. Give the account that runs the agent the right to read and write" in str(told.value)
+    assert "Traceback" not in str(told.value)
     assert "another agent" not in str(told.value)
 
 

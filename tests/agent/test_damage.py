@@ -1,0 +1,155 @@
+"""Damaged files of a home: named with what helps, never a traceback, and a new package repairs them."""
+
+import dataclasses
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from agent import passwords
+from agent.damage import StoreDamaged
+from agent.state import State
+from pki import package as packages
+from pki import password
+from pki.errors import PKIError
+from tests.agent.pages import Pages
+
+GENERATION = [
+    "manifest.json", "machine/root/roots.pem", "machine/personal/service.pem", "machine/personal/cluster.pem", "user/personal/client.pem",
+    "exported/server.pem", "exported/client.pem",
+]  # fmt: skip
+DAMAGES = {
+    "empty": lambda content: b"", "zeros": lambda content: b"\0" * len(content), "cut": lambda content: content[: len(content) // 3],
+    "text": lambda content: b"[]", "nested": lambda content: b"[" * 100_000, "bytes": lambda content: b"\xff\xfe" + content[::-1],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory, package) -> Path:
+    home = tmp_path_factory.mktemp("installed") / "home"
+    word = password.generate()
+    state = State(home)
+    state.accept(packages.seal_with_password(package, word), source="127.0.0.1", now=datetime.now(UTC))
+    state.reopen()
+    state.unlock(packages.Opener(word), now=datetime.now(UTC))
+    return home
+
+
+@pytest.fixture
+def home(installed: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(installed, tmp_path / "home", symlinks=True))
+
+
+def damage(path: Path, how: str) -> None:
+    path.write_bytes(DAMAGES[how](path.read_bytes()))
+
+
+def command(*words: object, typed: str = "") -> subprocess.CompletedProcess[str]:
+    words = (sys.executable, "-m", "agent", *words)
+    return subprocess.run(words, capture_output=True, text=True, timeout=30, check=False, input=typed)
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+@pytest.mark.parametrize("name", GENERATION)
+def test_a_damaged_generation_is_named_and_a_new_package_repairs_it(name: str, how: str, home: Path, package) -> None:
+    state, now = State(home), datetime.now(UTC)
+    damage(home / "current" / name, how)
+    with pytest.raises(StoreDamaged, match="Press Redistribute") as told:
+        state.store.current()
+    assert str((home / "current").resolve() / name) in str(told.value)
+    assert state.is_open(now)
+    assert (state.status(now)["value"], state.status(now)["trust_zone"], state.damage()) == (1, None, str(told.value))
+    with pytest.raises(PKIError):
+        state.install_renewal(b"", now=now)
+    word = password.generate()
+    state.accept(packages.seal_with_password(dataclasses.replace(package, generation=2), word), source="127.0.0.1", now=now)
+    assert passwords.unlock(state, word, tell=str).generation == 2
+    assert state.damage() == ""
+    assert not state.is_open(now)
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_damaged_memory_is_set_aside(how: str, home: Path) -> None:
+    damage(home / "agent.json", how)
+    state = State(home)
+    assert state.memory() == {"wrong_passwords": 0, "reopened": None}
+    assert not state.is_open(datetime.now(UTC))
+    assert (home / "agent.json.damaged").exists()
+    assert state.count_wrong_password(datetime.now(UTC)) == 1
+
+
+@pytest.mark.parametrize(
+    "kept",
+    ['{"wrong_passwords": "x", "reopened": [], "paused_until": 5, "central": 7, "last_problem": "x", "hook": []}', '{"paused_until": "never"}', "{}", "null", "7"],
+)  # fmt: skip
+def test_a_memory_with_other_forms_counts_as_far_as_it_holds(kept: str, home: Path) -> None:
+    (home / "agent.json").write_text(kept)
+    state, now = State(home), datetime.now(UTC)
+    assert (state.status(now)["wrong_passwords"], state.last_problem(), state.hook(), state.paused_until(now)) == (0, None, None, None)
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+@pytest.mark.parametrize("name", ["machine/root/crl.pem", "browser/chosen.json", "service-pairs", "current"])
+def test_what_is_fetched_or_made_again_stops_nothing(name: str, how: str, home: Path) -> None:
+    """Not even a generation that is not there."""
+    paths = {
+        "browser/chosen.json": home / "browser/chosen.json",
+        "service-pairs": next((home / "service-pairs").glob("*/service.pem")),
+        "current": home / "current/machine/personal/browser.pem",
+    }
+    path = paths.get(name, home / "current" / name)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(DAMAGES[how](b"-----BEGIN X509 CRL-----\n" * 9))
+    state, now = State(home), datetime.now(UTC)
+    found = state.store.current()
+    assert found is not None
+    assert len(state.store.key_ring().keys) == 1
+    state.settle_browser(now=now)
+    state.store.keep_current_alone()
+    assert found.browser_pem.read_bytes() == found.service_pem.read_bytes()
+
+
+def test_commands_name_the_file_and_what_helps(home: Path, tmp_path: Path) -> None:
+    """And the restore that they name works."""
+    assert command("backup", "--home", home, tmp_path / "node.tar").returncode == 0
+    for name in ("manifest.json", "machine/personal/service.pem"):
+        damage(home / "current" / name, "zeros")
+    damage(home / "agent.json", "empty")
+    for words in (
+        ["status"],
+        ["status", "--json"],
+        ["reopen"],
+        ["backup", tmp_path / "other.tar"],
+        ["connections"],
+        ["set-central", "10.0.0.1"],
+    ):
+        ended = command(*words[:1], "--home", home, *words[1:])
+        assert "Traceback" not in ended.stderr, words
+        assert "manifest.json is damaged: it holds zero bytes alone" in ended.stdout + ended.stderr or words[0] in (
+            "reopen",
+            "set-central",
+        ), words
+    assert command("status", "--home", home).returncode == 0
+    refused = command("remove", "--home", home, "--yes")
+    assert (refused.returncode, "move the folder" in refused.stderr) == (1, True)
+    shutil.move(home, tmp_path / "away")
+    assert command("restore", "--home", home, tmp_path / "node.tar").returncode == 0
+    damage(home / "current/machine/root/roots.pem", "empty")
+    assert command("remove", "--home", home, "--yes").returncode == 0
+    assert command("restore", "--home", home, tmp_path / "node.tar").returncode == 0
+    assert State(home).damage() == ""
+
+
+def test_page_and_ports_answer_on_a_damaged_home(home: Path) -> None:
+    damage(home / "current/manifest.json", "empty")
+    (home / "waiting").mkdir(exist_ok=True)
+    (home / "waiting" / f"{'ab' * 32}.json").write_bytes(b"\0" * 500)
+    pages = Pages(home)
+    try:
+        assert "manifest.json is damaged: it is empty." in pages.page()
+        assert pages.status()["waiting"] == []
+    finally:
+        pages.stop()
