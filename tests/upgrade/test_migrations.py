@@ -13,8 +13,19 @@ FIRST = "1c0c2c03f019b8a4efb544cd246b0ca0db579cc4"
 LANDED = {
     "audit/migrations/0001_initial.py": "52f16ded22d8934cb1dd63826a9d143b0b7da5cbbe6d99997ec6328fa78ea21b",
     "certs/migrations/0001_initial.py": "7f85a77043ee35757b48dab94f2dc6799d6038220f8826f8c84301bff3c275e3",
+    "certs/migrations/0002_central_key.py": "a8a46e334c4808998180cde25d6d6ad61439c845593d200ac14deae8bbf44fee",
+    "certs/migrations/0003_where_the_center_is.py": "8192070463d7ea6e599f790aabc2bb64c0bcd3e3ab68b0cae7d1e2ec708dbcb7",
+    "certs/migrations/0004_rotations_keep_the_root_for_exports.py": "329798952f4f78ec0b6774202b4c1af73fcd5a9586748b8f9ae1e2e9596315fb",
+    "certs/migrations/0005_certificate_superseded_at.py": "264dc30c121efc307d5cb0769cb188be1abf99799b916d74f14820dd5bc81b1a",
     "jobs/migrations/0001_initial.py": "5326b3dda01034999b0959a139afced6b5ad8a278baf1e423b6b49fd9f81d936",
     "nodes/migrations/0001_initial.py": "697ea155561b3ae5429cdf38ed663db3b913fc6f06ffff92e9ba98fa0c41b1cc",
+    "nodes/migrations/0002_observation_agent.py": "86a333f31c36cee49d0aae34ff317571659003387d05bb45e8b6501dd468b558",
+    "nodes/migrations/0003_repeated_requests.py": "003b3e9afbb873b03772b022c3254c5b9268eee1f61a5668eee6269cefdb9245",
+    "nodes/migrations/0004_what_nodes_know_of_the_center.py": "be99d0433a144f8e7b07560f5d798030de52adb994bf556afbed4ff18ca74489",
+    "nodes/migrations/0005_registration_paused_until.py": "d86ad4bd1cd8f73d43efa2c388c4307e4492385ddc13096b1faa1bd045a7600e",
+    "nodes/migrations/0006_browser_certificate_root.py": "8edaa3346289f51ad6e9de046ef67acc2b17caee84774db0f85e159104cef017",
+    "nodes/migrations/0007_node_setup_url.py": "587a06bcffec99a9b49da31a4d7d8ffbe9bc3fdc0e22d89a70046f487991859f",
+    "nodes/migrations/0008_turns_and_caller_findings.py": "6ce06017fe8a169499e5d99882e5b8afa9b54048a651a9f26bac74449ed163dd",
     "qmc/migrations/0001_initial.py": "9c58f0fe4603635953a72c2716b8f239a84588afa3a0399b5103f15f699af948",
 }
 
@@ -26,6 +37,12 @@ def migration_files() -> list[Path]:
 @pytest.mark.parametrize("name", LANDED)
 def test_a_migration_that_has_landed_is_never_changed(name: str) -> None:
     assert hashlib.sha256((ROOT / name).read_bytes()).hexdigest() == LANDED[name], f"{name} was changed: add another migration instead"
+
+
+def test_every_migration_is_listed() -> None:
+    digests = {path.relative_to(ROOT).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in migration_files()}
+    new = [f'"{name}": "{digest}",' for name, digest in digests.items() if name not in LANDED]
+    assert not new, "add to LANDED in this file, so that nobody changes them later:\n" + "\n".join(new)
 
 
 def test_migrations_of_an_app_are_one_line() -> None:

@@ -14,7 +14,9 @@ import pytest
 
 from tests.early import QUICK
 from tests.site.conftest import ROOT, Site
+from tests.upgrade.conftest import manage
 from tests.upgrade.test_migrations import FIRST, migration_files
+from tests.whole import takes_minutes
 
 OPEN = """
 from audit.record import verify
@@ -44,11 +46,18 @@ class OldSite(Site):
         return str(self.told["agents"][number - 2])
 
 
+def need_history(commit: str) -> None:
+    """Skip the test where the old code is not there."""
+    if subprocess.run(["git", "cat-file", "-e", f"{commit}^{{commit}}"], cwd=ROOT, capture_output=True, check=False).returncode:
+        pytest.skip(
+            f"no git history here reaches back to {commit[:7]} (a shallow clone, or an archive of the files): git fetch --unshallow"
+        )
+
+
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a stopped site, made by the old code itself."""
-    if subprocess.run(["git", "cat-file", "-e", f"{FIRST}^{{commit}}"], cwd=ROOT, capture_output=True, check=False).returncode:
-        pytest.skip(f"no git history here reaches back to {FIRST[:8]} (a shallow clone, or an archive of the files): git fetch --unshallow")
+    need_history(FIRST)
     folder = tmp_path_factory.mktemp("old")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("QMC_", "PYTHONDEVMODE"))}
     made = subprocess.run(
@@ -66,6 +75,8 @@ def site(old: Path) -> Iterator[OldSite]:
         yield running
     finally:
         running.stop()
+    log = running.data / "db.sqlite3-wal"
+    assert not log.exists() or not log.stat().st_size, "a clean stop of `up` leaves nothing in the log"
 
 
 def test_the_database_was_copied_before_it_was_migrated(site: OldSite, old: Path) -> None:
@@ -109,3 +120,27 @@ def test_every_encrypted_value_still_opens(site: OldSite) -> None:
     command = [sys.executable, "-m", "agent", "connections", "--home", str(home), "--json"]
     read = subprocess.run(command, cwd=ROOT, env=site.environment, capture_output=True, text=True, check=False)
     assert "kept for years" in read.stdout, read.stdout + read.stderr
+
+
+# Of a time when the first migrations were still changed in place: the first with backups, and the last before browser certificates.
+TOO_OLD = ("79fab02", "aa9e0da")
+
+
+@takes_minutes
+@pytest.mark.parametrize("commit", TOO_OLD)
+def test_a_site_of_before_that_is_refused_and_its_backup_is_restored(tmp_path: Path, commit: str) -> None:
+    need_history(commit)
+    code, data, new = (tmp_path / name for name in ("code", "var", "new"))
+    code.mkdir()
+    packed = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=True).stdout
+    subprocess.run(["tar", "-x", "-C", str(code)], input=packed, check=True)
+    (tmp_path / "passphrase").write_text("correct horse battery")
+    around = {name: value for name, value in os.environ.items() if not name.startswith(("QMC_", "PYTHONDEVMODE"))} | QUICK
+    word = ["--passphrase-file", str(tmp_path / "passphrase")]
+    for words in (["init", "--host-name", "central.example"], ["backup", str(tmp_path / "b.age"), *word]):
+        subprocess.run([sys.executable, "manage.py", *words], cwd=code, env=around | {"QMC_DATA_DIR": str(data)}, check=True)
+    refused = manage(data, "init")
+    assert (refused.returncode, "Write a backup with the version that made it" in refused.stderr) == (1, True), refused
+    restored = manage(new, "restore", str(tmp_path / "b.age"), *word)
+    assert restored.returncode == 0, restored.stderr
+    assert manage(new, "init").returncode == 0
