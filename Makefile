@@ -13,7 +13,7 @@ test: .venv/.development node_modules/.installed system
 
 # Every fault at every step on both engines, two hundred nodes at once, full disks, and moving house; twenty minutes. `make test` takes a part of it.
 faults: .venv/.development node_modules/.installed system
-	QMC_WHOLE=1 $(BIN)/python -m pytest -n 0 -p no:randomly --log-cli-level=INFO tests/site/test_many.py tests/site/test_full_disk.py tests/site/test_backup.py tests/qmc/test_recreate.py tests/upgrade tests/browser/live/test_root_rotation.py tests/faults
+	QMC_WHOLE=1 $(BIN)/python -m pytest -n 0 -p no:randomly --log-cli-level=INFO tests/site/test_many.py tests/site/test_full_disk.py tests/site/test_two_accounts.py tests/site/test_backup.py tests/qmc/test_recreate.py tests/upgrade tests/browser/live/test_root_rotation.py tests/faults
 
 # Five years of renewals and root rotations under a shifted clock; a quarter of an hour.
 years: .venv/.development system
