@@ -38,13 +38,15 @@ def _why(path: Path) -> str:
 
 
 def _remedy(home: Path) -> str:
-    if is_central(home):
+    central = is_central(home)
+    if central:
         return (
             "This is the central node: `python manage.py repair_central` says whether it can be repaired or must be restored from a backup."
         )
+    first = f"move the folder {home} away" if central is None else f"`python -m agent remove --home {home} --yes`"
     return (
         "Nothing else was changed. Press Redistribute in the console and type its password on this machine; or restore this agent's backup: "
-        f"`python -m agent remove --home {home} --yes`, then `python -m agent restore --home {home} FILE`."
+        f"{first}, then `python -m agent restore --home {home} FILE`."
     )
 
 

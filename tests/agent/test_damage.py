@@ -133,11 +133,13 @@ def test_commands_name_the_file_and_what_helps(home: Path, tmp_path: Path) -> No
             "set-central",
         ), words
     assert command("status", "--home", home).returncode == 0
+    assert f"move the folder {home} away, then" in command("status", "--home", home).stdout  # the remedy that works here
     refused = command("remove", "--home", home, "--yes")
     assert (refused.returncode, "move the folder" in refused.stderr) == (1, True)
     shutil.move(home, tmp_path / "away")
     assert command("restore", "--home", home, tmp_path / "node.tar").returncode == 0
     damage(home / "current/machine/root/roots.pem", "empty")
+    assert f"remove --home {home} --yes`, then" in command("status", "--home", home).stdout
     assert command("remove", "--home", home, "--yes").returncode == 0
     assert command("restore", "--home", home, tmp_path / "node.tar").returncode == 0
     assert State(home).damage() == ""
