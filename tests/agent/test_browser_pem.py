@@ -27,9 +27,11 @@ from agent.state import State
 from agent.store import Installed, Store
 from pki import browser_choice, keys, verify
 from pki.browser_choice import BrowserChoice
+from pki.foreign import from_pem
 from pki.package import Package
 from pki.roles import Kind
 from tests.conftest import Authority
+from tests.foreign_files import ODD, resigned
 from tests.public_authority import Signed, intermediate, sign
 
 DAY = timedelta(days=1)
@@ -131,6 +133,31 @@ def test_what_cannot_be_used_falls_back_and_says_why(
     assert installed.browser_pem.read_bytes() == installed.service_pem.read_bytes()
     assert state.browser(installed, now=authority.now) == {"revision": wrong.revision, "problem": problem}
     assert f"browser: the service certificate, because the chosen one ({wrong.thumbprint}) cannot be used: " in status(state)
+
+
+def odd_choice(authority: Authority, change: str) -> BrowserChoice:
+    leaf = public(authority)
+    content = resigned(leaf, intermediate(), ODD[change])
+    return BrowserChoice(from_pem(content).thumbprints[1], (content, intermediate().pem), keys.to_pem(leaf.key))
+
+
+def test_what_openssl_does_not_load_is_not_written(state: State, authority: Authority, good: BrowserChoice) -> None:
+    use(state, good, authority)
+    refused = odd_choice(authority, "bytes that are no UTF-8")
+    use(state, refused, authority)
+    installed = state.store.current()
+    assert installed.browser_pem.read_bytes() == installed.service_pem.read_bytes()
+    assert state.browser(installed, now=authority.now)["problem"] == "unreadable"
+
+
+@pytest.mark.parametrize("change", sorted(ODD.keys() - {"bytes that are no UTF-8"}))
+def test_what_libraries_refuse_and_openssl_loads_is_written_and_reported(state: State, authority: Authority, change: str) -> None:
+    chosen = odd_choice(authority, change)
+    use(state, chosen, authority)
+    installed = state.store.current()
+    tls.browser_context(installed)
+    assert state.browser(installed, now=authority.now)["problem"] == ""
+    assert verify.fingerprint(installed.browser) == chosen.thumbprint
 
 
 def test_one_that_expires_at_night_falls_back_at_night_and_a_younger_one_comes_back(state: State, authority: Authority) -> None:
