@@ -9,6 +9,7 @@ from pathlib import Path
 from agent.files import undone_on_error
 from agent.state import RUNNING, State
 from agent.store import Installed, Store, replace
+from agent.turns import TURN, TURN_LOCK
 from pki import keys
 from pki.errors import PKIError
 
@@ -52,7 +53,13 @@ def backup(home: Path, file: Path) -> int:
 def restore(home: Path, file: Path) -> Installed:
     """Put `file` into an empty `home`; what does not hold together leaves nothing there. Raises: BackupRefused, OSError."""
     files = _read(file)
-    if home.exists() and {path.name for path in home.iterdir()} - {LOCK, MEMORY, RUNNING}:  # a running agent remembers that it has nothing
+    if home.exists() and {path.name for path in home.iterdir()} - {
+        LOCK,
+        MEMORY,
+        RUNNING,
+        TURN,
+        TURN_LOCK,
+    }:  # a running agent remembers that it has nothing
         raise BackupRefused(
             f"{home} is not empty. Nothing was changed. Run `python -m agent remove --home {home}` first, or choose another."
         )

@@ -67,7 +67,8 @@ class Agent:
                 raise NotLoopback(f"--setup-address {address} is not a loopback address. The password page is served on this machine only.")
         self.options, self.state = options, State(options.home, central_address=options.central_address)
         self.wake, self.ended = asyncio.Event(), asyncio.Event()
-        self.open: list[listeners.Listener] = []
+        self.taking: listeners.Listener | None = None  # where packages come in
+        self.pages: list[listeners.Listener] = []  # where the password is typed
         self.node: listeners.Listener | None = None
         self.caller = Caller(self.state, options.address, options.node_port, listening=options.listen, services=options.services)
         self.hook = Hook(self.state, options.reload_hook, self.wake.set)
@@ -107,7 +108,7 @@ class Agent:
             await self.follow()
         calling.cancel()
         self.wake.set()
-        for each in [*self.open, *([self.node] if self.node else [])]:
+        for each in [*self.pages, *filter(None, (self.taking, self.node))]:
             await each.stop()
 
     async def follow(self, *, first: bool = False) -> None:
@@ -134,16 +135,18 @@ class Agent:
                 self.problem = ""
 
     async def _follow(self) -> None:
-        # A page that still owes its reader the outcome closes a moment later.
-        should = self.state.is_open(datetime.now(UTC)) or isinstance(self.passwords.outcome, Installed)
-        if should and not self.open:
+        waits = self.state.is_open(datetime.now(UTC))
+        if waits and self.taking is None:
+            await self._close_pages()
             await self._open()
-        elif not should and self.open:
-            closing, self.open = self.open, []
-            for each in closing:
-                await each.stop()
-            log.info("certificates installed: 4444 and 4570 closed")
+        elif not waits and self.taking is not None:
+            taking, self.taking = self.taking, None
+            await taking.stop()
+            log.info("certificates installed: no package is taken any more")
             self.wake.set()
+        # A page that still owes its reader the outcome closes a moment later.
+        if not waits and not isinstance(self.passwords.outcome, Installed):
+            await self._close_pages()
         installed, loaded = self.state.store.current(), self.caller.loaded
         if installed is None and self.node is not None:
             ending, self.node, self.caller.loaded = self.node, None, None
@@ -162,6 +165,11 @@ class Agent:
             log.info("generation %s serves on %s:%s", installed.generation, self.options.address, self.options.node_port)
             self.wake.set()
 
+    async def _close_pages(self) -> None:
+        closing, self.pages = self.pages, []
+        for each in closing:
+            await each.stop()
+
     async def _open(self) -> None:
         options, page = self.options, setup.Setup(self.state, self.passwords, self.wake.set)
         wanted = [
@@ -179,7 +187,7 @@ class Agent:
             for each in started:
                 await each.stop()
             raise
-        self.open = wanted
+        self.taking, self.pages = wanted[0], wanted[1:]
         log.info("waiting for a package on %s:%s; then open %s", options.address, options.distribution_port, self.setup_url)
 
     async def call_home(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from agent.files import replace
 from agent.system import try_lock
 
+TURN, TURN_LOCK = "turn", "turn.lock"
 FORM = re.compile("[0-9a-f]{1,80}")
 
 
@@ -15,7 +16,7 @@ class Turns:
     """What is kept in `home`, durably before the next call: who restarts goes on with it."""
 
     def __init__(self, home: Path) -> None:
-        self.path, self.lock = home / "turn", home / "turn.lock"
+        self.path, self.lock = home / TURN, home / TURN_LOCK
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[str]:

@@ -164,7 +164,7 @@ def test_what_was_backed_up_and_removed_comes_back(agent: Running, sealed, tmp_p
     agent.wait_for_port(4242, closed=True)
     agent.wait_for_port(4570)
     assert (agent.status()["value"], agent.status()["trust_zone"]) == (1, None)
-    assert {path.name for path in agent.home.rglob("*")} <= {".lock", "agent.json", "agent.lock"}
+    assert {path.name for path in agent.home.rglob("*")} <= {".lock", "agent.json", "agent.lock", "turn", "turn.lock"}
     assert command("backup", "--home", agent.home, tmp_path / "nothing.tar").returncode == 1
     assert command("restore", "--home", agent.home, file).returncode == 0
     agent.wait_for_port(4242)
