@@ -139,7 +139,7 @@ BY_NAME = {step.name: step for step in EVERY_STEP}
 
 # Clocks are shortened, so that a recovery takes seconds, and the password's derivation: module → constant → its new value.
 SHORT: dict[str, dict[str, Any]] = {
-    "pki.package": {"ITERATIONS": 1000},
+    "pki.package_header": {"ITERATIONS": 1000},
     "jobs.services": {"LEASE": timedelta(seconds=4), "NUDGE_AGAIN": timedelta(seconds=2)},
     "jobs.tasks": {"TRY_AGAIN": timedelta(seconds=1)},
     "certs.services.certificates": {"SIGNING_LEASE": timedelta(seconds=4)},
