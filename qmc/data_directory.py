@@ -27,13 +27,15 @@ def _is_guarded(path: Path) -> bool:
 
 
 def _is_private(path: Path) -> bool:
-    """The root passphrase and other secrets that web processes do not need, what is being proved, and what is not known here."""
+    """The root passphrase and other secrets that web processes do not need, what is being proved, copies of before an upgrade, and what is not known here."""
     inside = path.relative_to(settings.QMC_DATA_DIR.resolve()).parts
     if path == _resolved(settings.ROOT_PASSPHRASE_FILE):
         return True
     if inside[:1] == ("secrets",) and len(inside) > 1:
         return path not in {_resolved(each) for each in settings.SHARED_SECRET_FILES}
-    return bool(inside) and (inside[0].startswith(".trial-") or not any(fnmatch(inside[0], each) for each in NAMES))
+    return bool(inside) and (
+        inside[0] == "before-upgrade" or inside[0].startswith(".trial-") or not any(fnmatch(inside[0], each) for each in NAMES)
+    )
 
 
 def _resolved(path: Path | None) -> Path | None:

@@ -43,7 +43,12 @@ def _mark(database: Path) -> Path:
 
 
 def uri_to_read(database: Path) -> str:
-    """Opens the database without a right to write. Where there is no log, nobody has it open, and not even an empty log is made."""
+    """Opens the database without a right to write. Where there is no log, nobody has it open, and not even an empty log is made.
+
+    With a rollback journal of a killed process, which only a file without a log has, nothing can be read before SQLite has rolled it back.
+    """
+    if _size(database.with_name(database.name + "-journal")):
+        return database.as_uri() + "?mode=rw"
     return database.as_uri() + ("?mode=ro" if _log(database).exists() else "?mode=ro&immutable=1")
 
 

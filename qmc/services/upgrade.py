@@ -8,7 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from agent.store import sync_folder, write
+from agent.files import sync_folder, write
 from qmc.services.database import UPGRADE, DatabaseRefused, database_fit
 from qmc.services.database_file import database_file, uri_to_read
 
@@ -40,7 +40,7 @@ def _copy(database: Path, *, now: datetime) -> Path:
     copy = folder / f"{now:%Y-%m-%dT%H%M%SZ}.sqlite3"
     unfinished = folder / "unfinished.sqlite3"
     try:
-        write(unfinished, b"")  # of mode 0600 before anything is in it
+        write(unfinished, b"", shared=False)  # of mode 0600 before anything is in it, also where QMC_GROUP is set
         with (
             closing(sqlite3.connect(uri_to_read(database), uri=True)) as source,
             closing(sqlite3.connect(unfinished)) as target,

@@ -109,7 +109,7 @@ def test_migrate_and_init_copy_a_used_database_and_what_only_looks_does_not(data
     assert manage(data, "migrate", "qmc", "zero", "--plan").returncode == 0
     assert copies(data) == []
     told = manage(data, "migrate", "qmc", "zero")
-    assert (told.returncode, "The database was copied to" in told.stdout) == (0, True), told.stderr
+    assert (told.returncode, "Copied:   the database to" in told.stdout) == (0, True), told.stderr
     (copy,) = copies(data)
     assert [path.stat().st_mode & 0o777 for path in (data / "before-upgrade", data / "before-upgrade" / copy)] == [0o700, 0o600]
     with closing(sqlite3.connect(data / "before-upgrade" / copy)) as database:
@@ -118,7 +118,7 @@ def test_migrate_and_init_copy_a_used_database_and_what_only_looks_does_not(data
         assert database.execute("SELECT count(*) FROM qmc_apitoken").fetchall() == [(0,)]
     assert len(before) > 0
     told = manage(data, "init")
-    assert (told.returncode, "The database was copied to" in told.stdout) == (0, True), told.stderr
+    assert (told.returncode, "Copied:   the database to" in told.stdout) == (0, True), told.stderr
     assert len(copies(data)) == 2
 
 

@@ -36,7 +36,9 @@ print(set(sealed_counts(Readers.CENTER)) == set(central_keys()), set(sealed_coun
 
 
 class OldSite(Site):
-    """Where the old code put its nodes, today's code starts them again."""
+    """Where the old code put its nodes, today's code starts them again. `copies`: what was there at once, for they are removed after a while."""
+
+    copies: dict[Path, tuple[int, bytes]]
 
     def __init__(self, folder: Path) -> None:
         self.told: dict[str, Any] = json.loads((folder / "site.json").read_text())
@@ -72,6 +74,7 @@ def site(old: Path) -> Iterator[OldSite]:
     running = OldSite(old)
     try:
         running.start()
+        running.copies = {path: (path.stat().st_mode, path.read_bytes()) for path in (old / "var/before-upgrade").glob("*")}
         yield running
     finally:
         running.stop()
@@ -79,16 +82,15 @@ def site(old: Path) -> Iterator[OldSite]:
     assert not log.exists() or not log.stat().st_size, "a clean stop of `up` leaves nothing in the log"
 
 
-def test_the_database_was_copied_before_it_was_migrated(site: OldSite, old: Path) -> None:
+def test_the_database_was_copied_before_it_was_migrated(site: OldSite, tmp_path: Path) -> None:
     added = {path.stem for path in migration_files()} - {"0001_initial"}
-    copies = list((old / "var/before-upgrade").glob("*"))
-    assert len(copies) == bool(added)
-    for copy in copies:
-        assert [path.stat().st_mode & 0o777 for path in (copy.parent, copy)] == [0o700, 0o600]
-        with closing(sqlite3.connect(copy)) as database:
-            assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-            assert database.execute("SELECT count(*) FROM audit_event").fetchone() == (site.told["events"],)
-            assert not added & {name for (name,) in database.execute("SELECT name FROM django_migrations")}
+    ((copy, (mode, content)),) = site.copies.items()
+    assert (mode & 0o777, "Copied:   the database to" in (site.data.parent / "up.log").read_text()) == (0o600, True)
+    (tmp_path / copy.name).write_bytes(content)
+    with closing(sqlite3.connect(tmp_path / copy.name)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert database.execute("SELECT count(*) FROM audit_event").fetchone() == (site.told["events"],)
+        assert not added & {name for (name,) in database.execute("SELECT name FROM django_migrations")}
 
 
 def test_nodes_stay_registered_and_call_with_the_certificates_that_they_have(site: OldSite) -> None:

@@ -11,6 +11,8 @@ from qmc.data_directory import data_directory_prepare
 from qmc.services.database import DatabaseRefused
 from qmc.services.upgrade import upgrade_prepare
 
+COPIED = "Copied:   "
+
 
 class Command(migrate.Command):
     """The one door to migrations: `init`, `up` and `restore` come through here too."""
@@ -30,6 +32,6 @@ class Command(migrate.Command):
             except DatabaseRefused as exc:
                 raise CommandError(str(exc)) from exc
             if copy:
-                self.stdout.write(f"The database was copied to {copy} before its upgrade.")
+                self.stdout.write(f"{COPIED}the database to {copy}, before its upgrade")
             data_directory_prepare()
         return super().execute(*args, **options)

@@ -21,6 +21,7 @@ from agent.store import Store
 from pki.addresses import bare, loopback_for, netloc
 from qmc.data_directory import data_directory_prepare
 from qmc.management.commands.init import SIGN_IN, WARNING
+from qmc.management.commands.migrate import COPIED
 from qmc.server import listening_socket
 from qmc.services.database import DatabaseRefused, database_fit
 from qmc.services.database_file import database_file, log_empty
@@ -165,7 +166,7 @@ class Command(BaseCommand):
             why = lines[-1].removeprefix("CommandError: ") if lines else "it was ended"
             raise CommandError(f"init failed: {why} ({log} has all of it.)")
         for line in lines:
-            if line.startswith(WARNING):
+            if line.startswith((WARNING, COPIED)):
                 self.stderr.write(line)
         return next((line for line in lines if line.startswith(SIGN_IN)), "")
 
