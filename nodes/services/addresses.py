@@ -50,9 +50,10 @@ def addresses_checked(texts: Sequence[str]) -> tuple[CentralAddress, ...]:
 
 def addresses_in_data() -> tuple[CentralAddress, ...]:
     """What the site's data says; on a site of an earlier version that is the central node's row, perhaps with an address of all interfaces."""
-    zone, central = TrustZone.objects.current(), Node.objects.filter(is_central=True).first()
+    zone = TrustZone.objects.current()
     if zone is not None and zone.node_api_addresses:
         return tuple(addresses.central_address(each) for each in zone.node_api_addresses)
+    central = Node.objects.filter(is_central=True).first()
     return (CentralAddress(central.address, central.node_port),) if central else (DEFAULT,)
 
 
