@@ -17,7 +17,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, Response, expect, sync_playwright
 
-from pki import password
 from pki.keys import to_pem
 from tests.early import QUICK
 from tests.public_authority import intermediate, root, sign
@@ -88,6 +87,13 @@ row.status, row.holder, row.holder_id = "superseded", "many", uuid.uuid4()
 for number in range(60):
     row.pk, row.serial, row.sha256, row._state.adding = uuid.uuid4(), f"{number:040x}", f"{number:064x}", True
     row.save()
+"""
+
+
+PASSWORD_EXPIRES = """
+from django.utils import timezone
+from nodes.models import Registration
+Registration.objects.filter(node__name="fails").update(expires_at=timezone.now())
 """
 
 
@@ -197,9 +203,8 @@ def furnished(site: Site) -> Furnished:
     unlockable, unlockable_word = begin("ready", site.agents[3])
     for pk in (awaiting, failed, unlockable):
         site.wait_for_state(pk, "awaiting_password")
-    for _ in range(10):
-        site.type(site.agents[2], password.display(password.generate()))
-    site.wait(lambda: site.node(failed)["state"] == "failed")
+    site.manage("shell", "-c", PASSWORD_EXPIRES)
+    site.wait(lambda: site.node(failed)["state"] == "failed", 90)
     created, removed = create(LONG, "127.0.98.1", LONG), create("gone", "127.0.98.1")
     assert site.call("POST", f"/nodes/{removed}/decommission/")[0] == 202
     for number in range(30):
