@@ -13,7 +13,7 @@ from pki import clocks, package_header, password
 from pki.errors import WrongPassword
 from pki.package import Opener
 
-HELD_S, LOOK_S, ANSWER_S, CLOSING_S = 60, 1.0, 3.0, 10
+HELD_S, LOOK_S, ANSWER_S, CLOSING_S, ANSWERED_S = 60, 1.0, 3.0, 10, 1.0
 NOTHING_OPENS = "Well typed, but no waiting package opens with it. Take the newest password from the console."
 
 
@@ -38,6 +38,7 @@ class Passwords:
         self._held: dict[str, Held] = {}
         self._counted: set[str] = set()
         self._outcome: tuple[Installed | Exception, float] | None = None
+        self._ended_at = -ANSWERED_S
 
     async def type(self, typed: str) -> Installed | None:
         """What the password has installed; None, after `ANSWER_S`, while it is held.
@@ -85,6 +86,11 @@ class Passwords:
         lasts = CLOSING_S if isinstance(what, Installed) else PAUSE.total_seconds()
         return what if time.monotonic() - at < lasts else None
 
+    def owes(self) -> bool:
+        """Whether somebody waits for what became of a password: the page must not close yet."""
+        just_ended = time.monotonic() - self._ended_at < ANSWERED_S
+        return bool(self._held) or just_ended or isinstance(self.outcome, Installed)
+
     def told(self) -> None:
         """The page has said what was installed: nobody needs it any more."""
         self._outcome = None
@@ -127,6 +133,7 @@ class Passwords:
 
     def _end(self, held: Held, task: "asyncio.Task[Installed]") -> None:
         del self._held[held.word]
+        self._ended_at = time.monotonic()
         if task.cancelled():
             return
         problem = task.exception()

@@ -18,7 +18,6 @@ from agent.hook import Hook
 from agent.other_stores import Filler, OtherStore
 from agent.passwords import Passwords
 from agent.state import RUNNING, State, is_loopback
-from agent.store import Installed
 from pki.addresses import netloc
 from pki.errors import PKIError
 from pki.package import CentralAddress
@@ -145,7 +144,7 @@ class Agent:
             log.info("certificates installed: no package is taken any more")
             self.wake.set()
         # A page that still owes its reader the outcome closes a moment later.
-        if not waits and not isinstance(self.passwords.outcome, Installed):
+        if not waits and not self.passwords.owes():
             await self._close_pages()
         installed, loaded = self.state.store.current(), self.caller.loaded
         if installed is None and self.node is not None:
