@@ -7,6 +7,7 @@ import sys
 from django.core.management import execute_from_command_line
 from django.db import DatabaseError
 
+from agent.files import NotPossible
 from qmc.database_problem import detail, is_unavailable
 
 
@@ -26,6 +27,8 @@ def main() -> None:
         if not is_unavailable(exc):
             raise
         sys.exit(f"{detail(exc)} ({str(exc).strip()})")
+    except NotPossible as exc:
+        sys.exit(str(exc))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Which names may stand in a certificate (RFC 1123, RFC 5280 section 4.2.1.6). Nothing is trimmed and nothing repaired."""
 
+import contextlib
 import ipaddress
 import re
 from collections.abc import Iterable
@@ -40,11 +41,19 @@ def _structure(text: str) -> str:
     return ""
 
 
+def _in_dns(text: str) -> str:
+    with contextlib.suppress(UnicodeError):
+        return ": " + text.encode("idna").decode()
+    return ", which begins with xn--"
+
+
 def host_name(text: str, *, limit: int = LONGEST_NAME) -> str:
     """`text` unchanged if it is a host name of at most `limit` characters. Raises: InvalidName, saying what to do."""
     problem = _structure(text)
     if not problem and len(text) > limit:
         problem = f"the host name has {len(text)} characters, at most {limit} fit into a certificate. Use a shorter name"
+    if not problem and not text.isascii():
+        problem = f"the host name has letters beyond a–z. Type it in the form that DNS has{_in_dns(text)}"
     if problem:
         raise InvalidName(problem[0].upper() + problem[1:] + ".")
     for label in text.split("."):

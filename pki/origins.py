@@ -16,7 +16,7 @@ def origin(text: str) -> str:
         host, port = parts.hostname, parts.port
     except ValueError as exc:
         raise InvalidName(f"{text[:80]} is not a URL. {example}") from exc
-    if parts.scheme != "https" or not host or parts.username is not None or not text.isprintable() or " " in text:
+    if parts.scheme != "https" or not host or port == 0 or parts.username is not None or not text.isprintable() or " " in text:
         raise InvalidName(f"{text[:80]} is not a URL of this console. {example}")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise InvalidName(f"{text[:80]} has a path, but this console has the whole host. {example}")

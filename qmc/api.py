@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import DataError
 from django.http import Http404, HttpResponse, UnreadablePostError
 from django.utils import timezone
+from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import authentication, exceptions
 from rest_framework.parsers import JSONParser
@@ -160,3 +161,9 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "apiKey", "in": "header", "name": "Authorization", "description": "`Token …`, made by `manage.py create_token`"}
+
+
+class ConsoleSessionScheme(SessionScheme):
+    """How the schema tells of sessions: as of Django's own."""
+
+    target_class = SessionAuthentication

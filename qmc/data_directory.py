@@ -43,7 +43,20 @@ def _resolved(path: Path | None) -> Path | None:
 
 
 def data_directory_prepare() -> None:
-    """Make what is missing and correct the modes of what is there; called by all that start something, once they have found that they may."""
+    """Make what is missing and correct the modes of what is there; called by all that start something, once they have found that they may.
+
+    Raises: NotPossible.
+    """
+    try:
+        _prepare()
+    except OSError as exc:
+        raise files.NotPossible(
+            f"The data directory {settings.QMC_DATA_DIR} cannot be used: {exc.strerror} ({exc.filename}). Choose a directory with --data-dir, "
+            "or give this one to the account that runs this."
+        ) from exc
+
+
+def _prepare() -> None:
     files.make_folder(settings.QMC_DATA_DIR)
     settings.SECRET_KEY = secret_file(settings.SECRET_KEY_FILE, shared=True, content=settings.SECRET_KEY).read_text()
     if settings.CELERY_BROKER_URL.startswith("filesystem"):

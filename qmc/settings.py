@@ -4,10 +4,12 @@ import hmac
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 
 from agent import files
+from pki.roles import Kind
 from qmc.beat import every
 
 os.environ.pop("SSLKEYLOGFILE", None)  # no key of a session is ever written, and a file that cannot be written ends nobody
@@ -70,7 +72,10 @@ QMC_DATABASE_KEY_OIDS = os.environ.get("QMC_DATABASE_KEY_OIDS", "")
 # Such as "service=RSA-4096,client=EC P-384": certs.services.key_policy says what is possible.
 QMC_KEY_TYPES = dict(each.strip().partition("=")[::2] for each in os.environ.get("QMC_KEY_TYPES", "").split(",") if each.strip())
 # Seconds between the heartbeats of an idle node: the same bounds as an agent's own.
-QMC_HEARTBEAT_S = min(max(int(os.environ.get("QMC_HEARTBEAT_S", "60")), 1), 3600)
+try:
+    QMC_HEARTBEAT_S = min(max(int(os.environ.get("QMC_HEARTBEAT_S") or "60"), 1), 3600)
+except ValueError:
+    raise SystemExit(f"QMC_HEARTBEAT_S is {os.environ['QMC_HEARTBEAT_S'][:80]!r}. Give seconds, 1 to 3600, or unset it for 60.") from None
 DEBUG = False
 # The console asks qmc.names instead, which knows the site's data; the node API builds no address from the Host header.
 ALLOWED_HOSTS = ["*"]
@@ -132,7 +137,8 @@ CONTENT_SECURITY_POLICY = {
 }
 # Both ports speak TLS alone, so there is no plain HTTP to redirect from; and a browser that has once kept HSTS for an internal name gives its
 # user no way past a certificate that needs mending here.
-SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
+# The check of forms is a subclass of Django's own (qmc.names.OriginMiddleware), which W003 looks for by name.
+SILENCED_SYSTEM_CHECKS = ["security.W003", "security.W004", "security.W008"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 # Cookies have no port: two sites on one host name would sign each other's people out.
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = cookie_names(SECRET_KEY)
@@ -154,8 +160,23 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = False
 LOGIN_URL, LOGIN_REDIRECT_URL, ACCOUNT_LOGOUT_REDIRECT_URL = "account_login", "overview", "account_login"
 
+
+def database_of(url: str) -> dict[str, Any]:
+    """What DATABASE_URL says. The URL has a password, so nothing of it is repeated."""
+    try:
+        found = dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)
+    except ValueError:
+        found = {}
+    if found.get("ENGINE") not in ("django.db.backends.postgresql", "django.db.backends.sqlite3"):
+        raise SystemExit(
+            "DATABASE_URL names no database that this console can use. Nothing was changed. Give postgres://USER:PASSWORD@HOST:PORT/NAME, with "
+            "percent signs for what is special in the password, or unset it for SQLite in the data directory."
+        )
+    return dict(found)
+
+
 if os.environ.get("DATABASE_URL"):
-    DATABASES = {"default": dj_database_url.parse(os.environ["DATABASE_URL"], conn_max_age=60, conn_health_checks=True)}
+    DATABASES = {"default": database_of(os.environ["DATABASE_URL"])}
 else:
     DATABASES = {
         "default": {
@@ -209,6 +230,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Trust zone console",
     "VERSION": "1",
     "ENUM_NAME_OVERRIDES": {
+        "CertificateKindEnum": [each.value for each in Kind],
         "RotationKindEnum": "certs.models.Rotation.Kind",
         "ExpiringKindEnum": "qmc.expiry.KINDS",
         "NodeStateEnum": "nodes.states.NodeState.values",

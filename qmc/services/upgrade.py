@@ -64,10 +64,10 @@ def _copy(database: Path, *, now: datetime) -> Path:
 def _drop_earlier(copy: Path, recorded: list[tuple[str, str]]) -> None:
     """An earlier copy of the same migrations is of an upgrade that failed: nothing in it is newer than in `copy`."""
     for each in copy.parent.glob("*.sqlite3"):
-        if each != copy:
-            with closing(sqlite3.connect(each)) as earlier:
-                is_of_the_same = _recorded(earlier) == recorded
-            if is_of_the_same:
+        if each == copy:
+            continue
+        with suppress(sqlite3.Error), closing(sqlite3.connect(each)) as earlier:  # what is no copy of a site is not ours
+            if _recorded(earlier) == recorded:
                 each.unlink()
 
 

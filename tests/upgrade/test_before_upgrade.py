@@ -87,9 +87,10 @@ def test_a_failed_upgrade_leaves_one_copy_however_often_it_is_tried(data: Path, 
         assert copies(data) == ["2026-11-29T120000Z.sqlite3"]
         upgrade_prepare(connection, backed_up=False, now=NOW + timedelta(hours=1))
         assert copies(data) == ["2026-11-29T130000Z.sqlite3"]
+        (data / "before-upgrade/notes.sqlite3").write_text("an administrator's own file")
         change(data, "DELETE FROM django_migrations WHERE app = 'account'")  # another state: its copy is another
         upgrade_prepare(connection, backed_up=False, now=NOW + timedelta(hours=2))
-        assert copies(data) == ["2026-11-29T130000Z.sqlite3", "2026-11-29T140000Z.sqlite3"]
+        assert copies(data) == ["2026-11-29T130000Z.sqlite3", "2026-11-29T140000Z.sqlite3", "notes.sqlite3"]
 
 
 def test_without_room_for_the_copy_nothing_is_migrated(data: Path, data_settings: None, django_db_blocker: Any) -> None:
