@@ -163,7 +163,7 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         return {"type": "apiKey", "in": "header", "name": "Authorization", "description": "`Token …`, made by `manage.py create_token`"}
 
 
-class ConsoleSessionScheme(SessionScheme):
+class ConsoleSessionScheme(SessionScheme):  # type: ignore[no-untyped-call]
     """How the schema tells of sessions: as of Django's own."""
 
-    target_class = SessionAuthentication
+    target_class = "qmc.api.SessionAuthentication"

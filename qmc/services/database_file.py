@@ -14,6 +14,7 @@ MAGIC = b"SQLite format 3\0"
 LOG_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 NUMBER = slice(60, 64)  # the header's user version, which nothing else here uses
 ENOUGH = 3  # findings that are named
+LOCKED_S = 20  # as the settings
 
 
 class FileDamaged(Exception):
@@ -89,7 +90,7 @@ def _read_all(database: Path, *, has_log: bool) -> None:
     # After an unclean end, and where a file was put back beside a log: also whether indexes and tables are of one moment.
     statement = "integrity_check" if has_log else "quick_check"
     try:
-        with closing(sqlite3.connect(uri_to_read(database), uri=True, timeout=20)) as reader:
+        with closing(sqlite3.connect(uri_to_read(database), uri=True, timeout=LOCKED_S)) as reader:
             found = [str(text) for (text,) in reader.execute(f"PRAGMA {statement}({ENOUGH})")]
     except sqlite3.OperationalError as exc:
         raise FileClosed(
@@ -131,7 +132,7 @@ def log_mark(database: Path) -> None:
     with database.open("rb") as file:
         before = file.read(100)[NUMBER]
     replace(_mark(database), f"{before.hex()} {number.hex()}".encode())  # either is in the file until the log is emptied
-    with closing(sqlite3.connect(database, timeout=20, isolation_level=None)) as writer:
+    with closing(sqlite3.connect(database, timeout=LOCKED_S, isolation_level=None)) as writer:
         writer.execute(f"PRAGMA user_version = {int.from_bytes(number, signed=True)}")
         busy, *_ = writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if not busy:

@@ -221,6 +221,20 @@ def test_a_worker_does_not_start_on_a_damaged_database(data: Path) -> None:
     assert (ended.returncode != 0, "is not a database of SQLite" in ended.stderr) == (True, True), ended
 
 
+def test_init_says_that_another_program_has_locked_the_database(data: Path) -> None:
+    around = {name: value for name, value in os.environ.items() if not name.startswith(("QMC_", "PYTHONDEVMODE"))}
+    at_once = "import manage, qmc.services.database_file as file; file.LOCKED_S = 0.1; manage.main()"
+    with closing(sqlite3.connect(data / "db.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        command = [sys.executable, "-c", at_once, "init", "--data-dir", str(data)]
+        ended = subprocess.run(command, cwd=ROOT, env=around | QUICK, capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stderr.startswith("Another program has locked the database"), "Traceback" in ended.stderr) == (
+        1,
+        True,
+        False,
+    ), ended
+
+
 def test_a_lost_database_is_never_replaced_by_a_new_trust_zone(data: Path) -> None:
     """The store holds the only copy of the database key."""
     (data / "db.sqlite3").unlink()

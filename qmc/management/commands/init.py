@@ -54,7 +54,8 @@ class Command(BaseCommand):
         if settings.ROOT_PASSPHRASE_FILE and settings.ROOT_PASSPHRASE_FILE.parent == settings.SECRETS_DIR:
             secret_file(settings.ROOT_PASSPHRASE_FILE)
         if (file := database_file(connection)) is not None:
-            log_mark(file)
+            with connection.wrap_database_errors:  # it may be locked
+                log_mark(file)
             database_check_done(now=timezone.now())
         told, now = options["node_api_address"], timezone.now()
         try:
