@@ -2,8 +2,11 @@
 
 import contextlib
 import json
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from pki.errors import PKIError
 
@@ -16,6 +19,9 @@ UNREADABLE = (
     TypeError,
     AttributeError,
     RecursionError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    ssl.SSLError,
     PKIError,
 )
 

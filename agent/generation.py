@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,10 +102,12 @@ def _manifest(generation: Path) -> dict[str, Any]:
     return manifest | {"generation": int(told["generation"]), "central_addresses": addresses, "database_key_oids": oids}
 
 
-def _check_pair(pem: bytes) -> None:
-    """Raises: ValueError, PKIError unless `pem` holds a certificate and its key."""
+def _check_pair(path: Path) -> None:
+    """Raises: ValueError, PKIError, SSLError, UnsupportedAlgorithm unless `path` holds a certificate and its key, and OpenSSL loads all of it."""
+    pem = path.read_bytes()
     if keys.from_pem(pem, own=True).public_key() != x509.load_pem_x509_certificate(pem).public_key():
         raise ValueError("the key does not belong to the certificate")
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(path)
 
 
 def _lists(generation: Path, roots: tuple[x509.Certificate, ...]) -> tuple[x509.CertificateRevocationList, ...]:
@@ -129,9 +132,10 @@ def read(home: Path, path: Path) -> Installed:
 
     for name in (SERVICE, CLIENT):
         with damage.named(home, path / name):
-            _check_pair((path / name).read_bytes())
+            _check_pair(path / name)
     with damage.named(home, path / ROOTS):
         roots = tuple(x509.load_pem_x509_certificates((path / ROOTS).read_bytes()))
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path / ROOTS)
     return Installed(
         path=path,
         roots=roots,

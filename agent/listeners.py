@@ -42,7 +42,10 @@ class Listener:
     """One application on one address; starts, stops, and changes its TLS context without a refused connection."""
 
     def __init__(self, application: web.Application, address: str, port: int) -> None:
-        self.runner = web.AppRunner(application, access_log=None, keepalive_timeout=0, handler_cancellation=False, shutdown_timeout=2)
+        # Nothing that is sent here is compressed: what says that it is, is read as it is.
+        self.runner = web.AppRunner(
+            application, access_log=None, keepalive_timeout=0, handler_cancellation=False, shutdown_timeout=2, auto_decompress=False
+        )
         self.address, self.port = address, port
         self.listening: socket.socket | None = None
         self._server: asyncio.Server | None = None

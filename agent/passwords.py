@@ -139,7 +139,7 @@ class Passwords:
         problem = task.exception()
         if problem is None:
             self._counted = set()
-        if held.followed:
+        if held.followed and not isinstance(self.outcome, Installed):  # of two windows, the one that installed is told of on both
             self._outcome = (problem if isinstance(problem, Exception) else task.result(), time.monotonic())
 
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from agent import setup_page
 from agent.listeners import problem
@@ -16,6 +17,9 @@ from agent.store import Installed
 from pki.errors import PasswordMistyped, PKIError, WrongPassword
 
 HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?")
+LARGEST_FORM = 4096
+# What a form raises that is not what its headers say: its characters, its parts.
+UNREADABLE = (ValueError, LookupError, RuntimeError, HttpProcessingError)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 HEADERS = {
     "Content-Security-Policy": setup_page.POLICY,
@@ -90,7 +94,9 @@ class Setup:
     async def take(self, request: web.Request) -> web.Response:
         try:
             typed = (await request.post()).get("__pwd", "")
-        except (ValueError, LookupError):
+        except web.HTTPRequestEntityTooLarge:
+            return self._asking(f"More than {LARGEST_FORM} bytes were sent. Type the password alone.", 413)
+        except UNREADABLE:
             return self._asking("The form cannot be read. Send it as application/x-www-form-urlencoded in UTF-8.", 400)
         try:
             installed = await self.passwords.type(typed if isinstance(typed, str) else "")
@@ -127,7 +133,7 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def application(setup: Setup) -> web.Application:
     """Refuses a foreign Host or Origin."""
-    served = web.Application(middlewares=[_guard], client_max_size=4096)
+    served = web.Application(middlewares=[_guard], client_max_size=LARGEST_FORM)
     served.router.add_get("/certificateSetup", setup.show)
     served.router.add_post("/certificateSetup", setup.take)
     return served

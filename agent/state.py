@@ -42,6 +42,18 @@ NAMES = (
     "*.lock",
     "turn",
 )
+# How the memory is written. Older agents did not keep `before` and `generation` of a `set-central`.
+FORMS: dict[str, Any] = {
+    "wrong_passwords": int,
+    "paused_until": str,
+    "reopened": int,
+    "last_problem": {"at": str, "text": str},
+    "hook": {"at": str, "exit": int | None, "generation": int},
+    "hooked": dict,
+    "central": {"address": str, "port": int, "host_name": str | None, "before": list | None, "generation": int | None},
+    "central_told": {"generation": int, "addresses": list},
+    "central_called": str,
+}
 MOST_WRONG, PAUSE = 10, timedelta(minutes=10)
 
 
@@ -50,17 +62,14 @@ def _memory(kept: bytes) -> dict[str, Any]:
     told = json_read(kept)
     if not isinstance(told, dict):
         raise ValueError("this is no memory of an agent")
-    forms = {
-        "wrong_passwords": int,
-        "paused_until": str,
-        "reopened": int,
-        "last_problem": dict,
-        "hook": dict,
-        "hooked": dict,
-        "central": dict,
-        "central_told": dict,
-    }
-    return {name: value for name, value in told.items() if value is None or isinstance(value, forms.get(name, object))}
+    return {name: value for name, value in told.items() if value is None or _has(value, FORMS.get(name, object))}
+
+
+def _has(value: Any, form: Any) -> bool:
+    """Whether `value` is of the type `form`, or an object with members of these forms."""
+    if isinstance(form, dict):
+        return isinstance(value, dict) and all(_has(value.get(name), each) for name, each in form.items())
+    return isinstance(value, form)
 
 
 class Refused(Exception):
@@ -285,7 +294,7 @@ class State:
         """How many different wrong passwords were typed on the setup page; 0 again once a pause is over."""
         memory = self.memory()
         over = memory.get("paused_until") and not self.paused_until(now)
-        return 0 if over else int(memory["wrong_passwords"])
+        return 0 if over else int(memory["wrong_passwords"] or 0)
 
     def count_wrong_password(self, now: datetime) -> int:
         """One more; the tenth begins a pause. Returns the count."""

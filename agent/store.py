@@ -12,6 +12,7 @@ from pathlib import Path
 from cryptography import x509
 
 from agent import browser, generation
+from agent.damage import UNREADABLE
 from agent.damage import StoreDamaged as StoreDamaged
 from agent.files import make_folder
 from agent.files import replace as replace
@@ -25,7 +26,7 @@ from agent.system import sync_folder as sync_folder
 from pki import database_key, keys, verify
 from pki.browser_choice import BrowserChoice
 from pki.database_key import DatabaseKey, Oids
-from pki.errors import PackageInvalid, PKIError
+from pki.errors import PackageInvalid
 from pki.package import Package, Pair
 
 log = logging.getLogger("agent")
@@ -248,7 +249,7 @@ class Store:
             try:
                 pem = path.read_bytes()
                 key = database_key.read(x509.load_pem_x509_certificate(pem), keys.from_pem(pem, own=True), installed.database_key_oids)
-            except (OSError, ValueError, PKIError) as exc:
+            except (OSError, *UNREADABLE) as exc:
                 ring.problems[str(path)] = str(exc)
             else:
                 ring.keys.setdefault(key.key_id.hex(), key)
@@ -269,7 +270,7 @@ class Store:
         try:
             pem = (generation / SERVICE).read_bytes()
             return database_key.read(x509.load_pem_x509_certificate(pem), keys.from_pem(pem, own=True), oids).key_id.hex()
-        except (OSError, ValueError, PKIError):
+        except (OSError, *UNREADABLE):
             return ""
 
     def _forget_old_generations(self) -> None:
@@ -288,7 +289,7 @@ class Store:
             if folder.resolve() != installed.path:
                 shutil.rmtree(folder)
         for path in self.service_pairs():
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(*UNREADABLE):
                 if any(verify.is_issued_by(x509.load_pem_x509_certificate(path.read_bytes()), root) for root in installed.roots):
                     continue
             shutil.rmtree(path.parent)

@@ -1,6 +1,7 @@
 """Damaged files of a home: named with what helps, never a traceback, and a new package repairs them."""
 
 import dataclasses
+import json
 import shutil
 import subprocess
 import sys
@@ -8,8 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
-from agent import passwords
+from agent import passwords, tls
 from agent.damage import StoreDamaged
 from agent.state import State
 from pki import package as packages
@@ -71,6 +74,39 @@ def test_a_damaged_generation_is_named_and_a_new_package_repairs_it(name: str, h
     assert not state.is_open(now)
 
 
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.sampled_from([*GENERATION, "service-pairs"]), place=st.floats(0, 0.999), byte=st.integers(0, 255))
+@example(name="user/personal/client.pem", place=0.48, byte=ord("B"))
+def test_one_changed_byte_is_named_or_stops_nothing(name: str, place: float, byte: int, home: Path) -> None:
+    """What is not named, OpenSSL loads."""
+    path = next((home / "service-pairs").glob("*/service.pem")) if name == "service-pairs" else home / "current" / name
+    content = path.read_bytes()
+    at = int(place * len(content))
+    path.write_bytes(content[:at] + bytes([byte]) + content[at + 1 :])
+    try:
+        state = State(home)
+        found = state.store.readable()
+        assert found or str(path.resolve()) in state.damage()
+        if found:
+            state.store.key_ring()
+            state.settle_browser(now=datetime.now(UTC))
+            tls.server_context(found)
+            tls.client_context(found)
+    finally:
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("generation", "1e999"), ("central_addresses", "5"), ("database_key_oids", '["1.2"]')], ids=lambda value: value[:10]
+)
+def test_a_manifest_with_another_value_is_named(name: str, value: str, home: Path) -> None:
+    manifest = home / "current/manifest.json"
+    content = json.loads(manifest.read_bytes())
+    del content[name]
+    manifest.write_text(f'{json.dumps(content)[:-1]}, "{name}": {value}}}')
+    assert "manifest.json is damaged: it does not hold what was written." in State(home).damage()
+
+
 @pytest.mark.parametrize("how", DAMAGES)
 def test_a_damaged_memory_is_set_aside(how: str, home: Path) -> None:
     damage(home / "agent.json", how)
@@ -83,12 +119,16 @@ def test_a_damaged_memory_is_set_aside(how: str, home: Path) -> None:
 
 @pytest.mark.parametrize(
     "kept",
-    ['{"wrong_passwords": "x", "reopened": [], "paused_until": 5, "central": 7, "last_problem": "x", "hook": []}', '{"paused_until": "never"}', "{}", "null", "7"],
+    ['{"hook": {"at": 5}, "last_problem": {}, "central": {"address": "10.0.0.1"}, "central_told": {"generation": 1}, "central_called": 5, "wrong_passwords": null}',
+     '{"wrong_passwords": "x", "reopened": [], "paused_until": 5, "central": 7, "last_problem": "x", "hook": []}', '{"paused_until": "never"}', "{}", "null", "7"],
 )  # fmt: skip
 def test_a_memory_with_other_forms_counts_as_far_as_it_holds(kept: str, home: Path) -> None:
     (home / "agent.json").write_text(kept)
     state, now = State(home), datetime.now(UTC)
     assert (state.status(now)["wrong_passwords"], state.last_problem(), state.hook(), state.paused_until(now)) == (0, None, None, None)
+    installed = state.store.current()
+    assert installed is not None
+    assert [str(each) for each in state.central(installed).order([])] == ["127.0.0.1:1"]
 
 
 @pytest.mark.parametrize("how", DAMAGES)

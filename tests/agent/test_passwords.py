@@ -108,6 +108,15 @@ def test_a_password_is_held_until_its_package_arrives_and_the_page_follows(
     assert pages.unlocked.wait(2)
 
 
+def test_two_windows_are_both_told_of_the_password_that_installed(pages: Pages, sealed, strangers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "ANSWER_S", 0.2)
+    pages.send(strangers())
+    assert [pages.type(sealed[1])[0], pages.type(password.generate())[0]] == [202, 202]
+    pages.send(sealed[0])
+    wait_until(lambda: not pages.passwords.held_s())
+    assert "has joined the trust zone" in pages.page()
+
+
 def test_a_wrong_password_counts_once_after_it_was_held(pages: Pages, sealed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "ANSWER_S", 0.5)
     pages.send(sealed[0])

@@ -1,6 +1,7 @@
 """Whatever is sent to 4444, and whatever is in `waiting/`: the setup page and the status answer."""
 
 import base64
+import gzip
 import json
 from collections.abc import Iterator
 
@@ -64,6 +65,31 @@ def test_no_header_keeps_the_page_from_answering(changes: dict, pages: Pages, se
 def test_no_body_keeps_the_page_from_answering(body: bytes, pages: Pages) -> None:
     assert pages.send(body)[0] == 400
     waiting(pages)
+
+
+PART = "--x\r\nContent-Disposition: form-data; name=__pwd\r\n{}\r\n\r\nabc\r\n--x--\r\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"__pwd=a", {"Content-Encoding": "gzip"}, 400), (b"__pwd=a", {"Content-Type": "application/x-www-form-urlencoded; charset=rot13"}, 400),
+        (b"__pwd=%ed%a0%80", {}, 400), (b"__pwd=" + b"a" * 5000, {}, 413),
+        *((PART.format(line).encode(), {"Content-Type": "multipart/form-data; boundary=x"}, 400) for line in ("no header", "Content-Transfer-Encoding: none", "A: b")),
+    ],
+)  # fmt: skip
+def test_a_form_that_cannot_be_read_is_refused_on_the_page(body: bytes, headers: dict[str, str], status: int, pages: Pages) -> None:
+    answered, page = pages.ask(pages.setup, "/certificateSetup", body, **headers)
+    assert (answered, "Not installed" in page) == (status, True)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
+def test_a_package_with_a_content_encoding_is_read_as_it_is(encoding: str, pages: Pages, sealed: bytes) -> None:
+    status, answer = pages.ask(pages.distribution, "/setup/certificatedistribution", sealed, **{"Content-Encoding": encoding})
+    assert (status, json.loads(answer)) == (200, {"digest": packages.digest(sealed)})
+    assert (
+        pages.ask(pages.distribution, "/setup/certificatedistribution", gzip.compress(sealed), **{"Content-Encoding": encoding})[0] == 400
+    )
 
 
 @settings(deadline=None, max_examples=150)
