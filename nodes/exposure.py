@@ -16,6 +16,7 @@ from nodes.services.rotations import PERMISSION, blocked_reason
 from nodes.states import NodeState
 
 DECOMMISSION_FIRST = "Decommission the machine first: a registered node gets each new one."
+NEW_ROOT = "Make a new root, which replaces the cluster certificate too; then give each deployment the new public key."
 KEY, ROOT = Rotation.Kind.DATABASE_KEY, Rotation.Kind.ROOT
 
 
@@ -48,14 +49,14 @@ def secrets_of_node(node: Node, *, since: datetime, actor: Actor, now: datetime)
     return found
 
 
-def secrets_of_every_node(*, since: datetime, first: str, actor: Actor, now: datetime) -> list[Secret]:
-    """What each registered node knows; `first` is said of what is delivered to nodes."""
+def secrets_of_every_node(*, since: datetime, first: str, cluster: str = "", actor: Actor, now: datetime) -> list[Secret]:
+    """What each registered node knows; `first` is said of what is delivered to nodes, `cluster` is another remedy for the cluster key."""
     return [
         _database_key(since, first, actor, now),
         *_connections(since, actor),
-        _cluster_key(since, first, actor, now),
+        _cluster_key(since, cluster or f"{NEW_ROOT} {first}".strip(), actor, now),
         Secret(
-            "API tokens", "Tokens of programs on that machine act for as long as they exist.",
+            "API tokens", "Whoever has a token has the rights of its user until it is revoked.",
             "Revoke each with manage.py revoke_token USER --name NAME, and make new ones with manage.py create_token. The expiry board lists them.",
             None, reverse("expiry"), "Show tokens",
         ),
@@ -100,13 +101,13 @@ def _connections(since: datetime, actor: Actor) -> Iterator[Secret]:
     )  # fmt: skip
 
 
-def _cluster_key(since: datetime, first: str, actor: Actor, now: datetime) -> Secret:
+def _cluster_key(since: datetime, remedy: str, actor: Actor, now: datetime) -> Secret:
     try:
         current = cluster_in_force(issuing_root())
     except (ZoneMissing, ZoneBroken):
         current = None
     return Secret(
         "Private key of the cluster certificate (QlikServiceCluster)", "It signs tokens that deployments accept.",
-        f"Make a new root, which replaces the cluster certificate too; then give each deployment the new public key. {first}".strip(),
+        remedy,
         current is not None and current.created_at >= since, _start(ROOT, "roots:rotate", actor, now), "New root…",
     )  # fmt: skip

@@ -314,7 +314,7 @@ def _backup(zone_name: str) -> Iterator[dict[str, Any]]:
         }  # fmt: skip
 
 
-def _endless(actor: Actor, zone_name: str, kinds: set[str]) -> Iterator[Endless]:
+def _endless(actor: Actor, zone_name: str, kinds: set[str], nodes: Nodes) -> Iterator[Endless]:
     if actor.has_perm("qmc.view_apitoken"):
         for each in ApiToken.objects.select_related("user").filter(user__is_active=True, expires_at=None).order_by("name", "id"):
             user = each.user.get_username()
@@ -322,7 +322,7 @@ def _endless(actor: Actor, zone_name: str, kinds: set[str]) -> Iterator[Endless]
     if "revocation_list" not in kinds:
         yield Endless(None, "revocation_list", "no list yet", zone_name, "The first one is signed by a worker, by itself.")
     if "backup" not in kinds:
-        yield Endless(None, "backup", "no verified backup yet", zone_name, BACK_UP, needs_a_hand=True)
+        yield Endless(None, "backup", "no verified backup yet", zone_name, BACK_UP, any(not each.is_central for each in nodes.values()))
 
 
 def expiry_board(*, actor: Actor, as_of: datetime, now: datetime) -> Board:
@@ -340,4 +340,4 @@ def expiry_board(*, actor: Actor, as_of: datetime, now: datetime) -> Board:
     if actor.has_perm("qmc.view_apitoken"):
         found += _tokens(now)
     rows = sorted((Row(**each, now=now, as_of=as_of) for each in found), key=lambda row: (row.not_after, row.owner, row.kind, row.id or ""))
-    return Board(now, as_of, rows, list(_endless(actor, zone.name, {row.kind for row in rows})))
+    return Board(now, as_of, rows, list(_endless(actor, zone.name, {row.kind for row in rows}, nodes)))

@@ -92,13 +92,14 @@ def headline(board: Board) -> tuple[str, str]:
         return "Nothing here expires", "Nothing has been signed yet."
     if board.as_of > board.now:
         return _headline_ahead(board)
-    waiting = [row for row in board.rows if row.needs_a_hand]
-    soon, first = [row for row in waiting if row.bucket in SOON], board.next or board.rows[0]
+    waiting, first = [row for row in board.rows if row.needs_a_hand], board.next or board.rows[0]
+    soon, undated = [row for row in waiting if row.bucket in SOON], [each for each in board.without_end if each.needs_a_hand]
     rest = f"{_count(len(board.rows), 'thing has', 'things have')} an expiry date; for {len(board.rows) - len(waiting)} of them everything is automatic."
-    if soon:
-        title = f"{_count(len(soon), 'thing needs', 'things need')} your attention within 90 days: {soon[0].thing} {_expires(soon[0])}"
+    if soon or undated:
+        named = f" within 90 days: {soon[0].thing} {_expires(soon[0])}" if soon else f": {undated[0].subject}"
+        title = f"{_count(len(soon) + len(undated), 'thing needs', 'things need')} your attention{named}"
         later = f"Later {_count(len(waiting) - len(soon), 'more does', 'more do')}. " if len(waiting) > len(soon) else ""
-        return title, later + (rest if first is soon[0] else f"Next of all: {first.thing} {_expires(first)}. {rest}")
+        return title, later + (rest if first in soon[:1] else f"Next of all: {first.thing} {_expires(first)}. {rest}")
     if waiting:
         title = f"Nothing needs your attention within 90 days, {_count(len(waiting), 'thing does', 'things do')} later: {waiting[0].thing} {_expires(waiting[0])}"
         return title, f"Next of all: {first.thing} {_expires(first)}. {rest}"

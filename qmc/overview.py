@@ -11,6 +11,7 @@ from nodes.states import NodeState
 from qmc.attention import Need, Ranked, ranked
 from qmc.database_needs import database_needs
 from qmc.expiry import expiry_board
+from qmc.expiry_page import headline
 from qmc.node_needs import node_needs
 from qmc.services.backup import VERIFIED
 from qmc.site_needs import running, site_needs
@@ -33,7 +34,7 @@ def overview(actor: Actor, now: datetime) -> dict[str, Any]:
     founded = TrustZone.objects.current() is not None and actor.has_perm("certs.view_certificate")
     board = expiry_board(actor=actor, as_of=now, now=now) if founded else None
     return {
-        "now": now, "zone": TrustZone.objects.current(), "running": running(now), "board": board,
+        "now": now, "zone": TrustZone.objects.current(), "running": running(now), "board": board, "expiry": headline(board)[0] if board else "",
         "needs": [each.need for each in found if not each.explained_by], "explained": [each for each in found if each.explained_by],
         "nodes": nodes.count(), "registered": nodes.filter(state=NodeState.REGISTERED).count(), "certificates": issued.count(),
         "failed": nodes.filter(state=NodeState.FAILED).count(), "awaiting": nodes.filter(state=NodeState.AWAITING_PASSWORD).count(),

@@ -26,6 +26,7 @@ STEPS = (
     "The new root is in force, everything older is revoked",
     "The central node has its new certificates",
 )
+CLUSTER_REPLACED = "Recreating the root replaces it. Then give each deployment the new public key."
 BACKED_UP, PROVED = "backup.made", "backup.verified"
 
 
@@ -33,7 +34,7 @@ def secrets_of_center(*, since: datetime, actor: Actor, now: datetime) -> list[S
     """What whoever has the root's private key probably knows too: they had the database and the passphrase, or a backup."""
     key = CentralKey.objects.writing()
     return [
-        *secrets_of_every_node(since=since, first="Do it when the nodes are back.", actor=actor, now=now),
+        *secrets_of_every_node(since=since, first="Do it when the nodes are back.", cluster=CLUSTER_REPLACED, actor=actor, now=now),
         Secret(
             "Central key", "It opens private keys that wait, browser certificates' keys, files of exports; every backup contains it.",
             "On the central node run manage.py rotate_central_key, then replace the browser certificates and their keys.",

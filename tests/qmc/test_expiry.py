@@ -18,7 +18,7 @@ from certs.services.outlook import Due, Standing, holders_due, leaf_due, zone_st
 from jobs.models import PeriodicWork
 from nodes.models import BrowserCertificate, Node, Observation, Registration, Renewal
 from pki import lifetime
-from qmc.expiry import Board, Row, as_of_read, expiry_board
+from qmc.expiry import Board, Endless, Row, as_of_read, expiry_board
 from qmc.expiry_page import headline
 from qmc.models import ApiToken
 from qmc.outlook import by_hand, by_itself, leaf_outlook, list_outlook, node_outlook, root_outlook
@@ -174,6 +174,19 @@ def test_what_has_to_happen_before_that_day_says_so(made: Row, explanation: str)
 )  # fmt: skip
 def test_the_title_answers_what_ends_next_and_whether_it_needs_me(rows: list[Row], as_of: datetime, title: str) -> None:
     assert headline(Board(NOW, as_of, rows, []))[0] == title
+
+
+@pytest.mark.parametrize(
+    ("rows", "title"),
+    [
+        ([row(400)], "1 thing needs your attention: no verified backup yet"),
+        ([row(400, by_hand(""))], "1 thing needs your attention: no verified backup yet"),
+        ([row(60, by_hand(""))], "2 things need your attention within 90 days: the client certificate of rim1 expires in 60 days"),
+    ],
+)
+def test_the_title_counts_what_has_no_expiry_date(rows: list[Row], title: str) -> None:
+    backup = Endless(None, "backup", "no verified backup yet", "vm", "", needs_a_hand=True)
+    assert headline(Board(NOW, NOW, rows, [backup, Endless(None, "token", "pipeline", "ann", "")]))[0] == title
 
 
 @pytest.mark.parametrize(
@@ -362,7 +375,8 @@ def test_a_token_that_expired_is_refused_and_says_so() -> None:
 
 
 @pytest.mark.django_db
-def test_a_token_lasts_as_many_days_as_asked_for_or_for_ever() -> None:
+def test_a_token_lasts_as_many_days_as_asked_for_or_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qmc.management.site.database_require", lambda **_: None)  # the tests' database is in memory
     User.objects.create_superuser("admin")
     out = StringIO()
     call_command("create_token", "admin", "--name", "for ever", stdout=out)

@@ -154,8 +154,9 @@ def test_recreating_the_root_says_that_it_replaces_little(
     rim: Node, console: Client, founded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = console.get(reverse("recreate_root"), secure=True).content.decode()
-    for text in [*NAMES, "manage.py rotate_central_key", "manage.py rotate_root_passphrase"]:
+    for text in [*NAMES, "manage.py rotate_central_key", "manage.py rotate_root_passphrase", "Recreating the root replaces it."]:
         assert text in page
+    assert ("Make a new root" in page, "that machine act" in page) == (False, False)
     monkeypatch.setattr("qmc.services.recreate.backup_verify", lambda **_: "")
     root_recreate(trust_zone="central.example", folder=founded / "backups", actor=SYSTEM, now=now())
     page = console.get(reverse("recreation"), secure=True).content.decode()
@@ -168,7 +169,7 @@ def test_a_token_is_ended_by_command(rim: Node, capsys: pytest.CaptureFixture[st
     token = token_create(user=user, name="nightly", now=now())
     headers = {"Authorization": f"Token {token}"}
     assert client.get("/api/v1/nodes/", headers=headers, secure=True).status_code == 200
-    monkeypatch.setattr("qmc.management.site.database_require", lambda: None)  # the tests' database is in memory
+    monkeypatch.setattr("qmc.management.site.database_require", lambda **_: None)  # the tests' database is in memory
     for words in (("robot", "weekly"), ("nobody", "nightly")):
         with pytest.raises(CommandError, match=r"Nothing was changed\."):
             call_command("revoke_token", words[0], name=words[1])
