@@ -35,6 +35,7 @@ from qmc.names import ApiOriginCheck, refusal_detail
 from qmc.services.tokens import token_digest
 
 log = logging.getLogger(__name__)
+UNEXPECTED = "Something unexpected happened. The console's log has it; try again, then report it."
 
 # The one table: error class → status, type.
 PROBLEMS: dict[type[Exception], tuple[int, str]] = {
@@ -102,7 +103,7 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> Response:
     found = _known(exc)
     if found is None:
         log.error("unexpected error in %s", context["view"], exc_info=exc)
-        status, slug, detail = 500, "internal", "Something unexpected happened. The console's log has it; try again, then report it."
+        status, slug, detail = 500, "internal", UNEXPECTED
     else:
         (status, slug), detail = found, _detail(exc)
     if status >= 500 and found:

@@ -60,6 +60,7 @@ API = [
     path("rotations/<uuid:pk>/exclude/", rotations.RotationExclude.as_view()),
     path("schema/", SpectacularAPIView.as_view()),
 ]
+handler404, handler500 = "qmc.views.not_found", "qmc.views.failed"
 urlpatterns = [
     *(path("api/v1/" + str(each.pattern), each.callback, name=each.name) for each in API),
     path("", views.overview, name="overview"),

@@ -5,6 +5,7 @@ from django.urls import path
 from nodes import node_api
 from qmc import views
 
+handler404, handler500 = "qmc.views.not_found", "qmc.views.failed"
 urlpatterns = [
     path("api/v1/heartbeat/", node_api.heartbeat_view),
     path("api/v1/packages/<int:generation>/", node_api.package_view),

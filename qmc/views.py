@@ -7,6 +7,7 @@ from django.utils import timezone
 from certs.pages import PageRequest, page, table_for
 from jobs.clock import clock_confirm, clock_jump
 from qmc import overview as site
+from qmc.api import UNEXPECTED
 from qmc.expiry import expiry_board
 from qmc.expiry_page import ExpiryFilter, expiry_page, looked_from
 from qmc.middleware import error
@@ -48,6 +49,16 @@ def too_large(request: HttpRequest) -> HttpResponse:
     most = f"{LARGEST_BODY // 1024**2} MiB"
     detail = f"At most {most} are taken in one request. Certificate files have a few: send those alone."
     return error(request, "413.html", slug="too-large", status=413, detail=detail, most=most)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler404, also for addresses below the API's that are none."""
+    return error(request, "404.html", slug="not-found", status=404, detail="There is nothing at this address. Check the address.")
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """Django's handler500."""
+    return error(request, "500.html", slug="internal", status=500, detail=UNEXPECTED)
 
 
 def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:

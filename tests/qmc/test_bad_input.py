@@ -125,3 +125,24 @@ def test_texts_of_any_length_never_reach_the_database(administrator: Client) -> 
         answer = administrator.post("/api/v1/nodes/", fields, content_type="application/json", secure=True)
     assert (answer.status_code, {*answer.json()["errors"]}) == (400, {"name", "host_name"})
     assert not any(len(each) > 2000 for each in seen)
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"), [("application/json", "application/problem+json"), ("*/*", "application/problem+json"), ("text/html", "text/html")]
+)
+def test_an_address_that_is_none_is_answered_as_it_is_asked(administrator: Client, accept: str, kind: str) -> None:
+    for path in ("/api/v1/nowhere/", "/api/v1/nodes/7/", "/nowhere/"):
+        answer = administrator.get(path, secure=True, headers={"accept": accept})
+        assert (answer.status_code, answer["Content-Type"].partition(";")[0]) == (404, kind)
+        assert b"There is nothing" in answer.content
+
+
+@pytest.mark.parametrize(
+    ("accept", "text"), [("application/json", '"type": "urn:trust-zone:internal"'), ("text/html", "Something went wrong here")]
+)
+def test_an_unexpected_error_is_answered_as_it_is_asked(
+    administrator: Client, monkeypatch: pytest.MonkeyPatch, accept: str, text: str
+) -> None:
+    monkeypatch.delattr("qmc.views.site.overview")
+    answer = administrator.get("/", secure=True, headers={"accept": accept})
+    assert (answer.status_code, text in answer.content.decode()) == (500, True)
