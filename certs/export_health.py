@@ -12,10 +12,10 @@ from certs.states import CertificateStatus, ExportStatus
 
 
 class ExportHealth(TextChoices):
-    WORKS = "works"
-    EXPIRING = "expiring"
-    EXPIRED = "expired"
-    REFUSED = "refused"
+    WORKS = "works", "works"
+    EXPIRING = "expiring", "expiring"
+    EXPIRED = "expired", "expired"
+    REFUSED = "refused", "refused"
     NONE = "none", "not in use"  # nothing is made yet, or it was revoked
 
 

@@ -13,9 +13,9 @@ from pki.roles import OWN_KINDS
 
 
 class NodeHealth(TextChoices):
-    WORKS = "works"
-    SILENT = "silent"
-    REFUSED = "refused", "not accepted"  # a certificate of its own is revoked or has expired
+    WORKS = "works", "works"
+    SILENT = "silent", "silent"
+    REFUSED = "refused", "refused"  # a certificate of its own is revoked or has expired
     NONE = "none", "not in use"  # it is not registered
 
 

@@ -110,6 +110,8 @@ def _certificate(certificate: Certificate, now: datetime) -> Need:
             certificate.not_after, explains=OF_THE_ROOT,
         )  # fmt: skip
     remedy, text = "Make a new root." if of_the_site else "Renew or redistribute the node that holds it.", "Nobody accepts it any more."
+    if certificate.kind == Kind.CLIENT:
+        remedy = "Redistribute the node that holds it: the node cannot call for a renewal."
     return Need(
         "certificate-expired",
         Severity.CRITICAL,
@@ -197,7 +199,15 @@ def _export(standing: Standing, now: datetime) -> tuple[str, Need] | None:
         code = {"is refused": "export-refused", "could not be made": "export-failed"}.get(state, "export-renewal-needed")
         severity = Severity.CRITICAL if standing.alarm else Severity.WARNING
         return state, Need(
-            code, severity, export.machine, f"{what} {state}", standing.trouble, remedy, url, "Renew export", export.status_since
+            code,
+            severity,
+            export.machine,
+            f"{what} {state}",
+            standing.trouble,
+            "Bring the new files to the machine.",
+            url,
+            "Renew export",
+            export.status_since,
         )
     if end is None or not standing.ends_soon(now):
         return None

@@ -50,7 +50,8 @@ def _standing(export: Export, certificates: list[Certificate], rotation: Rotatio
         return Standing(export, certificates, f"{export.status_reason} Renew it to try again." if failed else "", alarm=failed)
     refused = next((each for each in certificates if each.status == CertificateStatus.REVOKED), None)
     if refused is not None:
-        text = f"Its {refused.kind} certificate was revoked, so it is refused: {refused.reason} Renew the export."
+        why = f" ({refused.reason.rstrip('.')})" if refused.reason else ""
+        text = f"Its {refused.kind} certificate was revoked{why}, so it is refused. Renew the export."
         return Standing(export, certificates, text, alarm=True)
     roots = [each.issuer for each in certificates if each.issuer]
     root = next((each for each in roots if each.status != CertificateStatus.ISSUED), None)

@@ -32,7 +32,7 @@ def node_change(*, actor: Actor, node: Node, now: datetime, **fields: Any) -> No
     wanted = _known(node, fields)
     changed = {name: value for name, value in wanted.items() if value != before[name]}
     if node.is_central and OF_THE_PLACE & changed.keys():
-        text = "Where the central node is and listens is not set here: `up` says where to listen, and a page where nodes call."
+        text = "The address and ports of the central node cannot be changed here. `up` sets where it listens; Settings, Addresses sets where nodes call it."
         raise InputInvalid({name: [text] for name in OF_THE_PLACE & changed.keys()})
     if not changed:
         return node

@@ -160,6 +160,11 @@ def test_a_renewal_by_page_leaves_keys_in_the_clear_only_where_that_is_ticked(zo
     assert "clear_on_purpose" not in administrator.get(url, secure=True).content.decode()
 
 
+def test_the_page_that_revokes_shows_no_hidden_field(zone: Path, administrator: Client) -> None:
+    page = administrator.get(reverse("exports:revoke", args=[made()[0].pk]), secure=True).content.decode()
+    assert re.findall(r'<label[^>]*for="id_(\w+)', page) == ["code", "reason"]
+
+
 def test_no_export_passes_for_a_node(zone: Path) -> None:
     """Neither under a further name of its certificate, nor where the node came after the export."""
     (export,) = made("b.example")

@@ -129,7 +129,7 @@ def test_a_recreated_root_leaves_exports_refused_and_says_so(zone: Path) -> None
     new = root_make(zone=zone_current(), number=root_next_number(), actor=SYSTEM, now=timezone.now())
     roots_end(but=new, reason="The root was recreated.", actor=SYSTEM, now=timezone.now())
     standing = export_standing(export)
-    assert (standing.alarm, "The root was recreated. Renew the export." in standing.trouble) == (True, True)
+    assert (standing.alarm, "revoked (The root was recreated), so it is refused. Renew the export." in standing.trouble) == (True, True)
     (row,) = board()
     assert "was revoked" in row.explanation
 
@@ -155,6 +155,7 @@ def test_many_exports_of_one_state_are_one_line_of_the_overview(zone: Path) -> N
     Certificate.objects.filter(holder__startswith="export").update(status="revoked", reason="stolen.")
     (need,) = [need for need in needs(timezone.now()) if "xport" in need.title]
     assert (need.title, need.button) == ("4 exports: each is refused", "Show exports")
+    assert (need.text.count("Renew"), "Renew" in need.remedy) == (1, False)
 
 
 def test_the_page_that_revokes_a_certificate_names_its_export(zone: Path, administrator: Client) -> None:

@@ -14,6 +14,7 @@ from certs.export_health import health_of as export_health_of
 from certs.models import Certificate, Export
 from nodes.health import NodeHealth, health_of
 from nodes.models import Node, Observation
+from qmc.templatetags.console import word
 
 pytestmark = pytest.mark.django_db
 NOW = datetime.now(UTC)
@@ -70,6 +71,11 @@ def test_health_of_a_node(client: Client, fields: dict[str, Any], happens: Calla
         assert ("rim1.example" in page) is (each == health), each
     for path in ("/nodes/", f"/nodes/{made.pk}/"):
         assert (WORKS in client.get(path, secure=True).content.decode()) is (health == "works"), path
+
+
+@pytest.mark.parametrize("health", [each for kind in (NodeHealth, ExportHealth) for each in kind if each.value != "none"])
+def test_a_filter_has_the_word_of_the_badge(health: NodeHealth | ExportHealth) -> None:
+    assert health.label == word(health.value)
 
 
 def export(**fields: Any) -> Export:
