@@ -1,5 +1,6 @@
 """One installed generation of keys and certificates: which files it has, and what they hold."""
 
+import functools
 import hashlib
 import json
 import logging
@@ -102,12 +103,25 @@ def _manifest(generation: Path) -> dict[str, Any]:
     return manifest | {"generation": int(told["generation"]), "central_addresses": addresses, "database_key_oids": oids}
 
 
+def _check_loads(path: Path) -> None:
+    """Raises: SSLError unless OpenSSL loads all that `path` holds."""
+    status = path.stat()
+    _loaded(path, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(8)
+def _loaded(path: Path, _changed_ns: int, _size: int) -> None:
+    """A generation is read twice a second, so a file that has not changed is loaded once."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_verify_locations(path) if path.match(ROOTS) else context.load_cert_chain(path)
+
+
 def _check_pair(path: Path) -> None:
     """Raises: ValueError, PKIError, SSLError, UnsupportedAlgorithm unless `path` holds a certificate and its key, and OpenSSL loads all of it."""
     pem = path.read_bytes()
     if keys.from_pem(pem, own=True).public_key() != x509.load_pem_x509_certificate(pem).public_key():
         raise ValueError("the key does not belong to the certificate")
-    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(path)
+    _check_loads(path)
 
 
 def _lists(generation: Path, roots: tuple[x509.Certificate, ...]) -> tuple[x509.CertificateRevocationList, ...]:
@@ -135,7 +149,7 @@ def read(home: Path, path: Path) -> Installed:
             _check_pair(path / name)
     with damage.named(home, path / ROOTS):
         roots = tuple(x509.load_pem_x509_certificates((path / ROOTS).read_bytes()))
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path / ROOTS)
+        _check_loads(path / ROOTS)
     return Installed(
         path=path,
         roots=roots,
