@@ -265,7 +265,7 @@ def _below(place: Path) -> Iterator[Path]:
 
 
 def _remove(path: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         if path.is_dir() and not path.is_symlink():
             path.rmdir()
         else:

@@ -52,10 +52,10 @@ def administrator_make(*, name: str, password_file: Path | None, actor: Actor, n
     return True
 
 
-def administrator_reset(*, name: str | None, password_file: Path | None, actor: Actor, now: datetime) -> tuple[str, Path, int]:
+def administrator_reset(*, name: str | None, password_file: Path | None, actor: Actor, now: datetime) -> tuple[str, Path, bool, int]:
     """Give an administrator another password, or make the account; its sessions end.
 
-    Returns the name, the file that has the password, and how many API tokens of that account still work.
+    Returns the name, the file that has the password, whether the account is new, and how many API tokens of that account still work.
     Raises: InputInvalid, ZoneMissing, OSError.
     """
     if name is None:
@@ -65,8 +65,9 @@ def administrator_reset(*, name: str | None, password_file: Path | None, actor: 
                 {"name": [f"There are several administrators: {', '.join(found)}. Give the name of one: {RESET} {found[0]}"]}
             )
         name = found[0] if found else FIRST
+    is_new = not User.objects.filter(username=name).exists()
     file = _write(name, password_file, actor=actor, now=now, action="administrator.reset")
-    return name, file, ApiToken.objects.filter(user__username=name).count()
+    return name, file, is_new, ApiToken.objects.filter(user__username=name).count()
 
 
 def _write(name: str, password_file: Path | None, *, actor: Actor, now: datetime, action: str) -> Path:

@@ -32,6 +32,7 @@ from nodes.services.renewal import renewals_end
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 from pki import keys, names
 from pki.errors import PKIError
+from qmc.data_directory import data_directory_prepare
 from qmc.services.administrators import sign_in_words
 from qmc.services.archive import CENTRAL_KEY, DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, unseal
 from qmc.services.database import State, database_look
@@ -94,7 +95,7 @@ def restore(*, file: Path, passphrase: str, host_name: str | None = None, told: 
     if said := told or settings.QMC_NODE_API_ADDRESSES:
         addresses_checked(said)
     _refuse_unless_empty()
-    archive = unseal(file.read_bytes(), passphrase)
+    archive = unseal(_content(file), passphrase)
     with _nothing_left():
         rows, opened, found = _put_back(archive, passphrase, host_name, told, now=now)
     if host_name is not None and host_name != archive.origin.host_name:
@@ -106,6 +107,13 @@ def restore(*, file: Path, passphrase: str, host_name: str | None = None, told: 
                 "directory, and restore again."
             ) from exc
     return _report(archive, rows, opened, found, now)
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as exc:
+        raise BackupError(f"{file} cannot be read: {exc.strerror}. Nothing was changed. Give the file that `backup` wrote.") from exc
 
 
 @contextmanager
@@ -129,6 +137,7 @@ def _put_back(
     archive: Archive, passphrase: str, host_name: str | None, told: Sequence[str], *, now: datetime
 ) -> tuple[int, int, list[str]]:
     """How many rows were loaded, how many values open, and what does not hold."""
+    data_directory_prepare()
     if settings.ROOT_PASSPHRASE_FILE and settings.ROOT_PASSPHRASE_FILE.parent == settings.SECRETS_DIR:
         secret_file(settings.ROOT_PASSPHRASE_FILE)
     root_passphrase()

@@ -9,7 +9,10 @@ from django.db import transaction
 
 from audit.actors import SYSTEM
 from audit.record import record
+from certs.errors import InputInvalid
 from qmc.models import ApiToken
+
+LONGEST_NAME = 100
 
 
 def token_digest(token: str) -> str:
@@ -18,7 +21,9 @@ def token_digest(token: str) -> str:
 
 @transaction.atomic
 def token_create(*, user: User, name: str, lasts: timedelta | None = None, now: datetime) -> str:
-    """A fresh token that acts as `user`, for ever unless `lasts` says how long; only its digest is kept."""
+    """A fresh token that acts as `user`, for ever unless `lasts` says how long; only its digest is kept. Raises: InputInvalid."""
+    if not (name.strip() and name.isprintable() and len(name) <= LONGEST_NAME):
+        raise InputInvalid({"name": [f"A token has a name of 1 to {LONGEST_NAME} printable characters. No token was made."]})
     token, expires_at = secrets.token_hex(32), now + lasts if lasts else None
     row = ApiToken.objects.create(user=user, name=name, digest=token_digest(token), created_at=now, expires_at=expires_at)
     detail = {"user": user.get_username(), "expires_at": expires_at.isoformat() if expires_at else None}

@@ -40,6 +40,7 @@ def test_a_lost_password_is_replaced_and_sessions_end(founded: Path, capsys: pyt
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert password_in(file) not in out
     assert "user boss, password in" in out
+    assert "Every session of boss has ended" in out
     assert "1 API token of boss still work" in out
     assert client.get("/", secure=True).status_code == 302
     assert sign_in_words() == f"user boss, password in {file}"
@@ -106,7 +107,16 @@ def test_init_says_when_the_administrator_it_was_given_changed_nothing(founded: 
 def test_without_an_administrator_the_way_to_make_one_is_named(founded: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "reset_admin admin" in sign_in_words()
     assert "user admin, password in" in run(capsys=capsys)
+    assert "it is a new administrator" in run("Admin", capsys=capsys)  # names are told apart by case
 
 
 def test_the_sign_in_page_names_the_way_back(founded: Path) -> None:
     assert b"reset_admin" in Client().get("/accounts/login/", secure=True).content
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 101, "a\nb", "a\0"])
+def test_a_token_has_a_name_that_can_be_shown_and_stored(name: str, founded: Path) -> None:
+    User.objects.create_superuser("reader")
+    with pytest.raises(CommandError, match="1 to 100 printable characters"):
+        call_command("create_token", "reader", "--name", name)
+    assert not ApiToken.objects.exists()

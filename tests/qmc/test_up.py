@@ -1,6 +1,9 @@
-"""What `up` says about the agents that it starts."""
+"""What `up` says about the agents that it starts, and about ports."""
 
 from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
 
 from agent.store import Store
 from pki.package import Package
@@ -14,3 +17,17 @@ def test_up_says_of_each_agent_what_is_true(place: Path, package: Package, autho
     assert _agent_line("127.0.0.2") == "Node:     rim1.example on 127.0.0.2, registered (generation 1)"
     (installed.path / "manifest.json").write_bytes(b"")
     assert "whose files cannot be read; logs/agent-127.0.0.2.log says why" in _agent_line("127.0.0.2")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--port", "0"], "no port from 1 to 65535"),
+        (["--port", "70000"], "no port from 1 to 65535"),
+        (["--node-port", "-1"], "no port from 1 to 65535"),
+        (["--port", "4242"], "Console and node API need a port each"),
+    ],
+)
+def test_a_port_that_cannot_be_is_refused(words: list[str], said: str, place: Path) -> None:
+    with pytest.raises(CommandError, match=said):
+        call_command("up", *words)

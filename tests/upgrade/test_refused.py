@@ -22,7 +22,7 @@ OTHER_ROWS = Archive(ARCHIVE.origin, {DATA: b'{"model": "nodes.other", "pk": 1, 
 def archives() -> dict[str, bytes]:
     """Files that are no backup that could be restored here."""
     return {
-        "rows.age": seal(OTHER_ROWS, WORD), "other.age": seal(ARCHIVE, WORD + "!"), "cut.age": seal(ARCHIVE, WORD)[:-9], "text.age": b"no backup",
+        "rows.age": seal(OTHER_ROWS, WORD), "whole.age": seal(ARCHIVE, WORD), "other.age": seal(ARCHIVE, WORD + "!"), "cut.age": seal(ARCHIVE, WORD)[:-9], "text.age": b"no backup",
         "passphrase": WORD.encode(), "short": b"short",
     }  # fmt: skip
 
@@ -47,6 +47,11 @@ WITHOUT_A_SITE = {
     "restore: a file that was cut": (restore_words("cut.age"), "The backup does not open"),
     "restore: another file": (restore_words("text.age"), "The backup does not open"),
     "restore: no file": (restore_words("missing.age"), "missing.age"),
+    "restore: a directory": (restore_words("."), "cannot be read: Is a directory. Nothing was changed."),
+    "restore: into a file": (
+        restore_words("whole.age", "passphrase", "--data-dir", "{place}/text.age"),
+        "Choose a directory with --data-dir",
+    ),
     "restore: no passphrase": (restore_words("rows.age", "missing"), "Check --passphrase-file"),
     "restore: no host name": (restore_words("rows.age", "passphrase", "--host-name", "no name"), "The host name contains a space"),
     "backup": (["backup", "{place}/b.age", "--passphrase-file", "{place}/passphrase"], "there is no trust zone yet"),

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from certs.errors import InputInvalid
 from qmc.management.site import SiteCommand
 from qmc.services.tokens import token_create
 
@@ -37,4 +38,8 @@ class Command(SiteCommand):
                 f"There is no active user {options['user']}. Give another name; `manage.py init` makes the first administrator."
             )
         lasts = timedelta(days=options["days"]) if options["days"] else None
-        self.stdout.write(token_create(user=user, name=options["name"], lasts=lasts, now=timezone.now()))
+        try:
+            token = token_create(user=user, name=options["name"], lasts=lasts, now=timezone.now())
+        except InputInvalid as exc:
+            raise CommandError(str(exc)) from exc
+        self.stdout.write(token)

@@ -25,9 +25,10 @@ class Command(SiteCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         file = options["password_file"]
         try:
-            name, written, tokens = administrator_reset(name=options["name"], password_file=file, actor=SYSTEM, now=timezone.now())
+            name, written, is_new, tokens = administrator_reset(name=options["name"], password_file=file, actor=SYSTEM, now=timezone.now())
         except (CertsError, OSError) as exc:
             raise CommandError(str(exc)) from exc
-        self.stdout.write(f"user {name}, password in {written}. Every session of {name} has ended.")
+        what = "There was no such account: it is a new administrator" if is_new else f"Every session of {name} has ended"
+        self.stdout.write(f"user {name}, password in {written}. {what}.")
         if tokens:
             self.stdout.write(f"{tokens} API token{'s' * (tokens > 1)} of {name} still work: a lost password is no reason to end them.")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from argparse import ArgumentTypeError
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,13 @@ def _remedy(exc: OSError, flag: str) -> str:
     return f"Give an address of this machine with {'--agent' if flag == '--agent' else '--address'} (`ip address` lists them)."
 
 
+def port_number(text: str) -> int:
+    """A port on which something can listen."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
+        raise ArgumentTypeError(f"{text!r} is no port from 1 to 65535")
+    return int(text)
+
+
 @dataclass
 class Child:
     """One supervised process."""
@@ -103,8 +111,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--data-dir")
         parser.add_argument("--address", type=bare, default="127.0.0.1", help="where console and node API listen")
-        parser.add_argument("--port", type=int, default=8443)
-        parser.add_argument("--node-port", type=int, default=4242)
+        parser.add_argument("--port", type=port_number, default=8443)
+        parser.add_argument("--node-port", type=port_number, default=4242)
         parser.add_argument("--backed-up", action="store_true", help="PostgreSQL: there is a dump or a backup of the site as it is now")
         parser.add_argument(
             "--node-api-address", action="append", default=[], metavar="ADDRESS:PORT",
@@ -171,6 +179,8 @@ class Command(BaseCommand):
         return next((line for line in lines if line.startswith(SIGN_IN)), "")
 
     def _check_ports(self, options: dict[str, Any]) -> None:
+        if options["port"] == options["node_port"]:
+            raise CommandError(f"--port and --node-port are both {options['port']}. Console and node API need a port each.")
         wanted = [(options["address"], options["port"], "--port"), (options["address"], options["node_port"], "--node-port")]
         wanted += [(address, port, "--agent") for address in options["agent"] for port in (4444, 4570)]
         for address, port, flag in wanted:
