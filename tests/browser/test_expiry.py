@@ -21,7 +21,7 @@ def test_the_board_is_filtered_and_looked_at_from_another_day(eyes: Eyes, furnis
     page.get_by_label("Kind").select_option("registration_password")
     # Another test may have typed one of the passwords by now.
     waiting = sum(each["kind"] == "registration_password" for each in eyes.site.call("GET", "/expiry/")[1]["results"])
-    expect(count).to_have_text(f"{waiting} end{'s' if waiting > 1 else ''}")
+    expect(count).to_have_text(f"{waiting} expiry date{'s' if waiting > 1 else ''}")
     expect(page.locator("tbody tr", has_text="password of waits")).to_contain_text(
         f"Type it on that machine at http://{furnished.awaiting_address}"
     )
@@ -30,8 +30,8 @@ def test_the_board_is_filtered_and_looked_at_from_another_day(eyes: Eyes, furnis
     assert page.evaluate("window.walked"), "the page was loaded again"
     page.get_by_role("link", name="+5 years").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile(r"Until \d{4}-\d\d-\d\d: \d+ things happen by themselves"))
-    expect(count).to_have_text("0 ends")
-    page.get_by_role("link", name="Show all").click()
+    expect(count).to_have_text("0 expiry dates")
+    page.get_by_role("link", name="Clear the filters").click()
     expect(page.locator("tbody tr", has_text="password of waits")).to_contain_text("Ends before this day.")
     page.locator("tbody tr").get_by_role("link", name="-CA").first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("-CA")
@@ -52,12 +52,12 @@ def test_a_day_is_chosen_and_a_lifetime_previewed_by_keyboard(eyes: Eyes) -> Non
     hands.press("Menu")
     hands.press("Settings")
     expect(page).to_have_title("Lifetime · Trust zone console")
-    hands.write("Lifetime", "7")
+    hands.write("Lifetime of new", "7")
     preview = page.locator("#preview")
     expect(preview).to_contain_text("7 would be set to 12")
-    hands.write("Lifetime", "a few")
+    hands.write("Lifetime of new", "a few")
     expect(preview).to_contain_text("Give a whole number of months.")
-    hands.write("Lifetime", "31")
+    hands.write("Lifetime of new", "31")
     hands.press("Preview")
     expect(page.get_by_role("heading", name="What they would get with 31 months")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).not_to_have_text("New certificates live 31 months")

@@ -178,7 +178,7 @@ def test_answers_to_what_was_typed_read_well_for_everybody(eyes: Eyes, furnished
     eyes.go("/accounts/logout/")
     eyes.context.clear_cookies(name=re.compile("csrf"))
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("The form is too old")
+    expect(page.get_by_role("heading", level=1)).to_have_text("The browser sent no cookie")
     found += looked_at(eyes, "form too old")
     eyes.go(f"http://{furnished.unlockable_address}:4570/certificateSetup")
     for typed, told in (("nonsense", "Mistyped"), (furnished.unlockable_password, "Certificates installed")):

@@ -16,11 +16,11 @@ from nodes.models import Node
 
 pytestmark = pytest.mark.django_db
 NASTY: dict[str, Any] = {
-    "null": None, "true": True, "negative": -1, "huge number": 10**400, "fraction": 0.5, "empty": "", "NUL": "a\0b", "half a character": "\ud800",
-    "long": "%_" * 50_000, "list": [], "object": {}, "deep": [[[[[[[[]]]]]]]], "strange list": [None, 1, "x" * 70_000, {}], "many": ["a.example"] * 3000,
+    "null": None, "true": True, "huge number": 10**400, "empty": "", "NUL": "a\0b", "half a character": "\ud800",
+    "long": "%_" * 50_000, "list": [], "deep": [[[[[[[[]]]]]]]], "strange list": [None, 1, "x" * 70_000, {}], "many": ["a.example"] * 3000,
     "markup": "<script>\u202e", "year 1": "0001-01-01T00:00:00+23:59", "zone id": "fe80::1%eth0",
 }  # fmt: skip
-PARAMETERS = ("", "a\0b", "%_" * 4000, "-1", "9" * 400, "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59")
+PARAMETERS = ("a\0b", "%_" * 4000, "-1", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59")
 BODIES = {
     "deep list": b"[" * 400_000, "deep object": b'{"a":' * 100_000, "not UTF-8": b'{"name": "\xff"}', "UTF-16": '{"name": "x"}'.encode("utf-16"),
     "NaN": b'{"months": NaN}', "cut": b'{"name": ', "nothing": b"", "a list": b"[]", "a text": b'"x"', "null": b"null", "huge number": b"9" * 5000,
