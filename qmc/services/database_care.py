@@ -1,9 +1,8 @@
 """What is done for the database while the site runs: read whole once a day, and copies of before an upgrade removed when nothing needs them."""
 
-import shutil
+import contextlib
 from datetime import UTC, datetime
 
-from django.conf import settings
 from django.db import connection
 
 from audit.actors import SYSTEM
@@ -17,7 +16,7 @@ from nodes.states import NodeState
 from pki import clocks
 from pki.lifetime import BACKDATE
 from qmc.services.database_file import database_file, file_check, log_mark
-from qmc.services.upgrade import FOLDER
+from qmc.services.upgrade import upgrade_copies
 
 WHOLE = "database check"
 
@@ -40,14 +39,16 @@ def upgrade_copies_remove(*, now: datetime) -> None:
 
     What is in them is sealed with the database key, which every node holds; until then the version before may be needed again.
     """
-    folder = settings.QMC_DATA_DIR / FOLDER
-    copies = sorted(folder.glob("*.sqlite3"))
+    copies = upgrade_copies()
     if not copies or not resealing_is_finished():
         return
     made_at = datetime.fromtimestamp(max(copy.stat().st_mtime for copy in copies), UTC)
     if Node.objects.filter(state=NodeState.REGISTERED).exclude(observation__last_seen_at__gt=made_at).exists():
         return
-    shutil.rmtree(folder)
+    for copy in copies:
+        copy.unlink()
+    with contextlib.suppress(OSError):  # an administrator's own files are in it
+        copies[0].parent.rmdir()
     record(
         actor=SYSTEM,
         action="upgrade.copies_removed",

@@ -12,7 +12,7 @@ from agent.files import sync_folder, write
 from qmc.services.database import UPGRADE, DatabaseRefused, database_fit
 from qmc.services.database_file import database_file, uri_to_read
 
-FOLDER = "before-upgrade"
+FOLDER, COPY = "before-upgrade", "????-??-??T??????Z.sqlite3"
 
 
 def upgrade_prepare(connection: BaseDatabaseWrapper, *, backed_up: bool, chosen: bool = False, now: datetime) -> Path | None:
@@ -33,6 +33,11 @@ def upgrade_prepare(connection: BaseDatabaseWrapper, *, backed_up: bool, chosen:
             f"with --backed-up. {UPGRADE}",
         )
     return None
+
+
+def upgrade_copies() -> list[Path]:
+    """The earliest first. What else is in the folder is an administrator's own."""
+    return sorted((settings.QMC_DATA_DIR / FOLDER).glob(COPY))
 
 
 def _copy(database: Path, *, now: datetime) -> Path:
@@ -63,10 +68,10 @@ def _copy(database: Path, *, now: datetime) -> Path:
 
 def _drop_earlier(copy: Path, recorded: list[tuple[str, str]]) -> None:
     """An earlier copy of the same migrations is of an upgrade that failed: nothing in it is newer than in `copy`."""
-    for each in copy.parent.glob("*.sqlite3"):
+    for each in upgrade_copies():
         if each == copy:
             continue
-        with suppress(sqlite3.Error), closing(sqlite3.connect(each)) as earlier:  # what is no copy of a site is not ours
+        with suppress(sqlite3.Error), closing(sqlite3.connect(each)) as earlier:  # it may be damaged
             if _recorded(earlier) == recorded:
                 each.unlink()
 

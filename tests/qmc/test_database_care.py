@@ -61,6 +61,12 @@ def test_copies_stay_until_every_registered_node_has_called_since(copy: Path, na
     assert Event.objects.filter(action="upgrade.copies_removed").exists() == is_removed
 
 
+def test_only_our_own_copies_are_removed(copy: Path) -> None:
+    (copy.parent / "db.sqlite3").write_bytes(b"what an administrator moved there")
+    upgrade_copies_remove(now=timezone.now())
+    assert [path.name for path in copy.parent.iterdir()] == ["db.sqlite3"]
+
+
 def test_copies_stay_while_values_are_sealed_anew(copy: Path) -> None:
     CentralKey.objects.update(finished_at=None)
     upgrade_copies_remove(now=timezone.now())

@@ -154,7 +154,7 @@ class Command(BaseCommand):
             time.sleep(0.2)
             for child in children:
                 assert child.process is not None
-                if child.process.poll() is not None and time.monotonic() - child.started > 2:
+                if not ended and child.process.poll() is not None and time.monotonic() - child.started > 2:
                     self.stderr.write(f"{child.name} ended with {child.process.returncode}; started again (logs/{child.name}.log)")
                     child.start()
         self._end(children)
