@@ -1,6 +1,7 @@
 """A node's life as a person reads it: the line of steps, its certificates, its history in words."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -113,7 +114,7 @@ def line(event: Event, kind: str = "") -> Line:
         case "renewal.transition":
             text, colour = RENEWAL_ENTERED.get(to, (f"Renewal {to}", "grey"))
         case "node.changed":
-            text, colour = f"Changed: {', '.join(sorted(event.detail['to'])).replace('_', ' ')}", "grey"
+            text, colour = f"Changed: {'; '.join(_changes(event.detail['from'], event.detail['to']))}", "grey"
         case "node.caller_found" | "node.callers_settled":
             text, colour = _callers(event)
         case "registration.wrong_passwords":
@@ -128,6 +129,13 @@ def line(event: Event, kind: str = "") -> Line:
         case _:
             return history_line(event, kind)
     return Line(event.at, text, colour, event.actor, reason)
+
+
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    """Each changed field with its old and new value."""
+    for name in sorted(after):
+        old, new = (", ".join(value) if isinstance(value, list) else value for value in (before[name], after[name]))
+        yield f"{name.replace('_', ' ')} from {old or 'none'} to {new or 'none'}"
 
 
 def _callers(event: Event) -> tuple[str, str]:

@@ -60,6 +60,12 @@ def test_each_field_can_be_changed_alone(client: Client, node: Node, name: str) 
     assert (event.target_id, event.detail["to"], [*event.detail["from"]]) == (node.pk, {name: FIELDS[name]}, [name])
 
 
+def test_the_history_says_what_was_changed_to_what(client: Client, node: Node) -> None:
+    patch(client, node, {"name": "rim9", "subject_alternative_names": ["a.example", "b.example"]})
+    page = client.get(f"/nodes/{node.pk}/history/", secure=True).content.decode()
+    assert "Changed: name from rim1 to rim9; subject alternative names from none to a.example, b.example" in page
+
+
 def test_what_changes_nothing_is_no_event(client: Client, node: Node) -> None:
     for body in ({}, {"name": "rim1"}, {"host_name": "rim1.example", "address": "10.0.0.5"}):
         assert patch(client, node, body).status_code == 200
