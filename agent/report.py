@@ -24,6 +24,13 @@ def _proofs(ring: KeyRing, challenges: dict[str, str], node: str) -> dict[str, b
     return opened
 
 
+def _run(hook: dict[str, Any] | None) -> dict[str, Any]:
+    """The hook's last run, with an exit code that the central node takes: programs of Windows end with up to 32 bits."""
+    if not hook or hook["exit"] is None:
+        return hook or {}
+    return hook | {"exit": max(-255, min(255, hook["exit"]))}
+
+
 def report_make(
     installed: Installed,
     ring: KeyRing,
@@ -49,6 +56,6 @@ def report_make(
         installed={kind: verify.fingerprint(certificate) for kind, certificate in held.items()},
         database_keys=list(ring.keys), proofs=_proofs(ring, challenges, installed.node),
         central_addresses=central.newest_texts() if central else [], central_called=central.called if central else "",
-        hook=hook or {}, browser=browser or {}, cluster_proof=cluster_proof or "", version=VERSION, system=system(),
+        hook=_run(hook), browser=browser or {}, cluster_proof=cluster_proof or "", version=VERSION, system=system(),
         turn=turn, node=installed.node,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from certs.errors import ClockDoubtful
 from certs.models import TrustZone
 from jobs.services import periodic
 from nodes.services.registration import passwords_wipe
-from nodes.services.upkeep import upkeep
+from nodes.services.upkeep import calls_follow_clock, upkeep
 
 UPKEEP, EVERY = "upkeep", timedelta(seconds=60)
 
@@ -24,5 +24,6 @@ def look_after() -> None:
     with periodic(name=UPKEEP, every=EVERY, now=now) as ours:
         if ours:
             passwords_wipe(now=now)
+            calls_follow_clock(now=now)
             with contextlib.suppress(ClockDoubtful):  # the overview tells
                 upkeep(now=now)

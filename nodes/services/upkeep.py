@@ -15,7 +15,8 @@ from certs.services.issuer import issuing_root
 from certs.services.lifetime import zone_current
 from certs.services.roots import cluster_in_force, cluster_renew
 from certs.states import CertificateStatus
-from nodes.models import Node, Renewal
+from jobs.models import SKEW
+from nodes.models import Node, Observation, Renewal
 from nodes.services.clock_doubt import clock_believed
 from nodes.services.renewal import renewal_ensure
 from nodes.services.root_rotation import root_rotation_start
@@ -96,6 +97,11 @@ def rotates_next(now: datetime) -> bool:
     """Whether the root is replaced by itself when it is due. What somebody has rolled back is not begun again behind his back."""
     last = Rotation.objects.filter(kind=Rotation.Kind.ROOT).first()
     return zone_current().rotates_by_itself and not (last is not None and last.rolled_back)
+
+
+def calls_follow_clock(*, now: datetime) -> None:
+    """The clock was set back: a call that it dated later than now counts as one of now. Else who is silent would count as online until then."""
+    Observation.objects.filter(last_seen_at__gt=now + SKEW).update(last_seen_at=now)
 
 
 def upkeep(*, now: datetime) -> None:

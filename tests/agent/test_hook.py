@@ -9,6 +9,7 @@ import ssl
 import sys
 import threading
 import time
+import uuid
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,9 +20,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from agent import hook, tls
 from agent.heartbeat import Caller, Service, services
 from agent.hook import Hook
+from agent.report import report_make
 from agent.state import State
 from pki import revocation, verify
 from pki.package import Package
+from pki.report import report_from
 from tests.conftest import Authority
 
 SCRIPT = """import json, os, sys, time
@@ -110,6 +113,19 @@ def test_failed_run_is_kept_and_tried_again_when_the_agent_starts(package: Packa
         assert [run[0] for run in hooked.runs()] == ["certificates", "certificates"]
 
     asyncio.run(walk())
+
+
+@pytest.mark.parametrize(("ended", "reported"), [(0, 0), (-15, -15), (0xC0000005, 255), (None, None)])
+def test_an_exit_code_of_any_system_is_reported(
+    ended: int | None, reported: int | None, package: Package, authority: Authority, tmp_path: Path
+) -> None:
+    state = State(tmp_path / "home")
+    installed = state.store.install(dataclasses.replace(package, node=str(uuid.uuid4())), now=authority.now)
+    state.note_hook(at=authority.now, ended=ended, generation=1)
+    told = report_make(
+        installed, state.store.key_ring(), {}, loaded=installed, served={}, listening=True, now=authority.now, hook=state.hook()
+    )
+    assert report_from(json.dumps(told.content()).encode()).hook["exit"] == reported
 
 
 def test_hook_that_hangs_or_cannot_be_started_ends(

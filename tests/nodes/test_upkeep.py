@@ -12,7 +12,7 @@ from certs.models import Certificate, Rotation, TrustZone
 from certs.services.revocation import list_issue, trust_in_force
 from nodes.models import Node, Observation, Renewal
 from nodes.services.root_rotation import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
-from nodes.services.upkeep import AGAIN, renewals_due, upkeep
+from nodes.services.upkeep import AGAIN, calls_follow_clock, renewals_due, upkeep
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -35,6 +35,15 @@ def lives(kind: str, *, since: int, left: int, at: datetime = NOW) -> None:
 
 def hears(at: datetime) -> None:
     Observation.objects.update(last_seen_at=at)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=2), DAY, 9000 * DAY])
+def test_who_is_silent_is_not_online_because_the_clock_was_set_back(node: Node, ahead: timedelta) -> None:
+    hears(NOW + ahead)
+    for later in (timedelta(0), timedelta(minutes=1)):
+        calls_follow_clock(now=NOW + later)
+    assert Node.objects.get().online(NOW + timedelta(minutes=1))
+    assert not Node.objects.get().online(NOW + timedelta(minutes=4))
 
 
 @pytest.mark.parametrize(
