@@ -70,7 +70,7 @@ async def _presented(installed: Installed, of: Service) -> str | None:
         context = tls.looking_context(installed)
         reading = asyncio.open_connection(of.host, of.port, ssl=context, server_hostname=installed.host_name)
         _, writer = await asyncio.wait_for(reading, LOOK_S)
-    except (OSError, ssl.SSLError, TimeoutError):
+    except (OSError, ValueError):  # also a host that cannot be looked up
         return None
     der: bytes | None = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     writer.close()

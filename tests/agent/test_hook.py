@@ -162,7 +162,7 @@ def test_services_are_named_once_and_at_most_ten() -> None:
 
 
 def test_what_services_really_serve_is_reported(package: Package, authority: Authority, tmp_path: Path) -> None:
-    """One serves the installed certificate, one another site's, one does not speak TLS, one answers nothing, one is not there."""
+    """One serves the installed certificate, one another site's, one does not speak TLS, one answers nothing, one is not there, and two have no host that can be called."""
     state = State(tmp_path)
     installed = state.store.install(package, now=authority.now)
     foreign = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -187,7 +187,7 @@ def test_what_services_really_serve_is_reported(package: Package, authority: Aut
     for each in threads:
         each.start()
     told = [f"{name}={address}:{server.getsockname()[1]}" for name, server in listening.items()]
-    caller = Caller(state, address, 1, listening=False, services=services([*told, f"gone={address}:1"]))
+    caller = Caller(state, address, 1, listening=False, services=services([*told, f"gone={address}:1", "dots=a..b:1", "zero=\0:1"]))
     began = time.monotonic()
     served = asyncio.run(caller._served(installed))
     assert timedelta(seconds=time.monotonic() - began) < timedelta(seconds=4)
@@ -197,5 +197,5 @@ def test_what_services_really_serve_is_reported(package: Package, authority: Aut
         server.close()
     assert served == {
         "service": None, "engine": verify.fingerprint(installed.service), "proxy": verify.fingerprint(installed.client), "plain": None,
-        "silent": None, "gone": None,
+        "silent": None, "gone": None, "dots": None, "zero": None,
     }  # fmt: skip
