@@ -51,6 +51,8 @@ def _row_trouble(row: Certificate | None, kind: Kind, now: datetime) -> str:
     what = f"The central node's {kind} certificate"
     if row is None:
         return f"{what} is not known to this database. The database and the store are not of the same time."
+    if row.kind != kind:
+        return f"{what} is missing: a repair of the store was cut off."
     if now > row.not_after:
         return f"{what} expired at {stamp(row.not_after)}."
     if row.status != CertificateStatus.ISSUED:
