@@ -52,6 +52,8 @@ def host_name(text: str, *, limit: int = LONGEST_NAME) -> str:
     problem = _structure(text)
     if not problem and len(text) > limit:
         problem = f"the host name has {len(text)} characters, at most {limit} fit into a certificate. Use a shorter name"
+    if not problem and text.endswith("."):
+        problem = "the host name ends with a dot. Leave the dot out"
     if not problem and not text.isascii():
         problem = f"the host name has letters beyond a–z. Type it in the form that DNS has{_in_dns(text)}"
     if problem:

@@ -90,10 +90,13 @@ def _refuse_duplicates(name: str, host_name: str, besides: Node | None, refuse: 
     others = Node.objects.present()
     if besides is not None:
         others = others.exclude(pk=besides.pk)
-    if others.filter(host_name__iexact=host_name).exists():
-        refuse(
-            "host_name", f"A node with the host name {host_name} exists already. Open it and press Redistribute, or decommission it first."
+    if taken := others.filter(host_name__iexact=host_name).first():
+        way = (
+            "It is the central node: choose another host name."
+            if taken.is_central
+            else "Open it and press Redistribute, or decommission it first."
         )
+        refuse("host_name", f"A node with the host name {host_name} exists already. {way}")
     if others.filter(name__iexact=name).exists():
         refuse("name", "A node with this name exists already. Choose another name.")
 

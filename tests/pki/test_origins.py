@@ -27,6 +27,7 @@ NO_ORIGINS = {
     "https://console.example?x": "path",
     "https://console.example:99999": "not a URL",
     "https://console.example:0": "not a URL",
+    "https://console.example.": "ends with a dot",
     "https://bücher.example": "the form that DNS has: xn--bcher-kva.example",
     "https://ü..example": "which begins with xn--",
     "https://[::": "not a URL",
