@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from certs.errors import CertsError
 from certs.fields import encrypted_fields
-from certs.models import CentralKey, DatabaseKey
+from certs.models import CentralKey, Certificate, DatabaseKey
 from certs.own_store import key_ring_read
 from certs.services.central_key import central_keys_proved
-from certs.services.issuer import previous_file
+from certs.services.issuer import previous_file, root_key
 from certs.services.key_policy import key_policy_problems
 from certs.states import DatabaseKeyStatus
 from nodes.models import Node
@@ -25,6 +25,7 @@ from nodes.services.central_trouble import central_trouble, signing_trouble
 from pki.addresses import is_loopback, is_wildcard
 from pki.errors import InvalidName
 from pki.origins import origin
+from pki.roles import Kind
 from qmc.data_directory import readable_by_others
 from qmc.services.database import database_look, unusable
 from qmc.services.database_care import older_than_store
@@ -80,7 +81,7 @@ def site_can_work(**_: Any) -> list[CheckMessage]:
         return [Error(f"{found[0]} [{look.state}]", found[1], id="qmc.E004")]
     if older := older_than_store():
         return [Error(older[0], older[1], id="qmc.E009")]
-    return [*central_node_has_certificates(), *database_key_can_be_read(), *central_key_can_be_read(), *nodes_can_call()]
+    return [*central_node_has_certificates(), *root_key_opens(), *database_key_can_be_read(), *central_key_can_be_read(), *nodes_can_call()]
 
 
 def central_node_has_certificates() -> list[CheckMessage]:
@@ -89,6 +90,19 @@ def central_node_has_certificates() -> list[CheckMessage]:
     trouble = central_trouble(now=now)
     hint = signing_trouble(now=now) if trouble else ""
     return [Error(trouble, hint or "Run `python manage.py repair_central` on the central node.", id="qmc.E030")] if trouble else []
+
+
+def root_key_opens() -> list[CheckMessage]:
+    """Nothing is signed without the root passphrase. Web processes have none, and cannot ask."""
+    root = Certificate.objects.issued().filter(kind=Kind.ROOT).exclude(encrypted_private_key=None).order_by("-not_after").first()
+    if root is None or settings.ROOT_PASSPHRASE_FILE is None:
+        return []
+    try:
+        root_key(root)
+    except CertsError as exc:
+        hint = "Put back the file of the root passphrase that this site had. If it is lost, restore the last backup into an empty data directory."
+        return [Error(str(exc), hint, id="qmc.E031")]
+    return []
 
 
 def database_key_can_be_read() -> list[CheckMessage]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 
 from agent.files import NotPossible
 from qmc.data_directory import data_directory_prepare
@@ -48,3 +49,12 @@ def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path, settings,
 
 def test_a_site_in_order_has_nothing_that_check_names(founded: Path) -> None:
     call_command("check", deploy=True, fail_level="DEBUG")
+
+
+@pytest.mark.parametrize("content", [None, b"another passphrase"])
+def test_check_names_a_root_passphrase_that_opens_nothing(founded: Path, settings, content: bytes | None) -> None:
+    settings.ROOT_PASSPHRASE_FILE.unlink()
+    if content:
+        settings.ROOT_PASSPHRASE_FILE.write_bytes(content)
+    with pytest.raises(SystemCheckError, match=r"qmc\.E031"):
+        call_command("check", deploy=True)
