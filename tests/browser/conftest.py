@@ -38,7 +38,7 @@ ARGUMENTS = [
 ]
 LONG = "a-long-host-name-such-as-a-cloud-makes-it-01234567890.eu.example"
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=30_000)  # patience for a busy machine: what is there is seen at once
 
 
 @pytest.fixture(scope="package")
@@ -293,7 +293,7 @@ class Eyes:
     def __init__(self, context: BrowserContext, site: Site) -> None:
         self.site, self.context, self.heard, self.page = site, context, Heard(), context.new_page()
         self.heard.listen(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
 
     def url(self, path: str = "/") -> str:
         return f"https://127.0.0.1:{self.site.port}{path}"

@@ -71,7 +71,7 @@ class Site:
         return f"{self.network}.{number}"
 
     def start(self) -> None:
-        self.wait(lambda: self.answers(), 90)
+        self.wait(lambda: self.answers(), 180)
         if url := self.environment.get("DATABASE_URL"):
             self.database = psycopg.connect(url, autocommit=True)
         self.token = self.manage("create_token", "admin", "--name", "tests", "--skip-checks").strip()
@@ -183,7 +183,7 @@ class Site:
         """A node that `register` names so, as the probe dials it."""
         return Place(name, str(home), f"{name}.example", address)
 
-    def wait(self, true: Any, seconds: float = 40) -> None:
+    def wait(self, true: Any, seconds: float = 120) -> None:
         deadline = time.monotonic() + seconds
         while not true():
             assert self.process.poll() is None, (self.data.parent / "up.log").read_text()
@@ -196,7 +196,7 @@ class Site:
     def node(self, pk: str) -> dict[str, Any]:
         return self.call("GET", f"/nodes/{pk}/")[1]
 
-    def wait_for_state(self, pk: str, state: str, seconds: float = 40) -> dict[str, Any]:
+    def wait_for_state(self, pk: str, state: str, seconds: float = 120) -> dict[str, Any]:
         self.wait(lambda: self.node(pk)["state"] in (state, "failed"), seconds)
         node = self.node(pk)
         assert node["state"] == state, node["state_reason"] + self.tell()

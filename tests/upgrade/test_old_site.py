@@ -1,4 +1,4 @@
-"""A site that the code of commit 1c0c2c0 made and used goes on under today's code."""
+"""A site that the code of commit 1c0c2c0 made and used goes on under today's code (`make faults`)."""
 
 import json
 import os
@@ -18,6 +18,7 @@ from tests.upgrade.conftest import manage
 from tests.upgrade.test_migrations import FIRST, migration_files
 from tests.whole import takes_minutes
 
+pytestmark = takes_minutes
 OPEN = """
 from audit.record import verify
 from qmc.services.proof import fields_open, problems
@@ -128,7 +129,6 @@ def test_every_encrypted_value_still_opens(site: OldSite) -> None:
 TOO_OLD = ("79fab02", "aa9e0da")
 
 
-@takes_minutes
 @pytest.mark.parametrize("commit", TOO_OLD)
 def test_a_site_of_before_that_is_refused_and_its_backup_is_restored(tmp_path: Path, commit: str) -> None:
     need_history(commit)
