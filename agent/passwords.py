@@ -13,7 +13,7 @@ from pki import clocks, package_header, password
 from pki.errors import WrongPassword
 from pki.package import Opener
 
-HELD_S, LOOK_S, ANSWER_S, CLOSING_S, ANSWERED_S = 60, 1.0, 3.0, 10, 1.0
+HELD_S, LOOK_S, ANSWER_S, CLOSING_S, ANSWERED_S = 60, 1.0, 4.0, 10, 1.0
 NOTHING_OPENS = "Well typed, but no waiting package opens with it. Take the newest password from the console."
 
 

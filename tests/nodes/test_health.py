@@ -41,7 +41,7 @@ def node(*, seen: timedelta | None = timedelta(0), state: str = "registered", na
         registered_at=NOW - 3 * DAY if state == "registered" else None,
     )
     if seen is not None:
-        Observation.objects.create(node=made, last_seen_at=NOW - seen)
+        Observation.objects.create(node=made, last_seen_at=datetime.now(UTC) - seen)
     for kind in ("service", "client"):
         certificate(kind, made.pk)
     return made
@@ -64,7 +64,7 @@ NODES: dict[str, tuple[dict[str, Any], Callable[[], object], NodeHealth]] = {
 def test_health_of_a_node(client: Client, fields: dict[str, Any], happens: Callable[[], object], health: NodeHealth) -> None:
     made = node(**fields)
     happens()
-    assert health_of(made, now=NOW) == health
+    assert health_of(made, now=datetime.now(UTC)) == health
     client.force_login(User.objects.create_superuser("ann"))
     for each in NodeHealth:
         page = client.get(f"/nodes/?health={each}", secure=True).content.decode()
@@ -108,7 +108,7 @@ EXPORTS: dict[str, tuple[dict[str, Any], Callable[[], object], ExportHealth]] = 
 def test_health_of_an_export(client: Client, fields: dict[str, Any], happens: Callable[[], object], health: ExportHealth) -> None:
     made = export(**fields)
     happens()
-    assert export_health_of(made, now=NOW) == health
+    assert export_health_of(made, now=datetime.now(UTC)) == health
     client.force_login(User.objects.create_superuser("ann"))
     for each in ExportHealth:
         page = client.get(f"/exports/?health={each}", secure=True).content.decode()

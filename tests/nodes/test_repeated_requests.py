@@ -32,8 +32,8 @@ FORM_ID = re.compile(r'name="request" value="([0-9a-f-]{36})"')
 @pytest.fixture
 def ann(founded: Path, client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
     """An administrator of a site whose nodes pass every check: these tests are about what comes after it."""
-    for place in ("nodes.views.checks.preflight", "nodes.services.registration.findings"):
-        monkeypatch.setattr(place, lambda *_, **__: [])
+    monkeypatch.setattr("nodes.views.checks.preflight", lambda *_, **__: [])
+    monkeypatch.setattr("nodes.services.registration.examined", lambda *_, **__: ([], None))
     client.force_login(User.objects.create_superuser("ann"))
     return client
 
