@@ -222,7 +222,8 @@ def test_only_workers_are_handed_the_root_passphrase(site: Site, nodes) -> None:
 def test_a_port_that_somebody_holds_is_named_with_its_remedy(site: Site, tmp_path: Path) -> None:
     ports = ["--port", str(site.port), "--node-port", str(site.node_port)]
     command = [sys.executable, "manage.py", "up", "--data-dir", str(tmp_path / "other"), *ports]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=site.environment)
+    own = {name: value for name, value in site.environment.items() if name != "DATABASE_URL"}  # another site's database is refused before
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=own)
     assert (ended.returncode, f"Port {site.port} on 127.0.0.1 cannot be used" in ended.stderr) == (1, True)
 
 
