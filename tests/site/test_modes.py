@@ -5,6 +5,7 @@ import sys
 
 from tests.accounts import loose
 from tests.site.conftest import ROOT, Site
+from tests.site.engines import free_port
 
 
 def test_nothing_that_a_running_site_writes_is_readable_by_other_accounts(site: Site) -> None:
@@ -13,7 +14,7 @@ def test_nothing_that_a_running_site_writes_is_readable_by_other_accounts(site: 
 
 
 def test_a_second_up_on_the_same_data_directory_is_refused_and_names_the_first(site: Site) -> None:
-    command = [sys.executable, "manage.py", "up", "--data-dir", str(site.data), "--port", "0", "--node-port", "0"]
+    command = [sys.executable, "manage.py", "up", "--data-dir", str(site.data), "--port", str(free_port()), "--node-port", str(free_port())]
     ended = subprocess.run(command, cwd=ROOT, env=site.environment, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
     assert f"`up` runs on {site.data} already: process {site.process.pid}, since 20" in ended.stderr
