@@ -34,9 +34,9 @@ class Known:
     @property
     def newest(self) -> list[CentralAddress]:
         """What the central node said last: in an answer to a heartbeat since the package in force, or in that package."""
-        told = self.memory.get("central_told") or {}
-        if told.get("generation") == self.installed.generation:
-            return read(told["addresses"])
+        answered = self.memory.get("central_told") or {}
+        if answered.get("generation") == self.installed.generation:
+            return read(answered["addresses"])
         return list(self.installed.central_addresses)
 
     def all(self) -> list[CentralAddress]:

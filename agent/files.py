@@ -149,7 +149,7 @@ class OwnFolder:
 
     `is_guarded` names directories in which a member of the group may replace no file of another account.
 
-    Where somebody gave us a directory that has other directories too, such as /tmp, only what is ours is looked at.
+    In a directory that other programs use too, such as /tmp, only files and directories of ours are corrected.
     """
 
     path: Path

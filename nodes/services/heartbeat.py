@@ -77,11 +77,10 @@ def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: date
         # It came with a package of before a rotation. While one is under way, that one sees to it.
         renewal = renewals.renewal_ensure(actor=SYSTEM, node=node, now=now)
     offered = renewal is not None and renewal.status == RenewalStatus.OFFERED and not disputed
-    differs = _trust_differs(report)
-    pending = renewal is not None or differs or node.state in UNDER_WAY or any(key_id not in proved for key_id in live)
+    differs, addresses = _trust_differs(report), _addresses_differ(report)
+    # Of addresses and trust that the node is told now, its next report shows that it knows them.
+    pending = renewal is not None or differs or bool(addresses) or node.state in UNDER_WAY or any(key_id not in proved for key_id in live)
     pending = pending or (rotation is not None and _is_lively(rotation, now)) or _browser_is_on_its_way(node, report, wanted, now)
-    elsewhere = _addresses_differ(report)
-    pending = pending or bool(elsewhere)  # its next report shows that it knows them
     return {
         "now": now.isoformat(),
         "interval_s": min(PENDING_INTERVAL_S, settings.QMC_HEARTBEAT_S) if pending else settings.QMC_HEARTBEAT_S,
@@ -93,7 +92,7 @@ def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: date
         "challenges": challenges,
         "cluster_challenge": challenge,
         "retired_database_keys": _retired(report.database_keys, live),
-        "central_addresses": elsewhere,
+        "central_addresses": addresses,
     }
 
 

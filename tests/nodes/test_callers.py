@@ -23,6 +23,7 @@ from nodes.services.renewal import node_renew
 from nodes.story import history
 from pki.verify import fingerprint
 from qmc.overview import attention
+from tests.nodes.registered import registered_node
 from tests.pki.test_report import BEFORE
 
 FIRST, SECOND, UNKNOWN = b"the client certificate of generation 1", b"that of generation 2", b"one that was lost"
@@ -82,17 +83,7 @@ def client_certificate(node: Node, der: bytes, generation: int) -> Certificate:
 
 @pytest.fixture
 def node(founded: Path) -> Node:
-    now = timezone.now()
-    node = Node.objects.create(
-        name="rim1",
-        host_name="rim1.example",
-        address="10.0.0.5",
-        state="registered",
-        state_since=now,
-        created_at=now,
-        registered_at=now,
-        generation=1,
-    )
+    node = registered_node()
     client_certificate(node, FIRST, 1)
     return node
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from audit.models import Event
 from nodes.models import CallerFinding, Node, Observation
 from nodes.services.dial import _although_it_calls
+from tests.nodes.registered import registered_node
 
 FIELDS: dict[str, Any] = {
     "name": "rim one", "address": "10.0.0.7", "distribution_port": 5444, "node_port": 5242, "subject_alternative_names": ["www.corp.example", "10.0.0.8"],
@@ -22,16 +23,7 @@ FIELDS: dict[str, Any] = {
 def node(founded: Path) -> Node:
     now = timezone.now()
     Node.objects.create(name="rim2", host_name="rim2.example", state="created", state_since=now, created_at=now)
-    node = Node.objects.create(
-        name="rim1",
-        host_name="rim1.example",
-        address="10.0.0.5",
-        state="registered",
-        state_since=now,
-        created_at=now,
-        registered_at=now,
-        generation=1,
-    )
+    node = registered_node()
     Observation.objects.create(node=node, last_seen_at=now, address="10.0.0.7")
     return node
 

@@ -17,21 +17,13 @@ from nodes.services.dial import Answer
 from nodes.services.renewal import AFTER_A_FAILURE, LIMITS, renewal_ensure
 from nodes.states import NodeState, RenewalStatus
 from qmc.overview import attention
+from tests.nodes.registered import registered_node
 
 
 @pytest.fixture
 def node(founded: Path) -> Node:
     now = timezone.now()
-    node = Node.objects.create(
-        name="rim1",
-        host_name="rim1.example",
-        address="127.0.0.99",
-        state="registered",
-        state_since=now,
-        created_at=now,
-        registered_at=now,
-        generation=1,
-    )
+    node = registered_node(address="127.0.0.99")
     Observation.objects.create(node=node, last_seen_at=now, generation=1)
     return node
 
