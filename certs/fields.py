@@ -1,4 +1,4 @@
-"""Encrypted fields: sealed for exactly their table, column and row (S15), in two classes. docs/architecture.md pins the byte string."""
+"""Encrypted fields: sealed for exactly their table, column and row (S15), in two classes. docs/develop/architecture.md pins the byte string."""
 
 from collections.abc import Iterable, Sequence
 from enum import Enum

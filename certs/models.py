@@ -47,7 +47,7 @@ class TrustZone(models.Model):
         max_length=10, choices=[(each.value, each.value) for each in AppDistribution], default=AppDistribution.NONE
     )
 
-    # Where the center is (docs/architecture.md): nodes.services.addresses writes it, and the environment overrides each.
+    # Where the center is (docs/develop/architecture.md): nodes.services.addresses writes it, and the environment overrides each.
     node_api_addresses = models.JSONField(default=list, help_text="ADDRESS:PORT each; empty: what the central node's row says")
     addresses_chosen = models.BooleanField(default=False, help_text="by a person: `up` does not change them")
     base_url = models.CharField(max_length=300, blank=True)

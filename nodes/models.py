@@ -129,7 +129,7 @@ class Observation(models.Model):
     version = models.CharField(max_length=40, blank=True, help_text="of its agent")
     system = models.CharField(max_length=100, blank=True, help_text="the operating system")
     address = models.CharField(max_length=64, blank=True, help_text="from where it called")
-    # docs/architecture.md, *Turns*: what the last answer carried, what its caller had returned, and the generation of its last proved registration.
+    # docs/develop/architecture.md, *Turns*: what the last answer carried, what its caller had returned, and the generation of its last proved registration.
     turn = models.CharField(max_length=80, blank=True)
     turn_before = models.CharField(max_length=80, blank=True)
     turn_generation = models.PositiveIntegerField(default=0)

@@ -1,4 +1,4 @@
-"""Whether a call comes from the one who called last as this node (docs/architecture.md, *Turns*)."""
+"""Whether a call comes from the one who called last as this node (docs/develop/architecture.md, *Turns*)."""
 
 import hashlib
 import hmac

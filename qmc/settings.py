@@ -48,7 +48,7 @@ try:
     SECRET_KEY = SECRET_KEY_FILE.read_text() if SECRET_KEY_FILE.exists() else secrets.token_urlsafe(48)
 except OSError as exc:
     raise SystemExit(f"The secret key {SECRET_KEY_FILE} cannot be read: {exc.strerror}. Give it to the account that runs this.") from None
-# The key of what only the center needs; `init` makes it. docs/architecture.md has its form.
+# The key of what only the center needs; `init` makes it. docs/develop/architecture.md has its form.
 CENTRAL_KEY_FILE = Path(os.environ.get("QMC_CENTRAL_KEY_FILE") or SECRETS_DIR / "central-key")
 # What web processes read too, which QMC_GROUP lets run under another account than the workers.
 SHARED_SECRET_FILES = [SECRET_KEY_FILE, CENTRAL_KEY_FILE]
@@ -62,7 +62,7 @@ def listed(name: str) -> list[str]:
     return [each.strip() for each in os.environ.get(name, "").split(",") if each.strip()]
 
 
-# Where the center is: each overrides what the site's data says (docs/architecture.md).
+# Where the center is: each overrides what the site's data says (docs/develop/architecture.md).
 QMC_NODE_API_ADDRESSES = listed("QMC_NODE_API_ADDRESSES")
 QMC_BASE_URL = os.environ.get("QMC_BASE_URL", "").strip()
 QMC_ALLOWED_HOSTS = listed("QMC_ALLOWED_HOSTS")

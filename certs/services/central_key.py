@@ -1,4 +1,4 @@
-"""The central key: made, rotated, and everything that only the center needs sealed with its newest version. docs/architecture.md has the steps."""
+"""The central key: made, rotated, and everything that only the center needs sealed with its newest version. docs/develop/architecture.md has the steps."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""A new root passphrase: its file first, then every root key, then the old one is deleted. docs/architecture.md has the steps."""
+"""A new root passphrase: its file first, then every root key, then the old one is deleted. docs/develop/architecture.md has the steps."""
 
 import secrets
 from collections.abc import Mapping

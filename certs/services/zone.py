@@ -1,4 +1,4 @@
-"""The first start of a trust zone, crash-safe in the order of docs/architecture.md."""
+"""The first start of a trust zone, crash-safe in the order of docs/develop/architecture.md."""
 
 import uuid
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the database is when a process starts: looked at, never written to. docs/architecture.md, "The database at the start"."""
+"""What the database is when a process starts: looked at, never written to. docs/develop/architecture.md, "The database at the start"."""
 
 import uuid
 from collections.abc import Iterator

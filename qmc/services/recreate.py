@@ -1,4 +1,4 @@
-"""A new root after a disaster: backed up, made, and every node through the password ceremony again. docs/architecture.md has the steps."""
+"""A new root after a disaster: backed up, made, and every node through the password ceremony again. docs/develop/architecture.md has the steps."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,6 +1,6 @@
 """A central node without valid certificates gets new ones in place: from the root in force, with the same database key.
 
-docs/architecture.md has the steps.
+docs/develop/architecture.md has the steps.
 """
 
 from dataclasses import dataclass
