@@ -2,10 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up test faults years bench check pictures setup system
+.PHONY: up install test faults years bench check pictures setup system
 
-up: .venv/.console node_modules/.installed
+up: install
 	exec $(BIN)/python manage.py up --agent 127.0.0.2 --agent 127.0.0.3
+
+# What a site needs, and nothing for development.
+install: .venv/.console node_modules/.installed
 
 # Python's development mode, without its slow allocator.
 test: .venv/.development node_modules/.installed system

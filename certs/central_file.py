@@ -12,8 +12,8 @@ from pki.errors import KeyFileMalformed
 from pki.sealing import SealingKey
 
 WAY_OUT = (
-    "Put the file back from a backup of this site, or copy it from another machine of this site. The README says how (The central key file "
-    "is lost)."
+    "Put the file back from a backup of this site, or copy it from another machine of this site. docs/disasters.md says how (The central "
+    "key file is lost)."
 )
 
 _lock = threading.Lock()

@@ -15,7 +15,7 @@ from qmc.overview import attention
 
 
 class NeedOutput(serializers.Serializer[Any]):
-    code = serializers.CharField(help_text="stable; docs/develop/architecture.md lists them")
+    code = serializers.CharField(help_text="stable; docs/troubleshooting.md lists them")
     severity = serializers.ChoiceField(choices=[each.value for each in Severity])
     subject = serializers.CharField(help_text="which node, certificate or export; empty where it is several")
     title = serializers.CharField()

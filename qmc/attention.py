@@ -1,6 +1,6 @@
 """What needs a person: one type for the overview, the API and, later, alerts.
 
-`code` and `subject` together name a need: the same cause keeps both for as long as it lasts. docs/develop/architecture.md lists the codes.
+`code` and `subject` together name a need: the same cause keeps both for as long as it lasts. docs/troubleshooting.md lists the codes.
 """
 
 from collections.abc import Iterable

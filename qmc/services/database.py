@@ -20,7 +20,7 @@ from certs.own_store import REPAIR, own_store
 from qmc.services.database_file import FileClosed, FileDamaged, database_file, file_check, uri_to_read
 
 RECORD, ZONE = MigrationRecorder.Migration._meta.db_table, TrustZone._meta.db_table
-UPGRADE = "README.md, section Upgrade, has the steps."
+UPGRADE = "docs/upgrade.md has the steps."
 
 
 class State(StrEnum):

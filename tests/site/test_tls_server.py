@@ -21,7 +21,7 @@ from tests.public_authority import Signed, sign
 from tests.site import tls_server
 from tests.site.engines import free_port
 
-README = Path(__file__).parent.parent.parent / "README.md"
+DOCUMENT = Path(__file__).parent.parent.parent / "docs/browser-certificates.md"
 
 
 def pem(leaf: Signed) -> bytes:
@@ -29,12 +29,12 @@ def pem(leaf: Signed) -> bytes:
 
 
 def example(port: int) -> str:
-    """The proxy that the README shows, on a port that needs no rights."""
-    (shown,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    """The proxy that the documentation shows, on a port that needs no rights."""
+    (shown,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     return shown.replace('("", 443)', f'("127.0.0.1", {port})')
 
 
-@pytest.fixture(params=["ours", "the README's"])
+@pytest.fixture(params=["ours", "the documentation's"])
 def serving(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int, Path]]:
     file, port = tmp_path / "browser.pem", free_port()
     file.write_bytes(pem(sign("first.example")))
@@ -71,7 +71,7 @@ def test_sighup_loads_again_and_drops_nobody(serving: tuple[subprocess.Popen[str
     first, second, kept = served(port), sign("second.example"), connection(port)
     replace(file, b"nothing that loads")
     process.send_signal(signal.SIGHUP)
-    assert "goes on" in next(line for line in process.stderr if "loaded" in line)
+    assert "stays in use" in next(line for line in process.stderr if "loaded" in line)
     assert served(port) == first
     replace(file, pem(second))
     assert served(port) == first

@@ -55,7 +55,7 @@ def main(pem: str, address: str, port: str) -> None:
         try:
             server.load(pem)
         except (OSError, ssl.SSLError) as exc:
-            sys.stderr.write(f"{pem} does not load, what was loaded goes on: {exc}\n")
+            sys.stderr.write(f"{pem} does not load, the certificate loaded before stays in use: {exc}\n")
 
     signal.signal(signal.SIGHUP, again)
     server.serve_forever()
