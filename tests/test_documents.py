@@ -1,0 +1,108 @@
+"""Every link, command and listing of the documents holds."""
+
+import argparse
+import os
+import re
+import string
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from django.core.management import get_commands, load_command_class
+
+from agent import __main__ as agent
+
+ROOT = Path(__file__).parent.parent
+FENCE = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+COMMAND = re.compile(r"(manage\.py|python -m agent) ([a-z][a-z_-]*)([^`#|\n]*)")
+LONGEST_LISTING = 10
+
+
+def in_tree(*suffixes: str) -> Iterator[Path]:
+    """Files of the project, without what was installed or generated."""
+    for folder, names, files in os.walk(ROOT):
+        names[:] = [each for each in names if not each.startswith(".") and each not in ("node_modules", "var")]
+        yield from (Path(folder) / each for each in files if each.endswith(suffixes))
+
+
+DOCUMENTS = sorted(in_tree(".md"))
+each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def links(path: Path) -> list[tuple[Path, str]]:
+    """The file and the anchor of each link inside the project."""
+    found = LINK.findall(FENCE.sub("", path.read_text()))
+    inside = [each.partition("#") for each in found if "://" not in each and not each.startswith("mailto:")]
+    return [((path.parent / unquote(file)).resolve() if file else path, anchor) for file, _, anchor in inside]
+
+
+@cache
+def anchors(path: Path) -> set[str]:
+    """What GitHub makes of the headings: lower case, without punctuation, hyphens for spaces, a number where one is repeated."""
+    found: dict[str, int] = {}
+    for heading in re.findall(r"^#+ (.+?) *$", FENCE.sub("", path.read_text()), re.MULTILINE):
+        text = re.sub(r"\[(.+?)\]\(.+?\)", r"\1", heading).lower()
+        name = "".join(each for each in text if each in "-_ " or each not in string.punctuation).replace(" ", "-")
+        number = found[name] = found.get(name, -1) + 1
+        if number:
+            found[f"{name}-{number}"] = 0
+    return set(found)
+
+
+def options(parser: argparse.ArgumentParser) -> set[str]:
+    return {option for action in parser._actions for option in action.option_strings} | {"--data-dir"}
+
+
+@cache
+def options_of(program: str, command: str) -> set[str] | None:
+    """None for a command that does not exist."""
+    if program == "manage.py":
+        app = get_commands().get(command)
+        return options(load_command_class(app, command).create_parser("manage.py", command)) if app else None
+    (commands,) = (each for each in agent._parser()._actions if isinstance(each, argparse._SubParsersAction))
+    return options(commands.choices[command]) if command in commands.choices else None
+
+
+@each_document
+def test_every_link_leads_somewhere(path: Path) -> None:
+    broken = [
+        f"{file.relative_to(ROOT)}#{anchor}"
+        for file, anchor in links(path)
+        if not file.exists() or (anchor and anchor not in anchors(file))
+    ]
+    assert broken == []
+
+
+@each_document
+def test_every_command_exists_with_its_options(path: Path) -> None:
+    wrong = []
+    for program, command, rest in COMMAND.findall(path.read_text()):
+        known = options_of(program, command)
+        if known is None or set(re.findall(r"(?<!\S)--[a-z][a-z-]*", re.sub('"[^"]*"', "", rest))) - known:
+            wrong.append(f"{program} {command}{rest}")
+    assert wrong == []
+
+
+def test_every_document_is_reached_from_the_readme() -> None:
+    seen, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        path = waiting.pop()
+        if path.suffix == ".md" and path not in seen:
+            seen.add(path)
+            waiting += [file for file, _ in links(path)]
+    assert {*DOCUMENTS} - seen == set()
+
+
+def test_the_readme_has_short_listings_only() -> None:
+    listings = FENCE.findall((ROOT / "README.md").read_text())
+    assert listings
+    assert [each for each in listings if each.count("\n") - 1 > LONGEST_LISTING] == []
+
+
+def test_every_document_that_code_names_exists() -> None:
+    named = {name for path in in_tree(".py", ".html", ".sh", ".mjs") for name in re.findall(r"\bdocs/[\w/-]+\.md\b", path.read_text())}
+    assert named
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
