@@ -1,4 +1,4 @@
-"""Which addresses of the central node an agent knows, and in which order it calls them. docs/develop/architecture.md, "Where the center is"."""
+"""Which addresses of the central node an agent knows, and in which order it calls them. docs/develop/architecture.md, "Addresses and names"."""
 
 import contextlib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Under which names browsers reach the console: which Host and which Origin it answers. docs/develop/architecture.md, "Where the center is"."""
+"""Under which names browsers reach the console: which Host and which Origin it answers. docs/develop/architecture.md, "Addresses and names"."""
 
 import time
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""`restore`: a backup into an empty database and data directory, on this or another machine. docs/develop/architecture.md, "Moving house"."""
+"""`restore`: a backup into an empty database and data directory, on this or another machine. docs/develop/architecture.md, "Backup and restore"."""
 
 import uuid
 from collections import Counter
