@@ -72,6 +72,22 @@ def _close() -> None:
     files.close_to_others(_own_folder())
 
 
+def root_passphrase_make(*, founded: bool) -> None:
+    """Make the file of the root passphrase for a new site. A founded site has one: a new passphrase would not open its root key.
+
+    Raises: NotPossible.
+    """
+    file = settings.ROOT_PASSPHRASE_FILE
+    if file is None:
+        return
+    if founded and not file.exists():
+        raise files.NotPossible(
+            f"The root passphrase file {file} is missing, and the root key of this site opens only with it. Nothing was changed. Put the file "
+            "back, or restore the last backup into an empty data directory with `manage.py restore FILE`."
+        )
+    secret_file(file)
+
+
 def readable_by_others() -> list[Path]:
     """What in the data directory other accounts can read, and secrets that are kept elsewhere. Raises: NotPossible."""
     secrets = dict.fromkeys(settings.SHARED_SECRET_FILES, True) | (

@@ -32,14 +32,13 @@ from nodes.services.renewal import renewals_end
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 from pki import keys, names
 from pki.errors import PKIError
-from qmc.data_directory import data_directory_prepare
+from qmc.data_directory import data_directory_prepare, root_passphrase_make
 from qmc.services.administrators import sign_in_words
 from qmc.services.archive import CENTRAL_KEY, DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, unseal
 from qmc.services.database import State, database_look
 from qmc.services.dump import contains, in_use, rows_load
 from qmc.services.proof import fields_open, problems, remarks
 from qmc.services.rename import central_rename
-from qmc.settings import secret_file
 
 AHEAD = 100  # more generations than any node can have gone through after the backup
 RESTORED = "The site was restored from a backup meanwhile. Press Redistribute for a new password."
@@ -138,8 +137,7 @@ def _put_back(
 ) -> tuple[int, int, list[str]]:
     """How many rows were loaded, how many values open, and what does not hold."""
     data_directory_prepare()
-    if settings.ROOT_PASSPHRASE_FILE and settings.ROOT_PASSPHRASE_FILE.parent == settings.SECRETS_DIR:
-        secret_file(settings.ROOT_PASSPHRASE_FILE)
+    root_passphrase_make(founded=False)
     root_passphrase()
     call_command("migrate", verbosity=0)
     with transaction.atomic():

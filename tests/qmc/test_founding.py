@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -9,6 +10,7 @@ from django.utils import timezone
 from agent import files
 from certs.errors import ZoneBroken
 from jobs.models import PeriodicWork
+from qmc.data_directory import root_passphrase_make
 from qmc.services.founding import zone_found
 
 
@@ -27,3 +29,15 @@ def test_a_second_init_is_refused_and_names_the_first(founded: Path) -> None:
     with files.held(founded / "init.lock", now=now), pytest.raises(ZoneBroken, match=rf"process \d+, since {now:%Y-%m-%d %H:%M:%S} UTC"):
         zone_found(host_name="central.example", now=now)
     assert zone_found(host_name="central.example", now=now).name == "central.example"
+
+
+def test_a_new_site_gets_a_root_passphrase_and_a_founded_site_that_lost_its_own_does_not(tmp_path: Path, settings: Any) -> None:
+    file = settings.ROOT_PASSPHRASE_FILE = tmp_path / "secrets/root-passphrase"
+    with pytest.raises(files.NotPossible, match=rf"{file} is missing, .* Put the file back, or restore the last backup"):
+        root_passphrase_make(founded=True)
+    assert not file.exists()
+    root_passphrase_make(founded=False)
+    made = file.read_text()
+    assert (len(made) > 60, file.stat().st_mode & 0o777) == (True, 0o600)
+    root_passphrase_make(founded=True)
+    assert file.read_text() == made

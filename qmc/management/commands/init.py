@@ -5,7 +5,6 @@ from argparse import SUPPRESS
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
@@ -17,12 +16,13 @@ from nodes.services.addresses import addresses_settle
 from pki.addresses import central_address
 from pki.errors import InvalidName, PKIError
 from pki.names import LONGEST_CENTRAL_NAME, host_name
+from qmc.data_directory import root_passphrase_make
 from qmc.services.administrators import FIRST, RESET, administrator_make, administrators, sign_in_words
 from qmc.services.central import central_names_ensure
+from qmc.services.database import database_fit
 from qmc.services.database_care import database_check_done
 from qmc.services.database_file import database_file, log_mark
 from qmc.services.founding import zone_found
-from qmc.settings import secret_file
 
 WARNING, SIGN_IN = "Warning: ", "Sign in:  "
 
@@ -51,8 +51,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", verbosity=0, backed_up=options["backed_up"], stdout=self.stdout)
-        if settings.ROOT_PASSPHRASE_FILE and settings.ROOT_PASSPHRASE_FILE.parent == settings.SECRETS_DIR:
-            secret_file(settings.ROOT_PASSPHRASE_FILE)
+        root_passphrase_make(founded=database_fit().founded)
         if (file := database_file(connection)) is not None:
             with connection.wrap_database_errors:  # it may be locked
                 log_mark(file)

@@ -20,13 +20,12 @@ from django.utils import timezone
 from agent.files import InUse, held, make_folder
 from agent.store import Store
 from pki.addresses import bare, loopback_for, netloc
-from qmc.data_directory import data_directory_prepare
+from qmc.data_directory import data_directory_prepare, root_passphrase_make
 from qmc.management.commands.init import SIGN_IN, WARNING
 from qmc.management.commands.migrate import COPIED
 from qmc.server import listening_socket
 from qmc.services.database import DatabaseRefused, database_fit
 from qmc.services.database_file import database_file, log_empty
-from qmc.settings import secret_file
 
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
@@ -123,10 +122,16 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["port"] == options["node_port"]:
+            raise CommandError(f"--port and --node-port are both {options['port']}. Console and node API need a port each.")
+        if settings.ROOT_PASSPHRASE_FILE is None:
+            raise CommandError("QMC_ROOT_PASSPHRASE_FILE is empty. Unset it, or name the file of the root passphrase.")
         try:
-            database_fit()
+            founded = database_fit().founded
             data_directory_prepare()
             with held(settings.QMC_DATA_DIR / "up.lock", now=timezone.now()):
+                self._check_ports(options)
+                root_passphrase_make(founded=founded)
                 self._run(options)
         except DatabaseRefused as exc:
             raise CommandError(str(exc)) from exc
@@ -134,10 +139,6 @@ class Command(BaseCommand):
             raise CommandError(f"`up` runs on {settings.QMC_DATA_DIR} already: {exc}. Stop it, or give another --data-dir.") from exc
 
     def _run(self, options: dict[str, Any]) -> None:
-        self._check_ports(options)
-        if settings.ROOT_PASSPHRASE_FILE is None:
-            raise CommandError("QMC_ROOT_PASSPHRASE_FILE is empty. Unset it, or name the file of the root passphrase.")
-        secret_file(settings.ROOT_PASSPHRASE_FILE)
         environment = {"QMC_DATA_DIR": str(settings.QMC_DATA_DIR)}
         ended = []
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -179,8 +180,6 @@ class Command(BaseCommand):
         return next((line for line in lines if line.startswith(SIGN_IN)), "")
 
     def _check_ports(self, options: dict[str, Any]) -> None:
-        if options["port"] == options["node_port"]:
-            raise CommandError(f"--port and --node-port are both {options['port']}. Console and node API need a port each.")
         wanted = [(options["address"], options["port"], "--port"), (options["address"], options["node_port"], "--node-port")]
         wanted += [(address, port, "--agent") for address in options["agent"] for port in (4444, 4570)]
         for address, port, flag in wanted:
