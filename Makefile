@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up install test faults years bench check pictures setup system
+.PHONY: up install test faults faults-matrix faults-rotations faults-sites faults-upgrades faults-pages years bench check pictures setup system
 
 up: install
 	exec $(BIN)/python manage.py up --agent 127.0.0.2 --agent 127.0.0.3
@@ -14,9 +14,29 @@ install: .venv/.console node_modules/.installed
 test: .venv/.development node_modules/.installed system
 	PYTHONDEVMODE=1 PYTHONMALLOC=pymalloc $(BIN)/python -m pytest
 
-# Every fault at every step on both engines, two hundred nodes at once, full disks, and moving house; twenty minutes. `make test` takes a part of it.
-faults: .venv/.development node_modules/.installed system
-	QMC_WHOLE=1 $(BIN)/python -m pytest -n 0 -p no:randomly --log-cli-level=INFO tests/site/test_many.py tests/site/test_full_disk.py tests/site/test_two_accounts.py tests/site/test_backup.py tests/qmc/test_recreate.py tests/upgrade tests/browser/live/test_root_rotation.py tests/faults
+# What takes minutes, by subject: `make test` takes a part of each. All of it takes half an hour.
+WHOLE := QMC_WHOLE=1 $(BIN)/python -m pytest -n 0 -p no:randomly --log-cli-level=INFO
+faults: faults-matrix faults-rotations faults-sites faults-upgrades faults-pages
+
+# Every fault at every step of a registration and a renewal, on both engines.
+faults-matrix: setup
+	$(WHOLE) tests/faults/test_matrix.py
+
+# Rotations of root, database key and central key, exports, recreation and repair, each cut off at every step.
+faults-rotations: setup
+	$(WHOLE) tests/faults --ignore tests/faults/test_matrix.py tests/qmc/test_recreate.py tests/qmc/test_repair.py tests/browser/live
+
+# Whole sites on both engines: two hundred nodes at once, full disks, two accounts, moving house.
+faults-sites: setup
+	$(WHOLE) tests/site --ignore tests/site/test_recreate.py tests/qmc/test_modes.py tests/nodes/test_whatever_is_reported.py
+
+# An older site under this version, damaged and foreign databases, everything that is refused.
+faults-upgrades: setup
+	$(WHOLE) tests/upgrade
+
+# Every page at both widths.
+faults-pages: setup
+	$(WHOLE) tests/browser/test_looks.py
 
 # Five years of renewals and root rotations under a shifted clock; a quarter of an hour.
 years: .venv/.development system

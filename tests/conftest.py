@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
@@ -18,6 +19,7 @@ from pki.keys import KeyType, PrivateKey
 from pki.package import CentralAddress, Package, Pair
 from pki.roles import Kind
 from pki.sealing import SealingKey
+from tests.whole import takes_minutes
 
 pytest_plugins = ["tests.founded"]
 
@@ -34,6 +36,9 @@ GROUPS = (
 )
 
 
+_NO_PARAMETERS = SimpleNamespace(params={})
+
+
 class Groups(LoadScopeScheduling):
     """Tests that share a site stay together; every other test is on its own."""
 
@@ -46,11 +51,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Groups:
     return Groups(config, log)
 
 
+def _is_for_both_engines(item: pytest.Item) -> bool:
+    return item.get_closest_marker("both_engines") is not None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`make test` runs what is marked `both_engines` on PostgreSQL with Redis too; `make faults` runs everything on both."""
+    for item in items:
+        if "production" in getattr(item, "callspec", _NO_PARAMETERS).params.values() and not _is_for_both_engines(item):
+            item.add_marker(takes_minutes)
     items.sort(key=lambda item: next((number for number, group in enumerate(GROUPS) if group in item.nodeid), len(GROUPS)))
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "both_engines: `make test` runs it on SQLite and on PostgreSQL with Redis")
     settings.WHITENOISE_AUTOREFRESH = True  # a test's client looks for a static file when it asks for one, not for all at its start
 
 

@@ -1,8 +1,15 @@
 """What takes minutes runs in `make faults` and `make years`; `make test` leaves it out."""
 
 import os
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
 WHOLE = bool(os.environ.get("QMC_WHOLE"))
 takes_minutes = pytest.mark.skipif(not WHOLE, reason="takes minutes: `make faults` and `make years` run it")
+
+
+def one_of(count: int, rows: Iterable[Any]) -> list[Any]:
+    """Parameters of a test: `make test` takes one row of `count`, the first among them; `make faults` takes all."""
+    return [row if number % count == 0 else pytest.param(row, marks=takes_minutes) for number, row in enumerate(rows)]

@@ -13,9 +13,7 @@ from tests.certs.exported import PEM_FILES, SECRET
 from tests.faults.steps import EXPORT_STEPS, REMOVAL_STEPS, Step, who_reached
 from tests.site.conftest import Site
 from tests.site.engines import ENGINES
-from tests.whole import WHOLE
-
-MAKING, REMOVING = (EXPORT_STEPS, REMOVAL_STEPS) if WHOLE else (EXPORT_STEPS[1::3], REMOVAL_STEPS[1:2])
+from tests.whole import takes_minutes
 
 
 class Exports:
@@ -90,16 +88,17 @@ class Exports:
 
 def survive(site: Site) -> None:
     site.wait(site.answers)
-    exports = Exports(site, MAKING)
+    exports = Exports(site, EXPORT_STEPS)
     exports.make()
     for step in exports.machines:
         exports.is_made(step)
-    exports.revoke(REMOVING)
+    exports.revoke(REMOVAL_STEPS)
     for step in exports.machines:
         exports.is_gone(step)
 
 
+@takes_minutes
 def test_exports_survive_a_kill_at_every_step(faulty_sites: Callable[[str], Site], record_property: Callable[[str, object], None]) -> None:
     with ThreadPoolExecutor(len(ENGINES)) as pool:
         list(pool.map(survive, [faulty_sites(on) for on in ENGINES]))
-    record_property("exports", f"killed at {len(MAKING + REMOVING)} steps on each engine")
+    record_property("exports", f"killed at {len(EXPORT_STEPS + REMOVAL_STEPS)} steps on each engine")

@@ -22,6 +22,7 @@ from pki.report import KEPT, Report
 from pki.verify import fingerprint
 from qmc import urls
 from tests.pki.test_report import BEFORE, INVALID, json_values, reports
+from tests.whole import WHOLE
 
 API, CALLER = "/api/v1", b"the client certificate of rim1"
 MAIN = ["/", "/expiry/", "/nodes/", "/nodes/{}/", "/nodes/{}/status/", "/roots/", "/database-key/", "/cluster/manual/",
@@ -91,7 +92,7 @@ def test_stored_extremes_break_no_page(node: Node, broken: Any, row: dict[str, A
 
 
 def test_no_stored_row_breaks_a_page(node: Node, broken: Any) -> None:
-    @tried(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @tried(max_examples=20 if WHOLE else 3, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(fields=st.dictionaries(st.sampled_from(sorted(KEPT)), json_values, min_size=1), offset=st.floats(allow_nan=False))
     def rows(fields: dict[str, Any], offset: float) -> None:
         # What no database stores is left out: NUL, numbers that are none, and null for the whole column.
@@ -108,7 +109,7 @@ def report(body: bytes) -> Any:
 
 
 def test_no_report_breaks_a_page(node: Node, broken: Any) -> None:
-    @tried(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @tried(max_examples=20 if WHOLE else 3, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(said=reports)
     def rows(said: Report) -> None:
         assert report(json.dumps(said.content()).encode()).status_code == 200

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.accounts import OTHER, WEB, WORKER, loose, needs_root, reachable_folder, readable, run
+from tests.whole import takes_minutes
 
 QUICK = {"QMC_KEY_TYPES": "service=RSA-2048,cluster=RSA-2048"}
 START = """
@@ -71,6 +72,7 @@ def test_no_other_account_reads_anything_of_a_data_directory(umask: int, uid: in
 
 
 @needs_root
+@takes_minutes
 def test_two_accounts_of_a_group_run_one_site_and_only_the_workers_read_the_passphrase() -> None:
     group = next(each for each in grp.getgrall() if each.gr_gid not in (0, os.getegid()))
     alone, groups = QUICK | {"QMC_DATA_DIR": ""}, (group.gr_gid,)

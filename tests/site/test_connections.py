@@ -172,7 +172,7 @@ def test_no_password_in_any_log_database_queue_or_answer(site: Site, reader: Rea
 def test_where_nothing_is_to_be_had_a_sentence_says_so(site: Site, reader: Reader, tmp_path: Path) -> None:
     elsewhere = tmp_path / "nowhere"
     ended = Reader(site, elsewhere, reader.log).agent()
-    assert (ended.returncode, "Nothing is installed in" in ended.stderr, elsewhere.exists()) == (1, True, False)
+    assert (ended.returncode, f"There is no directory {elsewhere}" in ended.stderr, elsewhere.exists()) == (1, True, False)
     subprocess.run(["cp", "-a", reader.home, tmp_path / "home"], check=True)
     lost = Reader(site, tmp_path / "home", reader.log)
     manifest = lost.home / "current/manifest.json"

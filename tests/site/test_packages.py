@@ -16,6 +16,7 @@ import pytest
 
 from pki import package_header
 from tests.site.conftest import ROOT, Site
+from tests.whole import takes_minutes
 
 RATE = 40
 
@@ -85,7 +86,7 @@ def agent(site: Site, home: Path, number: int) -> Iterator[str]:
     ("number", "sources"),
     [
         pytest.param(31, lambda: f"127.200.{next(many) // 250 % 250}.{next(many) % 250 + 1}", id="from many addresses"),
-        pytest.param(32, lambda: "127.0.0.1", id="from the address of the central node"),
+        pytest.param(32, lambda: "127.0.0.1", id="from the address of the central node", marks=takes_minutes),
     ],
 )
 def test_a_flood_keeps_nobody_from_joining_at_the_first_typing(

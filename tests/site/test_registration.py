@@ -27,6 +27,7 @@ def nodes(site: Site) -> list[tuple[str, str]]:
     return [site.register(f"rim{number}", address) for number, address in enumerate(site.agents, 1)]
 
 
+@pytest.mark.both_engines
 def test_registered_nodes_hold_what_they_were_sent(site: Site, nodes) -> None:
     for (pk, _), address in zip(nodes, site.agents, strict=True):
         node = site.node(pk)
@@ -111,6 +112,7 @@ def test_what_the_central_node_uses_cannot_be_revoked(site: Site) -> None:
     assert "Renew that node first" in answers[0][1]["detail"]
 
 
+@pytest.mark.both_engines
 def test_renewal_inside_mutual_tls_supersedes_after_proof(site: Site, nodes) -> None:
     pk = nodes[0][0]
     assert site.call("POST", f"/nodes/{pk}/renew/")[0] == 202
@@ -186,6 +188,7 @@ def test_node_js_services_talk_with_the_exported_files_alone(site: Site, nodes) 
         server.wait()
 
 
+@pytest.mark.both_engines
 def test_no_secret_in_any_log_database_queue_or_answer(site: Site, nodes) -> None:
     time.sleep(1)
     store = site.data / "node/current"

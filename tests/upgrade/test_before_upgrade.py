@@ -15,6 +15,7 @@ from qmc.services.database import DatabaseRefused, State, database_look
 from qmc.services.upgrade import upgrade_prepare
 from tests.site.engines import need, postgresql
 from tests.upgrade.conftest import ROOT, change, manage, opened
+from tests.whole import takes_minutes
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
@@ -132,6 +133,7 @@ def test_a_refused_init_changes_no_byte(data: Path) -> None:
     assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
 
 
+@takes_minutes
 def test_a_used_postgresql_database_is_migrated_only_when_somebody_says_that_there_is_a_dump(tmp_path: Path) -> None:
     need("production")
     with postgresql() as url:

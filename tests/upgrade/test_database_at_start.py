@@ -21,6 +21,7 @@ from qmc.services.upgrade import upgrade_prepare
 from tests.early import QUICK
 from tests.site.engines import free_port, need, postgresql
 from tests.upgrade.conftest import ROOT, change, manage, opened
+from tests.whole import one_of, takes_minutes
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
@@ -189,13 +190,13 @@ def refusal(data: Path, words: list[str], **environment: str) -> str:
     return ended.stderr
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("door", one_of(4, DOORS))
 def test_no_door_works_on_a_damaged_database(data: Path, door: str) -> None:
     overwrite(data, 0, b"no database at all")
     assert "is not a database of SQLite, or its beginning was overwritten." in refusal(data, DOORS[door])
 
 
-@pytest.mark.parametrize("door", ["serve", "create_token", "backup", "recreate_root", "check"])
+@pytest.mark.parametrize("door", one_of(5, ["serve", "create_token", "backup", "recreate_root", "check"]))
 def test_what_does_not_upgrade_says_that_the_database_is_older(data: Path, door: str) -> None:
     change(data, "DELETE FROM django_migrations WHERE app = 'qmc'")
     assert "was made by an older version of this console; it lacks qmc.0001_initial" in refusal(data, DOORS[door])
@@ -221,6 +222,7 @@ def test_a_worker_does_not_start_on_a_damaged_database(data: Path) -> None:
     assert (ended.returncode != 0, "is not a database of SQLite" in ended.stderr) == (True, True), ended
 
 
+@takes_minutes
 def test_init_says_that_another_program_has_locked_the_database(data: Path) -> None:
     around = {name: value for name, value in os.environ.items() if not name.startswith(("QMC_", "PYTHONDEVMODE"))}
     at_once = "import manage, qmc.services.database_file as file; file.LOCKED_S = 0.1; manage.main()"
@@ -243,6 +245,7 @@ def test_a_lost_database_is_never_replaced_by_a_new_trust_zone(data: Path) -> No
     assert contents(data / "node") == before
 
 
+@takes_minutes
 def test_a_postgresql_that_does_not_answer_or_holds_something_else_is_named(data: Path) -> None:
     need("production")
     for door in ("init", "serve", "check"):

@@ -12,6 +12,7 @@ import pytest
 from qmc.services.archive import DATA, SECRET_KEY, Archive, Origin, seal
 from tests.site.engines import free_port, need, postgresql
 from tests.upgrade.conftest import ROOT, change, manage
+from tests.whole import one_of, takes_minutes
 
 WORD = "correct horse battery"
 ARCHIVE = Archive(Origin(datetime(2026, 1, 2, tzinfo=UTC), "zone", "central.example"), {DATA: b"", SECRET_KEY: b"secret"})
@@ -62,7 +63,7 @@ WITHOUT_A_SITE = {
 }
 
 
-@pytest.mark.parametrize("name", WITHOUT_A_SITE)
+@pytest.mark.parametrize("name", one_of(4, WITHOUT_A_SITE))
 def test_what_is_refused_without_a_site_leaves_nothing(tmp_path: Path, archives: dict[str, bytes], name: str) -> None:
     words, told = WITHOUT_A_SITE[name]
     for file, content in archives.items():
@@ -90,7 +91,7 @@ WITH_A_SITE = {
 }
 
 
-@pytest.mark.parametrize("name", WITH_A_SITE)
+@pytest.mark.parametrize("name", one_of(4, WITH_A_SITE))
 def test_what_is_refused_beside_a_site_changes_nothing(data: Path, tmp_path: Path, archives: dict[str, bytes], name: str) -> None:
     words, told = WITH_A_SITE[name]
     for file, content in archives.items():
@@ -103,7 +104,9 @@ def test_what_is_refused_beside_a_site_changes_nothing(data: Path, tmp_path: Pat
     assert (data / "db.sqlite3").read_bytes() == before[Path("var/db.sqlite3")]
 
 
-@pytest.mark.parametrize("words", [["init"], ["up", "--port", "{port}", "--node-port", "{other}"], ["migrate"]], ids=lambda words: words[0])
+@pytest.mark.parametrize(
+    "words", one_of(3, [["init"], ["up", "--port", "{port}", "--node-port", "{other}"], ["migrate"]]), ids=lambda words: words[0]
+)
 def test_the_database_of_another_application_is_refused_before_anything_is_made(tmp_path: Path, words: list[str]) -> None:
     change(tmp_path, "CREATE TABLE orders (id integer)")
     before = state(tmp_path)
@@ -113,6 +116,7 @@ def test_the_database_of_another_application_is_refused_before_anything_is_made(
     assert state(tmp_path) == before
 
 
+@takes_minutes
 def test_a_refused_restore_leaves_no_table_in_postgresql(tmp_path: Path, archives: dict[str, bytes]) -> None:
     need("production")
     for file, content in archives.items():
@@ -138,7 +142,7 @@ AGENT = {
 }
 
 
-@pytest.mark.parametrize("name", AGENT)
+@pytest.mark.parametrize("name", one_of(3, AGENT))
 def test_an_agents_command_on_a_home_that_is_not_there_makes_none(tmp_path: Path, archives: dict[str, bytes], name: str) -> None:
     (tmp_path / "text.age").write_bytes(archives["text.age"])
     before = state(tmp_path)

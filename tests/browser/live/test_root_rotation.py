@@ -18,9 +18,9 @@ from tests.browser.conftest import WIDE, Eyes, launched
 from tests.browser.test_looks import looked_at
 from tests.site.conftest import Site
 from tests.site.probe import Place, Probe, dial
-from tests.whole import WHOLE
+from tests.whole import takes_minutes
 
-AGENTS, DIALS_PER_SECOND = (8, 10) if WHOLE else (3, 4)
+AGENTS, DIALS_PER_SECOND = 8, 10
 
 
 def waits(place: Place) -> bool:
@@ -97,6 +97,7 @@ def begin(eyes: Eyes) -> None:
     expect(page.get_by_role("heading", name="Rotation from")).to_be_visible()
 
 
+@takes_minutes
 def test_a_new_root_and_no_handshake_fails(
     nodes: tuple[Site, list[Place]], watched: Eyes, record_property: Callable[[str, Any], None]
 ) -> None:
