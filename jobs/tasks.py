@@ -5,15 +5,15 @@ from datetime import timedelta
 
 from celery import shared_task
 from django.utils import timezone
-from django.utils.module_loading import import_string
 
 from jobs.clock import clock_look
+from jobs.registry import NameUnknown, PeriodicTask, Retry, handler, periodic_register
 
 log = logging.getLogger(__name__)
 RECONCILE, TRY_AGAIN = "reconcile", timedelta(seconds=10)
 
 
-@shared_task(ignore_result=True)
+@shared_task(name="jobs.tasks.run", ignore_result=True)
 def run() -> None:
     """Claim the job that is first in line and let its service advance it. A nudge too many finds nothing and does nothing."""
     from jobs.services import job_again, job_claim  # noqa: PLC0415  (services enqueue this task)
@@ -22,13 +22,22 @@ def run() -> None:
     if job is None:
         return
     try:
-        import_string(job.task)(job=job)
+        handler(job.task)(job=job)
+    except Retry as exc:
+        job_again(job=job, at=timezone.now() + exc.after, progress=str(exc))
+    except NameUnknown as exc:
+        log.error("job %s is left to other workers: %s", job.pk, exc)
+        job_again(job=job, at=timezone.now() + TRY_AGAIN, progress=str(exc))
     except Exception as exc:
         log.exception("job %s (%s) failed and will be tried again", job.pk, job.task)
         job_again(job=job, at=timezone.now() + TRY_AGAIN, progress=f"tried again after {type(exc).__name__}")
 
 
-@shared_task(ignore_result=True)
+# Not behind its lease alone: every worker looks at the clock of its own machine.
+periodic_register(PeriodicTask(RECONCILE, "Worker and scheduler", "jobs.tasks.reconcile", timedelta(seconds=1), timedelta(seconds=60)))
+
+
+@shared_task(name="jobs.tasks.reconcile", ignore_result=True)
 def reconcile() -> None:
     """Bring back what a lost worker, message or broker left behind."""
     from jobs.services import jobs_follow_clock, jobs_nudge_due, periodic  # noqa: PLC0415

@@ -1,29 +1,26 @@
-"""Celery's door to what happens by itself."""
+"""The nodes' periodic work."""
 
 import contextlib
-from datetime import timedelta
-
-from celery import shared_task
-from django.utils import timezone
+from datetime import datetime, timedelta
 
 from certs.errors import ClockDoubtful
 from certs.models import TrustZone
-from jobs.services import periodic
+from jobs.periodic import periodic_task
 from nodes.services.registration import passwords_wipe
 from nodes.services.upkeep import calls_follow_clock, upkeep
 
-UPKEEP, EVERY = "upkeep", timedelta(seconds=60)
+UPKEEP = "upkeep"
 
 
-@shared_task(ignore_result=True)
-def look_after() -> None:
+@periodic_task(
+    name=UPKEEP, label="Renewals and rotations that are due", period=timedelta(seconds=10), lease=timedelta(seconds=60),
+    patience=timedelta(minutes=5),
+)  # fmt: skip
+def look_after(*, now: datetime) -> None:
     """Renewals and a rotation of the root that are due; passwords that nobody asks for again are forgotten."""
-    now = timezone.now()
     if TrustZone.objects.current() is None:
         return
-    with periodic(name=UPKEEP, every=EVERY, now=now) as ours:
-        if ours:
-            passwords_wipe(now=now)
-            calls_follow_clock(now=now)
-            with contextlib.suppress(ClockDoubtful):  # the overview tells
-                upkeep(now=now)
+    passwords_wipe(now=now)
+    calls_follow_clock(now=now)
+    with contextlib.suppress(ClockDoubtful):  # the overview tells
+        upkeep(now=now)

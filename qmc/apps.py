@@ -8,4 +8,9 @@ class QmcConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from qmc import checks  # noqa: F401, PLC0415  (checks register themselves, and need the models loaded)
+        # These register checks, handlers of jobs and periodic work, and need the models loaded.
+        from qmc import checks, tasks  # noqa: F401, PLC0415
+        from qmc.celery import beat_schedule_set  # noqa: PLC0415
+        from qmc.services import recreate  # noqa: F401, PLC0415
+
+        beat_schedule_set()

@@ -7,13 +7,26 @@ from typing import Any
 from celery import Celery
 from celery.signals import beat_init, worker_init, worker_ready
 
+from jobs.registry import periodic_tasks
 from pki.lint import prepare_linter
 from qmc import broker  # noqa: F401  (names the embedded broker's transport)
+from qmc.beat import every
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "qmc.settings")
 app = Celery("qmc")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+def beat_schedule_set() -> None:
+    """Beat asks for all periodic work that the apps have registered. A turn that nobody took in time is dropped."""
+    app.conf.beat_schedule = {
+        each.name: {
+            "task": each.task, "schedule": every(each.period.total_seconds()),
+            "options": {"expires": min(max(each.period.total_seconds(), 10), 3600)},
+        }
+        for each in periodic_tasks()
+    }  # fmt: skip
 
 
 @worker_init.connect

@@ -10,7 +10,6 @@ import dj_database_url
 
 from agent import files
 from pki.roles import Kind
-from qmc.beat import every
 
 os.environ.pop("SSLKEYLOGFILE", None)  # no key of a session is ever written, and a file that cannot be written ends nobody
 try:
@@ -208,14 +207,6 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 2
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BEAT_SCHEDULE = {
-    "reconcile": {"task": "jobs.tasks.reconcile", "schedule": every(1), "options": {"expires": 10}},
-    "certificate sweep": {"task": "certs.tasks.sweep", "schedule": every(60), "options": {"expires": 60}},
-    "upkeep": {"task": "nodes.tasks.look_after", "schedule": every(10), "options": {"expires": 10}},
-    "database check": {"task": "qmc.tasks.read_database", "schedule": every(24 * 3600), "options": {"expires": 3600}},
-    "upgrade copies": {"task": "qmc.tasks.remove_upgrade_copies", "schedule": every(60), "options": {"expires": 60}},
-    "key pool": {"task": "certs.tasks.fill_key_pool", "schedule": every(1), "options": {"expires": 5}},
-}
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["qmc.api.TokenAuthentication", "qmc.api.SessionAuthentication"],

@@ -16,6 +16,7 @@ from certs.services.issuer import issuing_root
 from certs.services.revocation import lists_stale
 from jobs.clock import clock_jump
 from jobs.models import PeriodicWork
+from jobs.registry import periodic_tasks
 from nodes.key_story import rotation_story as key_rotation_story
 from nodes.models import Node
 from nodes.root_story import rotation_story as root_rotation_story
@@ -31,13 +32,6 @@ from qmc.node_needs import MOST_ALIKE, cluster_needs, overdue_need
 from qmc.services.backup import VERIFIED
 from qmc.templatetags.console import left_words, spoken
 
-# Known periodic work: what it is called, and after how long its silence is a fault.
-RUNNING = {
-    "reconcile": ("Worker and scheduler", timedelta(seconds=60)),
-    "certificate sweep": ("Certificate sweep", timedelta(minutes=5)),
-    "upkeep": ("Renewals and rotations that are due", timedelta(minutes=5)),
-    "key pool": ("Keys made ahead", timedelta(minutes=5)),
-}
 BACKUP_PATIENCE, SHOWN_AHEAD, LAST_WEEK = timedelta(days=7), timedelta(days=90), timedelta(days=7)
 OVERDUE_AFTER, SEALING_PATIENCE = timedelta(days=1), timedelta(hours=1)
 LIFE = frozenset(
@@ -65,7 +59,7 @@ class Running:
 def running(now: datetime) -> list[Running]:
     """Whether what must always run does."""
     rows = {row.name: row for row in PeriodicWork.objects.all()}
-    return [_running(label, patience, rows.get(name), now) for name, (label, patience) in RUNNING.items()]
+    return [_running(each.label, each.patience, rows.get(each.name), now) for each in periodic_tasks() if each.patience]
 
 
 def _running(label: str, patience: timedelta, row: PeriodicWork | None, now: datetime) -> Running:

@@ -1,28 +1,20 @@
-"""Celery's door to the care of the database."""
+"""The periodic care of the database."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from celery import shared_task
-from django.utils import timezone
-
-from jobs.services import periodic
+from jobs.periodic import periodic_task
 from qmc.services.database_care import WHOLE, database_read_whole, upgrade_copies_remove
 
 COPIES = "upgrade copies"
 
 
-@shared_task(ignore_result=True)
-def read_database() -> None:
-    """Once a day: is the SQLite file whole? If not, that is a need on the overview."""
-    with periodic(name=WHOLE, every=timedelta(minutes=5), now=timezone.now()) as ours:
-        if ours:
-            database_read_whole()
+@periodic_task(name=WHOLE, label="Database check", period=timedelta(days=1), lease=timedelta(minutes=5))
+def read_database(*, now: datetime) -> None:
+    """Is the SQLite file whole? If not, that is a need on the overview."""
+    database_read_whole()
 
 
-@shared_task(ignore_result=True)
-def remove_upgrade_copies() -> None:
+@periodic_task(name=COPIES, label="Upgrade copies", period=timedelta(seconds=60), lease=timedelta(seconds=60))
+def remove_upgrade_copies(*, now: datetime) -> None:
     """The copies of before an upgrade that nothing needs any more."""
-    now = timezone.now()
-    with periodic(name=COPIES, every=timedelta(seconds=60), now=now) as ours:
-        if ours:
-            upgrade_copies_remove(now=now)
+    upgrade_copies_remove(now=now)

@@ -19,12 +19,13 @@ from certs.services.free_pages import free_pages_scrub
 from certs.services.sealing_walk import sealed_counts, walk
 from certs.states import CENTRAL_KEY_TRANSITIONS, CentralKeyStatus
 from jobs.models import Job
+from jobs.registry import handles
 from jobs.services import job_again, job_create, job_finish
 from pki.errors import PKIError
 from pki.sealing import SealingKey
 
 PERMISSION = "certs.rotate_databasekey"
-TASK = "certs.services.central_key.resealing_advance"
+TASK = "central-key-resealing"
 AT_A_STRETCH = timedelta(seconds=5)  # of sealing anew, before other work has its turn
 POLL = timedelta(seconds=5)
 # After the last row: longer than any transaction that still seals with an older key.
@@ -160,6 +161,7 @@ def resealing_progress(version: CentralKey) -> tuple[int, int]:
     return counts.get(version.key_id, 0), sum(counts.values())
 
 
+@handles(TASK)
 def resealing_advance(*, job: Job) -> None:
     """Seal anew for a while, then give way to other work. What stops it is shown with the version. Runs in a worker."""
     version = CentralKey.objects.get(pk=job.subject)

@@ -16,7 +16,7 @@ from certs.errors import CertsError, StaleCertificate, StaleExport, ZoneBroken
 from certs.models import Certificate, DatabaseKey, Export
 from certs.own_store import key_ring, own_store
 from certs.services.certificates import Intent, certificate_found, certificate_issue, certificate_transition, certificate_withdraw
-from certs.services.exports import export_transition
+from certs.services.exports import TASK, export_transition
 from certs.services.issuer import issuer_of, issuing_root, roots_in_force
 from certs.services.key_policy import key_type
 from certs.services.key_pool import key_take
@@ -24,6 +24,7 @@ from certs.services.lifetime import zone_current
 from certs.services.zone import CLIENT_NAME
 from certs.states import CertificateStatus, ExportStatus
 from jobs.models import Job
+from jobs.registry import handles
 from jobs.services import job_again, job_finish
 from pki import database_key, issue
 from pki import export as files
@@ -40,6 +41,7 @@ REMOVED_THERE = f"It lies on {{}} until a worker there removes it. Where none ru
 LEFT_THERE = f"An earlier one was left on {{}}, which is no node any more. {BY_HAND}"
 
 
+@handles(TASK)
 def export_advance(*, job: Job) -> None:
     """Make what is asked for, write its folder, or remove the folder of what was revoked."""
     export = Export.objects.filter(pk=job.subject).first()

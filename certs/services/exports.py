@@ -24,7 +24,7 @@ from pki.errors import InvalidName
 from pki.revocation import RevocationCode
 from pki.roles import Kind
 
-TASK = "certs.services.export_work.export_advance"
+TASK = "export"
 MOST_AT_ONCE, MOST_NAMED = 500, 10
 CLEAR = (
     "Its private keys were encrypted until now. Type a password; or say that the keys are to lie in the clear: by the tick for that, over the "

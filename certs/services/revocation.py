@@ -12,12 +12,13 @@ from certs.models import Certificate, RevocationList
 from certs.services.issuer import issuer_of, roots_in_force
 from certs.states import CertificateStatus
 from jobs.models import Job
+from jobs.registry import handles
 from jobs.services import job_create, job_finish
 from pki import revocation, verify
 from pki.revocation import Entry, RevocationCode
 from pki.roles import Kind
 
-TASK = "certs.services.revocation.list_advance"
+TASK = "revocation-list"
 ANEW, KEPT = timedelta(days=1), 3
 # An entry stays on the lists until one was issued after the certificate's own end (RFC 5280, section 3.3).
 AFTER_THE_END = ANEW + revocation.NEXT_UPDATE
@@ -36,6 +37,7 @@ def lists_ask_due(*, now: datetime) -> None:
             list_ask(root=root, now=now)
 
 
+@handles(TASK)
 def list_advance(*, job: Job) -> None:
     """Sign the next list, if the root is still in force. Runs in a worker."""
     root, now = Certificate.objects.get(pk=job.subject), timezone.now()

@@ -13,9 +13,10 @@ from certs.services.certificates import certificate_transition
 from certs.services.database_keys import database_key_transition, reencrypt
 from certs.states import CertificateStatus, DatabaseKeyStatus
 from jobs.models import Job
+from jobs.registry import handles
 from nodes.models import Node, Renewal
 from nodes.services.renewal import renewal_ensure
-from nodes.services.rotations import POLL, counted, rotation_record, rotation_run
+from nodes.services.rotations import POLL, TASK, counted, rotation_record, rotation_run
 from nodes.states import UNDER_WAY, RenewalStatus
 from pki.database_key import ALGORITHM
 from pki.roles import Kind
@@ -50,6 +51,7 @@ def _version(rotation: Rotation) -> DatabaseKey:
     return DatabaseKey.objects.get(version=rotation.to_version)
 
 
+@handles(TASK[Rotation.Kind.DATABASE_KEY])
 def key_rotation_advance(*, job: Job) -> None:
     """Do what the phase allows, until the rotation waits or has finished. Runs in a worker."""
     rotation_run(job=job, step=_step, phase=lambda rotation: _version(rotation).status)

@@ -16,6 +16,7 @@ from audit.actors import SYSTEM, Actor, system_for
 from audit.record import record
 from certs.errors import CertsError, StaleCertificate
 from jobs.models import Job
+from jobs.registry import handles
 from jobs.services import job_again, job_create, job_finish
 from nodes.errors import IllegalNodeTransition, NodeUnreachable, RegistrationBlocked, StaleNode
 from nodes.models import Node, Registration
@@ -32,7 +33,7 @@ from pki.agent_status import AgentStatus
 from pki.errors import PKIError
 from pki.problem import detail_of
 
-TASK = "nodes.services.registration.registration_advance"
+TASK = "registration"
 VALID = timedelta(hours=24)
 PATIENCE = timedelta(minutes=3)
 REPEATABLE = timedelta(minutes=10)  # for so long a repeated request gets the same password
@@ -157,6 +158,7 @@ def registration_fail(*, node: Node, reason: str, now: datetime) -> None:
     generation_withdraw(node, node.generation, reason="registration failed", now=now)
 
 
+@handles(TASK)
 def registration_advance(*, job: Job) -> None:
     """Advance the job's node until it waits for something, is registered, or has failed. Runs in a worker."""
     steps: dict[NodeState, Step] = {

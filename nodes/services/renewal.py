@@ -11,6 +11,7 @@ from audit.actors import SYSTEM, Actor, system_for
 from certs.errors import CertsError, StaleCertificate
 from certs.models import Certificate
 from jobs.models import Job
+from jobs.registry import handles
 from jobs.services import job_again, job_create, job_finish, job_nudge
 from nodes.errors import IllegalNodeTransition, NodeUnreachable, StaleNode
 from nodes.models import Node, Renewal
@@ -23,7 +24,7 @@ from pki import package as packages
 from pki.errors import PKIError
 from pki.roles import Kind
 
-TASK = "nodes.services.renewal.renewal_advance"
+TASK = "renewal"
 VALID = timedelta(days=7)  # of the package; it is wiped with the step that fails
 # How long each step may take. Whoever asks for the next renewal finds out why.
 LIMITS = {
@@ -66,6 +67,7 @@ def renewal_ensure(*, actor: Actor, node: Node, now: datetime) -> Renewal | None
         return None  # whoever asks again later finds out
 
 
+@handles(TASK)
 def renewal_advance(*, job: Job) -> None:
     """Advance the renewal until it waits, is proved, or has failed. Runs in a worker."""
     steps = {RenewalStatus.REQUESTED: _issue, RenewalStatus.OFFERED: _wait, RenewalStatus.PROVING: _prove}

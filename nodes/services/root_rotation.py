@@ -20,6 +20,7 @@ from certs.services.revocation import list_ask
 from certs.services.roots import cluster_make, root_drop, root_make, root_next_number
 from certs.states import CertificateStatus
 from jobs.models import Job
+from jobs.registry import handles
 from jobs.services import job_nudge
 from nodes.models import Node, Registration, Renewal
 from nodes.services.clock_doubt import clock_believed
@@ -123,6 +124,7 @@ def _standing(
     return Standing(node, trusts, presents, outdated, excluded)
 
 
+@handles(TASK[Rotation.Kind.ROOT])
 def root_rotation_advance(*, job: Job) -> None:
     """Do what the phase allows, until the rotation waits or has finished. Runs in a worker."""
     rotation_run(job=job, step=_step, phase=phase_of)

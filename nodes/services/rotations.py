@@ -21,8 +21,8 @@ from pki.errors import PKIError
 POLL, WHILE_PAUSED = timedelta(seconds=2), timedelta(seconds=60)
 PERMISSION = {Rotation.Kind.DATABASE_KEY: "certs.rotate_databasekey", Rotation.Kind.ROOT: "certs.rotate_root"}
 TASK = {
-    Rotation.Kind.DATABASE_KEY: "nodes.services.key_rotation.key_rotation_advance",
-    Rotation.Kind.ROOT: "nodes.services.root_rotation.root_rotation_advance",
+    Rotation.Kind.DATABASE_KEY: "database-key-rotation",
+    Rotation.Kind.ROOT: "root-rotation",
 }
 
 

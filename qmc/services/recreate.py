@@ -22,6 +22,7 @@ from certs.services.revocation import list_ask
 from certs.services.roots import cluster_make, orphans_end, root_make, root_next_number, roots_end
 from certs.states import CertificateStatus
 from jobs.models import Job
+from jobs.registry import Retry, handles
 from jobs.services import job_again, job_create, job_finish
 from nodes.errors import NodesError
 from nodes.models import Node
@@ -34,7 +35,7 @@ from qmc.services.backup import backup_make, backup_verify
 from qmc.services.central import CentralBusy, central_alone, central_clean, central_install, central_next, central_settle
 from qmc.settings import secret_file
 
-TASK = "qmc.services.recreate.recreation_advance"
+TASK = "root-recreation"
 TITLE = "Recreation of the root"
 PERMISSION = "certs.recreate_root"
 ASKED, RECREATED, COMPLETED = "root.recreation_asked", "root.recreated", "root.recreation_completed"
@@ -84,6 +85,7 @@ def is_past_the_point(job: Job) -> bool:
     return last is not None and last.action == RECREATED
 
 
+@handles(TASK)
 def recreation_advance(*, job: Job) -> None:
     """Do all of it, or complete what was cut off. Runs in a worker; what fails before the new root is in force has changed nothing.
 
@@ -93,8 +95,8 @@ def recreation_advance(*, job: Job) -> None:
         with central_alone():
             if (own := unfinished(TrustZone.objects.get(pk=job.subject))) is not None and own.pk == job.pk:
                 _advance(job)
-    except CentralBusy:
-        job_again(job=job, at=timezone.now() + POLL)
+    except CentralBusy as exc:
+        raise Retry(str(exc), after=POLL) from exc
 
 
 def _advance(job: Job) -> None:

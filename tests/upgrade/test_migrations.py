@@ -18,6 +18,7 @@ LANDED = {
     "certs/migrations/0004_rotations_keep_the_root_for_exports.py": "329798952f4f78ec0b6774202b4c1af73fcd5a9586748b8f9ae1e2e9596315fb",
     "certs/migrations/0005_certificate_superseded_at.py": "264dc30c121efc307d5cb0769cb188be1abf99799b916d74f14820dd5bc81b1a",
     "jobs/migrations/0001_initial.py": "5326b3dda01034999b0959a139afced6b5ad8a278baf1e423b6b49fd9f81d936",
+    "jobs/migrations/0002_names_of_handlers.py": "af9d232785c6ed01dc901cad677804ad21efa11f8e4fb1dfb4cc44fa9e7bb633",
     "nodes/migrations/0001_initial.py": "697ea155561b3ae5429cdf38ed663db3b913fc6f06ffff92e9ba98fa0c41b1cc",
     "nodes/migrations/0002_observation_agent.py": "86a333f31c36cee49d0aae34ff317571659003387d05bb45e8b6501dd468b558",
     "nodes/migrations/0003_repeated_requests.py": "003b3e9afbb873b03772b022c3254c5b9268eee1f61a5668eee6269cefdb9245",
