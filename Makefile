@@ -24,11 +24,11 @@ faults-matrix: setup
 
 # Rotations of root, database key and central key, exports, recreation and repair, each cut off at every step.
 faults-rotations: setup
-	$(WHOLE) tests/faults --ignore tests/faults/test_matrix.py tests/qmc/test_recreate.py tests/qmc/test_repair.py tests/browser/live
+	$(WHOLE) tests/faults --ignore tests/faults/test_matrix.py tests/qmc/recreation/test_recreate.py tests/nodes/central/test_repair.py tests/browser/live
 
 # Whole sites on both engines: two hundred nodes at once, full disks, two accounts, moving house.
 faults-sites: setup
-	$(WHOLE) tests/site --ignore tests/site/test_recreate.py tests/qmc/test_modes.py tests/nodes/test_whatever_is_reported.py
+	$(WHOLE) tests/site --ignore tests/site/test_recreate.py tests/storage/test_modes.py tests/nodes/node_api/test_whatever_is_reported.py
 
 # An older site under this version, damaged and foreign databases, everything that is refused.
 faults-upgrades: setup

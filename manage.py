@@ -8,7 +8,7 @@ from django.core.management import execute_from_command_line
 from django.db import DatabaseError
 
 from agent.files import NotPossible
-from qmc.database_problem import detail, is_unavailable
+from web.database_problem import detail, is_unavailable
 
 
 def main() -> None:

@@ -63,11 +63,11 @@ def measure(rows: int) -> None:
     from django.core.management import call_command
     from django.db import transaction
 
+    from certs.database_key.services import reencrypt
     from certs.models import DatabaseKey
-    from certs.services.database_keys import reencrypt
-    from certs.services.sealing_walk import BATCH
     from certs.states import DatabaseKeyStatus
     from nodes.models import Connection
+    from sealing.walk import BATCH
 
     call_command("migrate", verbosity=0)
     old, new = own_store(settings.NODE_STORE)

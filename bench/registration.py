@@ -27,7 +27,7 @@ from tests.site.conftest import Site, running_site
 from tests.site.engines import ENGINES
 
 FLOOR_SAMPLES, IDLE_SAMPLES, MOST_INTERACTIVE, INTERACTIVE_EVERY_S = 40, 30, 30, 1.0
-STOCK = "from certs.services.key_pool import SIZE; print(SIZE)"
+STOCK = "from certs.keys.pool import SIZE; print(SIZE)"
 SECOND_USER = "from django.contrib.auth.models import User; User.objects.create_superuser('second', password=None)"
 
 

@@ -28,8 +28,8 @@ from tests.conftest import make_authority
 from tests.site.conftest import Site, running_site
 
 FLOOR_SAMPLES = 20
-STOCK = "from certs.services.key_pool import SIZE; print(SIZE)"
-SETTLE = "from nodes.services.root_rotation import SETTLE; print(SETTLE.total_seconds())"
+STOCK = "from certs.keys.pool import SIZE; print(SIZE)"
+SETTLE = "from nodes.rotations.root import SETTLE; print(SETTLE.total_seconds())"
 
 
 def _example() -> Package:

@@ -8,6 +8,11 @@ class CertsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # These register handlers of jobs and periodic work, and need the models loaded.
-        from certs import tasks  # noqa: F401, PLC0415
-        from certs.services import central_key, export_work, revocation  # noqa: F401, PLC0415
+        # These register handlers of jobs, periodic work and answers to errors, and need the models loaded.
+        from certs import problems, tasks  # noqa: F401, PLC0415
+        from certs.central_key import services as central_key  # noqa: F401, PLC0415
+        from certs.certificates import events  # noqa: F401, PLC0415
+        from certs.exports import events as export_events  # noqa: F401, PLC0415
+        from certs.exports import status  # noqa: F401, PLC0415
+        from certs.exports import worker as export_work  # noqa: F401, PLC0415
+        from certs.revocation import lists as revocation  # noqa: F401, PLC0415

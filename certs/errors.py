@@ -1,8 +1,6 @@
 """Errors of the trust zone.
 
-CertsError
-├── ZoneMissing        nothing founded yet
-├── ZoneBroken         founded, but its store or keys cannot be read
+TrustZoneError (sealing.errors, with ZoneMissing and ZoneBroken)
 ├── ClockDoubtful      nothing is done by itself while the central clock may be wrong
 ├── IllegalTransition  the certificate's table does not allow it
 ├── StaleCertificate   another worker was first
@@ -11,60 +9,39 @@ CertsError
 ├── StaleExport        somebody else was first
 ├── RotationRefused    not now; says why and what to do
 ├── ArchiveGone        an export's files are no longer kept
-└── InputInvalid       bad input, by field
+└── InputInvalid       bad input, by field (web.errors)
 """
 
-
-class CertsError(Exception):
-    """Any error of the trust zone."""
+from sealing.errors import TrustZoneError
 
 
-class ZoneMissing(CertsError):
-    """There is no trust zone yet."""
-
-    def __init__(self) -> None:
-        super().__init__("There is no trust zone yet. Run `python manage.py init` on the central node.")
-
-
-class ZoneBroken(CertsError):
-    """The trust zone stands in the database, but what it needs cannot be read."""
-
-
-class ClockDoubtful(CertsError):
+class ClockDoubtful(TrustZoneError):
     """The central node's clock may be wrong: whatever it would sign now could be worthless."""
 
 
-class IllegalTransition(CertsError):
+class IllegalTransition(TrustZoneError):
     """The table of states does not allow this change."""
 
 
-class StaleCertificate(CertsError):
+class StaleCertificate(TrustZoneError):
     """Another worker changed the certificate first."""
 
 
-class StaleDatabaseKey(CertsError):
+class StaleDatabaseKey(TrustZoneError):
     """Another worker changed the version first."""
 
 
-class StaleCentralKey(CertsError):
+class StaleCentralKey(TrustZoneError):
     """Another worker changed the version first."""
 
 
-class RotationRefused(CertsError):
+class RotationRefused(TrustZoneError):
     """A rotation cannot be started, paused or resumed now."""
 
 
-class StaleExport(CertsError):
+class StaleExport(TrustZoneError):
     """Somebody else changed the export first."""
 
 
-class ArchiveGone(CertsError):
+class ArchiveGone(TrustZoneError):
     """The files of an export are no longer kept, or not made yet."""
-
-
-class InputInvalid(CertsError):
-    """`errors` names each field with what is wrong and what to do."""
-
-    def __init__(self, errors: dict[str, list[str]]) -> None:
-        super().__init__("; ".join(text for texts in errors.values() for text in texts))
-        self.errors = errors

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from audit.actors import SYSTEM
+from certs.certificates.services import certificates_sweep
+from certs.exports.services import archives_wipe
+from certs.keys.pool import pool_fill
 from certs.models import TrustZone
-from certs.services.certificates import certificates_sweep
-from certs.services.exports import archives_wipe
-from certs.services.key_pool import pool_fill
-from certs.services.revocation import lists_ask_due
+from certs.revocation.lists import lists_ask_due
 from jobs.models import Job
 from jobs.periodic import periodic_task
 

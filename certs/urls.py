@@ -1,14 +1,16 @@
-"""The pages of certificates and of the lifetime setting."""
+"""The pages of certificates, their revocation lists and the lifetime setting, which share one namespace of addresses."""
 
 from django.urls import path
 
-from certs import views
+from certs.certificates import pages
+from certs.lifetime.pages import lifetime
+from certs.revocation.pages import certificate_crl
 
 app_name = "certs"
 urlpatterns = [
-    path("certificates/", views.certificate_list, name="list"),
-    path("certificates/<uuid:pk>/", views.certificate_detail, name="detail"),
-    path("certificates/<uuid:pk>/pem/", views.certificate_pem, name="pem"),
-    path("certificates/<uuid:pk>/crl/", views.certificate_crl, name="crl"),
-    path("settings/lifetime/", views.lifetime, name="lifetime"),
+    path("certificates/", pages.certificate_list, name="list"),
+    path("certificates/<uuid:pk>/", pages.certificate_detail, name="detail"),
+    path("certificates/<uuid:pk>/pem/", pages.certificate_pem, name="pem"),
+    path("certificates/<uuid:pk>/crl/", certificate_crl, name="crl"),
+    path("settings/lifetime/", lifetime, name="lifetime"),
 ]

@@ -2,18 +2,15 @@
 
 NodesError
 ├── InputInvalid           bad input, by field
-├── Blocked                a check blocks it; nothing changed
-│   ├── RegistrationBlocked
-│   └── ChoiceBlocked
+├── RegistrationBlocked    a check blocks it; nothing changed (web.errors.Blocked)
+├── ChoiceBlocked          the same, of a certificate for browsers
 ├── IllegalNodeTransition  the table does not allow it
 ├── StaleNode              another worker was first
 └── NodeUnreachable        the node did not answer as it should; `permanent` says that trying again is no use
 """
 
-from collections.abc import Sequence
-
-from certs import errors
-from pki.findings import Finding
+from web import errors
+from web.errors import Blocked
 
 
 class NodesError(Exception):
@@ -24,19 +21,11 @@ class InputInvalid(errors.InputInvalid, NodesError):
     """The same as in the trust zone, of what belongs to nodes."""
 
 
-class Blocked(NodesError):
-    """`findings` holds every check; at least one blocks."""
-
-    def __init__(self, findings: Sequence[Finding]) -> None:
-        super().__init__(" ".join(each.title for each in findings if each.level == "blocker"))
-        self.findings = list(findings)
-
-
-class RegistrationBlocked(Blocked):
+class RegistrationBlocked(Blocked, NodesError):
     """A node cannot be registered so."""
 
 
-class ChoiceBlocked(Blocked):
+class ChoiceBlocked(Blocked, NodesError):
     """No browser would take this certificate from this node."""
 
 

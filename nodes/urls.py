@@ -1,21 +1,25 @@
-"""The pages of nodes."""
+"""The pages of nodes, which share one namespace of addresses."""
 
 from django.urls import path
 
-from nodes import views, views_change
+from nodes.inventory import change_pages, pages
+from nodes.observation.pages import settle_callers
+from nodes.registration import pages as registration
+from nodes.renewal.pages import renew
+from nodes.revocation.node_pages import remove
 
 app_name = "nodes"
 urlpatterns = [
-    path("nodes/", views.node_list, name="list"),
-    path("nodes/register/", views.register, name="register"),
-    path("nodes/register/checks/", views.preflight, name="preflight"),
-    path("nodes/<uuid:pk>/", views.detail, name="detail"),
-    path("nodes/<uuid:pk>/history/", views.history, name="history"),
-    path("nodes/<uuid:pk>/status/", views.status, name="status"),
-    path("nodes/<uuid:pk>/edit/", views_change.edit, name="edit"),
-    path("nodes/<uuid:pk>/take-address/", views_change.take_address, name="take-address"),
-    path("nodes/<uuid:pk>/callers-settled/", views_change.settle_callers, name="settle-callers"),
-    path("nodes/<uuid:pk>/redistribute/", views.redistribute, name="redistribute"),
-    path("nodes/<uuid:pk>/renew/", views.renew, name="renew"),
-    path("nodes/<uuid:pk>/remove/", views.remove, name="remove"),
+    path("nodes/", pages.node_list, name="list"),
+    path("nodes/register/", registration.register, name="register"),
+    path("nodes/register/checks/", registration.preflight, name="preflight"),
+    path("nodes/<uuid:pk>/", pages.detail, name="detail"),
+    path("nodes/<uuid:pk>/history/", pages.history, name="history"),
+    path("nodes/<uuid:pk>/status/", pages.status, name="status"),
+    path("nodes/<uuid:pk>/edit/", change_pages.edit, name="edit"),
+    path("nodes/<uuid:pk>/take-address/", change_pages.take_address, name="take-address"),
+    path("nodes/<uuid:pk>/callers-settled/", settle_callers, name="settle-callers"),
+    path("nodes/<uuid:pk>/redistribute/", registration.redistribute, name="redistribute"),
+    path("nodes/<uuid:pk>/renew/", renew, name="renew"),
+    path("nodes/<uuid:pk>/remove/", remove, name="remove"),
 ]

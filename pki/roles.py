@@ -6,6 +6,8 @@ from cryptography import x509
 
 ROLE_OID = x509.ObjectIdentifier("1.3.6.1.5.5.7.13.3")
 OCTET_STRING = 0x04
+# Subjects of certificates that do not bear a host name.
+CLIENT_NAME, CLUSTER_NAME = "QlikClient", "QlikServiceCluster"
 
 
 class Role(StrEnum):

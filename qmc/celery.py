@@ -32,7 +32,7 @@ def beat_schedule_set() -> None:
 @worker_init.connect
 def require_database(**_: Any) -> None:
     """A worker does not start on a database that it could not work on."""
-    from qmc.services.database import DatabaseRefused, database_require  # noqa: PLC0415  (the models are not loaded yet when this module is)
+    from storage.database import DatabaseRefused, database_require  # noqa: PLC0415  (the models are not loaded yet when this module is)
 
     try:
         database_require()
@@ -43,7 +43,7 @@ def require_database(**_: Any) -> None:
 @worker_init.connect
 @beat_init.connect
 def prepare(**_: Any) -> None:
-    from qmc.data_directory import data_directory_prepare  # noqa: PLC0415  (settings are not loaded yet when this module is)
+    from storage.data_directory import data_directory_prepare  # noqa: PLC0415  (settings are not loaded yet when this module is)
 
     data_directory_prepare()
 

@@ -11,24 +11,24 @@ from django.db import connection
 from django.db.models import Model
 from django.utils import timezone
 
-from certs.errors import CertsError
-from certs.fields import encrypted_fields
+from certs.central_key.services import central_keys_proved
+from certs.certificates.issuer import previous_file, root_key
+from certs.keys.policy import key_policy_problems
 from certs.models import CentralKey, Certificate, DatabaseKey
-from certs.own_store import key_ring_read
-from certs.services.central_key import central_keys_proved
-from certs.services.issuer import previous_file, root_key
-from certs.services.key_policy import key_policy_problems
 from certs.states import DatabaseKeyStatus
+from nodes.addresses.services import REMEDY, addresses_recorded, is_remote, netlocs
+from nodes.central.blocked_reason import central_trouble, signing_trouble
 from nodes.models import Node
-from nodes.services.addresses import REMEDY, addresses_recorded, is_remote, netlocs
-from nodes.services.central_trouble import central_trouble, signing_trouble
 from pki.addresses import is_loopback, is_wildcard
 from pki.errors import InvalidName
 from pki.origins import origin
 from pki.roles import Kind
-from qmc.data_directory import readable_by_others
-from qmc.services.database import database_look, unusable
-from qmc.services.database_care import older_than_store
+from sealing.errors import TrustZoneError
+from sealing.fields import encrypted_fields
+from sealing.local_keys import key_ring_read
+from storage.care import older_than_store
+from storage.data_directory import readable_by_others
+from storage.database import database_look, unusable
 
 MOST_ASKED = 50  # the name service is asked for nodes without an address
 
@@ -99,7 +99,7 @@ def root_key_opens() -> list[CheckMessage]:
         return []
     try:
         root_key(root)
-    except CertsError as exc:
+    except TrustZoneError as exc:
         hint = "Put back the file of the root passphrase that this site had. If it is lost, restore the last backup into an empty data directory."
         return [Error(str(exc), hint, id="qmc.E031")]
     return []
@@ -110,7 +110,7 @@ def database_key_can_be_read() -> list[CheckMessage]:
     restore = "Restore the node's store from a backup (`manage.py restore`), or redistribute this machine from the central node."
     try:
         ring = key_ring_read()
-    except CertsError as exc:
+    except TrustZoneError as exc:
         return [Error(str(exc), restore, id="qmc.E003")]
     versions = DatabaseKey.objects.exclude(status__in=[DatabaseKeyStatus.RETIRED, DatabaseKeyStatus.PREPARED])
     found: list[CheckMessage] = [
@@ -128,7 +128,7 @@ def central_key_can_be_read() -> list[CheckMessage]:
     try:
         if CentralKey.objects.exists():
             central_keys_proved()
-    except CertsError as exc:
+    except TrustZoneError as exc:
         return [Error(str(exc), "A new key is never made in its place: it would open nothing.", id="qmc.E008")]
     return []
 

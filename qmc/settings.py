@@ -23,18 +23,6 @@ NODE_STORE = QMC_DATA_DIR / "node"
 SECRETS_DIR = QMC_DATA_DIR / "secrets"
 
 
-def secret_file(path: Path, *, shared: bool = False, content: str = "") -> Path:
-    """The file, made with this or a random content if it is missing; mode 0600, and only if it is `shared` open to QMC_GROUP."""
-    files.make_folder(path.parent)
-    try:
-        descriptor = files.open_to_write(path, os.O_EXCL, shared=shared)
-    except FileExistsError:
-        return path
-    with os.fdopen(descriptor, "w") as file:
-        file.write(content or secrets.token_urlsafe(48))
-    return path
-
-
 def cookie_names(secret_key: str) -> tuple[str, str]:
     """Of the session and of the forms' token: one site's own, and bound to its host by the browser."""
     tag = hmac.digest(secret_key.encode(), b"names of cookies", "sha256").hex()[:8]
@@ -43,7 +31,7 @@ def cookie_names(secret_key: str) -> tuple[str, str]:
 
 SECRET_KEY_FILE = Path(os.environ.get("QMC_SECRET_KEY_FILE") or SECRETS_DIR / "secret-key")
 try:
-    # Nothing is written here: `qmc.data_directory` makes what is missing, once a command has found that it may start.
+    # Nothing is written here: `storage.data_directory` makes what is missing, once a command has found that it may start.
     SECRET_KEY = SECRET_KEY_FILE.read_text() if SECRET_KEY_FILE.exists() else secrets.token_urlsafe(48)
 except OSError as exc:
     raise SystemExit(f"The secret key {SECRET_KEY_FILE} cannot be read: {exc.strerror}. Give it to the account that runs this.") from None
@@ -68,7 +56,7 @@ QMC_ALLOWED_HOSTS = listed("QMC_ALLOWED_HOSTS")
 QMC_TRUSTED_ORIGINS = listed("QMC_TRUSTED_ORIGINS")
 # Two OIDs, comma between, for a site that does not want the prescribed ones; read when the trust zone is founded.
 QMC_DATABASE_KEY_OIDS = os.environ.get("QMC_DATABASE_KEY_OIDS", "")
-# Such as "service=RSA-4096,client=EC P-384": certs.services.key_policy says what is possible.
+# Such as "service=RSA-4096,client=EC P-384": certs.keys.policy says what is possible.
 QMC_KEY_TYPES = dict(each.strip().partition("=")[::2] for each in os.environ.get("QMC_KEY_TYPES", "").split(",") if each.strip())
 # Seconds between the heartbeats of an idle node: the same bounds as an agent's own.
 try:
@@ -76,7 +64,7 @@ try:
 except ValueError:
     raise SystemExit(f"QMC_HEARTBEAT_S is {os.environ['QMC_HEARTBEAT_S'][:80]!r}. Give seconds, 1 to 3600, or unset it for 60.") from None
 DEBUG = False
-# The console asks qmc.names instead, which knows the site's data; the node API builds no address from the Host header.
+# The console asks qmc.addresses.names instead, which knows the site's data; the node API builds no address from the Host header.
 ALLOWED_HOSTS = ["*"]
 
 INSTALLED_APPS = [
@@ -92,8 +80,10 @@ INSTALLED_APPS = [
     "django_htmx",
     "allauth",
     "allauth.account",
-    "audit",
     "jobs",
+    "audit",
+    "web",
+    "people",
     "certs",
     "nodes",
     "qmc",
@@ -103,20 +93,20 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    *([] if IS_NODE_API else ["qmc.names.HostMiddleware"]),
+    *([] if IS_NODE_API else ["qmc.addresses.names.HostMiddleware"]),
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "qmc.names.OriginMiddleware",
+    "qmc.addresses.names.OriginMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "qmc.middleware.ActorMiddleware",
-    "qmc.middleware.DatabaseMiddleware",
+    "web.middleware.ActorMiddleware",
+    "web.middleware.DatabaseMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "qmc.urls_node" if IS_NODE_API else "qmc.urls"
-CSRF_FAILURE_VIEW = "qmc.views.form_refused"
+CSRF_FAILURE_VIEW = "qmc.error_pages.form_refused"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -136,7 +126,7 @@ CONTENT_SECURITY_POLICY = {
 }
 # Both ports speak TLS alone, so there is no plain HTTP to redirect from; and a browser that has once kept HSTS for an internal name gives its
 # user no way past a certificate that needs mending here.
-# The check of forms is a subclass of Django's own (qmc.names.OriginMiddleware), which W003 looks for by name.
+# The check of forms is a subclass of Django's own (qmc.addresses.names.OriginMiddleware), which W003 looks for by name.
 SILENCED_SYSTEM_CHECKS = ["security.W003", "security.W004", "security.W008"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 # Cookies have no port: two sites on one host name would sign each other's people out.
@@ -151,7 +141,7 @@ STATICFILES_DIRS = [
 ]
 WHITENOISE_USE_FINDERS = True
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
-ACCOUNT_ADAPTER = "qmc.accounts.ClosedSignup"
+ACCOUNT_ADAPTER = "people.accounts.ClosedSignup"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
@@ -209,11 +199,11 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["qmc.api.TokenAuthentication", "qmc.api.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["people.authentication.TokenAuthentication", "qmc.addresses.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["qmc.api.StrictJSONParser"],
-    "EXCEPTION_HANDLER": "qmc.api.problem_handler",
+    "DEFAULT_PARSER_CLASSES": ["web.parsers.StrictJSONParser"],
+    "EXCEPTION_HANDLER": "web.problems.problem_handler",
     "UNICODE_JSON": False,  # whatever was sent can be answered, also half a character
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
@@ -223,10 +213,10 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CertificateKindEnum": [each.value for each in Kind],
         "RotationKindEnum": "certs.models.Rotation.Kind",
-        "ExpiringKindEnum": "qmc.expiry.KINDS",
+        "ExpiringKindEnum": "qmc.expiry.board.KINDS",
         "NodeStateEnum": "nodes.states.NodeState.values",
         "BrowserCertificateStateEnum": "nodes.states.BrowserCertificateState.values",
-        "BrowserChoiceStateEnum": "nodes.api_browser_certificates.STATES",
+        "BrowserChoiceStateEnum": "nodes.browser_certificates.api.STATES",
     },
 }
 LOGGING = {

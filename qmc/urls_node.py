@@ -2,16 +2,16 @@
 
 from django.urls import path
 
-from nodes import node_api
-from qmc import views
+from nodes.node_api import views as node_api
+from qmc import error_pages
 
-handler404, handler500 = "qmc.views.not_found", "qmc.views.failed"
+handler404, handler500 = "qmc.error_pages.not_found", "qmc.error_pages.failed"
 urlpatterns = [
     path("api/v1/heartbeat/", node_api.heartbeat_view),
     path("api/v1/packages/<int:generation>/", node_api.package_view),
     path("api/v1/browser-certificate/", node_api.browser_certificate_view),
     path("api/v1/trust/", node_api.trust_view),
     path("api/v1/connections/", node_api.connections_view),
-    path("too-large/", views.too_large),
+    path("too-large/", error_pages.too_large),
     path("status/servicestate", node_api.status_view),
 ]

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from audit.models import Event, Head
 from certs.models import CentralKey, Certificate, DatabaseKey, RevocationList, TrustZone
+from nodes.central.founding import zone_found
 from nodes.models import Node
-from qmc.services.founding import zone_found
 
 MODELS: tuple[type[models.Model], ...] = (TrustZone, DatabaseKey, CentralKey, Certificate, RevocationList, Node, Event, Head)
 Template = tuple[Path, dict[type[models.Model], list[models.Model]]]

@@ -1,10 +1,11 @@
-"""Imports point one way: pki ← agent ← certs ← nodes ← qmc, and audit, jobs ← certs."""
+"""Imports point one way: between apps, and between the rooms of an app. docs/develop/architecture.md draws both."""
 
 import ast
 import importlib
 import operator
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,43 @@ import pytest
 from tests.faults.steps import EVERY_STEP
 
 ROOT = Path(__file__).parent.parent
-MAY_IMPORT = {
-    "pki": set(),
-    "agent": {"pki"},
-    "audit": set(),
-    "jobs": set(),
-    "certs": {"pki", "agent", "audit", "jobs"},
-    "nodes": {"pki", "agent", "audit", "jobs", "certs"},
+# From the ground up: each imports only what stands before it.
+APPS = ["pki", "agent", "sealing", "jobs", "audit", "attention", "web", "people", "certs", "nodes", "storage", "backups", "qmc"]
+# The rooms of an app from the ground up. What an app has beside its rooms is above them all, but for these files, which all rooms share.
+ROOMS = {
+    "certs": [
+        "zone",
+        "keys",
+        "certificates",
+        "database_key",
+        "central_key",
+        "roots",
+        "revocation",
+        "lifetime",
+        "cluster",
+        "exports",
+        "founding",
+    ],
+    "nodes": [
+        "inventory",
+        "addresses",
+        "dial",
+        "observation",
+        "issuance",
+        "renewal",
+        "registration",
+        "connections",
+        "browser_certificates",
+        "cluster",
+        "central",
+        "rotations",
+        "revocation",
+        "automatic",
+        "node_api",
+    ],
+    "qmc": ["addresses", "expiry", "overview", "recreation"],
 }
-ROOMS = {*MAY_IMPORT, "qmc"}
+SHARED = {"models", "states", "errors", "fields", "jobs", "settings"}
 PROBE = """import importlib, pkgutil, sys, pki as core
 for m in pkgutil.walk_packages(core.__path__, "pki."): importlib.import_module(m.name)
 print(*sorted({"django", "rest_framework", "celery", "qmc"} & set(sys.modules)))"""
@@ -41,22 +70,44 @@ def test_pki_core_imports_no_framework() -> None:
     assert out.stdout.strip() == ""
 
 
-@pytest.mark.parametrize("room", MAY_IMPORT)
-def test_imports_point_one_way(room: str) -> None:
-    for path in (ROOT / room).rglob("*.py"):
-        used = {name.split(".")[0] for name in imported(path)} & ROOMS - {room}
-        assert used <= MAY_IMPORT[room], path
+def sources(folder: str) -> Iterator[tuple[Path, set[str]]]:
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        if "migrations" not in path.parts:
+            yield path, imported(path)
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_apps_import_one_way(app: str) -> None:
+    above = set(APPS[APPS.index(app) + 1 :])
+    assert {str(path): above & {name.split(".")[0] for name in names} for path, names in sources(app)} == {
+        str(path): set() for path, _ in sources(app)
+    }
+
+
+def test_every_folder_of_an_app_is_a_room() -> None:
+    for app, rooms in ROOMS.items():
+        found = {path.name for path in (ROOT / app).iterdir() if (path / "__init__.py").exists()}
+        assert found - {"migrations", "management", "templatetags"} == set(rooms)
+
+
+@pytest.mark.parametrize(("app", "room"), [(app, room) for app, rooms in ROOMS.items() for room in rooms])
+def test_rooms_import_one_way(app: str, room: str) -> None:
+    """A room imports lower rooms, and of the app's own files those that all rooms share."""
+    may = {*ROOMS[app][: ROOMS[app].index(room) + 1], *SHARED}
+    for path, names in sources(f"{app}/{room}"):
+        own = {name.split(".")[1] for name in names if name.startswith(f"{app}.") and name.count(".")}
+        assert own <= may, path
 
 
 def test_apps_use_few_of_the_agents_modules() -> None:
-    for room in ("certs", "nodes", "qmc"):
+    for room in APPS[2:]:
         for path in (ROOT / room).rglob("*.py"):
             modules = {".".join(name.split(".")[:2]) for name in imported(path) if name.startswith("agent.")}
             assert modules <= {"agent.files", "agent.handshake", "agent.store", "agent.tls"}, path
 
 
 def test_init_files_are_empty() -> None:
-    for room in MAY_IMPORT:
+    for room in set(APPS) - {"qmc"}:
         assert all(not path.read_text() for path in (ROOT / room).rglob("__init__.py")), room
 
 
@@ -69,3 +120,8 @@ def test_every_step_of_the_fault_tests_names_code_that_exists() -> None:
         except (ImportError, AttributeError) as exc:
             missing.append(f"{step.name}: {exc}")
     assert missing == []
+
+
+def test_the_drawing_in_the_document_is_that_of_the_code() -> None:
+    drawn = subprocess.run([sys.executable, "scripts/draw-rooms"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert drawn in (ROOT / "docs/develop/architecture.md").read_text(), "run scripts/draw-rooms --write"

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from qmc.services.database import DatabaseRefused, database_require
+from storage.database import DatabaseRefused, database_require
 
 
 class SiteCommand(BaseCommand):

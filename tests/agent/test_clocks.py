@@ -22,9 +22,9 @@ from agent.__main__ import main
 from agent.central import ask
 from agent.state import State
 from agent.store import Installed, Store
+from nodes.dial import services as dial
 from nodes.errors import NodeUnreachable
 from nodes.models import Node, Observation
-from nodes.services import dial
 from pki import clocks, verify
 from pki.errors import PackageInvalid
 from pki.package import Package

@@ -114,7 +114,7 @@ Observation.objects.create(
 # What its agent would say if it were there.
 FALLEN_BACK = """
 from nodes.models import Node, Observation
-from nodes.services.browser_certificates import choice_for
+from nodes.browser_certificates.services import choice_for
 Node.objects.filter(name="fails").update(browser_thumbprint="2e4f9a00" * 5)
 node = Node.objects.get(name="fails")
 Observation.objects.filter(node=node).update(browser={"revision": choice_for(node, None).revision, "problem": "no-such-thumbprint"})
@@ -129,7 +129,7 @@ from audit.record import record
 from certs.models import TrustZone
 from jobs.models import Job
 from nodes.models import Node
-from qmc.services.recreate import COMPLETED, RECREATED, TASK, TITLE
+from qmc.recreation.services import COMPLETED, RECREATED, TASK, TITLE
 zone, now, nodes = TrustZone.objects.get(), timezone.now(), Node.objects.filter(name__in=["alpha", "waits", "fails"])
 Job.objects.create(
     task=TASK, subject=zone.pk, title=TITLE, actor="admin", created_at=now, next_attempt_at=now, outcome="done", finished_at=now

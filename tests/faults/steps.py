@@ -16,8 +16,8 @@ class Step(NamedTuple):
     match: str = ""
 
 
-REGISTRATION, RENEWAL, DIAL = "nodes.services.registration", "nodes.services.renewal", "served_certificate"
-HEARTBEAT, CERTIFICATES, STORE, STATE = "nodes.services.heartbeat", "certs.services.certificates", "agent.store", "agent.state"
+REGISTRATION, RENEWAL, DIAL = "nodes.registration.services", "nodes.renewal.services", "served_certificate"
+HEARTBEAT, CERTIFICATES, STORE, STATE = "nodes.node_api.heartbeat", "certs.certificates.services", "agent.store", "agent.state"
 
 STEPS = (
     # The password is answered, its nudge is not sent yet.
@@ -26,7 +26,7 @@ STEPS = (
     Step("certificate-prepared", "registration", "worker", f"{CERTIFICATES}:_recorded", "before", "{name}.example"),
     Step("certificate-recorded", "registration", "worker", f"{CERTIFICATES}:_recorded", "after", "{name}.example"),
     Step("certificate-signed", "registration", "worker", "pki.issue:sign", "after", "{name}.example"),
-    Step("certificate-issued", "registration", "worker", "nodes.services.material:certificate_issue", "after", "{name}.example"),
+    Step("certificate-issued", "registration", "worker", "nodes.issuance.services:certificate_issue", "after", "{name}.example"),
     Step("package-sealed", "registration", "worker", "pki.package:seal_with_password", "after", "{name}.example"),
     Step("distributing-recorded", "registration", "worker", f"{REGISTRATION}:node_transition", "after", "DISTRIBUTING"),
     Step("package-not-posted", "registration", "worker", f"{REGISTRATION}:ask", "before", "POST"),
@@ -58,7 +58,7 @@ STEPS = (
     Step("renewal-signed", "renewal", "worker", "pki.issue:sign", "after", "{name}.example"),
     Step("renewal-sealed", "renewal", "worker", "pki.package:seal_to_certificate", "after", "{name}.example"),
     Step("offered-recorded", "renewal", "worker", f"{RENEWAL}:renewal_transition", "after", "OFFERED"),
-    Step("renewal-fetched", "renewal", "node-api", "nodes.node_api:package_for", "after", "{name}"),
+    Step("renewal-fetched", "renewal", "node-api", "nodes.node_api.views:package_for", "after", "{name}"),
     Step("renewal-opened", "renewal", "agent", f"{STATE}:State._check_inside"),
     Step("renewal-file-not-synced", "renewal", "agent", "os:fsync", "before", "staged"),
     Step("renewal-switch-not-synced", "renewal", "agent", "os:fsync", "before", "/home'"),
@@ -68,26 +68,26 @@ STEPS = (
     Step("proved-recorded", "renewal", "worker", f"{RENEWAL}:older_supersede", "after", "{name}"),
 )
 # A rotation of the database key, each step in a worker. The first node that they meet is the central one.
-WALK, ROTATION = "certs.services.sealing_walk", "nodes.services.key_rotation"
+WALK, ROTATION = "sealing.walk", "nodes.rotations.database_key"
 ROTATION_STEPS = (
     Step("rotation-claimed", "rotation", "worker", "jobs.services:job_claim", "after", "Rotation of the database key"),
     Step("new-key-recorded", "rotation", "worker", f"{CERTIFICATES}:_recorded", "after", "database_key_version=2"),
     Step("new-key-signed", "rotation", "worker", "pki.issue:sign", "after", "CN="),
-    Step("new-key-named", "rotation", "worker", "nodes.services.material:_service_pair", "before", "database key version 2"),
+    Step("new-key-named", "rotation", "worker", "nodes.issuance.services:_service_pair", "before", "database key version 2"),
     Step("new-key-packed", "rotation", "worker", "pki.package:seal_to_certificate"),
     Step("delivered-recorded", "rotation", "worker", f"{ROTATION}:database_key_transition", "after", "DELIVERED"),
     Step("writing-not-recorded", "rotation", "worker", f"{ROTATION}:database_key_transition", "after", "READING"),
     Step("writing-recorded", "rotation", "worker", f"{ROTATION}:reencrypt", "before"),
-    Step("row-sealed-anew", "rotation", "worker", "certs.fields:Secret.sealed_anew"),
+    Step("row-sealed-anew", "rotation", "worker", "sealing.fields:Secret.sealed_anew"),
     Step("batch-moved", "rotation", "worker", f"{WALK}:_move"),
     Step("retiring", "rotation", "worker", f"{ROTATION}:certificate_transition", "after", "SUPERSEDED"),
-    Step("rotation-not-finished", "rotation", "worker", "nodes.services.rotations:job_finish", "before"),
+    Step("rotation-not-finished", "rotation", "worker", "nodes.rotations.services:job_finish", "before"),
 )
 # A rotation of the central key: its values are sealed anew in workers.
-CENTRAL = "certs.services.central_key"
+CENTRAL = "certs.central_key.services"
 CENTRAL_STEPS = (
     Step("sealing-claimed", "rotation", "worker", "jobs.services:job_claim", "after", "Sealing with central key"),
-    Step("value-sealed-anew", "rotation", "worker", "certs.fields:Secret.sealed_anew"),
+    Step("value-sealed-anew", "rotation", "worker", "sealing.fields:Secret.sealed_anew"),
     Step("values-moved", "rotation", "worker", f"{WALK}:_move"),
     Step("file-not-compacted", "rotation", "worker", f"{CENTRAL}:free_pages_scrub", "before"),
     Step("old-key-not-retired", "rotation", "worker", f"{CENTRAL}:_finish", "before"),
@@ -97,7 +97,7 @@ CENTRAL_STEPS = (
     Step("sealing-not-finished", "rotation", "worker", f"{CENTRAL}:job_finish", "before"),
 )
 # A rotation of the root.
-ROOT = "nodes.services.root_rotation"
+ROOT = "nodes.rotations.root"
 ROOT_STEPS = (
     Step("root-claimed", "rotation", "worker", "jobs.services:job_claim", "after", "Rotation of the root"),
     Step("root-not-recorded", "rotation", "worker", f"{CERTIFICATES}:_recorded", "before", "-CA-2"),
@@ -111,10 +111,10 @@ ROOT_STEPS = (
     Step("renewal-asked", "rotation", "worker", f"{ROOT}:renewal_ensure"),
     Step("dropping", "rotation", "worker", f"{ROOT}:root_drop", "before"),
     Step("dropped-not-committed", "rotation", "worker", f"{ROOT}:root_drop"),
-    Step("root-not-finished", "rotation", "worker", "nodes.services.rotations:job_finish", "before"),
+    Step("root-not-finished", "rotation", "worker", "nodes.rotations.services:job_finish", "before"),
 )
 # An export: making it, writing its folder on the central node, and removing the folder of one that was revoked.
-EXPORT = "certs.services.export_work"
+EXPORT = "certs.exports.worker"
 EXPORT_STEPS = (
     Step("export-claimed", "export", "worker", "jobs.services:job_claim", "after", "{name}"),
     Step("export-recorded", "export", "worker", f"{CERTIFICATES}:_recorded", "after", "{name}"),
@@ -142,12 +142,12 @@ SHORT: dict[str, dict[str, Any]] = {
     "pki.package_header": {"ITERATIONS": 1000},
     "jobs.services": {"LEASE": timedelta(seconds=4), "NUDGE_AGAIN": timedelta(seconds=2)},
     "jobs.tasks": {"TRY_AGAIN": timedelta(seconds=1)},
-    "certs.services.certificates": {"SIGNING_LEASE": timedelta(seconds=4)},
-    "nodes.services.registration": {"PATIENCE": timedelta(seconds=30)},
-    "nodes.services.rotations": {"POLL": timedelta(seconds=1)},
-    "nodes.services.key_rotation": {"SETTLE": timedelta(seconds=3)},
+    "certs.certificates.services": {"SIGNING_LEASE": timedelta(seconds=4)},
+    "nodes.registration.services": {"PATIENCE": timedelta(seconds=30)},
+    "nodes.rotations.services": {"POLL": timedelta(seconds=1)},
+    "nodes.rotations.database_key": {"SETTLE": timedelta(seconds=3)},
     CENTRAL: {"SETTLE": timedelta(seconds=3), "POLL": timedelta(seconds=1)},
-    "nodes.services.root_rotation": {"SETTLE": timedelta(seconds=4)},
+    "nodes.rotations.root": {"SETTLE": timedelta(seconds=4)},
 }
 
 

@@ -14,19 +14,19 @@ START = """
 from django.utils import timezone
 from audit.actors import SYSTEM
 from certs.models import PooledKey
-from certs.services.central_key import central_key_rotate
+from certs.central_key.services import central_key_rotate
 now = timezone.now()
 for number in range(250):
     PooledKey.objects.create(key_type="for this test", created_at=now, sealed_private_key=b"%d" % number)
 central_key_rotate(actor=SYSTEM, now=now)
 """
 TELL = """
-from certs.central_file import central_keys
-from certs.fields import Readers
+from sealing.central_key_file import central_keys
+from sealing.fields import Readers
 from certs.models import CentralKey, PooledKey
-from certs.services.central_key import resealing_is_finished
-from certs.services.sealing_walk import sealed_counts
-from qmc.services.proof import fields_open
+from certs.central_key.services import resealing_is_finished
+from sealing.walk import sealed_counts
+from backups.proof import fields_open
 ours = PooledKey.objects.filter(key_type="for this test")
 print(sorted(int(each.sealed_private_key.open()) for each in ours) == list(range(250)), fields_open()[1] == [], resealing_is_finished())
 print(set(sealed_counts(Readers.CENTER)) == {CentralKey.objects.writing().key_id} == set(central_keys()))
@@ -36,7 +36,7 @@ ours.delete()
 
 def rotate(site: Site) -> None:
     hunt = Hunt(site, CENTRAL_STEPS)
-    job = "SELECT outcome FROM jobs_job WHERE task = 'certs.services.central_key.resealing_advance' ORDER BY created_at DESC LIMIT 1"
+    job = "SELECT outcome FROM jobs_job WHERE task = 'certs.central_key.services.resealing_advance' ORDER BY created_at DESC LIMIT 1"
 
     def over() -> bool:
         site.keep_further()

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
-from tests.certs.exported import PEM_FILES, SECRET
+from tests.certs.exports.exported import PEM_FILES, SECRET
 from tests.faults.steps import EXPORT_STEPS, REMOVAL_STEPS, Step, who_reached
 from tests.site.conftest import Site
 from tests.site.engines import ENGINES

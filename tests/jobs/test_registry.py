@@ -3,6 +3,7 @@
 import uuid
 from datetime import timedelta
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,15 +11,19 @@ from django.apps import apps
 from django.db import connection
 from django.utils import timezone
 
-from certs.services import central_key, exports, revocation
+from certs.central_key import services as central_key
+from certs.exports import services as exports
+from certs.revocation import lists as revocation
 from jobs import registry
 from jobs.models import Job
 from jobs.registry import NameUnknown, PeriodicTask, Retry, handler, handler_names, handles, periodic_register, periodic_tasks
 from jobs.services import job_create
 from jobs.tasks import run
-from nodes.services import registration, renewal, rotations
+from nodes.registration import services as registration
+from nodes.renewal import services as renewal
+from nodes.rotations import services as rotations
 from qmc.celery import app
-from qmc.services import recreate
+from qmc.recreation import services as recreate
 
 
 def job(name: str) -> Job:
@@ -73,6 +78,5 @@ def test_a_step_that_cannot_be_done_yet_says_what_it_waits_for(monkeypatch: pyte
 def test_rows_of_an_older_version_are_renamed() -> None:
     migration = import_module("jobs.migrations.0002_names_of_handlers")
     rows = {before: job(before) for before in migration.NAMES}
-    with connection.schema_editor() as editor:
-        migration.rename(apps, editor)
+    migration.rename(apps, SimpleNamespace(connection=connection))
     assert {before: Job.objects.get(pk=row.pk).task for before, row in rows.items()} == migration.NAMES

@@ -8,18 +8,18 @@ import pytest
 
 from audit.actors import SYSTEM, Actor, PermissionRefused
 from audit.models import AppendOnly, Event
+from certs.certificates.services import certificate_transition
 from certs.errors import IllegalTransition
-from certs.fields import Sealed
 from certs.models import Certificate
-from certs.services.certificates import certificate_transition
 from certs.states import TRANSITIONS as CERTIFICATE_TRANSITIONS
 from certs.states import CertificateStatus
 from nodes.errors import IllegalNodeTransition, InputInvalid, StaleNode
+from nodes.inventory.services import checked, node_create
+from nodes.inventory.transition import node_transition
 from nodes.models import Node
-from nodes.services.decommission import node_decommission
-from nodes.services.nodes import checked, node_create
-from nodes.services.transition import node_transition
+from nodes.registration.decommission import node_decommission
 from nodes.states import TRANSITIONS, NodeState
+from sealing.fields import Sealed
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 pytestmark = pytest.mark.django_db

@@ -143,6 +143,6 @@ def test_an_address_that_is_none_is_answered_as_it_is_asked(administrator: Clien
 def test_an_unexpected_error_is_answered_as_it_is_asked(
     administrator: Client, monkeypatch: pytest.MonkeyPatch, accept: str, text: str
 ) -> None:
-    monkeypatch.delattr("qmc.views.site.overview")
+    monkeypatch.delattr("qmc.overview.pages.site.overview")
     answer = administrator.get("/", secure=True, headers={"accept": accept})
     assert (answer.status_code, text in answer.content.decode()) == (500, True)

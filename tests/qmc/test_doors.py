@@ -16,8 +16,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from certs.models import Certificate, Deployment, Export
+from nodes.dial import services as dial
 from nodes.models import BrowserCertificate, Connection, Node
-from nodes.services import dial
 
 pytestmark = pytest.mark.django_db
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

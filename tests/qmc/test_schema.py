@@ -8,24 +8,26 @@ import pytest
 from django.urls import get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
-from certs.api import CertificateOutput, LifetimeOutput, NewEndOutput, NodeRenewalOutput, PreviewOutput, certificate_json
-from certs.api_exports import ExportOutput, exports_json
+from certs.certificates.api import CertificateOutput, certificate_json
+from certs.exports.api import ExportOutput, exports_json
+from certs.lifetime.api import LifetimeOutput, NewEndOutput, NodeRenewalOutput, PreviewOutput
+from certs.lifetime.services import Lifetime, NewEnd, NodeRenewal, Preview
 from certs.models import Certificate, Deployment, Export
-from certs.services.lifetime import Lifetime, NewEnd, NodeRenewal, Preview
-from nodes.api import CeremonyOutput, FindingOutput, NodeOutput, nodes_json
-from nodes.api_browser_certificates import BrowserCertificateOutput, NodeChoiceOutput, browser_certificates_json, choice_json
-from nodes.api_cluster import ClusterNodeOutput, DeploymentOutput, ManualOutput, TokenFindingOutput, cluster_node_json, deployments_json
-from nodes.api_connections import ConnectionOutput, connections_json
-from nodes.browser_story import BrowserStory
+from nodes.browser_certificates.api import BrowserCertificateOutput, NodeChoiceOutput, browser_certificates_json, choice_json
+from nodes.browser_certificates.view_models import BrowserStory
+from nodes.cluster.api import ClusterNodeOutput, DeploymentOutput, ManualOutput, TokenFindingOutput, cluster_node_json, deployments_json
+from nodes.cluster.services import ClusterNode
+from nodes.connections.api import ConnectionOutput, connections_json
+from nodes.inventory.api import NodeOutput, nodes_json
 from nodes.models import BrowserCertificate, Connection, Node
-from nodes.services.cluster import ClusterNode
-from nodes.services.registration import Ceremony
+from nodes.registration.api import CeremonyOutput, FindingOutput
+from nodes.registration.services import Ceremony
 from pki import token_check
 from pki.findings import Finding
 from pki.manual_configuration import Answer
-from qmc.api_expiry import EndlessOutput, ExpiringOutput, ExpiryOutput, board_json
-from qmc.expiry import Board, Endless, Row
-from qmc.outlook import by_hand
+from qmc.expiry.api import EndlessOutput, ExpiringOutput, ExpiryOutput, board_json
+from qmc.expiry.board import Board, Endless, Row
+from qmc.expiry.wording import by_hand
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 

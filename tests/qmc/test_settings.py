@@ -10,8 +10,8 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
 from agent.files import NotPossible
-from qmc.data_directory import data_directory_prepare
 from qmc.settings import database_of
+from storage.data_directory import data_directory_prepare
 
 TOLD = "import django; django.setup(); from nodes.models import SILENT_AFTER; from django.conf import settings; print(settings.QMC_HEARTBEAT_S, SILENT_AFTER.seconds)"
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.template import Context
 
-from qmc.templatetags.console import clock_offset, left_words, spoken, when
+from web.templatetags.console import clock_offset, left_words, spoken, when
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 

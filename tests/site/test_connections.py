@@ -116,7 +116,7 @@ def test_for_a_person_the_agent_tells_whether_passwords_open_and_none_of_them(re
 
 
 BREAK = """
-from certs.fields import Sealed
+from sealing.fields import Sealed
 from nodes.models import Connection
 held = Connection.objects.get(pk="{staff}").password.sealed
 Connection.objects.filter(pk="{moved}").update(password=held)

@@ -16,7 +16,7 @@ REVOKE = """
 from datetime import UTC, datetime
 from audit.actors import SYSTEM
 from certs.models import Certificate
-from certs.services.certificates import certificate_withdraw
+from certs.certificates.services import certificate_withdraw
 from nodes.models import Node
 central = Node.objects.get(is_central=True)
 for each in Certificate.objects.accepted().filter(holder_id=central.pk):

@@ -15,9 +15,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from qmc.services.database import DatabaseRefused, State, database_look
-from qmc.services.database_file import log_empty, log_mark
-from qmc.services.upgrade import upgrade_prepare
+from storage.database import DatabaseRefused, State, database_look
+from storage.database_file import log_empty, log_mark
+from storage.upgrade import upgrade_prepare
 from tests.early import QUICK
 from tests.site.engines import free_port, need, postgresql
 from tests.upgrade.conftest import ROOT, change, manage, opened
@@ -225,7 +225,7 @@ def test_a_worker_does_not_start_on_a_damaged_database(data: Path) -> None:
 @takes_minutes
 def test_init_says_that_another_program_has_locked_the_database(data: Path) -> None:
     around = {name: value for name, value in os.environ.items() if not name.startswith(("QMC_", "PYTHONDEVMODE"))}
-    at_once = "import manage, qmc.services.database_file as file; file.LOCKED_S = 0.1; manage.main()"
+    at_once = "import manage, storage.database_file as file; file.LOCKED_S = 0.1; manage.main()"
     with closing(sqlite3.connect(data / "db.sqlite3", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         command = [sys.executable, "-c", at_once, "init", "--data-dir", str(data)]
@@ -263,9 +263,9 @@ def test_a_postgresql_that_does_not_answer_or_holds_something_else_is_named(data
 DAILY = """
 from django.utils import timezone
 from jobs.models import PeriodicWork
-from qmc.overview import attention
-from qmc.services.database_file import FileDamaged
-from qmc.tasks import read_database
+from qmc.overview.services import attention
+from storage.database_file import FileDamaged
+from storage.tasks import read_database
 try:
     read_database()
 except FileDamaged:

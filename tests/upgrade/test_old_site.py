@@ -21,17 +21,17 @@ from tests.whole import takes_minutes
 pytestmark = takes_minutes
 OPEN = """
 from audit.record import verify
-from qmc.services.proof import fields_open, problems
+from backups.proof import fields_open, problems
 from django.utils import timezone
 opened, closed = fields_open()
 print(opened, closed, problems(now=timezone.now()), verify())
 """
 # Late writers apart, which the job finds within its minute: every value for the center is under the central key, every other under the database key.
 SEALED = """
-from certs.central_file import central_keys
-from certs.fields import Readers
-from certs.own_store import key_ring
-from certs.services.sealing_walk import sealed_counts
+from sealing.central_key_file import central_keys
+from sealing.fields import Readers
+from sealing.local_keys import key_ring
+from sealing.walk import sealed_counts
 print(set(sealed_counts(Readers.CENTER)) == set(central_keys()), set(sealed_counts(Readers.NODES)) == set(key_ring().keys))
 """
 

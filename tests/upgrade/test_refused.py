@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from qmc.services.archive import DATA, SECRET_KEY, Archive, Origin, seal
+from backups.archive import DATA, SECRET_KEY, Archive, Origin, seal
 from tests.site.engines import free_port, need, postgresql
 from tests.upgrade.conftest import ROOT, change, manage
 from tests.whole import one_of, takes_minutes

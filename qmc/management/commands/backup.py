@@ -7,12 +7,12 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from audit.actors import SYSTEM
-from certs.errors import CertsError
+from backups.archive import BackupError
+from backups.backup import backup_make, backup_verify
+from backups.passphrase import add_argument, passphrase
 from pki.errors import PKIError
-from qmc.management.passphrase import add_argument, passphrase
 from qmc.management.site import SiteCommand
-from qmc.services.archive import BackupError
-from qmc.services.backup import backup_make, backup_verify
+from sealing.errors import TrustZoneError
 
 
 class Command(SiteCommand):
@@ -33,5 +33,5 @@ class Command(SiteCommand):
             if options["verify"]:
                 self.stdout.write(backup_verify(file=file, passphrase=word, actor=SYSTEM, now=now), ending="")
                 self.stdout.write("verified: a trial restore opened every key, certificate and encrypted value")
-        except (BackupError, CertsError, PKIError, OSError) as exc:
+        except (BackupError, TrustZoneError, PKIError, OSError) as exc:
             raise CommandError(str(exc)) from exc

@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from certs.errors import InputInvalid
+from people.tokens import token_create
 from qmc.management.site import SiteCommand
-from qmc.services.tokens import token_create
+from web.errors import InputInvalid
 
 LONGEST_DAYS = 3650
 

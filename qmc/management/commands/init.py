@@ -11,18 +11,19 @@ from django.db import connection
 from django.utils import timezone
 
 from audit.actors import SYSTEM
-from certs.errors import CertsError
-from nodes.services.addresses import addresses_settle
+from certs.zone.services import zone_current
+from nodes.addresses.services import addresses_settle
+from nodes.central.founding import zone_found
+from nodes.central.services import central_names_ensure
+from people.administrators import FIRST, RESET, administrator_make, administrators, sign_in_words
 from pki.addresses import central_address
 from pki.errors import InvalidName, PKIError
 from pki.names import LONGEST_CENTRAL_NAME, host_name
-from qmc.data_directory import root_passphrase_make
-from qmc.services.administrators import FIRST, RESET, administrator_make, administrators, sign_in_words
-from qmc.services.central import central_names_ensure
-from qmc.services.database import database_fit
-from qmc.services.database_care import database_check_done
-from qmc.services.database_file import database_file, log_mark
-from qmc.services.founding import zone_found
+from sealing.errors import TrustZoneError
+from storage.care import database_check_done
+from storage.data_directory import root_passphrase_make
+from storage.database import database_fit
+from storage.database_file import database_file, log_mark
 
 WARNING, SIGN_IN = "Warning: ", "Sign in:  "
 
@@ -62,7 +63,7 @@ class Command(BaseCommand):
             zone = zone_found(host_name=options["host_name"], told=told, listening=listening, now=now)
             warnings = addresses_settle(chosen=told, listening=listening, now=now)
             central_names_ensure(for_whom=SYSTEM.label, now=now)
-        except (CertsError, PKIError) as exc:
+        except (TrustZoneError, PKIError) as exc:
             raise CommandError(str(exc)) from exc
         warnings += self._administrator(options)
         self.stdout.write(f"trust zone of {zone.name} is ready")
@@ -74,8 +75,8 @@ class Command(BaseCommand):
         """Make the first administrator. Returns what was asked for and not done."""
         name, file = options["admin"], options["admin_password_file"]
         try:
-            made = administrator_make(name=name or FIRST, password_file=file, actor=SYSTEM, now=timezone.now())
-        except (CertsError, OSError) as exc:
+            made = administrator_make(name=name or FIRST, password_file=file, zone=zone_current(), actor=SYSTEM, now=timezone.now())
+        except (TrustZoneError, OSError) as exc:
             raise CommandError(f"The first administrator was not made: {exc}") from exc
         if made or not (name or file):
             return []

@@ -7,9 +7,9 @@ from django.core.management.commands import migrate
 from django.db import connections
 from django.utils import timezone
 
-from qmc.data_directory import data_directory_prepare
-from qmc.services.database import DatabaseRefused
-from qmc.services.upgrade import upgrade_prepare
+from storage.data_directory import data_directory_prepare
+from storage.database import DatabaseRefused
+from storage.upgrade import upgrade_prepare
 
 COPIED = "Copied:   "
 

@@ -7,13 +7,13 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from audit.actors import SYSTEM
-from certs.errors import CertsError
+from backups.archive import BackupError
 from nodes.errors import NodesError
 from pki.errors import PKIError
 from qmc.management.site import SiteCommand
-from qmc.recreation import recreation_lines, recreation_story
-from qmc.services.archive import BackupError
-from qmc.services.recreate import RecreationRefused, recreation_named, root_recreate
+from qmc.recreation.services import RecreationRefused, recreation_named, root_recreate
+from qmc.recreation.view_models import recreation_lines, recreation_story
+from sealing.errors import TrustZoneError
 
 
 class Command(SiteCommand):
@@ -36,7 +36,7 @@ class Command(SiteCommand):
             copy = root_recreate(
                 trust_zone=name, folder=options["backup_dir"], passphrase_file=options["passphrase_file"], actor=SYSTEM, now=timezone.now()
             )
-        except (RecreationRefused, BackupError, CertsError, NodesError, PKIError, OSError) as exc:
+        except (RecreationRefused, BackupError, TrustZoneError, NodesError, PKIError, OSError) as exc:
             raise CommandError(str(exc)) from exc
         if copy is None:
             self.stdout.write("An earlier run that was cut off is completed.")

@@ -6,12 +6,12 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from audit.actors import SYSTEM
-from certs.errors import CertsError
+from nodes.central.repair import RepairRefused, central_repair
 from nodes.errors import NodesError
 from pki.clocks import stamp
 from pki.errors import PKIError
 from qmc.management.site import SiteCommand
-from qmc.services.repair import RepairRefused, central_repair
+from sealing.errors import TrustZoneError
 
 
 class Command(SiteCommand):
@@ -27,7 +27,7 @@ class Command(SiteCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             repaired = central_repair(actor=SYSTEM, now=timezone.now())
-        except (RepairRefused, CertsError, NodesError, PKIError, OSError) as exc:
+        except (RepairRefused, TrustZoneError, NodesError, PKIError, OSError) as exc:
             raise CommandError(str(exc)) from exc
         self.stdout.write(repaired.trouble or "An earlier run that was cut off is completed.")
         self.stdout.write(f"The central node has new certificates, valid until {stamp(repaired.not_after)}. No other node was touched.")

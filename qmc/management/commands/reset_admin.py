@@ -7,9 +7,10 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from audit.actors import SYSTEM
-from certs.errors import CertsError
+from certs.zone.services import zone_current
+from people.administrators import administrator_reset
 from qmc.management.site import SiteCommand
-from qmc.services.administrators import administrator_reset
+from sealing.errors import TrustZoneError
 
 
 class Command(SiteCommand):
@@ -25,8 +26,10 @@ class Command(SiteCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         file = options["password_file"]
         try:
-            name, written, is_new, tokens = administrator_reset(name=options["name"], password_file=file, actor=SYSTEM, now=timezone.now())
-        except (CertsError, OSError) as exc:
+            name, written, is_new, tokens = administrator_reset(
+                name=options["name"], password_file=file, zone=zone_current(), actor=SYSTEM, now=timezone.now()
+            )
+        except (TrustZoneError, OSError) as exc:
             raise CommandError(str(exc)) from exc
         what = "There was no such account: it is a new administrator" if is_new else f"Every session of {name} has ended"
         self.stdout.write(f"user {name}, password in {written}. {what}.")

@@ -6,11 +6,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from certs.errors import CertsError
+from backups.archive import BackupError
+from backups.passphrase import add_argument, passphrase
+from backups.restore import restore
 from pki.errors import PKIError
-from qmc.management.passphrase import add_argument, passphrase
-from qmc.services.archive import BackupError
-from qmc.services.restore import restore
+from sealing.errors import TrustZoneError
 
 
 class Command(BaseCommand):
@@ -31,7 +31,7 @@ class Command(BaseCommand):
             report = restore(
                 file=options["file"], passphrase=word, host_name=options["host_name"], told=options["node_api_address"], now=timezone.now()
             )
-        except (BackupError, CertsError, PKIError, OSError) as exc:
+        except (BackupError, TrustZoneError, PKIError, OSError) as exc:
             raise CommandError(str(exc)) from exc
         self.stdout.write("\n".join(report.lines()))
         if report.problems:

@@ -6,9 +6,9 @@ from django.contrib.auth.models import User
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from people.models import ApiToken
+from people.tokens import tokens_revoke
 from qmc.management.site import SiteCommand
-from qmc.models import ApiToken
-from qmc.services.tokens import tokens_revoke
 
 
 class Command(SiteCommand):

@@ -8,12 +8,12 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from audit.actors import SYSTEM
-from certs.errors import CertsError
+from certs.central_key.services import central_key_prepare, central_key_rotate, resealing_advance, resealing_progress
 from certs.models import CentralKey
-from certs.services.central_key import central_key_prepare, central_key_rotate, resealing_advance, resealing_progress
 from jobs.models import Job
 from jobs.services import job_claim
 from qmc.management.site import SiteCommand
+from sealing.errors import TrustZoneError
 
 
 class Command(SiteCommand):
@@ -40,7 +40,7 @@ class Command(SiteCommand):
                 )
                 return
             job = central_key_rotate(actor=SYSTEM, now=now)
-        except (CertsError, OSError) as exc:
+        except (TrustZoneError, OSError) as exc:
             raise CommandError(str(exc)) from exc
         version = CentralKey.objects.get(pk=job.subject)
         self.stdout.write(f"New values are sealed with {version} (key id {version.key_id}). All others are sealed anew.")

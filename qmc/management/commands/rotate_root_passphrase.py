@@ -7,12 +7,12 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from audit.actors import SYSTEM
-from certs.errors import CertsError
-from certs.services.free_pages import free_pages_scrub
-from certs.services.issuer import passphrase_file
-from certs.services.root_passphrase import root_passphrase_rotate
+from certs.certificates.issuer import passphrase_file
+from certs.roots.passphrase import root_passphrase_rotate
 from pki.errors import PKIError
 from qmc.management.site import SiteCommand
+from sealing.errors import TrustZoneError
+from sealing.free_pages import free_pages_scrub
 
 
 class Command(SiteCommand):
@@ -35,7 +35,7 @@ class Command(SiteCommand):
             raise CommandError(
                 f"{exc.filename} cannot be written: {exc.strerror}. Every root key still opens. Run this as the owner of its folder, again."
             ) from exc
-        except (CertsError, PKIError) as exc:
+        except (TrustZoneError, PKIError) as exc:
             raise CommandError(str(exc)) from exc
         self.stdout.write(
             f"{count} root key{'s' * (count != 1)} {'is' if count == 1 else 'are'} encrypted with the new passphrase in {file}."

@@ -9,9 +9,9 @@ from django.core.management.base import CommandError, CommandParser
 from django.core.wsgi import get_wsgi_application
 
 from agent.store import Store
-from qmc.data_directory import data_directory_prepare
 from qmc.management.site import SiteCommand
 from qmc.server import CONSOLE, NODE_API, serve
+from storage.data_directory import data_directory_prepare
 
 PROCESSES = {"console": CONSOLE, "node-api": NODE_API}
 

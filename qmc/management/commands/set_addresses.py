@@ -8,12 +8,12 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from audit.actors import SYSTEM
-from certs.errors import CertsError
-from nodes.services.addresses import addresses_checked, addresses_recorded, losing_contact, netlocs, nodes_knowing
+from nodes.addresses.services import addresses_checked, addresses_recorded, losing_contact, netlocs, nodes_knowing
 from pki.errors import PKIError
 from pki.package import CentralAddress
+from qmc.addresses.services import SiteAddresses, overridden, site_addresses, site_addresses_set
 from qmc.management.site import SiteCommand
-from qmc.services.site_addresses import SiteAddresses, overridden, site_addresses, site_addresses_set
+from sealing.errors import TrustZoneError
 
 
 def lines(wanted: Sequence[CentralAddress]) -> Iterator[str]:
@@ -58,7 +58,7 @@ class Command(SiteCommand):
                 if not (options["yes"] or self._confirmed()):
                     raise CommandError("Nothing was changed. Type yes, or give --yes.")
             found = site_addresses_set(actor=SYSTEM, wanted=wanted, now=timezone.now()) if wanted != before else before
-        except (CertsError, PKIError) as exc:
+        except (TrustZoneError, PKIError) as exc:
             raise CommandError(str(exc)) from exc
         self._say(found)
 

@@ -20,12 +20,12 @@ from django.utils import timezone
 from agent.files import InUse, held, make_folder
 from agent.store import Store
 from pki.addresses import bare, loopback_for, netloc
-from qmc.data_directory import data_directory_prepare, root_passphrase_make
 from qmc.management.commands.init import SIGN_IN, WARNING
 from qmc.management.commands.migrate import COPIED
 from qmc.server import listening_socket
-from qmc.services.database import DatabaseRefused, database_fit
-from qmc.services.database_file import database_file, log_empty
+from storage.data_directory import data_directory_prepare, root_passphrase_make
+from storage.database import DatabaseRefused, database_fit
+from storage.database_file import database_file, log_empty
 
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)

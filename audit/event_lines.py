@@ -1,0 +1,72 @@
+"""A history as a person reads it. Each room registers the words for its own events."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from django.core.paginator import Paginator
+
+from audit.models import Event
+
+T = TypeVar("T")
+LINES = 30  # on the page of a node or an export; its history has the rest
+
+Wording = Callable[[Event], tuple[str, str]]
+_wordings: dict[str, Wording] = {}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of history."""
+
+    at: datetime
+    text: str
+    colour: str
+    actor: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """Some of a longer list: which page this is, of how many, and how many rows there are in all."""
+
+    rows: list[T]
+    number: int
+    pages: int
+    total: int
+
+    @property
+    def rest(self) -> int:
+        """How many rows come on later pages."""
+        return self.total - len(self.rows) if self.number == 1 else 0
+
+
+def wording_register(*actions: str) -> Callable[[Wording], Wording]:
+    """Register the decorated function: it puts events with these actions into words, and gives the color of their spot."""
+
+    def register(wording: Wording) -> Wording:
+        for each in actions:
+            if each in _wordings:
+                raise ValueError(f"{each} has a wording already")
+            _wordings[each] = wording
+        return wording
+
+    return register
+
+
+def history_page(target: uuid.UUID, own: Mapping[uuid.UUID, str], page: int, lines: int) -> Page[Line]:
+    """A page of the events of `target` and of its certificates `own`, which come with their kinds; the newest first."""
+    events = Event.objects.filter(target_id__in=[target, *own]).exclude(action="certificate.recorded")
+    paginator = Paginator(events, lines)
+    found = paginator.get_page(page)
+    rows = [line(each, own.get(each.target_id, "")) for each in found]
+    return Page(rows, found.number, paginator.num_pages, paginator.count)
+
+
+def line(event: Event, kind: str = "") -> Line:
+    """One event in words; `kind` is a certificate's. An action that no room has words for is shown by its name rather than hidden."""
+    wording = _wordings.get(event.action)
+    text, colour = wording(event) if wording else (event.action.replace(".", " ").replace("_", " "), "grey")
+    return Line(event.at, f"{kind.capitalize()} {text}" if kind else text, colour, event.actor, str(event.detail.get("reason") or ""))

@@ -1,0 +1,107 @@
+"""`backup`: the whole site in one file, and the trial that proves it. By command or worker: both hold the root passphrase, the web does not."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from django.conf import settings
+from django.db import transaction
+
+from agent.store import Store, replace
+from audit.actors import Actor
+from audit.record import record
+from backups.archive import CENTRAL_KEY, DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, passphrase_checked, seal
+from backups.dump import contains, one_moment, rows_dump
+from certs.central_key.services import central_keys_proved
+from certs.certificates.issuer import root_key
+from certs.models import Certificate, DatabaseKey, TrustZone
+from jobs.services import periodic
+from pki import central_key, keys
+from sealing.errors import ZoneMissing
+from sealing.local_keys import key_ring
+
+VERIFIED, LONGEST_TRIAL_S = "verified backup", 3600
+BACKUP_PATIENCE = timedelta(days=7)  # a verified backup that is older calls for another
+
+
+def backup_make(*, file: Path, passphrase: str, actor: Actor, now: datetime) -> str:
+    """Write the backup to `file`, which must not exist yet. Returns what it contains. Raises: BackupError, TrustZoneError, PKIError, OSError."""
+    passphrase_checked(passphrase)
+    if file.exists():
+        raise BackupError(f"{file} exists already, and a backup never replaces another. Choose another name, or move that file away.")
+    store = Store(settings.NODE_STORE).files()
+    with one_moment():
+        zone = _zone_with_its_keys()
+        members = {DATA: rows_dump(), SECRET_KEY: settings.SECRET_KEY_FILE.read_bytes()}
+        members[CENTRAL_KEY] = central_key.written(central_keys_proved().values())
+        members |= {f"{ROOTS}{row.pk}.pem": _root_key(row, passphrase) for row in Certificate.objects.exclude(encrypted_private_key=None)}
+        if Store(settings.NODE_STORE).files() != store:
+            raise BackupError(
+                "The central node has just got new certificates, so rows and store are not of one moment. Nothing was written. Try again."
+            )
+    members |= {f"{NODE}{name}": content for name, content in store.items()}
+    archive = Archive(Origin(now, str(zone.pk), zone.name), members)
+    try:
+        replace(file, seal(archive, passphrase))
+    except OSError as exc:
+        raise BackupError(f"{file} could not be written: {exc.strerror}. Nothing was kept. Choose another place for it.") from exc
+    held = contains(archive)
+    record(actor=actor, action="backup.made", target=zone, detail={"file": file.name, "contains": held}, now=now)
+    return held
+
+
+def _zone_with_its_keys() -> TrustZone:
+    zone = TrustZone.objects.current()
+    if zone is None:
+        raise ZoneMissing
+    at_hand = key_ring().keys
+    if missing := [str(each) for each in DatabaseKey.objects.live() if each.key_id not in at_hand]:
+        raise BackupError(
+            f"This machine's service pairs do not open {', '.join(missing)}: what it seals would be lost with this site. Nothing was "
+            "written. Try again in a minute; if this stays, renew the central node's certificates."
+        )
+    return zone
+
+
+def _root_key(row: Certificate, passphrase: str) -> bytes:
+    return keys.to_encrypted_pem(root_key(row), passphrase.encode())
+
+
+def backup_verify(*, file: Path, passphrase: str, actor: Actor, now: datetime) -> str:
+    """Restore `file`, made at `now`, for trial, and keep that it was proved. Returns the trial's report. Raises: BackupError."""
+    with periodic(name=VERIFIED, every=timedelta(0), now=now):
+        report = _trial(file, passphrase)
+    with transaction.atomic():
+        record(actor=actor, action="backup.verified", target=TrustZone.objects.get(), detail={"file": file.name}, now=now)
+    return report
+
+
+def _trial(file: Path, passphrase: str) -> str:
+    """The same command that a person would use, on SQLite, in a data directory and with a root passphrase of its own."""
+    foreign = ("QMC_", "DATABASE_URL", "CELERY_BROKER_URL")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    for left in settings.QMC_DATA_DIR.glob(".trial-*"):  # of a trial that was killed
+        if time.time() - left.stat().st_mtime > LONGEST_TRIAL_S:
+            shutil.rmtree(left)
+    receive, send = os.pipe()  # the passphrase is never written to a disk
+    try:
+        with os.fdopen(send, "wb") as pipe:
+            pipe.write(passphrase.encode())
+        with TemporaryDirectory(prefix=".trial-", dir=settings.QMC_DATA_DIR) as folder:
+            words = ["restore", str(file.absolute()), "--passphrase-file", f"/dev/fd/{receive}", "--data-dir", folder]
+            ended = subprocess.run(  # noqa: S603
+                [sys.executable, str(settings.BASE_DIR / "manage.py"), *words], env=environment, cwd=settings.BASE_DIR, pass_fds=[receive],
+                stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+    finally:
+        os.close(receive)
+    if ended.returncode:
+        raise BackupError(
+            f"The trial restore of {file} failed, so do not rely on that file: {ended.stderr.strip()[-400:].removeprefix('CommandError: ')}"
+        )
+    return ended.stdout

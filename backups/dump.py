@@ -1,0 +1,116 @@
+"""The rows of every model as lines of JSON, bound to no database: out of the one, into another."""
+
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Any
+
+from django.apps import apps
+from django.core import serializers
+from django.core.management.color import no_style
+from django.core.serializers.base import DeserializationError, DeserializedObject
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connection, models, transaction
+from django.db.utils import IntegrityError
+
+from backups.archive import DATA, Archive, BackupError, private_keys
+from sealing.fields import encrypted_fields
+
+# Made anew by `migrate`; of no use elsewhere; keys made ahead, which the site goes on using after the backup: each is used once, ever.
+LEFT_OUT = {"contenttypes.contenttype", "auth.permission", "sessions.session", "certs.pooledkey"}
+# A root's key goes into a file of its own, under the backup's passphrase.
+LEFT_OUT_FIELDS = {"certs.certificate": {"encrypted_private_key"}}
+SEALED = {"private_key": "private key", "archive": "export archive"}  # by a part of the column's name
+BATCH = 500
+
+
+class Exact(DjangoJSONEncoder):
+    """Times to the microsecond: Django's own encoder cuts them, and the audit chain would not fit any more."""
+
+    def default(self, o: Any) -> Any:
+        return o.isoformat() if isinstance(o, datetime) else super().default(o)
+
+
+def dumped_models() -> list[type[models.Model]]:
+    """Every model that is dumped, each after those that it refers to."""
+    kept = [(app, [each for each in app.get_models() if each._meta.label_lower not in LEFT_OUT]) for app in apps.get_app_configs()]
+    return list(serializers.sort_dependencies(kept, allow_cycles=True))
+
+
+@contextmanager
+def one_moment() -> Iterator[None]:
+    """Whatever is read in this block is of one moment. SQLite: the transaction is IMMEDIATE."""
+    with transaction.atomic(durable=True):
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield
+
+
+def rows_dump() -> bytes:
+    """Every row, as lines of JSON."""
+    stream = io.StringIO()
+    for model in dumped_models():
+        left_out = LEFT_OUT_FIELDS.get(model._meta.label_lower, set())
+        fields = [field.name for field in (*model._meta.local_fields, *model._meta.local_many_to_many) if field.name not in left_out]
+        serializers.serialize(
+            "jsonl", model._base_manager.order_by("pk").iterator(BATCH), stream=stream, fields=fields, cls=Exact, ensure_ascii=True,
+            use_natural_foreign_keys=True,
+        )  # fmt: skip
+    return stream.getvalue().encode()
+
+
+def rows_load(dump: bytes) -> int:
+    """Write the rows of `dump` into an empty database, in the caller's transaction. Returns how many. Raises: BackupError."""
+    loaded = 0
+    try:
+        # One model at a time: what a row names by its natural key has to be there when the row is read.
+        for _, rows in groupby(map(json.loads, io.BytesIO(dump)), key=itemgetter("model")):
+            while batch := list(islice(rows, BATCH)):
+                _insert(list(serializers.deserialize("python", batch)))
+                loaded += len(batch)
+        connection.check_constraints()
+    except (DeserializationError, IntegrityError, ValueError, KeyError, TypeError) as exc:
+        raise BackupError(
+            f"The backup's rows do not fit this console: {exc}. Nothing was loaded. Use the version of the console that made the backup."
+        ) from exc
+    with connection.cursor() as cursor:
+        for statement in connection.ops.sequence_reset_sql(no_style(), dumped_models()):
+            cursor.execute(statement)
+    return loaded
+
+
+def _insert(rows: list[DeserializedObject]) -> None:
+    type(rows[0].object)._base_manager.bulk_create([row.object for row in rows])
+    for row in rows:
+        for name, values in (row.m2m_data or {}).items():
+            getattr(row.object, name).set(values)
+
+
+def in_use() -> list[str]:
+    """The models of which this database has rows already."""
+    tables = set(connection.introspection.table_names())
+    return [each._meta.label for each in dumped_models() if each._meta.db_table in tables and each._base_manager.exists()]
+
+
+def sealed_values(dump: bytes) -> str:
+    """How many values of the dump are sealed, found by looking at its lines; "" if there are none."""
+    columns: dict[str, list[str]] = {}
+    for model, field in encrypted_fields():
+        columns.setdefault(model._meta.label_lower, []).append(field.name)
+    counts: Counter[str] = Counter()
+    for line in dump.splitlines():
+        row = json.loads(line)
+        held = [name for name in columns.get(row["model"], ()) if row["fields"].get(name)]
+        counts.update(next((word for part, word in SEALED.items() if part in name), "password") for name in held)
+    return ", ".join(f"{count} sealed {what}{'s' * (count > 1)}" for what, count in sorted(counts.items()))
+
+
+def contains(archive: Archive) -> str:
+    """What must be kept secret in the backup, found by looking."""
+    return ", ".join(filter(None, [private_keys(archive), sealed_values(archive.members[DATA])])) or "no private key"

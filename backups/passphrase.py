@@ -1,0 +1,27 @@
+"""The passphrase of a backup, from a file or a terminal: never from the command line, where others would see it."""
+
+import getpass
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+
+from backups.archive import BackupError, passphrase_checked
+
+
+def add_argument(parser: ArgumentParser) -> None:
+    parser.add_argument("--passphrase-file", type=Path, help="holds the backup's passphrase; without it the passphrase is asked for")
+
+
+def passphrase(file: Path | None, *, twice: bool) -> str:
+    """Raises: BackupError if there is none, it is too short, or it was not typed twice alike."""
+    if file is not None:
+        try:
+            return passphrase_checked(file.read_text().rstrip("\r\n"))
+        except (OSError, UnicodeDecodeError) as exc:
+            raise BackupError(f"The passphrase cannot be read: {exc}. Check --passphrase-file.") from exc
+    if not sys.stdin.isatty():
+        raise BackupError("There is no passphrase. Give --passphrase-file FILE, or run this on a terminal.")
+    typed = passphrase_checked(getpass.getpass("Passphrase of the backup: "))
+    if twice and getpass.getpass("The same again: ") != typed:
+        raise BackupError("The two passphrases differ. Nothing was written. Type the same one twice.")
+    return typed

@@ -1,0 +1,95 @@
+"""What must hold of a site that was restored; what does not is named, and hides nothing else."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from audit.record import ChainBroken, verify
+from certs.central_key.services import central_keys_proved, resealing_is_finished
+from certs.certificates.issuer import root_key
+from certs.models import Certificate, DatabaseKey
+from pki import keys
+from pki.errors import PKIError
+from pki.roles import Role
+from pki.verify import fingerprint, peer
+from sealing.errors import TrustZoneError
+from sealing.fields import encrypted_fields
+from sealing.local_keys import key_ring, own_store
+
+
+def problems(*, now: datetime) -> list[str]:
+    """Whatever does not hold: audit chain, root keys, this machine's certificates, database keys, central keys."""
+    found: list[str] = []
+    for proof in (_chain, _roots, _store, _database_keys, _central_keys):
+        try:
+            found += proof(now)
+        except (ChainBroken, TrustZoneError, PKIError, OSError) as exc:
+            found.append(str(exc))
+    return found
+
+
+def _chain(now: datetime) -> Iterator[str]:
+    verify()
+    yield from ()
+
+
+def _roots(now: datetime) -> Iterator[str]:
+    for row in Certificate.objects.issued().filter(kind="root").exclude(encrypted_private_key=None):
+        if root_key(row).public_key() != row.x509().public_key():
+            yield f"The private key of {row.subject} does not belong to its certificate."
+
+
+def _store(now: datetime) -> Iterator[str]:
+    installed = own_store()
+    # What has expired meanwhile is proved for the last moment of its life: `remarks` say that it has.
+    at = min(now, installed.service.not_valid_after_utc, installed.client.not_valid_after_utc)
+    held = [
+        (installed.service, installed.service_pem, Role.SERVICE, installed.host_name),
+        (installed.client, installed.client_pem, Role.CLIENT, None),
+    ]
+    for certificate, path, role, name in held:
+        peer(certificate, installed.roots, role=role, host_name=name, now=at)
+        if keys.from_pem(path.read_bytes(), own=True).public_key() != certificate.public_key():
+            yield f"The central node's {role} key does not belong to its certificate."
+
+
+def _database_keys(now: datetime) -> Iterator[str]:
+    at_hand = key_ring().keys
+    for version in DatabaseKey.objects.live():
+        if version.key_id not in at_hand:
+            yield f"No service pair of this machine opens {version}."
+
+
+def _central_keys(now: datetime) -> Iterator[str]:
+    central_keys_proved()
+    yield from ()
+
+
+def remarks(*, now: datetime) -> Iterator[str]:
+    """What is no fault of a backup, but is to be known: what time has done, and what the site lacked already."""
+    if not resealing_is_finished():
+        yield "Values that only the center needs are still sealed with a database key or an older central key. `up` seals them anew."
+    installed = own_store()
+    trusted = {fingerprint(each) for each in installed.roots}
+    for row in Certificate.objects.issued().filter(kind="root"):
+        if row.encrypted_private_key is None:
+            yield f"The private key of {row.subject} is missing: nothing can be signed with that root. Make a new one, or recreate the root."
+        if row.sha256 not in trusted:
+            yield f"This machine does not trust {row.subject} yet."
+    for each in (*installed.roots, installed.service, installed.client):
+        if now > each.not_valid_after_utc:
+            name = each.subject.rfc4514_string()
+            yield f"{name} expired on {each.not_valid_after_utc:%Y-%m-%d %H:%M} UTC: recreate the root (manage.py recreate_root)."
+
+
+def fields_open() -> tuple[int, list[str]]:
+    """How many encrypted values open, and those that do not, each with the reason."""
+    opened, closed = 0, []
+    for model, field in encrypted_fields():
+        for row in model._base_manager.exclude(**{f"{field.name}__isnull": True}).iterator():
+            try:
+                getattr(row, field.name).open()
+            except (TrustZoneError, PKIError) as exc:
+                closed.append(f"{model._meta.label} {row.pk}, {field.name}: {exc}")
+            else:
+                opened += 1
+    return opened, closed

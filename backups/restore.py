@@ -1,0 +1,237 @@
+"""`restore`: a backup into an empty database and data directory, on this or another machine. docs/develop/architecture.md, "Backup and restore"."""
+
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.db.models import F
+
+from agent.files import undone_on_error
+from agent.store import Store, replace
+from audit.actors import SYSTEM
+from audit.record import record
+from backups.archive import CENTRAL_KEY, DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, unseal
+from backups.dump import contains, in_use, rows_load
+from backups.proof import fields_open, problems, remarks
+from certs.central_key.services import central_key_ensure
+from certs.certificates.issuer import root_passphrase
+from certs.exports.services import folders_start_over
+from certs.models import CentralKey, Certificate, DatabaseKey, TrustZone
+from jobs.models import FREE, Job, PeriodicWork
+from nodes.addresses.services import addresses_checked, addresses_restore, central_addresses, netlocs
+from nodes.central.rename import central_rename
+from nodes.models import Node, Renewal
+from nodes.observation.callers import turns_start_over
+from nodes.registration.services import registration_fail
+from nodes.renewal.services import renewals_end
+from nodes.states import UNDER_WAY, NodeState, RenewalStatus
+from people.administrators import sign_in_words
+from pki import keys, names
+from pki.errors import PKIError
+from sealing.errors import TrustZoneError
+from sealing.local_keys import own_store
+from storage.data_directory import data_directory_prepare, root_passphrase_make
+from storage.database import State, database_look
+
+AHEAD = 100  # more generations than any node can have gone through after the backup
+RESTORED = "The site was restored from a backup meanwhile. Press Redistribute for a new password."
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found, and what is to be done."""
+
+    origin: Origin
+    host_name: str
+    told: list[str]
+    sign_in: str
+    contains: str
+    rows: int
+    nodes: Counter[str]
+    database_keys: list[str]
+    fields: int
+    redistribute: list[str]
+    remarks: list[str]
+    problems: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """In words."""
+        made, nodes = (
+            f"{self.origin.created_at:%Y-%m-%d %H:%M:%S} UTC",
+            ", ".join(f"{n} {state}" for state, n in sorted(self.nodes.items())),
+        )
+        again = [f"To be redistributed: {each}" for each in self.redistribute]
+        return [
+            f"Backup of {self.origin.host_name} (trust zone {self.origin.trust_zone}), made {made}; {self.rows} rows",
+            f"The central node is {self.host_name}; nodes call {', '.join(self.told)}",
+            f"Contains {self.contains}",
+            f"Nodes: {nodes}",
+            f"Database key: {', '.join(self.database_keys)}; {self.fields} encrypted values open",
+            *(again or ["To be redistributed: no node that the backup knows"]),
+            f"Nodes that were registered, renewed or redistributed after {made} open by themselves for a redistribution.",
+            f"What was revoked or decommissioned after {made} is in force again: revoke and decommission it again.",
+            *self.remarks,
+            f"Sign in: {self.sign_in}",
+        ]
+
+
+def restore(*, file: Path, passphrase: str, host_name: str | None = None, told: Sequence[str] = (), now: datetime) -> Report:
+    """Put the site of `file` here. This place is found empty, and all is decrypted and checked, before anything is touched.
+
+    `told` are the addresses that nodes call from now on; without them the backup's stay. A `host_name` other than the
+    site's gives the central node new certificates, which go on bearing the old name.
+    Raises: BackupError, TrustZoneError, PKIError, OSError.
+    """
+    if host_name is not None:
+        names.host_name(host_name, limit=names.LONGEST_CENTRAL_NAME)
+    if said := told or settings.QMC_NODE_API_ADDRESSES:
+        addresses_checked(said)
+    _refuse_unless_empty()
+    archive = unseal(_content(file), passphrase)
+    with _nothing_left():
+        rows, opened, found = _put_back(archive, passphrase, host_name, told, now=now)
+    if host_name is not None and host_name != archive.origin.host_name:
+        try:
+            central_rename(host_name=host_name, now=now)
+        except (TrustZoneError, PKIError, OSError) as exc:
+            raise BackupError(
+                f"The site is restored, but the certificates for {host_name} could not be made: {exc} Mend that, empty database and data "
+                "directory, and restore again."
+            ) from exc
+    return _report(archive, rows, opened, found, now)
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as exc:
+        raise BackupError(f"{file} cannot be read: {exc.strerror}. Nothing was changed. Give the file that `backup` wrote.") from exc
+
+
+@contextmanager
+def _nothing_left() -> Iterator[None]:
+    """A restore that fails leaves files and database as they were."""
+    files = [settings.QMC_DATA_DIR, settings.SECRET_KEY_FILE, settings.CENTRAL_KEY_FILE]
+    files += [settings.ROOT_PASSPHRASE_FILE] if settings.ROOT_PASSPHRASE_FILE else []
+    with undone_on_error(*files):
+        try:
+            if connection.vendor == "postgresql":
+                with transaction.atomic():  # the tables too
+                    yield
+            else:
+                yield
+        except BaseException:
+            connection.close()
+            raise
+
+
+def _put_back(
+    archive: Archive, passphrase: str, host_name: str | None, told: Sequence[str], *, now: datetime
+) -> tuple[int, int, list[str]]:
+    """How many rows were loaded, how many values open, and what does not hold."""
+    data_directory_prepare()
+    root_passphrase_make(founded=False)
+    root_passphrase()
+    call_command("migrate", verbosity=0)
+    with transaction.atomic():
+        rows = rows_load(archive.members[DATA])
+        _refuse_taken(host_name)
+        _roots_seal(archive, passphrase)
+        _store_write(archive)
+        _central_key_write(archive, now=now)
+        found = problems(now=now)
+        opened, closed = fields_open()
+        _start_over(archive.origin, told, now=now)
+        replace(settings.SECRET_KEY_FILE, archive.members[SECRET_KEY])
+    return rows, opened, [*found, *closed]
+
+
+def _refuse_unless_empty() -> None:
+    store = settings.NODE_STORE
+    if store.exists() and any(store.iterdir()):
+        raise BackupError(
+            f"A site's store lies in {store} already. Nothing was changed. Restore into an empty data directory with --data-dir; if an "
+            "earlier restore was interrupted here, remove this data directory first."
+        )
+    look = database_look(connection, whole=True)
+    if look.problem and look.state != State.WITHOUT_STORE:  # that one is in use
+        raise BackupError(f"{look.problem} Nothing was changed. {look.remedy}")
+    if look.state != State.EMPTY and (used := in_use()):
+        raise BackupError(
+            f"The database is in use: it has rows of {', '.join(used[:3])}{' and others' * (len(used) > 3)}. Nothing was changed. Give an "
+            "empty database (DATABASE_URL, or --data-dir for SQLite)."
+        )
+    if settings.CENTRAL_KEY_FILE.exists():
+        raise BackupError(
+            f"There is a central key in {settings.CENTRAL_KEY_FILE} already, and values of another site may be sealed with it. Nothing was "
+            "changed. Restore into an empty data directory with --data-dir, or move that file away first (QMC_CENTRAL_KEY_FILE names it)."
+        )
+
+
+def _refuse_taken(host_name: str | None) -> None:
+    if host_name and (taken := Node.objects.present().filter(is_central=False, host_name__iexact=host_name).first()):
+        raise BackupError(f"{host_name} is the host name of the node {taken}. Nothing was loaded. Choose another with --host-name.")
+
+
+def _roots_seal(archive: Archive, passphrase: str) -> None:
+    """The root keys, from the backup's passphrase to this machine's own."""
+    rows = {f"{row.pk}.pem": row for row in Certificate.objects.filter(kind="root")}
+    for name, pem in archive.below(ROOTS).items():
+        if name not in rows:
+            raise BackupError(f"The backup holds the private key {name}, but no such root. Nothing was loaded. Take another backup.")
+        encrypted = keys.to_encrypted_pem(keys.from_pem(pem, passphrase.encode()), root_passphrase())
+        Certificate.objects.filter(pk=rows[name].pk).update(encrypted_private_key=encrypted)
+
+
+def _store_write(archive: Archive) -> None:
+    try:
+        Store(settings.NODE_STORE).put_back(archive.below(NODE))
+    except ValueError as exc:
+        raise BackupError(f"The backup's node store cannot be put back: {exc}. Nothing was loaded. Take another backup.") from exc
+
+
+def _central_key_write(archive: Archive, *, now: datetime) -> None:
+    """The backup's central key. A backup of before there was one gets a new key, and a job seals with it what nodes need not read."""
+    if CENTRAL_KEY in archive.members:
+        replace(settings.CENTRAL_KEY_FILE, archive.members[CENTRAL_KEY])
+    elif CentralKey.objects.exists():
+        raise BackupError("The backup is not complete: it lacks its central key. Nothing was loaded. Take another backup.")
+    central_key_ensure(now=now)
+
+
+def _start_over(origin: Origin, told: Sequence[str] = (), *, now: datetime) -> None:
+    """What was under way at the backup has ended here, leases are free, and every node accepts the next package that it is sent."""
+    others = Node.objects.present().filter(is_central=False)
+    for node in others.filter(state__in=UNDER_WAY):
+        registration_fail(node=node, reason=RESTORED, now=now)
+    for node in (
+        Node.objects.present()
+        .filter(renewals__in=Renewal.objects.exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]))
+        .distinct()
+    ):
+        renewals_end(node, reason="The site was restored from a backup meanwhile. Renew again.", actor=SYSTEM, now=now)
+    others.update(generation=F("generation") + AHEAD)
+    turns_start_over()
+    addresses_restore(told=told, now=now)
+    folders_start_over(node=uuid.UUID(own_store().node), actor=SYSTEM, now=now)
+    Job.objects.unfinished().update(lease_until=None, nudged_at=None, next_attempt_at=now)
+    PeriodicWork.objects.update(lease_until=FREE)
+    zone, detail = TrustZone.objects.get(), {"made_at": origin.created_at.isoformat(), "host_name": origin.host_name}
+    record(actor=SYSTEM, action="backup.restored", target=zone, detail=detail, now=now)
+
+
+def _report(archive: Archive, rows: int, opened: int, found: list[str], now: datetime) -> Report:
+    states = dict(Node.objects.present().values_list("name", "state"))
+    return Report(
+        origin=archive.origin, host_name=TrustZone.objects.get().name, told=netlocs(central_addresses()), sign_in=sign_in_words(), contains=contains(archive), rows=rows, nodes=Counter(states.values()),
+        database_keys=[f"version {each.version} {each.status}" for each in DatabaseKey.objects.all()], fields=opened,
+        redistribute=[name for name, state in states.items() if state == NodeState.FAILED],
+        remarks=[] if found else list(remarks(now=now)), problems=found,
+    )  # fmt: skip

@@ -1,0 +1,48 @@
+"""The versions of the central key."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+from certs.states import CentralKeyStatus
+
+
+class CentralKeyQuerySet(models.QuerySet["CentralKey"]):
+    def live(self) -> "CentralKeyQuerySet":
+        """The versions that values are, or may be, sealed with; the newest first."""
+        return self.exclude(status=CentralKeyStatus.RETIRED)
+
+    def writing(self) -> "CentralKey | None":
+        """The version that seals new values; None until `init` has made the first one."""
+        return self.filter(status=CentralKeyStatus.WRITING).first()
+
+    def ever_finished(self) -> bool:
+        """Whether every value for the center was once sealed with a central key: since then none is sealed with a database key."""
+        return self.exclude(finished_at=None).exists()
+
+
+class CentralKey(models.Model):
+    """A version of the central key. The key itself is in the central key file, and nowhere in the database."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    version = models.PositiveIntegerField(unique=True)
+    status = models.CharField(max_length=10, choices=CentralKeyStatus.choices, default=CentralKeyStatus.WRITING)
+    key_id = models.CharField(max_length=16, unique=True)
+    created_at = models.DateTimeField()
+    status_since = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True, blank=True, help_text="since when every value is sealed with it")
+    finished_at = models.DateTimeField(null=True, blank=True, help_text="when the keys before it were dropped")
+    problem = models.CharField(max_length=500, blank=True, help_text="why sealing anew does not go on")
+    unreadable = models.JSONField(default=list, help_text="values that do not open, in words")
+
+    objects = CentralKeyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-version"]
+        constraints = [
+            models.UniqueConstraint(fields=["status"], condition=Q(status="writing"), name="one_central_key_writes"),
+        ]
+
+    def __str__(self) -> str:
+        return f"central key version {self.version}"

@@ -1,0 +1,100 @@
+"""The trust zone in the REST API."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from certs.models import Certificate
+from pki.roles import Kind
+from web.api import View, page_of
+
+
+class CertificateFilter(serializers.Serializer[Any]):
+    kind = serializers.CharField(required=False, max_length=100)
+    status = serializers.CharField(required=False, max_length=100)
+    node = serializers.UUIDField(required=False)
+    expires_before = serializers.DateTimeField(required=False)
+    search = serializers.CharField(required=False, max_length=100)
+
+
+class CertificateOutput(serializers.Serializer[Any]):
+    """A certificate in its pinned form, for the schema."""
+
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices=[each.value for each in Kind])
+    role = serializers.CharField()
+    subject = serializers.CharField()
+    subject_alternative_names = serializers.ListField(child=serializers.CharField())
+    serial = serializers.CharField()
+    sha256 = serializers.CharField()
+    not_before = serializers.DateTimeField()
+    not_after = serializers.DateTimeField()
+    days_left = serializers.IntegerField()
+    status = serializers.CharField()
+    expiry_status = serializers.CharField()
+    holder = serializers.CharField()
+    issuer = serializers.UUIDField(allow_null=True)
+    revoked_at = serializers.DateTimeField(allow_null=True)
+    revocation_code = serializers.CharField(allow_blank=True)
+
+
+def certificate_json(certificate: Certificate, now: datetime) -> dict[str, Any]:
+    """The pinned form of a certificate."""
+    plain = ("kind", "role", "subject", "subject_alternative_names", "serial", "sha256", "not_before", "not_after", "status", "holder")
+    return {
+        "id": str(certificate.pk),
+        **{name: getattr(certificate, name) for name in plain},
+        "days_left": certificate.days_left(now),
+        "expiry_status": certificate.expiry_status(now).value,
+        "issuer": str(certificate.issuer_id) if certificate.issuer_id else None,
+        "revoked_at": certificate.revoked_at,
+        "revocation_code": certificate.revocation_code,
+    }
+
+
+class Certificates(View):
+    """Every certificate that was signed."""
+
+    @extend_schema(operation_id="certificates_list", parameters=[CertificateFilter], responses=page_of(CertificateOutput))
+    def get(self, request: Request) -> Response:
+        self.actor.require("certs.view_certificate")
+        asked = CertificateFilter(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        wanted, rows = asked.validated_data, Certificate.objects.listed()
+        names = {"kind": "kind", "status": "status", "node": "holder_id", "expires_before": "not_after__lt"}
+        rows = rows.filter(**{names[name]: value for name, value in wanted.items() if name in names})
+        if text := wanted.get("search"):
+            rows = rows.filter(
+                Q(subject__icontains=text) | Q(holder__icontains=text) | Q(serial__icontains=text) | Q(sha256__icontains=text)
+            )
+        now = timezone.now()
+        return self.paged(rows, lambda page: [certificate_json(row, now) for row in page])
+
+
+class CertificateDetail(View):
+    """One certificate."""
+
+    @extend_schema(responses=CertificateOutput)
+    def get(self, request: Request, pk: uuid.UUID) -> Response:
+        self.actor.require("certs.view_certificate")
+        return Response(certificate_json(get_object_or_404(Certificate.objects.listed(), pk=pk), timezone.now()))
+
+
+class CertificatePem(View):
+    """The certificate as PEM."""
+
+    @extend_schema(responses={(200, "application/x-pem-file"): str})
+    def get(self, request: Request, pk: uuid.UUID) -> HttpResponse:
+        self.actor.require("certs.view_certificate")
+        certificate = get_object_or_404(Certificate.objects.listed(), pk=pk)
+        headers = {"Content-Disposition": f'attachment; filename="{certificate.kind}-{certificate.serial}.pem"'}
+        return HttpResponse(certificate.pem(), content_type="application/x-pem-file", headers=headers)

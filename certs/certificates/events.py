@@ -1,0 +1,15 @@
+"""Events of certificates in words."""
+
+from audit.event_lines import wording_register
+from audit.models import Event
+
+ENTERED = {
+    "issued": ("certificate signed", "green"), "superseded": ("certificate superseded", "grey"),
+    "revoked": ("certificate revoked", "grey"), "failed": ("certificate was not made", "red"),
+}  # fmt: skip
+
+
+@wording_register("certificate.transition")
+def transition(event: Event) -> tuple[str, str]:
+    to = str(event.detail.get("to", ""))
+    return ENTERED.get(to, (f"certificate {to}", "grey"))

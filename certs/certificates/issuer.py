@@ -1,0 +1,107 @@
+"""Who signs: the roots in force, and the one that issues, with its open key. The key is opened in workers only."""
+
+import contextlib
+import functools
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.conf import settings
+
+from certs.models import Certificate, Rotation
+from pki import keys
+from pki.errors import PKIError
+from pki.keys import PrivateKey
+from pki.roles import Kind
+from sealing.errors import ZoneBroken
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """A root ready to sign: its row and its open key. Lives in workers only."""
+
+    row: Certificate
+    private_key: PrivateKey = field(repr=False)
+
+
+@functools.lru_cache(maxsize=4)
+def _open_root(encrypted: bytes, passphrases: tuple[bytes, ...]) -> PrivateKey | None:
+    for each in passphrases:
+        with contextlib.suppress(PKIError):
+            return keys.from_pem(encrypted, each)
+    return None
+
+
+def passphrase_file() -> Path:
+    """Where the root passphrase is, links followed. Raises: ZoneBroken in a process that was not given it."""
+    if settings.ROOT_PASSPHRASE_FILE is None:
+        raise ZoneBroken("This process holds no root passphrase: only workers and `init` sign certificates.")
+    return Path(settings.ROOT_PASSPHRASE_FILE).resolve()
+
+
+def previous_file() -> Path:
+    """Where the passphrase before it is, while `rotate_root_passphrase` is under way."""
+    return passphrase_file().with_name(f"{passphrase_file().name}.previous")
+
+
+def root_passphrase() -> bytes:
+    """The passphrase that root keys are encrypted with from now on. Raises: ZoneBroken."""
+    path = passphrase_file()
+    try:
+        return bytes(path.read_bytes().strip())
+    except OSError as exc:
+        raise ZoneBroken(f"The root passphrase cannot be read: {exc}. Check QMC_ROOT_PASSPHRASE_FILE.") from exc
+
+
+def root_passphrases() -> tuple[bytes, ...]:
+    """The passphrases that may open a root key: the one in force and, during its rotation, the one before it. Raises: ZoneBroken."""
+    current = root_passphrase()
+    try:
+        return current, previous_file().read_bytes().strip()
+    except FileNotFoundError:
+        return (current,)
+    except OSError as exc:
+        raise ZoneBroken(f"The root passphrase cannot be read: {exc}. Give workers the right to read both files.") from exc
+
+
+def roots_in_force() -> list[Certificate]:
+    """What every node trusts, the youngest first: one root, or two during a rotation."""
+    return list(Certificate.objects.issued().filter(kind=Kind.ROOT).order_by("-generation", "-created_at"))
+
+
+def issuing_root() -> Certificate:
+    """The root under which new certificates are signed: during a rotation the old one until every node trusts the new. Raises: ZoneBroken."""
+    rotation = Rotation.objects.select_related("from_root", "to_root").filter(kind=Rotation.Kind.ROOT, under_way=True).first()
+    if rotation is not None:
+        root = rotation.to_root if rotation.switched_at else rotation.from_root
+    else:
+        root = next(iter(roots_in_force()), None)
+    if root is None:
+        raise ZoneBroken("The trust zone has no root certificate. Restore it from a backup or recreate the root.")
+    return root
+
+
+def root_key(root: Certificate) -> PrivateKey:
+    """The open private key of `root`. Raises: ZoneBroken."""
+    if root.encrypted_private_key is None:
+        raise ZoneBroken(f"The private key of {root} is not here. Restore it from a backup or recreate the root.")
+    key = _open_root(bytes(root.encrypted_private_key), root_passphrases())
+    if key is None:
+        raise ZoneBroken(
+            f"The private key of {root} does not open with the root passphrase in {passphrase_file()}. If the passphrase was rotated on another "
+            "machine, copy its file from there; otherwise put the file back that this site had."
+        )
+    return key
+
+
+def issuer_of(root: Certificate) -> Issuer:
+    """`root` with its key. Raises: ZoneBroken."""
+    try:
+        return Issuer(root, root_key(root))
+    except ZoneBroken:  # the passphrase may have been rotated since the row was read
+        root.refresh_from_db(fields=["encrypted_private_key"])
+        return Issuer(root, root_key(root))
+
+
+def issuer_current() -> Issuer:
+    """The issuing root with its key. Raises: ZoneBroken."""
+    return issuer_of(issuing_root())

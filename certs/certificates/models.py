@@ -1,0 +1,102 @@
+"""Every certificate that was ever recorded."""
+
+import uuid
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from django.apps import apps
+from django.db import models
+from django.db.models import Q
+
+from certs.states import CertificateStatus
+from jobs.models import written_ahead
+from pki import lifetime
+from pki.revocation import RevocationCode
+from pki.roles import Kind
+from sealing.fields import EncryptedField, Readers
+
+SIGNING_LEASE = timedelta(seconds=120)
+
+
+class CertificateQuerySet(models.QuerySet["Certificate"]):
+    def listed(self) -> "CertificateQuerySet":
+        """What was really signed and counts."""
+        return self.exclude(status__in=[CertificateStatus.ISSUING, CertificateStatus.FAILED])
+
+    def issued(self) -> "CertificateQuerySet":
+        return self.filter(status=CertificateStatus.ISSUED)
+
+    def accepted(self) -> "CertificateQuerySet":
+        """What its holder may still present: in force, or replaced by a newer one."""
+        return self.filter(status__in=[CertificateStatus.ISSUED, CertificateStatus.SUPERSEDED])
+
+    def besides_exports(self) -> "CertificateQuerySet":
+        """Without those that were made for exports: nothing renews these by itself."""
+        return self.exclude(holder_id__in=apps.get_model("certs", "Export").objects.values("pk"))
+
+    def overdue(self, now: datetime) -> "CertificateQuerySet":
+        """Recorded for signing, and never signed within the lease, or leased by a clock that was ahead."""
+        is_over = Q(lease_until__lt=now) | written_ahead("lease_until", now + SIGNING_LEASE)
+        return self.filter(is_over, status=CertificateStatus.ISSUING)
+
+
+class Certificate(models.Model):
+    """One certificate, recorded before it is signed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=10, choices=[(kind.value, kind.value) for kind in Kind], db_index=True)
+    role = models.CharField(max_length=10, blank=True)
+    status = models.CharField(max_length=10, choices=CertificateStatus.choices, default=CertificateStatus.ISSUING)
+    subject = models.CharField(max_length=120)
+    subject_alternative_names = models.JSONField(default=list)
+    serial = models.CharField(max_length=40, unique=True)
+    sha256 = models.CharField(max_length=64, blank=True, db_index=True)
+    der = models.BinaryField(null=True)
+    not_before = models.DateTimeField()
+    not_after = models.DateTimeField(db_index=True)
+    key_type = models.CharField(max_length=20)
+    holder_id = models.UUIDField(null=True, db_index=True)
+    holder = models.CharField(max_length=120, blank=True)
+    generation = models.PositiveIntegerField(default=0)
+    issuer = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="children")
+    database_key_version = models.PositiveIntegerField(default=0, help_text="which key a service certificate carries")
+    sealed_private_key = EncryptedField(null=True, sealed_for=Readers.CENTER)
+    encrypted_private_key = models.BinaryField(null=True, help_text="root only: PKCS#8 under the root passphrase")
+    lease_until = models.DateTimeField()
+    reason = models.CharField(max_length=300, blank=True)
+    superseded_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revocation_code = models.CharField(max_length=24, choices=[(code.value, code.label) for code in RevocationCode], blank=True)
+    created_at = models.DateTimeField()
+
+    objects = CertificateQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["not_after", "id"]
+        permissions = [("revoke_certificate", "Can revoke certificates")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["holder_id", "kind", "generation", "database_key_version"],
+                condition=Q(status__in=["issuing", "issued"]),
+                name="one_certificate_per_intent",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject}"
+
+    def expiry_status(self, now: datetime) -> lifetime.ExpiryStatus:
+        return lifetime.expiry_status(self.not_before, self.not_after, now)
+
+    def days_left(self, now: datetime) -> int:
+        return lifetime.days_left(self.not_after, now)
+
+    def x509(self) -> x509.Certificate:
+        """The signed certificate. Raises: ValueError while it is not signed."""
+        if self.der is None:
+            raise ValueError(f"{self} is not signed")
+        return x509.load_der_x509_certificate(bytes(self.der))
+
+    def pem(self) -> str:
+        return self.x509().public_bytes(Encoding.PEM).decode()

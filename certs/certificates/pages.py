@@ -1,0 +1,44 @@
+"""Pages of certificates: parse, ask a service, render."""
+
+import uuid
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+
+from certs.certificates.filters import CertificateFilter
+from certs.certificates.holders import holder_of
+from certs.certificates.tables import CertificateTable
+from certs.models import Certificate
+from certs.states import TRANSITIONS, CertificateStatus
+from certs.zone.services import zone_current
+from pki.describe import describe
+from web.page import PageRequest, page, table_for
+
+
+@page("certs.view_certificate")
+def certificate_list(request: PageRequest) -> HttpResponse:
+    now = timezone.now()
+    found = CertificateFilter(request.GET, queryset=Certificate.objects.listed())
+    table = table_for(request, CertificateTable, found.qs, now=now)
+    return render(request, "certs/certificates/list.html", {"filter": found, "table": table, "now": now})
+
+
+@page("certs.view_certificate")
+def certificate_detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    certificate = get_object_or_404(Certificate.objects.listed().select_related("issuer"), pk=pk)
+    context = {
+        "certificate": certificate, "now": timezone.now(), "newest": certificate.revocation_lists.signed().first(),
+        "fields": describe(certificate.x509(), zone_current().database_key_oids),
+        "holder": holder_of(certificate),
+        "can_revoke": CertificateStatus.REVOKED in TRANSITIONS[CertificateStatus(certificate.status)] and certificate.issuer is not None,
+    }  # fmt: skip
+    return render(request, "certs/certificates/detail.html", context)
+
+
+@page("certs.view_certificate")
+def certificate_pem(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    certificate = get_object_or_404(Certificate.objects.listed(), pk=pk)
+    name = f"{certificate.kind}-{certificate.serial[:12]}.pem"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(certificate.pem(), content_type="application/x-pem-file", headers=headers)

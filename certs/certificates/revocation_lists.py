@@ -1,0 +1,15 @@
+"""Asking for a revocation list. It is signed one room above, which revokes and lists."""
+
+from datetime import datetime
+
+from audit.actors import SYSTEM
+from certs.models import Certificate
+from jobs.services import job_create
+
+
+def list_ask(*, root: Certificate, now: datetime) -> None:
+    """Let a worker sign the next list of `root`, once the caller's transaction has committed."""
+    job_create(task=TASK, subject=root.pk, title=f"Revocation list of {root.subject}", actor=SYSTEM.label, now=now)
+
+
+TASK = "revocation-list"

@@ -1,0 +1,33 @@
+"""Deployments that accept tokens of the cluster key."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+
+class DeploymentQuerySet(models.QuerySet["Deployment"]):
+    def searched(self, text: str) -> "DeploymentQuerySet":
+        return self.filter(Q(name__icontains=text) | Q(api_address__icontains=text) | Q(audience__icontains=text))
+
+
+class Deployment(models.Model):
+    """A multi-cloud deployment that apps are distributed to: it believes what the site's cluster key signs for its audience."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=100)
+    api_address = models.CharField("API address", max_length=500)
+    audience = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+
+    objects = DeploymentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        permissions = [("sign_token", "Can make test tokens for deployments")]
+        constraints = [models.UniqueConstraint(Lower("name"), name="deployment_name_once")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,99 @@
+"""What the site's cluster key is used for: its public half for others, a PFX for a node, test tokens and their check (S6)."""
+
+import uuid
+from datetime import datetime
+
+from django.db import transaction
+
+from audit.actors import Actor
+from audit.record import record
+from certs.certificates.issuer import issuing_root
+from certs.models import Certificate, Deployment
+from certs.roots.services import cluster_in_force
+from certs.states import CertificateStatus
+from certs.zone.services import zone_current
+from pki import cluster, keys, pfx, token_check
+from pki.errors import PfxRefused
+from pki.keys import PrivateKey
+from pki.roles import CLUSTER_NAME, Kind
+from sealing.errors import ZoneBroken
+
+SHORTEST_PASSWORD = 12
+
+
+def cluster_current() -> Certificate:
+    """The cluster certificate in force. Raises: ZoneMissing, ZoneBroken."""
+    zone_current()
+    found = cluster_in_force(issuing_root())
+    if found is None or found.sealed_private_key is None:
+        raise ZoneBroken("The trust zone has no cluster certificate with its key. Restore it from a backup or recreate the root.")
+    return found
+
+
+def cluster_certificates() -> list[Certificate]:
+    """Those whose keys count: the one in force first, then what it replaces or what replaces it. Raises: ZoneMissing, ZoneBroken."""
+    current = cluster_current()
+    return [current, *Certificate.objects.issued().filter(kind=Kind.CLUSTER).exclude(pk=current.pk).order_by("-generation")]
+
+
+def cluster_jwks() -> dict[str, list[dict[str, str]]]:
+    """The public keys as a JWK Set. Raises: ZoneMissing, ZoneBroken, PKIError."""
+    return cluster.jwks([each.x509() for each in cluster_certificates()])
+
+
+def cluster_public_key() -> str:
+    """The public key in force, PEM. Raises: ZoneMissing, ZoneBroken."""
+    return cluster.public_pem(cluster_current().x509())
+
+
+def _key(certificate: Certificate) -> PrivateKey:
+    return keys.from_pem(certificate.sealed_private_key.open(), own=True)
+
+
+@transaction.atomic
+def cluster_pfx(*, actor: Actor, password: str, form: pfx.PfxForm, now: datetime) -> bytes:
+    """The cluster certificate with its private key under `password`. Raises: PermissionRefused, PfxRefused, ZoneMissing, ZoneBroken, UnknownKey."""
+    actor.require("certs.export_cluster")
+    if problem := pfx.password_problem(password, shortest=SHORTEST_PASSWORD):
+        raise PfxRefused(problem)
+    current = cluster_current()
+    content = pfx.pfx_make(current.x509(), _key(current), password=password, form=form, name=CLUSTER_NAME)
+    record(actor=actor, action="cluster.exported", target=current, detail={"form": form.value, "sha256": current.sha256}, now=now)
+    return content
+
+
+@transaction.atomic
+def token_sign(*, actor: Actor, deployment: Deployment, now: datetime) -> cluster.Token:
+    """A test token for one deployment: shown once, kept nowhere. Raises: PermissionRefused, ZoneMissing, ZoneBroken, UnknownKey."""
+    actor.require("certs.sign_token")
+    current, token_id = cluster_current(), str(uuid.uuid4())
+    private_key = _key(current)
+    made = cluster.token_make(
+        private_key=private_key, certificate=current.x509(), issuer=zone_current().name, audience=deployment.audience, token_id=token_id, now=now
+    )  # fmt: skip
+    detail = {"audience": deployment.audience, "token_id": token_id, "expires_at": made.expires_at.isoformat()}
+    record(actor=actor, action="deployment.token_signed", target=deployment, detail=detail, now=now)
+    return made
+
+
+def token_checked(*, actor: Actor, token: str, deployment: Deployment | None, now: datetime) -> token_check.Checked:
+    """What holds of a token for `deployment`, or for any. Raises: PermissionRefused, ZoneMissing, ZoneBroken."""
+    actor.require("certs.view_deployment")
+    audiences = [deployment.audience] if deployment else Deployment.objects.order_by("name").values_list("audience", flat=True)
+    expected = token_check.Expected(zone_current().name, tuple(dict.fromkeys(audiences)))
+    return token_check.token_check(token.strip(), keys=_site_keys(), expected=expected, now=now)
+
+
+def _site_keys() -> list[token_check.SiteKey]:
+    """Every key that ever signed for the site: one that is over is named as such."""
+    current, *others = cluster_certificates()
+    over = Certificate.objects.filter(kind=Kind.CLUSTER, status__in=[CertificateStatus.SUPERSEDED, CertificateStatus.REVOKED])
+    named = [(current, "the cluster certificate in force", True)]
+    named += [
+        (each, f"the cluster certificate of {each.created_at:%Y-%m-%d}, which counts beside the one in force", True) for each in others
+    ]
+    named += [
+        (each, f"the cluster certificate of {each.created_at:%Y-%m-%d}, which is {each.status}", False)
+        for each in over.order_by("-generation")
+    ]
+    return [token_check.SiteKey(each.x509(), name, good) for each, name, good in named]

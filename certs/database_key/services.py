@@ -1,0 +1,43 @@
+"""The versions of the database key: the door of their states, and moving what nodes read from one version to the next."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from audit.actors import Actor
+from audit.models import Event
+from audit.record import record
+from certs.errors import IllegalTransition, StaleDatabaseKey
+from certs.models import DatabaseKey
+from certs.states import KEY_TRANSITIONS, DatabaseKeyStatus
+from pki.sealing import SealingKey
+from sealing.errors import ZoneBroken
+from sealing.fields import Readers
+from sealing.local_keys import key_ring
+from sealing.walk import Pass, walk
+
+
+@transaction.atomic
+def database_key_transition(*, version: DatabaseKey, to: DatabaseKeyStatus, reason: str, actor: Actor, now: datetime) -> Event:
+    """Move `version` to `to`. Raises: IllegalTransition, StaleDatabaseKey (another worker was first)."""
+    old = DatabaseKeyStatus(version.status)
+    if to not in KEY_TRANSITIONS[old]:
+        raise IllegalTransition(f"{version}: {old} → {to} is not possible")
+    if not DatabaseKey.objects.filter(pk=version.pk, status=old, key_id=version.key_id).update(status=to, status_since=now):
+        raise StaleDatabaseKey(f"{version} has just changed")
+    version.refresh_from_db()
+    detail = {"from": old, "to": to, "reason": reason, "version": version.version, "key_id": version.key_id}
+    return record(actor=actor, action="database_key.transition", target=version, detail=detail, now=now)
+
+
+def reencrypt(*, version: DatabaseKey, until: datetime) -> Pass:
+    """Seal with `version` whatever nodes read and another key seals, until the end or `until`. Raises: ZoneBroken if a key is not available here."""
+
+    def key() -> SealingKey:
+        at_hand = key_ring().keys
+        for each in DatabaseKey.objects.live():
+            if each.key_id not in at_hand:  # a value that this machine cannot open is no broken value
+                raise ZoneBroken(f"{each} does not open with the service pairs of the machine that re-encrypts. Redistribute that machine.")
+        return at_hand[version.key_id or ""]
+
+    return walk(readers=Readers.NODES, key=key, until=until)

@@ -1,0 +1,174 @@
+"""Exports in the REST API. Passwords go in and never out, and files are not downloaded here: a token has no fresh sign-in."""
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from certs.exports.services import Wanted, export_renew, export_revoke, exports_request
+from certs.exports.status import Standing, export_standings
+from certs.models import Export
+from certs.revocation.api import RevokeInput
+from certs.states import ExportStatus
+from pki import lifetime
+from pki.export import Format
+from pki.revocation import RevocationCode
+from web.api import MOST_ITEMS, StrictText, View, page_of
+
+
+class StrictBoolean(serializers.BooleanField):
+    """true or false and nothing that looks like one."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if type(data) is not bool:
+            raise serializers.ValidationError("true or false is needed.")
+        return data
+
+
+class WantedInput(serializers.Serializer[Any]):
+    format = StrictText()
+    password = StrictText(required=False, default="", allow_blank=True, write_only=True)
+    include_secrets_key = StrictBoolean(required=False, default=False, help_text="carry the database key; private keys are always there")
+    include_ca = StrictBoolean(required=False, default=False)
+    legacy = StrictBoolean(required=False, default=False, help_text="PFX for Windows Server 2016 and earlier")
+
+
+class ExportInput(WantedInput):
+    machine_names = serializers.ListField(child=StrictText(allow_blank=True), allow_empty=True, max_length=MOST_ITEMS)
+
+
+class ExportRenewInput(serializers.Serializer[Any]):
+    """What is left out stays as it is; the password is always typed anew."""
+
+    password = StrictText(
+        required=False, allow_blank=True, write_only=True,
+        help_text="needed where password_set is true; \"\" leaves the private keys of PEM in the clear from now on",
+    )  # fmt: skip
+    format = StrictText(required=False)
+    include_secrets_key = StrictBoolean(required=False)
+    include_ca = StrictBoolean(required=False)
+    legacy = StrictBoolean(required=False)
+
+
+class ExportQuery(serializers.Serializer[Any]):
+    search = serializers.CharField(required=False, max_length=100)
+    status = serializers.ChoiceField(required=False, choices=ExportStatus.values)
+
+
+class ExportOutput(serializers.Serializer[Any]):
+    """An export in its pinned form, for the schema."""
+
+    id = serializers.UUIDField()
+    machine_name = serializers.CharField()
+    format = serializers.ChoiceField(choices=[each.value for each in Format])
+    include_secrets_key = serializers.BooleanField()
+    include_ca = serializers.BooleanField()
+    legacy = serializers.BooleanField()
+    password_set = serializers.BooleanField(help_text="whether its private keys are encrypted")
+    status = serializers.ChoiceField(choices=ExportStatus.values)
+    status_reason = serializers.CharField()
+    generation = serializers.IntegerField()
+    made_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    made_at = serializers.DateTimeField(allow_null=True)
+    not_after = serializers.DateTimeField(allow_null=True)
+    days_left = serializers.IntegerField(allow_null=True)
+    last_seen_at = serializers.DateTimeField(allow_null=True)
+    download_until = serializers.DateTimeField(allow_null=True, help_text="until when its files can be downloaded in the console")
+    folder = serializers.CharField(help_text="where its files lie on folder_host")
+    folder_host = serializers.CharField(help_text="the machine on whose disk they lie")
+    folder_problem = serializers.CharField()
+    certificates = serializers.ListField(child=serializers.UUIDField())
+    needs = serializers.CharField(help_text="what somebody must do, empty if nothing")
+
+
+def _json(standing: Standing, now: datetime) -> dict[str, Any]:
+    export, end = standing.export, standing.export.not_after
+    plain = (
+        "format", "include_secrets_key", "include_ca", "legacy", "status", "status_reason", "generation", "created_at", "made_at", "not_after",
+        "last_seen_at", "folder", "folder_host", "folder_problem",
+    )  # fmt: skip
+    return {
+        "id": str(export.pk), "machine_name": export.machine, **{name: getattr(export, name) for name in plain},
+        "password_set": export.has_password, "made_by": export.actor, "days_left": lifetime.days_left(end, now) if end else None,
+        "download_until": export.archive_until if export.is_kept(now) else None, "certificates": [str(each.pk) for each in standing.certificates], "needs": standing.trouble,
+    }  # fmt: skip
+
+
+def exports_json(exports: Iterable[Export], now: datetime) -> list[dict[str, Any]]:
+    """Exports in their pinned form."""
+    return [_json(each, now) for each in export_standings(exports)]
+
+
+REGISTER = Export.objects.defer("archive", "sealed_password")
+ASKED = inline_serializer("ExportsAsked", {"results": ExportOutput(many=True)})
+
+
+class Exports(View):
+    """The register of exports; POST asks for one for each machine name, all or none."""
+
+    @extend_schema(operation_id="exports_list", parameters=[ExportQuery], responses=page_of(ExportOutput))
+    def get(self, request: Request) -> Response:
+        self.actor.require("certs.view_export")
+        asked = ExportQuery(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        rows, now = REGISTER.searched(asked.validated_data.get("search", "")), timezone.now()
+        if status := asked.validated_data.get("status"):
+            rows = rows.filter(status=status)
+        return self.paged(rows, lambda page: exports_json(page, now))
+
+    @extend_schema(request=ExportInput, responses={202: ASKED})
+    def post(self, request: Request) -> Response:
+        asked = ExportInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        fields, now = dict(asked.validated_data), timezone.now()
+        machine_names = fields.pop("machine_names")
+        made = exports_request(actor=self.actor, machine_names=machine_names, wanted=Wanted(**fields), now=now)
+        return Response({"results": exports_json(made, now)}, status=202)
+
+
+class ExportDetail(View):
+    """One export."""
+
+    @extend_schema(responses=ExportOutput)
+    def get(self, request: Request, pk: uuid.UUID) -> Response:
+        self.actor.require("certs.view_export")
+        return _answer(pk)
+
+
+class ExportRenew(View):
+    """New keys and certificates; what it holds stays accepted until it ends or is revoked."""
+
+    @extend_schema(request=ExportRenewInput, responses={202: ExportOutput})
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        asked = ExportRenewInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        export = get_object_or_404(REGISTER, pk=pk)
+        on_purpose = {"clear_on_purpose": asked.validated_data.get("password") == ""}
+        held = {name: getattr(export, name) for name in ("format", "include_secrets_key", "include_ca", "legacy")}
+        export_renew(actor=self.actor, export=export, wanted=Wanted(**held | asked.validated_data | on_purpose), now=timezone.now())
+        return _answer(pk, status=202)
+
+
+class ExportRevoke(View):
+    """Revoke every certificate of an export, with the reason."""
+
+    @extend_schema(request=RevokeInput, responses=ExportOutput)
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        asked = RevokeInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        told = asked.validated_data
+        export = get_object_or_404(REGISTER, pk=pk)
+        export_revoke(actor=self.actor, export=export, reason=told["reason"], code=RevocationCode(told["code"]), now=timezone.now())
+        return _answer(pk)
+
+
+def _answer(pk: uuid.UUID, status: int = 200) -> Response:
+    return Response(exports_json([get_object_or_404(REGISTER, pk=pk)], timezone.now())[0], status=status)

@@ -1,0 +1,73 @@
+"""The register of exports."""
+
+import uuid
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from certs.states import ExportStatus
+from pki.export import Format
+from sealing.fields import EncryptedField, Readers
+
+EXPORT_FORMATS = [(Format.WINDOWS.value, "Windows"), (Format.PEM.value, "PEM")]
+
+
+class ExportQuerySet(models.QuerySet["Export"]):
+    def in_use(self) -> "ExportQuerySet":
+        """Whoever has one may go on using it."""
+        return self.exclude(status=ExportStatus.REVOKED)
+
+    def searched(self, text: str) -> "ExportQuerySet":
+        return self.filter(Q(machine__icontains=text) | Q(actor__icontains=text))
+
+
+class Export(models.Model):
+    """A service and a client certificate for one machine that no agent serves: who holds what, made by whom, until when."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    machine = models.CharField(max_length=64)
+    format = models.CharField(max_length=10, choices=EXPORT_FORMATS)
+    include_secrets_key = models.BooleanField(default=False, help_text="its service certificate carries the database key")
+    include_ca = models.BooleanField(default=False)
+    legacy = models.BooleanField(default=False, help_text="PFX for Windows Server 2016 and earlier")
+    has_password = models.BooleanField(default=True, help_text="whether its private keys are encrypted")
+    status = models.CharField(max_length=10, choices=ExportStatus.choices, default=ExportStatus.REQUESTED)
+    status_reason = models.CharField(max_length=500, blank=True)
+    status_since = models.DateTimeField()
+    batch = models.UUIDField(db_index=True, help_text="what was asked for at once")
+    generation = models.PositiveIntegerField(default=1, help_text="the one asked for last")
+    made_generation = models.PositiveIntegerField(default=0, help_text="the newest that was made; 0: none")
+    actor = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    made_at = models.DateTimeField(null=True, blank=True)
+    not_after = models.DateTimeField(null=True, blank=True, db_index=True, help_text="the first end of what it holds")
+    last_seen_at = models.DateTimeField(null=True, blank=True, help_text="when its client certificate was last presented on 4242")
+    sealed_password = EncryptedField(null=True, sealed_for=Readers.CENTER)
+    archive = EncryptedField(null=True, sealed_for=Readers.CENTER)
+    archive_until = models.DateTimeField(null=True, blank=True)
+    folder = models.CharField(max_length=500, blank=True)
+    # Which machine's disk it lies on: that machine alone replaces and removes it.
+    folder_node = models.UUIDField(null=True, blank=True, help_text="the node that the machine is")
+    folder_host = models.CharField(max_length=64, blank=True)
+    folder_generation = models.PositiveIntegerField(default=0)
+    folder_problem = models.CharField(max_length=500, blank=True)
+
+    objects = ExportQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["machine", "-created_at", "id"]
+        permissions = [
+            ("renew_export", "Can renew exports"),
+            ("revoke_export", "Can revoke exports"),
+            ("download_export", "Can download exports"),
+        ]
+        constraints = [models.UniqueConstraint(Lower("machine"), condition=~Q(status="revoked"), name="one_export_per_machine")]
+
+    def __str__(self) -> str:
+        return f"export {self.machine}"
+
+    def is_kept(self, now: datetime) -> bool:
+        """Whether its files may still be fetched; whatever was to wipe them may stand still."""
+        return self.archive_until is not None and self.archive_until > now

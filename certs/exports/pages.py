@@ -1,0 +1,146 @@
+"""Pages of exports: parse, ask a service, render."""
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+
+from audit.event_lines import LINES
+from certs.errors import ArchiveGone
+from certs.exports.filters import ExportFilter
+from certs.exports.forms import ExportForm, RenewForm
+from certs.exports.health import with_health
+from certs.exports.services import export_renew, export_revoke, exports_download, exports_request
+from certs.exports.status import export_standings
+from certs.exports.tables import ExportTable
+from certs.exports.view_models import batch_story, export_history, export_story, in_the_clear, new_end
+from certs.models import Export
+from certs.revocation.forms import RevokeForm
+from people.fresh_sign_in import fresh_sign_in
+from pki.errors import PKIError
+from pki.revocation import RevocationCode
+from sealing.errors import TrustZoneError
+from web.errors import InputInvalid
+from web.forms import ServiceForm
+from web.page import PageRequest, page, page_number, table_for
+
+T = TypeVar("T")
+REGISTER = Export.objects.defer("archive", "sealed_password")
+
+
+@page("certs.view_export")
+def export_list(request: PageRequest) -> HttpResponse:
+    now = timezone.now()
+    found = ExportFilter(request.GET, queryset=with_health(REGISTER.all(), now=now))
+    table = table_for(request, ExportTable, found.qs, now=now)
+    table.standings = {each.export.pk: each for each in export_standings(row.record for row in table.paginated_rows)}
+    return render(request, "certs/exports/list.html", {"filter": found, "table": table, "now": now})
+
+
+def _asked(form: ServiceForm, ask: Callable[[datetime], T]) -> T | None:
+    """What the service did; otherwise the form says why nothing was done."""
+    if form.is_valid():
+        try:
+            return ask(timezone.now())
+        except InputInvalid as exc:
+            form.refuse(exc)
+        except (TrustZoneError, PKIError) as exc:
+            form.add_error(None, str(exc))
+    return None
+
+
+def _form(request: PageRequest, template: str, form: ServiceForm, **context: Any) -> HttpResponse:
+    now = timezone.now()
+    told = {"form": form, "now": now, "end": new_end(now=now), **context}
+    return render(request, template, told, status=400 if form.errors else 200)
+
+
+@page("certs.add_export")
+def create(request: PageRequest) -> HttpResponse:
+    form = ExportForm(request.POST or None)
+
+    def ask(now: datetime) -> list[Export]:
+        return exports_request(actor=request.actor, machine_names=form.names(), wanted=form.wanted(), now=now)
+
+    if request.method == "POST" and (made := _asked(form, ask)):
+        return redirect("exports:batch", batch=made[0].batch)
+    return _form(request, "certs/exports/form.html", form)
+
+
+@page("certs.renew_export")
+def renew(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    export = get_object_or_404(REGISTER, pk=pk)
+    form = RenewForm(request.POST or None, export=export)
+
+    def ask(now: datetime) -> bool:
+        export_renew(actor=request.actor, export=export, wanted=form.wanted(), now=now)
+        return True
+
+    if request.method == "POST" and _asked(form, ask):
+        return redirect("exports:batch", batch=export.batch)
+    return _form(request, "certs/exports/form.html", form, export=export)
+
+
+def _batch(batch: uuid.UUID) -> list[Export]:
+    """Raises: Http404."""
+    found = list(REGISTER.filter(batch=batch))
+    if not found:
+        raise Http404
+    return found
+
+
+@page("certs.view_export")
+def progress(request: PageRequest, batch: uuid.UUID) -> HttpResponse:
+    return render(request, "certs/exports/batch.html", batch_story(_batch(batch), now=timezone.now()))
+
+
+@page("certs.view_export")
+def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    return render(request, "certs/exports/detail.html", export_story(get_object_or_404(REGISTER, pk=pk), now=timezone.now()))
+
+
+@page("certs.view_export")
+def history(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    export = get_object_or_404(REGISTER, pk=pk)
+    told = export_history(export, page_number(request), lines=2 * LINES)
+    return render(request, "web/history.html", {"subject": export, "history": told, "back": reverse("exports:detail", args=[pk])})
+
+
+@page("certs.revoke_export")
+def revoke(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    export, now, error = get_object_or_404(REGISTER, pk=pk), timezone.now(), ""
+    form = RevokeForm(request.POST or None)
+    if form.is_valid():
+        told = form.cleaned_data
+        try:
+            export_revoke(actor=request.actor, export=export, reason=told["reason"], code=RevocationCode(told["code"]), now=now)
+        except TrustZoneError as exc:
+            error = str(exc)
+        else:
+            return redirect("exports:detail", pk=pk)
+    context = export_story(export, now=now) | {"form": form, "error": error}
+    return render(request, "certs/exports/revoke.html", context, status=409 if error else 400 if form.errors else 200)
+
+
+@page("certs.download_export")
+@fresh_sign_in
+def download(request: PageRequest, batch: uuid.UUID) -> HttpResponse:
+    """GET says what comes, POST sends it; who finds a signed-in browser alone has no private keys yet."""
+    exports, error = _batch(batch), ""
+    if request.method == "POST":
+        try:
+            content = exports_download(actor=request.actor, exports=exports, now=timezone.now())
+        except (ArchiveGone, TrustZoneError, PKIError) as exc:
+            error = str(exc)
+        else:
+            headers = {"Content-Disposition": 'attachment; filename="exported-certificates.zip"', "Cache-Control": "no-store"}
+            return HttpResponse(content, content_type="application/zip", headers=headers)
+    now = timezone.now()
+    kept = [each for each in exports if each.is_kept(now)]
+    context = {"batch": batch, "exports": kept, "clear": in_the_clear(kept), "error": error, "now": now}
+    return render(request, "certs/exports/download.html", context, status=409 if error else 200)

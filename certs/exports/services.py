@@ -1,0 +1,251 @@
+"""Exports: asked for, renewed, revoked, downloaded. The certificates are made by a worker: certs.exports.worker."""
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from audit.actors import Actor
+from audit.models import Event
+from audit.record import record
+from certs.certificates.services import certificate_withdraw
+from certs.errors import ArchiveGone, IllegalTransition, StaleExport
+from certs.models import Certificate, Export, TrustZone
+from certs.states import EXPORT_TRANSITIONS, ExportStatus
+from jobs.services import job_create, jobs_create
+from pki import export as files
+from pki import names
+from pki.errors import InvalidName
+from pki.revocation import RevocationCode
+from pki.roles import Kind
+from web.errors import InputInvalid
+
+TASK = "export"
+MOST_AT_ONCE, MOST_NAMED = 500, 10
+CLEAR = (
+    "Its private keys were encrypted until now. Type a password; or say that the keys are to lie in the clear: by the tick for that, over the "
+    "API by an empty password."
+)
+RESTORED = "The site was restored from a backup, which holds no folders of exports. Renew the export for a new one."
+SEEN_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an export is to hold. An empty password leaves the keys of PEM in the clear."""
+
+    format: str
+    password: str = field(default="", repr=False)
+    include_secrets_key: bool = False
+    include_ca: bool = False
+    legacy: bool = False
+    clear_on_purpose: bool = False  # said by whoever renews without a password what had one
+
+    def choices(self) -> dict[str, Any]:
+        """What of it stands in the register; never the password."""
+        return {
+            "format": self.format, "include_secrets_key": self.include_secrets_key, "include_ca": self.include_ca,
+            "legacy": self.legacy, "has_password": bool(self.password),
+        }  # fmt: skip
+
+
+@transaction.atomic
+def export_transition(
+    *,
+    export: Export,
+    to: ExportStatus,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+    changes: Mapping[str, Any] = MappingProxyType({}),
+    told: Mapping[str, Any] = MappingProxyType({}),
+) -> Event:
+    """Move `export` to `to` with further `changes` of its row; `told` goes into the event. Raises: IllegalTransition, StaleExport."""
+    old, generation = ExportStatus(export.status), export.generation
+    if to not in EXPORT_TRANSITIONS[old]:
+        raise IllegalTransition(f"{export}: {old} → {to} is not possible")
+    held = Export.objects.select_for_update().filter(pk=export.pk, status=old, generation=generation).first()
+    if held is None:
+        raise StaleExport(f"{export} has just changed. Look again.")
+    for name, value in {**changes, "status": to, "status_reason": reason[:500], "status_since": now}.items():
+        setattr(held, name, value)
+    held.save()
+    export.refresh_from_db()
+    detail = {"from": old, "to": to, "reason": reason, "generation": export.generation, **told}
+    return record(actor=actor, action="export.transition", target=export, detail=detail, now=now)
+
+
+def _wanted_problems(wanted: Wanted) -> dict[str, list[str]]:
+    if wanted.format not in {each.value for each in files.Format}:
+        return {"format": [f"“{wanted.format[:40]}” is no format. Known are: {', '.join(files.Format)}."]}
+    errors, format = {}, files.Format(wanted.format)
+    if problem := files.password_problem(wanted.password, format):
+        errors["password"] = [problem]
+    if wanted.legacy and format is not files.Format.WINDOWS:
+        errors["legacy"] = ["Legacy Windows concerns PFX files only. Choose the Windows format, or take this away."]
+    return errors
+
+
+def _names_of_nodes() -> dict[str, str]:
+    """Every name that a node answers to, in lower case, and whose it is: agents would take an export of that name for the node itself."""
+    found = {name.lower(): "the central node" for name in TrustZone.objects.values_list("name", flat=True)}
+    rows = Certificate.objects.issued().filter(kind=Kind.SERVICE).besides_exports()
+    for holder, subject, further in rows.values_list("holder", "subject", "subject_alternative_names"):
+        for name in (subject.removeprefix("CN="), *further):
+            found.setdefault(name.lower(), f"the node {holder}")
+    return found
+
+
+def _node_problem(machine: str, of_nodes: Mapping[str, str]) -> str:
+    node = of_nodes.get(machine.lower())
+    return (
+        f"{machine} is a name of {node}: an export would pass for it. Use the files that it has already, in Exported Certificates/.Local "
+        "Certificates of its own store, or give the name of another machine."
+        if node
+        else ""
+    )
+
+
+def _name_problems(machine_names: Sequence[str]) -> Iterator[str]:
+    """What is wrong with each name, naming it."""
+    of_nodes = _names_of_nodes()
+    seen: set[str] = set()
+    for name in machine_names:
+        if name.lower() in seen:
+            yield f"{name[: names.LONGEST_NAME]} stands there twice. Take one away."
+        seen.add(name.lower())
+        try:
+            names.host_name(name)
+        except InvalidName as exc:
+            shown = name if len(name) <= names.LONGEST_NAME else f"{name[: names.LONGEST_NAME]}…"
+            yield f"“{shown}”: {exc}"
+        if problem := _node_problem(name, of_nodes):
+            yield problem
+    taken = {machine.lower(): machine for machine in Export.objects.in_use().values_list("machine", flat=True)}
+    for name in sorted(seen & {*taken}):
+        yield f"{taken[name]} has an export already. Renew that one, or revoke it first."
+
+
+def _names_refused(machine_names: Sequence[str]) -> dict[str, list[str]]:
+    if not machine_names:
+        return {"machine_names": ["Give at least one machine name, such as reports.corp.example."]}
+    if len(machine_names) > MOST_AT_ONCE:
+        return {"machine_names": [f"These are {len(machine_names)} names; at most {MOST_AT_ONCE} are exported at once. Take some away."]}
+    found = list(_name_problems(machine_names))
+    more = [f"And {len(found) - MOST_NAMED} more."] if len(found) > MOST_NAMED else []
+    return {"machine_names": [*found[:MOST_NAMED], *more]} if found else {}
+
+
+def exports_request(*, actor: Actor, machine_names: Sequence[str], wanted: Wanted, now: datetime) -> list[Export]:
+    """Record an export for each machine name and let workers make them; all of them, or none.
+
+    Raises: PermissionRefused, InputInvalid (naming each name that cannot be), ZoneMissing, ZoneBroken, UnknownKey.
+    """
+    actor.require("certs.add_export")
+    if errors := _names_refused(machine_names) | _wanted_problems(wanted):
+        raise InputInvalid(errors)
+    batch = uuid.uuid4()
+    fields = wanted.choices() | {"batch": batch, "actor": actor.label, "created_at": now, "status_since": now}
+    exports = [Export(machine=name, sealed_password=wanted.password, **fields) for name in machine_names]
+    try:
+        with transaction.atomic():
+            Export.objects.bulk_create(exports)
+            for export in exports:
+                record(actor=actor, action="export.requested", target=export, detail=wanted.choices(), now=now)
+            jobs_create(task=TASK, titles={each.pk: _title(each) for each in exports}, actor=actor.label, now=now)
+    except IntegrityError as exc:
+        raise InputInvalid({"machine_names": ["Somebody else has just exported for one of these machines. Look at the register."]}) from exc
+    return exports
+
+
+def _title(export: Export) -> str:
+    return f"Export for {export.machine}"
+
+
+def _ask(export: Export, actor: Actor, now: datetime) -> None:
+    job_create(task=TASK, subject=export.pk, title=_title(export), actor=actor.label, now=now)
+
+
+def export_renew(*, actor: Actor, export: Export, wanted: Wanted, now: datetime) -> None:
+    """Ask for the next generation: new keys and certificates, perhaps in another format. What it holds stays accepted.
+
+    Raises: PermissionRefused, InputInvalid, IllegalTransition, StaleExport, ZoneMissing, ZoneBroken, UnknownKey.
+    """
+    actor.require("certs.renew_export")
+    if errors := _wanted_problems(wanted):
+        raise InputInvalid(errors)
+    if export.has_password and not wanted.password and not wanted.clear_on_purpose:
+        raise InputInvalid({"password": [CLEAR]})
+    if problem := _node_problem(export.machine, _names_of_nodes()):
+        raise IllegalTransition(f"The {export} cannot be renewed: {problem}")
+    if ExportStatus.REQUESTED not in EXPORT_TRANSITIONS[ExportStatus(export.status)]:
+        remedy = "Make a new one." if export.status == ExportStatus.REVOKED else "Wait until it is made."
+        raise IllegalTransition(f"The {export} cannot be renewed: it is {export.status}. {remedy}")
+    changes = wanted.choices() | {"sealed_password": wanted.password, "batch": uuid.uuid4(), "generation": export.generation + 1}
+    changes |= {"archive": None, "archive_until": None, "actor": actor.label}
+    with transaction.atomic():
+        choices = wanted.choices()
+        export_transition(export=export, to=ExportStatus.REQUESTED, reason="", actor=actor, now=now, changes=changes, told=choices)
+        _ask(export, actor, now)
+
+
+def export_revoke(*, actor: Actor, export: Export, reason: str, code: RevocationCode, now: datetime) -> None:
+    """Revoke every certificate that was ever made for it; the machine's name is free again, its folder is removed by a worker.
+
+    Raises: PermissionRefused, IllegalTransition, StaleExport.
+    """
+    actor.require("certs.revoke_export")
+    if export.status == ExportStatus.REVOKED:
+        raise IllegalTransition(f"The {export} is revoked already.")
+    with transaction.atomic():
+        wiped = {"sealed_password": None, "archive": None, "archive_until": None}
+        export_transition(export=export, to=ExportStatus.REVOKED, reason=reason, actor=actor, now=now, changes=wiped)
+        for certificate in Certificate.objects.filter(holder_id=export.pk):
+            certificate_withdraw(certificate=certificate, reason=reason, code=code, actor=actor, now=now)
+        _ask(export, actor, now)
+
+
+def exports_download(*, actor: Actor, exports: Iterable[Export], now: datetime) -> bytes:
+    """One zip with a folder for each machine; recorded for each. Raises: PermissionRefused, ArchiveGone, SealError, ZoneBroken."""
+    actor.require("certs.download_export")
+    kept = [each for each in exports if each.is_kept(now) and each.archive is not None]
+    if not kept:
+        raise ArchiveGone("The files are kept for a day after they were made. Renew the export for new ones, or fetch its folder.")
+    made = files.zipped(files.unzipped(each.archive.open() for each in kept), now=now)
+    with transaction.atomic():
+        for each in kept:
+            record(actor=actor, action="export.downloaded", target=each, detail={"generation": each.made_generation}, now=now)
+    return made
+
+
+def archives_wipe(*, actor: Actor, now: datetime) -> int:
+    """Forget the files that were made more than a day ago. Returns how many."""
+    wiped = 0
+    for export in Export.objects.filter(archive__isnull=False, archive_until__lt=now).defer("archive", "sealed_password"):
+        with transaction.atomic():
+            mine = Export.objects.filter(pk=export.pk, archive_until=export.archive_until)
+            if mine.update(archive=None, archive_until=None):
+                record(actor=actor, action="export.archive_wiped", target=export, detail={"generation": export.made_generation}, now=now)
+                wiped += 1
+    return wiped
+
+
+def folders_start_over(*, node: uuid.UUID, actor: Actor, now: datetime) -> None:
+    """The disk of `node` is a new one: no folder lies there. Those are made again of which the files are still kept."""
+    for export in Export.objects.filter(folder_node=node).defer("archive", "sealed_password"):
+        told = "" if export.status == ExportStatus.REVOKED else RESTORED
+        changes = {"folder": "", "folder_node": None, "folder_host": "", "folder_generation": 0, "folder_problem": told}
+        Export.objects.filter(pk=export.pk).update(**changes)
+        if export.status == ExportStatus.MADE and export.is_kept(now):
+            _ask(export, actor, now)
+
+
+def export_seen(*, holder_id: uuid.UUID, now: datetime) -> None:
+    """Its client certificate was presented on 4242; written at most once a minute. Nothing happens where `holder_id` is no export."""
+    old = Q(last_seen_at=None) | Q(last_seen_at__lte=now - SEEN_EVERY) | Q(last_seen_at__gt=now)
+    Export.objects.filter(old, pk=holder_id).update(last_seen_at=now)

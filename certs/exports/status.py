@@ -1,0 +1,122 @@
+"""How exports stand: what each holds, and what somebody must do for it. Nothing is renewed by itself."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from certs.certificates.holders import Holder, holder_register
+from certs.models import Certificate, DatabaseKey, Export, Rotation
+from certs.states import CertificateStatus, DatabaseKeyStatus, ExportStatus
+from pki.roles import Kind
+
+SOON = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """An export with the certificates that were made for it last. `trouble` is empty while nobody need do anything; `alarm` if it is refused."""
+
+    export: Export
+    certificates: list[Certificate]
+    trouble: str = ""
+    alarm: bool = False
+
+    def ends_soon(self, now: datetime) -> bool:
+        end = self.export.not_after
+        return self.export.status != ExportStatus.REVOKED and end is not None and end - now < SOON
+
+
+def export_standings(exports: Iterable[Export]) -> list[Standing]:
+    """Each with its certificates and what is to be done; a handful of queries for all of them."""
+    wanted = list(exports)
+    held: dict[tuple[uuid.UUID | None, int], list[Certificate]] = {}
+    rows = Certificate.objects.listed().filter(holder_id__in=[each.pk for each in wanted]).select_related("issuer")
+    for row in rows.defer("der", "sealed_private_key", "issuer__der", "issuer__encrypted_private_key").order_by("-kind"):
+        held.setdefault((row.holder_id, row.generation), []).append(row)
+    rotation = Rotation.objects.filter(kind=Rotation.Kind.ROOT, under_way=True).first()
+    keys = {each.version: each for each in DatabaseKey.objects.all()}
+    return [_standing(each, held.get((each.pk, each.made_generation), []), rotation, keys) for each in wanted]
+
+
+def export_standing(export: Export) -> Standing:
+    return export_standings([export])[0]
+
+
+def _standing(export: Export, certificates: list[Certificate], rotation: Rotation | None, keys: dict[int, DatabaseKey]) -> Standing:
+    if export.status == ExportStatus.REVOKED or not certificates:
+        failed = export.status == ExportStatus.FAILED
+        return Standing(export, certificates, f"{export.status_reason} Renew it to try again." if failed else "", alarm=failed)
+    refused = next((each for each in certificates if each.status == CertificateStatus.REVOKED), None)
+    if refused is not None:
+        why = f" ({refused.reason.rstrip('.')})" if refused.reason else ""
+        text = f"Its {refused.kind} certificate was revoked{why}, so it is refused. Renew the export."
+        return Standing(export, certificates, text, alarm=True)
+    roots = [each.issuer for each in certificates if each.issuer]
+    root = next((each for each in roots if each.status != CertificateStatus.ISSUED), None)
+    if root is not None:
+        text = f"Its root, {root.subject}, was replaced: nobody accepts it any more. Renew the export; the machine also needs the new root."
+        return Standing(export, certificates, text, alarm=True)
+    if export.status == ExportStatus.FAILED:
+        text = f"{export.status_reason} What it holds stays accepted. Renew it to try again."
+        return Standing(export, certificates, text)
+    return Standing(export, certificates, _of_the_root(roots, rotation) or _of_the_key(certificates, keys))
+
+
+def _of_the_root(roots: list[Certificate], rotation: Rotation | None) -> str:
+    root = next((each for each in roots if rotation and rotation.from_root_id == each.pk), None)
+    if root is None or rotation is None:
+        return ""
+    when = "now" if rotation.switched_at else "as soon as the new root issues"
+    then = "the old root stays until then" if rotation.keeps_for_exports else "when the rotation has finished, nobody accepts it any more"
+    return f"Its root, {root.subject}, is being replaced. Renew it {when}: {then}."
+
+
+def _of_the_key(certificates: list[Certificate], keys: dict[int, DatabaseKey]) -> str:
+    carried = next((each.database_key_version for each in certificates if each.database_key_version), 0)
+    version = keys.get(carried)
+    if version is None or version.status not in (DatabaseKeyStatus.READING, DatabaseKeyStatus.RETIRED):
+        return ""
+    return f"The database key that it carries, version {carried}, writes no more values: what is new it cannot read. Renew it."
+
+
+def _holding(certificates: "QuerySet[Certificate]", now: datetime) -> list[Export]:
+    accepted = certificates.filter(status__in=[CertificateStatus.ISSUED, CertificateStatus.SUPERSEDED], not_after__gte=now)
+    return list(Export.objects.in_use().filter(pk__in=accepted.values("holder_id")).defer("archive", "sealed_password"))
+
+
+def exports_of_root(root: Certificate | None, *, now: datetime) -> list[Export]:
+    """Exports of which somebody may present a certificate that `root` issued: they are refused when it is dropped."""
+    return _holding(Certificate.objects.filter(issuer=root, kind__in=[Kind.SERVICE, Kind.CLIENT]), now) if root else []
+
+
+def exports_left(root: Certificate | None, *, now: datetime) -> list[Export]:
+    """Of these, those that hold nothing newer: who uses them is cut off when `root` is dropped."""
+    standings = export_standings(exports_of_root(root, now=now))
+    return [each.export for each in standings if any(certificate.issuer == root for certificate in each.certificates)]
+
+
+def exports_with_key(*, now: datetime) -> list[Export]:
+    """Exports that carry the database key: a new version does not reach them until they are renewed."""
+    return _holding(Certificate.objects.filter(kind=Kind.SERVICE, database_key_version__gt=0), now)
+
+
+def exports_in_use() -> list[Export]:
+    """Everything that a recreated root would end."""
+    return list(Export.objects.in_use().defer("archive", "sealed_password"))
+
+
+def export_of(certificate: Certificate) -> Export | None:
+    """For which export `certificate` was made."""
+    if certificate.holder_id is None:
+        return None
+    return Export.objects.defer("archive", "sealed_password").filter(pk=certificate.holder_id).first()
+
+
+@holder_register
+def _holder(certificate: Certificate) -> Holder | None:
+    export = export_of(certificate)
+    return Holder("export", export.machine, reverse("exports:detail", args=[export.pk])) if export else None

@@ -1,0 +1,254 @@
+"""Making an export: its keys and certificates, the sealed archive, and its folder on the central node. Runs in workers."""
+
+import os
+import shutil
+import uuid
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from agent.store import Installed, Store, sync_folder, write
+from audit.actors import SYSTEM, system_for
+from certs.certificates.issuer import issuer_of, issuing_root, roots_in_force
+from certs.certificates.services import Intent, certificate_found, certificate_issue, certificate_transition, certificate_withdraw
+from certs.errors import StaleCertificate, StaleExport
+from certs.exports.services import TASK, export_transition
+from certs.keys.policy import key_type
+from certs.keys.pool import key_take
+from certs.models import Certificate, DatabaseKey, Export
+from certs.states import CertificateStatus, ExportStatus
+from certs.zone.services import zone_current
+from jobs.models import Job
+from jobs.registry import handles
+from jobs.services import job_again, job_finish
+from pki import database_key, issue
+from pki import export as files
+from pki.errors import PKIError
+from pki.package import Pair
+from pki.roles import CLIENT_NAME, Kind
+from sealing.errors import TrustZoneError, ZoneBroken
+from sealing.local_keys import key_ring, own_store
+
+KEPT_FOR = timedelta(hours=24)
+AGAIN, ELSEWHERE_AGAIN = timedelta(seconds=1), timedelta(seconds=30)
+PATIENCE = timedelta(days=7)
+BY_HAND = "Delete it there by hand: private keys lie in it."
+REPLACED_THERE = "It lies on {}, where a worker must replace it. Until then it holds what was made before; where none runs within a day, renew the export."
+REMOVED_THERE = f"It lies on {{}} until a worker there removes it. Where none runs: {BY_HAND[0].lower()}{BY_HAND[1:]}"
+LEFT_THERE = f"An earlier one was left on {{}}, which is no node any more. {BY_HAND}"
+
+
+@handles(TASK)
+def export_advance(*, job: Job) -> None:
+    """Make what is asked for, write its folder, or remove the folder of what was revoked."""
+    export = Export.objects.filter(pk=job.subject).first()
+    try:
+        if export is not None and export.status == ExportStatus.REQUESTED:
+            _make(export, timezone.now())
+        waits = export is not None and _settle_folder(export, timezone.now())
+    except (StaleCertificate, StaleExport):
+        job_again(job=job, at=timezone.now() + AGAIN, progress="waits for another worker")
+        return
+    if export is not None and waits:
+        job_again(job=job, at=timezone.now() + ELSEWHERE_AGAIN, progress=f"waits for a worker on {export.folder_host}")
+        return
+    failed = export is not None and export.status == ExportStatus.FAILED
+    outcome = Job.Outcome.FAILED if failed else Job.Outcome.DONE
+    job_finish(job=job, outcome=outcome, now=timezone.now(), error=export.status_reason if export and failed else "")
+
+
+def _make(export: Export, now: datetime) -> None:
+    """Raises: StaleCertificate, StaleExport."""
+    try:
+        service = _certificate(export, Kind.SERVICE, root=issuing_root(), now=now)
+        # The same root even if a rotation goes on in between: whoever knows one of the two knows the other.
+        client = _certificate(export, Kind.CLIENT, root=service.issuer or issuing_root(), now=now)
+        archive = files.zipped({export.machine: _files(export, service, client)}, now=now)
+    except (StaleCertificate, StaleExport):
+        raise
+    except (PKIError, TrustZoneError) as exc:
+        _fail(export, f"The certificates could not be made: {exc}", now)
+        return
+    with transaction.atomic():
+        changes = {
+            "sealed_password": None, "archive": archive, "archive_until": now + KEPT_FOR, "made_generation": export.generation,
+            "made_at": now, "not_after": min(service.not_after, client.not_after),
+        }  # fmt: skip
+        export_transition(export=export, to=ExportStatus.MADE, reason="", actor=system_for(export.actor), now=now, changes=changes)
+        own = Certificate.objects.filter(holder_id=export.pk)
+        own.update(sealed_private_key=None)
+        for older in own.issued().filter(generation__lt=export.generation):
+            reason = f"generation {export.generation} is made"
+            certificate_transition(certificate=older, to=CertificateStatus.SUPERSEDED, reason=reason, actor=SYSTEM, now=now)
+
+
+@transaction.atomic
+def _fail(export: Export, reason: str, now: datetime) -> None:
+    """What was made of this generation is withdrawn; what was made before stays accepted."""
+    export_transition(export=export, to=ExportStatus.FAILED, reason=reason, actor=SYSTEM, now=now, changes={"sealed_password": None})
+    for certificate in Certificate.objects.filter(holder_id=export.pk, generation=export.generation):
+        certificate_withdraw(certificate=certificate, reason="the export failed", actor=SYSTEM, now=now)
+
+
+def _key_for(export: Export) -> tuple[int, database_key.DatabaseKey | None]:
+    """Which version of the database key goes into its service certificate; 0 and None where none does. Raises: ZoneBroken."""
+    version = DatabaseKey.objects.writing() if export.include_secrets_key else None
+    if version is None:
+        return 0, None
+    key = key_ring().keys.get(version.key_id or "")
+    if key is None:
+        raise ZoneBroken(f"{version} does not open with the service pairs of this worker’s machine. Redistribute that machine.")
+    return version.version, key
+
+
+def _certificate(export: Export, kind: Kind, *, root: Certificate, now: datetime) -> Certificate:
+    """The one certificate of this intent: found again after a crash, or made. Raises: StaleCertificate, StaleExport, PKIError, TrustZoneError."""
+    is_service = kind is Kind.SERVICE
+    number, key = _key_for(export) if is_service else (0, None)
+    mine = Certificate.objects.filter(holder_id=export.pk, kind=kind, generation=export.generation)
+    found = certificate_found(mine, actor=SYSTEM, now=now)
+    if found is not None and found.sealed_private_key is not None:
+        return found
+
+    def still_wanted() -> None:
+        wanted = Export.objects.select_for_update().filter(pk=export.pk, status=ExportStatus.REQUESTED, generation=export.generation)
+        if not wanted.exists():
+            raise StaleExport(f"{export} was called off meanwhile")
+
+    zone = zone_current()
+    # Windows of before 2019 opens no PFX with an EC key everywhere, so a legacy export has RSA keys alone.
+    private_key = key_take(key_type(Kind.SERVICE if export.legacy else kind), in_a_hurry=False)
+    request = issue.Request(
+        kind, export.machine if is_service else CLIENT_NAME, (), private_key.public_key(), zone.lifetime_months, key, zone.database_key_oids,
+        is_export=True,
+    )  # fmt: skip
+    return certificate_issue(
+        request=request, intent=Intent(export.pk, str(export), export.generation, number), issuer=issuer_of(root), private_key=private_key,
+        actor=system_for(export.actor), now=now, keep_key="sealed_private_key", still_wanted=still_wanted,
+    )  # fmt: skip
+
+
+def _files(export: Export, service: Certificate, client: Certificate) -> dict[str, bytes]:
+    roots = sorted(roots_in_force(), key=lambda root: root.pk != service.issuer_id)
+    lists = [root.revocation_lists.signed().first() for root in roots]
+
+    def pair(row: Certificate) -> Pair:
+        return Pair(row.pem().encode(), row.sealed_private_key.open())
+
+    content = files.Content(
+        pair(service), pair(client), tuple(root.pem().encode() for root in roots), tuple(each.pem().encode() for each in lists if each)
+    )
+    shape = files.Shape(files.Format(export.format), export.sealed_password.text(), include_ca=export.include_ca, legacy=export.legacy)
+    return files.files(content, shape)
+
+
+def _exported() -> Path:
+    return Path(settings.NODE_STORE) / "Exported Certificates"
+
+
+def _settle_folder(export: Export, now: datetime) -> bool:
+    """The folder holds what was made last, and nothing once that is revoked. What keeps it from that is told and ends no export.
+
+    Returns whether it waits for a worker of the machine that it lies on. Raises: StaleExport.
+    """
+    is_revoked = export.status == ExportStatus.REVOKED
+    is_due = export.folder_node is not None if is_revoked else export.folder_generation != export.made_generation and export.is_kept(now)
+    if export.folder_node is None and not is_due:
+        return False
+    try:
+        own = own_store()
+        elsewhere = export.folder_node is not None and export.folder_node != uuid.UUID(own.node)
+        if not is_due:
+            if not elsewhere:
+                folder_tidy(export)
+            return False
+        if elsewhere and _is_node(export.folder_node):
+            _tell(export, (REMOVED_THERE if is_revoked else REPLACED_THERE).format(export.folder_host))
+            return not is_revoked or now - export.status_since < PATIENCE
+        if not is_revoked:
+            folder_write(export, own, told=LEFT_THERE.format(export.folder_host) if elsewhere else "")
+        elif elsewhere:
+            _tell(export, LEFT_THERE.format(export.folder_host))
+        else:
+            folder_remove(export)
+    except StaleExport:
+        raise
+    except (OSError, TrustZoneError, PKIError) as exc:
+        done, remedy = ("removed", BY_HAND) if is_revoked else ("written" if is_due else "tidied", "Mend that, then renew the export.")
+        why = (getattr(exc, "strerror", "") or str(exc)).rstrip(".")
+        _tell(export, f"It could not be {done}: {why}. {remedy}")
+    return False
+
+
+def _is_node(holder: uuid.UUID | None) -> bool:
+    return Certificate.objects.accepted().filter(holder_id=holder, kind=Kind.SERVICE).exists()
+
+
+def _tell(export: Export, problem: str) -> None:
+    mine = Export.objects.filter(pk=export.pk, status=export.status, made_generation=export.made_generation)
+    mine.update(folder_problem=problem[:500])
+
+
+def folder_write(export: Export, own: Installed, *, told: str = "") -> None:
+    """Write the files beside what is there, then switch by one rename: whoever reads sees the old or the new ones, whole.
+
+    Raises: OSError, StaleExport, SealError, ZoneBroken.
+    """
+    content = files.unzipped([export.archive.open()])[export.machine]
+    # Said before anything is written: whatever becomes of this worker, this machine is known to hold private keys.
+    wanted = Export.objects.filter(pk=export.pk, status=ExportStatus.MADE, made_generation=export.made_generation)
+    if not wanted.filter(folder_node=export.folder_node).update(folder_node=own.node, folder_host=own.host_name):
+        raise StaleExport(f"{export} has changed meanwhile")
+    with Store(_exported()).locked():
+        fresh = _exported() / ".exports" / f"{export.pk}-{export.made_generation}-{uuid.uuid4()}"
+        try:
+            for name, data in content.items():
+                write(fresh / name, data)
+            sync_folder(fresh)
+            with transaction.atomic():  # a revocation comes before or after the switch, never in between
+                if not wanted.select_for_update().filter(folder_node=own.node).exists():
+                    raise StaleExport(f"{export} has changed meanwhile")
+                link = _switch(export, fresh)
+                wanted.update(folder=str(link), folder_generation=export.made_generation, folder_problem=told)
+        finally:
+            _forget(export)
+
+
+def _switch(export: Export, fresh: Path) -> Path:
+    link = _exported() / export.machine
+    if os.path.lexists(link) and not (link.is_symlink() and os.readlink(link).startswith(".exports/")):
+        raise FileExistsError(f"{link} is somebody’s own file, folder or link")
+    beside = link.with_name(f".{export.machine}.{export.pk}.new")
+    beside.unlink(missing_ok=True)
+    beside.symlink_to(Path(".exports") / fresh.name)
+    beside.replace(link)
+    sync_folder(link.parent)
+    return link
+
+
+def folder_tidy(export: Export) -> None:
+    """Remove what a worker left that was killed after the switch: private keys lie in it. Raises: OSError."""
+    with Store(_exported()).locked():
+        _forget(export)
+
+
+def folder_remove(export: Export) -> None:
+    """Raises: OSError."""
+    link = _exported() / export.machine
+    with Store(_exported()).locked():
+        if link.is_symlink() and os.readlink(link).startswith(f".exports/{export.pk}-"):
+            link.unlink()
+        _forget(export)
+    Export.objects.filter(pk=export.pk, status=ExportStatus.REVOKED).update(folder="", folder_node=None, folder_host="", folder_problem="")
+
+
+def _forget(export: Export) -> None:
+    """Remove what its link does not lead to: earlier generations, and what a worker left that was killed. Raises: OSError."""
+    link = _exported() / export.machine
+    kept = os.readlink(link) if link.is_symlink() else ""
+    for folder in (_exported() / ".exports").glob(f"{export.pk}-*"):
+        if kept != f".exports/{folder.name}":
+            shutil.rmtree(folder)

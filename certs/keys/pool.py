@@ -1,0 +1,39 @@
+"""Private keys made ahead while nothing else is to do, so that a registration need not wait for them. Runs in workers only."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from certs.keys.policy import key_type
+from certs.models import PooledKey
+from pki import keys
+from pki.errors import SealError
+from pki.keys import KeyType, PrivateKey
+from pki.roles import Kind
+
+SIZE, CORES = 24, os.cpu_count() or 1
+
+
+def key_take(key_type: KeyType, *, in_a_hurry: bool) -> PrivateKey:
+    """A private key that was never used and never will be again: from the pool for whoever is in a hurry, or made now."""
+    pool = PooledKey.objects.filter(key_type=key_type).order_by("created_at")
+    for pooled in pool[:SIZE] if in_a_hurry else ():
+        try:
+            pem = pooled.sealed_private_key.open()
+        except SealError:
+            pooled.delete()  # of no use to anybody
+            continue
+        if PooledKey.objects.filter(pk=pooled.pk).delete()[0]:
+            return keys.from_pem(pem, own=True)
+    return keys.generate(key_type)
+
+
+def pool_fill(*, now: datetime) -> Iterator[int]:
+    """Add a key for each core at each step until the pool is full; the caller decides how long to go on. Yields how many wait."""
+    kind = key_type(Kind.SERVICE)  # the costly one: an RSA-3072 key takes 0.2 s, an EC key none to speak of
+    with ThreadPoolExecutor(CORES) as cores:  # OpenSSL makes keys without holding Python's lock
+        while (waiting := PooledKey.objects.filter(key_type=kind).count()) < SIZE:
+            for key in cores.map(keys.generate, [kind] * min(CORES, SIZE - waiting)):
+                PooledKey.objects.create(key_type=kind, created_at=now, sealed_private_key=keys.to_pem(key))
+            yield waiting

@@ -1,0 +1,72 @@
+"""The lifetime of new certificates in the REST API."""
+
+from dataclasses import asdict
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from certs.lifetime.services import clamped, lifetime_get, lifetime_preview, lifetime_set
+from web.api import StrictInteger, View
+
+
+class LifetimeInput(serializers.Serializer[Any]):
+    months = StrictInteger()
+
+
+class LifetimeQuery(serializers.Serializer[Any]):
+    months = serializers.IntegerField(required=False, help_text="adds what these months would mean, and sets nothing")
+
+
+class LifetimeOutput(serializers.Serializer[Any]):
+    requested = serializers.IntegerField()
+    months = serializers.IntegerField()
+    minimum = serializers.IntegerField()
+    maximum = serializers.IntegerField()
+
+
+class NewEndOutput(serializers.Serializer[Any]):
+    kind = serializers.CharField()
+    not_after = serializers.DateTimeField()
+    cut = serializers.BooleanField(help_text="whether the end of its root cuts it")
+    uncut = serializers.DateTimeField()
+
+
+class NodeRenewalOutput(serializers.Serializer[Any]):
+    node = serializers.UUIDField()
+    name = serializers.CharField()
+    due_at = serializers.DateTimeField()
+
+
+class PreviewOutput(serializers.Serializer[Any]):
+    certificates = NewEndOutput(many=True)
+    renewals = serializers.IntegerField(help_text="nodes that get it by themselves, with their next certificates")
+    first = NodeRenewalOutput(many=True)
+    exports = serializers.IntegerField(help_text="exports, which get it only when somebody renews them")
+
+
+class LifetimePreviewOutput(LifetimeOutput):
+    preview = PreviewOutput(required=False)
+
+
+class LifetimeSetting(View):
+    """The lifetime of new certificates, in months."""
+
+    @extend_schema(parameters=[LifetimeQuery], responses=LifetimePreviewOutput)
+    def get(self, request: Request) -> Response:
+        asked = LifetimeQuery(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        if "months" not in asked.validated_data:
+            return Response(vars(lifetime_get()))
+        months = asked.validated_data["months"]
+        preview = lifetime_preview(actor=self.actor, months=months, now=timezone.now())
+        return Response(vars(clamped(months)) | {"preview": asdict(preview)})
+
+    @extend_schema(request=LifetimeInput, responses=LifetimeOutput)
+    def put(self, request: Request) -> Response:
+        asked = LifetimeInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return Response(vars(lifetime_set(actor=self.actor, months=asked.validated_data["months"], now=timezone.now())))

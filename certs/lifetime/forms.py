@@ -1,0 +1,23 @@
+"""The forms of the lifetime setting and of a revocation, and what the forms of other rooms share."""
+
+from django import forms
+from django.urls import reverse_lazy
+
+
+class LifetimeForm(forms.Form):
+    months = forms.IntegerField(
+        label="Lifetime of new certificates, in months",
+        help_text="A whole number. Below 12 it is set to 12, above 60 to 60. Certificates that exist keep their end.",
+        error_messages={"required": "Give a whole number of months.", "invalid": "Give a whole number of months, such as 24."},
+        widget=forms.NumberInput(
+            attrs={
+                "class": "form-control",
+                "inputmode": "numeric",
+                "hx-get": reverse_lazy("certs:lifetime"),
+                "hx-trigger": "input changed delay:300ms",
+                "hx-target": "#preview",
+                "hx-select": "#preview",
+                "hx-swap": "outerHTML",
+            }
+        ),
+    )

@@ -1,0 +1,76 @@
+"""What time will do to certificates: when each is renewed or replaced, as the zone stands. Pure but for `zone_standing`."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from certs.certificates.issuer import roots_in_force
+from certs.models import Certificate, Rotation, TrustZone
+from pki import lifetime
+from pki.roles import OWN_KINDS
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What decides: the lifetime, which root issues, which one stays after a rotation, and which one it drops."""
+
+    months: int
+    rotates_by_itself: bool
+    issuing: Certificate | None
+    staying: Certificate | None
+    leaving_id: uuid.UUID | None = None
+
+    @property
+    def root_due_at(self) -> datetime | None:
+        """When the root that stays is replaced by itself; None where that is done by hand."""
+        root = self.staying
+        return lifetime.root_due_at(root.not_before, root.not_after) if root and self.rotates_by_itself else None
+
+
+@dataclass(frozen=True)
+class Due:
+    """When a leaf is renewed by itself, and whether that is the day of the next root."""
+
+    at: datetime
+    with_root: bool
+
+
+def zone_standing(zone: TrustZone) -> Standing:
+    """How the zone stands now."""
+    rotation = Rotation.objects.select_related("from_root", "to_root").filter(kind=Rotation.Kind.ROOT, under_way=True).first()
+    if rotation is None:
+        root = next(iter(roots_in_force()), None)
+        return Standing(zone.lifetime_months, zone.rotates_by_itself, root, root)
+    issuing = rotation.to_root if rotation.switched_at else rotation.from_root
+    return Standing(zone.lifetime_months, zone.rotates_by_itself, issuing, rotation.to_root or rotation.from_root, rotation.from_root_id)
+
+
+def leaf_due(certificate: Certificate, standing: Standing) -> Due | None:
+    """When a leaf is renewed by itself, by its own age or with its root; None where neither happens."""
+    root, found = standing.staying, []
+    if root is not None:
+        ends = certificate.not_before, certificate.not_after
+        own = lifetime.replaced_at(*ends, int(certificate.serial, 16), months=standing.months, issuer_not_after=root.not_after)
+        found += [Due(own, with_root=False)] if own else []
+    if standing.root_due_at:
+        found.append(Due(standing.root_due_at, with_root=True))
+    return min(found, key=lambda due: due.at, default=None)
+
+
+def holders_due(certificates: Iterable[Certificate], standing: Standing) -> dict[uuid.UUID, Due]:
+    """For each holder when it is renewed by itself: a renewal makes all that it holds anew, so the first that is due decides.
+
+    Only its newest generation counts: what is older is replaced already.
+    """
+    held: dict[uuid.UUID, list[Certificate]] = {}
+    for each in certificates:
+        if each.kind in OWN_KINDS and each.holder_id is not None:
+            held.setdefault(each.holder_id, []).append(each)
+    found = {}
+    for holder_id, leaves in held.items():
+        newest = max(leaf.generation for leaf in leaves)
+        due = [moment for leaf in leaves if leaf.generation == newest and (moment := leaf_due(leaf, standing))]
+        if due:
+            found[holder_id] = min(due, key=lambda each: each.at)
+    return found

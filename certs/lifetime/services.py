@@ -1,0 +1,106 @@
+"""The lifetime of new certificates, in months (S8), and what a change of it would touch."""
+
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db import transaction
+
+from audit.actors import Actor
+from audit.record import record
+from certs.lifetime.renewal_forecast import Standing, holders_due, zone_standing
+from certs.models import Certificate, Export, TrustZone
+from certs.zone.services import zone_current
+from pki import lifetime
+from pki.roles import OWN_KINDS, Kind
+
+PREVIEWED = (Kind.ROOT, Kind.SERVICE, Kind.CLIENT, Kind.CLUSTER)
+FIRST_TO_RENEW = 5
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """What was asked for and what is set; months."""
+
+    requested: int
+    months: int
+    minimum: int = lifetime.MINIMUM_MONTHS
+    maximum: int = lifetime.MAXIMUM_MONTHS
+
+
+@dataclass(frozen=True)
+class NewEnd:
+    """The end that a certificate signed now would get; `uncut` is what it would be if its root did not end before."""
+
+    kind: str
+    not_after: datetime
+    cut: bool
+    uncut: datetime
+
+
+@dataclass(frozen=True)
+class NodeRenewal:
+    """The next renewal of one node's certificates."""
+
+    node: uuid.UUID
+    name: str
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a lifetime would mean. Nothing that exists changes; `renewals` counts the nodes that get it by themselves, `first` names some.
+
+    `exports` counts those that get it only when somebody renews them.
+    """
+
+    certificates: list[NewEnd]
+    renewals: int
+    first: list[NodeRenewal]
+    exports: int
+
+
+def lifetime_get() -> Lifetime:
+    """Raises: ZoneMissing."""
+    months = zone_current().lifetime_months
+    return Lifetime(requested=months, months=months)
+
+
+def clamped(requested: int) -> Lifetime:
+    """What would be set if `requested` months were asked for."""
+    return Lifetime(requested=requested, months=lifetime.clamp(requested))
+
+
+def new_ends(*, months: int, root_not_after: datetime | None, now: datetime) -> list[NewEnd]:
+    """For each kind the end of a certificate that would be signed now."""
+    whole = lifetime.validity(now=now, months=months, issuer_not_after=None).not_after
+    ends = [lifetime.validity(now=now, months=months, issuer_not_after=None if kind is Kind.ROOT else root_not_after) for kind in PREVIEWED]
+    return [NewEnd(kind.value, end.not_after, end.cut, whole) for kind, end in zip(PREVIEWED, ends, strict=True)]
+
+
+def _next_renewals(standing: Standing) -> list[NodeRenewal]:
+    leaves = list(Certificate.objects.issued().besides_exports().filter(kind__in=OWN_KINDS).defer("der", "sealed_private_key"))
+    names = {leaf.holder_id: leaf.holder for leaf in leaves}
+    found = [NodeRenewal(holder_id, names[holder_id], due.at) for holder_id, due in holders_due(leaves, standing).items()]
+    return sorted(found, key=lambda each: (each.due_at, each.name))
+
+
+def lifetime_preview(*, actor: Actor, months: int, now: datetime) -> Preview:
+    """What new certificates would get with `months`, clamped, and who is renewed next. Raises: PermissionRefused, ZoneMissing."""
+    actor.require("certs.view_certificate")
+    standing = replace(zone_standing(zone_current()), months=lifetime.clamp(months))
+    issuing_end = standing.issuing.not_after if standing.issuing else None
+    renewals = _next_renewals(standing)
+    ends = new_ends(months=standing.months, root_not_after=issuing_end, now=now)
+    return Preview(ends, len(renewals), renewals[:FIRST_TO_RENEW], Export.objects.in_use().count())
+
+
+@transaction.atomic
+def lifetime_set(*, actor: Actor, months: int, now: datetime) -> Lifetime:
+    """Set the lifetime; a value outside 12–60 is set to the border (S8). Raises: PermissionRefused, ZoneMissing."""
+    actor.require("certs.change_trustzone")
+    zone, asked = zone_current(), clamped(months)
+    detail = {"from": zone.lifetime_months, "requested": str(asked.requested), "to": asked.months}
+    TrustZone.objects.filter(pk=zone.pk).update(lifetime_months=asked.months)
+    record(actor=actor, action="lifetime.set", target=zone, detail=detail, now=now)
+    return asked

@@ -1,0 +1,73 @@
+"""Revoking certificates, and revocation lists, in the REST API."""
+
+import uuid
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from certs.certificates.api import CertificateOutput, certificate_json
+from certs.models import Certificate, RevocationList
+from certs.revocation.services import certificate_revoke, revocation_of
+from pki.revocation import RevocationCode
+from web.api import View
+
+
+class RevokeInput(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=300)
+    code = serializers.ChoiceField(
+        choices=[code.value for code in RevocationCode], default=RevocationCode.UNSPECIFIED.value,
+        error_messages={"invalid_choice": f"Give one of {', '.join(RevocationCode)}, or leave it out."},
+    )  # fmt: skip
+    certificates = serializers.ListField(
+        child=serializers.UUIDField(), required=False, help_text="the ids that GET listed: nothing is revoked if it would be others by now"
+    )
+
+
+class RevocationOutput(serializers.Serializer[Any]):
+    certificates = CertificateOutput(many=True, help_text="everything that would be revoked, the named one first")
+    refused = serializers.CharField(help_text="why it cannot be revoked, and what to do first; empty if it can")
+
+
+class RevokedOutput(CertificateOutput):
+    revoked = serializers.ListField(child=serializers.UUIDField(), help_text="everything that was revoked, the named one first")
+
+
+class CertificateCrl(View):
+    """The newest revocation list of a root, as PEM."""
+
+    @extend_schema(responses={(200, "application/x-pem-file"): str})
+    def get(self, request: Request, pk: uuid.UUID) -> HttpResponse:
+        self.actor.require("certs.view_certificate")
+        newest = get_object_or_404(RevocationList.objects.newest_of(pk))
+        headers = {"Content-Disposition": 'attachment; filename="crl.pem"'}
+        return HttpResponse(newest.pem(), content_type="application/x-pem-file", headers=headers)
+
+
+class CertificateRevoke(View):
+    """Revoke a certificate and those that it took over from, with the reason."""
+
+    @extend_schema(responses=RevocationOutput)
+    def get(self, request: Request, pk: uuid.UUID) -> Response:
+        """What would be revoked; nothing changes."""
+        self.actor.require("certs.revoke_certificate")
+        now = timezone.now()
+        plan = revocation_of(get_object_or_404(Certificate.objects.listed(), pk=pk), now=now)
+        return Response({"certificates": [certificate_json(each, now) for each in plan.certificates], "refused": plan.refused})
+
+    @extend_schema(request=RevokeInput, responses=RevokedOutput)
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        asked = RevokeInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        wanted, now = asked.validated_data, timezone.now()
+        certificate = get_object_or_404(Certificate.objects.listed(), pk=pk)
+        revoked = certificate_revoke(
+            certificate=certificate, reason=wanted["reason"], code=RevocationCode(wanted["code"]), listed=wanted.get("certificates"),
+            actor=self.actor, now=now,
+        )  # fmt: skip
+        return Response(certificate_json(revoked[0], now) | {"revoked": [str(each.pk) for each in revoked]})

@@ -1,0 +1,84 @@
+"""Revocation lists of the roots in force: asked for by whatever revokes, signed in a worker, and anew each day."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Max, Q
+from django.utils import timezone
+
+from audit.actors import SYSTEM
+from audit.record import record
+from certs.certificates.issuer import issuer_of, roots_in_force
+from certs.certificates.revocation_lists import TASK, list_ask
+from certs.models import Certificate, RevocationList
+from certs.states import CertificateStatus
+from jobs.models import Job
+from jobs.registry import handles
+from jobs.services import job_finish
+from pki import revocation, verify
+from pki.revocation import Entry, RevocationCode
+from pki.roles import Kind
+
+ANEW, KEPT = timedelta(days=1), 3
+# An entry stays on the lists until one was issued after the certificate's own end (RFC 5280, section 3.3).
+AFTER_THE_END = ANEW + revocation.NEXT_UPDATE
+
+
+def lists_ask_due(*, now: datetime) -> None:
+    """Ask for a list of each root in force that has none of the last 24 hours."""
+    for root in roots_in_force():
+        newest = root.revocation_lists.signed().first()
+        if newest is None or not timedelta(0) <= now - newest.this_update < ANEW:
+            list_ask(root=root, now=now)
+
+
+@handles(TASK)
+def list_advance(*, job: Job) -> None:
+    """Sign the next list, if the root is still in force. Runs in a worker."""
+    root, now = Certificate.objects.get(pk=job.subject), timezone.now()
+    if root.status == CertificateStatus.ISSUED:
+        list_issue(root=root, now=now)
+    job_finish(job=job, outcome=Job.Outcome.DONE, now=timezone.now())
+
+
+def list_issue(*, root: Certificate, now: datetime) -> RevocationList:
+    """Record the number, then sign. Raises: ZoneBroken, PKIError, IntegrityError if another worker takes the number."""
+    issuer, last = issuer_of(root), root.revocation_lists.first()
+    with transaction.atomic(durable=True):
+        row = RevocationList.objects.create(
+            root=root, number=revocation.list_number(last.number if last else 0, now), this_update=now, next_update=now + revocation.NEXT_UPDATE
+        )  # fmt: skip
+    revoked = Certificate.objects.filter(issuer=root, status=CertificateStatus.REVOKED, not_after__gte=now - AFTER_THE_END)
+    entries = [
+        # A row without the moment cannot be made any more; its date must not move either.
+        Entry(int(each.serial, 16), each.revoked_at or each.created_at, RevocationCode(each.revocation_code or "unspecified"))
+        for each in revoked
+    ]
+    row.der = revocation.list_sign(root.x509(), issuer.private_key, number=row.number, entries=entries, now=now)
+    with transaction.atomic():
+        row.save(update_fields=["der"])
+        detail = {"number": row.number, "entries": len(entries), "sha256": verify.fingerprint(bytes(row.der))}
+        record(actor=SYSTEM, action="revocation_list.issued", target=root, detail=detail, now=now)
+        kept = root.revocation_lists.values_list("pk", flat=True)[:KEPT]
+        root.revocation_lists.exclude(pk__in=list(kept)).delete()
+    return row
+
+
+def lists_stale(*, now: datetime) -> list[RevocationList]:
+    """The newest list of each root in force that is past its next update: it counts as before, but says nothing of what came after."""
+    newest = [root.revocation_lists.signed().first() for root in roots_in_force()]
+    return [each for each in newest if each is not None and each.next_update < now]
+
+
+def trust_in_force() -> dict[str, int]:
+    """What every node is to trust: for each root in force its fingerprint and the number of its newest list, 0 if it has none."""
+    signed = Q(revocation_lists__der__isnull=False)
+    roots = Certificate.objects.issued().filter(kind=Kind.ROOT).order_by().annotate(newest=Max("revocation_lists__number", filter=signed))
+    return {sha256: newest or 0 for sha256, newest in roots.values_list("sha256", "newest")}
+
+
+def trust_material() -> dict[str, list[str]]:
+    """The same as PEM, for a node to take; the youngest root first."""
+    roots = roots_in_force()
+    newest = [root.revocation_lists.signed().first() for root in roots]
+    return {"roots": [root.pem() for root in roots], "revocation_lists": [each.pem() for each in newest if each]}

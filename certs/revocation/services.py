@@ -1,0 +1,110 @@
+"""Revoking certificates: what is revoked together, and what is refused because the central node uses it."""
+
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from audit.actors import Actor
+from certs.certificates.issuer import issuing_root
+from certs.certificates.services import certificate_withdraw
+from certs.errors import IllegalTransition, StaleCertificate
+from certs.models import Certificate, DatabaseKey
+from certs.roots.services import cluster_in_force
+from certs.states import TRANSITIONS, CertificateStatus
+from certs.zone.services import zone_current
+from pki.revocation import RevocationCode
+from pki.roles import OWN_KINDS, Kind
+from sealing.local_keys import own_fingerprints, own_pair_fingerprints
+
+CHANGED = "What would be revoked has changed since it was listed. Nothing was revoked. Check the list, then revoke again."
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """Every certificate that is revoked together, the named one first. `refused` says why it is not possible, and what to do first."""
+
+    certificates: list[Certificate]
+    refused: str
+
+
+def predecessors(certificate: Certificate, *, now: datetime) -> "QuerySet[Certificate]":
+    """Certificates of earlier generations that are still accepted: their keys are on the same disk, so they are revoked too.
+
+    During a rotation of the database key one generation has several service certificates. None of them precedes another.
+    """
+    same = Certificate.objects.accepted().filter(holder_id=certificate.holder_id, kind=certificate.kind, not_after__gte=now)
+    return same.filter(generation__lt=certificate.generation).order_by("-generation", "-database_key_version")
+
+
+def in_use_by_central() -> "QuerySet[Certificate]":
+    """Every certificate that the central node, or the machine of this process, needs. Raises: ZoneMissing, ZoneBroken.
+
+    That is what is installed in the store, and what the database records as issued: the one may be ahead of the other.
+    """
+    zone, cluster = zone_current(), cluster_in_force(issuing_root())
+    live = {each.key_id for each in DatabaseKey.objects.live() if each.key_id}
+    installed = Q(sha256__in=own_fingerprints() | own_pair_fingerprints(live))
+    issued = Q(kind=Kind.ROOT) | Q(kind__in=OWN_KINDS, holder=zone.name) | Q(pk=cluster.pk if cluster else None)
+    return Certificate.objects.besides_exports().filter(installed | Q(issued, status=CertificateStatus.ISSUED))
+
+
+def revocation_of(certificate: Certificate, *, now: datetime) -> Revocation:
+    """What revoking `certificate` would revoke now. Raises: ZoneMissing, ZoneBroken."""
+    together = [certificate, *predecessors(certificate, now=now)]
+    return Revocation(together, _refused(certificate, together))
+
+
+def _refused(certificate: Certificate, together: list[Certificate]) -> str:
+    if certificate.kind == Kind.ROOT:
+        return f"{certificate} issues the others: it is replaced, not revoked. Start a rotation, or recreate the root."
+    if CertificateStatus.REVOKED not in TRANSITIONS[CertificateStatus(certificate.status)]:
+        return f"{certificate} is {certificate.status}: it cannot be revoked."
+    used = in_use_by_central().filter(pk__in=[each.pk for each in together]).order_by("-generation").first()
+    if used is None:
+        return ""
+    user = (
+        f"{used.holder}, which runs this console"
+        if used.kind != Kind.CLUSTER and used.holder != zone_current().name
+        else "the central node"
+    )
+    what = f"{used}, generation {used.generation}, is in use by {user}"
+    if used.pk != certificate.pk:
+        what = f"{certificate} cannot be revoked: it takes older certificates with it. {what}"
+    first = (
+        "Start a rotation of the root, which makes another"
+        if used.kind == Kind.CLUSTER
+        else "Renew that node first, and wait until the renewal is proved"
+    )
+    return f"{what}. {first}, then revoke the old certificate."
+
+
+@transaction.atomic
+def certificate_revoke(
+    *,
+    certificate: Certificate,
+    reason: str,
+    code: RevocationCode,
+    actor: Actor,
+    now: datetime,
+    listed: Collection[uuid.UUID] | None = None,
+) -> list[Certificate]:
+    """Revoke it and its predecessors: the node API refuses them from the next request on, agents by their next heartbeat.
+
+    `listed` is what the caller was shown; nothing is revoked where that has changed. Returns what was revoked.
+    Raises: PermissionRefused, IllegalTransition, StaleCertificate, ZoneMissing, ZoneBroken.
+    """
+    actor.require("certs.revoke_certificate")
+    list(Certificate.objects.select_for_update().filter(holder_id=certificate.holder_id, kind=certificate.kind).values_list("pk"))
+    certificate.refresh_from_db()
+    plan = revocation_of(certificate, now=now)
+    if plan.refused:
+        raise IllegalTransition(plan.refused)
+    if listed is not None and set(listed) != {each.pk for each in plan.certificates}:
+        raise StaleCertificate(CHANGED)
+    for each in plan.certificates:
+        certificate_withdraw(certificate=each, reason=reason, code=code, actor=actor, now=now)
+    return plan.certificates

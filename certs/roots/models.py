@@ -1,0 +1,39 @@
+"""Rotations of the root and of the database key."""
+
+import uuid
+
+from django.db import models
+
+
+class Rotation(models.Model):
+    """That somebody asked for a new database key or root, and whether it is paused. Its phase is read off what it rotates."""
+
+    class Kind(models.TextChoices):
+        DATABASE_KEY = "database-key"
+        ROOT = "root"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    to_version = models.PositiveIntegerField(help_text="of the database key, or the number of the root")
+    actor = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    paused = models.BooleanField(default=False)
+    problem = models.CharField(max_length=500, blank=True, help_text="why it does not go on")
+    unreadable = models.JSONField(default=list, help_text="values that do not open, in words")
+    settled_at = models.DateTimeField(null=True, blank=True, help_text="since when nothing is left to do in this phase")
+    # True until it has finished, then null: at most one rotation of any kind is under way.
+    under_way = models.BooleanField(null=True, default=True, unique=True)
+    # Of a root: from which to which (null until it is made), and since when the new one issues.
+    from_root = models.ForeignKey("Certificate", null=True, on_delete=models.PROTECT, related_name="rotated_from")
+    to_root = models.ForeignKey("Certificate", null=True, on_delete=models.PROTECT, related_name="rotated_to")
+    switched_at = models.DateTimeField(null=True, blank=True)
+    rolled_back = models.BooleanField(default=False, help_text="the two roots have changed places")
+    keeps_for_exports = models.BooleanField(default=True, help_text="the root that goes stays until exports are renewed or revoked")
+    excluded = models.JSONField(default=list, help_text="nodes that are not waited for: id, name, reason, actor, at")
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"rotation to {self.get_kind_display().lower()} {'version ' if self.kind == self.Kind.DATABASE_KEY else ''}{self.to_version}"

@@ -1,0 +1,54 @@
+"""What is left of a certificate, and the trust zone's name, as every page shows them."""
+
+from datetime import UTC
+
+from django import template
+from django.template import Context
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from certs.models import Certificate, TrustZone
+from certs.states import CertificateStatus
+from pki.lifetime import ExpiryStatus
+from web.templatetags.console import left_words, now_of
+
+register = template.Library()
+BAR_COLOURS = {ExpiryStatus.VALID: "blue", ExpiryStatus.EXPIRING: "orange"}
+
+
+@register.simple_tag(takes_context=True)
+def left(context: Context, certificate: Certificate) -> SafeString:
+    """What is left of a certificate, with its end on hover."""
+    end = certificate.not_after.astimezone(UTC)
+    days = certificate.days_left(now_of(context))
+    title = f"{days} days, until {end:%Y-%m-%d %H:%M:%S} UTC"
+    return format_html('<time datetime="{}" title="{}">{}</time>', end.isoformat(), title, left_words(days))
+
+
+@register.simple_tag(takes_context=True)
+def bar(context: Context, certificate: Certificate) -> SafeString:
+    """The share of a certificate's life that is left, as a bar; the words stand beside it."""
+    now = now_of(context)
+    whole = max((certificate.not_after - certificate.not_before).total_seconds(), 1)  # whatever is stored
+    share = max(0.0, min(100.0, 100 * (certificate.not_after - now).total_seconds() / whole))
+    in_force = certificate.status == CertificateStatus.ISSUED
+    colour = BAR_COLOURS.get(certificate.expiry_status(now), "red") if in_force else "grey"
+    return format_html(
+        '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="bar-track" width="100" height="8"/><rect class="bar-{}" width="{}" height="8"/></svg>',
+        colour,
+        f"{share:.1f}",
+    )
+
+
+@register.simple_tag(takes_context=True)
+def expiry_of(context: Context, certificate: Certificate) -> str:
+    """The expiry status, from the clock."""
+    return certificate.expiry_status(now_of(context)).value
+
+
+@register.simple_tag
+def zone_name() -> str:
+    """The central host name of the trust zone, if there is one."""
+    zone = TrustZone.objects.current()
+    return zone.name if zone else ""

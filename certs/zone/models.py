@@ -1,0 +1,57 @@
+"""The trust zone."""
+
+import uuid
+
+from django.db import models
+
+from pki import database_key, lifetime
+from pki.manual_configuration import AppDistribution, Installation
+
+
+class TrustZoneQuerySet(models.QuerySet["TrustZone"]):
+    def current(self) -> "TrustZone | None":
+        """The founded trust zone, if there is one."""
+        return self.filter(founded_at__isnull=False).first()
+
+
+class TrustZone(models.Model):
+    """One site's certificate authority. There is one row; `founded_at` is empty until its first start is complete."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField("central host name", max_length=58)
+    lifetime_months = models.PositiveSmallIntegerField(default=lifetime.DEFAULT_MONTHS)
+    database_key_oid = models.CharField(max_length=64, default=database_key.PRESCRIBED.key.dotted_string)
+    database_key_algorithm_oid = models.CharField(max_length=64, default=database_key.PRESCRIBED.algorithm.dotted_string)
+    created_at = models.DateTimeField()
+    founded_at = models.DateTimeField(null=True, blank=True)
+    rotates_by_itself = models.BooleanField(default=True, help_text="replace the root at half its life")
+    # What decides whether the cluster certificate must be configured by hand (S7).
+    installation = models.CharField(max_length=10, choices=[(each.value, each.value) for each in Installation], default=Installation.NEW)
+    upgraded_from = models.CharField(max_length=20, blank=True)
+    release = models.CharField(max_length=20, blank=True)
+    app_distribution = models.CharField(
+        max_length=10, choices=[(each.value, each.value) for each in AppDistribution], default=AppDistribution.NONE
+    )
+
+    # Where the center is (docs/develop/architecture.md): nodes.addresses.services writes it, and the environment overrides each.
+    node_api_addresses = models.JSONField(default=list, help_text="ADDRESS:PORT each; empty: what the central node's row says")
+    addresses_chosen = models.BooleanField(default=False, help_text="by a person: `up` does not change them")
+    base_url = models.CharField(max_length=300, blank=True)
+    allowed_hosts = models.JSONField(default=list)
+    trusted_origins = models.JSONField(default=list)
+
+    objects = TrustZoneQuerySet.as_manager()
+
+    class Meta:
+        permissions = [
+            ("rotate_root", "Can replace the root certificate while everything runs"),
+            ("recreate_root", "Can recreate the root certificate after a disaster"),
+            ("export_cluster", "Can download the cluster certificate with its private key"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def database_key_oids(self) -> database_key.Oids:
+        return database_key.Oids.parse(self.database_key_oid, self.database_key_algorithm_oid)

@@ -1,0 +1,119 @@
+"""What happens by itself: certificates are renewed before they end, and the root is replaced at half its life. Runs in workers."""
+
+import contextlib
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from audit.actors import SYSTEM
+from certs.certificates.issuer import issuing_root
+from certs.certificates.services import certificate_transition
+from certs.errors import RotationRefused, StaleCertificate
+from certs.models import Certificate, Rotation
+from certs.roots.services import cluster_in_force, cluster_renew
+from certs.states import CertificateStatus
+from certs.zone.services import zone_current
+from jobs.models import SKEW
+from nodes.models import Node, Observation, Renewal
+from nodes.observation.clock_doubt import clock_believed
+from nodes.renewal.services import renewal_ensure
+from nodes.rotations.root import root_rotation_start
+from nodes.rotations.services import counted
+from nodes.states import NodeState, RenewalStatus
+from pki import lifetime
+from pki.roles import OWN_KINDS, Kind
+
+AGAIN = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Due:
+    """A node whose certificates are to be renewed, since when, and when the first of them ends."""
+
+    node: Node
+    since: datetime
+    not_after: datetime
+
+
+def renewals_due(*, now: datetime) -> list[Due]:
+    """Registered nodes that are to be renewed, and whose node trusts the root that would issue the next. Raises: ZoneMissing, ZoneBroken."""
+    root, months = issuing_root(), zone_current().lifetime_months
+    gets = lifetime.validity(now=now, months=months, issuer_not_after=root.not_after).not_after
+    nodes = Node.objects.present().filter(state=NodeState.REGISTERED).select_related("observation")
+    own: dict[uuid.UUID | None, list[Certificate]] = defaultdict(list)
+    for each in Certificate.objects.issued().besides_exports().filter(kind__in=OWN_KINDS).defer("der", "sealed_private_key"):
+        own[each.holder_id].append(each)
+    cluster, found = cluster_in_force(root), []
+    for node in nodes:
+        moments = [*_own_due(own[node.pk], gets, now), *_cluster_due(node, cluster, now)]
+        if moments and (node.observed is None or root.sha256 in node.observed.trusts):
+            found.append(Due(node, min(at for at, _ in moments), min(end for _, end in moments)))
+    return sorted(found, key=lambda each: each.not_after)
+
+
+def _own_due(certificates: list[Certificate], gets: datetime, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Since when each that is due is, and its end; `gets` is the end that a new one would have."""
+    for each in certificates:
+        at = lifetime.renewal_at(each.not_before, each.not_after, int(each.serial, 16))
+        if at <= now and lifetime.is_worth_renewing(each.not_after, new_not_after=gets):
+            yield at, each.not_after
+
+
+def _cluster_due(node: Node, cluster: Certificate | None, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """The same for the site's cluster certificate, where the node still reports the one before."""
+    seen = node.observed
+    if cluster is not None and seen is not None and seen.installed.get("cluster") != cluster.sha256:
+        at = cluster.created_at + lifetime.share(cluster.not_before, cluster.not_after, node.pk.int)
+        before = Certificate.objects.filter(kind=Kind.CLUSTER, sha256=seen.installed.get("cluster", "")).first()
+        if at <= now and before is not None:
+            yield at, before.not_after
+
+
+def _look_after_cluster(now: datetime) -> None:
+    """A cluster certificate that is due gets a successor; the one before ends when every node reports that one."""
+    zone, root = zone_current(), issuing_root()
+    cluster = cluster_in_force(root)
+    if cluster is None or cluster.issuer_id != root.pk:
+        return  # a rotation of the root sees to it
+    gets = lifetime.validity(now=now, months=zone.lifetime_months, issuer_not_after=root.not_after).not_after
+    at = lifetime.renewal_at(cluster.not_before, cluster.not_after, int(cluster.serial, 16))
+    if at <= now and lifetime.is_worth_renewing(cluster.not_after, new_not_after=gets):
+        with contextlib.suppress(StaleCertificate):  # another worker makes it
+            cluster_renew(zone=zone, root=root, actor=SYSTEM, now=now)
+        return
+    if all(node.observed and node.observed.installed.get("cluster") == cluster.sha256 for node in counted()):
+        for old in Certificate.objects.issued().filter(kind=Kind.CLUSTER, issuer=root).exclude(pk=cluster.pk):
+            reason = "every node holds the next one"
+            certificate_transition(certificate=old, to=CertificateStatus.SUPERSEDED, reason=reason, actor=SYSTEM, now=now)
+
+
+def root_is_due(root: Certificate, now: datetime) -> bool:
+    return now >= lifetime.root_due_at(root.not_before, root.not_after)
+
+
+def rotates_next(now: datetime) -> bool:
+    """Whether the root is replaced by itself when it is due. What somebody has rolled back is not begun again behind his back."""
+    last = Rotation.objects.filter(kind=Rotation.Kind.ROOT).first()
+    return zone_current().rotates_by_itself and not (last is not None and last.rolled_back)
+
+
+def calls_follow_clock(*, now: datetime) -> None:
+    """The clock was set back: a call that it dated later than now counts as one of now. Else who is silent would count as online until then."""
+    Observation.objects.filter(last_seen_at__gt=now + SKEW).update(last_seen_at=now)
+
+
+def upkeep(*, now: datetime) -> None:
+    """Ask for whatever is due. Twice asks for nothing twice. Raises: ZoneMissing, ZoneBroken, ClockDoubtful."""
+    clock_believed(now=now)
+    if rotates_next(now) and root_is_due(issuing_root(), now):
+        with contextlib.suppress(RotationRefused):  # under way already, or a database key's: then the next look
+            root_rotation_start(actor=SYSTEM, now=now)
+    _look_after_cluster(now)
+    for due in renewals_due(now=now):
+        last = Renewal.objects.filter(node=due.node).first()
+        # An age below zero: the clock was set back meanwhile.
+        failed = last is not None and last.status == RenewalStatus.FAILED and timedelta(0) <= now - last.created_at < AGAIN
+        if due.node.online(now) and not failed:
+            renewal_ensure(actor=SYSTEM, node=due.node, now=now)

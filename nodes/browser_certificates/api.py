@@ -1,0 +1,216 @@
+"""Browser-facing certificates in the REST API. Private keys and passphrases go in and never out."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from nodes.browser_certificates.services import (
+    KEY_TYPES,
+    browser_certificate_answer,
+    browser_certificate_choose,
+    browser_certificate_delete,
+    browser_certificate_request,
+    browser_certificate_upload,
+)
+from nodes.browser_certificates.verdict import findings
+from nodes.browser_certificates.view_models import BrowserStory, browser_story, choosers
+from nodes.errors import InputInvalid
+from nodes.models import BrowserCertificate, Node
+from nodes.registration.api import FindingOutput
+from nodes.states import BrowserCertificateState
+from pki.uploaded import File
+from web.api import LARGEST_FILE_TEXT, MOST_ITEMS, StrictText, View, page_of
+
+FILES = ("certificate", "chain", "private_key")
+STATES = ["none", "on_its_way", "in_use", "fallen_back"]
+
+
+class BrowserCertificateAnswerInput(serializers.Serializer[Any]):
+    """Each file is PEM as it is, or anything in base64: PFX, DER, PKCS #7."""
+
+    certificate = StrictText(max_length=LARGEST_FILE_TEXT)
+    chain = StrictText(required=False, max_length=LARGEST_FILE_TEXT)
+    private_key = StrictText(required=False, write_only=True, max_length=LARGEST_FILE_TEXT)
+    passphrase = StrictText(required=False, write_only=True)
+
+
+class BrowserCertificateInput(serializers.Serializer[Any]):
+    """Either a certificate with its key, or `host_names` for which a key and a request are made."""
+
+    name = StrictText(required=False)
+    certificate = StrictText(required=False, max_length=LARGEST_FILE_TEXT, help_text="PEM as it is, or PFX, DER or PKCS #7 in base64")
+    chain = StrictText(required=False, max_length=LARGEST_FILE_TEXT)
+    private_key = StrictText(required=False, write_only=True, max_length=LARGEST_FILE_TEXT)
+    passphrase = StrictText(required=False, write_only=True)
+    host_names = serializers.ListField(child=StrictText(), required=False, max_length=MOST_ITEMS)
+    key_type = serializers.ChoiceField(choices=[each.value for each in KEY_TYPES], required=False)
+
+
+class ChoiceInput(serializers.Serializer[Any]):
+    thumbprint = StrictText(help_text='SHA-1 or SHA-256, however it was pasted; "" for the trust zone\'s own certificate')
+
+
+class ChooserOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class BrowserCertificateOutput(serializers.Serializer[Any]):
+    """A browser-facing certificate, for the schema."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    source = serializers.ChoiceField(choices=BrowserCertificate.Source.values)  # type: ignore[assignment]
+    state = serializers.ChoiceField(choices=BrowserCertificateState.values)
+    subject = serializers.CharField()
+    subject_alternative_names = serializers.ListField(child=serializers.CharField())
+    key_type = serializers.CharField()
+    thumbprint = serializers.CharField()
+    sha256 = serializers.CharField()
+    not_before = serializers.DateTimeField(allow_null=True)
+    not_after = serializers.DateTimeField(allow_null=True)
+    days_left = serializers.IntegerField(allow_null=True)
+    expiry_status = serializers.CharField(allow_null=True)
+    certificates = serializers.ListField(child=serializers.CharField())
+    csr = serializers.CharField()
+    notes = serializers.ListField(child=serializers.CharField())
+    chosen_for = ChooserOutput(many=True)
+    created_at = serializers.DateTimeField()
+
+
+class BrowserCertificateDetailOutput(BrowserCertificateOutput):
+    findings = FindingOutput(many=True)
+
+
+class NodeChoiceOutput(serializers.Serializer[Any]):
+    """What a node serves to browsers, by its last heartbeat."""
+
+    thumbprint = serializers.CharField()
+    state = serializers.ChoiceField(choices=STATES)
+    problem = serializers.CharField()
+    detail = serializers.CharField()
+    remedy = serializers.CharField()
+    certificate = serializers.UUIDField(allow_null=True)
+    chosen_at = serializers.DateTimeField(allow_null=True)
+    serves = serializers.ListField(child=serializers.CharField(), help_text="services of the node that present it now")
+
+
+def browser_certificates_json(certificates: Sequence[BrowserCertificate], now: datetime) -> list[dict[str, Any]]:
+    """Certificates in their pinned form; one query for the nodes that chose them."""
+    plain = (
+        "name", "source", "state", "subject", "key_type", "thumbprint", "sha256", "not_before", "not_after", "certificates", "csr", "notes",
+        "created_at",
+    )  # fmt: skip
+    chosen = choosers(certificates)
+    return [
+        {
+            "id": str(each.pk),
+            **{name: getattr(each, name) for name in plain},
+            "subject_alternative_names": each.names,
+            "days_left": each.days_left(now) if each.is_ready else None,
+            "expiry_status": each.expiry_status(now).value if each.is_ready else None,
+            "chosen_for": [{"id": str(node.pk), "name": node.name} for node in chosen[str(each.pk)]],
+        }
+        for each in certificates
+    ]
+
+
+def _answer(certificate: BrowserCertificate, status: int = 200) -> Response:
+    now = timezone.now()
+    found = findings(certificate, now=now) if certificate.is_ready else []
+    told = browser_certificates_json([certificate], now)[0] | {"findings": [vars(each) for each in found]}
+    return Response(told, status=status)
+
+
+def choice_json(story: BrowserStory) -> dict[str, Any]:
+    """What a node serves to browsers in its pinned form."""
+    return {
+        "thumbprint": story.thumbprint, "state": story.state, "problem": story.problem, "detail": story.text, "remedy": story.remedy,
+        "certificate": str(story.certificate.pk) if story.certificate else None, "chosen_at": story.since,
+        "serves": list(story.serves),
+    }  # fmt: skip
+
+
+def _files(given: dict[str, Any]) -> list[File]:
+    return [File(name, given[name].encode()) for name in FILES if given.get(name)]
+
+
+class BrowserCertificates(View):
+    """The browser-facing certificates, and the requests for such. One that is there already is completed: 200."""
+
+    @extend_schema(operation_id="browser_certificates_list", responses=page_of(BrowserCertificateOutput))
+    def get(self, request: Request) -> Response:
+        self.actor.require("nodes.view_browsercertificate")
+        now = timezone.now()
+        return self.paged(BrowserCertificate.objects.all(), lambda page: browser_certificates_json(page, now))
+
+    @extend_schema(request=BrowserCertificateInput, responses={201: BrowserCertificateDetailOutput, 200: BrowserCertificateDetailOutput})
+    def post(self, request: Request) -> Response:
+        asked = BrowserCertificateInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        given, now = asked.validated_data, timezone.now()
+        if ("certificate" in given) == ("host_names" in given):
+            raise InputInvalid({"certificate": ["Give either a certificate with its key, or host_names for a request."]})
+        named = {name: given[name] for name in ("name", "key_type") if name in given}
+        if "host_names" in given:
+            return _answer(browser_certificate_request(actor=self.actor, host_names=given["host_names"], now=now, **named), 201)
+        named.pop("key_type", None)
+        passphrase = given.get("passphrase", "")
+        kept = browser_certificate_upload(actor=self.actor, files=_files(given), passphrase=passphrase, now=now, **named)
+        return _answer(kept, 201 if kept.created_at == now else 200)
+
+
+class BrowserCertificateDetail(View):
+    """One of them; DELETE is refused while a node has chosen it."""
+
+    @extend_schema(responses=BrowserCertificateDetailOutput)
+    def get(self, request: Request, pk: uuid.UUID) -> Response:
+        self.actor.require("nodes.view_browsercertificate")
+        return _answer(get_object_or_404(BrowserCertificate, pk=pk))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: uuid.UUID) -> Response:
+        certificate = get_object_or_404(BrowserCertificate, pk=pk)
+        browser_certificate_delete(actor=self.actor, certificate=certificate, now=timezone.now())
+        return Response(status=204)
+
+
+class BrowserCertificateAnswer(View):
+    """The certificate that an authority made for a request; of one that is there, missing intermediates, or another one for the same key."""
+
+    @extend_schema(request=BrowserCertificateAnswerInput, responses=BrowserCertificateDetailOutput)
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        asked = BrowserCertificateAnswerInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        given, certificate = asked.validated_data, get_object_or_404(BrowserCertificate, pk=pk)
+        passphrase = given.get("passphrase", "")
+        return _answer(
+            browser_certificate_answer(
+                actor=self.actor, certificate=certificate, files=_files(given), passphrase=passphrase, now=timezone.now()
+            )
+        )
+
+
+class NodeBrowserCertificate(View):
+    """What a node serves to browsers."""
+
+    @extend_schema(responses=NodeChoiceOutput)
+    def get(self, request: Request, pk: uuid.UUID) -> Response:
+        self.actor.require("nodes.view_node")
+        return Response(choice_json(browser_story(get_object_or_404(Node, pk=pk))))
+
+    @extend_schema(request=ChoiceInput, responses=NodeChoiceOutput)
+    def put(self, request: Request, pk: uuid.UUID) -> Response:
+        asked = ChoiceInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        node = get_object_or_404(Node, pk=pk)
+        chosen = browser_certificate_choose(actor=self.actor, node=node, now=timezone.now(), **asked.validated_data)
+        return Response(choice_json(browser_story(chosen)))

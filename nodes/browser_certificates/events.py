@@ -1,0 +1,29 @@
+"""Events of certificates for browsers in words."""
+
+from typing import Any
+
+from audit.event_lines import wording_register
+from audit.models import Event
+from nodes.browser_certificates.view_models import WHY
+
+
+@wording_register("node.browser_certificate_chosen")
+def chosen(event: Event) -> tuple[str, str]:
+    return _chosen(event.detail), "blue"
+
+
+@wording_register("node.browser_certificate_taken")
+def taken(event: Event) -> tuple[str, str]:
+    return _taken(str(event.detail.get("problem", "")))
+
+
+def _chosen(detail: dict[str, Any]) -> str:
+    if not detail["thumbprint"]:
+        return "Nothing chosen for browsers any more: the trust zone's certificate"
+    return f"Chosen for browsers: {detail['name'] or 'a certificate that is not in the console'}, {detail['thumbprint']}"
+
+
+def _taken(problem: str) -> tuple[str, str]:
+    if not problem:
+        return "Uses the certificate chosen for browsers", "green"
+    return f"Fell back to the trust zone's certificate for browsers: {WHY[problem][0]}", "orange"

@@ -1,0 +1,121 @@
+"""The forms of browser-facing certificates. Only the shape is checked here; the rules are the services'."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+
+from nodes.browser_certificates.services import KEY_TYPES
+from nodes.models import BrowserCertificate
+from pki.keys import KeyType
+from pki.uploaded import LARGEST_BYTES, File
+from web.forms import ServiceForm
+
+TEXT = {"class": "form-control", "autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
+LIMIT = f"{LARGEST_BYTES // 1024} KiB"
+
+
+class SeveralFilesInput(forms.FileInput):
+    allow_multiple_selected = True
+
+
+class SeveralFiles(forms.FileField):
+    """As many files as were chosen together."""
+
+    widget = SeveralFilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[Any]:
+        chosen = data if isinstance(data, list | tuple) else [data]
+        return [super(SeveralFiles, self).clean(each, initial) for each in chosen or [None]]
+
+
+def _name() -> forms.CharField:
+    return forms.CharField(
+        label="Name", required=False, strip=False, widget=forms.TextInput(attrs=TEXT | {"placeholder": "Analytics, 2027"}),
+        help_text="What you call it in the console. Left empty, it is called as the name it is made out to.",
+    )  # fmt: skip
+
+
+class FilesForm(ServiceForm):
+    """Files, and the passphrase that opens them."""
+
+    files = SeveralFiles(  # type: ignore[assignment]  # the form's own `files` is another thing: fields are taken out of the class
+        label="Files", allow_empty_file=True, max_length=200, widget=SeveralFilesInput(attrs={"class": "form-control", "multiple": True}),
+        error_messages={"required": "Choose a file.", "invalid": "No file came along. Choose it again."},
+    )  # fmt: skip
+    passphrase = forms.CharField(
+        label="Passphrase", required=False, strip=False,
+        widget=forms.PasswordInput(attrs={"class": "form-control", "autocomplete": "off"}),
+        help_text="Of the PFX file or the encrypted key. Leave it empty where there is none. It is used once and not kept.",
+    )  # fmt: skip
+
+    def told(self) -> dict[str, Any]:
+        """What the services take."""
+        chosen = [File(each.name or "", each.read()) for each in self.cleaned_data["files"]]
+        return {name: value for name, value in self.cleaned_data.items() if name != "files"} | {"files": chosen}
+
+
+class UploadForm(FilesForm):
+    name = _name()
+    field_order = ["files", "passphrase", "name"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields[
+            "files"
+        ].help_text = (
+            f"A PFX file, or certificate, intermediates and private key as PEM or DER: choose them together. At most {LIMIT} in all."
+        )
+
+
+class AnswerForm(FilesForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields[
+            "files"
+        ].help_text = f"The certificate, and the intermediates that came with it: PEM, DER or PKCS #7, together. At most {LIMIT} in all."
+        self.fields["passphrase"].help_text = "Only where the files are protected, which is rare here."
+
+
+class RequestForm(ServiceForm):
+    host_names = forms.CharField(
+        label="Names", strip=False,
+        widget=forms.Textarea(attrs={"class": "form-control", "rows": 3, "placeholder": "analytics.corp.example", "spellcheck": "false"}),
+        help_text="What people type into their browsers, one per line: host names, IP addresses, or a wildcard such as *.corp.example.",
+        error_messages={"required": "Give at least one name."},
+    )  # fmt: skip
+    key_type = forms.ChoiceField(
+        label="Key", choices=[(each.value, each.value) for each in KEY_TYPES], initial=KeyType.RSA_3072.value,
+        widget=forms.Select(attrs={"class": "form-select"}), help_text="RSA-3072 is taken by every authority and browser.",
+    )  # fmt: skip
+    name = _name()
+
+    def told(self) -> dict[str, Any]:
+        """What the services take."""
+        lines = self.cleaned_data["host_names"].splitlines()
+        return self.cleaned_data | {"host_names": [line for line in lines if line]}
+
+
+class ChoiceForm(ServiceForm):
+    """A thumbprint that is typed counts before what is picked."""
+
+    pick = forms.ChoiceField(
+        label="Certificate", required=False, widget=forms.Select(attrs={"class": "form-select"}),
+        help_text="What the node serves to browsers from its next call on.",
+    )  # fmt: skip
+    thumbprint = forms.CharField(
+        label="Or by thumbprint", required=False, strip=False, max_length=500,
+        widget=forms.TextInput(attrs=TEXT | {"placeholder": "2e 4f 9a …"}),
+        help_text="As Windows shows it, spaces and all: 40 or 64 hexadecimal digits. Where nothing in the console has it, the node falls back "
+        "to the trust zone's certificate and says so.",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, certificates: Sequence[BrowserCertificate], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        picked = [(each.sha256, f"{each} (until {each.not_after:%Y-%m-%d})") for each in certificates]
+        self.fields["pick"].choices = [("", "the trust zone's certificate"), *picked]  # type: ignore[attr-defined]
+
+    def wanted(self) -> str:
+        """The thumbprint as the service takes it."""
+        typed: str = self.cleaned_data["thumbprint"]
+        return typed if typed.strip() else self.cleaned_data["pick"]

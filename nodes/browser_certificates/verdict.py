@@ -1,0 +1,94 @@
+"""Whether a certificate for browsers can be used: OpenSSL's verdict on the bytes that a node would be sent, and what browsers ask beyond it (S1)."""
+
+from datetime import datetime
+from functools import partial
+
+from django.conf import settings
+
+from agent import handshake
+from certs.certificates.issuer import roots_in_force
+from nodes.models import BrowserCertificate, Node
+from pki import browser_checks, foreign, foreign_key
+from pki.browser_facing import bundle
+from pki.errors import PKIError
+from pki.findings import Finding
+from pki.foreign_key import ForeignPrivateKey
+from pki.paths import Path
+from pki.verdict import Refusal, explained
+from sealing.errors import TrustZoneError
+
+
+def judge(path: Path, key: ForeignPrivateKey, *, name: str | None = None) -> Refusal | None:
+    """OpenSSL's reason against the path with this key, for `name` or any of its own; None if it takes it."""
+    wanted = browser_checks.example_name(path.leaf) if name is None else name
+    anchor = None if path.is_alone else path.top.der
+    return handshake.refusal(bundle(path, key), anchor=anchor, name=wanted, folder=settings.NODE_STORE)
+
+
+def key_of(certificate: BrowserCertificate) -> bytes | None:
+    """Its private key (PEM); None where it cannot be decrypted."""
+    try:
+        opened: bytes | None = certificate.private_key.open() if certificate.private_key else None
+    except (TrustZoneError, PKIError):
+        return None
+    return opened
+
+
+def private_key_of(certificate: BrowserCertificate) -> ForeignPrivateKey | None:
+    """The same, read; None also where it holds no key that is known here."""
+    pem = key_of(certificate)
+    try:
+        return foreign_key.from_pem(pem) if pem else None
+    except PKIError:
+        return None
+
+
+def checked(path: Path, key: ForeignPrivateKey | None, *, now: datetime) -> list[Finding]:
+    """Everything that can be said of a path without asking for which node it is."""
+    roots = [foreign.from_x509(each.x509()) for each in roots_in_force()]
+    fits = key is not None and key.public == path.leaf.key
+    refusal = judge(path, key) if key is not None and fits else None
+    return browser_checks.checks(path, has_key=fits, refusal=refusal, roots=roots, now=now)
+
+
+def findings(certificate: BrowserCertificate, *, now: datetime) -> list[Finding]:
+    """Everything that can be said of a certificate that is there without asking for which node it is."""
+    try:
+        path = certificate.path()
+    except PKIError as exc:
+        return [browser_checks.unreadable(exc)]
+    return checked(path, private_key_of(certificate), now=now)
+
+
+def blockers(certificate: BrowserCertificate, *, now: datetime) -> list[Finding]:
+    """Why it cannot be used at all."""
+    return [each for each in findings(certificate, now=now) if each.level == "blocker"]
+
+
+def blockers_when_chosen(node: Node, certificate: BrowserCertificate) -> list[Finding]:
+    """The blockers of it for whatever node as soon as both it and the choice for `node` were there."""
+    met = max(each for each in (certificate.created_at, certificate.not_before, node.browser_chosen_at) if each is not None)
+    return blockers(certificate, now=met)
+
+
+def finding_for(certificate: BrowserCertificate, node: Node) -> Finding:
+    """Whether it covers a name of `node`."""
+    try:
+        path = certificate.path()
+    except PKIError as exc:
+        return browser_checks.unreadable(exc)
+    return names_finding(path, node)
+
+
+def names_finding(path: Path, node: Node) -> Finding:
+    return browser_checks.for_node(path.leaf, name=node.name, host_name=node.host_name, further=node.subject_alternative_names)
+
+
+def findings_for(path: Path, key: ForeignPrivateKey | None, node: Node, *, now: datetime) -> list[Finding]:
+    """All findings of a path for `node`; OpenSSL has verified it under a name of the node, as browsers will."""
+    found, named = checked(path, key, now=now), names_finding(path, node)
+    covered = [each for each in (node.host_name, *node.subject_alternative_names) if foreign.covers(path.leaf, each)]
+    if key is None or not covered or any(each.level == "blocker" for each in found):
+        return [*found, named]
+    refused = [judge(path, key, name=each) for each in covered]
+    return [*found, named] if None in refused else [*found, named, *map(partial(explained, path=path), filter(None, refused[:1]))]

@@ -1,0 +1,102 @@
+"""What a node serves to browsers: what was chosen, what is in use, and why it is another one, in words."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from nodes.browser_certificates.services import choice_for, chosen_certificate
+from nodes.browser_certificates.verdict import blockers_when_chosen
+from nodes.models import BrowserCertificate, Node
+from nodes.observation.served_certificates import PATIENCE
+from pki import browser_choice as choices
+from pki.remedies import Remedy
+
+# What the node says → what that means, and what to do.
+WHY: dict[str, tuple[str, str]] = {
+    choices.NO_SUCH_THUMBPRINT: ("there is no certificate with this thumbprint in the console", Remedy.UPLOAD_CHOSEN),
+    choices.NO_PRIVATE_KEY: ("the private key of the certificate cannot be decrypted", Remedy.UPLOAD_WITH_KEY),
+    choices.EXPIRED: ("it has expired", Remedy.SUCCESSOR),
+    choices.NOT_VALID_YET: ("it is not valid yet by the node's clock", Remedy.WAIT_OR_SET_CLOCK),
+    choices.NAME_DOES_NOT_MATCH: ("it covers none of the node's names", Remedy.NAME_OF_NODE),
+    choices.UNREADABLE: ("the node cannot load it", Remedy.UPDATE_AGENT),
+}
+
+
+@dataclass(frozen=True)
+class BrowserStory:
+    """`state` is none, on_its_way, in_use or fallen_back; of the services that the agent looks at, `serves` names those that present what is
+    installed, and `others` those that do not."""
+
+    state: str
+    text: str
+    remedy: str = ""
+    problem: str = ""
+    thumbprint: str = ""
+    since: datetime | None = None
+    certificate: BrowserCertificate | None = None
+    serves: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+    def is_unserved(self, now: datetime) -> bool:
+        """Whether a proxy seems not to have loaded it, for longer than that takes."""
+        late = self.since is not None and now - self.since > PATIENCE
+        return late and self.state == "in_use" and bool(self.others) and not self.serves
+
+    @property
+    def colour(self) -> str:
+        return {"none": "grey", "on_its_way": "blue", "in_use": "green", "fallen_back": "orange"}[self.state]
+
+
+def browser_story(node: Node, *, chosen: BrowserCertificate | None = None) -> BrowserStory:
+    """Where the choice for `node` stands, by its last heartbeat. `chosen` is what its thumbprint names, where the caller has it already."""
+    seen, certificate = node.observed, chosen or chosen_certificate(node)
+    choice = choice_for(node, certificate)
+    if choice is None and seen is not None and seen.browser.get("revision"):
+        return BrowserStory("on_its_way", "The node goes back to the trust zone's own service certificate with its next call.")
+    if choice is None:
+        return BrowserStory("none", "The trust zone's own service certificate is served, because nothing else is chosen.")
+
+    def told(state: str, text: str, remedy: str = "", problem: str = "") -> BrowserStory:
+        installed = seen.installed.get("browser") if seen else None
+        watched = {name: sha256 for name, sha256 in (seen.served if seen else {}).items() if name != "service" and sha256}
+        serves = sorted(name for name, sha256 in watched.items() if sha256 == installed)
+        others = sorted({*watched} - {*serves})
+        return BrowserStory(
+            state, text, remedy, problem, choice.thumbprint, node.browser_chosen_at, certificate, tuple(serves), tuple(others)
+        )
+
+    if seen is None:
+        return told("on_its_way", "The node has not called yet; it is told with its first call.")
+    if not seen.browser:
+        return told(
+            "on_its_way",
+            "The node's agent has told nothing of it yet.",
+            "If this stays, update the agent: an older one knows nothing of this.",
+        )
+    if seen.browser["revision"] != choice.revision:
+        return told(
+            "on_its_way",
+            "The node is told with its next call.",
+            "If this stays, see that its agent runs; its log says why it does not take it.",
+        )
+    if seen.browser["problem"]:
+        why, remedy = WHY[seen.browser["problem"]]
+        # Its key is not handed out, and that is all that the node can know.
+        blocked = blockers_when_chosen(node, certificate) if certificate is not None else []
+        if blocked:
+            why, remedy = f"this one is not handed out. {blocked[0].title.removesuffix('.')}", blocked[0].remedy
+        return told("fallen_back", f"The trust zone's certificate is served instead: {why}.", remedy, seen.browser["problem"])
+    if certificate is not None and seen.installed.get("browser") == certificate.sha256:
+        return told("in_use", "The node has it, and uses it for browsers.")
+    return told("on_its_way", "The node has fetched it; it has not told yet that it is installed.")
+
+
+def choosers(certificates: Iterable[BrowserCertificate]) -> dict[str, list[Node]]:
+    """Which nodes have chosen each, by the certificate's id; one query."""
+    by_thumbprint: dict[str, list[Node]] = {}
+    for node in Node.objects.present().exclude(browser_thumbprint=""):
+        by_thumbprint.setdefault(node.browser_thumbprint, []).append(node)
+    return {
+        str(each.pk): [*by_thumbprint.get(each.thumbprint, []), *by_thumbprint.get(each.sha256, [])] if each.is_ready else []
+        for each in certificates
+    }

@@ -1,0 +1,98 @@
+"""Whether the central node has valid certificates, and whether a root in force can sign: without either nothing can be issued or rotated."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from agent.store import Installed
+from certs.certificates.issuer import issuing_root
+from certs.models import Certificate
+from certs.states import CertificateStatus
+from nodes.models import Node
+from pki import keys
+from pki.clocks import stamp
+from pki.errors import PKIError
+from pki.roles import OWN_KINDS, Kind
+from pki.verify import fingerprint
+from sealing.errors import ZoneBroken, ZoneMissing
+from sealing.local_keys import own_store
+
+
+def central_trouble(*, now: datetime) -> str:
+    """Why the central node has no valid certificates; empty while it has, or before there is a central node."""
+    central = Node.objects.filter(is_central=True).first()
+    if central is None:
+        return ""
+    try:
+        installed = own_store()
+    except ZoneMissing:
+        return _recorded_trouble(central, now)
+    except ZoneBroken as exc:
+        return str(exc)
+    if installed.node != str(central.pk):  # another machine of the site: the database alone can answer
+        return _recorded_trouble(central, now)
+    return next(_installed_troubles(installed, now), "")
+
+
+def _recorded_trouble(central: Node, now: datetime) -> str:
+    """The newest certificate of each kind is the one in force."""
+    for kind in OWN_KINDS:
+        newest = (
+            Certificate.objects.listed().filter(holder_id=central.pk, kind=kind).order_by("-generation", "-database_key_version").first()
+        )
+        if text := _row_trouble(newest, kind, now):
+            return text
+    return ""
+
+
+def _row_trouble(row: Certificate | None, kind: Kind, now: datetime) -> str:
+    what = f"The central node's {kind} certificate"
+    if row is None:
+        return f"{what} is not known to this database. The database and the store are not of the same time."
+    if row.kind != kind:
+        return f"{what} is missing: a repair of the store was cut off."
+    if now > row.not_after:
+        return f"{what} expired at {stamp(row.not_after)}."
+    if row.status != CertificateStatus.ISSUED:
+        return f"{what} is {row.status}{f' since {stamp(row.revoked_at)}' if row.revoked_at else ''}."
+    if row.issuer is None or row.issuer.status != CertificateStatus.ISSUED:
+        return f"{what} was issued by a root that is not in force any more."
+    return ""
+
+
+def _installed_troubles(installed: Installed, now: datetime) -> Iterator[str]:
+    path = installed.path
+    files = [
+        (installed.service, (installed.service_pem, path / "exported/server_key.pem")),
+        (installed.client, (installed.client_pem, path / "exported/client_key.pem")),
+        (installed.cluster, (path / "machine/personal/cluster.pem",)),
+    ]
+    for certificate, places in files:
+        yield from filter(None, (_key_trouble(certificate, place) for place in places))
+    for certificate, kind in ((installed.service, Kind.SERVICE), (installed.client, Kind.CLIENT)):
+        row = Certificate.objects.select_related("issuer").filter(sha256=fingerprint(certificate), holder_id=installed.node).first()
+        if text := _row_trouble(row, kind, now):
+            yield text
+
+
+def _key_trouble(certificate: x509.Certificate, place: Path) -> str:
+    try:
+        fits = keys.from_pem(place.read_bytes(), own=True).public_key() == certificate.public_key()
+    except (OSError, ValueError, PKIError) as exc:
+        return f"The file {place} is damaged: {exc}"
+    return "" if fits else f"The private key in {place} does not belong to the certificate beside it."
+
+
+def signing_trouble(*, now: datetime) -> str:
+    """Why no root in force can sign, and what to do; empty where one can. Whether its key opens is seen only where the passphrase is."""
+    try:
+        root = issuing_root()
+    except ZoneBroken as exc:
+        return str(exc)
+    if now > root.not_after:
+        return f"{root.subject} expired at {stamp(root.not_after)}. Recreate the root (`manage.py recreate_root`)."
+    if root.encrypted_private_key is None:
+        return f"The private key of {root.subject} is not here. Restore the site from a backup, or recreate the root."
+    return ""

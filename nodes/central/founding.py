@@ -1,0 +1,104 @@
+"""`init`: the trust zone and the central node's row; safe to repeat."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+
+from agent import files
+from audit.actors import SYSTEM
+from audit.record import record
+from certs.central_key.services import central_key_ensure
+from certs.founding.services import Founding, zone_complete, zone_prepare
+from certs.models import TrustZone
+from nodes.addresses.services import addresses_first, netlocs
+from nodes.models import Node
+from nodes.states import NodeState
+from pki.database_key import PRESCRIBED, Oids
+from pki.package import CentralAddress
+from sealing.errors import ZoneBroken, ZoneMissing
+from sealing.local_keys import REPAIR, key_ring_read
+
+ADVISORY_LOCK = 0x716D6369  # "qmci", among all locks that programs take in this database
+
+
+def zone_found(*, host_name: str, told: Sequence[str] = (), listening: CentralAddress | None = None, now: datetime) -> TrustZone:
+    """The founded trust zone, made if there is none.
+
+    `told` are the addresses that a person wants nodes to call, `listening` is where `up` listens. Raises: TrustZoneError, PKIError.
+    """
+    with _alone(now):
+        zone = TrustZone.objects.current()
+        if zone is not None:
+            _store_read()
+            central_key_ensure(now=now)
+            return zone
+        central = addresses_first(chosen=told, listening=listening)
+        addresses = own_names(central)
+        node_id = uuid.uuid4()
+        zone = zone_prepare(founding=Founding(host_name, addresses, central, node_id, database_key_oids()), now=now)
+        with transaction.atomic():
+            zone_complete(zone=zone, now=now)
+            chosen = bool(told or settings.QMC_NODE_API_ADDRESSES)
+            TrustZone.objects.filter(pk=zone.pk).update(node_api_addresses=netlocs(central), addresses_chosen=chosen)
+            node = Node.objects.create(
+                id=node_id, name="central", host_name=host_name, address=central[0].address, node_port=central[0].port,
+                subject_alternative_names=list(addresses), services=["repository"], state=NodeState.REGISTERED, state_since=now, generation=1,
+                is_central=True, created_at=now, registered_at=now,
+            )  # fmt: skip
+            detail = {"from": None, "to": NodeState.REGISTERED, "reason": "made with the trust zone"}
+            record(actor=SYSTEM, action="node.transition", target=node, detail=detail, now=now)
+        return TrustZone.objects.get(pk=zone.pk)
+
+
+@contextmanager
+def _alone(now: datetime) -> Iterator[None]:
+    """One init at a time, by locks that end with their process: on this data directory, and on a database that other machines use too.
+
+    Raises: ZoneBroken.
+    """
+    try:
+        with files.held(settings.QMC_DATA_DIR / "init.lock", now=now), _database_held():
+            yield
+    except files.InUse as exc:
+        raise ZoneBroken(f"Another init is under way: {exc}. Wait until it has ended, then try again.") from exc
+
+
+@contextmanager
+def _database_held() -> Iterator[None]:
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [ADVISORY_LOCK])
+        if not cursor.fetchone()[0]:
+            raise files.InUse("another machine uses the same database")
+    try:
+        yield
+    finally:
+        with suppress(DatabaseError), connection.cursor() as cursor:  # a connection that broke has no lock any more
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
+
+
+def _store_read() -> None:
+    """Raises: ZoneBroken where the founded zone's store is lost or damaged."""
+    try:
+        key_ring_read()
+    except ZoneMissing as exc:
+        raise ZoneBroken(f"The trust zone is founded, but nothing is installed in {settings.NODE_STORE}. {REPAIR}") from exc
+
+
+def database_key_oids() -> Oids:
+    """The site's own, where QMC_DATABASE_KEY_OIDS names two; else the prescribed ones. Fixed when the zone is founded. Raises: PKIError."""
+    if not settings.QMC_DATABASE_KEY_OIDS:
+        return PRESCRIBED
+    key, _, algorithm = settings.QMC_DATABASE_KEY_OIDS.partition(",")
+    return Oids.parse(key.strip(), algorithm.strip())
+
+
+def own_names(told: Sequence[CentralAddress]) -> tuple[str, ...]:
+    """Under which names, beside its host name, this machine is reached, where nodes are told to call `told`."""
+    return tuple(dict.fromkeys(["localhost", "127.0.0.1", *(each.address for each in told)]))

@@ -1,0 +1,34 @@
+"""The central node under another host name: new certificates, which go on bearing the old name."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from audit.actors import SYSTEM
+from audit.record import record
+from certs.models import TrustZone
+from nodes.addresses.services import central_addresses
+from nodes.central.founding import own_names
+from nodes.central.services import central_install, central_next
+from nodes.models import Node
+
+
+def central_rename(*, host_name: str, now: datetime) -> None:
+    """Give the central node the name and, at once, a generation that bears it. The root keeps its name.
+
+    Nodes find it by the old name, which the certificates still bear, until their next package tells the new one.
+    Raises: TrustZoneError, PKIError, OSError.
+    """
+    central_install(_named(host_name, now), now=now)
+
+
+@transaction.atomic
+def _named(host_name: str, now: datetime) -> Node:
+    zone, node = TrustZone.objects.get(), central_next(reason="The central node gets another host name.", now=now)
+    earlier = [each for each in (node.host_name, *node.subject_alternative_names) if each != host_name]
+    old, zone.name, node.host_name = zone.name, host_name, host_name
+    node.subject_alternative_names = list(dict.fromkeys([*own_names(central_addresses()), *earlier]))
+    zone.save(update_fields=["name"])
+    node.save(update_fields=["host_name", "subject_alternative_names"])
+    record(actor=SYSTEM, action="zone.renamed", target=zone, detail={"from": old, "to": host_name}, now=now)
+    return node

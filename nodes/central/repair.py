@@ -1,0 +1,186 @@
+"""A central node without valid certificates gets new ones in place: from the root in force, with the same database key.
+
+docs/develop/architecture.md has the steps.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from django.conf import settings
+from django.db import transaction
+
+from agent.store import BROWSER, SERVICE, Store, package_files
+from audit.actors import Actor
+from audit.models import Event
+from audit.record import record
+from certs.certificates.issuer import issuer_current, issuing_root, roots_in_force
+from certs.models import Certificate, DatabaseKey
+from certs.roots.services import cluster_in_force, cluster_renew
+from certs.zone.services import zone_current
+from nodes.addresses.services import central_addresses
+from nodes.central.blocked_reason import central_trouble, signing_trouble
+from nodes.central.services import central_alone, central_clean, central_install, central_next, central_settle
+from nodes.models import Node
+from nodes.observation.clock_doubt import clock_believed
+from pki import database_key, keys
+from pki.clocks import stamp
+from pki.errors import PKIError
+from pki.package import Package, Pair
+from pki.roles import Kind
+from pki.verify import fingerprint
+from sealing.errors import TrustZoneError, ZoneBroken, ZoneMissing
+from sealing.local_keys import key_ring_read, own_store
+
+PERMISSION = "certs.recreate_root"
+STARTED, REPAIRED = "central.repair_started", "central.repaired"
+REASON = "The central node was repaired."
+
+
+class RepairRefused(Exception):
+    """Nothing was changed: why, and what to do next."""
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """What the repair did: why it was needed (empty where it completed an earlier run), and until when the certificates are valid."""
+
+    trouble: str
+    not_after: datetime
+
+
+def central_repair(*, actor: Actor, now: datetime) -> Repaired:
+    """New certificates for the central node, installed at once. No other node is touched; the database key stays.
+
+    Raises: PermissionRefused, RepairRefused, ZoneMissing, CentralBusy, TrustZoneError, NodesError, PKIError, OSError.
+    """
+    actor.require(PERMISSION)
+    zone_current()
+    with central_alone():
+        central = Node.objects.get(is_central=True)
+        trouble = _trouble_here(central, now)
+        if trouble:
+            clock_believed(now=now)
+            _refuse_unsigned(now)
+            _make_readable(central, now)
+            central = _begin(actor, trouble, now)
+            _cluster_ensure(actor, now)
+            central_install(central, now=now)
+        elif not _is_cut_off(central):
+            until = stamp(own_store().service.not_valid_after_utc)
+            raise RepairRefused(f"The central node's certificates are in force and valid until {until}. Nothing was changed.")
+        return _complete(central, actor, trouble, now)
+
+
+def _trouble_here(central: Node, now: datetime) -> str:
+    """The same as `central_trouble`, for the machine whose store is to be repaired. Raises: RepairRefused elsewhere."""
+    try:
+        if own_store().node != str(central.pk):
+            raise RepairRefused("This is not the central node. Nothing was changed. Run it on the central node, whose store it repairs.")
+    except ZoneMissing:
+        return f"Nothing is installed in {settings.NODE_STORE}."
+    except ZoneBroken:
+        pass  # the damage is the trouble
+    return central_trouble(now=now)
+
+
+def _refuse_unsigned(now: datetime) -> None:
+    trouble = signing_trouble(now=now)
+    if not trouble:
+        try:
+            issuer_current()
+        except (TrustZoneError, PKIError) as exc:
+            trouble = f"The root cannot sign: {exc} Check QMC_ROOT_PASSPHRASE_FILE."
+    if trouble:
+        raise RepairRefused(f"{trouble} Nothing was changed.")
+
+
+def _make_readable(central: Node, now: datetime) -> None:
+    """Where the store cannot be read: a generation out of a service pair that still opens and what the database knows.
+
+    Raises: RepairRefused where a live database key opens with none of them.
+    """
+    live = [each.key_id or "" for each in DatabaseKey.objects.live()]
+    if _opens_all(live):
+        return
+    found = _pairs_found(central)
+    if missing := [str(each) for each in DatabaseKey.objects.live() if each.key_id not in found]:
+        raise RepairRefused(
+            f"No service certificate in {settings.NODE_STORE} opens {' and '.join(missing)}, so the encrypted values of the database cannot be read. "
+            "Nothing was changed. Restore the site from a backup (`manage.py restore`)."
+        )
+    store, number = Store(settings.NODE_STORE), max([central.generation, *_generations()]) + 1
+    files = package_files(_stopgap(central, found[live[0]], number, now))
+    files[BROWSER] = files[SERVICE]
+    content = {f"generations/{number}/{name}": each for name, each in files.items()}
+    content |= {f"service-pairs/{key_id}/service.pem": found[key_id].private_key + found[key_id].certificate for key_id in live}
+    with store.locked():
+        store.put_back(content)
+
+
+def _opens_all(live: list[str]) -> bool:
+    try:
+        return set(live) <= key_ring_read().keys.keys()
+    except (ZoneMissing, ZoneBroken):
+        return False
+
+
+def _generations() -> list[int]:
+    return [int(each.name) for each in (settings.NODE_STORE / "generations").glob("*") if each.name.isdigit()]
+
+
+def _pairs_found(central: Node) -> dict[str, Pair]:
+    """Every service pair of the central node in the store, by the id of the database key that it opens; damaged files are passed over."""
+    recorded = set(Certificate.objects.filter(holder_id=central.pk, kind=Kind.SERVICE).values_list("sha256", flat=True))
+    oids, found = zone_current().database_key_oids, {}
+    for path in settings.NODE_STORE.rglob("service.pem"):
+        try:
+            pem = path.read_bytes()
+            certificate, key = x509.load_pem_x509_certificate(pem), keys.from_pem(pem, own=True)
+            key_id = database_key.read(certificate, key, oids).key_id.hex()
+        except (OSError, ValueError, PKIError):
+            continue
+        if fingerprint(certificate) in recorded or certificate.subject.rfc4514_string() == f"CN={central.host_name}":
+            found[key_id] = Pair(certificate.public_bytes(Encoding.PEM), keys.to_pem(key))
+    return found
+
+
+def _stopgap(central: Node, service: Pair, number: int, now: datetime) -> Package:
+    """Enough for the store to be read until the next generation is installed: the service pair is there in place of the others, whose keys are lost."""
+    zone = zone_current()
+    return Package(
+        trust_zone=str(zone.pk), node=str(central.pk), host_name=central.host_name, generation=number, central_host_name=zone.name,
+        central_addresses=central_addresses(), roots=tuple(root.pem().encode() for root in roots_in_force()), service=service,
+        client=service, cluster=service, expires_at=now,
+        database_key_oids=zone.database_key_oids,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def _begin(actor: Actor, trouble: str, now: datetime) -> Node:
+    central = central_next(reason=REASON, now=now)
+    record(actor=actor, action=STARTED, target=central, detail={"reason": trouble, "generation": central.generation}, now=now)
+    return central
+
+
+def _cluster_ensure(actor: Actor, now: datetime) -> None:
+    """The package needs a cluster certificate that the issuing root signed and that has not expired."""
+    root = issuing_root()
+    held = cluster_in_force(root)
+    if held is None or held.issuer_id != root.pk or now > held.not_after or held.sealed_private_key is None:
+        cluster_renew(zone=zone_current(), root=root, actor=actor, now=now)
+
+
+def _is_cut_off(central: Node) -> bool:
+    """Whether the last repair installed its certificates and went no further."""
+    last = Event.objects.for_target(central.pk).filter(action__in=[STARTED, REPAIRED]).first()
+    return last is not None and last.action == STARTED
+
+
+def _complete(central: Node, actor: Actor, trouble: str, now: datetime) -> Repaired:
+    central_settle(now=now)
+    central_clean()
+    with transaction.atomic():
+        record(actor=actor, action=REPAIRED, target=central, detail={"generation": own_store().generation}, now=now)
+    return Repaired(trouble, own_store().service.not_valid_after_utc)

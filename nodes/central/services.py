@@ -1,0 +1,92 @@
+"""The central node's next generation made and installed at once, by a process that holds the root passphrase: without a heartbeat."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from agent.store import Store
+from audit.actors import SYSTEM, system_for
+from certs.models import Certificate, DatabaseKey
+from certs.states import DatabaseKeyStatus
+from nodes.issuance.services import Order, keys_wipe, older_supersede, package_make
+from nodes.models import Node
+from nodes.renewal.services import renewal_ensure, renewals_end
+from nodes.states import NodeState
+from sealing.errors import TrustZoneError, ZoneBroken
+from sealing.local_keys import key_ring, key_ring_read, own_store
+
+VALID = timedelta(hours=1)
+
+
+class CentralBusy(TrustZoneError):
+    """Another process of this machine replaces the central node's certificates."""
+
+
+@contextmanager
+def central_alone() -> Iterator[None]:
+    """One at a time; the kernel frees it when the process ends, however that is. Raises: CentralBusy."""
+    with (settings.QMC_DATA_DIR / "recreate.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise CentralBusy("Another process of this machine replaces the central node's certificates. Wait until it has ended.") from exc
+        yield
+
+
+def central_names_ensure(*, for_whom: str, now: datetime) -> None:
+    """A renewal of the central node where its certificate lacks a name or address of its row: browsers and API clients check them."""
+    node = Node.objects.filter(is_central=True, state=NodeState.REGISTERED).first()
+    if node is None:
+        return
+    own = Certificate.objects.issued().filter(holder_id=node.pk, kind="service").order_by("-generation").first()
+    wanted = {node.host_name, *node.subject_alternative_names, *filter(None, [node.address])}
+    if own is not None and not {each.lower() for each in wanted} <= {each.lower() for each in own.subject_alternative_names}:
+        renewal_ensure(actor=system_for(for_whom), node=node, now=now)
+
+
+@transaction.atomic
+def central_next(*, reason: str, now: datetime) -> Node:
+    """The central node with its next generation's number, above any in its store; whatever renewal of it was under way ends with `reason`."""
+    node = Node.objects.select_for_update().get(is_central=True)
+    renewals_end(node, reason=reason, actor=SYSTEM, now=now)
+    # A key that waited in such a renewal alone is lost with it: the version gets another.
+    DatabaseKey.objects.filter(status=DatabaseKeyStatus.PREPARED).exclude(key_id__in=list(key_ring().keys)).update(key_id=None)
+    node.generation = max(node.generation, own_store().generation) + 1
+    node.save(update_fields=["generation"])
+    return node
+
+
+def central_install(node: Node, *, now: datetime) -> None:
+    """Make `node`'s generation and put it in force here, with a service pair for each live database key. Raises: TrustZoneError, PKIError, OSError."""
+    wanted, store = Node.objects.filter(pk=node.pk, generation=node.generation), Store(settings.NODE_STORE)
+    package = package_make(Order(node, node.generation, wanted, in_a_hurry=False, actor=SYSTEM), expires_at=now + VALID, now=now)
+    with store.locked():
+        store.install(package, now=now)
+    central_settle(now=now)
+
+
+@transaction.atomic
+def central_settle(*, now: datetime) -> None:
+    """What is installed here has taken over from every older generation, and holds its keys itself."""
+    node = Node.objects.get(is_central=True)
+    keys_wipe(node)
+    older_supersede(node, own_store().generation, now=now)
+
+
+def central_clean() -> None:
+    """Remove what the central node does not need beside its generation in force, once that opens every live database key. Raises: ZoneBroken."""
+    _read_back()
+    store = Store(settings.NODE_STORE)
+    with store.locked():
+        store.keep_current_alone()
+    _read_back()
+
+
+def _read_back() -> None:
+    at_hand = key_ring_read().keys
+    if missing := [str(each) for each in DatabaseKey.objects.live() if each.key_id not in at_hand]:
+        raise ZoneBroken(f"The central node's new certificates do not open {', '.join(missing)}. The old ones stay until they do.")

@@ -1,0 +1,254 @@
+"""The cluster certificate, deployments and tokens in the REST API."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from certs.certificates.api import CertificateOutput, certificate_json
+from certs.cluster.services import cluster_current, cluster_jwks, cluster_public_key, token_checked, token_sign
+from certs.models import Deployment
+from certs.zone.services import zone_current
+from nodes.cluster.deployments import deployment_change, deployment_create, deployment_delete
+from nodes.cluster.services import ClusterNode, cluster_nodes, nodes_counted, site_answer, site_set
+from nodes.models import Node
+from pki.cluster import key_id
+from pki.manual_configuration import AppDistribution, Installation
+from pki.token_check import LARGEST_TOKEN
+from web.api import StrictText, View, page_of
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+class DeploymentInput(serializers.Serializer[Any]):
+    name = StrictText()
+    api_address = StrictText(help_text="https; nothing here dials it")
+    audience = StrictText(help_text="the aud of tokens for it")
+
+
+class DeploymentOutput(serializers.Serializer[Any]):
+    """A deployment in its pinned form, for the schema."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    api_address = serializers.CharField()
+    audience = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    changed_at = serializers.DateTimeField()
+
+
+class DeploymentSearch(serializers.Serializer[Any]):
+    search = serializers.CharField(required=False, max_length=100)
+
+
+class TestTokenOutput(serializers.Serializer[Any]):
+    token = serializers.CharField(help_text="answered this once, and kept nowhere")
+    key_id = serializers.CharField()
+    audience = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+
+
+class TokenInput(serializers.Serializer[Any]):
+    token = StrictText(max_length=2 * LARGEST_TOKEN)
+    deployment = serializers.UUIDField(required=False, help_text="for which it must be; without it for any")
+
+
+class TokenFindingOutput(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    good = serializers.BooleanField()
+    text = serializers.CharField()
+
+
+class CheckedTokenOutput(serializers.Serializer[Any]):
+    accepted = serializers.BooleanField()
+    findings = TokenFindingOutput(many=True)
+
+
+class ClusterNodeOutput(serializers.Serializer[Any]):
+    node = serializers.UUIDField()
+    name = serializers.CharField()
+    present = serializers.BooleanField()
+    current = serializers.BooleanField()
+    sha256 = serializers.CharField(allow_null=True)
+    proved_at = serializers.DateTimeField(allow_null=True)
+    ticked_at = serializers.DateTimeField(allow_null=True)
+    verified = serializers.BooleanField()
+
+
+class ManualOutput(serializers.Serializer[Any]):
+    required = serializers.BooleanField()  # type: ignore[assignment]  # the metaclass takes it out of the class
+    reason = serializers.CharField()
+
+
+class SiteInput(serializers.Serializer[Any]):
+    """The whole of the facts; releases such as "September 2020", empty where there is none."""
+
+    installation = StrictText(help_text="new or upgrade")
+    upgraded_from = StrictText(required=False)
+    release = StrictText(required=False)
+    app_distribution = StrictText(help_text="none, uses or will_use")
+
+
+class SiteOutput(serializers.Serializer[Any]):
+    installation = serializers.ChoiceField(choices=[each.value for each in Installation])
+    upgraded_from = serializers.CharField()
+    release = serializers.CharField()
+    app_distribution = serializers.ChoiceField(choices=[each.value for each in AppDistribution])
+    nodes = serializers.IntegerField(help_text="counted by itself")
+    manual_configuration = ManualOutput()
+
+
+class ClusterOutput(serializers.Serializer[Any]):
+    """The certificate in force, whether manual configuration is required, and a page of nodes."""
+
+    certificate = CertificateOutput()
+    key_id = serializers.CharField()
+    manual_configuration = ManualOutput()
+    results = ClusterNodeOutput(many=True)
+    next = serializers.URLField(allow_null=True)
+
+
+def deployments_json(deployments: Sequence[Deployment]) -> list[dict[str, Any]]:
+    """Deployments in their pinned form."""
+    plain = ("name", "api_address", "audience", "created_at", "changed_at")
+    return [{"id": str(each.pk), **{name: getattr(each, name) for name in plain}} for each in deployments]
+
+
+def cluster_node_json(each: ClusterNode) -> dict[str, Any]:
+    """What is known of the cluster certificate on one node."""
+    return {
+        "node": str(each.node.pk), "name": each.node.name, "present": each.present, "current": each.current,
+        "sha256": each.held.sha256 if each.held else None, "proved_at": each.proved_at,
+        "ticked_at": each.node.cluster_ticked_at if each.ticked else None, "verified": each.verified,
+    }  # fmt: skip
+
+
+def _answer(deployment: Deployment, status: int = 200) -> Response:
+    return Response(deployments_json([deployment])[0], status=status)
+
+
+class Deployments(View):
+    """The multi-cloud deployments that apps are distributed to."""
+
+    @extend_schema(operation_id="deployments_list", parameters=[DeploymentSearch], responses=page_of(DeploymentOutput))
+    def get(self, request: Request) -> Response:
+        self.actor.require("certs.view_deployment")
+        asked = DeploymentSearch(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        return self.paged(Deployment.objects.searched(asked.validated_data.get("search", "")), deployments_json)
+
+    @extend_schema(request=DeploymentInput, responses={201: DeploymentOutput})
+    def post(self, request: Request) -> Response:
+        asked = DeploymentInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return _answer(deployment_create(actor=self.actor, now=timezone.now(), **asked.validated_data), 201)
+
+
+class DeploymentDetail(View):
+    """One deployment."""
+
+    @extend_schema(responses=DeploymentOutput)
+    def get(self, request: Request, pk: uuid.UUID) -> Response:
+        self.actor.require("certs.view_deployment")
+        return _answer(get_object_or_404(Deployment, pk=pk))
+
+    @extend_schema(request=DeploymentInput, responses=DeploymentOutput)
+    def put(self, request: Request, pk: uuid.UUID) -> Response:
+        asked = DeploymentInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        deployment = get_object_or_404(Deployment, pk=pk)
+        return _answer(deployment_change(actor=self.actor, deployment=deployment, now=timezone.now(), **asked.validated_data))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: uuid.UUID) -> Response:
+        deployment_delete(actor=self.actor, deployment=get_object_or_404(Deployment, pk=pk), now=timezone.now())
+        return Response(status=204)
+
+
+class DeploymentTestToken(View):
+    """A token of five minutes, signed with the site's cluster key. It is answered this once."""
+
+    @extend_schema(request=None, responses={201: TestTokenOutput})
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        deployment = get_object_or_404(Deployment, pk=pk)
+        made = token_sign(actor=self.actor, deployment=deployment, now=timezone.now())
+        told = {"token": made.text, "key_id": made.key_id, "audience": deployment.audience, "expires_at": made.expires_at}
+        return Response(told, status=201, headers=NO_STORE)
+
+
+class ClusterToken(View):
+    """What holds of a token, each finding in words. A token that is refused is a good answer: 200."""
+
+    @extend_schema(request=TokenInput, responses=CheckedTokenOutput)
+    def post(self, request: Request) -> Response:
+        self.actor.require("certs.view_deployment")
+        asked = TokenInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        wanted = asked.validated_data.get("deployment")
+        deployment = get_object_or_404(Deployment, pk=wanted) if wanted else None
+        checked = token_checked(actor=self.actor, token=asked.validated_data["token"], deployment=deployment, now=timezone.now())
+        return Response({"accepted": checked.accepted, "findings": [vars(each) for each in checked.findings]}, headers=NO_STORE)
+
+
+def site_json() -> dict[str, Any]:
+    """The facts about the site, and what they mean. Raises: ZoneMissing."""
+    zone = zone_current()
+    facts = {name: getattr(zone, name) for name in ("installation", "upgraded_from", "release", "app_distribution")}
+    return facts | {"nodes": nodes_counted(), "manual_configuration": vars(site_answer(zone))}
+
+
+class ClusterSite(View):
+    """What decides whether manual configuration is required."""
+
+    @extend_schema(responses=SiteOutput)
+    def get(self, request: Request) -> Response:
+        self.actor.require("certs.view_certificate")
+        return Response(site_json())
+
+    @extend_schema(request=SiteInput, responses=SiteOutput)
+    def put(self, request: Request) -> Response:
+        asked = SiteInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        site_set(actor=self.actor, now=timezone.now(), **({"upgraded_from": "", "release": ""} | asked.validated_data))
+        return Response(site_json())
+
+
+class Cluster(View):
+    """The cluster certificate in force, and what is known of it on each node."""
+
+    @extend_schema(responses=ClusterOutput)
+    def get(self, request: Request) -> Response:
+        self.actor.require("nodes.view_node")
+        self.actor.require("certs.view_certificate")
+        current = cluster_current()
+        rows = Node.objects.present().select_related("observation")
+        paged = self.paged(rows, lambda page: [cluster_node_json(each) for each in cluster_nodes(page, in_force=current)])
+        told = {"certificate": certificate_json(current, timezone.now()), "key_id": key_id(current.x509())}
+        return Response(told | {"manual_configuration": vars(site_answer(zone_current()))} | paged.data)
+
+
+class ClusterJwks(View):
+    """The public keys as a JWK Set (RFC 7517), the one in force first."""
+
+    @extend_schema(responses={(200, "application/jwk-set+json"): dict})
+    def get(self, request: Request) -> HttpResponse:
+        self.actor.require("certs.view_certificate")
+        headers = {"Content-Disposition": 'attachment; filename="jwks.json"'}
+        return JsonResponse(cluster_jwks(), content_type="application/jwk-set+json", headers=headers)
+
+
+class ClusterPublicKey(View):
+    """The public key in force, PEM."""
+
+    @extend_schema(responses={(200, "application/x-pem-file"): str})
+    def get(self, request: Request) -> HttpResponse:
+        self.actor.require("certs.view_certificate")
+        headers = {"Content-Disposition": 'attachment; filename="cluster-public-key.pem"'}
+        return HttpResponse(cluster_public_key(), content_type="application/x-pem-file", headers=headers)

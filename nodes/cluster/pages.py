@@ -1,0 +1,163 @@
+"""Pages of the cluster certificate, its deployments and its manual configuration: parse, ask a service, render."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from certs.cluster.services import cluster_current, cluster_pfx, token_checked, token_sign
+from certs.models import Deployment
+from certs.zone.services import zone_current
+from nodes.cluster.deployments import deployment_change, deployment_create, deployment_delete
+from nodes.cluster.forms import ClusterFilter, DeploymentForm, PfxDownloadForm, SiteForm, TokenForm
+from nodes.cluster.services import cluster_deliver, manual_standing, nodes_counted, site_answer, site_set, tick_set
+from nodes.cluster.tables import ClusterTable, ManualTable
+from nodes.cluster.view_models import has, story
+from nodes.errors import InputInvalid
+from nodes.models import Node
+from people.fresh_sign_in import fresh_sign_in
+from pki.pfx import PfxForm
+from web.page import PageRequest, page, table_for
+
+
+@page("certs.view_certificate")
+def show(request: PageRequest) -> HttpResponse:
+    now, form = timezone.now(), ClusterFilter(request.GET)
+    told = story(now=now, search=form.wanted)
+    return render(
+        request,
+        "nodes/cluster/show.html",
+        told | {"table": table_for(request, ClusterTable, told["nodes"], now=now), "filter": {"form": form}},
+    )
+
+
+def _save(form: DeploymentForm, save: Callable[..., Deployment]) -> Deployment | None:
+    """What was saved; otherwise the form says why nothing was."""
+    if form.is_valid():
+        try:
+            return save(now=timezone.now(), **form.cleaned_data)
+        except InputInvalid as exc:
+            form.refuse(exc)
+    return None
+
+
+@page("certs.add_deployment")
+def create(request: PageRequest) -> HttpResponse:
+    form = DeploymentForm(request.POST or None)
+    if request.method == "POST" and (made := _save(form, lambda **fields: deployment_create(actor=request.actor, **fields))):
+        return redirect(reverse("cluster:deployment", args=[made.pk]) + "?saved")
+    return render(request, "nodes/cluster/deployment.html", {"form": form}, status=400 if form.errors else 200)
+
+
+@page("certs.change_deployment")
+def edit(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    deployment = get_object_or_404(Deployment, pk=pk)
+    initial = {name: getattr(deployment, name) for name in ("name", "api_address", "audience")}
+    form = DeploymentForm(request.POST or None, initial=initial)
+    if request.method == "POST" and _save(form, lambda **fields: deployment_change(actor=request.actor, deployment=deployment, **fields)):
+        return redirect(reverse("cluster:deployment", args=[pk]) + "?saved")
+    context = {"form": form, "deployment": deployment, "saved": "saved" in request.GET and request.method == "GET", "now": timezone.now()}
+    return render(request, "nodes/cluster/deployment.html", context, status=400 if form.errors else 200)
+
+
+@page("certs.delete_deployment")
+def remove(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    deployment = get_object_or_404(Deployment, pk=pk)
+    if request.method == "POST":
+        deployment_delete(actor=request.actor, deployment=deployment, now=timezone.now())
+        return redirect("cluster:show")
+    return render(request, "nodes/cluster/remove.html", {"deployment": deployment})
+
+
+@page("certs.sign_token")
+@require_POST
+def sign_token(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    """The only answer that ever holds the token."""
+    deployment, now = get_object_or_404(Deployment, pk=pk), timezone.now()
+    token = token_sign(actor=request.actor, deployment=deployment, now=now)
+    answer = render(request, "nodes/cluster/token.html", {"deployment": deployment, "token": token, "now": now})
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+@page("certs.view_deployment")
+def check_token(request: PageRequest) -> HttpResponse:
+    form, checked, now = TokenForm(request.POST or None), None, timezone.now()
+    if request.method == "POST" and form.is_valid():
+        asked = form.cleaned_data
+        checked = token_checked(actor=request.actor, token=asked["token"], deployment=asked["deployment"], now=now)
+    answer = render(request, "nodes/cluster/check.html", {"form": form, "checked": checked, "now": now}, status=400 if form.errors else 200)
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+@page("certs.view_certificate")
+def site(request: PageRequest) -> HttpResponse:
+    zone = zone_current()
+    initial = {name: getattr(zone, name) for name in ("installation", "upgraded_from", "release", "app_distribution")}
+    form = SiteForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            site_set(actor=request.actor, now=timezone.now(), **form.cleaned_data)
+            return redirect(reverse("cluster:site") + "?saved")
+        except InputInvalid as exc:
+            form.refuse(exc)
+    context = {
+        "form": form,
+        "answer": site_answer(zone),
+        "nodes": nodes_counted(),
+        "saved": "saved" in request.GET and request.method == "GET",
+    }
+    return render(request, "nodes/cluster/site.html", context, status=400 if form.errors else 200)
+
+
+def _manual(request: PageRequest, **more: Any) -> HttpResponse:
+    now, form = timezone.now(), ClusterFilter(request.GET)
+    standing = manual_standing()
+    table = table_for(request, ManualTable, [each for each in standing.registered if has(each, form.wanted)], now=now)
+    context = {"now": now, "standing": standing, "in_force": cluster_current(), "table": table, "filter": {"form": form}}
+    return render(request, "nodes/cluster/manual.html", context | more)
+
+
+@page("nodes.view_node")
+def manual(request: PageRequest) -> HttpResponse:
+    return _manual(request)
+
+
+@page("nodes.renew_node")
+@require_POST
+def deliver(request: PageRequest) -> HttpResponse:
+    """To all that lack it, or to the one that is named."""
+    lacking, wanted = manual_standing().lacking, request.POST.get("node")
+    chosen = [each for each in lacking if wanted in (None, str(each.node.pk))]
+    return _manual(request, delivery=cluster_deliver(actor=request.actor, nodes=chosen, now=timezone.now()))
+
+
+@page("nodes.change_node")
+@require_POST
+def tick(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    node = get_object_or_404(Node.objects.present(), pk=pk)
+    tick_set(actor=request.actor, node=node, on=request.POST.get("done") == "yes", now=timezone.now())
+    return redirect("cluster:manual")
+
+
+@page("certs.export_cluster")
+@fresh_sign_in
+def pfx(request: PageRequest) -> HttpResponse:
+    form = PfxDownloadForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        asked = form.cleaned_data
+        content = cluster_pfx(actor=request.actor, password=asked["password"], form=PfxForm(asked["form"]), now=timezone.now())
+        answer = HttpResponse(content, content_type="application/x-pkcs12")
+        answer["Content-Disposition"] = 'attachment; filename="QlikServiceCluster.pfx"'
+    else:
+        answer = render(
+            request, "nodes/cluster/pfx.html", {"form": form, "in_force": cluster_current()}, status=400 if form.errors else 200
+        )
+    answer["Cache-Control"] = "no-store"
+    return answer

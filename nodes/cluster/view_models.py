@@ -1,0 +1,43 @@
+"""The cluster certificate's page as a person reads it."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from certs.cluster.services import cluster_certificates, cluster_jwks, cluster_public_key
+from certs.lifetime.renewal_forecast import leaf_due, zone_standing
+from certs.models import Certificate, Deployment
+from certs.zone.services import zone_current
+from nodes.cluster.services import ClusterNode, cluster_nodes, site_answer
+from nodes.models import Node
+from pki.cluster import key_id
+
+
+def what_happens(certificate: Certificate) -> tuple[str, datetime | None]:
+    """What will become of the certificate in force, and when."""
+    standing = zone_standing(zone_current())
+    if certificate.issuer_id is not None and certificate.issuer_id == standing.leaving_id:
+        return "Replaced in the rotation of the root that is under way.", None
+    due = leaf_due(certificate, standing)
+    if due is None:
+        return "Its root ends too soon for a renewal to gain anything, and roots are replaced by hand here. Rotate the root.", None
+    if due.with_root:
+        return "Replaced with the next root; every node gets the new one with its renewal, without a password.", due.at
+    return "Renewed by itself; every node gets the next one with a renewal, without a password.", due.at
+
+
+def story(*, now: datetime, search: str) -> dict[str, Any]:
+    """All that the page shows. Raises: ZoneMissing, ZoneBroken."""
+    in_force, *others = cluster_certificates()
+    found = cluster_nodes(Node.objects.present().select_related("observation"), in_force=in_force)
+    happens, at = what_happens(in_force)
+    return {
+        "now": now, "in_force": in_force, "others": others, "happens": happens, "happens_at": at, "nodes": [each for each in found if has(each, search)],
+        "verified": sum(each.verified for each in found), "total": len(found), "public_key": cluster_public_key(), "key_id": key_id(in_force.x509()),
+        "jwks": json.dumps(cluster_jwks(), indent=2), "deployments": Deployment.objects.all(), "answer": site_answer(zone_current()),
+    }  # fmt: skip
+
+
+def has(each: ClusterNode, search: str) -> bool:
+    """Whether the node is one of those looked for."""
+    return search in f"{each.node.name} {each.node.host_name} {each.node.address}".lower()

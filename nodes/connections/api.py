@@ -1,0 +1,109 @@
+"""Data connections in the REST API. Passwords go in and never out."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from nodes.connections.services import connection_change, connection_create, connection_delete, key_versions
+from nodes.models import Connection, ConnectionType
+from web.api import StrictText, View, page_of
+
+
+class ConnectionInput(serializers.Serializer[Any]):
+    """A password left out stays as it is; null clears it."""
+
+    name = StrictText()
+    type = StrictText()
+    connection_string = StrictText()
+    username = StrictText(required=False)
+    password = StrictText(required=False, allow_null=True, write_only=True)
+
+
+class ConnectionOutput(serializers.Serializer[Any]):
+    """A connection in its pinned form, for the schema."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    type = serializers.ChoiceField(choices=ConnectionType.values)
+    connection_string = serializers.CharField()
+    username = serializers.CharField()
+    password_set = serializers.BooleanField()
+    password_key_version = serializers.IntegerField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    changed_at = serializers.DateTimeField()
+
+
+class ConnectionSearch(serializers.Serializer[Any]):
+    search = serializers.CharField(required=False, max_length=100)
+
+
+def connections_json(connections: Sequence[Connection]) -> list[dict[str, Any]]:
+    """Connections in their pinned form; one query for the versions of all their keys."""
+    versions, plain = key_versions(), ("name", "type", "connection_string", "username", "created_at", "changed_at")
+    return [
+        {
+            "id": str(each.pk),
+            **{name: getattr(each, name) for name in plain},
+            "password_set": each.password is not None,
+            "password_key_version": versions.get(each.password.key_id) if each.password else None,
+        }
+        for each in connections
+    ]
+
+
+def _answer(connection: Connection, status: int = 200) -> Response:
+    return Response(connections_json([connection])[0], status=status)
+
+
+class Connections(View):
+    """The data connections."""
+
+    @extend_schema(operation_id="connections_list", parameters=[ConnectionSearch], responses=page_of(ConnectionOutput))
+    def get(self, request: Request) -> Response:
+        self.actor.require("nodes.view_connection")
+        asked = ConnectionSearch(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        return self.paged(Connection.objects.searched(asked.validated_data.get("search", "")), connections_json)
+
+    @extend_schema(request=ConnectionInput, responses={201: ConnectionOutput})
+    def post(self, request: Request) -> Response:
+        asked = ConnectionInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return _answer(connection_create(actor=self.actor, now=timezone.now(), **asked.validated_data), 201)
+
+
+class ConnectionDetail(View):
+    """One connection. PUT takes the whole of it and PATCH a part; a password that is left out stays, and null clears it."""
+
+    @extend_schema(responses=ConnectionOutput)
+    def get(self, request: Request, pk: uuid.UUID) -> Response:
+        self.actor.require("nodes.view_connection")
+        return _answer(get_object_or_404(Connection, pk=pk))
+
+    @extend_schema(request=ConnectionInput, responses=ConnectionOutput)
+    def put(self, request: Request, pk: uuid.UUID) -> Response:
+        asked = ConnectionInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return self._change(pk, {"username": ""} | asked.validated_data)
+
+    @extend_schema(request=ConnectionInput, responses=ConnectionOutput)
+    def patch(self, request: Request, pk: uuid.UUID) -> Response:
+        asked = ConnectionInput(data=request.data, partial=True)
+        asked.is_valid(raise_exception=True)
+        return self._change(pk, asked.validated_data)
+
+    def _change(self, pk: uuid.UUID, changes: dict[str, Any]) -> Response:
+        connection = get_object_or_404(Connection, pk=pk)
+        return _answer(connection_change(actor=self.actor, connection=connection, now=timezone.now(), **changes))
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: uuid.UUID) -> Response:
+        connection_delete(actor=self.actor, connection=get_object_or_404(Connection, pk=pk), now=timezone.now())
+        return Response(status=204)

@@ -1,0 +1,74 @@
+"""Pages of connections: parse, ask a service, render."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+
+from nodes.connections.filters import ConnectionFilter
+from nodes.connections.forms import ConnectionForm
+from nodes.connections.services import connection_change, connection_create, connection_delete, key_versions, password_told
+from nodes.connections.tables import ConnectionTable
+from nodes.errors import InputInvalid
+from nodes.models import Connection
+from pki.errors import UnknownKey
+from sealing.errors import TrustZoneError
+from web.page import PageRequest, page, table_for
+
+
+@page("nodes.view_connection")
+def connection_list(request: PageRequest) -> HttpResponse:
+    now = timezone.now()
+    found = ConnectionFilter(request.GET, queryset=Connection.objects.all())
+    table = table_for(request, ConnectionTable, found.qs, now=now)
+    table.versions = key_versions()
+    return render(request, "nodes/connections/list.html", {"filter": found, "table": table, "now": now})
+
+
+def _save(form: ConnectionForm, save: Callable[..., Connection]) -> Connection | None:
+    """What was saved; otherwise the form says why nothing was."""
+    if form.is_valid():
+        try:
+            return save(now=timezone.now(), **form.fields_of_connection())
+        except InputInvalid as exc:
+            form.refuse(exc)
+        except (TrustZoneError, UnknownKey) as exc:
+            form.add_error(None, f"The password cannot be encrypted now, so nothing was saved. {exc}")
+    return None
+
+
+def _form(request: PageRequest, form: ConnectionForm, **context: Any) -> HttpResponse:
+    return render(request, "nodes/connections/form.html", {"form": form, **context}, status=400 if form.errors else 200)
+
+
+@page("nodes.add_connection")
+def create(request: PageRequest) -> HttpResponse:
+    form = ConnectionForm(request.POST or None)
+    if request.method == "POST" and (made := _save(form, lambda **fields: connection_create(actor=request.actor, **fields))):
+        return redirect(reverse("connections:edit", args=[made.pk]) + "?saved")
+    return _form(request, form)
+
+
+@page("nodes.change_connection")
+def edit(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    connection = get_object_or_404(Connection, pk=pk)
+    held = connection.password
+    initial = {name: getattr(connection, name) for name in ("name", "type", "connection_string", "username")}
+    form = ConnectionForm(request.POST or None, initial=initial, password_told=password_told(held, key_versions()) if held else "")
+    if request.method == "POST" and _save(form, lambda **fields: connection_change(actor=request.actor, connection=connection, **fields)):
+        return redirect(reverse("connections:edit", args=[pk]) + "?saved")
+    saved = "saved" in request.GET and request.method == "GET"
+    return _form(request, form, connection=connection, saved=saved, now=timezone.now())
+
+
+@page("nodes.delete_connection")
+def remove(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    connection = get_object_or_404(Connection, pk=pk)
+    if request.method == "POST":
+        connection_delete(actor=request.actor, connection=connection, now=timezone.now())
+        return redirect("connections:list")
+    return render(request, "nodes/connections/remove.html", {"connection": connection})

@@ -1,0 +1,148 @@
+"""Nodes in the REST API."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from audit.models import Event
+from certs.certificates.api import CertificateOutput, certificate_json
+from certs.models import Certificate
+from nodes.inventory.change import node_change
+from nodes.inventory.services import node_create
+from nodes.models import Node
+from nodes.states import NodeState
+from web.api import MOST_ITEMS, StrictInteger, StrictText, View, page_of
+
+
+class NodeInput(serializers.Serializer[Any]):
+    name = StrictText()
+    host_name = StrictText()
+    address = StrictText(required=False)
+    distribution_port = StrictInteger(required=False)
+    node_port = StrictInteger(required=False)
+    subject_alternative_names = serializers.ListField(child=StrictText(), required=False, max_length=MOST_ITEMS)
+    services = serializers.ListField(child=StrictText(), required=False, max_length=MOST_ITEMS)
+
+
+class NodeChangeInput(NodeInput):
+    """What can be changed, each alone. The host name is taken as long as it is the node's own."""
+
+
+class NodeOutput(serializers.Serializer[Any]):
+    """A node in its pinned form, for the schema."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    host_name = serializers.CharField()
+    address = serializers.CharField()
+    distribution_port = serializers.IntegerField()
+    node_port = serializers.IntegerField()
+    subject_alternative_names = serializers.ListField(child=serializers.CharField())
+    services = serializers.ListField(child=serializers.CharField())
+    state = serializers.ChoiceField(choices=NodeState.values)
+    state_reason = serializers.CharField()
+    online = serializers.BooleanField()
+    clock_offset_s = serializers.FloatField(allow_null=True)
+    certificates = CertificateOutput(many=True)
+    events_url = serializers.CharField()
+
+
+class EventOutput(serializers.Serializer[Any]):
+    sequence = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    actor = serializers.CharField()
+    action = serializers.CharField()
+    detail = serializers.DictField()
+
+
+class NodeFilter(serializers.Serializer[Any]):
+    state = serializers.ChoiceField(choices=NodeState.values, required=False)
+    search = serializers.CharField(required=False, max_length=100)
+
+
+def nodes_json(nodes: Sequence[Node], now: datetime) -> list[dict[str, Any]]:
+    """Nodes in their pinned form, with what they hold; one query for all certificates."""
+    held: dict[uuid.UUID | None, list[Certificate]] = {}
+    for certificate in Certificate.objects.listed().filter(holder_id__in=[node.pk for node in nodes]).order_by("-created_at"):
+        held.setdefault(certificate.holder_id, []).append(certificate)
+    return [_node_json(node, held.get(node.pk, []), now) for node in nodes]
+
+
+def node_answer(node: Node, status: int = 200) -> Response:
+    """One node in its pinned form."""
+    return Response(nodes_json([node], timezone.now())[0], status=status)
+
+
+def _node_json(node: Node, certificates: list[Certificate], now: datetime) -> dict[str, Any]:
+    plain = (
+        "name", "host_name", "address", "distribution_port", "node_port", "subject_alternative_names", "services", "state", "state_reason",
+    )  # fmt: skip
+    return {
+        "id": str(node.pk),
+        **{name: getattr(node, name) for name in plain},
+        "online": node.online(now),
+        "clock_offset_s": node.clock_offset_s,
+        "certificates": [certificate_json(each, now) for each in certificates],
+        "events_url": reverse("node-events", args=[node.pk]),
+    }
+
+
+class Nodes(View):
+    """The nodes that are in use; with `state=decommissioned`, those that are not."""
+
+    @extend_schema(operation_id="nodes_list", parameters=[NodeFilter], responses=page_of(NodeOutput))
+    def get(self, request: Request) -> Response:
+        self.actor.require("nodes.view_node")
+        asked = NodeFilter(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        rows, now = Node.objects.present().select_related("observation"), timezone.now()
+        if state := asked.validated_data.get("state"):
+            rows = Node.objects.filter(state=state).select_related("observation")
+        if text := asked.validated_data.get("search"):
+            rows = rows.filter(Q(name__icontains=text) | Q(host_name__icontains=text) | Q(address__icontains=text))
+        return self.paged(rows, lambda page: nodes_json(page, now))
+
+    @extend_schema(request=NodeInput, responses={201: NodeOutput})
+    def post(self, request: Request) -> Response:
+        asked = NodeInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        node = node_create(actor=self.actor, now=timezone.now(), **asked.validated_data)
+        return node_answer(node, 201)
+
+
+class NodeDetail(View):
+    """One node; PATCH changes some of its fields. DELETE is added where nodes are decommissioned."""
+
+    @extend_schema(responses=NodeOutput)
+    def get(self, request: Request, pk: uuid.UUID) -> Response:
+        self.actor.require("nodes.view_node")
+        return node_answer(get_object_or_404(Node, pk=pk))
+
+    @extend_schema(request=NodeChangeInput, responses=NodeOutput)
+    def patch(self, request: Request, pk: uuid.UUID) -> Response:
+        node = get_object_or_404(Node, pk=pk)
+        asked = NodeChangeInput(data=request.data, partial=True)
+        asked.is_valid(raise_exception=True)
+        unknown = {str(name): value for name, value in dict(request.data).items() if name not in asked.fields}
+        return node_answer(node_change(actor=self.actor, node=node, now=timezone.now(), **asked.validated_data | unknown))
+
+
+class NodeEvents(View):
+    """What happened to a node, newest first."""
+
+    @extend_schema(responses=page_of(EventOutput))
+    def get(self, request: Request, pk: uuid.UUID) -> Response:
+        self.actor.require("nodes.view_node")
+        get_object_or_404(Node, pk=pk)
+        names = ("sequence", "at", "actor", "action", "detail")
+        return self.paged(Event.objects.for_target(pk), lambda page: [{name: getattr(event, name) for name in names} for event in page])

@@ -1,0 +1,73 @@
+"""Changing what is known of a node."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from audit.actors import Actor
+from audit.record import record
+from jobs.services import job_nudge
+from nodes import jobs
+from nodes.errors import IllegalNodeTransition, InputInvalid
+from nodes.inventory.services import checked
+from nodes.models import Node, Renewal
+from nodes.states import UNDER_WAY, NodeState, RenewalStatus
+
+CHANGEABLE = ("name", "address", "distribution_port", "node_port", "subject_alternative_names", "services")
+# Where the central node is, and where it listens, is said elsewhere.
+OF_THE_PLACE = frozenset({"address", "distribution_port", "node_port"})
+
+
+def node_change(*, actor: Actor, node: Node, now: datetime, **fields: Any) -> Node:
+    """Change some of `CHANGEABLE`. Certificates get changed names and addresses with the next renewal.
+
+    Raises: PermissionRefused, InputInvalid, IllegalNodeTransition for a decommissioned node.
+    """
+    actor.require("nodes.change_node")
+    if node.state == NodeState.DECOMMISSIONED:
+        raise IllegalNodeTransition(f"{node} is decommissioned, so it cannot be changed. Create a node instead.")
+    before = {name: getattr(node, name) for name in CHANGEABLE}
+    wanted = _known(node, fields)
+    changed = {name: value for name, value in wanted.items() if value != before[name]}
+    if node.is_central and OF_THE_PLACE & changed.keys():
+        text = "The address and ports of the central node cannot be changed here. `up` sets where it listens; Settings, Addresses sets where nodes call it."
+        raise InputInvalid({name: [text] for name in OF_THE_PLACE & changed.keys()})
+    if not changed:
+        return node
+    checked(host_name=node.host_name, besides=node, **before | changed)
+    try:
+        with transaction.atomic():
+            _write(node, changed)
+            detail = {"from": {name: before[name] for name in changed}, "to": changed}
+            record(actor=actor, action="node.changed", target=node, detail=detail, now=now)
+            _try_again(node, now)
+    except IntegrityError as exc:
+        raise InputInvalid({"name": ["A node with this name exists already. Choose another name."]}) from exc
+    return node
+
+
+def _known(node: Node, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields that can be changed, lists as lists. Raises: InputInvalid."""
+    errors = {name: ["There is no such field that can be changed."] for name in fields.keys() - {*CHANGEABLE, "host_name"}}
+    if fields.get("host_name", node.host_name) != node.host_name:
+        errors["host_name"] = [
+            "A host name cannot be changed: it is the name in the node's certificates. Create a node with the new name, then remove this one."
+        ]
+    if errors:
+        raise InputInvalid(errors)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items() if name in CHANGEABLE}
+
+
+def _write(node: Node, changed: dict[str, Any]) -> None:
+    if not Node.objects.present().filter(pk=node.pk).update(**changed):
+        raise IllegalNodeTransition(f"{node} was decommissioned meanwhile.")
+    node.refresh_from_db()
+
+
+def _try_again(node: Node, now: datetime) -> None:
+    """What waits for this node to be dialled is tried with what was changed."""
+    if node.state in UNDER_WAY:
+        job_nudge(task=jobs.REGISTRATION, subject=node.pk, now=now)
+    for renewal in Renewal.objects.filter(node=node, status=RenewalStatus.PROVING):
+        job_nudge(task=jobs.RENEWAL, subject=renewal.pk, now=now)

@@ -1,0 +1,100 @@
+"""Nodes."""
+
+import uuid
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from nodes.states import NodeState
+
+# Three heartbeats missed; where they come often, a restart of the agent is no silence.
+if TYPE_CHECKING:
+    from nodes.models import Observation
+
+SILENT_AFTER = max(3 * timedelta(seconds=settings.QMC_HEARTBEAT_S), timedelta(seconds=180))
+
+
+class NodeQuerySet(models.QuerySet["Node"]):
+    def present(self) -> "NodeQuerySet":
+        return self.exclude(state=NodeState.DECOMMISSIONED)
+
+
+class Node(models.Model):
+    """One machine of the site."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=64)
+    host_name = models.CharField(max_length=64)
+    address = models.CharField(max_length=64, blank=True)
+    distribution_port = models.PositiveIntegerField(default=4444)
+    node_port = models.PositiveIntegerField(default=4242)
+    subject_alternative_names = models.JSONField(default=list)
+    services = models.JSONField(default=list)
+    state = models.CharField(max_length=20, choices=NodeState.choices, default=NodeState.CREATED, db_index=True)
+    state_reason = models.CharField(max_length=500, blank=True)
+    state_since = models.DateTimeField()
+    generation = models.PositiveIntegerField(default=0)
+    is_central = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    registered_at = models.DateTimeField(null=True, blank=True)
+    setup_url = models.CharField(
+        max_length=100, blank=True, help_text="where its agent says that the password is typed, on the node itself"
+    )
+    made_by_request = models.UUIDField(null=True, blank=True, db_index=True, help_text="of the form that created it: a repeat finds it")
+    browser_thumbprint = models.CharField(max_length=64, blank=True, db_index=True, help_text="of the certificate chosen for browsers")
+    browser_chosen_at = models.DateTimeField(null=True, blank=True)
+    # Somebody says that he imported the cluster certificate there: a claim, until the node's own report proves it.
+    cluster_ticked_at = models.DateTimeField(null=True, blank=True)
+    cluster_ticked_by = models.CharField(max_length=200, blank=True)
+
+    objects = NodeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        permissions = [
+            ("register_node", "Can register and redistribute nodes"),
+            ("renew_node", "Can renew a node's certificates"),
+            ("decommission_node", "Can decommission nodes"),
+        ]
+        constraints = [
+            models.UniqueConstraint(Lower("host_name"), condition=~Q(state="decommissioned"), name="host_name_once"),
+            models.UniqueConstraint(Lower("name"), condition=~Q(state="decommissioned"), name="node_name_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def dialled(self) -> str:
+        """Where the node is dialled: its address where given, else its host name."""
+        return self.address or self.host_name
+
+    @property
+    def observed(self) -> "Observation | None":
+        try:
+            return self.observation
+        except ObjectDoesNotExist:
+            return None
+
+    def online(self, now: datetime) -> bool:
+        seen = self.observed
+        return seen is not None and now - seen.last_seen_at < SILENT_AFTER
+
+    @property
+    def calls_from(self) -> str:
+        """From where the node last called, where that is not its own address; "" else, and where either is not known."""
+        seen = self.observed.address if self.observed else ""
+        if not seen or not self.address or ip_address(seen).is_loopback:
+            return ""
+        return seen if ip_address(seen) != ip_address(self.address) else ""
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        seen = self.observed
+        return seen.clock_offset_s if seen else None

@@ -1,0 +1,151 @@
+"""A node's keys and certificates of one generation, and the package that carries them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from audit.actors import SYSTEM, Actor
+from certs.certificates.issuer import issuer_current, issuing_root, roots_in_force
+from certs.certificates.services import Intent, certificate_issue, certificate_transition, certificate_withdraw
+from certs.errors import StaleCertificate
+from certs.keys.policy import key_type
+from certs.keys.pool import key_take
+from certs.models import Certificate, DatabaseKey
+from certs.roots.services import cluster_in_force
+from certs.states import LIVE, CertificateStatus, DatabaseKeyStatus
+from certs.zone.services import zone_current
+from nodes.addresses.services import central_addresses
+from nodes.errors import StaleNode
+from nodes.models import Node
+from pki import database_key, issue, keys
+from pki.package import Package, Pair
+from pki.roles import CLIENT_NAME, OWN_KINDS, Kind
+from sealing.errors import ZoneBroken
+from sealing.local_keys import key_ring
+
+
+@dataclass(frozen=True)
+class Order:
+    """A generation of `node` to be made while a row of `wanted` stands; `in_a_hurry` where somebody waits for it."""
+
+    node: Node
+    generation: int
+    wanted: "QuerySet[Any]"
+    in_a_hurry: bool
+    actor: Actor
+
+    def still_wanted(self) -> None:
+        """Raises: StaleNode if it was called off meanwhile."""
+        if not self.wanted.select_for_update().exists():
+            raise StaleNode(f"generation {self.generation} of {self.node} was called off meanwhile")
+
+
+def versions_for(node: Node) -> "QuerySet[DatabaseKey]":
+    """The database keys for which `node` gets a service pair, the newest first; the central node also the one that begins with it."""
+    statuses = {*LIVE, DatabaseKeyStatus.PREPARED} if node.is_central else LIVE
+    return DatabaseKey.objects.filter(status__in=statuses).order_by("-version")
+
+
+def _key_of(version: DatabaseKey) -> database_key.DatabaseKey:
+    """Out of this machine's own store; a fresh one for a version that has none yet. Raises: StaleCertificate while it is not at hand."""
+    if version.key_id is None:
+        return database_key.DatabaseKey.generate()
+    ring = key_ring().keys
+    if version.key_id not in ring:
+        raise StaleCertificate(f"{version} has not reached this machine yet")
+    return ring[version.key_id]
+
+
+def certificate_of(order: Order, kind: Kind, version: DatabaseKey | None = None, *, now: datetime) -> Certificate:
+    """The one certificate of this intent: found again after a crash, or made; a service certificate carries the database key `version`.
+
+    Raises: StaleCertificate while another makes it or the key is not at hand here, StaleNode.
+    """
+    node, generation, number = order.node, order.generation, version.version if version else 0
+    mine = Certificate.objects.filter(holder_id=node.pk, kind=kind, generation=generation, database_key_version=number)
+    for overdue in mine.overdue(now):
+        certificate_transition(
+            certificate=overdue, to=CertificateStatus.FAILED, reason="its worker ended before it signed", actor=SYSTEM, now=now
+        )
+    found = mine.issued().first()
+    if found is not None and found.sealed_private_key is not None:
+        return found
+    if mine.filter(status=CertificateStatus.ISSUING).exists():
+        raise StaleCertificate(f"the {kind} certificate of {node} is being made")
+    private_key = key_take(key_type(kind), in_a_hurry=order.in_a_hurry)
+    further = [*node.subject_alternative_names, *([node.address] if node.address else [])] if version else []
+    zone = zone_current()
+    request = issue.Request(
+        kind, node.host_name if version else CLIENT_NAME, tuple(further), private_key.public_key(), zone.lifetime_months,
+        _key_of(version) if version else None, zone.database_key_oids,
+    )  # fmt: skip
+    return certificate_issue(
+        request=request, intent=Intent(node.pk, node.host_name, generation, number), issuer=issuer_current(), private_key=private_key,
+        actor=order.actor, now=now, keep_key="sealed_private_key", still_wanted=order.still_wanted,
+    )  # fmt: skip
+
+
+def package_make(order: Order, *, expires_at: datetime, now: datetime) -> Package:
+    """All that the node gets. Raises: PKIError, TrustZoneError, StaleNode."""
+    node, zone = order.node, zone_current()
+
+    def pair(row: Certificate) -> Pair:
+        return Pair(row.pem().encode(), row.sealed_private_key.open())
+
+    service, *further = [_service_pair(order, version, now=now) for version in versions_for(node)]
+    cluster = cluster_in_force(issuing_root())
+    if cluster is None:
+        raise ZoneBroken("The trust zone has no cluster certificate. Restore it from a backup or recreate the root.")
+    return Package(
+        trust_zone=str(zone.pk), node=str(node.pk), host_name=node.host_name, generation=order.generation, central_host_name=zone.name,
+        central_addresses=central_addresses(), roots=tuple(root.pem().encode() for root in roots_in_force()),
+        service=service, client=pair(certificate_of(order, Kind.CLIENT, now=now)),
+        cluster=pair(cluster), expires_at=expires_at, further_service_pairs=tuple(further),
+        database_key_oids=zone.database_key_oids,
+    )  # fmt: skip
+
+
+def _service_pair(order: Order, version: DatabaseKey, *, now: datetime) -> Pair:
+    row = certificate_of(order, Kind.SERVICE, version, now=now)
+    pem: bytes = row.sealed_private_key.open()
+    if version.key_id is None:
+        # Made with this certificate, or with the same one before a crash: only the certificate knows.
+        key = database_key.read(row.x509(), keys.from_pem(pem, own=True), zone_current().database_key_oids)
+        with transaction.atomic():
+            order.still_wanted()
+            DatabaseKey.objects.filter(pk=version.pk, key_id=None).update(key_id=key.key_id.hex())
+    return Pair(row.pem().encode(), pem)
+
+
+def keys_wipe(node: Node) -> None:
+    """The package carries them now, or nobody waits for them any more."""
+    Certificate.objects.filter(holder_id=node.pk, kind__in=OWN_KINDS).update(sealed_private_key=None)
+
+
+def older_supersede(node: Node, generation: int, *, now: datetime) -> None:
+    """The proved generation takes over from every older one."""
+    for certificate in Certificate.objects.issued().filter(holder_id=node.pk, kind__in=OWN_KINDS, generation__lt=generation):
+        certificate_transition(
+            certificate=certificate, to=CertificateStatus.SUPERSEDED, reason=f"generation {generation} is proved", actor=SYSTEM, now=now
+        )
+
+
+def generation_withdraw(node: Node, generation: int, *, reason: str, now: datetime) -> None:
+    """A generation that never came into use is revoked, its keys wiped; what is just being signed fails.
+
+    A database key that only stood in the central node's withdrawn certificate is gone with it: its version gets another.
+    """
+    for certificate in Certificate.objects.filter(holder_id=node.pk, kind__in=OWN_KINDS, generation=generation):
+        certificate_withdraw(certificate=certificate, reason=reason, actor=SYSTEM, now=now)
+    if node.is_central:
+        DatabaseKey.objects.filter(status=DatabaseKeyStatus.PREPARED).exclude(key_id__in=list(key_ring().keys)).update(key_id=None)
+
+
+def service_fingerprint(node: Node, generation: int) -> str:
+    """What the node must serve once it has installed this generation: the pair that carries the newest database key. "" if it was revoked."""
+    own = Certificate.objects.accepted().filter(holder_id=node.pk, kind=Kind.SERVICE, generation=generation)
+    newest = own.order_by("-database_key_version").first()
+    return newest.sha256 if newest else ""

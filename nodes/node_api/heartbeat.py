@@ -1,0 +1,190 @@
+"""What a node reports, and what it is told."""
+
+import base64
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from audit.actors import SYSTEM, Actor
+from audit.record import record
+from certs.models import Certificate, DatabaseKey, Rotation
+from certs.revocation.lists import trust_in_force
+from certs.states import DatabaseKeyStatus
+from jobs.services import job_nudge
+from nodes.addresses.services import central_addresses, netlocs
+from nodes.browser_certificates.services import choice_for, chosen_certificate
+from nodes.cluster.services import cluster_proof
+from nodes.errors import StaleNode
+from nodes.inventory.transition import node_transition, renewal_transition
+from nodes.issuance.services import versions_for
+from nodes.models import CallerFinding, Node, Observation, Registration, Renewal
+from nodes.observation import callers
+from nodes.observation.callers import Call
+from nodes.registration import services as registrations
+from nodes.renewal import services as renewals
+from nodes.states import UNDER_WAY, NodeState, RenewalStatus
+from pki import clocks, sealing
+from pki.report import Report
+from pki.turns import Verdict
+from sealing.local_keys import key_ring
+
+PENDING_INTERVAL_S = 5
+UNKNOWN_PLACE = Call()
+# A registration in one of these waits for the first call with its certificate.
+BEFORE_ITS_CALL = frozenset({NodeState.DISTRIBUTING, NodeState.AWAITING_PASSWORD})
+NOTED = {Verdict.TWO_CALLERS: CallerFinding.Kind.TWO_CALLERS, Verdict.DATABASE_OLDER: CallerFinding.Kind.DATABASE_OLDER}
+LIVELY = timedelta(minutes=10)
+OBSERVED = (
+    "generation", "trusts", "revocation_lists", "installed", "served", "hook", "listening", "browser", "database_keys", "version", "system",
+    "central_addresses", "central_called",
+)  # fmt: skip
+
+
+def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: datetime, call: Call = UNKNOWN_PLACE) -> dict[str, Any]:
+    """Keep the observation, move what waited for this call, and answer. `certificate` is the one that the node called with.
+
+    Raises: StaleNode if another call of this node was answered meanwhile, or the caller has hung up: nothing was kept then.
+    """
+    registers = node.state in BEFORE_ITS_CALL and certificate.generation == node.generation
+    found = callers.verdict(node, certificate, report, registers=registers)
+    if found == Verdict.EARLIER_REGISTRATION:
+        callers.finding_note(kind=CallerFinding.Kind.SUPERSEDED, node=node, call=call, now=now, generation=report.generation)
+        return _to_earlier(report, now)
+    before = node.observed
+    turn = callers.turn_make(node, now=now)
+    live = [key_id for key_id in versions_for(node).values_list("key_id", flat=True) if key_id]
+    proved, challenges, expected = _proof(node, report, live, now)
+    choice = choice_for(node, chosen_certificate(node))
+    wanted = choice.revision if choice else ""
+    challenge = secrets.token_hex(32)
+    asked = {"proved": proved, "challenges": expected, "cluster_challenge": challenge, **cluster_proof(node, report, now)}
+    if call.has_ended():
+        raise StaleNode("The caller has hung up.")
+    _observe(node, report, asked | {"turn": turn, "turn_before": report.turn, "address": call.address}, now)
+    if found in NOTED:
+        callers.finding_note(kind=NOTED[found], node=node, call=call, now=now, generation=report.generation, other=before)
+    _browser_recorded(node, report, wanted, before, now)
+    disputed = callers.is_disputed(node)
+    renewal = Renewal.objects.filter(node=node).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).first()
+    if certificate.generation == node.generation:
+        _called_home(node, renewal, now)
+    rotation = Rotation.objects.filter(under_way=True).first()
+    if renewal is None and rotation is None and not set(live) <= set(report.database_keys):
+        # It came with a package of before a rotation. While one is under way, that one sees to it.
+        renewal = renewals.renewal_ensure(actor=SYSTEM, node=node, now=now)
+    offered = renewal is not None and renewal.status == RenewalStatus.OFFERED and not disputed
+    differs, addresses = _trust_differs(report), _addresses_differ(report)
+    # Of addresses and trust that the node is told now, its next report shows that it knows them.
+    pending = renewal is not None or differs or bool(addresses) or node.state in UNDER_WAY or any(key_id not in proved for key_id in live)
+    pending = pending or (rotation is not None and _is_lively(rotation, now)) or _browser_is_on_its_way(node, report, wanted, now)
+    return {
+        "now": now.isoformat(),
+        "interval_s": min(PENDING_INTERVAL_S, settings.QMC_HEARTBEAT_S) if pending else settings.QMC_HEARTBEAT_S,
+        "reopen": node.state == NodeState.DISTRIBUTING and certificate.generation < node.generation,
+        "trust": differs,
+        "package": {"generation": renewal.generation} if renewal is not None and offered else None,
+        "browser": None if disputed else wanted,
+        "turn": turn,
+        "challenges": challenges,
+        "cluster_challenge": challenge,
+        "retired_database_keys": _retired(report.database_keys, live),
+        "central_addresses": addresses,
+    }
+
+
+def _to_earlier(report: Report, now: datetime) -> dict[str, Any]:
+    """The answer to who still calls with the certificates of before a proved registration: the trust, and nothing of the node's own."""
+    return {
+        "now": now.isoformat(), "interval_s": settings.QMC_HEARTBEAT_S, "reopen": False, "trust": _trust_differs(report), "package": None,
+        "browser": None, "challenges": {}, "cluster_challenge": "", "retired_database_keys": [],
+    }  # fmt: skip
+
+
+def _proof(node: Node, report: Report, live: list[str], now: datetime) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """When the node last opened a challenge of each live key, the next challenges (base64), and the SHA-256 of what opens them."""
+    seen, ring = node.observed, key_ring().keys
+    proved = dict(seen.proved) if seen else {}
+    for key_id, opened in report.proofs.items():
+        if seen and hashlib.sha256(opened).hexdigest() == seen.challenges.get(key_id):
+            proved[key_id] = now.isoformat()
+    challenges, expected = {}, {}
+    for key_id in ring.keys() & set(live):
+        secret = secrets.token_bytes(32)
+        sealed = sealing.seal(ring[key_id], secret, bound_to=sealing.challenge_for(str(node.pk)))
+        challenges[key_id] = base64.b64encode(sealed).decode()
+        expected[key_id] = hashlib.sha256(secret).hexdigest()
+    held = set(live) & set(report.database_keys)
+    return {key_id: proved[key_id] for key_id in held if key_id in proved}, challenges, expected
+
+
+def _is_lively(rotation: Rotation, now: datetime) -> bool:
+    """A phase has just begun: everybody is asked often. Whoever it waits for longer is not worth that."""
+    return not rotation.paused and now - (rotation.switched_at or rotation.created_at) < LIVELY
+
+
+def _browser_is_on_its_way(node: Node, report: Report, wanted: str, now: datetime) -> bool:
+    """Something else was chosen just now: the node is asked often until it has it."""
+    differs = bool(report.browser) and report.browser["revision"] != wanted
+    return differs and node.browser_chosen_at is not None and now - node.browser_chosen_at < LIVELY
+
+
+def _browser_recorded(node: Node, report: Report, wanted: str, seen: Observation | None, now: datetime) -> None:
+    """The history says when a node took up what is chosen, and when it fell back from it. `seen` is the observation before this report."""
+    told = report.browser
+    if wanted and told and told["revision"] == wanted and told != (seen.browser if seen else {}):
+        record(actor=Actor("node", node.name), action="node.browser_certificate_taken", target=node, detail=told, now=now)
+
+
+def _trust_differs(report: Report) -> bool:
+    """Whether the node trusts other roots than those in force, or lacks their newest revocation lists."""
+    wanted, lists = trust_in_force(), report.revocation_lists
+    return set(report.trusts) != set(wanted) or any(lists.get(root, 0) < number for root, number in wanted.items())
+
+
+def _addresses_differ(report: Report) -> list[str]:
+    """Where to call from now on, if the node knows other addresses."""
+    known = report.central_addresses
+    wanted = netlocs(central_addresses()) if known else []
+    return wanted if wanted != known else []
+
+
+def _retired(held: list[str], live: list[str]) -> list[str]:
+    """Which of the keys that the node holds are of no use any more."""
+    if set(held) <= set(live):
+        return []
+    return [str(each.key_id) for each in DatabaseKey.objects.filter(status=DatabaseKeyStatus.RETIRED, key_id__in=held)]
+
+
+def _observe(node: Node, report: Report, asked: dict[str, Any], now: datetime) -> None:
+    seen = {name: getattr(report, name) for name in OBSERVED} | asked
+    seen |= {"last_seen_at": now, "clock_offset_s": clocks.bounded((report.clock - now).total_seconds())}
+    if node.observed is None:
+        Observation.objects.update_or_create(node=node, defaults=seen)
+    elif not Observation.objects.filter(node=node, turn=node.observed.turn).update(**seen):
+        raise StaleNode(f"Another call of {node} was answered meanwhile.")
+
+
+def _called_home(node: Node, renewal: Renewal | None, now: datetime) -> None:
+    """The node presented the certificate that it was sent last: it is installed."""
+    actor = Actor("node", node.name)
+    if node.state in BEFORE_ITS_CALL:
+        with transaction.atomic():
+            Registration.objects.filter(node=node, generation=node.generation).update(heard_at=now)
+            node_transition(node=node, to=NodeState.VERIFYING, reason="", actor=actor, now=now)
+            job_nudge(task=registrations.TASK, subject=node.pk, now=now)
+    if renewal is not None and renewal.status == RenewalStatus.OFFERED and renewal.generation == node.generation:
+        with transaction.atomic():
+            renewal_transition(renewal=renewal, to=RenewalStatus.PROVING, reason="", actor=actor, now=now)
+            job_nudge(task=renewals.TASK, subject=renewal.pk, now=now)
+
+
+def package_for(*, node: Node, generation: int) -> bytes | None:
+    """The renewal's package, sealed to the node's current service key; None if nothing is offered, or two machines call as this node."""
+    if callers.is_disputed(node):
+        return None
+    renewal = Renewal.objects.filter(node=node, generation=generation, status=RenewalStatus.OFFERED).first()
+    return bytes(renewal.package) if renewal and renewal.package else None

@@ -1,0 +1,198 @@
+"""What agents call on 4242. Identity is the record of the client certificate, by fingerprint."""
+
+import uuid
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_POST
+
+from certs.exports.services import export_seen
+from certs.models import Certificate
+from certs.revocation.lists import trust_material
+from nodes.browser_certificates.services import choice_sealed
+from nodes.connections.services import connections_page
+from nodes.errors import NodesError
+from nodes.models import CallerFinding, Node
+from nodes.node_api.heartbeat import heartbeat, package_for
+from nodes.observation.callers import Call, address_of, finding_note, is_disputed, is_replaced, unknown_note
+from pki import problem as problems
+from pki import verify
+from pki.errors import PackageError, ReportInvalid
+from pki.report import Report, report_from
+from sealing.errors import TrustZoneError
+
+
+class Refused(Exception):
+    """The caller is not a node that may call. `slug` is the type of the problem."""
+
+    slug = "unknown-node"
+
+    def note(self, report: Report | None, call: Call) -> None:
+        """Keep who called, where that can be said."""
+
+
+class Unknown(Refused):
+    """A root in force signed the certificate, and this database does not know it."""
+
+    def __init__(self, sha256: str) -> None:
+        super().__init__("This client certificate belongs to no node of the trust zone. Redistribute the node.")
+        self.sha256 = sha256
+
+    def note(self, report: Report | None, call: Call) -> None:
+        unknown_note(sha256=self.sha256, report=report, call=call, now=timezone.now())
+
+
+class Replaced(Refused):
+    """The certificate was replaced by another one, more than an hour ago."""
+
+    slug = "superseded-certificate"
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(
+            f"{node} has newer certificates than this one. If this machine was restored from a backup or a snapshot, redistribute the node; "
+            "if it is a copy, stop its agent."
+        )
+        self.node = node
+
+    def note(self, report: Report | None, call: Call) -> None:
+        generation = report.generation if report else 0
+        finding_note(kind=CallerFinding.Kind.SUPERSEDED, node=self.node, call=call, now=timezone.now(), generation=generation)
+
+
+def problem(slug: str, detail: str, status: int, **members: object) -> JsonResponse:
+    # Who is refused is cut off: a connection that was opened before a revocation ends with its next request.
+    headers = {"Connection": "close"} if status == 403 else {}
+    content = problems.problem(slug, status, detail) | members
+    return JsonResponse(content, status=status, content_type=problems.MEDIA_TYPE, headers=headers)
+
+
+def _scope(request: HttpRequest) -> dict[str, Any]:
+    scope: dict[str, Any] = request.environ["asgi.scope"]  # type: ignore[attr-defined]
+    return scope
+
+
+def _fingerprint(request: HttpRequest) -> str:
+    return verify.fingerprint(_scope(request)["state"].get("peer_certificate") or b"")
+
+
+def _call(request: HttpRequest) -> Call:
+    """Where the connection comes from, by its socket: no header counts here."""
+    scope = _scope(request)
+    host, _ = scope.get("client") or ("", 0)
+    return Call(address_of(host), scope["state"].get("has_ended", Call.has_ended))
+
+
+def _presented(request: HttpRequest) -> Certificate | None:
+    """The client certificate of the trust zone with which the caller came; an export's use of one is noted."""
+    certificate = Certificate.objects.accepted().filter(sha256=_fingerprint(request), kind="client").first()
+    if certificate is not None and certificate.holder_id is not None:
+        export_seen(holder_id=certificate.holder_id, now=timezone.now())
+    return certificate
+
+
+def _caller(request: HttpRequest) -> tuple[Node, Certificate]:
+    """Who calls, and with which certificate. Raises: Refused."""
+    certificate = _presented(request)
+    holder = certificate.holder_id if certificate else None
+    node = Node.objects.present().filter(pk=holder).first() if holder else None
+    if certificate is None and not Certificate.objects.filter(sha256=_fingerprint(request)).exists():
+        raise Unknown(_fingerprint(request))
+    if certificate is None or node is None:
+        raise Refused("This client certificate belongs to no node of the trust zone, or it was revoked. Redistribute the node.")
+    if is_replaced(certificate, now=timezone.now()):
+        raise Replaced(node)
+    return node, certificate
+
+
+def _refused(exc: Refused) -> JsonResponse:
+    return problem(exc.slug, str(exc), 403)
+
+
+def _readable(body: bytes) -> Report | None:
+    try:
+        return report_from(body)
+    except ReportInvalid:
+        return None
+
+
+@csrf_exempt
+@require_POST
+def heartbeat_view(request: HttpRequest) -> HttpResponse:
+    """A node reports and is told what to do next."""
+    call = _call(request)
+    try:
+        node, certificate = _caller(request)
+        report = report_from(request.body)
+    except Refused as exc:
+        exc.note(_readable(request.body), call)
+        return _refused(exc)
+    except ReportInvalid as exc:
+        return problem("malformed", f"{exc} Update the agent.", 400, errors=[{"field": exc.field, "code": "invalid", "message": str(exc)}])
+    try:
+        return JsonResponse(heartbeat(node=node, certificate=certificate, report=report, now=timezone.now(), call=call))
+    except TrustZoneError as exc:
+        return problem("trust-zone-broken", str(exc), 503)
+    except NodesError as exc:
+        return problem("changed-meanwhile", f"{exc} Call again.", 503)
+
+
+@require_GET
+def package_view(request: HttpRequest, generation: int) -> HttpResponse:
+    """The renewal that is offered to this very node."""
+    try:
+        node, _ = _caller(request)
+    except Refused as exc:
+        return _refused(exc)
+    sealed = package_for(node=node, generation=generation)
+    if sealed is None:
+        return problem("nothing-offered", "No such generation is offered to this node.", 404)
+    return HttpResponse(sealed, content_type="application/jose")
+
+
+@require_GET
+def browser_certificate_view(request: HttpRequest) -> HttpResponse:
+    """What was chosen for this very node to serve to browsers, with its key."""
+    try:
+        node, _ = _caller(request)
+        sealed = None if is_disputed(node) else choice_sealed(node)
+    except Refused as exc:
+        return _refused(exc)
+    except (NodesError, PackageError) as exc:
+        return problem("not-now", str(exc), 409)
+    if sealed is None:
+        return problem("nothing-chosen", "No certificate for browsers is chosen for this node.", 404)
+    return HttpResponse(sealed, content_type="application/jose")
+
+
+@require_GET
+def trust_view(request: HttpRequest) -> HttpResponse:
+    """The roots in force with their newest revocation lists."""
+    try:
+        _caller(request)
+    except Refused as exc:
+        return _refused(exc)
+    return JsonResponse(trust_material())
+
+
+@require_GET
+def connections_view(request: HttpRequest) -> HttpResponse:
+    """The data connections, for any node that has been registered. `after` is the `next` of the page before."""
+    try:
+        node, _ = _caller(request)
+        after = uuid.UUID(request.GET["after"]) if "after" in request.GET else None
+    except Refused as exc:
+        return _refused(exc)
+    except ValueError:
+        return problem("malformed", "`after` is no id of a connection. Leave it out to begin.", 400)
+    if node.registered_at is None:
+        return problem("not-registered", f"{node} is not registered yet. Wait until the console says that it is.", 409)
+    return JsonResponse(connections_page(after=after), json_dumps_params={"ensure_ascii": False})
+
+
+@require_GET
+def status_view(request: HttpRequest) -> HttpResponse:
+    """The central node runs."""
+    _presented(request)
+    return HttpResponse("2", content_type="text/plain")

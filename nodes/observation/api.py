@@ -1,0 +1,24 @@
+"""Who calls as a node, in the REST API."""
+
+import uuid
+
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from nodes.inventory.api import NodeOutput, node_answer
+from nodes.models import Node
+from nodes.observation.callers import callers_settle
+from web.api import View
+
+
+class NodeCallersSettled(View):
+    """Say that one machine alone calls as this node: its next call begins anew, and it gets new keys again."""
+
+    @extend_schema(request=None, responses=NodeOutput)
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        node = get_object_or_404(Node, pk=pk)
+        callers_settle(actor=self.actor, node=node, now=timezone.now())
+        return node_answer(node)

@@ -1,0 +1,39 @@
+"""Decommissioning nodes."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from audit.actors import SYSTEM, Actor
+from certs.certificates.services import certificate_withdraw
+from certs.models import Certificate
+from jobs.services import job_nudge
+from nodes.errors import InputInvalid
+from nodes.inventory.transition import node_transition
+from nodes.models import Node, Registration
+from nodes.registration import services as registration
+from nodes.renewal.services import renewals_end
+from nodes.states import NodeState
+from pki.revocation import RevocationCode
+
+LOST = "The machine was lost or taken over."
+
+
+@transaction.atomic
+def node_decommission(*, actor: Actor, node: Node, now: datetime, lost: bool = False) -> None:
+    """End a node: its certificates are revoked, its secrets wiped, its name is free. `lost`: its private keys may be known to others.
+
+    Raises: PermissionRefused, IllegalNodeTransition.
+    """
+    actor.require("nodes.decommission_node")
+    if node.is_central:
+        raise InputInvalid({"node": ["The central node cannot be decommissioned: it is the certificate authority."]})
+    reason = f"node decommissioned. {LOST}" if lost else "node decommissioned"
+    code = RevocationCode.KEY_COMPROMISE if lost else RevocationCode.CESSATION_OF_OPERATION
+    node_transition(node=node, to=NodeState.DECOMMISSIONED, reason=LOST if lost else "", actor=actor, now=now)
+    renewals_end(node, reason=reason, actor=actor, now=now)
+    for certificate in Certificate.objects.filter(holder_id=node.pk):
+        certificate_withdraw(certificate=certificate, reason=reason, code=code, actor=SYSTEM, now=now)
+    node.caller_findings.all().delete()
+    Registration.objects.filter(node=node).update(package=None, sealed_password=None)
+    job_nudge(task=registration.TASK, subject=node.pk, now=now)

@@ -1,0 +1,36 @@
+"""Registrations: a package and its password while they wait."""
+
+import uuid
+
+from django.db import models
+
+from sealing.fields import EncryptedField, Readers
+
+
+class Registration(models.Model):
+    """One password ceremony of a node."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    node = models.ForeignKey("Node", on_delete=models.CASCADE, related_name="registrations")
+    generation = models.PositiveIntegerField()
+    actor = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    request = models.UUIDField(null=True, blank=True, db_index=True, help_text="of whoever asked: a repeat gets the same answer")
+    sealed_password = EncryptedField(null=True, sealed_for=Readers.CENTER)
+    sealed_at = models.DateTimeField(
+        null=True, blank=True, help_text="when the package was sealed; ten minutes later the password is wiped"
+    )
+    package = models.BinaryField(null=True)
+    digest = models.CharField(max_length=64, blank=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    heard_at = models.DateTimeField(null=True, blank=True)
+    wrong_passwords = models.PositiveSmallIntegerField(default=0)
+    paused_until = models.DateTimeField(null=True, blank=True, help_text="the node's setup page takes other passwords again then")
+
+    class Meta:
+        ordering = ["-generation"]
+        constraints = [models.UniqueConstraint(fields=["node", "generation"], name="one_registration_per_generation")]
+
+    def __str__(self) -> str:
+        return f"registration {self.generation} of {self.node_id}"

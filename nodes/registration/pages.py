@@ -1,0 +1,94 @@
+"""Pages that register and redistribute nodes: parse, ask a service, render."""
+
+import uuid
+from datetime import datetime
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from nodes.errors import InputInvalid, NodesError, RegistrationBlocked
+from nodes.inventory.forms import NodeForm
+from nodes.inventory.pages import confirm
+from nodes.inventory.services import node_create
+from nodes.inventory.view_models import node_page
+from nodes.models import Node
+from nodes.registration import preflight as checks
+from nodes.registration.services import Ceremony, node_register, registration_awaited
+from pki.findings import Finding
+from web.page import PageRequest, form_id, page
+
+
+def _checked(request: PageRequest, form: NodeForm, now: datetime) -> list[Finding]:
+    """What the checks find; what has no right shape stands in the form afterwards."""
+    if form.is_valid():
+        try:
+            return checks.preflight(actor=request.actor, now=now, **form.fields_of_node())
+        except InputInvalid as exc:
+            form.refuse(exc)
+    return []
+
+
+def _asked(request: PageRequest, about: str) -> uuid.UUID:
+    """What the form asks for: sent twice it is one request, sent for something else it is another."""
+    return uuid.uuid5(form_id(request), about.lower())
+
+
+def _form(request: PageRequest, form: NodeForm, *, status: int = 200, **more: object) -> HttpResponse:
+    return render(request, "nodes/registration/register.html", {"form": form, "form_id": form_id(request)} | more, status=status)
+
+
+@page("nodes.add_node")
+@require_POST
+def preflight(request: PageRequest) -> HttpResponse:
+    form = NodeForm(request.POST)
+    return _form(request, form, findings=_checked(request, form, timezone.now()))
+
+
+@page("nodes.add_node")
+def register(request: PageRequest) -> HttpResponse:
+    if request.method != "POST":
+        return _form(request, NodeForm())
+    now, form = timezone.now(), NodeForm(request.POST)
+    found, asked = _checked(request, form, now), _asked(request, request.POST.get("host_name", ""))
+    if not form.errors and not any(each.level == "blocker" for each in found):
+        try:
+            node = node_create(actor=request.actor, now=now, request=asked, **form.fields_of_node())
+        except InputInvalid as exc:
+            form.refuse(exc)
+        else:
+            return _distribute(request, node, asked, now)
+    if (created := registration_awaited(request=asked)) is not None:
+        return _distribute(request, created, asked, now)
+    return _form(request, form, status=409, findings=found, refused=True)
+
+
+def _distribute(request: PageRequest, node: Node, asked: uuid.UUID, now: datetime) -> HttpResponse:
+    try:
+        ceremony = node_register(actor=request.actor, node=node, now=now, request=asked)
+    except RegistrationBlocked as exc:
+        return confirm(request, node, "redistribute", now, findings=exc.findings)
+    except NodesError as exc:
+        return confirm(request, node, "redistribute", now, error=str(exc))
+    return _with_password(request, node, ceremony)
+
+
+def _with_password(request: PageRequest, node: Node, ceremony: Ceremony) -> HttpResponse:
+    """The only answer that ever holds the password."""
+    node.refresh_from_db()
+    answer = render(
+        request, "nodes/inventory/detail.html", node_page(node, actor=request.actor, now=timezone.now()) | {"ceremony": ceremony}
+    )
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+@page("nodes.register_node")
+def redistribute(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    node, now = get_object_or_404(Node, pk=pk), timezone.now()
+    return (
+        _distribute(request, node, _asked(request, str(pk)), now)
+        if request.method == "POST"
+        else confirm(request, node, "redistribute", now)
+    )

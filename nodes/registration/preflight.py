@@ -1,0 +1,145 @@
+"""Checks before anything is made: each finding with its remedy in words."""
+
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from audit.actors import Actor
+from certs.certificates.issuer import issuing_root
+from certs.zone.services import zone_current
+from nodes.addresses.services import REMEDY, addresses_recorded, is_remote, netlocs
+from nodes.dial.services import ask
+from nodes.errors import NodeUnreachable
+from nodes.inventory.services import checked
+from nodes.models import Node
+from pki import addresses, agent_status, clocks, names
+from pki.agent_status import AgentStatus
+from pki.errors import InvalidName
+from pki.findings import Finding
+from pki.lifetime import add_months
+
+SKEW_BLOCKER = timedelta(hours=1)
+
+
+def preflight(*, actor: Actor, now: datetime, **fields: Any) -> list[Finding]:
+    """Check a node that is not created yet, network included, within about 6 s. Raises: PermissionRefused, InputInvalid."""
+    actor.require("nodes.add_node")
+    return findings(checked(**fields), now=now)
+
+
+def findings(node: Node, *, now: datetime) -> list[Finding]:
+    """Every check of `node`, the network's last."""
+    return examined(node, now=now)[0]
+
+
+def examined(node: Node, *, now: datetime) -> tuple[list[Finding], AgentStatus | None]:
+    """The findings, and what the node's agent answered where it did."""
+    before = [*_name(node), *_lifetime(now), *_central_address(node), *_resolves(node)]
+    found, status = _agent(node, now)
+    return [*before, *found], status
+
+
+def _name(node: Node) -> Iterator[Finding]:
+    if names.is_fully_qualified(node.host_name):
+        yield Finding("host-name", "ok", f"{node.host_name} is fully qualified.", field="host_name")
+    else:
+        yield Finding(
+            "host-name-short", "warning", f"{node.host_name} is not fully qualified.",
+            "Use the full name, such as node.corp.example: the name cannot be changed later.", "host_name",
+        )  # fmt: skip
+
+
+def _lifetime(now: datetime) -> Iterator[Finding]:
+    root = issuing_root()
+    if root.not_after < now:
+        yield Finding("root-expired", "blocker", "The root certificate has expired.", "Recreate the root before any node is registered.")
+    elif add_months(now, zone_current().lifetime_months) > root.not_after:
+        yield Finding(
+            "lifetime-cut", "ok", f"Certificates end with their root on {root.not_after:%d %b %Y}, sooner than the lifetime setting."
+        )
+
+
+def _central_address(node: Node) -> Iterator[Finding]:
+    try:
+        told = addresses_recorded()
+    except InvalidName as exc:
+        yield Finding("central-address", "blocker", f"Where nodes call cannot be read. {exc}", "Correct QMC_NODE_API_ADDRESSES.")
+        return
+    if any(addresses.is_wildcard(each.address) for each in told):
+        yield Finding("central-everywhere", "blocker", f"Nodes would be told to call {', '.join(netlocs(told))}: themselves.", REMEDY)
+    elif all(addresses.is_loopback(each.address) for each in told) and is_remote(node):
+        yield Finding(
+            "central-loopback", "blocker", f"The node would be told to call the central node on a loopback address ({', '.join(netlocs(told))}).",
+            REMEDY,
+        )  # fmt: skip
+
+
+def _resolves(node: Node) -> Iterator[Finding]:
+    if node.address:
+        return
+    try:
+        socket.getaddrinfo(node.host_name, node.distribution_port, type=socket.SOCK_STREAM)
+    except OSError:
+        yield Finding(
+            "unresolved",
+            "blocker",
+            f"{node.host_name} does not resolve.",
+            "Give the node's address, or add the name to the DNS.",
+            "address",
+        )
+
+
+def _agent(node: Node, now: datetime) -> tuple[list[Finding], AgentStatus | None]:
+    try:
+        answer = ask(node, "GET", "/status/servicestate", total_s=4)
+        status = agent_status.parse(answer.body)
+    except NodeUnreachable as exc:
+        first, _, remedy = str(exc).partition(". ")
+        # A node that was registered before reopens by itself: a closed port is no reason to stop.
+        severity = "warning" if node.registered_at else "blocker"
+        text = f"Port {node.distribution_port} does not answer: {first[0].lower()}{first[1:]}."
+        return [Finding("port-closed", severity, text, remedy, "address")], None
+    except ValueError:
+        text = f"{node.dialled}:{node.distribution_port} answers, but not as an agent does."
+        remedy = "Another program listens on this port: stop it, or choose the agent's port."
+        return [Finding("no-agent", "blocker", text, remedy, "distribution_port")], None
+    clock = _clock(datetime.fromtimestamp(answer.date, UTC), now) if answer.date is not None else ()
+    return [*_state(node, status), *clock], status
+
+
+def _state(node: Node, status: AgentStatus) -> Iterator[Finding]:
+    zone, value = zone_current(), status.value
+    if value == 2:
+        yield Finding(
+            "already-running",
+            "blocker",
+            "The agent already runs with certificates.",
+            "On the node, run `python -m agent reopen`, then try again.",
+            "address",
+        )
+    elif status.trust_zone not in (None, str(zone.pk)):
+        yield Finding(
+            "other-trust-zone",
+            "blocker",
+            "The agent belongs to another trust zone.",
+            "Start the agent there with an empty home directory.",
+            "address",
+        )
+    elif value == 1:
+        yield Finding("agent", "ok", f"The agent answers on port {node.distribution_port} and waits for certificates.")
+    else:
+        yield Finding("agent-starting", "blocker", "The agent is still starting.", "Wait a few seconds and run the checks again.")
+
+
+def _clock(clock: datetime, now: datetime) -> Iterator[Finding]:
+    if clocks.agree(clock, now):
+        yield Finding("clock", "ok", "The node's clock agrees with the central node's.")
+        return
+    level = "blocker" if abs(clock - now) >= SKEW_BLOCKER else "warning"
+    yield Finding(
+        "clock-skew",
+        level,
+        clocks.apart("The node's", clock, "the central node's", now) + ".",
+        "Set the time on the node (NTP): new certificates could be refused as not yet valid.",
+    )

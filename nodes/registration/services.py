@@ -1,0 +1,299 @@
+"""The registration of a node: the ceremony is started here and advanced one step at a time by a worker."""
+
+import contextlib
+import re
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.db import transaction
+from django.utils import timezone
+
+from audit.actors import SYSTEM, Actor, system_for
+from audit.record import record
+from certs.errors import StaleCertificate
+from jobs.models import Job
+from jobs.registry import handles
+from jobs.services import job_again, job_create, job_finish
+from nodes.dial.services import TOTAL_S, Answer, ask, served_certificate
+from nodes.errors import IllegalNodeTransition, NodeUnreachable, RegistrationBlocked, StaleNode
+from nodes.inventory.transition import node_transition
+from nodes.inventory.view_models import setup_url
+from nodes.issuance.services import Order, generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
+from nodes.jobs import REGISTRATION
+from nodes.models import Node, Registration
+from nodes.observation.callers import MOST_LOST, generation_next, registration_settles
+from nodes.registration.preflight import examined
+from nodes.renewal.services import renewals_end
+from nodes.states import TRANSITIONS, UNDER_WAY, NodeState
+from pki import agent_status, password
+from pki import package as packages
+from pki.agent_status import AgentStatus
+from pki.errors import PKIError
+from pki.problem import detail_of
+from sealing.errors import TrustZoneError
+
+TASK = REGISTRATION
+VALID = timedelta(hours=24)
+PATIENCE = timedelta(minutes=3)
+REPEATABLE = timedelta(minutes=10)  # for so long a repeated request gets the same password
+SENDING = (NodeState.ISSUING, NodeState.DISTRIBUTING)
+INSTALLED = re.compile(r"\bGeneration (\d{1,10}) is installed")  # as agents refuse a package that is not newer
+LONGEST_ISSUING = timedelta(minutes=60)
+HURRIED = 8  # turns that get keys made ahead: a bulk leaves the rest to whoever comes with a single node
+POLL, SELDOM, RARELY = timedelta(seconds=2), timedelta(seconds=20), timedelta(seconds=60)
+Step = Callable[[Node, Registration, datetime], timedelta | None]
+REDISTRIBUTE = "Press Redistribute for a new password."
+
+
+@dataclass(frozen=True)
+class Ceremony:
+    """What the administrator gets, once."""
+
+    password: str = field(repr=False)
+    setup_url: str
+    expires_at: datetime
+    state: str
+
+
+def node_register(*, actor: Actor, node: Node, now: datetime, request: uuid.UUID | None = None) -> Ceremony:
+    """Start registration, or redistribution with a new password. A repeat of the same `request`, or by the same actor while the package is
+    being made and sent, gets the answer of the first.
+
+    Raises: PermissionRefused, RegistrationBlocked (nothing changed), IllegalNodeTransition, StaleNode.
+    """
+    actor.require("nodes.register_node")
+    if told := _repeated(actor, node, request, now):
+        return told
+    try:
+        return _start(actor, node, request, now)
+    except (IllegalNodeTransition, StaleNode):
+        if told := _repeated(actor, node, request, now):
+            return told
+        raise
+
+
+def _repeated(actor: Actor, node: Node, request: uuid.UUID | None, now: datetime) -> Ceremony | None:
+    """The ceremony that the same request, or the same actor a moment ago, has started. Raises: IllegalNodeTransition once its password is wiped."""
+    node.refresh_from_db()
+    rows = Registration.objects.filter(node=node)
+    found = rows.filter(request=request).first() if request else None
+    if found is None and node.state in SENDING:
+        found = rows.filter(generation=node.generation, actor=actor.label).first()
+    if found is None:
+        return None
+    if found.sealed_password is None:
+        raise IllegalNodeTransition(
+            f"This request has started the registration of {node} already, and its password is no longer kept. {REDISTRIBUTE}"
+        )
+    record(actor=actor, action="registration.password_repeated", target=node, detail={"generation": found.generation}, now=now)
+    return Ceremony(password.display(found.sealed_password.text()), setup_url(node), found.expires_at, node.state)
+
+
+def registration_awaited(*, request: uuid.UUID) -> Node | None:
+    """The node that a form which was sent twice has created already, as soon as its registration has begun too; None if there is none."""
+    node = Node.objects.present().filter(made_by_request=request).first()
+    deadline = time.monotonic() + 2 * TOTAL_S  # both dials of its checks
+    while node is not None and time.monotonic() < deadline:
+        if Registration.objects.filter(node=node, request=request).exists():
+            return node
+        time.sleep(0.1)
+    return node
+
+
+def _start(actor: Actor, node: Node, request: uuid.UUID | None, now: datetime) -> Ceremony:
+    if NodeState.ISSUING not in TRANSITIONS[NodeState(node.state)] or node.is_central:
+        raise IllegalNodeTransition(
+            f"{node} is {NodeState(node.state).label.lower()}: it cannot be registered now. Wait, or decommission it."
+        )
+    found, status = examined(node, now=now)
+    if any(each.level == "blocker" for each in found):
+        raise RegistrationBlocked(found)
+    word = password.generate()
+    with transaction.atomic():
+        withdrawn = node.generation if node.state != NodeState.REGISTERED else 0
+        changes = {"generation": generation_next(node), "setup_url": (status and status.setup_url) or node.setup_url}
+        node_transition(node=node, to=NodeState.ISSUING, reason="", actor=actor, now=now, **changes)
+        _secrets_wipe(node)
+        if withdrawn:
+            generation_withdraw(node, withdrawn, reason="replaced by a new registration", now=now)
+        renewals_end(node, reason="replaced by a redistribution", actor=actor, now=now)
+        registration = Registration.objects.create(
+            node=node,
+            generation=node.generation,
+            actor=actor.label,
+            created_at=now,
+            expires_at=now + VALID,
+            sealed_password=word,
+            request=request,
+        )
+        job_create(task=TASK, subject=node.pk, title=f"Registration of {node}", actor=actor.label, now=now)
+    return Ceremony(password.display(word), setup_url(node), registration.expires_at, node.state)
+
+
+def passwords_wipe(*, now: datetime) -> int:
+    """Forget passwords whose package was sealed ten minutes ago: nobody repeats the request any more. Returns how many."""
+    return Registration.objects.filter(sealed_at__lt=now - REPEATABLE).exclude(sealed_password=None).update(sealed_password=None)
+
+
+def _secrets_wipe(node: Node) -> None:
+    keys_wipe(node)
+    Registration.objects.filter(node=node).update(package=None, sealed_password=None)
+
+
+@transaction.atomic
+def registration_fail(*, node: Node, reason: str, now: datetime) -> None:
+    """End the ceremony with a reason and its remedy; what never came into use is withdrawn."""
+    node_transition(node=node, to=NodeState.FAILED, reason=reason, actor=SYSTEM, now=now)
+    _secrets_wipe(node)
+    generation_withdraw(node, node.generation, reason="registration failed", now=now)
+
+
+@handles(TASK)
+def registration_advance(*, job: Job) -> None:
+    """Advance the job's node until it waits for something, is registered, or has failed. Runs in a worker."""
+    steps: dict[NodeState, Step] = {
+        NodeState.ISSUING: partial(_issue, in_a_hurry=job.turn < HURRIED), NodeState.DISTRIBUTING: _distribute, NodeState.AWAITING_PASSWORD: _await_password,
+        NodeState.VERIFYING: _verify,
+    }  # fmt: skip
+    while True:
+        now = timezone.now()
+        node = Node.objects.get(pk=job.subject)
+        if node.state not in UNDER_WAY:
+            outcome = Job.Outcome.DONE if node.state == NodeState.REGISTERED else Job.Outcome.FAILED
+            job_finish(job=job, outcome=outcome, now=now, error=node.state_reason)
+            return
+        registration = Registration.objects.get(node=node, generation=node.generation)
+        try:
+            if registration.expires_at <= now and node.state != NodeState.VERIFYING:
+                registration_fail(node=node, reason=f"The password was not typed within 24 hours. {REDISTRIBUTE}", now=now)
+                continue
+            if node.state == NodeState.ISSUING and now - node.state_since > LONGEST_ISSUING:
+                reason = "Its certificates were not made within 60 minutes. Check on the overview that the workers run."
+                registration_fail(node=node, reason=f"{reason} {REDISTRIBUTE}", now=now)
+                continue
+            wait = steps[NodeState(node.state)](node, registration, now)
+        except (StaleNode, StaleCertificate):
+            wait = timedelta(seconds=1)
+        if wait:
+            job_again(job=job, at=timezone.now() + wait, progress=node.state)
+            return
+
+
+def _issue(node: Node, registration: Registration, now: datetime, *, in_a_hurry: bool) -> timedelta | None:
+    actor = system_for(registration.actor)
+    try:
+        wanted = Node.objects.filter(pk=node.pk, state=NodeState.ISSUING, generation=node.generation)
+        order = Order(node, node.generation, wanted, in_a_hurry, actor)
+        content = package_make(order, expires_at=registration.expires_at, now=now)
+    except StaleCertificate:
+        raise
+    except (PKIError, TrustZoneError) as exc:
+        registration_fail(node=node, reason=f"The certificates could not be made: {exc}", now=now)
+        return None
+    sealed = packages.seal_with_password(content, registration.sealed_password.text())
+    with transaction.atomic():
+        node_transition(node=node, to=NodeState.DISTRIBUTING, reason="", actor=actor, now=now)
+        Registration.objects.filter(pk=registration.pk).update(package=sealed, digest=packages.digest(sealed), sealed_at=now)
+        keys_wipe(node)
+    return None
+
+
+def _unreached(node: Node, reason: str, now: datetime, *, patient: bool) -> timedelta | None:
+    """Not reached: said in the row, tried again, and given up after a while."""
+    if not patient and now - node.state_since > PATIENCE:
+        registration_fail(node=node, reason=f"{reason} Given up after 3 minutes: press Redistribute when the cause is mended.", now=now)
+        return None
+    Node.objects.filter(pk=node.pk, state=node.state).update(state_reason=reason)
+    return min(max(POLL, (now - node.state_since) / 10), RARELY)  # a dial that nobody answers holds a worker's thread for 5 s
+
+
+def _refusal(answer: Answer) -> str:
+    """Why the node did not take the package."""
+    detail = detail_of(answer.body)
+    if answer.status == 400:
+        # Agents of before the password's tag (`kid`) refuse a package that has one.
+        return f"The node does not understand the package: {detail} Update the agent on the node, then press Redistribute."
+    return f"The node refused the package: {detail}" if detail else f"The node answered {answer.status} to the package."
+
+
+def _distribute(node: Node, registration: Registration, now: datetime) -> timedelta | None:
+    try:
+        answer = ask(node, "POST", "/setup/certificatedistribution", bytes(registration.package or b""))
+    except NodeUnreachable as exc:
+        return _unreached(node, str(exc), now, patient=node.registered_at is not None)
+    if answer.status != 200:
+        reason = _refusal(answer)
+        if 400 <= answer.status < 500:
+            registration_fail(node=node, reason=reason, now=now)
+            _generation_learn(node, reason)
+            return None
+        return _unreached(node, reason, now, patient=False)
+    with transaction.atomic():
+        node_transition(node=node, to=NodeState.AWAITING_PASSWORD, reason="", actor=SYSTEM, now=now)
+        Registration.objects.filter(pk=registration.pk).update(accepted_at=now)
+    return None
+
+
+def _generation_learn(node: Node, refusal: str) -> None:
+    """The database was put back, and the node has a later generation than it knows: the next one is above that."""
+    named = INSTALLED.search(refusal)
+    if named and node.generation < int(named[1]) <= node.generation + MOST_LOST:
+        Node.objects.filter(pk=node.pk, generation=node.generation, state=NodeState.FAILED).update(generation=int(named[1]))
+
+
+def _await_password(node: Node, registration: Registration, now: datetime) -> timedelta | None:
+    if registration.heard_at:
+        node_transition(node=node, to=NodeState.VERIFYING, reason="", actor=SYSTEM, now=now)
+        return None
+    try:
+        status = agent_status.parse(ask(node, "GET", "/status/servicestate").body)
+    except (NodeUnreachable, ValueError):
+        # 4444 closes when the password is typed: the heartbeat will tell.
+        return _pause(registration, now)
+    if registration.digest in status.refused:  # an older agent drops what waits after ten wrong passwords
+        registration_fail(node=node, reason=f"The node refuses the package. {REDISTRIBUTE}", now=now)
+        return None
+    _setup_page_recorded(node, registration, status, now)
+    if status.value == 1 and registration.digest not in status.waiting:
+        with contextlib.suppress(NodeUnreachable):  # the next look tells
+            ask(node, "POST", "/setup/certificatedistribution", bytes(registration.package or b""))
+    return _pause(registration, now)
+
+
+def _setup_page_recorded(node: Node, registration: Registration, status: AgentStatus, now: datetime) -> None:
+    """Where the node's setup page is, and what it says of wrong passwords, is shown here too."""
+    if status.setup_url and status.setup_url != node.setup_url:
+        Node.objects.filter(pk=node.pk).update(setup_url=status.setup_url)
+    wrong, before = status.wrong_passwords, registration.wrong_passwords
+    if (wrong, status.paused_until) == (before, registration.paused_until):
+        return
+    with transaction.atomic():
+        Registration.objects.filter(pk=registration.pk).update(wrong_passwords=wrong, paused_until=status.paused_until)
+        if wrong > before:
+            record(actor=SYSTEM, action="registration.wrong_passwords", target=node, detail={"count": wrong}, now=now)
+
+
+def _pause(registration: Registration, now: datetime) -> timedelta:
+    """Look often while somebody is likely to type, seldom later or where many wait: the node calls home when it is unlocked."""
+    waited = now - (registration.accepted_at or now)
+    many = Node.objects.filter(state=NodeState.AWAITING_PASSWORD).count()
+    return min(max(POLL, waited / 20, many * POLL / 20), SELDOM)
+
+
+def _verify(node: Node, registration: Registration, now: datetime) -> timedelta | None:
+    try:
+        served = served_certificate(node)
+    except NodeUnreachable as exc:
+        return _unreached(node, str(exc), now, patient=False)
+    if served != service_fingerprint(node, node.generation):
+        return _unreached(node, "The node still serves another certificate. Restart its agent if this stays.", now, patient=False)
+    with transaction.atomic():
+        node_transition(node=node, to=NodeState.REGISTERED, reason="", actor=SYSTEM, now=now, registered_at=node.registered_at or now)
+        _secrets_wipe(node)
+        older_supersede(node, node.generation, now=now)
+        registration_settles(node)
+    return None

@@ -1,0 +1,17 @@
+"""Events of renewals in words."""
+
+from audit.event_lines import wording_register
+from audit.models import Event
+
+ENTERED = {
+    "offered": ("New certificates are ready for the node to fetch", "blue"),
+    "proving": ("The node installed its new certificates", "green"),
+    "proved": ("Renewal proved by handshake", "green"),
+    "failed": ("Renewal failed", "red"),
+}
+
+
+@wording_register("renewal.transition")
+def transition(event: Event) -> tuple[str, str]:
+    to = str(event.detail.get("to", ""))
+    return ENTERED.get(to, (f"Renewal {to}", "grey"))

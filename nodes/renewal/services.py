@@ -1,0 +1,179 @@
+"""New keys and certificates for a registered node, offered in the heartbeat's answer and fetched inside mutual TLS."""
+
+from datetime import datetime, timedelta
+from itertools import takewhile
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from audit.actors import SYSTEM, Actor, system_for
+from certs.errors import StaleCertificate
+from certs.models import Certificate
+from jobs.models import Job
+from jobs.registry import handles
+from jobs.services import job_again, job_create, job_finish, job_nudge
+from nodes.dial.services import served_certificate
+from nodes.errors import IllegalNodeTransition, NodeUnreachable, StaleNode
+from nodes.inventory.transition import renewal_transition
+from nodes.issuance.services import Order, generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
+from nodes.jobs import RENEWAL
+from nodes.models import Node, Renewal
+from nodes.observation.callers import DISPUTED, generation_next, is_disputed
+from nodes.states import NodeState, RenewalStatus
+from pki import package as packages
+from pki.errors import PKIError
+from pki.roles import Kind
+from sealing.errors import TrustZoneError
+
+TASK = RENEWAL
+VALID = timedelta(days=7)  # of the package; it is wiped with the step that fails
+# How long each step may take. Whoever asks for the next renewal finds out why.
+LIMITS = {
+    RenewalStatus.REQUESTED: timedelta(minutes=60),
+    RenewalStatus.OFFERED: max(timedelta(minutes=10), 3 * timedelta(seconds=settings.QMC_HEARTBEAT_S)),
+    RenewalStatus.PROVING: timedelta(minutes=10),
+}
+SELDOM = timedelta(seconds=60)
+AFTER_A_FAILURE, MOST_PATIENCE = timedelta(minutes=5), timedelta(hours=1)
+
+
+def node_renew(*, actor: Actor, node: Node, now: datetime) -> Renewal:
+    """Ask for new keys and certificates, same database key. Raises: PermissionRefused, IllegalNodeTransition."""
+    actor.require("nodes.renew_node")
+    if node.state != NodeState.REGISTERED:
+        raise IllegalNodeTransition(f"{node} is not registered, so there is nothing to renew. Register it first.")
+    if is_disputed(node):
+        raise IllegalNodeTransition(f"{node}: {DISPUTED}")
+    try:
+        with transaction.atomic():
+            generation = generation_next(node)
+            if not Node.objects.filter(pk=node.pk, generation=node.generation, state=NodeState.REGISTERED).update(generation=generation):
+                raise StaleNode(f"{node} has just changed. Look again.")
+            renewal = Renewal.objects.create(node=node, generation=generation, actor=actor.label, created_at=now)
+            job_create(task=TASK, subject=renewal.pk, title=f"Renewal of {node}", actor=actor.label, now=now)
+    except IntegrityError as exc:
+        raise IllegalNodeTransition(f"A renewal of {node} is under way already.") from exc
+    return renewal
+
+
+def renewal_ensure(*, actor: Actor, node: Node, now: datetime) -> Renewal | None:
+    """A renewal, which brings a service pair for each live database key; None where one is under way, has just failed, or cannot be now."""
+    last = list(Renewal.objects.filter(node=node).defer("package")[:5])
+    failures = len(list(takewhile(lambda each: each.status == RenewalStatus.FAILED, last)))
+    if failures and timedelta(0) <= now - last[0].since < min(AFTER_A_FAILURE * 2 ** (failures - 1), MOST_PATIENCE):
+        return None
+    try:
+        return node_renew(actor=actor, node=node, now=now)
+    except (IllegalNodeTransition, StaleNode):
+        return None  # whoever asks again later finds out
+
+
+@handles(TASK)
+def renewal_advance(*, job: Job) -> None:
+    """Advance the renewal until it waits, is proved, or has failed. Runs in a worker."""
+    steps = {RenewalStatus.REQUESTED: _issue, RenewalStatus.OFFERED: _wait, RenewalStatus.PROVING: _prove}
+    while True:
+        now = timezone.now()
+        renewal = Renewal.objects.select_related("node").get(pk=job.subject)
+        if renewal.status not in steps:
+            outcome = Job.Outcome.DONE if renewal.status == RenewalStatus.PROVED else Job.Outcome.FAILED
+            job_finish(job=job, outcome=outcome, now=now, error=renewal.reason)
+            return
+        try:
+            if ended := _cannot_go_on(renewal, now):
+                _fail(renewal, ended, now)
+                continue
+            wait = steps[RenewalStatus(renewal.status)](renewal, now)
+        except (StaleNode, StaleCertificate):
+            wait = timedelta(seconds=1)
+        if wait:
+            job_again(job=job, at=timezone.now() + wait, progress=renewal.status)
+            return
+
+
+def _cannot_go_on(renewal: Renewal, now: datetime) -> str:
+    """Why the renewal ends here, and what to do; "" while it may go on."""
+    node, limit = renewal.node, LIMITS[RenewalStatus(renewal.status)]
+    minutes = f"within {limit // timedelta(minutes=1)} minutes"
+    if node.state != NodeState.REGISTERED:
+        return "The node is no longer registered."
+    if renewal.status == RenewalStatus.OFFERED and is_disputed(node):
+        return DISPUTED
+    if now - renewal.since <= limit:
+        return ""
+    if renewal.status == RenewalStatus.REQUESTED:
+        return f"Its certificates were not made {minutes}. Check on the overview that the workers run, then renew again."
+    if renewal.status == RenewalStatus.PROVING:
+        return f"The new certificate was not proved {minutes}. {renewal.reason} Then renew again."
+    if node.online(now):
+        return f"The node calls, but did not fetch its new certificates {minutes}. Its agent's log says why. Then renew again."
+    return f"The node did not call {minutes}. Start its agent, then renew again."
+
+
+@transaction.atomic
+def _fail(renewal: Renewal, reason: str, now: datetime) -> None:
+    """What the node was not offered yet is withdrawn; what it may have installed goes on serving."""
+    never_offered = renewal.status == RenewalStatus.REQUESTED
+    renewal_transition(renewal=renewal, to=RenewalStatus.FAILED, reason=reason, actor=SYSTEM, now=now, package=None)
+    keys_wipe(renewal.node)
+    if never_offered:
+        generation_withdraw(renewal.node, renewal.generation, reason="renewal failed", now=now)
+
+
+def renewals_end(node: Node, *, reason: str, actor: Actor, now: datetime) -> None:
+    """Whatever renewal is under way ends. What the node was not offered yet is withdrawn; what it may have installed goes on serving."""
+    for renewal in Renewal.objects.filter(node=node).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]):
+        if renewal.status == RenewalStatus.REQUESTED:
+            generation_withdraw(node, renewal.generation, reason=reason, now=now)
+        renewal_transition(renewal=renewal, to=RenewalStatus.FAILED, reason=reason, actor=actor, now=now, package=None)
+        job_nudge(task=TASK, subject=renewal.pk, now=now)
+
+
+def _issue(renewal: Renewal, now: datetime) -> timedelta | None:
+    node, actor = renewal.node, system_for(renewal.actor)
+    current = held(node, renewal.generation)
+    if current is None:
+        _fail(renewal, "The node holds no service certificate to which new keys could be sealed. Redistribute it.", now)
+        return None
+    try:
+        wanted = Renewal.objects.filter(pk=renewal.pk, status=RenewalStatus.REQUESTED)
+        order = Order(node, renewal.generation, wanted, in_a_hurry=False, actor=actor)
+        content = package_make(order, expires_at=now + VALID, now=now)
+    except StaleCertificate:
+        raise
+    except (PKIError, TrustZoneError) as exc:
+        _fail(renewal, f"The certificates could not be made: {exc}", now)
+        return None
+    sealed = packages.seal_to_certificate(content, current.x509())
+    with transaction.atomic():
+        renewal_transition(renewal=renewal, to=RenewalStatus.OFFERED, reason="", actor=actor, now=now, package=sealed)
+        keys_wipe(node)
+    return None
+
+
+def held(node: Node, before: int) -> Certificate | None:
+    """The service certificate with whose key the node opens what it is sent: the one that it reports, else the newest."""
+    own = Certificate.objects.accepted().filter(holder_id=node.pk, kind=Kind.SERVICE, generation__lt=before)
+    reported = own.filter(sha256=node.observed.installed.get("service")).first() if node.observed else None
+    return reported or own.order_by("-generation", "-database_key_version").first()
+
+
+def _wait(renewal: Renewal, now: datetime) -> timedelta | None:
+    return SELDOM
+
+
+def _prove(renewal: Renewal, now: datetime) -> timedelta | None:
+    node = renewal.node
+    try:
+        proved = served_certificate(node) == service_fingerprint(node, renewal.generation)
+        reason = "" if proved else "The node still serves its old certificate. Restart its agent if this stays."
+    except NodeUnreachable as exc:
+        proved, reason = False, str(exc)
+    if not proved:
+        Renewal.objects.filter(pk=renewal.pk, status=RenewalStatus.PROVING).update(reason=reason[:500])
+        return min(max(timedelta(seconds=2), (now - renewal.since) / 10), SELDOM)
+    with transaction.atomic():
+        renewal_transition(renewal=renewal, to=RenewalStatus.PROVED, reason="", actor=SYSTEM, now=now, package=None)
+        older_supersede(node, renewal.generation, now=now)
+    return None

@@ -1,0 +1,44 @@
+"""The page on which a certificate is revoked: parse, ask a service, render."""
+
+import uuid
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+
+from certs.models import Certificate
+from certs.revocation.forms import RevokeForm
+from certs.revocation.services import certificate_revoke
+from nodes.revocation.view_models import revocation_plan, secrets_beside
+from pki.revocation import RevocationCode
+from sealing.errors import TrustZoneError
+from web.page import PageRequest, page
+
+
+@page("certs.revoke_certificate")
+def revoke(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    certificate, now = get_object_or_404(Certificate.objects.listed(), pk=pk), timezone.now()
+    form, error = RevokeForm(request.POST or None), ""
+    if form.is_valid():
+        asked = form.cleaned_data
+        try:
+            certificate_revoke(
+                certificate=certificate, reason=asked["reason"], code=RevocationCode(asked["code"]), listed=asked["listed"],
+                actor=request.actor, now=now,
+            )  # fmt: skip
+        except TrustZoneError as exc:
+            error = str(exc)
+        else:
+            compromised = asked["code"] == RevocationCode.KEY_COMPROMISE and certificate.holder_id is not None
+            return redirect("revocation:exposure" if compromised else "certs:detail", pk=pk)
+    secrets = secrets_beside(certificate, since=now, actor=request.actor, now=now)
+    context = revocation_plan(certificate, now=now) | {"form": form, "error": error, "secrets": secrets}
+    return render(request, "nodes/revocation/revoke.html", context, status=409 if error else 400 if form.errors else 200)
+
+
+@page("certs.view_certificate")
+def exposure(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    """What else is known, once the private key of a certificate is."""
+    certificate, now = get_object_or_404(Certificate.objects.listed().exclude(revoked_at=None), pk=pk), timezone.now()
+    secrets = secrets_beside(certificate, since=certificate.revoked_at or now, actor=request.actor, now=now)
+    return render(request, "nodes/revocation/certificate_exposure.html", {"certificate": certificate, "secrets": secrets, "now": now})

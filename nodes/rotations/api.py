@@ -1,0 +1,185 @@
+"""Rotations in the REST API."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from certs.models import Rotation
+from nodes.models import Node
+from nodes.rotations.database_key import key_rotation_start
+from nodes.rotations.database_key_view_models import rotation_story as key_rotation_story
+from nodes.rotations.root import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
+from nodes.rotations.root_view_models import rotation_story as root_rotation_story
+from nodes.rotations.services import rotation_pause
+from web.api import View, page_of
+
+START: dict[Rotation.Kind, Callable[..., Rotation]] = {
+    Rotation.Kind.DATABASE_KEY: key_rotation_start,
+    Rotation.Kind.ROOT: root_rotation_start,
+}
+
+
+class RotationInput(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(
+        choices=Rotation.Kind.choices, error_messages={"invalid_choice": "What can be rotated here: database-key, root."}
+    )
+    keeps_for_exports = serializers.BooleanField(
+        required=False, help_text="root only, true by default: the old root stays until exports hold nothing that it issued"
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "keeps_for_exports" in attrs and attrs["kind"] != Rotation.Kind.ROOT:
+            raise serializers.ValidationError({"keeps_for_exports": "This concerns the root alone. Leave it out."})
+        return attrs
+
+
+class RollBackInput(serializers.Serializer[Any]):
+    keeps_for_exports = serializers.BooleanField(
+        default=True, help_text="the root that is dropped stays until exports hold nothing that it issued"
+    )
+
+
+class RotationExcludeInput(serializers.Serializer[Any]):
+    node = serializers.UUIDField()
+    reason = serializers.CharField(max_length=300)
+
+
+class RotationWaitOutput(serializers.Serializer[Any]):
+    node = serializers.UUIDField()
+    name = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class RotationNodeOutput(serializers.Serializer[Any]):
+    """How one node stands against a new root."""
+
+    node = serializers.UUIDField()
+    name = serializers.CharField()
+    trusts = serializers.BooleanField()
+    presents = serializers.BooleanField()
+    accepted = serializers.BooleanField()
+    last_proof = serializers.DateTimeField(allow_null=True)
+    excluded = serializers.BooleanField()
+
+
+class RotationOutput(serializers.Serializer[Any]):
+    """A rotation, how far it is, and for whom it waits; values are the database key's, nodes the root's."""
+
+    id = serializers.UUIDField()
+    kind = serializers.CharField()
+    to_version = serializers.IntegerField()
+    phase = serializers.CharField()
+    paused = serializers.BooleanField()
+    rolled_back = serializers.BooleanField()
+    actor = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+    percent = serializers.IntegerField()
+    waits_for = RotationWaitOutput(many=True)
+    problem = serializers.CharField()
+    rows_done = serializers.IntegerField(required=False)
+    rows_total = serializers.IntegerField(required=False)
+    unreadable = serializers.ListField(child=serializers.CharField(), required=False)
+    nodes = RotationNodeOutput(many=True, required=False)
+    keeps_for_exports = serializers.BooleanField(required=False)
+    waits_for_exports = serializers.ListField(child=serializers.CharField(), required=False)
+
+
+def _of_the_root(told: dict[str, Any]) -> dict[str, Any]:
+    plain = ("trusts", "presents", "accepted", "last_proof")
+    rows = [
+        {"node": str(row.node.pk), "name": row.node.name, **{name: getattr(row, name) for name in plain}, "excluded": bool(row.excluded)}
+        for row in told["rows"]
+    ]
+    keeps = told["rotation"].keeps_for_exports
+    return {"nodes": rows, "keeps_for_exports": keeps, "waits_for_exports": [each.machine for each in told["exports_awaited"]]}
+
+
+def rotation_json(rotation: Rotation) -> dict[str, Any]:
+    now, of_the_root = timezone.now(), rotation.kind == Rotation.Kind.ROOT
+    told = root_rotation_story(rotation, now=now) if of_the_root else key_rotation_story(rotation, now=now)
+    plain = ("kind", "to_version", "paused", "rolled_back", "actor", "created_at", "finished_at", "problem")
+    own = (
+        _of_the_root(told)
+        if of_the_root
+        else {"unreadable": rotation.unreadable, "rows_done": told["rows_done"], "rows_total": told["rows_total"]}
+    )
+    return {
+        "id": str(rotation.pk), **{name: getattr(rotation, name) for name in plain}, "phase": told["phase"], "percent": told["percent"],
+        "waits_for": [{"node": str(each.node.pk), "name": each.node.name, "reason": each.trouble} for each in told["waits"]], **own,
+    }  # fmt: skip
+
+
+class Rotations(View):
+    """Rotations of root and database key, the newest first; POST starts one."""
+
+    @extend_schema(operation_id="rotations_list", responses=page_of(RotationOutput))
+    def get(self, request: Request) -> Response:
+        self.actor.require("certs.view_rotation")
+        return self.paged(Rotation.objects.all(), lambda page: [rotation_json(each) for each in page])
+
+    @extend_schema(request=RotationInput, responses={201: RotationOutput})
+    def post(self, request: Request) -> Response:
+        asked = RotationInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        options = dict(asked.validated_data)
+        start = START[Rotation.Kind(options.pop("kind"))]
+        return Response(rotation_json(start(actor=self.actor, now=timezone.now(), **options)), status=201)
+
+
+class RotationDetail(View):
+    """One rotation."""
+
+    @extend_schema(responses=RotationOutput)
+    def get(self, request: Request, pk: uuid.UUID) -> Response:
+        self.actor.require("certs.view_rotation")
+        return Response(rotation_json(get_object_or_404(Rotation, pk=pk)))
+
+
+class RotationPause(View):
+    """Hold a rotation where it is."""
+
+    paused = True
+
+    @extend_schema(request=None, responses={202: RotationOutput})
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        rotation = get_object_or_404(Rotation, pk=pk)
+        rotation_pause(actor=self.actor, rotation=rotation, paused=self.paused, now=timezone.now())
+        return Response(rotation_json(rotation), status=202)
+
+
+class RotationResume(RotationPause):
+    """Let a paused rotation go on."""
+
+    paused = False
+
+
+class RotationRollBack(View):
+    """Let the old root issue again, and drop the new one."""
+
+    @extend_schema(request=RollBackInput, responses={202: RotationOutput})
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        rotation, asked = get_object_or_404(Rotation, pk=pk), RollBackInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        keeps = asked.validated_data["keeps_for_exports"]
+        root_rotation_roll_back(actor=self.actor, rotation=rotation, now=timezone.now(), keeps_for_exports=keeps)
+        return Response(rotation_json(rotation), status=202)
+
+
+class RotationExclude(View):
+    """Do not wait for a node any more."""
+
+    @extend_schema(request=RotationExcludeInput, responses={202: RotationOutput})
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        rotation, asked = get_object_or_404(Rotation, pk=pk), RotationExcludeInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        node, reason = get_object_or_404(Node.objects.present(), pk=asked.validated_data["node"]), asked.validated_data["reason"]
+        root_rotation_exclude(actor=self.actor, rotation=rotation, node=node, reason=reason, now=timezone.now())
+        return Response(rotation_json(rotation), status=202)

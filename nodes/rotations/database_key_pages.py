@@ -1,0 +1,45 @@
+"""Pages of the database key: parse, ask a service, render."""
+
+import contextlib
+import uuid
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from certs.errors import RotationRefused
+from certs.models import Rotation
+from nodes.rotations.database_key import key_rotation_start
+from nodes.rotations.database_key_view_models import key_story, rotation_plan
+from nodes.rotations.services import rotation_pause
+from web.page import PageRequest, page
+
+
+@page("certs.view_rotation")
+def show(request: PageRequest) -> HttpResponse:
+    return render(request, "nodes/rotations/database_key/show.html", key_story(now=timezone.now()))
+
+
+@page("certs.rotate_databasekey")
+def rotate(request: PageRequest) -> HttpResponse:
+    now, error = timezone.now(), ""
+    if request.method == "POST":
+        try:
+            key_rotation_start(actor=request.actor, now=now)
+        except RotationRefused as exc:
+            error = str(exc)
+        else:
+            return redirect("database_key:show")
+    return render(
+        request, "nodes/rotations/database_key/rotate.html", rotation_plan(now=now) | {"error": error}, status=409 if error else 200
+    )
+
+
+@page("certs.rotate_databasekey")
+@require_POST
+def pause(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    rotation, paused = get_object_or_404(Rotation, pk=pk), request.POST.get("paused") == "yes"
+    with contextlib.suppress(RotationRefused):  # pressed twice, or just finished: the page shows what is
+        rotation_pause(actor=request.actor, rotation=rotation, paused=paused, now=timezone.now())
+    return redirect("database_key:show")

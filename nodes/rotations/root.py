@@ -1,0 +1,268 @@
+"""A new root while everything runs: made, trusted by every node, issuing, presented by every node, the old one dropped."""
+
+import uuid
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from django.db import transaction
+
+from audit.actors import SYSTEM, Actor, system_for
+from audit.record import record
+from certs.certificates.issuer import issuing_root
+from certs.certificates.revocation_lists import list_ask
+from certs.errors import RotationRefused, StaleCertificate
+from certs.exports.status import exports_left
+from certs.models import Certificate, Export, Rotation
+from certs.roots.services import cluster_make, root_drop, root_make, root_next_number
+from certs.states import CertificateStatus
+from certs.zone.services import zone_current
+from jobs.models import Job
+from jobs.registry import handles
+from jobs.services import job_nudge
+from nodes.models import Node, Registration, Renewal
+from nodes.observation.clock_doubt import clock_believed
+from nodes.renewal.services import renewal_ensure
+from nodes.rotations.services import PERMISSION, POLL, TASK, rotation_record, rotation_run
+from nodes.states import UNDER_WAY, NodeState, RenewalStatus
+from pki import issue, lifetime
+from pki.roles import OWN_KINDS, Kind
+
+ROOT = Rotation.Kind.ROOT
+# After the last proof: longer than a listener takes to load what its store trusts.
+SETTLE = timedelta(seconds=10)
+
+
+class Phase(StrEnum):
+    """Where a rotation of the root is; read off what there is, never stored."""
+
+    MAKING = "making"
+    TRUSTING = "trusting"
+    ISSUING = "issuing"
+    FINISHED = "finished"
+
+
+def phase_of(rotation: Rotation) -> Phase:
+    if rotation.finished_at:
+        return Phase.FINISHED
+    if rotation.to_root_id is None:
+        return Phase.MAKING
+    return Phase.ISSUING if rotation.switched_at else Phase.TRUSTING
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One node against the new root. `presents` was proved: a dial saw its certificate, and it called with it."""
+
+    node: Node
+    trusts: bool
+    presents: bool
+    outdated: bool
+    excluded: dict[str, str] | None
+
+    def is_awaited(self, phase: Phase) -> bool:
+        """Whether the rotation waits for this node in `phase`."""
+        return self.excluded is None and not (self.presents if phase == Phase.ISSUING else self.trusts)
+
+
+def root_rotation_start(*, actor: Actor, now: datetime, keeps_for_exports: bool = True) -> Rotation:
+    """Ask for a new root. The old one stays until exports hold nothing that it issued, unless `keeps_for_exports` is False.
+
+    Raises: PermissionRefused, RotationRefused while any other rotation is under way or this one could not finish, ZoneMissing, ZoneBroken.
+    """
+    zone, number = zone_current(), root_next_number()
+    title = f"Rotation of the root to {issue.root_name(zone.name, number)}"
+    return rotation_record(
+        kind=ROOT, number=number, title=title, actor=actor, now=now, from_root=issuing_root(), keeps_for_exports=keeps_for_exports
+    )
+
+
+def standings(rotation: Rotation) -> list[Standing]:
+    """Every node that holds certificates of the trust zone, or is about to."""
+    nodes = [each for each in Node.objects.present().select_related("observation") if each.registered_at or each.state in UNDER_WAY]
+    own: dict[uuid.UUID, list[Certificate]] = defaultdict(list)
+    for certificate in Certificate.objects.issued().besides_exports().filter(kind__in=OWN_KINDS).defer("der", "sealed_private_key"):
+        own[certificate.holder_id or uuid.UUID(int=0)].append(certificate)
+    gone = Certificate.objects.accepted().besides_exports().filter(issuer=rotation.from_root, kind=Kind.SERVICE)
+    leaving = set(gone.values_list("sha256", flat=True))
+    begun = {(each.node_id, each.generation): each.created_at for each in Registration.objects.filter(node__in=nodes)}
+    excluded = {each["id"]: each for each in rotation.excluded}
+    return [
+        _standing(node, rotation.to_root, own[node.pk], leaving, begun.get((node.pk, node.generation)), excluded.get(str(node.pk)))
+        for node in nodes
+    ]
+
+
+def _standing(
+    node: Node,
+    root: Certificate | None,
+    own: list[Certificate],
+    leaving: set[str],
+    ceremony: datetime | None,
+    excluded: dict[str, str] | None,
+) -> Standing:
+    """`leaving` are the service certificates of the root that goes: none of the node's services may still present one."""
+    if root is None:
+        return Standing(node, trusts=False, presents=False, outdated=False, excluded=excluded)
+    seen, under_way, known = node.observed, node.state in UNDER_WAY, node.registered_at is not None
+    trusts = seen is not None and root.sha256 in seen.trusts
+    if under_way:  # what the package brings counts as well: one of before would undo the trust
+        # Until its lease has ended the root may not have been signed when the package was made.
+        trusts = ceremony is not None and ceremony >= root.lease_until and (trusts or not known)
+    if under_way:
+        coming = [each for each in own if each.generation == node.generation]
+        presents, outdated = not known and bool(coming) and all(each.issuer_id == root.pk for each in coming), False
+    else:
+        in_force = {each.sha256 for each in own}
+        outdated = any(each.issuer_id != root.pk for each in own) or seen is None or seen.installed.get("service") not in in_force
+        serves = (
+            seen is not None and (not seen.listening or seen.served.get("service") in in_force) and not leaving & {*seen.served.values()}
+        )
+        presents = node.state == NodeState.REGISTERED and bool(own) and not outdated and serves
+    return Standing(node, trusts, presents, outdated, excluded)
+
+
+@handles(TASK[Rotation.Kind.ROOT])
+def root_rotation_advance(*, job: Job) -> None:
+    """Do what the phase allows, until the rotation waits or has finished. Runs in a worker."""
+    rotation_run(job=job, step=_step, phase=phase_of)
+
+
+def _step(rotation: Rotation, now: datetime) -> timedelta | None:
+    phase = phase_of(rotation)
+    clock_believed(now=now)
+    if phase == Phase.MAKING:
+        return _make(rotation, now)
+    found = standings(rotation)
+    if phase == Phase.ISSUING:
+        _reissue(rotation, found, now)
+    waiting = any(each.is_awaited(phase) for each in found) or bool(phase == Phase.ISSUING and exports_awaited(rotation, now=now))
+    return _when_settled(rotation, phase, waiting, now)
+
+
+def exports_awaited(rotation: Rotation, *, now: datetime) -> list[Export]:
+    """Exports for which the root that goes stays: they hold nothing newer, and are refused when it is dropped.
+
+    A root that expires soon is kept no longer.
+    """
+    keeps = rotation.keeps_for_exports and can_go_back_to(rotation.from_root, now)
+    return exports_left(rotation.from_root, now=now) if keeps else []
+
+
+def _when_settled(rotation: Rotation, phase: Phase, waiting: bool, now: datetime) -> timedelta | None:
+    mine = Rotation.objects.filter(pk=rotation.pk, under_way=True, paused=False, to_root=rotation.to_root, switched_at=rotation.switched_at)
+    if waiting or rotation.settled_at is None or rotation.settled_at > now:  # the clock was set back
+        mine.update(settled_at=None if waiting else now)
+        return POLL
+    if now - rotation.settled_at < SETTLE:
+        return POLL
+    if phase == Phase.ISSUING:
+        _drop(rotation, mine, now)
+    else:
+        _make_cluster(rotation, now)  # before the switch: no package is to carry the old one with new leaves
+        _switch(rotation, mine, now)
+    return timedelta(0)
+
+
+def _make_cluster(rotation: Rotation, now: datetime) -> None:
+    assert rotation.to_root is not None
+    cluster_make(zone=zone_current(), root=rotation.to_root, actor=system_for(rotation.actor), now=now)
+
+
+def _make(rotation: Rotation, now: datetime) -> timedelta | None:
+    def still_wanted() -> None:
+        if not Rotation.objects.select_for_update().filter(pk=rotation.pk, under_way=True).exists():
+            raise StaleCertificate("the rotation was rolled back meanwhile")
+
+    actor = system_for(rotation.actor)
+    root = root_make(zone=zone_current(), number=rotation.to_version, actor=actor, now=now, still_wanted=still_wanted)
+    with transaction.atomic():
+        Rotation.objects.filter(pk=rotation.pk, to_root=None).update(to_root=root)
+        list_ask(root=root, now=now)
+    return None
+
+
+@transaction.atomic
+def _switch(rotation: Rotation, mine: Any, now: datetime) -> None:
+    if mine.update(switched_at=now, settled_at=None):
+        assert rotation.to_root is not None
+        detail = {"root": rotation.to_root.subject, "sha256": rotation.to_root.sha256}
+        record(actor=SYSTEM, action="rotation.switched", target=rotation, detail=detail, now=now)
+
+
+def _reissue(rotation: Rotation, found: list[Standing], now: datetime) -> None:
+    _make_cluster(rotation, now)  # after a roll back
+    busy = set(Renewal.objects.exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).values_list("node_id", flat=True))
+    for each in found:
+        # Who is silent, or in a ceremony, is renewed when he calls.
+        ready = each.trusts and each.node.state == NodeState.REGISTERED and each.node.online(now)
+        if each.outdated and ready and each.node.pk not in busy:
+            renewal_ensure(actor=system_for(rotation.actor), node=each.node, now=now)
+
+
+@transaction.atomic
+def _drop(rotation: Rotation, mine: Any, now: datetime) -> None:
+    if not mine.update(under_way=None, finished_at=now, settled_at=None):
+        return
+    assert rotation.to_root is not None
+    assert rotation.from_root is not None
+    root_drop(root=rotation.from_root, reason=f"{rotation.to_root.subject} has taken over", now=now)
+    detail = {"dropped": rotation.from_root.subject, "excluded": [each["name"] for each in rotation.excluded]}
+    record(actor=SYSTEM, action="rotation.finished", target=rotation, detail=detail, now=now)
+
+
+def can_go_back_to(root: Certificate | None, now: datetime) -> bool:
+    """Whether what it would issue is still worth anything."""
+    return root is not None and root.not_after - now > lifetime.SHORTEST_GAIN
+
+
+@transaction.atomic
+def root_rotation_roll_back(*, actor: Actor, rotation: Rotation, now: datetime, keeps_for_exports: bool = True) -> None:
+    """Let the two roots change places: the old one issues again, then the new one is dropped. Possible until the old one is dropped.
+
+    The new one stays until exports hold nothing that it issued, unless `keeps_for_exports` is False.
+
+    Raises: PermissionRefused, RotationRefused.
+    """
+    actor.require(PERMISSION[ROOT])
+    row = Rotation.objects.select_for_update().filter(pk=rotation.pk, kind=ROOT, under_way=True, rolled_back=False).first()
+    if row is None:
+        raise RotationRefused("This rotation has finished, or is rolled back already. Look again.")
+    if not can_go_back_to(row.from_root, now):
+        raise RotationRefused(
+            f"{row.from_root.subject if row.from_root else 'The old root'} ends too soon to go back to. Let the rotation finish."
+        )
+    made = Certificate.objects.filter(kind=Kind.ROOT, generation=row.to_version)
+    if made.filter(status=CertificateStatus.ISSUING).exists():
+        raise RotationRefused("The new root is being signed at this moment. Try again in a few seconds.")
+    new, row.rolled_back, row.settled_at, row.paused = row.to_root or made.issued().first(), True, None, False
+    row.keeps_for_exports = keeps_for_exports
+    row.excluded = []  # who is to be left behind on the way back is decided anew
+    if new is None:
+        row.under_way, row.finished_at = None, now
+    else:
+        row.from_root, row.to_root, row.switched_at = new, row.from_root, now
+    row.save()
+    record(actor=actor, action="rotation.rolled_back", target=row, detail={"dropped": new.subject if new else None}, now=now)
+    job_nudge(task=TASK[ROOT], subject=row.pk, now=now)
+    rotation.refresh_from_db()
+
+
+@transaction.atomic
+def root_rotation_exclude(*, actor: Actor, rotation: Rotation, node: Node, reason: str, now: datetime) -> None:
+    """Do not wait for `node`: it comes home later by a redistribution. Raises: PermissionRefused, RotationRefused."""
+    actor.require(PERMISSION[ROOT])
+    row = Rotation.objects.select_for_update().filter(pk=rotation.pk, kind=ROOT, under_way=True).first()
+    if row is None:
+        raise RotationRefused("This rotation has finished. Look again.")
+    if node.is_central:
+        raise RotationRefused("The central node cannot be excluded: it issues the certificates of the others.")
+    if any(each["id"] == str(node.pk) for each in row.excluded):
+        raise RotationRefused(f"{node} is excluded already.")
+    row.excluded = [*row.excluded, {"id": str(node.pk), "name": node.name, "reason": reason, "actor": actor.label, "at": now.isoformat()}]
+    row.save(update_fields=["excluded"])
+    record(actor=actor, action="rotation.excluded", target=row, detail={"node": node.name, "reason": reason}, now=now)
+    job_nudge(task=TASK[ROOT], subject=row.pk, now=now)
+    rotation.refresh_from_db()

@@ -1,0 +1,88 @@
+"""Pages of the root: parse, ask a service, render."""
+
+import contextlib
+import uuid
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from certs.errors import RotationRefused
+from certs.exports.status import exports_of_root
+from certs.models import Rotation
+from certs.roots.services import rotates_by_itself_set
+from nodes.models import Node
+from nodes.rotations.forms import ExcludeForm
+from nodes.rotations.root import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
+from nodes.rotations.root_view_models import matrix, root_story, rotation_plan
+from nodes.rotations.services import rotation_pause
+from web.page import PageRequest, page
+
+
+@page("certs.view_rotation")
+def show(request: PageRequest) -> HttpResponse:
+    return render(request, "nodes/rotations/root/show.html", root_story(now=timezone.now()))
+
+
+def _keeps(request: PageRequest) -> bool:
+    return request.POST.get("keeps_for_exports") == "yes"
+
+
+@page("certs.rotate_root")
+def rotate(request: PageRequest) -> HttpResponse:
+    now, error = timezone.now(), ""
+    if request.method == "POST":
+        try:
+            root_rotation_start(actor=request.actor, now=now, keeps_for_exports=_keeps(request))
+        except RotationRefused as exc:
+            error = str(exc)
+        else:
+            return redirect("roots:show")
+    return render(request, "nodes/rotations/root/rotate.html", rotation_plan(now=now) | {"error": error}, status=409 if error else 200)
+
+
+@page("certs.rotate_root")
+@require_POST
+def setting(request: PageRequest) -> HttpResponse:
+    rotates_by_itself_set(actor=request.actor, on=request.POST.get("by_itself") == "yes", now=timezone.now())
+    return redirect("roots:show")
+
+
+@page("certs.rotate_root")
+@require_POST
+def pause(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    rotation, paused = get_object_or_404(Rotation, pk=pk), request.POST.get("paused") == "yes"
+    with contextlib.suppress(RotationRefused):  # pressed twice, or just finished: the page shows what is
+        rotation_pause(actor=request.actor, rotation=rotation, paused=paused, now=timezone.now())
+    return redirect("roots:show")
+
+
+@page("certs.rotate_root")
+def roll_back(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    rotation, now, error = get_object_or_404(Rotation.objects.filter(kind=Rotation.Kind.ROOT), pk=pk), timezone.now(), ""
+    if request.method == "POST":
+        try:
+            root_rotation_roll_back(actor=request.actor, rotation=rotation, now=now, keeps_for_exports=_keeps(request))
+        except RotationRefused as exc:
+            error = str(exc)
+        else:
+            return redirect("roots:show")
+    rows = [row for row in matrix(rotation, now=now) if row.presents]
+    told = {"rotation": rotation, "rows": rows, "exports": exports_of_root(rotation.to_root, now=now), "error": error, "now": now}
+    return render(request, "nodes/rotations/root/roll_back.html", told, status=409 if error else 200)
+
+
+@page("certs.rotate_root")
+def exclude(request: PageRequest, pk: uuid.UUID, node: uuid.UUID) -> HttpResponse:
+    rotation, left_out = get_object_or_404(Rotation.objects.filter(kind=Rotation.Kind.ROOT), pk=pk), get_object_or_404(Node, pk=node)
+    form, now, error = ExcludeForm(request.POST or None), timezone.now(), ""
+    if request.method == "POST" and form.is_valid():
+        try:
+            root_rotation_exclude(actor=request.actor, rotation=rotation, node=left_out, reason=form.cleaned_data["reason"], now=now)
+        except RotationRefused as exc:
+            error = str(exc)
+        else:
+            return redirect("roots:show")
+    told = {"rotation": rotation, "node": left_out, "form": form, "error": error, "now": now}
+    return render(request, "nodes/rotations/root/exclude.html", told, status=409 if error else 200)

@@ -1,0 +1,115 @@
+"""What the page and the API tell of the root: the roots in force, and the rotation under way, node by node."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+
+from certs.certificates.issuer import issuing_root, roots_in_force
+from certs.exports.status import exports_of_root
+from certs.models import Certificate, Rotation
+from certs.roots.services import root_next_number
+from certs.zone.services import zone_current
+from nodes.models import Node
+from nodes.renewal.blocked_reason import renewals_not_proved, trouble
+from nodes.rotations.root import SETTLE, Phase, Standing, can_go_back_to, exports_awaited, phase_of, standings
+from nodes.rotations.services import blocked_reason
+from pki import clocks, issue, lifetime
+from web.progress import steps_at
+
+PHASES = (
+    (Phase.MAKING, "The new root is made"),
+    (Phase.TRUSTING, "Every node trusts both"),
+    (Phase.ISSUING, "Every node gets new certificates and proves them"),
+    (Phase.FINISHED, "The old root is dropped"),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One node of the matrix. `presents` is what it reports; `accepted` was proved by a dial and by its own call."""
+
+    node: Node
+    trusts: bool
+    presents: bool
+    accepted: bool
+    last_proof: datetime | None
+    excluded: dict[str, str] | None
+    awaited: bool
+    trouble: str
+
+
+def _presents(standing: Standing, by_root: set[str]) -> bool:
+    seen = standing.node.observed
+    if seen is None or seen.installed.get("service") not in by_root:
+        return False
+    return not seen.listening or seen.served.get("service") in by_root
+
+
+def matrix(rotation: Rotation, *, now: datetime) -> list[Row]:
+    """Every node that must go along, as it stands now."""
+    by_root = (
+        set(Certificate.objects.accepted().filter(issuer=rotation.to_root).values_list("sha256", flat=True)) if rotation.to_root else set()
+    )
+    renewals, phase = renewals_not_proved(), phase_of(rotation)
+    rows = []
+    for each in standings(rotation):
+        node, seen = each.node, each.node.observed
+        why = trouble(node, renewals.get(node.pk), now)
+        if not why and seen and seen.listening and seen.served.get("service") not in (None, seen.installed.get("service")):
+            why = "It still serves its old certificate: restart its agent if this stays."
+        awaited = phase != Phase.FINISHED and each.is_awaited(phase)
+        at = seen.last_seen_at if seen else None
+        rows.append(Row(node, each.trusts, _presents(each, by_root), each.presents, at, each.excluded, awaited, why))
+    return rows
+
+
+def rotation_story(rotation: Rotation, *, now: datetime) -> dict[str, Any]:
+    """The rotation in words and numbers: phase, how far, for whom it waits, and what can be done."""
+    phase = phase_of(rotation)
+    rows = [] if phase == Phase.FINISHED else matrix(rotation, now=now)
+    waits = [row for row in rows if row.awaited]
+    at = [each for each, _ in PHASES].index(phase)
+    done = phase == Phase.FINISHED
+    phases = steps_at([label for _, label in PHASES], done=len(PHASES) if done else at)
+    steps = 2 * len(rows) or 1
+    percent = 100 if done else 100 * (sum(row.trusts for row in rows) + sum(row.accepted for row in rows)) // steps
+    return {
+        "rotation": rotation, "phase": phase, "phases": phases, "rows": rows, "waits": waits,
+        "troubled": [row for row in waits if row.trouble], "by_themselves": [row for row in waits if not row.trouble],
+        "percent": percent, "settles_at": rotation.settled_at + SETTLE if rotation.settled_at and not done else None,
+        "exports": [] if done else exports_of_root(rotation.from_root, now=now),
+        "exports_awaited": [] if done else exports_awaited(rotation, now=now),
+        "can_roll_back": not done and not rotation.rolled_back and can_go_back_to(rotation.from_root, now),
+    }  # fmt: skip
+
+
+def root_story(*, now: datetime) -> dict[str, Any]:
+    """All that the page of the root shows."""
+    zone, rotation = zone_current(), Rotation.objects.select_related("from_root", "to_root").filter(kind=Rotation.Kind.ROOT).first()
+    root = issuing_root()
+    return {
+        "now": now, "zone": zone, "roots": roots_in_force(), "root": root, "due_at": lifetime.root_due_at(root.not_before, root.not_after),
+        "told": rotation_story(rotation, now=now) if rotation else None,
+        "blocked": blocked_reason(Rotation.Kind.ROOT, now=now),
+        "lists": [(each, each.revocation_lists.signed().first()) for each in roots_in_force()],
+    }  # fmt: skip
+
+
+def rotation_plan(*, now: datetime) -> dict[str, Any]:
+    """What a rotation would touch, what stops working and when, before anybody confirms it; `blocked` says why it cannot start."""
+    zone, root, called = zone_current(), issuing_root(), timedelta(seconds=settings.QMC_HEARTBEAT_S)
+    planned = Rotation(kind=Rotation.Kind.ROOT)
+    gets = lifetime.validity(now=now, months=zone.lifetime_months, issuer_not_after=None)
+    return {
+        "now": now, "zone": zone, "old": root, "name": issue.root_name(zone.name, root_next_number()), "ends": gets.not_after,
+        "rows": matrix(planned, now=now), "cluster": Certificate.objects.issued().filter(kind="cluster").first(),
+        "exports": exports_of_root(root, now=now), "blocked": blocked_reason(Rotation.Kind.ROOT, now=now),
+        "switches_after": _about(called + SETTLE), "drops_after": _about(called + 2 * SETTLE),
+    }  # fmt: skip
+
+
+def _about(length: timedelta) -> str:
+    seconds = length.total_seconds()
+    return f"{seconds:.0f} seconds" if seconds < 120 else clocks.length(seconds)

@@ -1,0 +1,105 @@
+"""What the rotations of root and database key share: one at a time, paused and resumed, advanced by a worker one step after another."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from audit.actors import Actor
+from audit.record import record
+from certs.certificates.issuer import issuing_root
+from certs.errors import ClockDoubtful, RotationRefused, StaleCertificate, StaleDatabaseKey
+from certs.models import Certificate, Rotation
+from jobs.models import Job
+from jobs.services import job_again, job_create, job_finish, job_nudge
+from nodes.central.blocked_reason import central_trouble, signing_trouble
+from nodes.models import Node
+from nodes.observation.clock_doubt import clock_believed
+from pki.errors import PKIError
+from sealing.errors import ZoneBroken
+
+POLL, WHILE_PAUSED = timedelta(seconds=2), timedelta(seconds=60)
+PERMISSION = {Rotation.Kind.DATABASE_KEY: "certs.rotate_databasekey", Rotation.Kind.ROOT: "certs.rotate_root"}
+TASK = {
+    Rotation.Kind.DATABASE_KEY: "database-key-rotation",
+    Rotation.Kind.ROOT: "root-rotation",
+}
+
+
+def blocked_reason(kind: Rotation.Kind, *, now: datetime) -> str:
+    """Why a rotation cannot start now, or could not finish, and what to do first; empty where it can. Raises: ZoneMissing."""
+    under_way = Rotation.objects.filter(under_way=True).first()
+    if under_way is not None:
+        return f"The {under_way} is under way. Only one rotation can be at a time: wait until it has finished."
+    try:
+        clock_believed(now=now)
+        root = issuing_root()
+    except (ClockDoubtful, ZoneBroken) as exc:
+        return str(exc)
+    signs = kind == Rotation.Kind.DATABASE_KEY or now > root.not_after  # a new root signs for itself, as long as the old one is trusted
+    if signs and (trouble := signing_trouble(now=now)):
+        return trouble
+    trouble = central_trouble(now=now)
+    return f"{trouble} On the central node run `manage.py repair_central` first." if trouble else ""
+
+
+def rotation_record(
+    *, kind: Rotation.Kind, number: int, title: str, actor: Actor, now: datetime, from_root: Certificate | None = None,
+    keeps_for_exports: bool = True,
+) -> Rotation:  # fmt: skip
+    """The row, its job and its event. Raises: PermissionRefused, RotationRefused while any other rotation is under way, or it could not finish."""
+    actor.require(PERMISSION[kind])
+    if reason := blocked_reason(kind, now=now):
+        raise RotationRefused(reason)
+    try:
+        with transaction.atomic():
+            rotation = Rotation.objects.create(
+                kind=kind, to_version=number, from_root=from_root, actor=actor.label, created_at=now, keeps_for_exports=keeps_for_exports
+            )
+            # The one before may have dropped that root since it was read.
+            if from_root is not None and not Certificate.objects.issued().filter(pk=from_root.pk).exists():
+                raise RotationRefused("Another rotation has finished at this moment. Look again.")
+            detail = {"kind": kind, "number": number, "keeps_for_exports": keeps_for_exports}
+            record(actor=actor, action="rotation.started", target=rotation, detail=detail, now=now)
+            job_create(task=TASK[kind], subject=rotation.pk, title=title, actor=actor.label, now=now)
+    except IntegrityError as exc:
+        raise RotationRefused("Another rotation is under way. Only one can be at a time: wait until it has finished.") from exc
+    return rotation
+
+
+@transaction.atomic
+def rotation_pause(*, actor: Actor, rotation: Rotation, paused: bool, now: datetime) -> None:
+    """Hold the rotation where it is, or go on. Raises: PermissionRefused, RotationRefused if there is nothing to change."""
+    kind = Rotation.Kind(rotation.kind)
+    actor.require(PERMISSION[kind])
+    if not Rotation.objects.filter(pk=rotation.pk, under_way=True, paused=not paused).update(paused=paused):
+        raise RotationRefused(f"This rotation has finished, or is {'paused' if paused else 'going on'} already. Look again.")
+    rotation.refresh_from_db()
+    record(actor=actor, action="rotation.paused" if paused else "rotation.resumed", target=rotation, detail={}, now=now)
+    job_nudge(task=TASK[kind], subject=rotation.pk, now=now)
+
+
+def counted() -> list[Node]:
+    """Every node that holds the trust zone's certificates and so must go along."""
+    return list(Node.objects.present().exclude(registered_at=None).select_related("observation"))
+
+
+def rotation_run(*, job: Job, step: Callable[[Rotation, datetime], timedelta | None], phase: Callable[[Rotation], str]) -> None:
+    """Take `step` after `step` until the rotation waits or has finished; what holds it back is told in its row."""
+    while True:
+        now, rotation = timezone.now(), Rotation.objects.select_related("from_root", "to_root").get(pk=job.subject)
+        if rotation.finished_at:
+            job_finish(job=job, outcome=Job.Outcome.DONE, now=now)
+            return
+        try:
+            wait, problem = WHILE_PAUSED if rotation.paused else step(rotation, now), ""
+        except (StaleDatabaseKey, StaleCertificate):
+            wait, problem = POLL, ""
+        except (ClockDoubtful, ZoneBroken, PKIError) as exc:
+            wait, problem = POLL, str(exc)[:500]
+        if problem != rotation.problem:
+            Rotation.objects.filter(pk=rotation.pk).update(problem=problem)
+        if wait is not None:
+            job_again(job=job, at=timezone.now() + wait, progress="paused" if rotation.paused else phase(rotation))
+            return

@@ -1,0 +1,97 @@
+"""Administrators: the first one, and the way back for one who has lost the password."""
+
+import secrets
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Model
+
+from agent.files import replace
+from audit.actors import Actor
+from audit.record import record
+from people.models import ApiToken
+from web.errors import InputInvalid
+
+FIRST = "admin"
+MOST_NAMED = 5
+RESET = "python manage.py reset_admin"
+
+
+def administrators() -> list[str]:
+    """The names of all who can sign in and do everything."""
+    return list(User.objects.filter(is_superuser=True, is_active=True).order_by("username").values_list("username", flat=True))
+
+
+def password_file_of(name: str) -> Path:
+    """Where the random password of `name` is written."""
+    return settings.SECRETS_DIR / f"{name}-password"
+
+
+def sign_in_words() -> str:
+    """Who can sign in, and where the password is, as far as this machine knows."""
+    found = administrators()
+    if not found:
+        return f"there is no administrator. Make one: {RESET} {FIRST}"
+    with_file = [name for name in found if password_file_of(name).exists()]
+    if with_file:
+        return f"user {with_file[0]}, password in {password_file_of(with_file[0])}"
+    more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    return f"user {', '.join(found[:MOST_NAMED])}{more}, with the password set before. Lost password: {RESET} {found[0]}"
+
+
+def administrator_make(*, name: str, password_file: Path | None, zone: Model, actor: Actor, now: datetime) -> bool:
+    """The first administrator of `zone`. Returns whether one was made. Raises: InputInvalid, OSError."""
+    if User.objects.filter(is_superuser=True).exists():
+        return False
+    _write(name, password_file, zone=zone, actor=actor, now=now, action="administrator.created")
+    return True
+
+
+def administrator_reset(
+    *, name: str | None, password_file: Path | None, zone: Model, actor: Actor, now: datetime
+) -> tuple[str, Path, bool, int]:
+    """Give an administrator another password, or make the account; its sessions end.
+
+    Returns the name, the file that has the password, whether the account is new, and how many API tokens of that account still work.
+    Raises: InputInvalid, OSError.
+    """
+    if name is None:
+        found = administrators()
+        if len(found) > 1:
+            raise InputInvalid(
+                {"name": [f"There are several administrators: {', '.join(found)}. Give the name of one: {RESET} {found[0]}"]}
+            )
+        name = found[0] if found else FIRST
+    is_new = not User.objects.filter(username=name).exists()
+    file = _write(name, password_file, zone=zone, actor=actor, now=now, action="administrator.reset")
+    return name, file, is_new, ApiToken.objects.filter(user__username=name).count()
+
+
+def _write(name: str, password_file: Path | None, *, zone: Model, actor: Actor, now: datetime, action: str) -> Path:
+    """Sessions end with the old password: Django binds each to it."""
+    user = User.objects.filter(username=name).first() or User(username=name)
+    before = user.pk is not None
+    user.is_superuser = user.is_staff = user.is_active = True
+    file = password_file or password_file_of(name)
+    try:
+        user.clean_fields(exclude=["password"])
+        if password_file is None:  # before the account: a password that nobody can read would keep everybody out
+            replace(file, secrets.token_urlsafe(32).encode(), shared=False)
+        password = file.read_text().strip()
+        validate_password(password, user)
+    except UnicodeDecodeError as exc:
+        raise InputInvalid({"password": [f"{file} is not text. Nothing was changed."]}) from exc
+    except ValidationError as exc:
+        raise InputInvalid({"name": [f"{name[:80]}: {text} Nothing was changed." for text in exc.messages]}) from exc
+    user.set_password(password)
+    with transaction.atomic():
+        user.save()
+        record(actor=actor, action=action, target=zone, detail={"name": name, "existed": before}, now=now)
+    if password_file is not None and file != password_file_of(name):
+        password_file_of(name).unlink(missing_ok=True)  # it has an older one
+    return file

@@ -1,0 +1,40 @@
+"""Sign-in of API clients by token."""
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework import authentication, exceptions
+from rest_framework.request import Request
+
+from people.models import ApiToken
+from people.tokens import token_digest
+
+
+class TokenAuthentication(authentication.BaseAuthentication):
+    """`Authorization: Token …`"""
+
+    def authenticate(self, request: Request) -> tuple[Any, ApiToken] | None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "token":
+            return None
+        row = ApiToken.objects.select_related("user").filter(digest=token_digest(token.strip()), user__is_active=True).first()
+        if row is None:
+            raise exceptions.AuthenticationFailed("This token is not known. Make one with `manage.py create_token`.")
+        if row.expired(timezone.now()):
+            raise exceptions.AuthenticationFailed(
+                f"This token, {row.name}, expired on {row.expires_at:%Y-%m-%d %H:%M} UTC. Make another with `manage.py create_token`."
+            )
+        return row.user, row
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Token"
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the schema tells of tokens."""
+
+    target_class, name = TokenAuthentication, "token"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "apiKey", "in": "header", "name": "Authorization", "description": "`Token …`, made by `manage.py create_token`"}

@@ -1,0 +1,35 @@
+"""Pages that hand out private keys want the password of whoever is signed in once more."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from allauth.account.decorators import reauthentication_required
+from allauth.core.exceptions import ReauthenticationRequired
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from web.page import PageRequest
+
+P = ParamSpec("P")
+
+
+@reauthentication_required  # type: ignore[untyped-decorator]
+def _asked(request: HttpRequest) -> None:
+    """Raises: ReauthenticationRequired, unless the password was typed within the last minutes."""
+
+
+def fresh_sign_in(view: Callable[Concatenate[PageRequest, P], HttpResponse]) -> Callable[Concatenate[PageRequest, P], HttpResponse]:
+    """Asks for the password before `view`. A form that comes too late is asked for again: allauth would keep it, with its passwords, in the session."""
+
+    @wraps(view)
+    def inner(request: PageRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        try:
+            _asked(request)
+        except ReauthenticationRequired:
+            if request.method == "GET":
+                raise
+            return redirect(request.path)
+        return view(request, *args, **kwargs)
+
+    return inner

@@ -1,0 +1,72 @@
+"""Where the center is, in the REST API."""
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from nodes.addresses.services import addresses_checked, central_addresses, losing_contact, nodes_knowing
+from qmc.addresses.services import MOST, SiteAddresses, overridden, site_addresses, site_addresses_set
+from web.api import StrictText, View
+
+MOST_NAMED = 50
+
+
+class AddressesInput(serializers.Serializer[Any]):
+    """What is left out stays."""
+
+    node_api_addresses = serializers.ListField(child=StrictText(max_length=300), max_length=MOST, required=False)
+    base_url = StrictText(max_length=300, required=False)
+    allowed_hosts = serializers.ListField(child=StrictText(max_length=300), max_length=MOST, required=False)
+    trusted_origins = serializers.ListField(child=StrictText(max_length=300), max_length=MOST, required=False)
+
+
+class LosingOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    knows = serializers.ListField(child=serializers.CharField(), help_text="empty: its agent does not report them")
+    called = serializers.CharField(help_text="where it called last")
+
+
+class AddressesOutput(serializers.Serializer[Any]):
+    node_api_addresses = serializers.ListField(child=serializers.CharField())
+    base_url = serializers.CharField()
+    allowed_hosts = serializers.ListField(child=serializers.CharField())
+    trusted_origins = serializers.ListField(child=serializers.CharField())
+    overridden_by_environment = serializers.DictField(child=serializers.CharField())
+    nodes = serializers.IntegerField(help_text="how many nodes call the central node")
+    losing_contact = serializers.IntegerField(help_text="how many know none of the addresses")
+    losing = LosingOutput(many=True, help_text=f"the first {MOST_NAMED} of them")
+
+
+def addresses_json(found: SiteAddresses, asked: list[str]) -> dict[str, Any]:
+    """The site's addresses, and the nodes that know none of `asked`, or of what nodes are told now. Raises: InputInvalid."""
+    knowing = nodes_knowing()
+    losing = losing_contact(addresses_checked(asked) if asked else central_addresses(), knowing)
+    named = [{"id": str(each.node.pk), "name": each.node.name, "knows": list(each.knows), "called": each.called} for each in losing]
+    counts = {"nodes": len(knowing), "losing_contact": len(losing), "losing": named[:MOST_NAMED]}
+    return vars(found) | {"overridden_by_environment": overridden()} | counts
+
+
+class AddressesSetting(View):
+    """Where the center is: addresses that nodes call, base URL, allowed hosts, trusted origins."""
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("node_api_address", str, many=True, description="which nodes would lose contact with these; sets nothing")
+        ],
+        responses=AddressesOutput,
+    )
+    def get(self, request: Request) -> Response:
+        self.actor.require("certs.view_certificate")
+        return Response(addresses_json(site_addresses(), request.query_params.getlist("node_api_address")))
+
+    @extend_schema(request=AddressesInput, responses=AddressesOutput)
+    def put(self, request: Request) -> Response:
+        asked = AddressesInput(data=request.data)
+        asked.is_valid(raise_exception=True)
+        wanted = SiteAddresses(**(vars(site_addresses()) | asked.validated_data))
+        return Response(addresses_json(site_addresses_set(actor=self.actor, wanted=wanted, now=timezone.now()), []))

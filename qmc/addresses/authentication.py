@@ -1,0 +1,24 @@
+"""Sign-in of API clients by the console's own session."""
+
+from django.http import HttpResponse
+from drf_spectacular.authentication import SessionScheme
+from rest_framework import authentication, exceptions
+from rest_framework.request import Request
+
+from qmc.addresses.names import ApiOriginCheck, refusal_detail
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """Whoever is signed in to the console."""
+
+    def enforce_csrf(self, request: Request) -> None:
+        check = ApiOriginCheck(lambda _: HttpResponse())
+        check.process_request(request)
+        if reason := check.process_view(request, None, (), {}):  # type: ignore[arg-type]
+            raise exceptions.PermissionDenied(refusal_detail(request, str(reason)))
+
+
+class ConsoleSessionScheme(SessionScheme):  # type: ignore[no-untyped-call]
+    """How the schema tells of sessions: as of Django's own."""
+
+    target_class = "qmc.addresses.authentication.SessionAuthentication"

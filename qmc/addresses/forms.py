@@ -1,0 +1,41 @@
+"""The form that says where the center is. Only the shape is checked here; the rules are the service's."""
+
+from django import forms
+
+from qmc.addresses.services import SiteAddresses
+from web.forms import ServiceForm, text_input
+
+
+def _lines(placeholder: str) -> forms.Textarea:
+    attrs = {"class": "form-control", "rows": 2, "placeholder": placeholder, "spellcheck": "false", "autocapitalize": "off"}
+    return forms.Textarea(attrs=attrs)
+
+
+class AddressesForm(ServiceForm):
+    node_api_addresses = forms.CharField(
+        label="Addresses that nodes call", widget=_lines("10.4.2.1:4242"), max_length=3000,
+        help_text="ADDRESS:PORT, one in each line: an IPv4 address, an IPv6 address in brackets, or a name. Nodes try each of them.",
+        error_messages={"required": "Give at least one address, such as 10.4.2.1:4242."},
+    )  # fmt: skip
+    base_url = forms.CharField(
+        label="Base URL", required=False, widget=text_input("https://console.example"), max_length=300,
+        help_text="Where people open the console. Behind a reverse proxy it must be set: its host and port are those in the address bar of the browser.",
+    )  # fmt: skip
+    allowed_hosts = forms.CharField(
+        label="Further host names", required=False, widget=_lines("console.example"), max_length=3000,
+        help_text="The console answers for them too, one in each line, without a port. Its own names and the base URL's are always allowed.",
+    )  # fmt: skip
+    trusted_origins = forms.CharField(
+        label="Further origins of forms", required=False, widget=_lines("https://console.example:8444"), max_length=3000,
+        help_text="Only where people open the console at a second address behind a reverse proxy: https://HOST:PORT, one in each line.",
+    )  # fmt: skip
+
+    @staticmethod
+    def initial_of(found: SiteAddresses) -> dict[str, str]:
+        """The form's own texts."""
+        return {name: value if isinstance(value, str) else "\n".join(value) for name, value in vars(found).items()}
+
+    def fields_of_site(self) -> SiteAddresses:
+        """What the service takes."""
+        lines = {name: [each.strip() for each in self.cleaned_data[name].splitlines() if each.strip()] for name in self.fields}
+        return SiteAddresses(**(lines | {"base_url": self.cleaned_data["base_url"].strip()}))

@@ -1,0 +1,184 @@
+"""Under which names browsers reach the console: which Host and which Origin it answers. docs/develop/architecture.md, "Addresses and names"."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.http.request import split_domain_port, validate_host
+from django.middleware.csrf import CsrfViewMiddleware
+from rest_framework.authentication import CSRFCheck
+
+from certs.models import TrustZone
+from nodes.models import Node
+from pki.addresses import url_host
+from pki.errors import InvalidName
+from pki.origins import host_of, origin
+from web import database_problem
+from web.middleware import database_unavailable, error
+
+KEPT_S = 5  # a change on another console is honoured after this time
+MOST_NAMED = 12
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+
+
+@dataclass(frozen=True)
+class Names:
+    """`hosts` in the order in which a person is shown them."""
+
+    hosts: tuple[str, ...]
+    origins: frozenset[str]
+
+
+def _origins_of_environment() -> list[str]:
+    """Of QMC_BASE_URL and QMC_TRUSTED_ORIGINS; a system check names what is none."""
+    found = []
+    for each in filter(None, [settings.QMC_BASE_URL, *settings.QMC_TRUSTED_ORIGINS]):
+        try:
+            found.append(origin(each))
+        except InvalidName:
+            continue
+    return found
+
+
+def names_read() -> Names:
+    """Out of the environment and the site's data. Raises: DatabaseError."""
+    zone, own = TrustZone.objects.current(), Node.objects.filter(is_central=True).first()
+    base = settings.QMC_BASE_URL or (zone.base_url if zone else "")
+    origins = [*_origins_of_environment(), *filter(None, [base, *(zone.trusted_origins if zone else [])])]
+    hosts = [zone.name.lower()] if zone else []
+    hosts += [host_of(each) for each in origins]
+    hosts += settings.QMC_ALLOWED_HOSTS or (zone.allowed_hosts if zone else [])
+    # What this machine's certificate names leads here.
+    hosts += [url_host(each).lower() for each in ([own.host_name, own.address, *own.subject_alternative_names] if own else []) if each]
+    return Names(tuple(dict.fromkeys(filter(None, [*hosts, *LOOPBACK]))), frozenset(origins))
+
+
+class _Kept:
+    """What was read last, for a few seconds: each request asks."""
+
+    names: Names | None = None
+    until = 0.0
+
+
+def names() -> Names:
+    """The same, at most a few seconds old; while the database does not answer, what was read last. Raises: DatabaseError if nothing was."""
+    if _Kept.names is None or time.monotonic() >= _Kept.until:
+        try:
+            _Kept.names = names_read()
+        except DatabaseError:
+            if _Kept.names is None:
+                raise
+        _Kept.until = time.monotonic() + KEPT_S
+    return _Kept.names
+
+
+def names_forget() -> None:
+    """They have just been changed here."""
+    _Kept.names = None
+
+
+def shown(text: str) -> str:
+    """What a client sent, for a person to read: nothing of it that is not plain."""
+    plain = "".join(each if each.isascii() and each.isprintable() else "?" for each in text[:100])
+    return plain or "(none)"
+
+
+def _own_address(request: HttpRequest) -> str:
+    """At which of its addresses this machine was reached: no name of a foreign page can be that."""
+    return url_host(str(request.META.get("SERVER_NAME", "")).removeprefix("::ffff:"))
+
+
+class HostMiddleware:
+    """Answers only requests for a name of this console, and says which these are."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            domain, _ = split_domain_port(request.get_host())
+        except DisallowedHost:
+            domain = ""
+        # Without the database first: it may not answer, and then a page says so.
+        if validate_host(domain, [_own_address(request), *LOOPBACK, *settings.QMC_ALLOWED_HOSTS]):
+            return self.get_response(request)
+        try:
+            hosts = names().hosts
+        except DatabaseError as exc:
+            if database_problem.is_unavailable(exc):
+                return database_unavailable(request, exc)
+            raise
+        return self.get_response(request) if validate_host(domain, hosts) else _unknown(request, domain, hosts[:MOST_NAMED])
+
+
+def _unknown(request: HttpRequest, domain: str, hosts: Sequence[str]) -> HttpResponse:
+    """`domain` is empty where the Host header is no name at all: then no setting can allow it."""
+    seen = shown(request.META.get("HTTP_HOST", ""))
+    add = "add the other one: Settings, Addresses; or `python manage.py set_addresses --allowed-host NAME` on the central node"
+    remedy = f"Use one of these names, or {add}." if domain else f"{seen} is not a host name. Use one of these names."
+    detail = f"This console does not answer for the host {seen}. It answers for {', '.join(hosts)}. {remedy}"
+    return error(
+        request, "400_host.html", slug="unknown-host", status=400, detail=detail, seen=seen, hosts=hosts, can_be_added=bool(domain)
+    )
+
+
+class OriginMixin:
+    """Which origins forms may come from, beside the one that the request itself is for."""
+
+    @property
+    def allowed_origins_exact(self) -> set[str]:
+        return set(names().origins)
+
+    @property
+    def csrf_trusted_origins_hosts(self) -> list[str]:
+        return [urlsplit(each).netloc for each in names().origins]
+
+
+class OriginMiddleware(OriginMixin, CsrfViewMiddleware):
+    """Django's own check of forms, with origins out of the site's data."""
+
+
+class ApiOriginCheck(OriginMixin, CSRFCheck):
+    """The same for API calls with a session."""
+
+
+def foreign_origin(request: HttpRequest) -> str:
+    """Where a form came from, if that is none of this console's origins; "" if it is one, or nothing is known."""
+    said = request.META.get("HTTP_ORIGIN") or ""
+    if not said and (referer := request.META.get("HTTP_REFERER")):
+        parts = urlsplit(referer)
+        said = f"{parts.scheme}://{parts.netloc}"
+    return "" if said in {"", f"https://{request.get_host()}", *names().origins} else said
+
+
+def setting_for(said: str) -> str:
+    """The base URL with which forms from `said` are taken; "" if no setting helps."""
+    try:
+        return origin(said)
+    except InvalidName:
+        return ""
+
+
+def refusal_detail(request: HttpRequest, reason: str) -> str:
+    """Why a form was not taken, in one line, with the setting that helps."""
+    base = setting_for(foreign_origin(request))
+    remedy = f" If people open the console there: `python manage.py set_addresses --base-url {base}`, or QMC_BASE_URL." if base else ""
+    return f"CSRF check failed: {reason}{remedy}"
+
+
+def refusal(request: HttpRequest, reason: str) -> dict[str, Any]:
+    """The same for the page."""
+    said = foreign_origin(request)
+    return {
+        "hidden": not (request.META.get("HTTP_ORIGIN") or request.META.get("HTTP_REFERER")),
+        "origin": shown(said) if said else "",
+        "host": shown(request.get_host()),
+        "base_url": setting_for(said),
+        "no_cookie": "cookie" in reason.lower(),
+    }

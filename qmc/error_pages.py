@@ -1,0 +1,31 @@
+"""What is shown in place of a page that cannot be shown."""
+
+from django.http import HttpRequest, HttpResponse
+
+from qmc.addresses.names import refusal, refusal_detail
+from qmc.server import LARGEST_BODY
+from web.middleware import error
+from web.problems import UNEXPECTED
+
+
+def too_large(request: HttpRequest) -> HttpResponse:
+    """What the server shows in place of the answer to a request that is longer than it takes."""
+    most = f"{LARGEST_BODY // 1024**2} MiB"
+    detail = f"At most {most} are taken in one request. Certificate files have a few: send those alone."
+    return error(request, "413.html", slug="too-large", status=413, detail=detail, most=most)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler404, also for addresses below the API's that are none."""
+    return error(request, "404.html", slug="not-found", status=404, detail="There is nothing at this address. Check the address.")
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """Django's handler500."""
+    return error(request, "500.html", slug="internal", status=500, detail=UNEXPECTED)
+
+
+def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's CSRF_FAILURE_VIEW: why a form was not taken, and which setting helps behind a proxy."""
+    content, detail = refusal(request, reason), refusal_detail(request, reason)
+    return error(request, "403_csrf.html", slug="form-refused", status=403, detail=detail, **content)

@@ -1,0 +1,83 @@
+"""The expiry board in the REST API."""
+
+from dataclasses import asdict
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from qmc.expiry.board import KINDS, Board, as_of_read, expiry_board
+from qmc.expiry.wording import Happens
+from web.api import View
+
+
+class ExpiryQuery(serializers.Serializer[Any]):
+    as_of = serializers.CharField(required=False, allow_blank=True, help_text="a day or an RFC 3339 time from today on; left out: now")
+
+    def validate_as_of(self, text: str) -> Any:
+        now = timezone.now()
+        try:
+            return as_of_read(text, now=now) if text else now
+        except ValueError as exc:
+            raise serializers.ValidationError(str(exc)) from exc
+
+
+class ExpiringOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField(allow_null=True)
+    kind = serializers.ChoiceField(choices=list(KINDS))
+    subject = serializers.CharField()
+    holder = serializers.CharField()
+    not_after = serializers.DateTimeField()
+    days_left = serializers.IntegerField()
+    expiry_status = serializers.CharField()
+    bucket = serializers.CharField()
+    owner = serializers.CharField(help_text="who looks after it")
+    what_happens = serializers.ChoiceField(choices=[each.value for each in Happens])
+    explanation = serializers.CharField(help_text="what happens by itself, or what is to be done")
+    due_at = serializers.DateTimeField(allow_null=True, help_text="when it happens by itself, where that is known")
+
+
+class EndlessOutput(serializers.Serializer[Any]):
+    """What never expires, or has no end yet."""
+
+    id = serializers.UUIDField(allow_null=True)
+    kind = serializers.ChoiceField(choices=list(KINDS))
+    subject = serializers.CharField()
+    owner = serializers.CharField()
+    explanation = serializers.CharField()
+    needs_a_hand = serializers.BooleanField()
+
+
+class ExpiryOutput(serializers.Serializer[Any]):
+    results = ExpiringOutput(many=True)
+    totals = serializers.DictField(child=serializers.IntegerField())
+    as_of = serializers.DateTimeField()
+    without_end = EndlessOutput(many=True)
+
+
+ROW = (
+    "id", "kind", "subject", "holder", "not_after", "days_left", "expiry_status", "bucket", "owner", "what_happens", "explanation", "due_at",
+)  # fmt: skip
+
+
+def board_json(board: Board) -> dict[str, Any]:
+    """The board in its pinned form."""
+    return {
+        "results": [{name: getattr(row, name) for name in ROW} for row in board.rows], "totals": board.totals, "as_of": board.as_of,
+        "without_end": [asdict(each) for each in board.without_end],
+    }  # fmt: skip
+
+
+class Expiry(View):
+    """Everything that expires, soonest first, with totals by bucket, who looks after it, and what happens by itself."""
+
+    @extend_schema(parameters=[ExpiryQuery], responses=ExpiryOutput)
+    def get(self, request: Request) -> Response:
+        asked = ExpiryQuery(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        now = timezone.now()
+        board = expiry_board(actor=self.actor, as_of=max(now, asked.validated_data.get("as_of", now)), now=now)
+        return Response(board_json(board))

@@ -1,0 +1,125 @@
+"""The picture of what ends when: 60 months from a day on, one lane for each kind. Numbers only; the template draws them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from pki.lifetime import add_months
+from qmc.expiry.board import KINDS, Row
+
+MONTHS = 60
+# Shares of the width: what has ended, the axis from its first to its last day, what lies beyond it.
+ENDED, FIRST, LAST, BEYOND = 0.02, 0.07, 0.93, 0.98
+# Nearer marks than this are one: it is what a mark takes on a phone.
+NEAR = 0.045
+LANE, TOP, DUE, LINE, FOOT = 56, 8, 24, 35, 24
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One or several ends (or due moments) of a lane. `shape` is itself, hand or due; x in percent, y in px; `count` is a word."""
+
+    x: float
+    y: int
+    shape: str
+    count: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One kind: its word, the heights of its parts, and its marks."""
+
+    word: str
+    label_y: int
+    line_y: int
+    marks: list[Mark]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A year's line."""
+
+    x: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """`description` says in words what is drawn."""
+
+    height: int
+    axis_y: int
+    label_y: int
+    first: float
+    last: float
+    lanes: list[Lane]
+    ticks: list[Tick]
+    root_ends: list[float]
+    description: str
+
+
+def place(moment: datetime, start: datetime) -> float:
+    """Where a moment stands, as a share of the width."""
+    end = add_months(start, MONTHS)
+    if moment < start:
+        return ENDED
+    return BEYOND if moment > end else FIRST + (LAST - FIRST) * ((moment - start) / (end - start))
+
+
+def _groups(rows: Iterable[tuple[datetime, Row]], start: datetime) -> list[tuple[float, list[tuple[datetime, Row]]]]:
+    """What stands near each other, where its first stands."""
+    groups: list[tuple[float, list[tuple[datetime, Row]]]] = []
+    for moment, row in sorted(rows, key=lambda each: each[0]):
+        x = place(moment, start)
+        if groups and x - groups[-1][0] < NEAR and (x in (ENDED, BEYOND)) == (groups[-1][0] in (ENDED, BEYOND)):
+            groups[-1][1].append((moment, row))
+        else:
+            groups.append((x, [(moment, row)]))
+    return groups
+
+
+def _days(moments: list[datetime]) -> str:
+    first, last = f"{min(moments):%Y-%m-%d}", f"{max(moments):%Y-%m-%d}"
+    return first if first == last else f"{first} to {last}"
+
+
+def _mark(x: float, y: int, word: str, group: list[tuple[datetime, Row]], *, due: bool) -> Mark:
+    rows = [row for _, row in group]
+    hands = sum(row.needs_a_hand for row in rows)
+    when = _days([moment for moment, _ in group])
+    what = f"{len(rows)} × {word}" if len(rows) > 1 else f"{word} of {rows[0].owner}"
+    if due:
+        return Mark(round(100 * x, 2), y, "due", "", f"{what}: due {when}, by itself")
+    several = len(rows) > 1
+    told = f"{hands} of {len(rows)} need a hand" if hands and several else "needs a hand" if hands else "by itself"
+    count = (f"{hands}/{len(rows)}" if 0 < hands < len(rows) else str(len(rows))) if several else ""
+    return Mark(round(100 * x, 2), y, "hand" if hands else "itself", count, f"{what}: ends {when}, {told}")
+
+
+def _lane(word: str, rows: list[Row], top: int, start: datetime) -> Lane:
+    line = top + LINE
+    due = _groups(((row.due_at, row) for row in rows if row.due_at and row.due_at >= start), start)
+    ends = _groups(((row.not_after, row) for row in rows), start)
+    marks = [_mark(x, top + DUE, word, group, due=True) for x, group in due] + [_mark(x, line, word, group, due=False) for x, group in ends]
+    return Lane(word, top + 14, line, marks)
+
+
+def _told(word: str, rows: list[Row]) -> str:
+    hands = sum(row.needs_a_hand for row in rows)
+    told = f"; {hands} need{'s' * (hands == 1)} a hand" if hands else ""
+    return f"{word}: {len(rows)}, ending {_days([row.not_after for row in rows])}{told}."
+
+
+def timeline(rows: list[Row], start: datetime) -> Timeline:
+    """The lanes of those kinds that there are, in one order always."""
+    by_kind = {word: found for kind, word in KINDS.items() if (found := [row for row in rows if row.kind == kind])}
+    lanes = [_lane(word, found, TOP + number * LANE, start) for number, (word, found) in enumerate(by_kind.items())]
+    axis = TOP + len(lanes) * LANE
+    years = [add_months(start, months) for months in range(0, MONTHS + 1, 12)]
+    ticks = [Tick(round(100 * place(each, start), 2), f"{each:%b} ’{each:%y}") for each in years]
+    roots = sorted({round(100 * place(row.not_after, start), 2) for row in rows if row.kind == "root"})
+    return Timeline(
+        height=axis + FOOT, axis_y=axis, label_y=axis + 16, first=100 * FIRST, last=100 * LAST, lanes=lanes, ticks=ticks,
+        root_ends=[x for x in roots if 100 * FIRST < x <= 100 * LAST], description=" ".join(_told(*each) for each in by_kind.items()),
+    )  # fmt: skip

@@ -1,0 +1,134 @@
+"""What the page of the expiry board shows beside its rows: the answer to its question, the totals, the filter, the days to look from."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.urls import reverse
+
+from pki import lifetime
+from qmc.expiry.board import KINDS, Board, Row, as_of_read, farthest
+from qmc.expiry.timeline import timeline
+
+BUCKET_WORDS = {
+    "expired": "ended", "7_days": "within 7 days", "30_days": "within 30 days", "90_days": "within 90 days", "1_year": "within a year",
+    "later": "later than a year",
+}  # fmt: skip
+SOON = ("expired", "7_days", "30_days", "90_days")
+YEARS_AHEAD = ((0, "today"), (1, "+1 year"), (2, "+2 years"), (5, "+5 years"))
+
+
+class ExpiryFilter(forms.Form):
+    """Which rows are shown, and seen from which day."""
+
+    search = forms.CharField(
+        required=False, label="Search", max_length=100, widget=forms.TextInput(attrs={"class": "form-control", "type": "search", "maxlength": 100})
+    )  # fmt: skip
+    kind = forms.ChoiceField(
+        required=False, label="Kind", choices=[("", "every kind"), *KINDS.items()], widget=forms.Select(attrs={"class": "form-select"})
+    )
+    bucket = forms.ChoiceField(
+        required=False,
+        label="Ends",
+        choices=[("", "at any time"), *BUCKET_WORDS.items()],
+        widget=forms.Select(attrs={"class": "form-select"}),
+    )
+    happens = forms.ChoiceField(
+        required=False, label="What happens", choices=[("", "all"), ("by_hand", "needs a hand"), ("by_itself", "by itself")],
+        widget=forms.Select(attrs={"class": "form-select"}),
+    )  # fmt: skip
+    as_of = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def fits(self, row: Row) -> bool:
+        """Whether the row is one of those asked for; a choice that is none is no filter."""
+        self.is_valid()
+        asked = self.cleaned_data
+        wanted = {"kind": row.kind, "bucket": row.bucket, "happens": row.what_happens}
+        return row.has(asked.get("search") or "") and all(not asked.get(name) or asked[name] == value for name, value in wanted.items())
+
+
+def looked_from(text: str, *, now: datetime) -> tuple[datetime, str]:
+    """The day that is asked for, and what is wrong with it; then it is today."""
+    try:
+        return (as_of_read(text, now=now) if text else now), ""
+    except ValueError as exc:
+        return now, str(exc)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One bucket's total."""
+
+    name: str
+    word: str
+    count: int
+    waiting: int
+
+    @property
+    def alarms(self) -> bool:
+        return self.waiting > 0 and self.name in SOON
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A day to look from; `value` is empty for today."""
+
+    word: str
+    value: str
+
+
+def _expires(row: Row) -> str:
+    return f"expired {row.distance}" if row.expiry_status == "expired" else f"expires {row.distance}"
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def headline(board: Board) -> tuple[str, str]:
+    """What expires next, and does it need me? Title and the sentence below it; every row that needs a person is counted in one of them."""
+    if not board.rows:
+        return "Nothing here expires", "Nothing has been signed yet."
+    if board.as_of > board.now:
+        return _headline_ahead(board)
+    waiting, first = [row for row in board.rows if row.needs_a_hand], board.next or board.rows[0]
+    soon, undated = [row for row in waiting if row.bucket in SOON], [each for each in board.without_end if each.needs_a_hand]
+    rest = f"{_count(len(board.rows), 'thing has', 'things have')} an expiry date; for {len(board.rows) - len(waiting)} of them everything is automatic."
+    if soon or undated:
+        named = f" within 90 days: {soon[0].thing} {_expires(soon[0])}" if soon else f": {undated[0].subject}"
+        title = f"{_count(len(soon) + len(undated), 'thing needs', 'things need')} your attention{named}"
+        later = f"Later {_count(len(waiting) - len(soon), 'more does', 'more do')}. " if len(waiting) > len(soon) else ""
+        return title, later + (rest if first in soon[:1] else f"Next of all: {first.thing} {_expires(first)}. {rest}")
+    if waiting:
+        title = f"Nothing needs your attention within 90 days, {_count(len(waiting), 'thing does', 'things do')} later: {waiting[0].thing} {_expires(waiting[0])}"
+        return title, f"Next of all: {first.thing} {_expires(first)}. {rest}"
+    return f"Nothing needs your attention: {first.thing} {_expires(first)}, the next of all", rest
+
+
+def _headline_ahead(board: Board) -> tuple[str, str]:
+    before = [row for row in board.rows if row.before]
+    hands = sum(row.needs_a_hand for row in before)
+    day = f"{board.as_of:%Y-%m-%d}"
+    if not before:
+        return f"Until {day} nothing has to happen", "What will be made until then is not shown."
+    itself = _count(len(before) - hands, "thing happens by itself", "things happen by themselves")
+    title = f"Until {day}: {itself}, {_count(hands, 'needs', 'need')} you"
+    return (
+        title,
+        f"So many of the {len(board.rows)} things that exist today have to be renewed or replaced before; what will be made until then is not shown.",
+    )
+
+
+def expiry_page(board: Board, form: ExpiryFilter) -> dict[str, Any]:
+    """All that the page shows but the table."""
+    title, sentence = headline(board)
+    ahead = [Choice(word, f"{lifetime.add_months(board.now, 12 * years):%Y-%m-%d}" if years else "") for years, word in YEARS_AHEAD]
+    tiles = [Tile(name, BUCKET_WORDS[name], count, board.waiting(name)) for name, count in board.totals.items()]
+    day = f"{board.as_of:%Y-%m-%d}"
+    return {
+        "board": board, "title": title, "sentence": sentence, "tiles": tiles, "choices": ahead, "timeline": timeline(board.rows, board.as_of),
+        "day": day, "today": f"{board.now:%Y-%m-%d}", "farthest": f"{farthest(board.now):%Y-%m-%d}", "is_ahead": board.as_of > board.now,
+        "filter": {"form": form}, "everything": reverse("expiry") + (f"?as_of={day}" if board.as_of > board.now else ""), "now": board.as_of, "bucket": form.data.get("bucket", ""),
+        "kept": [(name, form.data[name]) for name in ("search", "kind", "bucket", "happens") if form.data.get(name)],
+    }  # fmt: skip

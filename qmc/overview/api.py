@@ -1,0 +1,42 @@
+"""What needs a person, in the REST API."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from attention.needs import Ranked, Severity
+from qmc.overview.services import attention
+from web.api import View, page_of
+
+
+class NeedOutput(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="stable; docs/troubleshooting.md lists them")
+    severity = serializers.ChoiceField(choices=[each.value for each in Severity])
+    subject = serializers.CharField(help_text="which node, certificate or export; empty where it is several")
+    title = serializers.CharField()
+    text = serializers.CharField(help_text="what happened, and why")
+    remedy = serializers.CharField(help_text="what to do next")
+    url = serializers.CharField(help_text="the console's page for it")
+    since = serializers.DateTimeField(allow_null=True)
+    explained_by = serializers.CharField(help_text="the title of the need that causes this one; empty where none does")
+
+
+PLAIN = ("code", "severity", "subject", "title", "text", "remedy", "url", "since")
+
+
+def _json(page: Iterable[Ranked]) -> list[dict[str, Any]]:
+    return [{name: getattr(each.need, name) for name in PLAIN} | {"explained_by": each.explained_by} for each in page]
+
+
+class Attention(View):
+    """What needs a person: first what explains the rest, then the worst first."""
+
+    @extend_schema(operation_id="attention_list", responses=page_of(NeedOutput))
+    def get(self, request: Request) -> Response:
+        self.actor.require("nodes.view_node")
+        return self.paged(attention(timezone.now()), _json)

@@ -1,0 +1,36 @@
+"""The page of recreating the root: parse, ask a service, render."""
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+
+from certs.zone.services import zone_current
+from qmc.recreation.forms import RecreateForm
+from qmc.recreation.services import PERMISSION, RecreationRefused, recreation_ask, unfinished
+from qmc.recreation.view_models import recreation_plan, recreation_story
+from web.page import PageRequest, page
+
+
+@page(PERMISSION)
+def recreate(request: PageRequest) -> HttpResponse:
+    form, now = RecreateForm(request.POST or None), timezone.now()
+    if request.method != "POST" and unfinished(zone_current()) is not None:
+        return redirect("recreation")
+    if request.method == "POST" and form.is_valid():
+        try:
+            recreation_ask(actor=request.actor, trust_zone=form.cleaned_data["trust_zone"], now=now)
+        except RecreationRefused as exc:
+            form.add_error("trust_zone", str(exc))
+        else:
+            return redirect("recreation")
+    return render(
+        request,
+        "qmc/recreation/recreate.html",
+        recreation_plan(actor=request.actor, now=now) | {"form": form},
+        status=409 if form.errors else 200,
+    )
+
+
+@page(PERMISSION)
+def progress(request: PageRequest) -> HttpResponse:
+    return render(request, "qmc/recreation/recreation.html", recreation_story(actor=request.actor, now=timezone.now()))

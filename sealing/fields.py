@@ -1,0 +1,192 @@
+"""Encrypted fields: sealed for exactly their table, column and row (S15), in two classes. docs/develop/architecture.md pins the byte string."""
+
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from typing import Any
+
+from django.apps import apps
+from django.core import checks
+from django.core.exceptions import FieldError
+from django.db import models
+from django.db.models.lookups import Exact, IsNull
+
+from pki import sealing
+from pki.errors import UnknownKey
+from pki.sealing import SealingKey
+from sealing.central_key_file import central_keys
+from sealing.local_keys import key_ring
+
+CENTRAL_REMEDY = "Copy the file from the machine where the key was made."
+
+
+class Readers(Enum):
+    """Who reads the values of a field, and so with which key they are sealed."""
+
+    NODES = "database key"  # every node holds it
+    CENTER = "central key"  # no node ever gets it
+
+
+class Sealed(bytes):
+    """A value as it stands in its column: already encrypted."""
+
+
+def writing_key(readers: Readers) -> SealingKey:
+    """The key with which new values are sealed. Raises: ZoneMissing, ZoneBroken, UnknownKey if it is not available here."""
+    keys: dict[str, SealingKey] = {**(central_keys() if readers is Readers.CENTER else key_ring().keys)}
+    version = (
+        apps.get_model("certs", "CentralKey" if readers is Readers.CENTER else "DatabaseKey").objects.only("version", "key_id").writing()
+    )
+    if version is None:  # the trust zone is being founded, or a central key has just been made: the newest is the only one
+        return next(iter(keys.values()))
+    if version.key_id in keys:
+        return keys[version.key_id]
+    if readers is Readers.CENTER:
+        raise UnknownKey(f"New values are sealed with {version}, which is not in this machine's central key file. {CENTRAL_REMEDY}")
+    raise UnknownKey(f"New values are sealed with {version}, which this machine's service pairs do not open. Redistribute this machine.")
+
+
+def _opening_keys(readers: Readers, key_id: str) -> Iterable[SealingKey]:
+    """The keys that may open a value which names `key_id`. A value for the center opens under a database key only until all are sealed anew."""
+    if readers is Readers.NODES:
+        return key_ring().keys.values()
+    keys = central_keys()
+    if key_id in keys:
+        return (keys[key_id],)
+    if apps.get_model("certs", "CentralKey").objects.ever_finished():
+        return ()
+    return key_ring().keys.values()
+
+
+class Secret:
+    """An encrypted value in its place. It opens when asked, and never shows itself."""
+
+    def __init__(self, sealed: Sealed, place: tuple[str, str, str], readers: Readers) -> None:
+        self.sealed, self.place, self.readers = sealed, place, readers
+
+    def __repr__(self) -> str:
+        return f"<Secret {'.'.join(self.place)}>"
+
+    @property
+    def key_id(self) -> str:
+        """Which key seals it, hex."""
+        return sealing.key_id_of(self.sealed).hex()
+
+    def open(self) -> bytes:
+        """The plaintext. Raises: UnknownKey, Altered, ZoneMissing, ZoneBroken."""
+        return sealing.unseal(_opening_keys(self.readers, self.key_id), self.sealed, bound_to=sealing.bound_to(*self.place))
+
+    def text(self) -> str:
+        return self.open().decode()
+
+    def sealed_anew(self, key: SealingKey) -> Sealed:
+        """The same value under `key`. Raises: as `open`."""
+        return Sealed(sealing.seal(key, self.open(), bound_to=sealing.bound_to(*self.place)))
+
+
+class _Plaintext(bytes):
+    """Assigned and not sealed yet: the row may still get its primary key."""
+
+    def __repr__(self) -> str:
+        return "<plaintext>"
+
+
+class _Place:
+    """The attribute: plaintext that is assigned is sealed when it is next read or saved; what is read is a `Secret` or None."""
+
+    def __init__(self, field: "EncryptedField") -> None:
+        self.field = field
+
+    def __get__(self, row: models.Model | None, owner: type[models.Model]) -> Any:
+        if row is None:
+            return self
+        if self.field.attname not in row.__dict__:
+            row.refresh_from_db(fields=[self.field.attname])  # a deferred column
+        sealed = self.field.value_from_object(row)
+        return None if sealed is None else Secret(sealed, self.field.place(row), self.field.sealed_for)
+
+    def __set__(self, row: models.Model, value: Any) -> None:
+        row.__dict__[self.field.attname] = self.field.taken(row, value)
+
+
+class EncryptedField(models.BinaryField):  # type: ignore[type-arg]
+    """Bytes or text under the key of its readers, AES-256-GCM, bound to table, column and row.
+
+    Plaintext that is assigned is sealed when it is read or saved, so the row's primary key must be known by then (a UUID is). Neither searched nor ordered by.
+    """
+
+    description = "encrypted value"
+
+    def __init__(self, *args: Any, sealed_for: Readers = Readers.CENTER, **kwargs: Any) -> None:
+        self.sealed_for = sealed_for  # no part of the table's form: migrations do not name it
+        super().__init__(*args, **kwargs)
+
+    def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
+        super().contribute_to_class(cls, name, private_only)
+        setattr(cls, self.attname, _Place(self))
+
+    def place(self, row: models.Model) -> tuple[str, str, str]:
+        """Table, column and row id: what the value is bound to."""
+        return row._meta.db_table, str(self.column), str(row.pk)
+
+    def taken(self, row: models.Model, value: Any) -> Sealed | _Plaintext | None:
+        """What `row` keeps when `value` is assigned. Raises: TypeError for a secret of another place."""
+        if value is None or isinstance(value, Sealed):
+            return value
+        if isinstance(value, Secret):
+            if value.place == self.place(row):
+                return value.sealed
+            raise TypeError(f"{value} belongs to its own place: open it and assign the plaintext.")
+        return _Plaintext(value.encode() if isinstance(value, str) else value)
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Sealed | None:
+        return None if value is None else Sealed(value)
+
+    def to_python(self, value: Any) -> Sealed | None:
+        """Out of a dump: base64 of what is already sealed."""
+        plain = super().to_python(value)
+        return None if plain is None else Sealed(plain)
+
+    def value_from_object(self, obj: models.Model) -> Sealed | None:
+        """Sealed for its place, whatever was assigned. Raises: TypeError, ZoneMissing, ZoneBroken, UnknownKey."""
+        kept = obj.__dict__[self.attname]
+        if isinstance(kept, _Plaintext):
+            if obj.pk is None:
+                raise TypeError(f"{self} is bound to its row, which has no primary key yet.")
+            kept = Sealed(sealing.seal(writing_key(self.sealed_for), bytes(kept), bound_to=sealing.bound_to(*self.place(obj))))
+            obj.__dict__[self.attname] = kept
+        sealed: Sealed | None = kept
+        return sealed
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Sealed | None:
+        return self.value_from_object(model_instance)
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        if value is not None and not isinstance(value, Sealed):
+            raise TypeError(f"{self} takes no plaintext in a query: assign it to the row and save the row.")
+        return super().get_db_prep_value(value, connection, prepared)
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        """Whether it is set, or still the very ciphertext that was read; nothing else can be asked."""
+        found = {"isnull": IsNull, "exact": Exact}.get(lookup_name)
+        if found is None:
+            raise FieldError(f"{self} is encrypted: it cannot be searched with {lookup_name!r}.")
+        return found
+
+    def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
+        meta = self.model._meta
+        used = [name.lstrip("-") for name in meta.ordering or () if isinstance(name, str)]
+        used += [name for index in meta.indexes for name, _ in index.fields_orders]
+        used += [name for constraint in meta.constraints for name in getattr(constraint, "fields", ())]
+        used += [name for together in meta.unique_together for name in together]
+        wrong = self.primary_key or self.unique or getattr(self, "db_index", False) or self.name in used
+        hint = "Order by, index and constrain other columns; every sealed value differs from every other."
+        refused: Sequence[checks.CheckMessage] = [
+            checks.Error(f"{self} is encrypted and cannot be ordered by, indexed or unique.", hint, self, "certs.E001")
+        ]
+        return [*super().check(**kwargs), *(refused if wrong else [])]
+
+
+def encrypted_fields(*readers: Readers) -> list[tuple[type[models.Model], EncryptedField]]:
+    """Every encrypted field for these readers, or all fields, each with its model."""
+    fields = [(model, field) for model in apps.get_models() for field in model._meta.get_fields() if isinstance(field, EncryptedField)]
+    return [(model, field) for model, field in fields if field.sealed_for in (readers or Readers)]

@@ -1,0 +1,81 @@
+"""What this machine itself has installed, and the database keys that its own service pairs open (S16). There is no other copy at rest."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Container
+
+from cryptography import x509
+from django.conf import settings
+
+from agent.store import Installed, KeyRing, Store, StoreDamaged
+from pki.verify import fingerprint
+from sealing.errors import ZoneBroken, ZoneMissing
+
+REPAIR = (
+    "On the central node run `python manage.py repair_central`, which says whether it can be repaired or must be restored from a backup; "
+    "redistribute any other machine."
+)
+_lock = threading.Lock()
+_read: dict[tuple[str, str, int], KeyRing] = {}
+
+
+def own_store() -> Installed:
+    """Raises: ZoneMissing, ZoneBroken where its files are damaged."""
+    installed = _current()
+    if installed is None:
+        raise ZoneMissing
+    return installed
+
+
+def _current() -> Installed | None:
+    try:
+        return Store(settings.NODE_STORE).current()
+    except StoreDamaged as exc:
+        raise ZoneBroken(f"The store {settings.NODE_STORE} is damaged: {exc.what} {REPAIR}") from exc
+    except OSError as exc:
+        raise ZoneBroken(f"The store {settings.NODE_STORE} cannot be read: {exc}. {REPAIR}") from exc
+
+
+def key_ring() -> KeyRing:
+    """The database keys at hand, read again whenever the store has changed. Raises: ZoneMissing, ZoneBroken if none opens."""
+    home = str(settings.NODE_STORE)
+    try:
+        # A switch of the generation follows every new pair, and a retired pair leaves the folder.
+        state = home, os.readlink(home + "/current"), os.stat(home + "/service-pairs").st_mtime_ns
+    except FileNotFoundError as exc:
+        raise ZoneMissing from exc
+    with _lock:
+        if state not in _read:
+            ring = key_ring_read()
+            _read.clear()
+            if ring.problems:
+                return ring  # a pair that could not be read now may be read next time
+            _read[state] = ring
+        return _read[state]
+
+
+def own_fingerprints() -> set[str]:
+    """What this machine itself uses; empty before there is anything."""
+    installed = _current()
+    return {fingerprint(each) for each in (installed.service, installed.client, installed.cluster)} if installed else set()
+
+
+def own_pair_fingerprints(key_ids: Container[str]) -> set[str]:
+    """The service pairs that this machine keeps for these database keys. A pair that cannot be read is of no use to it."""
+    found = set()
+    for path in Store(settings.NODE_STORE).service_pairs():
+        if path.parent.name in key_ids:
+            with contextlib.suppress(OSError, ValueError):
+                found.add(fingerprint(x509.load_pem_x509_certificate(path.read_bytes())))
+    return found
+
+
+def key_ring_read() -> KeyRing:
+    """The same, straight from the disk. Raises: ZoneMissing, ZoneBroken."""
+    own_store()
+    ring = Store(settings.NODE_STORE).key_ring()
+    if not ring.keys:
+        why = "; ".join(ring.problems.values())
+        raise ZoneBroken(f"The database key cannot be read out of this machine's service certificates: {why} {REPAIR}")
+    return ring

@@ -1,0 +1,46 @@
+"""What the database needs from a person: it is damaged, or of an earlier moment than this machine's store."""
+
+from collections.abc import Iterator
+
+from django.urls import reverse
+
+from attention.needs import Need, Severity
+from jobs.models import PeriodicWork
+from storage.care import WHOLE, older_than_store
+
+# An earlier database knows neither the newest certificates nor the newest keys.
+OF_AN_EARLIER_DATABASE = frozenset(
+    {
+        "node-silent", "no-node-calls", "node-two-callers", "caller-unknown", "node-certificate-revoked", "central-without-certificates",
+        "central-key-unusable", "resealing-blocked", "trust-zone-broken", "rotation-blocked", "rotation-waits", "renewal-overdue",
+        "node-renewal-failed", "node-registration-stuck", "node-serves-old-certificate",
+    }
+)  # fmt: skip
+
+
+def database_needs() -> Iterator[Need]:
+    """Needs of the database itself."""
+    url = reverse("overview")
+    last = PeriodicWork.objects.filter(name=WHOLE).exclude(last_error="").first()
+    if last is not None:
+        remedy = (
+            "Stop the site, and move the database and the files beside it away; do not delete them. Restore the last backup into an empty data "
+            "directory (manage.py restore FILE --data-dir DIR). manage.py check --deploy reads the database again."
+        )
+        text = last.last_error.partition(": ")[2]
+        yield Need(
+            "database-damaged",
+            Severity.CRITICAL,
+            "database",
+            "The database is damaged",
+            text,
+            remedy,
+            url,
+            "Check again",
+            last.last_success,
+        )
+    if found := older_than_store():
+        title = "The database is older than this machine's store"
+        yield Need(
+            "database-older-than-store", Severity.CRITICAL, "database", title, *found, url, "Check again", explains=OF_AN_EARLIER_DATABASE
+        )

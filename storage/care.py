@@ -1,0 +1,82 @@
+"""What is done for the database while the site runs: read whole once a day, and copies of before an upgrade removed when nothing needs them."""
+
+import contextlib
+from datetime import UTC, datetime
+
+from django.db import connection
+
+from audit.actors import SYSTEM
+from audit.record import record
+from certs.central_key.services import resealing_is_finished
+from certs.models import Certificate, DatabaseKey, TrustZone
+from jobs.models import PeriodicWork
+from nodes.models import Node
+from nodes.states import NodeState
+from pki import clocks
+from pki.lifetime import BACKDATE
+from sealing.local_keys import key_ring_read, own_fingerprints, own_store
+from storage.database_file import database_file, file_check, log_mark
+from storage.upgrade import upgrade_copies
+
+WHOLE = "database check"
+
+
+def database_check_done(*, now: datetime) -> None:
+    """Every page of an SQLite file was read, and it was found whole."""
+    found = {"lease_until": now, "last_success": now, "last_error": ""}
+    PeriodicWork.objects.update_or_create(name=WHOLE, defaults=found)
+
+
+def database_read_whole() -> None:
+    """Read every page of an SQLite file; PostgreSQL looks after its own. Raises: FileDamaged, FileClosed."""
+    if (file := database_file(connection)) is not None:
+        file_check(file, whole=True)
+        log_mark(file)
+
+
+def upgrade_copies_remove(*, now: datetime) -> None:
+    """Remove the copies of before an upgrade, once sealing with the central key has finished and every registered node has called since.
+
+    What is in them is sealed with the database key, which every node holds; until then the version before may be needed again.
+    """
+    copies = upgrade_copies()
+    if not copies or not resealing_is_finished():
+        return
+    made_at = datetime.fromtimestamp(max(copy.stat().st_mtime for copy in copies), UTC)
+    if Node.objects.filter(state=NodeState.REGISTERED).exclude(observation__last_seen_at__gt=made_at).exists():
+        return
+    for copy in copies:
+        copy.unlink()
+    with contextlib.suppress(OSError):  # an administrator's own files are in it
+        copies[0].parent.rmdir()
+    record(
+        actor=SYSTEM,
+        action="upgrade.copies_removed",
+        target=TrustZone.objects.get(),
+        detail={"files": [copy.name for copy in copies]},
+        now=now,
+    )
+
+
+def older_than_store() -> tuple[str, str] | None:
+    """That this machine's store holds what the database does not know, and what to restore; None if the database knows it.
+
+    What a store holds was recorded before it was signed, so the database is of an earlier moment.
+    """
+    own = own_fingerprints()
+    if Certificate.objects.filter(sha256__in=own).count() == len(own):
+        return None
+    installed, at_hand = own_store(), key_ring_read().keys
+    opens = all(version.key_id in at_hand for version in DatabaseKey.objects.live())
+    repair = (
+        " To go on with this database as it is: manage.py repair_central gives the central node certificates that it knows."
+        if opens
+        else ""
+    )
+    made_at = clocks.stamp(max(each.not_valid_before_utc for each in (installed.service, installed.client)) + BACKDATE)
+    return (
+        f"This machine's store has generation {installed.generation} of {made_at}, whose certificates the database does not know: an earlier "
+        "database was put back. What was issued since then is refused, and what was encrypted since then may not open.",
+        f"Stop the site. Restore a backup of after {made_at} into an empty data directory (manage.py restore FILE --data-dir DIR), or put back "
+        f"the database that was there before. If the newest backup is older, restore that one: it has database and store of one moment.{repair}",
+    )

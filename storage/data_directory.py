@@ -1,0 +1,110 @@
+"""The data directory: what is ours in it, and that no other account can read it."""
+
+import contextlib
+import os
+import secrets
+from fnmatch import fnmatch
+from pathlib import Path
+
+from django.conf import settings
+
+from agent import files
+
+# What this program puts there, and what an administrator often copies beside it. A directory with others than these is not ours alone.
+NAMES = (
+    "db.sqlite3*", "*.lock", "secrets", "node", "agents", "broker", "logs", "before-upgrade", "exports", "backups", ".trial-*", "lost+found",
+)  # fmt: skip
+
+
+def secret_file(path: Path, *, shared: bool = False, content: str = "") -> Path:
+    """The file, made with this or a random content if it is missing; mode 0600, and only if it is `shared` open to QMC_GROUP."""
+    files.make_folder(path.parent)
+    try:
+        descriptor = files.open_to_write(path, os.O_EXCL, shared=shared)
+    except FileExistsError:
+        return path
+    with os.fdopen(descriptor, "w") as file:
+        file.write(content or secrets.token_urlsafe(48))
+    return path
+
+
+def _own_folder() -> files.OwnFolder:
+    return files.OwnFolder(settings.QMC_DATA_DIR, NAMES, _is_private, _is_guarded)
+
+
+def _is_guarded(path: Path) -> bool:
+    """Web processes must not put another passphrase in the place of the root's, nor another directory in that of the secrets."""
+    top = settings.QMC_DATA_DIR.resolve()
+    return path in (top, top / "secrets")
+
+
+def _is_private(path: Path) -> bool:
+    """The root passphrase and other secrets that web processes do not need, what is being proved, copies of before an upgrade, and what is not known here."""
+    inside = path.relative_to(settings.QMC_DATA_DIR.resolve()).parts
+    if path == _resolved(settings.ROOT_PASSPHRASE_FILE):
+        return True
+    if inside[:1] == ("secrets",) and len(inside) > 1:
+        return path not in {_resolved(each) for each in settings.SHARED_SECRET_FILES}
+    return bool(inside) and (
+        inside[0] == "before-upgrade" or inside[0].startswith(".trial-") or not any(fnmatch(inside[0], each) for each in NAMES)
+    )
+
+
+def _resolved(path: Path | None) -> Path | None:
+    return path.parent.resolve() / path.name if path else None
+
+
+def data_directory_prepare() -> None:
+    """Make what is missing and correct the modes of what is there; called by all that start something, once they have found that they may.
+
+    Raises: NotPossible.
+    """
+    try:
+        _prepare()
+    except OSError as exc:
+        raise files.NotPossible(
+            f"The data directory {settings.QMC_DATA_DIR} cannot be used: {exc.strerror} ({exc.filename}). Choose a directory with --data-dir, "
+            "or give this one to the account that runs this."
+        ) from exc
+
+
+def _prepare() -> None:
+    files.make_folder(settings.QMC_DATA_DIR)
+    settings.SECRET_KEY = secret_file(settings.SECRET_KEY_FILE, shared=True, content=settings.SECRET_KEY).read_text()
+    if settings.CELERY_BROKER_URL.startswith("filesystem"):
+        for name in ("messages", "control"):
+            files.make_folder(settings.QMC_DATA_DIR / "broker" / name)
+    _close()
+
+
+def _close() -> None:
+    if files.is_shared() and not os.environ.get("DATABASE_URL"):
+        with contextlib.suppress(FileExistsError):  # SQLite would make it without a right to write for the group
+            os.close(files.open_to_write(Path(settings.DATABASES["default"]["NAME"]), os.O_EXCL))
+    files.close_to_others(_own_folder())
+
+
+def root_passphrase_make(*, founded: bool) -> None:
+    """Make the file of the root passphrase for a new site. A founded site has one: a new passphrase would not open its root key.
+
+    Raises: NotPossible.
+    """
+    file = settings.ROOT_PASSPHRASE_FILE
+    if file is None:
+        return
+    if founded and not file.exists():
+        raise files.NotPossible(
+            f"The root passphrase file {file} is missing, and the root key of this site opens only with it. Nothing was changed. Put the file "
+            "back, or restore the last backup into an empty data directory with `manage.py restore FILE`."
+        )
+    secret_file(file)
+
+
+def readable_by_others() -> list[Path]:
+    """What in the data directory other accounts can read, and secrets that are kept elsewhere. Raises: NotPossible."""
+    kept = dict.fromkeys(settings.SHARED_SECRET_FILES, True) | (
+        {settings.ROOT_PASSPHRASE_FILE: False} if settings.ROOT_PASSPHRASE_FILE else {}
+    )
+    elsewhere = {path: shared for path, shared in kept.items() if path.is_file() and settings.QMC_DATA_DIR not in path.parents}
+    loose = [path for path, shared in elsewhere.items() if files.is_readable_by_others(path, shared=shared)]
+    return [*files.readable_by_others(_own_folder()), *loose]

@@ -1,0 +1,200 @@
+"""The encrypted field: opens in its place alone, shows nothing, and cannot be searched."""
+
+import gc
+import uuid
+from datetime import UTC, datetime
+
+import django_filters
+import django_tables2
+import pytest
+from django.core.exceptions import FieldError
+from django.db import models, transaction
+from django.test.utils import isolate_apps
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from certs.models import CentralKey, DatabaseKey, PooledKey
+from nodes.models import Connection
+from pki import sealing
+from pki.errors import Altered, UnknownKey
+from qmc.checks import nothing_searches_encrypted_fields
+from sealing.fields import EncryptedField, Readers, Sealed, encrypted_fields
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+SEALED_FOR = {
+    "certs.certificate.sealed_private_key": Readers.CENTER,
+    "certs.pooledkey.sealed_private_key": Readers.CENTER,
+    "certs.export.sealed_password": Readers.CENTER,
+    "certs.export.archive": Readers.CENTER,
+    "nodes.registration.sealed_password": Readers.CENTER,
+    "nodes.connection.password": Readers.NODES,
+    "nodes.browsercertificate.private_key": Readers.CENTER,
+}
+
+
+def row(value: object, pk: uuid.UUID | None = None) -> PooledKey:
+    return PooledKey(pk=pk or uuid.uuid4(), key_type="RSA-3072", created_at=NOW, sealed_private_key=value)
+
+
+def connection(value: object) -> Connection:
+    return Connection(pk=uuid.uuid4(), name="x", type="odbc", connection_string="x", created_at=NOW, changed_at=NOW, password=value)
+
+
+def test_every_field_is_listed_here_with_who_reads_it() -> None:
+    """Who adds a field decides it here. Nodes hold the database key, so a field for nodes is open to each of them."""
+    assert {f"{model._meta.label_lower}.{field.name}": field.sealed_for for model, field in encrypted_fields()} == SEALED_FOR
+
+
+def test_what_nodes_read_is_sealed_with_the_database_key_and_all_else_with_the_central_key(old_alone, central_key) -> None:
+    assert connection(b"x").password.key_id == old_alone.key_id.hex()
+    assert row(b"x").sealed_private_key.key_id == central_key.key_id.hex()
+    assert (connection(b"x").password.open(), row(b"x").sealed_private_key.open()) == (b"x", b"x")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("finished", [False, True], ids=["sealing anew", "finished"])
+def test_a_database_key_opens_what_the_center_needs_only_until_all_is_sealed_anew(old_alone, central_key, finished: bool) -> None:
+    """Afterwards nothing that a node could have written is taken for the center's own."""
+    mine = row(b"x")
+    place = sealing.bound_to(*mine.sealed_private_key.place)
+    mine.sealed_private_key = Sealed(sealing.seal(old_alone, b"from before", bound_to=place))
+    CentralKey.objects.create(
+        version=1, key_id=central_key.key_id.hex(), created_at=NOW, status_since=NOW, finished_at=NOW if finished else None
+    )
+    if finished:
+        with pytest.raises(UnknownKey, match=old_alone.key_id.hex()):
+            mine.sealed_private_key.open()
+    else:
+        assert mine.sealed_private_key.open() == b"from before"
+
+
+@pytest.mark.django_db
+def test_a_value_for_nodes_never_opens_with_the_central_key(old_alone, central_key) -> None:
+    mine = connection(b"x")
+    place = sealing.bound_to(*mine.password.place)
+    mine.password = Sealed(sealing.seal(central_key, b"x", bound_to=place))
+    with pytest.raises(UnknownKey):
+        mine.password.open()
+
+
+@settings(deadline=None)  # a busy machine is no error
+@given(plaintext=st.binary(max_size=300), position=st.integers(0, 400), change=st.integers(1, 255), cut=st.integers(1, 400))
+def test_opens_whole_and_in_its_own_row_alone(old_alone, central_key, plaintext: bytes, position: int, change: int, cut: int) -> None:
+    mine = row(plaintext)
+    sealed = mine.sealed_private_key.sealed
+    assert mine.sealed_private_key.open() == plaintext
+    place = sealing.bound_to("certs_pooledkey", "sealed_private_key", str(mine.pk))
+    assert sealing.unseal([central_key], sealed, bound_to=place) == plaintext  # the pinned byte string
+    assert sealed != row(plaintext, mine.pk).sealed_private_key.sealed  # a fresh nonce each time
+    with pytest.raises(Altered, match="another row"):
+        row(sealed).sealed_private_key.open()
+    altered = bytearray(sealed)
+    altered[position % len(sealed)] ^= change
+    for wrong in (bytes(altered), sealed[: -(cut % len(sealed)) or None][: len(sealed) - 1]):
+        with pytest.raises((Altered, UnknownKey)):
+            row(Sealed(wrong), mine.pk).sealed_private_key.open()
+
+
+@settings(deadline=None)  # a busy machine is no error
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=50))
+def test_text_comes_back_as_text(old_alone, text: str) -> None:
+    assert row(text).sealed_private_key.text() == text
+
+
+def test_shows_nothing(old_alone, central_key) -> None:
+    mine = row(b"very secret")
+    assert "very secret" not in f"{mine!r} {mine.sealed_private_key!r} {mine.sealed_private_key} {vars(mine)}"
+    assert mine.sealed_private_key.key_id == central_key.key_id.hex()
+    assert row(None).sealed_private_key is None
+
+
+def test_a_secret_is_not_copied_to_another_row(old_alone) -> None:
+    with pytest.raises(TypeError, match="its own place"):
+        row(row(b"x").sealed_private_key)
+
+
+@pytest.mark.django_db
+def test_nothing_is_sealed_with_a_key_that_does_not_write(old_alone) -> None:
+    """This machine's store was put back, and the site has rotated since."""
+    DatabaseKey.objects.update(key_id="ab" * 8)
+    with pytest.raises(UnknownKey, match="Redistribute this machine"):
+        connection(b"x").save()
+
+
+@pytest.mark.django_db
+def test_nothing_is_sealed_with_a_central_key_that_is_not_in_the_file(old_alone) -> None:
+    """Another machine has rotated it, and this one has the file of before."""
+    CentralKey.objects.create(version=1, key_id="ab" * 8, created_at=NOW, status_since=NOW)
+    with pytest.raises(UnknownKey, match="Copy the file"):
+        row(b"x").save()
+
+
+def test_an_unknown_key_is_named(old_alone) -> None:
+    sealed = Sealed(b"otherkey" + row(b"x").sealed_private_key.sealed[8:])
+    with pytest.raises(UnknownKey, match=b"otherkey".hex()):
+        row(sealed).sealed_private_key.open()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("lookup", ["contains", "startswith", "gt", "in", "regex"])
+def test_cannot_be_searched(old_alone, lookup: str) -> None:
+    with pytest.raises(FieldError, match="encrypted"):
+        PooledKey.objects.filter(**{f"sealed_private_key__{lookup}": b"x"})
+
+
+@pytest.mark.django_db
+def test_no_plaintext_in_a_query(old_alone) -> None:
+    mine = row(b"x")
+    mine.save()
+    with pytest.raises(TypeError, match="plaintext"), transaction.atomic():
+        PooledKey.objects.filter(sealed_private_key=b"x").exists()
+    with pytest.raises(TypeError, match="plaintext"), transaction.atomic():
+        PooledKey.objects.update(sealed_private_key=b"x")
+    assert PooledKey.objects.get(sealed_private_key=mine.sealed_private_key.sealed).sealed_private_key.open() == b"x"
+    assert PooledKey.objects.only("pk").get().sealed_private_key.open() == b"x"  # deferred
+
+
+WRONG = {
+    "ordering": {"ordering": ["-secret"]},
+    "index": {"indexes": [models.Index(fields=["secret"], name="i")]},
+    "constraint": {"constraints": [models.UniqueConstraint(fields=["secret"], name="c")]},
+}
+
+
+@pytest.mark.parametrize("options", WRONG.values(), ids=WRONG)
+@isolate_apps("certs")
+def test_ordering_and_indexes_are_refused_at_start_up(options: dict) -> None:
+    meta = type("Meta", (), options | {"app_label": "certs"})
+    model = type("Wrong", (models.Model,), {"secret": EncryptedField(), "Meta": meta, "__module__": __name__})
+    assert "certs.E001" in [each.id for each in model.check()]
+
+
+@isolate_apps("certs")
+@pytest.mark.parametrize("options", [{}, {"unique": True}, {"db_index": True}], ids=str)
+def test_unique_is_refused_at_start_up(options: dict) -> None:
+    meta = type("Meta", (), {"app_label": "certs"})
+    model = type("Wrong", (models.Model,), {"secret": EncryptedField(**options), "Meta": meta, "__module__": __name__})
+    assert ("certs.E001" in [each.id for each in model.check()]) == bool(options)
+
+
+def test_filters_and_columns_are_refused_at_start_up() -> None:
+    assert nothing_searches_encrypted_fields() == []
+
+    class WrongFilter(django_filters.FilterSet):
+        secret = django_filters.CharFilter(field_name="sealed_private_key")
+
+        class Meta:
+            model = PooledKey
+            fields: list[str] = []
+
+    class WrongTable(django_tables2.Table):
+        class Meta:
+            model = PooledKey
+            fields = ("sealed_private_key",)
+
+    assert sorted(each.id for each in nothing_searches_encrypted_fields()) == ["qmc.E001", "qmc.E002"]
+    del WrongFilter, WrongTable
+    gc.collect()
+    assert nothing_searches_encrypted_fields() == []

@@ -1,0 +1,154 @@
+"""What happens by itself, asked at moments that are given: nothing twice, nothing without gain, nothing to who is silent."""
+
+import contextlib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from audit.actors import SYSTEM
+from certs.errors import ClockDoubtful, RotationRefused
+from certs.models import Certificate, Rotation, TrustZone
+from certs.revocation.lists import list_issue, trust_in_force
+from nodes.automatic.services import AGAIN, calls_follow_clock, renewals_due, upkeep
+from nodes.models import Node, Observation, Renewal
+from nodes.rotations.root import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
+
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def node(founded: Path) -> Node:
+    """The central node, which has just called."""
+    node = Node.objects.get()
+    sha256 = {each.kind: each.sha256 for each in Certificate.objects.all()}
+    installed = {kind: sha256[kind] for kind in ("service", "client", "cluster")}
+    Observation.objects.create(node=node, last_seen_at=NOW, trusts=[sha256["root"]], installed=installed, listening=False)
+    return node
+
+
+def lives(kind: str, *, since: int, left: int, at: datetime = NOW) -> None:
+    """The certificates of `kind` began `since` days before `at`, and end `left` days after it."""
+    Certificate.objects.filter(kind=kind).update(not_before=at - since * DAY, not_after=at + left * DAY)
+
+
+def hears(at: datetime) -> None:
+    Observation.objects.update(last_seen_at=at)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=2), DAY, 9000 * DAY])
+def test_who_is_silent_is_not_online_because_the_clock_was_set_back(node: Node, ahead: timedelta) -> None:
+    hears(NOW + ahead)
+    for later in (timedelta(0), timedelta(minutes=1)):
+        calls_follow_clock(now=NOW + later)
+    assert Node.objects.get().online(NOW + timedelta(minutes=1))
+    assert not Node.objects.get().online(NOW + timedelta(minutes=4))
+
+
+@pytest.mark.parametrize(
+    ("since", "left", "due"),
+    [(100, 265, False), (243, 122, False), (260, 105, True), (364, 1, True), (400, -35, True)],
+)  # fmt: skip
+def test_what_is_due_is_renewed_once(node: Node, since: int, left: int, due: bool) -> None:
+    lives("service", since=since, left=left)
+    for _ in range(2):
+        upkeep(now=NOW)
+    assert Renewal.objects.count() == int(due)
+
+
+def test_who_is_silent_is_due_and_not_renewed(node: Node) -> None:
+    lives("client", since=300, left=65)
+    hears(NOW - DAY)
+    upkeep(now=NOW)
+    assert ([each.node for each in renewals_due(now=NOW)], Renewal.objects.count()) == ([node], 0)
+
+
+def test_what_the_root_cuts_waits_for_a_younger_one_that_the_node_trusts(node: Node) -> None:
+    for kind in ("root", "service", "client"):
+        lives(kind, since=1700, left=40)
+    TrustZone.objects.update(rotates_by_itself=False)
+    assert renewals_due(now=NOW) == []
+    lives("root", since=10, left=1800)
+    assert [each.node for each in renewals_due(now=NOW)] == [node]
+    Observation.objects.update(trusts=["another root"])
+    assert renewals_due(now=NOW) == []
+
+
+def test_a_failed_renewal_is_tried_again_after_an_hour(node: Node) -> None:
+    lives("service", since=300, left=65)
+    upkeep(now=NOW)
+    Renewal.objects.update(status="failed", reason="as if")
+    for later, number in ((AGAIN / 2, 1), (AGAIN + timedelta(seconds=1), 2)):
+        hears(NOW + later)
+        upkeep(now=NOW + later)
+        assert Renewal.objects.count() == number
+
+
+@pytest.mark.parametrize(("since", "by_itself", "starts"), [(29, True, False), (31, True, True), (31, False, False)])
+def test_the_root_is_replaced_at_half_its_life(node: Node, since: int, by_itself: bool, starts: bool) -> None:
+    lives("root", since=since, left=60 - since)
+    TrustZone.objects.update(rotates_by_itself=by_itself)
+    for _ in range(2):
+        upkeep(now=NOW)
+    assert Rotation.objects.filter(kind="root", actor="system").count() == int(starts)
+
+
+def test_a_cluster_certificate_that_is_due_gets_a_successor_and_ends_when_every_node_holds_it(node: Node) -> None:
+    lives("cluster", since=300, left=65)
+    for _ in range(2):
+        upkeep(now=NOW)
+    new, old = Certificate.objects.filter(kind="cluster").order_by("-generation")
+    assert (new.status, old.status, new.sealed_private_key is not None) == ("issued", "issued", True)
+    later = NOW + 15 * DAY  # everybody has had his share of the spread by then
+    hears(later)
+    assert [each.not_after for each in renewals_due(now=later)] == [old.not_after]
+    upkeep(now=later)
+    assert Renewal.objects.count() == 1
+    Observation.objects.update(installed={"cluster": new.sha256})
+    upkeep(now=later)
+    assert Certificate.objects.get(pk=old.pk).status == "superseded"
+
+
+def test_what_was_rolled_back_is_not_begun_again_by_itself(node: Node) -> None:
+    lives("root", since=60, left=40)
+    upkeep(now=NOW)
+    root_rotation_roll_back(actor=SYSTEM, rotation=Rotation.objects.get(), now=NOW)
+    upkeep(now=NOW)
+    assert list(Rotation.objects.values_list("rolled_back", "under_way")) == [(True, None)]
+
+
+@pytest.mark.parametrize(("behind_s", "believed"), [(0, True), (-3500, True), (-3700, False), (40 * 30 * 86400, False)])
+def test_nothing_is_done_by_itself_under_a_clock_that_most_nodes_contradict(node: Node, behind_s: int, believed: bool) -> None:
+    lives("service", since=300, left=65)
+    for number in range(3):
+        offset = behind_s if number else 0
+        other = Node.objects.create(
+            name=f"rim{number}", host_name=f"rim{number}.example", state="registered", state_since=NOW, created_at=NOW, registered_at=NOW
+        )
+        Observation.objects.create(node=other, last_seen_at=NOW, clock_offset_s=offset)
+    with contextlib.nullcontext() if believed else pytest.raises(ClockDoubtful, match="NTP"):
+        upkeep(now=NOW)
+    assert Renewal.objects.count() == int(believed)
+
+
+def test_a_roll_back_to_a_root_that_ends_soon_is_refused_and_exclusions_are_decided_anew(node: Node) -> None:
+    rotation = root_rotation_start(actor=SYSTEM, now=NOW)
+    other = Node.objects.create(name="rim", host_name="rim.example", state="registered", state_since=NOW, created_at=NOW, registered_at=NOW)
+    root_rotation_exclude(actor=SYSTEM, rotation=rotation, node=other, reason="its disk", now=NOW)
+    with pytest.raises(RotationRefused, match="central"):
+        root_rotation_exclude(actor=SYSTEM, rotation=rotation, node=node, reason="no", now=NOW)
+    lives("root", since=1700, left=20)
+    with pytest.raises(RotationRefused, match="ends too soon"):
+        root_rotation_roll_back(actor=SYSTEM, rotation=rotation, now=NOW)
+    lives("root", since=10, left=1800)
+    root_rotation_roll_back(actor=SYSTEM, rotation=rotation, now=NOW)
+    assert (rotation.excluded, rotation.finished_at) == ([], NOW)
+
+
+def test_few_revocation_lists_are_kept_and_their_numbers_grow(node: Node) -> None:
+    root = Certificate.objects.get(kind="root")
+    numbers = [list_issue(root=root, now=NOW + number * timedelta(hours=1)).number for number in range(5)]
+    assert numbers == sorted(set(numbers))
+    assert list(root.revocation_lists.values_list("number", flat=True)) == numbers[:-4:-1]
+    assert trust_in_force() == {root.sha256: numbers[-1]}

@@ -1,0 +1,135 @@
+"""Whatever a node reports, and whatever an older version stored of it, every page and every list of the API answers."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client, RequestFactory
+from django.urls import URLPattern, URLResolver
+from django.utils import timezone
+from hypothesis import HealthCheck, given
+from hypothesis import settings as tried
+from hypothesis import strategies as st
+
+from certs.models import Certificate
+from nodes.models import Node, Observation
+from nodes.node_api.views import heartbeat_view
+from pki.report import KEPT, Report
+from pki.verify import fingerprint
+from qmc import urls
+from tests.pki.test_report import BEFORE, INVALID, json_values, reports
+from tests.whole import WHOLE
+
+API, CALLER = "/api/v1", b"the client certificate of rim1"
+MAIN = ["/", "/expiry/", "/nodes/", "/nodes/{}/", "/nodes/{}/status/", "/roots/", "/database-key/", "/cluster/manual/",
+        f"{API}/nodes/", f"{API}/nodes/{{}}/", f"{API}/expiry/", f"{API}/attention/"]  # fmt: skip
+# What commit 1c0c2c0 stored where a node reported it, and worse. Together in two rows, and every page is asked for both.
+EXTREMES: list[dict[str, Any]] = [
+    {"hook": {"at": "0001-01-01T00:00:00+23:59", "exit": 1, "generation": 1}, "clock_offset_s": -6.4e10, "installed": [], "database_keys": 5,
+     "revocation_lists": {"a" * 64: -5, "b" * 64: 10**60}, "proved": {"0" * 16: "0001-01-01T00:00:00+23:59"}, "browser": {"revision": "tired"}},
+    {"hook": {"at": "9999-12-31T23:59:59-23:59", "exit": None, "generation": 1}, "clock_offset_s": 1e300, "served": {"service": 5}, "trusts": {},
+     "installed": {"service": None}, "challenges": [], "browser": []},
+]  # fmt: skip
+
+
+def patterns(found: list[Any], before: str = "/") -> Iterator[str]:
+    for each in found:
+        if isinstance(each, URLResolver):
+            yield from patterns(each.url_patterns, before + str(each.pattern))
+        elif isinstance(each, URLPattern):
+            yield before + str(each.pattern)
+
+
+@pytest.fixture
+def node(founded: Path) -> Node:
+    """rim1, registered, beside the central node; both have called."""
+    now = timezone.now()
+    node = Node.objects.create(
+        name="rim1", host_name="rim1.example", state="registered", state_since=now, created_at=now, registered_at=now - timedelta(days=9), generation=1,
+        browser_thumbprint="c" * 40, browser_chosen_at=now,
+    )  # fmt: skip
+    for each in Node.objects.all():
+        Observation.objects.create(node=each, last_seen_at=now, generation=1)
+    Certificate.objects.create(
+        kind="client", status="issued", subject="CN=QlikClient", serial="1", sha256=fingerprint(CALLER), holder_id=node.pk, generation=1,
+        not_before=now, not_after=now + timedelta(days=900), key_type="EC P-256", lease_until=now, created_at=now,
+    )  # fmt: skip
+    return node
+
+
+@pytest.fixture
+def broken(node: Node) -> Callable[[list[str]], list[tuple[str, int]]]:
+    """Which of the given pages do not answer 200."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("ann"))
+
+    def ask(paths: list[str]) -> list[tuple[str, int]]:
+        return [(path, status) for each in paths if (status := client.get(path := each.format(node.pk), secure=True).status_code) != 200]
+
+    return ask
+
+
+def store(node: Node, **fields: Any) -> None:
+    """As an older version did, or a backup of it: nothing is checked on the way."""
+    Observation.objects.filter(node=node).update(**fields)
+
+
+@pytest.mark.parametrize("row", EXTREMES, ids=["least", "most"])
+def test_stored_extremes_break_no_page(node: Node, broken: Any, row: dict[str, Any]) -> None:
+    root = Certificate.objects.get(kind="root")
+    own = {"nodes": node.pk, "certificates": root.pk}
+    found = [(path, next((str(pk) for noun, pk in own.items() if f"/{noun}/<uuid:pk>" in path), "")) for path in patterns(urls.urlpatterns)]
+    paths = [path.replace("<uuid:pk>", pk) for path, pk in found if "<" not in path.replace("<uuid:pk>", "" if pk else "<")]
+    answered = {*paths} - {path for path, _ in broken(paths)}  # the others only take a POST, or this site has no such thing
+    assert len(answered) > 40
+    assert {path.format(node.pk) for path in MAIN} <= answered
+    store(node, **row)
+    assert broken(sorted(answered)) == []
+
+
+def test_no_stored_row_breaks_a_page(node: Node, broken: Any) -> None:
+    @tried(max_examples=20 if WHOLE else 3, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(fields=st.dictionaries(st.sampled_from(sorted(KEPT)), json_values, min_size=1), offset=st.floats(allow_nan=False))
+    def rows(fields: dict[str, Any], offset: float) -> None:
+        # What no database stores is left out: NUL, numbers that are none, and null for the whole column.
+        stored = json.loads(json.dumps(fields).replace("\\u0000", ""), parse_constant=lambda name: 0)
+        store(node, **{name: [] if value is None else value for name, value in stored.items()}, clock_offset_s=offset)
+        assert broken(MAIN) == []
+
+    rows()
+
+
+def report(body: bytes) -> Any:
+    scope = {"asgi.scope": {"state": {"peer_certificate": CALLER}}}
+    return heartbeat_view(RequestFactory().post("/api/v1/heartbeat/", body, content_type="application/json", **scope))
+
+
+def test_no_report_breaks_a_page(node: Node, broken: Any) -> None:
+    @tried(max_examples=20 if WHOLE else 3, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(said=reports)
+    def rows(said: Report) -> None:
+        assert report(json.dumps(said.content()).encode()).status_code == 200
+        assert broken(MAIN) == []
+
+    rows()
+
+
+@pytest.mark.parametrize("fields", INVALID[::4], ids=lambda fields: ascii(fields)[:50])
+def test_a_report_outside_its_range_is_a_problem_that_names_the_field(node: Node, fields: dict[str, Any]) -> None:
+    answer = report(json.dumps(BEFORE | fields).encode())
+    problem = json.loads(answer.content)
+    assert (answer.status_code, answer["Content-Type"], problem["type"]) == (400, "application/problem+json", "urn:trust-zone:malformed")
+    assert [each["field"] for each in problem["errors"]] == list(fields)
+    assert Observation.objects.get(node=node).database_keys == []
+
+
+def test_version_and_system_are_kept(node: Node) -> None:
+    assert report(json.dumps(BEFORE | {"version": "0.1.0", "system": "Linux 6.1 x86_64"}).encode()).status_code == 200
+    seen = Observation.objects.get(node=node)
+    assert (seen.version, seen.system) == ("0.1.0", "Linux 6.1 x86_64")
+    assert report(json.dumps(BEFORE).encode()).status_code == 200  # the agent was replaced by an older one
+    assert Observation.objects.get(node=node).version == ""

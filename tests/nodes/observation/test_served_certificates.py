@@ -1,0 +1,87 @@
+"""What a node's services serve against what is installed, and its reload hook."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from audit.actors import SYSTEM
+from audit.record import record
+from certs.models import Certificate
+from nodes.models import Node, Observation
+from nodes.observation.served_certificates import hook_run, serving
+from qmc.overview.services import needs
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+NEW, OLD, OTHER, STRANGE = ("".join(letter * 64) for letter in "abcd")
+
+
+def certificate(node: Node, sha256: str, holder: uuid.UUID, made: datetime) -> None:
+    Certificate.objects.create(
+        kind="service", status="issued", subject="CN=rim1.example", holder="rim1.example", serial=sha256[:16], sha256=sha256, key_type="RSA-3072",
+        not_before=made, not_after=made + timedelta(days=1800), lease_until=made, created_at=made, holder_id=holder, generation=int(sha256 == NEW),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def node(db: None) -> Node:
+    node = Node.objects.create(
+        name="rim1", host_name="rim1.example", state="registered", state_since=NOW, created_at=NOW, registered_at=NOW - timedelta(days=200)
+    )
+    certificate(node, OLD, node.pk, datetime(2026, 3, 12, 9, 30, tzinfo=UTC))
+    certificate(node, NEW, node.pk, NOW - timedelta(hours=1))
+    certificate(node, OTHER, uuid.uuid4(), NOW)
+    Observation.objects.create(node=node, last_seen_at=NOW, generation=2, installed={"service": NEW}, served={"service": NEW})
+    return node
+
+
+def told(node: Node, **fields: Any) -> Node:
+    Observation.objects.filter(node=node).update(**fields)
+    return Node.objects.get(pk=node.pk)
+
+
+# what is served → what the page says, and its colour
+SERVED = {
+    "installed": (NEW, "serves what is installed", "green"),
+    "before": (OLD, "still serves the certificate of 12 March 2026, 09:30 UTC: reload it", "orange"),
+    "another node's": (OTHER, "serves CN=rim1.example of rim1.example", "orange"),
+    "strange": (STRANGE, "that this trust zone never signed", "orange"),
+    "nothing": (None, "does not answer with TLS", "grey"),
+}
+
+
+@pytest.mark.parametrize(("sha256", "words", "colour"), SERVED.values(), ids=SERVED.keys())
+def test_installed_against_served_now_in_words(node: Node, sha256: str | None, words: str, colour: str) -> None:
+    agent, engine = serving(told(node, served={"engine": sha256, "service": NEW}))
+    assert (agent.name, agent.colour, engine.name, engine.colour) == ("The agent", "green", "engine", colour)
+    assert words in engine.words
+
+
+@pytest.mark.parametrize(
+    ("minutes", "served", "expected"),
+    [(9, OLD, 0), (11, OLD, 1), (11, NEW, 0), (11, None, 0)],
+    ids=["just renewed", "late", "fine", "silent"],
+)
+def test_overview_names_what_still_serves_the_old_certificate(node: Node, minutes: int, served: str | None, expected: int) -> None:
+    came = NOW - timedelta(minutes=minutes)
+    record(actor=SYSTEM, action="renewal.transition", target=node, detail={"to": "proving", "generation": 2}, now=came)
+    told(node, served={"service": NEW, "engine": served})
+    assert [each.title for each in needs(NOW)].count("rim1: engine does not serve what is installed") == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "failed"),
+    [(0, "fine, for generation 2", False), (None, "its end is not known yet", False), (3, "ended with 3", True), (124, "longer than 60 s", True),
+     (127, "could not be started", True)],
+)  # fmt: skip
+def test_reload_hook_in_words(node: Node, code: int | None, words: str, failed: bool) -> None:
+    run = hook_run(told(node, hook={"at": NOW.isoformat(), "exit": code, "generation": 2}))
+    assert run is not None
+    assert (words in run.words, run.failed) == (True, failed)
+    assert any("the reload hook failed" in each.title for each in needs(NOW)) is failed
+
+
+def test_node_without_hook_and_services_says_nothing_of_them(node: Node) -> None:
+    node = told(node, served={"service": None}, listening=False)
+    assert (serving(node), hook_run(node)) == ([], None)

@@ -1,0 +1,151 @@
+"""The page that revokes names what it touches first; what a revocation leaves behind is told on the overview."""
+
+import hashlib
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from audit.actors import SYSTEM
+from certs.models import Certificate, RevocationList, TrustZone
+from certs.revocation.services import certificate_revoke
+from nodes.models import Node, Observation
+from nodes.revocation.view_models import bereft, revocation_plan
+from pki import revocation
+from pki.revocation import RevocationCode
+from qmc.overview.services import needs
+from tests.conftest import Authority
+
+pytestmark = pytest.mark.django_db
+NOW = datetime.now(UTC)
+
+
+def sha(name: str) -> str:
+    """A fingerprint for a short name."""
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def certificate(kind: str, name: str, **fields: Any) -> Certificate:
+    plain = {
+        "subject": f"CN={kind}",
+        "serial": uuid.uuid4().hex,
+        "not_before": NOW,
+        "not_after": NOW + timedelta(days=1800),
+        "lease_until": NOW,
+    }
+    return Certificate.objects.create(
+        **plain | {"kind": kind, "status": "issued", "sha256": sha(name), "key_type": "EC P-256", "created_at": NOW} | fields
+    )
+
+
+@pytest.fixture
+def root(authority: Authority) -> Certificate:
+    TrustZone.objects.create(name="central.example", created_at=NOW, founded_at=NOW)
+    return certificate("root", "r", der=authority.certificate.public_bytes(Encoding.DER))
+
+
+@pytest.fixture
+def node() -> Node:
+    node = Node.objects.create(
+        name="rim1", host_name="rim1.example", services=["engine"], state="registered", state_since=NOW, created_at=NOW, registered_at=NOW
+    )
+    held = {"service": sha("s2"), "client": sha("c2"), "cluster": sha("k1")}
+    Observation.objects.create(node=node, last_seen_at=datetime.now(UTC), installed=held, served={"service": sha("s2")})
+    return node
+
+
+@pytest.mark.parametrize(
+    ("kind", "sha256", "own", "presents", "follows"),
+    [("service", "s2", True, "installed and served", "Redistribute it"), ("client", "c2", True, "installed", "redistribute it"),
+     ("client", "c1", True, "made for it, not reported as installed", ""), ("cluster", "k1", False, "installed", "refused by who honours"),
+     ("cluster", "k0", False, None, None), ("client", "x", False, None, None)],
+    ids=["service in use", "client in use", "superseded", "shared", "shared, an older one", "nobody's"],
+)  # fmt: skip
+def test_what_a_revocation_touches(
+    root: Certificate, node: Node, kind: str, sha256: str, own: bool, presents: str | None, follows: str | None
+) -> None:
+    row = certificate(kind, sha256, issuer=root, holder_id=node.pk if own else uuid.uuid4())
+    touched = [(each.presents, follows in each.follows if follows else each.follows) for each in revocation_plan(row, now=NOW)["touched"]]
+    assert touched == ([(presents, bool(follows) or "")] if presents else [])
+
+
+def test_page_keeps_what_was_typed_and_revokes(client: Client, root: Certificate, node: Node, authority: Authority) -> None:
+    row = certificate("client", "c2", issuer=root, holder_id=node.pk, der=authority.certificate.public_bytes(Encoding.DER))
+    client.force_login(User.objects.create_superuser("ann"))
+    url = reverse("revocation:revoke", args=[row.pk])
+    assert "rim1.example · registered, online · engine" in client.get(url, secure=True).content.decode()
+    answer = client.post(url, {"code": "", "reason": "its disk was stolen"}, secure=True)
+    assert (answer.status_code, "its disk was stolen" in answer.content.decode(), "Choose why" in answer.content.decode()) == (
+        400,
+        True,
+        True,
+    )
+    unlisted = client.post(url, {"code": "keyCompromise", "reason": "its disk was stolen"}, secure=True)
+    assert (unlisted.status_code, "has changed since it was listed" in unlisted.content.decode()) == (409, True)
+    listed = {"listed": [row.pk]}
+    answer = client.post(url, {"code": "keyCompromise", "reason": "its disk was stolen"} | listed, secure=True, follow=True)
+    assert "its private key is known to others" in answer.content.decode()
+    row.refresh_from_db()
+    assert (row.status, row.revocation_code, row.revoked_at is not None) == ("revoked", "keyCompromise", True)
+    again = client.post(url, {"code": "keyCompromise", "reason": "twice"} | listed, secure=True)
+    assert (again.status_code, "nothing has changed" in again.content.decode()) == (409, True)
+    assert "<button" not in client.get(url, secure=True).content.decode().partition("<main")[2]
+
+
+def test_what_it_took_over_from_is_revoked_with_it(root: Certificate, node: Node) -> None:
+    """The generation before lies on the same disk, and is still accepted."""
+    made = {
+        (kind, generation): certificate(kind, f"{kind}{generation}", issuer=root, holder_id=node.pk, generation=generation, status=status)
+        for kind in ("client", "service")
+        for generation, status in ((1, "superseded"), (2, "superseded"), (3, "issued"))
+    }
+    wanted = made["client", 2]
+    assert [each.generation for each in revocation_plan(wanted, now=NOW)["revoked"]] == [2, 1]
+    certificate_revoke(certificate=wanted, reason="stolen", code=RevocationCode.KEY_COMPROMISE, actor=SYSTEM, now=NOW)
+    revoked = Certificate.objects.filter(status="revoked", revocation_code="keyCompromise").order_by("generation")
+    assert [(each.kind, each.generation) for each in revoked] == [("client", 1), ("client", 2)]
+
+
+def test_page_is_for_who_may_revoke(client: Client, root: Certificate) -> None:
+    client.force_login(User.objects.create_user("eve"))
+    row = certificate("client", "c2", issuer=root)
+    assert client.get(reverse("revocation:revoke", args=[row.pk]), secure=True).status_code == 403
+
+
+def test_node_without_certificates_in_force_is_named(root: Certificate, node: Node) -> None:
+    certificate("client", "c2", issuer=root, holder_id=node.pk, status="revoked", revoked_at=NOW)
+    service = certificate("service", "s2", issuer=root, holder_id=node.pk)
+    assert "rim1: client certificate revoked" in [each.title for each in needs(NOW)]
+    Certificate.objects.filter(pk=service.pk).update(status="revoked")
+    assert "rim1: service and client certificate revoked" in [each.title for each in needs(NOW)]
+
+
+def test_a_node_that_presents_a_revoked_certificate_beside_one_in_force_is_named(root: Certificate, node: Node) -> None:
+    """In the middle of a rotation of the database key."""
+    certificate("client", "c2", issuer=root, holder_id=node.pk)
+    certificate("service", "s1", issuer=root, holder_id=node.pk, database_key_version=1)
+    newer = certificate("service", "s2", issuer=root, holder_id=node.pk, database_key_version=2)
+    assert bereft([node]) == []
+    Certificate.objects.filter(pk=newer.pk).update(status="revoked")
+    assert bereft([node]) == [(node, ["service"])]
+
+
+def test_overdue_list_is_told_and_can_be_read(client: Client, root: Certificate, authority: Authority) -> None:
+    for number, age in ((1, 40), (2, 31)):
+        moment = NOW - timedelta(days=age)
+        der = revocation.list_sign(authority.certificate, authority.key, number=number, entries=[], now=moment)
+        RevocationList.objects.create(root=root, number=number, this_update=moment, next_update=moment + timedelta(days=30), der=der)
+    RevocationList.objects.create(root=root, number=3, this_update=NOW, next_update=NOW + timedelta(days=30))  # its worker died
+    assert [each.title for each in needs(NOW) if "revocation list" in each.title] == ["The revocation list of CN=root is overdue"]
+    client.force_login(User.objects.create_superuser("ann"))
+    page = client.get(reverse("certs:detail", args=[root.pk]), secure=True).content.decode()
+    assert "It should have been signed anew" in page
+    for url in (reverse("certs:crl", args=[root.pk]), f"/api/v1/certificates/{root.pk}/crl/"):
+        answer = client.get(url, secure=True)
+        assert (answer["Content-Type"], revocation.number_of(revocation.load(answer.content)[0])) == ("application/x-pem-file", 2)
+    assert client.get(reverse("certs:crl", args=[certificate("client", "c9", issuer=root).pk]), secure=True).status_code == 404

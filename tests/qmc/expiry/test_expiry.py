@@ -1,0 +1,432 @@
+"""The expiry board: what will happen to each thing, in words; the days it can be seen from; its answer; its picture."""
+
+import re
+import uuid
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.utils import timezone
+
+from audit.actors import SYSTEM
+from certs.lifetime.renewal_forecast import Due, Standing, holders_due, leaf_due, zone_standing
+from certs.models import Certificate, RevocationList, Rotation, TrustZone
+from jobs.models import PeriodicWork
+from nodes.models import BrowserCertificate, Node, Observation, Registration, Renewal
+from people.models import ApiToken
+from people.tokens import token_create
+from pki import lifetime
+from qmc.expiry.board import Board, Endless, Row, as_of_read, expiry_board
+from qmc.expiry.timeline import timeline
+from qmc.expiry.view_models import headline
+from qmc.expiry.wording import by_hand, by_itself, leaf_outlook, list_outlook, node_outlook, root_outlook
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+ROOT = Certificate(kind="root", subject="CN=central-CA", serial="1", sha256="aa", not_before=NOW, not_after=lifetime.add_months(NOW, 60))
+STANDING = Standing(60, rotates_by_itself=True, issuing=ROOT, staying=ROOT)
+BY_HAND = Standing(60, rotates_by_itself=False, issuing=ROOT, staying=ROOT)
+API = "/api/v1/expiry/"
+
+
+def leaf(months: int, **fields: Any) -> Certificate:
+    end = min(lifetime.add_months(NOW, months), ROOT.not_after)
+    return Certificate(**{"kind": "client", "serial": "0", "not_before": NOW, "not_after": end, "issuer": ROOT} | fields)
+
+
+def node(state: str = "registered", seen: timedelta | None = timedelta(0), **fields: Any) -> Node:
+    made = Node(**{"name": "rim1", "state": state, "generation": 2, "registered_at": NOW - DAY} | fields)
+    if seen is None:
+        Node._meta.get_field("observation").set_cached_value(made, None)  # the database is not asked
+    else:
+        Observation(node=made, last_seen_at=NOW - seen, revocation_lists={"aa": 4})
+    return made
+
+
+@pytest.mark.parametrize(
+    ("months", "standing", "expected"),
+    [
+        pytest.param(12, STANDING, Due(NOW + (lifetime.add_months(NOW, 12) - NOW) * 2 / 3, with_root=False), id="by its own age"),
+        pytest.param(60, STANDING, Due(NOW + (ROOT.not_after - NOW) / 2, with_root=True), id="cut by the root"),
+        pytest.param(60, BY_HAND, None, id="cut by a root that is replaced by hand"),
+        pytest.param(48, STANDING, Due(NOW + (ROOT.not_after - NOW) / 2, with_root=True), id="the root is sooner"),
+        pytest.param(12, Standing(60, True, None, None), None, id="no root"),
+    ],
+)
+def test_a_leaf_is_due_by_its_age_or_with_its_root(months: int, standing: Standing, expected: Due | None) -> None:
+    assert leaf_due(leaf(months), standing) == expected
+
+
+def test_a_renewal_makes_all_anew_when_the_first_is_due() -> None:
+    holder = uuid.uuid4()
+    own = [leaf(12, holder_id=holder, generation=2), leaf(24, kind="service", holder_id=holder, generation=2)]
+    old = leaf(12, holder_id=holder, generation=1, not_before=NOW - 300 * DAY, not_after=NOW + DAY)
+    assert holders_due([*own, old, leaf(12, kind="cluster", holder_id=uuid.uuid4())], STANDING) == {holder: leaf_due(own[0], STANDING)}
+
+
+LEAVING = Standing(60, rotates_by_itself=True, issuing=ROOT, staying=ROOT, leaving_id=ROOT.pk)
+
+
+@pytest.mark.parametrize(
+    ("standing", "happens", "words"),
+    [
+        (STANDING, "by_itself", "half its life"),
+        (BY_HAND, "by_hand", "Rotate the root by 2029-05-25"),
+        (LEAVING, "by_itself", "rotation to another root is under way"),
+    ],
+)
+def test_a_root_says_how_it_is_replaced(standing: Standing, happens: str, words: str) -> None:
+    told = root_outlook(ROOT, standing, now=NOW)
+    assert (told.happens, words in told.text) == (happens, True), told
+
+
+@pytest.mark.parametrize(
+    ("months", "standing", "happens", "words"),
+    [
+        (12, STANDING, "by_itself", "Renewed by itself when rim1 calls."),
+        (60, STANDING, "by_itself", "cuts it; replaced with the next root"),
+        (60, BY_HAND, "by_hand", "Rotate the root."),
+        (12, LEAVING, "by_itself", "rotation of the root that is under way"),
+    ],
+)
+def test_a_leaf_says_how_it_is_renewed(months: int, standing: Standing, happens: str, words: str) -> None:
+    told = leaf_outlook(leaf(months), leaf_due(leaf(months), standing), standing, who="rim1", now=NOW)
+    assert (told.happens, words in told.text) == (happens, True), told
+
+
+def renewal(status: str) -> Renewal:
+    return Renewal(generation=2, status=status, reason="The disk is full.")
+
+
+@pytest.mark.parametrize(
+    ("held", "last", "happens", "words"),
+    [
+        pytest.param(node(), None, "by_itself", "when rim1 calls", id="calls"),
+        pytest.param(node(seen=timedelta(hours=3)), None, "by_hand", "has not called for 3 h", id="silent"),
+        pytest.param(node(seen=None), None, "by_hand", "has not called for 1 day", id="never called"),
+        pytest.param(node(seen=None, registered_at=NOW), None, "by_itself", "when rim1 calls", id="just registered"),
+        pytest.param(node("failed", state_reason="Ten wrong."), None, "by_hand", "Ten wrong. Redistribute the node.", id="failed"),
+        pytest.param(node("awaiting_password", seen=None), None, "by_itself", "registration of its node is under way", id="under way"),
+        pytest.param(node(), renewal("failed"), "by_hand", "The disk is full.", id="its renewal failed"),
+        pytest.param(node(), renewal("offered"), "by_itself", "A renewal is under way", id="being renewed"),
+        pytest.param(node(), renewal("proved"), "by_itself", "when rim1 calls", id="renewed"),
+    ],
+)
+def test_a_nodes_certificate_needs_a_node_that_calls(held: Node, last: Renewal | None, happens: str, words: str) -> None:
+    own = leaf(12, generation=1)
+    told = node_outlook(own, held, last, leaf_due(own, STANDING), STANDING, now=NOW)
+    assert (told.happens, words in told.text) == (happens, True), told
+
+
+@pytest.mark.parametrize(
+    ("age", "number", "happens", "words"),
+    [
+        (timedelta(hours=3), 4, "by_itself", "Signed anew each day."),
+        (timedelta(hours=3), 5, "by_itself", "1 node honours an older one: rim1."),
+        (timedelta(days=3), 4, "by_hand", "3 days old. See that a worker runs"),
+    ],
+)
+def test_a_revocation_list_is_signed_each_day(age: timedelta, number: int, happens: str, words: str) -> None:
+    newest = RevocationList(root=ROOT, number=number, this_update=NOW - age, next_update=NOW - age + 30 * DAY)
+    told = list_outlook(newest, [node()], now=NOW)
+    assert (told.happens, told.text.endswith(words) or words in told.text) == (happens, True), told
+    assert told.due_at == (newest.this_update + DAY if happens == "by_itself" else None)
+
+
+def row(days: float, outlook: Any = None, *, as_of: datetime = NOW, kind: str = "client", owner: str = "rim1") -> Row:
+    end = NOW + days * DAY
+    return Row(str(uuid.uuid4()), kind, "CN=x", "rim1.example", owner, NOW - 365 * DAY, end, outlook or by_itself(""), "", NOW, as_of)
+
+
+@pytest.mark.parametrize(
+    ("made", "explanation"),
+    [
+        (row(90, by_itself("Renewed.", NOW + 30 * DAY)), "Renewed."),
+        (row(90, by_itself("Renewed.", NOW - DAY)), "Due now. Renewed."),
+        (row(90, by_itself("Renewed.", NOW + 30 * DAY), as_of=NOW + 40 * DAY), "Due before this day. Renewed."),
+        (row(90, by_itself("Renewed.", NOW + 30 * DAY), as_of=NOW + 20 * DAY), "Renewed."),
+        (row(90, by_hand("Do it."), as_of=NOW + 91 * DAY), "Ends before this day. Do it."),
+        (row(90, by_hand("Do it."), as_of=NOW + 89 * DAY), "Do it."),
+    ],
+)
+def test_what_has_to_happen_before_that_day_says_so(made: Row, explanation: str) -> None:
+    assert made.explanation == explanation
+
+
+@pytest.mark.parametrize(
+    ("rows", "as_of", "title"),
+    [
+        ([], NOW, "Nothing here expires"),
+        ([row(29)], NOW, "Nothing needs your attention: the client certificate of rim1 expires in 29 days, the next of all"),
+        ([row(0.5, by_hand("")), row(60, by_hand("")), row(400, by_hand(""))], NOW,
+         "2 things need your attention within 90 days: the client certificate of rim1 expires in 12 h"),
+        ([row(-2, by_hand(""))], NOW, "1 thing needs your attention within 90 days: the client certificate of rim1 expired 2 days ago"),
+        ([row(100, by_hand("")), row(400, by_hand("")), row(500)], NOW,
+         "Nothing needs your attention within 90 days, 2 things do later: the client certificate of rim1 expires in 100 days"),
+        ([row(5, as_of=NOW + DAY)], NOW + DAY, "Until 2026-11-25 nothing has to happen"),
+        ([row(5, as_of=NOW + 9 * DAY), row(6, by_hand(""), as_of=NOW + 9 * DAY)], NOW + 9 * DAY,
+         "Until 2026-12-03: 1 thing happens by itself, 1 needs you"),
+    ],
+)  # fmt: skip
+def test_the_title_answers_what_ends_next_and_whether_it_needs_me(rows: list[Row], as_of: datetime, title: str) -> None:
+    assert headline(Board(NOW, as_of, rows, []))[0] == title
+
+
+@pytest.mark.parametrize(
+    ("rows", "title"),
+    [
+        ([row(400)], "1 thing needs your attention: no verified backup yet"),
+        ([row(400, by_hand(""))], "1 thing needs your attention: no verified backup yet"),
+        ([row(60, by_hand(""))], "2 things need your attention within 90 days: the client certificate of rim1 expires in 60 days"),
+    ],
+)
+def test_the_title_counts_what_has_no_expiry_date(rows: list[Row], title: str) -> None:
+    backup = Endless(None, "backup", "no verified backup yet", "vm", "", needs_a_hand=True)
+    assert headline(Board(NOW, NOW, rows, [backup, Endless(None, "token", "pipeline", "ann", "")]))[0] == title
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2028-03-01", datetime(2028, 3, 1, tzinfo=UTC)),
+        ("2026-11-24", NOW),
+        ("2028-03-01T12:00:00+02:00", datetime(2028, 3, 1, 10, tzinfo=UTC)),
+        ("2028-03-01T12:00:00.5Z", datetime(2028, 3, 1, 12, 0, 0, 500_000, tzinfo=UTC)),
+    ],
+)
+def test_a_day_or_a_time_to_look_from(text: str, moment: datetime) -> None:
+    assert as_of_read(text, now=NOW) == moment
+
+
+NONSENSE = [
+    "soon", "2028", "2028-02-30", "2028-13-01", "0001-01-01", "9999-12-31", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00",
+    "2028-03-01T12:00:00", "2028-03-01T12:00:00 02:00", "2026-11-01", "2028-03-01T25:00:00Z", "-1", "1e9", "\ud800", "\0", "٢٠٢٨-03-01x", "x" * 5000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NONSENSE, ids=lambda text: repr(text)[:30])
+def test_nonsense_is_no_day(text: str) -> None:
+    with pytest.raises(ValueError, match="2028-03-01"):
+        as_of_read(text, now=NOW)
+
+
+def test_the_picture_has_a_lane_for_each_kind_and_joins_what_is_near() -> None:
+    rows = [
+        row(-1, by_hand("")), row(10, by_hand("")), row(11), row(40 * 365, by_hand("")),
+        row(1825, by_itself("", NOW + 900 * DAY), kind="root"),
+    ]  # fmt: skip
+    drawn = timeline(rows, NOW)
+    assert [lane.word for lane in drawn.lanes] == ["root", "client"]
+    assert [(mark.shape, mark.count) for mark in drawn.lanes[1].marks] == [("hand", ""), ("hand", "1/2"), ("hand", "")]
+    root_due, root_end = drawn.lanes[0].marks
+    assert (root_due.shape, root_end.shape, drawn.root_ends) == ("due", "itself", [root_end.x])
+    assert [tick.label for tick in drawn.ticks][::5] == ["Nov ’26", "Nov ’31"]
+    assert "client: 4, ending 2026-11-23 to" in drawn.description
+    assert timeline([], NOW).lanes == []
+
+
+@pytest.fixture
+def zone(db: None) -> TrustZone:
+    """A zone with a root, a node that calls, one that is silent, one that waits for its password, a list, and a cluster certificate."""
+    now = timezone.now()
+    zone = TrustZone.objects.create(name="central", created_at=now, founded_at=now)
+    root = certificate("root", zone.pk, months=60)
+    certificate("cluster", zone.pk, months=60, issuer=root)
+    for name, seen in (("calls", now), ("silent", now - DAY)):
+        made = Node.objects.create(
+            name=name, host_name=name, state="registered", state_since=now, created_at=now, registered_at=now, generation=1
+        )
+        Observation.objects.create(node=made, last_seen_at=seen)
+        certificate("client", made.pk, months=12, issuer=root)
+    waits = Node.objects.create(name="waits", host_name="waits", state="awaiting_password", state_since=now, created_at=now, generation=2)
+    for generation in (1, 2):
+        Registration.objects.create(node=waits, generation=generation, actor="anna", created_at=now, expires_at=now + timedelta(hours=23))
+    for number, der in ((1, b"old"), (2, b"new"), (3, None)):
+        RevocationList.objects.create(root=root, number=number, this_update=now, next_update=now + 30 * DAY, der=der)
+    return zone
+
+
+def certificate(kind: str, holder_id: uuid.UUID, *, months: int, issuer: Certificate | None = None) -> Certificate:
+    now = timezone.now()
+    end = lifetime.add_months(now, months)
+    return Certificate.objects.create(
+        kind=kind, status="issued", subject=f"CN={kind}", serial=uuid.uuid4().hex, not_before=now, not_after=end, key_type="EC P-256",
+        holder_id=holder_id, holder="h", generation=1, issuer=issuer, lease_until=now, created_at=now, sha256=uuid.uuid4().hex,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def client(db: None) -> Client:
+    """An administrator's."""
+    made = Client()
+    made.force_login(User.objects.create_superuser("admin"))
+    return made
+
+
+def test_the_board_has_everything_that_ends_soonest_first(zone: TrustZone, client: Client) -> None:
+    admin, now = User.objects.get(username="admin"), timezone.now()
+    token_create(user=admin, name="dashboard", lasts=10 * DAY, now=now)
+    token_create(user=admin, name="pipeline", now=now)
+    PeriodicWork.objects.create(name="verified backup", lease_until=now, last_success=now - DAY)
+    answer = client.get(API).json()
+    found = [(each["kind"], each["owner"], each["what_happens"], each["bucket"], each["due_at"] is not None) for each in answer["results"]]
+    assert found == [
+        ("registration_password", "anna", "by_hand", "7_days", False),
+        ("backup", "central", "by_hand", "7_days", False),
+        ("token", "admin", "by_hand", "30_days", False),
+        ("revocation_list", "central", "by_itself", "30_days", True),
+        ("client", "calls", "by_itself", "1_year", True),
+        ("client", "silent", "by_hand", "1_year", False),
+        ("root", "central", "by_itself", "later", True),
+        ("cluster", "central", "by_itself", "later", True),
+    ]
+    assert answer["totals"] == {"expired": 0, "7_days": 2, "30_days": 2, "90_days": 0, "1_year": 2, "later": 2}
+    assert [(each["kind"], each["subject"]) for each in answer["without_end"]] == [("token", "pipeline")]
+    assert "list 2" in answer["results"][3]["subject"]
+
+
+def test_the_board_has_what_is_for_browsers_and_whose_it_is(zone: TrustZone, client: Client) -> None:
+    now = timezone.now()
+    for number, name in enumerate(("Web", "Nobody's")):
+        BrowserCertificate.objects.create(
+            name=name, source="uploaded", state="ready", thumbprint=f"{number}" * 40, sha256=f"{number}" * 64, not_before=now, created_at=now,
+            not_after=now + (20 + number) * DAY,
+        )  # fmt: skip
+    BrowserCertificate.objects.create(name="Asked for", source="request", state="awaiting_answer", created_at=now)
+    Node.objects.filter(name__in=("calls", "silent")).update(browser_thumbprint="0" * 40)
+    Node.objects.filter(name="silent").update(is_central=True)
+    found = [each for each in client.get(API).json()["results"] if each["kind"] == "server"]
+    assert [(each["subject"], each["holder"], each["owner"], each["what_happens"], each["bucket"]) for each in found] == [
+        ("Web", "calls, silent", "calls, silent, this console", "by_hand", "30_days"),
+        ("Nobody's", "", "chosen for no node", "by_itself", "30_days"),
+    ]
+    assert b"browser-facing" in client.get("/expiry/").content
+
+
+def test_the_board_of_another_day(zone: TrustZone, client: Client) -> None:
+    answer = client.get(API, {"as_of": f"{timezone.now().year + 2}-03-01"}).json()
+    calls = next(each for each in answer["results"] if each["owner"] == "calls")
+    assert (calls["expiry_status"], calls["bucket"], calls["days_left"] < 0) == ("expired", "expired", True)
+    assert calls["explanation"].startswith("Due before this day.")
+    assert answer["as_of"].startswith(f"{timezone.now().year + 2}-03-01T00:00:00")
+
+
+@pytest.mark.parametrize("text", NONSENSE, ids=lambda text: repr(text)[:30])
+def test_no_day_breaks_api_or_page(zone: TrustZone, client: Client, text: str) -> None:
+    encoded = {"as_of": text.encode("utf-8", "surrogatepass")}
+    refused = client.get(API, encoded)
+    assert (refused.status_code, refused.json()["type"], list(refused.json()["errors"])) == (400, "urn:trust-zone:invalid", ["as_of"])
+    page = client.get("/expiry/", encoded | {"bucket": "7_days", "kind": "\0", "search": "x" * 500, "page": "99", "sort": "nothing"})
+    assert page.status_code == 200
+    assert "That is no day to look from" in page.content.decode()
+
+
+def test_the_page_filters_by_kind_bucket_and_text(zone: TrustZone, client: Client) -> None:
+    for asked, count in (
+        ({}, 6), ({"kind": "client"}, 2), ({"kind": "client", "happens": "by_hand"}, 1), ({"bucket": "7_days"}, 1), ({"search": "SILENT"}, 1),
+        ({"search": "nowhere"}, 0), ({"kind": "nothing"}, 6), ({"sort": "-due_at"}, 6), ({"sort": "subject"}, 6),
+    ):  # fmt: skip
+        content = client.get("/expiry/", asked).content.decode()
+        assert re.search(r'role="status">(\d+) expiry date', content)[1] == str(count), asked
+        assert "style=" not in content
+        assert "no verified backup yet" in content
+
+
+def test_who_may_see_less_sees_less(zone: TrustZone) -> None:
+    user = User.objects.create_user("reader")
+    client = Client()
+    client.force_login(user)
+    token_create(user=user, name="reader's", now=timezone.now())
+    assert client.get(API).status_code == 403
+    user.user_permissions.add(Permission.objects.get(codename="view_certificate"))
+    answer = client.get(API).json()
+    assert {each["kind"] for each in answer["results"]} == {"root", "cluster", "client", "revocation_list"}
+    assert [each["kind"] for each in answer["without_end"]] == ["backup"]
+    assert client.get("/expiry/").status_code == 200
+
+
+def test_while_the_root_rotates_its_leaves_are_replaced_by_that(zone: TrustZone) -> None:
+    old = Certificate.objects.get(kind="root")
+    new = certificate("root", uuid.uuid4(), months=60)
+    rotation = Rotation.objects.create(kind="root", to_version=2, actor="anna", created_at=timezone.now(), from_root=old)
+    assert zone_standing(zone) == Standing(60, True, old, old, old.pk)
+    rotation.to_root = new
+    rotation.save()
+    assert zone_standing(zone) == Standing(60, True, old, new, old.pk)
+    rotation.switched_at = timezone.now()
+    rotation.save()
+    assert zone_standing(zone) == Standing(60, True, new, new, old.pk)
+
+
+@pytest.mark.django_db
+def test_a_token_that_expired_is_refused_and_says_so() -> None:
+    user, now = User.objects.create_superuser("admin"), timezone.now()
+    token = token_create(user=user, name="dashboard", lasts=DAY, now=now)
+    headers = {"Authorization": f"Token {token}"}
+    assert Client(headers=headers).get("/api/v1/nodes/").status_code == 200
+    ApiToken.objects.update(expires_at=now - timedelta(seconds=1))
+    refused = Client(headers=headers).get("/api/v1/nodes/")
+    assert (refused.status_code, refused.json()["type"]) == (401, "urn:trust-zone:not-authenticated")
+    assert re.search(r"dashboard, expired on \d{4}-\d\d-\d\d \d\d:\d\d UTC\. Make another", refused.json()["detail"])
+
+
+@pytest.mark.django_db
+def test_a_token_lasts_as_many_days_as_asked_for_or_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qmc.management.site.database_require", lambda **_: None)  # the tests' database is in memory
+    User.objects.create_superuser("admin")
+    out = StringIO()
+    call_command("create_token", "admin", "--name", "for ever", stdout=out)
+    call_command("create_token", "admin", "--name", "short", "--days", "30", stdout=out)
+    for_ever, short = ApiToken.objects.order_by("created_at")
+    assert for_ever.expires_at is None
+    assert short.expires_at - short.created_at == 30 * DAY
+    assert re.fullmatch(r"([0-9a-f]{64}\n){2}", out.getvalue())
+    for nonsense in ("0", "-1", "x", "1.5", "3651", "99999999999", "٣"):
+        with pytest.raises(CommandError, match="Leave it out"):
+            call_command("create_token", "admin", "--name", "x", f"--days={nonsense}")
+
+
+def test_an_expired_root_is_nobodys_automatic_work() -> None:
+    over = ROOT.not_after + DAY
+    for told in (
+        root_outlook(ROOT, STANDING, now=over),
+        leaf_outlook(leaf(60), leaf_due(leaf(60), STANDING), STANDING, who="rim1", now=over),
+    ):
+        assert (told.happens, "Recreate the root" in told.text) == ("by_hand", True)
+
+
+def test_an_expired_certificate_of_a_node_needs_a_redistribution() -> None:
+    own = leaf(12, generation=2, not_after=NOW - DAY)
+    told = node_outlook(own, node(), None, leaf_due(own, STANDING), STANDING, now=NOW)
+    assert (told.happens, "Redistribute the node" in told.text) == ("by_hand", True)
+
+
+def test_overview_and_board_name_the_same_next_expiry(zone: TrustZone, client: Client) -> None:
+    now = timezone.now()
+    node = Node.objects.get(name="silent")
+    node.browser_thumbprint = "ab" * 32
+    node.save()
+    for name, days, sha256 in (("chosen", 19, "ab" * 32), ("spare", 3, "cd" * 32)):
+        BrowserCertificate.objects.create(
+            name=name,
+            source="uploaded",
+            state="ready",
+            sha256=sha256,
+            not_before=now - DAY,
+            not_after=now + days * DAY,
+            actor="ann",
+            created_at=now,
+        )
+    board = expiry_board(actor=SYSTEM, as_of=now, now=now)
+    assert board.next is not None
+    page = client.get("/", secure=True).content.decode()
+    assert board.next.thing in page
+    assert "spare" not in page.partition("Next expiry")[2].partition("</section>")[0]
+    Certificate.objects.filter(kind="root").update(not_after=now - 2 * DAY)
+    card = client.get("/", secure=True).content.decode().partition("Root CA</h2>")[2].partition("</section>")[0]
+    assert "expired 2 days ago" in card
+    assert "big-red" in card

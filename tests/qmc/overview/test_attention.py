@@ -1,0 +1,131 @@
+"""What needs a person: what explains the rest comes first, and page and API say the same."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from attention.needs import Need, Ranked, Severity, ranked
+from audit.actors import SYSTEM
+from audit.record import record
+from certs.models import Certificate
+from nodes.models import Node, Observation
+from qmc.overview.services import attention
+from qmc.overview.site_needs import OF_THE_ROOT
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+PINNED = {"code", "severity", "subject", "title", "text", "remedy", "url", "since"}
+
+
+def need(code: str, severity: Severity = Severity.WARNING, *explains: str) -> Need:
+    return Need(code, severity, "rim1", f"title of {code}", "text", "remedy", "/", "Show", None, frozenset(explains))
+
+
+ORDERS = {
+    "the worst first": ([need("a", Severity.INFO), need("b"), need("c", Severity.CRITICAL)], ["c", "b", "a"], {}),
+    "what explains comes before what is worse": ([need("a", Severity.CRITICAL), need("b", Severity.WARNING, "x")], ["b", "a"], {}),
+    "what is explained comes last": (
+        [need("x", Severity.CRITICAL), need("a", Severity.INFO), need("b", Severity.CRITICAL, "x")], ["b", "a", "x"], {"x": "b"},
+    ),
+    "the worse cause is named": (
+        [need("x"), need("b", Severity.WARNING, "x"), need("c", Severity.CRITICAL, "x")], ["c", "b", "x"], {"x": "c"},
+    ),
+    "a cause may have a cause": ([need("x", Severity.WARNING, "y"), need("y"), need("c", Severity.CRITICAL, "x")], ["c", "x", "y"], {"x": "c", "y": "x"}),
+    "nothing explains itself": ([need("x", Severity.WARNING, "x")], ["x"], {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("found", "order", "causes"), ORDERS.values(), ids=ORDERS.keys())
+def test_needs_are_ranked(found: list[Need], order: list[str], causes: dict[str, str]) -> None:
+    told = ranked(found)
+    assert [each.need.code for each in told] == order
+    assert {each.need.code: each.explained_by for each in told if each.explained_by} == {
+        code: f"title of {cause}" for code, cause in causes.items()
+    }
+
+
+def silent_node(name: str, *, hours: int, now: datetime) -> Node:
+    node = Node.objects.create(
+        name=name, host_name=f"{name}.example", state="registered", state_since=now, created_at=now, registered_at=now - timedelta(days=9)
+    )
+    Observation.objects.create(node=node, last_seen_at=now - timedelta(hours=hours))
+    return node
+
+
+def of(code: str, now: datetime) -> list[Ranked]:
+    return [each for each in attention(now) if each.need.code == code]
+
+
+@pytest.mark.django_db
+def test_an_expired_root_comes_first_and_explains_the_rest(founded: Path) -> None:
+    now = Certificate.objects.get(kind="root").not_after + timedelta(days=1)
+    for number in range(3):
+        silent_node(f"rim{number}", hours=30, now=now)
+    first, *rest = attention(now)
+    assert (first.need.code, first.need.severity, first.explained_by) == ("root-expired", "critical", "")
+    assert "Recreate the root" in first.need.remedy
+    assert {each.explained_by for each in rest if each.need.code == "node-silent"} == {first.need.title}
+    assert {each.need.code for each in rest if not each.explained_by}.isdisjoint(OF_THE_ROOT)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("hours", "expected"), [((30, 40), 1), ((0, 40), 0), ((40,), 0)], ids=["all", "one calls", "there is only one"])
+def test_if_no_node_calls_that_is_one_need_with_network_first(hours: tuple[int, ...], expected: int) -> None:
+    for number, each in enumerate(hours):
+        silent_node(f"rim{number}", hours=each, now=NOW)
+    found = of("no-node-calls", NOW)
+    assert len(found) == expected
+    for each in found:
+        assert each.need.since == NOW - timedelta(hours=30)
+        assert "Do not recreate the root" in each.need.remedy
+        assert each.need.url == "/settings/addresses/"
+        assert all(silent.explained_by == each.need.title for silent in of("node-silent", NOW))
+
+
+@pytest.mark.django_db
+def test_many_nodes_of_an_ended_root_are_one_need(founded: Path) -> None:
+    now = timezone.now()
+    for number in range(5):
+        node = silent_node(f"rim{number}", hours=0, now=now)
+        Node.objects.filter(pk=node.pk).update(state="failed", state_reason="The root was recreated.")
+        from_registered(node, now)
+    (found,) = of("node-needs-redistribution", now)
+    assert found.need.title == "5 nodes need a new password"
+
+
+def from_registered(node: Node, now: datetime) -> None:
+    record(actor=SYSTEM, action="node.transition", target=node, detail={"from": "registered", "to": "failed"}, now=now)
+
+
+@pytest.mark.django_db
+def test_the_api_lists_what_the_overview_shows(client: Client) -> None:
+    silent_node("rim1", hours=30, now=timezone.now())
+    assert client.get("/api/v1/attention/", secure=True).status_code == 401
+    client.force_login(User.objects.create_user("nobody"))
+    assert client.get("/api/v1/attention/", secure=True).status_code == 403
+    client.force_login(User.objects.create_superuser("ann"))
+    answer = client.get("/api/v1/attention/?page_size=1", secure=True).json()
+    assert len(answer["results"]) == 1
+    assert answer["next"]
+    results = client.get("/api/v1/attention/", secure=True).json()["results"]
+    assert all({*each} == PINNED | {"explained_by"} for each in results)
+    page = client.get("/", secure=True).content.decode()
+    assert all(re.sub("['&<>]", "", each["title"])[:20] in re.sub("&#x27;|['&<>]", "", page) for each in results)
+    (silent,) = [each for each in results if each["code"] == "node-silent"]
+    assert (silent["severity"], silent["subject"]) == ("critical", "rim1")
+
+
+def test_every_code_is_documented() -> None:
+    root = Path(settings.BASE_DIR)
+    sources = [path.read_text() for name in ("*needs.py", "attention.py") for app in ("qmc", "storage") for path in (root / app).rglob(name)]
+    used = {code for text in sources for code in re.findall(r'Need\(\s*"([a-z-]+)"', text)} | {
+        code for text in sources for code in re.findall(r'code, title = "([a-z-]+)"', text)
+    }
+    assert used
+    documented = set(re.findall(r"^\| `([a-z-]+)` \|", (root / "docs/troubleshooting.md").read_text(), re.MULTILINE))
+    assert used <= documented

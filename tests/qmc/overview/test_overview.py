@@ -1,0 +1,69 @@
+"""What the overview says of clocks, and beat's own."""
+
+import time
+from datetime import UTC, datetime, timedelta, tzinfo
+
+import pytest
+from celery.schedules import schedule
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from jobs import clock
+from jobs.models import PeriodicWork
+from nodes.models import Node, Observation
+from qmc import beat
+from qmc.beat import Onward
+from qmc.overview.services import needs
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("offset", "title", "text"),
+    [(0, None, ""), (-59, None, ""),
+     (600, "rim1: clock is 10 minutes ahead", "rim1's clock says 2026-11-24 12:10 UTC, 10 minutes ahead of the central node's, which says 2026-11-24 12:00 UTC"),
+     (-172800, "rim1: clock is 2 days behind", "rim1's clock says 2026-11-22 12:00 UTC, 2 days behind the central node's, which says 2026-11-24 12:00 UTC")],
+)  # fmt: skip
+def test_clock_of_a_node_is_told_with_both_clocks(offset: float, title: str | None, text: str) -> None:
+    node = Node.objects.create(
+        name="rim1", host_name="rim1.example", state="registered", state_since=NOW, created_at=NOW, registered_at=NOW
+    )
+    Observation.objects.create(node=node, last_seen_at=NOW, clock_offset_s=offset)
+    found = [each for each in needs(NOW) if "clock" in each.title]
+    assert [each.title for each in found] == ([title] if title else [])
+    assert all(text in each.text for each in found)
+
+
+def test_clock_that_jumped_is_told_until_it_is_confirmed(client: Client) -> None:
+    now = timezone.now()
+    PeriodicWork.objects.create(name=clock.NAME, lease_until=now + clock.SHOWN, last_success=now, last_error="-172800")
+    client.force_login(User.objects.create_superuser("ann"))
+    title = "The central node&#x27;s clock jumped 2 days back"
+    for path in ("/", "/clock/"):
+        assert title in client.get(path, secure=True).content.decode()
+    assert client.post("/clock/", secure=True).status_code == 302
+    assert title not in client.get("/clock/", secure=True, follow=True).content.decode()
+
+
+# how far the wall clock and the steady one went → what beat's clock goes
+WENT = {"as ever": (61, 61, 61), "set back": (-172800, 61, 61), "set ahead": (172800, 61, 172800), "slewed": (50, 61, 61)}
+
+
+@pytest.mark.parametrize(("wall", "steady", "told"), WENT.values(), ids=WENT.keys())
+def test_beat_goes_on_whatever_the_clock_does(monkeypatch: pytest.MonkeyPatch, wall: int, steady: int, told: int) -> None:
+    onward = Onward()
+    turns, last = schedule(60, nowfun=onward), onward()
+    assert turns.is_due(last)[0] is False
+    went, moment = time.monotonic() + steady, datetime.now(UTC) + timedelta(seconds=wall)
+
+    class Shifted(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return moment
+
+    monkeypatch.setattr(beat, "datetime", Shifted)
+    monkeypatch.setattr(time, "monotonic", lambda: went)
+    assert (onward() - last).total_seconds() == pytest.approx(told, abs=1)
+    assert turns.is_due(last)[0] is True

@@ -1,0 +1,22 @@
+"""Errors of what a client asked for: its input does not hold, or a check blocks it."""
+
+from collections.abc import Sequence
+
+from pki.findings import Finding
+from sealing.errors import TrustZoneError
+
+
+class InputInvalid(TrustZoneError):
+    """`errors` names each field with what is wrong and what to do."""
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        super().__init__("; ".join(text for texts in errors.values() for text in texts))
+        self.errors = errors
+
+
+class Blocked(Exception):
+    """`findings` holds every check; at least one blocks."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__(" ".join(each.title for each in findings if each.level == "blocker"))
+        self.findings = list(findings)

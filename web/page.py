@@ -1,0 +1,92 @@
+"""What every page of the console shares: who acts, what he may see, and how a table is asked for."""
+
+import logging
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
+from urllib.parse import urlsplit
+
+import django_tables2
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django_htmx.http import HttpResponseClientRefresh
+from django_htmx.middleware import HtmxDetails
+
+from audit.actors import Actor, PermissionRefused
+from pki.errors import UnknownKey
+from sealing.errors import ZoneBroken, ZoneMissing
+
+log = logging.getLogger(__name__)
+P = ParamSpec("P")
+ROWS = 25
+
+
+class PageRequest(HttpRequest):
+    """A request of somebody who is signed in."""
+
+    actor: Actor
+    htmx: HtmxDetails
+
+
+def back_to(request: HttpRequest) -> str:
+    """Where to go on after a sign-in: the page whose form was sent, where this was one."""
+    referrer = request.headers.get("Referer", "")
+    if request.method == "POST" and url_has_allowed_host_and_scheme(
+        referrer, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    ):
+        parts = urlsplit(referrer)
+        return f"{parts.path}?{parts.query}" if parts.query else parts.path
+    return request.get_full_path()
+
+
+def page(
+    permission: str,
+) -> Callable[[Callable[Concatenate[PageRequest, P], HttpResponse]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
+    """Only for who is signed in and has `permission`; what a service refuses becomes the 403 page, a broken trust zone the 503 page, with its remedy."""
+
+    def decorate(view: Callable[Concatenate[PageRequest, P], HttpResponse]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+        @wraps(view)
+        def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            asked = cast(PageRequest, request)
+            if not asked.user.is_authenticated:
+                # htmx would put the form for signing in where its part of the page was; so it loads the whole page again.
+                return HttpResponseClientRefresh() if asked.htmx else redirect_to_login(back_to(asked))
+            try:
+                asked.actor.require(permission)
+                return view(asked, *args, **kwargs)
+            except PermissionRefused as exc:
+                raise PermissionDenied(str(exc)) from exc
+            except (ZoneMissing, ZoneBroken, UnknownKey) as exc:
+                log.warning("%s: %s", asked.path, exc)
+                return render(asked, "503.html", {"reason": str(exc)}, status=503)
+
+        return inner
+
+    return decorate
+
+
+def page_number(request: HttpRequest) -> int:
+    """Which page of a list the address asks for; the first where it says nothing of use."""
+    text = request.GET.get("page", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1
+
+
+def table_for(request: HttpRequest, table: type[django_tables2.Table], rows: Any, *, now: datetime) -> django_tables2.Table:
+    """`rows` as a table, sorted and paged as the address says."""
+    made = table(rows)
+    made.now = now
+    django_tables2.RequestConfig(request, paginate={"per_page": ROWS}).configure(made)
+    return made
+
+
+def form_id(request: PageRequest) -> uuid.UUID:
+    """Which form this is: its own when it is sent, a new one when it is opened."""
+    try:
+        return uuid.UUID(request.POST.get("request", ""))
+    except ValueError:
+        return uuid.uuid4()
