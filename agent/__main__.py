@@ -16,16 +16,17 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent import backup, browser, cluster, connections, files, passwords, system_trust, windows_stores
+from agent import backup, browser, cluster, connections, files, passwords
 from agent.heartbeat import services
-from agent.other_stores import of_this_system
 from agent.serve import Agent, NotLoopback, Options
 from agent.state import Refused, State
-from agent.system import NotPossible
-from pki.addresses import central_address, listener_address, netloc, told_address
-from pki.errors import InvalidName, PKIError
-from pki.names import host_name
-from pki.pfx import LARGEST_PFX
+from agent.system import system_trust, windows_stores
+from agent.system.folders import NotPossible
+from agent.system.other_stores import of_this_system
+from pki.core.addresses import central_address, listener_address, netloc, told_address
+from pki.core.errors import InvalidName, PKIError
+from pki.core.names import host_name
+from pki.foreign.pfx import LARGEST_PFX
 
 LONGEST_INPUT = 4096  # bytes on standard input
 

@@ -10,8 +10,8 @@ from agent.files import undone_on_error
 from agent.state import RUNNING, State
 from agent.store import Installed, Store, replace
 from agent.turns import TURN, TURN_LOCK
-from pki import keys
-from pki.errors import PKIError
+from pki.core import keys
+from pki.core.errors import PKIError
 
 MEMORY, LOCK = "agent.json", ".lock"
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from cryptography import x509
 
 from agent import handshake
-from pki import browser_choice, names
-from pki.browser_choice import BrowserChoice
+from pki.core import names
+from pki.foreign import browser_choice
+from pki.foreign.browser_choice import BrowserChoice
 
 CHOSEN = "browser/chosen.json"
 WORDS = {

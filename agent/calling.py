@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.store import Installed
-from pki.addresses import NODE_API_PORT, netloc, told_address
-from pki.errors import InvalidName
-from pki.package import CentralAddress
-from pki.report import MOST_CENTRAL
+from pki.core.addresses import NODE_API_PORT, CentralAddress, netloc, told_address
+from pki.core.errors import InvalidName
+from pki.exchange.report import MOST_CENTRAL
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from agent import tls
 from agent.calling import Place
 from agent.state import State
 from agent.store import Installed
-from pki import clocks
-from pki.package_header import MAXIMUM_BYTES
-from pki.problem import detail_of
+from pki.core import clocks
+from pki.exchange.package_header import MAXIMUM_BYTES
+from pki.exchange.problem import detail_of
 
 RESOLVE_S, NEXT_S, DIAL_S, ANSWER_S = 2, 2, 5, 20
 

@@ -8,9 +8,11 @@ from cryptography import x509
 
 from agent.state import Refused, State
 from agent.store import Installed, replace
-from pki import cluster, keys, pfx, revocation, verify
-from pki.errors import PKIError
-from pki.roles import role_of
+from pki.cluster import tokens as cluster
+from pki.core import keys, revocation, verify
+from pki.core.errors import PKIError
+from pki.core.roles import role_of
+from pki.foreign import pfx
 
 log = logging.getLogger("agent")
 CLUSTER_NAME = "QlikServiceCluster"

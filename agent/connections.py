@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 from agent.central import ask
 from agent.state import State
 from agent.store import Installed, KeyRing, Store
-from pki import sealing
-from pki.errors import Altered, PKIError, UnknownKey
+from pki.core import sealing
+from pki.core.errors import Altered, PKIError, UnknownKey
 
 TABLE, COLUMN = "nodes_connection", "password"
 

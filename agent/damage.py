@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 
-from pki.errors import PKIError
+from pki.core.errors import PKIError
 
 UNREADABLE = (
     FileNotFoundError,

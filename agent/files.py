@@ -11,9 +11,9 @@ from datetime import datetime
 from fnmatch import fnmatch
 from pathlib import Path
 
-from agent.system import NotPossible as NotPossible
-from agent.system import group_id, try_lock
-from agent.system import sync_folder as sync_folder
+from agent.system.folders import NotPossible as NotPossible
+from agent.system.folders import group_id, try_lock
+from agent.system.folders import sync_folder as sync_folder
 
 log = logging.getLogger(__name__)
 PRIVATE_UMASK, GROUP_UMASK = 0o077, 0o007

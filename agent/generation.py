@@ -13,11 +13,11 @@ from typing import Any
 from cryptography import x509
 
 from agent import damage
-from pki import ber, database_key, keys, revocation, verify
-from pki.database_key import DatabaseKey, Oids
-from pki.errors import PKIError
-from pki.keys import PrivateKey
-from pki.package import CentralAddress
+from pki.core import ber, database_key, keys, revocation, verify
+from pki.core.addresses import CentralAddress
+from pki.core.database_key import DatabaseKey, Oids
+from pki.core.errors import PKIError
+from pki.core.keys import PrivateKey
 
 log = logging.getLogger("agent")
 ROOTS, LISTS = "machine/root/roots.pem", "machine/root/crl.pem"

@@ -16,9 +16,9 @@ from agent.central import DIAL_S, CertificateRefused, ask
 from agent.report import report_make
 from agent.state import State
 from agent.store import Installed
-from pki import verify
-from pki.browser_choice import NO_PRIVATE_KEY
-from pki.errors import PKIError
+from pki.core import verify
+from pki.core.errors import PKIError
+from pki.foreign.browser_choice import NO_PRIVATE_KEY
 
 log = logging.getLogger("agent")
 SERVICE_NAME, MOST_SERVICES, LOOK_S = re.compile("[a-z0-9-]{1,20}"), 10, 2

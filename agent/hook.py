@@ -11,7 +11,7 @@ from typing import IO, Any
 from agent import files
 from agent.state import State
 from agent.store import Installed
-from agent.system import end_group
+from agent.system.folders import end_group
 
 log = logging.getLogger("agent")
 TIMEOUT_S, LOGGED_BYTES = 60, 4096

@@ -14,11 +14,11 @@ from cryptography import x509
 from agent import tls
 from agent.passwords import Passwords
 from agent.state import Refused, State
-from pki import problem as problems
-from pki import revocation
-from pki.addresses import netloc
-from pki.errors import PackageMalformed
-from pki.package_header import MAXIMUM_BYTES
+from pki.core import revocation
+from pki.core.addresses import netloc
+from pki.core.errors import PackageMalformed
+from pki.exchange import problem as problems
+from pki.exchange.package_header import MAXIMUM_BYTES
 
 REMEDIES = {
     errno.EADDRINUSE: "Is another agent running here? Stop it, or choose other ports.",

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 
 from agent.state import MOST_WRONG, PAUSE, Refused, State
 from agent.store import Installed
-from pki import clocks, package_header, password
-from pki.errors import WrongPassword
-from pki.package import Opener
+from pki.core import clocks
+from pki.core.errors import WrongPassword
+from pki.exchange import package_header, password
+from pki.exchange.package import Opener
 
 HELD_S, LOOK_S, ANSWER_S, CLOSING_S, ANSWERED_S = 60, 1.0, 4.0, 10, 1.0
 NOTHING_OPENS = "Well typed, but no waiting package opens with it. Take the newest password from the console."

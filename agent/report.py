@@ -10,9 +10,9 @@ from cryptography import x509
 from agent.calling import Known
 from agent.store import Installed, KeyRing
 from agent.version import VERSION, system
-from pki import sealing, verify
-from pki.errors import SealError
-from pki.report import Report
+from pki.core import sealing, verify
+from pki.core.errors import SealError
+from pki.exchange.report import Report
 
 
 def _proofs(ring: KeyRing, challenges: dict[str, str], node: str) -> dict[str, bytes]:

@@ -15,12 +15,11 @@ from agent.central import CertificateRefused
 from agent.damage import StoreDamaged
 from agent.heartbeat import Caller, Service
 from agent.hook import Hook
-from agent.other_stores import Filler, OtherStore
 from agent.passwords import Passwords
 from agent.state import RUNNING, State, is_loopback
-from pki.addresses import netloc
-from pki.errors import PKIError
-from pki.package import CentralAddress
+from agent.system.other_stores import Filler, OtherStore
+from pki.core.addresses import CentralAddress, netloc
+from pki.core.errors import PKIError
 
 log = logging.getLogger("agent")
 RETRY_S, LONGEST_RETRY_S = 5, 300

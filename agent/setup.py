@@ -14,7 +14,7 @@ from agent.listeners import problem
 from agent.passwords import Passwords
 from agent.state import Refused, State, is_loopback
 from agent.store import Installed
-from pki.errors import PasswordMistyped, PKIError, WrongPassword
+from pki.core.errors import PasswordMistyped, PKIError, WrongPassword
 
 HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?")
 LARGEST_FORM = 4096

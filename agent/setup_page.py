@@ -6,7 +6,7 @@ import html
 
 from agent.store import Installed
 from agent.waiting import Waiting
-from pki.describe import grouped
+from pki.foreign.describe import grouped
 
 STYLE = """
 :root{color-scheme:light dark;--page:#f6f8fb;--card:#fff;--ink:#182433;--quiet:#414d5e;--line:#dbe1ea;--accent:#084a8f;--hover:#063a70;--bad:#8f1414;--good:#0d5730}

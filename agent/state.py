@@ -20,11 +20,13 @@ from agent.files import OwnFolder, make_folder
 from agent.store import Installed, Store, replace
 from agent.turns import Turns
 from agent.waiting import Damaged, Waiting, WaitingPackages, read
-from pki import browser_choice, clocks, package, package_header, verify
-from pki.addresses import netloc
-from pki.errors import PackageError, PackageInvalid, WrongPassword
-from pki.json_text import json_read
-from pki.package_header import Claims
+from pki.core import clocks
+from pki.core.addresses import CentralAddress, netloc
+from pki.core.errors import PackageError, PackageInvalid, WrongPassword
+from pki.core.json_text import json_read
+from pki.exchange import package, package_check, package_header
+from pki.exchange.package_header import Claims
+from pki.foreign import browser_choice
 
 log = logging.getLogger("agent")
 RUNNING = "agent.lock"
@@ -83,7 +85,7 @@ class Refused(Exception):
 class State:
     """The agent's memory beside its store, in `--home`."""
 
-    def __init__(self, home: Path, *, central_address: package.CentralAddress | None = None) -> None:
+    def __init__(self, home: Path, *, central_address: CentralAddress | None = None) -> None:
         self.home, self.store, self.packages, self.turns = home, Store(home), WaitingPackages(home / "waiting"), Turns(home)
         self.central_address = central_address  # the central node's own agent calls this and nothing else
         make_folder(home)
@@ -317,7 +319,7 @@ class State:
             content = package.open_with_private_key(sealed, installed.service_key())
             self._check_inside(content)
             # Only the trust brings and takes roots: this package may have been sealed before a new root came, or an old one went.
-            roots = dict.fromkeys([*verify.issuers(content), *(root.public_bytes(Encoding.PEM) for root in installed.roots)])
+            roots = dict.fromkeys([*package_check.issuers(content), *(root.public_bytes(Encoding.PEM) for root in installed.roots)])
             return self.store.install(dataclasses.replace(content, roots=tuple(roots)), now=now)
 
     def take_trust(self, answer: bytes) -> Installed:

@@ -21,13 +21,15 @@ from agent.generation import BROWSER as BROWSER
 from agent.generation import CLIENT, COPIES, LISTS, ROOTS
 from agent.generation import SERVICE as SERVICE
 from agent.generation import Installed as Installed
-from agent.system import lock, switch_link
-from agent.system import sync_folder as sync_folder
-from pki import database_key, keys, verify
-from pki.browser_choice import BrowserChoice
-from pki.database_key import DatabaseKey, Oids
-from pki.errors import PackageInvalid
-from pki.package import Package, Pair
+from agent.system.folders import lock, switch_link
+from agent.system.folders import sync_folder as sync_folder
+from pki.core import database_key, keys, verify
+from pki.core.database_key import DatabaseKey, Oids
+from pki.core.errors import PackageInvalid
+from pki.core.pair import Pair
+from pki.exchange import package_check
+from pki.exchange.package import Package
+from pki.foreign.browser_choice import BrowserChoice
 
 log = logging.getLogger("agent")
 KEPT_GENERATIONS = 2
@@ -123,7 +125,7 @@ class Store:
 
     def install(self, package: Package, *, now: datetime) -> Installed:
         """Write the new generation beside the old, check it, switch. Raises: PackageInvalid (nothing changed), OSError."""
-        verify.package(package, now=now)
+        package_check.package(package, now=now)
         before = self.readable()
         generations = self.home / "generations"
         staged, final = generations / f".{package.generation}.staged", generations / str(package.generation)
@@ -157,7 +159,7 @@ class Store:
         installed = self.current()
         if installed is None:
             raise PackageInvalid("nothing is installed that could trust anything")
-        verify.trust(roots, lists, own=(installed.service, installed.client))
+        package_check.trust(roots, lists, own=(installed.service, installed.client))
         content = {ROOTS: b"".join(roots), LISTS: b"".join(lists)}
         for name in content:  # the copies first: what counts says only then that all of it is there
             replace(installed.path / COPIES[name], content[name])

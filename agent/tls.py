@@ -12,9 +12,9 @@ from cryptography import x509
 
 from agent import openssl
 from agent.store import Installed
-from pki import revocation, verify
-from pki.errors import NotValidNow, PeerRefused
-from pki.roles import Role
+from pki.core import revocation, verify
+from pki.core.errors import NotValidNow, PeerRefused
+from pki.core.roles import Role
 
 log = logging.getLogger("agent")
 # X509_V_ERR: signature failure, self-signed, self-signed in the chain, no issuer here, no chain at all.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.files import replace
-from agent.system import try_lock
+from agent.system.folders import try_lock
 
 TURN, TURN_LOCK = "turn", "turn.lock"
 FORM = re.compile("[0-9a-f]{1,80}")

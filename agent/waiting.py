@@ -11,10 +11,11 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.store import replace
-from pki import clocks, package, package_header
-from pki.errors import PackageMalformed
-from pki.json_text import json_read
-from pki.package_header import Claims, Header
+from pki.core import clocks
+from pki.core.errors import PackageMalformed
+from pki.core.json_text import json_read
+from pki.exchange import package, package_header
+from pki.exchange.package_header import Claims, Header
 
 MOST_WAITING, MOST_UNTAGGED = 256, 4
 SOURCE = re.compile("[0-9A-Za-z.:%_-]{0,64}")

@@ -21,7 +21,8 @@ from certs.central_key.services import central_keys_proved
 from certs.certificates.issuer import root_key
 from certs.models import Certificate, DatabaseKey, TrustZone
 from jobs.services import periodic
-from pki import central_key, keys
+from pki.core import keys
+from pki.exchange import central_key
 from sealing.errors import ZoneMissing
 from sealing.local_keys import key_ring
 

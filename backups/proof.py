@@ -7,10 +7,10 @@ from audit.record import ChainBroken, verify
 from certs.central_key.services import central_keys_proved, resealing_is_finished
 from certs.certificates.issuer import root_key
 from certs.models import Certificate, DatabaseKey
-from pki import keys
-from pki.errors import PKIError
-from pki.roles import Role
-from pki.verify import fingerprint, peer
+from pki.core import keys
+from pki.core.errors import PKIError
+from pki.core.roles import Role
+from pki.core.verify import fingerprint, peer
 from sealing.errors import TrustZoneError
 from sealing.fields import encrypted_fields
 from sealing.local_keys import key_ring, own_store

@@ -33,8 +33,8 @@ from nodes.registration.services import registration_fail
 from nodes.renewal.services import renewals_end
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 from people.administrators import sign_in_words
-from pki import keys, names
-from pki.errors import PKIError
+from pki.core import keys, names
+from pki.core.errors import PKIError
 from sealing.errors import TrustZoneError
 from sealing.local_keys import own_store
 from storage.data_directory import data_directory_prepare, root_passphrase_make

@@ -32,9 +32,10 @@ def timed(work: Callable[[], object]) -> float:
 def own_store(home: Path) -> tuple[str, str]:
     """A store that opens two database keys. Returns their key ids, the old one first."""
     from agent.store import Store
-    from pki.database_key import DatabaseKey
-    from pki.package import CentralAddress, Package
-    from pki.roles import Kind
+    from pki.core.addresses import CentralAddress
+    from pki.core.database_key import DatabaseKey
+    from pki.core.roles import Kind
+    from pki.exchange.package import Package
     from tests.conftest import make_authority
 
     authority = make_authority()

@@ -19,9 +19,10 @@ from typing import Any
 
 from agent.serve import Agent, Options
 from agent.state import Refused, State
-from pki import keys, password
-from pki.errors import PKIError
-from pki.package import Opener
+from pki.core import keys
+from pki.core.errors import PKIError
+from pki.exchange import password
+from pki.exchange.package import Opener
 from tests.site.conftest import ROOT, free_network, networks
 
 IN_A_NETWORK = 250

@@ -19,10 +19,10 @@ from tempfile import TemporaryDirectory
 from bench.client import Client, register_many, register_one, wait_for
 from bench.fleet import Fleet
 from bench.measure import CORES, cpu_of_all, percentile, spread, table, verdict
-from pki import keys
-from pki.keys import DEFAULT_KEY_TYPES
-from pki.package import ITERATIONS
-from pki.roles import Kind
+from pki.core import keys
+from pki.core.keys import DEFAULT_KEY_TYPES
+from pki.core.roles import Kind
+from pki.exchange.package import ITERATIONS
 from tests.site.conftest import Site, running_site
 from tests.site.engines import ENGINES
 

@@ -20,10 +20,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from bench.client import register_many, wait_for
 from bench.fleet import Fleet
 from bench.measure import CORES, cpu_of_all, table
-from pki import keys
-from pki.keys import DEFAULT_KEY_TYPES
-from pki.package import CentralAddress, Package, seal_to_certificate
-from pki.roles import Kind
+from pki.core import keys
+from pki.core.addresses import CentralAddress
+from pki.core.keys import DEFAULT_KEY_TYPES
+from pki.core.roles import Kind
+from pki.exchange.package import Package, seal_to_certificate
 from tests.conftest import make_authority
 from tests.site.conftest import Site, running_site
 

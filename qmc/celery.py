@@ -8,7 +8,7 @@ from celery import Celery
 from celery.signals import beat_init, worker_init, worker_ready
 
 from jobs.registry import periodic_tasks
-from pki.lint import prepare_linter
+from pki.issuing.lint import prepare_linter
 from qmc import broker  # noqa: F401  (names the embedded broker's transport)
 from qmc.beat import every
 

@@ -19,10 +19,10 @@ from certs.states import DatabaseKeyStatus
 from nodes.addresses.services import REMEDY, addresses_recorded, is_remote, netlocs
 from nodes.central.blocked_reason import central_trouble, signing_trouble
 from nodes.models import Node
-from pki.addresses import is_loopback, is_wildcard
-from pki.errors import InvalidName
-from pki.origins import origin
-from pki.roles import Kind
+from pki.core.addresses import is_loopback, is_wildcard
+from pki.core.errors import InvalidName
+from pki.core.origins import origin
+from pki.core.roles import Kind
 from sealing.errors import TrustZoneError
 from sealing.fields import encrypted_fields
 from sealing.local_keys import key_ring_read

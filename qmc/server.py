@@ -15,8 +15,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from agent import tls
 from agent.store import Installed, Store
-from pki.addresses import bare, is_wildcard
-from pki.errors import PKIError
+from pki.core.addresses import bare, is_wildcard
+from pki.core.errors import PKIError
 
 log = logging.getLogger(__name__)
 HANDSHAKE_DEADLINE_S, READ_DEADLINE_S, KEEP_ALIVE_S = 3, 10, 15

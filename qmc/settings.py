@@ -9,7 +9,7 @@ from typing import Any
 import dj_database_url
 
 from agent import files
-from pki.roles import Kind
+from pki.core.roles import Kind
 
 os.environ.pop("SSLKEYLOGFILE", None)  # no key of a session is ever written, and a file that cannot be written ends nobody
 try:

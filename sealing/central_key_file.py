@@ -6,9 +6,9 @@ import threading
 from django.conf import settings
 
 from agent.files import replace
-from pki import central_key
-from pki.errors import KeyFileMalformed
-from pki.sealing import SealingKey
+from pki.core.errors import KeyFileMalformed
+from pki.core.sealing import SealingKey
+from pki.exchange import central_key
 from sealing.errors import ZoneBroken
 
 WAY_OUT = (

@@ -10,9 +10,9 @@ from django.core.exceptions import FieldError
 from django.db import models
 from django.db.models.lookups import Exact, IsNull
 
-from pki import sealing
-from pki.errors import UnknownKey
-from pki.sealing import SealingKey
+from pki.core import sealing
+from pki.core.errors import UnknownKey
+from pki.core.sealing import SealingKey
 from sealing.central_key_file import central_keys
 from sealing.local_keys import key_ring
 

@@ -9,7 +9,7 @@ from cryptography import x509
 from django.conf import settings
 
 from agent.store import Installed, KeyRing, Store, StoreDamaged
-from pki.verify import fingerprint
+from pki.core.verify import fingerprint
 from sealing.errors import ZoneBroken, ZoneMissing
 
 REPAIR = (

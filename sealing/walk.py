@@ -9,8 +9,8 @@ from django.db.models import Count, F, QuerySet
 from django.db.models.functions import Substr
 from django.utils import timezone
 
-from pki.errors import SealError
-from pki.sealing import KEY_ID_BYTES, SealingKey
+from pki.core.errors import SealError
+from pki.core.sealing import KEY_ID_BYTES, SealingKey
 from sealing.fields import EncryptedField, Readers, encrypted_fields
 
 BATCH = 100

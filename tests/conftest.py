@@ -12,13 +12,16 @@ from django.conf import settings
 from django.test.utils import override_settings
 from xdist.scheduler import LoadScopeScheduling
 
-from pki import issue, keys
-from pki.central_key import written
-from pki.database_key import DatabaseKey
-from pki.keys import KeyType, PrivateKey
-from pki.package import CentralAddress, Package, Pair
-from pki.roles import Kind
-from pki.sealing import SealingKey
+from pki.core import keys
+from pki.core.addresses import CentralAddress
+from pki.core.database_key import DatabaseKey
+from pki.core.keys import KeyType, PrivateKey
+from pki.core.pair import Pair
+from pki.core.roles import Kind
+from pki.core.sealing import SealingKey
+from pki.exchange.central_key import written
+from pki.exchange.package import Package
+from pki.issuing import issue
 from tests.whole import takes_minutes
 
 pytest_plugins = ["tests.founded"]

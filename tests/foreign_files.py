@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki import ber
+from pki.core import ber
 from tests.public_authority import Signed
 
 ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")

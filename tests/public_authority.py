@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from pki import foreign
-from pki.foreign import ForeignCertificate
+from pki.foreign import read as foreign
+from pki.foreign.read import ForeignCertificate
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SERVER = (ExtendedKeyUsageOID.SERVER_AUTH,)

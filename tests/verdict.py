@@ -3,11 +3,11 @@
 from pathlib import Path as Folder
 
 from agent import handshake
-from pki import browser_checks
-from pki.browser_facing import bundle
-from pki.foreign_key import ForeignPrivateKey
-from pki.paths import Path
-from pki.verdict import Refusal
+from pki.foreign import browser_checks
+from pki.foreign.browser_facing import bundle
+from pki.foreign.paths import Path
+from pki.foreign.private_key import ForeignPrivateKey
+from pki.foreign.verdict import Refusal
 
 
 def judge(path: Path, key: ForeignPrivateKey) -> Refusal | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pki.findings import Finding
+from pki.core.findings import Finding
 from sealing.errors import TrustZoneError
 
 

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 
 from audit.actors import Actor
-from pki.problem import MEDIA_TYPE, problem
+from pki.exchange.problem import MEDIA_TYPE, problem
 from web import database_problem
 
 log = logging.getLogger(__name__)

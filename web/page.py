@@ -18,7 +18,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
 from audit.actors import Actor, PermissionRefused
-from pki.errors import UnknownKey
+from pki.core.errors import UnknownKey
 from sealing.errors import ZoneBroken, ZoneMissing
 
 log = logging.getLogger(__name__)

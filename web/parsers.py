@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import exceptions
 from rest_framework.parsers import JSONParser
 
-from pki.json_text import json_read
+from pki.core.json_text import json_read
 
 
 class StrictJSONParser(JSONParser):

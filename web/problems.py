@@ -10,8 +10,8 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from audit.actors import PermissionRefused
-from pki.errors import UnknownKey
-from pki.problem import MEDIA_TYPE, problem
+from pki.core.errors import UnknownKey
+from pki.exchange.problem import MEDIA_TYPE, problem
 from sealing.errors import ZoneBroken, ZoneMissing
 from web import database_problem
 from web.errors import Blocked, InputInvalid

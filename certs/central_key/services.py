@@ -15,8 +15,8 @@ from certs.states import CENTRAL_KEY_TRANSITIONS, CentralKeyStatus
 from jobs.models import Job
 from jobs.registry import handles
 from jobs.services import job_again, job_create, job_finish
-from pki.errors import PKIError
-from pki.sealing import SealingKey
+from pki.core.errors import PKIError
+from pki.core.sealing import SealingKey
 from sealing import central_key_file as central_file
 from sealing.central_key_file import central_keys, central_keys_write
 from sealing.errors import TrustZoneError, ZoneBroken, ZoneMissing

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from certs.models import Certificate
-from pki.roles import Kind
+from pki.core.roles import Kind
 from web.api import View, page_of
 
 

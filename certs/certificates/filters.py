@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from certs.models import Certificate
 from certs.states import CertificateStatus
-from pki.roles import Kind
+from pki.core.roles import Kind
 
 WITHIN_DAYS = {"30": 30, "90": 90, "365": 365}
 EXPIRY = [

@@ -8,10 +8,10 @@ from pathlib import Path
 from django.conf import settings
 
 from certs.models import Certificate, Rotation
-from pki import keys
-from pki.errors import PKIError
-from pki.keys import PrivateKey
-from pki.roles import Kind
+from pki.core import keys
+from pki.core.errors import PKIError
+from pki.core.keys import PrivateKey
+from pki.core.roles import Kind
 from sealing.errors import ZoneBroken
 
 

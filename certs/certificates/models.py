@@ -11,9 +11,9 @@ from django.db.models import Q
 
 from certs.states import CertificateStatus
 from jobs.models import written_ahead
-from pki import lifetime
-from pki.revocation import RevocationCode
-from pki.roles import Kind
+from pki.core import lifetime
+from pki.core.revocation import RevocationCode
+from pki.core.roles import Kind
 from sealing.fields import EncryptedField, Readers
 
 SIGNING_LEASE = timedelta(seconds=120)

@@ -12,7 +12,7 @@ from certs.certificates.tables import CertificateTable
 from certs.models import Certificate
 from certs.states import TRANSITIONS, CertificateStatus
 from certs.zone.services import zone_current
-from pki.describe import describe
+from pki.foreign.describe import describe
 from web.page import PageRequest, page, table_for
 
 

@@ -17,10 +17,11 @@ from certs.certificates.revocation_lists import list_ask
 from certs.errors import IllegalTransition, StaleCertificate
 from certs.models import SIGNING_LEASE, Certificate, CertificateQuerySet, TrustZone
 from certs.states import TRANSITIONS, CertificateStatus
-from pki import issue, keys, verify
-from pki.keys import PrivateKey
-from pki.revocation import RevocationCode
-from pki.roles import role_of
+from pki.core import keys, verify
+from pki.core.keys import PrivateKey
+from pki.core.revocation import RevocationCode
+from pki.core.roles import role_of
+from pki.issuing import issue
 
 
 @transaction.atomic

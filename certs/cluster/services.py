@@ -12,10 +12,13 @@ from certs.models import Certificate, Deployment
 from certs.roots.services import cluster_in_force
 from certs.states import CertificateStatus
 from certs.zone.services import zone_current
-from pki import cluster, keys, pfx, token_check
-from pki.errors import PfxRefused
-from pki.keys import PrivateKey
-from pki.roles import CLUSTER_NAME, Kind
+from pki.cluster import token_check
+from pki.cluster import tokens as cluster
+from pki.core import keys
+from pki.core.errors import PfxRefused
+from pki.core.keys import PrivateKey
+from pki.core.roles import CLUSTER_NAME, Kind
+from pki.foreign import pfx
 from sealing.errors import ZoneBroken
 
 SHORTEST_PASSWORD = 12

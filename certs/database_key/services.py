@@ -10,7 +10,7 @@ from audit.record import record
 from certs.errors import IllegalTransition, StaleDatabaseKey
 from certs.models import DatabaseKey
 from certs.states import KEY_TRANSITIONS, DatabaseKeyStatus
-from pki.sealing import SealingKey
+from pki.core.sealing import SealingKey
 from sealing.errors import ZoneBroken
 from sealing.fields import Readers
 from sealing.local_keys import key_ring

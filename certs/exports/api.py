@@ -17,9 +17,9 @@ from certs.exports.status import Standing, export_standings
 from certs.models import Export
 from certs.revocation.api import RevokeInput
 from certs.states import ExportStatus
-from pki import lifetime
-from pki.export import Format
-from pki.revocation import RevocationCode
+from pki.core import lifetime
+from pki.core.revocation import RevocationCode
+from pki.foreign.export import Format
 from web.api import MOST_ITEMS, StrictText, View, page_of
 
 

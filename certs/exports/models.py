@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from certs.states import ExportStatus
-from pki.export import Format
+from pki.foreign.export import Format
 from sealing.fields import EncryptedField, Readers
 
 EXPORT_FORMATS = [(Format.WINDOWS.value, "Windows"), (Format.PEM.value, "PEM")]

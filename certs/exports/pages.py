@@ -22,8 +22,8 @@ from certs.exports.view_models import batch_story, export_history, export_story,
 from certs.models import Export
 from certs.revocation.forms import RevokeForm
 from people.fresh_sign_in import fresh_sign_in
-from pki.errors import PKIError
-from pki.revocation import RevocationCode
+from pki.core.errors import PKIError
+from pki.core.revocation import RevocationCode
 from sealing.errors import TrustZoneError
 from web.errors import InputInvalid
 from web.forms import ServiceForm

@@ -18,11 +18,11 @@ from certs.errors import ArchiveGone, IllegalTransition, StaleExport
 from certs.models import Certificate, Export, TrustZone
 from certs.states import EXPORT_TRANSITIONS, ExportStatus
 from jobs.services import job_create, jobs_create
-from pki import export as files
-from pki import names
-from pki.errors import InvalidName
-from pki.revocation import RevocationCode
-from pki.roles import Kind
+from pki.core import names
+from pki.core.errors import InvalidName
+from pki.core.revocation import RevocationCode
+from pki.core.roles import Kind
+from pki.foreign import export as files
 from web.errors import InputInvalid
 
 TASK = "export"

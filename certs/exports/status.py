@@ -11,7 +11,7 @@ from django.urls import reverse
 from certs.certificates.holders import Holder, holder_register
 from certs.models import Certificate, DatabaseKey, Export, Rotation
 from certs.states import CertificateStatus, DatabaseKeyStatus, ExportStatus
-from pki.roles import Kind
+from pki.core.roles import Kind
 
 SOON = timedelta(days=30)
 

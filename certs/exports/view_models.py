@@ -11,8 +11,8 @@ from certs.lifetime.services import NewEnd, new_ends
 from certs.models import Certificate, Export
 from certs.states import ExportStatus
 from certs.zone.services import zone_current
-from pki.export import Format
-from pki.roles import Kind
+from pki.core.roles import Kind
+from pki.foreign.export import Format
 from sealing.errors import TrustZoneError
 
 ROWS = 25

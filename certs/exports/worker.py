@@ -24,11 +24,12 @@ from certs.zone.services import zone_current
 from jobs.models import Job
 from jobs.registry import handles
 from jobs.services import job_again, job_finish
-from pki import database_key, issue
-from pki import export as files
-from pki.errors import PKIError
-from pki.package import Pair
-from pki.roles import CLIENT_NAME, Kind
+from pki.core import database_key
+from pki.core.errors import PKIError
+from pki.core.pair import Pair
+from pki.core.roles import CLIENT_NAME, Kind
+from pki.foreign import export as files
+from pki.issuing import issue
 from sealing.errors import TrustZoneError, ZoneBroken
 from sealing.local_keys import key_ring, own_store
 

@@ -18,10 +18,13 @@ from certs.models import Certificate, DatabaseKey, TrustZone
 from certs.revocation.lists import list_issue
 from certs.roots.services import root_make
 from certs.states import CertificateStatus, DatabaseKeyStatus
-from pki import database_key as dbk
-from pki import issue, keys, names
-from pki.package import CentralAddress, Package, Pair
-from pki.roles import CLIENT_NAME, CLUSTER_NAME, Kind
+from pki.core import database_key as dbk
+from pki.core import keys, names
+from pki.core.addresses import CentralAddress
+from pki.core.pair import Pair
+from pki.core.roles import CLIENT_NAME, CLUSTER_NAME, Kind
+from pki.exchange.package import Package
+from pki.issuing import issue
 from sealing.errors import ZoneBroken
 from sealing.local_keys import key_ring
 

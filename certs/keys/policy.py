@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from django.conf import settings
 
-from pki.keys import DEFAULT_KEY_TYPES, KeyType
-from pki.roles import Kind
+from pki.core.keys import DEFAULT_KEY_TYPES, KeyType
+from pki.core.roles import Kind
 
 RSA = (KeyType.RSA_2048, KeyType.RSA_3072, KeyType.RSA_4096)
 SELECTABLE: dict[str, tuple[KeyType, ...]] = {

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from certs.keys.policy import key_type
 from certs.models import PooledKey
-from pki import keys
-from pki.errors import SealError
-from pki.keys import KeyType, PrivateKey
-from pki.roles import Kind
+from pki.core import keys
+from pki.core.errors import SealError
+from pki.core.keys import KeyType, PrivateKey
+from pki.core.roles import Kind
 
 SIZE, CORES = 24, os.cpu_count() or 1
 

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from certs.certificates.issuer import roots_in_force
 from certs.models import Certificate, Rotation, TrustZone
-from pki import lifetime
-from pki.roles import OWN_KINDS
+from pki.core import lifetime
+from pki.core.roles import OWN_KINDS
 
 
 @dataclass(frozen=True)

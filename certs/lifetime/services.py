@@ -11,8 +11,8 @@ from audit.record import record
 from certs.lifetime.renewal_forecast import Standing, holders_due, zone_standing
 from certs.models import Certificate, Export, TrustZone
 from certs.zone.services import zone_current
-from pki import lifetime
-from pki.roles import OWN_KINDS, Kind
+from pki.core import lifetime
+from pki.core.roles import OWN_KINDS, Kind
 
 PREVIEWED = (Kind.ROOT, Kind.SERVICE, Kind.CLIENT, Kind.CLUSTER)
 FIRST_TO_RENEW = 5

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from certs.certificates.api import CertificateOutput, certificate_json
 from certs.models import Certificate, RevocationList
 from certs.revocation.services import certificate_revoke, revocation_of
-from pki.revocation import RevocationCode
+from pki.core.revocation import RevocationCode
 from web.api import View
 
 

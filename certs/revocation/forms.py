@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from pki.revocation import RevocationCode
+from pki.core.revocation import RevocationCode
 
 
 class ListedField(forms.Field):

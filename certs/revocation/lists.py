@@ -15,9 +15,9 @@ from certs.states import CertificateStatus
 from jobs.models import Job
 from jobs.registry import handles
 from jobs.services import job_finish
-from pki import revocation, verify
-from pki.revocation import Entry, RevocationCode
-from pki.roles import Kind
+from pki.core import revocation, verify
+from pki.core.revocation import Entry, RevocationCode
+from pki.core.roles import Kind
 
 ANEW, KEPT = timedelta(days=1), 3
 # An entry stays on the lists until one was issued after the certificate's own end (RFC 5280, section 3.3).

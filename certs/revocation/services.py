@@ -16,8 +16,8 @@ from certs.models import Certificate, DatabaseKey
 from certs.roots.services import cluster_in_force
 from certs.states import TRANSITIONS, CertificateStatus
 from certs.zone.services import zone_current
-from pki.revocation import RevocationCode
-from pki.roles import OWN_KINDS, Kind
+from pki.core.revocation import RevocationCode
+from pki.core.roles import OWN_KINDS, Kind
 from sealing.local_keys import own_fingerprints, own_pair_fingerprints
 
 CHANGED = "What would be revoked has changed since it was listed. Nothing was revoked. Check the list, then revoke again."

@@ -11,7 +11,7 @@ from audit.actors import Actor
 from audit.record import record
 from certs.certificates.issuer import passphrase_file, previous_file, root_key, root_passphrase
 from certs.models import Certificate, TrustZone
-from pki import keys
+from pki.core import keys
 from sealing.errors import ZoneMissing
 
 PERMISSION = "certs.rotate_root"

@@ -14,9 +14,10 @@ from certs.keys.policy import key_type
 from certs.models import Certificate, TrustZone
 from certs.states import CertificateStatus
 from certs.zone.services import zone_current
-from pki import issue, keys
-from pki.revocation import RevocationCode
-from pki.roles import CLUSTER_NAME, Kind
+from pki.core import keys
+from pki.core.revocation import RevocationCode
+from pki.core.roles import CLUSTER_NAME, Kind
+from pki.issuing import issue
 
 IN_FORCE = (CertificateStatus.ISSUING, CertificateStatus.ISSUED)
 

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 from certs.models import Certificate, TrustZone
 from certs.states import CertificateStatus
-from pki.lifetime import ExpiryStatus
+from pki.core.lifetime import ExpiryStatus
 from web.templatetags.console import left_words, now_of
 
 register = template.Library()

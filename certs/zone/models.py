@@ -4,8 +4,8 @@ import uuid
 
 from django.db import models
 
-from pki import database_key, lifetime
-from pki.manual_configuration import AppDistribution, Installation
+from pki.cluster.manual_configuration import AppDistribution, Installation
+from pki.core import database_key, lifetime
 
 
 class TrustZoneQuerySet(models.QuerySet["TrustZone"]):

@@ -15,10 +15,10 @@ from certs.zone.services import zone_current
 from nodes.errors import InputInvalid
 from nodes.models import Node
 from nodes.states import NodeState
-from pki import addresses
-from pki.errors import InvalidName
-from pki.package import CentralAddress
-from pki.report import MOST_CENTRAL
+from pki.core import addresses
+from pki.core.addresses import CentralAddress
+from pki.core.errors import InvalidName
+from pki.exchange.report import MOST_CENTRAL
 
 DEFAULT = CentralAddress("127.0.0.1", addresses.NODE_API_PORT)
 REMEDY = (

@@ -22,8 +22,8 @@ from nodes.renewal.services import renewal_ensure
 from nodes.rotations.root import root_rotation_start
 from nodes.rotations.services import counted
 from nodes.states import NodeState, RenewalStatus
-from pki import lifetime
-from pki.roles import OWN_KINDS, Kind
+from pki.core import lifetime
+from pki.core.roles import OWN_KINDS, Kind
 
 AGAIN = timedelta(hours=1)
 

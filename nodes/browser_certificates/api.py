@@ -26,7 +26,7 @@ from nodes.errors import InputInvalid
 from nodes.models import BrowserCertificate, Node
 from nodes.registration.api import FindingOutput
 from nodes.states import BrowserCertificateState
-from pki.uploaded import File
+from pki.foreign.uploaded import File
 from web.api import LARGEST_FILE_TEXT, MOST_ITEMS, StrictText, View, page_of
 
 FILES = ("certificate", "chain", "private_key")

@@ -7,8 +7,8 @@ from django import forms
 
 from nodes.browser_certificates.services import KEY_TYPES
 from nodes.models import BrowserCertificate
-from pki.keys import KeyType
-from pki.uploaded import LARGEST_BYTES, File
+from pki.core.keys import KeyType
+from pki.foreign.uploaded import LARGEST_BYTES, File
 from web.forms import ServiceForm
 
 TEXT = {"class": "form-control", "autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}

@@ -9,9 +9,10 @@ from django.db.models.functions import Lower
 
 from certs.states import CertificateStatus
 from nodes.states import BrowserCertificateState
-from pki import foreign, lifetime
-from pki.errors import PKIError
-from pki.paths import Path
+from pki.core import lifetime
+from pki.core.errors import PKIError
+from pki.foreign import read as foreign
+from pki.foreign.paths import Path
 from sealing.fields import EncryptedField, Readers
 
 

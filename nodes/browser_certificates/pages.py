@@ -26,7 +26,7 @@ from nodes.browser_certificates.verdict import blockers, finding_for, findings
 from nodes.browser_certificates.view_models import browser_story, choosers
 from nodes.errors import ChoiceBlocked, InputInvalid, NodesError
 from nodes.models import BrowserCertificate, Node
-from pki.errors import PKIError
+from pki.core.errors import PKIError
 from sealing.errors import TrustZoneError
 from web.forms import ServiceForm
 from web.page import PageRequest, page, table_for

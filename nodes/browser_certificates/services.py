@@ -13,15 +13,16 @@ from nodes.errors import ChoiceBlocked, IllegalNodeTransition, InputInvalid, Sta
 from nodes.models import BrowserCertificate, Node
 from nodes.renewal.services import held
 from nodes.states import BrowserCertificateState, NodeState
-from pki import browser_checks, browser_choice, browser_facing, keys
-from pki.browser_choice import BrowserChoice
-from pki.browser_facing import ServerPair
-from pki.errors import InvalidName, PKIError, ThumbprintInvalid, UploadRefused
-from pki.foreign import ForeignCertificate
-from pki.foreign_key import ForeignPrivateKey
-from pki.keys import KeyType
-from pki.remedies import Remedy
-from pki.uploaded import File
+from pki.core import keys
+from pki.core.errors import InvalidName, PKIError, ThumbprintInvalid, UploadRefused
+from pki.core.keys import KeyType
+from pki.foreign import browser_checks, browser_choice, browser_facing
+from pki.foreign.browser_choice import BrowserChoice
+from pki.foreign.browser_facing import ServerPair
+from pki.foreign.private_key import ForeignPrivateKey
+from pki.foreign.read import ForeignCertificate
+from pki.foreign.remedies import Remedy
+from pki.foreign.uploaded import File
 
 KEY_TYPES = (KeyType.RSA_3072, KeyType.RSA_2048, KeyType.EC_P256, KeyType.EC_P384)
 LONGEST_NAME = 100

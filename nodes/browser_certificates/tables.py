@@ -6,7 +6,7 @@ import django_tables2 as tables
 from django.template.loader import render_to_string
 
 from nodes.models import BrowserCertificate, Node
-from pki.findings import Finding
+from pki.core.findings import Finding
 
 
 class BrowserCertificateTable(tables.Table):

@@ -8,13 +8,15 @@ from django.conf import settings
 from agent import handshake
 from certs.certificates.issuer import roots_in_force
 from nodes.models import BrowserCertificate, Node
-from pki import browser_checks, foreign, foreign_key
-from pki.browser_facing import bundle
-from pki.errors import PKIError
-from pki.findings import Finding
-from pki.foreign_key import ForeignPrivateKey
-from pki.paths import Path
-from pki.verdict import Refusal, explained
+from pki.core.errors import PKIError
+from pki.core.findings import Finding
+from pki.foreign import browser_checks
+from pki.foreign import private_key as foreign_key
+from pki.foreign import read as foreign
+from pki.foreign.browser_facing import bundle
+from pki.foreign.paths import Path
+from pki.foreign.private_key import ForeignPrivateKey
+from pki.foreign.verdict import Refusal, explained
 from sealing.errors import TrustZoneError
 
 

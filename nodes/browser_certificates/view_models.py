@@ -8,8 +8,8 @@ from nodes.browser_certificates.services import choice_for, chosen_certificate
 from nodes.browser_certificates.verdict import blockers_when_chosen
 from nodes.models import BrowserCertificate, Node
 from nodes.observation.served_certificates import PATIENCE
-from pki import browser_choice as choices
-from pki.remedies import Remedy
+from pki.foreign import browser_choice as choices
+from pki.foreign.remedies import Remedy
 
 # What the node says → what that means, and what to do.
 WHY: dict[str, tuple[str, str]] = {

@@ -11,11 +11,11 @@ from certs.certificates.issuer import issuing_root
 from certs.models import Certificate
 from certs.states import CertificateStatus
 from nodes.models import Node
-from pki import keys
-from pki.clocks import stamp
-from pki.errors import PKIError
-from pki.roles import OWN_KINDS, Kind
-from pki.verify import fingerprint
+from pki.core import keys
+from pki.core.clocks import stamp
+from pki.core.errors import PKIError
+from pki.core.roles import OWN_KINDS, Kind
+from pki.core.verify import fingerprint
 from sealing.errors import ZoneBroken, ZoneMissing
 from sealing.local_keys import own_store
 

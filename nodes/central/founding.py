@@ -17,8 +17,8 @@ from certs.models import TrustZone
 from nodes.addresses.services import addresses_first, netlocs
 from nodes.models import Node
 from nodes.states import NodeState
-from pki.database_key import PRESCRIBED, Oids
-from pki.package import CentralAddress
+from pki.core.addresses import CentralAddress
+from pki.core.database_key import PRESCRIBED, Oids
 from sealing.errors import ZoneBroken, ZoneMissing
 from sealing.local_keys import REPAIR, key_ring_read
 

@@ -24,12 +24,13 @@ from nodes.central.blocked_reason import central_trouble, signing_trouble
 from nodes.central.services import central_alone, central_clean, central_install, central_next, central_settle
 from nodes.models import Node
 from nodes.observation.clock_doubt import clock_believed
-from pki import database_key, keys
-from pki.clocks import stamp
-from pki.errors import PKIError
-from pki.package import Package, Pair
-from pki.roles import Kind
-from pki.verify import fingerprint
+from pki.core import database_key, keys
+from pki.core.clocks import stamp
+from pki.core.errors import PKIError
+from pki.core.pair import Pair
+from pki.core.roles import Kind
+from pki.core.verify import fingerprint
+from pki.exchange.package import Package
 from sealing.errors import TrustZoneError, ZoneBroken, ZoneMissing
 from sealing.local_keys import key_ring_read, own_store
 

@@ -19,9 +19,9 @@ from certs.zone.services import zone_current
 from nodes.cluster.deployments import deployment_change, deployment_create, deployment_delete
 from nodes.cluster.services import ClusterNode, cluster_nodes, nodes_counted, site_answer, site_set
 from nodes.models import Node
-from pki.cluster import key_id
-from pki.manual_configuration import AppDistribution, Installation
-from pki.token_check import LARGEST_TOKEN
+from pki.cluster.manual_configuration import AppDistribution, Installation
+from pki.cluster.token_check import LARGEST_TOKEN
+from pki.cluster.tokens import key_id
 from web.api import StrictText, View, page_of
 
 NO_STORE = {"Cache-Control": "no-store"}

@@ -6,8 +6,8 @@ from django import forms
 
 from certs.cluster.services import SHORTEST_PASSWORD
 from certs.models import Deployment
-from pki.pfx import PfxForm, password_problem
-from pki.token_check import LARGEST_TOKEN
+from pki.cluster.token_check import LARGEST_TOKEN
+from pki.foreign.pfx import PfxForm, password_problem
 from web.forms import ServiceForm, text_input
 
 

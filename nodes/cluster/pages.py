@@ -21,7 +21,7 @@ from nodes.cluster.view_models import has, story
 from nodes.errors import InputInvalid
 from nodes.models import Node
 from people.fresh_sign_in import fresh_sign_in
-from pki.pfx import PfxForm
+from pki.foreign.pfx import PfxForm
 from web.page import PageRequest, page, table_for
 
 

@@ -16,11 +16,11 @@ from nodes.errors import IllegalNodeTransition, InputInvalid, StaleNode
 from nodes.models import Node, Observation, Renewal
 from nodes.renewal.services import node_renew
 from nodes.states import RenewalStatus
-from pki import cluster
-from pki.errors import ProofRefused, ReleaseUnknown
-from pki.manual_configuration import Answer, AppDistribution, Installation, Release, Site, manual_configuration
-from pki.report import Report
-from pki.roles import Kind
+from pki.cluster import tokens as cluster
+from pki.cluster.manual_configuration import Answer, AppDistribution, Installation, Release, Site, manual_configuration
+from pki.core.errors import ProofRefused, ReleaseUnknown
+from pki.core.roles import Kind
+from pki.exchange.report import Report
 
 
 @dataclass(frozen=True)

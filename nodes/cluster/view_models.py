@@ -10,7 +10,7 @@ from certs.models import Certificate, Deployment
 from certs.zone.services import zone_current
 from nodes.cluster.services import ClusterNode, cluster_nodes, site_answer
 from nodes.models import Node
-from pki.cluster import key_id
+from pki.cluster.tokens import key_id
 
 
 def what_happens(certificate: Certificate) -> tuple[str, datetime | None]:

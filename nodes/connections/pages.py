@@ -15,7 +15,7 @@ from nodes.connections.services import connection_change, connection_create, con
 from nodes.connections.tables import ConnectionTable
 from nodes.errors import InputInvalid
 from nodes.models import Connection
-from pki.errors import UnknownKey
+from pki.core.errors import UnknownKey
 from sealing.errors import TrustZoneError
 from web.page import PageRequest, page, table_for
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from agent import tls
 from nodes.errors import NodeUnreachable
 from nodes.models import Node
-from pki import clocks, verify
+from pki.core import clocks, verify
 from sealing.local_keys import own_store
 
 CONNECT_S, TOTAL_S, CLOCK_S, LARGEST_ANSWER = 5.0, 6.0, 2.0, 65536

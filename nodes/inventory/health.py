@@ -9,7 +9,7 @@ from django.db.models.enums import TextChoices
 from certs.models import Certificate
 from nodes.models import SILENT_AFTER, Node
 from nodes.states import NodeState
-from pki.roles import OWN_KINDS
+from pki.core.roles import OWN_KINDS
 
 
 class NodeHealth(TextChoices):

@@ -14,9 +14,9 @@ from audit.record import record
 from certs.models import Export
 from nodes.errors import InputInvalid
 from nodes.models import Node
-from pki import names
-from pki.addresses import refuse_interface
-from pki.errors import InvalidName
+from pki.core import names
+from pki.core.addresses import refuse_interface
+from pki.core.errors import InvalidName
 
 SERVICES = ("repository", "engine", "proxy", "scheduler", "printing")
 MOST_NAMES = 20

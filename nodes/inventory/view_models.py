@@ -13,7 +13,7 @@ from nodes.inventory.health import health_of
 from nodes.inventory.sections import sections
 from nodes.models import Node
 from nodes.states import TRANSITIONS, UNDER_WAY, NodeState
-from pki.roles import Kind
+from pki.core.roles import Kind
 from web.progress import Step, steps_at
 
 STEPS = (

@@ -20,9 +20,11 @@ from certs.zone.services import zone_current
 from nodes.addresses.services import central_addresses
 from nodes.errors import StaleNode
 from nodes.models import Node
-from pki import database_key, issue, keys
-from pki.package import Package, Pair
-from pki.roles import CLIENT_NAME, OWN_KINDS, Kind
+from pki.core import database_key, keys
+from pki.core.pair import Pair
+from pki.core.roles import CLIENT_NAME, OWN_KINDS, Kind
+from pki.exchange.package import Package
+from pki.issuing import issue
 from sealing.errors import ZoneBroken
 from sealing.local_keys import key_ring
 

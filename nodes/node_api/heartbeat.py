@@ -27,9 +27,9 @@ from nodes.observation.callers import Call
 from nodes.registration import services as registrations
 from nodes.renewal import services as renewals
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
-from pki import clocks, sealing
-from pki.report import Report
-from pki.turns import Verdict
+from pki.core import clocks, sealing
+from pki.exchange.report import Report
+from pki.exchange.turns import Verdict
 from sealing.local_keys import key_ring
 
 PENDING_INTERVAL_S = 5

@@ -17,10 +17,10 @@ from nodes.errors import NodesError
 from nodes.models import CallerFinding, Node
 from nodes.node_api.heartbeat import heartbeat, package_for
 from nodes.observation.callers import Call, address_of, finding_note, is_disputed, is_replaced, unknown_note
-from pki import problem as problems
-from pki import verify
-from pki.errors import PackageError, ReportInvalid
-from pki.report import Report, report_from
+from pki.core import verify
+from pki.core.errors import PackageError, ReportInvalid
+from pki.exchange import problem as problems
+from pki.exchange.report import Report, report_from
 from sealing.errors import TrustZoneError
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from nodes.models import CallerFinding, Node
-from pki.clocks import stamp
+from pki.core.clocks import stamp
 
 Kind = CallerFinding.Kind
 # For so long after the last such call it is said; two callers until a person or a registration settles it.

@@ -15,8 +15,8 @@ from audit.record import record
 from certs.models import Certificate
 from certs.states import CertificateStatus
 from nodes.models import CallerFinding, Node, Observation
-from pki import turns
-from pki.report import Report
+from pki.exchange import turns
+from pki.exchange.report import Report
 
 Kind = CallerFinding.Kind
 GRACE = timedelta(hours=1)  # for a superseded certificate, after its successor was proved

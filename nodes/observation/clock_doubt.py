@@ -7,7 +7,7 @@ from certs.errors import ClockDoubtful
 from jobs.clock import clock_jump
 from nodes.models import Node
 from nodes.states import NodeState
-from pki import clocks
+from pki.core import clocks
 
 FARTHEST = timedelta(hours=1)  # as far as certificates are backdated
 

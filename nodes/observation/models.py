@@ -5,7 +5,8 @@ from typing import Any, Self
 
 from django.db import models
 
-from pki import clocks, report
+from pki.core import clocks
+from pki.exchange import report
 
 
 class Observation(models.Model):

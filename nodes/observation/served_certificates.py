@@ -9,7 +9,7 @@ from django.db.models import Q
 from audit.models import Event
 from certs.models import Certificate
 from nodes.models import BrowserCertificate, Node, Observation
-from pki.roles import Kind
+from pki.core.roles import Kind
 
 PATIENCE = timedelta(minutes=10)
 TIMED_OUT, NOT_STARTED = 124, 127  # as the agent reports it

@@ -14,7 +14,7 @@ from nodes.models import Node, Registration
 from nodes.registration import services as registration
 from nodes.renewal.services import renewals_end
 from nodes.states import NodeState
-from pki.revocation import RevocationCode
+from pki.core.revocation import RevocationCode
 
 LOST = "The machine was lost or taken over."
 

@@ -16,7 +16,7 @@ from nodes.inventory.view_models import node_page
 from nodes.models import Node
 from nodes.registration import preflight as checks
 from nodes.registration.services import Ceremony, node_register, registration_awaited
-from pki.findings import Finding
+from pki.core.findings import Finding
 from web.page import PageRequest, form_id, page
 
 

@@ -13,11 +13,12 @@ from nodes.dial.services import ask
 from nodes.errors import NodeUnreachable
 from nodes.inventory.services import checked
 from nodes.models import Node
-from pki import addresses, agent_status, clocks, names
-from pki.agent_status import AgentStatus
-from pki.errors import InvalidName
-from pki.findings import Finding
-from pki.lifetime import add_months
+from pki.core import addresses, clocks, names
+from pki.core.errors import InvalidName
+from pki.core.findings import Finding
+from pki.core.lifetime import add_months
+from pki.exchange import agent_status
+from pki.exchange.agent_status import AgentStatus
 
 SKEW_BLOCKER = timedelta(hours=1)
 

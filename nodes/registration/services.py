@@ -29,11 +29,11 @@ from nodes.observation.callers import MOST_LOST, generation_next, registration_s
 from nodes.registration.preflight import examined
 from nodes.renewal.services import renewals_end
 from nodes.states import TRANSITIONS, UNDER_WAY, NodeState
-from pki import agent_status, password
-from pki import package as packages
-from pki.agent_status import AgentStatus
-from pki.errors import PKIError
-from pki.problem import detail_of
+from pki.core.errors import PKIError
+from pki.exchange import agent_status, password
+from pki.exchange import package as packages
+from pki.exchange.agent_status import AgentStatus
+from pki.exchange.problem import detail_of
 from sealing.errors import TrustZoneError
 
 TASK = REGISTRATION

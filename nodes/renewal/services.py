@@ -21,9 +21,9 @@ from nodes.jobs import RENEWAL
 from nodes.models import Node, Renewal
 from nodes.observation.callers import DISPUTED, generation_next, is_disputed
 from nodes.states import NodeState, RenewalStatus
-from pki import package as packages
-from pki.errors import PKIError
-from pki.roles import Kind
+from pki.core.errors import PKIError
+from pki.core.roles import Kind
+from pki.exchange import package as packages
 from sealing.errors import TrustZoneError
 
 TASK = RENEWAL

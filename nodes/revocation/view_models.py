@@ -14,7 +14,7 @@ from certs.states import CertificateStatus
 from nodes.models import Node
 from nodes.revocation.exposure import Secret, secrets_of_export, secrets_of_node
 from nodes.states import NodeState
-from pki.roles import OWN_KINDS, Kind
+from pki.core.roles import OWN_KINDS, Kind
 
 FOLLOWS = {
     Kind.CLIENT: "{node} can call the central node and the other nodes no more. It opens by itself for a new package: redistribute it then.",

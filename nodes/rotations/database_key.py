@@ -17,8 +17,8 @@ from nodes.models import Node, Renewal
 from nodes.renewal.services import renewal_ensure
 from nodes.rotations.services import POLL, TASK, counted, rotation_record, rotation_run
 from nodes.states import UNDER_WAY, RenewalStatus
-from pki.database_key import ALGORITHM
-from pki.roles import Kind
+from pki.core.database_key import ALGORITHM
+from pki.core.roles import Kind
 from sealing.local_keys import key_ring
 
 AT_A_STRETCH = timedelta(seconds=5)  # of re-encryption, before other work has its turn

@@ -27,8 +27,9 @@ from nodes.observation.clock_doubt import clock_believed
 from nodes.renewal.services import renewal_ensure
 from nodes.rotations.services import PERMISSION, POLL, TASK, rotation_record, rotation_run
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
-from pki import issue, lifetime
-from pki.roles import OWN_KINDS, Kind
+from pki.core import lifetime
+from pki.core.roles import OWN_KINDS, Kind
+from pki.issuing import issue
 
 ROOT = Rotation.Kind.ROOT
 # After the last proof: longer than a listener takes to load what its store trusts.

@@ -15,7 +15,8 @@ from nodes.models import Node
 from nodes.renewal.blocked_reason import renewals_not_proved, trouble
 from nodes.rotations.root import SETTLE, Phase, Standing, can_go_back_to, exports_awaited, phase_of, standings
 from nodes.rotations.services import blocked_reason
-from pki import clocks, issue, lifetime
+from pki.core import clocks, lifetime
+from pki.issuing import issue
 from web.progress import steps_at
 
 PHASES = (

@@ -16,7 +16,7 @@ from jobs.services import job_again, job_create, job_finish, job_nudge
 from nodes.central.blocked_reason import central_trouble, signing_trouble
 from nodes.models import Node
 from nodes.observation.clock_doubt import clock_believed
-from pki.errors import PKIError
+from pki.core.errors import PKIError
 from sealing.errors import ZoneBroken
 
 POLL, WHILE_PAUSED = timedelta(seconds=2), timedelta(seconds=60)

@@ -16,9 +16,9 @@ from rest_framework.authentication import CSRFCheck
 
 from certs.models import TrustZone
 from nodes.models import Node
-from pki.addresses import url_host
-from pki.errors import InvalidName
-from pki.origins import host_of, origin
+from pki.core.addresses import url_host
+from pki.core.errors import InvalidName
+from pki.core.origins import host_of, origin
 from web import database_problem
 from web.middleware import database_unavailable, error
 

@@ -7,8 +7,8 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from nodes.addresses.services import Knowing, addresses_checked, central_addresses, losing_contact, nodes_knowing
-from pki.errors import InvalidName
-from pki.package import CentralAddress
+from pki.core.addresses import CentralAddress
+from pki.core.errors import InvalidName
 from qmc.addresses.forms import AddressesForm
 from qmc.addresses.services import PERMISSION, overridden, site_addresses, site_addresses_set
 from web.errors import InputInvalid

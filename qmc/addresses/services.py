@@ -13,8 +13,8 @@ from certs.models import TrustZone
 from certs.zone.services import zone_current
 from nodes.addresses.services import addresses_in_data, addresses_set, netlocs
 from nodes.central.services import central_names_ensure
-from pki.errors import InvalidName
-from pki.origins import allowed_host, origin
+from pki.core.errors import InvalidName
+from pki.core.origins import allowed_host, origin
 from qmc.addresses.names import names_forget
 from web.errors import InputInvalid
 

@@ -22,8 +22,8 @@ from nodes.browser_certificates.view_models import choosers
 from nodes.inventory.view_models import PASSWORD_LASTS, setup_url
 from nodes.models import BrowserCertificate, Node, Registration, Renewal
 from people.models import ApiToken
-from pki import lifetime
-from pki.roles import Kind
+from pki.core import lifetime
+from pki.core.roles import Kind
 from qmc.expiry.wording import Happens, Outlook, by_hand, by_itself, leaf_outlook, list_outlook, node_outlook, root_outlook
 from web.templatetags.console import left_words, spoken
 

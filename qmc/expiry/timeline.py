@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from pki.lifetime import add_months
+from pki.core.lifetime import add_months
 from qmc.expiry.board import KINDS, Row
 
 MONTHS = 60

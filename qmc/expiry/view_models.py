@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.urls import reverse
 
-from pki import lifetime
+from pki.core import lifetime
 from qmc.expiry.board import KINDS, Board, Row, as_of_read, farthest
 from qmc.expiry.timeline import timeline
 

@@ -9,7 +9,7 @@ from certs.models import Certificate, RevocationList
 from certs.revocation.lists import ANEW
 from nodes.models import SILENT_AFTER, Node, Renewal
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
-from pki import lifetime
+from pki.core import lifetime
 from web.templatetags.console import spoken
 
 

@@ -20,8 +20,8 @@ from nodes.renewal.blocked_reason import trouble
 from nodes.revocation.exposure import secrets_kept
 from nodes.revocation.view_models import bereft
 from nodes.states import NodeState, RenewalStatus
-from pki import clocks
-from pki.lifetime import ExpiryStatus
+from pki.core import clocks
+from pki.core.lifetime import ExpiryStatus
 from web.templatetags.console import left_words, spoken
 
 # More nodes than this of one state are one line, so that they hide nothing.

@@ -25,9 +25,9 @@ from nodes.observation.clock_doubt import clock_believed
 from nodes.rotations.database_key_view_models import rotation_story as key_rotation_story
 from nodes.rotations.root_view_models import rotation_story as root_rotation_story
 from nodes.rotations.services import blocked_reason
-from pki import clocks
-from pki.lifetime import ExpiryStatus
-from pki.roles import Kind
+from pki.core import clocks
+from pki.core.lifetime import ExpiryStatus
+from pki.core.roles import Kind
 from qmc.overview.node_needs import MOST_ALIKE, cluster_needs, overdue_need
 from sealing.central_key_file import WAY_OUT
 from sealing.errors import ZoneBroken

@@ -30,7 +30,7 @@ from nodes.models import Node
 from nodes.registration.services import registration_fail
 from nodes.renewal.services import renewals_end
 from nodes.states import UNDER_WAY, NodeState
-from pki.errors import PKIError
+from pki.core.errors import PKIError
 from sealing.errors import TrustZoneError
 from sealing.local_keys import own_fingerprints, own_store
 from storage.data_directory import secret_file

@@ -15,8 +15,8 @@ from jobs.models import Job, PeriodicWork
 from nodes.models import Node
 from nodes.revocation.exposure import Secret, secrets_of_every_node
 from nodes.states import NodeState
-from pki import issue
-from pki.roles import Kind
+from pki.core.roles import Kind
+from pki.issuing import issue
 from qmc.recreation.services import ASKED, COMPLETED, RECREATED, TASK, nodes_touched
 from web.progress import steps_at
 

@@ -24,9 +24,10 @@ import pytest
 from agent import tls
 from agent.serve import why_not
 from agent.store import Store
-from pki import describe, package_header, password
-from pki import package as packages
-from pki.roles import Kind
+from pki.core.roles import Kind
+from pki.exchange import package as packages
+from pki.exchange import package_header, password
+from pki.foreign import describe
 from tests.conftest import make_authority
 
 PORTS = {"--distribution-port": 4444, "--setup-port": 4570, "--node-port": 4242}

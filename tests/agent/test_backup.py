@@ -12,9 +12,9 @@ import pytest
 from agent.backup import BackupRefused, backup, restore
 from agent.state import Refused, State
 from agent.store import Store
-from pki import keys
-from pki.keys import KeyType
-from pki.package import Package
+from pki.core import keys
+from pki.core.keys import KeyType
+from pki.exchange.package import Package
 
 
 @pytest.fixture

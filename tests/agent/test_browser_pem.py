@@ -25,11 +25,12 @@ from agent.heartbeat import Caller
 from agent.hook import Hook
 from agent.state import State
 from agent.store import Installed, Store
-from pki import browser_choice, keys, verify
-from pki.browser_choice import BrowserChoice
-from pki.foreign import from_pem
-from pki.package import Package
-from pki.roles import Kind
+from pki.core import keys, verify
+from pki.core.roles import Kind
+from pki.exchange.package import Package
+from pki.foreign import browser_choice
+from pki.foreign.browser_choice import BrowserChoice
+from pki.foreign.read import from_pem
 from tests.conftest import Authority
 from tests.foreign_files import ODD, resigned
 from tests.public_authority import Signed, intermediate, sign

@@ -18,10 +18,11 @@ from agent.calling import Known
 from agent.central import ask
 from agent.state import State
 from agent.store import Installed, Store
-from pki import package as packages
-from pki import password
-from pki.package import CentralAddress, Opener, Package
-from pki.roles import Kind
+from pki.core.addresses import CentralAddress
+from pki.core.roles import Kind
+from pki.exchange import package as packages
+from pki.exchange import password
+from pki.exchange.package import Opener, Package
 from tests.conftest import Authority
 
 

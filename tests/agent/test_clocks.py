@@ -25,10 +25,11 @@ from agent.store import Installed, Store
 from nodes.dial import services as dial
 from nodes.errors import NodeUnreachable
 from nodes.models import Node, Observation
-from pki import clocks, verify
-from pki.errors import PackageInvalid
-from pki.package import Package
-from pki.roles import Kind
+from pki.core import clocks
+from pki.core.errors import PackageInvalid
+from pki.core.roles import Kind
+from pki.exchange import package_check
+from pki.exchange.package import Package
 from tests.conftest import Authority, make_authority
 
 DAYS = timedelta(days=2)
@@ -154,7 +155,7 @@ def test_central_node_says_both_clocks(
 
 def test_package_says_both_clocks(authority: Authority, package: Package) -> None:
     with pytest.raises(PackageInvalid) as caught:
-        verify.package(package, now=authority.now - DAYS)
+        package_check.package(package, now=authority.now - DAYS)
     for moment in (authority.now, authority.now - DAYS):
         assert clocks.stamp(moment) in str(caught.value)
 

@@ -12,11 +12,13 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from agent.cluster import import_cluster, place, proof
 from agent.state import Refused, State
-from pki import cluster, keys, pfx, revocation
-from pki.errors import PfxRefused, PKIError
-from pki.package import Pair
-from pki.revocation import RevocationCode
-from pki.roles import Kind
+from pki.cluster import tokens as cluster
+from pki.core import keys, revocation
+from pki.core.errors import PfxRefused, PKIError
+from pki.core.pair import Pair
+from pki.core.revocation import RevocationCode
+from pki.core.roles import Kind
+from pki.foreign import pfx
 from tests.conftest import Authority, make_authority
 
 PASSWORD = "a password of mine"

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from agent import passwords, tls
 from agent.damage import StoreDamaged
 from agent.state import State
-from pki import package as packages
-from pki import password
-from pki.errors import PKIError
+from pki.core.errors import PKIError
+from pki.exchange import package as packages
+from pki.exchange import password
 from tests.agent.pages import Pages
 
 GENERATION = [

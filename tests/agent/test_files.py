@@ -9,7 +9,7 @@ import pytest
 
 from agent import files
 from agent.state import State
-from pki.package import Package
+from pki.exchange.package import Package
 from tests.accounts import OTHER, loose, needs_root, reachable_folder, readable, run
 from tests.conftest import Authority
 

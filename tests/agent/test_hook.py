@@ -22,9 +22,9 @@ from agent.heartbeat import Caller, Service, services
 from agent.hook import Hook
 from agent.report import report_make
 from agent.state import State
-from pki import revocation, verify
-from pki.package import Package
-from pki.report import report_from
+from pki.core import revocation, verify
+from pki.exchange.package import Package
+from pki.exchange.report import report_from
 from tests.conftest import Authority
 
 SCRIPT = """import json, os, sys, time

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agent import listeners, tls
 from agent.store import Installed, Store
-from pki.package import Package
+from pki.exchange.package import Package
 from tests.conftest import Authority
 from tests.site.engines import free_port
 

@@ -17,9 +17,9 @@ from joserfc.jwk import OctKey
 
 from agent import passwords, waiting
 from agent.state import MOST_WRONG, PAUSE, State
-from pki import package as packages
-from pki import package_header, password
-from pki.errors import WrongPassword
+from pki.core.errors import WrongPassword
+from pki.exchange import package as packages
+from pki.exchange import package_header, password
 from tests.agent.pages import Pages
 
 

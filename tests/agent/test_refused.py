@@ -28,8 +28,9 @@ from uvicorn.server import ServerState
 
 from agent import listeners, tls
 from agent.store import Installed, Store
-from pki.package import Package, Pair
-from pki.roles import Kind
+from pki.core.pair import Pair
+from pki.core.roles import Kind
+from pki.exchange.package import Package
 from qmc import server
 from tests.conftest import Authority, make_authority
 from tests.pki.test_revocation import make

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from agent.state import State
-from pki.package import Package
+from pki.exchange.package import Package
 from tests.accounts import ROOT, WORKER, needs_root, reachable_folder, run
 from tests.agent.test_agent import Running, addresses
 from tests.conftest import Authority

@@ -12,14 +12,14 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from agent import system_trust
 from agent.__main__ import main
-from agent.other_stores import AGAIN_AFTER_S, Filler, OtherStore
 from agent.store import Installed, Store
-from agent.system import NotPossible
-from agent.system_trust import DEBIAN, RED_HAT, WAYS, Way, is_used, remove, settle, wanted, way_here
-from pki import verify
-from pki.package import Package
+from agent.system import system_trust
+from agent.system.folders import NotPossible
+from agent.system.other_stores import AGAIN_AFTER_S, Filler, OtherStore
+from agent.system.system_trust import DEBIAN, RED_HAT, WAYS, Way, is_used, remove, settle, wanted, way_here
+from pki.core import verify
+from pki.exchange.package import Package
 from tests.conftest import Authority, make_authority
 
 ZONE = "2b1c8f0e-4a55-4d6e-9f3f-8f0c1f0e7a11"

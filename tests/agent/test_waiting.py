@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pki import package as packages
-from pki import password
+from pki.exchange import package as packages
+from pki.exchange import password
 from tests.agent.pages import Pages
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=80)

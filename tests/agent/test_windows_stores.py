@@ -14,12 +14,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from agent import other_stores, windows_stores
-from agent.other_stores import Filler, OtherStore
 from agent.store import Installed, Store
-from agent.system import NotPossible
-from agent.windows_stores import MACHINE, ROOTS, USER, Content, Work, of_installed, quoted, thumbprint, work
-from pki.package import Package
+from agent.system import other_stores, windows_stores
+from agent.system.folders import NotPossible
+from agent.system.other_stores import Filler, OtherStore
+from agent.system.windows_stores import MACHINE, ROOTS, USER, Content, Work, of_installed, quoted, thumbprint, work
+from pki.exchange.package import Package
 from tests.conftest import Authority, make_authority
 
 PASSWORD = "Zq7-only-for-these-files-_x"

@@ -33,9 +33,9 @@ from jobs.models import Job, PeriodicWork
 from jobs.services import job_claim
 from nodes.central.rename import central_rename
 from nodes.models import Node, Registration, Renewal
-from pki import keys
-from pki.errors import InvalidName
-from pki.keys import KeyType
+from pki.core import keys
+from pki.core.errors import InvalidName
+from pki.core.keys import KeyType
 from qmc.overview.services import needs
 from sealing.central_key_file import central_keys
 from sealing.fields import Readers, encrypted_fields

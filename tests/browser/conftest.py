@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, Response, expect, sync_playwright
 
-from pki.keys import to_pem
+from pki.core.keys import to_pem
 from tests.early import QUICK
 from tests.public_authority import intermediate, root, sign
 from tests.site.conftest import Site

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from playwright.sync_api import Page, expect
 
-from pki import password
+from pki.exchange import password
 from tests.browser.conftest import NARROW, Eyes, Furnished
 from tests.site.conftest import ROOT
 

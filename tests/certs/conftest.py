@@ -14,9 +14,10 @@ from django.test.utils import override_settings
 from agent.store import Store
 from certs.models import DatabaseKey as Version
 from certs.states import DatabaseKeyStatus
-from pki.database_key import DatabaseKey
-from pki.package import Package, Pair
-from pki.roles import Kind
+from pki.core.database_key import DatabaseKey
+from pki.core.pair import Pair
+from pki.core.roles import Kind
+from pki.exchange.package import Package
 
 NEW = DatabaseKey(b"n" * 32)
 

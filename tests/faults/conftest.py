@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from agent.store import Store
-from pki import verify
+from pki.core import verify
 from tests.early import QUICK
 from tests.faults.nursery import Agent, Nursery
 from tests.faults.steps import Step, who_reached

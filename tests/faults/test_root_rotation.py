@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.store import Store
-from pki.verify import fingerprint
+from pki.core.verify import fingerprint
 from tests.faults.conftest import Case
 from tests.faults.rotations import Rotation
 from tests.faults.steps import BY_NAME, ROOT_STEPS, Step

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent.store import Store
-from pki.verify import fingerprint
+from pki.core.verify import fingerprint
 from tests.early import QUICK
 from tests.site.conftest import ROOT, TAKEN, Site, running_site
 from tests.site.probe import Place, Probe

@@ -7,7 +7,7 @@ import pytest
 
 from agent.store import Installed, Store
 from certs.models import DatabaseKey, TrustZone
-from pki.package import Package
+from pki.exchange.package import Package
 from tests.public_authority import NOW
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pki import addresses
-from pki.errors import InvalidName
-from pki.package import CentralAddress
+from pki.core import addresses
+from pki.core.addresses import CentralAddress
+from pki.core.errors import InvalidName
 
 TAKEN = {
     "10.4.2.1": ("10.4.2.1", 4242),

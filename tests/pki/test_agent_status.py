@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pki import agent_status
+from pki.exchange import agent_status
 
 GOOD = {
     "value": 1,

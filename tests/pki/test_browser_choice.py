@@ -8,11 +8,12 @@ from datetime import timedelta
 import pytest
 from cryptography import x509
 
-from pki import browser_choice, keys
-from pki.browser_choice import BrowserChoice
-from pki.errors import PackageInvalid, PackageMalformed, WrongPassword
-from pki.keys import KeyType
-from pki.roles import Kind
+from pki.core import keys
+from pki.core.errors import PackageInvalid, PackageMalformed, WrongPassword
+from pki.core.keys import KeyType
+from pki.core.roles import Kind
+from pki.foreign import browser_choice
+from pki.foreign.browser_choice import BrowserChoice
 from tests.public_authority import NOW, intermediate, sign
 
 

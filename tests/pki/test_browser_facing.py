@@ -22,15 +22,18 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from pki import browser_checks, browser_choice, browser_facing, derivation, foreign, foreign_key, keys, paths, uploaded
-from pki.browser_choice import BrowserChoice
-from pki.browser_facing import ServerPair
-from pki.errors import InvalidName, ThumbprintInvalid, UploadRefused
-from pki.foreign import ForeignCertificate
-from pki.keys import KeyType
-from pki.paths import Path
-from pki.roles import Kind, Role, role_extension
-from pki.uploaded import File
+from pki.core import derivation, keys
+from pki.core.errors import InvalidName, ThumbprintInvalid, UploadRefused
+from pki.core.keys import KeyType
+from pki.core.roles import Kind, Role, role_extension
+from pki.foreign import browser_checks, browser_choice, browser_facing, paths, uploaded
+from pki.foreign import private_key as foreign_key
+from pki.foreign import read as foreign
+from pki.foreign.browser_choice import BrowserChoice
+from pki.foreign.browser_facing import ServerPair
+from pki.foreign.paths import Path
+from pki.foreign.read import ForeignCertificate
+from pki.foreign.uploaded import File
 from tests.conftest import Authority
 from tests.public_authority import NOW, Signed, intermediate, p256, root, sign
 from tests.verdict import judge

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pki.central_key import parse, written
-from pki.errors import KeyFileMalformed
-from pki.sealing import SealingKey
+from pki.core.errors import KeyFileMalformed
+from pki.core.sealing import SealingKey
+from pki.exchange.central_key import parse, written
 
 KEY = SealingKey(bytes(range(32)))
 LINE = b"6fa9d1cb272104c5 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"

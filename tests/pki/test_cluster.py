@@ -17,12 +17,14 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from pki import cluster, keys, pfx
-from pki.errors import PfxRefused, PKIError, ProofRefused
-from pki.package import Pair
-from pki.roles import Kind
-from pki.token_check import LARGEST_TOKEN, Expected, SiteKey, token_check
-from pki.verify import fingerprint
+from pki.cluster import tokens as cluster
+from pki.cluster.token_check import LARGEST_TOKEN, Expected, SiteKey, token_check
+from pki.core import keys
+from pki.core.errors import PfxRefused, PKIError, ProofRefused
+from pki.core.pair import Pair
+from pki.core.roles import Kind
+from pki.core.verify import fingerprint
+from pki.foreign import pfx
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 EXPECTED = Expected("central.example", ("europe", "asia"))

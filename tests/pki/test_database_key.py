@@ -10,11 +10,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pki import database_key, keys
-from pki.database_key import OAEP, PRESCRIBED, DatabaseKey, Oids
-from pki.errors import DatabaseKeyError, ExtensionMissing, ProfileError, UnknownAlgorithm, UnwrapFailed
-from pki.keys import KeyType
-from pki.roles import Kind, octet_string
+from pki.core import database_key, keys
+from pki.core.database_key import OAEP, PRESCRIBED, DatabaseKey, Oids
+from pki.core.errors import DatabaseKeyError, ExtensionMissing, ProfileError, UnknownAlgorithm, UnwrapFailed
+from pki.core.keys import KeyType
+from pki.core.roles import Kind, octet_string
 
 OWN = Oids.parse("1.3.6.1.4.1.99999.1.1", "1.3.6.1.4.1.99999.1.2")
 

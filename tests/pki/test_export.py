@@ -16,12 +16,15 @@ from hypothesis import strategies as st
 
 from agent.store import Store
 from agent.tls import server_context
-from pki import export, issue, keys
-from pki.errors import ProfileError
-from pki.export import Content, Format, Shape, password_problem
-from pki.keys import KeyType
-from pki.package import Package, Pair
-from pki.roles import Kind
+from pki.core import keys
+from pki.core.errors import ProfileError
+from pki.core.keys import KeyType
+from pki.core.pair import Pair
+from pki.core.roles import Kind
+from pki.exchange.package import Package
+from pki.foreign import export
+from pki.foreign.export import Content, Format, Shape, password_problem
+from pki.issuing import issue
 from tests.conftest import Authority, make_authority
 
 PASSWORD = "a Password, 7 signs: #~\"'\\$"

@@ -11,9 +11,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from pki import database_key, describe, issue, keys, lint, verify
-from pki.errors import PackageInvalid, PeerRefused, ProfileError
-from pki.roles import ROLE_OID, Kind, Role, role_of
+from pki.core import database_key, keys, verify
+from pki.core.errors import PackageInvalid, PeerRefused, ProfileError
+from pki.core.roles import ROLE_OID, Kind, Role, role_of
+from pki.exchange import package_check
+from pki.foreign import describe
+from pki.issuing import issue, lint
 from tests.conftest import Authority, make_authority
 
 LEAVES = [Kind.SERVICE, Kind.CLIENT, Kind.CLUSTER, Kind.SERVER]
@@ -105,7 +108,7 @@ def test_peer_checks_chain_role_name_and_clock(pairs, authority: Authority) -> N
 
 
 def test_package_is_checked_as_a_whole(package, pairs, authority: Authority) -> None:
-    verify.package(package, now=authority.now)
+    package_check.package(package, now=authority.now)
     for broken in (
         dataclasses.replace(package, host_name="rim2.example"),
         dataclasses.replace(package, client=package.cluster),
@@ -113,7 +116,7 @@ def test_package_is_checked_as_a_whole(package, pairs, authority: Authority) -> 
         dataclasses.replace(package, roots=()),
     ):
         with pytest.raises(PackageInvalid, match="Redistribute"):
-            verify.package(broken, now=authority.now)
+            package_check.package(broken, now=authority.now)
 
 
 def test_description_names_the_role_and_hides_the_key(pairs) -> None:

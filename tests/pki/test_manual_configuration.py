@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pki.errors import ReleaseUnknown
-from pki.manual_configuration import (
+from pki.cluster.manual_configuration import (
     FIRST_WITH,
     LAST_WITHOUT,
     LATER_MONTHS,
@@ -17,6 +16,7 @@ from pki.manual_configuration import (
     Site,
     manual_configuration,
 )
+from pki.core.errors import ReleaseUnknown
 
 NONE, USES, WILL = AppDistribution
 UPGRADE, NEW = Installation.UPGRADE, Installation.NEW

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pki import origins
-from pki.errors import InvalidName
+from pki.core import origins
+from pki.core.errors import InvalidName
 
 ORIGINS = {
     "https://console.example": "https://console.example",

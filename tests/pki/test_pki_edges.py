@@ -14,12 +14,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pki import issue, keys, lifetime, names, package_header, password, verify
-from pki import package as packages
-from pki.errors import InvalidName, PackageInvalid, PackageMalformed, PKIError, ProfileError, WrongPassword
-from pki.keys import KeyType
-from pki.package import CentralAddress, Package
-from pki.roles import Kind
+from pki.core import keys, lifetime, names
+from pki.core.addresses import CentralAddress
+from pki.core.errors import InvalidName, PackageInvalid, PackageMalformed, PKIError, ProfileError, WrongPassword
+from pki.core.keys import KeyType
+from pki.core.roles import Kind
+from pki.exchange import package as packages
+from pki.exchange import package_check, package_header, password
+from pki.exchange.package import Package
+from pki.issuing import issue
 from tests.conftest import Authority
 
 USAGES = {
@@ -167,11 +170,11 @@ def test_outside_that_differs_from_the_inside_is_refused(change: dict, package: 
 
 def test_a_service_pair_is_no_cluster_pair(package: Package, authority: Authority) -> None:
     with pytest.raises(PackageInvalid, match="role Service"):
-        verify.package(dataclasses.replace(package, cluster=package.service), now=authority.now)
+        package_check.package(dataclasses.replace(package, cluster=package.service), now=authority.now)
 
 
 def test_the_agents_modules_load_no_linter() -> None:
-    probe = "import sys, pki.package, pki.verify, pki.describe; print({'pki.issue', 'pki.lint', 'pkilint'} & set(sys.modules))"
+    probe = "import sys, pki.exchange.package, pki.core.verify, pki.foreign.describe; print({'pki.issuing.issue', 'pki.issuing.lint', 'pkilint'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout == "set()\n"
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pki.problem import detail_of, problem
+from pki.exchange.problem import detail_of, problem
 
 
 def test_what_is_written_is_read() -> None:

@@ -2,9 +2,7 @@
 
 import dataclasses
 import json
-import tomllib
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.version import VERSION, system
-from pki import browser_choice, clocks
-from pki.errors import ReportInvalid
-from pki.report import HELD, KEPT, LARGEST_REPORT, OPTIONAL, REQUIRED, Report, kept, report_from
+from pki.core import clocks
+from pki.core.errors import ReportInvalid
+from pki.exchange.report import HELD, KEPT, LARGEST_REPORT, OPTIONAL, REQUIRED, Report, kept, report_from
+from pki.foreign import browser_choice
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NEW, OLD = "a" * 64, "b" * 64
@@ -165,8 +164,3 @@ def test_what_an_older_version_stored_is_read_by_the_same_rules(name: str, value
 @pytest.mark.parametrize(("offset", "stored"), [(5.5, 5.5), (-1e12, -31536000), (1e12, 31536000), (float("inf"), 31536000)])
 def test_a_clock_offset_beyond_a_year_is_the_bound(offset: float, stored: float) -> None:
     assert clocks.bounded(offset) == stored
-
-
-def test_the_agent_reports_the_version_of_the_package() -> None:
-    pyproject = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
-    assert pyproject["project"]["version"] == VERSION

@@ -21,10 +21,11 @@ from pkilint.validation import ValidationFindingSeverity
 
 from agent import tls
 from agent.store import Store
-from pki import revocation, verify
-from pki.errors import PackageInvalid, PeerRefused, PKIError, ProfileError
-from pki.revocation import Entry, RevocationCode
-from pki.roles import Kind, Role
+from pki.core import revocation, verify
+from pki.core.errors import PackageInvalid, PeerRefused, PKIError, ProfileError
+from pki.core.revocation import Entry, RevocationCode
+from pki.core.roles import Kind, Role
+from pki.exchange import package_check
 from tests.conftest import Authority, make_authority
 
 
@@ -168,8 +169,8 @@ def test_what_is_no_list_or_no_trusted_roots_is_refused(authority: Authority, cl
     with pytest.raises(PKIError, match="cannot be read"):
         revocation.load(altered)
     with pytest.raises(PackageInvalid, match="signed by none of these roots"):
-        verify.trust([root], [pem(foreign)], own=[client])
-    verify.trust([root], [pem(make(authority))], own=[client])
+        package_check.trust([root], [pem(foreign)], own=[client])
+    package_check.trust([root], [pem(make(authority))], own=[client])
 
 
 @pytest.mark.parametrize(("named", "accepted"), [(False, True), (True, False)], ids=["stale list", "stale list that names it"])

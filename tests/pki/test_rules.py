@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pki import lifetime, names, package_header, password, sealing
-from pki import package as packages
-from pki.database_key import DatabaseKey
-from pki.errors import Altered, InvalidName, PackageMalformed, PasswordMistyped, UnknownKey, WrongPassword
-from pki.lifetime import ExpiryStatus
+from pki.core import lifetime, names, sealing
+from pki.core.database_key import DatabaseKey
+from pki.core.errors import Altered, InvalidName, PackageMalformed, PasswordMistyped, UnknownKey, WrongPassword
+from pki.core.lifetime import ExpiryStatus
+from pki.exchange import package as packages
+from pki.exchange import package_header, password
 
 
 @pytest.mark.parametrize(

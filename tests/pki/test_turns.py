@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pki.turns import Chain, Verdict, answered_at, judge, turn_make
+from pki.exchange.turns import Chain, Verdict, answered_at, judge, turn_make
 
 NOW, SECRET = datetime(2026, 11, 29, 12, tzinfo=UTC), b"secret"
 CHAIN = Chain(latest="b", before="a", generation=3, called_at=NOW)

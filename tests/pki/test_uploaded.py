@@ -16,10 +16,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pki import ber, browser_checks, browser_facing, foreign_key, pfx, uploaded
-from pki.browser_facing import ServerPair
-from pki.errors import PfxRefused, PKIError, UploadRefused
-from pki.uploaded import File
+from pki.core import ber
+from pki.core.errors import PfxRefused, PKIError, UploadRefused
+from pki.foreign import browser_checks, browser_facing, pfx, uploaded
+from pki.foreign import private_key as foreign_key
+from pki.foreign.browser_facing import ServerPair
+from pki.foreign.uploaded import File
 from tests.foreign_files import ODD, resigned
 from tests.public_authority import NOW, Signed, intermediate, p256, root, sign
 from tests.verdict import judge

@@ -13,13 +13,14 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, r
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from agent import handshake
-from pki import browser_checks, browser_facing, foreign_key
-from pki.browser_facing import ServerPair
-from pki.findings import Finding
-from pki.paths import Path
-from pki.remedies import Remedy
-from pki.uploaded import File
-from pki.verdict import WORDS, Refusal, explained
+from pki.core.findings import Finding
+from pki.foreign import browser_checks, browser_facing
+from pki.foreign import private_key as foreign_key
+from pki.foreign.browser_facing import ServerPair
+from pki.foreign.paths import Path
+from pki.foreign.remedies import Remedy
+from pki.foreign.uploaded import File
+from pki.foreign.verdict import WORDS, Refusal, explained
 from tests.foreign_files import ODD, resigned, with_extension
 from tests.public_authority import NOW, Signed, intermediate, p256, root, sign
 from tests.verdict import judge

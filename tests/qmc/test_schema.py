@@ -22,9 +22,9 @@ from nodes.inventory.api import NodeOutput, nodes_json
 from nodes.models import BrowserCertificate, Connection, Node
 from nodes.registration.api import CeremonyOutput, FindingOutput
 from nodes.registration.services import Ceremony
-from pki import token_check
-from pki.findings import Finding
-from pki.manual_configuration import Answer
+from pki.cluster import token_check
+from pki.cluster.manual_configuration import Answer
+from pki.core.findings import Finding
 from qmc.expiry.api import EndlessOutput, ExpiringOutput, ExpiryOutput, board_json
 from qmc.expiry.board import Board, Endless, Row
 from qmc.expiry.wording import by_hand

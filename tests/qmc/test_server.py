@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from uvicorn.server import ServerState
 
 from agent.store import Store
-from pki import keys
-from pki.browser_choice import BrowserChoice
+from pki.core import keys
+from pki.foreign.browser_choice import BrowserChoice
 from qmc import server
 from tests.public_authority import intermediate, sign
 

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from agent.store import Store
-from pki.package import Package
+from pki.exchange.package import Package
 from qmc.management.commands.up import _agent_line
 from tests.conftest import Authority
 

@@ -20,8 +20,8 @@ from typing import Any
 
 from agent.store import Store
 from agent.tls import client_context
-from pki.errors import PKIError
-from pki.verify import fingerprint
+from pki.core.errors import PKIError
+from pki.core.verify import fingerprint
 
 ROOT = Path(__file__).parent.parent.parent
 ALL_PAIRS, FURTHER, PATIENCE_S = 32, 5, 10.0

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pki import package_header
+from pki.exchange import package_header
 from tests.site.conftest import ROOT, Site
 from tests.whole import takes_minutes
 

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent.store import Store
 from agent.store import replace as replace_file
-from pki.package import Package
-from pki.roles import Kind
+from pki.core.roles import Kind
+from pki.exchange.package import Package
 from tests.conftest import Authority, make_authority
 from tests.site.conftest import ROOT, free_network
 from tests.site.engines import free_port

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pki import password
+from pki.exchange import password
 from tests.site.conftest import ROOT, TAKEN, Site
 from tests.site.engines import ENGINES, free_port
 

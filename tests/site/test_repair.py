@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.store import Store
-from pki.revocation import is_revoked
+from pki.core.revocation import is_revoked
 from tests.early import QUICK
 from tests.site.conftest import ROOT, Site, running_site
 from tests.whole import takes_minutes

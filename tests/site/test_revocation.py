@@ -13,8 +13,8 @@ from cryptography import x509
 
 from agent import tls
 from agent.store import Store
-from pki import revocation
-from pki.verify import fingerprint
+from pki.core import revocation
+from pki.core.verify import fingerprint
 from tests.site.conftest import Site
 
 NAMES = ("sound", "stolen")

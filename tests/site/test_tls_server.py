@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent.store import replace
-from pki import keys
+from pki.core import keys
 from tests.public_authority import Signed, sign
 from tests.site import tls_server
 from tests.site.engines import free_port

@@ -27,7 +27,9 @@ LANDED = {
     "nodes/migrations/0006_browser_certificate_root.py": "8edaa3346289f51ad6e9de046ef67acc2b17caee84774db0f85e159104cef017",
     "nodes/migrations/0007_node_setup_url.py": "587a06bcffec99a9b49da31a4d7d8ffbe9bc3fdc0e22d89a70046f487991859f",
     "nodes/migrations/0008_turns_and_caller_findings.py": "6ce06017fe8a169499e5d99882e5b8afa9b54048a651a9f26bac74449ed163dd",
+    "people/migrations/0001_tokens_move_here.py": "5c39c8e03a5a7f21f61815464fb29cb66ac3825ab718aab77788f6cdb5c0f4c6",
     "qmc/migrations/0001_initial.py": "9c58f0fe4603635953a72c2716b8f239a84588afa3a0399b5103f15f699af948",
+    "qmc/migrations/0002_tokens_move_to_people.py": "9ad4d0932aa2e4816534cd5d00486ae7436d7cdf6bd6a85f4650693ff2dcdd0b",
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pki.verify import fingerprint
+from pki.core.verify import fingerprint
 from tests.early import QUICK
 from tests.site.conftest import Site, running_site
 from tests.site.probe import Probe

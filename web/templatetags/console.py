@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from pki import clocks
-from pki.describe import grouped
+from pki.core import clocks
+from pki.foreign.describe import grouped
 
 register = template.Library()
 ICONS = Path(settings.BASE_DIR) / "node_modules/@tabler/icons/icons/outline"

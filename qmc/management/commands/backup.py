@@ -10,7 +10,7 @@ from audit.actors import SYSTEM
 from backups.archive import BackupError
 from backups.backup import backup_make, backup_verify
 from backups.passphrase import add_argument, passphrase
-from pki.errors import PKIError
+from pki.core.errors import PKIError
 from qmc.management.site import SiteCommand
 from sealing.errors import TrustZoneError
 

@@ -16,9 +16,9 @@ from nodes.addresses.services import addresses_settle
 from nodes.central.founding import zone_found
 from nodes.central.services import central_names_ensure
 from people.administrators import FIRST, RESET, administrator_make, administrators, sign_in_words
-from pki.addresses import central_address
-from pki.errors import InvalidName, PKIError
-from pki.names import LONGEST_CENTRAL_NAME, host_name
+from pki.core.addresses import central_address
+from pki.core.errors import InvalidName, PKIError
+from pki.core.names import LONGEST_CENTRAL_NAME, host_name
 from sealing.errors import TrustZoneError
 from storage.care import database_check_done
 from storage.data_directory import root_passphrase_make

@@ -9,7 +9,7 @@ from django.utils import timezone
 from audit.actors import SYSTEM
 from backups.archive import BackupError
 from nodes.errors import NodesError
-from pki.errors import PKIError
+from pki.core.errors import PKIError
 from qmc.management.site import SiteCommand
 from qmc.recreation.services import RecreationRefused, recreation_named, root_recreate
 from qmc.recreation.view_models import recreation_lines, recreation_story

@@ -8,8 +8,8 @@ from django.utils import timezone
 from audit.actors import SYSTEM
 from nodes.central.repair import RepairRefused, central_repair
 from nodes.errors import NodesError
-from pki.clocks import stamp
-from pki.errors import PKIError
+from pki.core.clocks import stamp
+from pki.core.errors import PKIError
 from qmc.management.site import SiteCommand
 from sealing.errors import TrustZoneError
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from backups.archive import BackupError
 from backups.passphrase import add_argument, passphrase
 from backups.restore import restore
-from pki.errors import PKIError
+from pki.core.errors import PKIError
 from sealing.errors import TrustZoneError
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from audit.actors import SYSTEM
 from certs.certificates.issuer import passphrase_file
 from certs.roots.passphrase import root_passphrase_rotate
-from pki.errors import PKIError
+from pki.core.errors import PKIError
 from qmc.management.site import SiteCommand
 from sealing.errors import TrustZoneError
 from sealing.free_pages import free_pages_scrub

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from audit.actors import SYSTEM
 from nodes.addresses.services import addresses_checked, addresses_recorded, losing_contact, netlocs, nodes_knowing
-from pki.errors import PKIError
-from pki.package import CentralAddress
+from pki.core.addresses import CentralAddress
+from pki.core.errors import PKIError
 from qmc.addresses.services import SiteAddresses, overridden, site_addresses, site_addresses_set
 from qmc.management.site import SiteCommand
 from sealing.errors import TrustZoneError

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from agent.files import InUse, held, make_folder
 from agent.store import Store
-from pki.addresses import bare, loopback_for, netloc
+from pki.core.addresses import bare, loopback_for, netloc
 from qmc.management.commands.init import SIGN_IN, WARNING
 from qmc.management.commands.migrate import COPIED
 from qmc.server import listening_socket

@@ -16,8 +16,8 @@ import pytest
 from playwright.sync_api import Browser, Error, Playwright
 
 from agent.store import Store
-from pki import keys
-from pki.verify import fingerprint
+from pki.core import keys
+from pki.core.verify import fingerprint
 from tests.browser.conftest import launched
 from tests.public_authority import Signed, intermediate, p256, root, sign
 from tests.site import tls_server

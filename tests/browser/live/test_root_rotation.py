@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Playwright, expect
 
 from agent.store import Store
-from pki.verify import fingerprint
+from pki.core.verify import fingerprint
 from tests.browser.conftest import WIDE, Eyes, launched
 from tests.browser.test_looks import looked_at
 from tests.site.conftest import Site

@@ -36,9 +36,9 @@ from jobs.services import job_claim
 from nodes.central.founding import zone_found
 from nodes.models import Connection
 from nodes.rotations.database_key import _reencrypt
-from pki import sealing
-from pki.errors import SealError
-from pki.sealing import SealingKey
+from pki.core import sealing
+from pki.core.errors import SealError
+from pki.core.sealing import SealingKey
 from qmc.overview.services import needs
 from sealing import walk as sealing_walk
 from sealing.central_key_file import central_keys, central_keys_write

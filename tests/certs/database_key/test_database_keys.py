@@ -16,9 +16,9 @@ from certs.keys.pool import key_take
 from certs.models import DatabaseKey, PooledKey
 from certs.states import KEY_TRANSITIONS, DatabaseKeyStatus
 from nodes.models import Connection
-from pki import keys
-from pki.keys import KeyType
-from pki.roles import Kind
+from pki.core import keys
+from pki.core.keys import KeyType
+from pki.core.roles import Kind
 from qmc.checks import database_key_can_be_read
 from sealing import walk as sealing_walk
 from sealing.errors import ZoneBroken

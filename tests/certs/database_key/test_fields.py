@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from certs.models import CentralKey, DatabaseKey, PooledKey
 from nodes.models import Connection
-from pki import sealing
-from pki.errors import Altered, UnknownKey
+from pki.core import sealing
+from pki.core.errors import Altered, UnknownKey
 from qmc.checks import nothing_searches_encrypted_fields
 from sealing.fields import EncryptedField, Readers, Sealed, encrypted_fields
 

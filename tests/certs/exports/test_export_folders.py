@@ -16,8 +16,8 @@ from certs.exports import worker as export_work
 from certs.exports.services import export_renew, export_revoke, folders_start_over
 from certs.models import Certificate, Export
 from jobs.models import Job
-from pki.errors import UnknownKey
-from pki.revocation import RevocationCode
+from pki.core.errors import UnknownKey
+from pki.core.revocation import RevocationCode
 from sealing.local_keys import own_store
 from tests.certs.exports.exported import PEM, PEM_FILES, made, work
 

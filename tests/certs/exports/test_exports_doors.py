@@ -29,7 +29,7 @@ from certs.exports.services import (
 from certs.models import Certificate, Export
 from jobs.models import Job
 from nodes.inventory.services import node_create
-from pki.revocation import RevocationCode
+from pki.core.revocation import RevocationCode
 from tests.certs.exports.exported import PEM, SECRET, made, work
 from web.errors import InputInvalid
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from certs.lifetime.services import new_ends
 from certs.models import Certificate, TrustZone
-from pki import lifetime
+from pki.core import lifetime
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)

@@ -17,7 +17,7 @@ from certs.models import Certificate, TrustZone
 from certs.roots import passphrase as rotation
 from certs.roots.passphrase import root_passphrase_rotate
 from certs.roots.services import root_make
-from pki import keys
+from pki.core import keys
 from sealing.errors import ZoneBroken
 
 OLD = b"passphrase of this machine"

@@ -25,9 +25,9 @@ from nodes.models import Node, Observation
 from nodes.node_api.heartbeat import _addresses_differ
 from nodes.registration.preflight import _central_address
 from nodes.states import NodeState
-from pki.addresses import central_address
-from pki.errors import InvalidName
-from pki.report import Report
+from pki.core.addresses import central_address
+from pki.core.errors import InvalidName
+from pki.exchange.report import Report
 from qmc import checks
 
 NOW = datetime.now(UTC)

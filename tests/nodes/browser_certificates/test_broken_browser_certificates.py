@@ -12,9 +12,10 @@ from django.test import Client
 from agent.store import Installed
 from certs.models import Certificate
 from nodes.models import BrowserCertificate, Node, Observation
-from pki import ber, browser_choice, keys
-from pki.package import Package
-from pki.verify import fingerprint
+from pki.core import ber, keys
+from pki.core.verify import fingerprint
+from pki.exchange.package import Package
+from pki.foreign import browser_choice
 from qmc.overview.services import needs
 from tests.foreign_files import ODD, PSS_WITHOUT_PARAMETERS, resigned
 from tests.public_authority import NOW, Signed, intermediate, p256, sign

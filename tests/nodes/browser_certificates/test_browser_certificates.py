@@ -35,11 +35,12 @@ from nodes.errors import ChoiceBlocked, IllegalNodeTransition, InputInvalid
 from nodes.inventory.view_models import history
 from nodes.models import BrowserCertificate, Node, Observation
 from nodes.observation.served_certificates import serving
-from pki import browser_choice, keys
-from pki.browser_choice import PROBLEMS, BrowserChoice
-from pki.package import Package
-from pki.uploaded import File
-from pki.verify import fingerprint
+from pki.core import keys
+from pki.core.verify import fingerprint
+from pki.exchange.package import Package
+from pki.foreign import browser_choice
+from pki.foreign.browser_choice import PROBLEMS, BrowserChoice
+from pki.foreign.uploaded import File
 from qmc.overview.services import needs
 from tests.public_authority import NOW, Signed, intermediate, p256, sign
 

@@ -32,10 +32,11 @@ from nodes.browser_certificates.verdict import finding_for, findings
 from nodes.browser_certificates.view_models import browser_story
 from nodes.errors import ChoiceBlocked, IllegalNodeTransition, InputInvalid
 from nodes.models import BrowserCertificate, Node, Observation
-from pki import ber, browser_choice, browser_facing, keys
-from pki.remedies import Remedy
-from pki.roles import Role, role_extension
-from pki.uploaded import LARGEST_BYTES, File
+from pki.core import ber, keys
+from pki.core.roles import Role, role_extension
+from pki.foreign import browser_choice, browser_facing
+from pki.foreign.remedies import Remedy
+from pki.foreign.uploaded import LARGEST_BYTES, File
 from tests.public_authority import NOW, SERVER, Signed, intermediate, p256, root, sign
 
 pytestmark = pytest.mark.django_db

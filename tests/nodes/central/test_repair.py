@@ -35,7 +35,7 @@ from nodes.inventory.transition import node_transition
 from nodes.issuance.services import Order, older_supersede, package_make
 from nodes.models import Connection, Node
 from nodes.rotations.database_key import key_rotation_start
-from pki.revocation import RevocationCode
+from pki.core.revocation import RevocationCode
 from qmc.checks import central_node_has_certificates
 from qmc.overview.services import attention
 from sealing.errors import TrustZoneError

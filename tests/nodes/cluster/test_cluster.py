@@ -26,11 +26,14 @@ from nodes.cluster.services import cluster_deliver, cluster_nodes, manual_standi
 from nodes.errors import InputInvalid
 from nodes.models import Node, Observation, Renewal
 from nodes.node_api.heartbeat import heartbeat
-from pki import cluster, keys, pfx
-from pki.package import Package, Pair
-from pki.report import Report, report_from
-from pki.roles import Kind
-from pki.verify import fingerprint
+from pki.cluster import tokens as cluster
+from pki.core import keys
+from pki.core.pair import Pair
+from pki.core.roles import Kind
+from pki.core.verify import fingerprint
+from pki.exchange.package import Package
+from pki.exchange.report import Report, report_from
+from pki.foreign import pfx
 from qmc.overview.services import needs
 from tests.conftest import Authority
 

@@ -25,10 +25,10 @@ from certs.models import Certificate, DatabaseKey
 from nodes.connections.services import connection_change, connection_create, connection_delete, connections_page
 from nodes.errors import InputInvalid
 from nodes.models import Connection, Node
-from pki.errors import Altered
-from pki.package import Package
-from pki.package_header import MAXIMUM_BYTES
-from pki.verify import fingerprint
+from pki.core.errors import Altered
+from pki.core.verify import fingerprint
+from pki.exchange.package import Package
+from pki.exchange.package_header import MAXIMUM_BYTES
 from sealing.fields import Sealed
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from certs.models import Certificate
 from nodes.models import Node, Observation
 from nodes.node_api.views import heartbeat_view
-from pki.report import KEPT, Report
-from pki.verify import fingerprint
+from pki.core.verify import fingerprint
+from pki.exchange.report import KEPT, Report
 from qmc import urls
 from tests.pki.test_report import BEFORE, INVALID, json_values, reports
 from tests.whole import WHOLE

@@ -21,7 +21,7 @@ from nodes.models import CallerFinding, Node, Observation, Renewal
 from nodes.node_api.views import heartbeat_view, package_view, trust_view
 from nodes.observation.callers import MOST_UNKNOWN, callers_settle, generation_next, registration_settles, turns_start_over
 from nodes.renewal.services import node_renew
-from pki.verify import fingerprint
+from pki.core.verify import fingerprint
 from qmc.overview.services import attention
 from tests.nodes.registered import registered_node
 from tests.pki.test_report import BEFORE

@@ -36,10 +36,10 @@ from nodes.registration.decommission import node_decommission
 from nodes.registration.services import node_register
 from nodes.renewal.services import node_renew
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
-from pki import password
-from pki.errors import PKIError
-from pki.package import Opener
-from pki.verify import fingerprint
+from pki.core.errors import PKIError
+from pki.core.verify import fingerprint
+from pki.exchange import password
+from pki.exchange.package import Opener
 
 numbers = itertools.count(1)
 AT_REST = {NodeState.REGISTERED, NodeState.FAILED, NodeState.DECOMMISSIONED}

@@ -18,7 +18,7 @@ from audit.actors import SYSTEM
 from certs.models import Certificate, TrustZone
 from nodes.models import Node
 from nodes.registration.preflight import findings, preflight
-from pki.findings import Finding
+from pki.core.findings import Finding
 from tests.conftest import Authority
 
 pytestmark = pytest.mark.django_db

@@ -16,8 +16,8 @@ from certs.models import Certificate, RevocationList, TrustZone
 from certs.revocation.services import certificate_revoke
 from nodes.models import Node, Observation
 from nodes.revocation.view_models import bereft, revocation_plan
-from pki import revocation
-from pki.revocation import RevocationCode
+from pki.core import revocation
+from pki.core.revocation import RevocationCode
 from qmc.overview.services import needs
 from tests.conftest import Authority
 

@@ -19,7 +19,7 @@ from jobs.models import PeriodicWork
 from nodes.models import BrowserCertificate, Node, Observation, Registration, Renewal
 from people.models import ApiToken
 from people.tokens import token_create
-from pki import lifetime
+from pki.core import lifetime
 from qmc.expiry.board import Board, Endless, Row, as_of_read, expiry_board
 from qmc.expiry.timeline import timeline
 from qmc.expiry.view_models import headline

@@ -122,7 +122,9 @@ def test_the_api_lists_what_the_overview_shows(client: Client) -> None:
 
 def test_every_code_is_documented() -> None:
     root = Path(settings.BASE_DIR)
-    sources = [path.read_text() for name in ("*needs.py", "attention.py") for app in ("qmc", "storage") for path in (root / app).rglob(name)]
+    sources = [
+        path.read_text() for name in ("*needs.py", "attention.py") for app in ("qmc", "storage") for path in (root / app).rglob(name)
+    ]
     used = {code for text in sources for code in re.findall(r'Need\(\s*"([a-z-]+)"', text)} | {
         code for text in sources for code in re.findall(r'code, title = "([a-z-]+)"', text)
     }

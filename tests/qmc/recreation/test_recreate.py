@@ -40,7 +40,7 @@ from nodes.issuance.services import Order, package_make
 from nodes.models import Connection, Node, Registration, Renewal
 from nodes.rotations.database_key import key_rotation_start
 from nodes.rotations.root import root_rotation_start
-from pki.verify import fingerprint
+from pki.core.verify import fingerprint
 from qmc.overview.services import needs
 from qmc.recreation import services as recreating
 from qmc.recreation.services import RecreationRefused, recreation_ask, root_recreate, unfinished

@@ -1,0 +1,78 @@
+"""Accepting or refusing certificates: a peer's in a handshake, a package's before it is installed."""
+
+import hashlib
+import ipaddress
+from collections.abc import Iterable
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from pki.core import revocation
+from pki.core.errors import NotValidNow, PeerRefused
+from pki.core.roles import Role, role_of
+
+
+def fingerprint(certificate: x509.Certificate | bytes) -> str:
+    """SHA-256 over the DER, lower-case hex; of a certificate or its DER."""
+    der = certificate if isinstance(certificate, bytes) else certificate.public_bytes(Encoding.DER)
+    return hashlib.sha256(der).hexdigest()
+
+
+def _name(certificate: x509.Certificate) -> str:
+    return certificate.subject.rfc4514_string()
+
+
+def is_issued_by(certificate: x509.Certificate, root: x509.Certificate) -> bool:
+    """Whether `root` signed it."""
+    try:
+        certificate.verify_directly_issued_by(root)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def chain(certificate: x509.Certificate, roots: Iterable[x509.Certificate], *, now: datetime) -> None:
+    """One of `roots` signed it, and both are within their validity at `now`. Raises: PeerRefused, of it NotValidNow."""
+    for root in roots:
+        if not is_issued_by(certificate, root):
+            continue
+        for each in (root, certificate):
+            if not each.not_valid_before_utc <= now <= each.not_valid_after_utc:
+                raise NotValidNow(
+                    f"{_name(each)} is valid from {each.not_valid_before_utc:%Y-%m-%d %H:%M} to {each.not_valid_after_utc:%Y-%m-%d %H:%M} "
+                    f"UTC, and the clock here says {now:%Y-%m-%d %H:%M} UTC. Check the clocks, then the certificate."
+                )
+        return
+    raise PeerRefused(f"{_name(certificate)} was not issued by this trust zone's root: it belongs to another site.")
+
+
+def _bears(certificate: x509.Certificate, name: str) -> bool:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return False
+    try:
+        return ipaddress.ip_address(name) in names.get_values_for_type(x509.IPAddress)
+    except ValueError:
+        return name.lower() in [each.lower() for each in names.get_values_for_type(x509.DNSName)]
+
+
+def peer(
+    certificate: x509.Certificate,
+    roots: Iterable[x509.Certificate],
+    *,
+    role: Role,
+    host_name: str | None,
+    now: datetime,
+    crls: Iterable[x509.CertificateRevocationList] = (),
+) -> None:
+    """Chain, revocation, role, and the dialled name where one is given (S5, S14). Raises: PeerRefused."""
+    chain(certificate, roots, now=now)
+    if revocation.is_revoked(certificate, crls):
+        raise PeerRefused(f"{_name(certificate)} was revoked. Renew or redistribute the node that presents it.")
+    if role_of(certificate) != role:
+        raise PeerRefused(f"{_name(certificate)} carries the role {role_of(certificate)}, but {role} is needed here.")
+    if host_name is not None and not _bears(certificate, host_name):
+        raise PeerRefused(f"{_name(certificate)} does not bear the name {host_name} that was dialled.")

@@ -1,0 +1,77 @@
+"""Accepting or refusing what the central node sent, before anything of it is installed."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from cryptography import x509
+
+from pki.core import clocks, database_key, keys, lifetime, revocation
+from pki.core.errors import NotValidNow, PackageInvalid, PKIError
+from pki.core.pair import Pair
+from pki.core.roles import Role, role_of
+from pki.core.verify import _name, chain, is_issued_by, peer
+from pki.exchange.package import Package
+
+
+def issuers(content: Package) -> list[bytes]:
+    """Those roots of a package that issued something in it. Raises: ValueError for what is no certificate."""
+    held = (content.service, content.client, content.cluster, *content.further_service_pairs)
+    leaves = [x509.load_pem_x509_certificate(pair.certificate) for pair in held]
+    return [root for root in content.roots if any(is_issued_by(leaf, x509.load_pem_x509_certificate(root)) for leaf in leaves)]
+
+
+def _pair(pair: Pair, what: str) -> tuple[x509.Certificate, keys.PrivateKey]:
+    try:
+        certificate, key = x509.load_pem_x509_certificate(pair.certificate), keys.from_pem(pair.private_key)
+    except (ValueError, PKIError) as exc:
+        raise PackageInvalid(f"the {what} certificate or key cannot be read") from exc
+    if certificate.public_key() != key.public_key():
+        raise PackageInvalid(f"the {what} key does not belong to its certificate")
+    return certificate, key
+
+
+def package(content: Package, *, now: datetime) -> None:
+    """Everything that must hold before installation. Raises: PackageInvalid, saying what does not."""
+    try:
+        roots = [x509.load_pem_x509_certificate(pem) for pem in content.roots]
+        service, service_key = _pair(content.service, "service")
+        client, _ = _pair(content.client, "client")
+        cluster, _ = _pair(content.cluster, "cluster")
+        if not roots or any(role_of(root) != Role.ROOT for root in roots):
+            raise PackageInvalid("a root certificate without the role Root")
+        for each, key in [(service, service_key), *(_pair(pair, "further service") for pair in content.further_service_pairs)]:
+            peer(each, roots, role=Role.SERVICE, host_name=content.host_name, now=now)
+            database_key.read(each, key, content.database_key_oids)
+        peer(client, roots, role=Role.CLIENT, host_name=None, now=now)
+        chain(cluster, roots, now=now)
+        if role_of(cluster) is not None:  # it must pass for no service and no client
+            raise PackageInvalid(f"the cluster certificate carries the role {role_of(cluster)}")
+    except NotValidNow as exc:
+        made = service.not_valid_before_utc + lifetime.BACKDATE
+        raise PackageInvalid(
+            f"The clock here says {clocks.stamp(now)}; the package was made at {clocks.stamp(made)}. {exc} "
+            "If the clock here is wrong, set it (NTP) and type the password again; else redistribute the node."
+        ) from exc
+    except PackageInvalid as exc:
+        raise PackageInvalid(f"The package does not hold together: {exc}. Redistribute the node.") from exc
+    except (PKIError, ValueError) as exc:
+        raise PackageInvalid(f"The package does not hold together: {exc} Redistribute the node.") from exc
+
+
+def trust(roots: Iterable[bytes], lists: Iterable[bytes], *, own: Iterable[x509.Certificate]) -> None:
+    """Everything that must hold before a node trusts these roots (PEM) and honours these lists (PEM). Raises: PackageInvalid.
+
+    `own` is what the node presents: a trust without its root would cut the node off. Dates are not asked: a handshake does, each time.
+    """
+    try:
+        known = [x509.load_pem_x509_certificate(pem) for pem in roots]
+        if not known or any(role_of(root) != Role.ROOT or not is_issued_by(root, root) for root in known):
+            raise PackageInvalid("not every root is one.")
+        for crl in (crl for pem in lists for crl in revocation.load(pem)):
+            if not any(revocation.issued_by(crl, root) for root in known):
+                raise PackageInvalid(f"the list of {crl.issuer.rfc4514_string()} was signed by none of these roots.")
+        for each in own:
+            if not any(is_issued_by(each, root) for root in known):
+                raise PackageInvalid(f"none of these roots issued {_name(each)}, which this node presents.")
+    except (PKIError, ValueError) as exc:
+        raise PackageInvalid(f"The roots and revocation lists do not hold together: {exc} Nothing was changed.") from exc

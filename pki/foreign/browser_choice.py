@@ -1,0 +1,137 @@
+"""The browser-facing certificate that an administrator chose for a node: its way there, and whether it can be used (S1)."""
+
+import hashlib
+import json
+from base64 import urlsafe_b64decode
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from joserfc import jwe
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+
+from pki.core import keys
+from pki.core.errors import PackageInvalid, PackageMalformed, PKIError, WrongPassword
+from pki.core.keys import PrivateKey
+from pki.foreign import private_key as foreign_key
+from pki.foreign import read as foreign
+
+VERSION = 1
+MAXIMUM_BYTES = 65536
+HEADER = {"alg": "RSA-OAEP-256", "enc": "A256GCM"}
+# Why a chosen certificate is not used, as nodes report it.
+NO_SUCH_THUMBPRINT, NO_PRIVATE_KEY, UNREADABLE = "no-such-thumbprint", "no-private-key", "unreadable"
+EXPIRED, NOT_VALID_YET, NAME_DOES_NOT_MATCH = "expired", "not-valid-yet", "name-does-not-match"
+PROBLEMS = frozenset({NO_SUCH_THUMBPRINT, NO_PRIVATE_KEY, UNREADABLE, EXPIRED, NOT_VALID_YET, NAME_DOES_NOT_MATCH})
+
+
+@dataclass(frozen=True)
+class BrowserChoice:
+    """What was chosen: PEM certificates, the leaf first, none where the console knows no such thumbprint; the key as PEM."""
+
+    thumbprint: str
+    certificates: tuple[bytes, ...]
+    private_key: bytes | None = field(repr=False)
+
+    @property
+    def revision(self) -> str:
+        """SHA-256 over thumbprint and certificates, hex: by it node and console know whether they mean the same."""
+        named = {"thumbprint": self.thumbprint, "certificates": [each.decode() for each in self.certificates]}
+        return hashlib.sha256(json.dumps(named, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _registry() -> jwe.JWERegistry:
+    registry = jwe.JWERegistry(algorithms=list(HEADER.values()))
+    registry.max_ciphertext_length = MAXIMUM_BYTES
+    return registry
+
+
+def seal(choice: BrowserChoice, certificate: x509.Certificate) -> bytes:
+    """A compact JWE that only the owner of `certificate` (the node's service certificate, RSA) opens. Raises: PackageInvalid."""
+    public_key = certificate.public_key()
+    if not isinstance(public_key, rsa.RSAPublicKey):
+        raise PackageInvalid("A browser-facing certificate is sealed to an RSA certificate only: the node's service certificate.")
+    content = {
+        "version": VERSION,
+        "revision": choice.revision,
+        "thumbprint": choice.thumbprint,
+        "certificates": [each.decode() for each in choice.certificates],
+        "private_key": choice.private_key.decode() if choice.private_key else None,
+    }
+    key = RSAKey.import_key(public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    sealed = jwe.encrypt_compact(HEADER, json.dumps(content).encode(), key, registry=_registry()).encode()
+    if len(sealed) > MAXIMUM_BYTES:
+        raise PackageInvalid(f"The certificate and its chain would take {len(sealed)} bytes; a node accepts at most {MAXIMUM_BYTES}.")
+    return sealed
+
+
+def _check_form(sealed: bytes) -> None:
+    """Raises: PackageMalformed, before anything is derived."""
+    if len(sealed) > MAXIMUM_BYTES:
+        raise PackageMalformed(f"The answer has {len(sealed)} bytes; at most {MAXIMUM_BYTES} are accepted.")
+    protected = sealed.split(b".")[0]
+    try:
+        header = json.loads(urlsafe_b64decode(protected + b"=" * (-len(protected) % 4)))
+    except (ValueError, RecursionError) as exc:
+        raise PackageMalformed("This is not a browser-facing certificate.") from exc
+    if header != HEADER or sealed.count(b".") != 4:
+        raise PackageMalformed("The browser-facing certificate is sealed in a way that is not accepted here.")
+
+
+def open(sealed: bytes, private_key: PrivateKey) -> BrowserChoice:
+    """Raises: PackageMalformed, WrongPassword (another key's, or altered)."""
+    _check_form(sealed)
+    if not isinstance(private_key, rsa.RSAPrivateKey):
+        raise WrongPassword("The browser-facing certificate opens with the RSA key of a service certificate only.")
+    try:
+        plaintext = jwe.decrypt_compact(sealed, RSAKey.import_key(keys.to_pem(private_key)), registry=_registry()).plaintext
+    except (JoseError, ValueError) as exc:
+        raise WrongPassword("The browser-facing certificate was sealed to another service key, or altered.") from exc
+    choice, revision = _from_json(plaintext or b"")
+    if choice.revision != revision:
+        raise PackageMalformed("The browser-facing certificate is not the one that it is called.")
+    return choice
+
+
+def _from_json(plaintext: bytes) -> tuple[BrowserChoice, str]:
+    try:
+        content = json.loads(plaintext)
+        if content["version"] != VERSION:
+            raise PackageMalformed(
+                f"The browser-facing certificate has form {content['version']!r:.20}; {VERSION} is read here. Update the agent."
+            )
+        key = content["private_key"]
+        certificates = tuple(each.encode("ascii") for each in content["certificates"])
+        choice = BrowserChoice(str(content["thumbprint"]), certificates, None if key is None else key.encode("ascii"))
+        return choice, str(content["revision"])
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as exc:
+        raise PackageMalformed("The browser-facing certificate's content is not understood. Update the agent.") from exc
+
+
+def usable(choice: BrowserChoice, *, names: Iterable[str], now: datetime) -> str:
+    """Why the chosen certificate cannot be used by who is reached under `names`, one of `PROBLEMS`; "" where it can.
+
+    One of the names is enough: browsers may know a node by another name than the other nodes do.
+    """
+    if not choice.certificates:
+        return NO_SUCH_THUMBPRINT
+    if choice.private_key is None:
+        return NO_PRIVATE_KEY
+    try:
+        leaf, *above = [foreign.from_pem(each) for each in choice.certificates]
+        key = foreign_key.from_pem(choice.private_key)
+    except PKIError:
+        return UNREADABLE
+    if key.public != leaf.key or any(each.key.is_too_short for each in (leaf, *above)):
+        return UNREADABLE  # a proxy would not start with it
+    if choice.thumbprint not in leaf.thumbprints:
+        return NO_SUCH_THUMBPRINT
+    if now < leaf.not_before:
+        return NOT_VALID_YET
+    if now > leaf.not_after:
+        return EXPIRED
+    return "" if any(foreign.covers(leaf, name) for name in names) else NAME_DOES_NOT_MATCH

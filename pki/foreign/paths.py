@@ -1,0 +1,91 @@
+"""The ways from a certificate to the top of what was uploaded with it (RFC 5280 section 6): several where an intermediate was renewed or cross-signed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pki.foreign.read import ForeignCertificate, comes_from
+
+LONGEST_PATH, MOST_PATHS = 12, 8
+MOST_OF_A_NAME, MOST_SIGNATURES = 20, 400
+
+
+@dataclass(frozen=True)
+class Path:
+    """From the leaf to the top, which is self-signed or was issued by a certificate that is not here."""
+
+    certificates: tuple[ForeignCertificate, ...]
+
+    @property
+    def leaf(self) -> ForeignCertificate:
+        return self.certificates[0]
+
+    @property
+    def top(self) -> ForeignCertificate:
+        return self.certificates[-1]
+
+    @property
+    def root(self) -> ForeignCertificate | None:
+        """The self-signed top, which is not sent: browsers have it, or do not trust it."""
+        return self.top if len(self.certificates) > 1 and self.top.is_self_signed else None
+
+    @property
+    def sent(self) -> tuple[ForeignCertificate, ...]:
+        """What a proxy sends: the leaf and its intermediates in order."""
+        return self.certificates[:-1] if self.root else self.certificates
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is a leaf whose issuer is not here."""
+        return len(self.certificates) == 1 and not self.leaf.is_self_signed
+
+    def rank(self, now: datetime) -> tuple[bool, datetime, int]:
+        """Greater is better: valid now, valid for longer, longer."""
+        return (
+            all(each.is_valid(now) for each in self.certificates),
+            min(each.not_after for each in self.certificates),
+            len(self.certificates),
+        )
+
+
+def paths(leaf: ForeignCertificate, others: Sequence[ForeignCertificate], *, now: datetime) -> list[Path]:
+    """The best first; at least one."""
+    found = _Search([each for each in dict.fromkeys(others) if each != leaf]).paths(leaf)
+    return sorted(found, key=lambda each: each.rank(now), reverse=True)
+
+
+class _Search:
+    """Each signature takes its time to verify, so that each is verified once, and not all where hundreds have the issuer's name."""
+
+    def __init__(self, others: Sequence[ForeignCertificate]) -> None:
+        self.others, self.signatures = others, 0
+        self.known: dict[ForeignCertificate, list[ForeignCertificate]] = {}
+
+    def paths(self, leaf: ForeignCertificate) -> list[Path]:
+        found = []
+        for path in self._from((leaf,)):
+            found.append(Path(path))
+            if len(found) == MOST_PATHS:
+                break
+        return found
+
+    def _from(self, path: tuple[ForeignCertificate, ...]) -> Iterator[tuple[ForeignCertificate, ...]]:
+        issuers = [] if len(path) > LONGEST_PATH else [each for each in self._issuers(path[-1]) if each not in path]
+        for each in issuers:
+            yield from self._from((*path, each))
+        if not issuers:
+            yield path
+
+    def _issuers(self, of: ForeignCertificate) -> list[ForeignCertificate]:
+        if of not in self.known:
+            self.known[of] = [] if self._is(of, of) else [each for each in self._named(of) if self._is(of, each)]
+        return self.known[of]
+
+    def _named(self, of: ForeignCertificate) -> list[ForeignCertificate]:
+        return [each for each in self.others if each.subject.canonical == of.issuer.canonical][:MOST_OF_A_NAME]
+
+    def _is(self, of: ForeignCertificate, issuer: ForeignCertificate) -> bool:
+        if of.issuer.canonical != issuer.subject.canonical:
+            return False
+        self.signatures += 1
+        return self.signatures <= MOST_SIGNATURES and comes_from(of, issuer)
