@@ -2,16 +2,20 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up install test faults faults-matrix faults-rotations faults-sites faults-upgrades faults-pages years bench check pictures setup system
+.PHONY: up install front-end test faults faults-matrix faults-rotations faults-sites faults-upgrades faults-pages years bench check pictures setup system
 
 up: install
 	exec $(BIN)/python manage.py up --agent 127.0.0.2 --agent 127.0.0.3
 
 # What a site needs, and nothing for development.
-install: .venv/.console node_modules/.installed
+install: .venv/.console front-end
+
+# What pages take from npm packages, their icons too: pages need no node_modules.
+front-end: node_modules/.installed
+	@scripts/front-end
 
 # Python's development mode, without its slow allocator.
-test: .venv/.development node_modules/.installed system
+test: .venv/.development front-end system
 	PYTHONDEVMODE=1 PYTHONMALLOC=pymalloc $(BIN)/python -m pytest
 
 # What takes minutes, by subject: `make test` takes a part of each. All of it takes half an hour.
@@ -42,7 +46,7 @@ faults-pages: setup
 years: .venv/.development system
 	QMC_WHOLE=1 $(BIN)/python -m pytest -n 0 -p no:randomly --log-cli-level=INFO tests/years tests/site/test_recreate.py
 
-bench: .venv/.development node_modules/.installed
+bench: .venv/.development front-end
 	$(BIN)/python -m bench.registration
 	$(BIN)/python -m bench.heartbeat
 	$(BIN)/python -m bench.fields
@@ -52,11 +56,11 @@ check: .venv/.development
 	scripts/check
 
 # The pictures of the README, from the walk by mouse.
-pictures: .venv/.development node_modules/.installed
+pictures: .venv/.development front-end
 	mkdir -p docs/pictures
 	QMC_PICTURES=docs/pictures $(BIN)/python -m pytest -n 0 tests/browser -k mouse
 
-setup: .venv/.development node_modules/.installed system
+setup: .venv/.development front-end system
 
 system:
 	@scripts/system-packages

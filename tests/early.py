@@ -1,8 +1,12 @@
-"""Loaded before Django: every test process, one of several at once, has a data folder of its own."""
+"""Loaded before Django: every test process, one of several at once, has a data folder of its own, and pages have the icons that they use now."""
 
 import os
+import subprocess
+import sys
 import tempfile
 
 # Where the length of keys does not matter: making and checking longer ones costs seconds.
 QUICK = {"QMC_KEY_TYPES": "service=RSA-2048,cluster=RSA-2048"}
 os.environ |= QUICK | {"QMC_DATA_DIR": tempfile.mkdtemp(prefix="qmc-tests-")}
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    subprocess.run([sys.executable, "scripts/front-end"], check=False)  # without npm's packages, the tests of pages fail, and no others

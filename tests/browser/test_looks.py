@@ -12,6 +12,8 @@ AXE = (ROOT / "node_modules/axe-core/axe.min.js").read_text()
 # Every rule, also those that axe leaves out unless asked.
 RUN = """() => axe.run(document, {resultTypes: ["violations"], rules: Object.fromEntries(axe.getRules().map(each => [each.ruleId, {enabled: true}]))})
 .then(found => found.violations.flatMap(each => each.nodes.map(node => `${each.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`)))"""
+SPRITE = (ROOT / "static/made/icons.svg").read_text()
+ICONS = """() => [...document.querySelectorAll("use")].map(each => each.href.baseVal.split("#")[1])"""
 BETWEEN = {"width": 1080, "height": 800}
 # What stands out of the ground of its card, or of the screen.
 WIDER = """() => [...document.querySelectorAll("body *")].filter(each => !each.closest(".visually-hidden, .skip, thead")).filter(each => {
@@ -31,7 +33,8 @@ def looked_at(eyes: Eyes, name: str) -> list[str]:
 
     In `make faults` both widths, and axe-core for all; where pictures are drawn all four.
     """
-    found, page, with_axe = [], eyes.page, WHOLE or bool(PICTURES) or hash_of(name) % 2 == 0
+    page, with_axe = eyes.page, WHOLE or bool(PICTURES) or hash_of(name) % 2 == 0
+    found = [f"{name}: no icon {each} in the sprite" for each in page.evaluate(ICONS) if f'<symbol id="{each}"' not in SPRITE]
     if with_axe:
         page.evaluate(AXE)
     page.set_viewport_size(BETWEEN)
