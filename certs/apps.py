@@ -10,9 +10,13 @@ class CertsConfig(AppConfig):
     def ready(self) -> None:
         # These register handlers of jobs, periodic work and answers to errors, and need the models loaded.
         from certs import problems, tasks  # noqa: F401, PLC0415
+        from certs.central_key import attention as central_key_attention  # noqa: F401, PLC0415
         from certs.central_key import services as central_key  # noqa: F401, PLC0415
         from certs.certificates import events  # noqa: F401, PLC0415
+        from certs.exports import attention as exports_attention  # noqa: F401, PLC0415
         from certs.exports import events as export_events  # noqa: F401, PLC0415
         from certs.exports import status  # noqa: F401, PLC0415
         from certs.exports import worker as export_work  # noqa: F401, PLC0415
+        from certs.revocation import attention as revocation_attention  # noqa: F401, PLC0415
         from certs.revocation import lists as revocation  # noqa: F401, PLC0415
+        from certs.roots import attention as roots_attention  # noqa: F401, PLC0415

@@ -10,20 +10,29 @@ class NodesConfig(AppConfig):
     def ready(self) -> None:
         # These register handlers of jobs, periodic work and answers to errors, and need the models loaded.
         from nodes import problems  # noqa: F401, PLC0415
+        from nodes.automatic import attention as automatic_attention  # noqa: F401, PLC0415
         from nodes.automatic import tasks  # noqa: F401, PLC0415
+        from nodes.browser_certificates import attention as browser_certificates_attention  # noqa: F401, PLC0415
         from nodes.browser_certificates import events as browser_certificates_events  # noqa: F401, PLC0415
         from nodes.browser_certificates import section as browser_certificates_section  # noqa: F401, PLC0415
+        from nodes.central import attention as central_attention  # noqa: F401, PLC0415
+        from nodes.cluster import attention as cluster_attention  # noqa: F401, PLC0415
         from nodes.cluster import events as cluster_events  # noqa: F401, PLC0415
         from nodes.inventory import events as inventory_events  # noqa: F401, PLC0415
+        from nodes.observation import attention as observation_attention  # noqa: F401, PLC0415
         from nodes.observation import events as observation_events  # noqa: F401, PLC0415
         from nodes.observation import section as observation_section  # noqa: F401, PLC0415
+        from nodes.registration import attention as registration_attention  # noqa: F401, PLC0415
         from nodes.registration import events as registration_events  # noqa: F401, PLC0415
         from nodes.registration import section as registration_section  # noqa: F401, PLC0415
         from nodes.registration import services as registration  # noqa: F401, PLC0415
+        from nodes.renewal import attention as renewal_attention  # noqa: F401, PLC0415
         from nodes.renewal import events as renewal_events  # noqa: F401, PLC0415
         from nodes.renewal import section as renewal_section  # noqa: F401, PLC0415
         from nodes.renewal import services as renewal  # noqa: F401, PLC0415
+        from nodes.revocation import attention as revocation_attention  # noqa: F401, PLC0415
         from nodes.revocation import section as revocation_section  # noqa: F401, PLC0415
+        from nodes.rotations import attention as rotations_attention  # noqa: F401, PLC0415
         from nodes.rotations import database_key as key_rotation  # noqa: F401, PLC0415
         from nodes.rotations import root as root_rotation  # noqa: F401, PLC0415
         from nodes.rotations import section as rotations_section  # noqa: F401, PLC0415

@@ -1,10 +1,11 @@
 """What the database needs from a person: it is damaged, or of an earlier moment than this machine's store."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from django.urls import reverse
 
-from attention.needs import Need, Severity
+from attention.needs import Need, Severity, needs_register
 from jobs.models import PeriodicWork
 from storage.care import WHOLE, older_than_store
 
@@ -18,7 +19,8 @@ OF_AN_EARLIER_DATABASE = frozenset(
 )  # fmt: skip
 
 
-def database_needs() -> Iterator[Need]:
+@needs_register
+def needs(now: datetime) -> Iterator[Need]:
     """Needs of the database itself."""
     url = reverse("overview")
     last = PeriodicWork.objects.filter(name=WHOLE).exclude(last_error="").first()

@@ -1,5 +1,6 @@
 """Revocation lists of the roots in force: asked for by whatever revokes, signed in a worker, and anew each day."""
 
+import uuid
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -64,10 +65,18 @@ def list_issue(*, root: Certificate, now: datetime) -> RevocationList:
     return row
 
 
+def lists_newest() -> list[RevocationList]:
+    """The newest list of each root in force, the youngest root first; two queries. Its bytes are read when they are asked for."""
+    roots = roots_in_force()
+    newest: dict[uuid.UUID, RevocationList] = {}
+    for each in RevocationList.objects.signed().filter(root__in=roots).select_related("root").defer("der", "root__der"):
+        newest.setdefault(each.root_id, each)
+    return [newest[root.pk] for root in roots if root.pk in newest]
+
+
 def lists_stale(*, now: datetime) -> list[RevocationList]:
     """The newest list of each root in force that is past its next update: it counts as before, but says nothing of what came after."""
-    newest = [root.revocation_lists.signed().first() for root in roots_in_force()]
-    return [each for each in newest if each is not None and each.next_update < now]
+    return [each for each in lists_newest() if each.next_update < now]
 
 
 def trust_in_force() -> dict[str, int]:

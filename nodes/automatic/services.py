@@ -46,8 +46,9 @@ def renewals_due(*, now: datetime) -> list[Due]:
     for each in Certificate.objects.issued().besides_exports().filter(kind__in=OWN_KINDS).defer("der", "sealed_private_key"):
         own[each.holder_id].append(each)
     cluster, found = cluster_in_force(root), []
+    clusters = dict(Certificate.objects.filter(kind=Kind.CLUSTER).exclude(sha256="").values_list("sha256", "not_after"))
     for node in nodes:
-        moments = [*_own_due(own[node.pk], gets, now), *_cluster_due(node, cluster, now)]
+        moments = [*_own_due(own[node.pk], gets, now), *_cluster_due(node, cluster, clusters, now)]
         if moments and (node.observed is None or root.sha256 in node.observed.trusts):
             found.append(Due(node, min(at for at, _ in moments), min(end for _, end in moments)))
     return sorted(found, key=lambda each: each.not_after)
@@ -61,14 +62,14 @@ def _own_due(certificates: list[Certificate], gets: datetime, now: datetime) -> 
             yield at, each.not_after
 
 
-def _cluster_due(node: Node, cluster: Certificate | None, now: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """The same for the site's cluster certificate, where the node still reports the one before."""
+def _cluster_due(node: Node, cluster: Certificate | None, ends: dict[str, datetime], now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """The same for the site's cluster certificate, where the node still reports the one before; `ends` are those of all there ever were."""
     seen = node.observed
     if cluster is not None and seen is not None and seen.installed.get("cluster") != cluster.sha256:
         at = cluster.created_at + lifetime.share(cluster.not_before, cluster.not_after, node.pk.int)
-        before = Certificate.objects.filter(kind=Kind.CLUSTER, sha256=seen.installed.get("cluster", "")).first()
-        if at <= now and before is not None:
-            yield at, before.not_after
+        end = ends.get(seen.installed.get("cluster", ""))
+        if at <= now and end is not None:
+            yield at, end
 
 
 def _look_after_cluster(now: datetime) -> None:

@@ -1,5 +1,6 @@
 """Whether a certificate for browsers can be used: OpenSSL's verdict on the bytes that a node would be sent, and what browsers ask beyond it (S1)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
@@ -7,6 +8,7 @@ from django.conf import settings
 
 from agent import handshake
 from certs.certificates.issuer import roots_in_force
+from certs.models import Certificate
 from nodes.models import BrowserCertificate, Node
 from pki.core.errors import PKIError
 from pki.core.findings import Finding
@@ -45,21 +47,21 @@ def private_key_of(certificate: BrowserCertificate) -> ForeignPrivateKey | None:
         return None
 
 
-def checked(path: Path, key: ForeignPrivateKey | None, *, now: datetime) -> list[Finding]:
-    """Everything that can be said of a path without asking for which node it is."""
-    roots = [foreign.from_x509(each.x509()) for each in roots_in_force()]
+def checked(path: Path, key: ForeignPrivateKey | None, *, now: datetime, roots: Sequence[Certificate] | None = None) -> list[Finding]:
+    """Everything that can be said of a path without asking for which node it is. `roots` in force, where the caller has them already."""
+    own = [foreign.from_x509(each.x509()) for each in (roots_in_force() if roots is None else roots)]
     fits = key is not None and key.public == path.leaf.key
     refusal = judge(path, key) if key is not None and fits else None
-    return browser_checks.checks(path, has_key=fits, refusal=refusal, roots=roots, now=now)
+    return browser_checks.checks(path, has_key=fits, refusal=refusal, roots=own, now=now)
 
 
-def findings(certificate: BrowserCertificate, *, now: datetime) -> list[Finding]:
+def findings(certificate: BrowserCertificate, *, now: datetime, roots: Sequence[Certificate] | None = None) -> list[Finding]:
     """Everything that can be said of a certificate that is there without asking for which node it is."""
     try:
         path = certificate.path()
     except PKIError as exc:
         return [browser_checks.unreadable(exc)]
-    return checked(path, private_key_of(certificate), now=now)
+    return checked(path, private_key_of(certificate), now=now, roots=roots)
 
 
 def blockers(certificate: BrowserCertificate, *, now: datetime) -> list[Finding]:
@@ -67,10 +69,10 @@ def blockers(certificate: BrowserCertificate, *, now: datetime) -> list[Finding]
     return [each for each in findings(certificate, now=now) if each.level == "blocker"]
 
 
-def blockers_when_chosen(node: Node, certificate: BrowserCertificate) -> list[Finding]:
+def blockers_when_chosen(node: Node, certificate: BrowserCertificate, *, roots: Sequence[Certificate] | None = None) -> list[Finding]:
     """The blockers of it for whatever node as soon as both it and the choice for `node` were there."""
     met = max(each for each in (certificate.created_at, certificate.not_before, node.browser_chosen_at) if each is not None)
-    return blockers(certificate, now=met)
+    return [each for each in findings(certificate, now=met, roots=roots) if each.level == "blocker"]
 
 
 def finding_for(certificate: BrowserCertificate, node: Node) -> Finding:

@@ -1,9 +1,13 @@
 """What a node serves to browsers: what was chosen, what is in use, and why it is another one, in words."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
+
+from certs.certificates.issuer import roots_in_force
+from certs.models import Certificate
 from nodes.browser_certificates.services import choice_for, chosen_certificate
 from nodes.browser_certificates.verdict import blockers_when_chosen
 from nodes.models import BrowserCertificate, Node
@@ -49,8 +53,19 @@ class BrowserStory:
 
 def browser_story(node: Node, *, chosen: BrowserCertificate | None = None) -> BrowserStory:
     """Where the choice for `node` stands, by its last heartbeat. `chosen` is what its thumbprint names, where the caller has it already."""
-    seen, certificate = node.observed, chosen or chosen_certificate(node)
-    choice = choice_for(node, certificate)
+    return _story(node, chosen or chosen_certificate(node), None)
+
+
+def browser_stories(nodes: Collection[Node]) -> list[tuple[Node, BrowserStory]]:
+    """The same for each of `nodes`, which come with their observations; two queries for all of them."""
+    wanted, roots = {node.browser_thumbprint for node in nodes} - {""}, roots_in_force()
+    ready = BrowserCertificate.objects.ready().filter(Q(thumbprint__in=wanted) | Q(sha256__in=wanted)).exclude(sha256="")
+    chosen = {thumbprint: each for each in ready for thumbprint in (each.thumbprint, each.sha256)}
+    return [(node, _story(node, chosen.get(node.browser_thumbprint), roots)) for node in nodes]
+
+
+def _story(node: Node, certificate: BrowserCertificate | None, roots: Sequence[Certificate] | None) -> BrowserStory:
+    seen, choice = node.observed, choice_for(node, certificate)
     if choice is None and seen is not None and seen.browser.get("revision"):
         return BrowserStory("on_its_way", "The node goes back to the trust zone's own service certificate with its next call.")
     if choice is None:
@@ -82,7 +97,7 @@ def browser_story(node: Node, *, chosen: BrowserCertificate | None = None) -> Br
     if seen.browser["problem"]:
         why, remedy = WHY[seen.browser["problem"]]
         # Its key is not handed out, and that is all that the node can know.
-        blocked = blockers_when_chosen(node, certificate) if certificate is not None else []
+        blocked = blockers_when_chosen(node, certificate, roots=roots) if certificate is not None else []
         if blocked:
             why, remedy = f"this one is not handed out. {blocked[0].title.removesuffix('.')}", blocked[0].remedy
         return told("fallen_back", f"The trust zone's certificate is served instead: {why}.", remedy, seen.browser["problem"])

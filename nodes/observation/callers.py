@@ -70,6 +70,11 @@ def is_disputed(node: Node) -> bool:
     return CallerFinding.objects.filter(node=node, kind=Kind.TWO_CALLERS).exists()
 
 
+def disputed_nodes() -> set[uuid.UUID]:
+    """The nodes as which two machines call."""
+    return set(CallerFinding.objects.filter(kind=Kind.TWO_CALLERS, node__isnull=False).values_list("node", flat=True))
+
+
 def finding_note(
     *, kind: CallerFinding.Kind, node: Node | None, call: Call, now: datetime, certificate: str = "", generation: int = 0, other: Observation | None = None
 ) -> None:  # fmt: skip

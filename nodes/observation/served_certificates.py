@@ -1,5 +1,7 @@
 """What the services of a node really use: installed against served now, and its reload hook's last run, in words."""
 
+import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,22 +41,39 @@ class HookRun:
 
 def serving(node: Node) -> list[Served]:
     """Each service that the node's agent looks at, the agent's own 4242 first."""
+    return servings([node])[node.pk]
+
+
+def servings(nodes: Iterable[Node]) -> dict[uuid.UUID, list[Served]]:
+    """The same for each of `nodes`, which come with their observations; two queries for all of them."""
+    seen = {node.pk: _watched(node) for node in nodes}
+    strange = {
+        sha256 for each in seen.values() if each for sha256 in each.served.values() if sha256 not in (None, *each.installed.values())
+    }
+    known = {each.sha256: each for each in Certificate.objects.filter(sha256__in=strange).defer("der", "sealed_private_key")}
+    browser = dict(BrowserCertificate.objects.filter(sha256__in=strange).values_list("sha256", "name"))
+    return {pk: _services(each, known, browser) if each else [] for pk, each in seen.items()}
+
+
+def _watched(node: Node) -> Observation | None:
+    """What the node reports, where its agent looks at any service."""
     seen = node.observed
-    if seen is None or not seen.served or not (seen.listening or len(seen.served) > 1):
-        return []
-    known = {each.sha256: each for each in Certificate.objects.filter(sha256__in=[sha256 for sha256 in seen.served.values() if sha256])}
+    return seen if seen is not None and seen.served and (seen.listening or len(seen.served) > 1) else None
+
+
+def _services(seen: Observation, known: dict[str, Certificate], browser: dict[str, str]) -> list[Served]:
     told = [(name, sha256) for name, sha256 in sorted(seen.served.items(), key=lambda each: (each[0] != "service", each[0]))]
-    return [_served(name, sha256, known, seen) for name, sha256 in told if name != "service" or seen.listening]
+    return [_served(name, sha256, known, browser, seen) for name, sha256 in told if name != "service" or seen.listening]
 
 
-def _served(name: str, sha256: str | None, known: dict[str, Certificate], seen: Observation) -> Served:
+def _served(name: str, sha256: str | None, known: dict[str, Certificate], browser: dict[str, str], seen: Observation) -> Served:
     called, remedy = ("The agent", "restart it") if name == "service" else (name, "reload it")
     if sha256 is None:
         return Served(called, "does not answer with TLS, so nothing is known: see that it runs", "grey")
     if sha256 in seen.installed.values():
         return Served(called, "serves what is installed", "green")
     certificate = known.get(sha256)
-    if certificate is None and (name_there := BrowserCertificate.objects.filter(sha256=sha256).values_list("name", flat=True).first()):
+    if certificate is None and (name_there := browser.get(sha256)):
         return Served(called, f"still serves {name_there}, which is not what the node has for browsers now: {remedy}", "orange")
     if certificate is None:
         return Served(called, f"serves a certificate that this trust zone never signed: give it the installed one, then {remedy}", "orange")
@@ -63,18 +82,21 @@ def _served(name: str, sha256: str | None, known: dict[str, Certificate], seen: 
     return Served(called, f"still serves the certificate of {certificate.created_at:%d %B %Y, %H:%M} UTC: {remedy}", "orange")
 
 
-def installed_since(node: Node) -> datetime | None:
-    """When the node first called with what it has installed now."""
+def installed_since(nodes: Iterable[Node]) -> dict[uuid.UUID, datetime | None]:
+    """When each of `nodes` first called with what it has installed now; one query."""
     called = Q(action="renewal.transition", detail__to="proving") | Q(action="node.transition", detail__to="verifying")
-    came = Event.objects.for_target(node.pk).filter(called).first()
-    return came.at if came else node.registered_at
+    registered = {node.pk: node.registered_at for node in nodes}
+    came = Event.objects.filter(called, target_id__in=registered).order_by("sequence").values_list("target_id", "at")
+    return registered | dict(came)
 
 
-def still_old(node: Node, *, now: datetime) -> list[Served]:
-    """What has served something else than the installed certificate for longer than a reload takes."""
-    old = [each for each in serving(node) if each.is_old]
-    since = installed_since(node) if old else None
-    return old if since is not None and now - since > PATIENCE else []
+def still_old(nodes: Iterable[Node], *, now: datetime) -> list[tuple[Node, Served]]:
+    """What has served something else than the installed certificate for longer than a reload takes, with its node; three queries."""
+    wanted = list(nodes)
+    told = servings(wanted)
+    old = [(node, each) for node in wanted for each in told[node.pk] if each.is_old]
+    since = installed_since(node for node, _ in old)
+    return [(node, each) for node, each in old if (at := since[node.pk]) is not None and now - at > PATIENCE]
 
 
 def hook_run(node: Node) -> HookRun | None:

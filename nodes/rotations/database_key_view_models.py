@@ -9,7 +9,7 @@ from certs.exports.status import exports_with_key
 from certs.models import CentralKey, DatabaseKey, Rotation
 from certs.states import DatabaseKeyStatus
 from nodes.models import Node
-from nodes.renewal.blocked_reason import renewals_not_proved, trouble
+from nodes.renewal.blocked_reason import Troubles
 from nodes.rotations.database_key import SETTLE, lacking, proved_at
 from nodes.rotations.services import blocked_reason, counted
 from sealing.errors import ZoneBroken
@@ -36,8 +36,8 @@ class Reader:
 
 def readers(versions: list[DatabaseKey], *, now: datetime) -> list[Reader]:
     """Every node that must read encrypted fields, with what it proved of `versions`."""
-    last = renewals_not_proved()
-    return [Reader(node, proofs(node, versions), trouble(node, last.get(node.pk), now)) for node in counted()]
+    troubles = Troubles()
+    return [Reader(node, proofs(node, versions), troubles.of(node, now)) for node in counted()]
 
 
 def proofs(node: Node, versions: list[DatabaseKey]) -> list[tuple[datetime | None, DatabaseKey]]:

@@ -12,7 +12,7 @@ from certs.models import Certificate, Rotation
 from certs.roots.services import root_next_number
 from certs.zone.services import zone_current
 from nodes.models import Node
-from nodes.renewal.blocked_reason import renewals_not_proved, trouble
+from nodes.renewal.blocked_reason import Troubles
 from nodes.rotations.root import SETTLE, Phase, Standing, can_go_back_to, exports_awaited, phase_of, standings
 from nodes.rotations.services import blocked_reason
 from pki.core import clocks, lifetime
@@ -53,11 +53,11 @@ def matrix(rotation: Rotation, *, now: datetime) -> list[Row]:
     by_root = (
         set(Certificate.objects.accepted().filter(issuer=rotation.to_root).values_list("sha256", flat=True)) if rotation.to_root else set()
     )
-    renewals, phase = renewals_not_proved(), phase_of(rotation)
+    troubles, phase = Troubles(), phase_of(rotation)
     rows = []
     for each in standings(rotation):
         node, seen = each.node, each.node.observed
-        why = trouble(node, renewals.get(node.pk), now)
+        why = troubles.of(node, now)
         if not why and seen and seen.listening and seen.served.get("service") not in (None, seen.installed.get("service")):
             why = "It still serves its old certificate: restart its agent if this stays."
         awaited = phase != Phase.FINISHED and each.is_awaited(phase)

@@ -9,8 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from attention.needs import Ranked, Severity
-from qmc.overview.services import attention
+from attention.needs import Ranked, Severity, attention
 from web.api import View, page_of
 
 

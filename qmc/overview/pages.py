@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from jobs.clock import clock_confirm, clock_jump
 from qmc.overview import services as site
-from qmc.overview.site_needs import jump_words
+from qmc.overview.attention import jump_words
 from web.page import PageRequest, page
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from attention.needs import Need, Ranked, ranked
+from attention.needs import attention
 from audit.actors import Actor
 from backups.backup import VERIFIED
 from certs.models import Certificate, TrustZone
@@ -12,20 +12,7 @@ from nodes.models import Node
 from nodes.states import NodeState
 from qmc.expiry.board import expiry_board
 from qmc.expiry.view_models import headline
-from qmc.overview.node_needs import node_needs
-from qmc.overview.site_needs import running, site_needs
-from storage.attention import database_needs
-
-
-def attention(now: datetime) -> list[Ranked]:
-    """What needs a person: first what explains the rest, then the worst first."""
-    nodes = list(Node.objects.present().select_related("observation"))
-    return ranked([*node_needs(nodes, now), *site_needs(nodes, now), *database_needs()])
-
-
-def needs(now: datetime) -> list[Need]:
-    """The same without who explains whom."""
-    return [each.need for each in attention(now)]
+from qmc.overview.running import running
 
 
 def overview(actor: Actor, now: datetime) -> dict[str, Any]:

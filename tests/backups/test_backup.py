@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.store import Store
+from attention.needs import needs
 from audit.actors import SYSTEM
 from audit.models import Event
 from audit.record import verify
@@ -36,7 +37,6 @@ from nodes.models import Node, Registration, Renewal
 from pki.core import keys
 from pki.core.errors import InvalidName
 from pki.core.keys import KeyType
-from qmc.overview.services import needs
 from sealing.central_key_file import central_keys
 from sealing.fields import Readers, encrypted_fields
 from sealing.local_keys import key_ring

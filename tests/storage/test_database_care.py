@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from attention.needs import attention
 from audit.actors import SYSTEM
 from audit.models import Event
 from certs.models import CentralKey, Certificate, DatabaseKey
@@ -15,7 +16,6 @@ from nodes.central.repair import central_repair
 from nodes.central.services import central_install, central_next
 from nodes.models import Node, Observation
 from qmc.checks import site_can_work
-from qmc.overview.services import attention
 from sealing.local_keys import own_store
 from storage.care import older_than_store, upgrade_copies_remove
 

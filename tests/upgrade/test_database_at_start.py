@@ -263,7 +263,7 @@ def test_a_postgresql_that_does_not_answer_or_holds_something_else_is_named(data
 DAILY = """
 from django.utils import timezone
 from jobs.models import PeriodicWork
-from qmc.overview.services import attention
+from attention.needs import attention
 from storage.database_file import FileDamaged
 from storage.tasks import read_database
 try:

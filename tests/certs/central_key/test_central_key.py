@@ -16,6 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from agent.store import Store
+from attention.needs import needs
 from audit.actors import SYSTEM
 from audit.models import Event
 from backups.backup import backup_make
@@ -39,7 +40,6 @@ from nodes.rotations.database_key import _reencrypt
 from pki.core import sealing
 from pki.core.errors import SealError
 from pki.core.sealing import SealingKey
-from qmc.overview.services import needs
 from sealing import walk as sealing_walk
 from sealing.central_key_file import central_keys, central_keys_write
 from sealing.errors import ZoneBroken

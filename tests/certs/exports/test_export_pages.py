@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from attention.needs import attention, needs
 from audit.actors import SYSTEM
 from certs.certificates.issuer import issuing_root, roots_in_force
 from certs.exports import worker as export_work
@@ -28,7 +29,6 @@ from nodes.rotations.root import exports_awaited
 from nodes.rotations.root_view_models import rotation_plan, rotation_story
 from pki.core.revocation import RevocationCode
 from qmc.expiry.board import expiry_board
-from qmc.overview.services import needs
 from qmc.recreation.view_models import recreation_lines
 from tests.certs.exports.exported import PEM, held, made, work
 
@@ -146,7 +146,7 @@ def test_many_exports_of_one_state_are_one_line_of_the_overview(zone: Path) -> N
     Certificate.objects.filter(holder="export m2.example", kind="client").update(status="revoked", reason="stolen.")
     Certificate.objects.filter(holder="export m3.example", kind="service").update(status="revoked", reason="stolen.")
     Export.objects.update(not_after=timezone.now() + timedelta(days=20))
-    titles = [need.title for need in needs(timezone.now()) if "xport" in need.title]
+    titles = [each.need.title for each in attention(timezone.now()) if "xport" in each.need.title]
     assert titles == [
         "Export m2.example is refused",
         "Export m3.example is refused",

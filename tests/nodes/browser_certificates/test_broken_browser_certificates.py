@@ -10,13 +10,13 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from agent.store import Installed
+from attention.needs import needs
 from certs.models import Certificate
 from nodes.models import BrowserCertificate, Node, Observation
 from pki.core import ber, keys
 from pki.core.verify import fingerprint
 from pki.exchange.package import Package
 from pki.foreign import browser_choice
-from qmc.overview.services import needs
 from tests.foreign_files import ODD, PSS_WITHOUT_PARAMETERS, resigned
 from tests.public_authority import NOW, Signed, intermediate, p256, sign
 

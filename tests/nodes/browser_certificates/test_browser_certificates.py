@@ -17,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from agent.store import Installed, Store
+from attention.needs import needs
 from audit.actors import SYSTEM, Actor, PermissionRefused
 from audit.models import Event
 from certs.models import Certificate, DatabaseKey
@@ -41,7 +42,6 @@ from pki.exchange.package import Package
 from pki.foreign import browser_choice
 from pki.foreign.browser_choice import PROBLEMS, BrowserChoice
 from pki.foreign.uploaded import File
-from qmc.overview.services import needs
 from tests.public_authority import NOW, Signed, intermediate, p256, sign
 
 API = "/api/v1/browser-certificates/"

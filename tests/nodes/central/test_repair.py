@@ -16,6 +16,7 @@ from django.core.management import CommandError, call_command
 from agent import store
 from agent.store import Store
 from agent.tls import client_context, node_api_context
+from attention.needs import attention
 from audit.actors import SYSTEM, Actor, PermissionRefused
 from audit.models import Event
 from audit.record import verify
@@ -37,7 +38,6 @@ from nodes.models import Connection, Node
 from nodes.rotations.database_key import key_rotation_start
 from pki.core.revocation import RevocationCode
 from qmc.checks import central_node_has_certificates
-from qmc.overview.services import attention
 from sealing.errors import TrustZoneError
 from sealing.local_keys import key_ring_read, own_store
 from tests.qmc.recreation.test_recreate import Killed, shakes_hands

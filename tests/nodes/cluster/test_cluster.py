@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from agent import cluster as agent_cluster
 from agent.store import Installed, Store
+from attention.needs import needs
 from audit.actors import SYSTEM, Actor, PermissionRefused
 from audit.models import Event
 from certs.cluster.services import cluster_pfx, token_checked, token_sign
@@ -34,7 +35,6 @@ from pki.core.verify import fingerprint
 from pki.exchange.package import Package
 from pki.exchange.report import Report, report_from
 from pki.foreign import pfx
-from qmc.overview.services import needs
 from tests.conftest import Authority
 
 NOW = datetime.now(UTC).replace(microsecond=0)

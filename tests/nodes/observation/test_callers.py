@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
+from attention.needs import attention
 from audit.actors import SYSTEM
 from audit.models import Event
 from certs.certificates.services import certificate_transition
@@ -22,7 +23,6 @@ from nodes.node_api.views import heartbeat_view, package_view, trust_view
 from nodes.observation.callers import MOST_UNKNOWN, callers_settle, generation_next, registration_settles, turns_start_over
 from nodes.renewal.services import node_renew
 from pki.core.verify import fingerprint
-from qmc.overview.services import attention
 from tests.nodes.registered import registered_node
 from tests.pki.test_report import BEFORE
 

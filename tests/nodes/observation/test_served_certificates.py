@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from attention.needs import needs
 from audit.actors import SYSTEM
 from audit.record import record
 from certs.models import Certificate
 from nodes.models import Node, Observation
 from nodes.observation.served_certificates import hook_run, serving
-from qmc.overview.services import needs
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NEW, OLD, OTHER, STRANGE = ("".join(letter * 64) for letter in "abcd")

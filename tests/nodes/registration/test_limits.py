@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from attention.needs import attention
 from audit.actors import SYSTEM
 from jobs.models import Job
 from jobs.services import job_create
@@ -17,7 +18,6 @@ from nodes.registration import services as registration
 from nodes.renewal import services as renewal
 from nodes.renewal.services import AFTER_A_FAILURE, LIMITS, renewal_ensure
 from nodes.states import NodeState, RenewalStatus
-from qmc.overview.services import attention
 from tests.nodes.registered import registered_node
 
 

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
+from attention.needs import needs
 from audit.actors import SYSTEM
 from audit.models import Event
 from certs.certificates.issuer import issuing_root
@@ -24,7 +25,6 @@ from nodes.registration.decommission import LOST, node_decommission
 from nodes.revocation.exposure import secrets_kept
 from people.models import ApiToken
 from people.tokens import token_create
-from qmc.overview.services import needs
 from qmc.recreation.services import root_recreate
 from tests.certs.exports.exported import SECRET, held, made
 

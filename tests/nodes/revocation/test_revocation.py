@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from attention.needs import needs
 from audit.actors import SYSTEM
 from certs.models import Certificate, RevocationList, TrustZone
 from certs.revocation.services import certificate_revoke
@@ -18,7 +19,6 @@ from nodes.models import Node, Observation
 from nodes.revocation.view_models import bereft, revocation_plan
 from pki.core import revocation
 from pki.core.revocation import RevocationCode
-from qmc.overview.services import needs
 from tests.conftest import Authority
 
 pytestmark = pytest.mark.django_db

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
+from attention.needs import needs
 from audit.actors import SYSTEM
 from certs.certificates.issuer import issuing_root
 from certs.certificates.services import certificate_withdraw
@@ -23,7 +24,6 @@ from nodes.automatic.services import upkeep
 from nodes.models import Node
 from nodes.rotations.database_key import key_rotation_start
 from nodes.rotations.root import exports_awaited, root_rotation_roll_back, root_rotation_start
-from qmc.overview.services import needs
 from tests.certs.exports.exported import made
 
 pytestmark = pytest.mark.django_db

@@ -9,12 +9,12 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from attention.needs import needs
 from jobs import clock
 from jobs.models import PeriodicWork
 from nodes.models import Node, Observation
 from qmc import beat
 from qmc.beat import Onward
-from qmc.overview.services import needs
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -23,6 +23,7 @@ from django.urls import reverse
 from agent import store
 from agent.store import Store
 from agent.tls import client_context, node_api_context, server_context
+from attention.needs import needs
 from audit.actors import SYSTEM, Actor, PermissionRefused
 from audit.models import Event
 from audit.record import verify
@@ -41,7 +42,6 @@ from nodes.models import Connection, Node, Registration, Renewal
 from nodes.rotations.database_key import key_rotation_start
 from nodes.rotations.root import root_rotation_start
 from pki.core.verify import fingerprint
-from qmc.overview.services import needs
 from qmc.recreation import services as recreating
 from qmc.recreation.services import RecreationRefused, recreation_ask, root_recreate, unfinished
 from qmc.recreation.view_models import recreation_story

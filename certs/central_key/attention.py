@@ -1,0 +1,39 @@
+"""What the central key needs from a person."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.urls import reverse
+
+from attention.needs import Need, Severity, needs_register
+from certs.central_key.services import central_keys_proved
+from certs.models import CentralKey
+from sealing.central_key_file import WAY_OUT
+from sealing.errors import ZoneBroken
+from web.templatetags.console import spoken
+
+SEALING_PATIENCE = timedelta(hours=1)
+
+
+@needs_register
+def needs(now: datetime) -> Iterator[Need]:
+    """The key cannot be used, or sealing with a new version has stopped."""
+    version, url = CentralKey.objects.writing(), reverse("database_key:show")
+    if version is None:
+        return
+    try:
+        central_keys_proved()
+    except ZoneBroken as exc:
+        text, remedy = str(exc).removesuffix(WAY_OUT).strip(), WAY_OUT
+        yield Need(
+            "central-key-unusable", Severity.CRITICAL, "central key", "The central key cannot be used", text, remedy, url, "Show key"
+        )
+        return
+    if version.finished_at or not (version.problem or now - version.created_at > SEALING_PATIENCE):
+        return
+    text = version.problem or f"It began {spoken((now - version.created_at).total_seconds())} ago and has not finished."
+    remedy = (
+        "It is tried again. Remove the cause that the page names." if version.problem else "Check that the worker runs, and read its log."
+    )
+    title = "Sealing with the central key does not go on"
+    yield Need("resealing-blocked", Severity.CRITICAL, "central key", title, text, remedy, url, "Show key", version.created_at)

@@ -1,0 +1,59 @@
+"""Certificates that expire soon, as needs. The rooms that make them say whose they are, and what is to be done."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.urls import reverse
+
+from attention.needs import Need, Severity
+from certs.certificates.models import CertificateQuerySet
+from certs.models import Certificate
+from pki.core import clocks
+from pki.core.lifetime import ExpiryStatus
+from web.templatetags.console import left_words
+
+SHOWN_AHEAD = timedelta(days=90)
+
+
+def ending_soon(now: datetime) -> CertificateQuerySet:
+    """What is in force and expires within 90 days, without what exports hold; the first to expire first."""
+    return Certificate.objects.issued().besides_exports().filter(not_after__lt=now + SHOWN_AHEAD).defer("der", "sealed_private_key")
+
+
+def has_expired(certificate: Certificate, now: datetime) -> bool:
+    return certificate.expiry_status(now) == ExpiryStatus.EXPIRED
+
+
+def expiring_need(same: Sequence[Certificate], *, subject: str, remedy: str, now: datetime, key: str = "") -> Need:
+    """One holder's certificates that expire soon, the first to expire first."""
+    first, days = same[0], same[0].days_left(now)
+    text = f"It expires at {clocks.stamp(first.not_after)}." if len(same) == 1 else f"The first expires at {clocks.stamp(first.not_after)}."
+    severity, title = (
+        Severity.CRITICAL if days < 30 else Severity.WARNING,
+        f"{called(same)} end{'s' * (len(same) == 1)} in {left_words(days)}",
+    )
+    return Need("certificate-expiring", severity, subject, title, text, remedy, _page(first), "Show certificate", key=key)
+
+
+def expired_need(
+    same: Sequence[Certificate], *, subject: str, remedy: str, explains_own: frozenset[str] = frozenset(), key: str = ""
+) -> Need:
+    """One holder's certificates that have expired, the first that did first."""
+    title, text = (
+        f"{called(same)} ha{'s' if len(same) == 1 else 've'} expired",
+        f"Nobody accepts {'it' if len(same) == 1 else 'them'} any more.",
+    )
+    return Need(
+        "certificate-expired", Severity.CRITICAL, subject, title, text, remedy, _page(same[0]), "Show certificate", same[0].not_after,
+        explains_own=explains_own, key=key,
+    )  # fmt: skip
+
+
+def called(same: Sequence[Certificate]) -> str:
+    """The certificates of one holder, as the subject of a sentence."""
+    kinds = " and ".join(sorted({each.kind for each in same}))
+    return f"{same[0].holder or same[0].subject}: {kinds} certificate{'s' * (len(same) > 1)}"
+
+
+def _page(certificate: Certificate) -> str:
+    return reverse("certs:detail", args=[certificate.pk])

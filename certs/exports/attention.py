@@ -1,0 +1,61 @@
+"""What exports need from a person: their renewal is never automatic."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.urls import reverse
+
+from attention.needs import MOST_ALIKE, RANK, Need, Severity, needs_register
+from certs.exports.status import Standing, export_standings
+from certs.models import Export
+from web.templatetags.console import spoken
+
+LAST_WEEK = timedelta(days=7)
+
+
+@needs_register
+def needs(now: datetime) -> Iterator[Need]:
+    """What is refused, will be, or expires within 30 days; many of one state are one line."""
+    found: dict[str, list[Need]] = defaultdict(list)
+    standings = export_standings(Export.objects.in_use().defer("archive", "sealed_password"))
+    for state, need in filter(None, (_export(each, now) for each in standings)):
+        found[state].append(need)
+    for state, same in found.items():
+        if len(same) <= MOST_ALIKE:
+            yield from same
+        else:
+            worst = min(same, key=lambda need: RANK[need.severity])
+            title, url = f"{len(same)} exports: each {state}", reverse("exports:list") + "?sort=not_after"
+            text = f"{worst.title}: {worst.text}"
+            yield Need(worst.code, worst.severity, "", title, text, worst.remedy, url, "Show exports", worst.since, key=state)
+
+
+def _export(standing: Standing, now: datetime) -> tuple[str, Need] | None:
+    """What an export needs, with its state in a word or two."""
+    export, end, url = standing.export, standing.export.not_after, reverse("exports:renew", args=[standing.export.pk])
+    what, remedy = str(export).capitalize(), "Renew the export, and bring the new files to the machine."
+    if standing.trouble:
+        state = ("is refused" if standing.certificates else "could not be made") if standing.alarm else "must be renewed"
+        code = {"is refused": "export-refused", "could not be made": "export-failed"}.get(state, "export-renewal-needed")
+        severity = Severity.CRITICAL if standing.alarm else Severity.WARNING
+        return state, Need(
+            code,
+            severity,
+            export.machine,
+            f"{what} {state}",
+            standing.trouble,
+            "Bring the new files to the machine.",
+            url,
+            "Renew export",
+            export.status_since,
+        )
+    if end is None or not standing.ends_soon(now):
+        return None
+    left = (end - now).total_seconds()
+    state, title = ("ends soon", f"{what} ends in {spoken(left)}") if left > 0 else ("has expired", f"{what} has expired")
+    severity, text = (
+        Severity.CRITICAL if left < LAST_WEEK.total_seconds() else Severity.WARNING,
+        f"Made by {export.actor}. Its renewal is not automatic.",
+    )
+    return state, Need("export-expiring", severity, export.machine, title, text, remedy, url, "Renew export", end if left <= 0 else None)

@@ -1,0 +1,60 @@
+"""What roots and cluster certificates need from a person."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.urls import reverse
+
+from attention.needs import Need, Severity, needs_register
+from certs.certificates.attention import called, ending_soon, expired_need, expiring_need, has_expired
+from certs.certificates.issuer import issuing_root
+from certs.models import Certificate, TrustZone
+from pki.core.lifetime import ExpiryStatus
+from pki.core.roles import Kind
+from sealing.errors import ZoneBroken
+
+# What stops while nothing is issued.
+LIFE = frozenset(
+    {"renewal-overdue", "node-renewal-failed", "node-registration-stuck", "rotation-waits", "rotation-blocked", "revocation-list-overdue"}
+)
+EXPORTS = frozenset({"export-refused", "export-failed", "export-renewal-needed", "export-expiring"})
+# An expired root: nobody trusts anything that it issued.
+OF_THE_ROOT = LIFE | EXPORTS | {
+    "node-silent", "no-node-calls", "certificate-expired", "certificate-expiring", "root-rotation-due", "trust-zone-broken", "central-without-certificates",
+}  # fmt: skip
+NEW_ROOT = "Make a new root."
+
+
+@needs_register
+def needs(now: datetime) -> Iterator[Need]:
+    """A root or a cluster certificate expires soon, or no root issues."""
+    for each in ending_soon(now).filter(kind__in=[Kind.ROOT, Kind.CLUSTER]):
+        yield from _certificate(each, now)
+    if TrustZone.objects.current() is None:
+        return
+    try:
+        issuing_root()
+    except ZoneBroken as exc:
+        yield zone_broken_need(exc)
+
+
+def _certificate(certificate: Certificate, now: datetime) -> Iterator[Need]:
+    subject, key = certificate.holder or certificate.subject, str(certificate.pk)
+    if certificate.expiry_status(now) == ExpiryStatus.EXPIRING:
+        yield expiring_need([certificate], subject=subject, remedy=NEW_ROOT, now=now, key=key)
+    elif has_expired(certificate, now) and certificate.kind == Kind.ROOT:
+        yield Need(
+            "root-expired", Severity.CRITICAL, subject, f"{called([certificate])} has expired", "Nothing trusts what it issued any more.",
+            "Recreate the root; every node then gets a new password.", reverse("recreate_root"), "Recreate the root",
+            certificate.not_after, explains=OF_THE_ROOT, key=key,
+        )  # fmt: skip
+    elif has_expired(certificate, now):
+        yield expired_need([certificate], subject=subject, remedy=NEW_ROOT, key=key)
+
+
+def zone_broken_need(exc: ZoneBroken) -> Need:
+    """Nothing can be issued, and why."""
+    return Need(
+        "trust-zone-broken", Severity.CRITICAL, "central", "Nothing can be issued", str(exc), "Open the root's page, and follow what it says.",
+        reverse("roots:show"), "Root", explains=LIFE,
+    )  # fmt: skip

@@ -1,0 +1,54 @@
+"""What certificates for browsers need from a person."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.urls import reverse
+
+from attention.needs import Need, Severity, needs_register
+from nodes.browser_certificates.view_models import BrowserStory, browser_stories, choosers
+from nodes.models import BrowserCertificate, Node
+from nodes.states import NodeState
+from pki.core.lifetime import ExpiryStatus
+from web.templatetags.console import left_words
+
+ENDS_SOON = timedelta(days=30)
+
+
+@needs_register
+def needs(now: datetime) -> Iterator[Need]:
+    """What is chosen and not used, or not served, or expires soon."""
+    chosen = Node.objects.filter(state=NodeState.REGISTERED).exclude(browser_thumbprint="").select_related("observation")
+    for node, story in browser_stories(list(chosen)):
+        yield from _of_node(node, story, now)
+    yield from _expiring(now)
+
+
+def _of_node(node: Node, told: BrowserStory, now: datetime) -> Iterator[Need]:
+    page = reverse("nodes:detail", args=[node.pk])
+    if told.state == "fallen_back":
+        title = f"{node} does not use the certificate chosen for browsers"
+        yield Need(
+            "browser-certificate-not-used", Severity.WARNING, str(node), title, told.text, told.remedy, page, "Show node", told.since
+        )
+    elif told.is_unserved(now):
+        title, text = f"{node}: nothing serves the certificate chosen for browsers", f"None of {', '.join(told.others)} presents it."
+        remedy = "Let the proxy load machine/personal/browser.pem again; a reload hook does that after each change."
+        yield Need("browser-certificate-not-served", Severity.WARNING, str(node), title, text, remedy, page, "Show node", told.since)
+
+
+def _expiring(now: datetime) -> Iterator[Need]:
+    """What is chosen somewhere and expires soon: nothing renews it."""
+    expiring = list(BrowserCertificate.objects.ready().filter(not_after__lt=now + ENDS_SOON).defer("certificates", "private_key"))
+    chosen = choosers(expiring)
+    for each in expiring:
+        nodes, days = ", ".join(str(node) for node in chosen[str(each.pk)]), each.days_left(now)
+        if not nodes:
+            continue
+        expired = each.expiry_status(now) == ExpiryStatus.EXPIRED
+        title = f"{each}, for browsers: " + ("has expired" if expired else f"ends in {left_words(days)}")
+        yield Need(
+            "browser-certificate-expiring", Severity.CRITICAL if days < 7 else Severity.WARNING, str(each), title,
+            f"It is chosen for {nodes}, and its renewal is not automatic.", "Upload its successor and choose that.",
+            reverse("browser_certificates:detail", args=[each.pk]), "Show certificate", each.not_after if expired else None,
+        )  # fmt: skip

@@ -1,0 +1,27 @@
+"""What the central node's own certificates need from a person."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.urls import reverse
+
+from attention.needs import Need, Severity, needs_register
+from nodes.central.blocked_reason import central_trouble, signing_trouble
+from nodes.models import Node
+
+OF_CENTRAL = frozenset(
+    {"node-silent", "no-node-calls", "certificate-expired", "renewal-overdue", "node-renewal-failed", "rotation-waits", "rotation-blocked"}
+)
+
+
+@needs_register
+def needs(now: datetime) -> Iterator[Need]:
+    """The central node has no valid certificates, so every call between it and the nodes is refused."""
+    central = Node.objects.present().filter(is_central=True).first()
+    if central is not None and (trouble := central_trouble(now=now)):
+        remedy = signing_trouble(now=now) or "On the central node run manage.py repair_central. No other node is touched."
+        yield Need(
+            "central-without-certificates", Severity.CRITICAL, str(central), "The central node has no valid certificates",
+            f"{trouble} The nodes and the central node refuse each other's calls.", remedy, reverse("nodes:detail", args=[central.pk]),
+            "Show node", explains=OF_CENTRAL,
+        )  # fmt: skip

@@ -1,0 +1,33 @@
+"""What the site's cluster certificate needs from a person."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.urls import reverse
+
+from attention.needs import Need, Severity, needs_register
+from certs.certificates.issuer import roots_in_force
+from certs.models import TrustZone
+from certs.roots.attention import zone_broken_need
+from nodes.cluster.services import manual_standing, site_answer
+from sealing.errors import ZoneBroken
+
+
+@needs_register
+def needs(now: datetime) -> Iterator[Need]:
+    """Nodes that must be given it by hand."""
+    zone = TrustZone.objects.current()
+    if zone is None or not site_answer(zone).required:
+        return
+    try:
+        standing = manual_standing()
+    except ZoneBroken as exc:
+        if roots_in_force():  # that there is none is told by certs.roots
+            yield zone_broken_need(exc)
+        return
+    if standing.todo:
+        yield Need(
+            "cluster-certificate-missing", Severity.WARNING, "",
+            f"{len(standing.todo)} of {len(standing.registered)} nodes need the QlikServiceCluster certificate by hand",
+            standing.answer.reason, "Configure the certificate on each of these nodes.", reverse("cluster:manual"), "Configure",
+        )  # fmt: skip

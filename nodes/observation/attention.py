@@ -1,0 +1,123 @@
+"""What nodes report, and who calls as a node: what of it needs a person."""
+
+import uuid
+from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
+
+from django.urls import reverse
+
+from attention.needs import MOST_ALIKE, Need, Severity, needs_register
+from certs.errors import ClockDoubtful
+from certs.models import TrustZone
+from nodes.models import CallerFinding, Node
+from nodes.observation.caller_wording import CallerWords, caller_words, findings_said
+from nodes.observation.clock_doubt import clock_believed
+from nodes.observation.served_certificates import hook_run, still_old
+from nodes.observation.silence import is_silent, last_call
+from nodes.states import NodeState
+from pki.core import clocks
+from web.templatetags.console import spoken
+
+RELOAD = "Let {name} load it again, or restart {name}; a reload hook does that after each renewal."
+
+
+@needs_register
+def needs(now: datetime) -> Iterator[Need]:
+    """Silent nodes, clocks, callers that the database does not explain, and what is served instead of what is installed."""
+    nodes, findings = list(Node.objects.filter(state=NodeState.REGISTERED).select_related("observation")), findings_said(now)
+    calling = {each.node_id for each in findings if each.node_id}  # with a certificate that is not taken: such a node is not silent
+    yield from _callers(findings, now)
+    for node in nodes:
+        yield from _calls(node, calling, now)
+        yield from _hook(node)
+    yield from _nobody_calls([node for node in nodes if node.pk not in calling], now)
+    yield from _serving(nodes, now)
+    yield from _doubt(now)
+
+
+def _page(node: Node) -> str:
+    return reverse("nodes:detail", args=[node.pk])
+
+
+def _nobody_calls(nodes: list[Node], now: datetime) -> Iterator[Need]:
+    """If every other node is silent, the cause is seldom on each of them."""
+    others = [each for each in nodes if each.state == NodeState.REGISTERED and not each.is_central]
+    if len(others) < 2 or not all(is_silent(each, now) for each in others):
+        return
+    since = max(last_call(each, now) for each in others)
+    yield Need(
+        "no-node-calls", Severity.CRITICAL, "", f"No node has called for {spoken((now - since).total_seconds())}",
+        f"All {len(others)} other nodes are silent, so the cause is probably at the central node or in the network.",
+        "Check in this order: the network between nodes and this machine, with its firewalls; whether the node API runs; the addresses that nodes "
+        "call; the clock here. Do not recreate the root: that helps only if it has expired or its key is known to others, and needs a new password on every node.",
+        reverse("addresses"), "Show addresses", since, explains=frozenset({"node-silent"}),
+    )  # fmt: skip
+
+
+def _callers(findings: list[CallerFinding], now: datetime) -> Iterator[Need]:
+    """Callers that the database does not explain; many of one kind are one line."""
+    by_code: dict[str, list[CallerWords]] = {}
+    for each in findings:
+        words = caller_words(each, now)
+        by_code.setdefault(words.code, []).append(words)
+    for code, same in by_code.items():
+        severity = Severity.WARNING if code == "database-put-back" else Severity.CRITICAL
+        first, since = same[0], min(each.finding.first_at for each in same)
+        if len(same) > MOST_ALIKE:
+            title = f"{len(same)} callers: {first.finding.get_kind_display()}"
+            yield Need(code, severity, "", title, first.text, first.remedy, reverse("nodes:list"), "Show nodes", since)
+            continue
+        for words in same:
+            node, at = words.finding.node, words.finding.first_at
+            url, button = (_page(node), "Show node") if node else (reverse("nodes:list"), "Show nodes")
+            subject = str(node) if node else words.finding.address
+            yield Need(code, severity, subject, words.title, words.text, words.remedy, url, button, at)
+
+
+def _calls(node: Node, calling: Collection[uuid.UUID], now: datetime) -> Iterator[Need]:
+    if is_silent(node, now):
+        if node.pk not in calling:
+            since = last_call(node, now)
+            yield Need(
+                "node-silent", Severity.CRITICAL, str(node), f"{node} has not called for {spoken((now - since).total_seconds())}",
+                "Its agent does not run, or does not reach the central node.",
+                "Start its agent, or let it reach the central node on the node port.", _page(node), "Show node", since,
+            )  # fmt: skip
+    elif node.observed and node.online(now) and abs(node.observed.clock_offset_s) >= clocks.AGREE.total_seconds():
+        yield _clock(node, node.observed.clock_offset_s, now)
+
+
+def _clock(node: Node, offset_s: float, now: datetime) -> Need:
+    side, clock = "ahead" if offset_s > 0 else "behind", now + timedelta(seconds=offset_s)
+    both = clocks.apart(f"{node}'s", clock, "the central node's", now)
+    title, text = f"{node}: clock is {clocks.length(offset_s)} {side}", f"{both}. Good certificates could be refused because of it."
+    return Need("node-clock-off", Severity.WARNING, str(node), title, text, "Set the node's time source (NTP).", _page(node), "Show node")
+
+
+def _serving(nodes: list[Node], now: datetime) -> Iterator[Need]:
+    for node, each in still_old(nodes, now=now):
+        title, text = f"{node}: {each.name} does not serve what is installed", f"{each.name} {each.words}."
+        remedy = RELOAD.format(name=each.name)
+        yield Need("node-serves-old-certificate", Severity.WARNING, str(node), title, text, remedy, _page(node), "Show node", key=each.name)
+
+
+def _hook(node: Node) -> Iterator[Need]:
+    run = hook_run(node)
+    if run and run.failed:
+        remedy = "Read the agent's log on the node, correct the hook, then restart the agent: the hook runs again."
+        title, text = f"{node}: the reload hook failed", f"It {run.words}."
+        yield Need("node-reload-hook-failed", Severity.WARNING, str(node), title, text, remedy, _page(node), "Show node", run.at)
+
+
+def _doubt(now: datetime) -> Iterator[Need]:
+    """Nothing is renewed by itself while the clock here cannot be believed."""
+    if TrustZone.objects.current() is None:
+        return
+    try:
+        clock_believed(now=now)
+    except ClockDoubtful as exc:
+        yield Need(
+            "clock-doubtful", Severity.CRITICAL, "central", "Automatic renewal is paused", str(exc),
+            "Set the time source (NTP) of the central node.", reverse("overview"), "Check again",
+            explains=frozenset({"node-clock-off", "renewal-overdue"}),
+        )  # fmt: skip

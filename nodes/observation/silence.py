@@ -1,0 +1,15 @@
+"""How long a node has not called."""
+
+from datetime import datetime
+
+from nodes.models import SILENT_AFTER, Node
+
+
+def last_call(node: Node, now: datetime) -> datetime:
+    """When it called last; since its registration where it never did."""
+    return node.observed.last_seen_at if node.observed else node.registered_at or now
+
+
+def is_silent(node: Node, now: datetime) -> bool:
+    """Whether a registered node has not called for too long."""
+    return now - last_call(node, now) >= SILENT_AFTER

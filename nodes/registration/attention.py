@@ -1,0 +1,132 @@
+"""What registrations need from a person."""
+
+import uuid
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from django.urls import reverse
+
+from attention.needs import MOST_ALIKE, Need, Severity, needs_register
+from audit.models import Event
+from nodes.inventory.view_models import setup_url
+from nodes.models import Node
+from nodes.states import UNDER_WAY, NodeState
+
+
+@needs_register
+def needs(now: datetime) -> Iterator[Need]:
+    """Nodes that were never registered, that wait for a password, and whose registration failed or does not continue."""
+    nodes = list(Node.objects.filter(state__in=[NodeState.CREATED, NodeState.FAILED, *UNDER_WAY]))
+    lost = _were_registered(nodes)
+    yield from _created([each for each in nodes if each.state == NodeState.CREATED])
+    yield from _lost([each for each in nodes if each.pk in lost])
+    for each in nodes:
+        if each.pk not in lost:
+            yield from _under_way(each)
+
+
+def _were_registered(nodes: Iterable[Node]) -> set[uuid.UUID]:
+    """Which of `nodes` failed although they were registered: a new root has ended their certificates."""
+    failed = [each.pk for each in nodes if each.state == NodeState.FAILED]
+    events = Event.objects.filter(target_id__in=failed, action="node.transition", detail__to="failed").order_by("sequence")
+    last = {each.target_id: each.detail["from"] for each in events}
+    return {pk for pk, before in last.items() if before == NodeState.REGISTERED}
+
+
+def _page(node: Node) -> str:
+    return reverse("nodes:detail", args=[node.pk])
+
+
+def _under_way(node: Node) -> Iterator[Need]:
+    name, since = str(node), node.state_since
+    match node.state:
+        case NodeState.FAILED:
+            again = reverse("nodes:redistribute", args=[node.pk])
+            yield Need(
+                "node-registration-failed",
+                Severity.CRITICAL,
+                name,
+                f"{node}: registration failed",
+                node.state_reason,
+                "Redistribute the node.",
+                again,
+                "Redistribute",
+                since,
+            )
+        case NodeState.AWAITING_PASSWORD:
+            remedy = f"Type the password on that machine at {setup_url(node)}."
+            yield Need(
+                "node-awaiting-password",
+                Severity.INFO,
+                name,
+                f"{node} waits for its password",
+                "The package is on the node.",
+                remedy,
+                _page(node),
+                "Open",
+                since,
+            )
+        case NodeState.DISTRIBUTING | NodeState.VERIFYING if node.state_reason:
+            remedy = "It is tried again. If this stays, check the network and the agent's log on the node."
+            yield Need(
+                "node-registration-stuck",
+                Severity.WARNING,
+                name,
+                f"{node}: registration does not continue",
+                node.state_reason,
+                remedy,
+                _page(node),
+                "Show node",
+                since,
+            )
+
+
+def _created(created: list[Node]) -> Iterator[Need]:
+    if len(created) > MOST_ALIKE:
+        url, title = f"{reverse('nodes:list')}?state={NodeState.CREATED}", f"{len(created)} nodes are not registered yet"
+        yield Need(
+            "node-not-registered",
+            Severity.INFO,
+            "",
+            title,
+            "They have no certificates yet.",
+            "Register each node when its agent runs.",
+            url,
+            "Show nodes",
+        )
+        return
+    for each in created:
+        remedy, url = "Register it: its certificates are then made and sent.", reverse("nodes:redistribute", args=[each.pk])
+        yield Need(
+            "node-not-registered",
+            Severity.INFO,
+            str(each),
+            f"{each} is not registered yet",
+            "It has no certificates yet.",
+            remedy,
+            url,
+            "Register",
+            each.created_at,
+        )
+
+
+def _lost(lost: list[Node]) -> Iterator[Need]:
+    """Nodes that were registered, and whose certificates a new root has ended."""
+    if len(lost) > MOST_ALIKE:
+        url, since = f"{reverse('nodes:list')}?state={NodeState.FAILED}", min(each.state_since for each in lost)
+        title, remedy = f"{len(lost)} nodes need a new password", "Redistribute each node, and type its new password there."
+        yield Need("node-needs-redistribution", Severity.CRITICAL, "", title, lost[0].state_reason, remedy, url, "Show nodes", since)
+        return
+    for each in lost:
+        remedy, url = "Redistribute the node, and type its new password there.", reverse("nodes:redistribute", args=[each.pk])
+        yield Need(
+            "node-needs-redistribution",
+            Severity.CRITICAL,
+            str(each),
+            f"{each}: its certificates ended",
+            each.state_reason,
+            remedy,
+            url,
+            "Redistribute",
+            each.state_since,
+        )

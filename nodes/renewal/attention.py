@@ -1,0 +1,59 @@
+"""What renewals, and the certificates that nodes hold, need from a person."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.db.models import F
+from django.urls import reverse
+
+from attention.needs import Need, Severity, needs_register
+from certs.certificates.attention import ending_soon, expired_need, expiring_need, has_expired
+from certs.models import Certificate
+from nodes.models import Node, Renewal
+from nodes.observation.silence import is_silent
+from nodes.states import NodeState, RenewalStatus
+from pki.core.lifetime import ExpiryStatus
+from pki.core.roles import OWN_KINDS, Kind
+
+# A node whose client certificate has expired, or was revoked, cannot call: all of this follows.
+OF_NO_CALLS = frozenset({"node-silent", "certificate-expiring", "renewal-overdue", "node-renewal-failed", "rotation-waits"})
+
+
+@needs_register
+def needs(now: datetime) -> Iterator[Need]:
+    """Renewals that failed, and certificates of nodes that expire soon."""
+    yield from _failed(now)
+    held: dict[tuple[uuid.UUID | None, str], list[Certificate]] = defaultdict(list)
+    for each in ending_soon(now).filter(kind__in=OWN_KINDS):
+        held[each.holder_id, each.holder or each.subject].append(each)
+    nodes = Node.objects.in_bulk([holder for holder, _ in held if holder])
+    for (holder, name), same in held.items():
+        yield from _held(same, str(nodes.get(holder, name)) if holder else name, now)
+
+
+def _failed(now: datetime) -> Iterator[Need]:
+    """The failed renewal of a silent node is not named: its silence is."""
+    last = Renewal.objects.filter(generation=F("node__generation"), status=RenewalStatus.FAILED, node__state=NodeState.REGISTERED)
+    for each in last.select_related("node__observation").defer("package").order_by("node__name"):
+        node = each.node
+        if not is_silent(node, now):
+            remedy = "It is tried again every hour while the certificates are due. Solve the cause, or renew the node by hand."
+            page = reverse("nodes:detail", args=[node.pk])
+            title = f"{node}: renewal failed"
+            yield Need("node-renewal-failed", Severity.WARNING, str(node), title, each.reason, remedy, page, "Show node", each.since)
+
+
+def _held(same: list[Certificate], subject: str, now: datetime) -> Iterator[Need]:
+    """What one node holds and expires soon: one need for what has expired, one for what will."""
+    ended = [each for each in same if has_expired(each, now)]
+    ending = [each for each in same if each.expiry_status(now) == ExpiryStatus.EXPIRING]
+    if ended:
+        calls = Kind.CLIENT not in {each.kind for each in ended}
+        remedy = "Renew or redistribute the node that holds it."
+        if not calls:
+            remedy = "Redistribute the node that holds it: the node cannot call for a renewal."
+        yield expired_need(ended, subject=subject, remedy=remedy, explains_own=frozenset() if calls else OF_NO_CALLS)
+    if ending:
+        yield expiring_need(ending, subject=subject, remedy="Renew the node that holds it.", now=now)

@@ -1,0 +1,49 @@
+"""What the rotation that is under way needs from a person."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.urls import reverse
+
+from attention.needs import Need, Severity, needs_register
+from certs.models import Rotation
+from nodes.rotations.database_key_view_models import rotation_story as key_rotation_story
+from nodes.rotations.root_view_models import rotation_story as root_rotation_story
+
+
+@needs_register
+def needs(now: datetime) -> Iterator[Need]:
+    """It does not go on, or waits for a node."""
+    rotation = Rotation.objects.select_related("from_root", "to_root").filter(under_way=True).first()
+    if rotation is None:
+        return
+    of_the_root = rotation.kind == Rotation.Kind.ROOT
+    told = root_rotation_story(rotation, now=now) if of_the_root else key_rotation_story(rotation, now=now)
+    url, what = reverse("roots:show" if of_the_root else "database_key:show"), "root" if of_the_root else "database key"
+    if rotation.problem:
+        remedy = "Open the rotation's page, and follow what it says."
+        yield Need(
+            "rotation-blocked",
+            Severity.CRITICAL,
+            what,
+            f"The rotation of the {what} does not go on",
+            rotation.problem,
+            remedy,
+            url,
+            "Show rotation",
+            rotation.created_at,
+        )
+    for each in told["waits"]:
+        if each.trouble:
+            remedy = "Bring the node back, or exclude or decommission it."
+            yield Need(
+                "rotation-waits",
+                Severity.WARNING,
+                str(each.node),
+                f"The rotation of the {what} waits for {each.node}",
+                each.trouble,
+                remedy,
+                url,
+                "Show rotation",
+                rotation.created_at,
+            )

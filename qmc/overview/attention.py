@@ -1,0 +1,62 @@
+"""What the console's own processes and this machine's clock need from a person."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.urls import reverse
+
+from attention.needs import Need, Severity, needs_register
+from certs.roots.attention import LIFE
+from jobs.clock import clock_jump
+from pki.core import clocks
+from qmc.overview.running import running
+
+
+@needs_register
+def needs(now: datetime) -> Iterator[Need]:
+    """Periodic work that does not run, and a clock that jumped."""
+    yield from _not_running(now)
+    yield from _clock(now)
+
+
+def _not_running(now: datetime) -> Iterator[Need]:
+    for each in running(now):
+        if each.trouble:
+            remedy = "Check that the worker and beat processes run, and read their logs."
+            text = "Without it, registrations, renewals and revocation lists are not worked on."
+            yield Need(
+                "work-not-running",
+                Severity.CRITICAL,
+                each.label,
+                f"{each.label}: {each.trouble}",
+                text,
+                remedy,
+                reverse("overview"),
+                "Check again",
+                each.last_success,
+                explains=LIFE,
+            )
+
+
+def jump_words(seconds: float) -> str:
+    return f"The central node's clock jumped {clocks.length(seconds)} {'ahead' if seconds > 0 else 'back'}"
+
+
+def _clock(now: datetime) -> Iterator[Need]:
+    jump = clock_jump(now=now)
+    if jump:
+        at, seconds = jump
+        text = f"Noticed at {clocks.stamp(at)}. Leases and expiry may be wrong."
+        explains = frozenset({"node-clock-off", "renewal-overdue", "clock-doubtful"})
+        yield Need(
+            "clock-jumped",
+            Severity.CRITICAL,
+            "central",
+            jump_words(seconds),
+            text,
+            "Check its time source (NTP).",
+            reverse("clock"),
+            "Check the clock",
+            at,
+            explains,
+        )
