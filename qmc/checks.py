@@ -13,16 +13,14 @@ from django.utils import timezone
 
 from certs.central_key.services import central_keys_proved
 from certs.certificates.issuer import previous_file, root_key
-from certs.keys.policy import key_policy_problems
 from certs.models import CentralKey, Certificate, DatabaseKey
 from certs.states import DatabaseKeyStatus
 from nodes.addresses.services import REMEDY, addresses_recorded, is_remote, netlocs
 from nodes.central.blocked_reason import central_trouble, signing_trouble
 from nodes.models import Node
 from pki.core.addresses import is_loopback, is_wildcard
-from pki.core.errors import InvalidName
-from pki.core.origins import origin
 from pki.core.roles import Kind
+from qmc.installation import nearest
 from sealing.errors import TrustZoneError
 from sealing.fields import encrypted_fields
 from sealing.local_keys import key_ring_read
@@ -60,10 +58,17 @@ def nothing_searches_encrypted_fields(**_: Any) -> list[CheckMessage]:
     return found
 
 
-@register(Tags.security)
-def key_policy_can_be_used(**_: Any) -> list[CheckMessage]:
-    """QMC_KEY_TYPES, before a worker trips over it."""
-    return [Error(text, "Mend QMC_KEY_TYPES in the environment of every process.", id="qmc.E006") for text in key_policy_problems()]
+@register()
+def settings_are_known(**_: Any) -> list[CheckMessage]:
+    """A name that nothing reads is a setting without effect."""
+    return [
+        Warning(
+            f"{name} is set in the environment, and no such setting exists. The nearest name is {nearest(name)}.",
+            "Correct the name, or unset it. `python manage.py settings --explain` lists the settings.",
+            id="qmc.W010",
+        )
+        for name in settings.INSTALLATION.unknown
+    ]
 
 
 @register(Tags.security, deploy=True)
@@ -133,24 +138,9 @@ def central_key_can_be_read() -> list[CheckMessage]:
     return []
 
 
-@register(Tags.security)
-def names_can_be_used(**_: Any) -> list[CheckMessage]:
-    """QMC_BASE_URL and QMC_TRUSTED_ORIGINS, before a form is refused over them."""
-    found: list[CheckMessage] = []
-    for each in filter(None, [settings.QMC_BASE_URL, *settings.QMC_TRUSTED_ORIGINS]):
-        try:
-            origin(each)
-        except InvalidName as exc:
-            found.append(Error(str(exc), "Correct QMC_BASE_URL or QMC_TRUSTED_ORIGINS in the environment of every process.", id="qmc.E023"))
-    return found
-
-
 def nodes_can_call() -> list[CheckMessage]:
     """What nodes are told to call must lead to this machine, and not to themselves."""
-    try:
-        told = addresses_recorded()
-    except InvalidName as exc:
-        return [Error(str(exc), "Correct QMC_NODE_API_ADDRESSES in the environment of every process.", id="qmc.E020")]
+    told = addresses_recorded()
     if any(is_wildcard(each.address) for each in told):
         return [Error(f"Nodes are told to call {', '.join(netlocs(told))}: themselves.", REMEDY, id="qmc.E021")]
     if not all(is_loopback(each.address) for each in told):

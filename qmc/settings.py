@@ -1,24 +1,23 @@
-"""Settings; every choice of an installation comes from the environment."""
+"""Django's settings. What an installation chooses comes from qmc.installation."""
 
 import hmac
 import os
 import secrets
 from pathlib import Path
-from typing import Any
-
-import dj_database_url
 
 from agent import files
 from pki.core.roles import Kind
+from qmc.installation import NODE_API, SettingInvalid, database_of, installation_read
 
 os.environ.pop("SSLKEYLOGFILE", None)  # no key of a session is ever written, and a file that cannot be written ends nobody
 try:
+    INSTALLATION = installation_read(os.environ)
     files.start_private()
-except files.NotPossible as exc:
+except (SettingInvalid, files.NotPossible) as exc:
     raise SystemExit(str(exc)) from None
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-QMC_DATA_DIR = Path(os.environ.get("QMC_DATA_DIR", "var")).absolute()
+QMC_DATA_DIR = INSTALLATION.data_dir
 NODE_STORE = QMC_DATA_DIR / "node"
 SECRETS_DIR = QMC_DATA_DIR / "secrets"
 
@@ -29,40 +28,26 @@ def cookie_names(secret_key: str) -> tuple[str, str]:
     return f"__Host-session-{tag}", f"__Host-csrf-{tag}"
 
 
-SECRET_KEY_FILE = Path(os.environ.get("QMC_SECRET_KEY_FILE") or SECRETS_DIR / "secret-key")
+SECRET_KEY_FILE = INSTALLATION.secret_key_file
 try:
     # Nothing is written here: `storage.data_directory` makes what is missing, once a command has found that it may start.
     SECRET_KEY = SECRET_KEY_FILE.read_text() if SECRET_KEY_FILE.exists() else secrets.token_urlsafe(48)
 except OSError as exc:
     raise SystemExit(f"The secret key {SECRET_KEY_FILE} cannot be read: {exc.strerror}. Give it to the account that runs this.") from None
 # The key of what only the center needs; `init` makes it. docs/develop/architecture.md has its form.
-CENTRAL_KEY_FILE = Path(os.environ.get("QMC_CENTRAL_KEY_FILE") or SECRETS_DIR / "central-key")
+CENTRAL_KEY_FILE = INSTALLATION.central_key_file
 # What web processes read too, which QMC_GROUP lets run under another account than the workers.
 SHARED_SECRET_FILES = [SECRET_KEY_FILE, CENTRAL_KEY_FILE]
-# Empty in web processes and beat: they never see the passphrase of the root key.
-_passphrase = os.environ.get("QMC_ROOT_PASSPHRASE_FILE", str(SECRETS_DIR / "root-passphrase"))
-ROOT_PASSPHRASE_FILE = Path(_passphrase) if _passphrase else None
-
-
-def listed(name: str) -> list[str]:
-    """What the environment variable `name` lists, comma between."""
-    return [each.strip() for each in os.environ.get(name, "").split(",") if each.strip()]
-
-
+# None in web processes and beat: they never see the passphrase of the root key.
+ROOT_PASSPHRASE_FILE = INSTALLATION.root_passphrase_file
 # Where the center is: each overrides what the site's data says (docs/develop/architecture.md).
-QMC_NODE_API_ADDRESSES = listed("QMC_NODE_API_ADDRESSES")
-QMC_BASE_URL = os.environ.get("QMC_BASE_URL", "").strip()
-QMC_ALLOWED_HOSTS = listed("QMC_ALLOWED_HOSTS")
-QMC_TRUSTED_ORIGINS = listed("QMC_TRUSTED_ORIGINS")
-# Two OIDs, comma between, for a site that does not want the prescribed ones; read when the trust zone is founded.
-QMC_DATABASE_KEY_OIDS = os.environ.get("QMC_DATABASE_KEY_OIDS", "")
-# Such as "service=RSA-4096,client=EC P-384": certs.keys.policy says what is possible.
-QMC_KEY_TYPES = dict(each.strip().partition("=")[::2] for each in os.environ.get("QMC_KEY_TYPES", "").split(",") if each.strip())
-# Seconds between the heartbeats of an idle node: the same bounds as an agent's own.
-try:
-    QMC_HEARTBEAT_S = min(max(int(os.environ.get("QMC_HEARTBEAT_S") or "60"), 1), 3600)
-except ValueError:
-    raise SystemExit(f"QMC_HEARTBEAT_S is {os.environ['QMC_HEARTBEAT_S'][:80]!r}. Give seconds, 1 to 3600, or unset it for 60.") from None
+QMC_NODE_API_ADDRESSES = INSTALLATION.node_api_addresses
+QMC_BASE_URL = INSTALLATION.base_url
+QMC_ALLOWED_HOSTS = INSTALLATION.allowed_hosts
+QMC_TRUSTED_ORIGINS = INSTALLATION.trusted_origins
+QMC_DATABASE_KEY_OIDS = INSTALLATION.database_key_oids
+QMC_KEY_TYPES = INSTALLATION.key_types
+QMC_HEARTBEAT_S = INSTALLATION.heartbeat_s
 DEBUG = False
 # The console asks qmc.addresses.names instead, which knows the site's data; the node API builds no address from the Host header.
 ALLOWED_HOSTS = ["*"]
@@ -88,7 +73,7 @@ INSTALLED_APPS = [
     "nodes",
     "qmc",
 ]
-IS_NODE_API = os.environ.get("QMC_PROCESS") == "node-api"
+IS_NODE_API = INSTALLATION.process == NODE_API
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -144,24 +129,8 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 # A session ends with the browser, and nobody is asked.
 ACCOUNT_SESSION_REMEMBER = False
 LOGIN_URL, LOGIN_REDIRECT_URL, ACCOUNT_LOGOUT_REDIRECT_URL = "account_login", "overview", "account_login"
-
-
-def database_of(url: str) -> dict[str, Any]:
-    """What DATABASE_URL says. The URL has a password, so nothing of it is repeated."""
-    try:
-        found = dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)
-    except ValueError:
-        found = {}
-    if found.get("ENGINE") not in ("django.db.backends.postgresql", "django.db.backends.sqlite3"):
-        raise SystemExit(
-            "DATABASE_URL names no database that this console can use. Nothing was changed. Give postgres://USER:PASSWORD@HOST:PORT/NAME, with "
-            "percent signs for what is special in the password, or unset it for SQLite in the data directory."
-        )
-    return dict(found)
-
-
-if os.environ.get("DATABASE_URL"):
-    DATABASES = {"default": database_of(os.environ["DATABASE_URL"])}
+if INSTALLATION.database_url:
+    DATABASES = {"default": database_of(INSTALLATION.database_url)}
 else:
     DATABASES = {
         "default": {
@@ -173,7 +142,7 @@ else:
     }
 AUTH_PASSWORD_VALIDATORS = [{"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}}]
 
-CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "filesystem://localhost")
+CELERY_BROKER_URL = INSTALLATION.broker_url
 if CELERY_BROKER_URL.startswith("filesystem"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(QMC_DATA_DIR / "broker/messages"),

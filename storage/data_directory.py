@@ -78,7 +78,7 @@ def _prepare() -> None:
 
 
 def _close() -> None:
-    if files.is_shared() and not os.environ.get("DATABASE_URL"):
+    if files.is_shared() and not settings.INSTALLATION.database_url:
         with contextlib.suppress(FileExistsError):  # SQLite would make it without a right to write for the group
             os.close(files.open_to_write(Path(settings.DATABASES["default"]["NAME"]), os.O_EXCL))
     files.close_to_others(_own_folder())

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import operator
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ ROOMS = {
     "qmc": ["addresses", "expiry", "overview", "recreation"],
 }
 NEVER_ON_A_NODE = "pki.issuing"
-SHARED = {"models", "states", "errors", "fields", "jobs", "settings"}
+SHARED = {"models", "states", "errors", "fields", "jobs", "settings", "installation"}
 PROBE = """import importlib, pkgutil, sys, pki as core
 for m in pkgutil.walk_packages(core.__path__, "pki."): importlib.import_module(m.name)
 print(*sorted({"django", "rest_framework", "celery", "qmc"} & set(sys.modules)))"""
@@ -106,6 +107,26 @@ def test_apps_use_few_of_the_agents_modules() -> None:
         for path in (ROOT / room).rglob("*.py"):
             modules = {".".join(name.split(".")[:2]) for name in imported(path) if name.startswith("agent.")}
             assert modules <= {"agent.files", "agent.handshake", "agent.store", "agent.tls"}, path
+
+
+# Why each of these uses the environment of its process.
+USES_ENVIRONMENT = {
+    "qmc/settings.py": "reads the settings of the installation, once",
+    "qmc/celery.py": "chooses Django's settings",
+    "qmc/management/commands/up.py": "gives it to the processes that it starts",
+    "backups/backup.py": "gives it, without settings, to the trial restore",
+}
+
+
+def test_one_module_reads_the_settings_of_the_installation() -> None:
+    """The agent has no settings of Django's; it reads the few that it needs."""
+    found = {
+        str(path.relative_to(ROOT))
+        for app in set(APPS) - {"agent"}
+        for path, names in sources(app)
+        if ("os" in names and re.search(r"\bos\.(environ|getenv)\b", path.read_text())) or "os.environ" in names
+    }
+    assert found == USES_ENVIRONMENT.keys()
 
 
 def test_init_files_are_empty() -> None:

@@ -1,7 +1,5 @@
 """One policy of private keys for the whole site: a type for each kind of certificate."""
 
-from collections.abc import Iterator
-
 from django.conf import settings
 
 from pki.core.keys import DEFAULT_KEY_TYPES, KeyType
@@ -16,15 +14,18 @@ SELECTABLE: dict[str, tuple[KeyType, ...]] = {
 }
 
 
+def key_types(text: str) -> dict[Kind, KeyType]:
+    """What QMC_KEY_TYPES says, such as "service=RSA-4096,client=EC P-384". Raises: ValueError, saying what is possible."""
+    found: dict[Kind, KeyType] = {}
+    for kind, _, wanted in (each.strip().partition("=") for each in text.split(",") if each.strip()):
+        if kind not in SELECTABLE:
+            raise ValueError(f"{kind!r} is no kind of certificate. Give KIND=TYPE with commas between. Known are: {', '.join(SELECTABLE)}.")
+        if wanted not in SELECTABLE[kind]:
+            raise ValueError(f"A {kind} certificate cannot have a key {wanted!r}. Possible are: {', '.join(SELECTABLE[kind])}.")
+        found[Kind(kind)] = KeyType(wanted)
+    return found
+
+
 def key_type(kind: Kind) -> KeyType:
     """What QMC_KEY_TYPES says of `kind`, else the default."""
-    return KeyType(settings.QMC_KEY_TYPES.get(kind, DEFAULT_KEY_TYPES[kind]))
-
-
-def key_policy_problems() -> Iterator[str]:
-    """What of QMC_KEY_TYPES cannot be used, and what can."""
-    for kind, wanted in settings.QMC_KEY_TYPES.items():
-        if kind not in SELECTABLE:
-            yield f"{kind!r} is no kind of certificate. Known are: {', '.join(SELECTABLE)}."
-        elif wanted not in SELECTABLE[kind]:
-            yield f"A {kind} certificate cannot have a key {wanted!r}. Possible are: {', '.join(SELECTABLE[kind])}."
+    return settings.QMC_KEY_TYPES.get(kind, DEFAULT_KEY_TYPES[kind])

@@ -58,12 +58,12 @@ def addresses_in_data() -> tuple[CentralAddress, ...]:
 
 
 def addresses_recorded() -> tuple[CentralAddress, ...]:
-    """What the environment says, else the site's data. Raises: InvalidName."""
+    """What the environment says, else the site's data."""
     return tuple(addresses.central_address(each) for each in settings.QMC_NODE_API_ADDRESSES) or addresses_in_data()
 
 
 def central_addresses() -> tuple[CentralAddress, ...]:
-    """Where nodes are told to call; never an address of all interfaces: then it is the host name. Raises: InvalidName, ZoneMissing."""
+    """Where nodes are told to call; never an address of all interfaces: then it is the host name. Raises: ZoneMissing."""
     recorded = addresses_recorded()
     return tuple(each for each in recorded if not addresses.is_wildcard(each.address)) or (
         CentralAddress(zone_current().name, recorded[0].port),
@@ -152,7 +152,7 @@ def addresses_first(*, chosen: Sequence[str], listening: CentralAddress | None) 
 def addresses_settle(*, chosen: Sequence[str], listening: CentralAddress | None, now: datetime) -> list[str]:
     """At each start: what nodes are told, and where this machine listens. Returns what a person must know.
 
-    `chosen` was given by a person; `listening` is where `up` listens. Raises: InputInvalid, InvalidName, ZoneMissing.
+    `chosen` was given by a person; `listening` is where `up` listens. Raises: InputInvalid, ZoneMissing.
     """
     zone, told = zone_current(), addresses_recorded()
     nowhere = any(addresses.is_wildcard(each.address) for each in told)

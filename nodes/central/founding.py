@@ -18,7 +18,6 @@ from nodes.addresses.services import addresses_first, netlocs
 from nodes.models import Node
 from nodes.states import NodeState
 from pki.core.addresses import CentralAddress
-from pki.core.database_key import PRESCRIBED, Oids
 from sealing.errors import ZoneBroken, ZoneMissing
 from sealing.local_keys import REPAIR, key_ring_read
 
@@ -39,7 +38,7 @@ def zone_found(*, host_name: str, told: Sequence[str] = (), listening: CentralAd
         central = addresses_first(chosen=told, listening=listening)
         addresses = own_names(central)
         node_id = uuid.uuid4()
-        zone = zone_prepare(founding=Founding(host_name, addresses, central, node_id, database_key_oids()), now=now)
+        zone = zone_prepare(founding=Founding(host_name, addresses, central, node_id, settings.QMC_DATABASE_KEY_OIDS), now=now)
         with transaction.atomic():
             zone_complete(zone=zone, now=now)
             chosen = bool(told or settings.QMC_NODE_API_ADDRESSES)
@@ -89,14 +88,6 @@ def _store_read() -> None:
         key_ring_read()
     except ZoneMissing as exc:
         raise ZoneBroken(f"The trust zone is founded, but nothing is installed in {settings.NODE_STORE}. {REPAIR}") from exc
-
-
-def database_key_oids() -> Oids:
-    """The site's own, where QMC_DATABASE_KEY_OIDS names two; else the prescribed ones. Fixed when the zone is founded. Raises: PKIError."""
-    if not settings.QMC_DATABASE_KEY_OIDS:
-        return PRESCRIBED
-    key, _, algorithm = settings.QMC_DATABASE_KEY_OIDS.partition(",")
-    return Oids.parse(key.strip(), algorithm.strip())
 
 
 def own_names(told: Sequence[CentralAddress]) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ from nodes.errors import NodeUnreachable
 from nodes.inventory.services import checked
 from nodes.models import Node
 from pki.core import addresses, clocks, names
-from pki.core.errors import InvalidName
 from pki.core.findings import Finding
 from pki.core.lifetime import add_months
 from pki.exchange import agent_status
@@ -62,11 +61,7 @@ def _lifetime(now: datetime) -> Iterator[Finding]:
 
 
 def _central_address(node: Node) -> Iterator[Finding]:
-    try:
-        told = addresses_recorded()
-    except InvalidName as exc:
-        yield Finding("central-address", "blocker", f"Where nodes call cannot be read. {exc}", "Correct QMC_NODE_API_ADDRESSES.")
-        return
+    told = addresses_recorded()
     if any(addresses.is_wildcard(each.address) for each in told):
         yield Finding("central-everywhere", "blocker", f"Nodes would be told to call {', '.join(netlocs(told))}: themselves.", REMEDY)
     elif all(addresses.is_loopback(each.address) for each in told) and is_remote(node):

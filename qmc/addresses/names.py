@@ -35,22 +35,12 @@ class Names:
     origins: frozenset[str]
 
 
-def _origins_of_environment() -> list[str]:
-    """Of QMC_BASE_URL and QMC_TRUSTED_ORIGINS; a system check names what is none."""
-    found = []
-    for each in filter(None, [settings.QMC_BASE_URL, *settings.QMC_TRUSTED_ORIGINS]):
-        try:
-            found.append(origin(each))
-        except InvalidName:
-            continue
-    return found
-
-
 def names_read() -> Names:
     """Out of the environment and the site's data. Raises: DatabaseError."""
     zone, own = TrustZone.objects.current(), Node.objects.filter(is_central=True).first()
     base = settings.QMC_BASE_URL or (zone.base_url if zone else "")
-    origins = [*_origins_of_environment(), *filter(None, [base, *(zone.trusted_origins if zone else [])])]
+    trusted = settings.QMC_TRUSTED_ORIGINS or (zone.trusted_origins if zone else [])
+    origins = [*filter(None, [base]), *trusted]
     hosts = [zone.name.lower()] if zone else []
     hosts += [host_of(each) for each in origins]
     hosts += settings.QMC_ALLOWED_HOSTS or (zone.allowed_hosts if zone else [])

@@ -8,21 +8,12 @@ from django.utils import timezone
 
 from nodes.addresses.services import Knowing, addresses_checked, central_addresses, losing_contact, nodes_knowing
 from pki.core.addresses import CentralAddress
-from pki.core.errors import InvalidName
 from qmc.addresses.forms import AddressesForm
 from qmc.addresses.services import PERMISSION, overridden, site_addresses, site_addresses_set
 from web.errors import InputInvalid
 from web.page import PageRequest, page
 
 MOST_SHOWN = 50
-
-
-def _current() -> tuple[CentralAddress, ...]:
-    """What nodes are told now; empty where the environment says what is no address: the page names that."""
-    try:
-        return central_addresses()
-    except InvalidName:
-        return ()
 
 
 def _shown(wanted: tuple[CentralAddress, ...], knowing: list[Knowing]) -> dict[str, Any]:
@@ -37,7 +28,7 @@ def _shown(wanted: tuple[CentralAddress, ...], knowing: list[Knowing]) -> dict[s
 def addresses(request: PageRequest) -> HttpResponse:
     """Save asks once more where nodes know none of the new addresses."""
     before, knowing, saved, asked = site_addresses(), nodes_knowing(), False, ""
-    form, wanted = AddressesForm(request.POST or None, initial=AddressesForm.initial_of(before)), _current()
+    form, wanted = AddressesForm(request.POST or None, initial=AddressesForm.initial_of(before)), central_addresses()
     if request.method == "POST" and form.is_valid():
         try:
             fields = form.fields_of_site()

@@ -16,11 +16,11 @@ from nodes.central.services import central_names_ensure
 from pki.core.errors import InvalidName
 from pki.core.origins import allowed_host, origin
 from qmc.addresses.names import names_forget
+from qmc.installation import ROWS, as_text
 from web.errors import InputInvalid
 
 MOST = 50
 PERMISSION = "certs.change_trustzone"
-FROM_ENVIRONMENT = ("QMC_NODE_API_ADDRESSES", "QMC_BASE_URL", "QMC_ALLOWED_HOSTS", "QMC_TRUSTED_ORIGINS")
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def site_addresses() -> SiteAddresses:
 
 def overridden() -> dict[str, str]:
     """Environment variable → its value, for each that overrides the site's data in this process."""
-    values = {name: getattr(settings, name) for name in FROM_ENVIRONMENT}
-    return {name: value if isinstance(value, str) else ",".join(value) for name, value in values.items() if value}
+    values = {row.name: getattr(settings, row.name) for row in ROWS.values() if row.overrides}
+    return {name: as_text(value) for name, value in values.items() if value}
 
 
 def _checked(field: str, texts: Sequence[str], check: Callable[[str], str]) -> list[str]:

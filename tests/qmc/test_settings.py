@@ -1,16 +1,21 @@
 """Choices of a site that have bounds."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
 from agent.files import NotPossible
-from qmc.settings import database_of
+from qmc import checks
+from qmc import settings as settings_module
+from qmc.installation import ELSEWHERE, NAMES, ROWS, SettingInvalid, installation_read
 from storage.data_directory import data_directory_prepare
 
 TOLD = "import django; django.setup(); from nodes.models import SILENT_AFTER; from django.conf import settings; print(settings.QMC_HEARTBEAT_S, SILENT_AFTER.seconds)"
@@ -23,20 +28,145 @@ def test_heartbeats_have_bounds_and_three_missed_ones_are_silence(asked: str, to
     assert answer.stdout.split("\n")[0] == told
 
 
-@pytest.mark.parametrize(
-    "url", ["no URL", "postgres://u:a-secret@127.0.0.1:99999/x", "mysql://u:a-secret@db.example/x", "postgres://u:a-secret[@h/x"]
-)
-def test_a_database_that_cannot_be_used_is_refused_without_its_password(url: str) -> None:
-    with pytest.raises(SystemExit, match="Give postgres://USER") as refused:
-        database_of(url)
-    assert "a-secret" not in str(refused.value)
+BAD = {
+    "DATABASE_URL": {
+        "no URL": "Give postgres://USER",
+        "postgres://u:a-secret@127.0.0.1:99999/x": "Give postgres://USER",
+        "mysql://u:a-secret@db.example/x": "Give postgres://USER",
+        "postgres://u:a-secret[@h/x": "Give postgres://USER",
+    },
+    "CELERY_BROKER_URL": {
+        "redis": "Give redis://USER",
+        "redi://u:a-secret@broker.example/0": "Give redis://USER",
+        "redis://u:a-secret@broker.example:x/0": "Give redis://USER",
+        "redis://broker.example/0;nothing://u:a-secret@x": "Give redis://USER",
+    },
+    "QMC_NODE_API_ADDRESSES": {"10.4.2.1:x": "no port from 1 to 65535", "10.4.2.1,fd00::1": "in brackets"},
+    "QMC_BASE_URL": {"http://console.example": "Give https://", "https://console.example/path": "has a path"},
+    "QMC_ALLOWED_HOSTS": {"console.example:8443": "Give the name alone", "0.0.0.0": "Give a name or an address", ".": "host name"},
+    "QMC_TRUSTED_ORIGINS": {"https://a.example,b.example": "Give https://"},
+    "QMC_HEARTBEAT_S": {"5m": "Give seconds, 1 to 3600, or unset it for 60."},
+    "QMC_KEY_TYPES": {
+        "services=RSA-4096": "Known are: root, service",
+        "service=EC P-256": "Possible are: RSA-2048",
+        "client": "Possible are",
+    },
+    "QMC_DATABASE_KEY_OIDS": {"1.3.6.1.4.1.1": "Give two OIDs", "1.3.6.1.4.1.1,x": "Give two", "2.5.29.1,2.5.29.2": "of their own"},
+    "QMC_PROCESS": {"worker": "Give console or node-api"},
+}
+GOOD = {
+    ("DATABASE_URL", "postgres://u:a-secret@db.example:5433/x?sslmode=require"): "postgres://***@db.example:5433/x?***",
+    ("DATABASE_URL", "postgres://u:a;a-secret@db.example/x"): "postgres://***@db.example/x",
+    ("DATABASE_URL", "postgres:u:a-secret@db.example/x"): "***",
+    ("DATABASE_URL", "postgres://db.example/x?password=1@a-secret"): "***",
+    ("DATABASE_URL", "sqlite:////srv/zone.sqlite3"): "sqlite:////srv/zone.sqlite3",
+    ("CELERY_BROKER_URL", "redis://:a-secret@one/0;redis://two/0"): "redis://***@one/0;redis://two/0",
+    ("CELERY_BROKER_URL", "redis+socket:///run/redis.sock"): "redis+socket:///run/redis.sock",
+    ("QMC_NODE_API_ADDRESSES", "10.4.2.1, [fd00::1]:4243,"): "10.4.2.1:4242,[fd00::1]:4243",
+    ("QMC_BASE_URL", " https://Console.Example:443/ "): "https://console.example",
+    ("QMC_ALLOWED_HOSTS", "*,.Corp.example,[fd00::1]"): "*,.corp.example,[fd00::1]",
+    ("QMC_TRUSTED_ORIGINS", "https://a.example:8443"): "https://a.example:8443",
+    ("QMC_HEARTBEAT_S", "90000"): "3600",
+    ("QMC_KEY_TYPES", "service=RSA-4096, client=EC P-384"): "service=RSA-4096,client=EC P-384",
+    ("QMC_DATABASE_KEY_OIDS", "1.3.6.1.4.1.1, 1.3.6.1.4.1.2"): "1.3.6.1.4.1.1,1.3.6.1.4.1.2",
+    ("QMC_ROOT_PASSPHRASE_FILE", ""): "",
+    ("QMC_SECRET_KEY_FILE", ""): "/srv/zone/secrets/secret-key",
+}
 
 
-def test_a_number_that_is_none_is_named() -> None:
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
+def test_a_value_that_cannot_be_used_is_named_with_what_is_allowed(name: str, value: str) -> None:
+    with pytest.raises(SettingInvalid, match=f"^{name} ") as refused:
+        installation_read({name: value})
+    text = str(refused.value)
+    assert BAD[name][value] in text
+    assert "a-secret" not in text
+    assert (repr(value) in text) is (name not in ("DATABASE_URL", "CELERY_BROKER_URL"))
+
+
+def test_all_values_that_cannot_be_used_are_named_at_once() -> None:
+    with pytest.raises(SettingInvalid) as refused:
+        installation_read({name: next(iter(values)) for name, values in BAD.items()})
+    assert [line.split()[0] for line in str(refused.value).splitlines()] == [row.name for row in ROWS.values() if row.name in BAD]
+
+
+@pytest.mark.parametrize(("name", "value"), GOOD, ids=lambda each: each or "empty")
+def test_a_value_is_shown_as_it_is_in_force_and_without_its_password(name: str, value: str) -> None:
+    found = installation_read({"QMC_DATA_DIR": "/srv/zone", name: value})
+    (field,) = (field for field, row in ROWS.items() if row.name == name)
+    assert ROWS[field].shown(getattr(found, field)) == GOOD[name, value]
+    assert "a-secret" not in repr(found)
+
+
+def test_a_process_stops_with_the_sentence_alone() -> None:
     answer = subprocess.run(
         [sys.executable, "-c", "import qmc.settings"], capture_output=True, text=True, env=os.environ | {"QMC_HEARTBEAT_S": "5m"}
     )
     assert (answer.returncode, answer.stderr) == (1, "QMC_HEARTBEAT_S is '5m'. Give seconds, 1 to 3600, or unset it for 60.\n")
+
+
+def test_check_warns_of_a_name_that_does_not_exist(settings: Any) -> None:
+    settings.INSTALLATION = installation_read({"QMC_BASEURL": "x", "QMC_WHOLE": "1", "PATH": "x"})
+    (warning,) = checks.settings_are_known()
+    assert (warning.id, "QMC_BASEURL is set" in warning.msg, "QMC_BASE_URL" in warning.msg) == ("qmc.W010", True, True)
+
+
+def explained(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, dict[str, Any]], str]:
+    call_command("settings", "--json")
+    found = json.loads(capsys.readouterr().out)
+    return {each["name"]: each for each in found["settings"]}, found["site_data_problem"]
+
+
+def test_the_command_names_where_each_value_comes_from(founded: Path, settings: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("set_addresses", "--base-url", "https://data.example", "--allowed-host", "data.example")
+    capsys.readouterr()
+    settings.INSTALLATION = installation_read({"QMC_BASE_URL": "https://environment.example", "DATABASE_URL": "postgres://u:a-secret@h/x"})
+    found, problem = explained(capsys)
+    assert problem == ""
+    told = {name: (each["value"], each["source"], each["environment"], each["site_data"]) for name, each in found.items()}
+    assert told["QMC_BASE_URL"] == ("https://environment.example", "environment", "https://environment.example", "https://data.example")
+    assert told["QMC_ALLOWED_HOSTS"] == ("data.example", "site data", None, "data.example")
+    assert told["QMC_NODE_API_ADDRESSES"] == ("127.0.0.1:4242", "site data", None, "127.0.0.1:4242")
+    assert told["QMC_TRUSTED_ORIGINS"] == ("", "default", None, "")
+    assert told["QMC_HEARTBEAT_S"] == ("60", "default", None, None)
+    assert told["DATABASE_URL"][0] == "postgres://***@h/x"
+    call_command("settings", "--explain")
+    out = capsys.readouterr().out
+    assert "From: the environment. The site's data has: https://data.example. The environment overrides it." in out
+    assert all(row.name in out and row.purpose in out for row in ROWS.values())
+    call_command("settings")
+    assert len(capsys.readouterr().out.splitlines()) == len(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [("", "there is no trust zone yet"), ("postgres://u:a-secret@127.0.0.1:1/x", "The database cannot be reached")],
+    ids=["before init", "no database"],
+)
+def test_the_command_works_without_a_site_and_writes_nothing(tmp_path: Path, url: str, problem: str) -> None:
+    data = tmp_path / "data"
+    environment = os.environ | {"DATABASE_URL": url, "QMC_ALLOWED_HOSTS": "a.example"}
+    words = [sys.executable, "manage.py", "settings", "--data-dir", str(data)]
+    answer = subprocess.run(words, capture_output=True, text=True, check=True, env=environment, cwd=settings_module.BASE_DIR)
+    values = dict(line.split(maxsplit=1) for line in answer.stdout.splitlines())
+    assert (values["QMC_ALLOWED_HOSTS"], values["QMC_BASE_URL"], values["QMC_DATA_DIR"]) == ("a.example", "not known", str(data))
+    assert problem in answer.stderr
+    assert "a-secret" not in answer.stdout + answer.stderr
+    assert not data.exists()
+
+
+def test_the_document_has_the_table_of_the_code() -> None:
+    text = (settings_module.BASE_DIR / "docs/install.md").read_text()
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.+) \| (?:`(.+)` )?\|$", text, re.MULTILINE)
+    told = [(name, re.sub(r"\[(.+?)\]\(.+?\)", r"\1", meaning), default) for name, meaning, default in rows]
+    assert told == [(row.name, row.purpose, row.default) for row in ROWS.values()]
+
+
+def test_every_name_in_the_tree_is_a_setting_or_belongs_to_another_program() -> None:
+    paths = [path for suffix in ("*.py", "*.md", "*.sh", "*.html") for path in settings_module.BASE_DIR.rglob(suffix)]
+    tree = [path for path in paths if not {"node_modules", ".venv", "var", ".git", "control"} & set(path.parts) and path != Path(__file__)]
+    used = {name for path in tree for name in re.findall(r"\bQMC_[A-Z_]*[A-Z]\b", path.read_text())}
+    assert used <= {*NAMES, *ELSEWHERE}
 
 
 @pytest.mark.parametrize("place", ["file", "file/below"])

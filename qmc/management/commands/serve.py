@@ -1,7 +1,6 @@
 """One web process."""
 
 import gc
-import os
 from typing import Any
 
 from django.conf import settings
@@ -26,7 +25,7 @@ class Command(SiteCommand):
         parser.add_argument("--data-dir")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if (os.environ.get("QMC_PROCESS") or "console") != options["process"]:
+        if settings.INSTALLATION.process != options["process"]:
             raise CommandError(f"Set QMC_PROCESS={options['process']} in the environment: it chooses the urls.")
         data_directory_prepare()
         if Store(settings.NODE_STORE).current() is None:

@@ -26,7 +26,6 @@ from nodes.node_api.heartbeat import _addresses_differ
 from nodes.registration.preflight import _central_address
 from nodes.states import NodeState
 from pki.core.addresses import central_address
-from pki.core.errors import InvalidName
 from pki.exchange.report import Report
 from qmc import checks
 
@@ -160,14 +159,6 @@ def test_the_environment_overrides_and_is_recorded(zone: TrustZone, settings: An
     settings.QMC_NODE_API_ADDRESSES = []
     assert told() == ["10.4.2.9:4242", "[fd00::9]:4242"]
     assert own() == ("10.4.2.9", 4242)
-
-
-def test_an_environment_that_is_no_address_is_named_everywhere(zone: TrustZone, settings: Any) -> None:
-    settings.QMC_NODE_API_ADDRESSES = ["10.4.2.9:x"]
-    assert [each.code for each in _central_address(register_another())] == ["central-address"]
-    assert [each.id for each in checks.nodes_can_call()] == ["qmc.E020"]
-    with pytest.raises(InvalidName, match="no port"):
-        start("127.0.0.1:4242")
 
 
 def test_nodes_that_know_none_of_the_new_addresses_are_listed_before_a_change(zone: TrustZone, capsys: pytest.CaptureFixture[str]) -> None:

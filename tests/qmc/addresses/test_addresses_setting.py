@@ -133,8 +133,8 @@ def test_network_addresses_and_clock_come_before_another_root(client: Client) ->
 
 
 def test_the_page_names_what_the_environment_overrides(client: Client, settings: Any) -> None:
-    settings.QMC_NODE_API_ADDRESSES = ["10.4.2.1:x"]
+    settings.QMC_NODE_API_ADDRESSES = ["10.4.2.1:4242"]
     settings.QMC_BASE_URL = "https://base.example"
     page = words(client.get(PAGE, secure=True))
-    assert "QMC_NODE_API_ADDRESSES=10.4.2.1:x" in page
+    assert "QMC_NODE_API_ADDRESSES=10.4.2.1:4242" in page
     assert "QMC_BASE_URL=https://base.example" in page

@@ -1,0 +1,324 @@
+"""Every setting of an installation: name, form, default and purpose, one row each. Read from the environment once, at the start of a process.
+
+`manage.py settings --explain` shows the values in force, and docs/install.md has the same table.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+from urllib.parse import urlsplit
+
+import dj_database_url
+from kombu.transport import TRANSPORT_ALIASES
+
+from certs.keys.policy import key_types
+from pki.core.addresses import central_address, netloc
+from pki.core.database_key import PRESCRIBED, Oids
+from pki.core.errors import PKIError
+from pki.core.keys import KeyType
+from pki.core.origins import allowed_host, origin
+from pki.core.roles import Kind
+
+PREFIX, DATA_DIR = "QMC_", "QMC_DATA_DIR"
+CONSOLE, NODE_API = "console", "node-api"
+LEAST_HEARTBEAT_S, MOST_HEARTBEAT_S = 1, 3600
+# Variables that other programs read: no settings of an installation.
+ELSEWHERE = {
+    "QMC_WHAT": "reload hooks of the agent",
+    "QMC_HOME": "reload hooks of the agent",
+    "QMC_GENERATION": "reload hooks of the agent",
+    "QMC_URL": "the example docs/register-node.sh",
+    "QMC_TOKEN": "the example docs/register-node.sh",
+    "QMC_CACERT": "the example docs/register-node.sh",
+    "QMC_FAULTS": "tests/faults",
+    "QMC_WHOLE": "the tests",
+    "QMC_PICTURES": "the browser tests",
+}
+
+
+class SettingInvalid(ValueError):
+    """A setting that cannot be used. The text names the variable, its value unless that can hold a password, and what to do."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting. `default` is written as in the environment; the word QMC_DATA_DIR in it is the data directory."""
+
+    name: str
+    parse: Callable[[str], Any]
+    """Raises: ValueError or PKIError, saying what to do."""
+    purpose: str
+    default: str = ""
+    is_secret: bool = False
+    """The value can hold a password: it is never shown whole."""
+    empty_counts: bool = False
+    """An empty value is a value. Elsewhere it is the same as no value."""
+    overrides: str = ""
+    """The field of the site's data (`SiteAddresses`) that this setting overrides; "" for none."""
+
+    def is_given(self, environment: Mapping[str, str]) -> bool:
+        return self.name in environment and (self.empty_counts or bool(environment[self.name].strip()))
+
+    def read(self, environment: Mapping[str, str], data_dir: Path | None) -> Any:
+        """Raises: SettingInvalid."""
+        if not self.is_given(environment):
+            return self.parse(self.default.replace(DATA_DIR, str(data_dir)))
+        text = environment[self.name]
+        try:
+            return self.parse(text)
+        except (ValueError, PKIError) as exc:
+            shown = "cannot be used, and is not shown because it can hold a password" if self.is_secret else f"is {text[:80]!r}"
+            raise SettingInvalid(f"{self.name} {shown}. {exc}") from exc
+
+    def shown(self, value: Any) -> str:
+        """The value as it is written in the environment, without what can be a password."""
+        text = as_text(value)
+        return without_secrets(text) if self.is_secret else text
+
+
+def as_text(value: Any) -> str:
+    """A parsed value as it is written in the environment."""
+    match value:
+        case None:
+            return ""
+        case Oids():
+            return ",".join(value.texts())
+        case [*texts]:
+            return ",".join(texts)
+        case dict():
+            return ",".join(f"{name}={each}" for name, each in value.items())
+    return str(value)
+
+
+def without_secrets(urls: str) -> str:
+    """URLs, with semicolons between, without their users, passwords and queries."""
+    return ";".join(_without_secrets(url) for url in re.split(r";(?=[\w+]+://)", urls) if url)
+
+
+def _without_secrets(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    place, question, query = rest.partition("?")
+    _, at, host = place.rpartition("@")
+    if not separator or "@" in query:  # a password may be anywhere
+        return "***"
+    return f"{scheme}://{'***@' if at else ''}{host}{'?***' if question else ''}"
+
+
+def listed(check: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
+    """Texts with commas between, each as `check` returns it."""
+    return lambda text: tuple(check(each.strip()) for each in text.split(",") if each.strip())
+
+
+def optional_path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+def process(text: str) -> str:
+    if text not in (CONSOLE, NODE_API):
+        raise ValueError(f"Give {CONSOLE} or {NODE_API}, or unset it for {CONSOLE}.")
+    return text
+
+
+def heartbeat_s(text: str) -> int:
+    """The same bounds as an agent's own."""
+    try:
+        return min(max(int(text), LEAST_HEARTBEAT_S), MOST_HEARTBEAT_S)
+    except ValueError:
+        raise ValueError(f"Give seconds, {LEAST_HEARTBEAT_S} to {MOST_HEARTBEAT_S}, or unset it for 60.") from None
+
+
+def database_of(url: str) -> dict[str, Any]:
+    """What DATABASE_URL says. Raises: ValueError, which repeats nothing of the URL: it has a password."""
+    try:
+        found = dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)
+    except ValueError:
+        found = {}
+    if found.get("ENGINE") not in ("django.db.backends.postgresql", "django.db.backends.sqlite3"):
+        raise ValueError(
+            "Give postgres://USER:PASSWORD@HOST:PORT/NAME, with percent signs for what is special in the password, or unset it for SQLite in the "
+            "data directory."
+        )
+    return dict(found)
+
+
+def database_url(text: str) -> str:
+    if text:
+        database_of(text)
+    return text
+
+
+def broker_url(text: str) -> str:
+    """Every transport of Kombu. Several URLs have semicolons between."""
+    for url in text.split(";"):
+        scheme, separator, _ = url.partition("://")
+        if not separator or scheme.partition("+")[0] not in TRANSPORT_ALIASES or not _has_port(url):
+            raise ValueError("Give redis://USER:PASSWORD@HOST:PORT/NUMBER, or unset it for files in the data directory.")
+    return text
+
+
+def _has_port(url: str) -> bool:
+    """A number that can be one, or none."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
+def node_api_address(text: str) -> str:
+    found = central_address(text)
+    return netloc(found.address, found.port)
+
+
+def base_url(text: str) -> str:
+    return origin(text.strip()) if text else ""
+
+
+def host_pattern(text: str) -> str:
+    """A name; `*` is every name, and a dot before a name adds the names below it."""
+    return text if text == "*" else f".{allowed_host(text[1:])}" if text.startswith(".") else allowed_host(text)
+
+
+def database_key_oids(text: str) -> Oids:
+    key, comma, algorithm = text.partition(",")
+    if not comma:
+        raise ValueError(f"Give two OIDs with a comma between, or unset it for {as_text(PRESCRIBED)}.")
+    return Oids.parse(key.strip(), algorithm.strip())
+
+
+@dataclass(frozen=True, repr=False)  # no URL with a password in a traceback
+class Installation:
+    """The settings of this process. `given` are the names that the environment sets, `unknown` its further names that begin with QMC_."""
+
+    data_dir: Annotated[
+        Path,
+        Row(
+            DATA_DIR,
+            lambda text: Path(text).absolute(),
+            "The data directory. The option `--data-dir` sets it too.",
+            default="var",
+            empty_counts=True,
+        ),
+    ]
+    database_url: Annotated[str, Row("DATABASE_URL", database_url, "The database. Not set: SQLite in the data directory.", is_secret=True)]
+    broker_url: Annotated[
+        str,
+        Row(
+            "CELERY_BROKER_URL",
+            broker_url,
+            "The broker. The default is files in the data directory.",
+            default="filesystem://localhost",
+            is_secret=True,
+        ),
+    ]
+    node_api_addresses: Annotated[
+        tuple[str, ...],
+        Row(
+            "QMC_NODE_API_ADDRESSES",
+            listed(node_api_address),
+            "The addresses that nodes call, with commas between.",
+            overrides="node_api_addresses",
+        ),
+    ]
+    base_url: Annotated[str, Row("QMC_BASE_URL", base_url, "The URL at which people open the console.", overrides="base_url")]
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        Row(
+            "QMC_ALLOWED_HOSTS",
+            listed(host_pattern),
+            "Further names that the console answers for, with commas between.",
+            overrides="allowed_hosts",
+        ),
+    ]
+    trusted_origins: Annotated[
+        tuple[str, ...],
+        Row(
+            "QMC_TRUSTED_ORIGINS",
+            listed(origin),
+            "Further origins from which the console accepts forms, with commas between.",
+            overrides="trusted_origins",
+        ),
+    ]
+    secret_key_file: Annotated[
+        Path, Row("QMC_SECRET_KEY_FILE", Path, "The file with the key for sessions.", default=f"{DATA_DIR}/secrets/secret-key")
+    ]
+    central_key_file: Annotated[
+        Path, Row("QMC_CENTRAL_KEY_FILE", Path, "The file with the central key.", default=f"{DATA_DIR}/secrets/central-key")
+    ]
+    root_passphrase_file: Annotated[
+        Path | None,
+        Row(
+            "QMC_ROOT_PASSPHRASE_FILE",
+            optional_path,
+            "The file with the root passphrase, for workers only. Empty: this process does not get it.",
+            default=f"{DATA_DIR}/secrets/root-passphrase",
+            empty_counts=True,
+        ),
+    ]
+    group: Annotated[
+        str,
+        Row(
+            "QMC_GROUP",
+            str,
+            "A group that can read and write the data directory, for two accounts. It never gets the root passphrase. Agents read this setting "
+            "too.",
+        ),
+    ]
+    heartbeat_s: Annotated[
+        int,
+        Row(
+            "QMC_HEARTBEAT_S",
+            heartbeat_s,
+            "Seconds between the calls of a node, 1 to 3600. A node is silent after three missed calls, and at the earliest after three "
+            "minutes.",
+            default="60",
+        ),
+    ]
+    key_types: Annotated[
+        dict[Kind, KeyType], Row("QMC_KEY_TYPES", key_types, "Types of new keys, such as `service=RSA-4096,client=EC P-384`.")
+    ]
+    database_key_oids: Annotated[
+        Oids,
+        Row(
+            "QMC_DATABASE_KEY_OIDS",
+            database_key_oids,
+            "Two OIDs for the database key and its algorithm. They are read only when the trust zone is made.",
+            default=as_text(PRESCRIBED),
+        ),
+    ]
+    process: Annotated[
+        str, Row("QMC_PROCESS", process, "Which web process this is: `console` or `node-api`. `up` sets it.", default=CONSOLE)
+    ]
+    given: frozenset[str]
+    unknown: tuple[str, ...]
+
+
+HINTS = get_type_hints(Installation, include_extras=True)
+# Field → row, in the order in which people read them.
+ROWS: dict[str, Row] = {name: hint.__metadata__[0] for name, hint in HINTS.items() if hasattr(hint, "__metadata__")}
+NAMES = [row.name for row in ROWS.values()]
+
+
+def installation_read(environment: Mapping[str, str]) -> Installation:
+    """Raises: SettingInvalid, with a line for each setting that cannot be used."""
+    values: dict[str, Any] = {}
+    wrong: list[str] = []
+    for name, row in ROWS.items():
+        try:
+            values[name] = row.read(environment, values.get("data_dir"))
+        except SettingInvalid as exc:
+            wrong.append(str(exc))
+    if wrong:
+        raise SettingInvalid("\n".join(wrong))
+    return Installation(
+        **values,
+        given=frozenset(row.name for row in ROWS.values() if row.is_given(environment)),
+        unknown=tuple(sorted(name for name in environment if name.startswith(PREFIX) and name not in {*NAMES, *ELSEWHERE})),
+    )
+
+
+def nearest(name: str) -> str:
+    """The setting whose name is most like `name`."""
+    return get_close_matches(name, NAMES, n=1, cutoff=0)[0]
