@@ -5,11 +5,15 @@ from datetime import datetime
 
 from django.urls import reverse
 
+from attention.expiring import Endless, Expiring, by_hand, expiring_register
 from attention.needs import Need, Severity, needs_register
 from backups.backup import BACKUP_PATIENCE, VERIFIED
+from certs.zone.services import zone_current
 from jobs.models import PeriodicWork
 from nodes.models import Node
 from web.templatetags.console import spoken
+
+BACK_UP = "On the central node run manage.py backup FILE --verify, and keep FILE on another machine."
 
 
 @needs_register
@@ -25,6 +29,18 @@ def needs(now: datetime) -> Iterator[Need]:
         code, title = "backup-missing", "There is no verified backup"
     else:
         return
-    remedy = "On the central node run manage.py backup FILE --verify, and keep FILE on another machine."
     text = why or "After a loss of this machine, what has changed since could not be restored."
-    yield Need(code, Severity.WARNING, "backup", title, text, remedy, reverse("overview"), "Check again", made_at)
+    yield Need(code, Severity.WARNING, "backup", title, text, BACK_UP, reverse("overview"), "Check again", made_at)
+
+
+@expiring_register("certs.view_certificate")
+def expiring(now: datetime) -> Iterator[Expiring | Endless]:
+    """The last verified backup, or that there is none."""
+    zone_name = zone_current().name
+    made_at = PeriodicWork.objects.filter(name=VERIFIED, last_success__isnull=False).values_list("last_success", flat=True).first()
+    if made_at is None:
+        others = Node.objects.present().filter(is_central=False).exists()
+        yield Endless(None, "backup", "no verified backup yet", zone_name, BACK_UP, needs_a_hand=others)
+        return
+    text = f"It proves what it held on {made_at:%Y-%m-%d %H:%M} UTC, and is old after {BACKUP_PATIENCE.days} days. {BACK_UP}"
+    yield Expiring(None, "backup", "last verified backup", zone_name, zone_name, made_at, made_at + BACKUP_PATIENCE, by_hand(text), "")

@@ -178,7 +178,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CertificateKindEnum": [each.value for each in Kind],
         "RotationKindEnum": "certs.models.Rotation.Kind",
-        "ExpiringKindEnum": "qmc.expiry.board.KINDS",
+        "ExpiringKindEnum": "attention.expiring.KINDS",
         "NodeStateEnum": "nodes.states.NodeState.values",
         "BrowserCertificateStateEnum": "nodes.states.BrowserCertificateState.values",
         "BrowserChoiceStateEnum": "nodes.browser_certificates.api.STATES",

@@ -9,7 +9,6 @@ from attention.needs import Need, Severity
 from certs.certificates.models import CertificateQuerySet
 from certs.models import Certificate
 from pki.core import clocks
-from pki.core.lifetime import ExpiryStatus
 from web.templatetags.console import left_words
 
 SHOWN_AHEAD = timedelta(days=90)
@@ -18,10 +17,6 @@ SHOWN_AHEAD = timedelta(days=90)
 def ending_soon(now: datetime) -> CertificateQuerySet:
     """What is in force and expires within 90 days, without what exports hold; the first to expire first."""
     return Certificate.objects.issued().besides_exports().filter(not_after__lt=now + SHOWN_AHEAD).defer("der", "sealed_private_key")
-
-
-def has_expired(certificate: Certificate, now: datetime) -> bool:
-    return certificate.expiry_status(now) == ExpiryStatus.EXPIRED
 
 
 def expiring_need(same: Sequence[Certificate], *, subject: str, remedy: str, now: datetime, key: str = "") -> Need:

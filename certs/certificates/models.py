@@ -89,6 +89,9 @@ class Certificate(models.Model):
     def expiry_status(self, now: datetime) -> lifetime.ExpiryStatus:
         return lifetime.expiry_status(self.not_before, self.not_after, now)
 
+    def has_expired(self, now: datetime) -> bool:
+        return self.expiry_status(now) == lifetime.ExpiryStatus.EXPIRED
+
     def days_left(self, now: datetime) -> int:
         return lifetime.days_left(self.not_after, now)
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.urls import reverse
 
+from attention.expiring import Expiring, by_hand, expiring_register
 from attention.needs import MOST_ALIKE, RANK, Need, Severity, needs_register
 from certs.exports.status import Standing, export_standings
 from certs.models import Export
@@ -59,3 +60,15 @@ def _export(standing: Standing, now: datetime) -> tuple[str, Need] | None:
         f"Made by {export.actor}. Its renewal is not automatic.",
     )
     return state, Need("export-expiring", severity, export.machine, title, text, remedy, url, "Renew export", end if left <= 0 else None)
+
+
+@expiring_register("certs.view_export")
+def expiring(now: datetime) -> Iterator[Expiring]:
+    """Each export, with the soonest end of what it holds."""
+    for each in export_standings(Export.objects.in_use().exclude(made_generation=0).defer("archive", "sealed_password")):
+        export, renew = each.export, "Nothing renews it by itself: renew it, and bring the new files to the machine."
+        if export.made_at and export.not_after:
+            yield Expiring(
+                id=str(export.pk), kind="export", subject=export.machine, holder=export.machine, owner=export.actor, not_before=export.made_at,
+                not_after=export.not_after, outlook=by_hand(each.trouble or renew), url=reverse("exports:detail", args=[export.pk]),
+            )  # fmt: skip

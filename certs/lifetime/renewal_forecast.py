@@ -21,6 +21,10 @@ class Standing:
     staying: Certificate | None
     leaving_id: uuid.UUID | None = None
 
+    def issuer_has_expired(self, now: datetime) -> bool:
+        """Whether nothing that it would issue is accepted."""
+        return self.issuing is not None and self.issuing.has_expired(now)
+
     @property
     def root_due_at(self) -> datetime | None:
         """When the root that stays is replaced by itself; None where that is done by hand."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.urls import reverse
 
 from attention.needs import Need, Severity, needs_register
-from certs.certificates.attention import called, ending_soon, expired_need, expiring_need, has_expired
+from certs.certificates.attention import called, ending_soon, expired_need, expiring_need
 from certs.certificates.issuer import issuing_root
 from certs.models import Certificate, TrustZone
 from pki.core.lifetime import ExpiryStatus
@@ -42,13 +42,13 @@ def _certificate(certificate: Certificate, now: datetime) -> Iterator[Need]:
     subject, key = certificate.holder or certificate.subject, str(certificate.pk)
     if certificate.expiry_status(now) == ExpiryStatus.EXPIRING:
         yield expiring_need([certificate], subject=subject, remedy=NEW_ROOT, now=now, key=key)
-    elif has_expired(certificate, now) and certificate.kind == Kind.ROOT:
+    elif certificate.has_expired(now) and certificate.kind == Kind.ROOT:
         yield Need(
             "root-expired", Severity.CRITICAL, subject, f"{called([certificate])} has expired", "Nothing trusts what it issued any more.",
             "Recreate the root; every node then gets a new password.", reverse("recreate_root"), "Recreate the root",
             certificate.not_after, explains=OF_THE_ROOT, key=key,
         )  # fmt: skip
-    elif has_expired(certificate, now):
+    elif certificate.has_expired(now):
         yield expired_need([certificate], subject=subject, remedy=NEW_ROOT, key=key)
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.urls import reverse
 
+from attention.expiring import Expiring, by_hand, by_itself, expiring_register
 from attention.needs import Need, Severity, needs_register
 from nodes.browser_certificates.view_models import BrowserStory, browser_stories, choosers
 from nodes.models import BrowserCertificate, Node
@@ -52,3 +53,21 @@ def _expiring(now: datetime) -> Iterator[Need]:
             f"It is chosen for {nodes}, and its renewal is not automatic.", "Upload its successor and choose that.",
             reverse("browser_certificates:detail", args=[each.pk]), "Show certificate", each.not_after if expired else None,
         )  # fmt: skip
+
+
+@expiring_register("nodes.view_browsercertificate")
+def expiring(now: datetime) -> Iterator[Expiring]:
+    """All of them, with the nodes that have chosen each."""
+    ready = list(BrowserCertificate.objects.ready().defer("certificates", "private_key", "csr"))
+    chosen = choosers(ready)
+    for each in ready:
+        nodes = chosen[str(each.pk)]
+        names, here = [str(node) for node in nodes], ["this console"] if any(node.is_central for node in nodes) else []
+        text = "Another authority made it, so nothing renews it. Upload its successor, and choose that where this one is chosen."
+        if each.not_before and each.not_after:
+            yield Expiring(
+                id=str(each.pk), kind="server", subject=str(each), holder=", ".join(names), owner=", ".join(names + here) or "chosen for no node",
+                not_before=each.not_before, not_after=each.not_after,
+                outlook=by_hand(text) if nodes else by_itself("No node has chosen it, so nothing happens with its end."),
+                url=reverse("browser_certificates:detail", args=[each.pk]),
+            )  # fmt: skip

@@ -71,7 +71,7 @@ def _callers(findings: list[CallerFinding], now: datetime) -> Iterator[Need]:
             node, at = words.finding.node, words.finding.first_at
             url, button = (_page(node), "Show node") if node else (reverse("nodes:list"), "Show nodes")
             subject = str(node) if node else words.finding.address
-            yield Need(code, severity, subject, words.title, words.text, words.remedy, url, button, at)
+            yield Need(code, severity, subject, words.title, words.text, words.remedy, url, button, at, key=words.finding.key)
 
 
 def _calls(node: Node, calling: Collection[uuid.UUID], now: datetime) -> Iterator[Need]:

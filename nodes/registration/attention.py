@@ -4,12 +4,14 @@ import uuid
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from django.db.models import F
 from django.urls import reverse
 
+from attention.expiring import Expiring, by_hand, expiring_register
 from attention.needs import MOST_ALIKE, Need, Severity, needs_register
 from audit.models import Event
-from nodes.inventory.view_models import setup_url
-from nodes.models import Node
+from nodes.inventory.view_models import PASSWORD_LASTS, setup_url
+from nodes.models import Node, Registration
 from nodes.states import UNDER_WAY, NodeState
 
 
@@ -130,3 +132,16 @@ def _lost(lost: list[Node]) -> Iterator[Need]:
             "Redistribute",
             each.state_since,
         )
+
+
+@expiring_register("nodes.view_node")
+def expiring(now: datetime) -> Iterator[Expiring]:
+    """Passwords that are still to be typed."""
+    waiting = Registration.objects.filter(node__state__in=PASSWORD_LASTS, generation=F("node__generation"))
+    for each in waiting.select_related("node").defer("package", "sealed_password"):
+        node = each.node
+        text = f"Type it on that machine at {setup_url(node)}, or redistribute the node for another password."
+        yield Expiring(
+            id=str(each.pk), kind="registration_password", subject=f"password of {node}", holder=str(node), owner=each.actor,
+            not_before=each.created_at, not_after=each.expires_at, outlook=by_hand(text), url=reverse("nodes:detail", args=[node.pk]),
+        )  # fmt: skip

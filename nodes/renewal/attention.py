@@ -8,11 +8,16 @@ from datetime import datetime
 from django.db.models import F
 from django.urls import reverse
 
+from attention.expiring import Expiring, by_hand, expiring_register
 from attention.needs import Need, Severity, needs_register
-from certs.certificates.attention import ending_soon, expired_need, expiring_need, has_expired
+from certs.certificates.attention import ending_soon, expired_need, expiring_need
+from certs.lifetime.attention import NOT_NEEDED
+from certs.lifetime.renewal_forecast import holders_due, zone_standing
 from certs.models import Certificate
+from certs.zone.services import zone_current
 from nodes.models import Node, Renewal
 from nodes.observation.silence import is_silent
+from nodes.renewal.outlook import node_outlook
 from nodes.states import NodeState, RenewalStatus
 from pki.core.lifetime import ExpiryStatus
 from pki.core.roles import OWN_KINDS, Kind
@@ -47,7 +52,7 @@ def _failed(now: datetime) -> Iterator[Need]:
 
 def _held(same: list[Certificate], subject: str, now: datetime) -> Iterator[Need]:
     """What one node holds and expires soon: one need for what has expired, one for what will."""
-    ended = [each for each in same if has_expired(each, now)]
+    ended = [each for each in same if each.has_expired(now)]
     ending = [each for each in same if each.expiry_status(now) == ExpiryStatus.EXPIRING]
     if ended:
         calls = Kind.CLIENT not in {each.kind for each in ended}
@@ -57,3 +62,23 @@ def _held(same: list[Certificate], subject: str, now: datetime) -> Iterator[Need
         yield expired_need(ended, subject=subject, remedy=remedy, explains_own=frozenset() if calls else OF_NO_CALLS)
     if ending:
         yield expiring_need(ending, subject=subject, remedy="Renew the node that holds it.", now=now)
+
+
+@expiring_register("certs.view_certificate")
+def expiring(now: datetime) -> Iterator[Expiring]:
+    """The certificates that nodes hold, each with what will happen to it."""
+    standing = zone_standing(zone_current())
+    nodes = {node.pk: node for node in Node.objects.present().select_related("observation")}
+    renewals = {each.node_id: each for each in Renewal.objects.filter(generation=F("node__generation")).defer("package")}
+    issued = Certificate.objects.issued().besides_exports().filter(kind__in=OWN_KINDS).select_related("issuer").defer(*NOT_NEEDED)
+    due = holders_due(issued, standing)
+    for each in issued:
+        node = nodes.get(each.holder_id) if each.holder_id else None
+        outlook, owner = by_hand("No node of this site holds it, so nothing renews it."), each.holder
+        if node is not None:
+            outlook, owner = node_outlook(each, node, renewals.get(node.pk), due.get(node.pk), standing, now=now), str(node)
+        answers_here = node is not None and node.is_central and each.kind == Kind.SERVICE
+        yield Expiring(
+            id=str(each.pk), kind=each.kind, subject=each.subject, holder=each.holder, owner=f"{owner}, and this console" if answers_here else owner,
+            not_before=each.not_before, not_after=each.not_after, outlook=outlook, url=reverse("certs:detail", args=[each.pk]),
+        )  # fmt: skip

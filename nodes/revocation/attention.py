@@ -5,13 +5,18 @@ from datetime import datetime
 
 from django.urls import reverse
 
+from attention.expiring import Endless, Expiring, Outlook, by_hand, by_itself, expiring_register
 from attention.needs import MOST_ALIKE, Need, Severity, needs_register
 from audit.actors import SYSTEM
+from certs.models import RevocationList
+from certs.revocation.lists import ANEW, lists_newest
+from certs.zone.services import zone_current
 from nodes.models import Node
 from nodes.registration.decommission import LOST
 from nodes.revocation.exposure import secrets_kept
 from nodes.revocation.view_models import bereft
 from nodes.states import NodeState
+from web.templatetags.console import spoken
 
 
 @needs_register
@@ -40,3 +45,31 @@ def _lost_machines(now: datetime) -> Iterator[Need]:
                 "secrets-known", Severity.WARNING, str(node), f"{node} was lost, and what it knew is still in use", f"Not replaced yet: {', '.join(known)}.",
                 "Replace each of them: the node's page leads there.", reverse("nodes:detail", args=[node.pk]), "Show node", node.state_since, key=str(node.pk),
             )  # fmt: skip
+
+
+@expiring_register("certs.view_certificate")
+def expiring(now: datetime) -> Iterator[Expiring | Endless]:
+    """The newest list of each root in force."""
+    zone_name, newest = zone_current().name, lists_newest()
+    nodes = list(Node.objects.present().select_related("observation"))
+    for each in newest:
+        root = each.root
+        yield Expiring(
+            id=str(each.pk), kind="revocation_list", subject=f"{root.subject}, list {each.number}", holder=root.holder, owner=zone_name,
+            not_before=each.this_update, not_after=each.next_update, outlook=list_outlook(each, nodes, now=now),
+            url=reverse("certs:detail", args=[root.pk]),
+        )  # fmt: skip
+    if not newest:
+        yield Endless(None, "revocation_list", "no list yet", zone_name, "The first one is signed by a worker, by itself.")
+
+
+def list_outlook(newest: RevocationList, nodes: list[Node], *, now: datetime) -> Outlook:
+    """A root's revocation list, and which nodes honour an older one."""
+    age, root = now - newest.this_update, newest.root.sha256
+    if age >= 2 * ANEW:
+        return by_hand(
+            f"It is signed anew each day, but the last one is {spoken(age.total_seconds())} old. See that a worker runs, and read its log."
+        )
+    older = [str(node) for node in nodes if node.observed and node.observed.revocation_lists.get(root, 0) < newest.number]
+    text = f" {len(older)} node{'s' * (len(older) > 1)} honour{'s' * (len(older) == 1)} an older one: {', '.join(older[:3])}{'…' * (len(older) > 3)}."
+    return by_itself("Signed anew each day." + text * bool(older), newest.this_update + ANEW)

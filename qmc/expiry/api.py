@@ -9,8 +9,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from qmc.expiry.board import KINDS, Board, as_of_read, expiry_board
-from qmc.expiry.wording import Happens
+from attention.expiring import KINDS, Happens
+from qmc.expiry.board import Board, as_of_read, expiry_board
 from web.api import View
 
 

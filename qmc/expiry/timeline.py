@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from attention.expiring import KINDS
 from pki.core.lifetime import add_months
-from qmc.expiry.board import KINDS, Row
+from qmc.expiry.board import Row
 
 MONTHS = 60
 # Shares of the width: what has ended, the axis from its first to its last day, what lies beyond it.

@@ -7,8 +7,9 @@ from typing import Any
 from django import forms
 from django.urls import reverse
 
+from attention.expiring import KINDS
 from pki.core import lifetime
-from qmc.expiry.board import KINDS, Board, Row, as_of_read, farthest
+from qmc.expiry.board import Board, Row, as_of_read, farthest
 from qmc.expiry.timeline import timeline
 
 BUCKET_WORDS = {

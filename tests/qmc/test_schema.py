@@ -8,6 +8,7 @@ import pytest
 from django.urls import get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
+from attention.expiring import Endless, by_hand
 from certs.certificates.api import CertificateOutput, certificate_json
 from certs.exports.api import ExportOutput, exports_json
 from certs.lifetime.api import LifetimeOutput, NewEndOutput, NodeRenewalOutput, PreviewOutput
@@ -26,8 +27,7 @@ from pki.cluster import token_check
 from pki.cluster.manual_configuration import Answer
 from pki.core.findings import Finding
 from qmc.expiry.api import EndlessOutput, ExpiringOutput, ExpiryOutput, board_json
-from qmc.expiry.board import Board, Endless, Row
-from qmc.expiry.wording import by_hand
+from qmc.expiry.board import Board, Row
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 

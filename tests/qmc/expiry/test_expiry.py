@@ -12,18 +12,21 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
+from attention.expiring import Endless, by_hand, by_itself
 from audit.actors import SYSTEM
+from certs.lifetime.outlook import leaf_outlook, root_outlook
 from certs.lifetime.renewal_forecast import Due, Standing, holders_due, leaf_due, zone_standing
 from certs.models import Certificate, RevocationList, Rotation, TrustZone
 from jobs.models import PeriodicWork
 from nodes.models import BrowserCertificate, Node, Observation, Registration, Renewal
+from nodes.renewal.outlook import node_outlook
+from nodes.revocation.attention import list_outlook
 from people.models import ApiToken
 from people.tokens import token_create
 from pki.core import lifetime
-from qmc.expiry.board import Board, Endless, Row, as_of_read, expiry_board
+from qmc.expiry.board import Board, Row, as_of_read, expiry_board
 from qmc.expiry.timeline import timeline
 from qmc.expiry.view_models import headline
-from qmc.expiry.wording import by_hand, by_itself, leaf_outlook, list_outlook, node_outlook, root_outlook
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -1,0 +1,95 @@
+"""What expires, and what will happen to it: one type for the expiry board and, later, metrics. Each room registers a function that finds its own."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from audit.actors import Actor
+
+# Each kind in the order of the board's picture, and as a word.
+KINDS = {
+    "root": "root", "service": "service", "client": "client", "cluster": "cluster", "server": "browser-facing",
+    "revocation_list": "revocation list", "export": "export", "registration_password": "registration password", "token": "API token", "backup": "verified backup",
+}  # fmt: skip
+
+
+class Happens(StrEnum):
+    BY_ITSELF = "by_itself"
+    BY_HAND = "by_hand"
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """`due_at` only where something happens by itself at a known moment."""
+
+    happens: Happens
+    text: str
+    due_at: datetime | None = None
+
+
+def by_itself(text: str, due_at: datetime | None = None) -> Outlook:
+    return Outlook(Happens.BY_ITSELF, text, due_at)
+
+
+def by_hand(text: str) -> Outlook:
+    return Outlook(Happens.BY_HAND, text)
+
+
+@dataclass(frozen=True)
+class Expiring:
+    """One thing with an end. `holder` has it, `owner` looks after it. `id` is None where it has no row; `url` is empty where it has no page."""
+
+    id: str | None
+    kind: str
+    subject: str
+    holder: str
+    owner: str
+    not_before: datetime
+    not_after: datetime
+    outlook: Outlook
+    url: str
+
+    @property
+    def kind_word(self) -> str:
+        return KINDS[self.kind]
+
+
+@dataclass(frozen=True)
+class Endless:
+    """What could expire and has no end that could be named."""
+
+    id: str | None
+    kind: str
+    subject: str
+    owner: str
+    explanation: str
+    needs_a_hand: bool = False
+
+    @property
+    def kind_word(self) -> str:
+        return KINDS[self.kind]
+
+
+Provider = Callable[[datetime], Iterable[Expiring | Endless]]
+_providers: list[tuple[str, Provider]] = []
+
+
+def expiring_register(permission: str) -> Callable[[Provider], Provider]:
+    """Register the decorated function: it finds what of its room expires, with a number of queries that does not depend on how much there is.
+
+    Whoever lacks `permission` does not see it.
+    """
+
+    def register(provider: Provider) -> Provider:
+        _providers.append((permission, provider))
+        return provider
+
+    return register
+
+
+def expiring(*, actor: Actor, now: datetime) -> Iterator[Expiring | Endless]:
+    """All that `actor` may see, in no order. Raises: ZoneMissing."""
+    for permission, provider in _providers:
+        if actor.has_perm(permission):
+            yield from provider(now)

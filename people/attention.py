@@ -1,0 +1,24 @@
+"""Tokens that expire."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from attention.expiring import Endless, Expiring, by_hand, expiring_register
+from people.models import ApiToken
+
+FORGOTTEN = timedelta(days=90)
+
+
+@expiring_register("people.view_apitoken")
+def expiring(now: datetime) -> Iterator[Expiring | Endless]:
+    """Tokens of active users; what ended more than 90 days ago is forgotten."""
+    tokens = ApiToken.objects.select_related("user").filter(user__is_active=True).order_by("name", "id")
+    for each in tokens.filter(Q(expires_at=None) | Q(expires_at__gte=now - FORGOTTEN)):
+        user = each.user.get_username()
+        if each.expires_at is None:
+            yield Endless(str(each.pk), "token", each.name, user, "Never expires: it is good until it is deleted.")
+            continue
+        text = f"Make another with manage.py create_token {user} --name NAME --days N, and give it to what uses this one."
+        yield Expiring(str(each.pk), "token", each.name, user, user, each.created_at, each.expires_at, by_hand(text), "")

@@ -1,0 +1,129 @@
+"""What the rooms tell costs a fixed number of queries, and each need can be recognized tomorrow."""
+
+import uuid
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from attention.expiring import expiring
+from attention.needs import attention, needs
+from audit.actors import SYSTEM
+from audit.record import record
+from certs.models import Certificate, Export, Rotation, TrustZone
+from nodes.browser_certificates.services import choice_for
+from nodes.models import BrowserCertificate, CallerFinding, Node, Observation, Registration, Renewal
+from nodes.registration.decommission import LOST
+from people.tokens import token_create
+from pki.foreign.browser_choice import EXPIRED
+
+DAY = timedelta(days=1)
+
+
+def node(name: str, state: str, now: datetime, **fields: object) -> Node:
+    return Node.objects.create(
+        name=name, host_name=f"{name}.example", state=state, state_since=now, created_at=now, registered_at=now - 9 * DAY, generation=1, **fields
+    )  # fmt: skip
+
+
+def certificate(kind: str, holder: uuid.UUID, name: str, now: datetime, *, days: float = 9, generation: int = 1) -> Certificate:
+    root = Certificate.objects.filter(kind="root").first()
+    return Certificate.objects.create(
+        kind=kind, status="issued", subject=f"CN={name}", holder=name, holder_id=holder, serial=uuid.uuid4().hex, sha256=2 * uuid.uuid4().hex,
+        key_type="EC P-256", issuer=root, not_before=now - 400 * DAY, not_after=now + days * DAY, lease_until=now, created_at=now,
+        generation=generation,
+    )  # fmt: skip
+
+
+def crowd(numbers: range, now: datetime) -> None:
+    """One more of each thing that needs a person, or that expires, for each number."""
+    user, _ = User.objects.get_or_create(username="ann")
+    for number in numbers:
+        browser = BrowserCertificate.objects.create(
+            name=f"web{number}", source="uploaded", state="ready", sha256=2 * uuid.uuid4().hex, created_at=now, not_before=now - DAY, not_after=now + 9 * DAY
+        )  # fmt: skip
+        calls = node(f"calls{number}", "registered", now, browser_thumbprint=browser.sha256, browser_chosen_at=now)
+        choice = choice_for(calls, browser)
+        assert choice is not None
+        told = {"revision": choice.revision, "problem": EXPIRED}
+        served = {"service": "0" * 64, "engine": browser.sha256, "proxy": f"{number:064}"}
+        hook = {"at": now.isoformat(), "exit": 3, "generation": 1}
+        Observation.objects.create(node=calls, last_seen_at=now, clock_offset_s=600, served=served, hook=hook, browser=told)
+        Renewal.objects.create(node=calls, generation=1, actor="ann", created_at=now, status="failed", reason="The disk is full.")
+        CallerFinding.objects.create(
+            key=f"two-callers {number}", kind="two-callers", node=calls, address="10.0.0.9", first_at=now, last_at=now
+        )
+        CallerFinding.objects.create(key=f"unknown {number}", kind="unknown", address="10.0.0.8", first_at=now, last_at=now)
+        silent = node(f"silent{number}", "registered", now)
+        Observation.objects.create(node=silent, last_seen_at=now - DAY)
+        for kind, days in (("client", -1), ("service", 9)):
+            certificate(kind, silent.pk, silent.host_name, now, days=days)
+            certificate(kind, calls.pk, calls.host_name, now)
+        failed, waits = node(f"failed{number}", "failed", now), node(f"waits{number}", "awaiting_password", now)
+        record(actor=SYSTEM, action="node.transition", target=failed, detail={"from": "registered", "to": "failed"}, now=now)
+        Registration.objects.create(node=waits, generation=1, actor="ann", created_at=now, expires_at=now + DAY)
+        node(f"new{number}", "created", now)
+        lost = node(f"lost{number}", "decommissioned", now, state_reason=LOST)
+        certificate("client", lost.pk, lost.host_name, now)
+        export = Export.objects.create(
+            machine=f"export{number}", format="pem", status="made", status_since=now, batch=uuid.uuid4(), made_generation=1, actor="ann",
+            created_at=now, made_at=now, not_after=now + 9 * DAY,
+        )  # fmt: skip
+        certificate("client", export.pk, f"export export{number}", now)
+        token_create(user=user, name=f"token{number}", lasts=9 * DAY, now=now)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", ["", "root", "database-key"], ids=["no rotation", "root", "database key"])
+def test_the_number_of_queries_does_not_grow_with_the_site(founded: Path, kind: str) -> None:
+    now, found = timezone.now(), []
+    TrustZone.objects.update(installation="upgrade", upgraded_from="June 2020", release="September 2020")
+    if kind:
+        root = Certificate.objects.get(kind="root")
+        Rotation.objects.create(kind=kind, to_version=1, actor="ann", created_at=now, from_root=root, to_root=root)
+    for numbers in (range(3), range(3, 30)):
+        crowd(numbers, now)
+        with CaptureQueriesContext(connection) as asked:
+            told, ends = needs(now), list(expiring(actor=SYSTEM, now=now))
+        found.append(len(asked))
+    assert found[0] == found[1]
+    codes = {each.code for each in told}
+    assert {
+        "node-silent",
+        "certificate-expired",
+        "browser-certificate-expiring",
+        "browser-certificate-not-used",
+        "node-serves-old-certificate",
+    } <= codes
+    assert len(ends) > 200
+
+
+@pytest.mark.django_db
+def test_each_need_is_told_apart_and_recognized_tomorrow(founded: Path) -> None:
+    now = timezone.now()
+    crowd(range(3), now)
+    today, tomorrow = ([each.identity for each in needs(moment)] for moment in (now, now + timedelta(minutes=1)))
+    assert len(set(today)) == len(today)
+    assert set(today) <= set(tomorrow)
+
+
+@pytest.mark.django_db
+def test_a_node_whose_certificates_have_expired_is_one_need(founded: Path) -> None:
+    now = timezone.now()
+    calls = node("calls", "registered", now)
+    Observation.objects.create(node=calls, last_seen_at=now)
+    gone = node("gone", "registered", now)
+    Observation.objects.create(node=gone, last_seen_at=now - 2 * DAY, trusts=[Certificate.objects.get(kind="root").sha256])
+    for each in (gone, calls):
+        for kind in ("client", "service"):
+            certificate(kind, each.pk, each.host_name, now, days=-2 if each == gone else 400)
+    told = {each.need.code: each for each in attention(now) if each.need.subject == "gone"}
+    cause = told["certificate-expired"]
+    assert (cause.explained_by, cause.need.title) == ("", "gone.example: client and service certificates have expired")
+    assert {code: each.explained_by for code, each in told.items() if each != cause} == dict.fromkeys(
+        ("node-silent", "renewal-overdue"), cause.need.title
+    )
