@@ -18,7 +18,6 @@ from tempfile import TemporaryDirectory
 
 import django
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.serialization import Encoding
 
 LENGTH = 24  # bytes of a password
 
@@ -32,20 +31,13 @@ def timed(work: Callable[[], object]) -> float:
 def own_store(home: Path) -> tuple[str, str]:
     """A store that opens two database keys. Returns their key ids, the old one first."""
     from agent.store import Store
-    from pki.core.addresses import CentralAddress
     from pki.core.database_key import DatabaseKey
     from pki.core.roles import Kind
-    from pki.exchange.package import Package
-    from tests.conftest import make_authority
+    from sitekit.authority import make_authority
 
     authority = make_authority()
     newer = replace(authority, database_key=DatabaseKey.generate())
-    package = Package(
-        trust_zone="zone", node="node", host_name="rim1.example", generation=1, central_host_name="central.example",
-        central_addresses=(CentralAddress("127.0.0.1", 1),), roots=(authority.certificate.public_bytes(Encoding.PEM),),
-        service=newer.pair(Kind.SERVICE), client=authority.pair(Kind.CLIENT), cluster=authority.pair(Kind.CLUSTER),
-        expires_at=authority.now + timedelta(hours=24), further_service_pairs=(authority.pair(Kind.SERVICE),),
-    )  # fmt: skip
+    package = authority.package(service=newer.pair(Kind.SERVICE), further_service_pairs=(authority.pair(Kind.SERVICE),))
     Store(home).install(package, now=authority.now)
     return authority.database_key.key_id.hex(), newer.database_key.key_id.hex()
 

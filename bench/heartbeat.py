@@ -17,11 +17,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from agent.report import report_make
-from agent.store import Installed, Store
-from bench.client import register_many
-from bench.fleet import Fleet
+from agent.state import State
 from bench.measure import cpu_by_process, spread, verdict
-from tests.site.conftest import Site, running_site
+from sitekit.client import register_many
+from sitekit.fleet import Fleet
+from sitekit.site import Site, running_site
 
 CALLERS, ROUNDS = 4, 3
 
@@ -31,29 +31,26 @@ def request(method: str, path: str, body: bytes, *, kept_alive: bool) -> bytes:
     return f"{method} {path} HTTP/1.1\r\nHost: central\r\nConnection: {connection}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def heartbeat_of(installed: Installed, store: Store) -> bytes:
-    now = datetime.now(UTC)
-    report = report_make(installed, store.key_ring(), {}, loaded=installed, served={"service": None}, listening=True, now=now)
-    return json.dumps(report.content()).encode()
-
-
 class Caller:
-    """One node's client certificate, and raw bytes: as little work as can be on this side."""
+    """One node's client certificate, and raw bytes: as little work as can be on this side. Each call returns the turn of the last answer."""
 
-    def __init__(self, store: Store, port: int) -> None:
-        installed = store.current()
+    def __init__(self, state: State, port: int) -> None:
+        installed, now = state.store.current(), datetime.now(UTC)
         assert installed is not None
+        report = report_make(installed, state.store.key_ring(), {}, loaded=installed, served={"service": None}, listening=True, now=now)
+        self.port, self.report = port, report.content()
+        with state.turns.taken() as turn:
+            self.turn = turn
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
         self.context.load_cert_chain(installed.client_pem)
-        self.port, self.body = port, heartbeat_of(installed, store)
 
     def _connect(self) -> ssl.SSLSocket:
         raw = socket.create_connection(("127.0.0.1", self.port), 10)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self.context.wrap_socket(raw)
 
-    def _answered(self, connection: ssl.SSLSocket, sent: bytes) -> None:
+    def _answered(self, connection: ssl.SSLSocket, sent: bytes) -> bytes:
         connection.sendall(sent)
         content = b""
         while b"\r\n\r\n" not in content:
@@ -63,20 +60,28 @@ class Caller:
         length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
         while len(body) < length:
             body += connection.recv(8192)
+        return body
+
+    def _request(self, *, bare: bool, kept_alive: bool) -> bytes:
+        if bare:
+            return request("GET", "/status/servicestate", b"", kept_alive=kept_alive)
+        return request("POST", "/api/v1/heartbeat/", json.dumps(self.report | {"turn": self.turn}).encode(), kept_alive=kept_alive)
 
     def call(self, *, bare: bool, kept_alive: bool, until: float) -> list[float]:
         """Requests one after the other until `until`. Returns the seconds of each."""
-        content = ("GET", "/status/servicestate", b"") if bare else ("POST", "/api/v1/heartbeat/", self.body)
-        sent, took = request(*content, kept_alive=kept_alive), []
+        took = []
         with contextlib.ExitStack() as held:
             connection = held.enter_context(self._connect()) if kept_alive else None
             while (began := time.monotonic()) < until:
+                sent = self._request(bare=bare, kept_alive=kept_alive)
                 if connection:
-                    self._answered(connection, sent)
+                    body = self._answered(connection, sent)
                 else:
                     with self._connect() as fresh:
-                        self._answered(fresh, sent)
+                        body = self._answered(fresh, sent)
                 took.append(time.monotonic() - began)
+                if not bare:
+                    self.turn = json.loads(body)["turn"]
         return took
 
 
@@ -111,9 +116,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.heartbeat", description="Heartbeats against a bare view.")
     parser.add_argument("seconds", nargs="?", type=float, default=4.0, help="of each round")
     seconds = parser.parse_args().seconds
-    with TemporaryDirectory() as folder, running_site(Path(folder), agents=0) as site, Fleet(Path(folder) / "fleet", CALLERS) as fleet:
-        register_many(site, site.token, fleet, fleet.addresses)
-        callers = [Caller(Store(fleet.home / address), site.node_port) for address in fleet.addresses]
+    with TemporaryDirectory() as folder, running_site(Path(folder), agents=0) as site:
+        with Fleet(Path(folder) / "fleet", CALLERS) as fleet:
+            register_many(site, site.token, fleet, fleet.addresses)
+        # The agents have ended: two callers with one certificate would be noticed.
+        callers = [Caller(State(fleet.home / address), site.node_port) for address in fleet.addresses]
         for kept_alive in (False, True):
             compare(site, callers, kept_alive=kept_alive, seconds=seconds)
 

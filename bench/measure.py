@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.fleet import Fleet
-from tests.site.conftest import Site
+from sitekit.fleet import Fleet
+from sitekit.site import Site
 
 CORES = os.cpu_count() or 1
 TICK = os.sysconf("SC_CLK_TCK")

@@ -16,15 +16,15 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.client import Client, register_many, register_one, wait_for
-from bench.fleet import Fleet
 from bench.measure import CORES, cpu_of_all, percentile, spread, table, verdict
 from pki.core import keys
 from pki.core.keys import DEFAULT_KEY_TYPES
 from pki.core.roles import Kind
 from pki.exchange.package import ITERATIONS
-from tests.site.conftest import Site, running_site
-from tests.site.engines import ENGINES
+from sitekit.client import Client, register_many, register_one, wait_for
+from sitekit.engines import ENGINES
+from sitekit.fleet import Fleet
+from sitekit.site import Site, running_site
 
 FLOOR_SAMPLES, IDLE_SAMPLES, MOST_INTERACTIVE, INTERACTIVE_EVERY_S = 40, 30, 30, 1.0
 STOCK = "from certs.keys.pool import SIZE; print(SIZE)"

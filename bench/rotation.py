@@ -17,16 +17,15 @@ from tempfile import TemporaryDirectory
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from bench.client import register_many, wait_for
-from bench.fleet import Fleet
 from bench.measure import CORES, cpu_of_all, table
 from pki.core import keys
-from pki.core.addresses import CentralAddress
 from pki.core.keys import DEFAULT_KEY_TYPES
 from pki.core.roles import Kind
 from pki.exchange.package import Package, seal_to_certificate
-from tests.conftest import make_authority
-from tests.site.conftest import Site, running_site
+from sitekit.authority import make_authority
+from sitekit.client import register_many, wait_for
+from sitekit.fleet import Fleet
+from sitekit.site import Site, running_site
 
 FLOOR_SAMPLES = 20
 STOCK = "from certs.keys.pool import SIZE; print(SIZE)"
@@ -36,12 +35,8 @@ SETTLE = "from nodes.rotations.root import SETTLE; print(SETTLE.total_seconds())
 def _example() -> Package:
     """As a renewal's amid a rotation: two roots."""
     authority = make_authority()
-    return Package(
-        trust_zone="zone", node="node", host_name="rim1.example", generation=2, central_host_name="central.example",
-        central_addresses=(CentralAddress("127.0.0.1", 4242),), roots=(authority.certificate.public_bytes(Encoding.PEM),) * 2,
-        service=authority.pair(Kind.SERVICE), client=authority.pair(Kind.CLIENT), cluster=authority.pair(Kind.CLUSTER),
-        expires_at=authority.now + timedelta(days=7),
-    )  # fmt: skip
+    root = authority.certificate.public_bytes(Encoding.PEM)
+    return authority.package(generation=2, roots=(root, root), expires_at=authority.now + timedelta(days=7))
 
 
 def _floor_of_one(_: int) -> float:

@@ -1,27 +1,19 @@
 """Keys and certificates of one trust zone, made once a session."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from django.conf import settings
 from django.test.utils import override_settings
 from xdist.scheduler import LoadScopeScheduling
 
-from pki.core import keys
-from pki.core.addresses import CentralAddress
-from pki.core.database_key import DatabaseKey
-from pki.core.keys import KeyType, PrivateKey
 from pki.core.pair import Pair
 from pki.core.roles import Kind
 from pki.core.sealing import SealingKey
 from pki.exchange.central_key import written
 from pki.exchange.package import Package
-from pki.issuing import issue
+from sitekit.authority import NAMES, Authority, make_authority
 from tests.whole import takes_minutes
 
 pytest_plugins = ["tests.founded"]
@@ -78,35 +70,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"{name}: {told}")
 
 
-NAMES = {Kind.SERVICE: "rim1.example", Kind.CLIENT: "QlikClient", Kind.CLUSTER: "QlikServiceCluster", Kind.SERVER: "www.example"}
-KEY_TYPES = {Kind.SERVICE: KeyType.RSA_2048, Kind.CLIENT: KeyType.EC_P256, Kind.CLUSTER: KeyType.RSA_2048, Kind.SERVER: KeyType.EC_P256}
-
-
-@dataclass(frozen=True)
-class Authority:
-    """A root with its key and database key, for tests that need certificates and no database."""
-
-    certificate: x509.Certificate
-    key: PrivateKey
-    database_key: DatabaseKey
-    now: datetime
-
-    def pair(self, kind: Kind, *, common_name: str = "", names: tuple[str, ...] = (), now: datetime | None = None) -> Pair:
-        key = keys.generate(KEY_TYPES[kind])
-        database_key = self.database_key if kind is Kind.SERVICE else None
-        request = issue.Request(kind, common_name or NAMES[kind], names, key.public_key(), 60, database_key)
-        plan = issue.prepare(request, issuer_certificate=self.certificate, now=now or self.now)
-        return Pair(issue.pem(issue.sign(plan, self.key)), keys.to_pem(key))
-
-
-def make_authority(name: str = "central.example") -> Authority:
-    now = datetime.now(UTC).replace(microsecond=0)
-    key = keys.generate(KeyType.EC_P384)
-    request = issue.Request(Kind.ROOT, issue.root_name(name), (), key.public_key(), 60)
-    plan = issue.prepare(request, issuer_certificate=None, now=now)
-    return Authority(x509.load_der_x509_certificate(issue.sign(plan, key)), key, DatabaseKey.generate(), now)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def central_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SealingKey]:
     """The central key of whatever was not founded as a whole site."""
@@ -128,16 +91,4 @@ def pairs(authority: Authority) -> dict[Kind, Pair]:
 
 @pytest.fixture(scope="session")
 def package(authority: Authority, pairs: dict[Kind, Pair]) -> Package:
-    return Package(
-        trust_zone="zone",
-        node="node",
-        host_name="rim1.example",
-        generation=1,
-        central_host_name="central.example",
-        central_addresses=(CentralAddress("127.0.0.1", 1),),
-        roots=(authority.certificate.public_bytes(Encoding.PEM),),
-        service=pairs[Kind.SERVICE],
-        client=pairs[Kind.CLIENT],
-        cluster=pairs[Kind.CLUSTER],
-        expires_at=authority.now + timedelta(hours=24),
-    )
+    return authority.package(service=pairs[Kind.SERVICE], client=pairs[Kind.CLIENT], cluster=pairs[Kind.CLUSTER])

@@ -129,6 +129,12 @@ def test_one_module_reads_the_settings_of_the_installation() -> None:
     assert found == USES_ENVIRONMENT.keys()
 
 
+def test_benches_and_what_they_share_with_tests_import_no_tests() -> None:
+    for folder in ("bench", "sitekit"):
+        for path, names in sources(folder):
+            assert not [name for name in names if name.split(".")[0] == "tests"], path
+
+
 def test_init_files_are_empty() -> None:
     for room in set(APPS) - {"qmc"}:
         assert all(not path.read_text() for path in (ROOT / room).rglob("__init__.py")), room

@@ -28,7 +28,7 @@ from pki.core.roles import Kind
 from pki.exchange import package as packages
 from pki.exchange import package_header, password
 from pki.foreign import describe
-from tests.conftest import make_authority
+from sitekit.authority import make_authority
 
 PORTS = {"--distribution-port": 4444, "--setup-port": 4570, "--node-port": 4242}
 addresses = iter(f"127.{os.getpid() % 60 + 30}.{number // 250}.{number % 250 + 1}" for number in range(1000))

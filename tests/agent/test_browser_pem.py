@@ -31,7 +31,7 @@ from pki.exchange.package import Package
 from pki.foreign import browser_choice
 from pki.foreign.browser_choice import BrowserChoice
 from pki.foreign.read import from_pem
-from tests.conftest import Authority
+from sitekit.authority import Authority
 from tests.foreign_files import ODD, resigned
 from tests.public_authority import Signed, intermediate, sign
 

@@ -23,7 +23,7 @@ from pki.core.roles import Kind
 from pki.exchange import package as packages
 from pki.exchange import password
 from pki.exchange.package import Opener, Package
-from tests.conftest import Authority
+from sitekit.authority import Authority
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from pki.core.errors import PackageInvalid
 from pki.core.roles import Kind
 from pki.exchange import package_check
 from pki.exchange.package import Package
-from tests.conftest import Authority, make_authority
+from sitekit.authority import Authority, make_authority
 
 DAYS = timedelta(days=2)
 numbers = iter(range(1, 250))

@@ -19,7 +19,7 @@ from pki.core.pair import Pair
 from pki.core.revocation import RevocationCode
 from pki.core.roles import Kind
 from pki.foreign import pfx
-from tests.conftest import Authority, make_authority
+from sitekit.authority import Authority, make_authority
 
 PASSWORD = "a password of mine"
 

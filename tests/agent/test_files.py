@@ -10,8 +10,8 @@ import pytest
 from agent import files
 from agent.state import State
 from pki.exchange.package import Package
+from sitekit.authority import Authority
 from tests.accounts import OTHER, loose, needs_root, reachable_folder, readable, run
-from tests.conftest import Authority
 
 
 def mode(path: Path) -> int:

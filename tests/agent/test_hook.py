@@ -25,7 +25,7 @@ from agent.state import State
 from pki.core import revocation, verify
 from pki.exchange.package import Package
 from pki.exchange.report import report_from
-from tests.conftest import Authority
+from sitekit.authority import Authority
 
 SCRIPT = """import json, os, sys, time
 with open(sys.argv[1], "a") as file:

@@ -7,8 +7,8 @@ from pathlib import Path
 from agent import listeners, tls
 from agent.store import Installed, Store
 from pki.exchange.package import Package
-from tests.conftest import Authority
-from tests.site.engines import free_port
+from sitekit.authority import Authority
+from sitekit.engines import free_port
 
 MANY, STEPS = 60, 6
 

@@ -32,9 +32,9 @@ from pki.core.pair import Pair
 from pki.core.roles import Kind
 from pki.exchange.package import Package
 from qmc import server
-from tests.conftest import Authority, make_authority
+from sitekit.authority import Authority, make_authority
+from sitekit.engines import free_port
 from tests.pki.test_revocation import make
-from tests.site.engines import free_port
 
 REQUEST = b"GET /status/servicestate HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n"
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3

@@ -14,9 +14,9 @@ import pytest
 
 from agent.state import State
 from pki.exchange.package import Package
+from sitekit.authority import Authority
 from tests.accounts import ROOT, WORKER, needs_root, reachable_folder, run
 from tests.agent.test_agent import Running, addresses
-from tests.conftest import Authority
 
 
 def started(home: Path, *words: str, **options: Any) -> subprocess.Popen[str]:

@@ -20,7 +20,7 @@ from agent.system.other_stores import AGAIN_AFTER_S, Filler, OtherStore
 from agent.system.system_trust import DEBIAN, RED_HAT, WAYS, Way, is_used, remove, settle, wanted, way_here
 from pki.core import verify
 from pki.exchange.package import Package
-from tests.conftest import Authority, make_authority
+from sitekit.authority import Authority, make_authority
 
 ZONE = "2b1c8f0e-4a55-4d6e-9f3f-8f0c1f0e7a11"
 FOREIGN = (

@@ -20,7 +20,7 @@ from agent.system.folders import NotPossible
 from agent.system.other_stores import Filler, OtherStore
 from agent.system.windows_stores import MACHINE, ROOTS, USER, Content, Work, of_installed, quoted, thumbprint, work
 from pki.exchange.package import Package
-from tests.conftest import Authority, make_authority
+from sitekit.authority import Authority, make_authority
 
 PASSWORD = "Zq7-only-for-these-files-_x"
 FOLDERS = [

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, Response, expect, sync_playwright
 
 from pki.core.keys import to_pem
+from sitekit.site import Site
 from tests.early import QUICK
 from tests.public_authority import intermediate, root, sign
-from tests.site.conftest import Site
 
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 # What the README shows.

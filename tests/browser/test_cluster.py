@@ -7,9 +7,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
 from playwright.sync_api import expect
 
+from sitekit.site import Site
 from tests.browser.conftest import Eyes
 from tests.browser.test_looks import looked_at
-from tests.site.conftest import Site
 
 NAME, PASSWORD = "without-cluster", "a password of mine"
 # A node that holds the certificate before the one in force, and whose agent does not call.

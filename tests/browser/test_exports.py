@@ -9,9 +9,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 from playwright.sync_api import Page, expect
 
+from sitekit.site import Site
 from tests.browser.conftest import WIDE, Eyes
 from tests.browser.test_looks import looked_at
-from tests.site.conftest import Site
 
 WORD = "a Password of 7 signs"
 

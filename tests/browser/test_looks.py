@@ -4,8 +4,8 @@ import re
 
 from playwright.sync_api import expect
 
+from sitekit.site import ROOT
 from tests.browser.conftest import NARROW, PICTURES, WIDE, Eyes, Furnished
-from tests.site.conftest import ROOT
 from tests.whole import WHOLE
 
 AXE = (ROOT / "node_modules/axe-core/axe.min.js").read_text()

@@ -10,8 +10,8 @@ from cryptography import x509
 from playwright.sync_api import Page, expect
 
 from pki.exchange import password
+from sitekit.site import ROOT
 from tests.browser.conftest import NARROW, Eyes, Furnished
-from tests.site.conftest import ROOT
 
 # What holds the focus, and what is wrong with how it is shown.
 FOCUSED = """() => { const held = document.activeElement, box = held.getBoundingClientRect(), look = getComputedStyle(held);

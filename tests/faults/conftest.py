@@ -16,10 +16,10 @@ import pytest
 
 from agent.store import Store
 from pki.core import verify
+from sitekit.site import ROOT, Site, running_site
 from tests.early import QUICK
 from tests.faults.nursery import Agent, Nursery
 from tests.faults.steps import Step, who_reached
-from tests.site.conftest import ROOT, Site, running_site
 
 INJECT = Path(__file__).parent / "inject"
 numbers = itertools.count(1)

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from sitekit.site import Site
 from tests.faults.conftest import Case
 from tests.faults.steps import Step, who_reached
-from tests.site.conftest import Site
 
 
 class Hunt:

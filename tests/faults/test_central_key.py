@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from sitekit.engines import ENGINES
+from sitekit.site import Site
 from tests.faults.rotations import Hunt
 from tests.faults.steps import CENTRAL_STEPS
-from tests.site.conftest import Site
-from tests.site.engines import ENGINES
 from tests.whole import takes_minutes
 
 # More values than one batch has, of a key type that no worker takes.

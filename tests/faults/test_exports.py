@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
+from sitekit.engines import ENGINES
+from sitekit.site import Site
 from tests.certs.exports.exported import PEM_FILES, SECRET
 from tests.faults.steps import EXPORT_STEPS, REMOVAL_STEPS, Step, who_reached
-from tests.site.conftest import Site
-from tests.site.engines import ENGINES
 from tests.whole import takes_minutes
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from agent import connections
 from agent.store import Store
+from sitekit.engines import ENGINES
+from sitekit.site import Site
 from tests.faults.rotations import Rotation
 from tests.faults.steps import ROTATION_STEPS, Step
-from tests.site.conftest import Site
-from tests.site.engines import ENGINES
 from tests.whole import takes_minutes
 
 MANY = 120  # connections: more than one batch

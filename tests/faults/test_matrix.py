@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from sitekit.engines import ENGINES
+from sitekit.site import Site
 from tests.faults.conftest import Case
 from tests.faults.steps import STEPS, Step
 from tests.faults.trials import FAULTS, KILLS, OTHERS, Trial, strike
-from tests.site.conftest import Site
-from tests.site.engines import ENGINES
 from tests.whole import WHOLE, takes_minutes
 
 log = logging.getLogger("faults")

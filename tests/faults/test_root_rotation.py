@@ -8,12 +8,12 @@ from typing import Any
 
 from agent.store import Store
 from pki.core.verify import fingerprint
+from sitekit.engines import ENGINES
+from sitekit.probe import Place, Probe
+from sitekit.site import Site
 from tests.faults.conftest import Case
 from tests.faults.rotations import Rotation
 from tests.faults.steps import BY_NAME, ROOT_STEPS, Step
-from tests.site.conftest import Site
-from tests.site.engines import ENGINES
-from tests.site.probe import Place, Probe
 from tests.whole import takes_minutes
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from agent.store import Store
 from pki.core.verify import fingerprint
+from sitekit.probe import Place, Probe
+from sitekit.site import ROOT, TAKEN, Site, running_site
 from tests.early import QUICK
-from tests.site.conftest import ROOT, TAKEN, Site, running_site
-from tests.site.probe import Place, Probe
 from tests.whole import takes_minutes
 
 

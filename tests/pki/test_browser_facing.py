@@ -34,7 +34,7 @@ from pki.foreign.browser_facing import ServerPair
 from pki.foreign.paths import Path
 from pki.foreign.read import ForeignCertificate
 from pki.foreign.uploaded import File
-from tests.conftest import Authority
+from sitekit.authority import Authority
 from tests.public_authority import NOW, Signed, intermediate, p256, root, sign
 from tests.verdict import judge
 

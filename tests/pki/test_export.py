@@ -25,7 +25,7 @@ from pki.exchange.package import Package
 from pki.foreign import export
 from pki.foreign.export import Content, Format, Shape, password_problem
 from pki.issuing import issue
-from tests.conftest import Authority, make_authority
+from sitekit.authority import Authority, make_authority
 
 PASSWORD = "a Password, 7 signs: #~\"'\\$"
 MACHINE = "reports.example"

@@ -17,7 +17,7 @@ from pki.core.roles import ROLE_OID, Kind, Role, role_of
 from pki.exchange import package_check
 from pki.foreign import describe
 from pki.issuing import issue, lint
-from tests.conftest import Authority, make_authority
+from sitekit.authority import Authority, make_authority
 
 LEAVES = [Kind.SERVICE, Kind.CLIENT, Kind.CLUSTER, Kind.SERVER]
 ROLE_BYTES = {Kind.SERVICE: b"\x04\x07Service", Kind.CLIENT: b"\x04\x06Client", Kind.ROOT: b"\x04\x04Root"}

@@ -23,7 +23,7 @@ from pki.exchange import package as packages
 from pki.exchange import package_check, package_header, password
 from pki.exchange.package import Package
 from pki.issuing import issue
-from tests.conftest import Authority
+from sitekit.authority import Authority
 
 USAGES = {
     Kind.SERVICE: {"digital_signature", "key_encipherment"},

@@ -26,7 +26,7 @@ from pki.core.errors import PackageInvalid, PeerRefused, PKIError, ProfileError
 from pki.core.revocation import Entry, RevocationCode
 from pki.core.roles import Kind, Role
 from pki.exchange import package_check
-from tests.conftest import Authority, make_authority
+from sitekit.authority import Authority, make_authority
 
 
 def make(

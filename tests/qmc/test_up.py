@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from agent.store import Store
 from pki.exchange.package import Package
 from qmc.management.commands.up import _agent_line
-from tests.conftest import Authority
+from sitekit.authority import Authority
 
 
 def test_up_says_of_each_agent_what_is_true(place: Path, package: Package, authority: Authority) -> None:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from agent.store import Store
+from sitekit.engines import engine, free_port, need
+from sitekit.site import ROOT, TAKEN, Site, running_site
 from tests.early import QUICK
-from tests.site.conftest import ROOT, TAKEN, Site, running_site
-from tests.site.engines import engine, free_port, need
 from tests.whole import takes_minutes
 
 WORD = "correct horse battery staple"

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.site.conftest import ROOT, Site
-from tests.site.engines import ENGINES
+from sitekit.engines import ENGINES
+from sitekit.site import ROOT, Site
 
 PASSWORDS = {"sales": 'Grün & "quoted" \\ ☃ 1', "stock": "x" * 1000, "staff": "pass-of-staff-0817", "moved": "pass-of-moved-4711"}
 

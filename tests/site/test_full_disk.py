@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from sitekit.site import ROOT, TAKEN, Site, running_site
 from tests.early import QUICK
-from tests.site.conftest import ROOT, TAKEN, Site, running_site
 from tests.whole import takes_minutes
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from agent import tls
 from agent.store import Store
-from tests.site.conftest import Site
+from sitekit.site import Site
 
 
 def ask(context: ssl.SSLContext, port: int, name: str, path: str) -> bytes:

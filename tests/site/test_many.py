@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.client import Client, register_many
-from bench.fleet import Fleet
+from sitekit.client import Client, register_many
+from sitekit.fleet import Fleet
+from sitekit.site import Site, running_site
 from tests.early import QUICK
-from tests.site.conftest import Site, running_site
 from tests.whole import takes_minutes
 
 MANY = 200

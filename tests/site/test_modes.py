@@ -3,9 +3,9 @@
 import subprocess
 import sys
 
+from sitekit.engines import free_port
+from sitekit.site import ROOT, Site
 from tests.accounts import loose
-from tests.site.conftest import ROOT, Site
-from tests.site.engines import free_port
 
 
 def test_nothing_that_a_running_site_writes_is_readable_by_other_accounts(site: Site) -> None:

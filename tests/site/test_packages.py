@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pki.exchange import package_header
-from tests.site.conftest import ROOT, Site
+from sitekit.site import ROOT, Site
 from tests.whole import takes_minutes
 
 RATE = 40

@@ -15,10 +15,10 @@ from agent.store import Store
 from agent.store import replace as replace_file
 from pki.core.roles import Kind
 from pki.exchange.package import Package
-from tests.conftest import Authority, make_authority
-from tests.site.conftest import ROOT, free_network
-from tests.site.engines import free_port
-from tests.site.probe import FURTHER, Place, Probe, dial, pairs
+from sitekit.authority import Authority, make_authority
+from sitekit.engines import free_port
+from sitekit.probe import FURTHER, Place, Probe, dial, pairs
+from sitekit.site import ROOT, free_network
 
 
 @pytest.fixture

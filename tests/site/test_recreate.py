@@ -17,9 +17,9 @@ import pytest
 
 from agent.store import Store
 from agent.tls import client_context
+from sitekit.probe import REQUEST
+from sitekit.site import ROOT, TAKEN, Site, running_site
 from tests.early import QUICK
-from tests.site.conftest import ROOT, TAKEN, Site, running_site
-from tests.site.probe import REQUEST
 from tests.whole import takes_minutes
 from tests.years.clock import Clock
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from pki.exchange import password
-from tests.site.conftest import ROOT, TAKEN, Site
-from tests.site.engines import ENGINES, free_port
+from sitekit.engines import ENGINES, free_port
+from sitekit.site import ROOT, TAKEN, Site
 
 
 @pytest.fixture(scope="package", params=ENGINES)

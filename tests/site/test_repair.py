@@ -8,8 +8,8 @@ import pytest
 
 from agent.store import Store
 from pki.core.revocation import is_revoked
+from sitekit.site import ROOT, Site, running_site
 from tests.early import QUICK
-from tests.site.conftest import ROOT, Site, running_site
 from tests.whole import takes_minutes
 
 REVOKE = """

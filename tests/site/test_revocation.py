@@ -15,7 +15,7 @@ from agent import tls
 from agent.store import Store
 from pki.core import revocation
 from pki.core.verify import fingerprint
-from tests.site.conftest import Site
+from sitekit.site import Site
 
 NAMES = ("sound", "stolen")
 

@@ -3,7 +3,7 @@
 import os
 import signal
 
-from tests.site.conftest import Site
+from sitekit.site import Site
 
 
 def signs(site: Site, machine: str) -> None:

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent.store import replace
 from pki.core import keys
+from sitekit.engines import free_port
 from tests.public_authority import Signed, sign
 from tests.site import tls_server
-from tests.site.engines import free_port
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs/browser-certificates.md"
 

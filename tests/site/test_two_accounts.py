@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
+from sitekit.engines import free_port
 from tests.accounts import ROOT, WEB, WORKER, _as, _environment, needs_root, python, reachable_folder, readable, run
 from tests.early import QUICK
-from tests.site.engines import free_port
 from tests.whole import takes_minutes
 
 CELERY = ("-m", "celery", "-A", "qmc")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent.store import Store
-from tests.site.conftest import Site
+from sitekit.site import Site
 from tests.site.test_revocation import listens
 
 TRUE, COPY = "twin", "copy of twin"

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from sitekit.engines import need, postgresql
 from storage.database import DatabaseRefused, State, database_look
 from storage.upgrade import upgrade_prepare
-from tests.site.engines import need, postgresql
 from tests.upgrade.conftest import ROOT, change, manage, opened
 from tests.whole import takes_minutes
 

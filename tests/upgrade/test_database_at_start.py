@@ -15,11 +15,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from sitekit.engines import free_port, need, postgresql
 from storage.database import DatabaseRefused, State, database_look
 from storage.database_file import log_empty, log_mark
 from storage.upgrade import upgrade_prepare
 from tests.early import QUICK
-from tests.site.engines import free_port, need, postgresql
 from tests.upgrade.conftest import ROOT, change, manage, opened
 from tests.whole import one_of, takes_minutes
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from sitekit.site import ROOT, TAKEN, Site
 from tests.early import QUICK
-from tests.site.conftest import ROOT, TAKEN, Site
 from tests.upgrade.conftest import manage
 from tests.upgrade.test_migrations import FIRST, migration_files
 from tests.whole import takes_minutes

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from backups.archive import DATA, SECRET_KEY, Archive, Origin, seal
-from tests.site.engines import free_port, need, postgresql
+from sitekit.engines import free_port, need, postgresql
 from tests.upgrade.conftest import ROOT, change, manage
 from tests.whole import one_of, takes_minutes
 

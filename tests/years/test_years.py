@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from pki.core.verify import fingerprint
+from sitekit.probe import Probe
+from sitekit.site import Site, running_site
 from tests.early import QUICK
-from tests.site.conftest import Site, running_site
-from tests.site.probe import Probe
 from tests.whole import takes_minutes
 from tests.years.clock import Clock
 

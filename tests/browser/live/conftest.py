@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from sitekit.site import Site, running_site
 from tests.early import QUICK
-from tests.site.conftest import Site, running_site
 
 
 @pytest.fixture(scope="package")

@@ -18,10 +18,10 @@ from playwright.sync_api import Browser, Error, Playwright
 from agent.store import Store
 from pki.core import keys
 from pki.core.verify import fingerprint
+from sitekit.site import Site
 from tests.browser.conftest import launched
 from tests.public_authority import Signed, intermediate, p256, root, sign
 from tests.site import tls_server
-from tests.site.conftest import Site
 
 PORT = 8444
 UNKNOWN = "ab" * 20

@@ -14,10 +14,10 @@ from playwright.sync_api import Playwright, expect
 
 from agent.store import Store
 from pki.core.verify import fingerprint
+from sitekit.probe import Place, Probe, dial
+from sitekit.site import Site
 from tests.browser.conftest import WIDE, Eyes, launched
 from tests.browser.test_looks import looked_at
-from tests.site.conftest import Site
-from tests.site.probe import Place, Probe, dial
 from tests.whole import takes_minutes
 
 AGENTS, DIALS_PER_SECOND = 8, 10

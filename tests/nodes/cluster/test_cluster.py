@@ -35,7 +35,7 @@ from pki.core.verify import fingerprint
 from pki.exchange.package import Package
 from pki.exchange.report import Report, report_from
 from pki.foreign import pfx
-from tests.conftest import Authority
+from sitekit.authority import Authority
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 GOOD = {"name": "Europe", "api_address": "https://tenant.eu.example.com", "audience": "tenant.eu.example.com"}

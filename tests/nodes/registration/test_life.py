@@ -23,7 +23,6 @@ from agent.report import report_make
 from agent.state import Refused
 from audit.actors import SYSTEM
 from audit.record import verify
-from bench.fleet import LightAgent
 from certs.models import Certificate
 from jobs.models import Job
 from jobs.tasks import run
@@ -40,6 +39,7 @@ from pki.core.errors import PKIError
 from pki.core.verify import fingerprint
 from pki.exchange import password
 from pki.exchange.package import Opener
+from sitekit.fleet import LightAgent
 
 numbers = itertools.count(1)
 AT_REST = {NodeState.REGISTERED, NodeState.FAILED, NodeState.DECOMMISSIONED}

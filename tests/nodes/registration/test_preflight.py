@@ -19,7 +19,7 @@ from certs.models import Certificate, TrustZone
 from nodes.models import Node
 from nodes.registration.preflight import findings, preflight
 from pki.core.findings import Finding
-from tests.conftest import Authority
+from sitekit.authority import Authority
 
 pytestmark = pytest.mark.django_db
 PORT = 4444

@@ -19,7 +19,7 @@ from nodes.models import Node, Observation
 from nodes.revocation.view_models import bereft, revocation_plan
 from pki.core import revocation
 from pki.core.revocation import RevocationCode
-from tests.conftest import Authority
+from sitekit.authority import Authority
 
 pytestmark = pytest.mark.django_db
 NOW = datetime.now(UTC)

@@ -23,7 +23,7 @@ from agent.tls import client_context
 from pki.core.errors import PKIError
 from pki.core.verify import fingerprint
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent
 ALL_PAIRS, FURTHER, PATIENCE_S = 32, 5, 10.0
 REQUEST = b"GET /status/servicestate HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n"
 
@@ -128,7 +128,7 @@ class Probe:
     """The probe as a test sees it; a context manager that dials while it is open."""
 
     def __init__(self, places: list[Place], *, environment: dict[str, str] | None = None, per_second: float = 40) -> None:
-        self.command = [sys.executable, "-m", "tests.site.probe", json.dumps([asdict(each) for each in places]), str(per_second)]
+        self.command = [sys.executable, "-m", "sitekit.probe", json.dumps([asdict(each) for each in places]), str(per_second)]
         self.environment = os.environ | {"PYTHONDEVMODE": ""} | (environment or {})
 
     def __enter__(self) -> "Probe":

@@ -9,8 +9,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from bench.fleet import Fleet
-from tests.site.conftest import Site
+from sitekit.fleet import Fleet
+from sitekit.site import Site
 
 KEPT_S, POLL_S, TYPISTS = 8, 0.5, 4
 UNDER_WAY = ("issuing", "distributing", "awaiting_password", "verifying")

@@ -23,7 +23,7 @@ from pki.core import keys
 from pki.core.errors import PKIError
 from pki.exchange import password
 from pki.exchange.package import Opener
-from tests.site.conftest import ROOT, free_network, networks
+from sitekit.site import ROOT, free_network, networks
 
 IN_A_NETWORK = 250
 CONTROL = "control"
@@ -100,7 +100,7 @@ class Fleet:
 
     def __enter__(self) -> "Fleet":
         self.home.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "bench.fleet", str(self.home), *self.addresses]
+        command = [sys.executable, "-m", "sitekit.fleet", str(self.home), *self.addresses]
         with (self.home / "fleet.log").open("wb") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=os.environ | {"PYTHONDEVMODE": ""}
@@ -137,7 +137,7 @@ class Fleet:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.fleet", description="Many light agents in one process.")
+    parser = argparse.ArgumentParser(prog="python -m sitekit.fleet", description="Many light agents in one process.")
     parser.add_argument("home", type=Path)
     parser.add_argument("addresses", nargs="+")
     arguments = parser.parse_args()

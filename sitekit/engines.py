@@ -1,4 +1,4 @@
-"""What a site stands on: SQLite with the filesystem broker, or PostgreSQL with Redis, each started for the tests alone."""
+"""The engines of a site: SQLite with the filesystem broker, or PostgreSQL with Redis, started for this site alone."""
 
 import os
 import shutil
@@ -10,8 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-import pytest
+from unittest import SkipTest
 
 ENGINES = ("embedded", "production")
 
@@ -28,10 +27,10 @@ def program(name: str) -> str:
 
 
 def need(on: str) -> None:
-    """Skip the test where what the engine stands on is not installed."""
+    """Raises: SkipTest, which pytest takes as a skip: a program of the engine is not installed."""
     missing = [name for name in ("initdb", "postgres", "redis-server") if on == "production" and not program(name)]
     if missing:
-        pytest.skip(f"{', '.join(missing)} not installed: apt-get install postgresql redis-server")
+        raise SkipTest(f"{', '.join(missing)} not installed: apt-get install postgresql redis-server")
 
 
 @contextmanager
