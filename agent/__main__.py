@@ -23,6 +23,7 @@ from agent.state import Refused, State
 from agent.system import system_trust, windows_stores
 from agent.system.folders import NotPossible
 from agent.system.other_stores import of_this_system
+from pki.core import clocks
 from pki.core.addresses import central_address, listener_address, netloc, told_address
 from pki.core.errors import InvalidName, PKIError
 from pki.core.names import host_name
@@ -197,7 +198,7 @@ def _import_cluster(arguments: argparse.Namespace) -> int:
     installed = cluster.import_cluster(State(arguments.home), content, password, now=datetime.now(UTC))
     ends = installed.cluster.not_valid_after_utc
     sys.stdout.write(
-        f"{cluster.place(installed)}: installed, good until {ends:%Y-%m-%d}. A running agent proves it with its next calls; reload the services that use it.\n"
+        f"{cluster.place(installed)}: installed, good until {clocks.day(ends)}. A running agent proves it with its next calls; reload the services that use it.\n"
     )
     return 0
 

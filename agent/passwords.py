@@ -74,7 +74,7 @@ class Passwords:
         if until is None:
             return ""
         return (
-            f"{MOST_WRONG} wrong passwords were typed, so this page pauses for {clocks.length((until - now).total_seconds())}. It still takes the password "
+            f"{MOST_WRONG} wrong passwords were typed, so this page pauses for {clocks.length(until - now)}. It still takes the password "
             "of a package that waits here. `python -m agent unlock` on a terminal of this machine does not pause."
         )
 

@@ -6,6 +6,7 @@ import html
 
 from agent.store import Installed
 from agent.waiting import Waiting
+from pki.core import clocks
 from pki.foreign.describe import grouped
 
 STYLE = """
@@ -52,8 +53,8 @@ def _sender(packages: list[Waiting]) -> str:
             ("Root fingerprint (SHA-256)", grouped(claims.root_sha256)),
             ("Claims to be from", claims.central_name),
             ("Sent from", newest.source),
-            ("Received", f"{newest.received_at:%Y-%m-%d %H:%M:%S} UTC"),
-            ("Valid until", f"{claims.expires_at:%Y-%m-%d %H:%M} UTC"),
+            ("Received", clocks.exact(newest.received_at)),
+            ("Valid until", clocks.stamp(claims.expires_at)),
         ]
     ) + "</section>"  # fmt: skip
 

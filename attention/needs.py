@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-# More of one kind than this are one line, so that they hide nothing.
+# More needs of one kind than this become one line, so that they hide nothing else.
 MOST_ALIKE = 3
 
 

@@ -11,7 +11,7 @@ from backups.backup import BACKUP_PATIENCE, VERIFIED
 from certs.zone.services import zone_current
 from jobs.models import PeriodicWork
 from nodes.models import Node
-from web.templatetags.console import spoken
+from pki.core import clocks
 
 BACK_UP = "On the central node run manage.py backup FILE --verify, and keep FILE on another machine."
 
@@ -22,14 +22,14 @@ def needs(now: datetime) -> Iterator[Need]:
     last = PeriodicWork.objects.filter(name=VERIFIED).first()
     made_at, why = (last.last_success, last.last_error.partition(": ")[2]) if last else (None, "")
     if why:
-        code, title = "backup-failed", "The last backup did not pass its trial"
+        code, title = "backup-failed", "The last backup failed its trial restore"
     elif made_at and now - made_at > BACKUP_PATIENCE:
-        code, title = "backup-old", f"The last verified backup is {spoken((now - made_at).total_seconds())} old"
+        code, title = "backup-old", f"The last verified backup is {clocks.length(now - made_at)} old"
     elif made_at is None and Node.objects.present().filter(is_central=False).exists():
         code, title = "backup-missing", "There is no verified backup"
     else:
         return
-    text = why or "After a loss of this machine, what has changed since could not be restored."
+    text = why or "If you lose this machine, you cannot restore what changed after the last verified backup."
     yield Need(code, Severity.WARNING, "backup", title, text, BACK_UP, reverse("overview"), "Check again", made_at)
 
 
@@ -42,5 +42,5 @@ def expiring(now: datetime) -> Iterator[Expiring | Endless]:
         others = Node.objects.present().filter(is_central=False).exists()
         yield Endless(None, "backup", "no verified backup yet", zone_name, BACK_UP, needs_a_hand=others)
         return
-    text = f"It proves what it held on {made_at:%Y-%m-%d %H:%M} UTC, and is old after {BACKUP_PATIENCE.days} days. {BACK_UP}"
+    text = f"It proves what it held on {clocks.stamp(made_at)}, and is old after {BACKUP_PATIENCE.days} days. {BACK_UP}"
     yield Expiring(None, "backup", "last verified backup", zone_name, zone_name, made_at, made_at + BACKUP_PATIENCE, by_hand(text), "")

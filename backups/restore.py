@@ -33,7 +33,7 @@ from nodes.registration.services import registration_fail
 from nodes.renewal.services import renewals_end
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 from people.administrators import sign_in_words
-from pki.core import keys, names
+from pki.core import clocks, keys, names
 from pki.core.errors import PKIError
 from sealing.errors import TrustZoneError
 from sealing.local_keys import own_store
@@ -64,7 +64,7 @@ class Report:
     def lines(self) -> list[str]:
         """In words."""
         made, nodes = (
-            f"{self.origin.created_at:%Y-%m-%d %H:%M:%S} UTC",
+            clocks.stamp(self.origin.created_at),
             ", ".join(f"{n} {state}" for state, n in sorted(self.nodes.items())),
         )
         again = [f"To be redistributed: {each}" for each in self.redistribute]

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 
 from people.models import ApiToken
 from people.tokens import token_digest
+from pki.core import clocks
 
 
 class TokenAuthentication(authentication.BaseAuthentication):
@@ -21,9 +22,9 @@ class TokenAuthentication(authentication.BaseAuthentication):
         row = ApiToken.objects.select_related("user").filter(digest=token_digest(token.strip()), user__is_active=True).first()
         if row is None:
             raise exceptions.AuthenticationFailed("This token is not known. Make one with `manage.py create_token`.")
-        if row.expired(timezone.now()):
+        if row.expires_at is not None and row.expired(timezone.now()):
             raise exceptions.AuthenticationFailed(
-                f"This token, {row.name}, expired on {row.expires_at:%Y-%m-%d %H:%M} UTC. Make another with `manage.py create_token`."
+                f"This token, {row.name}, expired on {clocks.stamp(row.expires_at)}. Make another with `manage.py create_token`."
             )
         return row.user, row
 

@@ -8,9 +8,9 @@ from django.urls import reverse
 from attention.needs import Need, Severity, needs_register
 from certs.central_key.services import central_keys_proved
 from certs.models import CentralKey
+from pki.core import clocks
 from sealing.central_key_file import WAY_OUT
 from sealing.errors import ZoneBroken
-from web.templatetags.console import spoken
 
 SEALING_PATIENCE = timedelta(hours=1)
 
@@ -31,9 +31,9 @@ def needs(now: datetime) -> Iterator[Need]:
         return
     if version.finished_at or not (version.problem or now - version.created_at > SEALING_PATIENCE):
         return
-    text = version.problem or f"It began {spoken((now - version.created_at).total_seconds())} ago and has not finished."
+    text = version.problem or f"It began {clocks.relative(version.created_at, now)} and has not finished."
     remedy = (
-        "It is tried again. Remove the cause that the page names." if version.problem else "Check that the worker runs, and read its log."
+        "Fix the cause. The work is then tried again automatically." if version.problem else "Check that the worker runs, and read its log."
     )
-    title = "Sealing with the central key does not go on"
+    title = "Encrypting with the new central key does not continue"
     yield Need("resealing-blocked", Severity.CRITICAL, "central key", title, text, remedy, url, "Show key", version.created_at)

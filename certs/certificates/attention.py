@@ -9,7 +9,6 @@ from attention.needs import Need, Severity
 from certs.certificates.models import CertificateQuerySet
 from certs.models import Certificate
 from pki.core import clocks
-from web.templatetags.console import left_words
 
 SHOWN_AHEAD = timedelta(days=90)
 
@@ -22,10 +21,14 @@ def ending_soon(now: datetime) -> CertificateQuerySet:
 def expiring_need(same: Sequence[Certificate], *, subject: str, remedy: str, now: datetime, key: str = "") -> Need:
     """One holder's certificates that expire soon, the first to expire first."""
     first, days = same[0], same[0].days_left(now)
-    text = f"It expires at {clocks.stamp(first.not_after)}." if len(same) == 1 else f"The first expires at {clocks.stamp(first.not_after)}."
+    text = (
+        f"Its expiry date is {clocks.stamp(first.not_after)}."
+        if len(same) == 1
+        else f"The first expires at {clocks.stamp(first.not_after)}."
+    )
     severity, title = (
         Severity.CRITICAL if days < 30 else Severity.WARNING,
-        f"{called(same)} end{'s' * (len(same) == 1)} in {left_words(days)}",
+        f"{called(same)} expire{'s' * (len(same) == 1)} in {clocks.length(first.not_after - now)}",
     )
     return Need("certificate-expiring", severity, subject, title, text, remedy, _page(first), "Show certificate", key=key)
 
@@ -36,7 +39,7 @@ def expired_need(
     """One holder's certificates that have expired, the first that did first."""
     title, text = (
         f"{called(same)} ha{'s' if len(same) == 1 else 've'} expired",
-        f"Nobody accepts {'it' if len(same) == 1 else 'them'} any more.",
+        f"{'It is' if len(same) == 1 else 'They are'} not accepted any more.",
     )
     return Need(
         "certificate-expired", Severity.CRITICAL, subject, title, text, remedy, _page(same[0]), "Show certificate", same[0].not_after,

@@ -14,7 +14,7 @@ from certs.states import CertificateStatus
 from certs.zone.services import zone_current
 from pki.cluster import token_check
 from pki.cluster import tokens as cluster
-from pki.core import keys
+from pki.core import clocks, keys
 from pki.core.errors import PfxRefused
 from pki.core.keys import PrivateKey
 from pki.core.roles import CLUSTER_NAME, Kind
@@ -93,10 +93,10 @@ def _site_keys() -> list[token_check.SiteKey]:
     over = Certificate.objects.filter(kind=Kind.CLUSTER, status__in=[CertificateStatus.SUPERSEDED, CertificateStatus.REVOKED])
     named = [(current, "the cluster certificate in force", True)]
     named += [
-        (each, f"the cluster certificate of {each.created_at:%Y-%m-%d}, which counts beside the one in force", True) for each in others
+        (each, f"the cluster certificate of {clocks.day(each.created_at)}, which counts beside the one in force", True) for each in others
     ]
     named += [
-        (each, f"the cluster certificate of {each.created_at:%Y-%m-%d}, which is {each.status}", False)
+        (each, f"the cluster certificate of {clocks.day(each.created_at)}, which is {each.status}", False)
         for each in over.order_by("-generation")
     ]
     return [token_check.SiteKey(each.x509(), name, good) for each, name, good in named]

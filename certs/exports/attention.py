@@ -10,14 +10,14 @@ from attention.expiring import Expiring, by_hand, expiring_register
 from attention.needs import MOST_ALIKE, RANK, Need, Severity, needs_register
 from certs.exports.status import Standing, export_standings
 from certs.models import Export
-from web.templatetags.console import spoken
+from pki.core import clocks
 
 LAST_WEEK = timedelta(days=7)
 
 
 @needs_register
 def needs(now: datetime) -> Iterator[Need]:
-    """What is refused, will be, or expires within 30 days; many of one state are one line."""
+    """Exports that are refused, that will be refused, or that expire within 30 days. Many exports of one state become one line."""
     found: dict[str, list[Need]] = defaultdict(list)
     standings = export_standings(Export.objects.in_use().defer("archive", "sealed_password"))
     for state, need in filter(None, (_export(each, now) for each in standings)):
@@ -27,13 +27,13 @@ def needs(now: datetime) -> Iterator[Need]:
             yield from same
         else:
             worst = min(same, key=lambda need: RANK[need.severity])
-            title, url = f"{len(same)} exports: each {state}", reverse("exports:list") + "?sort=not_after"
+            title, url = f"{len(same)} exports: each one {state}", reverse("exports:list") + "?sort=not_after"
             text = f"{worst.title}: {worst.text}"
             yield Need(worst.code, worst.severity, "", title, text, worst.remedy, url, "Show exports", worst.since, key=state)
 
 
 def _export(standing: Standing, now: datetime) -> tuple[str, Need] | None:
-    """What an export needs, with its state in a word or two."""
+    """What an export needs, with its state in one or two words."""
     export, end, url = standing.export, standing.export.not_after, reverse("exports:renew", args=[standing.export.pk])
     what, remedy = str(export).capitalize(), "Renew the export, and bring the new files to the machine."
     if standing.trouble:
@@ -53,13 +53,11 @@ def _export(standing: Standing, now: datetime) -> tuple[str, Need] | None:
         )
     if end is None or not standing.ends_soon(now):
         return None
-    left = (end - now).total_seconds()
-    state, title = ("ends soon", f"{what} ends in {spoken(left)}") if left > 0 else ("has expired", f"{what} has expired")
-    severity, text = (
-        Severity.CRITICAL if left < LAST_WEEK.total_seconds() else Severity.WARNING,
-        f"Made by {export.actor}. Its renewal is not automatic.",
-    )
-    return state, Need("export-expiring", severity, export.machine, title, text, remedy, url, "Renew export", end if left <= 0 else None)
+    expired = end < now
+    state, title = ("has expired", f"{what} has expired") if expired else ("expires soon", f"{what} expires in {clocks.length(end - now)}")
+    severity = Severity.CRITICAL if end - now < LAST_WEEK else Severity.WARNING
+    text = f"{export.actor} made it. Its renewal is not automatic."
+    return state, Need("export-expiring", severity, export.machine, title, text, remedy, url, "Renew export", end if expired else None)
 
 
 @expiring_register("certs.view_export")

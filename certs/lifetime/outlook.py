@@ -5,7 +5,7 @@ from datetime import datetime
 from attention.expiring import Outlook, by_hand, by_itself
 from certs.lifetime.renewal_forecast import Due, Standing
 from certs.models import Certificate
-from pki.core import lifetime
+from pki.core import clocks, lifetime
 
 
 def root_outlook(root: Certificate, standing: Standing, *, now: datetime) -> Outlook:
@@ -18,7 +18,7 @@ def root_outlook(root: Certificate, standing: Standing, *, now: datetime) -> Out
     if standing.rotates_by_itself:
         return by_itself("Replaced by itself at half its life, while everything runs.", due)
     return by_hand(
-        f"The setting says by hand. Rotate the root by {due:%Y-%m-%d}, half its life: the later, the shorter lives whatever it signs."
+        f"The setting says by hand. Rotate the root by {clocks.day(due)}, half its life: the later, the shorter lives whatever it signs."
     )
 
 

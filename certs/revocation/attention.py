@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from attention.needs import Need, Severity, needs_register
 from certs.revocation.lists import lists_stale
+from pki.core import clocks
 
 
 @needs_register
@@ -15,7 +16,7 @@ def needs(now: datetime) -> Iterator[Need]:
     for stale in lists_stale(now=now):
         yield Need(
             "revocation-list-overdue", Severity.WARNING, stale.root.subject, f"The revocation list of {stale.root.subject} is overdue",
-            f"It should have been signed again by {stale.next_update:%Y-%m-%d %H:%M} UTC. Nodes use it as before; programs that check strictly "
+            f"It should have been signed again by {clocks.stamp(stale.next_update)}. Nodes still use it. Programs that check strictly "
             "refuse every certificate of this root.",
             "Check that the worker runs, and read its log.", reverse("certs:detail", args=[stale.root_id]), "Show list", stale.next_update,
         )  # fmt: skip

@@ -18,7 +18,7 @@ LIFE = frozenset(
     {"renewal-overdue", "node-renewal-failed", "node-registration-stuck", "rotation-waits", "rotation-blocked", "revocation-list-overdue"}
 )
 EXPORTS = frozenset({"export-refused", "export-failed", "export-renewal-needed", "export-expiring"})
-# An expired root: nobody trusts anything that it issued.
+# An expired root explains all of these: no certificate that it issued is accepted.
 OF_THE_ROOT = LIFE | EXPORTS | {
     "node-silent", "no-node-calls", "certificate-expired", "certificate-expiring", "root-rotation-due", "trust-zone-broken", "central-without-certificates",
 }  # fmt: skip
@@ -44,7 +44,7 @@ def _certificate(certificate: Certificate, now: datetime) -> Iterator[Need]:
         yield expiring_need([certificate], subject=subject, remedy=NEW_ROOT, now=now, key=key)
     elif certificate.has_expired(now) and certificate.kind == Kind.ROOT:
         yield Need(
-            "root-expired", Severity.CRITICAL, subject, f"{called([certificate])} has expired", "Nothing trusts what it issued any more.",
+            "root-expired", Severity.CRITICAL, subject, f"{called([certificate])} has expired", "No certificate that it issued is accepted any more.",
             "Recreate the root; every node then gets a new password.", reverse("recreate_root"), "Recreate the root",
             certificate.not_after, explains=OF_THE_ROOT, key=key,
         )  # fmt: skip
@@ -55,6 +55,6 @@ def _certificate(certificate: Certificate, now: datetime) -> Iterator[Need]:
 def zone_broken_need(exc: ZoneBroken) -> Need:
     """Nothing can be issued, and why."""
     return Need(
-        "trust-zone-broken", Severity.CRITICAL, "central", "Nothing can be issued", str(exc), "Open the root's page, and follow what it says.",
+        "trust-zone-broken", Severity.CRITICAL, "central", "Nothing can be issued", str(exc), "Open the page of the root, and follow its instructions.",
         reverse("roots:show"), "Root", explains=LIFE,
     )  # fmt: skip

@@ -1,6 +1,4 @@
-"""What is left of a certificate, and the trust zone's name, as every page shows them."""
-
-from datetime import UTC
+"""The bar of a certificate's remaining life, and the trust zone's name, as every page shows them."""
 
 from django import template
 from django.template import Context
@@ -10,19 +8,10 @@ from django.utils.safestring import SafeString
 from certs.models import Certificate, TrustZone
 from certs.states import CertificateStatus
 from pki.core.lifetime import ExpiryStatus
-from web.templatetags.console import left_words, now_of
+from web.templatetags.console import now_of
 
 register = template.Library()
 BAR_COLOURS = {ExpiryStatus.VALID: "blue", ExpiryStatus.EXPIRING: "orange"}
-
-
-@register.simple_tag(takes_context=True)
-def left(context: Context, certificate: Certificate) -> SafeString:
-    """What is left of a certificate, with its end on hover."""
-    end = certificate.not_after.astimezone(UTC)
-    days = certificate.days_left(now_of(context))
-    title = f"{days} days, until {end:%Y-%m-%d %H:%M:%S} UTC"
-    return format_html('<time datetime="{}" title="{}">{}</time>', end.isoformat(), title, left_words(days))
 
 
 @register.simple_tag(takes_context=True)

@@ -12,12 +12,12 @@ from certs.models import Rotation
 from nodes.automatic.services import Due, renewals_due, root_is_due, rotates_next
 from nodes.renewal.blocked_reason import Troubles
 from nodes.rotations.services import blocked_reason
+from pki.core import clocks
 from pki.core.lifetime import ExpiryStatus
 from sealing.errors import ZoneBroken, ZoneMissing
-from web.templatetags.console import spoken
 
 OVERDUE_AFTER = timedelta(days=1)
-# Renewals that are overdue become critical in the last days of a certificate, or when they are this late.
+# An overdue renewal becomes critical in the last days of a certificate, or when it is this late.
 LAST_DAYS, VERY_LATE = timedelta(days=30), timedelta(days=7)
 
 
@@ -37,11 +37,10 @@ def _overdue(due: Due, troubles: Troubles, now: datetime) -> Need:
     late, left = now - due.since, due.not_after - now
     last = troubles.renewals.get(due.node.pk)
     why = troubles.of(due.node, now) or (last.reason if last else "") or "No attempt has failed yet."
-    title = (
-        f"{due.node}: due for renewal since {spoken(late.total_seconds())}, its certificates end in {spoken(max(left.total_seconds(), 0))}"
-    )
+    expiry = "have expired" if due.not_after < now else f"expire in {clocks.length(left)}"
+    title = f"{due.node}: its renewal is {clocks.length(late)} late, and its certificates {expiry}"
     severity = Severity.CRITICAL if left < LAST_DAYS or late > VERY_LATE else Severity.WARNING
-    remedy = "It is tried again every hour. Solve the cause, or renew the node by hand."
+    remedy = "It is tried again every hour. Fix the cause, or renew the node yourself."
     return Need(
         "renewal-overdue", severity, str(due.node), title, why, remedy, reverse("nodes:detail", args=[due.node.pk]), "Show node", due.since
     )
@@ -51,10 +50,10 @@ def _root_due(now: datetime) -> Iterator[Need]:
     rotation = Rotation.objects.filter(under_way=True).first()
     of_the_root = rotation is not None and rotation.kind == Rotation.Kind.ROOT
     if not of_the_root and root_is_due(root := issuing_root(), now) and (rotation is not None or not rotates_next(now)):
-        title = f"{root.subject} is past half its life and ends in {spoken(max((root.not_after - now).total_seconds(), 0))}"
+        title = f"{root.subject} is past half its lifetime: {clocks.left(root.not_after, now)} left"
         blocked = blocked_reason(Rotation.Kind.ROOT, now=now)
-        text = f"A new root cannot be made now: {blocked}" if blocked else "Its rotation is not automatic here."
-        remedy = "Wait, or do what is said; then make a new root." if blocked else "Make a new root: that takes minutes and stops no node."
+        text = f"A new root cannot be made now: {blocked}" if blocked else "Automatic rotation is off."
+        remedy = "Remove the cause, then make a new root." if blocked else "Make a new root. It takes minutes, and no node is interrupted."
         severity = Severity.CRITICAL if root.expiry_status(now) != ExpiryStatus.VALID else Severity.WARNING
         yield Need(
             "root-rotation-due",

@@ -10,10 +10,10 @@ from attention.needs import Need, Severity, needs_register
 from nodes.browser_certificates.view_models import BrowserStory, browser_stories, choosers
 from nodes.models import BrowserCertificate, Node
 from nodes.states import NodeState
+from pki.core import clocks
 from pki.core.lifetime import ExpiryStatus
-from web.templatetags.console import left_words
 
-ENDS_SOON = timedelta(days=30)
+EXPIRES_SOON, LAST_WEEK = timedelta(days=30), timedelta(days=7)
 
 
 @needs_register
@@ -28,30 +28,33 @@ def needs(now: datetime) -> Iterator[Need]:
 def _of_node(node: Node, told: BrowserStory, now: datetime) -> Iterator[Need]:
     page = reverse("nodes:detail", args=[node.pk])
     if told.state == "fallen_back":
-        title = f"{node} does not use the certificate chosen for browsers"
+        title = f"{node} does not use its browser certificate"
         yield Need(
             "browser-certificate-not-used", Severity.WARNING, str(node), title, told.text, told.remedy, page, "Show node", told.since
         )
     elif told.is_unserved(now):
-        title, text = f"{node}: nothing serves the certificate chosen for browsers", f"None of {', '.join(told.others)} presents it."
-        remedy = "Let the proxy load machine/personal/browser.pem again; a reload hook does that after each change."
+        title, text = (
+            f"{node}: no service serves its browser certificate",
+            f"These services present another certificate: {', '.join(told.others)}.",
+        )
+        remedy = "Reload the proxy that uses machine/personal/browser.pem. A reload hook on the node can do that after each change."
         yield Need("browser-certificate-not-served", Severity.WARNING, str(node), title, text, remedy, page, "Show node", told.since)
 
 
 def _expiring(now: datetime) -> Iterator[Need]:
-    """What is chosen somewhere and expires soon: nothing renews it."""
-    expiring = list(BrowserCertificate.objects.ready().filter(not_after__lt=now + ENDS_SOON).defer("certificates", "private_key"))
+    """Browser certificates that are chosen for a node and expire soon. Their renewal is not automatic."""
+    expiring = list(BrowserCertificate.objects.ready().filter(not_after__lt=now + EXPIRES_SOON).defer("certificates", "private_key"))
     chosen = choosers(expiring)
     for each in expiring:
-        nodes, days = ", ".join(str(node) for node in chosen[str(each.pk)]), each.days_left(now)
-        if not nodes:
+        nodes, end = ", ".join(str(node) for node in chosen[str(each.pk)]), each.not_after
+        if not nodes or end is None:
             continue
         expired = each.expiry_status(now) == ExpiryStatus.EXPIRED
-        title = f"{each}, for browsers: " + ("has expired" if expired else f"ends in {left_words(days)}")
+        title = f"The browser certificate {each} " + ("has expired" if expired else f"expires in {clocks.length(end - now)}")
         yield Need(
-            "browser-certificate-expiring", Severity.CRITICAL if days < 7 else Severity.WARNING, str(each), title,
-            f"It is chosen for {nodes}, and its renewal is not automatic.", "Upload its successor and choose that.",
-            reverse("browser_certificates:detail", args=[each.pk]), "Show certificate", each.not_after if expired else None,
+            "browser-certificate-expiring", Severity.CRITICAL if end - now < LAST_WEEK else Severity.WARNING, str(each), title,
+            f"{nodes} {'use' if ',' in nodes else 'uses'} it. Its renewal is not automatic.", "Upload a new certificate, and choose it for the same nodes.",
+            reverse("browser_certificates:detail", args=[each.pk]), "Show certificate", end if expired else None,
         )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from django import forms
 
 from nodes.browser_certificates.services import KEY_TYPES
 from nodes.models import BrowserCertificate
+from pki.core import clocks
 from pki.core.keys import KeyType
 from pki.foreign.uploaded import LARGEST_BYTES, File
 from web.forms import ServiceForm
@@ -112,7 +113,7 @@ class ChoiceForm(ServiceForm):
 
     def __init__(self, *args: Any, certificates: Sequence[BrowserCertificate], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        picked = [(each.sha256, f"{each} (until {each.not_after:%Y-%m-%d})") for each in certificates]
+        picked = [(each.sha256, f"{each} (until {clocks.day(each.not_after)})") for each in certificates if each.not_after]
         self.fields["pick"].choices = [("", "the trust zone's certificate"), *picked]  # type: ignore[attr-defined]
 
     def wanted(self) -> str:

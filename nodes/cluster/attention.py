@@ -28,6 +28,6 @@ def needs(now: datetime) -> Iterator[Need]:
     if standing.todo:
         yield Need(
             "cluster-certificate-missing", Severity.WARNING, "",
-            f"{len(standing.todo)} of {len(standing.registered)} nodes need the QlikServiceCluster certificate by hand",
+            f"{len(standing.todo)} of {len(standing.registered)} nodes still need the QlikServiceCluster certificate",
             standing.answer.reason, "Configure the certificate on each of these nodes.", reverse("cluster:manual"), "Configure",
         )  # fmt: skip

@@ -16,9 +16,8 @@ from nodes.observation.served_certificates import hook_run, still_old
 from nodes.observation.silence import is_silent, last_call
 from nodes.states import NodeState
 from pki.core import clocks
-from web.templatetags.console import spoken
 
-RELOAD = "Let {name} load it again, or restart {name}; a reload hook does that after each renewal."
+RELOAD = "Reload or restart {name}. A reload hook on the node can do that after each renewal."
 
 
 @needs_register
@@ -40,22 +39,23 @@ def _page(node: Node) -> str:
 
 
 def _nobody_calls(nodes: list[Node], now: datetime) -> Iterator[Need]:
-    """If every other node is silent, the cause is seldom on each of them."""
+    """If every other node is silent, the cause is probably not on the nodes."""
     others = [each for each in nodes if each.state == NodeState.REGISTERED and not each.is_central]
     if len(others) < 2 or not all(is_silent(each, now) for each in others):
         return
     since = max(last_call(each, now) for each in others)
     yield Need(
-        "no-node-calls", Severity.CRITICAL, "", f"No node has called for {spoken((now - since).total_seconds())}",
+        "no-node-calls", Severity.CRITICAL, "", f"No node has called for {clocks.length(now - since)}",
         f"All {len(others)} other nodes are silent, so the cause is probably at the central node or in the network.",
-        "Check in this order: the network between nodes and this machine, with its firewalls; whether the node API runs; the addresses that nodes "
-        "call; the clock here. Do not recreate the root: that helps only if it has expired or its key is known to others, and needs a new password on every node.",
+        "Check these in this order: the network and the firewalls between the nodes and this machine; whether the node API runs; the addresses that "
+        "nodes call; the clock of this machine. Do not recreate the root, because every node would need a new password. That helps only if the root has "
+        "expired or somebody else knows its key.",
         reverse("addresses"), "Show addresses", since, explains=frozenset({"node-silent"}),
     )  # fmt: skip
 
 
 def _callers(findings: list[CallerFinding], now: datetime) -> Iterator[Need]:
-    """Callers that the database does not explain; many of one kind are one line."""
+    """Unknown callers, and callers that contradict the database. Many callers of one kind become one line."""
     by_code: dict[str, list[CallerWords]] = {}
     for each in findings:
         words = caller_words(each, now)
@@ -79,9 +79,9 @@ def _calls(node: Node, calling: Collection[uuid.UUID], now: datetime) -> Iterato
         if node.pk not in calling:
             since = last_call(node, now)
             yield Need(
-                "node-silent", Severity.CRITICAL, str(node), f"{node} has not called for {spoken((now - since).total_seconds())}",
-                "Its agent does not run, or does not reach the central node.",
-                "Start its agent, or let it reach the central node on the node port.", _page(node), "Show node", since,
+                "node-silent", Severity.CRITICAL, str(node), f"{node} has not called for {clocks.length(now - since)}",
+                "Its agent does not run, or cannot reach the central node.",
+                "Start its agent. If it runs, check that it can reach the node port of the central node.", _page(node), "Show node", since,
             )  # fmt: skip
     elif node.observed and node.online(now) and abs(node.observed.clock_offset_s) >= clocks.AGREE.total_seconds():
         yield _clock(node, node.observed.clock_offset_s, now)
@@ -90,13 +90,16 @@ def _calls(node: Node, calling: Collection[uuid.UUID], now: datetime) -> Iterato
 def _clock(node: Node, offset_s: float, now: datetime) -> Need:
     side, clock = "ahead" if offset_s > 0 else "behind", now + timedelta(seconds=offset_s)
     both = clocks.apart(f"{node}'s", clock, "the central node's", now)
-    title, text = f"{node}: clock is {clocks.length(offset_s)} {side}", f"{both}. Good certificates could be refused because of it."
+    title, text = (
+        f"{node}: clock is {clocks.length(timedelta(seconds=offset_s))} {side}",
+        f"{both}. Valid certificates may be refused because of it.",
+    )
     return Need("node-clock-off", Severity.WARNING, str(node), title, text, "Set the node's time source (NTP).", _page(node), "Show node")
 
 
 def _serving(nodes: list[Node], now: datetime) -> Iterator[Need]:
     for node, each in still_old(nodes, now=now):
-        title, text = f"{node}: {each.name} does not serve what is installed", f"{each.name} {each.words}."
+        title, text = f"{node}: {each.name} does not serve the installed certificate", f"{each.name} {each.words}."
         remedy = RELOAD.format(name=each.name)
         yield Need("node-serves-old-certificate", Severity.WARNING, str(node), title, text, remedy, _page(node), "Show node", key=each.name)
 
@@ -104,7 +107,7 @@ def _serving(nodes: list[Node], now: datetime) -> Iterator[Need]:
 def _hook(node: Node) -> Iterator[Need]:
     run = hook_run(node)
     if run and run.failed:
-        remedy = "Read the agent's log on the node, correct the hook, then restart the agent: the hook runs again."
+        remedy = "Read the agent's log on the node, and fix the hook. Then restart the agent, which runs the hook again."
         title, text = f"{node}: the reload hook failed", f"It {run.words}."
         yield Need("node-reload-hook-failed", Severity.WARNING, str(node), title, text, remedy, _page(node), "Show node", run.at)
 

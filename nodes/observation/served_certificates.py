@@ -11,6 +11,7 @@ from django.db.models import Q
 from audit.models import Event
 from certs.models import Certificate
 from nodes.models import BrowserCertificate, Node, Observation
+from pki.core import clocks
 from pki.core.roles import Kind
 
 PATIENCE = timedelta(minutes=10)
@@ -79,7 +80,7 @@ def _served(name: str, sha256: str | None, known: dict[str, Certificate], browse
         return Served(called, f"serves a certificate that this trust zone never signed: give it the installed one, then {remedy}", "orange")
     if certificate.kind != Kind.SERVICE or certificate.holder_id != seen.node_id:
         return Served(called, f"serves {certificate.subject} of {certificate.holder}: give it the installed one, then {remedy}", "orange")
-    return Served(called, f"still serves the certificate of {certificate.created_at:%d %B %Y, %H:%M} UTC: {remedy}", "orange")
+    return Served(called, f"still serves the certificate of {clocks.stamp(certificate.created_at)}: {remedy}", "orange")
 
 
 def installed_since(nodes: Iterable[Node]) -> dict[uuid.UUID, datetime | None]:

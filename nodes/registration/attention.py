@@ -56,7 +56,7 @@ def _under_way(node: Node) -> Iterator[Need]:
                 since,
             )
         case NodeState.AWAITING_PASSWORD:
-            remedy = f"Type the password on that machine at {setup_url(node)}."
+            remedy = f"Type the password on that machine, at {setup_url(node)}."
             yield Need(
                 "node-awaiting-password",
                 Severity.INFO,
@@ -69,7 +69,7 @@ def _under_way(node: Node) -> Iterator[Need]:
                 since,
             )
         case NodeState.DISTRIBUTING | NodeState.VERIFYING if node.state_reason:
-            remedy = "It is tried again. If this stays, check the network and the agent's log on the node."
+            remedy = "It is tried again automatically. If this message stays, check the network, and read the agent's log on the node."
             yield Need(
                 "node-registration-stuck",
                 Severity.WARNING,
@@ -98,7 +98,10 @@ def _created(created: list[Node]) -> Iterator[Need]:
         )
         return
     for each in created:
-        remedy, url = "Register it: its certificates are then made and sent.", reverse("nodes:redistribute", args=[each.pk])
+        remedy, url = (
+            "Register it. The central node then makes its certificates and sends them.",
+            reverse("nodes:redistribute", args=[each.pk]),
+        )
         yield Need(
             "node-not-registered",
             Severity.INFO,
@@ -113,7 +116,7 @@ def _created(created: list[Node]) -> Iterator[Need]:
 
 
 def _lost(lost: list[Node]) -> Iterator[Need]:
-    """Nodes that were registered, and whose certificates a new root has ended."""
+    """Nodes that were registered, and whose certificates a recreated root has made invalid."""
     if len(lost) > MOST_ALIKE:
         url, since = f"{reverse('nodes:list')}?state={NodeState.FAILED}", min(each.state_since for each in lost)
         title, remedy = f"{len(lost)} nodes need a new password", "Redistribute each node, and type its new password there."
@@ -125,7 +128,7 @@ def _lost(lost: list[Node]) -> Iterator[Need]:
             "node-needs-redistribution",
             Severity.CRITICAL,
             str(each),
-            f"{each}: its certificates ended",
+            f"{each}: its certificates are no longer valid",
             each.state_reason,
             remedy,
             url,

@@ -44,7 +44,7 @@ def _failed(now: datetime) -> Iterator[Need]:
     for each in last.select_related("node__observation").defer("package").order_by("node__name"):
         node = each.node
         if not is_silent(node, now):
-            remedy = "It is tried again every hour while the certificates are due. Solve the cause, or renew the node by hand."
+            remedy = "It is tried again every hour while the certificates are due. Fix the cause, or renew the node yourself."
             page = reverse("nodes:detail", args=[node.pk])
             title = f"{node}: renewal failed"
             yield Need("node-renewal-failed", Severity.WARNING, str(node), title, each.reason, remedy, page, "Show node", each.since)

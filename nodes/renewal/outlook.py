@@ -9,7 +9,7 @@ from certs.models import Certificate
 from nodes.models import Node, Renewal
 from nodes.observation.silence import is_silent, last_call
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
-from web.templatetags.console import spoken
+from pki.core import clocks
 
 
 def node_outlook(
@@ -24,7 +24,7 @@ def node_outlook(
         return by_hand(f"It has expired, so {node} cannot call for another one. Redistribute the node.")
     if is_silent(node, now):
         text = "so nothing renews it. Start its agent, or let it reach the central node on the node port."
-        return by_hand(f"{node} has not called for {spoken((now - last_call(node, now)).total_seconds())}, {text}")
+        return by_hand(f"{node} has not called for {clocks.length(now - last_call(node, now))}, {text}")
     if renewal is not None and renewal.status == RenewalStatus.FAILED:
         return by_hand(f"The last renewal of {node} failed: {renewal.reason} It is tried again by itself; see that it can succeed.")
     if renewal is not None and renewal.status != RenewalStatus.PROVED and certificate.generation < renewal.generation:

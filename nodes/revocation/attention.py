@@ -16,7 +16,7 @@ from nodes.registration.decommission import LOST
 from nodes.revocation.exposure import secrets_kept
 from nodes.revocation.view_models import bereft
 from nodes.states import NodeState
-from web.templatetags.console import spoken
+from pki.core import clocks
 
 
 @needs_register
@@ -31,19 +31,19 @@ def _revoked() -> Iterator[Need]:
     for node, kinds in bereft(nodes):
         yield Need(
             "node-certificate-revoked", Severity.CRITICAL, str(node), f"{node}: {' and '.join(kinds)} certificate revoked",
-            "Nobody accepts it any more, and a renewal could not reach the node.", "Redistribute the node.",
+            "It is not accepted any more, so a renewal cannot reach the node.", "Redistribute the node.",
             reverse("nodes:redistribute", args=[node.pk]), "Redistribute",
         )  # fmt: skip
 
 
 def _lost_machines(now: datetime) -> Iterator[Need]:
-    """Machines that were decommissioned as lost, as long as something that they knew was not replaced: the latest ones."""
+    """The machines that were decommissioned as lost last, if a secret that they knew has not been replaced."""
     for node in Node.objects.filter(state=NodeState.DECOMMISSIONED, state_reason=LOST).order_by("-state_since")[:MOST_ALIKE]:
         known = [each.name for each in secrets_kept(node, actor=SYSTEM, now=now) if each.replaced is False]
         if known:
             yield Need(
-                "secrets-known", Severity.WARNING, str(node), f"{node} was lost, and what it knew is still in use", f"Not replaced yet: {', '.join(known)}.",
-                "Replace each of them: the node's page leads there.", reverse("nodes:detail", args=[node.pk]), "Show node", node.state_since, key=str(node.pk),
+                "secrets-known", Severity.WARNING, str(node), f"{node} was lost, and secrets that it knew are still in use", f"Not replaced yet: {', '.join(known)}.",
+                "Replace each of them. The page of the node has the links.", reverse("nodes:detail", args=[node.pk]), "Show node", node.state_since, key=str(node.pk),
             )  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def list_outlook(newest: RevocationList, nodes: list[Node], *, now: datetime) ->
     age, root = now - newest.this_update, newest.root.sha256
     if age >= 2 * ANEW:
         return by_hand(
-            f"It is signed anew each day, but the last one is {spoken(age.total_seconds())} old. See that a worker runs, and read its log."
+            f"It is signed anew each day, but the last one is {clocks.length(age)} old. See that a worker runs, and read its log."
         )
     older = [str(node) for node in nodes if node.observed and node.observed.revocation_lists.get(root, 0) < newest.number]
     text = f" {len(older)} node{'s' * (len(older) > 1)} honour{'s' * (len(older) == 1)} an older one: {', '.join(older[:3])}{'…' * (len(older) > 3)}."

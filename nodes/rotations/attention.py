@@ -21,12 +21,12 @@ def needs(now: datetime) -> Iterator[Need]:
     told = root_rotation_story(rotation, now=now) if of_the_root else key_rotation_story(rotation, now=now)
     url, what = reverse("roots:show" if of_the_root else "database_key:show"), "root" if of_the_root else "database key"
     if rotation.problem:
-        remedy = "Open the rotation's page, and follow what it says."
+        remedy = "Open the page of the rotation, and follow its instructions."
         yield Need(
             "rotation-blocked",
             Severity.CRITICAL,
             what,
-            f"The rotation of the {what} does not go on",
+            f"The rotation of the {what} does not continue",
             rotation.problem,
             remedy,
             url,
@@ -35,7 +35,7 @@ def needs(now: datetime) -> Iterator[Need]:
         )
     for each in told["waits"]:
         if each.trouble:
-            remedy = "Bring the node back, or exclude or decommission it."
+            remedy = "Reconnect the node, exclude it from the rotation, or decommission it."
             yield Need(
                 "rotation-waits",
                 Severity.WARNING,

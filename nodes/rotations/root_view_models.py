@@ -107,10 +107,5 @@ def rotation_plan(*, now: datetime) -> dict[str, Any]:
         "now": now, "zone": zone, "old": root, "name": issue.root_name(zone.name, root_next_number()), "ends": gets.not_after,
         "rows": matrix(planned, now=now), "cluster": Certificate.objects.issued().filter(kind="cluster").first(),
         "exports": exports_of_root(root, now=now), "blocked": blocked_reason(Rotation.Kind.ROOT, now=now),
-        "switches_after": _about(called + SETTLE), "drops_after": _about(called + 2 * SETTLE),
+        "switches_after": clocks.length(called + SETTLE), "drops_after": clocks.length(called + 2 * SETTLE),
     }  # fmt: skip
-
-
-def _about(length: timedelta) -> str:
-    seconds = length.total_seconds()
-    return f"{seconds:.0f} seconds" if seconds < 120 else clocks.length(seconds)

@@ -11,6 +11,7 @@ from typing import Any
 from cryptography import x509
 
 from pki.cluster.tokens import ALGORITHM, PROOF_TYPE, TOKEN_TYPE, key_id, signature_holds
+from pki.core import clocks
 
 LARGEST_TOKEN = 8192
 PART = re.compile(r"[A-Za-z0-9_-]+")
@@ -182,25 +183,23 @@ def _moment(told: object) -> datetime | None:
     return datetime.fromtimestamp(told, UTC)
 
 
-def _stamp(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
 def _times(claims: dict[str, Any], now: datetime) -> Iterator[Finding]:
-    clock = f"the clock here says {_stamp(now)}"
+    clock = f"the clock here says {clocks.exact(now)}"
     ends, begins, made = (_moment(claims.get(name)) for name in ("exp", "nbf", "iat"))
     if ends is None:
         yield Finding("time", False, "It says no time at which it ends (exp), so it would be good for ever.")
     elif ends <= now:
-        yield Finding("time", False, f"It ended at {_stamp(ends)} by the clock of who made it; {clock}. Make another, or set the clock.")
+        yield Finding(
+            "time", False, f"It ended at {clocks.exact(ends)} by the clock of who made it; {clock}. Make another, or set the clock."
+        )
     elif (begins or now) > now or (made or now) > now:
         yield Finding(
             "time",
             False,
-            f"It begins at {_stamp(max(begins or now, made or now))} by the clock of who made it; {clock}. Set the clock that is wrong.",
+            f"It begins at {clocks.exact(max(begins or now, made or now))} by the clock of who made it; {clock}. Set the clock that is wrong.",
         )
     else:
-        yield Finding("time", True, f"It is good until {_stamp(ends)}; {clock}.")
+        yield Finding("time", True, f"It is good until {clocks.exact(ends)}; {clock}.")
     for name in ("nbf", "iat"):
         if name in claims and _moment(claims[name]) is None:
             yield Finding("time", False, f"Its {name} is no time.")

@@ -1,15 +1,29 @@
-"""Two clocks in words, so that a clock that is off is never taken for a certificate that is bad."""
+"""Moments and lengths of time in words, and two clocks compared: a wrong clock must never look like a bad certificate."""
 
 from datetime import UTC, datetime, timedelta
 
 AGREE = timedelta(seconds=60)
 LONGEST_MOMENT = 40
 FARTHEST_S = 365 * 86400.0
-UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+SOON = timedelta(seconds=2)
+MANY_DAYS = 120
+ABBREVIATED = ("h", "min")
+
+
+def day(moment: datetime) -> str:
+    """The day in UTC: 9 Nov 2026."""
+    moment = moment.astimezone(UTC)
+    return f"{moment.day} {moment:%b %Y}"
 
 
 def stamp(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    """A moment in a sentence: 29 Nov 2026, 14:05 UTC. Fields of the API and lines of logs use ISO 8601 instead."""
+    return f"{day(moment)}, {moment.astimezone(UTC):%H:%M} UTC"
+
+
+def exact(moment: datetime) -> str:
+    """The same with seconds: 29 Nov 2026, 14:05:09 UTC."""
+    return f"{day(moment)}, {moment.astimezone(UTC):%H:%M:%S} UTC"
 
 
 def parsed(text: object) -> datetime:
@@ -26,11 +40,34 @@ def parsed(text: object) -> datetime:
     return moment
 
 
-def length(seconds: float) -> str:
-    """A length of time, of which side does not matter, in its largest unit: 10 minutes, 2 days."""
-    size, unit = next(((size, unit) for size, unit in UNITS if abs(seconds) >= size), UNITS[-1])
-    count = round(abs(seconds) / size)
-    return f"{count} {unit}{'' if count == 1 else 's'}"
+def length(span: timedelta) -> str:
+    """The size of a length of time, in at most two units: 4 years 11 months, 89 days, 1 day 3 h, 3 min, 20 s."""
+    seconds = round(abs(span.total_seconds()))
+    days, hours, minutes = seconds // 86400, seconds % 86400 // 3600, seconds % 3600 // 60
+    if days >= MANY_DAYS:
+        years, months = divmod(days * 12 // 365, 12)
+        return _units((years, "year"), (months, "month"))
+    if days:
+        return _units((days, "day"), (hours if days == 1 else 0, "h"))
+    if hours:
+        return _units((hours, "h"), (minutes, "min"))
+    return f"{minutes} min" if minutes else f"{seconds} s"
+
+
+def _units(*counts: tuple[int, str]) -> str:
+    return " ".join(f"{count} {unit}{'s' if count > 1 and unit not in ABBREVIATED else ''}" for count, unit in counts if count)
+
+
+def left(until: datetime, now: datetime) -> str:
+    """What is left until an expiry date, which is inclusive."""
+    return "expired" if until < now else length(until - now)
+
+
+def relative(moment: datetime, now: datetime) -> str:
+    """A moment as seen from `now`: just now, 3 min ago, in 89 days."""
+    if abs(now - moment) < SOON:
+        return "just now"
+    return f"{length(now - moment)} ago" if moment <= now else f"in {length(moment - now)}"
 
 
 def bounded(offset_s: float) -> float:
@@ -45,7 +82,7 @@ def agree(one: datetime, other: datetime) -> bool:
 def apart(whose: str, clock: datetime, others: str, other: datetime) -> str:
     """Both clocks: "rim1's clock says …, 2 days behind the central node's, which says …". `whose` and `others` are genitives."""
     side = "ahead of" if clock > other else "behind"
-    return f"{whose} clock says {stamp(clock)}, {length((clock - other).total_seconds())} {side} {others}, which says {stamp(other)}"
+    return f"{whose} clock says {stamp(clock)}, {length(clock - other)} {side} {others}, which says {stamp(other)}"
 
 
 def verdict(whose: str, clock: datetime, others: str, other: datetime | None) -> str:

@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki.core import revocation
+from pki.core import clocks, revocation
 from pki.core.errors import NotValidNow, PeerRefused
 from pki.core.roles import Role, role_of
 
@@ -41,8 +41,8 @@ def chain(certificate: x509.Certificate, roots: Iterable[x509.Certificate], *, n
         for each in (root, certificate):
             if not each.not_valid_before_utc <= now <= each.not_valid_after_utc:
                 raise NotValidNow(
-                    f"{_name(each)} is valid from {each.not_valid_before_utc:%Y-%m-%d %H:%M} to {each.not_valid_after_utc:%Y-%m-%d %H:%M} "
-                    f"UTC, and the clock here says {now:%Y-%m-%d %H:%M} UTC. Check the clocks, then the certificate."
+                    f"{_name(each)} is valid from {clocks.stamp(each.not_valid_before_utc)} to {clocks.stamp(each.not_valid_after_utc)}, "
+                    f"and the clock here says {clocks.stamp(now)}. Check the clocks, then the certificate."
                 )
         return
     raise PeerRefused(f"{_name(certificate)} was not issued by this trust zone's root: it belongs to another site.")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from pki.core import clocks
 from pki.core.errors import PKIError
 from pki.core.findings import Finding
 from pki.foreign import read as foreign
@@ -83,16 +84,12 @@ def _chain(path: Path, refusal: Refusal | None, *, is_judged: bool) -> list[Find
 def _dates(leaf: ForeignCertificate, now: datetime) -> Finding:
     begins, ends = leaf.not_before, leaf.not_after
     if now > ends:
-        return _blocker("dates", f"It expired on {ends:%d %B %Y}.", Remedy.ANOTHER_CERTIFICATE)
+        return _blocker("dates", f"It expired on {clocks.day(ends)}.", Remedy.ANOTHER_CERTIFICATE)
     if now < begins:
-        return _warning("dates", f"It is not valid before {begins:%d %B %Y, %H:%M} UTC.", Remedy.WAIT)
+        return _warning("dates", f"It is not valid before {clocks.stamp(begins)}.", Remedy.WAIT)
     if ends - now < ENDS_SOON:
-        return _warning("dates", f"It expires in {_days(ends - now)}, on {ends:%d %B %Y}.", Remedy.SUCCESSOR)
-    return _ok("dates", f"It is valid until {ends:%d %B %Y}.")
-
-
-def _days(length: timedelta) -> str:
-    return f"{length.days} day{'' if length.days == 1 else 's'}"
+        return _warning("dates", f"It expires in {clocks.length(ends - now)}, on {clocks.day(ends)}.", Remedy.SUCCESSOR)
+    return _ok("dates", f"It is valid until {clocks.day(ends)}.")
 
 
 def _issuer_dates(path: Path, now: datetime) -> list[Finding]:
@@ -100,14 +97,14 @@ def _issuer_dates(path: Path, now: datetime) -> list[Finding]:
     above = path.certificates[1:]
     for each in above:
         if now > each.not_after:
-            return [_blocker("chain", f"{each.name}, in its chain, expired on {each.not_after:%d %B %Y}.", Remedy.CURRENT_ISSUERS)]
+            return [_blocker("chain", f"{each.name}, in its chain, expired on {clocks.day(each.not_after)}.", Remedy.CURRENT_ISSUERS)]
         if now < each.not_before:
             return [
-                _blocker("chain", f"{each.name}, in its chain, is not valid before {each.not_before:%d %B %Y}.", Remedy.CURRENT_ISSUERS)
+                _blocker("chain", f"{each.name}, in its chain, is not valid before {clocks.day(each.not_before)}.", Remedy.CURRENT_ISSUERS)
             ]
     first = min(above, key=lambda each: each.not_after, default=path.leaf)
     if first.not_after < path.leaf.not_after and first.not_after - now < ENDS_SOON:
-        title = f"{first.name}, in its chain, expires in {_days(first.not_after - now)}, on {first.not_after:%d %B %Y}, before the certificate itself."
+        title = f"{first.name}, in its chain, expires in {clocks.length(first.not_after - now)}, on {clocks.day(first.not_after)}, before the certificate itself."
         return [_warning("chain", title, Remedy.CURRENT_ISSUERS)]
     return []
 

@@ -3,6 +3,7 @@
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from pki.core import clocks
 from pki.core.database_key import Oids
 from pki.core.keys import key_type_of
 from pki.core.roles import ROLE_OID, role_of
@@ -55,8 +56,8 @@ def describe(certificate: x509.Certificate, oids: Oids) -> list[tuple[str, str]]
         ("Subject", certificate.subject.rfc4514_string()),
         ("Issuer", certificate.issuer.rfc4514_string()),
         ("Serial", f"{certificate.serial_number:x}"),
-        ("Not before", f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M:%S} UTC"),
-        ("Not after", f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M:%S} UTC"),
+        ("Not before", clocks.exact(certificate.not_valid_before_utc)),
+        ("Not after", clocks.exact(certificate.not_valid_after_utc)),
         ("Key", key_type),
         ("Fingerprint (SHA-256)", fingerprint(certificate)),
     ]

@@ -7,9 +7,8 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from attention.expiring import Endless, Expiring, Happens, expiring
 from audit.actors import Actor
-from pki.core import lifetime
+from pki.core import clocks, lifetime
 from pki.core.roles import Kind
-from web.templatetags.console import left_words, spoken
 
 CERTIFICATES = frozenset({"root", "service", "client", "cluster", "server"})
 FARTHEST_YEARS = 100
@@ -29,17 +28,14 @@ class Row(Expiring):
     @property
     def distance(self) -> str:
         """How far the end is, in words."""
-        seconds = (self.not_after - self.as_of).total_seconds()
-        if seconds < 0:
-            return f"{spoken(-seconds)} {'before' if self.as_of > self.now else 'ago'}"
-        return f"in {left_words(self.days_left) if self.days_left else spoken(seconds)}"
+        if self.not_after < self.as_of and self.as_of > self.now:
+            return f"{clocks.length(self.as_of - self.not_after)} before"
+        return clocks.relative(self.not_after, self.as_of)
 
     @property
     def left(self) -> str:
         """What is left, in words."""
-        if self.not_after < self.as_of:
-            return f"expired {self.distance}"
-        return left_words(self.days_left) if self.days_left else spoken((self.not_after - self.as_of).total_seconds())
+        return f"expired {self.distance}" if self.not_after < self.as_of else clocks.length(self.not_after - self.as_of)
 
     @property
     def thing(self) -> str:
@@ -158,7 +154,7 @@ def as_of_read(text: str, *, now: datetime) -> datetime:
     except OverflowError:
         moment = datetime.max.replace(tzinfo=UTC)
     if not now - timedelta(days=1) <= moment <= farthest(now):
-        raise ValueError(f"The board looks ahead, from today to {farthest(now):%Y-%m-%d}; {text[:40]} is not within. {wanted}.")
+        raise ValueError(f"The board looks ahead, from today to {clocks.day(farthest(now))}; {text[:40]} is not within. {wanted}.")
     return max(now, moment)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from attention.expiring import KINDS
+from pki.core import clocks
 from pki.core.lifetime import add_months
 from qmc.expiry.board import Row
 
@@ -81,7 +82,7 @@ def _groups(rows: Iterable[tuple[datetime, Row]], start: datetime) -> list[tuple
 
 
 def _days(moments: list[datetime]) -> str:
-    first, last = f"{min(moments):%Y-%m-%d}", f"{max(moments):%Y-%m-%d}"
+    first, last = clocks.day(min(moments)), clocks.day(max(moments))
     return first if first == last else f"{first} to {last}"
 
 

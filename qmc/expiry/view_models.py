@@ -8,7 +8,7 @@ from django import forms
 from django.urls import reverse
 
 from attention.expiring import KINDS
-from pki.core import lifetime
+from pki.core import clocks, lifetime
 from qmc.expiry.board import Board, Row, as_of_read, farthest
 from qmc.expiry.timeline import timeline
 
@@ -110,7 +110,7 @@ def headline(board: Board) -> tuple[str, str]:
 def _headline_ahead(board: Board) -> tuple[str, str]:
     before = [row for row in board.rows if row.before]
     hands = sum(row.needs_a_hand for row in before)
-    day = f"{board.as_of:%Y-%m-%d}"
+    day = clocks.day(board.as_of)
     if not before:
         return f"Until {day} nothing has to happen", "What will be made until then is not shown."
     itself = _count(len(before) - hands, "thing happens by itself", "things happen by themselves")

@@ -1,7 +1,7 @@
 """What the console's own processes and this machine's clock need from a person."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.urls import reverse
 
@@ -23,7 +23,7 @@ def _not_running(now: datetime) -> Iterator[Need]:
     for each in running(now):
         if each.trouble:
             remedy = "Check that the worker and beat processes run, and read their logs."
-            text = "Without it, registrations, renewals and revocation lists are not worked on."
+            text = "Registrations, renewals and revocation lists wait until it runs."
             yield Need(
                 "work-not-running",
                 Severity.CRITICAL,
@@ -39,14 +39,14 @@ def _not_running(now: datetime) -> Iterator[Need]:
 
 
 def jump_words(seconds: float) -> str:
-    return f"The central node's clock jumped {clocks.length(seconds)} {'ahead' if seconds > 0 else 'back'}"
+    return f"The central node's clock jumped {clocks.length(timedelta(seconds=seconds))} {'ahead' if seconds > 0 else 'back'}"
 
 
 def _clock(now: datetime) -> Iterator[Need]:
     jump = clock_jump(now=now)
     if jump:
         at, seconds = jump
-        text = f"Noticed at {clocks.stamp(at)}. Leases and expiry may be wrong."
+        text = f"The jump was noticed at {clocks.stamp(at)}. Leases and expiry dates may be wrong."
         explains = frozenset({"node-clock-off", "renewal-overdue", "clock-doubtful"})
         yield Need(
             "clock-jumped",

@@ -15,6 +15,7 @@ from jobs.models import Job, PeriodicWork
 from nodes.models import Node
 from nodes.revocation.exposure import Secret, secrets_of_every_node
 from nodes.states import NodeState
+from pki.core import clocks
 from pki.core.roles import Kind
 from pki.issuing import issue
 from qmc.recreation.services import ASKED, COMPLETED, RECREATED, TASK, nodes_touched
@@ -71,7 +72,7 @@ def recreation_lines(*, now: datetime) -> list[str]:
     """The same for a terminal."""
     plan = recreation_plan(actor=SYSTEM, now=now)
     told = [f"Recreating the root of {plan['zone'].name} touches:"]
-    told += [f"  root     {each.subject}, ends {each.not_after:%Y-%m-%d %H:%M} UTC: revoked, its key wiped" for each in plan["roots"]]
+    told += [f"  root     {each.subject}, ends {clocks.stamp(each.not_after)}: revoked, its key wiped" for each in plan["roots"]]
     told += [f"  cluster  {each.subject}: replaced by one of {plan['name']}" for each in plan["cluster"]]
     told += [f"  central  {plan['central'].host_name}: gets new certificates at once; the database key stays"]
     told += [

@@ -299,7 +299,7 @@ def test_the_overview_asks_for_a_backup(zone: TrustZone) -> None:
     assert list(backup_needs(now + timedelta(days=9))) == ["The last verified backup is 9 days old"]
     row.last_error = "BackupError: It did not open."
     row.save()
-    assert list(backup_needs(now)) == ["The last backup did not pass its trial"]
+    assert list(backup_needs(now)) == ["The last backup failed its trial restore"]
     assert any(
         (need.text, need.remedy.startswith("On the central node run manage.py backup")) == ("It did not open.", True) for need in needs(now)
     )

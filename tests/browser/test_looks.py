@@ -245,7 +245,7 @@ def test_values_that_are_being_sealed_anew_read_well_for_everybody(eyes: Eyes) -
     try:
         expect(eyes.go("/database-key/").get_by_role("main")).to_contain_text("The keys before it are dropped")
         found = looked_at(eyes, "central key under way")
-        expect(eyes.go("/").get_by_role("main")).to_contain_text("Sealing with the central key does not go on")
+        expect(eyes.go("/").get_by_role("main")).to_contain_text("Encrypting with the new central key does not continue")
         assert found == []
     finally:
         eyes.site.manage("shell", "-c", RESEALING.format(finished="timezone.now()", broken=0))

@@ -159,8 +159,8 @@ BAD: dict[str, tuple[Callable[[], Brought], dict[str, str], str]] = {
 }  # fmt: skip
 # What OpenSSL takes and browsers do not.
 OURS: dict[str, tuple[Callable[[], Brought], dict[str, str], str]] = {
-    "an expired intermediate": (lambda: under(authority(begins=NOW - 91 * DAY, days=90)), {"chain": "blocker"}, "expired on 23 November 2026"),
-    "an intermediate of tomorrow": (lambda: under(authority(begins=NOW + DAY)), {"chain": "blocker"}, "is not valid before 25 November 2026"),
+    "an expired intermediate": (lambda: under(authority(begins=NOW - 91 * DAY, days=90)), {"chain": "blocker"}, "expired on 23 Nov 2026"),
+    "an intermediate of tomorrow": (lambda: under(authority(begins=NOW + DAY)), {"chain": "blocker"}, "is not valid before 25 Nov 2026"),
     "an expired root that came along": (lambda: under(authority("Low", stale_root()), stale_root()), {"chain": "blocker"}, "Stale Root, in its chain, expired"),
     "an Ed25519 intermediate": (lambda: signed_with(ed25519.Ed25519PrivateKey.generate(), None), {"key": "blocker"}, "Ed25519"),
     "an Ed448 intermediate": (lambda: signed_with(ed448.Ed448PrivateKey.generate(), None), {"key": "blocker"}, "Ed448"),
@@ -267,7 +267,7 @@ def brought_levels(made: Signed) -> dict[str, str]:
 
 def test_the_day_on_which_an_intermediate_expires_is_named() -> None:
     (found,) = [each for each in under(authority(begins=NOW - 26 * DAY, days=30)).findings() if each.level == "warning"]
-    assert found.title == "CA, in its chain, expires in 4 days, on 28 November 2026, before the certificate itself."
+    assert found.title == "CA, in its chain, expires in 4 days, on 28 Nov 2026, before the certificate itself."
 
 
 def test_every_reason_has_words_that_fit_any_chain() -> None:

@@ -1,6 +1,6 @@
 """Icons, states, times and bars as every page shows them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import template
@@ -62,7 +62,6 @@ LOOKS = {
     "by_itself": ("by itself", "blue", "refresh"),
     "by_hand": ("needs a hand", "orange", "hand-stop"),
 }
-UNITS = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "h"), (60, "min"))
 
 
 @register.simple_tag
@@ -102,24 +101,45 @@ def now_of(context: Context) -> datetime:
     return now
 
 
-def spoken(seconds: float) -> str:
-    """A length of time in its largest unit."""
-    for size, unit in UNITS:
-        if seconds >= size * (2 if unit in ("year", "month") else 1):
-            count = int(seconds // size)
-            return f"{count} {unit}{'s' if count > 1 and unit in ('year', 'month', 'day') else ''}"
-    return f"{int(seconds)} s" if seconds >= 1 else "less than a second"
+def _time(moment: datetime, text: str, form: str, seconds: float | None = None) -> SafeString:
+    """`text` for a moment, with the exact time in UTC on hover. times.js shows `moment` and `day` in the reader's time zone, and counts `seconds` on."""
+    counted = format_html(' data-seconds="{}"', f"{seconds:.1f}") if seconds is not None else ""
+    return format_html(
+        '<time datetime="{}" title="{}" data-form="{}"{}>{}</time>',
+        moment.astimezone(UTC).isoformat(),
+        clocks.exact(moment),
+        form,
+        counted,
+        text,
+    )
 
 
 @register.simple_tag(takes_context=True)
 def when(context: Context, moment: datetime | None) -> SafeString | str:
-    """A moment as seen from now; the exact time in UTC on hover."""
+    """A moment as seen from now: 3 min ago."""
     if moment is None:
         return "never"
-    seconds = (now_of(context) - moment).total_seconds()
-    text = "just now" if abs(seconds) < 2 else f"{spoken(seconds)} ago" if seconds >= 0 else f"in {spoken(-seconds)}"
-    exact = moment.astimezone(UTC)
-    return format_html('<time datetime="{}" title="{} UTC">{}</time>', exact.isoformat(), f"{exact:%Y-%m-%d %H:%M:%S}", text)
+    now = now_of(context)
+    return _time(moment, clocks.relative(moment, now), "relative", (moment - now).total_seconds())
+
+
+@register.simple_tag(takes_context=True)
+def left(context: Context, until: datetime) -> SafeString:
+    """The time until an expiry date: 4 years 11 months."""
+    now = now_of(context)
+    return _time(until, clocks.left(until, now), "left", (until - now).total_seconds())
+
+
+@register.filter
+def moment(moment: datetime) -> SafeString:
+    """A moment: 29 Nov 2026, 14:05."""
+    return _time(moment, clocks.stamp(moment), "moment")
+
+
+@register.filter
+def day(moment: datetime) -> SafeString:
+    """The day of a moment: 29 Nov 2026."""
+    return _time(moment, clocks.day(moment), "day")
 
 
 register.filter("grouped", grouped)
@@ -130,27 +150,7 @@ def clock_offset(seconds: float) -> str:
     """How far another clock is from this one."""
     if abs(seconds) < 1:
         return "the same, within a second"
-    return f"{clocks.length(seconds)} {'ahead' if seconds > 0 else 'behind'}"
-
-
-@register.filter
-def utc(moment: datetime) -> str:
-    """A moment, exactly."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def left_words(days: int) -> str:
-    """Days left, in years and months where they are many."""
-    if days < 0:
-        return "expired"
-    if days < 120:
-        return _counted(days, "day")
-    years, months = divmod(days * 12 // 365, 12)
-    return " ".join(_counted(count, unit) for count, unit in ((years, "year"), (months, "month")) if count)
-
-
-def _counted(count: int, unit: str) -> str:
-    return f"{count} {unit}{'' if count == 1 else 's'}"
+    return f"{clocks.length(timedelta(seconds=seconds))} {'ahead' if seconds > 0 else 'behind'}"
 
 
 @register.simple_tag(takes_context=True)

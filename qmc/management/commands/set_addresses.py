@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from audit.actors import SYSTEM
 from nodes.addresses.services import addresses_checked, addresses_recorded, losing_contact, netlocs, nodes_knowing
+from pki.core import clocks
 from pki.core.addresses import CentralAddress
 from pki.core.errors import PKIError
 from qmc.addresses.services import SiteAddresses, overridden, site_addresses, site_addresses_set
@@ -28,7 +29,7 @@ def lines(wanted: Sequence[CentralAddress]) -> Iterator[str]:
     yield "working until then; without that they lose contact, and `python -m agent set-central` on the node is the way back:"
     for each in losing:
         known = ", ".join(each.knows) or "not reported by its agent"
-        seen = f"called {each.last_seen_at:%Y-%m-%d %H:%M} UTC" if each.last_seen_at else "has never called"
+        seen = f"called {clocks.stamp(each.last_seen_at)}" if each.last_seen_at else "has never called"
         yield f"  {each.node.name} ({each.node.host_name}): knows {known}; {seen}"
 
 

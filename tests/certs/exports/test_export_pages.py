@@ -64,8 +64,8 @@ def test_the_board_has_one_row_for_an_export(zone: Path) -> None:
     assert export_needs(timezone.now()) == []
     for days, expected in (
         (31, []),
-        (29, [("orange", "Export reports.example ends in 29 days")]),
-        (6, [("red", "Export reports.example ends in 6 days")]),
+        (29, [("orange", "Export reports.example expires in 29 days")]),
+        (6, [("red", "Export reports.example expires in 6 days")]),
     ):
         assert export_needs(export.not_after - timedelta(days=days)) == expected
     assert export_needs(export.not_after + timedelta(days=1)) == [("red", "Export reports.example has expired")]
@@ -150,12 +150,12 @@ def test_many_exports_of_one_state_are_one_line_of_the_overview(zone: Path) -> N
     assert titles == [
         "Export m2.example is refused",
         "Export m3.example is refused",
-        "Export m0.example ends in 19 days",
-        "Export m1.example ends in 19 days",
+        "Export m0.example expires in 19 days",
+        "Export m1.example expires in 19 days",
     ]
     Certificate.objects.filter(holder__startswith="export").update(status="revoked", reason="stolen.")
     (need,) = [need for need in needs(timezone.now()) if "xport" in need.title]
-    assert (need.title, need.button) == ("4 exports: each is refused", "Show exports")
+    assert (need.title, need.button) == ("4 exports: each one is refused", "Show exports")
     assert (need.text.count("Renew"), "Renew" in need.remedy) == (1, False)
 
 

@@ -101,6 +101,6 @@ def test_the_node_that_chose_it_falls_back_and_the_console_says_why(
     }  # fmt: skip
     assert Client().post("/api/v1/heartbeat/", json.dumps(told), content_type="application/json", **scope).status_code == 200
     settings.ROOT_URLCONF = "qmc.urls"
-    (need,) = [each for each in needs(NOW) if "does not use the certificate chosen" in each.title]
+    (need,) = [each for each in needs(NOW) if "does not use its browser certificate" in each.title]
     assert "It cannot be read" in need.text
     assert "Choose another certificate" in need.remedy

@@ -355,7 +355,7 @@ def test_overview_names_a_proxy_that_has_not_loaded_what_was_chosen(leaf: Signed
     late = NOW + timedelta(minutes=11)
     assert told(NOW, proxy="a" * 64) == []
     assert told(late, service="a" * 64) == told(late, proxy=made.sha256, engine="a" * 64) == []
-    assert told(late, proxy="a" * 64) == [f"{node}: nothing serves the certificate chosen for browsers"]
+    assert told(late, proxy="a" * 64) == [f"{node}: no service serves its browser certificate"]
 
 
 @pytest.mark.parametrize("problem", sorted(PROBLEMS))
@@ -380,9 +380,9 @@ def test_overview_names_what_ends_soon_where_it_is_chosen(node: Node) -> None:
 
     assert told() == []
     choose(node, made.thumbprint)
-    assert told() == [("orange", "www.example, for browsers: ends in 20 days")]
+    assert told() == [("orange", "The browser certificate www.example expires in 20 days")]
     BrowserCertificate.objects.update(not_after=NOW - timedelta(seconds=1))
-    assert told() == [("red", "www.example, for browsers: has expired")]
+    assert told() == [("red", "The browser certificate www.example has expired")]
 
 
 def report(**fields: Any) -> bytes:

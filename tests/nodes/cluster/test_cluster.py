@@ -390,7 +390,7 @@ def test_required_is_a_need_until_every_node_has_proved_it(client: Client, zone:
         beat(zone, each)
     assert cluster_need() == []
     assert site_set(actor=SYSTEM, now=NOW, **FACTS).required
-    assert cluster_need() == ["2 of 2 nodes need the QlikServiceCluster certificate by hand"]
+    assert cluster_need() == ["2 of 2 nodes still need the QlikServiceCluster certificate"]
     for each in (zone.central, rim):
         challenge = beat(zone, each)
         beat(zone, each, cluster_proof=cluster.proof_make(zone.key, node=str(each.pk), challenge=challenge))

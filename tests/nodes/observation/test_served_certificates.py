@@ -44,7 +44,7 @@ def told(node: Node, **fields: Any) -> Node:
 # what is served → what the page says, and its colour
 SERVED = {
     "installed": (NEW, "serves what is installed", "green"),
-    "before": (OLD, "still serves the certificate of 12 March 2026, 09:30 UTC: reload it", "orange"),
+    "before": (OLD, "still serves the certificate of 12 Mar 2026, 09:30 UTC: reload it", "orange"),
     "another node's": (OTHER, "serves CN=rim1.example of rim1.example", "orange"),
     "strange": (STRANGE, "that this trust zone never signed", "orange"),
     "nothing": (None, "does not answer with TLS", "grey"),
@@ -67,7 +67,7 @@ def test_overview_names_what_still_serves_the_old_certificate(node: Node, minute
     came = NOW - timedelta(minutes=minutes)
     record(actor=SYSTEM, action="renewal.transition", target=node, detail={"to": "proving", "generation": 2}, now=came)
     told(node, served={"service": NEW, "engine": served})
-    assert [each.title for each in needs(NOW)].count("rim1: engine does not serve what is installed") == expected
+    assert [each.title for each in needs(NOW)].count("rim1: engine does not serve the installed certificate") == expected
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,9 @@ def test_what_was_replaced_since_is_said(rim: Node) -> None:
         return [each.replaced for each in secrets_kept(Node.objects.get(pk=rim.pk), actor=SYSTEM, now=now())]
 
     assert replaced() == [False, False, False, None]
-    assert [need.title for need in needs(now()) if need.code == "secrets-known"] == ["rim1 was lost, and what it knew is still in use"]
+    assert [need.title for need in needs(now()) if need.code == "secrets-known"] == [
+        "rim1 was lost, and secrets that it knew are still in use"
+    ]
     later = left + timedelta(minutes=5)
     old = DatabaseKey.objects.get()
     new = DatabaseKey.objects.create(

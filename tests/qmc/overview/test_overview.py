@@ -23,8 +23,8 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("offset", "title", "text"),
     [(0, None, ""), (-59, None, ""),
-     (600, "rim1: clock is 10 minutes ahead", "rim1's clock says 2026-11-24 12:10 UTC, 10 minutes ahead of the central node's, which says 2026-11-24 12:00 UTC"),
-     (-172800, "rim1: clock is 2 days behind", "rim1's clock says 2026-11-22 12:00 UTC, 2 days behind the central node's, which says 2026-11-24 12:00 UTC")],
+     (600, "rim1: clock is 10 min ahead", "rim1's clock says 24 Nov 2026, 12:10 UTC, 10 min ahead of the central node's, which says 24 Nov 2026, 12:00 UTC"),
+     (-172800, "rim1: clock is 2 days behind", "rim1's clock says 22 Nov 2026, 12:00 UTC, 2 days behind the central node's, which says 24 Nov 2026, 12:00 UTC")],
 )  # fmt: skip
 def test_clock_of_a_node_is_told_with_both_clocks(offset: float, title: str | None, text: str) -> None:
     node = Node.objects.create(

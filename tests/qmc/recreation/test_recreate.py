@@ -188,7 +188,7 @@ def test_certificates_of_the_old_root_are_refused_in_the_handshake_both_ways(sit
 def test_whoever_lost_his_certificates_needs_somebody(site: dict[str, Node], place: Path) -> None:
     recreate(place)
     found = {need.title: need for need in needs(datetime.now(UTC))}
-    need = found["registered: its certificates ended"]
+    need = found["registered: its certificates are no longer valid"]
     assert (need.button, "Press Redistribute" in need.text) == ("Redistribute", True)
 
 

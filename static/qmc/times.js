@@ -1,0 +1,42 @@
+// Times as the reader needs them: moments in the reader's own time zone (UTC is shown on hover), and relative times that go on counting.
+(() => {
+  "use strict";
+  const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+  const shownSince = new WeakMap();
+  const day = (at) => `${at.getDate()} ${MONTHS[at.getMonth()]} ${at.getFullYear()}`;
+  const moment = (at) => `${day(at)}, ${String(at.getHours()).padStart(2, "0")}:${String(at.getMinutes()).padStart(2, "0")}`;
+
+  // The same words as pki/core/clocks.py: tests/browser/test_times.py compares them.
+  const units = (...counts) => counts.filter(([count]) => count)
+    .map(([count, unit]) => `${count} ${unit}${count > 1 && !["h", "min"].includes(unit) ? "s" : ""}`).join(" ");
+  const length = (span) => {
+    const seconds = Math.round(Math.abs(span)), days = Math.floor(seconds / 86400);
+    const hours = Math.floor(seconds % 86400 / 3600), minutes = Math.floor(seconds % 3600 / 60);
+    if (days >= 120) {
+      const months = Math.floor(days * 12 / 365);
+      return units([Math.floor(months / 12), "year"], [months % 12, "month"]);
+    }
+    if (days) { return units([days, "day"], [days === 1 ? hours : 0, "h"]); }
+    if (hours) { return units([hours, "h"], [minutes, "min"]); }
+    return minutes ? `${minutes} min` : `${seconds} s`;
+  };
+  const words = {
+    left: (seconds) => seconds < 0 ? "expired" : length(seconds),
+    relative: (seconds) => Math.abs(seconds) < 2 ? "just now" : seconds <= 0 ? `${length(seconds)} ago` : `in ${length(seconds)}`,
+  };
+
+  const show = () => {
+    for (const each of document.querySelectorAll("time[data-form]")) {
+      const { form, seconds } = each.dataset;
+      if (!shownSince.has(each)) { shownSince.set(each, performance.now()); }
+      const at = new Date(each.dateTime);
+      // Counted from what the server said: the browser's clock can be wrong.
+      const text = form === "moment" ? moment(at) : form === "day" ? day(at)
+        : words[form](Number(seconds) - (performance.now() - shownSince.get(each)) / 1000);
+      if (each.textContent !== text) { each.textContent = text; }
+    }
+  };
+  show();
+  document.addEventListener("htmx:afterSettle", show);
+  setInterval(show, 5000);
+})();
