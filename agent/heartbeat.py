@@ -2,13 +2,11 @@
 
 import asyncio
 import contextlib
-import json
 import logging
 import re
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 from agent import cluster, tls
@@ -18,6 +16,7 @@ from agent.state import State
 from agent.store import Installed
 from pki.core import verify
 from pki.core.errors import PKIError
+from pki.exchange.answer import Answer
 from pki.foreign.browser_choice import NO_PRIVATE_KEY
 
 log = logging.getLogger("agent")
@@ -99,24 +98,23 @@ class Caller:
             if not self.state.is_open(datetime.now(UTC)):
                 self.state.reopen()
             raise
-        self.challenges = {str(key_id): str(sealed) for key_id, sealed in answer.get("challenges", {}).items()}
-        self.cluster_challenge = str(answer.get("cluster_challenge") or "")
-        if answer.get("retired_database_keys"):
-            self.state.forget_database_keys([str(each) for each in answer["retired_database_keys"]])
-        if answer.get("reopen"):
+        self.challenges, self.cluster_challenge = answer.challenges, answer.cluster_challenge
+        if answer.retired_database_keys:
+            self.state.forget_database_keys(answer.retired_database_keys)
+        if answer.reopen:
             self.state.reopen()
-        if answer.get("central_addresses"):
-            self.state.take_central_addresses(installed, [str(each) for each in answer["central_addresses"]])
+        if answer.central_addresses:
+            self.state.take_central_addresses(installed, answer.central_addresses)
         chosen = await self._take_browser(installed, answer)
         try:
             changed = await self._take_trust(installed, answer) or await self._take_renewal(installed, answer)
         except PKIError as exc:
             log.warning("not installed: %s", exc)
             return 30, False
-        return (0, True) if changed or chosen else (min(max(int(answer.get("interval_s", 60)), 1), 3600), False)
+        return (0, True) if changed or chosen else (min(max(answer.interval_s, 1), 3600), False)
 
-    async def _answer(self, installed: Installed) -> dict[str, Any]:
-        """Report, and keep the turn of the answer before anything is done with it. Raises: OSError, of it CertificateRefused."""
+    async def _answer(self, installed: Installed) -> Answer:
+        """Report, and keep the turn of the answer before anything is done with it. Raises: OSError, of it CertificateRefused; PKIError."""
         now_served = await self._served(installed)
         ring = self.state.store.key_ring()
         for place, problem in ring.problems.items():
@@ -127,9 +125,9 @@ class Caller:
                 hook=self.state.hook(), browser=self.state.browser(installed, now=datetime.now(UTC)),
                 cluster_proof=cluster.proof(installed, self.cluster_challenge), central=self.state.central(installed), turn=turn,
             )  # fmt: skip
-            answer: dict[str, Any] = json.loads(await ask(self.state, installed, "POST", "/api/v1/heartbeat/", json=report.content()))
-            if answer.get("turn"):
-                self._keep_turn(str(answer["turn"]))
+            answer = Answer.parse(await ask(self.state, installed, "POST", "/api/v1/heartbeat/", json=report.to_json()))
+            if answer.turn:
+                self._keep_turn(answer.turn)
         return answer
 
     def _keep_turn(self, turn: str) -> None:
@@ -152,9 +150,9 @@ class Caller:
         except OSError as exc:  # the central node is called all the same
             log.warning("browser.pem is not written: %s", exc)
 
-    async def _take_browser(self, installed: Installed, answer: dict[str, Any]) -> bool:
+    async def _take_browser(self, installed: Installed, answer: Answer) -> bool:
         """Whether another certificate was chosen for browsers. What does not arrive whole leaves everything as it was."""
-        wanted, kept = answer.get("browser"), self.state.browser(installed, now=datetime.now(UTC))
+        wanted, kept = answer.browser, self.state.browser(installed, now=datetime.now(UTC))
         # A key that the console could not open then, it may open now: the revision does not say so.
         if wanted is None or (wanted == kept["revision"] and kept["problem"] != NO_PRIVATE_KEY):
             return False
@@ -168,9 +166,9 @@ class Caller:
             log.info("the certificate chosen for browsers is taken" if wanted else "no certificate is chosen for browsers any more")
         return changed
 
-    async def _take_trust(self, installed: Installed, answer: dict[str, Any]) -> bool:
+    async def _take_trust(self, installed: Installed, answer: Answer) -> bool:
         """Whether the roots and revocation lists have changed. Raises: OSError, PKIError."""
-        if not answer.get("trust"):
+        if not answer.trust:
             return False
         told = await ask(self.state, installed, "GET", "/api/v1/trust/", largest=LARGEST_TRUST)
         changed = self.state.take_trust(told).revision != installed.revision
@@ -178,13 +176,12 @@ class Caller:
             log.info("roots and revocation lists taken")
         return changed
 
-    async def _take_renewal(self, installed: Installed, answer: dict[str, Any]) -> bool:
+    async def _take_renewal(self, installed: Installed, answer: Answer) -> bool:
         """Whether a new generation was installed. Raises: OSError, PKIError."""
-        offered = answer.get("package")
-        if not offered or offered["generation"] <= installed.generation:
+        if answer.package is None or answer.package <= installed.generation:
             return False
-        sealed = await ask(self.state, installed, "GET", f"/api/v1/packages/{int(offered['generation'])}/")
+        sealed = await ask(self.state, installed, "GET", f"/api/v1/packages/{answer.package}/")
         # Checking keys and writing takes a second: who dials this node meanwhile is answered.
         await asyncio.to_thread(self.state.install_renewal, sealed, now=datetime.now(UTC))
-        log.info("renewal installed, generation %s", offered["generation"])
+        log.info("renewal installed, generation %s", answer.package)
         return True

@@ -38,7 +38,7 @@ class Caller:
         installed, now = state.store.current(), datetime.now(UTC)
         assert installed is not None
         report = report_make(installed, state.store.key_ring(), {}, loaded=installed, served={"service": None}, listening=True, now=now)
-        self.port, self.report = port, report.content()
+        self.port, self.report = port, report.to_json()
         with state.turns.taken() as turn:
             self.turn = turn
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -28,6 +28,7 @@ from nodes.registration import services as registrations
 from nodes.renewal import services as renewals
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 from pki.core import clocks, sealing
+from pki.exchange.answer import Answer
 from pki.exchange.report import Report
 from pki.exchange.turns import Verdict
 from sealing.local_keys import key_ring
@@ -44,7 +45,7 @@ OBSERVED = (
 )  # fmt: skip
 
 
-def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: datetime, call: Call = UNKNOWN_PLACE) -> dict[str, Any]:
+def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: datetime, call: Call = UNKNOWN_PLACE) -> Answer:
     """Keep the observation, move what waited for this call, and answer. `certificate` is the one that the node called with.
 
     Raises: StaleNode if another call of this node was answered meanwhile, or the caller has hung up: nothing was kept then.
@@ -81,27 +82,24 @@ def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: date
     # Of addresses and trust that the node is told now, its next report shows that it knows them.
     pending = renewal is not None or differs or bool(addresses) or node.state in UNDER_WAY or any(key_id not in proved for key_id in live)
     pending = pending or (rotation is not None and _is_lively(rotation, now)) or _browser_is_on_its_way(node, report, wanted, now)
-    return {
-        "now": now.isoformat(),
-        "interval_s": min(PENDING_INTERVAL_S, settings.QMC_HEARTBEAT_S) if pending else settings.QMC_HEARTBEAT_S,
-        "reopen": node.state == NodeState.DISTRIBUTING and certificate.generation < node.generation,
-        "trust": differs,
-        "package": {"generation": renewal.generation} if renewal is not None and offered else None,
-        "browser": None if disputed else wanted,
-        "turn": turn,
-        "challenges": challenges,
-        "cluster_challenge": challenge,
-        "retired_database_keys": _retired(report.database_keys, live),
-        "central_addresses": addresses,
-    }
+    return Answer(
+        now=now,
+        interval_s=min(PENDING_INTERVAL_S, settings.QMC_HEARTBEAT_S) if pending else settings.QMC_HEARTBEAT_S,
+        reopen=node.state == NodeState.DISTRIBUTING and certificate.generation < node.generation,
+        trust=differs,
+        package=renewal.generation if renewal is not None and offered else None,
+        browser=None if disputed else wanted,
+        turn=turn,
+        challenges=challenges,
+        cluster_challenge=challenge,
+        retired_database_keys=_retired(report.database_keys, live),
+        central_addresses=addresses,
+    )
 
 
-def _to_earlier(report: Report, now: datetime) -> dict[str, Any]:
+def _to_earlier(report: Report, now: datetime) -> Answer:
     """The answer to who still calls with the certificates of before a proved registration: the trust, and nothing of the node's own."""
-    return {
-        "now": now.isoformat(), "interval_s": settings.QMC_HEARTBEAT_S, "reopen": False, "trust": _trust_differs(report), "package": None,
-        "browser": None, "challenges": {}, "cluster_challenge": "", "retired_database_keys": [],
-    }  # fmt: skip
+    return Answer(now=now, interval_s=settings.QMC_HEARTBEAT_S, trust=_trust_differs(report))
 
 
 def _proof(node: Node, report: Report, live: list[str], now: datetime) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:

@@ -20,7 +20,7 @@ from nodes.observation.callers import Call, address_of, finding_note, is_dispute
 from pki.core import verify
 from pki.core.errors import PackageError, ReportInvalid
 from pki.exchange import problem as problems
-from pki.exchange.report import Report, report_from
+from pki.exchange.report import Report
 from sealing.errors import TrustZoneError
 
 
@@ -112,7 +112,7 @@ def _refused(exc: Refused) -> JsonResponse:
 
 def _readable(body: bytes) -> Report | None:
     try:
-        return report_from(body)
+        return Report.parse(body)
     except ReportInvalid:
         return None
 
@@ -124,14 +124,14 @@ def heartbeat_view(request: HttpRequest) -> HttpResponse:
     call = _call(request)
     try:
         node, certificate = _caller(request)
-        report = report_from(request.body)
+        report = Report.parse(request.body)
     except Refused as exc:
         exc.note(_readable(request.body), call)
         return _refused(exc)
     except ReportInvalid as exc:
         return problem("malformed", f"{exc} Update the agent.", 400, errors=[{"field": exc.field, "code": "invalid", "message": str(exc)}])
     try:
-        return JsonResponse(heartbeat(node=node, certificate=certificate, report=report, now=timezone.now(), call=call))
+        return JsonResponse(heartbeat(node=node, certificate=certificate, report=report, now=timezone.now(), call=call).to_json())
     except TrustZoneError as exc:
         return problem("trust-zone-broken", str(exc), 503)
     except NodesError as exc:

@@ -120,6 +120,10 @@ class NotValidNow(PeerRefused):
     """The clock here is outside what the certificate says: the certificate, or a clock, is wrong."""
 
 
+class AnswerInvalid(PKIError):
+    """The central node's answer to a report is outside its format."""
+
+
 class ReportInvalid(PKIError):
     """A node's report is outside its format. `field` names what is wrong, "" where that is the whole report."""
 

@@ -24,7 +24,7 @@ from agent.report import report_make
 from agent.state import State
 from pki.core import revocation, verify
 from pki.exchange.package import Package
-from pki.exchange.report import report_from
+from pki.exchange.report import Report
 from sitekit.authority import Authority
 
 SCRIPT = """import json, os, sys, time
@@ -125,7 +125,7 @@ def test_an_exit_code_of_any_system_is_reported(
     told = report_make(
         installed, state.store.key_ring(), {}, loaded=installed, served={}, listening=True, now=authority.now, hook=state.hook()
     )
-    assert report_from(json.dumps(told.content()).encode()).hook["exit"] == reported
+    assert Report.parse(json.dumps(told.to_json()).encode()).hook["exit"] == reported
 
 
 def test_hook_that_hangs_or_cannot_be_started_ends(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agent.version import VERSION, system
 from pki.core import clocks
 from pki.core.errors import ReportInvalid
-from pki.exchange.report import HELD, KEPT, LARGEST_REPORT, OPTIONAL, REQUIRED, Report, kept, report_from
+from pki.exchange.report import HELD, KEPT, LARGEST_REPORT, OPTIONAL, REQUIRED, Report, kept
 from pki.foreign import browser_choice
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -32,12 +32,12 @@ def body(**fields: Any) -> bytes:
 
 def refused(content: bytes) -> str:
     with pytest.raises(ReportInvalid) as caught:
-        report_from(content)
+        Report.parse(content)
     return caught.value.field
 
 
 def test_the_report_of_an_older_agent_is_understood() -> None:
-    report = report_from(body())
+    report = Report.parse(body())
     assert (report.generation, report.clock.microsecond, report.served["engine"]) == (3, 123456, None)
     assert (report.hook, report.cluster_proof, report.version, report.system) == ({}, "", "", "")
     assert report.proofs == {"0123456789abcdef": bytes.fromhex("00ff" * 16)}
@@ -46,7 +46,7 @@ def test_the_report_of_an_older_agent_is_understood() -> None:
 @pytest.mark.parametrize("left_out", OPTIONAL)
 def test_an_optional_field_may_be_absent_or_null(left_out: str) -> None:
     absent = {name: value for name, value in BEFORE.items() if name != left_out}
-    assert report_from(json.dumps(absent).encode()) == report_from(body(**{left_out: None}))
+    assert Report.parse(json.dumps(absent).encode()) == Report.parse(body(**{left_out: None}))
 
 
 @pytest.mark.parametrize("left_out", REQUIRED)
@@ -63,7 +63,7 @@ def test_a_required_field_that_is_missing_is_named(left_out: str) -> None:
     ids=lambda fields: json.dumps(fields)[:50],
 )  # fmt: skip
 def test_what_a_report_may_say(fields: dict[str, Any]) -> None:
-    assert report_from(body(**fields)).content() is not None
+    assert Report.parse(body(**fields)).to_json() is not None
 
 
 DEEP: Any = []
@@ -117,12 +117,12 @@ json_values = st.recursive(
 @given(fields=st.dictionaries(st.sampled_from([*REQUIRED, *OPTIONAL]), json_values, max_size=4))
 def test_any_report_is_read_whole_or_refused_by_field(fields: dict[str, Any]) -> None:
     try:
-        report = report_from(body(**fields))
+        report = Report.parse(body(**fields))
     except ReportInvalid as exc:
         field = exc.field
     else:
         field = ""
-        assert report_from(json.dumps(report.content()).encode()) == report
+        assert Report.parse(json.dumps(report.to_json()).encode()) == report
     assert field in {"", *fields}
 
 
@@ -147,9 +147,9 @@ reports = st.builds(
 @settings(max_examples=100, deadline=None, database=None)
 @given(report=reports)
 def test_what_the_agent_writes_is_what_the_central_node_reads(report: Report) -> None:
-    written = json.dumps(report.content()).encode()
+    written = json.dumps(report.to_json()).encode()
     assert len(written) <= LARGEST_REPORT
-    assert report_from(written) == report
+    assert Report.parse(written) == report
     assert {each.name for each in dataclasses.fields(Report)} == {*REQUIRED, *OPTIONAL}
 
 

@@ -33,7 +33,7 @@ from pki.core.pair import Pair
 from pki.core.roles import Kind
 from pki.core.verify import fingerprint
 from pki.exchange.package import Package
-from pki.exchange.report import Report, report_from
+from pki.exchange.report import Report
 from pki.foreign import pfx
 from sitekit.authority import Authority
 
@@ -123,15 +123,15 @@ def told(zone: Zone, **changes: Any) -> Report:
         "generation": 1, "trusts": [zone.root.sha256], "revocation_lists": {}, "installed": {"cluster": zone.cluster.sha256}, "served": {},
         "database_keys": [zone.installed.database_key().key_id.hex()], "proofs": {}, "clock": NOW.isoformat(), "listening": True,
     }  # fmt: skip
-    return report_from(json.dumps(content | changes).encode())
+    return Report.parse(json.dumps(content | changes).encode())
 
 
 def beat(zone: Zone, at: Node, now: datetime = NOW, **changes: Any) -> str:
     """One heartbeat. The next challenge."""
     fresh = Node.objects.get(pk=at.pk)
     answer = heartbeat(node=fresh, certificate=Certificate(generation=0), report=told(zone, **changes), now=now)
-    assert Observation.objects.get(node=at).cluster_challenge == answer["cluster_challenge"]
-    return str(answer["cluster_challenge"])
+    assert Observation.objects.get(node=at).cluster_challenge == answer.cluster_challenge
+    return answer.cluster_challenge
 
 
 def proved(at: Node) -> tuple[Any, str]:

@@ -112,7 +112,7 @@ def test_no_report_breaks_a_page(node: Node, broken: Any) -> None:
     @tried(max_examples=20 if WHOLE else 3, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(said=reports)
     def rows(said: Report) -> None:
-        assert report(json.dumps(said.content()).encode()).status_code == 200
+        assert report(json.dumps(said.to_json()).encode()).status_code == 200
         assert broken(MAIN) == []
 
     rows()

@@ -188,7 +188,7 @@ def test_a_proved_registration_settles_it_and_leaves_the_copy_outside(machine: M
     assert not CallerFinding.objects.exists()
     answer = copy.call()
     fresh.call()
-    assert (answer["package"], answer["challenges"], "turn" in answer) == (None, {}, False)
+    assert (answer["package"], answer["challenges"], answer["turn"]) == (None, {}, "")
     (need,) = said("node-two-callers")
     assert "A copy of rim1 calls" in need.title
     assert "10.0.0.9" in need.text

@@ -127,10 +127,10 @@ class Life(RuleBasedStateMachine):
             ring = self.agent.state.store.key_ring()
             told = report_make(installed, ring, {}, loaded=installed, served={"service": None}, listening=True, now=now)
             answer = heartbeat(node=self.node, certificate=certificate, report=told, now=now)
-            if answer["reopen"]:
+            if answer.reopen:
                 self.agent.state.reopen()
-            if answer["package"] and answer["package"]["generation"] > installed.generation:
-                sealed = package_for(node=self.node, generation=answer["package"]["generation"])
+            if answer.package is not None and answer.package > installed.generation:
+                sealed = package_for(node=self.node, generation=answer.package)
                 assert sealed is not None
                 self.agent.state.install_renewal(sealed, now=now)
         self._follow()

@@ -1,0 +1,77 @@
+"""What a node is told with each call: one format, for the central node that writes it and for the agent that reads it."""
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pki.core.errors import AnswerInvalid
+from pki.exchange.readers import (
+    Malformed,
+    Read,
+    boolean,
+    generation,
+    integer,
+    key_id,
+    list_of,
+    map_of,
+    members,
+    moment,
+    object_with,
+    place,
+    text,
+    turn,
+)  # fmt: skip
+from pki.exchange.report import MOST_CENTRAL, MOST_KEYS
+
+LARGEST_ANSWER = 65536
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer. What an older central node does not send is empty.
+
+    `package` is the generation that is offered. `browser` is the revision of the certificate chosen for browsers, "" if none is chosen, None if
+    nothing is said of it. `challenges` are sealed values in base64, by key id. `interval_s` seconds later the next call is due.
+    """
+
+    now: datetime | None = None
+    interval_s: int = 60
+    reopen: bool = False
+    trust: bool = False
+    package: int | None = None
+    browser: str | None = None
+    turn: str = ""
+    challenges: dict[str, str] = dataclasses.field(default_factory=dict)
+    cluster_challenge: str = ""
+    retired_database_keys: list[str] = dataclasses.field(default_factory=list)
+    central_addresses: list[str] = dataclasses.field(default_factory=list)
+
+    @classmethod
+    def parse(cls, body: bytes) -> "Answer":
+        """Read an answer. Raises: AnswerInvalid, which names the member."""
+        try:
+            found = members(body, "answer", LARGEST_ANSWER, required={}, optional=MEMBERS)
+        except Malformed as exc:
+            raise AnswerInvalid(f"The central node's answer is not understood: {exc} Update this agent.") from exc
+        return cls(**found | ({"package": found["package"]["generation"]} if "package" in found else {}))
+
+    def to_json(self) -> dict[str, Any]:
+        """As it goes over the wire, and as `parse` reads it."""
+        package = None if self.package is None else {"generation": self.package}
+        return dataclasses.asdict(self) | {"now": self.now.isoformat() if self.now else None, "package": package}
+
+
+MEMBERS: dict[str, Read] = {
+    "now": moment,
+    "interval_s": integer(0, 86400),
+    "reopen": boolean,
+    "trust": boolean,
+    "package": object_with(generation=generation),
+    "browser": text("(?:[0-9a-f]{64})?", "a SHA-256 or empty"),
+    "turn": turn,
+    "challenges": map_of(key_id, text("[A-Za-z0-9+/=]{0,400}", "base64 of at most 400 characters"), MOST_KEYS),
+    "cluster_challenge": text("[0-9a-f]{0,64}", "at most 64 lower-case hexadecimal digits"),
+    "retired_database_keys": list_of(key_id, MOST_KEYS),
+    "central_addresses": list_of(place, MOST_CENTRAL),
+}
