@@ -7,23 +7,24 @@ from django.urls import reverse
 
 from attention.expiring import Endless, Expiring, Outlook, by_hand, by_itself, expiring_register
 from attention.needs import MOST_ALIKE, Need, Severity, needs_register
-from audit.actors import SYSTEM
 from certs.models import RevocationList
 from certs.revocation.lists import ANEW, lists_newest
 from certs.zone.services import zone_current
 from nodes.models import Node
 from nodes.registration.decommission import LOST
-from nodes.revocation.exposure import secrets_kept
+from nodes.renewal.attention import OF_NO_CALLS
+from nodes.revocation.exposure import secrets_not_replaced
 from nodes.revocation.view_models import bereft
 from nodes.states import NodeState
 from pki.core import clocks
+from pki.core.roles import Kind
 
 
 @needs_register
 def needs(now: datetime) -> Iterator[Need]:
     """Nodes without a certificate that is accepted, and secrets that a lost machine knows."""
     yield from _revoked()
-    yield from _lost_machines(now)
+    yield from _lost_machines()
 
 
 def _revoked() -> Iterator[Need]:
@@ -33,18 +34,18 @@ def _revoked() -> Iterator[Need]:
             "node-certificate-revoked", Severity.CRITICAL, str(node), f"{node}: {' and '.join(kinds)} certificate revoked",
             "It is not accepted any more, so a renewal cannot reach the node.", "Redistribute the node.",
             reverse("nodes:redistribute", args=[node.pk]), "Redistribute",
+            explains_own=OF_NO_CALLS if Kind.CLIENT in kinds else frozenset(),
         )  # fmt: skip
 
 
-def _lost_machines(now: datetime) -> Iterator[Need]:
+def _lost_machines() -> Iterator[Need]:
     """The machines that were decommissioned as lost last, if a secret that they knew has not been replaced."""
-    for node in Node.objects.filter(state=NodeState.DECOMMISSIONED, state_reason=LOST).order_by("-state_since")[:MOST_ALIKE]:
-        known = [each.name for each in secrets_kept(node, actor=SYSTEM, now=now) if each.replaced is False]
-        if known:
-            yield Need(
-                "secrets-known", Severity.WARNING, str(node), f"{node} was lost, and secrets that it knew are still in use", f"Not replaced yet: {', '.join(known)}.",
-                "Replace each of them. The page of the node has the links.", reverse("nodes:detail", args=[node.pk]), "Show node", node.state_since, key=str(node.pk),
-            )  # fmt: skip
+    lost = Node.objects.filter(state=NodeState.DECOMMISSIONED, state_reason=LOST).order_by("-state_since")[:MOST_ALIKE]
+    for node, known in secrets_not_replaced(list(lost)):
+        yield Need(
+            "secrets-known", Severity.WARNING, str(node), f"{node} was lost, and secrets that it knew are still in use", f"Not replaced yet: {', '.join(known)}.",
+            "Replace each of them. The page of the node has the links.", reverse("nodes:detail", args=[node.pk]), "Show node", node.state_since, key=str(node.pk),
+        )  # fmt: skip
 
 
 @expiring_register("certs.view_certificate")

@@ -1,9 +1,10 @@
 """What whoever has a machine of the site knows beside its own certificates, whether it was replaced since, and where it is replaced."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Min
 from django.urls import reverse
 
 from audit.actors import Actor
@@ -17,6 +18,11 @@ from sealing.errors import ZoneBroken, ZoneMissing
 
 DECOMMISSION_FIRST = "Decommission the machine first: a registered node gets each new one."
 NEW_ROOT = "Make a new root, which replaces the cluster certificate too; then give each deployment the new public key."
+DATABASE_KEY, PASSWORDS, CLUSTER_KEY = (
+    "Database key",
+    "Passwords of connections",
+    "Private key of the cluster certificate (QlikServiceCluster)",
+)
 KEY, ROOT = Rotation.Kind.DATABASE_KEY, Rotation.Kind.ROOT
 
 
@@ -35,6 +41,29 @@ class Secret:
     button: str = ""
 
 
+def secrets_begun() -> dict[str, datetime | None]:
+    """What every node knows, and since when it is what it is (of passwords, the oldest); None where there is none in force."""
+    writing, oldest = DatabaseKey.objects.writing(), Connection.objects.exclude(password=None).aggregate(at=Min("changed_at"))["at"]
+    try:
+        cluster = cluster_in_force(issuing_root())
+    except (ZoneMissing, ZoneBroken):
+        cluster = None
+    passwords = {PASSWORDS: oldest} if oldest else {}
+    return {DATABASE_KEY: writing.created_at if writing else None, **passwords, CLUSTER_KEY: cluster.created_at if cluster else None}
+
+
+def _is_replaced(begun: datetime | None, since: datetime) -> bool:
+    return begun is not None and begun >= since
+
+
+def secrets_not_replaced(nodes: Collection[Node]) -> list[tuple[Node, list[str]]]:
+    """Which of `nodes`, all decommissioned, had certificates and know what was not replaced since, by name; a fixed number of queries."""
+    begun = secrets_begun()
+    had = set(Certificate.objects.listed().filter(holder_id__in=[node.pk for node in nodes]).values_list("holder_id", flat=True))
+    found = [(node, [name for name, at in begun.items() if not _is_replaced(at, node.state_since)]) for node in nodes if node.pk in had]
+    return [(node, names) for node, names in found if names]
+
+
 def secrets_of_node(node: Node, *, since: datetime, actor: Actor, now: datetime) -> list[Secret]:
     """What a node of this site knows, if it ever had certificates; `since` is when it was lost or left."""
     if not Certificate.objects.listed().filter(holder_id=node.pk).exists():
@@ -51,10 +80,11 @@ def secrets_of_node(node: Node, *, since: datetime, actor: Actor, now: datetime)
 
 def secrets_of_every_node(*, since: datetime, first: str, cluster: str = "", actor: Actor, now: datetime) -> list[Secret]:
     """What each registered node knows; `first` is said of what is delivered to nodes, `cluster` is another remedy for the cluster key."""
+    begun = secrets_begun()
     return [
-        _database_key(since, first, actor, now),
-        *_connections(since, actor),
-        _cluster_key(since, cluster or f"{NEW_ROOT} {first}".strip(), actor, now),
+        _database_key(begun, since, first, actor, now),
+        *_connections(begun, since, actor),
+        _cluster_key(begun, since, cluster or f"{NEW_ROOT} {first}".strip(), actor, now),
         Secret(
             "API tokens", "Whoever has a token has the rights of its user until it is revoked.",
             "Revoke each with manage.py revoke_token USER --name NAME, and make new ones with manage.py create_token. The expiry board lists them.",
@@ -65,7 +95,7 @@ def secrets_of_every_node(*, since: datetime, first: str, cluster: str = "", act
 
 def secrets_of_export(export: Export, *, since: datetime, actor: Actor, now: datetime) -> list[Secret]:
     """What the files of an export hold beside its own certificates."""
-    return [_database_key(since, "", actor, now)] if export.include_secrets_key else []
+    return [_database_key(secrets_begun(), since, "", actor, now)] if export.include_secrets_key else []
 
 
 def secrets_kept(node: Node, *, actor: Actor, now: datetime) -> list[Secret]:
@@ -80,34 +110,29 @@ def _start(kind: Rotation.Kind, url: str, actor: Actor, now: datetime) -> str:
     return reverse(url) if actor.has_perm(PERMISSION[kind]) and not blocked_reason(kind, now=now) else ""
 
 
-def _database_key(since: datetime, first: str, actor: Actor, now: datetime) -> Secret:
-    writing = DatabaseKey.objects.writing()
+def _database_key(begun: Mapping[str, datetime | None], since: datetime, first: str, actor: Actor, now: datetime) -> Secret:
     return Secret(
-        "Database key", "It opens the encrypted passwords of connections, in the database and in every backup.",
-        f"Make a new database key. {first}".strip(), writing is not None and writing.created_at >= since,
+        DATABASE_KEY, "It opens the encrypted passwords of connections, in the database and in every backup.",
+        f"Make a new database key. {first}".strip(), _is_replaced(begun[DATABASE_KEY], since),
         _start(KEY, "database_key:rotate", actor, now), "New database key…",
     )  # fmt: skip
 
 
-def _connections(since: datetime, actor: Actor) -> Iterator[Secret]:
-    kept = Connection.objects.exclude(password=None)
-    old, total = kept.filter(changed_at__lte=since).count(), kept.count()
-    if total == 0:
+def _connections(begun: Mapping[str, datetime | None], since: datetime, actor: Actor) -> Iterator[Secret]:
+    if PASSWORDS not in begun:
         return
+    kept = Connection.objects.exclude(password=None)
+    old, total = kept.filter(changed_at__lt=since).count(), kept.count()
     yield Secret(
-        "Passwords of connections", f"Each node reads them. {old} of {total} were not changed since.",
-        "Change each password where it is used, then here: a new database key changes none of them.", old == 0,
+        PASSWORDS, f"Each node reads them. {old} of {total} were not changed since.",
+        "Change each password where it is used, then here: a new database key changes none of them.", _is_replaced(begun[PASSWORDS], since),
         reverse("connections:list") if actor.has_perm("nodes.view_connection") else "", "Show connections",
     )  # fmt: skip
 
 
-def _cluster_key(since: datetime, remedy: str, actor: Actor, now: datetime) -> Secret:
-    try:
-        current = cluster_in_force(issuing_root())
-    except (ZoneMissing, ZoneBroken):
-        current = None
+def _cluster_key(begun: Mapping[str, datetime | None], since: datetime, remedy: str, actor: Actor, now: datetime) -> Secret:
     return Secret(
-        "Private key of the cluster certificate (QlikServiceCluster)", "It signs tokens that deployments accept.",
+        CLUSTER_KEY, "It signs tokens that deployments accept.",
         remedy,
-        current is not None and current.created_at >= since, _start(ROOT, "roots:rotate", actor, now), "New root…",
+        _is_replaced(begun[CLUSTER_KEY], since), _start(ROOT, "roots:rotate", actor, now), "New root…",
     )  # fmt: skip
