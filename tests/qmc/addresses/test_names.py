@@ -157,6 +157,15 @@ def test_a_name_that_was_added_is_answered(person: User, settings: Any) -> None:
     assert status("base.example") == 200
 
 
+def test_origins_of_the_environment_override_those_of_the_sites_data(person: User, settings: Any) -> None:
+    call_command("set_addresses", "--base-url", "https://base.example", "--trusted-origin", "https://data.example")
+    assert names.names_read().origins == {"https://base.example", "https://data.example"}
+    settings.QMC_TRUSTED_ORIGINS = ["https://environment.example"]
+    assert names.names_read().origins == {"https://base.example", "https://environment.example"}
+    settings.QMC_BASE_URL = "https://other.example"
+    assert names.names_read().origins == {"https://other.example", "https://environment.example"}
+
+
 def test_names_are_read_once_for_many_requests(person: User, django_assert_max_num_queries: Any) -> None:
     kept = names.names()
     names._Kept.until += 60
