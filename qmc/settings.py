@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "web.middleware.ApiMiddleware",
     *([] if IS_NODE_API else ["qmc.addresses.names.HostMiddleware"]),
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -169,6 +170,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["web.parsers.StrictJSONParser"],
     "EXCEPTION_HANDLER": "web.problems.problem_handler",
+    "URL_FORMAT_OVERRIDE": None,  # a parameter is what an operation says, and nothing else
     "UNICODE_JSON": False,  # whatever was sent can be answered, also half a character
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
@@ -177,7 +179,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "ENUM_NAME_OVERRIDES": {
         "CertificateKindEnum": [each.value for each in Kind],
-        "RotationKindEnum": "certs.models.Rotation.Kind",
+        "RotationKindEnum": "certs.models.Rotation.Kind.values",
         "ExpiringKindEnum": "attention.expiring.KINDS",
         "NodeStateEnum": "nodes.states.NodeState.values",
         "BrowserCertificateStateEnum": "nodes.states.BrowserCertificateState.values",

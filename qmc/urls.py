@@ -2,7 +2,6 @@
 
 from allauth.account import views as account
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView
 
 from certs.certificates import api as certificates
 from certs.exports import api as exports
@@ -24,6 +23,7 @@ from qmc.expiry.api import Expiry
 from qmc.overview import pages as overview
 from qmc.overview.api import Attention
 from qmc.recreation import pages as views_recreate
+from web.schema import Schema
 
 API = [
     path("nodes/", nodes.Nodes.as_view()),
@@ -67,7 +67,7 @@ API = [
     path("rotations/<uuid:pk>/resume/", rotations.RotationResume.as_view()),
     path("rotations/<uuid:pk>/roll-back/", rotations.RotationRollBack.as_view()),
     path("rotations/<uuid:pk>/exclude/", rotations.RotationExclude.as_view()),
-    path("schema/", SpectacularAPIView.as_view()),
+    path("schema/", Schema.as_view()),
 ]
 handler404, handler500 = "qmc.error_pages.not_found", "qmc.error_pages.failed"
 urlpatterns = [

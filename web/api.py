@@ -1,14 +1,27 @@
-"""What every API view shares: who asks, pages of lists, and fields that take nothing but their type."""
+"""What every API view shares: what an operation takes and answers, who asks, pages of lists, and fields that take nothing but their type."""
 
-from typing import Any
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from itertools import islice
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from drf_spectacular.utils import inline_serializer
+from django.core.paginator import EmptyPage, Paginator
+from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
-from rest_framework.pagination import PageNumberPagination
+from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
 from audit.actors import Actor
+from pki.exchange.problem import MEDIA_TYPE
+from web.errors import InputInvalid
+
+LONGEST_TEXT, MOST_ITEMS = 2000, 1000
+LARGEST_FILE_TEXT = 512 * 1024  # a file of 256 KiB in base64, with room for line breaks
+PAGE_SIZE, LARGEST_PAGE = 50, 500
+LONGEST_SHOWN, MOST_UNKNOWN = 64, 10
 
 
 class StrictInteger(serializers.IntegerField):
@@ -16,14 +29,8 @@ class StrictInteger(serializers.IntegerField):
 
     def to_internal_value(self, data: Any) -> int:
         if type(data) is not int:
-            raise serializers.ValidationError("An integer is needed.")
+            raise serializers.ValidationError("An integer is needed.", "invalid")
         return data
-
-
-LONGEST_TEXT, MOST_ITEMS = 2000, 1000
-
-
-LARGEST_FILE_TEXT = 512 * 1024  # a file of 256 KiB in base64, with room for line breaks
 
 
 class StrictText(serializers.CharField):
@@ -43,23 +50,104 @@ class StrictText(serializers.CharField):
         return data if data == "" else super().run_validation(data)
 
 
+class Choice(serializers.ChoiceField):
+    """One of `choices`; an unknown one is answered with all of them."""
+
+    def __init__(self, choices: Iterable[str], **options: Any) -> None:
+        known = [*map(str, choices)]
+        super().__init__(choices=known, error_messages={"invalid_choice": f"There is no such value. Use: {', '.join(known)}."}, **options)
+
+
+class Input(serializers.Serializer[Any]):
+    """The fields of a body. One that is not declared is refused."""
+
+    noun = "field"
+
+    def to_internal_value(self, data: Any) -> Any:
+        errors = {}
+        if isinstance(data, Mapping):
+            unknown = (str(name) for name in data if name not in self.fields)
+            errors = {name[:LONGEST_SHOWN]: [self._unknown(name[:LONGEST_SHOWN])] for name in islice(unknown, MOST_UNKNOWN)}
+        try:
+            value = super().to_internal_value(data)
+        except serializers.ValidationError as exc:
+            raise serializers.ValidationError(errors | exc.detail) from exc  # type: ignore[operator]  # of a serializer, always by field
+        if errors:
+            raise serializers.ValidationError(errors)
+        return value
+
+    def _unknown(self, name: str) -> serializers.ErrorDetail:
+        remedy = f"Use: {', '.join(self.fields)}." if self.fields else f"This operation takes no {self.noun}."
+        return serializers.ErrorDetail(f"There is no {self.noun} '{name}'. {remedy}", "unknown")
+
+
+class Query(Input):
+    """The parameters in an address. One that is not declared is refused."""
+
+    noun = "parameter"
+
+
+class ListQuery(Query):
+    """The parameters of every list."""
+
+    page = serializers.IntegerField(required=False, default=1, min_value=1)
+    page_size = serializers.IntegerField(required=False, default=PAGE_SIZE, min_value=1, max_value=LARGEST_PAGE)
+
+    def get_fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = super().get_fields()
+        return fields | {name: fields.pop(name) for name in ("page", "page_size")}  # last, where a person is shown them
+
+
+class FindingOutput(serializers.Serializer[Any]):
+    """What a check found."""
+
+    code = serializers.CharField()
+    level = serializers.ChoiceField(choices=["ok", "warning", "blocker"])
+    title = serializers.CharField()
+    remedy = serializers.CharField()
+    field = serializers.CharField()
+
+
+class ProblemError(serializers.Serializer[Any]):
+    """What is wrong with one field."""
+
+    field = serializers.CharField(help_text='such as "services.0"; empty where it is about no single field')
+    code = serializers.CharField(help_text="a stable word")
+    message = serializers.CharField(help_text="what is wrong, and what to do")
+
+
+class Problem(serializers.Serializer[Any]):
+    """Problem details (RFC 9457): every answer that is no success."""
+
+    type = serializers.CharField(help_text="stable; docs/api.md lists them")
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField(help_text="what happened, why, and what to do next")
+    errors = ProblemError(many=True)  # type: ignore[assignment]  # the metaclass takes it out of the class
+    findings = FindingOutput(many=True, required=False, help_text="every check, where a check blocks")
+
+
 def page_of(output: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
     """The form of a paged list, for the schema."""
     name = output.__name__.replace("Output", "Page")
     return inline_serializer(name, {"results": output(many=True), "next": serializers.URLField(allow_null=True)})
 
 
-class Pages(PageNumberPagination):
-    """`{"results": […], "next": …}`"""
-
-    page_size, page_size_query_param, max_page_size = 50, "page_size", 500
-
-    def get_paginated_response(self, data: Any) -> Response:
-        return Response({"results": data, "next": self.get_next_link()})
+PROBLEMS = {
+    400: "The request is wrong. `errors` names the fields.",
+    401: "There is no token, or it is unknown or expired.",
+    403: "The account lacks the permission.",
+    404: "There is no such object.",
+    409: "The state of the object does not allow it, or a check blocks it.",
+    503: "The site has a problem. `detail` has the remedy.",
+}
 
 
 class View(APIView):
-    """Parse → service → render; `actor` is who asks."""
+    """Parse → service → render. `actor` is who asks; `query` and `body` are what `operation` found in the request."""
+
+    query: dict[str, Any]
+    body: dict[str, Any]
 
     @property
     def actor(self) -> Actor:
@@ -67,7 +155,57 @@ class View(APIView):
         token = self.request.auth
         return Actor("token", str(token), user) if token else Actor("user", user.get_username(), user)
 
-    def paged(self, rows: Any, render: Any) -> Response:
-        paginator = Pages()
-        page: Any = paginator.paginate_queryset(rows, self.request, view=self)
-        return paginator.get_paginated_response(render(page or []))
+    def paged(self, rows: Any, render: Callable[[Any], Any]) -> Response:
+        """One page of `rows`: `{"results": […], "next": …}`. Raises: InputInvalid for a page that is not there."""
+        number, pages = self.query["page"], Paginator(rows, self.query["page_size"])
+        try:
+            page = pages.page(number)
+        except EmptyPage as exc:
+            raise InputInvalid({"page": [f"There is no page {number}. The last page is {pages.num_pages}."]}) from exc
+        following = replace_query_param(self.request.build_absolute_uri(), "page", number + 1) if page.has_next() else None
+        return Response({"results": render([*page]), "next": following})
+
+
+V = TypeVar("V", bound=View)
+P = ParamSpec("P")
+R = TypeVar("R")
+Handler = Callable[Concatenate[V, Request, P], R]
+
+
+def operation(
+    responses: Any, *, query: type[Query] = Query, body: type[Input] = Input, partial: bool = False, conflicts: bool = False,
+    signed_in: bool = True, **schema: Any,
+) -> Callable[[Handler[V, P, R]], Handler[V, P, R]]:  # fmt: skip
+    """Declare what an operation takes and answers, and refuse everything else before it runs.
+
+    `responses` are its answers to what succeeds. A `partial` body may leave out any field. `conflicts` says that 409 is possible.
+    """
+
+    def declare(method: Handler[V, P, R]) -> Handler[V, P, R]:
+        changes = method.__name__ != "get"
+        finds = "pk" in inspect.signature(method).parameters
+        possible = {400: True, 401: signed_in, 403: signed_in, 404: finds, 409: conflicts, 503: signed_in}
+        problems = {(status, MEDIA_TYPE): OpenApiResponse(Problem, PROBLEMS[status]) for status, can_be in possible.items() if can_be}
+        answers = responses if isinstance(responses, dict) else {200: responses}
+
+        @extend_schema(
+            request=body if changes and body is not Input else None,
+            responses=answers | problems,
+            parameters=[*([query] if query().fields else []), *schema.pop("parameters", [])],
+            **schema,
+        )
+        @wraps(method)
+        def run(self: V, request: Request, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            self.query = _valid(query(data=request.query_params))
+            self.body = _valid(body(data=request.data, partial=partial)) if changes else {}
+            return method(self, request, *args, **kwargs)
+
+        return run
+
+    return declare
+
+
+def _valid(given: Input) -> dict[str, Any]:
+    """Raises: ValidationError."""
+    given.is_valid(raise_exception=True)
+    return dict(given.validated_data)

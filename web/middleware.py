@@ -3,22 +3,27 @@
 import logging
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 
 from audit.actors import Actor
-from pki.exchange.problem import MEDIA_TYPE, problem
 from web import database_problem
+from web.problems import problem_response
 
 log = logging.getLogger(__name__)
 
 
 def error(request: HttpRequest, template: str, *, slug: str, status: int, detail: str, **content: object) -> HttpResponse:
-    """`template` for a person in a browser, problem details (RFC 9457) for everybody else."""
-    if "text/html" in request.headers.get("Accept", ""):
+    """`template` for a person in a browser, problem details (RFC 9457) below the API's address and for everybody else."""
+    if "text/html" in request.headers.get("Accept", "") and not is_api(request):
         return render(request, template, content, status=status)
-    return JsonResponse(problem(slug, status, detail) | {"errors": []}, status=status, content_type=MEDIA_TYPE)
+    return problem_response(slug, status, detail)
+
+
+def is_api(request: HttpRequest) -> bool:
+    """Whether the request is for an address of the API, or for one that would be."""
+    return f"{request.path_info}/".startswith("/api/")
 
 
 def database_unavailable(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -27,6 +32,26 @@ def database_unavailable(request: HttpRequest, exception: Exception) -> HttpResp
     what, remedy = database_problem.meaning(exception)
     detail = database_problem.detail(exception)
     return error(request, "database.html", slug="database-unavailable", status=503, detail=detail, what=what, remedy=remedy)
+
+
+class ApiMiddleware:
+    """Addresses of the API work without their last slash too, and a method that one does not take is a problem that names the others."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not is_api(request):
+            return self.get_response(request)
+        if not request.path_info.endswith("/"):  # a redirect would lose the body
+            request.path_info, request.path = f"{request.path_info}/", f"{request.path}/"
+        answer = self.get_response(request)
+        if answer.status_code != 405:
+            return answer
+        allowed = answer["Allow"]
+        problem = problem_response("method-not-allowed", 405, f"This address does not take the method {request.method}. Use: {allowed}.")
+        problem["Allow"] = allowed
+        return problem
 
 
 class ActorMiddleware:

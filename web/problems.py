@@ -1,17 +1,18 @@
 """Errors as problem details (RFC 9457): each app registers its own classes, with status and type."""
 
 import logging
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import DataError
-from django.http import Http404, UnreadablePostError
+from django.http import Http404, JsonResponse, UnreadablePostError
 from rest_framework import exceptions
-from rest_framework.response import Response
+from rest_framework.settings import api_settings
 
 from audit.actors import PermissionRefused
 from pki.core.errors import UnknownKey
-from pki.exchange.problem import MEDIA_TYPE, problem
+from pki.exchange.problem import MEDIA_TYPE, FieldError, problem
 from sealing.errors import ZoneBroken, ZoneMissing
 from web import database_problem
 from web.errors import Blocked, InputInvalid
@@ -34,7 +35,6 @@ problem_register(400, "malformed", SuspiciousOperation, UnreadablePostError, exc
 problem_register(401, "not-authenticated", exceptions.NotAuthenticated, exceptions.AuthenticationFailed)
 problem_register(403, "permission-refused", PermissionRefused, PermissionDenied, exceptions.PermissionDenied)
 problem_register(404, "not-found", Http404, exceptions.NotFound)
-problem_register(405, "method-not-allowed", exceptions.MethodNotAllowed)
 problem_register(406, "not-acceptable", exceptions.NotAcceptable)
 problem_register(415, "unsupported-media-type", exceptions.UnsupportedMediaType)
 problem_register(503, "no-trust-zone", ZoneMissing)
@@ -42,17 +42,36 @@ problem_register(503, "trust-zone-broken", ZoneBroken, UnknownKey)
 
 # Where the exception's own text is no answer for a client.
 DETAILS: dict[type[Exception], str] = {
-    exceptions.ValidationError: "Some fields do not hold; see errors.",
+    Http404: "There is no such object. Check the identifier.",
     DataError: "A value is too long or cannot be stored. Nothing was changed. Shorten it, or remove its special characters.",
 }
+MOST_IN_DETAIL = 5
 
 
-def _errors(exc: Exception) -> Any:
+def problem_response(slug: str, status: int, detail: str, errors: Sequence[FieldError] = (), **members: object) -> JsonResponse:
+    """An answer that says what went wrong; `members` are further ones of its own."""
+    return JsonResponse(problem(slug, status, detail, errors) | members, status=status, content_type=MEDIA_TYPE)
+
+
+def _of_input(detail: Any, *path: str) -> Iterator[FieldError]:
+    """What a serializer found, however deep."""
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            yield from _of_input(inner, *path, *([] if name == api_settings.NON_FIELD_ERRORS_KEY else [str(name)]))
+    elif isinstance(detail, list):
+        for number, each in enumerate(detail):
+            yield from _of_input(each, *path, *([str(number)] if isinstance(each, dict) else []))
+    else:
+        yield FieldError(".".join(path), detail.code, str(detail))
+
+
+def _errors(exc: Exception) -> list[FieldError]:
     if isinstance(exc, InputInvalid):
-        return exc.errors
+        return [FieldError(field, "invalid", text) for field, texts in exc.errors.items() for text in texts]
     if isinstance(exc, Blocked):
-        return [vars(finding) for finding in exc.findings]
-    return exc.detail if isinstance(exc, exceptions.ValidationError) else []
+        blocking = [each for each in exc.findings if each.level == "blocker"]
+        return [FieldError(each.field, each.code, f"{each.title} {each.remedy}".strip()) for each in blocking]
+    return [*_of_input(exc.detail)] if isinstance(exc, exceptions.ValidationError) else []
 
 
 def _known(exc: Exception) -> tuple[int, str] | None:
@@ -66,10 +85,12 @@ def _known(exc: Exception) -> tuple[int, str] | None:
 def _detail(exc: Exception) -> str:
     if database_problem.is_unavailable(exc):
         return database_problem.detail(exc)
+    if isinstance(exc, exceptions.ValidationError):
+        return " ".join(f"{each.field}: {each.message}" if each.field else each.message for each in _errors(exc)[:MOST_IN_DETAIL])
     return next((text for kind, text in DETAILS.items() if isinstance(exc, kind)), None) or str(exc)
 
 
-def problem_handler(exc: Exception, context: dict[str, Any]) -> Response:
+def problem_handler(exc: Exception, context: dict[str, Any]) -> JsonResponse:
     """Every error as problem details; what is not in the table is a 500 with a fixed text."""
     found = _known(exc)
     if found is None:
@@ -79,8 +100,8 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> Response:
         (status, slug), detail = found, _detail(exc)
     if status >= 500 and found:
         log.warning("%s in %s: %s", slug, context["view"], exc)
-    body = problem(slug, status, detail) | {"errors": _errors(exc)}
-    if isinstance(exc, Blocked):
-        body["findings"] = body["errors"]
-    headers = {"WWW-Authenticate": "Token"} if status == 401 else {}
-    return Response(body, status=status, content_type=MEDIA_TYPE, headers=headers)
+    findings = {"findings": [vars(each) for each in exc.findings]} if isinstance(exc, Blocked) else {}
+    answer = problem_response(slug, status, detail, _errors(exc), **findings)
+    if status == 401:
+        answer["WWW-Authenticate"] = "Token"
+    return answer

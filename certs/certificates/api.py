@@ -8,19 +8,19 @@ from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from certs.models import Certificate
+from certs.states import CertificateStatus
 from pki.core.roles import Kind
-from web.api import View, page_of
+from web.api import Choice, ListQuery, View, operation, page_of
 
 
-class CertificateFilter(serializers.Serializer[Any]):
-    kind = serializers.CharField(required=False, max_length=100)
-    status = serializers.CharField(required=False, max_length=100)
+class CertificateFilter(ListQuery):
+    kind = Choice(Kind, required=False)
+    status = Choice(CertificateStatus.values, required=False)
     node = serializers.UUIDField(required=False)
     expires_before = serializers.DateTimeField(required=False)
     search = serializers.CharField(required=False, max_length=100)
@@ -64,12 +64,10 @@ def certificate_json(certificate: Certificate, now: datetime) -> dict[str, Any]:
 class Certificates(View):
     """Every certificate that was signed."""
 
-    @extend_schema(operation_id="certificates_list", parameters=[CertificateFilter], responses=page_of(CertificateOutput))
+    @operation(page_of(CertificateOutput), query=CertificateFilter, operation_id="certificates_list")
     def get(self, request: Request) -> Response:
         self.actor.require("certs.view_certificate")
-        asked = CertificateFilter(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        wanted, rows = asked.validated_data, Certificate.objects.listed()
+        wanted, rows = self.query, Certificate.objects.listed()
         names = {"kind": "kind", "status": "status", "node": "holder_id", "expires_before": "not_after__lt"}
         rows = rows.filter(**{names[name]: value for name, value in wanted.items() if name in names})
         if text := wanted.get("search"):
@@ -83,7 +81,7 @@ class Certificates(View):
 class CertificateDetail(View):
     """One certificate."""
 
-    @extend_schema(responses=CertificateOutput)
+    @operation(CertificateOutput)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         self.actor.require("certs.view_certificate")
         return Response(certificate_json(get_object_or_404(Certificate.objects.listed(), pk=pk), timezone.now()))
@@ -92,7 +90,7 @@ class CertificateDetail(View):
 class CertificatePem(View):
     """The certificate as PEM."""
 
-    @extend_schema(responses={(200, "application/x-pem-file"): str})
+    @operation({(200, "application/x-pem-file"): str})
     def get(self, request: Request, pk: uuid.UUID) -> HttpResponse:
         self.actor.require("certs.view_certificate")
         certificate = get_object_or_404(Certificate.objects.listed(), pk=pk)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, inline_serializer
+from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,7 +20,7 @@ from certs.states import ExportStatus
 from pki.core import lifetime
 from pki.core.revocation import RevocationCode
 from pki.foreign.export import Format
-from web.api import MOST_ITEMS, StrictText, View, page_of
+from web.api import MOST_ITEMS, Choice, Input, ListQuery, StrictText, View, operation, page_of
 
 
 class StrictBoolean(serializers.BooleanField):
@@ -32,8 +32,8 @@ class StrictBoolean(serializers.BooleanField):
         return data
 
 
-class WantedInput(serializers.Serializer[Any]):
-    format = StrictText()
+class WantedInput(Input):
+    format = Choice(Format)
     password = StrictText(required=False, default="", allow_blank=True, write_only=True)
     include_secrets_key = StrictBoolean(required=False, default=False, help_text="carry the database key; private keys are always there")
     include_ca = StrictBoolean(required=False, default=False)
@@ -44,22 +44,22 @@ class ExportInput(WantedInput):
     machine_names = serializers.ListField(child=StrictText(allow_blank=True), allow_empty=True, max_length=MOST_ITEMS)
 
 
-class ExportRenewInput(serializers.Serializer[Any]):
+class ExportRenewInput(Input):
     """What is left out stays as it is; the password is always typed anew."""
 
     password = StrictText(
         required=False, allow_blank=True, write_only=True,
         help_text="needed where password_set is true; \"\" leaves the private keys of PEM in the clear from now on",
     )  # fmt: skip
-    format = StrictText(required=False)
+    format = Choice(Format, required=False)
     include_secrets_key = StrictBoolean(required=False)
     include_ca = StrictBoolean(required=False)
     legacy = StrictBoolean(required=False)
 
 
-class ExportQuery(serializers.Serializer[Any]):
+class ExportQuery(ListQuery):
     search = serializers.CharField(required=False, max_length=100)
-    status = serializers.ChoiceField(required=False, choices=ExportStatus.values)
+    status = Choice(ExportStatus.values, required=False)
 
 
 class ExportOutput(serializers.Serializer[Any]):
@@ -114,30 +114,25 @@ ASKED = inline_serializer("ExportsAsked", {"results": ExportOutput(many=True)})
 class Exports(View):
     """The register of exports; POST asks for one for each machine name, all or none."""
 
-    @extend_schema(operation_id="exports_list", parameters=[ExportQuery], responses=page_of(ExportOutput))
+    @operation(page_of(ExportOutput), query=ExportQuery, operation_id="exports_list")
     def get(self, request: Request) -> Response:
         self.actor.require("certs.view_export")
-        asked = ExportQuery(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        rows, now = REGISTER.searched(asked.validated_data.get("search", "")), timezone.now()
-        if status := asked.validated_data.get("status"):
+        rows, now = REGISTER.searched(self.query.get("search", "")), timezone.now()
+        if status := self.query.get("status"):
             rows = rows.filter(status=status)
         return self.paged(rows, lambda page: exports_json(page, now))
 
-    @extend_schema(request=ExportInput, responses={202: ASKED})
+    @operation({202: ASKED}, body=ExportInput)
     def post(self, request: Request) -> Response:
-        asked = ExportInput(data=request.data)
-        asked.is_valid(raise_exception=True)
-        fields, now = dict(asked.validated_data), timezone.now()
-        machine_names = fields.pop("machine_names")
-        made = exports_request(actor=self.actor, machine_names=machine_names, wanted=Wanted(**fields), now=now)
+        now, machine_names = timezone.now(), self.body.pop("machine_names")
+        made = exports_request(actor=self.actor, machine_names=machine_names, wanted=Wanted(**self.body), now=now)
         return Response({"results": exports_json(made, now)}, status=202)
 
 
 class ExportDetail(View):
     """One export."""
 
-    @extend_schema(responses=ExportOutput)
+    @operation(ExportOutput)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         self.actor.require("certs.view_export")
         return _answer(pk)
@@ -146,27 +141,24 @@ class ExportDetail(View):
 class ExportRenew(View):
     """New keys and certificates; what it holds stays accepted until it ends or is revoked."""
 
-    @extend_schema(request=ExportRenewInput, responses={202: ExportOutput})
+    @operation({202: ExportOutput}, body=ExportRenewInput, conflicts=True)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
-        asked = ExportRenewInput(data=request.data)
-        asked.is_valid(raise_exception=True)
         export = get_object_or_404(REGISTER, pk=pk)
-        on_purpose = {"clear_on_purpose": asked.validated_data.get("password") == ""}
+        on_purpose = {"clear_on_purpose": self.body.get("password") == ""}
         held = {name: getattr(export, name) for name in ("format", "include_secrets_key", "include_ca", "legacy")}
-        export_renew(actor=self.actor, export=export, wanted=Wanted(**held | asked.validated_data | on_purpose), now=timezone.now())
+        export_renew(actor=self.actor, export=export, wanted=Wanted(**held | self.body | on_purpose), now=timezone.now())
         return _answer(pk, status=202)
 
 
 class ExportRevoke(View):
     """Revoke every certificate of an export, with the reason."""
 
-    @extend_schema(request=RevokeInput, responses=ExportOutput)
+    @operation(ExportOutput, body=RevokeInput, conflicts=True)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
-        asked = RevokeInput(data=request.data)
-        asked.is_valid(raise_exception=True)
-        told = asked.validated_data
         export = get_object_or_404(REGISTER, pk=pk)
-        export_revoke(actor=self.actor, export=export, reason=told["reason"], code=RevocationCode(told["code"]), now=timezone.now())
+        export_revoke(
+            actor=self.actor, export=export, reason=self.body["reason"], code=RevocationCode(self.body["code"]), now=timezone.now()
+        )
         return _answer(pk)
 
 

@@ -4,20 +4,19 @@ from dataclasses import asdict
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from certs.lifetime.services import clamped, lifetime_get, lifetime_preview, lifetime_set
-from web.api import StrictInteger, View
+from web.api import Input, Query, StrictInteger, View, operation
 
 
-class LifetimeInput(serializers.Serializer[Any]):
+class LifetimeInput(Input):
     months = StrictInteger()
 
 
-class LifetimeQuery(serializers.Serializer[Any]):
+class LifetimeQuery(Query):
     months = serializers.IntegerField(required=False, help_text="adds what these months would mean, and sets nothing")
 
 
@@ -55,18 +54,14 @@ class LifetimePreviewOutput(LifetimeOutput):
 class LifetimeSetting(View):
     """The lifetime of new certificates, in months."""
 
-    @extend_schema(parameters=[LifetimeQuery], responses=LifetimePreviewOutput)
+    @operation(LifetimePreviewOutput, query=LifetimeQuery)
     def get(self, request: Request) -> Response:
-        asked = LifetimeQuery(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        if "months" not in asked.validated_data:
+        if "months" not in self.query:
             return Response(vars(lifetime_get()))
-        months = asked.validated_data["months"]
+        months = self.query["months"]
         preview = lifetime_preview(actor=self.actor, months=months, now=timezone.now())
         return Response(vars(clamped(months)) | {"preview": asdict(preview)})
 
-    @extend_schema(request=LifetimeInput, responses=LifetimeOutput)
+    @operation(LifetimeOutput, body=LifetimeInput)
     def put(self, request: Request) -> Response:
-        asked = LifetimeInput(data=request.data)
-        asked.is_valid(raise_exception=True)
-        return Response(vars(lifetime_set(actor=self.actor, months=asked.validated_data["months"], now=timezone.now())))
+        return Response(vars(lifetime_set(actor=self.actor, months=self.body["months"], now=timezone.now())))

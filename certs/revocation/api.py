@@ -6,7 +6,6 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,15 +14,12 @@ from certs.certificates.api import CertificateOutput, certificate_json
 from certs.models import Certificate, RevocationList
 from certs.revocation.services import certificate_revoke, revocation_of
 from pki.core.revocation import RevocationCode
-from web.api import View
+from web.api import Choice, Input, View, operation
 
 
-class RevokeInput(serializers.Serializer[Any]):
+class RevokeInput(Input):
     reason = serializers.CharField(max_length=300)
-    code = serializers.ChoiceField(
-        choices=[code.value for code in RevocationCode], default=RevocationCode.UNSPECIFIED.value,
-        error_messages={"invalid_choice": f"Give one of {', '.join(RevocationCode)}, or leave it out."},
-    )  # fmt: skip
+    code = Choice(RevocationCode, default=RevocationCode.UNSPECIFIED.value)
     certificates = serializers.ListField(
         child=serializers.UUIDField(), required=False, help_text="the ids that GET listed: nothing is revoked if it would be others by now"
     )
@@ -41,7 +37,7 @@ class RevokedOutput(CertificateOutput):
 class CertificateCrl(View):
     """The newest revocation list of a root, as PEM."""
 
-    @extend_schema(responses={(200, "application/x-pem-file"): str})
+    @operation({(200, "application/x-pem-file"): str})
     def get(self, request: Request, pk: uuid.UUID) -> HttpResponse:
         self.actor.require("certs.view_certificate")
         newest = get_object_or_404(RevocationList.objects.newest_of(pk))
@@ -52,7 +48,7 @@ class CertificateCrl(View):
 class CertificateRevoke(View):
     """Revoke a certificate and those that it took over from, with the reason."""
 
-    @extend_schema(responses=RevocationOutput)
+    @operation(RevocationOutput)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         """What would be revoked; nothing changes."""
         self.actor.require("certs.revoke_certificate")
@@ -60,11 +56,9 @@ class CertificateRevoke(View):
         plan = revocation_of(get_object_or_404(Certificate.objects.listed(), pk=pk), now=now)
         return Response({"certificates": [certificate_json(each, now) for each in plan.certificates], "refused": plan.refused})
 
-    @extend_schema(request=RevokeInput, responses=RevokedOutput)
+    @operation(RevokedOutput, body=RevokeInput, conflicts=True)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
-        asked = RevokeInput(data=request.data)
-        asked.is_valid(raise_exception=True)
-        wanted, now = asked.validated_data, timezone.now()
+        wanted, now = self.body, timezone.now()
         certificate = get_object_or_404(Certificate.objects.listed(), pk=pk)
         revoked = certificate_revoke(
             certificate=certificate, reason=wanted["reason"], code=RevocationCode(wanted["code"]), listed=wanted.get("certificates"),

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -24,16 +23,15 @@ from nodes.browser_certificates.verdict import findings
 from nodes.browser_certificates.view_models import BrowserStory, browser_story, choosers
 from nodes.errors import InputInvalid
 from nodes.models import BrowserCertificate, Node
-from nodes.registration.api import FindingOutput
 from nodes.states import BrowserCertificateState
 from pki.foreign.uploaded import File
-from web.api import LARGEST_FILE_TEXT, MOST_ITEMS, StrictText, View, page_of
+from web.api import LARGEST_FILE_TEXT, MOST_ITEMS, Choice, FindingOutput, Input, ListQuery, StrictText, View, operation, page_of
 
 FILES = ("certificate", "chain", "private_key")
 STATES = ["none", "on_its_way", "in_use", "fallen_back"]
 
 
-class BrowserCertificateAnswerInput(serializers.Serializer[Any]):
+class BrowserCertificateAnswerInput(Input):
     """Each file is PEM as it is, or anything in base64: PFX, DER, PKCS #7."""
 
     certificate = StrictText(max_length=LARGEST_FILE_TEXT)
@@ -42,7 +40,7 @@ class BrowserCertificateAnswerInput(serializers.Serializer[Any]):
     passphrase = StrictText(required=False, write_only=True)
 
 
-class BrowserCertificateInput(serializers.Serializer[Any]):
+class BrowserCertificateInput(Input):
     """Either a certificate with its key, or `host_names` for which a key and a request are made."""
 
     name = StrictText(required=False)
@@ -51,10 +49,10 @@ class BrowserCertificateInput(serializers.Serializer[Any]):
     private_key = StrictText(required=False, write_only=True, max_length=LARGEST_FILE_TEXT)
     passphrase = StrictText(required=False, write_only=True)
     host_names = serializers.ListField(child=StrictText(), required=False, max_length=MOST_ITEMS)
-    key_type = serializers.ChoiceField(choices=[each.value for each in KEY_TYPES], required=False)
+    key_type = Choice(KEY_TYPES, required=False)
 
 
-class ChoiceInput(serializers.Serializer[Any]):
+class ChoiceInput(Input):
     thumbprint = StrictText(help_text='SHA-1 or SHA-256, however it was pasted; "" for the trust zone\'s own certificate')
 
 
@@ -146,17 +144,15 @@ def _files(given: dict[str, Any]) -> list[File]:
 class BrowserCertificates(View):
     """The browser-facing certificates, and the requests for such. One that is there already is completed: 200."""
 
-    @extend_schema(operation_id="browser_certificates_list", responses=page_of(BrowserCertificateOutput))
+    @operation(page_of(BrowserCertificateOutput), query=ListQuery, operation_id="browser_certificates_list")
     def get(self, request: Request) -> Response:
         self.actor.require("nodes.view_browsercertificate")
         now = timezone.now()
         return self.paged(BrowserCertificate.objects.all(), lambda page: browser_certificates_json(page, now))
 
-    @extend_schema(request=BrowserCertificateInput, responses={201: BrowserCertificateDetailOutput, 200: BrowserCertificateDetailOutput})
+    @operation({201: BrowserCertificateDetailOutput, 200: BrowserCertificateDetailOutput}, body=BrowserCertificateInput, conflicts=True)
     def post(self, request: Request) -> Response:
-        asked = BrowserCertificateInput(data=request.data)
-        asked.is_valid(raise_exception=True)
-        given, now = asked.validated_data, timezone.now()
+        given, now = self.body, timezone.now()
         if ("certificate" in given) == ("host_names" in given):
             raise InputInvalid({"certificate": ["Give either a certificate with its key, or host_names for a request."]})
         named = {name: given[name] for name in ("name", "key_type") if name in given}
@@ -171,12 +167,12 @@ class BrowserCertificates(View):
 class BrowserCertificateDetail(View):
     """One of them; DELETE is refused while a node has chosen it."""
 
-    @extend_schema(responses=BrowserCertificateDetailOutput)
+    @operation(BrowserCertificateDetailOutput)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         self.actor.require("nodes.view_browsercertificate")
         return _answer(get_object_or_404(BrowserCertificate, pk=pk))
 
-    @extend_schema(responses={204: None})
+    @operation({204: None}, conflicts=True)
     def delete(self, request: Request, pk: uuid.UUID) -> Response:
         certificate = get_object_or_404(BrowserCertificate, pk=pk)
         browser_certificate_delete(actor=self.actor, certificate=certificate, now=timezone.now())
@@ -186,11 +182,9 @@ class BrowserCertificateDetail(View):
 class BrowserCertificateAnswer(View):
     """The certificate that an authority made for a request; of one that is there, missing intermediates, or another one for the same key."""
 
-    @extend_schema(request=BrowserCertificateAnswerInput, responses=BrowserCertificateDetailOutput)
+    @operation(BrowserCertificateDetailOutput, body=BrowserCertificateAnswerInput, conflicts=True)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
-        asked = BrowserCertificateAnswerInput(data=request.data)
-        asked.is_valid(raise_exception=True)
-        given, certificate = asked.validated_data, get_object_or_404(BrowserCertificate, pk=pk)
+        given, certificate = self.body, get_object_or_404(BrowserCertificate, pk=pk)
         passphrase = given.get("passphrase", "")
         return _answer(
             browser_certificate_answer(
@@ -202,15 +196,13 @@ class BrowserCertificateAnswer(View):
 class NodeBrowserCertificate(View):
     """What a node serves to browsers."""
 
-    @extend_schema(responses=NodeChoiceOutput)
+    @operation(NodeChoiceOutput)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         self.actor.require("nodes.view_node")
         return Response(choice_json(browser_story(get_object_or_404(Node, pk=pk))))
 
-    @extend_schema(request=ChoiceInput, responses=NodeChoiceOutput)
+    @operation(NodeChoiceOutput, body=ChoiceInput, conflicts=True)
     def put(self, request: Request, pk: uuid.UUID) -> Response:
-        asked = ChoiceInput(data=request.data)
-        asked.is_valid(raise_exception=True)
         node = get_object_or_404(Node, pk=pk)
-        chosen = browser_certificate_choose(actor=self.actor, node=node, now=timezone.now(), **asked.validated_data)
+        chosen = browser_certificate_choose(actor=self.actor, node=node, now=timezone.now(), **self.body)
         return Response(choice_json(browser_story(chosen)))

@@ -7,7 +7,6 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,12 +21,12 @@ from nodes.models import Node
 from pki.cluster.manual_configuration import AppDistribution, Installation
 from pki.cluster.token_check import LARGEST_TOKEN
 from pki.cluster.tokens import key_id
-from web.api import StrictText, View, page_of
+from web.api import Choice, Input, ListQuery, StrictText, View, operation, page_of
 
 NO_STORE = {"Cache-Control": "no-store"}
 
 
-class DeploymentInput(serializers.Serializer[Any]):
+class DeploymentInput(Input):
     name = StrictText()
     api_address = StrictText(help_text="https; nothing here dials it")
     audience = StrictText(help_text="the aud of tokens for it")
@@ -44,7 +43,7 @@ class DeploymentOutput(serializers.Serializer[Any]):
     changed_at = serializers.DateTimeField()
 
 
-class DeploymentSearch(serializers.Serializer[Any]):
+class DeploymentSearch(ListQuery):
     search = serializers.CharField(required=False, max_length=100)
 
 
@@ -55,7 +54,7 @@ class TestTokenOutput(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField()
 
 
-class TokenInput(serializers.Serializer[Any]):
+class TokenInput(Input):
     token = StrictText(max_length=2 * LARGEST_TOKEN)
     deployment = serializers.UUIDField(required=False, help_text="for which it must be; without it for any")
 
@@ -87,13 +86,13 @@ class ManualOutput(serializers.Serializer[Any]):
     reason = serializers.CharField()
 
 
-class SiteInput(serializers.Serializer[Any]):
+class SiteInput(Input):
     """The whole of the facts; releases such as "September 2020", empty where there is none."""
 
-    installation = StrictText(help_text="new or upgrade")
+    installation = Choice(Installation)
     upgraded_from = StrictText(required=False)
     release = StrictText(required=False)
-    app_distribution = StrictText(help_text="none, uses or will_use")
+    app_distribution = Choice(AppDistribution)
 
 
 class SiteOutput(serializers.Serializer[Any]):
@@ -137,36 +136,30 @@ def _answer(deployment: Deployment, status: int = 200) -> Response:
 class Deployments(View):
     """The multi-cloud deployments that apps are distributed to."""
 
-    @extend_schema(operation_id="deployments_list", parameters=[DeploymentSearch], responses=page_of(DeploymentOutput))
+    @operation(page_of(DeploymentOutput), query=DeploymentSearch, operation_id="deployments_list")
     def get(self, request: Request) -> Response:
         self.actor.require("certs.view_deployment")
-        asked = DeploymentSearch(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        return self.paged(Deployment.objects.searched(asked.validated_data.get("search", "")), deployments_json)
+        return self.paged(Deployment.objects.searched(self.query.get("search", "")), deployments_json)
 
-    @extend_schema(request=DeploymentInput, responses={201: DeploymentOutput})
+    @operation({201: DeploymentOutput}, body=DeploymentInput)
     def post(self, request: Request) -> Response:
-        asked = DeploymentInput(data=request.data)
-        asked.is_valid(raise_exception=True)
-        return _answer(deployment_create(actor=self.actor, now=timezone.now(), **asked.validated_data), 201)
+        return _answer(deployment_create(actor=self.actor, now=timezone.now(), **self.body), 201)
 
 
 class DeploymentDetail(View):
     """One deployment."""
 
-    @extend_schema(responses=DeploymentOutput)
+    @operation(DeploymentOutput)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         self.actor.require("certs.view_deployment")
         return _answer(get_object_or_404(Deployment, pk=pk))
 
-    @extend_schema(request=DeploymentInput, responses=DeploymentOutput)
+    @operation(DeploymentOutput, body=DeploymentInput)
     def put(self, request: Request, pk: uuid.UUID) -> Response:
-        asked = DeploymentInput(data=request.data)
-        asked.is_valid(raise_exception=True)
         deployment = get_object_or_404(Deployment, pk=pk)
-        return _answer(deployment_change(actor=self.actor, deployment=deployment, now=timezone.now(), **asked.validated_data))
+        return _answer(deployment_change(actor=self.actor, deployment=deployment, now=timezone.now(), **self.body))
 
-    @extend_schema(responses={204: None})
+    @operation({204: None})
     def delete(self, request: Request, pk: uuid.UUID) -> Response:
         deployment_delete(actor=self.actor, deployment=get_object_or_404(Deployment, pk=pk), now=timezone.now())
         return Response(status=204)
@@ -175,7 +168,7 @@ class DeploymentDetail(View):
 class DeploymentTestToken(View):
     """A token of five minutes, signed with the site's cluster key. It is answered this once."""
 
-    @extend_schema(request=None, responses={201: TestTokenOutput})
+    @operation({201: TestTokenOutput})
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         deployment = get_object_or_404(Deployment, pk=pk)
         made = token_sign(actor=self.actor, deployment=deployment, now=timezone.now())
@@ -186,14 +179,12 @@ class DeploymentTestToken(View):
 class ClusterToken(View):
     """What holds of a token, each finding in words. A token that is refused is a good answer: 200."""
 
-    @extend_schema(request=TokenInput, responses=CheckedTokenOutput)
+    @operation(CheckedTokenOutput, body=TokenInput)
     def post(self, request: Request) -> Response:
         self.actor.require("certs.view_deployment")
-        asked = TokenInput(data=request.data)
-        asked.is_valid(raise_exception=True)
-        wanted = asked.validated_data.get("deployment")
+        wanted = self.body.get("deployment")
         deployment = get_object_or_404(Deployment, pk=wanted) if wanted else None
-        checked = token_checked(actor=self.actor, token=asked.validated_data["token"], deployment=deployment, now=timezone.now())
+        checked = token_checked(actor=self.actor, token=self.body["token"], deployment=deployment, now=timezone.now())
         return Response({"accepted": checked.accepted, "findings": [vars(each) for each in checked.findings]}, headers=NO_STORE)
 
 
@@ -207,23 +198,21 @@ def site_json() -> dict[str, Any]:
 class ClusterSite(View):
     """What decides whether manual configuration is required."""
 
-    @extend_schema(responses=SiteOutput)
+    @operation(SiteOutput)
     def get(self, request: Request) -> Response:
         self.actor.require("certs.view_certificate")
         return Response(site_json())
 
-    @extend_schema(request=SiteInput, responses=SiteOutput)
+    @operation(SiteOutput, body=SiteInput)
     def put(self, request: Request) -> Response:
-        asked = SiteInput(data=request.data)
-        asked.is_valid(raise_exception=True)
-        site_set(actor=self.actor, now=timezone.now(), **({"upgraded_from": "", "release": ""} | asked.validated_data))
+        site_set(actor=self.actor, now=timezone.now(), **({"upgraded_from": "", "release": ""} | self.body))
         return Response(site_json())
 
 
 class Cluster(View):
     """The cluster certificate in force, and what is known of it on each node."""
 
-    @extend_schema(responses=ClusterOutput)
+    @operation(ClusterOutput, query=ListQuery)
     def get(self, request: Request) -> Response:
         self.actor.require("nodes.view_node")
         self.actor.require("certs.view_certificate")
@@ -237,7 +226,7 @@ class Cluster(View):
 class ClusterJwks(View):
     """The public keys as a JWK Set (RFC 7517), the one in force first."""
 
-    @extend_schema(responses={(200, "application/jwk-set+json"): dict})
+    @operation({(200, "application/jwk-set+json"): dict})
     def get(self, request: Request) -> HttpResponse:
         self.actor.require("certs.view_certificate")
         headers = {"Content-Disposition": 'attachment; filename="jwks.json"'}
@@ -247,7 +236,7 @@ class ClusterJwks(View):
 class ClusterPublicKey(View):
     """The public key in force, PEM."""
 
-    @extend_schema(responses={(200, "application/x-pem-file"): str})
+    @operation({(200, "application/x-pem-file"): str})
     def get(self, request: Request) -> HttpResponse:
         self.actor.require("certs.view_certificate")
         headers = {"Content-Disposition": 'attachment; filename="cluster-public-key.pem"'}

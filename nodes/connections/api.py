@@ -6,21 +6,20 @@ from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from nodes.connections.services import connection_change, connection_create, connection_delete, key_versions
 from nodes.models import Connection, ConnectionType
-from web.api import StrictText, View, page_of
+from web.api import Choice, Input, ListQuery, StrictText, View, operation, page_of
 
 
-class ConnectionInput(serializers.Serializer[Any]):
+class ConnectionInput(Input):
     """A password left out stays as it is; null clears it."""
 
     name = StrictText()
-    type = StrictText()
+    type = Choice(ConnectionType.values)
     connection_string = StrictText()
     username = StrictText(required=False)
     password = StrictText(required=False, allow_null=True, write_only=True)
@@ -40,7 +39,7 @@ class ConnectionOutput(serializers.Serializer[Any]):
     changed_at = serializers.DateTimeField()
 
 
-class ConnectionSearch(serializers.Serializer[Any]):
+class ConnectionSearch(ListQuery):
     search = serializers.CharField(required=False, max_length=100)
 
 
@@ -65,45 +64,37 @@ def _answer(connection: Connection, status: int = 200) -> Response:
 class Connections(View):
     """The data connections."""
 
-    @extend_schema(operation_id="connections_list", parameters=[ConnectionSearch], responses=page_of(ConnectionOutput))
+    @operation(page_of(ConnectionOutput), query=ConnectionSearch, operation_id="connections_list")
     def get(self, request: Request) -> Response:
         self.actor.require("nodes.view_connection")
-        asked = ConnectionSearch(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        return self.paged(Connection.objects.searched(asked.validated_data.get("search", "")), connections_json)
+        return self.paged(Connection.objects.searched(self.query.get("search", "")), connections_json)
 
-    @extend_schema(request=ConnectionInput, responses={201: ConnectionOutput})
+    @operation({201: ConnectionOutput}, body=ConnectionInput)
     def post(self, request: Request) -> Response:
-        asked = ConnectionInput(data=request.data)
-        asked.is_valid(raise_exception=True)
-        return _answer(connection_create(actor=self.actor, now=timezone.now(), **asked.validated_data), 201)
+        return _answer(connection_create(actor=self.actor, now=timezone.now(), **self.body), 201)
 
 
 class ConnectionDetail(View):
     """One connection. PUT takes the whole of it and PATCH a part; a password that is left out stays, and null clears it."""
 
-    @extend_schema(responses=ConnectionOutput)
+    @operation(ConnectionOutput)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         self.actor.require("nodes.view_connection")
         return _answer(get_object_or_404(Connection, pk=pk))
 
-    @extend_schema(request=ConnectionInput, responses=ConnectionOutput)
+    @operation(ConnectionOutput, body=ConnectionInput)
     def put(self, request: Request, pk: uuid.UUID) -> Response:
-        asked = ConnectionInput(data=request.data)
-        asked.is_valid(raise_exception=True)
-        return self._change(pk, {"username": ""} | asked.validated_data)
+        return self._change(pk, {"username": ""} | self.body)
 
-    @extend_schema(request=ConnectionInput, responses=ConnectionOutput)
+    @operation(ConnectionOutput, body=ConnectionInput, partial=True)
     def patch(self, request: Request, pk: uuid.UUID) -> Response:
-        asked = ConnectionInput(data=request.data, partial=True)
-        asked.is_valid(raise_exception=True)
-        return self._change(pk, asked.validated_data)
+        return self._change(pk, self.body)
 
     def _change(self, pk: uuid.UUID, changes: dict[str, Any]) -> Response:
         connection = get_object_or_404(Connection, pk=pk)
         return _answer(connection_change(actor=self.actor, connection=connection, now=timezone.now(), **changes))
 
-    @extend_schema(responses={204: None})
+    @operation({204: None})
     def delete(self, request: Request, pk: uuid.UUID) -> Response:
         connection_delete(actor=self.actor, connection=get_object_or_404(Connection, pk=pk), now=timezone.now())
         return Response(status=204)

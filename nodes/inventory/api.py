@@ -9,7 +9,6 @@ from django.db.models import Q
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,20 +17,21 @@ from audit.models import Event
 from certs.certificates.api import CertificateOutput, certificate_json
 from certs.models import Certificate
 from nodes.inventory.change import node_change
-from nodes.inventory.services import node_create
+from nodes.inventory.health import NodeHealth, with_health
+from nodes.inventory.services import SERVICES, node_create
 from nodes.models import Node
 from nodes.states import NodeState
-from web.api import MOST_ITEMS, StrictInteger, StrictText, View, page_of
+from web.api import MOST_ITEMS, Choice, Input, ListQuery, StrictInteger, StrictText, View, operation, page_of
 
 
-class NodeInput(serializers.Serializer[Any]):
+class NodeInput(Input):
     name = StrictText()
     host_name = StrictText()
     address = StrictText(required=False)
     distribution_port = StrictInteger(required=False)
     node_port = StrictInteger(required=False)
     subject_alternative_names = serializers.ListField(child=StrictText(), required=False, max_length=MOST_ITEMS)
-    services = serializers.ListField(child=StrictText(), required=False, max_length=MOST_ITEMS)
+    services = serializers.ListField(child=Choice(SERVICES), required=False, max_length=MOST_ITEMS)
 
 
 class NodeChangeInput(NodeInput):
@@ -65,9 +65,10 @@ class EventOutput(serializers.Serializer[Any]):
     detail = serializers.DictField()
 
 
-class NodeFilter(serializers.Serializer[Any]):
-    state = serializers.ChoiceField(choices=NodeState.values, required=False)
+class NodeFilter(ListQuery):
+    state = Choice(NodeState.values, required=False)
     search = serializers.CharField(required=False, max_length=100)
+    health = Choice(NodeHealth.values, required=False, help_text="whether it works now")
 
 
 def nodes_json(nodes: Sequence[Node], now: datetime) -> list[dict[str, Any]]:
@@ -100,47 +101,41 @@ def _node_json(node: Node, certificates: list[Certificate], now: datetime) -> di
 class Nodes(View):
     """The nodes that are in use; with `state=decommissioned`, those that are not."""
 
-    @extend_schema(operation_id="nodes_list", parameters=[NodeFilter], responses=page_of(NodeOutput))
+    @operation(page_of(NodeOutput), query=NodeFilter, operation_id="nodes_list")
     def get(self, request: Request) -> Response:
         self.actor.require("nodes.view_node")
-        asked = NodeFilter(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        rows, now = Node.objects.present().select_related("observation"), timezone.now()
-        if state := asked.validated_data.get("state"):
-            rows = Node.objects.filter(state=state).select_related("observation")
-        if text := asked.validated_data.get("search"):
+        wanted, now = self.query, timezone.now()
+        nodes = Node.objects.all() if "state" in wanted else Node.objects.present()
+        rows = with_health(nodes.select_related("observation"), now=now)
+        rows = rows.filter(**{name: wanted[name] for name in ("state", "health") if name in wanted})
+        if text := wanted.get("search"):
             rows = rows.filter(Q(name__icontains=text) | Q(host_name__icontains=text) | Q(address__icontains=text))
         return self.paged(rows, lambda page: nodes_json(page, now))
 
-    @extend_schema(request=NodeInput, responses={201: NodeOutput})
+    @operation({201: NodeOutput}, body=NodeInput)
     def post(self, request: Request) -> Response:
-        asked = NodeInput(data=request.data)
-        asked.is_valid(raise_exception=True)
-        node = node_create(actor=self.actor, now=timezone.now(), **asked.validated_data)
+        node = node_create(actor=self.actor, now=timezone.now(), **self.body)
         return node_answer(node, 201)
 
 
 class NodeDetail(View):
     """One node; PATCH changes some of its fields. DELETE is added where nodes are decommissioned."""
 
-    @extend_schema(responses=NodeOutput)
+    @operation(NodeOutput)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         self.actor.require("nodes.view_node")
         return node_answer(get_object_or_404(Node, pk=pk))
 
-    @extend_schema(request=NodeChangeInput, responses=NodeOutput)
+    @operation(NodeOutput, body=NodeChangeInput, partial=True, conflicts=True)
     def patch(self, request: Request, pk: uuid.UUID) -> Response:
         node = get_object_or_404(Node, pk=pk)
-        asked = NodeChangeInput(data=request.data, partial=True)
-        asked.is_valid(raise_exception=True)
-        unknown = {str(name): value for name, value in dict(request.data).items() if name not in asked.fields}
-        return node_answer(node_change(actor=self.actor, node=node, now=timezone.now(), **asked.validated_data | unknown))
+        return node_answer(node_change(actor=self.actor, node=node, now=timezone.now(), **self.body))
 
 
 class NodeEvents(View):
     """What happened to a node, newest first."""
 
-    @extend_schema(responses=page_of(EventOutput))
+    @operation(page_of(EventOutput), query=ListQuery)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         self.actor.require("nodes.view_node")
         get_object_or_404(Node, pk=pk)

@@ -49,14 +49,10 @@ def node_change(*, actor: Actor, node: Node, now: datetime, **fields: Any) -> No
 
 def _known(node: Node, fields: dict[str, Any]) -> dict[str, Any]:
     """The fields that can be changed, lists as lists. Raises: InputInvalid."""
-    errors = {name: ["There is no such field that can be changed."] for name in fields.keys() - {*CHANGEABLE, "host_name"}}
-    if fields.get("host_name", node.host_name) != node.host_name:
-        errors["host_name"] = [
-            "A host name cannot be changed: it is the name in the node's certificates. Create a node with the new name, then remove this one."
-        ]
-    if errors:
-        raise InputInvalid(errors)
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items() if name in CHANGEABLE}
+    if fields.pop("host_name", node.host_name) != node.host_name:
+        text = "A host name cannot be changed: it is the name in the node's certificates. Create a node with the new name, then remove this one."
+        raise InputInvalid({"host_name": [text]})
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
 
 
 def _write(node: Node, changed: dict[str, Any]) -> None:

@@ -61,10 +61,10 @@ class Replaced(Refused):
         finding_note(kind=CallerFinding.Kind.SUPERSEDED, node=self.node, call=call, now=timezone.now(), generation=generation)
 
 
-def problem(slug: str, detail: str, status: int, **members: object) -> JsonResponse:
+def problem(slug: str, detail: str, status: int, *errors: problems.FieldError) -> JsonResponse:
     # Who is refused is cut off: a connection that was opened before a revocation ends with its next request.
     headers = {"Connection": "close"} if status == 403 else {}
-    content = problems.problem(slug, status, detail) | members
+    content = problems.problem(slug, status, detail, errors)
     return JsonResponse(content, status=status, content_type=problems.MEDIA_TYPE, headers=headers)
 
 
@@ -129,7 +129,7 @@ def heartbeat_view(request: HttpRequest) -> HttpResponse:
         exc.note(_readable(request.body), call)
         return _refused(exc)
     except ReportInvalid as exc:
-        return problem("malformed", f"{exc} Update the agent.", 400, errors=[{"field": exc.field, "code": "invalid", "message": str(exc)}])
+        return problem("malformed", f"{exc} Update the agent.", 400, problems.FieldError(exc.field, "invalid", str(exc)))
     try:
         return JsonResponse(heartbeat(node=node, certificate=certificate, report=report, now=timezone.now(), call=call).to_json())
     except TrustZoneError as exc:

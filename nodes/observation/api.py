@@ -4,20 +4,19 @@ import uuid
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from nodes.inventory.api import NodeOutput, node_answer
 from nodes.models import Node
 from nodes.observation.callers import callers_settle
-from web.api import View
+from web.api import View, operation
 
 
 class NodeCallersSettled(View):
     """Say that one machine alone calls as this node: its next call begins anew, and it gets new keys again."""
 
-    @extend_schema(request=None, responses=NodeOutput)
+    @operation(NodeOutput, conflicts=True)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         node = get_object_or_404(Node, pk=pk)
         callers_settle(actor=self.actor, node=node, now=timezone.now())

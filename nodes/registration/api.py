@@ -5,7 +5,7 @@ from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,19 +16,11 @@ from nodes.models import Node
 from nodes.registration.decommission import node_decommission
 from nodes.registration.preflight import preflight
 from nodes.registration.services import node_register
-from web.api import View
+from web.api import FindingOutput, Input, View, operation
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key", location="header", description="any text; the same text for the same request, such as after an answer that was lost"
 )
-
-
-class FindingOutput(serializers.Serializer[Any]):
-    code = serializers.CharField()
-    level = serializers.ChoiceField(choices=["ok", "warning", "blocker"])
-    title = serializers.CharField()
-    remedy = serializers.CharField()
-    field = serializers.CharField()
 
 
 class FindingsOutput(serializers.Serializer[Any]):
@@ -47,18 +39,16 @@ class CeremonyOutput(serializers.Serializer[Any]):
 class NodePreflight(View):
     """What would stand in the way of a registration; nothing is created."""
 
-    @extend_schema(request=NodeInput, responses=FindingsOutput)
+    @operation(FindingsOutput, body=NodeInput)
     def post(self, request: Request) -> Response:
-        asked = NodeInput(data=request.data)
-        asked.is_valid(raise_exception=True)
-        found = preflight(actor=self.actor, now=timezone.now(), **asked.validated_data)
+        found = preflight(actor=self.actor, now=timezone.now(), **self.body)
         return Response({"findings": [vars(each) for each in found]})
 
 
 class NodeRegister(View):
     """Start the registration, or a redistribution. The password is answered this once; a repeat with the same key gets it again for ten minutes."""
 
-    @extend_schema(request=None, responses={202: CeremonyOutput}, parameters=[IDEMPOTENCY_KEY])
+    @operation({202: CeremonyOutput}, conflicts=True, parameters=[IDEMPOTENCY_KEY])
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         key = request.headers.get("Idempotency-Key", "")
         asked = uuid.uuid5(pk, key) if key else None
@@ -66,7 +56,7 @@ class NodeRegister(View):
         return Response(vars(ceremony), status=202, headers={"Cache-Control": "no-store"})
 
 
-class DecommissionInput(serializers.Serializer[Any]):
+class DecommissionInput(Input):
     lost = serializers.BooleanField(
         default=False, help_text="the machine was lost or taken over: its certificates are revoked as compromised"
     )
@@ -75,19 +65,17 @@ class DecommissionInput(serializers.Serializer[Any]):
 class NodeDecommission(View):
     """End a node: its certificates are revoked, its name is free again."""
 
-    @extend_schema(request=DecommissionInput, responses={202: NodeOutput})
+    @operation({202: NodeOutput}, body=DecommissionInput, conflicts=True)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
-        asked = DecommissionInput(data=request.data)
-        asked.is_valid(raise_exception=True)
         node = get_object_or_404(Node, pk=pk)
-        node_decommission(actor=self.actor, node=node, now=timezone.now(), lost=asked.validated_data["lost"])
+        node_decommission(actor=self.actor, node=node, now=timezone.now(), lost=self.body["lost"])
         return node_answer(node, 202)
 
 
 class NodeDetail(inventory.NodeDetail):
     """One node; PATCH changes some of its fields, DELETE decommissions it."""
 
-    @extend_schema(responses={204: None})
+    @operation({204: None}, conflicts=True)
     def delete(self, request: Request, pk: uuid.UUID) -> Response:
         node_decommission(actor=self.actor, node=get_object_or_404(Node, pk=pk), now=timezone.now())
         return Response(status=204)

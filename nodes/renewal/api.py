@@ -5,14 +5,13 @@ from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from nodes.models import Node
 from nodes.renewal.services import node_renew
-from web.api import View
+from web.api import View, operation
 
 
 class RenewalOutput(serializers.Serializer[Any]):
@@ -23,7 +22,7 @@ class RenewalOutput(serializers.Serializer[Any]):
 class NodeRenew(View):
     """New keys and certificates, delivered inside mutual TLS."""
 
-    @extend_schema(request=None, responses={202: RenewalOutput})
+    @operation({202: RenewalOutput}, conflicts=True)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         renewal = node_renew(actor=self.actor, node=get_object_or_404(Node, pk=pk), now=timezone.now())
         return Response({"generation": renewal.generation, "status": renewal.status}, status=202)

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,7 +17,7 @@ from nodes.rotations.database_key_view_models import rotation_story as key_rotat
 from nodes.rotations.root import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
 from nodes.rotations.root_view_models import rotation_story as root_rotation_story
 from nodes.rotations.services import rotation_pause
-from web.api import View, page_of
+from web.api import Choice, Input, ListQuery, View, operation, page_of
 
 START: dict[Rotation.Kind, Callable[..., Rotation]] = {
     Rotation.Kind.DATABASE_KEY: key_rotation_start,
@@ -26,10 +25,8 @@ START: dict[Rotation.Kind, Callable[..., Rotation]] = {
 }
 
 
-class RotationInput(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(
-        choices=Rotation.Kind.choices, error_messages={"invalid_choice": "What can be rotated here: database-key, root."}
-    )
+class RotationInput(Input):
+    kind = Choice(Rotation.Kind.values)
     keeps_for_exports = serializers.BooleanField(
         required=False, help_text="root only, true by default: the old root stays until exports hold nothing that it issued"
     )
@@ -40,13 +37,13 @@ class RotationInput(serializers.Serializer[Any]):
         return attrs
 
 
-class RollBackInput(serializers.Serializer[Any]):
+class RollBackInput(Input):
     keeps_for_exports = serializers.BooleanField(
         default=True, help_text="the root that is dropped stays until exports hold nothing that it issued"
     )
 
 
-class RotationExcludeInput(serializers.Serializer[Any]):
+class RotationExcludeInput(Input):
     node = serializers.UUIDField()
     reason = serializers.CharField(max_length=300)
 
@@ -120,24 +117,21 @@ def rotation_json(rotation: Rotation) -> dict[str, Any]:
 class Rotations(View):
     """Rotations of root and database key, the newest first; POST starts one."""
 
-    @extend_schema(operation_id="rotations_list", responses=page_of(RotationOutput))
+    @operation(page_of(RotationOutput), query=ListQuery, operation_id="rotations_list")
     def get(self, request: Request) -> Response:
         self.actor.require("certs.view_rotation")
         return self.paged(Rotation.objects.all(), lambda page: [rotation_json(each) for each in page])
 
-    @extend_schema(request=RotationInput, responses={201: RotationOutput})
+    @operation({201: RotationOutput}, conflicts=True, body=RotationInput)
     def post(self, request: Request) -> Response:
-        asked = RotationInput(data=request.data)
-        asked.is_valid(raise_exception=True)
-        options = dict(asked.validated_data)
-        start = START[Rotation.Kind(options.pop("kind"))]
-        return Response(rotation_json(start(actor=self.actor, now=timezone.now(), **options)), status=201)
+        start = START[Rotation.Kind(self.body.pop("kind"))]
+        return Response(rotation_json(start(actor=self.actor, now=timezone.now(), **self.body)), status=201)
 
 
 class RotationDetail(View):
     """One rotation."""
 
-    @extend_schema(responses=RotationOutput)
+    @operation(RotationOutput)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         self.actor.require("certs.view_rotation")
         return Response(rotation_json(get_object_or_404(Rotation, pk=pk)))
@@ -148,7 +142,7 @@ class RotationPause(View):
 
     paused = True
 
-    @extend_schema(request=None, responses={202: RotationOutput})
+    @operation({202: RotationOutput}, conflicts=True)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         rotation = get_object_or_404(Rotation, pk=pk)
         rotation_pause(actor=self.actor, rotation=rotation, paused=self.paused, now=timezone.now())
@@ -164,11 +158,10 @@ class RotationResume(RotationPause):
 class RotationRollBack(View):
     """Let the old root issue again, and drop the new one."""
 
-    @extend_schema(request=RollBackInput, responses={202: RotationOutput})
+    @operation({202: RotationOutput}, conflicts=True, body=RollBackInput)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
-        rotation, asked = get_object_or_404(Rotation, pk=pk), RollBackInput(data=request.data)
-        asked.is_valid(raise_exception=True)
-        keeps = asked.validated_data["keeps_for_exports"]
+        rotation = get_object_or_404(Rotation, pk=pk)
+        keeps = self.body["keeps_for_exports"]
         root_rotation_roll_back(actor=self.actor, rotation=rotation, now=timezone.now(), keeps_for_exports=keeps)
         return Response(rotation_json(rotation), status=202)
 
@@ -176,10 +169,9 @@ class RotationRollBack(View):
 class RotationExclude(View):
     """Do not wait for a node any more."""
 
-    @extend_schema(request=RotationExcludeInput, responses={202: RotationOutput})
+    @operation({202: RotationOutput}, conflicts=True, body=RotationExcludeInput)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
-        rotation, asked = get_object_or_404(Rotation, pk=pk), RotationExcludeInput(data=request.data)
-        asked.is_valid(raise_exception=True)
-        node, reason = get_object_or_404(Node.objects.present(), pk=asked.validated_data["node"]), asked.validated_data["reason"]
+        rotation = get_object_or_404(Rotation, pk=pk)
+        node, reason = get_object_or_404(Node.objects.present(), pk=self.body["node"]), self.body["reason"]
         root_rotation_exclude(actor=self.actor, rotation=rotation, node=node, reason=reason, now=timezone.now())
         return Response(rotation_json(rotation), status=202)

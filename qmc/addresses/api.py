@@ -3,25 +3,31 @@
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from nodes.addresses.services import addresses_checked, central_addresses, losing_contact, nodes_knowing
 from qmc.addresses.services import MOST, SiteAddresses, overridden, site_addresses, site_addresses_set
-from web.api import StrictText, View
+from web.api import Input, Query, StrictText, View, operation
 
 MOST_NAMED = 50
 
 
-class AddressesInput(serializers.Serializer[Any]):
+class AddressesInput(Input):
     """What is left out stays."""
 
     node_api_addresses = serializers.ListField(child=StrictText(max_length=300), max_length=MOST, required=False)
     base_url = StrictText(max_length=300, required=False)
     allowed_hosts = serializers.ListField(child=StrictText(max_length=300), max_length=MOST, required=False)
     trusted_origins = serializers.ListField(child=StrictText(max_length=300), max_length=MOST, required=False)
+
+
+class AddressesQuery(Query):
+    node_api_address = serializers.ListField(
+        child=serializers.CharField(max_length=300), max_length=MOST, required=False, default=list,
+        help_text="which nodes would lose contact with these; sets nothing",
+    )  # fmt: skip
 
 
 class LosingOutput(serializers.Serializer[Any]):
@@ -54,19 +60,12 @@ def addresses_json(found: SiteAddresses, asked: list[str]) -> dict[str, Any]:
 class AddressesSetting(View):
     """Where the center is: addresses that nodes call, base URL, allowed hosts, trusted origins."""
 
-    @extend_schema(
-        parameters=[
-            OpenApiParameter("node_api_address", str, many=True, description="which nodes would lose contact with these; sets nothing")
-        ],
-        responses=AddressesOutput,
-    )
+    @operation(AddressesOutput, query=AddressesQuery)
     def get(self, request: Request) -> Response:
         self.actor.require("certs.view_certificate")
-        return Response(addresses_json(site_addresses(), request.query_params.getlist("node_api_address")))
+        return Response(addresses_json(site_addresses(), self.query["node_api_address"]))
 
-    @extend_schema(request=AddressesInput, responses=AddressesOutput)
+    @operation(AddressesOutput, body=AddressesInput)
     def put(self, request: Request) -> Response:
-        asked = AddressesInput(data=request.data)
-        asked.is_valid(raise_exception=True)
-        wanted = SiteAddresses(**(vars(site_addresses()) | asked.validated_data))
+        wanted = SiteAddresses(**(vars(site_addresses()) | self.body))
         return Response(addresses_json(site_addresses_set(actor=self.actor, wanted=wanted, now=timezone.now()), []))

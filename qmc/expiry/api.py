@@ -4,17 +4,16 @@ from dataclasses import asdict
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from attention.expiring import KINDS, Happens
 from qmc.expiry.board import Board, as_of_read, expiry_board
-from web.api import View
+from web.api import Query, View, operation
 
 
-class ExpiryQuery(serializers.Serializer[Any]):
+class ExpiryQuery(Query):
     as_of = serializers.CharField(required=False, allow_blank=True, help_text="a day or an RFC 3339 time from today on; left out: now")
 
     def validate_as_of(self, text: str) -> Any:
@@ -74,10 +73,8 @@ def board_json(board: Board) -> dict[str, Any]:
 class Expiry(View):
     """Everything that expires, soonest first, with totals by bucket, who looks after it, and what happens by itself."""
 
-    @extend_schema(parameters=[ExpiryQuery], responses=ExpiryOutput)
+    @operation(ExpiryOutput, query=ExpiryQuery)
     def get(self, request: Request) -> Response:
-        asked = ExpiryQuery(data=request.query_params)
-        asked.is_valid(raise_exception=True)
         now = timezone.now()
-        board = expiry_board(actor=self.actor, as_of=max(now, asked.validated_data.get("as_of", now)), now=now)
+        board = expiry_board(actor=self.actor, as_of=max(now, self.query.get("as_of", now)), now=now)
         return Response(board_json(board))

@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from attention.needs import Ranked, Severity, attention
-from web.api import View, page_of
+from web.api import ListQuery, View, operation, page_of
 
 
 class NeedOutput(serializers.Serializer[Any]):
@@ -35,7 +34,7 @@ def _json(page: Iterable[Ranked]) -> list[dict[str, Any]]:
 class Attention(View):
     """What needs a person: first what explains the rest, then the worst first."""
 
-    @extend_schema(operation_id="attention_list", responses=page_of(NeedOutput))
+    @operation(page_of(NeedOutput), query=ListQuery, operation_id="attention_list")
     def get(self, request: Request) -> Response:
         self.actor.require("nodes.view_node")
         return self.paged(attention(timezone.now()), _json)

@@ -4,17 +4,19 @@ import json
 
 import pytest
 
-from pki.exchange.problem import detail_of, problem
+from pki.exchange.problem import FieldError, detail_of, problem
 
 
 def test_what_is_written_is_read() -> None:
-    told = problem("changed-meanwhile", 409, "Somebody was faster. Look again.")
+    told = problem("changed-meanwhile", 409, "Somebody was faster. Look again.", [FieldError("name", "invalid", "It has changed.")])
     assert told == {
         "type": "urn:trust-zone:changed-meanwhile",
         "title": "changed meanwhile",
         "status": 409,
         "detail": "Somebody was faster. Look again.",
+        "errors": [{"field": "name", "code": "invalid", "message": "It has changed."}],
     }
+    assert problem("not-found", 404, "There is nothing.")["errors"] == []
     assert detail_of(json.dumps(told).encode()) == "Somebody was faster. Look again."
     assert len(detail_of(json.dumps(problem("long", 500, "x" * 9999)).encode())) == 400
 

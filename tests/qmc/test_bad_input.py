@@ -1,7 +1,6 @@
 """Whatever an API client sends, the answer is a problem that says what is wrong: never a 500, and no 503 that blames the database."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
-from drf_spectacular.generators import SchemaGenerator
 
-from certs.models import Certificate
-from nodes.models import Node
+from tests.problems import error_fields
+from tests.web.operations import fields_of, filled, operations
 
 pytestmark = pytest.mark.django_db
 NASTY: dict[str, Any] = {
@@ -39,33 +37,13 @@ def administrator(founded: Path, client: Client) -> Client:
     return client
 
 
-def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Method, path and the schema of each operation of the API."""
-    schema = SchemaGenerator().get_schema(request=None, public=True)
-    for path, methods in schema["paths"].items():
-        for method, operation in methods.items():
-            yield method, path, operation | {"components": schema["components"]["schemas"]}
-
-
-def fields_of(operation: dict[str, Any]) -> list[str]:
-    """The names of the fields of an operation's body."""
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-    name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
-    return list(operation["components"].get(name, {}).get("properties", {}))
-
-
 def send(client: Client, method: str, path: str, content: bytes, kind: str = "application/json") -> None:
     answer = client.generic(method.upper(), path, content, content_type=kind, secure=True)
     assert answer.status_code < 500, (method, path, kind, content[:200], getattr(answer, "content", b"")[:500])
     if answer.status_code >= 400:
         assert answer["Content-Type"] == "application/problem+json", (method, path, answer.status_code)
         assert {"type", "title", "status", "detail", "errors"} <= {*answer.json()}
-
-
-def filled(path: str) -> str:
-    """The path of something that is there, where there is such a thing."""
-    pk = Node.objects.get(is_central=True).pk if "/nodes/" in path else Certificate.objects.get(kind="client").pk
-    return path.replace("{id}", str(pk)).replace("{generation}", "1")
+        assert all({*each} == {"field", "code", "message"} for each in answer.json()["errors"])
 
 
 def test_every_field_of_every_operation_takes_anything(administrator: Client, record_property: Any) -> None:
@@ -123,18 +101,17 @@ def test_texts_of_any_length_never_reach_the_database(administrator: Client) -> 
 
     with connection.execute_wrapper(watched):
         answer = administrator.post("/api/v1/nodes/", fields, content_type="application/json", secure=True)
-    assert (answer.status_code, {*answer.json()["errors"]}) == (400, {"name", "host_name"})
+    assert (answer.status_code, error_fields(answer.json())) == (400, ["name", "host_name"])
     assert not any(len(each) > 2000 for each in seen)
 
 
 @pytest.mark.parametrize(
     ("accept", "kind"), [("application/json", "application/problem+json"), ("*/*", "application/problem+json"), ("text/html", "text/html")]
 )
-def test_an_address_that_is_none_is_answered_as_it_is_asked(administrator: Client, accept: str, kind: str) -> None:
-    for path in ("/api/v1/nowhere/", "/api/v1/nodes/7/", "/nowhere/"):
-        answer = administrator.get(path, secure=True, headers={"accept": accept})
-        assert (answer.status_code, answer["Content-Type"].partition(";")[0]) == (404, kind)
-        assert b"There is nothing" in answer.content
+def test_an_unknown_address_is_answered_as_it_is_asked(administrator: Client, accept: str, kind: str) -> None:
+    answer = administrator.get("/nowhere/", secure=True, headers={"accept": accept})
+    assert (answer.status_code, answer["Content-Type"].partition(";")[0]) == (404, kind)
+    assert b"There is nothing" in answer.content
 
 
 @pytest.mark.parametrize(

@@ -21,13 +21,14 @@ from nodes.cluster.services import ClusterNode
 from nodes.connections.api import ConnectionOutput, connections_json
 from nodes.inventory.api import NodeOutput, nodes_json
 from nodes.models import BrowserCertificate, Connection, Node
-from nodes.registration.api import CeremonyOutput, FindingOutput
+from nodes.registration.api import CeremonyOutput
 from nodes.registration.services import Ceremony
 from pki.cluster import token_check
 from pki.cluster.manual_configuration import Answer
 from pki.core.findings import Finding
 from qmc.expiry.api import EndlessOutput, ExpiringOutput, ExpiryOutput, board_json
 from qmc.expiry.board import Board, Row
+from web.api import FindingOutput
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -73,7 +74,7 @@ def test_every_address_stands_in_the_schema_with_its_answer() -> None:
         (path, method)
         for path, methods in schema["paths"].items()
         for method, told in methods.items()
-        if not any("content" in answer for answer in told["responses"].values())
+        if not any("content" in answer for status, answer in told["responses"].items() if status < "300")
     ]
     deleted = ("browser-certificates", "connections", "deployments", "nodes")
     assert sorted(without) == [(f"/api/v1/{each}/{{id}}/", "delete") for each in deleted]

@@ -36,6 +36,7 @@ from pki.exchange.package import Package
 from pki.exchange.report import Report
 from pki.foreign import pfx
 from sitekit.authority import Authority
+from tests.problems import error_fields
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 GOOD = {"name": "Europe", "api_address": "https://tenant.eu.example.com", "audience": "tenant.eu.example.com"}
@@ -235,7 +236,7 @@ def test_bad_text_names_the_field_and_changes_nothing(field: str, text: str) -> 
 def test_the_api_answers_bad_input_with_400(client: Client, field: str, text: Any) -> None:
     deployment_create(actor=SYSTEM, now=NOW, **(GOOD | {"name": "europe"}))
     answer = client.post(f"{API}/deployments/", json.dumps(GOOD | {"name": "new"} | {field: text}), content_type="application/json")
-    assert (answer.status_code, answer.json()["type"], list(answer.json()["errors"])) == (400, "urn:trust-zone:invalid", [field])
+    assert (answer.status_code, answer.json()["type"], error_fields(answer.json())) == (400, "urn:trust-zone:invalid", [field])
 
 
 @pytest.mark.parametrize(
@@ -266,7 +267,7 @@ def test_a_deployment_lives_in_the_api(client: Client) -> None:
 def test_a_test_token_holds_and_is_kept_nowhere(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     europe, asia = (deployment_create(actor=SYSTEM, now=NOW, **(GOOD | {"name": name, "audience": name})) for name in ("europe", "asia"))
     with caplog.at_level(logging.DEBUG):
-        made = client.post(f"{API}/deployments/{europe.pk}/test-token/")
+        made = client.post(f"{API}/deployments/{europe.pk}/test-token/", content_type="application/json")
         page = client.post(f"/cluster/deployments/{europe.pk}/test-token/")
     assert (made.status_code, made["Cache-Control"], page["Cache-Control"]) == (201, "no-store", "no-store")
     token = made.json()["token"]
@@ -342,7 +343,7 @@ def test_a_release_that_is_none_is_refused_with_what_to_give(client: Client, fie
     assert "such as September 2020" in refused.value.errors[field][0]
     assert client.post("/cluster/site/", FACTS | {field: text}).status_code == 400
     answer = client.put(f"{API}/cluster/site/", json.dumps(FACTS | {field: text}), content_type="application/json")
-    assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
+    assert (answer.status_code, error_fields(answer.json())) == (400, [field])
     assert TrustZone.objects.get().installation == "new"
 
 

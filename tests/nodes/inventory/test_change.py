@@ -12,6 +12,7 @@ from audit.models import Event
 from nodes.dial.services import _although_it_calls
 from nodes.models import CallerFinding, Node, Observation
 from tests.nodes.registered import registered_node
+from tests.problems import error_fields
 
 FIELDS: dict[str, Any] = {
     "name": "rim one", "address": "10.0.0.7", "distribution_port": 5444, "node_port": 5242, "subject_alternative_names": ["www.corp.example", "10.0.0.8"],
@@ -41,7 +42,7 @@ def patch(client: Client, node: Node, body: Any) -> Any:
 
 def named(answer: Any) -> set[str]:
     """The fields that a problem names."""
-    return {field.partition(".")[0] for field in answer.json()["errors"]}
+    return {*error_fields(answer.json())}
 
 
 @pytest.mark.parametrize("name", FIELDS)

@@ -299,11 +299,11 @@ def test_page_and_api_settle_it_for_who_may_change_nodes(machine: Machine, node:
     administrator.force_login(User.objects.create_superuser("ann"))
     page, api = f"/nodes/{node.pk}/callers-settled/", f"/api/v1/nodes/{node.pk}/callers-settled/"
     assert "One machine calls: settled" in administrator.get(f"/nodes/{node.pk}/", secure=True).content.decode()
-    assert [somebody.post(each, secure=True).status_code for each in (page, api)] == [403, 403]
+    assert [somebody.post(each, content_type="application/json", secure=True).status_code for each in (page, api)] == [403, 403]
     assert CallerFinding.objects.exists()
     assert administrator.post(page, secure=True).status_code == 302
     beside(machine)
-    assert administrator.post(api, secure=True).status_code == 200
+    assert administrator.post(api, content_type="application/json", secure=True).status_code == 200
     assert not CallerFinding.objects.exists()
     assert [each.text for each in history(node).rows][:2] == [
         "Settled: one machine alone calls as this node", "From 10.0.0.9: two machines call as this node, or it was restored",

@@ -105,7 +105,7 @@ def test_redistribution_sent_twice_keeps_its_first_password(ann: Client) -> None
 
 def by_api(client: Client, node: Node, key: str = "") -> tuple[int, str]:
     headers = {"Idempotency-Key": key} if key else {}
-    answer = client.post(f"/api/v1/nodes/{node.pk}/register/", headers=headers, secure=True)
+    answer = client.post(f"/api/v1/nodes/{node.pk}/register/", content_type="application/json", headers=headers, secure=True)
     return answer.status_code, answer.json().get("password", "")
 
 

@@ -25,6 +25,7 @@ from nodes.models import Node
 from nodes.rotations.database_key import key_rotation_start
 from nodes.rotations.root import exports_awaited, root_rotation_roll_back, root_rotation_start
 from tests.certs.exports.exported import made
+from tests.problems import error_fields
 
 pytestmark = pytest.mark.django_db
 ROOT, KEY = "root", "database-key"
@@ -145,7 +146,7 @@ def test_the_old_root_is_kept_for_exports_unless_somebody_says_otherwise(founded
 def test_the_database_key_has_nothing_to_keep(founded: Path) -> None:
     body = {"kind": KEY, "keeps_for_exports": True}
     answer = client().post("/api/v1/rotations/", body, content_type="application/json", secure=True)
-    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["keeps_for_exports"])
+    assert (answer.status_code, error_fields(answer.json())) == (400, ["keeps_for_exports"])
 
 
 def test_the_plan_says_what_stops_working_and_when(founded: Path) -> None:

@@ -16,6 +16,7 @@ from nodes.models import Node, Observation, Renewal
 from nodes.states import NodeState
 from qmc.addresses import names
 from qmc.addresses.services import site_addresses
+from tests.problems import error_fields
 from tests.qmc.addresses.test_names import words
 
 NOW = datetime.now(UTC)
@@ -84,7 +85,7 @@ def test_both_doors_refuse_the_same(field: str, text: str, why: str, client: Cli
     api.force_login(User.objects.get())
     value: Any = text if field == "base_url" else text.split("\n") if text else []
     answer = api.put(API, {field: value}, format="json", secure=True)
-    assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
+    assert (answer.status_code, error_fields(answer.json())) == (400, [field])
     assert site_addresses().node_api_addresses == ["127.0.0.1:4242"]
 
 

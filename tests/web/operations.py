@@ -1,0 +1,44 @@
+"""The operations of the REST API, as its schema lists them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from drf_spectacular.generators import SchemaGenerator
+
+from certs.models import Certificate
+from nodes.models import Node
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Method, path and the schema of each operation of the API."""
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation | {"components": schema["components"]["schemas"]}
+
+
+def fields_of(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The fields of an operation's body, each with its schema."""
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+    properties: dict[str, dict[str, Any]] = operation["components"].get(name, {}).get("properties", {})
+    return properties
+
+
+def filled(path: str) -> str:
+    """The path of something that is there, where there is such a thing."""
+    pk = Node.objects.get(is_central=True).pk if "/nodes/" in path else Certificate.objects.get(kind="client").pk
+    return path.replace("{id}", str(pk)).replace("{generation}", "1")
+
+
+def parameters_of(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The parameters in an operation's address, each with its schema."""
+    return {each["name"]: each["schema"] for each in operation.get("parameters", []) if each["in"] == "query"}
+
+
+def values_of(form: dict[str, Any], components: dict[str, Any]) -> list[str]:
+    """The values that a schema lists, for itself or for its items; none where it takes others too."""
+    if "$ref" in form:
+        return values_of(components[form["$ref"].rpartition("/")[2]], components)
+    inner = [*form.get("allOf", []), *([form["items"]] if "items" in form else [])]
+    return form.get("enum") or [value for each in inner for value in values_of(each, components)]

@@ -1,0 +1,260 @@
+"""The frame of the API: what an operation does not know is refused with what it knows, every error has one form, and every address works."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+from rest_framework import serializers
+
+from nodes.inventory.health import NodeHealth
+from nodes.models import Node, Observation
+from pki.core.findings import Finding
+from tests.nodes.registered import registered_node
+from tests.problems import error_fields
+from tests.web.operations import fields_of, filled, operations, parameters_of, values_of
+from web.api import Choice, Input, StrictText
+from web.errors import Blocked, InputInvalid
+from web.problems import problem_handler, problem_register
+
+pytestmark = pytest.mark.django_db
+MEDIA_TYPE = "application/problem+json"
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "COFFEE")
+LISTS = {
+    "/api/v1/attention/", "/api/v1/browser-certificates/", "/api/v1/certificates/", "/api/v1/cluster/", "/api/v1/connections/", "/api/v1/deployments/",
+    "/api/v1/exports/", "/api/v1/nodes/", "/api/v1/nodes/{id}/events/", "/api/v1/rotations/",
+}  # fmt: skip
+
+
+@pytest.fixture
+def client(founded: Path) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("ann"))
+    return client
+
+
+def send(client: Client, method: str, path: str, body: Any = None) -> Any:
+    content = b"" if body is None else json.dumps(body).encode()
+    return client.generic(method.upper(), path, content, content_type="application/json", secure=True)
+
+
+def refused(client: Client, method: str, path: str, body: Any = None) -> dict[str, dict[str, str]]:
+    """The errors of an answer that must be a 400, by field."""
+    answer = send(client, method, path, body)
+    assert (answer.status_code, answer["Content-Type"]) == (400, MEDIA_TYPE), (method, path, answer.content)
+    assert all({*each} == {"field", "code", "message"} for each in answer.json()["errors"])
+    return {each["field"]: each for each in answer.json()["errors"]}
+
+
+def changing() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """The operations that take a body, or could."""
+    yield from ((method, path, operation) for method, path, operation in operations() if method != "get")
+
+
+def test_every_operation_refuses_an_unknown_parameter_and_names_its_own(client: Client) -> None:
+    for method, path, operation in operations():
+        error, known = refused(client, method, f"{filled(path)}?helth=works")["helth"], parameters_of(operation)
+        said, _, remedy = error["message"].partition(" Use: ")
+        if known:
+            assert (said, sorted(remedy.rstrip(".").split(", "))) == ("There is no parameter 'helth'.", sorted(known)), (method, path)
+        else:
+            assert error["message"] == "There is no parameter 'helth'. This operation takes no parameter.", (method, path)
+        assert error["code"] == "unknown"
+    message = refused(client, "get", "/api/v1/nodes/?helth=works")["helth"]["message"]
+    assert message == "There is no parameter 'helth'. Use: state, search, health, page, page_size."
+
+
+def test_every_operation_refuses_an_unknown_field_and_names_its_own(client: Client) -> None:
+    for method, path, operation in changing():
+        error, known = refused(client, method, filled(path), {"helth": "works"})["helth"], ", ".join(fields_of(operation))
+        remedy = f"Use: {known}." if known else "This operation takes no field."
+        assert error == {"field": "helth", "code": "unknown", "message": f"There is no field 'helth'. {remedy}"}, (method, path)
+
+
+def test_every_enumeration_refuses_an_unknown_value_and_names_its_own(client: Client) -> None:
+    tried = set()
+    for method, path, operation in operations():
+        for name, form in parameters_of(operation).items():
+            if values := values_of(form, operation["components"]):
+                error = refused(client, method, f"{filled(path)}?{name}=coffee")[name]
+                assert (error["code"], error["message"]) == ("invalid_choice", f"There is no such value. Use: {', '.join(values)}.")
+                tried.add((path, name))
+        for name, form in fields_of(operation).items():
+            if values := values_of(form, operation["components"]):
+                field, value = (f"{name}.0", ["coffee"]) if form.get("type") == "array" else (name, "coffee")
+                error = refused(client, method, filled(path), {name: value})[field]
+                assert (error["code"], error["message"]) == ("invalid_choice", f"There is no such value. Use: {', '.join(values)}.")
+                tried.add((path, name))
+    assert {("/api/v1/nodes/", "health"), ("/api/v1/nodes/", "services"), ("/api/v1/exports/", "format")} <= tried
+    assert len(tried) >= 18
+
+
+BAD_PAGES = [("page", text) for text in ("0", "-1", "x", "1.5", "9999", "last", "9" * 30)]
+BAD_PAGES += [("page_size", text) for text in ("0", "-1", "x", "501", "9" * 30)]
+
+
+@pytest.mark.parametrize(("name", "text"), BAD_PAGES)
+def test_a_page_that_is_not_there_is_refused(client: Client, name: str, text: str) -> None:
+    lists = {path for _, path, operation in operations() if {"page", "page_size"} <= {*parameters_of(operation)}}
+    assert lists == LISTS
+    for path in lists:
+        assert [*refused(client, "get", f"{filled(path)}?{name}={text}")] == [name]
+
+
+def test_the_largest_page_is_named_and_taken(client: Client) -> None:
+    assert "500" in refused(client, "get", "/api/v1/nodes/?page_size=501")["page_size"]["message"]
+    assert refused(client, "get", "/api/v1/nodes/?page=2")["page"]["message"] == "There is no page 2. The last page is 1."
+    assert send(client, "get", "/api/v1/nodes/?page_size=500&page=1").status_code == 200
+
+
+def test_many_unknown_fields_make_a_short_answer(client: Client) -> None:
+    answer = send(client, "post", "/api/v1/nodes/", {"x" * 1000 + str(number): number for number in range(500)})
+    assert answer.status_code == 400
+    assert len(answer.content) < 5000
+
+
+def test_nodes_are_listed_by_health(client: Client) -> None:
+    now = timezone.now()
+    Observation.objects.create(node=registered_node(), last_seen_at=now, address="10.0.0.7")
+    Node.objects.create(name="rim2", host_name="rim2.example", state="created", state_since=now, created_at=now)
+    found = {
+        health: [each["name"] for each in send(client, "get", f"/api/v1/nodes/?health={health}").json()["results"]]
+        for health in NodeHealth.values
+    }
+    assert sorted(name for names in found.values() for name in names) == ["central", "rim1", "rim2"]
+    assert found["none"] == ["rim2"]
+    assert send(client, "get", "/api/v1/nodes/?health=none&state=registered").json()["results"] == []
+
+
+def test_every_address_works_with_and_without_its_slash(client: Client) -> None:
+    for method, path, _ in operations():
+        whole = filled(path)
+        if method == "get":
+            answers = [send(client, method, each) for each in (whole, whole.rstrip("/"))]
+            assert len({answer.status_code for answer in answers}) == 1, path
+            assert answers[0].status_code not in (301, 302, 308), path
+        else:
+            for each in (whole, whole.rstrip("/")):
+                assert "helth" in refused(client, method, each, {"helth": "works"}), (method, each)
+    made = send(client, "post", "/api/v1/nodes", {"name": "rim2", "host_name": "rim2.example"})
+    assert (made.status_code, Node.objects.filter(name="rim2").count()) == (201, 1)
+    assert send(client, "get", "/api/v1/nodes?page_size=1").json()["next"].endswith("/api/v1/nodes/?page=2&page_size=1")
+
+
+UNKNOWN = ("/api", "/api/", "/api/v1", "/api/v2/nodes/", "/api/v1/nowhere", "/api/v1/nowhere/", "/api/v1/nodes/7/", "/api/v1/nodes//")
+
+
+@pytest.mark.parametrize("accept", ["text/html", "text/html,application/xhtml+xml,*/*;q=0.8", "application/json", "*/*", "image/png", ""])
+@pytest.mark.parametrize("urls", ["qmc.urls", "qmc.urls_node"])
+def test_an_unknown_address_of_the_api_is_a_problem_whatever_is_accepted(client: Client, settings: Any, urls: str, accept: str) -> None:
+    settings.ROOT_URLCONF = urls
+    for path in UNKNOWN:
+        for method in ("GET", "POST"):
+            answer = client.generic(method, path, b"{}", content_type="application/json", secure=True, headers={"Accept": accept})
+            assert (answer.status_code, answer["Content-Type"]) == (404, MEDIA_TYPE), (method, path)
+            assert (answer.json()["type"], answer.json()["errors"]) == ("urn:trust-zone:not-found", [])
+
+
+def test_a_method_that_an_address_does_not_take_is_a_problem_that_names_the_others(client: Client) -> None:
+    taken: dict[str, set[str]] = {}
+    for method, path, _ in operations():
+        taken.setdefault(path, set()).add(method.upper())
+    for path, methods in taken.items():
+        for method in set(METHODS) - methods:
+            answer = send(client, method, filled(path), {})
+            assert (answer.status_code, answer["Content-Type"]) == (405, MEDIA_TYPE), (method, path)
+            assert methods <= {*answer["Allow"].split(", ")} <= methods | {"HEAD", "OPTIONS"}
+            assert answer.json()["detail"].endswith(f"Use: {answer['Allow']}.")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("GET", "/api/v1/heartbeat/", "POST"), ("POST", "/api/v1/trust/", "GET"), ("PUT", "/api/v1/trust", "GET")],
+)
+def test_the_node_api_refuses_a_method_with_a_problem(client: Client, settings: Any, method: str, path: str, allowed: str) -> None:
+    settings.ROOT_URLCONF = "qmc.urls_node"
+    answer = send(client, method, path, {})
+    assert (answer.status_code, answer["Content-Type"], answer["Allow"]) == (405, MEDIA_TYPE, allowed)
+    assert (answer.json()["type"], answer.json()["errors"]) == ("urn:trust-zone:method-not-allowed", [])
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "kind"), [("", 200, "yaml"), ("?format=json", 200, "json"), ("?format=xml", 400, "problem+json")]
+)
+def test_the_schema_is_there_for_everybody_in_two_formats(founded: Path, query: str, status: int, kind: str) -> None:
+    answer = Client().get(f"/api/v1/schema/{query}", secure=True)
+    assert (answer.status_code, kind in answer["Content-Type"] or kind == "yaml") == (status, True)
+
+
+def test_the_schema_lists_the_problems_of_every_operation() -> None:
+    for method, path, operation in operations():
+        problems = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
+        for answer in problems.values():
+            assert answer["content"] == {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}, (method, path)
+        wanted = {"400"} if path == "/api/v1/schema/" else {"400", "401", "403", "503"} | ({"404"} if "{id}" in path else set())
+        assert wanted == {*problems} - {"409"}, (method, path)
+        assert "409" not in problems or method != "get"
+    assert operation["components"]["Problem"]["required"] == ["detail", "errors", "status", "title", "type"]
+
+
+class Services(Input):
+    services = serializers.ListField(child=Choice(["engine"]))
+    name = StrictText()
+
+
+class Outer(Input):
+    rows = Services(many=True)  # type: ignore[assignment]
+
+    def validate(self, attrs: Any) -> Any:
+        raise serializers.ValidationError("These do not fit.", "odd")
+
+
+class TestBlocked(Blocked):
+    __test__ = False
+
+
+problem_register(409, "test-blocked", TestBlocked)
+FINDINGS = [Finding("name", "ok", "Fine."), Finding("port-closed", "blocker", "The port is closed.", "Open it.", "address")]
+USE = "There is no such value. Use: engine."
+
+
+def of_serializer(serializer: serializers.BaseSerializer[Any]) -> Exception:
+    with pytest.raises(serializers.ValidationError) as found:
+        serializer.is_valid(raise_exception=True)
+    return found.value
+
+
+TYPED: dict[str, tuple[Any, list[tuple[str, str, str]]]] = {
+    "of a service": (lambda: InputInvalid({"name": ["Too long.", "Taken."]}), [("name", "invalid", "Too long."), ("name", "invalid", "Taken.")]),
+    "of an item": (lambda: of_serializer(Services(data={"name": "a", "services": ["engine", "x"]})), [("services.1", "invalid_choice", USE)]),
+    "of a row": (
+        lambda: of_serializer(Outer(data={"rows": [{"name": "a", "services": []}, {"services": ["x"]}]})),
+        [("rows.1.services.0", "invalid_choice", USE), ("rows.1.name", "required", "This field is required.")],
+    ),
+    "of no field": (lambda: of_serializer(Outer(data={"rows": []})), [("", "odd", "These do not fit.")]),
+    "of a check": (lambda: TestBlocked(FINDINGS), [("address", "port-closed", "The port is closed. Open it.")]),
+    "of nothing": (lambda: serializers.ValidationError([]), []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "errors"), TYPED.values(), ids=TYPED.keys())
+def test_errors_are_one_typed_list(make: Any, errors: list[tuple[str, str, str]]) -> None:
+    answer = problem_handler(make(), {"view": None})
+    assert [(each["field"], each["code"], each["message"]) for each in json.loads(answer.content)["errors"]] == errors
+
+
+def test_a_check_that_blocks_keeps_its_findings_beside_the_errors() -> None:
+    answer = problem_handler(TestBlocked(FINDINGS), {"view": None})
+    assert (answer.status_code, [each["code"] for each in json.loads(answer.content)["findings"]]) == (409, ["name", "port-closed"])
+
+
+def test_the_detail_names_the_fields(client: Client) -> None:
+    answer = send(client, "post", "/api/v1/nodes/", {"name": 5, "services": ["coffee"]})
+    assert error_fields(answer.json()) == ["name", "host_name", "services"]
+    assert answer.json()["detail"].startswith(
+        "name: A string is needed. host_name: This field is required. services.0: There is no such value."
+    )
