@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up install front-end test faults faults-matrix faults-rotations faults-sites faults-upgrades faults-pages years bench check pictures setup system
+.PHONY: up install front-end test faults faults-matrix faults-rotations faults-sites faults-upgrades faults-pages faults-wheels wheel years bench check pictures setup system
 
 up: install
 	exec $(BIN)/python manage.py up --agent 127.0.0.2 --agent 127.0.0.3
@@ -14,13 +14,17 @@ install: .venv/.console front-end
 front-end: node_modules/.installed
 	@scripts/front-end
 
+# Two wheels in dist/: the agent's, and the console's, which requires it.
+wheel: front-end
+	@scripts/wheels dist
+
 # Python's development mode, without its slow allocator.
 test: .venv/.development front-end system
 	PYTHONDEVMODE=1 PYTHONMALLOC=pymalloc $(BIN)/python -m pytest
 
 # What takes minutes, by subject: `make test` takes a part of each. All of it takes half an hour.
 WHOLE := QMC_WHOLE=1 $(BIN)/python -m pytest -n 0 -p no:randomly --log-cli-level=INFO
-faults: faults-matrix faults-rotations faults-sites faults-upgrades faults-pages
+faults: faults-matrix faults-rotations faults-sites faults-upgrades faults-pages faults-wheels
 
 # Every fault at every step of a registration and a renewal, on both engines.
 faults-matrix: setup
@@ -41,6 +45,10 @@ faults-upgrades: setup
 # Every page at both widths.
 faults-pages: setup
 	$(WHOLE) tests/browser/test_looks.py
+
+# A site of the wheels alone, without the tree and without a network.
+faults-wheels: setup
+	$(WHOLE) tests/wheel
 
 # Five years of renewals and root rotations under a shifted clock; a quarter of an hour.
 years: .venv/.development system

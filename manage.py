@@ -1,35 +1,7 @@
 #!/usr/bin/env python
-"""Commands of the console. `--data-dir` is read before the settings load."""
+"""Commands of the console."""
 
-import os
-import sys
-
-from django.core.management import execute_from_command_line
-from django.db import DatabaseError
-
-from agent.files import NotPossible
-from web.database_problem import detail, is_unavailable
-
-
-def main() -> None:
-    # `--data-dir` is taken out, so that Django's own commands, such as `check`, have it too.
-    arguments, words = [], iter(sys.argv)
-    for word in words:
-        name, equals, value = word.partition("=")
-        if name == "--data-dir" and (value := value if equals else next(words, "")):
-            os.environ["QMC_DATA_DIR"] = value
-        else:
-            arguments.append(word)
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "qmc.settings")
-    try:
-        execute_from_command_line(arguments)
-    except DatabaseError as exc:  # above all: nothing was founded there yet
-        if not is_unavailable(exc):
-            raise
-        sys.exit(f"{detail(exc)} ({str(exc).strip()})")
-    except NotPossible as exc:
-        sys.exit(str(exc))
-
+from qmc.__main__ import main
 
 if __name__ == "__main__":
     main()

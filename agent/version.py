@@ -1,4 +1,4 @@
-"""Which agent this is, as it reports."""
+"""The version of the product, and the system that an agent runs on."""
 
 import platform
 

@@ -96,7 +96,7 @@ def _trial(file: Path, passphrase: str) -> str:
         with TemporaryDirectory(prefix=".trial-", dir=settings.QMC_DATA_DIR) as folder:
             words = ["restore", str(file.absolute()), "--passphrase-file", f"/dev/fd/{receive}", "--data-dir", folder]
             ended = subprocess.run(  # noqa: S603
-                [sys.executable, str(settings.BASE_DIR / "manage.py"), *words], env=environment, cwd=settings.BASE_DIR, pass_fds=[receive],
+                [sys.executable, "-m", "qmc", *words], env=environment, cwd=settings.BASE_DIR, pass_fds=[receive],
                 stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
             )  # fmt: skip
     finally:

@@ -16,7 +16,10 @@ try:
 except (SettingInvalid, files.NotPossible) as exc:
     raise SystemExit(str(exc)) from None
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).resolve().parent
+BASE_DIR = PACKAGE.parent  # processes start here, so that they find the same code
+# The wheel has templates and static files inside this package, the tree has them beside it.
+PAGES = PACKAGE if (PACKAGE / "templates").exists() else BASE_DIR
 QMC_DATA_DIR = INSTALLATION.data_dir
 NODE_STORE = QMC_DATA_DIR / "node"
 SECRETS_DIR = QMC_DATA_DIR / "secrets"
@@ -96,7 +99,7 @@ CSRF_FAILURE_VIEW = "qmc.error_pages.form_refused"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [PAGES / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -120,7 +123,7 @@ SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = cookie_names(SECRET_KEY)
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 LANGUAGE_CODE, TIME_ZONE, USE_TZ = "en", "UTC", True
 STATIC_URL = "static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [PAGES / "static"]
 WHITENOISE_USE_FINDERS = True
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
 ACCOUNT_ADAPTER = "people.accounts.ClosedSignup"

@@ -44,6 +44,9 @@ NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, which the ssl module does
 class Site:
     """The running site, and its API as a client sees it."""
 
+    program: tuple[str, ...] = (sys.executable, "manage.py")
+    cwd = ROOT
+
     def __init__(self, data: Path, *, agents: int = 2, environment: dict[str, str] | None = None, node_port: int = 0) -> None:
         self.data, self.port, self.node_port = data, free_port(), node_port or free_port()
         self.network = f"{free_network()}.{next(networks)}"
@@ -55,11 +58,11 @@ class Site:
         self.database: psycopg.Connection | None = None
         self.commands: dict[str, list[str]] = {}
         self.keeping = threading.Lock()  # several tests' threads may find one of them dead
-        command = [sys.executable, "manage.py", "up", "--data-dir", str(data), "--port", str(self.port), "--node-port", str(self.node_port)]
+        command = [*self.program, "up", "--data-dir", str(data), "--port", str(self.port), "--node-port", str(self.node_port)]
         command += [word for address in self.agents for word in ("--agent", address)]
         self.output = (data.parent / "up.log").open("wb")
         # The umask of somebody who leaves everything open to everybody.
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.output, stderr=self.output, env=self.environment, umask=0)
+        self.process = subprocess.Popen(command, cwd=self.cwd, stdout=self.output, stderr=self.output, env=self.environment, umask=0)
         self.token = ""
         self.further_roots = ""  # whoever issued what the console serves browsers, PEM
 
@@ -147,8 +150,8 @@ class Site:
             return False
 
     def manage(self, *words: str) -> str:
-        command = [sys.executable, "manage.py", *words]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=self.environment).stdout
+        command = [*self.program, *words]
+        return subprocess.run(command, cwd=self.cwd, capture_output=True, text=True, check=True, env=self.environment).stdout
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         roots = self.data / "node/current/machine/root/roots.pem"

@@ -106,11 +106,12 @@ def test_apps_use_few_of_the_agents_modules() -> None:
     for room in APPS[2:]:
         for path in (ROOT / room).rglob("*.py"):
             modules = {".".join(name.split(".")[:2]) for name in imported(path) if name.startswith("agent.")}
-            assert modules <= {"agent.files", "agent.handshake", "agent.store", "agent.tls"}, path
+            assert modules <= {"agent.files", "agent.handshake", "agent.store", "agent.tls", "agent.version"}, path
 
 
 # Why each of these uses the environment of its process.
 USES_ENVIRONMENT = {
+    "qmc/__main__.py": "puts `--data-dir` where the settings are read",
     "qmc/settings.py": "reads the settings of the installation, once",
     "qmc/celery.py": "chooses Django's settings",
     "qmc/management/commands/up.py": "gives it to the processes that it starts",

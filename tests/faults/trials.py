@@ -56,7 +56,7 @@ def workers(trial: Trial) -> list[int]:
 
 
 def consoles(trial: Trial) -> list[int]:
-    return trial.case.site.pids("manage.py", "serve")
+    return trial.case.site.pids("qmc", "serve")
 
 
 def agent_killed(trial: Trial) -> None:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from agent.version import VERSION
 from pki.core import clocks
 from pki.foreign.describe import grouped
 
@@ -68,6 +69,12 @@ LOOKS = {
 def icon(name: str) -> SafeString:
     """A Tabler icon out of the sprite that scripts/front-end makes; the word beside it names it."""
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("made/icons.svg"), name)
+
+
+@register.simple_tag
+def version() -> str:
+    """Of the product."""
+    return VERSION
 
 
 @register.simple_tag

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from agent.files import InUse, held, make_folder
 from agent.store import Store
+from agent.version import VERSION
 from pki.core.addresses import bare, loopback_for, netloc
 from qmc.management.commands.init import SIGN_IN, WARNING
 from qmc.management.commands.migrate import COPIED
@@ -30,6 +31,7 @@ from storage.database_file import database_file, log_empty
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 GRACE_S = 8
+QMC = ["-m", "qmc"]
 CELERY = ["-m", "celery", "-A", "qmc", "--skip-checks"]  # `init` has made them
 
 
@@ -162,7 +164,7 @@ class Command(BaseCommand):
 
     def _init(self, options: dict[str, Any], environment: dict[str, str]) -> str:
         """`init` as a process of its own: it holds the passphrase. What it warns of, and why it fails, is said here. Returns how to sign in."""
-        words = ["manage.py", "init", "--listening", netloc(options["address"], options["node_port"])]
+        words = [*QMC, "init", "--listening", netloc(options["address"], options["node_port"])]
         words += ["--backed-up"] * options["backed_up"]
         words += [word for each in options["node_api_address"] for word in ("--node-api-address", each)]
         log = settings.QMC_DATA_DIR / "logs/init.log"
@@ -192,8 +194,8 @@ class Command(BaseCommand):
         data, address = settings.QMC_DATA_DIR, ["--address", options["address"]]
         own = netloc(loopback_for(options["address"]), options["node_port"])
         return [
-            Child("console", ["manage.py", "serve", "console", *address, "--port", str(options["port"])], environment),
-            Child("node-api", ["manage.py", "serve", "node-api", *address, "--port", str(options["node_port"])], environment | {"QMC_PROCESS": "node-api"}),
+            Child("console", [*QMC, "serve", "console", *address, "--port", str(options["port"])], environment),
+            Child("node-api", [*QMC, "serve", "node-api", *address, "--port", str(options["node_port"])], environment | {"QMC_PROCESS": "node-api"}),
             Child("worker", [*CELERY, "worker", "-P", "threads", "-c", "3", "-Q", "sign,default", "--without-gossip", "--without-mingle", "--without-heartbeat"], environment, passphrase=True),
             Child("beat", [*CELERY, "beat", "-S", "celery.beat:Scheduler", "--pidfile="], environment),
             Child("central-agent", ["-m", "agent", "serve", "--home", str(data / "node"), "--no-listen", "--central-address", own], environment),
@@ -206,6 +208,7 @@ class Command(BaseCommand):
     def _say(self, options: dict[str, Any], sign_in: str) -> None:
         address = f"https://{netloc(loopback_for(options['address']), options['port'])}"
         lines = [
+            f"Version:  {VERSION}",
             f"Console:  {address}/  (its root certificate: {settings.NODE_STORE}/current/machine/root/roots.pem)",
             sign_in,
             f"Token:    python manage.py create_token USER --name NAME --data-dir {settings.QMC_DATA_DIR}",
