@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 
 from django.conf import settings
@@ -22,11 +23,14 @@ from backups.dump import contains, in_use, rows_load
 from backups.proof import fields_open, problems, remarks
 from certs.central_key.services import central_key_ensure
 from certs.certificates.issuer import root_passphrase
+from certs.exports.names import names_of as names_of_export
 from certs.exports.services import folders_start_over
-from certs.models import CentralKey, Certificate, DatabaseKey, TrustZone
+from certs.models import CentralKey, Certificate, DatabaseKey, Export, HolderKind, NameClaim, TrustZone
+from certs.names.services import Names, name_conflicts, names_take
 from jobs.models import FREE, Job, PeriodicWork
 from nodes.addresses.services import addresses_checked, addresses_restore, central_addresses, netlocs
 from nodes.central.rename import central_rename
+from nodes.inventory.names import names_of as names_of_node
 from nodes.models import Node, Renewal
 from nodes.observation.callers import turns_start_over
 from nodes.registration.services import registration_fail
@@ -142,6 +146,7 @@ def _put_back(
     call_command("migrate", verbosity=0)
     with transaction.atomic():
         rows = rows_load(archive.members[DATA])
+        _names_record()
         _refuse_taken(host_name)
         _roots_seal(archive, passphrase)
         _store_write(archive)
@@ -175,9 +180,22 @@ def _refuse_unless_empty() -> None:
         )
 
 
+def _names_record() -> None:
+    """A backup of a version without the register of names: the register is made from nodes and exports, earlier ones first."""
+    if NameClaim.objects.exists():
+        return
+    found = [(each.created_at, names_of_node(each)) for each in Node.objects.present()]
+    found += [(each.created_at, names_of_export(each)) for each in Export.objects.in_use().defer("archive", "sealed_password")]
+    for since, wanted in sorted(found, key=itemgetter(0)):
+        names_take(wanted=[wanted], now=since, dispute=True)
+
+
 def _refuse_taken(host_name: str | None) -> None:
-    if host_name and (taken := Node.objects.present().filter(is_central=False, host_name__iexact=host_name).first()):
-        raise BackupError(f"{host_name} is the host name of the node {taken}. Nothing was loaded. Choose another with --host-name.")
+    if host_name is None:
+        return
+    wanted = Names(HolderKind.NODE, Node.objects.get(is_central=True).pk, exclusive=(host_name,))
+    if taken := name_conflicts([wanted]):
+        raise BackupError(f"{taken[0]} Nothing was loaded. Choose another with --host-name.")
 
 
 def _roots_seal(archive: Archive, passphrase: str) -> None:

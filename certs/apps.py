@@ -15,9 +15,10 @@ class CertsConfig(AppConfig):
         from certs.certificates import events  # noqa: F401, PLC0415
         from certs.exports import attention as exports_attention  # noqa: F401, PLC0415
         from certs.exports import events as export_events  # noqa: F401, PLC0415
-        from certs.exports import status  # noqa: F401, PLC0415
+        from certs.exports import names, status  # noqa: F401, PLC0415
         from certs.exports import worker as export_work  # noqa: F401, PLC0415
         from certs.lifetime import attention as lifetime_attention  # noqa: F401, PLC0415
+        from certs.names import attention as names_attention  # noqa: F401, PLC0415
         from certs.revocation import attention as revocation_attention  # noqa: F401, PLC0415
         from certs.revocation import lists as revocation  # noqa: F401, PLC0415
         from certs.roots import attention as roots_attention  # noqa: F401, PLC0415

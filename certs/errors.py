@@ -8,6 +8,7 @@ TrustZoneError (sealing.errors, with ZoneMissing and ZoneBroken)
 ├── StaleCentralKey    another worker was first
 ├── StaleExport        somebody else was first
 ├── RotationRefused    not now; says why and what to do
+├── NamesTaken         other nodes or exports have names that were asked for (certs.names.services)
 ├── ArchiveGone        an export's files are no longer kept
 └── InputInvalid       bad input, by field (web.errors)
 """

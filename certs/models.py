@@ -13,6 +13,9 @@ from certs.exports.models import EXPORT_FORMATS as EXPORT_FORMATS
 from certs.exports.models import Export as Export
 from certs.exports.models import ExportQuerySet as ExportQuerySet
 from certs.keys.models import PooledKey as PooledKey
+from certs.names.models import HolderKind as HolderKind
+from certs.names.models import NameClaim as NameClaim
+from certs.names.models import NameHolder as NameHolder
 from certs.revocation.models import RevocationList as RevocationList
 from certs.revocation.models import RevocationListQuerySet as RevocationListQuerySet
 from certs.roots.models import Rotation as Rotation

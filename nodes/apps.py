@@ -19,6 +19,8 @@ class NodesConfig(AppConfig):
         from nodes.cluster import attention as cluster_attention  # noqa: F401, PLC0415
         from nodes.cluster import events as cluster_events  # noqa: F401, PLC0415
         from nodes.inventory import events as inventory_events  # noqa: F401, PLC0415
+        from nodes.inventory import names as inventory_names  # noqa: F401, PLC0415
+        from nodes.inventory import section as inventory_section  # noqa: F401, PLC0415
         from nodes.observation import attention as observation_attention  # noqa: F401, PLC0415
         from nodes.observation import events as observation_events  # noqa: F401, PLC0415
         from nodes.observation import section as observation_section  # noqa: F401, PLC0415

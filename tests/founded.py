@@ -10,11 +10,22 @@ from django.test.utils import override_settings
 from django.utils import timezone
 
 from audit.models import Event, Head
-from certs.models import CentralKey, Certificate, DatabaseKey, RevocationList, TrustZone
+from certs.models import CentralKey, Certificate, DatabaseKey, NameClaim, NameHolder, RevocationList, TrustZone
 from nodes.central.founding import zone_found
 from nodes.models import Node
 
-MODELS: tuple[type[models.Model], ...] = (TrustZone, DatabaseKey, CentralKey, Certificate, RevocationList, Node, Event, Head)
+MODELS: tuple[type[models.Model], ...] = (
+    TrustZone,
+    DatabaseKey,
+    CentralKey,
+    Certificate,
+    RevocationList,
+    Node,
+    NameClaim,
+    NameHolder,
+    Event,
+    Head,
+)
 Template = tuple[Path, dict[type[models.Model], list[models.Model]]]
 
 

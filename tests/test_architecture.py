@@ -21,6 +21,7 @@ ROOMS = {
     "pki": ["core", "foreign", "cluster", "exchange", "issuing"],
     "certs": [
         "zone",
+        "names",
         "keys",
         "certificates",
         "database_key",

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Q
 
 from audit.actors import Actor
@@ -15,13 +15,14 @@ from audit.models import Event
 from audit.record import record
 from certs.certificates.services import certificate_withdraw
 from certs.errors import ArchiveGone, IllegalTransition, StaleExport
-from certs.models import Certificate, Export, TrustZone
+from certs.exports.names import names_of
+from certs.models import Certificate, Export, HolderKind
+from certs.names.services import Conflict, NamesTaken, names_release, names_take
 from certs.states import EXPORT_TRANSITIONS, ExportStatus
 from jobs.services import job_create, jobs_create
 from pki.core import names
 from pki.core.errors import InvalidName
 from pki.core.revocation import RevocationCode
-from pki.core.roles import Kind
 from pki.foreign import export as files
 from web.errors import InputInvalid
 
@@ -32,6 +33,7 @@ CLEAR = (
     "API by an empty password."
 )
 RESTORED = "The site was restored from a backup, which holds no folders of exports. Renew the export for a new one."
+NO_EXPORT_NEEDED = "A node needs no export: use the files in Exported Certificates/.Local Certificates of its own store."
 SEEN_EVERY = timedelta(minutes=1)
 
 
@@ -91,29 +93,8 @@ def _wanted_problems(wanted: Wanted) -> dict[str, list[str]]:
     return errors
 
 
-def _names_of_nodes() -> dict[str, str]:
-    """Every name that a node answers to, in lower case, and whose it is: agents would take an export of that name for the node itself."""
-    found = {name.lower(): "the central node" for name in TrustZone.objects.values_list("name", flat=True)}
-    rows = Certificate.objects.issued().filter(kind=Kind.SERVICE).besides_exports()
-    for holder, subject, further in rows.values_list("holder", "subject", "subject_alternative_names"):
-        for name in (subject.removeprefix("CN="), *further):
-            found.setdefault(name.lower(), f"the node {holder}")
-    return found
-
-
-def _node_problem(machine: str, of_nodes: Mapping[str, str]) -> str:
-    node = of_nodes.get(machine.lower())
-    return (
-        f"{machine} is a name of {node}: an export would pass for it. Use the files that it has already, in Exported Certificates/.Local "
-        "Certificates of its own store, or give the name of another machine."
-        if node
-        else ""
-    )
-
-
 def _name_problems(machine_names: Sequence[str]) -> Iterator[str]:
     """What is wrong with each name, naming it."""
-    of_nodes = _names_of_nodes()
     seen: set[str] = set()
     for name in machine_names:
         if name.lower() in seen:
@@ -124,11 +105,16 @@ def _name_problems(machine_names: Sequence[str]) -> Iterator[str]:
         except InvalidName as exc:
             shown = name if len(name) <= names.LONGEST_NAME else f"{name[: names.LONGEST_NAME]}…"
             yield f"“{shown}”: {exc}"
-        if problem := _node_problem(name, of_nodes):
-            yield problem
-    taken = {machine.lower(): machine for machine in Export.objects.in_use().values_list("machine", flat=True)}
-    for name in sorted(seen & {*taken}):
-        yield f"{taken[name]} has an export already. Renew that one, or revoke it first."
+
+
+def _taken_problem(conflict: Conflict) -> str:
+    return f"{conflict} {NO_EXPORT_NEEDED}" if conflict.kind is HolderKind.NODE else str(conflict)
+
+
+def _most(found: Sequence[str]) -> dict[str, list[str]]:
+    """The refusal of `machine_names` with the first few problems; nothing where there is none."""
+    more = [f"And {len(found) - MOST_NAMED} more."] if len(found) > MOST_NAMED else []
+    return {"machine_names": [*found[:MOST_NAMED], *more]} if found else {}
 
 
 def _names_refused(machine_names: Sequence[str]) -> dict[str, list[str]]:
@@ -136,9 +122,7 @@ def _names_refused(machine_names: Sequence[str]) -> dict[str, list[str]]:
         return {"machine_names": ["Give at least one machine name, such as reports.corp.example."]}
     if len(machine_names) > MOST_AT_ONCE:
         return {"machine_names": [f"These are {len(machine_names)} names; at most {MOST_AT_ONCE} are exported at once. Take some away."]}
-    found = list(_name_problems(machine_names))
-    more = [f"And {len(found) - MOST_NAMED} more."] if len(found) > MOST_NAMED else []
-    return {"machine_names": [*found[:MOST_NAMED], *more]} if found else {}
+    return _most(list(_name_problems(machine_names)))
 
 
 def exports_request(*, actor: Actor, machine_names: Sequence[str], wanted: Wanted, now: datetime) -> list[Export]:
@@ -154,12 +138,13 @@ def exports_request(*, actor: Actor, machine_names: Sequence[str], wanted: Wante
     exports = [Export(machine=name, sealed_password=wanted.password, **fields) for name in machine_names]
     try:
         with transaction.atomic():
+            names_take(wanted=[names_of(each) for each in exports], now=now)
             Export.objects.bulk_create(exports)
             for export in exports:
                 record(actor=actor, action="export.requested", target=export, detail=wanted.choices(), now=now)
             jobs_create(task=TASK, titles={each.pk: _title(each) for each in exports}, actor=actor.label, now=now)
-    except IntegrityError as exc:
-        raise InputInvalid({"machine_names": ["Somebody else has just exported for one of these machines. Look at the register."]}) from exc
+    except NamesTaken as exc:
+        raise InputInvalid(_most([_taken_problem(each) for each in exc.conflicts])) from exc
     return exports
 
 
@@ -181,8 +166,6 @@ def export_renew(*, actor: Actor, export: Export, wanted: Wanted, now: datetime)
         raise InputInvalid(errors)
     if export.has_password and not wanted.password and not wanted.clear_on_purpose:
         raise InputInvalid({"password": [CLEAR]})
-    if problem := _node_problem(export.machine, _names_of_nodes()):
-        raise IllegalTransition(f"The {export} cannot be renewed: {problem}")
     if ExportStatus.REQUESTED not in EXPORT_TRANSITIONS[ExportStatus(export.status)]:
         remedy = "Make a new one." if export.status == ExportStatus.REVOKED else "Wait until it is made."
         raise IllegalTransition(f"The {export} cannot be renewed: it is {export.status}. {remedy}")
@@ -203,6 +186,7 @@ def export_revoke(*, actor: Actor, export: Export, reason: str, code: Revocation
     if export.status == ExportStatus.REVOKED:
         raise IllegalTransition(f"The {export} is revoked already.")
     with transaction.atomic():
+        names_release(kind=HolderKind.EXPORT, holder_id=export.pk, now=now)
         wiped = {"sealed_password": None, "archive": None, "archive_until": None}
         export_transition(export=export, to=ExportStatus.REVOKED, reason=reason, actor=actor, now=now, changes=wiped)
         for certificate in Certificate.objects.filter(holder_id=export.pk):

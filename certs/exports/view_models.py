@@ -9,6 +9,7 @@ from certs.exports.health import health_of
 from certs.exports.status import export_standing
 from certs.lifetime.services import NewEnd, new_ends
 from certs.models import Certificate, Export
+from certs.names.services import disputes
 from certs.states import ExportStatus
 from certs.zone.services import zone_current
 from pki.core.roles import Kind
@@ -64,6 +65,6 @@ def export_story(export: Export, *, now: datetime) -> dict[str, Any]:
     return {
         "now": now, "export": export, "standing": export_standing(export), "clear": in_the_clear([export]), "older": older,
         "kept": export.is_kept(now), "health": health_of(export, now=now),
-        "history": export_history(export),
+        "history": export_history(export), "disputes": disputes(holder_id=export.pk),
         "can_renew": export.status in (ExportStatus.MADE, ExportStatus.FAILED), "can_revoke": export.status != ExportStatus.REVOKED,
     }  # fmt: skip

@@ -11,8 +11,10 @@ from django.db import transaction
 from audit.actors import SYSTEM, Actor
 from audit.record import record
 from certs.models import TrustZone
+from certs.names.services import NamesTaken, names_take
 from certs.zone.services import zone_current
 from nodes.errors import InputInvalid
+from nodes.inventory.names import names_of
 from nodes.models import Node
 from nodes.states import NodeState
 from pki.core import addresses
@@ -127,16 +129,21 @@ def addresses_set(*, actor: Actor, texts: Sequence[str], now: datetime) -> tuple
 
 @transaction.atomic
 def _write(zone: TrustZone, found: Sequence[CentralAddress], *, chosen: bool, actor: Actor, now: datetime) -> None:
+    """Raises: InputInvalid where an address is the name of another node or of an export."""
     before, after = netlocs(addresses_recorded()), netlocs(found)
+    central = Node.objects.select_for_update().get(is_central=True)
+    central.subject_alternative_names = list(dict.fromkeys([*central.subject_alternative_names, *(each.address for each in found)]))
+    try:
+        names_take(wanted=[names_of(central)], now=now)
+    except NamesTaken as exc:
+        raise InputInvalid({"node_api_addresses": [str(each) for each in exc.conflicts]}) from exc
     TrustZone.objects.filter(pk=zone.pk).update(node_api_addresses=after, addresses_chosen=chosen)
     if before != after:
         record(actor=actor, action="addresses.set", target=zone, detail={"from": before, "to": after}, now=now)
-    central = Node.objects.get(is_central=True)
     # The worker dials the central node where nodes call, as long as `up` does not say where it listens.
     own = addresses.netloc(central.address, central.node_port)
     if own in before and own not in after:
         central.address, central.node_port = found[0].address, found[0].port
-    central.subject_alternative_names = list(dict.fromkeys([*central.subject_alternative_names, *(each.address for each in found)]))
     central.save(update_fields=["address", "node_port", "subject_alternative_names"])
 
 

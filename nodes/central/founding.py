@@ -14,7 +14,9 @@ from audit.record import record
 from certs.central_key.services import central_key_ensure
 from certs.founding.services import Founding, zone_complete, zone_prepare
 from certs.models import TrustZone
+from certs.names.services import names_take
 from nodes.addresses.services import addresses_first, netlocs
+from nodes.inventory.names import names_of
 from nodes.models import Node
 from nodes.states import NodeState
 from pki.core.addresses import CentralAddress
@@ -48,6 +50,7 @@ def zone_found(*, host_name: str, told: Sequence[str] = (), listening: CentralAd
                 subject_alternative_names=list(addresses), services=["repository"], state=NodeState.REGISTERED, state_since=now, generation=1,
                 is_central=True, created_at=now, registered_at=now,
             )  # fmt: skip
+            names_take(wanted=[names_of(node)], now=now)
             detail = {"from": None, "to": NodeState.REGISTERED, "reason": "made with the trust zone"}
             record(actor=SYSTEM, action="node.transition", target=node, detail=detail, now=now)
         return TrustZone.objects.get(pk=zone.pk)

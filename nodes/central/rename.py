@@ -7,9 +7,11 @@ from django.db import transaction
 from audit.actors import SYSTEM
 from audit.record import record
 from certs.models import TrustZone
+from certs.names.services import names_take
 from nodes.addresses.services import central_addresses
 from nodes.central.founding import own_names
 from nodes.central.services import central_install, central_next
+from nodes.inventory.names import names_of
 from nodes.models import Node
 
 
@@ -28,6 +30,7 @@ def _named(host_name: str, now: datetime) -> Node:
     earlier = [each for each in (node.host_name, *node.subject_alternative_names) if each != host_name]
     old, zone.name, node.host_name = zone.name, host_name, host_name
     node.subject_alternative_names = list(dict.fromkeys([*own_names(central_addresses()), *earlier]))
+    names_take(wanted=[names_of(node)], now=now)
     zone.save(update_fields=["name"])
     node.save(update_fields=["host_name", "subject_alternative_names"])
     record(actor=SYSTEM, action="zone.renamed", target=zone, detail={"from": old, "to": host_name}, now=now)

@@ -7,10 +7,12 @@ from django.db import IntegrityError, transaction
 
 from audit.actors import Actor
 from audit.record import record
+from certs.names.services import NamesTaken, names_take
 from jobs.services import job_nudge
 from nodes import jobs
 from nodes.errors import IllegalNodeTransition, InputInvalid
-from nodes.inventory.services import checked
+from nodes.inventory.names import name_errors, names_of
+from nodes.inventory.services import NAME_TAKEN, checked
 from nodes.models import Node, Renewal
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 
@@ -38,12 +40,14 @@ def node_change(*, actor: Actor, node: Node, now: datetime, **fields: Any) -> No
     checked(host_name=node.host_name, besides=node, **before | changed)
     try:
         with transaction.atomic():
-            _write(node, changed)
+            _write(node, changed, now)
             detail = {"from": {name: before[name] for name in changed}, "to": changed}
             record(actor=actor, action="node.changed", target=node, detail=detail, now=now)
             _try_again(node, now)
+    except NamesTaken as exc:
+        raise InputInvalid(name_errors(exc.conflicts)) from exc
     except IntegrityError as exc:
-        raise InputInvalid({"name": ["A node with this name exists already. Choose another name."]}) from exc
+        raise InputInvalid({"name": [NAME_TAKEN]}) from exc
     return node
 
 
@@ -55,9 +59,15 @@ def _known(node: Node, fields: dict[str, Any]) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
 
 
-def _write(node: Node, changed: dict[str, Any]) -> None:
-    if not Node.objects.present().filter(pk=node.pk).update(**changed):
+def _write(node: Node, changed: dict[str, Any], now: datetime) -> None:
+    held = Node.objects.select_for_update().present().filter(pk=node.pk).first()
+    if held is None:
         raise IllegalNodeTransition(f"{node} was decommissioned meanwhile.")
+    for name, value in changed.items():
+        setattr(held, name, value)
+    if "subject_alternative_names" in changed:
+        names_take(wanted=[names_of(held)], now=now)
+    held.save(update_fields=[*changed])
     node.refresh_from_db()
 
 

@@ -11,8 +11,9 @@ from django.db.models import Q
 
 from audit.actors import Actor
 from audit.record import record
-from certs.models import Export
+from certs.names.services import NamesTaken, name_conflicts, names_take
 from nodes.errors import InputInvalid
+from nodes.inventory.names import name_errors, names_of
 from nodes.models import Node
 from pki.core import names
 from pki.core.addresses import refuse_interface
@@ -20,6 +21,7 @@ from pki.core.errors import InvalidName
 
 SERVICES = ("repository", "engine", "proxy", "scheduler", "printing")
 MOST_NAMES = 20
+NAME_TAKEN = "A node with this name exists already. Choose another name."
 Refuse = Callable[[str, str], None]
 
 
@@ -75,38 +77,15 @@ def checked(
             refuse("services", f"“{each[:64]}” is not a service. Known are: {', '.join(SERVICES)}.")
     if errors:  # the database is asked only about what can be a name
         raise InputInvalid(errors)
-    _refuse_duplicates(name, host_name, besides, refuse)
-    _refuse_names_of_exports("host_name", [host_name], refuse)
-    _refuse_names_of_exports("subject_alternative_names", subject_alternative_names, refuse)
-    if errors:
-        raise InputInvalid(errors)
-    return Node(
-        name=name, host_name=host_name, address=address, distribution_port=distribution_port, node_port=node_port,
-        subject_alternative_names=list(subject_alternative_names), services=list(services),
+    node = Node(
+        id=besides.pk if besides else uuid.uuid4(), name=name, host_name=host_name, address=address, distribution_port=distribution_port,
+        node_port=node_port, subject_alternative_names=list(subject_alternative_names), services=list(services),
     )  # fmt: skip
-
-
-def _refuse_duplicates(name: str, host_name: str, besides: Node | None, refuse: Refuse) -> None:
-    others = Node.objects.present()
-    if besides is not None:
-        others = others.exclude(pk=besides.pk)
-    if taken := others.filter(host_name__iexact=host_name).first():
-        way = (
-            "It is the central node: choose another host name."
-            if taken.is_central
-            else "Open it and press Redistribute, or decommission it first."
-        )
-        refuse("host_name", f"A node with the host name {host_name} exists already. {way}")
-    if others.filter(name__iexact=name).exists():
-        refuse("name", "A node with this name exists already. Choose another name.")
-
-
-def _refuse_names_of_exports(field: str, wanted: Sequence[str], refuse: Refuse) -> None:
-    """Whoever holds the export could pass for the node."""
-    exported = {each.lower() for each in Export.objects.in_use().values_list("machine", flat=True)}
-    for each in wanted:
-        if each.lower() in exported:
-            refuse(field, f"There is an export for {each}: it would pass for this node. Revoke it first, or choose another name.")
+    if Node.objects.present().exclude(pk=node.pk).filter(name__iexact=name).exists():
+        refuse("name", NAME_TAKEN)
+    if errors := errors | name_errors(name_conflicts([names_of(node)])):
+        raise InputInvalid(errors)
+    return node
 
 
 def node_create(*, actor: Actor, now: datetime, request: uuid.UUID | None = None, **fields: Any) -> Node:
@@ -121,8 +100,11 @@ def node_create(*, actor: Actor, now: datetime, request: uuid.UUID | None = None
     node.generation = earlier.generation if earlier else 0
     try:
         with transaction.atomic():
+            names_take(wanted=[names_of(node)], now=now)
             node.save(force_insert=True)
             record(actor=actor, action="node.created", target=node, detail={"host_name": node.host_name, "address": node.address}, now=now)
+    except NamesTaken as exc:
+        raise InputInvalid(name_errors(exc.conflicts)) from exc
     except IntegrityError as exc:
-        raise InputInvalid({"host_name": ["Somebody else has just created this node. Open it in the list of nodes."]}) from exc
+        raise InputInvalid({"name": [NAME_TAKEN]}) from exc
     return node

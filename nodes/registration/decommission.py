@@ -6,7 +6,8 @@ from django.db import transaction
 
 from audit.actors import SYSTEM, Actor
 from certs.certificates.services import certificate_withdraw
-from certs.models import Certificate
+from certs.models import Certificate, HolderKind
+from certs.names.services import names_release
 from jobs.services import job_nudge
 from nodes.errors import InputInvalid
 from nodes.inventory.transition import node_transition
@@ -30,6 +31,8 @@ def node_decommission(*, actor: Actor, node: Node, now: datetime, lost: bool = F
         raise InputInvalid({"node": ["The central node cannot be decommissioned: it is the certificate authority."]})
     reason = f"node decommissioned. {LOST}" if lost else "node decommissioned"
     code = RevocationCode.KEY_COMPROMISE if lost else RevocationCode.CESSATION_OF_OPERATION
+    Node.objects.select_for_update().get(pk=node.pk)
+    names_release(kind=HolderKind.NODE, holder_id=node.pk, now=now)
     node_transition(node=node, to=NodeState.DECOMMISSIONED, reason=LOST if lost else "", actor=actor, now=now)
     renewals_end(node, reason=reason, actor=actor, now=now)
     for certificate in Certificate.objects.filter(holder_id=node.pk):

@@ -102,7 +102,7 @@ def test_a_decommissioned_node_and_the_place_of_the_central_node_stay(client: Cl
     assert patch(client, node, {"name": "x"}).status_code == 409
 
 
-@pytest.mark.parametrize(("host_name", "way"), [("Central.Example", "choose another host name"), ("RIM1.example", "press Redistribute")])
+@pytest.mark.parametrize(("host_name", "way"), [("Central.Example", "Choose another name"), ("RIM1.example", "press Redistribute")])
 def test_a_host_name_that_is_taken_is_refused_with_a_way_that_works(client: Client, node: Node, host_name: str, way: str) -> None:
     body = {"name": "new", "host_name": host_name, "address": "10.0.0.9"}
     answer = client.post("/api/v1/nodes/", body, content_type="application/json", secure=True)

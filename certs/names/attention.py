@@ -1,0 +1,25 @@
+"""Names that two holders have from the time before the register."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from attention.needs import Need, Severity, needs_register
+from certs.names.services import disputes
+
+
+@needs_register
+def needs(now: datetime) -> Iterator[Need]:
+    """One need for each disputed holder of a name."""
+    for each in disputes():
+        yield Need(
+            "name-disputed",
+            Severity.WARNING,
+            each.name,
+            f"{each.name} has more than one holder",
+            str(each),
+            each.remedy,
+            each.holders[0].url,
+            "Show holder",
+            each.since,
+            key=each.holders[0].words,
+        )
