@@ -21,7 +21,7 @@ class Happens(StrEnum):
 
 @dataclass(frozen=True)
 class Outlook:
-    """`due_at` only where something happens by itself at a known moment."""
+    """What will happen before or at the expiry date. `due_at` is set only for automatic work at a known moment."""
 
     happens: Happens
     text: str
@@ -38,7 +38,7 @@ def by_hand(text: str) -> Outlook:
 
 @dataclass(frozen=True)
 class Expiring:
-    """One thing with an end. `holder` has it, `owner` looks after it. `id` is None where it has no row; `url` is empty where it has no page."""
+    """One thing with an expiry date. `holder` has it, `owner` is responsible for it. `id` is None if it has no row, and `url` is empty if it has no page."""
 
     id: str | None
     kind: str
@@ -57,7 +57,7 @@ class Expiring:
 
 @dataclass(frozen=True)
 class Endless:
-    """What could expire and has no end that could be named."""
+    """A thing of a kind that can expire, without an expiry date."""
 
     id: str | None
     kind: str
@@ -78,7 +78,7 @@ _providers: list[tuple[str, Provider]] = []
 def expiring_register(permission: str) -> Callable[[Provider], Provider]:
     """Register the decorated function: it finds what of its room expires, with a number of queries that does not depend on how much there is.
 
-    Whoever lacks `permission` does not see it.
+    A person without `permission` does not see it.
     """
 
     def register(provider: Provider) -> Provider:

@@ -1,4 +1,4 @@
-"""Roots and cluster certificates, as what expires."""
+"""Roots and cluster certificates for the expiry board."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -17,7 +17,7 @@ NOT_NEEDED = ("der", "sealed_private_key", "encrypted_private_key", "issuer__der
 
 @expiring_register("certs.view_certificate")
 def expiring(now: datetime) -> Iterator[Expiring]:
-    """Each that is in force."""
+    """Each one that is in use."""
     zone = zone_current()
     standing = zone_standing(zone)
     issued = Certificate.objects.issued().filter(kind__in=[Kind.ROOT, Kind.CLUSTER]).select_related("issuer").defer(*NOT_NEEDED)

@@ -1,4 +1,4 @@
-"""What will happen to roots and to what they have issued, by itself or by hand, in words. Pure: rows and `now` in, words out."""
+"""What will happen to roots and to the certificates that they issued, in words. Pure: it takes rows and `now`, and returns words."""
 
 from datetime import datetime
 
@@ -9,34 +9,36 @@ from pki.core import clocks, lifetime
 
 
 def root_outlook(root: Certificate, standing: Standing, *, now: datetime) -> Outlook:
-    """The root's own end."""
+    """What happens when the root expires."""
     if root.has_expired(now):
-        return by_hand("It has expired, so nothing that it issued is accepted. Recreate the root: every node then gets a new password.")
+        return by_hand(
+            "It has expired, so no certificate that it issued is accepted. Recreate the root. Every node then needs a new password."
+        )
     if root.pk == standing.leaving_id:
-        return by_itself("A rotation to another root is under way; this one is dropped when every node presents the other's certificates.")
+        return by_itself(
+            "A rotation to another root is in progress. This root is removed when every node presents certificates of the new one."
+        )
     due = lifetime.root_due_at(root.not_before, root.not_after)
     if standing.rotates_by_itself:
-        return by_itself("Replaced by itself at half its life, while everything runs.", due)
+        return by_itself("Replaced automatically at half its lifetime, without an interruption.", due)
     return by_hand(
-        f"The setting says by hand. Rotate the root by {clocks.day(due)}, half its life: the later, the shorter lives whatever it signs."
+        f"Automatic rotation is off. Rotate the root before {clocks.day(due)}, half its lifetime. After that, new certificates get shorter and shorter lifetimes."
     )
 
 
 def leaf_outlook(certificate: Certificate, due: Due | None, standing: Standing, *, who: str, now: datetime) -> Outlook:
-    """A leaf that nothing keeps from being renewed when it is due; `who` must call for it."""
+    """A leaf whose renewal nothing prevents. `who` must call to get it."""
     if standing.issuer_has_expired(now):
-        return by_hand("Its root has expired, so nothing can renew it. Recreate the root.")
+        return by_hand("Its root has expired, so it cannot be renewed. Recreate the root.")
     if certificate.issuer_id is not None and certificate.issuer_id == standing.leaving_id:
-        return by_itself("Replaced in the rotation of the root that is under way.")
+        return by_itself("Replaced in the rotation of the root that is in progress.")
     if due is None:
-        return by_hand(
-            "Its root ends too soon for a renewal to gain anything, and the setting says that roots are replaced by hand. Rotate the root."
-        )
+        return by_hand("Its root expires soon, so a renewal would gain nothing, and automatic rotation is off. Rotate the root.")
     if due.with_root:
         return by_itself(
-            "Its root’s end cuts it; replaced with the next root." if _cut(certificate) else "Replaced with the next root.", due.at
+            "It expires with its root. Replaced with the next root." if _cut(certificate) else "Replaced with the next root.", due.at
         )
-    return by_itself(f"Renewed by itself when {who} calls." if who else "Renewed by itself.", due.at)
+    return by_itself(f"Renewed automatically when {who} calls." if who else "Renewed automatically.", due.at)
 
 
 def _cut(certificate: Certificate) -> bool:

@@ -1,4 +1,4 @@
-"""What will happen to a node's own certificate, by itself or by hand, in words. Pure: rows and `now` in, words out."""
+"""What will happen to a node's own certificate, in words. Pure: it takes rows and `now`, and returns words."""
 
 from datetime import datetime
 
@@ -15,18 +15,18 @@ from pki.core import clocks
 def node_outlook(
     certificate: Certificate, node: Node, renewal: Renewal | None, due: Due | None, standing: Standing, *, now: datetime
 ) -> Outlook:
-    """A node's own certificate; `renewal` is what made the node's newest generation, where a renewal did; `due` its next."""
+    """A node's own certificate. `renewal` made the node's newest generation, unless a registration did. `due` is the next renewal."""
     if node.state == NodeState.FAILED:
-        return by_hand(f"Its registration failed, so nothing renews it: {node.state_reason} Redistribute the node.")
+        return by_hand(f"Its registration failed, so it is not renewed: {node.state_reason} Redistribute the node.")
     if node.state in UNDER_WAY:
-        return by_itself("The registration of its node is under way; renewed by itself once that is done.")
+        return by_itself("The registration of its node is in progress. Renewed automatically when that is finished.")
     if certificate.has_expired(now) and certificate.generation == node.generation and not standing.issuer_has_expired(now):
-        return by_hand(f"It has expired, so {node} cannot call for another one. Redistribute the node.")
+        return by_hand(f"It has expired, so {node} cannot call to get a new one. Redistribute the node.")
     if is_silent(node, now):
-        text = "so nothing renews it. Start its agent, or let it reach the central node on the node port."
+        text = "so the renewal waits. Start its agent. If it runs, check that it can reach the node port of the central node."
         return by_hand(f"{node} has not called for {clocks.length(now - last_call(node, now))}, {text}")
     if renewal is not None and renewal.status == RenewalStatus.FAILED:
-        return by_hand(f"The last renewal of {node} failed: {renewal.reason} It is tried again by itself; see that it can succeed.")
+        return by_hand(f"The last renewal of {node} failed: {renewal.reason} It is tried again automatically. Fix the cause.")
     if renewal is not None and renewal.status != RenewalStatus.PROVED and certificate.generation < renewal.generation:
-        return by_itself("A renewal is under way; superseded when the new certificate is proved.")
+        return by_itself("A renewal is in progress. This certificate is superseded when the new one is proved.")
     return leaf_outlook(certificate, due, standing, who=str(node), now=now)

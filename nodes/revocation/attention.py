@@ -61,7 +61,7 @@ def expiring(now: datetime) -> Iterator[Expiring | Endless]:
             url=reverse("certs:detail", args=[root.pk]),
         )  # fmt: skip
     if not newest:
-        yield Endless(None, "revocation_list", "no list yet", zone_name, "The first one is signed by a worker, by itself.")
+        yield Endless(None, "revocation_list", "no list yet", zone_name, "A worker signs the first one automatically.")
 
 
 def list_outlook(newest: RevocationList, nodes: list[Node], *, now: datetime) -> Outlook:
@@ -69,8 +69,8 @@ def list_outlook(newest: RevocationList, nodes: list[Node], *, now: datetime) ->
     age, root = now - newest.this_update, newest.root.sha256
     if age >= 2 * ANEW:
         return by_hand(
-            f"It is signed anew each day, but the last one is {clocks.length(age)} old. See that a worker runs, and read its log."
+            f"It is signed again each day, but the last one is {clocks.length(age)} old. Check that a worker runs, and read its log."
         )
     older = [str(node) for node in nodes if node.observed and node.observed.revocation_lists.get(root, 0) < newest.number]
-    text = f" {len(older)} node{'s' * (len(older) > 1)} honour{'s' * (len(older) == 1)} an older one: {', '.join(older[:3])}{'…' * (len(older) > 3)}."
-    return by_itself("Signed anew each day." + text * bool(older), newest.this_update + ANEW)
+    text = f" {len(older)} node{'s' * (len(older) > 1)} use{'s' * (len(older) == 1)} an older one: {', '.join(older[:3])}{'…' * (len(older) > 3)}."
+    return by_itself("Signed again each day." + text * bool(older), newest.this_update + ANEW)

@@ -14,7 +14,7 @@ from web.api import Query, View, operation
 
 
 class ExpiryQuery(Query):
-    as_of = serializers.CharField(required=False, allow_blank=True, help_text="a day or an RFC 3339 time from today on; left out: now")
+    as_of = serializers.CharField(required=False, allow_blank=True, help_text="a day or an RFC 3339 time, not before today. Default: now")
 
     def validate_as_of(self, text: str) -> Any:
         now = timezone.now()
@@ -33,14 +33,14 @@ class ExpiringOutput(serializers.Serializer[Any]):
     days_left = serializers.IntegerField()
     expiry_status = serializers.CharField()
     bucket = serializers.CharField()
-    owner = serializers.CharField(help_text="who looks after it")
+    owner = serializers.CharField(help_text="who is responsible for it")
     what_happens = serializers.ChoiceField(choices=[each.value for each in Happens])
-    explanation = serializers.CharField(help_text="what happens by itself, or what is to be done")
-    due_at = serializers.DateTimeField(allow_null=True, help_text="when it happens by itself, where that is known")
+    explanation = serializers.CharField(help_text="what happens automatically, or what you must do")
+    due_at = serializers.DateTimeField(allow_null=True, help_text="when it happens automatically, if that is known")
 
 
 class EndlessOutput(serializers.Serializer[Any]):
-    """What never expires, or has no end yet."""
+    """A thing that never expires, or has no expiry date yet."""
 
     id = serializers.UUIDField(allow_null=True)
     kind = serializers.ChoiceField(choices=list(KINDS))
@@ -71,7 +71,7 @@ def board_json(board: Board) -> dict[str, Any]:
 
 
 class Expiry(View):
-    """Everything that expires, soonest first, with totals by bucket, who looks after it, and what happens by itself."""
+    """Everything that expires, the next first: who is responsible, what happens, and totals by bucket."""
 
     @operation(ExpiryOutput, query=ExpiryQuery)
     def get(self, request: Request) -> Response:

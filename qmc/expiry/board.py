@@ -1,4 +1,4 @@
-"""The expiry board: everything that can expire, what will happen to it, and whose it is. No HTTP."""
+"""The expiry board: everything that can expire, what will happen to it, and who is responsible. No HTTP."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ FARTHEST_YEARS = 100
 
 @dataclass(frozen=True)
 class Row(Expiring):
-    """One thing with an end, as seen on `as_of`."""
+    """One thing with an expiry date, as seen on `as_of`."""
 
     now: datetime
     as_of: datetime
@@ -27,14 +27,14 @@ class Row(Expiring):
 
     @property
     def distance(self) -> str:
-        """How far the end is, in words."""
+        """How far away the expiry date is, in words."""
         if self.not_after < self.as_of and self.as_of > self.now:
             return f"{clocks.length(self.as_of - self.not_after)} before"
         return clocks.relative(self.not_after, self.as_of)
 
     @property
     def left(self) -> str:
-        """What is left, in words."""
+        """The time until it expires, in words."""
         return f"expired {self.distance}" if self.not_after < self.as_of else clocks.length(self.not_after - self.as_of)
 
     @property
@@ -78,23 +78,23 @@ class Row(Expiring):
 
     @property
     def acts_at(self) -> datetime:
-        """When something has to happen: when it is due, or its end."""
+        """When something has to happen: when it is due, else when it expires."""
         return self.due_at or self.not_after
 
     @property
     def before(self) -> bool:
-        """Whether that lies before the day that is looked from, which is still to come."""
+        """Whether that is before `as_of`, for an `as_of` in the future."""
         return self.now < self.as_of and self.acts_at <= self.as_of
 
     @property
     def replaced(self) -> bool:
-        """Whether it will have been replaced by itself before that day."""
+        """Whether it is replaced automatically before that day."""
         return self.before and not self.needs_a_hand
 
     @property
     def explanation(self) -> str:
         if self.before:
-            return f"{'Due' if self.due_at else 'Ends'} before this day. {self.outlook.text}"
+            return f"{'Due' if self.due_at else 'Expires'} before this day. {self.outlook.text}"
         if self.due_at and self.due_at <= self.now:
             return f"Due now. {self.outlook.text}"
         return self.outlook.text
@@ -106,7 +106,7 @@ class Row(Expiring):
 
 @dataclass(frozen=True)
 class Board:
-    """The rows, soonest first, and beside them what has no end."""
+    """The rows, the next to expire first, and the things without an expiry date."""
 
     now: datetime
     as_of: datetime
@@ -122,7 +122,7 @@ class Board:
 
     @property
     def next(self) -> Row | None:
-        """What expires next and matters: of a browser certificate that no node has chosen, or a list that is signed each day, nobody need know."""
+        """The next thing to expire that matters. Unused browser certificates, and lists that are signed each day, do not."""
         return next((row for row in self.rows if row.matters), None)
 
     @property
@@ -131,7 +131,7 @@ class Board:
         return next((row for row in self.rows if row.kind == Kind.ROOT), None)
 
     def waiting(self, bucket: str) -> int:
-        """How many of a bucket need a hand."""
+        """How many of a bucket require an action."""
         return sum(row.needs_a_hand for row in self.rows if row.bucket == bucket)
 
 
@@ -141,25 +141,25 @@ def farthest(now: datetime) -> datetime:
 
 def as_of_read(text: str, *, now: datetime) -> datetime:
     """A day (its first second, UTC; today: now) or an RFC 3339 time. Raises: ValueError with what to give instead."""
-    wanted = "Give a day such as 2028-03-01, or a time such as 2028-03-01T12:00:00Z (in an address + is written %2B)"
+    wanted = "Give a day such as 2028-03-01, or a time such as 2028-03-01T12:00:00Z (write + as %2B in an address)"
     try:
         day = parse_date(text)
         moment = datetime(day.year, day.month, day.day, tzinfo=UTC) if day else parse_datetime(text)
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise ValueError(f"{text[:40]!r} is neither a day nor a time with its zone. {wanted}.")
+        raise ValueError(f"{text[:40]!r} is neither a day nor a time with a time zone. {wanted}.")
     try:
         moment = moment.astimezone(UTC)
     except OverflowError:
         moment = datetime.max.replace(tzinfo=UTC)
     if not now - timedelta(days=1) <= moment <= farthest(now):
-        raise ValueError(f"The board looks ahead, from today to {clocks.day(farthest(now))}; {text[:40]} is not within. {wanted}.")
+        raise ValueError(f"{text[:40]} is not between today and {clocks.day(farthest(now))}. {wanted}.")
     return max(now, moment)
 
 
 def expiry_board(*, actor: Actor, as_of: datetime, now: datetime) -> Board:
-    """Everything with an end as it stands `now`, seen from `as_of`; only what `actor` may see. Raises: PermissionRefused, ZoneMissing."""
+    """Everything with an expiry date, seen from `as_of`. `actor` gets only what they may see. Raises: PermissionRefused, ZoneMissing."""
     actor.require("certs.view_certificate")
     found = list(expiring(actor=actor, now=now))
     rows = [Row(**vars(each), now=now, as_of=as_of) for each in found if isinstance(each, Expiring)]

@@ -1,4 +1,4 @@
-"""The picture of what ends when: 60 months from a day on, one lane for each kind. Numbers only; the template draws them."""
+"""The picture of the expiry dates of the 60 months after a day, with one lane for each kind. Only numbers: the template draws them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ LANE, TOP, DUE, LINE, FOOT = 56, 8, 24, 35, 24
 
 @dataclass(frozen=True)
 class Mark:
-    """One or several ends (or due moments) of a lane. `shape` is itself, hand or due; x in percent, y in px; `count` is a word."""
+    """One or several expiry dates, or due dates, of a lane. `shape` is itself, hand or due. x is in percent, y in pixels. `count` is a word."""
 
     x: float
     y: int
@@ -92,11 +92,11 @@ def _mark(x: float, y: int, word: str, group: list[tuple[datetime, Row]], *, due
     when = _days([moment for moment, _ in group])
     what = f"{len(rows)} × {word}" if len(rows) > 1 else f"{word} of {rows[0].owner}"
     if due:
-        return Mark(round(100 * x, 2), y, "due", "", f"{what}: due {when}, by itself")
+        return Mark(round(100 * x, 2), y, "due", "", f"{what}: due {when}, automatic")
     several = len(rows) > 1
-    told = f"{hands} of {len(rows)} need a hand" if hands and several else "needs a hand" if hands else "by itself"
+    told = f"action required for {hands} of {len(rows)}" if hands and several else "action required" if hands else "automatic"
     count = (f"{hands}/{len(rows)}" if 0 < hands < len(rows) else str(len(rows))) if several else ""
-    return Mark(round(100 * x, 2), y, "hand" if hands else "itself", count, f"{what}: ends {when}, {told}")
+    return Mark(round(100 * x, 2), y, "hand" if hands else "itself", count, f"{what}: expires {when}, {told}")
 
 
 def _lane(word: str, rows: list[Row], top: int, start: datetime) -> Lane:
@@ -109,8 +109,8 @@ def _lane(word: str, rows: list[Row], top: int, start: datetime) -> Lane:
 
 def _told(word: str, rows: list[Row]) -> str:
     hands = sum(row.needs_a_hand for row in rows)
-    told = f"; {hands} need{'s' * (hands == 1)} a hand" if hands else ""
-    return f"{word}: {len(rows)}, ending {_days([row.not_after for row in rows])}{told}."
+    told = f"; action required for {hands}" if hands else ""
+    return f"{word}: {len(rows)}, expiring {_days([row.not_after for row in rows])}{told}."
 
 
 def timeline(rows: list[Row], start: datetime) -> Timeline:

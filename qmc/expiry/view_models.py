@@ -1,4 +1,4 @@
-"""What the page of the expiry board shows beside its rows: the answer to its question, the totals, the filter, the days to look from."""
+"""What the page of the expiry board shows beside its rows: title, totals, filter, and the days to choose from."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from qmc.expiry.board import Board, Row, as_of_read, farthest
 from qmc.expiry.timeline import timeline
 
 BUCKET_WORDS = {
-    "expired": "ended", "7_days": "within 7 days", "30_days": "within 30 days", "90_days": "within 90 days", "1_year": "within a year",
+    "expired": "expired", "7_days": "within 7 days", "30_days": "within 30 days", "90_days": "within 90 days", "1_year": "within a year",
     "later": "later than a year",
 }  # fmt: skip
 SOON = ("expired", "7_days", "30_days", "90_days")
@@ -31,18 +31,18 @@ class ExpiryFilter(forms.Form):
     )
     bucket = forms.ChoiceField(
         required=False,
-        label="Ends",
+        label="Expires",
         choices=[("", "at any time"), *BUCKET_WORDS.items()],
         widget=forms.Select(attrs={"class": "form-select"}),
     )
     happens = forms.ChoiceField(
-        required=False, label="What happens", choices=[("", "all"), ("by_hand", "needs a hand"), ("by_itself", "by itself")],
+        required=False, label="What happens", choices=[("", "all"), ("by_hand", "action required"), ("by_itself", "automatic")],
         widget=forms.Select(attrs={"class": "form-select"}),
     )  # fmt: skip
     as_of = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def fits(self, row: Row) -> bool:
-        """Whether the row is one of those asked for; a choice that is none is no filter."""
+        """Whether the row matches the filter. An unknown choice filters nothing."""
         self.is_valid()
         asked = self.cleaned_data
         wanted = {"kind": row.kind, "bucket": row.bucket, "happens": row.what_happens}
@@ -50,7 +50,7 @@ class ExpiryFilter(forms.Form):
 
 
 def looked_from(text: str, *, now: datetime) -> tuple[datetime, str]:
-    """The day that is asked for, and what is wrong with it; then it is today."""
+    """The requested day, and what is wrong with it. A wrong day becomes today."""
     try:
         return (as_of_read(text, now=now) if text else now), ""
     except ValueError as exc:
@@ -73,7 +73,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Choice:
-    """A day to look from; `value` is empty for today."""
+    """A day to choose. `value` is empty for today."""
 
     word: str
     value: str
@@ -88,9 +88,9 @@ def _count(number: int, one: str, many: str) -> str:
 
 
 def headline(board: Board) -> tuple[str, str]:
-    """What expires next, and does it need me? Title and the sentence below it; every row that needs a person is counted in one of them."""
+    """The title and the sentence below it: what expires next, and how many things require an action. Both together count every such row."""
     if not board.rows:
-        return "Nothing here expires", "Nothing has been signed yet."
+        return "Nothing expires", "Nothing has been signed yet."
     if board.as_of > board.now:
         return _headline_ahead(board)
     waiting, first = [row for row in board.rows if row.needs_a_hand], board.next or board.rows[0]
@@ -100,11 +100,11 @@ def headline(board: Board) -> tuple[str, str]:
         named = f" within 90 days: {soon[0].thing} {_expires(soon[0])}" if soon else f": {undated[0].subject}"
         title = f"{_count(len(soon) + len(undated), 'thing needs', 'things need')} your attention{named}"
         later = f"Later {_count(len(waiting) - len(soon), 'more does', 'more do')}. " if len(waiting) > len(soon) else ""
-        return title, later + (rest if first in soon[:1] else f"Next of all: {first.thing} {_expires(first)}. {rest}")
+        return title, later + (rest if first in soon[:1] else f"Next: {first.thing} {_expires(first)}. {rest}")
     if waiting:
         title = f"Nothing needs your attention within 90 days, {_count(len(waiting), 'thing does', 'things do')} later: {waiting[0].thing} {_expires(waiting[0])}"
-        return title, f"Next of all: {first.thing} {_expires(first)}. {rest}"
-    return f"Nothing needs your attention: {first.thing} {_expires(first)}, the next of all", rest
+        return title, f"Next: {first.thing} {_expires(first)}. {rest}"
+    return f"Nothing needs your attention: {first.thing} {_expires(first)}", rest
 
 
 def _headline_ahead(board: Board) -> tuple[str, str]:
@@ -112,17 +112,17 @@ def _headline_ahead(board: Board) -> tuple[str, str]:
     hands = sum(row.needs_a_hand for row in before)
     day = clocks.day(board.as_of)
     if not before:
-        return f"Until {day} nothing has to happen", "What will be made until then is not shown."
-    itself = _count(len(before) - hands, "thing happens by itself", "things happen by themselves")
-    title = f"Until {day}: {itself}, {_count(hands, 'needs', 'need')} you"
+        return f"Until {day} nothing has to happen", "New certificates of the time until then are not shown."
+    itself = _count(len(before) - hands, "automatic renewal or replacement", "automatic renewals or replacements")
+    title = f"Until {day}: {itself}, {_count(hands, 'thing needs', 'things need')} your attention"
     return (
         title,
-        f"So many of the {len(board.rows)} things that exist today have to be renewed or replaced before; what will be made until then is not shown.",
+        f"This counts the {len(board.rows)} things that exist today. New certificates of the time until then are not shown.",
     )
 
 
 def expiry_page(board: Board, form: ExpiryFilter) -> dict[str, Any]:
-    """All that the page shows but the table."""
+    """Everything that the page shows, except the table."""
     title, sentence = headline(board)
     ahead = [Choice(word, f"{lifetime.add_months(board.now, 12 * years):%Y-%m-%d}" if years else "") for years, word in YEARS_AHEAD]
     tiles = [Tile(name, BUCKET_WORDS[name], count, board.waiting(name)) for name, count in board.totals.items()]

@@ -15,7 +15,7 @@ def test_the_board_is_filtered_and_looked_at_from_another_day(eyes: Eyes, furnis
     page.get_by_role("link", name="Expiry").click()
     expect(page).to_have_title("Expiry · Trust zone console")
     expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile("needs? your attention within 90 days: the password of"))
-    expect(page.get_by_role("img", name="What ends in the 60 months")).to_be_visible()
+    expect(page.get_by_role("img", name="Expiry dates in the 60 months")).to_be_visible()
     count = page.get_by_role("status")
     page.evaluate("window.walked = true")
     page.get_by_label("Kind").select_option("registration_password")
@@ -25,14 +25,14 @@ def test_the_board_is_filtered_and_looked_at_from_another_day(eyes: Eyes, furnis
     expect(page.locator("tbody tr", has_text="password of waits")).to_contain_text(
         f"Type it on that machine at http://{furnished.awaiting_address}"
     )
-    page.get_by_label("Ends", exact=True).select_option("7_days")
+    page.get_by_label("Expires", exact=True).select_option("7_days")
     expect(page.locator("#totals [aria-current]")).to_contain_text("within 7 days")
     assert page.evaluate("window.walked"), "the page was loaded again"
     page.get_by_role("link", name="+5 years").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile(r"Until \d+ \w+ \d{4}: \d+ things happen by themselves"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile(r"Until \d+ \w+ \d{4}: \d+ automatic renewals or replacements"))
     expect(count).to_have_text("0 expiry dates")
     page.get_by_role("link", name="Clear the filters").click()
-    expect(page.locator("tbody tr", has_text="password of waits")).to_contain_text("Ends before this day.")
+    expect(page.locator("tbody tr", has_text="password of waits")).to_contain_text("Expires before this day.")
     page.locator("tbody tr").get_by_role("link", name="-CA").first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("-CA")
 

@@ -177,7 +177,7 @@ def test_answers_to_what_was_typed_read_well_for_everybody(eyes: Eyes, furnished
     eyes.site.manage("shell", "-c", JUMP)
     eyes.go("/clock/")
     found += looked_at(eyes, "clock jumped")
-    page.get_by_role("button", name="The clock is right now").click()
+    page.get_by_role("button", name="Confirm that the clock is right").click()
     expect(page).to_have_title("Overview · Trust zone console")
     eyes.go("/settings/lifetime/").get_by_label("Lifetime").fill("99")
     page.get_by_role("button", name="Save").click()

@@ -39,7 +39,7 @@ LOOKS = {
     "online": ("online", "green", "plug-connected"),
     "silent": ("silent", "red", "plug-connected-x"),
     "works": ("works", "green", "circle-check"),
-    "under_way": ("under way", "blue", "refresh"),
+    "under_way": ("in progress", "blue", "refresh"),
     "overdue": ("overdue", "orange", "clock-exclamation"),
     "paused": ("paused", "orange", "player-pause"),
     "finished": ("finished", "green", "circle-check"),
@@ -60,8 +60,8 @@ LOOKS = {
     "refused": ("refused", "red", "alert-circle"),
     "requested": ("being made", "blue", "key"),
     "made": ("made", "grey", "file-check"),
-    "by_itself": ("by itself", "blue", "refresh"),
-    "by_hand": ("needs a hand", "orange", "hand-stop"),
+    "by_itself": ("automatic", "blue", "refresh"),
+    "by_hand": ("action required", "orange", "hand-stop"),
 }
 
 

@@ -78,9 +78,9 @@ LEAVING = Standing(60, rotates_by_itself=True, issuing=ROOT, staying=ROOT, leavi
 @pytest.mark.parametrize(
     ("standing", "happens", "words"),
     [
-        (STANDING, "by_itself", "half its life"),
-        (BY_HAND, "by_hand", "Rotate the root by 25 May 2029"),
-        (LEAVING, "by_itself", "rotation to another root is under way"),
+        (STANDING, "by_itself", "half its lifetime"),
+        (BY_HAND, "by_hand", "Rotate the root before 25 May 2029"),
+        (LEAVING, "by_itself", "rotation to another root is in progress"),
     ],
 )
 def test_a_root_says_how_it_is_replaced(standing: Standing, happens: str, words: str) -> None:
@@ -91,10 +91,10 @@ def test_a_root_says_how_it_is_replaced(standing: Standing, happens: str, words:
 @pytest.mark.parametrize(
     ("months", "standing", "happens", "words"),
     [
-        (12, STANDING, "by_itself", "Renewed by itself when rim1 calls."),
-        (60, STANDING, "by_itself", "cuts it; replaced with the next root"),
+        (12, STANDING, "by_itself", "Renewed automatically when rim1 calls."),
+        (60, STANDING, "by_itself", "expires with its root. Replaced with the next root"),
         (60, BY_HAND, "by_hand", "Rotate the root."),
-        (12, LEAVING, "by_itself", "rotation of the root that is under way"),
+        (12, LEAVING, "by_itself", "rotation of the root that is in progress"),
     ],
 )
 def test_a_leaf_says_how_it_is_renewed(months: int, standing: Standing, happens: str, words: str) -> None:
@@ -114,9 +114,9 @@ def renewal(status: str) -> Renewal:
         pytest.param(node(seen=None), None, "by_hand", "has not called for 1 day", id="never called"),
         pytest.param(node(seen=None, registered_at=NOW), None, "by_itself", "when rim1 calls", id="just registered"),
         pytest.param(node("failed", state_reason="Ten wrong."), None, "by_hand", "Ten wrong. Redistribute the node.", id="failed"),
-        pytest.param(node("awaiting_password", seen=None), None, "by_itself", "registration of its node is under way", id="under way"),
+        pytest.param(node("awaiting_password", seen=None), None, "by_itself", "registration of its node is in progress", id="under way"),
         pytest.param(node(), renewal("failed"), "by_hand", "The disk is full.", id="its renewal failed"),
-        pytest.param(node(), renewal("offered"), "by_itself", "A renewal is under way", id="being renewed"),
+        pytest.param(node(), renewal("offered"), "by_itself", "A renewal is in progress", id="being renewed"),
         pytest.param(node(), renewal("proved"), "by_itself", "when rim1 calls", id="renewed"),
     ],
 )
@@ -129,9 +129,9 @@ def test_a_nodes_certificate_needs_a_node_that_calls(held: Node, last: Renewal |
 @pytest.mark.parametrize(
     ("age", "number", "happens", "words"),
     [
-        (timedelta(hours=3), 4, "by_itself", "Signed anew each day."),
-        (timedelta(hours=3), 5, "by_itself", "1 node honours an older one: rim1."),
-        (timedelta(days=3), 4, "by_hand", "3 days old. See that a worker runs"),
+        (timedelta(hours=3), 4, "by_itself", "Signed again each day."),
+        (timedelta(hours=3), 5, "by_itself", "1 node uses an older one: rim1."),
+        (timedelta(days=3), 4, "by_hand", "3 days old. Check that a worker runs"),
     ],
 )
 def test_a_revocation_list_is_signed_each_day(age: timedelta, number: int, happens: str, words: str) -> None:
@@ -153,7 +153,7 @@ def row(days: float, outlook: Any = None, *, as_of: datetime = NOW, kind: str = 
         (row(90, by_itself("Renewed.", NOW - DAY)), "Due now. Renewed."),
         (row(90, by_itself("Renewed.", NOW + 30 * DAY), as_of=NOW + 40 * DAY), "Due before this day. Renewed."),
         (row(90, by_itself("Renewed.", NOW + 30 * DAY), as_of=NOW + 20 * DAY), "Renewed."),
-        (row(90, by_hand("Do it."), as_of=NOW + 91 * DAY), "Ends before this day. Do it."),
+        (row(90, by_hand("Do it."), as_of=NOW + 91 * DAY), "Expires before this day. Do it."),
         (row(90, by_hand("Do it."), as_of=NOW + 89 * DAY), "Do it."),
     ],
 )
@@ -164,8 +164,8 @@ def test_what_has_to_happen_before_that_day_says_so(made: Row, explanation: str)
 @pytest.mark.parametrize(
     ("rows", "as_of", "title"),
     [
-        ([], NOW, "Nothing here expires"),
-        ([row(29)], NOW, "Nothing needs your attention: the client certificate of rim1 expires in 29 days, the next of all"),
+        ([], NOW, "Nothing expires"),
+        ([row(29)], NOW, "Nothing needs your attention: the client certificate of rim1 expires in 29 days"),
         ([row(0.5, by_hand("")), row(60, by_hand("")), row(400, by_hand(""))], NOW,
          "2 things need your attention within 90 days: the client certificate of rim1 expires in 12 h"),
         ([row(-2, by_hand(""))], NOW, "1 thing needs your attention within 90 days: the client certificate of rim1 expired 2 days ago"),
@@ -173,7 +173,7 @@ def test_what_has_to_happen_before_that_day_says_so(made: Row, explanation: str)
          "Nothing needs your attention within 90 days, 2 things do later: the client certificate of rim1 expires in 100 days"),
         ([row(5, as_of=NOW + DAY)], NOW + DAY, "Until 25 Nov 2026 nothing has to happen"),
         ([row(5, as_of=NOW + 9 * DAY), row(6, by_hand(""), as_of=NOW + 9 * DAY)], NOW + 9 * DAY,
-         "Until 3 Dec 2026: 1 thing happens by itself, 1 needs you"),
+         "Until 3 Dec 2026: 1 automatic renewal or replacement, 1 thing needs your attention"),
     ],
 )  # fmt: skip
 def test_the_title_answers_what_ends_next_and_whether_it_needs_me(rows: list[Row], as_of: datetime, title: str) -> None:
@@ -229,7 +229,7 @@ def test_the_picture_has_a_lane_for_each_kind_and_joins_what_is_near() -> None:
     root_due, root_end = drawn.lanes[0].marks
     assert (root_due.shape, root_end.shape, drawn.root_ends) == ("due", "itself", [root_end.x])
     assert [tick.label for tick in drawn.ticks][::5] == ["Nov ’26", "Nov ’31"]
-    assert "client: 4, ending 23 Nov 2026 to" in drawn.description
+    assert "client: 4, expiring 23 Nov 2026 to" in drawn.description
     assert timeline([], NOW).lanes == []
 
 
@@ -326,7 +326,7 @@ def test_no_day_breaks_api_or_page(zone: TrustZone, client: Client, text: str) -
     assert (refused.status_code, refused.json()["type"], error_fields(refused.json())) == (400, "urn:trust-zone:invalid", ["as_of"])
     page = client.get("/expiry/", encoded | {"bucket": "7_days", "kind": "\0", "search": "x" * 500, "page": "99", "sort": "nothing"})
     assert page.status_code == 200
-    assert "That is no day to look from" in page.content.decode()
+    assert "This day cannot be shown" in page.content.decode()
 
 
 def test_the_page_filters_by_kind_bucket_and_text(zone: TrustZone, client: Client) -> None:

@@ -356,12 +356,12 @@ def test_the_page_lists_what_it_touches_and_a_worker_does_it(anna: Client, place
     assert (again.status_code, "already" in again.content.decode()) == (409, True)
     assert anna.get(reverse("recreate_root"), secure=True).url == reverse("recreation")
     page = anna.get(reverse("recreation"), secure=True).content.decode()
-    assert ("Under way" in page, "line-now" in page) == (True, True)
+    assert ("In progress" in page, "line-now" in page) == (True, True)
     run()
     is_recreated(place)
     page = anna.get(reverse("recreation"), secure=True).content.decode()
     (secret,) = (place / "secrets").glob("*.passphrase")
-    assert (str(secret) in page, secret.read_text() in page, "0 of 3 nodes are back" in page) == (True, False, True)
+    assert (str(secret) in page, secret.read_text() in page, "0 of 3 nodes are registered again" in page) == (True, False, True)
     assert Job.objects.get(task=recreating.TASK).actor == "anna"
 
 
