@@ -32,7 +32,7 @@ def _search() -> forms.TextInput:
 
 
 def ending(rows: "QuerySet[Any]", name: str, value: str) -> "QuerySet[Any]":
-    """Rows whose `not_after` lies where a choice of EXPIRY says."""
+    """Rows whose `not_after` is in the chosen range of EXPIRY."""
     now = timezone.now()
     if value == "expired":
         return rows.filter(not_after__lt=now)
@@ -48,7 +48,7 @@ class CertificateFilter(django_filters.FilterSet):
     )
     status = django_filters.ChoiceFilter(choices=STATUS, label="Status", empty_label="every status", widget=_select())
     node = django_filters.ChoiceFilter(field_name="holder_id", label="Holder", empty_label="every holder", widget=_select())
-    expiry = django_filters.ChoiceFilter(method=ending, choices=EXPIRY, label="Ends", empty_label="at any time", widget=_select())
+    expiry = django_filters.ChoiceFilter(method=ending, choices=EXPIRY, label="Expires", empty_label="at any time", widget=_select())
 
     class Meta:
         model = Certificate

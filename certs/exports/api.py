@@ -24,7 +24,7 @@ from web.api import MOST_ITEMS, Choice, Input, ListQuery, StrictText, View, oper
 
 
 class StrictBoolean(serializers.BooleanField):
-    """true or false and nothing that looks like one."""
+    """Only true or false."""
 
     def to_internal_value(self, data: Any) -> bool:
         if type(data) is not bool:
@@ -35,7 +35,9 @@ class StrictBoolean(serializers.BooleanField):
 class WantedInput(Input):
     format = Choice(Format)
     password = StrictText(required=False, default="", allow_blank=True, write_only=True)
-    include_secrets_key = StrictBoolean(required=False, default=False, help_text="carry the database key; private keys are always there")
+    include_secrets_key = StrictBoolean(
+        required=False, default=False, help_text="include the database key. Private keys are always included"
+    )
     include_ca = StrictBoolean(required=False, default=False)
     legacy = StrictBoolean(required=False, default=False, help_text="PFX for Windows Server 2016 and earlier")
 
@@ -45,11 +47,11 @@ class ExportInput(WantedInput):
 
 
 class ExportRenewInput(Input):
-    """What is left out stays as it is; the password is always typed anew."""
+    """Omitted fields keep their value. Only the password must be sent again."""
 
     password = StrictText(
         required=False, allow_blank=True, write_only=True,
-        help_text="needed where password_set is true; \"\" leaves the private keys of PEM in the clear from now on",
+        help_text="required if password_set is true. \"\" makes PEM files with private keys that are not encrypted",
     )  # fmt: skip
     format = Choice(Format, required=False)
     include_secrets_key = StrictBoolean(required=False)
@@ -81,12 +83,12 @@ class ExportOutput(serializers.Serializer[Any]):
     not_after = serializers.DateTimeField(allow_null=True)
     days_left = serializers.IntegerField(allow_null=True)
     last_seen_at = serializers.DateTimeField(allow_null=True)
-    download_until = serializers.DateTimeField(allow_null=True, help_text="until when its files can be downloaded in the console")
-    folder = serializers.CharField(help_text="where its files lie on folder_host")
-    folder_host = serializers.CharField(help_text="the machine on whose disk they lie")
+    download_until = serializers.DateTimeField(allow_null=True, help_text="its files can be downloaded in the console until then")
+    folder = serializers.CharField(help_text="path of its files on folder_host")
+    folder_host = serializers.CharField(help_text="the machine that has the files on its disk")
     folder_problem = serializers.CharField()
     certificates = serializers.ListField(child=serializers.UUIDField())
-    needs = serializers.CharField(help_text="what somebody must do, empty if nothing")
+    needs = serializers.CharField(help_text="what you must do. Empty if nothing")
 
 
 def _json(standing: Standing, now: datetime) -> dict[str, Any]:
@@ -112,7 +114,7 @@ ASKED = inline_serializer("ExportsAsked", {"results": ExportOutput(many=True)})
 
 
 class Exports(View):
-    """The register of exports; POST asks for one for each machine name, all or none."""
+    """The exports. POST requests one export for each machine name: all or none."""
 
     @operation(page_of(ExportOutput), query=ExportQuery, operation_id="exports_list")
     def get(self, request: Request) -> Response:
@@ -139,7 +141,7 @@ class ExportDetail(View):
 
 
 class ExportRenew(View):
-    """New keys and certificates; what it holds stays accepted until it ends or is revoked."""
+    """New keys and certificates. The current certificates stay accepted until they expire or are revoked."""
 
     @operation({202: ExportOutput}, body=ExportRenewInput, conflicts=True)
     def post(self, request: Request, pk: uuid.UUID) -> Response:

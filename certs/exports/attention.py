@@ -64,7 +64,7 @@ def _export(standing: Standing, now: datetime) -> tuple[str, Need] | None:
 def expiring(now: datetime) -> Iterator[Expiring]:
     """Each export, with the soonest end of what it holds."""
     for each in export_standings(Export.objects.in_use().exclude(made_generation=0).defer("archive", "sealed_password")):
-        export, renew = each.export, "Nothing renews it by itself: renew it, and bring the new files to the machine."
+        export, renew = each.export, "Its renewal is not automatic. Renew it, and bring the new files to the machine."
         if export.made_at and export.not_after:
             yield Expiring(
                 id=str(export.pk), kind="export", subject=export.machine, holder=export.machine, owner=export.actor, not_before=export.made_at,

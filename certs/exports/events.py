@@ -4,13 +4,13 @@ from audit.event_lines import wording_register
 from audit.models import Event
 
 ENTERED = {
-    "requested": ("Renewal asked for", "blue"),
+    "requested": ("Renewal requested", "blue"),
     "made": ("Keys, certificates and files made", "green"),
     "failed": ("It could not be made", "red"),
     "revoked": ("Revoked", "red"),
 }
 OTHERS = {
-    "export.requested": ("Export asked for", "blue"),
+    "export.requested": ("Export requested", "blue"),
     "export.downloaded": ("Files downloaded", "blue"),
     "export.archive_wiped": ("Files wiped, a day after they were made", "grey"),
 }

@@ -19,7 +19,7 @@ class ExportFilter(django_filters.FilterSet):
     search = django_filters.CharFilter(method="searched", label="Search", widget=_search())
     status = django_filters.ChoiceFilter(choices=EXPORT_STATUS, method="having", label="Status", empty_label="in use", widget=_select())
     format = django_filters.ChoiceFilter(choices=EXPORT_FORMATS, label="Format", empty_label="every format", widget=_select())
-    expiry = django_filters.ChoiceFilter(method=ending, choices=EXPIRY, label="Ends", empty_label="at any time", widget=_select())
+    expiry = django_filters.ChoiceFilter(method=ending, choices=EXPIRY, label="Expires", empty_label="at any time", widget=_select())
     health = django_filters.ChoiceFilter(choices=ExportHealth.choices, label="Works now", empty_label="any", widget=_select())
     batch = django_filters.UUIDFilter(widget=forms.HiddenInput())
 

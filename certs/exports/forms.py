@@ -15,31 +15,31 @@ def _tick() -> forms.CheckboxInput:
 
 
 class WantedForm(ServiceForm):
-    """What an export is to hold."""
+    """The options of an export."""
 
     format = forms.ChoiceField(
         label="Format", choices=[("", "choose a format"), *EXPORT_FORMATS],
         widget=forms.Select(attrs={"class": "form-select"}),
         help_text="Windows: root.cer, server.pfx, client.pfx. PEM: root.pem, server.pem, server_key.pem, client.pem, client_key.pem, and crl.pem.",
-        error_messages={"required": "Choose a format.", "invalid_choice": "This is no format. Choose one of the list."},
+        error_messages={"required": "Choose a format.", "invalid_choice": "This format does not exist. Choose a format from the list."},
     )  # fmt: skip
     password = forms.CharField(
         label="Certificate password", required=False, strip=False,
         widget=forms.PasswordInput(attrs={"class": "form-control", "autocomplete": "new-password"}),
-        help_text="Windows needs it; letters, digits and signs of an English keyboard. With PEM it may stay empty, but then the private keys "
-        "lie in the files in the clear: whoever reads them can act as this machine. Nobody sees it here again.",
+        help_text="Windows needs one. Use letters, digits and signs of an English keyboard. For PEM it can be empty, but then the private keys "
+        "are not encrypted, and everybody who can read the files can act as this machine. The password is not shown again.",
     )  # fmt: skip
     include_secrets_key = forms.BooleanField(
         label="Include the database key", required=False, widget=_tick(),
-        help_text="Only for what must read encrypted fields, such as passwords of connections. It has nothing to do with private keys, which are always there.",
+        help_text="Only for programs that must read encrypted fields, such as passwords of connections. Private keys are always included.",
     )  # fmt: skip
     include_ca = forms.BooleanField(
         label="Include the root in the certificate files", required=False, widget=_tick(),
-        help_text="Puts it beside the certificates in each PFX, or behind them in each PEM file. Its own file, root, is always there.",
+        help_text="Adds the root to each PFX, or to the end of each PEM file. The separate file root is always included.",
     )  # fmt: skip
     legacy = forms.BooleanField(
         label="Legacy Windows", required=False, widget=_tick(),
-        help_text="For Windows Server 2016 and earlier, which open no newer PFX: triple DES and SHA-1, RSA keys. Weaker: choose a long password.",
+        help_text="For Windows Server 2016 and earlier, which cannot open a newer PFX. It uses triple DES, SHA-1 and RSA keys, which are weaker. Choose a long password.",
     )  # fmt: skip
 
     def wanted(self) -> Wanted:
@@ -48,11 +48,11 @@ class WantedForm(ServiceForm):
 
 
 class RenewForm(WantedForm):
-    """The same for an export that exists. What had a password loses it only where that is said."""
+    """The same for an existing export. Its password is removed only on request."""
 
     clear_on_purpose = forms.BooleanField(
-        label="Leave the private keys in the clear", required=False, widget=_tick(),
-        help_text="They were encrypted until now. Tick this only if PEM files without a password are meant; then leave the password empty.",
+        label="Do not encrypt the private keys", required=False, widget=_tick(),
+        help_text="They are encrypted now. Select this only if you want PEM files without a password, and leave the password empty.",
     )  # fmt: skip
 
     def __init__(self, data: Any, *, export: Export) -> None:
@@ -65,7 +65,7 @@ class ExportForm(WantedForm):
     machine_names = forms.CharField(
         label="Machine names", strip=False,
         widget=forms.Textarea(attrs={"class": "form-control", "rows": 4, "placeholder": "reports.corp.example", "spellcheck": "false"}),
-        help_text=f"Under which others reach these machines, one per line or with commas between; at most {MOST_AT_ONCE}. Each gets certificates and a folder of its own.",
+        help_text=f"The names at which others reach these machines. One name a line, or separated by commas. At most {MOST_AT_ONCE}. Each machine gets its own certificates and folder.",
         error_messages={"required": "Give at least one machine name, such as reports.corp.example."},
     )  # fmt: skip
     field_order = ["machine_names", *WantedForm.base_fields]
@@ -74,7 +74,7 @@ class ExportForm(WantedForm):
         return Wanted(**{name: self.cleaned_data[name] for name in WantedForm.base_fields})
 
     def names(self) -> list[str]:
-        """What stands between line breaks and commas, without the spaces beside these."""
+        """The names between line breaks and commas, without spaces around them."""
         return [name for each in re.split(r"[,\r\n]", self.cleaned_data["machine_names"]) if (name := each.strip(" \t"))]
 
 

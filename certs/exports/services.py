@@ -29,10 +29,10 @@ from web.errors import InputInvalid
 TASK = "export"
 MOST_AT_ONCE, MOST_NAMED = 500, 10
 CLEAR = (
-    "Its private keys were encrypted until now. Type a password; or say that the keys are to lie in the clear: by the tick for that, over the "
-    "API by an empty password."
+    "Its private keys are encrypted now. Type a password. If you do not want encryption, select *Do not encrypt the private keys*, or send an empty "
+    "password in the API."
 )
-RESTORED = "The site was restored from a backup, which holds no folders of exports. Renew the export for a new one."
+RESTORED = "The site was restored from a backup. A backup contains no folders of exports. Renew the export to make a new folder."
 NO_EXPORT_NEEDED = "A node needs no export: use the files in Exported Certificates/.Local Certificates of its own store."
 SEEN_EVERY = timedelta(minutes=1)
 
@@ -89,7 +89,7 @@ def _wanted_problems(wanted: Wanted) -> dict[str, list[str]]:
     if problem := files.password_problem(wanted.password, format):
         errors["password"] = [problem]
     if wanted.legacy and format is not files.Format.WINDOWS:
-        errors["legacy"] = ["Legacy Windows concerns PFX files only. Choose the Windows format, or take this away."]
+        errors["legacy"] = ["Legacy Windows applies only to PFX files. Choose the Windows format, or clear this option."]
     return errors
 
 
@@ -121,7 +121,9 @@ def _names_refused(machine_names: Sequence[str]) -> dict[str, list[str]]:
     if not machine_names:
         return {"machine_names": ["Give at least one machine name, such as reports.corp.example."]}
     if len(machine_names) > MOST_AT_ONCE:
-        return {"machine_names": [f"These are {len(machine_names)} names; at most {MOST_AT_ONCE} are exported at once. Take some away."]}
+        return {
+            "machine_names": [f"These are {len(machine_names)} names. At most {MOST_AT_ONCE} can be exported at once. Remove some names."]
+        }
     return _most(list(_name_problems(machine_names)))
 
 
@@ -184,7 +186,7 @@ def export_revoke(*, actor: Actor, export: Export, reason: str, code: Revocation
     """
     actor.require("certs.revoke_export")
     if export.status == ExportStatus.REVOKED:
-        raise IllegalTransition(f"The {export} is revoked already.")
+        raise IllegalTransition(f"The {export} is already revoked.")
     with transaction.atomic():
         names_release(kind=HolderKind.EXPORT, holder_id=export.pk, now=now)
         wiped = {"sealed_password": None, "archive": None, "archive_until": None}
@@ -199,7 +201,7 @@ def exports_download(*, actor: Actor, exports: Iterable[Export], now: datetime) 
     actor.require("certs.download_export")
     kept = [each for each in exports if each.is_kept(now) and each.archive is not None]
     if not kept:
-        raise ArchiveGone("The files are kept for a day after they were made. Renew the export for new ones, or fetch its folder.")
+        raise ArchiveGone("The files are deleted one day after they were made. Renew the export to make new files, or copy its folder.")
     made = files.zipped(files.unzipped(each.archive.open() for each in kept), now=now)
     with transaction.atomic():
         for each in kept:

@@ -1,4 +1,4 @@
-"""How exports stand: what each holds, and what somebody must do for it. Nothing is renewed by itself."""
+"""The status of exports: the certificates of each, and what you must do for it. Their renewal is never automatic."""
 
 import uuid
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ SOON = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Standing:
-    """An export with the certificates that were made for it last. `trouble` is empty while nobody need do anything; `alarm` if it is refused."""
+    """An export with its newest certificates. `trouble` says what you must do, or is empty. `alarm` is true if the export is refused."""
 
     export: Export
     certificates: list[Certificate]
@@ -31,7 +31,7 @@ class Standing:
 
 
 def export_standings(exports: Iterable[Export]) -> list[Standing]:
-    """Each with its certificates and what is to be done; a handful of queries for all of them."""
+    """Each export with its certificates and what you must do. A fixed number of queries."""
     wanted = list(exports)
     held: dict[tuple[uuid.UUID | None, int], list[Certificate]] = {}
     rows = Certificate.objects.listed().filter(holder_id__in=[each.pk for each in wanted]).select_related("issuer")
@@ -58,10 +58,10 @@ def _standing(export: Export, certificates: list[Certificate], rotation: Rotatio
     roots = [each.issuer for each in certificates if each.issuer]
     root = next((each for each in roots if each.status != CertificateStatus.ISSUED), None)
     if root is not None:
-        text = f"Its root, {root.subject}, was replaced: nobody accepts it any more. Renew the export; the machine also needs the new root."
+        text = f"Its root, {root.subject}, was replaced, so it is not accepted any more. Renew the export. The machine also needs the new root."
         return Standing(export, certificates, text, alarm=True)
     if export.status == ExportStatus.FAILED:
-        text = f"{export.status_reason} What it holds stays accepted. Renew it to try again."
+        text = f"{export.status_reason} The current certificates stay accepted. Renew it to try again."
         return Standing(export, certificates, text)
     return Standing(export, certificates, _of_the_root(roots, rotation) or _of_the_key(certificates, keys))
 
@@ -71,8 +71,8 @@ def _of_the_root(roots: list[Certificate], rotation: Rotation | None) -> str:
     if root is None or rotation is None:
         return ""
     when = "now" if rotation.switched_at else "as soon as the new root issues"
-    then = "the old root stays until then" if rotation.keeps_for_exports else "when the rotation has finished, nobody accepts it any more"
-    return f"Its root, {root.subject}, is being replaced. Renew it {when}: {then}."
+    then = "The old root stays until then" if rotation.keeps_for_exports else "When the rotation has finished, it is not accepted any more"
+    return f"Its root, {root.subject}, is being replaced. Renew it {when}. {then}."
 
 
 def _of_the_key(certificates: list[Certificate], keys: dict[int, DatabaseKey]) -> str:
@@ -80,7 +80,7 @@ def _of_the_key(certificates: list[Certificate], keys: dict[int, DatabaseKey]) -
     version = keys.get(carried)
     if version is None or version.status not in (DatabaseKeyStatus.READING, DatabaseKeyStatus.RETIRED):
         return ""
-    return f"The database key that it carries, version {carried}, writes no more values: what is new it cannot read. Renew it."
+    return f"The database key that it carries, version {carried}, does not encrypt new values any more, so the machine cannot read new values. Renew it."
 
 
 def _holding(certificates: "QuerySet[Certificate]", now: datetime) -> list[Export]:
@@ -89,12 +89,12 @@ def _holding(certificates: "QuerySet[Certificate]", now: datetime) -> list[Expor
 
 
 def exports_of_root(root: Certificate | None, *, now: datetime) -> list[Export]:
-    """Exports of which somebody may present a certificate that `root` issued: they are refused when it is dropped."""
+    """Exports that may present a certificate that `root` issued. They are refused when the root is removed."""
     return _holding(Certificate.objects.filter(issuer=root, kind__in=[Kind.SERVICE, Kind.CLIENT]), now) if root else []
 
 
 def exports_left(root: Certificate | None, *, now: datetime) -> list[Export]:
-    """Of these, those that hold nothing newer: who uses them is cut off when `root` is dropped."""
+    """The ones of these without newer certificates. They stop working when `root` is removed."""
     standings = export_standings(exports_of_root(root, now=now))
     return [each.export for each in standings if any(certificate.issuer == root for certificate in each.certificates)]
 
@@ -105,7 +105,7 @@ def exports_with_key(*, now: datetime) -> list[Export]:
 
 
 def exports_in_use() -> list[Export]:
-    """Everything that a recreated root would end."""
+    """All exports that are not revoked. A recreated root makes them invalid."""
     return list(Export.objects.in_use().defer("archive", "sealed_password"))
 
 

@@ -36,10 +36,10 @@ from sealing.local_keys import key_ring, own_store
 KEPT_FOR = timedelta(hours=24)
 AGAIN, ELSEWHERE_AGAIN = timedelta(seconds=1), timedelta(seconds=30)
 PATIENCE = timedelta(days=7)
-BY_HAND = "Delete it there by hand: private keys lie in it."
-REPLACED_THERE = "It lies on {}, where a worker must replace it. Until then it holds what was made before; where none runs within a day, renew the export."
-REMOVED_THERE = f"It lies on {{}} until a worker there removes it. Where none runs: {BY_HAND[0].lower()}{BY_HAND[1:]}"
-LEFT_THERE = f"An earlier one was left on {{}}, which is no node any more. {BY_HAND}"
+BY_HAND = "Delete it there yourself. It contains private keys."
+REPLACED_THERE = "It is on {}, and a worker there must replace it. Until then it contains the previous files. If no worker runs there within a day, renew the export."
+REMOVED_THERE = f"It is on {{}} until a worker there deletes it. If no worker runs there: {BY_HAND[0].lower()}{BY_HAND[1:]}"
+LEFT_THERE = f"An earlier folder is still on {{}}, which is no longer a node. {BY_HAND}"
 
 
 @handles(TASK)
@@ -151,7 +151,7 @@ def _exported() -> Path:
 
 
 def _settle_folder(export: Export, now: datetime) -> bool:
-    """The folder holds what was made last, and nothing once that is revoked. What keeps it from that is told and ends no export.
+    """The folder holds what was made last, and nothing once that is revoked. Failures are recorded on the row and never fail the export.
 
     Returns whether it waits for a worker of the machine that it lies on. Raises: StaleExport.
     """
@@ -178,7 +178,7 @@ def _settle_folder(export: Export, now: datetime) -> bool:
     except StaleExport:
         raise
     except (OSError, TrustZoneError, PKIError) as exc:
-        done, remedy = ("removed", BY_HAND) if is_revoked else ("written" if is_due else "tidied", "Mend that, then renew the export.")
+        done, remedy = ("removed", BY_HAND) if is_revoked else ("written" if is_due else "tidied", "Fix that, then renew the export.")
         why = (getattr(exc, "strerror", "") or str(exc)).rstrip(".")
         _tell(export, f"It could not be {done}: {why}. {remedy}")
     return False
@@ -194,7 +194,7 @@ def _tell(export: Export, problem: str) -> None:
 
 
 def folder_write(export: Export, own: Installed, *, told: str = "") -> None:
-    """Write the files beside what is there, then switch by one rename: whoever reads sees the old or the new ones, whole.
+    """Write the files beside what is there, then switch with one rename. A reader sees either the old files or the new files, complete.
 
     Raises: OSError, StaleExport, SealError, ZoneBroken.
     """
@@ -231,7 +231,7 @@ def _switch(export: Export, fresh: Path) -> Path:
 
 
 def folder_tidy(export: Export) -> None:
-    """Remove what a worker left that was killed after the switch: private keys lie in it. Raises: OSError."""
+    """Delete folders that a killed worker left after the switch. They contain private keys. Raises: OSError."""
     with Store(_exported()).locked():
         _forget(export)
 
@@ -247,7 +247,7 @@ def folder_remove(export: Export) -> None:
 
 
 def _forget(export: Export) -> None:
-    """Remove what its link does not lead to: earlier generations, and what a worker left that was killed. Raises: OSError."""
+    """Delete the folders that its link does not point to: earlier generations, and folders that a killed worker left. Raises: OSError."""
     link = _exported() / export.machine
     kept = os.readlink(link) if link.is_symlink() else ""
     for folder in (_exported() / ".exports").glob(f"{export.pk}-*"):

@@ -17,7 +17,7 @@ class LifetimeInput(Input):
 
 
 class LifetimeQuery(Query):
-    months = serializers.IntegerField(required=False, help_text="adds what these months would mean, and sets nothing")
+    months = serializers.IntegerField(required=False, help_text="adds a preview for this lifetime, and changes nothing")
 
 
 class LifetimeOutput(serializers.Serializer[Any]):
@@ -30,7 +30,7 @@ class LifetimeOutput(serializers.Serializer[Any]):
 class NewEndOutput(serializers.Serializer[Any]):
     kind = serializers.CharField()
     not_after = serializers.DateTimeField()
-    cut = serializers.BooleanField(help_text="whether the end of its root cuts it")
+    cut = serializers.BooleanField(help_text="whether it expires earlier because its root does")
     uncut = serializers.DateTimeField()
 
 
@@ -42,9 +42,9 @@ class NodeRenewalOutput(serializers.Serializer[Any]):
 
 class PreviewOutput(serializers.Serializer[Any]):
     certificates = NewEndOutput(many=True)
-    renewals = serializers.IntegerField(help_text="nodes that get it by themselves, with their next certificates")
+    renewals = serializers.IntegerField(help_text="nodes that get it automatically with their next renewal")
     first = NodeRenewalOutput(many=True)
-    exports = serializers.IntegerField(help_text="exports, which get it only when somebody renews them")
+    exports = serializers.IntegerField(help_text="exports get it only when you renew them")
 
 
 class LifetimePreviewOutput(LifetimeOutput):

@@ -1,4 +1,4 @@
-"""The forms of the lifetime setting and of a revocation, and what the forms of other rooms share."""
+"""The form of the lifetime setting."""
 
 from django import forms
 from django.urls import reverse_lazy
@@ -7,7 +7,7 @@ from django.urls import reverse_lazy
 class LifetimeForm(forms.Form):
     months = forms.IntegerField(
         label="Lifetime of new certificates, in months",
-        help_text="A whole number. Below 12 it is set to 12, above 60 to 60. Certificates that exist keep their end.",
+        help_text="A whole number from 12 to 60. Existing certificates keep their expiry date.",
         error_messages={"required": "Give a whole number of months.", "invalid": "Give a whole number of months, such as 24."},
         widget=forms.NumberInput(
             attrs={

@@ -1,4 +1,4 @@
-"""What time will do to certificates: when each is renewed or replaced, as the zone stands. Pure but for `zone_standing`."""
+"""The renewal forecast: when each certificate is renewed or replaced, with the current settings. Pure, except `zone_standing`."""
 
 import uuid
 from collections.abc import Iterable
@@ -27,14 +27,14 @@ class Standing:
 
     @property
     def root_due_at(self) -> datetime | None:
-        """When the root that stays is replaced by itself; None where that is done by hand."""
+        """When the root that stays is replaced automatically. None if automatic rotation is off."""
         root = self.staying
         return lifetime.root_due_at(root.not_before, root.not_after) if root and self.rotates_by_itself else None
 
 
 @dataclass(frozen=True)
 class Due:
-    """When a leaf is renewed by itself, and whether that is the day of the next root."""
+    """When a leaf is renewed automatically, and whether that is the day of the next root."""
 
     at: datetime
     with_root: bool
@@ -51,7 +51,7 @@ def zone_standing(zone: TrustZone) -> Standing:
 
 
 def leaf_due(certificate: Certificate, standing: Standing) -> Due | None:
-    """When a leaf is renewed by itself, by its own age or with its root; None where neither happens."""
+    """When a leaf is renewed automatically: because of its own age, or with its root. None if neither happens."""
     root, found = standing.staying, []
     if root is not None:
         ends = certificate.not_before, certificate.not_after
@@ -63,7 +63,7 @@ def leaf_due(certificate: Certificate, standing: Standing) -> Due | None:
 
 
 def holders_due(certificates: Iterable[Certificate], standing: Standing) -> dict[uuid.UUID, Due]:
-    """For each holder when it is renewed by itself: a renewal makes all that it holds anew, so the first that is due decides.
+    """For each holder, when it is renewed automatically. A renewal replaces all its certificates, so the first that is due decides.
 
     Only its newest generation counts: what is older is replaced already.
     """

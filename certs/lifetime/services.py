@@ -30,7 +30,7 @@ class Lifetime:
 
 @dataclass(frozen=True)
 class NewEnd:
-    """The end that a certificate signed now would get; `uncut` is what it would be if its root did not end before."""
+    """The expiry date of a certificate that is signed now. `uncut` is the expiry date without the limit of its root."""
 
     kind: str
     not_after: datetime
@@ -49,9 +49,9 @@ class NodeRenewal:
 
 @dataclass(frozen=True)
 class Preview:
-    """What a lifetime would mean. Nothing that exists changes; `renewals` counts the nodes that get it by themselves, `first` names some.
+    """What a lifetime would mean. Existing certificates do not change. `renewals` counts the nodes that get it automatically, `first` names some.
 
-    `exports` counts those that get it only when somebody renews them.
+    `exports` counts the exports. They get it only when you renew them.
     """
 
     certificates: list[NewEnd]
@@ -72,7 +72,7 @@ def clamped(requested: int) -> Lifetime:
 
 
 def new_ends(*, months: int, root_not_after: datetime | None, now: datetime) -> list[NewEnd]:
-    """For each kind the end of a certificate that would be signed now."""
+    """For each kind, the expiry date of a certificate that is signed now."""
     whole = lifetime.validity(now=now, months=months, issuer_not_after=None).not_after
     ends = [lifetime.validity(now=now, months=months, issuer_not_after=None if kind is Kind.ROOT else root_not_after) for kind in PREVIEWED]
     return [NewEnd(kind.value, end.not_after, end.cut, whole) for kind, end in zip(PREVIEWED, ends, strict=True)]

@@ -10,7 +10,7 @@ from pki.core.revocation import RevocationCode
 
 
 class ListedField(forms.Field):
-    """The ids of what the page listed, as hidden fields. Whatever is no id matches nothing, and so nothing is done."""
+    """The ids of the certificates that the page listed, as hidden fields. A value that is not an id matches nothing, so nothing is revoked."""
 
     widget = forms.MultipleHiddenInput
 
@@ -26,15 +26,15 @@ class RevokeForm(forms.Form):
     code = forms.ChoiceField(
         label="Why",
         choices=[("", "choose…"), *((code.value, code.label) for code in RevocationCode)],
-        help_text="Stands in the revocation list, for whoever reads it.",
+        help_text="The revocation list shows it to everybody.",
         error_messages={"required": "Choose why it is revoked."},
         widget=forms.Select(attrs={"class": "form-select"}),
     )
     reason = forms.CharField(
         label="What happened",
         max_length=300,
-        help_text="In your own words, for the audit log and this certificate's page. At most 300 characters.",
-        error_messages={"required": "Say what happened: whoever looks later has only this."},
+        help_text="In your own words. The audit log and the page of this certificate show it. At most 300 characters.",
+        error_messages={"required": "Describe what happened. The audit log shows this text later."},
         widget=forms.Textarea(attrs={"class": "form-control", "rows": 3}),
     )
     listed = ListedField()

@@ -20,7 +20,7 @@ from pki.core.revocation import RevocationCode
 from pki.core.roles import OWN_KINDS, Kind
 from sealing.local_keys import own_fingerprints, own_pair_fingerprints
 
-CHANGED = "What would be revoked has changed since it was listed. Nothing was revoked. Check the list, then revoke again."
+CHANGED = "The list of certificates has changed since the page was opened. Nothing was revoked. Check the new list, then revoke again."
 
 
 @dataclass(frozen=True)

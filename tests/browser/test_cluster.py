@@ -76,7 +76,7 @@ def test_manual_configuration_is_walked_through(eyes: Eyes, tmp_path: Path) -> N
     found += looked_at(eyes, "manual configuration delivered to nobody")
     page.get_by_role("link", name="Download as PFX").click()
     page.get_by_label("Password").fill(eyes.password())
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Continue").click()
     page.get_by_label("Password of the file").fill(PASSWORD)
     page.get_by_label("The password again").fill("another")
     page.get_by_role("button", name="Download PFX").click()

@@ -181,7 +181,7 @@ def test_answers_to_what_was_typed_read_well_for_everybody(eyes: Eyes, furnished
     expect(page).to_have_title("Overview · Trust zone console")
     eyes.go("/settings/lifetime/").get_by_label("Lifetime").fill("99")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("status")).to_contain_text("it was set to 60")
+    expect(page.get_by_role("status")).to_contain_text("The lifetime is now 60")
     found += looked_at(eyes, "lifetime set to the border")
     eyes.go(f"/nodes/{furnished.awaiting}/redistribute/").get_by_role("button", name="Redistribute").click()
     expect(page.locator("#password")).to_be_visible()

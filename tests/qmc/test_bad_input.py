@@ -115,7 +115,7 @@ def test_an_unknown_address_is_answered_as_it_is_asked(administrator: Client, ac
 
 
 @pytest.mark.parametrize(
-    ("accept", "text"), [("application/json", '"type": "urn:trust-zone:internal"'), ("text/html", "Something went wrong here")]
+    ("accept", "text"), [("application/json", '"type": "urn:trust-zone:internal"'), ("text/html", "Something went wrong")]
 )
 def test_an_unexpected_error_is_answered_as_it_is_asked(
     administrator: Client, monkeypatch: pytest.MonkeyPatch, accept: str, text: str

@@ -12,7 +12,7 @@ from qmc import server
 
 @pytest.mark.parametrize(
     ("accept", "kind", "words"),
-    [("text/html,*/*", "text/html", "This is too large"), ("*/*", "application/problem+json", "urn:trust-zone:too-large")],
+    [("text/html,*/*", "text/html", "The upload is too large"), ("*/*", "application/problem+json", "urn:trust-zone:too-large")],
     ids=["page", "problem"],
 )
 def test_what_is_too_large_is_answered_in_words_after_all_of_it_was_sent(accept: str, kind: str, words: str) -> None:

@@ -52,7 +52,7 @@ def test_only_the_machine_that_holds_it_removes_it(zone: Path, administrator: Cl
     revoke(export)
     work()
     export.refresh_from_db()
-    assert ("lies on b.example" in export.folder_problem, Job.objects.unfinished().filter(subject=export.pk).count()) == (True, 1)
+    assert ("is on b.example" in export.folder_problem, Job.objects.unfinished().filter(subject=export.pk).count()) == (True, 1)
     assert export.folder_problem in administrator.get(reverse("exports:detail", args=[export.pk]), secure=True).content.decode()
     assert (zone / "reports.example/client_key.pem").exists()
     Export.objects.update(folder_node=own_store().node)  # now its own worker has the turn
@@ -68,13 +68,13 @@ def test_only_the_machine_that_holds_it_replaces_it_while_that_is_a_node(zone: P
     export_renew(actor=SYSTEM, export=export, wanted=PEM, now=timezone.now())
     work()
     export.refresh_from_db()
-    assert (export.status, export.folder_generation, "where a worker must replace it" in export.folder_problem) == ("made", 1, True)
+    assert (export.status, export.folder_generation, "and a worker there must replace it" in export.folder_problem) == ("made", 1, True)
     assert (zone / "reports.example/client.pem").read_text() == before
     Certificate.objects.filter(holder_id=node).update(status="revoked")
     again()
     export.refresh_from_db()
-    assert (export.folder_generation, export.folder_host, export.folder_problem[:38]) == (
-        2, "central.example", "An earlier one was left on b.example, ",
+    assert (export.folder_generation, export.folder_host, export.folder_problem[:41]) == (
+        2, "central.example", "An earlier folder is still on b.example, ",
     )  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def test_a_retry_leaves_what_is_in_force_until_the_next_is_whole(zone: Path, mon
         patched.setattr(export_work, "write", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
         export_work._settle_folder(export, timezone.now())
     export.refresh_from_db()
-    assert export.folder_problem == "It could not be written: No space left on device. Mend that, then renew the export."
+    assert export.folder_problem == "It could not be written: No space left on device. Fix that, then renew the export."
     assert sorted(path.name for path in (zone / "reports.example").iterdir()) == PEM_FILES
     export_work._settle_folder(export, timezone.now())
     export.refresh_from_db()
@@ -135,7 +135,7 @@ def test_an_archive_that_does_not_open_is_said_and_ends_the_job(zone: Path, monk
 
     monkeypatch.setattr(export_work.files, "unzipped", closed)
     (export,) = made()
-    assert export.folder_problem == "It could not be written: The key is not here. Mend that, then renew the export."
+    assert export.folder_problem == "It could not be written: The key is not here. Fix that, then renew the export."
     assert Job.objects.get(subject=export.pk).outcome == "done"
 
 

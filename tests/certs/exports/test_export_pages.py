@@ -57,7 +57,7 @@ def test_the_board_has_one_row_for_an_export(zone: Path) -> None:
         export.not_after,
         "by_hand",
     )
-    assert "renew it, and bring the new files to the machine" in row.explanation
+    assert "Renew it, and bring the new files to the machine" in row.explanation
     assert lifetime_preview(actor=SYSTEM, months=12, now=timezone.now()).exports == 1
     assert "export" not in str(lifetime_preview(actor=SYSTEM, months=12, now=timezone.now()).first)
     assert export.not_after is not None
@@ -138,7 +138,10 @@ def test_a_recreated_root_leaves_exports_refused_and_says_so(zone: Path) -> None
 def test_a_new_database_key_asks_for_a_renewal_of_who_carries_the_old_one(zone: Path) -> None:
     with_key, without = made("a.example", wanted=Wanted("pem", include_secrets_key=True))[0], made("b.example")[0]
     DatabaseKey.objects.update(status="reading")
-    assert ("carries, version 1, writes no more" in export_standing(with_key).trouble, export_standing(without).trouble) == (True, "")
+    assert ("carries, version 1, does not encrypt new values" in export_standing(with_key).trouble, export_standing(without).trouble) == (
+        True,
+        "",
+    )
 
 
 def test_many_exports_of_one_state_are_one_line_of_the_overview(zone: Path) -> None:
@@ -150,8 +153,8 @@ def test_many_exports_of_one_state_are_one_line_of_the_overview(zone: Path) -> N
     assert titles == [
         "Export m2.example is refused",
         "Export m3.example is refused",
-        "Export m0.example expires in 19 days",
-        "Export m1.example expires in 19 days",
+        "Export m0.example expires in 20 days",
+        "Export m1.example expires in 20 days",
     ]
     Certificate.objects.filter(holder__startswith="export").update(status="revoked", reason="stolen.")
     (need,) = [need for need in needs(timezone.now()) if "xport" in need.title]

@@ -130,7 +130,7 @@ def test_the_folder_says_why_it_is_not_there_and_stops_nothing(zone: Path) -> No
     (zone / "reports.example/mine.txt").write_text("somebody's own")
     (export,) = made()
     assert (export.status, export.folder, export.folder_generation) == ("made", "", 0)
-    assert "somebody’s own file, folder or link. Mend that" in export.folder_problem
+    assert "somebody’s own file, folder or link. Fix that" in export.folder_problem
     assert (zone / "reports.example/mine.txt").exists()
 
 
@@ -159,7 +159,7 @@ def test_a_renewal_that_fails_leaves_what_there_was(zone: Path, monkeypatch: pyt
     export.refresh_from_db()
     assert (export.status, export.generation, export.made_generation) == ("failed", 2, 1)
     assert {each.pk for each in export_standing(export).certificates} == {each.pk for each in old.values()}
-    assert "What it holds stays accepted" in export_standing(export).trouble
+    assert "The current certificates stay accepted" in export_standing(export).trouble
 
 
 def test_a_revocation_ends_every_generation_and_frees_the_name(zone: Path) -> None:
@@ -176,7 +176,7 @@ def test_a_revocation_ends_every_generation_and_frees_the_name(zone: Path) -> No
     assert (export.status, export.archive, export.folder, os.path.lexists(zone / "reports.example")) == ("revoked", None, "", False)
     assert list((zone / ".exports").iterdir()) == []
     assert len(x509.load_der_x509_crl(bytes(issuing_root().revocation_lists.signed()[0].der))) == 4
-    with pytest.raises(IllegalTransition, match="revoked already"):
+    with pytest.raises(IllegalTransition, match="already revoked"):
         export_revoke(actor=SYSTEM, export=export, reason="again", code=code, now=timezone.now())
     with pytest.raises(IllegalTransition, match="Make a new one"):
         export_renew(actor=SYSTEM, export=export, wanted=PEM, now=timezone.now())
@@ -191,7 +191,7 @@ def test_the_files_are_kept_for_a_day(zone: Path) -> None:
     assert archives_wipe(actor=SYSTEM, now=now + timedelta(hours=25)) == 0
     export.refresh_from_db()
     assert (export.archive, export.archive_until) == (None, None)
-    with pytest.raises(ArchiveGone, match="kept for a day"):
+    with pytest.raises(ArchiveGone, match="deleted one day after"):
         exports_download(actor=SYSTEM, exports=[export], now=now)
     assert (zone / "reports.example/client.pem").exists()
 

@@ -57,7 +57,7 @@ BAD_NAMES = {
     "the central node’s": (["a.example", "Central.Example"], "Central.Example is a name of the central node"),
     "taken": (["new.example", "TAKEN.example"], "TAKEN.example is a name of the export for taken.example"),
     "one of many": (["a.example", "b.example", "c_d"], "“c_d”"),
-    "501": ([f"m{number}.example" for number in range(501)], "These are 501 names; at most 500"),
+    "501": ([f"m{number}.example" for number in range(501)], "These are 501 names. At most 500"),
     "500 bad ones": ([f"m_{number}" for number in range(500)], "And 490 more."),
 }
 
@@ -77,7 +77,7 @@ def test_bad_names_are_named_and_nothing_is_written(zone: Path, administrator: C
         page = administrator.post(reverse("exports:create"), fields, secure=True)
         text = page.content.decode()
         assert page.status_code == 400
-        assert all(each in text for each in ("nothing has changed", 'value="windows" selected', "checked"))
+        assert all(each in text for each in ("Nothing was changed", 'value="windows" selected', "checked"))
         assert SECRET not in text
         assert page.context["form"]["machine_names"].value() == fields["machine_names"]
     assert (Event.objects.count(), Export.objects.count(), Job.objects.count()) == before
@@ -119,7 +119,7 @@ def test_500_names_are_taken(zone: Path, administrator: Client) -> None:
     )
     assert (answer.status_code, Export.objects.count(), Job.objects.due(timezone.now()).count()) == (200, 500, 500)
     text = answer.content.decode()
-    assert all(each in text for each in ("0 of 500 made, 500 to come", "475 more in the register", "every 2s", "in the clear"))
+    assert all(each in text for each in ("0 of 500 made, 500 waiting", "475 more in the register", "every 2s", "not encrypted"))
     assert administrator.get(API + "?page_size=500", secure=True).json()["next"] is None
 
 
@@ -136,7 +136,7 @@ def test_api_asks_shows_renews_and_revokes(zone: Path, administrator: Client) ->
     )  # fmt: skip
     assert error_fields(administrator.post(f"{url}renew/", "{}", "application/json", secure=True).json()) == ["password"]
     left_out = administrator.post(f"{url}renew/", json.dumps({"format": "pem"}), "application/json", secure=True)
-    assert (left_out.status_code, "encrypted until now" in left_out.json()["detail"]) == (400, True)
+    assert (left_out.status_code, "are encrypted now" in left_out.json()["detail"]) == (400, True)
     renewed = administrator.post(f"{url}renew/", json.dumps({"format": "pem", "password": ""}), "application/json", secure=True)
     assert (renewed.status_code, renewed.json()["format"], renewed.json()["password_set"]) == (202, "pem", False)
     work()
@@ -154,7 +154,7 @@ def test_a_renewal_by_page_leaves_keys_in_the_clear_only_where_that_is_ticked(zo
     (export,) = made()
     url = reverse("exports:renew", args=[export.pk])
     refused = administrator.post(url, {"format": "pem"}, secure=True)
-    assert (refused.status_code, "encrypted until now" in refused.content.decode()) == (400, True)
+    assert (refused.status_code, "are encrypted now" in refused.content.decode()) == (400, True)
     assert administrator.post(url, {"format": "pem", "clear_on_purpose": "on"}, secure=True).status_code == 302
     export.refresh_from_db()
     assert (export.status, export.has_password) == ("requested", False)
@@ -249,9 +249,9 @@ def test_a_download_asks_for_the_password_again(zone: Path, administrator: Clien
     assert [(each.status_code, each.headers["Location"]) for each in asked] == [(302, url), (302, again), (302, again)]
     assert not Event.objects.filter(action="export.downloaded").exists()
     page = administrator.get(again, secure=True).content.decode()
-    assert all(each in page for each in ("Your password once more", 'class="alone', "private keys"))
+    assert all(each in page for each in ("Confirm your password", 'class="alone', "private keys"))
     wrong = administrator.post("/accounts/reauthenticate/", {"password": "wrong", "next": url}, secure=True)
-    assert (wrong.status_code, "Your password once more" in wrong.content.decode()) == (200, True)
+    assert (wrong.status_code, "Confirm your password" in wrong.content.decode()) == (200, True)
     right = administrator.post("/accounts/reauthenticate/", {"password": SECRET, "next": url}, secure=True)
     assert (right.status_code, right.headers["Location"]) == (302, url)
     assert "Download 2 machines" in administrator.get(url, secure=True).content.decode()
@@ -263,7 +263,7 @@ def test_a_download_asks_for_the_password_again(zone: Path, administrator: Clien
     assert sorted(told) == [("admin", "export a.example"), ("admin", "export b.example")]
     Export.objects.update(archive_until=timezone.now() - timedelta(seconds=1))  # and nobody has wiped them
     gone = administrator.post(url, secure=True)
-    assert (gone.status_code, "kept for a day" in gone.content.decode()) == (409, True)
+    assert (gone.status_code, "deleted one day after" in gone.content.decode()) == (409, True)
 
 
 @pytest.mark.parametrize("query", ["batch=nowhere", "expiry=never", "status=gone", "format=jks", "sort=archive", "page=zz", "search=%00"])

@@ -62,9 +62,9 @@ def test_nonsense_is_refused_with_its_field(client: Client, zone: TrustZone, mon
 def test_the_page_previews_before_it_saves(client: Client, zone: TrustZone) -> None:
     for page in (client.get(PAGE, {"months": "99"}), client.post(PAGE, {"months": "99", "preview": "yes"})):
         content = page.content.decode()
-        assert "99 would be set to 60" in content
-        assert "Nothing that exists changes." in content
-        assert "7 nodes get it by themselves" in content
+        assert "99 would become 60" in content
+        assert "Existing certificates do not change." in content
+        assert "7 nodes get the new lifetime automatically" in content
     client.post(PAGE, {"months": "24", "preview": "yes"})
     assert TrustZone.objects.get().lifetime_months == 60
     assert "Saved: 24 months." in client.post(PAGE, {"months": "24"}).content.decode()

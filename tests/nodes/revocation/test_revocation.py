@@ -86,7 +86,7 @@ def test_page_keeps_what_was_typed_and_revokes(client: Client, root: Certificate
         True,
     )
     unlisted = client.post(url, {"code": "keyCompromise", "reason": "its disk was stolen"}, secure=True)
-    assert (unlisted.status_code, "has changed since it was listed" in unlisted.content.decode()) == (409, True)
+    assert (unlisted.status_code, "has changed since the page was opened" in unlisted.content.decode()) == (409, True)
     listed = {"listed": [row.pk]}
     answer = client.post(url, {"code": "keyCompromise", "reason": "its disk was stolen"} | listed, secure=True, follow=True)
     assert "its private key is known to others" in answer.content.decode()
@@ -144,7 +144,7 @@ def test_overdue_list_is_told_and_can_be_read(client: Client, root: Certificate,
     assert [each.title for each in needs(NOW) if "revocation list" in each.title] == ["The revocation list of CN=root is overdue"]
     client.force_login(User.objects.create_superuser("ann"))
     page = client.get(reverse("certs:detail", args=[root.pk]), secure=True).content.decode()
-    assert "It should have been signed anew" in page
+    assert "It should have been signed again" in page
     for url in (reverse("certs:crl", args=[root.pk]), f"/api/v1/certificates/{root.pk}/crl/"):
         answer = client.get(url, secure=True)
         assert (answer["Content-Type"], revocation.number_of(revocation.load(answer.content)[0])) == ("application/x-pem-file", 2)
