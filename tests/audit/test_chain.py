@@ -47,7 +47,7 @@ def verify(environment: dict[str, str]) -> tuple[int, str]:
 def test_eight_concurrent_writers_leave_one_whole_chain(tmp_path: Path) -> None:
     environment = os.environ | {"QMC_DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "qmc.settings"}
     subprocess.run([sys.executable, "-c", WRITERS], cwd=ROOT, check=True, env=environment, timeout=60)
-    assert verify(environment) == (0, "200 events, chain whole\n")
+    assert verify(environment) == (0, "200 events, the chain is intact\n")
     with sqlite3.connect(tmp_path / "db.sqlite3") as database:
         database.execute("update audit_event set actor = 'somebody else' where sequence = 100")
     database.close()

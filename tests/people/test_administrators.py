@@ -40,7 +40,7 @@ def test_a_lost_password_is_replaced_and_sessions_end(founded: Path, capsys: pyt
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert password_in(file) not in out
     assert "user boss, password in" in out
-    assert "Every session of boss has ended" in out
+    assert "All sessions of boss are signed out" in out
     assert "1 API token of boss still work" in out
     assert client.get("/", secure=True).status_code == 302
     assert sign_in_words() == f"user boss, password in {file}"

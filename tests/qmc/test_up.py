@@ -16,7 +16,7 @@ def test_up_says_of_each_agent_what_is_true(place: Path, package: Package, autho
     installed = Store(place / "agents/127.0.0.2").install(package, now=authority.now)
     assert _agent_line("127.0.0.2") == "Node:     rim1.example on 127.0.0.2, registered (generation 1)"
     (installed.path / "manifest.json").write_bytes(b"")
-    assert "whose files cannot be read; logs/agent-127.0.0.2.log says why" in _agent_line("127.0.0.2")
+    assert "its files cannot be read. See logs/agent-127.0.0.2.log" in _agent_line("127.0.0.2")
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_up_says_of_each_agent_what_is_true(place: Path, package: Package, autho
         (["--port", "0"], "no port from 1 to 65535"),
         (["--port", "70000"], "no port from 1 to 65535"),
         (["--node-port", "-1"], "no port from 1 to 65535"),
-        (["--port", "4242"], "Console and node API need a port each"),
+        (["--port", "4242"], "Console and node API need different ports"),
     ],
 )
 def test_a_port_that_cannot_be_is_refused(words: list[str], said: str, place: Path) -> None:

@@ -87,7 +87,7 @@ def test_a_site_moves_to_another_machine_name_and_database_and_back(tmp_path: Pa
         address, home = first.agents[0], first.data / "agents" / first.agents[0]
         pk, _ = first.register("rim1", address)
         told = back_up(first, tmp_path / "first.age", "--verify")
-        assert "verified: a trial restore opened" in told
+        assert "verified: a trial restore read" in told
         assert "1 private key of roots (under the backup’s passphrase)" in told
         assert "Nodes: 2 registered" in told
         assert not list(first.data.glob(".trial-*"))

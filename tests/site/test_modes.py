@@ -17,6 +17,6 @@ def test_a_second_up_on_the_same_data_directory_is_refused_and_names_the_first(s
     command = [sys.executable, "manage.py", "up", "--data-dir", str(site.data), "--port", str(free_port()), "--node-port", str(free_port())]
     ended = subprocess.run(command, cwd=ROOT, env=site.environment, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
-    assert f"`up` runs on {site.data} already: process {site.process.pid}, since 20" in ended.stderr
+    assert f"`up` already runs on {site.data}: process {site.process.pid}, since 20" in ended.stderr
     assert "Stop it, or give another --data-dir." in ended.stderr
     assert site.process.poll() is None

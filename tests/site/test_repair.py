@@ -54,7 +54,7 @@ def test_repaired_while_the_site_runs_and_while_it_does_not(site: Site) -> None:
     log = site.data / f"logs/agent-{site.agents[0]}.log"
     site.wait(lambda: "was revoked" in log.read_text())
     assert last_call(site) == refused_since
-    assert "No other node was touched" in site.manage("repair_central")
+    assert "No other node was changed" in site.manage("repair_central")
     site.wait(site.answers)
     site.restart_agent(site.agents[0])
     site.wait(lambda: calls(site, refused_since))
@@ -69,7 +69,7 @@ def test_repaired_while_the_site_runs_and_while_it_does_not(site: Site) -> None:
     ended = subprocess.run(command, cwd=ROOT, env=site.environment, capture_output=True, text=True, check=False, timeout=60)
     assert (ended.returncode, "repair_central" in (site.data / "logs/init.log").read_text()) == (1, True), ended.stderr
     seen = last_call(site)
-    assert "No other node was touched" in site.manage("repair_central")
+    assert "No other node was changed" in site.manage("repair_central")
     site.process = subprocess.Popen(command, cwd=ROOT, env=site.environment, stdout=site.output, stderr=site.output)
     site.wait(site.answers, 90)
     site.wait(lambda: calls(site, seen), 90)

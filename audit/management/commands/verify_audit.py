@@ -1,4 +1,4 @@
-"""Prove that the audit log is whole."""
+"""Prove that the audit log is complete and unchanged."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from audit.record import ChainBroken, verify
 
 
 class Command(BaseCommand):
-    help = "Walks the audit log's chain and says whether it is whole."
+    help = "Checks the chain of the audit log: no event was changed, removed or added."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             length = verify()
         except ChainBroken as exc:
             raise CommandError(str(exc)) from exc
-        self.stdout.write(f"{length} events, chain whole")
+        self.stdout.write(f"{length} events, the chain is intact")

@@ -16,11 +16,13 @@ from sealing.errors import TrustZoneError
 
 
 class Command(SiteCommand):
-    help = "Writes FILE: database, root keys, database keys, node store and secret key, under a passphrase. Needs the root passphrase."
+    help = "Writes a backup to FILE: database, root keys, database keys, node store and secret key, encrypted with a passphrase. Needs the root passphrase."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
-        parser.add_argument("--verify", action="store_true", help="prove by a trial restore that keys, certificates and fields open")
+        parser.add_argument(
+            "--verify", action="store_true", help="prove with a trial restore that keys, certificates and fields can be read"
+        )
         parser.add_argument("--data-dir")
         add_argument(parser)
 
@@ -32,6 +34,6 @@ class Command(SiteCommand):
             self.stdout.write(f"{file} is written; it contains {contains}")
             if options["verify"]:
                 self.stdout.write(backup_verify(file=file, passphrase=word, actor=SYSTEM, now=now), ending="")
-                self.stdout.write("verified: a trial restore opened every key, certificate and encrypted value")
+                self.stdout.write("verified: a trial restore read every key, certificate and encrypted value")
         except (BackupError, TrustZoneError, PKIError, OSError) as exc:
             raise CommandError(str(exc)) from exc

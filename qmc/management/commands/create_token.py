@@ -18,17 +18,17 @@ LONGEST_DAYS = 3650
 def days(text: str) -> int:
     """A whole number of days within bounds."""
     if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= LONGEST_DAYS):
-        raise ArgumentTypeError(f"{text!r} is no number of days from 1 to {LONGEST_DAYS}. Leave it out for a token that never expires.")
+        raise ArgumentTypeError(f"{text!r} is not a number of days from 1 to {LONGEST_DAYS}. Without this option, the token never expires.")
     return int(text)
 
 
 class Command(SiteCommand):
-    help = "Prints a new API token that acts as USER; it is shown this once."
+    help = "Prints a new API token with the permissions of USER. It is shown only once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("user")
         parser.add_argument("--name", required=True)
-        parser.add_argument("--days", type=days, metavar="N", help="it expires after N days; without this it never does")
+        parser.add_argument("--days", type=days, metavar="N", help="the token expires after N days. Default: never")
         parser.add_argument("--data-dir")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Make the trust zone and the first administrator; safe to repeat."""
+"""Make the trust zone and the first administrator. Safe to repeat."""
 
 import socket
 from argparse import SUPPRESS
@@ -29,7 +29,7 @@ WARNING, SIGN_IN = "Warning: ", "Sign in:  "
 
 
 def default_host_name() -> str:
-    """This machine's name where it can stand in a certificate."""
+    """The name of this machine, if a certificate can contain it."""
     try:
         return host_name(socket.gethostname().lower(), limit=LONGEST_CENTRAL_NAME)
     except InvalidName:
@@ -37,18 +37,20 @@ def default_host_name() -> str:
 
 
 class Command(BaseCommand):
-    help = "Migrates, makes the trust zone and the first administrator. Safe to repeat."
+    help = "Migrates the database, and makes the trust zone and the first administrator. Safe to repeat."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--data-dir")
         parser.add_argument("--host-name", default=default_host_name())
         parser.add_argument(
-            "--node-api-address", action="append", default=[], metavar="ADDRESS:PORT", help="nodes call this; may be repeated"
+            "--node-api-address", action="append", default=[], metavar="ADDRESS:PORT", help="an address that nodes call. Can be repeated"
         )
         parser.add_argument("--listening", help=SUPPRESS)  # of `up`: where its node API listens
-        parser.add_argument("--admin", metavar="NAME", help="of the first administrator; default: admin")
+        parser.add_argument("--admin", metavar="NAME", help="user name of the first administrator. Default: admin")
         parser.add_argument("--admin-password-file", type=Path)
-        parser.add_argument("--backed-up", action="store_true", help="PostgreSQL: there is a dump or a backup of the site as it is now")
+        parser.add_argument(
+            "--backed-up", action="store_true", help="PostgreSQL: confirm that you have a current dump or backup of the site"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", verbosity=0, backed_up=options["backed_up"], stdout=self.stdout)
@@ -72,7 +74,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{SIGN_IN}{sign_in_words()}")
 
     def _administrator(self, options: dict[str, Any]) -> list[str]:
-        """Make the first administrator. Returns what was asked for and not done."""
+        """Make the first administrator. Returns warnings about options that changed nothing."""
         name, file = options["admin"], options["admin_password_file"]
         try:
             made = administrator_make(name=name or FIRST, password_file=file, zone=zone_current(), actor=SYSTEM, now=timezone.now())

@@ -15,15 +15,17 @@ COPIED = "Copied:   "
 
 
 class Command(migrate.Command):
-    """The one door to migrations: `init`, `up` and `restore` come through here too."""
+    """The only way to migrations. `init`, `up` and `restore` use it too."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--backed-up", action="store_true", help="PostgreSQL: there is a dump or a backup of the site as it is now")
+        parser.add_argument(
+            "--backed-up", action="store_true", help="PostgreSQL: confirm that you have a current dump or backup of the site"
+        )
         parser.add_argument("--data-dir")
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        # Before Django's own checks of the database, which could not say what is wrong with it.
+        # Before the checks of Django, which cannot say what is wrong with the database.
         if not (options["plan"] or options["check_unapplied"]):
             try:
                 copy = upgrade_prepare(

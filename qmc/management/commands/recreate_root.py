@@ -1,4 +1,4 @@
-"""A new root after a disaster: the root has expired, or its key is known to others."""
+"""A new root after a disaster: the root has expired, or somebody else knows its key."""
 
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,18 @@ from sealing.errors import TrustZoneError
 
 class Command(SiteCommand):
     help = (
-        "Backs the site up, makes a new root, and lets every node wait for a password. Says what it touches, and asks for the trust zone's "
-        "name first. Needs the root passphrase."
+        "Writes a backup and makes a new root. Every node then needs a new password. The command first shows what is affected, and asks for the "
+        "name of the trust zone. Needs the root passphrase."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--backup-dir", type=Path, required=True, help="where the backup is written first")
-        parser.add_argument("--passphrase-file", type=Path, help="of the backup; made, beside the root passphrase, where it is not given")
-        parser.add_argument("--trust-zone", metavar="NAME", help="the trust zone's name, for scripts; without it, it is asked for")
+        parser.add_argument("--backup-dir", type=Path, required=True, help="folder of the backup that is written first")
+        parser.add_argument(
+            "--passphrase-file", type=Path, help="passphrase of the backup. Default: a new one, in a file beside the root passphrase"
+        )
+        parser.add_argument(
+            "--trust-zone", metavar="NAME", help="the name of the trust zone, for scripts. Default: the command asks for it"
+        )
         parser.add_argument("--data-dir")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -39,20 +43,20 @@ class Command(SiteCommand):
         except (RecreationRefused, BackupError, TrustZoneError, NodesError, PKIError, OSError) as exc:
             raise CommandError(str(exc)) from exc
         if copy is None:
-            self.stdout.write("An earlier run that was cut off is completed.")
+            self.stdout.write("An earlier run was interrupted. It is completed now.")
         else:
-            self.stdout.write(f"Backup: {copy.file}, proved by a trial restore; its passphrase: {copy.passphrase_file}")
+            self.stdout.write(f"Backup: {copy.file}, proved by a trial restore. Its passphrase: {copy.passphrase_file}")
         told = recreation_story(actor=SYSTEM, now=timezone.now())
-        self.stdout.write(f"{told['recreated'].detail['root']} is in force, and the central node has its new certificates.")
+        self.stdout.write(f"{told['recreated'].detail['root']} is the root now, and the central node has new certificates.")
         for node in told["nodes"]:
             self.stdout.write(f"To be redistributed: {node.name} ({node.host_name})")
-        self.stdout.write("If the old root's private key was known to others, so is more. Replace each of these:")
+        self.stdout.write("If somebody else knew the private key of the old root, they know more secrets. Replace each of these:")
         for secret in told["secrets"]:
             if not secret.replaced:
                 self.stdout.write(f"  {secret.name}: {secret.remedy}")
 
     def _typed(self) -> str:
-        self.stdout.write("Type the trust zone's name to go on: ", ending="")
+        self.stdout.write("Type the name of the trust zone to continue: ", ending="")
         self.stdout.flush()
         try:
             return input()

@@ -1,4 +1,4 @@
-"""New certificates for a central node that has no valid ones: they were revoked, they expired, or its store is damaged."""
+"""New certificates for a central node without valid certificates: they were revoked, they expired, or its store is damaged."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ from sealing.errors import TrustZoneError
 class Command(SiteCommand):
     needs_store = False
     help = (
-        "Gives the central node new certificates from the root in force, where it has no valid ones. The database key stays, and no other node "
-        "is touched. Run it on the central node, while the site is down or up. Needs the root passphrase."
+        "Makes new certificates for a central node without valid certificates. The database key and all other nodes stay unchanged. "
+        "Run it on the central node. The site can be running or stopped. Needs the root passphrase."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -29,5 +29,5 @@ class Command(SiteCommand):
             repaired = central_repair(actor=SYSTEM, now=timezone.now())
         except (RepairRefused, TrustZoneError, NodesError, PKIError, OSError) as exc:
             raise CommandError(str(exc)) from exc
-        self.stdout.write(repaired.trouble or "An earlier run that was cut off is completed.")
-        self.stdout.write(f"The central node has new certificates, valid until {stamp(repaired.not_after)}. No other node was touched.")
+        self.stdout.write(repaired.trouble or "An earlier run was interrupted. It is completed now.")
+        self.stdout.write(f"The central node has new certificates, valid until {stamp(repaired.not_after)}. No other node was changed.")

@@ -14,12 +14,12 @@ from sealing.errors import TrustZoneError
 
 
 class Command(SiteCommand):
-    help = "Gives an administrator a new password, or makes the account. Its sessions end. The password is in a file and is never printed."
+    help = "Sets a new password for an administrator, or makes the account. All its sessions are signed out. The password is written into a file and never printed."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", nargs="?", help="the user name; may be left out where there is one administrator")
+        parser.add_argument("name", nargs="?", help="user name. Not needed if there is only one administrator")
         parser.add_argument(
-            "--password-file", type=Path, help="has the new password; without it a random one is made, in a file of mode 0600"
+            "--password-file", type=Path, help="file with the new password. Default: a random one, written into a file with mode 0600"
         )
         parser.add_argument("--data-dir")
 
@@ -31,7 +31,7 @@ class Command(SiteCommand):
             )
         except (TrustZoneError, OSError) as exc:
             raise CommandError(str(exc)) from exc
-        what = "There was no such account: it is a new administrator" if is_new else f"Every session of {name} has ended"
+        what = "The account did not exist. It is a new administrator" if is_new else f"All sessions of {name} are signed out"
         self.stdout.write(f"user {name}, password in {written}. {what}.")
         if tokens:
-            self.stdout.write(f"{tokens} API token{'s' * (tokens > 1)} of {name} still work: a lost password is no reason to end them.")
+            self.stdout.write(f"{tokens} API token{'s' * (tokens > 1)} of {name} still work. A new password does not revoke them.")

@@ -14,13 +14,19 @@ from sealing.errors import TrustZoneError
 
 
 class Command(BaseCommand):
-    help = "Puts the site of a backup into an empty database and data directory, and says what it found. Start it with `up` afterwards."
+    help = (
+        "Restores the site of a backup into an empty database and data directory, and reports what it found. Then start the site with `up`."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
-        parser.add_argument("--host-name", help="the central node's name from now on, with new certificates")
+        parser.add_argument("--host-name", help="new name of the central node, with new certificates")
         parser.add_argument(
-            "--node-api-address", action="append", default=[], metavar="ADDRESS:PORT", help="nodes call this from now on; may be repeated"
+            "--node-api-address",
+            action="append",
+            default=[],
+            metavar="ADDRESS:PORT",
+            help="an address that nodes call from now on. Can be repeated",
         )
         parser.add_argument("--data-dir")
         add_argument(parser)
@@ -35,4 +41,4 @@ class Command(BaseCommand):
             raise CommandError(str(exc)) from exc
         self.stdout.write("\n".join(report.lines()))
         if report.problems:
-            raise CommandError("Restored, but this does not hold:\n" + "\n".join(report.problems))
+            raise CommandError("The site is restored, but these problems were found:\n" + "\n".join(report.problems))

@@ -1,4 +1,4 @@
-"""End an API token."""
+"""Revoke an API token."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from qmc.management.site import SiteCommand
 
 
 class Command(SiteCommand):
-    help = "Ends the API tokens of USER that have this name: each is refused from the next request on."
+    help = "Revokes the API tokens of USER with this name. Their next request is refused."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("user")
@@ -26,4 +26,4 @@ class Command(SiteCommand):
             held = ApiToken.objects.filter(user=user).order_by("name").values_list("name", flat=True).distinct()[:20] if user else ()
             known = f"Its tokens are: {', '.join(held)}." if held else "It has none."
             raise CommandError(f"{options['user']} has no token with the name {options['name']}. Nothing was changed. {known}")
-        self.stdout.write(f"{count} token{'' if count == 1 else 's'} ended")
+        self.stdout.write(f"{count} token{'' if count == 1 else 's'} revoked")

@@ -1,4 +1,4 @@
-"""A new central key, and everything that only the center needs sealed with it."""
+"""A new central key, and all values of the central node encrypted with it."""
 
 import time
 from typing import Any
@@ -18,14 +18,14 @@ from sealing.errors import TrustZoneError
 
 class Command(SiteCommand):
     help = (
-        "Makes a new central key and seals with it whatever only the center needs, while the site runs or not. It can be stopped at any time: "
-        "workers go on with it, and so does the same command."
+        "Makes a new central key and encrypts all values of the central node with it. The site can be running or stopped. You can stop the command: "
+        "workers continue, or run the command again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--prepare", action="store_true",
-            help="only put the new key into the file, which is then copied to the site's other machines before the key is used",
+            help="only write the new key into the file. Copy the file to the other machines of the site before the key is used",
         )  # fmt: skip
         parser.add_argument("--data-dir")
 
@@ -34,7 +34,7 @@ class Command(SiteCommand):
         try:
             if options["prepare"]:
                 key_id = central_key_prepare(actor=SYSTEM, now=now)
-                self.stdout.write(f"The key {key_id} is in {file}. Nothing is sealed with it yet.")
+                self.stdout.write(f"The key {key_id} is in {file}. Nothing is encrypted with it yet.")
                 self.stdout.write(
                     "Copy that file to the other machines that run a console, a node API or workers, then run rotate_central_key."
                 )
@@ -43,15 +43,15 @@ class Command(SiteCommand):
         except (TrustZoneError, OSError) as exc:
             raise CommandError(str(exc)) from exc
         version = CentralKey.objects.get(pk=job.subject)
-        self.stdout.write(f"New values are sealed with {version} (key id {version.key_id}). All others are sealed anew.")
+        self.stdout.write(f"New values are encrypted with {version} (key id {version.key_id}). All others are encrypted again.")
         try:
             self._follow(job)
         except KeyboardInterrupt as exc:
-            raise CommandError("Stopped. Workers go on with it while the site runs; so does this command when it is run again.") from exc
-        self.stdout.write(f"Finished. Every value is sealed with {version}; the keys before it are removed from {file}.")
+            raise CommandError("Stopped. Workers continue while the site runs. You can also run this command again.") from exc
+        self.stdout.write(f"Finished. Every value is encrypted with {version}. Older keys are removed from {file}.")
 
     def _follow(self, job: Job) -> None:
-        """Do what a worker would, unless a worker is first; say how far it is."""
+        """Do the work of a worker, unless a worker is faster. Print the progress."""
         said = ""
         while not Job.objects.get(pk=job.pk).outcome:
             claimed = job_claim(now=timezone.now(), only=job)
@@ -59,9 +59,9 @@ class Command(SiteCommand):
                 resealing_advance(job=claimed)
             version = CentralKey.objects.get(pk=job.subject)
             done, total = resealing_progress(version)
-            says = version.problem or f"{done} of {total} values are sealed with {version}."
+            says = version.problem or f"{done} of {total} values are encrypted with {version}."
             if not version.problem and done == total and not version.finished_at:
-                says += " The keys before it are dropped after one minute without a change."
+                says += " Older keys are removed after one minute without a change."
             if says != said:
                 self.stdout.write(says)
                 self.stdout.flush()

@@ -17,8 +17,8 @@ from sealing.free_pages import free_pages_scrub
 
 class Command(SiteCommand):
     help = (
-        "Encrypts every root key in the database with a new random passphrase, and puts it into the file of QMC_ROOT_PASSPHRASE_FILE. The site "
-        "may run: workers that `up` started go on signing. Run it again if it was cut off."
+        "Encrypts every root key in the database with a new random passphrase, and writes it into the file of QMC_ROOT_PASSPHRASE_FILE. The site "
+        "can be running. If the command is interrupted, run it again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -30,16 +30,14 @@ class Command(SiteCommand):
             file = passphrase_file()
             free_pages_scrub()  # an old copy of a key would still open with the old passphrase
         except DatabaseError as exc:
-            raise CommandError(f"The database does not take changes now: {exc}. Every root key still opens. Run this again.") from exc
+            raise CommandError(f"The database refuses changes now: {exc}. The old passphrase still works. Run this again.") from exc
         except OSError as exc:
             raise CommandError(
-                f"{exc.filename} cannot be written: {exc.strerror}. Every root key still opens. Run this as the owner of its folder, again."
+                f"{exc.filename} cannot be written: {exc.strerror}. The old passphrase still works. Run this again as the owner of the folder."
             ) from exc
         except (TrustZoneError, PKIError) as exc:
             raise CommandError(str(exc)) from exc
         self.stdout.write(
             f"{count} root key{'s' * (count != 1)} {'is' if count == 1 else 'are'} encrypted with the new passphrase in {file}."
         )
-        self.stdout.write(
-            "Nothing has to be restarted on this machine. On other machines that run workers, replace their copy of that file."
-        )
+        self.stdout.write("No restart is needed on this machine. On other machines with workers, replace their copy of the file.")

@@ -26,20 +26,20 @@ class Command(SiteCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.INSTALLATION.process != options["process"]:
-            raise CommandError(f"Set QMC_PROCESS={options['process']} in the environment: it chooses the urls.")
+            raise CommandError(f"Set QMC_PROCESS={options['process']} in the environment: it selects the URLs.")
         data_directory_prepare()
         if Store(settings.NODE_STORE).current() is None:
             self.stderr.write(
                 f"Nothing is installed in {settings.NODE_STORE} yet. Run `python manage.py init` on the central machine, or register this machine "
-                "as a node. This process serves as soon as that is done."
+                "as a node. Then this process starts to serve."
             )
         application = get_wsgi_application()
         gc.collect()
-        gc.freeze()  # what lives as long as the process is left out of garbage collection
+        gc.freeze()  # objects that live as long as the process are not collected
         try:
             serve(
                 application, address=options["address"], port=options["port"], store=Store(settings.NODE_STORE),
                 serving=PROCESSES[options["process"]],
             )  # fmt: skip
         except OSError as exc:
-            raise CommandError(f"Port {options['port']} on {options['address']}: {exc.strerror}. Choose another with --port.") from exc
+            raise CommandError(f"Port {options['port']} on {options['address']}: {exc.strerror}. Choose another port with --port.") from exc

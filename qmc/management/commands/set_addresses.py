@@ -1,4 +1,4 @@
-"""Where the center is: which addresses nodes call, and under which names browsers open the console."""
+"""The addresses of the central node: which addresses nodes call, and under which names browsers open the console."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -18,15 +18,15 @@ from sealing.errors import TrustZoneError
 
 
 def lines(wanted: Sequence[CentralAddress]) -> Iterator[str]:
-    """What the change means, before it is made."""
-    yield f"Nodes are told to call {', '.join(netlocs(addresses_recorded()))}; from now on {', '.join(netlocs(wanted))}."
+    """The effect of the change, before it is made."""
+    yield f"Nodes call {', '.join(netlocs(addresses_recorded()))} now. The new addresses are {', '.join(netlocs(wanted))}."
     knowing = nodes_knowing()
     losing = losing_contact(wanted, knowing)
     if not losing:
         yield f"Each of {len(knowing)} nodes knows one of the new addresses." if knowing else "No other node is registered."
         return
-    yield f"{len(losing)} of {len(knowing)} nodes know none of the new addresses. They learn them when they call next, so keep the old addresses"
-    yield "working until then; without that they lose contact, and `python -m agent set-central` on the node is the way back:"
+    yield f"{len(losing)} of {len(knowing)} nodes know none of the new addresses. They learn them with their next call, so keep the old addresses"
+    yield "working until then. If a node loses contact, run `python -m agent set-central` on it. These nodes are affected:"
     for each in losing:
         known = ", ".join(each.knows) or "not reported by its agent"
         seen = f"called {clocks.stamp(each.last_seen_at)}" if each.last_seen_at else "has never called"
@@ -35,17 +35,22 @@ def lines(wanted: Sequence[CentralAddress]) -> Iterator[str]:
 
 class Command(SiteCommand):
     help = (
-        "Without options: says where the center is. --node-api-address replaces which addresses nodes call: it lists first the nodes that would "
-        "lose contact, and asks; with --yes it does not ask."
+        "Without options: shows the addresses of the central node. --node-api-address replaces the addresses that nodes call. It first lists the nodes that would "
+        "lose contact, and asks. With --yes it does not ask."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         several: dict[str, Any] = {"action": "append", "default": []}
-        parser.add_argument("--node-api-address", metavar="ADDRESS:PORT", help="nodes call this; may be repeated", **several)
-        parser.add_argument("--base-url", metavar="https://HOST[:PORT]", help="where people open the console; empty: wherever it listens")
-        parser.add_argument("--allowed-host", metavar="NAME", help="the console answers for this name too; may be repeated", **several)
+        parser.add_argument("--node-api-address", metavar="ADDRESS:PORT", help="an address that nodes call. Can be repeated", **several)
         parser.add_argument(
-            "--trusted-origin", metavar="https://HOST[:PORT]", help="forms may come from here too; may be repeated", **several
+            "--base-url", metavar="https://HOST[:PORT]", help="the address at which people open the console. Empty: not set"
+        )
+        parser.add_argument("--allowed-host", metavar="NAME", help="another name of the console. Can be repeated", **several)
+        parser.add_argument(
+            "--trusted-origin",
+            metavar="https://HOST[:PORT]",
+            help="another address at which people open the console. Can be repeated",
+            **several,
         )
         parser.add_argument("--yes", action="store_true", help="do not ask")
         parser.add_argument("--data-dir")
@@ -75,13 +80,13 @@ class Command(SiteCommand):
     def _say(self, found: SiteAddresses) -> None:
         self.stdout.write(f"Nodes call:       {', '.join(found.node_api_addresses)}")
         self.stdout.write(f"Base URL:         {found.base_url or 'not set'}")
-        self.stdout.write(f"Allowed hosts:    {', '.join(found.allowed_hosts) or 'none beside the names of this machine'}")
-        self.stdout.write(f"Trusted origins:  {', '.join(found.trusted_origins) or 'none beside the base URL'}")
+        self.stdout.write(f"Allowed hosts:    {', '.join(found.allowed_hosts) or 'none except the names of this machine'}")
+        self.stdout.write(f"Trusted origins:  {', '.join(found.trusted_origins) or 'none except the base URL'}")
         for name, value in overridden().items():
             self.stdout.write(f"{name}={value} in this environment overrides that.")
 
     def _confirmed(self) -> bool:
-        self.stdout.write("Type yes to go on: ", ending="")
+        self.stdout.write("Type yes to continue: ", ending="")
         self.stdout.flush()
         try:
             return input().strip().lower() == "yes"

@@ -36,23 +36,23 @@ CELERY = ["-m", "celery", "-A", "qmc", "--skip-checks"]  # `init` has made them
 
 
 def _die_with(parent: int) -> None:
-    """The kernel ends this process with its supervisor, however that ends."""
+    """The kernel terminates this process when its supervisor ends, for any reason."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 
 
 def _lines(log: Path, before: int) -> list[str]:
-    """What was written into `log` since it had `before` bytes."""
+    """The text that was written into `log` after its first `before` bytes."""
     return log.read_bytes()[before:].decode(errors="replace").strip().splitlines()
 
 
 def _agent_line(address: str) -> str:
-    """What is true of an agent that was started on `address`."""
+    """The state of an agent that was started on `address`."""
     try:
         installed = Store(settings.QMC_DATA_DIR / "agents" / address).current()
     except (OSError, ValueError, KeyError):
-        return f"Agent:    on {address}, whose files cannot be read; logs/agent-{address}.log says why"
+        return f"Agent:    on {address}, its files cannot be read. See logs/agent-{address}.log"
     if installed is None:
         return f"Waiting:  an agent on {address}, setup page http://{netloc(address, 4570)}/certificateSetup"
     return f"Node:     {installed.host_name} on {address}, registered (generation {installed.generation})"
@@ -60,16 +60,16 @@ def _agent_line(address: str) -> str:
 
 def _remedy(exc: OSError, flag: str) -> str:
     if exc.errno == errno.EADDRINUSE:
-        return f"Stop the program that uses it, or choose another with {flag}."
+        return f"Stop the program that uses it, or choose another port with {flag}."
     if exc.errno in (errno.EACCES, errno.EPERM):
-        return f"Choose a port of 1024 or above with {flag}, or run this with the right to use lower ones."
+        return f"Choose a port of 1024 or above with {flag}, or run this with the right to use lower ports."
     return f"Give an address of this machine with {'--agent' if flag == '--agent' else '--address'} (`ip address` lists them)."
 
 
 def port_number(text: str) -> int:
     """A port on which something can listen."""
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
-        raise ArgumentTypeError(f"{text!r} is no port from 1 to 65535")
+        raise ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
     return int(text)
 
 
@@ -106,18 +106,20 @@ class Child:
 
 
 class Command(BaseCommand):
-    help = "Starts console, node API, worker and beat; Ctrl-C, or its death, ends all of them."
+    help = "Starts console, node API, worker and beat. Ctrl-C stops all of them."
     requires_system_checks = []  # `init` makes them
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--data-dir")
-        parser.add_argument("--address", type=bare, default="127.0.0.1", help="where console and node API listen")
+        parser.add_argument("--address", type=bare, default="127.0.0.1", help="address on which console and node API listen")
         parser.add_argument("--port", type=port_number, default=8443)
         parser.add_argument("--node-port", type=port_number, default=4242)
-        parser.add_argument("--backed-up", action="store_true", help="PostgreSQL: there is a dump or a backup of the site as it is now")
+        parser.add_argument(
+            "--backed-up", action="store_true", help="PostgreSQL: confirm that you have a current dump or backup of the site"
+        )
         parser.add_argument(
             "--node-api-address", action="append", default=[], metavar="ADDRESS:PORT",
-            help="nodes call this, where it is not --address and --node-port; may be repeated",
+            help="an address that nodes call, if it is not --address and --node-port. Can be repeated",
         )  # fmt: skip
         parser.add_argument(
             "--agent", action="append", default=[], metavar="ADDRESS", help="also start an unregistered agent on this loopback address"
@@ -125,9 +127,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["port"] == options["node_port"]:
-            raise CommandError(f"--port and --node-port are both {options['port']}. Console and node API need a port each.")
+            raise CommandError(f"--port and --node-port are both {options['port']}. Console and node API need different ports.")
         if settings.ROOT_PASSPHRASE_FILE is None:
-            raise CommandError("QMC_ROOT_PASSPHRASE_FILE is empty. Unset it, or name the file of the root passphrase.")
+            raise CommandError("QMC_ROOT_PASSPHRASE_FILE is empty. Unset it, or set it to the file of the root passphrase.")
         try:
             founded = database_fit().founded
             data_directory_prepare()
@@ -138,7 +140,7 @@ class Command(BaseCommand):
         except DatabaseRefused as exc:
             raise CommandError(str(exc)) from exc
         except InUse as exc:
-            raise CommandError(f"`up` runs on {settings.QMC_DATA_DIR} already: {exc}. Stop it, or give another --data-dir.") from exc
+            raise CommandError(f"`up` already runs on {settings.QMC_DATA_DIR}: {exc}. Stop it, or give another --data-dir.") from exc
 
     def _run(self, options: dict[str, Any]) -> None:
         environment = {"QMC_DATA_DIR": str(settings.QMC_DATA_DIR)}
@@ -163,7 +165,7 @@ class Command(BaseCommand):
         self._end(children)
 
     def _init(self, options: dict[str, Any], environment: dict[str, str]) -> str:
-        """`init` as a process of its own: it holds the passphrase. What it warns of, and why it fails, is said here. Returns how to sign in."""
+        """Run `init` in a separate process, because it has the root passphrase. Print its warnings and its error. Returns how to sign in."""
         words = [*QMC, "init", "--listening", netloc(options["address"], options["node_port"])]
         words += ["--backed-up"] * options["backed_up"]
         words += [word for each in options["node_api_address"] for word in ("--node-api-address", each)]
@@ -174,8 +176,8 @@ class Command(BaseCommand):
         assert initial.process is not None
         code, lines = initial.process.wait(), _lines(log, before)
         if code:
-            why = lines[-1].removeprefix("CommandError: ") if lines else "it was ended"
-            raise CommandError(f"init failed: {why} ({log} has all of it.)")
+            why = lines[-1].removeprefix("CommandError: ") if lines else "it was terminated"
+            raise CommandError(f"init failed: {why} (See {log}.)")
         for line in lines:
             if line.startswith((WARNING, COPIED)):
                 self.stderr.write(line)
@@ -215,7 +217,7 @@ class Command(BaseCommand):
         ]
         lines += [_agent_line(each) for each in options["agent"]]
         lines += [
-            f"Next:     sign in and register a node at {address}/nodes/register/, or run docs/register-node.sh. Ctrl-C ends everything."
+            f"Next:     sign in and register a node at {address}/nodes/register/, or run docs/register-node.sh. Ctrl-C stops everything."
         ]
         self.stdout.write("\n".join(lines))
         self.stdout.flush()

@@ -205,7 +205,7 @@ def test_a_rotation_says_how_far_it_is_and_drops_the_old_line(founded: Path, mon
     said = rotated(monkeypatch)
     (new,) = central_keys()
     assert (new != old, set(sealed_counts(Readers.CENTER)), values()) == (True, {new}, before)
-    assert "2 of 2 values are sealed with central key version 2." in "\n".join(said)
+    assert "2 of 2 values are encrypted with central key version 2." in "\n".join(said)
     assert said[-1].startswith("Finished.")
     assert [(each.version, each.status) for each in CentralKey.objects.all()] == [(2, "writing"), (1, "retired")]
     actions = list(Event.objects.filter(action__startswith="central_key").order_by("sequence").values_list("action", flat=True))
@@ -274,7 +274,7 @@ def test_a_key_can_be_prepared_and_copied_before_it_is_used(founded: Path) -> No
     (old,) = central_keys()
     call_command("rotate_central_key", prepare=True, stdout=(said := io.StringIO()))
     call_command("rotate_central_key", prepare=True, stdout=said)  # twice: the same key
-    assert "Nothing is sealed with it yet" in said.getvalue()
+    assert "Nothing is encrypted with it yet" in said.getvalue()
     new, kept = central_keys()
     assert kept == old
     assert PooledKey(key_type="x", created_at=NOW, sealed_private_key=b"x").sealed_private_key.key_id == old
@@ -371,6 +371,6 @@ def test_a_command_that_is_stopped_says_who_goes_on(founded: Path, monkeypatch: 
         raise KeyboardInterrupt
 
     monkeypatch.setattr("qmc.management.commands.rotate_central_key.resealing_advance", stopped)
-    with pytest.raises(CommandError, match="Workers go on with it"):
+    with pytest.raises(CommandError, match="Workers continue"):
         call_command("rotate_central_key", stdout=io.StringIO())
     assert Job.objects.unfinished().filter(task=central_key.TASK).exists()
