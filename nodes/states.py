@@ -1,4 +1,4 @@
-"""The life of a node, of a renewal and of a browser-facing certificate: one table each."""
+"""The life of a node, of a renewal and of a browser certificate: one table each."""
 
 from django.db.models import TextChoices
 

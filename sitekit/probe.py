@@ -67,7 +67,7 @@ def dial(caller: Place, callee: Place) -> str:
             socket.create_connection((callee.address, callee.port), PATIENCE_S) as raw,
             client_context(mine).wrap_socket(raw, server_hostname=callee.host_name) as secure,
         ):
-            # Under TLS 1.3 a refused client certificate shows at the first read.
+            # With TLS 1.3, the refusal of a client certificate appears at the first read.
             secure.sendall(REQUEST)
             answer = secure.recv(64)
     except (OSError, ValueError, KeyError, PKIError) as exc:

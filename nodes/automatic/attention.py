@@ -1,4 +1,4 @@
-"""What happens by itself, where it does not happen: that needs a person."""
+"""The needs of automatic renewal: renewals and rotations that did not happen."""
 
 import contextlib
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ LAST_DAYS, VERY_LATE = timedelta(days=30), timedelta(days=7)
 
 @needs_register
 def needs(now: datetime) -> Iterator[Need]:
-    """Renewals that are late, and a root past half its life. That the trust zone is broken is told by certs.roots."""
+    """Late renewals, and a root past half its lifetime. The room certs.roots reports a broken trust zone."""
     with contextlib.suppress(ZoneMissing, ZoneBroken):
         troubles = Troubles()
         for each in renewals_due(now=now):
@@ -33,7 +33,7 @@ def needs(now: datetime) -> Iterator[Need]:
 
 
 def _overdue(due: Due, troubles: Troubles, now: datetime) -> Need:
-    """Certificates whose automatic renewal has not happened: more severe the longer it lasts and the nearer their expiry."""
+    """Certificates whose automatic renewal is late. The severity grows with the delay and near the expiry."""
     late, left = now - due.since, due.not_after - now
     last = troubles.renewals.get(due.node.pk)
     why = troubles.of(due.node, now) or (last.reason if last else "") or "No attempt has failed yet."

@@ -1,4 +1,4 @@
-"""What happens by itself: certificates are renewed before they end, and the root is replaced at half its life. Runs in workers."""
+"""Automatic renewal: certificates are renewed before they expire, and the root is replaced at half its lifetime. Runs in workers."""
 
 import contextlib
 import uuid
@@ -30,7 +30,7 @@ AGAIN = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Due:
-    """A node whose certificates are to be renewed, since when, and when the first of them ends."""
+    """A node whose certificates are due for renewal, since when, and when the first of them expires."""
 
     node: Node
     since: datetime
@@ -38,7 +38,7 @@ class Due:
 
 
 def renewals_due(*, now: datetime) -> list[Due]:
-    """Registered nodes that are to be renewed, and whose node trusts the root that would issue the next. Raises: ZoneMissing, ZoneBroken."""
+    """Registered nodes that are due for renewal and trust the root that issues now. Raises: ZoneMissing, ZoneBroken."""
     root, months = issuing_root(), zone_current().lifetime_months
     gets = lifetime.validity(now=now, months=months, issuer_not_after=root.not_after).not_after
     nodes = Node.objects.present().filter(state=NodeState.REGISTERED).select_related("observation")
@@ -55,7 +55,7 @@ def renewals_due(*, now: datetime) -> list[Due]:
 
 
 def _own_due(certificates: list[Certificate], gets: datetime, now: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """Since when each that is due is, and its end; `gets` is the end that a new one would have."""
+    """For each due certificate: since when it is due, and when it expires. `gets` is the expiry time of a new certificate."""
     for each in certificates:
         at = lifetime.renewal_at(each.not_before, each.not_after, int(each.serial, 16))
         if at <= now and lifetime.is_worth_renewing(each.not_after, new_not_after=gets):
@@ -73,11 +73,11 @@ def _cluster_due(node: Node, cluster: Certificate | None, ends: dict[str, dateti
 
 
 def _look_after_cluster(now: datetime) -> None:
-    """A cluster certificate that is due gets a successor; the one before ends when every node reports that one."""
+    """Replace the cluster certificate when it is due; supersede the previous one when every node reports the new one."""
     zone, root = zone_current(), issuing_root()
     cluster = cluster_in_force(root)
     if cluster is None or cluster.issuer_id != root.pk:
-        return  # a rotation of the root sees to it
+        return  # the rotation of the root replaces it
     gets = lifetime.validity(now=now, months=zone.lifetime_months, issuer_not_after=root.not_after).not_after
     at = lifetime.renewal_at(cluster.not_before, cluster.not_after, int(cluster.serial, 16))
     if at <= now and lifetime.is_worth_renewing(cluster.not_after, new_not_after=gets):
@@ -86,7 +86,7 @@ def _look_after_cluster(now: datetime) -> None:
         return
     if all(node.observed and node.observed.installed.get("cluster") == cluster.sha256 for node in counted()):
         for old in Certificate.objects.issued().filter(kind=Kind.CLUSTER, issuer=root).exclude(pk=cluster.pk):
-            reason = "every node holds the next one"
+            reason = "every node has the new certificate"
             certificate_transition(certificate=old, to=CertificateStatus.SUPERSEDED, reason=reason, actor=SYSTEM, now=now)
 
 
@@ -95,26 +95,26 @@ def root_is_due(root: Certificate, now: datetime) -> bool:
 
 
 def rotates_next(now: datetime) -> bool:
-    """Whether the root is replaced by itself when it is due. What somebody has rolled back is not begun again behind his back."""
+    """Whether the root is replaced automatically when it is due. A rotation that a person rolled back does not start again automatically."""
     last = Rotation.objects.filter(kind=Rotation.Kind.ROOT).first()
     return zone_current().rotates_by_itself and not (last is not None and last.rolled_back)
 
 
 def calls_follow_clock(*, now: datetime) -> None:
-    """The clock was set back: a call that it dated later than now counts as one of now. Else who is silent would count as online until then."""
+    """After the clock was set back, give calls dated in the future the current time. Otherwise a silent node would count as online until then."""
     Observation.objects.filter(last_seen_at__gt=now + SKEW).update(last_seen_at=now)
 
 
-def upkeep(*, now: datetime) -> None:
-    """Ask for whatever is due. Twice asks for nothing twice. Raises: ZoneMissing, ZoneBroken, ClockDoubtful."""
+def automatic_renewal(*, now: datetime) -> None:
+    """Start the renewals and the rotation that are due. Idempotent. Raises: ZoneMissing, ZoneBroken, ClockDoubtful."""
     clock_believed(now=now)
     if rotates_next(now) and root_is_due(issuing_root(), now):
-        with contextlib.suppress(RotationRefused):  # under way already, or a database key's: then the next look
+        with contextlib.suppress(RotationRefused):  # a rotation is in progress; the next run tries again
             root_rotation_start(actor=SYSTEM, now=now)
     _look_after_cluster(now)
     for due in renewals_due(now=now):
         last = Renewal.objects.filter(node=due.node).first()
-        # An age below zero: the clock was set back meanwhile.
+        # The age is negative if the clock was set back in the meantime.
         failed = last is not None and last.status == RenewalStatus.FAILED and timedelta(0) <= now - last.created_at < AGAIN
         if due.node.online(now) and not failed:
             renewal_ensure(actor=SYSTEM, node=due.node, now=now)

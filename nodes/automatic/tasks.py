@@ -6,21 +6,21 @@ from datetime import datetime, timedelta
 from certs.errors import ClockDoubtful
 from certs.models import TrustZone
 from jobs.periodic import periodic_task
-from nodes.automatic.services import calls_follow_clock, upkeep
+from nodes.automatic.services import automatic_renewal, calls_follow_clock
 from nodes.registration.services import passwords_wipe
 
-UPKEEP = "upkeep"
+AUTOMATIC_RENEWAL = "upkeep"  # the name stored in the row of the periodic work
 
 
 @periodic_task(
-    name=UPKEEP, label="Renewals and rotations that are due", period=timedelta(seconds=10), lease=timedelta(seconds=60),
+    name=AUTOMATIC_RENEWAL, label="Automatic renewals and rotations", period=timedelta(seconds=10), lease=timedelta(seconds=60),
     patience=timedelta(minutes=5),
 )  # fmt: skip
 def look_after(*, now: datetime) -> None:
-    """Renewals and a rotation of the root that are due; passwords that nobody asks for again are forgotten."""
+    """Start the renewals and the root rotation that are due, and delete passwords that are no longer needed."""
     if TrustZone.objects.current() is None:
         return
     passwords_wipe(now=now)
     calls_follow_clock(now=now)
-    with contextlib.suppress(ClockDoubtful):  # the overview tells
-        upkeep(now=now)
+    with contextlib.suppress(ClockDoubtful):  # the overview page shows it
+        automatic_renewal(now=now)

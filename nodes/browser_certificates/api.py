@@ -1,4 +1,4 @@
-"""Browser-facing certificates in the REST API. Private keys and passphrases go in and never out."""
+"""Browser certificates in the REST API. Private keys and passphrases are accepted and never returned."""
 
 import uuid
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ class BrowserCertificateInput(Input):
     """Either a certificate with its key, or `host_names` for which a key and a request are made."""
 
     name = StrictText(required=False)
-    certificate = StrictText(required=False, max_length=LARGEST_FILE_TEXT, help_text="PEM as it is, or PFX, DER or PKCS #7 in base64")
+    certificate = StrictText(required=False, max_length=LARGEST_FILE_TEXT, help_text="PEM text, or PFX, DER or PKCS #7 in base64")
     chain = StrictText(required=False, max_length=LARGEST_FILE_TEXT)
     private_key = StrictText(required=False, write_only=True, max_length=LARGEST_FILE_TEXT)
     passphrase = StrictText(required=False, write_only=True)
@@ -62,7 +62,7 @@ class ChooserOutput(serializers.Serializer[Any]):
 
 
 class BrowserCertificateOutput(serializers.Serializer[Any]):
-    """A browser-facing certificate, for the schema."""
+    """A browser certificate, for the schema."""
 
     id = serializers.UUIDField()
     name = serializers.CharField()
@@ -89,7 +89,7 @@ class BrowserCertificateDetailOutput(BrowserCertificateOutput):
 
 
 class NodeChoiceOutput(serializers.Serializer[Any]):
-    """What a node serves to browsers, by its last heartbeat."""
+    """The certificate that a node serves to browsers, from its last heartbeat."""
 
     thumbprint = serializers.CharField()
     state = serializers.ChoiceField(choices=STATES)
@@ -98,7 +98,7 @@ class NodeChoiceOutput(serializers.Serializer[Any]):
     remedy = serializers.CharField()
     certificate = serializers.UUIDField(allow_null=True)
     chosen_at = serializers.DateTimeField(allow_null=True)
-    serves = serializers.ListField(child=serializers.CharField(), help_text="services of the node that present it now")
+    serves = serializers.ListField(child=serializers.CharField(), help_text="services of the node that serve it now")
 
 
 def browser_certificates_json(certificates: Sequence[BrowserCertificate], now: datetime) -> list[dict[str, Any]]:
@@ -129,7 +129,7 @@ def _answer(certificate: BrowserCertificate, status: int = 200) -> Response:
 
 
 def choice_json(story: BrowserStory) -> dict[str, Any]:
-    """What a node serves to browsers in its pinned form."""
+    """The certificate that a node serves to browsers, in its pinned form."""
     return {
         "thumbprint": story.thumbprint, "state": story.state, "problem": story.problem, "detail": story.text, "remedy": story.remedy,
         "certificate": str(story.certificate.pk) if story.certificate else None, "chosen_at": story.since,
@@ -142,7 +142,7 @@ def _files(given: dict[str, Any]) -> list[File]:
 
 
 class BrowserCertificates(View):
-    """The browser-facing certificates, and the requests for such. One that is there already is completed: 200."""
+    """Browser certificates and certificate requests. POST of an existing certificate completes it and answers 200."""
 
     @operation(page_of(BrowserCertificateOutput), query=ListQuery, operation_id="browser_certificates_list")
     def get(self, request: Request) -> Response:
@@ -154,7 +154,7 @@ class BrowserCertificates(View):
     def post(self, request: Request) -> Response:
         given, now = self.body, timezone.now()
         if ("certificate" in given) == ("host_names" in given):
-            raise InputInvalid({"certificate": ["Give either a certificate with its key, or host_names for a request."]})
+            raise InputInvalid({"certificate": ["Send either a certificate with its key, or host_names for a request."]})
         named = {name: given[name] for name in ("name", "key_type") if name in given}
         if "host_names" in given:
             return _answer(browser_certificate_request(actor=self.actor, host_names=given["host_names"], now=now, **named), 201)
@@ -165,7 +165,7 @@ class BrowserCertificates(View):
 
 
 class BrowserCertificateDetail(View):
-    """One of them; DELETE is refused while a node has chosen it."""
+    """One browser certificate. DELETE is refused while a node uses it."""
 
     @operation(BrowserCertificateDetailOutput)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
@@ -180,7 +180,7 @@ class BrowserCertificateDetail(View):
 
 
 class BrowserCertificateAnswer(View):
-    """The certificate that an authority made for a request; of one that is there, missing intermediates, or another one for the same key."""
+    """Add the certificate that an authority issued for a request, missing intermediates, or a replacement for the same key."""
 
     @operation(BrowserCertificateDetailOutput, body=BrowserCertificateAnswerInput, conflicts=True)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
@@ -194,7 +194,7 @@ class BrowserCertificateAnswer(View):
 
 
 class NodeBrowserCertificate(View):
-    """What a node serves to browsers."""
+    """The browser certificate of a node."""
 
     @operation(NodeChoiceOutput)
     def get(self, request: Request, pk: uuid.UUID) -> Response:

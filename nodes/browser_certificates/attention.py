@@ -1,4 +1,4 @@
-"""What certificates for browsers need from a person."""
+"""The needs of browser certificates."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ EXPIRES_SOON, LAST_WEEK = timedelta(days=30), timedelta(days=7)
 
 @needs_register
 def needs(now: datetime) -> Iterator[Need]:
-    """What is chosen and not used, or not served, or expires soon."""
+    """Chosen browser certificates that are not used, not served, or expire soon."""
     chosen = Node.objects.filter(state=NodeState.REGISTERED).exclude(browser_thumbprint="").select_related("observation")
     for node, story in browser_stories(list(chosen)):
         yield from _of_node(node, story, now)

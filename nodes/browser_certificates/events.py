@@ -1,4 +1,4 @@
-"""Events of certificates for browsers in words."""
+"""Wording of the events of browser certificates."""
 
 from typing import Any
 
@@ -19,11 +19,11 @@ def taken(event: Event) -> tuple[str, str]:
 
 def _chosen(detail: dict[str, Any]) -> str:
     if not detail["thumbprint"]:
-        return "Nothing chosen for browsers any more: the trust zone's certificate"
-    return f"Chosen for browsers: {detail['name'] or 'a certificate that is not in the console'}, {detail['thumbprint']}"
+        return "Browser certificate no longer chosen; the trust zone's certificate is used"
+    return f"Browser certificate chosen: {detail['name'] or 'a certificate that is not in the console'}, {detail['thumbprint']}"
 
 
 def _taken(problem: str) -> tuple[str, str]:
     if not problem:
-        return "Uses the certificate chosen for browsers", "green"
-    return f"Fell back to the trust zone's certificate for browsers: {WHY[problem][0]}", "orange"
+        return "The node uses the chosen browser certificate", "green"
+    return f"The node uses the trust zone's certificate for browsers instead: {WHY[problem][0]}", "orange"

@@ -1,4 +1,4 @@
-"""The forms of browser-facing certificates. Only the shape is checked here; the rules are the services'."""
+"""The forms of browser certificates. They check only the shape of the input; the services check the rules."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ class SeveralFilesInput(forms.FileInput):
 
 
 class SeveralFiles(forms.FileField):
-    """As many files as were chosen together."""
+    """One or more files."""
 
     widget = SeveralFilesInput
 
@@ -33,25 +33,25 @@ class SeveralFiles(forms.FileField):
 def _name() -> forms.CharField:
     return forms.CharField(
         label="Name", required=False, strip=False, widget=forms.TextInput(attrs=TEXT | {"placeholder": "Analytics, 2027"}),
-        help_text="What you call it in the console. Left empty, it is called as the name it is made out to.",
+        help_text="What you call this certificate in the console. If empty, the console uses the name in the certificate.",
     )  # fmt: skip
 
 
 class FilesForm(ServiceForm):
-    """Files, and the passphrase that opens them."""
+    """Files, and the passphrase to decrypt them."""
 
     files = SeveralFiles(  # type: ignore[assignment]  # the form's own `files` is another thing: fields are taken out of the class
         label="Files", allow_empty_file=True, max_length=200, widget=SeveralFilesInput(attrs={"class": "form-control", "multiple": True}),
-        error_messages={"required": "Choose a file.", "invalid": "No file came along. Choose it again."},
+        error_messages={"required": "Choose a file.", "invalid": "No file was sent. Choose it again."},
     )  # fmt: skip
     passphrase = forms.CharField(
         label="Passphrase", required=False, strip=False,
         widget=forms.PasswordInput(attrs={"class": "form-control", "autocomplete": "off"}),
-        help_text="Of the PFX file or the encrypted key. Leave it empty where there is none. It is used once and not kept.",
+        help_text="The passphrase of the PFX file or of the encrypted key. Leave it empty if there is none. It is used once and not stored.",
     )  # fmt: skip
 
     def told(self) -> dict[str, Any]:
-        """What the services take."""
+        """The form's data as the services expect it."""
         chosen = [File(each.name or "", each.read()) for each in self.cleaned_data["files"]]
         return {name: value for name, value in self.cleaned_data.items() if name != "files"} | {"files": chosen}
 
@@ -64,9 +64,7 @@ class UploadForm(FilesForm):
         super().__init__(*args, **kwargs)
         self.fields[
             "files"
-        ].help_text = (
-            f"A PFX file, or certificate, intermediates and private key as PEM or DER: choose them together. At most {LIMIT} in all."
-        )
+        ].help_text = f"A PFX file, or the certificate, intermediates and private key as PEM or DER. Choose all files together. At most {LIMIT} in total."
 
 
 class AnswerForm(FilesForm):
@@ -74,41 +72,41 @@ class AnswerForm(FilesForm):
         super().__init__(*args, **kwargs)
         self.fields[
             "files"
-        ].help_text = f"The certificate, and the intermediates that came with it: PEM, DER or PKCS #7, together. At most {LIMIT} in all."
-        self.fields["passphrase"].help_text = "Only where the files are protected, which is rare here."
+        ].help_text = f"The certificate and its intermediates as PEM, DER or PKCS #7. Choose all files together. At most {LIMIT} in total."
+        self.fields["passphrase"].help_text = "Needed only if the files are encrypted, which is rare here."
 
 
 class RequestForm(ServiceForm):
     host_names = forms.CharField(
         label="Names", strip=False,
         widget=forms.Textarea(attrs={"class": "form-control", "rows": 3, "placeholder": "analytics.corp.example", "spellcheck": "false"}),
-        help_text="What people type into their browsers, one per line: host names, IP addresses, or a wildcard such as *.corp.example.",
-        error_messages={"required": "Give at least one name."},
+        help_text="The names that people enter in their browsers, one per line: host names, IP addresses, or a wildcard such as *.corp.example.",
+        error_messages={"required": "Enter at least one name."},
     )  # fmt: skip
     key_type = forms.ChoiceField(
         label="Key", choices=[(each.value, each.value) for each in KEY_TYPES], initial=KeyType.RSA_3072.value,
-        widget=forms.Select(attrs={"class": "form-select"}), help_text="RSA-3072 is taken by every authority and browser.",
+        widget=forms.Select(attrs={"class": "form-select"}), help_text="Every certificate authority and browser accepts RSA-3072.",
     )  # fmt: skip
     name = _name()
 
     def told(self) -> dict[str, Any]:
-        """What the services take."""
+        """The form's data as the services expect it."""
         lines = self.cleaned_data["host_names"].splitlines()
         return self.cleaned_data | {"host_names": [line for line in lines if line]}
 
 
 class ChoiceForm(ServiceForm):
-    """A thumbprint that is typed counts before what is picked."""
+    """A thumbprint that is entered takes precedence over the selected certificate."""
 
     pick = forms.ChoiceField(
         label="Certificate", required=False, widget=forms.Select(attrs={"class": "form-select"}),
-        help_text="What the node serves to browsers from its next call on.",
+        help_text="The certificate that the node serves to browsers after its next call.",
     )  # fmt: skip
     thumbprint = forms.CharField(
         label="Or by thumbprint", required=False, strip=False, max_length=500,
         widget=forms.TextInput(attrs=TEXT | {"placeholder": "2e 4f 9a …"}),
-        help_text="As Windows shows it, spaces and all: 40 or 64 hexadecimal digits. Where nothing in the console has it, the node falls back "
-        "to the trust zone's certificate and says so.",
+        help_text="40 or 64 hexadecimal digits, as Windows shows them, with or without spaces. If the console has no certificate with it, the node uses "
+        "the trust zone's certificate and reports that.",
     )  # fmt: skip
 
     def __init__(self, *args: Any, certificates: Sequence[BrowserCertificate], **kwargs: Any) -> None:
@@ -117,6 +115,6 @@ class ChoiceForm(ServiceForm):
         self.fields["pick"].choices = [("", "the trust zone's certificate"), *picked]  # type: ignore[attr-defined]
 
     def wanted(self) -> str:
-        """The thumbprint as the service takes it."""
+        """The thumbprint as the service expects it."""
         typed: str = self.cleaned_data["thumbprint"]
         return typed if typed.strip() else self.cleaned_data["pick"]

@@ -1,4 +1,4 @@
-"""Certificates for browsers."""
+"""Browser certificates."""
 
 import uuid
 from datetime import datetime
@@ -21,12 +21,12 @@ class BrowserCertificateQuerySet(models.QuerySet["BrowserCertificate"]):
         return self.filter(state=BrowserCertificateState.READY)
 
     def of_thumbprint(self, thumbprint: str) -> "BrowserCertificateQuerySet":
-        """At most one; none for an empty thumbprint."""
+        """At most one certificate; none for an empty thumbprint."""
         return self.ready().filter(Q(thumbprint=thumbprint) | Q(sha256=thumbprint)).exclude(sha256="")
 
 
 class BrowserCertificate(models.Model):
-    """A certificate of another authority for what nodes serve to browsers, with its key; or the request for one."""
+    """A certificate of another authority that nodes serve to browsers, with its key; or the request for one."""
 
     class Source(models.TextChoices):
         UPLOADED = "uploaded", "uploaded with its key"
@@ -70,23 +70,23 @@ class BrowserCertificate(models.Model):
 
     @property
     def status(self) -> CertificateStatus:
-        """As a certificate of the trust zone has it, for the bars of the pages."""
+        """The status as a certificate of the trust zone has it, for the bars on pages."""
         return CertificateStatus.ISSUED if self.is_ready else CertificateStatus.ISSUING
 
     def path(self) -> Path:
-        """The certificates, the leaf first, and the root that is not sent. Raises: PKIError where there is none, or one that cannot be read."""
+        """The certificates, leaf first, and the root that is not sent. Raises: PKIError if there is none, or one is unreadable."""
         if not self.certificates:
-            raise PKIError("No certificate is kept here.")
+            raise PKIError("No certificate is stored here.")
         return Path(tuple(foreign.from_pem(each.encode()) for each in [*self.certificates, *filter(None, [self.root])]))
 
     def expiry_status(self, now: datetime) -> lifetime.ExpiryStatus:
-        """Raises: ValueError while it is requested."""
+        """Raises: ValueError while only the request exists."""
         if self.not_before is None or self.not_after is None:
-            raise ValueError(f"{self} is not there yet")
+            raise ValueError(f"{self} has no certificate yet")
         return lifetime.expiry_status(self.not_before, self.not_after, now)
 
     def days_left(self, now: datetime) -> int:
-        """Raises: ValueError while it is requested."""
+        """Raises: ValueError while only the request exists."""
         if self.not_after is None:
-            raise ValueError(f"{self} is not there yet")
+            raise ValueError(f"{self} has no certificate yet")
         return lifetime.days_left(self.not_after, now)

@@ -1,4 +1,4 @@
-"""Pages of browser-facing certificates: parse, ask a service, render."""
+"""Pages of browser certificates: parse, call a service, render."""
 
 import uuid
 from collections.abc import Callable
@@ -44,14 +44,14 @@ def certificate_list(request: PageRequest) -> HttpResponse:
 
 
 def _made(form: Any, make: Callable[..., BrowserCertificate]) -> BrowserCertificate | None:
-    """What was made; otherwise the form says why nothing was."""
+    """The new certificate; None if it was refused, and then the form has the reason."""
     if form.is_valid():
         try:
             return make(now=timezone.now(), **form.told())
         except InputInvalid as exc:
             form.refuse(exc)
         except (TrustZoneError, PKIError) as exc:
-            form.add_error(None, f"The private key cannot be encrypted or read now, so nothing was kept. {exc}")
+            form.add_error(None, f"The private key cannot be encrypted or read now, so nothing was stored. {exc}")
         except NodesError as exc:
             form.add_error(None, str(exc))
     return None
@@ -78,7 +78,7 @@ def request_new(request: PageRequest) -> HttpResponse:
 
 
 def _shown(certificate: BrowserCertificate, now: datetime) -> dict[str, Any]:
-    """What the page says of a certificate that is there: its findings, and of each node whether it fits and has it."""
+    """What the page shows about a certificate: its findings, and for each node whether it fits and is used."""
     found = findings(certificate, now=now)
     chosen = {each.pk for each in chosen_by(certificate)}
     nodes, others = [], []

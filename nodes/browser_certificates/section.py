@@ -1,4 +1,4 @@
-"""What the page of a node shows of the certificate that browsers get."""
+"""The section of the node page on the browser certificate."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Browser-facing certificates: brought or requested here, chosen for a node, deleted (S1)."""
+"""Browser certificates: uploaded or requested, chosen for a node, deleted (S1)."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -31,14 +31,14 @@ LONGEST_NAME = 100
 def _name_checked(name: str) -> str:
     """Raises: InputInvalid."""
     if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable() or name != name.strip():
-        raise InputInvalid({"name": [f"A name has 1 to {LONGEST_NAME} printable characters, and no space at either end."]})
+        raise InputInvalid({"name": [f"A name must have 1 to {LONGEST_NAME} printable characters, and no space at the start or end."]})
     if BrowserCertificate.objects.filter(name__iexact=name).exists():
-        raise InputInvalid({"name": ["A browser-facing certificate with this name exists already. Choose another name."]})
+        raise InputInvalid({"name": ["A browser certificate with this name already exists. Choose another name."]})
     return name
 
 
 def _free_name(wanted: str) -> str:
-    """A name for what came without one: its common name, with a number where that is taken."""
+    """A name for a certificate without one: its common name, with a number if that name is taken."""
     plain = "".join(each for each in wanted if each.isprintable()).strip()[: LONGEST_NAME - 5] or "certificate"
     taken = {each.lower() for each in BrowserCertificate.objects.filter(name__istartswith=plain).values_list("name", flat=True)}
     return next(each for each in (plain, *(f"{plain} {number}" for number in range(2, 10000))) if each.lower() not in taken)
@@ -68,7 +68,7 @@ def _there(leaf: ForeignCertificate) -> BrowserCertificate | None:
 
 
 def _kept(certificate: BrowserCertificate | None) -> tuple[ForeignCertificate, ...]:
-    """What is here of its path; nothing where it cannot be read, so that it can be brought anew."""
+    """The stored certificates of its path; empty if they are unreadable, so that they can be uploaded again."""
     try:
         return certificate.path().certificates if certificate is not None and certificate.is_ready else ()
     except PKIError:
@@ -81,14 +81,16 @@ def _saved(certificate: BrowserCertificate, *, action: str, detail: dict[str, An
             certificate.save(force_insert=True)
             record(actor=actor, action=action, target=certificate, detail=detail, now=now)
     except IntegrityError as exc:
-        raise InputInvalid({"name": ["Somebody else has just brought this certificate, or taken this name. Look at the list."]}) from exc
+        raise InputInvalid(
+            {"name": ["Another person has just uploaded this certificate or used this name. See the list of certificates."]}
+        ) from exc
     return certificate
 
 
 def browser_certificate_upload(
     *, actor: Actor, files: Sequence[File], passphrase: str = "", name: str = "", now: datetime
 ) -> BrowserCertificate:
-    """Keep a certificate with its key, the key sealed; one that is here already gets what it lacks.
+    """Store a certificate with its encrypted key; an existing certificate gets what it lacks.
 
     Raises: PermissionRefused, InputInvalid, StaleNode, ZoneMissing, ZoneBroken, UnknownKey.
     """
@@ -107,24 +109,24 @@ def browser_certificate_upload(
 
 
 def _completed(there: BrowserCertificate, pair: ServerPair, *, actor: Actor, now: datetime) -> BrowserCertificate:
-    """The same certificate, brought again with more of its chain, or with a key that can be decrypted again."""
+    """The same certificate, uploaded again with more of its chain, or with a key that can be decrypted."""
     actor.require("nodes.change_browsercertificate")
     has_key, is_same = private_key_of(there) is not None, _kept(there) == pair.path.certificates
     if has_key and is_same:
-        raise InputInvalid({"files": [f"This certificate is here already: {there}. {Remedy.CHOOSE_THAT}"]})
+        raise InputInvalid({"files": [f"This certificate already exists: {there}. {Remedy.CHOOSE_THAT}"]})
     changes = _described(pair) | ({} if has_key else {"private_key": pair.private_key})
     return _changed(there, changes, action="browser_certificate.completed", actor=actor, now=now)
 
 
 def _changed(certificate: BrowserCertificate, changes: dict[str, Any], *, action: str, actor: Actor, now: datetime) -> BrowserCertificate:
-    """The row with what was brought. Nodes that have chosen it go on doing so, also where its leaf was replaced."""
+    """Store the changes. Nodes that have chosen the certificate keep it, even if its leaf was replaced."""
     detail = {"thumbprint": changes["thumbprint"], "subject": changes["subject"]}
     try:
         with transaction.atomic():
             before = BrowserCertificate.objects.filter(pk=certificate.pk, state=certificate.state, sha256=certificate.sha256)
             locked = before.select_for_update().first()
             if locked is None:
-                raise StaleNode(f"{certificate} was changed or deleted by somebody else just now. Look again.")
+                raise StaleNode(f"{certificate} was just changed or deleted by another person. Reload the page.")
             choosing = list(chosen_by(locked))
             for field, value in changes.items():
                 setattr(locked, field, value)
@@ -134,13 +136,13 @@ def _changed(certificate: BrowserCertificate, changes: dict[str, Any], *, action
             for node in choosing:
                 _follow(node, locked, detail, actor, now)
     except IntegrityError as exc:
-        raise InputInvalid({"files": ["This certificate is here already. Look at the list."]}) from exc
+        raise InputInvalid({"files": ["This certificate already exists. See the list of certificates."]}) from exc
     certificate.refresh_from_db()
     return certificate
 
 
 def _follow(node: Node, certificate: BrowserCertificate, detail: dict[str, Any], actor: Actor, now: datetime) -> None:
-    """The node is told soon, and by the thumbprint that its choice has now."""
+    """Update the node's choice to the certificate's current thumbprint; the node gets it at its next call."""
     Node.objects.filter(pk=node.pk).update(browser_thumbprint=certificate.thumbprint, browser_chosen_at=now)
     if node.browser_thumbprint not in (certificate.thumbprint, certificate.sha256):
         chosen = {"thumbprint": certificate.thumbprint, "before": node.browser_thumbprint, "name": certificate.name}
@@ -150,16 +152,16 @@ def _follow(node: Node, certificate: BrowserCertificate, detail: dict[str, Any],
 def browser_certificate_request(
     *, actor: Actor, host_names: Sequence[str], name: str = "", key_type: str = KeyType.RSA_3072, now: datetime
 ) -> BrowserCertificate:
-    """Make a key, kept sealed, and a request for `host_names` to bring to an authority.
+    """Create a key, stored encrypted, and a certificate request for `host_names`.
 
     Raises: PermissionRefused, InputInvalid, ZoneMissing, ZoneBroken, UnknownKey.
     """
     actor.require("nodes.add_browsercertificate")
     if key_type not in KEY_TYPES:
-        raise InputInvalid({"key_type": [f"“{key_type[:20]}” is no kind of key for this. Known are: {', '.join(KEY_TYPES)}."]})
+        raise InputInvalid({"key_type": [f"“{key_type[:20]}” is not a known kind of key. The known kinds are: {', '.join(KEY_TYPES)}."]})
     checked = _name_checked(name) if name else ""
     try:
-        browser_facing.requested_names(host_names)  # before a key is made, which takes its time
+        browser_facing.requested_names(host_names)  # before the key is made, which is slow
         key = keys.generate(KeyType(key_type))
         csr = browser_facing.request(key, host_names)
     except InvalidName as exc:
@@ -174,7 +176,7 @@ def browser_certificate_request(
 def browser_certificate_answer(
     *, actor: Actor, certificate: BrowserCertificate, files: Sequence[File], passphrase: str = "", now: datetime
 ) -> BrowserCertificate:
-    """Take the certificate that an authority made for a request, another one in its place, or more of the chain of one that is here.
+    """Add the certificate that an authority issued for a request, a replacement, or more of the chain of an existing one.
 
     Raises: PermissionRefused, InputInvalid, ChoiceBlocked, IllegalNodeTransition, StaleNode.
     """
@@ -186,7 +188,7 @@ def browser_certificate_answer(
     pair = _read(lambda: browser_facing.answer(files, passphrase, key=key, kept=kept, judge=judge, now=now))
     there = _there(pair.leaf)
     if there is not None and there.pk != certificate.pk:
-        raise InputInvalid({"files": [f"This certificate is here already: {there}. {Remedy.CHOOSE_THAT}"]})
+        raise InputInvalid({"files": [f"This certificate already exists: {there}. {Remedy.CHOOSE_THAT}"]})
     is_another = certificate.is_ready and pair.leaf.thumbprints[1] != certificate.sha256
     if is_another:
         _check_replacement(certificate, pair, key, now)
@@ -195,7 +197,7 @@ def browser_certificate_answer(
 
 
 def _check_replacement(certificate: BrowserCertificate, pair: ServerPair, key: ForeignPrivateKey, now: datetime) -> None:
-    """No node that has chosen it is left with one that it cannot use. Raises: ChoiceBlocked."""
+    """Check that every node that has chosen it can use the replacement. Raises: ChoiceBlocked."""
     for node in chosen_by(certificate):
         found = findings_for(pair.path, key, node, now=now)
         if any(each.level == "blocker" for each in found):
@@ -203,7 +205,7 @@ def _check_replacement(certificate: BrowserCertificate, pair: ServerPair, key: F
 
 
 def browser_certificate_choose(*, actor: Actor, node: Node, thumbprint: str, now: datetime) -> Node:
-    """Choose what `node` serves to browsers, "" for the trust zone's certificate. A thumbprint of which there is no certificate may be chosen too.
+    """Choose the certificate that `node` serves to browsers; "" for the trust zone's certificate. A thumbprint without a certificate here is allowed.
 
     Raises: PermissionRefused, InputInvalid, ChoiceBlocked, IllegalNodeTransition.
     """
@@ -213,7 +215,7 @@ def browser_certificate_choose(*, actor: Actor, node: Node, thumbprint: str, now
     except ThumbprintInvalid as exc:
         raise InputInvalid({"thumbprint": [str(exc)]}) from exc
     if node.state == NodeState.DECOMMISSIONED:
-        raise IllegalNodeTransition(f"{node} is decommissioned and serves nothing any more.")
+        raise IllegalNodeTransition(f"{node} is decommissioned and no longer serves certificates.")
     with transaction.atomic():
         certificate = BrowserCertificate.objects.select_for_update().of_thumbprint(wanted).first()
         if certificate is not None:
@@ -238,7 +240,7 @@ def _check_fits(certificate: BrowserCertificate, node: Node, now: datetime) -> N
 
 
 def chosen_by(certificate: BrowserCertificate) -> models.QuerySet[Node]:
-    """The nodes that have chosen it."""
+    """The nodes that have chosen `certificate`."""
     if not certificate.is_ready:
         return Node.objects.none()
     return Node.objects.present().filter(browser_thumbprint__in=[certificate.thumbprint, certificate.sha256])
@@ -246,7 +248,7 @@ def chosen_by(certificate: BrowserCertificate) -> models.QuerySet[Node]:
 
 @transaction.atomic
 def browser_certificate_delete(*, actor: Actor, certificate: BrowserCertificate, now: datetime) -> None:
-    """Delete a certificate with its key; that it is gone already is no error. Raises: PermissionRefused, IllegalNodeTransition while a node has chosen it."""
+    """Delete a certificate with its key, if it still exists. Raises: PermissionRefused, IllegalNodeTransition while a node has chosen it."""
     actor.require("nodes.delete_browsercertificate")
     there = BrowserCertificate.objects.select_for_update().filter(pk=certificate.pk).first()
     if there is None:
@@ -259,14 +261,14 @@ def browser_certificate_delete(*, actor: Actor, certificate: BrowserCertificate,
 
 
 def chosen_certificate(node: Node) -> BrowserCertificate | None:
-    """What the node's thumbprint names, if it is here."""
+    """The certificate with the node's chosen thumbprint, if it is stored here."""
     return BrowserCertificate.objects.of_thumbprint(node.browser_thumbprint).first() if node.browser_thumbprint else None
 
 
 def choice_for(node: Node, certificate: BrowserCertificate | None, *, with_key: bool = False) -> BrowserChoice | None:
-    """What the node is to use, `certificate` being what its thumbprint names; None where nothing is chosen. The revision is the same without the key.
+    """The choice for the node, where `certificate` has its chosen thumbprint; None if nothing is chosen. The revision does not depend on the key.
 
-    A thumbprint may be chosen before its certificate is here, so that nobody has asked what blocks it: then its key is not handed out.
+    A thumbprint can be chosen before its certificate is uploaded, without any check. If the certificate is then blocked, its key is not sent.
     """
     if not node.browser_thumbprint:
         return None
@@ -278,11 +280,11 @@ def choice_for(node: Node, certificate: BrowserCertificate | None, *, with_key: 
 
 
 def choice_sealed(node: Node) -> bytes | None:
-    """The choice with its key, for this node alone; None where nothing is chosen. Raises: IllegalNodeTransition, PackageInvalid."""
+    """The choice with its key, encrypted for this node; None if nothing is chosen. Raises: IllegalNodeTransition, PackageInvalid."""
     choice = choice_for(node, chosen_certificate(node), with_key=True)
     if choice is None:
         return None
     current = held(node, node.generation + 1)
     if current is None:
-        raise IllegalNodeTransition(f"{node} holds no service certificate to which this could be sealed. Redistribute it.")
+        raise IllegalNodeTransition(f"{node} has no service certificate, so the key cannot be encrypted for it. Redistribute the node.")
     return browser_choice.seal(choice, current.x509())

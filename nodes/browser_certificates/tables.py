@@ -1,4 +1,4 @@
-"""The list of certificates for browsers."""
+"""The list of browser certificates."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from pki.core.findings import Finding
 
 class BrowserCertificateTable(tables.Table):
     choosers: dict[str, list[Node]]
-    blockers: Callable[[BrowserCertificate], list[Finding]]  # asked for the rows that are shown
+    blockers: Callable[[BrowserCertificate], list[Finding]]  # called for the rows on the page
     name = tables.TemplateColumn(template_name="nodes/browser_certificates/cell_name.html", verbose_name="Certificate")
     not_after = tables.TemplateColumn(template_name="nodes/browser_certificates/cell_life.html", verbose_name="Lifetime left")
     state = tables.Column()
@@ -21,7 +21,7 @@ class BrowserCertificateTable(tables.Table):
         model = BrowserCertificate
         fields = ("name", "not_after", "state", "chosen")
         order_by = "name"
-        empty_text = "None yet. Nodes serve the trust zone's own certificate to browsers, which people's browsers do not know."
+        empty_text = "No browser certificates yet. Nodes serve the trust zone's own certificate, which browsers do not trust."
 
     def render_state(self, record: BrowserCertificate) -> str:
         found = self.blockers(record) if record.is_ready else []

@@ -1,4 +1,4 @@
-"""The pages of browser-facing certificates."""
+"""The pages of browser certificates."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Whether a certificate for browsers can be used: OpenSSL's verdict on the bytes that a node would be sent, and what browsers ask beyond it (S1)."""
+"""Whether a browser certificate can be used: OpenSSL's verdict on the bytes that a node would get, and the further rules of browsers (S1)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,14 +23,14 @@ from sealing.errors import TrustZoneError
 
 
 def judge(path: Path, key: ForeignPrivateKey, *, name: str | None = None) -> Refusal | None:
-    """OpenSSL's reason against the path with this key, for `name` or any of its own; None if it takes it."""
+    """OpenSSL's reason to refuse the path with this key, for `name` or any of its own names; None if it accepts it."""
     wanted = browser_checks.example_name(path.leaf) if name is None else name
     anchor = None if path.is_alone else path.top.der
     return handshake.refusal(bundle(path, key), anchor=anchor, name=wanted, folder=settings.NODE_STORE)
 
 
 def key_of(certificate: BrowserCertificate) -> bytes | None:
-    """Its private key (PEM); None where it cannot be decrypted."""
+    """Its private key (PEM); None if it cannot be decrypted."""
     try:
         opened: bytes | None = certificate.private_key.open() if certificate.private_key else None
     except (TrustZoneError, PKIError):
@@ -39,7 +39,7 @@ def key_of(certificate: BrowserCertificate) -> bytes | None:
 
 
 def private_key_of(certificate: BrowserCertificate) -> ForeignPrivateKey | None:
-    """The same, read; None also where it holds no key that is known here."""
+    """The same as a key object; None also if its type is unknown."""
     pem = key_of(certificate)
     try:
         return foreign_key.from_pem(pem) if pem else None
@@ -56,7 +56,7 @@ def checked(path: Path, key: ForeignPrivateKey | None, *, now: datetime, roots: 
 
 
 def findings(certificate: BrowserCertificate, *, now: datetime, roots: Sequence[Certificate] | None = None) -> list[Finding]:
-    """Everything that can be said of a certificate that is there without asking for which node it is."""
+    """All findings about a certificate that do not depend on a node."""
     try:
         path = certificate.path()
     except PKIError as exc:
@@ -65,18 +65,18 @@ def findings(certificate: BrowserCertificate, *, now: datetime, roots: Sequence[
 
 
 def blockers(certificate: BrowserCertificate, *, now: datetime) -> list[Finding]:
-    """Why it cannot be used at all."""
+    """The findings that block its use on any node."""
     return [each for each in findings(certificate, now=now) if each.level == "blocker"]
 
 
 def blockers_when_chosen(node: Node, certificate: BrowserCertificate, *, roots: Sequence[Certificate] | None = None) -> list[Finding]:
-    """The blockers of it for whatever node as soon as both it and the choice for `node` were there."""
+    """Its blockers at the moment when both the certificate and the choice for `node` existed."""
     met = max(each for each in (certificate.created_at, certificate.not_before, node.browser_chosen_at) if each is not None)
     return [each for each in findings(certificate, now=met, roots=roots) if each.level == "blocker"]
 
 
 def finding_for(certificate: BrowserCertificate, node: Node) -> Finding:
-    """Whether it covers a name of `node`."""
+    """The finding on whether it covers a name of `node`."""
     try:
         path = certificate.path()
     except PKIError as exc:
@@ -89,7 +89,7 @@ def names_finding(path: Path, node: Node) -> Finding:
 
 
 def findings_for(path: Path, key: ForeignPrivateKey | None, node: Node, *, now: datetime) -> list[Finding]:
-    """All findings of a path for `node`; OpenSSL has verified it under a name of the node, as browsers will."""
+    """All findings about a path for `node`. OpenSSL verifies it with a name of the node, as browsers do."""
     found, named = checked(path, key, now=now), names_finding(path, node)
     covered = [each for each in (node.host_name, *node.subject_alternative_names) if foreign.covers(path.leaf, each)]
     if key is None or not covered or any(each.level == "blocker" for each in found):

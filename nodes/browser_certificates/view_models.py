@@ -1,4 +1,4 @@
-"""What a node serves to browsers: what was chosen, what is in use, and why it is another one, in words."""
+"""The browser certificate of a node: the chosen one, the one in use, and why they differ."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from nodes.observation.served_certificates import PATIENCE
 from pki.foreign import browser_choice as choices
 from pki.foreign.remedies import Remedy
 
-# What the node says → what that means, and what to do.
+# The problem that the node reports → its meaning, and what to do.
 WHY: dict[str, tuple[str, str]] = {
     choices.NO_SUCH_THUMBPRINT: ("there is no certificate with this thumbprint in the console", Remedy.UPLOAD_CHOSEN),
     choices.NO_PRIVATE_KEY: ("the private key of the certificate cannot be decrypted", Remedy.UPLOAD_WITH_KEY),
@@ -28,8 +28,8 @@ WHY: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class BrowserStory:
-    """`state` is none, on_its_way, in_use or fallen_back; of the services that the agent looks at, `serves` names those that present what is
-    installed, and `others` those that do not."""
+    """`state` is none, on_its_way, in_use or fallen_back. Of the services that the agent checks, `serves` are those that serve the
+    installed certificate, and `others` those that do not."""
 
     state: str
     text: str
@@ -42,7 +42,7 @@ class BrowserStory:
     others: tuple[str, ...] = ()
 
     def is_unserved(self, now: datetime) -> bool:
-        """Whether a proxy seems not to have loaded it, for longer than that takes."""
+        """Whether a proxy has probably not loaded it, although there was enough time."""
         late = self.since is not None and now - self.since > PATIENCE
         return late and self.state == "in_use" and bool(self.others) and not self.serves
 
@@ -52,12 +52,12 @@ class BrowserStory:
 
 
 def browser_story(node: Node, *, chosen: BrowserCertificate | None = None) -> BrowserStory:
-    """Where the choice for `node` stands, by its last heartbeat. `chosen` is what its thumbprint names, where the caller has it already."""
+    """The state of the choice for `node`, from its last heartbeat. `chosen` is the chosen certificate if the caller has already loaded it."""
     return _story(node, chosen or chosen_certificate(node), None)
 
 
 def browser_stories(nodes: Collection[Node]) -> list[tuple[Node, BrowserStory]]:
-    """The same for each of `nodes`, which come with their observations; two queries for all of them."""
+    """The same for each of `nodes`, in two queries. Select the observations with the nodes."""
     wanted, roots = {node.browser_thumbprint for node in nodes} - {""}, roots_in_force()
     ready = BrowserCertificate.objects.ready().filter(Q(thumbprint__in=wanted) | Q(sha256__in=wanted)).exclude(sha256="")
     chosen = {thumbprint: each for each in ready for thumbprint in (each.thumbprint, each.sha256)}
@@ -67,9 +67,9 @@ def browser_stories(nodes: Collection[Node]) -> list[tuple[Node, BrowserStory]]:
 def _story(node: Node, certificate: BrowserCertificate | None, roots: Sequence[Certificate] | None) -> BrowserStory:
     seen, choice = node.observed, choice_for(node, certificate)
     if choice is None and seen is not None and seen.browser.get("revision"):
-        return BrowserStory("on_its_way", "The node goes back to the trust zone's own service certificate with its next call.")
+        return BrowserStory("on_its_way", "The node returns to the trust zone's own service certificate at its next call.")
     if choice is None:
-        return BrowserStory("none", "The trust zone's own service certificate is served, because nothing else is chosen.")
+        return BrowserStory("none", "The node serves the trust zone's own service certificate, because no other certificate is chosen.")
 
     def told(state: str, text: str, remedy: str = "", problem: str = "") -> BrowserStory:
         installed = seen.installed.get("browser") if seen else None
@@ -81,33 +81,33 @@ def _story(node: Node, certificate: BrowserCertificate | None, roots: Sequence[C
         )
 
     if seen is None:
-        return told("on_its_way", "The node has not called yet; it is told with its first call.")
+        return told("on_its_way", "The node has not called yet. It gets the choice at its first call.")
     if not seen.browser:
         return told(
             "on_its_way",
-            "The node's agent has told nothing of it yet.",
-            "If this stays, update the agent: an older one knows nothing of this.",
+            "The node's agent has not reported on the choice yet.",
+            "If this does not change, update the agent. Older agents do not support browser certificates.",
         )
     if seen.browser["revision"] != choice.revision:
         return told(
             "on_its_way",
-            "The node is told with its next call.",
-            "If this stays, see that its agent runs; its log says why it does not take it.",
+            "The node gets the choice at its next call.",
+            "If this does not change, check that its agent runs, and see the agent's log.",
         )
     if seen.browser["problem"]:
         why, remedy = WHY[seen.browser["problem"]]
-        # Its key is not handed out, and that is all that the node can know.
+        # The key is not sent, and the node knows no other reason.
         blocked = blockers_when_chosen(node, certificate, roots=roots) if certificate is not None else []
         if blocked:
-            why, remedy = f"this one is not handed out. {blocked[0].title.removesuffix('.')}", blocked[0].remedy
-        return told("fallen_back", f"The trust zone's certificate is served instead: {why}.", remedy, seen.browser["problem"])
+            why, remedy = f"the console does not send this certificate. {blocked[0].title.removesuffix('.')}", blocked[0].remedy
+        return told("fallen_back", f"The node serves the trust zone's certificate instead: {why}.", remedy, seen.browser["problem"])
     if certificate is not None and seen.installed.get("browser") == certificate.sha256:
-        return told("in_use", "The node has it, and uses it for browsers.")
-    return told("on_its_way", "The node has fetched it; it has not told yet that it is installed.")
+        return told("in_use", "The node has the certificate and uses it for browsers.")
+    return told("on_its_way", "The node has fetched the certificate, but has not reported yet that it is installed.")
 
 
 def choosers(certificates: Iterable[BrowserCertificate]) -> dict[str, list[Node]]:
-    """Which nodes have chosen each, by the certificate's id; one query."""
+    """The nodes that have chosen each certificate, by the certificate's id; one query."""
     by_thumbprint: dict[str, list[Node]] = {}
     for node in Node.objects.present().exclude(browser_thumbprint=""):
         by_thumbprint.setdefault(node.browser_thumbprint, []).append(node)

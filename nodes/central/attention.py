@@ -1,4 +1,4 @@
-"""What the central node's own certificates need from a person."""
+"""The needs of the central node's own certificates."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -19,7 +19,7 @@ def needs(now: datetime) -> Iterator[Need]:
     """The central node has no valid certificates, so every call between it and the nodes is refused."""
     central = Node.objects.present().filter(is_central=True).first()
     if central is not None and (trouble := central_trouble(now=now)):
-        remedy = signing_trouble(now=now) or "On the central node run manage.py repair_central. No other node is touched."
+        remedy = signing_trouble(now=now) or "Run manage.py repair_central on the central node. Other nodes do not change."
         yield Need(
             "central-without-certificates", Severity.CRITICAL, str(central), "The central node has no valid certificates",
             f"{trouble} The nodes and the central node refuse each other's calls.", remedy, reverse("nodes:detail", args=[central.pk]),

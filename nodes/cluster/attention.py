@@ -1,4 +1,4 @@
-"""What the site's cluster certificate needs from a person."""
+"""The needs of the site's cluster certificate."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -15,7 +15,7 @@ from sealing.errors import ZoneBroken
 
 @needs_register
 def needs(now: datetime) -> Iterator[Need]:
-    """Nodes that must be given it by hand."""
+    """Nodes on which a person must install it."""
     zone = TrustZone.objects.current()
     if zone is None or not site_answer(zone).required:
         return

@@ -1,4 +1,4 @@
-"""The one place that dials an address out of the database: no redirects, deadlines, a size limit, and only the configured port."""
+"""The only module that connects to an address from the database: no redirects, deadlines, a size limit, and only the configured port."""
 
 import contextlib
 import http.client
@@ -23,39 +23,39 @@ LATEST_S = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; `date` is the node's clock as Unix seconds, if it told."""
+    """The node's answer; `date` is its clock as Unix seconds, if the answer has one."""
 
     status: int
     body: bytes
     date: float | None
 
 
-# A registered node closes its distribution port: that is no fault until a package is to be sent.
+# A registered node closes its distribution port. This is not an error until a package must be sent.
 CLOSED = (
-    "Connection refused at {place}. The node closes this port once it is registered, and opens it when its agent next calls here. If its agent "
-    "does not reach this console, run `python -m agent reopen --home DIR` on that machine; if no agent runs there, start it."
+    "Connection refused at {place}. A registered node closes this port, and opens it when its agent calls the central node again. If its agent "
+    "cannot reach this console, run `python -m agent reopen --home DIR` on that machine. If no agent runs there, start it."
 )
 
 
 def _although_it_calls(exc: Exception, place: str, node: Node) -> str:
     what = f"Connection refused at {place}" if isinstance(exc, ConnectionRefusedError) else f"No answer from {place}"
     seen = node.observed.address if node.observed and not node.address else ""
-    where = f"It calls from {seen}: check that {node.host_name} resolves to that here. " if seen else ""
+    where = f"It calls from {seen}. Check that {node.host_name} resolves to this address here. " if seen else ""
     if node.calls_from:
-        where = f"It calls from {node.calls_from}; its address here is {node.address}: change it on the node's page if the node has moved. "
-    return f"{what}, although its agent calls. {where}Check the port, and that a firewall lets the central node through."
+        where = f"It calls from {node.calls_from}, but its recorded address is {node.address}. If the node has moved, change the address on its page. "
+    return f"{what}, although its agent calls. {where}Check the port, and check that the firewall allows connections from the central node."
 
 
 def _why(exc: Exception, place: str, *, closes: bool = False) -> str:
     if isinstance(exc, socket.gaierror):
-        return f"The name {place.rsplit(':', 1)[0]} does not resolve. Give the node's address, or add the name to the DNS."
+        return f"The name {place.rsplit(':', 1)[0]} does not resolve. Enter the node's address, or add the name to DNS."
     if isinstance(exc, ConnectionRefusedError) and closes:
         return CLOSED.format(place=place)
     if isinstance(exc, ConnectionRefusedError):
         return f"Connection refused at {place}. Start the agent or open the firewall."
     if isinstance(exc, TimeoutError):
-        return f"No answer from {place}. Check the address, and that a firewall lets the central node through."
-    return f"{place} did not answer as an agent does ({type(exc).__name__}). Check that an agent runs on that port."
+        return f"No answer from {place}. Check the address, and check that the firewall allows connections from the central node."
+    return f"{place} did not answer like an agent ({type(exc).__name__}). Check that an agent runs on that port."
 
 
 def _seconds(date: str | None) -> float | None:
@@ -76,7 +76,7 @@ def ask(
     try:
         connection.connect()
         raw = connection.sock
-        # Each read has its own timeout; this ends an answer that comes drop by drop.
+        # Each read has its own timeout. The timer limits the whole answer, even if it arrives very slowly.
         timer = threading.Timer(total_s, raw.shutdown, [socket.SHUT_RDWR])
         timer.start()
         try:
@@ -93,7 +93,7 @@ def ask(
 
 
 def clock_offset(node: Node) -> float | None:
-    """How many seconds the node's clock is ahead: by what 4444 says while it is open, else by the node's last call."""
+    """How many seconds the node's clock is ahead: read from port 4444 while it is open, else from the node's last call."""
     with contextlib.suppress(NodeUnreachable):
         date = ask(node, "GET", "/status/servicestate", total_s=CLOCK_S).date
         if date is not None:
@@ -102,19 +102,19 @@ def clock_offset(node: Node) -> float | None:
 
 
 def _handshake_failed(node: Node, exc: ssl.SSLError) -> str:
-    """Why; a clock that is off is told apart from a certificate that is bad."""
-    # A node that is behind calls our certificate "bad", not "not valid yet": there is no alert for that.
+    """Why it failed. A wrong clock and a bad certificate give different texts."""
+    # A node whose clock is behind calls our certificate "bad": TLS has no alert for "not yet valid".
     if not tls.is_about_dates(exc) and "ALERT_BAD_CERTIFICATE" not in str(exc):
-        return f"{exc.args[-1]}. Redistribute the node if this stays."
+        return f"{exc.args[-1]}. Redistribute the node if this does not change."
     now, offset = timezone.now(), clock_offset(node)
     theirs = now + timedelta(seconds=offset) if offset is not None else None
     if not tls.is_about_dates(exc) and (theirs is None or clocks.agree(now, theirs)):
-        return f"{exc.args[-1]}. Redistribute the node if this stays."
+        return f"{exc.args[-1]}. Redistribute the node if this does not change."
     return clocks.verdict("the central node's", now, f"{node}'s", theirs)
 
 
 def served_certificate(node: Node) -> str:
-    """Dial the node's 4242 with this machine's client certificate; chain, role and host name hold. Returns the SHA-256 of what it serves.
+    """Connect to the node port with this machine's client certificate; verify chain, role and host name. Returns the SHA-256 of the served certificate.
 
     Raises: NodeUnreachable.
     """
@@ -125,7 +125,7 @@ def served_certificate(node: Node) -> str:
             socket.create_connection((node.dialled, node.node_port), CONNECT_S) as raw,
             context.wrap_socket(raw, server_hostname=node.host_name) as secure,
         ):
-            # Under TLS 1.3 a refused client certificate shows at the first read.
+            # With TLS 1.3, the refusal of a client certificate appears at the first read.
             secure.sendall(b"GET /status/servicestate HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n")
             if not secure.recv(64):
                 raise NodeUnreachable(f"{place} refused the central node's client certificate. Redistribute the node.")

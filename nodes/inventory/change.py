@@ -1,4 +1,4 @@
-"""Changing what is known of a node."""
+"""Change the recorded data of a node."""
 
 from datetime import datetime
 from typing import Any
@@ -17,24 +17,24 @@ from nodes.models import Node, Renewal
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 
 CHANGEABLE = ("name", "address", "distribution_port", "node_port", "subject_alternative_names", "services")
-# Where the central node is, and where it listens, is said elsewhere.
-OF_THE_PLACE = frozenset({"address", "distribution_port", "node_port"})
+# The address and ports of the central node are set elsewhere.
+PLACE_FIELDS = frozenset({"address", "distribution_port", "node_port"})
 
 
 def node_change(*, actor: Actor, node: Node, now: datetime, **fields: Any) -> Node:
-    """Change some of `CHANGEABLE`. Certificates get changed names and addresses with the next renewal.
+    """Change some of the fields in `CHANGEABLE`. Changed names and addresses get into the certificates with the next renewal.
 
     Raises: PermissionRefused, InputInvalid, IllegalNodeTransition for a decommissioned node.
     """
     actor.require("nodes.change_node")
     if node.state == NodeState.DECOMMISSIONED:
-        raise IllegalNodeTransition(f"{node} is decommissioned, so it cannot be changed. Create a node instead.")
+        raise IllegalNodeTransition(f"{node} is decommissioned, so it cannot be changed. Create a new node instead.")
     before = {name: getattr(node, name) for name in CHANGEABLE}
     wanted = _known(node, fields)
     changed = {name: value for name, value in wanted.items() if value != before[name]}
-    if node.is_central and OF_THE_PLACE & changed.keys():
-        text = "The address and ports of the central node cannot be changed here. `up` sets where it listens; Settings, Addresses sets where nodes call it."
-        raise InputInvalid({name: [text] for name in OF_THE_PLACE & changed.keys()})
+    if node.is_central and PLACE_FIELDS & changed.keys():
+        text = "The address and ports of the central node cannot be changed here. The command `up` sets the address and ports on which it listens. The page Settings, Addresses sets the addresses that nodes call."
+        raise InputInvalid({name: [text] for name in PLACE_FIELDS & changed.keys()})
     if not changed:
         return node
     checked(host_name=node.host_name, besides=node, **before | changed)
@@ -43,7 +43,7 @@ def node_change(*, actor: Actor, node: Node, now: datetime, **fields: Any) -> No
             _write(node, changed, now)
             detail = {"from": {name: before[name] for name in changed}, "to": changed}
             record(actor=actor, action="node.changed", target=node, detail=detail, now=now)
-            _try_again(node, now)
+            _retry_work(node, now)
     except NamesTaken as exc:
         raise InputInvalid(name_errors(exc.conflicts)) from exc
     except IntegrityError as exc:
@@ -71,8 +71,8 @@ def _write(node: Node, changed: dict[str, Any], now: datetime) -> None:
     node.refresh_from_db()
 
 
-def _try_again(node: Node, now: datetime) -> None:
-    """What waits for this node to be dialled is tried with what was changed."""
+def _retry_work(node: Node, now: datetime) -> None:
+    """Retry at once the work that waits for a connection to this node, with the changed data."""
     if node.state in UNDER_WAY:
         job_nudge(task=jobs.REGISTRATION, subject=node.pk, now=now)
     for renewal in Renewal.objects.filter(node=node, status=RenewalStatus.PROVING):

@@ -1,4 +1,4 @@
-"""Pages that change what is known of a node."""
+"""Pages that change the recorded data of a node."""
 
 import uuid
 
@@ -32,7 +32,7 @@ def edit(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 @page("nodes.change_node")
 @require_POST
 def take_address(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
-    """Take over the address from which the node calls."""
+    """Store the address from which the node calls as its address."""
     node = get_object_or_404(Node.objects.select_related("observation"), pk=pk)
     if node.calls_from:
         node_change(actor=request.actor, node=node, now=timezone.now(), address=node.calls_from)

@@ -1,4 +1,4 @@
-"""Events of a node in words."""
+"""Wording of the events of a node."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,13 +8,13 @@ from audit.models import Event
 from nodes.states import NodeState
 
 ENTERED = {
-    "issuing": ("Registration started: keys and certificates are being made", "blue"),
-    "distributing": ("Certificates signed, package sealed", "green"),
-    "awaiting_password": ("The node accepted the package; it waits for the password", "green"),
-    "verifying": ("The password was typed and the node called home with its new certificate", "green"),
-    "registered": ("Proved by handshake: chain, host name and role hold. Registered", "green"),
+    "issuing": ("Registration started: the keys and certificates are being created", "blue"),
+    "distributing": ("Certificates signed and package encrypted", "green"),
+    "awaiting_password": ("The node accepted the package and waits for the password", "green"),
+    "verifying": ("The password was entered, and the node called with its new certificate", "green"),
+    "registered": ("Registered: a TLS handshake verified the chain, host name and role", "green"),
     "failed": ("Registration failed", "red"),
-    "decommissioned": ("Decommissioned: its certificates are revoked", "grey"),
+    "decommissioned": ("Decommissioned: all its certificates were revoked", "grey"),
 }
 
 
@@ -27,7 +27,9 @@ def created(event: Event) -> tuple[str, str]:
 def transition(event: Event) -> tuple[str, str]:
     before, to = event.detail["from"], str(event.detail.get("to", ""))
     text, colour = ENTERED.get(to, (f"Became {to}", "grey"))
-    return ("Its certificates ended", colour) if (before, to) == (NodeState.REGISTERED, NodeState.FAILED) else (text, colour)
+    return (
+        ("Its certificates are no longer accepted", colour) if (before, to) == (NodeState.REGISTERED, NodeState.FAILED) else (text, colour)
+    )
 
 
 @wording_register("node.changed")

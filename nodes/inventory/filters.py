@@ -1,4 +1,4 @@
-"""The filters of the lists of nodes and connections."""
+"""The filters of the list of nodes."""
 
 import django_filters
 from django import forms
@@ -21,12 +21,12 @@ class NodeFilter(django_filters.FilterSet):
         choices=STATES,
         method="in_state",
         label="State",
-        empty_label="every state in use",
+        empty_label="any, except decommissioned",
         widget=forms.Select(attrs={"class": "form-select"}),
     )
 
     health = django_filters.ChoiceFilter(
-        choices=NodeHealth.choices, label="Works now", empty_label="any", widget=forms.Select(attrs={"class": "form-select"})
+        choices=NodeHealth.choices, label="Health", empty_label="any", widget=forms.Select(attrs={"class": "form-select"})
     )
 
     class Meta:

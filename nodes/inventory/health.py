@@ -1,4 +1,4 @@
-"""Whether a node works now. That follows from the clock and from what the node last said; it is computed, never stored."""
+"""Whether a node works now: computed from the time and the node's last report, never stored."""
 
 from datetime import datetime
 from typing import Any
@@ -37,6 +37,6 @@ def with_health(nodes: "QuerySet[Node]", *, now: datetime) -> "QuerySet[Node]":
 
 
 def health_of(node: Node, *, now: datetime) -> NodeHealth:
-    """The same for one."""
+    """The health of one node."""
     found: Any = with_health(Node.objects.filter(pk=node.pk), now=now).get()
     return NodeHealth(found.health)

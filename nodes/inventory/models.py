@@ -13,7 +13,7 @@ from django.db.models.functions import Lower
 
 from nodes.states import NodeState
 
-# Three heartbeats missed; where they come often, a restart of the agent is no silence.
+# Three missed heartbeats. At least three minutes, so that an agent that restarts is not called silent.
 if TYPE_CHECKING:
     from nodes.models import Observation
 
@@ -49,7 +49,7 @@ class Node(models.Model):
     made_by_request = models.UUIDField(null=True, blank=True, db_index=True, help_text="of the form that created it: a repeat finds it")
     browser_thumbprint = models.CharField(max_length=64, blank=True, db_index=True, help_text="of the certificate chosen for browsers")
     browser_chosen_at = models.DateTimeField(null=True, blank=True)
-    # Somebody says that he imported the cluster certificate there: a claim, until the node's own report proves it.
+    # A person says that they imported the cluster certificate there: a claim until the node's own report proves it.
     cluster_ticked_at = models.DateTimeField(null=True, blank=True)
     cluster_ticked_by = models.CharField(max_length=200, blank=True)
 
@@ -72,7 +72,7 @@ class Node(models.Model):
 
     @property
     def dialled(self) -> str:
-        """Where the node is dialled: its address where given, else its host name."""
+        """What the central node connects to: the node's address if it has one, else its host name."""
         return self.address or self.host_name
 
     @property
@@ -88,7 +88,7 @@ class Node(models.Model):
 
     @property
     def calls_from(self) -> str:
-        """From where the node last called, where that is not its own address; "" else, and where either is not known."""
+        """The address from which the node last called, if it differs from its recorded address; "" if not, or if either is unknown."""
         seen = self.observed.address if self.observed else ""
         if not seen or not self.address or ip_address(seen).is_loopback:
             return ""

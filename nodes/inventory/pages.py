@@ -18,7 +18,7 @@ from nodes.inventory.view_models import node_page
 from nodes.models import Node
 from web.page import PageRequest, form_id, page, page_number, table_for
 
-# Actions on a node that are confirmed on a page of their own, with the room that has it.
+# Actions on a node that have a confirmation page, each with the room of that page.
 ROOM_OF = {"redistribute": "registration", "renew": "renewal", "remove": "revocation"}
 
 
@@ -45,7 +45,7 @@ def history(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 
 @page("nodes.view_node")
 def status(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
-    """What moves on a node's page; nothing at all while nothing has changed."""
+    """The parts of a node's page that change; an empty answer while nothing has changed."""
     told = node_page(get_object_or_404(Node, pk=pk), actor=request.actor, now=timezone.now())
     if request.GET.get("drawn") == told["drawn"]:
         return HttpResponse(status=204)
@@ -56,7 +56,7 @@ def status(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 def confirm(request: PageRequest, node: Node, action: str, now: datetime, **more: object) -> HttpResponse:
-    """The page on which `action` is confirmed, or which says why it was refused."""
+    """The page that asks to confirm `action`, or that says why it was refused."""
     held = Certificate.objects.issued().filter(holder_id=node.pk)
     context = {"node": node, "action": action, "held": held, "now": now, "form_id": form_id(request)} | more
     refused = "error" in more or "findings" in more

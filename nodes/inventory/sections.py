@@ -1,4 +1,4 @@
-"""The page of a node is made of sections: each room registers what it shows of a node."""
+"""The page of a node is assembled from sections: each room registers what it shows about a node."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -18,11 +18,11 @@ def section_register(section: Section) -> Section:
 
 
 def sections(node: Node, *, actor: Actor, now: datetime) -> dict[str, Any]:
-    """What all sections show of `node`. Raises: ValueError where two sections use one name."""
+    """The variables of all sections for `node`. Raises: ValueError if two sections use the same name."""
     found: dict[str, Any] = {}
     for section in _sections:
         shown = section(node, actor, now)
         if twice := found.keys() & shown.keys():
-            raise ValueError(f"two sections of the node page show {', '.join(sorted(twice))}")
+            raise ValueError(f"two sections of the node page use the same names: {', '.join(sorted(twice))}")
         found |= shown
     return found

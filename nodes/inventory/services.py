@@ -1,4 +1,4 @@
-"""Creating nodes."""
+"""Create nodes."""
 
 import ipaddress
 import uuid
@@ -32,13 +32,13 @@ def _address_problem(address: str) -> str:
     except InvalidName as exc:
         return str(exc)
     except ValueError:
-        return "This is not an IP address. Leave it empty if the host name resolves."
-    return "This address names no single machine." if parsed.is_unspecified or parsed.is_multicast else ""
+        return "This is not an IP address. Leave this field empty if the host name resolves."
+    return "This is not the address of a single machine." if parsed.is_unspecified or parsed.is_multicast else ""
 
 
 def _check_names(name: str, host_name: str, refuse: Refuse) -> None:
     if not name.strip() or len(name) > 64 or not name.isprintable():
-        refuse("name", "A name has 1 to 64 printable characters.")
+        refuse("name", "A name must have 1 to 64 printable characters.")
     try:
         names.host_name(host_name)
     except InvalidName as exc:
@@ -47,7 +47,7 @@ def _check_names(name: str, host_name: str, refuse: Refuse) -> None:
 
 def _check_further_names(further: Sequence[str], refuse: Refuse) -> None:
     if len(further) > MOST_NAMES:
-        refuse("subject_alternative_names", f"At most {MOST_NAMES} further names are possible.")
+        refuse("subject_alternative_names", f"A node can have at most {MOST_NAMES} additional names.")
     for each in further:
         try:
             names.subject_alternative_name(each)
@@ -59,7 +59,7 @@ def checked(
     *, name: str, host_name: str, address: str = "", distribution_port: int = 4444, node_port: int = 4242,
     subject_alternative_names: Sequence[str] = (), services: Sequence[str] = (), besides: Node | None = None,
 ) -> Node:  # fmt: skip
-    """An unsaved node whose fields hold. `besides` is the node that is changed to this. Raises: InputInvalid. Checks only what needs no network."""
+    """An unsaved node with valid fields. `besides` is the node that is being changed. Raises: InputInvalid. Uses no network."""
     errors: dict[str, list[str]] = {}
 
     def refuse(field: str, text: str) -> None:
@@ -70,12 +70,12 @@ def checked(
         refuse("address", problem)
     for field, port in (("distribution_port", distribution_port), ("node_port", node_port)):
         if not 1 <= port <= 65535:
-            refuse(field, "A port is a number from 1 to 65535.")
+            refuse(field, "A port must be a number from 1 to 65535.")
     _check_further_names(subject_alternative_names, refuse)
     for each in services:
         if each not in SERVICES:
-            refuse("services", f"“{each[:64]}” is not a service. Known are: {', '.join(SERVICES)}.")
-    if errors:  # the database is asked only about what can be a name
+            refuse("services", f"“{each[:64]}” is not a known service. The known services are: {', '.join(SERVICES)}.")
+    if errors:  # the database is asked only about valid names
         raise InputInvalid(errors)
     node = Node(
         id=besides.pk if besides else uuid.uuid4(), name=name, host_name=host_name, address=address, distribution_port=distribution_port,
@@ -89,12 +89,12 @@ def checked(
 
 
 def node_create(*, actor: Actor, now: datetime, request: uuid.UUID | None = None, **fields: Any) -> Node:
-    """Record a node; nothing is made or sent yet. `request` names the form that asked. Raises: PermissionRefused, InputInvalid."""
+    """Create the record of a node; nothing is sent to it yet. `request` identifies the form. Raises: PermissionRefused, InputInvalid."""
     actor.require("nodes.add_node")
     node = checked(**fields)
     node.made_by_request = request
     node.created_at = node.state_since = now
-    # Generations go on where an earlier node of the same host name or address ended: its agent refuses older packages.
+    # Continue the generations of an earlier node with the same host name or address, because its agent refuses older packages.
     same_agent = Q(host_name__iexact=node.host_name) | (Q(address=node.address) if node.address else Q())
     earlier = Node.objects.filter(same_agent).order_by("-generation").first()
     node.generation = earlier.generation if earlier else 0

@@ -1,4 +1,4 @@
-"""Nodes, connections, browser-facing certificates, and what nodes hold of the cluster certificate as tables."""
+"""The table of nodes."""
 
 import django_tables2 as tables
 
@@ -18,4 +18,4 @@ class NodeTable(tables.Table):
         model = Node
         fields = ("name", "state", "seen", "address", "services")
         order_by = "name"
-        empty_text = "No nodes yet. Register the first one."
+        empty_text = "No nodes yet. Register the first node."

@@ -1,4 +1,4 @@
-"""The doors of the nodes' two tables."""
+"""The only functions that change the state of a node or of a renewal."""
 
 from datetime import datetime
 
@@ -17,7 +17,7 @@ def node_transition(*, node: Node, to: NodeState, reason: str, actor: Actor, now
     """Move `node` to `to`. Raises: IllegalNodeTransition, StaleNode (another worker was first)."""
     old = NodeState(node.state)
     if to not in TRANSITIONS[old]:
-        raise IllegalNodeTransition(f"{node} is {old.label.lower()} and cannot become {to.label.lower()} now.")
+        raise IllegalNodeTransition(f"{node} is {old.label.lower()} and cannot change to {to.label.lower()} now.")
     moved = Node.objects.filter(pk=node.pk, state=old, generation=node.generation).update(
         state=to, state_reason=reason[:500], state_since=now, **changes
     )

@@ -1,4 +1,4 @@
-"""A node's life as a person reads it: the line of steps, its certificates, its history in words."""
+"""What the page of a node shows: its progress, its certificates and its history."""
 
 import hashlib
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from web.progress import Step, steps_at
 
 STEPS = (
     (NodeState.CREATED, "Created"), (NodeState.ISSUING, "Keys and certificates"), (NodeState.DISTRIBUTING, "Package sent"),
-    (NodeState.AWAITING_PASSWORD, "Waiting for the password"), (NodeState.VERIFYING, "Proof by handshake"),
+    (NodeState.AWAITING_PASSWORD, "Waiting for the password"), (NodeState.VERIFYING, "Verification by TLS handshake"),
     (NodeState.REGISTERED, "Registered"),
 )  # fmt: skip
 ORDER = [state for state, _ in STEPS]
-# While one of these lasts, the password that was shown is still to be typed.
+# In these states the password that was shown has not been entered yet.
 PASSWORD_LASTS = frozenset({NodeState.ISSUING, NodeState.DISTRIBUTING, NodeState.AWAITING_PASSWORD})
 
 
 @dataclass(frozen=True)
 class Held:
-    """A certificate and what is known of it on the node."""
+    """A certificate, and what is known about it on the node."""
 
     certificate: Certificate
     known: str
@@ -36,13 +36,13 @@ class Held:
 
 
 def failed_from(node: Node) -> NodeState:
-    """Where the ceremony ended."""
+    """The state in which the registration failed."""
     last = Event.objects.for_target(node.pk).filter(action="node.transition", detail__to="failed").first()
     return NodeState(last.detail["from"]) if last else NodeState.ISSUING
 
 
 def steps(node: Node) -> list[Step]:
-    """The line of steps with where it stands now."""
+    """The steps of the registration, with the current one marked."""
     state = NodeState(node.state)
     if state == NodeState.DECOMMISSIONED:
         return []
@@ -53,7 +53,7 @@ def steps(node: Node) -> list[Step]:
 
 
 def certificates(node: Node) -> list[Held]:
-    """What the node holds or is about to hold, each with what its heartbeat says of it; nothing where it has none of its own."""
+    """The certificates of the node, each with what its heartbeat reports about it; empty if it has none of its own."""
     own = Certificate.objects.issued().filter(holder_id=node.pk).order_by("-generation", "-kind")
     if not own:
         return []
@@ -64,28 +64,28 @@ def certificates(node: Node) -> list[Held]:
 
 def _known(certificate: Certificate, seen: Any) -> tuple[str, str]:
     if seen is None:
-        return "after unlocking", "grey"
+        return "after the password is entered", "grey"
     if certificate.kind == Kind.ROOT:
         return ("trusted", "green") if certificate.sha256 in seen.trusts else ("not trusted yet", "grey")
     if certificate.sha256 not in seen.installed.values():
         return "not installed yet", "grey"
     if certificate.kind == Kind.CLUSTER:
-        return ("installed, its key proved", "green") if seen.cluster_proved_sha256 == certificate.sha256 else ("installed", "green")
+        return ("installed, key verified", "green") if seen.cluster_proved_sha256 == certificate.sha256 else ("installed", "green")
     return ("installed and served", "green") if certificate.sha256 in seen.served.values() else ("installed", "green")
 
 
 def history(node: Node, page: int = 1, *, lines: int = LINES) -> Page[Line]:
-    """A page of what happened to the node and its own certificates, the newest first, in words."""
+    """A page of the events of the node and its own certificates, newest first, in words."""
     own = dict(Certificate.objects.filter(holder_id=node.pk).values_list("pk", "kind"))
     return history_page(node.pk, own, page, lines)
 
 
 def node_page(node: Node, *, actor: Actor, now: datetime) -> dict[str, Any]:
-    """All that the page of a node shows: what is known of the node itself, and the sections that rooms have registered."""
+    """All variables of the page of a node: the node's own, and those of the sections that rooms have registered."""
     state, last, held = NodeState(node.state), Event.objects.for_target(node.pk).first(), certificates(node)
     found = sections(node, actor=actor, now=now)
     under_way = state in UNDER_WAY or found["renewing"]
-    # The page is drawn again when something changed, and now and then so that its times stay true.
+    # The page is drawn again when something has changed, and every 20 s so that its times stay correct.
     drawn = f"{node.state} {node.state_reason} {node.generation} {last.sequence if last else 0} {int(now.timestamp()) // 20}"
     return found | {
         "node": node, "now": now, "steps": steps(node), "held": held, "history": history(node),
@@ -99,9 +99,9 @@ def node_page(node: Node, *, actor: Actor, now: datetime) -> dict[str, Any]:
 
 
 def setup_url(node: Node) -> str:
-    """Where the password is typed, on the node itself."""
+    """The address of the node's setup page, where the password is entered."""
     if node.setup_url:
         return node.setup_url
-    # Not heard of yet. Several agents share one machine only in the embedded default: there each has its own loopback address.
+    # Not reported yet. Several agents share a machine only in the embedded default, where each has its own loopback address.
     host = node.address if node.address.startswith("127.") and node.address != "127.0.0.1" else "localhost"
     return f"http://{host}:4570/certificateSetup"

@@ -31,7 +31,7 @@ from sealing.local_keys import key_ring
 
 @dataclass(frozen=True)
 class Order:
-    """A generation of `node` to be made while a row of `wanted` stands; `in_a_hurry` where somebody waits for it."""
+    """The certificates of one generation to make for `node`, as long as `wanted` has a row; `in_a_hurry` if a person waits for them."""
 
     node: Node
     generation: int
@@ -40,43 +40,43 @@ class Order:
     actor: Actor
 
     def still_wanted(self) -> None:
-        """Raises: StaleNode if it was called off meanwhile."""
+        """Raises: StaleNode if the request was canceled in the meantime."""
         if not self.wanted.select_for_update().exists():
-            raise StaleNode(f"generation {self.generation} of {self.node} was called off meanwhile")
+            raise StaleNode(f"generation {self.generation} of {self.node} was canceled in the meantime")
 
 
 def versions_for(node: Node) -> "QuerySet[DatabaseKey]":
-    """The database keys for which `node` gets a service pair, the newest first; the central node also the one that begins with it."""
+    """The database keys for which `node` gets a service pair, newest first; for the central node, also the one that starts there."""
     statuses = {*LIVE, DatabaseKeyStatus.PREPARED} if node.is_central else LIVE
     return DatabaseKey.objects.filter(status__in=statuses).order_by("-version")
 
 
 def _key_of(version: DatabaseKey) -> database_key.DatabaseKey:
-    """Out of this machine's own store; a fresh one for a version that has none yet. Raises: StaleCertificate while it is not at hand."""
+    """The key of `version` from this machine's store, or a new key if the version has none yet. Raises: StaleCertificate while it is not available."""
     if version.key_id is None:
         return database_key.DatabaseKey.generate()
     ring = key_ring().keys
     if version.key_id not in ring:
-        raise StaleCertificate(f"{version} has not reached this machine yet")
+        raise StaleCertificate(f"{version} is not on this machine yet")
     return ring[version.key_id]
 
 
 def certificate_of(order: Order, kind: Kind, version: DatabaseKey | None = None, *, now: datetime) -> Certificate:
-    """The one certificate of this intent: found again after a crash, or made; a service certificate carries the database key `version`.
+    """The certificate of this intent: found again after a crash, or created. A service certificate contains the database key `version`.
 
-    Raises: StaleCertificate while another makes it or the key is not at hand here, StaleNode.
+    Raises: StaleCertificate while another worker makes it or the key is not available here, StaleNode.
     """
     node, generation, number = order.node, order.generation, version.version if version else 0
     mine = Certificate.objects.filter(holder_id=node.pk, kind=kind, generation=generation, database_key_version=number)
     for overdue in mine.overdue(now):
         certificate_transition(
-            certificate=overdue, to=CertificateStatus.FAILED, reason="its worker ended before it signed", actor=SYSTEM, now=now
+            certificate=overdue, to=CertificateStatus.FAILED, reason="its worker stopped before it signed", actor=SYSTEM, now=now
         )
     found = mine.issued().first()
     if found is not None and found.sealed_private_key is not None:
         return found
     if mine.filter(status=CertificateStatus.ISSUING).exists():
-        raise StaleCertificate(f"the {kind} certificate of {node} is being made")
+        raise StaleCertificate(f"the {kind} certificate of {node} is being created")
     private_key = key_take(key_type(kind), in_a_hurry=order.in_a_hurry)
     further = [*node.subject_alternative_names, *([node.address] if node.address else [])] if version else []
     zone = zone_current()
@@ -91,7 +91,7 @@ def certificate_of(order: Order, kind: Kind, version: DatabaseKey | None = None,
 
 
 def package_make(order: Order, *, expires_at: datetime, now: datetime) -> Package:
-    """All that the node gets. Raises: PKIError, TrustZoneError, StaleNode."""
+    """Make the package for the node. Raises: PKIError, TrustZoneError, StaleNode."""
     node, zone = order.node, zone_current()
 
     def pair(row: Certificate) -> Pair:
@@ -100,7 +100,7 @@ def package_make(order: Order, *, expires_at: datetime, now: datetime) -> Packag
     service, *further = [_service_pair(order, version, now=now) for version in versions_for(node)]
     cluster = cluster_in_force(issuing_root())
     if cluster is None:
-        raise ZoneBroken("The trust zone has no cluster certificate. Restore it from a backup or recreate the root.")
+        raise ZoneBroken("The trust zone has no cluster certificate. Restore it from a backup, or recreate the root.")
     return Package(
         trust_zone=str(zone.pk), node=str(node.pk), host_name=node.host_name, generation=order.generation, central_host_name=zone.name,
         central_addresses=central_addresses(), roots=tuple(root.pem().encode() for root in roots_in_force()),
@@ -114,7 +114,7 @@ def _service_pair(order: Order, version: DatabaseKey, *, now: datetime) -> Pair:
     row = certificate_of(order, Kind.SERVICE, version, now=now)
     pem: bytes = row.sealed_private_key.open()
     if version.key_id is None:
-        # Made with this certificate, or with the same one before a crash: only the certificate knows.
+        # The key was made with this certificate, perhaps before a crash, so it is read from the certificate.
         key = database_key.read(row.x509(), keys.from_pem(pem, own=True), zone_current().database_key_oids)
         with transaction.atomic():
             order.still_wanted()
@@ -123,22 +123,22 @@ def _service_pair(order: Order, version: DatabaseKey, *, now: datetime) -> Pair:
 
 
 def keys_wipe(node: Node) -> None:
-    """The package carries them now, or nobody waits for them any more."""
+    """Delete the private keys: they are in the package now, or are no longer needed."""
     Certificate.objects.filter(holder_id=node.pk, kind__in=OWN_KINDS).update(sealed_private_key=None)
 
 
 def older_supersede(node: Node, generation: int, *, now: datetime) -> None:
-    """The proved generation takes over from every older one."""
+    """Mark every older generation as superseded by the verified one."""
     for certificate in Certificate.objects.issued().filter(holder_id=node.pk, kind__in=OWN_KINDS, generation__lt=generation):
         certificate_transition(
-            certificate=certificate, to=CertificateStatus.SUPERSEDED, reason=f"generation {generation} is proved", actor=SYSTEM, now=now
+            certificate=certificate, to=CertificateStatus.SUPERSEDED, reason=f"generation {generation} is verified", actor=SYSTEM, now=now
         )
 
 
 def generation_withdraw(node: Node, generation: int, *, reason: str, now: datetime) -> None:
-    """A generation that never came into use is revoked, its keys wiped; what is just being signed fails.
+    """Revoke a generation that was never used and delete its keys. A signature in progress fails.
 
-    A database key that only stood in the central node's withdrawn certificate is gone with it: its version gets another.
+    If a database key exists only in a withdrawn certificate of the central node, its version gets a new key.
     """
     for certificate in Certificate.objects.filter(holder_id=node.pk, kind__in=OWN_KINDS, generation=generation):
         certificate_withdraw(certificate=certificate, reason=reason, actor=SYSTEM, now=now)
@@ -147,7 +147,7 @@ def generation_withdraw(node: Node, generation: int, *, reason: str, now: dateti
 
 
 def service_fingerprint(node: Node, generation: int) -> str:
-    """What the node must serve once it has installed this generation: the pair that carries the newest database key. "" if it was revoked."""
+    """The SHA-256 fingerprint of the certificate that the node must serve after installing this generation: that with the newest database key. "" if it was revoked."""
     own = Certificate.objects.accepted().filter(holder_id=node.pk, kind=Kind.SERVICE, generation=generation)
     newest = own.order_by("-database_key_version").first()
     return newest.sha256 if newest else ""

@@ -1,4 +1,4 @@
-"""Who calls as a node, in the REST API."""
+"""The callers of a node in the REST API."""
 
 import uuid
 
@@ -14,7 +14,7 @@ from web.api import View, operation
 
 
 class NodeCallersSettled(View):
-    """Say that one machine alone calls as this node: its next call begins anew, and it gets new keys again."""
+    """Confirm that only one machine calls as this node. Its next call starts a new sequence, and the node can get new keys again."""
 
     @operation(NodeOutput, conflicts=True)
     def post(self, request: Request, pk: uuid.UUID) -> Response:

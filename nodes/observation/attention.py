@@ -1,4 +1,4 @@
-"""What nodes report, and who calls as a node: what of it needs a person."""
+"""The needs of observation: silent nodes, clocks, unexplained callers and served certificates."""
 
 import uuid
 from collections.abc import Collection, Iterator
@@ -22,9 +22,9 @@ RELOAD = "Reload or restart {name}. A reload hook on the node can do that after 
 
 @needs_register
 def needs(now: datetime) -> Iterator[Need]:
-    """Silent nodes, clocks, callers that the database does not explain, and what is served instead of what is installed."""
+    """Silent nodes, wrong clocks, unexplained callers, and services that do not serve the installed certificate."""
     nodes, findings = list(Node.objects.filter(state=NodeState.REGISTERED).select_related("observation")), findings_said(now)
-    calling = {each.node_id for each in findings if each.node_id}  # with a certificate that is not taken: such a node is not silent
+    calling = {each.node_id for each in findings if each.node_id}  # with a refused certificate, so this node is not silent
     yield from _callers(findings, now)
     for node in nodes:
         yield from _calls(node, calling, now)
@@ -113,7 +113,7 @@ def _hook(node: Node) -> Iterator[Need]:
 
 
 def _doubt(now: datetime) -> Iterator[Need]:
-    """Nothing is renewed by itself while the clock here cannot be believed."""
+    """Automatic renewals pause while the clock of this machine is not credible."""
     if TrustZone.objects.current() is None:
         return
     try:

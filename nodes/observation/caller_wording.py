@@ -1,4 +1,4 @@
-"""Calls that the database does not explain, in words: what was seen, its likely cause, and what to do."""
+"""Wording for calls that the database does not explain: what happened, the likely cause, and what to do."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from nodes.models import CallerFinding, Node
 from pki.core.clocks import stamp
 
 Kind = CallerFinding.Kind
-# For so long after the last such call it is said; two callers until a person or a registration settles it.
+# How long a finding is shown after its last call. Two callers are shown until a person or a registration resolves it.
 SAID_FOR = {Kind.SUPERSEDED: timedelta(hours=1), Kind.UNKNOWN: timedelta(hours=1), Kind.DATABASE_OLDER: timedelta(days=1)}
-PUT_BACK = "The database was probably put back: an older copy of it was restored after this certificate was made."
+RESTORED = "An older copy of the database was probably restored after this certificate was created."
 
 
 @dataclass(frozen=True)
 class CallerWords:
-    """`code` is that of the need. Where `can_settle`, a person may say that one machine alone calls."""
+    """`code` is the code of the need. If `can_settle`, a person can confirm that only one machine calls."""
 
     finding: CallerFinding
     code: str
@@ -45,29 +45,31 @@ def _two_callers(finding: CallerFinding, now: datetime) -> CallerWords:
         f"the call before it from {_place(finding.other_address)} at {stamp(finding.other_at)}" if finding.other_at else "no call before it"
     )
     alternate = (
-        "Calls go on alternating, so two machines call." if finding.count > 2 else "If no more such calls come, the machine was restored."
+        "The calls keep alternating, so two machines call."
+        if finding.count > 2
+        else "If no more such calls arrive, the machine was restored."
     )
     return CallerWords(
         finding, "node-two-callers", f"Two machines call as {finding.node}, or it was restored",
         f"A call returned an answer that had been replaced. The last such call came from {_place(finding.address)} at {stamp(finding.last_at)}, {before}; {calls}. "
-        f"{alternate} The node gets no new keys until this is settled.",
-        "If the machine was restored from a backup or a snapshot and runs once, settle this on the node's page. If it was copied, stop the agent of the copy, "
-        "then redistribute the node: what was copied is refused from then on.", can_settle=True,
+        f"{alternate} The node gets no new keys until you resolve this.",
+        "If the machine was restored from a backup or a snapshot and only one copy runs, confirm this on the node's page. If it was copied, stop the agent of the "
+        "copy, then redistribute the node. The copied certificates are then refused.", can_settle=True,
     )  # fmt: skip
 
 
 def _superseded(finding: CallerFinding, now: datetime) -> CallerWords:
     node = finding.node
     assert node is not None
-    seen = f"It calls from {_place(finding.address)}, the last time at {stamp(finding.last_at)}, and is refused."
+    seen = f"It calls from {_place(finding.address)}, most recently at {stamp(finding.last_at)}, and is refused."
     if node.online(now):
         remedy = "Stop the agent of the copy. If you do not know that machine, revoke the superseded certificates too."
         title, code = f"A copy of {node} calls with certificates that were replaced", "node-two-callers"
         return CallerWords(finding, code, title, f"{seen} The node itself calls with its newer certificates.", remedy)
-    title = f"{node} was put back: it calls with certificates that were replaced"
+    title = f"{node} was restored: it calls with certificates that were replaced"
     return CallerWords(
         finding, "node-put-back", title, f"{seen} Its machine was probably restored from a backup or a snapshot.",
-        "Redistribute the node: its agent has opened for a new package. If this machine is a copy, stop its agent.",
+        "Redistribute the node. Its agent waits for a new package. If this machine is a copy, stop its agent.",
     )  # fmt: skip
 
 
@@ -75,23 +77,23 @@ def _unknown(finding: CallerFinding, now: datetime) -> CallerWords:
     who = f"{finding.node} calls" if finding.node else f"A machine calls from {_place(finding.address)}"
     generation = f" It reports generation {finding.generation}." if finding.generation else ""
     remedy = (
-        "Redistribute the node: its agent has opened for a new package."
+        "Redistribute the node. Its agent waits for a new package."
         if finding.node
         else "Find the machine by its address, and redistribute its node."
     )
     return CallerWords(
         finding, "caller-unknown", f"{who} with a certificate that this database does not know",
-        f"A root in force signed the certificate. The last call came from {_place(finding.address)} at {stamp(finding.last_at)}, and was refused.{generation} {PUT_BACK}",
-        f"{remedy} Or restore a newer backup.",
+        f"A current root signed the certificate. The last call came from {_place(finding.address)} at {stamp(finding.last_at)}, and was refused.{generation} {RESTORED}",
+        f"{remedy} You can also restore a newer backup.",
     )  # fmt: skip
 
 
 def _database_older(finding: CallerFinding, now: datetime) -> CallerWords:
     return CallerWords(
-        finding, "database-put-back", f"The database is older than what {finding.node} remembers",
-        f"At {stamp(finding.last_at)} the node returned an answer that this database does not remember. The database was probably put back: "
-        "an older copy of it was restored.",
-        "Nodes that were renewed meanwhile are named as well: redistribute them. What was revoked, decommissioned or changed after the copy was made must be done again.",
+        finding, "database-put-back", f"The database is older than the data on {finding.node}",
+        f"At {stamp(finding.last_at)} the node returned an answer that this database does not know. Probably "
+        "an older copy of the database was restored.",
+        "Nodes that were renewed in the meantime are listed too. Redistribute them. Repeat every revocation, decommissioning and change that was made after the copy.",
     )  # fmt: skip
 
 
@@ -99,7 +101,7 @@ WORDS = {Kind.TWO_CALLERS: _two_callers, Kind.SUPERSEDED: _superseded, Kind.UNKN
 
 
 def findings_said(now: datetime, node: Node | None = None) -> list[CallerFinding]:
-    """What is to be said now, of all nodes or of one."""
+    """The findings to show now, of all nodes or of one."""
     found: Iterable[CallerFinding] = CallerFinding.objects.select_related("node__observation")
     if node is not None:
         found = node.caller_findings.select_related("node__observation")

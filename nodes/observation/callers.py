@@ -1,4 +1,4 @@
-"""Who calls as a node, where the database does not explain it: named until a person or a new registration settles it."""
+"""Calls in the name of a node that the database does not explain: kept until a person or a new registration resolves them."""
 
 import ipaddress
 import uuid
@@ -19,23 +19,23 @@ from pki.exchange import turns
 from pki.exchange.report import Report
 
 Kind = CallerFinding.Kind
-GRACE = timedelta(hours=1)  # for a superseded certificate, after its successor was proved
+GRACE = timedelta(hours=1)  # for a superseded certificate, after its successor was verified
 FORGOTTEN, MOST_UNKNOWN = timedelta(days=7), 50
-DISPUTED = "Two machines call as this node, or it was restored, so it gets no new keys. Open the node's page, and settle that first."
-# What a node reports of generations that this database lost: more than that was never made meanwhile.
+DISPUTED = "Two machines call as this node, or it was restored, so it gets no new keys. Resolve this on the node's page first."
+# The highest number of generations that a restored database can have lost; a report of more is not believed.
 MOST_LOST = 1000
 
 
 @dataclass(frozen=True)
 class Call:
-    """From where a call came, by its socket. `has_ended` says whether its caller has hung up meanwhile."""
+    """The address of a caller, read from the socket. `has_ended` returns whether the caller has closed the connection."""
 
     address: str = ""
     has_ended: Callable[[], bool] = lambda: False
 
 
 def address_of(host: str) -> str:
-    """An address as people write it: IPv4 over an IPv6 socket is IPv4."""
+    """An address in its usual form: an IPv4 address on an IPv6 socket as IPv4."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -45,7 +45,7 @@ def address_of(host: str) -> str:
 
 
 def is_replaced(certificate: Certificate, *, now: datetime) -> bool:
-    """Whether the certificate's successor was proved longer ago than a call with it may still be under way."""
+    """Whether the certificate's successor was verified so long ago that no call with it can still be in progress."""
     if certificate.status != CertificateStatus.SUPERSEDED:
         return False
     return certificate.superseded_at is None or not timedelta(0) <= now - certificate.superseded_at <= GRACE
@@ -56,7 +56,7 @@ def turn_make(node: Node, *, now: datetime) -> str:
 
 
 def verdict(node: Node, certificate: Certificate, report: Report, *, registers: bool) -> turns.Verdict:
-    """What the turn in `report` says. `registers` is true for the first call with a new registration's certificate."""
+    """The verdict on the turn in `report`. `registers` is true for the first call with a new registration's certificate."""
     seen = node.observed
     if seen is None:
         return turns.Verdict.IN_TURN
@@ -66,7 +66,7 @@ def verdict(node: Node, certificate: Certificate, report: Report, *, registers: 
 
 
 def is_disputed(node: Node) -> bool:
-    """Whether two machines call as `node`: no new keys are handed out then."""
+    """Whether two machines call as `node`. If so, it gets no new keys."""
     return CallerFinding.objects.filter(node=node, kind=Kind.TWO_CALLERS).exists()
 
 
@@ -78,7 +78,7 @@ def disputed_nodes() -> set[uuid.UUID]:
 def finding_note(
     *, kind: CallerFinding.Kind, node: Node | None, call: Call, now: datetime, certificate: str = "", generation: int = 0, other: Observation | None = None
 ) -> None:  # fmt: skip
-    """Keep that such a call came; the first one is an event of the node. `certificate` is the fingerprint of one that is not known."""
+    """Record such a call; the first one is also an event of the node. `certificate` is the fingerprint of an unknown certificate."""
     key = f"{kind} {certificate or (node.pk if node else '')}"
     seen = {"address": call.address, "last_at": now, "generation": generation}
     if other is not None:
@@ -93,18 +93,18 @@ def finding_note(
                 detail = {"kind": str(kind), "address": found.address, "other_address": found.other_address, "generation": generation}
                 record(actor=Actor("node", node.name), action="node.caller_found", target=node, detail=detail, now=now)
     except IntegrityError:
-        return  # another process has just kept it
+        return  # another process has just recorded it
 
 
 def _forget(now: datetime) -> None:
-    """What has not called for long goes, but for two callers: these are settled by a person. What is not known stays bounded."""
+    """Delete old findings, except two callers, which a person resolves. Limit the number of findings about unknown certificates."""
     CallerFinding.objects.exclude(kind=Kind.TWO_CALLERS).filter(last_at__lt=now - FORGOTTEN).delete()
     unknown = CallerFinding.objects.filter(kind=Kind.UNKNOWN).order_by("-last_at")
     CallerFinding.objects.filter(pk__in=list(unknown.values_list("pk", flat=True)[MOST_UNKNOWN - 1 :])).delete()
 
 
 def unknown_note(*, sha256: str, report: Report | None, call: Call, now: datetime) -> None:
-    """A certificate that a root in force signed, and this database does not know. Its report, or its address, says for which node it passes."""
+    """Record a call with a certificate that a current root signed and this database does not know. Its report or its address identifies the node."""
     node = _claimed(report.node if report else "") or _calling_from(call.address)
     finding_note(kind=Kind.UNKNOWN, node=node, call=call, now=now, certificate=sha256, generation=report.generation if report else 0)
 
@@ -124,7 +124,7 @@ def _calling_from(address: str) -> Node | None:
 
 
 def generation_next(node: Node) -> int:
-    """Above what was made for the node, and above what it reports: the database may have been put back."""
+    """One more than the highest generation in the database and in the node's reports, because the database may be a restored one."""
     reported = [each.generation for each in node.caller_findings.filter(kind=Kind.UNKNOWN)]
     reported += [node.observed.generation] if node.observed else []
     known = [each for each in reported if each <= node.generation + MOST_LOST]
@@ -133,20 +133,20 @@ def generation_next(node: Node) -> int:
 
 @transaction.atomic
 def callers_settle(*, actor: Actor, node: Node, now: datetime) -> None:
-    """A person says that one machine alone calls as `node`: its next call begins anew. Raises: PermissionRefused."""
+    """Record that only one machine calls as `node`, as a person confirms. Its next call starts a new sequence. Raises: PermissionRefused."""
     actor.require("nodes.change_node")
     forgotten = _settled(node)
     record(actor=actor, action="node.callers_settled", target=node, detail={"calls": forgotten}, now=now)
 
 
 def registration_settles(node: Node) -> None:
-    """A new registration is proved: it is the node, whoever else calls with older certificates."""
+    """A new registration was verified, so other callers with older certificates are not the node."""
     _settled(node)
     Observation.objects.filter(node=node).update(turn_generation=node.generation)
 
 
 def turns_start_over() -> None:
-    """This database is a restored one: nodes return answers that it does not know."""
+    """Forget all turns, because this database was restored and does not know the answers that nodes return."""
     Observation.objects.update(turn="", turn_before="")
 
 

@@ -1,4 +1,4 @@
-"""Whether the central node's clock can be believed: what it signs under a wrong one is worthless once the clock is right."""
+"""Whether the central node's clock is credible: certificates signed with a wrong clock are useless after it is corrected."""
 
 from datetime import datetime, timedelta
 from statistics import median
@@ -13,7 +13,7 @@ FARTHEST = timedelta(hours=1)  # as far as certificates are backdated
 
 
 def clock_believed(*, now: datetime) -> None:
-    """Raises: ClockDoubtful if most other nodes that call are more than an hour away, or none calls and the clock has just jumped."""
+    """Raises: ClockDoubtful if the clocks of most calling nodes differ by more than an hour, or if no node calls and the clock has just jumped."""
     others = Node.objects.present().filter(state=NodeState.REGISTERED, is_central=False).select_related("observation")
     offsets = [each.clock_offset_s or 0.0 for each in others if each.online(now)]
     middle = median(offsets) if offsets else 0.0
@@ -21,7 +21,7 @@ def clock_believed(*, now: datetime) -> None:
         side = "behind" if middle > 0 else "ahead of"
         told = f"The central node's clock says {clocks.stamp(now)}, {clocks.length(timedelta(seconds=middle))} {side} most nodes'."
     elif not offsets and (jump := clock_jump(now=now)):
-        told = f"The central node's clock jumped {clocks.length(timedelta(seconds=jump[1]))} {'ahead' if jump[1] > 0 else 'back'}, and no other node confirms it."
+        told = f"The central node's clock jumped {clocks.length(timedelta(seconds=jump[1]))} {'ahead' if jump[1] > 0 else 'back'}, and no other node confirms the new time."
     else:
         return
-    raise ClockDoubtful(f"{told} Nothing is renewed or rotated by itself until that is cleared up. Set its time source (NTP).")
+    raise ClockDoubtful(f"{told} Automatic renewals and rotations wait until the clock is correct. Set its time source (NTP).")

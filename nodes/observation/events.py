@@ -8,5 +8,5 @@ from nodes.models import CallerFinding
 @wording_register("node.caller_found", "node.callers_settled")
 def callers(event: Event) -> tuple[str, str]:
     if event.action == "node.callers_settled":
-        return "Settled: one machine alone calls as this node", "grey"
+        return "Resolved: only one machine calls as this node", "grey"
     return f"From {event.detail['address'] or 'an unknown address'}: {CallerFinding.Kind(event.detail['kind']).label}", "red"

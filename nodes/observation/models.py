@@ -1,4 +1,4 @@
-"""What nodes report, and who calls as a node."""
+"""The reports of nodes, and unexplained calls."""
 
 from collections.abc import Collection
 from typing import Any, Self
@@ -36,14 +36,14 @@ class Observation(models.Model):
     version = models.CharField(max_length=40, blank=True, help_text="of its agent")
     system = models.CharField(max_length=100, blank=True, help_text="the operating system")
     address = models.CharField(max_length=64, blank=True, help_text="from where it called")
-    # docs/develop/architecture.md, *Turns*: what the last answer carried, what its caller had returned, and the generation of its last proved registration.
+    # docs/develop/architecture.md, *Turns*: the turn in the last answer, the turn that its caller had returned, and the generation of the last verified registration.
     turn = models.CharField(max_length=80, blank=True)
     turn_before = models.CharField(max_length=80, blank=True)
     turn_generation = models.PositiveIntegerField(default=0)
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **more: Any) -> Self:
-        """Rows of an older version, and of its backups, may hold what no report may say today: they are read as a report is."""
+        """Rows of an older version may hold values that a report may not have today, so they are read like a report."""
         row = super().from_db(db, field_names, values, **more)
         for name in report.KEPT.keys() & row.__dict__.keys():
             setattr(row, name, report.kept(name, getattr(row, name)))
@@ -56,7 +56,7 @@ class Observation(models.Model):
 
 
 class CallerFinding(models.Model):
-    """Calls that the database does not explain. One row for each node and kind, or for each certificate that is not known."""
+    """Calls that the database does not explain. One row for each node and kind, or for each unknown certificate."""
 
     class Kind(models.TextChoices):
         TWO_CALLERS = "two-callers", "two machines call as this node, or it was restored"

@@ -1,4 +1,4 @@
-"""Pages about who calls as a node."""
+"""Pages about the callers of a node."""
 
 import uuid
 
@@ -15,6 +15,6 @@ from web.page import PageRequest, page
 @page("nodes.change_node")
 @require_POST
 def settle_callers(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
-    """Somebody says that one machine alone calls as this node."""
+    """Confirm that only one machine calls as this node."""
     callers_settle(actor=request.actor, node=get_object_or_404(Node, pk=pk), now=timezone.now())
     return redirect("nodes:detail", pk=pk)

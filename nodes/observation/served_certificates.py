@@ -1,4 +1,4 @@
-"""What the services of a node really use: installed against served now, and its reload hook's last run, in words."""
+"""The certificates that the services of a node serve, compared with the installed ones, and the last run of its reload hook."""
 
 import uuid
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ TIMED_OUT, NOT_STARTED = 124, 127  # as the agent reports it
 
 @dataclass(frozen=True)
 class Served:
-    """One service, and what it serves now against what is installed. `colour` is green, orange (something else) or grey (nothing)."""
+    """One service, and whether it serves the installed certificate. `colour` is green (yes), orange (no) or grey (unknown)."""
 
     name: str
     words: str
@@ -33,20 +33,20 @@ class Served:
 
 @dataclass(frozen=True)
 class HookRun:
-    """The last run of the reload hook. `failed` asks for a person."""
+    """The last run of the reload hook. If `failed`, a person must act."""
 
     at: datetime
     words: str
     failed: bool
 
 
-def serving(node: Node) -> list[Served]:
-    """Each service that the node's agent looks at, the agent's own 4242 first."""
-    return servings([node])[node.pk]
+def served_certificates(node: Node) -> list[Served]:
+    """Each service that the node's agent checks, the agent's own port first."""
+    return served_certificates_of([node])[node.pk]
 
 
-def servings(nodes: Iterable[Node]) -> dict[uuid.UUID, list[Served]]:
-    """The same for each of `nodes`, which come with their observations; two queries for all of them."""
+def served_certificates_of(nodes: Iterable[Node]) -> dict[uuid.UUID, list[Served]]:
+    """The same for each of `nodes`, in two queries. Select the observations with the nodes."""
     seen = {node.pk: _watched(node) for node in nodes}
     strange = {
         sha256 for each in seen.values() if each for sha256 in each.served.values() if sha256 not in (None, *each.installed.values())
@@ -57,7 +57,7 @@ def servings(nodes: Iterable[Node]) -> dict[uuid.UUID, list[Served]]:
 
 
 def _watched(node: Node) -> Observation | None:
-    """What the node reports, where its agent looks at any service."""
+    """The node's observation, if its agent checks any service."""
     seen = node.observed
     return seen if seen is not None and seen.served and (seen.listening or len(seen.served) > 1) else None
 
@@ -70,16 +70,18 @@ def _services(seen: Observation, known: dict[str, Certificate], browser: dict[st
 def _served(name: str, sha256: str | None, known: dict[str, Certificate], browser: dict[str, str], seen: Observation) -> Served:
     called, remedy = ("The agent", "restart it") if name == "service" else (name, "reload it")
     if sha256 is None:
-        return Served(called, "does not answer with TLS, so nothing is known: see that it runs", "grey")
+        return Served(called, "does not answer with TLS. Check that it runs", "grey")
     if sha256 in seen.installed.values():
-        return Served(called, "serves what is installed", "green")
+        return Served(called, "serves the installed certificate", "green")
     certificate = known.get(sha256)
     if certificate is None and (name_there := browser.get(sha256)):
-        return Served(called, f"still serves {name_there}, which is not what the node has for browsers now: {remedy}", "orange")
+        return Served(called, f"still serves {name_there}, which is not the node's current browser certificate: {remedy}", "orange")
     if certificate is None:
-        return Served(called, f"serves a certificate that this trust zone never signed: give it the installed one, then {remedy}", "orange")
+        return Served(
+            called, f"serves a certificate that this trust zone did not sign: configure the installed one, then {remedy}", "orange"
+        )
     if certificate.kind != Kind.SERVICE or certificate.holder_id != seen.node_id:
-        return Served(called, f"serves {certificate.subject} of {certificate.holder}: give it the installed one, then {remedy}", "orange")
+        return Served(called, f"serves {certificate.subject} of {certificate.holder}: configure the installed one, then {remedy}", "orange")
     return Served(called, f"still serves the certificate of {clocks.stamp(certificate.created_at)}: {remedy}", "orange")
 
 
@@ -94,25 +96,27 @@ def installed_since(nodes: Iterable[Node]) -> dict[uuid.UUID, datetime | None]:
 def still_old(nodes: Iterable[Node], *, now: datetime) -> list[tuple[Node, Served]]:
     """What has served something else than the installed certificate for longer than a reload takes, with its node; three queries."""
     wanted = list(nodes)
-    told = servings(wanted)
+    told = served_certificates_of(wanted)
     old = [(node, each) for node in wanted for each in told[node.pk] if each.is_old]
     since = installed_since(node for node, _ in old)
     return [(node, each) for node, each in old if (at := since[node.pk]) is not None and now - at > PATIENCE]
 
 
 def hook_run(node: Node) -> HookRun | None:
-    """The last run of the node's reload hook; None where it has none."""
+    """The last run of the node's reload hook; None if it has no hook."""
     told: dict[str, Any] = node.observed.hook if node.observed else {}
     if not told:
         return None
     at, code, generation = datetime.fromisoformat(told["at"]), told["exit"], told["generation"]
     if code == 0:
-        return HookRun(at, f"fine, for generation {generation}", failed=False)
+        return HookRun(at, f"succeeded, for generation {generation}", failed=False)
     if code is None:
-        return HookRun(at, f"begun for generation {generation}; its end is not known yet", failed=False)
-    how = {TIMED_OUT: "took longer than 60 s and was ended", NOT_STARTED: "could not be started"}.get(code, f"ended with {code}")
+        return HookRun(at, f"started for generation {generation}; its result is not known yet", failed=False)
+    how = {TIMED_OUT: "took longer than 60 s and was stopped", NOT_STARTED: "could not be started"}.get(
+        code, f"failed with exit code {code}"
+    )
     return HookRun(
         at,
-        f"{how}, for generation {generation}. The agent's log on the node says why; mend it, then restart the agent: it runs again",
+        f"{how}, for generation {generation}. The agent's log on the node has the reason. Fix the hook, then restart the agent, which runs the hook again",
         failed=True,
     )

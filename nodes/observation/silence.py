@@ -1,4 +1,4 @@
-"""How long a node has not called."""
+"""Silence of nodes."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from nodes.models import SILENT_AFTER, Node
 
 
 def last_call(node: Node, now: datetime) -> datetime:
-    """When it called last; since its registration where it never did."""
+    """When the node called last, or its registration if it never called."""
     return node.observed.last_seen_at if node.observed else node.registered_at or now
 
 

@@ -19,7 +19,9 @@ from nodes.registration.services import node_register
 from web.api import FindingOutput, Input, View, operation
 
 IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key", location="header", description="any text; the same text for the same request, such as after an answer that was lost"
+    "Idempotency-Key",
+    location="header",
+    description="any text; send the same text again to repeat a request, such as after its answer was lost",
 )
 
 
@@ -28,7 +30,7 @@ class FindingsOutput(serializers.Serializer[Any]):
 
 
 class CeremonyOutput(serializers.Serializer[Any]):
-    """What registering answers, once."""
+    """The answer to a registration, given once."""
 
     password = serializers.CharField()
     setup_url = serializers.URLField()
@@ -37,7 +39,7 @@ class CeremonyOutput(serializers.Serializer[Any]):
 
 
 class NodePreflight(View):
-    """What would stand in the way of a registration; nothing is created."""
+    """Check whether a node can be registered. Nothing is created."""
 
     @operation(FindingsOutput, body=NodeInput)
     def post(self, request: Request) -> Response:
@@ -46,7 +48,7 @@ class NodePreflight(View):
 
 
 class NodeRegister(View):
-    """Start the registration, or a redistribution. The password is answered this once; a repeat with the same key gets it again for ten minutes."""
+    """Start a registration or a redistribution. The answer has the password, once; repeat the request with the same key within ten minutes to get it again."""
 
     @operation({202: CeremonyOutput}, conflicts=True, parameters=[IDEMPOTENCY_KEY])
     def post(self, request: Request, pk: uuid.UUID) -> Response:
@@ -58,12 +60,12 @@ class NodeRegister(View):
 
 class DecommissionInput(Input):
     lost = serializers.BooleanField(
-        default=False, help_text="the machine was lost or taken over: its certificates are revoked as compromised"
+        default=False, help_text="the machine was lost or taken over: its certificates are revoked with the reason key compromise"
     )
 
 
 class NodeDecommission(View):
-    """End a node: its certificates are revoked, its name is free again."""
+    """Decommission a node. Its certificates are revoked, and its name can be used again."""
 
     @operation({202: NodeOutput}, body=DecommissionInput, conflicts=True)
     def post(self, request: Request, pk: uuid.UUID) -> Response:

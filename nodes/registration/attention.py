@@ -1,4 +1,4 @@
-"""What registrations need from a person."""
+"""The needs of registrations."""
 
 import uuid
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ from nodes.states import UNDER_WAY, NodeState
 
 @needs_register
 def needs(now: datetime) -> Iterator[Need]:
-    """Nodes that were never registered, that wait for a password, and whose registration failed or does not continue."""
+    """Nodes that were never registered, wait for a password, or whose registration failed or is blocked."""
     nodes = list(Node.objects.filter(state__in=[NodeState.CREATED, NodeState.FAILED, *UNDER_WAY]))
     lost = _were_registered(nodes)
     yield from _created([each for each in nodes if each.state == NodeState.CREATED])
@@ -28,7 +28,7 @@ def needs(now: datetime) -> Iterator[Need]:
 
 
 def _were_registered(nodes: Iterable[Node]) -> set[uuid.UUID]:
-    """Which of `nodes` failed although they were registered: a new root has ended their certificates."""
+    """Those of `nodes` that failed after they were registered, because a new root made their certificates invalid."""
     failed = [each.pk for each in nodes if each.state == NodeState.FAILED]
     events = Event.objects.filter(target_id__in=failed, action="node.transition", detail__to="failed").order_by("sequence")
     last = {each.target_id: each.detail["from"] for each in events}
@@ -74,7 +74,7 @@ def _under_way(node: Node) -> Iterator[Need]:
                 "node-registration-stuck",
                 Severity.WARNING,
                 name,
-                f"{node}: registration does not continue",
+                f"{node}: registration is blocked",
                 node.state_reason,
                 remedy,
                 _page(node),
@@ -119,11 +119,11 @@ def _lost(lost: list[Node]) -> Iterator[Need]:
     """Nodes that were registered, and whose certificates a recreated root has made invalid."""
     if len(lost) > MOST_ALIKE:
         url, since = f"{reverse('nodes:list')}?state={NodeState.FAILED}", min(each.state_since for each in lost)
-        title, remedy = f"{len(lost)} nodes need a new password", "Redistribute each node, and type its new password there."
+        title, remedy = f"{len(lost)} nodes need a new password", "Redistribute each node, and enter its new password there."
         yield Need("node-needs-redistribution", Severity.CRITICAL, "", title, lost[0].state_reason, remedy, url, "Show nodes", since)
         return
     for each in lost:
-        remedy, url = "Redistribute the node, and type its new password there.", reverse("nodes:redistribute", args=[each.pk])
+        remedy, url = "Redistribute the node, and enter its new password there.", reverse("nodes:redistribute", args=[each.pk])
         yield Need(
             "node-needs-redistribution",
             Severity.CRITICAL,

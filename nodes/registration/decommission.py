@@ -1,4 +1,4 @@
-"""Decommissioning nodes."""
+"""Decommission nodes."""
 
 from datetime import datetime
 
@@ -22,13 +22,13 @@ LOST = "The machine was lost or taken over."
 
 @transaction.atomic
 def node_decommission(*, actor: Actor, node: Node, now: datetime, lost: bool = False) -> None:
-    """End a node: its certificates are revoked, its secrets wiped, its name is free. `lost`: its private keys may be known to others.
+    """Revoke the node's certificates, delete its secrets and free its name. `lost`: other people may know its private keys.
 
     Raises: PermissionRefused, IllegalNodeTransition.
     """
     actor.require("nodes.decommission_node")
     if node.is_central:
-        raise InputInvalid({"node": ["The central node cannot be decommissioned: it is the certificate authority."]})
+        raise InputInvalid({"node": ["The central node cannot be decommissioned, because it is the certificate authority."]})
     reason = f"node decommissioned. {LOST}" if lost else "node decommissioned"
     code = RevocationCode.KEY_COMPROMISE if lost else RevocationCode.CESSATION_OF_OPERATION
     Node.objects.select_for_update().get(pk=node.pk)

@@ -1,4 +1,4 @@
-"""Events of a registration in words."""
+"""Wording of the events of a registration."""
 
 from audit.event_lines import wording_register
 from audit.models import Event
@@ -7,4 +7,4 @@ from audit.models import Event
 @wording_register("registration.wrong_passwords")
 def wrong_passwords(event: Event) -> tuple[str, str]:
     count = event.detail.get("count", 0)
-    return f"{count} wrong password{'' if count == 1 else 's'} typed on the node, of 10", "orange"
+    return f"{count} wrong password{'' if count == 1 else 's'} entered on the node (of 10)", "orange"

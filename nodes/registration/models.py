@@ -1,4 +1,4 @@
-"""Registrations: a package and its password while they wait."""
+"""Registrations: each has a package and its password until the password is entered."""
 
 import uuid
 
@@ -8,7 +8,7 @@ from sealing.fields import EncryptedField, Readers
 
 
 class Registration(models.Model):
-    """One password ceremony of a node."""
+    """One registration of a node with a password."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     node = models.ForeignKey("Node", on_delete=models.CASCADE, related_name="registrations")

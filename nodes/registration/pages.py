@@ -21,7 +21,7 @@ from web.page import PageRequest, form_id, page
 
 
 def _checked(request: PageRequest, form: NodeForm, now: datetime) -> list[Finding]:
-    """What the checks find; what has no right shape stands in the form afterwards."""
+    """The findings of the checks. Errors in the input are added to the form."""
     if form.is_valid():
         try:
             return checks.preflight(actor=request.actor, now=now, **form.fields_of_node())
@@ -31,7 +31,7 @@ def _checked(request: PageRequest, form: NodeForm, now: datetime) -> list[Findin
 
 
 def _asked(request: PageRequest, about: str) -> uuid.UUID:
-    """What the form asks for: sent twice it is one request, sent for something else it is another."""
+    """The identifier of the request: the same form for the same subject is the same request."""
     return uuid.uuid5(form_id(request), about.lower())
 
 
@@ -75,7 +75,7 @@ def _distribute(request: PageRequest, node: Node, asked: uuid.UUID, now: datetim
 
 
 def _with_password(request: PageRequest, node: Node, ceremony: Ceremony) -> HttpResponse:
-    """The only answer that ever holds the password."""
+    """The only answer that contains the password."""
     node.refresh_from_db()
     answer = render(
         request, "nodes/inventory/detail.html", node_page(node, actor=request.actor, now=timezone.now()) | {"ceremony": ceremony}

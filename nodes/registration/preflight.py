@@ -1,4 +1,4 @@
-"""Checks before anything is made: each finding with its remedy in words."""
+"""Checks before a registration: each finding has a remedy."""
 
 import socket
 from collections.abc import Iterator
@@ -29,12 +29,12 @@ def preflight(*, actor: Actor, now: datetime, **fields: Any) -> list[Finding]:
 
 
 def findings(node: Node, *, now: datetime) -> list[Finding]:
-    """Every check of `node`, the network's last."""
+    """The findings of all checks of `node`, those of the network last."""
     return examined(node, now=now)[0]
 
 
 def examined(node: Node, *, now: datetime) -> tuple[list[Finding], AgentStatus | None]:
-    """The findings, and what the node's agent answered where it did."""
+    """The findings, and the status of the node's agent if it answered."""
     before = [*_name(node), *_lifetime(now), *_central_address(node), *_resolves(node)]
     found, status = _agent(node, now)
     return [*before, *found], status
@@ -42,31 +42,38 @@ def examined(node: Node, *, now: datetime) -> tuple[list[Finding], AgentStatus |
 
 def _name(node: Node) -> Iterator[Finding]:
     if names.is_fully_qualified(node.host_name):
-        yield Finding("host-name", "ok", f"{node.host_name} is fully qualified.", field="host_name")
+        yield Finding("host-name", "ok", f"{node.host_name} is a fully qualified name.", field="host_name")
     else:
         yield Finding(
-            "host-name-short", "warning", f"{node.host_name} is not fully qualified.",
-            "Use the full name, such as node.corp.example: the name cannot be changed later.", "host_name",
+            "host-name-short", "warning", f"{node.host_name} is not a fully qualified name.",
+            "Use the full name, such as node.corp.example. The name cannot be changed later.", "host_name",
         )  # fmt: skip
 
 
 def _lifetime(now: datetime) -> Iterator[Finding]:
     root = issuing_root()
     if root.not_after < now:
-        yield Finding("root-expired", "blocker", "The root certificate has expired.", "Recreate the root before any node is registered.")
+        yield Finding("root-expired", "blocker", "The root certificate has expired.", "Recreate the root before you register nodes.")
     elif add_months(now, zone_current().lifetime_months) > root.not_after:
         yield Finding(
-            "lifetime-cut", "ok", f"Certificates end with their root on {root.not_after:%d %b %Y}, sooner than the lifetime setting."
+            "lifetime-cut",
+            "ok",
+            f"Certificates expire with their root on {root.not_after:%d %b %Y}, sooner than the lifetime setting allows.",
         )
 
 
 def _central_address(node: Node) -> Iterator[Finding]:
     told = addresses_recorded()
     if any(addresses.is_wildcard(each.address) for each in told):
-        yield Finding("central-everywhere", "blocker", f"Nodes would be told to call {', '.join(netlocs(told))}: themselves.", REMEDY)
+        yield Finding(
+            "central-everywhere",
+            "blocker",
+            f"Nodes would get the address {', '.join(netlocs(told))}, which on a node is the node itself.",
+            REMEDY,
+        )
     elif all(addresses.is_loopback(each.address) for each in told) and is_remote(node):
         yield Finding(
-            "central-loopback", "blocker", f"The node would be told to call the central node on a loopback address ({', '.join(netlocs(told))}).",
+            "central-loopback", "blocker", f"The node would get a loopback address ({', '.join(netlocs(told))}) for the central node.",
             REMEDY,
         )  # fmt: skip
 
@@ -81,7 +88,7 @@ def _resolves(node: Node) -> Iterator[Finding]:
             "unresolved",
             "blocker",
             f"{node.host_name} does not resolve.",
-            "Give the node's address, or add the name to the DNS.",
+            "Enter the node's address, or add the name to DNS.",
             "address",
         )
 
@@ -92,13 +99,13 @@ def _agent(node: Node, now: datetime) -> tuple[list[Finding], AgentStatus | None
         status = agent_status.parse(answer.body)
     except NodeUnreachable as exc:
         first, _, remedy = str(exc).partition(". ")
-        # A node that was registered before reopens by itself: a closed port is no reason to stop.
+        # A node that was registered before opens its port automatically, so a closed port does not block.
         severity = "warning" if node.registered_at else "blocker"
         text = f"Port {node.distribution_port} does not answer: {first[0].lower()}{first[1:]}."
         return [Finding("port-closed", severity, text, remedy, "address")], None
     except ValueError:
-        text = f"{node.dialled}:{node.distribution_port} answers, but not as an agent does."
-        remedy = "Another program listens on this port: stop it, or choose the agent's port."
+        text = f"{node.dialled}:{node.distribution_port} answers, but not like an agent."
+        remedy = "Another program listens on this port. Stop it, or enter the agent's port."
         return [Finding("no-agent", "blocker", text, remedy, "distribution_port")], None
     clock = _clock(datetime.fromtimestamp(answer.date, UTC), now) if answer.date is not None else ()
     return [*_state(node, status), *clock], status
@@ -110,7 +117,7 @@ def _state(node: Node, status: AgentStatus) -> Iterator[Finding]:
         yield Finding(
             "already-running",
             "blocker",
-            "The agent already runs with certificates.",
+            "The agent already has certificates.",
             "On the node, run `python -m agent reopen`, then try again.",
             "address",
         )
@@ -118,8 +125,8 @@ def _state(node: Node, status: AgentStatus) -> Iterator[Finding]:
         yield Finding(
             "other-trust-zone",
             "blocker",
-            "The agent belongs to another trust zone.",
-            "Start the agent there with an empty home directory.",
+            "The agent belongs to a different trust zone.",
+            "Start the agent on that machine with an empty home directory.",
             "address",
         )
     elif value == 1:
@@ -130,12 +137,12 @@ def _state(node: Node, status: AgentStatus) -> Iterator[Finding]:
 
 def _clock(clock: datetime, now: datetime) -> Iterator[Finding]:
     if clocks.agree(clock, now):
-        yield Finding("clock", "ok", "The node's clock agrees with the central node's.")
+        yield Finding("clock", "ok", "The node's clock agrees with the clock of the central node.")
         return
     level = "blocker" if abs(clock - now) >= SKEW_BLOCKER else "warning"
     yield Finding(
         "clock-skew",
         level,
         clocks.apart("The node's", clock, "the central node's", now) + ".",
-        "Set the time on the node (NTP): new certificates could be refused as not yet valid.",
+        "Correct the time on the node (NTP). Otherwise new certificates can be refused as not yet valid.",
     )

@@ -1,4 +1,4 @@
-"""What the page of a node shows of its registration."""
+"""The registration section of the node page."""
 
 from datetime import datetime
 from typing import Any

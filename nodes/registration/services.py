@@ -1,4 +1,4 @@
-"""The registration of a node: the ceremony is started here and advanced one step at a time by a worker."""
+"""The registration of a node: started by a request, then advanced one step at a time by a worker."""
 
 import contextlib
 import re
@@ -39,11 +39,11 @@ from sealing.errors import TrustZoneError
 TASK = REGISTRATION
 VALID = timedelta(hours=24)
 PATIENCE = timedelta(minutes=3)
-REPEATABLE = timedelta(minutes=10)  # for so long a repeated request gets the same password
+REPEATABLE = timedelta(minutes=10)  # how long a repeated request gets the same password
 SENDING = (NodeState.ISSUING, NodeState.DISTRIBUTING)
-INSTALLED = re.compile(r"\bGeneration (\d{1,10}) is installed")  # as agents refuse a package that is not newer
+INSTALLED = re.compile(r"\bGeneration (\d{1,10}) is installed")  # in the refusal of an agent that has a newer package
 LONGEST_ISSUING = timedelta(minutes=60)
-HURRIED = 8  # turns that get keys made ahead: a bulk leaves the rest to whoever comes with a single node
+HURRIED = 8  # turns that use keys made in advance: a bulk registration leaves the other keys for single registrations
 POLL, SELDOM, RARELY = timedelta(seconds=2), timedelta(seconds=20), timedelta(seconds=60)
 Step = Callable[[Node, Registration, datetime], timedelta | None]
 REDISTRIBUTE = "Press Redistribute for a new password."
@@ -51,7 +51,7 @@ REDISTRIBUTE = "Press Redistribute for a new password."
 
 @dataclass(frozen=True)
 class Ceremony:
-    """What the administrator gets, once."""
+    """What the administrator sees, once."""
 
     password: str = field(repr=False)
     setup_url: str
@@ -60,8 +60,8 @@ class Ceremony:
 
 
 def node_register(*, actor: Actor, node: Node, now: datetime, request: uuid.UUID | None = None) -> Ceremony:
-    """Start registration, or redistribution with a new password. A repeat of the same `request`, or by the same actor while the package is
-    being made and sent, gets the answer of the first.
+    """Start a registration, or a redistribution with a new password. If the same `request` repeats, or the same actor asks while the package is
+    being made and sent, the answer is that of the first.
 
     Raises: PermissionRefused, RegistrationBlocked (nothing changed), IllegalNodeTransition, StaleNode.
     """
@@ -77,7 +77,7 @@ def node_register(*, actor: Actor, node: Node, now: datetime, request: uuid.UUID
 
 
 def _repeated(actor: Actor, node: Node, request: uuid.UUID | None, now: datetime) -> Ceremony | None:
-    """The ceremony that the same request, or the same actor a moment ago, has started. Raises: IllegalNodeTransition once its password is wiped."""
+    """The registration that the same request, or the same actor just before, started. Raises: IllegalNodeTransition if its password is deleted."""
     node.refresh_from_db()
     rows = Registration.objects.filter(node=node)
     found = rows.filter(request=request).first() if request else None
@@ -87,14 +87,14 @@ def _repeated(actor: Actor, node: Node, request: uuid.UUID | None, now: datetime
         return None
     if found.sealed_password is None:
         raise IllegalNodeTransition(
-            f"This request has started the registration of {node} already, and its password is no longer kept. {REDISTRIBUTE}"
+            f"This request has already started the registration of {node}, and its password is no longer stored. {REDISTRIBUTE}"
         )
     record(actor=actor, action="registration.password_repeated", target=node, detail={"generation": found.generation}, now=now)
     return Ceremony(password.display(found.sealed_password.text()), setup_url(node), found.expires_at, node.state)
 
 
 def registration_awaited(*, request: uuid.UUID) -> Node | None:
-    """The node that a form which was sent twice has created already, as soon as its registration has begun too; None if there is none."""
+    """The node that an earlier copy of the same form created, once its registration has started; None if there is none."""
     node = Node.objects.present().filter(made_by_request=request).first()
     deadline = time.monotonic() + 2 * TOTAL_S  # both dials of its checks
     while node is not None and time.monotonic() < deadline:
@@ -107,7 +107,7 @@ def registration_awaited(*, request: uuid.UUID) -> Node | None:
 def _start(actor: Actor, node: Node, request: uuid.UUID | None, now: datetime) -> Ceremony:
     if NodeState.ISSUING not in TRANSITIONS[NodeState(node.state)] or node.is_central:
         raise IllegalNodeTransition(
-            f"{node} is {NodeState(node.state).label.lower()}: it cannot be registered now. Wait, or decommission it."
+            f"{node} is {NodeState(node.state).label.lower()}: it cannot be registered now. Wait, or decommission the node."
         )
     found, status = examined(node, now=now)
     if any(each.level == "blocker" for each in found):
@@ -135,7 +135,7 @@ def _start(actor: Actor, node: Node, request: uuid.UUID | None, now: datetime) -
 
 
 def passwords_wipe(*, now: datetime) -> int:
-    """Forget passwords whose package was sealed ten minutes ago: nobody repeats the request any more. Returns how many."""
+    """Delete passwords whose package was encrypted more than ten minutes ago. Returns how many."""
     return Registration.objects.filter(sealed_at__lt=now - REPEATABLE).exclude(sealed_password=None).update(sealed_password=None)
 
 
@@ -146,7 +146,7 @@ def _secrets_wipe(node: Node) -> None:
 
 @transaction.atomic
 def registration_fail(*, node: Node, reason: str, now: datetime) -> None:
-    """End the ceremony with a reason and its remedy; what never came into use is withdrawn."""
+    """End the registration with a reason that includes a remedy. Certificates that were never used are withdrawn."""
     node_transition(node=node, to=NodeState.FAILED, reason=reason, actor=SYSTEM, now=now)
     _secrets_wipe(node)
     generation_withdraw(node, node.generation, reason="registration failed", now=now)
@@ -154,7 +154,7 @@ def registration_fail(*, node: Node, reason: str, now: datetime) -> None:
 
 @handles(TASK)
 def registration_advance(*, job: Job) -> None:
-    """Advance the job's node until it waits for something, is registered, or has failed. Runs in a worker."""
+    """Advance the job's node until it waits for something, is registered or has failed. Runs in a worker."""
     steps: dict[NodeState, Step] = {
         NodeState.ISSUING: partial(_issue, in_a_hurry=job.turn < HURRIED), NodeState.DISTRIBUTING: _distribute, NodeState.AWAITING_PASSWORD: _await_password,
         NodeState.VERIFYING: _verify,
@@ -169,10 +169,10 @@ def registration_advance(*, job: Job) -> None:
         registration = Registration.objects.get(node=node, generation=node.generation)
         try:
             if registration.expires_at <= now and node.state != NodeState.VERIFYING:
-                registration_fail(node=node, reason=f"The password was not typed within 24 hours. {REDISTRIBUTE}", now=now)
+                registration_fail(node=node, reason=f"The password was not entered within 24 hours. {REDISTRIBUTE}", now=now)
                 continue
             if node.state == NodeState.ISSUING and now - node.state_since > LONGEST_ISSUING:
-                reason = "Its certificates were not made within 60 minutes. Check on the overview that the workers run."
+                reason = "Its certificates were not created within 60 minutes. Check on the overview page that the workers run."
                 registration_fail(node=node, reason=f"{reason} {REDISTRIBUTE}", now=now)
                 continue
             wait = steps[NodeState(node.state)](node, registration, now)
@@ -192,7 +192,7 @@ def _issue(node: Node, registration: Registration, now: datetime, *, in_a_hurry:
     except StaleCertificate:
         raise
     except (PKIError, TrustZoneError) as exc:
-        registration_fail(node=node, reason=f"The certificates could not be made: {exc}", now=now)
+        registration_fail(node=node, reason=f"The certificates could not be created: {exc}", now=now)
         return None
     sealed = packages.seal_with_password(content, registration.sealed_password.text())
     with transaction.atomic():
@@ -203,19 +203,21 @@ def _issue(node: Node, registration: Registration, now: datetime, *, in_a_hurry:
 
 
 def _unreached(node: Node, reason: str, now: datetime, *, patient: bool) -> timedelta | None:
-    """Not reached: said in the row, tried again, and given up after a while."""
+    """Record why the node was not reached and try again later; fail the registration after 3 minutes, unless `patient`."""
     if not patient and now - node.state_since > PATIENCE:
-        registration_fail(node=node, reason=f"{reason} Given up after 3 minutes: press Redistribute when the cause is mended.", now=now)
+        registration_fail(
+            node=node, reason=f"{reason} The registration stopped after 3 minutes. Fix the cause, then press Redistribute.", now=now
+        )
         return None
     Node.objects.filter(pk=node.pk, state=node.state).update(state_reason=reason)
-    return min(max(POLL, (now - node.state_since) / 10), RARELY)  # a dial that nobody answers holds a worker's thread for 5 s
+    return min(max(POLL, (now - node.state_since) / 10), RARELY)  # a connection that nobody answers blocks a thread of the worker for 5 s
 
 
 def _refusal(answer: Answer) -> str:
-    """Why the node did not take the package."""
+    """Why the node did not accept the package."""
     detail = detail_of(answer.body)
     if answer.status == 400:
-        # Agents of before the password's tag (`kid`) refuse a package that has one.
+        # Agents older than the password's tag (`kid`) refuse a package that has one.
         return f"The node does not understand the package: {detail} Update the agent on the node, then press Redistribute."
     return f"The node refused the package: {detail}" if detail else f"The node answered {answer.status} to the package."
 
@@ -239,7 +241,7 @@ def _distribute(node: Node, registration: Registration, now: datetime) -> timede
 
 
 def _generation_learn(node: Node, refusal: str) -> None:
-    """The database was put back, and the node has a later generation than it knows: the next one is above that."""
+    """An older database was restored, so the node has a later generation than the database: continue after the node's generation."""
     named = INSTALLED.search(refusal)
     if named and node.generation < int(named[1]) <= node.generation + MOST_LOST:
         Node.objects.filter(pk=node.pk, generation=node.generation, state=NodeState.FAILED).update(generation=int(named[1]))
@@ -252,20 +254,20 @@ def _await_password(node: Node, registration: Registration, now: datetime) -> ti
     try:
         status = agent_status.parse(ask(node, "GET", "/status/servicestate").body)
     except (NodeUnreachable, ValueError):
-        # 4444 closes when the password is typed: the heartbeat will tell.
+        # Port 4444 closes when the password is entered; the heartbeat shows it.
         return _pause(registration, now)
-    if registration.digest in status.refused:  # an older agent drops what waits after ten wrong passwords
+    if registration.digest in status.refused:  # an older agent deletes the waiting package after ten wrong passwords
         registration_fail(node=node, reason=f"The node refuses the package. {REDISTRIBUTE}", now=now)
         return None
     _setup_page_recorded(node, registration, status, now)
     if status.value == 1 and registration.digest not in status.waiting:
-        with contextlib.suppress(NodeUnreachable):  # the next look tells
+        with contextlib.suppress(NodeUnreachable):  # the next check shows it
             ask(node, "POST", "/setup/certificatedistribution", bytes(registration.package or b""))
     return _pause(registration, now)
 
 
 def _setup_page_recorded(node: Node, registration: Registration, status: AgentStatus, now: datetime) -> None:
-    """Where the node's setup page is, and what it says of wrong passwords, is shown here too."""
+    """Record the address of the node's setup page and its count of wrong passwords."""
     if status.setup_url and status.setup_url != node.setup_url:
         Node.objects.filter(pk=node.pk).update(setup_url=status.setup_url)
     wrong, before = status.wrong_passwords, registration.wrong_passwords
@@ -278,7 +280,7 @@ def _setup_page_recorded(node: Node, registration: Registration, status: AgentSt
 
 
 def _pause(registration: Registration, now: datetime) -> timedelta:
-    """Look often while somebody is likely to type, seldom later or where many wait: the node calls home when it is unlocked."""
+    """Check often at first, rarely later or while many nodes wait: an unlocked node calls anyway."""
     waited = now - (registration.accepted_at or now)
     many = Node.objects.filter(state=NodeState.AWAITING_PASSWORD).count()
     return min(max(POLL, waited / 20, many * POLL / 20), SELDOM)
@@ -290,7 +292,9 @@ def _verify(node: Node, registration: Registration, now: datetime) -> timedelta 
     except NodeUnreachable as exc:
         return _unreached(node, str(exc), now, patient=False)
     if served != service_fingerprint(node, node.generation):
-        return _unreached(node, "The node still serves another certificate. Restart its agent if this stays.", now, patient=False)
+        return _unreached(
+            node, "The node still serves a different certificate. Restart its agent if this does not change.", now, patient=False
+        )
     with transaction.atomic():
         node_transition(node=node, to=NodeState.REGISTERED, reason="", actor=SYSTEM, now=now, registered_at=node.registered_at or now)
         _secrets_wipe(node)

@@ -1,4 +1,4 @@
-"""Renewing a node in the REST API."""
+"""Renewals in the REST API."""
 
 import uuid
 from typing import Any
@@ -20,7 +20,7 @@ class RenewalOutput(serializers.Serializer[Any]):
 
 
 class NodeRenew(View):
-    """New keys and certificates, delivered inside mutual TLS."""
+    """Renew a node: it gets new keys and certificates over mutual TLS."""
 
     @operation({202: RenewalOutput}, conflicts=True)
     def post(self, request: Request, pk: uuid.UUID) -> Response:

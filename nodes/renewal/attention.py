@@ -1,4 +1,4 @@
-"""What renewals, and the certificates that nodes hold, need from a person."""
+"""The needs of renewals and of the certificates of nodes."""
 
 import uuid
 from collections import defaultdict
@@ -39,7 +39,7 @@ def needs(now: datetime) -> Iterator[Need]:
 
 
 def _failed(now: datetime) -> Iterator[Need]:
-    """The failed renewal of a silent node is not named: its silence is."""
+    """Failed renewals, except of silent nodes, which have their own need."""
     last = Renewal.objects.filter(generation=F("node__generation"), status=RenewalStatus.FAILED, node__state=NodeState.REGISTERED)
     for each in last.select_related("node__observation").defer("package").order_by("node__name"):
         node = each.node
@@ -51,17 +51,17 @@ def _failed(now: datetime) -> Iterator[Need]:
 
 
 def _held(same: list[Certificate], subject: str, now: datetime) -> Iterator[Need]:
-    """What one node holds and expires soon: one need for what has expired, one for what will."""
+    """The certificates of one node that expire soon: one need for expired ones, one for the others."""
     ended = [each for each in same if each.has_expired(now)]
     ending = [each for each in same if each.expiry_status(now) == ExpiryStatus.EXPIRING]
     if ended:
         calls = Kind.CLIENT not in {each.kind for each in ended}
-        remedy = "Renew or redistribute the node that holds it."
+        remedy = "Renew or redistribute the node that has it."
         if not calls:
-            remedy = "Redistribute the node that holds it: the node cannot call for a renewal."
+            remedy = "Redistribute the node that has it, because the node cannot call for a renewal."
         yield expired_need(ended, subject=subject, remedy=remedy, explains_own=frozenset() if calls else OF_NO_CALLS)
     if ending:
-        yield expiring_need(ending, subject=subject, remedy="Renew the node that holds it.", now=now)
+        yield expiring_need(ending, subject=subject, remedy="Renew the node that has it.", now=now)
 
 
 @expiring_register("certs.view_certificate")

@@ -1,4 +1,4 @@
-"""Why a node cannot get new certificates at the moment, in words."""
+"""Why a node cannot get new certificates at the moment."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -18,24 +18,24 @@ def _renewals_not_proved() -> dict[uuid.UUID, Renewal]:
 
 @dataclass(frozen=True)
 class Troubles:
-    """What is read to say what holds nodes up; two queries for all of them. `renewals` has each node's last renewal that was not proved."""
+    """The data to find why nodes are blocked, in two queries. `renewals` has each node's last renewal that was not verified."""
 
     renewals: dict[uuid.UUID, Renewal] = field(default_factory=_renewals_not_proved)
     disputed: set[uuid.UUID] = field(default_factory=disputed_nodes)
 
     def of(self, node: Node, now: datetime) -> str:
-        """What holds `node` up, and what to do; empty where nothing does."""
+        """Why `node` is blocked, and what to do; "" if it is not."""
         renewal = self.renewals.get(node.pk)
         if node.state in UNDER_WAY:
-            return "Its registration is under way: type its password, or wait."
+            return "Its registration is in progress. Enter its password on the node, or wait."
         if node.state == NodeState.FAILED:
-            return "Its redistribution failed: redistribute it, or decommission it."
+            return "Its redistribution failed. Redistribute it again, or decommission it."
         if node.pk in self.disputed:
             return DISPUTED
         if not node.online(now):
-            return "Silent: start its agent, or decommission it."
+            return "The node is silent. Start its agent, or decommission the node."
         if renewal is None or renewal.generation != node.generation:
             return ""
         if renewal.status == RenewalStatus.OFFERED and now - renewal.created_at > LATE:
-            return "It does not fetch its new certificates: its agent's log says why."
-        return f"Its renewal does not go on: {renewal.reason}" if renewal.reason else ""
+            return "The node does not fetch its new certificates. See the log of its agent."
+        return f"Its renewal is blocked: {renewal.reason}" if renewal.reason else ""

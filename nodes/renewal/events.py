@@ -1,4 +1,4 @@
-"""Events of renewals in words."""
+"""Wording of the events of renewals."""
 
 from audit.event_lines import wording_register
 from audit.models import Event
@@ -6,7 +6,7 @@ from audit.models import Event
 ENTERED = {
     "offered": ("New certificates are ready for the node to fetch", "blue"),
     "proving": ("The node installed its new certificates", "green"),
-    "proved": ("Renewal proved by handshake", "green"),
+    "proved": ("Renewal verified by a TLS handshake", "green"),
     "failed": ("Renewal failed", "red"),
 }
 

@@ -10,7 +10,7 @@ from nodes.states import RenewalStatus
 
 
 class Renewal(models.Model):
-    """New keys and certificates for a registered node, delivered inside mutual TLS."""
+    """New keys and certificates for a registered node, delivered over mutual TLS."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     node = models.ForeignKey("Node", on_delete=models.CASCADE, related_name="renewals")
@@ -30,7 +30,7 @@ class Renewal(models.Model):
 
     @property
     def since(self) -> datetime:
-        """Since when it has its status, as far as that is known."""
+        """When it got its status, or when it was created if that is unknown."""
         return self.status_since or self.created_at
 
     def __str__(self) -> str:

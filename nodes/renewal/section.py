@@ -1,4 +1,4 @@
-"""What the page of a node shows of its last renewal."""
+"""The renewal section of the node page."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""New keys and certificates for a registered node, offered in the heartbeat's answer and fetched inside mutual TLS."""
+"""Renewals: new keys and certificates for a registered node, offered in the heartbeat's answer and fetched over mutual TLS."""
 
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -27,8 +27,8 @@ from pki.exchange import package as packages
 from sealing.errors import TrustZoneError
 
 TASK = RENEWAL
-VALID = timedelta(days=7)  # of the package; it is wiped with the step that fails
-# How long each step may take. Whoever asks for the next renewal finds out why.
+VALID = timedelta(days=7)  # of the package; it is deleted if the renewal fails
+# How long each step may take before the renewal fails.
 LIMITS = {
     RenewalStatus.REQUESTED: timedelta(minutes=60),
     RenewalStatus.OFFERED: max(timedelta(minutes=10), 3 * timedelta(seconds=settings.QMC_HEARTBEAT_S)),
@@ -39,26 +39,26 @@ AFTER_A_FAILURE, MOST_PATIENCE = timedelta(minutes=5), timedelta(hours=1)
 
 
 def node_renew(*, actor: Actor, node: Node, now: datetime) -> Renewal:
-    """Ask for new keys and certificates, same database key. Raises: PermissionRefused, IllegalNodeTransition."""
+    """Request new keys and certificates with the same database key. Raises: PermissionRefused, IllegalNodeTransition."""
     actor.require("nodes.renew_node")
     if node.state != NodeState.REGISTERED:
-        raise IllegalNodeTransition(f"{node} is not registered, so there is nothing to renew. Register it first.")
+        raise IllegalNodeTransition(f"{node} is not registered, so it has nothing to renew. Register it first.")
     if is_disputed(node):
         raise IllegalNodeTransition(f"{node}: {DISPUTED}")
     try:
         with transaction.atomic():
             generation = generation_next(node)
             if not Node.objects.filter(pk=node.pk, generation=node.generation, state=NodeState.REGISTERED).update(generation=generation):
-                raise StaleNode(f"{node} has just changed. Look again.")
+                raise StaleNode(f"{node} has just changed. Reload the page.")
             renewal = Renewal.objects.create(node=node, generation=generation, actor=actor.label, created_at=now)
             job_create(task=TASK, subject=renewal.pk, title=f"Renewal of {node}", actor=actor.label, now=now)
     except IntegrityError as exc:
-        raise IllegalNodeTransition(f"A renewal of {node} is under way already.") from exc
+        raise IllegalNodeTransition(f"A renewal of {node} is already in progress.") from exc
     return renewal
 
 
 def renewal_ensure(*, actor: Actor, node: Node, now: datetime) -> Renewal | None:
-    """A renewal, which brings a service pair for each live database key; None where one is under way, has just failed, or cannot be now."""
+    """Start a renewal if none is in progress; None if one is, has just failed or is impossible now. A renewal has a service pair for each live database key."""
     last = list(Renewal.objects.filter(node=node).defer("package")[:5])
     failures = len(list(takewhile(lambda each: each.status == RenewalStatus.FAILED, last)))
     if failures and timedelta(0) <= now - last[0].since < min(AFTER_A_FAILURE * 2 ** (failures - 1), MOST_PATIENCE):
@@ -66,12 +66,12 @@ def renewal_ensure(*, actor: Actor, node: Node, now: datetime) -> Renewal | None
     try:
         return node_renew(actor=actor, node=node, now=now)
     except (IllegalNodeTransition, StaleNode):
-        return None  # whoever asks again later finds out
+        return None  # the next attempt finds the same reason if it persists
 
 
 @handles(TASK)
 def renewal_advance(*, job: Job) -> None:
-    """Advance the renewal until it waits, is proved, or has failed. Runs in a worker."""
+    """Advance the renewal until it waits, is verified or has failed. Runs in a worker."""
     steps = {RenewalStatus.REQUESTED: _issue, RenewalStatus.OFFERED: _wait, RenewalStatus.PROVING: _prove}
     while True:
         now = timezone.now()
@@ -93,7 +93,7 @@ def renewal_advance(*, job: Job) -> None:
 
 
 def _cannot_go_on(renewal: Renewal, now: datetime) -> str:
-    """Why the renewal ends here, and what to do; "" while it may go on."""
+    """Why the renewal must fail, and what to do; "" if it can continue."""
     node, limit = renewal.node, LIMITS[RenewalStatus(renewal.status)]
     minutes = f"within {limit // timedelta(minutes=1)} minutes"
     if node.state != NodeState.REGISTERED:
@@ -103,17 +103,17 @@ def _cannot_go_on(renewal: Renewal, now: datetime) -> str:
     if now - renewal.since <= limit:
         return ""
     if renewal.status == RenewalStatus.REQUESTED:
-        return f"Its certificates were not made {minutes}. Check on the overview that the workers run, then renew again."
+        return f"Its certificates were not created {minutes}. Check on the overview page that the workers run, then renew again."
     if renewal.status == RenewalStatus.PROVING:
-        return f"The new certificate was not proved {minutes}. {renewal.reason} Then renew again."
+        return f"The new certificate was not verified {minutes}. {renewal.reason} Then renew again."
     if node.online(now):
-        return f"The node calls, but did not fetch its new certificates {minutes}. Its agent's log says why. Then renew again."
+        return f"The node calls, but did not fetch its new certificates {minutes}. See the log of its agent, then renew again."
     return f"The node did not call {minutes}. Start its agent, then renew again."
 
 
 @transaction.atomic
 def _fail(renewal: Renewal, reason: str, now: datetime) -> None:
-    """What the node was not offered yet is withdrawn; what it may have installed goes on serving."""
+    """Certificates that were not offered yet are withdrawn; certificates that the node may have installed stay valid."""
     never_offered = renewal.status == RenewalStatus.REQUESTED
     renewal_transition(renewal=renewal, to=RenewalStatus.FAILED, reason=reason, actor=SYSTEM, now=now, package=None)
     keys_wipe(renewal.node)
@@ -122,7 +122,7 @@ def _fail(renewal: Renewal, reason: str, now: datetime) -> None:
 
 
 def renewals_end(node: Node, *, reason: str, actor: Actor, now: datetime) -> None:
-    """Whatever renewal is under way ends. What the node was not offered yet is withdrawn; what it may have installed goes on serving."""
+    """End any renewal in progress. Certificates that were not offered yet are withdrawn; those that the node may have installed stay valid."""
     for renewal in Renewal.objects.filter(node=node).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]):
         if renewal.status == RenewalStatus.REQUESTED:
             generation_withdraw(node, renewal.generation, reason=reason, now=now)
@@ -134,7 +134,7 @@ def _issue(renewal: Renewal, now: datetime) -> timedelta | None:
     node, actor = renewal.node, system_for(renewal.actor)
     current = held(node, renewal.generation)
     if current is None:
-        _fail(renewal, "The node holds no service certificate to which new keys could be sealed. Redistribute it.", now)
+        _fail(renewal, "The node has no service certificate, so new keys cannot be encrypted for it. Redistribute the node.", now)
         return None
     try:
         wanted = Renewal.objects.filter(pk=renewal.pk, status=RenewalStatus.REQUESTED)
@@ -143,7 +143,7 @@ def _issue(renewal: Renewal, now: datetime) -> timedelta | None:
     except StaleCertificate:
         raise
     except (PKIError, TrustZoneError) as exc:
-        _fail(renewal, f"The certificates could not be made: {exc}", now)
+        _fail(renewal, f"The certificates could not be created: {exc}", now)
         return None
     sealed = packages.seal_to_certificate(content, current.x509())
     with transaction.atomic():
@@ -153,7 +153,7 @@ def _issue(renewal: Renewal, now: datetime) -> timedelta | None:
 
 
 def held(node: Node, before: int) -> Certificate | None:
-    """The service certificate with whose key the node opens what it is sent: the one that it reports, else the newest."""
+    """The service certificate for which packages to the node are encrypted: the one that it reports, else the newest."""
     own = Certificate.objects.accepted().filter(holder_id=node.pk, kind=Kind.SERVICE, generation__lt=before)
     reported = own.filter(sha256=node.observed.installed.get("service")).first() if node.observed else None
     return reported or own.order_by("-generation", "-database_key_version").first()
@@ -167,7 +167,7 @@ def _prove(renewal: Renewal, now: datetime) -> timedelta | None:
     node = renewal.node
     try:
         proved = served_certificate(node) == service_fingerprint(node, renewal.generation)
-        reason = "" if proved else "The node still serves its old certificate. Restart its agent if this stays."
+        reason = "" if proved else "The node still serves its old certificate. Restart its agent if this does not change."
     except NodeUnreachable as exc:
         proved, reason = False, str(exc)
     if not proved:

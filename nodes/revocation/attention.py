@@ -1,4 +1,4 @@
-"""What revoked certificates and lost machines need from a person."""
+"""The needs of revoked certificates and lost machines."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,7 +14,7 @@ from nodes.models import Node
 from nodes.registration.decommission import LOST
 from nodes.renewal.attention import OF_NO_CALLS
 from nodes.revocation.exposure import secrets_not_replaced
-from nodes.revocation.view_models import bereft
+from nodes.revocation.view_models import without_valid_certificate
 from nodes.states import NodeState
 from pki.core import clocks
 from pki.core.roles import Kind
@@ -22,14 +22,14 @@ from pki.core.roles import Kind
 
 @needs_register
 def needs(now: datetime) -> Iterator[Need]:
-    """Nodes without a certificate that is accepted, and secrets that a lost machine knows."""
+    """Nodes without a valid certificate, and secrets on lost machines."""
     yield from _revoked()
     yield from _lost_machines()
 
 
 def _revoked() -> Iterator[Need]:
     nodes = Node.objects.filter(state=NodeState.REGISTERED).select_related("observation")
-    for node, kinds in bereft(nodes):
+    for node, kinds in without_valid_certificate(nodes):
         yield Need(
             "node-certificate-revoked", Severity.CRITICAL, str(node), f"{node}: {' and '.join(kinds)} certificate revoked",
             "It is not accepted any more, so a renewal cannot reach the node.", "Redistribute the node.",

@@ -1,4 +1,4 @@
-"""What whoever has a machine of the site knows beside its own certificates, whether it was replaced since, and where it is replaced."""
+"""The secrets on a machine besides its certificates, whether each was replaced since, and where to replace it."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from nodes.rotations.services import PERMISSION, blocked_reason
 from nodes.states import NodeState
 from sealing.errors import ZoneBroken, ZoneMissing
 
-DECOMMISSION_FIRST = "Decommission the machine first: a registered node gets each new one."
-NEW_ROOT = "Make a new root, which replaces the cluster certificate too; then give each deployment the new public key."
+DECOMMISSION_FIRST = "Decommission the machine first, because a registered node gets every new secret."
+NEW_ROOT = "Make a new root, which also replaces the cluster certificate. Then give each deployment the new public key."
 DATABASE_KEY, PASSWORDS, CLUSTER_KEY = (
     "Database key",
     "Passwords of connections",
@@ -28,9 +28,9 @@ KEY, ROOT = Rotation.Kind.DATABASE_KEY, Rotation.Kind.ROOT
 
 @dataclass(frozen=True)
 class Secret:
-    """One secret that is known, and how it is replaced; `replaced` is None where this site cannot see that.
+    """A secret that was exposed, and how to replace it; `replaced` is None if this site cannot know it.
 
-    `url` is empty where it cannot be replaced now, or not in the console.
+    `url` is empty if the secret cannot be replaced now, or not in the console.
     """
 
     name: str
@@ -65,7 +65,7 @@ def secrets_not_replaced(nodes: Collection[Node]) -> list[tuple[Node, list[str]]
 
 
 def secrets_of_node(node: Node, *, since: datetime, actor: Actor, now: datetime) -> list[Secret]:
-    """What a node of this site knows, if it ever had certificates; `since` is when it was lost or left."""
+    """The secrets of a node that has had certificates; `since` is when the machine was lost or decommissioned."""
     if not Certificate.objects.listed().filter(holder_id=node.pk).exists():
         return []
     first = "" if node.state == NodeState.DECOMMISSIONED else DECOMMISSION_FIRST
@@ -73,46 +73,46 @@ def secrets_of_node(node: Node, *, since: datetime, actor: Actor, now: datetime)
     browser = BrowserCertificate.objects.of_thumbprint(node.browser_thumbprint).first()
     if browser is not None:
         url = reverse("browser_certificates:detail", args=[browser.pk]) if actor.has_perm("nodes.view_browsercertificate") else ""
-        remedy = "Let its authority revoke it, and upload a successor with a new key."
-        found.append(Secret(f"Browser certificate {browser}", "Its private key is in that node's store.", remedy, None, url, "Show"))
+        remedy = "Ask its certificate authority to revoke it, and upload a new certificate with a new key."
+        found.append(Secret(f"Browser certificate {browser}", "Its private key is in the node's store.", remedy, None, url, "Show"))
     return found
 
 
 def secrets_of_every_node(*, since: datetime, first: str, cluster: str = "", actor: Actor, now: datetime) -> list[Secret]:
-    """What each registered node knows; `first` is said of what is delivered to nodes, `cluster` is another remedy for the cluster key."""
+    """The secrets of every registered node; `first` precedes the remedy for secrets that nodes receive, `cluster` replaces that for the cluster key."""
     begun = secrets_begun()
     return [
         _database_key(begun, since, first, actor, now),
         *_connections(begun, since, actor),
         _cluster_key(begun, since, cluster or f"{NEW_ROOT} {first}".strip(), actor, now),
         Secret(
-            "API tokens", "Whoever has a token has the rights of its user until it is revoked.",
-            "Revoke each with manage.py revoke_token USER --name NAME, and make new ones with manage.py create_token. The expiry board lists them.",
+            "API tokens", "A token gives the rights of its user until it is revoked.",
+            "Revoke each token with manage.py revoke_token USER --name NAME, and create new ones with manage.py create_token. The expiry page lists them.",
             None, reverse("expiry"), "Show tokens",
         ),
     ]  # fmt: skip
 
 
 def secrets_of_export(export: Export, *, since: datetime, actor: Actor, now: datetime) -> list[Secret]:
-    """What the files of an export hold beside its own certificates."""
+    """The secrets in the files of an export, besides its certificates."""
     return [_database_key(secrets_begun(), since, "", actor, now)] if export.include_secrets_key else []
 
 
 def secrets_kept(node: Node, *, actor: Actor, now: datetime) -> list[Secret]:
-    """The same for a node that was decommissioned; empty for any other."""
+    """The secrets of a decommissioned node; empty for any other node."""
     if node.state != NodeState.DECOMMISSIONED:
         return []
     return secrets_of_node(node, since=node.state_since, actor=actor, now=now)
 
 
 def _start(kind: Rotation.Kind, url: str, actor: Actor, now: datetime) -> str:
-    """The page that starts a rotation, if it can be started and `actor` may."""
+    """The address of the page that starts a rotation, if it can start now and `actor` may start it; else ""."""
     return reverse(url) if actor.has_perm(PERMISSION[kind]) and not blocked_reason(kind, now=now) else ""
 
 
 def _database_key(begun: Mapping[str, datetime | None], since: datetime, first: str, actor: Actor, now: datetime) -> Secret:
     return Secret(
-        DATABASE_KEY, "It opens the encrypted passwords of connections, in the database and in every backup.",
+        DATABASE_KEY, "It decrypts the passwords of connections, in the database and in every backup.",
         f"Make a new database key. {first}".strip(), _is_replaced(begun[DATABASE_KEY], since),
         _start(KEY, "database_key:rotate", actor, now), "New database key…",
     )  # fmt: skip
@@ -124,8 +124,8 @@ def _connections(begun: Mapping[str, datetime | None], since: datetime, actor: A
     kept = Connection.objects.exclude(password=None)
     old, total = kept.filter(changed_at__lt=since).count(), kept.count()
     yield Secret(
-        PASSWORDS, f"Each node reads them. {old} of {total} were not changed since.",
-        "Change each password where it is used, then here: a new database key changes none of them.", _is_replaced(begun[PASSWORDS], since),
+        PASSWORDS, f"Each node can read them. {old} of {total} passwords have not been changed since.",
+        "Change each password at its data source, then here. A new database key does not change them.", _is_replaced(begun[PASSWORDS], since),
         reverse("connections:list") if actor.has_perm("nodes.view_connection") else "", "Show connections",
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The page that decommissions a node, and says what is known of it."""
+"""The page that decommissions a node and lists its secrets."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""The page on which a certificate is revoked: parse, ask a service, render."""
+"""Pages that revoke a certificate: parse, call a service, render."""
 
 import uuid
 
@@ -38,7 +38,7 @@ def revoke(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 
 @page("certs.view_certificate")
 def exposure(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
-    """What else is known, once the private key of a certificate is."""
+    """The other secrets on the machine whose private key was compromised."""
     certificate, now = get_object_or_404(Certificate.objects.listed().exclude(revoked_at=None), pk=pk), timezone.now()
     secrets = secrets_beside(certificate, since=certificate.revoked_at or now, actor=request.actor, now=now)
     return render(request, "nodes/revocation/certificate_exposure.html", {"certificate": certificate, "secrets": secrets, "now": now})

@@ -1,4 +1,4 @@
-"""The page on which a certificate is revoked: it names the nodes that present it. And what else is known once its key is."""
+"""The pages that revoke a certificate and list the other secrets of its machine."""
 
 from django.urls import path
 

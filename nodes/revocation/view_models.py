@@ -1,4 +1,4 @@
-"""What a revocation would touch, told before anybody confirms it, and which nodes one has left without a certificate."""
+"""The effects of a revocation before it is confirmed, and the nodes that have no valid certificate after one."""
 
 import uuid
 from collections.abc import Iterable
@@ -17,15 +17,15 @@ from nodes.states import NodeState
 from pki.core.roles import OWN_KINDS, Kind
 
 FOLLOWS = {
-    Kind.CLIENT: "{node} can call the central node and the other nodes no more. It opens by itself for a new package: redistribute it then.",
-    Kind.SERVICE: "Nobody talks to the services of {node} any more. Redistribute it then: a renewal could not reach it.",
-    Kind.CLUSTER: "Whatever {node} encrypts with the site's shared certificate is refused by who honours the list.",
+    Kind.CLIENT: "{node} can no longer call the central node or other nodes. Its agent automatically waits for a new package. Redistribute the node then.",
+    Kind.SERVICE: "Other machines no longer accept the services of {node}. Redistribute the node then, because a renewal cannot reach it.",
+    Kind.CLUSTER: "Programs that check the revocation list refuse what {node} signs or encrypts with the site's shared certificate.",
 }
 
 
 @dataclass(frozen=True)
 class Touched:
-    """A node that reports the certificate, or for which it was made; `follows` is empty where nothing is lost."""
+    """A node that reports the certificate, or for which it was made; `follows` is empty if the revocation has no effect on it."""
 
     node: Node
     presents: str
@@ -34,7 +34,7 @@ class Touched:
 
 
 def secrets_beside(certificate: Certificate, *, since: datetime, actor: Actor, now: datetime) -> list[Secret]:
-    """What else is known to whoever has the machine for which the certificate was made."""
+    """The other secrets on the machine for which the certificate was made."""
     if certificate.holder_id is None:
         return []
     node, export = Node.objects.filter(pk=certificate.holder_id).first(), export_of(certificate)
@@ -44,7 +44,7 @@ def secrets_beside(certificate: Certificate, *, since: datetime, actor: Actor, n
 
 
 def revocation_plan(certificate: Certificate, *, now: datetime) -> dict[str, Any]:
-    """The certificate, everything that is revoked with it or why it is refused, and each node that the revocation touches.
+    """The certificate, everything that is revoked with it or why that is refused, and each affected node.
 
     Raises: ZoneMissing, ZoneBroken.
     """
@@ -62,16 +62,16 @@ def _touched(node: Node, certificate: Certificate, now: datetime) -> Touched | N
     if not holds and certificate.holder_id != node.pk:
         return None
     serves = seen is not None and sha256 in seen.served.values()
-    presents = "installed and served" if serves else "installed" if holds else "made for it, not reported as installed"
+    presents = "installed and served" if serves else "installed" if holds else "made for this node, not reported as installed"
     follows = FOLLOWS.get(Kind(certificate.kind), "").format(node=node) if holds else ""
     return Touched(node, presents, node.online(now), follows)
 
 
-def bereft(nodes: Iterable[Node]) -> list[tuple[Node, list[str]]]:
-    """Registered nodes that have no certificate of some kind in force, or present a revoked one; only a redistribution brings another.
+def without_valid_certificate(nodes: Iterable[Node]) -> list[tuple[Node, list[str]]]:
+    """Registered nodes without a valid certificate of some kind, or with a revoked one; only a redistribution replaces it.
 
-    During a rotation of the database key a node has two service certificates in force, of which it presents the newer one.
-    The central node is not among them: it is repaired (`nodes.central.repair`).
+    During a rotation of the database key, a node has two valid service certificates and presents the newer one.
+    The central node is left out, because it is repaired in another way (`nodes.central.repair`).
     """
     registered = [node for node in nodes if node.state == NodeState.REGISTERED and not node.is_central]
     held = set(Certificate.objects.issued().filter(kind__in=OWN_KINDS).values_list("holder_id", "kind"))

@@ -1,4 +1,4 @@
-"""What the rotation that is under way needs from a person."""
+"""The needs of the rotation in progress."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,7 +13,7 @@ from nodes.rotations.root_view_models import rotation_story as root_rotation_sto
 
 @needs_register
 def needs(now: datetime) -> Iterator[Need]:
-    """It does not go on, or waits for a node."""
+    """A rotation that is blocked or waits for a node."""
     rotation = Rotation.objects.select_related("from_root", "to_root").filter(under_way=True).first()
     if rotation is None:
         return

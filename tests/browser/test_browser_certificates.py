@@ -34,8 +34,8 @@ def test_a_certificate_for_browsers_is_brought_and_chosen(eyes: Eyes) -> None:
     assert status == 201, node
     made, found = fresh(host_name, key=p256(50)), []
     page = eyes.sign_in()
-    page.get_by_role("link", name="Browser-facing").click()
-    page.get_by_role("link", name="Upload", exact=True).click()
+    page.get_by_role("link", name="Browser certificates").click()
+    page.get_by_role("link", name="Upload certificate", exact=True).click()
     expect(page).to_have_title("Upload a certificate · Trust zone console")
     page.get_by_label("Files").set_input_files([pfx(made, "right")])
     page.get_by_label("Passphrase").fill("wrong")
@@ -48,12 +48,12 @@ def test_a_certificate_for_browsers_is_brought_and_chosen(eyes: Eyes) -> None:
     page.get_by_label("Files").set_input_files([pfx(made, "right")])
     page.get_by_label("Passphrase").fill("right")
     page.get_by_role("button", name="Upload and check").click()
-    expect(page.get_by_role("status").filter(has_text="No node uses it before you choose it")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="No node uses it until you choose it")).to_be_visible()
     expect(page.locator(".finding", has_text="The chain is in order")).to_be_visible()
     found += looked_at(eyes, "browser certificate kept")
     page.get_by_role("button", name=f"Choose for {node['name']}").click()
     expect(page).to_have_title(f"{node['name']} · Trust zone console")
-    card = page.get_by_role("region", name="For browsers")
+    card = page.get_by_role("region", name="Browser certificate")
     expect(card).to_contain_text("on its way")
     expect(card.get_by_role("link", name=f"Web {host_name}")).to_be_visible()
     card.get_by_role("link", name="Choose…").click()
@@ -71,7 +71,7 @@ def test_a_certificate_for_browsers_is_brought_and_chosen(eyes: Eyes) -> None:
     page.get_by_role("button", name="Choose", exact=True).click()
     card.get_by_role("link", name=f"Web {host_name}").click()
     page.get_by_role("link", name="Delete…").click()
-    expect(page.get_by_role("main")).to_contain_text("Choose another one there first")
+    expect(page.get_by_role("main")).to_contain_text("First choose another certificate for them")
     found += looked_at(eyes, "browser certificate chosen is not deleted")
     assert eyes.site.call("DELETE", f"/browser-certificates/{elsewhere['id']}/")[0] == 204
     assert found == []
@@ -80,15 +80,15 @@ def test_a_certificate_for_browsers_is_brought_and_chosen(eyes: Eyes) -> None:
 def test_a_certificate_for_browsers_is_requested_and_answered(eyes: Eyes) -> None:
     host_name, found = f"asked-{uuid.uuid4().hex[:6]}.corp.example", []
     page = eyes.sign_in()
-    page.get_by_role("link", name="Browser-facing").click()
-    page.get_by_role("link", name="Request one").click()
+    page.get_by_role("link", name="Browser certificates").click()
+    page.get_by_role("link", name="Request certificate").click()
     page.get_by_label("Names").fill(f"{host_name}\nhttps://{host_name}")
-    page.get_by_role("button", name="Make the key and the request").click()
+    page.get_by_role("button", name="Create key and request").click()
     expect(page.locator("#id_host_names_error")).to_contain_text("scheme")
     found += looked_at(eyes, "browser certificate request nonsense")
     page.get_by_label("Names").fill(host_name)
     page.get_by_label("Key").select_option("EC P-256")
-    page.get_by_role("button", name="Make the key and the request").click()
+    page.get_by_role("button", name="Create key and request").click()
     expect(page).to_have_title(f"{host_name} · Trust zone console")
     with page.expect_download() as told:
         page.get_by_role("link", name="Download request").click()
@@ -120,10 +120,10 @@ def test_a_certificate_for_browsers_is_requested_and_answered(eyes: Eyes) -> Non
     page.get_by_label("Files").set_input_files([file("ca.cer", intermediate().pem)])
     page.get_by_role("button", name="Upload and check").click()
     expect(page.locator(".finding", has_text="The chain is in order: 1 intermediate up to CN=Public Root")).to_be_visible()
-    expect(page.get_by_role("status").filter(has_text="No node uses it before you choose it below.")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="No node uses it until you choose it below.")).to_be_visible()
     found += looked_at(eyes, "browser certificate completed")
     page.get_by_role("link", name="Delete…").click()
     page.get_by_role("button", name="Delete certificate").click()
-    expect(page).to_have_title("Browser-facing · Trust zone console")
+    expect(page).to_have_title("Browser certificates · Trust zone console")
     expect(page.get_by_role("link", name=host_name)).to_have_count(0)
     assert found == []

@@ -299,7 +299,7 @@ def test_lists_are_searched_filtered_sorted_and_paged(eyes: Eyes, furnished: Fur
     page.get_by_label("State").select_option("failed")
     expect(page).to_have_url(re.compile("state=failed"))
     expect(count).to_have_text("1 node")
-    expect(first).to_contain_text("was not typed within 24 hours")
+    expect(first).to_contain_text("was not entered within 24 hours")
 
 
 def test_who_was_signed_out_meanwhile_is_asked_to_sign_in(eyes: Eyes) -> None:

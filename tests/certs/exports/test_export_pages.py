@@ -169,7 +169,7 @@ def test_the_page_that_revokes_a_certificate_names_its_export(zone: Path, admini
     assert (plan["export"], plan["touched"]) == (export, [])
     text = administrator.get(reverse("revocation:revoke", args=[certificate.pk]), secure=True).content.decode()
     assert "Export reports.example" in text
-    assert "No node of this site presents it" not in text
+    assert "No node of this site uses this certificate" not in text
     detail = administrator.get(reverse("certs:detail", args=[certificate.pk]), secure=True).content.decode()
     assert "made for the" in detail
     code = RevocationCode.KEY_COMPROMISE

@@ -10,7 +10,7 @@ from audit.actors import SYSTEM
 from certs.errors import ClockDoubtful, RotationRefused
 from certs.models import Certificate, Rotation, TrustZone
 from certs.revocation.lists import list_issue, trust_in_force
-from nodes.automatic.services import AGAIN, calls_follow_clock, renewals_due, upkeep
+from nodes.automatic.services import AGAIN, automatic_renewal, calls_follow_clock, renewals_due
 from nodes.models import Node, Observation, Renewal
 from nodes.rotations.root import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
 
@@ -53,14 +53,14 @@ def test_who_is_silent_is_not_online_because_the_clock_was_set_back(node: Node, 
 def test_what_is_due_is_renewed_once(node: Node, since: int, left: int, due: bool) -> None:
     lives("service", since=since, left=left)
     for _ in range(2):
-        upkeep(now=NOW)
+        automatic_renewal(now=NOW)
     assert Renewal.objects.count() == int(due)
 
 
 def test_who_is_silent_is_due_and_not_renewed(node: Node) -> None:
     lives("client", since=300, left=65)
     hears(NOW - DAY)
-    upkeep(now=NOW)
+    automatic_renewal(now=NOW)
     assert ([each.node for each in renewals_due(now=NOW)], Renewal.objects.count()) == ([node], 0)
 
 
@@ -77,11 +77,11 @@ def test_what_the_root_cuts_waits_for_a_younger_one_that_the_node_trusts(node: N
 
 def test_a_failed_renewal_is_tried_again_after_an_hour(node: Node) -> None:
     lives("service", since=300, left=65)
-    upkeep(now=NOW)
+    automatic_renewal(now=NOW)
     Renewal.objects.update(status="failed", reason="as if")
     for later, number in ((AGAIN / 2, 1), (AGAIN + timedelta(seconds=1), 2)):
         hears(NOW + later)
-        upkeep(now=NOW + later)
+        automatic_renewal(now=NOW + later)
         assert Renewal.objects.count() == number
 
 
@@ -90,31 +90,31 @@ def test_the_root_is_replaced_at_half_its_life(node: Node, since: int, by_itself
     lives("root", since=since, left=60 - since)
     TrustZone.objects.update(rotates_by_itself=by_itself)
     for _ in range(2):
-        upkeep(now=NOW)
+        automatic_renewal(now=NOW)
     assert Rotation.objects.filter(kind="root", actor="system").count() == int(starts)
 
 
 def test_a_cluster_certificate_that_is_due_gets_a_successor_and_ends_when_every_node_holds_it(node: Node) -> None:
     lives("cluster", since=300, left=65)
     for _ in range(2):
-        upkeep(now=NOW)
+        automatic_renewal(now=NOW)
     new, old = Certificate.objects.filter(kind="cluster").order_by("-generation")
     assert (new.status, old.status, new.sealed_private_key is not None) == ("issued", "issued", True)
     later = NOW + 15 * DAY  # everybody has had his share of the spread by then
     hears(later)
     assert [each.not_after for each in renewals_due(now=later)] == [old.not_after]
-    upkeep(now=later)
+    automatic_renewal(now=later)
     assert Renewal.objects.count() == 1
     Observation.objects.update(installed={"cluster": new.sha256})
-    upkeep(now=later)
+    automatic_renewal(now=later)
     assert Certificate.objects.get(pk=old.pk).status == "superseded"
 
 
 def test_what_was_rolled_back_is_not_begun_again_by_itself(node: Node) -> None:
     lives("root", since=60, left=40)
-    upkeep(now=NOW)
+    automatic_renewal(now=NOW)
     root_rotation_roll_back(actor=SYSTEM, rotation=Rotation.objects.get(), now=NOW)
-    upkeep(now=NOW)
+    automatic_renewal(now=NOW)
     assert list(Rotation.objects.values_list("rolled_back", "under_way")) == [(True, None)]
 
 
@@ -128,7 +128,7 @@ def test_nothing_is_done_by_itself_under_a_clock_that_most_nodes_contradict(node
         )
         Observation.objects.create(node=other, last_seen_at=NOW, clock_offset_s=offset)
     with contextlib.nullcontext() if believed else pytest.raises(ClockDoubtful, match="NTP"):
-        upkeep(now=NOW)
+        automatic_renewal(now=NOW)
     assert Renewal.objects.count() == int(believed)
 
 

@@ -35,7 +35,7 @@ from nodes.browser_certificates.view_models import WHY, browser_story
 from nodes.errors import ChoiceBlocked, IllegalNodeTransition, InputInvalid
 from nodes.inventory.view_models import history
 from nodes.models import BrowserCertificate, Node, Observation
-from nodes.observation.served_certificates import serving
+from nodes.observation.served_certificates import served_certificates
 from pki.core import keys
 from pki.core.verify import fingerprint
 from pki.exchange.package import Package
@@ -124,9 +124,9 @@ def test_what_is_brought_is_kept_with_its_key_sealed(leaf: Signed) -> None:
 @pytest.mark.parametrize(
     ("more", "field", "words"),
     [
-        ({}, "files", "is here already: www.example"),
-        ({"name": "WWW.example"}, "name", "exists already"),
-        ({"name": " x"}, "name", "no space at either end"),
+        ({}, "files", "already exists: www.example"),
+        ({"name": "WWW.example"}, "name", "already exists"),
+        ({"name": " x"}, "name", "no space at the start or end"),
         ({"name": "x" * 101}, "name", "1 to 100"),
         ({"name": "a\nb"}, "name", "printable"),
     ],
@@ -222,7 +222,7 @@ def test_chosen_by_a_thumbprint_however_it_was_pasted(leaf: Signed, node: Node) 
     assert choose(node, " ").browser_thumbprint == ""
     assert actions() == ["browser_certificate.uploaded", *["node.browser_certificate_chosen"] * 3]
     assert [each.text.split(":")[0] for each in history(node).rows] == [
-        "Nothing chosen for browsers any more", "Chosen for browsers", "Chosen for browsers",
+        "Browser certificate no longer chosen; the trust zone's certificate is used", "Browser certificate chosen", "Browser certificate chosen",
     ]  # fmt: skip
 
 
@@ -327,14 +327,18 @@ def test_where_a_choice_stands(leaf: Signed, node: Node) -> None:
     assert browser_story(node).state == "none"
     node = choose(node, made.thumbprint)
     assert browser_story(node).state == "on_its_way"
-    assert browser_story(heard(node)).remedy.startswith("If this stays, update the agent")
+    assert browser_story(heard(node)).remedy.startswith("If this does not change, update the agent")
     assert browser_story(heard(node, browser={"revision": "", "problem": ""})).state == "on_its_way"
     assert browser_story(heard(node, browser=browser(node))).state == "on_its_way"  # fetched, and not installed yet
     installed = {"service": "a" * 64, "browser": made.sha256}
     node = heard(node, browser=browser(node), installed=installed, served={"service": "a" * 64, "proxy": made.sha256, "engine": "b" * 64})
     told = browser_story(node)
     assert (told.state, told.certificate, told.serves) == ("in_use", made, ("proxy",))
-    assert [(each.name, each.colour) for each in serving(node)] == [("The agent", "green"), ("engine", "orange"), ("proxy", "green")]
+    assert [(each.name, each.colour) for each in served_certificates(node)] == [
+        ("The agent", "green"),
+        ("engine", "orange"),
+        ("proxy", "green"),
+    ]
     assert browser_story(choose(node, "")).state == "on_its_way"
     assert browser_story(heard(node, browser={"revision": "", "problem": ""})).state == "none"
 
@@ -342,7 +346,7 @@ def test_where_a_choice_stands(leaf: Signed, node: Node) -> None:
 def test_a_proxy_that_still_serves_what_was_chosen_before_is_named(leaf: Signed, node: Node) -> None:
     made = upload(leaf)
     node = heard(node, installed={"service": "a" * 64, "browser": "a" * 64}, served={"service": "a" * 64, "proxy": made.sha256})
-    assert "still serves www.example" in serving(node)[1].words
+    assert "still serves www.example" in served_certificates(node)[1].words
 
 
 def test_overview_names_a_proxy_that_has_not_loaded_what_was_chosen(leaf: Signed, node: Node) -> None:
@@ -460,9 +464,9 @@ class TestNodeApi:
             beat(browser={"revision": wanted, "problem": problem})
         taken = [each.text for each in history(Node.objects.get()).rows][:3]
         assert taken == [
-            "Uses the certificate chosen for browsers",
-            "Fell back to the trust zone's certificate for browsers: it has expired",
-            "Uses the certificate chosen for browsers",
+            "The node uses the chosen browser certificate",
+            "The node uses the trust zone's certificate for browsers instead: it has expired",
+            "The node uses the chosen browser certificate",
         ]
 
     def test_a_heartbeat_asks_no_more_than_once_for_what_is_chosen(self, ask: Any, leaf: Signed, node: Node) -> None:
@@ -587,7 +591,7 @@ class TestPages:
         )
         files = [chosen_file(each) for each in (keys.to_pem(made.key), made.pem, intermediate().pem)]
         done = client.post("/browser-certificates/upload/", {"files": files, "name": "Web"}, follow=True)
-        assert "No node uses it before you choose it below." in done.content.decode()
+        assert "No node uses it until you choose it below." in done.content.decode()
         assert BrowserCertificate.objects.get().name == "Web"
 
     @pytest.mark.parametrize(
@@ -660,7 +664,7 @@ class TestPages:
         assert BrowserCertificate.objects.count() == 0
 
     def test_the_list_and_who_may_see_it(self, client: Client, node: Node) -> None:
-        assert "None yet." in client.get("/browser-certificates/").content.decode()
+        assert "No browser certificates yet." in client.get("/browser-certificates/").content.decode()
         made = upload(current())
         Node.objects.update(browser_thumbprint=made.thumbprint, is_central=True)
         page = client.get("/browser-certificates/").content.decode()

@@ -141,7 +141,7 @@ def test_the_page_changes_a_node_and_loses_nothing_on_an_error(client: Client, n
     answer = client.post(url, page_fields(name="rim2", address="10.0.0.99", subject_alternative_names="www.example\n10.0.0.8"), secure=True)
     again = answer.content.decode()
     assert answer.status_code == 409
-    assert "A node with this name exists already" in again
+    assert "A node with this name already exists" in again
     assert 'value="10.0.0.99"' in again
     assert "www.example\n10.0.0.8" in again
     assert client.post(url, page_fields(address="10.0.0.99", services=["engine"]), secure=True).status_code == 302
@@ -175,7 +175,7 @@ def test_two_callers_hide_the_offer_to_take_an_address_over(client: Client, node
 
 @pytest.mark.parametrize(
     ("own", "words"),
-    [("10.0.0.5", "It calls from 10.0.0.7; its address here is 10.0.0.5: change it"), ("", "check that rim1.example resolves to that"), ("10.0.0.7", "Check the port")],
+    [("10.0.0.5", "It calls from 10.0.0.7, but its recorded address is 10.0.0.5. If the node has moved, change the address"), ("", "Check that rim1.example resolves to this address"), ("10.0.0.7", "Check the port")],
 )  # fmt: skip
 def test_a_node_that_calls_and_is_not_reached_is_not_said_to_be_down(node: Node, own: str, words: str) -> None:
     node.address = own

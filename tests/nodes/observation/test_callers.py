@@ -159,7 +159,7 @@ def test_nothing_new_is_handed_out_until_somebody_settles_it(machine: Machine, n
     beside(machine)
     assert machine.call()["package"] is None
     assert (machine.call()["browser"], machine.ask(package_view, 2).status_code) == (None, 404)
-    with pytest.raises(IllegalNodeTransition, match="settle"):
+    with pytest.raises(IllegalNodeTransition, match="Resolve this"):
         node_renew(actor=SYSTEM, node=Node.objects.get(pk=node.pk), now=timezone.now())
     callers_settle(actor=SYSTEM, node=node, now=timezone.now())
     assert machine.call()["package"] == {"generation": 2}
@@ -225,7 +225,11 @@ def test_an_unknown_certificate_is_named_with_its_cause_and_the_next_generation_
     lost = Machine("10.0.0.5", certificate=UNKNOWN)
     assert lost.ask(node=str(node.pk), generation=7).status_code == 403
     (need,) = said("caller-unknown")
-    assert (need.subject, "The database was probably put back" in need.text, "generation 7" in need.text) == ("rim1", True, True)
+    assert (need.subject, "An older copy of the database was probably restored" in need.text, "generation 7" in need.text) == (
+        "rim1",
+        True,
+        True,
+    )
     assert generation_next(node) == 8
     lost.ask(node=str(node.pk), generation=2**31 - 1)
     assert generation_next(node) == 2  # no database lost so many: a report cannot use up the numbers
@@ -298,7 +302,7 @@ def test_page_and_api_settle_it_for_who_may_change_nodes(machine: Machine, node:
     somebody.force_login(User.objects.create_user("eve"))
     administrator.force_login(User.objects.create_superuser("ann"))
     page, api = f"/nodes/{node.pk}/callers-settled/", f"/api/v1/nodes/{node.pk}/callers-settled/"
-    assert "One machine calls: settled" in administrator.get(f"/nodes/{node.pk}/", secure=True).content.decode()
+    assert "Only one machine calls now" in administrator.get(f"/nodes/{node.pk}/", secure=True).content.decode()
     assert [somebody.post(each, content_type="application/json", secure=True).status_code for each in (page, api)] == [403, 403]
     assert CallerFinding.objects.exists()
     assert administrator.post(page, secure=True).status_code == 302
@@ -306,5 +310,5 @@ def test_page_and_api_settle_it_for_who_may_change_nodes(machine: Machine, node:
     assert administrator.post(api, content_type="application/json", secure=True).status_code == 200
     assert not CallerFinding.objects.exists()
     assert [each.text for each in history(node).rows][:2] == [
-        "Settled: one machine alone calls as this node", "From 10.0.0.9: two machines call as this node, or it was restored",
+        "Resolved: only one machine calls as this node", "From 10.0.0.9: two machines call as this node, or it was restored",
     ]  # fmt: skip

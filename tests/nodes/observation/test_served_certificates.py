@@ -11,7 +11,7 @@ from audit.actors import SYSTEM
 from audit.record import record
 from certs.models import Certificate
 from nodes.models import Node, Observation
-from nodes.observation.served_certificates import hook_run, serving
+from nodes.observation.served_certificates import hook_run, served_certificates
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NEW, OLD, OTHER, STRANGE = ("".join(letter * 64) for letter in "abcd")
@@ -43,17 +43,17 @@ def told(node: Node, **fields: Any) -> Node:
 
 # what is served → what the page says, and its colour
 SERVED = {
-    "installed": (NEW, "serves what is installed", "green"),
+    "installed": (NEW, "serves the installed certificate", "green"),
     "before": (OLD, "still serves the certificate of 12 Mar 2026, 09:30 UTC: reload it", "orange"),
     "another node's": (OTHER, "serves CN=rim1.example of rim1.example", "orange"),
-    "strange": (STRANGE, "that this trust zone never signed", "orange"),
+    "strange": (STRANGE, "that this trust zone did not sign", "orange"),
     "nothing": (None, "does not answer with TLS", "grey"),
 }
 
 
 @pytest.mark.parametrize(("sha256", "words", "colour"), SERVED.values(), ids=SERVED.keys())
 def test_installed_against_served_now_in_words(node: Node, sha256: str | None, words: str, colour: str) -> None:
-    agent, engine = serving(told(node, served={"engine": sha256, "service": NEW}))
+    agent, engine = served_certificates(told(node, served={"engine": sha256, "service": NEW}))
     assert (agent.name, agent.colour, engine.name, engine.colour) == ("The agent", "green", "engine", colour)
     assert words in engine.words
 
@@ -72,7 +72,7 @@ def test_overview_names_what_still_serves_the_old_certificate(node: Node, minute
 
 @pytest.mark.parametrize(
     ("code", "words", "failed"),
-    [(0, "fine, for generation 2", False), (None, "its end is not known yet", False), (3, "ended with 3", True), (124, "longer than 60 s", True),
+    [(0, "succeeded, for generation 2", False), (None, "its result is not known yet", False), (3, "failed with exit code 3", True), (124, "longer than 60 s", True),
      (127, "could not be started", True)],
 )  # fmt: skip
 def test_reload_hook_in_words(node: Node, code: int | None, words: str, failed: bool) -> None:
@@ -84,4 +84,4 @@ def test_reload_hook_in_words(node: Node, code: int | None, words: str, failed: 
 
 def test_node_without_hook_and_services_says_nothing_of_them(node: Node) -> None:
     node = told(node, served={"service": None}, listening=False)
-    assert (serving(node), hook_run(node)) == ([], None)
+    assert (served_certificates(node), hook_run(node)) == ([], None)

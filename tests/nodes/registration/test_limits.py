@@ -54,10 +54,10 @@ def work(task: Any, subject: Any, name: str) -> Job:
 
 
 LATE = {
-    "not made": (RenewalStatus.REQUESTED, True, "", "not made within 60 minutes. Check on the overview that the workers run"),
-    "not fetched": (RenewalStatus.OFFERED, True, "", "calls, but did not fetch its new certificates within 10 minutes. Its agent's log says why"),
+    "not made": (RenewalStatus.REQUESTED, True, "", "not created within 60 minutes. Check on the overview page that the workers run"),
+    "not fetched": (RenewalStatus.OFFERED, True, "", "calls, but did not fetch its new certificates within 10 minutes. See the log of its agent"),
     "did not call": (RenewalStatus.OFFERED, False, "", "did not call within 10 minutes. Start its agent"),
-    "not proved": (RenewalStatus.PROVING, True, "Connection refused.", "not proved within 10 minutes. Connection refused."),
+    "not proved": (RenewalStatus.PROVING, True, "Connection refused.", "not verified within 10 minutes. Connection refused."),
 }  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def test_a_proof_that_cannot_be_dialled_says_that_the_node_calls_from_elsewhere(
     work(renewal.renewal_advance, row.pk, renewal.TASK)
     row.refresh_from_db()
     assert row.status == "proving"
-    assert "although its agent calls. It calls from 10.0.0.7; its address here is 127.0.0.99: change it" in row.reason
+    assert "although its agent calls. It calls from 10.0.0.7, but its recorded address is 127.0.0.99" in row.reason
 
 
 def test_an_offer_ends_at_once_when_two_machines_call(node: Node) -> None:
@@ -97,7 +97,7 @@ def test_an_offer_ends_at_once_when_two_machines_call(node: Node) -> None:
     CallerFinding.objects.create(key="k", kind="two-callers", node=node, address="", first_at=now, last_at=now)
     work(renewal.renewal_advance, row.pk, renewal.TASK)
     row.refresh_from_db()
-    assert (row.status, "settle that first" in row.reason) == ("failed", True)
+    assert (row.status, "Resolve this on the node's page first" in row.reason) == ("failed", True)
 
 
 def test_a_sleeping_node_is_one_need_and_not_two(node: Node) -> None:

@@ -124,7 +124,7 @@ def test_a_compromised_key_leads_to_what_else_is_known(rim: Node, console: Clien
     certificate = Certificate.objects.get(holder_id=rim.pk, kind="client", generation=2)
     url = reverse("revocation:revoke", args=[certificate.pk])
     page = console.get(url, secure=True).content.decode()
-    assert all(name in page for name in ["If its machine was lost or taken over", *NAMES])
+    assert all(name in page for name in ["If the machine was lost or taken over", *NAMES])
     listed = list(Certificate.objects.filter(holder_id=rim.pk, kind="client").values_list("pk", flat=True))
     answer = console.post(url, {"code": "keyCompromise", "reason": "stolen", "listed": listed}, secure=True, follow=True)
     assert answer.redirect_chain[-1][0] == reverse("revocation:exposure", args=[certificate.pk])
@@ -139,7 +139,7 @@ def test_an_export_knows_the_database_key_only_if_it_carries_it(founded: Path, c
     (export,) = made(wanted=Wanted("pem", SECRET, include_secrets_key=with_key))
     certificate = held(export)["service"]
     page = console.get(reverse("revocation:revoke", args=[certificate.pk]), secure=True).content.decode()
-    assert ("Database key" in page.partition("If its machine")[2], "Passwords of connections" in page) == (known, False)
+    assert ("Database key" in page.partition("If the machine")[2], "Passwords of connections" in page) == (known, False)
 
 
 def test_buttons_are_for_who_may(rim: Node) -> None:

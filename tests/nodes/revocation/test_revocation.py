@@ -16,7 +16,7 @@ from audit.actors import SYSTEM
 from certs.models import Certificate, RevocationList, TrustZone
 from certs.revocation.services import certificate_revoke
 from nodes.models import Node, Observation
-from nodes.revocation.view_models import bereft, revocation_plan
+from nodes.revocation.view_models import revocation_plan, without_valid_certificate
 from pki.core import revocation
 from pki.core.revocation import RevocationCode
 from sitekit.authority import Authority
@@ -61,8 +61,8 @@ def node() -> Node:
 
 @pytest.mark.parametrize(
     ("kind", "sha256", "own", "presents", "follows"),
-    [("service", "s2", True, "installed and served", "Redistribute it"), ("client", "c2", True, "installed", "redistribute it"),
-     ("client", "c1", True, "made for it, not reported as installed", ""), ("cluster", "k1", False, "installed", "refused by who honours"),
+    [("service", "s2", True, "installed and served", "Redistribute the node"), ("client", "c2", True, "installed", "Redistribute the node"),
+     ("client", "c1", True, "made for this node, not reported as installed", ""), ("cluster", "k1", False, "installed", "that check the revocation list refuse"),
      ("cluster", "k0", False, None, None), ("client", "x", False, None, None)],
     ids=["service in use", "client in use", "superseded", "shared", "shared, an older one", "nobody's"],
 )  # fmt: skip
@@ -93,7 +93,7 @@ def test_page_keeps_what_was_typed_and_revokes(client: Client, root: Certificate
     row.refresh_from_db()
     assert (row.status, row.revocation_code, row.revoked_at is not None) == ("revoked", "keyCompromise", True)
     again = client.post(url, {"code": "keyCompromise", "reason": "twice"} | listed, secure=True)
-    assert (again.status_code, "nothing has changed" in again.content.decode()) == (409, True)
+    assert (again.status_code, "Nothing has changed" in again.content.decode()) == (409, True)
     assert "<button" not in client.get(url, secure=True).content.decode().partition("<main")[2]
 
 
@@ -130,9 +130,9 @@ def test_a_node_that_presents_a_revoked_certificate_beside_one_in_force_is_named
     certificate("client", "c2", issuer=root, holder_id=node.pk)
     certificate("service", "s1", issuer=root, holder_id=node.pk, database_key_version=1)
     newer = certificate("service", "s2", issuer=root, holder_id=node.pk, database_key_version=2)
-    assert bereft([node]) == []
+    assert without_valid_certificate([node]) == []
     Certificate.objects.filter(pk=newer.pk).update(status="revoked")
-    assert bereft([node]) == [(node, ["service"])]
+    assert without_valid_certificate([node]) == [(node, ["service"])]
 
 
 def test_overdue_list_is_told_and_can_be_read(client: Client, root: Certificate, authority: Authority) -> None:

@@ -20,7 +20,7 @@ from certs.roots.services import root_drop, root_make
 from certs.zone.services import zone_current
 from jobs.clock import NAME
 from jobs.models import Job, PeriodicWork
-from nodes.automatic.services import upkeep
+from nodes.automatic.services import automatic_renewal
 from nodes.models import Node
 from nodes.rotations.database_key import key_rotation_start
 from nodes.rotations.root import exports_awaited, root_rotation_roll_back, root_rotation_start
@@ -108,7 +108,7 @@ def test_nothing_begins_automatically_that_cannot_end(founded: Path, state: Call
     state()
     Certificate.objects.filter(kind="root").update(not_before=now() - timedelta(days=4000))  # long past half its life
     with contextlib.suppress(ClockDoubtful):
-        upkeep(now=now())
+        automatic_renewal(now=now())
     assert Rotation.objects.count() == 0
 
 
