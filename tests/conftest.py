@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from types import SimpleNamespace
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.test.utils import override_settings
@@ -14,7 +15,11 @@ from pki.core.sealing import SealingKey
 from pki.exchange.central_key import written
 from pki.exchange.package import Package
 from sitekit.authority import NAMES, Authority, make_authority
-from tests.whole import takes_minutes
+from tests.whole import examples, takes_minutes
+
+# A busy machine is no error. Properties that name no count of their own try this many examples.
+hypothesis.settings.register_profile("tests", examples(100), deadline=None, database=None)
+hypothesis.settings.load_profile("tests")
 
 pytest_plugins = ["tests.founded"]
 
@@ -60,6 +65,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "both_engines: `make test` runs it on SQLite and on PostgreSQL with Redis")
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # a real one costs a quarter of a second a sign-in
     settings.WHITENOISE_AUTOREFRESH = True  # a test's client looks for a static file when it asks for one, not for all at its start
 
 

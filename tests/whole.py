@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
+import hypothesis
 import pytest
 
 WHOLE = bool(os.environ.get("QMC_WHOLE"))
@@ -13,3 +14,8 @@ takes_minutes = pytest.mark.skipif(not WHOLE, reason="takes minutes: `make fault
 def one_of(count: int, rows: Iterable[Any]) -> list[Any]:
     """Parameters of a test: `make test` takes one row of `count`, the first among them; `make faults` takes all."""
     return [row if number % count == 0 else pytest.param(row, marks=takes_minutes) for number, row in enumerate(rows)]
+
+
+def examples(count: int, **options: Any) -> hypothesis.settings:
+    """Settings of a property: `make test` tries a fifth of `count` examples, at least ten; `make faults` tries all."""
+    return hypothesis.settings(max_examples=count if WHOLE else max(count // 5, 10), **options)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from pki.core.revocation import RevocationCode
 from pki.core.roles import Kind
 from pki.foreign import pfx
 from sitekit.authority import Authority, make_authority
+from tests.agent.commands import command
 
 PASSWORD = "a password of mine"
 
@@ -41,24 +41,23 @@ def file_of(pair: Pair, form: pfx.PfxForm = pfx.PfxForm.AES) -> bytes:
     return pfx.pfx_make(certificate, key, password=PASSWORD, form=form, name="QlikServiceCluster")
 
 
-def command(state: State, file: Path, typed: str) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "agent", "import-cluster", str(file), "--home", str(state.home)]
-    return subprocess.run(words, input=typed, capture_output=True, text=True, check=False)
+def imported(state: State, file: Path, typed: str) -> subprocess.CompletedProcess[str]:
+    return command("import-cluster", file, "--home", state.home, typed=typed)
 
 
 def test_the_command_imports_it_and_the_agent_proves_it(state: State, successor: Pair, tmp_path: Path) -> None:
     (tmp_path / "site.pfx").write_bytes(file_of(successor, pfx.PfxForm.LEGACY))
-    done = command(state, tmp_path / "site.pfx", PASSWORD + "\r\n")
+    done = imported(state, tmp_path / "site.pfx", PASSWORD + "\r\n")
     assert (done.returncode, done.stderr) == (0, "")
     installed = state.store.current()
     assert f"{place(installed)}: installed" in done.stdout
     assert installed.cluster == x509.load_pem_x509_certificate(successor.certificate)
     assert place(installed).stat().st_mode & 0o777 == 0o600
     cluster.proof_check(proof(installed, "ab" * 32) or "", installed.cluster, node="node", challenge="ab" * 32)
-    refused = command(state, tmp_path / "site.pfx", "another password\n")
+    refused = imported(state, tmp_path / "site.pfx", "another password\n")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "does not open with this passphrase" in refused.stderr
-    assert "Traceback" not in refused.stderr + command(state, tmp_path / "nothing.pfx", PASSWORD).stderr
+    assert "Traceback" not in refused.stderr + imported(state, tmp_path / "nothing.pfx", PASSWORD).stderr
 
 
 def without_its_key(one: Pair, other: Pair) -> bytes:

@@ -3,13 +3,11 @@
 import dataclasses
 import json
 import shutil
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 from agent import passwords, tls
@@ -18,7 +16,9 @@ from agent.state import State
 from pki.core.errors import PKIError
 from pki.exchange import package as packages
 from pki.exchange import password
+from tests.agent.commands import command
 from tests.agent.pages import Pages
+from tests.whole import examples
 
 GENERATION = [
     "manifest.json", "machine/root/roots.pem", "machine/personal/service.pem", "machine/personal/cluster.pem", "user/personal/client.pem",
@@ -50,11 +50,6 @@ def damage(path: Path, how: str) -> None:
     path.write_bytes(DAMAGES[how](path.read_bytes()))
 
 
-def command(*words: object, typed: str = "") -> subprocess.CompletedProcess[str]:
-    words = (sys.executable, "-m", "agent", *words)
-    return subprocess.run(words, capture_output=True, text=True, timeout=30, check=False, input=typed)
-
-
 @pytest.mark.parametrize("how", DAMAGES)
 @pytest.mark.parametrize("name", GENERATION)
 def test_a_damaged_generation_is_named_and_a_new_package_repairs_it(name: str, how: str, home: Path, package) -> None:
@@ -74,7 +69,7 @@ def test_a_damaged_generation_is_named_and_a_new_package_repairs_it(name: str, h
     assert not state.is_open(now)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from([*GENERATION, "service-pairs"]), place=st.floats(0, 0.999), byte=st.integers(0, 255))
 @example(name="user/personal/client.pem", place=0.48, byte=ord("B"))
 def test_one_changed_byte_is_named_or_stops_nothing(name: str, place: float, byte: int, home: Path) -> None:

@@ -16,6 +16,7 @@ from agent.state import State
 from pki.exchange.package import Package
 from sitekit.authority import Authority
 from tests.accounts import ROOT, WORKER, needs_root, reachable_folder, run
+from tests.agent.commands import command
 from tests.agent.test_agent import Running, addresses
 
 
@@ -79,7 +80,8 @@ def test_a_port_of_another_program_is_named_and_ends_the_start(tmp_path: Path) -
     ],
 )
 def test_addresses_that_cannot_be_listened_on_are_refused_when_they_are_typed(tmp_path: Path, flag: str, address: str, why: str) -> None:
-    assert why in refused(tmp_path / "home", flag, address)
+    ended = command("serve", "--home", tmp_path / "home", flag, address)
+    assert (ended.returncode, why in ended.stderr) == (2, True)
 
 
 @needs_root

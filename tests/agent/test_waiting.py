@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pki.exchange import package as packages
 from pki.exchange import password
 from tests.agent.pages import Pages
+from tests.whole import examples
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=80)
 JSON = st.recursive(
@@ -49,7 +50,7 @@ def sealed(package) -> bytes:
     return packages.seal_with_password(package, password.generate())
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(changes=CHANGES)
 def test_no_header_keeps_the_page_from_answering(changes: dict, pages: Pages, sealed: bytes) -> None:
     head, rest = sealed.split(b".", 1)
@@ -60,7 +61,7 @@ def test_no_header_keeps_the_page_from_answering(changes: dict, pages: Pages, se
     assert (packages.digest(sent) in waiting(pages)) == (status == 200)
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(body=st.binary(max_size=300) | st.lists(st.binary(max_size=40), min_size=5, max_size=5).map(b".".join) | JSON.map(encoded))
 def test_no_body_keeps_the_page_from_answering(body: bytes, pages: Pages) -> None:
     assert pages.send(body)[0] == 400
@@ -92,7 +93,7 @@ def test_a_package_with_a_content_encoding_is_read_as_it_is(encoding: str, pages
     )
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(
     content=st.binary(max_size=200)
     | JSON.map(lambda value: json.dumps(value).encode())

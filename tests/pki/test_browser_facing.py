@@ -19,7 +19,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat, pkcs12
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pki.core import derivation, keys
@@ -37,9 +36,10 @@ from pki.foreign.uploaded import File
 from sitekit.authority import Authority
 from tests.public_authority import NOW, Signed, intermediate, p256, root, sign
 from tests.verdict import judge
+from tests.whole import examples
 
 WORD = "Grüße 1"
-FEW = hypothesis_settings(max_examples=30, deadline=None)
+FEW = examples(30)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pki.cluster import tokens as cluster
@@ -25,6 +24,7 @@ from pki.core.pair import Pair
 from pki.core.roles import Kind
 from pki.core.verify import fingerprint
 from pki.foreign import pfx
+from tests.whole import examples
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 EXPECTED = Expected("central.example", ("europe", "asia"))
@@ -171,7 +171,7 @@ def test_a_key_that_is_over_is_named_and_refused(token: str, certificate, other:
 
 
 @given(st.data())
-@hypothesis_settings(max_examples=100, deadline=None)
+@examples(100)
 def test_no_changed_letter_passes(token: str, certificate, data) -> None:
     at = data.draw(st.integers(0, len(token) - 1))
     letter = data.draw(
@@ -183,7 +183,7 @@ def test_no_changed_letter_passes(token: str, certificate, data) -> None:
 
 
 @given(st.one_of(st.text(max_size=200), st.lists(st.binary(max_size=40).map(encoded), max_size=5).map(".".join)))
-@hypothesis_settings(max_examples=40, deadline=None)
+@examples(40)
 def test_whatever_is_pasted_gets_an_answer(certificate, text: str) -> None:
     found = checked(text, certificate)
     assert not found.accepted

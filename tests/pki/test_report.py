@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.version import VERSION, system
@@ -14,6 +14,7 @@ from pki.core import clocks
 from pki.core.errors import ReportInvalid
 from pki.exchange.report import HELD, KEPT, LARGEST_REPORT, OPTIONAL, REQUIRED, Report, kept
 from pki.foreign import browser_choice
+from tests.whole import examples
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NEW, OLD = "a" * 64, "b" * 64
@@ -113,7 +114,7 @@ json_values = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@examples(200)
 @given(fields=st.dictionaries(st.sampled_from([*REQUIRED, *OPTIONAL]), json_values, max_size=4))
 def test_any_report_is_read_whole_or_refused_by_field(fields: dict[str, Any]) -> None:
     try:
@@ -144,7 +145,7 @@ reports = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None, database=None)
+@examples(100)
 @given(report=reports)
 def test_what_the_agent_writes_is_what_the_central_node_reads(report: Report) -> None:
     written = json.dumps(report.to_json()).encode()
@@ -153,7 +154,7 @@ def test_what_the_agent_writes_is_what_the_central_node_reads(report: Report) ->
     assert {each.name for each in dataclasses.fields(Report)} == {*REQUIRED, *OPTIONAL}
 
 
-@settings(max_examples=100, deadline=None, database=None)
+@examples(100)
 @given(name=st.sampled_from(sorted(KEPT)), value=json_values)
 def test_what_an_older_version_stored_is_read_by_the_same_rules(name: str, value: Any) -> None:
     found = kept(name, value)

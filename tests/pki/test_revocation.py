@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pkilint import loader, pkix
 from pkilint.pkix import crl as crls
@@ -27,6 +27,7 @@ from pki.core.revocation import Entry, RevocationCode
 from pki.core.roles import Kind, Role
 from pki.exchange import package_check
 from sitekit.authority import Authority, make_authority
+from tests.whole import examples
 
 
 def make(
@@ -73,7 +74,7 @@ YEAR_2000 = datetime(2000, 1, 1, tzinfo=UTC)
 MOMENTS = st.integers(0, 49 * 365 * 86_400_000_000).map(lambda microseconds: YEAR_2000 + timedelta(microseconds=microseconds))
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(revoked=st.lists(MOMENTS, min_size=1, max_size=4), made=st.lists(MOMENTS, min_size=2, max_size=3))
 def test_every_list_has_the_moment_of_each_revocation(authority: Authority, revoked: list[datetime], made: list[datetime]) -> None:
     """Also where the clock was set back between revocation and list; only the list itself is backdated."""

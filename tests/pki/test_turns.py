@@ -4,10 +4,11 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pki.exchange.turns import Chain, Verdict, answered_at, judge, turn_make
+from tests.whole import examples
 
 NOW, SECRET = datetime(2026, 11, 29, 12, tzinfo=UTC), b"secret"
 CHAIN = Chain(latest="b", before="a", generation=3, called_at=NOW)
@@ -62,7 +63,7 @@ class Center:
 FATES = ("kept", "lost", "never arrived")
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@examples(300)
 @given(fates=st.lists(st.sampled_from(FATES), max_size=40))
 def test_one_machine_is_never_taken_for_two_whatever_is_lost(fates: list[str]) -> None:
     center, kept = Center(), ""
@@ -73,7 +74,7 @@ def test_one_machine_is_never_taken_for_two_whatever_is_lost(fates: list[str]) -
     assert center.found <= {V.IN_TURN}
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@examples(300)
 @given(before=st.integers(0, 3), callers=st.lists(st.booleans(), min_size=8, max_size=30))
 def test_a_copy_is_found_as_soon_as_both_have_called_and_one_calls_again(before: int, callers: list[bool]) -> None:
     center, kept = Center(), ""
@@ -89,7 +90,7 @@ def test_a_copy_is_found_as_soon_as_both_have_called_and_one_calls_again(before:
         order.append(each)
 
 
-@settings(max_examples=100, deadline=None, database=None)
+@examples(100)
 @given(calls=st.integers(2, 10), back=st.integers(2, 10))
 def test_a_machine_that_was_put_back_is_found_with_its_first_call(calls: int, back: int) -> None:
     center, kept = Center(), [""]

@@ -13,7 +13,7 @@ from pathlib import Path as Folder
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pki.core import ber
@@ -25,6 +25,7 @@ from pki.foreign.uploaded import File
 from tests.foreign_files import ODD, resigned
 from tests.public_authority import NOW, Signed, intermediate, p256, root, sign
 from tests.verdict import judge
+from tests.whole import examples
 
 WORD = "secret"
 SEC1, PKCS8 = PrivateFormat.TraditionalOpenSSL, PrivateFormat.PKCS8
@@ -375,7 +376,7 @@ def made(case: str) -> list[bytes]:
     return READ[case]()
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(case=st.sampled_from(MUTATED), data=st.data())
 def test_any_damage_is_read_or_refused_in_words_and_soon(case: str, data: st.DataObject) -> None:
     files = list(made(case))
@@ -402,7 +403,7 @@ def test_any_damage_is_read_or_refused_in_words_and_soon(case: str, data: st.Dat
     assert time.process_time() - began < 8
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(data=st.data())
 def test_a_damaged_certificate_is_read_whole_or_not_at_all(data: st.DataObject) -> None:
     altered = bytearray(leaf().foreign.der)

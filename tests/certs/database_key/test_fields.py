@@ -10,7 +10,7 @@ import pytest
 from django.core.exceptions import FieldError
 from django.db import models, transaction
 from django.test.utils import isolate_apps
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from certs.models import CentralKey, DatabaseKey, PooledKey
@@ -79,7 +79,6 @@ def test_a_value_for_nodes_never_opens_with_the_central_key(old_alone, central_k
         mine.password.open()
 
 
-@settings(deadline=None)  # a busy machine is no error
 @given(plaintext=st.binary(max_size=300), position=st.integers(0, 400), change=st.integers(1, 255), cut=st.integers(1, 400))
 def test_opens_whole_and_in_its_own_row_alone(old_alone, central_key, plaintext: bytes, position: int, change: int, cut: int) -> None:
     mine = row(plaintext)
@@ -97,7 +96,6 @@ def test_opens_whole_and_in_its_own_row_alone(old_alone, central_key, plaintext:
             row(Sealed(wrong), mine.pk).sealed_private_key.open()
 
 
-@settings(deadline=None)  # a busy machine is no error
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=50))
 def test_text_comes_back_as_text(old_alone, text: str) -> None:
     assert row(text).sealed_private_key.text() == text

@@ -14,7 +14,6 @@ from django.contrib.auth.models import Permission, User
 from django.core.exceptions import FieldError
 from django.test import Client
 from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from agent.connections import _opened, table
@@ -31,6 +30,7 @@ from pki.exchange.package import Package
 from pki.exchange.package_header import MAXIMUM_BYTES
 from sealing.fields import Sealed
 from tests.problems import error_fields
+from tests.whole import examples
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 GOOD = {
@@ -296,7 +296,7 @@ class TestPages:
         assert client.post(API, json.dumps(GOOD), "application/json").status_code == 503
 
 
-@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=50), min_size=2, max_size=5), st.data())
 def test_a_password_opens_in_its_own_row_alone(store: Store, passwords: list[str], data: st.DataObject) -> None:
     Connection.objects.all().delete()
