@@ -28,7 +28,7 @@ from backups.restore import Report, restore
 from certs.central_key.services import TASK as RESEALING
 from certs.central_key.services import resealing_advance, resealing_is_finished
 from certs.exports.services import RESTORED
-from certs.models import CentralKey, Certificate, DatabaseKey, Export, TrustZone
+from certs.models import CentralKey, Certificate, DatabaseKey, Export, NameClaim, NameHolder, TrustZone
 from certs.states import DatabaseKeyStatus
 from jobs.models import Job, PeriodicWork
 from jobs.services import job_claim
@@ -306,12 +306,13 @@ def test_the_overview_asks_for_a_backup(zone: TrustZone) -> None:
 
 
 def older_backup(zone: TrustZone, store: Path) -> Archive:
-    """As a console made it that knew no central key: every value is sealed with the database key."""
+    """As a console made it that knew no central key and no register of names: every value is sealed with the database key."""
     (key,) = key_ring().keys.values()
     for model, field in encrypted_fields(Readers.CENTER):
         for row in model._base_manager.exclude(**{field.attname: None}):
             model._base_manager.filter(pk=row.pk).update(**{field.attname: getattr(row, field.attname).sealed_anew(key)})
     CentralKey.objects.all().delete()
+    NameClaim.objects.all().delete()
     members = {DATA: rows_dump(), SECRET_KEY: b"the site's secret key"}
     members |= {f"node/{name}": content for name, content in Store(store).files().items()}
     root = Certificate.objects.get(kind="root")
@@ -320,7 +321,7 @@ def older_backup(zone: TrustZone, store: Path) -> Archive:
     return Archive(Origin(NOW, str(zone.pk), zone.name), members)
 
 
-def put_back(content: Archive, folder: Path, settings: Any) -> Report:
+def put_back(content: Archive, folder: Path, settings: Any, host_name: str | None = None) -> Report:
     """Restore into an empty place of this process."""
     prepared(folder)
     (folder / "b.age").write_bytes(seal(content, WORD))
@@ -328,7 +329,7 @@ def put_back(content: Archive, folder: Path, settings: Any) -> Report:
         model._base_manager.all()._raw_delete("default")
     for name, path in settings_of(folder).items():
         setattr(settings, name, path)
-    return restore(file=folder / "b.age", passphrase=WORD, now=datetime.now(UTC))
+    return restore(file=folder / "b.age", passphrase=WORD, host_name=host_name, now=datetime.now(UTC))
 
 
 def test_an_older_backup_gets_a_central_key_and_is_sealed_anew_after_its_start(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
@@ -342,6 +343,20 @@ def test_an_older_backup_gets_a_central_key_and_is_sealed_anew_after_its_start(z
     assert set(sealed_counts(Readers.CENTER)) == set(central_keys())
     assert fields_open() == (1, [])  # a password that waited is wiped
     assert any("sealed with a database key" in each for each in report.remarks)
+
+
+def test_an_older_backup_gets_a_register_of_names(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
+    fill_with_nodes()
+    export = Export.objects.create(
+        machine="A.example", format="pem", status="made", status_since=NOW, batch=uuid.uuid4(), created_at=NOW, made_generation=1
+    )
+    content = older_backup(zone, settings.NODE_STORE)
+    with pytest.raises(BackupError, match=f"{export.machine} is a name of the export for {export.machine}.*Nothing was loaded"):
+        put_back(content, tmp_path / "refused", settings, host_name=export.machine)
+    put_back(content, tmp_path / "restored", settings)
+    used = {name.lower() for node in Node.objects.present() for name in (node.host_name, *node.subject_alternative_names)}
+    assert {claim.name for claim in NameClaim.objects.all()} == used | {export.machine.lower()}
+    assert not NameHolder.objects.filter(disputed=True).exists()
 
 
 def test_a_backup_brings_its_central_key(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
