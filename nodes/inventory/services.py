@@ -21,7 +21,7 @@ from pki.core.errors import InvalidName
 
 SERVICES = ("repository", "engine", "proxy", "scheduler", "printing")
 MOST_NAMES = 20
-NAME_TAKEN = "A node with this name exists already. Choose another name."
+NAME_TAKEN = "A node with this name already exists. Choose another name."
 Refuse = Callable[[str, str], None]
 
 

@@ -90,7 +90,7 @@ async def call(state: State) -> None:
 
 # what the other side's clock says, compared with here → what the message says
 CASES = {
-    "two days behind": (DAYS, ("2 days behind the central node's", "Set the wrong one (NTP)")),
+    "two days behind": (DAYS + timedelta(seconds=10), ("2 days behind the central node's", "Set the wrong one (NTP)")),
     "clocks agree": (timedelta(0), ("both clocks agree", "renew or redistribute")),
     "not told": (None, ("could not be asked", "Compare both clocks")),
 }

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agent import heartbeat
+from pki.exchange.answer import Answer
 
 LASTS_S, STEP_S = 0.4, 0.01
 
@@ -33,7 +34,7 @@ def test_others_are_answered_while_a_renewal_is_installed(monkeypatch: pytest.Mo
         return b""
 
     async def take() -> int:
-        taking, steps = asyncio.create_task(caller._take_renewal(Old(), {"package": {"generation": 2}})), 0
+        taking, steps = asyncio.create_task(caller._take_renewal(Old(), Answer(package=2))), 0
         while not taking.done():
             await asyncio.sleep(STEP_S)
             steps += 1

@@ -63,7 +63,7 @@ def test_a_certificate_for_browsers_is_brought_and_chosen(eyes: Eyes) -> None:
     found += looked_at(eyes, "browser certificate no thumbprint")
     page.get_by_label("Or by thumbprint").fill("\u200e" + " ".join(["2E"] * 20))
     page.get_by_role("button", name="Choose", exact=True).click()
-    expect(card).to_contain_text("2e2e2e2e, which is not in the console")
+    expect(card).to_contain_text("2e2e2e2e, which is not in this console")
     elsewhere = eyes.site.call("POST", "/browser-certificates/", {"host_names": ["elsewhere.example"], "key_type": "EC P-256"})[1]
     card.get_by_role("link", name="Choose…").click()
     page.locator("#id_pick").select_option(made.foreign.thumbprints[1])

@@ -107,7 +107,7 @@ def test_init_says_when_the_administrator_it_was_given_changed_nothing(founded: 
 def test_without_an_administrator_the_way_to_make_one_is_named(founded: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "reset_admin admin" in sign_in_words()
     assert "user admin, password in" in run(capsys=capsys)
-    assert "it is a new administrator" in run("Admin", capsys=capsys)  # names are told apart by case
+    assert "It is a new administrator" in run("Admin", capsys=capsys)  # names are told apart by case
 
 
 def test_the_sign_in_page_names_the_way_back(founded: Path) -> None:

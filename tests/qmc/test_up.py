@@ -22,9 +22,9 @@ def test_up_says_of_each_agent_what_is_true(place: Path, package: Package, autho
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--port", "0"], "no port from 1 to 65535"),
-        (["--port", "70000"], "no port from 1 to 65535"),
-        (["--node-port", "-1"], "no port from 1 to 65535"),
+        (["--port", "0"], "is not a port from 1 to 65535"),
+        (["--port", "70000"], "is not a port from 1 to 65535"),
+        (["--node-port", "-1"], "is not a port from 1 to 65535"),
         (["--port", "4242"], "Console and node API need different ports"),
     ],
 )

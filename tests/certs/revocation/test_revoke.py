@@ -215,7 +215,7 @@ def test_nothing_is_revoked_when_the_list_has_changed(rim: Node, client: Client)
     listed = [each.pk for each in revocation_of(newest, now=now()).certificates]
     oldest = Certificate.objects.get(holder_id=rim.pk, kind="client", generation=1)
     certificate_revoke(certificate=oldest, reason="first", code=RevocationCode.UNSPECIFIED, actor=SYSTEM, now=now(), listed=[oldest.pk])
-    with pytest.raises(StaleCertificate, match="Check the list"):
+    with pytest.raises(StaleCertificate, match="Check the new list"):
         certificate_revoke(certificate=newest, reason="t", code=RevocationCode.UNSPECIFIED, actor=SYSTEM, now=now(), listed=listed)
     client.force_login(User.objects.create_superuser("ann"))
     body = {"reason": "t", "certificates": [str(each) for each in listed]}

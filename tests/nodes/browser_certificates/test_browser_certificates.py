@@ -355,7 +355,7 @@ def test_overview_names_a_proxy_that_has_not_loaded_what_was_chosen(leaf: Signed
 
     def told(at: datetime, **served: str) -> list[str]:
         heard(node, browser=browser(node), installed={"service": "a" * 64, "browser": made.sha256}, served=served, last_seen_at=at)
-        return [each.title for each in needs(at) if "chosen for browsers" in each.title]
+        return [each.title for each in needs(at) if "browser certificate" in each.title]
 
     late = NOW + timedelta(minutes=11)
     assert told(NOW, proxy="a" * 64) == []
@@ -370,7 +370,7 @@ def test_why_it_fell_back_is_said_everywhere(problem: str, node: Node, client: C
     why, remedy = WHY[problem]
     told = browser_story(node)
     assert (told.state, told.problem) == ("fallen_back", problem)
-    (need,) = [each for each in needs(NOW) if "chosen for browsers" in each.title]
+    (need,) = [each for each in needs(NOW) if "browser certificate" in each.title]
     assert (why in need.text, need.remedy) == (True, remedy)
     page = client.get(f"/nodes/{node.pk}/").content.decode()
     assert why in page.replace("&#x27;", "'")
@@ -381,7 +381,7 @@ def test_overview_names_what_ends_soon_where_it_is_chosen(node: Node) -> None:
     made = upload(sign(names=("rim1.example",), begins=NOW - timedelta(days=70)))
 
     def told() -> list[tuple[str, str]]:
-        return [(each.colour, each.title) for each in needs(NOW) if "for browsers" in each.title]
+        return [(each.colour, each.title) for each in needs(NOW) if "browser certificate" in each.title]
 
     assert told() == []
     choose(node, made.thumbprint)

@@ -107,7 +107,7 @@ def test_what_answers_on_4444(zone: TrustZone, answer: Callable[[], bytes], leve
 
 def test_clock_offset_is_told_in_words(zone: TrustZone) -> None:
     with listener(lambda: http(state(), offset=timedelta(hours=-3))) as address:
-        assert "3 hours behind the central node" in worst(node_at(address)).title
+        assert "3 h behind the central node" in worst(node_at(address)).title
 
 
 def test_closed_port_says_what_to_do_and_is_a_warning_once_a_node_was_registered(zone: TrustZone) -> None:

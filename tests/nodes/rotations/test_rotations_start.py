@@ -155,8 +155,8 @@ def test_the_plan_says_what_stops_working_and_when(founded: Path) -> None:
     page = console.get(reverse("roots:rotate"), secure=True).content.decode()
     for text in (
         "What stops working, and when",
-        "About 70 seconds after the start",
-        "About 80 seconds after the start",
+        "About 1 min after the start, when every node trusts both",
+        "About 1 min after the start, when every node has proved",
         "1 export holds certificates of CN=central.example-CA now",
     ):
         assert text in page

@@ -79,7 +79,7 @@ def test_a_form_of_a_foreign_page_is_refused_and_named(person: User) -> None:
         answer = sign_in(Client(enforce_csrf_checks=True), "central.example:8443", origin=origin)
         assert answer.status_code == 403
         assert b"<script>alert" not in answer.content
-        assert "foreign page" in words(answer)
+        assert "comes from another address" in words(answer)
     same = sign_in(Client(enforce_csrf_checks=True), "central.example:8443", origin="https://central.example:8443")
     assert same.status_code == 302
 

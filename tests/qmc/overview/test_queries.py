@@ -15,6 +15,8 @@ from attention.needs import attention, needs
 from audit.actors import SYSTEM
 from audit.record import record
 from certs.models import Certificate, Export, Rotation, TrustZone
+from jobs.models import PeriodicWork
+from jobs.registry import periodic_tasks
 from nodes.browser_certificates.services import choice_for
 from nodes.models import BrowserCertificate, CallerFinding, Node, Observation, Registration, Renewal
 from nodes.registration.decommission import LOST
@@ -114,6 +116,8 @@ def test_each_need_is_told_apart_and_recognized_tomorrow(founded: Path) -> None:
 @pytest.mark.django_db
 def test_a_node_whose_certificates_have_expired_is_one_need(founded: Path) -> None:
     now = timezone.now()
+    for task in periodic_tasks():
+        PeriodicWork.objects.update_or_create(name=task.name, defaults={"lease_until": now, "last_success": now})
     calls = node("calls", "registered", now)
     Observation.objects.create(node=calls, last_seen_at=now)
     gone = node("gone", "registered", now)

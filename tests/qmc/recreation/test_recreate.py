@@ -332,7 +332,7 @@ def test_the_command_says_what_it_touches_and_asks_for_the_name(
     monkeypatch.setattr("builtins.input", lambda: NAME)
     call_command("recreate_root", backup_dir=place / "backups")
     told = capsys.readouterr().out
-    assert "CN=central.example-CA-2 is in force" in told
+    assert "CN=central.example-CA-2 is the root now" in told
     assert "To be redistributed: registered (registered.example)" in told
     is_recreated(place)
 
