@@ -36,7 +36,7 @@ ours.delete()
 
 def rotate(site: Site) -> None:
     hunt = Hunt(site, CENTRAL_STEPS)
-    job = "SELECT outcome FROM jobs_job WHERE task = 'certs.central_key.services.resealing_advance' ORDER BY created_at DESC LIMIT 1"
+    job = "SELECT outcome FROM jobs_job WHERE task = 'central-key-resealing' ORDER BY created_at DESC LIMIT 1"
 
     def over() -> bool:
         site.keep_further()
