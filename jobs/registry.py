@@ -56,11 +56,6 @@ def handler(name: str) -> Handler:
     return _handlers[name]
 
 
-def handler_names() -> set[str]:
-    """Every name that has a handler."""
-    return set(_handlers)
-
-
 def periodic_register(task: PeriodicTask) -> None:
     """Raises: ValueError for a name that is taken."""
     if task.name in _periodic:

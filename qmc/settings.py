@@ -182,7 +182,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "ENUM_NAME_OVERRIDES": {
         "CertificateKindEnum": [each.value for each in Kind],
-        "RotationKindEnum": "certs.models.Rotation.Kind.values",
+        "RotationKindEnum": "nodes.rotations.api.KINDS",
         "ExpiringKindEnum": "attention.expiring.KINDS",
         "NodeStateEnum": "nodes.states.NodeState.values",
         "BrowserCertificateStateEnum": "nodes.states.BrowserCertificateState.values",

@@ -32,7 +32,7 @@ class CertificateQuerySet(models.QuerySet["Certificate"]):
         return self.filter(status__in=[CertificateStatus.ISSUED, CertificateStatus.SUPERSEDED])
 
     def besides_exports(self) -> "CertificateQuerySet":
-        """Without those that were made for exports: nothing renews these by itself."""
+        """Certificates that were not made for an export. Certificates of exports are not renewed automatically."""
         return self.exclude(holder_id__in=apps.get_model("certs", "Export").objects.values("pk"))
 
     def overdue(self, now: datetime) -> "CertificateQuerySet":

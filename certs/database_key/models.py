@@ -19,7 +19,7 @@ class DatabaseKeyQuerySet(models.QuerySet["DatabaseKey"]):
 
 
 class DatabaseKey(models.Model):
-    """A version of the key of the encrypted fields. The key itself stands in service certificates only."""
+    """A version of the key that encrypts fields. The key itself is stored in service certificates only."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     version = models.PositiveIntegerField(unique=True)

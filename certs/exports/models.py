@@ -16,7 +16,7 @@ EXPORT_FORMATS = [(Format.WINDOWS.value, "Windows"), (Format.PEM.value, "PEM")]
 
 class ExportQuerySet(models.QuerySet["Export"]):
     def in_use(self) -> "ExportQuerySet":
-        """Whoever has one may go on using it."""
+        """Exports that are not revoked."""
         return self.exclude(status=ExportStatus.REVOKED)
 
     def searched(self, text: str) -> "ExportQuerySet":
@@ -48,7 +48,7 @@ class Export(models.Model):
     archive = EncryptedField(null=True, sealed_for=Readers.CENTER)
     archive_until = models.DateTimeField(null=True, blank=True)
     folder = models.CharField(max_length=500, blank=True)
-    # Which machine's disk it lies on: that machine alone replaces and removes it.
+    # The machine that has the folder on its disk. Only that machine replaces and removes the folder.
     folder_node = models.UUIDField(null=True, blank=True, help_text="the node that the machine is")
     folder_host = models.CharField(max_length=64, blank=True)
     folder_generation = models.PositiveIntegerField(default=0)

@@ -56,8 +56,8 @@ def _asked(form: ServiceForm, ask: Callable[[datetime], T]) -> T | None:
 
 def _form(request: PageRequest, template: str, form: ServiceForm, **context: Any) -> HttpResponse:
     now = timezone.now()
-    told = {"form": form, "now": now, "end": new_end(now=now), **context}
-    return render(request, template, told, status=400 if form.errors else 200)
+    content = {"form": form, "now": now, "end": new_end(now=now), **context}
+    return render(request, template, content, status=400 if form.errors else 200)
 
 
 @page("certs.add_export")
@@ -107,8 +107,8 @@ def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 @page("certs.view_export")
 def history(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     export = get_object_or_404(REGISTER, pk=pk)
-    told = export_history(export, page_number(request), lines=2 * LINES)
-    return render(request, "web/history.html", {"subject": export, "history": told, "back": reverse("exports:detail", args=[pk])})
+    lines = export_history(export, page_number(request), lines=2 * LINES)
+    return render(request, "web/history.html", {"subject": export, "history": lines, "back": reverse("exports:detail", args=[pk])})
 
 
 @page("certs.revoke_export")
@@ -116,9 +116,9 @@ def revoke(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     export, now, error = get_object_or_404(REGISTER, pk=pk), timezone.now(), ""
     form = RevokeForm(request.POST or None)
     if form.is_valid():
-        told = form.cleaned_data
+        fields = form.cleaned_data
         try:
-            export_revoke(actor=request.actor, export=export, reason=told["reason"], code=RevocationCode(told["code"]), now=now)
+            export_revoke(actor=request.actor, export=export, reason=fields["reason"], code=RevocationCode(fields["code"]), now=now)
         except TrustZoneError as exc:
             error = str(exc)
         else:

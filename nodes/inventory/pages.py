@@ -39,20 +39,20 @@ def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 @page("nodes.view_node")
 def history(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     node = get_object_or_404(Node, pk=pk)
-    told = history_of(node, page_number(request), lines=2 * LINES)
-    return render(request, "web/history.html", {"subject": node, "history": told, "back": reverse("nodes:detail", args=[pk])})
+    lines = history_of(node, page_number(request), lines=2 * LINES)
+    return render(request, "web/history.html", {"subject": node, "history": lines, "back": reverse("nodes:detail", args=[pk])})
 
 
 @page("nodes.view_node")
 def status(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     """The parts of a node's page that change; an empty answer while nothing has changed."""
-    told = node_page(get_object_or_404(Node, pk=pk), actor=request.actor, now=timezone.now())
-    if request.GET.get("drawn") == told["drawn"]:
+    shown = node_page(get_object_or_404(Node, pk=pk), actor=request.actor, now=timezone.now())
+    if request.GET.get("drawn") == shown["drawn"]:
         return HttpResponse(status=204)
-    node = told["node"]
+    node = shown["node"]
     moved = request.GET.get("state") != node.state
-    spent = not told["password_lasts"] or request.GET.get("generation") != str(node.generation)
-    return render(request, "nodes/inventory/status.html", told | {"moved": moved, "spent": spent})
+    spent = not shown["password_lasts"] or request.GET.get("generation") != str(node.generation)
+    return render(request, "nodes/inventory/status.html", shown | {"moved": moved, "spent": spent})
 
 
 def confirm(request: PageRequest, node: Node, action: str, now: datetime, **more: object) -> HttpResponse:

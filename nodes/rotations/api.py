@@ -19,6 +19,7 @@ from nodes.rotations.root_view_models import rotation_story as root_rotation_sto
 from nodes.rotations.services import rotation_pause
 from web.api import Choice, Input, ListQuery, View, operation, page_of
 
+KINDS = Rotation.Kind.values  # the schema names the field by them
 START: dict[Rotation.Kind, Callable[..., Rotation]] = {
     Rotation.Kind.DATABASE_KEY: key_rotation_start,
     Rotation.Kind.ROOT: root_rotation_start,
@@ -26,7 +27,7 @@ START: dict[Rotation.Kind, Callable[..., Rotation]] = {
 
 
 class RotationInput(Input):
-    kind = Choice(Rotation.Kind.values)
+    kind = Choice(KINDS)
     keeps_for_exports = serializers.BooleanField(
         required=False, help_text="root only, true by default: the old root stays until exports hold nothing that it issued"
     )

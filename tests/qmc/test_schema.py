@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 import pytest
+from django.core.checks import run_checks
 from django.urls import get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
@@ -78,3 +79,8 @@ def test_every_address_stands_in_the_schema_with_its_answer() -> None:
     ]
     deleted = ("browser-certificates", "connections", "deployments", "nodes")
     assert sorted(without) == [(f"/api/v1/{each}/{{id}}/", "delete") for each in deleted]
+
+
+@pytest.mark.django_db
+def test_the_schema_names_every_enumeration_without_a_warning() -> None:
+    assert [each for each in run_checks(include_deployment_checks=True) if str(each.id).startswith("drf_spectacular")] == []
