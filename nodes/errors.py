@@ -1,12 +1,12 @@
 """Errors of nodes.
 
 NodesError
-├── InputInvalid           bad input, by field
-├── RegistrationBlocked    a check blocks it; nothing changed (web.errors.Blocked)
-├── ChoiceBlocked          the same, of a certificate for browsers
-├── IllegalNodeTransition  the table does not allow it
+├── InputInvalid           invalid input, by field
+├── RegistrationBlocked    a check blocks the registration; nothing changed (web.errors.Blocked)
+├── ChoiceBlocked          a check blocks the choice of a browser certificate
+├── IllegalNodeTransition  the table of states does not allow the change
 ├── StaleNode              another worker was first
-└── NodeUnreachable        the node did not answer as it should; `permanent` says that trying again is no use
+└── NodeUnreachable        the node did not answer as expected; `permanent` means that another attempt is useless
 """
 
 from web import errors
@@ -18,15 +18,15 @@ class NodesError(Exception):
 
 
 class InputInvalid(errors.InputInvalid, NodesError):
-    """The same as in the trust zone, of what belongs to nodes."""
+    """Invalid input for a node or one of its objects."""
 
 
 class RegistrationBlocked(Blocked, NodesError):
-    """A node cannot be registered so."""
+    """A check blocks the registration."""
 
 
 class ChoiceBlocked(Blocked, NodesError):
-    """No browser would take this certificate from this node."""
+    """Browsers would not accept this certificate from this node."""
 
 
 class IllegalNodeTransition(NodesError):
@@ -38,7 +38,7 @@ class StaleNode(NodesError):
 
 
 class NodeUnreachable(NodesError):
-    """What happened when the node was dialled."""
+    """The node did not answer as expected. The text says what happened."""
 
     def __init__(self, text: str, *, permanent: bool = False) -> None:
         super().__init__(text)

@@ -1,3 +1,3 @@
-"""Names of the long work on nodes. They are here so that the rooms below can nudge that work."""
+"""Names of jobs on nodes. They are here so that lower rooms can wake these jobs."""
 
 REGISTRATION, RENEWAL = "registration", "renewal"

@@ -1,4 +1,4 @@
-"""The life of a node, of a renewal and of a browser certificate: one table each."""
+"""The states of a node, of a renewal and of a browser certificate, with one transition table each."""
 
 from django.db.models import TextChoices
 
@@ -47,12 +47,12 @@ RENEWAL_TRANSITIONS: dict[RenewalStatus, frozenset[RenewalStatus]] = {
 
 
 class BrowserCertificateState(TextChoices):
-    AWAITING_ANSWER = "awaiting_answer"  # its key is here, its certificate is being made elsewhere
+    AWAITING_ANSWER = "awaiting_answer"  # its key is stored here, its certificate is being issued elsewhere
     READY = "ready"
 
 
 B = BrowserCertificateState
 BROWSER_CERTIFICATE_TRANSITIONS: dict[BrowserCertificateState, frozenset[BrowserCertificateState]] = {
     B.AWAITING_ANSWER: frozenset({B.READY}),
-    B.READY: frozenset({B.READY}),  # its chain is completed, or its certificate replaced by another one for the same key
+    B.READY: frozenset({B.READY}),  # its chain was completed, or its certificate was replaced by another one for the same key
 }

@@ -1,4 +1,4 @@
-"""Where the center is: the addresses that nodes call. The trust zone's row says so, and the environment overrides it."""
+"""The addresses that nodes call: stored in the trust zone's row, or set in the environment, which takes precedence."""
 
 import socket
 from collections.abc import Sequence
@@ -24,19 +24,19 @@ from pki.exchange.report import MOST_CENTRAL
 
 DEFAULT = CentralAddress("127.0.0.1", addresses.NODE_API_PORT)
 REMEDY = (
-    "Change what nodes are told with `python manage.py set_addresses --node-api-address ADDRESS:PORT`, or on the page Settings, Addresses of "
-    "the central node. Both list first the nodes that would lose contact."
+    "Change the addresses that nodes call with `python manage.py set_addresses --node-api-address ADDRESS:PORT`, or on the page Settings, Addresses of "
+    "the central node. Both first list the nodes that would lose contact."
 )
-CHOOSE = "Say which addresses nodes call: `python manage.py init --node-api-address ADDRESS:PORT`, or `set_addresses` where nodes are registered."
+CHOOSE = "Set the addresses that nodes call: `python manage.py init --node-api-address ADDRESS:PORT`, or `set_addresses` if nodes are registered."
 
 
 def netlocs(found: Sequence[CentralAddress]) -> list[str]:
-    """As people write them."""
+    """The addresses as `host:port` texts."""
     return [addresses.netloc(each.address, each.port) for each in found]
 
 
 def addresses_checked(texts: Sequence[str]) -> tuple[CentralAddress, ...]:
-    """What `texts` say, each once. Raises: InputInvalid."""
+    """The addresses in `texts`, without duplicates. Raises: InputInvalid."""
     found, wrong = [], []
     for each in texts:
         try:
@@ -44,14 +44,14 @@ def addresses_checked(texts: Sequence[str]) -> tuple[CentralAddress, ...]:
         except InvalidName as exc:
             wrong.append(str(exc))
     if not wrong and not 1 <= len(set(found)) <= MOST_CENTRAL:
-        wrong.append(f"Give at least one address that nodes call, and at most {MOST_CENTRAL}.")
+        wrong.append(f"Enter at least one address that nodes call, and at most {MOST_CENTRAL}.")
     if wrong:
         raise InputInvalid({"node_api_addresses": wrong})
     return tuple(dict.fromkeys(found))
 
 
 def addresses_in_data() -> tuple[CentralAddress, ...]:
-    """What the site's data says; on a site of an earlier version that is the central node's row, perhaps with an address of all interfaces."""
+    """The addresses in the site's data. On a site of an earlier version, they come from the central node's row, perhaps with a wildcard address."""
     zone = TrustZone.objects.current()
     if zone is not None and zone.node_api_addresses:
         return tuple(addresses.central_address(each) for each in zone.node_api_addresses)
@@ -60,12 +60,12 @@ def addresses_in_data() -> tuple[CentralAddress, ...]:
 
 
 def addresses_recorded() -> tuple[CentralAddress, ...]:
-    """What the environment says, else the site's data."""
+    """The addresses in the environment, or else in the site's data."""
     return tuple(addresses.central_address(each) for each in settings.QMC_NODE_API_ADDRESSES) or addresses_in_data()
 
 
 def central_addresses() -> tuple[CentralAddress, ...]:
-    """Where nodes are told to call; never an address of all interfaces: then it is the host name. Raises: ZoneMissing."""
+    """The addresses that nodes get. A wildcard address is replaced by the host name. Raises: ZoneMissing."""
     recorded = addresses_recorded()
     return tuple(each for each in recorded if not addresses.is_wildcard(each.address)) or (
         CentralAddress(zone_current().name, recorded[0].port),
@@ -73,12 +73,12 @@ def central_addresses() -> tuple[CentralAddress, ...]:
 
 
 def others_registered() -> bool:
-    """Whether a node beside the central one has been told where to call."""
+    """Whether a node other than the central one has received addresses."""
     return Node.objects.present().filter(is_central=False).exclude(state=NodeState.CREATED, registered_at=None).exists()
 
 
 def is_remote(node: Node) -> bool:
-    """Whether the node is another machine, by its address or by what its host name resolves to here."""
+    """Whether the node is another machine, judged by its address or by the addresses of its host name."""
     if node.address:
         return not addresses.is_loopback(node.address)
     try:
@@ -90,7 +90,7 @@ def is_remote(node: Node) -> bool:
 
 @dataclass(frozen=True)
 class Knowing:
-    """What one node knows of the central node's addresses; empty where its agent does not report it."""
+    """The central node's addresses that one node knows; empty if its agent does not report them."""
 
     node: Node
     knows: tuple[str, ...]
@@ -99,7 +99,7 @@ class Knowing:
 
 
 def nodes_knowing() -> list[Knowing]:
-    """Every node that calls the central node, by name."""
+    """Every node that calls the central node, sorted by name."""
     calling = Node.objects.present().filter(is_central=False).exclude(state=NodeState.CREATED, registered_at=None)
     reported = ("observation__central_addresses", "observation__central_called", "observation__last_seen_at")
     found = []
@@ -111,17 +111,17 @@ def nodes_knowing() -> list[Knowing]:
 
 
 def losing_contact(wanted: Sequence[CentralAddress], knowing: Sequence[Knowing]) -> list[Knowing]:
-    """Who knows none of the addresses `wanted`, so that it cannot call once the others do not answer."""
+    """The nodes that know none of the addresses `wanted`, so they cannot call when the other addresses stop answering."""
     texts = set(netlocs(wanted))
     return [each for each in knowing if not texts & set(each.knows)]
 
 
 def addresses_set(*, actor: Actor, texts: Sequence[str], now: datetime) -> tuple[CentralAddress, ...]:
-    """Nodes are told these from now on. Raises: PermissionRefused, InputInvalid, ZoneMissing."""
+    """Set the addresses that nodes call. Raises: PermissionRefused, InputInvalid, ZoneMissing."""
     actor.require("certs.change_trustzone")
     found = addresses_checked(texts)
     if settings.QMC_NODE_API_ADDRESSES:
-        text = f"QMC_NODE_API_ADDRESSES is {','.join(settings.QMC_NODE_API_ADDRESSES)} in the environment and overrides this. Change it there, or remove it."
+        text = f"QMC_NODE_API_ADDRESSES is {','.join(settings.QMC_NODE_API_ADDRESSES)} in the environment and takes precedence. Change it there, or remove it."
         raise InputInvalid({"node_api_addresses": [text]})
     _write(zone_current(), found, chosen=True, actor=actor, now=now)
     return found
@@ -140,7 +140,7 @@ def _write(zone: TrustZone, found: Sequence[CentralAddress], *, chosen: bool, ac
     TrustZone.objects.filter(pk=zone.pk).update(node_api_addresses=after, addresses_chosen=chosen)
     if before != after:
         record(actor=actor, action="addresses.set", target=zone, detail={"from": before, "to": after}, now=now)
-    # The worker dials the central node where nodes call, as long as `up` does not say where it listens.
+    # The worker connects to the address that nodes call, until `up` records where it listens.
     own = addresses.netloc(central.address, central.node_port)
     if own in before and own not in after:
         central.address, central.node_port = found[0].address, found[0].port
@@ -148,7 +148,7 @@ def _write(zone: TrustZone, found: Sequence[CentralAddress], *, chosen: bool, ac
 
 
 def addresses_first(*, chosen: Sequence[str], listening: CentralAddress | None) -> tuple[CentralAddress, ...]:
-    """What nodes are told by a trust zone that is made now. Raises: InputInvalid."""
+    """The addresses that nodes call in a new trust zone. Raises: InputInvalid."""
     if said := chosen or settings.QMC_NODE_API_ADDRESSES:
         return addresses_checked(said)
     if listening and addresses.is_wildcard(listening.address):
@@ -157,7 +157,7 @@ def addresses_first(*, chosen: Sequence[str], listening: CentralAddress | None) 
 
 
 def addresses_settle(*, chosen: Sequence[str], listening: CentralAddress | None, now: datetime) -> list[str]:
-    """At each start: what nodes are told, and where this machine listens. Returns what a person must know.
+    """At each start: record the addresses that nodes call, and where this machine listens. Returns warnings for a person.
 
     `chosen` was given by a person; `listening` is where `up` listens. Raises: InputInvalid, ZoneMissing.
     """
@@ -166,7 +166,7 @@ def addresses_settle(*, chosen: Sequence[str], listening: CentralAddress | None,
     if said := chosen or settings.QMC_NODE_API_ADDRESSES:
         found = addresses_checked(said)
         if chosen and found != told and others_registered():
-            raise InputInvalid({"node_api_addresses": [f"Other nodes are registered and call {', '.join(netlocs(told))}. {REMEDY}"]})
+            raise InputInvalid({"node_api_addresses": [f"Other nodes are registered, and they call {', '.join(netlocs(told))}. {REMEDY}"]})
         _write(zone, found, chosen=True, actor=SYSTEM, now=now)
         if listening is None:
             _listens(found[0])
@@ -178,7 +178,7 @@ def addresses_settle(*, chosen: Sequence[str], listening: CentralAddress | None,
 
 
 def addresses_restore(*, told: Sequence[str], now: datetime) -> None:
-    """After a restore: what a person said, or the environment; else nodes call where the backup says. Raises: InputInvalid."""
+    """After a restore: use the addresses from a person or the environment, or else those from the backup. Raises: InputInvalid."""
     if said := told or settings.QMC_NODE_API_ADDRESSES:
         found = addresses_checked(said)
         _write(TrustZone.objects.get(), found, chosen=True, actor=SYSTEM, now=now)
@@ -190,7 +190,7 @@ def _listens(at: CentralAddress) -> None:
 
 
 def _followed(listening: CentralAddress) -> list[str]:
-    """Raises: InputInvalid where `up` listens on all interfaces and nobody has chosen what nodes are told."""
+    """Raises: InputInvalid if `up` listens on all interfaces and nobody has chosen the addresses that nodes call."""
     told, everything = addresses_recorded(), addresses.is_wildcard(listening.address)
     chosen = bool(settings.QMC_NODE_API_ADDRESSES) or zone_current().addresses_chosen or others_registered()
     if any(addresses.is_wildcard(each.address) for each in told) or (everything and not chosen):
@@ -200,9 +200,9 @@ def _followed(listening: CentralAddress) -> list[str]:
         return []
     here = addresses.netloc(listening.address, listening.port)
     return [
-        f"Nodes are told to call {', '.join(netlocs(told))}, and `up` listens on {here}. If the one does not lead to the other: {REMEDY}"
+        f"Nodes call {', '.join(netlocs(told))}, but `up` listens on {here}. If calls to the first address do not reach the second: {REMEDY}"
     ]
 
 
 def everywhere(listening: CentralAddress) -> str:
-    return f"{listening.address} means all addresses of this machine, and a node cannot call it. {CHOOSE}"
+    return f"{listening.address} means all addresses of this machine, so a node cannot call it. {CHOOSE}"

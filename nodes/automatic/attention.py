@@ -52,7 +52,7 @@ def _root_due(now: datetime) -> Iterator[Need]:
     if not of_the_root and root_is_due(root := issuing_root(), now) and (rotation is not None or not rotates_next(now)):
         title = f"{root.subject} is past half its lifetime: {clocks.left(root.not_after, now)} left"
         blocked = blocked_reason(Rotation.Kind.ROOT, now=now)
-        text = f"A new root cannot be made now: {blocked}" if blocked else "Automatic rotation is off."
+        text = f"A new root cannot be created now: {blocked}" if blocked else "Automatic rotation is off."
         remedy = "Remove the cause, then make a new root." if blocked else "Make a new root. It takes minutes, and no node is interrupted."
         severity = Severity.CRITICAL if root.expiry_status(now) != ExpiryStatus.VALID else Severity.WARNING
         yield Need(

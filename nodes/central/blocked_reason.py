@@ -1,4 +1,4 @@
-"""Whether the central node has valid certificates, and whether a root in force can sign: without either nothing can be issued or rotated."""
+"""Whether the central node has valid certificates, and whether a current root can sign. Issuing and rotating need both."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -21,7 +21,7 @@ from sealing.local_keys import own_store
 
 
 def central_trouble(*, now: datetime) -> str:
-    """Why the central node has no valid certificates; empty while it has, or before there is a central node."""
+    """Why the central node has no valid certificates; "" if it has, or if there is no central node yet."""
     central = Node.objects.filter(is_central=True).first()
     if central is None:
         return ""
@@ -31,13 +31,13 @@ def central_trouble(*, now: datetime) -> str:
         return _recorded_trouble(central, now)
     except ZoneBroken as exc:
         return str(exc)
-    if installed.node != str(central.pk):  # another machine of the site: the database alone can answer
+    if installed.node != str(central.pk):  # another machine of the site: only the database has the answer
         return _recorded_trouble(central, now)
     return next(_installed_troubles(installed, now), "")
 
 
 def _recorded_trouble(central: Node, now: datetime) -> str:
-    """The newest certificate of each kind is the one in force."""
+    """The problem of the newest certificate of each kind, from the database."""
     for kind in OWN_KINDS:
         newest = (
             Certificate.objects.listed().filter(holder_id=central.pk, kind=kind).order_by("-generation", "-database_key_version").first()
@@ -50,15 +50,15 @@ def _recorded_trouble(central: Node, now: datetime) -> str:
 def _row_trouble(row: Certificate | None, kind: Kind, now: datetime) -> str:
     what = f"The central node's {kind} certificate"
     if row is None:
-        return f"{what} is not known to this database. The database and the store are not of the same time."
+        return f"{what} is not in this database. The database and the store are from different times."
     if row.kind != kind:
-        return f"{what} is missing: a repair of the store was cut off."
+        return f"{what} is missing, because a repair of the store was interrupted."
     if now > row.not_after:
         return f"{what} expired at {stamp(row.not_after)}."
     if row.status != CertificateStatus.ISSUED:
         return f"{what} is {row.status}{f' since {stamp(row.revoked_at)}' if row.revoked_at else ''}."
     if row.issuer is None or row.issuer.status != CertificateStatus.ISSUED:
-        return f"{what} was issued by a root that is not in force any more."
+        return f"{what} was issued by a root that is no longer valid."
     return ""
 
 
@@ -82,11 +82,11 @@ def _key_trouble(certificate: x509.Certificate, place: Path) -> str:
         fits = keys.from_pem(place.read_bytes(), own=True).public_key() == certificate.public_key()
     except (OSError, ValueError, PKIError) as exc:
         return f"The file {place} is damaged: {exc}"
-    return "" if fits else f"The private key in {place} does not belong to the certificate beside it."
+    return "" if fits else f"The private key in {place} does not belong to the certificate in the same folder."
 
 
 def signing_trouble(*, now: datetime) -> str:
-    """Why no root in force can sign, and what to do; empty where one can. Whether its key opens is seen only where the passphrase is."""
+    """Why no current root can sign, and what to do; "" if one can. Only a process with the passphrase can check that the key decrypts."""
     try:
         root = issuing_root()
     except ZoneBroken as exc:
@@ -94,5 +94,5 @@ def signing_trouble(*, now: datetime) -> str:
     if now > root.not_after:
         return f"{root.subject} expired at {stamp(root.not_after)}. Recreate the root (`manage.py recreate_root`)."
     if root.encrypted_private_key is None:
-        return f"The private key of {root.subject} is not here. Restore the site from a backup, or recreate the root."
+        return f"The private key of {root.subject} is missing. Restore the site from a backup, or recreate the root."
     return ""

@@ -27,7 +27,7 @@ ADVISORY_LOCK = 0x716D6369  # "qmci", among all locks that programs take in this
 
 
 def zone_found(*, host_name: str, told: Sequence[str] = (), listening: CentralAddress | None = None, now: datetime) -> TrustZone:
-    """The founded trust zone, made if there is none.
+    """The trust zone, created if there is none.
 
     `told` are the addresses that a person wants nodes to call, `listening` is where `up` listens. Raises: TrustZoneError, PKIError.
     """
@@ -58,7 +58,7 @@ def zone_found(*, host_name: str, told: Sequence[str] = (), listening: CentralAd
 
 @contextmanager
 def _alone(now: datetime) -> Iterator[None]:
-    """One init at a time, by locks that end with their process: on this data directory, and on a database that other machines use too.
+    """Allow one init at a time, by locks that end with their process: on this data directory, and on a database that other machines use too.
 
     Raises: ZoneBroken.
     """
@@ -66,7 +66,7 @@ def _alone(now: datetime) -> Iterator[None]:
         with files.held(settings.QMC_DATA_DIR / "init.lock", now=now), _database_held():
             yield
     except files.InUse as exc:
-        raise ZoneBroken(f"Another init is under way: {exc}. Wait until it has ended, then try again.") from exc
+        raise ZoneBroken(f"Another init is in progress: {exc}. Wait until it has finished, then try again.") from exc
 
 
 @contextmanager
@@ -81,18 +81,18 @@ def _database_held() -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(DatabaseError), connection.cursor() as cursor:  # a connection that broke has no lock any more
+        with suppress(DatabaseError), connection.cursor() as cursor:  # a broken connection no longer has the lock
             cursor.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
 
 
 def _store_read() -> None:
-    """Raises: ZoneBroken where the founded zone's store is lost or damaged."""
+    """Raises: ZoneBroken if the store of the trust zone is lost or damaged."""
     try:
         key_ring_read()
     except ZoneMissing as exc:
-        raise ZoneBroken(f"The trust zone is founded, but nothing is installed in {settings.NODE_STORE}. {REPAIR}") from exc
+        raise ZoneBroken(f"The trust zone exists, but nothing is installed in {settings.NODE_STORE}. {REPAIR}") from exc
 
 
 def own_names(told: Sequence[CentralAddress]) -> tuple[str, ...]:
-    """Under which names, beside its host name, this machine is reached, where nodes are told to call `told`."""
+    """The names of this machine besides its host name, if `told` are the addresses that nodes call."""
     return tuple(dict.fromkeys(["localhost", "127.0.0.1", *(each.address for each in told)]))

@@ -1,4 +1,4 @@
-"""The central node under another host name: new certificates, which go on bearing the old name."""
+"""Rename the central node: new certificates, which also contain the old name."""
 
 from datetime import datetime
 
@@ -16,9 +16,9 @@ from nodes.models import Node
 
 
 def central_rename(*, host_name: str, now: datetime) -> None:
-    """Give the central node the name and, at once, a generation that bears it. The root keeps its name.
+    """Give the central node a new host name and install certificates with it. The root keeps its name.
 
-    Nodes find it by the old name, which the certificates still bear, until their next package tells the new one.
+    Nodes use the old name, which stays in the certificates, until their next package has the new one.
     Raises: TrustZoneError, PKIError, OSError.
     """
     central_install(_named(host_name, now), now=now)

@@ -1,4 +1,4 @@
-"""A central node without valid certificates gets new ones in place: from the root in force, with the same database key.
+"""Repair a central node without valid certificates: it gets new ones from the current root, with the same database key.
 
 docs/develop/architecture.md has the steps.
 """
@@ -40,19 +40,19 @@ REASON = "The central node was repaired."
 
 
 class RepairRefused(Exception):
-    """Nothing was changed: why, and what to do next."""
+    """The repair was refused and changed nothing. The text says why, and what to do next."""
 
 
 @dataclass(frozen=True)
 class Repaired:
-    """What the repair did: why it was needed (empty where it completed an earlier run), and until when the certificates are valid."""
+    """The result of a repair: why it was needed ("" if it completed an earlier run), and until when the certificates are valid."""
 
     trouble: str
     not_after: datetime
 
 
 def central_repair(*, actor: Actor, now: datetime) -> Repaired:
-    """New certificates for the central node, installed at once. No other node is touched; the database key stays.
+    """Create and install new certificates for the central node. Other nodes and the database key do not change.
 
     Raises: PermissionRefused, RepairRefused, ZoneMissing, CentralBusy, TrustZoneError, NodesError, PKIError, OSError.
     """
@@ -70,7 +70,7 @@ def central_repair(*, actor: Actor, now: datetime) -> Repaired:
             central_install(central, now=now)
         elif not _is_cut_off(central):
             until = stamp(own_store().service.not_valid_after_utc)
-            raise RepairRefused(f"The central node's certificates are in force and valid until {until}. Nothing was changed.")
+            raise RepairRefused(f"The central node's certificates are valid until {until}. Nothing was changed.")
         return _complete(central, actor, trouble, now)
 
 
@@ -78,11 +78,11 @@ def _trouble_here(central: Node, now: datetime) -> str:
     """The same as `central_trouble`, for the machine whose store is to be repaired. Raises: RepairRefused elsewhere."""
     try:
         if own_store().node != str(central.pk):
-            raise RepairRefused("This is not the central node. Nothing was changed. Run it on the central node, whose store it repairs.")
+            raise RepairRefused("This is not the central node. Nothing was changed. Run this command on the central node.")
     except ZoneMissing:
         return f"Nothing is installed in {settings.NODE_STORE}."
     except ZoneBroken:
-        pass  # the damage is the trouble
+        pass  # the damage is reported below
     return central_trouble(now=now)
 
 
@@ -98,9 +98,9 @@ def _refuse_unsigned(now: datetime) -> None:
 
 
 def _make_readable(central: Node, now: datetime) -> None:
-    """Where the store cannot be read: a generation out of a service pair that still opens and what the database knows.
+    """If the store is unreadable, write a generation from a readable service pair and the database.
 
-    Raises: RepairRefused where a live database key opens with none of them.
+    Raises: RepairRefused if no service pair has a live database key.
     """
     live = [each.key_id or "" for each in DatabaseKey.objects.live()]
     if _opens_all(live):
@@ -108,7 +108,7 @@ def _make_readable(central: Node, now: datetime) -> None:
     found = _pairs_found(central)
     if missing := [str(each) for each in DatabaseKey.objects.live() if each.key_id not in found]:
         raise RepairRefused(
-            f"No service certificate in {settings.NODE_STORE} opens {' and '.join(missing)}, so the encrypted values of the database cannot be read. "
+            f"No service certificate in {settings.NODE_STORE} has {' and '.join(missing)}, so the encrypted values of the database cannot be read. "
             "Nothing was changed. Restore the site from a backup (`manage.py restore`)."
         )
     store, number = Store(settings.NODE_STORE), max([central.generation, *_generations()]) + 1
@@ -132,7 +132,7 @@ def _generations() -> list[int]:
 
 
 def _pairs_found(central: Node) -> dict[str, Pair]:
-    """Every service pair of the central node in the store, by the id of the database key that it opens; damaged files are passed over."""
+    """Every readable service pair of the central node in the store, by the id of its database key."""
     recorded = set(Certificate.objects.filter(holder_id=central.pk, kind=Kind.SERVICE).values_list("sha256", flat=True))
     oids, found = zone_current().database_key_oids, {}
     for path in settings.NODE_STORE.rglob("service.pem"):
@@ -148,7 +148,7 @@ def _pairs_found(central: Node) -> dict[str, Pair]:
 
 
 def _stopgap(central: Node, service: Pair, number: int, now: datetime) -> Package:
-    """Enough for the store to be read until the next generation is installed: the service pair is there in place of the others, whose keys are lost."""
+    """A package that makes the store readable until the next generation is installed. The service pair replaces the other pairs, whose keys are lost."""
     zone = zone_current()
     return Package(
         trust_zone=str(zone.pk), node=str(central.pk), host_name=central.host_name, generation=number, central_host_name=zone.name,
@@ -166,7 +166,7 @@ def _begin(actor: Actor, trouble: str, now: datetime) -> Node:
 
 
 def _cluster_ensure(actor: Actor, now: datetime) -> None:
-    """The package needs a cluster certificate that the issuing root signed and that has not expired."""
+    """Make sure that there is a valid cluster certificate of the issuing root, which the package needs."""
     root = issuing_root()
     held = cluster_in_force(root)
     if held is None or held.issuer_id != root.pk or now > held.not_after or held.sealed_private_key is None:
@@ -174,7 +174,7 @@ def _cluster_ensure(actor: Actor, now: datetime) -> None:
 
 
 def _is_cut_off(central: Node) -> bool:
-    """Whether the last repair installed its certificates and went no further."""
+    """Whether the last repair was interrupted after it installed the certificates."""
     last = Event.objects.for_target(central.pk).filter(action__in=[STARTED, REPAIRED]).first()
     return last is not None and last.action == STARTED
 

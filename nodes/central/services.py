@@ -1,4 +1,4 @@
-"""The central node's next generation made and installed at once, by a process that holds the root passphrase: without a heartbeat."""
+"""Create and install the central node's next generation in one process that has the root passphrase, without a heartbeat."""
 
 import fcntl
 from collections.abc import Iterator
@@ -23,22 +23,24 @@ VALID = timedelta(hours=1)
 
 
 class CentralBusy(TrustZoneError):
-    """Another process of this machine replaces the central node's certificates."""
+    """Another process on this machine is replacing the central node's certificates."""
 
 
 @contextmanager
 def central_alone() -> Iterator[None]:
-    """One at a time; the kernel frees it when the process ends, however that is. Raises: CentralBusy."""
+    """Allow one process at a time; the kernel releases the lock when the process ends. Raises: CentralBusy."""
     with (settings.QMC_DATA_DIR / "recreate.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
-            raise CentralBusy("Another process of this machine replaces the central node's certificates. Wait until it has ended.") from exc
+            raise CentralBusy(
+                "Another process on this machine is replacing the central node's certificates. Wait until it has finished."
+            ) from exc
         yield
 
 
 def central_names_ensure(*, for_whom: str, now: datetime) -> None:
-    """A renewal of the central node where its certificate lacks a name or address of its row: browsers and API clients check them."""
+    """Renew the central node if its certificate lacks a name or address of its row, which browsers and API clients check."""
     node = Node.objects.filter(is_central=True, state=NodeState.REGISTERED).first()
     if node is None:
         return
@@ -50,10 +52,10 @@ def central_names_ensure(*, for_whom: str, now: datetime) -> None:
 
 @transaction.atomic
 def central_next(*, reason: str, now: datetime) -> Node:
-    """The central node with its next generation's number, above any in its store; whatever renewal of it was under way ends with `reason`."""
+    """The central node with the number of its next generation, above any in its store. A renewal in progress ends with `reason`."""
     node = Node.objects.select_for_update().get(is_central=True)
     renewals_end(node, reason=reason, actor=SYSTEM, now=now)
-    # A key that waited in such a renewal alone is lost with it: the version gets another.
+    # A key that existed only in such a renewal is lost: its version gets another key.
     DatabaseKey.objects.filter(status=DatabaseKeyStatus.PREPARED).exclude(key_id__in=list(key_ring().keys)).update(key_id=None)
     node.generation = max(node.generation, own_store().generation) + 1
     node.save(update_fields=["generation"])
@@ -61,7 +63,7 @@ def central_next(*, reason: str, now: datetime) -> Node:
 
 
 def central_install(node: Node, *, now: datetime) -> None:
-    """Make `node`'s generation and put it in force here, with a service pair for each live database key. Raises: TrustZoneError, PKIError, OSError."""
+    """Create and install `node`'s generation here, with a service pair for each live database key. Raises: TrustZoneError, PKIError, OSError."""
     wanted, store = Node.objects.filter(pk=node.pk, generation=node.generation), Store(settings.NODE_STORE)
     package = package_make(Order(node, node.generation, wanted, in_a_hurry=False, actor=SYSTEM), expires_at=now + VALID, now=now)
     with store.locked():
@@ -71,14 +73,14 @@ def central_install(node: Node, *, now: datetime) -> None:
 
 @transaction.atomic
 def central_settle(*, now: datetime) -> None:
-    """What is installed here has taken over from every older generation, and holds its keys itself."""
+    """Mark older generations as superseded, and delete keys from the database that are now in the store."""
     node = Node.objects.get(is_central=True)
     keys_wipe(node)
     older_supersede(node, own_store().generation, now=now)
 
 
 def central_clean() -> None:
-    """Remove what the central node does not need beside its generation in force, once that opens every live database key. Raises: ZoneBroken."""
+    """Remove the central node's older generations, if the current one has every live database key. Raises: ZoneBroken."""
     _read_back()
     store = Store(settings.NODE_STORE)
     with store.locked():
@@ -89,4 +91,4 @@ def central_clean() -> None:
 def _read_back() -> None:
     at_hand = key_ring_read().keys
     if missing := [str(each) for each in DatabaseKey.objects.live() if each.key_id not in at_hand]:
-        raise ZoneBroken(f"The central node's new certificates do not open {', '.join(missing)}. The old ones stay until they do.")
+        raise ZoneBroken(f"The central node's new certificates do not have {', '.join(missing)}. The old certificates stay until they do.")

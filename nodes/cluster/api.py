@@ -28,8 +28,8 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 class DeploymentInput(Input):
     name = StrictText()
-    api_address = StrictText(help_text="https; nothing here dials it")
-    audience = StrictText(help_text="the aud of tokens for it")
+    api_address = StrictText(help_text="https; the console never connects to it")
+    audience = StrictText(help_text="the audience (aud) of tokens for it")
 
 
 class DeploymentOutput(serializers.Serializer[Any]):
@@ -48,7 +48,7 @@ class DeploymentSearch(ListQuery):
 
 
 class TestTokenOutput(serializers.Serializer[Any]):
-    token = serializers.CharField(help_text="answered this once, and kept nowhere")
+    token = serializers.CharField(help_text="answered only once, and not stored")
     key_id = serializers.CharField()
     audience = serializers.CharField()
     expires_at = serializers.DateTimeField()
@@ -56,7 +56,7 @@ class TestTokenOutput(serializers.Serializer[Any]):
 
 class TokenInput(Input):
     token = StrictText(max_length=2 * LARGEST_TOKEN)
-    deployment = serializers.UUIDField(required=False, help_text="for which it must be; without it for any")
+    deployment = serializers.UUIDField(required=False, help_text="the deployment that the token must be for; any deployment if left out")
 
 
 class TokenFindingOutput(serializers.Serializer[Any]):
@@ -87,7 +87,7 @@ class ManualOutput(serializers.Serializer[Any]):
 
 
 class SiteInput(Input):
-    """The whole of the facts; releases such as "September 2020", empty where there is none."""
+    """All facts about the site. Releases are texts such as "September 2020", or empty."""
 
     installation = Choice(Installation)
     upgraded_from = StrictText(required=False)
@@ -100,12 +100,12 @@ class SiteOutput(serializers.Serializer[Any]):
     upgraded_from = serializers.CharField()
     release = serializers.CharField()
     app_distribution = serializers.ChoiceField(choices=[each.value for each in AppDistribution])
-    nodes = serializers.IntegerField(help_text="counted by itself")
+    nodes = serializers.IntegerField(help_text="counted automatically")
     manual_configuration = ManualOutput()
 
 
 class ClusterOutput(serializers.Serializer[Any]):
-    """The certificate in force, whether manual configuration is required, and a page of nodes."""
+    """The current cluster certificate, whether manual configuration is required, and a page of nodes."""
 
     certificate = CertificateOutput()
     key_id = serializers.CharField()
@@ -121,7 +121,7 @@ def deployments_json(deployments: Sequence[Deployment]) -> list[dict[str, Any]]:
 
 
 def cluster_node_json(each: ClusterNode) -> dict[str, Any]:
-    """What is known of the cluster certificate on one node."""
+    """The cluster certificate on one node."""
     return {
         "node": str(each.node.pk), "name": each.node.name, "present": each.present, "current": each.current,
         "sha256": each.held.sha256 if each.held else None, "proved_at": each.proved_at,
@@ -134,7 +134,7 @@ def _answer(deployment: Deployment, status: int = 200) -> Response:
 
 
 class Deployments(View):
-    """The multi-cloud deployments that apps are distributed to."""
+    """The multi-cloud deployments to which apps are distributed."""
 
     @operation(page_of(DeploymentOutput), query=DeploymentSearch, operation_id="deployments_list")
     def get(self, request: Request) -> Response:
@@ -166,7 +166,7 @@ class DeploymentDetail(View):
 
 
 class DeploymentTestToken(View):
-    """A token of five minutes, signed with the site's cluster key. It is answered this once."""
+    """Create a token that is valid for five minutes, signed with the site's cluster key. It is answered only once."""
 
     @operation({201: TestTokenOutput})
     def post(self, request: Request, pk: uuid.UUID) -> Response:
@@ -177,7 +177,7 @@ class DeploymentTestToken(View):
 
 
 class ClusterToken(View):
-    """What holds of a token, each finding in words. A token that is refused is a good answer: 200."""
+    """Check a token. The findings are in words. The answer is 200 also if the token is refused."""
 
     @operation(CheckedTokenOutput, body=TokenInput)
     def post(self, request: Request) -> Response:
@@ -189,14 +189,14 @@ class ClusterToken(View):
 
 
 def site_json() -> dict[str, Any]:
-    """The facts about the site, and what they mean. Raises: ZoneMissing."""
+    """The facts about the site, and the resulting answer. Raises: ZoneMissing."""
     zone = zone_current()
     facts = {name: getattr(zone, name) for name in ("installation", "upgraded_from", "release", "app_distribution")}
     return facts | {"nodes": nodes_counted(), "manual_configuration": vars(site_answer(zone))}
 
 
 class ClusterSite(View):
-    """What decides whether manual configuration is required."""
+    """The facts that decide whether manual configuration is required."""
 
     @operation(SiteOutput)
     def get(self, request: Request) -> Response:
@@ -210,7 +210,7 @@ class ClusterSite(View):
 
 
 class Cluster(View):
-    """The cluster certificate in force, and what is known of it on each node."""
+    """The current cluster certificate, and its state on each node."""
 
     @operation(ClusterOutput, query=ListQuery)
     def get(self, request: Request) -> Response:
@@ -224,7 +224,7 @@ class Cluster(View):
 
 
 class ClusterJwks(View):
-    """The public keys as a JWK Set (RFC 7517), the one in force first."""
+    """The public keys as a JWK Set (RFC 7517), the current one first."""
 
     @operation({(200, "application/jwk-set+json"): dict})
     def get(self, request: Request) -> HttpResponse:
@@ -234,7 +234,7 @@ class ClusterJwks(View):
 
 
 class ClusterPublicKey(View):
-    """The public key in force, PEM."""
+    """The current public key, PEM."""
 
     @operation({(200, "application/x-pem-file"): str})
     def get(self, request: Request) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Multi-cloud deployments: recorded, changed and deleted here. Nothing dials their addresses."""
+"""Multi-cloud deployments: created, changed and deleted here. The console never connects to their addresses."""
 
 import uuid
 from datetime import datetime
@@ -17,27 +17,27 @@ LABELS = {"name": "A name", "api_address": "An API address", "audience": "An aud
 
 
 def _address_problem(address: str) -> str:
-    """What is wrong with it, "" if nothing."""
-    example = "Give it such as https://tenant.eu.example.com."
+    """What is wrong with the address; "" if nothing."""
+    example = "Enter an address such as https://tenant.eu.example.com."
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
     except ValueError:
-        return f"This is no address. {example}"
+        return f"This is not an address. {example}"
     if parts.scheme != "https":
-        return f"An API address begins with https://: tokens are sent there, and nothing else keeps them secret. {example}"
+        return f"An API address must start with https://, because tokens are sent there. {example}"
     if not host or port == 0 or not address.isascii() or any(each in address for each in ' "<>\\^`{|}'):
-        return f"This address has no host name, or a character that no address has. {example}"
+        return f"This address has no host name, or has an invalid character. {example}"
     if "@" in parts.netloc:
-        return "Take user name and password out of the address: everybody who may see deployments reads it."
-    return "Take away what follows ? or #: this is where the API begins." if "?" in address or "#" in address else ""
+        return "Remove user name and password from the address. Everyone with access to deployments can read it."
+    return "Remove the ? or # and everything after it. The address is the start of the API." if "?" in address or "#" in address else ""
 
 
 def _problem(field: str, value: str) -> str:
     if not 1 <= len(value) <= LENGTHS[field] or not value.isprintable():
-        return f"{LABELS[field]} has 1 to {LENGTHS[field]} printable characters, in one line."
+        return f"{LABELS[field]} must have 1 to {LENGTHS[field]} printable characters, in one line."
     if value != value.strip():
-        return f"{LABELS[field]} begins and ends without a space. Take it away."
+        return f"{LABELS[field]} cannot start or end with a space. Remove the space."
     return _address_problem(value) if field == "api_address" else ""
 
 
@@ -45,17 +45,17 @@ def _check(fields: dict[str, str], *, besides: uuid.UUID | None = None) -> None:
     """Raises: InputInvalid."""
     errors = {field: [problem] for field in LENGTHS if (problem := _problem(field, fields[field]))}
     if "name" not in errors and Deployment.objects.exclude(pk=besides or uuid.UUID(int=0)).filter(name__iexact=fields["name"]).exists():
-        errors["name"] = ["A deployment with this name exists already. Choose another name."]
+        errors["name"] = ["A deployment with this name already exists. Choose another name."]
     if errors:
         raise InputInvalid(errors)
 
 
 def _taken() -> InputInvalid:
-    return InputInvalid({"name": ["Somebody else has just taken this name. Choose another name."]})
+    return InputInvalid({"name": ["Another person has just used this name. Choose another name."]})
 
 
 def deployment_create(*, actor: Actor, now: datetime, name: str, api_address: str, audience: str) -> Deployment:
-    """Record a deployment. Raises: PermissionRefused, InputInvalid."""
+    """Create a deployment. Raises: PermissionRefused, InputInvalid."""
     actor.require("certs.add_deployment")
     fields = {"name": name, "api_address": api_address, "audience": audience}
     _check(fields)
@@ -76,7 +76,7 @@ def deployment_change(*, actor: Actor, deployment: Deployment, now: datetime, **
         with transaction.atomic():
             held = Deployment.objects.select_for_update().filter(pk=deployment.pk).first()
             if held is None:
-                raise InputInvalid({"deployment": ["Somebody has deleted this deployment meanwhile. Create it again if it is needed."]})
+                raise InputInvalid({"deployment": ["Another person has deleted this deployment. Create it again if you need it."]})
             _check({name: getattr(held, name) for name in LENGTHS} | changes, besides=held.pk)
             changed = {name: value for name, value in changes.items() if getattr(held, name) != value}
             if changed:
@@ -92,7 +92,7 @@ def deployment_change(*, actor: Actor, deployment: Deployment, now: datetime, **
 
 @transaction.atomic
 def deployment_delete(*, actor: Actor, deployment: Deployment, now: datetime) -> None:
-    """Delete a deployment; that it is gone already is no error. Raises: PermissionRefused."""
+    """Delete a deployment, if it still exists. Raises: PermissionRefused."""
     actor.require("certs.delete_deployment")
     deleted, _ = Deployment.objects.filter(pk=deployment.pk).delete()
     if deleted:

@@ -1,4 +1,4 @@
-"""Events of the cluster certificate on a node, in words."""
+"""Wording of the events of the cluster certificate on a node."""
 
 from audit.event_lines import wording_register
 from audit.models import Event
@@ -6,5 +6,5 @@ from audit.models import Event
 
 @wording_register("cluster.ticked", "cluster.unticked")
 def ticked(event: Event) -> tuple[str, str]:
-    taken = "" if event.action == "cluster.ticked" else ", and no longer"
-    return f"Somebody says that the cluster certificate was imported there by hand{taken}", "grey"
+    done = "marked as imported" if event.action == "cluster.ticked" else "no longer marked as imported"
+    return f"Cluster certificate {done} by hand", "grey"

@@ -1,4 +1,4 @@
-"""Pages of the cluster certificate, its deployments and its manual configuration: parse, ask a service, render."""
+"""Pages of the cluster certificate, its deployments and its manual configuration: parse, call a service, render."""
 
 import uuid
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def show(request: PageRequest) -> HttpResponse:
 
 
 def _save(form: DeploymentForm, save: Callable[..., Deployment]) -> Deployment | None:
-    """What was saved; otherwise the form says why nothing was."""
+    """The saved object; None if it was refused, and then the form has the reason."""
     if form.is_valid():
         try:
             return save(now=timezone.now(), **form.cleaned_data)
@@ -77,7 +77,7 @@ def remove(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 @page("certs.sign_token")
 @require_POST
 def sign_token(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
-    """The only answer that ever holds the token."""
+    """The only answer that contains the token."""
     deployment, now = get_object_or_404(Deployment, pk=pk), timezone.now()
     token = token_sign(actor=request.actor, deployment=deployment, now=now)
     answer = render(request, "nodes/cluster/token.html", {"deployment": deployment, "token": token, "now": now})
@@ -132,7 +132,7 @@ def manual(request: PageRequest) -> HttpResponse:
 @page("nodes.renew_node")
 @require_POST
 def deliver(request: PageRequest) -> HttpResponse:
-    """To all that lack it, or to the one that is named."""
+    """Deliver to all nodes that lack the certificate, or to the given one."""
     lacking, wanted = manual_standing().lacking, request.POST.get("node")
     chosen = [each for each in lacking if wanted in (None, str(each.node.pk))]
     return _manual(request, delivery=cluster_deliver(actor=request.actor, nodes=chosen, now=timezone.now()))

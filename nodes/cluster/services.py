@@ -1,4 +1,4 @@
-"""Which node holds the cluster certificate, whether it proved that, and what is still to be done by hand (S6, S7)."""
+"""The nodes that have the cluster certificate, their proofs, and the manual configuration that remains (S6, S7)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from pki.exchange.report import Report
 
 @dataclass(frozen=True)
 class ClusterNode:
-    """What is known of the cluster certificate on one node. `held` is None where it holds none of this zone that counts."""
+    """The cluster certificate on one node. `held` is None if the node has no valid one of this trust zone."""
 
     node: Node
     in_force: Certificate
@@ -44,7 +44,7 @@ class ClusterNode:
 
     @property
     def verified(self) -> bool:
-        """Nobody's claim: the node signed with the key of the certificate in force."""
+        """Whether the node itself signed with the key of the current certificate."""
         return self.current and self.proved_at is not None
 
     @property
@@ -59,13 +59,13 @@ class ClusterNode:
 
     @property
     def ticked(self) -> bool:
-        """Whether somebody says that he imported the certificate in force: a tick of before it was made says nothing of it."""
+        """Whether a person marked the current certificate as imported. A mark from before it was created does not count."""
         at = self.node.cluster_ticked_at
         return at is not None and at >= self.in_force.created_at
 
 
 def cluster_nodes(nodes: Iterable[Node], *, in_force: Certificate) -> list[ClusterNode]:
-    """Each of `nodes`, with three queries for all of them (the observations are to be selected with them)."""
+    """Each of `nodes`, with three queries in total. Select the observations with the nodes."""
     known = {each.sha256: each for each in Certificate.objects.accepted().filter(kind=Kind.CLUSTER).defer("der", "sealed_private_key")}
     under_way = Renewal.objects.exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).values_list("node_id", flat=True)
     renewing = set(under_way)
@@ -80,7 +80,7 @@ def _cluster_node(node: Node, in_force: Certificate, known: dict[str, Certificat
 
 
 def cluster_proof(node: Node, report: Report, now: datetime) -> dict[str, Any]:
-    """What the observation keeps of the proof in this report; what was proved before stays while the node reports that certificate."""
+    """The fields of the observation about the proof. An earlier proof stays while the node reports the same certificate."""
     seen = node.observed
     kept = {"cluster_proved_at": None, "cluster_proved_sha256": ""}
     if seen is None:
@@ -107,7 +107,7 @@ def _proves(node: Node, seen: Observation, report: Report) -> bool:
 
 @dataclass(frozen=True)
 class Manual:
-    """Whether the nodes must be configured by hand, and how far that is. `registered` are all whom it is about, `todo` who is not verified."""
+    """Whether the nodes must be configured by hand, and the progress. `registered` are all these nodes, `todo` those not verified."""
 
     answer: Answer
     registered: list[ClusterNode]
@@ -126,17 +126,17 @@ def _release(text: str) -> Release | None:
 
 
 def nodes_counted() -> int:
-    """How many nodes the site has, the central one among them. One that was never registered is not part of it yet."""
+    """The number of nodes of the site, with the central node. Nodes that were never registered do not count."""
     return Node.objects.present().exclude(registered_at=None).count()
 
 
 def site_answer(zone: TrustZone) -> Answer:
-    """What the facts in the zone's row mean."""
+    """The answer that follows from the facts in the zone's row."""
     kind, use = Installation(zone.installation), AppDistribution(zone.app_distribution)
     try:
         return manual_configuration(Site(kind, nodes_counted(), use, _release(zone.upgraded_from), _release(zone.release)))
     except ReleaseUnknown as exc:
-        return Answer(False, f"The facts about this site do not tell: {exc}")
+        return Answer(False, f"The facts about this site are incomplete: {exc}")
 
 
 def manual_standing() -> Manual:
@@ -148,7 +148,7 @@ def manual_standing() -> Manual:
 
 @transaction.atomic
 def site_set(*, actor: Actor, now: datetime, installation: str, upgraded_from: str, release: str, app_distribution: str) -> Answer:
-    """Keep what the site is. Raises: PermissionRefused, InputInvalid, ZoneMissing."""
+    """Store the facts about the site. Raises: PermissionRefused, InputInvalid, ZoneMissing."""
     actor.require("certs.change_trustzone")
     zone = zone_current()
     facts = _facts(installation, upgraded_from, release, app_distribution)
@@ -161,11 +161,11 @@ def site_set(*, actor: Actor, now: datetime, installation: str, upgraded_from: s
 
 
 def _facts(installation: str, upgraded_from: str, release: str, app_distribution: str) -> dict[str, str]:
-    """The facts as they are kept. Raises: InputInvalid."""
+    """The facts as they are stored. Raises: InputInvalid."""
     errors: dict[str, list[str]] = {}
     for field, value, known in (("installation", installation, Installation), ("app_distribution", app_distribution, AppDistribution)):
         if value not in list(known):
-            errors[field] = [f"“{value[:40]}” is not known here. Give one of {', '.join(known)}."]
+            errors[field] = [f"“{value[:40]}” is not a known value. The known values are: {', '.join(known)}."]
     releases: dict[str, Release | None] = {"upgraded_from": None, "release": None}
     for field, text in (("upgraded_from", upgraded_from), ("release", release)):
         try:
@@ -173,7 +173,7 @@ def _facts(installation: str, upgraded_from: str, release: str, app_distribution
         except ReleaseUnknown as exc:
             errors[field] = [str(exc)]
     if installation == Installation.NEW and upgraded_from:
-        errors["upgraded_from"] = ["A new installation came from no other release. Empty this, or say that it is an upgrade."]
+        errors["upgraded_from"] = ["A new installation has no earlier release. Clear this field, or choose upgrade."]
     elif installation == Installation.UPGRADE and not errors:
         errors = _upgrade_errors(releases)
     if errors:
@@ -183,17 +183,17 @@ def _facts(installation: str, upgraded_from: str, release: str, app_distribution
 
 
 def _upgrade_errors(releases: dict[str, Release | None]) -> dict[str, list[str]]:
-    what = {"upgraded_from": "Give the release that the site had before, such as June 2020.", "release": "Give the release that the site has now, such as September 2020."}  # fmt: skip
+    what = {"upgraded_from": "Enter the release before the upgrade, such as June 2020.", "release": "Enter the current release, such as September 2020."}  # fmt: skip
     missing = {field: [what[field]] for field, value in releases.items() if value is None}
     before, after = releases["upgraded_from"], releases["release"]
     if before and after and not before < after:
-        return {"release": [f"An upgrade goes forward, and {after} is not later than {before}. Change one of the two."]}
+        return {"release": [f"{after} is not later than {before}. Change one of the two releases."]}
     return missing
 
 
 @transaction.atomic
 def tick_set(*, actor: Actor, node: Node, on: bool, now: datetime) -> None:
-    """Somebody says that he imported the certificate in force on `node`, or takes that back. Raises: PermissionRefused."""
+    """Mark the current certificate as imported on `node`, or remove the mark. Raises: PermissionRefused."""
     actor.require("nodes.change_node")
     ticked = {"cluster_ticked_at": now if on else None, "cluster_ticked_by": actor.label[:200] if on else ""}
     Node.objects.filter(pk=node.pk).update(**ticked)
@@ -202,21 +202,21 @@ def tick_set(*, actor: Actor, node: Node, on: bool, now: datetime) -> None:
 
 @dataclass(frozen=True)
 class Delivery:
-    """To whom the certificate in force is on its way by a renewal, and who was left out, with the reason in words."""
+    """The nodes that get the current certificate by a renewal, and the nodes that do not, with the reason."""
 
     renewed: list[Node]
     left_out: list[tuple[Node, str]]
 
 
 def cluster_deliver(*, actor: Actor, nodes: Iterable[ClusterNode], now: datetime) -> Delivery:
-    """Renew each node that lacks the certificate in force: it comes inside mutual TLS, with no password. Raises: PermissionRefused."""
+    """Renew each node that lacks the current certificate. It is delivered over mutual TLS, without a password. Raises: PermissionRefused."""
     actor.require("nodes.renew_node")
     found = Delivery([], [])
     for each in nodes:
         if each.current:
             continue
         if not each.node.online(now):
-            found.left_out.append((each.node, "does not call now: start its agent, or import the file there"))
+            found.left_out.append((each.node, "is silent: start its agent, or import the file there"))
             continue
         try:
             node_renew(actor=actor, node=each.node, now=now)

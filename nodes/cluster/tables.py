@@ -1,4 +1,4 @@
-"""What nodes hold of the cluster certificate."""
+"""Tables of the cluster certificate on nodes."""
 
 import django_tables2 as tables
 
@@ -6,8 +6,8 @@ import django_tables2 as tables
 class ClusterTable(tables.Table):
     node = tables.TemplateColumn(template_name="nodes/cluster/cell_node.html", order_by="node__name")
     state = tables.TemplateColumn("{% load console %}{% badge record.state %}")
-    held = tables.TemplateColumn(template_name="nodes/cluster/cell_held.html", verbose_name="Holds", orderable=False)
-    proved_at = tables.TemplateColumn("{% load console %}{% when record.proved_at %}", verbose_name="Proved", orderable=False)
+    held = tables.TemplateColumn(template_name="nodes/cluster/cell_held.html", verbose_name="Certificate", orderable=False)
+    proved_at = tables.TemplateColumn("{% load console %}{% when record.proved_at %}", verbose_name="Last proof", orderable=False)
 
     class Meta:
         empty_text = "No nodes are registered yet."

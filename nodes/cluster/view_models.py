@@ -1,4 +1,4 @@
-"""The cluster certificate's page as a person reads it."""
+"""What the page of the cluster certificate shows."""
 
 import json
 from datetime import datetime
@@ -14,20 +14,20 @@ from pki.cluster.tokens import key_id
 
 
 def what_happens(certificate: Certificate) -> tuple[str, datetime | None]:
-    """What will become of the certificate in force, and when."""
+    """What happens to the current certificate next, and when."""
     standing = zone_standing(zone_current())
     if certificate.issuer_id is not None and certificate.issuer_id == standing.leaving_id:
-        return "Replaced in the rotation of the root that is under way.", None
+        return "It is replaced by the root rotation that is in progress.", None
     due = leaf_due(certificate, standing)
     if due is None:
-        return "Its root ends too soon for a renewal to gain anything, and roots are replaced by hand here. Rotate the root.", None
+        return "A renewal does not help, because its root expires soon and is not replaced automatically. Rotate the root.", None
     if due.with_root:
-        return "Replaced with the next root; every node gets the new one with its renewal, without a password.", due.at
-    return "Renewed by itself; every node gets the next one with a renewal, without a password.", due.at
+        return "It is replaced with the next root. Every node gets the new one with its renewal, without a password.", due.at
+    return "It is renewed automatically. Every node gets the new one with a renewal, without a password.", due.at
 
 
 def story(*, now: datetime, search: str) -> dict[str, Any]:
-    """All that the page shows. Raises: ZoneMissing, ZoneBroken."""
+    """All variables of the page. Raises: ZoneMissing, ZoneBroken."""
     in_force, *others = cluster_certificates()
     found = cluster_nodes(Node.objects.present().select_related("observation"), in_force=in_force)
     happens, at = what_happens(in_force)
@@ -39,5 +39,5 @@ def story(*, now: datetime, search: str) -> dict[str, Any]:
 
 
 def has(each: ClusterNode, search: str) -> bool:
-    """Whether the node is one of those looked for."""
+    """Whether the node matches the search."""
     return search in f"{each.node.name} {each.node.host_name} {each.node.address}".lower()

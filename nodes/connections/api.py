@@ -1,4 +1,4 @@
-"""Data connections in the REST API. Passwords go in and never out."""
+"""Data connections in the REST API. Passwords are accepted and never returned."""
 
 import uuid
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from web.api import Choice, Input, ListQuery, StrictText, View, operation, page_
 
 
 class ConnectionInput(Input):
-    """A password left out stays as it is; null clears it."""
+    """If the password is left out, it stays unchanged; null clears it."""
 
     name = StrictText()
     type = Choice(ConnectionType.values)
@@ -75,7 +75,7 @@ class Connections(View):
 
 
 class ConnectionDetail(View):
-    """One connection. PUT takes the whole of it and PATCH a part; a password that is left out stays, and null clears it."""
+    """One connection. PUT replaces all fields and PATCH some. A password that is left out stays unchanged, and null clears it."""
 
     @operation(ConnectionOutput)
     def get(self, request: Request, pk: uuid.UUID) -> Response:

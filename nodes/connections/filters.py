@@ -10,7 +10,7 @@ from nodes.models import Connection, ConnectionQuerySet, ConnectionType
 class ConnectionFilter(django_filters.FilterSet):
     search = django_filters.CharFilter(method="searched", label="Search", widget=_search())
     type = django_filters.ChoiceFilter(
-        choices=ConnectionType.choices, label="Type", empty_label="every type", widget=forms.Select(attrs={"class": "form-select"})
+        choices=ConnectionType.choices, label="Type", empty_label="any", widget=forms.Select(attrs={"class": "form-select"})
     )
 
     class Meta:

@@ -1,4 +1,4 @@
-"""The form of a connection. Only the shape is checked here; the rules are the service's."""
+"""The form of a connection. It checks only the shape of the input; the service checks the rules."""
 
 from typing import Any
 
@@ -9,27 +9,27 @@ from web.forms import ServiceForm, text_input
 
 
 class ConnectionForm(ServiceForm):
-    """`password_told` says what is known of the password that is there, "" when there is none that could be cleared."""
+    """`password_told` describes the stored password; "" if there is none to clear."""
 
     name = forms.CharField(
         label="Name", strip=False, widget=text_input("Sales"),
-        help_text="What services and people call this connection. It exists once.",
-        error_messages={"required": "Give the connection a name."},
+        help_text="The name that services and people use for this connection. It must be unique.",
+        error_messages={"required": "Enter a name for the connection."},
     )  # fmt: skip
     type = forms.ChoiceField(
         label="Type", choices=[("", "choose a type"), *ConnectionType.choices], widget=forms.Select(attrs={"class": "form-select"}),
-        help_text="What answers at the other end.",
-        error_messages={"required": "Choose a type.", "invalid_choice": "This is no type of connection. Choose one of the list."},
+        help_text="The type of the data source.",
+        error_messages={"required": "Choose a type.", "invalid_choice": "This is not a type of connection. Choose a type from the list."},
     )  # fmt: skip
     connection_string = forms.CharField(
         label="Connection string", strip=False,
         widget=forms.Textarea(attrs={"class": "form-control", "rows": 3, "placeholder": "host=db.corp.example;database=sales", "spellcheck": "false"}),
-        help_text="Where the data is, in one line, without user name and password. Everybody who may see connections reads it.",
-        error_messages={"required": "Give the connection string, such as host=db.corp.example;database=sales."},
+        help_text="Where the data is, in one line, without user name and password. Everyone with access to connections can read it.",
+        error_messages={"required": "Enter the connection string, such as host=db.corp.example;database=sales."},
     )  # fmt: skip
     username = forms.CharField(
         label="User name", required=False, strip=False, widget=text_input("reader"),
-        help_text="As whom services sign in there. May stay empty.",
+        help_text="The user name with which services sign in to the data source.",
     )  # fmt: skip
     password = forms.CharField(
         label="Password", required=False, strip=False,
@@ -42,18 +42,22 @@ class ConnectionForm(ServiceForm):
 
     def __init__(self, *args: Any, password_told: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        now = f"It is {password_told}, and stays while this is empty." if password_told else "It is not set, and may stay empty."
-        self.fields["password"].help_text = f"{now} Registered nodes alone open it; nobody sees it here again."
+        now = (
+            f"It is {password_told}. Leave this field empty to keep it."
+            if password_told
+            else "It is not set. Leave this field empty if none is needed."
+        )
+        self.fields["password"].help_text = f"{now} Only registered nodes can decrypt it. It is never shown here again."
         if not password_told:
             del self.fields["clear_password"]
 
     def clean(self) -> dict[str, Any]:
         if self.cleaned_data.get("password") and self.cleaned_data.get("clear_password"):
-            self.add_error("clear_password", "A new password was given too. Take one of the two away.")
+            self.add_error("clear_password", "You also entered a new password. Clear the checkbox or the password field.")
         return self.cleaned_data
 
     def fields_of_connection(self) -> dict[str, Any]:
-        """What the services take: an empty password leaves what is there, the ticked box clears it."""
+        """The fields as the service expects them: an empty password keeps the stored one, the checkbox clears it."""
         fields = {name: self.cleaned_data[name] for name in ("name", "type", "connection_string", "username")}
         if self.cleaned_data.get("clear_password"):
             return fields | {"password": None}

@@ -26,14 +26,14 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
 
 
 class Connection(models.Model):
-    """Where data comes from, and as whom. Every registered node reads it and opens its password itself."""
+    """A data source, and the user to sign in as. Every registered node reads it and decrypts its password."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=100)
     type = models.CharField(max_length=40, choices=ConnectionType.choices)
     connection_string = models.CharField(max_length=2000)
     username = models.CharField(max_length=200, blank=True)
-    password = EncryptedField(null=True, sealed_for=Readers.NODES)  # bound to nodes_connection: nodes name that table when they open it
+    password = EncryptedField(null=True, sealed_for=Readers.NODES)  # bound to nodes_connection: nodes use this table name to decrypt it
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()
 

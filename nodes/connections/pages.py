@@ -1,4 +1,4 @@
-"""Pages of connections: parse, ask a service, render."""
+"""Pages of connections: parse, call a service, render."""
 
 import uuid
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def connection_list(request: PageRequest) -> HttpResponse:
 
 
 def _save(form: ConnectionForm, save: Callable[..., Connection]) -> Connection | None:
-    """What was saved; otherwise the form says why nothing was."""
+    """The saved object; None if it was refused, and then the form has the reason."""
     if form.is_valid():
         try:
             return save(now=timezone.now(), **form.fields_of_connection())

@@ -1,4 +1,4 @@
-"""Data connections: made, changed and deleted here, their passwords opened by the nodes alone."""
+"""Data connections: created, changed and deleted here. Only nodes decrypt their passwords."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ from nodes.errors import InputInvalid
 from nodes.models import Connection, ConnectionType
 from sealing.fields import Secret
 
-MOST_AT_ONCE, LARGEST_PAGE = 20, 49152  # an agent takes 64 KiB, and one connection has 20 KiB at most
+MOST_AT_ONCE, LARGEST_PAGE = 20, 49152  # an agent accepts 64 KiB, and one connection has at most 20 KiB
 LENGTHS = {"name": (1, 100), "connection_string": (1, 2000), "username": (0, 200), "password": (1, 1000)}
 LABELS = {"name": "A name", "connection_string": "A connection string", "username": "A user name", "password": "A password"}
 HOLDS_PASSWORD = re.compile(r"(passw(or)?d|pwd)\s*=|://[^\s/?#@:]*:[^\s/@]+@", re.IGNORECASE)
@@ -25,11 +25,11 @@ HOLDS_PASSWORD = re.compile(r"(passw(or)?d|pwd)\s*=|://[^\s/?#@:]*:[^\s/@]+@", r
 def _problem(field: str, value: str) -> str:
     fewest, most = LENGTHS[field]
     if not fewest <= len(value) <= most or not value.isprintable():
-        return f"{LABELS[field]} has {fewest} to {most} printable characters, in one line."
+        return f"{LABELS[field]} must have {fewest} to {most} printable characters, in one line."
     if field in ("name", "connection_string") and value != value.strip():
-        return f"{LABELS[field]} begins and ends without a space. Take it away."
+        return f"{LABELS[field]} cannot start or end with a space. Remove the space."
     if field == "connection_string" and HOLDS_PASSWORD.search(value):
-        return "This contains a password, which anybody could read here. Take it out and put it into the password field, where it is encrypted."
+        return "This contains a password that other people could read here. Remove it, and enter it in the password field, where it is encrypted."
     return ""
 
 
@@ -39,27 +39,29 @@ def _named(name: str, besides: uuid.UUID | None) -> bool:
 
 
 def _check(fields: dict[str, Any], *, besides: uuid.UUID | None = None) -> None:
-    """Raises: InputInvalid. A password of None is none; "" is refused, so that nobody clears one by mistake."""
+    """Raises: InputInvalid. None means no password; "" is refused, so that a password is not cleared by mistake."""
     errors = {}
     for field in LENGTHS:
         if fields.get(field) is not None and (problem := _problem(field, fields[field])):
             errors[field] = [problem]
     if fields["type"] not in ConnectionType.values:
-        errors["type"] = [f"“{fields['type'][:40]}” is no type of connection. Known are: {', '.join(ConnectionType.values)}."]
+        errors["type"] = [
+            f"“{fields['type'][:40]}” is not a known type of connection. The known types are: {', '.join(ConnectionType.values)}."
+        ]
     if "name" not in errors and _named(fields["name"], besides):
-        errors["name"] = ["A connection with this name exists already. Choose another name."]
+        errors["name"] = ["A connection with this name already exists. Choose another name."]
     if errors:
         raise InputInvalid(errors)
 
 
 def _taken() -> InputInvalid:
-    return InputInvalid({"name": ["Somebody else has just taken this name. Choose another name."]})
+    return InputInvalid({"name": ["Another person has just used this name. Choose another name."]})
 
 
 def connection_create(
     *, actor: Actor, now: datetime, name: str, type: str, connection_string: str, username: str = "", password: str | None = None
 ) -> Connection:
-    """Record a connection, its password sealed. Raises: PermissionRefused, InputInvalid, ZoneMissing, ZoneBroken, UnknownKey."""
+    """Create a connection with an encrypted password. Raises: PermissionRefused, InputInvalid, ZoneMissing, ZoneBroken, UnknownKey."""
     actor.require("nodes.add_connection")
     fields = {"name": name, "type": type, "connection_string": connection_string, "username": username, "password": password}
     _check(fields)
@@ -84,9 +86,9 @@ def connection_change(*, actor: Actor, connection: Connection, now: datetime, **
         with transaction.atomic():
             held = Connection.objects.select_for_update().filter(pk=connection.pk).first()
             if held is None:
-                raise InputInvalid({"connection": ["Somebody has deleted this connection meanwhile. Create it again if it is needed."]})
+                raise InputInvalid({"connection": ["Another person has deleted this connection. Create it again if you need it."]})
             _check({name: getattr(held, name) for name in ("name", "type", "connection_string", "username")} | changes, besides=held.pk)
-            # A password that is given counts as changed: whether it is the old one is nobody's business.
+            # A password in the request always counts as changed, so that nobody learns whether it equals the old one.
             changed = sorted(name for name, value in changes.items() if getattr(held, name) != value)
             for name in changed:
                 setattr(held, name, changes[name])
@@ -101,7 +103,7 @@ def connection_change(*, actor: Actor, connection: Connection, now: datetime, **
 
 @transaction.atomic
 def connection_delete(*, actor: Actor, connection: Connection, now: datetime) -> None:
-    """Delete a connection with its password; that it is gone already is no error. Raises: PermissionRefused."""
+    """Delete a connection with its password, if it still exists. Raises: PermissionRefused."""
     actor.require("nodes.delete_connection")
     deleted, _ = Connection.objects.filter(pk=connection.pk).delete()
     if deleted:
@@ -109,18 +111,18 @@ def connection_delete(*, actor: Actor, connection: Connection, now: datetime) ->
 
 
 def key_versions() -> dict[str, int]:
-    """Which version of the database key a key id is."""
+    """The version of the database key for each key id."""
     return {key_id: version for key_id, version in DatabaseKey.objects.values_list("key_id", "version") if key_id}
 
 
 def password_told(held: Secret, versions: dict[str, int]) -> str:
-    """What a page says of a password that is there."""
+    """The description of a stored password on a page."""
     version = versions.get(held.key_id)
-    return f"set, database key version {version}" if version else "set, with a database key that is not known here"
+    return f"set, database key version {version}" if version else "set, encrypted with an unknown database key"
 
 
 def connections_page(*, after: uuid.UUID | None) -> dict[str, Any]:
-    """What nodes read, by id: as many as an agent takes at once, the passwords as they are sealed, and the id after which to go on."""
+    """A page of connections for nodes, in the order of their ids, with encrypted passwords; `next` is the last id if there are more."""
     rows = Connection.objects.order_by("pk")
     if after:
         rows = rows.filter(pk__gt=after)

@@ -1,4 +1,4 @@
-"""What a node reports, and what it is told."""
+"""The heartbeat: a node's report, and the answer to it."""
 
 import base64
 import hashlib
@@ -46,9 +46,9 @@ OBSERVED = (
 
 
 def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: datetime, call: Call = UNKNOWN_PLACE) -> Answer:
-    """Keep the observation, move what waited for this call, and answer. `certificate` is the one that the node called with.
+    """Store the observation, continue work that waited for this call, and answer. `certificate` is the node's client certificate.
 
-    Raises: StaleNode if another call of this node was answered meanwhile, or the caller has hung up: nothing was kept then.
+    Raises: StaleNode if another call of this node was answered in the meantime, or the caller closed the connection. Then nothing was stored.
     """
     registers = node.state in BEFORE_ITS_CALL and certificate.generation == node.generation
     found = callers.verdict(node, certificate, report, registers=registers)
@@ -75,11 +75,11 @@ def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: date
         _called_home(node, renewal, now)
     rotation = Rotation.objects.filter(under_way=True).first()
     if renewal is None and rotation is None and not set(live) <= set(report.database_keys):
-        # It came with a package of before a rotation. While one is under way, that one sees to it.
+        # The node has a package from before a rotation. During a rotation, the rotation renews it.
         renewal = renewals.renewal_ensure(actor=SYSTEM, node=node, now=now)
     offered = renewal is not None and renewal.status == RenewalStatus.OFFERED and not disputed
     differs, addresses = _trust_differs(report), _addresses_differ(report)
-    # Of addresses and trust that the node is told now, its next report shows that it knows them.
+    # The node's next report shows whether it knows the addresses and the trust in this answer.
     pending = renewal is not None or differs or bool(addresses) or node.state in UNDER_WAY or any(key_id not in proved for key_id in live)
     pending = pending or (rotation is not None and _is_lively(rotation, now)) or _browser_is_on_its_way(node, report, wanted, now)
     return Answer(
@@ -98,12 +98,12 @@ def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: date
 
 
 def _to_earlier(report: Report, now: datetime) -> Answer:
-    """The answer to who still calls with the certificates of before a proved registration: the trust, and nothing of the node's own."""
+    """The answer to a caller with certificates from before the last registration: only the trust, no data of the node."""
     return Answer(now=now, interval_s=settings.QMC_HEARTBEAT_S, trust=_trust_differs(report))
 
 
 def _proof(node: Node, report: Report, live: list[str], now: datetime) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """When the node last opened a challenge of each live key, the next challenges (base64), and the SHA-256 of what opens them."""
+    """When the node last decrypted a challenge of each live key, the next challenges (base64), and the SHA-256 of their content."""
     seen, ring = node.observed, key_ring().keys
     proved = dict(seen.proved) if seen else {}
     for key_id, opened in report.proofs.items():
@@ -120,38 +120,38 @@ def _proof(node: Node, report: Report, live: list[str], now: datetime) -> tuple[
 
 
 def _is_lively(rotation: Rotation, now: datetime) -> bool:
-    """A phase has just begun: everybody is asked often. Whoever it waits for longer is not worth that."""
+    """Whether a phase has just started, so that nodes call often."""
     return not rotation.paused and now - (rotation.switched_at or rotation.created_at) < LIVELY
 
 
 def _browser_is_on_its_way(node: Node, report: Report, wanted: str, now: datetime) -> bool:
-    """Something else was chosen just now: the node is asked often until it has it."""
+    """Whether a choice has just changed, so that the node calls often until it has it."""
     differs = bool(report.browser) and report.browser["revision"] != wanted
     return differs and node.browser_chosen_at is not None and now - node.browser_chosen_at < LIVELY
 
 
 def _browser_recorded(node: Node, report: Report, wanted: str, seen: Observation | None, now: datetime) -> None:
-    """The history says when a node took up what is chosen, and when it fell back from it. `seen` is the observation before this report."""
+    """Record when a node starts or stops using the chosen certificate. `seen` is the observation before this report."""
     told = report.browser
     if wanted and told and told["revision"] == wanted and told != (seen.browser if seen else {}):
         record(actor=Actor("node", node.name), action="node.browser_certificate_taken", target=node, detail=told, now=now)
 
 
 def _trust_differs(report: Report) -> bool:
-    """Whether the node trusts other roots than those in force, or lacks their newest revocation lists."""
+    """Whether the node trusts other roots than the current ones, or lacks their newest revocation lists."""
     wanted, lists = trust_in_force(), report.revocation_lists
     return set(report.trusts) != set(wanted) or any(lists.get(root, 0) < number for root, number in wanted.items())
 
 
 def _addresses_differ(report: Report) -> list[str]:
-    """Where to call from now on, if the node knows other addresses."""
+    """The addresses to call, if the node knows other addresses; else empty."""
     known = report.central_addresses
     wanted = netlocs(central_addresses()) if known else []
     return wanted if wanted != known else []
 
 
 def _retired(held: list[str], live: list[str]) -> list[str]:
-    """Which of the keys that the node holds are of no use any more."""
+    """The ids of the node's keys that are retired."""
     if set(held) <= set(live):
         return []
     return [str(each.key_id) for each in DatabaseKey.objects.filter(status=DatabaseKeyStatus.RETIRED, key_id__in=held)]
@@ -163,11 +163,11 @@ def _observe(node: Node, report: Report, asked: dict[str, Any], now: datetime) -
     if node.observed is None:
         Observation.objects.update_or_create(node=node, defaults=seen)
     elif not Observation.objects.filter(node=node, turn=node.observed.turn).update(**seen):
-        raise StaleNode(f"Another call of {node} was answered meanwhile.")
+        raise StaleNode(f"Another call of {node} was answered in the meantime.")
 
 
 def _called_home(node: Node, renewal: Renewal | None, now: datetime) -> None:
-    """The node presented the certificate that it was sent last: it is installed."""
+    """The node called with its newest certificate, so it is installed: continue the registration or renewal."""
     actor = Actor("node", node.name)
     if node.state in BEFORE_ITS_CALL:
         with transaction.atomic():
@@ -181,7 +181,7 @@ def _called_home(node: Node, renewal: Renewal | None, now: datetime) -> None:
 
 
 def package_for(*, node: Node, generation: int) -> bytes | None:
-    """The renewal's package, sealed to the node's current service key; None if nothing is offered, or two machines call as this node."""
+    """The renewal's package, encrypted for the node's current service key; None if nothing is offered, or two machines call as this node."""
     if callers.is_disputed(node):
         return None
     renewal = Renewal.objects.filter(node=node, generation=generation, status=RenewalStatus.OFFERED).first()

@@ -1,4 +1,4 @@
-"""What agents call on 4242. Identity is the record of the client certificate, by fingerprint."""
+"""The API that agents call on port 4242. The fingerprint of the client certificate identifies the node."""
 
 import uuid
 from typing import Any
@@ -25,16 +25,16 @@ from sealing.errors import TrustZoneError
 
 
 class Refused(Exception):
-    """The caller is not a node that may call. `slug` is the type of the problem."""
+    """The caller is not a node that is allowed to call. `slug` is the type of the problem."""
 
     slug = "unknown-node"
 
     def note(self, report: Report | None, call: Call) -> None:
-        """Keep who called, where that can be said."""
+        """Record the caller, if it is known."""
 
 
 class Unknown(Refused):
-    """A root in force signed the certificate, and this database does not know it."""
+    """A current root signed the certificate, but this database does not know it."""
 
     def __init__(self, sha256: str) -> None:
         super().__init__("This client certificate belongs to no node of the trust zone. Redistribute the node.")
@@ -62,7 +62,7 @@ class Replaced(Refused):
 
 
 def problem(slug: str, detail: str, status: int, *errors: problems.FieldError) -> JsonResponse:
-    # Who is refused is cut off: a connection that was opened before a revocation ends with its next request.
+    # A refused caller is disconnected, so a connection from before a revocation ends with its next request.
     headers = {"Connection": "close"} if status == 403 else {}
     content = problems.problem(slug, status, detail, errors)
     return JsonResponse(content, status=status, content_type=problems.MEDIA_TYPE, headers=headers)
@@ -78,14 +78,14 @@ def _fingerprint(request: HttpRequest) -> str:
 
 
 def _call(request: HttpRequest) -> Call:
-    """Where the connection comes from, by its socket: no header counts here."""
+    """The address of the connection, from its socket. Headers are ignored."""
     scope = _scope(request)
     host, _ = scope.get("client") or ("", 0)
     return Call(address_of(host), scope["state"].get("has_ended", Call.has_ended))
 
 
 def _presented(request: HttpRequest) -> Certificate | None:
-    """The client certificate of the trust zone with which the caller came; an export's use of one is noted."""
+    """The caller's client certificate of the trust zone. Its use by an export is recorded."""
     certificate = Certificate.objects.accepted().filter(sha256=_fingerprint(request), kind="client").first()
     if certificate is not None and certificate.holder_id is not None:
         export_seen(holder_id=certificate.holder_id, now=timezone.now())
@@ -93,7 +93,7 @@ def _presented(request: HttpRequest) -> Certificate | None:
 
 
 def _caller(request: HttpRequest) -> tuple[Node, Certificate]:
-    """Who calls, and with which certificate. Raises: Refused."""
+    """The node that calls, and its certificate. Raises: Refused."""
     certificate = _presented(request)
     holder = certificate.holder_id if certificate else None
     node = Node.objects.present().filter(pk=holder).first() if holder else None
@@ -120,7 +120,7 @@ def _readable(body: bytes) -> Report | None:
 @csrf_exempt
 @require_POST
 def heartbeat_view(request: HttpRequest) -> HttpResponse:
-    """A node reports and is told what to do next."""
+    """A node reports and gets its next instructions."""
     call = _call(request)
     try:
         node, certificate = _caller(request)
@@ -135,25 +135,25 @@ def heartbeat_view(request: HttpRequest) -> HttpResponse:
     except TrustZoneError as exc:
         return problem("trust-zone-broken", str(exc), 503)
     except NodesError as exc:
-        return problem("changed-meanwhile", f"{exc} Call again.", 503)
+        return problem("changed-meanwhile", f"{exc} Call again later.", 503)
 
 
 @require_GET
 def package_view(request: HttpRequest, generation: int) -> HttpResponse:
-    """The renewal that is offered to this very node."""
+    """The renewal package that is offered to the calling node."""
     try:
         node, _ = _caller(request)
     except Refused as exc:
         return _refused(exc)
     sealed = package_for(node=node, generation=generation)
     if sealed is None:
-        return problem("nothing-offered", "No such generation is offered to this node.", 404)
+        return problem("nothing-offered", "This generation is not offered to this node.", 404)
     return HttpResponse(sealed, content_type="application/jose")
 
 
 @require_GET
 def browser_certificate_view(request: HttpRequest) -> HttpResponse:
-    """What was chosen for this very node to serve to browsers, with its key."""
+    """The browser certificate that was chosen for the calling node, with its key."""
     try:
         node, _ = _caller(request)
         sealed = None if is_disputed(node) else choice_sealed(node)
@@ -162,13 +162,13 @@ def browser_certificate_view(request: HttpRequest) -> HttpResponse:
     except (NodesError, PackageError) as exc:
         return problem("not-now", str(exc), 409)
     if sealed is None:
-        return problem("nothing-chosen", "No certificate for browsers is chosen for this node.", 404)
+        return problem("nothing-chosen", "No browser certificate is chosen for this node.", 404)
     return HttpResponse(sealed, content_type="application/jose")
 
 
 @require_GET
 def trust_view(request: HttpRequest) -> HttpResponse:
-    """The roots in force with their newest revocation lists."""
+    """The current roots with their newest revocation lists."""
     try:
         _caller(request)
     except Refused as exc:
@@ -178,21 +178,21 @@ def trust_view(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def connections_view(request: HttpRequest) -> HttpResponse:
-    """The data connections, for any node that has been registered. `after` is the `next` of the page before."""
+    """The data connections, for any registered node. `after` is the value of `next` from the previous page."""
     try:
         node, _ = _caller(request)
         after = uuid.UUID(request.GET["after"]) if "after" in request.GET else None
     except Refused as exc:
         return _refused(exc)
     except ValueError:
-        return problem("malformed", "`after` is no id of a connection. Leave it out to begin.", 400)
+        return problem("malformed", "`after` is not an id of a connection. Leave it out to start.", 400)
     if node.registered_at is None:
-        return problem("not-registered", f"{node} is not registered yet. Wait until the console says that it is.", 409)
+        return problem("not-registered", f"{node} is not registered yet. Wait until the console shows it as registered.", 409)
     return JsonResponse(connections_page(after=after), json_dumps_params={"ensure_ascii": False})
 
 
 @require_GET
 def status_view(request: HttpRequest) -> HttpResponse:
-    """The central node runs."""
+    """The status of the central node: it runs."""
     _presented(request)
     return HttpResponse("2", content_type="text/plain")

@@ -29,19 +29,17 @@ START: dict[Rotation.Kind, Callable[..., Rotation]] = {
 class RotationInput(Input):
     kind = Choice(KINDS)
     keeps_for_exports = serializers.BooleanField(
-        required=False, help_text="root only, true by default: the old root stays until exports hold nothing that it issued"
+        required=False, help_text="root only, true by default: the old root stays until no export has certificates of it"
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "keeps_for_exports" in attrs and attrs["kind"] != Rotation.Kind.ROOT:
-            raise serializers.ValidationError({"keeps_for_exports": "This concerns the root alone. Leave it out."})
+            raise serializers.ValidationError({"keeps_for_exports": "This field applies only to the root. Remove it."})
         return attrs
 
 
 class RollBackInput(Input):
-    keeps_for_exports = serializers.BooleanField(
-        default=True, help_text="the root that is dropped stays until exports hold nothing that it issued"
-    )
+    keeps_for_exports = serializers.BooleanField(default=True, help_text="the removed root stays until no export has certificates of it")
 
 
 class RotationExcludeInput(Input):
@@ -56,7 +54,7 @@ class RotationWaitOutput(serializers.Serializer[Any]):
 
 
 class RotationNodeOutput(serializers.Serializer[Any]):
-    """How one node stands against a new root."""
+    """The progress of one node with a new root."""
 
     node = serializers.UUIDField()
     name = serializers.CharField()
@@ -68,7 +66,7 @@ class RotationNodeOutput(serializers.Serializer[Any]):
 
 
 class RotationOutput(serializers.Serializer[Any]):
-    """A rotation, how far it is, and for whom it waits; values are the database key's, nodes the root's."""
+    """A rotation, its progress, and the nodes that it waits for. Rows exist only for the database key, `nodes` only for the root."""
 
     id = serializers.UUIDField()
     kind = serializers.CharField()
@@ -116,7 +114,7 @@ def rotation_json(rotation: Rotation) -> dict[str, Any]:
 
 
 class Rotations(View):
-    """Rotations of root and database key, the newest first; POST starts one."""
+    """Rotations of the root and the database key, newest first. POST starts one."""
 
     @operation(page_of(RotationOutput), query=ListQuery, operation_id="rotations_list")
     def get(self, request: Request) -> Response:
@@ -139,7 +137,7 @@ class RotationDetail(View):
 
 
 class RotationPause(View):
-    """Hold a rotation where it is."""
+    """Pause a rotation."""
 
     paused = True
 
@@ -151,13 +149,13 @@ class RotationPause(View):
 
 
 class RotationResume(RotationPause):
-    """Let a paused rotation go on."""
+    """Resume a paused rotation."""
 
     paused = False
 
 
 class RotationRollBack(View):
-    """Let the old root issue again, and drop the new one."""
+    """Roll a rotation back: the old root issues again, and the new one is removed."""
 
     @operation({202: RotationOutput}, conflicts=True, body=RollBackInput)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
@@ -168,7 +166,7 @@ class RotationRollBack(View):
 
 
 class RotationExclude(View):
-    """Do not wait for a node any more."""
+    """Exclude a node: the rotation no longer waits for it."""
 
     @operation({202: RotationOutput}, conflicts=True, body=RotationExcludeInput)
     def post(self, request: Request, pk: uuid.UUID) -> Response:

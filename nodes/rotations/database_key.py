@@ -1,4 +1,4 @@
-"""A new database key for the whole site: made with the central node's next certificate, delivered, proved, written with, the old retired."""
+"""Rotate the database key of the site: create it with the central node's next certificate, deliver it, verify it, re-encrypt, retire the old one."""
 
 from datetime import datetime, timedelta
 
@@ -21,14 +21,14 @@ from pki.core.database_key import ALGORITHM
 from pki.core.roles import Kind
 from sealing.local_keys import key_ring
 
-AT_A_STRETCH = timedelta(seconds=5)  # of re-encryption, before other work has its turn
-# After the last row: longer than any transaction that still seals with the old key.
+AT_A_STRETCH = timedelta(seconds=5)  # of re-encryption, before other work continues
+# After the last row: longer than any transaction that still encrypts with the old key.
 SETTLE = timedelta(seconds=60)
 
 
 @transaction.atomic
 def key_rotation_start(*, actor: Actor, now: datetime) -> Rotation:
-    """Ask for a new database key. Raises: PermissionRefused, RotationRefused while any other rotation is under way."""
+    """Start a rotation of the database key. Raises: PermissionRefused, RotationRefused while another rotation is in progress."""
     number = (DatabaseKey.objects.order_by("-version").values_list("version", flat=True).first() or 0) + 1
     title = f"Rotation of the database key to version {number}"
     rotation = rotation_record(kind=Rotation.Kind.DATABASE_KEY, number=number, title=title, actor=actor, now=now)
@@ -37,13 +37,13 @@ def key_rotation_start(*, actor: Actor, now: datetime) -> Rotation:
 
 
 def proved_at(node: Node, version: DatabaseKey) -> str | None:
-    """When the node last opened a challenge of `version`, RFC 3339."""
+    """When the node last decrypted a challenge with `version`, RFC 3339."""
     seen = node.observed
     return seen.proved.get(version.key_id) if seen and version.key_id else None
 
 
 def lacking(version: DatabaseKey) -> list[Node]:
-    """Who has not proved that it opens `version`; in a ceremony nobody knows yet what a node will hold."""
+    """The nodes that have not proved that they have `version`, or whose registration is in progress."""
     return [node for node in counted() if node.state in UNDER_WAY or not proved_at(node, version)]
 
 
@@ -53,7 +53,7 @@ def _version(rotation: Rotation) -> DatabaseKey:
 
 @handles(TASK[Rotation.Kind.DATABASE_KEY])
 def key_rotation_advance(*, job: Job) -> None:
-    """Do what the phase allows, until the rotation waits or has finished. Runs in a worker."""
+    """Advance the rotation until it waits or has finished. Runs in a worker."""
     rotation_run(job=job, step=_step, phase=lambda rotation: _version(rotation).status)
 
 
@@ -70,7 +70,7 @@ def _begin(rotation: Rotation, version: DatabaseKey, now: datetime) -> timedelta
     if version.key_id is None:
         renewal_ensure(actor=system_for(rotation.actor), node=central, now=now)
     elif proved_at(central, version):
-        reason = "the central node opens it"
+        reason = "the central node has it"
         database_key_transition(version=version, to=DatabaseKeyStatus.DELIVERED, reason=reason, actor=SYSTEM, now=now)
         return None
     elif _lost(central, version):
@@ -80,7 +80,7 @@ def _begin(rotation: Rotation, version: DatabaseKey, now: datetime) -> timedelta
 
 
 def _lost(central: Node, version: DatabaseKey) -> bool:
-    """The new key stood only in a certificate of the central node that never came into use."""
+    """Whether the new key was only in a certificate of the central node that was never used."""
     coming = Renewal.objects.filter(node=central).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).exists()
     held = central.observed.database_keys if central.observed else []
     return not coming and version.key_id not in held and version.key_id not in key_ring().keys
@@ -92,17 +92,17 @@ def _deliver(rotation: Rotation, version: DatabaseKey, now: datetime) -> timedel
     with transaction.atomic():
         old = DatabaseKey.objects.get(status=DatabaseKeyStatus.WRITING)
         database_key_transition(version=old, to=DatabaseKeyStatus.READING, reason=f"{version} takes over", actor=SYSTEM, now=now)
-        reason = "every node opens it"
+        reason = "every node has it"
         database_key_transition(version=version, to=DatabaseKeyStatus.WRITING, reason=reason, actor=SYSTEM, now=now)
     return None
 
 
 def _bring(rotation: Rotation, version: DatabaseKey, now: datetime) -> list[Node]:
-    """Renew whoever has not got `version` yet. Returns who has not proved it."""
+    """Renew the nodes that do not have `version` yet. Returns the nodes that have not proved it."""
     waiting = lacking(version)
     for node in waiting:
         seen = node.observed
-        # Who holds the key proves it with the next heartbeat; who is silent gets it when he calls.
+        # A node that has the key proves it with its next heartbeat; a silent node gets it when it calls again.
         if node.online(now) and seen and version.key_id not in seen.database_keys:
             renewal_ensure(actor=system_for(rotation.actor), node=node, now=now)
     return waiting
@@ -115,7 +115,7 @@ def _reencrypt(rotation: Rotation, version: DatabaseKey, now: datetime) -> timed
     settled = min(rotation.settled_at, now) if rotation.settled_at and not walked.moved else None  # the clock may have been set back
     Rotation.objects.filter(pk=rotation.pk).update(unreadable=walked.unreadable, settled_at=settled or now)
     waiting = _bring(rotation, version, now)
-    # On a site that has just got a central key, values for the center are still sealed with the older versions.
+    # On a site with a new central key, values for the central node are still encrypted with older versions.
     if settled is None or now - settled < SETTLE or waiting or not CentralKey.objects.ever_finished():
         return POLL
     _retire(rotation, version, now)
@@ -124,14 +124,14 @@ def _reencrypt(rotation: Rotation, version: DatabaseKey, now: datetime) -> timed
 
 @transaction.atomic
 def _retire(rotation: Rotation, version: DatabaseKey, now: datetime) -> None:
-    """Nothing is sealed with the older versions, and every node proved the new one. Raises: StaleDatabaseKey if another worker was first."""
+    """Retire the older versions: nothing is encrypted with them, and every node has the new one. Raises: StaleDatabaseKey if another worker was first."""
     if not Rotation.objects.filter(pk=rotation.pk, under_way=True).update(under_way=None, finished_at=now):
         raise StaleDatabaseKey(f"{rotation} has just finished")
     renewed = Certificate.objects.issued().filter(kind=Kind.SERVICE, database_key_version=version.version)
     for old in DatabaseKey.objects.filter(status=DatabaseKeyStatus.READING, version__lt=version.version):
         reason = f"{version} has taken over"
         database_key_transition(version=old, to=DatabaseKeyStatus.RETIRED, reason=reason, actor=SYSTEM, now=now)
-        # Who is in a ceremony with a package of before keeps what he will call home with.
+        # A node that is being registered with an older package keeps the certificates that it will call with.
         held = Certificate.objects.issued().filter(kind=Kind.SERVICE, database_key_version=old.version)
         for certificate in held.filter(holder_id__in=renewed.values("holder_id")):
             reason = f"{old} is retired"

@@ -1,4 +1,4 @@
-"""Pages of the database key: parse, ask a service, render."""
+"""Pages of the database key: parse, call a service, render."""
 
 import contextlib
 import uuid
@@ -40,6 +40,6 @@ def rotate(request: PageRequest) -> HttpResponse:
 @require_POST
 def pause(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     rotation, paused = get_object_or_404(Rotation, pk=pk), request.POST.get("paused") == "yes"
-    with contextlib.suppress(RotationRefused):  # pressed twice, or just finished: the page shows what is
+    with contextlib.suppress(RotationRefused):  # pressed twice, or just finished: the page shows the current state
         rotation_pause(actor=request.actor, rotation=rotation, paused=paused, now=timezone.now())
     return redirect("database_key:show")

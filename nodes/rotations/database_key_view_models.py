@@ -1,4 +1,4 @@
-"""What the page and the API tell of the database key: its versions, who reads them, and the rotation under way."""
+"""What the page and the API show about the database key: its versions, the nodes that have them, and the rotation."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,15 +19,15 @@ from web.progress import Step, steps_at
 
 PHASES = (
     (DatabaseKeyStatus.PREPARED, "The central node gets the new key"),
-    (DatabaseKeyStatus.DELIVERED, "Every node gets it and proves that it reads it"),
-    (DatabaseKeyStatus.WRITING, "Values are sealed anew"),
+    (DatabaseKeyStatus.DELIVERED, "Every node gets the new key and proves that it can use it"),
+    (DatabaseKeyStatus.WRITING, "Values are encrypted with the new key"),
     (DatabaseKeyStatus.RETIRED, "The old key is retired"),
 )
 
 
 @dataclass(frozen=True)
 class Reader:
-    """One node, and for each version when the node last proved that it opens it (None: not yet)."""
+    """One node, and when it last proved that it has each version (None: not yet)."""
 
     node: Node
     proved: list[tuple[datetime | None, DatabaseKey]]
@@ -35,13 +35,13 @@ class Reader:
 
 
 def readers(versions: list[DatabaseKey], *, now: datetime) -> list[Reader]:
-    """Every node that must read encrypted fields, with what it proved of `versions`."""
+    """Every node that must read encrypted fields, with its proofs of `versions`."""
     troubles = Troubles()
     return [Reader(node, proofs(node, versions), troubles.of(node, now)) for node in counted()]
 
 
 def proofs(node: Node, versions: list[DatabaseKey]) -> list[tuple[datetime | None, DatabaseKey]]:
-    """When the node last proved that it opens each of `versions`."""
+    """When the node last proved that it has each of `versions`."""
     found = [(proved_at(node, each), each) for each in versions]
     return [(datetime.fromisoformat(at) if at else None, each) for at, each in found]
 
@@ -52,7 +52,7 @@ def _phases(rotation: Rotation, status: str) -> list[Step]:
 
 
 def rotation_story(rotation: Rotation, *, now: datetime) -> dict[str, Any]:
-    """The rotation in words and numbers: phase, how far, and for whom it waits."""
+    """The phase and progress of the rotation, and the nodes that it waits for."""
     version = DatabaseKey.objects.get(version=rotation.to_version)
     counts = sealed_counts(Readers.NODES)
     missing = set() if rotation.finished_at else {node.pk for node in lacking(version)}
@@ -68,7 +68,7 @@ def rotation_story(rotation: Rotation, *, now: datetime) -> dict[str, Any]:
 
 
 def key_story(*, now: datetime) -> dict[str, Any]:
-    """All that the page of encrypted fields shows."""
+    """All variables of the page of encrypted fields."""
     versions, counts = list(DatabaseKey.objects.exclude(status=DatabaseKeyStatus.RETIRED)), sealed_counts(Readers.NODES)
     rotation = Rotation.objects.filter(kind=Rotation.Kind.DATABASE_KEY).first()
     strange = sum(number for key_id, number in counts.items() if key_id not in {each.key_id for each in versions})
@@ -81,7 +81,7 @@ def key_story(*, now: datetime) -> dict[str, Any]:
 
 
 def _central() -> dict[str, Any] | None:
-    """The central key in force and how far sealing with it is; None until `init` has made one."""
+    """The current central key and the progress of encryption with it; None until `init` has made one."""
     version = CentralKey.objects.writing()
     if version is None:
         return None
@@ -98,7 +98,7 @@ def _central() -> dict[str, Any] | None:
 
 
 def rotation_plan(*, now: datetime) -> dict[str, Any]:
-    """What a rotation would touch, before anybody confirms it."""
+    """The effects of a rotation, shown before it is confirmed."""
     old = DatabaseKey.objects.get(status=DatabaseKeyStatus.WRITING)
     newest = DatabaseKey.objects.order_by("-version").values_list("version", flat=True)[0]
     return {

@@ -1,13 +1,13 @@
-"""The form that leaves a node out of a rotation."""
+"""The form that excludes a node from a rotation."""
 
 from django import forms
 
 
 class ExcludeForm(forms.Form):
     reason = forms.CharField(
-        label="Why it is not waited for",
-        help_text="It stands in the audit log under your name.",
+        label="Reason",
+        help_text="The reason is recorded in the audit log with your name.",
         max_length=300,
-        error_messages={"required": "Say why, for whoever finds this node silent later."},
+        error_messages={"required": "Enter a reason, for people who later find that this node is silent."},
         widget=forms.TextInput(attrs={"class": "form-control"}),
     )

@@ -1,4 +1,4 @@
-"""A new root while everything runs: made, trusted by every node, issuing, presented by every node, the old one dropped."""
+"""Rotate the root without downtime: create it, distribute it, issue with it, replace the certificates of every node, remove the old root."""
 
 import uuid
 from collections import defaultdict
@@ -32,12 +32,12 @@ from pki.core.roles import OWN_KINDS, Kind
 from pki.issuing import issue
 
 ROOT = Rotation.Kind.ROOT
-# After the last proof: longer than a listener takes to load what its store trusts.
+# After the last proof: longer than a listener needs to load the roots from its store.
 SETTLE = timedelta(seconds=10)
 
 
 class Phase(StrEnum):
-    """Where a rotation of the root is; read off what there is, never stored."""
+    """The phase of a rotation of the root: computed, never stored."""
 
     MAKING = "making"
     TRUSTING = "trusting"
@@ -55,7 +55,7 @@ def phase_of(rotation: Rotation) -> Phase:
 
 @dataclass(frozen=True)
 class Standing:
-    """One node against the new root. `presents` was proved: a dial saw its certificate, and it called with it."""
+    """The progress of one node. `presents` means that it serves a certificate of the new root and called with one."""
 
     node: Node
     trusts: bool
@@ -69,9 +69,9 @@ class Standing:
 
 
 def root_rotation_start(*, actor: Actor, now: datetime, keeps_for_exports: bool = True) -> Rotation:
-    """Ask for a new root. The old one stays until exports hold nothing that it issued, unless `keeps_for_exports` is False.
+    """Start a rotation of the root. The old root stays until no export has certificates of it, unless `keeps_for_exports` is False.
 
-    Raises: PermissionRefused, RotationRefused while any other rotation is under way or this one could not finish, ZoneMissing, ZoneBroken.
+    Raises: PermissionRefused, RotationRefused while another rotation is in progress or this one could not finish, ZoneMissing, ZoneBroken.
     """
     zone, number = zone_current(), root_next_number()
     title = f"Rotation of the root to {issue.root_name(zone.name, number)}"
@@ -81,7 +81,7 @@ def root_rotation_start(*, actor: Actor, now: datetime, keeps_for_exports: bool 
 
 
 def standings(rotation: Rotation) -> list[Standing]:
-    """Every node that holds certificates of the trust zone, or is about to."""
+    """The progress of every node that has certificates of the trust zone, or is being registered."""
     nodes = [each for each in Node.objects.present().select_related("observation") if each.registered_at or each.state in UNDER_WAY]
     own: dict[uuid.UUID, list[Certificate]] = defaultdict(list)
     for certificate in Certificate.objects.issued().besides_exports().filter(kind__in=OWN_KINDS).defer("der", "sealed_private_key"):
@@ -104,13 +104,13 @@ def _standing(
     ceremony: datetime | None,
     excluded: dict[str, str] | None,
 ) -> Standing:
-    """`leaving` are the service certificates of the root that goes: none of the node's services may still present one."""
+    """`leaving` are the service certificates of the old root: no service of the node may still present one."""
     if root is None:
         return Standing(node, trusts=False, presents=False, outdated=False, excluded=excluded)
     seen, under_way, known = node.observed, node.state in UNDER_WAY, node.registered_at is not None
     trusts = seen is not None and root.sha256 in seen.trusts
-    if under_way:  # what the package brings counts as well: one of before would undo the trust
-        # Until its lease has ended the root may not have been signed when the package was made.
+    if under_way:  # the package counts too: an older package would remove the trust
+        # Before its lease expired, the root may not have been signed when the package was made.
         trusts = ceremony is not None and ceremony >= root.lease_until and (trusts or not known)
     if under_way:
         coming = [each for each in own if each.generation == node.generation]
@@ -127,7 +127,7 @@ def _standing(
 
 @handles(TASK[Rotation.Kind.ROOT])
 def root_rotation_advance(*, job: Job) -> None:
-    """Do what the phase allows, until the rotation waits or has finished. Runs in a worker."""
+    """Advance the rotation until it waits or has finished. Runs in a worker."""
     rotation_run(job=job, step=_step, phase=phase_of)
 
 
@@ -144,9 +144,9 @@ def _step(rotation: Rotation, now: datetime) -> timedelta | None:
 
 
 def exports_awaited(rotation: Rotation, *, now: datetime) -> list[Export]:
-    """Exports for which the root that goes stays: they hold nothing newer, and are refused when it is dropped.
+    """Exports that keep the old root: they have no newer certificates, and are refused when it is removed.
 
-    A root that expires soon is kept no longer.
+    A root that expires soon is not kept.
     """
     keeps = rotation.keeps_for_exports and can_go_back_to(rotation.from_root, now)
     return exports_left(rotation.from_root, now=now) if keeps else []
@@ -162,7 +162,7 @@ def _when_settled(rotation: Rotation, phase: Phase, waiting: bool, now: datetime
     if phase == Phase.ISSUING:
         _drop(rotation, mine, now)
     else:
-        _make_cluster(rotation, now)  # before the switch: no package is to carry the old one with new leaves
+        _make_cluster(rotation, now)  # before the switch, so that no package has the old cluster certificate with new leaf certificates
         _switch(rotation, mine, now)
     return timedelta(0)
 
@@ -175,7 +175,7 @@ def _make_cluster(rotation: Rotation, now: datetime) -> None:
 def _make(rotation: Rotation, now: datetime) -> timedelta | None:
     def still_wanted() -> None:
         if not Rotation.objects.select_for_update().filter(pk=rotation.pk, under_way=True).exists():
-            raise StaleCertificate("the rotation was rolled back meanwhile")
+            raise StaleCertificate("the rotation was rolled back in the meantime")
 
     actor = system_for(rotation.actor)
     root = root_make(zone=zone_current(), number=rotation.to_version, actor=actor, now=now, still_wanted=still_wanted)
@@ -197,7 +197,7 @@ def _reissue(rotation: Rotation, found: list[Standing], now: datetime) -> None:
     _make_cluster(rotation, now)  # after a roll back
     busy = set(Renewal.objects.exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).values_list("node_id", flat=True))
     for each in found:
-        # Who is silent, or in a ceremony, is renewed when he calls.
+        # A node that is silent or being registered is renewed when it calls.
         ready = each.trusts and each.node.state == NodeState.REGISTERED and each.node.online(now)
         if each.outdated and ready and each.node.pk not in busy:
             renewal_ensure(actor=system_for(rotation.actor), node=each.node, now=now)
@@ -215,32 +215,32 @@ def _drop(rotation: Rotation, mine: Any, now: datetime) -> None:
 
 
 def can_go_back_to(root: Certificate | None, now: datetime) -> bool:
-    """Whether what it would issue is still worth anything."""
+    """Whether the root is valid long enough to issue again."""
     return root is not None and root.not_after - now > lifetime.SHORTEST_GAIN
 
 
 @transaction.atomic
 def root_rotation_roll_back(*, actor: Actor, rotation: Rotation, now: datetime, keeps_for_exports: bool = True) -> None:
-    """Let the two roots change places: the old one issues again, then the new one is dropped. Possible until the old one is dropped.
+    """Roll the rotation back: the old root issues again, then the new one is removed. Possible until the old root is removed.
 
-    The new one stays until exports hold nothing that it issued, unless `keeps_for_exports` is False.
+    The new root stays until no export has certificates of it, unless `keeps_for_exports` is False.
 
     Raises: PermissionRefused, RotationRefused.
     """
     actor.require(PERMISSION[ROOT])
     row = Rotation.objects.select_for_update().filter(pk=rotation.pk, kind=ROOT, under_way=True, rolled_back=False).first()
     if row is None:
-        raise RotationRefused("This rotation has finished, or is rolled back already. Look again.")
+        raise RotationRefused("This rotation has finished, or was already rolled back. Reload the page.")
     if not can_go_back_to(row.from_root, now):
         raise RotationRefused(
-            f"{row.from_root.subject if row.from_root else 'The old root'} ends too soon to go back to. Let the rotation finish."
+            f"{row.from_root.subject if row.from_root else 'The old root'} expires too soon for a rollback. Let the rotation finish."
         )
     made = Certificate.objects.filter(kind=Kind.ROOT, generation=row.to_version)
     if made.filter(status=CertificateStatus.ISSUING).exists():
-        raise RotationRefused("The new root is being signed at this moment. Try again in a few seconds.")
+        raise RotationRefused("The new root is being signed now. Try again in a few seconds.")
     new, row.rolled_back, row.settled_at, row.paused = row.to_root or made.issued().first(), True, None, False
     row.keeps_for_exports = keeps_for_exports
-    row.excluded = []  # who is to be left behind on the way back is decided anew
+    row.excluded = []  # a person decides again which nodes to exclude
     if new is None:
         row.under_way, row.finished_at = None, now
     else:
@@ -253,15 +253,15 @@ def root_rotation_roll_back(*, actor: Actor, rotation: Rotation, now: datetime, 
 
 @transaction.atomic
 def root_rotation_exclude(*, actor: Actor, rotation: Rotation, node: Node, reason: str, now: datetime) -> None:
-    """Do not wait for `node`: it comes home later by a redistribution. Raises: PermissionRefused, RotationRefused."""
+    """Exclude `node`: the rotation does not wait for it, and a redistribution brings it back later. Raises: PermissionRefused, RotationRefused."""
     actor.require(PERMISSION[ROOT])
     row = Rotation.objects.select_for_update().filter(pk=rotation.pk, kind=ROOT, under_way=True).first()
     if row is None:
-        raise RotationRefused("This rotation has finished. Look again.")
+        raise RotationRefused("This rotation has finished. Reload the page.")
     if node.is_central:
-        raise RotationRefused("The central node cannot be excluded: it issues the certificates of the others.")
+        raise RotationRefused("The central node cannot be excluded, because it issues the certificates of the other nodes.")
     if any(each["id"] == str(node.pk) for each in row.excluded):
-        raise RotationRefused(f"{node} is excluded already.")
+        raise RotationRefused(f"{node} is already excluded.")
     row.excluded = [*row.excluded, {"id": str(node.pk), "name": node.name, "reason": reason, "actor": actor.label, "at": now.isoformat()}]
     row.save(update_fields=["excluded"])
     record(actor=actor, action="rotation.excluded", target=row, detail={"node": node.name, "reason": reason}, now=now)

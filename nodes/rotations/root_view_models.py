@@ -1,4 +1,4 @@
-"""What the page and the API tell of the root: the roots in force, and the rotation under way, node by node."""
+"""What the page and the API show about the root: the current roots, and the rotation for each node."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,16 +20,16 @@ from pki.issuing import issue
 from web.progress import steps_at
 
 PHASES = (
-    (Phase.MAKING, "The new root is made"),
-    (Phase.TRUSTING, "Every node trusts both"),
-    (Phase.ISSUING, "Every node gets new certificates and proves them"),
-    (Phase.FINISHED, "The old root is dropped"),
+    (Phase.MAKING, "The new root is created"),
+    (Phase.TRUSTING, "Every node trusts both roots"),
+    (Phase.ISSUING, "Every node gets new certificates, which are verified"),
+    (Phase.FINISHED, "The old root is removed"),
 )
 
 
 @dataclass(frozen=True)
 class Row:
-    """One node of the matrix. `presents` is what it reports; `accepted` was proved by a dial and by its own call."""
+    """One node of the table. `presents` is from its report; `accepted` was verified by a connection to it and by its own call."""
 
     node: Node
     trusts: bool
@@ -49,7 +49,7 @@ def _presents(standing: Standing, by_root: set[str]) -> bool:
 
 
 def matrix(rotation: Rotation, *, now: datetime) -> list[Row]:
-    """Every node that must go along, as it stands now."""
+    """The current progress of every node that takes part."""
     by_root = (
         set(Certificate.objects.accepted().filter(issuer=rotation.to_root).values_list("sha256", flat=True)) if rotation.to_root else set()
     )
@@ -59,7 +59,7 @@ def matrix(rotation: Rotation, *, now: datetime) -> list[Row]:
         node, seen = each.node, each.node.observed
         why = troubles.of(node, now)
         if not why and seen and seen.listening and seen.served.get("service") not in (None, seen.installed.get("service")):
-            why = "It still serves its old certificate: restart its agent if this stays."
+            why = "It still serves its old certificate. Restart its agent if this does not change."
         awaited = phase != Phase.FINISHED and each.is_awaited(phase)
         at = seen.last_seen_at if seen else None
         rows.append(Row(node, each.trusts, _presents(each, by_root), each.presents, at, each.excluded, awaited, why))
@@ -67,7 +67,7 @@ def matrix(rotation: Rotation, *, now: datetime) -> list[Row]:
 
 
 def rotation_story(rotation: Rotation, *, now: datetime) -> dict[str, Any]:
-    """The rotation in words and numbers: phase, how far, for whom it waits, and what can be done."""
+    """The phase and progress of the rotation, the nodes that it waits for, and the possible actions."""
     phase = phase_of(rotation)
     rows = [] if phase == Phase.FINISHED else matrix(rotation, now=now)
     waits = [row for row in rows if row.awaited]
@@ -87,7 +87,7 @@ def rotation_story(rotation: Rotation, *, now: datetime) -> dict[str, Any]:
 
 
 def root_story(*, now: datetime) -> dict[str, Any]:
-    """All that the page of the root shows."""
+    """All variables of the page of the root."""
     zone, rotation = zone_current(), Rotation.objects.select_related("from_root", "to_root").filter(kind=Rotation.Kind.ROOT).first()
     root = issuing_root()
     return {
@@ -99,7 +99,7 @@ def root_story(*, now: datetime) -> dict[str, Any]:
 
 
 def rotation_plan(*, now: datetime) -> dict[str, Any]:
-    """What a rotation would touch, what stops working and when, before anybody confirms it; `blocked` says why it cannot start."""
+    """The effects of a rotation, shown before it is confirmed; `blocked` is the reason if it cannot start."""
     zone, root, called = zone_current(), issuing_root(), timedelta(seconds=settings.QMC_HEARTBEAT_S)
     planned = Rotation(kind=Rotation.Kind.ROOT)
     gets = lifetime.validity(now=now, months=zone.lifetime_months, issuer_not_after=None)

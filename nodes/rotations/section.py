@@ -1,4 +1,4 @@
-"""What the page of a node shows of the database key versions that it reads."""
+"""The section of the node page on database key versions."""
 
 from datetime import datetime
 from typing import Any

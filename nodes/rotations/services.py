@@ -1,4 +1,4 @@
-"""What the rotations of root and database key share: one at a time, paused and resumed, advanced by a worker one step after another."""
+"""The shared parts of root and database key rotations: one at a time, pause and resume, advanced by a worker step by step."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -28,27 +28,27 @@ TASK = {
 
 
 def blocked_reason(kind: Rotation.Kind, *, now: datetime) -> str:
-    """Why a rotation cannot start now, or could not finish, and what to do first; empty where it can. Raises: ZoneMissing."""
+    """Why a rotation cannot start or finish now, and what to do first; "" if it can. Raises: ZoneMissing."""
     under_way = Rotation.objects.filter(under_way=True).first()
     if under_way is not None:
-        return f"The {under_way} is under way. Only one rotation can be at a time: wait until it has finished."
+        return f"The {under_way} is in progress. Only one rotation can run at a time. Wait until it has finished."
     try:
         clock_believed(now=now)
         root = issuing_root()
     except (ClockDoubtful, ZoneBroken) as exc:
         return str(exc)
-    signs = kind == Rotation.Kind.DATABASE_KEY or now > root.not_after  # a new root signs for itself, as long as the old one is trusted
+    signs = kind == Rotation.Kind.DATABASE_KEY or now > root.not_after  # a new root signs itself, while the old one is still trusted
     if signs and (trouble := signing_trouble(now=now)):
         return trouble
     trouble = central_trouble(now=now)
-    return f"{trouble} On the central node run `manage.py repair_central` first." if trouble else ""
+    return f"{trouble} First run `manage.py repair_central` on the central node." if trouble else ""
 
 
 def rotation_record(
     *, kind: Rotation.Kind, number: int, title: str, actor: Actor, now: datetime, from_root: Certificate | None = None,
     keeps_for_exports: bool = True,
 ) -> Rotation:  # fmt: skip
-    """The row, its job and its event. Raises: PermissionRefused, RotationRefused while any other rotation is under way, or it could not finish."""
+    """Create the row, its job and its event. Raises: PermissionRefused, RotationRefused if another rotation is in progress, or this one could not finish."""
     actor.require(PERMISSION[kind])
     if reason := blocked_reason(kind, now=now):
         raise RotationRefused(reason)
@@ -57,36 +57,36 @@ def rotation_record(
             rotation = Rotation.objects.create(
                 kind=kind, to_version=number, from_root=from_root, actor=actor.label, created_at=now, keeps_for_exports=keeps_for_exports
             )
-            # The one before may have dropped that root since it was read.
+            # The previous rotation may have removed that root since it was read.
             if from_root is not None and not Certificate.objects.issued().filter(pk=from_root.pk).exists():
-                raise RotationRefused("Another rotation has finished at this moment. Look again.")
+                raise RotationRefused("Another rotation has just finished. Reload the page.")
             detail = {"kind": kind, "number": number, "keeps_for_exports": keeps_for_exports}
             record(actor=actor, action="rotation.started", target=rotation, detail=detail, now=now)
             job_create(task=TASK[kind], subject=rotation.pk, title=title, actor=actor.label, now=now)
     except IntegrityError as exc:
-        raise RotationRefused("Another rotation is under way. Only one can be at a time: wait until it has finished.") from exc
+        raise RotationRefused("Another rotation is in progress. Only one rotation can run at a time. Wait until it has finished.") from exc
     return rotation
 
 
 @transaction.atomic
 def rotation_pause(*, actor: Actor, rotation: Rotation, paused: bool, now: datetime) -> None:
-    """Hold the rotation where it is, or go on. Raises: PermissionRefused, RotationRefused if there is nothing to change."""
+    """Pause or resume the rotation. Raises: PermissionRefused, RotationRefused if there is nothing to change."""
     kind = Rotation.Kind(rotation.kind)
     actor.require(PERMISSION[kind])
     if not Rotation.objects.filter(pk=rotation.pk, under_way=True, paused=not paused).update(paused=paused):
-        raise RotationRefused(f"This rotation has finished, or is {'paused' if paused else 'going on'} already. Look again.")
+        raise RotationRefused(f"This rotation has finished, or is already {'paused' if paused else 'running'}. Reload the page.")
     rotation.refresh_from_db()
     record(actor=actor, action="rotation.paused" if paused else "rotation.resumed", target=rotation, detail={}, now=now)
     job_nudge(task=TASK[kind], subject=rotation.pk, now=now)
 
 
 def counted() -> list[Node]:
-    """Every node that holds the trust zone's certificates and so must go along."""
+    """Every node that has certificates of the trust zone, and so takes part."""
     return list(Node.objects.present().exclude(registered_at=None).select_related("observation"))
 
 
 def rotation_run(*, job: Job, step: Callable[[Rotation, datetime], timedelta | None], phase: Callable[[Rotation], str]) -> None:
-    """Take `step` after `step` until the rotation waits or has finished; what holds it back is told in its row."""
+    """Run `step` until the rotation waits or has finished. A problem is recorded in its row."""
     while True:
         now, rotation = timezone.now(), Rotation.objects.select_related("from_root", "to_root").get(pk=job.subject)
         if rotation.finished_at:

@@ -83,7 +83,7 @@ def manual_configuration(site: Site) -> Answer:
     if before is None or after is None:
         raise ReleaseUnknown(f"An upgrade goes from one release to another, and one of them is missing. {WHAT_TO_GIVE}")
     if not before < after:
-        raise ReleaseUnknown(f"An upgrade goes forward, and {after} is not later than {before}. Change one of the two.")
+        raise ReleaseUnknown(f"{after} is not later than {before}. Change one of the two releases.")
     if site.nodes < 2:
         return Answer(False, "This site has one node: the upgrade of a single-node site needs no manual configuration.")
     if site.app_distribution is AppDistribution.NONE:

@@ -24,7 +24,7 @@ def test_a_connection_is_looked_after_by_keyboard(eyes: Eyes) -> None:
     keyboard.write("Connection string", "db.example:1521/ledger;pwd=typed-here")
     keyboard.write("Password", "typed-here")
     keyboard.press("Create")
-    expect(page.locator("#id_connection_string_error")).to_contain_text("put it into the password field")
+    expect(page.locator("#id_connection_string_error")).to_contain_text("enter it in the password field")
     expect(page.locator("#id_name")).to_have_value("Ledger")
     expect(page.locator("#id_type")).to_have_value("oracle")
     expect(page.locator("#id_password")).to_have_value("")

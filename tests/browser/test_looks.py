@@ -243,7 +243,7 @@ def test_values_that_are_being_sealed_anew_read_well_for_everybody(eyes: Eyes) -
     eyes.sign_in()
     eyes.site.manage("shell", "-c", RESEALING.format(finished=None, broken=1))
     try:
-        expect(eyes.go("/database-key/").get_by_role("main")).to_contain_text("The keys before it are dropped")
+        expect(eyes.go("/database-key/").get_by_role("main")).to_contain_text("The older keys are removed")
         found = looked_at(eyes, "central key under way")
         expect(eyes.go("/").get_by_role("main")).to_contain_text("Encrypting with the new central key does not continue")
         assert found == []

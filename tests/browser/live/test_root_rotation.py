@@ -108,7 +108,7 @@ def test_a_new_root_and_no_handshake_fails(
         site.wait(lambda: min(probe.report().dials.values(), default=0) > 0)
         with killed(site, probe, places[0]):
             begin(watched)
-            expect(page.get_by_text("It waits for 1 node")).to_be_visible(timeout=60_000)
+            expect(page.get_by_text("Waiting for 1 node")).to_be_visible(timeout=60_000)
             expect(page.get_by_role("row", name="rim1")).to_contain_text("not yet")
             found = looked_at(watched, "root trusting")
             for path in ("roll-back", f"exclude/{rotation.of(places[0].name)}"):

@@ -192,7 +192,7 @@ def test_the_command_changes_nothing_that_was_not_confirmed(zone: TrustZone, mon
         call_command("set_addresses", "--node-api-address", "0.0.0.0", "--yes")
     assert told() == ["127.0.0.1:4242"]
     settings.QMC_NODE_API_ADDRESSES = ["10.4.2.9:4242"]
-    with pytest.raises(CommandError, match="overrides this"):
+    with pytest.raises(CommandError, match="takes precedence"):
         call_command("set_addresses", "--node-api-address", "10.4.2.1", "--yes")
 
 

@@ -139,7 +139,7 @@ def test_a_roll_back_to_a_root_that_ends_soon_is_refused_and_exclusions_are_deci
     with pytest.raises(RotationRefused, match="central"):
         root_rotation_exclude(actor=SYSTEM, rotation=rotation, node=node, reason="no", now=NOW)
     lives("root", since=1700, left=20)
-    with pytest.raises(RotationRefused, match="ends too soon"):
+    with pytest.raises(RotationRefused, match="expires too soon"):
         root_rotation_roll_back(actor=SYSTEM, rotation=rotation, now=NOW)
     lives("root", since=10, left=1800)
     root_rotation_roll_back(actor=SYSTEM, rotation=rotation, now=NOW)

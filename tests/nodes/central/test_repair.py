@@ -155,7 +155,7 @@ def is_well(before: dict[str, Any], founded: Path, *, at: datetime | None = None
     assert [each.name for each in (founded / "node/generations").iterdir()] == [str(installed.generation)]
     assert central().generation == installed.generation
     verify()
-    with pytest.raises(RepairRefused, match="in force and valid until"):
+    with pytest.raises(RepairRefused, match="valid until"):
         central_repair(actor=SYSTEM, now=at)
 
 
@@ -243,7 +243,7 @@ def of_another_node_and_damaged(home: Path) -> None:
 
 
 REFUSED: dict[Callable[[Path], None], tuple[type[Exception], str]] = {
-    nothing: (RepairRefused, "in force and valid until"),
+    nothing: (RepairRefused, "valid until"),
     root_without_key: (RepairRefused, "Restore the site from a backup, or recreate the root"),
     root_expired: (RepairRefused, "recreate_root"),
     no_root: (RepairRefused, "recreate the root"),

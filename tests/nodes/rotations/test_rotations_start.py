@@ -74,8 +74,8 @@ def central_without_certificates() -> None:
 
 
 BLOCKED: dict[Callable[[], None], tuple[str, tuple[str, ...]]] = {
-    another_under_way: ("rotation to database key version 2 is under way", (ROOT, KEY)),
-    the_same_under_way: ("rotation to root 2 is under way", (ROOT, KEY)),
+    another_under_way: ("rotation to database key version 2 is in progress", (ROOT, KEY)),
+    the_same_under_way: ("rotation to root 2 is in progress", (ROOT, KEY)),
     clock_has_jumped: ("Set its time source", (ROOT, KEY)),
     root_expired: ("recreate_root", (ROOT, KEY)),
     root_without_key: ("recreate the root", (KEY,)),
@@ -156,7 +156,7 @@ def test_the_plan_says_what_stops_working_and_when(founded: Path) -> None:
     for text in (
         "What stops working, and when",
         "About 1 min after the start, when every node trusts both",
-        "About 1 min after the start, when every node has proved",
+        "About 1 min after the start, when the new certificates of every node are verified",
         "1 export holds certificates of CN=central.example-CA now",
     ):
         assert text in page
