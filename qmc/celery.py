@@ -10,7 +10,7 @@ from celery.signals import beat_init, worker_init, worker_ready
 from jobs.registry import periodic_tasks
 from pki.issuing.lint import prepare_linter
 from qmc import broker  # noqa: F401  (names the embedded broker's transport)
-from qmc.beat import every
+from qmc.monotonic_schedule import every
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "qmc.settings")
 app = Celery("qmc")

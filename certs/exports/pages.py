@@ -18,7 +18,7 @@ from certs.exports.health import with_health
 from certs.exports.services import export_renew, export_revoke, exports_download, exports_request
 from certs.exports.status import export_standings
 from certs.exports.tables import ExportTable
-from certs.exports.view_models import batch_story, export_history, export_story, in_the_clear, new_end
+from certs.exports.view_models import batch_page, export_history, export_page, in_the_clear, new_end
 from certs.models import Export
 from certs.revocation.forms import RevokeForm
 from people.fresh_sign_in import fresh_sign_in
@@ -96,12 +96,12 @@ def _batch(batch: uuid.UUID) -> list[Export]:
 
 @page("certs.view_export")
 def progress(request: PageRequest, batch: uuid.UUID) -> HttpResponse:
-    return render(request, "certs/exports/batch.html", batch_story(_batch(batch), now=timezone.now()))
+    return render(request, "certs/exports/batch.html", batch_page(_batch(batch), now=timezone.now()))
 
 
 @page("certs.view_export")
 def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
-    return render(request, "certs/exports/detail.html", export_story(get_object_or_404(REGISTER, pk=pk), now=timezone.now()))
+    return render(request, "certs/exports/detail.html", export_page(get_object_or_404(REGISTER, pk=pk), now=timezone.now()))
 
 
 @page("certs.view_export")
@@ -123,7 +123,7 @@ def revoke(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
             error = str(exc)
         else:
             return redirect("exports:detail", pk=pk)
-    context = export_story(export, now=now) | {"form": form, "error": error}
+    context = export_page(export, now=now) | {"form": form, "error": error}
     return render(request, "certs/exports/revoke.html", context, status=409 if error else 400 if form.errors else 200)
 
 

@@ -30,7 +30,7 @@ def new_end(*, now: datetime) -> NewEnd | None:
     return next(each for each in ends if each.kind == Kind.SERVICE)
 
 
-def batch_story(exports: list[Export], *, now: datetime) -> dict[str, Any]:
+def batch_page(exports: list[Export], *, now: datetime) -> dict[str, Any]:
     """How far what was asked for at once is; the failed ones first, and no more rows than a page holds."""
     rows = sorted(exports, key=lambda each: (WORST_FIRST[ExportStatus(each.status)], each.machine))
     count = {status: sum(each.status == status for each in exports) for status in ExportStatus}
@@ -54,7 +54,7 @@ def export_history(export: Export, page: int = 1, *, lines: int = LINES) -> Page
     return history_page(export.pk, own, page, lines)
 
 
-def export_story(export: Export, *, now: datetime) -> dict[str, Any]:
+def export_page(export: Export, *, now: datetime) -> dict[str, Any]:
     """All that the page of an export shows."""
     older = (
         Certificate.objects.accepted()

@@ -7,7 +7,7 @@ from django.utils import timezone
 from certs.zone.services import zone_current
 from qmc.recreation.forms import RecreateForm
 from qmc.recreation.services import PERMISSION, RecreationRefused, recreation_ask, unfinished
-from qmc.recreation.view_models import recreation_plan, recreation_story
+from qmc.recreation.view_models import recreation_page, recreation_plan
 from web.page import PageRequest, page
 
 
@@ -33,4 +33,4 @@ def recreate(request: PageRequest) -> HttpResponse:
 
 @page(PERMISSION)
 def progress(request: PageRequest) -> HttpResponse:
-    return render(request, "qmc/recreation/recreation.html", recreation_story(actor=request.actor, now=timezone.now()))
+    return render(request, "qmc/recreation/recreation.html", recreation_page(actor=request.actor, now=timezone.now()))

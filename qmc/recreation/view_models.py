@@ -92,7 +92,7 @@ def _done(events: list[Event]) -> int:
     return 2 if PROVED in since else int(BACKED_UP in since)
 
 
-def recreation_story(*, actor: Actor, now: datetime) -> dict[str, Any]:
+def recreation_page(*, actor: Actor, now: datetime) -> dict[str, Any]:
     """How far the last recreation is, and every node that it touched as it stands now."""
     zone, job = zone_current(), Job.objects.filter(task=TASK).first()
     actions = [ASKED, BACKED_UP, PROVED, RECREATED, COMPLETED]

@@ -12,7 +12,7 @@ from nodes.errors import NodesError
 from pki.core.errors import PKIError
 from qmc.management.site import SiteCommand
 from qmc.recreation.services import RecreationRefused, recreation_named, root_recreate
-from qmc.recreation.view_models import recreation_lines, recreation_story
+from qmc.recreation.view_models import recreation_lines, recreation_page
 from sealing.errors import TrustZoneError
 
 
@@ -46,7 +46,7 @@ class Command(SiteCommand):
             self.stdout.write("An earlier run was interrupted. It is completed now.")
         else:
             self.stdout.write(f"Backup: {copy.file}, proved by a trial restore. Its passphrase: {copy.passphrase_file}")
-        told = recreation_story(actor=SYSTEM, now=timezone.now())
+        told = recreation_page(actor=SYSTEM, now=timezone.now())
         self.stdout.write(f"{told['recreated'].detail['root']} is the root now, and the central node has new certificates.")
         for node in told["nodes"]:
             self.stdout.write(f"To be redistributed: {node.name} ({node.host_name})")

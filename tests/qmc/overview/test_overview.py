@@ -14,7 +14,7 @@ from jobs import clock
 from jobs.models import PeriodicWork
 from nodes.models import Node, Observation
 from qmc import beat
-from qmc.beat import Onward
+from qmc.monotonic_schedule import MonotonicClock
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -53,7 +53,7 @@ WENT = {"as ever": (61, 61, 61), "set back": (-172800, 61, 61), "set ahead": (17
 
 @pytest.mark.parametrize(("wall", "steady", "told"), WENT.values(), ids=WENT.keys())
 def test_beat_goes_on_whatever_the_clock_does(monkeypatch: pytest.MonkeyPatch, wall: int, steady: int, told: int) -> None:
-    onward = Onward()
+    onward = MonotonicClock()
     turns, last = schedule(60, nowfun=onward), onward()
     assert turns.is_due(last)[0] is False
     went, moment = time.monotonic() + steady, datetime.now(UTC) + timedelta(seconds=wall)

@@ -44,7 +44,7 @@ from nodes.rotations.root import root_rotation_start
 from pki.core.verify import fingerprint
 from qmc.recreation import services as recreating
 from qmc.recreation.services import RecreationRefused, recreation_ask, root_recreate, unfinished
-from qmc.recreation.view_models import recreation_story
+from qmc.recreation.view_models import recreation_page
 from sealing.local_keys import own_store
 from tests.whole import WHOLE, takes_minutes
 
@@ -147,7 +147,7 @@ def test_the_old_zone_ends_and_the_new_one_is_whole(site: dict[str, Node], place
     assert Node.objects.get(pk=site["awaiting_password"].pk).state_reason == registered.state_reason
     assert (Renewal.objects.get().status, Renewal.objects.get().package) == ("failed", None)
     assert not Registration.objects.exclude(sealed_password=None).exists()
-    told = recreation_story(actor=SYSTEM, now=datetime.now(UTC))
+    told = recreation_page(actor=SYSTEM, now=datetime.now(UTC))
     assert [step.place for step in told["steps"]] == ["done"] * 4
     assert {node.name for node in told["nodes"]} == {"registered", "awaiting-password", "failed"}
     text = str([event.detail for event in Event.objects.all()]) + str([vars(job) for job in Job.objects.all()])
