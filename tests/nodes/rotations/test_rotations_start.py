@@ -157,7 +157,7 @@ def test_the_plan_says_what_stops_working_and_when(founded: Path) -> None:
         "What stops working, and when",
         "About 1 min after the start, when every node trusts both",
         "About 1 min after the start, when the new certificates of every node are verified",
-        "1 export holds certificates of CN=central.example-CA now",
+        "1 export must be renewed by hand when the new root issues",
     ):
         assert text in page
     assert 'value="yes" checked' in page

@@ -13,7 +13,7 @@ from attention.needs import needs
 from jobs import clock
 from jobs.models import PeriodicWork
 from nodes.models import Node, Observation
-from qmc import beat
+from qmc import monotonic_schedule
 from qmc.monotonic_schedule import MonotonicClock
 
 pytestmark = pytest.mark.django_db
@@ -63,7 +63,7 @@ def test_beat_goes_on_whatever_the_clock_does(monkeypatch: pytest.MonkeyPatch, w
         def now(cls, tz: tzinfo | None = None) -> datetime:
             return moment
 
-    monkeypatch.setattr(beat, "datetime", Shifted)
+    monkeypatch.setattr(monotonic_schedule, "datetime", Shifted)
     monkeypatch.setattr(time, "monotonic", lambda: went)
     assert (onward() - last).total_seconds() == pytest.approx(told, abs=1)
     assert turns.is_due(last)[0] is True
