@@ -23,36 +23,36 @@ test: .venv/.development front-end system
 	PYTHONDEVMODE=1 PYTHONMALLOC=pymalloc $(BIN)/python -m pytest
 
 # What takes minutes, by subject: `make test` takes a part of each. All of it takes half an hour.
-WHOLE := QMC_WHOLE=1 $(BIN)/python -m pytest -n 0 -p no:randomly --log-cli-level=INFO
+SLOW := QMC_SLOW=1 $(BIN)/python -m pytest -n 0 -p no:randomly --log-cli-level=INFO
 faults: faults-matrix faults-rotations faults-sites faults-upgrades faults-pages faults-wheels
 
 # Every fault at every step of a registration and a renewal, on both engines.
 faults-matrix: setup
-	$(WHOLE) tests/faults/test_matrix.py
+	$(SLOW) tests/faults/test_matrix.py
 
 # Rotations of root, database key and central key, exports, recreation and repair, each cut off at every step.
 faults-rotations: setup
-	$(WHOLE) tests/faults --ignore tests/faults/test_matrix.py tests/qmc/recreation/test_recreate.py tests/nodes/central/test_repair.py tests/browser/live
+	$(SLOW) tests/faults --ignore tests/faults/test_matrix.py tests/qmc/recreation/test_recreate.py tests/nodes/central/test_repair.py tests/browser/live
 
 # Whole sites on both engines: two hundred nodes at once, full disks, two accounts, moving house.
 faults-sites: setup
-	$(WHOLE) tests/site --ignore tests/site/test_recreate.py tests/storage/test_modes.py tests/nodes/node_api/test_whatever_is_reported.py
+	$(SLOW) tests/site --ignore tests/site/test_recreate.py tests/storage/test_modes.py tests/nodes/node_api/test_whatever_is_reported.py
 
 # An older site under this version, damaged and foreign databases, everything that is refused.
 faults-upgrades: setup
-	$(WHOLE) tests/upgrade
+	$(SLOW) tests/upgrade
 
 # Every page at both widths.
 faults-pages: setup
-	$(WHOLE) tests/browser/test_looks.py
+	$(SLOW) tests/browser/test_looks.py
 
 # A site of the wheels alone, without the tree and without a network.
 faults-wheels: setup
-	$(WHOLE) tests/wheel
+	$(SLOW) tests/wheel
 
 # Five years of renewals and root rotations under a shifted clock; a quarter of an hour.
 years: .venv/.development system
-	QMC_WHOLE=1 $(BIN)/python -m pytest -n 0 -p no:randomly --log-cli-level=INFO tests/years tests/site/test_recreate.py
+	QMC_SLOW=1 $(BIN)/python -m pytest -n 0 -p no:randomly --log-cli-level=INFO tests/years tests/site/test_recreate.py
 
 bench: .venv/.development front-end
 	$(BIN)/python -m bench.registration

@@ -34,7 +34,7 @@ ELSEWHERE = {
     "QMC_TOKEN": "the example docs/register-node.sh",
     "QMC_CACERT": "the example docs/register-node.sh",
     "QMC_FAULTS": "tests/faults",
-    "QMC_WHOLE": "the tests",
+    "QMC_SLOW": "the tests",
     "QMC_PICTURES": "the browser tests",
 }
 

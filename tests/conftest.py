@@ -15,13 +15,13 @@ from pki.core.sealing import SealingKey
 from pki.exchange.central_key import written
 from pki.exchange.package import Package
 from sitekit.authority import NAMES, Authority, make_authority
-from tests.whole import examples, takes_minutes
+from tests.slow import examples, takes_minutes
 
 # A busy machine is no error. Properties that name no count of their own try this many examples.
 hypothesis.settings.register_profile("tests", examples(100), deadline=None, database=None)
 hypothesis.settings.load_profile("tests")
 
-pytest_plugins = ["tests.founded"]
+pytest_plugins = ["tests.site_template"]
 
 # Whole sites, the longest first: what shares one runs in one process, one after the other.
 GROUPS = (
@@ -78,7 +78,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def central_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SealingKey]:
-    """The central key of whatever was not founded as a whole site."""
+    """The central key of tests that have no site."""
     key, path = SealingKey.generate(), tmp_path_factory.mktemp("secrets") / "central-key"
     path.write_bytes(written([key]))
     with override_settings(CENTRAL_KEY_FILE=path):

@@ -6,7 +6,6 @@ import os
 import subprocess
 from unittest.mock import patch
 
-from agent import files
 from agent.__main__ import main
 
 
@@ -18,7 +17,7 @@ def command(*words: object, typed: str = "") -> subprocess.CompletedProcess[str]
     os.umask(umask)
     try:
         with (
-            patch("sys.argv", arguments), patch("sys.stdin", entered), patch.object(files, "_umask_before", []),
+            patch("sys.argv", arguments), patch("sys.stdin", entered),
             contextlib.redirect_stdout(out), contextlib.redirect_stderr(err),
         ):  # fmt: skip
             code = main()

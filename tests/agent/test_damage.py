@@ -18,7 +18,7 @@ from pki.exchange import package as packages
 from pki.exchange import password
 from tests.agent.commands import command
 from tests.agent.pages import Pages
-from tests.whole import examples
+from tests.slow import examples
 
 GENERATION = [
     "manifest.json", "machine/root/roots.pem", "machine/personal/service.pem", "machine/personal/cluster.pem", "user/personal/client.pem",

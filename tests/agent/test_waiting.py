@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pki.exchange import package as packages
 from pki.exchange import password
 from tests.agent.pages import Pages
-from tests.whole import examples
+from tests.slow import examples
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=80)
 JSON = st.recursive(

@@ -41,7 +41,7 @@ from sealing.central_key_file import central_keys
 from sealing.fields import Readers, encrypted_fields
 from sealing.local_keys import key_ring
 from sealing.walk import sealed_counts
-from tests.founded import prepared, settings_of
+from tests.site_template import prepared, settings_of
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 WORD = "correct horse battery"
@@ -64,7 +64,7 @@ def empty_place(tmp_path: Path, settings: Any) -> Path:
 
 
 @pytest.fixture
-def zone(founded: Path) -> TrustZone:
+def zone(site_directory: Path) -> TrustZone:
     return TrustZone.objects.get()
 
 
@@ -276,7 +276,7 @@ def test_a_backup_needs_every_live_database_key_and_replaces_no_file(zone: Trust
 
 
 @pytest.mark.parametrize("command", ["backup", "restore"])
-def test_without_a_passphrase_nothing_is_done(command: str, founded: Path, tmp_path: Path) -> None:
+def test_without_a_passphrase_nothing_is_done(command: str, site_directory: Path, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(CommandError, match="Give --passphrase-file"):
         call_command(command, str(tmp_path / "b.age"))

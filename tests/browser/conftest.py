@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, P
 
 from pki.core.keys import to_pem
 from sitekit.site import Site
-from tests.early import QUICK
+from tests.environment import QUICK
 from tests.public_authority import intermediate, root, sign
 
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from sitekit.site import ROOT
 from tests.browser.conftest import NARROW, PICTURES, WIDE, Eyes, Furnished
-from tests.whole import WHOLE
+from tests.slow import RUN_SLOW
 
 AXE = (ROOT / "node_modules/axe-core/axe.min.js").read_text()
 # Every rule, also those that axe leaves out unless asked.
@@ -33,14 +33,14 @@ def looked_at(eyes: Eyes, name: str) -> list[str]:
 
     In `make faults` both widths, and axe-core for all; where pictures are drawn all four.
     """
-    page, with_axe = eyes.page, WHOLE or bool(PICTURES) or hash_of(name) % 2 == 0
+    page, with_axe = eyes.page, RUN_SLOW or bool(PICTURES) or hash_of(name) % 2 == 0
     found = [f"{name}: no icon {each} in the sprite" for each in page.evaluate(ICONS) if f'<symbol id="{each}"' not in SPRITE]
     if with_axe:
         page.evaluate(AXE)
     page.set_viewport_size(BETWEEN)
     found += [f"{name}-{BETWEEN['width']}: {each}" for each in page.evaluate(WIDER)]
     wide, narrow = (WIDE, ("light", "dark")), (NARROW, ("dark", "light"))
-    for size, themes in (wide, narrow) if WHOLE or PICTURES else (wide if hash_of(name) % 4 < 2 else narrow,):
+    for size, themes in (wide, narrow) if RUN_SLOW or PICTURES else (wide if hash_of(name) % 4 < 2 else narrow,):
         page.set_viewport_size(size)
         for theme in themes if PICTURES else themes[:1]:
             page.emulate_media(color_scheme=theme)

@@ -1,4 +1,4 @@
-"""A machine whose own store opens two database keys: version 1 is read, version 2 written. And a site that was just founded."""
+"""A machine whose own store opens two database keys: version 1 is read, version 2 written. And a new site."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -58,9 +58,9 @@ def versions(package: Package, authority, further: Pair, tmp_path: Path, db) -> 
 
 
 @pytest.fixture
-def zone(founded: Path) -> Path:
-    """Where the exports of a site that was just founded lie."""
-    return founded / "node/Exported Certificates"
+def zone(site_directory: Path) -> Path:
+    """The folder of the exports of a new site."""
+    return site_directory / "node/Exported Certificates"
 
 
 @pytest.fixture

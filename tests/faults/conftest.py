@@ -17,7 +17,7 @@ import pytest
 from agent.store import Store
 from pki.core import verify
 from sitekit.site import ROOT, Site, running_site
-from tests.early import QUICK
+from tests.environment import QUICK
 from tests.faults.nursery import Agent, Nursery
 from tests.faults.steps import Step, who_reached
 

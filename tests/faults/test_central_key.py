@@ -7,7 +7,7 @@ from sitekit.engines import ENGINES
 from sitekit.site import Site
 from tests.faults.rotations import Hunt
 from tests.faults.steps import CENTRAL_STEPS
-from tests.whole import takes_minutes
+from tests.slow import takes_minutes
 
 # More values than one batch has, of a key type that no worker takes.
 START = """

@@ -13,7 +13,7 @@ from sitekit.engines import ENGINES
 from sitekit.site import Site
 from tests.certs.exports.exported import PEM_FILES, SECRET
 from tests.faults.steps import EXPORT_STEPS, REMOVAL_STEPS, Step, who_reached
-from tests.whole import takes_minutes
+from tests.slow import takes_minutes
 
 
 class Exports:

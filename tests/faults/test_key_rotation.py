@@ -11,7 +11,7 @@ from sitekit.engines import ENGINES
 from sitekit.site import Site
 from tests.faults.rotations import Rotation
 from tests.faults.steps import ROTATION_STEPS, Step
-from tests.whole import takes_minutes
+from tests.slow import takes_minutes
 
 MANY = 120  # connections: more than one batch
 

@@ -18,7 +18,7 @@ from sitekit.site import Site
 from tests.faults.conftest import Case
 from tests.faults.steps import STEPS, Step
 from tests.faults.trials import FAULTS, KILLS, OTHERS, Trial, strike
-from tests.whole import WHOLE, takes_minutes
+from tests.slow import RUN_SLOW, takes_minutes
 
 log = logging.getLogger("faults")
 AT_ONCE = 8
@@ -39,7 +39,7 @@ def chosen() -> list[Combination]:
     return [
         (step, fault)
         for step, fault in combinations()
-        if WHOLE or (steps.index(step) % 2 == 0 and steps.index(step) // 2 % len(faults) == faults.index(fault))
+        if RUN_SLOW or (steps.index(step) % 2 == 0 and steps.index(step) // 2 % len(faults) == faults.index(fault))
     ]
 
 
@@ -147,7 +147,7 @@ def test_two_administrators_register_the_same_host_at_once(faulty_sites: Callabl
 def test_every_fault_at_every_step_ends_well(
     faulty_sites: Callable[[str], Site], tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    engines = ENGINES if WHOLE else ENGINES[:1]
+    engines = ENGINES if RUN_SLOW else ENGINES[:1]
     matrices = {on: Matrix(faulty_sites(on), tmp_path / on) for on in engines}
     with ThreadPoolExecutor(len(engines)) as pool:
         list(pool.map(lambda on: matrices[on].run(chosen()), engines))

@@ -14,7 +14,7 @@ from sitekit.site import Site
 from tests.faults.conftest import Case
 from tests.faults.rotations import Rotation
 from tests.faults.steps import BY_NAME, ROOT_STEPS, Step
-from tests.whole import takes_minutes
+from tests.slow import takes_minutes
 
 
 class RootRotation(Rotation):

@@ -13,8 +13,8 @@ from agent.store import Store
 from pki.core.verify import fingerprint
 from sitekit.probe import Place, Probe
 from sitekit.site import ROOT, TAKEN, Site, running_site
-from tests.early import QUICK
-from tests.whole import takes_minutes
+from tests.environment import QUICK
+from tests.slow import takes_minutes
 
 
 @pytest.fixture

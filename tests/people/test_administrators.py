@@ -27,14 +27,14 @@ def password_in(file: Path) -> str:
     return file.read_text().strip()
 
 
-def test_a_lost_password_is_replaced_and_sessions_end(founded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_lost_password_is_replaced_and_sessions_end(site_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     user = User.objects.create_superuser("boss", password="correct horse battery")
     client = Client()
     client.force_login(user)
     ApiToken.objects.create(user=user, name="script", digest="0" * 64, created_at=datetime.now(UTC))
     assert client.get("/", secure=True).status_code == 200
     out = run(capsys=capsys)  # the only one: no name is needed
-    file = founded / "secrets/boss-password"
+    file = site_directory / "secrets/boss-password"
     user.refresh_from_db()
     assert user.check_password(password_in(file))
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -51,7 +51,7 @@ def test_a_lost_password_is_replaced_and_sessions_end(founded: Path, capsys: pyt
     assert password_in(file) != first
 
 
-def test_a_given_password_is_taken_and_older_files_go(founded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_given_password_is_taken_and_older_files_go(site_directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("boss", capsys=capsys)
     (tmp_path / "given").write_text(f"{GIVEN}\n")
     User.objects.update(is_active=False, is_superuser=False)
@@ -60,7 +60,7 @@ def test_a_given_password_is_taken_and_older_files_go(founded: Path, tmp_path: P
     assert boss.check_password(GIVEN)
     assert (boss.is_active, boss.is_superuser) == (True, True)
     assert GIVEN not in out
-    assert not (founded / "secrets/boss-password").exists()
+    assert not (site_directory / "secrets/boss-password").exists()
     assert sign_in_words() == "user boss, with the password set before. Lost password: python manage.py reset_admin boss"
 
 
@@ -77,7 +77,7 @@ def test_a_given_password_is_taken_and_older_files_go(founded: Path, tmp_path: P
     ],
 )
 def test_what_is_refused_changes_nothing(
-    words: tuple[str, ...], why: str, founded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    words: tuple[str, ...], why: str, site_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "short").write_text("short")
@@ -88,34 +88,34 @@ def test_what_is_refused_changes_nothing(
     with pytest.raises(CommandError, match=re.escape(why)):
         call_command("reset_admin", *words)
     assert set(User.objects.values_list("username", "password")) == before
-    assert not list((founded / "secrets").glob("*-password"))
+    assert not list((site_directory / "secrets").glob("*-password"))
 
 
-def test_init_says_when_the_administrator_it_was_given_changed_nothing(founded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_init_says_when_the_administrator_it_was_given_changed_nothing(site_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("init")
-    assert f"Sign in:  user admin, password in {founded}/secrets/admin-password" in capsys.readouterr().out
+    assert f"Sign in:  user admin, password in {site_directory}/secrets/admin-password" in capsys.readouterr().out
     call_command("init", "--admin", "boss")
     out = capsys.readouterr().out
     assert "Warning: There is an administrator already (admin)" in out
     assert "reset_admin NAME" in out
-    (founded / "secrets/admin-password").unlink()  # as after a restore
+    (site_directory / "secrets/admin-password").unlink()  # as after a restore
     call_command("init")
     assert "Sign in:  user admin, with the password set before" in capsys.readouterr().out
     assert [user.username for user in User.objects.all()] == ["admin"]
 
 
-def test_without_an_administrator_the_way_to_make_one_is_named(founded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_an_administrator_the_way_to_make_one_is_named(site_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "reset_admin admin" in sign_in_words()
     assert "user admin, password in" in run(capsys=capsys)
     assert "It is a new administrator" in run("Admin", capsys=capsys)  # names are told apart by case
 
 
-def test_the_sign_in_page_names_the_way_back(founded: Path) -> None:
+def test_the_sign_in_page_names_the_way_back(site_directory: Path) -> None:
     assert b"reset_admin" in Client().get("/accounts/login/", secure=True).content
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 101, "a\nb", "a\0"])
-def test_a_token_has_a_name_that_can_be_shown_and_stored(name: str, founded: Path) -> None:
+def test_a_token_has_a_name_that_can_be_shown_and_stored(name: str, site_directory: Path) -> None:
     User.objects.create_superuser("reader")
     with pytest.raises(CommandError, match="1 to 100 printable characters"):
         call_command("create_token", "reader", "--name", name)

@@ -35,8 +35,8 @@ from pki.foreign.read import ForeignCertificate
 from pki.foreign.uploaded import File
 from sitekit.authority import Authority
 from tests.public_authority import NOW, Signed, intermediate, p256, root, sign
+from tests.slow import examples
 from tests.verdict import judge
-from tests.whole import examples
 
 WORD = "Grüße 1"
 FEW = examples(30)

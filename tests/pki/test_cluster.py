@@ -24,7 +24,7 @@ from pki.core.pair import Pair
 from pki.core.roles import Kind
 from pki.core.verify import fingerprint
 from pki.foreign import pfx
-from tests.whole import examples
+from tests.slow import examples
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 EXPECTED = Expected("central.example", ("europe", "asia"))

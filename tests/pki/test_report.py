@@ -14,7 +14,7 @@ from pki.core import clocks
 from pki.core.errors import ReportInvalid
 from pki.exchange.report import HELD, KEPT, LARGEST_REPORT, OPTIONAL, REQUIRED, Report, kept
 from pki.foreign import browser_choice
-from tests.whole import examples
+from tests.slow import examples
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NEW, OLD = "a" * 64, "b" * 64

@@ -27,7 +27,7 @@ from pki.core.revocation import Entry, RevocationCode
 from pki.core.roles import Kind, Role
 from pki.exchange import package_check
 from sitekit.authority import Authority, make_authority
-from tests.whole import examples
+from tests.slow import examples
 
 
 def make(

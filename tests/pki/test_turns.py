@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pki.exchange.turns import Chain, Verdict, answered_at, judge, turn_make
-from tests.whole import examples
+from tests.slow import examples
 
 NOW, SECRET = datetime(2026, 11, 29, 12, tzinfo=UTC), b"secret"
 CHAIN = Chain(latest="b", before="a", generation=3, called_at=NOW)

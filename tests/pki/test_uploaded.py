@@ -24,8 +24,8 @@ from pki.foreign.browser_facing import ServerPair
 from pki.foreign.uploaded import File
 from tests.foreign_files import ODD, resigned
 from tests.public_authority import NOW, Signed, intermediate, p256, root, sign
+from tests.slow import examples
 from tests.verdict import judge
-from tests.whole import examples
 
 WORD = "secret"
 SEC1, PKCS8 = PrivateFormat.TraditionalOpenSSL, PrivateFormat.PKCS8

@@ -31,7 +31,7 @@ TYPES = (
 
 
 @pytest.fixture
-def administrator(founded: Path, client: Client) -> Client:
+def administrator(site_directory: Path, client: Client) -> Client:
     client.force_login(User.objects.create_superuser("ann"))
     client.raise_request_exception = False
     return client
@@ -79,7 +79,7 @@ def test_a_body_that_is_no_json_is_refused_in_words(administrator: Client, conte
         send(administrator, method, path, content, kind)
 
 
-def test_a_session_without_its_csrf_token_is_refused_with_a_problem(founded: Path) -> None:
+def test_a_session_without_its_csrf_token_is_refused_with_a_problem(site_directory: Path) -> None:
     client = Client(enforce_csrf_checks=True, raise_request_exception=False)
     client.force_login(User.objects.create_superuser("ann"))
     for method, path, _ in operations():

@@ -42,7 +42,7 @@ def ask(client: Client, method: str, path: str) -> Any:
     return client.generic(method, path, b"{}", content_type="application/json", secure=True)
 
 
-def test_nobody_comes_in_without_a_sign_in(founded: Path, client: Client, record_property: Any) -> None:
+def test_nobody_comes_in_without_a_sign_in(site_directory: Path, client: Client, record_property: Any) -> None:
     asked = 0
     for path in paths():
         for method in METHODS if path not in OPEN else ():
@@ -54,7 +54,7 @@ def test_nobody_comes_in_without_a_sign_in(founded: Path, client: Client, record
     assert asked > 300
 
 
-def test_who_has_no_permission_reads_and_changes_nothing(founded: Path, client: Client) -> None:
+def test_who_has_no_permission_reads_and_changes_nothing(site_directory: Path, client: Client) -> None:
     client.force_login(User.objects.create_user("eve"))
     for path in paths():
         for method in METHODS if path not in OPEN else ():
@@ -65,7 +65,7 @@ def test_who_has_no_permission_reads_and_changes_nothing(founded: Path, client: 
             assert answer.status_code in (400, 403, 404, 405), (method, path, answer.status_code)
 
 
-def test_no_page_changes_anything_without_its_csrf_token(founded: Path) -> None:
+def test_no_page_changes_anything_without_its_csrf_token(site_directory: Path) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(User.objects.create_superuser("ann"))
     for path in paths():
@@ -76,7 +76,7 @@ def test_no_page_changes_anything_without_its_csrf_token(founded: Path) -> None:
 MARKUP = "<script>alert(1)</script>"
 
 
-def test_no_stored_text_becomes_markup(founded: Path, client: Client) -> None:
+def test_no_stored_text_becomes_markup(site_directory: Path, client: Client) -> None:
     client.force_login(User.objects.create_superuser("ann", first_name=MARKUP))
     node = Node.objects.get(is_central=True)
     now, when = node.created_at, {"created_at": node.created_at}

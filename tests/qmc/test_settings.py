@@ -106,7 +106,7 @@ def test_a_process_stops_with_the_sentence_alone() -> None:
 
 
 def test_check_warns_of_a_name_that_does_not_exist(settings: Any) -> None:
-    settings.INSTALLATION = installation_read({"QMC_BASEURL": "x", "QMC_WHOLE": "1", "PATH": "x"})
+    settings.INSTALLATION = installation_read({"QMC_BASEURL": "x", "QMC_SLOW": "1", "PATH": "x"})
     (warning,) = checks.settings_are_known()
     assert (warning.id, "QMC_BASEURL is set" in warning.msg, "QMC_BASE_URL" in warning.msg) == ("qmc.W010", True, True)
 
@@ -117,7 +117,7 @@ def explained(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, dict[str, A
     return {each["name"]: each for each in found["settings"]}, found["site_data_problem"]
 
 
-def test_the_command_names_where_each_value_comes_from(founded: Path, settings: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_names_where_each_value_comes_from(site_directory: Path, settings: Any, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("set_addresses", "--base-url", "https://data.example", "--allowed-host", "data.example")
     capsys.readouterr()
     settings.INSTALLATION = installation_read({"QMC_BASE_URL": "https://environment.example", "DATABASE_URL": "postgres://u:a-secret@h/x"})
@@ -177,12 +177,12 @@ def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path, settings,
         data_directory_prepare()
 
 
-def test_a_site_in_order_has_nothing_that_check_names(founded: Path) -> None:
+def test_a_site_in_order_has_nothing_that_check_names(site_directory: Path) -> None:
     call_command("check", deploy=True, fail_level="DEBUG")
 
 
 @pytest.mark.parametrize("content", [None, b"another passphrase"])
-def test_check_names_a_root_passphrase_that_opens_nothing(founded: Path, settings, content: bytes | None) -> None:
+def test_check_names_a_root_passphrase_that_opens_nothing(site_directory: Path, settings, content: bytes | None) -> None:
     settings.ROOT_PASSPHRASE_FILE.unlink()
     if content:
         settings.ROOT_PASSPHRASE_FILE.write_bytes(content)

@@ -11,9 +11,9 @@ from qmc.management.commands.up import _agent_line
 from sitekit.authority import Authority
 
 
-def test_up_says_of_each_agent_what_is_true(place: Path, package: Package, authority: Authority) -> None:
+def test_up_says_of_each_agent_what_is_true(data_directory: Path, package: Package, authority: Authority) -> None:
     assert _agent_line("127.0.0.2") == "Waiting:  an agent on 127.0.0.2, setup page http://127.0.0.2:4570/certificateSetup"
-    installed = Store(place / "agents/127.0.0.2").install(package, now=authority.now)
+    installed = Store(data_directory / "agents/127.0.0.2").install(package, now=authority.now)
     assert _agent_line("127.0.0.2") == "Node:     rim1.example on 127.0.0.2, registered (generation 1)"
     (installed.path / "manifest.json").write_bytes(b"")
     assert "its files cannot be read. See logs/agent-127.0.0.2.log" in _agent_line("127.0.0.2")
@@ -28,6 +28,6 @@ def test_up_says_of_each_agent_what_is_true(place: Path, package: Package, autho
         (["--port", "4242"], "Console and node API need different ports"),
     ],
 )
-def test_a_port_that_cannot_be_is_refused(words: list[str], said: str, place: Path) -> None:
+def test_a_port_that_cannot_be_is_refused(words: list[str], said: str, data_directory: Path) -> None:
     with pytest.raises(CommandError, match=said):
         call_command("up", *words)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sitekit.site import Site, running_site
-from tests.early import QUICK
+from tests.environment import QUICK
 
 
 @pytest.fixture(scope="package")

@@ -13,8 +13,8 @@ from pathlib import Path
 from agent.store import Store
 from sitekit.engines import engine, free_port, need
 from sitekit.site import ROOT, TAKEN, Site, running_site
-from tests.early import QUICK
-from tests.whole import takes_minutes
+from tests.environment import QUICK
+from tests.slow import takes_minutes
 
 WORD = "correct horse battery staple"
 OPEN = """

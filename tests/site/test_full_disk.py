@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from sitekit.site import ROOT, TAKEN, Site, running_site
-from tests.early import QUICK
-from tests.whole import takes_minutes
+from tests.environment import QUICK
+from tests.slow import takes_minutes
 
 
 class Disk:

@@ -11,8 +11,8 @@ import pytest
 from sitekit.client import Client, register_many
 from sitekit.fleet import Fleet
 from sitekit.site import Site, running_site
-from tests.early import QUICK
-from tests.whole import takes_minutes
+from tests.environment import QUICK
+from tests.slow import takes_minutes
 
 MANY = 200
 COUNT = """

@@ -16,7 +16,7 @@ import pytest
 
 from pki.exchange import package_header
 from sitekit.site import ROOT, Site
-from tests.whole import takes_minutes
+from tests.slow import takes_minutes
 
 RATE = 40
 

@@ -19,8 +19,8 @@ from agent.store import Store
 from agent.tls import client_context
 from sitekit.probe import REQUEST
 from sitekit.site import ROOT, TAKEN, Site, running_site
-from tests.early import QUICK
-from tests.whole import takes_minutes
+from tests.environment import QUICK
+from tests.slow import takes_minutes
 from tests.years.clock import Clock
 
 PASSWORD = "s3cret of the sales figures"

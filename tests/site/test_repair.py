@@ -9,8 +9,8 @@ import pytest
 from agent.store import Store
 from pki.core.revocation import is_revoked
 from sitekit.site import ROOT, Site, running_site
-from tests.early import QUICK
-from tests.whole import takes_minutes
+from tests.environment import QUICK
+from tests.slow import takes_minutes
 
 REVOKE = """
 from datetime import UTC, datetime

@@ -18,8 +18,8 @@ import pytest
 
 from sitekit.engines import free_port
 from tests.accounts import ROOT, WEB, WORKER, _as, _environment, needs_root, python, reachable_folder, readable, run
-from tests.early import QUICK
-from tests.whole import takes_minutes
+from tests.environment import QUICK
+from tests.slow import takes_minutes
 
 CELERY = ("-m", "celery", "-A", "qmc")
 

@@ -41,9 +41,9 @@ NODES: dict[str, tuple[list[dict[str, Any]], bool]] = {
 
 
 @pytest.fixture
-def copy(founded: Path) -> Path:
+def copy(site_directory: Path) -> Path:
     """What was copied at MADE_AT."""
-    made = founded / "before-upgrade/2026-11-29T120000Z.sqlite3"
+    made = site_directory / "before-upgrade/2026-11-29T120000Z.sqlite3"
     made.parent.mkdir()
     made.write_bytes(b"a copy")
     os.utime(made, (MADE_AT.timestamp(),) * 2)
@@ -73,7 +73,7 @@ def test_copies_stay_while_values_are_sealed_anew(copy: Path) -> None:
     assert copy.exists()
 
 
-def test_a_database_older_than_the_store_is_named_and_explains_the_rest(founded: Path) -> None:
+def test_a_database_older_than_the_store_is_named_and_explains_the_rest(site_directory: Path) -> None:
     now = timezone.now()
     assert older_than_store() is None
     central_install(central_next(reason="renewed", now=now), now=now)
@@ -96,7 +96,7 @@ def test_a_database_older_than_the_store_is_named_and_explains_the_rest(founded:
     assert own_store().generation > 2
 
 
-def test_a_database_of_before_a_key_rotation_is_not_repaired_but_restored(founded: Path) -> None:
+def test_a_database_of_before_a_key_rotation_is_not_repaired_but_restored(site_directory: Path) -> None:
     now = timezone.now()
     central_install(central_next(reason="renewed", now=now), now=now)
     Certificate.objects.filter(generation=2).delete()

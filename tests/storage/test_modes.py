@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.accounts import OTHER, WEB, WORKER, loose, needs_root, reachable_folder, readable, run
-from tests.whole import takes_minutes
+from tests.slow import takes_minutes
 
 QUICK = {"QMC_KEY_TYPES": "service=RSA-2048,cluster=RSA-2048"}
 START = """

@@ -15,8 +15,8 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import ConnectionHandler
 
-from tests.early import QUICK
-from tests.founded import settings_of
+from tests.environment import QUICK
+from tests.site_template import settings_of
 
 ROOT = Path(__file__).parent.parent.parent
 

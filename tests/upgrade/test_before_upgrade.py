@@ -14,8 +14,8 @@ import pytest
 from sitekit.engines import need, postgresql
 from storage.database import DatabaseRefused, State, database_look
 from storage.upgrade import upgrade_prepare
+from tests.slow import takes_minutes
 from tests.upgrade.conftest import ROOT, change, manage, opened
-from tests.whole import takes_minutes
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 

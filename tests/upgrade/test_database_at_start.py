@@ -19,9 +19,9 @@ from sitekit.engines import free_port, need, postgresql
 from storage.database import DatabaseRefused, State, database_look
 from storage.database_file import log_empty, log_mark
 from storage.upgrade import upgrade_prepare
-from tests.early import QUICK
+from tests.environment import QUICK
+from tests.slow import one_of, takes_minutes
 from tests.upgrade.conftest import ROOT, change, manage, opened
-from tests.whole import one_of, takes_minutes
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from sitekit.site import ROOT, TAKEN, Site
-from tests.early import QUICK
+from tests.environment import QUICK
+from tests.slow import takes_minutes
 from tests.upgrade.conftest import manage
 from tests.upgrade.test_migrations import FIRST, migration_files
-from tests.whole import takes_minutes
 
 pytestmark = takes_minutes
 OPEN = """

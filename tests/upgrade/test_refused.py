@@ -11,8 +11,8 @@ import pytest
 
 from backups.archive import DATA, SECRET_KEY, Archive, Origin, seal
 from sitekit.engines import free_port, need, postgresql
+from tests.slow import one_of, takes_minutes
 from tests.upgrade.conftest import ROOT, change, manage
-from tests.whole import one_of, takes_minutes
 
 WORD = "correct horse battery"
 ARCHIVE = Archive(Origin(datetime(2026, 1, 2, tzinfo=UTC), "zone", "central.example"), {DATA: b"", SECRET_KEY: b"secret"})

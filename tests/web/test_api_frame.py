@@ -31,7 +31,7 @@ LISTS = {
 
 
 @pytest.fixture
-def client(founded: Path) -> Client:
+def client(site_directory: Path) -> Client:
     client = Client()
     client.force_login(User.objects.create_superuser("ann"))
     return client
@@ -185,7 +185,7 @@ def test_the_node_api_refuses_a_method_with_a_problem(client: Client, settings: 
 @pytest.mark.parametrize(
     ("query", "status", "kind"), [("", 200, "yaml"), ("?format=json", 200, "json"), ("?format=xml", 400, "problem+json")]
 )
-def test_the_schema_is_there_for_everybody_in_two_formats(founded: Path, query: str, status: int, kind: str) -> None:
+def test_the_schema_is_there_for_everybody_in_two_formats(site_directory: Path, query: str, status: int, kind: str) -> None:
     answer = Client().get(f"/api/v1/schema/{query}", secure=True)
     assert (answer.status_code, kind in answer["Content-Type"] or kind == "yaml") == (status, True)
 

@@ -17,8 +17,8 @@ import pytest
 
 from agent.version import VERSION
 from sitekit.site import ROOT
+from tests.slow import takes_minutes
 from tests.test_architecture import APPS
-from tests.whole import takes_minutes
 
 ALONE = ["unshare", "-n", "sh", "-c", 'ip link set lo up; exec "$@"', "sh"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sitekit.site import Site
-from tests.early import QUICK
+from tests.environment import QUICK
 
 WHERE = "import json, agent, pki.issuing.issue as issue, qmc, web; print(json.dumps([each.__file__ for each in (agent, issue, qmc, web)]))"
 PASSPHRASE = "of the trial backup"

@@ -15,8 +15,8 @@ import pytest
 from pki.core.verify import fingerprint
 from sitekit.probe import Probe
 from sitekit.site import Site, running_site
-from tests.early import QUICK
-from tests.whole import takes_minutes
+from tests.environment import QUICK
+from tests.slow import takes_minutes
 from tests.years.clock import Clock
 
 log = logging.getLogger(__name__)

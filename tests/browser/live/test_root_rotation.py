@@ -18,7 +18,7 @@ from sitekit.probe import Place, Probe, dial
 from sitekit.site import Site
 from tests.browser.conftest import WIDE, Eyes, launched
 from tests.browser.test_looks import looked_at
-from tests.whole import takes_minutes
+from tests.slow import takes_minutes
 
 AGENTS, DIALS_PER_SECOND = 8, 10
 

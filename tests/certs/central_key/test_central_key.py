@@ -101,18 +101,18 @@ def values() -> dict[object, bytes]:
     }
 
 
-def test_a_new_site_has_nothing_to_seal_anew(founded: Path) -> None:
+def test_a_new_site_has_nothing_to_seal_anew(site_directory: Path) -> None:
     assert resealing_is_finished()
     assert set(sealed_counts(Readers.CENTER)) == set(central_keys()) == {CentralKey.objects.get().key_id}
-    assert (founded / "secrets/central-key").stat().st_mode & 0o777 == 0o600
-    before = (founded / "secrets/central-key").read_bytes()
+    assert (site_directory / "secrets/central-key").stat().st_mode & 0o777 == 0o600
+    before = (site_directory / "secrets/central-key").read_bytes()
     central_key_ensure(now=NOW)
-    assert (founded / "secrets/central-key").read_bytes() == before
+    assert (site_directory / "secrets/central-key").read_bytes() == before
     assert not Job.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_older_site_is_sealed_anew_by_a_job_that_goes_on_after_every_stop(founded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_site_is_sealed_anew_by_a_job_that_goes_on_after_every_stop(site_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = as_before_there_was_a_central_key()
     central_key_ensure(now=timezone.now())
     assert (values(), resealing_is_finished()) == (before, False)
@@ -134,7 +134,7 @@ def test_an_older_site_is_sealed_anew_by_a_job_that_goes_on_after_every_stop(fou
 
 @pytest.mark.django_db(transaction=True)
 def test_a_nodes_key_and_a_copy_of_the_database_open_the_passwords_of_connections_alone(
-    founded: Path, monkeypatch: pytest.MonkeyPatch
+    site_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = as_before_there_was_a_central_key()
     made = [connection(f"password {number}") for number in range(3)]
@@ -199,7 +199,7 @@ def rotated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_rotation_says_how_far_it_is_and_drops_the_old_line(founded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rotation_says_how_far_it_is_and_drops_the_old_line(site_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     PooledKey.objects.create(key_type="RSA-3072", created_at=NOW, sealed_private_key=b"x")
     before, (old,) = values(), central_keys()
     said = rotated(monkeypatch)
@@ -226,7 +226,9 @@ STEPS = ["file", "row", "half", "sealed", "retired"]
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("killed_after", STEPS)
-def test_a_rotation_that_was_killed_goes_on_with_the_same_key(founded: Path, monkeypatch: pytest.MonkeyPatch, killed_after: str) -> None:
+def test_a_rotation_that_was_killed_goes_on_with_the_same_key(
+    site_directory: Path, monkeypatch: pytest.MonkeyPatch, killed_after: str
+) -> None:
     for number in range(150):
         PooledKey.objects.create(key_type="RSA-3072", created_at=NOW, sealed_private_key=b"%d" % number)
     before = values()
@@ -247,7 +249,9 @@ def test_a_rotation_that_was_killed_goes_on_with_the_same_key(founded: Path, mon
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_seals_with_the_old_key_in_an_open_transaction_keeps_the_old_key_alive(founded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_seals_with_the_old_key_in_an_open_transaction_keeps_the_old_key_alive(
+    site_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A process sealed its value before the rotation and saves it after the first walk has ended."""
     late = PooledKey(key_type="RSA-3072", created_at=NOW, sealed_private_key=b"late")
     assert late.sealed_private_key.key_id == next(iter(central_keys()))
@@ -261,7 +265,7 @@ def test_who_seals_with_the_old_key_in_an_open_transaction_keeps_the_old_key_ali
 
 
 @pytest.mark.django_db
-def test_the_old_key_is_kept_for_a_minute_after_the_last_value(founded: Path) -> None:
+def test_the_old_key_is_kept_for_a_minute_after_the_last_value(site_directory: Path) -> None:
     job = central_key_rotate(actor=SYSTEM, now=timezone.now())
     for _ in range(3):
         claimed = job_claim(now=timezone.now() + central_key.POLL, only=job)
@@ -270,7 +274,7 @@ def test_the_old_key_is_kept_for_a_minute_after_the_last_value(founded: Path) ->
     assert (len(central_keys()), resealing_is_finished()) == (2, False)
 
 
-def test_a_key_can_be_prepared_and_copied_before_it_is_used(founded: Path) -> None:
+def test_a_key_can_be_prepared_and_copied_before_it_is_used(site_directory: Path) -> None:
     (old,) = central_keys()
     call_command("rotate_central_key", prepare=True, stdout=(said := io.StringIO()))
     call_command("rotate_central_key", prepare=True, stdout=said)  # twice: the same key
@@ -293,7 +297,7 @@ BROKEN = {
 
 @pytest.mark.parametrize(("break_it", "words"), BROKEN.values(), ids=BROKEN)
 def test_a_file_that_cannot_be_used_is_named_at_every_door_and_never_replaced(
-    founded: Path, administrator: Client, break_it, words: str
+    site_directory: Path, administrator: Client, break_it, words: str
 ) -> None:
     file = settings.CENTRAL_KEY_FILE
     break_it(file)
@@ -303,7 +307,7 @@ def test_a_file_that_cannot_be_used_is_named_at_every_door_and_never_replaced(
         "rotate": lambda: call_command("rotate_central_key"),
         "prepare": lambda: call_command("rotate_central_key", prepare=True),
         "check": lambda: call_command("check", deploy=True),
-        "backup": lambda: backup_make(file=founded / "b.age", passphrase="a long passphrase", actor=SYSTEM, now=NOW),
+        "backup": lambda: backup_make(file=site_directory / "b.age", passphrase="a long passphrase", actor=SYSTEM, now=NOW),
     }
     for door, ask in doors.items():
         with pytest.raises((ZoneBroken, CommandError, SystemCheckError), match=words) as found:
@@ -317,7 +321,7 @@ def test_a_file_that_cannot_be_used_is_named_at_every_door_and_never_replaced(
     assert any(each.code == "central-key-unusable" for each in needs(timezone.now()))
 
 
-def test_sealing_that_cannot_go_on_says_why_and_goes_on_later(founded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sealing_that_cannot_go_on_says_why_and_goes_on_later(site_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job = central_key_rotate(actor=SYSTEM, now=timezone.now())
     content = settings.CENTRAL_KEY_FILE.read_bytes()
     settings.CENTRAL_KEY_FILE.unlink()
@@ -331,7 +335,7 @@ def test_sealing_that_cannot_go_on_says_why_and_goes_on_later(founded: Path, mon
     assert "resealing-blocked" in [each.code for each in needs(timezone.now() + timedelta(minutes=70))]  # nobody works on it
 
 
-def test_a_value_that_does_not_open_is_named_and_hides_no_other(founded: Path, administrator: Client) -> None:
+def test_a_value_that_does_not_open_is_named_and_hides_no_other(site_directory: Path, administrator: Client) -> None:
     good, broken = (PooledKey.objects.create(key_type="x", created_at=NOW, sealed_private_key=b"x") for _ in range(2))
     PooledKey.objects.filter(pk=broken.pk).update(sealed_private_key=Sealed(good.sealed_private_key.sealed))
     job = central_key_rotate(actor=SYSTEM, now=timezone.now())
@@ -352,7 +356,7 @@ def test_no_database_key_is_retired_while_it_seals_what_the_center_needs(version
     assert DatabaseKey.objects.get(version=1).status == ("retired" if finished else "reading")
 
 
-def test_a_first_start_that_was_killed_uses_the_key_that_it_wrote(founded: Path) -> None:
+def test_a_first_start_that_was_killed_uses_the_key_that_it_wrote(site_directory: Path) -> None:
     CentralKey.objects.all().delete()
     (written,) = central_keys()
     central_key_ensure(now=timezone.now())
@@ -360,13 +364,13 @@ def test_a_first_start_that_was_killed_uses_the_key_that_it_wrote(founded: Path)
     assert Job.objects.get().task == central_key.TASK
 
 
-def test_values_under_a_key_that_is_not_in_use_are_counted_on_the_page(founded: Path, administrator: Client) -> None:
+def test_values_under_a_key_that_is_not_in_use_are_counted_on_the_page(site_directory: Path, administrator: Client) -> None:
     strange = PooledKey.objects.create(key_type="x", created_at=NOW, sealed_private_key=b"x")
     PooledKey.objects.filter(pk=strange.pk).update(sealed_private_key=Sealed(b"otherkey" + bytes(28)))
     assert "1 value cannot be read" in administrator.get("/database-key/").content.decode()
 
 
-def test_a_command_that_is_stopped_says_who_goes_on(founded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_is_stopped_says_who_goes_on(site_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(**_: object) -> None:
         raise KeyboardInterrupt
 

@@ -118,7 +118,7 @@ def test_a_disputed_holder_keeps_its_name_when_it_takes_others() -> None:
     assert disputes(holder_id=late.holder_id)[0].name == "a.example"
 
 
-def test_a_dispute_is_a_need_and_is_on_the_pages_of_both(founded: Path, admin_client: Client) -> None:
+def test_a_dispute_is_a_need_and_is_on_the_pages_of_both(site_directory: Path, admin_client: Client) -> None:
     (export,) = exports_request(actor=SYSTEM, machine_names=["b.example"], wanted=PEM, now=NOW)
     made = node("rim1")
     wanted = Names(HolderKind.NODE, made.pk, ("rim1.example",), ("b.example",))
@@ -134,7 +134,7 @@ def test_a_dispute_is_a_need_and_is_on_the_pages_of_both(founded: Path, admin_cl
     assert (list(needs(NOW)), register()["b.example"]) == ([], (False, 1))
 
 
-def test_every_taker_of_a_site_is_in_the_register_and_its_names_are_free_after_it(founded: Path) -> None:
+def test_every_taker_of_a_site_is_in_the_register_and_its_names_are_free_after_it(site_directory: Path) -> None:
     central = {"central.example": (True, 1), "localhost": (False, 1), "127.0.0.1": (False, 1)}
     assert register() == central
     rim1, rim2 = node("rim1", "lb.example", "10.0.0.7", address="10.0.0.1"), node("rim2", "LB.example")
@@ -164,7 +164,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("fields", "field", "text"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_a_node_may_not_take_is_named_with_its_holder(founded: Path, fields: dict[str, Any], field: str, text: str) -> None:
+def test_what_a_node_may_not_take_is_named_with_its_holder(site_directory: Path, fields: dict[str, Any], field: str, text: str) -> None:
     node("rim1", "lb.example")
     exports_request(actor=SYSTEM, machine_names=["reports.example"], wanted=PEM, now=NOW)
     before = register()
@@ -179,7 +179,7 @@ def test_what_a_node_may_not_take_is_named_with_its_holder(founded: Path, fields
     assert register() == before
 
 
-def test_nodes_cannot_be_told_to_call_the_central_node_by_the_name_of_another(founded: Path) -> None:
+def test_nodes_cannot_be_told_to_call_the_central_node_by_the_name_of_another(site_directory: Path) -> None:
     node("rim1")
     with pytest.raises(InputInvalid) as refused:
         addresses_set(actor=SYSTEM, texts=["rim1.example:4242"], now=NOW)

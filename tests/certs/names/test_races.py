@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from sitekit.engines import ENGINES, need, postgresql
-from tests.early import QUICK
+from tests.environment import QUICK
+from tests.slow import RUN_SLOW
 from tests.upgrade.conftest import ROOT, manage
-from tests.whole import WHOLE
 
-ROUNDS = 8 if WHOLE else 1
+ROUNDS = 8 if RUN_SLOW else 1
 RACES = """
 import itertools, json, sys, threading
 import django; django.setup()

@@ -113,7 +113,7 @@ def generation(node: Node, number: int) -> None:
 
 
 @pytest.fixture
-def rim(founded: Path) -> Node:
+def rim(site_directory: Path) -> Node:
     """A registered node with its first generation, beside the central node and one export."""
     node = Node.objects.create(
         name="rim1", host_name="rim1.example", state="registered", state_since=now(), created_at=now(), registered_at=now(), generation=1

@@ -44,7 +44,7 @@ def new_alone() -> bytes:
     return passphrase
 
 
-def test_every_root_key_is_under_a_new_passphrase_that_is_never_printed(founded: Path) -> None:
+def test_every_root_key_is_under_a_new_passphrase_that_is_never_printed(site_directory: Path) -> None:
     root_make(zone=TrustZone.objects.get(), number=2, actor=SYSTEM, now=timezone.now())
     assert rotate() == 2
     passphrase = new_alone()
@@ -58,7 +58,7 @@ def test_every_root_key_is_under_a_new_passphrase_that_is_never_printed(founded:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_command_prints_where_it_is_and_not_what(founded: Path) -> None:
+def test_the_command_prints_where_it_is_and_not_what(site_directory: Path) -> None:
     call_command("rotate_root_passphrase", stdout=(said := io.StringIO()))
     assert str(settings.ROOT_PASSPHRASE_FILE) in said.getvalue()
     assert new_alone().decode() not in said.getvalue()
@@ -79,7 +79,7 @@ KILLS = {
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("name", "call", "side"), KILLS.values(), ids=KILLS)
 def test_killed_at_any_step_every_key_opens_and_the_next_run_completes_it(
-    founded: Path, monkeypatch: pytest.MonkeyPatch, name: str, call: int, side: str
+    site_directory: Path, monkeypatch: pytest.MonkeyPatch, name: str, call: int, side: str
 ) -> None:
     real, calls = getattr(rotation, name), []
 
@@ -104,13 +104,13 @@ def test_killed_at_any_step_every_key_opens_and_the_next_run_completes_it(
     assert new_alone() != OLD
 
 
-def test_a_row_that_was_read_before_the_rotation_still_signs(founded: Path) -> None:
+def test_a_row_that_was_read_before_the_rotation_still_signs(site_directory: Path) -> None:
     stale = root()
     rotate()
     assert issuer_of(stale).private_key.public_key() == stale.x509().public_key()
 
 
-def test_a_passphrase_that_opens_nothing_changes_nothing(founded: Path) -> None:
+def test_a_passphrase_that_opens_nothing_changes_nothing(site_directory: Path) -> None:
     settings.ROOT_PASSPHRASE_FILE.write_bytes(b"another one")
     before = bytes(root().encrypted_private_key)
     with pytest.raises(ZoneBroken, match="does not open with the root passphrase"):
@@ -122,7 +122,7 @@ def test_a_passphrase_that_opens_nothing_changes_nothing(founded: Path) -> None:
     )
 
 
-def test_a_custom_file_behind_a_link_is_replaced_where_it_is(founded: Path, settings, tmp_path: Path) -> None:
+def test_a_custom_file_behind_a_link_is_replaced_where_it_is(site_directory: Path, settings, tmp_path: Path) -> None:
     real = tmp_path / "elsewhere/passphrase"
     real.parent.mkdir()
     real.write_bytes(OLD + b"\n")
@@ -133,20 +133,20 @@ def test_a_custom_file_behind_a_link_is_replaced_where_it_is(founded: Path, sett
     assert real.read_bytes() == new_alone()
 
 
-def test_a_process_without_the_passphrase_cannot_rotate_it(founded: Path, settings) -> None:
+def test_a_process_without_the_passphrase_cannot_rotate_it(site_directory: Path, settings) -> None:
     settings.ROOT_PASSPHRASE_FILE = None
     with pytest.raises(CommandError, match="holds no root passphrase"):
         call_command("rotate_root_passphrase")
 
 
-def test_check_names_a_rotation_that_was_cut_off(founded: Path) -> None:
+def test_check_names_a_rotation_that_was_cut_off(site_directory: Path) -> None:
     previous_file().write_bytes(b"x")
     with pytest.raises(SystemCheckError, match="rotate_root_passphrase"):
         call_command("check", deploy=True, fail_level="WARNING")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may write for another account")
-def test_root_may_rotate_what_another_account_owns(founded: Path) -> None:
+def test_root_may_rotate_what_another_account_owns(site_directory: Path) -> None:
     """An administrator types the commands as root, and the site's processes run as another account."""
     secrets = settings.SECRETS_DIR
     for path in (secrets, *secrets.iterdir()):

@@ -33,7 +33,7 @@ NOW = datetime.now(UTC)
 
 
 @pytest.fixture
-def zone(founded: Path) -> TrustZone:
+def zone(site_directory: Path) -> TrustZone:
     return TrustZone.objects.get()
 
 

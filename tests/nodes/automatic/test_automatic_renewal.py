@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def node(founded: Path) -> Node:
+def node(site_directory: Path) -> Node:
     """The central node, which has just called."""
     node = Node.objects.get()
     sha256 = {each.kind: each.sha256 for each in Certificate.objects.all()}

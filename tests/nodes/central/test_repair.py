@@ -41,7 +41,7 @@ from qmc.checks import central_node_has_certificates
 from sealing.errors import TrustZoneError
 from sealing.local_keys import key_ring_read, own_store
 from tests.qmc.recreation.test_recreate import Killed, shakes_hands
-from tests.whole import WHOLE
+from tests.slow import RUN_SLOW
 
 pytestmark = pytest.mark.django_db
 
@@ -55,7 +55,7 @@ def central() -> Node:
 
 
 @pytest.fixture
-def rim(founded: Path) -> Node:
+def rim(site_directory: Path) -> Node:
     """A registered node with a store of its own beside the central one, and a password that must go on being readable."""
     Connection.objects.create(name="Sales", type="odbc", connection_string="DSN=s", password="s3cret", created_at=now(), changed_at=now())
     node = Node.objects.create(
@@ -68,7 +68,7 @@ def rim(founded: Path) -> Node:
         generation=1,
     )
     order = Order(node, 1, Node.objects.filter(pk=node.pk), in_a_hurry=False, actor=SYSTEM)
-    Store(founded / "rim").install(package_make(order, expires_at=now() + timedelta(days=1), now=now()), now=now())
+    Store(site_directory / "rim").install(package_make(order, expires_at=now() + timedelta(days=1), now=now()), now=now())
     older_supersede(node, 1, now=now())
     return node
 
@@ -135,13 +135,13 @@ TROUBLES: dict[str, Callable[[Path], None]] = {
 }
 TROUBLES |= {
     f"{name} {how}": damaged(name, content)
-    for name in (FILES[::3] if WHOLE else FILES[:1])
+    for name in (FILES[::3] if RUN_SLOW else FILES[:1])
     for how, content in (("empty", b""), ("lost", None))
 }
-TROUBLES |= {f"{name} of NUL": damaged(name, bytes(64)) for name in (FILES if WHOLE else FILES[1::3])}
+TROUBLES |= {f"{name} of NUL": damaged(name, bytes(64)) for name in (FILES if RUN_SLOW else FILES[1::3])}
 
 
-def is_well(before: dict[str, Any], founded: Path, *, at: datetime | None = None) -> None:
+def is_well(before: dict[str, Any], site_directory: Path, *, at: datetime | None = None) -> None:
     later, at = at is not None, at or now()
     assert central_trouble(now=at) == ""
     assert (problems(now=at), list(remarks(now=at)), fields_open()[1]) == ([], [], [])
@@ -149,10 +149,10 @@ def is_well(before: dict[str, Any], founded: Path, *, at: datetime | None = None
     held = Certificate.objects.filter(holder_id=central().pk, status="issued")
     assert {each.kind for each in held} == {"service", "client"}
     assert {each.sealed_private_key for each in held} == {None}
-    installed, rim = own_store(), Store(founded / "rim").current()
+    installed, rim = own_store(), Store(site_directory / "rim").current()
     assert rim is not None
     assert later or shakes_hands(node_api_context(installed), client_context(rim))
-    assert [each.name for each in (founded / "node/generations").iterdir()] == [str(installed.generation)]
+    assert [each.name for each in (site_directory / "node/generations").iterdir()] == [str(installed.generation)]
     assert central().generation == installed.generation
     verify()
     with pytest.raises(RepairRefused, match="valid until"):
@@ -166,27 +166,27 @@ def untouched() -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
-def test_a_central_node_without_valid_certificates_gets_new_ones(rim: Node, founded: Path, trouble: Callable[[Path], None]) -> None:
-    trouble(founded / "node")
+def test_a_central_node_without_valid_certificates_gets_new_ones(rim: Node, site_directory: Path, trouble: Callable[[Path], None]) -> None:
+    trouble(site_directory / "node")
     before = {"keys": {each.key_id for each in DatabaseKey.objects.live()}, "nodes": untouched()}
     said = central_repair(actor=SYSTEM, now=now()).trouble
     assert said
-    is_well(before, founded)
+    is_well(before, site_directory)
     started, ended = Event.objects.for_target(central().pk).filter(action__startswith="central.").order_by("sequence")
     assert (started.action, started.detail["reason"], ended.action) == ("central.repair_started", said, "central.repaired")
 
 
-def test_expired_certificates_of_a_root_that_has_not_expired(rim: Node, founded: Path) -> None:
+def test_expired_certificates_of_a_root_that_has_not_expired(rim: Node, site_directory: Path) -> None:
     TrustZone.objects.update(lifetime_months=12)
     central_install(central_next(reason="shorter", now=now()), now=now())
     before, later = {"keys": {each.key_id for each in DatabaseKey.objects.live()}, "nodes": untouched()}, now() + timedelta(days=400)
     assert "expired at" in central_repair(actor=SYSTEM, now=later).trouble
-    is_well(before, founded, at=later)
+    is_well(before, site_directory, at=later)
 
 
-def test_overview_and_deployment_check_name_the_repair(rim: Node, founded: Path) -> None:
+def test_overview_and_deployment_check_name_the_repair(rim: Node, site_directory: Path) -> None:
     node_transition(node=rim, to="decommissioned", reason="", actor=SYSTEM, now=now())
-    all_revoked(founded)
+    all_revoked(site_directory)
     first = attention(now())[0].need
     assert (first.code, first.severity, "repair_central" in first.remedy, "revoked" in first.text) == (
         "central-without-certificates", "critical", True, True,
@@ -256,9 +256,9 @@ REFUSED: dict[Callable[[Path], None], tuple[type[Exception], str]] = {
 
 
 @pytest.mark.parametrize("state", REFUSED, ids=lambda each: each.__name__)
-def test_a_repair_that_cannot_be_is_refused_with_the_way_out(rim: Node, founded: Path, state: Callable[[Path], None]) -> None:
-    state(founded / "node")
-    files = {path: path.read_bytes() for path in (founded / "node").rglob("*.*") if path.is_file()}
+def test_a_repair_that_cannot_be_is_refused_with_the_way_out(rim: Node, site_directory: Path, state: Callable[[Path], None]) -> None:
+    state(site_directory / "node")
+    files = {path: path.read_bytes() for path in (site_directory / "node").rglob("*.*") if path.is_file()}
     rows = list(Certificate.objects.order_by("pk").values("pk", "status")), central().generation, Event.objects.count()
     error, text = REFUSED[state]
     with pytest.raises(error, match=text):
@@ -266,11 +266,11 @@ def test_a_repair_that_cannot_be_is_refused_with_the_way_out(rim: Node, founded:
     with pytest.raises(CommandError, match=text):
         call_command("repair_central")
     assert rows == (list(Certificate.objects.order_by("pk").values("pk", "status")), central().generation, Event.objects.count())
-    assert files == {path: path.read_bytes() for path in (founded / "node").rglob("*.*") if path.is_file()}
+    assert files == {path: path.read_bytes() for path in (site_directory / "node").rglob("*.*") if path.is_file()}
 
 
-def test_only_who_may_and_one_at_a_time(rim: Node, founded: Path) -> None:
-    all_revoked(founded)
+def test_only_who_may_and_one_at_a_time(rim: Node, site_directory: Path) -> None:
+    all_revoked(site_directory)
     with pytest.raises(PermissionRefused):
         central_repair(actor=Actor("user", "anna", User.objects.create_user("anna")), now=now())
     with central_alone(), pytest.raises(CentralBusy):
@@ -278,7 +278,7 @@ def test_only_who_may_and_one_at_a_time(rim: Node, founded: Path) -> None:
 
 
 STEPS = ["_make_readable", "_begin", "_cluster_ensure", "central_install", "central_settle", "central_clean"]
-WRITTEN = [1, 20] if not WHOLE else range(40)
+WRITTEN = [1, 20] if not RUN_SLOW else range(40)
 
 
 @pytest.mark.parametrize(
@@ -286,10 +286,10 @@ WRITTEN = [1, 20] if not WHOLE else range(40)
     ids=lambda each: each.__name__ if callable(each) else str(each),
 )  # fmt: skip
 def test_a_kill_at_any_step_is_made_good_by_the_next_run(
-    rim: Node, founded: Path, trouble: Callable[[Path], None], step: str | int
+    rim: Node, site_directory: Path, trouble: Callable[[Path], None], step: str | int
 ) -> None:
     """`step` is a function that it never came to, or how many files were written before."""
-    trouble(founded / "node")
+    trouble(site_directory / "node")
     before = {"keys": {each.key_id for each in DatabaseKey.objects.live()}, "nodes": untouched()}
     left, real = [step if isinstance(step, int) else 1000], store.write
 
@@ -310,12 +310,12 @@ def test_a_kill_at_any_step_is_made_good_by_the_next_run(
         assert isinstance(step, int), "it never came to that step"
     with contextlib.suppress(RepairRefused):  # the kill came too late
         central_repair(actor=SYSTEM, now=now())
-    is_well(before, founded)
+    is_well(before, site_directory)
     assert Event.objects.filter(action="central.repaired").count() == 1
 
 
-def test_init_names_the_repair_where_the_store_is_damaged(rim: Node, founded: Path) -> None:
+def test_init_names_the_repair_where_the_store_is_damaged(rim: Node, site_directory: Path) -> None:
     for damage in (damaged("manifest.json", b""), pairs_lost):
-        damage(founded / "node")
+        damage(site_directory / "node")
         with pytest.raises(TrustZoneError, match="repair_central"):
             zone_found(host_name="central.example", now=now())

@@ -30,7 +30,7 @@ from pki.exchange.package import Package
 from pki.exchange.package_header import MAXIMUM_BYTES
 from sealing.fields import Sealed
 from tests.problems import error_fields
-from tests.whole import examples
+from tests.slow import examples
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 GOOD = {

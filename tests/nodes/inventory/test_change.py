@@ -21,7 +21,7 @@ FIELDS: dict[str, Any] = {
 
 
 @pytest.fixture
-def node(founded: Path) -> Node:
+def node(site_directory: Path) -> Node:
     now = timezone.now()
     Node.objects.create(name="rim2", host_name="rim2.example", state="created", state_since=now, created_at=now)
     node = registered_node()

@@ -22,7 +22,7 @@ from pki.core.verify import fingerprint
 from pki.exchange.report import KEPT, Report
 from qmc import urls
 from tests.pki.test_report import BEFORE, INVALID, json_values, reports
-from tests.whole import WHOLE
+from tests.slow import RUN_SLOW
 
 API, CALLER = "/api/v1", b"the client certificate of rim1"
 MAIN = ["/", "/expiry/", "/nodes/", "/nodes/{}/", "/nodes/{}/status/", "/roots/", "/database-key/", "/cluster/manual/",
@@ -45,7 +45,7 @@ def patterns(found: list[Any], before: str = "/") -> Iterator[str]:
 
 
 @pytest.fixture
-def node(founded: Path) -> Node:
+def node(site_directory: Path) -> Node:
     """rim1, registered, beside the central node; both have called."""
     now = timezone.now()
     node = Node.objects.create(
@@ -92,7 +92,7 @@ def test_stored_extremes_break_no_page(node: Node, broken: Any, row: dict[str, A
 
 
 def test_no_stored_row_breaks_a_page(node: Node, broken: Any) -> None:
-    @tried(max_examples=20 if WHOLE else 3, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @tried(max_examples=20 if RUN_SLOW else 3, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(fields=st.dictionaries(st.sampled_from(sorted(KEPT)), json_values, min_size=1), offset=st.floats(allow_nan=False))
     def rows(fields: dict[str, Any], offset: float) -> None:
         # What no database stores is left out: NUL, numbers that are none, and null for the whole column.
@@ -109,7 +109,7 @@ def report(body: bytes) -> Any:
 
 
 def test_no_report_breaks_a_page(node: Node, broken: Any) -> None:
-    @tried(max_examples=20 if WHOLE else 3, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @tried(max_examples=20 if RUN_SLOW else 3, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(said=reports)
     def rows(said: Report) -> None:
         assert report(json.dumps(said.to_json()).encode()).status_code == 200

@@ -82,7 +82,7 @@ def client_certificate(node: Node, der: bytes, generation: int) -> Certificate:
 
 
 @pytest.fixture
-def node(founded: Path) -> Node:
+def node(site_directory: Path) -> Node:
     node = registered_node()
     client_certificate(node, FIRST, 1)
     return node

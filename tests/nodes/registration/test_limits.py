@@ -22,7 +22,7 @@ from tests.nodes.registered import registered_node
 
 
 @pytest.fixture
-def node(founded: Path) -> Node:
+def node(site_directory: Path) -> Node:
     now = timezone.now()
     node = registered_node(address="127.0.0.99")
     Observation.objects.create(node=node, last_seen_at=now, generation=1)

@@ -37,7 +37,7 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def rim(founded: Path) -> Node:
+def rim(site_directory: Path) -> Node:
     """A registered node with two generations, and a connection with a password."""
     before = now() - timedelta(days=1)
     Connection.objects.create(name="Sales", type="odbc", connection_string="DSN=s", password="s3cret", created_at=before, changed_at=before)
@@ -80,7 +80,7 @@ def test_decommissioning_says_what_the_machine_knew(rim: Node, console: Client, 
     assert (LOST in page) == lost
 
 
-def test_a_machine_that_never_had_certificates_knows_nothing(founded: Path, console: Client) -> None:
+def test_a_machine_that_never_had_certificates_knows_nothing(site_directory: Path, console: Client) -> None:
     node = Node.objects.create(name="new", host_name="new.example", state_since=now(), created_at=now())
     page = console.get(reverse("nodes:remove", args=[node.pk]), secure=True).content.decode()
     assert ("The machine was lost" in page, "Database key" in page) == (True, False)
@@ -135,7 +135,7 @@ def test_a_compromised_key_leads_to_what_else_is_known(rim: Node, console: Clien
 
 
 @pytest.mark.parametrize(("with_key", "known"), [(True, True), (False, False)])
-def test_an_export_knows_the_database_key_only_if_it_carries_it(founded: Path, console: Client, with_key: bool, known: bool) -> None:
+def test_an_export_knows_the_database_key_only_if_it_carries_it(site_directory: Path, console: Client, with_key: bool, known: bool) -> None:
     (export,) = made(wanted=Wanted("pem", SECRET, include_secrets_key=with_key))
     certificate = held(export)["service"]
     page = console.get(reverse("revocation:revoke", args=[certificate.pk]), secure=True).content.decode()
@@ -153,14 +153,14 @@ def test_buttons_are_for_who_may(rim: Node) -> None:
 
 
 def test_recreating_the_root_says_that_it_replaces_little(
-    rim: Node, console: Client, founded: Path, monkeypatch: pytest.MonkeyPatch
+    rim: Node, console: Client, site_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = console.get(reverse("recreate_root"), secure=True).content.decode()
     for text in [*NAMES, "manage.py rotate_central_key", "manage.py rotate_root_passphrase", "Recreating the root replaces it."]:
         assert text in page
     assert ("Make a new root" in page, "that machine act" in page) == (False, False)
     monkeypatch.setattr("qmc.recreation.services.backup_verify", lambda **_: "")
-    root_recreate(trust_zone="central.example", folder=founded / "backups", actor=SYSTEM, now=now())
+    root_recreate(trust_zone="central.example", folder=site_directory / "backups", actor=SYSTEM, now=now())
     page = console.get(reverse("recreation"), secure=True).content.decode()
     assert buttons(page) == {"database_key:rotate", "connections:list", "expiry"}
     assert page.count("replaced since") == 1  # the cluster certificate

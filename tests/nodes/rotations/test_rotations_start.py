@@ -86,7 +86,7 @@ CASES = [(state, kind) for state, (_, kinds) in BLOCKED.items() for kind in kind
 
 
 @pytest.mark.parametrize(("state", "kind"), CASES, ids=[f"{state.__name__} {kind}" for state, kind in CASES])
-def test_a_rotation_that_cannot_end_does_not_begin_and_is_not_offered(founded: Path, state: Callable[[], None], kind: str) -> None:
+def test_a_rotation_that_cannot_end_does_not_begin_and_is_not_offered(site_directory: Path, state: Callable[[], None], kind: str) -> None:
     state()
     text, before, console = BLOCKED[state][0], Rotation.objects.count(), client()
     answer = console.post("/api/v1/rotations/", {"kind": kind}, content_type="application/json", secure=True)
@@ -104,7 +104,7 @@ def test_a_rotation_that_cannot_end_does_not_begin_and_is_not_offered(founded: P
 
 
 @pytest.mark.parametrize("state", [root_expired, clock_has_jumped, central_without_certificates], ids=lambda each: each.__name__)
-def test_nothing_begins_automatically_that_cannot_end(founded: Path, state: Callable[[], None]) -> None:
+def test_nothing_begins_automatically_that_cannot_end(site_directory: Path, state: Callable[[], None]) -> None:
     state()
     Certificate.objects.filter(kind="root").update(not_before=now() - timedelta(days=4000))  # long past half its life
     with contextlib.suppress(ClockDoubtful):
@@ -113,7 +113,7 @@ def test_nothing_begins_automatically_that_cannot_end(founded: Path, state: Call
 
 
 @pytest.mark.parametrize("kind", [ROOT, KEY])
-def test_what_can_begin_is_offered_to_who_may(founded: Path, kind: str) -> None:
+def test_what_can_begin_is_offered_to_who_may(site_directory: Path, kind: str) -> None:
     room, permission = ("roots", "rotate_root") if kind == ROOT else ("database_key", "rotate_databasekey")
     link = f'href="{reverse(f"{room}:rotate")}"'
     console = client("view_rotation", permission)
@@ -127,7 +127,7 @@ def test_what_can_begin_is_offered_to_who_may(founded: Path, kind: str) -> None:
     [({"kind": ROOT}, True), ({"kind": ROOT, "keeps_for_exports": True}, True), ({"kind": ROOT, "keeps_for_exports": False}, False)],
     ids=str,
 )
-def test_the_old_root_is_kept_for_exports_unless_somebody_says_otherwise(founded: Path, body: dict, keeps: bool) -> None:
+def test_the_old_root_is_kept_for_exports_unless_somebody_says_otherwise(site_directory: Path, body: dict, keeps: bool) -> None:
     (export,) = made()
     answer = client().post("/api/v1/rotations/", body, content_type="application/json", secure=True)
     assert (answer.status_code, answer.json()["keeps_for_exports"]) == (201, keeps)
@@ -143,13 +143,13 @@ def test_the_old_root_is_kept_for_exports_unless_somebody_says_otherwise(founded
     assert old.status == "issued"
 
 
-def test_the_database_key_has_nothing_to_keep(founded: Path) -> None:
+def test_the_database_key_has_nothing_to_keep(site_directory: Path) -> None:
     body = {"kind": KEY, "keeps_for_exports": True}
     answer = client().post("/api/v1/rotations/", body, content_type="application/json", secure=True)
     assert (answer.status_code, error_fields(answer.json())) == (400, ["keeps_for_exports"])
 
 
-def test_the_plan_says_what_stops_working_and_when(founded: Path) -> None:
+def test_the_plan_says_what_stops_working_and_when(site_directory: Path) -> None:
     made()
     console = client()
     page = console.get(reverse("roots:rotate"), secure=True).content.decode()
@@ -168,7 +168,7 @@ def test_the_plan_says_what_stops_working_and_when(founded: Path) -> None:
     assert not Rotation.objects.get(under_way=True).keeps_for_exports
 
 
-def test_the_heading_names_the_root_that_issues_by_now(founded: Path) -> None:
+def test_the_heading_names_the_root_that_issues_by_now(site_directory: Path) -> None:
     """It is part of what the page loads again and again."""
     console, url = client(), reverse("roots:show")
     assert "CN=central.example-CA issues every certificate" in console.get(url, secure=True).content.decode()

@@ -30,14 +30,14 @@ def nothing_kept() -> Iterator[None]:
 
 
 @pytest.fixture
-def client(founded: Path) -> Client:
+def client(site_directory: Path) -> Client:
     made = Client()
     made.force_login(User.objects.create_superuser("boss", password="correct horse battery"))
     return made
 
 
 @pytest.fixture
-def node(founded: Path) -> Node:
+def node(site_directory: Path) -> Node:
     made = Node.objects.create(
         name="rim1", host_name="rim1.example", state=NodeState.REGISTERED, state_since=NOW, created_at=NOW, registered_at=NOW
     )

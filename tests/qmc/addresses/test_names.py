@@ -42,7 +42,7 @@ def nothing_kept() -> Iterator[None]:
 
 
 @pytest.fixture
-def person(founded: Path) -> User:
+def person(site_directory: Path) -> User:
     return User.objects.create_superuser("admin", password=PASSWORD)
 
 
@@ -208,7 +208,7 @@ def test_cookies_are_a_sites_own(person: User) -> None:
         ("allowed_hosts", [f"h{number}.example" for number in range(51)], "At most"),
     ],
 )
-def test_what_is_no_address_is_refused_and_changes_nothing(field: str, value: Any, text: str, founded: Path) -> None:
+def test_what_is_no_address_is_refused_and_changes_nothing(field: str, value: Any, text: str, site_directory: Path) -> None:
     before = site_addresses()
     wanted = {**vars(before), "base_url": "https://good.example", field: value}
     with pytest.raises(InputInvalid, match=text) as refused:
@@ -217,7 +217,7 @@ def test_what_is_no_address_is_refused_and_changes_nothing(field: str, value: An
     assert site_addresses() == before
 
 
-def test_a_change_is_recorded_and_needs_its_permission(founded: Path) -> None:
+def test_a_change_is_recorded_and_needs_its_permission(site_directory: Path) -> None:
     wanted = SiteAddresses(["127.0.0.1:4242"], PUBLIC, ["other.example"], [])
     with pytest.raises(PermissionRefused):
         site_addresses_set(actor=Actor("user", "guest"), wanted=wanted, now=NOW)

@@ -81,7 +81,7 @@ def crowd(numbers: range, now: datetime) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("kind", ["", "root", "database-key"], ids=["no rotation", "root", "database key"])
-def test_the_number_of_queries_does_not_grow_with_the_site(founded: Path, kind: str) -> None:
+def test_the_number_of_queries_does_not_grow_with_the_site(site_directory: Path, kind: str) -> None:
     now, found = timezone.now(), []
     TrustZone.objects.update(installation="upgrade", upgraded_from="June 2020", release="September 2020")
     if kind:
@@ -105,7 +105,7 @@ def test_the_number_of_queries_does_not_grow_with_the_site(founded: Path, kind: 
 
 
 @pytest.mark.django_db
-def test_each_need_is_told_apart_and_recognized_tomorrow(founded: Path) -> None:
+def test_each_need_is_told_apart_and_recognized_tomorrow(site_directory: Path) -> None:
     now = timezone.now()
     crowd(range(3), now)
     today, tomorrow = ([each.identity for each in needs(moment)] for moment in (now, now + timedelta(minutes=1)))
@@ -114,7 +114,7 @@ def test_each_need_is_told_apart_and_recognized_tomorrow(founded: Path) -> None:
 
 
 @pytest.mark.django_db
-def test_a_node_whose_certificates_have_expired_is_one_need(founded: Path) -> None:
+def test_a_node_whose_certificates_have_expired_is_one_need(site_directory: Path) -> None:
     now = timezone.now()
     for task in periodic_tasks():
         PeriodicWork.objects.update_or_create(name=task.name, defaults={"lease_until": now, "last_success": now})

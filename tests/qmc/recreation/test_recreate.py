@@ -46,7 +46,7 @@ from qmc.recreation import services as recreating
 from qmc.recreation.services import RecreationRefused, recreation_ask, root_recreate, unfinished
 from qmc.recreation.view_models import recreation_page
 from sealing.local_keys import own_store
-from tests.whole import WHOLE, takes_minutes
+from tests.slow import RUN_SLOW, takes_minutes
 
 ROOT = Path(settings.BASE_DIR)
 NAME = "central.example"
@@ -64,7 +64,7 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def site(founded: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Node]:
+def site(site_directory: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Node]:
     """A small site with a node in every state, and a password that must go on being readable. Its backups are taken and not tried."""
     now = datetime.now(UTC)
     monkeypatch.setattr(recreating, "backup_verify", lambda **_: "")
@@ -86,10 +86,10 @@ def node_in(state: str, now: datetime) -> Node:
     return Node.objects.create(name=name, host_name=f"{name}.example", state=state, state_since=now, created_at=now, generation=3)
 
 
-def recreate(place: Path) -> Any:
+def recreate(data_directory: Path) -> Any:
     """As the command does it; every run names its files by another second."""
-    now = datetime.now(UTC) + timedelta(seconds=len(list((place / "secrets").iterdir())))
-    return root_recreate(trust_zone=NAME, folder=place / "backups", actor=SYSTEM, now=now)
+    now = datetime.now(UTC) + timedelta(seconds=len(list((data_directory / "secrets").iterdir())))
+    return root_recreate(trust_zone=NAME, folder=data_directory / "backups", actor=SYSTEM, now=now)
 
 
 def states() -> dict[str, str]:
@@ -107,7 +107,7 @@ def newest() -> int:
     return Certificate.objects.filter(kind="root", status="issued").get().generation
 
 
-def is_recreated(place: Path) -> None:
+def is_recreated(data_directory: Path) -> None:
     """Nothing of the old zone is in force or in the central stores, nothing of the new one is missing."""
     assert problems(now=datetime.now(UTC)) == []
     assert list(remarks(now=datetime.now(UTC))) == []
@@ -123,9 +123,9 @@ def is_recreated(place: Path) -> None:
     assert not Certificate.objects.exclude(kind="cluster").exclude(sealed_private_key=None).exists()
     installed = own_store()
     assert [fingerprint(each) for each in installed.roots] == [root.sha256]
-    assert [path.name for path in (place / "node/generations").iterdir()] == [str(installed.generation)]
+    assert [path.name for path in (data_directory / "node/generations").iterdir()] == [str(installed.generation)]
     old_serials = {int(each.serial, 16) for each in Certificate.objects.filter(status="revoked")}
-    pairs = Store(place / "node").service_pairs()
+    pairs = Store(data_directory / "node").service_pairs()
     assert all(b"BEGIN CERTIFICATE" in path.read_bytes() for path in pairs)
     assert len(pairs) == 1
     assert installed.service.serial_number not in old_serials
@@ -135,13 +135,13 @@ def is_recreated(place: Path) -> None:
     verify()
 
 
-def test_the_old_zone_ends_and_the_new_one_is_whole(site: dict[str, Node], place: Path) -> None:
+def test_the_old_zone_ends_and_the_new_one_is_whole(site: dict[str, Node], data_directory: Path) -> None:
     before = own_store().database_key().key_id
-    copy = recreate(place)
-    is_recreated(place)
+    copy = recreate(data_directory)
+    is_recreated(data_directory)
     assert own_store().database_key().key_id == before
     assert (copy.file.stat().st_mode & 0o777, copy.passphrase_file.stat().st_mode & 0o777) == (0o600, 0o600)
-    assert copy.passphrase_file.parent == place / "secrets"
+    assert copy.passphrase_file.parent == data_directory / "secrets"
     registered = Node.objects.get(pk=site["registered"].pk)
     assert registered.state_reason == "The root was recreated. Press Redistribute, then type the new password on the node."
     assert Node.objects.get(pk=site["awaiting_password"].pk).state_reason == registered.state_reason
@@ -173,20 +173,20 @@ def shakes_hands(server: ssl.SSLContext, client: ssl.SSLContext) -> bool:
     return answers == [b"x"]
 
 
-def test_certificates_of_the_old_root_are_refused_in_the_handshake_both_ways(site: dict[str, Node], place: Path) -> None:
+def test_certificates_of_the_old_root_are_refused_in_the_handshake_both_ways(site: dict[str, Node], data_directory: Path) -> None:
     """They are in their time: only their root is not trusted any more."""
-    shutil.copytree(place / "node", place / "stolen", symlinks=True)
-    stolen = Store(place / "stolen").current()
+    shutil.copytree(data_directory / "node", data_directory / "stolen", symlinks=True)
+    stolen = Store(data_directory / "stolen").current()
     assert stolen is not None
     assert shakes_hands(node_api_context(own_store()), client_context(stolen))
-    recreate(place)
+    recreate(data_directory)
     assert not shakes_hands(node_api_context(own_store()), client_context(stolen))
     assert not shakes_hands(server_context(stolen), client_context(own_store()))
     assert shakes_hands(node_api_context(own_store()), client_context(own_store()))
 
 
-def test_whoever_lost_his_certificates_needs_somebody(site: dict[str, Node], place: Path) -> None:
-    recreate(place)
+def test_whoever_lost_his_certificates_needs_somebody(site: dict[str, Node], data_directory: Path) -> None:
+    recreate(data_directory)
     found = {need.title: need for need in needs(datetime.now(UTC))}
     need = found["registered: its certificates are no longer valid"]
     assert (need.button, "Press Redistribute" in need.text) == ("Redistribute", True)
@@ -211,103 +211,105 @@ def killed_at(step: str) -> Iterator[None]:
         pytest.fail(f"it never came to {step}")
 
 
-@pytest.mark.parametrize("step", STEPS if WHOLE else STEPS[::3])
-def test_a_kill_leaves_the_old_zone_or_the_new_one_and_the_next_run_completes_it(site: dict[str, Node], place: Path, step: str) -> None:
+@pytest.mark.parametrize("step", STEPS if RUN_SLOW else STEPS[::3])
+def test_a_kill_leaves_the_old_zone_or_the_new_one_and_the_next_run_completes_it(
+    site: dict[str, Node], data_directory: Path, step: str
+) -> None:
     with killed_at(step):
-        recreate(place)
+        recreate(data_directory)
     holds_whatever_happened()
     if roots_in_force()[0].generation == 1:
         assert problems(now=datetime.now(UTC)) == []
         assert states() == {name: name for name in STATES}
-    recreate(place)
-    is_recreated(place)
+    recreate(data_directory)
+    is_recreated(data_directory)
 
 
 @pytest.mark.parametrize("written", [0, 12])
 def test_a_kill_within_the_installation_loses_no_key(
-    site: dict[str, Node], place: Path, monkeypatch: pytest.MonkeyPatch, written: int
+    site: dict[str, Node], data_directory: Path, monkeypatch: pytest.MonkeyPatch, written: int
 ) -> None:
     left, real = [written], store.write
 
     def write(path: Path, content: bytes) -> None:
-        left[0] -= path.is_relative_to(place / "node")
+        left[0] -= path.is_relative_to(data_directory / "node")
         if left[0] < 0:
             raise Killed
         real(path, content)
 
     with monkeypatch.context() as patched, contextlib.suppress(Killed):
         patched.setattr(store, "write", write)
-        recreate(place)
+        recreate(data_directory)
     holds_whatever_happened()
     if unfinished(TrustZone.objects.get()):
-        assert recreate(place) is None  # completed, not begun again
-    is_recreated(place)
+        assert recreate(data_directory) is None  # completed, not begun again
+    is_recreated(data_directory)
 
 
 def test_a_backup_that_fails_its_trial_leaves_everything_as_it_is(
-    site: dict[str, Node], place: Path, monkeypatch: pytest.MonkeyPatch
+    site: dict[str, Node], data_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(**_: Any) -> str:
         raise BackupError("It did not open.")
 
     monkeypatch.setattr(recreating, "backup_verify", fails)
     with pytest.raises(BackupError, match=r"could not be backed up\. Nothing was changed\. It did not open"):
-        recreate(place)
+        recreate(data_directory)
     assert (states(), problems(now=datetime.now(UTC))) == ({name: name for name in STATES}, [])
 
 
-def test_rotations_under_way(site: dict[str, Node], place: Path) -> None:
+def test_rotations_under_way(site: dict[str, Node], data_directory: Path) -> None:
     """That of the root ends; that of the database key goes on, also with a key that nobody holds yet."""
     root_rotation_start(actor=SYSTEM, now=datetime.now(UTC))
-    recreate(place)
+    recreate(data_directory)
     ended = Rotation.objects.get()
     assert (ended.under_way, ended.problem, bool(ended.finished_at)) == (None, "The root was recreated.", True)
     key_rotation_start(actor=SYSTEM, now=datetime.now(UTC))
-    recreate(place)
+    recreate(data_directory)
     assert Rotation.objects.get(under_way=True).kind == "database-key"
     new = DatabaseKey.objects.get(version=2)
     assert (new.status, new.key_id) == (DatabaseKeyStatus.PREPARED, own_store().database_key().key_id.hex())
     assert fields_open()[1] == []
     assert problems(now=datetime.now(UTC)) == []
-    assert len(Store(place / "node").service_pairs()) == 2
+    assert len(Store(data_directory / "node").service_pairs()) == 2
 
 
-def test_another_name_is_refused(site: dict[str, Node], place: Path) -> None:
+def test_another_name_is_refused(site: dict[str, Node], data_directory: Path) -> None:
     for typed in ("", "central", "other.example", NAME.upper()):
         with pytest.raises(RecreationRefused, match="Nothing was changed"):
-            root_recreate(trust_zone=typed, folder=place / "backups", actor=SYSTEM, now=datetime.now(UTC))
+            root_recreate(trust_zone=typed, folder=data_directory / "backups", actor=SYSTEM, now=datetime.now(UTC))
         with pytest.raises(RecreationRefused, match="Nothing was changed"):
             recreation_ask(trust_zone=typed, actor=SYSTEM, now=datetime.now(UTC))
-    assert (Job.objects.count(), (place / "backups").exists(), states()) == (0, False, {name: name for name in STATES})
+    assert (Job.objects.count(), (data_directory / "backups").exists(), states()) == (0, False, {name: name for name in STATES})
 
 
-def test_only_who_may_on_the_central_node_one_at_a_time(site: dict[str, Node], place: Path) -> None:
+def test_only_who_may_on_the_central_node_one_at_a_time(site: dict[str, Node], data_directory: Path) -> None:
     nobody, now = Actor("user", "anna", User.objects.create_user("anna")), datetime.now(UTC)
     for refused in (
-        lambda: root_recreate(trust_zone=NAME, folder=place, actor=nobody, now=now),
+        lambda: root_recreate(trust_zone=NAME, folder=data_directory, actor=nobody, now=now),
         lambda: recreation_ask(trust_zone=NAME, actor=nobody, now=now),
     ):
         with pytest.raises(PermissionRefused):
             refused()
     with central_alone(), pytest.raises(CentralBusy):
-        recreate(place)
+        recreate(data_directory)
     Node.objects.filter(is_central=True).update(is_central=False)
     site["created"].is_central = True
     site["created"].save()
     with pytest.raises(RecreationRefused, match="not the central node"):
-        recreate(place)
+        recreate(data_directory)
 
 
 @takes_minutes
-def test_a_root_that_has_expired_is_backed_up_proved_and_recreated(place: Path, db: None) -> None:
+def test_a_root_that_has_expired_is_backed_up_proved_and_recreated(data_directory: Path, db: None) -> None:
     """The zone was founded 61 months ago, and nobody renewed anything. The trial is the real one: a restore by another process."""
     zone_found(host_name=NAME, now=datetime.now(UTC) - timedelta(days=61 * 31))
     assert problems(now=datetime.now(UTC)) == []
     assert len([each for each in remarks(now=datetime.now(UTC)) if "expired on" in each]) == 3
-    copy = recreate(place)
+    copy = recreate(data_directory)
     assert Event.objects.filter(action="backup.verified", detail__file=copy.file.name).exists()
     assert (problems(now=datetime.now(UTC)), list(remarks(now=datetime.now(UTC)))) == ([], [])
-    told = restored(copy, place / "elsewhere")
+    told = restored(copy, data_directory / "elsewhere")
     assert "CN=central.example-CA expired on" in told
     assert "1 encrypted values open" in told
 
@@ -320,21 +322,21 @@ def restored(copy: Any, folder: Path) -> str:
 
 
 def test_the_command_says_what_it_touches_and_asks_for_the_name(
-    site: dict[str, Node], place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    site: dict[str, Node], data_directory: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for words in ({}, {"trust_zone": "other.example"}):
         monkeypatch.setattr("builtins.input", lambda: "nothing")
         with pytest.raises(CommandError, match=r"Type central\.example"):
-            call_command("recreate_root", backup_dir=place / "backups", **words)
+            call_command("recreate_root", backup_dir=data_directory / "backups", **words)
     told = capsys.readouterr().out
     assert "node     registered (registered.example; no services; registered): needs a new password" in told
-    assert not (place / "backups").exists()
+    assert not (data_directory / "backups").exists()
     monkeypatch.setattr("builtins.input", lambda: NAME)
-    call_command("recreate_root", backup_dir=place / "backups")
+    call_command("recreate_root", backup_dir=data_directory / "backups")
     told = capsys.readouterr().out
     assert "CN=central.example-CA-2 is the root now" in told
     assert "To be redistributed: registered (registered.example)" in told
-    is_recreated(place)
+    is_recreated(data_directory)
 
 
 @pytest.fixture
@@ -345,7 +347,7 @@ def anna(client: Client, site: dict[str, Node]) -> Client:
     return client
 
 
-def test_the_page_lists_what_it_touches_and_a_worker_does_it(anna: Client, place: Path) -> None:
+def test_the_page_lists_what_it_touches_and_a_worker_does_it(anna: Client, data_directory: Path) -> None:
     page = anna.get(reverse("recreate_root"), secure=True).content.decode()
     for text in ("registered.example", "awaiting-password.example", "central.example-CA-2", "QlikServiceCluster", "1 other node"):
         assert text in page
@@ -358,14 +360,14 @@ def test_the_page_lists_what_it_touches_and_a_worker_does_it(anna: Client, place
     page = anna.get(reverse("recreation"), secure=True).content.decode()
     assert ("In progress" in page, "line-now" in page) == (True, True)
     run()
-    is_recreated(place)
+    is_recreated(data_directory)
     page = anna.get(reverse("recreation"), secure=True).content.decode()
-    (secret,) = (place / "secrets").glob("*.passphrase")
+    (secret,) = (data_directory / "secrets").glob("*.passphrase")
     assert (str(secret) in page, secret.read_text() in page, "0 of 3 nodes are registered again" in page) == (True, False, True)
     assert Job.objects.get(task=recreating.TASK).actor == "anna"
 
 
-def test_what_fails_in_the_worker_is_said_on_the_page(anna: Client, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_in_the_worker_is_said_on_the_page(anna: Client, data_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(**_: Any) -> str:
         """Longer than the job's lease: another worker claims it meanwhile, and finds it busy."""
         Job.objects.filter(task=recreating.TASK).update(lease_until=datetime.now(UTC) - timedelta(seconds=1))
@@ -381,9 +383,9 @@ def test_what_fails_in_the_worker_is_said_on_the_page(anna: Client, place: Path,
     assert ("nothing has changed" in page, "The disk is full" in page, states()) == (True, True, {name: name for name in STATES})
 
 
-def test_a_worker_goes_on_with_what_the_command_began(site: dict[str, Node], place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_goes_on_with_what_the_command_began(site: dict[str, Node], data_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with killed_at("cluster_make"):
-        recreate(place)
+        recreate(data_directory)
     with monkeypatch.context() as patched:
         patched.setattr(recreating, "cluster_make", lambda **_: (_ for _ in ()).throw(OSError("no space")))
         Job.objects.exclude(task=recreating.TASK).delete()
@@ -394,5 +396,5 @@ def test_a_worker_goes_on_with_what_the_command_began(site: dict[str, Node], pla
     assert job.progress == "no space"
     Job.objects.filter(pk=job.pk).update(next_attempt_at=datetime.now(UTC))
     run()
-    is_recreated(place)
-    assert len(list((place / "backups").iterdir())) == 1
+    is_recreated(data_directory)
+    assert len(list((data_directory / "backups").iterdir())) == 1

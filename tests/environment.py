@@ -1,4 +1,4 @@
-"""Loaded before Django: every test process, one of several at once, has a data folder of its own, and pages have the icons that they use now."""
+"""The environment of the tests, set before Django loads: each test process has a data directory of its own, and pages have current icons."""
 
 import os
 import subprocess

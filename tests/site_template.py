@@ -1,4 +1,4 @@
-"""A site that was just founded: made once a process, for it takes half a second, then copied for each test."""
+"""A new site: created once a process, which takes half a second, and copied for each test."""
 
 import shutil
 from pathlib import Path
@@ -30,7 +30,7 @@ Template = tuple[Path, dict[type[models.Model], list[models.Model]]]
 
 
 def settings_of(folder: Path) -> dict[str, Path]:
-    """Where a site in `folder` keeps what."""
+    """The settings of a site whose data directory is `folder`."""
     secrets = folder / "secrets"
     files = {
         "ROOT_PASSPHRASE_FILE": secrets / "root-passphrase",
@@ -41,7 +41,7 @@ def settings_of(folder: Path) -> dict[str, Path]:
 
 
 def prepared(folder: Path) -> Path:
-    """A machine on which nothing was founded yet; its passphrase and secret key are there."""
+    """Write the root passphrase and the secret key of a site that is not created yet into `folder`."""
     (folder / "secrets").mkdir(parents=True)
     (folder / "secrets/root-passphrase").write_text("passphrase of this machine")
     (folder / "secrets/secret-key").write_text("the site's secret key")
@@ -49,16 +49,16 @@ def prepared(folder: Path) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path: Path, settings: Any) -> Path:
-    """The folder of a machine on which nothing was founded yet."""
+def data_directory(tmp_path: Path, settings: Any) -> Path:
+    """The data directory of this test: it has a root passphrase and a secret key, and no site yet."""
     for name, path in settings_of(tmp_path).items():
         setattr(settings, name, path)
     return prepared(tmp_path)
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, django_db_blocker: Any) -> Template:
-    folder = prepared(tmp_path_factory.mktemp("founded") / "site")
+def site_template(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, django_db_blocker: Any) -> Template:
+    folder = prepared(tmp_path_factory.mktemp("template") / "site")
     outer = transaction.atomic()
     outer._from_testcase = True  # as the tests' own: what is durable here is not really committed
     with override_settings(**settings_of(folder)), django_db_blocker.unblock(), outer:
@@ -69,9 +69,9 @@ def template(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, dj
 
 
 @pytest.fixture
-def founded(template: Template, place: Path, db: None) -> Path:
-    """The folder of a site that was just founded under the name central.example."""
-    shutil.copytree(template[0], place, symlinks=True, dirs_exist_ok=True)
-    for model, rows in template[1].items():
+def site_directory(site_template: Template, data_directory: Path, db: None) -> Path:
+    """The data directory of a new site with the name central.example. The database has its rows."""
+    shutil.copytree(site_template[0], data_directory, symlinks=True, dirs_exist_ok=True)
+    for model, rows in site_template[1].items():
         model._base_manager.bulk_create(rows)
-    return place
+    return data_directory

@@ -1,4 +1,4 @@
-"""What takes minutes runs in `make faults` and `make years`; `make test` leaves it out."""
+"""Slow tests run in `make faults` and `make years`. `make test` skips them or takes a sample."""
 
 import os
 from collections.abc import Iterable
@@ -7,8 +7,8 @@ from typing import Any
 import hypothesis
 import pytest
 
-WHOLE = bool(os.environ.get("QMC_WHOLE"))
-takes_minutes = pytest.mark.skipif(not WHOLE, reason="takes minutes: `make faults` and `make years` run it")
+RUN_SLOW = bool(os.environ.get("QMC_SLOW"))
+takes_minutes = pytest.mark.skipif(not RUN_SLOW, reason="takes minutes: `make faults` and `make years` run it")
 
 
 def one_of(count: int, rows: Iterable[Any]) -> list[Any]:
@@ -18,4 +18,4 @@ def one_of(count: int, rows: Iterable[Any]) -> list[Any]:
 
 def examples(count: int, **options: Any) -> hypothesis.settings:
     """Settings of a property: `make test` tries a fifth of `count` examples, at least ten; `make faults` tries all."""
-    return hypothesis.settings(max_examples=count if WHOLE else max(count // 5, 10), **options)
+    return hypothesis.settings(max_examples=count if RUN_SLOW else max(count // 5, 10), **options)
