@@ -17,6 +17,7 @@ from agent import tls
 from agent.store import Installed, Store
 from pki.core.addresses import bare, is_wildcard
 from pki.core.errors import PKIError
+from web.middleware import is_api
 
 log = logging.getLogger(__name__)
 HANDSHAKE_DEADLINE_S, READ_DEADLINE_S, KEEP_ALIVE_S = 3, 10, 15
@@ -100,8 +101,9 @@ async def _swallow(receive: Any) -> None:
 
 
 def _too_large(scope: Any) -> Any:
-    """The same caller, asking for the page that says so."""
-    headers = [(name, value) for name, value in scope["headers"] if name not in (b"content-length", b"content-type")]
+    """A request of the same caller for the page that says so. A caller of the API gets problem details, because its `Accept` is left out."""
+    left_out = {b"content-length", b"content-type"} | ({b"accept"} if is_api(scope["path"]) else set())
+    headers = [(name, value) for name, value in scope["headers"] if name not in left_out]
     return {**scope, "method": "GET", "path": TOO_LARGE, "raw_path": TOO_LARGE.encode(), "query_string": b"", "headers": headers}
 
 

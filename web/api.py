@@ -64,17 +64,19 @@ class Input(serializers.Serializer[Any]):
     noun = "field"
 
     def to_internal_value(self, data: Any) -> Any:
-        errors = {}
-        if isinstance(data, Mapping):
-            unknown = (str(name) for name in data if name not in self.fields)
-            errors = {name[:LONGEST_SHOWN]: [self._unknown(name[:LONGEST_SHOWN])] for name in islice(unknown, MOST_UNKNOWN)}
+        errors = self.refused(data) if isinstance(data, Mapping) else {}
         try:
             value = super().to_internal_value(data)
         except serializers.ValidationError as exc:
-            raise serializers.ValidationError(errors | exc.detail) from exc  # type: ignore[operator]  # of a serializer, always by field
+            raise serializers.ValidationError(errors | exc.detail | errors) from exc  # type: ignore[operator]  # of a serializer, always by field
         if errors:
             raise serializers.ValidationError(errors)
         return value
+
+    def refused(self, data: Any) -> dict[str, list[serializers.ErrorDetail]]:
+        """The errors of names that are not declared."""
+        unknown = (str(name) for name in data if name not in self.fields)
+        return {name[:LONGEST_SHOWN]: [self._unknown(name[:LONGEST_SHOWN])] for name in islice(unknown, MOST_UNKNOWN)}
 
     def _unknown(self, name: str) -> serializers.ErrorDetail:
         remedy = f"Use: {', '.join(self.fields)}." if self.fields else f"This operation takes no {self.noun}."
@@ -82,9 +84,17 @@ class Input(serializers.Serializer[Any]):
 
 
 class Query(Input):
-    """The parameters in an address. One that is not declared is refused."""
+    """The parameters in an address. One that is not declared is refused, and so is one that is given twice."""
 
     noun = "parameter"
+
+    def refused(self, data: Any) -> dict[str, list[serializers.ErrorDetail]]:
+        repeated = [
+            name for name, field in self.fields.items() if not isinstance(field, serializers.ListField) and len(data.getlist(name)) > 1
+        ]
+        return super().refused(data) | {
+            name: [serializers.ErrorDetail(f"'{name}' is given more than once. Give it once.", "repeated")] for name in repeated
+        }
 
 
 class ListQuery(Query):
@@ -174,17 +184,18 @@ Handler = Callable[Concatenate[V, Request, P], R]
 
 def operation(
     responses: Any, *, query: type[Query] = Query, body: type[Input] = Input, partial: bool = False, conflicts: bool = False,
-    signed_in: bool = True, **schema: Any,
+    finds: bool = False, signed_in: bool = True, **schema: Any,
 ) -> Callable[[Handler[V, P, R]], Handler[V, P, R]]:  # fmt: skip
     """Declare what an operation takes and answers, and refuse everything else before it runs.
 
     `responses` are its answers to what succeeds. A `partial` body may leave out any field. `conflicts` says that 409 is possible.
+    `finds` says that 404 is possible, though the address names no object.
     """
 
     def declare(method: Handler[V, P, R]) -> Handler[V, P, R]:
         changes = method.__name__ != "get"
-        finds = "pk" in inspect.signature(method).parameters
-        possible = {400: True, 401: signed_in, 403: signed_in, 404: finds, 409: conflicts, 503: signed_in}
+        named = "pk" in inspect.signature(method).parameters
+        possible = {400: True, 401: signed_in, 403: signed_in, 404: finds or named, 409: conflicts, 503: signed_in}
         problems = {(status, MEDIA_TYPE): OpenApiResponse(Problem, PROBLEMS[status]) for status, can_be in possible.items() if can_be}
         answers = responses if isinstance(responses, dict) else {200: responses}
 
@@ -196,8 +207,8 @@ def operation(
         )
         @wraps(method)
         def run(self: V, request: Request, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            self.query = _valid(query(data=request.query_params))
-            self.body = _valid(body(data=request.data, partial=partial)) if changes else {}
+            self.query = valid(query(data=request.query_params))
+            self.body = valid(body(data=request.data, partial=partial)) if changes else {}
             return method(self, request, *args, **kwargs)
 
         return run
@@ -205,7 +216,7 @@ def operation(
     return declare
 
 
-def _valid(given: Input) -> dict[str, Any]:
-    """Raises: ValidationError."""
+def valid(given: Input) -> dict[str, Any]:
+    """What was given, if it is what is declared. Raises: ValidationError."""
     given.is_valid(raise_exception=True)
     return dict(given.validated_data)

@@ -16,14 +16,14 @@ log = logging.getLogger(__name__)
 
 def error(request: HttpRequest, template: str, *, slug: str, status: int, detail: str, **content: object) -> HttpResponse:
     """`template` for a person in a browser, problem details (RFC 9457) below the API's address and for everybody else."""
-    if "text/html" in request.headers.get("Accept", "") and not is_api(request):
+    if "text/html" in request.headers.get("Accept", "") and not is_api(request.path_info):
         return render(request, template, content, status=status)
     return problem_response(slug, status, detail)
 
 
-def is_api(request: HttpRequest) -> bool:
-    """Whether the request is for an address of the API, or for one that would be."""
-    return f"{request.path_info}/".startswith("/api/")
+def is_api(path: str) -> bool:
+    """Whether a path belongs to the API, even if there is nothing at it."""
+    return f"{path}/".startswith("/api/")
 
 
 def database_unavailable(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -41,7 +41,7 @@ class ApiMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not is_api(request):
+        if not is_api(request.path_info):
             return self.get_response(request)
         if not request.path_info.endswith("/"):  # a redirect would lose the body
             request.path_info, request.path = f"{request.path_info}/", f"{request.path}/"

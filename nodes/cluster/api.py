@@ -179,7 +179,7 @@ class DeploymentTestToken(View):
 class ClusterToken(View):
     """Check a token. The findings are in words. The answer is 200 also if the token is refused."""
 
-    @operation(CheckedTokenOutput, body=TokenInput)
+    @operation(CheckedTokenOutput, body=TokenInput, finds=True)
     def post(self, request: Request) -> Response:
         self.actor.require("certs.view_deployment")
         wanted = self.body.get("deployment")

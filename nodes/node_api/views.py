@@ -1,12 +1,16 @@
 """The API that agents call on port 4242. The fingerprint of the client certificate identifies the node."""
 
-import uuid
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, ParamSpec
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 
 from certs.exports.services import export_seen
 from certs.models import Certificate
@@ -22,6 +26,23 @@ from pki.core.errors import PackageError, ReportInvalid
 from pki.exchange import problem as problems
 from pki.exchange.report import Report
 from sealing.errors import TrustZoneError
+from web.api import Query, valid
+from web.problems import problem_handler
+
+P = ParamSpec("P")
+
+
+class ConnectionsQuery(Query):
+    after = serializers.UUIDField(required=False, error_messages={"invalid": "This is not the id of a connection. Leave it out to start."})
+
+
+@dataclass(frozen=True)
+class Called:
+    """The node that calls, its certificate, and the parameters in the address."""
+
+    node: Node
+    certificate: Certificate
+    query: dict[str, Any]
 
 
 class Refused(Exception):
@@ -92,8 +113,8 @@ def _presented(request: HttpRequest) -> Certificate | None:
     return certificate
 
 
-def _caller(request: HttpRequest) -> tuple[Node, Certificate]:
-    """The node that calls, and its certificate. Raises: Refused."""
+def _called(request: HttpRequest, query: type[Query] = Query) -> Called:
+    """Who calls, with which parameters. Raises: Refused, ValidationError."""
     certificate = _presented(request)
     holder = certificate.holder_id if certificate else None
     node = Node.objects.present().filter(pk=holder).first() if holder else None
@@ -103,11 +124,22 @@ def _caller(request: HttpRequest) -> tuple[Node, Certificate]:
         raise Refused("This client certificate belongs to no node of the trust zone, or it was revoked. Redistribute the node.")
     if is_replaced(certificate, now=timezone.now()):
         raise Replaced(node)
-    return node, certificate
+    return Called(node, certificate, valid(query(data=request.GET)))
 
 
-def _refused(exc: Refused) -> JsonResponse:
-    return problem(exc.slug, str(exc), 403)
+def for_node(view: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
+    """Answer a caller or a parameter that `view` refuses."""
+
+    @wraps(view)
+    def run(*args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        try:
+            return view(*args, **kwargs)
+        except Refused as exc:
+            return problem(exc.slug, str(exc), 403)
+        except ValidationError as exc:
+            return problem_handler(exc, {"view": view.__name__})
+
+    return run
 
 
 def _readable(body: bytes) -> Report | None:
@@ -119,19 +151,22 @@ def _readable(body: bytes) -> Report | None:
 
 @csrf_exempt
 @require_POST
+@for_node
 def heartbeat_view(request: HttpRequest) -> HttpResponse:
     """A node reports and gets its next instructions."""
     call = _call(request)
     try:
-        node, certificate = _caller(request)
+        called = _called(request)
         report = Report.parse(request.body)
     except Refused as exc:
         exc.note(_readable(request.body), call)
-        return _refused(exc)
+        raise
     except ReportInvalid as exc:
         return problem("malformed", f"{exc} Update the agent.", 400, problems.FieldError(exc.field, "invalid", str(exc)))
     try:
-        return JsonResponse(heartbeat(node=node, certificate=certificate, report=report, now=timezone.now(), call=call).to_json())
+        return JsonResponse(
+            heartbeat(node=called.node, certificate=called.certificate, report=report, now=timezone.now(), call=call).to_json()
+        )
     except TrustZoneError as exc:
         return problem("trust-zone-broken", str(exc), 503)
     except NodesError as exc:
@@ -139,26 +174,22 @@ def heartbeat_view(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
+@for_node
 def package_view(request: HttpRequest, generation: int) -> HttpResponse:
     """The renewal package that is offered to the calling node."""
-    try:
-        node, _ = _caller(request)
-    except Refused as exc:
-        return _refused(exc)
-    sealed = package_for(node=node, generation=generation)
+    sealed = package_for(node=_called(request).node, generation=generation)
     if sealed is None:
         return problem("nothing-offered", "This generation is not offered to this node.", 404)
     return HttpResponse(sealed, content_type="application/jose")
 
 
 @require_GET
+@for_node
 def browser_certificate_view(request: HttpRequest) -> HttpResponse:
     """The browser certificate that was chosen for the calling node, with its key."""
+    node = _called(request).node
     try:
-        node, _ = _caller(request)
         sealed = None if is_disputed(node) else choice_sealed(node)
-    except Refused as exc:
-        return _refused(exc)
     except (NodesError, PackageError) as exc:
         return problem("not-now", str(exc), 409)
     if sealed is None:
@@ -167,28 +198,21 @@ def browser_certificate_view(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
+@for_node
 def trust_view(request: HttpRequest) -> HttpResponse:
     """The current roots with their newest revocation lists."""
-    try:
-        _caller(request)
-    except Refused as exc:
-        return _refused(exc)
+    _called(request)
     return JsonResponse(trust_material())
 
 
 @require_GET
+@for_node
 def connections_view(request: HttpRequest) -> HttpResponse:
     """The data connections, for any registered node. `after` is the value of `next` from the previous page."""
-    try:
-        node, _ = _caller(request)
-        after = uuid.UUID(request.GET["after"]) if "after" in request.GET else None
-    except Refused as exc:
-        return _refused(exc)
-    except ValueError:
-        return problem("malformed", "`after` is not an id of a connection. Leave it out to start.", 400)
-    if node.registered_at is None:
-        return problem("not-registered", f"{node} is not registered yet. Wait until the console shows it as registered.", 409)
-    return JsonResponse(connections_page(after=after), json_dumps_params={"ensure_ascii": False})
+    called = _called(request, ConnectionsQuery)
+    if called.node.registered_at is None:
+        return problem("not-registered", f"{called.node} is not registered yet. Wait until the console shows it as registered.", 409)
+    return JsonResponse(connections_page(after=called.query.get("after")), json_dumps_params={"ensure_ascii": False})
 
 
 @require_GET

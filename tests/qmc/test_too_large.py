@@ -9,13 +9,19 @@ from uvicorn.server import ServerState
 
 from qmc import server
 
+PROBLEM = ("application/problem+json", "urn:trust-zone:too-large")
+
 
 @pytest.mark.parametrize(
-    ("accept", "kind", "words"),
-    [("text/html,*/*", "text/html", "The upload is too large"), ("*/*", "application/problem+json", "urn:trust-zone:too-large")],
-    ids=["page", "problem"],
+    ("path", "accept", "kind", "words"),
+    [
+        ("/browser-certificates/upload/", "text/html,*/*", "text/html", "The upload is too large"),
+        ("/browser-certificates/upload/", "*/*", *PROBLEM),
+        ("/api/v1/browser-certificates/", "text/html,*/*", *PROBLEM),
+    ],
+    ids=["page", "problem", "api"],
 )
-def test_what_is_too_large_is_answered_in_words_after_all_of_it_was_sent(accept: str, kind: str, words: str) -> None:
+def test_what_is_too_large_is_answered_in_words_after_all_of_it_was_sent(path: str, accept: str, kind: str, words: str) -> None:
     async def answer() -> bytes:
         config = uvicorn.Config(server.application(get_wsgi_application()), ws="none", lifespan="off", log_config=None, access_log=False)
         config.load()
@@ -26,7 +32,7 @@ def test_what_is_too_large_is_answered_in_words_after_all_of_it_was_sent(accept:
         async with listening:
             reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
             length = 20 * 1024 * 1024
-            head = f"POST /browser-certificates/upload/ HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\nConnection: close\r\n"
+            head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\nConnection: close\r\n"
             writer.write(f"{head}Content-Type: multipart/form-data; boundary=x\r\nContent-Length: {length}\r\n\r\n".encode())
             for _ in range(20):
                 writer.write(bytes(length // 20))

@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -284,6 +285,10 @@ def test_a_test_token_holds_and_is_kept_nowhere(client: Client, caplog: pytest.L
     for content, holds in asked:
         answer = client.post(f"{API}/cluster/check-token/", json.dumps(content), content_type="application/json")
         assert (answer.status_code, answer.json()["accepted"]) == (200, holds), content
+    unknown = client.post(
+        f"{API}/cluster/check-token/", json.dumps({"token": token, "deployment": str(uuid.uuid4())}), content_type="application/json"
+    )
+    assert (unknown.status_code, unknown.json()["type"]) == (404, "urn:trust-zone:not-found")
     for content in ({}, {"token": 5}, {"token": token, "deployment": "x"}, []):
         assert client.post(f"{API}/cluster/check-token/", json.dumps(content), content_type="application/json").status_code == 400
 

@@ -386,7 +386,7 @@ class TestNodeApi:
         Node.objects.update(registered_at=NOW, state="decommissioned")
         assert ask().status_code == 403
 
-    @pytest.mark.parametrize("after", ["x", "", "%00", "1" * 100])
+    @pytest.mark.parametrize("after", ["x", "%00", "1" * 100])
     def test_nonsense_is_refused(self, ask: Any, after: str) -> None:
         assert ask(f"?after={after}").status_code == 400
 

@@ -118,6 +118,23 @@ def test_no_report_breaks_a_page(node: Node, broken: Any) -> None:
     rows()
 
 
+@pytest.mark.parametrize(
+    "method", ["POST /heartbeat/", "GET /packages/1/", "GET /browser-certificate/", "GET /trust/", "GET /connections/"]
+)
+def test_the_node_api_refuses_an_unknown_and_a_repeated_parameter(node: Node, settings: Any, method: str) -> None:
+    settings.ROOT_URLCONF = "qmc.urls_node"
+    verb, path = method.split()
+    known = "Use: after." if "connections" in path else "This operation takes no parameter."
+    for query in ("helth=works", f"helth=works&after={node.pk}&after={node.pk}"):
+        scope = {"asgi.scope": {"state": {"peer_certificate": CALLER}}}
+        answer = Client().generic(verb, f"{API}{path}?{query}", json.dumps(BEFORE), content_type="application/json", **scope)
+        assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
+        errors = {each["field"]: each for each in answer.json()["errors"]}
+        assert errors["helth"] == {"field": "helth", "code": "unknown", "message": f"There is no parameter 'helth'. {known}"}
+        repeated = "repeated" if "connections" in path else "unknown"
+        assert {name: each["code"] for name, each in errors.items() if name == "after"} == ({"after": repeated} if "after" in query else {})
+
+
 @pytest.mark.parametrize("fields", INVALID[::4], ids=lambda fields: ascii(fields)[:50])
 def test_a_report_outside_its_range_is_a_problem_that_names_the_field(node: Node, fields: dict[str, Any]) -> None:
     answer = report(json.dumps(BEFORE | fields).encode())
