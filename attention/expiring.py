@@ -20,7 +20,7 @@ class Happens(StrEnum):
 
 
 @dataclass(frozen=True)
-class Outlook:
+class ExpiryWording:
     """What will happen before or at the expiry date. `due_at` is set only for automatic work at a known moment."""
 
     happens: Happens
@@ -28,12 +28,12 @@ class Outlook:
     due_at: datetime | None = None
 
 
-def by_itself(text: str, due_at: datetime | None = None) -> Outlook:
-    return Outlook(Happens.BY_ITSELF, text, due_at)
+def by_itself(text: str, due_at: datetime | None = None) -> ExpiryWording:
+    return ExpiryWording(Happens.BY_ITSELF, text, due_at)
 
 
-def by_hand(text: str) -> Outlook:
-    return Outlook(Happens.BY_HAND, text)
+def by_hand(text: str) -> ExpiryWording:
+    return ExpiryWording(Happens.BY_HAND, text)
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Expiring:
     owner: str
     not_before: datetime
     not_after: datetime
-    outlook: Outlook
+    wording: ExpiryWording
     url: str
 
     @property

@@ -16,7 +16,7 @@ from certs.certificates.issuer import previous_file, root_key
 from certs.models import CentralKey, Certificate, DatabaseKey
 from certs.states import DatabaseKeyStatus
 from nodes.addresses.services import REMEDY, addresses_recorded, is_remote, netlocs
-from nodes.central.blocked_reason import central_trouble, signing_trouble
+from nodes.central.blocked_reason import central_blocked_reason, signing_blocked_reason
 from nodes.models import Node
 from pki.core.addresses import is_loopback, is_wildcard
 from pki.core.roles import Kind
@@ -92,9 +92,13 @@ def site_can_work(**_: Any) -> list[CheckMessage]:
 def central_node_has_certificates() -> list[CheckMessage]:
     """Without valid certificates every call between the central node and the others is refused."""
     now = timezone.now()
-    trouble = central_trouble(now=now)
-    hint = signing_trouble(now=now) if trouble else ""
-    return [Error(trouble, hint or "Run `python manage.py repair_central` on the central node.", id="qmc.E030")] if trouble else []
+    blocked_reason = central_blocked_reason(now=now)
+    hint = signing_blocked_reason(now=now) if blocked_reason else ""
+    return (
+        [Error(blocked_reason, hint or "Run `python manage.py repair_central` on the central node.", id="qmc.E030")]
+        if blocked_reason
+        else []
+    )
 
 
 def root_key_opens() -> list[CheckMessage]:

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from certs.exports.services import Wanted, export_renew, export_revoke, exports_request
-from certs.exports.status import Standing, export_standings
+from certs.exports.status import ExportDetails, export_statuses
 from certs.models import Export
 from certs.revocation.api import RevokeInput
 from certs.states import ExportStatus
@@ -91,8 +91,8 @@ class ExportOutput(serializers.Serializer[Any]):
     needs = serializers.CharField(help_text="what you must do. Empty if nothing")
 
 
-def _json(standing: Standing, now: datetime) -> dict[str, Any]:
-    export, end = standing.export, standing.export.not_after
+def _json(details: ExportDetails, now: datetime) -> dict[str, Any]:
+    export, end = details.export, details.export.not_after
     plain = (
         "format", "include_secrets_key", "include_ca", "legacy", "status", "status_reason", "generation", "created_at", "made_at", "not_after",
         "last_seen_at", "folder", "folder_host", "folder_problem",
@@ -100,13 +100,13 @@ def _json(standing: Standing, now: datetime) -> dict[str, Any]:
     return {
         "id": str(export.pk), "machine_name": export.machine, **{name: getattr(export, name) for name in plain},
         "password_set": export.has_password, "made_by": export.actor, "days_left": lifetime.days_left(end, now) if end else None,
-        "download_until": export.archive_until if export.is_kept(now) else None, "certificates": [str(each.pk) for each in standing.certificates], "needs": standing.trouble,
+        "download_until": export.archive_until if export.is_kept(now) else None, "certificates": [str(each.pk) for each in details.certificates], "needs": details.action_required,
     }  # fmt: skip
 
 
 def exports_json(exports: Iterable[Export], now: datetime) -> list[dict[str, Any]]:
     """Exports in their pinned form."""
-    return [_json(each, now) for each in export_standings(exports)]
+    return [_json(each, now) for each in export_statuses(exports)]
 
 
 REGISTER = Export.objects.defer("archive", "sealed_password")

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from attention.expiring import Expiring, by_hand, expiring_register
 from attention.needs import MOST_ALIKE, RANK, Need, Severity, needs_register
-from certs.exports.status import Standing, export_standings
+from certs.exports.status import ExportDetails, export_statuses
 from certs.models import Export
 from pki.core import clocks
 
@@ -19,8 +19,8 @@ LAST_WEEK = timedelta(days=7)
 def needs(now: datetime) -> Iterator[Need]:
     """Exports that are refused, that will be refused, or that expire within 30 days. Many exports of one state become one line."""
     found: dict[str, list[Need]] = defaultdict(list)
-    standings = export_standings(Export.objects.in_use().defer("archive", "sealed_password"))
-    for state, need in filter(None, (_export(each, now) for each in standings)):
+    details = export_statuses(Export.objects.in_use().defer("archive", "sealed_password"))
+    for state, need in filter(None, (_export(each, now) for each in details)):
         found[state].append(need)
     for state, same in found.items():
         if len(same) <= MOST_ALIKE:
@@ -32,26 +32,26 @@ def needs(now: datetime) -> Iterator[Need]:
             yield Need(worst.code, worst.severity, "", title, text, worst.remedy, url, "Show exports", worst.since, key=state)
 
 
-def _export(standing: Standing, now: datetime) -> tuple[str, Need] | None:
+def _export(details: ExportDetails, now: datetime) -> tuple[str, Need] | None:
     """What an export needs, with its state in one or two words."""
-    export, end, url = standing.export, standing.export.not_after, reverse("exports:renew", args=[standing.export.pk])
+    export, end, url = details.export, details.export.not_after, reverse("exports:renew", args=[details.export.pk])
     what, remedy = str(export).capitalize(), "Renew the export, and bring the new files to the machine."
-    if standing.trouble:
-        state = ("is refused" if standing.certificates else "could not be made") if standing.alarm else "must be renewed"
+    if details.action_required:
+        state = ("is refused" if details.certificates else "could not be made") if details.alarm else "must be renewed"
         code = {"is refused": "export-refused", "could not be made": "export-failed"}.get(state, "export-renewal-needed")
-        severity = Severity.CRITICAL if standing.alarm else Severity.WARNING
+        severity = Severity.CRITICAL if details.alarm else Severity.WARNING
         return state, Need(
             code,
             severity,
             export.machine,
             f"{what} {state}",
-            standing.trouble,
+            details.action_required,
             "Bring the new files to the machine.",
             url,
             "Renew export",
             export.status_since,
         )
-    if end is None or not standing.ends_soon(now):
+    if end is None or not details.ends_soon(now):
         return None
     expired = end < now
     state, title = ("has expired", f"{what} has expired") if expired else ("expires soon", f"{what} expires in {clocks.length(end - now)}")
@@ -63,10 +63,10 @@ def _export(standing: Standing, now: datetime) -> tuple[str, Need] | None:
 @expiring_register("certs.view_export")
 def expiring(now: datetime) -> Iterator[Expiring]:
     """Each export, with the soonest end of what it holds."""
-    for each in export_standings(Export.objects.in_use().exclude(made_generation=0).defer("archive", "sealed_password")):
+    for each in export_statuses(Export.objects.in_use().exclude(made_generation=0).defer("archive", "sealed_password")):
         export, renew = each.export, "Its renewal is not automatic. Renew it, and bring the new files to the machine."
         if export.made_at and export.not_after:
             yield Expiring(
                 id=str(export.pk), kind="export", subject=export.machine, holder=export.machine, owner=export.actor, not_before=export.made_at,
-                not_after=export.not_after, outlook=by_hand(each.trouble or renew), url=reverse("exports:detail", args=[export.pk]),
+                not_after=export.not_after, wording=by_hand(each.action_required or renew), url=reverse("exports:detail", args=[export.pk]),
             )  # fmt: skip

@@ -16,7 +16,7 @@ from certs.exports.filters import ExportFilter
 from certs.exports.forms import ExportForm, RenewForm
 from certs.exports.health import with_health
 from certs.exports.services import export_renew, export_revoke, exports_download, exports_request
-from certs.exports.status import export_standings
+from certs.exports.status import export_statuses
 from certs.exports.tables import ExportTable
 from certs.exports.view_models import batch_page, export_history, export_page, in_the_clear, new_end
 from certs.models import Export
@@ -38,7 +38,7 @@ def export_list(request: PageRequest) -> HttpResponse:
     now = timezone.now()
     found = ExportFilter(request.GET, queryset=with_health(REGISTER.all(), now=now))
     table = table_for(request, ExportTable, found.qs, now=now)
-    table.standings = {each.export.pk: each for each in export_standings(row.record for row in table.paginated_rows)}
+    table.details = {each.export.pk: each for each in export_statuses(row.record for row in table.paginated_rows)}
     return render(request, "certs/exports/list.html", {"filter": found, "table": table, "now": now})
 
 

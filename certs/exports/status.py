@@ -17,12 +17,12 @@ SOON = timedelta(days=30)
 
 
 @dataclass(frozen=True)
-class Standing:
-    """An export with its newest certificates. `trouble` says what you must do, or is empty. `alarm` is true if the export is refused."""
+class ExportDetails:
+    """An export with its newest certificates. `action_required` says what you must do, or is empty. `alarm` is true if the export is refused."""
 
     export: Export
     certificates: list[Certificate]
-    trouble: str = ""
+    action_required: str = ""
     alarm: bool = False
 
     def ends_soon(self, now: datetime) -> bool:
@@ -30,7 +30,7 @@ class Standing:
         return self.export.status != ExportStatus.REVOKED and end is not None and end - now < SOON
 
 
-def export_standings(exports: Iterable[Export]) -> list[Standing]:
+def export_statuses(exports: Iterable[Export]) -> list[ExportDetails]:
     """Each export with its certificates and what you must do. A fixed number of queries."""
     wanted = list(exports)
     held: dict[tuple[uuid.UUID | None, int], list[Certificate]] = {}
@@ -39,31 +39,31 @@ def export_standings(exports: Iterable[Export]) -> list[Standing]:
         held.setdefault((row.holder_id, row.generation), []).append(row)
     rotation = Rotation.objects.filter(kind=Rotation.Kind.ROOT, under_way=True).first()
     keys = {each.version: each for each in DatabaseKey.objects.all()}
-    return [_standing(each, held.get((each.pk, each.made_generation), []), rotation, keys) for each in wanted]
+    return [_details(each, held.get((each.pk, each.made_generation), []), rotation, keys) for each in wanted]
 
 
-def export_standing(export: Export) -> Standing:
-    return export_standings([export])[0]
+def export_status(export: Export) -> ExportDetails:
+    return export_statuses([export])[0]
 
 
-def _standing(export: Export, certificates: list[Certificate], rotation: Rotation | None, keys: dict[int, DatabaseKey]) -> Standing:
+def _details(export: Export, certificates: list[Certificate], rotation: Rotation | None, keys: dict[int, DatabaseKey]) -> ExportDetails:
     if export.status == ExportStatus.REVOKED or not certificates:
         failed = export.status == ExportStatus.FAILED
-        return Standing(export, certificates, f"{export.status_reason} Renew it to try again." if failed else "", alarm=failed)
+        return ExportDetails(export, certificates, f"{export.status_reason} Renew it to try again." if failed else "", alarm=failed)
     refused = next((each for each in certificates if each.status == CertificateStatus.REVOKED), None)
     if refused is not None:
         why = f" ({refused.reason.rstrip('.')})" if refused.reason else ""
         text = f"Its {refused.kind} certificate was revoked{why}, so it is refused. Renew the export."
-        return Standing(export, certificates, text, alarm=True)
+        return ExportDetails(export, certificates, text, alarm=True)
     roots = [each.issuer for each in certificates if each.issuer]
     root = next((each for each in roots if each.status != CertificateStatus.ISSUED), None)
     if root is not None:
         text = f"Its root, {root.subject}, was replaced, so it is not accepted any more. Renew the export. The machine also needs the new root."
-        return Standing(export, certificates, text, alarm=True)
+        return ExportDetails(export, certificates, text, alarm=True)
     if export.status == ExportStatus.FAILED:
         text = f"{export.status_reason} The current certificates stay accepted. Renew it to try again."
-        return Standing(export, certificates, text)
-    return Standing(export, certificates, _of_the_root(roots, rotation) or _of_the_key(certificates, keys))
+        return ExportDetails(export, certificates, text)
+    return ExportDetails(export, certificates, _of_the_root(roots, rotation) or _of_the_key(certificates, keys))
 
 
 def _of_the_root(roots: list[Certificate], rotation: Rotation | None) -> str:
@@ -95,8 +95,8 @@ def exports_of_root(root: Certificate | None, *, now: datetime) -> list[Export]:
 
 def exports_left(root: Certificate | None, *, now: datetime) -> list[Export]:
     """The ones of these without newer certificates. They stop working when `root` is removed."""
-    standings = export_standings(exports_of_root(root, now=now))
-    return [each.export for each in standings if any(certificate.issuer == root for certificate in each.certificates)]
+    details = export_statuses(exports_of_root(root, now=now))
+    return [each.export for each in details if any(certificate.issuer == root for certificate in each.certificates)]
 
 
 def exports_with_key(*, now: datetime) -> list[Export]:

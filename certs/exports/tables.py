@@ -6,13 +6,13 @@ from datetime import datetime
 import django_tables2 as tables
 from django.template.loader import render_to_string
 
-from certs.exports.status import Standing
+from certs.exports.status import ExportDetails
 from certs.models import Export
 
 
 class ExportTable(tables.Table):
     now: datetime
-    standings: dict[uuid.UUID, Standing]
+    details: dict[uuid.UUID, ExportDetails]
     machine = tables.TemplateColumn(template_name="certs/exports/cell_machine.html", verbose_name="Machine")
     status = tables.Column()
     actor = tables.Column(verbose_name="Made by")
@@ -26,4 +26,4 @@ class ExportTable(tables.Table):
         empty_text = "No exports yet. Make one for each machine that has no agent."
 
     def render_status(self, record: Export) -> str:
-        return render_to_string("certs/exports/cell_status.html", {"standing": self.standings[record.pk]})
+        return render_to_string("certs/exports/cell_status.html", {"details": self.details[record.pk]})

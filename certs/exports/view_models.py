@@ -6,7 +6,7 @@ from typing import Any
 from audit.event_lines import LINES, Line, Page, history_page
 from certs.certificates.issuer import issuing_root
 from certs.exports.health import health_of
-from certs.exports.status import export_standing
+from certs.exports.status import export_status
 from certs.lifetime.services import NewEnd, new_ends
 from certs.models import Certificate, Export
 from certs.names.services import disputes
@@ -63,7 +63,7 @@ def export_page(export: Export, *, now: datetime) -> dict[str, Any]:
         .order_by("-generation", "-kind")
     )
     return {
-        "now": now, "export": export, "standing": export_standing(export), "clear": in_the_clear([export]), "older": older,
+        "now": now, "export": export, "details": export_status(export), "clear": in_the_clear([export]), "older": older,
         "kept": export.is_kept(now), "health": health_of(export, now=now),
         "history": export_history(export), "disputes": disputes(holder_id=export.pk),
         "can_renew": export.status in (ExportStatus.MADE, ExportStatus.FAILED), "can_revoke": export.status != ExportStatus.REVOKED,

@@ -6,8 +6,8 @@ from datetime import datetime
 from django.urls import reverse
 
 from attention.expiring import Expiring, expiring_register
-from certs.lifetime.outlook import leaf_outlook, root_outlook
-from certs.lifetime.renewal_forecast import leaf_due, zone_standing
+from certs.lifetime.expiry_wording import leaf_expiry_wording, root_expiry_wording
+from certs.lifetime.renewal_forecast import leaf_due, renewal_basis
 from certs.models import Certificate
 from certs.zone.services import zone_current
 from pki.core.roles import Kind
@@ -19,14 +19,14 @@ NOT_NEEDED = ("der", "sealed_private_key", "encrypted_private_key", "issuer__der
 def expiring(now: datetime) -> Iterator[Expiring]:
     """Each one that is in use."""
     zone = zone_current()
-    standing = zone_standing(zone)
+    basis = renewal_basis(zone)
     issued = Certificate.objects.issued().filter(kind__in=[Kind.ROOT, Kind.CLUSTER]).select_related("issuer").defer(*NOT_NEEDED)
     for each in issued:
         if each.kind == Kind.ROOT:
-            outlook = root_outlook(each, standing, now=now)
+            wording = root_expiry_wording(each, basis, now=now)
         else:
-            outlook = leaf_outlook(each, leaf_due(each, standing), standing, who="", now=now)
+            wording = leaf_expiry_wording(each, leaf_due(each, basis), basis, who="", now=now)
         yield Expiring(
             id=str(each.pk), kind=each.kind, subject=each.subject, holder=each.holder, owner=zone.name, not_before=each.not_before,
-            not_after=each.not_after, outlook=outlook, url=reverse("certs:detail", args=[each.pk]),
+            not_after=each.not_after, wording=wording, url=reverse("certs:detail", args=[each.pk]),
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The renewal forecast: when each certificate is renewed or replaced, with the current settings. Pure, except `zone_standing`."""
+"""The renewal forecast: when each certificate is renewed or replaced, with the current settings. Pure, except `renewal_basis`."""
 
 import uuid
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from pki.core.roles import OWN_KINDS
 
 
 @dataclass(frozen=True)
-class Standing:
+class RenewalBasis:
     """What decides: the lifetime, which root issues, which one stays after a rotation, and which one it drops."""
 
     months: int
@@ -40,29 +40,31 @@ class Due:
     with_root: bool
 
 
-def zone_standing(zone: TrustZone) -> Standing:
+def renewal_basis(zone: TrustZone) -> RenewalBasis:
     """How the zone stands now."""
     rotation = Rotation.objects.select_related("from_root", "to_root").filter(kind=Rotation.Kind.ROOT, under_way=True).first()
     if rotation is None:
         root = next(iter(roots_in_force()), None)
-        return Standing(zone.lifetime_months, zone.rotates_by_itself, root, root)
+        return RenewalBasis(zone.lifetime_months, zone.rotates_by_itself, root, root)
     issuing = rotation.to_root if rotation.switched_at else rotation.from_root
-    return Standing(zone.lifetime_months, zone.rotates_by_itself, issuing, rotation.to_root or rotation.from_root, rotation.from_root_id)
+    return RenewalBasis(
+        zone.lifetime_months, zone.rotates_by_itself, issuing, rotation.to_root or rotation.from_root, rotation.from_root_id
+    )
 
 
-def leaf_due(certificate: Certificate, standing: Standing) -> Due | None:
+def leaf_due(certificate: Certificate, basis: RenewalBasis) -> Due | None:
     """When a leaf is renewed automatically: because of its own age, or with its root. None if neither happens."""
-    root, found = standing.staying, []
+    root, found = basis.staying, []
     if root is not None:
         ends = certificate.not_before, certificate.not_after
-        own = lifetime.replaced_at(*ends, int(certificate.serial, 16), months=standing.months, issuer_not_after=root.not_after)
+        own = lifetime.replaced_at(*ends, int(certificate.serial, 16), months=basis.months, issuer_not_after=root.not_after)
         found += [Due(own, with_root=False)] if own else []
-    if standing.root_due_at:
-        found.append(Due(standing.root_due_at, with_root=True))
+    if basis.root_due_at:
+        found.append(Due(basis.root_due_at, with_root=True))
     return min(found, key=lambda due: due.at, default=None)
 
 
-def holders_due(certificates: Iterable[Certificate], standing: Standing) -> dict[uuid.UUID, Due]:
+def holders_due(certificates: Iterable[Certificate], basis: RenewalBasis) -> dict[uuid.UUID, Due]:
     """For each holder, when it is renewed automatically. A renewal replaces all its certificates, so the first that is due decides.
 
     Only its newest generation counts: what is older is replaced already.
@@ -74,7 +76,7 @@ def holders_due(certificates: Iterable[Certificate], standing: Standing) -> dict
     found = {}
     for holder_id, leaves in held.items():
         newest = max(leaf.generation for leaf in leaves)
-        due = [moment for leaf in leaves if leaf.generation == newest and (moment := leaf_due(leaf, standing))]
+        due = [moment for leaf in leaves if leaf.generation == newest and (moment := leaf_due(leaf, basis))]
         if due:
             found[holder_id] = min(due, key=lambda each: each.at)
     return found

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from audit.actors import Actor
 from audit.record import record
-from certs.lifetime.renewal_forecast import Standing, holders_due, zone_standing
+from certs.lifetime.renewal_forecast import RenewalBasis, holders_due, renewal_basis
 from certs.models import Certificate, Export, TrustZone
 from certs.zone.services import zone_current
 from pki.core import lifetime
@@ -78,20 +78,20 @@ def new_ends(*, months: int, root_not_after: datetime | None, now: datetime) -> 
     return [NewEnd(kind.value, end.not_after, end.cut, whole) for kind, end in zip(PREVIEWED, ends, strict=True)]
 
 
-def _next_renewals(standing: Standing) -> list[NodeRenewal]:
+def _next_renewals(basis: RenewalBasis) -> list[NodeRenewal]:
     leaves = list(Certificate.objects.issued().besides_exports().filter(kind__in=OWN_KINDS).defer("der", "sealed_private_key"))
     names = {leaf.holder_id: leaf.holder for leaf in leaves}
-    found = [NodeRenewal(holder_id, names[holder_id], due.at) for holder_id, due in holders_due(leaves, standing).items()]
+    found = [NodeRenewal(holder_id, names[holder_id], due.at) for holder_id, due in holders_due(leaves, basis).items()]
     return sorted(found, key=lambda each: (each.due_at, each.name))
 
 
 def lifetime_preview(*, actor: Actor, months: int, now: datetime) -> Preview:
     """What new certificates would get with `months`, clamped, and who is renewed next. Raises: PermissionRefused, ZoneMissing."""
     actor.require("certs.view_certificate")
-    standing = replace(zone_standing(zone_current()), months=lifetime.clamp(months))
-    issuing_end = standing.issuing.not_after if standing.issuing else None
-    renewals = _next_renewals(standing)
-    ends = new_ends(months=standing.months, root_not_after=issuing_end, now=now)
+    basis = replace(renewal_basis(zone_current()), months=lifetime.clamp(months))
+    issuing_end = basis.issuing.not_after if basis.issuing else None
+    renewals = _next_renewals(basis)
+    ends = new_ends(months=basis.months, root_not_after=issuing_end, now=now)
     return Preview(ends, len(renewals), renewals[:FIRST_TO_RENEW], Export.objects.in_use().count())
 
 

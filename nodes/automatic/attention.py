@@ -10,7 +10,7 @@ from attention.needs import Need, Severity, needs_register
 from certs.certificates.issuer import issuing_root
 from certs.models import Rotation
 from nodes.automatic.services import Due, renewals_due, root_is_due, rotates_next
-from nodes.renewal.blocked_reason import Troubles
+from nodes.renewal.blocked_reason import BlockedReasons
 from nodes.rotations.services import blocked_reason
 from pki.core import clocks
 from pki.core.lifetime import ExpiryStatus
@@ -25,18 +25,18 @@ LAST_DAYS, VERY_LATE = timedelta(days=30), timedelta(days=7)
 def needs(now: datetime) -> Iterator[Need]:
     """Late renewals, and a root past half its lifetime. The room certs.roots reports a broken trust zone."""
     with contextlib.suppress(ZoneMissing, ZoneBroken):
-        troubles = Troubles()
+        blocked_reasons = BlockedReasons()
         for each in renewals_due(now=now):
             if now - each.since > OVERDUE_AFTER:
-                yield _overdue(each, troubles, now)
+                yield _overdue(each, blocked_reasons, now)
         yield from _root_due(now)
 
 
-def _overdue(due: Due, troubles: Troubles, now: datetime) -> Need:
+def _overdue(due: Due, blocked_reasons: BlockedReasons, now: datetime) -> Need:
     """Certificates whose automatic renewal is late. The severity grows with the delay and near the expiry."""
     late, left = now - due.since, due.not_after - now
-    last = troubles.renewals.get(due.node.pk)
-    why = troubles.of(due.node, now) or (last.reason if last else "") or "No attempt has failed yet."
+    last = blocked_reasons.renewals.get(due.node.pk)
+    why = blocked_reasons.of(due.node, now) or (last.reason if last else "") or "No attempt has failed yet."
     expiry = "have expired" if due.not_after < now else f"expire in {clocks.length(left)}"
     title = f"{due.node}: its renewal is {clocks.length(late)} late, and its certificates {expiry}"
     severity = Severity.CRITICAL if left < LAST_DAYS or late > VERY_LATE else Severity.WARNING

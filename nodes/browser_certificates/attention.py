@@ -71,6 +71,6 @@ def expiring(now: datetime) -> Iterator[Expiring]:
             yield Expiring(
                 id=str(each.pk), kind="server", subject=str(each), holder=", ".join(names), owner=", ".join(names + here) or "chosen for no node",
                 not_before=each.not_before, not_after=each.not_after,
-                outlook=by_hand(text) if nodes else by_itself("It is chosen for no node, so nothing stops when it expires."),
+                wording=by_hand(text) if nodes else by_itself("It is chosen for no node, so nothing stops when it expires."),
                 url=reverse("browser_certificates:detail", args=[each.pk]),
             )  # fmt: skip

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.urls import reverse
 
 from attention.needs import Need, Severity, needs_register
-from nodes.central.blocked_reason import central_trouble, signing_trouble
+from nodes.central.blocked_reason import central_blocked_reason, signing_blocked_reason
 from nodes.models import Node
 
 OF_CENTRAL = frozenset(
@@ -18,10 +18,10 @@ OF_CENTRAL = frozenset(
 def needs(now: datetime) -> Iterator[Need]:
     """The central node has no valid certificates, so every call between it and the nodes is refused."""
     central = Node.objects.present().filter(is_central=True).first()
-    if central is not None and (trouble := central_trouble(now=now)):
-        remedy = signing_trouble(now=now) or "Run manage.py repair_central on the central node. Other nodes do not change."
+    if central is not None and (blocked_reason := central_blocked_reason(now=now)):
+        remedy = signing_blocked_reason(now=now) or "Run manage.py repair_central on the central node. Other nodes do not change."
         yield Need(
             "central-without-certificates", Severity.CRITICAL, str(central), "The central node has no valid certificates",
-            f"{trouble} The nodes and the central node refuse each other's calls.", remedy, reverse("nodes:detail", args=[central.pk]),
+            f"{blocked_reason} The nodes and the central node refuse each other's calls.", remedy, reverse("nodes:detail", args=[central.pk]),
             "Show node", explains=OF_CENTRAL,
         )  # fmt: skip

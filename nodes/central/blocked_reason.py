@@ -20,7 +20,7 @@ from sealing.errors import ZoneBroken, ZoneMissing
 from sealing.local_keys import own_store
 
 
-def central_trouble(*, now: datetime) -> str:
+def central_blocked_reason(*, now: datetime) -> str:
     """Why the central node has no valid certificates; "" if it has, or if there is no central node yet."""
     central = Node.objects.filter(is_central=True).first()
     if central is None:
@@ -28,26 +28,26 @@ def central_trouble(*, now: datetime) -> str:
     try:
         installed = own_store()
     except ZoneMissing:
-        return _recorded_trouble(central, now)
+        return _recorded_reason(central, now)
     except ZoneBroken as exc:
         return str(exc)
     if installed.node != str(central.pk):  # another machine of the site: only the database has the answer
-        return _recorded_trouble(central, now)
-    return next(_installed_troubles(installed, now), "")
+        return _recorded_reason(central, now)
+    return next(_installed_reasons(installed, now), "")
 
 
-def _recorded_trouble(central: Node, now: datetime) -> str:
+def _recorded_reason(central: Node, now: datetime) -> str:
     """The problem of the newest certificate of each kind, from the database."""
     for kind in OWN_KINDS:
         newest = (
             Certificate.objects.listed().filter(holder_id=central.pk, kind=kind).order_by("-generation", "-database_key_version").first()
         )
-        if text := _row_trouble(newest, kind, now):
+        if text := _row_reason(newest, kind, now):
             return text
     return ""
 
 
-def _row_trouble(row: Certificate | None, kind: Kind, now: datetime) -> str:
+def _row_reason(row: Certificate | None, kind: Kind, now: datetime) -> str:
     what = f"The central node's {kind} certificate"
     if row is None:
         return f"{what} is not in this database. The database and the store are from different times."
@@ -62,7 +62,7 @@ def _row_trouble(row: Certificate | None, kind: Kind, now: datetime) -> str:
     return ""
 
 
-def _installed_troubles(installed: Installed, now: datetime) -> Iterator[str]:
+def _installed_reasons(installed: Installed, now: datetime) -> Iterator[str]:
     path = installed.path
     files = [
         (installed.service, (installed.service_pem, path / "exported/server_key.pem")),
@@ -70,14 +70,14 @@ def _installed_troubles(installed: Installed, now: datetime) -> Iterator[str]:
         (installed.cluster, (path / "machine/personal/cluster.pem",)),
     ]
     for certificate, places in files:
-        yield from filter(None, (_key_trouble(certificate, place) for place in places))
+        yield from filter(None, (_key_reason(certificate, place) for place in places))
     for certificate, kind in ((installed.service, Kind.SERVICE), (installed.client, Kind.CLIENT)):
         row = Certificate.objects.select_related("issuer").filter(sha256=fingerprint(certificate), holder_id=installed.node).first()
-        if text := _row_trouble(row, kind, now):
+        if text := _row_reason(row, kind, now):
             yield text
 
 
-def _key_trouble(certificate: x509.Certificate, place: Path) -> str:
+def _key_reason(certificate: x509.Certificate, place: Path) -> str:
     try:
         fits = keys.from_pem(place.read_bytes(), own=True).public_key() == certificate.public_key()
     except (OSError, ValueError, PKIError) as exc:
@@ -85,7 +85,7 @@ def _key_trouble(certificate: x509.Certificate, place: Path) -> str:
     return "" if fits else f"The private key in {place} does not belong to the certificate in the same folder."
 
 
-def signing_trouble(*, now: datetime) -> str:
+def signing_blocked_reason(*, now: datetime) -> str:
     """Why no current root can sign, and what to do; "" if one can. Only a process with the passphrase can check that the key decrypts."""
     try:
         root = issuing_root()

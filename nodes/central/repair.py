@@ -20,7 +20,7 @@ from certs.models import Certificate, DatabaseKey
 from certs.roots.services import cluster_in_force, cluster_renew
 from certs.zone.services import zone_current
 from nodes.addresses.services import central_addresses
-from nodes.central.blocked_reason import central_trouble, signing_trouble
+from nodes.central.blocked_reason import central_blocked_reason, signing_blocked_reason
 from nodes.central.services import central_alone, central_clean, central_install, central_next, central_settle
 from nodes.models import Node
 from nodes.observation.clock_doubt import clock_believed
@@ -47,7 +47,7 @@ class RepairRefused(Exception):
 class Repaired:
     """The result of a repair: why it was needed ("" if it completed an earlier run), and until when the certificates are valid."""
 
-    trouble: str
+    blocked_reason: str
     not_after: datetime
 
 
@@ -60,22 +60,22 @@ def central_repair(*, actor: Actor, now: datetime) -> Repaired:
     zone_current()
     with central_alone():
         central = Node.objects.get(is_central=True)
-        trouble = _trouble_here(central, now)
-        if trouble:
+        blocked_reason = _reason_here(central, now)
+        if blocked_reason:
             clock_believed(now=now)
             _refuse_unsigned(now)
             _make_readable(central, now)
-            central = _begin(actor, trouble, now)
+            central = _begin(actor, blocked_reason, now)
             _cluster_ensure(actor, now)
             central_install(central, now=now)
         elif not _is_cut_off(central):
             until = stamp(own_store().service.not_valid_after_utc)
             raise RepairRefused(f"The central node's certificates are valid until {until}. Nothing was changed.")
-        return _complete(central, actor, trouble, now)
+        return _complete(central, actor, blocked_reason, now)
 
 
-def _trouble_here(central: Node, now: datetime) -> str:
-    """The same as `central_trouble`, for the machine whose store is to be repaired. Raises: RepairRefused elsewhere."""
+def _reason_here(central: Node, now: datetime) -> str:
+    """The same as `central_blocked_reason`, for the machine whose store is to be repaired. Raises: RepairRefused elsewhere."""
     try:
         if own_store().node != str(central.pk):
             raise RepairRefused("This is not the central node. Nothing was changed. Run this command on the central node.")
@@ -83,18 +83,18 @@ def _trouble_here(central: Node, now: datetime) -> str:
         return f"Nothing is installed in {settings.NODE_STORE}."
     except ZoneBroken:
         pass  # the damage is reported below
-    return central_trouble(now=now)
+    return central_blocked_reason(now=now)
 
 
 def _refuse_unsigned(now: datetime) -> None:
-    trouble = signing_trouble(now=now)
-    if not trouble:
+    blocked_reason = signing_blocked_reason(now=now)
+    if not blocked_reason:
         try:
             issuer_current()
         except (TrustZoneError, PKIError) as exc:
-            trouble = f"The root cannot sign: {exc} Check QMC_ROOT_PASSPHRASE_FILE."
-    if trouble:
-        raise RepairRefused(f"{trouble} Nothing was changed.")
+            blocked_reason = f"The root cannot sign: {exc} Check QMC_ROOT_PASSPHRASE_FILE."
+    if blocked_reason:
+        raise RepairRefused(f"{blocked_reason} Nothing was changed.")
 
 
 def _make_readable(central: Node, now: datetime) -> None:
@@ -159,9 +159,9 @@ def _stopgap(central: Node, service: Pair, number: int, now: datetime) -> Packag
 
 
 @transaction.atomic
-def _begin(actor: Actor, trouble: str, now: datetime) -> Node:
+def _begin(actor: Actor, blocked_reason: str, now: datetime) -> Node:
     central = central_next(reason=REASON, now=now)
-    record(actor=actor, action=STARTED, target=central, detail={"reason": trouble, "generation": central.generation}, now=now)
+    record(actor=actor, action=STARTED, target=central, detail={"reason": blocked_reason, "generation": central.generation}, now=now)
     return central
 
 
@@ -179,9 +179,9 @@ def _is_cut_off(central: Node) -> bool:
     return last is not None and last.action == STARTED
 
 
-def _complete(central: Node, actor: Actor, trouble: str, now: datetime) -> Repaired:
+def _complete(central: Node, actor: Actor, blocked_reason: str, now: datetime) -> Repaired:
     central_settle(now=now)
     central_clean()
     with transaction.atomic():
         record(actor=actor, action=REPAIRED, target=central, detail={"generation": own_store().generation}, now=now)
-    return Repaired(trouble, own_store().service.not_valid_after_utc)
+    return Repaired(blocked_reason, own_store().service.not_valid_after_utc)

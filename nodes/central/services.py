@@ -12,7 +12,7 @@ from agent.store import Store
 from audit.actors import SYSTEM, system_for
 from certs.models import Certificate, DatabaseKey
 from certs.states import DatabaseKeyStatus
-from nodes.issuance.services import Order, keys_wipe, older_supersede, package_make
+from nodes.issuance.services import GenerationRequest, keys_wipe, older_supersede, package_make
 from nodes.models import Node
 from nodes.renewal.services import renewal_ensure, renewals_end
 from nodes.states import NodeState
@@ -65,7 +65,9 @@ def central_next(*, reason: str, now: datetime) -> Node:
 def central_install(node: Node, *, now: datetime) -> None:
     """Create and install `node`'s generation here, with a service pair for each live database key. Raises: TrustZoneError, PKIError, OSError."""
     wanted, store = Node.objects.filter(pk=node.pk, generation=node.generation), Store(settings.NODE_STORE)
-    package = package_make(Order(node, node.generation, wanted, in_a_hurry=False, actor=SYSTEM), expires_at=now + VALID, now=now)
+    package = package_make(
+        GenerationRequest(node, node.generation, wanted, in_a_hurry=False, actor=SYSTEM), expires_at=now + VALID, now=now
+    )
     with store.locked():
         store.install(package, now=now)
     central_settle(now=now)

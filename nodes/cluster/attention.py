@@ -9,7 +9,7 @@ from attention.needs import Need, Severity, needs_register
 from certs.certificates.issuer import roots_in_force
 from certs.models import TrustZone
 from certs.roots.attention import zone_broken_need
-from nodes.cluster.services import manual_standing, site_answer
+from nodes.cluster.services import manual_status, site_answer
 from sealing.errors import ZoneBroken
 
 
@@ -20,14 +20,14 @@ def needs(now: datetime) -> Iterator[Need]:
     if zone is None or not site_answer(zone).required:
         return
     try:
-        standing = manual_standing()
+        status = manual_status()
     except ZoneBroken as exc:
         if roots_in_force():  # that there is none is told by certs.roots
             yield zone_broken_need(exc)
         return
-    if standing.todo:
+    if status.todo:
         yield Need(
             "cluster-certificate-missing", Severity.WARNING, "",
-            f"{len(standing.todo)} of {len(standing.registered)} nodes still need the QlikServiceCluster certificate",
-            standing.answer.reason, "Configure the certificate on each of these nodes.", reverse("cluster:manual"), "Configure",
+            f"{len(status.todo)} of {len(status.registered)} nodes still need the QlikServiceCluster certificate",
+            status.answer.reason, "Configure the certificate on each of these nodes.", reverse("cluster:manual"), "Configure",
         )  # fmt: skip

@@ -15,7 +15,7 @@ from certs.models import Deployment
 from certs.zone.services import zone_current
 from nodes.cluster.deployments import deployment_change, deployment_create, deployment_delete
 from nodes.cluster.forms import ClusterFilter, DeploymentForm, PfxDownloadForm, SiteForm, TokenForm
-from nodes.cluster.services import cluster_deliver, manual_standing, nodes_counted, site_answer, site_set, tick_set
+from nodes.cluster.services import cluster_deliver, manual_status, nodes_counted, site_answer, site_set, tick_set
 from nodes.cluster.tables import ClusterTable, ManualTable
 from nodes.cluster.view_models import has, story
 from nodes.errors import InputInvalid
@@ -118,9 +118,9 @@ def site(request: PageRequest) -> HttpResponse:
 
 def _manual(request: PageRequest, **more: Any) -> HttpResponse:
     now, form = timezone.now(), ClusterFilter(request.GET)
-    standing = manual_standing()
-    table = table_for(request, ManualTable, [each for each in standing.registered if has(each, form.wanted)], now=now)
-    context = {"now": now, "standing": standing, "in_force": cluster_current(), "table": table, "filter": {"form": form}}
+    status = manual_status()
+    table = table_for(request, ManualTable, [each for each in status.registered if has(each, form.wanted)], now=now)
+    context = {"now": now, "status": status, "in_force": cluster_current(), "table": table, "filter": {"form": form}}
     return render(request, "nodes/cluster/manual.html", context | more)
 
 
@@ -133,7 +133,7 @@ def manual(request: PageRequest) -> HttpResponse:
 @require_POST
 def deliver(request: PageRequest) -> HttpResponse:
     """Deliver to all nodes that lack the certificate, or to the given one."""
-    lacking, wanted = manual_standing().lacking, request.POST.get("node")
+    lacking, wanted = manual_status().lacking, request.POST.get("node")
     chosen = [each for each in lacking if wanted in (None, str(each.node.pk))]
     return _manual(request, delivery=cluster_deliver(actor=request.actor, nodes=chosen, now=timezone.now()))
 

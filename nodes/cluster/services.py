@@ -139,7 +139,7 @@ def site_answer(zone: TrustZone) -> Answer:
         return Answer(False, f"The facts about this site are incomplete: {exc}")
 
 
-def manual_standing() -> Manual:
+def manual_status() -> Manual:
     """Raises: ZoneMissing, ZoneBroken."""
     nodes = Node.objects.present().exclude(registered_at=None).select_related("observation")
     found = cluster_nodes(nodes, in_force=cluster_current())

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from certs.cluster.services import cluster_certificates, cluster_jwks, cluster_public_key
-from certs.lifetime.renewal_forecast import leaf_due, zone_standing
+from certs.lifetime.renewal_forecast import leaf_due, renewal_basis
 from certs.models import Certificate, Deployment
 from certs.zone.services import zone_current
 from nodes.cluster.services import ClusterNode, cluster_nodes, site_answer
@@ -15,10 +15,10 @@ from pki.cluster.tokens import key_id
 
 def what_happens(certificate: Certificate) -> tuple[str, datetime | None]:
     """What happens to the current certificate next, and when."""
-    standing = zone_standing(zone_current())
-    if certificate.issuer_id is not None and certificate.issuer_id == standing.leaving_id:
+    basis = renewal_basis(zone_current())
+    if certificate.issuer_id is not None and certificate.issuer_id == basis.leaving_id:
         return "It is replaced by the root rotation that is in progress.", None
-    due = leaf_due(certificate, standing)
+    due = leaf_due(certificate, basis)
     if due is None:
         return "A renewal does not help, because its root expires soon and is not replaced automatically. Rotate the root.", None
     if due.with_root:

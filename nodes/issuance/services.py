@@ -30,7 +30,7 @@ from sealing.local_keys import key_ring
 
 
 @dataclass(frozen=True)
-class Order:
+class GenerationRequest:
     """The certificates of one generation to make for `node`, as long as `wanted` has a row; `in_a_hurry` if a person waits for them."""
 
     node: Node
@@ -61,7 +61,7 @@ def _key_of(version: DatabaseKey) -> database_key.DatabaseKey:
     return ring[version.key_id]
 
 
-def certificate_of(order: Order, kind: Kind, version: DatabaseKey | None = None, *, now: datetime) -> Certificate:
+def certificate_of(order: GenerationRequest, kind: Kind, version: DatabaseKey | None = None, *, now: datetime) -> Certificate:
     """The certificate of this intent: found again after a crash, or created. A service certificate contains the database key `version`.
 
     Raises: StaleCertificate while another worker makes it or the key is not available here, StaleNode.
@@ -90,7 +90,7 @@ def certificate_of(order: Order, kind: Kind, version: DatabaseKey | None = None,
     )  # fmt: skip
 
 
-def package_make(order: Order, *, expires_at: datetime, now: datetime) -> Package:
+def package_make(order: GenerationRequest, *, expires_at: datetime, now: datetime) -> Package:
     """Make the package for the node. Raises: PKIError, TrustZoneError, StaleNode."""
     node, zone = order.node, zone_current()
 
@@ -110,7 +110,7 @@ def package_make(order: Order, *, expires_at: datetime, now: datetime) -> Packag
     )  # fmt: skip
 
 
-def _service_pair(order: Order, version: DatabaseKey, *, now: datetime) -> Pair:
+def _service_pair(order: GenerationRequest, version: DatabaseKey, *, now: datetime) -> Pair:
     row = certificate_of(order, Kind.SERVICE, version, now=now)
     pem: bytes = row.sealed_private_key.open()
     if version.key_id is None:

@@ -146,5 +146,5 @@ def expiring(now: datetime) -> Iterator[Expiring]:
         text = f"Type it on that machine at {setup_url(node)}, or redistribute the node for another password."
         yield Expiring(
             id=str(each.pk), kind="registration_password", subject=f"password of {node}", holder=str(node), owner=each.actor,
-            not_before=each.created_at, not_after=each.expires_at, outlook=by_hand(text), url=reverse("nodes:detail", args=[node.pk]),
+            not_before=each.created_at, not_after=each.expires_at, wording=by_hand(text), url=reverse("nodes:detail", args=[node.pk]),
         )  # fmt: skip

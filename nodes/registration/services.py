@@ -22,7 +22,7 @@ from nodes.dial.services import TOTAL_S, Answer, ask, served_certificate
 from nodes.errors import IllegalNodeTransition, NodeUnreachable, RegistrationBlocked, StaleNode
 from nodes.inventory.transition import node_transition
 from nodes.inventory.view_models import setup_url
-from nodes.issuance.services import Order, generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
+from nodes.issuance.services import GenerationRequest, generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
 from nodes.jobs import REGISTRATION
 from nodes.models import Node, Registration
 from nodes.observation.callers import MOST_LOST, generation_next, registration_settles
@@ -187,8 +187,8 @@ def _issue(node: Node, registration: Registration, now: datetime, *, in_a_hurry:
     actor = system_for(registration.actor)
     try:
         wanted = Node.objects.filter(pk=node.pk, state=NodeState.ISSUING, generation=node.generation)
-        order = Order(node, node.generation, wanted, in_a_hurry, actor)
-        content = package_make(order, expires_at=registration.expires_at, now=now)
+        request = GenerationRequest(node, node.generation, wanted, in_a_hurry, actor)
+        content = package_make(request, expires_at=registration.expires_at, now=now)
     except StaleCertificate:
         raise
     except (PKIError, TrustZoneError) as exc:

@@ -12,12 +12,12 @@ from attention.expiring import Expiring, by_hand, expiring_register
 from attention.needs import Need, Severity, needs_register
 from certs.certificates.attention import ending_soon, expired_need, expiring_need
 from certs.lifetime.attention import NOT_NEEDED
-from certs.lifetime.renewal_forecast import holders_due, zone_standing
+from certs.lifetime.renewal_forecast import holders_due, renewal_basis
 from certs.models import Certificate
 from certs.zone.services import zone_current
 from nodes.models import Node, Renewal
 from nodes.observation.silence import is_silent
-from nodes.renewal.outlook import node_outlook
+from nodes.renewal.expiry_wording import node_expiry_wording
 from nodes.states import NodeState, RenewalStatus
 from pki.core.lifetime import ExpiryStatus
 from pki.core.roles import OWN_KINDS, Kind
@@ -67,18 +67,18 @@ def _held(same: list[Certificate], subject: str, now: datetime) -> Iterator[Need
 @expiring_register("certs.view_certificate")
 def expiring(now: datetime) -> Iterator[Expiring]:
     """The certificates that nodes hold, each with what will happen to it."""
-    standing = zone_standing(zone_current())
+    basis = renewal_basis(zone_current())
     nodes = {node.pk: node for node in Node.objects.present().select_related("observation")}
     renewals = {each.node_id: each for each in Renewal.objects.filter(generation=F("node__generation")).defer("package")}
     issued = Certificate.objects.issued().besides_exports().filter(kind__in=OWN_KINDS).select_related("issuer").defer(*NOT_NEEDED)
-    due = holders_due(issued, standing)
+    due = holders_due(issued, basis)
     for each in issued:
         node = nodes.get(each.holder_id) if each.holder_id else None
-        outlook, owner = by_hand("No node of this site holds it, so nothing renews it."), each.holder
+        wording, owner = by_hand("No node of this site holds it, so nothing renews it."), each.holder
         if node is not None:
-            outlook, owner = node_outlook(each, node, renewals.get(node.pk), due.get(node.pk), standing, now=now), str(node)
+            wording, owner = node_expiry_wording(each, node, renewals.get(node.pk), due.get(node.pk), basis, now=now), str(node)
         answers_here = node is not None and node.is_central and each.kind == Kind.SERVICE
         yield Expiring(
             id=str(each.pk), kind=each.kind, subject=each.subject, holder=each.holder, owner=f"{owner}, and this console" if answers_here else owner,
-            not_before=each.not_before, not_after=each.not_after, outlook=outlook, url=reverse("certs:detail", args=[each.pk]),
+            not_before=each.not_before, not_after=each.not_after, wording=wording, url=reverse("certs:detail", args=[each.pk]),
         )  # fmt: skip

@@ -17,7 +17,7 @@ def _renewals_not_proved() -> dict[uuid.UUID, Renewal]:
 
 
 @dataclass(frozen=True)
-class Troubles:
+class BlockedReasons:
     """The data to find why nodes are blocked, in two queries. `renewals` has each node's last renewal that was not verified."""
 
     renewals: dict[uuid.UUID, Renewal] = field(default_factory=_renewals_not_proved)

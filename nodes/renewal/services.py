@@ -16,7 +16,7 @@ from jobs.services import job_again, job_create, job_finish, job_nudge
 from nodes.dial.services import served_certificate
 from nodes.errors import IllegalNodeTransition, NodeUnreachable, StaleNode
 from nodes.inventory.transition import renewal_transition
-from nodes.issuance.services import Order, generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
+from nodes.issuance.services import GenerationRequest, generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
 from nodes.jobs import RENEWAL
 from nodes.models import Node, Renewal
 from nodes.observation.callers import DISPUTED, generation_next, is_disputed
@@ -138,8 +138,8 @@ def _issue(renewal: Renewal, now: datetime) -> timedelta | None:
         return None
     try:
         wanted = Renewal.objects.filter(pk=renewal.pk, status=RenewalStatus.REQUESTED)
-        order = Order(node, renewal.generation, wanted, in_a_hurry=False, actor=actor)
-        content = package_make(order, expires_at=now + VALID, now=now)
+        request = GenerationRequest(node, renewal.generation, wanted, in_a_hurry=False, actor=actor)
+        content = package_make(request, expires_at=now + VALID, now=now)
     except StaleCertificate:
         raise
     except (PKIError, TrustZoneError) as exc:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.urls import reverse
 
-from attention.expiring import Endless, Expiring, Outlook, by_hand, by_itself, expiring_register
+from attention.expiring import Endless, Expiring, ExpiryWording, by_hand, by_itself, expiring_register
 from attention.needs import MOST_ALIKE, Need, Severity, needs_register
 from certs.models import RevocationList
 from certs.revocation.lists import ANEW, lists_newest
@@ -57,14 +57,14 @@ def expiring(now: datetime) -> Iterator[Expiring | Endless]:
         root = each.root
         yield Expiring(
             id=str(each.pk), kind="revocation_list", subject=f"{root.subject}, list {each.number}", holder=root.holder, owner=zone_name,
-            not_before=each.this_update, not_after=each.next_update, outlook=list_outlook(each, nodes, now=now),
+            not_before=each.this_update, not_after=each.next_update, wording=list_expiry_wording(each, nodes, now=now),
             url=reverse("certs:detail", args=[root.pk]),
         )  # fmt: skip
     if not newest:
         yield Endless(None, "revocation_list", "no list yet", zone_name, "A worker signs the first one automatically.")
 
 
-def list_outlook(newest: RevocationList, nodes: list[Node], *, now: datetime) -> Outlook:
+def list_expiry_wording(newest: RevocationList, nodes: list[Node], *, now: datetime) -> ExpiryWording:
     """A root's revocation list, and which nodes honour an older one."""
     age, root = now - newest.this_update, newest.root.sha256
     if age >= 2 * ANEW:

@@ -109,7 +109,7 @@ def rotation_json(rotation: Rotation) -> dict[str, Any]:
     )
     return {
         "id": str(rotation.pk), **{name: getattr(rotation, name) for name in plain}, "phase": told["phase"], "percent": told["percent"],
-        "waits_for": [{"node": str(each.node.pk), "name": each.node.name, "reason": each.trouble} for each in told["waits"]], **own,
+        "waits_for": [{"node": str(each.node.pk), "name": each.node.name, "reason": each.blocked_reason} for each in told["waits"]], **own,
     }  # fmt: skip
 
 

@@ -34,14 +34,14 @@ def needs(now: datetime) -> Iterator[Need]:
             rotation.created_at,
         )
     for each in told["waits"]:
-        if each.trouble:
+        if each.blocked_reason:
             remedy = "Reconnect the node, exclude it from the rotation, or decommission it."
             yield Need(
                 "rotation-waits",
                 Severity.WARNING,
                 str(each.node),
                 f"The rotation of the {what} waits for {each.node}",
-                each.trouble,
+                each.blocked_reason,
                 remedy,
                 url,
                 "Show rotation",

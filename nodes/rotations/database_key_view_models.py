@@ -9,7 +9,7 @@ from certs.exports.status import exports_with_key
 from certs.models import CentralKey, DatabaseKey, Rotation
 from certs.states import DatabaseKeyStatus
 from nodes.models import Node
-from nodes.renewal.blocked_reason import Troubles
+from nodes.renewal.blocked_reason import BlockedReasons
 from nodes.rotations.database_key import SETTLE, lacking, proved_at
 from nodes.rotations.services import blocked_reason, counted
 from sealing.errors import ZoneBroken
@@ -31,13 +31,13 @@ class Reader:
 
     node: Node
     proved: list[tuple[datetime | None, DatabaseKey]]
-    trouble: str
+    blocked_reason: str
 
 
 def readers(versions: list[DatabaseKey], *, now: datetime) -> list[Reader]:
     """Every node that must read encrypted fields, with its proofs of `versions`."""
-    troubles = Troubles()
-    return [Reader(node, proofs(node, versions), troubles.of(node, now)) for node in counted()]
+    blocked_reasons = BlockedReasons()
+    return [Reader(node, proofs(node, versions), blocked_reasons.of(node, now)) for node in counted()]
 
 
 def proofs(node: Node, versions: list[DatabaseKey]) -> list[tuple[datetime | None, DatabaseKey]]:
@@ -63,7 +63,7 @@ def rotation_story(rotation: Rotation, *, now: datetime) -> dict[str, Any]:
     done, total = counts.get(version.key_id or "", 0), sum(counts.values())
     return {
         "rotation": rotation, "version": version, "phase": "finished" if rotation.finished_at else version.status, "phases": _phases(rotation, version.status),
-        "rows_done": done, "rows_total": total, "percent": 100 * done // total if total else 100, "waits": waits, "blocked": any(each.trouble for each in waits), "settles_at": settles_at,
+        "rows_done": done, "rows_total": total, "percent": 100 * done // total if total else 100, "waits": waits, "blocked": any(each.blocked_reason for each in waits), "settles_at": settles_at,
     }  # fmt: skip
 
 

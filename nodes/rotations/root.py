@@ -54,7 +54,7 @@ def phase_of(rotation: Rotation) -> Phase:
 
 
 @dataclass(frozen=True)
-class Standing:
+class NodeProgress:
     """The progress of one node. `presents` means that it serves a certificate of the new root and called with one."""
 
     node: Node
@@ -80,7 +80,7 @@ def root_rotation_start(*, actor: Actor, now: datetime, keeps_for_exports: bool 
     )
 
 
-def standings(rotation: Rotation) -> list[Standing]:
+def nodes_progress(rotation: Rotation) -> list[NodeProgress]:
     """The progress of every node that has certificates of the trust zone, or is being registered."""
     nodes = [each for each in Node.objects.present().select_related("observation") if each.registered_at or each.state in UNDER_WAY]
     own: dict[uuid.UUID, list[Certificate]] = defaultdict(list)
@@ -91,22 +91,22 @@ def standings(rotation: Rotation) -> list[Standing]:
     begun = {(each.node_id, each.generation): each.created_at for each in Registration.objects.filter(node__in=nodes)}
     excluded = {each["id"]: each for each in rotation.excluded}
     return [
-        _standing(node, rotation.to_root, own[node.pk], leaving, begun.get((node.pk, node.generation)), excluded.get(str(node.pk)))
+        _node_progress(node, rotation.to_root, own[node.pk], leaving, begun.get((node.pk, node.generation)), excluded.get(str(node.pk)))
         for node in nodes
     ]
 
 
-def _standing(
+def _node_progress(
     node: Node,
     root: Certificate | None,
     own: list[Certificate],
     leaving: set[str],
     ceremony: datetime | None,
     excluded: dict[str, str] | None,
-) -> Standing:
+) -> NodeProgress:
     """`leaving` are the service certificates of the old root: no service of the node may still present one."""
     if root is None:
-        return Standing(node, trusts=False, presents=False, outdated=False, excluded=excluded)
+        return NodeProgress(node, trusts=False, presents=False, outdated=False, excluded=excluded)
     seen, under_way, known = node.observed, node.state in UNDER_WAY, node.registered_at is not None
     trusts = seen is not None and root.sha256 in seen.trusts
     if under_way:  # the package counts too: an older package would remove the trust
@@ -122,7 +122,7 @@ def _standing(
             seen is not None and (not seen.listening or seen.served.get("service") in in_force) and not leaving & {*seen.served.values()}
         )
         presents = node.state == NodeState.REGISTERED and bool(own) and not outdated and serves
-    return Standing(node, trusts, presents, outdated, excluded)
+    return NodeProgress(node, trusts, presents, outdated, excluded)
 
 
 @handles(TASK[Rotation.Kind.ROOT])
@@ -136,7 +136,7 @@ def _step(rotation: Rotation, now: datetime) -> timedelta | None:
     clock_believed(now=now)
     if phase == Phase.MAKING:
         return _make(rotation, now)
-    found = standings(rotation)
+    found = nodes_progress(rotation)
     if phase == Phase.ISSUING:
         _reissue(rotation, found, now)
     waiting = any(each.is_awaited(phase) for each in found) or bool(phase == Phase.ISSUING and exports_awaited(rotation, now=now))
@@ -193,7 +193,7 @@ def _switch(rotation: Rotation, mine: Any, now: datetime) -> None:
         record(actor=SYSTEM, action="rotation.switched", target=rotation, detail=detail, now=now)
 
 
-def _reissue(rotation: Rotation, found: list[Standing], now: datetime) -> None:
+def _reissue(rotation: Rotation, found: list[NodeProgress], now: datetime) -> None:
     _make_cluster(rotation, now)  # after a roll back
     busy = set(Renewal.objects.exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).values_list("node_id", flat=True))
     for each in found:

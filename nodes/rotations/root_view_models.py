@@ -12,8 +12,8 @@ from certs.models import Certificate, Rotation
 from certs.roots.services import root_next_number
 from certs.zone.services import zone_current
 from nodes.models import Node
-from nodes.renewal.blocked_reason import Troubles
-from nodes.rotations.root import SETTLE, Phase, Standing, can_go_back_to, exports_awaited, phase_of, standings
+from nodes.renewal.blocked_reason import BlockedReasons
+from nodes.rotations.root import SETTLE, NodeProgress, Phase, can_go_back_to, exports_awaited, nodes_progress, phase_of
 from nodes.rotations.services import blocked_reason
 from pki.core import clocks, lifetime
 from pki.issuing import issue
@@ -38,11 +38,11 @@ class Row:
     last_proof: datetime | None
     excluded: dict[str, str] | None
     awaited: bool
-    trouble: str
+    blocked_reason: str
 
 
-def _presents(standing: Standing, by_root: set[str]) -> bool:
-    seen = standing.node.observed
+def _presents(progress: NodeProgress, by_root: set[str]) -> bool:
+    seen = progress.node.observed
     if seen is None or seen.installed.get("service") not in by_root:
         return False
     return not seen.listening or seen.served.get("service") in by_root
@@ -53,11 +53,11 @@ def matrix(rotation: Rotation, *, now: datetime) -> list[Row]:
     by_root = (
         set(Certificate.objects.accepted().filter(issuer=rotation.to_root).values_list("sha256", flat=True)) if rotation.to_root else set()
     )
-    troubles, phase = Troubles(), phase_of(rotation)
+    blocked_reasons, phase = BlockedReasons(), phase_of(rotation)
     rows = []
-    for each in standings(rotation):
+    for each in nodes_progress(rotation):
         node, seen = each.node, each.node.observed
-        why = troubles.of(node, now)
+        why = blocked_reasons.of(node, now)
         if not why and seen and seen.listening and seen.served.get("service") not in (None, seen.installed.get("service")):
             why = "It still serves its old certificate. Restart its agent if this does not change."
         awaited = phase != Phase.FINISHED and each.is_awaited(phase)
@@ -78,7 +78,7 @@ def rotation_story(rotation: Rotation, *, now: datetime) -> dict[str, Any]:
     percent = 100 if done else 100 * (sum(row.trusts for row in rows) + sum(row.accepted for row in rows)) // steps
     return {
         "rotation": rotation, "phase": phase, "phases": phases, "rows": rows, "waits": waits,
-        "troubled": [row for row in waits if row.trouble], "by_themselves": [row for row in waits if not row.trouble],
+        "troubled": [row for row in waits if row.blocked_reason], "by_themselves": [row for row in waits if not row.blocked_reason],
         "percent": percent, "settles_at": rotation.settled_at + SETTLE if rotation.settled_at and not done else None,
         "exports": [] if done else exports_of_root(rotation.from_root, now=now),
         "exports_awaited": [] if done else exports_awaited(rotation, now=now),

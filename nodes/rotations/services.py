@@ -13,7 +13,7 @@ from certs.errors import ClockDoubtful, RotationRefused, StaleCertificate, Stale
 from certs.models import Certificate, Rotation
 from jobs.models import Job
 from jobs.services import job_again, job_create, job_finish, job_nudge
-from nodes.central.blocked_reason import central_trouble, signing_trouble
+from nodes.central.blocked_reason import central_blocked_reason, signing_blocked_reason
 from nodes.models import Node
 from nodes.observation.clock_doubt import clock_believed
 from pki.core.errors import PKIError
@@ -38,10 +38,10 @@ def blocked_reason(kind: Rotation.Kind, *, now: datetime) -> str:
     except (ClockDoubtful, ZoneBroken) as exc:
         return str(exc)
     signs = kind == Rotation.Kind.DATABASE_KEY or now > root.not_after  # a new root signs itself, while the old one is still trusted
-    if signs and (trouble := signing_trouble(now=now)):
-        return trouble
-    trouble = central_trouble(now=now)
-    return f"{trouble} First run `manage.py repair_central` on the central node." if trouble else ""
+    if signs and (blocked_reason := signing_blocked_reason(now=now)):
+        return blocked_reason
+    blocked_reason = central_blocked_reason(now=now)
+    return f"{blocked_reason} First run `manage.py repair_central` on the central node." if blocked_reason else ""
 
 
 def rotation_record(

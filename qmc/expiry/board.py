@@ -61,11 +61,11 @@ class Row(Expiring):
 
     @property
     def what_happens(self) -> str:
-        return self.outlook.happens.value
+        return self.wording.happens.value
 
     @property
     def needs_a_hand(self) -> bool:
-        return self.outlook.happens == Happens.BY_HAND
+        return self.wording.happens == Happens.BY_HAND
 
     @property
     def matters(self) -> bool:
@@ -74,7 +74,7 @@ class Row(Expiring):
 
     @property
     def due_at(self) -> datetime | None:
-        return self.outlook.due_at
+        return self.wording.due_at
 
     @property
     def acts_at(self) -> datetime:
@@ -94,10 +94,10 @@ class Row(Expiring):
     @property
     def explanation(self) -> str:
         if self.before:
-            return f"{'Due' if self.due_at else 'Expires'} before this day. {self.outlook.text}"
+            return f"{'Due' if self.due_at else 'Expires'} before this day. {self.wording.text}"
         if self.due_at and self.due_at <= self.now:
-            return f"Due now. {self.outlook.text}"
-        return self.outlook.text
+            return f"Due now. {self.wording.text}"
+        return self.wording.text
 
     def has(self, text: str) -> bool:
         """Whether a search for `text` finds it."""

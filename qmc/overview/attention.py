@@ -21,14 +21,14 @@ def needs(now: datetime) -> Iterator[Need]:
 
 def _not_running(now: datetime) -> Iterator[Need]:
     for each in running(now):
-        if each.trouble:
+        if each.problem:
             remedy = "Check that the worker and beat processes run, and read their logs."
             text = "Registrations, renewals and revocation lists wait until it runs."
             yield Need(
                 "work-not-running",
                 Severity.CRITICAL,
                 each.label,
-                f"{each.label}: {each.trouble}",
+                f"{each.label}: {each.problem}",
                 text,
                 remedy,
                 reverse("overview"),

@@ -10,11 +10,11 @@ from jobs.registry import periodic_tasks
 
 @dataclass(frozen=True)
 class Running:
-    """One piece of periodic work; `trouble` is empty while it is well."""
+    """One piece of periodic work; `problem` is empty while it is well."""
 
     label: str
     last_success: datetime | None
-    trouble: str
+    problem: str
 
 
 def running(now: datetime) -> list[Running]:

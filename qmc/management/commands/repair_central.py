@@ -29,5 +29,5 @@ class Command(SiteCommand):
             repaired = central_repair(actor=SYSTEM, now=timezone.now())
         except (RepairRefused, TrustZoneError, NodesError, PKIError, OSError) as exc:
             raise CommandError(str(exc)) from exc
-        self.stdout.write(repaired.trouble or "An earlier run was interrupted. It is completed now.")
+        self.stdout.write(repaired.blocked_reason or "An earlier run was interrupted. It is completed now.")
         self.stdout.write(f"The central node has new certificates, valid until {stamp(repaired.not_after)}. No other node was changed.")

@@ -18,7 +18,7 @@ from certs.exports.services import (
     export_renew,
     export_revoke,
 )
-from certs.exports.status import export_standing, exports_of_root
+from certs.exports.status import export_status, exports_of_root
 from certs.lifetime.services import lifetime_preview
 from certs.models import Certificate, DatabaseKey, Export, Rotation
 from certs.revocation.services import certificate_revoke
@@ -83,7 +83,7 @@ def test_a_new_root_names_the_exports_that_it_touches(zone: Path, administrator:
     old = issuing_root()
     new = root_make(zone=zone_current(), number=root_next_number(), actor=SYSTEM, now=now)
     rotation = Rotation.objects.create(kind="root", to_version=2, actor="anna", created_at=now, from_root=old, to_root=new)
-    assert "as soon as the new root issues" in export_standing(export).trouble
+    assert "as soon as the new root issues" in export_status(export).action_required
     Rotation.objects.update(switched_at=now)
     rotation.refresh_from_db()
     assert [each.pk for each in rotation_story(rotation, now=now)["exports"]] == [export.pk]
@@ -100,7 +100,7 @@ def test_a_new_root_names_the_exports_that_it_touches(zone: Path, administrator:
     assert {row.issuer for row in held(export).values()} == {new}
     assert "reports.example" in administrator.get(reverse("roots:roll-back", args=[rotation.pk]), secure=True).content.decode()
     assert (zone / "reports.example/root.pem").read_text().count("BEGIN") == len(roots_in_force()) == 2
-    assert export_standing(export).trouble == ""
+    assert export_status(export).action_required == ""
     assert exports_awaited(rotation, now=now) == []
     assert [each.pk for each in exports_of_root(old, now=now)] == [export.pk]  # the generation before may still be in use
     root_drop(root=old, reason="taken over", now=now)
@@ -119,18 +119,21 @@ def test_one_root_issues_both_and_either_may_be_refused(zone: Path, monkeypatch:
     assert {row.issuer for row in held(export).values()} == {old}
     Certificate.objects.filter(holder_id=export.pk, kind="client").update(issuer=new)
     rotation = Rotation.objects.create(kind="root", from_root=new, to_root=old, to_version=2, created_at=timezone.now())
-    assert "is being replaced" in export_standing(export).trouble
+    assert "is being replaced" in export_status(export).action_required
     rotation.delete()
     Certificate.objects.filter(pk=new.pk).update(status="superseded")
-    assert (export_standing(export).alarm, f"Its root, {new.subject}, was replaced" in export_standing(export).trouble) == (True, True)
+    assert (export_status(export).alarm, f"Its root, {new.subject}, was replaced" in export_status(export).action_required) == (True, True)
 
 
 def test_a_recreated_root_leaves_exports_refused_and_says_so(zone: Path) -> None:
     (export,) = made()
     new = root_make(zone=zone_current(), number=root_next_number(), actor=SYSTEM, now=timezone.now())
     roots_end(but=new, reason="The root was recreated.", actor=SYSTEM, now=timezone.now())
-    standing = export_standing(export)
-    assert (standing.alarm, "revoked (The root was recreated), so it is refused. Renew the export." in standing.trouble) == (True, True)
+    details = export_status(export)
+    assert (details.alarm, "revoked (The root was recreated), so it is refused. Renew the export." in details.action_required) == (
+        True,
+        True,
+    )
     (row,) = board()
     assert "was revoked" in row.explanation
 
@@ -138,7 +141,10 @@ def test_a_recreated_root_leaves_exports_refused_and_says_so(zone: Path) -> None
 def test_a_new_database_key_asks_for_a_renewal_of_who_carries_the_old_one(zone: Path) -> None:
     with_key, without = made("a.example", wanted=Wanted("pem", include_secrets_key=True))[0], made("b.example")[0]
     DatabaseKey.objects.update(status="reading")
-    assert ("carries, version 1, does not encrypt new values" in export_standing(with_key).trouble, export_standing(without).trouble) == (
+    assert (
+        "carries, version 1, does not encrypt new values" in export_status(with_key).action_required,
+        export_status(without).action_required,
+    ) == (
         True,
         "",
     )
@@ -174,4 +180,4 @@ def test_the_page_that_revokes_a_certificate_names_its_export(zone: Path, admini
     assert "made for the" in detail
     code = RevocationCode.KEY_COMPROMISE
     certificate_revoke(certificate=certificate, reason="stolen.", code=code, actor=SYSTEM, now=timezone.now())
-    assert "client certificate was revoked" in export_standing(export).trouble
+    assert "client certificate was revoked" in export_status(export).action_required

@@ -27,7 +27,7 @@ from certs.exports.services import (
     exports_download,
     exports_request,
 )
-from certs.exports.status import export_standing, exports_with_key
+from certs.exports.status import export_status, exports_with_key
 from certs.models import Certificate, Export
 from certs.states import EXPORT_TRANSITIONS, ExportStatus
 from jobs.models import Job
@@ -96,7 +96,7 @@ def test_one_that_fails_stops_no_other(zone: Path, monkeypatch: pytest.MonkeyPat
     exports = made("a.example", "b.example", "c.example")
     assert [each.status for each in exports] == ["made", "failed", "made"]
     assert (exports[1].status_reason, exports[1].sealed_password) == ("The certificates could not be made: the linter objects", None)
-    assert "Renew it to try again" in export_standing(exports[1]).trouble
+    assert "Renew it to try again" in export_status(exports[1]).action_required
     monkeypatch.undo()
 
 
@@ -158,8 +158,8 @@ def test_a_renewal_that_fails_leaves_what_there_was(zone: Path, monkeypatch: pyt
         work()
     export.refresh_from_db()
     assert (export.status, export.generation, export.made_generation) == ("failed", 2, 1)
-    assert {each.pk for each in export_standing(export).certificates} == {each.pk for each in old.values()}
-    assert "The current certificates stay accepted" in export_standing(export).trouble
+    assert {each.pk for each in export_status(export).certificates} == {each.pk for each in old.values()}
+    assert "The current certificates stay accepted" in export_status(export).action_required
 
 
 def test_a_revocation_ends_every_generation_and_frees_the_name(zone: Path) -> None:

@@ -27,7 +27,7 @@ from certs.states import CertificateStatus, DatabaseKeyStatus
 from certs.zone.services import zone_current
 from nodes.central.services import central_install, central_next, central_settle
 from nodes.errors import InputInvalid
-from nodes.issuance.services import Order, older_supersede, package_make
+from nodes.issuance.services import GenerationRequest, older_supersede, package_make
 from nodes.models import Node
 from nodes.registration.decommission import node_decommission
 from nodes.renewal.services import node_renew, renewals_end
@@ -107,8 +107,8 @@ def nothing_more(rim: Node) -> None:
 def generation(node: Node, number: int) -> None:
     """The node's next generation, as a renewal makes and proves it."""
     Node.objects.filter(pk=node.pk).update(generation=number)
-    order = Order(node, number, Node.objects.filter(pk=node.pk), in_a_hurry=False, actor=SYSTEM)
-    package_make(order, expires_at=now() + timedelta(days=1), now=now())
+    request = GenerationRequest(node, number, Node.objects.filter(pk=node.pk), in_a_hurry=False, actor=SYSTEM)
+    package_make(request, expires_at=now() + timedelta(days=1), now=now())
     older_supersede(node, number, now=now())
 
 
@@ -239,8 +239,8 @@ def renewal_of_central_fails(rim: Node) -> None:
     """What it had made is withdrawn, what is installed stays."""
     central = Node.objects.get(is_central=True)
     renewal = node_renew(actor=SYSTEM, node=central, now=now())
-    order = Order(central, renewal.generation, Node.objects.filter(pk=central.pk), in_a_hurry=False, actor=SYSTEM)
-    package_make(order, expires_at=now() + timedelta(days=1), now=now())
+    request = GenerationRequest(central, renewal.generation, Node.objects.filter(pk=central.pk), in_a_hurry=False, actor=SYSTEM)
+    package_make(request, expires_at=now() + timedelta(days=1), now=now())
     renewals_end(central, reason="called off", actor=SYSTEM, now=now())
 
 

@@ -28,12 +28,12 @@ from certs.states import DatabaseKeyStatus
 from jobs.clock import NAME
 from jobs.models import PeriodicWork
 from nodes.central import repair as repairing
-from nodes.central.blocked_reason import central_trouble
+from nodes.central.blocked_reason import central_blocked_reason
 from nodes.central.founding import zone_found
 from nodes.central.repair import RepairRefused, central_repair
 from nodes.central.services import CentralBusy, central_alone, central_install, central_next
 from nodes.inventory.transition import node_transition
-from nodes.issuance.services import Order, older_supersede, package_make
+from nodes.issuance.services import GenerationRequest, older_supersede, package_make
 from nodes.models import Connection, Node
 from nodes.rotations.database_key import key_rotation_start
 from pki.core.revocation import RevocationCode
@@ -67,8 +67,8 @@ def rim(site_directory: Path) -> Node:
         registered_at=now(),
         generation=1,
     )
-    order = Order(node, 1, Node.objects.filter(pk=node.pk), in_a_hurry=False, actor=SYSTEM)
-    Store(site_directory / "rim").install(package_make(order, expires_at=now() + timedelta(days=1), now=now()), now=now())
+    request = GenerationRequest(node, 1, Node.objects.filter(pk=node.pk), in_a_hurry=False, actor=SYSTEM)
+    Store(site_directory / "rim").install(package_make(request, expires_at=now() + timedelta(days=1), now=now()), now=now())
     older_supersede(node, 1, now=now())
     return node
 
@@ -143,7 +143,7 @@ TROUBLES |= {f"{name} of NUL": damaged(name, bytes(64)) for name in (FILES if RU
 
 def is_well(before: dict[str, Any], site_directory: Path, *, at: datetime | None = None) -> None:
     later, at = at is not None, at or now()
-    assert central_trouble(now=at) == ""
+    assert central_blocked_reason(now=at) == ""
     assert (problems(now=at), list(remarks(now=at)), fields_open()[1]) == ([], [], [])
     assert (before["keys"], before["nodes"]) == (set(key_ring_read().keys), untouched())
     held = Certificate.objects.filter(holder_id=central().pk, status="issued")
@@ -169,7 +169,7 @@ def untouched() -> list[dict[str, Any]]:
 def test_a_central_node_without_valid_certificates_gets_new_ones(rim: Node, site_directory: Path, trouble: Callable[[Path], None]) -> None:
     trouble(site_directory / "node")
     before = {"keys": {each.key_id for each in DatabaseKey.objects.live()}, "nodes": untouched()}
-    said = central_repair(actor=SYSTEM, now=now()).trouble
+    said = central_repair(actor=SYSTEM, now=now()).blocked_reason
     assert said
     is_well(before, site_directory)
     started, ended = Event.objects.for_target(central().pk).filter(action__startswith="central.").order_by("sequence")
@@ -180,7 +180,7 @@ def test_expired_certificates_of_a_root_that_has_not_expired(rim: Node, site_dir
     TrustZone.objects.update(lifetime_months=12)
     central_install(central_next(reason="shorter", now=now()), now=now())
     before, later = {"keys": {each.key_id for each in DatabaseKey.objects.live()}, "nodes": untouched()}, now() + timedelta(days=400)
-    assert "expired at" in central_repair(actor=SYSTEM, now=later).trouble
+    assert "expired at" in central_repair(actor=SYSTEM, now=later).blocked_reason
     is_well(before, site_directory, at=later)
 
 

@@ -19,7 +19,7 @@ from certs.models import Certificate, DatabaseKey
 from certs.roots.services import cluster_renew
 from certs.states import DatabaseKeyStatus
 from certs.zone.services import zone_current
-from nodes.issuance.services import Order, package_make
+from nodes.issuance.services import GenerationRequest, package_make
 from nodes.models import Connection, Node
 from nodes.registration.decommission import LOST, node_decommission
 from nodes.revocation.exposure import secrets_kept
@@ -45,8 +45,8 @@ def rim(site_directory: Path) -> Node:
         name="rim1", host_name="rim1.example", state="registered", state_since=now(), created_at=now(), registered_at=now(), generation=2
     )
     for generation in (1, 2):
-        order = Order(node, generation, Node.objects.filter(pk=node.pk), in_a_hurry=False, actor=SYSTEM)
-        package_make(order, expires_at=now() + timedelta(days=1), now=now())
+        request = GenerationRequest(node, generation, Node.objects.filter(pk=node.pk), in_a_hurry=False, actor=SYSTEM)
+        package_make(request, expires_at=now() + timedelta(days=1), now=now())
     Certificate.objects.filter(holder_id=node.pk, generation=1).update(status="superseded")
     return node
 

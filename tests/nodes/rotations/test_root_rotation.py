@@ -7,7 +7,7 @@ import pytest
 
 from certs.models import Certificate, Rotation
 from nodes.models import Node, Observation
-from nodes.rotations.root import Phase, Standing, _standing, phase_of
+from nodes.rotations.root import NodeProgress, Phase, _node_progress, phase_of
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 OLD, NEW = uuid.uuid4(), uuid.uuid4()
@@ -15,7 +15,7 @@ MADE = NOW - timedelta(hours=1)
 ROOT = Certificate(id=NEW, sha256="new-root", created_at=MADE, lease_until=MADE)
 
 
-def standing(
+def progress(
     *,
     state: str = "registered",
     known: bool = True,
@@ -27,7 +27,7 @@ def standing(
     ceremony: datetime | None = None,
     heard: bool = True,
     excluded: bool = False,
-) -> Standing:
+) -> NodeProgress:
     """A node of generation 2; `issued` are its certificates in force: generation and issuer."""
     node = Node(state=state, generation=2, registered_at=NOW if known else None)
     if not heard:
@@ -36,7 +36,7 @@ def standing(
         told = {"trusts": list(trusts), "installed": {"service": installed}, "served": {"service": served}, "listening": listening}
         node.observation = Observation(node=node, last_seen_at=NOW, **told)
     own = [Certificate(kind="service", generation=number, issuer_id=issuer, sha256=f"service-{number}") for number, issuer in issued]
-    return _standing(node, ROOT, own, {"service-1"}, ceremony, {"name": "it"} if excluded else None)
+    return _node_progress(node, ROOT, own, {"service-1"}, ceremony, {"name": "it"} if excluded else None)
 
 
 BEFORE, AFTER = MADE - timedelta(minutes=1), MADE + timedelta(minutes=1)
@@ -66,13 +66,13 @@ TABLE = {
 
 @pytest.mark.parametrize(("told", "expected"), TABLE.values(), ids=TABLE)
 def test_what_a_node_has_proved(told: dict, expected: tuple[bool, bool]) -> None:
-    found = standing(**told)
+    found = progress(**told)
     assert (found.trusts, found.presents) == expected
     assert (not found.is_awaited(Phase.TRUSTING), not found.is_awaited(Phase.ISSUING)) == expected
 
 
 def test_who_is_excluded_is_not_waited_for() -> None:
-    found = standing(trusts=("old-root",), issued=((2, OLD),), excluded=True)
+    found = progress(trusts=("old-root",), issued=((2, OLD),), excluded=True)
     assert not found.is_awaited(Phase.TRUSTING)
     assert not found.is_awaited(Phase.ISSUING)
 

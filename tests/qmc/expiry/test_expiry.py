@@ -14,13 +14,13 @@ from django.utils import timezone
 
 from attention.expiring import Endless, by_hand, by_itself
 from audit.actors import SYSTEM
-from certs.lifetime.outlook import leaf_outlook, root_outlook
-from certs.lifetime.renewal_forecast import Due, Standing, holders_due, leaf_due, zone_standing
+from certs.lifetime.expiry_wording import leaf_expiry_wording, root_expiry_wording
+from certs.lifetime.renewal_forecast import Due, RenewalBasis, holders_due, leaf_due, renewal_basis
 from certs.models import Certificate, RevocationList, Rotation, TrustZone
 from jobs.models import PeriodicWork
 from nodes.models import BrowserCertificate, Node, Observation, Registration, Renewal
-from nodes.renewal.outlook import node_outlook
-from nodes.revocation.attention import list_outlook
+from nodes.renewal.expiry_wording import node_expiry_wording
+from nodes.revocation.attention import list_expiry_wording
 from people.models import ApiToken
 from people.tokens import token_create
 from pki.core import lifetime
@@ -32,8 +32,8 @@ from tests.problems import error_fields
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 ROOT = Certificate(kind="root", subject="CN=central-CA", serial="1", sha256="aa", not_before=NOW, not_after=lifetime.add_months(NOW, 60))
-STANDING = Standing(60, rotates_by_itself=True, issuing=ROOT, staying=ROOT)
-BY_HAND = Standing(60, rotates_by_itself=False, issuing=ROOT, staying=ROOT)
+BASIS = RenewalBasis(60, rotates_by_itself=True, issuing=ROOT, staying=ROOT)
+BY_HAND = RenewalBasis(60, rotates_by_itself=False, issuing=ROOT, staying=ROOT)
 API = "/api/v1/expiry/"
 
 
@@ -52,53 +52,53 @@ def node(state: str = "registered", seen: timedelta | None = timedelta(0), **fie
 
 
 @pytest.mark.parametrize(
-    ("months", "standing", "expected"),
+    ("months", "basis", "expected"),
     [
-        pytest.param(12, STANDING, Due(NOW + (lifetime.add_months(NOW, 12) - NOW) * 2 / 3, with_root=False), id="by its own age"),
-        pytest.param(60, STANDING, Due(NOW + (ROOT.not_after - NOW) / 2, with_root=True), id="cut by the root"),
+        pytest.param(12, BASIS, Due(NOW + (lifetime.add_months(NOW, 12) - NOW) * 2 / 3, with_root=False), id="by its own age"),
+        pytest.param(60, BASIS, Due(NOW + (ROOT.not_after - NOW) / 2, with_root=True), id="cut by the root"),
         pytest.param(60, BY_HAND, None, id="cut by a root that is replaced by hand"),
-        pytest.param(48, STANDING, Due(NOW + (ROOT.not_after - NOW) / 2, with_root=True), id="the root is sooner"),
-        pytest.param(12, Standing(60, True, None, None), None, id="no root"),
+        pytest.param(48, BASIS, Due(NOW + (ROOT.not_after - NOW) / 2, with_root=True), id="the root is sooner"),
+        pytest.param(12, RenewalBasis(60, True, None, None), None, id="no root"),
     ],
 )
-def test_a_leaf_is_due_by_its_age_or_with_its_root(months: int, standing: Standing, expected: Due | None) -> None:
-    assert leaf_due(leaf(months), standing) == expected
+def test_a_leaf_is_due_by_its_age_or_with_its_root(months: int, basis: RenewalBasis, expected: Due | None) -> None:
+    assert leaf_due(leaf(months), basis) == expected
 
 
 def test_a_renewal_makes_all_anew_when_the_first_is_due() -> None:
     holder = uuid.uuid4()
     own = [leaf(12, holder_id=holder, generation=2), leaf(24, kind="service", holder_id=holder, generation=2)]
     old = leaf(12, holder_id=holder, generation=1, not_before=NOW - 300 * DAY, not_after=NOW + DAY)
-    assert holders_due([*own, old, leaf(12, kind="cluster", holder_id=uuid.uuid4())], STANDING) == {holder: leaf_due(own[0], STANDING)}
+    assert holders_due([*own, old, leaf(12, kind="cluster", holder_id=uuid.uuid4())], BASIS) == {holder: leaf_due(own[0], BASIS)}
 
 
-LEAVING = Standing(60, rotates_by_itself=True, issuing=ROOT, staying=ROOT, leaving_id=ROOT.pk)
+LEAVING = RenewalBasis(60, rotates_by_itself=True, issuing=ROOT, staying=ROOT, leaving_id=ROOT.pk)
 
 
 @pytest.mark.parametrize(
-    ("standing", "happens", "words"),
+    ("basis", "happens", "words"),
     [
-        (STANDING, "by_itself", "half its lifetime"),
+        (BASIS, "by_itself", "half its lifetime"),
         (BY_HAND, "by_hand", "Rotate the root before 25 May 2029"),
         (LEAVING, "by_itself", "rotation to another root is in progress"),
     ],
 )
-def test_a_root_says_how_it_is_replaced(standing: Standing, happens: str, words: str) -> None:
-    told = root_outlook(ROOT, standing, now=NOW)
+def test_a_root_says_how_it_is_replaced(basis: RenewalBasis, happens: str, words: str) -> None:
+    told = root_expiry_wording(ROOT, basis, now=NOW)
     assert (told.happens, words in told.text) == (happens, True), told
 
 
 @pytest.mark.parametrize(
-    ("months", "standing", "happens", "words"),
+    ("months", "basis", "happens", "words"),
     [
-        (12, STANDING, "by_itself", "Renewed automatically when rim1 calls."),
-        (60, STANDING, "by_itself", "expires with its root. Replaced with the next root"),
+        (12, BASIS, "by_itself", "Renewed automatically when rim1 calls."),
+        (60, BASIS, "by_itself", "expires with its root. Replaced with the next root"),
         (60, BY_HAND, "by_hand", "Rotate the root."),
         (12, LEAVING, "by_itself", "rotation of the root that is in progress"),
     ],
 )
-def test_a_leaf_says_how_it_is_renewed(months: int, standing: Standing, happens: str, words: str) -> None:
-    told = leaf_outlook(leaf(months), leaf_due(leaf(months), standing), standing, who="rim1", now=NOW)
+def test_a_leaf_says_how_it_is_renewed(months: int, basis: RenewalBasis, happens: str, words: str) -> None:
+    told = leaf_expiry_wording(leaf(months), leaf_due(leaf(months), basis), basis, who="rim1", now=NOW)
     assert (told.happens, words in told.text) == (happens, True), told
 
 
@@ -122,7 +122,7 @@ def renewal(status: str) -> Renewal:
 )
 def test_a_nodes_certificate_needs_a_node_that_calls(held: Node, last: Renewal | None, happens: str, words: str) -> None:
     own = leaf(12, generation=1)
-    told = node_outlook(own, held, last, leaf_due(own, STANDING), STANDING, now=NOW)
+    told = node_expiry_wording(own, held, last, leaf_due(own, BASIS), BASIS, now=NOW)
     assert (told.happens, words in told.text) == (happens, True), told
 
 
@@ -136,14 +136,14 @@ def test_a_nodes_certificate_needs_a_node_that_calls(held: Node, last: Renewal |
 )
 def test_a_revocation_list_is_signed_each_day(age: timedelta, number: int, happens: str, words: str) -> None:
     newest = RevocationList(root=ROOT, number=number, this_update=NOW - age, next_update=NOW - age + 30 * DAY)
-    told = list_outlook(newest, [node()], now=NOW)
+    told = list_expiry_wording(newest, [node()], now=NOW)
     assert (told.happens, told.text.endswith(words) or words in told.text) == (happens, True), told
     assert told.due_at == (newest.this_update + DAY if happens == "by_itself" else None)
 
 
-def row(days: float, outlook: Any = None, *, as_of: datetime = NOW, kind: str = "client", owner: str = "rim1") -> Row:
+def row(days: float, wording: Any = None, *, as_of: datetime = NOW, kind: str = "client", owner: str = "rim1") -> Row:
     end = NOW + days * DAY
-    return Row(str(uuid.uuid4()), kind, "CN=x", "rim1.example", owner, NOW - 365 * DAY, end, outlook or by_itself(""), "", NOW, as_of)
+    return Row(str(uuid.uuid4()), kind, "CN=x", "rim1.example", owner, NOW - 365 * DAY, end, wording or by_itself(""), "", NOW, as_of)
 
 
 @pytest.mark.parametrize(
@@ -357,13 +357,13 @@ def test_while_the_root_rotates_its_leaves_are_replaced_by_that(zone: TrustZone)
     old = Certificate.objects.get(kind="root")
     new = certificate("root", uuid.uuid4(), months=60)
     rotation = Rotation.objects.create(kind="root", to_version=2, actor="anna", created_at=timezone.now(), from_root=old)
-    assert zone_standing(zone) == Standing(60, True, old, old, old.pk)
+    assert renewal_basis(zone) == RenewalBasis(60, True, old, old, old.pk)
     rotation.to_root = new
     rotation.save()
-    assert zone_standing(zone) == Standing(60, True, old, new, old.pk)
+    assert renewal_basis(zone) == RenewalBasis(60, True, old, new, old.pk)
     rotation.switched_at = timezone.now()
     rotation.save()
-    assert zone_standing(zone) == Standing(60, True, new, new, old.pk)
+    assert renewal_basis(zone) == RenewalBasis(60, True, new, new, old.pk)
 
 
 @pytest.mark.django_db
@@ -397,15 +397,15 @@ def test_a_token_lasts_as_many_days_as_asked_for_or_for_ever(monkeypatch: pytest
 def test_an_expired_root_is_nobodys_automatic_work() -> None:
     over = ROOT.not_after + DAY
     for told in (
-        root_outlook(ROOT, STANDING, now=over),
-        leaf_outlook(leaf(60), leaf_due(leaf(60), STANDING), STANDING, who="rim1", now=over),
+        root_expiry_wording(ROOT, BASIS, now=over),
+        leaf_expiry_wording(leaf(60), leaf_due(leaf(60), BASIS), BASIS, who="rim1", now=over),
     ):
         assert (told.happens, "Recreate the root" in told.text) == ("by_hand", True)
 
 
 def test_an_expired_certificate_of_a_node_needs_a_redistribution() -> None:
     own = leaf(12, generation=2, not_after=NOW - DAY)
-    told = node_outlook(own, node(), None, leaf_due(own, STANDING), STANDING, now=NOW)
+    told = node_expiry_wording(own, node(), None, leaf_due(own, BASIS), BASIS, now=NOW)
     assert (told.happens, "Redistribute the node" in told.text) == ("by_hand", True)
 
 

@@ -37,7 +37,7 @@ from jobs.models import Job
 from jobs.tasks import run
 from nodes.central.founding import zone_found
 from nodes.central.services import CentralBusy, central_alone
-from nodes.issuance.services import Order, package_make
+from nodes.issuance.services import GenerationRequest, package_make
 from nodes.models import Connection, Node, Registration, Renewal
 from nodes.rotations.database_key import key_rotation_start
 from nodes.rotations.root import root_rotation_start
@@ -76,8 +76,8 @@ def site(site_directory: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Nod
         node=nodes["awaiting_password"], generation=3, actor="anna", created_at=now, expires_at=now, sealed_password="typed once"
     )
     Renewal.objects.create(node=nodes["registered"], generation=3, actor="anna", created_at=now, status="offered", package=b"sealed")
-    order = Order(nodes["registered"], 3, Node.objects.filter(pk=nodes["registered"].pk), in_a_hurry=False, actor=SYSTEM)
-    package_make(order, expires_at=now + timedelta(days=1), now=now)
+    request = GenerationRequest(nodes["registered"], 3, Node.objects.filter(pk=nodes["registered"].pk), in_a_hurry=False, actor=SYSTEM)
+    package_make(request, expires_at=now + timedelta(days=1), now=now)
     return nodes
 
 
