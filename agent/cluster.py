@@ -8,7 +8,7 @@ from cryptography import x509
 
 from agent.state import Refused, State
 from agent.store import Installed, replace
-from pki.cluster import tokens as cluster
+from pki.cluster import proofs
 from pki.core import keys, revocation, verify
 from pki.core.errors import PKIError
 from pki.core.roles import role_of
@@ -29,7 +29,7 @@ def proof(installed: Installed, challenge: str) -> str | None:
         return None
     try:
         key = keys.from_pem(place(installed).read_bytes(), own=True)
-        return cluster.proof_make(key, node=installed.node, challenge=challenge)
+        return proofs.proof_make(key, node=installed.node, challenge=challenge)
     except (OSError, PKIError) as exc:
         log.warning("the cluster key proves nothing: %s", exc)
         return None

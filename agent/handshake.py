@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pki.foreign.verdict import Refusal
+from pki.foreign.refusal import Refusal
 
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, for which `ssl` has no name: `now` is not always the clock's
 OPEN_FILES = Path("/proc/self/fd")

@@ -7,7 +7,7 @@ import html
 from agent.store import Installed
 from agent.waiting import Waiting
 from pki.core import clocks
-from pki.foreign.describe import grouped
+from pki.core.verify import grouped
 
 STYLE = """
 :root{color-scheme:light dark;--page:#f6f8fb;--card:#fff;--ink:#182433;--quiet:#414d5e;--line:#dbe1ea;--accent:#084a8f;--hover:#063a70;--bad:#8f1414;--good:#0d5730}

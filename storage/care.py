@@ -13,7 +13,7 @@ from jobs.models import PeriodicWork
 from nodes.models import Node
 from nodes.states import NodeState
 from pki.core import clocks
-from pki.core.lifetime import BACKDATE
+from pki.core.clocks import BACKDATE
 from sealing.local_keys import key_ring_read, own_fingerprints, own_store
 from storage.database_file import database_file, file_check, log_mark
 from storage.upgrade import upgrade_copies

@@ -7,7 +7,7 @@ from pki.foreign import browser_checks
 from pki.foreign.browser_facing import bundle
 from pki.foreign.paths import Path
 from pki.foreign.private_key import ForeignPrivateKey
-from pki.foreign.verdict import Refusal
+from pki.foreign.refusal import Refusal
 
 
 def judge(path: Path, key: ForeignPrivateKey) -> Refusal | None:

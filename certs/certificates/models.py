@@ -12,8 +12,8 @@ from django.db.models import Q
 from certs.states import CertificateStatus
 from jobs.models import written_ahead
 from pki.core import lifetime
-from pki.core.revocation import RevocationCode
 from pki.core.roles import Kind
+from pki.issuing.revocation_list import RevocationCode
 from sealing.fields import EncryptedField, Readers
 
 SIGNING_LEASE = timedelta(seconds=120)

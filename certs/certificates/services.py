@@ -19,9 +19,9 @@ from certs.models import SIGNING_LEASE, Certificate, CertificateQuerySet, TrustZ
 from certs.states import TRANSITIONS, CertificateStatus
 from pki.core import keys, verify
 from pki.core.keys import PrivateKey
-from pki.core.revocation import RevocationCode
 from pki.core.roles import role_of
 from pki.issuing import issue
+from pki.issuing.revocation_list import RevocationCode
 
 
 @transaction.atomic

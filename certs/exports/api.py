@@ -18,8 +18,8 @@ from certs.models import Export
 from certs.revocation.api import RevokeInput
 from certs.states import ExportStatus
 from pki.core import lifetime
-from pki.core.revocation import RevocationCode
 from pki.foreign.export import Format
+from pki.issuing.revocation_list import RevocationCode
 from web.api import MOST_ITEMS, Choice, Input, ListQuery, StrictText, View, operation, page_of
 
 

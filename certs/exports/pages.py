@@ -23,7 +23,7 @@ from certs.models import Export
 from certs.revocation.forms import RevokeForm
 from people.fresh_sign_in import fresh_sign_in
 from pki.core.errors import PKIError
-from pki.core.revocation import RevocationCode
+from pki.issuing.revocation_list import RevocationCode
 from sealing.errors import TrustZoneError
 from web.errors import InputInvalid
 from web.forms import ServiceForm

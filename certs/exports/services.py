@@ -22,8 +22,8 @@ from certs.states import EXPORT_TRANSITIONS, ExportStatus
 from jobs.services import job_create, jobs_create
 from pki.core import names
 from pki.core.errors import InvalidName
-from pki.core.revocation import RevocationCode
 from pki.foreign import export as files
+from pki.issuing.revocation_list import RevocationCode
 from web.errors import InputInvalid
 
 TASK = "export"

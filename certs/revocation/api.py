@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from certs.certificates.api import CertificateOutput, certificate_json
 from certs.models import Certificate, RevocationList
 from certs.revocation.services import certificate_revoke, revocation_of
-from pki.core.revocation import RevocationCode
+from pki.issuing.revocation_list import RevocationCode
 from web.api import Choice, Input, View, operation
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from pki.core.revocation import RevocationCode
+from pki.issuing.revocation_list import RevocationCode
 
 
 class ListedField(forms.Field):

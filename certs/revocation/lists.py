@@ -16,13 +16,14 @@ from certs.states import CertificateStatus
 from jobs.models import Job
 from jobs.registry import handles
 from jobs.services import job_finish
-from pki.core import revocation, verify
-from pki.core.revocation import Entry, RevocationCode
+from pki.core import verify
 from pki.core.roles import Kind
+from pki.issuing import revocation_list
+from pki.issuing.revocation_list import Entry, RevocationCode
 
 ANEW, KEPT = timedelta(days=1), 3
 # An entry stays on the lists until one was issued after the certificate's own end (RFC 5280, section 3.3).
-AFTER_THE_END = ANEW + revocation.NEXT_UPDATE
+AFTER_THE_END = ANEW + revocation_list.NEXT_UPDATE
 
 
 def lists_ask_due(*, now: datetime) -> None:
@@ -47,7 +48,7 @@ def list_issue(*, root: Certificate, now: datetime) -> RevocationList:
     issuer, last = issuer_of(root), root.revocation_lists.first()
     with transaction.atomic(durable=True):
         row = RevocationList.objects.create(
-            root=root, number=revocation.list_number(last.number if last else 0, now), this_update=now, next_update=now + revocation.NEXT_UPDATE
+            root=root, number=revocation_list.list_number(last.number if last else 0, now), this_update=now, next_update=now + revocation_list.NEXT_UPDATE
         )  # fmt: skip
     revoked = Certificate.objects.filter(issuer=root, status=CertificateStatus.REVOKED, not_after__gte=now - AFTER_THE_END)
     entries = [
@@ -55,7 +56,7 @@ def list_issue(*, root: Certificate, now: datetime) -> RevocationList:
         Entry(int(each.serial, 16), each.revoked_at or each.created_at, RevocationCode(each.revocation_code or "unspecified"))
         for each in revoked
     ]
-    row.der = revocation.list_sign(root.x509(), issuer.private_key, number=row.number, entries=entries, now=now)
+    row.der = revocation_list.list_sign(root.x509(), issuer.private_key, number=row.number, entries=entries, now=now)
     with transaction.atomic():
         row.save(update_fields=["der"])
         detail = {"number": row.number, "entries": len(entries), "sha256": verify.fingerprint(bytes(row.der))}

@@ -16,8 +16,8 @@ from certs.models import Certificate, DatabaseKey
 from certs.roots.services import cluster_in_force
 from certs.states import TRANSITIONS, CertificateStatus
 from certs.zone.services import zone_current
-from pki.core.revocation import RevocationCode
 from pki.core.roles import OWN_KINDS, Kind
+from pki.issuing.revocation_list import RevocationCode
 from sealing.local_keys import own_fingerprints, own_pair_fingerprints
 
 CHANGED = "The list of certificates has changed since the page was opened. Nothing was revoked. Check the new list, then revoke again."

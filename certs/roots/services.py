@@ -15,9 +15,9 @@ from certs.models import Certificate, TrustZone
 from certs.states import CertificateStatus
 from certs.zone.services import zone_current
 from pki.core import keys
-from pki.core.revocation import RevocationCode
 from pki.core.roles import CLUSTER_NAME, Kind
 from pki.issuing import issue
+from pki.issuing.revocation_list import RevocationCode
 
 IN_FORCE = (CertificateStatus.ISSUING, CertificateStatus.ISSUED)
 

@@ -18,7 +18,8 @@ from pki.foreign import read as foreign
 from pki.foreign.browser_facing import bundle
 from pki.foreign.paths import Path
 from pki.foreign.private_key import ForeignPrivateKey
-from pki.foreign.verdict import Refusal, explained
+from pki.foreign.refusal import Refusal
+from pki.foreign.verdict import explained
 from sealing.errors import TrustZoneError
 
 

@@ -16,7 +16,7 @@ from nodes.errors import IllegalNodeTransition, InputInvalid, StaleNode
 from nodes.models import Node, Observation, Renewal
 from nodes.renewal.services import node_renew
 from nodes.states import RenewalStatus
-from pki.cluster import tokens as cluster
+from pki.cluster import proofs
 from pki.cluster.manual_configuration import Answer, AppDistribution, Installation, Release, Site, manual_configuration
 from pki.core.errors import ProofRefused, ReleaseUnknown
 from pki.core.roles import Kind
@@ -99,7 +99,7 @@ def _proves(node: Node, seen: Observation, report: Report) -> bool:
     if held is None:
         return False
     try:
-        cluster.proof_check(report.cluster_proof, held.x509(), node=str(node.pk), challenge=seen.cluster_challenge)
+        proofs.proof_check(report.cluster_proof, held.x509(), node=str(node.pk), challenge=seen.cluster_challenge)
     except ProofRefused:
         return False
     return True

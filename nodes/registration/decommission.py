@@ -15,7 +15,7 @@ from nodes.models import Node, Registration
 from nodes.registration import services as registration
 from nodes.renewal.services import renewals_end
 from nodes.states import NodeState
-from pki.core.revocation import RevocationCode
+from pki.issuing.revocation_list import RevocationCode
 
 LOST = "The machine was lost or taken over."
 

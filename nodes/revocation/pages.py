@@ -10,7 +10,7 @@ from certs.models import Certificate
 from certs.revocation.forms import RevokeForm
 from certs.revocation.services import certificate_revoke
 from nodes.revocation.view_models import revocation_plan, secrets_beside
-from pki.core.revocation import RevocationCode
+from pki.issuing.revocation_list import RevocationCode
 from sealing.errors import TrustZoneError
 from web.page import PageRequest, page
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from cryptography import x509
 
-from pki.cluster.tokens import ALGORITHM, PROOF_TYPE, TOKEN_TYPE, key_id, signature_holds
+from pki.cluster.proofs import ALGORITHM, PROOF_TYPE
+from pki.cluster.tokens import TOKEN_TYPE, key_id, signature_holds
 from pki.core import clocks
 
 LARGEST_TOKEN = 8192

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 AGREE = timedelta(seconds=60)
+BACKDATE = timedelta(hours=1)  # certificates and revocation lists are valid this long before they are made, for clocks that are behind
 LONGEST_MOMENT = 40
 FARTHEST_S = 365 * 86400.0
 SOON = timedelta(seconds=2)

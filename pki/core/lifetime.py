@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from pki.core.clocks import BACKDATE
+
 MINIMUM_MONTHS, MAXIMUM_MONTHS, DEFAULT_MONTHS = 12, 60, 60
-BACKDATE = timedelta(hours=1)
 EXPIRING = timedelta(days=90)
 BEFORE_THE_END = timedelta(days=90)
 SHORTEST_GAIN = timedelta(days=30)

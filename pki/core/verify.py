@@ -20,6 +20,11 @@ def fingerprint(certificate: x509.Certificate | bytes) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
+def grouped(fingerprint: str) -> str:
+    """A fingerprint in groups of four digits, as two people compare it."""
+    return " ".join(fingerprint[start : start + 4] for start in range(0, len(fingerprint), 4))
+
+
 def _name(certificate: x509.Certificate) -> str:
     return certificate.subject.rfc4514_string()
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from cryptography import x509
 
-from pki.core import clocks, database_key, keys, lifetime, revocation
+from pki.core import clocks, database_key, keys, revocation
 from pki.core.errors import NotValidNow, PackageInvalid, PKIError
 from pki.core.pair import Pair
 from pki.core.roles import Role, role_of
@@ -47,7 +47,7 @@ def package(content: Package, *, now: datetime) -> None:
         if role_of(cluster) is not None:  # it must pass for no service and no client
             raise PackageInvalid(f"the cluster certificate carries the role {role_of(cluster)}")
     except NotValidNow as exc:
-        made = service.not_valid_before_utc + lifetime.BACKDATE
+        made = service.not_valid_before_utc + clocks.BACKDATE
         raise PackageInvalid(
             f"The clock here says {clocks.stamp(now)}; the package was made at {clocks.stamp(made)}. {exc} "
             "If the clock here is wrong, set it (NTP) and type the password again; else redistribute the node."

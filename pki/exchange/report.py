@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pki.cluster.tokens import LARGEST_PROOF
+from pki.cluster.proofs import LARGEST_PROOF
 from pki.core.errors import ReportInvalid
 from pki.exchange.readers import (
     Malformed,

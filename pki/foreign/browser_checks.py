@@ -14,8 +14,9 @@ from pki.core.findings import Finding
 from pki.foreign import read as foreign
 from pki.foreign.paths import Path
 from pki.foreign.read import ForeignCertificate
+from pki.foreign.refusal import Refusal
 from pki.foreign.remedies import Remedy
-from pki.foreign.verdict import Refusal, explained
+from pki.foreign.verdict import explained
 
 ENDS_SOON = timedelta(days=30)
 LONGEST_OF_PUBLIC_AUTHORITIES, LONGEST_FOR_APPLE = timedelta(days=398), timedelta(days=825)

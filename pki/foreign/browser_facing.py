@@ -16,9 +16,9 @@ from pki.foreign import uploaded
 from pki.foreign.paths import Path, paths
 from pki.foreign.private_key import ForeignPrivateKey
 from pki.foreign.read import ForeignCertificate
+from pki.foreign.refusal import Refusal
 from pki.foreign.remedies import Remedy
 from pki.foreign.uploaded import File, Found
-from pki.foreign.verdict import Refusal
 
 LONGEST_CHAIN, LARGEST_PEM = 10, 32 * 1024  # what a node takes, sealed, is 64 KiB
 MOST_NAMES = 50

@@ -18,11 +18,6 @@ USAGES = {
 PURPOSES = {"serverAuth": "answers as a server", "clientAuth": "calls as a client"}
 
 
-def grouped(fingerprint: str) -> str:
-    """A fingerprint in groups of four digits, as two people compare it."""
-    return " ".join(fingerprint[start : start + 4] for start in range(0, len(fingerprint), 4))
-
-
 def _extension(certificate: x509.Certificate, extension: x509.Extension[x509.ExtensionType], oids: Oids) -> tuple[str, str]:
     value, mark = extension.value, " (critical)" if extension.critical else ""
     match value:

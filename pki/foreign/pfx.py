@@ -1,20 +1,20 @@
 """A certificate with its key in a file under a password (PKCS #12, RFC 7292), for Windows, exports and `agent import-cluster`."""
 
+import warnings
 from collections.abc import Iterable
 from enum import StrEnum
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
+from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, pkcs12
 from cryptography.x509.oid import NameOID
 
-from pki.core import keys
-from pki.core.errors import PfxRefused, PKIError, UploadRefused
+from pki.core import ber, derivation, keys
+from pki.core.errors import PfxRefused
 from pki.core.keys import PrivateKey
 from pki.core.pair import Pair
 from pki.foreign import read as foreign
-from pki.foreign import uploaded
-from pki.foreign.uploaded import File
 
 LARGEST_PFX = 65536
 LONGEST_PASSWORD = 128
@@ -60,22 +60,26 @@ def pfx_make(
 
 
 def pfx_read(content: bytes, password: str) -> Pair:
-    """The pair in a PFX, read within the limits of every upload. Raises: PfxRefused, saying why."""
+    """The certificate of a PFX and its private key. Nothing is derived before the counts in the file are known. Raises: PfxRefused."""
     if len(content) > LARGEST_PFX:
         raise PfxRefused(f"The file has {len(content)} bytes; a PFX of one certificate has at most {LARGEST_PFX}.")
     try:
-        found = uploaded.read([File("The file", content)], password)
-    except UploadRefused as exc:
-        raise PfxRefused(str(exc)) from exc
-    pairs = [(certificate, key) for key in found.keys for certificate in found.certificates if certificate.key == key.public]
-    if not pairs:
-        raise PfxRefused("The file holds no certificate with its private key. Download it again from the console.")
-    certificate, key = pairs[0]
-    try:
-        foreign.tried(lambda: [getattr(x509.load_der_x509_certificate(certificate.der), part) for part in ("subject", "extensions")])
+        pfx = ber.first(content).raw  # zeros or a line break may follow
+        rounds = derivation.work(pfx)
     except ValueError as exc:
-        raise PfxRefused(f"The file holds {certificate.subject.text}, which is no certificate of a trust zone.") from exc
+        raise PfxRefused("The file is not a PFX, or it is damaged. Download it again from the console.") from exc
+    if rounds > derivation.MOST:
+        raise PfxRefused(f"The file asks for more than {derivation.MOST} rounds of key derivation. Download it again from the console.")
     try:
-        return Pair(certificate.pem, keys.to_pem(keys.from_pem(key.pem, own=True)))  # a signature has proved it
-    except PKIError as exc:
-        raise PfxRefused(f"The private key in the file cannot be used: {exc}") from exc
+        with warnings.catch_warnings(action="ignore"):  # of a file that is BER and not DER
+            held = foreign.tried(lambda: pkcs12.load_pkcs12(pfx, password.encode(errors="replace")))
+    except (ValueError, TypeError, UnsupportedAlgorithm) as exc:
+        raise PfxRefused("The file does not open with this password, or it is damaged. Type the password of the file.") from exc
+    certificate, key = held.cert, held.key
+    if certificate is None or not isinstance(key, PrivateKey):
+        raise PfxRefused("The file holds no certificate with its private key (RSA or EC). Download it again from the console.")
+    try:
+        foreign.tried(lambda: certificate.certificate.extensions)
+    except (ValueError, TypeError) as exc:
+        raise PfxRefused("The certificate in the file cannot be read. Download it again from the console.") from exc
+    return Pair(certificate.certificate.public_bytes(Encoding.PEM), keys.to_pem(key))

@@ -1,24 +1,16 @@
 """OpenSSL's reason for refusing a chain, in words and with a remedy (RFC 5280 section 6.1; x509_vfy.h has the numbers)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from pki.core.findings import Finding
 from pki.foreign.names import printable
 from pki.foreign.paths import Path
 from pki.foreign.read import ForeignCertificate
+from pki.foreign.refusal import Refusal
 from pki.foreign.remedies import Remedy
 
 SERVER_AUTH = "1.3.6.1.5.5.7.3.1"
 KNOWN_EXTENSIONS = {"2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.31", "2.5.29.32", "2.5.29.36", "2.5.29.37", "2.5.29.54"}
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """`code` is the number of a verify error, or OpenSSL's name of why it did not load the chain; `text` is OpenSSL's own."""
-
-    code: str
-    text: str
 
 
 Test = Callable[[ForeignCertificate], bool]

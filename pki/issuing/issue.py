@@ -12,9 +12,10 @@ from cryptography.x509.oid import NameOID
 
 from pki.core import database_key as dbk
 from pki.core import keys, names
+from pki.core.clocks import BACKDATE
 from pki.core.errors import LintError, ProfileError
 from pki.core.keys import KeyType, PrivateKey, PublicKey
-from pki.core.lifetime import BACKDATE, Validity, validity
+from pki.core.lifetime import Validity, validity
 from pki.core.roles import Kind, role_extension
 from pki.issuing.lint import lint
 from pki.issuing.profiles import PROFILES, Profile

@@ -24,10 +24,10 @@ import pytest
 from agent import tls
 from agent.serve import why_not
 from agent.store import Store
+from pki.core import verify
 from pki.core.roles import Kind
 from pki.exchange import package as packages
 from pki.exchange import package_header, password
-from pki.foreign import describe
 from sitekit.authority import make_authority
 from tests.agent.commands import command
 
@@ -121,7 +121,7 @@ def test_package_waits_is_unlocked_and_installed(agent: Running, sealed) -> None
     status, page = agent.request(4570, "/certificateSetup")
     assert status == 200
     assert "Claims to be from" in page
-    fingerprint = describe.grouped(package_header.read(sealed[0]).claims.root_sha256)
+    fingerprint = verify.grouped(package_header.read(sealed[0]).claims.root_sha256)
     assert socket.gethostname() in page
     assert page.index(fingerprint) < page.index('name="__pwd"')
     word = password.display(sealed[1])

@@ -22,9 +22,10 @@ from agent.heartbeat import Caller, Service, services
 from agent.hook import Hook
 from agent.report import report_make
 from agent.state import State
-from pki.core import revocation, verify
+from pki.core import verify
 from pki.exchange.package import Package
 from pki.exchange.report import Report
+from pki.issuing import revocation_list
 from sitekit.authority import Authority
 
 SCRIPT = """import json, os, sys, time
@@ -62,7 +63,7 @@ class Hooked:
 
 @pytest.fixture
 def lists(authority: Authority) -> list[bytes]:
-    der = revocation.list_sign(authority.certificate, authority.key, number=7, entries=[], now=authority.now)
+    der = revocation_list.list_sign(authority.certificate, authority.key, number=7, entries=[], now=authority.now)
     return [x509.load_der_x509_crl(der).public_bytes(Encoding.PEM)]
 
 

@@ -104,7 +104,7 @@ ROOT_STEPS = (
     Step("root-recorded", "rotation", "worker", f"{CERTIFICATES}:_recorded", "after", "-CA-2"),
     Step("root-signed", "rotation", "worker", "pki.issuing.issue:sign", "after", "-CA-2"),
     Step("root-made", "rotation", "worker", f"{ROOT}:root_make"),
-    Step("list-signed", "rotation", "worker", "pki.core.revocation:list_sign"),
+    Step("list-signed", "rotation", "worker", "pki.issuing.revocation_list:list_sign"),
     Step("switching", "rotation", "worker", f"{ROOT}:_switch", "before"),
     Step("switched-to-root", "rotation", "worker", f"{ROOT}:_switch"),
     Step("cluster-made", "rotation", "worker", f"{ROOT}:cluster_make"),

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pki.cluster import proofs
 from pki.cluster import tokens as cluster
 from pki.cluster.token_check import LARGEST_TOKEN, Expected, SiteKey, token_check
 from pki.core import keys
@@ -197,20 +198,20 @@ def test_json_that_is_no_token_is_named_as_such(certificate, nested: str) -> Non
 
 
 def test_a_proof_is_of_one_node_one_challenge_and_one_key(key, certificate, token: str, other: Pair) -> None:
-    proof = cluster.proof_make(key, node="rim1", challenge=CHALLENGE)
-    assert len(proof) <= cluster.LARGEST_PROOF
-    cluster.proof_check(proof, certificate, node="rim1", challenge=CHALLENGE)
+    proof = proofs.proof_make(key, node="rim1", challenge=CHALLENGE)
+    assert len(proof) <= proofs.LARGEST_PROOF
+    proofs.proof_check(proof, certificate, node="rim1", challenge=CHALLENGE)
     foreign = x509.load_pem_x509_certificate(other.certificate)
     refused = [
         (proof, certificate, "rim2", CHALLENGE), (proof, certificate, "rim1", "cd" * 32), (proof, foreign, "rim1", CHALLENGE),
         (proof[:-3] + "AAA", certificate, "rim1", CHALLENGE), (token, certificate, "rim1", CHALLENGE), ("", certificate, "rim1", CHALLENGE),
         (signed({"alg": "RS256", "typ": "JWT"}, {"node": "rim1", "challenge": CHALLENGE}, key), certificate, "rim1", CHALLENGE),
-        (signed({"alg": "RS256", "typ": cluster.PROOF_TYPE}, {"node": "rim1", "challenge": CHALLENGE, "more": 1}, key), certificate, "rim1", CHALLENGE),
-        (signed({"alg": "RS256", "typ": cluster.PROOF_TYPE}, [["x"]], key), certificate, "rim1", CHALLENGE),
+        (signed({"alg": "RS256", "typ": proofs.PROOF_TYPE}, {"node": "rim1", "challenge": CHALLENGE, "more": 1}, key), certificate, "rim1", CHALLENGE),
+        (signed({"alg": "RS256", "typ": proofs.PROOF_TYPE}, [["x"]], key), certificate, "rim1", CHALLENGE),
     ]  # fmt: skip
     for said, by, node, challenge in refused:
         with pytest.raises(ProofRefused):
-            cluster.proof_check(said, by, node=node, challenge=challenge)
+            proofs.proof_check(said, by, node=node, challenge=challenge)
     assert not checked(proof, certificate).accepted
 
 
@@ -226,10 +227,10 @@ def test_a_strange_header_trips_nobody(key, certificate, header: Any) -> None:
         said = signed(header, payload, key)
         assert not checked(said, certificate).accepted
         with pytest.raises(ProofRefused):
-            cluster.proof_check(said, certificate, node="rim1", challenge=CHALLENGE)
+            proofs.proof_check(said, certificate, node="rim1", challenge=CHALLENGE)
     nested = f"{encoded(b'[' * 2000)}.e30.AA"
     with pytest.raises(ProofRefused):
-        cluster.proof_check(nested, certificate, node="rim1", challenge=CHALLENGE)
+        proofs.proof_check(nested, certificate, node="rim1", challenge=CHALLENGE)
 
 
 def test_an_elliptic_key_signs_no_tokens(pairs) -> None:
@@ -322,5 +323,5 @@ def test_a_pfx_that_would_work_for_hours_is_refused_at_once(pair: Pair) -> None:
 
 def test_a_wrong_password_is_told(pair: Pair) -> None:
     sealed = made(pair, "right password", pfx.PfxForm.AES)
-    with pytest.raises(PfxRefused, match="does not open with this passphrase"):
+    with pytest.raises(PfxRefused, match="does not open with this password"):
         pfx.pfx_read(sealed, "wrong password")

@@ -23,9 +23,10 @@ from agent import tls
 from agent.store import Store
 from pki.core import revocation, verify
 from pki.core.errors import PackageInvalid, PeerRefused, PKIError, ProfileError
-from pki.core.revocation import Entry, RevocationCode
 from pki.core.roles import Kind, Role
 from pki.exchange import package_check
+from pki.issuing import revocation_list
+from pki.issuing.revocation_list import Entry, RevocationCode
 from sitekit.authority import Authority, make_authority
 from tests.slow import examples
 
@@ -35,7 +36,7 @@ def make(
 ):
     moment = datetime.now(UTC) - ago
     entries = [Entry(serial, moment, code) for serial in serials]
-    der = revocation.list_sign(authority.certificate, authority.key, number=number, entries=entries, now=moment)
+    der = revocation_list.list_sign(authority.certificate, authority.key, number=number, entries=entries, now=moment)
     return x509.load_der_x509_crl(der)
 
 
@@ -80,7 +81,7 @@ def test_every_list_has_the_moment_of_each_revocation(authority: Authority, revo
     """Also where the clock was set back between revocation and list; only the list itself is backdated."""
     entries = [Entry(serial, moment, RevocationCode.SUPERSEDED) for serial, moment in enumerate(revoked, 1)]
     for now in made:
-        der = revocation.list_sign(authority.certificate, authority.key, number=1, entries=entries, now=now)
+        der = revocation_list.list_sign(authority.certificate, authority.key, number=1, entries=entries, now=now)
         crl = x509.load_der_x509_crl(der)
         assert {each.serial_number: each.revocation_date_utc for each in crl} == {
             serial: moment.replace(microsecond=0) for serial, moment in enumerate(revoked, 1)
@@ -93,7 +94,7 @@ def test_openssl_reads_the_same_moments_in_lists_that_are_apart(authority: Autho
     entries = [Entry(serial, moment + timedelta(minutes=serial), RevocationCode.KEY_COMPROMISE) for serial in (1, 2)]
     seen = []
     for later in (timedelta(minutes=3), timedelta(minutes=4), timedelta(hours=2), timedelta(days=400)):
-        der = revocation.list_sign(authority.certificate, authority.key, number=1, entries=entries, now=moment + later)
+        der = revocation_list.list_sign(authority.certificate, authority.key, number=1, entries=entries, now=moment + later)
         (tmp_path / "crl.pem").write_bytes(pem(x509.load_der_x509_crl(der)))
         good, text = openssl("crl", "-noout", "-text", "-in", tmp_path / "crl.pem")
         assert good, text
@@ -161,7 +162,7 @@ def test_list_needs_the_key_of_its_root(authority: Authority) -> None:
 @pytest.mark.parametrize(("last", "at", "number"), [(0, 1_800_000_000, 1_800_000_000), (1_800_000_000, 1_800_000_000, 1_800_000_001),
                                                    (1_900_000_000, 1_800_000_000, 1_900_000_001)], ids=["first", "same second", "clock set back"])  # fmt: skip
 def test_numbers_grow_whatever_the_clock_does(last: int, at: int, number: int) -> None:
-    assert revocation.list_number(last, datetime.fromtimestamp(at, UTC)) == number
+    assert revocation_list.list_number(last, datetime.fromtimestamp(at, UTC)) == number
 
 
 def test_what_is_no_list_or_no_trusted_roots_is_refused(authority: Authority, client: x509.Certificate) -> None:

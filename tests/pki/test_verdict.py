@@ -18,9 +18,10 @@ from pki.foreign import browser_checks, browser_facing
 from pki.foreign import private_key as foreign_key
 from pki.foreign.browser_facing import ServerPair
 from pki.foreign.paths import Path
+from pki.foreign.refusal import Refusal
 from pki.foreign.remedies import Remedy
 from pki.foreign.uploaded import File
-from pki.foreign.verdict import WORDS, Refusal, explained
+from pki.foreign.verdict import WORDS, explained
 from tests.foreign_files import ODD, resigned, with_extension
 from tests.public_authority import NOW, Signed, intermediate, p256, root, sign
 from tests.verdict import judge

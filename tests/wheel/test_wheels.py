@@ -56,6 +56,20 @@ def test_a_node_gets_nothing_that_issues(wheels: list[Path]) -> None:
     assert [name for name in agent if name.startswith("pki/issuing/")] == []
 
 
+IMPORT_EVERYTHING = """import importlib, pkgutil, sys
+sys.path.insert(0, sys.argv[1])
+import agent
+for each in pkgutil.walk_packages(agent.__path__, "agent."): importlib.import_module(each.name)
+modules = [each for name, each in sys.modules.items() if name.split(".")[0] in ("agent", "pki")]
+print(*(each.__file__.removeprefix(sys.argv[1] + "/") for each in modules))"""
+
+
+def test_the_agents_wheel_has_what_it_imports_and_nothing_else(wheels: list[Path], tmp_path: Path) -> None:
+    command = [sys.executable, "-c", IMPORT_EVERYTHING, wheels[0]]
+    imported = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split()
+    assert set(imported) == {name for name in names(wheels[0]) if name.endswith(".py")}
+
+
 def test_the_console_has_its_pages_and_nothing_for_development(wheels: list[Path]) -> None:
     _, console = map(names, wheels)
     assert {name.split("/")[0] for name in console} - {*APPS} == {f"trust_zone_console-{VERSION}.dist-info"}

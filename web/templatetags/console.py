@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from agent.version import VERSION
 from pki.core import clocks
-from pki.foreign.describe import grouped
+from pki.core.verify import grouped
 
 register = template.Library()
 

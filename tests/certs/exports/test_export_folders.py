@@ -17,7 +17,7 @@ from certs.exports.services import export_renew, export_revoke, folders_start_ov
 from certs.models import Certificate, Export
 from jobs.models import Job
 from pki.core.errors import UnknownKey
-from pki.core.revocation import RevocationCode
+from pki.issuing.revocation_list import RevocationCode
 from sealing.local_keys import own_store
 from tests.certs.exports.exported import PEM, PEM_FILES, made, work
 

@@ -27,7 +27,7 @@ from certs.zone.services import zone_current
 from nodes.revocation.view_models import revocation_plan
 from nodes.rotations.root import exports_awaited
 from nodes.rotations.root_view_models import rotation_plan, rotation_story
-from pki.core.revocation import RevocationCode
+from pki.issuing.revocation_list import RevocationCode
 from qmc.expiry.board import expiry_board
 from qmc.recreation.view_models import recreation_lines
 from tests.certs.exports.exported import PEM, held, made, work

@@ -35,7 +35,7 @@ from jobs.tasks import run
 from nodes.node_api.views import heartbeat_view, status_view
 from nodes.rotations.database_key_view_models import rotation_plan as key_plan
 from pki.core import database_key, keys
-from pki.core.revocation import RevocationCode
+from pki.issuing.revocation_list import RevocationCode
 from sealing.local_keys import own_store
 from tests.certs.exports.exported import PEM, PEM_FILES, SECRET, held, made, work
 

@@ -28,7 +28,7 @@ from certs.exports.services import (
 from certs.models import Certificate, Export
 from jobs.models import Job
 from nodes.inventory.services import node_create
-from pki.core.revocation import RevocationCode
+from pki.issuing.revocation_list import RevocationCode
 from tests.certs.exports.exported import PEM, SECRET, made, work
 from tests.problems import error_fields
 from web.errors import InputInvalid

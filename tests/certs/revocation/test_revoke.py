@@ -33,8 +33,8 @@ from nodes.registration.decommission import node_decommission
 from nodes.renewal.services import node_renew, renewals_end
 from nodes.rotations.database_key import key_rotation_start
 from nodes.rotations.root import root_rotation_roll_back, root_rotation_start
-from pki.core.revocation import RevocationCode
 from pki.core.verify import fingerprint
+from pki.issuing.revocation_list import RevocationCode
 from tests.certs.exports.exported import made
 
 pytestmark = pytest.mark.django_db

@@ -36,7 +36,7 @@ from nodes.inventory.transition import node_transition
 from nodes.issuance.services import GenerationRequest, older_supersede, package_make
 from nodes.models import Connection, Node
 from nodes.rotations.database_key import key_rotation_start
-from pki.core.revocation import RevocationCode
+from pki.issuing.revocation_list import RevocationCode
 from qmc.checks import central_node_has_certificates
 from sealing.errors import TrustZoneError
 from sealing.local_keys import key_ring_read, own_store

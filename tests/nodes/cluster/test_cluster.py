@@ -28,6 +28,7 @@ from nodes.cluster.services import cluster_deliver, cluster_nodes, manual_status
 from nodes.errors import InputInvalid
 from nodes.models import Node, Observation, Renewal
 from nodes.node_api.heartbeat import heartbeat
+from pki.cluster import proofs
 from pki.cluster import tokens as cluster
 from pki.core import keys
 from pki.core.pair import Pair
@@ -145,7 +146,7 @@ def test_a_node_proves_the_key_that_it_reports(zone: Zone) -> None:
     rim = node("rim1")
     first = beat(zone, rim)
     assert proved(rim) == (None, "")
-    second = beat(zone, rim, NOW + timedelta(minutes=1), cluster_proof=cluster.proof_make(zone.key, node=str(rim.pk), challenge=first))
+    second = beat(zone, rim, NOW + timedelta(minutes=1), cluster_proof=proofs.proof_make(zone.key, node=str(rim.pk), challenge=first))
     assert proved(rim) == (NOW + timedelta(minutes=1), zone.cluster.sha256)
     assert len(first) == len(second) == 64
     assert first != second
@@ -161,10 +162,10 @@ def test_what_does_not_prove_is_not_believed(zone: Zone, successor: Pair) -> Non
     old = beat(zone, rim)
     challenge = beat(zone, rim)
     for said, changes in {
-        cluster.proof_make(zone.key, node=str(other.pk), challenge=challenge): {},
-        cluster.proof_make(zone.key, node=str(rim.pk), challenge=old): {},  # replayed
-        cluster.proof_make(foreign, node=str(rim.pk), challenge=challenge): {},
-        cluster.proof_make(zone.key, node=str(rim.pk), challenge=challenge): {"installed": {"cluster": "e" * 64}},
+        proofs.proof_make(zone.key, node=str(other.pk), challenge=challenge): {},
+        proofs.proof_make(zone.key, node=str(rim.pk), challenge=old): {},  # replayed
+        proofs.proof_make(foreign, node=str(rim.pk), challenge=challenge): {},
+        proofs.proof_make(zone.key, node=str(rim.pk), challenge=challenge): {"installed": {"cluster": "e" * 64}},
         "nonsense": {},
         "..": {},
     }.items():
@@ -173,13 +174,13 @@ def test_what_does_not_prove_is_not_believed(zone: Zone, successor: Pair) -> Non
         assert proved(rim) == (None, ""), said
     Certificate.objects.filter(pk=zone.cluster.pk).update(status="revoked")
     challenge = beat(zone, rim)
-    beat(zone, rim, cluster_proof=cluster.proof_make(zone.key, node=str(rim.pk), challenge=challenge))
+    beat(zone, rim, cluster_proof=proofs.proof_make(zone.key, node=str(rim.pk), challenge=challenge))
     assert proved(rim) == (None, "")
 
 
 def test_a_proof_ends_with_the_certificate_that_it_was_of(zone: Zone) -> None:
     rim = node("rim1")
-    beat(zone, rim, cluster_proof=cluster.proof_make(zone.key, node=str(rim.pk), challenge=beat(zone, rim)))
+    beat(zone, rim, cluster_proof=proofs.proof_make(zone.key, node=str(rim.pk), challenge=beat(zone, rim)))
     assert proved(rim)[1] == zone.cluster.sha256
     beat(zone, rim, installed={"cluster": "e" * 64})
     assert proved(rim) == (None, "")
@@ -187,7 +188,7 @@ def test_a_proof_ends_with_the_certificate_that_it_was_of(zone: Zone) -> None:
 
 def test_the_agent_signs_what_the_console_verifies(zone: Zone) -> None:
     said = agent_cluster.proof(zone.installed, "ab" * 32)
-    cluster.proof_check(said or "", zone.installed.cluster, node=zone.installed.node, challenge="ab" * 32)
+    proofs.proof_check(said or "", zone.installed.cluster, node=zone.installed.node, challenge="ab" * 32)
     assert agent_cluster.proof(zone.installed, "") is None
 
 
@@ -399,7 +400,7 @@ def test_required_is_a_need_until_every_node_has_proved_it(client: Client, zone:
     assert cluster_need() == ["2 of 2 nodes still need the QlikServiceCluster certificate"]
     for each in (zone.central, rim):
         challenge = beat(zone, each)
-        beat(zone, each, cluster_proof=cluster.proof_make(zone.key, node=str(each.pk), challenge=challenge))
+        beat(zone, each, cluster_proof=proofs.proof_make(zone.key, node=str(each.pk), challenge=challenge))
     assert cluster_need() == []
     assert "Every node is verified" in client.get("/cluster/manual/").content.decode()
     assert Event.objects.filter(action="site.facts_set").count() == 1
@@ -422,7 +423,7 @@ def test_a_tick_is_a_claim_until_the_node_proves_it(client: Client, zone: Zone, 
     challenge = beat(zone, rim, installed={"cluster": newest.sha256})
     assert state() == (True, True, False)
     own = keys.from_pem(successor.private_key, own=True)
-    proof = cluster.proof_make(own, node=str(rim.pk), challenge=challenge)
+    proof = proofs.proof_make(own, node=str(rim.pk), challenge=challenge)
     beat(zone, rim, installed={"cluster": newest.sha256}, cluster_proof=proof)
     assert state() == (True, True, True)
     Certificate.objects.filter(pk=newest.pk).update(created_at=NOW + timedelta(days=1))  # a later one: the tick was of another

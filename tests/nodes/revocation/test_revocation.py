@@ -18,7 +18,8 @@ from certs.revocation.services import certificate_revoke
 from nodes.models import Node, Observation
 from nodes.revocation.view_models import revocation_plan, without_valid_certificate
 from pki.core import revocation
-from pki.core.revocation import RevocationCode
+from pki.issuing import revocation_list
+from pki.issuing.revocation_list import RevocationCode
 from sitekit.authority import Authority
 
 pytestmark = pytest.mark.django_db
@@ -138,7 +139,7 @@ def test_a_node_that_presents_a_revoked_certificate_beside_one_in_force_is_named
 def test_overdue_list_is_told_and_can_be_read(client: Client, root: Certificate, authority: Authority) -> None:
     for number, age in ((1, 40), (2, 31)):
         moment = NOW - timedelta(days=age)
-        der = revocation.list_sign(authority.certificate, authority.key, number=number, entries=[], now=moment)
+        der = revocation_list.list_sign(authority.certificate, authority.key, number=number, entries=[], now=moment)
         RevocationList.objects.create(root=root, number=number, this_update=moment, next_update=moment + timedelta(days=30), der=der)
     RevocationList.objects.create(root=root, number=3, this_update=NOW, next_update=NOW + timedelta(days=30))  # its worker died
     assert [each.title for each in needs(NOW) if "revocation list" in each.title] == ["The revocation list of CN=root is overdue"]
