@@ -1,5 +1,6 @@
 """Components of pages (templates/cotton): what is stored cannot become markup, and a component shows only what it was given."""
 
+from django import forms
 from django.template import engines
 from django_cotton.compiler_regex import CottonCompiler
 
@@ -31,3 +32,30 @@ def test_a_component_does_not_take_the_variables_of_the_page() -> None:
     assert "Page" not in page
     assert "Foot" not in page
     assert "#info-circle" in page
+
+
+def test_the_parts_of_lists_forms_and_tables_escape_too() -> None:
+    class NameForm(forms.Form):
+        name = forms.CharField(label=NASTY)
+
+    form = NameForm({"name": ""})
+    page = rendered(
+        '<c-touched><c-touched.item icon="key" :name="text" href="{{ text }}">{{ text }}</c-touched.item></c-touched>'
+        '<c-table :caption="text" :columns="columns"><tr><td>{{ text }}</td></tr></c-table><c-copy target="{{ text }}">{{ text }}</c-copy>'
+        '<c-errors :form="form" :title="text" :hint="text" /><c-fields :form="form" />'
+        '<c-form :title="text" name="name" back="{{ text }}"><c-slot name="buttons">{{ text }}</c-slot></c-form>',
+        columns=[NASTY], form=form,
+    )  # fmt: skip
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;&quot;&#x27;&amp;{{ 7 }}") == 14
+    assert "Cancel" in page
+
+
+def test_errors_are_those_of_the_form_or_a_hint_to_its_fields() -> None:
+    form = forms.Form({})
+    assert "note" not in rendered('<c-errors :form="form" title="Not saved" />', form=form)
+    form.add_error(None, "Two words.")
+    page = rendered('<c-errors :form="form" title="Not saved" />', form=form)
+    assert "Not saved" in page
+    assert "Two words." in page
+    assert "marked fields" not in page
