@@ -11,6 +11,10 @@ class Step:
     label: str
     place: str
 
+    @property
+    def place_word(self) -> str:
+        return {"done": "done", "now": "here now", "failed": "failed", "ahead": "still ahead"}[self.place]
+
 
 def steps_at(labels: Iterable[str], *, done: int, here: str = "now") -> list[Step]:
     """The steps, of which the first `done` are behind; the next one is `here`: now, or failed."""

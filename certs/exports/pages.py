@@ -27,6 +27,7 @@ from pki.issuing.revocation_list import RevocationCode
 from sealing.errors import TrustZoneError
 from web.errors import InputInvalid
 from web.forms import ServiceForm
+from web.history import HistoryPage
 from web.page import PageRequest, page, page_number, table_for
 
 T = TypeVar("T")
@@ -108,7 +109,7 @@ def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 def history(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     export = get_object_or_404(REGISTER, pk=pk)
     lines = export_history(export, page_number(request), lines=2 * LINES)
-    return render(request, "web/history.html", {"subject": export, "history": lines, "back": reverse("exports:detail", args=[pk])})
+    return render(request, "web/history.html", {"page": HistoryPage(str(export), reverse("exports:detail", args=[pk]), lines)})
 
 
 @page("certs.revoke_export")

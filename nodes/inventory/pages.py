@@ -16,6 +16,7 @@ from nodes.inventory.tables import NodeTable
 from nodes.inventory.view_models import history as history_of
 from nodes.inventory.view_models import node_page
 from nodes.models import Node
+from web.history import HistoryPage
 from web.page import PageRequest, form_id, page, page_number, table_for
 
 # Actions on a node that have a confirmation page, each with the room of that page.
@@ -40,7 +41,7 @@ def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 def history(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     node = get_object_or_404(Node, pk=pk)
     lines = history_of(node, page_number(request), lines=2 * LINES)
-    return render(request, "web/history.html", {"subject": node, "history": lines, "back": reverse("nodes:detail", args=[pk])})
+    return render(request, "web/history.html", {"page": HistoryPage(str(node), reverse("nodes:detail", args=[pk]), lines)})
 
 
 @page("nodes.view_node")

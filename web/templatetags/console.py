@@ -1,7 +1,6 @@
 """Icons, states, times and bars as every page shows them."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from django import template
 from django.template import Context
@@ -161,10 +160,10 @@ def clock_offset(seconds: float) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def current(context: dict[str, Any], *rooms: str) -> str:
-    """`page` for the room in which the reader is."""
+def current(context: Context, rooms: str) -> bool:
+    """Whether the reader is in one of `rooms`: names of views or namespaces, with spaces between them."""
     match = getattr(context.get("request"), "resolver_match", None)
-    return "page" if match and {match.view_name, match.namespace} & set(rooms) else ""
+    return match is not None and bool({match.view_name, match.namespace} & set(rooms.split()))
 
 
 @register.simple_tag
