@@ -8,7 +8,7 @@ from audit.actors import SYSTEM
 from certs.certificates.services import certificates_sweep
 from certs.exports.services import archives_wipe
 from certs.keys.pool import pool_fill
-from certs.models import TrustZone
+from certs.models import Certificate, TrustZone
 from certs.revocation.lists import lists_ask_due
 from jobs.models import Job
 from jobs.periodic import periodic_task
@@ -25,7 +25,7 @@ KEY_POOL, FILL_AT_MOST = "key pool", timedelta(seconds=60)
 )
 def sweep(*, now: datetime) -> None:
     """Certificates that were recorded and never signed; files of exports that are a day old; revocation lists that are to be signed anew."""
-    certificates_sweep(actor=SYSTEM, now=now)
+    certificates_sweep(Certificate.objects.all(), now=now)
     archives_wipe(actor=SYSTEM, now=now)
     lists_ask_due(now=now)
 

@@ -9,9 +9,11 @@ from django.apps import apps
 from django.db import models
 from django.db.models import Q
 
+from certs.errors import StaleCertificate
 from certs.states import CertificateStatus
 from jobs.models import written_ahead
 from pki.core import lifetime
+from pki.core.pair import Pair
 from pki.core.roles import Kind
 from pki.issuing.revocation_list import RevocationCode
 from sealing.fields import EncryptedField, Readers
@@ -103,3 +105,9 @@ class Certificate(models.Model):
 
     def pem(self) -> str:
         return self.x509().public_bytes(Encoding.PEM).decode()
+
+    def pair(self) -> Pair:
+        """The certificate with its private key. Raises: StaleCertificate if the row does not keep the key any more, SealError."""
+        if self.sealed_private_key is None:
+            raise StaleCertificate(f"{self}: another worker has used its private key")
+        return Pair(self.pem().encode(), self.sealed_private_key.open())

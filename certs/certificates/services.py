@@ -1,15 +1,15 @@
-"""Certificates: the door of their states, and prepare → record → sign → record."""
+"""Certificates: the door of their states, and the one way to find or make the certificate of an intent."""
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from cryptography import x509
 from django.db import IntegrityError, transaction
 
-from audit.actors import Actor
+from audit.actors import SYSTEM, Actor
 from audit.models import Event
 from audit.record import record
 from certs.certificates.issuer import Issuer, root_passphrase
@@ -19,7 +19,7 @@ from certs.models import SIGNING_LEASE, Certificate, CertificateQuerySet, TrustZ
 from certs.states import TRANSITIONS, CertificateStatus
 from pki.core import keys, verify
 from pki.core.keys import PrivateKey
-from pki.core.roles import role_of
+from pki.core.roles import Kind, role_of
 from pki.issuing import issue
 from pki.issuing.revocation_list import RevocationCode
 
@@ -49,38 +49,57 @@ def certificate_transition(
 
 @dataclass(frozen=True)
 class Intent:
-    """Who is to hold the certificate, of which generation, carrying which database key: one issued certificate for each, ever."""
+    """Which certificate is wanted. At most one row of an intent is being signed or issued. Without a version, it can have any database key or none."""
 
+    kind: Kind
     holder_id: uuid.UUID
     holder: str
     generation: int
+    database_key_version: int | None = None
+
+    def rows(self) -> CertificateQuerySet:
+        """Every row that was ever recorded for this intent."""
+        rows = Certificate.objects.filter(kind=self.kind, holder_id=self.holder_id, generation=self.generation)
+        return rows if self.database_key_version is None else rows.filter(database_key_version=self.database_key_version)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a new certificate is made from. Without `issuer`, it is a root. `keeps_key`: its row keeps the private key, encrypted."""
+
+    request: issue.Request
+    private_key: PrivateKey = field(repr=False)
+    issuer: Issuer | None
     database_key_version: int = 0
+    keeps_key: bool = True
 
 
-def certificate_issue(
+def certificate_for(
     *,
-    request: issue.Request,
     intent: Intent,
-    issuer: Issuer | None,
-    private_key: PrivateKey,
+    draft: Callable[[], Draft],
     actor: Actor,
     now: datetime,
-    keep_key: str = "",
     still_wanted: Callable[[], None] = lambda: None,
     once_issued: Callable[[Certificate], None] = lambda _: None,
 ) -> Certificate:
-    """Prepare (with lint), record, sign, record. `issuer` None makes a root with `private_key`.
+    """Find the issued certificate of `intent`, or make it from `draft()`: prepare (with lint), record, sign, record.
 
-    `still_wanted` is asked inside the recording transaction and raises to stop it: what was called off meanwhile is never signed.
-    `once_issued` belongs to the transaction that puts the certificate into force.
-    `keep_key` names the column that keeps the private key while it waits: `sealed_private_key` (under the database key) or
-    `encrypted_private_key` (a root's, under the passphrase); empty keeps none. Raises: PKIError, StaleCertificate.
+    `still_wanted` runs in the transaction that records the row, and raises if the certificate was canceled, so that it is never signed.
+    `once_issued` runs in the transaction that makes the certificate issued. It does not run for a certificate that is found.
+
+    Raises: StaleCertificate while another worker makes it, PKIError, and the errors of the three functions.
     """
-    plan = issue.prepare(request, issuer_certificate=issuer.row.x509() if issuer else None, now=now)
-    row = _recorded(
-        plan, intent=intent, issuer=issuer, private_key=private_key, actor=actor, now=now, keep_key=keep_key, still_wanted=still_wanted
-    )
-    der = issue.sign(plan, issuer.private_key if issuer else private_key)
+    certificates_sweep(intent.rows(), now=now)
+    found = intent.rows().issued().first()
+    if found is not None:
+        return found
+    if intent.rows().filter(status=CertificateStatus.ISSUING).exists():
+        raise _made_elsewhere(intent)
+    new = draft()
+    plan = issue.prepare(new.request, issuer_certificate=new.issuer.row.x509() if new.issuer else None, now=now)
+    row = _recorded(plan, intent=intent, draft=new, actor=actor, now=now, still_wanted=still_wanted)
+    der = issue.sign(plan, new.issuer.private_key if new.issuer else new.private_key)
     signed = x509.load_der_x509_certificate(der)
     changes = {"der": der, "sha256": verify.fingerprint(signed), "role": role_of(signed) or ""}
     with transaction.atomic():
@@ -90,15 +109,7 @@ def certificate_issue(
 
 
 def _recorded(
-    plan: issue.Plan,
-    *,
-    intent: Intent,
-    issuer: Issuer | None,
-    private_key: PrivateKey,
-    actor: Actor,
-    now: datetime,
-    keep_key: str,
-    still_wanted: Callable[[], None],
+    plan: issue.Plan, *, intent: Intent, draft: Draft, actor: Actor, now: datetime, still_wanted: Callable[[], None]
 ) -> Certificate:
     row = Certificate(
         kind=plan.kind,
@@ -111,51 +122,36 @@ def _recorded(
         holder_id=intent.holder_id,
         holder=intent.holder,
         generation=intent.generation,
-        database_key_version=intent.database_key_version,
-        issuer=issuer.row if issuer else None,
+        database_key_version=draft.database_key_version,
+        issuer=draft.issuer.row if draft.issuer else None,
         lease_until=now + SIGNING_LEASE,
         created_at=now,
     )
-    if keep_key == "sealed_private_key":
-        row.sealed_private_key = keys.to_pem(private_key)
+    if draft.keeps_key and draft.issuer is not None:
+        row.sealed_private_key = keys.to_pem(draft.private_key)
     try:
         with transaction.atomic(durable=True):
             still_wanted()
-            if keep_key == "encrypted_private_key":
-                TrustZone.objects.select_for_update().first()  # no rotation of the passphrase between reading it and saving the row
-                row.encrypted_private_key = keys.to_encrypted_pem(private_key, root_passphrase())
+            if draft.keeps_key and draft.issuer is None:
+                TrustZone.objects.select_for_update().first()  # the root passphrase is not rotated between reading it and saving the row
+                row.encrypted_private_key = keys.to_encrypted_pem(draft.private_key, root_passphrase())
             row.save(force_insert=True)
             detail = {"holder": intent.holder, "generation": intent.generation, "serial": row.serial}
             record(actor=actor, action="certificate.recorded", target=row, detail=detail, now=now)
     except IntegrityError as exc:
-        raise StaleCertificate(f"another worker makes the {plan.kind} certificate of {intent.holder}") from exc
+        raise _made_elsewhere(intent) from exc
     return row
 
 
-def certificates_sweep(*, actor: Actor, now: datetime) -> int:
-    """Rows that were recorded and never signed become failed; the same intent gets a new row and serial."""
-    swept = 0
-    for certificate in Certificate.objects.overdue(now):
-        certificate_transition(
-            certificate=certificate,
-            to=CertificateStatus.FAILED,
-            actor=actor,
-            now=now,
-            reason="never signed: its worker ended before it signed",
-        )
-        swept += 1
-    return swept
+def _made_elsewhere(intent: Intent) -> StaleCertificate:
+    return StaleCertificate(f"another worker makes the {intent.kind} certificate of {intent.holder}")
 
 
-def certificate_found(mine: CertificateQuerySet, *, actor: Actor, now: datetime) -> Certificate | None:
-    """What an intent led to already; `mine` are its rows. Raises: StaleCertificate while another worker signs it."""
-    for overdue in mine.overdue(now):
+def certificates_sweep(rows: CertificateQuerySet, *, now: datetime) -> None:
+    """Of these rows, those that were recorded and not signed within their lease become failed. Their intent then gets a new row and serial."""
+    for row in rows.overdue(now):
         reason = "its worker ended before it signed"
-        certificate_transition(certificate=overdue, to=CertificateStatus.FAILED, reason=reason, actor=actor, now=now)
-    found = mine.issued().first()
-    if found is None and mine.filter(status=CertificateStatus.ISSUING).exists():
-        raise StaleCertificate("another worker makes it")
-    return found
+        certificate_transition(certificate=row, to=CertificateStatus.FAILED, reason=reason, actor=SYSTEM, now=now)
 
 
 def certificate_withdraw(

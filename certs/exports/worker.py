@@ -13,7 +13,7 @@ from django.utils import timezone
 from agent.store import Installed, Store, sync_folder, write
 from audit.actors import SYSTEM, system_for
 from certs.certificates.issuer import issuer_of, issuing_root, roots_in_force
-from certs.certificates.services import Intent, certificate_found, certificate_issue, certificate_transition, certificate_withdraw
+from certs.certificates.services import Draft, Intent, certificate_for, certificate_transition, certificate_withdraw
 from certs.errors import StaleCertificate, StaleExport
 from certs.exports.services import TASK, export_transition
 from certs.keys.policy import key_type
@@ -26,7 +26,6 @@ from jobs.registry import handles
 from jobs.services import job_again, job_finish
 from pki.core import database_key
 from pki.core.errors import PKIError
-from pki.core.pair import Pair
 from pki.core.roles import CLIENT_NAME, Kind
 from pki.foreign import export as files
 from pki.issuing import issue
@@ -106,41 +105,35 @@ def _key_for(export: Export) -> tuple[int, database_key.DatabaseKey | None]:
 
 
 def _certificate(export: Export, kind: Kind, *, root: Certificate, now: datetime) -> Certificate:
-    """The one certificate of this intent: found again after a crash, or made. Raises: StaleCertificate, StaleExport, PKIError, TrustZoneError."""
-    is_service = kind is Kind.SERVICE
-    number, key = _key_for(export) if is_service else (0, None)
-    mine = Certificate.objects.filter(holder_id=export.pk, kind=kind, generation=export.generation)
-    found = certificate_found(mine, actor=SYSTEM, now=now)
-    if found is not None and found.sealed_private_key is not None:
-        return found
+    """Raises: StaleCertificate, StaleExport, PKIError, TrustZoneError."""
+
+    def draft() -> Draft:
+        is_service, zone = kind is Kind.SERVICE, zone_current()
+        number, key = _key_for(export) if is_service else (0, None)
+        # Windows of before 2019 opens no PFX with an EC key everywhere, so a legacy export has RSA keys alone.
+        private_key = key_take(key_type(Kind.SERVICE if export.legacy else kind), in_a_hurry=False)
+        request = issue.Request(
+            kind, export.machine if is_service else CLIENT_NAME, (), private_key.public_key(), zone.lifetime_months, key,
+            zone.database_key_oids, is_export=True,
+        )  # fmt: skip
+        return Draft(request, private_key, issuer_of(root), number)
 
     def still_wanted() -> None:
         wanted = Export.objects.select_for_update().filter(pk=export.pk, status=ExportStatus.REQUESTED, generation=export.generation)
         if not wanted.exists():
-            raise StaleExport(f"{export} was called off meanwhile")
+            raise StaleExport(f"{export} was canceled in the meantime")
 
-    zone = zone_current()
-    # Windows of before 2019 opens no PFX with an EC key everywhere, so a legacy export has RSA keys alone.
-    private_key = key_take(key_type(Kind.SERVICE if export.legacy else kind), in_a_hurry=False)
-    request = issue.Request(
-        kind, export.machine if is_service else CLIENT_NAME, (), private_key.public_key(), zone.lifetime_months, key, zone.database_key_oids,
-        is_export=True,
-    )  # fmt: skip
-    return certificate_issue(
-        request=request, intent=Intent(export.pk, str(export), export.generation, number), issuer=issuer_of(root), private_key=private_key,
-        actor=system_for(export.actor), now=now, keep_key="sealed_private_key", still_wanted=still_wanted,
+    return certificate_for(
+        intent=Intent(kind, export.pk, str(export), export.generation), draft=draft, actor=system_for(export.actor), now=now,
+        still_wanted=still_wanted,
     )  # fmt: skip
 
 
 def _files(export: Export, service: Certificate, client: Certificate) -> dict[str, bytes]:
     roots = sorted(roots_in_force(), key=lambda root: root.pk != service.issuer_id)
     lists = [root.revocation_lists.signed().first() for root in roots]
-
-    def pair(row: Certificate) -> Pair:
-        return Pair(row.pem().encode(), row.sealed_private_key.open())
-
     content = files.Content(
-        pair(service), pair(client), tuple(root.pem().encode() for root in roots), tuple(each.pem().encode() for each in lists if each)
+        service.pair(), client.pair(), tuple(root.pem().encode() for root in roots), tuple(each.pem().encode() for each in lists if each)
     )
     shape = files.Shape(files.Format(export.format), export.sealed_password.text(), include_ca=export.include_ca, legacy=export.legacy)
     return files.files(content, shape)

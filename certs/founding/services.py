@@ -12,11 +12,11 @@ from audit.actors import SYSTEM
 from audit.record import record
 from certs.central_key.services import central_key_found
 from certs.certificates.issuer import issuer_of
-from certs.certificates.services import Intent, certificate_issue, certificate_transition, certificates_sweep
+from certs.certificates.services import Draft, Intent, certificate_for, certificate_transition
 from certs.keys.policy import key_type
 from certs.models import Certificate, DatabaseKey, TrustZone
 from certs.revocation.lists import list_issue
-from certs.roots.services import root_make
+from certs.roots.services import IN_FORCE, root_make
 from certs.states import CertificateStatus, DatabaseKeyStatus
 from pki.core import database_key as dbk
 from pki.core import keys, names
@@ -44,8 +44,7 @@ def discard_half_zone(now: datetime) -> None:
     """Remove what a crashed founding left. Raises: ZoneBroken if anything is already sealed with its key."""
     if Certificate.objects.filter(sealed_private_key__isnull=False).exists() or DatabaseKey.objects.exists():
         raise ZoneBroken("A half-made trust zone has sealed secrets. Restore it from a backup; nothing was changed.")
-    certificates_sweep(actor=SYSTEM, now=now + timedelta(days=1))
-    for certificate in Certificate.objects.issued().order_by("-created_at"):
+    for certificate in Certificate.objects.filter(status__in=IN_FORCE).order_by("-created_at"):
         certificate_transition(
             certificate=certificate,
             to=CertificateStatus.FAILED,
@@ -88,10 +87,9 @@ def _package(zone: TrustZone, founding: Founding, service_key: keys.PrivateKey, 
             kind, name, founding.addresses if is_service else (), private_key.public_key(), months, key if is_service else None,
             founding.database_key_oids,
         )  # fmt: skip
-        row = certificate_issue(
-            request=request, intent=Intent(holder_id, founding.host_name, 1, int(is_service)), issuer=issuer, private_key=private_key,
-            actor=SYSTEM, now=now,
-        )  # fmt: skip
+        draft = Draft(request, private_key, issuer, int(is_service), keeps_key=False)  # nothing can be encrypted yet
+        intent = Intent(kind, holder_id, founding.host_name, 1)
+        row = certificate_for(intent=intent, draft=lambda: draft, actor=SYSTEM, now=now)
         return Pair(row.pem().encode(), keys.to_pem(private_key))
 
     return Package(

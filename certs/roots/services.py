@@ -1,15 +1,15 @@
-"""The trust zone's roots and its cluster certificate: made once for each intent, and dropped."""
+"""The trust zone's roots and its cluster certificate: found, made and removed."""
 
 from collections.abc import Callable
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from audit.actors import SYSTEM, Actor
 from audit.record import record
 from certs.certificates.issuer import issuer_of
-from certs.certificates.services import Intent, certificate_found, certificate_issue, certificate_transition, certificate_withdraw
+from certs.certificates.services import Draft, Intent, certificate_for, certificate_transition, certificate_withdraw
 from certs.keys.policy import key_type
 from certs.models import Certificate, TrustZone
 from certs.states import CertificateStatus
@@ -37,18 +37,19 @@ def root_make(
     still_wanted: Callable[[], None] = lambda: None,
     once_issued: Callable[[Certificate], None] = lambda _: None,
 ) -> Certificate:
-    """The zone's root of this number: found again after a crash, or made. Its key stays, under the root passphrase.
+    """Find or make the zone's root of this number. Its row keeps the private key under the root passphrase.
 
-    `once_issued` belongs to the transaction that puts it into force. Raises: StaleCertificate while another worker makes it, ZoneBroken, PKIError.
+    `once_issued` runs in the transaction that makes it issued. Raises: StaleCertificate while another worker makes it, ZoneBroken, PKIError.
     """
-    found = certificate_found(Certificate.objects.filter(kind=Kind.ROOT, generation=number), actor=actor, now=now)
-    if found is not None:
-        return found
-    private_key = keys.generate(key_type(Kind.ROOT))
-    request = issue.Request(Kind.ROOT, issue.root_name(zone.name, number), (), private_key.public_key(), zone.lifetime_months)
-    return certificate_issue(
-        request=request, intent=Intent(zone.pk, zone.name, number), issuer=None, private_key=private_key, actor=actor, now=now,
-        keep_key="encrypted_private_key", still_wanted=still_wanted, once_issued=once_issued,
+
+    def draft() -> Draft:
+        private_key = keys.generate(key_type(Kind.ROOT))
+        name = issue.root_name(zone.name, number)
+        return Draft(issue.Request(Kind.ROOT, name, (), private_key.public_key(), zone.lifetime_months), private_key, issuer=None)
+
+    return certificate_for(
+        intent=Intent(Kind.ROOT, zone.pk, zone.name, number), draft=draft, actor=actor, now=now, still_wanted=still_wanted,
+        once_issued=once_issued,
     )  # fmt: skip
 
 
@@ -59,23 +60,29 @@ def cluster_in_force(root: Certificate) -> Certificate | None:
 
 
 def cluster_make(*, zone: TrustZone, root: Certificate, actor: Actor, now: datetime) -> Certificate:
-    """A cluster certificate with a new key that `root` issued: the one that there is, or made. Its key stays sealed.
-
-    Raises: StaleCertificate while another worker makes it, ZoneBroken, PKIError.
-    """
-    found = certificate_found(Certificate.objects.filter(kind=Kind.CLUSTER, issuer=root), actor=actor, now=now)
-    return found if found is not None else cluster_renew(zone=zone, root=root, actor=actor, now=now)
+    """Find or make a cluster certificate that `root` issued. Raises: StaleCertificate while another worker makes it, ZoneBroken, PKIError."""
+    own = Certificate.objects.filter(kind=Kind.CLUSTER, issuer=root)
+    begun = own.issued().first() or own.filter(status=CertificateStatus.ISSUING).first()
+    return _cluster(zone, root, begun.generation if begun else _cluster_next_number(), actor, now)
 
 
 def cluster_renew(*, zone: TrustZone, root: Certificate, actor: Actor, now: datetime) -> Certificate:
-    """The next cluster certificate, of a new key, beside the one before. Raises: StaleCertificate, ZoneBroken, PKIError."""
-    last = Certificate.objects.filter(kind=Kind.CLUSTER).exclude(status=CertificateStatus.FAILED).order_by("-generation").first()
-    private_key = keys.generate(key_type(Kind.CLUSTER))
-    request = issue.Request(Kind.CLUSTER, CLUSTER_NAME, (), private_key.public_key(), zone.lifetime_months)
-    return certificate_issue(
-        request=request, intent=Intent(zone.pk, zone.name, (last.generation if last else 0) + 1), issuer=issuer_of(root),
-        private_key=private_key, actor=actor, now=now, keep_key="sealed_private_key",
-    )  # fmt: skip
+    """Make the next cluster certificate, with a new key. The one before stays. Raises: StaleCertificate, ZoneBroken, PKIError."""
+    return _cluster(zone, root, _cluster_next_number(), actor, now)
+
+
+def _cluster_next_number() -> int:
+    begun = Certificate.objects.filter(kind=Kind.CLUSTER).exclude(status=CertificateStatus.FAILED)
+    return (begun.aggregate(last=Max("generation"))["last"] or 0) + 1
+
+
+def _cluster(zone: TrustZone, root: Certificate, number: int, actor: Actor, now: datetime) -> Certificate:
+    def draft() -> Draft:
+        private_key = keys.generate(key_type(Kind.CLUSTER))
+        request = issue.Request(Kind.CLUSTER, CLUSTER_NAME, (), private_key.public_key(), zone.lifetime_months)
+        return Draft(request, private_key, issuer_of(root))
+
+    return certificate_for(intent=Intent(Kind.CLUSTER, zone.pk, zone.name, number), draft=draft, actor=actor, now=now)
 
 
 def root_drop(*, root: Certificate, reason: str, now: datetime) -> None:

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from audit.actors import SYSTEM, Actor
 from certs.certificates.issuer import issuer_current, issuing_root, roots_in_force
-from certs.certificates.services import Intent, certificate_issue, certificate_transition, certificate_withdraw
+from certs.certificates.services import Draft, Intent, certificate_for, certificate_transition, certificate_withdraw
 from certs.errors import StaleCertificate
 from certs.keys.policy import key_type
 from certs.keys.pool import key_take
@@ -61,65 +61,52 @@ def _key_of(version: DatabaseKey) -> database_key.DatabaseKey:
     return ring[version.key_id]
 
 
-def certificate_of(order: GenerationRequest, kind: Kind, version: DatabaseKey | None = None, *, now: datetime) -> Certificate:
-    """The certificate of this intent: found again after a crash, or created. A service certificate contains the database key `version`.
+def _certificate(request: GenerationRequest, kind: Kind, version: DatabaseKey | None = None, *, now: datetime) -> Certificate:
+    """A service certificate contains the database key `version`. Raises: StaleCertificate, StaleNode, PKIError, TrustZoneError."""
+    node, number = request.node, version.version if version else 0
 
-    Raises: StaleCertificate while another worker makes it or the key is not available here, StaleNode.
-    """
-    node, generation, number = order.node, order.generation, version.version if version else 0
-    mine = Certificate.objects.filter(holder_id=node.pk, kind=kind, generation=generation, database_key_version=number)
-    for overdue in mine.overdue(now):
-        certificate_transition(
-            certificate=overdue, to=CertificateStatus.FAILED, reason="its worker stopped before it signed", actor=SYSTEM, now=now
-        )
-    found = mine.issued().first()
-    if found is not None and found.sealed_private_key is not None:
-        return found
-    if mine.filter(status=CertificateStatus.ISSUING).exists():
-        raise StaleCertificate(f"the {kind} certificate of {node} is being created")
-    private_key = key_take(key_type(kind), in_a_hurry=order.in_a_hurry)
-    further = [*node.subject_alternative_names, *([node.address] if node.address else [])] if version else []
-    zone = zone_current()
-    request = issue.Request(
-        kind, node.host_name if version else CLIENT_NAME, tuple(further), private_key.public_key(), zone.lifetime_months,
-        _key_of(version) if version else None, zone.database_key_oids,
-    )  # fmt: skip
-    return certificate_issue(
-        request=request, intent=Intent(node.pk, node.host_name, generation, number), issuer=issuer_current(), private_key=private_key,
-        actor=order.actor, now=now, keep_key="sealed_private_key", still_wanted=order.still_wanted,
+    def draft() -> Draft:
+        private_key = key_take(key_type(kind), in_a_hurry=request.in_a_hurry)
+        further = [*node.subject_alternative_names, *([node.address] if node.address else [])] if version else []
+        zone = zone_current()
+        asked = issue.Request(
+            kind, node.host_name if version else CLIENT_NAME, tuple(further), private_key.public_key(), zone.lifetime_months,
+            _key_of(version) if version else None, zone.database_key_oids,
+        )  # fmt: skip
+        return Draft(asked, private_key, issuer_current(), number)
+
+    return certificate_for(
+        intent=Intent(kind, node.pk, node.host_name, request.generation, number), draft=draft, actor=request.actor, now=now,
+        still_wanted=request.still_wanted,
     )  # fmt: skip
 
 
-def package_make(order: GenerationRequest, *, expires_at: datetime, now: datetime) -> Package:
+def package_make(request: GenerationRequest, *, expires_at: datetime, now: datetime) -> Package:
     """Make the package for the node. Raises: PKIError, TrustZoneError, StaleNode."""
-    node, zone = order.node, zone_current()
-
-    def pair(row: Certificate) -> Pair:
-        return Pair(row.pem().encode(), row.sealed_private_key.open())
-
-    service, *further = [_service_pair(order, version, now=now) for version in versions_for(node)]
+    node, zone = request.node, zone_current()
+    service, *further = [_service_pair(request, version, now=now) for version in versions_for(node)]
     cluster = cluster_in_force(issuing_root())
     if cluster is None:
         raise ZoneBroken("The trust zone has no cluster certificate. Restore it from a backup, or recreate the root.")
     return Package(
-        trust_zone=str(zone.pk), node=str(node.pk), host_name=node.host_name, generation=order.generation, central_host_name=zone.name,
+        trust_zone=str(zone.pk), node=str(node.pk), host_name=node.host_name, generation=request.generation, central_host_name=zone.name,
         central_addresses=central_addresses(), roots=tuple(root.pem().encode() for root in roots_in_force()),
-        service=service, client=pair(certificate_of(order, Kind.CLIENT, now=now)),
-        cluster=pair(cluster), expires_at=expires_at, further_service_pairs=tuple(further),
+        service=service, client=_certificate(request, Kind.CLIENT, now=now).pair(),
+        cluster=cluster.pair(), expires_at=expires_at, further_service_pairs=tuple(further),
         database_key_oids=zone.database_key_oids,
     )  # fmt: skip
 
 
-def _service_pair(order: GenerationRequest, version: DatabaseKey, *, now: datetime) -> Pair:
-    row = certificate_of(order, Kind.SERVICE, version, now=now)
-    pem: bytes = row.sealed_private_key.open()
+def _service_pair(request: GenerationRequest, version: DatabaseKey, *, now: datetime) -> Pair:
+    row = _certificate(request, Kind.SERVICE, version, now=now)
+    pair = row.pair()
     if version.key_id is None:
         # The key was made with this certificate, perhaps before a crash, so it is read from the certificate.
-        key = database_key.read(row.x509(), keys.from_pem(pem, own=True), zone_current().database_key_oids)
+        key = database_key.read(row.x509(), keys.from_pem(pair.private_key, own=True), zone_current().database_key_oids)
         with transaction.atomic():
-            order.still_wanted()
+            request.still_wanted()
             DatabaseKey.objects.filter(pk=version.pk, key_id=None).update(key_id=key.key_id.hex())
-    return Pair(row.pem().encode(), pem)
+    return pair
 
 
 def keys_wipe(node: Node) -> None:

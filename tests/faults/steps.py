@@ -26,7 +26,7 @@ STEPS = (
     Step("certificate-prepared", "registration", "worker", f"{CERTIFICATES}:_recorded", "before", "{name}.example"),
     Step("certificate-recorded", "registration", "worker", f"{CERTIFICATES}:_recorded", "after", "{name}.example"),
     Step("certificate-signed", "registration", "worker", "pki.issuing.issue:sign", "after", "{name}.example"),
-    Step("certificate-issued", "registration", "worker", "nodes.issuance.services:certificate_issue", "after", "{name}.example"),
+    Step("certificate-issued", "registration", "worker", "nodes.issuance.services:certificate_for", "after", "{name}.example"),
     Step("package-sealed", "registration", "worker", "pki.exchange.package:seal_with_password", "after", "{name}.example"),
     Step("distributing-recorded", "registration", "worker", f"{REGISTRATION}:node_transition", "after", "DISTRIBUTING"),
     Step("package-not-posted", "registration", "worker", f"{REGISTRATION}:ask", "before", "POST"),

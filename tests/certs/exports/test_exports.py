@@ -85,14 +85,14 @@ def test_a_legacy_export_has_rsa_keys_alone(zone: Path) -> None:
 
 
 def test_one_that_fails_stops_no_other(zone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    issued = export_work.certificate_issue
+    make = export_work.certificate_for
 
     def only_some(**told: Any) -> Certificate:
-        if told["request"].common_name == "b.example":
+        if told["intent"].holder == "export b.example":
             raise database_key.ProfileError("the linter objects")
-        return issued(**told)
+        return make(**told)
 
-    monkeypatch.setattr(export_work, "certificate_issue", only_some)
+    monkeypatch.setattr(export_work, "certificate_for", only_some)
     exports = made("a.example", "b.example", "c.example")
     assert [each.status for each in exports] == ["made", "failed", "made"]
     assert (exports[1].status_reason, exports[1].sealed_password) == ("The certificates could not be made: the linter objects", None)
@@ -100,7 +100,7 @@ def test_one_that_fails_stops_no_other(zone: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.undo()
 
 
-@pytest.mark.parametrize("after", ["certificate_issue", "certificate", "archive", "folder"])
+@pytest.mark.parametrize("after", ["nothing", "certificate", "archive", "folder"])
 def test_a_killed_worker_leaves_nothing_undone_and_nothing_twice(zone: Path, monkeypatch: pytest.MonkeyPatch, after: str) -> None:
     """Killed once at each step; the next claim goes on from what there is."""
 
@@ -111,7 +111,7 @@ def test_a_killed_worker_leaves_nothing_undone_and_nothing_twice(zone: Path, mon
         raise Killed
 
     (export,) = exports_request(actor=SYSTEM, machine_names=["reports.example"], wanted=PEM, now=timezone.now())
-    place = {"certificate_issue": "certificate_issue", "certificate": "_files", "archive": "_settle_folder", "folder": "job_finish"}[after]
+    place = {"nothing": "certificate_for", "certificate": "_files", "archive": "_settle_folder", "folder": "job_finish"}[after]
     with monkeypatch.context() as patched:
         patched.setattr(export_work, place, killed)
         with pytest.raises(Killed):
