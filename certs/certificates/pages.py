@@ -7,12 +7,9 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
 from certs.certificates.filters import CertificateFilter
-from certs.certificates.holders import holder_of
 from certs.certificates.tables import CertificateTable
+from certs.certificates.view_models import certificate_page
 from certs.models import Certificate
-from certs.states import TRANSITIONS, CertificateStatus
-from certs.zone.services import zone_current
-from pki.foreign.describe import describe
 from web.page import PageRequest, page, table_for
 
 
@@ -27,13 +24,8 @@ def certificate_list(request: PageRequest) -> HttpResponse:
 @page("certs.view_certificate")
 def certificate_detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     certificate = get_object_or_404(Certificate.objects.listed().select_related("issuer"), pk=pk)
-    context = {
-        "certificate": certificate, "now": timezone.now(), "newest": certificate.revocation_lists.signed().first(),
-        "fields": describe(certificate.x509(), zone_current().database_key_oids),
-        "holder": holder_of(certificate),
-        "can_revoke": CertificateStatus.REVOKED in TRANSITIONS[CertificateStatus(certificate.status)] and certificate.issuer is not None,
-    }  # fmt: skip
-    return render(request, "certs/certificates/detail.html", context)
+    now = timezone.now()
+    return render(request, "certs/certificates/detail.html", {"page": certificate_page(certificate, now=now), "now": now})
 
 
 @page("certs.view_certificate")
