@@ -6,9 +6,9 @@ import os
 import tarfile
 from pathlib import Path
 
-from agent.files import undone_on_error
+from agent.files import replace, undone_on_error
 from agent.state import RUNNING, State
-from agent.store import Installed, Store, replace
+from agent.store import Installed, Store
 from agent.turns import TURN, TURN_LOCK
 from pki.core import keys
 from pki.core.errors import PKIError

@@ -1,6 +1,5 @@
 """What a node's proxy shows browsers: the certificate chosen for it while it can be used, else the node's service pair (S1)."""
 
-import json
 from datetime import datetime
 from pathlib import Path
 
@@ -20,24 +19,6 @@ WORDS = {
     browser_choice.NOT_VALID_YET: "it is not valid yet, by the clock here",
     browser_choice.NAME_DOES_NOT_MATCH: "it bears none of this node's names",
 }
-
-
-def to_json(choice: BrowserChoice) -> bytes:
-    """As it is kept; with the private key in the clear."""
-    key = choice.private_key.decode() if choice.private_key else None
-    content = {"thumbprint": choice.thumbprint, "certificates": [each.decode() for each in choice.certificates], "private_key": key}
-    return json.dumps(content).encode()
-
-
-def from_json(kept: bytes) -> BrowserChoice:
-    """Raises: ValueError."""
-    try:
-        content = json.loads(kept)
-        key = content["private_key"]
-        certificates = tuple(each.encode("ascii") for each in content["certificates"])
-        return BrowserChoice(str(content["thumbprint"]), certificates, None if key is None else key.encode("ascii"))
-    except (KeyError, TypeError, AttributeError, RecursionError) as exc:
-        raise ValueError("what was kept of the chosen certificate is not understood") from exc
 
 
 def problem(choice: BrowserChoice | None, service: x509.Certificate, *, folder: Path, now: datetime) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from cryptography import x509
 
+from agent.files import replace
 from agent.state import Refused, State
-from agent.store import Installed, replace
+from agent.store import Installed
 from pki.cluster import proofs
 from pki.core import keys, revocation, verify
 from pki.core.errors import PKIError

@@ -24,19 +24,6 @@ SERVICE_NAME, MOST_SERVICES, LOOK_S = re.compile("[a-z0-9-]{1,20}"), 10, 2
 LARGEST_TRUST = 4 * 1024 * 1024  # a list has 40 bytes for each revoked certificate
 
 
-async def served(installed: Installed, address: str, port: int) -> str | None:
-    """The fingerprint of what this node's own 4242 really serves."""
-    try:
-        context = tls.client_context(installed)
-        reading = asyncio.open_connection(address, port, ssl=context, server_hostname=installed.host_name)
-        _, writer = await asyncio.wait_for(reading, DIAL_S)
-    except (OSError, ssl.SSLError, TimeoutError):
-        return None
-    der: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-    writer.close()
-    return verify.fingerprint(der)
-
-
 @dataclass(frozen=True)
 class Service:
     """A service on this node that uses its certificates, and where it listens with TLS."""
@@ -63,12 +50,11 @@ def services(told: list[str]) -> tuple[Service, ...]:
     return tuple(found)
 
 
-async def _presented(installed: Installed, of: Service) -> str | None:
-    """The fingerprint of what a service presents, whatever it is: nothing else is asked of it."""
+async def _presented(context: ssl.SSLContext, installed: Installed, host: str, port: int, timeout_s: float) -> str | None:
+    """The fingerprint of the certificate that a TLS server presents; None where it does not answer, or `context` refuses it."""
     try:
-        context = tls.looking_context(installed)
-        reading = asyncio.open_connection(of.host, of.port, ssl=context, server_hostname=installed.host_name)
-        _, writer = await asyncio.wait_for(reading, LOOK_S)
+        reading = asyncio.open_connection(host, port, ssl=context, server_hostname=installed.host_name)
+        _, writer = await asyncio.wait_for(reading, timeout_s)
     except (OSError, ValueError):  # also a host that cannot be looked up
         return None
     der: bytes | None = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
@@ -138,8 +124,10 @@ class Caller:
 
     async def _served(self, installed: Installed) -> dict[str, str | None]:
         """What this node's own 4242 and its services really serve, by name."""
-        own = served(installed, self.address, self.port) if self.listening else asyncio.sleep(0)
-        found = await asyncio.gather(own, *(_presented(installed, each) for each in self.services))
+        calling, looking = tls.client_context(installed), tls.looking_context(installed)
+        own = _presented(calling, installed, self.address, self.port, DIAL_S) if self.listening else asyncio.sleep(0)
+        others = (_presented(looking, installed, each.host, each.port, LOOK_S) for each in self.services)
+        found = await asyncio.gather(own, *others)
         return dict(zip(["service", *(each.name for each in self.services)], found, strict=True))
 
     async def _settle_browser(self) -> None:

@@ -16,9 +16,9 @@ from agent.damage import StoreDamaged
 from agent.heartbeat import Caller, Service
 from agent.hook import Hook
 from agent.passwords import Passwords
-from agent.state import RUNNING, State, is_loopback
+from agent.state import RUNNING, State
 from agent.system.other_stores import Filler, OtherStore
-from pki.core.addresses import CentralAddress, netloc
+from pki.core.addresses import CentralAddress, is_loopback, netloc
 from pki.core.errors import PKIError
 
 log = logging.getLogger("agent")

@@ -12,8 +12,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 from agent import setup_page
 from agent.listeners import problem
 from agent.passwords import Passwords
-from agent.state import Refused, State, is_loopback
+from agent.state import Refused, State
 from agent.store import Installed
+from pki.core.addresses import bare, is_loopback
 from pki.core.errors import PasswordMistyped, PKIError, WrongPassword
 
 HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?")
@@ -43,7 +44,7 @@ def _check_caller(request: web.Request) -> None:
             "The request names no host, or one that cannot be read. Open http://localhost with the port of this page.",
             400,
         )
-    if host["name"].lower() != "localhost" and not is_loopback(host["name"]):
+    if not is_loopback(bare(host["name"])):
         raise Refused(
             "foreign-host",
             "This page answers under the names of its own machine alone. Open it on the node itself, or through a tunnel, as http://localhost with the "

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import ipaddress
 import json
 import logging
 import shutil
@@ -16,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from agent import browser, damage
 from agent.calling import Known, Place
 from agent.damage import StoreDamaged
-from agent.files import OwnFolder, make_folder
-from agent.store import Installed, Store, replace
+from agent.files import OwnFolder, make_folder, replace
+from agent.store import Installed, Store
 from agent.turns import Turns
 from agent.waiting import Damaged, Waiting, WaitingPackages, read
 from pki.core import clocks
@@ -378,10 +377,3 @@ class State:
             "wrong_passwords": self.wrong_passwords(now),
             "trust_zone": installed.trust_zone if installed else None,
         } | ({"paused_until": paused_until.isoformat(timespec="seconds")} if paused_until else {})
-
-
-def is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address.strip("[]")).is_loopback
-    except ValueError:
-        return False

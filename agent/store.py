@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import logging
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,15 +13,12 @@ from cryptography import x509
 from agent import browser, generation
 from agent.damage import UNREADABLE
 from agent.damage import StoreDamaged as StoreDamaged
-from agent.files import make_folder
-from agent.files import replace as replace
-from agent.files import write as write
+from agent.files import make_folder, replace, sync_folder, write
 from agent.generation import BROWSER as BROWSER
 from agent.generation import CLIENT, COPIES, LISTS, ROOTS
 from agent.generation import SERVICE as SERVICE
 from agent.generation import Installed as Installed
 from agent.system.folders import lock, switch_link
-from agent.system.folders import sync_folder as sync_folder
 from pki.core import database_key, keys, verify
 from pki.core.database_key import DatabaseKey, Oids
 from pki.core.errors import PackageInvalid
@@ -31,7 +27,6 @@ from pki.exchange import package_check
 from pki.exchange.package import Package
 from pki.foreign.browser_choice import BrowserChoice
 
-log = logging.getLogger("agent")
 KEPT_GENERATIONS = 2
 
 
@@ -172,15 +167,15 @@ class Store:
     def chosen(self) -> BrowserChoice | None:
         """The browser-facing certificate that was chosen for this node. One that cannot be read counts as none: it is fetched again."""
         try:
-            return browser.from_json((self.home / browser.CHOSEN).read_bytes())
-        except (FileNotFoundError, ValueError):
+            return BrowserChoice.of(json.loads((self.home / browser.CHOSEN).read_bytes()))
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
     def choose(self, choice: BrowserChoice | None) -> None:
         """Keep what was chosen, beside the generations; `settle_browser` then puts it into use. Raises: OSError."""
         kept = self.home / browser.CHOSEN
         if choice is not None:
-            replace(kept, browser.to_json(choice))
+            replace(kept, choice.to_json())
         elif kept.exists():
             kept.unlink()
             sync_folder(kept.parent)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from agent.store import replace
+from agent.files import replace
 from pki.core import clocks
 from pki.core.errors import PackageMalformed
 from pki.core.json_text import json_read

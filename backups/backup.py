@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 from django.conf import settings
 from django.db import transaction
 
-from agent.store import Store, replace
+from agent.files import replace
+from agent.store import Store
 from audit.actors import Actor
 from audit.record import record
 from backups.archive import CENTRAL_KEY, DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, passphrase_checked, seal

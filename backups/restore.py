@@ -14,8 +14,8 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models import F
 
-from agent.files import undone_on_error
-from agent.store import Store, replace
+from agent.files import replace, undone_on_error
+from agent.store import Store
 from audit.actors import SYSTEM
 from audit.record import record
 from backups.archive import CENTRAL_KEY, DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, unseal

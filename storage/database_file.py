@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from agent.store import replace
+from agent.files import replace
 
 MAGIC = b"SQLite format 3\0"
 LOG_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")

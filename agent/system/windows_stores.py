@@ -13,7 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from agent.store import Installed, write
+from agent.files import write
+from agent.store import Installed
 from agent.system.folders import NotPossible
 from pki.core import keys
 from pki.core.keys import PrivateKey

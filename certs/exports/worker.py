@@ -10,7 +10,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from agent.store import Installed, Store, sync_folder, write
+from agent.files import sync_folder, write
+from agent.store import Installed, Store
 from audit.actors import SYSTEM, system_for
 from certs.certificates.issuer import issuer_of, issuing_root, roots_in_force
 from certs.certificates.services import Draft, Intent, certificate_for, certificate_transition, certificate_withdraw

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from agent.store import Store, replace
+from agent.files import replace
+from agent.store import Store
 from audit.actors import SYSTEM
 from audit.record import record
 from certs.central_key.services import central_key_found

@@ -6,7 +6,7 @@ from typing import Any, Self
 from django.db import models
 
 from pki.core import clocks
-from pki.exchange import report
+from pki.exchange import kept_report
 
 
 class Observation(models.Model):
@@ -45,8 +45,8 @@ class Observation(models.Model):
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **more: Any) -> Self:
         """Rows of an older version may hold values that a report may not have today, so they are read like a report."""
         row = super().from_db(db, field_names, values, **more)
-        for name in report.KEPT.keys() & row.__dict__.keys():
-            setattr(row, name, report.kept(name, getattr(row, name)))
+        for name in kept_report.KEPT.keys() & row.__dict__.keys():
+            setattr(row, name, kept_report.kept(name, getattr(row, name)))
         if "clock_offset_s" in row.__dict__:
             row.clock_offset_s = clocks.bounded(row.clock_offset_s)
         return row

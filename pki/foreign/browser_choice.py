@@ -6,6 +6,7 @@ from base64 import urlsafe_b64decode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -43,6 +44,19 @@ class BrowserChoice:
         named = {"thumbprint": self.thumbprint, "certificates": [each.decode() for each in self.certificates]}
         return hashlib.sha256(json.dumps(named, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
+    def to_json(self, **more: object) -> bytes:
+        """With the private key unencrypted; `more` are further members."""
+        key = self.private_key.decode() if self.private_key else None
+        certificates = [each.decode() for each in self.certificates]
+        return json.dumps({"thumbprint": self.thumbprint, "certificates": certificates, "private_key": key} | more).encode()
+
+    @classmethod
+    def of(cls, content: Any) -> "BrowserChoice":
+        """The choice in parsed JSON. Raises: KeyError, TypeError, ValueError, AttributeError."""
+        key = content["private_key"]
+        certificates = tuple(each.encode("ascii") for each in content["certificates"])
+        return cls(str(content["thumbprint"]), certificates, None if key is None else key.encode("ascii"))
+
 
 def _registry() -> jwe.JWERegistry:
     registry = jwe.JWERegistry(algorithms=list(HEADER.values()))
@@ -55,15 +69,9 @@ def seal(choice: BrowserChoice, certificate: x509.Certificate) -> bytes:
     public_key = certificate.public_key()
     if not isinstance(public_key, rsa.RSAPublicKey):
         raise PackageInvalid("A browser-facing certificate is sealed to an RSA certificate only: the node's service certificate.")
-    content = {
-        "version": VERSION,
-        "revision": choice.revision,
-        "thumbprint": choice.thumbprint,
-        "certificates": [each.decode() for each in choice.certificates],
-        "private_key": choice.private_key.decode() if choice.private_key else None,
-    }
+    content = choice.to_json(version=VERSION, revision=choice.revision)
     key = RSAKey.import_key(public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    sealed = jwe.encrypt_compact(HEADER, json.dumps(content).encode(), key, registry=_registry()).encode()
+    sealed = jwe.encrypt_compact(HEADER, content, key, registry=_registry()).encode()
     if len(sealed) > MAXIMUM_BYTES:
         raise PackageInvalid(f"The certificate and its chain would take {len(sealed)} bytes; a node accepts at most {MAXIMUM_BYTES}.")
     return sealed
@@ -104,10 +112,7 @@ def _from_json(plaintext: bytes) -> tuple[BrowserChoice, str]:
             raise PackageMalformed(
                 f"The browser-facing certificate has form {content['version']!r:.20}; {VERSION} is read here. Update the agent."
             )
-        key = content["private_key"]
-        certificates = tuple(each.encode("ascii") for each in content["certificates"])
-        choice = BrowserChoice(str(content["thumbprint"]), certificates, None if key is None else key.encode("ascii"))
-        return choice, str(content["revision"])
+        return BrowserChoice.of(content), str(content["revision"])
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as exc:
         raise PackageMalformed("The browser-facing certificate's content is not understood. Update the agent.") from exc
 

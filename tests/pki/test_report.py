@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from agent.version import VERSION, system
 from pki.core import clocks
 from pki.core.errors import ReportInvalid
-from pki.exchange.report import HELD, KEPT, LARGEST_REPORT, OPTIONAL, REQUIRED, Report, kept
+from pki.exchange.kept_report import KEPT, kept
+from pki.exchange.report import HELD, LARGEST_REPORT, OPTIONAL, REQUIRED, Report
 from pki.foreign import browser_choice
 from tests.slow import examples
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from agent.files import replace as replace_file
 from agent.store import Store
-from agent.store import replace as replace_file
 from pki.core.roles import Kind
 from pki.exchange.package import Package
 from sitekit.authority import Authority, make_authority

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from agent.store import replace
+from agent.files import replace
 from pki.core import keys
 from sitekit.engines import free_port
 from tests.public_authority import Signed, sign

@@ -19,7 +19,8 @@ from certs.models import Certificate
 from nodes.models import Node, Observation
 from nodes.node_api.views import heartbeat_view
 from pki.core.verify import fingerprint
-from pki.exchange.report import KEPT, Report
+from pki.exchange.kept_report import KEPT
+from pki.exchange.report import Report
 from qmc import urls
 from tests.pki.test_report import BEFORE, INVALID, json_values, reports
 from tests.slow import RUN_SLOW
