@@ -27,7 +27,8 @@ from certs.exports.names import names_of as names_of_export
 from certs.exports.services import folders_start_over
 from certs.models import CentralKey, Certificate, DatabaseKey, Export, HolderKind, NameClaim, TrustZone
 from certs.names.services import Names, name_conflicts, names_take
-from jobs.models import FREE, Job, PeriodicWork
+from jobs.leases import RETURNED
+from jobs.models import Job, PeriodicWork
 from nodes.addresses.services import addresses_checked, addresses_restore, central_addresses, netlocs
 from nodes.central.rename import central_rename
 from nodes.inventory.names import names_of as names_of_node
@@ -240,7 +241,7 @@ def _start_over(origin: Origin, told: Sequence[str] = (), *, now: datetime) -> N
     addresses_restore(told=told, now=now)
     folders_start_over(node=uuid.UUID(own_store().node), actor=SYSTEM, now=now)
     Job.objects.unfinished().update(lease_until=None, nudged_at=None, next_attempt_at=now)
-    PeriodicWork.objects.update(lease_until=FREE)
+    PeriodicWork.objects.update(lease_until=RETURNED)
     zone, detail = TrustZone.objects.get(), {"made_at": origin.created_at.isoformat(), "host_name": origin.host_name}
     record(actor=SYSTEM, action="backup.restored", target=zone, detail=detail, now=now)
 

@@ -2,7 +2,6 @@
 
 from certs.central_key.models import CentralKey as CentralKey
 from certs.central_key.models import CentralKeyQuerySet as CentralKeyQuerySet
-from certs.certificates.models import SIGNING_LEASE as SIGNING_LEASE
 from certs.certificates.models import Certificate as Certificate
 from certs.certificates.models import CertificateQuerySet as CertificateQuerySet
 from certs.cluster.models import Deployment as Deployment

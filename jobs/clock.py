@@ -5,6 +5,7 @@ import threading
 import time
 from datetime import datetime, timedelta
 
+from jobs.leases import lease_expired
 from jobs.models import PeriodicWork
 
 log = logging.getLogger(__name__)
@@ -44,8 +45,7 @@ def clock_look(*, now: datetime) -> None:
 
 def clock_jump(*, now: datetime) -> tuple[datetime, float] | None:
     """The last jump, for an hour or until it is confirmed: when it was noticed, and by how many seconds, negative if back."""
-    # A row that lies further ahead than that was written before a jump back.
-    row = PeriodicWork.objects.filter(name=NAME, lease_until__gt=now, lease_until__lte=now + SHOWN).first()
+    row = PeriodicWork.objects.filter(~lease_expired(now, SHOWN), name=NAME).first()
     return (row.last_success, float(row.last_error)) if row and row.last_success else None
 
 

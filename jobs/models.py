@@ -1,20 +1,14 @@
 """What is under way: durable pieces of work, and the leases of periodic work."""
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models import Q
 
-LEASE = timedelta(seconds=30)  # longer than any step: a dial has 6 s, a key on a busy machine 3 s
+from jobs.leases import JOB_LEASE, lease_expired, written_ahead
+
 FARTHEST = timedelta(minutes=5)  # nothing is put off for longer
-SKEW = timedelta(seconds=10)  # how far the clocks of a site's machines may differ
-FREE = datetime(1970, 1, 1, tzinfo=UTC)  # of a lease that nobody holds: in the past by every clock
-
-
-def written_ahead(field: str, latest: datetime) -> Q:
-    """Whether `field` is later than anyone could write it now, which is `latest`. Then a clock wrote it that was ahead, and it holds nobody up."""
-    return Q(**{f"{field}__gt": latest + SKEW})
 
 
 class JobQuerySet(models.QuerySet["Job"]):
@@ -23,12 +17,12 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def due(self, now: datetime) -> "JobQuerySet":
         """Unfinished, its time has come, and nobody holds it."""
-        free = Q(lease_until__isnull=True) | Q(lease_until__lt=now) | written_ahead("lease_until", now + LEASE)
-        return self.unfinished().filter(free, Q(next_attempt_at__lte=now) | written_ahead("next_attempt_at", now + FARTHEST))
+        time_has_come = Q(next_attempt_at__lte=now) | written_ahead("next_attempt_at", now + FARTHEST)
+        return self.unfinished().filter(lease_expired(now, JOB_LEASE), time_has_come)
 
     def pressing(self, now: datetime) -> "JobQuerySet":
         """Due, or held by a worker: what low-priority work stands back for."""
-        return self.due(now) | self.unfinished().filter(lease_until__gte=now)
+        return self.due(now) | self.unfinished().filter(~lease_expired(now, JOB_LEASE))
 
 
 class Job(models.Model):

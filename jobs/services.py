@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
-from jobs.models import FREE, LEASE, SKEW, Job, PeriodicWork, written_ahead
+from jobs.leases import JOB_LEASE, RETURNED, lease_expired, written_ahead
+from jobs.models import Job, PeriodicWork
 from jobs.tasks import run
 
 NUDGE_AGAIN = timedelta(seconds=10)
@@ -65,7 +66,7 @@ def job_claim(*, now: datetime, only: Job | None = None) -> Job | None:
     """
     due = Job.objects.due(now).filter(pk=only.pk) if only else Job.objects.due(now)
     for job_id in due.order_by("turn", "next_attempt_at").values_list("pk", flat=True)[:CANDIDATES]:
-        taken = Job.objects.due(now).filter(pk=job_id).update(lease_until=now + LEASE, claims=F("claims") + 1, nudged_at=None)
+        taken = Job.objects.due(now).filter(pk=job_id).update(lease_until=now + JOB_LEASE, claims=F("claims") + 1, nudged_at=None)
         if taken:
             return Job.objects.get(pk=job_id)
     return None
@@ -104,13 +105,14 @@ def jobs_nudge_due(*, now: datetime) -> int:
 
 def jobs_follow_clock(*, name: str, now: datetime) -> None:
     """Where the periodic work `name` last succeeded after `now`, the clock was set back since: what was put off by it is due now."""
-    if PeriodicWork.objects.filter(name=name, last_success__gt=now + SKEW).exists():
+    if PeriodicWork.objects.filter(written_ahead("last_success", now), name=name).exists():
         Job.objects.unfinished().filter(next_attempt_at__gt=now).update(next_attempt_at=now)
 
 
-def lease_take(*, name: str, until: datetime, now: datetime) -> bool:
-    """Take the lease `name` until `until`; False while another holds it. All who take one lease take it for the same time."""
-    if PeriodicWork.objects.filter(Q(lease_until__lte=now) | written_ahead("lease_until", until), name=name).update(lease_until=until):
+def lease_take(*, name: str, length: timedelta, now: datetime) -> bool:
+    """Take the lease `name`; False while another process holds it. A lease of one name always has the same length."""
+    until = now + length
+    if PeriodicWork.objects.filter(lease_expired(now, length), name=name).update(lease_until=until):
         return True
     with contextlib.suppress(IntegrityError), transaction.atomic():
         if not PeriodicWork.objects.filter(name=name).exists():
@@ -120,8 +122,8 @@ def lease_take(*, name: str, until: datetime, now: datetime) -> bool:
 
 
 def lease_free(*, name: str) -> None:
-    """The work is done before its lease ends: whoever comes next may take it, whatever the clock says then."""
-    PeriodicWork.objects.filter(name=name).update(lease_until=FREE)
+    """Return the lease before it expires. The next process can take it, whatever the clock says then."""
+    PeriodicWork.objects.filter(name=name).update(lease_until=RETURNED)
 
 
 @contextlib.contextmanager
@@ -130,7 +132,7 @@ def periodic(*, name: str, every: timedelta, now: datetime) -> Iterator[bool]:
 
     The lease ends a little before the next turn, so that a second beat adds nothing and a lost worker costs one turn.
     """
-    ours = lease_take(name=name, until=now + every * 0.9, now=now)
+    ours = lease_take(name=name, length=every * 0.9, now=now)
     try:
         yield ours
     except Exception as exc:

@@ -1,7 +1,7 @@
 """Every certificate that was ever recorded."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -11,14 +11,12 @@ from django.db.models import Q
 
 from certs.errors import StaleCertificate
 from certs.states import CertificateStatus
-from jobs.models import written_ahead
+from jobs.leases import SIGNING_LEASE, lease_expired
 from pki.core import lifetime
 from pki.core.pair import Pair
 from pki.core.roles import Kind
 from pki.issuing.revocation_list import RevocationCode
 from sealing.fields import EncryptedField, Readers
-
-SIGNING_LEASE = timedelta(seconds=120)
 
 
 class CertificateQuerySet(models.QuerySet["Certificate"]):
@@ -38,9 +36,8 @@ class CertificateQuerySet(models.QuerySet["Certificate"]):
         return self.exclude(holder_id__in=apps.get_model("certs", "Export").objects.values("pk"))
 
     def overdue(self, now: datetime) -> "CertificateQuerySet":
-        """Recorded for signing, and never signed within the lease, or leased by a clock that was ahead."""
-        is_over = Q(lease_until__lt=now) | written_ahead("lease_until", now + SIGNING_LEASE)
-        return self.filter(is_over, status=CertificateStatus.ISSUING)
+        """Recorded, and not signed before the lease expired."""
+        return self.filter(lease_expired(now, SIGNING_LEASE), status=CertificateStatus.ISSUING)
 
 
 class Certificate(models.Model):

@@ -15,8 +15,9 @@ from audit.record import record
 from certs.certificates.issuer import Issuer, root_passphrase
 from certs.certificates.revocation_lists import list_ask
 from certs.errors import IllegalTransition, StaleCertificate
-from certs.models import SIGNING_LEASE, Certificate, CertificateQuerySet, TrustZone
+from certs.models import Certificate, CertificateQuerySet, TrustZone
 from certs.states import TRANSITIONS, CertificateStatus
+from jobs.leases import SIGNING_LEASE
 from pki.core import keys, verify
 from pki.core.keys import PrivateKey
 from pki.core.roles import Kind, role_of

@@ -140,9 +140,9 @@ BY_NAME = {step.name: step for step in EVERY_STEP}
 # Clocks are shortened, so that a recovery takes seconds, and the password's derivation: module → constant → its new value.
 SHORT: dict[str, dict[str, Any]] = {
     "pki.exchange.package_header": {"ITERATIONS": 1000},
-    "jobs.services": {"LEASE": timedelta(seconds=4), "NUDGE_AGAIN": timedelta(seconds=2)},
+    "jobs.leases": {"JOB_LEASE": timedelta(seconds=4), "SIGNING_LEASE": timedelta(seconds=4)},
+    "jobs.services": {"NUDGE_AGAIN": timedelta(seconds=2)},
     "jobs.tasks": {"TRY_AGAIN": timedelta(seconds=1)},
-    "certs.certificates.services": {"SIGNING_LEASE": timedelta(seconds=4)},
     "nodes.registration.services": {"PATIENCE": timedelta(seconds=30)},
     "nodes.rotations.services": {"POLL": timedelta(seconds=1)},
     "nodes.rotations.database_key": {"SETTLE": timedelta(seconds=3)},

@@ -7,7 +7,8 @@ import pytest
 
 from jobs import clock
 from jobs.clock import Watch
-from jobs.models import FARTHEST, LEASE, SKEW, Job, PeriodicWork
+from jobs.leases import JOB_LEASE, SKEW
+from jobs.models import FARTHEST, Job, PeriodicWork
 from jobs.services import (
     job_again,
     job_claim,
@@ -45,8 +46,8 @@ def test_single_job_goes_before_another_actors_bulk() -> None:
 def test_claimed_job_is_nobody_elses_until_its_lease_ends() -> None:
     job = make()
     assert claimed().pk == job.pk
-    assert job_claim(now=NOW + LEASE) is None
-    assert claimed(NOW + LEASE + timedelta(seconds=1)).claims == 2
+    assert job_claim(now=NOW + JOB_LEASE) is None
+    assert claimed(NOW + JOB_LEASE + timedelta(seconds=1)).claims == 2
 
 
 def test_job_that_was_given_back_waits_for_its_time() -> None:
@@ -70,7 +71,7 @@ def test_wish_that_comes_while_a_job_ends_is_not_swallowed(end: str) -> None:
 
 def test_worker_that_outlived_its_lease_ends_nothing() -> None:
     make()
-    late, after = claimed(), NOW + LEASE + timedelta(seconds=1)
+    late, after = claimed(), NOW + JOB_LEASE + timedelta(seconds=1)
     claimed(after)
     job_finish(job=late, outcome=Job.Outcome.DONE, now=after)
     assert Job.objects.unfinished().filter(lease_until__gt=after).count() == 1
@@ -98,26 +99,26 @@ def test_error_of_periodic_work_is_left_in_its_row() -> None:
 
 
 def test_freed_lease_is_taken_at_once() -> None:
-    assert lease_take(name="pool", until=LATER, now=NOW)
-    assert not lease_take(name="pool", until=LATER, now=NOW)
+    assert lease_take(name="pool", length=LATER - NOW, now=NOW)
+    assert not lease_take(name="pool", length=LATER - NOW, now=NOW)
     lease_free(name="pool")
-    assert lease_take(name="pool", until=LATER, now=NOW)
+    assert lease_take(name="pool", length=LATER - NOW, now=NOW)
     lease_free(name="pool")
     for back in (1, 120, 299, 86400):  # the clock is set back: nobody holds it all the same
-        assert lease_take(name="pool", until=LATER, now=NOW - timedelta(seconds=back)), back
+        assert lease_take(name="pool", length=LATER - NOW, now=NOW - timedelta(seconds=back)), back
         lease_free(name="pool")
 
 
 BACK, SECOND = timedelta(days=2), timedelta(seconds=1)
 # what was written, some of it before the clock was set back → whether it can be taken now
 WRITTEN = {
-    "another's lease": ({"lease_until": NOW + LEASE}, False),
-    "a lease from before": ({"lease_until": NOW + BACK + LEASE}, True),
+    "another's lease": ({"lease_until": NOW + JOB_LEASE}, False),
+    "a lease from before": ({"lease_until": NOW + BACK + JOB_LEASE}, True),
     "put off": ({"next_attempt_at": NOW + timedelta(minutes=1)}, False),
     "put off from before": ({"next_attempt_at": NOW + BACK}, True),
     "both from before": ({"next_attempt_at": NOW + BACK, "lease_until": NOW + BACK}, True),
-    "a lease of a clock that is a little ahead": ({"lease_until": NOW + LEASE + SKEW}, False),
-    "a lease of a clock that was set back by a little more": ({"lease_until": NOW + LEASE + SKEW + SECOND}, True),
+    "a lease of a clock that is a little ahead": ({"lease_until": NOW + JOB_LEASE + SKEW}, False),
+    "a lease of a clock that was set back by a little more": ({"lease_until": NOW + JOB_LEASE + SKEW + SECOND}, True),
     "a lease of a clock that was set back by two minutes": ({"lease_until": NOW + timedelta(minutes=2)}, True),
     "put off as far as may be": ({"next_attempt_at": NOW + FARTHEST + SKEW}, False),
     "put off further": ({"next_attempt_at": NOW + FARTHEST + SKEW + SECOND}, True),
@@ -137,7 +138,7 @@ def test_job_outlives_a_clock_that_is_set_back(written: dict[str, datetime], tak
 )
 def test_a_lease_counts_only_as_far_as_it_could_be_taken_now(every: timedelta, beyond: timedelta, taken: bool) -> None:
     PeriodicWork.objects.create(name="sweep", lease_until=NOW + every + beyond)
-    assert lease_take(name="sweep", until=NOW + every, now=NOW) is taken
+    assert lease_take(name="sweep", length=every, now=NOW) is taken
 
 
 @pytest.mark.parametrize(("back", "due"), [(timedelta(seconds=5), False), (timedelta(minutes=2), True), (BACK, True)], ids=str)

@@ -28,7 +28,7 @@ from nodes.inventory.change import node_change
 from nodes.inventory.services import node_create
 from nodes.models import Node
 from nodes.registration.decommission import node_decommission
-from pki.core.revocation import RevocationCode
+from pki.issuing.revocation_list import RevocationCode
 from web.errors import InputInvalid
 
 numbers = itertools.count()
