@@ -68,6 +68,11 @@ class Export(models.Model):
     def __str__(self) -> str:
         return f"export {self.machine}"
 
+    @property
+    def format_words(self) -> str:
+        """Its format, as people read it."""
+        return f"{self.get_format_display()}, legacy" if self.legacy else self.get_format_display()
+
     def is_kept(self, now: datetime) -> bool:
         """Whether its files may still be fetched; whatever was to wipe them may stand still."""
         return self.archive_until is not None and self.archive_until > now

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -18,7 +18,7 @@ from certs.exports.health import with_health
 from certs.exports.services import export_renew, export_revoke, exports_download, exports_request
 from certs.exports.status import export_statuses
 from certs.exports.tables import ExportTable
-from certs.exports.view_models import batch_page, export_history, export_page, in_the_clear, new_end
+from certs.exports.view_models import export_batch_page, export_download_page, export_form_page, export_history, export_page
 from certs.models import Export
 from certs.revocation.forms import RevokeForm
 from people.fresh_sign_in import fresh_sign_in
@@ -55,10 +55,10 @@ def _asked(form: ServiceForm, ask: Callable[[datetime], T]) -> T | None:
     return None
 
 
-def _form(request: PageRequest, template: str, form: ServiceForm, **context: Any) -> HttpResponse:
+def _form(request: PageRequest, form: ServiceForm, export: Export | None = None) -> HttpResponse:
     now = timezone.now()
-    content = {"form": form, "now": now, "end": new_end(now=now), **context}
-    return render(request, template, content, status=400 if form.errors else 200)
+    context = {"page": export_form_page(export, now=now), "form": form, "now": now}
+    return render(request, "certs/exports/form.html", context, status=400 if form.errors else 200)
 
 
 @page("certs.add_export")
@@ -70,7 +70,7 @@ def create(request: PageRequest) -> HttpResponse:
 
     if request.method == "POST" and (made := _asked(form, ask)):
         return redirect("exports:batch", batch=made[0].batch)
-    return _form(request, "certs/exports/form.html", form)
+    return _form(request, form)
 
 
 @page("certs.renew_export")
@@ -84,7 +84,7 @@ def renew(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 
     if request.method == "POST" and _asked(form, ask):
         return redirect("exports:batch", batch=export.batch)
-    return _form(request, "certs/exports/form.html", form, export=export)
+    return _form(request, form, export)
 
 
 def _batch(batch: uuid.UUID) -> list[Export]:
@@ -97,12 +97,14 @@ def _batch(batch: uuid.UUID) -> list[Export]:
 
 @page("certs.view_export")
 def progress(request: PageRequest, batch: uuid.UUID) -> HttpResponse:
-    return render(request, "certs/exports/batch.html", batch_page(_batch(batch), now=timezone.now()))
+    now = timezone.now()
+    return render(request, "certs/exports/batch.html", {"page": export_batch_page(_batch(batch), now=now), "now": now})
 
 
 @page("certs.view_export")
 def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
-    return render(request, "certs/exports/detail.html", export_page(get_object_or_404(REGISTER, pk=pk), now=timezone.now()))
+    export, now = get_object_or_404(REGISTER, pk=pk), timezone.now()
+    return render(request, "certs/exports/detail.html", {"page": export_page(export, now=now), "now": now})
 
 
 @page("certs.view_export")
@@ -114,18 +116,19 @@ def history(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 
 @page("certs.revoke_export")
 def revoke(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
-    export, now, error = get_object_or_404(REGISTER, pk=pk), timezone.now(), ""
+    export, now = get_object_or_404(REGISTER, pk=pk), timezone.now()
     form = RevokeForm(request.POST or None)
     if form.is_valid():
         fields = form.cleaned_data
         try:
             export_revoke(actor=request.actor, export=export, reason=fields["reason"], code=RevocationCode(fields["code"]), now=now)
         except TrustZoneError as exc:
-            error = str(exc)
+            form.add_error(None, str(exc))
         else:
             return redirect("exports:detail", pk=pk)
-    context = export_page(export, now=now) | {"form": form, "error": error}
-    return render(request, "certs/exports/revoke.html", context, status=409 if error else 400 if form.errors else 200)
+    context = {"page": export_page(export, now=now), "form": form, "now": now}
+    status = 409 if form.non_field_errors() else 400 if form.errors else 200
+    return render(request, "certs/exports/revoke.html", context, status=status)
 
 
 @page("certs.download_export")
@@ -142,6 +145,5 @@ def download(request: PageRequest, batch: uuid.UUID) -> HttpResponse:
             headers = {"Content-Disposition": 'attachment; filename="exported-certificates.zip"', "Cache-Control": "no-store"}
             return HttpResponse(content, content_type="application/zip", headers=headers)
     now = timezone.now()
-    kept = [each for each in exports if each.is_kept(now)]
-    context = {"batch": batch, "exports": kept, "clear": in_the_clear(kept), "error": error, "now": now}
+    context = {"page": export_download_page(exports, error=error, now=now), "now": now}
     return render(request, "certs/exports/download.html", context, status=409 if error else 200)

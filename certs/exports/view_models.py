@@ -1,51 +1,191 @@
-"""What the pages of exports show: how far a batch is, and the life of one export."""
+"""What the pages of exports show: the form, how far a batch is, the life of one export, and its files."""
 
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import groupby
+
+from django.urls import reverse
 
 from audit.event_lines import LINES, Line, Page, history_page
 from certs.certificates.issuer import issuing_root
-from certs.exports.health import health_of
-from certs.exports.status import export_status
+from certs.exports.health import ExportHealth, health_of
+from certs.exports.status import ExportDetails, export_status
 from certs.lifetime.services import NewEnd, new_ends
 from certs.models import Certificate, Export
-from certs.names.services import disputes
+from certs.names.services import Dispute, disputes
 from certs.states import ExportStatus
 from certs.zone.services import zone_current
 from pki.core.roles import Kind
 from pki.foreign.export import Format
 from sealing.errors import TrustZoneError
+from web.words import counted
 
 ROWS = 25
 WORST_FIRST = {ExportStatus.FAILED: 0, ExportStatus.REQUESTED: 1, ExportStatus.REVOKED: 2, ExportStatus.MADE: 3}
 
 
-def new_end(*, now: datetime) -> NewEnd | None:
-    """The end that the certificates of an export asked for now would get; None where nothing can be signed."""
+@dataclass(frozen=True)
+class ExportFormPage:
+    """The form for a new export, or for the renewal of `export`. `expiry` is that of certificates signed now, if one can be signed."""
+
+    export: Export | None
+    expiry: NewEnd | None
+
+    @property
+    def title(self) -> str:
+        return f"Renew export {self.export.machine}" if self.export else "New export"
+
+    @property
+    def heading(self) -> str:
+        return f"Renew the export for {self.export.machine}?" if self.export else "New export"
+
+    @property
+    def subtitle(self) -> str:
+        if self.export:
+            return "You get new keys and certificates. The current certificates stay accepted until they expire or are revoked."
+        return "New keys and certificates for machines without an agent. Each machine gets a service certificate and a client certificate."
+
+    @property
+    def back(self) -> str:
+        return reverse("exports:detail", args=[self.export.pk]) if self.export else reverse("exports:list")
+
+    @property
+    def button(self) -> str:
+        return "Renew" if self.export else "Export"
+
+
+@dataclass(frozen=True)
+class ExportBatchPage:
+    """How far the exports are that were requested at once. `rows` are the failed ones first, and no more than a page holds."""
+
+    batch: uuid.UUID
+    actor: str
+    rows: list[Export]
+    total: int
+    made: int
+    failed: int
+    under_way: int
+    kept: list[Export]
+    keys_unencrypted: bool
+
+    @property
+    def title(self) -> str:
+        return f"Export of {counted(self.total, 'machine')}"
+
+    @property
+    def status(self) -> str:
+        return "under_way" if self.under_way else "failed" if self.failed else "finished"
+
+    @property
+    def done(self) -> int:
+        return self.total - self.under_way
+
+    @property
+    def progress(self) -> str:
+        failed = f", {self.failed} failed" if self.failed else ""
+        waiting = f", {self.under_way} waiting" if self.under_way else ""
+        return f"{self.made} of {self.total} made{failed}{waiting}."
+
+    @property
+    def announcement(self) -> str:
+        """What screen readers say when nothing is in progress any more."""
+        return "" if self.under_way else self.progress
+
+    @property
+    def more(self) -> int:
+        return self.total - len(self.rows)
+
+
+@dataclass(frozen=True)
+class Generation:
+    """The certificates of one generation of an export."""
+
+    number: int
+    certificates: list[Certificate]
+
+
+@dataclass(frozen=True)
+class ExportPage:
+    """The life of one export. `older` are the generations before the newest one that are still accepted. `is_kept`: its files can be downloaded."""
+
+    export: Export
+    details: ExportDetails
+    health: ExportHealth
+    older: list[Generation]
+    disputes: list[Dispute]
+    history: Page[Line]
+    is_kept: bool
+    keys_unencrypted: bool
+
+    @property
+    def can_renew(self) -> bool:
+        return self.export.status in (ExportStatus.MADE, ExportStatus.FAILED)
+
+    @property
+    def can_revoke(self) -> bool:
+        return self.export.status != ExportStatus.REVOKED
+
+    @property
+    def folder_problem(self) -> str:
+        """What you must do for its folder; empty if nothing."""
+        problem = self.export.folder_problem
+        return f"{problem} You can still download the files." if problem and self.is_kept else problem
+
+    @property
+    def private_keys(self) -> str:
+        return "encrypted with the password" if self.export.has_password else "not encrypted"
+
+    @property
+    def database_key(self) -> str:
+        return "included. The machine can read encrypted fields" if self.export.include_secrets_key else "not included"
+
+
+@dataclass(frozen=True)
+class ExportDownloadPage:
+    """The exports of a batch whose files can be downloaded. `error` says why a download failed."""
+
+    batch: uuid.UUID
+    exports: list[Export]
+    keys_unencrypted: bool
+    error: str
+
+    @property
+    def title(self) -> str:
+        return f"Download {counted(len(self.exports), 'machine')}"
+
+
+def _keys_unencrypted(exports: Iterable[Export]) -> bool:
+    """Whether private keys are in the files without a password."""
+    return any(export.format == Format.PEM and not export.has_password for export in exports)
+
+
+def export_form_page(export: Export | None = None, *, now: datetime) -> ExportFormPage:
+    """The form, with the expiry date that the new certificates would get."""
     try:
         months, root = zone_current().lifetime_months, issuing_root()
     except TrustZoneError:
-        return None
-    ends = new_ends(months=months, root_not_after=root.not_after, now=now)
-    return next(each for each in ends if each.kind == Kind.SERVICE)
+        return ExportFormPage(export, None)
+    expiries = new_ends(months=months, root_not_after=root.not_after, now=now)
+    return ExportFormPage(export, next(expiry for expiry in expiries if expiry.kind == Kind.SERVICE))
 
 
-def batch_page(exports: list[Export], *, now: datetime) -> dict[str, Any]:
-    """How far what was asked for at once is; the failed ones first, and no more rows than a page holds."""
-    rows = sorted(exports, key=lambda each: (WORST_FIRST[ExportStatus(each.status)], each.machine))
-    count = {status: sum(each.status == status for each in exports) for status in ExportStatus}
-    under_way = count[ExportStatus.REQUESTED]
-    return {
-        "now": now, "batch": rows[0].batch, "rows": rows[:ROWS], "more": len(rows) - ROWS, "total": len(rows), "under_way": under_way,
-        "made": count[ExportStatus.MADE], "failed": count[ExportStatus.FAILED], "done": len(rows) - under_way,
-        "kept": [each for each in exports if each.is_kept(now)], "clear": in_the_clear(exports),
-        "by": rows[0].actor, "asked_at": min(each.status_since for each in exports) if under_way else None,
-    }  # fmt: skip
-
-
-def in_the_clear(exports: list[Export]) -> bool:
-    """Whether private keys lie in the files without a password."""
-    return any(each.format == Format.PEM and not each.has_password for each in exports)
+def export_batch_page(exports: list[Export], *, now: datetime) -> ExportBatchPage:
+    """How far these exports are; at least one."""
+    rows = sorted(exports, key=lambda export: (WORST_FIRST[ExportStatus(export.status)], export.machine))
+    count = {status: sum(export.status == status for export in exports) for status in ExportStatus}
+    return ExportBatchPage(
+        batch=rows[0].batch,
+        actor=rows[0].actor,
+        rows=rows[:ROWS],
+        total=len(rows),
+        made=count[ExportStatus.MADE],
+        failed=count[ExportStatus.FAILED],
+        under_way=count[ExportStatus.REQUESTED],
+        kept=[export for export in exports if export.is_kept(now)],
+        keys_unencrypted=_keys_unencrypted(exports),
+    )
 
 
 def export_history(export: Export, page: int = 1, *, lines: int = LINES) -> Page[Line]:
@@ -54,17 +194,27 @@ def export_history(export: Export, page: int = 1, *, lines: int = LINES) -> Page
     return history_page(export.pk, own, page, lines)
 
 
-def export_page(export: Export, *, now: datetime) -> dict[str, Any]:
-    """All that the page of an export shows."""
+def export_page(export: Export, *, now: datetime) -> ExportPage:
+    """The life of one export."""
     older = (
         Certificate.objects.accepted()
         .filter(holder_id=export.pk, not_after__gte=now)
         .exclude(generation=export.made_generation)
         .order_by("-generation", "-kind")
     )
-    return {
-        "now": now, "export": export, "details": export_status(export), "clear": in_the_clear([export]), "older": older,
-        "kept": export.is_kept(now), "health": health_of(export, now=now),
-        "history": export_history(export), "disputes": disputes(holder_id=export.pk),
-        "can_renew": export.status in (ExportStatus.MADE, ExportStatus.FAILED), "can_revoke": export.status != ExportStatus.REVOKED,
-    }  # fmt: skip
+    return ExportPage(
+        export=export,
+        details=export_status(export),
+        health=health_of(export, now=now),
+        older=[Generation(number, list(rows)) for number, rows in groupby(older, key=lambda row: row.generation)],
+        disputes=disputes(holder_id=export.pk),
+        history=export_history(export),
+        is_kept=export.is_kept(now),
+        keys_unencrypted=_keys_unencrypted([export]),
+    )
+
+
+def export_download_page(exports: list[Export], *, error: str, now: datetime) -> ExportDownloadPage:
+    """The files of these exports, of one batch; at least one export."""
+    kept = [export for export in exports if export.is_kept(now)]
+    return ExportDownloadPage(exports[0].batch, kept, _keys_unencrypted(kept), error)
