@@ -20,7 +20,7 @@ from nodes.browser_certificates.services import (
     browser_certificate_upload,
 )
 from nodes.browser_certificates.verdict import findings
-from nodes.browser_certificates.view_models import BrowserStory, browser_story, choosers
+from nodes.browser_certificates.view_models import BrowserStatus, browser_status, choosers
 from nodes.errors import InputInvalid
 from nodes.models import BrowserCertificate, Node
 from nodes.states import BrowserCertificateState
@@ -128,7 +128,7 @@ def _answer(certificate: BrowserCertificate, status: int = 200) -> Response:
     return Response(told, status=status)
 
 
-def choice_json(story: BrowserStory) -> dict[str, Any]:
+def choice_json(story: BrowserStatus) -> dict[str, Any]:
     """The certificate that a node serves to browsers, in its pinned form."""
     return {
         "thumbprint": story.thumbprint, "state": story.state, "problem": story.problem, "detail": story.text, "remedy": story.remedy,
@@ -199,10 +199,10 @@ class NodeBrowserCertificate(View):
     @operation(NodeChoiceOutput)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         self.actor.require("nodes.view_node")
-        return Response(choice_json(browser_story(get_object_or_404(Node, pk=pk))))
+        return Response(choice_json(browser_status(get_object_or_404(Node, pk=pk))))
 
     @operation(NodeChoiceOutput, body=ChoiceInput, conflicts=True)
     def put(self, request: Request, pk: uuid.UUID) -> Response:
         node = get_object_or_404(Node, pk=pk)
         chosen = browser_certificate_choose(actor=self.actor, node=node, now=timezone.now(), **self.body)
-        return Response(choice_json(browser_story(chosen)))
+        return Response(choice_json(browser_status(chosen)))

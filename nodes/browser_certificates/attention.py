@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from attention.expiring import Expiring, by_hand, by_itself, expiring_register
 from attention.needs import Need, Severity, needs_register
-from nodes.browser_certificates.view_models import BrowserStory, browser_stories, choosers
+from nodes.browser_certificates.view_models import BrowserStatus, browser_statuses, choosers
 from nodes.models import BrowserCertificate, Node
 from nodes.states import NodeState
 from pki.core import clocks
@@ -20,12 +20,12 @@ EXPIRES_SOON, LAST_WEEK = timedelta(days=30), timedelta(days=7)
 def needs(now: datetime) -> Iterator[Need]:
     """Chosen browser certificates that are not used, not served, or expire soon."""
     chosen = Node.objects.filter(state=NodeState.REGISTERED).exclude(browser_thumbprint="").select_related("observation")
-    for node, story in browser_stories(list(chosen)):
+    for node, story in browser_statuses(list(chosen)):
         yield from _of_node(node, story, now)
     yield from _expiring(now)
 
 
-def _of_node(node: Node, told: BrowserStory, now: datetime) -> Iterator[Need]:
+def _of_node(node: Node, told: BrowserStatus, now: datetime) -> Iterator[Need]:
     page = reverse("nodes:detail", args=[node.pk])
     if told.state == "fallen_back":
         title = f"{node} does not use its browser certificate"

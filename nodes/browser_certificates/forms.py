@@ -50,10 +50,15 @@ class FilesForm(ServiceForm):
         help_text="The passphrase of the PFX file or of the encrypted key. Leave it empty if there is none. It is used once and not stored.",
     )  # fmt: skip
 
-    def told(self) -> dict[str, Any]:
+    def fields_of_certificate(self) -> dict[str, Any]:
         """The form's data as the services expect it."""
         chosen = [File(each.name or "", each.read()) for each in self.cleaned_data["files"]]
         return {name: value for name, value in self.cleaned_data.items() if name != "files"} | {"files": chosen}
+
+    @property
+    def hint(self) -> str:
+        again = ", and choose the files again, because the browser does not keep them" if self.files else ""
+        return f"Correct the marked fields below{again}."
 
 
 class UploadForm(FilesForm):
@@ -89,7 +94,7 @@ class RequestForm(ServiceForm):
     )  # fmt: skip
     name = _name()
 
-    def told(self) -> dict[str, Any]:
+    def fields_of_certificate(self) -> dict[str, Any]:
         """The form's data as the services expect it."""
         lines = self.cleaned_data["host_names"].splitlines()
         return self.cleaned_data | {"host_names": [line for line in lines if line]}
@@ -114,7 +119,7 @@ class ChoiceForm(ServiceForm):
         picked = [(each.sha256, f"{each} (until {clocks.day(each.not_after)})") for each in certificates if each.not_after]
         self.fields["pick"].choices = [("", "the trust zone's certificate"), *picked]  # type: ignore[attr-defined]
 
-    def wanted(self) -> str:
+    def chosen(self) -> str:
         """The thumbprint as the service expects it."""
         typed: str = self.cleaned_data["thumbprint"]
         return typed if typed.strip() else self.cleaned_data["pick"]

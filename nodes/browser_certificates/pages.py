@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,8 +22,8 @@ from nodes.browser_certificates.services import (
     chosen_by,
 )
 from nodes.browser_certificates.tables import BrowserCertificateTable
-from nodes.browser_certificates.verdict import blockers, finding_for, findings
-from nodes.browser_certificates.view_models import browser_story, choosers
+from nodes.browser_certificates.verdict import blockers
+from nodes.browser_certificates.view_models import ConsoleCard, DeletionPage, browser_status, certificate_page, choice_page, choosers
 from nodes.errors import ChoiceBlocked, InputInvalid, NodesError
 from nodes.models import BrowserCertificate, Node
 from pki.core.errors import PKIError
@@ -39,15 +39,15 @@ def certificate_list(request: PageRequest) -> HttpResponse:
     table.blockers = partial(blockers, now=now)
     table.choosers = choosers(BrowserCertificate.objects.ready().defer("certificates", "root", "private_key"))
     central = Node.objects.present().select_related("observation").filter(is_central=True).first()
-    console = browser_story(central) if central else None
-    return render(request, "nodes/browser_certificates/list.html", {"table": table, "now": now, "central": central, "console": console})
+    console = ConsoleCard(central, browser_status(central)) if central else None
+    return render(request, "nodes/browser_certificates/list.html", {"page": console, "table": table, "now": now})
 
 
 def _made(form: Any, make: Callable[..., BrowserCertificate]) -> BrowserCertificate | None:
     """The new certificate; None if it was refused, and then the form has the reason."""
     if form.is_valid():
         try:
-            return make(now=timezone.now(), **form.told())
+            return make(now=timezone.now(), **form.fields_of_certificate())
         except InputInvalid as exc:
             form.refuse(exc)
         except (TrustZoneError, PKIError) as exc:
@@ -64,7 +64,7 @@ def _form(request: PageRequest, form: ServiceForm, kind: str) -> HttpResponse:
 @page("nodes.add_browsercertificate")
 def upload(request: PageRequest) -> HttpResponse:
     form = UploadForm(request.POST or None, request.FILES or None)
-    if request.method == "POST" and (made := _made(form, lambda **told: browser_certificate_upload(actor=request.actor, **told))):
+    if request.method == "POST" and (made := _made(form, lambda **fields: browser_certificate_upload(actor=request.actor, **fields))):
         return redirect(reverse("browser_certificates:detail", args=[made.pk]) + "?new")
     return _form(request, form, "upload")
 
@@ -72,32 +72,17 @@ def upload(request: PageRequest) -> HttpResponse:
 @page("nodes.add_browsercertificate")
 def request_new(request: PageRequest) -> HttpResponse:
     form = RequestForm(request.POST or None)
-    if request.method == "POST" and (made := _made(form, lambda **told: browser_certificate_request(actor=request.actor, **told))):
+    if request.method == "POST" and (made := _made(form, lambda **fields: browser_certificate_request(actor=request.actor, **fields))):
         return redirect("browser_certificates:detail", pk=made.pk)
     return _form(request, form, "request")
 
 
-def _shown(certificate: BrowserCertificate, now: datetime) -> dict[str, Any]:
-    """What the page shows about a certificate: its findings, and for each node whether it fits and is used."""
-    found = findings(certificate, now=now)
-    chosen = {each.pk for each in chosen_by(certificate)}
-    nodes, others = [], []
-    for node in Node.objects.present().select_related("observation"):
-        finding = finding_for(certificate, node)
-        if node.pk in chosen or finding.level != "blocker":
-            nodes.append(
-                {"node": node, "finding": finding, "story": browser_story(node, chosen=certificate) if node.pk in chosen else None}
-            )
-        else:
-            others.append(node)
-    blocked = any(each.level == "blocker" for each in found)
-    return {"findings": found, "nodes": nodes, "others": others, "blocked": blocked, "chosen": bool(chosen)}
-
-
-def _detail(request: PageRequest, certificate: BrowserCertificate, status: int = 200, **more: Any) -> HttpResponse:
+def _detail(
+    request: PageRequest, certificate: BrowserCertificate, *, status: int = 200, form: AnswerForm | None = None, error: str = ""
+) -> HttpResponse:
     now = timezone.now()
-    shown = _shown(certificate, now) if certificate.is_ready else {}
-    context = {"certificate": certificate, "now": now, "new": "new" in request.GET, "form": AnswerForm()} | shown | more
+    shown = certificate_page(certificate, new="new" in request.GET, error=error, now=now)
+    context = {"page": shown, "form": form or AnswerForm(), "now": now}
     return render(request, "nodes/browser_certificates/detail.html", context, status=status)
 
 
@@ -112,9 +97,9 @@ def answer(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     if request.method != "POST":
         return redirect("browser_certificates:detail", pk=pk)
     form = AnswerForm(request.POST, request.FILES)
-    if _made(form, lambda **told: browser_certificate_answer(actor=request.actor, certificate=certificate, **told)):
+    if _made(form, lambda **fields: browser_certificate_answer(actor=request.actor, certificate=certificate, **fields)):
         return redirect(reverse("browser_certificates:detail", args=[pk]) + "?new")
-    return _detail(request, certificate, 400, form=form)
+    return _detail(request, certificate, status=400, form=form)
 
 
 @page("nodes.choose_browsercertificate")
@@ -125,7 +110,7 @@ def choose(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     try:
         browser_certificate_choose(actor=request.actor, node=node, thumbprint=certificate.thumbprint, now=timezone.now())
     except NodesError as exc:
-        return _detail(request, certificate, 409, error=f"Not chosen for {node}. {exc}")
+        return _detail(request, certificate, status=409, error=f"Not chosen for {node}. {exc}")
     return redirect("nodes:detail", pk=node.pk)
 
 
@@ -139,14 +124,15 @@ def _id(text: str) -> uuid.UUID | None:
 @page("nodes.delete_browsercertificate")
 def remove(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     certificate = get_object_or_404(BrowserCertificate, pk=pk)
-    context = {"certificate": certificate, "chosen": list(chosen_by(certificate))}
+    nodes, error = list(chosen_by(certificate)), ""
     if request.method == "POST":
         try:
             browser_certificate_delete(actor=request.actor, certificate=certificate, now=timezone.now())
+            return redirect("browser_certificates:list")
         except NodesError as exc:
-            return render(request, "nodes/browser_certificates/remove.html", context | {"error": str(exc)}, status=409)
-        return redirect("browser_certificates:list")
-    return render(request, "nodes/browser_certificates/remove.html", context)
+            error = str(exc)
+    context = {"page": DeletionPage(certificate, nodes, error)}
+    return render(request, "nodes/browser_certificates/remove.html", context, status=409 if error else 200)
 
 
 def _file(text: str, name: str) -> HttpResponse:
@@ -167,19 +153,20 @@ def chain_file(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 
 @page("nodes.choose_browsercertificate")
 def node_choice(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
-    node, found = get_object_or_404(Node.objects.present(), pk=pk), []
-    story = browser_story(node)
-    initial = {"pick": story.certificate.sha256} if story.certificate else {"thumbprint": node.browser_thumbprint}
+    node = get_object_or_404(Node.objects.present(), pk=pk)
+    shown = choice_page(node)
+    chosen = shown.status.certificate
+    initial = {"pick": chosen.sha256} if chosen else {"thumbprint": node.browser_thumbprint}
     form = ChoiceForm(request.POST or None, initial=initial, certificates=list(BrowserCertificate.objects.ready()))
     if request.method == "POST" and form.is_valid():
         try:
-            browser_certificate_choose(actor=request.actor, node=node, thumbprint=form.wanted(), now=timezone.now())
+            browser_certificate_choose(actor=request.actor, node=node, thumbprint=form.chosen(), now=timezone.now())
             return redirect("nodes:detail", pk=pk)
         except InputInvalid as exc:
             form.refuse(exc)
         except ChoiceBlocked as exc:
-            found = exc.findings
+            shown = replace(shown, findings=exc.findings)
         except NodesError as exc:
             form.add_error(None, str(exc))
-    context = {"node": node, "form": form, "findings": found, "story": story}
-    return render(request, "nodes/browser_certificates/node.html", context, status=409 if found else 400 if form.errors else 200)
+    status = 409 if shown.findings else 400 if form.errors else 200
+    return render(request, "nodes/browser_certificates/node.html", {"page": shown, "form": form}, status=status)

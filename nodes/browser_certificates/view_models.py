@@ -1,17 +1,18 @@
 """The browser certificate of a node: the chosen one, the one in use, and why they differ."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Q
 
 from certs.certificates.issuer import roots_in_force
 from certs.models import Certificate
-from nodes.browser_certificates.services import choice_for, chosen_certificate
-from nodes.browser_certificates.verdict import blockers_when_chosen
+from nodes.browser_certificates.services import choice_for, chosen_by, chosen_certificate
+from nodes.browser_certificates.verdict import blockers_when_chosen, finding_for, findings
 from nodes.models import BrowserCertificate, Node
 from nodes.observation.served_certificates import PATIENCE
+from pki.core.findings import Finding
 from pki.foreign import browser_choice as choices
 from pki.foreign.remedies import Remedy
 
@@ -27,7 +28,7 @@ WHY: dict[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
-class BrowserStory:
+class BrowserStatus:
     """`state` is none, on_its_way, in_use or fallen_back. Of the services that the agent checks, `serves` are those that serve the
     installed certificate, and `others` those that do not."""
 
@@ -51,12 +52,12 @@ class BrowserStory:
         return {"none": "grey", "on_its_way": "blue", "in_use": "green", "fallen_back": "orange"}[self.state]
 
 
-def browser_story(node: Node, *, chosen: BrowserCertificate | None = None) -> BrowserStory:
+def browser_status(node: Node, *, chosen: BrowserCertificate | None = None) -> BrowserStatus:
     """The state of the choice for `node`, from its last heartbeat. `chosen` is the chosen certificate if the caller has already loaded it."""
     return _story(node, chosen or chosen_certificate(node), None)
 
 
-def browser_stories(nodes: Collection[Node]) -> list[tuple[Node, BrowserStory]]:
+def browser_statuses(nodes: Collection[Node]) -> list[tuple[Node, BrowserStatus]]:
     """The same for each of `nodes`, in two queries. Select the observations with the nodes."""
     wanted, roots = {node.browser_thumbprint for node in nodes} - {""}, roots_in_force()
     ready = BrowserCertificate.objects.ready().filter(Q(thumbprint__in=wanted) | Q(sha256__in=wanted)).exclude(sha256="")
@@ -64,19 +65,19 @@ def browser_stories(nodes: Collection[Node]) -> list[tuple[Node, BrowserStory]]:
     return [(node, _story(node, chosen.get(node.browser_thumbprint), roots)) for node in nodes]
 
 
-def _story(node: Node, certificate: BrowserCertificate | None, roots: Sequence[Certificate] | None) -> BrowserStory:
+def _story(node: Node, certificate: BrowserCertificate | None, roots: Sequence[Certificate] | None) -> BrowserStatus:
     seen, choice = node.observed, choice_for(node, certificate)
     if choice is None and seen is not None and seen.browser.get("revision"):
-        return BrowserStory("on_its_way", "The node returns to the trust zone's own service certificate at its next call.")
+        return BrowserStatus("on_its_way", "The node returns to the trust zone's own service certificate at its next call.")
     if choice is None:
-        return BrowserStory("none", "The node serves the trust zone's own service certificate, because no other certificate is chosen.")
+        return BrowserStatus("none", "The node serves the trust zone's own service certificate, because no other certificate is chosen.")
 
-    def told(state: str, text: str, remedy: str = "", problem: str = "") -> BrowserStory:
+    def told(state: str, text: str, remedy: str = "", problem: str = "") -> BrowserStatus:
         installed = seen.installed.get("browser") if seen else None
         watched = {name: sha256 for name, sha256 in (seen.served if seen else {}).items() if name != "service" and sha256}
         serves = sorted(name for name, sha256 in watched.items() if sha256 == installed)
         others = sorted({*watched} - {*serves})
-        return BrowserStory(
+        return BrowserStatus(
             state, text, remedy, problem, choice.thumbprint, node.browser_chosen_at, certificate, tuple(serves), tuple(others)
         )
 
@@ -115,3 +116,86 @@ def choosers(certificates: Iterable[BrowserCertificate]) -> dict[str, list[Node]
         str(each.pk): [*by_thumbprint.get(each.thumbprint, []), *by_thumbprint.get(each.sha256, [])] if each.is_ready else []
         for each in certificates
     }
+
+
+@dataclass(frozen=True)
+class NodeFit:
+    """A node that has chosen the certificate or can choose it; `status` is None if it has not chosen it."""
+
+    node: Node
+    finding: Finding
+    status: BrowserStatus | None
+
+
+@dataclass(frozen=True)
+class CertificatePage:
+    """A browser certificate or a request. A request has no findings and no nodes. `others` are the nodes of which it covers no name."""
+
+    certificate: BrowserCertificate
+    findings: Sequence[Finding] = ()
+    nodes: Sequence[NodeFit] = ()
+    others: Sequence[Node] = ()
+    saved: str = ""
+    error: str = ""
+
+    @property
+    def blocked(self) -> bool:
+        return any(finding.level == "blocker" for finding in self.findings)
+
+
+def certificate_page(certificate: BrowserCertificate, *, new: bool, error: str, now: datetime) -> CertificatePage:
+    """If the certificate is `new`, the page says that it was saved, and what follows."""
+    if not certificate.is_ready:
+        return CertificatePage(certificate, error=error)
+    chosen = {node.pk for node in chosen_by(certificate)}
+    nodes: list[NodeFit] = []
+    others: list[Node] = []
+    for node in Node.objects.present().select_related("observation"):
+        finding = finding_for(certificate, node)
+        if node.pk in chosen:
+            nodes.append(NodeFit(node, finding, browser_status(node, chosen=certificate)))
+        elif finding.level != "blocker":
+            nodes.append(NodeFit(node, finding, None))
+        else:
+            others.append(node)
+    page = CertificatePage(certificate, findings(certificate, now=now), nodes, others, error=error)
+    return replace(page, saved=_saved(page, bool(chosen))) if new else page
+
+
+def _saved(page: CertificatePage, chosen: bool) -> str:
+    if page.blocked:
+        return "Saved, but the certificate cannot be used. See the results of the checks."
+    return f"Saved. {'Nodes that have chosen it get it at their next call.' if chosen else 'No node uses it until you choose it below.'}"
+
+
+@dataclass(frozen=True)
+class ConsoleCard:
+    """The browser certificate of the central node, which the console uses too."""
+
+    node: Node
+    status: BrowserStatus
+
+
+@dataclass(frozen=True)
+class DeletionPage:
+    """A certificate or request to delete. While `nodes` use it, it is not deleted."""
+
+    certificate: BrowserCertificate
+    nodes: list[Node]
+    error: str
+
+
+@dataclass(frozen=True)
+class ChoicePage:
+    """The choice of a browser certificate for a node; `findings` are the reasons why a choice was refused."""
+
+    node: Node
+    subtitle: str
+    status: BrowserStatus
+    findings: Sequence[Finding] = ()
+
+
+def choice_page(node: Node) -> ChoicePage:
+    console = " · this console uses it too" if node.is_central else ""
+    names = ", ".join([node.host_name, *node.subject_alternative_names])
+    return ChoicePage(node, f"{names}{console}", browser_status(node))

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable
-from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,9 +14,9 @@ from certs.models import Deployment
 from certs.zone.services import zone_current
 from nodes.cluster.deployments import deployment_change, deployment_create, deployment_delete
 from nodes.cluster.forms import ClusterFilter, DeploymentForm, PfxDownloadForm, SiteForm, TokenForm
-from nodes.cluster.services import cluster_deliver, manual_status, nodes_counted, site_answer, site_set, tick_set
+from nodes.cluster.services import Delivery, cluster_deliver, manual_status, nodes_counted, site_answer, site_set, tick_set
 from nodes.cluster.tables import ClusterTable, ManualTable
-from nodes.cluster.view_models import has, story
+from nodes.cluster.view_models import DeploymentPage, SitePage, cluster_page, manual_page
 from nodes.errors import InputInvalid
 from nodes.models import Node
 from people.fresh_sign_in import fresh_sign_in
@@ -28,12 +27,9 @@ from web.page import PageRequest, page, table_for
 @page("certs.view_certificate")
 def show(request: PageRequest) -> HttpResponse:
     now, form = timezone.now(), ClusterFilter(request.GET)
-    told = story(now=now, search=form.wanted)
-    return render(
-        request,
-        "nodes/cluster/show.html",
-        told | {"table": table_for(request, ClusterTable, told["nodes"], now=now), "filter": {"form": form}},
-    )
+    shown = cluster_page(search=form.wanted)
+    table = table_for(request, ClusterTable, shown.nodes, now=now)
+    return render(request, "nodes/cluster/show.html", {"page": shown, "table": table, "filter": {"form": form}, "now": now})
 
 
 def _save(form: DeploymentForm, save: Callable[..., Deployment]) -> Deployment | None:
@@ -51,7 +47,7 @@ def create(request: PageRequest) -> HttpResponse:
     form = DeploymentForm(request.POST or None)
     if request.method == "POST" and (made := _save(form, lambda **fields: deployment_create(actor=request.actor, **fields))):
         return redirect(reverse("cluster:deployment", args=[made.pk]) + "?saved")
-    return render(request, "nodes/cluster/deployment.html", {"form": form}, status=400 if form.errors else 200)
+    return render(request, "nodes/cluster/deployment.html", {"page": DeploymentPage(), "form": form}, status=400 if form.errors else 200)
 
 
 @page("certs.change_deployment")
@@ -61,7 +57,8 @@ def edit(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     form = DeploymentForm(request.POST or None, initial=initial)
     if request.method == "POST" and _save(form, lambda **fields: deployment_change(actor=request.actor, deployment=deployment, **fields)):
         return redirect(reverse("cluster:deployment", args=[pk]) + "?saved")
-    context = {"form": form, "deployment": deployment, "saved": "saved" in request.GET and request.method == "GET", "now": timezone.now()}
+    shown = DeploymentPage(deployment, saved="saved" in request.GET and request.method == "GET")
+    context = {"page": shown, "form": form, "now": timezone.now()}
     return render(request, "nodes/cluster/deployment.html", context, status=400 if form.errors else 200)
 
 
@@ -107,21 +104,16 @@ def site(request: PageRequest) -> HttpResponse:
             return redirect(reverse("cluster:site") + "?saved")
         except InputInvalid as exc:
             form.refuse(exc)
-    context = {
-        "form": form,
-        "answer": site_answer(zone),
-        "nodes": nodes_counted(),
-        "saved": "saved" in request.GET and request.method == "GET",
-    }
+    shown = SitePage(site_answer(zone), nodes_counted(), saved="saved" in request.GET and request.method == "GET")
+    context = {"page": shown, "form": form}
     return render(request, "nodes/cluster/site.html", context, status=400 if form.errors else 200)
 
 
-def _manual(request: PageRequest, **more: Any) -> HttpResponse:
+def _manual(request: PageRequest, delivery: Delivery | None = None) -> HttpResponse:
     now, form = timezone.now(), ClusterFilter(request.GET)
-    status = manual_status()
-    table = table_for(request, ManualTable, [each for each in status.registered if has(each, form.wanted)], now=now)
-    context = {"now": now, "status": status, "in_force": cluster_current(), "table": table, "filter": {"form": form}}
-    return render(request, "nodes/cluster/manual.html", context | more)
+    shown = manual_page(search=form.wanted, delivery=delivery)
+    table = table_for(request, ManualTable, shown.nodes, now=now)
+    return render(request, "nodes/cluster/manual.html", {"page": shown, "table": table, "filter": {"form": form}, "now": now})
 
 
 @page("nodes.view_node")
@@ -157,7 +149,7 @@ def pfx(request: PageRequest) -> HttpResponse:
         answer["Content-Disposition"] = 'attachment; filename="QlikServiceCluster.pfx"'
     else:
         answer = render(
-            request, "nodes/cluster/pfx.html", {"form": form, "in_force": cluster_current()}, status=400 if form.errors else 200
+            request, "nodes/cluster/pfx.html", {"certificate": cluster_current(), "form": form}, status=400 if form.errors else 200
         )
     answer["Cache-Control"] = "no-store"
     return answer

@@ -1,15 +1,17 @@
-"""What the page of the cluster certificate shows."""
+"""What the pages of the cluster certificate show."""
 
 import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from certs.cluster.services import cluster_certificates, cluster_jwks, cluster_public_key
 from certs.lifetime.renewal_forecast import leaf_due, renewal_basis
 from certs.models import Certificate, Deployment
 from certs.zone.services import zone_current
-from nodes.cluster.services import ClusterNode, cluster_nodes, site_answer
+from nodes.cluster.services import ClusterNode, Delivery, cluster_nodes, manual_status, site_answer
 from nodes.models import Node
+from pki.cluster.manual_configuration import Answer
 from pki.cluster.tokens import key_id
 
 
@@ -26,18 +28,99 @@ def what_happens(certificate: Certificate) -> tuple[str, datetime | None]:
     return "It is renewed automatically. Every node gets the new one with a renewal, without a password.", due.at
 
 
-def story(*, now: datetime, search: str) -> dict[str, Any]:
-    """All variables of the page. Raises: ZoneMissing, ZoneBroken."""
-    in_force, *others = cluster_certificates()
-    found = cluster_nodes(Node.objects.present().select_related("observation"), in_force=in_force)
-    happens, at = what_happens(in_force)
-    return {
-        "now": now, "in_force": in_force, "others": others, "happens": happens, "happens_at": at, "nodes": [each for each in found if has(each, search)],
-        "verified": sum(each.verified for each in found), "total": len(found), "public_key": cluster_public_key(), "key_id": key_id(in_force.x509()),
-        "jwks": json.dumps(cluster_jwks(), indent=2), "deployments": Deployment.objects.all(), "answer": site_answer(zone_current()),
-    }  # fmt: skip
-
-
-def has(each: ClusterNode, search: str) -> bool:
+def matches(cluster_node: ClusterNode, search: str) -> bool:
     """Whether the node matches the search."""
-    return search in f"{each.node.name} {each.node.host_name} {each.node.address}".lower()
+    node = cluster_node.node
+    return search in f"{node.name} {node.host_name} {node.address}".lower()
+
+
+@dataclass(frozen=True)
+class ClusterPage:
+    """The current cluster certificate, what happens to it next, its public key, and the deployments that trust it.
+
+    `nodes` are those that match the search, `total` counts all. `others` are older cluster certificates that are still valid.
+    """
+
+    certificate: Certificate
+    others: list[Certificate]
+    renewal: str
+    renewal_at: datetime | None
+    nodes: list[ClusterNode]
+    verified: int
+    total: int
+    public_key: str
+    key_id: str
+    jwks: str
+    deployments: Iterable[Deployment]
+    manual_required: bool
+
+
+def cluster_page(*, search: str) -> ClusterPage:
+    """Raises: ZoneMissing, ZoneBroken."""
+    certificate, *others = cluster_certificates()
+    found = cluster_nodes(Node.objects.present().select_related("observation"), in_force=certificate)
+    renewal, renewal_at = what_happens(certificate)
+    return ClusterPage(
+        certificate, others, renewal, renewal_at,
+        nodes=[each for each in found if matches(each, search)], verified=sum(each.verified for each in found), total=len(found),
+        public_key=cluster_public_key(), key_id=key_id(certificate.x509()), jwks=json.dumps(cluster_jwks(), indent=2),
+        deployments=Deployment.objects.all(), manual_required=site_answer(zone_current()).required,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DeploymentPage:
+    """A deployment to change; None for a new one."""
+
+    deployment: Deployment | None = None
+    saved: bool = False
+
+
+@dataclass(frozen=True)
+class SitePage:
+    """Whether the facts of the site require manual configuration, and why."""
+
+    answer: Answer
+    nodes: int
+    saved: bool
+
+
+@dataclass(frozen=True)
+class DeliveryNote:
+    """The result of a delivery: the nodes that get the certificate, and those that do not, with the reason."""
+
+    title: str
+    left_out: list[tuple[Node, str]]
+
+
+@dataclass(frozen=True)
+class ManualPage:
+    """The manual configuration that remains. `nodes` are those that match the search; `lacking` counts those without the certificate."""
+
+    title: str
+    reason: str
+    nodes: list[ClusterNode]
+    total: int
+    lacking: int
+    delivery: DeliveryNote | None
+
+
+def manual_page(*, search: str, delivery: Delivery | None) -> ManualPage:
+    """Raises: ZoneMissing, ZoneBroken."""
+    status = manual_status()
+    total, todo = len(status.registered), len(status.todo)
+    title = f"{todo} of {total} nodes are not verified" if todo else "Every node is verified"
+    return ManualPage(
+        title=title if status.answer.required else "Manual configuration is not required",
+        reason=status.answer.reason,
+        nodes=[each for each in status.registered if matches(each, search)],
+        total=total,
+        lacking=len(status.lacking),
+        delivery=_delivery_note(delivery) if delivery else None,
+    )
+
+
+def _delivery_note(delivery: Delivery) -> DeliveryNote:
+    if delivery.renewed:
+        return DeliveryNote(f"Delivery started for {', '.join(map(str, delivery.renewed))}", delivery.left_out)
+    return DeliveryNote("Nothing was sent" if delivery.left_out else "Every node has it", delivery.left_out)

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable
-from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -13,6 +12,7 @@ from nodes.connections.filters import ConnectionFilter
 from nodes.connections.forms import ConnectionForm
 from nodes.connections.services import connection_change, connection_create, connection_delete, key_versions, password_told
 from nodes.connections.tables import ConnectionTable
+from nodes.connections.view_models import ConnectionPage
 from nodes.errors import InputInvalid
 from nodes.models import Connection
 from pki.core.errors import UnknownKey
@@ -41,8 +41,10 @@ def _save(form: ConnectionForm, save: Callable[..., Connection]) -> Connection |
     return None
 
 
-def _form(request: PageRequest, form: ConnectionForm, **context: Any) -> HttpResponse:
-    return render(request, "nodes/connections/form.html", {"form": form, **context}, status=400 if form.errors else 200)
+def _form(request: PageRequest, form: ConnectionForm, connection: Connection | None = None) -> HttpResponse:
+    saved = "saved" in request.GET and request.method == "GET"
+    context = {"page": ConnectionPage(connection, saved, bool(form["password"].data)), "form": form, "now": timezone.now()}
+    return render(request, "nodes/connections/form.html", context, status=400 if form.errors else 200)
 
 
 @page("nodes.add_connection")
@@ -61,8 +63,7 @@ def edit(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     form = ConnectionForm(request.POST or None, initial=initial, password_told=password_told(held, key_versions()) if held else "")
     if request.method == "POST" and _save(form, lambda **fields: connection_change(actor=request.actor, connection=connection, **fields)):
         return redirect(reverse("connections:edit", args=[pk]) + "?saved")
-    saved = "saved" in request.GET and request.method == "GET"
-    return _form(request, form, connection=connection, saved=saved, now=timezone.now())
+    return _form(request, form, connection)
 
 
 @page("nodes.delete_connection")

@@ -1,7 +1,6 @@
 """Pages of nodes: parse, ask a service, render."""
 
 import uuid
-from datetime import datetime
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -9,18 +8,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from audit.event_lines import LINES
-from certs.models import Certificate
 from nodes.inventory.filters import NodeFilter
 from nodes.inventory.health import with_health
 from nodes.inventory.tables import NodeTable
+from nodes.inventory.view_models import ConfirmationPage, StatusUpdate, node_page
 from nodes.inventory.view_models import history as history_of
-from nodes.inventory.view_models import node_page
 from nodes.models import Node
 from web.history import HistoryPage
 from web.page import PageRequest, form_id, page, page_number, table_for
-
-# Actions on a node that have a confirmation page, each with the room of that page.
-ROOM_OF = {"redistribute": "registration", "renew": "renewal", "remove": "revocation"}
 
 
 @page("nodes.view_node")
@@ -34,7 +29,7 @@ def node_list(request: PageRequest) -> HttpResponse:
 @page("nodes.view_node")
 def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     node, now = get_object_or_404(Node, pk=pk), timezone.now()
-    return render(request, "nodes/inventory/detail.html", node_page(node, actor=request.actor, now=now))
+    return render(request, "nodes/inventory/detail.html", {"page": node_page(node, actor=request.actor, now=now), "now": now})
 
 
 @page("nodes.view_node")
@@ -47,18 +42,16 @@ def history(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 @page("nodes.view_node")
 def status(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     """The parts of a node's page that change; an empty answer while nothing has changed."""
-    shown = node_page(get_object_or_404(Node, pk=pk), actor=request.actor, now=timezone.now())
-    if request.GET.get("drawn") == shown["drawn"]:
+    node, now = get_object_or_404(Node, pk=pk), timezone.now()
+    shown = node_page(node, actor=request.actor, now=now)
+    if request.GET.get("drawn") == shown.drawn:
         return HttpResponse(status=204)
-    node = shown["node"]
-    moved = request.GET.get("state") != node.state
-    spent = not shown["password_lasts"] or request.GET.get("generation") != str(node.generation)
-    return render(request, "nodes/inventory/status.html", shown | {"moved": moved, "spent": spent})
+    spent = not shown.password_lasts or request.GET.get("generation") != str(node.generation)
+    update = StatusUpdate(moved=request.GET.get("state") != node.state, password_spent=spent)
+    return render(request, "nodes/inventory/status.html", {"page": shown, "update": update, "now": now})
 
 
-def confirm(request: PageRequest, node: Node, action: str, now: datetime, **more: object) -> HttpResponse:
-    """The page that asks to confirm `action`, or that says why it was refused."""
-    held = Certificate.objects.issued().filter(holder_id=node.pk)
-    context = {"node": node, "action": action, "held": held, "now": now, "form_id": form_id(request)} | more
-    refused = "error" in more or "findings" in more
-    return render(request, f"nodes/{ROOM_OF[action]}/{action}.html", context, status=409 if refused else 200)
+def confirm(request: PageRequest, template: str, shown: ConfirmationPage) -> HttpResponse:
+    """The page that asks to confirm an action on a node, or that says why it was refused."""
+    refused = shown.error or shown.findings
+    return render(request, template, {"page": shown, "form_id": form_id(request)}, status=409 if refused else 200)

@@ -1,14 +1,21 @@
-"""What the page of a node shows of its names."""
+"""The section of the node page on names with more than one holder."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from audit.actors import Actor
-from certs.names.services import disputes
-from nodes.inventory.sections import section_register
+from certs.names.services import Dispute, disputes
+from nodes.inventory.sections import Place, Section, sections_register
 from nodes.models import Node
 
 
-@section_register
-def section(node: Node, actor: Actor, now: datetime) -> dict[str, Any]:
-    return {"disputes": disputes(holder_id=node.pk)}
+@dataclass(frozen=True)
+class DisputesCard:
+    disputes: list[Dispute]
+
+
+@sections_register
+def sections(node: Node, actor: Actor, now: datetime) -> Iterator[Section]:
+    if found := disputes(holder_id=node.pk):
+        yield Section(Place.NOTES, 10, "nodes/inventory/disputes.html", DisputesCard(found))

@@ -1,28 +1,48 @@
 """The page of a node is assembled from sections: each room registers what it shows about a node."""
 
-from collections.abc import Callable
+import enum
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from audit.actors import Actor
 from nodes.models import Node
 
-Section = Callable[[Node, Actor, datetime], dict[str, Any]]
-_sections: list[Section] = []
+
+class Place(enum.StrEnum):
+    """Where a section is: above the card of the registration, in it, or below it beside the history."""
+
+    TOP = "top"
+    NOTES = "notes"
+    FACTS = "facts"
+    CARDS = "cards"
 
 
-def section_register(section: Section) -> Section:
-    """Register the decorated function: it returns the variables that its part of the page shows. Names are unique among all sections."""
-    _sections.append(section)
-    return section
+@dataclass(frozen=True)
+class Section:
+    """What a room shows about a node: `template` shows `card`. In one place, sections with a lower `order` come first.
+
+    While a section is `under_way`, the page asks for news more often and offers no renewal.
+    """
+
+    place: Place
+    order: int
+    template: str
+    card: object
+    under_way: bool = False
 
 
-def sections(node: Node, *, actor: Actor, now: datetime) -> dict[str, Any]:
-    """The variables of all sections for `node`. Raises: ValueError if two sections use the same name."""
-    found: dict[str, Any] = {}
-    for section in _sections:
-        shown = section(node, actor, now)
-        if twice := found.keys() & shown.keys():
-            raise ValueError(f"two sections of the node page use the same names: {', '.join(sorted(twice))}")
-        found |= shown
-    return found
+Sections = Callable[[Node, Actor, datetime], Iterable[Section]]
+_registered: list[Sections] = []
+
+
+def sections_register(sections: Sections) -> Sections:
+    """Register the decorated function, which yields the sections of its room for a node."""
+    _registered.append(sections)
+    return sections
+
+
+def sections_of(node: Node, *, actor: Actor, now: datetime) -> list[Section]:
+    """The sections of all rooms for `node`, in their order."""
+    found = [section for sections in _registered for section in sections(node, actor, now)]
+    return sorted(found, key=lambda section: section.order)

@@ -1,6 +1,7 @@
-"""What the page of a node shows: its progress, its certificates and its history."""
+"""What the page of a node shows, and the pages that confirm an action on it."""
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,11 +11,13 @@ from audit.event_lines import LINES, Line, Page, history_page
 from audit.models import Event
 from certs.models import Certificate
 from nodes.inventory.health import health_of
-from nodes.inventory.sections import sections
+from nodes.inventory.sections import Place, Section, sections_of
 from nodes.models import Node
 from nodes.states import TRANSITIONS, UNDER_WAY, NodeState
+from pki.core.findings import Finding
 from pki.core.roles import Kind
 from web.progress import Step, steps_at
+from web.templatetags.console import word
 
 STEPS = (
     (NodeState.CREATED, "Created"), (NodeState.ISSUING, "Keys and certificates"), (NodeState.DISTRIBUTING, "Package sent"),
@@ -26,13 +29,89 @@ ORDER = [state for state, _ in STEPS]
 PASSWORD_LASTS = frozenset({NodeState.ISSUING, NodeState.DISTRIBUTING, NodeState.AWAITING_PASSWORD})
 
 
+# Why a node has no certificate, by its state.
+NO_CERTIFICATE = {
+    NodeState.CREATED: "None yet. They are created when the node is registered.",
+    NodeState.ISSUING: "They are being created.",
+}
+
+
 @dataclass(frozen=True)
-class Held:
-    """A certificate, and what is known about it on the node."""
+class HeldCertificate:
+    """A certificate of the node, and what is known about it on the node."""
 
     certificate: Certificate
+    name: str
+    text: str
     known: str
     colour: str
+
+
+@dataclass(frozen=True)
+class Since:
+    """What the node is now, and since when."""
+
+    label: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class NodePage:
+    """The page of a node. Its sections are those that rooms have registered. `drawn` changes when the page must be drawn again."""
+
+    node: Node
+    subtitle: str
+    health: str
+    steps: list[Step]
+    since: Since | None
+    certificates: list[HeldCertificate]
+    no_certificate: str
+    history: Page[Line]
+    sections: list[Section]
+    every_s: int
+    drawn: str
+    password_lasts: bool
+    can_distribute: bool
+    can_renew: bool
+    can_remove: bool
+
+    def _at(self, place: Place) -> list[Section]:
+        return [section for section in self.sections if section.place == place]
+
+    @property
+    def top(self) -> list[Section]:
+        return self._at(Place.TOP)
+
+    @property
+    def notes(self) -> list[Section]:
+        return self._at(Place.NOTES)
+
+    @property
+    def facts(self) -> list[Section]:
+        return self._at(Place.FACTS)
+
+    @property
+    def cards(self) -> list[Section]:
+        return self._at(Place.CARDS)
+
+
+@dataclass(frozen=True)
+class StatusUpdate:
+    """What has changed on a page that is open: the state, so that it is announced, and whether the password shown there no longer applies."""
+
+    moved: bool
+    password_spent: bool
+
+
+@dataclass(frozen=True)
+class ConfirmationPage:
+    """An action on a node, before it is confirmed: the certificates that it affects, or why it was refused."""
+
+    node: Node
+    subtitle: str
+    held: Iterable[Certificate]
+    error: str
+    findings: Sequence[Finding]
 
 
 def failed_from(node: Node) -> NodeState:
@@ -52,14 +131,26 @@ def steps(node: Node) -> list[Step]:
     return steps_at([label for _, label in STEPS], done=done, here="failed" if failed else "now")
 
 
-def certificates(node: Node) -> list[Held]:
+def certificates(node: Node) -> list[HeldCertificate]:
     """The certificates of the node, each with what its heartbeat reports about it; empty if it has none of its own."""
     own = Certificate.objects.issued().filter(holder_id=node.pk).order_by("-generation", "-kind")
     if not own:
         return []
     shared = Certificate.objects.issued().filter(kind__in=[Kind.CLUSTER, Kind.ROOT]).order_by("kind")
-    seen = node.observed
-    return [Held(each, *_known(each, seen)) for each in [*own, *shared]]
+    return [HeldCertificate(each, *_described(each), *_known(each, node.observed)) for each in [*own, *shared]]
+
+
+def _described(certificate: Certificate) -> tuple[str, str]:
+    match Kind(certificate.kind):
+        case Kind.ROOT:
+            return "Root CA", f"{certificate.subject} · {certificate.key_type}"
+        case Kind.CLUSTER:
+            return "QlikServiceCluster", f"shared by the site · {certificate.key_type}"
+        case Kind.SERVICE:
+            names = ", ".join(certificate.subject_alternative_names)
+            return "Service", f"{names} · {certificate.key_type} · contains the database key"
+        case kind:
+            return kind.capitalize(), f"{certificate.subject} · {certificate.key_type}"
 
 
 def _known(certificate: Certificate, seen: Any) -> tuple[str, str]:
@@ -80,22 +171,38 @@ def history(node: Node, page: int = 1, *, lines: int = LINES) -> Page[Line]:
     return history_page(node.pk, own, page, lines)
 
 
-def node_page(node: Node, *, actor: Actor, now: datetime) -> dict[str, Any]:
-    """All variables of the page of a node: the node's own, and those of the sections that rooms have registered."""
-    state, last, held = NodeState(node.state), Event.objects.for_target(node.pk).first(), certificates(node)
-    found = sections(node, actor=actor, now=now)
-    under_way = state in UNDER_WAY or found["renewing"]
+def _since(node: Node) -> Since | None:
+    if node.state == NodeState.DECOMMISSIONED:
+        return Since("Decommissioned", node.state_since)
+    if node.registered_at and NodeState(node.state) not in PASSWORD_LASTS:
+        return Since("Registered", node.registered_at)
+    return None
+
+
+def node_page(node: Node, *, actor: Actor, now: datetime) -> NodePage:
+    """The page of a node, with the sections that rooms have registered."""
+    state, last, found = NodeState(node.state), Event.objects.for_target(node.pk).first(), sections_of(node, actor=actor, now=now)
+    renewing = any(section.under_way for section in found)
     # The page is drawn again when something has changed, and every 20 s so that its times stay correct.
     drawn = f"{node.state} {node.state_reason} {node.generation} {last.sequence if last else 0} {int(now.timestamp()) // 20}"
-    return found | {
-        "node": node, "now": now, "steps": steps(node), "held": held, "history": history(node),
-        "health": health_of(node, now=now),
-        "setup_url": setup_url(node), "online": node.online(now), "observed": node.observed,
-        "every_s": 2 if under_way else 15, "drawn": hashlib.sha256(drawn.encode()).hexdigest()[:16],
-        "password_lasts": state in PASSWORD_LASTS, "can_distribute": NodeState.ISSUING in TRANSITIONS[state] and not node.is_central,
-        "can_renew": state == NodeState.REGISTERED, "can_remove": state != NodeState.DECOMMISSIONED and not node.is_central,
-        "root": next((each.certificate for each in held if each.certificate.kind == Kind.ROOT), None),
-    }  # fmt: skip
+    where = [node.host_name, node.address, f"ports {node.distribution_port}, {node.node_port}", ", ".join(node.services)]
+    return NodePage(
+        node=node, subtitle=" · ".join(filter(None, where)), health=health_of(node, now=now), steps=steps(node), since=_since(node),
+        certificates=certificates(node), no_certificate=NO_CERTIFICATE.get(state, "None is valid."), history=history(node),
+        sections=found, every_s=2 if state in UNDER_WAY or renewing else 15, drawn=hashlib.sha256(drawn.encode()).hexdigest()[:16],
+        password_lasts=state in PASSWORD_LASTS, can_distribute=NodeState.ISSUING in TRANSITIONS[state] and not node.is_central,
+        can_renew=state == NodeState.REGISTERED and not renewing, can_remove=state != NodeState.DECOMMISSIONED and not node.is_central,
+    )  # fmt: skip
+
+
+def confirmation_page(
+    node: Node, *, held: Iterable[Certificate] | None = None, error: str = "", findings: Sequence[Finding] = ()
+) -> ConfirmationPage:
+    """`held` are the certificates that the action affects, by default the issued certificates of the node."""
+    subtitle = " · ".join(filter(None, [node.host_name, node.address, word(node.state)]))
+    if held is None:
+        held = Certificate.objects.issued().filter(holder_id=node.pk)
+    return ConfirmationPage(node, subtitle, held, error, findings)
 
 
 def setup_url(node: Node) -> str:

@@ -1,6 +1,7 @@
 """Pages that register and redistribute nodes: parse, ask a service, render."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.http import HttpResponse
@@ -12,10 +13,11 @@ from nodes.errors import InputInvalid, NodesError, RegistrationBlocked
 from nodes.inventory.forms import NodeForm
 from nodes.inventory.pages import confirm
 from nodes.inventory.services import node_create
-from nodes.inventory.view_models import node_page
+from nodes.inventory.view_models import confirmation_page, node_page
 from nodes.models import Node
 from nodes.registration import preflight as checks
 from nodes.registration.services import Ceremony, node_register, registration_awaited
+from nodes.registration.view_models import RegisterPage
 from pki.core.findings import Finding
 from web.page import PageRequest, form_id, page
 
@@ -35,8 +37,11 @@ def _asked(request: PageRequest, about: str) -> uuid.UUID:
     return uuid.uuid5(form_id(request), about.lower())
 
 
-def _form(request: PageRequest, form: NodeForm, *, status: int = 200, **more: object) -> HttpResponse:
-    return render(request, "nodes/registration/register.html", {"form": form, "form_id": form_id(request)} | more, status=status)
+def _form(
+    request: PageRequest, form: NodeForm, *, status: int = 200, findings: Sequence[Finding] = (), refused: bool = False
+) -> HttpResponse:
+    context = {"page": RegisterPage(findings, refused), "form": form, "form_id": form_id(request)}
+    return render(request, "nodes/registration/register.html", context, status=status)
 
 
 @page("nodes.add_node")
@@ -64,31 +69,33 @@ def register(request: PageRequest) -> HttpResponse:
     return _form(request, form, status=409, findings=found, refused=True)
 
 
+def _confirm(request: PageRequest, node: Node, *, error: str = "", findings: Sequence[Finding] = ()) -> HttpResponse:
+    return confirm(request, "nodes/registration/redistribute.html", confirmation_page(node, error=error, findings=findings))
+
+
 def _distribute(request: PageRequest, node: Node, asked: uuid.UUID, now: datetime) -> HttpResponse:
     try:
         ceremony = node_register(actor=request.actor, node=node, now=now, request=asked)
     except RegistrationBlocked as exc:
-        return confirm(request, node, "redistribute", now, findings=exc.findings)
+        return _confirm(request, node, findings=exc.findings)
     except NodesError as exc:
-        return confirm(request, node, "redistribute", now, error=str(exc))
+        return _confirm(request, node, error=str(exc))
     return _with_password(request, node, ceremony)
 
 
 def _with_password(request: PageRequest, node: Node, ceremony: Ceremony) -> HttpResponse:
     """The only answer that contains the password."""
     node.refresh_from_db()
-    answer = render(
-        request, "nodes/inventory/detail.html", node_page(node, actor=request.actor, now=timezone.now()) | {"ceremony": ceremony}
-    )
+    now = timezone.now()
+    context = {"page": node_page(node, actor=request.actor, now=now), "ceremony": ceremony, "now": now}
+    answer = render(request, "nodes/registration/password.html", context)
     answer["Cache-Control"] = "no-store"
     return answer
 
 
 @page("nodes.register_node")
 def redistribute(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
-    node, now = get_object_or_404(Node, pk=pk), timezone.now()
-    return (
-        _distribute(request, node, _asked(request, str(pk)), now)
-        if request.method == "POST"
-        else confirm(request, node, "redistribute", now)
-    )
+    node = get_object_or_404(Node, pk=pk)
+    if request.method != "POST":
+        return _confirm(request, node)
+    return _distribute(request, node, _asked(request, str(pk)), timezone.now())

@@ -1,13 +1,39 @@
-"""The registration section of the node page."""
+"""The section of the node page on the package and its password."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from audit.actors import Actor
-from nodes.inventory.sections import section_register
+from certs.models import Certificate
+from nodes.inventory.sections import Place, Section, sections_register
+from nodes.inventory.view_models import PASSWORD_LASTS, setup_url
 from nodes.models import Node, Registration
+from nodes.states import NodeState
+from pki.core.roles import Kind
 
 
-@section_register
-def section(node: Node, actor: Actor, now: datetime) -> dict[str, Any]:
-    return {"registration": Registration.objects.filter(node=node, generation=node.generation).first()}
+@dataclass(frozen=True)
+class RegistrationCard:
+    """The registration whose password is not entered yet. `root` is compared with the setup page; None before the node has certificates."""
+
+    registration: Registration
+    paused: bool
+    setup_url: str
+    root: Certificate | None
+
+
+def _root(node: Node) -> Certificate | None:
+    issued = Certificate.objects.issued()
+    return issued.filter(kind=Kind.ROOT).first() if issued.filter(holder_id=node.pk).exists() else None
+
+
+@sections_register
+def sections(node: Node, actor: Actor, now: datetime) -> Iterator[Section]:
+    if NodeState(node.state) not in PASSWORD_LASTS:
+        return
+    registration = Registration.objects.filter(node=node, generation=node.generation).first()
+    if registration is not None:
+        paused = registration.paused_until is not None and registration.paused_until > now
+        card = RegistrationCard(registration, paused, setup_url(node), _root(node))
+        yield Section(Place.FACTS, 10, "nodes/registration/facts.html", card)

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from nodes.errors import NodesError
 from nodes.inventory.pages import confirm
+from nodes.inventory.view_models import confirmation_page
 from nodes.models import Node
 from nodes.renewal.services import node_renew
 from web.page import PageRequest, page
@@ -15,11 +16,11 @@ from web.page import PageRequest, page
 
 @page("nodes.renew_node")
 def renew(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
-    node, now = get_object_or_404(Node, pk=pk), timezone.now()
+    node, error = get_object_or_404(Node, pk=pk), ""
     if request.method == "POST":
         try:
-            node_renew(actor=request.actor, node=node, now=now)
+            node_renew(actor=request.actor, node=node, now=timezone.now())
+            return redirect("nodes:detail", pk=pk)
         except NodesError as exc:
-            return confirm(request, node, "renew", now, error=str(exc))
-        return redirect("nodes:detail", pk=pk)
-    return confirm(request, node, "renew", now)
+            error = str(exc)
+    return confirm(request, "nodes/renewal/renew.html", confirmation_page(node, error=error))

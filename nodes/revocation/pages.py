@@ -1,6 +1,7 @@
 """Pages that revoke a certificate: parse, call a service, render."""
 
 import uuid
+from dataclasses import replace
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -9,7 +10,7 @@ from django.utils import timezone
 from certs.models import Certificate
 from certs.revocation.forms import RevokeForm
 from certs.revocation.services import certificate_revoke
-from nodes.revocation.view_models import revocation_plan, secrets_beside
+from nodes.revocation.view_models import ExposurePage, revocation_page, secrets_beside
 from pki.issuing.revocation_list import RevocationCode
 from sealing.errors import TrustZoneError
 from web.page import PageRequest, page
@@ -31,8 +32,8 @@ def revoke(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
         else:
             compromised = asked["code"] == RevocationCode.KEY_COMPROMISE and certificate.holder_id is not None
             return redirect("revocation:exposure" if compromised else "certs:detail", pk=pk)
-    secrets = secrets_beside(certificate, since=now, actor=request.actor, now=now)
-    context = revocation_plan(certificate, now=now) | {"form": form, "error": error, "secrets": secrets}
+    shown = replace(revocation_page(certificate, actor=request.actor, now=now), error=error)
+    context = {"page": shown, "form": form, "now": now}
     return render(request, "nodes/revocation/revoke.html", context, status=409 if error else 400 if form.errors else 200)
 
 
@@ -41,4 +42,5 @@ def exposure(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     """The other secrets on the machine whose private key was compromised."""
     certificate, now = get_object_or_404(Certificate.objects.listed().exclude(revoked_at=None), pk=pk), timezone.now()
     secrets = secrets_beside(certificate, since=certificate.revoked_at or now, actor=request.actor, now=now)
-    return render(request, "nodes/revocation/certificate_exposure.html", {"certificate": certificate, "secrets": secrets, "now": now})
+    context = {"page": ExposurePage(certificate, secrets), "now": now}
+    return render(request, "nodes/revocation/certificate_exposure.html", context)

@@ -4,17 +4,18 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from audit.actors import Actor
 from certs.exports.status import export_of
-from certs.models import Certificate
+from certs.models import Certificate, Export
 from certs.revocation.services import revocation_of
 from certs.states import CertificateStatus
+from nodes.inventory.view_models import ConfirmationPage, confirmation_page
 from nodes.models import Node
 from nodes.revocation.exposure import Secret, secrets_of_export, secrets_of_node
 from nodes.states import NodeState
 from pki.core.roles import OWN_KINDS, Kind
+from web.templatetags.console import word
 
 FOLLOWS = {
     Kind.CLIENT: "{node} can no longer call the central node or other nodes. Its agent automatically waits for a new package. Redistribute the node then.",
@@ -28,8 +29,8 @@ class Touched:
     """A node that reports the certificate, or for which it was made; `follows` is empty if the revocation has no effect on it."""
 
     node: Node
+    text: str
     presents: str
-    online: bool
     follows: str
 
 
@@ -43,17 +44,53 @@ def secrets_beside(certificate: Certificate, *, since: datetime, actor: Actor, n
     return secrets_of_export(export, since=since, actor=actor, now=now) if export is not None else []
 
 
-def revocation_plan(certificate: Certificate, *, now: datetime) -> dict[str, Any]:
-    """The certificate, everything that is revoked with it or why that is refused, and each affected node.
+@dataclass(frozen=True)
+class RevocationPage:
+    """A certificate, everything that is revoked with it or why that is refused, and each affected node or export."""
 
-    Raises: ZoneMissing, ZoneBroken.
-    """
+    certificate: Certificate
+    subtitle: str
+    revoked: list[Certificate]
+    refused: str
+    touched: list[Touched]
+    export: Export | None
+    secrets: list[Secret]
+    error: str = ""
+
+
+def revocation_page(certificate: Certificate, *, actor: Actor, now: datetime) -> RevocationPage:
+    """Raises: ZoneMissing, ZoneBroken."""
     touched = [_touched(node, certificate, now) for node in Node.objects.present().select_related("observation")]
-    found, plan = [each for each in touched if each is not None], revocation_of(certificate, now=now)
-    return {
-        "now": now, "certificate": certificate, "revoked": plan.certificates, "refused": plan.refused, "touched": found,
-        "export": export_of(certificate),
-    }  # fmt: skip
+    plan, holder = revocation_of(certificate, now=now), f" held by {certificate.holder}" if certificate.holder else ""
+    return RevocationPage(
+        certificate,
+        f"{certificate.kind} certificate{holder} · serial {certificate.serial[:12]}… · {word(certificate.status)}",
+        plan.certificates,
+        plan.refused,
+        [each for each in touched if each is not None],
+        export_of(certificate),
+        secrets_beside(certificate, since=now, actor=actor, now=now),
+    )
+
+
+@dataclass(frozen=True)
+class ExposurePage:
+    """The other secrets on the machine whose private key was compromised."""
+
+    certificate: Certificate
+    secrets: list[Secret]
+
+
+@dataclass(frozen=True)
+class RemovalPage(ConfirmationPage):
+    """A node to decommission, and the secrets that its machine keeps."""
+
+    secrets: list[Secret]
+
+
+def removal_page(node: Node, *, actor: Actor, now: datetime) -> RemovalPage:
+    held = Certificate.objects.accepted().filter(holder_id=node.pk).order_by("-generation", "kind")
+    return RemovalPage(**vars(confirmation_page(node, held=held)), secrets=secrets_of_node(node, since=now, actor=actor, now=now))
 
 
 def _touched(node: Node, certificate: Certificate, now: datetime) -> Touched | None:
@@ -64,7 +101,9 @@ def _touched(node: Node, certificate: Certificate, now: datetime) -> Touched | N
     serves = seen is not None and sha256 in seen.served.values()
     presents = "installed and served" if serves else "installed" if holds else "made for this node, not reported as installed"
     follows = FOLLOWS.get(Kind(certificate.kind), "").format(node=node) if holds else ""
-    return Touched(node, presents, node.online(now), follows)
+    online = f", {'online' if node.online(now) else 'silent'}" if node.registered_at else ""
+    text = " · ".join(filter(None, [node.host_name, f"{word(node.state)}{online}", ", ".join(node.services)]))
+    return Touched(node, text, presents, follows)
 
 
 def without_valid_certificate(nodes: Iterable[Node]) -> list[tuple[Node, list[str]]]:

@@ -16,7 +16,7 @@ from certs.lifetime.api import LifetimeOutput, NewEndOutput, NodeRenewalOutput, 
 from certs.lifetime.services import Lifetime, NewEnd, NodeRenewal, Preview
 from certs.models import Certificate, Deployment, Export
 from nodes.browser_certificates.api import BrowserCertificateOutput, NodeChoiceOutput, browser_certificates_json, choice_json
-from nodes.browser_certificates.view_models import BrowserStory
+from nodes.browser_certificates.view_models import BrowserStatus
 from nodes.cluster.api import ClusterNodeOutput, DeploymentOutput, ManualOutput, TokenFindingOutput, cluster_node_json, deployments_json
 from nodes.cluster.services import ClusterNode
 from nodes.connections.api import ConnectionOutput, connections_json
@@ -46,7 +46,7 @@ def test_answers_have_the_form_that_the_schema_tells() -> None:
         NodeOutput: node,
         ConnectionOutput: connection,
         BrowserCertificateOutput: browser_certificate,
-        NodeChoiceOutput: choice_json(BrowserStory("none", "")),
+        NodeChoiceOutput: choice_json(BrowserStatus("none", "")),
         DeploymentOutput: deployments_json([Deployment()])[0],
         ClusterNodeOutput: cluster_node_json(ClusterNode(Node(), certificate, None, False, None)),
         TokenFindingOutput: vars(token_check.Finding("code", True, "text")),

@@ -24,7 +24,7 @@ from certs.models import Certificate, DatabaseKey, Export, Rotation
 from certs.revocation.services import certificate_revoke
 from certs.roots.services import root_drop, root_make, root_next_number, roots_end
 from certs.zone.services import zone_current
-from nodes.revocation.view_models import revocation_plan
+from nodes.revocation.view_models import revocation_page
 from nodes.rotations.root import exports_awaited
 from nodes.rotations.root_view_models import rotation_plan, rotation_story
 from pki.issuing.revocation_list import RevocationCode
@@ -171,8 +171,8 @@ def test_many_exports_of_one_state_are_one_line_of_the_overview(zone: Path) -> N
 def test_the_page_that_revokes_a_certificate_names_its_export(zone: Path, administrator: Client) -> None:
     (export,) = made()
     certificate = held(export)["client"]
-    plan = revocation_plan(certificate, now=timezone.now())
-    assert (plan["export"], plan["touched"]) == (export, [])
+    page = revocation_page(certificate, actor=SYSTEM, now=timezone.now())
+    assert (page.export, page.touched) == (export, [])
     text = administrator.get(reverse("revocation:revoke", args=[certificate.pk]), secure=True).content.decode()
     assert "Export reports.example" in text
     assert "No node of this site uses this certificate" not in text

@@ -31,7 +31,7 @@ from nodes.browser_certificates.services import (
     chosen_certificate,
 )
 from nodes.browser_certificates.verdict import findings
-from nodes.browser_certificates.view_models import WHY, browser_story
+from nodes.browser_certificates.view_models import WHY, browser_status
 from nodes.errors import ChoiceBlocked, IllegalNodeTransition, InputInvalid
 from nodes.inventory.view_models import history
 from nodes.models import BrowserCertificate, Node, Observation
@@ -251,7 +251,7 @@ def test_chosen_before_it_was_here_hands_out_no_key_that_a_blocker_would_have_ke
         assert (delivered.certificates[0], delivered.private_key) == (made.pem, None)
         assert choice_for(told, chosen_certificate(told)).revision == delivered.revision
         problem = browser_choice.usable(delivered, names=["rim1.example"], now=NOW)
-        story = browser_story(heard(told, browser=browser(told, problem)))
+        story = browser_status(heard(told, browser=browser(told, problem)))
         assert (story.state, words in story.text, bool(story.remedy)) == ("fallen_back", True, True)
 
 
@@ -324,23 +324,23 @@ def browser(node: Node, problem: str = "") -> dict[str, str]:
 
 def test_where_a_choice_stands(leaf: Signed, node: Node) -> None:
     made = upload(leaf)
-    assert browser_story(node).state == "none"
+    assert browser_status(node).state == "none"
     node = choose(node, made.thumbprint)
-    assert browser_story(node).state == "on_its_way"
-    assert browser_story(heard(node)).remedy.startswith("If this does not change, update the agent")
-    assert browser_story(heard(node, browser={"revision": "", "problem": ""})).state == "on_its_way"
-    assert browser_story(heard(node, browser=browser(node))).state == "on_its_way"  # fetched, and not installed yet
+    assert browser_status(node).state == "on_its_way"
+    assert browser_status(heard(node)).remedy.startswith("If this does not change, update the agent")
+    assert browser_status(heard(node, browser={"revision": "", "problem": ""})).state == "on_its_way"
+    assert browser_status(heard(node, browser=browser(node))).state == "on_its_way"  # fetched, and not installed yet
     installed = {"service": "a" * 64, "browser": made.sha256}
     node = heard(node, browser=browser(node), installed=installed, served={"service": "a" * 64, "proxy": made.sha256, "engine": "b" * 64})
-    told = browser_story(node)
+    told = browser_status(node)
     assert (told.state, told.certificate, told.serves) == ("in_use", made, ("proxy",))
     assert [(each.name, each.colour) for each in served_certificates(node)] == [
         ("The agent", "green"),
         ("engine", "orange"),
         ("proxy", "green"),
     ]
-    assert browser_story(choose(node, "")).state == "on_its_way"
-    assert browser_story(heard(node, browser={"revision": "", "problem": ""})).state == "none"
+    assert browser_status(choose(node, "")).state == "on_its_way"
+    assert browser_status(heard(node, browser={"revision": "", "problem": ""})).state == "none"
 
 
 def test_a_proxy_that_still_serves_what_was_chosen_before_is_named(leaf: Signed, node: Node) -> None:
@@ -368,7 +368,7 @@ def test_why_it_fell_back_is_said_everywhere(problem: str, node: Node, client: C
     choose(node, "ab" * 20)
     node = heard(Node.objects.get(), browser=browser(Node.objects.get(), problem), last_seen_at=NOW)
     why, remedy = WHY[problem]
-    told = browser_story(node)
+    told = browser_status(node)
     assert (told.state, told.problem) == ("fallen_back", problem)
     (need,) = [each for each in needs(NOW) if "browser certificate" in each.title]
     assert (why in need.text, need.remedy) == (True, remedy)

@@ -29,7 +29,7 @@ from nodes.browser_certificates.services import (
     chosen_certificate,
 )
 from nodes.browser_certificates.verdict import finding_for, findings
-from nodes.browser_certificates.view_models import browser_story
+from nodes.browser_certificates.view_models import browser_status
 from nodes.errors import ChoiceBlocked, IllegalNodeTransition, InputInvalid
 from nodes.models import BrowserCertificate, Node, Observation
 from pki.core import ber, keys
@@ -282,7 +282,7 @@ def by_what_the_node_says(problem: str, remedy: Remedy, follow: Callable[[World]
             world.bring(leaf, intermediate())
         revision = choice_for(Node.objects.get(), chosen_certificate(Node.objects.get())).revision
         world.hears(browser={"revision": revision, "problem": problem})
-        assert browser_story(world.node).remedy == remedy
+        assert browser_status(world.node).remedy == remedy
         follow(world)
         assert world.is_delivered()
 
@@ -334,7 +334,7 @@ def converted(world: World) -> list[bytes]:
 def trust_root(world: World) -> None:
     """Nothing is to be done: a node serves its own service certificate without any choice."""
     assert choice_for(world.node, None) is None
-    assert browser_story(world.node).state == "none"
+    assert browser_status(world.node).state == "none"
 
 
 LONG_KEY = rsa.generate_private_key(65537, 2048)

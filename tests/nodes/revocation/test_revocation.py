@@ -16,7 +16,7 @@ from audit.actors import SYSTEM
 from certs.models import Certificate, RevocationList, TrustZone
 from certs.revocation.services import certificate_revoke
 from nodes.models import Node, Observation
-from nodes.revocation.view_models import revocation_plan, without_valid_certificate
+from nodes.revocation.view_models import revocation_page, without_valid_certificate
 from pki.core import revocation
 from pki.issuing import revocation_list
 from pki.issuing.revocation_list import RevocationCode
@@ -71,7 +71,10 @@ def test_what_a_revocation_touches(
     root: Certificate, node: Node, kind: str, sha256: str, own: bool, presents: str | None, follows: str | None
 ) -> None:
     row = certificate(kind, sha256, issuer=root, holder_id=node.pk if own else uuid.uuid4())
-    touched = [(each.presents, follows in each.follows if follows else each.follows) for each in revocation_plan(row, now=NOW)["touched"]]
+    touched = [
+        (each.presents, follows in each.follows if follows else each.follows)
+        for each in revocation_page(row, actor=SYSTEM, now=NOW).touched
+    ]
     assert touched == ([(presents, bool(follows) or "")] if presents else [])
 
 
@@ -106,7 +109,7 @@ def test_what_it_took_over_from_is_revoked_with_it(root: Certificate, node: Node
         for generation, status in ((1, "superseded"), (2, "superseded"), (3, "issued"))
     }
     wanted = made["client", 2]
-    assert [each.generation for each in revocation_plan(wanted, now=NOW)["revoked"]] == [2, 1]
+    assert [each.generation for each in revocation_page(wanted, actor=SYSTEM, now=NOW).revoked] == [2, 1]
     certificate_revoke(certificate=wanted, reason="stolen", code=RevocationCode.KEY_COMPROMISE, actor=SYSTEM, now=NOW)
     revoked = Certificate.objects.filter(status="revoked", revocation_code="keyCompromise").order_by("generation")
     assert [(each.kind, each.generation) for each in revoked] == [("client", 1), ("client", 2)]
