@@ -26,6 +26,7 @@ from agent.system.other_stores import of_this_system
 from agent.version import VERSION
 from pki.core import clocks
 from pki.core.addresses import central_address, listener_address, netloc, told_address
+from pki.core.commands import AGENT
 from pki.core.errors import InvalidName, PKIError
 from pki.core.names import host_name
 from pki.foreign.pfx import LARGEST_PFX
@@ -36,7 +37,7 @@ OF_A_NODE = ("unlock", "connections", "import-cluster", "backup", "remove")  # t
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m agent", description="What runs on a node of the trust zone.")
+    parser = argparse.ArgumentParser(prog=AGENT, description="What runs on a node of the trust zone.")
     parser.add_argument("--version", action="version", version=f"trust-zone-agent {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="wait for certificates, then serve and call home")

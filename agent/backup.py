@@ -11,6 +11,7 @@ from agent.state import RUNNING, State
 from agent.store import Installed, Store
 from agent.turns import TURN, TURN_LOCK
 from pki.core import keys
+from pki.core.commands import AGENT
 from pki.core.errors import PKIError
 
 MEMORY, LOCK = "agent.json", ".lock"
@@ -60,9 +61,7 @@ def restore(home: Path, file: Path) -> Installed:
         TURN,
         TURN_LOCK,
     }:  # a running agent remembers that it has nothing
-        raise BackupRefused(
-            f"{home} is not empty. Nothing was changed. Run `python -m agent remove --home {home}` first, or choose another."
-        )
+        raise BackupRefused(f"{home} is not empty. Nothing was changed. Run `{AGENT} remove --home {home}` first, or choose another.")
     memory = files.pop(MEMORY, None)
     try:
         with undone_on_error(home):

@@ -17,6 +17,7 @@ from agent.calling import Place
 from agent.state import State
 from agent.store import Installed
 from pki.core import clocks
+from pki.core.commands import AGENT
 from pki.exchange.package_header import MAXIMUM_BYTES
 from pki.exchange.problem import detail_of
 
@@ -25,7 +26,7 @@ RESOLVE_S, NEXT_S, DIAL_S, ANSWER_S = 2, 2, 5, 20
 
 ANOTHER_ROOT = (
     "it presents a certificate of another root than those trusted here. Either another machine answers there, or the root of the trust zone was "
-    "recreated: then run `python -m agent reopen --home DIR` here, and press Redistribute in the console"
+    f"recreated: then run `{AGENT} reopen --home DIR` here, and press Redistribute in the console"
 )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 
+from pki.core.commands import AGENT, QMC
 from pki.core.errors import PKIError
 
 UNREADABLE = (
@@ -46,13 +47,11 @@ def _why(path: Path) -> str:
 def _remedy(home: Path) -> str:
     central = is_central(home)
     if central:
-        return (
-            "This is the central node: `python manage.py repair_central` says whether it can be repaired or must be restored from a backup."
-        )
-    first = f"move the folder {home} away" if central is None else f"`python -m agent remove --home {home} --yes`"
+        return f"This is the central node: `{QMC} repair_central` says whether it can be repaired or must be restored from a backup."
+    first = f"move the folder {home} away" if central is None else f"`{AGENT} remove --home {home} --yes`"
     return (
         "Nothing else was changed. Press Redistribute in the console and type its password on this machine; or restore this agent's backup: "
-        f"{first}, then `python -m agent restore --home {home} FILE`."
+        f"{first}, then `{AGENT} restore --home {home} FILE`."
     )
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from agent.state import MOST_WRONG, PAUSE, Refused, State
 from agent.store import Installed
 from pki.core import clocks
+from pki.core.commands import AGENT
 from pki.core.errors import WrongPassword
 from pki.exchange import package_header, password
 from pki.exchange.package import Opener
@@ -75,7 +76,7 @@ class Passwords:
             return ""
         return (
             f"{MOST_WRONG} wrong passwords were typed, so this page pauses for {clocks.length(until - now)}. It still takes the password "
-            "of a package that waits here. `python -m agent unlock` on a terminal of this machine does not pause."
+            f"of a package that waits here. `{AGENT} unlock` on a terminal of this machine does not pause."
         )
 
     @property

@@ -21,6 +21,7 @@ from agent.turns import Turns
 from agent.waiting import Damaged, Waiting, WaitingPackages, read
 from pki.core import clocks
 from pki.core.addresses import CentralAddress, netloc
+from pki.core.commands import QMC
 from pki.core.errors import PackageError, PackageInvalid, WrongPassword
 from pki.core.json_text import json_read
 from pki.exchange import package, package_check, package_header
@@ -150,7 +151,7 @@ class State:
             raise Refused(
                 "central-node",
                 "This is the central node: its store holds the keys of everything that is encrypted. Nothing was removed. Its certificates "
-                "are replaced by `python manage.py recreate_root`.",
+                f"are replaced by `{QMC} recreate_root`.",
             )
         return installed
 

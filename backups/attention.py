@@ -12,8 +12,9 @@ from certs.zone.services import zone_current
 from jobs.models import PeriodicWork
 from nodes.models import Node
 from pki.core import clocks
+from pki.core.commands import QMC
 
-BACK_UP = "On the central node run manage.py backup FILE --verify, and keep FILE on another machine."
+BACK_UP = f"On the central node run `{QMC} backup FILE --verify`, and keep FILE on another machine."
 
 
 @needs_register

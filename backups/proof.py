@@ -8,6 +8,7 @@ from certs.central_key.services import central_keys_proved, resealing_is_finishe
 from certs.certificates.issuer import root_key
 from certs.models import Certificate, DatabaseKey
 from pki.core import clocks, keys
+from pki.core.commands import QMC
 from pki.core.errors import PKIError
 from pki.core.roles import Role
 from pki.core.verify import fingerprint, peer
@@ -78,7 +79,7 @@ def remarks(*, now: datetime) -> Iterator[str]:
     for each in (*installed.roots, installed.service, installed.client):
         if now > each.not_valid_after_utc:
             name = each.subject.rfc4514_string()
-            yield f"{name} expired on {clocks.stamp(each.not_valid_after_utc)}: recreate the root (manage.py recreate_root)."
+            yield f"{name} expired on {clocks.stamp(each.not_valid_after_utc)}: recreate the root (`{QMC} recreate_root`)."
 
 
 def fields_open() -> tuple[int, list[str]]:

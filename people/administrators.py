@@ -15,11 +15,12 @@ from agent.files import replace
 from audit.actors import Actor
 from audit.record import record
 from people.models import ApiToken
+from pki.core.commands import QMC
 from web.errors import InputInvalid
 
 FIRST = "admin"
 MOST_NAMED = 5
-RESET = "python manage.py reset_admin"
+RESET = f"{QMC} reset_admin"
 
 
 def administrators() -> list[str]:

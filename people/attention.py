@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from attention.expiring import Endless, Expiring, by_hand, expiring_register
 from people.models import ApiToken
+from pki.core.commands import QMC
 
 FORGOTTEN = timedelta(days=90)
 
@@ -20,5 +21,5 @@ def expiring(now: datetime) -> Iterator[Expiring | Endless]:
         if each.expires_at is None:
             yield Endless(str(each.pk), "token", each.name, user, "Never expires: it is good until it is deleted.")
             continue
-        text = f"Make another with manage.py create_token {user} --name NAME --days N, and give it to what uses this one."
+        text = f"Make another with `{QMC} create_token {user} --name NAME --days N`, and give it to what uses this one."
         yield Expiring(str(each.pk), "token", each.name, user, user, each.created_at, each.expires_at, by_hand(text), "")

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from people.models import ApiToken
 from people.tokens import token_digest
 from pki.core import clocks
+from pki.core.commands import QMC
 
 
 class TokenAuthentication(authentication.BaseAuthentication):
@@ -21,10 +22,10 @@ class TokenAuthentication(authentication.BaseAuthentication):
             return None
         row = ApiToken.objects.select_related("user").filter(digest=token_digest(token.strip()), user__is_active=True).first()
         if row is None:
-            raise exceptions.AuthenticationFailed("This token is not known. Make one with `manage.py create_token`.")
+            raise exceptions.AuthenticationFailed(f"This token is not known. Make one with `{QMC} create_token`.")
         if row.expires_at is not None and row.expired(timezone.now()):
             raise exceptions.AuthenticationFailed(
-                f"This token, {row.name}, expired on {clocks.stamp(row.expires_at)}. Make another with `manage.py create_token`."
+                f"This token, {row.name}, expired on {clocks.stamp(row.expires_at)}. Make another with `{QMC} create_token`."
             )
         return row.user, row
 
@@ -38,4 +39,4 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
     target_class, name = TokenAuthentication, "token"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "apiKey", "in": "header", "name": "Authorization", "description": "`Token …`, made by `manage.py create_token`"}
+        return {"type": "apiKey", "in": "header", "name": "Authorization", "description": f"`Token …`, made by `{QMC} create_token`"}

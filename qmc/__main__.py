@@ -1,4 +1,4 @@
-"""Commands of the console: `qmc` where its wheel is installed, `python manage.py` in the tree. `--data-dir` is read before the settings load."""
+"""Commands of the console: `qmc` where its wheel is installed, `python manage.py` in a source tree. `--data-dir` is read before the settings load."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""System checks of the whole console: `manage.py check`, and with `--deploy` what only an installed site can answer."""
+"""System checks of the whole console: `qmc check`, and with `--deploy` what only an installed site can answer."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +19,7 @@ from nodes.addresses.services import REMEDY, addresses_recorded, is_remote, netl
 from nodes.central.blocked_reason import central_blocked_reason, signing_blocked_reason
 from nodes.models import Node
 from pki.core.addresses import is_loopback, is_wildcard
+from pki.core.commands import QMC
 from pki.core.roles import Kind
 from qmc.installation import nearest
 from sealing.errors import TrustZoneError
@@ -64,7 +65,7 @@ def settings_are_known(**_: Any) -> list[CheckMessage]:
     return [
         Warning(
             f"{name} is set in the environment, and no such setting exists. The nearest name is {nearest(name)}.",
-            "Correct the name, or unset it. `python manage.py settings --explain` lists the settings.",
+            f"Correct the name, or unset it. `{QMC} settings --explain` lists the settings.",
             id="qmc.W010",
         )
         for name in settings.INSTALLATION.unknown
@@ -94,11 +95,7 @@ def central_node_has_certificates() -> list[CheckMessage]:
     now = timezone.now()
     blocked_reason = central_blocked_reason(now=now)
     hint = signing_blocked_reason(now=now) if blocked_reason else ""
-    return (
-        [Error(blocked_reason, hint or "Run `python manage.py repair_central` on the central node.", id="qmc.E030")]
-        if blocked_reason
-        else []
-    )
+    return [Error(blocked_reason, hint or f"Run `{QMC} repair_central` on the central node.", id="qmc.E030")] if blocked_reason else []
 
 
 def root_key_opens() -> list[CheckMessage]:
@@ -116,7 +113,7 @@ def root_key_opens() -> list[CheckMessage]:
 
 def database_key_can_be_read() -> list[CheckMessage]:
     """The keys of the encrypted fields come out of this machine's own service certificates, and there is no other copy (S16)."""
-    restore = "Restore the node's store from a backup (`manage.py restore`), or redistribute this machine from the central node."
+    restore = f"Restore the node's store from a backup (`{QMC} restore`), or redistribute this machine from the central node."
     try:
         ring = key_ring_read()
     except TrustZoneError as exc:
@@ -159,5 +156,5 @@ def root_passphrase_is_rotated_whole(**_: Any) -> list[CheckMessage]:
     """A rotation that was cut off leaves the passphrase before it on the disk."""
     if settings.ROOT_PASSPHRASE_FILE is None or not previous_file().exists():
         return []
-    hint = "Run `python manage.py rotate_root_passphrase` again: it completes that rotation and deletes the file."
+    hint = f"Run `{QMC} rotate_root_passphrase` again: it completes that rotation and deletes the file."
     return [Warning(f"A rotation of the root passphrase was cut off: {previous_file()} is still there.", hint, id="qmc.W007")]

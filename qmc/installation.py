@@ -1,6 +1,6 @@
 """Every setting of an installation: name, form, default and purpose, one row each. Read from the environment once, at the start of a process.
 
-`manage.py settings --explain` shows the values in force, and docs/install.md has the same table.
+`qmc settings --explain` shows the values in force, and docs/install.md has the same table.
 """
 
 import re

@@ -5,6 +5,8 @@ TrustZoneError
 └── ZoneBroken    founded, but its store or keys cannot be read
 """
 
+from pki.core.commands import QMC
+
 
 class TrustZoneError(Exception):
     """Any error of the trust zone, in words for a person."""
@@ -14,7 +16,7 @@ class ZoneMissing(TrustZoneError):
     """There is no trust zone yet."""
 
     def __init__(self) -> None:
-        super().__init__("There is no trust zone yet. Run `python manage.py init` on the central node.")
+        super().__init__(f"There is no trust zone yet. Run `{QMC} init` on the central node.")
 
 
 class ZoneBroken(TrustZoneError):

@@ -9,11 +9,12 @@ from cryptography import x509
 from django.conf import settings
 
 from agent.store import Installed, KeyRing, Store, StoreDamaged
+from pki.core.commands import QMC
 from pki.core.verify import fingerprint
 from sealing.errors import ZoneBroken, ZoneMissing
 
 REPAIR = (
-    "On the central node run `python manage.py repair_central`, which says whether it can be repaired or must be restored from a backup; "
+    f"On the central node run `{QMC} repair_central`, which says whether it can be repaired or must be restored from a backup; "
     "redistribute any other machine."
 )
 _lock = threading.Lock()

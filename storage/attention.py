@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from attention.needs import Need, Severity, needs_register
 from jobs.models import PeriodicWork
+from pki.core.commands import QMC
 from storage.care import WHOLE, older_than_store
 
 # An earlier database knows neither the newest certificates nor the newest keys.
@@ -27,7 +28,7 @@ def needs(now: datetime) -> Iterator[Need]:
     if last is not None:
         remedy = (
             "Stop the site, and move the database and the files beside it away; do not delete them. Restore the last backup into an empty data "
-            "directory (manage.py restore FILE --data-dir DIR). manage.py check --deploy reads the database again."
+            f"directory (`{QMC} restore FILE --data-dir DIR`). `{QMC} check --deploy` reads the database again."
         )
         text = last.last_error.partition(": ")[2]
         yield Need(

@@ -14,6 +14,7 @@ from nodes.models import Node
 from nodes.states import NodeState
 from pki.core import clocks
 from pki.core.clocks import BACKDATE
+from pki.core.commands import QMC
 from sealing.local_keys import key_ring_read, own_fingerprints, own_store
 from storage.database_file import database_file, file_check, log_mark
 from storage.upgrade import upgrade_copies
@@ -69,14 +70,12 @@ def older_than_store() -> tuple[str, str] | None:
     installed, at_hand = own_store(), key_ring_read().keys
     opens = all(version.key_id in at_hand for version in DatabaseKey.objects.live())
     repair = (
-        " To go on with this database as it is: manage.py repair_central gives the central node certificates that it knows."
-        if opens
-        else ""
+        f" To go on with this database as it is: `{QMC} repair_central` gives the central node certificates that it knows." if opens else ""
     )
     made_at = clocks.stamp(max(each.not_valid_before_utc for each in (installed.service, installed.client)) + BACKDATE)
     return (
         f"This machine's store has generation {installed.generation} of {made_at}, whose certificates the database does not know: an earlier "
         "database was put back. What was issued since then is refused, and what was encrypted since then may not open.",
-        f"Stop the site. Restore a backup of after {made_at} into an empty data directory (manage.py restore FILE --data-dir DIR), or put back "
+        f"Stop the site. Restore a backup of after {made_at} into an empty data directory (`{QMC} restore FILE --data-dir DIR`), or put back "
         f"the database that was there before. If the newest backup is older, restore that one: it has database and store of one moment.{repair}",
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from django.conf import settings
 
 from agent import files
+from pki.core.commands import QMC
 
 # What this program puts there, and what an administrator often copies beside it. A directory with others than these is not ours alone.
 NAMES = (
@@ -95,7 +96,7 @@ def root_passphrase_make(*, founded: bool) -> None:
     if founded and not file.exists():
         raise files.NotPossible(
             f"The root passphrase file {file} is missing, and the root key of this site opens only with it. Nothing was changed. Put the file "
-            "back, or restore the last backup into an empty data directory with `manage.py restore FILE`."
+            f"back, or restore the last backup into an empty data directory with `{QMC} restore FILE`."
         )
     secret_file(file)
 

@@ -15,6 +15,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from agent.store import Installed
 from certs.models import TrustZone
+from pki.core.commands import QMC
 from sealing.errors import ZoneBroken, ZoneMissing
 from sealing.local_keys import REPAIR, own_store
 from storage.database_file import FileClosed, FileDamaged, database_file, file_check, uri_to_read
@@ -79,12 +80,12 @@ def unusable(look: Look) -> tuple[str, str] | None:
     if not look.founded:
         return (
             "The database is empty: there is no trust zone yet.",
-            "Run `manage.py init` on the central node, or `manage.py restore FILE`.",
+            f"Run `{QMC} init` on the central node, or `{QMC} restore FILE`.",
         )
     if look.state == State.OLDER:
         return (
             f"The database was made by an older version of this console; it lacks {_some(look.pending)}.",
-            f"Stop the site, then start it with `manage.py up`, or run `manage.py init`: both copy the database and upgrade it. {UPGRADE}",
+            f"Stop the site, then start it with `{QMC} up`, or run `{QMC} init`: both copy the database and upgrade it. {UPGRADE}",
         )
     return None
 
@@ -109,7 +110,7 @@ def database_look(connection: BaseDatabaseWrapper, *, whole: bool = False) -> Lo
         return Look(
             State.DAMAGED,
             f"The database cannot be read: {exc}.",
-            "Restore the last backup into an empty database (manage.py restore FILE).",
+            f"Restore the last backup into an empty database (`{QMC} restore FILE`).",
         )
 
 
@@ -153,7 +154,7 @@ def _schema(connection: BaseDatabaseWrapper) -> Look:
         return Look(
             State.TOO_OLD,
             f"The database was made by a version of this console that cannot be upgraded in place: it lacks {_some(missing)}.",
-            "Write a backup with the version that made it (manage.py backup FILE), then restore that file with this version into an empty data "
+            f"Write a backup with the version that made it (`{QMC} backup FILE`), then restore that file with this version into an empty data "
             "directory.",
         )
     pending = tuple(sorted(f"{app}.{name}" for app, name in loader.graph.nodes.keys() - applied))
@@ -205,7 +206,7 @@ def _zone(connection: BaseDatabaseWrapper) -> str | None:
 def _with_store(look: Look, zone: str | None) -> Look:
     """What was found, beside this machine's store: the only place where its database keys are."""
     place = settings.NODE_STORE
-    restore = "Restore the last backup into an empty data directory (manage.py restore FILE --data-dir DIR)"
+    restore = f"Restore the last backup into an empty data directory (`{QMC} restore FILE --data-dir DIR`)"
     try:
         return _compared(look, zone, own_store(), restore)
     except ZoneBroken as exc:

@@ -9,6 +9,7 @@ from pathlib import Path
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from agent.files import replace
+from pki.core.commands import QMC
 
 MAGIC = b"SQLite format 3\0"
 LOG_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
@@ -108,7 +109,7 @@ def _read_all(database: Path, *, has_log: bool) -> None:
 def _restore(database: Path) -> str:
     return (
         f"Keep {database.name} and the files {database.name}-* beside it: move them away, do not delete them. Restore the last backup into an "
-        "empty data directory (manage.py restore FILE --data-dir DIR)."
+        f"empty data directory (`{QMC} restore FILE --data-dir DIR`)."
     )
 
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from agent.files import sync_folder, write
+from pki.core.commands import QMC
 from storage.database import UPGRADE, DatabaseRefused, database_fit
 from storage.database_file import database_file, uri_to_read
 
@@ -29,7 +30,7 @@ def upgrade_prepare(connection: BaseDatabaseWrapper, *, backed_up: bool, chosen:
     if not backed_up:
         raise DatabaseRefused(
             "The database of a site that is in use would be changed, and this console makes no copy of PostgreSQL.",
-            "Make a dump (pg_dump), or write a backup with the version that ran until now (manage.py backup FILE); then run the same command "
+            f"Make a dump (pg_dump), or write a backup with the version that ran until now (`{QMC} backup FILE`); then run the same command "
             f"with --backed-up. {UPGRADE}",
         )
     return None

@@ -17,7 +17,7 @@ from agent import __main__ as agent
 ROOT = Path(__file__).parent.parent
 FENCE = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-COMMAND = re.compile(r"(manage\.py|bin/qmc|python -m agent|bin/qmc-agent) ([a-z][a-z_-]*)([^`#|\n]*)")
+COMMAND = re.compile(r"(manage\.py|(?<!-A )\bqmc|python -m agent|\bqmc-agent) ([a-z][a-z_-]*)([^`#|\n]*)")
 LONGEST_LISTING = 10
 
 
@@ -59,7 +59,7 @@ def options(parser: argparse.ArgumentParser) -> set[str]:
 @cache
 def options_of(program: str, command: str) -> set[str] | None:
     """None for a command that does not exist."""
-    if program in ("manage.py", "bin/qmc"):
+    if program in ("manage.py", "qmc"):
         app = get_commands().get(command)
         return options(load_command_class(app, command).create_parser("manage.py", command)) if app else None
     (commands,) = (each for each in agent._parser()._actions if isinstance(each, argparse._SubParsersAction))

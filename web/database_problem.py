@@ -4,6 +4,8 @@ import re
 
 from django.db import DatabaseError, DataError, IntegrityError
 
+from pki.core.commands import QMC
+
 AFTER = "Check whether your change was made, then try again."
 # What SQLite, PostgreSQL or the system says → what it means, and what to do. The first that fits counts.
 MEANINGS = (
@@ -25,12 +27,12 @@ MEANINGS = (
     (
         r"malformed|not a database|disk i/o error|invalid page|could not read block",
         "The database is damaged, or its disk fails.",
-        "Stop the console. Run `manage.py check --deploy`, which says what is damaged, and restore the last backup into an empty data directory.",
+        f"Stop the console. Run `{QMC} check --deploy`, which says what is damaged, and restore the last backup into an empty data directory.",
     ),
     (
         r"no such table|no such column|(relation|column) .* does not exist",
         "The database does not fit this version of the console: there is no site in it yet, or it was not migrated.",
-        "Run `manage.py init`, or start the site with `manage.py up`, which migrates it.",
+        f"Run `{QMC} init`, or start the site with `{QMC} up`, which migrates it.",
     ),
     (
         r"too many (clients|connections)|connection slots",

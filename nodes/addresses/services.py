@@ -19,15 +19,16 @@ from nodes.models import Node
 from nodes.states import NodeState
 from pki.core import addresses
 from pki.core.addresses import CentralAddress
+from pki.core.commands import QMC
 from pki.core.errors import InvalidName
 from pki.exchange.report import MOST_CENTRAL
 
 DEFAULT = CentralAddress("127.0.0.1", addresses.NODE_API_PORT)
 REMEDY = (
-    "Change the addresses that nodes call with `python manage.py set_addresses --node-api-address ADDRESS:PORT`, or on the page Settings, Addresses of "
+    f"Change the addresses that nodes call with `{QMC} set_addresses --node-api-address ADDRESS:PORT`, or on the page Settings, Addresses of "
     "the central node. Both first list the nodes that would lose contact."
 )
-CHOOSE = "Set the addresses that nodes call: `python manage.py init --node-api-address ADDRESS:PORT`, or `set_addresses` if nodes are registered."
+CHOOSE = f"Set the addresses that nodes call: `{QMC} init --node-api-address ADDRESS:PORT`, or `set_addresses` if nodes are registered."
 
 
 def netlocs(found: Sequence[CentralAddress]) -> list[str]:

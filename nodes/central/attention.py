@@ -8,6 +8,7 @@ from django.urls import reverse
 from attention.needs import Need, Severity, needs_register
 from nodes.central.blocked_reason import central_blocked_reason, signing_blocked_reason
 from nodes.models import Node
+from pki.core.commands import QMC
 
 OF_CENTRAL = frozenset(
     {"node-silent", "no-node-calls", "certificate-expired", "renewal-overdue", "node-renewal-failed", "rotation-waits", "rotation-blocked"}
@@ -19,7 +20,7 @@ def needs(now: datetime) -> Iterator[Need]:
     """The central node has no valid certificates, so every call between it and the nodes is refused."""
     central = Node.objects.present().filter(is_central=True).first()
     if central is not None and (blocked_reason := central_blocked_reason(now=now)):
-        remedy = signing_blocked_reason(now=now) or "Run manage.py repair_central on the central node. Other nodes do not change."
+        remedy = signing_blocked_reason(now=now) or f"Run `{QMC} repair_central` on the central node. Other nodes do not change."
         yield Need(
             "central-without-certificates", Severity.CRITICAL, str(central), "The central node has no valid certificates",
             f"{blocked_reason} The nodes and the central node refuse each other's calls.", remedy, reverse("nodes:detail", args=[central.pk]),

@@ -13,6 +13,7 @@ from certs.states import CertificateStatus
 from nodes.models import Node
 from pki.core import keys
 from pki.core.clocks import stamp
+from pki.core.commands import QMC
 from pki.core.errors import PKIError
 from pki.core.roles import OWN_KINDS, Kind
 from pki.core.verify import fingerprint
@@ -92,7 +93,7 @@ def signing_blocked_reason(*, now: datetime) -> str:
     except ZoneBroken as exc:
         return str(exc)
     if now > root.not_after:
-        return f"{root.subject} expired at {stamp(root.not_after)}. Recreate the root (`manage.py recreate_root`)."
+        return f"{root.subject} expired at {stamp(root.not_after)}. Recreate the root (`{QMC} recreate_root`)."
     if root.encrypted_private_key is None:
         return f"The private key of {root.subject} is missing. Restore the site from a backup, or recreate the root."
     return ""

@@ -26,6 +26,7 @@ from nodes.models import Node
 from nodes.observation.clock_doubt import clock_believed
 from pki.core import database_key, keys
 from pki.core.clocks import stamp
+from pki.core.commands import QMC
 from pki.core.errors import PKIError
 from pki.core.pair import Pair
 from pki.core.roles import Kind
@@ -109,7 +110,7 @@ def _make_readable(central: Node, now: datetime) -> None:
     if missing := [str(each) for each in DatabaseKey.objects.live() if each.key_id not in found]:
         raise RepairRefused(
             f"No service certificate in {settings.NODE_STORE} has {' and '.join(missing)}, so the encrypted values of the database cannot be read. "
-            "Nothing was changed. Restore the site from a backup (`manage.py restore`)."
+            f"Nothing was changed. Restore the site from a backup (`{QMC} restore`)."
         )
     store, number = Store(settings.NODE_STORE), max([central.generation, *_generations()]) + 1
     files = package_files(_stopgap(central, found[live[0]], number, now))

@@ -15,6 +15,7 @@ from agent import tls
 from nodes.errors import NodeUnreachable
 from nodes.models import Node
 from pki.core import clocks, verify
+from pki.core.commands import AGENT
 from sealing.local_keys import own_store
 
 CONNECT_S, TOTAL_S, CLOCK_S, LARGEST_ANSWER = 5.0, 6.0, 2.0, 65536
@@ -33,7 +34,7 @@ class Answer:
 # A registered node closes its distribution port. This is not an error until a package must be sent.
 CLOSED = (
     "Connection refused at {place}. A registered node closes this port, and opens it when its agent calls the central node again. If its agent "
-    "cannot reach this console, run `python -m agent reopen --home DIR` on that machine. If no agent runs there, start it."
+    f"cannot reach this console, run `{AGENT} reopen --home DIR` on that machine. If no agent runs there, start it."
 )
 
 

@@ -14,6 +14,7 @@ from nodes.errors import NodeUnreachable
 from nodes.inventory.services import checked
 from nodes.models import Node
 from pki.core import addresses, clocks, names
+from pki.core.commands import AGENT
 from pki.core.findings import Finding
 from pki.core.lifetime import add_months
 from pki.exchange import agent_status
@@ -118,7 +119,7 @@ def _state(node: Node, status: AgentStatus) -> Iterator[Finding]:
             "already-running",
             "blocker",
             "The agent already has certificates.",
-            "On the node, run `python -m agent reopen`, then try again.",
+            f"On the node, run `{AGENT} reopen`, then try again.",
             "address",
         )
     elif status.trust_zone not in (None, str(zone.pk)):

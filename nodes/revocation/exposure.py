@@ -14,6 +14,7 @@ from certs.roots.services import cluster_in_force
 from nodes.models import BrowserCertificate, Connection, Node
 from nodes.rotations.services import PERMISSION, blocked_reason
 from nodes.states import NodeState
+from pki.core.commands import QMC
 from sealing.errors import ZoneBroken, ZoneMissing
 
 DECOMMISSION_FIRST = "Decommission the machine first, because a registered node gets every new secret."
@@ -87,7 +88,7 @@ def secrets_of_every_node(*, since: datetime, first: str, cluster: str = "", act
         _cluster_key(begun, since, cluster or f"{NEW_ROOT} {first}".strip(), actor, now),
         Secret(
             "API tokens", "A token gives the rights of its user until it is revoked.",
-            "Revoke each token with manage.py revoke_token USER --name NAME, and create new ones with manage.py create_token. The expiry page lists them.",
+            f"Revoke each token with `{QMC} revoke_token USER --name NAME`, and create new ones with `{QMC} create_token`. The expiry page lists them.",
             None, reverse("expiry"), "Show tokens",
         ),
     ]  # fmt: skip

@@ -16,6 +16,7 @@ from jobs.services import job_again, job_create, job_finish, job_nudge
 from nodes.central.blocked_reason import central_blocked_reason, signing_blocked_reason
 from nodes.models import Node
 from nodes.observation.clock_doubt import clock_believed
+from pki.core.commands import QMC
 from pki.core.errors import PKIError
 from sealing.errors import ZoneBroken
 
@@ -41,7 +42,7 @@ def blocked_reason(kind: Rotation.Kind, *, now: datetime) -> str:
     if signs and (blocked_reason := signing_blocked_reason(now=now)):
         return blocked_reason
     blocked_reason = central_blocked_reason(now=now)
-    return f"{blocked_reason} First run `manage.py repair_central` on the central node." if blocked_reason else ""
+    return f"{blocked_reason} First run `{QMC} repair_central` on the central node." if blocked_reason else ""
 
 
 def rotation_record(

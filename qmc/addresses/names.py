@@ -17,6 +17,7 @@ from rest_framework.authentication import CSRFCheck
 from certs.models import TrustZone
 from nodes.models import Node
 from pki.core.addresses import url_host
+from pki.core.commands import QMC
 from pki.core.errors import InvalidName
 from pki.core.origins import host_of, origin
 from web import database_problem
@@ -110,7 +111,7 @@ class HostMiddleware:
 def _unknown(request: HttpRequest, domain: str, hosts: Sequence[str]) -> HttpResponse:
     """`domain` is empty where the Host header is no name at all: then no setting can allow it."""
     seen = shown(request.META.get("HTTP_HOST", ""))
-    add = "add the other one: Settings, Addresses; or `python manage.py set_addresses --allowed-host NAME` on the central node"
+    add = f"add the other one: Settings, Addresses; or `{QMC} set_addresses --allowed-host NAME` on the central node"
     remedy = f"Use one of these names, or {add}." if domain else f"{seen} is not a host name. Use one of these names."
     detail = f"This console does not answer for the host {seen}. It answers for {', '.join(hosts)}. {remedy}"
     return error(
@@ -158,7 +159,7 @@ def setting_for(said: str) -> str:
 def refusal_detail(request: HttpRequest, reason: str) -> str:
     """Why a form was not taken, in one line, with the setting that helps."""
     base = setting_for(foreign_origin(request))
-    remedy = f" If people open the console there: `python manage.py set_addresses --base-url {base}`, or QMC_BASE_URL." if base else ""
+    remedy = f" If people open the console there: `{QMC} set_addresses --base-url {base}`, or QMC_BASE_URL." if base else ""
     return f"CSRF check failed: {reason}{remedy}"
 
 

@@ -16,6 +16,7 @@ from nodes.models import Node
 from nodes.revocation.exposure import Secret, secrets_of_every_node
 from nodes.states import NodeState
 from pki.core import clocks
+from pki.core.commands import QMC
 from pki.core.roles import Kind
 from pki.issuing import issue
 from qmc.recreation.services import ASKED, COMPLETED, RECREATED, TASK, nodes_touched
@@ -38,12 +39,12 @@ def secrets_of_center(*, since: datetime, actor: Actor, now: datetime) -> list[S
         *secrets_of_every_node(since=since, first="Do it when the nodes are back.", cluster=CLUSTER_REPLACED, actor=actor, now=now),
         Secret(
             "Central key", "It opens private keys that wait, browser certificates' keys, files of exports; every backup contains it.",
-            "On the central node run manage.py rotate_central_key, then replace the browser certificates and their keys.",
+            f"On the central node run `{QMC} rotate_central_key`, then replace the browser certificates and their keys.",
             key is not None and key.created_at >= since,
         ),
         Secret(
             "Root passphrase", "It opens the private key of each root.",
-            "On the central node run manage.py rotate_root_passphrase. Backups of before keep the passphrase that they were made with: destroy them.",
+            f"On the central node run `{QMC} rotate_root_passphrase`. Backups of before keep the passphrase that they were made with: destroy them.",
             None,
         ),
         Secret(

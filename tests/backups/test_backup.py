@@ -301,7 +301,8 @@ def test_the_overview_asks_for_a_backup(zone: TrustZone) -> None:
     row.save()
     assert list(backup_needs(now)) == ["The last backup failed its trial restore"]
     assert any(
-        (need.text, need.remedy.startswith("On the central node run manage.py backup")) == ("It did not open.", True) for need in needs(now)
+        (need.text, need.remedy.startswith("On the central node run `python manage.py backup")) == ("It did not open.", True)
+        for need in needs(now)
     )
 
 

@@ -156,6 +156,8 @@ def test_the_wheels_found_and_serve_a_site_without_tree_and_network(wheels: list
     assert walked.returncode == 0, walked.stderr
     seen = json.loads(walked.stdout)
     assert seen["interfaces"] == ["lo"]
+    assert seen["lost password"] == ["qmc reset_admin"]
+    assert "qmc create_token USER" in seen["up"]
     assert (seen["sign-in"], seen["node"]) == (200, "registered")
     assert len(seen["files"]) > 3
     assert set(seen["files"].values()) == {200}

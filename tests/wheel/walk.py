@@ -48,6 +48,7 @@ def walk(environment: Path, empty: Path) -> dict[str, Any]:
         stack.callback(site.stop)
         site.start()
         seen["sign-in"], content = page(site, "/accounts/login/")
+        seen["lost password"] = re.findall(r"<code>(.+) NAME</code>", content)
         files = re.findall(r'(?:href|src)="(/static/[^"#]+)', content)
         seen["files"] = {path: page(site, path)[0] for path in [*files, "/static/made/icons.svg"]}
         home, address = empty / "home", site.address(2)

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from agent.version import VERSION
 from pki.core import clocks
+from pki.core.commands import AGENT, QMC
 from pki.core.verify import grouped
 
 register = template.Library()
@@ -173,3 +174,15 @@ def proof(proved: bool) -> SafeString:
         '<span class="known"><span class="spot spot-{}" aria-hidden="true"></span>{}</span>',
         *(("green", "yes") if proved else ("grey", "not yet")),
     )
+
+
+@register.simple_tag
+def qmc() -> str:
+    """How the commands of the console are called here."""
+    return QMC
+
+
+@register.simple_tag
+def qmc_agent() -> str:
+    """How the commands of the agent are called here."""
+    return AGENT

@@ -9,6 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from people.tokens import token_create
+from pki.core.commands import QMC
 from qmc.management.site import SiteCommand
 from web.errors import InputInvalid
 
@@ -34,9 +35,7 @@ class Command(SiteCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         user = User.objects.filter(username=options["user"], is_active=True).first()
         if user is None:
-            raise CommandError(
-                f"There is no active user {options['user']}. Give another name; `manage.py init` makes the first administrator."
-            )
+            raise CommandError(f"There is no active user {options['user']}. Give another name; `{QMC} init` makes the first administrator.")
         lasts = timedelta(days=options["days"]) if options["days"] else None
         try:
             token = token_create(user=user, name=options["name"], lasts=lasts, now=timezone.now())

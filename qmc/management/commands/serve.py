@@ -8,6 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.core.wsgi import get_wsgi_application
 
 from agent.store import Store
+from pki.core.commands import QMC
 from qmc.management.site import SiteCommand
 from qmc.server import CONSOLE, NODE_API, serve
 from storage.data_directory import data_directory_prepare
@@ -30,7 +31,7 @@ class Command(SiteCommand):
         data_directory_prepare()
         if Store(settings.NODE_STORE).current() is None:
             self.stderr.write(
-                f"Nothing is installed in {settings.NODE_STORE} yet. Run `python manage.py init` on the central machine, or register this machine "
+                f"Nothing is installed in {settings.NODE_STORE} yet. Run `{QMC} init` on the central machine, or register this machine "
                 "as a node. Then this process starts to serve."
             )
         application = get_wsgi_application()

@@ -11,6 +11,7 @@ from audit.actors import SYSTEM
 from nodes.addresses.services import addresses_checked, addresses_recorded, losing_contact, netlocs, nodes_knowing
 from pki.core import clocks
 from pki.core.addresses import CentralAddress
+from pki.core.commands import AGENT
 from pki.core.errors import PKIError
 from qmc.addresses.services import SiteAddresses, overridden, site_addresses, site_addresses_set
 from qmc.management.site import SiteCommand
@@ -26,7 +27,7 @@ def lines(wanted: Sequence[CentralAddress]) -> Iterator[str]:
         yield f"Each of {len(knowing)} nodes knows one of the new addresses." if knowing else "No other node is registered."
         return
     yield f"{len(losing)} of {len(knowing)} nodes know none of the new addresses. They learn them with their next call, so keep the old addresses"
-    yield "working until then. If a node loses contact, run `python -m agent set-central` on it. These nodes are affected:"
+    yield f"working until then. If a node loses contact, run `{AGENT} set-central` on it. These nodes are affected:"
     for each in losing:
         known = ", ".join(each.knows) or "not reported by its agent"
         seen = f"called {clocks.stamp(each.last_seen_at)}" if each.last_seen_at else "has never called"

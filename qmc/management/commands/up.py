@@ -21,6 +21,7 @@ from agent.files import InUse, held, make_folder
 from agent.store import Store
 from agent.version import VERSION
 from pki.core.addresses import bare, loopback_for, netloc
+from pki.core.commands import QMC
 from qmc.management.commands.init import SIGN_IN, WARNING
 from qmc.management.commands.migrate import COPIED
 from qmc.server import listening_socket
@@ -31,7 +32,7 @@ from storage.database_file import database_file, log_empty
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 GRACE_S = 8
-QMC = ["-m", "qmc"]
+MODULE = ["-m", "qmc"]
 CELERY = ["-m", "celery", "-A", "qmc", "--skip-checks"]  # `init` has made them
 
 
@@ -166,7 +167,7 @@ class Command(BaseCommand):
 
     def _init(self, options: dict[str, Any], environment: dict[str, str]) -> str:
         """Run `init` in a separate process, because it has the root passphrase. Print its warnings and its error. Returns how to sign in."""
-        words = [*QMC, "init", "--listening", netloc(options["address"], options["node_port"])]
+        words = [*MODULE, "init", "--listening", netloc(options["address"], options["node_port"])]
         words += ["--backed-up"] * options["backed_up"]
         words += [word for each in options["node_api_address"] for word in ("--node-api-address", each)]
         log = settings.QMC_DATA_DIR / "logs/init.log"
@@ -196,8 +197,8 @@ class Command(BaseCommand):
         data, address = settings.QMC_DATA_DIR, ["--address", options["address"]]
         own = netloc(loopback_for(options["address"]), options["node_port"])
         return [
-            Child("console", [*QMC, "serve", "console", *address, "--port", str(options["port"])], environment),
-            Child("node-api", [*QMC, "serve", "node-api", *address, "--port", str(options["node_port"])], environment | {"QMC_PROCESS": "node-api"}),
+            Child("console", [*MODULE, "serve", "console", *address, "--port", str(options["port"])], environment),
+            Child("node-api", [*MODULE, "serve", "node-api", *address, "--port", str(options["node_port"])], environment | {"QMC_PROCESS": "node-api"}),
             Child("worker", [*CELERY, "worker", "-P", "threads", "-c", "3", "-Q", "sign,default", "--without-gossip", "--without-mingle", "--without-heartbeat"], environment, passphrase=True),
             Child("beat", [*CELERY, "beat", "-S", "celery.beat:Scheduler", "--pidfile="], environment),
             Child("central-agent", ["-m", "agent", "serve", "--home", str(data / "node"), "--no-listen", "--central-address", own], environment),
@@ -213,7 +214,7 @@ class Command(BaseCommand):
             f"Version:  {VERSION}",
             f"Console:  {address}/  (its root certificate: {settings.NODE_STORE}/current/machine/root/roots.pem)",
             sign_in,
-            f"Token:    python manage.py create_token USER --name NAME --data-dir {settings.QMC_DATA_DIR}",
+            f"Token:    {QMC} create_token USER --name NAME --data-dir {settings.QMC_DATA_DIR}",
         ]
         lines += [_agent_line(each) for each in options["agent"]]
         lines += [
