@@ -13,8 +13,9 @@ from web.page import PageRequest, page, table_for
 @page("certs.view_certificate")
 def expiry(request: PageRequest) -> HttpResponse:
     now = timezone.now()
-    as_of, wrong = looked_from(request.GET.get("as_of", ""), now=now)
+    as_of, problem = looked_from(request.GET.get("as_of", ""), now=now)
     board = expiry_board(actor=request.actor, as_of=as_of, now=now)
     form = ExpiryFilter(request.GET, initial={"as_of": request.GET.get("as_of", "")})
     table = table_for(request, ExpiryTable, [row for row in board.rows if form.fits(row)], now=as_of)
-    return render(request, "qmc/expiry/expiry.html", expiry_page(board, form) | {"table": table, "wrong": wrong})
+    shown = expiry_page(board, form, day_problem=problem)
+    return render(request, "qmc/expiry/expiry.html", {"page": shown, "table": table, "now": as_of})

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django import forms
 from django.urls import reverse
@@ -10,14 +9,15 @@ from django.urls import reverse
 from attention.expiring import KINDS
 from pki.core import clocks, lifetime
 from qmc.expiry.board import Board, Row, as_of_read, farthest
-from qmc.expiry.timeline import timeline
+from qmc.expiry.timeline import Timeline, timeline
+from web.words import counted
 
 BUCKET_WORDS = {
     "expired": "expired", "7_days": "within 7 days", "30_days": "within 30 days", "90_days": "within 90 days", "1_year": "within a year",
     "later": "later than a year",
 }  # fmt: skip
 SOON = ("expired", "7_days", "30_days", "90_days")
-YEARS_AHEAD = ((0, "today"), (1, "+1 year"), (2, "+2 years"), (5, "+5 years"))
+YEARS_AHEAD = ((1, "+1 year"), (2, "+2 years"), (5, "+5 years"))
 
 
 class ExpiryFilter(forms.Form):
@@ -59,32 +59,66 @@ def looked_from(text: str, *, now: datetime) -> tuple[datetime, str]:
 
 @dataclass(frozen=True)
 class Tile:
-    """One bucket's total."""
+    """One bucket's total. `waiting` counts those that require an action. `chosen`: the table shows this bucket only."""
 
     name: str
-    word: str
+    title: str
     count: int
     waiting: int
+    chosen: bool
 
     @property
     def alarms(self) -> bool:
         return self.waiting > 0 and self.name in SOON
 
+    @property
+    def explanation(self) -> str:
+        if self.waiting:
+            return f"action required for {self.waiting}"
+        return "automatic" if self.count else "none"
+
 
 @dataclass(frozen=True)
 class Choice:
-    """A day to choose. `value` is empty for today."""
+    """A day to choose. `value` is None for today."""
 
-    word: str
-    value: str
+    label: str
+    value: str | None
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class ExpiryPage:
+    """The board as the page shows it, except the table. Days are in the form of the address: 2026-11-29.
+
+    `filters` are the filters in force, which the form for another day keeps. `day_problem` says why the requested day cannot be shown.
+    """
+
+    board: Board
+    form: ExpiryFilter
+    title: str
+    subtitle: str
+    tiles: list[Tile]
+    choices: list[Choice]
+    timeline: Timeline
+    day: str
+    today: str
+    farthest: str
+    filters: list[tuple[str, str]]
+    day_problem: str
+
+    @property
+    def is_ahead(self) -> bool:
+        return self.board.as_of > self.board.now
+
+    @property
+    def everything(self) -> str:
+        """The address of the page without filters."""
+        return reverse("expiry") + (f"?as_of={self.day}" if self.is_ahead else "")
 
 
 def _expires(row: Row) -> str:
     return f"expired {row.distance}" if row.expiry_status == "expired" else f"expires {row.distance}"
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
 
 
 def headline(board: Board) -> tuple[str, str]:
@@ -95,14 +129,14 @@ def headline(board: Board) -> tuple[str, str]:
         return _headline_ahead(board)
     waiting, first = [row for row in board.rows if row.needs_a_hand], board.next or board.rows[0]
     soon, undated = [row for row in waiting if row.bucket in SOON], [each for each in board.without_end if each.needs_a_hand]
-    rest = f"{_count(len(board.rows), 'thing has', 'things have')} an expiry date; for {len(board.rows) - len(waiting)} of them everything is automatic."
+    rest = f"{counted(len(board.rows), 'thing has', 'things have')} an expiry date; for {len(board.rows) - len(waiting)} of them everything is automatic."
     if soon or undated:
         named = f" within 90 days: {soon[0].thing} {_expires(soon[0])}" if soon else f": {undated[0].subject}"
-        title = f"{_count(len(soon) + len(undated), 'thing needs', 'things need')} your attention{named}"
-        later = f"Later {_count(len(waiting) - len(soon), 'more does', 'more do')}. " if len(waiting) > len(soon) else ""
+        title = f"{counted(len(soon) + len(undated), 'thing needs', 'things need')} your attention{named}"
+        later = f"Later {counted(len(waiting) - len(soon), 'more does', 'more do')}. " if len(waiting) > len(soon) else ""
         return title, later + (rest if first in soon[:1] else f"Next: {first.thing} {_expires(first)}. {rest}")
     if waiting:
-        title = f"Nothing needs your attention within 90 days, {_count(len(waiting), 'thing does', 'things do')} later: {waiting[0].thing} {_expires(waiting[0])}"
+        title = f"Nothing needs your attention within 90 days, {counted(len(waiting), 'thing does', 'things do')} later: {waiting[0].thing} {_expires(waiting[0])}"
         return title, f"Next: {first.thing} {_expires(first)}. {rest}"
     return f"Nothing needs your attention: {first.thing} {_expires(first)}", rest
 
@@ -113,23 +147,40 @@ def _headline_ahead(board: Board) -> tuple[str, str]:
     day = clocks.day(board.as_of)
     if not before:
         return f"Until {day} nothing has to happen", "New certificates of the time until then are not shown."
-    itself = _count(len(before) - hands, "automatic renewal or replacement", "automatic renewals or replacements")
-    title = f"Until {day}: {itself}, {_count(hands, 'thing needs', 'things need')} your attention"
+    itself = counted(len(before) - hands, "automatic renewal or replacement", "automatic renewals or replacements")
+    title = f"Until {day}: {itself}, {counted(hands, 'thing needs', 'things need')} your attention"
     return (
         title,
         f"This counts the {len(board.rows)} things that exist today. New certificates of the time until then are not shown.",
     )
 
 
-def expiry_page(board: Board, form: ExpiryFilter) -> dict[str, Any]:
+def _day(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d}"
+
+
+def _choices(board: Board) -> list[Choice]:
+    ahead = board.as_of > board.now
+    days = [(label, _day(lifetime.add_months(board.now, 12 * years))) for years, label in YEARS_AHEAD]
+    return [Choice("today", None, not ahead), *(Choice(label, day, day == _day(board.as_of)) for label, day in days)]
+
+
+def expiry_page(board: Board, form: ExpiryFilter, *, day_problem: str = "") -> ExpiryPage:
     """Everything that the page shows, except the table."""
-    title, sentence = headline(board)
-    ahead = [Choice(word, f"{lifetime.add_months(board.now, 12 * years):%Y-%m-%d}" if years else "") for years, word in YEARS_AHEAD]
-    tiles = [Tile(name, BUCKET_WORDS[name], count, board.waiting(name)) for name, count in board.totals.items()]
-    day = f"{board.as_of:%Y-%m-%d}"
-    return {
-        "board": board, "title": title, "sentence": sentence, "tiles": tiles, "choices": ahead, "timeline": timeline(board.rows, board.as_of),
-        "day": day, "today": f"{board.now:%Y-%m-%d}", "farthest": f"{farthest(board.now):%Y-%m-%d}", "is_ahead": board.as_of > board.now,
-        "filter": {"form": form}, "everything": reverse("expiry") + (f"?as_of={day}" if board.as_of > board.now else ""), "now": board.as_of, "bucket": form.data.get("bucket", ""),
-        "kept": [(name, form.data[name]) for name in ("search", "kind", "bucket", "happens") if form.data.get(name)],
-    }  # fmt: skip
+    title, subtitle = headline(board)
+    bucket = form.data.get("bucket", "")
+    tiles = [Tile(name, BUCKET_WORDS[name], count, board.waiting(name), name == bucket) for name, count in board.totals.items()]
+    return ExpiryPage(
+        board=board,
+        form=form,
+        title=title,
+        subtitle=subtitle,
+        tiles=tiles,
+        choices=_choices(board),
+        timeline=timeline(board.rows, board.as_of),
+        day=_day(board.as_of),
+        today=_day(board.now),
+        farthest=_day(farthest(board.now)),
+        filters=[(name, form.data[name]) for name in ("search", "kind", "bucket", "happens") if form.data.get(name)],
+        day_problem=day_problem,
+    )

@@ -5,14 +5,14 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from jobs.clock import clock_confirm, clock_jump
-from qmc.overview import services as site
-from qmc.overview.attention import jump_words
+from qmc.overview.view_models import ClockPage, overview_page
 from web.page import PageRequest, page
 
 
 @page("nodes.view_node")
 def overview(request: PageRequest) -> HttpResponse:
-    return render(request, "qmc/overview/overview.html", site.overview(request.actor, timezone.now()))
+    now = timezone.now()
+    return render(request, "qmc/overview/overview.html", {"page": overview_page(actor=request.actor, now=now), "now": now})
 
 
 @page("nodes.view_node")
@@ -24,4 +24,4 @@ def clock(request: PageRequest) -> HttpResponse:
         clock_confirm()
     if jump is None or request.method == "POST":
         return redirect("overview")
-    return render(request, "qmc/overview/clock.html", {"now": now, "at": jump[0], "title": jump_words(jump[1]), "back": jump[1] < 0})
+    return render(request, "qmc/overview/clock.html", {"page": ClockPage(*jump), "now": now})

@@ -23,14 +23,11 @@ def recreate(request: PageRequest) -> HttpResponse:
             form.add_error("trust_zone", str(exc))
         else:
             return redirect("recreation")
-    return render(
-        request,
-        "qmc/recreation/recreate.html",
-        recreation_plan(actor=request.actor, now=now) | {"form": form},
-        status=409 if form.errors else 200,
-    )
+    context = {"page": recreation_plan(actor=request.actor, now=now), "form": form, "now": now}
+    return render(request, "qmc/recreation/recreate.html", context, status=409 if form.errors else 200)
 
 
 @page(PERMISSION)
 def progress(request: PageRequest) -> HttpResponse:
-    return render(request, "qmc/recreation/recreation.html", recreation_page(actor=request.actor, now=timezone.now()))
+    now = timezone.now()
+    return render(request, "qmc/recreation/recreation.html", {"page": recreation_page(actor=request.actor, now=now), "now": now})

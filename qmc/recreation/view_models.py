@@ -1,14 +1,14 @@
 """What the page and the command tell of recreating the root: what it touches, how far it is, and who is not back yet."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from audit.actors import SYSTEM, Actor
 from audit.models import Event
 from backups.backup import VERIFIED
 from certs.certificates.issuer import roots_in_force
 from certs.exports.status import exports_in_use
-from certs.models import CentralKey, Certificate, Rotation
+from certs.models import CentralKey, Certificate, Export, Rotation, TrustZone
 from certs.roots.services import root_next_number
 from certs.zone.services import zone_current
 from jobs.models import Job, PeriodicWork
@@ -20,7 +20,8 @@ from pki.core.commands import QMC
 from pki.core.roles import Kind
 from pki.issuing import issue
 from qmc.recreation.services import ASKED, COMPLETED, RECREATED, TASK, nodes_touched
-from web.progress import steps_at
+from web.progress import Step, steps_at
+from web.words import counted
 
 STEPS = (
     "The site is backed up",
@@ -55,33 +56,133 @@ def secrets_of_center(*, since: datetime, actor: Actor, now: datetime) -> list[S
     ]  # fmt: skip
 
 
-def recreation_plan(*, actor: Actor, now: datetime) -> dict[str, Any]:
-    """What it would touch, before anybody confirms it. Raises: ZoneMissing."""
-    zone, touched = zone_current(), nodes_touched()
-    others = Node.objects.present().filter(is_central=False).exclude(pk__in=touched)
-    in_force = Certificate.objects.issued()
-    return {
-        "now": now, "zone": zone, "roots": roots_in_force(), "name": issue.root_name(zone.name, root_next_number()),
-        "central": Node.objects.get(is_central=True), "touched": touched, "others": others.count(),
-        "cluster": in_force.filter(kind=Kind.CLUSTER), "certificates": in_force.exclude(kind=Kind.ROOT).count(),
-        "rotation": Rotation.objects.filter(under_way=True).first(), "backup": PeriodicWork.objects.filter(name=VERIFIED).first(),
-        "secrets": secrets_of_center(since=now, actor=actor, now=now), "exports": exports_in_use(), "last": Job.objects.filter(task=TASK).first(),
-    }  # fmt: skip
+@dataclass(frozen=True)
+class RecreationPlan:
+    """What recreating the root would affect. `name` is the subject of the new root. `others` counts nodes without certificates."""
+
+    zone: TrustZone
+    name: str
+    roots: list[Certificate]
+    cluster: list[Certificate]
+    central: Node
+    nodes: list[Node]
+    others: int
+    certificates: int
+    exports: list[Export]
+    rotation: Rotation | None
+    secrets: list[Secret]
+    last_backup: datetime | None
+    was_recreated: bool
+
+    @property
+    def others_unaffected(self) -> str:
+        nodes = counted(self.others, "other node without certificates is", "other nodes without certificates are")
+        return f"{nodes} not affected." if self.others else ""
+
+    @property
+    def certificates_revoked(self) -> str:
+        return f"{'is' if self.certificates == 1 else 'are'} revoked, with all exports and all copies"
+
+    @property
+    def certificate_count(self) -> str:
+        return counted(self.certificates, "certificate")
+
+    @property
+    def rotation_effect(self) -> str:
+        if self.rotation and self.rotation.kind == Rotation.Kind.ROOT:
+            return "it is cancelled"
+        return "the rotation of the database key waits until its nodes are registered again"
+
+
+@dataclass(frozen=True)
+class Recreated:
+    """The new root, and what was written before it was made."""
+
+    at: datetime
+    root: str
+    sha256: str
+    replaced: list[str]
+    certificates: int
+    backup: str
+    passphrase_file: str
+
+    @property
+    def revoked(self) -> str:
+        return f"{counted(self.certificates, 'certificate')}, of {', '.join(self.replaced)}"
+
+
+@dataclass(frozen=True)
+class RecreationPage:
+    """How far the last recreation is. `nodes` are those that it affected, in their present states; `secrets` may be known to others."""
+
+    zone: TrustZone
+    job: Job | None
+    steps: list[Step]
+    recreated: Recreated | None
+    nodes: list[Node]
+    secrets: list[Secret]
+
+    @property
+    def failed(self) -> bool:
+        return self.job is not None and self.job.outcome == Job.Outcome.FAILED
+
+    @property
+    def under_way(self) -> bool:
+        return self.job is not None and not self.job.outcome
+
+    @property
+    def status(self) -> str:
+        return "failed" if self.failed else "under_way" if self.under_way else "finished"
+
+    @property
+    def title(self) -> str:
+        return {"failed": "It failed, and nothing has changed", "under_way": "In progress", "finished": "Finished"}[self.status]
+
+    @property
+    def seconds(self) -> int:
+        """How often the page asks again."""
+        return 2 if self.under_way else 15
+
+    @property
+    def nodes_title(self) -> str:
+        registered = sum(node.state == NodeState.REGISTERED for node in self.nodes)
+        return f"{registered} of {counted(len(self.nodes), 'node is', 'nodes are')} registered again"
+
+
+def recreation_plan(*, actor: Actor, now: datetime) -> RecreationPlan:
+    """What it would affect, before anybody confirms it. Raises: ZoneMissing."""
+    zone, nodes = zone_current(), nodes_touched()
+    in_force, backup = Certificate.objects.issued(), PeriodicWork.objects.filter(name=VERIFIED).first()
+    return RecreationPlan(
+        zone=zone,
+        name=issue.root_name(zone.name, root_next_number()),
+        roots=list(roots_in_force()),
+        cluster=list(in_force.filter(kind=Kind.CLUSTER)),
+        central=Node.objects.get(is_central=True),
+        nodes=list(nodes),
+        others=Node.objects.present().filter(is_central=False).exclude(pk__in=nodes).count(),
+        certificates=in_force.exclude(kind=Kind.ROOT).count(),
+        exports=list(exports_in_use()),
+        rotation=Rotation.objects.filter(under_way=True).first(),
+        secrets=secrets_of_center(since=now, actor=actor, now=now),
+        last_backup=backup.last_success if backup else None,
+        was_recreated=Job.objects.filter(task=TASK).exists(),
+    )
 
 
 def recreation_lines(*, now: datetime) -> list[str]:
     """The same for a terminal."""
     plan = recreation_plan(actor=SYSTEM, now=now)
-    told = [f"Recreating the root of {plan['zone'].name} touches:"]
-    told += [f"  root     {each.subject}, ends {clocks.stamp(each.not_after)}: revoked, its key wiped" for each in plan["roots"]]
-    told += [f"  cluster  {each.subject}: replaced by one of {plan['name']}" for each in plan["cluster"]]
-    told += [f"  central  {plan['central'].host_name}: gets new certificates at once; the database key stays"]
-    told += [
+    lines = [f"Recreating the root of {plan.zone.name} touches:"]
+    lines += [f"  root     {each.subject}, ends {clocks.stamp(each.not_after)}: revoked, its key wiped" for each in plan.roots]
+    lines += [f"  cluster  {each.subject}: replaced by one of {plan.name}" for each in plan.cluster]
+    lines += [f"  central  {plan.central.host_name}: gets new certificates at once; the database key stays"]
+    lines += [
         f"  node     {each.name} ({each.host_name}; {', '.join(each.services) or 'no services'}; {each.state}): needs a new password"
-        for each in plan["touched"]
+        for each in plan.nodes
     ]
-    told += [f"  export   {each.machine}, made by {each.actor}: refused until it is renewed" for each in plan["exports"]]
-    return [*told, f"  {plan['certificates']} certificates in force are revoked, and so is every export and copy of them."]
+    lines += [f"  export   {each.machine}, made by {each.actor}: refused until it is renewed" for each in plan.exports]
+    return [*lines, f"  {plan.certificates} certificates in force are revoked, and so is every export and copy of them."]
 
 
 def _done(events: list[Event]) -> int:
@@ -93,19 +194,22 @@ def _done(events: list[Event]) -> int:
     return 2 if PROVED in since else int(BACKED_UP in since)
 
 
-def recreation_page(*, actor: Actor, now: datetime) -> dict[str, Any]:
-    """How far the last recreation is, and every node that it touched as it stands now."""
+def recreation_page(*, actor: Actor, now: datetime) -> RecreationPage:
+    """How far the last recreation is, and the present state of every node that it affected."""
     zone, job = zone_current(), Job.objects.filter(task=TASK).first()
     actions = [ASKED, BACKED_UP, PROVED, RECREATED, COMPLETED]
     events = list(Event.objects.for_target(zone.pk).filter(action__in=actions)[:20])
     done = _done(events)
     failed = job is not None and job.outcome == Job.Outcome.FAILED
-    here = "failed" if failed else "now"
-    recreated = next((each for each in events if each.action == RECREATED), None) if done > 2 else None
-    nodes = Node.objects.present().filter(pk__in=[each["id"] for each in recreated.detail["nodes"]] if recreated else [])
-    return {
-        "now": now, "zone": zone, "job": job, "failed": failed, "under_way": job is not None and not job.outcome,
-        "steps": steps_at(STEPS, done=done, here=here),
-        "secrets": secrets_of_center(since=recreated.at, actor=actor, now=now) if recreated else [],
-        "recreated": recreated, "nodes": nodes, "back": sum(node.state == NodeState.REGISTERED for node in nodes),
-    }  # fmt: skip
+    event = next((each for each in events if each.action == RECREATED), None) if done > 2 else None
+    if event is None:
+        return RecreationPage(zone, job, steps_at(STEPS, done=done, here="failed" if failed else "now"), None, [], [])
+    fields = {name: event.detail[name] for name in ("root", "sha256", "replaced", "certificates", "backup", "passphrase_file")}
+    return RecreationPage(
+        zone=zone,
+        job=job,
+        steps=steps_at(STEPS, done=done, here="failed" if failed else "now"),
+        recreated=Recreated(at=event.at, **fields),
+        nodes=list(Node.objects.present().filter(pk__in=[node["id"] for node in event.detail["nodes"]])),
+        secrets=secrets_of_center(since=event.at, actor=actor, now=now),
+    )

@@ -46,12 +46,13 @@ class Command(SiteCommand):
             self.stdout.write("An earlier run was interrupted. It is completed now.")
         else:
             self.stdout.write(f"Backup: {copy.file}, proved by a trial restore. Its passphrase: {copy.passphrase_file}")
-        told = recreation_page(actor=SYSTEM, now=timezone.now())
-        self.stdout.write(f"{told['recreated'].detail['root']} is the root now, and the central node has new certificates.")
-        for node in told["nodes"]:
+        page = recreation_page(actor=SYSTEM, now=timezone.now())
+        if page.recreated:
+            self.stdout.write(f"{page.recreated.root} is the root now, and the central node has new certificates.")
+        for node in page.nodes:
             self.stdout.write(f"To be redistributed: {node.name} ({node.host_name})")
         self.stdout.write("If somebody else knew the private key of the old root, they know more secrets. Replace each of these:")
-        for secret in told["secrets"]:
+        for secret in page.secrets:
             if not secret.replaced:
                 self.stdout.write(f"  {secret.name}: {secret.remedy}")
 

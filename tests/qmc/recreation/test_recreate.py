@@ -147,9 +147,9 @@ def test_the_old_zone_ends_and_the_new_one_is_whole(site: dict[str, Node], data_
     assert Node.objects.get(pk=site["awaiting_password"].pk).state_reason == registered.state_reason
     assert (Renewal.objects.get().status, Renewal.objects.get().package) == ("failed", None)
     assert not Registration.objects.exclude(sealed_password=None).exists()
-    told = recreation_page(actor=SYSTEM, now=datetime.now(UTC))
-    assert [step.place for step in told["steps"]] == ["done"] * 4
-    assert {node.name for node in told["nodes"]} == {"registered", "awaiting-password", "failed"}
+    page = recreation_page(actor=SYSTEM, now=datetime.now(UTC))
+    assert [step.place for step in page.steps] == ["done"] * 4
+    assert {node.name for node in page.nodes} == {"registered", "awaiting-password", "failed"}
     text = str([event.detail for event in Event.objects.all()]) + str([vars(job) for job in Job.objects.all()])
     assert copy.passphrase_file.read_text() not in text
 

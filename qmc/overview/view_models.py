@@ -1,0 +1,120 @@
+"""What the overview shows: whether the site is safe, and what somebody must do next. And the page of a clock that jumped."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from attention.needs import Need, attention
+from audit.actors import Actor
+from backups.backup import VERIFIED
+from certs.models import Certificate, TrustZone
+from jobs.models import Job, PeriodicWork
+from nodes.models import Node
+from nodes.states import NodeState
+from qmc.expiry.board import Board, expiry_board
+from qmc.expiry.view_models import headline
+from qmc.overview.attention import jump_words
+from qmc.overview.running import Running, running
+from web.words import counted
+
+
+@dataclass(frozen=True)
+class NodeCounts:
+    """How many nodes there are. `others` are those besides the central node."""
+
+    total: int
+    registered: int
+    awaiting_password: int
+    failed: int
+    others: int
+
+    @property
+    def explanation(self) -> str:
+        if self.awaiting_password or self.failed:
+            return f"{self.awaiting_password} awaiting password · {self.failed} failed"
+        return "none is waiting, none failed"
+
+
+@dataclass(frozen=True)
+class OverviewPage:
+    """`explained` are needs that another need causes. `board` is None for whoever may not see it, and before the site is created."""
+
+    zone: TrustZone | None
+    board: Board | None
+    needs: list[Need]
+    explained: list[Need]
+    running: list[Running]
+    last_backup: datetime | None
+    under_way: list[Job]
+    nodes: NodeCounts
+    certificates: int
+
+    @property
+    def title(self) -> str:
+        if self.needs:
+            return f"{counted(len(self.needs), 'thing needs', 'things need')} your attention"
+        return "All is well" if self.nodes.others else "Register your first node"
+
+    @property
+    def subtitle(self) -> str:
+        zone = [f"Trust zone {self.zone.name}"] if self.zone else []
+        return " · ".join([*zone, counted(self.nodes.total, "node"), counted(self.certificates, "certificate")])
+
+    @property
+    def explained_title(self) -> str:
+        return f"{counted(len(self.explained), 'more has', 'more have')} the same cause"
+
+    @property
+    def next_expiry(self) -> str:
+        """The title of the expiry board."""
+        return headline(self.board)[0] if self.board else ""
+
+    @property
+    def shows_expiry(self) -> bool:
+        """Whether there are cards about expiry dates; one of them says that there is no site yet."""
+        return self.board is not None or self.zone is None
+
+
+@dataclass(frozen=True)
+class ClockPage:
+    """The clock of the central node jumped by `seconds`, noticed at `noticed_at`."""
+
+    noticed_at: datetime
+    seconds: float
+
+    @property
+    def title(self) -> str:
+        return jump_words(self.seconds)
+
+    @property
+    def effect(self) -> str:
+        if self.seconds < 0:
+            return "Certificates that were made before the jump are refused here as not yet valid. New certificates begin too early."
+        return "Certificates and passwords may have expired too early. Nodes may refuse new certificates as not yet valid."
+
+
+def _node_counts() -> NodeCounts:
+    nodes = Node.objects.present()
+    return NodeCounts(
+        total=nodes.count(),
+        registered=nodes.filter(state=NodeState.REGISTERED).count(),
+        awaiting_password=nodes.filter(state=NodeState.AWAITING_PASSWORD).count(),
+        failed=nodes.filter(state=NodeState.FAILED).count(),
+        others=nodes.filter(is_central=False).count(),
+    )
+
+
+def overview_page(*, actor: Actor, now: datetime) -> OverviewPage:
+    """All that the overview shows to `actor`. The next expiry is the one of the expiry board."""
+    zone, found = TrustZone.objects.current(), attention(now)
+    backup = PeriodicWork.objects.filter(name=VERIFIED).first()
+    return OverviewPage(
+        zone=zone,
+        board=expiry_board(actor=actor, as_of=now, now=now) if zone and actor.has_perm("certs.view_certificate") else None,
+        needs=[ranked.need for ranked in found if not ranked.explained_by],
+        explained=[ranked.need for ranked in found if ranked.explained_by],
+        running=running(now),
+        last_backup=backup.last_success if backup else None,
+        under_way=list(Job.objects.unfinished()[:5]),
+        nodes=_node_counts(),
+        certificates=Certificate.objects.issued().count(),
+    )
