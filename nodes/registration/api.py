@@ -44,7 +44,7 @@ class NodePreflight(View):
     @operation(FindingsOutput, body=NodeInput)
     def post(self, request: Request) -> Response:
         found = preflight(actor=self.actor, now=timezone.now(), **self.body)
-        return Response({"findings": [vars(each) for each in found]})
+        return Response({"findings": [vars(each) for each in found.findings]})
 
 
 class NodeRegister(View):
@@ -55,7 +55,13 @@ class NodeRegister(View):
         key = request.headers.get("Idempotency-Key", "")
         asked = uuid.uuid5(pk, key) if key else None
         ceremony = node_register(actor=self.actor, node=get_object_or_404(Node, pk=pk), now=timezone.now(), request=asked)
-        return Response(vars(ceremony), status=202, headers={"Cache-Control": "no-store"})
+        answer = {
+            "password": ceremony.password,
+            "setup_url": ceremony.setup_url,
+            "expires_at": ceremony.expires_at,
+            "state": ceremony.state,
+        }
+        return Response(answer, status=202, headers={"Cache-Control": "no-store"})
 
 
 class DecommissionInput(Input):

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -15,21 +14,21 @@ from nodes.inventory.pages import confirm
 from nodes.inventory.services import node_create
 from nodes.inventory.view_models import confirmation_page, node_page
 from nodes.models import Node
-from nodes.registration import preflight as checks
+from nodes.registration.preflight import Preflight, preflight
 from nodes.registration.services import Ceremony, node_register, registration_awaited
 from nodes.registration.view_models import RegisterPage
 from pki.core.findings import Finding
 from web.page import PageRequest, form_id, page
 
 
-def _checked(request: PageRequest, form: NodeForm, now: datetime) -> list[Finding]:
-    """The findings of the checks. Errors in the input are added to the form."""
+def _checked(request: PageRequest, form: NodeForm) -> Preflight | None:
+    """The checks of the node; None if the input has errors, which are added to the form."""
     if form.is_valid():
         try:
-            return checks.preflight(actor=request.actor, now=now, **form.fields_of_node())
+            return preflight(actor=request.actor, now=timezone.now(), **form.fields_of_node())
         except InputInvalid as exc:
             form.refuse(exc)
-    return []
+    return None
 
 
 def _asked(request: PageRequest, about: str) -> uuid.UUID:
@@ -37,45 +36,44 @@ def _asked(request: PageRequest, about: str) -> uuid.UUID:
     return uuid.uuid5(form_id(request), about.lower())
 
 
-def _form(
-    request: PageRequest, form: NodeForm, *, status: int = 200, findings: Sequence[Finding] = (), refused: bool = False
-) -> HttpResponse:
-    context = {"page": RegisterPage(findings, refused), "form": form, "form_id": form_id(request)}
-    return render(request, "nodes/registration/register.html", context, status=status)
+def _form(request: PageRequest, form: NodeForm, checks: Preflight | None = None, *, refused: bool = False) -> HttpResponse:
+    shown = RegisterPage(checks.findings if checks else (), refused)
+    context = {"page": shown, "form": form, "form_id": form_id(request)}
+    return render(request, "nodes/registration/register.html", context, status=409 if refused else 200)
 
 
 @page("nodes.add_node")
 @require_POST
-def preflight(request: PageRequest) -> HttpResponse:
+def run_checks(request: PageRequest) -> HttpResponse:
     form = NodeForm(request.POST)
-    return _form(request, form, findings=_checked(request, form, timezone.now()))
+    return _form(request, form, _checked(request, form))
 
 
 @page("nodes.add_node")
 def register(request: PageRequest) -> HttpResponse:
     if request.method != "POST":
         return _form(request, NodeForm())
-    now, form = timezone.now(), NodeForm(request.POST)
-    found, asked = _checked(request, form, now), _asked(request, request.POST.get("host_name", ""))
-    if not form.errors and not any(each.level == "blocker" for each in found):
+    form = NodeForm(request.POST)
+    checks, asked = _checked(request, form), _asked(request, request.POST.get("host_name", ""))
+    if checks is not None and not checks.blocks:
         try:
-            node = node_create(actor=request.actor, now=now, request=asked, **form.fields_of_node())
+            node = node_create(actor=request.actor, now=timezone.now(), request=asked, **form.fields_of_node())
         except InputInvalid as exc:
             form.refuse(exc)
         else:
-            return _distribute(request, node, asked, now)
+            return _distribute(request, node, asked, checks)
     if (created := registration_awaited(request=asked)) is not None:
-        return _distribute(request, created, asked, now)
-    return _form(request, form, status=409, findings=found, refused=True)
+        return _distribute(request, created, asked, checks)
+    return _form(request, form, checks, refused=True)
 
 
 def _confirm(request: PageRequest, node: Node, *, error: str = "", findings: Sequence[Finding] = ()) -> HttpResponse:
     return confirm(request, "nodes/registration/redistribute.html", confirmation_page(node, error=error, findings=findings))
 
 
-def _distribute(request: PageRequest, node: Node, asked: uuid.UUID, now: datetime) -> HttpResponse:
+def _distribute(request: PageRequest, node: Node, asked: uuid.UUID, checks: Preflight | None = None) -> HttpResponse:
     try:
-        ceremony = node_register(actor=request.actor, node=node, now=now, request=asked)
+        ceremony = node_register(actor=request.actor, node=node, now=timezone.now(), request=asked, checks=checks)
     except RegistrationBlocked as exc:
         return _confirm(request, node, findings=exc.findings)
     except NodesError as exc:
@@ -98,4 +96,4 @@ def redistribute(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     node = get_object_or_404(Node, pk=pk)
     if request.method != "POST":
         return _confirm(request, node)
-    return _distribute(request, node, _asked(request, str(pk)), timezone.now())
+    return _distribute(request, node, _asked(request, str(pk)))

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,24 +22,42 @@ from pki.exchange import agent_status
 from pki.exchange.agent_status import AgentStatus
 
 SKEW_BLOCKER = timedelta(hours=1)
+FRESH_FOR = timedelta(seconds=30)
 
 
-def preflight(*, actor: Actor, now: datetime, **fields: Any) -> list[Finding]:
+@dataclass(frozen=True)
+class Preflight:
+    """The findings of all checks of a node, those of the network last. `agent` is the status of its agent, if it answered."""
+
+    target: tuple[str, str, int]
+    at: datetime
+    findings: list[Finding]
+    agent: AgentStatus | None
+
+    @property
+    def blocks(self) -> bool:
+        return any(each.level == "blocker" for each in self.findings)
+
+    def is_fresh(self, node: Node, now: datetime) -> bool:
+        """Whether a registration of `node` can start with these findings. Otherwise the checks run again."""
+        return self.target == _target(node) and abs(now - self.at) < FRESH_FOR
+
+
+def preflight(*, actor: Actor, now: datetime, **fields: Any) -> Preflight:
     """Check a node that is not created yet, network included, within about 6 s. Raises: PermissionRefused, InputInvalid."""
     actor.require("nodes.add_node")
-    return findings(checked(**fields), now=now)
+    return preflight_of(checked(**fields), now=now)
 
 
-def findings(node: Node, *, now: datetime) -> list[Finding]:
-    """The findings of all checks of `node`, those of the network last."""
-    return examined(node, now=now)[0]
-
-
-def examined(node: Node, *, now: datetime) -> tuple[list[Finding], AgentStatus | None]:
-    """The findings, and the status of the node's agent if it answered."""
+def preflight_of(node: Node, *, now: datetime) -> Preflight:
+    """Run all checks of `node`. They connect to it once."""
     before = [*_name(node), *_lifetime(now), *_central_address(node), *_resolves(node)]
     found, status = _agent(node, now)
-    return [*before, *found], status
+    return Preflight(_target(node), now, [*before, *found], status)
+
+
+def _target(node: Node) -> tuple[str, str, int]:
+    return node.host_name, node.address or "", node.distribution_port
 
 
 def _name(node: Node) -> Iterator[Finding]:

@@ -26,10 +26,11 @@ from nodes.issuance.services import GenerationRequest, generation_withdraw, keys
 from nodes.jobs import REGISTRATION
 from nodes.models import Node, Registration
 from nodes.observation.callers import MOST_LOST, generation_next, registration_settles
-from nodes.registration.preflight import examined
+from nodes.registration.preflight import Preflight, preflight_of
 from nodes.renewal.services import renewals_end
 from nodes.states import TRANSITIONS, UNDER_WAY, NodeState
 from pki.core.errors import PKIError
+from pki.core.findings import Finding
 from pki.exchange import agent_status, password
 from pki.exchange import package as packages
 from pki.exchange.agent_status import AgentStatus
@@ -57,11 +58,14 @@ class Ceremony:
     setup_url: str
     expires_at: datetime
     state: str
+    warnings: tuple[Finding, ...] = ()
 
 
-def node_register(*, actor: Actor, node: Node, now: datetime, request: uuid.UUID | None = None) -> Ceremony:
+def node_register(
+    *, actor: Actor, node: Node, now: datetime, request: uuid.UUID | None = None, checks: Preflight | None = None
+) -> Ceremony:
     """Start a registration, or a redistribution with a new password. If the same `request` repeats, or the same actor asks while the package is
-    being made and sent, the answer is that of the first.
+    being made and sent, the answer is that of the first. `checks` were made for this request. If they are not fresh any more, they run again.
 
     Raises: PermissionRefused, RegistrationBlocked (nothing changed), IllegalNodeTransition, StaleNode.
     """
@@ -69,7 +73,7 @@ def node_register(*, actor: Actor, node: Node, now: datetime, request: uuid.UUID
     if told := _repeated(actor, node, request, now):
         return told
     try:
-        return _start(actor, node, request, now)
+        return _start(actor, node, request, checks, now)
     except (IllegalNodeTransition, StaleNode):
         if told := _repeated(actor, node, request, now):
             return told
@@ -96,7 +100,7 @@ def _repeated(actor: Actor, node: Node, request: uuid.UUID | None, now: datetime
 def registration_awaited(*, request: uuid.UUID) -> Node | None:
     """The node that an earlier copy of the same form created, once its registration has started; None if there is none."""
     node = Node.objects.present().filter(made_by_request=request).first()
-    deadline = time.monotonic() + 2 * TOTAL_S  # both dials of its checks
+    deadline = time.monotonic() + TOTAL_S  # its checks run again if they are not fresh
     while node is not None and time.monotonic() < deadline:
         if Registration.objects.filter(node=node, request=request).exists():
             return node
@@ -104,18 +108,19 @@ def registration_awaited(*, request: uuid.UUID) -> Node | None:
     return node
 
 
-def _start(actor: Actor, node: Node, request: uuid.UUID | None, now: datetime) -> Ceremony:
+def _start(actor: Actor, node: Node, request: uuid.UUID | None, checks: Preflight | None, now: datetime) -> Ceremony:
     if NodeState.ISSUING not in TRANSITIONS[NodeState(node.state)] or node.is_central:
         raise IllegalNodeTransition(
             f"{node} is {NodeState(node.state).label.lower()}: it cannot be registered now. Wait, or decommission the node."
         )
-    found, status = examined(node, now=now)
-    if any(each.level == "blocker" for each in found):
-        raise RegistrationBlocked(found)
+    if checks is None or not checks.is_fresh(node, now):
+        checks = preflight_of(node, now=now)
+    if checks.blocks:
+        raise RegistrationBlocked(checks.findings)
     word = password.generate()
     with transaction.atomic():
         withdrawn = node.generation if node.state != NodeState.REGISTERED else 0
-        changes = {"generation": generation_next(node), "setup_url": (status and status.setup_url) or node.setup_url}
+        changes = {"generation": generation_next(node), "setup_url": (checks.agent and checks.agent.setup_url) or node.setup_url}
         node_transition(node=node, to=NodeState.ISSUING, reason="", actor=actor, now=now, **changes)
         _secrets_wipe(node)
         if withdrawn:
@@ -131,7 +136,8 @@ def _start(actor: Actor, node: Node, request: uuid.UUID | None, now: datetime) -
             request=request,
         )
         job_create(task=TASK, subject=node.pk, title=f"Registration of {node}", actor=actor.label, now=now)
-    return Ceremony(password.display(word), setup_url(node), registration.expires_at, node.state)
+    warnings = tuple(each for each in checks.findings if each.level == "warning")
+    return Ceremony(password.display(word), setup_url(node), registration.expires_at, node.state, warnings)
 
 
 def passwords_wipe(*, now: datetime) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from audit.actors import SYSTEM
 from certs.models import Certificate, TrustZone
 from nodes.models import Node
-from nodes.registration.preflight import findings, preflight
+from nodes.registration.preflight import FRESH_FOR, preflight, preflight_of
 from pki.core.findings import Finding
 from sitekit.authority import Authority
 
@@ -74,8 +75,12 @@ def state(**changes: object) -> str:
     return json.dumps({"value": 1, "waiting": [], "refused": [], "wrong_passwords": 0, "trust_zone": None} | changes)
 
 
+def findings(node: Node, now: datetime | None = None) -> list[Finding]:
+    return preflight_of(node, now=now or datetime.now(UTC)).findings
+
+
 def worst(node: Node) -> Finding:
-    found = findings(node, now=datetime.now(UTC))
+    found = findings(node)
     return min(found, key=lambda each: ["blocker", "warning", "ok"].index(each.level))
 
 
@@ -98,7 +103,7 @@ ANSWERS = {
 @pytest.mark.parametrize(("answer", "level", "code"), ANSWERS.values(), ids=ANSWERS)
 def test_what_answers_on_4444(zone: TrustZone, answer: Callable[[], bytes], level: str, code: str) -> None:
     with listener(answer) as address:
-        found = findings(node_at(address), now=datetime.now(UTC))
+        found = findings(node_at(address))
     finding = next(each for each in found if each.code == code)
     assert finding.level == level
     assert finding.remedy or level == "ok"
@@ -156,16 +161,37 @@ def test_answer_drop_by_drop_ends_within_six_seconds(zone: TrustZone) -> None:
 def test_remote_node_is_not_told_a_loopback_address(zone: TrustZone, monkeypatch: pytest.MonkeyPatch) -> None:
     # 192.0.2.0/24 is for documentation (RFC 5737): nothing leaves this machine.
     monkeypatch.setattr(socket.socket, "connect", lambda *_: (_ for _ in ()).throw(TimeoutError()))
-    assert "central-loopback" in [each.code for each in findings(node_at("192.0.2.7"), now=datetime.now(UTC)) if each.level == "blocker"]
+    assert "central-loopback" in [each.code for each in findings(node_at("192.0.2.7")) if each.level == "blocker"]
 
 
 def test_short_name_is_a_warning(zone: TrustZone) -> None:
     with listener(lambda: http(state())) as address:
-        found = preflight(actor=SYSTEM, now=datetime.now(UTC), name="rim1", host_name="rim1", address=address)
+        found = preflight(actor=SYSTEM, now=datetime.now(UTC), name="rim1", host_name="rim1", address=address).findings
     assert [each.code for each in found if each.level == "warning"] == ["host-name-short"]
 
 
 def test_expired_root_blocks(zone: TrustZone, authority: Authority) -> None:
     later = authority.certificate.not_valid_after_utc + timedelta(days=1)
     with listener(lambda: http(state())) as address:
-        assert "root-expired" in [each.code for each in findings(node_at(address), now=later) if each.level == "blocker"]
+        assert "root-expired" in [each.code for each in findings(node_at(address), later) if each.level == "blocker"]
+
+
+CHANGES = {
+    "the same node at once": ({}, timedelta(0), True),
+    "the same node, 29 s later": ({}, FRESH_FOR - timedelta(seconds=1), True),
+    "the same node, 30 s later": ({}, FRESH_FOR, False),
+    "a clock that was set back": ({}, -FRESH_FOR, False),
+    "another address": ({"address": "192.0.2.8"}, timedelta(0), False),
+    "another port": ({"distribution_port": 4445}, timedelta(0), False),
+}
+
+
+@pytest.mark.parametrize(("changes", "later", "fresh"), CHANGES.values(), ids=CHANGES)
+def test_checks_count_for_the_node_that_they_checked_and_for_half_a_minute(
+    zone: TrustZone, changes: dict[str, Any], later: timedelta, fresh: bool
+) -> None:
+    with listener(lambda: http(state())) as address:
+        checks = preflight_of(node_at(address), now=(now := datetime.now(UTC)))
+    changed = node_at(address)
+    vars(changed).update(changes)
+    assert checks.is_fresh(changed, now + later) is fresh

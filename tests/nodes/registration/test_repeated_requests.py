@@ -32,8 +32,7 @@ FORM_ID = re.compile(r'name="request" value="([0-9a-f-]{36})"')
 @pytest.fixture
 def ann(site_directory: Path, client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
     """An administrator of a site whose nodes pass every check: these tests are about what comes after it."""
-    monkeypatch.setattr("nodes.registration.pages.checks.preflight", lambda *_, **__: [])
-    monkeypatch.setattr("nodes.registration.services.examined", lambda *_, **__: ([], None))
+    monkeypatch.setattr("nodes.registration.preflight._agent", lambda *_: ([], None))
     client.force_login(User.objects.create_superuser("ann"))
     return client
 
