@@ -39,8 +39,8 @@ def clock_look(*, now: datetime) -> None:
     by = _watch.jumped(now=now, steady_s=time.clock_gettime(STEADY))
     if by:
         log.warning("the clock of this machine was set by %+.0f s; it says %s now", by.total_seconds(), now.isoformat(timespec="seconds"))
-        told = {"lease_until": now + SHOWN, "last_success": now, "last_error": f"{by.total_seconds():.0f}"}
-        PeriodicWork.objects.update_or_create(name=NAME, defaults=told)
+        jump = {"lease_until": now + SHOWN, "last_success": now, "last_error": f"{by.total_seconds():.0f}"}
+        PeriodicWork.objects.update_or_create(name=NAME, defaults=jump)
 
 
 def clock_jump(*, now: datetime) -> tuple[datetime, float] | None:

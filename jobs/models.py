@@ -1,4 +1,4 @@
-"""What is under way: durable pieces of work, and the leases of periodic work."""
+"""Jobs, and the state of periodic work."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -16,12 +16,12 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(outcome="")
 
     def due(self, now: datetime) -> "JobQuerySet":
-        """Unfinished, its time has come, and nobody holds it."""
+        """Unfinished jobs that are due and that no worker holds."""
         time_has_come = Q(next_attempt_at__lte=now) | written_ahead("next_attempt_at", now + FARTHEST)
         return self.unfinished().filter(lease_expired(now, JOB_LEASE), time_has_come)
 
     def pressing(self, now: datetime) -> "JobQuerySet":
-        """Due, or held by a worker: what low-priority work stands back for."""
+        """Jobs that are due or held by a worker. Low-priority work waits for them."""
         return self.due(now) | self.unfinished().filter(~lease_expired(now, JOB_LEASE))
 
 
@@ -67,7 +67,7 @@ class Job(models.Model):
 
 
 class PeriodicWork(models.Model):
-    """A lease on work that comes again and again, and when it last succeeded."""
+    """One kind of periodic work: its lease, and when it last succeeded."""
 
     name = models.CharField(primary_key=True, max_length=80)
     lease_until = models.DateTimeField()

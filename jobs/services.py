@@ -54,7 +54,7 @@ def jobs_create(*, task: str, titles: Mapping[uuid.UUID, str], actor: str, now: 
 
 
 def job_nudge(*, task: str, subject: uuid.UUID, now: datetime) -> None:
-    """Something happened that the job on `subject` waits for: let it look now."""
+    """Make the job on `subject` due now, because something happened that it waits for."""
     if Job.objects.unfinished().filter(task=task, subject=subject).update(next_attempt_at=now, nudged_at=now):
         _nudge_on_commit()
 
@@ -104,7 +104,7 @@ def jobs_nudge_due(*, now: datetime) -> int:
 
 
 def jobs_follow_clock(*, name: str, now: datetime) -> None:
-    """Where the periodic work `name` last succeeded after `now`, the clock was set back since: what was put off by it is due now."""
+    """If the last success of the periodic work `name` is in the future, the clock was set back. Then make the jobs due that it delayed."""
     if PeriodicWork.objects.filter(written_ahead("last_success", now), name=name).exists():
         Job.objects.unfinished().filter(next_attempt_at__gt=now).update(next_attempt_at=now)
 
@@ -128,9 +128,9 @@ def lease_free(*, name: str) -> None:
 
 @contextlib.contextmanager
 def periodic(*, name: str, every: timedelta, now: datetime) -> Iterator[bool]:
-    """Run the body if the lease `name` is free; its success or error is left in the row. Yields whether it is ours.
+    """Take the lease `name` and yield whether that succeeded. The row records the success or the error of the body.
 
-    The lease ends a little before the next turn, so that a second beat adds nothing and a lost worker costs one turn.
+    The lease expires a little before the next turn, so that a second scheduler adds nothing and a lost worker costs one turn.
     """
     ours = lease_take(name=name, length=every * 0.9, now=now)
     try:

@@ -13,8 +13,8 @@ from pki.core import clocks
 SHOWN_AHEAD = timedelta(days=90)
 
 
-def ending_soon(now: datetime) -> CertificateQuerySet:
-    """What is in force and expires within 90 days, without what exports hold; the first to expire first."""
+def expiring_soon(now: datetime) -> CertificateQuerySet:
+    """Issued certificates that expire within 90 days, the first to expire first. Certificates of exports are not among them."""
     return Certificate.objects.issued().besides_exports().filter(not_after__lt=now + SHOWN_AHEAD).defer("der", "sealed_private_key")
 
 

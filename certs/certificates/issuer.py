@@ -1,4 +1,4 @@
-"""Who signs: the roots in force, and the one that issues, with its open key. The key is opened in workers only."""
+"""The current roots, and the one that issues certificates, with its decrypted private key. Only workers decrypt it."""
 
 import contextlib
 import functools
@@ -17,7 +17,7 @@ from sealing.errors import ZoneBroken
 
 @dataclass(frozen=True)
 class Issuer:
-    """A root ready to sign: its row and its open key. Lives in workers only."""
+    """A root with its decrypted private key. Only workers have one."""
 
     row: Certificate
     private_key: PrivateKey = field(repr=False)
@@ -32,19 +32,19 @@ def _open_root(encrypted: bytes, passphrases: tuple[bytes, ...]) -> PrivateKey |
 
 
 def passphrase_file() -> Path:
-    """Where the root passphrase is, links followed. Raises: ZoneBroken in a process that was not given it."""
+    """The file of the root passphrase, with links resolved. Raises: ZoneBroken in a process that has none."""
     if settings.ROOT_PASSPHRASE_FILE is None:
         raise ZoneBroken("This process holds no root passphrase: only workers and `init` sign certificates.")
     return Path(settings.ROOT_PASSPHRASE_FILE).resolve()
 
 
 def previous_file() -> Path:
-    """Where the passphrase before it is, while `rotate_root_passphrase` is under way."""
+    """The file of the previous passphrase, while `rotate_root_passphrase` runs."""
     return passphrase_file().with_name(f"{passphrase_file().name}.previous")
 
 
 def root_passphrase() -> bytes:
-    """The passphrase that root keys are encrypted with from now on. Raises: ZoneBroken."""
+    """The passphrase for encrypting root keys. Raises: ZoneBroken."""
     path = passphrase_file()
     try:
         return bytes(path.read_bytes().strip())
@@ -53,7 +53,7 @@ def root_passphrase() -> bytes:
 
 
 def root_passphrases() -> tuple[bytes, ...]:
-    """The passphrases that may open a root key: the one in force and, during its rotation, the one before it. Raises: ZoneBroken."""
+    """The passphrases that can decrypt a root key: the current one and, during its rotation, the previous one. Raises: ZoneBroken."""
     current = root_passphrase()
     try:
         return current, previous_file().read_bytes().strip()
@@ -64,7 +64,7 @@ def root_passphrases() -> tuple[bytes, ...]:
 
 
 def roots_in_force() -> list[Certificate]:
-    """What every node trusts, the youngest first: one root, or two during a rotation."""
+    """The roots that every node trusts, the newest first: one, or two during a rotation."""
     return list(Certificate.objects.issued().filter(kind=Kind.ROOT).order_by("-generation", "-created_at"))
 
 
@@ -81,7 +81,7 @@ def issuing_root() -> Certificate:
 
 
 def root_key(root: Certificate) -> PrivateKey:
-    """The open private key of `root`. Raises: ZoneBroken."""
+    """The decrypted private key of `root`. Raises: ZoneBroken."""
     if root.encrypted_private_key is None:
         raise ZoneBroken(f"The private key of {root} is not here. Restore it from a backup or recreate the root.")
     key = _open_root(bytes(root.encrypted_private_key), root_passphrases())

@@ -21,14 +21,14 @@ from sealing.fields import EncryptedField, Readers
 
 class CertificateQuerySet(models.QuerySet["Certificate"]):
     def listed(self) -> "CertificateQuerySet":
-        """What was really signed and counts."""
+        """Certificates that were signed."""
         return self.exclude(status__in=[CertificateStatus.ISSUING, CertificateStatus.FAILED])
 
     def issued(self) -> "CertificateQuerySet":
         return self.filter(status=CertificateStatus.ISSUED)
 
     def accepted(self) -> "CertificateQuerySet":
-        """What its holder may still present: in force, or replaced by a newer one."""
+        """Certificates that their holders may still present: issued, or superseded by a newer one."""
         return self.filter(status__in=[CertificateStatus.ISSUED, CertificateStatus.SUPERSEDED])
 
     def besides_exports(self) -> "CertificateQuerySet":

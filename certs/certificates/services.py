@@ -158,7 +158,7 @@ def certificates_sweep(rows: CertificateQuerySet, *, now: datetime) -> None:
 def certificate_withdraw(
     *, certificate: Certificate, reason: str, actor: Actor, now: datetime, code: RevocationCode = RevocationCode.CESSATION_OF_OPERATION
 ) -> None:
-    """Nobody is to use it any more: revoked, or failed where it is not signed yet. What has ended already stays as it is."""
+    """Revoke the certificate. If it is not signed yet, it fails instead. A certificate that is revoked or failed stays as it is."""
     to = {
         CertificateStatus.ISSUING: CertificateStatus.FAILED,
         CertificateStatus.ISSUED: CertificateStatus.REVOKED,

@@ -51,7 +51,7 @@ def _export(details: ExportDetails, now: datetime) -> tuple[str, Need] | None:
             "Renew export",
             export.status_since,
         )
-    if end is None or not details.ends_soon(now):
+    if end is None or not details.expires_soon(now):
         return None
     expired = end < now
     state, title = ("has expired", f"{what} has expired") if expired else ("expires soon", f"{what} expires in {clocks.length(end - now)}")

@@ -25,7 +25,7 @@ class ExportDetails:
     action_required: str = ""
     alarm: bool = False
 
-    def ends_soon(self, now: datetime) -> bool:
+    def expires_soon(self, now: datetime) -> bool:
         end = self.export.not_after
         return self.export.status != ExportStatus.REVOKED and end is not None and end - now < SOON
 

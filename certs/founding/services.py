@@ -1,4 +1,4 @@
-"""The first start of a trust zone, crash-safe in the order of docs/develop/architecture.md."""
+"""The first start of a trust zone. Its order is that of docs/develop/architecture.md, so a crash at any step is safe."""
 
 import uuid
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from sealing.local_keys import key_ring
 
 @dataclass(frozen=True)
 class Founding:
-    """What the founding needs to know; `node_id` is the central node's."""
+    """The facts that the first start needs. `node_id` is the id of the central node."""
 
     host_name: str
     addresses: tuple[str, ...]
@@ -42,7 +42,7 @@ class Founding:
 
 
 def discard_half_zone(now: datetime) -> None:
-    """Remove what a crashed founding left. Raises: ZoneBroken if anything is already sealed with its key."""
+    """Remove the parts that a crashed first start left. Raises: ZoneBroken if any value is already encrypted with its key."""
     if Certificate.objects.filter(sealed_private_key__isnull=False).exists() or DatabaseKey.objects.exists():
         raise ZoneBroken("A half-made trust zone has sealed secrets. Restore it from a backup; nothing was changed.")
     for certificate in Certificate.objects.filter(status__in=IN_FORCE).order_by("-created_at"):
@@ -58,7 +58,7 @@ def discard_half_zone(now: datetime) -> None:
 
 
 def zone_prepare(*, founding: Founding, now: datetime) -> TrustZone:
-    """Everything up to the installed and read-back store. Nothing is sealed yet. Raises: ZoneBroken, PKIError."""
+    """All steps until the store is installed and read back. No value is encrypted yet. Raises: ZoneBroken, PKIError."""
     names.host_name(founding.host_name, limit=names.LONGEST_CENTRAL_NAME)
     discard_half_zone(now)
     key_oid, algorithm_oid = founding.database_key_oids.texts()

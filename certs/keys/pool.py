@@ -1,4 +1,4 @@
-"""Private keys made ahead while nothing else is to do, so that a registration need not wait for them. Runs in workers only."""
+"""Private keys made in advance while no job is due, so that a registration does not wait for them. Runs in workers only."""
 
 import os
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ SIZE, CORES = 24, os.cpu_count() or 1
 
 
 def key_take(key_type: KeyType, *, in_a_hurry: bool) -> PrivateKey:
-    """A private key that was never used and never will be again: from the pool for whoever is in a hurry, or made now."""
+    """A private key for one use. `in_a_hurry` takes it from the pool, as long as there are any. Otherwise it is made now."""
     pool = PooledKey.objects.filter(key_type=key_type).order_by("created_at")
     for pooled in pool[:SIZE] if in_a_hurry else ():
         try:

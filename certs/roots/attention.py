@@ -6,7 +6,7 @@ from datetime import datetime
 from django.urls import reverse
 
 from attention.needs import Need, Severity, needs_register
-from certs.certificates.attention import called, ending_soon, expired_need, expiring_need
+from certs.certificates.attention import called, expired_need, expiring_need, expiring_soon
 from certs.certificates.issuer import issuing_root
 from certs.models import Certificate, TrustZone
 from pki.core.lifetime import ExpiryStatus
@@ -28,7 +28,7 @@ NEW_ROOT = "Make a new root."
 @needs_register
 def needs(now: datetime) -> Iterator[Need]:
     """A root or a cluster certificate expires soon, or no root issues."""
-    for each in ending_soon(now).filter(kind__in=[Kind.ROOT, Kind.CLUSTER]):
+    for each in expiring_soon(now).filter(kind__in=[Kind.ROOT, Kind.CLUSTER]):
         yield from _certificate(each, now)
     if TrustZone.objects.current() is None:
         return

@@ -23,7 +23,7 @@ IN_FORCE = (CertificateStatus.ISSUING, CertificateStatus.ISSUED)
 
 
 def root_next_number() -> int:
-    """How many roots there ever were, and one."""
+    """The number of the next root: one more than the highest that was ever recorded."""
     numbers = Certificate.objects.filter(kind=Kind.ROOT).order_by("-generation").values_list("generation", flat=True)
     return (numbers.first() or 0) + 1
 
@@ -54,7 +54,7 @@ def root_make(
 
 
 def cluster_in_force(root: Certificate) -> Certificate | None:
-    """The site's cluster certificate: what `root` issued, else the newest."""
+    """The site's current cluster certificate: the newest that `root` issued, else the newest."""
     issued = Certificate.objects.issued().filter(kind=Kind.CLUSTER).order_by("-generation")
     return issued.filter(issuer=root).first() or issued.first()
 
@@ -86,33 +86,33 @@ def _cluster(zone: TrustZone, root: Certificate, number: int, actor: Actor, now:
 
 
 def root_drop(*, root: Certificate, reason: str, now: datetime) -> None:
-    """Nobody trusts `root` any more: it and what it issued are superseded, its key is wiped. The caller holds a transaction."""
+    """Supersede `root` and every certificate that it issued, and delete its private key. The caller holds a transaction."""
     for certificate in Certificate.objects.issued().filter(Q(pk=root.pk) | Q(issuer=root)):
         certificate_transition(certificate=certificate, to=CertificateStatus.SUPERSEDED, reason=reason, actor=SYSTEM, now=now)
 
 
 @transaction.atomic
-def rotates_by_itself_set(*, actor: Actor, on: bool, now: datetime) -> None:
-    """Whether the root is replaced by itself at half its life. Raises: PermissionRefused, ZoneMissing."""
+def automatic_rotation_set(*, actor: Actor, on: bool, now: datetime) -> None:
+    """Set whether the root is replaced automatically at half its lifetime. Raises: PermissionRefused, ZoneMissing."""
     actor.require("certs.rotate_root")
     zone = zone_current()
     TrustZone.objects.filter(pk=zone.pk).update(rotates_by_itself=on)
     record(actor=actor, action="rotation.by_itself", target=zone, detail={"from": zone.rotates_by_itself, "to": on}, now=now)
 
 
-def roots_end(*, but: Certificate, reason: str, actor: Actor, now: datetime) -> int:
-    """Nobody is to trust any root `but` this one: they and what they issued are revoked, their keys wiped. The caller holds a transaction.
+def roots_revoke(*, but: Certificate, reason: str, actor: Actor, now: datetime) -> int:
+    """Revoke every root `but` this one and every certificate that they issued, and delete their private keys. The caller holds a transaction.
 
-    Returns how many certificates ended.
+    Returns how many certificates were revoked or canceled.
     """
     roots = Certificate.objects.filter(kind=Kind.ROOT, status__in=IN_FORCE).exclude(pk=but.pk)
     for root in roots:
         certificate_withdraw(certificate=root, reason=reason, actor=actor, now=now, code=RevocationCode.KEY_COMPROMISE)
-    return len(roots) + orphans_end(reason=reason, actor=actor, now=now)
+    return len(roots) + orphans_revoke(reason=reason, actor=actor, now=now)
 
 
-def orphans_end(*, reason: str, actor: Actor, now: datetime) -> int:
-    """Whatever no root in force has issued, and its holder could still present, is revoked. Returns how many there were."""
+def orphans_revoke(*, reason: str, actor: Actor, now: datetime) -> int:
+    """Revoke the certificates that no current root issued and that their holders could still present. Returns how many there were."""
     others = Certificate.objects.exclude(kind=Kind.ROOT).exclude(issuer__status=CertificateStatus.ISSUED)
     orphans = others.filter(Q(status__in=IN_FORCE) | Q(status=CertificateStatus.SUPERSEDED, not_after__gte=now))
     for orphan in orphans:

@@ -83,17 +83,17 @@ def _lifetime(now: datetime) -> Iterator[Finding]:
 
 
 def _central_address(node: Node) -> Iterator[Finding]:
-    told = addresses_recorded()
-    if any(addresses.is_wildcard(each.address) for each in told):
+    recorded = addresses_recorded()
+    if any(addresses.is_wildcard(each.address) for each in recorded):
         yield Finding(
             "central-everywhere",
             "blocker",
-            f"Nodes would get the address {', '.join(netlocs(told))}, which on a node is the node itself.",
+            f"Nodes would get the address {', '.join(netlocs(recorded))}, which on a node is the node itself.",
             REMEDY,
         )
-    elif all(addresses.is_loopback(each.address) for each in told) and is_remote(node):
+    elif all(addresses.is_loopback(each.address) for each in recorded) and is_remote(node):
         yield Finding(
-            "central-loopback", "blocker", f"The node would get a loopback address ({', '.join(netlocs(told))}) for the central node.",
+            "central-loopback", "blocker", f"The node would get a loopback address ({', '.join(netlocs(recorded))}) for the central node.",
             REMEDY,
         )  # fmt: skip
 

@@ -70,13 +70,13 @@ def node_register(
     Raises: PermissionRefused, RegistrationBlocked (nothing changed), IllegalNodeTransition, StaleNode.
     """
     actor.require("nodes.register_node")
-    if told := _repeated(actor, node, request, now):
-        return told
+    if first := _repeated(actor, node, request, now):
+        return first
     try:
         return _start(actor, node, request, checks, now)
     except (IllegalNodeTransition, StaleNode):
-        if told := _repeated(actor, node, request, now):
-            return told
+        if first := _repeated(actor, node, request, now):
+            return first
         raise
 
 
@@ -117,7 +117,7 @@ def _start(actor: Actor, node: Node, request: uuid.UUID | None, checks: Prefligh
         checks = preflight_of(node, now=now)
     if checks.blocks:
         raise RegistrationBlocked(checks.findings)
-    word = password.generate()
+    new_password = password.generate()
     with transaction.atomic():
         withdrawn = node.generation if node.state != NodeState.REGISTERED else 0
         changes = {"generation": generation_next(node), "setup_url": (checks.agent and checks.agent.setup_url) or node.setup_url}
@@ -132,12 +132,12 @@ def _start(actor: Actor, node: Node, request: uuid.UUID | None, checks: Prefligh
             actor=actor.label,
             created_at=now,
             expires_at=now + VALID,
-            sealed_password=word,
+            sealed_password=new_password,
             request=request,
         )
         job_create(task=TASK, subject=node.pk, title=f"Registration of {node}", actor=actor.label, now=now)
     warnings = tuple(each for each in checks.findings if each.level == "warning")
-    return Ceremony(password.display(word), setup_url(node), registration.expires_at, node.state, warnings)
+    return Ceremony(password.display(new_password), setup_url(node), registration.expires_at, node.state, warnings)
 
 
 def passwords_wipe(*, now: datetime) -> int:

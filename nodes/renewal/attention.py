@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from attention.expiring import Expiring, by_hand, expiring_register
 from attention.needs import Need, Severity, needs_register
-from certs.certificates.attention import ending_soon, expired_need, expiring_need
+from certs.certificates.attention import expired_need, expiring_need, expiring_soon
 from certs.lifetime.attention import NOT_NEEDED
 from certs.lifetime.renewal_forecast import holders_due, renewal_basis
 from certs.models import Certificate
@@ -31,7 +31,7 @@ def needs(now: datetime) -> Iterator[Need]:
     """Renewals that failed, and certificates of nodes that expire soon."""
     yield from _failed(now)
     held: dict[tuple[uuid.UUID | None, str], list[Certificate]] = defaultdict(list)
-    for each in ending_soon(now).filter(kind__in=OWN_KINDS):
+    for each in expiring_soon(now).filter(kind__in=OWN_KINDS):
         held[each.holder_id, each.holder or each.subject].append(each)
     nodes = Node.objects.in_bulk([holder for holder, _ in held if holder])
     for (holder, name), same in held.items():

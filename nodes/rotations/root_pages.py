@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 from certs.errors import RotationRefused
 from certs.exports.status import exports_of_root
 from certs.models import Rotation
-from certs.roots.services import rotates_by_itself_set
+from certs.roots.services import automatic_rotation_set
 from nodes.models import Node
 from nodes.rotations.forms import ExcludeForm
 from nodes.rotations.root import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
@@ -45,7 +45,7 @@ def rotate(request: PageRequest) -> HttpResponse:
 @page("certs.rotate_root")
 @require_POST
 def setting(request: PageRequest) -> HttpResponse:
-    rotates_by_itself_set(actor=request.actor, on=request.POST.get("by_itself") == "yes", now=timezone.now())
+    automatic_rotation_set(actor=request.actor, on=request.POST.get("by_itself") == "yes", now=timezone.now())
     return redirect("roots:show")
 
 

@@ -18,7 +18,7 @@ from backups.backup import backup_make, backup_verify
 from certs.certificates.issuer import issuing_root
 from certs.certificates.revocation_lists import list_ask
 from certs.models import Certificate, Rotation, TrustZone
-from certs.roots.services import cluster_make, orphans_end, root_make, root_next_number, roots_end
+from certs.roots.services import cluster_make, orphans_revoke, root_make, root_next_number, roots_revoke
 from certs.states import CertificateStatus
 from certs.zone.services import zone_current
 from jobs.models import Job
@@ -161,7 +161,7 @@ def _replace(zone: TrustZone, copy: Copy, actor: Actor, now: datetime) -> None:
     def take_over(root: Certificate) -> None:
         _rotation_end(actor, now)
         replaced = list(Certificate.objects.issued().filter(kind="root").exclude(pk=root.pk).values_list("subject", flat=True))
-        ended = roots_end(but=root, reason=REASON, actor=SYSTEM, now=now)
+        ended = roots_revoke(but=root, reason=REASON, actor=SYSTEM, now=now)
         nodes = _nodes_fail(now)
         list_ask(root=root, now=now)
         if unfinished(zone) is None:
@@ -199,7 +199,7 @@ def _nodes_fail(now: datetime) -> list[dict[str, str]]:
 def _complete(zone: TrustZone, actor: Actor, now: datetime) -> None:
     """The central node presents what the new root has issued, and holds nothing else. Twice does nothing twice."""
     with transaction.atomic():
-        orphans_end(reason=REASON, actor=SYSTEM, now=now)  # what was being signed in the very moment
+        orphans_revoke(reason=REASON, actor=SYSTEM, now=now)  # what was being signed in the very moment
     cluster_make(zone=zone, root=issuing_root(), actor=actor, now=now)
     in_force = Certificate.objects.issued().filter(sha256__in=own_fingerprints(), issuer__status=CertificateStatus.ISSUED)
     if in_force.count() != len(own_fingerprints()):

@@ -22,7 +22,7 @@ from certs.exports.status import export_status, exports_of_root
 from certs.lifetime.services import lifetime_preview
 from certs.models import Certificate, DatabaseKey, Export, Rotation
 from certs.revocation.services import certificate_revoke
-from certs.roots.services import root_drop, root_make, root_next_number, roots_end
+from certs.roots.services import root_drop, root_make, root_next_number, roots_revoke
 from certs.zone.services import zone_current
 from nodes.revocation.view_models import revocation_page
 from nodes.rotations.root import exports_awaited
@@ -128,7 +128,7 @@ def test_one_root_issues_both_and_either_may_be_refused(zone: Path, monkeypatch:
 def test_a_recreated_root_leaves_exports_refused_and_says_so(zone: Path) -> None:
     (export,) = made()
     new = root_make(zone=zone_current(), number=root_next_number(), actor=SYSTEM, now=timezone.now())
-    roots_end(but=new, reason="The root was recreated.", actor=SYSTEM, now=timezone.now())
+    roots_revoke(but=new, reason="The root was recreated.", actor=SYSTEM, now=timezone.now())
     details = export_status(export)
     assert (details.alarm, "revoked (The root was recreated), so it is refused. Renew the export." in details.action_required) == (
         True,

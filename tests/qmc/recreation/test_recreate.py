@@ -193,7 +193,7 @@ def test_whoever_lost_his_certificates_needs_somebody(site: dict[str, Node], dat
 
 
 STEPS = [
-    "backup_make", "backup_verify", "root_make", "roots_end", "list_ask", "orphans_end", "cluster_make", "central_next", "central_install",
+    "backup_make", "backup_verify", "root_make", "roots_revoke", "list_ask", "orphans_revoke", "cluster_make", "central_next", "central_install",
     "central_settle", "central_clean", "job_finish",
 ]  # fmt: skip
 
