@@ -20,7 +20,7 @@ from nodes.models import Node, Observation, Renewal
 from nodes.observation.clock_doubt import clock_believed
 from nodes.renewal.services import renewal_ensure
 from nodes.rotations.root import root_rotation_start
-from nodes.rotations.services import counted
+from nodes.rotations.services import nodes_to_rotate
 from nodes.states import NodeState, RenewalStatus
 from pki.core import lifetime
 from pki.core.roles import OWN_KINDS, Kind
@@ -84,7 +84,7 @@ def _look_after_cluster(now: datetime) -> None:
         with contextlib.suppress(StaleCertificate):  # another worker makes it
             cluster_renew(zone=zone, root=root, actor=SYSTEM, now=now)
         return
-    if all(node.observed and node.observed.installed.get("cluster") == cluster.sha256 for node in counted()):
+    if all(node.observed and node.observed.installed.get("cluster") == cluster.sha256 for node in nodes_to_rotate()):
         for old in Certificate.objects.issued().filter(kind=Kind.CLUSTER, issuer=root).exclude(pk=cluster.pk):
             reason = "every node has the new certificate"
             certificate_transition(certificate=old, to=CertificateStatus.SUPERSEDED, reason=reason, actor=SYSTEM, now=now)

@@ -13,9 +13,9 @@ from rest_framework.response import Response
 from certs.models import Rotation
 from nodes.models import Node
 from nodes.rotations.database_key import key_rotation_start
-from nodes.rotations.database_key_view_models import rotation_story as key_rotation_story
+from nodes.rotations.database_key_view_models import KeyRotation, key_rotation
 from nodes.rotations.root import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
-from nodes.rotations.root_view_models import rotation_story as root_rotation_story
+from nodes.rotations.root_view_models import RootRotation, root_rotation
 from nodes.rotations.services import rotation_pause
 from web.api import Choice, Input, ListQuery, View, operation, page_of
 
@@ -88,28 +88,28 @@ class RotationOutput(serializers.Serializer[Any]):
     waits_for_exports = serializers.ListField(child=serializers.CharField(), required=False)
 
 
-def _of_the_root(told: dict[str, Any]) -> dict[str, Any]:
+def _of_the_root(progress: RootRotation) -> dict[str, Any]:
     plain = ("trusts", "presents", "accepted", "last_proof")
     rows = [
         {"node": str(row.node.pk), "name": row.node.name, **{name: getattr(row, name) for name in plain}, "excluded": bool(row.excluded)}
-        for row in told["rows"]
+        for row in progress.nodes
     ]
-    keeps = told["rotation"].keeps_for_exports
-    return {"nodes": rows, "keeps_for_exports": keeps, "waits_for_exports": [each.machine for each in told["exports_awaited"]]}
+    keeps = progress.rotation.keeps_for_exports
+    return {"nodes": rows, "keeps_for_exports": keeps, "waits_for_exports": [export.machine for export in progress.exports_awaited]}
+
+
+def _of_the_database_key(progress: KeyRotation) -> dict[str, Any]:
+    return {"unreadable": progress.rotation.unreadable, "rows_done": progress.rows_done, "rows_total": progress.rows_total}
 
 
 def rotation_json(rotation: Rotation) -> dict[str, Any]:
-    now, of_the_root = timezone.now(), rotation.kind == Rotation.Kind.ROOT
-    told = root_rotation_story(rotation, now=now) if of_the_root else key_rotation_story(rotation, now=now)
+    now = timezone.now()
+    progress = root_rotation(rotation, now=now) if rotation.kind == Rotation.Kind.ROOT else key_rotation(rotation, now=now)
     plain = ("kind", "to_version", "paused", "rolled_back", "actor", "created_at", "finished_at", "problem")
-    own = (
-        _of_the_root(told)
-        if of_the_root
-        else {"unreadable": rotation.unreadable, "rows_done": told["rows_done"], "rows_total": told["rows_total"]}
-    )
     return {
-        "id": str(rotation.pk), **{name: getattr(rotation, name) for name in plain}, "phase": told["phase"], "percent": told["percent"],
-        "waits_for": [{"node": str(each.node.pk), "name": each.node.name, "reason": each.blocked_reason} for each in told["waits"]], **own,
+        "id": str(rotation.pk), **{name: getattr(rotation, name) for name in plain}, "phase": progress.phase, "percent": progress.percent,
+        "waits_for": [{"node": str(each.node.pk), "name": each.node.name, "reason": each.blocked_reason} for each in progress.waits],
+        **(_of_the_root(progress) if isinstance(progress, RootRotation) else _of_the_database_key(progress)),
     }  # fmt: skip
 
 

@@ -7,8 +7,8 @@ from django.urls import reverse
 
 from attention.needs import Need, Severity, needs_register
 from certs.models import Rotation
-from nodes.rotations.database_key_view_models import rotation_story as key_rotation_story
-from nodes.rotations.root_view_models import rotation_story as root_rotation_story
+from nodes.rotations.database_key_view_models import key_rotation
+from nodes.rotations.root_view_models import root_rotation
 
 
 @needs_register
@@ -18,7 +18,7 @@ def needs(now: datetime) -> Iterator[Need]:
     if rotation is None:
         return
     of_the_root = rotation.kind == Rotation.Kind.ROOT
-    told = root_rotation_story(rotation, now=now) if of_the_root else key_rotation_story(rotation, now=now)
+    progress = root_rotation(rotation, now=now) if of_the_root else key_rotation(rotation, now=now)
     url, what = reverse("roots:show" if of_the_root else "database_key:show"), "root" if of_the_root else "database key"
     if rotation.problem:
         remedy = "Open the page of the rotation, and follow its instructions."
@@ -33,7 +33,7 @@ def needs(now: datetime) -> Iterator[Need]:
             "Show rotation",
             rotation.created_at,
         )
-    for each in told["waits"]:
+    for each in progress.waits:
         if each.blocked_reason:
             remedy = "Reconnect the node, exclude it from the rotation, or decommission it."
             yield Need(

@@ -15,7 +15,7 @@ from jobs.models import Job
 from jobs.registry import handles
 from nodes.models import Node, Renewal
 from nodes.renewal.services import renewal_ensure
-from nodes.rotations.services import POLL, TASK, counted, rotation_record, rotation_run
+from nodes.rotations.services import POLL, TASK, nodes_to_rotate, rotation_record, rotation_run
 from nodes.states import UNDER_WAY, RenewalStatus
 from pki.core.database_key import ALGORITHM
 from pki.core.roles import Kind
@@ -44,7 +44,7 @@ def proved_at(node: Node, version: DatabaseKey) -> str | None:
 
 def lacking(version: DatabaseKey) -> list[Node]:
     """The nodes that have not proved that they have `version`, or whose registration is in progress."""
-    return [node for node in counted() if node.state in UNDER_WAY or not proved_at(node, version)]
+    return [node for node in nodes_to_rotate() if node.state in UNDER_WAY or not proved_at(node, version)]
 
 
 def _version(rotation: Rotation) -> DatabaseKey:

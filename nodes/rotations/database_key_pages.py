@@ -11,14 +11,15 @@ from django.views.decorators.http import require_POST
 from certs.errors import RotationRefused
 from certs.models import Rotation
 from nodes.rotations.database_key import key_rotation_start
-from nodes.rotations.database_key_view_models import key_story, rotation_plan
+from nodes.rotations.database_key_view_models import key_page, key_rotation_page
 from nodes.rotations.services import rotation_pause
 from web.page import PageRequest, page
 
 
 @page("certs.view_rotation")
 def show(request: PageRequest) -> HttpResponse:
-    return render(request, "nodes/rotations/database_key/show.html", key_story(now=timezone.now()))
+    now = timezone.now()
+    return render(request, "nodes/rotations/database_key/show.html", {"page": key_page(now=now), "now": now})
 
 
 @page("certs.rotate_databasekey")
@@ -31,9 +32,8 @@ def rotate(request: PageRequest) -> HttpResponse:
             error = str(exc)
         else:
             return redirect("database_key:show")
-    return render(
-        request, "nodes/rotations/database_key/rotate.html", rotation_plan(now=now) | {"error": error}, status=409 if error else 200
-    )
+    context = {"page": key_rotation_page(error=error, now=now), "now": now}
+    return render(request, "nodes/rotations/database_key/rotate.html", context, status=409 if error else 200)
 
 
 @page("certs.rotate_databasekey")

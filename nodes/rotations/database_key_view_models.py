@@ -1,21 +1,22 @@
 """What the page and the API show about the database key: its versions, the nodes that have them, and the rotation."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from certs.central_key.services import central_keys_proved, resealing_progress
 from certs.exports.status import exports_with_key
-from certs.models import CentralKey, DatabaseKey, Rotation
+from certs.models import CentralKey, DatabaseKey, Export, Rotation
 from certs.states import DatabaseKeyStatus
 from nodes.models import Node
 from nodes.renewal.blocked_reason import BlockedReasons
 from nodes.rotations.database_key import SETTLE, lacking, proved_at
-from nodes.rotations.services import blocked_reason, counted
+from nodes.rotations.services import blocked_reason, nodes_to_rotate
 from sealing.errors import ZoneBroken
 from sealing.fields import Readers
 from sealing.walk import sealed_counts
 from web.progress import Step, steps_at
+from web.words import counted
 
 PHASES = (
     (DatabaseKeyStatus.PREPARED, "The central node gets the new key"),
@@ -37,7 +38,7 @@ class Reader:
 def readers(versions: list[DatabaseKey], *, now: datetime) -> list[Reader]:
     """Every node that must read encrypted fields, with its proofs of `versions`."""
     blocked_reasons = BlockedReasons()
-    return [Reader(node, proofs(node, versions), blocked_reasons.of(node, now)) for node in counted()]
+    return [Reader(node, proofs(node, versions), blocked_reasons.of(node, now)) for node in nodes_to_rotate()]
 
 
 def proofs(node: Node, versions: list[DatabaseKey]) -> list[tuple[datetime | None, DatabaseKey]]:
@@ -51,37 +52,81 @@ def _phases(rotation: Rotation, status: str) -> list[Step]:
     return steps_at([label for _, label in PHASES], done=at)
 
 
-def rotation_story(rotation: Rotation, *, now: datetime) -> dict[str, Any]:
-    """The phase and progress of the rotation, and the nodes that it waits for."""
+@dataclass(frozen=True)
+class KeyRotation:
+    """A rotation of the database key: its progress, and the nodes that it waits for."""
+
+    rotation: Rotation
+    phase: str
+    phases: list[Step]
+    rows_done: int
+    rows_total: int
+    waits: list[Reader]
+    settles_at: datetime | None
+
+    @property
+    def percent(self) -> int:
+        return _percent(self.rows_done, self.rows_total)
+
+    @property
+    def blocked(self) -> bool:
+        return any(reader.blocked_reason for reader in self.waits)
+
+    @property
+    def title(self) -> str:
+        last = "The last rotation," if self.rotation.finished_at else "Rotation"
+        return f"{last} to version {self.rotation.to_version}"
+
+
+def _percent(done: int, total: int) -> int:
+    return 100 * done // total if total else 100
+
+
+def key_rotation(rotation: Rotation, *, now: datetime) -> KeyRotation:
     version = DatabaseKey.objects.get(version=rotation.to_version)
     counts = sealed_counts(Readers.NODES)
     missing = set() if rotation.finished_at else {node.pk for node in lacking(version)}
-    waits = [each for each in readers([version], now=now) if each.node.pk in missing]
+    waits = [reader for reader in readers([version], now=now) if reader.node.pk in missing]
     if version.status == DatabaseKeyStatus.PREPARED:
-        waits = [each for each in waits if each.node.is_central]
-    settles_at = rotation.settled_at + SETTLE if rotation.settled_at and not rotation.finished_at else None
-    done, total = counts.get(version.key_id or "", 0), sum(counts.values())
-    return {
-        "rotation": rotation, "version": version, "phase": "finished" if rotation.finished_at else version.status, "phases": _phases(rotation, version.status),
-        "rows_done": done, "rows_total": total, "percent": 100 * done // total if total else 100, "waits": waits, "blocked": any(each.blocked_reason for each in waits), "settles_at": settles_at,
-    }  # fmt: skip
+        waits = [reader for reader in waits if reader.node.is_central]
+    return KeyRotation(
+        rotation,
+        phase="finished" if rotation.finished_at else version.status,
+        phases=_phases(rotation, version.status),
+        rows_done=counts.get(version.key_id or "", 0),
+        rows_total=sum(counts.values()),
+        waits=waits,
+        settles_at=rotation.settled_at + SETTLE if rotation.settled_at and not rotation.finished_at else None,
+    )
 
 
-def key_story(*, now: datetime) -> dict[str, Any]:
-    """All variables of the page of encrypted fields."""
-    versions, counts = list(DatabaseKey.objects.exclude(status=DatabaseKeyStatus.RETIRED)), sealed_counts(Readers.NODES)
-    rotation = Rotation.objects.filter(kind=Rotation.Kind.DATABASE_KEY).first()
-    strange = sum(number for key_id, number in counts.items() if key_id not in {each.key_id for each in versions})
-    return {
-        "now": now, "versions": [(each, counts.get(each.key_id or "", 0)) for each in versions], "live": versions,
-        "retired": DatabaseKey.objects.filter(status=DatabaseKeyStatus.RETIRED), "readers": readers(versions, now=now),
-        "told": rotation_story(rotation, now=now) if rotation else None, "strange": strange, "total": sum(counts.values()),
-        "central": _central(), "blocked": blocked_reason(Rotation.Kind.DATABASE_KEY, now=now),
-    }  # fmt: skip
+@dataclass(frozen=True)
+class CentralKeyCard:
+    """The current central key and the progress of encryption with it. `unknown` counts values under a key that is not in use."""
+
+    version: CentralKey
+    done: int
+    total: int
+    unknown: int
+    settles_at: datetime | None
+    broken: str
+
+    @property
+    def percent(self) -> int:
+        return _percent(self.done, self.total)
+
+    @property
+    def unknown_title(self) -> str:
+        return _unknown_title(self.unknown)
 
 
-def _central() -> dict[str, Any] | None:
-    """The current central key and the progress of encryption with it; None until `init` has made one."""
+def _unknown_title(number: int) -> str:
+    them = "it" if number == 1 else "them"
+    return f"{counted(number, 'value')} cannot be read, because the key that encrypted {them} is not in use"
+
+
+def _central_key() -> CentralKeyCard | None:
+    """None until `init` has made a central key."""
     version = CentralKey.objects.writing()
     if version is None:
         return None
@@ -91,17 +136,89 @@ def _central() -> dict[str, Any] | None:
     except ZoneBroken as exc:
         broken = str(exc)
     settles_at = version.settled_at + SETTLE if version.settled_at and not version.finished_at else None
-    return {
-        "strange": total - done if version.finished_at else 0,
-        "version": version, "done": done, "total": total, "percent": 100 * done // total if total else 100, "settles_at": settles_at, "broken": broken,
-    }  # fmt: skip
+    return CentralKeyCard(version, done, total, total - done if version.finished_at else 0, settles_at, broken)
 
 
-def rotation_plan(*, now: datetime) -> dict[str, Any]:
-    """The effects of a rotation, shown before it is confirmed."""
+@dataclass(frozen=True)
+class KeyPage:
+    """The versions of the database key, the nodes that can use them, and the central key. `blocked` is why no rotation can start now.
+
+    `versions` have the number of values under each. `unknown` counts values under a key that is not in use.
+    """
+
+    versions: list[tuple[DatabaseKey, int]]
+    retired: Iterable[DatabaseKey]
+    readers: list[Reader]
+    rotation: KeyRotation | None
+    central: CentralKeyCard | None
+    total: int
+    unknown: int
+    blocked: str
+
+    @property
+    def is_rotating(self) -> bool:
+        return self.rotation is not None and not self.rotation.rotation.finished_at
+
+    @property
+    def every_s(self) -> int:
+        """How often the page asks for news."""
+        return 2 if self.is_rotating or (self.central and not self.central.version.finished_at) else 15
+
+    @property
+    def unknown_title(self) -> str:
+        return _unknown_title(self.unknown)
+
+    @property
+    def columns(self) -> list[str]:
+        return ["Node", *(f"Version {version.version}" for version, _ in self.versions)]
+
+
+def key_page(*, now: datetime) -> KeyPage:
+    versions, counts = list(DatabaseKey.objects.exclude(status=DatabaseKeyStatus.RETIRED)), sealed_counts(Readers.NODES)
+    rotation = Rotation.objects.filter(kind=Rotation.Kind.DATABASE_KEY).first()
+    known = {version.key_id for version in versions}
+    return KeyPage(
+        versions=[(version, counts.get(version.key_id or "", 0)) for version in versions],
+        retired=DatabaseKey.objects.filter(status=DatabaseKeyStatus.RETIRED),
+        readers=readers(versions, now=now),
+        rotation=key_rotation(rotation, now=now) if rotation else None,
+        central=_central_key(),
+        total=sum(counts.values()),
+        unknown=sum(number for key_id, number in counts.items() if key_id not in known),
+        blocked=blocked_reason(Rotation.Kind.DATABASE_KEY, now=now),
+    )
+
+
+@dataclass(frozen=True)
+class KeyRotationPage:
+    """The effects of a rotation, before it is confirmed; `blocked` is the reason if it cannot start."""
+
+    old: DatabaseKey
+    number: int
+    total: int
+    readers: list[Reader]
+    exports: list[Export]
+    blocked: str
+    error: str
+
+    @property
+    def passwords(self) -> str:
+        return f"{counted(self.total, 'password')} of connections {'is' if self.total == 1 else 'are'}"
+
+    @property
+    def nodes(self) -> str:
+        return f"{counted(len(self.readers), 'node')} {'gets' if len(self.readers) == 1 else 'get'}"
+
+
+def key_rotation_page(*, error: str, now: datetime) -> KeyRotationPage:
     old = DatabaseKey.objects.get(status=DatabaseKeyStatus.WRITING)
     newest = DatabaseKey.objects.order_by("-version").values_list("version", flat=True)[0]
-    return {
-        "now": now, "old": old, "number": newest + 1, "total": sum(sealed_counts(Readers.NODES).values()), "readers": readers([old], now=now),
-        "exports": exports_with_key(now=now), "blocked": blocked_reason(Rotation.Kind.DATABASE_KEY, now=now),
-    }  # fmt: skip
+    return KeyRotationPage(
+        old,
+        newest + 1,
+        sum(sealed_counts(Readers.NODES).values()),
+        readers([old], now=now),
+        exports_with_key(now=now),
+        blocked_reason(Rotation.Kind.DATABASE_KEY, now=now),
+        error,
+    )

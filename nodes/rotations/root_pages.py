@@ -9,20 +9,20 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from certs.errors import RotationRefused
-from certs.exports.status import exports_of_root
 from certs.models import Rotation
 from certs.roots.services import automatic_rotation_set
 from nodes.models import Node
 from nodes.rotations.forms import ExcludeForm
 from nodes.rotations.root import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
-from nodes.rotations.root_view_models import matrix, root_story, rotation_plan
+from nodes.rotations.root_view_models import ExclusionPage, roll_back_page, root_page, root_rotation_page
 from nodes.rotations.services import rotation_pause
 from web.page import PageRequest, page
 
 
 @page("certs.view_rotation")
 def show(request: PageRequest) -> HttpResponse:
-    return render(request, "nodes/rotations/root/show.html", root_story(now=timezone.now()))
+    now = timezone.now()
+    return render(request, "nodes/rotations/root/show.html", {"page": root_page(now=now), "now": now})
 
 
 def _keeps(request: PageRequest) -> bool:
@@ -39,7 +39,8 @@ def rotate(request: PageRequest) -> HttpResponse:
             error = str(exc)
         else:
             return redirect("roots:show")
-    return render(request, "nodes/rotations/root/rotate.html", rotation_plan(now=now) | {"error": error}, status=409 if error else 200)
+    context = {"page": root_rotation_page(error=error, now=now), "now": now}
+    return render(request, "nodes/rotations/root/rotate.html", context, status=409 if error else 200)
 
 
 @page("certs.rotate_root")
@@ -68,9 +69,8 @@ def roll_back(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
             error = str(exc)
         else:
             return redirect("roots:show")
-    rows = [row for row in matrix(rotation, now=now) if row.presents]
-    told = {"rotation": rotation, "rows": rows, "exports": exports_of_root(rotation.to_root, now=now), "error": error, "now": now}
-    return render(request, "nodes/rotations/root/roll_back.html", told, status=409 if error else 200)
+    context = {"page": roll_back_page(rotation, error=error, now=now), "now": now}
+    return render(request, "nodes/rotations/root/roll_back.html", context, status=409 if error else 200)
 
 
 @page("certs.rotate_root")
@@ -84,5 +84,5 @@ def exclude(request: PageRequest, pk: uuid.UUID, node: uuid.UUID) -> HttpRespons
             error = str(exc)
         else:
             return redirect("roots:show")
-    told = {"rotation": rotation, "node": left_out, "form": form, "error": error, "now": now}
-    return render(request, "nodes/rotations/root/exclude.html", told, status=409 if error else 200)
+    context = {"page": ExclusionPage(left_out, error), "form": form}
+    return render(request, "nodes/rotations/root/exclude.html", context, status=409 if error else 200)

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 
 from certs.certificates.issuer import issuing_root, roots_in_force
 from certs.exports.status import exports_of_root
-from certs.models import Certificate, Rotation
+from certs.models import Certificate, Export, RevocationList, Rotation
 from certs.roots.services import root_next_number
 from certs.zone.services import zone_current
 from nodes.models import Node
@@ -17,7 +16,8 @@ from nodes.rotations.root import SETTLE, NodeProgress, Phase, can_go_back_to, ex
 from nodes.rotations.services import blocked_reason
 from pki.core import clocks, lifetime
 from pki.issuing import issue
-from web.progress import steps_at
+from web.progress import Step, steps_at
+from web.words import counted
 
 PHASES = (
     (Phase.MAKING, "The new root is created"),
@@ -66,46 +66,219 @@ def matrix(rotation: Rotation, *, now: datetime) -> list[Row]:
     return rows
 
 
-def rotation_story(rotation: Rotation, *, now: datetime) -> dict[str, Any]:
-    """The phase and progress of the rotation, the nodes that it waits for, and the possible actions."""
+def _subject(root: Certificate | None) -> str:
+    return root.subject if root else ""
+
+
+@dataclass(frozen=True)
+class RootRotation:
+    """A rotation of the root: its progress, the nodes that it waits for, and what it allows.
+
+    A blocked node keeps the rotation waiting until a person acts; the other nodes in `waits` are waited for automatically.
+    """
+
+    rotation: Rotation
+    phase: Phase
+    phases: list[Step]
+    nodes: list[Row]
+    percent: int
+    settles_at: datetime | None
+    exports: list[Export]
+    exports_awaited: list[Export]
+    can_roll_back: bool
+
+    @property
+    def waits(self) -> list[Row]:
+        return [row for row in self.nodes if row.awaited]
+
+    @property
+    def blocked(self) -> list[Row]:
+        return [row for row in self.waits if row.blocked_reason]
+
+    @property
+    def automatic(self) -> str:
+        """The nodes that are waited for and not blocked, in words; empty if there is none."""
+        names = [row.node.name for row in self.waits if not row.blocked_reason]
+        return f"{len(names)} nodes" if len(names) > 6 else ", ".join(names)
+
+    @property
+    def title(self) -> str:
+        rotation = self.rotation
+        if rotation.finished_at:
+            return "The last rotation"
+        if rotation.rolled_back:
+            return f"Rollback to {_subject(rotation.to_root)}"
+        to = f" to {rotation.to_root.subject}" if rotation.to_root else ""
+        return f"Rotation from {_subject(rotation.from_root)}{to}"
+
+    @property
+    def excluded(self) -> str:
+        """The names of the excluded nodes."""
+        return ", ".join(each["name"] for each in self.rotation.excluded)
+
+    @property
+    def columns(self) -> list[str]:
+        which = "old" if self.rotation.rolled_back else "new"
+        return ["Node", f"Trusts the {which} root", "Uses its certificate", "Verified", "Last report"]
+
+    @property
+    def exports_title(self) -> str:
+        have = "has" if len(self.exports) == 1 else "have"
+        return f"{counted(len(self.exports), 'export')} still {have} certificates of {_subject(self.rotation.from_root)}"
+
+    @property
+    def exports_text(self) -> str:
+        renew = "before the rotation has finished" if self.rotation.switched_at else "when the new root issues"
+        if self.exports_awaited:
+            return f"Renew them {renew}. {_subject(self.rotation.from_root)} stays until they are renewed or revoked."
+        return f"Renew them {renew}. The rotation does not wait for them."
+
+
+def root_rotation(rotation: Rotation, *, now: datetime) -> RootRotation:
     phase = phase_of(rotation)
-    rows = [] if phase == Phase.FINISHED else matrix(rotation, now=now)
-    waits = [row for row in rows if row.awaited]
-    at = [each for each, _ in PHASES].index(phase)
     done = phase == Phase.FINISHED
-    phases = steps_at([label for _, label in PHASES], done=len(PHASES) if done else at)
+    rows = [] if done else matrix(rotation, now=now)
+    at = [each for each, _ in PHASES].index(phase)
     steps = 2 * len(rows) or 1
-    percent = 100 if done else 100 * (sum(row.trusts for row in rows) + sum(row.accepted for row in rows)) // steps
-    return {
-        "rotation": rotation, "phase": phase, "phases": phases, "rows": rows, "waits": waits,
-        "troubled": [row for row in waits if row.blocked_reason], "by_themselves": [row for row in waits if not row.blocked_reason],
-        "percent": percent, "settles_at": rotation.settled_at + SETTLE if rotation.settled_at and not done else None,
-        "exports": [] if done else exports_of_root(rotation.from_root, now=now),
-        "exports_awaited": [] if done else exports_awaited(rotation, now=now),
-        "can_roll_back": not done and not rotation.rolled_back and can_go_back_to(rotation.from_root, now),
-    }  # fmt: skip
+    return RootRotation(
+        rotation, phase, steps_at([label for _, label in PHASES], done=len(PHASES) if done else at), rows,
+        percent=100 if done else 100 * (sum(row.trusts for row in rows) + sum(row.accepted for row in rows)) // steps,
+        settles_at=rotation.settled_at + SETTLE if rotation.settled_at and not done else None,
+        exports=[] if done else exports_of_root(rotation.from_root, now=now),
+        exports_awaited=[] if done else exports_awaited(rotation, now=now),
+        can_roll_back=not done and not rotation.rolled_back and can_go_back_to(rotation.from_root, now),
+    )  # fmt: skip
 
 
-def root_story(*, now: datetime) -> dict[str, Any]:
-    """All variables of the page of the root."""
-    zone, rotation = zone_current(), Rotation.objects.select_related("from_root", "to_root").filter(kind=Rotation.Kind.ROOT).first()
-    root = issuing_root()
-    return {
-        "now": now, "zone": zone, "roots": roots_in_force(), "root": root, "due_at": lifetime.root_due_at(root.not_before, root.not_after),
-        "told": rotation_story(rotation, now=now) if rotation else None,
-        "blocked": blocked_reason(Rotation.Kind.ROOT, now=now),
-        "lists": [(each, each.revocation_lists.signed().first()) for each in roots_in_force()],
-    }  # fmt: skip
+@dataclass(frozen=True)
+class TrustedRoot:
+    """A root that nodes trust, with its newest revocation list."""
+
+    root: Certificate
+    issues: bool
+    revocation_list: RevocationList | None
+    list_expired: bool
 
 
-def rotation_plan(*, now: datetime) -> dict[str, Any]:
-    """The effects of a rotation, shown before it is confirmed; `blocked` is the reason if it cannot start."""
-    zone, root, called = zone_current(), issuing_root(), timedelta(seconds=settings.QMC_HEARTBEAT_S)
-    planned = Rotation(kind=Rotation.Kind.ROOT)
-    gets = lifetime.validity(now=now, months=zone.lifetime_months, issuer_not_after=None)
-    return {
-        "now": now, "zone": zone, "old": root, "name": issue.root_name(zone.name, root_next_number()), "ends": gets.not_after,
-        "rows": matrix(planned, now=now), "cluster": Certificate.objects.issued().filter(kind="cluster").first(),
-        "exports": exports_of_root(root, now=now), "blocked": blocked_reason(Rotation.Kind.ROOT, now=now),
-        "switches_after": clocks.length(called + SETTLE), "drops_after": clocks.length(called + 2 * SETTLE),
-    }  # fmt: skip
+@dataclass(frozen=True)
+class RootPage:
+    """The root that issues certificates, its replacement, and every root that is trusted. `blocked` is why no rotation can start now."""
+
+    root: Certificate
+    automatic: bool
+    due_at: datetime
+    is_due: bool
+    rotation: RootRotation | None
+    blocked: str
+    roots: list[TrustedRoot]
+
+    @property
+    def is_rotating(self) -> bool:
+        return self.rotation is not None and not self.rotation.rotation.finished_at
+
+
+def root_page(*, now: datetime) -> RootPage:
+    zone, root = zone_current(), issuing_root()
+    rotation = Rotation.objects.select_related("from_root", "to_root").filter(kind=Rotation.Kind.ROOT).first()
+    due_at = lifetime.root_due_at(root.not_before, root.not_after)
+    return RootPage(
+        root=root,
+        automatic=zone.rotates_by_itself,
+        due_at=due_at,
+        is_due=due_at <= now,
+        rotation=root_rotation(rotation, now=now) if rotation else None,
+        blocked=blocked_reason(Rotation.Kind.ROOT, now=now),
+        roots=[_trusted(each, issues=each.pk == root.pk, now=now) for each in roots_in_force()],
+    )
+
+
+def _trusted(root: Certificate, *, issues: bool, now: datetime) -> TrustedRoot:
+    newest = root.revocation_lists.signed().first()
+    return TrustedRoot(root, issues, newest, newest is not None and newest.next_update is not None and newest.next_update < now)
+
+
+@dataclass(frozen=True)
+class KeepChoice:
+    """The choice to keep a root until no export has certificates of it."""
+
+    root: Certificate
+    text: str
+
+
+def _keep_choice(root: Certificate, exports: list[Export]) -> KeepChoice:
+    have = "has" if len(exports) == 1 else "have"
+    now = (
+        f"{counted(len(exports), 'export')} now {have} certificates of {root.subject}."
+        if exports
+        else f"No export has certificates of {root.subject} now."
+    )
+    return KeepChoice(root, now)
+
+
+@dataclass(frozen=True)
+class RootRotationPage:
+    """The effects of a rotation, before it is confirmed; `blocked` is the reason if it cannot start."""
+
+    old: Certificate
+    name: str
+    expires_at: datetime
+    nodes: list[Row]
+    cluster: Certificate | None
+    exports: list[Export]
+    keep: KeepChoice
+    switches_after: str
+    drops_after: str
+    blocked: str
+    error: str
+
+    @property
+    def removal(self) -> str:
+        exports = " and the exports are renewed" if self.exports else ""
+        return f"About {self.drops_after} after the start, when the new certificates of every node are verified{exports}:"
+
+
+def root_rotation_page(*, error: str, now: datetime) -> RootRotationPage:
+    zone, root, call = zone_current(), issuing_root(), timedelta(seconds=settings.QMC_HEARTBEAT_S)
+    exports = exports_of_root(root, now=now)
+    return RootRotationPage(
+        old=root,
+        name=issue.root_name(zone.name, root_next_number()),
+        expires_at=lifetime.validity(now=now, months=zone.lifetime_months, issuer_not_after=None).not_after,
+        nodes=matrix(Rotation(kind=Rotation.Kind.ROOT), now=now),
+        cluster=Certificate.objects.issued().filter(kind="cluster").first(),
+        exports=exports,
+        keep=_keep_choice(root, exports),
+        switches_after=clocks.length(call + SETTLE),
+        drops_after=clocks.length(call + 2 * SETTLE),
+        blocked=blocked_reason(Rotation.Kind.ROOT, now=now),
+        error=error,
+    )
+
+
+@dataclass(frozen=True)
+class RollBackPage:
+    """The effects of a rollback, before it is confirmed. `keep` is None if the new root does not exist yet."""
+
+    rotation: Rotation
+    nodes: list[Row]
+    exports: list[Export]
+    keep: KeepChoice | None
+    error: str
+
+
+def roll_back_page(rotation: Rotation, *, error: str, now: datetime) -> RollBackPage:
+    exports, new = exports_of_root(rotation.to_root, now=now), rotation.to_root
+    nodes = [row for row in matrix(rotation, now=now) if row.presents]
+    return RollBackPage(rotation, nodes, exports, _keep_choice(new, exports) if new else None, error)
+
+
+@dataclass(frozen=True)
+class ExclusionPage:
+    """A node to exclude from a rotation."""
+
+    node: Node
+    error: str
+
+    @property
+    def subtitle(self) -> str:
+        return " · ".join(filter(None, [self.node.host_name, ", ".join(self.node.services)]))

@@ -81,7 +81,7 @@ def rotation_pause(*, actor: Actor, rotation: Rotation, paused: bool, now: datet
     job_nudge(task=TASK[kind], subject=rotation.pk, now=now)
 
 
-def counted() -> list[Node]:
+def nodes_to_rotate() -> list[Node]:
     """Every node that has certificates of the trust zone, and so takes part."""
     return list(Node.objects.present().exclude(registered_at=None).select_related("observation"))
 

@@ -26,7 +26,7 @@ from certs.roots.services import root_drop, root_make, root_next_number, roots_r
 from certs.zone.services import zone_current
 from nodes.revocation.view_models import revocation_page
 from nodes.rotations.root import exports_awaited
-from nodes.rotations.root_view_models import rotation_plan, rotation_story
+from nodes.rotations.root_view_models import root_rotation, root_rotation_page
 from pki.issuing.revocation_list import RevocationCode
 from qmc.expiry.board import expiry_board
 from qmc.recreation.view_models import recreation_lines
@@ -76,7 +76,7 @@ def test_the_board_has_one_row_for_an_export(zone: Path) -> None:
 def test_a_new_root_names_the_exports_that_it_touches(zone: Path, administrator: Client) -> None:
     now = timezone.now()
     (export,) = made()
-    assert [each.pk for each in rotation_plan(now=now)["exports"]] == [export.pk]
+    assert [each.pk for each in root_rotation_page(error="", now=now).exports] == [export.pk]
     for url in (reverse("roots:rotate"), reverse("recreate_root")):
         assert "reports.example" in administrator.get(url, secure=True).content.decode()
     assert any("reports.example, made by system" in each for each in recreation_lines(now=now))
@@ -86,7 +86,7 @@ def test_a_new_root_names_the_exports_that_it_touches(zone: Path, administrator:
     assert "as soon as the new root issues" in export_status(export).action_required
     Rotation.objects.update(switched_at=now)
     rotation.refresh_from_db()
-    assert [each.pk for each in rotation_story(rotation, now=now)["exports"]] == [export.pk]
+    assert [each.pk for each in root_rotation(rotation, now=now).exports] == [export.pk]
     assert export_needs(now) == [("orange", "Export reports.example must be renewed")]
     assert exports_awaited(rotation, now=now) == [export]
     rotation.keeps_for_exports = False

@@ -33,7 +33,7 @@ from certs.states import EXPORT_TRANSITIONS, ExportStatus
 from jobs.models import Job
 from jobs.tasks import run
 from nodes.node_api.views import heartbeat_view, status_view
-from nodes.rotations.database_key_view_models import rotation_plan as key_plan
+from nodes.rotations.database_key_view_models import key_rotation_page
 from pki.core import database_key, keys
 from pki.issuing.revocation_list import RevocationCode
 from sealing.local_keys import own_store
@@ -75,7 +75,7 @@ def test_the_database_key_goes_along_only_where_it_is_asked_for(zone: Path, with
     if with_key:
         assert database_key.read(service.x509(), key) == own_store().database_key()
     assert [each.pk for each in exports_with_key(now=timezone.now())] == [export.pk] * with_key
-    assert [each.pk for each in key_plan(now=timezone.now())["exports"]] == [export.pk] * with_key
+    assert [each.pk for each in key_rotation_page(error="", now=timezone.now()).exports] == [export.pk] * with_key
 
 
 def test_a_legacy_export_has_rsa_keys_alone(zone: Path) -> None:
