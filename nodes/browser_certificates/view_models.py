@@ -54,25 +54,25 @@ class BrowserStatus:
 
 def browser_status(node: Node, *, chosen: BrowserCertificate | None = None) -> BrowserStatus:
     """The state of the choice for `node`, from its last heartbeat. `chosen` is the chosen certificate if the caller has already loaded it."""
-    return _story(node, chosen or chosen_certificate(node), None)
+    return _status_of(node, chosen or chosen_certificate(node), None)
 
 
 def browser_statuses(nodes: Collection[Node]) -> list[tuple[Node, BrowserStatus]]:
     """The same for each of `nodes`, in two queries. Select the observations with the nodes."""
-    wanted, roots = {node.browser_thumbprint for node in nodes} - {""}, roots_in_force()
-    ready = BrowserCertificate.objects.ready().filter(Q(thumbprint__in=wanted) | Q(sha256__in=wanted)).exclude(sha256="")
+    thumbprints, roots = {node.browser_thumbprint for node in nodes} - {""}, roots_in_force()
+    ready = BrowserCertificate.objects.ready().filter(Q(thumbprint__in=thumbprints) | Q(sha256__in=thumbprints)).exclude(sha256="")
     chosen = {thumbprint: each for each in ready for thumbprint in (each.thumbprint, each.sha256)}
-    return [(node, _story(node, chosen.get(node.browser_thumbprint), roots)) for node in nodes]
+    return [(node, _status_of(node, chosen.get(node.browser_thumbprint), roots)) for node in nodes]
 
 
-def _story(node: Node, certificate: BrowserCertificate | None, roots: Sequence[Certificate] | None) -> BrowserStatus:
+def _status_of(node: Node, certificate: BrowserCertificate | None, roots: Sequence[Certificate] | None) -> BrowserStatus:
     seen, choice = node.observed, choice_for(node, certificate)
     if choice is None and seen is not None and seen.browser.get("revision"):
         return BrowserStatus("on_its_way", "The node returns to the trust zone's own service certificate at its next call.")
     if choice is None:
         return BrowserStatus("none", "The node serves the trust zone's own service certificate, because no other certificate is chosen.")
 
-    def told(state: str, text: str, remedy: str = "", problem: str = "") -> BrowserStatus:
+    def status(state: str, text: str, remedy: str = "", problem: str = "") -> BrowserStatus:
         installed = seen.installed.get("browser") if seen else None
         watched = {name: sha256 for name, sha256 in (seen.served if seen else {}).items() if name != "service" and sha256}
         serves = sorted(name for name, sha256 in watched.items() if sha256 == installed)
@@ -82,15 +82,15 @@ def _story(node: Node, certificate: BrowserCertificate | None, roots: Sequence[C
         )
 
     if seen is None:
-        return told("on_its_way", "The node has not called yet. It gets the choice at its first call.")
+        return status("on_its_way", "The node has not called yet. It gets the choice at its first call.")
     if not seen.browser:
-        return told(
+        return status(
             "on_its_way",
             "The node's agent has not reported on the choice yet.",
             "If this does not change, update the agent. Older agents do not support browser certificates.",
         )
     if seen.browser["revision"] != choice.revision:
-        return told(
+        return status(
             "on_its_way",
             "The node gets the choice at its next call.",
             "If this does not change, check that its agent runs, and see the agent's log.",
@@ -101,10 +101,10 @@ def _story(node: Node, certificate: BrowserCertificate | None, roots: Sequence[C
         blocked = blockers_when_chosen(node, certificate, roots=roots) if certificate is not None else []
         if blocked:
             why, remedy = f"the console does not send this certificate. {blocked[0].title.removesuffix('.')}", blocked[0].remedy
-        return told("fallen_back", f"The node serves the trust zone's certificate instead: {why}.", remedy, seen.browser["problem"])
+        return status("fallen_back", f"The node serves the trust zone's certificate instead: {why}.", remedy, seen.browser["problem"])
     if certificate is not None and seen.installed.get("browser") == certificate.sha256:
-        return told("in_use", "The node has the certificate and uses it for browsers.")
-    return told("on_its_way", "The node has fetched the certificate, but has not reported yet that it is installed.")
+        return status("in_use", "The node has the certificate and uses it for browsers.")
+    return status("on_its_way", "The node has fetched the certificate, but has not reported yet that it is installed.")
 
 
 def choosers(certificates: Iterable[BrowserCertificate]) -> dict[str, list[Node]]:

@@ -105,5 +105,5 @@ class ClusterFilter(forms.Form):
     )  # fmt: skip
 
     @property
-    def wanted(self) -> str:
+    def text(self) -> str:
         return str(self.cleaned_data["search"]).lower() if self.is_valid() else ""

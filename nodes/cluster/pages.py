@@ -27,7 +27,7 @@ from web.page import PageRequest, page, table_for
 @page("certs.view_certificate")
 def show(request: PageRequest) -> HttpResponse:
     now, form = timezone.now(), ClusterFilter(request.GET)
-    shown = cluster_page(search=form.wanted)
+    shown = cluster_page(search=form.text)
     table = table_for(request, ClusterTable, shown.nodes, now=now)
     return render(request, "nodes/cluster/show.html", {"page": shown, "table": table, "filter": {"form": form}, "now": now})
 
@@ -111,7 +111,7 @@ def site(request: PageRequest) -> HttpResponse:
 
 def _manual(request: PageRequest, delivery: Delivery | None = None) -> HttpResponse:
     now, form = timezone.now(), ClusterFilter(request.GET)
-    shown = manual_page(search=form.wanted, delivery=delivery)
+    shown = manual_page(search=form.text, delivery=delivery)
     table = table_for(request, ManualTable, shown.nodes, now=now)
     return render(request, "nodes/cluster/manual.html", {"page": shown, "table": table, "filter": {"form": form}, "now": now})
 
@@ -125,8 +125,8 @@ def manual(request: PageRequest) -> HttpResponse:
 @require_POST
 def deliver(request: PageRequest) -> HttpResponse:
     """Deliver to all nodes that lack the certificate, or to the given one."""
-    lacking, wanted = manual_status().lacking, request.POST.get("node")
-    chosen = [each for each in lacking if wanted in (None, str(each.node.pk))]
+    lacking, pk = manual_status().lacking, request.POST.get("node")
+    chosen = [cluster_node for cluster_node in lacking if pk in (None, str(cluster_node.node.pk))]
     return _manual(request, delivery=cluster_deliver(actor=request.actor, nodes=chosen, now=timezone.now()))
 
 

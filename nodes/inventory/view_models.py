@@ -10,6 +10,7 @@ from audit.actors import Actor
 from audit.event_lines import LINES, Line, Page, history_page
 from audit.models import Event
 from certs.models import Certificate
+from certs.states import CertificateStatus
 from nodes.inventory.health import health_of
 from nodes.inventory.sections import Place, Section, sections_of
 from nodes.models import Node
@@ -18,6 +19,7 @@ from pki.core.findings import Finding
 from pki.core.roles import Kind
 from web.progress import Step, steps_at
 from web.templatetags.console import word
+from web.words import counted
 
 STEPS = (
     (NodeState.CREATED, "Created"), (NodeState.ISSUING, "Keys and certificates"), (NodeState.DISTRIBUTING, "Package sent"),
@@ -75,6 +77,21 @@ class NodePage:
     can_renew: bool
     can_remove: bool
 
+    @property
+    def older(self) -> str:
+        """The label of the link to older events; empty if the page shows all."""
+        return f"Show {counted(self.history.rest, 'older event')}" if self.history.rest else ""
+
+    @property
+    def distribute(self) -> str:
+        """The label of the button that sends a package."""
+        return "Register" if self.node.state == NodeState.CREATED else "Redistribute"
+
+    @property
+    def must_distribute(self) -> bool:
+        """Whether the node works only after a package was sent."""
+        return self.node.state in (NodeState.CREATED, NodeState.FAILED)
+
     def _at(self, place: Place) -> list[Section]:
         return [section for section in self.sections if section.place == place]
 
@@ -104,12 +121,20 @@ class StatusUpdate:
 
 
 @dataclass(frozen=True)
+class AffectedCertificate:
+    """A certificate that an action affects."""
+
+    certificate: Certificate
+    text: str
+
+
+@dataclass(frozen=True)
 class ConfirmationPage:
     """An action on a node, before it is confirmed: the certificates that it affects, or why it was refused."""
 
     node: Node
     subtitle: str
-    held: Iterable[Certificate]
+    held: list[AffectedCertificate]
     error: str
     findings: Sequence[Finding]
 
@@ -202,7 +227,12 @@ def confirmation_page(
     subtitle = " · ".join(filter(None, [node.host_name, node.address, word(node.state)]))
     if held is None:
         held = Certificate.objects.issued().filter(holder_id=node.pk)
-    return ConfirmationPage(node, subtitle, held, error, findings)
+    return ConfirmationPage(node, subtitle, [_affected(certificate) for certificate in held], error, findings)
+
+
+def _affected(certificate: Certificate) -> AffectedCertificate:
+    superseded = ", superseded" if certificate.status == CertificateStatus.SUPERSEDED else ""
+    return AffectedCertificate(certificate, f"{certificate.subject}{superseded}, serial {certificate.serial[:12]}…")
 
 
 def setup_url(node: Node) -> str:

@@ -12,11 +12,11 @@ from nodes.errors import InputInvalid, NodesError, RegistrationBlocked
 from nodes.inventory.forms import NodeForm
 from nodes.inventory.pages import confirm
 from nodes.inventory.services import node_create
-from nodes.inventory.view_models import confirmation_page, node_page
+from nodes.inventory.view_models import node_page
 from nodes.models import Node
 from nodes.registration.preflight import Preflight, preflight
 from nodes.registration.services import Ceremony, node_register, registration_awaited
-from nodes.registration.view_models import RegisterPage
+from nodes.registration.view_models import RegisterPage, distribution_page
 from pki.core.findings import Finding
 from web.page import PageRequest, form_id, page
 
@@ -68,7 +68,7 @@ def register(request: PageRequest) -> HttpResponse:
 
 
 def _confirm(request: PageRequest, node: Node, *, error: str = "", findings: Sequence[Finding] = ()) -> HttpResponse:
-    return confirm(request, "nodes/registration/redistribute.html", confirmation_page(node, error=error, findings=findings))
+    return confirm(request, "nodes/registration/redistribute.html", distribution_page(node, error=error, findings=findings))
 
 
 def _distribute(request: PageRequest, node: Node, asked: uuid.UUID, checks: Preflight | None = None) -> HttpResponse:

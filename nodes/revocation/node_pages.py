@@ -1,7 +1,6 @@
 """The page that decommissions a node and lists its secrets."""
 
 import uuid
-from dataclasses import replace
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -18,11 +17,10 @@ from web.page import PageRequest, page
 @page("nodes.decommission_node")
 def remove(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     node, now, error = get_object_or_404(Node, pk=pk), timezone.now(), ""
-    shown = removal_page(node, actor=request.actor, now=now)
     if request.method == "POST":
         try:
             node_decommission(actor=request.actor, node=node, now=now, lost=request.POST.get("lost") == "yes")
             return redirect("nodes:detail", pk=pk)
         except NodesError as exc:
             error = str(exc)
-    return confirm(request, "nodes/revocation/remove.html", replace(shown, error=error))
+    return confirm(request, "nodes/revocation/remove.html", removal_page(node, error=error, actor=request.actor, now=now))

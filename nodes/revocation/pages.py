@@ -1,7 +1,6 @@
 """Pages that revoke a certificate: parse, call a service, render."""
 
 import uuid
-from dataclasses import replace
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -32,7 +31,7 @@ def revoke(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
         else:
             compromised = asked["code"] == RevocationCode.KEY_COMPROMISE and certificate.holder_id is not None
             return redirect("revocation:exposure" if compromised else "certs:detail", pk=pk)
-    shown = replace(revocation_page(certificate, actor=request.actor, now=now), error=error)
+    shown = revocation_page(certificate, error=error, actor=request.actor, now=now)
     context = {"page": shown, "form": form, "now": now}
     return render(request, "nodes/revocation/revoke.html", context, status=409 if error else 400 if form.errors else 200)
 

@@ -10,7 +10,7 @@ from certs.exports.status import export_of
 from certs.models import Certificate, Export
 from certs.revocation.services import revocation_of
 from certs.states import CertificateStatus
-from nodes.inventory.view_models import ConfirmationPage, confirmation_page
+from nodes.inventory.view_models import AffectedCertificate, ConfirmationPage, confirmation_page
 from nodes.models import Node
 from nodes.revocation.exposure import Secret, secrets_of_export, secrets_of_node
 from nodes.states import NodeState
@@ -50,26 +50,37 @@ class RevocationPage:
 
     certificate: Certificate
     subtitle: str
-    revoked: list[Certificate]
+    revoked: list[AffectedCertificate]
     refused: str
     touched: list[Touched]
     export: Export | None
     secrets: list[Secret]
-    error: str = ""
+    error: str
+
+    @property
+    def refused_title(self) -> str:
+        return "It cannot be revoked. Nothing has changed." if self.error else "It cannot be revoked."
 
 
-def revocation_page(certificate: Certificate, *, actor: Actor, now: datetime) -> RevocationPage:
+def _affected(certificate: Certificate) -> AffectedCertificate:
+    key = f", database key version {certificate.database_key_version}" if certificate.database_key_version else ""
+    text = f"generation {certificate.generation}{key} · serial {certificate.serial[:12]}… · {word(certificate.status)}"
+    return AffectedCertificate(certificate, text)
+
+
+def revocation_page(certificate: Certificate, *, error: str, actor: Actor, now: datetime) -> RevocationPage:
     """Raises: ZoneMissing, ZoneBroken."""
     touched = [_touched(node, certificate, now) for node in Node.objects.present().select_related("observation")]
     plan, holder = revocation_of(certificate, now=now), f" held by {certificate.holder}" if certificate.holder else ""
     return RevocationPage(
         certificate,
         f"{certificate.kind} certificate{holder} · serial {certificate.serial[:12]}… · {word(certificate.status)}",
-        plan.certificates,
+        [_affected(each) for each in plan.certificates],
         plan.refused,
         [each for each in touched if each is not None],
         export_of(certificate),
         secrets_beside(certificate, since=now, actor=actor, now=now),
+        error,
     )
 
 
@@ -88,9 +99,11 @@ class RemovalPage(ConfirmationPage):
     secrets: list[Secret]
 
 
-def removal_page(node: Node, *, actor: Actor, now: datetime) -> RemovalPage:
+def removal_page(node: Node, *, error: str, actor: Actor, now: datetime) -> RemovalPage:
     held = Certificate.objects.accepted().filter(holder_id=node.pk).order_by("-generation", "kind")
-    return RemovalPage(**vars(confirmation_page(node, held=held)), secrets=secrets_of_node(node, since=now, actor=actor, now=now))
+    return RemovalPage(
+        **vars(confirmation_page(node, held=held, error=error)), secrets=secrets_of_node(node, since=now, actor=actor, now=now)
+    )
 
 
 def _touched(node: Node, certificate: Certificate, now: datetime) -> Touched | None:

@@ -206,6 +206,12 @@ class KeyRotationPage:
         return f"{counted(self.total, 'password')} of connections {'is' if self.total == 1 else 'are'}"
 
     @property
+    def exports_text(self) -> str:
+        contain = "contains" if len(self.exports) == 1 else "contain"
+        old = f"{counted(len(self.exports), 'export')} {contain} the old key."
+        return f"{old} They cannot read data encrypted with the new key until you renew them:"
+
+    @property
     def nodes(self) -> str:
         return f"{counted(len(self.readers), 'node')} {'gets' if len(self.readers) == 1 else 'get'}"
 

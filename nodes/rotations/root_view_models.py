@@ -232,6 +232,12 @@ class RootRotationPage:
     error: str
 
     @property
+    def exports_text(self) -> str:
+        return (
+            f"{counted(len(self.exports), 'export')} must be renewed by hand when the new root issues, and the files copied to the machine:"
+        )
+
+    @property
     def removal(self) -> str:
         exports = " and the exports are renewed" if self.exports else ""
         return f"About {self.drops_after} after the start, when the new certificates of every node are verified{exports}:"
@@ -264,6 +270,13 @@ class RollBackPage:
     exports: list[Export]
     keep: KeepChoice | None
     error: str
+
+    @property
+    def exports_text(self) -> str:
+        return (
+            f"{counted(len(self.exports), 'export')} with certificates of the removed root must be renewed by hand, "
+            "and the files copied to the machine:"
+        )
 
 
 def roll_back_page(rotation: Rotation, *, error: str, now: datetime) -> RollBackPage:

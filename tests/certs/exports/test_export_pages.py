@@ -171,7 +171,7 @@ def test_many_exports_of_one_state_are_one_line_of_the_overview(zone: Path) -> N
 def test_the_page_that_revokes_a_certificate_names_its_export(zone: Path, administrator: Client) -> None:
     (export,) = made()
     certificate = held(export)["client"]
-    page = revocation_page(certificate, actor=SYSTEM, now=timezone.now())
+    page = revocation_page(certificate, error="", actor=SYSTEM, now=timezone.now())
     assert (page.export, page.touched) == (export, [])
     text = administrator.get(reverse("revocation:revoke", args=[certificate.pk]), secure=True).content.decode()
     assert "Export reports.example" in text

@@ -73,7 +73,7 @@ def test_what_a_revocation_touches(
     row = certificate(kind, sha256, issuer=root, holder_id=node.pk if own else uuid.uuid4())
     touched = [
         (each.presents, follows in each.follows if follows else each.follows)
-        for each in revocation_page(row, actor=SYSTEM, now=NOW).touched
+        for each in revocation_page(row, error="", actor=SYSTEM, now=NOW).touched
     ]
     assert touched == ([(presents, bool(follows) or "")] if presents else [])
 
@@ -109,7 +109,7 @@ def test_what_it_took_over_from_is_revoked_with_it(root: Certificate, node: Node
         for generation, status in ((1, "superseded"), (2, "superseded"), (3, "issued"))
     }
     wanted = made["client", 2]
-    assert [each.generation for each in revocation_page(wanted, actor=SYSTEM, now=NOW).revoked] == [2, 1]
+    assert [each.certificate.generation for each in revocation_page(wanted, error="", actor=SYSTEM, now=NOW).revoked] == [2, 1]
     certificate_revoke(certificate=wanted, reason="stolen", code=RevocationCode.KEY_COMPROMISE, actor=SYSTEM, now=NOW)
     revoked = Certificate.objects.filter(status="revoked", revocation_code="keyCompromise").order_by("generation")
     assert [(each.kind, each.generation) for each in revoked] == [("client", 1), ("client", 2)]
