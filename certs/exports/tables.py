@@ -16,7 +16,7 @@ class ExportTable(tables.Table):
     machine = tables.TemplateColumn(template_name="certs/exports/cell_machine.html", verbose_name="Machine")
     status = tables.Column()
     actor = tables.Column(verbose_name="Made by")
-    not_after = tables.TemplateColumn(template_name="certs/exports/cell_ends.html", verbose_name="Ends")
+    not_after = tables.TemplateColumn(template_name="certs/exports/cell_expires.html", verbose_name="Expires")
     last_seen_at = tables.TemplateColumn(template_name="certs/exports/cell_seen.html", verbose_name="Last seen used")
 
     class Meta:

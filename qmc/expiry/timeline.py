@@ -94,9 +94,9 @@ def _mark(x: float, y: int, word: str, group: list[tuple[datetime, Row]], *, due
     if due:
         return Mark(round(100 * x, 2), y, "due", "", f"{what}: due {when}, automatic")
     several = len(rows) > 1
-    told = f"action required for {hands} of {len(rows)}" if hands and several else "action required" if hands else "automatic"
+    happens = f"action required for {hands} of {len(rows)}" if hands and several else "action required" if hands else "automatic"
     count = (f"{hands}/{len(rows)}" if 0 < hands < len(rows) else str(len(rows))) if several else ""
-    return Mark(round(100 * x, 2), y, "hand" if hands else "itself", count, f"{what}: expires {when}, {told}")
+    return Mark(round(100 * x, 2), y, "hand" if hands else "itself", count, f"{what}: expires {when}, {happens}")
 
 
 def _lane(word: str, rows: list[Row], top: int, start: datetime) -> Lane:
@@ -107,10 +107,10 @@ def _lane(word: str, rows: list[Row], top: int, start: datetime) -> Lane:
     return Lane(word, top + 14, line, marks)
 
 
-def _told(word: str, rows: list[Row]) -> str:
+def _description(word: str, rows: list[Row]) -> str:
     hands = sum(row.needs_a_hand for row in rows)
-    told = f"; action required for {hands}" if hands else ""
-    return f"{word}: {len(rows)}, expiring {_days([row.not_after for row in rows])}{told}."
+    action = f"; action required for {hands}" if hands else ""
+    return f"{word}: {len(rows)}, expiring {_days([row.not_after for row in rows])}{action}."
 
 
 def timeline(rows: list[Row], start: datetime) -> Timeline:
@@ -123,5 +123,5 @@ def timeline(rows: list[Row], start: datetime) -> Timeline:
     roots = sorted({round(100 * place(row.not_after, start), 2) for row in rows if row.kind == "root"})
     return Timeline(
         height=axis + FOOT, axis_y=axis, label_y=axis + 16, first=100 * FIRST, last=100 * LAST, lanes=lanes, ticks=ticks,
-        root_ends=[x for x in roots if 100 * FIRST < x <= 100 * LAST], description=" ".join(_told(*each) for each in by_kind.items()),
+        root_ends=[x for x in roots if 100 * FIRST < x <= 100 * LAST], description=" ".join(_description(*each) for each in by_kind.items()),
     )  # fmt: skip

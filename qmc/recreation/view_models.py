@@ -174,7 +174,7 @@ def recreation_lines(*, now: datetime) -> list[str]:
     """The same for a terminal."""
     plan = recreation_plan(actor=SYSTEM, now=now)
     lines = [f"Recreating the root of {plan.zone.name} touches:"]
-    lines += [f"  root     {each.subject}, ends {clocks.stamp(each.not_after)}: revoked, its key wiped" for each in plan.roots]
+    lines += [f"  root     {each.subject}, expires {clocks.stamp(each.not_after)}: revoked, its key wiped" for each in plan.roots]
     lines += [f"  cluster  {each.subject}: replaced by one of {plan.name}" for each in plan.cluster]
     lines += [f"  central  {plan.central.host_name}: gets new certificates at once; the database key stays"]
     lines += [

@@ -120,6 +120,6 @@ def test_an_unknown_address_is_answered_as_it_is_asked(administrator: Client, ac
 def test_an_unexpected_error_is_answered_as_it_is_asked(
     administrator: Client, monkeypatch: pytest.MonkeyPatch, accept: str, text: str
 ) -> None:
-    monkeypatch.delattr("qmc.overview.pages.site.overview")
+    monkeypatch.delattr("qmc.overview.pages.overview_page")
     answer = administrator.get("/", secure=True, headers={"accept": accept})
     assert (answer.status_code, text in answer.content.decode()) == (500, True)
