@@ -193,7 +193,9 @@ def _missing_columns(
             if table not in tables:
                 yield table
                 continue
-            found = {column.name for column in connection.introspection.get_table_description(cursor, table)}
+            # Django's description of a table of SQLite parses the statement that made it, which takes a hundred times as long.
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)} WHERE 1 = 0")  # noqa: S608  (the table of a model)
+            found = {column[0] for column in cursor.description}
             yield from (f"{table}.{field.column}" for field in model._meta.local_concrete_fields if field.column not in found)
 
 
