@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from pki.exchange import package as packages
 from pki.exchange import password
 from tests.agent.commands import command
 from tests.agent.pages import Pages
-from tests.slow import examples
+from tests.slow import examples, one_of
 
 GENERATION = [
     "manifest.json", "machine/root/roots.pem", "machine/personal/service.pem", "machine/personal/cluster.pem", "user/personal/client.pem",
@@ -50,8 +51,7 @@ def damage(path: Path, how: str) -> None:
     path.write_bytes(DAMAGES[how](path.read_bytes()))
 
 
-@pytest.mark.parametrize("how", DAMAGES)
-@pytest.mark.parametrize("name", GENERATION)
+@pytest.mark.parametrize(("name", "how"), one_of(5, product(GENERATION, DAMAGES)))
 def test_a_damaged_generation_is_named_and_a_new_package_repairs_it(name: str, how: str, home: Path, package) -> None:
     state, now = State(home), datetime.now(UTC)
     damage(home / "current" / name, how)

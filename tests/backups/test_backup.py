@@ -41,6 +41,7 @@ from sealing.central_key_file import central_keys
 from sealing.fields import Readers, encrypted_fields
 from sealing.local_keys import key_ring
 from sealing.walk import sealed_counts
+from tests.age import sealed_at_once
 from tests.site_template import prepared, settings_of
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -53,7 +54,7 @@ def archive(**further: bytes) -> Archive:
 
 @pytest.fixture(scope="module")
 def sealed() -> bytes:
-    return seal(archive(), WORD)
+    return sealed_at_once(archive(), WORD)
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def zone(site_directory: Path) -> TrustZone:
 
 
 def test_what_was_packed_comes_out(sealed: bytes) -> None:
-    assert unseal(sealed, WORD) == archive()
+    assert unseal(seal(archive(), WORD), WORD) == unseal(sealed, WORD) == archive()
 
 
 @pytest.mark.parametrize("place", [0, 40, 0.5, -1], ids=str)
@@ -325,7 +326,7 @@ def older_backup(zone: TrustZone, store: Path) -> Archive:
 def put_back(content: Archive, folder: Path, settings: Any, host_name: str | None = None) -> Report:
     """Restore into an empty place of this process."""
     prepared(folder)
-    (folder / "b.age").write_bytes(seal(content, WORD))
+    (folder / "b.age").write_bytes(sealed_at_once(content, WORD))
     for model in reversed(dumped_models()):
         model._base_manager.all()._raw_delete("default")
     for name, path in settings_of(folder).items():

@@ -9,8 +9,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from backups.archive import DATA, SECRET_KEY, Archive, Origin, seal
+from backups.archive import DATA, SECRET_KEY, Archive, Origin
 from sitekit.engines import free_port, need, postgresql
+from tests.age import sealed_at_once
 from tests.slow import one_of, takes_minutes
 from tests.upgrade.conftest import ROOT, change, manage
 
@@ -23,7 +24,7 @@ OTHER_ROWS = Archive(ARCHIVE.origin, {DATA: b'{"model": "nodes.other", "pk": 1, 
 def archives() -> dict[str, bytes]:
     """Files that are no backup that could be restored here."""
     return {
-        "rows.age": seal(OTHER_ROWS, WORD), "whole.age": seal(ARCHIVE, WORD), "other.age": seal(ARCHIVE, WORD + "!"), "cut.age": seal(ARCHIVE, WORD)[:-9], "text.age": b"no backup",
+        "rows.age": sealed_at_once(OTHER_ROWS, WORD), "whole.age": sealed_at_once(ARCHIVE, WORD), "other.age": sealed_at_once(ARCHIVE, WORD + "!"), "cut.age": sealed_at_once(ARCHIVE, WORD)[:-9], "text.age": b"no backup",
         "passphrase": WORD.encode(), "short": b"short",
     }  # fmt: skip
 

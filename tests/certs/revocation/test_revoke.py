@@ -36,6 +36,7 @@ from nodes.rotations.root import root_rotation_roll_back, root_rotation_start
 from pki.core.verify import fingerprint
 from pki.issuing.revocation_list import RevocationCode
 from tests.certs.exports.exported import made
+from tests.slow import one_of
 
 pytestmark = pytest.mark.django_db
 ACCEPTED = {"issued", "superseded"}
@@ -162,7 +163,7 @@ SITUATIONS: list[Callable[[Node], None]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda each: each.__name__)
+@pytest.mark.parametrize("situation", one_of(2, SITUATIONS), ids=lambda each: each.__name__)
 def test_exactly_what_is_listed_goes_and_nothing_that_the_central_node_uses(rim: Node, situation: Callable[[Node], None]) -> None:
     situation(rim)
     used, allowed = in_the_store() | recorded_for_central(), 0

@@ -19,6 +19,7 @@ from pki.exchange.package import Package
 from pki.foreign import browser_choice
 from tests.foreign_files import ODD, PSS_WITHOUT_PARAMETERS, resigned
 from tests.public_authority import NOW, Signed, intermediate, p256, sign
+from tests.slow import one_of
 
 pytestmark = pytest.mark.django_db
 THUMBPRINT = "ab" * 20
@@ -56,7 +57,7 @@ def row(certificates: list[bytes], key: Signed = GOOD) -> BrowserCertificate:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("case", ROWS)
+@pytest.mark.parametrize("case", one_of(3, ROWS))
 def test_no_page_and_no_list_fails_over_a_row_that_cannot_be_used(case: str, node: Node) -> None:
     certificates, is_readable = ROWS[case]
     kept, client = row(certificates), Client()
