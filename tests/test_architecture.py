@@ -103,6 +103,19 @@ def test_rooms_import_one_way(app: str, room: str) -> None:
         assert own <= may, path
 
 
+@pytest.mark.parametrize("app", ["web", "certs", "nodes", "qmc"])
+def test_templates_use_those_of_their_room_and_below(app: str) -> None:
+    """What a higher room shows on the page of a lower one is a registered section."""
+    folder = ROOT / "templates" / app
+    rooms = ROOMS.get(app, [])
+    for template in sorted(folder.rglob("*.html")):
+        room = template.relative_to(folder).parts[0]
+        for other_app, other_room in re.findall(r"""{% (?:include|extends) "(\w+)/(\w+)""", template.read_text()):
+            assert APPS.index(other_app) <= APPS.index(app), template
+            if other_app == app and room in rooms:
+                assert rooms.index(other_room) <= rooms.index(room), template
+
+
 def test_apps_use_few_of_the_agents_modules() -> None:
     for room in APPS[2:]:
         for path in (ROOT / room).rglob("*.py"):

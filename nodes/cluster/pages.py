@@ -16,7 +16,7 @@ from nodes.cluster.deployments import deployment_change, deployment_create, depl
 from nodes.cluster.forms import ClusterFilter, DeploymentForm, PfxDownloadForm, SiteForm, TokenForm
 from nodes.cluster.services import Delivery, cluster_deliver, manual_status, nodes_counted, site_answer, site_set, tick_set
 from nodes.cluster.tables import ClusterTable, ManualTable
-from nodes.cluster.view_models import DeploymentPage, SitePage, cluster_page, manual_page
+from nodes.cluster.view_models import DeploymentPage, PfxPage, SitePage, TokenPage, cluster_page, manual_page
 from nodes.errors import InputInvalid
 from nodes.models import Node
 from people.fresh_sign_in import fresh_sign_in
@@ -68,7 +68,7 @@ def remove(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     if request.method == "POST":
         deployment_delete(actor=request.actor, deployment=deployment, now=timezone.now())
         return redirect("cluster:show")
-    return render(request, "nodes/cluster/remove.html", {"deployment": deployment})
+    return render(request, "nodes/cluster/remove.html", {"page": DeploymentPage(deployment)})
 
 
 @page("certs.sign_token")
@@ -77,7 +77,7 @@ def sign_token(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     """The only answer that contains the token."""
     deployment, now = get_object_or_404(Deployment, pk=pk), timezone.now()
     token = token_sign(actor=request.actor, deployment=deployment, now=now)
-    answer = render(request, "nodes/cluster/token.html", {"deployment": deployment, "token": token, "now": now})
+    answer = render(request, "nodes/cluster/token.html", {"page": TokenPage(deployment, token), "now": now})
     answer["Cache-Control"] = "no-store"
     return answer
 
@@ -88,7 +88,7 @@ def check_token(request: PageRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         asked = form.cleaned_data
         checked = token_checked(actor=request.actor, token=asked["token"], deployment=asked["deployment"], now=now)
-    answer = render(request, "nodes/cluster/check.html", {"form": form, "checked": checked, "now": now}, status=400 if form.errors else 200)
+    answer = render(request, "nodes/cluster/check.html", {"page": checked, "form": form, "now": now}, status=400 if form.errors else 200)
     answer["Cache-Control"] = "no-store"
     return answer
 
@@ -149,7 +149,7 @@ def pfx(request: PageRequest) -> HttpResponse:
         answer["Content-Disposition"] = 'attachment; filename="QlikServiceCluster.pfx"'
     else:
         answer = render(
-            request, "nodes/cluster/pfx.html", {"certificate": cluster_current(), "form": form}, status=400 if form.errors else 200
+            request, "nodes/cluster/pfx.html", {"page": PfxPage(cluster_current()), "form": form}, status=400 if form.errors else 200
         )
     answer["Cache-Control"] = "no-store"
     return answer

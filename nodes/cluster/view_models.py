@@ -12,7 +12,7 @@ from certs.zone.services import zone_current
 from nodes.cluster.services import ClusterNode, Delivery, cluster_nodes, manual_status, site_answer
 from nodes.models import Node
 from pki.cluster.manual_configuration import Answer
-from pki.cluster.tokens import key_id
+from pki.cluster.tokens import Token, key_id
 
 
 def what_happens(certificate: Certificate) -> tuple[str, datetime | None]:
@@ -74,6 +74,21 @@ class DeploymentPage:
 
     deployment: Deployment | None = None
     saved: bool = False
+
+
+@dataclass(frozen=True)
+class TokenPage:
+    """A test token for a deployment, shown once."""
+
+    deployment: Deployment
+    token: Token
+
+
+@dataclass(frozen=True)
+class PfxPage:
+    """The cluster certificate to download with its key."""
+
+    certificate: Certificate
 
 
 @dataclass(frozen=True)

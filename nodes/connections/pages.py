@@ -72,4 +72,4 @@ def remove(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     if request.method == "POST":
         connection_delete(actor=request.actor, connection=connection, now=timezone.now())
         return redirect("connections:list")
-    return render(request, "nodes/connections/remove.html", {"connection": connection})
+    return render(request, "nodes/connections/remove.html", {"page": ConnectionPage(connection)})

@@ -10,8 +10,8 @@ class ConnectionPage:
     """A connection to change; None for a new one. The password that was typed is not kept if the form is refused."""
 
     connection: Connection | None
-    saved: bool
-    password_typed: bool
+    saved: bool = False
+    password_typed: bool = False
 
     @property
     def title(self) -> str:

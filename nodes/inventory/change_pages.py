@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 from nodes.errors import InputInvalid, NodesError
 from nodes.inventory.change import node_change
 from nodes.inventory.forms import NodeChangeForm
+from nodes.inventory.view_models import EditPage
 from nodes.models import Node
 from web.page import PageRequest, page
 
@@ -26,7 +27,7 @@ def edit(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
             form.refuse(exc)
         except NodesError as exc:
             form.add_error(None, str(exc))
-    return render(request, "nodes/inventory/edit.html", {"form": form, "node": node}, status=409 if form.errors else 200)
+    return render(request, "nodes/inventory/edit.html", {"page": EditPage(node), "form": form}, status=409 if form.errors else 200)
 
 
 @page("nodes.change_node")

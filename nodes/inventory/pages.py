@@ -11,7 +11,7 @@ from audit.event_lines import LINES
 from nodes.inventory.filters import NodeFilter
 from nodes.inventory.health import with_health
 from nodes.inventory.tables import NodeTable
-from nodes.inventory.view_models import ConfirmationPage, StatusUpdate, node_page
+from nodes.inventory.view_models import ConfirmationPage, StatusPage, node_page
 from nodes.inventory.view_models import history as history_of
 from nodes.models import Node
 from web.history import HistoryPage
@@ -47,8 +47,8 @@ def status(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     if request.GET.get("drawn") == shown.drawn:
         return HttpResponse(status=204)
     spent = not shown.password_lasts or request.GET.get("generation") != str(node.generation)
-    update = StatusUpdate(moved=request.GET.get("state") != node.state, password_spent=spent)
-    return render(request, "nodes/inventory/status.html", {"page": shown, "update": update, "now": now})
+    changed = StatusPage(**vars(shown), moved=request.GET.get("state") != node.state, password_spent=spent)
+    return render(request, "nodes/inventory/status.html", {"page": changed, "now": now})
 
 
 def confirm(request: PageRequest, template: str, shown: ConfirmationPage) -> HttpResponse:

@@ -113,11 +113,18 @@ class NodePage:
 
 
 @dataclass(frozen=True)
-class StatusUpdate:
-    """What has changed on a page that is open: the state, so that it is announced, and whether the password shown there no longer applies."""
+class StatusPage(NodePage):
+    """A page that is open and has changed: its state, which is announced, or the validity of the password that it shows."""
 
     moved: bool
     password_spent: bool
+
+
+@dataclass(frozen=True)
+class EditPage:
+    """The recorded data of a node, to change it."""
+
+    node: Node
 
 
 @dataclass(frozen=True)

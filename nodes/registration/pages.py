@@ -16,7 +16,7 @@ from nodes.inventory.view_models import node_page
 from nodes.models import Node
 from nodes.registration.preflight import Preflight, preflight
 from nodes.registration.services import Ceremony, node_register, registration_awaited
-from nodes.registration.view_models import RegisterPage, distribution_page
+from nodes.registration.view_models import PasswordPage, RegisterPage, distribution_page
 from pki.core.findings import Finding
 from web.page import PageRequest, form_id, page
 
@@ -85,8 +85,8 @@ def _with_password(request: PageRequest, node: Node, ceremony: Ceremony) -> Http
     """The only answer that contains the password."""
     node.refresh_from_db()
     now = timezone.now()
-    context = {"page": node_page(node, actor=request.actor, now=now), "ceremony": ceremony, "now": now}
-    answer = render(request, "nodes/registration/password.html", context)
+    shown = PasswordPage(**vars(node_page(node, actor=request.actor, now=now)), ceremony=ceremony)
+    answer = render(request, "nodes/registration/password.html", {"page": shown, "now": now})
     answer["Cache-Control"] = "no-store"
     return answer
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nodes.inventory.view_models import ConfirmationPage, confirmation_page
+from nodes.inventory.view_models import ConfirmationPage, NodePage, confirmation_page
 from nodes.models import Node
+from nodes.registration.services import Ceremony
 from nodes.states import NodeState
 from pki.core.findings import Finding
 
@@ -48,3 +49,10 @@ class DistributionPage(ConfirmationPage):
 
 def distribution_page(node: Node, *, error: str = "", findings: Sequence[Finding] = ()) -> DistributionPage:
     return DistributionPage(**vars(confirmation_page(node, error=error, findings=findings)))
+
+
+@dataclass(frozen=True)
+class PasswordPage(NodePage):
+    """The page of a node, with the password that is shown once."""
+
+    ceremony: Ceremony

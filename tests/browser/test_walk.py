@@ -90,7 +90,7 @@ NONSENSE = {"Name": "rim1", "Host name": "not a host name", "Address": "nowhere"
 
 def nonsense_is_told_beside_the_fields(page: Page) -> None:
     for label, text in NONSENSE.items():
-        page.get_by_label(re.compile(f"^{label}( \\(optional\\))?$")).fill(text)
+        page.get_by_label(re.compile(rf"^\s*{label}\s*(\(optional\)\s*)?$")).fill(text)
     page.get_by_role("checkbox", name="Engine").check()
     page.get_by_role("button", name="Register").click()
     for field in ("host_name", "address", "node_port"):
