@@ -17,6 +17,12 @@ def one_of(count: int, rows: Iterable[Any]) -> list[Any]:
     return [pytest.param(*each, marks=() if number % count == 0 else takes_minutes) for number, each in enumerate(values)]
 
 
+def part(count: int, rows: Iterable[Any], number: int) -> list[Any]:
+    """`make test` takes every row of `count`, beginning elsewhere for each `number`; `make faults` takes all."""
+    found = list(rows)
+    return found if RUN_SLOW else found[number % count :: count]
+
+
 def examples(count: int, **options: Any) -> hypothesis.settings:
     """Settings of a property: `make test` tries a fifth of `count` examples, at least ten; `make faults` tries all."""
     return hypothesis.settings(max_examples=count if RUN_SLOW else max(count // 5, 10), **options)

@@ -26,6 +26,7 @@ from pki.foreign import export
 from pki.foreign.export import Content, Format, Shape, password_problem
 from pki.issuing import issue
 from sitekit.authority import Authority, make_authority
+from tests.slow import one_of
 
 PASSWORD = "a Password, 7 signs: #~\"'\\$"
 MACHINE = "reports.example"
@@ -157,6 +158,7 @@ def test_gnutls_opens_it(made: Made, name: str) -> None:
         run(certtool, "-k", "--infile", made / f"{name}_key.pem", "--password", made.shape.password)
 
 
+@pytest.mark.parametrize("made", one_of(3, SHAPES.values()), indirect=True, ids=SHAPES.keys())
 def test_java_opens_it(made: Made) -> None:
     keytool = tool("keytool")
     if made.shape.format is Format.PEM:

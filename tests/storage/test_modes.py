@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.accounts import OTHER, WEB, WORKER, loose, needs_root, reachable_folder, readable, run
-from tests.slow import takes_minutes
+from tests.slow import one_of, takes_minutes
 
 QUICK = {"QMC_KEY_TYPES": "service=RSA-2048,cluster=RSA-2048"}
 START = """
@@ -52,7 +52,9 @@ def loosened(folder: Path) -> None:
 
 
 @needs_root
-@pytest.mark.parametrize(("umask", "uid"), [(0o000, 0), (0o022, WORKER)], ids=["umask 000 as root", "umask 022 as an account of its own"])
+@pytest.mark.parametrize(
+    ("umask", "uid"), one_of(2, [(0o000, 0), (0o022, WORKER)]), ids=["umask 000 as root", "umask 022 as an account of its own"]
+)
 def test_no_other_account_reads_anything_of_a_data_directory(umask: int, uid: int) -> None:
     with reachable_folder(uid) as folder:
         environment = QUICK | {"QMC_DATA_DIR": str(folder)}
