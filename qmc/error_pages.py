@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 
-from qmc.addresses.names import refusal, refusal_detail
+from qmc.addresses.names import form_refusal
 from qmc.server import LARGEST_BODY
 from web.middleware import error
 from web.problems import UNEXPECTED
@@ -27,5 +27,5 @@ def failed(request: HttpRequest) -> HttpResponse:
 
 def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's CSRF_FAILURE_VIEW: why a form was not taken, and which setting helps behind a proxy."""
-    content, detail = refusal(request, reason), refusal_detail(request, reason)
-    return error(request, "403_csrf.html", slug="form-refused", status=403, detail=detail, **content)
+    refusal = form_refusal(request, reason)
+    return error(request, "403_csrf.html", slug="form-refused", status=403, detail=refusal.detail, page=refusal)

@@ -5,7 +5,7 @@ from drf_spectacular.authentication import SessionScheme
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
-from qmc.addresses.names import ApiOriginCheck, refusal_detail
+from qmc.addresses.names import ApiOriginCheck, form_refusal
 
 
 class SessionAuthentication(authentication.SessionAuthentication):
@@ -15,7 +15,7 @@ class SessionAuthentication(authentication.SessionAuthentication):
         check = ApiOriginCheck(lambda _: HttpResponse())
         check.process_request(request)
         if reason := check.process_view(request, None, (), {}):  # type: ignore[arg-type]
-            raise exceptions.PermissionDenied(refusal_detail(request, str(reason)))
+            raise exceptions.PermissionDenied(form_refusal(request, str(reason)).detail)
 
 
 class ConsoleSessionScheme(SessionScheme):  # type: ignore[no-untyped-call]

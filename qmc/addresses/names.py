@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -156,20 +155,32 @@ def setting_for(said: str) -> str:
         return ""
 
 
-def refusal_detail(request: HttpRequest, reason: str) -> str:
-    """Why a form was not taken, in one line, with the setting that helps."""
-    base = setting_for(foreign_origin(request))
-    remedy = f" If people open the console there: `{QMC} set_addresses --base-url {base}`, or QMC_BASE_URL." if base else ""
-    return f"CSRF check failed: {reason}{remedy}"
+@dataclass(frozen=True)
+class FormRefusal:
+    """Why a form was refused. `origin` is where it came from, if that is another address; with the setting `base_url` it is accepted."""
+
+    reason: str
+    origin: str
+    host: str
+    base_url: str
+    without_origin: bool
+    without_cookie: bool
+
+    @property
+    def detail(self) -> str:
+        """The reason in one line, with the setting that helps."""
+        command = f"`{QMC} set_addresses --base-url {self.base_url}`, or QMC_BASE_URL."
+        return f"CSRF check failed: {self.reason}" + (f" If people open the console there: {command}" if self.base_url else "")
 
 
-def refusal(request: HttpRequest, reason: str) -> dict[str, Any]:
-    """The same for the page."""
+def form_refusal(request: HttpRequest, reason: str) -> FormRefusal:
+    """`reason` is Django's."""
     said = foreign_origin(request)
-    return {
-        "hidden": not (request.META.get("HTTP_ORIGIN") or request.META.get("HTTP_REFERER")),
-        "origin": shown(said) if said else "",
-        "host": shown(request.get_host()),
-        "base_url": setting_for(said),
-        "no_cookie": "cookie" in reason.lower(),
-    }
+    return FormRefusal(
+        reason=reason,
+        origin=shown(said) if said else "",
+        host=shown(request.get_host()),
+        base_url=setting_for(said),
+        without_origin=not (request.META.get("HTTP_ORIGIN") or request.META.get("HTTP_REFERER")),
+        without_cookie="cookie" in reason.lower(),
+    )
