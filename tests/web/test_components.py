@@ -59,3 +59,12 @@ def test_errors_are_those_of_the_form_or_a_hint_to_its_fields() -> None:
     assert "Not saved" in page
     assert "Two words." in page
     assert "marked fields" not in page
+
+
+def test_errors_of_fields_alone_are_mentioned_only_under_a_title() -> None:
+    class NameForm(forms.Form):
+        name = forms.CharField()
+
+    form = NameForm({"name": ""})
+    assert "note" not in rendered('<c-errors :form="form" />', form=form)
+    assert "Correct the marked fields below." in rendered('<c-errors :form="form" title="Not saved" />', form=form)
