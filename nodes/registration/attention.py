@@ -50,7 +50,7 @@ def _under_way(node: Node) -> Iterator[Need]:
                 name,
                 f"{node}: registration failed",
                 node.state_reason,
-                "Redistribute the node.",
+                "Then type the new password on the node.",
                 again,
                 "Redistribute",
                 since,

@@ -47,7 +47,7 @@ LONGEST_ISSUING = timedelta(minutes=60)
 HURRIED = 8  # turns that use keys made in advance: a bulk registration leaves the other keys for single registrations
 POLL, SELDOM, RARELY = timedelta(seconds=2), timedelta(seconds=20), timedelta(seconds=60)
 Step = Callable[[Node, Registration, datetime], timedelta | None]
-REDISTRIBUTE = "Press Redistribute for a new password."
+REDISTRIBUTE, AGAIN = "Press Redistribute for a new password.", "Press Redistribute to try again."
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def _issue(node: Node, registration: Registration, now: datetime, *, in_a_hurry:
     except StaleCertificate:
         raise
     except (PKIError, TrustZoneError) as exc:
-        registration_fail(node=node, reason=f"The certificates could not be created: {exc}", now=now)
+        registration_fail(node=node, reason=f"The certificates could not be created: {exc} {AGAIN}", now=now)
         return None
     sealed = packages.seal_with_password(content, registration.sealed_password.text())
     with transaction.atomic():
@@ -225,7 +225,7 @@ def _refusal(answer: Answer) -> str:
     if answer.status == 400:
         # Agents older than the password's tag (`kid`) refuse a package that has one.
         return f"The node does not understand the package: {detail} Update the agent on the node, then press Redistribute."
-    return f"The node refused the package: {detail}" if detail else f"The node answered {answer.status} to the package."
+    return f"The node refused the package: {detail} {AGAIN}" if detail else f"The node answered {answer.status} to the package. {AGAIN}"
 
 
 def _distribute(node: Node, registration: Registration, now: datetime) -> timedelta | None:

@@ -17,7 +17,7 @@ def node_expiry_wording(
 ) -> ExpiryWording:
     """A node's own certificate. `renewal` made the node's newest generation, unless a registration did. `due` is the next renewal."""
     if node.state == NodeState.FAILED:
-        return by_hand(f"Its registration failed, so it is not renewed: {node.state_reason} Redistribute the node.")
+        return by_hand(f"Its registration failed, so it is not renewed: {node.state_reason}")
     if node.state in UNDER_WAY:
         return by_itself("The registration of its node is in progress. Renewed automatically when that is finished.")
     if certificate.has_expired(now) and certificate.generation == node.generation and not basis.issuer_has_expired(now):

@@ -227,7 +227,6 @@ class RootRotationPage:
     exports: list[Export]
     keep: KeepChoice
     switches_after: str
-    drops_after: str
     blocked: str
     error: str
 
@@ -240,7 +239,7 @@ class RootRotationPage:
     @property
     def removal(self) -> str:
         exports = " and the exports are renewed" if self.exports else ""
-        return f"About {self.drops_after} after the start, when the new certificates of every node are verified{exports}:"
+        return f"Then, when the new certificates of every node are verified{exports}:"
 
 
 def root_rotation_page(*, error: str, now: datetime) -> RootRotationPage:
@@ -255,7 +254,6 @@ def root_rotation_page(*, error: str, now: datetime) -> RootRotationPage:
         exports=exports,
         keep=_keep_choice(root, exports),
         switches_after=clocks.length(call + SETTLE),
-        drops_after=clocks.length(call + 2 * SETTLE),
         blocked=blocked_reason(Rotation.Kind.ROOT, now=now),
         error=error,
     )

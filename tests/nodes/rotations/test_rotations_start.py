@@ -155,8 +155,8 @@ def test_the_plan_says_what_stops_working_and_when(site_directory: Path) -> None
     page = console.get(reverse("roots:rotate"), secure=True).content.decode()
     for text in (
         "What stops working, and when",
-        "About 1 min after the start, when every node trusts both",
-        "About 1 min after the start, when the new certificates of every node are verified",
+        "At the earliest about 1 min after the start, when every node trusts both",
+        "Then, when the new certificates of every node are verified",
         "1 export must be renewed by hand when the new root issues",
     ):
         assert text in page

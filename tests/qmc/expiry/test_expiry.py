@@ -1,4 +1,4 @@
-"""The expiry board: what will happen to each thing, in words; the days it can be seen from; its answer; its picture."""
+"""The expiry board: words for what will happen, the chosen day, the API, and the picture."""
 
 import re
 import uuid
@@ -65,7 +65,7 @@ def test_a_leaf_is_due_by_its_age_or_with_its_root(months: int, basis: RenewalBa
     assert leaf_due(leaf(months), basis) == expected
 
 
-def test_a_renewal_makes_all_anew_when_the_first_is_due() -> None:
+def test_a_renewal_replaces_all_certificates_when_the_first_is_due() -> None:
     holder = uuid.uuid4()
     own = [leaf(12, holder_id=holder, generation=2), leaf(24, kind="service", holder_id=holder, generation=2)]
     old = leaf(12, holder_id=holder, generation=1, not_before=NOW - 300 * DAY, not_after=NOW + DAY)
@@ -113,7 +113,7 @@ def renewal(status: str) -> Renewal:
         pytest.param(node(seen=timedelta(hours=3)), None, "by_hand", "has not called for 3 h", id="silent"),
         pytest.param(node(seen=None), None, "by_hand", "has not called for 1 day", id="never called"),
         pytest.param(node(seen=None, registered_at=NOW), None, "by_itself", "when rim1 calls", id="just registered"),
-        pytest.param(node("failed", state_reason="Ten wrong."), None, "by_hand", "Ten wrong. Redistribute the node.", id="failed"),
+        pytest.param(node("failed", state_reason="Ten wrong."), None, "by_hand", "Ten wrong.", id="failed"),
         pytest.param(node("awaiting_password", seen=None), None, "by_itself", "registration of its node is in progress", id="under way"),
         pytest.param(node(), renewal("failed"), "by_hand", "The disk is full.", id="its renewal failed"),
         pytest.param(node(), renewal("offered"), "by_itself", "A renewal is in progress", id="being renewed"),
@@ -157,7 +157,7 @@ def row(days: float, wording: Any = None, *, as_of: datetime = NOW, kind: str = 
         (row(90, by_hand("Do it."), as_of=NOW + 89 * DAY), "Do it."),
     ],
 )
-def test_what_has_to_happen_before_that_day_says_so(made: Row, explanation: str) -> None:
+def test_actions_due_before_the_chosen_day_are_marked(made: Row, explanation: str) -> None:
     assert made.explanation == explanation
 
 
@@ -176,7 +176,7 @@ def test_what_has_to_happen_before_that_day_says_so(made: Row, explanation: str)
          "Until 3 Dec 2026: 1 automatic renewal or replacement, 1 thing needs your attention"),
     ],
 )  # fmt: skip
-def test_the_title_answers_what_ends_next_and_whether_it_needs_me(rows: list[Row], as_of: datetime, title: str) -> None:
+def test_the_title_shows_the_next_expiry_and_required_actions(rows: list[Row], as_of: datetime, title: str) -> None:
     assert headline(Board(NOW, as_of, rows, []))[0] == title
 
 
@@ -188,7 +188,7 @@ def test_the_title_answers_what_ends_next_and_whether_it_needs_me(rows: list[Row
         ([row(60, by_hand(""))], "2 things need your attention within 90 days: the client certificate of rim1 expires in 60 days"),
     ],
 )
-def test_the_title_counts_what_has_no_expiry_date(rows: list[Row], title: str) -> None:
+def test_the_title_counts_things_without_an_expiry_date(rows: list[Row], title: str) -> None:
     backup = Endless(None, "backup", "no verified backup yet", "vm", "", needs_a_hand=True)
     assert headline(Board(NOW, NOW, rows, [backup, Endless(None, "token", "pipeline", "ann", "")]))[0] == title
 
@@ -202,7 +202,7 @@ def test_the_title_counts_what_has_no_expiry_date(rows: list[Row], title: str) -
         ("2028-03-01T12:00:00.5Z", datetime(2028, 3, 1, 12, 0, 0, 500_000, tzinfo=UTC)),
     ],
 )
-def test_a_day_or_a_time_to_look_from(text: str, moment: datetime) -> None:
+def test_the_board_takes_a_day_or_a_time(text: str, moment: datetime) -> None:
     assert as_of_read(text, now=NOW) == moment
 
 
@@ -213,12 +213,12 @@ NONSENSE = [
 
 
 @pytest.mark.parametrize("text", NONSENSE, ids=lambda text: repr(text)[:30])
-def test_nonsense_is_no_day(text: str) -> None:
+def test_an_invalid_day_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="2028-03-01"):
         as_of_read(text, now=NOW)
 
 
-def test_the_picture_has_a_lane_for_each_kind_and_joins_what_is_near() -> None:
+def test_the_picture_has_a_lane_for_each_kind_and_joins_close_marks() -> None:
     rows = [
         row(-1, by_hand("")), row(10, by_hand("")), row(11), row(40 * 365, by_hand("")),
         row(1825, by_itself("", NOW + 900 * DAY), kind="root"),
@@ -271,7 +271,7 @@ def client(db: None) -> Client:
     return made
 
 
-def test_the_board_has_everything_that_ends_soonest_first(zone: TrustZone, client: Client) -> None:
+def test_the_board_lists_everything_by_expiry_date(zone: TrustZone, client: Client) -> None:
     admin, now = User.objects.get(username="admin"), timezone.now()
     token_create(user=admin, name="dashboard", lasts=10 * DAY, now=now)
     token_create(user=admin, name="pipeline", now=now)
@@ -293,7 +293,7 @@ def test_the_board_has_everything_that_ends_soonest_first(zone: TrustZone, clien
     assert "list 2" in answer["results"][3]["subject"]
 
 
-def test_the_board_has_what_is_for_browsers_and_whose_it_is(zone: TrustZone, client: Client) -> None:
+def test_the_board_lists_browser_certificates_with_their_owners(zone: TrustZone, client: Client) -> None:
     now = timezone.now()
     for number, name in enumerate(("Web", "Nobody's")):
         BrowserCertificate.objects.create(
@@ -340,7 +340,7 @@ def test_the_page_filters_by_kind_bucket_and_text(zone: TrustZone, client: Clien
         assert "no verified backup yet" in content
 
 
-def test_who_may_see_less_sees_less(zone: TrustZone) -> None:
+def test_the_board_follows_permissions(zone: TrustZone) -> None:
     user = User.objects.create_user("reader")
     client = Client()
     client.force_login(user)
@@ -353,7 +353,7 @@ def test_who_may_see_less_sees_less(zone: TrustZone) -> None:
     assert client.get("/expiry/").status_code == 200
 
 
-def test_while_the_root_rotates_its_leaves_are_replaced_by_that(zone: TrustZone) -> None:
+def test_a_rotation_of_the_root_replaces_its_leaf_certificates(zone: TrustZone) -> None:
     old = Certificate.objects.get(kind="root")
     new = certificate("root", uuid.uuid4(), months=60)
     rotation = Rotation.objects.create(kind="root", to_version=2, actor="anna", created_at=timezone.now(), from_root=old)
@@ -375,11 +375,11 @@ def test_a_token_that_expired_is_refused_and_says_so() -> None:
     ApiToken.objects.update(expires_at=now - timedelta(seconds=1))
     refused = Client(headers=headers).get("/api/v1/nodes/")
     assert (refused.status_code, refused.json()["type"]) == (401, "urn:trust-zone:not-authenticated")
-    assert re.search(r"dashboard, expired on \d+ \w+ \d{4}, \d\d:\d\d UTC\. Make another", refused.json()["detail"])
+    assert re.search(r"dashboard, expired on \d+ \w+ \d{4}, \d\d:\d\d UTC\. Make a new one", refused.json()["detail"])
 
 
 @pytest.mark.django_db
-def test_a_token_lasts_as_many_days_as_asked_for_or_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_has_the_requested_days_or_never_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("qmc.management.site.database_require", lambda **_: None)  # the tests' database is in memory
     User.objects.create_superuser("admin")
     out = StringIO()
@@ -394,7 +394,7 @@ def test_a_token_lasts_as_many_days_as_asked_for_or_for_ever(monkeypatch: pytest
             call_command("create_token", "admin", "--name", "x", f"--days={nonsense}")
 
 
-def test_an_expired_root_is_nobodys_automatic_work() -> None:
+def test_an_expired_root_is_not_replaced_automatically() -> None:
     over = ROOT.not_after + DAY
     for told in (
         root_expiry_wording(ROOT, BASIS, now=over),
