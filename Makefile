@@ -1,4 +1,4 @@
-# Two commands: `make up` runs everything on this machine, `make test` runs every test. Both install what they need.
+# The main targets: `make up` runs a site on this machine, `make test` runs the tests. Both install what they need.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -7,10 +7,10 @@ BIN := .venv/bin
 up: install
 	exec $(BIN)/python manage.py up --agent 127.0.0.2 --agent 127.0.0.3
 
-# What a site needs, and nothing for development.
+# The packages of a site, without those for development.
 install: .venv/.console front-end
 
-# What pages take from npm packages, their icons too: pages need no node_modules.
+# Files of pages from npm packages, also icons. A running site does not need node_modules.
 front-end: node_modules/.installed
 	@scripts/front-end
 
@@ -22,7 +22,7 @@ wheel: front-end
 test: .venv/.development front-end system
 	PYTHONDEVMODE=1 PYTHONMALLOC=pymalloc $(BIN)/python -m pytest
 
-# What takes minutes, by subject: `make test` takes a part of each. All of it takes half an hour.
+# Slow tests, by subject. `make test` runs a part of each. All of them take half an hour.
 SLOW := QMC_SLOW=1 $(BIN)/python -m pytest -n 0 -p no:randomly --log-cli-level=INFO
 faults: faults-matrix faults-rotations faults-sites faults-upgrades faults-pages faults-wheels faults-tables
 
@@ -30,15 +30,15 @@ faults: faults-matrix faults-rotations faults-sites faults-upgrades faults-pages
 faults-matrix: setup
 	$(SLOW) tests/faults/test_matrix.py
 
-# Rotations of root, database key and central key, exports, recreation and repair, each cut off at every step.
+# Rotations of root, database key and central key, exports, recreation and repair, each interrupted at every step.
 faults-rotations: setup
 	$(SLOW) tests/faults --ignore tests/faults/test_matrix.py tests/browser/live
 
-# Whole sites on both engines: two hundred nodes at once, full disks, two accounts, moving house.
+# Whole sites on both engines: two hundred nodes at once, full disks, two accounts, a move to another machine.
 faults-sites: setup
 	$(SLOW) tests/site --ignore tests/site/test_recreate.py
 
-# An older site under this version, damaged and foreign databases, everything that is refused.
+# Upgrades of an older site, damaged and foreign databases, and all refusals at the start.
 faults-upgrades: setup
 	$(SLOW) tests/upgrade
 
@@ -46,7 +46,7 @@ faults-upgrades: setup
 faults-pages: setup
 	$(SLOW) tests/browser/test_looks.py
 
-# A site of the wheels alone, without the tree and without a network.
+# A site from the wheels only, without the source tree and without a network.
 faults-wheels: setup
 	$(SLOW) tests/wheel
 

@@ -1,8 +1,8 @@
-"""How fast encrypted fields are read and re-encrypted, against bare AES-256-GCM over the same values in the same run.
+"""Measure how fast encrypted fields are read and re-encrypted, compared with bare AES-256-GCM over the same values in the same run.
 
     python -m bench.fields [ROWS]
 
-Beside the bare cipher stands what the database itself costs: the same rows read without opening them, and updated one by one without
+The database is measured too: the same rows read without decryption, and updated one by one without
 sealing them.
 """
 
@@ -94,7 +94,7 @@ def measure(rows: int) -> None:
     assert (walked[0].whole, walked[0].moved) == (True, rows), walked
 
     print(f"{rows} values of {LENGTH} bytes, SQLite, one process")
-    print(f"  bare AES-256-GCM            opened {rows / opening:9.0f}/s    opened and sealed anew {rows / anew:9.0f}/s")
+    print(f"  bare AES-256-GCM            opened {rows / opening:9.0f}/s    re-encrypted         {rows / anew:9.0f}/s")
     print(f"  the database alone          read   {rows / unopened:9.0f}/s    updated                {rows / touching:9.0f}/s")
     print(f"  encrypted field             read   {rows / reading:9.0f}/s    re-encrypted           {rows / moving:9.0f}/s")
     print(f"  of the bare cipher          read   {opening / reading:9.3f}      re-encrypted           {anew / moving:9.3f}")

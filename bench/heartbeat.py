@@ -1,4 +1,4 @@
-"""Heartbeats a second through the real node API, against a bare view on the same server: same callers, same run.
+"""Measure heartbeats per second through the real node API, compared with a bare view on the same server, with the same callers in the same run.
 
     python -m bench.heartbeat [SECONDS]
 
@@ -32,7 +32,7 @@ def request(method: str, path: str, body: bytes, *, kept_alive: bool) -> bytes:
 
 
 class Caller:
-    """One node's client certificate, and raw bytes: as little work as can be on this side. Each call returns the turn of the last answer."""
+    """A caller with the client certificate of one node. It sends raw bytes, to need little CPU time. Each call returns the turn of the last answer."""
 
     def __init__(self, state: State, port: int) -> None:
         installed, now = state.store.current(), datetime.now(UTC)
@@ -68,7 +68,7 @@ class Caller:
         return request("POST", "/api/v1/heartbeat/", json.dumps(self.report | {"turn": self.turn}).encode(), kept_alive=kept_alive)
 
     def call(self, *, bare: bool, kept_alive: bool, until: float) -> list[float]:
-        """Requests one after the other until `until`. Returns the seconds of each."""
+        """Send requests one after the other until `until`. Returns the seconds of each."""
         took = []
         with contextlib.ExitStack() as held:
             connection = held.enter_context(self._connect()) if kept_alive else None
@@ -95,7 +95,7 @@ def measure(site: Site, callers: list[Caller], *, bare: bool, kept_alive: bool, 
 
 
 def compare(site: Site, callers: list[Caller], *, kept_alive: bool, seconds: float) -> None:
-    """Bare view and heartbeat in turn, so that a slow moment of the machine meets both."""
+    """Measure bare view and heartbeat alternately, so that slow moments of the machine affect both."""
     took: dict[bool, list[float]] = {True: [], False: []}
     cpu = {True: 0.0, False: 0.0}
     for _ in range(ROUNDS):
@@ -119,7 +119,7 @@ def main() -> None:
     with TemporaryDirectory() as folder, running_site(Path(folder), agents=0) as site:
         with Fleet(Path(folder) / "fleet", CALLERS) as fleet:
             register_many(site, site.token, fleet, fleet.addresses)
-        # The agents have ended: two callers with one certificate would be noticed.
+        # The agents have ended, because the site reports two callers with one certificate.
         callers = [Caller(State(fleet.home / address), site.node_port) for address in fleet.addresses]
         for kept_alive in (False, True):
             compare(site, callers, kept_alive=kept_alive, seconds=seconds)

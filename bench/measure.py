@@ -1,4 +1,4 @@
-"""What the benches share: CPU seconds by process, percentiles and verdicts."""
+"""Shared by the benches: CPU seconds by process, percentiles and verdicts."""
 
 import contextlib
 import math
@@ -20,7 +20,7 @@ def _processes() -> dict[int, tuple[int, float]]:
     found = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            # The name, in brackets, may hold spaces.
+            # The name, in brackets, can have spaces.
             words = path.read_text().rpartition(")")[2].split()
             found[int(path.parent.name)] = int(words[1]), sum(map(int, words[11:15])) / TICK
     return found
@@ -54,25 +54,25 @@ def spread(values: Sequence[float]) -> str:
 
 
 def verdict(value: float, goal: float, *, at_most: bool = False) -> str:
-    """The goal, and whether `value` reaches it."""
+    """Words for the goal, and whether `value` reaches it."""
     reached = value <= goal if at_most else value >= goal
     return f"goal {'<=' if at_most else '>='} {goal:g}: {'reached' if reached else 'missed'}"
 
 
 def busy_seconds() -> float:
-    """CPU seconds of everything on this machine since it started."""
+    """CPU seconds of all processes on this machine since it started."""
     user, nice, system, _, _, interrupts, soft, *_ = map(int, Path("/proc/stat").read_text().split()[1:9])
     return (user + nice + system + interrupts + soft) / TICK
 
 
 def cpu_of_all(site: Site, fleet: Fleet) -> dict[str, float]:
-    """CPU seconds since the start of the site's processes, the light agents, this process, and whatever else runs here."""
+    """CPU seconds since the start of the site's processes, the light agents, this process, and all other processes here."""
     ours = cpu_by_process(site) | {"fleet": fleet.cpu_seconds(), "clients": time.process_time()}
     return ours | {"(others)": busy_seconds() - sum(ours.values())}
 
 
 def table(cpu: dict[str, float], nodes: int, wall: float) -> None:
-    """Where the time went, in CPU milliseconds a node."""
+    """The CPU time of each part, in milliseconds per node."""
     for name, seconds in sorted(cpu.items(), key=lambda each: -each[1]):
         print(f"  {name:10} {seconds / nodes * 1000:7.0f} ms   {seconds / wall / CORES:4.0%} of the cores")
     print(f"  {'not used':10} {(wall * CORES - sum(cpu.values())) / nodes * 1000:7.0f} ms")

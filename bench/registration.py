@@ -1,9 +1,9 @@
-"""How fast nodes are registered, against the floor: bare key generation and password derivation on the same cores.
+"""Measure how fast nodes are registered, compared with the floor: bare key generation and password derivation on the same cores.
 
     python -m bench.registration [N] [--engine production]
 
-Real console, node API, broker and worker; light agents. What the agents and strangers' processes use of the cores is counted apart;
-filling the stock of keys made ahead again is counted in.
+Real console, node API, broker and worker; light agents. CPU time of agents and unrelated processes is counted separately.
+The time to make the keys made ahead again is included.
 """
 
 import argparse
@@ -40,13 +40,13 @@ def _floor_of_one(_: int) -> float:
 
 
 def floor() -> float:
-    """CPU seconds a node for what no implementation can leave out, while all cores are at it."""
+    """CPU seconds per node for work that every implementation must do, with all cores busy."""
     with ProcessPoolExecutor(CORES) as pool:
         return sum(pool.map(_floor_of_one, range(FLOOR_SAMPLES))) / FLOOR_SAMPLES
 
 
 class Bench:
-    """One site, one fleet, and the figures."""
+    """Measure one site with one fleet of agents."""
 
     def __init__(self, site: Site, fleet: Fleet) -> None:
         self.site, self.fleet = site, fleet
@@ -56,14 +56,14 @@ class Bench:
         self.stock = int(site.manage("shell", "-v", "0", "-c", STOCK))
 
     def refill(self) -> None:
-        """Wait for the full stock of keys made ahead."""
+        """Wait until all keys are made ahead."""
         wait_for(lambda: self.site.rows("SELECT count(*) FROM certs_pooledkey")[0][0] >= self.stock, 120)
 
     def one(self) -> float:
         return register_one(self.second, self.fleet, next(self.addresses))
 
     def idle(self) -> list[float]:
-        """Registrations one at a time, after a first one that warms up."""
+        """Register nodes one at a time, after a first one that is not counted."""
         self.one()
         found = []
         for _ in range(IDLE_SAMPLES):
@@ -74,7 +74,7 @@ class Bench:
         return found
 
     def bulk(self, size: int) -> tuple[list[float], list[float]]:
-        """`size` registrations at once, and single ones by somebody else meanwhile. Returns both latencies."""
+        """Start `size` registrations at once, and single ones by another user at the same time. Returns both latencies."""
         mine, ended = [next(self.addresses) for _ in range(size)], threading.Event()
 
         def interact() -> list[float]:
@@ -92,7 +92,7 @@ class Bench:
         return bulk, interacting.result()
 
     def states(self, since: int) -> dict[str, list[float]]:
-        """Seconds that each node was in each state, by the audit log after event `since`."""
+        """The seconds that each node was in each state, from the audit log after event `since`."""
         query = f"SELECT target_id, at, detail FROM audit_event WHERE action = 'node.transition' AND sequence > {since} ORDER BY sequence"
         entered: dict[str, datetime] = {}
         spent: dict[str, list[float]] = {}
@@ -130,7 +130,7 @@ def main() -> None:
     nodes, lowest = size + len(single), CORES / (sum(floors) / len(floors))
     rate = nodes / (wall - (used["fleet"] + used["(others)"]) / CORES)
     print(f"Registration of {nodes} nodes on {CORES} cores, {arguments.engine}: {registered:.1f} s, {wall:.1f} s with the keys made again")
-    print(f"  {rate:.2f} nodes/s without the nodes' own work and strangers'; floor {lowest:.2f} nodes/s")
+    print(f"  {rate:.2f} nodes/s without the nodes' own work and unrelated processes; floor {lowest:.2f} nodes/s")
     print(f"  ratio to the floor {rate / lowest:.2f}   {verdict(rate / lowest, 0.7)}")
     print("From the register call until the node has the package")
     print(f"  idle                {spread(idle)}   {verdict(percentile(idle, 0.95), 0.3, at_most=True)}")

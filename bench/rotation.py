@@ -1,9 +1,9 @@
-"""How fast a new root reaches every node, against the floor: bare generation of the same keys, and sealing of the same package.
+"""Measure how fast a new root reaches every node, compared with the floor: bare generation of the same keys, and encryption of the same package.
 
     python -m bench.rotation [N]
 
-Real console, node API, broker and worker; light agents, which take trust and renewals as every agent does. What the agents and
-strangers' processes use of the cores is counted apart.
+Real console, node API, broker and worker; light agents, which take trust and renewals as every agent does. CPU time of agents
+and unrelated processes is counted separately.
 """
 
 import argparse
@@ -33,7 +33,7 @@ SETTLE = "from nodes.rotations.root import SETTLE; print(SETTLE.total_seconds())
 
 
 def _example() -> Package:
-    """As a renewal's amid a rotation: two roots."""
+    """A package of a renewal during a rotation, with two roots."""
     authority = make_authority()
     root = authority.certificate.public_bytes(Encoding.PEM)
     return authority.package(generation=2, roots=(root, root), expires_at=authority.now + timedelta(days=7))
@@ -50,13 +50,13 @@ def _floor_of_one(_: int) -> float:
 
 
 def floor() -> float:
-    """CPU seconds a node for what no implementation can leave out, while all cores are at it."""
+    """CPU seconds per node for work that every implementation must do, with all cores busy."""
     with ProcessPoolExecutor(CORES) as pool:
         return sum(pool.map(_floor_of_one, range(FLOOR_SAMPLES))) / FLOOR_SAMPLES
 
 
 class Rotation:
-    """One rotation of the root, seen from outside."""
+    """A rotation of the root, observed from outside."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -67,7 +67,7 @@ class Rotation:
         return bool(self.site.rows(f"SELECT count(*) FROM certs_rotation WHERE {condition}")[0][0])
 
     def wait_until(self, condition: str) -> float:
-        """Returns the time at which the rotation's row was like that."""
+        """Wait until the row of the rotation meets `condition`. Returns the time."""
         wait_for(lambda: self._is(condition), 1200)
         return time.monotonic()
 
@@ -97,11 +97,13 @@ def main() -> None:
     used = {name: seconds - before[name] for name, seconds in after.items()}
     rate = nodes / (wall - (used["fleet"] + used["(others)"]) / CORES)
     own = sum(seconds for name, seconds in used.items() if name not in ("fleet", "clients", "(others)")) / nodes
-    print(f"Rotation of the root over {nodes} nodes on {CORES} cores: {finished - began:.1f} s, of which twice {settle:.0f} s prove rest")
     print(
-        f"  made {made - began:.1f} s, trusted by all {switched - made:.1f} s, presented by all {wall:.1f} s, dropped {finished - proved:.1f} s"
+        f"Rotation of the root over {nodes} nodes on {CORES} cores: {finished - began:.1f} s, of which twice {settle:.0f} s are waiting times"
     )
-    print(f"Presented: {wall / nodes:.2f} s a node, {rate:.2f} nodes/s without the nodes' own work and strangers'")
+    print(
+        f"  made {made - began:.1f} s, trusted by all {switched - made:.1f} s, presented by all {wall:.1f} s, removed {finished - proved:.1f} s"
+    )
+    print(f"Presented: {wall / nodes:.2f} s a node, {rate:.2f} nodes/s without the nodes' own work and unrelated processes")
     print(f"  floor {lowest:.2f} nodes/s   ratio to the floor {rate / lowest:.2f}, by the site's own CPU time {CORES / lowest / own:.2f}")
     print("CPU time a node, while certificates are replaced")
     table(used, nodes, wall)

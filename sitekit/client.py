@@ -1,4 +1,4 @@
-"""The console's REST API over one kept-alive connection, and nodes registered through it."""
+"""A client of the console's REST API over one kept-alive connection, which can register nodes."""
 
 import http.client
 import json
@@ -17,7 +17,7 @@ UNDER_WAY = ("issuing", "distributing", "awaiting_password", "verifying")
 
 
 class Client:
-    """One caller with one token; not for several threads."""
+    """A caller with one token. Not for several threads."""
 
     def __init__(self, site: Site, token: str) -> None:
         context = ssl.create_default_context(cafile=site.data / "node/current/machine/root/roots.pem")
@@ -26,7 +26,7 @@ class Client:
         self.used = 0.0
 
     def call(self, method: str, path: str, content: Any = None) -> Any:
-        """The answer's content; anything but success is an AssertionError."""
+        """The content of the answer. An error status raises AssertionError."""
         if time.monotonic() - self.used > KEPT_S:
             self.connection.close()
         self.connection.request(method, f"/api/v1{path}", None if content is None else json.dumps(content), self.headers)
@@ -45,7 +45,7 @@ class Client:
 
 @dataclass(frozen=True)
 class Started:
-    """A node whose registration was asked for."""
+    """A node whose registration was requested."""
 
     pk: str
     address: str
@@ -63,7 +63,7 @@ def start(client: Client, address: str) -> Started:
 
 
 def register_one(client: Client, fleet: Fleet, address: str) -> float:
-    """One registration to its end. Returns the seconds from the `register` call until the node accepted its package."""
+    """Register one node completely. Returns the seconds from the `register` call until the node accepted its package."""
     started = start(client, address)
     accepted_at = fleet.accepted_at(address)
     fleet.unlock(address, started.password)
@@ -79,9 +79,9 @@ def wait_for(true: Any, seconds: float) -> None:
 
 
 def register_many(site: Site, token: str, fleet: Fleet, addresses: list[str], *, callers: int = 3, seconds: float = 300) -> list[float]:
-    """Register every address from `callers` threads. Returns the seconds until each node accepted its package.
+    """Register all addresses with `callers` threads. Returns the seconds until each node accepted its package.
 
-    Passwords are typed as soon as the console says that it waits for them. Returns when all are registered.
+    Passwords are typed as soon as the console waits for them. Returns when all nodes are registered.
     """
     started: dict[str, Started] = {}
     typed: dict[str, Future[None]] = {}

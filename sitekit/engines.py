@@ -1,4 +1,4 @@
-"""The engines of a site: SQLite with the filesystem broker, or PostgreSQL with Redis, started for this site alone."""
+"""The engines of a site: SQLite with the filesystem broker, or PostgreSQL with Redis, started for this site only."""
 
 import os
 import shutil
@@ -21,13 +21,13 @@ def free_port() -> int:
 
 
 def program(name: str) -> str:
-    """Where a server's program lies, "" if it is not installed; Debian keeps PostgreSQL's out of the path."""
+    """The path of a server's program, "" if it is not installed. Debian's programs of PostgreSQL are not in PATH."""
     found = (str(path) for path in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True))
     return shutil.which(name) or next(found, "")
 
 
 def need(on: str) -> None:
-    """Raises: SkipTest, which pytest takes as a skip: a program of the engine is not installed."""
+    """Raises: SkipTest if a program of the engine is not installed. pytest then skips the test."""
     missing = [name for name in ("initdb", "postgres", "redis-server") if on == "production" and not program(name)]
     if missing:
         raise SkipTest(f"{', '.join(missing)} not installed: apt-get install postgresql redis-server")
@@ -67,7 +67,7 @@ def postgresql() -> Iterator[str]:
 
 @contextmanager
 def redis(folder: Path) -> Iterator[str]:
-    """Yields the CELERY_BROKER_URL of a Redis of its own."""
+    """Start a Redis server. Yields its CELERY_BROKER_URL."""
     port = free_port()
     with _running([program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)], port):
         yield f"redis://127.0.0.1:{port}/0"

@@ -1,6 +1,6 @@
 """Many light agents in one process: real agents, each on its own loopback address, sharing one event loop.
 
-The process serves until its standard input ends. It is asked over a Unix socket, one line of JSON a connection, so that many
+The process runs until its standard input ends. It answers requests over a Unix socket, one line of JSON per connection, so that many
 clients may wait at once.
 """
 
@@ -30,7 +30,7 @@ CONTROL = "control"
 
 
 class TimedState(State):
-    """An agent's memory that notes when a package was accepted."""
+    """The state of an agent, which records when a package was accepted."""
 
     def __init__(self, home: Path) -> None:
         super().__init__(home)
@@ -43,7 +43,7 @@ class TimedState(State):
 
 
 class LightAgent(Agent):
-    """An agent that follows its state when it is told to, instead of looking twice a second."""
+    """An agent that follows its state on request, instead of twice a second."""
 
     def __init__(self, home: Path, address: str) -> None:
         super().__init__(Options(home, address, 4444, (address,), 4570, 4242, True))
@@ -51,14 +51,14 @@ class LightAgent(Agent):
         self.calling: asyncio.Task[None] | None = None
 
     async def unlock(self, word: str) -> None:
-        """What happens when the password is typed. Raises: PKIError, Refused, OSError."""
+        """Install the package, as after typing the password. Raises: PKIError, Refused, OSError."""
         await asyncio.to_thread(lambda: self.state.unlock(Opener(password.canonical(word)), now=datetime.now(UTC)))
         await self.follow()
         self.calling = self.calling or asyncio.create_task(self.call_home())
 
 
 async def serve(home: Path, addresses: list[str]) -> None:
-    """Open every agent, say so, and answer until standard input ends."""
+    """Start all agents, report that, and answer requests until standard input ends."""
     agents = {address: LightAgent(home / address, address) for address in addresses}
     for agent in agents.values():
         await agent.follow()
@@ -87,11 +87,11 @@ async def serve(home: Path, addresses: list[str]) -> None:
         sys.stdout.write("open\n")
         sys.stdout.flush()
         await ended.wait()
-        os._exit(0)  # threads may still derive keys, and a task may swallow its cancellation (asyncio.wait_for, Python 3.11)
+        os._exit(0)  # threads may still derive keys, and a task may ignore its cancellation (asyncio.wait_for, Python 3.11)
 
 
 class Fleet:
-    """`size` light agents that wait for packages, in a process of their own; a context manager."""
+    """A context manager with `size` light agents that wait for packages, in a process of their own."""
 
     def __init__(self, home: Path, size: int) -> None:
         blocks = [f"{free_network()}.{next(networks)}" for _ in range(0, size, IN_A_NETWORK)]
@@ -124,15 +124,15 @@ class Fleet:
         return content["answer"]
 
     def unlock(self, address: str, word: str) -> None:
-        """Type the password on the node; returns when it is installed and 4242 is open."""
+        """Type the password on the node. Returns when the package is installed and 4242 is open."""
         self._ask("unlock", address, word)
 
     def accepted_at(self, address: str, seconds: float = 120) -> float:
-        """When the node accepted its package, in seconds of `time.monotonic`; waits for it. Raises: TimeoutError."""
+        """Wait until the node has accepted its package. Returns the time of that, by `time.monotonic`. Raises: TimeoutError."""
         return float(self._ask("accepted", address, seconds=seconds))
 
     def cpu_seconds(self) -> float:
-        """What the agents themselves have used."""
+        """The CPU time of the agents."""
         return float(self._ask("cpu", ""))
 
 
@@ -141,7 +141,7 @@ def main() -> None:
     parser.add_argument("home", type=Path)
     parser.add_argument("addresses", nargs="+")
     arguments = parser.parse_args()
-    # Real nodes have a processor each to check the primes of the keys that they are sent (0.2 s an RSA key); these share one process.
+    # Real nodes check the primes of their keys on their own processors (0.2 s per RSA key). These agents share one process.
     keys.from_pem = functools.partial(keys.from_pem, own=True)
     asyncio.run(serve(arguments.home, arguments.addresses))
 

@@ -1,6 +1,6 @@
-"""An all-pairs probe: every node dials every other as a service on it would, all the time, and each failure is kept.
+"""A probe of all pairs: every node continuously connects to every other one as a service on it would, and each failure is recorded.
 
-It is a process of its own, throttled, so that neither the tests nor the nodes wait for it. `Probe` speaks with it in lines of JSON.
+It is a separate, throttled process, so that neither tests nor nodes wait for it. `Probe` talks to it in lines of JSON.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ REQUEST = b"GET /status/servicestate HTTP/1.1\r\nHost: node\r\nConnection: close
 
 @dataclass(frozen=True)
 class Place:
-    """A node: its store, its host name, and where its 4242 answers."""
+    """A node: its store, its host name, and the address of its port 4242."""
 
     name: str
     home: str
@@ -41,7 +41,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Report:
-    """How often each pair was dialled, "caller callee", and what failed."""
+    """The number of connections of each pair, "caller callee", and the failures."""
 
     dials: dict[str, int]
     failures: list[dict[str, Any]]
@@ -52,13 +52,13 @@ class Report:
 
 
 def pairs(places: list[Place]) -> list[tuple[Place, Place]]:
-    """Everybody and everybody else; where there are many, everybody and the five next."""
+    """All pairs. With many nodes, each node and the five next ones."""
     reach = len(places) - 1 if len(places) <= ALL_PAIRS else FURTHER
     return [(caller, places[(number + step) % len(places)]) for number, caller in enumerate(places) for step in range(1, reach + 1)]
 
 
 def dial(caller: Place, callee: Place) -> str:
-    """One handshake and one request with what is on the disk now. Returns why it failed, "" if it did not."""
+    """One handshake and one request with the files that are on the disk now. Returns why it failed, or ""."""
     try:
         mine = Store(Path(caller.home)).current()
         if mine is None:
@@ -76,7 +76,7 @@ def dial(caller: Place, callee: Place) -> str:
 
 
 def held(place: Place) -> dict[str, Any]:
-    """What stands in a node's store, for whoever looks into a failure."""
+    """The content of a node's store, for the analysis of a failure."""
     with contextlib.suppress(OSError, ValueError, KeyError):
         if installed := Store(Path(place.home)).current():
             serials = {"service": f"{installed.service.serial_number:x}", "client": f"{installed.client.serial_number:x}"}
@@ -86,7 +86,7 @@ def held(place: Place) -> dict[str, Any]:
 
 @dataclass
 class Dialler:
-    """The probe's own process: dials in turn, and listens to who is stopped."""
+    """The process of the probe: connects the pairs in turn, and reads which nodes are stopped."""
 
     places: list[Place]
     per_second: float
@@ -96,7 +96,7 @@ class Dialler:
     started_at: dict[str, float] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Round after round, each in another order."""
+        """All pairs, repeatedly, in a new order each time."""
         every = pairs(self.places)
         self.dials = {f"{caller.name} {callee.name}": 0 for caller, callee in every}
         while True:
@@ -125,7 +125,7 @@ class Dialler:
 
 
 class Probe:
-    """The probe as a test sees it; a context manager that dials while it is open."""
+    """The interface of the probe for tests: a context manager during which it connects."""
 
     def __init__(self, places: list[Place], *, environment: dict[str, str] | None = None, per_second: float = 40) -> None:
         self.command = [sys.executable, "-m", "sitekit.probe", json.dumps([asdict(each) for each in places]), str(per_second)]
@@ -149,7 +149,7 @@ class Probe:
 
     @contextlib.contextmanager
     def without(self, *names: str) -> Iterator[None]:
-        """Inside, nobody dials these nodes; whoever starts one waits for it to listen before it ends."""
+        """During this context, no node connects to these nodes. A started node must listen before the context ends."""
         for name in names:
             self._ask("stopped", name)
         yield

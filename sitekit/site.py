@@ -1,4 +1,4 @@
-"""A whole site of real processes: console, node API, worker, beat and two unregistered agents; for tests and benches."""
+"""A whole site of real processes, for tests and benches: console, node API, worker, beat and two unregistered agents."""
 
 import contextlib
 import itertools
@@ -32,17 +32,17 @@ ROOT = Path(__file__).parent.parent
 
 
 def free_network() -> str:
-    """The first two numbers of loopback addresses that nobody else on this machine uses: every run takes its own."""
+    """The first two numbers of loopback addresses that no other run on this machine uses."""
     return f"127.{os.getpid() % 120 + 100}"
 
 
 networks = itertools.count()
-TAKEN = (200, 202)  # installed; or, on a busy machine, still being opened when the page was answered
+TAKEN = (200, 202)  # installed, or on a busy machine still being opened when the page was answered
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, which the ssl module does not name
 
 
 class Site:
-    """The running site, and its API as a client sees it."""
+    """A running site, with a client of its API."""
 
     program: tuple[str, ...] = (sys.executable, "manage.py")
     cwd = ROOT
@@ -53,21 +53,21 @@ class Site:
         self.agents = tuple(self.address(number) for number in range(2, 2 + agents))
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("QMC_", "PYTHONDEVMODE"))}
         self.environment |= {"QMC_DATA_DIR": str(data)} | (environment or {})
-        self.environment["SSL_CERT_FILE"] = os.devnull  # no authority of the world's is trusted, nor loaded by each process
+        self.environment["SSL_CERT_FILE"] = os.devnull  # public certificate authorities are neither trusted nor loaded
         self.further: dict[str, subprocess.Popen[bytes]] = {}
         self.database: psycopg.Connection | None = None
         self.commands: dict[str, list[str]] = {}
-        self.keeping = threading.Lock()  # several tests' threads may find one of them dead
+        self.keeping = threading.Lock()  # several threads of a test may find a process that has ended
         command = [*self.program, "up", "--data-dir", str(data), "--port", str(self.port), "--node-port", str(self.node_port)]
         command += [word for address in self.agents for word in ("--agent", address)]
         self.output = (data.parent / "up.log").open("wb")
-        # The umask of somebody who leaves everything open to everybody.
+        # A umask that makes new files readable for all accounts.
         self.process = subprocess.Popen(command, cwd=self.cwd, stdout=self.output, stderr=self.output, env=self.environment, umask=0)
         self.token = ""
-        self.further_roots = ""  # whoever issued what the console serves browsers, PEM
+        self.further_roots = ""  # the issuer of the console's browser certificate, PEM
 
     def address(self, number: int) -> str:
-        """A loopback address of this site's own."""
+        """A loopback address that only this site uses."""
         return f"{self.network}.{number}"
 
     def start(self) -> None:
@@ -77,7 +77,7 @@ class Site:
         self.token = self.manage("create_token", "admin", "--name", "tests", "--skip-checks").strip()
 
     def start_second_worker_and_beat(self) -> None:
-        """As on a second machine: the same database and broker, processes of their own."""
+        """Start processes as on a second machine, with the same database and broker."""
         celery = [sys.executable, "-m", "celery", "-A", "qmc"]
         worker = [*celery, "worker", "-P", "threads", "-c", "4", "-Q", "sign,default", "--without-gossip", "--without-mingle"]
         beat = [*celery, "beat", "-S", "celery.beat:Scheduler", "--pidfile="]
@@ -85,14 +85,14 @@ class Site:
         self.keep_further()
 
     def keep_further(self) -> None:
-        """Start what is not supervised, or was killed."""
+        """Start an unsupervised process, or one that was killed."""
         for name, command in self.commands.items():
             with self.keeping, (self.data / f"logs/{name}.log").open("ab") as log:
                 if name not in self.further or self.further[name].poll() is not None:
                     self.further[name] = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=self.environment)
 
     def pids(self, *words: str) -> list[int]:
-        """The site's processes whose command line holds all `words`."""
+        """The site's processes whose command line contains all `words`."""
         found = []
         for path in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
@@ -102,22 +102,22 @@ class Site:
         return found
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """What the site's database answers to `query`."""
+        """The rows of `query` from the site's database."""
         if self.database:
             return self.database.execute(query).fetchall()  # type: ignore[call-overload]
         with contextlib.closing(sqlite3.connect(f"file:{self.data}/db.sqlite3?mode=ro", uri=True, timeout=20)) as database:
             return database.execute(query).fetchall()
 
     def empty_broker(self) -> None:
-        """Whatever was on its way to a worker is gone."""
+        """Delete all messages that are on their way to a worker."""
         if url := self.environment.get("CELERY_BROKER_URL"):
             with Redis.from_url(url) as broker:
                 broker.flushall()
-        for path in (self.data / "broker/messages").glob("*.msg"):  # what is just being written is not on its way yet
+        for path in (self.data / "broker/messages").glob("*.msg"):  # messages that are being written are not on their way yet
             path.unlink(missing_ok=True)
 
     def nudge(self, times: int) -> None:
-        """Messages that nobody needs."""
+        """Send messages without a job."""
         folders = {name: str(self.data / "broker/messages") for name in ("data_folder_in", "data_folder_out")}
         with Celery(broker=self.environment.get("CELERY_BROKER_URL", "filesystem://localhost")) as client:
             client.conf.broker_transport_options = {} if "CELERY_BROKER_URL" in self.environment else folders
@@ -125,7 +125,7 @@ class Site:
                 client.send_task("jobs.tasks.run", queue="sign", ignore_result=True)
 
     def contents(self) -> Iterator[tuple[str, bytes]]:
-        """All that logs, database and broker hold."""
+        """The content of logs, database and broker."""
         folders = (path for folder in ("logs", "broker") for path in (self.data / folder).rglob("*"))
         for path in [self.data.parent / "up.log", *self.data.glob("db.sqlite3*"), *folders]:
             if path.is_file():
@@ -140,7 +140,7 @@ class Site:
                     yield str(key), broker.dump(key) or b""
 
     def restart_agent(self, address: str) -> None:
-        """End the agent on `address`; its supervisor starts it again."""
+        """Terminate the agent on `address`. Its supervisor starts it again."""
         subprocess.run(["pkill", "-TERM", "-f", f"agent serve --home {self.data}/agents/{address} "], check=True)
 
     def answers(self) -> bool:
@@ -173,14 +173,14 @@ class Site:
                 return exc.code, json.loads(content) if "json" in exc.headers.get("Content-Type", "") else content.decode()
 
     def central(self) -> Place:
-        """The central node, as the probe dials it."""
+        """The central node, as a node of the probe."""
         store = Store(self.data / "node").current()
         assert store is not None
         return Place("central", str(self.data / "node"), store.host_name, "127.0.0.1", self.node_port)
 
     @staticmethod
     def place(name: str, home: Path, address: str) -> Place:
-        """A node that `register` names so, as the probe dials it."""
+        """A node that `register` made with this name, as a node of the probe."""
         return Place(name, str(home), f"{name}.example", address)
 
     def wait(self, true: Any, seconds: float = 120) -> None:
@@ -230,7 +230,7 @@ class Site:
         return node["id"], ceremony["password"]
 
     def die(self) -> None:
-        """Its supervisor is killed, and every process ends with it."""
+        """Kill the supervisor. Every process ends with it."""
         self.process.kill()
         self.process.wait(20)
         deadline = time.monotonic() + 5
@@ -239,7 +239,7 @@ class Site:
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """All end at once; who does not in time is killed."""
+        """Terminate all processes together. Those that do not end in time are killed."""
         processes = [self.process, *self.further.values()]
         try:
             for process in processes:
