@@ -1,4 +1,4 @@
-"""What expires, and what will happen to it: one type for the expiry board and, later, metrics. Each room registers a function that finds its own."""
+"""Things that expire: one type for the expiry board and, later, for metrics. Each room registers a function that finds its own."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from audit.actors import Actor
 
-# Each kind in the order of the board's picture, and as a word.
+# The kinds in the order of the picture on the board, and the word for each.
 KINDS = {
     "root": "root", "service": "service", "client": "client", "cluster": "cluster", "server": "browser-facing",
     "revocation_list": "revocation list", "export": "export", "registration_password": "registration password", "token": "API token", "backup": "verified backup",
@@ -76,7 +76,7 @@ _providers: list[tuple[str, Provider]] = []
 
 
 def expiring_register(permission: str) -> Callable[[Provider], Provider]:
-    """Register the decorated function: it finds what of its room expires, with a number of queries that does not depend on how much there is.
+    """Register the decorated function, which finds the things of its room that expire, in a fixed number of queries.
 
     A person without `permission` does not see it.
     """
@@ -89,7 +89,7 @@ def expiring_register(permission: str) -> Callable[[Provider], Provider]:
 
 
 def expiring(*, actor: Actor, now: datetime) -> Iterator[Expiring | Endless]:
-    """All that `actor` may see, in no order. Raises: ZoneMissing."""
+    """Everything that `actor` may see, in no order. Raises: ZoneMissing."""
     for permission, provider in _providers:
         if actor.has_perm(permission):
             yield from provider(now)

@@ -1,6 +1,6 @@
-"""What needs a person: one type for the overview, the API and, later, alerts. Each room registers a function that finds its own.
+"""Needs: things that require action by a person. One type for the overview, the API and, later, alerts. Each room registers a function that finds its own.
 
-`code`, `subject` and `key` together name a need: the same cause keeps them for as long as it lasts. docs/troubleshooting.md lists the codes.
+`code`, `subject` and `key` together identify a need. They stay the same as long as its cause lasts. docs/troubleshooting.md lists the codes.
 """
 
 from collections.abc import Callable, Iterable
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-# More needs of one kind than this become one line, so that they hide nothing else.
+# More needs of one kind than this become one line, so that the others stay visible.
 MOST_ALIKE = 3
 
 
@@ -26,11 +26,11 @@ COLORS = {Severity.CRITICAL: "red", Severity.WARNING: "orange", Severity.INFO: "
 
 @dataclass(frozen=True)
 class Need:
-    """`text` says what happened and why, `remedy` what to do, `url` and `button` where. `since` is None where nothing records the beginning.
+    """`text` says what happened and why, `remedy` what to do, `url` and `button` where. `since` is None if its beginning is not recorded.
 
-    `subject` holds no counts and no dates. `key` tells two needs with one code and one subject apart.
-    `explains` holds the codes of needs that this one causes, whatever their subject; `explains_own` of those with the same subject. What is
-    caused waits until the cause is solved.
+    `subject` has no counts and no dates. `key` tells two needs with one code and one subject apart.
+    `explains` has the codes of needs that this one causes, whatever their subject; `explains_own` those with the same subject. A caused need
+    waits until its cause is solved.
     """
 
     code: str
@@ -52,13 +52,13 @@ class Need:
 
     @property
     def identity(self) -> tuple[str, str, str]:
-        """By this the same need is recognized tomorrow."""
+        """The identity of the need, also in later requests."""
         return self.code, self.subject, self.key
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """A need, and the title of the one that causes it, if any does."""
+    """A need, and the title of the need that causes it, if there is one."""
 
     need: Need
     explained_by: str = ""
@@ -69,23 +69,23 @@ _providers: list[Provider] = []
 
 
 def needs_register(provider: Provider) -> Provider:
-    """Register the decorated function: it finds the needs of its room, with a number of queries that does not depend on how much there is."""
+    """Register the decorated function, which finds the needs of its room, in a fixed number of queries."""
     _providers.append(provider)
     return provider
 
 
 def needs(now: datetime) -> list[Need]:
-    """What all rooms have found, in no order."""
+    """The needs of all rooms, in no order."""
     return [need for provider in _providers for need in provider(now)]
 
 
 def attention(now: datetime) -> list[Ranked]:
-    """What needs a person: first what explains the rest, then the worst first."""
+    """All needs: causes of others first, then by severity."""
     return ranked(needs(now))
 
 
 def ranked(found: Iterable[Need]) -> list[Ranked]:
-    """A need that explains others of any subject first (of two, the one that explains more), then the worst first; the explained ones last."""
+    """Sort key: needs that cause others of any subject first (of two, the one that causes more), then by severity. Caused needs come last."""
     ordered = sorted(found, key=lambda need: (not need.explains, RANK[need.severity], -len(need.explains)))
     everywhere: dict[str, Need] = {}
     own: dict[tuple[str, str], Need] = {}

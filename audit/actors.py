@@ -1,17 +1,17 @@
-"""Who does something: a person, a token, a node, or the system itself."""
+"""Actors: a person, a token, a node, or the system itself."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
 
 class PermissionHolder(Protocol):
-    """What an actor needs of a user account."""
+    """The methods of a user account that an actor uses."""
 
     def has_perm(self, perm: str) -> bool: ...
 
 
 class PermissionRefused(Exception):
-    """The actor may not do this."""
+    """The actor lacks a permission."""
 
     def __init__(self, actor: "Actor", permission: str) -> None:
         super().__init__(f"{actor.label} lacks the permission {permission}. Ask an administrator to grant it.")
@@ -20,7 +20,7 @@ class PermissionRefused(Exception):
 
 @dataclass(frozen=True)
 class Actor:
-    """The one who acts. `user` answers for permissions; the system itself may do everything, a node nothing."""
+    """Who acts. `user` decides permissions. The system itself has every permission, a node has none."""
 
     kind: str
     name: str
@@ -45,5 +45,5 @@ SYSTEM = Actor("system", "system")
 
 
 def system_for(label: str) -> Actor:
-    """The system at work on what `label` asked for, so that the log names both."""
+    """The system, working on a request of `label`. The log names both."""
     return Actor("system", label if label.startswith("system") else f"system for {label}")

@@ -1,4 +1,4 @@
-"""A history as a person reads it. Each room registers the words for its own events."""
+"""The history of an object in words. Each room registers the words for its own events."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from django.core.paginator import Paginator
 from audit.models import Event
 
 T = TypeVar("T")
-LINES = 30  # on the page of a node or an export; its history has the rest
+LINES = 30  # on the page of a node or an export; the history page shows all
 
 Wording = Callable[[Event], tuple[str, str]]
 _wordings: dict[str, Wording] = {}
@@ -30,7 +30,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """Some of a longer list: which page this is, of how many, and how many rows there are in all."""
+    """A page of a list: its number, the number of pages, and the number of all rows."""
 
     rows: list[T]
     number: int
@@ -39,12 +39,12 @@ class Page(Generic[T]):
 
     @property
     def rest(self) -> int:
-        """How many rows come on later pages."""
+        """The number of rows on later pages."""
         return self.total - len(self.rows) if self.number == 1 else 0
 
 
 def wording_register(*actions: str) -> Callable[[Wording], Wording]:
-    """Register the decorated function: it puts events with these actions into words, and gives the color of their spot."""
+    """Register the decorated function, which returns the words for events with these actions and the color of their spot."""
 
     def register(wording: Wording) -> Wording:
         for each in actions:
@@ -57,7 +57,7 @@ def wording_register(*actions: str) -> Callable[[Wording], Wording]:
 
 
 def history_page(target: uuid.UUID, own: Mapping[uuid.UUID, str], page: int, lines: int) -> Page[Line]:
-    """A page of the events of `target` and of its certificates `own`, which come with their kinds; the newest first."""
+    """A page of the events of `target` and of its certificates, the newest first. `own` maps the id of each certificate to its kind."""
     events = Event.objects.filter(target_id__in=[target, *own]).exclude(action="certificate.recorded")
     paginator = Paginator(events, lines)
     found = paginator.get_page(page)
@@ -66,7 +66,7 @@ def history_page(target: uuid.UUID, own: Mapping[uuid.UUID, str], page: int, lin
 
 
 def line(event: Event, kind: str = "") -> Line:
-    """One event in words; `kind` is a certificate's. An action that no room has words for is shown by its name rather than hidden."""
+    """One event in words. `kind` is the kind of a certificate. An action without registered words is shown by its name."""
     wording = _wordings.get(event.action)
     text, colour = wording(event) if wording else (event.action.replace(".", " ").replace("_", " "), "grey")
     return Line(event.at, f"{kind.capitalize()} {text}" if kind else text, colour, event.actor, str(event.detail.get("reason") or ""))

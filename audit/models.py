@@ -1,4 +1,4 @@
-"""The append-only event log, each event chained to the one before by SHA-256."""
+"""The append-only event log. SHA-256 chains each event to the previous one."""
 
 import uuid
 from typing import Any
@@ -7,7 +7,7 @@ from django.db import models
 
 
 class AppendOnly(Exception):
-    """An event was to be changed or deleted."""
+    """Code tried to change or delete an event."""
 
 
 class EventQuerySet(models.QuerySet["Event"]):
@@ -22,7 +22,7 @@ class EventQuerySet(models.QuerySet["Event"]):
 
 
 class Event(models.Model):
-    """One thing that happened, who did it, and to what."""
+    """One event: what happened, who did it, and to which object."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     sequence = models.PositiveBigIntegerField(unique=True)
@@ -54,7 +54,7 @@ class Event(models.Model):
 
 
 class Head(models.Model):
-    """The end of the chain: one row, locked by whoever writes next."""
+    """The end of the chain: one row, which each writer locks."""
 
     sequence = models.PositiveBigIntegerField(default=0)
     digest = models.CharField(max_length=64, default="")

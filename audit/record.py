@@ -1,4 +1,4 @@
-"""Writing events, one writer at a time, and proving that the chain is whole."""
+"""Write events, one writer at a time, and verify the chain."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ def _digest(event: Event) -> str:
 
 @transaction.atomic
 def record(*, actor: Actor, action: str, target: models.Model, detail: dict[str, Any], now: datetime) -> Event:
-    """Append one event about `target`. `detail` holds JSON values and never a secret.
+    """Append one event about `target`. `detail` has JSON values and never a secret.
 
     The head row is locked until the caller's transaction ends, so that the order of the chain is the order of commits, whichever
     process writes (SQLite: the transaction itself is IMMEDIATE).
@@ -56,12 +56,14 @@ def record(*, actor: Actor, action: str, target: models.Model, detail: dict[str,
 
 
 def verify() -> int:
-    """Walk the whole chain and return its length. Raises: ChainBroken, naming the first event that does not fit."""
+    """Verify the whole chain and return its length. Raises: ChainBroken, naming the first event that does not fit."""
     previous, length = "", 0
     for event in Event.objects.order_by("sequence").iterator():
         length += 1
         if event.sequence != length or event.previous != previous or event.digest != _digest(event):
-            raise ChainBroken(f"the audit log does not fit at event {event.sequence}: restore it from a backup and find out who wrote")
+            raise ChainBroken(
+                f"the audit log was changed at event {event.sequence}: find out who wrote to the database, and restore the site from a backup"
+            )
         previous = event.digest
     head = Head.objects.filter(pk=1).first()
     if head is not None and (head.sequence, head.digest) != (length, previous):

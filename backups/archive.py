@@ -1,4 +1,4 @@
-"""The file of a backup: a tar of known members inside age under a passphrase. Bytes in, bytes out; nothing is ever extracted by name."""
+"""The file of a backup: a tar with known members, encrypted with age under a passphrase. Bytes in, bytes out; no path of the file is ever used."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ FORM = 1
 MANIFEST, DATA, SECRET_KEY, CENTRAL_KEY = "manifest.json", "data.jsonl", "secret-key", "central-key"
 ROOTS, NODE = "roots/", "node/"
 SHORTEST_PASSPHRASE, LONGEST_PASSPHRASE = 12, 200
-PART = r"[A-Za-z0-9_][A-Za-z0-9._-]*"  # no part begins with a dot, so none leads upwards
+PART = r"[A-Za-z0-9_][A-Za-z0-9._-]*"  # no part begins with a dot, so no path leaves the folder
 MEMBER = re.compile(
     rf"{re.escape(MANIFEST)}|{re.escape(DATA)}|{SECRET_KEY}|{CENTRAL_KEY}|{ROOTS}[0-9a-f-]{{36}}\.pem|{NODE}{PART}(/{PART})*"
 )
@@ -25,12 +25,12 @@ PRIVATE_KEY = re.compile(rb"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----.*?-----END",
 
 
 class BackupError(Exception):
-    """A backup cannot be made, or is not restored: what happened, why, and what to do next."""
+    """A backup cannot be made or restored: what happened, why, and what to do next."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Which site a backup is of, and of when."""
+    """The site of a backup, and its time."""
 
     created_at: datetime
     trust_zone: str
@@ -39,13 +39,13 @@ class Origin:
 
 @dataclass(frozen=True)
 class Archive:
-    """A backup that is whole: where it comes from, and its members by name, the manifest apart."""
+    """A complete backup: its origin, and its members by name without the manifest."""
 
     origin: Origin
     members: Mapping[str, bytes]
 
     def below(self, folder: str) -> dict[str, bytes]:
-        """The members of `folder`, by their names in it."""
+        """The files of `folder` as members, by their paths in it."""
         return {name.removeprefix(folder): content for name, content in self.members.items() if name.startswith(folder)}
 
 
@@ -53,8 +53,8 @@ def passphrase_checked(passphrase: str) -> str:
     """`passphrase` unchanged. Raises: BackupError if it is too short or too long."""
     if not SHORTEST_PASSPHRASE <= len(passphrase) <= LONGEST_PASSPHRASE:
         raise BackupError(
-            f"The passphrase has {len(passphrase)} characters; {SHORTEST_PASSPHRASE} to {LONGEST_PASSPHRASE} are needed, because the file "
-            "holds every key of the site. Choose another."
+            f"The passphrase has {len(passphrase)} characters. It needs {SHORTEST_PASSPHRASE} to {LONGEST_PASSPHRASE}, because the file "
+            "contains every key of the site. Choose another."
         )
     return passphrase
 
@@ -66,19 +66,19 @@ def seal(archive: Archive, passphrase: str) -> bytes:
 
 
 def unseal(sealed: bytes, passphrase: str) -> Archive:
-    """Decrypt and check everything; age authenticates every byte. Raises: BackupError."""
+    """Decrypt the file and check everything. age authenticates every byte. Raises: BackupError."""
     try:
         packed = pyrage.passphrase.decrypt(sealed, passphrase)
     except pyrage.DecryptError as exc:
         raise BackupError(
-            "The backup does not open: the passphrase is wrong, or the file was altered or cut short. Nothing was changed. Check the "
-            "passphrase, then take another copy of the file."
+            "The backup does not open: the passphrase is wrong, or the file was changed or truncated. Nothing was changed. Check the "
+            "passphrase, then try another copy of the file."
         ) from exc
     return unpack(packed)
 
 
 def pack(archive: Archive) -> bytes:
-    """The tar that is encrypted. Raises: BackupError for a member that could not be restored."""
+    """The tar before encryption. Raises: BackupError for a member that could not be restored."""
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in archive.members.items()}
     facts = asdict(archive.origin) | {"created_at": archive.origin.created_at.isoformat()}
     manifest = json.dumps({"form": FORM, **facts, "sha256": digests}, indent=1).encode()
@@ -93,20 +93,22 @@ def pack(archive: Archive) -> bytes:
 
 
 def unpack(packed: bytes) -> Archive:
-    """The archive, if its members are exactly those of its manifest. Raises: BackupError."""
+    """The archive, if its members are exactly those in its manifest. Raises: BackupError."""
     members = _members(packed)
     manifest = members.pop(MANIFEST, b"")
     try:
         facts = json.loads(manifest)
         form, digests = facts["form"], facts["sha256"]
     except (ValueError, KeyError, TypeError) as exc:
-        raise BackupError("The file opens, but it is no backup of a trust zone: its manifest is missing or not understood.") from exc
+        raise BackupError("The file opens, but it is not a backup of a trust zone: its manifest is missing or cannot be read.") from exc
     if form != FORM:
-        raise BackupError(f"The backup has form {form}; this console reads form {FORM}. Restore it with the console that made it.")
+        raise BackupError(
+            f"The backup has format {form}. This console reads format {FORM}. Restore it with the version of the console that made it."
+        )
     if digests != {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}:
-        raise BackupError("The backup's members are not those that its manifest names. Nothing was changed. Take another backup.")
+        raise BackupError("The members of the backup differ from its manifest. Nothing was changed. Use another backup.")
     if missing := {DATA, SECRET_KEY} - members.keys():
-        raise BackupError(f"The backup is not complete: it lacks {', '.join(sorted(missing))}. Take another backup.")
+        raise BackupError(f"The backup is not complete: it lacks {', '.join(sorted(missing))}. Use another backup.")
     return Archive(_origin(facts), members)
 
 
@@ -114,15 +116,15 @@ def _origin(facts: dict[str, Any]) -> Origin:
     try:
         created_at = datetime.fromisoformat(facts["created_at"])
         if created_at.tzinfo is None:
-            raise ValueError("a time without its zone")
+            raise ValueError("a time without a time zone")
         return Origin(created_at, str(facts["trust_zone"]), str(facts["host_name"]))
     except (ValueError, KeyError, TypeError) as exc:
-        raise BackupError("The backup's manifest does not say of which site and time it is. Take another backup.") from exc
+        raise BackupError("The manifest of the backup has no valid site and time. Use another backup.") from exc
 
 
 def _check_name(name: str) -> None:
     if not MEMBER.fullmatch(name):
-        raise BackupError(f"{name!r:.80} is not a place in a backup.")
+        raise BackupError(f"{name!r:.80} is not a path in a backup.")
 
 
 def _members(packed: bytes) -> dict[str, bytes]:
@@ -133,23 +135,23 @@ def _members(packed: bytes) -> dict[str, bytes]:
                 _check_name(entry.name)
                 content = tar.extractfile(entry) if entry.type == tarfile.REGTYPE and not entry.issparse() else None
                 if content is None or entry.name in members:
-                    raise BackupError(f"{entry.name!r:.80} in the backup is not one plain file. Nothing was changed.")
+                    raise BackupError(f"{entry.name!r:.80} in the backup is not a regular file, or is there twice. Nothing was changed.")
                 members[entry.name] = content.read()
     except tarfile.TarError as exc:
-        raise BackupError("The file opens, but it is no backup of a trust zone.") from exc
+        raise BackupError("The file opens, but it is not a backup of a trust zone.") from exc
     return members
 
 
 def private_keys(archive: Archive) -> str:
-    """Whose private keys lie in the files of the backup, found by looking at them; "" if there are none."""
-    found: dict[tuple[str, bytes], bytes] = {}  # one key lies in several files of the store
+    """Describe the private keys in the files of the backup, found by reading the files. "" if there are none."""
+    found: dict[tuple[str, bytes], bytes] = {}  # several files of the store contain the same key
     for name, content in archive.members.items():
         place = name.partition("/")[0]
         found |= {(place, match[0]): match[1] for match in PRIVATE_KEY.finditer(content)}
     counts = Counter((place, kind.startswith(b"ENCRYPTED")) for (place, _), kind in found.items())
     words = {"roots": "of roots", "node": "of the node store"}
     told = [
-        f"{count} private key{'s' * (count > 1)} {words.get(place, f'in {place}')}{' (under the backup’s passphrase)' * encrypted}"
+        f"{count} private key{'s' * (count > 1)} {words.get(place, f'in {place}')}{' (encrypted with the passphrase of the backup)' * encrypted}"
         for (place, encrypted), count in sorted(counts.items())
     ]
     return ", ".join(told)

@@ -1,4 +1,4 @@
-"""What backups need from a person."""
+"""Needs of backups."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -19,7 +19,7 @@ BACK_UP = f"On the central node run `{QMC} backup FILE --verify`, and keep FILE 
 
 @needs_register
 def needs(now: datetime) -> Iterator[Need]:
-    """The last backup failed its trial, is old, or was never made."""
+    """The last backup failed its trial restore, it is old, or there is none."""
     last = PeriodicWork.objects.filter(name=VERIFIED).first()
     made_at, why = (last.last_success, last.last_error.partition(": ")[2]) if last else (None, "")
     if why:
@@ -43,5 +43,5 @@ def expiring(now: datetime) -> Iterator[Expiring | Endless]:
         others = Node.objects.present().filter(is_central=False).exists()
         yield Endless(None, "backup", "no verified backup yet", zone_name, BACK_UP, needs_a_hand=others)
         return
-    text = f"It proves what it held on {clocks.stamp(made_at)}, and is old after {BACKUP_PATIENCE.days} days. {BACK_UP}"
+    text = f"It has the state of {clocks.stamp(made_at)}. A backup is old after {BACKUP_PATIENCE.days} days. {BACK_UP}"
     yield Expiring(None, "backup", "last verified backup", zone_name, zone_name, made_at, made_at + BACKUP_PATIENCE, by_hand(text), "")

@@ -1,4 +1,4 @@
-"""`backup`: the whole site in one file, and the trial that proves it. By command or worker: both hold the root passphrase, the web does not."""
+"""`backup`: the whole site in one file, and the trial restore that proves it. A command or a worker runs it, because web processes have no root passphrase."""
 
 import os
 import shutil
@@ -28,14 +28,14 @@ from sealing.errors import ZoneMissing
 from sealing.local_keys import key_ring
 
 VERIFIED, LONGEST_TRIAL_S = "verified backup", 3600
-BACKUP_PATIENCE = timedelta(days=7)  # a verified backup that is older calls for another
+BACKUP_PATIENCE = timedelta(days=7)  # an older backup becomes a need
 
 
 def backup_make(*, file: Path, passphrase: str, actor: Actor, now: datetime) -> str:
     """Write the backup to `file`, which must not exist yet. Returns what it contains. Raises: BackupError, TrustZoneError, PKIError, OSError."""
     passphrase_checked(passphrase)
     if file.exists():
-        raise BackupError(f"{file} exists already, and a backup never replaces another. Choose another name, or move that file away.")
+        raise BackupError(f"{file} exists already, and a backup never replaces a file. Choose another name, or move that file.")
     store = Store(settings.NODE_STORE).files()
     with one_moment():
         zone = _zone_with_its_keys()
@@ -44,14 +44,14 @@ def backup_make(*, file: Path, passphrase: str, actor: Actor, now: datetime) -> 
         members |= {f"{ROOTS}{row.pk}.pem": _root_key(row, passphrase) for row in Certificate.objects.exclude(encrypted_private_key=None)}
         if Store(settings.NODE_STORE).files() != store:
             raise BackupError(
-                "The central node has just got new certificates, so rows and store are not of one moment. Nothing was written. Try again."
+                "The central node has just got new certificates, so database and store do not match. Nothing was written. Try again."
             )
     members |= {f"{NODE}{name}": content for name, content in store.items()}
     archive = Archive(Origin(now, str(zone.pk), zone.name), members)
     try:
         replace(file, seal(archive, passphrase))
     except OSError as exc:
-        raise BackupError(f"{file} could not be written: {exc.strerror}. Nothing was kept. Choose another place for it.") from exc
+        raise BackupError(f"{file} could not be written: {exc.strerror}. Nothing was kept. Choose another folder.") from exc
     held = contains(archive)
     record(actor=actor, action="backup.made", target=zone, detail={"file": file.name, "contains": held}, now=now)
     return held
@@ -64,8 +64,8 @@ def _zone_with_its_keys() -> TrustZone:
     at_hand = key_ring().keys
     if missing := [str(each) for each in DatabaseKey.objects.live() if each.key_id not in at_hand]:
         raise BackupError(
-            f"This machine's service pairs do not open {', '.join(missing)}: what it seals would be lost with this site. Nothing was "
-            "written. Try again in a minute; if this stays, renew the central node's certificates."
+            f"This machine's service certificates do not open {', '.join(missing)}. Without it, the values that it encrypts could not be restored. Nothing was "
+            "written. Try again in a minute. If the problem stays, renew the central node's certificates."
         )
     return zone
 
@@ -75,7 +75,7 @@ def _root_key(row: Certificate, passphrase: str) -> bytes:
 
 
 def backup_verify(*, file: Path, passphrase: str, actor: Actor, now: datetime) -> str:
-    """Restore `file`, made at `now`, for trial, and keep that it was proved. Returns the trial's report. Raises: BackupError."""
+    """Restore `file`, made at `now`, on trial, and record the result. Returns the report of the trial. Raises: BackupError."""
     with periodic(name=VERIFIED, every=timedelta(0), now=now):
         report = _trial(file, passphrase)
     with transaction.atomic():
@@ -84,13 +84,13 @@ def backup_verify(*, file: Path, passphrase: str, actor: Actor, now: datetime) -
 
 
 def _trial(file: Path, passphrase: str) -> str:
-    """The same command that a person would use, on SQLite, in a data directory and with a root passphrase of its own."""
+    """The command that a person would use, on SQLite, with a data directory and a root passphrase of its own."""
     foreign = ("QMC_", "DATABASE_URL", "CELERY_BROKER_URL")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    for left in settings.QMC_DATA_DIR.glob(".trial-*"):  # of a trial that was killed
+    for left in settings.QMC_DATA_DIR.glob(".trial-*"):  # left by a trial that was terminated
         if time.time() - left.stat().st_mtime > LONGEST_TRIAL_S:
             shutil.rmtree(left)
-    receive, send = os.pipe()  # the passphrase is never written to a disk
+    receive, send = os.pipe()  # the passphrase is never on a disk
     try:
         with os.fdopen(send, "wb") as pipe:
             pipe.write(passphrase.encode())
@@ -104,6 +104,6 @@ def _trial(file: Path, passphrase: str) -> str:
         os.close(receive)
     if ended.returncode:
         raise BackupError(
-            f"The trial restore of {file} failed, so do not rely on that file: {ended.stderr.strip()[-400:].removeprefix('CommandError: ')}"
+            f"The trial restore of {file} failed, so do not rely on this file: {ended.stderr.strip()[-400:].removeprefix('CommandError: ')}"
         )
     return ended.stdout

@@ -1,4 +1,4 @@
-"""The rows of every model as lines of JSON, bound to no database: out of the one, into another."""
+"""The rows of every model as lines of JSON, independent of the database engine: write them, and read them into another database."""
 
 import io
 import json
@@ -21,30 +21,30 @@ from django.db.utils import IntegrityError
 from backups.archive import DATA, Archive, BackupError, private_keys
 from sealing.fields import encrypted_fields
 
-# Made anew by `migrate`; of no use elsewhere; keys made ahead, which the site goes on using after the backup: each is used once, ever.
+# Left out: rows that `migrate` makes, rows without use elsewhere, and keys made ahead. The site uses those after the backup, and each key is used once.
 LEFT_OUT = {"contenttypes.contenttype", "auth.permission", "sessions.session", "certs.pooledkey"}
-# A root's key goes into a file of its own, under the backup's passphrase.
+# The key of a root is in a file of its own, encrypted with the passphrase of the backup.
 LEFT_OUT_FIELDS = {"certs.certificate": {"encrypted_private_key"}}
-SEALED = {"private_key": "private key", "archive": "export archive"}  # by a part of the column's name
+SEALED = {"private_key": "private key", "archive": "export archive"}  # part of a column's name, and its word
 BATCH = 500
 
 
 class Exact(DjangoJSONEncoder):
-    """Times to the microsecond: Django's own encoder cuts them, and the audit chain would not fit any more."""
+    """Write times with microseconds. Django's encoder drops them, and then the audit chain would not verify."""
 
     def default(self, o: Any) -> Any:
         return o.isoformat() if isinstance(o, datetime) else super().default(o)
 
 
 def dumped_models() -> list[type[models.Model]]:
-    """Every model that is dumped, each after those that it refers to."""
+    """Every model in a dump, each after the models that it refers to."""
     kept = [(app, [each for each in app.get_models() if each._meta.label_lower not in LEFT_OUT]) for app in apps.get_app_configs()]
     return list(serializers.sort_dependencies(kept, allow_cycles=True))
 
 
 @contextmanager
 def one_moment() -> Iterator[None]:
-    """Whatever is read in this block is of one moment. SQLite: the transaction is IMMEDIATE."""
+    """A transaction in which all reads see one state of the database. SQLite: the transaction is IMMEDIATE."""
     with transaction.atomic(durable=True):
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
@@ -69,7 +69,7 @@ def rows_load(dump: bytes) -> int:
     """Write the rows of `dump` into an empty database, in the caller's transaction. Returns how many. Raises: BackupError."""
     loaded = 0
     try:
-        # One model at a time: what a row names by its natural key has to be there when the row is read.
+        # One model at a time: a row can refer to another one by its natural key, which must exist by then.
         for _, rows in groupby(map(json.loads, io.BytesIO(dump)), key=itemgetter("model")):
             while batch := list(islice(rows, BATCH)):
                 _insert(list(serializers.deserialize("python", batch)))
@@ -77,7 +77,7 @@ def rows_load(dump: bytes) -> int:
         connection.check_constraints()
     except (DeserializationError, IntegrityError, ValueError, KeyError, TypeError) as exc:
         raise BackupError(
-            f"The backup's rows do not fit this console: {exc}. Nothing was loaded. Use the version of the console that made the backup."
+            f"The rows of the backup do not fit this version of the console: {exc}. Nothing was loaded. Use the version that made the backup."
         ) from exc
     with connection.cursor() as cursor:
         for statement in connection.ops.sequence_reset_sql(no_style(), dumped_models()):
@@ -93,13 +93,13 @@ def _insert(rows: list[DeserializedObject]) -> None:
 
 
 def in_use() -> list[str]:
-    """The models of which this database has rows already."""
+    """The models that already have rows in this database."""
     tables = set(connection.introspection.table_names())
     return [each._meta.label for each in dumped_models() if each._meta.db_table in tables and each._base_manager.exists()]
 
 
 def sealed_values(dump: bytes) -> str:
-    """How many values of the dump are sealed, found by looking at its lines; "" if there are none."""
+    """Count the encrypted values in the dump, found by reading its lines. "" if there are none."""
     columns: dict[str, list[str]] = {}
     for model, field in encrypted_fields():
         columns.setdefault(model._meta.label_lower, []).append(field.name)
@@ -108,9 +108,9 @@ def sealed_values(dump: bytes) -> str:
         row = json.loads(line)
         held = [name for name in columns.get(row["model"], ()) if row["fields"].get(name)]
         counts.update(next((word for part, word in SEALED.items() if part in name), "password") for name in held)
-    return ", ".join(f"{count} sealed {what}{'s' * (count > 1)}" for what, count in sorted(counts.items()))
+    return ", ".join(f"{count} encrypted {what}{'s' * (count > 1)}" for what, count in sorted(counts.items()))
 
 
 def contains(archive: Archive) -> str:
-    """What must be kept secret in the backup, found by looking."""
+    """Describe the secrets in the backup, found by reading it."""
     return ", ".join(filter(None, [private_keys(archive), sealed_values(archive.members[DATA])])) or "no private key"

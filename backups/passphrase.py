@@ -1,4 +1,4 @@
-"""The passphrase of a backup, from a file or a terminal: never from the command line, where others would see it."""
+"""The passphrase of a backup, from a file or a terminal. Never from the command line, where other accounts can see it."""
 
 import getpass
 import sys
@@ -9,11 +9,11 @@ from backups.archive import BackupError, passphrase_checked
 
 
 def add_argument(parser: ArgumentParser) -> None:
-    parser.add_argument("--passphrase-file", type=Path, help="holds the backup's passphrase; without it the passphrase is asked for")
+    parser.add_argument("--passphrase-file", type=Path, help="file with the passphrase of the backup. Default: the command asks for it")
 
 
 def passphrase(file: Path | None, *, twice: bool) -> str:
-    """Raises: BackupError if there is none, it is too short, or it was not typed twice alike."""
+    """Raises: BackupError if there is none, if it is too short, or if the second input differs."""
     if file is not None:
         try:
             return passphrase_checked(file.read_text().rstrip("\r\n"))
@@ -22,6 +22,6 @@ def passphrase(file: Path | None, *, twice: bool) -> str:
     if not sys.stdin.isatty():
         raise BackupError("There is no passphrase. Give --passphrase-file FILE, or run this on a terminal.")
     typed = passphrase_checked(getpass.getpass("Passphrase of the backup: "))
-    if twice and getpass.getpass("The same again: ") != typed:
-        raise BackupError("The two passphrases differ. Nothing was written. Type the same one twice.")
+    if twice and getpass.getpass("Repeat the passphrase: ") != typed:
+        raise BackupError("The two passphrases differ. Nothing was written. Type the same passphrase twice.")
     return typed

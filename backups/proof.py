@@ -1,4 +1,4 @@
-"""What must hold of a site that was restored; what does not is named, and hides nothing else."""
+"""Checks of a restored site. Each problem is reported, and none prevents the other checks."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -18,7 +18,7 @@ from sealing.local_keys import key_ring, own_store
 
 
 def problems(*, now: datetime) -> list[str]:
-    """Whatever does not hold: audit chain, root keys, this machine's certificates, database keys, central keys."""
+    """Problems of audit chain, root keys, this machine's certificates, database keys and central keys."""
     found: list[str] = []
     for proof in (_chain, _roots, _store, _database_keys, _central_keys):
         try:
@@ -41,7 +41,7 @@ def _roots(now: datetime) -> Iterator[str]:
 
 def _store(now: datetime) -> Iterator[str]:
     installed = own_store()
-    # What has expired meanwhile is proved for the last moment of its life: `remarks` say that it has.
+    # A certificate that has expired since is verified at its last valid moment. `remarks` reports that it has expired.
     at = min(now, installed.service.not_valid_after_utc, installed.client.not_valid_after_utc)
     held = [
         (installed.service, installed.service_pem, Role.SERVICE, installed.host_name),
@@ -57,7 +57,7 @@ def _database_keys(now: datetime) -> Iterator[str]:
     at_hand = key_ring().keys
     for version in DatabaseKey.objects.live():
         if version.key_id not in at_hand:
-            yield f"No service pair of this machine opens {version}."
+            yield f"No service certificate of this machine opens {version}."
 
 
 def _central_keys(now: datetime) -> Iterator[str]:
@@ -66,14 +66,14 @@ def _central_keys(now: datetime) -> Iterator[str]:
 
 
 def remarks(*, now: datetime) -> Iterator[str]:
-    """What is no fault of a backup, but is to be known: what time has done, and what the site lacked already."""
+    """Facts that are not faults of the backup: what has expired since, and what the site lacked already."""
     if not resealing_is_finished():
-        yield "Values that only the center needs are still sealed with a database key or an older central key. `up` seals them anew."
+        yield "Some values of the central node are encrypted with a database key or an older central key. `up` encrypts them again."
     installed = own_store()
     trusted = {fingerprint(each) for each in installed.roots}
     for row in Certificate.objects.issued().filter(kind="root"):
         if row.encrypted_private_key is None:
-            yield f"The private key of {row.subject} is missing: nothing can be signed with that root. Make a new one, or recreate the root."
+            yield f"The private key of {row.subject} is missing, so this root cannot sign. Rotate the root, or recreate it."
         if row.sha256 not in trusted:
             yield f"This machine does not trust {row.subject} yet."
     for each in (*installed.roots, installed.service, installed.client):
@@ -83,7 +83,7 @@ def remarks(*, now: datetime) -> Iterator[str]:
 
 
 def fields_open() -> tuple[int, list[str]]:
-    """How many encrypted values open, and those that do not, each with the reason."""
+    """The number of encrypted values that open, and the problem of each other one."""
     opened, closed = 0, []
     for model, field in encrypted_fields():
         for row in model._base_manager.exclude(**{f"{field.name}__isnull": True}).iterator():

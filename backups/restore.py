@@ -45,13 +45,13 @@ from sealing.local_keys import own_store
 from storage.data_directory import data_directory_prepare, root_passphrase_make
 from storage.database import State, database_look
 
-AHEAD = 100  # more generations than any node can have gone through after the backup
-RESTORED = "The site was restored from a backup meanwhile. Press Redistribute for a new password."
+AHEAD = 100  # more generations than any node can have had since the backup
+RESTORED = "The site was restored from a backup. Press Redistribute for a new password."
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was found, and what is to be done."""
+    """What the restore found, and what you must do next."""
 
     origin: Origin
     host_name: str
@@ -72,26 +72,26 @@ class Report:
             clocks.stamp(self.origin.created_at),
             ", ".join(f"{n} {state}" for state, n in sorted(self.nodes.items())),
         )
-        again = [f"To be redistributed: {each}" for each in self.redistribute]
+        again = [f"Redistribute this node: {each}" for each in self.redistribute]
         return [
             f"Backup of {self.origin.host_name} (trust zone {self.origin.trust_zone}), made {made}; {self.rows} rows",
-            f"The central node is {self.host_name}; nodes call {', '.join(self.told)}",
+            f"Central node: {self.host_name}. Nodes call {', '.join(self.told)}",
             f"Contains {self.contains}",
             f"Nodes: {nodes}",
-            f"Database key: {', '.join(self.database_keys)}; {self.fields} encrypted values open",
-            *(again or ["To be redistributed: no node that the backup knows"]),
-            f"Nodes that were registered, renewed or redistributed after {made} open by themselves for a redistribution.",
-            f"What was revoked or decommissioned after {made} is in force again: revoke and decommission it again.",
+            f"Database key: {', '.join(self.database_keys)}. {self.fields} encrypted values open",
+            *(again or ["Redistribute: no node of the backup"]),
+            f"Nodes that were registered, renewed or redistributed after {made} wait for a redistribution automatically.",
+            f"Revocations and decommissionings after {made} are lost. Revoke the certificates and decommission the nodes again.",
             *self.remarks,
             f"Sign in: {self.sign_in}",
         ]
 
 
 def restore(*, file: Path, passphrase: str, host_name: str | None = None, told: Sequence[str] = (), now: datetime) -> Report:
-    """Put the site of `file` here. This place is found empty, and all is decrypted and checked, before anything is touched.
+    """Restore the site of `file` here. Before any change, everything is decrypted and checked, and database and data directory must be empty.
 
-    `told` are the addresses that nodes call from now on; without them the backup's stay. A `host_name` other than the
-    site's gives the central node new certificates, which go on bearing the old name.
+    `told` are the addresses that nodes call from now on. Without them, those of the backup stay. A `host_name` other than the
+    site's gives the central node new certificates, which also have the old name.
     Raises: BackupError, TrustZoneError, PKIError, OSError.
     """
     if host_name is not None:
@@ -107,7 +107,7 @@ def restore(*, file: Path, passphrase: str, host_name: str | None = None, told: 
             central_rename(host_name=host_name, now=now)
         except (TrustZoneError, PKIError, OSError) as exc:
             raise BackupError(
-                f"The site is restored, but the certificates for {host_name} could not be made: {exc} Mend that, empty database and data "
+                f"The site is restored, but the certificates for {host_name} could not be made: {exc} Fix that, empty database and data "
                 "directory, and restore again."
             ) from exc
     return _report(archive, rows, opened, found, now)
@@ -122,7 +122,7 @@ def _content(file: Path) -> bytes:
 
 @contextmanager
 def _nothing_left() -> Iterator[None]:
-    """A restore that fails leaves files and database as they were."""
+    """Undo everything if the restore fails: files and database are then as before."""
     files = [settings.QMC_DATA_DIR, settings.SECRET_KEY_FILE, settings.CENTRAL_KEY_FILE]
     files += [settings.ROOT_PASSPHRASE_FILE] if settings.ROOT_PASSPHRASE_FILE else []
     with undone_on_error(*files):
@@ -140,7 +140,7 @@ def _nothing_left() -> Iterator[None]:
 def _put_back(
     archive: Archive, passphrase: str, host_name: str | None, told: Sequence[str], *, now: datetime
 ) -> tuple[int, int, list[str]]:
-    """How many rows were loaded, how many values open, and what does not hold."""
+    """The number of loaded rows, the number of values that open, and the problems."""
     data_directory_prepare()
     root_passphrase_make(founded=False)
     root_passphrase()
@@ -163,26 +163,26 @@ def _refuse_unless_empty() -> None:
     store = settings.NODE_STORE
     if store.exists() and any(store.iterdir()):
         raise BackupError(
-            f"A site's store lies in {store} already. Nothing was changed. Restore into an empty data directory with --data-dir; if an "
-            "earlier restore was interrupted here, remove this data directory first."
+            f"{store} already has the store of a site. Nothing was changed. Restore into an empty data directory with --data-dir. If an "
+            "earlier restore was interrupted here, delete this data directory first."
         )
     look = database_look(connection, whole=True)
-    if look.problem and look.state != State.WITHOUT_STORE:  # that one is in use
+    if look.problem and look.state != State.WITHOUT_STORE:  # the database of a site
         raise BackupError(f"{look.problem} Nothing was changed. {look.remedy}")
     if look.state != State.EMPTY and (used := in_use()):
         raise BackupError(
-            f"The database is in use: it has rows of {', '.join(used[:3])}{' and others' * (len(used) > 3)}. Nothing was changed. Give an "
+            f"The database is not empty: it has rows of {', '.join(used[:3])}{' and others' * (len(used) > 3)}. Nothing was changed. Give an "
             "empty database (DATABASE_URL, or --data-dir for SQLite)."
         )
     if settings.CENTRAL_KEY_FILE.exists():
         raise BackupError(
-            f"There is a central key in {settings.CENTRAL_KEY_FILE} already, and values of another site may be sealed with it. Nothing was "
-            "changed. Restore into an empty data directory with --data-dir, or move that file away first (QMC_CENTRAL_KEY_FILE names it)."
+            f"{settings.CENTRAL_KEY_FILE} already has a central key, and values of another site may be encrypted with it. Nothing was "
+            "changed. Restore into an empty data directory with --data-dir, or move that file first (QMC_CENTRAL_KEY_FILE names it)."
         )
 
 
 def _names_record() -> None:
-    """A backup of a version without the register of names: the register is made from nodes and exports, earlier ones first."""
+    """Make the register of names from nodes and exports, the oldest first. Backups of earlier versions have no register."""
     if NameClaim.objects.exists():
         return
     found = [(each.created_at, names_of_node(each)) for each in Node.objects.present()]
@@ -196,15 +196,15 @@ def _refuse_taken(host_name: str | None) -> None:
         return
     wanted = Names(HolderKind.NODE, Node.objects.get(is_central=True).pk, exclusive=(host_name,))
     if taken := name_conflicts([wanted]):
-        raise BackupError(f"{taken[0]} Nothing was loaded. Choose another with --host-name.")
+        raise BackupError(f"{taken[0]} Nothing was loaded. Choose another name with --host-name.")
 
 
 def _roots_seal(archive: Archive, passphrase: str) -> None:
-    """The root keys, from the backup's passphrase to this machine's own."""
+    """Encrypt the root keys, which the backup has under its own passphrase, with this machine's root passphrase."""
     rows = {f"{row.pk}.pem": row for row in Certificate.objects.filter(kind="root")}
     for name, pem in archive.below(ROOTS).items():
         if name not in rows:
-            raise BackupError(f"The backup holds the private key {name}, but no such root. Nothing was loaded. Take another backup.")
+            raise BackupError(f"The backup has the private key {name}, but no such root. Nothing was loaded. Use another backup.")
         encrypted = keys.to_encrypted_pem(keys.from_pem(pem, passphrase.encode()), root_passphrase())
         Certificate.objects.filter(pk=rows[name].pk).update(encrypted_private_key=encrypted)
 
@@ -213,20 +213,20 @@ def _store_write(archive: Archive) -> None:
     try:
         Store(settings.NODE_STORE).put_back(archive.below(NODE))
     except ValueError as exc:
-        raise BackupError(f"The backup's node store cannot be put back: {exc}. Nothing was loaded. Take another backup.") from exc
+        raise BackupError(f"The node store of the backup cannot be restored: {exc}. Nothing was loaded. Use another backup.") from exc
 
 
 def _central_key_write(archive: Archive, *, now: datetime) -> None:
-    """The backup's central key. A backup of before there was one gets a new key, and a job seals with it what nodes need not read."""
+    """Restore the central key. If the backup is older than central keys, make a new one, and a job encrypts the values of the central node with it."""
     if CENTRAL_KEY in archive.members:
         replace(settings.CENTRAL_KEY_FILE, archive.members[CENTRAL_KEY])
     elif CentralKey.objects.exists():
-        raise BackupError("The backup is not complete: it lacks its central key. Nothing was loaded. Take another backup.")
+        raise BackupError("The backup is not complete: it lacks its central key. Nothing was loaded. Use another backup.")
     central_key_ensure(now=now)
 
 
 def _start_over(origin: Origin, told: Sequence[str] = (), *, now: datetime) -> None:
-    """What was under way at the backup has ended here, leases are free, and every node accepts the next package that it is sent."""
+    """End the work that was in progress at the backup, free all leases, and make every node accept its next package."""
     others = Node.objects.present().filter(is_central=False)
     for node in others.filter(state__in=UNDER_WAY):
         registration_fail(node=node, reason=RESTORED, now=now)
@@ -235,7 +235,7 @@ def _start_over(origin: Origin, told: Sequence[str] = (), *, now: datetime) -> N
         .filter(renewals__in=Renewal.objects.exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]))
         .distinct()
     ):
-        renewals_end(node, reason="The site was restored from a backup meanwhile. Renew again.", actor=SYSTEM, now=now)
+        renewals_end(node, reason="The site was restored from a backup. Renew again.", actor=SYSTEM, now=now)
     others.update(generation=F("generation") + AHEAD)
     turns_start_over()
     addresses_restore(told=told, now=now)

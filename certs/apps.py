@@ -1,4 +1,4 @@
-"""The certs app: the trust zone."""
+"""The certs app: the certificate authority of the trust zone."""
 
 from django.apps import AppConfig
 

@@ -1,23 +1,23 @@
 """Errors of the trust zone.
 
 TrustZoneError (sealing.errors, with ZoneMissing and ZoneBroken)
-├── ClockDoubtful      nothing is done by itself while the central clock may be wrong
-├── IllegalTransition  the certificate's table does not allow it
+├── ClockDoubtful      no automatic work while the central clock may be wrong
+├── IllegalTransition  the table of states does not allow it
 ├── StaleCertificate   another worker was first
 ├── StaleDatabaseKey   another worker was first
 ├── StaleCentralKey    another worker was first
-├── StaleExport        somebody else was first
-├── RotationRefused    not now; says why and what to do
-├── NamesTaken         other nodes or exports have names that were asked for (certs.names.services)
+├── StaleExport        another request was first
+├── RotationRefused    a rotation is not possible now
+├── NamesTaken         other nodes or exports have the requested names (certs.names.services)
 ├── ArchiveGone        an export's files are no longer kept
-└── InputInvalid       bad input, by field (web.errors)
+└── InputInvalid       invalid input, by field (web.errors)
 """
 
 from sealing.errors import TrustZoneError
 
 
 class ClockDoubtful(TrustZoneError):
-    """The central node's clock may be wrong: whatever it would sign now could be worthless."""
+    """The central node's clock may be wrong, so certificates that it signs now could be invalid."""
 
 
 class IllegalTransition(TrustZoneError):
@@ -41,8 +41,8 @@ class RotationRefused(TrustZoneError):
 
 
 class StaleExport(TrustZoneError):
-    """Somebody else changed the export first."""
+    """Another request changed the export first."""
 
 
 class ArchiveGone(TrustZoneError):
-    """The files of an export are no longer kept, or not made yet."""
+    """The files of an export were deleted, or are not made yet."""

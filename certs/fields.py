@@ -1,3 +1,3 @@
-"""The name under which landed migrations import the encrypted field."""
+"""The path from which existing migrations import the encrypted field."""
 
 from sealing.fields import EncryptedField as EncryptedField

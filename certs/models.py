@@ -1,4 +1,4 @@
-"""The tables of the app. Each room has its own; this module brings them together, and everything else imports them from here."""
+"""The tables of the app. Each room has its own. This module collects them, and all other modules import them from here."""
 
 from certs.central_key.models import CentralKey as CentralKey
 from certs.central_key.models import CentralKeyQuerySet as CentralKeyQuerySet

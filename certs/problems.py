@@ -1,4 +1,4 @@
-"""How the trust zone's errors are answered."""
+"""Answers to errors of the trust zone."""
 
 from certs.errors import IllegalTransition, RotationRefused, StaleCertificate, StaleDatabaseKey, StaleExport
 from web.problems import problem_register

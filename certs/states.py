@@ -1,4 +1,4 @@
-"""The lives of a certificate, of a version of the database key, of one of the central key and of an export: one table each."""
+"""The states of certificates, versions of the database key, versions of the central key, and exports: one table each."""
 
 from django.db.models import TextChoices
 
@@ -21,10 +21,10 @@ TRANSITIONS: dict[CertificateStatus, frozenset[CertificateStatus]] = {
 
 
 class DatabaseKeyStatus(TextChoices):
-    PREPARED = "prepared"  # recorded; the central node does not hold it yet
-    DELIVERED = "delivered"  # the central node opens it, the other nodes get it
-    WRITING = "writing"  # new values are sealed with it
-    READING = "reading"  # values are still sealed with it
+    PREPARED = "prepared"  # recorded; the central node does not have it yet
+    DELIVERED = "delivered"  # the central node can use it, the other nodes are getting it
+    WRITING = "writing"  # encrypts new values
+    READING = "reading"  # some values are still encrypted with it
     RETIRED = "retired"
 
 
@@ -40,8 +40,8 @@ LIVE = frozenset({K.DELIVERED, K.WRITING, K.READING})
 
 
 class CentralKeyStatus(TextChoices):
-    WRITING = "writing"  # new values are sealed with it
-    READING = "reading"  # values are still sealed with it
+    WRITING = "writing"  # encrypts new values
+    READING = "reading"  # some values are still encrypted with it
     RETIRED = "retired"
 
 

@@ -24,7 +24,7 @@ KEY_POOL, FILL_AT_MOST = "key pool", timedelta(seconds=60)
     patience=timedelta(minutes=5),
 )
 def sweep(*, now: datetime) -> None:
-    """Certificates that were recorded and never signed; files of exports that are a day old; revocation lists that are to be signed anew."""
+    """Fail certificates that were recorded and never signed, delete files of exports after a day, and request daily revocation lists."""
     certificates_sweep(Certificate.objects.all(), now=now)
     archives_wipe(actor=SYSTEM, now=now)
     lists_ask_due(now=now)
@@ -34,7 +34,7 @@ def sweep(*, now: datetime) -> None:
     name=KEY_POOL, label="Keys made ahead", period=timedelta(seconds=1), lease=FILL_AT_MOST, patience=timedelta(minutes=5), frees_lease=True
 )
 def fill_key_pool(*, now: datetime) -> None:
-    """Make keys ahead while no job is due or at work."""
+    """Make keys ahead while no job is due or running."""
     if TrustZone.objects.current() is None:
         return
     more = pool_fill(now=now)

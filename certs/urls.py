@@ -1,4 +1,4 @@
-"""The pages of certificates, their revocation lists and the lifetime setting, which share one namespace of addresses."""
+"""Addresses of the pages of certificates, revocation lists and the lifetime setting, in one namespace."""
 
 from django.urls import path
 

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from jobs.leases import JOB_LEASE, lease_expired, written_ahead
 
-FARTHEST = timedelta(minutes=5)  # nothing is put off for longer
+FARTHEST = timedelta(minutes=5)  # the longest delay of a job
 
 
 class JobQuerySet(models.QuerySet["Job"]):
@@ -26,10 +26,10 @@ class JobQuerySet(models.QuerySet["Job"]):
 
 
 class Job(models.Model):
-    """One piece of long work about one subject. `task` names the service function that advances it.
+    """Long work on one subject. `task` is the name of the handler that advances it.
 
-    `turn` is the job's place in its actor's own line when it was made: workers take the lowest turn first, so that one
-    actor's two hundred jobs never stand before another's single one.
+    `turn` is the job's place in the queue of its actor when it was made. Workers take the lowest turn first, so that the
+    two hundred jobs of one actor do not delay the single job of another.
     """
 
     class Outcome(models.TextChoices):

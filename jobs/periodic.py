@@ -1,4 +1,4 @@
-"""The one way to declare periodic work: a Celery task behind a lease, registered with its period, its patience and its label."""
+"""Declare periodic work: a Celery task with a lease, registered with its period, its patience and its label."""
 
 import functools
 from collections.abc import Callable
@@ -16,8 +16,8 @@ def periodic_task(
 ) -> Callable[[Callable[..., None]], Any]:
     """Declare the decorated function, which takes `now`, as periodic work.
 
-    Beat asks for it each `period`; who does it holds `lease`, so that a second beat adds nothing. `frees_lease`: it may be asked for again as
-    soon as it is done. For `patience` and `label` see PeriodicTask.
+    Beat requests it each `period`. It runs under `lease`, so a second beat adds no work. With `frees_lease`, it can run again as soon as it is
+    done. For `patience` and `label` see PeriodicTask.
     """
 
     def declare(function: Callable[..., None]) -> Any:

@@ -1,4 +1,4 @@
-"""What runs for a recorded name. Rows of jobs and of periodic work outlive the place of a function, so they hold names that never change."""
+"""Handlers by name. Rows of jobs and of periodic work have names that never change, so that a function can be moved."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from datetime import timedelta
 
 
 class NameUnknown(Exception):
-    """No handler is registered under this name: a newer version of the console recorded the work."""
+    """No handler has this name: a newer version of the console recorded the work."""
 
 
 class Retry(Exception):
-    """A step cannot be done yet. The text says what it waits for; the job is tried again `after` that time."""
+    """A step is not possible yet. The text says what it waits for. The job is tried again `after` this time."""
 
     def __init__(self, waits_for: str, *, after: timedelta) -> None:
         super().__init__(waits_for)
@@ -19,10 +19,10 @@ class Retry(Exception):
 
 @dataclass(frozen=True)
 class PeriodicTask:
-    """Work that comes again and again.
+    """Periodic work.
 
-    `task` is Celery's name of it. `period`: how often beat asks for it. `patience`: silence for longer than this is a fault, which the overview
-    shows under `label`; None where nobody waits for it.
+    `task` is its name in Celery. `period`: how often beat requests it. `patience`: the overview reports it under `label` if it has not succeeded
+    for longer than this. None if it is not reported.
     """
 
     name: str
@@ -38,7 +38,7 @@ _periodic: dict[str, PeriodicTask] = {}
 
 
 def handles(name: str) -> Callable[[Handler], Handler]:
-    """Register the decorated function: it advances a `job` of this name by one step. Raises: ValueError for a name that is taken."""
+    """Register the decorated function, which advances a `job` of this name by one step. Raises: ValueError for a name in use."""
 
     def register(function: Handler) -> Handler:
         if name in _handlers:
@@ -57,7 +57,7 @@ def handler(name: str) -> Handler:
 
 
 def periodic_register(task: PeriodicTask) -> None:
-    """Raises: ValueError for a name that is taken."""
+    """Raises: ValueError for a name in use."""
     if task.name in _periodic:
         raise ValueError(f"Periodic work named {task.name!r} is registered already.")
     _periodic[task.name] = task

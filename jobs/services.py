@@ -1,4 +1,4 @@
-"""Creating, claiming and ending jobs; leases of periodic work. A claim is a conditional update, so only one holder wins."""
+"""Create, claim and finish jobs, and take leases of periodic work. A claim is a conditional update, so only one worker gets it."""
 
 import contextlib
 import uuid
@@ -17,25 +17,25 @@ CANDIDATES = 16
 
 
 def nudge() -> None:
-    """Tell a worker that something is due."""
+    """Notify a worker that a job may be due."""
     run.delay()
 
 
 def _nudge_on_commit() -> None:
-    # Robust: a broker that is down or full delays the work until the reconcile job, and fails nobody's request.
+    # If the broker is down or full, the request succeeds all the same, and the reconcile job sends the nudge later.
     transaction.on_commit(nudge, robust=True)
 
 
 def job_create(*, task: str, subject: uuid.UUID, title: str, actor: str, now: datetime) -> Job:
     """Record work on `subject` and nudge a worker when the caller's transaction commits.
 
-    An unfinished job of the same task and subject is used again: one subject is never advanced by two jobs.
+    An unfinished job of the same task and subject is reused, so two jobs never advance one subject.
     """
     unfinished = Job.objects.unfinished().filter(task=task, subject=subject)
     wish = {"title": title, "actor": actor, "next_attempt_at": now, "nudged_at": now}
     while not unfinished.update(**wish):
         turn = Job.objects.unfinished().filter(actor=actor).count()
-        with contextlib.suppress(IntegrityError), transaction.atomic():  # somebody makes the same one at this moment: then that one
+        with contextlib.suppress(IntegrityError), transaction.atomic():  # another process has just made the same job
             Job.objects.create(task=task, subject=subject, turn=turn, created_at=now, **wish)
             break
     _nudge_on_commit()
@@ -43,7 +43,7 @@ def job_create(*, task: str, subject: uuid.UUID, title: str, actor: str, now: da
 
 
 def jobs_create(*, task: str, titles: Mapping[uuid.UUID, str], actor: str, now: datetime) -> None:
-    """The same for many subjects at once, each with its title. They must be as new as the caller's transaction: nobody can have work on them yet."""
+    """The same for many subjects, each with its title. The caller's transaction must have made them, so that they have no jobs yet."""
     turn = Job.objects.unfinished().filter(actor=actor).count()
     wish = {"task": task, "actor": actor, "created_at": now, "next_attempt_at": now, "nudged_at": now}
     Job.objects.bulk_create(
@@ -60,9 +60,9 @@ def job_nudge(*, task: str, subject: uuid.UUID, now: datetime) -> None:
 
 
 def job_claim(*, now: datetime, only: Job | None = None) -> Job | None:
-    """Take the due job whose turn is first, or `only` this one; None if there is nothing to do, or other workers took it all.
+    """Claim the due job with the first turn, or `only` this one. None if no job is due, or other workers took them.
 
-    A nudge names no job: whoever is nudged does what is most due, so that the broker's order never decides.
+    A nudge names no job: the worker takes the job that is due first, so the order of the broker does not matter.
     """
     due = Job.objects.due(now).filter(pk=only.pk) if only else Job.objects.due(now)
     for job_id in due.order_by("turn", "next_attempt_at").values_list("pk", flat=True)[:CANDIDATES]:
@@ -73,9 +73,9 @@ def job_claim(*, now: datetime, only: Job | None = None) -> Job | None:
 
 
 def _give_back(job: Job, **changes: object) -> None:
-    """End this claim with `changes`, unless the job was nudged meanwhile: then it is due at once, and nothing else changes.
+    """End this claim with `changes`. If the job was nudged since, it is due at once and nothing else changes.
 
-    The claim's number keeps a worker that outlived its lease from writing over its successor.
+    The number of the claim prevents a worker whose lease expired from overwriting the result of the next worker.
     """
     mine = Job.objects.filter(pk=job.pk, claims=job.claims, outcome="")
     if not mine.filter(next_attempt_at=job.next_attempt_at).update(lease_until=None, **changes):
@@ -83,17 +83,17 @@ def _give_back(job: Job, **changes: object) -> None:
 
 
 def job_again(*, job: Job, at: datetime, progress: str = "") -> None:
-    """Give the job back, to be tried again at `at`."""
+    """Release the job. It is tried again at `at`."""
     _give_back(job, next_attempt_at=at, progress=progress[:300])
 
 
 def job_finish(*, job: Job, outcome: Job.Outcome, now: datetime, error: str = "") -> None:
-    """End the job. Ending twice changes nothing."""
+    """Finish the job. A second call changes nothing."""
     _give_back(job, outcome=outcome, finished_at=now, error=error[:500])
 
 
 def jobs_nudge_due(*, now: datetime) -> int:
-    """Put every due job on the queue again, unless that was just done. Returns how many."""
+    """Nudge once for every due job that was not nudged just now. Returns the number."""
     nudged = 0
     quiet = Q(nudged_at__isnull=True) | Q(nudged_at__lt=now - NUDGE_AGAIN) | written_ahead("nudged_at", now)
     for job_id in list(Job.objects.due(now).filter(quiet).order_by("next_attempt_at").values_list("pk", flat=True)[:500]):

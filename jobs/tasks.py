@@ -1,4 +1,4 @@
-"""Celery's door: a nudge, and the reconcile that nudges again what was lost."""
+"""Celery tasks: the nudge, and reconcile, which nudges again for due jobs."""
 
 import logging
 from datetime import timedelta
@@ -15,7 +15,7 @@ RECONCILE, TRY_AGAIN = "reconcile", timedelta(seconds=10)
 
 @shared_task(name="jobs.tasks.run", ignore_result=True)
 def run() -> None:
-    """Claim the job that is first in line and let its service advance it. A nudge too many finds nothing and does nothing."""
+    """Claim the due job with the first turn and let its handler advance it. A nudge without a due job does nothing."""
     from jobs.services import job_again, job_claim  # noqa: PLC0415  (services enqueue this task)
 
     job = job_claim(now=timezone.now())
@@ -26,20 +26,20 @@ def run() -> None:
     except Retry as exc:
         job_again(job=job, at=timezone.now() + exc.after, progress=str(exc))
     except NameUnknown as exc:
-        log.error("job %s is left to other workers: %s", job.pk, exc)
+        log.error("job %s is for newer workers: %s", job.pk, exc)
         job_again(job=job, at=timezone.now() + TRY_AGAIN, progress=str(exc))
     except Exception as exc:
         log.exception("job %s (%s) failed and will be tried again", job.pk, job.task)
         job_again(job=job, at=timezone.now() + TRY_AGAIN, progress=f"tried again after {type(exc).__name__}")
 
 
-# Not behind its lease alone: every worker looks at the clock of its own machine.
+# Also without the lease: every worker checks the clock of its own machine.
 periodic_register(PeriodicTask(RECONCILE, "Worker and scheduler", "jobs.tasks.reconcile", timedelta(seconds=1), timedelta(seconds=60)))
 
 
 @shared_task(name="jobs.tasks.reconcile", ignore_result=True)
 def reconcile() -> None:
-    """Bring back what a lost worker, message or broker left behind."""
+    """Nudge again for due jobs, so that a lost worker, message or broker costs only time."""
     from jobs.services import jobs_follow_clock, jobs_nudge_due, periodic  # noqa: PLC0415
 
     now = timezone.now()

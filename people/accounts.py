@@ -1,4 +1,4 @@
-"""Accounts are made by administrators; nobody signs up."""
+"""Administrators make accounts. There is no sign-up."""
 
 from typing import Any, ClassVar
 
@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 
 class ClosedSignup(DefaultAccountAdapter):
-    """The sign-up page stays closed."""
+    """Closes the sign-up page."""
 
     error_messages: ClassVar[dict[str, Any]] = DefaultAccountAdapter.error_messages | {
         "username_password_mismatch": "User name or password is wrong."

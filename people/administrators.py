@@ -1,4 +1,4 @@
-"""Administrators: the first one, and the way back for one who has lost the password."""
+"""Administrators: making the first one, and resetting a lost password."""
 
 import secrets
 from datetime import datetime
@@ -24,17 +24,17 @@ RESET = f"{QMC} reset_admin"
 
 
 def administrators() -> list[str]:
-    """The names of all who can sign in and do everything."""
+    """The names of all active administrators."""
     return list(User.objects.filter(is_superuser=True, is_active=True).order_by("username").values_list("username", flat=True))
 
 
 def password_file_of(name: str) -> Path:
-    """Where the random password of `name` is written."""
+    """The path of the file with the random password of `name`."""
     return settings.SECRETS_DIR / f"{name}-password"
 
 
 def sign_in_words() -> str:
-    """Who can sign in, and where the password is, as far as this machine knows."""
+    """The administrators, and where their passwords are, as far as this machine knows."""
     found = administrators()
     if not found:
         return f"there is no administrator. Make one: {RESET} {FIRST}"
@@ -46,7 +46,7 @@ def sign_in_words() -> str:
 
 
 def administrator_make(*, name: str, password_file: Path | None, zone: Model, actor: Actor, now: datetime) -> bool:
-    """The first administrator of `zone`. Returns whether one was made. Raises: InputInvalid, OSError."""
+    """Make the first administrator of `zone`, if there is none. Returns whether one was made. Raises: InputInvalid, OSError."""
     if User.objects.filter(is_superuser=True).exists():
         return False
     _write(name, password_file, zone=zone, actor=actor, now=now, action="administrator.created")
@@ -56,7 +56,7 @@ def administrator_make(*, name: str, password_file: Path | None, zone: Model, ac
 def administrator_reset(
     *, name: str | None, password_file: Path | None, zone: Model, actor: Actor, now: datetime
 ) -> tuple[str, Path, bool, int]:
-    """Give an administrator another password, or make the account; its sessions end.
+    """Set a new password for an administrator, or make the account. Its sessions end.
 
     Returns the name, the file that has the password, whether the account is new, and how many API tokens of that account still work.
     Raises: InputInvalid, OSError.
@@ -64,9 +64,7 @@ def administrator_reset(
     if name is None:
         found = administrators()
         if len(found) > 1:
-            raise InputInvalid(
-                {"name": [f"There are several administrators: {', '.join(found)}. Give the name of one: {RESET} {found[0]}"]}
-            )
+            raise InputInvalid({"name": [f"There are several administrators: {', '.join(found)}. Name one: {RESET} {found[0]}"]})
         name = found[0] if found else FIRST
     is_new = not User.objects.filter(username=name).exists()
     file = _write(name, password_file, zone=zone, actor=actor, now=now, action="administrator.reset")
@@ -74,14 +72,14 @@ def administrator_reset(
 
 
 def _write(name: str, password_file: Path | None, *, zone: Model, actor: Actor, now: datetime, action: str) -> Path:
-    """Sessions end with the old password: Django binds each to it."""
+    """Set the password. The sessions end, because Django binds them to the password."""
     user = User.objects.filter(username=name).first() or User(username=name)
     before = user.pk is not None
     user.is_superuser = user.is_staff = user.is_active = True
     file = password_file or password_file_of(name)
     try:
         user.clean_fields(exclude=["password"])
-        if password_file is None:  # before the account: a password that nobody can read would keep everybody out
+        if password_file is None:  # before the account: otherwise an error here leaves an account whose password nobody has
             replace(file, secrets.token_urlsafe(32).encode(), shared=False)
         password = file.read_text().strip()
         validate_password(password, user)
@@ -94,5 +92,5 @@ def _write(name: str, password_file: Path | None, *, zone: Model, actor: Actor, 
         user.save()
         record(actor=actor, action=action, target=zone, detail={"name": name, "existed": before}, now=now)
     if password_file is not None and file != password_file_of(name):
-        password_file_of(name).unlink(missing_ok=True)  # it has an older one
+        password_file_of(name).unlink(missing_ok=True)  # it has the previous password
     return file

@@ -14,12 +14,12 @@ FORGOTTEN = timedelta(days=90)
 
 @expiring_register("people.view_apitoken")
 def expiring(now: datetime) -> Iterator[Expiring | Endless]:
-    """Tokens of active users; what ended more than 90 days ago is forgotten."""
+    """Tokens of active users, except those that expired more than 90 days ago."""
     tokens = ApiToken.objects.select_related("user").filter(user__is_active=True).order_by("name", "id")
     for each in tokens.filter(Q(expires_at=None) | Q(expires_at__gte=now - FORGOTTEN)):
         user = each.user.get_username()
         if each.expires_at is None:
-            yield Endless(str(each.pk), "token", each.name, user, "Never expires: it is good until it is deleted.")
+            yield Endless(str(each.pk), "token", each.name, user, "It never expires. It is valid until it is revoked.")
             continue
-        text = f"Make another with `{QMC} create_token {user} --name NAME --days N`, and give it to what uses this one."
+        text = f"Make another with `{QMC} create_token {user} --name NAME --days N`, and use it in the programs that use this one."
         yield Expiring(str(each.pk), "token", each.name, user, user, each.created_at, each.expires_at, by_hand(text), "")

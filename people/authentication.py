@@ -22,10 +22,10 @@ class TokenAuthentication(authentication.BaseAuthentication):
             return None
         row = ApiToken.objects.select_related("user").filter(digest=token_digest(token.strip()), user__is_active=True).first()
         if row is None:
-            raise exceptions.AuthenticationFailed(f"This token is not known. Make one with `{QMC} create_token`.")
+            raise exceptions.AuthenticationFailed(f"This token is unknown. Make one with `{QMC} create_token`.")
         if row.expires_at is not None and row.expired(timezone.now()):
             raise exceptions.AuthenticationFailed(
-                f"This token, {row.name}, expired on {clocks.stamp(row.expires_at)}. Make another with `{QMC} create_token`."
+                f"This token, {row.name}, expired on {clocks.stamp(row.expires_at)}. Make a new one with `{QMC} create_token`."
             )
         return row.user, row
 
@@ -34,7 +34,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the schema tells of tokens."""
+    """Describes tokens in the schema."""
 
     target_class, name = TokenAuthentication, "token"
 

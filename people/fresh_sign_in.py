@@ -1,4 +1,4 @@
-"""Pages that hand out private keys want the password of whoever is signed in once more."""
+"""Pages with private keys ask the signed-in person for the password again."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -16,11 +16,11 @@ P = ParamSpec("P")
 
 @reauthentication_required  # type: ignore[untyped-decorator]
 def _asked(request: HttpRequest) -> None:
-    """Raises: ReauthenticationRequired, unless the password was typed within the last minutes."""
+    """Raises: ReauthenticationRequired, unless the person typed the password within the last minutes."""
 
 
 def fresh_sign_in(view: Callable[Concatenate[PageRequest, P], HttpResponse]) -> Callable[Concatenate[PageRequest, P], HttpResponse]:
-    """Asks for the password before `view`. A form that comes too late is asked for again: allauth would keep it, with its passwords, in the session."""
+    """Ask for the password before `view`. A form that arrives too late must be filled in again: allauth would store it, with its passwords, in the session."""
 
     @wraps(view)
     def inner(request: PageRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:

@@ -8,7 +8,7 @@ from django.db import models
 
 
 class ApiToken(models.Model):
-    """256 random bits, kept as SHA-256 alone."""
+    """A token of 256 random bits. Only its SHA-256 digest is stored."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)

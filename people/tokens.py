@@ -21,7 +21,7 @@ def token_digest(token: str) -> str:
 
 @transaction.atomic
 def token_create(*, user: User, name: str, lasts: timedelta | None = None, now: datetime) -> str:
-    """A fresh token that acts as `user`, for ever unless `lasts` says how long; only its digest is kept. Raises: InputInvalid."""
+    """Make a token that acts as `user`. It never expires unless `lasts` is given. Only its digest is stored. Raises: InputInvalid."""
     if not (name.strip() and name.isprintable() and len(name) <= LONGEST_NAME):
         raise InputInvalid({"name": [f"A token has a name of 1 to {LONGEST_NAME} printable characters. No token was made."]})
     token, expires_at = secrets.token_hex(32), now + lasts if lasts else None
@@ -33,7 +33,7 @@ def token_create(*, user: User, name: str, lasts: timedelta | None = None, now: 
 
 @transaction.atomic
 def tokens_revoke(*, user: User, name: str, now: datetime) -> int:
-    """End every token of `user` with this name: each is refused from the next request on. Returns how many there were."""
+    """Revoke every token of `user` with this name. Their next request is refused. Returns the number."""
     rows = list(ApiToken.objects.filter(user=user, name=name))
     for row in rows:
         record(actor=SYSTEM, action="token.revoked", target=row, detail={"user": user.get_username(), "name": name}, now=now)

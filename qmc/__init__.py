@@ -1,4 +1,4 @@
-"""The roof: settings, server, sign-in, API frame. Loads Celery, so that shared tasks find their app."""
+"""Settings, server, sign-in and overview. Loads Celery, so that shared tasks find their app."""
 
 from qmc.celery import app
 

@@ -26,7 +26,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "qmc.settings")
     try:
         execute_from_command_line(arguments)
-    except DatabaseError as exc:  # above all: nothing was founded there yet
+    except DatabaseError as exc:  # mostly: there is no site yet
         if not is_unavailable(exc):
             raise
         sys.exit(f"{detail(exc)} ({str(exc).strip()})")

@@ -1,6 +1,6 @@
-"""The embedded broker: kombu's filesystem transport, whose messages are whole as soon as they can be seen.
+"""The embedded broker: kombu's filesystem transport, with messages that are complete as soon as they are visible.
 
-kombu creates a message's file first and fills it then; a worker that looks in between reads nothing, and ends (kombu issue 1551). It also reads
+kombu first creates the file of a message, then writes it. A worker that reads it in between gets nothing, and ends (kombu issue 1551). It also reads
 through the system's temporary directory, in which an account cannot delete what another one has written: a site may run under two.
 """
 
@@ -16,7 +16,7 @@ from kombu.utils.json import dumps, loads
 
 
 class Channel(filesystem.Channel):
-    """Writes a message beside its place, then renames it; takes one by a rename too, in the same folder."""
+    """Write a message under another name, then rename it. Take a message by a rename in the same folder too."""
 
     def _get(self, queue: str, *_: Any) -> Any:
         for path in sorted(Path(self.data_folder_in).glob(f"*.{queue}.msg")):
@@ -34,7 +34,7 @@ class Channel(filesystem.Channel):
 
     def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:  # type: ignore[override]  # kombu's own two differ
         name = f"{round(time.monotonic() * 1000)}_{uuid.uuid4()}.{queue}.msg"
-        unfinished = Path(self.data_folder_out, f"{name}.new")  # the ending keeps it from being looked at
+        unfinished = Path(self.data_folder_out, f"{name}.new")  # with this ending it is ignored
         unfinished.write_text(dumps(payload))
         unfinished.rename(unfinished.with_suffix(""))
 

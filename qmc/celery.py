@@ -19,7 +19,7 @@ app.autodiscover_tasks()
 
 
 def beat_schedule_set() -> None:
-    """Beat asks for all periodic work that the apps have registered. A turn that nobody took in time is dropped."""
+    """Beat requests all periodic work that the apps have registered. A request that no worker takes in time expires."""
     app.conf.beat_schedule = {
         each.name: {
             "task": each.task, "schedule": every(each.period.total_seconds()),
@@ -31,7 +31,7 @@ def beat_schedule_set() -> None:
 
 @worker_init.connect
 def require_database(**_: Any) -> None:
-    """A worker does not start on a database that it could not work on."""
+    """Refuse to start a worker on a database that it cannot use."""
     from storage.database import DatabaseRefused, database_require  # noqa: PLC0415  (the models are not loaded yet when this module is)
 
     try:
@@ -50,7 +50,7 @@ def prepare(**_: Any) -> None:
 
 @worker_ready.connect
 def settle(**_: Any) -> None:
-    """What lives as long as the worker is left out of garbage collection, which would hold every registration up for 60 ms."""
+    """Exclude long-lived objects from garbage collection, which would delay every registration by 60 ms."""
     prepare_linter()
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""System checks of the whole console: `qmc check`, and with `--deploy` what only an installed site can answer."""
+"""System checks of the console: `qmc check`, and `qmc check --deploy` for an installed site."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -29,7 +29,7 @@ from storage.care import older_than_store
 from storage.data_directory import readable_by_others
 from storage.database import database_look, unusable
 
-MOST_ASKED = 50  # the name service is asked for nodes without an address
+MOST_ASKED = 50  # asks the name service for nodes without an address
 
 
 def _subclasses(kind: type[Any]) -> Iterator[type[Any]]:
@@ -44,7 +44,7 @@ def _encrypted(model: type[Model] | None) -> set[str]:
 
 @register(Tags.models)
 def nothing_searches_encrypted_fields(**_: Any) -> list[CheckMessage]:
-    """A filter or a sortable column over an encrypted field could never find anything."""
+    """Report filters and sortable columns over encrypted fields, which find nothing."""
     found: list[CheckMessage] = []
     hint = "Filter and sort by other columns; show only whether it is set."
     for filters in _subclasses(django_filters.FilterSet):
@@ -61,7 +61,7 @@ def nothing_searches_encrypted_fields(**_: Any) -> list[CheckMessage]:
 
 @register()
 def settings_are_known(**_: Any) -> list[CheckMessage]:
-    """A name that nothing reads is a setting without effect."""
+    """Report environment variables that no setting reads."""
     return [
         Warning(
             f"{name} is set in the environment, and no such setting exists. The nearest name is {nearest(name)}.",
@@ -74,14 +74,14 @@ def settings_are_known(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def nothing_is_readable_by_others(**_: Any) -> list[CheckMessage]:
-    """Whoever reads the database and one node's keys reads every secret."""
-    hint = "Start the site again, which corrects this in the data directory, or run chmod go= on it. Give them to the account that runs the site."
+    """Report files that other accounts can read: the database and the keys of one node reveal every secret."""
+    hint = "Start the site again, which corrects this in the data directory, or run chmod go= on it. The account that runs the site must be the owner."
     return [Error(f"Other accounts can read {path}.", hint, id="qmc.E007") for path in readable_by_others()]
 
 
 @register(Tags.security, deploy=True)
 def site_can_work(**_: Any) -> list[CheckMessage]:
-    """What the database is; nothing else asks one that is not this site's, or damaged: the question alone could change it."""
+    """Check the database first. No other check queries a damaged or foreign database, because a query could change it."""
     look = database_look(connection, whole=True)
     if found := unusable(look):
         return [Error(f"{found[0]} [{look.state}]", found[1], id="qmc.E004")]
@@ -91,7 +91,7 @@ def site_can_work(**_: Any) -> list[CheckMessage]:
 
 
 def central_node_has_certificates() -> list[CheckMessage]:
-    """Without valid certificates every call between the central node and the others is refused."""
+    """Report invalid certificates of the central node: other nodes refuse its calls."""
     now = timezone.now()
     blocked_reason = central_blocked_reason(now=now)
     hint = signing_blocked_reason(now=now) if blocked_reason else ""
@@ -99,20 +99,20 @@ def central_node_has_certificates() -> list[CheckMessage]:
 
 
 def root_key_opens() -> list[CheckMessage]:
-    """Nothing is signed without the root passphrase. Web processes have none, and cannot ask."""
+    """Report a missing root passphrase, because then nothing can be signed. Web processes never have it."""
     root = Certificate.objects.issued().filter(kind=Kind.ROOT).exclude(encrypted_private_key=None).order_by("-not_after").first()
     if root is None or settings.ROOT_PASSPHRASE_FILE is None:
         return []
     try:
         root_key(root)
     except TrustZoneError as exc:
-        hint = "Put back the file of the root passphrase that this site had. If it is lost, restore the last backup into an empty data directory."
+        hint = "Restore the file of the root passphrase of this site. If it is lost, restore the last backup into an empty data directory."
         return [Error(str(exc), hint, id="qmc.E031")]
     return []
 
 
 def database_key_can_be_read() -> list[CheckMessage]:
-    """The keys of the encrypted fields come out of this machine's own service certificates, and there is no other copy (S16)."""
+    """Report database keys that do not open: they are stored only in this machine's service certificates (S16)."""
     restore = f"Restore the node's store from a backup (`{QMC} restore`), or redistribute this machine from the central node."
     try:
         ring = key_ring_read()
@@ -125,36 +125,37 @@ def database_key_can_be_read() -> list[CheckMessage]:
         if each.key_id not in ring.keys
     ]
     return found + [
-        Warning(f"A service pair does not open: {place}: {text}", restore, id="qmc.W001") for place, text in ring.problems.items()
+        Warning(f"A service certificate with key does not open: {place}: {text}", restore, id="qmc.W001")
+        for place, text in ring.problems.items()
     ]
 
 
 def central_key_can_be_read() -> list[CheckMessage]:
-    """The central key file is there, whole, and has every live version. Where `init` is still to make the first key, that is no error of the file."""
+    """Report a central key file that is missing, damaged or incomplete, unless `init` still has to make the first key."""
     try:
         if CentralKey.objects.exists():
             central_keys_proved()
     except TrustZoneError as exc:
-        return [Error(str(exc), "A new key is never made in its place: it would open nothing.", id="qmc.E008")]
+        return [Error(str(exc), "A new key is never made automatically, because it would open nothing.", id="qmc.E008")]
     return []
 
 
 def nodes_can_call() -> list[CheckMessage]:
-    """What nodes are told to call must lead to this machine, and not to themselves."""
+    """Report addresses that do not lead nodes to this machine."""
     told = addresses_recorded()
     if any(is_wildcard(each.address) for each in told):
-        return [Error(f"Nodes are told to call {', '.join(netlocs(told))}: themselves.", REMEDY, id="qmc.E021")]
+        return [Error(f"The address that nodes call, {', '.join(netlocs(told))}, leads each node to itself.", REMEDY, id="qmc.E021")]
     if not all(is_loopback(each.address) for each in told):
         return []
     remote = next(filter(is_remote, Node.objects.present().filter(is_central=False)[:MOST_ASKED]), None)
-    text = f"Nodes are told to call {', '.join(netlocs(told))}, which {remote} does not reach."
+    text = f"The address that nodes call, {', '.join(netlocs(told))}, cannot be reached from {remote}."
     return [Error(text, REMEDY, id="qmc.E022")] if remote else []
 
 
 @register(Tags.security, deploy=True)
 def root_passphrase_is_rotated_whole(**_: Any) -> list[CheckMessage]:
-    """A rotation that was cut off leaves the passphrase before it on the disk."""
+    """Report an interrupted rotation of the root passphrase, which leaves the previous passphrase on the disk."""
     if settings.ROOT_PASSPHRASE_FILE is None or not previous_file().exists():
         return []
-    hint = f"Run `{QMC} rotate_root_passphrase` again: it completes that rotation and deletes the file."
-    return [Warning(f"A rotation of the root passphrase was cut off: {previous_file()} is still there.", hint, id="qmc.W007")]
+    hint = f"Run `{QMC} rotate_root_passphrase` again: it completes the rotation and deletes the file."
+    return [Warning(f"A rotation of the root passphrase was interrupted: {previous_file()} still exists.", hint, id="qmc.W007")]

@@ -1,4 +1,4 @@
-"""What is shown in place of a page that cannot be shown."""
+"""Pages for errors."""
 
 from django.http import HttpRequest, HttpResponse
 
@@ -9,14 +9,14 @@ from web.problems import UNEXPECTED
 
 
 def too_large(request: HttpRequest) -> HttpResponse:
-    """What the server shows in place of the answer to a request that is longer than it takes."""
+    """The answer to a request with a body that is too large."""
     most = f"{LARGEST_BODY // 1024**2} MiB"
-    detail = f"At most {most} are taken in one request. Certificate files have a few: send those alone."
+    detail = f"A request can have at most {most}. Certificate files are much smaller: send only those."
     return error(request, "413.html", slug="too-large", status=413, detail=detail, most=most)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler404, also for addresses below the API's that are none."""
+    """Django's handler404, also for unknown addresses of the API."""
     return error(request, "404.html", slug="not-found", status=404, detail="There is nothing at this address. Check the address.")
 
 
@@ -26,6 +26,6 @@ def failed(request: HttpRequest) -> HttpResponse:
 
 
 def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Django's CSRF_FAILURE_VIEW: why a form was not taken, and which setting helps behind a proxy."""
+    """Django's CSRF_FAILURE_VIEW: why a form was refused, and which setting helps behind a proxy."""
     refusal = form_refusal(request, reason)
     return error(request, "403_csrf.html", slug="form-refused", status=403, detail=refusal.detail, page=refusal)

@@ -1,4 +1,4 @@
-"""Every setting of an installation: name, form, default and purpose, one row each. Read from the environment once, at the start of a process.
+"""Every setting of an installation: name, format, default and purpose. Each process reads them from the environment once, at its start.
 
 `qmc settings --explain` shows the values in force, and docs/install.md has the same table.
 """
@@ -25,7 +25,7 @@ from pki.core.roles import Kind
 PREFIX, DATA_DIR = "QMC_", "QMC_DATA_DIR"
 CONSOLE, NODE_API = "console", "node-api"
 LEAST_HEARTBEAT_S, MOST_HEARTBEAT_S = 1, 3600
-# Variables that other programs read: no settings of an installation.
+# Variables of other programs, which are not settings of an installation.
 ELSEWHERE = {
     "QMC_WHAT": "reload hooks of the agent",
     "QMC_HOME": "reload hooks of the agent",
@@ -40,22 +40,22 @@ ELSEWHERE = {
 
 
 class SettingInvalid(ValueError):
-    """A setting that cannot be used. The text names the variable, its value unless that can hold a password, and what to do."""
+    """An invalid setting. The text names the variable, its value unless it can contain a password, and the remedy."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One setting. `default` is written as in the environment; the word QMC_DATA_DIR in it is the data directory."""
+    """One setting. `default` is written as in the environment. QMC_DATA_DIR in it means the data directory."""
 
     name: str
     parse: Callable[[str], Any]
-    """Raises: ValueError or PKIError, saying what to do."""
+    """Raises: ValueError or PKIError, whose text is the remedy."""
     purpose: str
     default: str = ""
     is_secret: bool = False
-    """The value can hold a password: it is never shown whole."""
+    """The value can contain a password, so it is never shown completely."""
     empty_counts: bool = False
-    """An empty value is a value. Elsewhere it is the same as no value."""
+    """Whether an empty value is a value. If not, it means that the setting is not set."""
     overrides: str = ""
     """The field of the site's data (`SiteAddresses`) that this setting overrides; "" for none."""
 
@@ -70,11 +70,11 @@ class Row:
         try:
             return self.parse(text)
         except (ValueError, PKIError) as exc:
-            shown = "cannot be used, and is not shown because it can hold a password" if self.is_secret else f"is {text[:80]!r}"
+            shown = "cannot be used, and is not shown because it can contain a password" if self.is_secret else f"is {text[:80]!r}"
             raise SettingInvalid(f"{self.name} {shown}. {exc}") from exc
 
     def shown(self, value: Any) -> str:
-        """The value as it is written in the environment, without what can be a password."""
+        """The value as it is written in the environment, without parts that can be a password."""
         text = as_text(value)
         return without_secrets(text) if self.is_secret else text
 
@@ -94,7 +94,7 @@ def as_text(value: Any) -> str:
 
 
 def without_secrets(urls: str) -> str:
-    """URLs, with semicolons between, without their users, passwords and queries."""
+    """URLs, separated by semicolons, without users, passwords and queries."""
     return ";".join(_without_secrets(url) for url in re.split(r";(?=[\w+]+://)", urls) if url)
 
 
@@ -102,13 +102,13 @@ def _without_secrets(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     place, question, query = rest.partition("?")
     _, at, host = place.rpartition("@")
-    if not separator or "@" in query:  # a password may be anywhere
+    if not separator or "@" in query:  # the password can be in any part
         return "***"
     return f"{scheme}://{'***@' if at else ''}{host}{'?***' if question else ''}"
 
 
 def listed(check: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
-    """Texts with commas between, each as `check` returns it."""
+    """Texts, separated by commas, each as `check` returns it."""
     return lambda text: tuple(check(each.strip()) for each in text.split(",") if each.strip())
 
 
@@ -123,7 +123,7 @@ def process(text: str) -> str:
 
 
 def heartbeat_s(text: str) -> int:
-    """The same bounds as an agent's own."""
+    """The heartbeat interval, with the same limits as in the agent."""
     try:
         return min(max(int(text), LEAST_HEARTBEAT_S), MOST_HEARTBEAT_S)
     except ValueError:
@@ -131,14 +131,14 @@ def heartbeat_s(text: str) -> int:
 
 
 def database_of(url: str) -> dict[str, Any]:
-    """What DATABASE_URL says. Raises: ValueError, which repeats nothing of the URL: it has a password."""
+    """The database of DATABASE_URL. Raises: ValueError, whose text does not repeat the URL, because it has a password."""
     try:
         found = dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)
     except ValueError:
         found = {}
     if found.get("ENGINE") not in ("django.db.backends.postgresql", "django.db.backends.sqlite3"):
         raise ValueError(
-            "Give postgres://USER:PASSWORD@HOST:PORT/NAME, with percent signs for what is special in the password, or unset it for SQLite in the "
+            "Give postgres://USER:PASSWORD@HOST:PORT/NAME, with special characters of the password percent-encoded, or unset it for SQLite in the "
             "data directory."
         )
     return dict(found)
@@ -151,7 +151,7 @@ def database_url(text: str) -> str:
 
 
 def broker_url(text: str) -> str:
-    """Every transport of Kombu. Several URLs have semicolons between."""
+    """A URL of any transport of Kombu, or several URLs, separated by semicolons."""
     for url in text.split(";"):
         scheme, separator, _ = url.partition("://")
         if not separator or scheme.partition("+")[0] not in TRANSPORT_ALIASES or not _has_port(url):
@@ -160,7 +160,7 @@ def broker_url(text: str) -> str:
 
 
 def _has_port(url: str) -> bool:
-    """A number that can be one, or none."""
+    """A group, by name or number, or none."""
     try:
         return urlsplit(url).port != 0
     except ValueError:
@@ -177,20 +177,20 @@ def base_url(text: str) -> str:
 
 
 def host_pattern(text: str) -> str:
-    """A name; `*` is every name, and a dot before a name adds the names below it."""
+    """A host name. `*` means every name. A dot before a name includes its subdomains."""
     return text if text == "*" else f".{allowed_host(text[1:])}" if text.startswith(".") else allowed_host(text)
 
 
 def database_key_oids(text: str) -> Oids:
     key, comma, algorithm = text.partition(",")
     if not comma:
-        raise ValueError(f"Give two OIDs with a comma between, or unset it for {as_text(PRESCRIBED)}.")
+        raise ValueError(f"Give two OIDs, separated by a comma, or unset it for {as_text(PRESCRIBED)}.")
     return Oids.parse(key.strip(), algorithm.strip())
 
 
-@dataclass(frozen=True, repr=False)  # no URL with a password in a traceback
+@dataclass(frozen=True, repr=False)  # a traceback must not show a URL with a password
 class Installation:
-    """The settings of this process. `given` are the names that the environment sets, `unknown` its further names that begin with QMC_."""
+    """The settings of this process. `given` are the names that the environment sets. `unknown` are its other names that begin with QMC_."""
 
     data_dir: Annotated[
         Path,
@@ -218,7 +218,7 @@ class Installation:
         Row(
             "QMC_NODE_API_ADDRESSES",
             listed(node_api_address),
-            "The addresses that nodes call, with commas between.",
+            "The addresses that nodes call, separated by commas.",
             overrides="node_api_addresses",
         ),
     ]
@@ -228,7 +228,7 @@ class Installation:
         Row(
             "QMC_ALLOWED_HOSTS",
             listed(host_pattern),
-            "Further names that the console answers for, with commas between.",
+            "Further names that the console answers for, separated by commas.",
             overrides="allowed_hosts",
         ),
     ]
@@ -237,7 +237,7 @@ class Installation:
         Row(
             "QMC_TRUSTED_ORIGINS",
             listed(origin),
-            "Further origins from which the console accepts forms, with commas between.",
+            "Further origins from which the console accepts forms, separated by commas.",
             overrides="trusted_origins",
         ),
     ]
@@ -252,7 +252,7 @@ class Installation:
         Row(
             "QMC_ROOT_PASSPHRASE_FILE",
             optional_path,
-            "The file with the root passphrase, for workers only. Empty: this process does not get it.",
+            "The file with the root passphrase, for workers only. If it is empty, this process does not get it.",
             default=f"{DATA_DIR}/secrets/root-passphrase",
             empty_counts=True,
         ),
@@ -296,13 +296,13 @@ class Installation:
 
 
 HINTS = get_type_hints(Installation, include_extras=True)
-# Field → row, in the order in which people read them.
+# Field → setting, in the order in which they are listed.
 ROWS: dict[str, Row] = {name: hint.__metadata__[0] for name, hint in HINTS.items() if hasattr(hint, "__metadata__")}
 NAMES = [row.name for row in ROWS.values()]
 
 
 def installation_read(environment: Mapping[str, str]) -> Installation:
-    """Raises: SettingInvalid, with a line for each setting that cannot be used."""
+    """Read all settings. Raises: SettingInvalid, with a line for each invalid setting."""
     values: dict[str, Any] = {}
     wrong: list[str] = []
     for name, row in ROWS.items():
@@ -320,5 +320,5 @@ def installation_read(environment: Mapping[str, str]) -> Installation:
 
 
 def nearest(name: str) -> str:
-    """The setting whose name is most like `name`."""
+    """The setting whose name is most similar to `name`."""
     return get_close_matches(name, NAMES, n=1, cutoff=0)[0]

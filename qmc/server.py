@@ -28,7 +28,7 @@ LOOKS_AFTER_TICKS = 10  # a tick is a tenth of a second
 
 
 class Protocol(H11Protocol):
-    """A connection that must deliver each whole request in time, and hands its peer's certificate on."""
+    """A connection that must deliver each complete request in time."""
 
     deadline: asyncio.TimerHandle | None = None
 
@@ -53,11 +53,11 @@ class Protocol(H11Protocol):
         super().data_received(data)
 
     def handle_events(self) -> None:
-        # Also called when an answer has gone out, for a request whose bytes came before that.
+        # Also called when an answer was sent, for a request whose bytes came before that.
         before = self.cycle
         was_reading = before is not None and before.more_body
         super().handle_events()
-        # A kept-alive connection still shows its last request: only a request that is whole now counts.
+        # A kept-alive connection still has its last request, so only a newly completed request counts.
         if (self.cycle is not before or was_reading) and not self.cycle.more_body:
             self._disarm()
 
@@ -67,7 +67,7 @@ class Protocol(H11Protocol):
 
 
 def application(wsgi: Any) -> Any:
-    """Django as ASGI; the body is limited, the peer's certificate stands in the scope."""
+    """Django as ASGI, with a limit on the body and the peer's certificate in the scope."""
     inner = WSGIMiddleware(wsgi, workers=THREADS)
 
     async def run(scope: Any, receive: Any, send: Any) -> None:
@@ -79,7 +79,7 @@ def application(wsgi: Any) -> Any:
         received = 0
 
         async def limited() -> Any:
-            # A chunked body names no length: it ends where the limit is.
+            # A chunked body has no length header: it is cut at the limit.
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
@@ -91,7 +91,7 @@ def application(wsgi: Any) -> Any:
 
 
 async def _swallow(receive: Any) -> None:
-    """Take what is sent and keep none of it: who is still sending when the connection ends sees no answer, only that it broke."""
+    """Read and discard the body. A client that is still sending when the connection closes does not see the answer."""
     swallowed = 0
     while swallowed <= MOST_SWALLOWED:
         message = await receive()
@@ -112,7 +112,7 @@ async def _nothing() -> Any:
 
 
 class PeerProtocol(Protocol):
-    """Puts into each request's scope the peer's certificate, as the ASGI TLS extension would, and whether the peer has hung up meanwhile."""
+    """Put the peer's certificate into the scope of each request, as the ASGI TLS extension does, and whether the peer has disconnected."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -127,7 +127,7 @@ class PeerProtocol(Protocol):
 
 @dataclass(frozen=True)
 class Serving:
-    """What a process serves out of the store, and what changes whenever that does."""
+    """How a process makes its TLS context from the store, and the revision that changes with it."""
 
     make_context: ContextMaker
     revision_of: Callable[[Installed], object]
@@ -138,7 +138,7 @@ NODE_API = Serving(tls.node_api_context, lambda installed: installed.revision)
 
 
 class Server(uvicorn.Server):
-    """Listens with handshake deadlines and takes a new certificate without dropping a connection."""
+    """Listen with handshake deadlines. A new certificate is loaded without dropping connections."""
 
     def __init__(self, config: uvicorn.Config, store: Store, serving: Serving, listening: socket.socket) -> None:
         super().__init__(config)
@@ -154,7 +154,7 @@ class Server(uvicorn.Server):
         installed = self.store.current()
         if installed is None:
             return
-        # Before the files are loaded: what is replaced meanwhile is seen with the next look.
+        # Before the files are loaded, so that a change during loading is noticed at the next check.
         revision = self.serving.revision_of(installed)
         if revision == self.served:
             return
@@ -175,12 +175,12 @@ class Server(uvicorn.Server):
             try:
                 await self._follow()
             except (OSError, ValueError, KeyError, PKIError):
-                log.exception("the new certificate does not load; the old one is served on")
+                log.exception("the new certificate cannot be loaded; the old one stays in use")
         return await super().on_tick(counter)
 
 
 def listening_socket(address: str, port: int) -> socket.socket:
-    """Listens on an IPv4 address, an IPv6 address with or without brackets (`::` takes IPv4 too) or a name. Raises: OSError."""
+    """Listen on an IPv4 address, an IPv6 address with or without brackets (`::` includes IPv4) or a name. Raises: OSError."""
     address = bare(address)
     family = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
     both = family == socket.AF_INET6 and is_wildcard(address) and socket.has_dualstack_ipv6()
@@ -188,7 +188,7 @@ def listening_socket(address: str, port: int) -> socket.socket:
 
 
 def serve(wsgi: Any, *, address: str, port: int, store: Store, serving: Serving) -> None:
-    """Serve until SIGTERM. Raises: OSError when the port is busy."""
+    """Serve until SIGTERM. Raises: OSError if the port is in use."""
     listening = listening_socket(address, port)
     # Accepted connections inherit it; asyncio does not set it on them, because `create_server` leaves the protocol number at 0.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -9,7 +9,7 @@ from agent import files
 from pki.core.roles import Kind
 from qmc.installation import NODE_API, SettingInvalid, database_of, installation_read
 
-os.environ.pop("SSLKEYLOGFILE", None)  # no key of a session is ever written, and a file that cannot be written ends nobody
+os.environ.pop("SSLKEYLOGFILE", None)  # session keys are never written, and a file that cannot be written would end the process
 try:
     INSTALLATION = installation_read(os.environ)
     files.start_private()
@@ -17,7 +17,7 @@ except (SettingInvalid, files.NotPossible) as exc:
     raise SystemExit(str(exc)) from None
 
 PACKAGE = Path(__file__).resolve().parent
-BASE_DIR = PACKAGE.parent  # processes start here, so that they find the same code
+BASE_DIR = PACKAGE.parent  # child processes start with this, so that they find the same code
 # The wheel has templates and static files inside this package, the tree has them beside it.
 PAGES = PACKAGE if (PACKAGE / "templates").exists() else BASE_DIR
 QMC_DATA_DIR = INSTALLATION.data_dir
@@ -26,24 +26,26 @@ SECRETS_DIR = QMC_DATA_DIR / "secrets"
 
 
 def cookie_names(secret_key: str) -> tuple[str, str]:
-    """Of the session and of the forms' token: one site's own, and bound to its host by the browser."""
+    """The name of a cookie, of the session or of the forms' token. Each site has its own, and the browser binds it to the host."""
     tag = hmac.digest(secret_key.encode(), b"names of cookies", "sha256").hex()[:8]
     return f"__Host-session-{tag}", f"__Host-csrf-{tag}"
 
 
 SECRET_KEY_FILE = INSTALLATION.secret_key_file
 try:
-    # Nothing is written here: `storage.data_directory` makes what is missing, once a command has found that it may start.
+    # Nothing is written here: `storage.data_directory` makes missing files after the checks of a command.
     SECRET_KEY = SECRET_KEY_FILE.read_text() if SECRET_KEY_FILE.exists() else secrets.token_urlsafe(48)
 except OSError as exc:
-    raise SystemExit(f"The secret key {SECRET_KEY_FILE} cannot be read: {exc.strerror}. Give it to the account that runs this.") from None
-# The key of what only the center needs; `init` makes it. docs/develop/architecture.md has its form.
+    raise SystemExit(
+        f"The secret key {SECRET_KEY_FILE} cannot be read: {exc.strerror}. Make the account that runs this command its owner."
+    ) from None
+# The key of values that only the central node needs. `init` makes it. docs/develop/architecture.md has its format.
 CENTRAL_KEY_FILE = INSTALLATION.central_key_file
-# What web processes read too, which QMC_GROUP lets run under another account than the workers.
+# Files that web processes read too. With QMC_GROUP, they can run under another account than the workers.
 SHARED_SECRET_FILES = [SECRET_KEY_FILE, CENTRAL_KEY_FILE]
-# None in web processes and beat: they never see the passphrase of the root key.
+# None in web processes and beat: they never have the passphrase of the root key.
 ROOT_PASSPHRASE_FILE = INSTALLATION.root_passphrase_file
-# Where the center is: each overrides what the site's data says (docs/develop/architecture.md).
+# Addresses of the central node. Each overrides the site's data (docs/develop/architecture.md).
 QMC_NODE_API_ADDRESSES = INSTALLATION.node_api_addresses
 QMC_BASE_URL = INSTALLATION.base_url
 QMC_ALLOWED_HOSTS = INSTALLATION.allowed_hosts
@@ -52,7 +54,7 @@ QMC_DATABASE_KEY_OIDS = INSTALLATION.database_key_oids
 QMC_KEY_TYPES = INSTALLATION.key_types
 QMC_HEARTBEAT_S = INSTALLATION.heartbeat_s
 DEBUG = False
-# The console asks qmc.addresses.names instead, which knows the site's data; the node API builds no address from the Host header.
+# The console checks hosts in qmc.addresses.names, with the site's data. The node API builds no address from the Host header.
 ALLOWED_HOSTS = ["*"]
 
 INSTALLED_APPS = [
@@ -121,9 +123,9 @@ TEMPLATES = [
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {"default-src": ["'self'"], "base-uri": ["'none'"], "form-action": ["'self'"], "frame-ancestors": ["'none'"]}
 }
-# Both ports speak TLS alone, so there is no plain HTTP to redirect from; and a browser that has once kept HSTS for an internal name gives its
-# user no way past a certificate that needs mending here.
-# The check of forms is a subclass of Django's own (qmc.addresses.names.OriginMiddleware), which W003 looks for by name.
+# Both ports use TLS only, so there is no plain HTTP to redirect from. A browser that has stored HSTS for an internal name gives its
+# user no way past a certificate error that must be fixed here.
+# The check of forms is a subclass of Django's own (qmc.addresses.names.OriginMiddleware). W003 looks for Django's by name.
 SILENCED_SYSTEM_CHECKS = ["security.W003", "security.W004", "security.W008"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 # Cookies have no port: two sites on one host name would sign each other's people out.
@@ -138,7 +140,7 @@ ACCOUNT_ADAPTER = "people.accounts.ClosedSignup"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
-# A session ends with the browser, and nobody is asked.
+# A session ends with the browser, and the sign-in form does not ask about it.
 ACCOUNT_SESSION_REMEMBER = False
 LOGIN_URL, LOGIN_REDIRECT_URL, ACCOUNT_LOGOUT_REDIRECT_URL = "account_login", "overview", "account_login"
 if INSTALLATION.database_url:
@@ -148,7 +150,7 @@ else:
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": str(QMC_DATA_DIR / "db.sqlite3"),
-            "CONN_MAX_AGE": None,  # opening a database costs more than most requests
+            "CONN_MAX_AGE": None,  # opening a connection costs more than most requests
             "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": "PRAGMA journal_mode=WAL;"},
         }
     }
@@ -167,7 +169,7 @@ else:
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {"jobs.tasks.run": {"queue": "sign"}}
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_PUBLISH_RETRY = False  # a nudge that cannot be sent is left to the reconcile job
+CELERY_TASK_PUBLISH_RETRY = False  # the reconcile job repeats a nudge that cannot be sent
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 2
@@ -181,8 +183,8 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["web.parsers.StrictJSONParser"],
     "EXCEPTION_HANDLER": "web.problems.problem_handler",
-    "URL_FORMAT_OVERRIDE": None,  # a parameter is what an operation says, and nothing else
-    "UNICODE_JSON": False,  # whatever was sent can be answered, also half a character
+    "URL_FORMAT_OVERRIDE": None,  # the only parameters are those of an operation
+    "UNICODE_JSON": False,  # an answer can repeat any input, also a lone surrogate
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
 SPECTACULAR_SETTINGS = {

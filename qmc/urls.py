@@ -1,4 +1,4 @@
-"""8443: pages for people, the REST API for them and for tokens."""
+"""Addresses on port 8443: pages, and the REST API for sessions and tokens."""
 
 from allauth.account import views as account
 from django.urls import include, path

@@ -1,4 +1,4 @@
-"""4242: what agents call, inside mutual TLS."""
+"""Addresses on port 4242: the API that agents call over mutual TLS."""
 
 from django.urls import path
 

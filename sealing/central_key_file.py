@@ -1,4 +1,4 @@
-"""The central key, out of its file. Console, node API and workers read it; no node ever gets it."""
+"""Read the file of the central key. Console, node API and workers use it. Nodes never get it."""
 
 import os
 import threading
@@ -25,7 +25,7 @@ def is_there() -> bool:
 
 
 def central_keys() -> dict[str, SealingKey]:
-    """The live versions by key id, the newest first; read again whenever the file has changed. Raises: ZoneBroken."""
+    """The versions in the file by key id, the newest first. The file is read again when it has changed. Raises: ZoneBroken."""
     path = str(settings.CENTRAL_KEY_FILE)
     try:
         status = os.stat(path)
@@ -38,7 +38,7 @@ def central_keys() -> dict[str, SealingKey]:
             return _read[state]
     except FileNotFoundError as exc:
         raise ZoneBroken(
-            f"The central key file {path} is missing, and the private keys and passwords that only the center needs are sealed with it. {WAY_OUT}"
+            f"The central key file {path} is missing, and private keys and passwords of the central node are encrypted with it. {WAY_OUT}"
         ) from exc
     except OSError as exc:
         raise ZoneBroken(f"The central key file {path} cannot be read: {exc.strerror}. Give this process the right to read it.") from exc
@@ -47,5 +47,5 @@ def central_keys() -> dict[str, SealingKey]:
 
 
 def central_keys_write(keys: dict[str, SealingKey]) -> None:
-    """Replace the file in one step, where it is if the setting names a link. Raises: OSError."""
+    """Replace the file in one step. If the setting names a link, its target is replaced. Raises: OSError."""
     replace(settings.CENTRAL_KEY_FILE.resolve(), central_key.written(keys.values()))

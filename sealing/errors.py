@@ -1,15 +1,15 @@
-"""Errors of the trust zone that concern keys and sealed values.
+"""Errors of the trust zone about keys and encrypted values.
 
 TrustZoneError
-├── ZoneMissing   nothing founded yet
-└── ZoneBroken    founded, but its store or keys cannot be read
+├── ZoneMissing   there is no trust zone yet
+└── ZoneBroken    its store or keys cannot be read
 """
 
 from pki.core.commands import QMC
 
 
 class TrustZoneError(Exception):
-    """Any error of the trust zone, in words for a person."""
+    """Base of all errors of the trust zone. The text is for a person."""
 
 
 class ZoneMissing(TrustZoneError):
@@ -20,4 +20,4 @@ class ZoneMissing(TrustZoneError):
 
 
 class ZoneBroken(TrustZoneError):
-    """The database has a trust zone, but what it needs cannot be read."""
+    """The database has a trust zone, but its store or keys cannot be read."""

@@ -1,4 +1,4 @@
-"""Encrypted fields: sealed for exactly their table, column and row (S15), in two classes. docs/develop/architecture.md pins the byte string."""
+"""Encrypted fields: each value is bound to its table, column and row (S15), and has one of two classes of readers. docs/develop/architecture.md has the format."""
 
 from collections.abc import Iterable, Sequence
 from enum import Enum
@@ -20,33 +20,35 @@ CENTRAL_REMEDY = "Copy the file from the machine where the key was made."
 
 
 class Readers(Enum):
-    """Who reads the values of a field, and so with which key they are sealed."""
+    """Who reads the values of a field. This decides which key encrypts them."""
 
-    NODES = "database key"  # every node holds it
-    CENTER = "central key"  # no node ever gets it
+    NODES = "database key"  # encrypted with the database key, which every node has
+    CENTER = "central key"  # encrypted with the central key, which no node gets
 
 
 class Sealed(bytes):
-    """A value as it stands in its column: already encrypted."""
+    """A value as it is stored: encrypted."""
 
 
 def writing_key(readers: Readers) -> SealingKey:
-    """The key with which new values are sealed. Raises: ZoneMissing, ZoneBroken, UnknownKey if it is not available here."""
+    """The key that encrypts new values. Raises: ZoneMissing, ZoneBroken, UnknownKey if it is not available on this machine."""
     keys: dict[str, SealingKey] = {**(central_keys() if readers is Readers.CENTER else key_ring().keys)}
     version = (
         apps.get_model("certs", "CentralKey" if readers is Readers.CENTER else "DatabaseKey").objects.only("version", "key_id").writing()
     )
-    if version is None:  # the trust zone is being founded, or a central key has just been made: the newest is the only one
+    if version is None:  # during `init`, or just after a central key was made: there is only one
         return next(iter(keys.values()))
     if version.key_id in keys:
         return keys[version.key_id]
     if readers is Readers.CENTER:
-        raise UnknownKey(f"New values are sealed with {version}, which is not in this machine's central key file. {CENTRAL_REMEDY}")
-    raise UnknownKey(f"New values are sealed with {version}, which this machine's service pairs do not open. Redistribute this machine.")
+        raise UnknownKey(f"New values are encrypted with {version}, which is not in this machine's central key file. {CENTRAL_REMEDY}")
+    raise UnknownKey(
+        f"New values are encrypted with {version}, which this machine's service certificates do not open. Redistribute this machine."
+    )
 
 
 def _opening_keys(readers: Readers, key_id: str) -> Iterable[SealingKey]:
-    """The keys that may open a value which names `key_id`. A value for the center opens under a database key only until all are sealed anew."""
+    """The keys that can open a value with this `key_id`. Database keys open values of the central node only until all are encrypted with the central key."""
     if readers is Readers.NODES:
         return key_ring().keys.values()
     keys = central_keys()
@@ -58,7 +60,7 @@ def _opening_keys(readers: Readers, key_id: str) -> Iterable[SealingKey]:
 
 
 class Secret:
-    """An encrypted value in its place. It opens when asked, and never shows itself."""
+    """An encrypted value and its place. `open` decrypts it. Its representation never shows the plaintext."""
 
     def __init__(self, sealed: Sealed, place: tuple[str, str, str], readers: Readers) -> None:
         self.sealed, self.place, self.readers = sealed, place, readers
@@ -68,7 +70,7 @@ class Secret:
 
     @property
     def key_id(self) -> str:
-        """Which key seals it, hex."""
+        """The id of the key that encrypts it, in hex."""
         return sealing.key_id_of(self.sealed).hex()
 
     def open(self) -> bytes:
@@ -79,19 +81,19 @@ class Secret:
         return self.open().decode()
 
     def sealed_anew(self, key: SealingKey) -> Sealed:
-        """The same value under `key`. Raises: as `open`."""
+        """The same value, encrypted with `key`. Raises: as `open`."""
         return Sealed(sealing.seal(key, self.open(), bound_to=sealing.bound_to(*self.place)))
 
 
 class _Plaintext(bytes):
-    """Assigned and not sealed yet: the row may still get its primary key."""
+    """An assigned plaintext that is not encrypted yet, because the row may not have its primary key yet."""
 
     def __repr__(self) -> str:
         return "<plaintext>"
 
 
 class _Place:
-    """The attribute: plaintext that is assigned is sealed when it is next read or saved; what is read is a `Secret` or None."""
+    """The attribute of a model. An assigned plaintext is encrypted when it is next read or saved. Reading returns a `Secret` or None."""
 
     def __init__(self, field: "EncryptedField") -> None:
         self.field = field
@@ -109,15 +111,15 @@ class _Place:
 
 
 class EncryptedField(models.BinaryField):  # type: ignore[type-arg]
-    """Bytes or text under the key of its readers, AES-256-GCM, bound to table, column and row.
+    """Bytes or text, encrypted with the key of its readers (AES-256-GCM) and bound to table, column and row.
 
-    Plaintext that is assigned is sealed when it is read or saved, so the row's primary key must be known by then (a UUID is). Neither searched nor ordered by.
+    An assigned plaintext is encrypted when it is read or saved. The row must have its primary key by then; a UUID it always has. Search and order are not possible.
     """
 
     description = "encrypted value"
 
     def __init__(self, *args: Any, sealed_for: Readers = Readers.CENTER, **kwargs: Any) -> None:
-        self.sealed_for = sealed_for  # no part of the table's form: migrations do not name it
+        self.sealed_for = sealed_for  # not in migrations, because it does not change the table
         super().__init__(*args, **kwargs)
 
     def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
@@ -125,29 +127,29 @@ class EncryptedField(models.BinaryField):  # type: ignore[type-arg]
         setattr(cls, self.attname, _Place(self))
 
     def place(self, row: models.Model) -> tuple[str, str, str]:
-        """Table, column and row id: what the value is bound to."""
+        """Table, column and row id, to which the value is bound."""
         return row._meta.db_table, str(self.column), str(row.pk)
 
     def taken(self, row: models.Model, value: Any) -> Sealed | _Plaintext | None:
-        """What `row` keeps when `value` is assigned. Raises: TypeError for a secret of another place."""
+        """The attribute's value after `value` is assigned to `row`. Raises: TypeError for a secret of another place."""
         if value is None or isinstance(value, Sealed):
             return value
         if isinstance(value, Secret):
             if value.place == self.place(row):
                 return value.sealed
-            raise TypeError(f"{value} belongs to its own place: open it and assign the plaintext.")
+            raise TypeError(f"{value} is bound to its own place. Open it and assign the plaintext.")
         return _Plaintext(value.encode() if isinstance(value, str) else value)
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Sealed | None:
         return None if value is None else Sealed(value)
 
     def to_python(self, value: Any) -> Sealed | None:
-        """Out of a dump: base64 of what is already sealed."""
+        """From a dump: base64 of the encrypted value."""
         plain = super().to_python(value)
         return None if plain is None else Sealed(plain)
 
     def value_from_object(self, obj: models.Model) -> Sealed | None:
-        """Sealed for its place, whatever was assigned. Raises: TypeError, ZoneMissing, ZoneBroken, UnknownKey."""
+        """The encrypted value for its place, before it is saved. Raises: TypeError, ZoneMissing, ZoneBroken, UnknownKey."""
         kept = obj.__dict__[self.attname]
         if isinstance(kept, _Plaintext):
             if obj.pk is None:
@@ -162,11 +164,11 @@ class EncryptedField(models.BinaryField):  # type: ignore[type-arg]
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
         if value is not None and not isinstance(value, Sealed):
-            raise TypeError(f"{self} takes no plaintext in a query: assign it to the row and save the row.")
+            raise TypeError(f"{self} does not take plaintext in a query. Assign it to the row and save the row.")
         return super().get_db_prep_value(value, connection, prepared)
 
     def get_lookup(self, lookup_name: str) -> Any:
-        """Whether it is set, or still the very ciphertext that was read; nothing else can be asked."""
+        """Queries can ask only whether it is set, and whether it is still the ciphertext that was read."""
         found = {"isnull": IsNull, "exact": Exact}.get(lookup_name)
         if found is None:
             raise FieldError(f"{self} is encrypted: it cannot be searched with {lookup_name!r}.")
@@ -179,7 +181,7 @@ class EncryptedField(models.BinaryField):  # type: ignore[type-arg]
         used += [name for constraint in meta.constraints for name in getattr(constraint, "fields", ())]
         used += [name for together in meta.unique_together for name in together]
         wrong = self.primary_key or self.unique or getattr(self, "db_index", False) or self.name in used
-        hint = "Order by, index and constrain other columns; every sealed value differs from every other."
+        hint = "Order by, index and constrain other columns. All encrypted values differ, even for equal plaintexts."
         refused: Sequence[checks.CheckMessage] = [
             checks.Error(f"{self} is encrypted and cannot be ordered by, indexed or unique.", hint, self, "certs.E001")
         ]
@@ -187,6 +189,6 @@ class EncryptedField(models.BinaryField):  # type: ignore[type-arg]
 
 
 def encrypted_fields(*readers: Readers) -> list[tuple[type[models.Model], EncryptedField]]:
-    """Every encrypted field for these readers, or all fields, each with its model."""
+    """Every encrypted field for these readers, or for all, with its model."""
     fields = [(model, field) for model in apps.get_models() for field in model._meta.get_fields() if isinstance(field, EncryptedField)]
     return [(model, field) for model, field in fields if field.sealed_for in (readers or Readers)]

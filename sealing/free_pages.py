@@ -1,12 +1,12 @@
-"""What was replaced leaves an SQLite file for good."""
+"""Remove replaced values from an SQLite file."""
 
 from django.db import OperationalError, connection
 
 
 def free_pages_scrub() -> None:
-    """Remove replaced and deleted values from the free parts of an SQLite file and from its log, where a copy of both would still hold them.
+    """Overwrite replaced and deleted values in the free parts of an SQLite file and in its log, so that a copy of the files does not contain them.
 
-    PostgreSQL keeps them in dead rows until it vacuums. Raises: OperationalError if somebody is in the way.
+    PostgreSQL keeps them until it vacuums. Raises: OperationalError if another process uses the database.
     """
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""What this machine itself has installed, and the database keys that its own service pairs open (S16). There is no other copy at rest."""
+"""The certificates that this machine has installed, and the database keys in its service certificates (S16). There is no other stored copy of these keys."""
 
 import contextlib
 import os
@@ -14,15 +14,15 @@ from pki.core.verify import fingerprint
 from sealing.errors import ZoneBroken, ZoneMissing
 
 REPAIR = (
-    f"On the central node run `{QMC} repair_central`, which says whether it can be repaired or must be restored from a backup; "
-    "redistribute any other machine."
+    f"On the central node run `{QMC} repair_central`, which says whether it can be repaired or must be restored from a backup. "
+    "Redistribute any other machine."
 )
 _lock = threading.Lock()
 _read: dict[tuple[str, str, int], KeyRing] = {}
 
 
 def own_store() -> Installed:
-    """Raises: ZoneMissing, ZoneBroken where its files are damaged."""
+    """The installed certificates. Raises: ZoneMissing, ZoneBroken if their files are damaged."""
     installed = _current()
     if installed is None:
         raise ZoneMissing
@@ -39,10 +39,10 @@ def _current() -> Installed | None:
 
 
 def key_ring() -> KeyRing:
-    """The database keys at hand, read again whenever the store has changed. Raises: ZoneMissing, ZoneBroken if none opens."""
+    """The database keys that are available here. The store is read again when it has changed. Raises: ZoneMissing, ZoneBroken if none opens."""
     home = str(settings.NODE_STORE)
     try:
-        # A switch of the generation follows every new pair, and a retired pair leaves the folder.
+        # After each new pair the generation changes, and a retired pair is removed from the folder.
         state = home, os.readlink(home + "/current"), os.stat(home + "/service-pairs").st_mtime_ns
     except FileNotFoundError as exc:
         raise ZoneMissing from exc
@@ -51,19 +51,19 @@ def key_ring() -> KeyRing:
             ring = key_ring_read()
             _read.clear()
             if ring.problems:
-                return ring  # a pair that could not be read now may be read next time
+                return ring  # a pair that cannot be read now may be readable the next time
             _read[state] = ring
         return _read[state]
 
 
 def own_fingerprints() -> set[str]:
-    """What this machine itself uses; empty before there is anything."""
+    """The ids of the certificates that this machine uses. Empty if nothing is installed."""
     installed = _current()
     return {fingerprint(each) for each in (installed.service, installed.client, installed.cluster)} if installed else set()
 
 
 def own_pair_fingerprints(key_ids: Container[str]) -> set[str]:
-    """The service pairs that this machine keeps for these database keys. A pair that cannot be read is of no use to it."""
+    """The service certificates with key that this machine has for these database keys, without those that cannot be read."""
     found = set()
     for path in Store(settings.NODE_STORE).service_pairs():
         if path.parent.name in key_ids:
@@ -73,10 +73,10 @@ def own_pair_fingerprints(key_ids: Container[str]) -> set[str]:
 
 
 def key_ring_read() -> KeyRing:
-    """The same, straight from the disk. Raises: ZoneMissing, ZoneBroken."""
+    """The same, read from the disk. Raises: ZoneMissing, ZoneBroken."""
     own_store()
     ring = Store(settings.NODE_STORE).key_ring()
     if not ring.keys:
         why = "; ".join(ring.problems.values())
-        raise ZoneBroken(f"The database key cannot be read out of this machine's service certificates: {why} {REPAIR}")
+        raise ZoneBroken(f"The database key cannot be read from this machine's service certificates: {why} {REPAIR}")
     return ring

@@ -1,4 +1,4 @@
-"""One walk through encrypted fields: count who seals what, and seal with one key whatever another key seals."""
+"""Walk through encrypted fields: count the values of each key, and re-encrypt with one key the values of all others."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,14 +17,14 @@ BATCH = 100
 
 
 def _sealed_values(model: type[models.Model], column: EncryptedField) -> "QuerySet[models.Model]":
-    """Rows whose `column` is set, each with the id of the key that seals it."""
+    """Rows whose `column` is set, each with the id of the key of its value."""
     prefix = Substr(F(column.attname), 1, KEY_ID_BYTES, output_field=models.BinaryField())
     found: QuerySet[models.Model] = model._base_manager.exclude(**{column.attname: None}).annotate(sealed_with=prefix)
     return found
 
 
 def sealed_counts(readers: Readers) -> dict[str, int]:
-    """How many values for `readers` each key seals, by key id."""
+    """The number of values for `readers`, by key id."""
     counts: dict[str, int] = {}
     for model, column in encrypted_fields(readers):
         for row in _sealed_values(model, column).order_by().values("sealed_with").annotate(number=Count("pk")):
@@ -35,7 +35,7 @@ def sealed_counts(readers: Readers) -> dict[str, int]:
 
 @dataclass
 class Pass:
-    """One walk. `whole` if it reached the end; `unreadable` says which values do not open, and why."""
+    """The result of a walk. `whole` if it reached the end. `unreadable` lists the values that do not open, and why."""
 
     whole: bool = False
     moved: int = 0
@@ -43,10 +43,10 @@ class Pass:
 
 
 def walk(*, readers: Readers, key: Callable[[], SealingKey], until: datetime) -> Pass:
-    """Seal with `key()` whatever another key seals, until the end or `until`. `key` is asked before each batch and raises to stop the walk.
+    """Re-encrypt with `key()` all values of other keys, until the end or `until`. `key` is called before each batch, and raises to stop the walk.
 
-    Batches are whole or not at all, and a row changes only while it holds the very ciphertext that was read: a kill, a second worker or a
-    writer in between loses nothing, and nothing is sealed twice.
+    Each batch is one transaction, and a row changes only if it still has the ciphertext that was read. So a terminated worker, a second
+    worker or a concurrent change loses no value, and no value is encrypted twice.
     """
     walked = Pass()
     for model, column in encrypted_fields(readers):

@@ -1,4 +1,4 @@
-"""What the database needs from a person: it is damaged, or of an earlier moment than this machine's store."""
+"""Needs of the database: it is damaged, or older than this machine's store."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -10,7 +10,7 @@ from jobs.models import PeriodicWork
 from pki.core.commands import QMC
 from storage.care import WHOLE, older_than_store
 
-# An earlier database knows neither the newest certificates nor the newest keys.
+# An older database has neither the newest certificates nor the newest keys.
 OF_AN_EARLIER_DATABASE = frozenset(
     {
         "node-silent", "no-node-calls", "node-two-callers", "caller-unknown", "node-certificate-revoked", "central-without-certificates",
@@ -27,7 +27,7 @@ def needs(now: datetime) -> Iterator[Need]:
     last = PeriodicWork.objects.filter(name=WHOLE).exclude(last_error="").first()
     if last is not None:
         remedy = (
-            "Stop the site, and move the database and the files beside it away; do not delete them. Restore the last backup into an empty data "
+            "Stop the site. Move the database and the files beside it to another folder; do not delete them. Restore the last backup into an empty data "
             f"directory (`{QMC} restore FILE --data-dir DIR`). `{QMC} check --deploy` reads the database again."
         )
         text = last.last_error.partition(": ")[2]

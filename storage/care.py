@@ -1,4 +1,4 @@
-"""What is done for the database while the site runs: read whole once a day, and copies of before an upgrade removed when nothing needs them."""
+"""Care of the database while the site runs: read it completely once a day, and remove copies from before an upgrade that are no longer needed."""
 
 import contextlib
 from datetime import UTC, datetime
@@ -23,20 +23,20 @@ WHOLE = "database check"
 
 
 def database_check_done(*, now: datetime) -> None:
-    """Every page of an SQLite file was read, and it was found whole."""
+    """The last complete check of the SQLite file, which found no damage."""
     found = {"lease_until": now, "last_success": now, "last_error": ""}
     PeriodicWork.objects.update_or_create(name=WHOLE, defaults=found)
 
 
 def database_read_whole() -> None:
-    """Read every page of an SQLite file; PostgreSQL looks after its own. Raises: FileDamaged, FileClosed."""
+    """Read every page of an SQLite file. PostgreSQL checks its own files. Raises: FileDamaged, FileClosed."""
     if (file := database_file(connection)) is not None:
         file_check(file, whole=True)
         log_mark(file)
 
 
 def upgrade_copies_remove(*, now: datetime) -> None:
-    """Remove the copies of before an upgrade, once sealing with the central key has finished and every registered node has called since.
+    """Remove the copies from before an upgrade, once everything is encrypted with the central key and every registered node has called since.
 
     What is in them is sealed with the database key, which every node holds; until then the version before may be needed again.
     """
@@ -60,7 +60,7 @@ def upgrade_copies_remove(*, now: datetime) -> None:
 
 
 def older_than_store() -> tuple[str, str] | None:
-    """That this machine's store holds what the database does not know, and what to restore; None if the database knows it.
+    """The problem that this machine's store has certificates that the database does not know, and the remedy. None if the database knows them.
 
     What a store holds was recorded before it was signed, so the database is of an earlier moment.
     """
@@ -70,12 +70,12 @@ def older_than_store() -> tuple[str, str] | None:
     installed, at_hand = own_store(), key_ring_read().keys
     opens = all(version.key_id in at_hand for version in DatabaseKey.objects.live())
     repair = (
-        f" To go on with this database as it is: `{QMC} repair_central` gives the central node certificates that it knows." if opens else ""
+        f" To keep this database as it is, run `{QMC} repair_central`: it makes new certificates for the central node." if opens else ""
     )
     made_at = clocks.stamp(max(each.not_valid_before_utc for each in (installed.service, installed.client)) + BACKDATE)
     return (
-        f"This machine's store has generation {installed.generation} of {made_at}, whose certificates the database does not know: an earlier "
-        "database was put back. What was issued since then is refused, and what was encrypted since then may not open.",
-        f"Stop the site. Restore a backup of after {made_at} into an empty data directory (`{QMC} restore FILE --data-dir DIR`), or put back "
-        f"the database that was there before. If the newest backup is older, restore that one: it has database and store of one moment.{repair}",
+        f"This machine's store has generation {installed.generation} of {made_at}, but the database does not know its certificates: an older "
+        "database was restored. Certificates issued since then are refused, and values encrypted since then may not open.",
+        f"Stop the site. Restore a backup from after {made_at} into an empty data directory (`{QMC} restore FILE --data-dir DIR`), or put back "
+        f"the database that was there before. If the newest backup is older, restore it all the same: its database and store belong together.{repair}",
     )

@@ -1,4 +1,4 @@
-"""The data directory: what is ours in it, and that no other account can read it."""
+"""The data directory: which files in it belong to the console, and which modes they have, so that no other account can read them."""
 
 import contextlib
 import os
@@ -11,14 +11,14 @@ from django.conf import settings
 from agent import files
 from pki.core.commands import QMC
 
-# What this program puts there, and what an administrator often copies beside it. A directory with others than these is not ours alone.
+# The console's own files, and those that administrators often copy here. If a directory has other files too, the console shares it.
 NAMES = (
     "db.sqlite3*", "*.lock", "secrets", "node", "agents", "broker", "logs", "before-upgrade", "exports", "backups", ".trial-*", "lost+found",
 )  # fmt: skip
 
 
 def secret_file(path: Path, *, shared: bool = False, content: str = "") -> Path:
-    """The file, made with this or a random content if it is missing; mode 0600, and only if it is `shared` open to QMC_GROUP."""
+    """The file. If it is missing, it is made with this content or a random one. Its mode is 0600; QMC_GROUP can read it only if it is `shared`."""
     files.make_folder(path.parent)
     try:
         descriptor = files.open_to_write(path, os.O_EXCL, shared=shared)
@@ -34,13 +34,13 @@ def _own_folder() -> files.OwnFolder:
 
 
 def _is_guarded(path: Path) -> bool:
-    """Web processes must not put another passphrase in the place of the root's, nor another directory in that of the secrets."""
+    """Prevent web processes from replacing the root passphrase or the directory of the secrets."""
     top = settings.QMC_DATA_DIR.resolve()
     return path in (top, top / "secrets")
 
 
 def _is_private(path: Path) -> bool:
-    """The root passphrase and other secrets that web processes do not need, what is being proved, copies of before an upgrade, and what is not known here."""
+    """Paths for workers only: root passphrase and other secrets, trial restores, copies from before an upgrade, and files that the console does not know."""
     inside = path.relative_to(settings.QMC_DATA_DIR.resolve()).parts
     if path == _resolved(settings.ROOT_PASSPHRASE_FILE):
         return True
@@ -56,7 +56,7 @@ def _resolved(path: Path | None) -> Path | None:
 
 
 def data_directory_prepare() -> None:
-    """Make what is missing and correct the modes of what is there; called by all that start something, once they have found that they may.
+    """Make missing files and folders, and correct the modes of existing ones. Every command that starts a process calls it, after its checks.
 
     Raises: NotPossible.
     """
@@ -65,7 +65,7 @@ def data_directory_prepare() -> None:
     except OSError as exc:
         raise files.NotPossible(
             f"The data directory {settings.QMC_DATA_DIR} cannot be used: {exc.strerror} ({exc.filename}). Choose a directory with --data-dir, "
-            "or give this one to the account that runs this."
+            "or make the account that runs this the owner of this one."
         ) from exc
 
 
@@ -95,14 +95,14 @@ def root_passphrase_make(*, founded: bool) -> None:
         return
     if founded and not file.exists():
         raise files.NotPossible(
-            f"The root passphrase file {file} is missing, and the root key of this site opens only with it. Nothing was changed. Put the file "
+            f"The root passphrase file {file} is missing, and only this passphrase opens the root key of the site. Nothing was changed. Put the file "
             f"back, or restore the last backup into an empty data directory with `{QMC} restore FILE`."
         )
     secret_file(file)
 
 
 def readable_by_others() -> list[Path]:
-    """What in the data directory other accounts can read, and secrets that are kept elsewhere. Raises: NotPossible."""
+    """Paths that other accounts can read, in the data directory and where secrets are kept elsewhere. Raises: NotPossible."""
     kept = dict.fromkeys(settings.SHARED_SECRET_FILES, True) | (
         {settings.ROOT_PASSPHRASE_FILE: False} if settings.ROOT_PASSPHRASE_FILE else {}
     )

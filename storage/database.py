@@ -1,4 +1,4 @@
-"""What the database is when a process starts: looked at, never written to. docs/develop/architecture.md, "The database at the start"."""
+"""Check the database when a process starts, without writing to it. docs/develop/architecture.md, "The database at the start"."""
 
 import uuid
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ UPGRADE = "docs/upgrade.md has the steps."
 
 
 class State(StrEnum):
-    """Of a database, as the console's own processes find it."""
+    """The state of the database at the start."""
 
     EMPTY = "empty"
     CURRENT = "current"
@@ -42,7 +42,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Look:
-    """What was found. `problem` and `remedy` are empty for a database that can be used or migrated."""
+    """The result of the check. `problem` and `remedy` are empty for a database that can be used or migrated."""
 
     state: State
     problem: str = ""
@@ -52,14 +52,14 @@ class Look:
 
 
 class DatabaseRefused(Exception):
-    """Nothing is started on this database: what is wrong with it, and the way out. Nothing was changed."""
+    """The console cannot start on this database: the problem, and the remedy. Nothing was changed."""
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(f"{problem} Nothing was changed. {remedy}")
 
 
 def database_fit(connection: BaseDatabaseWrapper = connection, *, whole: bool = False) -> Look:
-    """For whatever founds or upgrades a site. Raises: DatabaseRefused."""
+    """For commands that make or upgrade a site. Raises: DatabaseRefused."""
     look = database_look(connection, whole=whole)
     if look.problem:
         raise DatabaseRefused(look.problem, look.remedy)
@@ -67,14 +67,14 @@ def database_fit(connection: BaseDatabaseWrapper = connection, *, whole: bool = 
 
 
 def database_require(*, store: bool = True) -> None:
-    """For whatever works on a founded site, and with this machine's `store`. Raises: DatabaseRefused."""
+    """For commands and processes that need an initialized site and this machine's `store`. Raises: DatabaseRefused."""
     look = database_look(connection)
     if (found := unusable(look)) and (store or look.state != State.WITHOUT_STORE):
         raise DatabaseRefused(*found)
 
 
 def unusable(look: Look) -> tuple[str, str] | None:
-    """Why a founded site cannot work on what was found, and the way out."""
+    """Why an initialized site cannot use this database, and the remedy."""
     if look.problem:
         return look.problem, look.remedy
     if not look.founded:
@@ -91,7 +91,7 @@ def unusable(look: Look) -> tuple[str, str] | None:
 
 
 def database_look(connection: BaseDatabaseWrapper, *, whole: bool = False) -> Look:
-    """Compare the database with this version's migrations and this machine's store. `whole`: read every page of an SQLite file first."""
+    """Compare the database with this version's migrations and this machine's store. `whole`: first read every page of an SQLite file."""
     file = database_file(connection)
     try:
         if file is not None and not file_check(file, whole=whole):
@@ -141,14 +141,14 @@ def _schema(connection: BaseDatabaseWrapper) -> Look:
     if not is_ours and (strange or unknown or not applied):
         return Look(
             State.FOREIGN,
-            f"The database holds tables of another application ({_some(sorted(strange or tables))}).",
+            f"The database has tables of another application ({_some(sorted(strange or tables))}).",
             "Give this console an empty database of its own, with DATABASE_URL or --data-dir.",
         )
     if unknown:
         return Look(
             State.NEWER,
-            f"The database was upgraded by a newer version of this console: {_some(unknown)} is not known here.",
-            f"Start the newer version again, or put back the copy that it made before the upgrade. {UPGRADE}",
+            f"The database was upgraded by a newer version of this console: {_some(unknown)} unknown to this version.",
+            f"Start the newer version again, or restore the copy that it made before the upgrade. {UPGRADE}",
         )
     if missing := sorted(_missing_columns(connection, loader, applied, tables)):
         return Look(
@@ -169,7 +169,7 @@ def _select(connection: BaseDatabaseWrapper, columns: str, table: str) -> list[t
 
 
 def _tables(connection: BaseDatabaseWrapper) -> set[str]:
-    """Every table but those that an extension of PostgreSQL brought."""
+    """Every table, except those of PostgreSQL extensions."""
     with connection.cursor() as cursor:
         tables = {each.name for each in connection.introspection.get_table_list(cursor) if each.type in "tp"}
     if connection.vendor == "postgresql":
@@ -184,7 +184,7 @@ def _some(names: list[str] | tuple[str, ...]) -> str:
 def _missing_columns(
     connection: BaseDatabaseWrapper, loader: MigrationLoader, applied: set[tuple[str, ...]], tables: set[str]
 ) -> Iterator[str]:
-    """What the recorded migrations should have made, and is not there: until commit 1c0c2c0 the first migrations were changed in place."""
+    """Tables and columns that the recorded migrations should have made, and that are missing: until commit 1c0c2c0 the first migrations were edited."""
     known = [key for key in loader.graph.nodes if key in applied]
     state = apps if len(known) == len(loader.graph.nodes) else loader.project_state(known).apps
     with connection.cursor() as cursor:
@@ -200,13 +200,13 @@ def _missing_columns(
 
 
 def _zone(connection: BaseDatabaseWrapper) -> str | None:
-    """The id of the trust zone that the database holds, founded or not."""
+    """The id of the trust zone in the database, initialized or not."""
     rows = _select(connection, "id", ZONE) if ZONE in _tables(connection) else []
     return str(uuid.UUID(str(rows[0][0]))) if rows else None
 
 
 def _with_store(look: Look, zone: str | None) -> Look:
-    """What was found, beside this machine's store: the only place where its database keys are."""
+    """Compare the database with this machine's store, which has the only copy of its database keys."""
     place = settings.NODE_STORE
     restore = f"Restore the last backup into an empty data directory (`{QMC} restore FILE --data-dir DIR`)"
     try:
@@ -217,7 +217,7 @@ def _with_store(look: Look, zone: str | None) -> Look:
         if not look.founded:
             return look
         problem = (
-            f"The database holds the trust zone {zone}, but this machine has no certificates and keys of it: {place} is missing or empty."
+            f"The database has the trust zone {zone}, but this machine has no certificates and keys for it: {place} is missing or empty."
         )
         return Look(State.WITHOUT_STORE, problem, f"Put that directory back. If it is lost: {REPAIR[0].lower()}{REPAIR[1:]}")
 
@@ -225,13 +225,13 @@ def _with_store(look: Look, zone: str | None) -> Look:
 def _compared(look: Look, zone: str | None, installed: Installed, restore: str) -> Look:
     if zone is None:
         problem = f"The database is empty, but this machine's store {settings.NODE_STORE} belongs to the trust zone {installed.trust_zone}."
-        remedy = f"If its database is elsewhere, correct DATABASE_URL or --data-dir. If it is lost: {restore[0].lower()}{restore[1:]}. For a new trust zone take another --data-dir."
+        remedy = f"If its database is elsewhere, correct DATABASE_URL or --data-dir. If it is lost: {restore[0].lower()}{restore[1:]}. For a new trust zone, choose another --data-dir."
         return Look(State.LOST, problem, remedy)
     if zone != installed.trust_zone:
-        problem = f"The database is of the trust zone {zone}, and this machine's store {settings.NODE_STORE} of {installed.trust_zone}."
+        problem = f"The database belongs to the trust zone {zone}, but this machine's store {settings.NODE_STORE} belongs to {installed.trust_zone}."
         return Look(
             State.OTHER_ZONE,
             problem,
-            f"Correct DATABASE_URL or --data-dir, so that both are of one site. If one is lost: {restore[0].lower()}{restore[1:]}.",
+            f"Correct DATABASE_URL or --data-dir, so that both belong to the same site. If one is lost: {restore[0].lower()}{restore[1:]}.",
         )
     return look

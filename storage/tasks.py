@@ -10,11 +10,11 @@ COPIES = "upgrade copies"
 
 @periodic_task(name=WHOLE, label="Database check", period=timedelta(days=1), lease=timedelta(minutes=5))
 def read_database(*, now: datetime) -> None:
-    """Is the SQLite file whole? If not, that is a need on the overview."""
+    """Check the SQLite file for damage. The overview shows a problem."""
     database_read_whole()
 
 
 @periodic_task(name=COPIES, label="Upgrade copies", period=timedelta(seconds=60), lease=timedelta(seconds=60))
 def remove_upgrade_copies(*, now: datetime) -> None:
-    """The copies of before an upgrade that nothing needs any more."""
+    """Remove the copies from before an upgrade that are no longer needed."""
     upgrade_copies_remove(now=now)

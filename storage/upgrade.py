@@ -1,4 +1,4 @@
-"""Before a used database is migrated: a copy of it, so that the version before can go on with it."""
+"""Copy the database of a site before it is migrated, so that the previous version can use it again."""
 
 import sqlite3
 from contextlib import closing, suppress
@@ -17,9 +17,9 @@ FOLDER, COPY = "before-upgrade", "????-??-??T??????Z.sqlite3"
 
 
 def upgrade_prepare(connection: BaseDatabaseWrapper, *, backed_up: bool, chosen: bool = False, now: datetime) -> Path | None:
-    """Called before anything is migrated. Copies a used SQLite database and returns the copy; on PostgreSQL somebody must say that there is a dump.
+    """Called before a migration. Copies the SQLite database of a site and returns the copy. On PostgreSQL, a person must confirm that there is a dump.
 
-    `chosen`: somebody named the migration to go to, which may lie behind what is applied.
+    `chosen`: a person named the target migration, which may be an earlier one.
     Raises: DatabaseRefused (nothing was changed).
     """
     look = database_fit(connection, whole=True)
@@ -29,15 +29,15 @@ def upgrade_prepare(connection: BaseDatabaseWrapper, *, backed_up: bool, chosen:
         return _copy(file, now=now)
     if not backed_up:
         raise DatabaseRefused(
-            "The database of a site that is in use would be changed, and this console makes no copy of PostgreSQL.",
-            f"Make a dump (pg_dump), or write a backup with the version that ran until now (`{QMC} backup FILE`); then run the same command "
+            "This would change the database of a site that is in use, and the console cannot copy a PostgreSQL database.",
+            f"Make a dump (pg_dump), or write a backup with the version that you used until now (`{QMC} backup FILE`); then run the same command "
             f"with --backed-up. {UPGRADE}",
         )
     return None
 
 
 def upgrade_copies() -> list[Path]:
-    """The earliest first. What else is in the folder is an administrator's own."""
+    """The copies, the earliest first. Other files in the folder belong to an administrator."""
     return sorted((settings.QMC_DATA_DIR / FOLDER).glob(COPY))
 
 
@@ -46,13 +46,13 @@ def _copy(database: Path, *, now: datetime) -> Path:
     copy = folder / f"{now:%Y-%m-%dT%H%M%SZ}.sqlite3"
     unfinished = folder / "unfinished.sqlite3"
     try:
-        write(unfinished, b"", shared=False)  # of mode 0600 before anything is in it, also where QMC_GROUP is set
+        write(unfinished, b"", shared=False)  # mode 0600 before it has any content, also if QMC_GROUP is set
         with (
             closing(sqlite3.connect(uri_to_read(database), uri=True)) as source,
             closing(sqlite3.connect(unfinished)) as target,
         ):
             source.backup(target)
-            target.execute("PRAGMA journal_mode=DELETE")  # one file, whole without a second one beside it
+            target.execute("PRAGMA journal_mode=DELETE")  # one file, complete without a log
             recorded = _recorded(target)
         unfinished.rename(copy)
     except (sqlite3.Error, OSError) as exc:
@@ -60,7 +60,7 @@ def _copy(database: Path, *, now: datetime) -> Path:
             unfinished.unlink()
         raise DatabaseRefused(
             f"The database could not be copied to {folder} before its upgrade: {exc}.",
-            "Make room or set the rights of that directory, then start again.",
+            "Free some space, or correct the rights of that directory. Then start again.",
         ) from exc
     _drop_earlier(copy, recorded)
     sync_folder(folder)
@@ -68,7 +68,7 @@ def _copy(database: Path, *, now: datetime) -> Path:
 
 
 def _drop_earlier(copy: Path, recorded: list[tuple[str, str]]) -> None:
-    """An earlier copy of the same migrations is of an upgrade that failed: nothing in it is newer than in `copy`."""
+    """Remove earlier copies with the same migrations. They come from upgrades that failed, and have nothing newer than `copy`."""
     for each in upgrade_copies():
         if each == copy:
             continue

@@ -1,4 +1,4 @@
-"""What every API view shares: what an operation takes and answers, who asks, pages of lists, and fields that take nothing but their type."""
+"""The frame of the API: declarations of operations with their input and answers, the actor, paged lists, and strict fields."""
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
@@ -25,25 +25,25 @@ LONGEST_SHOWN, MOST_UNKNOWN = 64, 10
 
 
 class StrictInteger(serializers.IntegerField):
-    """An integer and nothing that looks like one."""
+    """An integer. Texts and other numbers are refused."""
 
     def to_internal_value(self, data: Any) -> int:
         if type(data) is not int:
-            raise serializers.ValidationError("An integer is needed.", "invalid")
+            raise serializers.ValidationError("Give an integer.", "invalid")
         return data
 
 
 class StrictText(serializers.CharField):
-    """A string as it was sent: not trimmed, not repaired; at most `LONGEST_TEXT` characters, where nothing else is said."""
+    """A string as it was sent, neither trimmed nor corrected. At most `LONGEST_TEXT` characters by default."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(trim_whitespace=False, **{"max_length": LONGEST_TEXT} | options)
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
-            raise serializers.ValidationError("A string is needed.")
+            raise serializers.ValidationError("Give a string.")
         if not data.isascii() and any("\ud800" <= each <= "\udfff" for each in data):
-            raise serializers.ValidationError("This is not text: it holds half a character.")
+            raise serializers.ValidationError("This is not valid text: it has a lone surrogate.")
         return data
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
@@ -51,7 +51,7 @@ class StrictText(serializers.CharField):
 
 
 class Choice(serializers.ChoiceField):
-    """One of `choices`; an unknown one is answered with all of them."""
+    """One of `choices`. The error for another value names all of them."""
 
     def __init__(self, choices: Iterable[str], **options: Any) -> None:
         known = [*map(str, choices)]
@@ -59,7 +59,7 @@ class Choice(serializers.ChoiceField):
 
 
 class Input(serializers.Serializer[Any]):
-    """The fields of a body. One that is not declared is refused."""
+    """The fields of a body. Undeclared fields are refused."""
 
     noun = "field"
 
@@ -74,7 +74,7 @@ class Input(serializers.Serializer[Any]):
         return value
 
     def refused(self, data: Any) -> dict[str, list[serializers.ErrorDetail]]:
-        """The errors of names that are not declared."""
+        """The errors of undeclared names."""
         unknown = (str(name) for name in data if name not in self.fields)
         return {name[:LONGEST_SHOWN]: [self._unknown(name[:LONGEST_SHOWN])] for name in islice(unknown, MOST_UNKNOWN)}
 
@@ -84,7 +84,7 @@ class Input(serializers.Serializer[Any]):
 
 
 class Query(Input):
-    """The parameters in an address. One that is not declared is refused, and so is one that is given twice."""
+    """The parameters in an address. Undeclared and repeated parameters are refused."""
 
     noun = "parameter"
 
@@ -105,11 +105,11 @@ class ListQuery(Query):
 
     def get_fields(self) -> dict[str, Any]:
         fields: dict[str, Any] = super().get_fields()
-        return fields | {name: fields.pop(name) for name in ("page", "page_size")}  # last, where a person is shown them
+        return fields | {name: fields.pop(name) for name in ("page", "page_size")}  # last, in the order in which messages list them
 
 
 class FindingOutput(serializers.Serializer[Any]):
-    """What a check found."""
+    """The result of a check."""
 
     code = serializers.CharField()
     level = serializers.ChoiceField(choices=["ok", "warning", "blocker"])
@@ -119,26 +119,26 @@ class FindingOutput(serializers.Serializer[Any]):
 
 
 class ProblemError(serializers.Serializer[Any]):
-    """What is wrong with one field."""
+    """An error of one field."""
 
-    field = serializers.CharField(help_text='such as "services.0"; empty where it is about no single field')
+    field = serializers.CharField(help_text='such as "services.0"; empty if the error is not about one field')
     code = serializers.CharField(help_text="a stable word")
     message = serializers.CharField(help_text="what is wrong, and what to do")
 
 
 class Problem(serializers.Serializer[Any]):
-    """Problem details (RFC 9457): every answer that is no success."""
+    """Problem details (RFC 9457): the form of every error."""
 
     type = serializers.CharField(help_text="stable; docs/api.md lists them")
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField(help_text="what happened, why, and what to do next")
     errors = ProblemError(many=True)  # type: ignore[assignment]  # the metaclass takes it out of the class
-    findings = FindingOutput(many=True, required=False, help_text="every check, where a check blocks")
+    findings = FindingOutput(many=True, required=False, help_text="the results of all checks, if one of them blocks")
 
 
 def page_of(output: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
-    """The form of a paged list, for the schema."""
+    """The format of a paged list, for the schema."""
     name = output.__name__.replace("Output", "Page")
     return inline_serializer(name, {"results": output(many=True), "next": serializers.URLField(allow_null=True)})
 
@@ -154,7 +154,7 @@ PROBLEMS = {
 
 
 class View(APIView):
-    """Parse → service → render. `actor` is who asks; `query` and `body` are what `operation` found in the request."""
+    """Base of all API views: parse → service → render. `actor` makes the request. `operation` sets `query` and `body`, the valid input."""
 
     query: dict[str, Any]
     body: dict[str, Any]
@@ -166,7 +166,7 @@ class View(APIView):
         return Actor("token", str(token), user) if token else Actor("user", user.get_username(), user)
 
     def paged(self, rows: Any, render: Callable[[Any], Any]) -> Response:
-        """One page of `rows`: `{"results": […], "next": …}`. Raises: InputInvalid for a page that is not there."""
+        """One page of `rows`: `{"results": […], "next": …}`. Raises: InputInvalid for a page that does not exist."""
         number, pages = self.query["page"], Paginator(rows, self.query["page_size"])
         try:
             page = pages.page(number)
@@ -186,9 +186,9 @@ def operation(
     responses: Any, *, query: type[Query] = Query, body: type[Input] = Input, partial: bool = False, conflicts: bool = False,
     finds: bool = False, signed_in: bool = True, **schema: Any,
 ) -> Callable[[Handler[V, P, R]], Handler[V, P, R]]:  # fmt: skip
-    """Declare what an operation takes and answers, and refuse everything else before it runs.
+    """Declare the input and the answers of an operation, and refuse all other input before it runs.
 
-    `responses` are its answers to what succeeds. A `partial` body may leave out any field. `conflicts` says that 409 is possible.
+    `responses` are its answers on success. A `partial` body may omit any field. `conflicts` says that 409 is possible.
     `finds` says that 404 is possible, though the address names no object.
     """
 
@@ -217,6 +217,6 @@ def operation(
 
 
 def valid(given: Input) -> dict[str, Any]:
-    """What was given, if it is what is declared. Raises: ValidationError."""
+    """The valid input. Raises: ValidationError."""
     given.is_valid(raise_exception=True)
     return dict(given.validated_data)

@@ -1,4 +1,4 @@
-"""The web app: what every page and API view shares."""
+"""The web app: the frame of all pages and API views."""
 
 from django.apps import AppConfig
 

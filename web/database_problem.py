@@ -1,4 +1,4 @@
-"""Why the database did not take a statement, in words: it is locked, full, away, broken or not prepared."""
+"""Explain errors of the database: it is locked, full, unreachable, damaged or not initialized."""
 
 import re
 
@@ -7,12 +7,12 @@ from django.db import DatabaseError, DataError, IntegrityError
 from pki.core.commands import QMC
 
 AFTER = "Check whether your change was made, then try again."
-# What SQLite, PostgreSQL or the system says → what it means, and what to do. The first that fits counts.
+# Message of SQLite, PostgreSQL or the system → its meaning and the remedy. The first match applies.
 MEANINGS = (
     (
         r"database (table )?is locked|deadlock detected|lock timeout|canceling statement due to lock",
         "Another program has locked the database for longer than the console waits.",
-        f"Find that program (a backup tool, a database browser) and close it. {AFTER}",
+        f"Find this program (a backup tool, a database browser) and close it. {AFTER}",
     ),
     (
         r"disk is full|no space left|disk quota|could not extend file",
@@ -21,17 +21,17 @@ MEANINGS = (
     ),
     (
         r"readonly database|read-only",
-        "The database cannot be written: its file or its server is read-only.",
-        f"Give the console's user the right to write it, or end the server's read-only mode. {AFTER}",
+        "The database cannot be changed: its file or its server is read-only.",
+        f"Give the account of the console write permission, or end the server's read-only mode. {AFTER}",
     ),
     (
         r"malformed|not a database|disk i/o error|invalid page|could not read block",
-        "The database is damaged, or its disk fails.",
-        f"Stop the console. Run `{QMC} check --deploy`, which says what is damaged, and restore the last backup into an empty data directory.",
+        "The database is damaged, or its disk has errors.",
+        f"Stop the console. Run `{QMC} check --deploy`, which reports the damage, and restore the last backup into an empty data directory.",
     ),
     (
         r"no such table|no such column|(relation|column) .* does not exist",
-        "The database does not fit this version of the console: there is no site in it yet, or it was not migrated.",
+        "The database does not fit this version of the console: it has no site yet, or it was not migrated.",
         f"Run `{QMC} init`, or start the site with `{QMC} up`, which migrates it.",
     ),
     (
@@ -45,11 +45,11 @@ MEANINGS = (
         f"Check that its server runs, or that its file and folder exist and can be read. {AFTER}",
     ),
 )
-UNKNOWN = ("The database does not answer as it should.", f"The console's log has its message. {AFTER}")
+UNKNOWN = ("The database answered with an unexpected error.", f"The log of the console has the message. {AFTER}")
 
 
 def is_unavailable(exc: BaseException) -> bool:
-    """Whether `exc` is the database's own trouble, and no fault of a row or a value."""
+    """Whether `exc` is a problem of the database itself, not of a row or a value."""
     return isinstance(exc, DatabaseError) and not isinstance(exc, (IntegrityError, DataError))
 
 

@@ -1,4 +1,4 @@
-"""Errors of what a client asked for: its input does not hold, or a check blocks it."""
+"""Errors of requests: the input is invalid, or a check blocks the request."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from sealing.errors import TrustZoneError
 
 
 class InputInvalid(TrustZoneError):
-    """`errors` names each field with what is wrong and what to do."""
+    """`errors` maps each field to messages, which say what is wrong and what to do."""
 
     def __init__(self, errors: dict[str, list[str]]) -> None:
         super().__init__("; ".join(text for texts in errors.values() for text in texts))
@@ -15,7 +15,7 @@ class InputInvalid(TrustZoneError):
 
 
 class Blocked(Exception):
-    """`findings` holds every check; at least one blocks."""
+    """`findings` has the results of all checks. At least one blocks."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         super().__init__(" ".join(each.title for each in findings if each.level == "blocker"))

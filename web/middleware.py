@@ -1,4 +1,4 @@
-"""Who asks, for every page; and what is said when the database takes nothing."""
+"""Middleware of pages and API: the actor of a request, addresses of the API, and the answer while the database is unavailable."""
 
 import logging
 from collections.abc import Callable
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 def error(request: HttpRequest, template: str, *, slug: str, status: int, detail: str, **content: object) -> HttpResponse:
-    """`template` for a person in a browser, problem details (RFC 9457) below the API's address and for everybody else."""
+    """`template` for browsers, except for paths of the API. Problem details (RFC 9457) for all others."""
     if "text/html" in request.headers.get("Accept", "") and not is_api(request.path_info):
         return render(request, template, content, status=status)
     return problem_response(slug, status, detail)
@@ -27,7 +27,7 @@ def is_api(path: str) -> bool:
 
 
 def database_unavailable(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """What is said while the database does not answer."""
+    """The answer while the database is unavailable."""
     log.warning("database-unavailable in %r", request.path, exc_info=exception)
     what, remedy = database_problem.meaning(exception)
     detail = database_problem.detail(exception)
@@ -35,7 +35,7 @@ def database_unavailable(request: HttpRequest, exception: Exception) -> HttpResp
 
 
 class ApiMiddleware:
-    """Addresses of the API work without their last slash too, and a method that one does not take is a problem that names the others."""
+    """Accept addresses of the API without their last slash, and answer 405 with problem details that name the allowed methods."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -55,7 +55,7 @@ class ApiMiddleware:
 
 
 class ActorMiddleware:
-    """Sets `request.actor` for whoever is signed in."""
+    """Set `request.actor` to the signed-in person."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -66,7 +66,7 @@ class ActorMiddleware:
 
 
 class DatabaseMiddleware:
-    """A database that is full, locked, away or damaged is a 503 with its remedy, in pages and for nodes as in the API."""
+    """Answer 503 with a remedy if the database is full, locked, unreachable or damaged, for pages, nodes and the API."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -1,4 +1,4 @@
-"""What every page of the console shares: who acts, what he may see, and how a table is asked for."""
+"""Shared by all pages of the console: the actor, permissions, and tables with sorting and pages."""
 
 import logging
 import uuid
@@ -27,14 +27,14 @@ ROWS = 25
 
 
 class PageRequest(HttpRequest):
-    """A request of somebody who is signed in."""
+    """A request of a signed-in person."""
 
     actor: Actor
     htmx: HtmxDetails
 
 
 def back_to(request: HttpRequest) -> str:
-    """Where to go on after a sign-in: the page whose form was sent, where this was one."""
+    """Where to continue after the sign-in. If the request sent a form, that is the page of the form."""
     referrer = request.headers.get("Referer", "")
     if request.method == "POST" and url_has_allowed_host_and_scheme(
         referrer, allowed_hosts={request.get_host()}, require_https=request.is_secure()
@@ -47,14 +47,14 @@ def back_to(request: HttpRequest) -> str:
 def page(
     permission: str,
 ) -> Callable[[Callable[Concatenate[PageRequest, P], HttpResponse]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
-    """Only for who is signed in and has `permission`; what a service refuses becomes the 403 page, a broken trust zone the 503 page, with its remedy."""
+    """Require a signed-in person with `permission`. A refusal by a service becomes the 403 page, a broken trust zone the 503 page, with the remedy."""
 
     def decorate(view: Callable[Concatenate[PageRequest, P], HttpResponse]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
         @wraps(view)
         def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             asked = cast(PageRequest, request)
             if not asked.user.is_authenticated:
-                # htmx would put the form for signing in where its part of the page was; so it loads the whole page again.
+                # htmx would insert the sign-in form into its part of the page, so it must load the whole page again.
                 return HttpResponseClientRefresh() if asked.htmx else redirect_to_login(back_to(asked))
             try:
                 asked.actor.require(permission)
@@ -71,13 +71,13 @@ def page(
 
 
 def page_number(request: HttpRequest) -> int:
-    """Which page of a list the address asks for; the first where it says nothing of use."""
+    """The page of a list that the address requests. The first if it requests none that is valid."""
     text = request.GET.get("page", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1
 
 
 def table_for(request: HttpRequest, table: type[django_tables2.Table], rows: Any, *, now: datetime) -> django_tables2.Table:
-    """`rows` as a table, sorted and paged as the address says."""
+    """`rows` as a table, sorted and paged as the address requests."""
     made = table(rows)
     made.now = now
     django_tables2.RequestConfig(request, paginate={"per_page": ROWS}).configure(made)
@@ -85,7 +85,7 @@ def table_for(request: HttpRequest, table: type[django_tables2.Table], rows: Any
 
 
 def form_id(request: PageRequest) -> uuid.UUID:
-    """Which form this is: its own when it is sent, a new one when it is opened."""
+    """The idempotency key of the form: the one that was sent, or a new one."""
     try:
         return uuid.UUID(request.POST.get("request", ""))
     except ValueError:

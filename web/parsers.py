@@ -1,4 +1,4 @@
-"""What a body of the API may be."""
+"""The parser of API bodies."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from pki.core.json_text import json_read
 
 
 class StrictJSONParser(JSONParser):
-    """JSON in UTF-8, whatever its Content-Type says (RFC 8259, section 8.1)."""
+    """JSON in UTF-8, regardless of the charset in Content-Type (RFC 8259, section 8.1)."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         try:

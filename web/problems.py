@@ -1,4 +1,4 @@
-"""Errors as problem details (RFC 9457): each app registers its own classes, with status and type."""
+"""Errors as problem details (RFC 9457). Each app registers its own classes with status and type."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -18,12 +18,12 @@ from web import database_problem
 from web.errors import Blocked, InputInvalid
 
 log = logging.getLogger(__name__)
-UNEXPECTED = "Something unexpected happened. The console's log has it; try again, then report it."
+UNEXPECTED = "An unexpected error occurred. The log of the console has the details. Try again. If the error stays, report it."
 _problems: dict[type[Exception], tuple[int, str]] = {}
 
 
 def problem_register(status: int, slug: str, *errors: type[Exception]) -> None:
-    """Errors of these classes are answered with `status` and the type `slug`. Raises: ValueError for a class that is registered already."""
+    """Answer errors of these classes with `status` and the type `slug`. Raises: ValueError for a class that is already registered."""
     for each in errors:
         if each in _problems:
             raise ValueError(f"{each!r} is registered already")
@@ -40,7 +40,7 @@ problem_register(415, "unsupported-media-type", exceptions.UnsupportedMediaType)
 problem_register(503, "no-trust-zone", ZoneMissing)
 problem_register(503, "trust-zone-broken", ZoneBroken, UnknownKey)
 
-# Where the exception's own text is no answer for a client.
+# For exceptions whose own text does not suit clients.
 DETAILS: dict[type[Exception], str] = {
     Http404: "There is no such object. Check the identifier.",
     DataError: "A value is too long or cannot be stored. Nothing was changed. Shorten it, or remove its special characters.",
@@ -49,12 +49,12 @@ MOST_IN_DETAIL = 5
 
 
 def problem_response(slug: str, status: int, detail: str, errors: Sequence[FieldError] = (), **members: object) -> JsonResponse:
-    """An answer that says what went wrong; `members` are further ones of its own."""
+    """An error as problem details. `members` are further members."""
     return JsonResponse(problem(slug, status, detail, errors) | members, status=status, content_type=MEDIA_TYPE)
 
 
 def _of_input(detail: Any, *path: str) -> Iterator[FieldError]:
-    """What a serializer found, however deep."""
+    """The errors of a serializer, at any depth."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
             yield from _of_input(inner, *path, *([] if name == api_settings.NON_FIELD_ERRORS_KEY else [str(name)]))
@@ -75,7 +75,7 @@ def _errors(exc: Exception) -> list[FieldError]:
 
 
 def _known(exc: Exception) -> tuple[int, str] | None:
-    """Status and type; None for what nobody foresaw."""
+    """Status and type. None for an unexpected error."""
     if database_problem.is_unavailable(exc):
         return 503, "database-unavailable"
     found = next((_problems[kind] for kind in type(exc).__mro__ if kind in _problems), None)
@@ -91,7 +91,7 @@ def _detail(exc: Exception) -> str:
 
 
 def problem_handler(exc: Exception, context: dict[str, Any]) -> JsonResponse:
-    """Every error as problem details; what is not in the table is a 500 with a fixed text."""
+    """Answer any error with problem details. An unregistered class becomes a 500 with a fixed text."""
     found = _known(exc)
     if found is None:
         log.error("unexpected error in %s", context["view"], exc_info=exc)

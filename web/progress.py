@@ -1,4 +1,4 @@
-"""The line of steps that every page with long work shows."""
+"""The progress bar with steps on pages of long work."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Step:
-    """`place` is done, now, failed or ahead."""
+    """One step. `place` is done, now, failed or ahead."""
 
     label: str
     place: str
@@ -17,5 +17,5 @@ class Step:
 
 
 def steps_at(labels: Iterable[str], *, done: int, here: str = "now") -> list[Step]:
-    """The steps, of which the first `done` are behind; the next one is `here`: now, or failed."""
+    """The steps. The first `done` are finished, the next one is `here`: now, or failed."""
     return [Step(label, "done" if number < done else here if number == done else "ahead") for number, label in enumerate(labels)]

@@ -1,4 +1,4 @@
-"""What the central key needs from a person."""
+"""Needs of the central key."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ SEALING_PATIENCE = timedelta(hours=1)
 
 @needs_register
 def needs(now: datetime) -> Iterator[Need]:
-    """The key cannot be used, or sealing with a new version has stopped."""
+    """The key cannot be used, or encrypting with a new version has stopped."""
     version, url = CentralKey.objects.writing(), reverse("database_key:show")
     if version is None:
         return

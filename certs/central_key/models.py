@@ -10,20 +10,20 @@ from certs.states import CentralKeyStatus
 
 class CentralKeyQuerySet(models.QuerySet["CentralKey"]):
     def live(self) -> "CentralKeyQuerySet":
-        """The versions that values are, or may be, sealed with; the newest first."""
+        """The versions that may encrypt stored values, the newest first."""
         return self.exclude(status=CentralKeyStatus.RETIRED)
 
     def writing(self) -> "CentralKey | None":
-        """The version that seals new values; None until `init` has made the first one."""
+        """The version that encrypts new values. None until `init` has made the first one."""
         return self.filter(status=CentralKeyStatus.WRITING).first()
 
     def ever_finished(self) -> bool:
-        """Whether every value for the center was once sealed with a central key: since then none is sealed with a database key."""
+        """Whether all values of the central node were once encrypted with a central key. Since then, none is encrypted with a database key."""
         return self.exclude(finished_at=None).exists()
 
 
 class CentralKey(models.Model):
-    """A version of the central key. The key itself is in the central key file, and nowhere in the database."""
+    """A version of the central key. The key itself is only in the central key file, never in the database."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     version = models.PositiveIntegerField(unique=True)

@@ -1,4 +1,4 @@
-"""The central key: made, rotated, and everything that only the center needs sealed with its newest version. docs/develop/architecture.md has the steps."""
+"""Make and rotate the central key, and encrypt all values that only the central node needs with its newest version. docs/develop/architecture.md has the steps."""
 
 from datetime import datetime, timedelta
 
@@ -27,14 +27,14 @@ from sealing.walk import sealed_counts, walk
 
 PERMISSION = "certs.rotate_databasekey"
 TASK = "central-key-resealing"
-AT_A_STRETCH = timedelta(seconds=5)  # of sealing anew, before other work has its turn
+AT_A_STRETCH = timedelta(seconds=5)  # of re-encryption, before other work gets a turn
 POLL = timedelta(seconds=5)
-# After the last row: longer than any transaction that still seals with an older key.
+# After the last row. Longer than any transaction that still encrypts with an older key.
 SETTLE = timedelta(seconds=60)
 
 
 def resealing_is_finished() -> bool:
-    """Whether every value for the center is sealed with the central key in force, and the keys before it are dropped."""
+    """Whether all values of the central node are encrypted with the current central key, and the earlier keys are removed."""
     return CentralKey.objects.filter(status=CentralKeyStatus.WRITING).exclude(finished_at=None).exists()
 
 
@@ -53,7 +53,7 @@ def central_key_transition(*, version: CentralKey, to: CentralKeyStatus, reason:
 
 @transaction.atomic
 def central_key_found(*, now: datetime) -> CentralKey:
-    """The first version, of a trust zone that is being founded: nothing is sealed yet, so nothing is sealed anew. Raises: ZoneBroken, OSError."""
+    """Make the first version during `init`. There are no encrypted values yet. Raises: ZoneBroken, OSError."""
     version = _make(now)
     CentralKey.objects.filter(pk=version.pk).update(settled_at=now, finished_at=now)
     return version
@@ -61,9 +61,9 @@ def central_key_found(*, now: datetime) -> CentralKey:
 
 @transaction.atomic
 def central_key_ensure(*, now: datetime) -> None:
-    """The central key is there: made for a site that never had one, whose values are then sealed anew by a job.
+    """Ensure that there is a central key. A site that never had one gets a new key, and a job re-encrypts its values.
 
-    Raises: ZoneBroken if its file is missing, damaged or another one; a new key never takes its place. OSError.
+    Raises: ZoneBroken if its file is missing, damaged or of another site, because a new key never replaces it. OSError.
     """
     TrustZone.objects.select_for_update().get()
     version = CentralKey.objects.writing() or _make(now)
@@ -75,9 +75,9 @@ def central_key_ensure(*, now: datetime) -> None:
 
 @transaction.atomic
 def central_key_prepare(*, actor: Actor, now: datetime) -> str:
-    """Put the next key into the file and seal nothing with it yet, so that other machines can get the file first. Returns its key id.
+    """Write the next key into the file without using it, so that the file can be copied to other machines first. Returns its key id.
 
-    A key that is prepared already is kept. Raises: PermissionRefused, ZoneMissing, ZoneBroken, OSError.
+    An already prepared key is kept. Raises: PermissionRefused, ZoneMissing, ZoneBroken, OSError.
     """
     actor.require(PERMISSION)
     _in_force()
@@ -92,7 +92,7 @@ def central_key_prepare(*, actor: Actor, now: datetime) -> str:
 
 @transaction.atomic
 def central_key_rotate(*, actor: Actor, now: datetime) -> Job:
-    """Seal new values with a new key from now on, and all others by the job that is returned. One that has not finished goes on, without another key.
+    """Encrypt new values with a new key from now on. The returned job re-encrypts all others. An unfinished rotation continues, without another key.
 
     Raises: PermissionRefused, ZoneMissing, ZoneBroken, OSError.
     """
@@ -101,7 +101,7 @@ def central_key_rotate(*, actor: Actor, now: datetime) -> Job:
     if version.finished_at is not None:
         _drop_retired()
         key_id = central_key_prepare(actor=actor, now=now)
-        reason = "another key takes over"
+        reason = "another key replaces it"
         central_key_transition(version=version, to=CentralKeyStatus.READING, reason=reason, actor=actor, now=now)
         version = CentralKey.objects.create(version=version.version + 1, key_id=key_id, created_at=now, status_since=now)
         record(actor=actor, action="central_key.rotated", target=version, detail={"version": version.version, "key_id": key_id}, now=now)
@@ -110,7 +110,7 @@ def central_key_rotate(*, actor: Actor, now: datetime) -> Job:
 
 
 def _in_force() -> CentralKey:
-    """The version that writes, with the row of the trust zone locked: one changes the file at a time. Raises: ZoneMissing."""
+    """The current version. The row of the trust zone is locked, so that one process at a time changes the file. Raises: ZoneMissing."""
     TrustZone.objects.select_for_update().first()
     version = CentralKey.objects.writing()
     if version is None:
@@ -119,22 +119,22 @@ def _in_force() -> CentralKey:
 
 
 def central_keys_proved() -> dict[str, SealingKey]:
-    """The keys of the file, if every live version is among them. Raises: ZoneBroken."""
+    """The keys in the file, if every version in use is among them. Raises: ZoneBroken."""
     keys = central_keys()
     if missing := [str(each) for each in CentralKey.objects.live() if each.key_id not in keys]:
         strange = keys.keys() - set(CentralKey.objects.values_list("key_id", flat=True))
-        why = "The file has a key that the database does not know: it is another site's, or an earlier database was put back. " * bool(
+        why = "The file has a key that the database does not know: it belongs to another site, or an older database was restored. " * bool(
             strange
         )
         raise ZoneBroken(
-            f"{', '.join(missing)} is not in the central key file {settings.CENTRAL_KEY_FILE}, and values are sealed with it. "
+            f"{', '.join(missing)} is not in the central key file {settings.CENTRAL_KEY_FILE}, but values are encrypted with it. "
             f"{why}{central_file.WAY_OUT}"
         )
     return keys
 
 
 def _make(now: datetime) -> CentralKey:
-    """The first version: with a key that is in the file already, else with a new one. The file is written first: nothing is sealed with it yet."""
+    """Make the first version, with a key that is already in the file, or with a new one. The file is written before the key is used."""
     if not central_file.is_there():
         key = SealingKey.generate()
         central_keys_write({key.key_id.hex(): key})
@@ -145,26 +145,26 @@ def _make(now: datetime) -> CentralKey:
 
 
 def _job(version: CentralKey, actor: Actor, now: datetime) -> Job:
-    title = f"Sealing with {version}"
+    title = f"Encryption with {version}"
     return job_create(task=TASK, subject=version.pk, title=title, actor=actor.label, now=now)
 
 
 def _drop_retired() -> None:
-    """Remove the lines of retired versions from the file. The caller holds the row of the trust zone."""
+    """Remove retired versions from the file. The caller has locked the row of the trust zone."""
     retired, keys = set(CentralKey.objects.filter(status=CentralKeyStatus.RETIRED).values_list("key_id", flat=True)), central_keys()
     if retired & keys.keys():
         central_keys_write({key_id: key for key_id, key in keys.items() if key_id not in retired})
 
 
 def resealing_progress(version: CentralKey) -> tuple[int, int]:
-    """How many values for the center are sealed with `version`, and how many there are."""
+    """The number of values of the central node that are encrypted with `version`, and the number of all."""
     counts = sealed_counts(Readers.CENTER)
     return counts.get(version.key_id, 0), sum(counts.values())
 
 
 @handles(TASK)
 def resealing_advance(*, job: Job) -> None:
-    """Seal anew for a while, then give way to other work. What stops it is shown with the version. Runs in a worker."""
+    """Re-encrypt for a limited time, then let other work run. A problem is recorded with the version. Runs in a worker."""
     version = CentralKey.objects.get(pk=job.subject)
     try:
         wait, problem = _step(version, timezone.now()), ""
@@ -181,7 +181,7 @@ def resealing_advance(*, job: Job) -> None:
 
 
 def _step(version: CentralKey, now: datetime) -> timedelta | None:
-    """Returns after which time to go on, None when nothing is left to do."""
+    """Advance. Returns the time until the next step, or None when it has finished."""
     if version.finished_at or version.status != CentralKeyStatus.WRITING:
         with transaction.atomic():
             TrustZone.objects.select_for_update().get()
@@ -200,23 +200,25 @@ def _step(version: CentralKey, now: datetime) -> timedelta | None:
 
 
 def _key_of(version: CentralKey) -> SealingKey:
-    """The key of `version`, if every key that may seal a value is available here: else a value that only this machine cannot open would count as broken."""
+    """The key of `version`, if all keys in use are available here. Otherwise, values that only this machine cannot open would count as damaged."""
     if CentralKey.objects.writing() != version:
-        raise StaleCentralKey(f"{version} does not seal new values any more")
+        raise StaleCentralKey(f"{version} does not encrypt new values any more")
     if not CentralKey.objects.ever_finished():
         at_hand = key_ring().keys
         for each in DatabaseKey.objects.live():
             if each.key_id not in at_hand:
-                raise ZoneBroken(f"{each} does not open with the service pairs of the machine that seals anew. Redistribute that machine.")
+                raise ZoneBroken(
+                    f"{each} does not open with the service certificates of the machine that re-encrypts. Redistribute that machine."
+                )
     return central_keys_proved()[version.key_id]
 
 
 @transaction.atomic
 def _finish(version: CentralKey, unreadable: int, now: datetime) -> None:
-    """Nothing is sealed with an older key: the older versions are retired."""
+    """Retire the older versions, because they encrypt no value any more."""
     if not CentralKey.objects.filter(pk=version.pk, finished_at=None, status=CentralKeyStatus.WRITING).update(finished_at=now):
         raise StaleCentralKey(f"{version} has just changed")
     for old in CentralKey.objects.filter(status=CentralKeyStatus.READING):
-        central_key_transition(version=old, to=CentralKeyStatus.RETIRED, reason=f"{version} has taken over", actor=SYSTEM, now=now)
+        central_key_transition(version=old, to=CentralKeyStatus.RETIRED, reason=f"{version} encrypts all values", actor=SYSTEM, now=now)
     detail = {"version": version.version, "key_id": version.key_id, "unreadable": unreadable}
     record(actor=SYSTEM, action="central_key.finished", target=version, detail=detail, now=now)

@@ -1,4 +1,4 @@
-"""The trust zone in the REST API."""
+"""Certificates in the REST API."""
 
 import uuid
 from datetime import datetime
@@ -27,7 +27,7 @@ class CertificateFilter(ListQuery):
 
 
 class CertificateOutput(serializers.Serializer[Any]):
-    """A certificate in its pinned form, for the schema."""
+    """The format of a certificate, for the schema."""
 
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(choices=[each.value for each in Kind])
@@ -48,7 +48,7 @@ class CertificateOutput(serializers.Serializer[Any]):
 
 
 def certificate_json(certificate: Certificate, now: datetime) -> dict[str, Any]:
-    """The pinned form of a certificate."""
+    """A certificate in the API's format."""
     plain = ("kind", "role", "subject", "subject_alternative_names", "serial", "sha256", "not_before", "not_after", "status", "holder")
     return {
         "id": str(certificate.pk),
@@ -62,7 +62,7 @@ def certificate_json(certificate: Certificate, now: datetime) -> dict[str, Any]:
 
 
 class Certificates(View):
-    """Every certificate that was signed."""
+    """All signed certificates."""
 
     @operation(page_of(CertificateOutput), query=CertificateFilter, operation_id="certificates_list")
     def get(self, request: Request) -> Response:

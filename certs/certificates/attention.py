@@ -1,4 +1,4 @@
-"""Certificates that expire soon, as needs. The rooms that make them say whose they are, and what is to be done."""
+"""Needs of certificates that expire soon. The rooms that issue them add the holder and the remedy."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ def expiring_soon(now: datetime) -> CertificateQuerySet:
 
 
 def expiring_need(same: Sequence[Certificate], *, subject: str, remedy: str, now: datetime, key: str = "") -> Need:
-    """One holder's certificates that expire soon, the first to expire first."""
+    """A need for certificates of one holder that expire soon. The next to expire comes first."""
     first, days = same[0], same[0].days_left(now)
     text = (
         f"Its expiry date is {clocks.stamp(first.not_after)}."
@@ -36,7 +36,7 @@ def expiring_need(same: Sequence[Certificate], *, subject: str, remedy: str, now
 def expired_need(
     same: Sequence[Certificate], *, subject: str, remedy: str, explains_own: frozenset[str] = frozenset(), key: str = ""
 ) -> Need:
-    """One holder's certificates that have expired, the first that did first."""
+    """A need for expired certificates of one holder. The first to expire comes first."""
     title, text = (
         f"{called(same)} ha{'s' if len(same) == 1 else 've'} expired",
         f"{'It is' if len(same) == 1 else 'They are'} not accepted any more.",
@@ -48,7 +48,7 @@ def expired_need(
 
 
 def called(same: Sequence[Certificate]) -> str:
-    """The certificates of one holder, as the subject of a sentence."""
+    """Words for the certificates of one holder, as the subject of a sentence."""
     kinds = " and ".join(sorted({each.kind for each in same}))
     return f"{same[0].holder or same[0].subject}: {kinds} certificate{'s' * (len(same) > 1)}"
 

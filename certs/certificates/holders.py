@@ -1,4 +1,4 @@
-"""For what a certificate was made, where that is no node: the rooms that hold certificates register how they are found."""
+"""Holders of certificates that are not nodes. Their rooms register functions that find them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from certs.models import Certificate
 
 @dataclass(frozen=True)
 class Holder:
-    """What holds a certificate: its kind and name in words, and the address of its page."""
+    """The holder of a certificate: its kind and name in words, and the address of its page."""
 
     kind: str
     name: str
@@ -26,5 +26,5 @@ def holder_register(finder: Finder) -> Finder:
 
 
 def holder_of(certificate: Certificate) -> Holder | None:
-    """What holds it, where that has a page of its own; a node's name is in the certificate's row."""
+    """The holder, if it has a page. For nodes, the row of the certificate has the name."""
     return next((found for each in _finders if (found := each(certificate))), None)

@@ -34,7 +34,7 @@ def _open_root(encrypted: bytes, passphrases: tuple[bytes, ...]) -> PrivateKey |
 def passphrase_file() -> Path:
     """The file of the root passphrase, with links resolved. Raises: ZoneBroken in a process that has none."""
     if settings.ROOT_PASSPHRASE_FILE is None:
-        raise ZoneBroken("This process holds no root passphrase: only workers and `init` sign certificates.")
+        raise ZoneBroken("This process does not have the root passphrase: only workers and `init` sign certificates.")
     return Path(settings.ROOT_PASSPHRASE_FILE).resolve()
 
 
@@ -69,7 +69,7 @@ def roots_in_force() -> list[Certificate]:
 
 
 def issuing_root() -> Certificate:
-    """The root under which new certificates are signed: during a rotation the old one until every node trusts the new. Raises: ZoneBroken."""
+    """The root that signs new certificates. During a rotation, this is the old one until every node trusts the new one. Raises: ZoneBroken."""
     rotation = Rotation.objects.select_related("from_root", "to_root").filter(kind=Rotation.Kind.ROOT, under_way=True).first()
     if rotation is not None:
         root = rotation.to_root if rotation.switched_at else rotation.from_root
@@ -83,12 +83,12 @@ def issuing_root() -> Certificate:
 def root_key(root: Certificate) -> PrivateKey:
     """The decrypted private key of `root`. Raises: ZoneBroken."""
     if root.encrypted_private_key is None:
-        raise ZoneBroken(f"The private key of {root} is not here. Restore it from a backup or recreate the root.")
+        raise ZoneBroken(f"The private key of {root} is missing. Restore it from a backup or recreate the root.")
     key = _open_root(bytes(root.encrypted_private_key), root_passphrases())
     if key is None:
         raise ZoneBroken(
-            f"The private key of {root} does not open with the root passphrase in {passphrase_file()}. If the passphrase was rotated on another "
-            "machine, copy its file from there; otherwise put the file back that this site had."
+            f"The private key of {root} does not open with the root passphrase in {passphrase_file()}. If it was rotated on another "
+            "machine, copy its file from there. Otherwise restore the file of this site."
         )
     return key
 

@@ -1,4 +1,4 @@
-"""Every certificate that was ever recorded."""
+"""All recorded certificates, in every state."""
 
 import uuid
 from datetime import datetime
@@ -32,7 +32,7 @@ class CertificateQuerySet(models.QuerySet["Certificate"]):
         return self.filter(status__in=[CertificateStatus.ISSUED, CertificateStatus.SUPERSEDED])
 
     def besides_exports(self) -> "CertificateQuerySet":
-        """Certificates that were not made for an export. Certificates of exports are not renewed automatically."""
+        """Certificates that are not for an export. Those of exports are not renewed automatically."""
         return self.exclude(holder_id__in=apps.get_model("certs", "Export").objects.values("pk"))
 
     def overdue(self, now: datetime) -> "CertificateQuerySet":

@@ -1,4 +1,4 @@
-"""Asking for a revocation list. It is signed one room above, which revokes and lists."""
+"""Request a revocation list. The room `revocation` signs it."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from jobs.services import job_create
 
 
 def list_ask(*, root: Certificate, now: datetime) -> None:
-    """Let a worker sign the next list of `root`, once the caller's transaction has committed."""
+    """Make a worker sign the next list of `root` when the caller's transaction has committed."""
     job_create(task=TASK, subject=root.pk, title=f"Revocation list of {root.subject}", actor=SYSTEM.label, now=now)
 
 

@@ -1,4 +1,4 @@
-"""Certificates: the door of their states, and the one way to find or make the certificate of an intent."""
+"""Certificates: change their states, and find or make the certificate of an intent."""
 
 import uuid
 from collections.abc import Callable
@@ -44,13 +44,13 @@ def certificate_transition(
     detail = {"from": old, "to": to, "reason": reason, "serial": certificate.serial, "sha256": certificate.sha256}
     event = record(actor=actor, action="certificate.transition", target=certificate, detail=detail, now=now)
     if to == CertificateStatus.REVOKED and certificate.issuer is not None and certificate.issuer.status == CertificateStatus.ISSUED:
-        list_ask(root=certificate.issuer, now=now)  # after the event: every transaction takes the log's head before a job
+        list_ask(root=certificate.issuer, now=now)  # after the event, because every transaction locks the head of the log before jobs
     return event
 
 
 @dataclass(frozen=True)
 class Intent:
-    """Which certificate is wanted. At most one row of an intent is being signed or issued. Without a version, it can have any database key or none."""
+    """A requested certificate. At most one row of an intent is being signed or issued. Without a version, it can have any database key or none."""
 
     kind: Kind
     holder_id: uuid.UUID

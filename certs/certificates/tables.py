@@ -1,4 +1,4 @@
-"""The certificates and the register of exports as tables."""
+"""Certificates as a table."""
 
 from datetime import datetime
 

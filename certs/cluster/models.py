@@ -13,7 +13,7 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
 
 
 class Deployment(models.Model):
-    """A multi-cloud deployment that apps are distributed to: it believes what the site's cluster key signs for its audience."""
+    """A multi-cloud deployment that apps are distributed to. It accepts tokens for its audience that the site's cluster key signed."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=100)

@@ -1,4 +1,4 @@
-"""What the site's cluster key is used for: its public half for others, a PFX for a node, test tokens and their check (S6)."""
+"""Uses of the site's cluster key: its public key for deployments, a PFX for a node, test tokens, and checks of tokens (S6)."""
 
 import uuid
 from datetime import datetime
@@ -25,7 +25,7 @@ SHORTEST_PASSWORD = 12
 
 
 def cluster_current() -> Certificate:
-    """The cluster certificate in force. Raises: ZoneMissing, ZoneBroken."""
+    """The current cluster certificate. Raises: ZoneMissing, ZoneBroken."""
     zone_current()
     found = cluster_in_force(issuing_root())
     if found is None or found.sealed_private_key is None:
@@ -34,7 +34,7 @@ def cluster_current() -> Certificate:
 
 
 def cluster_certificates() -> list[Certificate]:
-    """Those whose keys count: the one in force first, then what it replaces or what replaces it. Raises: ZoneMissing, ZoneBroken."""
+    """Cluster certificates to publish, the current one first, then the one that it replaces or that replaces it. Raises: ZoneMissing, ZoneBroken."""
     current = cluster_current()
     return [current, *Certificate.objects.issued().filter(kind=Kind.CLUSTER).exclude(pk=current.pk).order_by("-generation")]
 
@@ -45,7 +45,7 @@ def cluster_jwks() -> dict[str, list[dict[str, str]]]:
 
 
 def cluster_public_key() -> str:
-    """The public key in force, PEM. Raises: ZoneMissing, ZoneBroken."""
+    """The current public key as PEM. Raises: ZoneMissing, ZoneBroken."""
     return cluster.public_pem(cluster_current().x509())
 
 
@@ -55,7 +55,7 @@ def _key(certificate: Certificate) -> PrivateKey:
 
 @transaction.atomic
 def cluster_pfx(*, actor: Actor, password: str, form: pfx.PfxForm, now: datetime) -> bytes:
-    """The cluster certificate with its private key under `password`. Raises: PermissionRefused, PfxRefused, ZoneMissing, ZoneBroken, UnknownKey."""
+    """The cluster certificate with its private key as PFX, encrypted with `password`. Raises: PermissionRefused, PfxRefused, ZoneMissing, ZoneBroken, UnknownKey."""
     actor.require("certs.export_cluster")
     if problem := pfx.password_problem(password, shortest=SHORTEST_PASSWORD):
         raise PfxRefused(problem)
@@ -67,7 +67,7 @@ def cluster_pfx(*, actor: Actor, password: str, form: pfx.PfxForm, now: datetime
 
 @transaction.atomic
 def token_sign(*, actor: Actor, deployment: Deployment, now: datetime) -> cluster.Token:
-    """A test token for one deployment: shown once, kept nowhere. Raises: PermissionRefused, ZoneMissing, ZoneBroken, UnknownKey."""
+    """Make a test token for one deployment. It is shown once and not stored. Raises: PermissionRefused, ZoneMissing, ZoneBroken, UnknownKey."""
     actor.require("certs.sign_token")
     current, token_id = cluster_current(), str(uuid.uuid4())
     private_key = _key(current)
@@ -80,7 +80,7 @@ def token_sign(*, actor: Actor, deployment: Deployment, now: datetime) -> cluste
 
 
 def token_checked(*, actor: Actor, token: str, deployment: Deployment | None, now: datetime) -> token_check.Checked:
-    """What holds of a token for `deployment`, or for any. Raises: PermissionRefused, ZoneMissing, ZoneBroken."""
+    """Check a token for `deployment`, or for any deployment. Raises: PermissionRefused, ZoneMissing, ZoneBroken."""
     actor.require("certs.view_deployment")
     audiences = [deployment.audience] if deployment else Deployment.objects.order_by("name").values_list("audience", flat=True)
     expected = token_check.Expected(zone_current().name, tuple(dict.fromkeys(audiences)))
@@ -88,12 +88,13 @@ def token_checked(*, actor: Actor, token: str, deployment: Deployment | None, no
 
 
 def _site_keys() -> list[token_check.SiteKey]:
-    """Every key that ever signed for the site: one that is over is named as such."""
+    """All keys that ever signed for the site, in words. A former key is named as such."""
     current, *others = cluster_certificates()
     over = Certificate.objects.filter(kind=Kind.CLUSTER, status__in=[CertificateStatus.SUPERSEDED, CertificateStatus.REVOKED])
-    named = [(current, "the cluster certificate in force", True)]
+    named = [(current, "the current cluster certificate", True)]
     named += [
-        (each, f"the cluster certificate of {clocks.day(each.created_at)}, which counts beside the one in force", True) for each in others
+        (each, f"the cluster certificate of {clocks.day(each.created_at)}, which is accepted beside the current one", True)
+        for each in others
     ]
     named += [
         (each, f"the cluster certificate of {clocks.day(each.created_at)}, which is {each.status}", False)

@@ -10,11 +10,11 @@ from certs.states import LIVE, DatabaseKeyStatus
 
 class DatabaseKeyQuerySet(models.QuerySet["DatabaseKey"]):
     def live(self) -> "DatabaseKeyQuerySet":
-        """What values are, or soon will be, sealed with; the newest first."""
+        """The versions that encrypt values now or soon, the newest first."""
         return self.filter(status__in=LIVE).order_by("-version")
 
     def writing(self) -> "DatabaseKey | None":
-        """The version that seals new values; None until the trust zone is founded."""
+        """The version that encrypts new values. None before `init` is complete."""
         return self.filter(status=DatabaseKeyStatus.WRITING).first()
 
 
@@ -24,7 +24,7 @@ class DatabaseKey(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     version = models.PositiveIntegerField(unique=True)
     status = models.CharField(max_length=10, choices=DatabaseKeyStatus.choices, default=DatabaseKeyStatus.PREPARED)
-    key_id = models.CharField(max_length=16, null=True, unique=True)  # null while it is not made yet
+    key_id = models.CharField(max_length=16, null=True, unique=True)  # null until the key is made
     algorithm = models.CharField(max_length=40)
     created_at = models.DateTimeField()
     status_since = models.DateTimeField()

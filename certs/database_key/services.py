@@ -1,4 +1,4 @@
-"""The versions of the database key: the door of their states, and moving what nodes read from one version to the next."""
+"""The versions of the database key: change their states, and re-encrypt values that nodes read with the next version."""
 
 from datetime import datetime
 
@@ -31,13 +31,15 @@ def database_key_transition(*, version: DatabaseKey, to: DatabaseKeyStatus, reas
 
 
 def reencrypt(*, version: DatabaseKey, until: datetime) -> Pass:
-    """Seal with `version` whatever nodes read and another key seals, until the end or `until`. Raises: ZoneBroken if a key is not available here."""
+    """Re-encrypt with `version` all values that nodes read, until the end or `until`. Raises: ZoneBroken if a key is not available here."""
 
     def key() -> SealingKey:
         at_hand = key_ring().keys
         for each in DatabaseKey.objects.live():
-            if each.key_id not in at_hand:  # a value that this machine cannot open is no broken value
-                raise ZoneBroken(f"{each} does not open with the service pairs of the machine that re-encrypts. Redistribute that machine.")
+            if each.key_id not in at_hand:  # a value that only this machine cannot open is not damaged
+                raise ZoneBroken(
+                    f"{each} does not open with the service certificates of the machine that re-encrypts. Redistribute that machine."
+                )
         return at_hand[version.key_id or ""]
 
     return walk(readers=Readers.NODES, key=key, until=until)

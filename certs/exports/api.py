@@ -1,4 +1,4 @@
-"""Exports in the REST API. Passwords go in and never out, and files are not downloaded here: a token has no fresh sign-in."""
+"""Exports in the REST API. It never returns passwords. Files cannot be downloaded here, because a token has no recent password check."""
 
 import uuid
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ class StrictBoolean(serializers.BooleanField):
 
     def to_internal_value(self, data: Any) -> bool:
         if type(data) is not bool:
-            raise serializers.ValidationError("true or false is needed.")
+            raise serializers.ValidationError("Give true or false.")
         return data
 
 
@@ -65,7 +65,7 @@ class ExportQuery(ListQuery):
 
 
 class ExportOutput(serializers.Serializer[Any]):
-    """An export in its pinned form, for the schema."""
+    """The format of an export, for the schema."""
 
     id = serializers.UUIDField()
     machine_name = serializers.CharField()
@@ -105,7 +105,7 @@ def _json(details: ExportDetails, now: datetime) -> dict[str, Any]:
 
 
 def exports_json(exports: Iterable[Export], now: datetime) -> list[dict[str, Any]]:
-    """Exports in their pinned form."""
+    """Exports in the API's format."""
     return [_json(each, now) for each in export_statuses(exports)]
 
 

@@ -1,4 +1,4 @@
-"""What exports need from a person: their renewal is never automatic."""
+"""Needs of exports. Their renewal is never automatic."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def needs(now: datetime) -> Iterator[Need]:
 
 
 def _export(details: ExportDetails, now: datetime) -> tuple[str, Need] | None:
-    """What an export needs, with its state in one or two words."""
+    """The need of an export, with its state in one or two words."""
     export, end, url = details.export, details.export.not_after, reverse("exports:renew", args=[details.export.pk])
     what, remedy = str(export).capitalize(), "Renew the export, and bring the new files to the machine."
     if details.action_required:
@@ -62,7 +62,7 @@ def _export(details: ExportDetails, now: datetime) -> tuple[str, Need] | None:
 
 @expiring_register("certs.view_export")
 def expiring(now: datetime) -> Iterator[Expiring]:
-    """Each export, with the soonest end of what it holds."""
+    """Each export, with the earliest expiry date of its certificates."""
     for each in export_statuses(Export.objects.in_use().exclude(made_generation=0).defer("archive", "sealed_password")):
         export, renew = each.export, "Its renewal is not automatic. Renew it, and bring the new files to the machine."
         if export.made_at and export.not_after:

@@ -1,4 +1,4 @@
-"""The forms of an export. Only the shape is checked here; the rules are the services'."""
+"""The forms of an export. They check the shape only; the services have the rules."""
 
 import re
 from typing import Any
@@ -43,7 +43,7 @@ class WantedForm(ServiceForm):
     )  # fmt: skip
 
     def wanted(self) -> Wanted:
-        """What the services take."""
+        """The values for the services."""
         return Wanted(**self.cleaned_data)
 
 
@@ -79,5 +79,5 @@ class ExportForm(WantedForm):
 
 
 def initial_of(export: Export) -> dict[str, Any]:
-    """What a renewal offers: the same again."""
+    """The initial values of a renewal: those of the export."""
     return {name: getattr(export, name) for name in WantedForm.base_fields if name != "password"}

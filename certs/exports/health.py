@@ -1,4 +1,4 @@
-"""Whether an export works now: whether what it holds is accepted. Computed from its certificates and the clock, never stored."""
+"""Whether an export works now: whether its certificates are accepted. Computed from its certificates and the clock, never stored."""
 
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ class ExportHealth(TextChoices):
     EXPIRING = "expiring", "expiring"
     EXPIRED = "expired", "expired"
     REFUSED = "refused", "refused"
-    NONE = "none", "not in use"  # nothing is made yet, or it was revoked
+    NONE = "none", "not in use"  # not made yet, or revoked
 
 
 def with_health(exports: "QuerySet[Export]", *, now: datetime) -> "QuerySet[Export]":
@@ -35,6 +35,6 @@ def with_health(exports: "QuerySet[Export]", *, now: datetime) -> "QuerySet[Expo
 
 
 def health_of(export: Export, *, now: datetime) -> ExportHealth:
-    """The same for one."""
+    """The same for one export."""
     found: Any = with_health(Export.objects.filter(pk=export.pk), now=now).get()
     return ExportHealth(found.health)

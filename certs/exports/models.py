@@ -24,7 +24,7 @@ class ExportQuerySet(models.QuerySet["Export"]):
 
 
 class Export(models.Model):
-    """A service and a client certificate for one machine that no agent serves: who holds what, made by whom, until when."""
+    """A service and a client certificate for one machine without an agent."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     machine = models.CharField(max_length=64)
@@ -74,5 +74,5 @@ class Export(models.Model):
         return f"{self.get_format_display()}, legacy" if self.legacy else self.get_format_display()
 
     def is_kept(self, now: datetime) -> bool:
-        """Whether its files may still be fetched; whatever was to wipe them may stand still."""
+        """Whether its files may still be downloaded. The clock decides, because the work that deletes them may be late."""
         return self.archive_until is not None and self.archive_until > now

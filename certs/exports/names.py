@@ -1,4 +1,4 @@
-"""The names of exports in the register of names: an export has the name of its machine alone."""
+"""The names of exports in the register of names. The only name of an export is the name of its machine."""
 
 import uuid
 from collections.abc import Collection
@@ -13,7 +13,7 @@ REMEDY = "Renew that export, revoke it first, or choose another name."
 
 
 def names_of(export: Export) -> Names:
-    """The name that the certificates of `export` have."""
+    """The name in the certificates of `export`."""
     return Names(HolderKind.EXPORT, export.pk, exclusive=(export.machine,))
 
 

@@ -44,7 +44,7 @@ def export_list(request: PageRequest) -> HttpResponse:
 
 
 def _asked(form: ServiceForm, ask: Callable[[datetime], T]) -> T | None:
-    """What the service did; otherwise the form says why nothing was done."""
+    """Call the service. If it refuses, the form shows why."""
     if form.is_valid():
         try:
             return ask(timezone.now())
@@ -134,7 +134,7 @@ def revoke(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 @page("certs.download_export")
 @fresh_sign_in
 def download(request: PageRequest, batch: uuid.UUID) -> HttpResponse:
-    """GET says what comes, POST sends it; who finds a signed-in browser alone has no private keys yet."""
+    """GET shows what the download contains, POST sends it. It asks for the password, so that a signed-in browser alone does not give away private keys."""
     exports, error = _batch(batch), ""
     if request.method == "POST":
         try:

@@ -1,4 +1,4 @@
-"""Exports: asked for, renewed, revoked, downloaded. The certificates are made by a worker: certs.exports.worker."""
+"""Request, renew, revoke and download exports. A worker makes the certificates: certs.exports.worker."""
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,17 +39,17 @@ SEEN_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Wanted:
-    """What an export is to hold. An empty password leaves the keys of PEM in the clear."""
+    """The options of an export. With an empty password, the private keys in PEM files are not encrypted."""
 
     format: str
     password: str = field(default="", repr=False)
     include_secrets_key: bool = False
     include_ca: bool = False
     legacy: bool = False
-    clear_on_purpose: bool = False  # said by whoever renews without a password what had one
+    clear_on_purpose: bool = False  # the person confirms that the renewed export has no password, although it had one
 
     def choices(self) -> dict[str, Any]:
-        """What of it stands in the register; never the password."""
+        """The options in the register. Never the password."""
         return {
             "format": self.format, "include_secrets_key": self.include_secrets_key, "include_ca": self.include_ca,
             "legacy": self.legacy, "has_password": bool(self.password),
@@ -73,7 +73,7 @@ def export_transition(
         raise IllegalTransition(f"{export}: {old} → {to} is not possible")
     held = Export.objects.select_for_update().filter(pk=export.pk, status=old, generation=generation).first()
     if held is None:
-        raise StaleExport(f"{export} has just changed. Look again.")
+        raise StaleExport(f"{export} has just changed. Open its page again.")
     for name, value in {**changes, "status": to, "status_reason": reason[:500], "status_since": now}.items():
         setattr(held, name, value)
     held.save()
@@ -84,7 +84,7 @@ def export_transition(
 
 def _wanted_problems(wanted: Wanted) -> dict[str, list[str]]:
     if wanted.format not in {each.value for each in files.Format}:
-        return {"format": [f"“{wanted.format[:40]}” is no format. Known are: {', '.join(files.Format)}."]}
+        return {"format": [f"“{wanted.format[:40]}” is not a format. Use: {', '.join(files.Format)}."]}
     errors, format = {}, files.Format(wanted.format)
     if problem := files.password_problem(wanted.password, format):
         errors["password"] = [problem]
@@ -94,11 +94,11 @@ def _wanted_problems(wanted: Wanted) -> dict[str, list[str]]:
 
 
 def _name_problems(machine_names: Sequence[str]) -> Iterator[str]:
-    """What is wrong with each name, naming it."""
+    """The error of each invalid name, with the name."""
     seen: set[str] = set()
     for name in machine_names:
         if name.lower() in seen:
-            yield f"{name[: names.LONGEST_NAME]} stands there twice. Take one away."
+            yield f"{name[: names.LONGEST_NAME]} is there twice. Remove one."
         seen.add(name.lower())
         try:
             names.host_name(name)
@@ -112,7 +112,7 @@ def _taken_problem(conflict: Conflict) -> str:
 
 
 def _most(found: Sequence[str]) -> dict[str, list[str]]:
-    """The refusal of `machine_names` with the first few problems; nothing where there is none."""
+    """The error of `machine_names`, with the first few problems. Empty if there is none."""
     more = [f"And {len(found) - MOST_NAMED} more."] if len(found) > MOST_NAMED else []
     return {"machine_names": [*found[:MOST_NAMED], *more]} if found else {}
 
@@ -128,9 +128,9 @@ def _names_refused(machine_names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def exports_request(*, actor: Actor, machine_names: Sequence[str], wanted: Wanted, now: datetime) -> list[Export]:
-    """Record an export for each machine name and let workers make them; all of them, or none.
+    """Record an export for each machine name, all or none. Workers make them.
 
-    Raises: PermissionRefused, InputInvalid (naming each name that cannot be), ZoneMissing, ZoneBroken, UnknownKey.
+    Raises: PermissionRefused, InputInvalid (naming each invalid name), ZoneMissing, ZoneBroken, UnknownKey.
     """
     actor.require("certs.add_export")
     if errors := _names_refused(machine_names) | _wanted_problems(wanted):
@@ -159,7 +159,7 @@ def _ask(export: Export, actor: Actor, now: datetime) -> None:
 
 
 def export_renew(*, actor: Actor, export: Export, wanted: Wanted, now: datetime) -> None:
-    """Ask for the next generation: new keys and certificates, perhaps in another format. What it holds stays accepted.
+    """Request the next generation: new keys and certificates, perhaps in another format. The current certificates stay accepted.
 
     Raises: PermissionRefused, InputInvalid, IllegalTransition, StaleExport, ZoneMissing, ZoneBroken, UnknownKey.
     """
@@ -180,7 +180,7 @@ def export_renew(*, actor: Actor, export: Export, wanted: Wanted, now: datetime)
 
 
 def export_revoke(*, actor: Actor, export: Export, reason: str, code: RevocationCode, now: datetime) -> None:
-    """Revoke every certificate that was ever made for it; the machine's name is free again, its folder is removed by a worker.
+    """Revoke all its certificates and release the name of the machine. A worker deletes its folder.
 
     Raises: PermissionRefused, IllegalTransition, StaleExport.
     """
@@ -197,7 +197,7 @@ def export_revoke(*, actor: Actor, export: Export, reason: str, code: Revocation
 
 
 def exports_download(*, actor: Actor, exports: Iterable[Export], now: datetime) -> bytes:
-    """One zip with a folder for each machine; recorded for each. Raises: PermissionRefused, ArchiveGone, SealError, ZoneBroken."""
+    """One zip with a folder for each machine. Each download is recorded. Raises: PermissionRefused, ArchiveGone, SealError, ZoneBroken."""
     actor.require("certs.download_export")
     kept = [each for each in exports if each.is_kept(now) and each.archive is not None]
     if not kept:
@@ -210,7 +210,7 @@ def exports_download(*, actor: Actor, exports: Iterable[Export], now: datetime) 
 
 
 def archives_wipe(*, actor: Actor, now: datetime) -> int:
-    """Forget the files that were made more than a day ago. Returns how many."""
+    """Delete the files that were made more than a day ago. Returns the number."""
     wiped = 0
     for export in Export.objects.filter(archive__isnull=False, archive_until__lt=now).defer("archive", "sealed_password"):
         with transaction.atomic():
@@ -222,7 +222,7 @@ def archives_wipe(*, actor: Actor, now: datetime) -> int:
 
 
 def folders_start_over(*, node: uuid.UUID, actor: Actor, now: datetime) -> None:
-    """The disk of `node` is a new one: no folder lies there. Those are made again of which the files are still kept."""
+    """The disk of `node` is new and has no folders. Those whose files are still stored are written again."""
     for export in Export.objects.filter(folder_node=node).defer("archive", "sealed_password"):
         told = "" if export.status == ExportStatus.REVOKED else RESTORED
         changes = {"folder": "", "folder_node": None, "folder_host": "", "folder_generation": 0, "folder_problem": told}
@@ -232,6 +232,6 @@ def folders_start_over(*, node: uuid.UUID, actor: Actor, now: datetime) -> None:
 
 
 def export_seen(*, holder_id: uuid.UUID, now: datetime) -> None:
-    """Its client certificate was presented on 4242; written at most once a minute. Nothing happens where `holder_id` is no export."""
+    """Record that its client certificate was presented on 4242, at most once a minute. Does nothing if `holder_id` is not an export."""
     old = Q(last_seen_at=None) | Q(last_seen_at__lte=now - SEEN_EVERY) | Q(last_seen_at__gt=now)
     Export.objects.filter(old, pk=holder_id).update(last_seen_at=now)

@@ -80,7 +80,7 @@ def _of_the_key(certificates: list[Certificate], keys: dict[int, DatabaseKey]) -
     version = keys.get(carried)
     if version is None or version.status not in (DatabaseKeyStatus.READING, DatabaseKeyStatus.RETIRED):
         return ""
-    return f"The database key that it carries, version {carried}, does not encrypt new values any more, so the machine cannot read new values. Renew it."
+    return f"Its database key, version {carried}, does not encrypt new values any more, so the machine cannot read new values. Renew it."
 
 
 def _holding(certificates: "QuerySet[Certificate]", now: datetime) -> list[Export]:
@@ -100,7 +100,7 @@ def exports_left(root: Certificate | None, *, now: datetime) -> list[Export]:
 
 
 def exports_with_key(*, now: datetime) -> list[Export]:
-    """Exports that carry the database key: a new version does not reach them until they are renewed."""
+    """Exports with the database key. They do not get a new version until they are renewed."""
     return _holding(Certificate.objects.filter(kind=Kind.SERVICE, database_key_version__gt=0), now)
 
 
@@ -110,7 +110,7 @@ def exports_in_use() -> list[Export]:
 
 
 def export_of(certificate: Certificate) -> Export | None:
-    """For which export `certificate` was made."""
+    """The export that has `certificate`."""
     if certificate.holder_id is None:
         return None
     return Export.objects.defer("archive", "sealed_password").filter(pk=certificate.holder_id).first()

@@ -17,7 +17,7 @@ class ExportTable(tables.Table):
     status = tables.Column()
     actor = tables.Column(verbose_name="Made by")
     not_after = tables.TemplateColumn(template_name="certs/exports/cell_expires.html", verbose_name="Expires")
-    last_seen_at = tables.TemplateColumn(template_name="certs/exports/cell_seen.html", verbose_name="Last seen used")
+    last_seen_at = tables.TemplateColumn(template_name="certs/exports/cell_seen.html", verbose_name="Last used")
 
     class Meta:
         model = Export

@@ -1,4 +1,4 @@
-"""What the pages of exports show: the form, how far a batch is, the life of one export, and its files."""
+"""The content of the pages of exports: the form, the progress of a batch, the history of one export, and its files."""
 
 import uuid
 from collections.abc import Iterable
@@ -58,7 +58,7 @@ class ExportFormPage:
 
 @dataclass(frozen=True)
 class ExportBatchPage:
-    """How far the exports are that were requested at once. `rows` are the failed ones first, and no more than a page holds."""
+    """The progress of exports that were requested together. `rows` are the failed ones first, at most one page."""
 
     batch: uuid.UUID
     actor: str
@@ -90,7 +90,7 @@ class ExportBatchPage:
 
     @property
     def announcement(self) -> str:
-        """What screen readers say when nothing is in progress any more."""
+        """The text for screen readers when nothing is in progress any more."""
         return "" if self.under_way else self.progress
 
     @property
@@ -108,7 +108,7 @@ class Generation:
 
 @dataclass(frozen=True)
 class ExportPage:
-    """The life of one export. `older` are the generations before the newest one that are still accepted. `is_kept`: its files can be downloaded."""
+    """One export with its history. `older` are the generations before the newest one that are still accepted. `is_kept`: its files can be downloaded."""
 
     export: Export
     details: ExportDetails
@@ -172,7 +172,7 @@ def export_form_page(export: Export | None = None, *, now: datetime) -> ExportFo
 
 
 def export_batch_page(exports: list[Export], *, now: datetime) -> ExportBatchPage:
-    """How far these exports are; at least one."""
+    """The progress of these exports, at least one."""
     rows = sorted(exports, key=lambda export: (WORST_FIRST[ExportStatus(export.status)], export.machine))
     count = {status: sum(export.status == status for export in exports) for status in ExportStatus}
     return ExportBatchPage(
@@ -189,13 +189,13 @@ def export_batch_page(exports: list[Export], *, now: datetime) -> ExportBatchPag
 
 
 def export_history(export: Export, page: int = 1, *, lines: int = LINES) -> Page[Line]:
-    """A page of what happened to the export and its certificates, the newest first, in words."""
+    """A page of events of the export and its certificates, the newest first, in words."""
     own = dict(Certificate.objects.filter(holder_id=export.pk).values_list("pk", "kind"))
     return history_page(export.pk, own, page, lines)
 
 
 def export_page(export: Export, *, now: datetime) -> ExportPage:
-    """The life of one export."""
+    """One export with its history."""
     older = (
         Certificate.objects.accepted()
         .filter(holder_id=export.pk, not_after__gte=now)

@@ -1,4 +1,4 @@
-"""Making an export: its keys and certificates, the sealed archive, and its folder on the central node. Runs in workers."""
+"""Make an export: its keys and certificates, the encrypted archive, and its folder on the central node. Runs in workers."""
 
 import os
 import shutil
@@ -44,7 +44,7 @@ LEFT_THERE = f"An earlier folder is still on {{}}, which is no longer a node. {B
 
 @handles(TASK)
 def export_advance(*, job: Job) -> None:
-    """Make what is asked for, write its folder, or remove the folder of what was revoked."""
+    """Make the requested generation, write its folder, or delete the folder of a revoked export."""
     export = Export.objects.filter(pk=job.subject).first()
     try:
         if export is not None and export.status == ExportStatus.REQUESTED:
@@ -65,7 +65,7 @@ def _make(export: Export, now: datetime) -> None:
     """Raises: StaleCertificate, StaleExport."""
     try:
         service = _certificate(export, Kind.SERVICE, root=issuing_root(), now=now)
-        # The same root even if a rotation goes on in between: whoever knows one of the two knows the other.
+        # The same root for both certificates, even if a rotation advances in between.
         client = _certificate(export, Kind.CLIENT, root=service.issuer or issuing_root(), now=now)
         archive = files.zipped({export.machine: _files(export, service, client)}, now=now)
     except (StaleCertificate, StaleExport):
@@ -88,20 +88,20 @@ def _make(export: Export, now: datetime) -> None:
 
 @transaction.atomic
 def _fail(export: Export, reason: str, now: datetime) -> None:
-    """What was made of this generation is withdrawn; what was made before stays accepted."""
+    """Withdraw the certificates of this generation. Earlier ones stay accepted."""
     export_transition(export=export, to=ExportStatus.FAILED, reason=reason, actor=SYSTEM, now=now, changes={"sealed_password": None})
     for certificate in Certificate.objects.filter(holder_id=export.pk, generation=export.generation):
         certificate_withdraw(certificate=certificate, reason="the export failed", actor=SYSTEM, now=now)
 
 
 def _key_for(export: Export) -> tuple[int, database_key.DatabaseKey | None]:
-    """Which version of the database key goes into its service certificate; 0 and None where none does. Raises: ZoneBroken."""
+    """The version of the database key for its service certificate, and the key. 0 and None without one. Raises: ZoneBroken."""
     version = DatabaseKey.objects.writing() if export.include_secrets_key else None
     if version is None:
         return 0, None
     key = key_ring().keys.get(version.key_id or "")
     if key is None:
-        raise ZoneBroken(f"{version} does not open with the service pairs of this worker’s machine. Redistribute that machine.")
+        raise ZoneBroken(f"{version} does not open with the service certificates of this worker’s machine. Redistribute that machine.")
     return version.version, key
 
 
@@ -111,7 +111,7 @@ def _certificate(export: Export, kind: Kind, *, root: Certificate, now: datetime
     def draft() -> Draft:
         is_service, zone = kind is Kind.SERVICE, zone_current()
         number, key = _key_for(export) if is_service else (0, None)
-        # Windows of before 2019 opens no PFX with an EC key everywhere, so a legacy export has RSA keys alone.
+        # Windows before 2019 cannot always open a PFX with an EC key, so a legacy export has only RSA keys.
         private_key = key_take(key_type(Kind.SERVICE if export.legacy else kind), in_a_hurry=False)
         request = issue.Request(
             kind, export.machine if is_service else CLIENT_NAME, (), private_key.public_key(), zone.lifetime_months, key,
@@ -145,9 +145,9 @@ def _exported() -> Path:
 
 
 def _settle_folder(export: Export, now: datetime) -> bool:
-    """The folder holds what was made last, and nothing once that is revoked. Failures are recorded on the row and never fail the export.
+    """Write the newest files into the folder, or delete it after a revocation. Failures are recorded on the row and never fail the export.
 
-    Returns whether it waits for a worker of the machine that it lies on. Raises: StaleExport.
+    Returns whether it waits for a worker on the machine that has the folder. Raises: StaleExport.
     """
     is_revoked = export.status == ExportStatus.REVOKED
     is_due = export.folder_node is not None if is_revoked else export.folder_generation != export.made_generation and export.is_kept(now)
@@ -188,15 +188,15 @@ def _tell(export: Export, problem: str) -> None:
 
 
 def folder_write(export: Export, own: Installed, *, told: str = "") -> None:
-    """Write the files beside what is there, then switch with one rename. A reader sees either the old files or the new files, complete.
+    """Write the files beside the current ones, then switch with one rename. A reader sees either the old files or the new files, complete.
 
     Raises: OSError, StaleExport, SealError, ZoneBroken.
     """
     content = files.unzipped([export.archive.open()])[export.machine]
-    # Said before anything is written: whatever becomes of this worker, this machine is known to hold private keys.
+    # Recorded before anything is written, so that it is known even after a crash that this machine has private keys.
     wanted = Export.objects.filter(pk=export.pk, status=ExportStatus.MADE, made_generation=export.made_generation)
     if not wanted.filter(folder_node=export.folder_node).update(folder_node=own.node, folder_host=own.host_name):
-        raise StaleExport(f"{export} has changed meanwhile")
+        raise StaleExport(f"{export} has changed")
     with Store(_exported()).locked():
         fresh = _exported() / ".exports" / f"{export.pk}-{export.made_generation}-{uuid.uuid4()}"
         try:
@@ -205,7 +205,7 @@ def folder_write(export: Export, own: Installed, *, told: str = "") -> None:
             sync_folder(fresh)
             with transaction.atomic():  # a revocation comes before or after the switch, never in between
                 if not wanted.select_for_update().filter(folder_node=own.node).exists():
-                    raise StaleExport(f"{export} has changed meanwhile")
+                    raise StaleExport(f"{export} has changed")
                 link = _switch(export, fresh)
                 wanted.update(folder=str(link), folder_generation=export.made_generation, folder_problem=told)
         finally:
@@ -215,7 +215,7 @@ def folder_write(export: Export, own: Installed, *, told: str = "") -> None:
 def _switch(export: Export, fresh: Path) -> Path:
     link = _exported() / export.machine
     if os.path.lexists(link) and not (link.is_symlink() and os.readlink(link).startswith(".exports/")):
-        raise FileExistsError(f"{link} is somebody’s own file, folder or link")
+        raise FileExistsError(f"{link} exists, and is not a link that the console made")
     beside = link.with_name(f".{export.machine}.{export.pk}.new")
     beside.unlink(missing_ok=True)
     beside.symlink_to(Path(".exports") / fresh.name)

@@ -44,16 +44,16 @@ class Founding:
 def discard_half_zone(now: datetime) -> None:
     """Remove the parts that a crashed first start left. Raises: ZoneBroken if any value is already encrypted with its key."""
     if Certificate.objects.filter(sealed_private_key__isnull=False).exists() or DatabaseKey.objects.exists():
-        raise ZoneBroken("A half-made trust zone has sealed secrets. Restore it from a backup; nothing was changed.")
+        raise ZoneBroken("The trust zone is incomplete, but has encrypted values. Nothing was changed. Restore the site from a backup.")
     for certificate in Certificate.objects.filter(status__in=IN_FORCE).order_by("-created_at"):
         certificate_transition(
             certificate=certificate,
             to=CertificateStatus.FAILED,
-            reason="the founding of the trust zone was not completed",
+            reason="making the trust zone was interrupted",
             actor=SYSTEM,
             now=now,
         )
-    Store(settings.NODE_STORE).discard()  # before its row: a store without a row of its zone is taken for one whose database was lost
+    Store(settings.NODE_STORE).discard()  # before its row, because a store without its zone looks like a site whose database was lost
     TrustZone.objects.filter(founded_at__isnull=True).delete()
 
 
@@ -66,14 +66,14 @@ def zone_prepare(*, founding: Founding, now: datetime) -> TrustZone:
         name=founding.host_name, created_at=now, database_key_oid=key_oid, database_key_algorithm_oid=algorithm_oid
     )
     service_key = keys.generate(key_type(Kind.SERVICE))
-    # The one key that opens the database key is on the disk before any certificate names it.
+    # The only key that opens the database key is on the disk before a certificate has its public key.
     replace_in = settings.NODE_STORE / "staging"
     replace(replace_in / "service_key.pem", keys.to_pem(service_key))
     package = _package(zone, founding, service_key, now)
     installed = Store(settings.NODE_STORE).install(package, now=now)
     (replace_in / "service_key.pem").unlink()
     if list(key_ring().keys) != [installed.database_key().key_id.hex()]:
-        raise ZoneBroken("The installed database key does not read back.")
+        raise ZoneBroken("The installed database key cannot be read.")
     return zone
 
 
@@ -105,7 +105,7 @@ def _package(zone: TrustZone, founding: Founding, service_key: keys.PrivateKey, 
 
 @transaction.atomic
 def zone_complete(*, zone: TrustZone, now: datetime) -> None:
-    """Make the central key, seal the cluster key, name the database key, found the zone; the caller adds the central node's row to this transaction."""
+    """Make the central key, encrypt the cluster key, record the database key and complete the zone. The caller adds the central node's row in this transaction."""
     central_key_found(now=now)
     cluster = Certificate.objects.issued().get(kind=Kind.CLUSTER)
     pem = (settings.NODE_STORE / "current/machine/personal/cluster.pem").read_bytes().partition(b"-----BEGIN CERTIFICATE")[0]

@@ -8,7 +8,7 @@ from sealing.fields import EncryptedField, Readers
 
 
 class PooledKey(models.Model):
-    """A private key made ahead, sealed while it waits. Whoever deletes the row has the key: each is used once."""
+    """A private key made ahead, encrypted. The worker that deletes the row gets the key, so each is used once."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     key_type = models.CharField(max_length=20, db_index=True)

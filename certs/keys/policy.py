@@ -1,4 +1,4 @@
-"""One policy of private keys for the whole site: a type for each kind of certificate."""
+"""The types of private keys, for each kind of certificate."""
 
 from django.conf import settings
 
@@ -15,17 +15,17 @@ SELECTABLE: dict[str, tuple[KeyType, ...]] = {
 
 
 def key_types(text: str) -> dict[Kind, KeyType]:
-    """What QMC_KEY_TYPES says, such as "service=RSA-4096,client=EC P-384". Raises: ValueError, saying what is possible."""
+    """Parse QMC_KEY_TYPES, such as "service=RSA-4096,client=EC P-384". Raises: ValueError, naming the possible values."""
     found: dict[Kind, KeyType] = {}
     for kind, _, wanted in (each.strip().partition("=") for each in text.split(",") if each.strip()):
         if kind not in SELECTABLE:
-            raise ValueError(f"{kind!r} is no kind of certificate. Give KIND=TYPE with commas between. Known are: {', '.join(SELECTABLE)}.")
+            raise ValueError(f"{kind!r} is not a kind of certificate. Give KIND=TYPE, separated by commas. Kinds: {', '.join(SELECTABLE)}.")
         if wanted not in SELECTABLE[kind]:
-            raise ValueError(f"A {kind} certificate cannot have a key {wanted!r}. Possible are: {', '.join(SELECTABLE[kind])}.")
+            raise ValueError(f"A {kind} certificate cannot have a key of type {wanted!r}. Types: {', '.join(SELECTABLE[kind])}.")
         found[Kind(kind)] = KeyType(wanted)
     return found
 
 
 def key_type(kind: Kind) -> KeyType:
-    """What QMC_KEY_TYPES says of `kind`, else the default."""
+    """The type for `kind`: from QMC_KEY_TYPES, or the default."""
     return settings.QMC_KEY_TYPES.get(kind, DEFAULT_KEY_TYPES[kind])

@@ -22,7 +22,7 @@ def key_take(key_type: KeyType, *, in_a_hurry: bool) -> PrivateKey:
         try:
             pem = pooled.sealed_private_key.open()
         except SealError:
-            pooled.delete()  # of no use to anybody
+            pooled.delete()  # cannot be used any more
             continue
         if PooledKey.objects.filter(pk=pooled.pk).delete()[0]:
             return keys.from_pem(pem, own=True)
@@ -30,8 +30,8 @@ def key_take(key_type: KeyType, *, in_a_hurry: bool) -> PrivateKey:
 
 
 def pool_fill(*, now: datetime) -> Iterator[int]:
-    """Add a key for each core at each step until the pool is full; the caller decides how long to go on. Yields how many wait."""
-    kind = key_type(Kind.SERVICE)  # the costly one: an RSA-3072 key takes 0.2 s, an EC key none to speak of
+    """Add a key for each core per step, until the pool is full. The caller can stop earlier. Yields the number of keys in the pool."""
+    kind = key_type(Kind.SERVICE)  # an RSA-3072 key takes 0.2 s, an EC key almost no time
     with ThreadPoolExecutor(CORES) as cores:  # OpenSSL makes keys without holding Python's lock
         while (waiting := PooledKey.objects.filter(key_type=kind).count()) < SIZE:
             for key in cores.map(keys.generate, [kind] * min(CORES, SIZE - waiting)):

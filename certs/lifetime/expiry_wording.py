@@ -1,4 +1,4 @@
-"""What will happen to roots and to the certificates that they issued, in words. Pure: it takes rows and `now`, and returns words."""
+"""Words for what will happen to roots and to the certificates that they issued. Pure: it takes rows and `now`."""
 
 from datetime import datetime
 
@@ -27,7 +27,7 @@ def root_expiry_wording(root: Certificate, basis: RenewalBasis, *, now: datetime
 
 
 def leaf_expiry_wording(certificate: Certificate, due: Due | None, basis: RenewalBasis, *, who: str, now: datetime) -> ExpiryWording:
-    """A leaf whose renewal nothing prevents. `who` must call to get it."""
+    """What happens to a leaf certificate that can be renewed. `who` must call to get the new one."""
     if basis.issuer_has_expired(now):
         return by_hand("Its root has expired, so it cannot be renewed. Recreate the root.")
     if certificate.issuer_id is not None and certificate.issuer_id == basis.leaving_id:

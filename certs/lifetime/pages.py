@@ -12,7 +12,7 @@ from web.page import PageRequest, page
 
 @page("certs.view_certificate")
 def lifetime(request: PageRequest) -> HttpResponse:
-    """GET with months, and the button Preview, show what these would mean; Save sets them."""
+    """GET with months, and the button Preview, show the effects of a lifetime. Save sets it."""
     now, saved, months = timezone.now(), None, lifetime_get().months
     asked = request.POST or ("months" in request.GET and request.GET) or None
     form = LifetimeForm(asked, initial={"months": months})

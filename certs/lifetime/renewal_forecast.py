@@ -13,7 +13,7 @@ from pki.core.roles import OWN_KINDS
 
 @dataclass(frozen=True)
 class RenewalBasis:
-    """What decides: the lifetime, which root issues, which one stays after a rotation, and which one it drops."""
+    """Facts that decide renewals: the lifetime, the root that issues, the root that stays after a rotation, and the root that it removes."""
 
     months: int
     rotates_by_itself: bool
@@ -22,7 +22,7 @@ class RenewalBasis:
     leaving_id: uuid.UUID | None = None
 
     def issuer_has_expired(self, now: datetime) -> bool:
-        """Whether nothing that it would issue is accepted."""
+        """Whether certificates that it would issue are not accepted."""
         return self.issuing is not None and self.issuing.has_expired(now)
 
     @property
@@ -34,14 +34,14 @@ class RenewalBasis:
 
 @dataclass(frozen=True)
 class Due:
-    """When a leaf is renewed automatically, and whether that is the day of the next root."""
+    """When a leaf certificate is renewed automatically, and whether the next root causes it."""
 
     at: datetime
     with_root: bool
 
 
 def renewal_basis(zone: TrustZone) -> RenewalBasis:
-    """How the zone stands now."""
+    """The current facts of the zone."""
     rotation = Rotation.objects.select_related("from_root", "to_root").filter(kind=Rotation.Kind.ROOT, under_way=True).first()
     if rotation is None:
         root = next(iter(roots_in_force()), None)
@@ -53,7 +53,7 @@ def renewal_basis(zone: TrustZone) -> RenewalBasis:
 
 
 def leaf_due(certificate: Certificate, basis: RenewalBasis) -> Due | None:
-    """When a leaf is renewed automatically: because of its own age, or with its root. None if neither happens."""
+    """When a leaf certificate is renewed automatically: because of its own age, or with its root. None if neither happens."""
     root, found = basis.staying, []
     if root is not None:
         ends = certificate.not_before, certificate.not_after
@@ -67,7 +67,7 @@ def leaf_due(certificate: Certificate, basis: RenewalBasis) -> Due | None:
 def holders_due(certificates: Iterable[Certificate], basis: RenewalBasis) -> dict[uuid.UUID, Due]:
     """For each holder, when it is renewed automatically. A renewal replaces all its certificates, so the first that is due decides.
 
-    Only its newest generation counts: what is older is replaced already.
+    Only its newest generation counts, because older ones are already replaced.
     """
     held: dict[uuid.UUID, list[Certificate]] = {}
     for each in certificates:

@@ -1,4 +1,4 @@
-"""The lifetime of new certificates, in months (S8), and what a change of it would touch."""
+"""The lifetime of new certificates, in months (S8), and the effects of a change."""
 
 import uuid
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ FIRST_TO_RENEW = 5
 
 @dataclass(frozen=True)
 class Lifetime:
-    """What was asked for and what is set; months."""
+    """The requested and the effective lifetime, in months."""
 
     requested: int
     months: int
@@ -49,7 +49,7 @@ class NodeRenewal:
 
 @dataclass(frozen=True)
 class Preview:
-    """What a lifetime would mean. Existing certificates do not change. `renewals` counts the nodes that get it automatically, `first` names some.
+    """The effects of a lifetime. Existing certificates do not change. `renewals` counts the nodes that get it automatically, `first` names some.
 
     `exports` counts the exports. They get it only when you renew them.
     """
@@ -67,12 +67,12 @@ def lifetime_get() -> Lifetime:
 
 
 def clamped(requested: int) -> Lifetime:
-    """What would be set if `requested` months were asked for."""
+    """The effective lifetime for `requested` months."""
     return Lifetime(requested=requested, months=lifetime.clamp(requested))
 
 
 def new_ends(*, months: int, root_not_after: datetime | None, now: datetime) -> list[NewEnd]:
-    """For each kind, the expiry date of a certificate that is signed now."""
+    """The expiry date of a certificate that is signed now, for each kind."""
     whole = lifetime.validity(now=now, months=months, issuer_not_after=None).not_after
     ends = [lifetime.validity(now=now, months=months, issuer_not_after=None if kind is Kind.ROOT else root_not_after) for kind in PREVIEWED]
     return [NewEnd(kind.value, end.not_after, end.cut, whole) for kind, end in zip(PREVIEWED, ends, strict=True)]
@@ -86,7 +86,7 @@ def _next_renewals(basis: RenewalBasis) -> list[NodeRenewal]:
 
 
 def lifetime_preview(*, actor: Actor, months: int, now: datetime) -> Preview:
-    """What new certificates would get with `months`, clamped, and who is renewed next. Raises: PermissionRefused, ZoneMissing."""
+    """The effects of `months`, within the limits, and the next renewals. Raises: PermissionRefused, ZoneMissing."""
     actor.require("certs.view_certificate")
     basis = replace(renewal_basis(zone_current()), months=lifetime.clamp(months))
     issuing_end = basis.issuing.not_after if basis.issuing else None
@@ -97,7 +97,7 @@ def lifetime_preview(*, actor: Actor, months: int, now: datetime) -> Preview:
 
 @transaction.atomic
 def lifetime_set(*, actor: Actor, months: int, now: datetime) -> Lifetime:
-    """Set the lifetime; a value outside 12–60 is set to the border (S8). Raises: PermissionRefused, ZoneMissing."""
+    """Set the lifetime. A value outside 12–60 becomes 12 or 60 (S8). Raises: PermissionRefused, ZoneMissing."""
     actor.require("certs.change_trustzone")
     zone, asked = zone_current(), clamped(months)
     detail = {"from": zone.lifetime_months, "requested": str(asked.requested), "to": asked.months}

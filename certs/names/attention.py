@@ -1,4 +1,4 @@
-"""Names that two holders have from the time before the register."""
+"""Needs of names that two holders have. They come from versions without the register of names."""
 
 from collections.abc import Iterator
 from datetime import datetime

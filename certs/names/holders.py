@@ -1,4 +1,4 @@
-"""Nodes and exports in words, where they have a name: their rooms register how they are found."""
+"""Words for the holders of names, nodes and exports. Their rooms register the functions."""
 
 import uuid
 from collections.abc import Callable, Collection, Iterable
@@ -9,7 +9,7 @@ from certs.names.models import HolderKind, NameHolder
 
 @dataclass(frozen=True)
 class HolderWords:
-    """A holder in words ("the node rim1"), the address of its page, and what a person can do so that the name is free again."""
+    """A holder in words ("the node rim1"), the address of its page, and how a person can free the name."""
 
     words: str
     url: str

@@ -1,4 +1,4 @@
-"""The register of names: which name is in use, and which nodes and exports have it."""
+"""The register of names: names in use, and the nodes and exports that have them."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""Taking and releasing names. A host name and the machine of an export have one holder; nodes may share further names and addresses.
+"""Take and release names. A host name and the machine of an export have one holder. Nodes may share further names and addresses.
 
 Call these before `audit.record`, in the transaction that writes the holder: locks are taken in this order, names in the order of the alphabet.
 """
@@ -18,7 +18,7 @@ from sealing.errors import TrustZoneError
 
 @dataclass(frozen=True)
 class Names:
-    """All names of one holder: those that it has alone, and those that it may share."""
+    """All names of one holder: exclusive names, and names that it may share."""
 
     kind: HolderKind
     holder_id: uuid.UUID
@@ -32,7 +32,7 @@ class Names:
 
 @dataclass(frozen=True)
 class Conflict:
-    """`name`, as it was typed, belongs to another holder."""
+    """`name`, as it was typed, is in use by another holder."""
 
     name: str
     exclusive: bool
@@ -40,11 +40,11 @@ class Conflict:
     holder: HolderWords
 
     def __str__(self) -> str:
-        return f"{self.name} is a name of {self.holder.words}, and each could pass for the other. {self.holder.remedy}"
+        return f"{self.name} is a name of {self.holder.words}. Each could impersonate the other. {self.holder.remedy}"
 
 
 class NamesTaken(TrustZoneError):
-    """Other nodes or exports have names that were asked for: one conflict for each name."""
+    """Other nodes or exports have requested names: one conflict for each name."""
 
     def __init__(self, conflicts: Sequence[Conflict]) -> None:
         super().__init__(" ".join(map(str, conflicts)))
@@ -53,7 +53,7 @@ class NamesTaken(TrustZoneError):
 
 @dataclass(frozen=True)
 class Dispute:
-    """A name of several holders that do not share it. `holders` begins with the one that is disputed: the others excluded it."""
+    """An exclusive name with several holders. `holders` begins with the disputed one."""
 
     name: str
     holders: tuple[HolderWords, ...]
@@ -61,11 +61,11 @@ class Dispute:
     remedy = "Keep the name for one of them: change the further names of a node, decommission a node, or revoke an export."
 
     def __str__(self) -> str:
-        return f"{self.name} is a name of {' and '.join(each.words for each in self.holders)}. Each could pass for the other. They keep working."
+        return f"{self.name} is a name of {' and '.join(each.words for each in self.holders)}. Each could impersonate the other. They keep working."
 
 
 def name_key(name: str) -> str:
-    """The form in which names are compared: lower case, and an address as the standard writes it."""
+    """The form in which names are compared: lower case, and addresses in their standard form."""
     try:
         return str(ipaddress.ip_address(name))
     except ValueError:
@@ -73,7 +73,7 @@ def name_key(name: str) -> str:
 
 
 def name_conflicts(wanted: Sequence[Names]) -> list[Conflict]:
-    """Names that cannot be taken because others have them. A name that its holder has already is none of them, even if it is disputed."""
+    """Names that cannot be taken because other holders have them, without names that this holder already has, even if they are disputed."""
     keys = {key for each in wanted for key in each.by_key()}
     holders: dict[str, list[NameHolder]] = {}
     for row in NameHolder.objects.filter(claim__name__in=keys).select_related("claim"):
@@ -95,9 +95,9 @@ def _conflicts_of(wanted: Names, holders: dict[str, list[NameHolder]]) -> Iterab
 
 @transaction.atomic
 def names_take(*, wanted: Sequence[Names], now: datetime, dispute: bool = False) -> None:
-    """From now on each holder has these names and no others. `dispute`: what others have already is recorded as disputed.
+    """Give each holder these names and no others. With `dispute`, names of other holders are recorded as disputed.
 
-    The caller holds a lock on the row of a holder that exists already. Raises: NamesTaken, unless `dispute`.
+    The caller has locked the row of a holder that already exists. Raises: NamesTaken, unless `dispute`.
     """
     own = NameHolder.objects.filter(holder_id__in=[each.holder_id for each in wanted]).select_related("claim")
     rows = {(row.holder_id, row.claim.name): row for row in own}
@@ -118,14 +118,14 @@ def names_take(*, wanted: Sequence[Names], now: datetime, dispute: bool = False)
 
 
 def names_release(*, kind: HolderKind, holder_id: uuid.UUID, now: datetime) -> None:
-    """The names of the holder are free, or belong to those alone who shared or disputed them."""
+    """Release the names of the holder. Other holders that shared or disputed them keep them."""
     names_take(wanted=[Names(kind, holder_id)], now=now)
 
 
 def _locked(keys: set[str]) -> dict[str, NameClaim]:
-    """The claims of these names, made where there were none, and locked until the transaction ends.
+    """The claims of these names. Missing claims are made, and all are locked until the transaction ends.
 
-    One statement does both, name by name: nobody can delete a claim in between, and two transactions never wait for each other.
+    One statement for each name does both, so no other transaction can delete a claim in between, and two transactions never deadlock.
     """
     made = [NameClaim(name=key, exclusive=False) for key in sorted(keys)]
     NameClaim.objects.bulk_create(made, update_conflicts=True, unique_fields=["name"], update_fields=["name"])
@@ -133,7 +133,7 @@ def _locked(keys: set[str]) -> dict[str, NameClaim]:
 
 
 def _settle(claims: Iterable[NameClaim]) -> None:
-    """Disputed holders whose name is free get it, the earliest first. A claim without a holder is deleted."""
+    """Give free names to their disputed holders, the earliest first. A claim without a holder is deleted."""
     holders: dict[uuid.UUID, list[NameHolder]] = {claim.pk: [] for claim in claims}
     for row in NameHolder.objects.filter(claim__in=holders):
         holders[row.claim_id].append(row)
@@ -153,7 +153,7 @@ def _settle(claims: Iterable[NameClaim]) -> None:
 
 
 def disputes(*, holder_id: uuid.UUID | None = None) -> list[Dispute]:
-    """Every disputed name, or those of one holder; two queries, and one for each kind of holder."""
+    """All disputed names, or those of one holder. Two queries, and one for each kind of holder."""
     claims = NameClaim.objects.filter(pk__in=NameHolder.objects.filter(disputed=True).values("claim"))
     if holder_id is not None:
         claims = claims.filter(holders__holder_id=holder_id)

@@ -1,4 +1,4 @@
-"""Revoking certificates, and revocation lists, in the REST API."""
+"""Revocation and revocation lists in the REST API."""
 
 import uuid
 from typing import Any
@@ -21,17 +21,17 @@ class RevokeInput(Input):
     reason = serializers.CharField(max_length=300)
     code = Choice(RevocationCode, default=RevocationCode.UNSPECIFIED.value)
     certificates = serializers.ListField(
-        child=serializers.UUIDField(), required=False, help_text="the ids that GET listed: nothing is revoked if it would be others by now"
+        child=serializers.UUIDField(), required=False, help_text="the ids that GET listed. Nothing is revoked if the list has changed"
     )
 
 
 class RevocationOutput(serializers.Serializer[Any]):
-    certificates = CertificateOutput(many=True, help_text="everything that would be revoked, the named one first")
+    certificates = CertificateOutput(many=True, help_text="all certificates that would be revoked, the requested one first")
     refused = serializers.CharField(help_text="why it cannot be revoked, and what to do first; empty if it can")
 
 
 class RevokedOutput(CertificateOutput):
-    revoked = serializers.ListField(child=serializers.UUIDField(), help_text="everything that was revoked, the named one first")
+    revoked = serializers.ListField(child=serializers.UUIDField(), help_text="all certificates that were revoked, the requested one first")
 
 
 class CertificateCrl(View):
@@ -46,11 +46,11 @@ class CertificateCrl(View):
 
 
 class CertificateRevoke(View):
-    """Revoke a certificate and those that it took over from, with the reason."""
+    """Revoke a certificate and its predecessors, with a reason."""
 
     @operation(RevocationOutput)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
-        """What would be revoked; nothing changes."""
+        """List the certificates that would be revoked, without changing anything."""
         self.actor.require("certs.revoke_certificate")
         now = timezone.now()
         plan = revocation_of(get_object_or_404(Certificate.objects.listed(), pk=pk), now=now)

@@ -1,4 +1,4 @@
-"""What revocation lists need from a person."""
+"""Needs of revocation lists."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -12,7 +12,7 @@ from pki.core import clocks
 
 @needs_register
 def needs(now: datetime) -> Iterator[Need]:
-    """A list was not signed anew in time."""
+    """A list was not signed again in time."""
     for stale in lists_stale(now=now):
         yield Need(
             "revocation-list-overdue", Severity.WARNING, stale.root.subject, f"The revocation list of {stale.root.subject} is overdue",

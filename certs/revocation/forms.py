@@ -26,7 +26,7 @@ class RevokeForm(forms.Form):
     code = forms.ChoiceField(
         label="Why",
         choices=[("", "choose…"), *((code.value, code.label) for code in RevocationCode)],
-        help_text="The revocation list shows it to everybody.",
+        help_text="It is public, in the revocation list.",
         error_messages={"required": "Choose why it is revoked."},
         widget=forms.Select(attrs={"class": "form-select"}),
     )

@@ -1,4 +1,4 @@
-"""Revocation lists of the roots in force: asked for by whatever revokes, signed in a worker, and anew each day."""
+"""Revocation lists of the roots in force. Workers sign them after each revocation, and every day."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -22,12 +22,12 @@ from pki.issuing import revocation_list
 from pki.issuing.revocation_list import Entry, RevocationCode
 
 ANEW, KEPT = timedelta(days=1), 3
-# An entry stays on the lists until one was issued after the certificate's own end (RFC 5280, section 3.3).
+# An entry stays until a list was issued after the certificate's expiry date (RFC 5280, section 3.3).
 AFTER_THE_END = ANEW + revocation_list.NEXT_UPDATE
 
 
 def lists_ask_due(*, now: datetime) -> None:
-    """Ask for a list of each root in force that has none of the last 24 hours."""
+    """Request a list for each root in force that has none from the last 24 hours."""
     for root in roots_in_force():
         newest = root.revocation_lists.signed().first()
         if newest is None or not timedelta(0) <= now - newest.this_update < ANEW:
@@ -52,7 +52,7 @@ def list_issue(*, root: Certificate, now: datetime) -> RevocationList:
         )  # fmt: skip
     revoked = Certificate.objects.filter(issuer=root, status=CertificateStatus.REVOKED, not_after__gte=now - AFTER_THE_END)
     entries = [
-        # A row without the moment cannot be made any more; its date must not move either.
+        # Certificates revoked earlier may lack this time. The date of an entry must not change.
         Entry(int(each.serial, 16), each.revoked_at or each.created_at, RevocationCode(each.revocation_code or "unspecified"))
         for each in revoked
     ]
@@ -67,7 +67,7 @@ def list_issue(*, root: Certificate, now: datetime) -> RevocationList:
 
 
 def lists_newest() -> list[RevocationList]:
-    """The newest list of each root in force, the youngest root first; two queries. Its bytes are read when they are asked for."""
+    """The newest list of each root in force, the newest root first. Two queries. The bytes of a list are loaded on access."""
     roots = roots_in_force()
     newest: dict[uuid.UUID, RevocationList] = {}
     for each in RevocationList.objects.signed().filter(root__in=roots).select_related("root").defer("der", "root__der"):
@@ -76,19 +76,19 @@ def lists_newest() -> list[RevocationList]:
 
 
 def lists_stale(*, now: datetime) -> list[RevocationList]:
-    """The newest list of each root in force that is past its next update: it counts as before, but says nothing of what came after."""
+    """The newest lists of roots in force that are overdue. Nodes still use them, but they lack later revocations."""
     return [each for each in lists_newest() if each.next_update < now]
 
 
 def trust_in_force() -> dict[str, int]:
-    """What every node is to trust: for each root in force its fingerprint and the number of its newest list, 0 if it has none."""
+    """The trust of every node: for each root in force its fingerprint, and the number of its newest list, 0 if it has none."""
     signed = Q(revocation_lists__der__isnull=False)
     roots = Certificate.objects.issued().filter(kind=Kind.ROOT).order_by().annotate(newest=Max("revocation_lists__number", filter=signed))
     return {sha256: newest or 0 for sha256, newest in roots.values_list("sha256", "newest")}
 
 
 def trust_material() -> dict[str, list[str]]:
-    """The same as PEM, for a node to take; the youngest root first."""
+    """The same as PEM, for nodes, the newest root first."""
     roots = roots_in_force()
     newest = [root.revocation_lists.signed().first() for root in roots]
     return {"roots": [root.pem() for root in roots], "revocation_lists": [each.pem() for each in newest if each]}

@@ -12,7 +12,7 @@ class RevocationListQuerySet(models.QuerySet["RevocationList"]):
         return self.exclude(der=None)
 
     def newest_of(self, root: uuid.UUID) -> "RevocationListQuerySet":
-        """At most one: what nodes honour of this root."""
+        """The list of this root that nodes use. At most one."""
         return self.signed().filter(root=root)[:1]
 
 
@@ -37,11 +37,11 @@ class RevocationList(models.Model):
 
     @property
     def entries(self) -> int:
-        """How many certificates it names."""
+        """The number of certificates in it."""
         return len(x509.load_der_x509_crl(bytes(self.der or b"")))
 
     def pem(self) -> str:
-        """Raises: ValueError while it is not signed."""
+        """The signed list. Raises: ValueError before it is signed."""
         if self.der is None:
             raise ValueError(f"{self} is not signed")
         return x509.load_der_x509_crl(bytes(self.der)).public_bytes(Encoding.PEM).decode()

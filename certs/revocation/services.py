@@ -1,4 +1,4 @@
-"""Revoking certificates: what is revoked together, and what is refused because the central node uses it."""
+"""Revoke certificates with their predecessors. Certificates that the central node uses are refused."""
 
 import uuid
 from collections.abc import Collection
@@ -25,7 +25,7 @@ CHANGED = "The list of certificates has changed since the page was opened. Nothi
 
 @dataclass(frozen=True)
 class Revocation:
-    """Every certificate that is revoked together, the named one first. `refused` says why it is not possible, and what to do first."""
+    """The certificates that are revoked together, the requested one first. `refused` says why that is not possible, and what to do first."""
 
     certificates: list[Certificate]
     refused: str
@@ -34,16 +34,16 @@ class Revocation:
 def predecessors(certificate: Certificate, *, now: datetime) -> "QuerySet[Certificate]":
     """Certificates of earlier generations that are still accepted: their keys are on the same disk, so they are revoked too.
 
-    During a rotation of the database key one generation has several service certificates. None of them precedes another.
+    During a rotation of the database key, one generation has several service certificates. None of them is a predecessor of another.
     """
     same = Certificate.objects.accepted().filter(holder_id=certificate.holder_id, kind=certificate.kind, not_after__gte=now)
     return same.filter(generation__lt=certificate.generation).order_by("-generation", "-database_key_version")
 
 
 def in_use_by_central() -> "QuerySet[Certificate]":
-    """Every certificate that the central node, or the machine of this process, needs. Raises: ZoneMissing, ZoneBroken.
+    """All certificates that the central node, or the machine of this process, needs. Raises: ZoneMissing, ZoneBroken.
 
-    That is what is installed in the store, and what the database records as issued: the one may be ahead of the other.
+    These are the installed ones and those that are recorded as issued, because store and database can differ for a moment.
     """
     zone, cluster = zone_current(), cluster_in_force(issuing_root())
     live = {each.key_id for each in DatabaseKey.objects.live() if each.key_id}
@@ -53,14 +53,14 @@ def in_use_by_central() -> "QuerySet[Certificate]":
 
 
 def revocation_of(certificate: Certificate, *, now: datetime) -> Revocation:
-    """What revoking `certificate` would revoke now. Raises: ZoneMissing, ZoneBroken."""
+    """The effects of revoking `certificate`. Raises: ZoneMissing, ZoneBroken."""
     together = [certificate, *predecessors(certificate, now=now)]
     return Revocation(together, _refused(certificate, together))
 
 
 def _refused(certificate: Certificate, together: list[Certificate]) -> str:
     if certificate.kind == Kind.ROOT:
-        return f"{certificate} issues the others: it is replaced, not revoked. Start a rotation, or recreate the root."
+        return f"{certificate} issues all other certificates and cannot be revoked. Start a rotation, or recreate the root."
     if CertificateStatus.REVOKED not in TRANSITIONS[CertificateStatus(certificate.status)]:
         return f"{certificate} is {certificate.status}: it cannot be revoked."
     used = in_use_by_central().filter(pk__in=[each.pk for each in together]).order_by("-generation").first()
@@ -73,9 +73,9 @@ def _refused(certificate: Certificate, together: list[Certificate]) -> str:
     )
     what = f"{used}, generation {used.generation}, is in use by {user}"
     if used.pk != certificate.pk:
-        what = f"{certificate} cannot be revoked: it takes older certificates with it. {what}"
+        what = f"{certificate} cannot be revoked, because older certificates are revoked with it. {what}"
     first = (
-        "Start a rotation of the root, which makes another"
+        "Start a rotation of the root, which replaces it"
         if used.kind == Kind.CLUSTER
         else "Renew that node first, and wait until the renewal is proved"
     )
@@ -92,9 +92,9 @@ def certificate_revoke(
     now: datetime,
     listed: Collection[uuid.UUID] | None = None,
 ) -> list[Certificate]:
-    """Revoke it and its predecessors: the node API refuses them from the next request on, agents by their next heartbeat.
+    """Revoke it and its predecessors. The node API refuses them from the next request on, and agents after their next heartbeat.
 
-    `listed` is what the caller was shown; nothing is revoked where that has changed. Returns what was revoked.
+    `listed` are the certificates that the caller was shown. If they have changed, nothing is revoked. Returns the revoked certificates.
     Raises: PermissionRefused, IllegalTransition, StaleCertificate, ZoneMissing, ZoneBroken.
     """
     actor.require("certs.revoke_certificate")

@@ -1,4 +1,4 @@
-"""What roots and cluster certificates need from a person."""
+"""Needs of roots and cluster certificates."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,12 +13,12 @@ from pki.core.lifetime import ExpiryStatus
 from pki.core.roles import Kind
 from sealing.errors import ZoneBroken
 
-# What stops while nothing is issued.
+# Needs that follow when nothing can be issued.
 LIFE = frozenset(
     {"renewal-overdue", "node-renewal-failed", "node-registration-stuck", "rotation-waits", "rotation-blocked", "revocation-list-overdue"}
 )
 EXPORTS = frozenset({"export-refused", "export-failed", "export-renewal-needed", "export-expiring"})
-# An expired root explains all of these: no certificate that it issued is accepted.
+# Needs that follow from an expired root: no certificate that it issued is accepted.
 OF_THE_ROOT = LIFE | EXPORTS | {
     "node-silent", "no-node-calls", "certificate-expired", "certificate-expiring", "root-rotation-due", "trust-zone-broken", "central-without-certificates",
 }  # fmt: skip
@@ -27,7 +27,7 @@ NEW_ROOT = "Make a new root."
 
 @needs_register
 def needs(now: datetime) -> Iterator[Need]:
-    """A root or a cluster certificate expires soon, or no root issues."""
+    """A root or a cluster certificate expires soon, or no root can issue."""
     for each in expiring_soon(now).filter(kind__in=[Kind.ROOT, Kind.CLUSTER]):
         yield from _certificate(each, now)
     if TrustZone.objects.current() is None:

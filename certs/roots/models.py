@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Rotation(models.Model):
-    """That somebody asked for a new database key or root, and whether it is paused. Its phase is read off what it rotates."""
+    """A requested rotation to a new database key or root, and whether it is paused. Its phase follows from the state of the key or root."""
 
     class Kind(models.TextChoices):
         DATABASE_KEY = "database-key"
@@ -22,9 +22,9 @@ class Rotation(models.Model):
     problem = models.CharField(max_length=500, blank=True, help_text="why it does not go on")
     unreadable = models.JSONField(default=list, help_text="values that do not open, in words")
     settled_at = models.DateTimeField(null=True, blank=True, help_text="since when nothing is left to do in this phase")
-    # True until it has finished, then null: at most one rotation of any kind is under way.
+    # True until it has finished, then null, so that at most one rotation of any kind is in progress.
     under_way = models.BooleanField(null=True, default=True, unique=True)
-    # Of a root: from which to which (null until it is made), and since when the new one issues.
+    # Of a root: the old and the new root (null until it is made), and when the new root began to issue.
     from_root = models.ForeignKey("Certificate", null=True, on_delete=models.PROTECT, related_name="rotated_from")
     to_root = models.ForeignKey("Certificate", null=True, on_delete=models.PROTECT, related_name="rotated_to")
     switched_at = models.DateTimeField(null=True, blank=True)

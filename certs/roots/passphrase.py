@@ -1,4 +1,4 @@
-"""A new root passphrase: its file first, then every root key, then the old one is deleted. docs/develop/architecture.md has the steps."""
+"""Rotate the root passphrase: write its file, encrypt every root key with it, then delete the old passphrase. docs/develop/architecture.md has the steps."""
 
 import secrets
 from collections.abc import Mapping
@@ -18,9 +18,9 @@ PERMISSION = "certs.rotate_root"
 
 
 def root_passphrase_rotate(*, actor: Actor, now: datetime) -> int:
-    """Encrypt every root key with a new passphrase, which replaces the one in the file. Returns how many keys there are.
+    """Encrypt every root key with a new passphrase, which replaces the one in the file. Returns the number of keys.
 
-    What an earlier run left is completed, without another passphrase. Raises: PermissionRefused, ZoneMissing, ZoneBroken, OSError.
+    An interrupted run is completed, without another passphrase. Raises: PermissionRefused, ZoneMissing, ZoneBroken, OSError.
     """
     actor.require(PERMISSION)
     with transaction.atomic():
@@ -30,7 +30,7 @@ def root_passphrase_rotate(*, actor: Actor, now: datetime) -> int:
         _file_switch()
         _reencrypt(opened)
         record(actor=actor, action="root_passphrase.rotated", target=zone, detail={"roots": len(opened)}, now=now)
-    with transaction.atomic():  # committed: no key needs the passphrase before, and nobody else is between two steps
+    with transaction.atomic():  # committed: no key needs the previous passphrase, and no other rotation is in progress
         _zone_locked()
         previous_file().unlink(missing_ok=True)
         sync_folder(passphrase_file().parent)
@@ -38,7 +38,7 @@ def root_passphrase_rotate(*, actor: Actor, now: datetime) -> int:
 
 
 def _zone_locked() -> TrustZone:
-    """Who makes a root, or rotates the passphrase, is alone. Raises: ZoneMissing."""
+    """Lock out other processes that make a root or rotate the passphrase. Raises: ZoneMissing."""
     zone = TrustZone.objects.select_for_update().first()
     if zone is None:
         raise ZoneMissing
@@ -46,10 +46,10 @@ def _zone_locked() -> TrustZone:
 
 
 def _file_switch() -> None:
-    """The passphrase in force into the file beside, then a new one into its own: each in one step, and one of both opens every key throughout."""
+    """Copy the current passphrase to the file beside it, then write a new one. Each step is atomic, and one of the two always opens every key."""
     path, previous, current = passphrase_file(), previous_file(), root_passphrase()
     if previous.exists() and previous.read_bytes().strip() != current:
-        return  # an earlier run has come so far
+        return  # an interrupted run has done this step
     replace(previous, current, shared=False)
     replace(path, secrets.token_urlsafe(48).encode(), shared=False)
 
@@ -57,5 +57,7 @@ def _file_switch() -> None:
 def _reencrypt(opened: Mapping[Certificate, keys.PrivateKey]) -> None:
     passphrase = root_passphrase()
     for root, key in opened.items():
-        unchanged = Certificate.objects.filter(pk=root.pk, encrypted_private_key=root.encrypted_private_key)  # not wiped meanwhile
+        unchanged = Certificate.objects.filter(
+            pk=root.pk, encrypted_private_key=root.encrypted_private_key
+        )  # its key was not deleted since
         unchanged.update(encrypted_private_key=keys.to_encrypted_pem(key, passphrase))

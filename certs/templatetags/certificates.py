@@ -1,4 +1,4 @@
-"""The bar of a certificate's remaining life, and the trust zone's name, as every page shows them."""
+"""Template tags: the bar of a certificate's remaining lifetime, and the name of the trust zone."""
 
 from django import template
 from django.template import Context
@@ -16,9 +16,9 @@ BAR_COLOURS = {ExpiryStatus.VALID: "blue", ExpiryStatus.EXPIRING: "orange"}
 
 @register.simple_tag(takes_context=True)
 def bar(context: Context, certificate: Certificate) -> SafeString:
-    """The share of a certificate's life that is left, as a bar; the words stand beside it."""
+    """The remaining share of a certificate's lifetime, as a bar. The page shows it in words too."""
     now = now_of(context)
-    whole = max((certificate.not_after - certificate.not_before).total_seconds(), 1)  # whatever is stored
+    whole = max((certificate.not_after - certificate.not_before).total_seconds(), 1)  # also for odd stored dates
     share = max(0.0, min(100.0, 100 * (certificate.not_after - now).total_seconds() / whole))
     in_force = certificate.status == CertificateStatus.ISSUED
     colour = BAR_COLOURS.get(certificate.expiry_status(now), "red") if in_force else "grey"
@@ -32,7 +32,7 @@ def bar(context: Context, certificate: Certificate) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def expiry_of(context: Context, certificate: Certificate) -> str:
-    """The expiry status, from the clock."""
+    """The expiry status now."""
     return certificate.expiry_status(now_of(context)).value
 
 

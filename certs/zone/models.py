@@ -10,12 +10,12 @@ from pki.core import database_key, lifetime
 
 class TrustZoneQuerySet(models.QuerySet["TrustZone"]):
     def current(self) -> "TrustZone | None":
-        """The founded trust zone, if there is one."""
+        """The trust zone, if `init` has completed it."""
         return self.filter(founded_at__isnull=False).first()
 
 
 class TrustZone(models.Model):
-    """One site's certificate authority. There is one row; `founded_at` is empty until its first start is complete."""
+    """One site's certificate authority. There is one row. `founded_at` is empty until `init` has completed it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField("central host name", max_length=58)
@@ -25,7 +25,7 @@ class TrustZone(models.Model):
     created_at = models.DateTimeField()
     founded_at = models.DateTimeField(null=True, blank=True)
     rotates_by_itself = models.BooleanField(default=True, help_text="replace the root at half its life")
-    # What decides whether the cluster certificate must be configured by hand (S7).
+    # These decide whether the cluster certificate must be configured manually (S7).
     installation = models.CharField(max_length=10, choices=[(each.value, each.value) for each in Installation], default=Installation.NEW)
     upgraded_from = models.CharField(max_length=20, blank=True)
     release = models.CharField(max_length=20, blank=True)
@@ -33,7 +33,7 @@ class TrustZone(models.Model):
         max_length=10, choices=[(each.value, each.value) for each in AppDistribution], default=AppDistribution.NONE
     )
 
-    # Where the center is (docs/develop/architecture.md): nodes.addresses.services writes it, and the environment overrides each.
+    # The addresses of the central node (docs/develop/architecture.md). nodes.addresses.services writes them, and the environment overrides each.
     node_api_addresses = models.JSONField(default=list, help_text="ADDRESS:PORT each; empty: what the central node's row says")
     addresses_chosen = models.BooleanField(default=False, help_text="by a person: `up` does not change them")
     base_url = models.CharField(max_length=300, blank=True)

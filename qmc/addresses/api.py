@@ -1,4 +1,4 @@
-"""Where the center is, in the REST API."""
+"""The addresses of the central node in the REST API."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ MOST_NAMED = 50
 
 
 class AddressesInput(Input):
-    """What is left out stays."""
+    """Omitted fields keep their value."""
 
     node_api_addresses = serializers.ListField(child=StrictText(max_length=300), max_length=MOST, required=False)
     base_url = StrictText(max_length=300, required=False)
@@ -33,8 +33,8 @@ class AddressesQuery(Query):
 class LosingOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     name = serializers.CharField()
-    knows = serializers.ListField(child=serializers.CharField(), help_text="empty: its agent does not report them")
-    called = serializers.CharField(help_text="where it called last")
+    knows = serializers.ListField(child=serializers.CharField(), help_text="empty if its agent does not report them")
+    called = serializers.CharField(help_text="the address that it called last")
 
 
 class AddressesOutput(serializers.Serializer[Any]):
@@ -44,12 +44,12 @@ class AddressesOutput(serializers.Serializer[Any]):
     trusted_origins = serializers.ListField(child=serializers.CharField())
     overridden_by_environment = serializers.DictField(child=serializers.CharField())
     nodes = serializers.IntegerField(help_text="how many nodes call the central node")
-    losing_contact = serializers.IntegerField(help_text="how many know none of the addresses")
+    losing_contact = serializers.IntegerField(help_text="how many nodes know none of the addresses")
     losing = LosingOutput(many=True, help_text=f"the first {MOST_NAMED} of them")
 
 
 def addresses_json(found: SiteAddresses, asked: list[str]) -> dict[str, Any]:
-    """The site's addresses, and the nodes that know none of `asked`, or of what nodes are told now. Raises: InputInvalid."""
+    """The addresses of the site, and the nodes that know none of `asked`. Default: the addresses in force. Raises: InputInvalid."""
     knowing = nodes_knowing()
     losing = losing_contact(addresses_checked(asked) if asked else central_addresses(), knowing)
     named = [{"id": str(each.node.pk), "name": each.node.name, "knows": list(each.knows), "called": each.called} for each in losing]
@@ -58,7 +58,7 @@ def addresses_json(found: SiteAddresses, asked: list[str]) -> dict[str, Any]:
 
 
 class AddressesSetting(View):
-    """Where the center is: addresses that nodes call, base URL, allowed hosts, trusted origins."""
+    """The addresses of the central node: those that nodes call, base URL, allowed hosts, trusted origins."""
 
     @operation(AddressesOutput, query=AddressesQuery)
     def get(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Sign-in of API clients by the console's own session."""
+"""Sign-in of API clients with a session of the console."""
 
 from django.http import HttpResponse
 from drf_spectacular.authentication import SessionScheme
@@ -9,7 +9,7 @@ from qmc.addresses.names import ApiOriginCheck, form_refusal
 
 
 class SessionAuthentication(authentication.SessionAuthentication):
-    """Whoever is signed in to the console."""
+    """The person who is signed in to the console."""
 
     def enforce_csrf(self, request: Request) -> None:
         check = ApiOriginCheck(lambda _: HttpResponse())
@@ -19,6 +19,6 @@ class SessionAuthentication(authentication.SessionAuthentication):
 
 
 class ConsoleSessionScheme(SessionScheme):  # type: ignore[no-untyped-call]
-    """How the schema tells of sessions: as of Django's own."""
+    """Describes sessions in the schema, as for Django's own class."""
 
     target_class = "qmc.addresses.authentication.SessionAuthentication"

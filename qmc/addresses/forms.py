@@ -1,4 +1,4 @@
-"""The form that says where the center is. Only the shape is checked here; the rules are the service's."""
+"""The form for the addresses of the central node. It checks the shape only; the service has the rules."""
 
 from django import forms
 
@@ -32,10 +32,10 @@ class AddressesForm(ServiceForm):
 
     @staticmethod
     def initial_of(found: SiteAddresses) -> dict[str, str]:
-        """The form's own texts."""
+        """The texts of the form's fields."""
         return {name: value if isinstance(value, str) else "\n".join(value) for name, value in vars(found).items()}
 
     def fields_of_site(self) -> SiteAddresses:
-        """What the service takes."""
+        """The values for the service."""
         lines = {name: [each.strip() for each in self.cleaned_data[name].splitlines() if each.strip()] for name in self.fields}
         return SiteAddresses(**(lines | {"base_url": self.cleaned_data["base_url"].strip()}))

@@ -1,4 +1,4 @@
-"""Under which names browsers reach the console: which Host and which Origin it answers. docs/develop/architecture.md, "Addresses and names"."""
+"""The names under which browsers reach the console: accepted values of Host and Origin. docs/develop/architecture.md, "Addresses and names"."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -22,21 +22,21 @@ from pki.core.origins import host_of, origin
 from web import database_problem
 from web.middleware import database_unavailable, error
 
-KEPT_S = 5  # a change on another console is honoured after this time
+KEPT_S = 5  # after this time, a change by another process applies here
 MOST_NAMED = 12
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
 @dataclass(frozen=True)
 class Names:
-    """`hosts` in the order in which a person is shown them."""
+    """The names. `hosts` is in the order in which pages list them."""
 
     hosts: tuple[str, ...]
     origins: frozenset[str]
 
 
 def names_read() -> Names:
-    """Out of the environment and the site's data. Raises: DatabaseError."""
+    """Read them from the environment and the site's data. Raises: DatabaseError."""
     zone, own = TrustZone.objects.current(), Node.objects.filter(is_central=True).first()
     base = settings.QMC_BASE_URL or (zone.base_url if zone else "")
     trusted = settings.QMC_TRUSTED_ORIGINS or (zone.trusted_origins if zone else [])
@@ -44,20 +44,20 @@ def names_read() -> Names:
     hosts = [zone.name.lower()] if zone else []
     hosts += [host_of(each) for each in origins]
     hosts += settings.QMC_ALLOWED_HOSTS or (zone.allowed_hosts if zone else [])
-    # What this machine's certificate names leads here.
+    # The names in this machine's certificate lead here.
     hosts += [url_host(each).lower() for each in ([own.host_name, own.address, *own.subject_alternative_names] if own else []) if each]
     return Names(tuple(dict.fromkeys(filter(None, [*hosts, *LOOPBACK]))), frozenset(origins))
 
 
 class _Kept:
-    """What was read last, for a few seconds: each request asks."""
+    """A cache for a few seconds, because every request needs the names."""
 
     names: Names | None = None
     until = 0.0
 
 
 def names() -> Names:
-    """The same, at most a few seconds old; while the database does not answer, what was read last. Raises: DatabaseError if nothing was."""
+    """The names, at most a few seconds old. While the database is unavailable, the last ones. Raises: DatabaseError if there are none."""
     if _Kept.names is None or time.monotonic() >= _Kept.until:
         try:
             _Kept.names = names_read()
@@ -69,23 +69,23 @@ def names() -> Names:
 
 
 def names_forget() -> None:
-    """They have just been changed here."""
+    """Forget the names, because this process has just changed them."""
     _Kept.names = None
 
 
 def shown(text: str) -> str:
-    """What a client sent, for a person to read: nothing of it that is not plain."""
+    """Text from a client, reduced to plain characters, for a message."""
     plain = "".join(each if each.isascii() and each.isprintable() else "?" for each in text[:100])
     return plain or "(none)"
 
 
 def _own_address(request: HttpRequest) -> str:
-    """At which of its addresses this machine was reached: no name of a foreign page can be that."""
+    """The address of this machine that the request reached. A foreign page cannot have it as its name."""
     return url_host(str(request.META.get("SERVER_NAME", "")).removeprefix("::ffff:"))
 
 
 class HostMiddleware:
-    """Answers only requests for a name of this console, and says which these are."""
+    """Answer only requests for a name of this console. The refusal lists the names."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -95,7 +95,7 @@ class HostMiddleware:
             domain, _ = split_domain_port(request.get_host())
         except DisallowedHost:
             domain = ""
-        # Without the database first: it may not answer, and then a page says so.
+        # First without the database, so that the page about an unavailable database can be shown.
         if validate_host(domain, [_own_address(request), *LOOPBACK, *settings.QMC_ALLOWED_HOSTS]):
             return self.get_response(request)
         try:
@@ -108,9 +108,9 @@ class HostMiddleware:
 
 
 def _unknown(request: HttpRequest, domain: str, hosts: Sequence[str]) -> HttpResponse:
-    """`domain` is empty where the Host header is no name at all: then no setting can allow it."""
+    """The refusal. `domain` is empty if the Host header is not a name, so that no setting can allow it."""
     seen = shown(request.META.get("HTTP_HOST", ""))
-    add = f"add the other one: Settings, Addresses; or `{QMC} set_addresses --allowed-host NAME` on the central node"
+    add = f"add the requested one on the page Settings, Addresses, or with `{QMC} set_addresses --allowed-host NAME` on the central node"
     remedy = f"Use one of these names, or {add}." if domain else f"{seen} is not a host name. Use one of these names."
     detail = f"This console does not answer for the host {seen}. It answers for {', '.join(hosts)}. {remedy}"
     return error(
@@ -119,7 +119,7 @@ def _unknown(request: HttpRequest, domain: str, hosts: Sequence[str]) -> HttpRes
 
 
 class OriginMixin:
-    """Which origins forms may come from, beside the one that the request itself is for."""
+    """The allowed origins of forms, besides the request's own."""
 
     @property
     def allowed_origins_exact(self) -> set[str]:
@@ -131,15 +131,15 @@ class OriginMixin:
 
 
 class OriginMiddleware(OriginMixin, CsrfViewMiddleware):
-    """Django's own check of forms, with origins out of the site's data."""
+    """Django's check of forms, with origins from the site's data."""
 
 
 class ApiOriginCheck(OriginMixin, CSRFCheck):
-    """The same for API calls with a session."""
+    """The same for API requests with a session."""
 
 
 def foreign_origin(request: HttpRequest) -> str:
-    """Where a form came from, if that is none of this console's origins; "" if it is one, or nothing is known."""
+    """The origin of a form, if it is not an origin of this console. "" if it is one, or if it is unknown."""
     said = request.META.get("HTTP_ORIGIN") or ""
     if not said and (referer := request.META.get("HTTP_REFERER")):
         parts = urlsplit(referer)
@@ -148,7 +148,7 @@ def foreign_origin(request: HttpRequest) -> str:
 
 
 def setting_for(said: str) -> str:
-    """The base URL with which forms from `said` are taken; "" if no setting helps."""
+    """The base URL that would allow forms from `said`. "" if no setting helps."""
     try:
         return origin(said)
     except InvalidName:

@@ -1,4 +1,4 @@
-"""The page that says where the center is, and changes it."""
+"""The page that shows and changes the addresses of the central node."""
 
 from dataclasses import dataclass
 
@@ -43,7 +43,7 @@ class AddressesPage:
 
 @page("certs.view_certificate")
 def addresses(request: PageRequest) -> HttpResponse:
-    """Save asks once more where nodes know none of the new addresses."""
+    """Show the addresses, or save new ones. It asks for confirmation if nodes know none of the new addresses."""
     before, nodes, saved, to_confirm = site_addresses(), nodes_knowing(), False, ""
     form, new = AddressesForm(request.POST or None, initial=AddressesForm.initial_of(before)), central_addresses()
     if request.method == "POST" and form.is_valid():

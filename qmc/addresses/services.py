@@ -1,4 +1,4 @@
-"""Where the center is, all four facts of it: what the site's data says, what the environment overrides, and the one way to change it."""
+"""The addresses of the central node: the site's data, the overrides in the environment, and the service that changes them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -25,7 +25,7 @@ PERMISSION = "certs.change_trustzone"
 
 @dataclass(frozen=True)
 class SiteAddresses:
-    """What the site's data says."""
+    """The addresses in the site's data."""
 
     node_api_addresses: list[str]
     base_url: str
@@ -40,7 +40,7 @@ def site_addresses() -> SiteAddresses:
 
 
 def overridden() -> dict[str, str]:
-    """Environment variable → its value, for each that overrides the site's data in this process."""
+    """Environment variable → its value, for each variable that overrides the site's data in this process."""
     values = {row.name: getattr(settings, row.name) for row in ROWS.values() if row.overrides}
     return {name: as_text(value) for name, value in values.items() if value}
 
@@ -61,7 +61,7 @@ def _checked(field: str, texts: Sequence[str], check: Callable[[str], str]) -> l
 
 @transaction.atomic
 def site_addresses_set(*, actor: Actor, wanted: SiteAddresses, now: datetime) -> SiteAddresses:
-    """Change what differs. Raises: PermissionRefused, InputInvalid, ZoneMissing."""
+    """Save the values that differ. Raises: PermissionRefused, InputInvalid, ZoneMissing."""
     actor.require(PERMISSION)
     before, errors = site_addresses(), dict[str, list[str]]()
     checked: dict[str, list[str]] = {}

@@ -78,7 +78,7 @@ class Row(Expiring):
 
     @property
     def acts_at(self) -> datetime:
-        """When something has to happen: when it is due, else when it expires."""
+        """When it is due, or when it expires if it is never due."""
         return self.due_at or self.not_after
 
     @property

@@ -10,9 +10,9 @@ from pki.core.lifetime import add_months
 from qmc.expiry.board import Row
 
 MONTHS = 60
-# Shares of the width: what has ended, the axis from its first to its last day, what lies beyond it.
+# Shares of the width: expired things, the start and the end of the axis, things after its end.
 ENDED, FIRST, LAST, BEYOND = 0.02, 0.07, 0.93, 0.98
-# Nearer marks than this are one: it is what a mark takes on a phone.
+# Marks closer than this become one. This is the width of a mark on a phone.
 NEAR = 0.045
 LANE, TOP, DUE, LINE, FOOT = 56, 8, 24, 35, 24
 
@@ -30,7 +30,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Lane:
-    """One kind: its word, the heights of its parts, and its marks."""
+    """One kind: its word, the vertical positions of its parts, and its marks."""
 
     word: str
     label_y: int
@@ -48,7 +48,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Timeline:
-    """`description` says in words what is drawn."""
+    """The picture. `description` is its text alternative."""
 
     height: int
     axis_y: int
@@ -62,7 +62,7 @@ class Timeline:
 
 
 def place(moment: datetime, start: datetime) -> float:
-    """Where a moment stands, as a share of the width."""
+    """The position of a moment, as a share of the width."""
     end = add_months(start, MONTHS)
     if moment < start:
         return ENDED
@@ -70,7 +70,7 @@ def place(moment: datetime, start: datetime) -> float:
 
 
 def _groups(rows: Iterable[tuple[datetime, Row]], start: datetime) -> list[tuple[float, list[tuple[datetime, Row]]]]:
-    """What stands near each other, where its first stands."""
+    """Groups of marks that are close together, each at the position of its first."""
     groups: list[tuple[float, list[tuple[datetime, Row]]]] = []
     for moment, row in sorted(rows, key=lambda each: each[0]):
         x = place(moment, start)
@@ -114,7 +114,7 @@ def _description(word: str, rows: list[Row]) -> str:
 
 
 def timeline(rows: list[Row], start: datetime) -> Timeline:
-    """The lanes of those kinds that there are, in one order always."""
+    """The lanes of the kinds that exist, always in the same order."""
     by_kind = {word: found for kind, word in KINDS.items() if (found := [row for row in rows if row.kind == kind])}
     lanes = [_lane(word, found, TOP + number * LANE, start) for number, (word, found) in enumerate(by_kind.items())]
     axis = TOP + len(lanes) * LANE

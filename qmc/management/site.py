@@ -1,4 +1,4 @@
-"""Commands that work on a founded site."""
+"""Base of commands for an initialized site."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from storage.database import DatabaseRefused, database_require
 
 
 class SiteCommand(BaseCommand):
-    """Does nothing at all on a database that it could not work on, and says why."""
+    """Refuse a database that the command cannot use, and say why."""
 
     needs_store = True
 

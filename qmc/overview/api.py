@@ -1,4 +1,4 @@
-"""What needs a person, in the REST API."""
+"""Needs in the REST API."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -15,13 +15,13 @@ from web.api import ListQuery, View, operation, page_of
 class NeedOutput(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="stable; docs/troubleshooting.md lists them")
     severity = serializers.ChoiceField(choices=[each.value for each in Severity])
-    subject = serializers.CharField(help_text="which node, certificate or export; empty where it is several")
+    subject = serializers.CharField(help_text="the node, certificate or export; empty if there are several")
     title = serializers.CharField()
     text = serializers.CharField(help_text="what happened, and why")
     remedy = serializers.CharField(help_text="what to do next")
     url = serializers.CharField(help_text="the console's page for it")
     since = serializers.DateTimeField(allow_null=True)
-    explained_by = serializers.CharField(help_text="the title of the need that causes this one; empty where none does")
+    explained_by = serializers.CharField(help_text="the title of the need that causes this one; empty if there is none")
 
 
 PLAIN = ("code", "severity", "subject", "title", "text", "remedy", "url", "since")
@@ -32,7 +32,7 @@ def _json(page: Iterable[Ranked]) -> list[dict[str, Any]]:
 
 
 class Attention(View):
-    """What needs a person: first what explains the rest, then the worst first."""
+    """Everything that needs the attention of a person: causes of others first, then by severity."""
 
     @operation(page_of(NeedOutput), query=ListQuery, operation_id="attention_list")
     def get(self, request: Request) -> Response:

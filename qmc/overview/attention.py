@@ -1,4 +1,4 @@
-"""What the console's own processes and this machine's clock need from a person."""
+"""Needs of the console's processes and of this machine's clock."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from qmc.overview.running import running
 
 @needs_register
 def needs(now: datetime) -> Iterator[Need]:
-    """Periodic work that does not run, and a clock that jumped."""
+    """Periodic work that does not run, and a jump of the clock."""
     yield from _not_running(now)
     yield from _clock(now)
 

@@ -1,4 +1,4 @@
-"""The overview, and the clock that jumped."""
+"""The overview, and the confirmation of a jump of the clock."""
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render

@@ -1,4 +1,4 @@
-"""Whether what must always run does."""
+"""Whether periodic work runs."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ class Running:
 
 
 def running(now: datetime) -> list[Running]:
-    """All periodic work that somebody waits for."""
+    """All periodic work that is reported when it does not run."""
     rows = {row.name: row for row in PeriodicWork.objects.all()}
     zone = TrustZone.objects.current()
     founded_at = zone.founded_at if zone else None

@@ -1,4 +1,4 @@
-"""What the overview shows: whether the site is safe, and what somebody must do next. And the page of a clock that jumped."""
+"""The content of the overview: whether the site is safe, and what must be done next. Also the page of a jump of the clock."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -5,8 +5,8 @@ from django import forms
 
 class RecreateForm(forms.Form):
     trust_zone = forms.CharField(
-        label="The trust zone's name",
-        help_text="Type it to show that this site, and no other, is meant.",
-        error_messages={"required": "Type the trust zone's name. Nothing was changed."},
+        label="Name of the trust zone",
+        help_text="Type it to confirm that you mean this site.",
+        error_messages={"required": "Type the name of the trust zone. Nothing was changed."},
         widget=forms.TextInput(attrs={"class": "form-control", "autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
     )

@@ -1,4 +1,4 @@
-"""A new root after a disaster: backed up, made, and every node through the password ceremony again. docs/develop/architecture.md has the steps."""
+"""Recreate the root after a disaster: back up, make a new root, and register every node again with a password. docs/develop/architecture.md has the steps."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -45,19 +45,19 @@ POLL = timedelta(seconds=5)
 
 
 class RecreationRefused(Exception):
-    """The root is not recreated now: what happened, why, and what to do next. Nothing was changed."""
+    """The root cannot be recreated now: what happened, why, and what to do next. Nothing was changed."""
 
 
 @dataclass(frozen=True)
 class Copy:
-    """The backup that was taken first."""
+    """The backup that was made first."""
 
     file: Path
     passphrase_file: Path
 
 
 def recreation_named(trust_zone: str) -> TrustZone:
-    """The trust zone, if that is how it is called. Raises: RecreationRefused, ZoneMissing."""
+    """The trust zone, if `name` is its name. Raises: RecreationRefused, ZoneMissing."""
     zone = zone_current()
     if trust_zone.strip() != zone.name:
         raise RecreationRefused(f"That is not the name of this trust zone. Nothing was changed. Type {zone.name} to recreate its root.")
@@ -65,12 +65,12 @@ def recreation_named(trust_zone: str) -> TrustZone:
 
 
 def recreation_ask(*, actor: Actor, trust_zone: str, now: datetime) -> Job:
-    """The console's door: let a worker do it. Raises: PermissionRefused, RecreationRefused, ZoneMissing."""
+    """Request a recreation from the console. A worker does it. Raises: PermissionRefused, RecreationRefused, ZoneMissing."""
     actor.require(PERMISSION)
     zone = recreation_named(trust_zone)
     with transaction.atomic():
         if unfinished(zone) is not None:
-            raise RecreationRefused("The root is being recreated already. Look at its progress.")
+            raise RecreationRefused("A recreation of the root is already in progress. Open its page to see the progress.")
         record(actor=actor, action=ASKED, target=zone, detail={}, now=now)
         return job_create(task=TASK, subject=zone.pk, title=TITLE, actor=actor.label, now=now)
 
@@ -80,16 +80,16 @@ def unfinished(zone: TrustZone) -> Job | None:
 
 
 def is_past_the_point(job: Job) -> bool:
-    """Whether the new root is in force: from there on it is only completed."""
+    """Whether the new root is in force. From then on, a recreation can only be completed."""
     last = Event.objects.for_target(job.subject).filter(action__in=[ASKED, RECREATED]).first()
     return last is not None and last.action == RECREATED
 
 
 @handles(TASK)
 def recreation_advance(*, job: Job) -> None:
-    """Do all of it, or complete what was cut off. Runs in a worker; what fails before the new root is in force has changed nothing.
+    """Do all steps, or complete an interrupted run. Runs in a worker. A failure before the new root is in force has changed nothing.
 
-    It takes longer than the job's lease: others who claim it meanwhile find it busy, and it is ended by whatever claim it then has.
+    It takes longer than the job's lease. Other workers that claim the job find the recreation busy. It then finishes the job under its current claim.
     """
     try:
         with central_alone():
@@ -112,10 +112,10 @@ def _advance(job: Job) -> None:
 
 
 def root_recreate(*, trust_zone: str, folder: Path, passphrase_file: Path | None = None, actor: Actor, now: datetime) -> Copy | None:
-    """Back up into `folder`, put a new root into force, give the central node its certificates, and let every other node wait for a password.
+    """Back up into `folder`, put a new root into force, issue certificates for the central node, and make every other node wait for a password.
 
-    A run that was cut off with the new root in force is completed, without another backup: then None is returned. The backup's passphrase
-    is read from `passphrase_file`, which is made where it is missing; by default it lies beside the root passphrase.
+    A run that was interrupted with the new root in force is completed without another backup, and None is returned. The backup's passphrase
+    is read from `passphrase_file`, which is made if it is missing. By default it is beside the root passphrase.
     Raises: PermissionRefused, RecreationRefused, BackupError, TrustZoneError, NodesError, PKIError, OSError.
     """
     actor.require(PERMISSION)
@@ -136,7 +136,7 @@ def _recreate(zone: TrustZone, folder: Path, passphrase_file: Path | None, actor
 
 def _refuse_elsewhere() -> None:
     if own_store().node != str(Node.objects.get(is_central=True).pk):
-        raise RecreationRefused("This is not the central node. Nothing was changed. Run it on the central node, whose store it renews.")
+        raise RecreationRefused("This is not the central node. Nothing was changed. Run the command on the central node.")
 
 
 def _back_up(folder: Path, passphrase_file: Path | None, actor: Actor, now: datetime) -> Copy:
@@ -149,14 +149,12 @@ def _back_up(folder: Path, passphrase_file: Path | None, actor: Actor, now: date
             backup_make(file=copy.file, passphrase=word, actor=actor, now=now)
             backup_verify(file=copy.file, passphrase=word, actor=actor, now=now)
     except (BackupError, TrustZoneError, PKIError, OSError) as exc:
-        raise BackupError(
-            f"The root is not recreated, because what is to be replaced could not be backed up. Nothing was changed. {exc}"
-        ) from exc
+        raise BackupError(f"The root was not recreated, because the backup failed. Nothing was changed. {exc}") from exc
     return copy
 
 
 def _replace(zone: TrustZone, copy: Copy, actor: Actor, now: datetime) -> None:
-    """From the old zone to the new one, in the transaction that puts the new root into force."""
+    """Replace everything of the old root, in the transaction that puts the new root into force."""
 
     def take_over(root: Certificate) -> None:
         _rotation_end(actor, now)
@@ -174,14 +172,14 @@ def _replace(zone: TrustZone, copy: Copy, actor: Actor, now: datetime) -> None:
 
 
 def _rotation_end(actor: Actor, now: datetime) -> None:
-    """A rotation of the root has nothing left to rotate. One of the database key goes on when its nodes are back."""
+    """Finish a rotation of the root, because there is nothing left to rotate. A rotation of the database key continues when its nodes call again."""
     for rotation in Rotation.objects.filter(kind=Rotation.Kind.ROOT, under_way=True):
         Rotation.objects.filter(pk=rotation.pk).update(under_way=None, finished_at=now, problem=REASON)
         record(actor=actor, action="rotation.ended", target=rotation, detail={"reason": REASON}, now=now)
 
 
 def nodes_touched() -> "QuerySet[Node]":
-    """Every node that holds certificates of the trust zone, or is about to, but the central one."""
+    """Every node, except the central node, that has certificates of the trust zone or is about to get them."""
     holds = Q(state__in=[NodeState.REGISTERED, *UNDER_WAY]) | Q(state=NodeState.FAILED, registered_at__isnull=False)
     return Node.objects.filter(holds, is_central=False)
 
@@ -190,16 +188,16 @@ def _nodes_fail(now: datetime) -> list[dict[str, str]]:
     touched = list(nodes_touched().select_for_update())
     for node in touched:
         if node.state == NodeState.FAILED:
-            continue  # its own reason stays; the remedy is the same
+            continue  # keep its own reason; the remedy is the same
         renewals_end(node, reason=REASON, actor=SYSTEM, now=now)
         registration_fail(node=node, reason=REDISTRIBUTE, now=now)
     return [{"id": str(node.pk), "name": node.name} for node in touched]
 
 
 def _complete(zone: TrustZone, actor: Actor, now: datetime) -> None:
-    """The central node presents what the new root has issued, and holds nothing else. Twice does nothing twice."""
+    """Install the certificates of the new root on the central node, and remove all others. A second call changes nothing."""
     with transaction.atomic():
-        orphans_revoke(reason=REASON, actor=SYSTEM, now=now)  # what was being signed in the very moment
+        orphans_revoke(reason=REASON, actor=SYSTEM, now=now)  # certificates that were signed at the same moment
     cluster_make(zone=zone, root=issuing_root(), actor=actor, now=now)
     in_force = Certificate.objects.issued().filter(sha256__in=own_fingerprints(), issuer__status=CertificateStatus.ISSUED)
     if in_force.count() != len(own_fingerprints()):

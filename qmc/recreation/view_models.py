@@ -1,4 +1,4 @@
-"""What the page and the command tell of recreating the root: what it touches, how far it is, and who is not back yet."""
+"""The content of the page and of the command that recreate the root: its effects, its progress, and the nodes that wait for a password."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +26,7 @@ from web.words import counted
 STEPS = (
     "The site is backed up",
     "A trial restore proves the backup",
-    "The new root is in force, everything older is revoked",
+    "The new root is in force, and all older certificates are revoked",
     "The central node has its new certificates",
 )
 CLUSTER_REPLACED = "Recreating the root replaces it. Then give each deployment the new public key."
@@ -34,23 +34,23 @@ BACKED_UP, PROVED = "backup.made", "backup.verified"
 
 
 def secrets_of_center(*, since: datetime, actor: Actor, now: datetime) -> list[Secret]:
-    """What whoever has the root's private key probably knows too: they had the database and the passphrase, or a backup."""
+    """Secrets that a person with the root's private key probably knows too, because they had the database and the passphrase, or a backup."""
     key = CentralKey.objects.writing()
     return [
-        *secrets_of_every_node(since=since, first="Do it when the nodes are back.", cluster=CLUSTER_REPLACED, actor=actor, now=now),
+        *secrets_of_every_node(since=since, first="Do it when the nodes are registered again.", cluster=CLUSTER_REPLACED, actor=actor, now=now),
         Secret(
-            "Central key", "It opens private keys that wait, browser certificates' keys, files of exports; every backup contains it.",
-            f"On the central node run `{QMC} rotate_central_key`, then replace the browser certificates and their keys.",
+            "Central key", "It opens private keys that wait for a node, keys of browser certificates and files of exports. Every backup contains it.",
+            f"On the central node, run `{QMC} rotate_central_key`, then replace the browser certificates and their keys.",
             key is not None and key.created_at >= since,
         ),
         Secret(
             "Root passphrase", "It opens the private key of each root.",
-            f"On the central node run `{QMC} rotate_root_passphrase`. Backups of before keep the passphrase that they were made with: destroy them.",
+            f"On the central node, run `{QMC} rotate_root_passphrase`. Earlier backups contain the root key under their own passphrases: destroy them.",
             None,
         ),
         Secret(
-            "Django's secret key and people's passwords", "The one signs sessions; the others are kept as hashes, which can be guessed.",
-            "Stop the site, delete the secret key's file and start it again, which signs everybody out. Let each person choose a new password.",
+            "Django's secret key and people's passwords", "The secret key signs sessions. The database has hashes of the passwords, from which weak passwords can be guessed.",
+            "Stop the site, delete the file of the secret key, and start the site again. This signs everybody out. Let each person choose a new password.",
             None,
         ),
     ]  # fmt: skip
@@ -182,11 +182,11 @@ def recreation_lines(*, now: datetime) -> list[str]:
         for each in plan.nodes
     ]
     lines += [f"  export   {each.machine}, made by {each.actor}: refused until it is renewed" for each in plan.exports]
-    return [*lines, f"  {plan.certificates} certificates in force are revoked, and so is every export and copy of them."]
+    return [*lines, f"  {plan.certificates} certificates in force are revoked, and with them all exports and copies."]
 
 
 def _done(events: list[Event]) -> int:
-    """How many of `STEPS` are done; `events` are the zone's own, the newest first."""
+    """The number of finished `STEPS`. `events` are those of the trust zone, the newest first."""
     turn = next((each for each in events if each.action in (ASKED, RECREATED, COMPLETED)), None)
     if turn is None or turn.action != ASKED:
         return 0 if turn is None else {RECREATED: 3, COMPLETED: 4}[turn.action]

@@ -1,4 +1,4 @@
-"""Backups: what is refused before anything is touched, what is found by looking, and what a restore starts over."""
+"""Backups: refusals before any change, the secrets that are found in a backup, and the work that a restore ends."""
 
 import io
 import tarfile
@@ -69,16 +69,16 @@ def zone(site_directory: Path) -> TrustZone:
     return TrustZone.objects.get()
 
 
-def test_what_was_packed_comes_out(sealed: bytes) -> None:
+def test_a_packed_backup_opens_with_the_same_content(sealed: bytes) -> None:
     assert unseal(seal(archive(), WORD), WORD) == unseal(sealed, WORD) == archive()
 
 
 @pytest.mark.parametrize("place", [0, 40, 0.5, -1], ids=str)
-def test_one_flipped_bit_is_refused_and_nothing_is_touched(sealed: bytes, empty_place: Path, db: None, place: float) -> None:
+def test_one_flipped_bit_is_refused_and_nothing_is_changed(sealed: bytes, empty_place: Path, db: None, place: float) -> None:
     altered = bytearray(sealed)
     altered[int(place * len(sealed)) if isinstance(place, float) else place] ^= 1
     (empty_place / "b.age").write_bytes(altered)
-    with pytest.raises(BackupError, match=r"altered or cut short\. Nothing was changed"):
+    with pytest.raises(BackupError, match=r"changed or truncated\. Nothing was changed"):
         restore(file=empty_place / "b.age", passphrase=WORD, now=NOW)
     assert [path.name for path in empty_place.iterdir()] == ["b.age"]
 
@@ -89,7 +89,7 @@ def test_a_wrong_passphrase_opens_nothing(sealed: bytes) -> None:
 
 
 def tar_of(**changes: Any) -> bytes:
-    """A backup's tar with one more entry."""
+    """The tar of a backup with one more entry."""
     packed = io.BytesIO(pack(archive()))
     with tarfile.open(fileobj=packed, mode="a") as tar:
         entry, content = tarfile.TarInfo("node/generations/1/x.pem"), changes.pop("content", b"")
@@ -104,35 +104,35 @@ def tar_of(**changes: Any) -> bytes:
     "name",
     ["/etc/passwd", "../x", "node/../../x", "node/generations/../../../x", "node/./x", "node//x", "node/", "x", "node/.x", "roots/x.pem"],
 )
-def test_no_place_outside_of_a_backup_is_read(name: str) -> None:
-    with pytest.raises(BackupError, match="is not a place in a backup"):
+def test_paths_outside_the_backup_are_refused(name: str) -> None:
+    with pytest.raises(BackupError, match="is not a path in a backup"):
         unpack(tar_of(name=name))
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
-def test_only_plain_files_are_read(kind: bytes) -> None:
-    with pytest.raises(BackupError, match="is not one plain file"):
+def test_members_that_are_not_regular_files_are_refused(kind: bytes) -> None:
+    with pytest.raises(BackupError, match="is not a regular file"):
         unpack(tar_of(type=kind, linkname="/etc/passwd"))
 
 
-def test_members_are_those_of_the_manifest() -> None:
-    with pytest.raises(BackupError, match="not those that its manifest names"):
+def test_members_must_match_the_manifest() -> None:
+    with pytest.raises(BackupError, match="differ from its manifest"):
         unpack(tar_of(content=b"more"))
-    with pytest.raises(BackupError, match="not one plain file"):
+    with pytest.raises(BackupError, match="not a regular file"):
         unpack(tar_of(name=DATA, content=b"other rows"))
-    with pytest.raises(BackupError, match="not those that its manifest names"):
+    with pytest.raises(BackupError, match="differ from its manifest"):
         unpack(pack(archive()).replace(b"secret\0", b"Secret\0"))
     with pytest.raises(BackupError, match="lacks secret-key"):
         unpack(pack(Archive(Origin(NOW, "zone", "central.example"), {DATA: b""})))
 
 
 @given(st.binary(max_size=2000))
-def test_nonsense_is_no_backup(content: bytes) -> None:
+def test_invalid_files_are_refused(content: bytes) -> None:
     with pytest.raises(BackupError):
         unpack(content)
 
 
-def test_private_keys_are_found_by_looking() -> None:
+def test_private_keys_are_found_by_reading_the_files() -> None:
     assert private_keys(archive()) == ""
     first, second = (keys.generate(KeyType.EC_P256) for _ in range(2))
     pems = [keys.to_pem(first), b"before\n" + keys.to_pem(first) + b"after", keys.to_pem(second)]
@@ -140,7 +140,9 @@ def test_private_keys_are_found_by_looking() -> None:
     members[f"roots/{uuid.uuid4()}.pem"] = keys.to_encrypted_pem(first, b"x")
     members[DATA] = b'{"note": "' + keys.to_pem(second) + b'"}'
     told = private_keys(archive(**members))
-    assert told == ("1 private key in data.jsonl, 2 private keys of the node store, 1 private key of roots (under the backup’s passphrase)")
+    assert told == (
+        "1 private key in data.jsonl, 2 private keys of the node store, 1 private key of roots (encrypted with the passphrase of the backup)"
+    )
 
 
 def test_every_row_comes_back_exactly(zone: TrustZone) -> None:
@@ -152,7 +154,7 @@ def test_every_row_comes_back_exactly(zone: TrustZone) -> None:
     before = rows_dump()
     assert b"PRIVATE KEY" not in before
     assert '"encrypted_private_key"' not in before.decode()
-    assert sealed_values(before) == "1 sealed password, 1 sealed private key"
+    assert sealed_values(before) == "1 encrypted password, 1 encrypted private key"
     for model in reversed(dumped_models()):
         model._base_manager.all()._raw_delete("default")
     for through in (User.groups.through, Group.permissions.through):
@@ -167,16 +169,16 @@ def test_every_row_comes_back_exactly(zone: TrustZone) -> None:
 
 @pytest.mark.parametrize("change", [(b'"model": "nodes.node"', b'"model": "nodes.other"'), (b'"services"', b'"servants"')], ids=str)
 def test_rows_of_another_version_are_refused(zone: TrustZone, change: tuple[bytes, bytes]) -> None:
-    with pytest.raises(BackupError, match="do not fit this console"):
+    with pytest.raises(BackupError, match="do not fit this version of the console"):
         rows_load(rows_dump().replace(*change))
 
 
-def test_a_database_with_rows_is_not_restored_into(zone: TrustZone, sealed: bytes, settings: Any, tmp_path: Path) -> None:
+def test_restore_refuses_a_database_with_rows(zone: TrustZone, sealed: bytes, settings: Any, tmp_path: Path) -> None:
     (tmp_path / "b.age").write_bytes(sealed)
-    with pytest.raises(BackupError, match=r"store lies in .* already. Nothing was changed"):
+    with pytest.raises(BackupError, match=r"already has the store of a site. Nothing was changed"):
         restore(file=tmp_path / "b.age", passphrase=WORD, now=NOW)
     settings.NODE_STORE = tmp_path / "other"
-    with pytest.raises(BackupError, match=r"database is in use: .*Nothing was changed"):
+    with pytest.raises(BackupError, match=r"database is not empty: .*Nothing was changed"):
         restore(file=tmp_path / "b.age", passphrase=WORD, now=NOW)
     with pytest.raises(InvalidName):
         restore(file=tmp_path / "b.age", passphrase=WORD, host_name="no name", now=NOW)
@@ -187,7 +189,7 @@ def test_a_central_key_of_another_site_is_never_overwritten(sealed: bytes, empty
     (empty_place / "b.age").write_bytes(sealed)
     (empty_place / "secrets").mkdir()
     (empty_place / "secrets/central-key").write_bytes(b"of another site")
-    with pytest.raises(BackupError, match=r"There is a central key in .*Nothing was changed"):
+    with pytest.raises(BackupError, match=r"already has a central key.*Nothing was changed"):
         restore(file=empty_place / "b.age", passphrase=WORD, now=NOW)
     assert (empty_place / "secrets/central-key").read_bytes() == b"of another site"
 
@@ -208,7 +210,7 @@ def fill_with_nodes() -> dict[str, Node]:
     return nodes
 
 
-def test_what_was_under_way_ends_and_generations_go_on_higher(zone: TrustZone) -> None:
+def test_restore_ends_work_in_progress_and_raises_generations(zone: TrustZone) -> None:
     nodes, now = fill_with_nodes(), datetime.now(UTC)
     export = Export.objects.create(
         machine="a.example", format="pem", status="made", status_since=now, batch=zone.pk, created_at=now, folder="/old/place", folder_generation=1,
@@ -231,7 +233,7 @@ def test_what_was_under_way_ends_and_generations_go_on_higher(zone: TrustZone) -
     assert Event.objects.filter(action="backup.restored").exists()
 
 
-def test_another_name_gives_certificates_that_bear_the_old_one_too(zone: TrustZone, settings: Any) -> None:
+def test_certificates_for_another_host_name_have_the_old_name_too(zone: TrustZone, settings: Any) -> None:
     settings.QMC_NODE_API_ADDRESSES = ["192.0.2.7:4243"]
     central_rename(host_name="new.example", now=datetime.now(UTC))
     central_rename(host_name="newer.example", now=datetime.now(UTC))
@@ -245,7 +247,7 @@ def test_another_name_gives_certificates_that_bear_the_old_one_too(zone: TrustZo
     assert fields_open()[1] == []
 
 
-def test_what_does_not_hold_is_named_and_hides_nothing(zone: TrustZone) -> None:
+def test_each_problem_is_reported_and_hides_no_other(zone: TrustZone) -> None:
     other = keys.to_encrypted_pem(keys.generate(KeyType.EC_P384), b"passphrase of this machine")
     Certificate.objects.filter(kind="root").update(encrypted_private_key=other)
     now = datetime.now(UTC)
@@ -266,7 +268,7 @@ def test_what_does_not_hold_is_named_and_hides_nothing(zone: TrustZone) -> None:
 def test_a_backup_needs_every_live_database_key_and_replaces_no_file(zone: TrustZone, tmp_path: Path) -> None:
     now = datetime.now(UTC)
     (tmp_path / "taken").touch()
-    with pytest.raises(BackupError, match="never replaces another"):
+    with pytest.raises(BackupError, match="never replaces a file"):
         backup_make(file=tmp_path / "taken", passphrase=WORD, actor=SYSTEM, now=now)
     with pytest.raises(BackupError, match="12 to 200"):
         backup_make(file=tmp_path / "b.age", passphrase="short", actor=SYSTEM, now=now)
@@ -277,7 +279,7 @@ def test_a_backup_needs_every_live_database_key_and_replaces_no_file(zone: Trust
 
 
 @pytest.mark.parametrize("command", ["backup", "restore"])
-def test_without_a_passphrase_nothing_is_done(command: str, site_directory: Path, tmp_path: Path) -> None:
+def test_a_missing_passphrase_changes_nothing(command: str, site_directory: Path, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(CommandError, match="Give --passphrase-file"):
         call_command(command, str(tmp_path / "b.age"))
@@ -290,7 +292,7 @@ def backup_needs(now: datetime) -> Iterator[str]:
     return (need.title for need in needs(now) if "backup" in need.title)
 
 
-def test_the_overview_asks_for_a_backup(zone: TrustZone) -> None:
+def test_the_overview_requests_a_backup(zone: TrustZone) -> None:
     now = datetime.now(UTC)
     assert list(backup_needs(now)) == []  # the first node comes first
     Node.objects.create(name="rim1", host_name="rim1.example", state_since=now, created_at=now)
@@ -308,7 +310,7 @@ def test_the_overview_asks_for_a_backup(zone: TrustZone) -> None:
 
 
 def older_backup(zone: TrustZone, store: Path) -> Archive:
-    """As a console made it that knew no central key and no register of names: every value is sealed with the database key."""
+    """A backup by a version without central keys and without a register of names: every value is encrypted with the database key."""
     (key,) = key_ring().keys.values()
     for model, field in encrypted_fields(Readers.CENTER):
         for row in model._base_manager.exclude(**{field.attname: None}):
@@ -334,7 +336,7 @@ def put_back(content: Archive, folder: Path, settings: Any, host_name: str | Non
     return restore(file=folder / "b.age", passphrase=WORD, host_name=host_name, now=datetime.now(UTC))
 
 
-def test_an_older_backup_gets_a_central_key_and_is_sealed_anew_after_its_start(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
+def test_an_older_backup_gets_a_central_key_and_is_re_encrypted(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
     fill_with_nodes()
     report = put_back(older_backup(zone, settings.NODE_STORE), tmp_path / "restored", settings)
     assert (report.problems, report.fields) == ([], 2)
@@ -344,7 +346,7 @@ def test_an_older_backup_gets_a_central_key_and_is_sealed_anew_after_its_start(z
     resealing_advance(job=job_claim(now=datetime.now(UTC), only=job))
     assert set(sealed_counts(Readers.CENTER)) == set(central_keys())
     assert fields_open() == (1, [])  # a password that waited is wiped
-    assert any("sealed with a database key" in each for each in report.remarks)
+    assert any("encrypted with a database key" in each for each in report.remarks)
 
 
 def test_an_older_backup_gets_a_register_of_names(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
@@ -361,7 +363,7 @@ def test_an_older_backup_gets_a_register_of_names(zone: TrustZone, tmp_path: Pat
     assert not NameHolder.objects.filter(disputed=True).exists()
 
 
-def test_a_backup_brings_its_central_key(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
+def test_a_backup_restores_its_central_key(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
     fill_with_nodes()
     backup_make(file=tmp_path / "b.age", passphrase=WORD, actor=SYSTEM, now=NOW)
     before, content = central_keys(), unseal((tmp_path / "b.age").read_bytes(), WORD)
@@ -371,7 +373,7 @@ def test_a_backup_brings_its_central_key(zone: TrustZone, tmp_path: Path, settin
     assert settings.CENTRAL_KEY_FILE.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_backup_that_lost_its_central_key_is_refused_and_leaves_nothing(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
+def test_a_backup_without_its_central_key_is_refused_and_changes_nothing(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
     fill_with_nodes()
     backup_make(file=tmp_path / "b.age", passphrase=WORD, actor=SYSTEM, now=NOW)
     whole = unseal((tmp_path / "b.age").read_bytes(), WORD)

@@ -1,4 +1,4 @@
-"""A browser that hears everything, and a whole site of its own for it to look at."""
+"""A browser whose errors fail a test, and a site with every state that a person can see."""
 
 import os
 import ssl
@@ -43,7 +43,7 @@ expect.set_options(timeout=30_000)  # patience for a busy machine: what is there
 
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Six agents: every test that registers has one of its own."""
+    """Six agents: every test that registers a node uses its own."""
     running = Site(tmp_path_factory.mktemp("browser") / "var", agents=6, environment=QUICK)
     try:
         running.start()
@@ -54,7 +54,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @dataclass(frozen=True)
 class Furnished:
-    """A site in which every state that a person meets is there; the ids of its nodes."""
+    """A site with every state that a person can see. The ids of its nodes."""
 
     registered: str
     awaiting: str
@@ -165,7 +165,7 @@ CONNECTIONS: list[dict[str, str]] = [
 
 
 def browser_certificates() -> list[dict[str, Any]]:
-    """One for a node, with something to be said against it; one that blocks; a request."""
+    """One for a node, with a warning; one that blocks; and a request."""
     now = datetime.now(UTC)
     good = sign(
         "alpha.example", issuer=intermediate(), names=("alpha.example", LONG, "*.eu.example"), begins=now - timedelta(days=800), days=826
@@ -231,14 +231,14 @@ def furnished(site: Site) -> Furnished:
 
 @pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
-    """Ends with the last test here: its event loop is in the way of other tests'."""
+    """Playwright. It ends with the last test here, because its event loop disturbs other tests."""
     with sync_playwright() as running:
         yield running
 
 
 @contextmanager
 def launched(playwright: Playwright, *arguments: str, home: Path | None = None) -> Iterator[Browser]:
-    """Debian's Chromium, or playwright's own; it trusts what the NSS store in `home` does."""
+    """Debian's Chromium, or playwright's own, with the NSS store in `home`."""
     path = SYSTEM_CHROMIUM if SYSTEM_CHROMIUM.exists() else Path(playwright.chromium.executable_path)
     if not path.exists():
         pytest.skip(
@@ -252,7 +252,7 @@ def launched(playwright: Playwright, *arguments: str, home: Path | None = None) 
 
 @pytest.fixture(scope="package")
 def chromium(playwright: Playwright, site: Site) -> Iterator[Browser]:
-    """It trusts the console's own certificate, and no other that it could not verify."""
+    """A browser that trusts the console's own certificate, and no other that it cannot verify."""
     served = x509.load_pem_x509_certificate(ssl.get_server_certificate(("127.0.0.1", site.port)).encode())
     key = served.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     trusted = "--ignore-certificate-errors-spki-list=" + b64encode(sha256(key).digest()).decode()
@@ -262,7 +262,7 @@ def chromium(playwright: Playwright, site: Site) -> Iterator[Browser]:
 
 @dataclass
 class Heard:
-    """What went wrong in the browser while a test ran: it must stay empty."""
+    """Errors in the browser during a test. It must stay empty."""
 
     troubles: list[str] = field(default_factory=list)
 
@@ -288,7 +288,7 @@ class Heard:
 
 
 class Eyes:
-    """One reader: his browser window, the site's addresses, and what he hears."""
+    """One person: their browser window, the site's addresses, and the errors."""
 
     def __init__(self, context: BrowserContext, site: Site) -> None:
         self.site, self.context, self.heard, self.page = site, context, Heard(), context.new_page()
@@ -303,7 +303,7 @@ class Eyes:
         return self.page
 
     def shown(self, selector: str) -> str:
-        """The text of what the next page shows once, read when that page has come whole: its element is there before its text."""
+        """The text of what the next page shows once, read when that page is complete, because its element exists before its text."""
         self.page.locator(selector).wait_for()
         self.page.wait_for_load_state()
         return self.page.locator(selector).inner_text().strip()
@@ -330,7 +330,7 @@ class Eyes:
             self.page = before
 
     def picture(self, name: str, *, to: str = "h1", full_page: bool = False) -> None:
-        """What is to be seen now, as a file where pictures are asked for."""
+        """A screenshot of the page, if pictures are requested."""
         if not PICTURES:
             return
         before = self.page.viewport_size

@@ -1,4 +1,4 @@
-"""A certificate for browsers is brought, read about, chosen for a node and seen there; another is requested, answered and deleted: by mouse."""
+"""By mouse: a browser certificate is uploaded, checked, chosen for a node and in use there. Another one is requested, completed and deleted."""
 
 import uuid
 from datetime import UTC, datetime, timedelta

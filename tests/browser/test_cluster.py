@@ -1,4 +1,4 @@
-"""App distribution by mouse: facts about the site, manual configuration, a deployment, its token; each answer looked at."""
+"""App distribution by mouse: facts about the site, manual configuration, a deployment, its token. Each answer is checked."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.browser.conftest import Eyes
 from tests.browser.test_looks import looked_at
 
 NAME, PASSWORD = "without-cluster", "a password of mine"
-# A node that holds the certificate before the one in force, and whose agent does not call.
+# A node that has the previous certificate, and whose agent does not call.
 LACKING = f"""
 import uuid
 from django.utils import timezone

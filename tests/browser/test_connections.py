@@ -1,4 +1,4 @@
-"""A connection is made, found, changed and deleted by keyboard alone on a phone's width."""
+"""A connection is made, found, changed and deleted by keyboard only, at the width of a phone."""
 
 import re
 

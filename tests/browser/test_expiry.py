@@ -1,4 +1,4 @@
-"""The expiry board and the preview of the lifetime, by mouse on a desk and by keyboard alone on a phone's width."""
+"""The expiry board and the preview of the lifetime, by mouse on a desktop and by keyboard only at the width of a phone."""
 
 import re
 

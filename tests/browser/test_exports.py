@@ -1,4 +1,4 @@
-"""An export by mouse: asked for, watched, downloaded after a fresh sign-in, found in the register."""
+"""An export by mouse: requested, watched, downloaded after the password was typed again, found in the register."""
 
 import http.client
 import re
@@ -31,7 +31,7 @@ def is_fine(eyes: Eyes, name: str) -> None:
 
 
 def fetched(page: Page, place: Path) -> dict[str, bytes]:
-    """What the zip holds that the button brings."""
+    """The content of the downloaded zip."""
     with page.expect_download() as coming:
         page.get_by_role("button", name="Download the zip").click()
     coming.value.save_as(place)
@@ -40,7 +40,7 @@ def fetched(page: Page, place: Path) -> dict[str, bytes]:
 
 
 def called(site: Site, folder: Path) -> bytes:
-    """What 4242 of the central node answers to the exported client pair."""
+    """The answer of the central node's port 4242 to the exported client certificate."""
     context = ssl.create_default_context(cafile=str(folder / "root.pem"))
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     context.load_cert_chain(folder / "client.pem", folder / "client_key.pem")

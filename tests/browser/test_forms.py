@@ -1,4 +1,4 @@
-"""Forms: what was typed survives a sign-in in the middle, a double click is one request, and what is wrong has the focus."""
+"""Forms: input survives a sign-in in the middle, a double click is one request, and the invalid field gets the focus."""
 
 import pytest
 from playwright.sync_api import expect
@@ -15,7 +15,7 @@ def fill(eyes: Eyes, name: str) -> None:
 
 
 def session_ends(eyes: Eyes) -> None:
-    """As after hours: the session's cookie alone is hidden from scripts, and gone."""
+    """Delete the session's cookie, which is hidden from scripts, as if the session had expired."""
     for cookie in eyes.context.cookies():
         if cookie.get("httpOnly"):
             eyes.context.clear_cookies(name=cookie.get("name"))

@@ -1,4 +1,4 @@
-"""Every page at both widths, light and dark: nothing that axe-core finds, nothing beside the screen."""
+"""Every page at both widths, light and dark: axe-core finds nothing, and nothing is outside the screen."""
 
 import re
 
@@ -131,7 +131,7 @@ now = timezone.now()
 PeriodicWork.objects.create(name=NAME, lease_until=now + SHOWN, last_success=now, last_error="-172800")
 """
 
-# As while values are sealed with another central key, and one does not open; no job is there that would finish it.
+# As during encryption with another central key, with a value that does not open. There is no job that would finish it.
 RESEALING = """
 from django.utils import timezone
 from certs.models import CentralKey

@@ -1,4 +1,4 @@
-"""The whole way of a node, by mouse on a desk and by keyboard alone on a phone's width."""
+"""The life of a node, by mouse on a desktop and by keyboard only at the width of a phone."""
 
 import re
 import subprocess
@@ -22,13 +22,13 @@ return {name: words.trim(), seen, html: held.outerHTML.slice(0, 200)}; }"""
 
 
 class Keyboard:
-    """Hands that have no mouse."""
+    """A person without a mouse."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
 
     def to(self, name: str) -> None:
-        """Tab until the focus is on what bears this name; it must be seen at every stop."""
+        """Press Tab until the focus is on the element with this name. The focus must be visible at every stop."""
         self.page.wait_for_load_state()
         for _ in range(60):
             self.page.keyboard.press("Tab")

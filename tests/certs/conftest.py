@@ -38,7 +38,7 @@ def old_alone(package: Package, authority, tmp_path_factory, django_db_setup, dj
 
 @pytest.fixture(scope="session")
 def further(authority) -> Pair:
-    """A service certificate that carries the new key."""
+    """A service certificate with the new key."""
     return replace(authority, database_key=NEW).pair(Kind.SERVICE)
 
 

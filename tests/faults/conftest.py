@@ -1,4 +1,4 @@
-"""Sites whose processes stop or fail at a step when a test asks for it, and cases that end well whatever happened."""
+"""Sites whose processes stop or fail at a step on request, and cases that check the final state."""
 
 import contextlib
 import functools
@@ -28,7 +28,7 @@ REMEDIES = ("Redistribute", "redistribute", "press", "Press", "Renew", "renew")
 
 
 class Case:
-    """One node with an agent of its own, on a site; `ask` hurts a step, `converge` sees that all ends well."""
+    """One node with an agent of its own, on a site. `ask` sets a fault at a step, `converge` waits for a good final state."""
 
     def __init__(self, site: Site, folder: Path) -> None:
         self.site, number = site, next(numbers)
@@ -45,7 +45,7 @@ class Case:
         self.agent = nursery(self.site).start(*arguments, faults=self.faults, log=self.faults.parent / "agent.log")
 
     def keep_agent(self) -> None:
-        """As a supervisor would: an agent that ended is started again."""
+        """Start an agent that has ended again, as a supervisor does."""
         if self.agent is None or self.agent.ended():
             self.kill_agent()
             self.start_agent()
@@ -56,7 +56,7 @@ class Case:
             self.agent = None
 
     def network(self, *, gone: bool) -> None:
-        """As if no packet reached the node or left it: connections stay open and nothing answers, until it is back."""
+        """As if the network of the node were cut: connections stay open and nothing answers, until it is back."""
         assert self.agent is not None
         self.agent.send(signal.SIGSTOP if gone else signal.SIGCONT)
 
@@ -88,7 +88,7 @@ class Case:
         return 0
 
     def press(self, step: Step) -> None:
-        """Start what leads to `step`, and again where the request was lost on its way there or the database was busy."""
+        """Start the flow that leads to `step`, and repeat that if the request was lost or the database was busy."""
         request = self.register if step.flow == "registration" else self.renew
 
         def insist() -> None:
@@ -110,7 +110,7 @@ class Case:
         return str(self.site.rows(f"SELECT state FROM nodes_node WHERE name = '{self.name}'")[0][0])
 
     def generation(self) -> int:
-        """The node's newest; where an earlier node had its address they go on from there."""
+        """The newest generation of the node. If an earlier node had its address, the numbers continue from there."""
         return int(self.site.rows(f"SELECT generation FROM nodes_node WHERE name = '{self.name}'")[0][0])
 
     def renewal_status(self) -> str:
@@ -126,16 +126,16 @@ class Case:
         return folder / f"{step.name}@{self.name}{ending}"
 
     def ask(self, step: Step, fault: str = "pause") -> None:
-        """The step obeys once: it stops until `go_on`, or `fault` happens to it."""
+        """Set a fault at the step, once: it stops until `go_on`, or `fault` happens."""
         self._file(step, ".new").write_text(json.dumps({"fault": fault, "name": self.name, "id": self.id}))
         self._file(step, ".new").rename(self._file(step))
 
     def stands_at(self, step: Step) -> int:
-        """The id of the process that has reached the step; 0 while none has."""
+        """The id of the process that has reached the step, 0 if none has."""
         return who_reached(self._file(step).parent, self._file(step).name)
 
     def was_late(self, step: Step) -> bool:
-        """Whether the process at the step did not wait until it was told to go on."""
+        """Whether the process at the step did not wait for `go_on`."""
         return self._file(step, ".late").exists()
 
     def go_on(self, step: Step) -> None:
@@ -144,7 +144,7 @@ class Case:
     # The end.
 
     def drive(self) -> None:
-        """What the administrator and the supervisors do meanwhile: type the password when it is asked for, keep the agent up."""
+        """The work of the administrator and the supervisors: type the password when it is requested, and restart the agent."""
         self.keep_agent()
         self.site.keep_further()
         if self.pressing.is_alive() or self.typing.is_alive() or self.state() != "awaiting_password":
@@ -160,7 +160,7 @@ class Case:
             self.site.type(self.address, self.password)
 
     def converge(self, *, seconds: float = 120) -> str:
-        """Until the node is at rest and nothing is under way. Returns its state."""
+        """Wait until the node is in a final state and no work is in progress. Returns the state."""
 
         def at_rest() -> bool:
             self.drive()

@@ -83,10 +83,10 @@ ROTATION_STEPS = (
     Step("retiring", "rotation", "worker", f"{ROTATION}:certificate_transition", "after", "SUPERSEDED"),
     Step("rotation-not-finished", "rotation", "worker", "nodes.rotations.services:job_finish", "before"),
 )
-# A rotation of the central key: its values are sealed anew in workers.
+# A rotation of the central key: its values are encrypted again in workers.
 CENTRAL = "certs.central_key.services"
 CENTRAL_STEPS = (
-    Step("sealing-claimed", "rotation", "worker", "jobs.services:job_claim", "after", "Sealing with central key"),
+    Step("sealing-claimed", "rotation", "worker", "jobs.services:job_claim", "after", "Encryption with central key"),
     Step("value-sealed-anew", "rotation", "worker", "sealing.fields:Secret.sealed_anew"),
     Step("values-moved", "rotation", "worker", f"{WALK}:_move"),
     Step("file-not-compacted", "rotation", "worker", f"{CENTRAL}:free_pages_scrub", "before"),

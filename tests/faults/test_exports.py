@@ -1,4 +1,4 @@
-"""Exports while the worker is killed at every step: made once, whole, on the disk and in the database; gone when they are revoked."""
+"""Exports while the worker is killed at every step: made once and complete, on the disk and in the database, and removed when they are revoked."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from tests.slow import takes_minutes
 
 
 class Exports:
-    """One export for each step, all at once: whoever reaches its step is killed there, and with him whatever he does beside it."""
+    """One export for each step, all at once: the process that reaches its step is killed there."""
 
     def __init__(self, site: Site, steps: Iterable[Step]) -> None:
         self.site, self.asked, self.exported = site, Path(site.environment["QMC_FAULTS"]), site.data / "node/Exported Certificates"
@@ -26,7 +26,7 @@ class Exports:
         self.left: set[Step] = set()
 
     def ask_for(self, steps: dict[Step, Step]) -> None:
-        """That whoever reaches the step with the export made for the other one is killed there."""
+        """Set the kill for the process that reaches the step with this export."""
         self.left = set(steps)
         for step, of in steps.items():
             request = {"fault": "pause", "name": self.machines[of] if "{name}" in step.match else "", "id": "none"}
@@ -50,7 +50,7 @@ class Exports:
         self.site.wait(self.is_over, 120)
 
     def is_over(self) -> bool:
-        """Nothing is under way, and everybody was killed who was to be."""
+        """No work is in progress, and every requested kill has happened."""
         self.site.keep_further()
         for step in list(self.left):
             if pid := who_reached(self.asked, f"{step.name}@exports"):

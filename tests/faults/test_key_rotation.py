@@ -1,4 +1,4 @@
-"""The database key is rotated while workers are killed at every step, somebody writes all the time, and no read ever fails."""
+"""The database key is rotated while workers are killed at every step and connections are written continuously, and no read fails."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ MANY = 120  # connections: more than one batch
 
 
 class KeyRotation(Rotation):
-    """Somebody writes and reads connections all the time."""
+    """A client that continuously writes and reads connections."""
 
     kind = "database-key"
 
@@ -34,7 +34,7 @@ class KeyRotation(Rotation):
         self.passwords[made["id"]] = fields["password"]
 
     def write(self) -> None:
-        """Somebody changes a password."""
+        """Change a password."""
         number = next(self.count)
         pk = list(self.passwords)[number * 7 % MANY]
         status, answer = self.site.call("PATCH", f"/connections/{pk}/", {"password": f"changed {number}"})
@@ -42,7 +42,7 @@ class KeyRotation(Rotation):
         self.passwords[pk] = f"changed {number}"
 
     def read(self) -> None:
-        """One node after the other opens every password with its own keys."""
+        """Each node in turn opens every password with its own keys."""
         found = {each.id: each.password or each.problem for each in connections.read(next(self.homes))}
         assert found == self.passwords
 

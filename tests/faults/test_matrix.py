@@ -1,4 +1,4 @@
-"""Each fault at each step, on both engines: the node ends registered, or failed with a remedy, and nothing is doubled, lost or left open.
+"""Each fault at each step, on both engines: the node ends registered, or failed with a remedy, and nothing is duplicated, lost or left open.
 
 `make test` takes every other step with one fault, on SQLite; `make faults` takes all pairs on both engines. Each prints how many combinations were tried.
 """
@@ -44,13 +44,13 @@ def chosen() -> list[Combination]:
 
 
 def chains(tried: Sequence[Combination], fault: str) -> list[Chain]:
-    """`fault` during registrations, each followed by the same during a renewal of that node, as long as there are any."""
+    """`fault` during registrations, each followed by the same during a renewal of that node, if it is registered."""
     flows = [[each for each in tried if each[1] == fault and each[0].flow == flow] for flow in ("registration", "renewal")]
     return [tuple(each for each in turn if each) for turn in zip_longest(*flows)]
 
 
 class Matrix:
-    """What was tried on one site: what ended badly and why, and the seconds that each combination took."""
+    """The trials on one site: the failures with reasons, and the seconds of each combination."""
 
     def __init__(self, site: Site, folder: Path) -> None:
         self.site, self.folder = site, folder
@@ -58,7 +58,7 @@ class Matrix:
         self.took: dict[Combination, float] = {}
 
     def run(self, tried: Sequence[Combination]) -> None:
-        """Several nodes at once; what hits the whole site comes afterwards, and hits several nodes with one blow."""
+        """Several nodes at once. Faults of the whole site come last, and affect several nodes together."""
         singles = [[chain] for fault in OTHERS for chain in chains(tried, fault)]
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(self.attempt, random.Random(0).sample(singles, len(singles))))  # faults mixed, always in the same order
@@ -68,7 +68,7 @@ class Matrix:
                 self.attempt(struck[start : start + AT_ONCE])
 
     def attempt(self, together: Sequence[Chain]) -> None:
-        """Try chains in step with each other, each on a node of its own as long as that is registered."""
+        """Try chains in parallel, each on a node of its own while that is registered."""
         self.site.wait(self.site.answers)  # what was tried before may have killed the console
         cases: dict[int, Case] = {}
         try:
@@ -101,7 +101,7 @@ class Matrix:
 
     @staticmethod
     def _try(trials: Sequence[Trial]) -> dict[Trial, BaseException | None]:
-        """What went wrong with each of `trials`, which are hurt together."""
+        """The failure of each of `trials`, whose faults happen together."""
         found: dict[Trial, BaseException | None] = dict.fromkeys(trials)
 
         def well() -> list[Trial]:

@@ -1,4 +1,4 @@
-"""The root is replaced while workers are killed at every step and nodes suffer; no handshake between two nodes that are up ever fails."""
+"""The root is replaced while workers are killed at every step and nodes have faults. No handshake between two running nodes fails."""
 
 import shutil
 from collections.abc import Callable
@@ -41,7 +41,7 @@ class RootRotation(Rotation):
         return next((each for each in self.told()["nodes"] if each["name"] == case.name), {})
 
     def until(self, true: Callable[[], bool], *up: Case) -> None:
-        """While `up` are kept running."""
+        """While the agents of `up` are restarted when they end."""
 
         def so() -> bool:
             for case in up:
@@ -57,7 +57,7 @@ class RootRotation(Rotation):
             raise
 
     def settle(self, case: Case) -> None:
-        """The machine was restored from a snapshot: it gets no new keys until somebody says that it runs once."""
+        """The machine was restored from a snapshot: it gets no new keys until a person confirms that only one machine runs."""
         needs = self.site.call("GET", "/attention/?page_size=500")[1]["results"]
         assert ("node-two-callers", case.name) in {(each["code"], each["subject"]) for each in needs}, needs
         (node,) = self.site.call("GET", f"/nodes/?search={case.name}.example")[1]["results"]

@@ -1,4 +1,4 @@
-"""A rotation of the root that is rolled back half way, and one that goes on without a silent node, which comes home by redistribution."""
+"""A rotation of the root that is rolled back half way, and one that continues without a silent node, which comes back by redistribution."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ from tests.slow import takes_minutes
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    """Three registered nodes, whose agents nobody but the test starts."""
+    """Three registered nodes, whose agents only the test starts."""
     with running_site(tmp_path, agents=0, environment=QUICK | {"QMC_HEARTBEAT_S": "2"}) as site:
         yield site
 

@@ -1,4 +1,4 @@
-"""The steps name what is there: a function that was renamed would end every process of a site under test."""
+"""The steps name existing functions. A renamed function would end every process of a site under test."""
 
 import functools
 import importlib

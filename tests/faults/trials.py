@@ -1,4 +1,4 @@
-"""What is tried: a fault happens while a process stands at a step on the way of one node, and all must end well."""
+"""Trials: a fault happens while a process is at a step of the flow of one node, and the final state must be good."""
 
 import contextlib
 import os
@@ -16,14 +16,14 @@ GATHERING_S = 1.5
 
 @dataclass(frozen=True)
 class Trial:
-    """A step of a case, and what happens there. Each method raises AssertionError where all is not as it must be."""
+    """A step of a case, and its fault. Each method raises AssertionError if a check fails."""
 
     case: Case
     step: Step
     fault: str
 
     def prepare(self) -> None:
-        """The node is there, and registered where the step belongs to a renewal."""
+        """The node exists. If the step belongs to a renewal, it is registered."""
         if not self.case.id:
             self.case.arrive()
             if self.step.flow == "renewal":
@@ -31,12 +31,12 @@ class Trial:
                 assert self.case.converge() == "registered"
 
     def begin(self) -> None:
-        """Ask the step to obey, and start the flow that leads to it."""
+        """Set the fault at the step, and start the flow that leads to it."""
         self.case.ask(self.step, self.fault if self.fault in AT_THE_STEP else "pause")
         self.case.press(self.step)
 
     def settle(self) -> None:
-        """The step goes on; the node ends registered, or failed with a remedy that helps, or decommissioned if that was the fault."""
+        """The step continues. The node ends registered, or failed with a remedy that works, or decommissioned if that was the fault."""
         case = self.case
         case.go_on(self.step)
         case.pressing.join()
@@ -51,7 +51,7 @@ class Trial:
 
 
 def workers(trial: Trial) -> list[int]:
-    """Who stands at the step, if it is a worker's; otherwise every worker."""
+    """The process at the step, if it is a worker. Otherwise all workers."""
     return [trial.case.stands_at(trial.step)] if trial.step.where == "worker" else trial.case.site.pids("celery", "worker")
 
 
@@ -89,7 +89,7 @@ def redistributed(trial: Trial) -> None:
 
 
 def fails(trial: Trial) -> None:
-    """The step failed once, as it was asked to."""
+    """The step failed once, as requested."""
 
 
 AT_THE_STEP = {"power loss", "full disk", "no permission"}
@@ -109,7 +109,7 @@ FAULTS = (*KILLS, *OTHERS)
 
 
 def strike(trials: Sequence[Trial]) -> None:
-    """Their fault happens to all `trials` of a site while they stand at their steps. Raises: AssertionError where nobody gets there.
+    """The fault of all `trials` of a site happens while they are at their steps. Raises: AssertionError if no process gets there.
 
     Who comes late, because another stands inside the only transaction that SQLite has, is struck by a blow of his own.
     """

@@ -1,4 +1,4 @@
-"""Jobs: who is served first, who holds what, and that no wish is swallowed."""
+"""Jobs: their order, their claims and leases, and that no nudge is lost."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -38,19 +38,19 @@ def claimed(now: datetime = NOW) -> Job:
     return job
 
 
-def test_single_job_goes_before_another_actors_bulk() -> None:
+def test_a_single_job_runs_before_another_actors_bulk() -> None:
     bulk, single = [make("bulk") for _ in range(20)], make("ann")
     assert [claimed().pk, claimed().pk] == [bulk[0].pk, single.pk]
 
 
-def test_claimed_job_is_nobody_elses_until_its_lease_ends() -> None:
+def test_a_claimed_job_has_one_worker_until_its_lease_expires() -> None:
     job = make()
     assert claimed().pk == job.pk
     assert job_claim(now=NOW + JOB_LEASE) is None
     assert claimed(NOW + JOB_LEASE + timedelta(seconds=1)).claims == 2
 
 
-def test_job_that_was_given_back_waits_for_its_time() -> None:
+def test_a_released_job_waits_for_its_time() -> None:
     make()
     job_again(job=claimed(), at=LATER, progress="waits")
     assert job_claim(now=NOW) is None
@@ -58,7 +58,7 @@ def test_job_that_was_given_back_waits_for_its_time() -> None:
 
 
 @pytest.mark.parametrize("end", ["again", "finish"])
-def test_wish_that_comes_while_a_job_ends_is_not_swallowed(end: str) -> None:
+def test_a_nudge_while_a_job_finishes_is_not_lost(end: str) -> None:
     job = make()
     held = claimed()
     job_nudge(task="task", subject=job.subject, now=NOW + timedelta(seconds=1))
@@ -69,7 +69,7 @@ def test_wish_that_comes_while_a_job_ends_is_not_swallowed(end: str) -> None:
     assert claimed(NOW + timedelta(seconds=2)).pk == job.pk
 
 
-def test_worker_that_outlived_its_lease_ends_nothing() -> None:
+def test_a_worker_whose_lease_expired_finishes_no_job() -> None:
     make()
     late, after = claimed(), NOW + JOB_LEASE + timedelta(seconds=1)
     claimed(after)
@@ -77,13 +77,13 @@ def test_worker_that_outlived_its_lease_ends_nothing() -> None:
     assert Job.objects.unfinished().filter(lease_until__gt=after).count() == 1
 
 
-def test_unfinished_job_of_a_subject_is_used_again() -> None:
+def test_an_unfinished_job_of_a_subject_is_reused() -> None:
     job = make()
     assert make("ben", job.subject).pk == job.pk
     assert Job.objects.get().actor == "ben"
 
 
-def test_periodic_work_is_done_once_a_turn_and_leaves_its_success() -> None:
+def test_periodic_work_runs_once_per_period_and_records_its_success() -> None:
     turns = []
     for now in (NOW, NOW, NOW + timedelta(seconds=60)):
         with periodic(name="sweep", every=timedelta(seconds=60), now=now) as ours:
@@ -92,13 +92,13 @@ def test_periodic_work_is_done_once_a_turn_and_leaves_its_success() -> None:
     assert PeriodicWork.objects.get().last_success == NOW + timedelta(seconds=60)
 
 
-def test_error_of_periodic_work_is_left_in_its_row() -> None:
+def test_an_error_of_periodic_work_is_recorded() -> None:
     with pytest.raises(ZeroDivisionError), periodic(name="sweep", every=timedelta(seconds=60), now=NOW):
         raise ZeroDivisionError("no")
     assert PeriodicWork.objects.get().last_error == "ZeroDivisionError: no"
 
 
-def test_freed_lease_is_taken_at_once() -> None:
+def test_a_returned_lease_is_free_at_once() -> None:
     assert lease_take(name="pool", length=LATER - NOW, now=NOW)
     assert not lease_take(name="pool", length=LATER - NOW, now=NOW)
     lease_free(name="pool")
@@ -126,7 +126,7 @@ WRITTEN = {
 
 
 @pytest.mark.parametrize(("written", "taken"), WRITTEN.values(), ids=WRITTEN.keys())
-def test_job_outlives_a_clock_that_is_set_back(written: dict[str, datetime], taken: bool) -> None:
+def test_a_job_continues_after_the_clock_is_set_back(written: dict[str, datetime], taken: bool) -> None:
     job = make()
     Job.objects.filter(pk=job.pk).update(**{"nudged_at": NOW + BACK} | written)
     assert (jobs_nudge_due(now=NOW), job_claim(now=NOW) is not None) == (int(taken), taken)
@@ -142,7 +142,7 @@ def test_a_lease_counts_only_as_far_as_it_could_be_taken_now(every: timedelta, b
 
 
 @pytest.mark.parametrize(("back", "due"), [(timedelta(seconds=5), False), (timedelta(minutes=2), True), (BACK, True)], ids=str)
-def test_jobs_that_a_clock_ahead_has_put_off_are_due_when_it_is_set_back(back: timedelta, due: bool) -> None:
+def test_jobs_delayed_by_a_clock_ahead_are_due_when_it_is_set_back(back: timedelta, due: bool) -> None:
     make()
     job_again(job=claimed(), at=NOW + timedelta(seconds=20))
     PeriodicWork.objects.create(name="reconcile", lease_until=NOW, last_success=NOW)
@@ -158,14 +158,14 @@ LOOKS = {
 
 
 @pytest.mark.parametrize(("wall", "steady", "jump"), LOOKS.values(), ids=LOOKS.keys())
-def test_jump_of_the_clock_is_noticed(wall: int, steady: int, jump: int) -> None:
+def test_a_jump_of_the_clock_is_noticed(wall: int, steady: int, jump: int) -> None:
     watch = Watch()
     assert watch.jumped(now=NOW, steady_s=5.0) == timedelta(0)
     assert watch.jumped(now=NOW + timedelta(seconds=wall), steady_s=5.0 + steady) == timedelta(seconds=jump)
     assert watch.jumped(now=NOW + timedelta(seconds=wall + 1), steady_s=6.0 + steady) == timedelta(0)
 
 
-def test_jump_is_told_for_an_hour_or_until_it_is_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_jump_is_reported_for_an_hour_or_until_it_is_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "_watch", Watch())
     for now, expected in ((NOW + BACK, None), (NOW, (NOW, pytest.approx(-BACK.total_seconds(), abs=5)))):
         clock.clock_look(now=now)
@@ -177,7 +177,7 @@ def test_jump_is_told_for_an_hour_or_until_it_is_confirmed(monkeypatch: pytest.M
     assert clock.clock_jump(now=NOW) is None
 
 
-def test_many_jobs_at_once_stand_in_their_own_line() -> None:
+def test_many_jobs_at_once_keep_their_order() -> None:
     titles = {uuid.uuid4(): f"work {number}" for number in range(3)}
     jobs_create(task="task", titles=titles, actor="anna", now=NOW)
     assert list(Job.objects.order_by("turn").values_list("turn", "title")) == [(0, "work 0"), (1, "work 1"), (2, "work 2")]

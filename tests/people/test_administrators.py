@@ -1,4 +1,4 @@
-"""Who can sign in, and the way back for one who has lost the password."""
+"""Administrators: who can sign in, and resetting a lost password."""
 
 import re
 import stat
@@ -51,7 +51,9 @@ def test_a_lost_password_is_replaced_and_sessions_end(site_directory: Path, caps
     assert password_in(file) != first
 
 
-def test_a_given_password_is_taken_and_older_files_go(site_directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_given_password_is_used_and_older_files_are_deleted(
+    site_directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run("boss", capsys=capsys)
     (tmp_path / "given").write_text(f"{GIVEN}\n")
     User.objects.update(is_active=False, is_superuser=False)
@@ -76,7 +78,7 @@ def test_a_given_password_is_taken_and_older_files_go(site_directory: Path, tmp_
         (("boss", "--password-file", "binary"), "not text"),
     ],
 )
-def test_what_is_refused_changes_nothing(
+def test_a_refusal_changes_nothing(
     words: tuple[str, ...], why: str, site_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -104,13 +106,13 @@ def test_init_says_when_the_administrator_it_was_given_changed_nothing(site_dire
     assert [user.username for user in User.objects.all()] == ["admin"]
 
 
-def test_without_an_administrator_the_way_to_make_one_is_named(site_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_an_administrator_the_command_that_makes_one_is_named(site_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "reset_admin admin" in sign_in_words()
     assert "user admin, password in" in run(capsys=capsys)
     assert "It is a new administrator" in run("Admin", capsys=capsys)  # names are told apart by case
 
 
-def test_the_sign_in_page_names_the_way_back(site_directory: Path) -> None:
+def test_the_sign_in_page_explains_a_lost_password(site_directory: Path) -> None:
     assert b"reset_admin" in Client().get("/accounts/login/", secure=True).content
 
 

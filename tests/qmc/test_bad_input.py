@@ -48,7 +48,7 @@ def send(client: Client, method: str, path: str, content: bytes, kind: str = "ap
         assert all({*each} == {"field", "code", "message"} for each in answer.json()["errors"])
 
 
-def test_every_field_of_every_operation_takes_anything(administrator: Client, record_property: Any) -> None:
+def test_every_field_of_every_operation_answers_any_value(administrator: Client, record_property: Any) -> None:
     tried = 0
     for method, path, operation in operations():
         for number, field in enumerate(fields_of(operation)):
@@ -60,7 +60,7 @@ def test_every_field_of_every_operation_takes_anything(administrator: Client, re
     assert tried > (500 if RUN_SLOW else 150)
 
 
-def test_every_parameter_of_every_list_takes_anything(administrator: Client) -> None:
+def test_every_parameter_of_every_list_answers_any_value(administrator: Client) -> None:
     for method, path, operation in operations():
         names = [each["name"] for each in operation.get("parameters", []) if each["in"] == "query"]
         for number, name in enumerate(sorted({*names, "page", "page_size"}) if method == "get" else ()):
@@ -70,7 +70,7 @@ def test_every_parameter_of_every_list_takes_anything(administrator: Client) -> 
 
 
 @pytest.mark.parametrize(("body", "kind"), one_of(5, product(BODIES, TYPES)))
-def test_a_body_that_is_no_json_is_refused_in_words(administrator: Client, body: str, kind: str) -> None:
+def test_a_body_that_is_not_json_is_refused_with_an_explanation(administrator: Client, body: str, kind: str) -> None:
     for method, path in (
         ("post", "/api/v1/nodes/"),
         ("put", "/api/v1/settings/lifetime/"),
@@ -109,7 +109,7 @@ def test_texts_of_any_length_never_reach_the_database(administrator: Client) -> 
 @pytest.mark.parametrize(
     ("accept", "kind"), [("application/json", "application/problem+json"), ("*/*", "application/problem+json"), ("text/html", "text/html")]
 )
-def test_an_unknown_address_is_answered_as_it_is_asked(administrator: Client, accept: str, kind: str) -> None:
+def test_an_unknown_address_is_answered_in_the_requested_format(administrator: Client, accept: str, kind: str) -> None:
     answer = administrator.get("/nowhere/", secure=True, headers={"accept": accept})
     assert (answer.status_code, answer["Content-Type"].partition(";")[0]) == (404, kind)
     assert b"There is nothing" in answer.content
@@ -118,7 +118,7 @@ def test_an_unknown_address_is_answered_as_it_is_asked(administrator: Client, ac
 @pytest.mark.parametrize(
     ("accept", "text"), [("application/json", '"type": "urn:trust-zone:internal"'), ("text/html", "Something went wrong")]
 )
-def test_an_unexpected_error_is_answered_as_it_is_asked(
+def test_an_unexpected_error_is_answered_in_the_requested_format(
     administrator: Client, monkeypatch: pytest.MonkeyPatch, accept: str, text: str
 ) -> None:
     monkeypatch.delattr("qmc.overview.pages.overview_page")

@@ -1,4 +1,4 @@
-"""Commands where no site was founded yet: one sentence with a remedy, and no traceback."""
+"""Commands before `init`: one sentence with a remedy, and no traceback."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Who comes in: every page and every operation of the API asks who it is, what he may, and whether he meant it."""
+"""Access control: every page and every operation of the API requires a sign-in, a permission and a CSRF token."""
 
 import re
 import threading
@@ -42,7 +42,7 @@ def ask(client: Client, method: str, path: str) -> Any:
     return client.generic(method, path, b"{}", content_type="application/json", secure=True)
 
 
-def test_nobody_comes_in_without_a_sign_in(site_directory: Path, client: Client, record_property: Any) -> None:
+def test_every_address_requires_a_sign_in(site_directory: Path, client: Client, record_property: Any) -> None:
     asked = 0
     for path in paths():
         for method in METHODS if path not in OPEN else ():
@@ -54,7 +54,7 @@ def test_nobody_comes_in_without_a_sign_in(site_directory: Path, client: Client,
     assert asked > 300
 
 
-def test_who_has_no_permission_reads_and_changes_nothing(site_directory: Path, client: Client) -> None:
+def test_without_permissions_nothing_can_be_read_or_changed(site_directory: Path, client: Client) -> None:
     client.force_login(User.objects.create_user("eve"))
     for path in paths():
         for method in METHODS if path not in OPEN else ():
@@ -65,7 +65,7 @@ def test_who_has_no_permission_reads_and_changes_nothing(site_directory: Path, c
             assert answer.status_code in (400, 403, 404, 405), (method, path, answer.status_code)
 
 
-def test_no_page_changes_anything_without_its_csrf_token(site_directory: Path) -> None:
+def test_every_change_requires_the_csrf_token(site_directory: Path) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(User.objects.create_superuser("ann"))
     for path in paths():
@@ -76,7 +76,7 @@ def test_no_page_changes_anything_without_its_csrf_token(site_directory: Path) -
 MARKUP = "<script>alert(1)</script>"
 
 
-def test_no_stored_text_becomes_markup(site_directory: Path, client: Client) -> None:
+def test_stored_texts_are_escaped(site_directory: Path, client: Client) -> None:
     client.force_login(User.objects.create_superuser("ann", first_name=MARKUP))
     node = Node.objects.get(is_central=True)
     now, when = node.created_at, {"created_at": node.created_at}
@@ -127,7 +127,7 @@ def signed_in(client: Client, **more: str) -> Any:
     return client.post("/accounts/login/", {"login": "ann", "password": "the right password"} | more, secure=True)
 
 
-def test_a_session_that_was_there_before_is_not_the_one_after_the_sign_in(client: Client) -> None:
+def test_a_sign_in_makes_a_new_session(client: Client) -> None:
     client.session.save()
     session = client.session
     session["planted"] = True
@@ -152,11 +152,11 @@ def test_sign_out_and_a_new_password_end_sessions_on_the_server(client: Client) 
 @pytest.mark.parametrize(
     "place", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "https:evil.example"]
 )
-def test_a_sign_in_leads_nowhere_else(client: Client, place: str) -> None:
+def test_a_sign_in_never_redirects_to_another_site(client: Client, place: str) -> None:
     assert signed_in(client, next=place)["Location"] == "/"
 
 
-def test_cookies_are_for_tls_and_for_no_script(client: Client) -> None:
+def test_cookies_are_for_tls_only_and_hidden_from_scripts(client: Client) -> None:
     signed_in(client)
     (session,) = [each for name, each in client.cookies.items() if "csrf" not in name]
     assert (session["secure"], session["httponly"], session["samesite"]) == (True, True, "Lax")
@@ -178,7 +178,7 @@ class Redirects(BaseHTTPRequestHandler):
         pass
 
 
-def test_who_is_dialled_sends_the_console_nowhere_else() -> None:
+def test_the_console_follows_no_redirects_of_nodes() -> None:
     Redirects.asked.clear()
     with HTTPServer(("127.0.0.1", 0), Redirects) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

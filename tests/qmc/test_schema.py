@@ -1,4 +1,4 @@
-"""The schema tells of every address of the API, and in the form in which it answers."""
+"""The schema has every address of the API, with the format of its answers."""
 
 import uuid
 from dataclasses import asdict
@@ -35,7 +35,7 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 @pytest.mark.django_db
-def test_answers_have_the_form_that_the_schema_tells() -> None:
+def test_answers_have_the_format_in_the_schema() -> None:
     certificate = Certificate(not_before=NOW, not_after=NOW)
     (node,) = nodes_json([Node()], NOW)
     (connection,) = connections_json([Connection()])
@@ -67,7 +67,7 @@ def test_answers_have_the_form_that_the_schema_tells() -> None:
         assert set(output().fields) == set(answer), output
 
 
-def test_every_address_stands_in_the_schema_with_its_answer() -> None:
+def test_every_address_is_in_the_schema_with_its_answer() -> None:
     schema = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
     known = {str(each.pattern) for each in get_resolver("qmc.urls").url_patterns if str(each.pattern).startswith("api/v1/")}
     assert len(schema["paths"]) == len(known)

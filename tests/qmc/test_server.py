@@ -33,7 +33,7 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
     [([REQUEST], 1, True), ([REQUEST, REQUEST], 2, True), ([REQUEST, REQUEST[:9]], 1, False)],
     ids=["one", "the second comes before the first is answered", "half of a second"],
 )
-def test_only_a_request_that_is_not_whole_meets_the_deadline(monkeypatch, parts: list[bytes], answers: int, alive: bool) -> None:
+def test_only_an_incomplete_request_meets_the_deadline(monkeypatch, parts: list[bytes], answers: int, alive: bool) -> None:
     monkeypatch.setattr(server, "READ_DEADLINE_S", 0.4)
 
     async def last_answer() -> bytes:
@@ -61,7 +61,7 @@ def test_only_a_request_that_is_not_whole_meets_the_deadline(monkeypatch, parts:
     assert asyncio.run(last_answer()).endswith(b"hello") is alive
 
 
-def test_console_takes_a_chosen_certificate_and_keeps_its_connections(package, authority, tmp_path) -> None:
+def test_the_console_loads_a_chosen_certificate_and_keeps_its_connections(package, authority, tmp_path) -> None:
     """browser.pem is loaded again within two seconds; who is connected goes on; the node API's listener is left alone."""
     store = Store(tmp_path)
     store.install(package, now=authority.now)

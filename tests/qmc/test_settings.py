@@ -1,4 +1,4 @@
-"""Choices of a site that have bounds."""
+"""Settings: valid and invalid values, and the command that lists them."""
 
 import json
 import os
@@ -47,9 +47,9 @@ BAD = {
     "QMC_TRUSTED_ORIGINS": {"https://a.example,b.example": "Give https://"},
     "QMC_HEARTBEAT_S": {"5m": "Give seconds, 1 to 3600, or unset it for 60."},
     "QMC_KEY_TYPES": {
-        "services=RSA-4096": "Known are: root, service",
-        "service=EC P-256": "Possible are: RSA-2048",
-        "client": "Possible are",
+        "services=RSA-4096": "Kinds: root, service",
+        "service=EC P-256": "Types: RSA-2048",
+        "client": "Types: ",
     },
     "QMC_DATABASE_KEY_OIDS": {"1.3.6.1.4.1.1": "Give two OIDs", "1.3.6.1.4.1.1,x": "Give two", "2.5.29.1,2.5.29.2": "of their own"},
     "QMC_PROCESS": {"worker": "Give console or node-api"},
@@ -75,7 +75,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
-def test_a_value_that_cannot_be_used_is_named_with_what_is_allowed(name: str, value: str) -> None:
+def test_an_invalid_value_is_reported_with_the_allowed_ones(name: str, value: str) -> None:
     with pytest.raises(SettingInvalid, match=f"^{name} ") as refused:
         installation_read({name: value})
     text = str(refused.value)
@@ -84,7 +84,7 @@ def test_a_value_that_cannot_be_used_is_named_with_what_is_allowed(name: str, va
     assert (repr(value) in text) is (name not in ("DATABASE_URL", "CELERY_BROKER_URL"))
 
 
-def test_all_values_that_cannot_be_used_are_named_at_once() -> None:
+def test_all_invalid_values_are_reported_together() -> None:
     with pytest.raises(SettingInvalid) as refused:
         installation_read({name: next(iter(values)) for name, values in BAD.items()})
     assert [line.split()[0] for line in str(refused.value).splitlines()] == [row.name for row in ROWS.values() if row.name in BAD]
@@ -98,7 +98,7 @@ def test_a_value_is_shown_as_it_is_in_force_and_without_its_password(name: str, 
     assert "a-secret" not in repr(found)
 
 
-def test_a_process_stops_with_the_sentence_alone() -> None:
+def test_a_process_stops_with_one_sentence() -> None:
     answer = subprocess.run(
         [sys.executable, "-c", "import qmc.settings"], capture_output=True, text=True, env=os.environ | {"QMC_HEARTBEAT_S": "5m"}
     )
@@ -170,19 +170,19 @@ def test_every_name_in_the_tree_is_a_setting_or_belongs_to_another_program() -> 
 
 
 @pytest.mark.parametrize("place", ["file", "file/below"])
-def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path, settings, place: str) -> None:
+def test_an_unusable_data_directory_is_reported(tmp_path: Path, settings, place: str) -> None:
     (tmp_path / "file").touch()
     settings.QMC_DATA_DIR = tmp_path / place
     with pytest.raises(NotPossible, match=r"cannot be used: .* Choose a directory with --data-dir"):
         data_directory_prepare()
 
 
-def test_a_site_in_order_has_nothing_that_check_names(site_directory: Path) -> None:
+def test_check_reports_nothing_on_a_healthy_site(site_directory: Path) -> None:
     call_command("check", deploy=True, fail_level="DEBUG")
 
 
 @pytest.mark.parametrize("content", [None, b"another passphrase"])
-def test_check_names_a_root_passphrase_that_opens_nothing(site_directory: Path, settings, content: bytes | None) -> None:
+def test_check_reports_a_wrong_root_passphrase(site_directory: Path, settings, content: bytes | None) -> None:
     settings.ROOT_PASSPHRASE_FILE.unlink()
     if content:
         settings.ROOT_PASSPHRASE_FILE.write_bytes(content)

@@ -1,4 +1,4 @@
-"""What is larger than the server takes is answered in words."""
+"""The answer to a body that is too large."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ PROBLEM = ("application/problem+json", "urn:trust-zone:too-large")
     ],
     ids=["page", "problem", "api"],
 )
-def test_what_is_too_large_is_answered_in_words_after_all_of_it_was_sent(path: str, accept: str, kind: str, words: str) -> None:
+def test_a_body_that_is_too_large_is_explained_after_all_of_it_was_sent(path: str, accept: str, kind: str, words: str) -> None:
     async def answer() -> bytes:
         config = uvicorn.Config(server.application(get_wsgi_application()), ws="none", lifespan="off", log_config=None, access_log=False)
         config.load()

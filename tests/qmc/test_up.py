@@ -11,7 +11,7 @@ from qmc.management.commands.up import _agent_line
 from sitekit.authority import Authority
 
 
-def test_up_says_of_each_agent_what_is_true(data_directory: Path, package: Package, authority: Authority) -> None:
+def test_up_reports_the_state_of_each_agent(data_directory: Path, package: Package, authority: Authority) -> None:
     assert _agent_line("127.0.0.2") == "Waiting:  an agent on 127.0.0.2, setup page http://127.0.0.2:4570/certificateSetup"
     installed = Store(data_directory / "agents/127.0.0.2").install(package, now=authority.now)
     assert _agent_line("127.0.0.2") == "Node:     rim1.example on 127.0.0.2, registered (generation 1)"
@@ -28,6 +28,6 @@ def test_up_says_of_each_agent_what_is_true(data_directory: Path, package: Packa
         (["--port", "4242"], "Console and node API need different ports"),
     ],
 )
-def test_a_port_that_cannot_be_is_refused(words: list[str], said: str, data_directory: Path) -> None:
+def test_an_invalid_port_is_refused(words: list[str], said: str, data_directory: Path) -> None:
     with pytest.raises(CommandError, match=said):
         call_command("up", *words)

@@ -12,9 +12,9 @@ from tests.environment import QUICK
 
 @pytest.fixture(scope="package")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Site]]:
-    """One site for each engine, started when it is first asked for; it ends with the last test here, for it costs while it waits.
+    """One site for each engine, started when it is first needed. It ends with the last test here, because it needs CPU time.
 
-    The embedded one has keys of the length that a site has unless it says otherwise.
+    The embedded one has keys of the default length.
     """
 
     def start(on: str) -> Site:

@@ -1,4 +1,4 @@
-"""Moving house over real processes: the machine dies, and from SQLite the site moves to PostgreSQL under another host name; the node comes
+"""A move to another machine over real processes: the machine is lost, and the site moves from SQLite to PostgreSQL under another host name; the node comes
 along; then back."""
 
 import contextlib
@@ -29,7 +29,7 @@ print(verify() > 20, User.objects.create_user("anna").pk)
 
 
 class House:
-    """A place for a site: its data directory and the environment of its commands."""
+    """The data directory of a site and the environment of its commands."""
 
     def __init__(self, data: Path, file: Path, node_port: int, environment: dict[str, str]) -> None:
         self.file, self.data, self.node_port = file, data, node_port
@@ -39,7 +39,7 @@ class House:
         return self.run("restore", str(self.file), "--passphrase-file", str(self.file.parent / "passphrase"), *words)
 
     def seen(self) -> str:
-        """When its database, SQLite, last heard of the node."""
+        """The time of the node's last call in its SQLite database."""
         query = "SELECT last_seen_at FROM nodes_observation JOIN nodes_node ON node_id = id WHERE NOT is_central"
         with contextlib.closing(sqlite3.connect(self.data / "db.sqlite3")) as database:
             return str(database.execute(query).fetchall())
@@ -88,7 +88,7 @@ def test_a_site_moves_to_another_machine_name_and_database_and_back(tmp_path: Pa
         pk, _ = first.register("rim1", address)
         told = back_up(first, tmp_path / "first.age", "--verify")
         assert "verified: a trial restore read" in told
-        assert "1 private key of roots (under the backup’s passphrase)" in told
+        assert "1 private key of roots (encrypted with the passphrase of the backup)" in told
         assert "Nodes: 2 registered" in told
         assert not list(first.data.glob(".trial-*"))
         assert first.rows("SELECT count(*) FROM jobs_periodicwork WHERE name = 'verified backup' AND last_success IS NOT NULL") == [(1,)]
@@ -101,8 +101,8 @@ def test_a_site_moves_to_another_machine_name_and_database_and_back(tmp_path: Pa
     with engine("production", tmp_path / "engine") as environment:
         house = House(tmp_path / "second/var", tmp_path / "first.age", first.node_port, first.environment | environment)
         told = house.restore("--host-name", "new.example")
-        assert (told.returncode, "The central node is new.example" in told.stdout) == (0, True), told
-        assert "To be redistributed: no node" in told.stdout
+        assert (told.returncode, "Central node: new.example" in told.stdout) == (0, True), told
+        assert "Redistribute: no node" in told.stdout
         again = house.restore()
         assert (again.returncode, "Nothing was changed" in again.stderr) == (1, True)
         second = Site(house.data, agents=0, environment=environment | QUICK, node_port=first.node_port)
@@ -122,7 +122,7 @@ def generation(home: Path) -> int:
 
 
 def the_node_comes_along(site: Site, pk: str, serve: list[str], home: Path, address: str) -> None:
-    """It finds the central node at the address that it was told once, under the old name. Renewed after the backup, it opens by itself."""
+    """The node finds the central node at an address that it has learned, under the old name. Because it was renewed after the backup, it opens for a redistribution automatically."""
     opened, names, further = site.manage("shell", "-v", "0", "-c", OPEN).splitlines()
     assert (opened, names, further) == ("-----BEGIN PRIVATE KEY-----", "new.example rim1.example", "True 2")
     with running(serve):
@@ -144,9 +144,9 @@ def answers(url: str) -> str:
 
 
 def and_back_to_sqlite(house: House, serve: list[str], home: Path) -> None:
-    """The node is known: it goes on at the address that it was told, and at another after set-central."""
+    """The node is known: it calls at the address that it has learned, and at another one after set-central."""
     told = house.restore()
-    assert (told.returncode, "The central node is new.example" in told.stdout) == (0, True), told
+    assert (told.returncode, "Central node: new.example" in told.stdout) == (0, True), told
     calls_home(house, serve, house.node_port)
     port = free_port()
     words = agent("set-central", "--home", str(home), f"127.0.0.1:{port}")

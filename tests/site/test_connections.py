@@ -26,7 +26,7 @@ def site(sites: Callable[[str], Site], request: pytest.FixtureRequest) -> Site:
 
 @dataclass(frozen=True)
 class Reader:
-    """A registered node that reads connections, and what its agent said."""
+    """A registered node that reads connections, and the output of its agent."""
 
     site: Site
     home: Path

@@ -1,4 +1,4 @@
-"""Disks that are really full, the central node's and a node's: refused in words, nothing lost, and all goes on when there is space again."""
+"""Disks that are really full, the central node's and a node's: refusals with an explanation, nothing is lost, and everything continues when there is space again."""
 
 import contextlib
 import itertools

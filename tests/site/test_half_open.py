@@ -1,4 +1,4 @@
-"""200 half-open TLS connections: honest clients are served within 2 s, and what is half open or half sent is closed by its deadline."""
+"""200 half-open TLS connections: other clients are served within 2 s, and half-open or half-sent requests are closed at their deadline."""
 
 import contextlib
 import socket
@@ -19,7 +19,7 @@ def ask(context: ssl.SSLContext, port: int, name: str, path: str) -> bytes:
 
 @contextlib.contextmanager
 def half_sent(site: Site, context: ssl.SSLContext) -> Iterator[ssl.SSLSocket]:
-    """A connection whose first request was answered, and whose second is not whole."""
+    """A connection whose first request was answered, and whose second is incomplete."""
     with socket.create_connection(("127.0.0.1", site.port), 5) as raw, context.wrap_socket(raw, server_hostname="localhost") as secure:
         secure.sendall(b"GET /api/v1/nodes/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
         while not secure.recv(4096).endswith(b"}"):

@@ -1,4 +1,4 @@
-"""Many nodes registered at once: none lost, none doubled, and the console answers meanwhile."""
+"""Many nodes registered at once: none is lost or duplicated, and the console still answers."""
 
 import threading
 import time

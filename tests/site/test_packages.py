@@ -1,4 +1,4 @@
-"""What strangers send to a node keeps nobody from joining at the first typing: a real central node, a real agent, a real flood."""
+"""Packages from unknown senders do not prevent a registration with the first password: a real central node, a real agent, a real flood."""
 
 import contextlib
 import http.client
@@ -22,7 +22,7 @@ RATE = 40
 
 
 class Flood:
-    """Sends packages of strangers to a node, from addresses in turn: with random tags, and with the header of what waits there."""
+    """Send foreign packages to a node, from several addresses: with random tags, and with the header of the package that waits there."""
 
     def __init__(self, home: Path, address: str, sources: Callable[[], str]) -> None:
         self.home, self.address, self.sources = home, address, sources
@@ -32,14 +32,14 @@ class Flood:
             each.start()
 
     def stop(self) -> float:
-        """Returns how many packages were taken in a second, while the port was open."""
+        """Returns the number of packages that were accepted per second, while the port was open."""
         self.ended.set()
         for each in self.threads:
             each.join()
         return self.sent / (self.last - self.began)
 
     def _header(self) -> dict:
-        """Of a package that waits there, the true one among them: whoever listens can copy it."""
+        """The headers of the packages that wait there, also of the true one, which anybody on the network can copy."""
         paths = list((self.home / "waiting").glob("*.json"))
         with contextlib.suppress(OSError, ValueError, IndexError):
             sealed = json.loads(secrets.choice(paths).read_bytes())["package"]

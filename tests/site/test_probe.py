@@ -1,4 +1,4 @@
-"""The probe itself: it counts what works, names what does not, and leaves out who is stopped."""
+"""The probe itself: it counts successes, reports failures, and leaves out stopped nodes."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ from sitekit.site import ROOT, free_network
 
 @pytest.fixture
 def places(authority: Authority, package: Package, tmp_path: Path) -> Iterator[list[Place]]:
-    """Two agents that serve on 4242 and know no central node."""
+    """Two agents that serve on 4242, without a central node."""
     found = [
         Place(f"rim{number}", str(tmp_path / f"rim{number}"), f"rim{number}.example", f"{free_network()}.250.{number}") for number in (2, 3)
     ]

@@ -1,6 +1,6 @@
 """From an expired root back to a fully registered site, over real processes.
 
-The clock is libfaketime's: five years pass in one stride while nobody lives to renew anything, so that every certificate of the site, the
+The clock is libfaketime's: it jumps five years ahead while no process runs, so that every certificate of the site, the
 root's with them, has really expired for every process.
 """
 
@@ -67,7 +67,7 @@ def is_waiting(site: Site, number: int) -> bool:
 
 
 def redistribute(site: Site, pk: str, number: int) -> None:
-    """Port 4444 answers, so the ceremony is the one of any registration."""
+    """Port 4444 answers, so a registration works as usual."""
     status, ceremony = site.call("POST", f"/nodes/{pk}/register/")
     assert status == 202, ceremony
     site.wait_for_state(pk, "awaiting_password")
@@ -76,7 +76,7 @@ def redistribute(site: Site, pk: str, number: int) -> None:
 
 
 def refused(site: Site, store: Store) -> bool:
-    """Whether the central node's 4242 ends a real handshake under what `store` holds, before it answers anything."""
+    """Whether the central node's port 4242 refuses a real handshake with the certificates in `store`."""
     installed = store.current()
     assert installed is not None
     context = client_context(installed)
@@ -113,7 +113,7 @@ def test_from_an_expired_root_back_to_a_fully_registered_site(site: Site, clock:
 
 
 def is_whole(site: Site) -> None:
-    """Everybody speaks with everybody, reads what is encrypted, and the log is whole."""
+    """All nodes connect to each other and read encrypted values, and the audit log is complete."""
     assert [row[0] for row in site.rows("SELECT DISTINCT state FROM nodes_node")] == ["registered"]
     assert all(PASSWORD in agent(site, "connections", "--home", home(site, number), "--json") for number in (0, 1))
     assert not any(refused(site, Store(home(site, number))) for number in (0, 1))

@@ -1,4 +1,4 @@
-"""The main job over real processes: two nodes registered by API, then mutual TLS between node.js services."""
+"""Registration over real processes: two nodes registered by API, then mutual TLS between node.js services."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The central node's certificates are all revoked, on a running site: refused by its nodes, repaired in place, and no password typed."""
+"""The central node's certificates are all revoked, on a running site: its nodes refuse it, and it is repaired in place, without a password."""
 
 import subprocess
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 def calls(site: Site, since: str) -> bool:
-    """Whether the node has called since then: its agent calls at once when it starts."""
+    """Whether the node has called since then. Its agent calls immediately when it starts."""
     return last_call(site) > since
 
 

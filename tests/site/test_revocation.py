@@ -1,4 +1,4 @@
-"""A revoked certificate is refused by the node API at once, by the other agents when they have called home; what agents say of their services."""
+"""A revoked certificate is refused by the node API at once, and by the other agents after their next call. Also the services that agents report."""
 
 import contextlib
 import http.client
@@ -26,7 +26,7 @@ def listens(address: str) -> bool:
 
 
 class Nodes:
-    """Two registered nodes of this file's own, on the shared site."""
+    """Two registered nodes for this file, on the shared site."""
 
     def __init__(self, site: Site) -> None:
         self.site, self.addresses = site, dict(zip(NAMES, (site.address(40), site.address(41)), strict=True))
@@ -46,7 +46,7 @@ class Nodes:
         return installed
 
     def call_home(self, name: str) -> None:
-        """Its agent starts again, and calls at once."""
+        """Restart its agent, which calls immediately."""
         self.site.further[name].terminate()
         self.site.further[name].wait(20)
         self.site.keep_further()
@@ -60,7 +60,7 @@ class Nodes:
             agent.wait(20)
 
     def sound_answers_stolen(self) -> bool:
-        """A real handshake, with what the thief holds."""
+        """A real handshake with the stolen certificate."""
         context = tls.client_context(self.installed("stolen"))
         try:
             with (

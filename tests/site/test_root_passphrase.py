@@ -1,4 +1,4 @@
-"""A new root passphrase while the site runs: its workers go on signing, and none is restarted."""
+"""A new root passphrase while the site runs: its workers continue to sign, and none is restarted."""
 
 import os
 import signal

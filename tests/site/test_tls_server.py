@@ -1,4 +1,4 @@
-"""The server that stands for a proxy in other tests really loads its certificate again, and drops nobody for it."""
+"""The server that replaces a proxy in other tests loads its certificate again without dropping connections."""
 
 import contextlib
 import http.client
@@ -29,7 +29,7 @@ def pem(leaf: Signed) -> bytes:
 
 
 def example(port: int) -> str:
-    """The proxy that the documentation shows, on a port that needs no rights."""
+    """The proxy in the documentation, on an unprivileged port."""
     (shown,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     return shown.replace('("", 443)', f'("127.0.0.1", {port})')
 

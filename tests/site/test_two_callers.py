@@ -1,4 +1,4 @@
-"""The home of a registered node is copied and started elsewhere, with real agents: it is named, gets nothing new, and is refused after a redistribution."""
+"""The home of a registered node is copied and started elsewhere, with real agents: it is reported, gets nothing new, and is refused after a redistribution."""
 
 import shutil
 import sys
@@ -15,7 +15,7 @@ TRUE, COPY = "twin", "copy of twin"
 
 
 class Twins:
-    """A registered node of this file's own, on the shared site, and the copy of its home."""
+    """A registered node for this file, on the shared site, and the copy of its home."""
 
     def __init__(self, site: Site) -> None:
         self.site, self.addresses = site, {TRUE: site.address(44), COPY: site.address(45)}
@@ -42,7 +42,7 @@ class Twins:
         return {each["code"]: each["text"] for each in found if each["subject"] == TRUE}
 
     def wake(self, name: str) -> None:
-        """Its agent starts again, calls at once, and keeps the turn of the answer."""
+        """Restart its agent, which calls immediately and stores the turn of the answer."""
         self.stop(name)
         before = self.turn(name)
         self.start(name)

@@ -1,4 +1,4 @@
-"""A small TLS server, such as stands behind --reload-hook: one page from a browser.pem, which SIGHUP loads again.
+"""A small TLS server for --reload-hook: one page with the certificate in browser.pem, which SIGHUP loads again.
 
 python tests/site/tls_server.py browser.pem 127.0.0.2 8444
 """
@@ -29,7 +29,7 @@ class Page(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """Each connection keeps the context that it began with; what does not load leaves the one before."""
+    """Each connection keeps its first context. If a file cannot be loaded, the previous context stays."""
 
     context: ssl.SSLContext
 
@@ -44,7 +44,7 @@ class Server(ThreadingHTTPServer):
         return self.context.wrap_socket(raw, server_side=True, do_handshake_on_connect=False), peer
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Somebody looked and went away."""
+        """The client closed the connection without a request."""
 
 
 def main(pem: str, address: str, port: str) -> None:

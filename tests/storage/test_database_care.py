@@ -1,4 +1,4 @@
-"""What is done for the database while the site runs."""
+"""Care of the database while the site runs."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -67,13 +67,13 @@ def test_only_our_own_copies_are_removed(copy: Path) -> None:
     assert [path.name for path in copy.parent.iterdir()] == ["db.sqlite3"]
 
 
-def test_copies_stay_while_values_are_sealed_anew(copy: Path) -> None:
+def test_copies_stay_during_re_encryption(copy: Path) -> None:
     CentralKey.objects.update(finished_at=None)
     upgrade_copies_remove(now=timezone.now())
     assert copy.exists()
 
 
-def test_a_database_older_than_the_store_is_named_and_explains_the_rest(site_directory: Path) -> None:
+def test_a_database_older_than_the_store_is_reported_as_the_cause_of_others(site_directory: Path) -> None:
     now = timezone.now()
     assert older_than_store() is None
     central_install(central_next(reason="renewed", now=now), now=now)
@@ -84,24 +84,24 @@ def test_a_database_older_than_the_store_is_named_and_explains_the_rest(site_dir
     first, *rest = attention(now)
     assert (first.need.code, first.need.severity, first.explained_by) == ("database-older-than-store", "critical", "")
     assert "generation 2 of " in first.need.text
-    assert "Restore a backup of after " in first.need.remedy
+    assert "Restore a backup from after " in first.need.remedy
     silent = [each for each in rest if each.need.code in ("node-silent", "node-certificate-revoked")]
     assert silent
     assert {each.explained_by for each in silent} == {first.need.title}
     assert "repair_central" in first.need.remedy
     (found,) = site_can_work()
-    assert (found.id, "an earlier database was put back" in found.msg, "manage.py restore" in found.hint) == ("qmc.E009", True, True)
+    assert (found.id, "an older database was restored" in found.msg, "manage.py restore" in found.hint) == ("qmc.E009", True, True)
     central_repair(actor=SYSTEM, now=now)
     assert older_than_store() is None
     assert own_store().generation > 2
 
 
-def test_a_database_of_before_a_key_rotation_is_not_repaired_but_restored(site_directory: Path) -> None:
+def test_a_database_from_before_a_key_rotation_must_be_restored(site_directory: Path) -> None:
     now = timezone.now()
     central_install(central_next(reason="renewed", now=now), now=now)
     Certificate.objects.filter(generation=2).delete()
     DatabaseKey.objects.update(key_id="0" * 16)  # the key that wrote then has left the store since
     found = older_than_store()
     assert found
-    assert "Restore a backup of after " in found[1]
+    assert "Restore a backup from after " in found[1]
     assert "repair_central" not in found[1]

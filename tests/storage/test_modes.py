@@ -1,4 +1,4 @@
-"""Nothing in a data directory can be read by another account, whatever the umask; by a group only where QMC_GROUP names it."""
+"""Nothing in a data directory can be read by another account, whatever the umask; by a group only if QMC_GROUP names it."""
 
 import grp
 import os

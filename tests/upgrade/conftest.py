@@ -1,4 +1,4 @@
-"""Data directories as `init` makes them, on the disk; made once, copied for each test."""
+"""Data directories that `init` made, on the disk. They are made once and copied for each test."""
 
 import os
 import shutil
@@ -40,7 +40,7 @@ def data_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def data(data_template: Path, tmp_path: Path) -> Path:
-    """The data directory of a founded site that is stopped."""
+    """The data directory of an initialized, stopped site."""
     return Path(shutil.copytree(data_template, tmp_path / "var", symlinks=True))
 
 

@@ -1,4 +1,4 @@
-"""What is migrated, what is copied first, and what is refused without a change."""
+"""Before an upgrade: which databases are migrated, which are copied first, and which are refused without a change."""
 
 import json
 import sqlite3

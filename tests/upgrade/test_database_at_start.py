@@ -1,4 +1,4 @@
-"""A database that nothing must be started on: found before anything is written, with the way out."""
+"""Databases on which no process may start: they are recognized before anything is written, and the message has the remedy."""
 
 import os
 import shutil
@@ -54,7 +54,7 @@ def overwrite(data: Path, offset: int, content: bytes, name: str = "db.sqlite3")
 
 
 def yesterdays(data: Path) -> None:
-    """A copy of before the last start, beside the log of now."""
+    """A copy from before the last start, beside the current log."""
     shutil.copy(data / "db.sqlite3", data.parent / "yesterday")
     write_log(data, keep=False)
     log_mark(data / "db.sqlite3")
@@ -63,7 +63,7 @@ def yesterdays(data: Path) -> None:
 
 
 def of_this_morning(data: Path) -> None:
-    """A copy of since the last start, beside a log of after it was emptied: the number is the same."""
+    """A copy from after the last start, beside a log that was emptied later: the number is the same."""
     log_mark(data / "db.sqlite3")
     shutil.copy(data / "db.sqlite3", data.parent / "morning")
     write_log(data, 200, keep=False)
@@ -90,7 +90,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "cut within its header": (lambda data: os.truncate(data / "db.sqlite3", 50), "is damaged"),
     "pages of zeros": (lambda data: overwrite(data, 4096 * 20, bytes(4096 * 3)), "is damaged"),
     "a schema that nobody can read": (lambda data: overwrite(data, (data / "db.sqlite3").read_bytes().find(b"CREATE TABLE"), b"CREATE TABEL"), "is damaged"),
-    "put back beside a later log": (yesterdays, "does not belong to db.sqlite3: that file was put back or replaced beside it"),
+    "put back beside a later log": (yesterdays, "does not belong to db.sqlite3: the database file was restored or replaced"),
     "a copy of the same day beside a later log": (of_this_morning, "is damaged"),
     "a damaged log": (with_a_damaged_log, "The log of the database"),
     "its log alone": (with_its_log_alone, "is missing or empty, but its log db.sqlite3-wal is there"),
@@ -98,7 +98,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 
 def contents(data: Path) -> dict[Path, bytes]:
-    """All but SQLite's shared memory, which every reader of a log makes."""
+    """All files except SQLite's shared memory, which every reader of a log makes."""
     return {path: path.read_bytes() for path in data.rglob("*") if path.is_file() and not path.name.endswith("-shm")}
 
 
@@ -142,7 +142,7 @@ def with_an_unreadable_store(data: Path) -> None:
 STORES: dict[str, tuple[Callable[[Path], Any], State, str]] = {
     "no database beside the store": (lambda data: (data / "db.sqlite3").unlink(), State.LOST, "belongs to the trust zone"),
     "an empty file beside the store": (lambda data: (data / "db.sqlite3").write_bytes(b""), State.LOST, "belongs to the trust zone"),
-    "another zone's": (lambda data: change(data, f"UPDATE certs_trustzone SET id = '{uuid.uuid4().hex}'"), State.OTHER_ZONE, "is of the trust zone"),
+    "another zone's": (lambda data: change(data, f"UPDATE certs_trustzone SET id = '{uuid.uuid4().hex}'"), State.OTHER_ZONE, "belongs to the trust zone"),
     "no store": (without_its_store, State.WITHOUT_STORE, "is missing or empty"),
     "a damaged store": (with_an_unreadable_store, State.WITHOUT_STORE, "is damaged"),
 }  # fmt: skip
@@ -238,7 +238,7 @@ def test_init_says_that_another_program_has_locked_the_database(data: Path) -> N
 
 
 def test_a_lost_database_is_never_replaced_by_a_new_trust_zone(data: Path) -> None:
-    """The store holds the only copy of the database key."""
+    """The store has the only copy of the database key."""
     (data / "db.sqlite3").unlink()
     before = contents(data / "node")
     assert "The database is empty, but this machine's store" in refusal(data, ["init"])

@@ -51,7 +51,7 @@ def test_every_migration_is_listed() -> None:
 
 
 def test_migrations_of_an_app_are_one_line() -> None:
-    """Each follows the one before, none replaces others, and numbers go up by one."""
+    """Each migration depends on the previous one, none replaces others, and numbers increase by one."""
     loader = MigrationLoader(None, replace_migrations=False)
     assert loader.detect_conflicts() == {}
     for app in {path.parent.parent.name for path in migration_files()}:

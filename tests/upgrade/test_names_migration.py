@@ -1,4 +1,4 @@
-"""The names of a site from before the register: all are recorded, and of two holders that exclude each other the later one is disputed."""
+"""The names of a site from before the register: all are recorded, and of two holders of an exclusive name the later one is disputed."""
 
 import os
 import subprocess
@@ -54,8 +54,8 @@ old.example shared node 2
 rim1.example exclusive node 1
 rim2.example exclusive node 2
 rim2.example exclusive export 3 disputed
-rim2.example is a name of the export for RIM2.example and the node rim2. Each could pass for the other. They keep working.
-files.example is a name of the node files and the export for files.example. Each could pass for the other. They keep working.
+rim2.example is a name of the export for RIM2.example and the node rim2. Each could impersonate the other. They keep working.
+files.example is a name of the node files and the export for files.example. Each could impersonate the other. They keep working.
 """
 
 

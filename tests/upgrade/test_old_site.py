@@ -1,4 +1,4 @@
-"""A site that the code of commit 1c0c2c0 made and used goes on under today's code (`make faults`)."""
+"""A site made with the code of commit 1c0c2c0 continues to work with the current code (`make faults`)."""
 
 import json
 import os
@@ -50,7 +50,7 @@ class OldSite(Site):
 
 
 def need_history(commit: str) -> None:
-    """Skip the test where the old code is not there."""
+    """Skip the test if the old code is not available."""
     if subprocess.run(["git", "cat-file", "-e", f"{commit}^{{commit}}"], cwd=ROOT, capture_output=True, check=False).returncode:
         pytest.skip(
             f"no git history here reaches back to {commit[:7]} (a shallow clone, or an archive of the files): git fetch --unshallow"

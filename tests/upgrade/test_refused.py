@@ -1,4 +1,4 @@
-"""What is refused changes nothing: no file is left, none is altered, and the database stays as it was."""
+"""Refused commands change nothing: files and database stay as they were."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ OTHER_ROWS = Archive(ARCHIVE.origin, {DATA: b'{"model": "nodes.other", "pk": 1, 
 
 @pytest.fixture(scope="module")
 def archives() -> dict[str, bytes]:
-    """Files that are no backup that could be restored here."""
+    """Files that are not backups that can be restored here."""
     return {
         "rows.age": sealed_at_once(OTHER_ROWS, WORD), "whole.age": sealed_at_once(ARCHIVE, WORD), "other.age": sealed_at_once(ARCHIVE, WORD + "!"), "cut.age": sealed_at_once(ARCHIVE, WORD)[:-9], "text.age": b"no backup",
         "passphrase": WORD.encode(), "short": b"short",
@@ -30,7 +30,7 @@ def archives() -> dict[str, bytes]:
 
 
 def state(folder: Path) -> dict[Path, bytes | None]:
-    """Every file with its content; SQLite's shared memory has none that lasts."""
+    """Every file with its content, except SQLite's shared memory, which does not last."""
     return {
         path.relative_to(folder): path.read_bytes() if path.is_file() else None
         for path in folder.rglob("*")
@@ -44,7 +44,7 @@ def restore_words(file: str, passphrase: str = "passphrase", *further: str) -> l
 
 # In a place without a site: what is typed, and what is said.
 WITHOUT_A_SITE = {
-    "restore: rows of another version": (restore_words("rows.age"), "The backup's rows do not fit this console"),
+    "restore: rows of another version": (restore_words("rows.age"), "The rows of the backup do not fit this version of the console"),
     "restore: another passphrase": (restore_words("other.age"), "The backup does not open"),
     "restore: a file that was cut": (restore_words("cut.age"), "The backup does not open"),
     "restore: another file": (restore_words("text.age"), "The backup does not open"),
@@ -126,7 +126,7 @@ def test_a_refused_restore_leaves_no_table_in_postgresql(tmp_path: Path, archive
     with postgresql() as url:
         words = [word.format(place=tmp_path) for word in restore_words("rows.age")]
         ended = manage(tmp_path / "var", *words, DATABASE_URL=url)
-        assert (ended.returncode, "do not fit this console" in ended.stderr) == (1, True), ended
+        assert (ended.returncode, "do not fit this version of the console" in ended.stderr) == (1, True), ended
         with psycopg.connect(url) as database:
             assert database.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
     assert state(tmp_path) == before

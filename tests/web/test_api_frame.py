@@ -1,4 +1,4 @@
-"""The frame of the API: what an operation does not know is refused with what it knows, every error has one form, and every address works."""
+"""The frame of the API: unknown input is refused with the known names, every error has one format, and addresses work with and without the last slash."""
 
 import json
 from collections.abc import Iterator
@@ -112,7 +112,7 @@ BAD_PAGES += [("page_size", text) for text in ("0", "-1", "x", "501", "9" * 30)]
 
 
 @pytest.mark.parametrize(("name", "text"), BAD_PAGES)
-def test_a_page_that_is_not_there_is_refused(client: Client, name: str, text: str) -> None:
+def test_a_page_that_does_not_exist_is_refused(client: Client, name: str, text: str) -> None:
     lists = {path for _, path, operation in operations() if {"page", "page_size"} <= {*parameters_of(operation)}}
     assert lists == LISTS
     for path in lists:
@@ -271,6 +271,4 @@ def test_a_check_that_blocks_keeps_its_findings_beside_the_errors() -> None:
 def test_the_detail_names_the_fields(client: Client) -> None:
     answer = send(client, "post", "/api/v1/nodes/", {"name": 5, "services": ["coffee"]})
     assert error_fields(answer.json()) == ["name", "host_name", "services"]
-    assert answer.json()["detail"].startswith(
-        "name: A string is needed. host_name: This field is required. services.0: There is no such value."
-    )
+    assert answer.json()["detail"].startswith("name: Give a string. host_name: This field is required. services.0: There is no such value.")

@@ -1,4 +1,4 @@
-"""A database that is full, locked or away: 503 with its remedy, for people, API clients and nodes."""
+"""A database that is full, locked or unreachable: 503 with a remedy, for people, API clients and nodes."""
 
 import contextlib
 import sqlite3
@@ -60,7 +60,7 @@ def test_a_node_gets_problem_details(client: Client, settings: Any) -> None:
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:trust-zone:database-unavailable")
 
 
-def test_any_other_error_is_still_one(client: Client) -> None:
+def test_other_errors_stay_unexpected_errors(client: Client) -> None:
     def broken(*_: Any) -> None:
         raise IntegrityError("no such row")
 
@@ -76,8 +76,8 @@ SAID = {
     "canceling statement due to lock timeout": "locked the database",
     "database or disk is full": "disk of the database is full",
     'could not extend file "base/16384/1": No space left on device': "disk of the database is full",
-    "attempt to write a readonly database": "cannot be written",
-    "cannot execute INSERT in a read-only transaction": "cannot be written",
+    "attempt to write a readonly database": "cannot be changed",
+    "cannot execute INSERT in a read-only transaction": "cannot be changed",
     "database disk image is malformed": "damaged",
     "file is not a database": "damaged",
     "disk I/O error": "damaged",
@@ -88,12 +88,12 @@ SAID = {
     'connection to server at "127.0.0.1", port 5432 failed: Connection refused': "cannot be reached",
     "FATAL:  sorry, too many clients already": "no free connection",
     "terminating connection due to administrator command": "cannot be reached",
-    "something that nobody has seen yet": "does not answer as it should",
+    "something that nobody has seen yet": "answered with an unexpected error",
 }
 
 
 @pytest.mark.parametrize(("said", "meaning"), SAID.items(), ids=SAID.keys())
-def test_what_the_database_says_is_put_into_words(client: Client, said: str, meaning: str) -> None:
+def test_errors_of_the_database_are_explained(client: Client, said: str, meaning: str) -> None:
     def broken(*_: Any) -> None:
         raise OperationalError(said)
 
@@ -105,7 +105,7 @@ def test_what_the_database_says_is_put_into_words(client: Client, said: str, mea
     assert detail == f"{what} {remedy}"
 
 
-def test_a_database_that_another_program_locks_is_said_to_be_locked(tmp_path: Path) -> None:
+def test_a_database_locked_by_another_program_is_reported(tmp_path: Path) -> None:
     """A second program holds a real lock, and a real connection waits for it in vain."""
     holder, waiter = (sqlite3.connect(tmp_path / "db", timeout=0.1, isolation_level=None) for _ in range(2))
     with contextlib.closing(holder), contextlib.closing(waiter):

@@ -1,4 +1,4 @@
-"""The two wheels: what is in them, and a site of them without the tree and without a network."""
+"""The two wheels: their content, and a site from them without the source tree and without a network."""
 
 import base64
 import csv

@@ -19,7 +19,7 @@ PASSPHRASE = "of the trial backup"
 
 
 class InstalledSite(Site):
-    """As somebody runs it who has the wheels and nothing else."""
+    """A site of a person who has only the wheels."""
 
     def __init__(self, environment: Path, empty: Path) -> None:
         self.program, self.cwd = (str(environment / "bin/qmc"),), empty

@@ -1,4 +1,4 @@
-"""Icons, states, times and bars as every page shows them."""
+"""Icons, states and times on all pages."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ from pki.core.verify import grouped
 
 register = template.Library()
 
-# state: word, colour, icon
+# state: word, color, icon
 LOOKS = {
     "created": ("not registered", "grey", "circle-dashed"),
     "issuing": ("making keys", "blue", "key"),
@@ -67,19 +67,19 @@ LOOKS = {
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    """A Tabler icon out of the sprite that scripts/front-end makes; the word beside it names it."""
+    """A Tabler icon from the sprite that scripts/front-end makes. It is decorative: the text beside it has the meaning."""
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("made/icons.svg"), name)
 
 
 @register.simple_tag
 def version() -> str:
-    """Of the product."""
+    """The version of the product."""
     return VERSION
 
 
 @register.simple_tag
 def badge(state: str) -> SafeString:
-    """A state as colour, word and icon."""
+    """A state as color, word and icon."""
     word, colour, drawing = LOOKS[str(state)]
     return format_html('<span class="state state-{}">{}<span>{}</span></span>', colour, icon(drawing), word)
 
@@ -103,7 +103,7 @@ def look_icon(state: str) -> str:
 
 
 def now_of(context: Context) -> datetime:
-    """The moment for which a page is drawn."""
+    """The current time of the page."""
     now: datetime = context.get("now") or timezone.now()
     return now
 
@@ -123,7 +123,7 @@ def _time(moment: datetime, text: str, form: str, seconds: float | None = None) 
 
 @register.simple_tag(takes_context=True)
 def when(context: Context, moment: datetime | None) -> SafeString | str:
-    """A moment as seen from now: 3 min ago."""
+    """A moment relative to now: 3 min ago."""
     if moment is None:
         return "never"
     now = now_of(context)
@@ -154,9 +154,9 @@ register.filter("grouped", grouped)
 
 @register.filter
 def clock_offset(seconds: float) -> str:
-    """How far another clock is from this one."""
+    """The difference of another clock to this one."""
     if abs(seconds) < 1:
-        return "the same, within a second"
+        return "no difference, within a second"
     return f"{clocks.length(timedelta(seconds=seconds))} {'ahead' if seconds > 0 else 'behind'}"
 
 
@@ -169,7 +169,7 @@ def current(context: Context, rooms: str) -> bool:
 
 @register.simple_tag
 def proof(proved: bool) -> SafeString:
-    """Whether something is proved, as spot and word."""
+    """Whether a fact is proved, as a spot with a word."""
     return format_html(
         '<span class="known"><span class="spot spot-{}" aria-hidden="true"></span>{}</span>',
         *(("green", "yes") if proved else ("grey", "not yet")),

@@ -1,4 +1,4 @@
-"""Prove that the audit log is complete and unchanged."""
+"""Verify that the audit log is complete and unchanged."""
 
 from typing import Any
 

@@ -84,7 +84,7 @@ class Command(SiteCommand):
         self.stdout.write(f"Allowed hosts:    {', '.join(found.allowed_hosts) or 'none except the names of this machine'}")
         self.stdout.write(f"Trusted origins:  {', '.join(found.trusted_origins) or 'none except the base URL'}")
         for name, value in overridden().items():
-            self.stdout.write(f"{name}={value} in this environment overrides that.")
+            self.stdout.write(f"{name}={value} in this environment overrides this value.")
 
     def _confirmed(self) -> bool:
         self.stdout.write("Type yes to continue: ", ending="")

@@ -1,4 +1,4 @@
-"""The settings of this installation: which value is in force, and from where it comes."""
+"""The settings of this installation: the values in force, and where they come from."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ NOT_SET, NOT_KNOWN = "not set", "not known"
 
 @dataclass(frozen=True)
 class SettingInForce:
-    """`value` is None where only the site's data has it, and the site's data cannot be read. Passwords in URLs are left out."""
+    """A setting with its value. `value` is None if only the site's data has it and cannot be read. Passwords in URLs are omitted."""
 
     name: str
     value: str | None
@@ -32,7 +32,7 @@ class SettingInForce:
 
 
 def site_data() -> tuple[dict[str, str] | None, str]:
-    """Field → value of what the site's data says, else None and why it cannot be read. Nothing is written."""
+    """Field → value in the site's data, or None and the reason why it cannot be read. Writes nothing."""
     if connection.vendor == "postgresql":
         connection.settings_dict["OPTIONS"] = {"connect_timeout": CONNECT_S} | connection.settings_dict["OPTIONS"]
     if found := unusable(database_look(connection)):
@@ -44,7 +44,7 @@ def site_data() -> tuple[dict[str, str] | None, str]:
 
 
 def settings_in_force(data: dict[str, str] | None) -> Iterator[SettingInForce]:
-    """In the order of the rows. `data` is what the site's data says, or None."""
+    """All settings, in the order of their declaration. `data` has the values in the site's data, or is None."""
     for field, row in ROWS.items():
         own = row.shown(getattr(settings.INSTALLATION, field))
         is_given = row.name in settings.INSTALLATION.given

@@ -33,7 +33,7 @@ PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 GRACE_S = 8
 MODULE = ["-m", "qmc"]
-CELERY = ["-m", "celery", "-A", "qmc", "--skip-checks"]  # `init` has made them
+CELERY = ["-m", "celery", "-A", "qmc", "--skip-checks"]  # `init` has run the checks
 
 
 def _die_with(parent: int) -> None:
@@ -89,7 +89,7 @@ class Child:
         environment = os.environ | self.environment | {"QMC_ROOT_PASSPHRASE_FILE": "", "PYTHONUNBUFFERED": "1"}
         descriptors: tuple[int, ...] = ()
         if self.passphrase and settings.ROOT_PASSPHRASE_FILE:
-            # The folder's: a descriptor of the file would still read the old one after `rotate_root_passphrase`.
+            # Of the folder: a descriptor of the file would read the old passphrase after `rotate_root_passphrase`.
             path = settings.ROOT_PASSPHRASE_FILE.resolve()
             descriptors = (os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY),)
             environment["QMC_ROOT_PASSPHRASE_FILE"] = f"/dev/fd/{descriptors[0]}/{path.name}"
@@ -108,7 +108,7 @@ class Child:
 
 class Command(BaseCommand):
     help = "Starts console, node API, worker and beat. Ctrl-C stops all of them."
-    requires_system_checks = []  # `init` makes them
+    requires_system_checks = []  # `init` runs the checks
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--data-dir")
@@ -147,7 +147,7 @@ class Command(BaseCommand):
         environment = {"QMC_DATA_DIR": str(settings.QMC_DATA_DIR)}
         ended = []
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # `nohup` ignores that one
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # `nohup` makes this process ignore SIGHUP
                 signal.signal(number, lambda *_: ended.append(True))
         sign_in = self._init(options, environment)
         if ended:

@@ -1,4 +1,4 @@
-"""A site without furniture, in which every agent is a test's own and calls each second: what happens there is over in no time."""
+"""An empty site. Each test has its own agents, which call every second, so that changes are fast."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A TLS server behind the chosen certificate, visited by Chromium that trusts its authority: chosen, fallen back, renewed, and nobody is dropped."""
+"""A TLS server with the chosen certificate, visited by Chromium, which trusts its authority: chosen, fallen back, renewed, without a dropped connection."""
 
 import http.client
 import shutil
@@ -39,13 +39,13 @@ def anybody() -> ssl.SSLContext:
 
 
 def served(address: str, port: int) -> str:
-    """The fingerprint of what a new connection is shown."""
+    """The fingerprint of the certificate that a new connection gets."""
     with socket.create_connection((address, port), 10) as raw, anybody().wrap_socket(raw) as secure:
         return fingerprint(secure.getpeercert(binary_form=True) or b"")
 
 
 class Kept(threading.Thread):
-    """One connection that asks again and again, as a browser's page does; `failures` says what went wrong."""
+    """One connection with repeated requests, as from a page in a browser. `failures` has the errors."""
 
     def __init__(self, address: str, port: int, path: str = "/") -> None:
         super().__init__(daemon=True)
@@ -82,7 +82,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shop(site: Site, folder: Path) -> Iterator[str]:
-    """A node whose proxy knows nothing of certificates but its browser.pem and the signal to load it again. Its id."""
+    """A node with a proxy that knows only its browser.pem and the signal to load it again. Its id."""
     home, address, hook = folder / "shop", site.address(100), folder / "reload proxy"
     hook.write_text(f"#!/bin/sh\ntest ! -e '{folder}/pid' || exec kill -HUP $(cat '{folder}/pid')\n")
     hook.chmod(0o700)
@@ -105,7 +105,7 @@ def shop(site: Site, folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def trusting(playwright: Playwright, site: Site, folder: Path) -> Iterator[Browser]:
-    """Chromium that trusts the public authority out of its NSS store, and nobody else that it would not; names lead to the site."""
+    """Chromium that trusts the public authority in its NSS store, and no other. Names lead to the site."""
     if shutil.which("certutil") is None:
         pytest.skip("certutil is not installed (Debian: libnss3-tools)")
     store, pem = folder / "home/.pki/nssdb", folder / "root.pem"
@@ -119,7 +119,7 @@ def trusting(playwright: Playwright, site: Site, folder: Path) -> Iterator[Brows
 
 
 def visit(browser: Browser, url: str) -> str:
-    """Who issued what a new window is shown, or why Chromium refuses it."""
+    """The issuer of the certificate in a new window, or why Chromium refuses it."""
     context = browser.new_context()
     try:
         answer = context.new_page().goto(url)

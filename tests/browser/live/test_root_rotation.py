@@ -1,4 +1,4 @@
-"""A new root for nine nodes (four in `make test`), asked for and watched in the browser, while every pair of them keeps talking and two agents die in the middle."""
+"""A new root for nine nodes (four in `make test`), started and watched in the browser, while every pair of nodes keeps connecting and two agents are terminated in the middle."""
 
 import contextlib
 import socket
@@ -31,7 +31,7 @@ def waits(place: Place) -> bool:
 
 @pytest.fixture
 def nodes(site: Site, tmp_path: Path) -> tuple[Site, list[Place]]:
-    """`AGENTS` registered nodes, and the central one."""
+    """`AGENTS` registered nodes, and the central node."""
     places = [site.place(f"rim{number}", tmp_path / f"rim{number}", site.address(1 + number)) for number in range(1, 1 + AGENTS)]
     for place in places:
         where = ["--home", place.home, "--address", place.address, "--setup-address", place.address]
@@ -44,7 +44,7 @@ def nodes(site: Site, tmp_path: Path) -> tuple[Site, list[Place]]:
 
 
 class Rotation:
-    """The newest rotation, and the roots, as the API tells them."""
+    """The newest rotation, and the roots, from the API."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -65,7 +65,7 @@ class Rotation:
 
 @contextlib.contextmanager
 def killed(site: Site, probe: Probe, *places: Place) -> Iterator[None]:
-    """Inside, these agents are dead; at the end each answers again."""
+    """During this context, these agents do not run. At its end, each answers again."""
     with probe.without(*(place.name for place in places)):
         for place in places:
             site.further[place.name].kill()
@@ -77,7 +77,7 @@ def killed(site: Site, probe: Probe, *places: Place) -> Iterator[None]:
 
 @pytest.fixture
 def watched(playwright: Playwright, nodes: tuple[Site, list[Place]]) -> Iterator[Eyes]:
-    """A window on that site, which takes the console's certificate for what it is: it changes with the root."""
+    """A window that does not verify the console's certificate, because it changes with the root."""
     with launched(playwright) as chromium:
         context = chromium.new_context(viewport=WIDE, locale="en-GB", reduced_motion="reduce", ignore_https_errors=True)
         opened = Eyes(context, nodes[0])
@@ -88,7 +88,7 @@ def watched(playwright: Playwright, nodes: tuple[Site, list[Place]]) -> Iterator
 
 
 def begin(eyes: Eyes) -> None:
-    """From the page of the root over the plan, which names every node, to the rotation."""
+    """Start the rotation from the page of the root, through the plan, which lists every node."""
     page = eyes.go("/roots/")
     page.get_by_role("link", name="New root…").click()
     for number in range(1, 1 + AGENTS):
@@ -137,7 +137,7 @@ def test_a_new_root_and_no_handshake_fails(
 
 
 def assert_trusts_and_presents(place: Place, root: str, *, caller: Place) -> None:
-    """The node's store holds this root alone, and its listener's chain ends there; both hold for Python's own TLS."""
+    """The node's store has only this root, and its listener's chain ends there. Checked with Python's own TLS."""
     installed, calling = Store(Path(place.home)).current(), Store(Path(caller.home)).current()
     assert installed is not None
     assert calling is not None

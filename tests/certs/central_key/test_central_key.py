@@ -1,4 +1,4 @@
-"""The central key: made once, never over a missing file, and everything that only the center needs sealed with it."""
+"""The central key: it is made once, never replaces a missing file, and encrypts all values that only the central node needs."""
 
 import io
 import itertools
@@ -66,7 +66,7 @@ def test_central_key_table(old: CentralKeyStatus, new: CentralKeyStatus) -> None
 
 
 def as_before_there_was_a_central_key() -> dict[object, bytes]:
-    """The founded site as an older console left it: every value under the database key, and no key file. Returns the values."""
+    """A site of an older version: every value is encrypted with the database key, and there is no key file. Returns the values."""
     (old,) = key_ring().keys.values()
     for number in range(250):
         PooledKey.objects.create(key_type="RSA-3072", created_at=NOW, sealed_private_key=b"%d" % number)
@@ -81,7 +81,7 @@ def as_before_there_was_a_central_key() -> dict[object, bytes]:
 
 
 def advance(monkeypatch: pytest.MonkeyPatch, *, until: str = "") -> None:
-    """Do as workers do until the job has finished, or its progress is `until`; nobody waits for a minute."""
+    """Do the work of workers until the job has finished, or its progress is `until`, without waiting for a minute."""
     monkeypatch.setattr(central_key, "SETTLE", timedelta(0))
     for _ in range(20):
         job = job_claim(now=timezone.now() + central_key.POLL)
@@ -101,7 +101,7 @@ def values() -> dict[object, bytes]:
     }
 
 
-def test_a_new_site_has_nothing_to_seal_anew(site_directory: Path) -> None:
+def test_a_new_site_has_nothing_to_re_encrypt(site_directory: Path) -> None:
     assert resealing_is_finished()
     assert set(sealed_counts(Readers.CENTER)) == set(central_keys()) == {CentralKey.objects.get().key_id}
     assert (site_directory / "secrets/central-key").stat().st_mode & 0o777 == 0o600
@@ -112,7 +112,9 @@ def test_a_new_site_has_nothing_to_seal_anew(site_directory: Path) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_older_site_is_sealed_anew_by_a_job_that_goes_on_after_every_stop(site_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_site_is_re_encrypted_by_a_job_that_continues_after_every_stop(
+    site_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = as_before_there_was_a_central_key()
     central_key_ensure(now=timezone.now())
     assert (values(), resealing_is_finished()) == (before, False)
@@ -133,7 +135,7 @@ def test_an_older_site_is_sealed_anew_by_a_job_that_goes_on_after_every_stop(sit
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_nodes_key_and_a_copy_of_the_database_open_the_passwords_of_connections_alone(
+def test_a_nodes_key_and_a_copy_of_the_database_open_only_passwords_of_connections(
     site_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = as_before_there_was_a_central_key()
@@ -160,8 +162,8 @@ def connection(password: str) -> Connection:
     return Connection.objects.create(name=password, type="odbc", connection_string="x", created_at=NOW, changed_at=NOW, password=password)
 
 
-def test_free_pages_of_a_database_hold_nothing_that_an_older_key_sealed(tmp_path: Path) -> None:
-    """SQLite keeps what was replaced in free parts of its file, and in its log, until they are used again."""
+def test_free_pages_of_a_database_contain_no_values_of_an_older_key(tmp_path: Path) -> None:
+    """SQLite keeps replaced values in free parts of its file, and in its log, until they are used again."""
     environment = {**os.environ, "QMC_DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "qmc.settings"}
     environment.pop("DATABASE_URL", None)
     out = subprocess.run(
@@ -199,7 +201,7 @@ def rotated(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_rotation_says_how_far_it_is_and_drops_the_old_line(site_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rotation_shows_its_progress_and_removes_the_old_key(site_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     PooledKey.objects.create(key_type="RSA-3072", created_at=NOW, sealed_private_key=b"x")
     before, (old,) = values(), central_keys()
     said = rotated(monkeypatch)
@@ -226,7 +228,7 @@ STEPS = ["file", "row", "half", "sealed", "retired"]
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("killed_after", STEPS)
-def test_a_rotation_that_was_killed_goes_on_with_the_same_key(
+def test_an_interrupted_rotation_continues_with_the_same_key(
     site_directory: Path, monkeypatch: pytest.MonkeyPatch, killed_after: str
 ) -> None:
     for number in range(150):
@@ -249,10 +251,8 @@ def test_a_rotation_that_was_killed_goes_on_with_the_same_key(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_seals_with_the_old_key_in_an_open_transaction_keeps_the_old_key_alive(
-    site_directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A process sealed its value before the rotation and saves it after the first walk has ended."""
+def test_an_open_transaction_with_the_old_key_keeps_the_old_key(site_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process encrypted its value before the rotation, and saves it after the first walk."""
     late = PooledKey(key_type="RSA-3072", created_at=NOW, sealed_private_key=b"late")
     assert late.sealed_private_key.key_id == next(iter(central_keys()))
     job = central_key_rotate(actor=SYSTEM, now=timezone.now())
@@ -265,7 +265,7 @@ def test_who_seals_with_the_old_key_in_an_open_transaction_keeps_the_old_key_ali
 
 
 @pytest.mark.django_db
-def test_the_old_key_is_kept_for_a_minute_after_the_last_value(site_directory: Path) -> None:
+def test_the_old_key_stays_for_a_minute_after_the_last_value(site_directory: Path) -> None:
     job = central_key_rotate(actor=SYSTEM, now=timezone.now())
     for _ in range(3):
         claimed = job_claim(now=timezone.now() + central_key.POLL, only=job)
@@ -296,7 +296,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("break_it", "words"), BROKEN.values(), ids=BROKEN)
-def test_a_file_that_cannot_be_used_is_named_at_every_door_and_never_replaced(
+def test_an_unusable_key_file_is_reported_everywhere_and_never_replaced(
     site_directory: Path, administrator: Client, break_it, words: str
 ) -> None:
     file = settings.CENTRAL_KEY_FILE
@@ -321,7 +321,7 @@ def test_a_file_that_cannot_be_used_is_named_at_every_door_and_never_replaced(
     assert any(each.code == "central-key-unusable" for each in needs(timezone.now()))
 
 
-def test_sealing_that_cannot_go_on_says_why_and_goes_on_later(site_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocked_re_encryption_says_why_and_continues_later(site_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job = central_key_rotate(actor=SYSTEM, now=timezone.now())
     content = settings.CENTRAL_KEY_FILE.read_bytes()
     settings.CENTRAL_KEY_FILE.unlink()
@@ -335,7 +335,7 @@ def test_sealing_that_cannot_go_on_says_why_and_goes_on_later(site_directory: Pa
     assert "resealing-blocked" in [each.code for each in needs(timezone.now() + timedelta(minutes=70))]  # nobody works on it
 
 
-def test_a_value_that_does_not_open_is_named_and_hides_no_other(site_directory: Path, administrator: Client) -> None:
+def test_a_value_that_does_not_open_is_reported_and_hides_no_other(site_directory: Path, administrator: Client) -> None:
     good, broken = (PooledKey.objects.create(key_type="x", created_at=NOW, sealed_private_key=b"x") for _ in range(2))
     PooledKey.objects.filter(pk=broken.pk).update(sealed_private_key=Sealed(good.sealed_private_key.sealed))
     job = central_key_rotate(actor=SYSTEM, now=timezone.now())
@@ -346,7 +346,7 @@ def test_a_value_that_does_not_open_is_named_and_hides_no_other(site_directory: 
 
 
 @pytest.mark.parametrize("finished", [False, True], ids=["sealing anew", "finished"])
-def test_no_database_key_is_retired_while_it_seals_what_the_center_needs(versions, finished: bool) -> None:
+def test_no_database_key_is_retired_while_it_encrypts_values_of_the_central_node(versions, finished: bool) -> None:
     """The site was upgraded in the middle of a rotation of the database key."""
     now = timezone.now()
     first = CentralKey.objects.create(version=1, key_id=next(iter(central_keys())), created_at=now, status_since=now)
@@ -356,7 +356,7 @@ def test_no_database_key_is_retired_while_it_seals_what_the_center_needs(version
     assert DatabaseKey.objects.get(version=1).status == ("retired" if finished else "reading")
 
 
-def test_a_first_start_that_was_killed_uses_the_key_that_it_wrote(site_directory: Path) -> None:
+def test_an_interrupted_first_start_uses_the_key_that_it_wrote(site_directory: Path) -> None:
     CentralKey.objects.all().delete()
     (written,) = central_keys()
     central_key_ensure(now=timezone.now())
@@ -370,7 +370,7 @@ def test_values_under_a_key_that_is_not_in_use_are_counted_on_the_page(site_dire
     assert "1 value cannot be read" in administrator.get("/database-key/").content.decode()
 
 
-def test_a_command_that_is_stopped_says_who_goes_on(site_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_command_says_that_workers_continue(site_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(**_: object) -> None:
         raise KeyboardInterrupt
 

@@ -56,7 +56,7 @@ def test_an_issued_certificate_is_found_again_with_its_private_key(intent: Inten
 
 
 @pytest.mark.parametrize("step", ["issue.sign", "certificate_transition"])
-def test_a_killed_worker_holds_the_intent_until_its_lease_expires(intent: Intent, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+def test_a_killed_worker_blocks_the_intent_until_its_lease_expires(intent: Intent, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(f"{services.__name__}.{step}", killed)
         with pytest.raises(KilledError):
@@ -71,7 +71,7 @@ def test_a_killed_worker_holds_the_intent_until_its_lease_expires(intent: Intent
     assert (abandoned.reason, abandoned.sealed_private_key) == ("its worker ended before it signed", None)
 
 
-def test_the_sweep_ends_only_what_nobody_holds(intent: Intent, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sweep_fails_only_certificates_without_a_lease(intent: Intent, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(issue, "sign", killed)
     with pytest.raises(KilledError):
         make(intent)

@@ -51,7 +51,7 @@ def connection(password: bytes) -> Connection:
 
 @pytest.fixture
 def rows(versions) -> dict[uuid.UUID, bytes]:
-    """250 values under version 1, one of them broken, and one under version 2."""
+    """250 values with version 1, one of them damaged, and one with version 2."""
     DatabaseKey.objects.filter(version=2).update(status=DatabaseKeyStatus.DELIVERED)
     DatabaseKey.objects.filter(version=1).update(status=DatabaseKeyStatus.WRITING)
     content = {connection(b"%d" % number).pk: b"%d" % number for number in range(250)}
@@ -62,14 +62,14 @@ def rows(versions) -> dict[uuid.UUID, bytes]:
 
 
 def break_one(rows: dict[uuid.UUID, bytes]) -> uuid.UUID:
-    """One row holds the value of another."""
+    """Give one row the value of another."""
     pk, other = list(rows)[100], list(rows)[101]
     Connection.objects.filter(pk=pk).update(password=Connection.objects.get(pk=other).password.sealed)
     rows.pop(pk)
     return pk
 
 
-def test_every_row_is_sealed_anew_once_and_a_broken_one_hides_no_other(versions, rows) -> None:
+def test_every_row_is_re_encrypted_once_and_a_damaged_one_hides_no_other(versions, rows) -> None:
     broken = break_one(rows)
     version = DatabaseKey.objects.get(version=2)
     walked = reencrypt(version=version, until=LATER)
@@ -80,7 +80,7 @@ def test_every_row_is_sealed_anew_once_and_a_broken_one_hides_no_other(versions,
     assert reencrypt(version=version, until=LATER).moved == 0
 
 
-def test_a_walk_that_ends_early_goes_on_where_it_was(versions, rows) -> None:
+def test_an_interrupted_walk_continues_where_it_stopped(versions, rows) -> None:
     version, moved = DatabaseKey.objects.get(version=2), []
     while True:
         walked = reencrypt(version=version, until=NOW)  # one batch at a time
@@ -91,8 +91,8 @@ def test_a_walk_that_ends_early_goes_on_where_it_was(versions, rows) -> None:
     assert {pk: Connection.objects.get(pk=pk).password.open() for pk in rows} == rows
 
 
-def test_who_writes_in_between_wins(versions, rows, monkeypatch) -> None:
-    """A row that changes between reading and writing keeps what was written."""
+def test_a_concurrent_change_is_kept(versions, rows, monkeypatch) -> None:
+    """A row that changes between reading and writing keeps the new value."""
     pk = list(rows)[5]
     move = sealing_walk._move
 
@@ -131,8 +131,8 @@ def test_check_says_when_a_key_cannot_be_read(versions) -> None:
     assert (found.id, "backup" in found.hint) == ("qmc.E003", True)
 
 
-def test_a_value_that_only_this_machine_cannot_open_is_not_taken_for_broken(versions, rows) -> None:
-    """Else the old key would be retired with values still under it."""
+def test_a_value_that_only_this_machine_cannot_open_does_not_count_as_damaged(versions, rows) -> None:
+    """Otherwise the old key would be retired while it still encrypts values."""
     for path in (
         settings.NODE_STORE / "current/machine/personal/service.pem",
         *(settings.NODE_STORE / "service-pairs").glob("*/service.pem"),
@@ -145,7 +145,7 @@ def test_a_value_that_only_this_machine_cannot_open_is_not_taken_for_broken(vers
     assert sealed_counts(Readers.NODES) == {versions[1].key_id.hex(): 250, versions[2].key_id.hex(): 1}
 
 
-def test_a_pooled_key_that_does_not_open_holds_nobody_up(versions) -> None:
+def test_a_pooled_key_that_does_not_open_delays_no_work(versions) -> None:
     good = keys.to_pem(keys.generate(KeyType.EC_P256))
     broken = PooledKey.objects.create(key_type="RSA-3072", created_at=NOW, sealed_private_key=b"x")
     PooledKey.objects.filter(pk=broken.pk).update(sealed_private_key=Sealed(b"altered" * 10))
@@ -154,7 +154,7 @@ def test_a_pooled_key_that_does_not_open_holds_nobody_up(versions) -> None:
     assert not PooledKey.objects.exists()
 
 
-def test_a_retired_key_leaves_the_disk_and_the_pair_in_use_stays(versions, package, authority, tmp_path) -> None:
+def test_a_retired_key_is_removed_from_the_disk_and_the_current_pair_stays(versions, package, authority, tmp_path) -> None:
     store, old, new = Store(tmp_path / "rim"), versions[1].key_id.hex(), versions[2].key_id.hex()
     store.install(package, now=authority.now)
     newer = dataclasses.replace(authority, database_key=versions[2]).pair(Kind.SERVICE)

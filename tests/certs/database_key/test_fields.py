@@ -1,4 +1,4 @@
-"""The encrypted field: opens in its place alone, shows nothing, and cannot be searched."""
+"""The encrypted field: a value opens only in its own place, never shows its plaintext, and cannot be searched."""
 
 import gc
 import uuid
@@ -43,11 +43,11 @@ def connection(value: object) -> Connection:
 
 
 def test_every_field_is_listed_here_with_who_reads_it() -> None:
-    """Who adds a field decides it here. Nodes hold the database key, so a field for nodes is open to each of them."""
+    """A new field must be added here with its readers. Nodes have the database key, so every node can read a field for nodes."""
     assert {f"{model._meta.label_lower}.{field.name}": field.sealed_for for model, field in encrypted_fields()} == SEALED_FOR
 
 
-def test_what_nodes_read_is_sealed_with_the_database_key_and_all_else_with_the_central_key(old_alone, central_key) -> None:
+def test_values_for_nodes_use_the_database_key_and_all_others_the_central_key(old_alone, central_key) -> None:
     assert connection(b"x").password.key_id == old_alone.key_id.hex()
     assert row(b"x").sealed_private_key.key_id == central_key.key_id.hex()
     assert (connection(b"x").password.open(), row(b"x").sealed_private_key.open()) == (b"x", b"x")
@@ -55,8 +55,8 @@ def test_what_nodes_read_is_sealed_with_the_database_key_and_all_else_with_the_c
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("finished", [False, True], ids=["sealing anew", "finished"])
-def test_a_database_key_opens_what_the_center_needs_only_until_all_is_sealed_anew(old_alone, central_key, finished: bool) -> None:
-    """Afterwards nothing that a node could have written is taken for the center's own."""
+def test_a_database_key_opens_values_of_the_central_node_only_until_all_are_re_encrypted(old_alone, central_key, finished: bool) -> None:
+    """After that, a value that a node could have written is not accepted for the central node."""
     mine = row(b"x")
     place = sealing.bound_to(*mine.sealed_private_key.place)
     mine.sealed_private_key = Sealed(sealing.seal(old_alone, b"from before", bound_to=place))
@@ -80,7 +80,9 @@ def test_a_value_for_nodes_never_opens_with_the_central_key(old_alone, central_k
 
 
 @given(plaintext=st.binary(max_size=300), position=st.integers(0, 400), change=st.integers(1, 255), cut=st.integers(1, 400))
-def test_opens_whole_and_in_its_own_row_alone(old_alone, central_key, plaintext: bytes, position: int, change: int, cut: int) -> None:
+def test_a_value_opens_unchanged_and_only_in_its_own_row(
+    old_alone, central_key, plaintext: bytes, position: int, change: int, cut: int
+) -> None:
     mine = row(plaintext)
     sealed = mine.sealed_private_key.sealed
     assert mine.sealed_private_key.open() == plaintext
@@ -101,7 +103,7 @@ def test_text_comes_back_as_text(old_alone, text: str) -> None:
     assert row(text).sealed_private_key.text() == text
 
 
-def test_shows_nothing(old_alone, central_key) -> None:
+def test_a_secret_never_shows_its_plaintext(old_alone, central_key) -> None:
     mine = row(b"very secret")
     assert "very secret" not in f"{mine!r} {mine.sealed_private_key!r} {mine.sealed_private_key} {vars(mine)}"
     assert mine.sealed_private_key.key_id == central_key.key_id.hex()
@@ -114,16 +116,16 @@ def test_a_secret_is_not_copied_to_another_row(old_alone) -> None:
 
 
 @pytest.mark.django_db
-def test_nothing_is_sealed_with_a_key_that_does_not_write(old_alone) -> None:
-    """This machine's store was put back, and the site has rotated since."""
+def test_nothing_is_encrypted_with_a_key_that_is_not_current(old_alone) -> None:
+    """This machine's store was restored, and the site has rotated the key since."""
     DatabaseKey.objects.update(key_id="ab" * 8)
     with pytest.raises(UnknownKey, match="Redistribute this machine"):
         connection(b"x").save()
 
 
 @pytest.mark.django_db
-def test_nothing_is_sealed_with_a_central_key_that_is_not_in_the_file(old_alone) -> None:
-    """Another machine has rotated it, and this one has the file of before."""
+def test_nothing_is_encrypted_with_a_central_key_that_is_not_in_the_file(old_alone) -> None:
+    """Another machine has rotated the key, and this one has the previous file."""
     CentralKey.objects.create(version=1, key_id="ab" * 8, created_at=NOW, status_since=NOW)
     with pytest.raises(UnknownKey, match="Copy the file"):
         row(b"x").save()

@@ -1,4 +1,4 @@
-"""The folder of an export: which machine holds it, and what becomes of it whoever else works on it or was killed."""
+"""The folder of an export: which machine has it, also with concurrent workers and after kills."""
 
 import os
 import uuid
@@ -45,7 +45,7 @@ def again() -> None:
     work()
 
 
-def test_only_the_machine_that_holds_it_removes_it(zone: Path, administrator: Client) -> None:
+def test_only_the_machine_with_the_folder_removes_it(zone: Path, administrator: Client) -> None:
     (export,) = made()
     assert (str(export.folder_node), export.folder_host) == (own_store().node, "central.example")
     moved(export)
@@ -62,7 +62,7 @@ def test_only_the_machine_that_holds_it_removes_it(zone: Path, administrator: Cl
     assert (Job.objects.unfinished().count(), os.path.lexists(zone / "reports.example"), [*(zone / ".exports").iterdir()]) == (0, False, [])
 
 
-def test_only_the_machine_that_holds_it_replaces_it_while_that_is_a_node(zone: Path) -> None:
+def test_only_the_machine_with_the_folder_replaces_it_while_it_is_a_node(zone: Path) -> None:
     (export,) = made()
     node, before = moved(export), (zone / "reports.example/client.pem").read_text()
     export_renew(actor=SYSTEM, export=export, wanted=PEM, now=timezone.now())
@@ -78,8 +78,8 @@ def test_only_the_machine_that_holds_it_replaces_it_while_that_is_a_node(zone: P
     )  # fmt: skip
 
 
-def test_a_retry_leaves_what_is_in_force_until_the_next_is_whole(zone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed after the switch and before the row says so; then the disk is full."""
+def test_a_retry_keeps_the_current_files_until_the_next_are_complete(zone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed after the switch and before the row is updated. Then the disk is full."""
     (export,) = made()
     Export.objects.update(folder_generation=0)
     export.refresh_from_db()
@@ -97,19 +97,19 @@ def test_a_retry_leaves_what_is_in_force_until_the_next_is_whole(zone: Path, mon
 
 
 @pytest.mark.parametrize("kind", ["file", "link"])
-def test_nothing_of_somebody_elses_is_replaced(zone: Path, kind: str) -> None:
+def test_foreign_files_are_never_replaced(zone: Path, kind: str) -> None:
     link = zone / "reports.example"
     if kind == "file":
         link.write_text("mine")
     else:
         link.symlink_to("/nowhere")
     (export,) = made()
-    assert (export.status, export.folder, "somebody’s own" in export.folder_problem) == ("made", "", True)
+    assert (export.status, export.folder, "exists, and is not a link" in export.folder_problem) == ("made", "", True)
     assert link.read_text() == "mine" if kind == "file" else os.readlink(link) == "/nowhere"
     assert [*(zone / ".exports").iterdir()] == []
 
 
-def test_a_late_write_of_a_revoked_export_takes_no_link(zone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_late_write_of_a_revoked_export_does_not_take_the_link(zone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its files are written; before the switch it is revoked and the machine has another export."""
     (export,) = made()
     Export.objects.update(folder_generation=0)
@@ -129,7 +129,7 @@ def test_a_late_write_of_a_revoked_export_takes_no_link(zone: Path, monkeypatch:
     assert (os.readlink(zone / "reports.example"), late[0].exists()) == (before, False)
 
 
-def test_an_archive_that_does_not_open_is_said_and_ends_the_job(zone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_that_does_not_open_is_reported_and_finishes_the_job(zone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def closed(*_: Any) -> None:
         raise UnknownKey("The key is not here.")
 
@@ -139,7 +139,7 @@ def test_an_archive_that_does_not_open_is_said_and_ends_the_job(zone: Path, monk
     assert Job.objects.get(subject=export.pk).outcome == "done"
 
 
-def test_after_a_restore_folders_are_written_again_or_asked_for(zone: Path) -> None:
+def test_after_a_restore_folders_are_written_again_or_a_renewal_is_requested(zone: Path) -> None:
     kept, wiped, gone = made("a.example", "b.example", "c.example")
     revoke(gone)
     Export.objects.filter(pk=wiped.pk).update(archive=None, archive_until=None)

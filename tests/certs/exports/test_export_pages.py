@@ -1,4 +1,4 @@
-"""Where exports are told of: the expiry board, the overview, and whatever changes a root, a key or a certificate."""
+"""Pages that report exports: the expiry board, the overview, and the pages that change a root, a key or a certificate."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -73,7 +73,7 @@ def test_the_board_has_one_row_for_an_export(zone: Path) -> None:
     assert board() == []
 
 
-def test_a_new_root_names_the_exports_that_it_touches(zone: Path, administrator: Client) -> None:
+def test_a_new_root_lists_affected_exports(zone: Path, administrator: Client) -> None:
     now = timezone.now()
     (export,) = made()
     assert [each.pk for each in root_rotation_page(error="", now=now).exports] == [export.pk]
@@ -125,7 +125,7 @@ def test_one_root_issues_both_and_either_may_be_refused(zone: Path, monkeypatch:
     assert (export_status(export).alarm, f"Its root, {new.subject}, was replaced" in export_status(export).action_required) == (True, True)
 
 
-def test_a_recreated_root_leaves_exports_refused_and_says_so(zone: Path) -> None:
+def test_a_recreated_root_makes_exports_refused_and_says_so(zone: Path) -> None:
     (export,) = made()
     new = root_make(zone=zone_current(), number=root_next_number(), actor=SYSTEM, now=timezone.now())
     roots_revoke(but=new, reason="The root was recreated.", actor=SYSTEM, now=timezone.now())
@@ -138,7 +138,7 @@ def test_a_recreated_root_leaves_exports_refused_and_says_so(zone: Path) -> None
     assert "was revoked" in row.explanation
 
 
-def test_a_new_database_key_asks_for_a_renewal_of_who_carries_the_old_one(zone: Path) -> None:
+def test_a_new_database_key_requests_renewal_of_exports_with_the_old_one(zone: Path) -> None:
     with_key, without = made("a.example", wanted=Wanted("pem", include_secrets_key=True))[0], made("b.example")[0]
     DatabaseKey.objects.update(status="reading")
     assert (
@@ -168,7 +168,7 @@ def test_many_exports_of_one_state_are_one_line_of_the_overview(zone: Path) -> N
     assert (need.text.count("Renew"), "Renew" in need.remedy) == (1, False)
 
 
-def test_the_page_that_revokes_a_certificate_names_its_export(zone: Path, administrator: Client) -> None:
+def test_the_revocation_page_of_a_certificate_names_its_export(zone: Path, administrator: Client) -> None:
     (export,) = made()
     certificate = held(export)["client"]
     page = revocation_page(certificate, error="", actor=SYSTEM, now=timezone.now())

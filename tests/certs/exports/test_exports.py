@@ -1,4 +1,4 @@
-"""Exports are made in jobs, kept for a day, renewed and revoked; a kill at any step leaves nothing undone."""
+"""Exports are made in jobs, stored for a day, renewed and revoked. After a kill at any step, the next worker completes the work."""
 
 import io
 import os
@@ -67,7 +67,7 @@ def test_an_export_is_made_signed_and_put_into_its_folder(zone: Path) -> None:
 
 
 @pytest.mark.parametrize("with_key", [True, False], ids=["with the database key", "without"])
-def test_the_database_key_goes_along_only_where_it_is_asked_for(zone: Path, with_key: bool) -> None:
+def test_the_database_key_is_included_only_on_request(zone: Path, with_key: bool) -> None:
     (export,) = made(wanted=Wanted("pem", include_secrets_key=with_key))
     service, key = held(export)["service"], keys.from_pem((zone / "reports.example/server_key.pem").read_bytes())
     carried = {each.oid.dotted_string for each in service.x509().extensions} & {"1.3.6.1.5.5.7.13.1", "1.3.6.1.5.5.7.13.2"}
@@ -78,13 +78,13 @@ def test_the_database_key_goes_along_only_where_it_is_asked_for(zone: Path, with
     assert [each.pk for each in key_rotation_page(error="", now=timezone.now()).exports] == [export.pk] * with_key
 
 
-def test_a_legacy_export_has_rsa_keys_alone(zone: Path) -> None:
+def test_a_legacy_export_has_only_rsa_keys(zone: Path) -> None:
     (export,) = made(wanted=Wanted("windows", SECRET, legacy=True))
     assert {row.key_type for row in held(export).values()} == {"RSA-2048"}
     assert sorted(path.name for path in (zone / "reports.example").iterdir()) == ["client.pfx", "root.cer", "server.pfx"]
 
 
-def test_one_that_fails_stops_no_other(zone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_failed_export_stops_no_other(zone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make = export_work.certificate_for
 
     def only_some(**told: Any) -> Certificate:
@@ -101,8 +101,8 @@ def test_one_that_fails_stops_no_other(zone: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("after", ["nothing", "certificate", "archive", "folder"])
-def test_a_killed_worker_leaves_nothing_undone_and_nothing_twice(zone: Path, monkeypatch: pytest.MonkeyPatch, after: str) -> None:
-    """Killed once at each step; the next claim goes on from what there is."""
+def test_a_killed_worker_leaves_no_step_undone_or_done_twice(zone: Path, monkeypatch: pytest.MonkeyPatch, after: str) -> None:
+    """Killed once at each step. The next claim continues the work."""
 
     class Killed(BaseException):
         pass
@@ -124,7 +124,7 @@ def test_a_killed_worker_leaves_nothing_undone_and_nothing_twice(zone: Path, mon
     assert sorted(path.name for path in (zone / "reports.example").iterdir()) == PEM_FILES
 
 
-def test_the_folder_says_why_it_is_not_there_and_stops_nothing(zone: Path) -> None:
+def test_a_missing_folder_is_explained_and_stops_no_work(zone: Path) -> None:
     zone.mkdir(parents=True, exist_ok=True)
     (zone / "reports.example").mkdir()
     (zone / "reports.example/mine.txt").write_text("somebody's own")
@@ -134,7 +134,7 @@ def test_the_folder_says_why_it_is_not_there_and_stops_nothing(zone: Path) -> No
     assert (zone / "reports.example/mine.txt").exists()
 
 
-def test_a_renewal_makes_the_next_generation_and_leaves_the_old_one_accepted(zone: Path) -> None:
+def test_a_renewal_makes_the_next_generation_and_the_old_one_stays_accepted(zone: Path) -> None:
     (export,) = made()
     old, before = held(export), (zone / "reports.example/client.pem").read_text()
     export_renew(actor=SYSTEM, export=export, wanted=Wanted("windows", SECRET), now=timezone.now())
@@ -149,7 +149,7 @@ def test_a_renewal_makes_the_next_generation_and_leaves_the_old_one_accepted(zon
     assert kept.name.startswith(f"{export.pk}-2-")
 
 
-def test_a_renewal_that_fails_leaves_what_there_was(zone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_renewal_keeps_the_current_certificates(zone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (export,) = made()
     old = held(export)
     with monkeypatch.context() as patched:
@@ -198,7 +198,7 @@ def test_the_files_are_kept_for_a_day(zone: Path) -> None:
 
 @pytest.mark.parametrize("old", ExportStatus)
 @pytest.mark.parametrize("new", ExportStatus)
-def test_every_step_of_the_table(zone: Path, old: ExportStatus, new: ExportStatus) -> None:
+def test_every_transition_of_exports(zone: Path, old: ExportStatus, new: ExportStatus) -> None:
     now = timezone.now()
     export = Export.objects.create(machine="a.example", format="pem", status=old, status_since=now, batch=uuid.uuid4(), created_at=now)
     if new in EXPORT_TRANSITIONS[old]:
@@ -219,7 +219,7 @@ def asked(view: Any, certificate: Certificate) -> int:
     return answered
 
 
-def test_the_node_api_notes_an_export_and_goes_on_refusing_it(zone: Path) -> None:
+def test_the_node_api_records_an_export_and_refuses_it(zone: Path) -> None:
     (export,) = made()
     certificate = held(export)["client"]
     assert asked(heartbeat_view, certificate) == 403

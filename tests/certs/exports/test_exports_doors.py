@@ -1,4 +1,4 @@
-"""Exports by page and API: what is refused names which name and writes nothing, who may not is told so, a download asks for the password."""
+"""Exports by page and API: a refusal reports each name and writes nothing, permissions are required, and a download asks for the password."""
 
 import io
 import json
@@ -53,7 +53,7 @@ BAD_NAMES = {
     "empty": ([""], "is empty"),
     "none": ([], "at least one machine name"),
     "65 characters": (["a" * 61 + ".exa"], f"“{'a' * 61}.ex…”: The host name has 65 characters"),
-    "twice": (["a.example", "A.example"], "A.example stands there twice"),
+    "twice": (["a.example", "A.example"], "A.example is there twice"),
     "the central node’s": (["a.example", "Central.Example"], "Central.Example is a name of the central node"),
     "taken": (["new.example", "TAKEN.example"], "TAKEN.example is a name of the export for taken.example"),
     "one of many": (["a.example", "b.example", "c_d"], "“c_d”"),
@@ -112,7 +112,7 @@ def test_bad_input_names_the_field_and_writes_nothing(
     assert (Event.objects.count(), Export.objects.count()) == (before, 0)
 
 
-def test_500_names_are_taken(zone: Path, administrator: Client) -> None:
+def test_500_names_are_accepted(zone: Path, administrator: Client) -> None:
     machine_names = [f"m{number}.example" for number in range(500)]
     answer = administrator.post(
         reverse("exports:create"), {"machine_names": ", ".join(machine_names), "format": "pem"}, secure=True, follow=True
@@ -123,7 +123,7 @@ def test_500_names_are_taken(zone: Path, administrator: Client) -> None:
     assert administrator.get(API + "?page_size=500", secure=True).json()["next"] is None
 
 
-def test_api_asks_shows_renews_and_revokes(zone: Path, administrator: Client) -> None:
+def test_the_api_requests_shows_renews_and_revokes(zone: Path, administrator: Client) -> None:
     answer = administrator.post(API, json.dumps(PARTS | {"include_secrets_key": True}), "application/json", secure=True)
     assert (answer.status_code, answer.json()["results"][0]["status"]) == (202, "requested")
     url = f"{API}{answer.json()['results'][0]['id']}/"
@@ -150,7 +150,7 @@ def test_api_asks_shows_renews_and_revokes(zone: Path, administrator: Client) ->
     assert administrator.get(f"{url}download/", secure=True).status_code == 404  # a token has no fresh sign-in
 
 
-def test_a_renewal_by_page_leaves_keys_in_the_clear_only_where_that_is_ticked(zone: Path, administrator: Client) -> None:
+def test_a_renewal_by_page_leaves_keys_unencrypted_only_if_that_is_selected(zone: Path, administrator: Client) -> None:
     (export,) = made()
     url = reverse("exports:renew", args=[export.pk])
     refused = administrator.post(url, {"format": "pem"}, secure=True)
@@ -187,7 +187,7 @@ def test_no_node_takes_the_name_of_an_export(zone: Path, names: dict[str, Any]) 
     node_create(actor=SYSTEM, now=timezone.now(), name="rim1", **names)
 
 
-def test_no_secret_stands_where_it_is_read(zone: Path, administrator: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_secret_is_in_logs_pages_or_rows(zone: Path, administrator: Client, caplog: pytest.LogCaptureFixture) -> None:
     (export,) = made(wanted=Wanted("pem", SECRET))
     rows = Event.objects.values_list("detail", "target_label"), Job.objects.values_list("title", "progress", "error"), [vars(export)]
     pages = [
@@ -214,7 +214,7 @@ DOORS = {
 
 
 @pytest.mark.parametrize("permission", DOORS)
-def test_every_door_asks_for_its_own_permission(zone: Path, permission: str) -> None:
+def test_every_address_requires_its_own_permission(zone: Path, permission: str) -> None:
     (export,) = made()
     allowed, refused = User.objects.create_user("may"), User.objects.create_user("may-not")
     allowed.user_permissions.add(Permission.objects.get(codename=permission))
@@ -225,7 +225,7 @@ def test_every_door_asks_for_its_own_permission(zone: Path, permission: str) -> 
 
 
 @pytest.mark.parametrize("name", ["list", "create", "batch", "download", "detail", "renew", "revoke"])
-def test_pages_are_for_who_may_see_them(zone: Path, name: str) -> None:
+def test_pages_require_their_permission(zone: Path, name: str) -> None:
     (export,) = made()
     url = reverse(
         f"exports:{name}", args={"batch": [export.batch], "download": [export.batch], "list": [], "create": []}.get(name, [export.pk])
@@ -267,11 +267,11 @@ def test_a_download_asks_for_the_password_again(zone: Path, administrator: Clien
 
 
 @pytest.mark.parametrize("query", ["batch=nowhere", "expiry=never", "status=gone", "format=jks", "sort=archive", "page=zz", "search=%00"])
-def test_a_query_that_is_none_shows_the_register(zone: Path, administrator: Client, query: str) -> None:
+def test_an_invalid_query_shows_the_register(zone: Path, administrator: Client, query: str) -> None:
     assert administrator.get(f"{reverse('exports:list')}?{query}", secure=True).status_code in (200, 404)
 
 
-def test_the_register_searches_filters_and_tells_who_needs_a_hand(zone: Path, administrator: Client) -> None:
+def test_the_register_searches_filters_and_shows_required_actions(zone: Path, administrator: Client) -> None:
     made("a.example", "b.example"), made("c.example", wanted=Wanted("windows", SECRET))
     Export.objects.filter(machine="b.example").update(not_after=F("created_at") + timedelta(days=5))
     Certificate.objects.filter(holder="export c.example", kind="client").update(status="revoked", reason="stolen.")

@@ -1,4 +1,4 @@
-"""The lifetime setting: what new certificates would get, what the root cuts, and who is renewed next."""
+"""The lifetime setting: the lifetime of new certificates, the limit by the root, and the next renewals."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ API, PAGE = "/api/v1/settings/lifetime/", "/settings/lifetime/"
     ("months", "root_ends", "cut"),
     [(12, 60, False), (60, 60, False), (60, 59, True), (13, 12, True), (12, 13, False), (24, None, False)],
 )
-def test_ends_of_new_certificates(months: int, root_ends: int | None, cut: bool) -> None:
+def test_expiry_dates_of_new_certificates(months: int, root_ends: int | None, cut: bool) -> None:
     root_not_after = lifetime.add_months(NOW, root_ends) - SECOND if root_ends else None
     whole = lifetime.add_months(NOW, months) - SECOND
     ends = new_ends(months=months, root_not_after=root_not_after, now=NOW)
@@ -36,7 +36,7 @@ def test_ends_of_new_certificates(months: int, root_ends: int | None, cut: bool)
     ("asked", "told"),
     [("99", (99, 60)), ("3", (3, 12)), ("-5", (-5, 12)), ("24", (24, 24))],
 )
-def test_the_preview_tells_what_would_be_set_and_sets_nothing(client: Client, zone: TrustZone, asked: str, told: tuple[int, int]) -> None:
+def test_the_preview_shows_the_effects_and_sets_nothing(client: Client, zone: TrustZone, asked: str, told: tuple[int, int]) -> None:
     answer = client.get(API, {"months": asked}).json()
     assert (answer["requested"], answer["months"], answer["minimum"], answer["maximum"]) == (*told, 12, 60)
     assert [each["cut"] for each in answer["preview"]["certificates"]] == [False] + 3 * [told[1] > 48]
@@ -51,7 +51,7 @@ def test_the_preview_names_the_first_nodes_and_counts_them_all(client: Client, z
 
 
 @pytest.mark.parametrize("months", ["x", "1.5", "true", "1" * 5000, "\0"], ids=lambda text: repr(text)[:10])
-def test_nonsense_is_refused_with_its_field(client: Client, zone: TrustZone, months: str) -> None:
+def test_invalid_input_is_refused_with_its_field(client: Client, zone: TrustZone, months: str) -> None:
     refused = client.get(API, {"months": months})
     assert (refused.status_code, error_fields(refused.json())) == (400, ["months"])
     page = client.get(PAGE, {"months": months})

@@ -58,7 +58,7 @@ PAIRS = {
 
 
 @pytest.mark.parametrize(("first", "first_shared", "second", "second_shared", "both"), PAIRS.values(), ids=PAIRS.keys())
-def test_who_may_take_a_name_that_another_has(first: Any, first_shared: Any, second: Any, second_shared: Any, both: bool) -> None:
+def test_which_holders_may_take_a_name_in_use(first: Any, first_shared: Any, second: Any, second_shared: Any, both: bool) -> None:
     holder = taken(first, first_shared)
     if both:
         other = taken(second, second_shared)
@@ -82,7 +82,7 @@ def test_a_holder_keeps_takes_and_gives_up_names_in_one_step() -> None:
     assert register() == {"a.example": (False, 1), "c.example": (True, 1)}
 
 
-def test_a_refused_taker_takes_nothing() -> None:
+def test_a_refused_holder_takes_no_name() -> None:
     taken(("a.example",))
     with pytest.raises(NamesTaken):
         taken(("b.example",), ("a.example",))
@@ -100,7 +100,7 @@ def test_a_dispute_lasts_until_one_of_the_holders_is_released() -> None:
     release(second)
 
 
-def test_sharers_wait_together_and_a_later_one_is_refused() -> None:
+def test_disputed_nodes_get_a_shared_name_together_and_a_later_one_is_refused() -> None:
     alone = taken(("a.example",))
     sharers = [taken((), ("a.example",), dispute=True, late=late) for late in (1, 2)]
     with pytest.raises(NamesTaken):
@@ -134,7 +134,7 @@ def test_a_dispute_is_a_need_and_is_on_the_pages_of_both(site_directory: Path, a
     assert (list(needs(NOW)), register()["b.example"]) == ([], (False, 1))
 
 
-def test_every_taker_of_a_site_is_in_the_register_and_its_names_are_free_after_it(site_directory: Path) -> None:
+def test_every_holder_of_a_site_is_in_the_register_and_releases_its_names(site_directory: Path) -> None:
     central = {"central.example": (True, 1), "localhost": (False, 1), "127.0.0.1": (False, 1)}
     assert register() == central
     rim1, rim2 = node("rim1", "lb.example", "10.0.0.7", address="10.0.0.1"), node("rim2", "LB.example")
@@ -164,7 +164,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("fields", "field", "text"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_a_node_may_not_take_is_named_with_its_holder(site_directory: Path, fields: dict[str, Any], field: str, text: str) -> None:
+def test_a_refused_name_of_a_node_is_reported_with_its_holder(site_directory: Path, fields: dict[str, Any], field: str, text: str) -> None:
     node("rim1", "lb.example")
     exports_request(actor=SYSTEM, machine_names=["reports.example"], wanted=PEM, now=NOW)
     before = register()
@@ -179,7 +179,7 @@ def test_what_a_node_may_not_take_is_named_with_its_holder(site_directory: Path,
     assert register() == before
 
 
-def test_nodes_cannot_be_told_to_call_the_central_node_by_the_name_of_another(site_directory: Path) -> None:
+def test_the_name_of_another_node_is_refused_as_address_of_the_central_node(site_directory: Path) -> None:
     node("rim1")
     with pytest.raises(InputInvalid) as refused:
         addresses_set(actor=SYSTEM, texts=["rim1.example:4242"], now=NOW)

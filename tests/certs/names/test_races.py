@@ -1,4 +1,4 @@
-"""Two takers of one name at the same moment, on both engines: one of them gets it, or both share it. Nobody sees an error of the database."""
+"""Two takers of one name at the same moment, on both engines: one of them gets it, or both share it. No request gets an error of the database."""
 
 import json
 import os
@@ -123,7 +123,7 @@ def race(folder: Path, **further: str) -> dict[str, list[list[str]]]:
 
 
 @pytest.mark.parametrize("on", ENGINES)
-def test_of_two_takers_of_one_name_one_gets_it_unless_they_share_it(tmp_path: Path, on: str) -> None:
+def test_of_two_concurrent_requests_for_a_name_one_gets_it_unless_they_share_it(tmp_path: Path, on: str) -> None:
     need(on)
     if on == "embedded":
         found = race(tmp_path / "var")

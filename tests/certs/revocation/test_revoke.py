@@ -1,4 +1,4 @@
-"""What a revocation takes with it, and that no door revokes what the central node uses: over kinds, holders, generations, database keys."""
+"""Which certificates a revocation includes, and that certificates of the central node are refused: over kinds, holders, generations, database keys."""
 
 import uuid
 from collections.abc import Callable
@@ -145,7 +145,7 @@ def recorded_for_central() -> set[str]:
 
 
 def expected(certificate: Certificate, used: set[str]) -> set[uuid.UUID] | None:
-    """By hand: what may go, None where the central node uses any of it."""
+    """Computed independently: the certificates that are revoked, None if the central node uses any of them."""
     older = [
         each
         for each in Certificate.objects.filter(holder_id=certificate.holder_id, kind=certificate.kind)
@@ -164,7 +164,9 @@ SITUATIONS: list[Callable[[Node], None]] = [
 
 
 @pytest.mark.parametrize("situation", one_of(2, SITUATIONS), ids=lambda each: each.__name__)
-def test_exactly_what_is_listed_goes_and_nothing_that_the_central_node_uses(rim: Node, situation: Callable[[Node], None]) -> None:
+def test_exactly_the_listed_certificates_are_revoked_and_none_that_the_central_node_uses(
+    rim: Node, situation: Callable[[Node], None]
+) -> None:
     situation(rim)
     used, allowed = in_the_store() | recorded_for_central(), 0
     assert len(used) >= 4  # root, service, client, cluster
@@ -237,7 +239,7 @@ def revocation_of_export(rim: Node) -> None:
 
 
 def renewal_of_central_fails(rim: Node) -> None:
-    """What it had made is withdrawn, what is installed stays."""
+    """Its new certificates are withdrawn, the installed ones stay."""
     central = Node.objects.get(is_central=True)
     renewal = node_renew(actor=SYSTEM, node=central, now=now())
     request = GenerationRequest(central, renewal.generation, Node.objects.filter(pk=central.pk), in_a_hurry=False, actor=SYSTEM)
@@ -262,7 +264,7 @@ DOORS: dict[str, Callable[[Node], None]] = {
 
 
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
-def test_no_other_door_revokes_what_the_central_node_uses(rim: Node, door: Callable[[Node], None]) -> None:
+def test_no_other_operation_revokes_certificates_that_the_central_node_uses(rim: Node, door: Callable[[Node], None]) -> None:
     door(rim)
     held = Certificate.objects.filter(sha256__in=in_the_store())
     assert {each.status for each in held} <= ACCEPTED
@@ -270,7 +272,7 @@ def test_no_other_door_revokes_what_the_central_node_uses(rim: Node, door: Calla
     assert issuing_root().status == "issued"
 
 
-def test_the_date_of_a_revocation_never_moves(rim: Node) -> None:
+def test_the_date_of_a_revocation_never_changes(rim: Node) -> None:
     """Whenever the list is made, also after the clock was set back. Rows come back from a backup to the microsecond (test_backup.py)."""
     root, moment = issuing_root(), now()
     one, other = Certificate.objects.filter(holder_id=rim.pk)

@@ -1,4 +1,4 @@
-"""A new root passphrase: at whatever step it is killed, every root key opens, and the next run completes it."""
+"""A new root passphrase: after a kill at any step, every root key opens, and the next run completes the rotation."""
 
 import io
 import os
@@ -44,7 +44,7 @@ def new_alone() -> bytes:
     return passphrase
 
 
-def test_every_root_key_is_under_a_new_passphrase_that_is_never_printed(site_directory: Path) -> None:
+def test_every_root_key_is_encrypted_with_a_new_passphrase_that_is_never_printed(site_directory: Path) -> None:
     root_make(zone=TrustZone.objects.get(), number=2, actor=SYSTEM, now=timezone.now())
     assert rotate() == 2
     passphrase = new_alone()
@@ -58,7 +58,7 @@ def test_every_root_key_is_under_a_new_passphrase_that_is_never_printed(site_dir
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_command_prints_where_it_is_and_not_what(site_directory: Path) -> None:
+def test_the_command_prints_the_path_and_not_the_passphrase(site_directory: Path) -> None:
     call_command("rotate_root_passphrase", stdout=(said := io.StringIO()))
     assert str(settings.ROOT_PASSPHRASE_FILE) in said.getvalue()
     assert new_alone().decode() not in said.getvalue()
@@ -135,11 +135,11 @@ def test_a_custom_file_behind_a_link_is_replaced_where_it_is(site_directory: Pat
 
 def test_a_process_without_the_passphrase_cannot_rotate_it(site_directory: Path, settings) -> None:
     settings.ROOT_PASSPHRASE_FILE = None
-    with pytest.raises(CommandError, match="holds no root passphrase"):
+    with pytest.raises(CommandError, match="does not have the root passphrase"):
         call_command("rotate_root_passphrase")
 
 
-def test_check_names_a_rotation_that_was_cut_off(site_directory: Path) -> None:
+def test_check_reports_an_interrupted_rotation(site_directory: Path) -> None:
     previous_file().write_bytes(b"x")
     with pytest.raises(SystemCheckError, match="rotate_root_passphrase"):
         call_command("check", deploy=True, fail_level="WARNING")

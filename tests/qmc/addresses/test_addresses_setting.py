@@ -1,4 +1,4 @@
-"""Where the center is, by page and by API: both call one service."""
+"""The addresses of the central node, by page and by API. Both call one service."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -79,7 +79,7 @@ def test_an_address_that_nodes_know_is_saved_at_once(client: Client, node: Node)
         ("trusted_origins", "https://a.example/x", "has a path"),
     ],
 )
-def test_both_doors_refuse_the_same(field: str, text: str, why: str, client: Client, node: Node) -> None:
+def test_page_and_api_refuse_the_same(field: str, text: str, why: str, client: Client, node: Node) -> None:
     assert why in words(client.post(PAGE, filled(**{field: text}), secure=True))
     api = APIClient()
     api.force_login(User.objects.get())
@@ -89,7 +89,7 @@ def test_both_doors_refuse_the_same(field: str, text: str, why: str, client: Cli
     assert site_addresses().node_api_addresses == ["127.0.0.1:4242"]
 
 
-def test_the_api_says_who_would_lose_contact_and_changes_what_is_given(client: Client, node: Node) -> None:
+def test_the_api_lists_nodes_that_would_lose_contact_and_changes_given_fields(client: Client, node: Node) -> None:
     api = APIClient()
     api.force_login(User.objects.get())
     held = api.get(API, secure=True).json()
@@ -104,7 +104,7 @@ def test_the_api_says_who_would_lose_contact_and_changes_what_is_given(client: C
     ]
 
 
-def test_who_may_only_look_changes_nothing(client: Client, node: Node) -> None:
+def test_view_permission_alone_changes_nothing(client: Client, node: Node) -> None:
     guest = User.objects.create_user("guest", password="correct horse battery")
     guest.user_permissions.set(Permission.objects.filter(codename="view_certificate"))
     looking = Client()

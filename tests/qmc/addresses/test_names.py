@@ -1,4 +1,4 @@
-"""Which Host and which Origin the console answers, behind a proxy or not, and what it says to others."""
+"""Which values of Host and Origin the console accepts, with and without a proxy, and its answer to others."""
 
 import re
 from collections.abc import Iterator
@@ -93,7 +93,7 @@ def test_a_form_without_a_cookie_or_with_an_old_one_says_so(person: User) -> Non
     assert "too old" in words(old)
 
 
-def test_a_form_that_hides_where_it_comes_from_says_so(person: User) -> None:
+def test_a_form_without_an_origin_is_explained(person: User) -> None:
     answer = sign_in(Client(enforce_csrf_checks=True), "central.example")
     assert answer.status_code == 403
     assert "neither Origin nor Referer" in words(answer)
@@ -129,7 +129,7 @@ NO_NAMES = ("a b", "<b>x</b>", "ünï", "central.example@evil", "console_backend
 
 
 @pytest.mark.parametrize("host", [*NAMES, *NO_NAMES])
-def test_an_unknown_host_learns_which_names_there_are(host: str, person: User) -> None:
+def test_the_answer_to_an_unknown_host_lists_the_names(host: str, person: User) -> None:
     client = Client(SERVER_NAME="10.9.9.9", raise_request_exception=False)
     page = client.get("/accounts/login/", secure=True, headers={"host": host, "accept": "text/html"})
     assert page.status_code == 400
@@ -141,7 +141,7 @@ def test_an_unknown_host_learns_which_names_there_are(host: str, person: User) -
     assert "central.example" in answer.json()["detail"]
 
 
-def test_a_name_that_was_added_is_answered(person: User, settings: Any) -> None:
+def test_an_added_name_is_answered(person: User, settings: Any) -> None:
     client = Client(SERVER_NAME="10.9.9.9")
 
     def status(host: str) -> int:
@@ -173,7 +173,7 @@ def test_names_are_read_once_for_many_requests(person: User, django_assert_max_n
         assert names.names() is kept
 
 
-def test_while_the_database_does_not_answer_what_was_read_last_counts(person: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_names_are_used_while_the_database_is_unavailable(person: User, monkeypatch: pytest.MonkeyPatch) -> None:
     def closed() -> None:
         raise OperationalError("database is locked")
 
@@ -208,7 +208,7 @@ def test_cookies_are_a_sites_own(person: User) -> None:
         ("allowed_hosts", [f"h{number}.example" for number in range(51)], "At most"),
     ],
 )
-def test_what_is_no_address_is_refused_and_changes_nothing(field: str, value: Any, text: str, site_directory: Path) -> None:
+def test_an_invalid_address_is_refused_and_changes_nothing(field: str, value: Any, text: str, site_directory: Path) -> None:
     before = site_addresses()
     wanted = {**vars(before), "base_url": "https://good.example", field: value}
     with pytest.raises(InputInvalid, match=text) as refused:

@@ -1,4 +1,4 @@
-"""What needs a person: what explains the rest comes first, and page and API say the same."""
+"""Needs: causes come first, and page and API agree."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -66,7 +66,7 @@ def of(code: str, now: datetime) -> list[Ranked]:
 
 
 @pytest.mark.django_db
-def test_an_expired_root_comes_first_and_explains_the_rest(site_directory: Path) -> None:
+def test_an_expired_root_comes_first_as_the_cause_of_others(site_directory: Path) -> None:
     now = Certificate.objects.get(kind="root").not_after + timedelta(days=1)
     for number in range(3):
         silent_node(f"rim{number}", hours=30, now=now)
@@ -92,7 +92,7 @@ def test_if_no_node_calls_that_is_one_need_with_network_first(hours: tuple[int, 
 
 
 @pytest.mark.django_db
-def test_many_nodes_of_an_ended_root_are_one_need(site_directory: Path) -> None:
+def test_many_nodes_of_an_expired_root_are_one_need(site_directory: Path) -> None:
     now = timezone.now()
     for number in range(5):
         node = silent_node(f"rim{number}", hours=0, now=now)

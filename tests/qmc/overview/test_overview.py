@@ -1,4 +1,4 @@
-"""What the overview says of clocks, and beat's own."""
+"""Clocks on the overview, and the clock of beat."""
 
 import time
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
      (600, "rim1: clock is 10 min ahead", "rim1's clock says 24 Nov 2026, 12:10 UTC, 10 min ahead of the central node's, which says 24 Nov 2026, 12:00 UTC"),
      (-172800, "rim1: clock is 2 days behind", "rim1's clock says 22 Nov 2026, 12:00 UTC, 2 days behind the central node's, which says 24 Nov 2026, 12:00 UTC")],
 )  # fmt: skip
-def test_clock_of_a_node_is_told_with_both_clocks(offset: float, title: str | None, text: str) -> None:
+def test_a_wrong_clock_of_a_node_is_reported_with_both_clocks(offset: float, title: str | None, text: str) -> None:
     node = Node.objects.create(
         name="rim1", host_name="rim1.example", state="registered", state_since=NOW, created_at=NOW, registered_at=NOW
     )
@@ -36,7 +36,7 @@ def test_clock_of_a_node_is_told_with_both_clocks(offset: float, title: str | No
     assert all(text in each.text for each in found)
 
 
-def test_clock_that_jumped_is_told_until_it_is_confirmed(client: Client) -> None:
+def test_a_jump_of_the_clock_is_reported_until_it_is_confirmed(client: Client) -> None:
     now = timezone.now()
     PeriodicWork.objects.create(name=clock.NAME, lease_until=now + clock.SHOWN, last_success=now, last_error="-172800")
     client.force_login(User.objects.create_superuser("ann"))
@@ -52,7 +52,7 @@ WENT = {"as ever": (61, 61, 61), "set back": (-172800, 61, 61), "set ahead": (17
 
 
 @pytest.mark.parametrize(("wall", "steady", "told"), WENT.values(), ids=WENT.keys())
-def test_beat_goes_on_whatever_the_clock_does(monkeypatch: pytest.MonkeyPatch, wall: int, steady: int, told: int) -> None:
+def test_beat_continues_when_the_clock_is_set(monkeypatch: pytest.MonkeyPatch, wall: int, steady: int, told: int) -> None:
     onward = MonotonicClock()
     turns, last = schedule(60, nowfun=onward), onward()
     assert turns.is_due(last)[0] is False

@@ -1,4 +1,4 @@
-"""What the rooms tell costs a fixed number of queries, and each need can be recognized tomorrow."""
+"""Needs and expiry dates cost a fixed number of queries, and each need has a stable identity."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -105,7 +105,7 @@ def test_the_number_of_queries_does_not_grow_with_the_site(site_directory: Path,
 
 
 @pytest.mark.django_db
-def test_each_need_is_told_apart_and_recognized_tomorrow(site_directory: Path) -> None:
+def test_each_need_has_a_stable_identity(site_directory: Path) -> None:
     now = timezone.now()
     crowd(range(3), now)
     today, tomorrow = ([each.identity for each in needs(moment)] for moment in (now, now + timedelta(minutes=1)))

@@ -1,4 +1,4 @@
-"""Recreating the root: what it ends and keeps, a kill at every step, and what is refused before anything is touched."""
+"""Recreating the root: its effects, a kill at every step, and refusals before any change."""
 
 import contextlib
 import os
@@ -97,7 +97,7 @@ def states() -> dict[str, str]:
 
 
 def holds_whatever_happened() -> None:
-    """At every moment: one zone that is whole in itself, and every encrypted value opens."""
+    """Invariants at every moment: the zone is consistent, and every encrypted value opens."""
     assert fields_open()[1] == []
     assert [root.subject for root in roots_in_force()] in (["CN=central.example-CA"], [f"CN=central.example-CA-{newest()}"])
     verify()
@@ -135,7 +135,7 @@ def is_recreated(data_directory: Path) -> None:
     verify()
 
 
-def test_the_old_zone_ends_and_the_new_one_is_whole(site: dict[str, Node], data_directory: Path) -> None:
+def test_the_old_zone_ends_and_the_new_one_is_complete(site: dict[str, Node], data_directory: Path) -> None:
     before = own_store().database_key().key_id
     copy = recreate(data_directory)
     is_recreated(data_directory)
@@ -174,7 +174,7 @@ def shakes_hands(server: ssl.SSLContext, client: ssl.SSLContext) -> bool:
 
 
 def test_certificates_of_the_old_root_are_refused_in_the_handshake_both_ways(site: dict[str, Node], data_directory: Path) -> None:
-    """They are in their time: only their root is not trusted any more."""
+    """They have not expired: only their root is not trusted any more."""
     shutil.copytree(data_directory / "node", data_directory / "stolen", symlinks=True)
     stolen = Store(data_directory / "stolen").current()
     assert stolen is not None
@@ -185,7 +185,7 @@ def test_certificates_of_the_old_root_are_refused_in_the_handshake_both_ways(sit
     assert shakes_hands(node_api_context(own_store()), client_context(own_store()))
 
 
-def test_whoever_lost_his_certificates_needs_somebody(site: dict[str, Node], data_directory: Path) -> None:
+def test_nodes_without_certificates_are_needs(site: dict[str, Node], data_directory: Path) -> None:
     recreate(data_directory)
     found = {need.title: need for need in needs(datetime.now(UTC))}
     need = found["registered: its certificates are no longer valid"]
@@ -226,7 +226,7 @@ def test_a_kill_leaves_the_old_zone_or_the_new_one_and_the_next_run_completes_it
 
 
 @pytest.mark.parametrize("written", [0, 12])
-def test_a_kill_within_the_installation_loses_no_key(
+def test_a_kill_during_the_installation_loses_no_key(
     site: dict[str, Node], data_directory: Path, monkeypatch: pytest.MonkeyPatch, written: int
 ) -> None:
     left, real = [written], store.write
@@ -246,19 +246,19 @@ def test_a_kill_within_the_installation_loses_no_key(
     is_recreated(data_directory)
 
 
-def test_a_backup_that_fails_its_trial_leaves_everything_as_it_is(
+def test_a_backup_that_fails_its_trial_restore_changes_nothing(
     site: dict[str, Node], data_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(**_: Any) -> str:
         raise BackupError("It did not open.")
 
     monkeypatch.setattr(recreating, "backup_verify", fails)
-    with pytest.raises(BackupError, match=r"could not be backed up\. Nothing was changed\. It did not open"):
+    with pytest.raises(BackupError, match=r"because the backup failed\. Nothing was changed\. It did not open"):
         recreate(data_directory)
     assert (states(), problems(now=datetime.now(UTC))) == ({name: name for name in STATES}, [])
 
 
-def test_rotations_under_way(site: dict[str, Node], data_directory: Path) -> None:
+def test_a_recreation_during_rotations(site: dict[str, Node], data_directory: Path) -> None:
     """That of the root ends; that of the database key goes on, also with a key that nobody holds yet."""
     root_rotation_start(actor=SYSTEM, now=datetime.now(UTC))
     recreate(data_directory)
@@ -283,7 +283,7 @@ def test_another_name_is_refused(site: dict[str, Node], data_directory: Path) ->
     assert (Job.objects.count(), (data_directory / "backups").exists(), states()) == (0, False, {name: name for name in STATES})
 
 
-def test_only_who_may_on_the_central_node_one_at_a_time(site: dict[str, Node], data_directory: Path) -> None:
+def test_recreation_requires_the_permission_the_central_node_and_no_other_run(site: dict[str, Node], data_directory: Path) -> None:
     nobody, now = Actor("user", "anna", User.objects.create_user("anna")), datetime.now(UTC)
     for refused in (
         lambda: root_recreate(trust_zone=NAME, folder=data_directory, actor=nobody, now=now),
@@ -321,7 +321,7 @@ def restored(copy: Any, folder: Path) -> str:
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
 
 
-def test_the_command_says_what_it_touches_and_asks_for_the_name(
+def test_the_command_lists_the_effects_and_asks_for_the_name(
     site: dict[str, Node], data_directory: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for words in ({}, {"trust_zone": "other.example"}):
@@ -347,7 +347,7 @@ def anna(client: Client, site: dict[str, Node]) -> Client:
     return client
 
 
-def test_the_page_lists_what_it_touches_and_a_worker_does_it(anna: Client, data_directory: Path) -> None:
+def test_the_page_lists_the_effects_and_a_worker_does_it(anna: Client, data_directory: Path) -> None:
     page = anna.get(reverse("recreate_root"), secure=True).content.decode()
     for text in ("registered.example", "awaiting-password.example", "central.example-CA-2", "QlikServiceCluster", "1 other node"):
         assert text in page
@@ -367,7 +367,7 @@ def test_the_page_lists_what_it_touches_and_a_worker_does_it(anna: Client, data_
     assert Job.objects.get(task=recreating.TASK).actor == "anna"
 
 
-def test_what_fails_in_the_worker_is_said_on_the_page(anna: Client, data_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_shows_a_failure_in_the_worker(anna: Client, data_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(**_: Any) -> str:
         """Longer than the job's lease: another worker claims it meanwhile, and finds it busy."""
         Job.objects.filter(task=recreating.TASK).update(lease_until=datetime.now(UTC) - timedelta(seconds=1))
@@ -383,7 +383,7 @@ def test_what_fails_in_the_worker_is_said_on_the_page(anna: Client, data_directo
     assert ("nothing has changed" in page, "The disk is full" in page, states()) == (True, True, {name: name for name in STATES})
 
 
-def test_a_worker_goes_on_with_what_the_command_began(site: dict[str, Node], data_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_completes_a_run_of_the_command(site: dict[str, Node], data_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with killed_at("cluster_make"):
         recreate(data_directory)
     with monkeypatch.context() as patched:
