@@ -18,7 +18,7 @@ def certificate_list(request: PageRequest) -> HttpResponse:
     now = timezone.now()
     found = CertificateFilter(request.GET, queryset=Certificate.objects.listed())
     table = table_for(request, CertificateTable, found.qs, now=now)
-    return render(request, "certs/certificates/list.html", {"filter": found, "table": table, "now": now})
+    return render(request, "certs/certificates/list.html", {"table": table, "form": found.form, "now": now})
 
 
 @page("certs.view_certificate")

@@ -40,7 +40,7 @@ def export_list(request: PageRequest) -> HttpResponse:
     found = ExportFilter(request.GET, queryset=with_health(REGISTER.all(), now=now))
     table = table_for(request, ExportTable, found.qs, now=now)
     table.details = {each.export.pk: each for each in export_statuses(row.record for row in table.paginated_rows)}
-    return render(request, "certs/exports/list.html", {"filter": found, "table": table, "now": now})
+    return render(request, "certs/exports/list.html", {"table": table, "form": found.form, "now": now})
 
 
 def _asked(form: ServiceForm, ask: Callable[[datetime], T]) -> T | None:

@@ -29,7 +29,7 @@ def show(request: PageRequest) -> HttpResponse:
     now, form = timezone.now(), ClusterFilter(request.GET)
     shown = cluster_page(search=form.text)
     table = table_for(request, ClusterTable, shown.nodes, now=now)
-    return render(request, "nodes/cluster/show.html", {"page": shown, "table": table, "filter": {"form": form}, "now": now})
+    return render(request, "nodes/cluster/show.html", {"page": shown, "table": table, "form": form, "now": now})
 
 
 def _save(form: DeploymentForm, save: Callable[..., Deployment]) -> Deployment | None:
@@ -113,7 +113,7 @@ def _manual(request: PageRequest, delivery: Delivery | None = None) -> HttpRespo
     now, form = timezone.now(), ClusterFilter(request.GET)
     shown = manual_page(search=form.text, delivery=delivery)
     table = table_for(request, ManualTable, shown.nodes, now=now)
-    return render(request, "nodes/cluster/manual.html", {"page": shown, "table": table, "filter": {"form": form}, "now": now})
+    return render(request, "nodes/cluster/manual.html", {"page": shown, "table": table, "form": form, "now": now})
 
 
 @page("nodes.view_node")

@@ -26,7 +26,7 @@ def connection_list(request: PageRequest) -> HttpResponse:
     found = ConnectionFilter(request.GET, queryset=Connection.objects.all())
     table = table_for(request, ConnectionTable, found.qs, now=now)
     table.versions = key_versions()
-    return render(request, "nodes/connections/list.html", {"filter": found, "table": table, "now": now})
+    return render(request, "nodes/connections/list.html", {"table": table, "form": found.form, "now": now})
 
 
 def _save(form: ConnectionForm, save: Callable[..., Connection]) -> Connection | None:

@@ -23,7 +23,7 @@ def node_list(request: PageRequest) -> HttpResponse:
     now = timezone.now()
     found = NodeFilter(request.GET, queryset=with_health(Node.objects.select_related("observation"), now=now))
     table = table_for(request, NodeTable, found.qs, now=now)
-    return render(request, "nodes/inventory/list.html", {"filter": found, "table": table, "now": now})
+    return render(request, "nodes/inventory/list.html", {"table": table, "form": found.form, "now": now})
 
 
 @page("nodes.view_node")

@@ -18,4 +18,4 @@ def expiry(request: PageRequest) -> HttpResponse:
     form = ExpiryFilter(request.GET, initial={"as_of": request.GET.get("as_of", "")})
     table = table_for(request, ExpiryTable, [row for row in board.rows if form.fits(row)], now=as_of)
     shown = expiry_page(board, form, day_problem=problem)
-    return render(request, "qmc/expiry/expiry.html", {"page": shown, "table": table, "now": as_of})
+    return render(request, "qmc/expiry/expiry.html", {"page": shown, "table": table, "form": form, "now": as_of})

@@ -95,7 +95,6 @@ class ExpiryPage:
     """
 
     board: Board
-    form: ExpiryFilter
     title: str
     subtitle: str
     tiles: list[Tile]
@@ -172,7 +171,6 @@ def expiry_page(board: Board, form: ExpiryFilter, *, day_problem: str = "") -> E
     tiles = [Tile(name, BUCKET_WORDS[name], count, board.waiting(name), name == bucket) for name, count in board.totals.items()]
     return ExpiryPage(
         board=board,
-        form=form,
         title=title,
         subtitle=subtitle,
         tiles=tiles,
