@@ -125,6 +125,10 @@ def _unknown_title(number: int) -> str:
     return f"{counted(number, 'value')} cannot be read, because the key that encrypted {them} is not in use"
 
 
+def _passwords(total: int) -> str:
+    return f"{counted(total, 'password')} of connections {'is' if total == 1 else 'are'} encrypted"
+
+
 def _central_key() -> CentralKeyCard | None:
     """None until `init` has made a central key."""
     version = CentralKey.objects.writing()
@@ -158,6 +162,10 @@ class KeyPage:
     @property
     def is_rotating(self) -> bool:
         return self.rotation is not None and not self.rotation.rotation.finished_at
+
+    @property
+    def passwords(self) -> str:
+        return _passwords(self.total)
 
     @property
     def every_s(self) -> int:
@@ -203,7 +211,7 @@ class KeyRotationPage:
 
     @property
     def passwords(self) -> str:
-        return f"{counted(self.total, 'password')} of connections {'is' if self.total == 1 else 'are'}"
+        return _passwords(self.total)
 
     @property
     def exports_text(self) -> str:
