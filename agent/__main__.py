@@ -25,7 +25,7 @@ from agent.system.folders import NotPossible
 from agent.system.other_stores import of_this_system
 from agent.version import VERSION
 from pki.core import clocks
-from pki.core.addresses import central_address, listener_address, netloc, told_address
+from pki.core.addresses import central_address, listener_address, netloc, reachable_address
 from pki.core.commands import AGENT
 from pki.core.errors import InvalidName, PKIError
 from pki.core.names import host_name
@@ -33,49 +33,61 @@ from pki.foreign.pfx import LARGEST_PFX
 
 LONGEST_INPUT = 4096  # bytes on standard input
 
-OF_A_NODE = ("unlock", "connections", "import-cluster", "backup", "remove")  # they make no home of their own
+NEED_A_HOME = ("unlock", "connections", "import-cluster", "backup", "remove")  # they do not create the home folder
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=AGENT, description="What runs on a node of the trust zone.")
+    parser = argparse.ArgumentParser(prog=AGENT, description="The agent of a node of the trust zone.")
     parser.add_argument("--version", action="version", version=f"trust-zone-agent {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
-    serve = commands.add_parser("serve", help="wait for certificates, then serve and call home")
+    serve = commands.add_parser("serve", help="wait for certificates, then serve them and call the central node")
     serve.add_argument("--address", type=_address, default="127.0.0.1")
     serve.add_argument("--distribution-port", type=int, default=4444)
     serve.add_argument("--setup-address", type=_address, action="append", dest="setup_addresses")
     serve.add_argument("--setup-port", type=int, default=4570)
     serve.add_argument("--node-port", type=int, default=4242)
     serve.add_argument(
-        "--central-address", metavar="ADDRESS:PORT", help="call the central node here and nowhere else: for the central node's own agent"
+        "--central-address", metavar="ADDRESS:PORT", help="call the central node at this address only; for the central node's own agent"
     )
-    serve.add_argument("--no-listen", action="store_false", dest="listen", help="heartbeat and renewals only")
+    serve.add_argument("--no-listen", action="store_false", dest="listen", help="open no port; send heartbeats and install renewals only")
     serve.add_argument(
-        "--service", action="append", default=[], dest="services", metavar="NAME=HOST:PORT", help="also report what this service serves"
+        "--service",
+        action="append",
+        default=[],
+        dest="services",
+        metavar="NAME=HOST:PORT",
+        help="also report which certificate this service presents",
     )
     serve.add_argument(
-        "--reload-hook", default="", metavar="CMD", help="run this, without a shell, when certificates or trust have changed"
+        "--reload-hook",
+        default="",
+        metavar="CMD",
+        help="run this command, without a shell, when certificates, roots or revocation lists have changed",
     )
-    serve.add_argument("--system-trust", action="store_true", help="this Linux system trusts the trust zone's roots too (as root)")
-    status = commands.add_parser("status", help="what is installed and what waits")
+    serve.add_argument(
+        "--system-trust", action="store_true", help="add the trust zone's roots to those that this Linux system trusts (as root)"
+    )
+    status = commands.add_parser("status", help="show what is installed and which packages wait for a password")
     status.add_argument("--json", action="store_true")
-    commands.add_parser("unlock", help="install what waits; the password comes on standard input")
-    commands.add_parser("reopen", help="wait for a new package while the old certificates go on")
+    commands.add_parser("unlock", help="install the waiting package; the password is read from standard input")
+    commands.add_parser("reopen", help="wait for a new package; the installed certificates stay in use")
     central = commands.add_parser("set-central", help="call the central node at another address from now on")
-    central.add_argument("central_address", metavar="ADDRESS", help="IP address or name, with :PORT where it is not 4242")
-    central.add_argument("--host-name", help="the name that the central node's certificate bears, where it has changed")
-    data = commands.add_parser("connections", help="the data connections, and whether their passwords open here")
-    data.add_argument("--json", action="store_true", help="everything, the opened passwords too, for scripts")
-    pair = commands.add_parser("import-cluster", help="the site's cluster certificate from a PFX; its password comes on standard input")
+    central.add_argument("central_address", metavar="ADDRESS", help="IP address or host name, with :PORT if the port is not 4242")
+    central.add_argument("--host-name", help="the host name in the central node's certificate, if it has changed")
+    data = commands.add_parser("connections", help="list the data connections, and whether their passwords can be decrypted here")
+    data.add_argument("--json", action="store_true", help="all fields with the decrypted passwords, for scripts")
+    pair = commands.add_parser(
+        "import-cluster", help="import the site's cluster certificate from a PFX file; its password is read from standard input"
+    )
     pair.add_argument("file", type=Path, metavar="FILE")
-    away = commands.add_parser("backup", help="what is installed, in one file with private keys in the clear")
+    away = commands.add_parser("backup", help="write everything that is installed to one file, with unencrypted private keys")
     away.add_argument("file", type=Path, metavar="FILE")
-    back = commands.add_parser("restore", help="the file of a backup, into an empty home")
+    back = commands.add_parser("restore", help="restore a backup into an empty home")
     back.add_argument("file", type=Path, metavar="FILE")
-    remove = commands.add_parser("remove", help="certificates, keys and copies, all of them; then wait for a new package")
-    remove.add_argument("--yes", action="store_true", help="do not ask")
-    trust = commands.add_parser("system-trust", help="let this Linux system trust the trust zone's roots, once (as root)")
-    trust.add_argument("--remove", action="store_true", help="take them out again")
+    remove = commands.add_parser("remove", help="remove all certificates, keys and copies, then wait for a new package")
+    remove.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    trust = commands.add_parser("system-trust", help="add the trust zone's roots to those that this Linux system trusts, once (as root)")
+    trust.add_argument("--remove", action="store_true", help="remove them")
     for command in commands.choices.values():
         command.add_argument("--home", type=Path, required=True)
     return parser
@@ -91,14 +103,14 @@ def _loopback_addresses() -> list[str]:
 
 
 def _why(exc: OSError, home: Path) -> str:
-    """What keeps a command from its work, and what helps where it is a right on the agent's home."""
+    """Why a command failed and, if a permission on the agent's home is missing, what to do."""
     if isinstance(exc, PermissionError) and exc.filename and Path(exc.filename).absolute().is_relative_to(home.absolute()):
         return f"{exc.filename}: {exc.strerror}. Give the account that runs the agent the right to read and write {home}, and run this as that account."
     return f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc.strerror or exc)
 
 
 def _address(text: str) -> str:
-    """Of a listener. Raises: ArgumentTypeError."""
+    """An argument that is the address of a listener. Raises: ArgumentTypeError."""
     try:
         return listener_address(text)
     except InvalidName as exc:
@@ -146,7 +158,7 @@ def _status(arguments: argparse.Namespace) -> int:
         content["central"] = state.central(installed).called or "not reached yet"
         content["not_after"] = installed.service.not_valid_after_utc.isoformat()
         shown = state.browser(installed, now=datetime.now(UTC))
-        content["browser"] = shown if arguments.json else browser.told(state.store.chosen(), shown["problem"])
+        content["browser"] = shown if arguments.json else browser.description(state.store.chosen(), shown["problem"])
     loose = [str(each) for each in files.readable_by_others(state.own_folder)]
     content["readable_by_others"] = loose if arguments.json else ", ".join(loose) or "nothing"
     problem = state.last_problem()
@@ -157,13 +169,13 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _password_typed() -> str:
-    """One line from a terminal; from a pipe everything, for a pasted password may have been broken into lines."""
+    """One line from a terminal; everything from a pipe, because a pasted password may have line breaks."""
     raw = sys.stdin.buffer.readline(LONGEST_INPUT) if sys.stdin.isatty() else sys.stdin.buffer.read(LONGEST_INPUT)
     return raw.decode("utf-16" if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8", "replace")
 
 
 def _unlock(arguments: argparse.Namespace) -> int:
-    installed = passwords.unlock(State(arguments.home), _password_typed(), tell=sys.stderr.write)
+    installed = passwords.unlock(State(arguments.home), _password_typed(), report=sys.stderr.write)
     sys.stdout.write("".join(f"{what}: {path}\n" for what, path in installed.places()))
     return 0
 
@@ -176,14 +188,14 @@ def _reopen(arguments: argparse.Namespace) -> int:
 
 def _set_central(arguments: argparse.Namespace) -> int:
     try:
-        called = told_address(arguments.central_address)
+        called = reachable_address(arguments.central_address)
         name = host_name(arguments.host_name) if arguments.host_name else None
     except InvalidName as exc:
         sys.stderr.write(f"{exc}\n")
         return 2
     State(arguments.home).set_central(called.address, called.port, name)
     place = netloc(called.address, called.port)
-    sys.stdout.write(f"{place} is called from the next heartbeat on, until an address that the central node says later works\n")
+    sys.stdout.write(f"The next heartbeat goes to {place}. An address that the central node reports later replaces it once it works.\n")
     return 0
 
 
@@ -199,30 +211,30 @@ def _import_cluster(arguments: argparse.Namespace) -> int:
         content = file.read(LARGEST_PFX + 1)
     password = sys.stdin.readline().rstrip("\r\n")
     installed = cluster.import_cluster(State(arguments.home), content, password, now=datetime.now(UTC))
-    ends = installed.cluster.not_valid_after_utc
+    expires_at = installed.cluster.not_valid_after_utc
     sys.stdout.write(
-        f"{cluster.place(installed)}: installed, good until {clocks.day(ends)}. A running agent proves it with its next calls; reload the services that use it.\n"
+        f"{cluster.place(installed)}: installed, valid until {clocks.day(expires_at)}. A running agent proves it with its next heartbeats. Reload the services that use it.\n"
     )
     return 0
 
 
 def _backup(arguments: argparse.Namespace) -> int:
     count = backup.backup(arguments.home, arguments.file)
-    sys.stdout.write(f"{arguments.file}: {count} files. It holds this node's private keys in the clear: keep it as secret as the node.\n")
+    sys.stdout.write(f"{arguments.file}: {count} files. The file has this node's private keys unencrypted: protect it like the node.\n")
     return 0
 
 
 def _restore(arguments: argparse.Namespace) -> int:
     installed = backup.restore(arguments.home, arguments.file)
-    sys.stdout.write(f"{installed.host_name}, generation {installed.generation}: a running agent serves within a second\n")
+    sys.stdout.write(f"{installed.host_name}, generation {installed.generation}: a running agent serves this certificate within a second\n")
     return 0
 
 
-def _out_of_other_stores(state: State) -> None:
-    """First what may need other rights: if it fails, nothing was removed. Raises: Refused, OSError, NotPossible."""
+def _remove_from_system_stores(state: State) -> None:
+    """Runs first, because it may need more permissions: if it fails, nothing was removed. Raises: Refused, OSError, NotPossible."""
     held = state.removable()
     if held and system_trust.is_used(held.trust_zone):
-        system_trust.remove(system_trust.way_here(), held.trust_zone)
+        system_trust.remove(system_trust.this_trust_store(), held.trust_zone)
     if held and sys.platform == "win32":
         windows_stores.run(windows_stores.nothing(held), state.home)
 
@@ -231,13 +243,13 @@ def _system_trust(arguments: argparse.Namespace) -> int:
     installed = State(arguments.home).store.current()
     if installed is None:
         raise NotPossible(f"Nothing is installed in {arguments.home}. Nothing was changed. Give the agent's home.")
-    way = system_trust.way_here()
+    store = system_trust.this_trust_store()
     if arguments.remove:
-        told = f"{system_trust.remove(way, installed.trust_zone)} roots of this trust zone taken out of {way.anchors}"
+        result = f"{system_trust.remove(store, installed.trust_zone)} roots of this trust zone removed from {store.anchors}"
     else:
-        came, went = system_trust.settle(way, installed.trust_zone, installed.roots)
-        told = f"{len(installed.roots)} roots of this trust zone in {way.anchors}: {came} new, {went} taken out"
-    sys.stdout.write(told + "\n")
+        added, removed = system_trust.settle(store, installed.trust_zone, installed.roots)
+        result = f"{len(installed.roots)} roots of this trust zone in {store.anchors}: {added} added, {removed} removed"
+    sys.stdout.write(result + "\n")
     return 0
 
 
@@ -248,25 +260,25 @@ def _remove(arguments: argparse.Namespace) -> int:
             sys.stderr.write("Nothing was removed. Give --yes, or run this on a terminal.\n")
             return 2
         held = state.store.readable()
-        question = f"Remove every certificate, key and copy of {held.host_name if held else 'nobody'} from {arguments.home}? Type yes: "
+        question = f"Remove every certificate, key and copy of {held.host_name if held else 'this node'} from {arguments.home}? Type yes: "
         if input(question).strip().lower() != "yes":
             sys.stderr.write("Nothing was removed.\n")
             return 1
-    _out_of_other_stores(state)
+    _remove_from_system_stores(state)
     state.remove()
-    sys.stdout.write("removed: a running agent waits for a new package within a second; press Redistribute in the console\n")
+    sys.stdout.write("removed: a running agent waits for a new package within a second. Press Redistribute in the console.\n")
     return 0
 
 
 def main() -> int:
     """Returns the exit code."""
     try:
-        files.start_private()
+        files.restrict_umask()
     except NotPossible as exc:
         sys.stderr.write(f"{exc}\n")
         return 2
     arguments = _parser().parse_args()
-    if arguments.command in OF_A_NODE and not arguments.home.is_dir():
+    if arguments.command in NEED_A_HOME and not arguments.home.is_dir():
         sys.stderr.write(f"There is no directory {arguments.home}. Nothing was changed. Check --home.\n")
         return 1
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")

@@ -1,4 +1,4 @@
-"""What a node holds, in one file and back. The file holds private keys in the clear: mode 0600, and whoever reads it is the node."""
+"""Backup and restore of a node's keys and certificates. The backup file has unencrypted private keys, so its mode is 0600."""
 
 import contextlib
 import io
@@ -18,7 +18,7 @@ MEMORY, LOCK = "agent.json", ".lock"
 
 
 class BackupRefused(Exception):
-    """What happened, why, and what to do next."""
+    """A backup or restore was refused. The text says what happened, why, and what to do next."""
 
 
 def backup(home: Path, file: Path) -> int:
@@ -39,7 +39,7 @@ def backup(home: Path, file: Path) -> int:
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as exc:
-        raise BackupRefused(f"{file} exists already, and a backup never replaces another. Choose another name.") from exc
+        raise BackupRefused(f"{file} exists already, and a backup never replaces a file. Choose another name.") from exc
     try:
         with os.fdopen(descriptor, "wb") as written:
             written.write(packed.getvalue())
@@ -52,15 +52,10 @@ def backup(home: Path, file: Path) -> int:
 
 
 def restore(home: Path, file: Path) -> Installed:
-    """Put `file` into an empty `home`; what does not hold together leaves nothing there. Raises: BackupRefused, OSError."""
+    """Restore `file` into an empty `home`. An inconsistent backup leaves nothing there. Raises: BackupRefused, OSError."""
     files = _read(file)
-    if home.exists() and {path.name for path in home.iterdir()} - {
-        LOCK,
-        MEMORY,
-        RUNNING,
-        TURN,
-        TURN_LOCK,
-    }:  # a running agent remembers that it has nothing
+    made_by_a_running_agent = {LOCK, MEMORY, RUNNING, TURN, TURN_LOCK}
+    if home.exists() and {path.name for path in home.iterdir()} - made_by_a_running_agent:
         raise BackupRefused(f"{home} is not empty. Nothing was changed. Run `{AGENT} remove --home {home}` first, or choose another.")
     memory = files.pop(MEMORY, None)
     try:
@@ -73,15 +68,15 @@ def restore(home: Path, file: Path) -> Installed:
                     replace(home / MEMORY, memory)
                 return installed
     except (ValueError, KeyError, TypeError, PKIError) as exc:
-        raise BackupRefused(
-            f"{file} does not hold together: {exc}. Nothing was kept. Take another backup, or redistribute the node."
-        ) from exc
+        raise BackupRefused(f"{file} is inconsistent: {exc}. Nothing was kept. Use another backup, or redistribute the node.") from exc
     except OSError as exc:
-        raise BackupRefused(f"{file} could not be put into {home}: {exc}. Nothing was kept. Remove the cause, then try again.") from exc
+        raise BackupRefused(
+            f"{file} could not be restored into {home}: {exc}. Nothing was kept. Remove the cause, then try again."
+        ) from exc
 
 
 def _prove(store: Store, installed: Installed) -> None:
-    """Raises: ValueError unless every key fits its certificate and each service pair opens its database key."""
+    """Raises: ValueError unless every key belongs to its certificate and each service pair decrypts its database key."""
     for place, problem in store.key_ring().problems.items():
         raise ValueError(f"{place}: {problem}")
     if keys.from_pem(installed.client_pem.read_bytes(), own=True).public_key() != installed.client.public_key():
@@ -89,15 +84,15 @@ def _prove(store: Store, installed: Installed) -> None:
 
 
 def _read(file: Path) -> dict[str, bytes]:
-    """Raises: BackupRefused for anything but a tar of plain files; `put_back` decides about their places."""
+    """The files of a backup by name. `put_back` checks the names. Raises: BackupRefused for anything but a tar file of regular files."""
     found: dict[str, bytes] = {}
     try:
         with tarfile.open(file, mode="r:") as tar:
             for entry in tar:
                 content = tar.extractfile(entry) if entry.type == tarfile.REGTYPE and not entry.issparse() else None
                 if content is None or entry.name in found:
-                    raise BackupRefused(f"{entry.name!r:.80} in {file} is not one plain file. Nothing was changed.")
+                    raise BackupRefused(f"{entry.name!r:.80} in {file} is not one regular file. Nothing was changed.")
                 found[entry.name] = content.read()
     except tarfile.TarError as exc:
-        raise BackupRefused(f"{file} is no backup of a node, or was cut short. Nothing was changed.") from exc
+        raise BackupRefused(f"{file} is not a backup of a node, or is incomplete. Nothing was changed.") from exc
     return found

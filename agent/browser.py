@@ -1,4 +1,4 @@
-"""What a node's proxy shows browsers: the certificate chosen for it while it can be used, else the node's service pair (S1)."""
+"""The browser certificate of a node: the chosen one while it can be used, else the node's service certificate (S1)."""
 
 from datetime import datetime
 from pathlib import Path
@@ -16,15 +16,15 @@ WORDS = {
     browser_choice.NO_PRIVATE_KEY: "its private key is not known to the console",
     browser_choice.UNREADABLE: "certificate or key cannot be read, or they do not belong together",
     browser_choice.EXPIRED: "it has expired",
-    browser_choice.NOT_VALID_YET: "it is not valid yet, by the clock here",
-    browser_choice.NAME_DOES_NOT_MATCH: "it bears none of this node's names",
+    browser_choice.NOT_VALID_YET: "it is not valid yet, by this machine's clock",
+    browser_choice.NAME_DOES_NOT_MATCH: "it has none of this node's names",
 }
 
 
 def problem(choice: BrowserChoice | None, service: x509.Certificate, *, folder: Path, now: datetime) -> str:
-    """Why the node of this service certificate cannot use what was chosen, one of `WORDS`; "" where it can, or where nothing was.
+    """Why the node with this service certificate cannot use the chosen certificate, one of `WORDS`; "" if it can, or if none is chosen.
 
-    What OpenSSL does not load, or shakes no hands with, is not written. `folder` is private.
+    OpenSSL must load the certificate and complete a handshake with it. `folder` is private.
     """
     if choice is None:
         return ""
@@ -40,16 +40,16 @@ def _bundle(choice: BrowserChoice) -> bytes:
 
 
 def pem(choice: BrowserChoice | None, service: x509.Certificate, service_pem: bytes, *, folder: Path, now: datetime) -> bytes:
-    """What belongs into browser.pem: key and chain of the chosen one while it can be used, else `service_pem`."""
+    """The content of browser.pem: key and chain of the chosen certificate while it can be used, else `service_pem`."""
     if choice is None or choice.private_key is None or problem(choice, service, folder=folder, now=now):
         return service_pem
     return _bundle(choice)
 
 
-def told(choice: BrowserChoice | None, why: str) -> str:
-    """For a person: which certificate browsers are shown."""
+def description(choice: BrowserChoice | None, why: str) -> str:
+    """For a person: which certificate browsers get."""
     if choice is None:
-        return "the service certificate; no other is chosen"
+        return "the service certificate, because no other is chosen"
     if why:
         return f"the service certificate, because the chosen one ({choice.thumbprint}) cannot be used: {WORDS[why]}"
     return f"the chosen certificate {choice.thumbprint}"

@@ -1,4 +1,4 @@
-"""Asking the central node, inside mutual TLS, wherever it answers."""
+"""Requests to the central node over mutual TLS, at the first of its addresses that answers."""
 
 import asyncio
 import contextlib
@@ -25,42 +25,42 @@ RESOLVE_S, NEXT_S, DIAL_S, ANSWER_S = 2, 2, 5, 20
 
 
 ANOTHER_ROOT = (
-    "it presents a certificate of another root than those trusted here. Either another machine answers there, or the root of the trust zone was "
+    "its certificate was issued by another root than those that this node trusts. Either another machine answers there, or the root of the trust zone was "
     f"recreated: then run `{AGENT} reopen --home DIR` here, and press Redistribute in the console"
 )
 
 
 class CertificateRefused(OSError):
-    """The central node answered, and accepts this node's certificate no more."""
+    """The central node answered, and does not accept this node's certificate any more."""
 
 
 async def _resolved(host_name: str, port: int) -> list[str]:
-    """What the name resolves to. Raises: OSError.
+    """The addresses that the name resolves to. Raises: OSError.
 
-    In a thread of its own: a resolver that hangs must not hold up the agent's end, as asyncio's own threads would.
+    Uses its own daemon thread: with asyncio's threads, a resolver that hangs would delay the end of the agent.
     """
     loop = asyncio.get_running_loop()
     found: asyncio.Future[list[str]] = loop.create_future()
 
-    def tell(answer: list[str] | OSError) -> None:
+    def finish(answer: list[str] | OSError) -> None:
         if not found.done():
             found.set_exception(answer) if isinstance(answer, OSError) else found.set_result(answer)
 
-    def look() -> None:
+    def resolve() -> None:
         answer: list[str] | OSError
         try:
             answer = [str(each[4][0]) for each in socket.getaddrinfo(host_name, port, type=socket.SOCK_STREAM)]
         except OSError as exc:
             answer = exc
-        with contextlib.suppress(RuntimeError):  # the agent has ended meanwhile
-            loop.call_soon_threadsafe(tell, answer)
+        with contextlib.suppress(RuntimeError):  # the agent has stopped meanwhile
+            loop.call_soon_threadsafe(finish, answer)
 
-    threading.Thread(target=look, daemon=True).start()
+    threading.Thread(target=resolve, daemon=True).start()
     return await found
 
 
 async def _places(state: State, installed: Installed) -> list[Place]:
-    """Where to call, in this order; for the central node's own agent the one address that it was given."""
+    """The addresses to call, in this order. The central node's own agent has one address only, given at its start."""
     known, own = state.central(installed), state.central_address
     if own is not None:
         return [Place(known.host_name, own.address, own.port)]
@@ -71,7 +71,7 @@ async def _places(state: State, installed: Installed) -> list[Place]:
 
 
 async def _body(response: aiohttp.ClientResponse, largest: int) -> bytes:
-    """The whole answer. Raises: OSError if it is larger than a node takes."""
+    """The body of the answer. Raises: OSError if it has more than `largest` bytes."""
     body = b""
     async for part in response.content.iter_any():
         body += part
@@ -81,11 +81,11 @@ async def _body(response: aiohttp.ClientResponse, largest: int) -> bytes:
 
 
 async def _clock_of(installed: Installed, url: str) -> datetime | None:
-    """What the other side's clock says, by an answer of which nothing is verified; None if it gives none."""
+    """The other machine's clock, from an answer that is not verified; None without an answer."""
     try:
         timeout = aiohttp.ClientTimeout(total=DIAL_S)
         async with aiohttp.ClientSession(timeout=timeout) as session, session.get(
-            url, ssl=tls.looking_context(installed), allow_redirects=False
+            url, ssl=tls.unverified_context(installed), allow_redirects=False
         ) as response:  # fmt: skip
             return parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
     except (aiohttp.ClientError, OSError, TimeoutError, KeyError, ValueError):
@@ -93,7 +93,7 @@ async def _clock_of(installed: Installed, url: str) -> datetime | None:
 
 
 def _why(exc: Exception) -> str:
-    """Why a call failed. The text of aiohttp names its own objects; the error below it has the cause."""
+    """Why a call failed. The text of an aiohttp error names its own objects; its inner error has the cause."""
     below = getattr(exc, "certificate_error", None) or getattr(exc, "os_error", None) or exc
     if isinstance(below, TimeoutError):
         return "no answer"
@@ -103,11 +103,11 @@ def _why(exc: Exception) -> str:
 
 
 async def ask(state: State, installed: Installed, method: str, path: str, *, largest: int = MAXIMUM_BYTES, **content: Any) -> bytes:
-    """What the central node answers, at the first address where it does. Raises: OSError, of it CertificateRefused."""
+    """The answer of the central node, from the first address that answers. Raises: OSError, of it CertificateRefused."""
     context, problems = tls.client_context(installed), list[str]()
     places = await _places(state, installed)
     for place in places:
-        # The last one is waited for longer: it may be the only one, on a slow line.
+        # The last address gets more time: it may be the only one, on a slow line.
         timeout = aiohttp.ClientTimeout(total=ANSWER_S, sock_connect=DIAL_S if place is places[-1] else NEXT_S)
         try:
             async with aiohttp.ClientSession(timeout=timeout) as session, session.request(
@@ -116,8 +116,8 @@ async def ask(state: State, installed: Installed, method: str, path: str, *, lar
             ) as response:  # fmt: skip
                 body = await _body(response, largest)
                 if response.status == 200:
-                    with contextlib.suppress(OSError):  # a full disk, say
-                        state.note_reached(installed, place)
+                    with contextlib.suppress(OSError):  # such as a full disk
+                        state.record_reached(installed, place)
                     return body
                 problems.append(f"{place} answered {response.status}: {detail_of(body) or body[:200].decode(errors='replace')}")
                 if response.status == 403:
@@ -126,10 +126,10 @@ async def ask(state: State, installed: Installed, method: str, path: str, *, lar
             raise
         except (aiohttp.ClientError, ssl.SSLError, OSError, TimeoutError) as exc:
             why = _why(exc)
-            if tls.is_about_dates(exc):
+            if tls.is_date_error(exc):
                 there = await _clock_of(installed, f"https://{place}/status/servicestate")
                 why = clocks.verdict("this node's", datetime.now(UTC), "the central node's", there)
-            elif tls.is_another_root(exc):
+            elif tls.is_root_error(exc):
                 why = ANOTHER_ROOT
             problems.append(f"{place}: {why}")
     raise OSError("; ".join(problems) or "no address of the central node is known: run set-central")

@@ -1,4 +1,4 @@
-"""The site's cluster key on a node: proving that it is here, and taking it from a PFX."""
+"""The site's cluster key on a node: the proof that the node has it, and its import from a PFX file."""
 
 import logging
 from datetime import datetime
@@ -20,24 +20,24 @@ CLUSTER_NAME = "QlikServiceCluster"
 
 
 def place(installed: Installed) -> Path:
-    """Key and certificate in one file."""
+    """The file with key and certificate."""
     return installed.path / "machine/personal/cluster.pem"
 
 
 def proof(installed: Installed, challenge: str) -> str | None:
-    """The central node's challenge, signed with the cluster key; None where there is none, or the key cannot be read."""
+    """The central node's challenge, signed with the cluster key; None without a challenge, or if the key cannot be read."""
     if not challenge:
         return None
     try:
         key = keys.from_pem(place(installed).read_bytes(), own=True)
         return proofs.proof_make(key, node=installed.node, challenge=challenge)
     except (OSError, PKIError) as exc:
-        log.warning("the cluster key proves nothing: %s", exc)
+        log.warning("no proof of the cluster key is sent, because the key cannot be used: %s", exc)
         return None
 
 
 def import_cluster(state: State, content: bytes, password: str, *, now: datetime) -> Installed:
-    """Put the pair of a PFX into the generation in force, by one rename. Raises: Refused, PfxRefused, PKIError; nothing has changed then."""
+    """Write the key and certificate of a PFX into the installed generation, by one rename. Raises: Refused, PfxRefused, PKIError: nothing changed."""
     pair = pfx.pfx_read(content, password)
     certificate = x509.load_pem_x509_certificate(pair.certificate)
     with state.locked():
@@ -45,7 +45,7 @@ def import_cluster(state: State, content: bytes, password: str, *, now: datetime
         if installed is None:
             raise Refused(
                 "nothing-installed",
-                "No certificates are installed here yet. Register this node first: it gets the cluster certificate with that.",
+                "No certificates are installed here yet. Register this node first. That installs the cluster certificate too.",
             )
         _check(certificate, installed, now)
         if certificate.public_key() != keys.from_pem(pair.private_key, own=True).public_key():
@@ -68,4 +68,4 @@ def _check(certificate: x509.Certificate, installed: Installed, now: datetime) -
         )
     verify.chain(certificate, installed.roots, now=now)
     if revocation.is_revoked(certificate, installed.crls):
-        raise Refused("revoked", "This cluster certificate was revoked. Download the one in force from the console.")
+        raise Refused("revoked", "This cluster certificate was revoked. Download the current one from the console.")

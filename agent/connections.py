@@ -1,4 +1,4 @@
-"""The data connections of the trust zone, their passwords opened with this node's own service certificates and keys."""
+"""The data connections of the trust zone, with passwords decrypted by this node's service keys."""
 
 import asyncio
 import base64
@@ -18,12 +18,12 @@ TABLE, COLUMN = "nodes_connection", "password"
 
 
 class Unavailable(Exception):
-    """The connections cannot be read here now; the text says why and what to do."""
+    """The connections cannot be read. The text says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Connection:
-    """`password` is None if none is set, or if it does not open: then `problem` says why and what to do."""
+    """One data connection. `password` is None if none is set, or if it cannot be decrypted: then `problem` says why and what to do."""
 
     id: str
     name: str
@@ -35,12 +35,12 @@ class Connection:
 
 
 def read(home: Path) -> list[Connection]:
-    """Every connection, by name. `home` is the agent's. Raises: Unavailable. Not to be called where an event loop runs."""
+    """All connections, sorted by name. `home` is the agent's folder. Raises: Unavailable. Do not call it in an event loop."""
     try:
         installed = Store(home).current()
     except (OSError, ValueError, PKIError) as exc:
         raise Unavailable(
-            f"What is installed in {home} cannot be read: {exc}. Read it as the agent's own user, or redistribute the node."
+            f"The certificates in {home} cannot be read: {exc}. Run this as the user of the agent, or redistribute the node."
         ) from exc
     if installed is None:
         raise Unavailable(f"Nothing is installed in {home}. Give the agent's home, and register the node in the console first.")
@@ -52,7 +52,7 @@ def read(home: Path) -> list[Connection]:
     except OSError as exc:
         raise Unavailable(f"The central node did not give the connections: {exc}. Is it running, and is this node registered?") from exc
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise Unavailable(f"The central node's answer is not understood ({type(exc).__name__}). Update this agent.") from exc
+        raise Unavailable(f"The answer of the central node cannot be read ({type(exc).__name__}). Update this agent.") from exc
 
 
 async def _fetched(state: State, installed: Installed) -> list[dict[str, Any]]:
@@ -74,20 +74,20 @@ def _opened(row: dict[str, Any], ring: KeyRing) -> Connection:
             password = sealing.unseal(ring.keys.values(), sealed, bound_to=place).decode()
         except UnknownKey as exc:
             why = " ".join([str(exc), *ring.problems.values()])
-            problem = f"The password of {row['name']} does not open: {why} Renew this node's certificates in the console."
+            problem = f"The password of {row['name']} cannot be decrypted: {why} Renew this node's certificates in the console."
         except (Altered, ValueError) as exc:
-            why = str(exc) if isinstance(exc, Altered) else "What was sealed is no text."
-            problem = f"The password of {row['name']} does not open: {why} Type it again in the console."
+            why = str(exc) if isinstance(exc, Altered) else "The decrypted value is not text."
+            problem = f"The password of {row['name']} cannot be decrypted: {why} Type it again in the console."
     plain = {name: str(row[name]) for name in ("id", "name", "type", "connection_string", "username")}
     return Connection(**plain, password=password, problem=problem)
 
 
 def table(connections: list[Connection]) -> str:
-    """For a person: which connections there are and whether their passwords open, never the passwords."""
+    """A table for a person: the connections and whether their passwords can be decrypted, without the passwords."""
     lines = [("NAME", "TYPE", "USER NAME", "PASSWORD", "CONNECTION STRING")]
-    for each in connections:
-        told = "does not open" if each.problem else "not set" if each.password is None else "opens"
-        lines.append((each.name, each.type, each.username, told, each.connection_string))
+    for connection in connections:
+        state = "cannot be decrypted" if connection.problem else "not set" if connection.password is None else "can be decrypted"
+        lines.append((connection.name, connection.type, connection.username, state, connection.connection_string))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     return "\n".join([*rows, *(each.problem for each in connections if each.problem)])

@@ -1,4 +1,4 @@
-"""Files of a home that do not hold any more what was written: which one, and what helps."""
+"""Damaged files in the agent's home: which file it is, and what to do."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ UNREADABLE = (
 
 
 class StoreDamaged(PKIError, ValueError):
-    """The generation in force cannot be used: `what` names the file and its damage, the whole text also what to do."""
+    """The installed generation cannot be used. `what` names the file and the damage; the whole text also says what to do."""
 
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(f"{what} {remedy}")
@@ -40,23 +40,23 @@ def _why(path: Path) -> str:
         content = path.read_bytes()
         if not content:
             return "it is empty"
-        return "it holds zero bytes alone" if not content.strip(b"\0") else "it does not hold what was written"
-    return "it is not there"
+        return "it has only zero bytes" if not content.strip(b"\0") else "its content is not what the agent wrote"
+    return "it is missing"
 
 
 def _remedy(home: Path) -> str:
     central = is_central(home)
     if central:
-        return f"This is the central node: `{QMC} repair_central` says whether it can be repaired or must be restored from a backup."
-    first = f"move the folder {home} away" if central is None else f"`{AGENT} remove --home {home} --yes`"
+        return f"This is the central node. Run `{QMC} repair_central`: it says whether a repair is possible or a backup is needed."
+    first = f"move the folder {home} to another place" if central is None else f"`{AGENT} remove --home {home} --yes`"
     return (
-        "Nothing else was changed. Press Redistribute in the console and type its password on this machine; or restore this agent's backup: "
+        "Nothing else was changed. Press Redistribute in the console and type its password on this machine. Or restore the backup of this agent: "
         f"{first}, then `{AGENT} restore --home {home} FILE`."
     )
 
 
 def is_central(home: Path) -> bool | None:
-    """Whether a home is the central node's, by the manifests that can still be read; None where none can."""
+    """Whether `home` belongs to the central node, from the manifests that can still be read; None if none can."""
     found = None
     for path in (home / "generations").glob("*/manifest.json"):
         with contextlib.suppress(OSError, *UNREADABLE):
@@ -67,7 +67,7 @@ def is_central(home: Path) -> bool | None:
 
 @contextlib.contextmanager
 def named(home: Path, path: Path) -> Iterator[None]:
-    """What cannot be read in here is the damage of `path`. Raises: StoreDamaged; OSError where this account has no right, or the disk fails."""
+    """Errors of reading in this block mean that `path` is damaged. Raises: StoreDamaged; OSError without permission, or if the disk fails."""
     try:
         yield
     except StoreDamaged:

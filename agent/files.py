@@ -1,4 +1,4 @@
-"""Who can read what this program writes: its own account alone and, where QMC_GROUP is set, that group. Never others, whatever the umask."""
+"""Files that only the account of this program can read and, if QMC_GROUP is set, that group; other accounts never, whatever the umask."""
 
 import contextlib
 import logging
@@ -20,13 +20,13 @@ PRIVATE_UMASK, GROUP_UMASK = 0o077, 0o007
 _umask_before: list[int] = []
 
 
-def start_private() -> None:
-    """Called by each process before it writes anything. Raises: NotPossible."""
+def restrict_umask() -> None:
+    """Set the umask. Each process calls this before it writes anything. Raises: NotPossible."""
     _umask_before.append(os.umask(PRIVATE_UMASK if _group() is None else GROUP_UMASK))
 
 
 def umask_before() -> int:
-    """The umask with which this process was started, for programs of the administrator's own; -1 (no change) where it was not changed."""
+    """The umask before `restrict_umask`, for programs of the administrator; -1 (no change) if it was not changed."""
     return _umask_before[0] if _umask_before else -1
 
 
@@ -40,10 +40,10 @@ def is_shared() -> bool:
     return _group() is not None
 
 
-def _wanted(mode: int, *, shared: bool, guarded: bool = False) -> int:
-    """The permission bits for an entry of this `st_mode`: its owner's stay, and the group has the same ones where it has access.
+def _permissions(mode: int, *, shared: bool, guarded: bool = False) -> int:
+    """The permission bits for a file or directory with this `st_mode`. The owner keeps its bits; a group with access gets the same ones.
 
-    `guarded`: a directory in which a member of the group replaces no file of another account.
+    `guarded`: a directory in which members of the group cannot replace files of other accounts.
     """
     owner = mode & 0o700
     if not shared:
@@ -52,25 +52,25 @@ def _wanted(mode: int, *, shared: bool, guarded: bool = False) -> int:
     return owner | owner >> 3 | bits
 
 
-def _settle(descriptor: int, *, shared: bool = True, guarded: bool = False) -> None:
-    """Give an open file or directory its mode and group. Raises: OSError where it belongs to another account."""
-    if sys.platform == "win32":  # modes say nothing there about other accounts
+def _set_permissions(descriptor: int, *, shared: bool = True, guarded: bool = False) -> None:
+    """Set mode and group of an open file or directory. Raises: OSError if it belongs to another account."""
+    if sys.platform == "win32":  # modes do not restrict other accounts there
         return
     now, group = os.fstat(descriptor), _group() if shared else None
     if group is not None and now.st_gid != group:
         os.fchown(descriptor, -1, group)
-    wanted = _wanted(now.st_mode, shared=group is not None, guarded=guarded)
-    if stat.S_IMODE(now.st_mode) != wanted:
-        os.fchmod(descriptor, wanted)
+    permissions = _permissions(now.st_mode, shared=group is not None, guarded=guarded)
+    if stat.S_IMODE(now.st_mode) != permissions:
+        os.fchmod(descriptor, permissions)
 
 
 class InUse(Exception):
-    """Another process has it; the text says which, and since when."""
+    """Another process has the lock. The text says which process, and since when."""
 
 
 @contextlib.contextmanager
 def held(path: Path, *, now: datetime) -> Iterator[None]:
-    """Let this process alone have what the file `path` is for. The lock ends with the process, however that ends. Raises: InUse, OSError."""
+    """Lock the file `path` for this process alone. The lock ends with the process. Raises: InUse, OSError."""
     make_folder(path.parent)
     with os.fdopen(open_to_write(path, 0, access=os.O_RDWR), "r+") as file:
         if not try_lock(file):
@@ -84,7 +84,7 @@ def held(path: Path, *, now: datetime) -> Iterator[None]:
 
 
 def make_folder(path: Path) -> None:
-    """Make a directory, and those above it that are missing. Raises: OSError."""
+    """Create a directory and its missing parents. Raises: OSError."""
     if path.is_dir():
         return
     make_folder(path.parent)
@@ -97,19 +97,19 @@ def make_folder(path: Path) -> None:
     if is_shared():
         descriptor = os.open(path, os.O_RDONLY)
         try:
-            _settle(descriptor)
+            _set_permissions(descriptor)
         finally:
             os.close(descriptor)
 
 
 def open_to_write(path: Path, flags: int, *, shared: bool = True, access: int = os.O_WRONLY) -> int:
-    """Make a file, or open one that is there, for writing; `flags` beside `access` and O_CREAT. Returns the descriptor. Raises: OSError.
+    """Create a file, or open an existing one, for writing; `flags` are added to `access` and O_CREAT. Returns the descriptor. Raises: OSError.
 
-    `shared=False`: not even QMC_GROUP reads it.
+    `shared=False`: QMC_GROUP cannot read it either.
     """
     descriptor = os.open(path, access | os.O_CREAT | flags, 0o600)
     try:
-        _settle(descriptor, shared=shared)
+        _set_permissions(descriptor, shared=shared)
     except OSError:
         os.close(descriptor)
         raise
@@ -117,7 +117,7 @@ def open_to_write(path: Path, flags: int, *, shared: bool = True, access: int = 
 
 
 def write(path: Path, content: bytes, *, shared: bool = True) -> None:
-    """Write a file, on the disk when this returns."""
+    """Write a file, and return when it is on the disk."""
     make_folder(path.parent)
     with os.fdopen(open_to_write(path, os.O_TRUNC, shared=shared), "wb") as file:
         file.write(content)
@@ -126,9 +126,9 @@ def write(path: Path, content: bytes, *, shared: bool = True) -> None:
 
 
 def replace(path: Path, content: bytes, *, shared: bool = True) -> None:
-    """Replace a file in one step: a reader sees the old or the new content, whole.
+    """Replace a file in one step: a reader sees the old content or the new one.
 
-    The owner stays who it was, or is the directory's: root may do this for an account that must read the file.
+    The owner stays the same; a new file gets the owner of the directory, because root may write it for an account that must read it.
     """
     temporary = path.with_name(f".{path.name}.new")
     try:
@@ -137,7 +137,7 @@ def replace(path: Path, content: bytes, *, shared: bool = True) -> None:
             os.chown(temporary, (path if path.exists() else path.parent).stat().st_uid, -1)
         temporary.replace(path)
     except OSError:
-        with contextlib.suppress(OSError):  # a full disk needs that room
+        with contextlib.suppress(OSError):  # a full disk needs the space
             temporary.unlink()
         raise
     sync_folder(path.parent)
@@ -145,11 +145,11 @@ def replace(path: Path, content: bytes, *, shared: bool = True) -> None:
 
 @dataclass(frozen=True)
 class OwnFolder:
-    """A directory of ours. `names` are patterns of what we put there; `is_private` names files that not even QMC_GROUP reads.
+    """A directory of this program. `names` are patterns of its files; QMC_GROUP cannot read files that are `is_private`.
 
-    `is_guarded` names directories in which a member of the group may replace no file of another account.
+    In directories that are `is_guarded`, members of the group cannot replace files of other accounts.
 
-    In a directory that other programs use too, such as /tmp, only files and directories of ours are corrected.
+    In a directory that other programs use too, such as /tmp, only files with these `names` are corrected.
     """
 
     path: Path
@@ -163,16 +163,16 @@ class _Entry:
     path: Path
     name: str
     folder: int
-    """The descriptor of the directory that it is in."""
+    """The descriptor of its directory."""
     status: os.stat_result
 
     def settle(self, *, shared: bool, guarded: bool) -> None:
-        """Never through a link that somebody put there meanwhile. Raises: OSError."""
+        """Set mode and group. A link that was created meanwhile is not followed. Raises: OSError."""
         if sys.platform == "win32":
             return
         descriptor = os.open(self.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=self.folder)
         try:
-            _settle(descriptor, shared=shared, guarded=guarded)
+            _set_permissions(descriptor, shared=shared, guarded=guarded)
         finally:
             os.close(descriptor)
 
@@ -188,7 +188,7 @@ def _fits(name: str, names: tuple[str, ...]) -> bool:
 
 
 def _entries(own: OwnFolder) -> Iterator[_Entry]:
-    """The directory and all files and directories in it; links are not followed."""
+    """The directory, and all files and directories in it. Links are not followed."""
     if sys.platform == "win32" or not own.path.is_dir():
         return
     for top, folders, names, descriptor in os.fwalk(own.path.resolve()):
@@ -200,7 +200,7 @@ def _entries(own: OwnFolder) -> Iterator[_Entry]:
                 folders[:] = [name for name in folders if _fits(name, own.names)]
                 inside = [name for name in inside if _fits(name, own.names)]
         for name in inside:
-            with contextlib.suppress(FileNotFoundError):  # a running site writes and removes files meanwhile
+            with contextlib.suppress(FileNotFoundError):  # a running site writes and removes files at the same time
                 status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
                 if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
                     yield _Entry(Path(top) / name, name, descriptor, status)
@@ -211,23 +211,23 @@ def _is_loose(status: os.stat_result, *, group: int | None) -> bool:
 
 
 def readable_by_others(own: OwnFolder) -> list[Path]:
-    """What in `own` accounts can read that must not, the directory itself among them. Raises: NotPossible."""
+    """The files and directories of `own`, itself included, that other accounts can read. Raises: NotPossible."""
     group = _group()
     return [each.path for each in _entries(own) if _is_loose(each.status, group=None if own.is_private(each.path) else group)]
 
 
 def is_readable_by_others(path: Path, *, shared: bool) -> bool:
-    """The same for one file, wherever it is; `shared=False`: not even QMC_GROUP must read it. Raises: OSError, NotPossible."""
+    """Whether other accounts can read one file; `shared=False`: QMC_GROUP counts as one of them. Raises: OSError, NotPossible."""
     return sys.platform != "win32" and _is_loose(path.stat(), group=_group() if shared else None)
 
 
 def close_to_others(own: OwnFolder) -> None:
-    """Correct the modes in `own`, and its group where one has access. What was done, and what could not be, is logged. Raises: NotPossible."""
+    """Correct the modes in `own`, and the group if one has access. The log says what was corrected and what failed. Raises: NotPossible."""
     group, corrected = _group(), 0
     for each in _entries(own):
         shared = group is not None and not own.is_private(each.path)
         guarded = own.is_guarded(each.path)
-        is_right = stat.S_IMODE(each.status.st_mode) == _wanted(each.status.st_mode, shared=shared, guarded=guarded)
+        is_right = stat.S_IMODE(each.status.st_mode) == _permissions(each.status.st_mode, shared=shared, guarded=guarded)
         if is_right and (not shared or each.status.st_gid == group):
             continue
         try:
@@ -236,14 +236,18 @@ def close_to_others(own: OwnFolder) -> None:
         except FileNotFoundError:
             continue
         except OSError as exc:
-            log.warning("%s could not be closed to other accounts: %s. Run this as its owner, or as root.", each.path, exc.strerror)
+            log.warning(
+                "%s: its mode could not be corrected: %s. Other accounts may read it. Run this as its owner, or as root.",
+                each.path,
+                exc.strerror,
+            )
     if corrected:
-        log.warning("%s: the modes of %s files and directories are corrected; other accounts could read them", own.path, corrected)
+        log.warning("%s: corrected the modes of %s files and directories that other accounts could read", own.path, corrected)
 
 
 @contextlib.contextmanager
 def undone_on_error(*places: Path) -> Iterator[None]:
-    """When the block fails, what it made at or below `places` is removed, and files of `places` have their content of before."""
+    """If the block fails, remove what it created at or below `places`, and restore the content of files in `places`."""
     missing = {each for place in places for each in (place, *place.parents) if not os.path.lexists(each)}
     contents = {place: place.read_bytes() for place in places if place.is_file()}
     before = {path for place in places for path in _below(place)}

@@ -1,4 +1,4 @@
-"""One installed generation of keys and certificates: which files it has, and what they hold."""
+"""One installed generation of keys and certificates: its files and their content."""
 
 import functools
 import hashlib
@@ -46,28 +46,28 @@ class Installed:
 
     @property
     def revision(self) -> tuple[int, dict[str, int]]:
-        """Changes whenever what is served, trusted or refused does: the generation, and each root's fingerprint with its list's number."""
+        """The generation, and the number of the revocation list for each root's fingerprint. It changes with all that is served, trusted or revoked."""
         numbers = {crl.issuer: revocation.number_of(crl) for crl in self.crls}
         return self.generation, {verify.fingerprint(root): numbers.get(root.subject, 0) for root in self.roots}
 
     @property
     def service_pem(self) -> Path:
-        """Key and chain of the listener in one file."""
+        """The file with key and chain of the listener."""
         return self.path / SERVICE
 
     @property
     def browser_pem(self) -> Path:
-        """Key and chain of what browsers are shown; replaced in one step, also between two generations."""
+        """The file with key and chain of the browser certificate. It is replaced in one step, also between two generations."""
         return self.path / BROWSER
 
     @property
     def browser(self) -> bytes:
-        """The first certificate (DER) that browser.pem holds now. Raises: OSError, ValueError."""
+        """The first certificate (DER) in browser.pem now. Raises: OSError, ValueError."""
         return ber.pem_content(self.browser_pem.read_bytes(), "CERTIFICATE")
 
     @property
     def browser_revision(self) -> str:
-        """Changes whenever browser.pem does, as it is on the disk now. Raises: OSError."""
+        """SHA-256 of browser.pem as it is on the disk now. Raises: OSError."""
         return hashlib.sha256(self.browser_pem.read_bytes()).hexdigest()
 
     @property
@@ -82,11 +82,11 @@ class Installed:
         return keys.from_pem((self.path / "exported/server_key.pem").read_bytes(), own=True)
 
     def database_key(self) -> DatabaseKey:
-        """Read out of the service certificate with its private key (S16). Raises: DatabaseKeyError."""
+        """The database key, decrypted from the service certificate with its private key (S16). Raises: DatabaseKeyError."""
         return database_key.read(self.service, self.service_key(), self.database_key_oids)
 
     def places(self) -> Iterator[tuple[str, Path]]:
-        """What was installed where, for a person."""
+        """The installed files with their descriptions, for a person."""
         yield "Root certificate", self.roots_pem
         yield "Service certificate and key", self.service_pem
         yield "QlikServiceCluster certificate and key", self.path / "machine/personal/cluster.pem"
@@ -96,28 +96,28 @@ class Installed:
 
 def _manifest(generation: Path) -> dict[str, Any]:
     """Raises: ValueError, KeyError, TypeError."""
-    told = json.loads((generation / "manifest.json").read_bytes())
-    manifest = {name: str(told[name]) for name in ("trust_zone", "node", "host_name", "central_host_name")}
-    addresses = tuple(CentralAddress(*each) for each in told["central_addresses"])
-    oids = Oids.parse(*told["database_key_oids"])
-    return manifest | {"generation": int(told["generation"]), "central_addresses": addresses, "database_key_oids": oids}
+    content = json.loads((generation / "manifest.json").read_bytes())
+    manifest = {name: str(content[name]) for name in ("trust_zone", "node", "host_name", "central_host_name")}
+    addresses = tuple(CentralAddress(*each) for each in content["central_addresses"])
+    oids = Oids.parse(*content["database_key_oids"])
+    return manifest | {"generation": int(content["generation"]), "central_addresses": addresses, "database_key_oids": oids}
 
 
 def _check_loads(path: Path) -> None:
-    """Raises: SSLError unless OpenSSL loads all that `path` holds."""
+    """Raises: SSLError unless OpenSSL loads everything in `path`."""
     status = path.stat()
     _loaded(path, status.st_mtime_ns, status.st_size)
 
 
 @functools.lru_cache(8)
 def _loaded(path: Path, _changed_ns: int, _size: int) -> None:
-    """A generation is read twice a second, so a file that has not changed is loaded once."""
+    """The agent reads a generation twice a second. The cache loads an unchanged file only once."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_verify_locations(path) if path.match(ROOTS) else context.load_cert_chain(path)
 
 
 def _check_pair(path: Path) -> None:
-    """Raises: ValueError, PKIError, SSLError, UnsupportedAlgorithm unless `path` holds a certificate and its key, and OpenSSL loads all of it."""
+    """Raises: ValueError, PKIError, SSLError, UnsupportedAlgorithm unless `path` has a certificate with its key, and OpenSSL loads both."""
     pem = path.read_bytes()
     if keys.from_pem(pem, own=True).public_key() != x509.load_pem_x509_certificate(pem).public_key():
         raise ValueError("the key does not belong to the certificate")
@@ -125,12 +125,12 @@ def _check_pair(path: Path) -> None:
 
 
 def _lists(generation: Path, roots: tuple[x509.Certificate, ...]) -> tuple[x509.CertificateRevocationList, ...]:
-    """The lists of a generation; between the replacing of roots and lists one may be of a root that has gone."""
+    """The revocation lists of a generation. While roots and lists are being replaced, a list of a removed root can be among them; it is left out."""
     path = generation / LISTS
     try:
         crls = revocation.load(path.read_bytes()) if path.exists() else ()
-    except (ValueError, PKIError):  # damaged: it counts as none, and the next heartbeat fetches it again
-        log.warning("%s is damaged; it is fetched again with the next call", path)
+    except (ValueError, PKIError):  # damaged: there is no list then, and the next heartbeat fetches it again
+        log.warning("%s is damaged; the next heartbeat fetches it again", path)
         crls = ()
     return tuple(crl for crl in crls if any(crl.issuer == root.subject for root in roots))
 

@@ -1,4 +1,4 @@
-"""The verdict on a certificate for browsers: OpenSSL's, out of a handshake in memory between the very bytes of browser.pem and a client."""
+"""OpenSSL's verdict on a browser certificate, from a handshake in memory between a server with the bytes of browser.pem and a client."""
 
 import os
 import ssl
@@ -9,25 +9,25 @@ from pathlib import Path
 
 from pki.foreign.refusal import Refusal
 
-NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, for which `ssl` has no name: `now` is not always the clock's
+NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, which `ssl` does not define; callers check the dates
 OPEN_FILES = Path("/proc/self/fd")
-MOST_TURNS = 10
+MOST_ROUNDS = 10
 
 
 def refusal(pem: bytes, *, anchor: bytes | None, name: str, folder: Path) -> Refusal | None:
-    """Why the proxy cannot load `pem` (key and chain), or why a client that trusts `anchor` (DER) refuses it for `name`; None if all is well.
+    """Why a proxy cannot load `pem` (key and chain), or why a client that trusts `anchor` (DER) refuses it for `name`; None without an error.
 
-    Without `anchor` the client verifies no chain, without `name` no name; dates are not looked at. `folder` is private: the bytes lie there
-    for a moment where the system cannot keep them in memory.
+    Without `anchor` the client does not verify the chain, without `name` not the name. Nobody checks the dates. `folder` is private: a system
+    without files in memory has the bytes there for a moment.
     """
     try:
         server = _server(pem, folder)
-        _shake(server, _client(anchor, is_named=bool(name)), name)
+        _handshake(server, _client(anchor, is_named=bool(name)), name)
     except ssl.SSLCertVerificationError as exc:
         return Refusal(str(exc.verify_code), exc.verify_message)
     except ssl.SSLError as exc:
         return Refusal(exc.reason or "unreadable", exc.reason or str(exc))
-    except ValueError as exc:  # a name that is none
+    except ValueError as exc:  # an invalid name
         return Refusal("62", str(exc))
     return None
 
@@ -35,13 +35,13 @@ def refusal(pem: bytes, *, anchor: bytes | None, name: str, folder: Path) -> Ref
 def _server(pem: bytes, folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with _readable(pem, folder) as path:
-        context.load_cert_chain(path, password="")  # never asked for on a terminal
+        context.load_cert_chain(path, password="")  # or OpenSSL asks for one on the terminal
     return context
 
 
 @contextmanager
 def _readable(content: bytes, folder: Path) -> Iterator[str]:
-    """A path for OpenSSL, which loads keys from nothing else. On Linux it leads into memory."""
+    """A path for OpenSSL, which loads keys from paths only. On Linux the file is in memory."""
     if hasattr(os, "memfd_create") and OPEN_FILES.is_dir():
         with os.fdopen(os.memfd_create("browser.pem"), "wb") as file:
             file.write(content)
@@ -66,18 +66,18 @@ def _client(anchor: bytes | None, *, is_named: bool) -> ssl.SSLContext:
     return context
 
 
-def _shake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> None:
+def _handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> None:
     """Raises: SSLError, ValueError."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     sides = [
         client.wrap_bio(to_client, to_server, server_hostname=name or None),
         server.wrap_bio(to_server, to_client, server_side=True),
     ]
-    for _ in range(MOST_TURNS):
-        waiting = [each for each in sides if not _is_done(each)]
+    for _ in range(MOST_ROUNDS):
+        waiting = [side for side in sides if not _is_done(side)]
         if not waiting:
             return
-    raise ssl.SSLError("the handshake does not come to an end")
+    raise ssl.SSLError("the handshake does not finish")
 
 
 def _is_done(side: ssl.SSLObject) -> bool:

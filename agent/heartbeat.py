@@ -1,4 +1,4 @@
-"""Calling home: one report, one answer, inside mutual TLS."""
+"""The heartbeat: one report to the central node and its answer, over mutual TLS."""
 
 import asyncio
 import contextlib
@@ -26,23 +26,23 @@ LARGEST_TRUST = 4 * 1024 * 1024  # a list has 40 bytes for each revoked certific
 
 @dataclass(frozen=True)
 class Service:
-    """A service on this node that uses its certificates, and where it listens with TLS."""
+    """A service on this node that uses its certificates, and its TLS address."""
 
     name: str
     host: str
     port: int
 
 
-def services(told: list[str]) -> tuple[Service, ...]:
-    """Each is NAME=HOST:PORT. Raises: ValueError, saying what is not right."""
+def services(arguments: list[str]) -> tuple[Service, ...]:
+    """The services in arguments of the form NAME=HOST:PORT. Raises: ValueError, with the reason."""
     found = []
-    for each in told:
-        name, _, place = each.partition("=")
+    for argument in arguments:
+        name, _, place = argument.partition("=")
         host, port = None, None
-        with contextlib.suppress(ValueError):  # a port that is none, half a bracket
+        with contextlib.suppress(ValueError):  # an invalid port, a missing bracket
             host, port = (parts := urlsplit(f"//{place}")).hostname, parts.port
         if not SERVICE_NAME.fullmatch(name) or not host or not port:
-            raise ValueError(f"--service {each} is not NAME=HOST:PORT. A name has at most 20 of a-z, 0-9 and -.")
+            raise ValueError(f"--service {argument} is not NAME=HOST:PORT. A name has at most 20 of a-z, 0-9 and -.")
         found.append(Service(name, host, port))
     names = [each.name for each in found]
     if len(found) > MOST_SERVICES or len(set(names)) < len(names) or "service" in names:
@@ -63,16 +63,16 @@ async def _presented(context: ssl.SSLContext, installed: Installed, host: str, p
 
 
 class Caller:
-    """Talks to the central node's 4242."""
+    """Sends heartbeats to the central node and does what the answers ask for."""
 
     def __init__(self, state: State, address: str, port: int, *, listening: bool, services: tuple[Service, ...] = ()) -> None:
         self.state, self.address, self.port, self.listening, self.services = state, address, port, listening, services
         self.challenges: dict[str, str] = {}
         self.cluster_challenge = ""
-        self.loaded: Installed | None = None  # what the listener serves and trusts
+        self.loaded: Installed | None = None  # the generation that the listener serves and trusts
 
-    async def beat(self) -> tuple[int, bool]:
-        """One heartbeat. Returns seconds until the next, and whether something new was installed. Raises: OSError."""
+    async def heartbeat(self) -> tuple[int, bool]:
+        """Send one heartbeat. Returns the seconds until the next one, and whether something new was installed. Raises: OSError."""
         installed = self.state.store.current()
         if installed is None:
             return 1, False
@@ -80,7 +80,7 @@ class Caller:
         try:
             answer = await self._answer(installed)
         except CertificateRefused:
-            # Revoked, or replaced before it came into use: only a new package helps, so wait for one.
+            # The certificate was revoked, or replaced before it was used. Only a new package helps.
             if not self.state.is_open(datetime.now(UTC)):
                 self.state.reopen()
             raise
@@ -100,7 +100,7 @@ class Caller:
         return (0, True) if changed or chosen else (min(max(answer.interval_s, 1), 3600), False)
 
     async def _answer(self, installed: Installed) -> Answer:
-        """Report, and keep the turn of the answer before anything is done with it. Raises: OSError, of it CertificateRefused; PKIError."""
+        """Send the report, and store the turn of the answer before anything else. Raises: OSError, of it CertificateRefused; PKIError."""
         now_served = await self._served(installed)
         ring = self.state.store.key_ring()
         for place, problem in ring.problems.items():
@@ -119,57 +119,57 @@ class Caller:
     def _keep_turn(self, turn: str) -> None:
         try:
             self.state.turns.keep(turn)
-        except OSError as exc:  # a full disk, say: the central node takes the turn before as well
-            log.warning("the turn of this call is not kept: %s", exc)
+        except OSError as exc:  # such as a full disk; the central node accepts the previous turn too
+            log.warning("the turn of this heartbeat was not stored: %s", exc)
 
     async def _served(self, installed: Installed) -> dict[str, str | None]:
-        """What this node's own 4242 and its services really serve, by name."""
-        calling, looking = tls.client_context(installed), tls.looking_context(installed)
+        """The fingerprints of the certificates that this agent's listener and the services of this node present, by name."""
+        calling, looking = tls.client_context(installed), tls.unverified_context(installed)
         own = _presented(calling, installed, self.address, self.port, DIAL_S) if self.listening else asyncio.sleep(0)
-        others = (_presented(looking, installed, each.host, each.port, LOOK_S) for each in self.services)
+        others = (_presented(looking, installed, service.host, service.port, LOOK_S) for service in self.services)
         found = await asyncio.gather(own, *others)
         return dict(zip(["service", *(each.name for each in self.services)], found, strict=True))
 
     async def _settle_browser(self) -> None:
-        """A chosen certificate that has expired meanwhile leaves browser.pem, and one whose time has come gets there."""
+        """Update browser.pem: a chosen certificate that has expired is removed, and one that has become valid is written."""
         try:
-            if await asyncio.to_thread(self.state.settle_browser, now=datetime.now(UTC)):
+            if await asyncio.to_thread(self.state.update_browser_pem, now=datetime.now(UTC)):
                 log.info("browser.pem changed")
-        except OSError as exc:  # the central node is called all the same
-            log.warning("browser.pem is not written: %s", exc)
+        except OSError as exc:  # the heartbeat is sent anyway
+            log.warning("browser.pem was not written: %s", exc)
 
     async def _take_browser(self, installed: Installed, answer: Answer) -> bool:
-        """Whether another certificate was chosen for browsers. What does not arrive whole leaves everything as it was."""
-        wanted, kept = answer.browser, self.state.browser(installed, now=datetime.now(UTC))
-        # A key that the console could not open then, it may open now: the revision does not say so.
-        if wanted is None or (wanted == kept["revision"] and kept["problem"] != NO_PRIVATE_KEY):
+        """Install a newly chosen browser certificate. Returns whether there was one. An error changes nothing."""
+        chosen, kept = answer.browser, self.state.browser(installed, now=datetime.now(UTC))
+        # The console may have decrypted the private key meanwhile. The revision does not change with that.
+        if chosen is None or (chosen == kept["revision"] and kept["problem"] != NO_PRIVATE_KEY):
             return False
         try:
-            sealed = await ask(self.state, installed, "GET", "/api/v1/browser-certificate/") if wanted else None
-            changed = await asyncio.to_thread(self.state.choose_browser, sealed, wanted=wanted, now=datetime.now(UTC))
+            sealed = await ask(self.state, installed, "GET", "/api/v1/browser-certificate/") if chosen else None
+            changed = await asyncio.to_thread(self.state.choose_browser, sealed, revision=chosen, now=datetime.now(UTC))
         except (OSError, PKIError) as exc:
-            log.warning("the certificate chosen for browsers is not taken: %s", exc)
+            log.warning("the chosen browser certificate was not installed: %s", exc)
             return False
         if changed:
-            log.info("the certificate chosen for browsers is taken" if wanted else "no certificate is chosen for browsers any more")
+            log.info("installed the chosen browser certificate" if chosen else "no browser certificate is chosen any more")
         return changed
 
     async def _take_trust(self, installed: Installed, answer: Answer) -> bool:
-        """Whether the roots and revocation lists have changed. Raises: OSError, PKIError."""
+        """Fetch roots and revocation lists if there are new ones. Returns whether they changed. Raises: OSError, PKIError."""
         if not answer.trust:
             return False
-        told = await ask(self.state, installed, "GET", "/api/v1/trust/", largest=LARGEST_TRUST)
-        changed = self.state.take_trust(told).revision != installed.revision
+        trust = await ask(self.state, installed, "GET", "/api/v1/trust/", largest=LARGEST_TRUST)
+        changed = self.state.take_trust(trust).revision != installed.revision
         if changed:
-            log.info("roots and revocation lists taken")
+            log.info("installed new roots and revocation lists")
         return changed
 
     async def _take_renewal(self, installed: Installed, answer: Answer) -> bool:
-        """Whether a new generation was installed. Raises: OSError, PKIError."""
+        """Fetch and install a renewal if one is offered. Returns whether one was. Raises: OSError, PKIError."""
         if answer.package is None or answer.package <= installed.generation:
             return False
         sealed = await ask(self.state, installed, "GET", f"/api/v1/packages/{answer.package}/")
-        # Checking keys and writing takes a second: who dials this node meanwhile is answered.
+        # In a thread, because checking keys and writing files takes a second.
         await asyncio.to_thread(self.state.install_renewal, sealed, now=datetime.now(UTC))
-        log.info("renewal installed, generation %s", answer.package)
+        log.info("installed a renewal, generation %s", answer.package)
         return True

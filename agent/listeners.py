@@ -1,4 +1,4 @@
-"""The agent's listeners: 4444 takes packages, 4242 answers status with mutual TLS; `agent.setup` has 4570."""
+"""The agent's listeners: port 4444 receives packages, and port 4242 answers with its status over mutual TLS. `agent.setup` has port 4570."""
 
 import asyncio
 import errno
@@ -22,8 +22,8 @@ from pki.exchange.package_header import MAXIMUM_BYTES
 
 REMEDIES = {
     errno.EADDRINUSE: "Is another agent running here? Stop it, or choose other ports.",
-    errno.EADDRNOTAVAIL: "This machine does not have that address yet. The agent waits for it; check --address and --setup-address if it never comes.",
-    errno.EACCES: "This account has no right to listen on a port below 1024. Give it that right, or choose another port.",
+    errno.EADDRNOTAVAIL: "This machine does not have that address yet. The agent waits for it. If it does not come, check --address and --setup-address.",
+    errno.EACCES: "This account may not listen on a port below 1024. Give it that permission, or choose another port.",
 }
 HANDSHAKE_DEADLINE_S, DEADLINE_S, BACKLOG = 3, 10, 512
 
@@ -33,16 +33,16 @@ def problem(slug: str, detail: str, status: int) -> web.Response:
 
 
 def _end(handler: web.RequestHandler) -> None:
-    """A connection carries one request; what is still open at the deadline is closed."""
+    """Close a connection at its deadline. A connection has one request."""
     if handler.transport is not None:
         handler.transport.abort()
 
 
 class Listener:
-    """One application on one address; starts, stops, and changes its TLS context without a refused connection."""
+    """One application on one address. It can change its TLS context without refusing a connection."""
 
     def __init__(self, application: web.Application, address: str, port: int) -> None:
-        # Nothing that is sent here is compressed: what says that it is, is read as it is.
+        # Nobody sends compressed bodies here, so they are never decompressed.
         self.runner = web.AppRunner(
             application, access_log=None, keepalive_timeout=0, handler_cancellation=False, shutdown_timeout=2, auto_decompress=False
         )
@@ -51,20 +51,20 @@ class Listener:
         self._server: asyncio.Server | None = None
 
     async def start(self, context: ssl.SSLContext | None = None) -> None:
-        """Raises: OSError, which says what the agent cannot listen on, why, and what to do."""
+        """Raises: OSError, with the address on which the agent cannot listen, the reason, and what to do."""
         await self.runner.setup()
         family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
         try:
             self.listening = socket.create_server((self.address, self.port), family=family, backlog=BACKLOG)
         except OSError as exc:
-            code = exc.errno or 0  # of a name that does not resolve, it is none of the system's
+            code = exc.errno or 0  # a name that does not resolve has a code of the resolver
             why = os.strerror(code) if code in errno.errorcode else exc.strerror
             remedy = REMEDIES.get(code, "Check the address; the agent tries again.")
             raise OSError(exc.errno, f"{netloc(self.address, self.port)}: {why}. {remedy}") from exc
         await self.serve(context)
 
     async def serve(self, context: ssl.SSLContext | None) -> None:
-        """Accept with `context` from now on, on the same socket: who waits to be accepted is, and what was accepted goes on."""
+        """Use `context` for new connections, on the same socket. Waiting clients are accepted, and open connections continue."""
         server, loop = self.runner.server, asyncio.get_running_loop()
         assert server is not None
         assert self.listening is not None
@@ -89,7 +89,7 @@ class Listener:
                 _end(handler)
 
     async def stop(self) -> None:
-        """Stop accepting; answers under way go out."""
+        """Stop accepting connections. Answers that have begun are sent."""
         for each in (self._server, self.listening):
             if each is not None:
                 each.close()
@@ -98,7 +98,7 @@ class Listener:
 
 
 def distribution(state: State, setup_url: str, passwords: Passwords) -> web.Application:
-    """4444: receives packages, says what waits."""
+    """Port 4444: receives packages, and answers which ones wait for a password."""
 
     async def package(request: web.Request) -> web.Response:
         try:
@@ -113,7 +113,9 @@ def distribution(state: State, setup_url: str, passwords: Passwords) -> web.Appl
             return problem("package-malformed", str(exc), 400)
         except OSError as exc:
             return problem(
-                "not-written", f"The package cannot be written on this node: {exc.strerror}. Free disk space or fix permissions.", 507
+                "not-written",
+                f"The package cannot be written on this node: {exc.strerror}. Free disk space or correct the permissions.",
+                507,
             )
         passwords.arrived(sealed)
         return web.json_response({"digest": digest})
@@ -131,7 +133,7 @@ def distribution(state: State, setup_url: str, passwords: Passwords) -> web.Appl
 
 
 def status() -> web.Application:
-    """4242 on the node: answers status, takes no command."""
+    """Port 4242 on the node: answers with its status, and accepts no commands."""
 
     async def running(_: web.Request) -> web.Response:
         return web.Response(text="2")

@@ -1,7 +1,7 @@
-"""What OpenSSL can do for a TLS server and Python's `ssl` does not reach, through the very library that `ssl` uses.
+"""Functions of OpenSSL for TLS servers that Python's `ssl` does not offer, called in the library that `ssl` uses.
 
-Without it (another Python than CPython, or OpenSSL inside the interpreter) nothing is less strict: `agent.tls` checks each peer again, and
-takes TLS 1.3 alone, which resumes no session here.
+They are not available in other Pythons than CPython, or with OpenSSL inside the interpreter. The checks are then as strict: `agent.tls` checks
+each peer after the handshake, and allows TLS 1.3 only, without session resumption.
 """
 
 import _ssl
@@ -16,7 +16,7 @@ SET_SESSION_CACHE_MODE, CACHE_OFF = 44, 0  # SSL_CTRL_SET_SESS_CACHE_MODE, SSL_S
 # X509_V_ERR_…, for which OpenSSL sends the alerts unsupported_certificate and certificate_revoked.
 INVALID_PURPOSE, REVOKED = 26, 23
 Verdict = Callable[[bytes], int]
-"""Of a certificate (DER) whose chain holds: 0, or one of these codes."""
+"""Takes a certificate (DER) whose chain is valid; returns 0 or one of these codes."""
 
 _pointer, _int, _long = ctypes.c_void_p, ctypes.c_int, ctypes.c_long
 _Callback = ctypes.CFUNCTYPE(_int, _pointer, _pointer)
@@ -34,7 +34,7 @@ _FUNCTIONS = {
 
 @functools.cache
 def _library() -> ctypes.CDLL | None:
-    """The library that `ssl` is linked with, by the module that is linked with it; None if it cannot be reached."""
+    """The OpenSSL that `ssl` is linked with, loaded through that module; None if it is not available."""
     try:
         found = ctypes.CDLL(_ssl.__file__)
         for name, (result, arguments) in _FUNCTIONS.items():
@@ -46,12 +46,12 @@ def _library() -> ctypes.CDLL | None:
 
 
 def _of(context: ssl.SSLContext) -> int | None:
-    """The SSL_CTX of `context`: the first field after the head that every object has."""
+    """The SSL_CTX of `context`: the first field after the header of the Python object."""
     return _pointer.from_address(id(context) + object.__basicsize__).value
 
 
 def harden(context: ssl.SSLContext, *, authorities: Path, verdict: Verdict) -> bool:
-    """Name the `authorities` (PEM) to clients, resume no session, and refuse by `verdict` while an alert can say so.
+    """Send the names of `authorities` (PEM) to clients, resume no sessions, and refuse clients by `verdict` with a TLS alert.
 
     Returns whether that was possible.
     """
@@ -63,13 +63,13 @@ def harden(context: ssl.SSLContext, *, authorities: Path, verdict: Verdict) -> b
     library.SSL_CTX_set_client_CA_list(pointer, library.SSL_load_client_CA_file(bytes(authorities)))
     callback = _callback(library, verdict)
     library.SSL_CTX_set_cert_verify_callback(pointer, callback, None)
-    context.verdict = callback  # type: ignore[attr-defined]  # it lives as long as the context
+    context.verdict = callback  # type: ignore[attr-defined]  # keeps it alive as long as the context
     return True
 
 
 def _callback(library: ctypes.CDLL, verdict: Verdict) -> object:
     def verify(store: int, _: int) -> int:
-        """What raises here counts as refused: ctypes answers 0 then."""
+        """An exception refuses the peer, because ctypes returns 0 then."""
         if library.X509_verify_cert(store) != 1:
             return 0
         code = verdict(_der(library, library.X509_STORE_CTX_get0_cert(store)))

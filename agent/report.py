@@ -1,4 +1,4 @@
-"""What this node reports to the central node."""
+"""The report of this node to the central node."""
 
 import base64
 import contextlib
@@ -16,7 +16,7 @@ from pki.exchange.report import Report
 
 
 def _proofs(ring: KeyRing, challenges: dict[str, str], node: str) -> dict[str, bytes]:
-    """What the central node's challenges hold, by key id, for each that opens."""
+    """The decrypted challenges of the central node, by key id. Those that cannot be decrypted are left out."""
     opened = {}
     for key_id, sealed in challenges.items():
         with contextlib.suppress(SealError, ValueError):
@@ -25,7 +25,7 @@ def _proofs(ring: KeyRing, challenges: dict[str, str], node: str) -> dict[str, b
 
 
 def _run(hook: dict[str, Any] | None) -> dict[str, Any]:
-    """The hook's last run, with an exit code that the central node takes: programs of Windows end with up to 32 bits."""
+    """The hook's last run, with an exit code in the range that the central node accepts: exit codes of Windows have up to 32 bits."""
     if not hook or hook["exit"] is None:
         return hook or {}
     return hook | {"exit": max(-255, min(255, hook["exit"]))}
@@ -46,16 +46,16 @@ def report_make(
     central: Known | None = None,
     turn: str = "",
 ) -> Report:
-    """What this node holds, serves and can read, and what its listener has `loaded` to trust."""
+    """What this node has installed, serves and can decrypt, and which roots its listener has `loaded`."""
     _, trusted = loaded.revision
     held: dict[str, x509.Certificate | bytes] = {"service": installed.service, "client": installed.client, "cluster": installed.cluster}
-    with contextlib.suppress(OSError, ValueError):  # it could not be written, and what is there is no certificate
+    with contextlib.suppress(OSError, ValueError):  # browser.pem is missing or damaged
         held["browser"] = installed.browser
     return Report(
         generation=installed.generation, clock=now, trusts=list(trusted), revocation_lists=trusted, served=served, listening=listening,
         installed={kind: verify.fingerprint(certificate) for kind, certificate in held.items()},
         database_keys=list(ring.keys), proofs=_proofs(ring, challenges, installed.node),
-        central_addresses=central.newest_texts() if central else [], central_called=central.called if central else "",
+        central_addresses=central.newest_addresses() if central else [], central_called=central.called if central else "",
         hook=_run(hook), browser=browser or {}, cluster_proof=cluster_proof or "", version=VERSION, system=system(),
         turn=turn, node=installed.node,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The running agent: opens what must be open, calls home, and follows what the terminal does."""
+"""The running agent: opens and closes listeners, sends heartbeats, and applies what commands on a terminal change."""
 
 import asyncio
 import contextlib
@@ -26,22 +26,22 @@ RETRY_S, LONGEST_RETRY_S = 5, 300
 OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
-def why_not(failure: Exception) -> str:
-    """Why a call home failed, and what helps where it is this machine's own disk."""
+def failure_text(failure: Exception) -> str:
+    """Why a heartbeat failed and, for errors of this machine's disk, what to do."""
     if isinstance(failure, StoreDamaged):
         return str(failure)
     if isinstance(failure, OSError) and failure.errno in OF_THE_DISK:
-        return f"this node's own files cannot be read or written: {failure}. Free space on this disk, or mend the rights of the agent's home; the agent tries again."
+        return f"this node's own files cannot be read or written: {failure}. Free space on this disk, or correct the permissions of the agent's home. The agent tries again."
     return f"central node not reached: {failure}"
 
 
 class NotLoopback(Exception):
-    """The setup page may be served on loopback addresses only."""
+    """An address for the setup page is not a loopback address."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What `serve` was asked for."""
+    """The arguments of `serve`."""
 
     home: Path
     address: str
@@ -57,7 +57,7 @@ class Options:
 
 
 class Agent:
-    """One node's agent. Every second it compares what is open with what should be."""
+    """The agent of one node. Twice a second it compares its listeners with the state on the disk."""
 
     def __init__(self, options: Options) -> None:
         for address in options.setup_addresses:
@@ -65,8 +65,8 @@ class Agent:
                 raise NotLoopback(f"--setup-address {address} is not a loopback address. The password page is served on this machine only.")
         self.options, self.state = options, State(options.home, central_address=options.central_address)
         self.wake, self.ended = asyncio.Event(), asyncio.Event()
-        self.taking: listeners.Listener | None = None  # where packages come in
-        self.pages: list[listeners.Listener] = []  # where the password is typed
+        self.taking: listeners.Listener | None = None  # receives packages
+        self.pages: list[listeners.Listener] = []  # the setup pages
         self.node: listeners.Listener | None = None
         self.caller = Caller(self.state, options.address, options.node_port, listening=options.listen, services=options.services)
         self.hook = Hook(self.state, options.reload_hook, self.wake.set)
@@ -80,18 +80,18 @@ class Agent:
         return f"http://{netloc(host.strip('[]'), self.options.setup_port)}/certificateSetup"
 
     async def run(self) -> None:
-        """Until SIGTERM or SIGINT. Raises: InUse while another agent runs on this home, OSError."""
+        """Run until SIGTERM or SIGINT. Raises: InUse while another agent uses this home, OSError."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            with contextlib.suppress(NotImplementedError):  # Windows ends a service in another way
+            with contextlib.suppress(NotImplementedError):  # Windows stops a service in another way
                 asyncio.get_running_loop().add_signal_handler(number, self.ended.set)
-        with contextlib.suppress(NotImplementedError, AttributeError):  # nor has it this signal
+        with contextlib.suppress(NotImplementedError, AttributeError):  # Windows does not have this signal
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
         with files.held(self.options.home / RUNNING, now=datetime.now(UTC)):
             await self._run()
 
     def reload(self) -> None:
         """SIGHUP: load the files again, run the hook again if it failed, and call home now."""
-        log.info("SIGHUP: certificates, trust and hook are looked at again")
+        log.info("SIGHUP: loading certificates, roots and revocation lists again")
         self.reloading = True
         self.hook.look_again()
         self.wake.set()
@@ -99,7 +99,7 @@ class Agent:
     async def _run(self) -> None:
         files.close_to_others(self.state.own_folder)
         await self.follow(first=True)
-        calling = asyncio.create_task(self.call_home())
+        calling = asyncio.create_task(self.send_heartbeats())
         while not self.ended.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.ended.wait(), 0.5)
@@ -110,24 +110,24 @@ class Agent:
             await each.stop()
 
     async def follow(self, *, first: bool = False) -> None:
-        """Make what listens fit the state on the disk; what cannot be opened or read is said and tried again.
+        """Open and close listeners to match the state on the disk. Failures are logged and tried again.
 
-        Raises: OSError where it is the `first` time and another program has a port: that is for a person to decide.
+        Raises: OSError in the `first` call if another program has a port: a person must decide then.
         """
         async with self.following:
             try:
                 if self.options.listen:
                     await self._follow()
                 in_force = self.caller.loaded or self.state.store.current()
-                for each in self.fillers:
-                    each.follow(in_force)
+                for filler in self.fillers:
+                    filler.follow(in_force)
                 if self.hook.command:
                     self.hook.follow(in_force)
             except (OSError, ValueError, KeyError, PKIError) as exc:
                 if first and isinstance(exc, OSError) and exc.errno == errno.EADDRINUSE:
                     raise
-                if str(exc) != self.problem:  # it is tried twice a second
-                    log.warning("not changed: %s", exc)
+                if str(exc) != self.problem:  # the same failure repeats twice a second
+                    log.warning("the listeners, stores or hook could not be updated: %s", exc)
                 self.problem = str(exc)
             else:
                 self.problem = ""
@@ -140,10 +140,10 @@ class Agent:
         elif not waits and self.taking is not None:
             taking, self.taking = self.taking, None
             await taking.stop()
-            log.info("certificates installed: no package is taken any more")
+            log.info("certificates installed: the agent accepts no more packages")
             self.wake.set()
-        # A page that still owes its reader the outcome closes a moment later.
-        if not waits and not self.passwords.owes():
+        # A page that still has to show a result closes a moment later.
+        if not waits and not self.passwords.must_stay_open():
             await self._close_pages()
         installed, loaded = self.state.store.current(), self.caller.loaded
         if installed is None and self.node is not None:
@@ -151,7 +151,7 @@ class Agent:
             await ending.stop()
             log.info("certificates removed: %s:%s closed", self.options.address, self.options.node_port)
         if installed and (loaded is None or self.reloading or installed.revision != loaded.revision):
-            context = tls.server_context(installed)  # the old one stays if the new files do not load
+            context = tls.server_context(installed)  # the old context stays in use if the new files do not load
             if self.node is None:
                 node = listeners.Listener(listeners.status(), self.options.address, self.options.node_port)
                 await node.start(context)
@@ -165,46 +165,46 @@ class Agent:
 
     async def _close_pages(self) -> None:
         closing, self.pages = self.pages, []
-        for each in closing:
-            await each.stop()
+        for page in closing:
+            await page.stop()
 
     async def _open(self) -> None:
         options, page = self.options, setup.Setup(self.state, self.passwords, self.wake.set)
-        wanted = [
+        opening = [
             listeners.Listener(
                 listeners.distribution(self.state, self.setup_url, self.passwords), options.address, options.distribution_port
             )
         ]
-        wanted += [listeners.Listener(setup.application(page), address, options.setup_port) for address in options.setup_addresses]
+        opening += [listeners.Listener(setup.application(page), address, options.setup_port) for address in options.setup_addresses]
         started: list[listeners.Listener] = []
         try:
-            for each in wanted:
-                await each.start()
-                started.append(each)
+            for listener in opening:
+                await listener.start()
+                started.append(listener)
         except OSError:
             for each in started:
                 await each.stop()
             raise
-        self.taking, self.pages = wanted[0], wanted[1:]
-        log.info("waiting for a package on %s:%s; then open %s", options.address, options.distribution_port, self.setup_url)
+        self.taking, self.pages = opening[0], opening[1:]
+        log.info("waiting for a package on %s:%s. Then type its password on %s", options.address, options.distribution_port, self.setup_url)
 
-    async def call_home(self) -> None:
-        """Heartbeats until the agent ends; a failure is logged and tried again."""
+    async def send_heartbeats(self) -> None:
+        """Send heartbeats until the agent stops. Failures are logged and tried again."""
         refused = 0
         while not self.ended.is_set():  # asyncio.wait_for may swallow a cancellation (Python 3.11)
             self.wake.clear()
             try:
-                wait, renewed = await self.caller.beat()
+                wait, renewed = await self.caller.heartbeat()
                 refused = 0
-                self.state.note_call("", now=datetime.now(UTC))
+                self.state.record_call("", now=datetime.now(UTC))
                 if renewed:
                     await self.follow()
             except (OSError, ValueError, KeyError, TypeError, AttributeError, PKIError) as exc:
-                problem = why_not(exc)
+                problem = failure_text(exc)
                 log.warning("%s", problem)
-                with contextlib.suppress(OSError):  # a full disk, say
-                    self.state.note_call(problem, now=datetime.now(UTC))
-                # Who is refused needs a person: it is asked less and less often. What is unlocked wakes this at once.
+                with contextlib.suppress(OSError):  # such as a full disk
+                    self.state.record_call(problem, now=datetime.now(UTC))
+                # A refused node needs a person, so it calls less and less often. An installation wakes this loop at once.
                 refused = refused + 1 if isinstance(exc, CertificateRefused) else 0
                 wait = min(RETRY_S * 2 ** max(refused - 1, 0), LONGEST_RETRY_S)
             with contextlib.suppress(TimeoutError):

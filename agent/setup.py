@@ -1,4 +1,4 @@
-"""4570, on loopback alone: the page that asks for the password and follows what becomes of it."""
+"""The setup page on port 4570, on loopback addresses only. It asks for the password and shows the result."""
 
 import asyncio
 import re
@@ -19,7 +19,7 @@ from pki.core.errors import PasswordMistyped, PKIError, WrongPassword
 
 HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?")
 LARGEST_FORM = 4096
-# What a form raises that is not what its headers say: its characters, its parts.
+# Errors of a form whose body does not match its headers: its encoding, its parts.
 UNREADABLE = (ValueError, LookupError, RuntimeError, HttpProcessingError)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 HEADERS = {
@@ -32,33 +32,33 @@ HEADERS = {
 
 
 def _check_caller(request: web.Request) -> None:
-    """This page answers under the names of this machine alone, whatever port a tunnel gives it; no other page sends it anything.
+    """Refuse requests with other host names than those of this machine, on any port because of tunnels, and requests from other pages.
 
-    A name that an attacker's DNS points here (DNS rebinding) is no such name. Raises: Refused.
+    A name of an attacker's DNS that resolves to this machine (DNS rebinding) is refused. Raises: Refused.
     """
     hosts, origin = request.headers.getall("Host", []), request.headers.get("Origin")
     host = HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
     if host is None or int(host["port"] or 80) > 65535:
         raise Refused(
             "malformed-host",
-            "The request names no host, or one that cannot be read. Open http://localhost with the port of this page.",
+            "The request has no valid Host header. Open http://localhost with the port of this page.",
             400,
         )
     if not is_loopback(bare(host["name"])):
         raise Refused(
             "foreign-host",
-            "This page answers under the names of its own machine alone. Open it on the node itself, or through a tunnel, as http://localhost with the "
+            "This page answers only to names of its own machine. Open it on the node itself, or through a tunnel, as http://localhost with the "
             "tunnel's port and the path /certificateSetup.",
             403,
         )
     if origin is not None and origin.lower() not in {f"http://{hosts[0].lower()}", f"https://{hosts[0].lower()}"}:
         raise Refused(
-            "foreign-origin", "Another page sent this request, so it was refused. Open this page itself and type the password here.", 403
+            "foreign-origin", "Another page sent this request, so it was refused. Open this page and type the password here.", 403
         )
 
 
 def _not_installed(exc: Exception) -> tuple[str, int]:
-    """What the page says, and the HTTP status, when unlocking fails."""
+    """The text of the page and the HTTP status when an installation fails."""
     match exc:
         case PasswordMistyped():
             return f"Mistyped: {exc}", 400
@@ -68,7 +68,7 @@ def _not_installed(exc: Exception) -> tuple[str, int]:
             return str(exc), exc.status
         case OSError():
             return (
-                f"The certificates cannot be written: {exc.strerror}. Nothing was changed; free disk space or fix permissions, then try again.",
+                f"The certificates cannot be written: {exc.strerror}. Nothing was changed. Free disk space or correct the permissions, then try again.",
                 507,
             )
     return str(exc), 422
@@ -79,7 +79,7 @@ def _page(text: str, status: int = 200, **headers: str) -> web.Response:
 
 
 class Setup:
-    """What the page answers. `unlocked` is called when certificates are installed and the page has said so."""
+    """The answers of the setup page. `unlocked` is called after the page has shown that certificates are installed."""
 
     def __init__(self, state: State, passwords: Passwords, unlocked: Callable[[], None]) -> None:
         self.state, self.passwords, self.unlocked = state, passwords, unlocked
@@ -96,7 +96,7 @@ class Setup:
         try:
             typed = (await request.post()).get("__pwd", "")
         except web.HTTPRequestEntityTooLarge:
-            return self._asking(f"More than {LARGEST_FORM} bytes were sent. Type the password alone.", 413)
+            return self._asking(f"The form has more than {LARGEST_FORM} bytes. Type only the password.", 413)
         except UNREADABLE:
             return self._asking("The form cannot be read. Send it as application/x-www-form-urlencoded in UTF-8.", 400)
         try:
@@ -112,11 +112,11 @@ class Setup:
         )
 
     def _held(self, status: int) -> web.Response:
-        # A header, not an element: it is no part of the page that a script keeps.
+        # A header instead of an element, so that a saved copy of the page does not reload.
         return _page(setup_page.held(self.passwords.held_s()), status, Refresh="2; url=/certificateSetup")
 
     def _done(self, installed: Installed) -> web.Response:
-        self.passwords.told()
+        self.passwords.outcome_shown()
         asyncio.get_running_loop().call_later(0.2, self.unlocked)
         return _page(setup_page.done(installed))
 
@@ -133,7 +133,7 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def application(setup: Setup) -> web.Application:
-    """Refuses a foreign Host or Origin."""
+    """The web application of the setup page. It refuses other hosts and origins."""
     served = web.Application(middlewares=[_guard], client_max_size=LARGEST_FORM)
     served.router.add_get("/certificateSetup", setup.show)
     served.router.add_post("/certificateSetup", setup.take)

@@ -1,4 +1,4 @@
-"""The node's own page: served on loopback alone, works offline, one field and one button."""
+"""The HTML of the setup page. It needs no other files, and has one field and one button."""
 
 import base64
 import hashlib
@@ -44,10 +44,10 @@ def _facts(rows: list[tuple[str, str]]) -> str:
 
 
 def _sender(packages: list[Waiting]) -> str:
-    """Packages that claim the same sender; the newest one's details, the fingerprint first."""
+    """The packages that claim one sender, with the details of the newest."""
     newest = packages[0]
     claims, count = newest.claims, len(packages)
-    title = "A package waits" if count == 1 else f"{count} packages wait"
+    title = "1 package is waiting" if count == 1 else f"{count} packages are waiting"
     return f"<section><h2>{title}</h2>" + _facts(
         [
             ("Root fingerprint (SHA-256)", grouped(claims.root_sha256)),
@@ -60,14 +60,14 @@ def _sender(packages: list[Waiting]) -> str:
 
 
 def _senders(waiting: list[Waiting]) -> str:
-    """Anybody can send a package, so only some senders are shown in full."""
+    """The senders of the waiting packages. Anybody can send packages, so only a few senders are shown in full."""
     by_sender: dict[tuple[str, str, str], list[Waiting]] = {}
-    for each in waiting:
-        by_sender.setdefault((each.claims.trust_zone, each.claims.central_name, each.claims.root_sha256), []).append(each)
+    for package in waiting:
+        by_sender.setdefault((package.claims.trust_zone, package.claims.central_name, package.claims.root_sha256), []).append(package)
     shown, more = list(by_sender.values())[:MOST_SENDERS], list(by_sender)[MOST_SENDERS:]
     facts = _facts([(name, grouped(fingerprint)) for _, name, fingerprint in more])
     further = (
-        f"<section><p>Anybody who reaches this machine can send packages. The password opens the package that it belongs to.</p><details><summary>{len(more)} "
+        f"<section><p>Anybody who can reach this machine can send packages. A password opens only its own package.</p><details><summary>{len(more)} "
         f"more senders</summary>{facts}</details></section>"
     )
     return "".join(map(_sender, shown)) + (further if more else "")
@@ -78,7 +78,7 @@ def _note(kind: str, role: str, title: str, text: str) -> str:
 
 
 def asking(machine: str, waiting: list[Waiting], *, problem: str = "", pause: str = "", damage: str = "") -> str:
-    """The page of `machine` that asks for the password, with what went wrong last time."""
+    """The page that asks for the password on `machine`, with the error of the last attempt."""
     title = f"Install certificates on {machine}"
     notes = (
         _note("bad", "status", "The certificates on this machine are damaged", damage)
@@ -87,45 +87,45 @@ def asking(machine: str, waiting: list[Waiting], *, problem: str = "", pause: st
     )
     if not waiting:
         body = (
-            "<section><h2>What to do</h2>In the console, open the node and press Register or Redistribute; then reload this page.</section>"
+            "<section><h2>What to do</h2>In the console, open the node and press Register or Redistribute. Then reload this page.</section>"
         )
-        return _page(title, "<p>Nothing waits here yet.</p>" + notes + body)
+        return _page(title, "<p>No package has arrived yet.</p>" + notes + body)
     form = (
         '<section><form method="post" action="/certificateSetup" autocomplete="off"><label for="password">Password from the console</label>'
-        '<small id="help">Five groups of five. Upper or lower case; O and 0, I, L and 1 count as the same.</small>'
+        '<small id="help">Five groups of five. Upper and lower case are the same, and so are O and 0, and I, L and 1.</small>'
         '<input id="password" name="__pwd" required autofocus autocapitalize="characters" spellcheck="false" aria-describedby="help">'
         "<button>Install certificates</button></form></section>"
     )
     lead = (
-        "<p>The central node has sent keys and certificates, and the password from the console opens them. Before you type it, compare name and "
-        "fingerprint with the page of this node in the console.</p>"
+        "<p>The central node has sent keys and certificates. The password from the console decrypts them. Before you type it, compare the name and "
+        "the fingerprint with the page of this node in the console.</p>"
     )
     return _page(title, lead + notes + _senders(waiting) + form)
 
 
 def held(seconds: int) -> str:
-    """The page while a password waits for its package; the browser asks for it again every two seconds."""
+    """The page while a password waits for its package. The browser reloads it every two seconds."""
     return _page(
         "Waiting for the package",
         _note(
-            "wait", "status", "The password is well typed, and its package is not here yet",
-            f"The central node sends the package again. The password is held for up to 60 seconds, {seconds} from now on; then it counts as wrong. "
-            "This page follows what happens.",
+            "wait", "status", "The password has the right form. Its package has not arrived yet.",
+            f"The central node sends the package again. This page tries the password for up to 60 seconds, {seconds} from now; then it counts as wrong. "
+            "The page reloads automatically.",
         ) + '<p><a href="/certificateSetup?another">Type another password</a></p>',
     )  # fmt: skip
 
 
 def done(installed: Installed) -> str:
-    """The page after unlocking: what was installed where."""
+    """The page after the installation: the installed files."""
     rows = [(what, str(path)) for what, path in installed.places()]
-    text = "This page closes now. The console shows the node as registered once it has proved itself."
+    text = "This page closes now. The console shows the node as registered after its first heartbeat."
     title = f"{installed.host_name} has joined the trust zone of {installed.central_host_name}"
     return _page(
         "Certificates installed",
-        _note("good", "status", title, text) + f"<section><h2>What was installed where</h2>{_facts(rows)}</section>",
+        _note("good", "status", title, text) + f"<section><h2>Installed files</h2>{_facts(rows)}</section>",
     )
 
 
 def refused(problem: str) -> str:
-    """The page for a browser that came under another name, or from another page."""
+    """The page for a request with another host name, or from another page."""
     return _page("This page is not shown here", _note("bad", "alert", "Refused", problem))

@@ -1,4 +1,4 @@
-"""What waits on a node, and what it refuses: survives restarts, shared by the running agent and the terminal."""
+"""The state of a node on the disk: waiting packages, settings and results. The running agent and commands on a terminal share it."""
 
 import contextlib
 import dataclasses
@@ -30,7 +30,7 @@ from pki.foreign import browser_choice
 
 log = logging.getLogger("agent")
 RUNNING = "agent.lock"
-# What is put into a home, by the store, by this memory and by the stores of Windows.
+# Patterns of all files that the agent writes into its home.
 NAMES = (
     "generations",
     "service-pairs",
@@ -44,7 +44,7 @@ NAMES = (
     "*.lock",
     "turn",
 )
-# How the memory is written. Older agents did not keep `before` and `generation` of a `set-central`.
+# The members of agent.json. Older agents did not store `before` and `generation` of a `set-central`.
 FORMS: dict[str, Any] = {
     "wrong_passwords": int,
     "paused_until": str,
@@ -59,23 +59,23 @@ FORMS: dict[str, Any] = {
 MOST_WRONG, PAUSE = 10, timedelta(minutes=10)
 
 
-def _memory(kept: bytes) -> dict[str, Any]:
-    """What is remembered, without what has not the form in which it was written. Raises: ValueError."""
-    told = json_read(kept)
-    if not isinstance(told, dict):
-        raise ValueError("this is no memory of an agent")
-    return {name: value for name, value in told.items() if value is None or _has(value, FORMS.get(name, object))}
+def _memory(text: bytes) -> dict[str, Any]:
+    """The members of agent.json that have the right type. Raises: ValueError."""
+    content = json_read(text)
+    if not isinstance(content, dict):
+        raise ValueError("it is not a JSON object")
+    return {name: value for name, value in content.items() if value is None or _has(value, FORMS.get(name, object))}
 
 
 def _has(value: Any, form: Any) -> bool:
-    """Whether `value` is of the type `form`, or an object with members of these forms."""
+    """Whether `value` has the type `form`, or is an object whose members have these types."""
     if isinstance(form, dict):
         return isinstance(value, dict) and all(_has(value.get(name), each) for name, each in form.items())
     return isinstance(value, form)
 
 
 class Refused(Exception):
-    """A package is not taken, or nothing can be unlocked; `kind` is stable, the text is for a person."""
+    """The agent refuses a package or a command. `kind` is a stable name, the text is for a person."""
 
     def __init__(self, kind: str, text: str, status: int = 409) -> None:
         super().__init__(text)
@@ -83,16 +83,16 @@ class Refused(Exception):
 
 
 class State:
-    """The agent's memory beside its store, in `--home`."""
+    """The agent's files in `--home`: the store, agent.json, the waiting packages and the turn."""
 
     def __init__(self, home: Path, *, central_address: CentralAddress | None = None) -> None:
         self.home, self.store, self.packages, self.turns = home, Store(home), WaitingPackages(home / "waiting"), Turns(home)
-        self.central_address = central_address  # the central node's own agent calls this and nothing else
+        self.central_address = central_address  # the central node's own agent calls this address only
         make_folder(home)
 
     @property
     def own_folder(self) -> OwnFolder:
-        """What other accounts must not read."""
+        """The home, which other accounts must not read."""
         return OwnFolder(self.home, NAMES)
 
     @contextlib.contextmanager
@@ -102,24 +102,25 @@ class State:
             yield
 
     def memory(self) -> dict[str, Any]:
-        file, told = self.home / "agent.json", dict[str, Any]()
+        """The content of agent.json. A damaged file is moved away."""
+        file, content = self.home / "agent.json", dict[str, Any]()
         with contextlib.suppress(FileNotFoundError):
             try:
-                told = _memory(file.read_bytes())
+                content = _memory(file.read_bytes())
             except ValueError:
                 file.replace(file.with_name("agent.json.damaged"))
                 log.warning(
-                    "%s was damaged; it is kept as agent.json.damaged, and the agent goes on without what it remembered. Run `reopen` or `set-central` "
-                    "again where you had run it.",
+                    "%s was damaged. It was renamed to agent.json.damaged, and the agent continues without its content. If you had run `reopen` or "
+                    "`set-central`, run it again.",
                     file,
                 )
-        return {"wrong_passwords": 0, "reopened": None} | told
+        return {"wrong_passwords": 0, "reopened": None} | content
 
     def _remember(self, **changes: object) -> None:
         replace(self.home / "agent.json", json.dumps(self.memory() | changes).encode())
 
     def damage(self) -> str:
-        """Which file of the generation in force is damaged, and what to do; "" where none is. Raises: OSError."""
+        """Which file of the installed generation is damaged, and what to do; "" if none is. Raises: OSError."""
         try:
             self.store.current()
         except StoreDamaged as exc:
@@ -127,36 +128,36 @@ class State:
         return ""
 
     def is_open(self, now: datetime) -> bool:
-        """4444 and 4570 answer: nothing is installed, it was reopened, the own certificate has expired, or its files are damaged."""
+        """Whether ports 4444 and 4570 are open: nothing is installed, `reopen` was run, the certificate has expired, or its files are damaged."""
         installed = self.store.readable()
         return installed is None or self.memory()["reopened"] == installed.generation or now > installed.service.not_valid_after_utc
 
     def reopen(self) -> None:
-        """Wait for a package that is newer than what is installed now: the switch to it closes again, in the same step."""
+        """Accept packages that are newer than the installed generation. The installation of one ends that in the same step."""
         with self.locked():
             installed = self.store.readable()
             self._remember(reopened=installed.generation if installed else None)
 
     def removable(self) -> Installed | None:
-        """What `remove` would remove. Raises: Refused on the central node."""
+        """The installed generation that `remove` would remove. Raises: Refused on the central node."""
         installed = self.store.readable()
         central = damage.is_central(self.home)
         if self.damage() and central is None:
             raise Refused(
                 "unknown-home",
-                f"{self.damage()} Nothing was removed: no file here says whether this is the central node, whose keys are lost with its home. "
-                f"If it is not, move the folder {self.home} away yourself.",
+                f"{self.damage()} Nothing was removed, because no file here says whether this is the central node, and its keys exist only in its home. "
+                f"If it is another node, move the folder {self.home} to another place yourself.",
             )
         if central or (installed and installed.host_name == installed.central_host_name):
             raise Refused(
                 "central-node",
-                "This is the central node: its store holds the keys of everything that is encrypted. Nothing was removed. Its certificates "
-                f"are replaced by `{QMC} recreate_root`.",
+                "This is the central node: its store has the keys of all encrypted values. Nothing was removed. To replace its certificates, "
+                f"run `{QMC} recreate_root`.",
             )
         return installed
 
     def remove(self) -> None:
-        """Forget everything: certificates, keys, copies, what waits, and what was remembered. Raises: Refused on the central node, OSError."""
+        """Remove certificates, keys, copies, waiting packages, agent.json and the turn. Raises: Refused on the central node, OSError."""
         with self.locked():
             self.removable()
             self.store.discard()
@@ -166,24 +167,24 @@ class State:
             self.turns.forget()
 
     def set_central(self, address: str, port: int, host_name: str | None) -> None:
-        """Call the central node at `address` until an address that comes later works; `host_name` replaces the name that it must bear."""
+        """Call the central node at `address` until an address that it reports later works. Its certificate must have `host_name`, if given."""
         with self.locked():
             installed = self.store.readable()
             before = [netloc(each.address, each.port) for each in Known(installed, self.memory()).all()] if installed else []
-            said = {"address": address, "port": port, "host_name": host_name, "before": before}
-            self._remember(central=said | {"generation": installed.generation if installed else 0})
+            generation = installed.generation if installed else 0
+            self._remember(central={"address": address, "port": port, "host_name": host_name, "before": before, "generation": generation})
 
     def central(self, installed: Installed) -> Known:
-        """What is known of the central node's addresses."""
+        """The known addresses of the central node."""
         return Known(installed, self.memory())
 
     def take_central_addresses(self, installed: Installed, addresses: list[str]) -> None:
-        """Keep what the answer to a heartbeat says."""
+        """Store the addresses in the answer to a heartbeat."""
         with self.locked():
             self._remember(central_told={"generation": installed.generation, "addresses": addresses})
 
-    def note_reached(self, installed: Installed, place: Place) -> None:
-        """The central node answered there."""
+    def record_reached(self, installed: Installed, place: Place) -> None:
+        """Record that the central node answered at `place`."""
         known = self.central(installed)
         changes: dict[str, object] = {}
         if known.memory.get("central_called") != str(place):
@@ -191,45 +192,47 @@ class State:
         if known.memory.get("central") and known.replaces_set_central(place):
             changes["central"] = None
         if changes:
-            log.info("the central node answers at %s%s", place, ": `set-central` is not needed any more" if "central" in changes else "")
+            log.info(
+                "the central node answers at %s%s", place, ", so the address of `set-central` was removed" if "central" in changes else ""
+            )
             with self.locked():
                 self._remember(**changes)
 
-    def note_call(self, problem: str, *, now: datetime) -> None:
-        """Keep why the last call home failed, for who asks on the terminal; "" once one succeeded."""
+    def record_call(self, problem: str, *, now: datetime) -> None:
+        """Record why the last heartbeat failed, for `status`; "" after a successful one."""
         before = self.last_problem()
         if problem != (before["text"] if before else ""):
             with self.locked():
                 self._remember(last_problem={"at": now.isoformat(timespec="seconds"), "text": problem} if problem else None)
 
     def last_problem(self) -> dict[str, str] | None:
-        """When and why the last call home failed; None once one succeeded."""
+        """When and why the last heartbeat failed; None after a successful one."""
         problem: dict[str, str] | None = self.memory().get("last_problem")
         return problem
 
-    def note_hook(self, *, at: datetime, ended: int | None, generation: int, hooked: dict[str, Any] | None = None) -> None:
-        """Keep the reload hook's last run, and before it starts for what it runs."""
+    def record_hook(self, *, at: datetime, ended: int | None, generation: int, hooked: dict[str, Any] | None = None) -> None:
+        """Record a run of the reload hook. `hooked`, recorded before the start, is what the run is for."""
         run = {"hook": {"at": at.isoformat(timespec="seconds"), "exit": ended, "generation": generation}}
         with self.locked():
             self._remember(**run | ({"hooked": hooked} if hooked else {}))
 
     def hook(self) -> dict[str, Any] | None:
-        """The reload hook's last run: when it began, its exit code (None: it has not ended, or was cut off), the generation in force."""
+        """The last run of the reload hook: its start, its exit code (None: it is running, or was interrupted), the installed generation."""
         run: dict[str, Any] | None = self.memory().get("hook")
         return run
 
     def hooked(self) -> dict[str, Any] | None:
-        """For which generation and trust the reload hook was last run."""
+        """The generation, roots, lists and browser.pem for which the reload hook was last run."""
         what: dict[str, Any] | None = self.memory().get("hooked")
         return what
 
     def waiting(self) -> list[Waiting]:
-        """What a password may open, newest first; what is not newer than the installed generation is over."""
+        """The waiting packages that are newer than the installed generation, newest first."""
         installed = self.store.readable()
         return [each for each in self.packages.all() if installed is None or each.claims.generation > installed.generation]
 
     def accept(self, sealed: bytes, *, source: str, now: datetime) -> str:
-        """Let a package wait for its password. Raises: Refused, PackageMalformed."""
+        """Store a package until its password is typed. Returns its digest. Raises: Refused, PackageMalformed."""
         claims, digest = package_header.read(sealed).claims, package.digest(sealed)
         with self.locked():
             self._check(claims, now)
@@ -242,8 +245,8 @@ class State:
         if claims.expires_at <= now:
             raise Refused(
                 "package-expired",
-                f"The package has expired: it was good until {clocks.stamp(claims.expires_at)}, and the clock here says {clocks.stamp(now)}. "
-                "Set the time here (NTP) if that is wrong, else redistribute the node.",
+                f"The package has expired: it was valid until {clocks.stamp(claims.expires_at)}, and the clock here says {clocks.stamp(now)}. "
+                "If the clock here is wrong, set it (NTP). Otherwise redistribute the node.",
             )
         if installed and installed.trust_zone != claims.trust_zone:
             raise Refused(
@@ -251,10 +254,10 @@ class State:
                 f"This node belongs to another trust zone ({installed.central_host_name}). Use an agent with an empty home directory.",
             )
         if installed and claims.generation <= installed.generation:
-            raise Refused("older-package", f"Generation {installed.generation} is installed; this package is not newer.")
+            raise Refused("older-package", f"Generation {installed.generation} is installed, and this package is not newer.")
 
     def unlock(self, opener: package.Opener, *, now: datetime) -> Installed | None:
-        """Install the waiting package that the password opens; None while there is none. Raises: Refused, PackageInvalid, OSError."""
+        """Install the waiting package that the password opens. None if there is none. Raises: Refused, PackageInvalid, OSError."""
         waiting = self.waiting()
         fitting = [each for each in waiting if opener.fits(each.header)]
         untagged = [each for each in waiting if each.header.tag is None]  # from an older central node
@@ -262,7 +265,7 @@ class State:
             try:
                 content = opener.open(read(each.path)[1])
             except (WrongPassword, Damaged, FileNotFoundError):
-                if each in fitting:  # a header that was copied onto something else
+                if each in fitting:  # another package with a copied header
                     each.path.unlink(missing_ok=True)
                 continue
             return self._install(content, now=now)
@@ -273,7 +276,7 @@ class State:
             raise Refused(
                 "package-expired",
                 "The package has expired. Redistribute the node in the console for a new password. "
-                f"(It was good until {clocks.stamp(content.expires_at)}; the clock here says {clocks.stamp(now)}.)",
+                f"(It was valid until {clocks.stamp(content.expires_at)}, and the clock here says {clocks.stamp(now)}.)",
                 410,
             )
         with self.locked():
@@ -285,7 +288,7 @@ class State:
         return installed
 
     def paused_until(self, now: datetime) -> datetime | None:
-        """Until when the setup page takes only a password that fits what waits. A clock that was set back pauses nothing."""
+        """The end of the pause, in which the setup page accepts only the password of a waiting package. No pause after the clock was set back."""
         kept = self.memory().get("paused_until")
         with contextlib.suppress(ValueError):
             until = clocks.parsed(kept) if kept else now
@@ -293,13 +296,13 @@ class State:
         return None
 
     def wrong_passwords(self, now: datetime) -> int:
-        """How many different wrong passwords were typed on the setup page; 0 again once a pause is over."""
+        """How many different wrong passwords were typed on the setup page. After a pause the count is 0."""
         memory = self.memory()
         over = memory.get("paused_until") and not self.paused_until(now)
         return 0 if over else int(memory["wrong_passwords"] or 0)
 
     def count_wrong_password(self, now: datetime) -> int:
-        """One more; the tenth begins a pause. Returns the count."""
+        """Count one more wrong password. The tenth starts a pause. Returns the count."""
         with self.locked():
             wrong = self.wrong_passwords(now) + 1
             self._remember(wrong_passwords=wrong, paused_until=(now + PAUSE).isoformat() if wrong >= MOST_WRONG else None)
@@ -308,55 +311,55 @@ class State:
     def _check_inside(self, content: package.Package) -> None:
         installed = self.store.readable()
         if installed and (installed.trust_zone != content.trust_zone or content.generation <= installed.generation):
-            raise PackageInvalid("The package is of another trust zone or not newer than what is installed. Redistribute the node.")
+            raise PackageInvalid("The package is of another trust zone, or not newer than the installed generation. Redistribute the node.")
 
     def install_renewal(self, sealed: bytes, *, now: datetime) -> Installed:
-        """Install what came inside mutual TLS. Raises: PackageError."""
+        """Install a package that was fetched over mutual TLS. Raises: PackageError."""
         with self.locked():
             installed = self.store.current()
             if installed is None:
-                raise PackageError("nothing is installed that could be renewed")
+                raise PackageError("no certificates are installed that could be renewed")
             content = package.open_with_private_key(sealed, installed.service_key())
             self._check_inside(content)
-            # Only the trust brings and takes roots: this package may have been sealed before a new root came, or an old one went.
+            # The node keeps its roots: this package may have been encrypted before a root was added or removed.
             roots = dict.fromkeys([*package_check.issuers(content), *(root.public_bytes(Encoding.PEM) for root in installed.roots)])
             return self.store.install(dataclasses.replace(content, roots=tuple(roots)), now=now)
 
     def take_trust(self, answer: bytes) -> Installed:
-        """Trust what the central node says inside mutual TLS. Raises: PackageError."""
+        """Install roots and revocation lists that were fetched over mutual TLS. Raises: PackageError."""
         try:
             content = json.loads(answer)
             roots, lists = ([pem.encode() for pem in content[name]] for name in ("roots", "revocation_lists"))
         except (ValueError, KeyError, TypeError, AttributeError) as exc:
-            raise PackageError("The central node's trust is not understood. Update the agent.") from exc
+            raise PackageError("The roots and revocation lists of the central node cannot be read. Update the agent.") from exc
         with self.locked():
             return self.store.take_trust(roots, lists)
 
-    def choose_browser(self, sealed: bytes | None, *, wanted: str, now: datetime) -> bool:
-        """Keep the choice that the central node calls `wanted` ("": nothing, `sealed` is None), and use it. Returns whether it is another.
+    def choose_browser(self, sealed: bytes | None, *, revision: str, now: datetime) -> bool:
+        """Store and use the chosen browser certificate with this `revision` ("": none, `sealed` is None). Returns whether it changed.
 
         Raises: PackageError, OSError.
         """
         with self.locked():
             installed = self.store.current()
             if installed is None:
-                raise PackageError("nothing is installed that a browser could be shown")
+                raise PackageError("no certificates are installed on this node")
             choice = browser_choice.open(sealed, installed.service_key()) if sealed is not None else None
-            if choice is not None and choice.revision != wanted:
-                raise PackageError("The central node sent another choice than it named. It is asked again with the next call.")
+            if choice is not None and choice.revision != revision:
+                raise PackageError("The central node sent another browser certificate than it announced. The next heartbeat asks again.")
             if choice is not None and choice == self.store.chosen():
                 return False
             self.store.choose(choice)
-            self.store.settle_browser(now=now)
+            self.store.update_browser_pem(now=now)
             return True
 
-    def settle_browser(self, *, now: datetime) -> bool:
-        """Put what was chosen into use, or out of it. Returns whether that changed anything. Raises: OSError."""
+    def update_browser_pem(self, *, now: datetime) -> bool:
+        """Update browser.pem. Returns whether it changed. Raises: OSError."""
         with self.locked():
-            return self.store.settle_browser(now=now)
+            return self.store.update_browser_pem(now=now)
 
     def browser(self, installed: Installed, *, now: datetime) -> dict[str, str]:
-        """Which choice is kept ("": none), and why it cannot be used ("": it can)."""
+        """The revision of the chosen browser certificate ("": none), and why it cannot be used ("": it can)."""
         choice = self.store.chosen()
         return {
             "revision": choice.revision if choice else "",
@@ -364,17 +367,17 @@ class State:
         }
 
     def forget_database_keys(self, key_ids: list[str]) -> None:
-        """The central node says that nothing is sealed with these any more."""
+        """Remove retired database keys: no value is encrypted with them any more."""
         with self.locked():
             self.store.forget_service_pairs(key_ids)
 
     def status(self, now: datetime) -> dict[str, Any]:
-        """What `/status/servicestate` answers to the central node."""
+        """The answer of `/status/servicestate` to the central node."""
         installed, paused_until = self.store.readable(), self.paused_until(now)
         return {
             "value": 1 if self.is_open(now) else 2,
             "waiting": [each.digest for each in self.waiting()],
-            "refused": [],  # for older central nodes: nothing is dropped because of wrong passwords any more
+            "refused": [],  # for older central nodes; agents no longer drop packages after wrong passwords
             "wrong_passwords": self.wrong_passwords(now),
             "trust_zone": installed.trust_zone if installed else None,
         } | ({"paused_until": paused_until.isoformat(timespec="seconds")} if paused_until else {})

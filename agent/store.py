@@ -1,4 +1,4 @@
-"""What a node holds: generations of keys and certificates, switched by one rename, so that power loss leaves the old or the new."""
+"""The store of a node: generations of keys and certificates. One rename switches between them, so power loss leaves the old or the new one."""
 
 import contextlib
 import json
@@ -46,7 +46,7 @@ def _replace_link(link: Path, target: str) -> None:
 
 @dataclass(frozen=True)
 class KeyRing:
-    """The database keys that a store opens, by key id, and of each service pair that does not open: where it is, and why."""
+    """The database keys that a store can decrypt, by key id, and the problems of the other service pairs, by path."""
 
     keys: dict[str, DatabaseKey]
     problems: dict[str, str]
@@ -66,7 +66,7 @@ def package_files(package: Package) -> dict[str, bytes]:
         "node": package.node,
         "host_name": package.host_name,
         "central_host_name": package.central_host_name,
-        "central_addresses": [[each.address, each.port] for each in package.central_addresses],
+        "central_addresses": [[address.address, address.port] for address in package.central_addresses],
         "database_key_oids": package.database_key_oids.texts(),
     }
     return {
@@ -83,56 +83,57 @@ def package_files(package: Package) -> dict[str, bytes]:
     }
 
 
-def _without_choice_before(generation: Path, wanted: bytes) -> None:
+def _remove_former_choice(generation: Path, current: bytes) -> None:
+    """Replace the browser certificate in an older generation, because it may be a former choice with its private key."""
     service, held = (generation / SERVICE).read_bytes(), generation / BROWSER
-    if held.exists() and held.read_bytes() not in (service, wanted):
+    if held.exists() and held.read_bytes() not in (service, current):
         replace(held, service)
 
 
 class Store:
-    """The folder given as `--home`."""
+    """The store in the folder `--home`."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """One writer at a time, whichever process it is in."""
+        """A lock for one writer at a time, of all processes."""
         make_folder(self.home)
         with (self.home / ".lock").open("w") as file:
             lock(file)
             yield
 
     def current(self) -> Installed | None:
-        """The generation in force, None before the first installation. Raises: StoreDamaged, OSError."""
+        """The installed generation, None before the first installation. Raises: StoreDamaged, OSError."""
         link = self.home / "current"
         if not link.is_symlink():
             return None
-        # Resolve once, so that a switch meanwhile does not mix two generations.
+        # Resolve once, so that a switch at this moment does not mix two generations.
         path = link.resolve()
         return generation.read(self.home, path)
 
     def readable(self) -> Installed | None:
-        """The generation in force; None also while its files are damaged."""
+        """The installed generation; None also if its files are damaged."""
         with contextlib.suppress(StoreDamaged):
             return self.current()
         return None
 
     def install(self, package: Package, *, now: datetime) -> Installed:
-        """Write the new generation beside the old, check it, switch. Raises: PackageInvalid (nothing changed), OSError."""
+        """Check a package, write it as a new generation, and switch to it. Raises: PackageInvalid (nothing changed), OSError."""
         package_check.package(package, now=now)
         before = self.readable()
         generations = self.home / "generations"
         staged, final = generations / f".{package.generation}.staged", generations / str(package.generation)
         shutil.rmtree(staged, ignore_errors=True)
         files = package_files(package)
-        # Chosen before the switch, so that no browser is shown the other one in between.
+        # Written before the switch, so that no browser gets the service certificate in between.
         files[BROWSER] = browser.pem(
             self.chosen(), x509.load_pem_x509_certificate(package.service.certificate), files[SERVICE], folder=self.home, now=now
         )
         for name, content in files.items():
             write(staged / name, content)
-        for name in (LISTS, COPIES[LISTS]):  # they are not in packages: what is known goes on counting
+        for name in (LISTS, COPIES[LISTS]):  # packages have no revocation lists, so the known ones stay
             if before and before.crls:
                 write(staged / name, (before.path / LISTS).read_bytes())
         _sync_tree(staged)
@@ -147,16 +148,16 @@ class Store:
         return installed
 
     def take_trust(self, roots: list[bytes], lists: list[bytes]) -> Installed:
-        """Trust these roots and honour these lists from now on, all PEM; each file is replaced in one step, the roots first.
+        """Install roots and revocation lists, all PEM. Each file is replaced in one step, the roots first.
 
         Raises: PackageInvalid (nothing changed), OSError.
         """
         installed = self.current()
         if installed is None:
-            raise PackageInvalid("nothing is installed that could trust anything")
+            raise PackageInvalid("no certificates are installed on this node")
         package_check.trust(roots, lists, own=(installed.service, installed.client))
         content = {ROOTS: b"".join(roots), LISTS: b"".join(lists)}
-        for name in content:  # the copies first: what counts says only then that all of it is there
+        for name in content:  # the copies first, so that a reported revision includes them
             replace(installed.path / COPIES[name], content[name])
         for name in content:
             replace(installed.path / name, content[name])
@@ -165,14 +166,14 @@ class Store:
         return changed
 
     def chosen(self) -> BrowserChoice | None:
-        """The browser-facing certificate that was chosen for this node. One that cannot be read counts as none: it is fetched again."""
+        """The browser certificate that was chosen for this node; None also if it cannot be read: then it is fetched again."""
         try:
             return BrowserChoice.of(json.loads((self.home / browser.CHOSEN).read_bytes()))
         except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
     def choose(self, choice: BrowserChoice | None) -> None:
-        """Keep what was chosen, beside the generations; `settle_browser` then puts it into use. Raises: OSError."""
+        """Store the chosen browser certificate. `update_browser_pem` then puts it into use. Raises: OSError."""
         kept = self.home / browser.CHOSEN
         if choice is not None:
             replace(kept, choice.to_json())
@@ -180,33 +181,33 @@ class Store:
             kept.unlink()
             sync_folder(kept.parent)
 
-    def settle_browser(self, *, now: datetime) -> bool:
-        """Let browser.pem hold what was chosen while that can be used, else the service pair. Returns whether it changed. Raises: OSError."""
+    def update_browser_pem(self, *, now: datetime) -> bool:
+        """Write the chosen certificate to browser.pem while it can be used, else the service certificate. Returns whether it changed. Raises: OSError."""
         installed = self.current()
         if installed is None:
             return False
         choice = self.chosen()
         if choice is None:
-            self.choose(None)  # one that cannot be read may still hold a private key
-        wanted = browser.pem(choice, installed.service, installed.service_pem.read_bytes(), folder=self.home, now=now)
-        # A generation that is only kept for a rollback may hold the key of the choice before.
+            self.choose(None)  # a file that cannot be read may still have a private key
+        content = browser.pem(choice, installed.service, installed.service_pem.read_bytes(), folder=self.home, now=now)
+        # An older generation may have the private key of the former choice.
         for folder in (self.home / "generations").glob("[0-9]*"):
             if folder.resolve() != installed.path and (folder / SERVICE).exists():
-                _without_choice_before(folder, wanted)
-        if installed.browser_pem.exists() and installed.browser_pem.read_bytes() == wanted:
+                _remove_former_choice(folder, content)
+        if installed.browser_pem.exists() and installed.browser_pem.read_bytes() == content:
             return False
-        replace(installed.browser_pem, wanted)
+        replace(installed.browser_pem, content)
         return True
 
     def _switch(self, generation: int) -> Installed:
         _replace_link(self.home / "Exported Certificates/.Local Certificates", "../current/exported")
-        _replace_link(self.home / "current", f"generations/{generation}")  # from here on it is in force
+        _replace_link(self.home / "current", f"generations/{generation}")  # from here on it is installed
         installed = self.current()
         assert installed is not None
         return installed
 
     def files(self) -> dict[str, bytes]:
-        """What a backup keeps, by path: the generation in force, the service pairs, and what was chosen for browsers. The links are made again."""
+        """The files of a backup, by path: the installed generation, the service pairs, the chosen browser certificate. A restore creates the links."""
         installed = self.current()
         generation = [path for path in installed.path.rglob("*") if path.is_file()] if installed else []
         home, chosen = self.home.resolve(), (self.home / browser.CHOSEN).parent.glob("*.json")
@@ -214,11 +215,11 @@ class Store:
         return {path.resolve().relative_to(home).as_posix(): path.read_bytes() for path in kept}
 
     def put_back(self, files: Mapping[str, bytes]) -> Installed:
-        """Write what `files` returned, into an empty store. Raises: ValueError unless it holds exactly one generation."""
+        """Write the result of `files` into an empty store. Raises: ValueError unless it has exactly one generation."""
         parts = [name.split("/") for name in files]
         if any({"", ".", ".."} & set(each) for each in parts):
-            raise ValueError("these are no places in a store")
-        generations = {each[1] for each in parts if each[0] == "generations" and len(each) > 2}
+            raise ValueError("these are not paths of a store")
+        generations = {part[1] for part in parts if part[0] == "generations" and len(part) > 2}
         if {each[0] for each in parts} - {"generations", "service-pairs", "browser"} or len(generations) != 1:
             raise ValueError("these are not the files of one generation")
         (generation,) = generations
@@ -234,11 +235,11 @@ class Store:
         replace(replace_in / "service.pem", pair.private_key + pair.certificate)
 
     def service_pairs(self) -> list[Path]:
-        """The kept service pairs, one for each database key that is not retired; each folder has the name of its key id."""
+        """The stored service pairs, one for each database key that is not retired. The folder has the key id as its name."""
         return sorted((self.home / "service-pairs").glob("*/service.pem"))
 
     def key_ring(self) -> KeyRing:
-        """Every database key that a pair of this store opens. A pair that does not open hides no other."""
+        """Every database key that a service pair of this store decrypts. One that cannot be decrypted does not affect the others."""
         installed, ring = self.current(), KeyRing({}, {})
         if installed is None:
             return ring
@@ -253,13 +254,13 @@ class Store:
         return ring
 
     def forget_service_pairs(self, key_ids: Iterable[str]) -> None:
-        """The keys are retired: nothing is sealed with them any more. The pair in use stays whatever it carries."""
+        """Remove service pairs of retired database keys. The pair in use stays, whatever its key."""
         retired = set(key_ids)
         for path in self.service_pairs():
             if path.parent.name in retired:
                 shutil.rmtree(path.parent)
         current = self.current()
-        for folder in (self.home / "generations").iterdir():  # one that is only kept for a rollback may carry such a key too
+        for folder in (self.home / "generations").iterdir():  # an older generation may have such a key too
             if current and folder.resolve() != current.path and self._key_id_in(folder, current.database_key_oids) in retired:
                 shutil.rmtree(folder)
 
@@ -272,13 +273,13 @@ class Store:
 
     def _forget_old_generations(self) -> None:
         numbers = sorted(int(path.name) for path in (self.home / "generations").iterdir() if path.name.isdigit())
-        for staged in (self.home / "generations").glob(".*.staged"):  # of an installation that was cut off
+        for staged in (self.home / "generations").glob(".*.staged"):  # of an interrupted installation
             shutil.rmtree(staged)
         for number in numbers[:-KEPT_GENERATIONS]:
             shutil.rmtree(self.home / "generations" / str(number))
 
     def keep_current_alone(self) -> None:
-        """Remove every other generation, and each service pair that is damaged or that no root in force has issued."""
+        """Remove the other generations, and service pairs that are damaged or not issued by an installed root."""
         installed = self.current()
         if installed is None:
             return
@@ -292,7 +293,7 @@ class Store:
             shutil.rmtree(path.parent)
 
     def discard(self) -> None:
-        """Remove everything that was installed or staged. Raises: OSError."""
+        """Remove everything that is installed or staged. Raises: OSError."""
         (self.home / "current").unlink(missing_ok=True)
         for name in ("generations", "staging", "service-pairs", "browser", "Exported Certificates"):
             with contextlib.suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""The two ready TLS contexts of a service. The peer's role is checked *inside* the handshake, before any byte leaves."""
+"""The TLS contexts for server and client. The peer's role is checked inside the handshake, before any data is sent."""
 
 import asyncio
 import dataclasses
@@ -18,13 +18,13 @@ from pki.core.roles import Role
 
 log = logging.getLogger("agent")
 # X509_V_ERR: signature failure, self-signed, self-signed in the chain, no issuer here, no chain at all.
-OTHER_ROOT = (7, 18, 19, 20, 21)
-AEAD = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; TLS 1.3 has no others
-NOT_NOW = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED
+ROOT_ERRORS = (7, 18, 19, 20, 21)
+AEAD = "ECDHE+AESGCM:ECDHE+CHACHA20"  # for TLS 1.2; all ciphers of TLS 1.3 are AEAD
+DATE_ERRORS = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED
 
 
 class _AnsweringObject(ssl.SSLObject):
-    """Lets a refused client have its alert: asyncio closes a connection whose handshake fails and throws away what was to be sent."""
+    """Sends the TLS alert to a refused client. asyncio alone closes the connection without sending it."""
 
     incoming: ssl.MemoryBIO
     outgoing: ssl.MemoryBIO
@@ -32,7 +32,7 @@ class _AnsweringObject(ssl.SSLObject):
 
     def do_handshake(self) -> None:
         if self.refused:
-            self.incoming.read()  # what comes is thrown away until the client closes, or the deadline of handshakes has come
+            self.incoming.read()  # discard input until the client closes, or the handshake deadline
         else:
             try:
                 super().do_handshake()
@@ -43,7 +43,7 @@ class _AnsweringObject(ssl.SSLObject):
                 if not self.server_side or not self.outgoing.pending:
                     raise
                 self.refused = True
-        raise ssl.SSLWantReadError  # upon which asyncio sends what there is to send
+        raise ssl.SSLWantReadError  # makes asyncio send the pending output
 
 
 class _AnsweringContext(ssl.SSLContext):
@@ -55,7 +55,7 @@ class _AnsweringContext(ssl.SSLContext):
 
 
 class _RoleContext(_AnsweringContext):
-    """A context that knows which role the other side must carry, under which roots, and who is revoked."""
+    """A context with the role that the peer must have, the trusted roots and the revocation lists."""
 
     required_role: Role
     roots: tuple[x509.Certificate, ...]
@@ -75,19 +75,19 @@ def _check(connection: ssl.SSLObject | ssl.SSLSocket) -> None:
         raise ssl.SSLCertVerificationError(str(exc)) from exc
 
 
-def is_about_dates(exc: BaseException | None) -> bool:
-    """Whether a handshake failed because a certificate, ours or the peer's, is not valid yet or no more: then a clock may be wrong."""
+def is_date_error(exc: BaseException | None) -> bool:
+    """Whether a handshake failed because a certificate, ours or the peer's, is expired or not valid yet. A clock may be wrong then."""
     while exc is not None:
-        if isinstance(exc, NotValidNow) or getattr(exc, "verify_code", 0) in NOT_NOW or "ALERT_CERTIFICATE_EXPIRED" in str(exc):
+        if isinstance(exc, NotValidNow) or getattr(exc, "verify_code", 0) in DATE_ERRORS or "ALERT_CERTIFICATE_EXPIRED" in str(exc):
             return True
         exc = exc.__cause__ or exc.__context__
     return False
 
 
-def is_another_root(exc: BaseException | None) -> bool:
-    """Whether a handshake failed because the peer's certificate leads to no root that is trusted here."""
+def is_root_error(exc: BaseException | None) -> bool:
+    """Whether a handshake failed because no root that is trusted here issued the peer's certificate."""
     while exc is not None:
-        if getattr(exc, "verify_code", 0) in OTHER_ROOT:
+        if getattr(exc, "verify_code", 0) in ROOT_ERRORS:
             return True
         exc = exc.__cause__ or exc.__context__
     return False
@@ -130,7 +130,7 @@ def _verdict(role: Role, roots: tuple[x509.Certificate, ...], crls: tuple[x509.C
 
 
 def server_context(installed: Installed) -> ssl.SSLContext:
-    """Answers with the service pair and accepts a client certificate of this trust zone alone (S2)."""
+    """Presents the service certificate, and accepts only client certificates of this trust zone (S2)."""
     context = _context(installed, ssl.PROTOCOL_TLS_SERVER, Role.CLIENT)
     context.load_cert_chain(installed.service_pem)
     context.num_tickets = 0  # resumed sessions would skip the checks
@@ -142,20 +142,20 @@ def server_context(installed: Installed) -> ssl.SSLContext:
 
 
 def node_api_context(installed: Installed) -> ssl.SSLContext:
-    """As `server_context`, but who is revoked is told so: the node API reads the database at each request, which knows it earlier."""
+    """Like `server_context`, but accepts revoked clients. The node API checks them in the database at each request, and can answer why."""
     return server_context(dataclasses.replace(installed, crls=()))
 
 
 def client_context(installed: Installed) -> ssl.SSLContext:
-    """Calls with the client pair; the other side must be a service that bears the dialled name (S2, S5)."""
+    """Presents the client certificate. The server must have a service certificate with the called host name (S2, S5)."""
     context = _context(installed, ssl.PROTOCOL_TLS_CLIENT, Role.SERVICE)
     context.hostname_checks_common_name = False
     context.load_cert_chain(installed.client_pem)
     return context
 
 
-def looking_context(installed: Installed) -> ssl.SSLContext:
-    """Calls with the client pair and verifies nothing: good for looking at the other side's certificate or clock, and for nothing else."""
+def unverified_context(installed: Installed) -> ssl.SSLContext:
+    """Presents the client certificate and verifies nothing. Only for reading the server's certificate or clock."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.load_cert_chain(installed.client_pem)
@@ -163,11 +163,11 @@ def looking_context(installed: Installed) -> ssl.SSLContext:
 
 
 def browser_context(installed: Installed) -> ssl.SSLContext:
-    """Answers browsers; no client certificate is asked for (S1). What does not load must keep nobody out: then it is the service pair."""
+    """Presents the browser certificate, and asks for no client certificate (S1). If it does not load, presents the service certificate."""
     try:
         return _browser_context(installed.browser_pem)
     except (ssl.SSLError, OSError) as exc:
-        log.warning("browser.pem does not load, the service certificate is served: %s", exc)
+        log.warning("browser.pem does not load, so the service certificate is used: %s", exc)
         return _browser_context(installed.service_pem)
 
 
@@ -180,9 +180,9 @@ def _browser_context(pem: Path) -> ssl.SSLContext:
 
 
 async def retire(server: asyncio.Server) -> None:
-    """Close a server whose successor listens, and lose no connection that it has accepted."""
+    """Close a server that was replaced, without losing connections that it has accepted."""
     for each in server.sockets:
-        asyncio.get_running_loop().remove_reader(each)  # it accepts no more
-    # asyncio drops, without a word, what was accepted a moment ago and has no transport yet when its server is closed.
+        asyncio.get_running_loop().remove_reader(each)  # stop accepting
+    # asyncio silently drops connections that have no transport yet when their server is closed.
     await asyncio.sleep(0)
     server.close()

@@ -1,4 +1,4 @@
-"""The turn of the central node's last answer, which the next call returns: by it a copy of this home is noticed."""
+"""The turn in the central node's last answer. The next heartbeat returns it, so that the central node detects a copy of this home."""
 
 import contextlib
 import re
@@ -13,17 +13,17 @@ FORM = re.compile("[0-9a-f]{1,80}")
 
 
 class Turns:
-    """What is kept in `home`, durably before the next call: who restarts goes on with it."""
+    """The turn stored in `home`. It is on the disk before the next heartbeat, so it survives restarts."""
 
     def __init__(self, home: Path) -> None:
         self.path, self.lock = home / TURN, home / TURN_LOCK
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[str]:
-        """The turn to return, while no other process calls from this home. Raises: OSError if one does."""
+        """The turn to return, locked against other processes with this home. Raises: OSError if one has the lock."""
         with self.lock.open("w") as file:
             if not try_lock(file):
-                raise OSError("another agent calls from this home directory at the moment: it is waited for")
+                raise OSError("another agent is sending a heartbeat from this home directory. This agent tries again")
             yield self._read()
 
     def _read(self) -> str:
@@ -33,7 +33,7 @@ class Turns:
         return ""
 
     def keep(self, turn: str) -> None:
-        """Raises: OSError; the turn before goes on being returned then, which counts as an answer that was lost."""
+        """Store a turn. Raises: OSError: the previous turn is returned again then, as after a lost answer."""
         replace(self.path, turn.encode())
 
     def forget(self) -> None:

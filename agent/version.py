@@ -1,4 +1,4 @@
-"""The version of the product, and the system that an agent runs on."""
+"""The version of the product, and the operating system of the agent."""
 
 import platform
 

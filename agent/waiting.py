@@ -1,4 +1,4 @@
-"""The packages that wait for their password, each in a file of its own: shared by the running agent and the terminal."""
+"""The packages that wait for their password, one file each. The running agent and commands on a terminal share them."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ log = logging.getLogger("agent")
 
 
 class Damaged(Exception):
-    """A file holds no waiting package any more."""
+    """A file of a waiting package is damaged."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Waiting:
 
 
 def read(path: Path) -> tuple[Waiting, bytes]:
-    """What a file in `waiting/` holds, and the package itself. Raises: Damaged, OSError."""
+    """A file of `waiting/`: its details and the package. Raises: Damaged, OSError."""
     try:
         content = json_read(path.read_bytes())
         sealed, source, received_at = content["package"].encode("ascii"), content["source"], clocks.parsed(content["received_at"])
@@ -50,34 +50,34 @@ def read(path: Path) -> tuple[Waiting, bytes]:
     except (ValueError, KeyError, TypeError, AttributeError, PackageMalformed) as exc:
         raise Damaged(str(exc)) from exc
     if package.digest(sealed) != path.stem or not isinstance(source, str) or not SOURCE.fullmatch(source):
-        raise Damaged("it is not what was written")
+        raise Damaged("its content has changed")
     return Waiting(path.stem, source, received_at, header, path), sealed
 
 
 def surplus(waiting: list[Waiting]) -> list[Waiting]:
-    """What must go so that one more fits in: the oldest of the address that has sent the most. `waiting` is sorted, newest first.
+    """The packages to remove before one more is stored: the oldest of the address that has sent the most. `waiting` is sorted, newest first.
 
-    A package without a tag costs an expensive derivation for each password, so few of them are kept.
+    Each password needs an expensive key derivation for each package without a tag, so few of them are kept.
     """
-    leave = []
+    removed = []
     tagged, untagged = ([each for each in waiting if (each.header.tag is not None) is has] for has in (True, False))
     for kept, most in ((tagged, MOST_WAITING), (untagged, MOST_UNTAGGED)):
         while len(kept) >= most:
             sent = Counter(each.source for each in kept)
-            leave.append(next(each for each in reversed(kept) if sent[each.source] == max(sent.values())))
-            kept.remove(leave[-1])
-    return leave
+            removed.append(next(each for each in reversed(kept) if sent[each.source] == max(sent.values())))
+            kept.remove(removed[-1])
+    return removed
 
 
 class WaitingPackages:
-    """The folder `waiting/` of a home. A file that has not changed since it was read is not read again."""
+    """The folder `waiting/` of a home. Unchanged files are read only once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._known: dict[str, tuple[tuple[int, int], Waiting]] = {}
 
     def all(self) -> list[Waiting]:
-        """What waits, newest first. A file that is damaged is removed: the central node sends its package again."""
+        """The waiting packages, newest first. Damaged files are removed, because the central node sends their packages again."""
         known = {}
         with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(self.folder) as entries:
             for entry in entries:
@@ -92,10 +92,10 @@ class WaitingPackages:
             status, before = entry.stat(), self._known.get(entry.name)
             version = status.st_mtime_ns, status.st_size
             return before if before and before[0] == version else (version, read(Path(entry.path))[0])
-        except FileNotFoundError:  # another process was first
+        except FileNotFoundError:  # another process removed it
             return None
         except Damaged as exc:
-            log.warning("%s is damaged and is removed; the central node sends the package again: %s", entry.path, exc)
+            log.warning("%s was damaged, so it was removed. The central node sends the package again: %s", entry.path, exc)
             Path(entry.path).unlink(missing_ok=True)
         except OSError as exc:
             log.warning("%s cannot be read: %s", entry.path, exc)
@@ -105,7 +105,7 @@ class WaitingPackages:
         return (self.folder / f"{digest}.json").exists()
 
     def keep(self, sealed: bytes, *, source: str, now: datetime) -> None:
-        """Let one more package wait. Raises: OSError."""
+        """Store a package until its password is typed. Raises: OSError."""
         for each in surplus(self.all()):
             each.path.unlink(missing_ok=True)
         content = {"source": source, "received_at": now.isoformat(), "package": sealed.decode("ascii")}

@@ -12,7 +12,7 @@ from qmc.installation import NODE_API, SettingInvalid, database_of, installation
 os.environ.pop("SSLKEYLOGFILE", None)  # session keys are never written, and a file that cannot be written would end the process
 try:
     INSTALLATION = installation_read(os.environ)
-    files.start_private()
+    files.restrict_umask()
 except (SettingInvalid, files.NotPossible) as exc:
     raise SystemExit(str(exc)) from None
 

@@ -54,7 +54,7 @@ class LightAgent(Agent):
         """Install the package, as after typing the password. Raises: PKIError, Refused, OSError."""
         await asyncio.to_thread(lambda: self.state.unlock(Opener(password.canonical(word)), now=datetime.now(UTC)))
         await self.follow()
-        self.calling = self.calling or asyncio.create_task(self.call_home())
+        self.calling = self.calling or asyncio.create_task(self.send_heartbeats())
 
 
 async def serve(home: Path, addresses: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""What depends on the system: what Windows does in another way than every other stands here, and nowhere else."""
+"""Functions that differ between Windows and other systems: locks, links, durable folders, groups, and ending processes."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from typing import IO
 
 
 class NotPossible(Exception):
-    """The system does not do what was asked of it: what happened, why, and what to do next."""
+    """The system cannot do what was requested. The text says what happened, why, and what to do next."""
 
 
 if sys.platform == "win32":
@@ -17,10 +17,10 @@ if sys.platform == "win32":
     LOCKED_BYTE = 4096
 
     def group_id(name: str) -> int:
-        raise NotPossible("QMC_GROUP is for systems with groups of files. Unset it, and give the group access to the directory.")
+        raise NotPossible("QMC_GROUP does not work on Windows. Unset it, and give the group access to the directory.")
 
     def lock(file: IO[str]) -> None:
-        """Wait until nobody else has locked `file`; closing it lets the next one go on."""
+        """Wait until no other process has locked `file`, then lock it. Closing the file ends the lock."""
         while True:
             try:
                 msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
@@ -29,8 +29,8 @@ if sys.platform == "win32":
             return
 
     def try_lock(file: IO[str]) -> bool:
-        """Lock `file` until it is closed, by this process's end at the latest; False if another process has it."""
-        file.seek(LOCKED_BYTE)  # what is locked cannot be read there by others
+        """Lock `file` until it is closed or this process ends; False if another process has locked it."""
+        file.seek(LOCKED_BYTE)  # other processes cannot read a locked byte
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -38,15 +38,15 @@ if sys.platform == "win32":
         return True
 
     def sync_folder(path: Path) -> None:
-        """NTFS writes names into its journal; a folder cannot be opened to be synced."""
+        """Nothing to do: NTFS writes names into its journal, and folders cannot be opened."""
 
     def switch_link(new: Path, link: Path) -> None:
-        """Let `link` lead where `new` does. A link to a folder cannot be replaced there: for a moment there is none."""
+        """Replace `link` by `new`. Windows cannot replace a link to a folder in one step: for a moment there is none."""
         link.unlink(missing_ok=True)
         new.rename(link)
 
     def end_group(process: int) -> None:
-        """End a process; what it started goes on."""
+        """End a process. Processes that it started continue."""
         os.kill(process, signal.SIGTERM)
 
 else:
@@ -64,11 +64,11 @@ else:
         return found
 
     def lock(file: IO[str]) -> None:
-        """Wait until nobody else has locked `file`; closing it lets the next one go on."""
+        """Wait until no other process has locked `file`, then lock it. Closing the file ends the lock."""
         fcntl.flock(file, fcntl.LOCK_EX)
 
     def try_lock(file: IO[str]) -> bool:
-        """Lock `file` until it is closed, by this process's end at the latest; False if another process has it."""
+        """Lock `file` until it is closed or this process ends; False if another process has locked it."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -76,7 +76,7 @@ else:
         return True
 
     def sync_folder(path: Path) -> None:
-        """Make the names in a folder durable."""
+        """Write the names in a folder to the disk."""
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -84,9 +84,9 @@ else:
             os.close(descriptor)
 
     def switch_link(new: Path, link: Path) -> None:
-        """Let `link` lead where `new` does, in one step."""
+        """Replace `link` by `new`, in one step."""
         new.replace(link)
 
     def end_group(process: int) -> None:
-        """End a process that leads a group, and all that it started."""
+        """End a process and all processes of its group."""
         os.killpg(process, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Stores of the system beside the agent's own: filled at the start and whenever what they take has changed."""
+"""Certificate stores of the system: updated at the start of the agent and after each change of certificates or roots."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ AGAIN_AFTER_S = 60
 
 @dataclass(frozen=True)
 class OtherStore:
-    """`takes` changes whenever it must be filled again; `fill` may take its time and returns what it did, in words."""
+    """A certificate store. It is filled again when the result of `takes` changes. `fill` may be slow; it returns a description of its changes."""
 
     name: str
     takes: Callable[[Installed], object]
@@ -30,17 +30,17 @@ def _roots(installed: Installed) -> frozenset[str]:
     return frozenset(installed.revision[1])
 
 
-def _system_trust(way: system_trust.Way, installed: Installed) -> str:
-    came, went = system_trust.settle(way, installed.trust_zone, installed.roots)
-    return f"{len(installed.roots)} of this trust zone, {came} new, {went} taken away"
+def _system_trust(store: system_trust.TrustStore, installed: Installed) -> str:
+    added, removed = system_trust.settle(store, installed.trust_zone, installed.roots)
+    return f"{len(installed.roots)} of this trust zone, {added} added, {removed} removed"
 
 
 def of_this_system(*, trust: bool) -> list[OtherStore]:
-    """The other stores of this machine; `trust` asks for the system's roots on Linux. Raises: NotPossible."""
+    """The certificate stores of this machine. `trust` includes the roots that a Linux system trusts. Raises: NotPossible."""
     found = []
     if trust:
-        way = system_trust.way_here()
-        found.append(OtherStore("roots that this system trusts", _roots, partial(_system_trust, way)))
+        store = system_trust.this_trust_store()
+        found.append(OtherStore("roots that this system trusts", _roots, partial(_system_trust, store)))
     if sys.platform == "win32":
         found.append(
             OtherStore("Windows certificate stores", lambda installed: (installed.generation, _roots(installed)), windows_stores.fill)
@@ -49,7 +49,7 @@ def of_this_system(*, trust: bool) -> list[OtherStore]:
 
 
 class Filler:
-    """Fills one other store, one filling at a time; what failed is tried again after a minute."""
+    """Fills one store, one run at a time. A failed run is repeated after a minute."""
 
     def __init__(self, store: OtherStore, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.store, self.clock = store, clock
@@ -58,11 +58,11 @@ class Filler:
         self.running: asyncio.Task[None] | None = None
 
     def follow(self, installed: Installed | None) -> None:
-        """Start a filling if one is due."""
+        """Start a run if one is due."""
         if self.running is not None and not self.running.done():
             return
         if installed is None:
-            self.filled = None  # whoever removed the certificates took them out of here too
+            self.filled = None  # `agent remove` has removed the certificates from this store too
             return
         takes = self.store.takes(installed)
         if takes == self.filled or self.clock() < self.again_at:
@@ -71,10 +71,10 @@ class Filler:
 
     async def _fill(self, installed: Installed, takes: object) -> None:
         try:
-            told = await asyncio.to_thread(self.store.fill, installed)
+            result = await asyncio.to_thread(self.store.fill, installed)
         except (OSError, ValueError, PKIError, NotPossible) as exc:
             self.again_at = self.clock() + AGAIN_AFTER_S
             log.warning("%s: %s", self.store.name, exc)
             return
         self.filled = takes
-        log.info("%s: %s", self.store.name, told)
+        log.info("%s: %s", self.store.name, result)

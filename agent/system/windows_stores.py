@@ -1,4 +1,4 @@
-"""The certificate stores of Windows, where services there look: filled by a PowerShell script that is written here (S3, S6)."""
+"""Fills the certificate stores of Windows, which services there use, with a generated PowerShell script (S3, S6)."""
 
 import contextlib
 import re
@@ -24,16 +24,16 @@ from pki.foreign.pfx import PfxForm, pfx_make
 ROOTS, MACHINE, USER = r"Cert:\LocalMachine\Root", r"Cert:\LocalMachine\My", r"Cert:\CurrentUser\My"
 FOLDER, SCRIPT = "windows-stores", "stores.ps1"
 COMMAND = ("powershell.exe", "-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-File")
-TIMEOUT_S, TOLD_CHARACTERS = 120, 1000
-# PowerShell takes each of these for the end of a quoted string, and two of them for one.
+TIMEOUT_S, OUTPUT_CHARACTERS = 120, 1000
+# In PowerShell each of these ends a quoted string, and two of them mean one.
 SINGLE_QUOTES = "'\u2018\u2019\u201a\u201b"
 
 
 @dataclass(frozen=True)
 class Content:
-    """What belongs into the stores of this machine; a pair is a certificate with its private key.
+    """The content for the stores of this machine; a pair is a certificate with its private key.
 
-    What `issuers` issued is of this trust zone: it goes where it is not wanted any more.
+    Other certificates that `issuers` issued are of this trust zone and are removed.
     """
 
     trust_zone: str
@@ -45,42 +45,42 @@ class Content:
 
 @dataclass(frozen=True)
 class Work:
-    """A script, and by name the files that it imports; they open with the password that the script reads from its input."""
+    """A script, and the files that it imports, by name. Their password is the first line of the script's input."""
 
     script: str
     files: Mapping[str, bytes] = field(repr=False)
 
 
 def quoted(text: str) -> str:
-    """`text` as one string of PowerShell, in which nothing is read but the text itself."""
+    """`text` as a literal string of PowerShell."""
     return "'" + "".join(symbol * 2 if symbol in SINGLE_QUOTES else symbol for symbol in text) + "'"
 
 
 def thumbprint(certificate: x509.Certificate) -> str:
-    """As Windows names a certificate in its stores."""
+    """The name of a certificate in the stores of Windows."""
     return certificate.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303
 
 
 def _hex(der: bytes) -> str:
-    """As `[BitConverter]::ToString` writes it."""
+    """The format of `[BitConverter]::ToString`."""
     return der.hex("-").upper()
 
 
 def _issuer(root: x509.Certificate) -> str:
-    """Name and key identifier that certificates of this root name as their issuer's: two zones may have roots of one name."""
+    """The issuer name and authority key identifier in certificates of this root. Roots of two zones can have the same name."""
     identifier = root.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     named = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
     return f"{_hex(root.subject.public_bytes())} {_hex(named.public_bytes())}"
 
 
 def work(content: Content, *, folder: PurePath, password: str) -> Work:
-    """The script and the files that it expects in `folder`. It holds no secret, so that it may lie in a log."""
+    """The script, and the files that it expects in `folder`. The script has no secrets, so logs may have it."""
     files, rows = dict[str, bytes](), list[str]()
 
     def add(store: str, name: str, certificate: x509.Certificate, file: str, der: bytes) -> None:
         files[file] = der
         texts = (store, str(folder / file), thumbprint(certificate), f"{prefix(content.trust_zone)}{name}")
-        rows.append("    , @(" + ", ".join(quoted(each) for each in texts) + ")")
+        rows.append("    , @(" + ", ".join(quoted(text) for text in texts) + ")")
 
     for number, root in enumerate(content.roots, start=1):
         add(ROOTS, "root", root, f"root-{number}.cer", root.public_bytes(Encoding.DER))
@@ -92,7 +92,7 @@ def work(content: Content, *, folder: PurePath, password: str) -> Work:
 
 
 def prefix(trust_zone: str) -> str:
-    """How the friendly names of what is imported here begin."""
+    """The prefix of the friendly names of imported certificates."""
     return f"Trust zone {trust_zone}: "
 
 
@@ -129,7 +129,7 @@ function Get-RawExtension($certificate, $oid) {
     return ''
 }
 
-# Of this trust zone: it carries a role (or is the cluster certificate) and was issued by one of the roots, or was brought here under this zone's name.
+# Whether a certificate is of this trust zone: it has a role (or is the cluster certificate), and one of the roots issued it or its friendly name has the prefix.
 function Test-OfThisZone($certificate) {
     $role = Get-RawExtension $certificate @ROLE@
     if ($role -eq '' -and $certificate.Subject -ne 'CN=QlikServiceCluster') { return $false }
@@ -138,7 +138,7 @@ function Test-OfThisZone($certificate) {
     return ([string]$certificate.FriendlyName).StartsWith($prefix, [StringComparison]::Ordinal)
 }
 
-# Who runs this script is the user of the services: it may read the keys of the machine.
+# The user of this script runs the services, so it gets read access to the keys of the machine.
 function Grant-Read($certificate) {
     $key = [Security.Cryptography.X509Certificates.RSACertificateExtensions]::GetRSAPrivateKey($certificate)
     if ($null -eq $key) { $key = [Security.Cryptography.X509Certificates.ECDsaCertificateExtensions]::GetECDsaPrivateKey($certificate) }
@@ -159,7 +159,7 @@ function Grant-Read($certificate) {
     if (-not $granted) { throw "The file of the private key of $($certificate.Thumbprint) was not found." }
 }
 
-# What is new comes before what is old goes: at no moment is there none.
+# Import the new certificates before removing the old ones, so that there is always one.
 foreach ($each in $wanted) {
     $store, $file, $thumbprint, $name = $each
     $place = "$store\$thumbprint"
@@ -175,21 +175,21 @@ foreach ($each in $wanted) {
 }
 
 $kept = @($wanted | ForEach-Object { $_[0] + '\' + $_[2] })
-$gone = 0
+$removed = 0
 foreach ($store in 'Cert:\LocalMachine\Root', 'Cert:\LocalMachine\My', 'Cert:\CurrentUser\My') {
     foreach ($certificate in @(Get-ChildItem -LiteralPath $store)) {
         $place = $store + '\' + $certificate.Thumbprint
         if ($kept -contains $place -or -not (Test-OfThisZone $certificate)) { continue }
         if ($certificate.HasPrivateKey) { Remove-Item -LiteralPath $place -DeleteKey } else { Remove-Item -LiteralPath $place }
-        $gone += 1
+        $removed += 1
     }
 }
-Write-Output "$($wanted.Count) certificates in place, $gone earlier ones taken away"
+Write-Output "$($wanted.Count) certificates in place, $removed earlier ones removed"
 """
 
 
 def of_installed(installed: Installed) -> Content:
-    """What the generation in force brings into the stores. Raises: OSError, PKIError."""
+    """The content for the stores from the installed generation. Raises: OSError, PKIError."""
 
     def pair(certificate: x509.Certificate, file: Path) -> tuple[x509.Certificate, PrivateKey]:
         return certificate, keys.from_pem(file.read_bytes(), own=True)
@@ -201,42 +201,42 @@ def of_installed(installed: Installed) -> Content:
 
 
 def nothing(installed: Installed) -> Content:
-    """Takes everything of the trust zone out of the stores again."""
+    """Content that removes all certificates of the trust zone from the stores."""
     return Content(installed.trust_zone, installed.roots, (), {}, {})
 
 
 def run(content: Content, home: Path, *, command: tuple[str, ...] = COMMAND) -> str:
-    """Write script and files into a folder of `home`, run it, and delete them. Returns what it said. Raises: NotPossible, OSError."""
+    """Write script and files into a folder of `home`, run the script, and delete them. Returns its output. Raises: NotPossible, OSError."""
     folder, password = home.resolve() / FOLDER, secrets.token_urlsafe(32)
     made = work(content, folder=folder, password=password)
-    shutil.rmtree(folder, ignore_errors=True)  # of a run that was cut off
+    shutil.rmtree(folder, ignore_errors=True)  # of an interrupted run
     try:
         for name, der in made.files.items():
             write(folder / name, der)
-        # Windows PowerShell 5.1 takes a file without this mark for one of the system's old code page.
+        # Windows PowerShell 5.1 reads a file without a byte order mark in the code page of the system.
         write(folder / SCRIPT, b"\xef\xbb\xbf" + made.script.replace("\n", "\r\n").encode())
-        return _said((*command, str(folder / SCRIPT)), password)
+        return _output((*command, str(folder / SCRIPT)), password)
     finally:
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(folder)
 
 
-def _said(command: tuple[str, ...], password: str) -> str:
+def _output(command: tuple[str, ...], password: str) -> str:
     try:
         ended = subprocess.run(  # noqa: S603
             command, input=f"{password}\n".encode(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired as exc:
-        raise NotPossible(f"{command[0]} did not end within {TIMEOUT_S} s. It is tried again in a minute.") from exc
-    said = ended.stdout[-TOLD_CHARACTERS:].decode(errors="replace").strip()
+        raise NotPossible(f"{command[0]} did not end within {TIMEOUT_S} s. The agent tries again in a minute.") from exc
+    output = ended.stdout[-OUTPUT_CHARACTERS:].decode(errors="replace").strip()
     if ended.returncode:
         raise NotPossible(
-            f"The certificate stores of this machine are not filled: {command[0]} ended with {ended.returncode}. Run the agent's service "
-            f"as an administrator or as Local System. It said: {said}"
+            f"The certificate stores of this machine were not filled: {command[0]} failed with exit code {ended.returncode}. Run the agent's service "
+            f"as an administrator or as Local System. Its output: {output}"
         )
-    return said
+    return output
 
 
 def fill(installed: Installed) -> str:
-    """Bring the generation in force into the stores. Returns what was done. Raises: NotPossible, OSError, PKIError."""
+    """Import the installed generation into the stores. Returns a description of the changes. Raises: NotPossible, OSError, PKIError."""
     return run(of_installed(installed), installed.path.parent.parent)

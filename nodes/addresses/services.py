@@ -41,7 +41,7 @@ def addresses_checked(texts: Sequence[str]) -> tuple[CentralAddress, ...]:
     found, wrong = [], []
     for each in texts:
         try:
-            found.append(addresses.told_address(each))
+            found.append(addresses.reachable_address(each))
         except InvalidName as exc:
             wrong.append(str(exc))
     if not wrong and not 1 <= len(set(found)) <= MOST_CENTRAL:

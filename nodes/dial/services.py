@@ -105,11 +105,11 @@ def clock_offset(node: Node) -> float | None:
 def _handshake_failed(node: Node, exc: ssl.SSLError) -> str:
     """Why it failed. A wrong clock and a bad certificate give different texts."""
     # A node whose clock is behind calls our certificate "bad": TLS has no alert for "not yet valid".
-    if not tls.is_about_dates(exc) and "ALERT_BAD_CERTIFICATE" not in str(exc):
+    if not tls.is_date_error(exc) and "ALERT_BAD_CERTIFICATE" not in str(exc):
         return f"{exc.args[-1]}. Redistribute the node if this does not change."
     now, offset = timezone.now(), clock_offset(node)
     theirs = now + timedelta(seconds=offset) if offset is not None else None
-    if not tls.is_about_dates(exc) and (theirs is None or clocks.agree(now, theirs)):
+    if not tls.is_date_error(exc) and (theirs is None or clocks.agree(now, theirs)):
         return f"{exc.args[-1]}. Redistribute the node if this does not change."
     return clocks.verdict("the central node's", now, f"{node}'s", theirs)
 

@@ -1,4 +1,4 @@
-"""Whether the QlikServiceCluster certificate must be brought to each node by hand (S7)."""
+"""Whether an administrator must copy the QlikServiceCluster certificate to each node (S7)."""
 
 import re
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ LAST_WITHOUT, FIRST_WITH = Release("June", 2020), Release("September", 2020)
 
 @dataclass(frozen=True)
 class Site:
-    """What decides. `upgraded_from` and `release` are None where they are not known; a new installation needs neither."""
+    """The facts for the decision. `upgraded_from` and `release` are None if they are not known. A new installation needs neither."""
 
     installation: Installation
     nodes: int
@@ -76,7 +76,7 @@ class Answer:
 
 
 def manual_configuration(site: Site) -> Answer:
-    """Raises: ReleaseUnknown, where an upgrade's releases are missing or do not go forward."""
+    """The decision. Raises: ReleaseUnknown if releases of an upgrade are missing, or the second is not the later one."""
     if site.installation is Installation.NEW:
         return Answer(False, "This is a new installation: every node gets the certificate when it is registered.")
     before, after = site.upgraded_from, site.release
@@ -87,7 +87,7 @@ def manual_configuration(site: Site) -> Answer:
     if site.nodes < 2:
         return Answer(False, "This site has one node: the upgrade of a single-node site needs no manual configuration.")
     if site.app_distribution is AppDistribution.NONE:
-        return Answer(False, "This site neither uses nor will use app distribution, and the certificate serves nothing else.")
+        return Answer(False, "This site neither uses nor will use app distribution, and the certificate has no other use.")
     if after <= LAST_WITHOUT:
         return Answer(False, f"{after} does not use the certificate yet: it came with {FIRST_WITH}.")
     if before >= FIRST_WITH:
@@ -96,5 +96,5 @@ def manual_configuration(site: Site) -> Answer:
     return Answer(
         True,
         f"This site of {site.nodes} nodes was upgraded from {before} to {after} and {uses} app distribution: from {FIRST_WITH} on every node needs "
-        "the site's certificate, and the upgrade brings it to none but the central node.",
+        "the site's certificate, and the upgrade installs it on the central node only.",
     )

@@ -17,10 +17,10 @@ LARGEST_PROOF = 2048
 
 
 def rsa_key(key: object) -> RSAKey:
-    """Raises: PKIError: RS256 is RSA."""
+    """The key for joserfc. Raises: PKIError if it is not RSA, which RS256 needs."""
     if not isinstance(key, rsa.RSAPrivateKey | rsa.RSAPublicKey):
         raise PKIError("The cluster key is no RSA key. Choose an RSA type for it in QMC_KEY_TYPES.")
-    return RSAKey(key, key)  # as it is: joserfc would check the primes of a PEM again
+    return RSAKey(key, key)  # as an object: joserfc would check the primes of a PEM again
 
 
 def signed(header: dict[str, str], payload: dict[str, Any], private_key: PrivateKey) -> str:
@@ -30,24 +30,24 @@ def signed(header: dict[str, str], payload: dict[str, Any], private_key: Private
 
 
 def opened(token: str, certificate: x509.Certificate, registry: jws.JWSRegistry) -> jws.CompactSignature:
-    """Raises: ProofRefused unless the key of `certificate` signed it."""
+    """The verified signature of a token. Raises: ProofRefused unless the key of `certificate` signed it."""
     try:
         return jws.deserialize_compact(token, rsa_key(certificate.public_key()), registry=registry)
-    except (JoseError, PKIError, ValueError, TypeError, RecursionError) as exc:  # joserfc trips over headers of the wrong type
+    except (JoseError, PKIError, ValueError, TypeError, RecursionError) as exc:  # joserfc raises other errors for headers of the wrong type
         raise ProofRefused("It was not signed with the key of this certificate.") from exc
 
 
 def proof_make(private_key: PrivateKey, *, node: str, challenge: str) -> str:
-    """What proves to the central node that this node holds the cluster key. Raises: PKIError."""
+    """The proof for the central node that this node has the cluster key. Raises: PKIError."""
     return signed({"typ": PROOF_TYPE}, {"node": node, "challenge": challenge}, private_key)
 
 
 def proof_check(proof: str, certificate: x509.Certificate, *, node: str, challenge: str) -> None:
-    """Raises: ProofRefused unless the key of `certificate` signed just this node and challenge."""
+    """Raises: ProofRefused unless the key of `certificate` signed exactly this node and challenge."""
     signature = opened(proof, certificate, jws.JWSRegistry(algorithms=[ALGORITHM]))
     try:
-        said = json.loads(signature.payload)
+        payload = json.loads(signature.payload)
     except (ValueError, RecursionError):
-        said = None
-    if signature.headers() != {"alg": ALGORITHM, "typ": PROOF_TYPE} or said != {"node": node, "challenge": challenge}:
+        payload = None
+    if signature.headers() != {"alg": ALGORITHM, "typ": PROOF_TYPE} or payload != {"node": node, "challenge": challenge}:
         raise ProofRefused("The proof is for another node or another challenge.")

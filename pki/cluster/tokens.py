@@ -38,7 +38,7 @@ def _jwk(certificate: x509.Certificate) -> dict[str, str]:
 
 def jwks(certificates: list[x509.Certificate]) -> dict[str, list[dict[str, str]]]:
     """The public keys as a JWK Set, in this order. Raises: PKIError."""
-    return {"keys": [_jwk(each) for each in certificates]}
+    return {"keys": [_jwk(certificate) for certificate in certificates]}
 
 
 def signature_holds(token: str, certificate: x509.Certificate) -> bool:

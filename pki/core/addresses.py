@@ -1,4 +1,4 @@
-"""Addresses of listeners: IPv4, IPv6 (in brackets where a port follows), host names. Nothing is trimmed and nothing repaired."""
+"""Addresses of listeners: IPv4, IPv6 (in brackets before a port), host names. Input is checked and never corrected."""
 
 import ipaddress
 import re
@@ -15,7 +15,7 @@ EXAMPLES = "Give ADDRESS:PORT, such as 10.4.2.1:4242, [fd00::1]:4242 or central.
 
 @dataclass(frozen=True)
 class CentralAddress:
-    """Where the central node's 4242 answers."""
+    """An address of the central node's node API, by default on port 4242."""
 
     address: str
     port: int
@@ -34,24 +34,24 @@ def bare(text: str) -> str:
 
 
 def url_host(address: str) -> str:
-    """As it is written in a URL."""
+    """The address in the form of a URL: IPv6 in brackets."""
     return f"[{address}]" if ":" in address else address
 
 
 def netloc(address: str, port: int) -> str:
-    """As it is written in a URL."""
+    """Address and port in the form of a URL."""
     return f"{url_host(address)}:{port}"
 
 
 def is_wildcard(address: str) -> bool:
-    """Whether it means every address of a machine."""
+    """Whether it means all addresses of a machine."""
     parsed = _ip(address)
     mapped = getattr(parsed, "ipv4_mapped", None) or parsed
     return mapped is not None and mapped.is_unspecified
 
 
 def is_loopback(address: str) -> bool:
-    """Whether only the machine itself is reached at it."""
+    """Whether it is a loopback address, or localhost."""
     parsed = _ip(address)
     mapped = getattr(parsed, "ipv4_mapped", None) or parsed
     return mapped.is_loopback if mapped is not None else address.lower().rstrip(".") == "localhost"
@@ -72,7 +72,7 @@ def listener_address(text: str) -> str:
 
 
 def loopback_for(address: str) -> str:
-    """Where a listener on `address` is reached from its own machine."""
+    """The address at which a listener on `address` can be called from its own machine."""
     if not is_wildcard(address):
         return address
     return "::1" if ":" in address else "127.0.0.1"
@@ -91,7 +91,7 @@ def _split(text: str, default_port: int) -> tuple[str, str]:
 
 
 def central_address(text: str, *, default_port: int = NODE_API_PORT) -> CentralAddress:
-    """What `ADDRESS:PORT` says: where one machine calls another. Raises: InvalidName, saying what to do."""
+    """The address in `ADDRESS:PORT`, for calls between machines. Raises: InvalidName, saying what to do."""
     address, port = _split(text, default_port)
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65535):
         raise InvalidName(f"{text[:80]} has no port from 1 to 65535. {EXAMPLES}")
@@ -108,8 +108,8 @@ def central_address(text: str, *, default_port: int = NODE_API_PORT) -> CentralA
     return CentralAddress(str(parsed), int(port))
 
 
-def told_address(text: str) -> CentralAddress:
-    """What `ADDRESS:PORT` says, where a node can call it. Raises: InvalidName, saying what to do."""
+def reachable_address(text: str) -> CentralAddress:
+    """The address in `ADDRESS:PORT`, if nodes can call it. Raises: InvalidName, saying what to do."""
     found = central_address(text)
     if is_wildcard(found.address):
         raise InvalidName(

@@ -19,7 +19,7 @@ class Element:
 
     @property
     def octets(self) -> bytes:
-        """The content of a string, also of one in pieces."""
+        """The content of a string, also of one in several parts."""
         return b"".join(part.octets for part in self.parts) if self.parts else self.content
 
     @property

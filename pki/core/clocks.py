@@ -1,4 +1,4 @@
-"""Moments and lengths of time in words, and two clocks compared: a wrong clock must never look like a bad certificate."""
+"""Times and durations as text, and the comparison of two clocks: a wrong clock must not look like a bad certificate."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +18,7 @@ def day(moment: datetime) -> str:
 
 
 def stamp(moment: datetime) -> str:
-    """A moment in a sentence: 29 Nov 2026, 14:05 UTC. Fields of the API and lines of logs use ISO 8601 instead."""
+    """A time in a sentence: 29 Nov 2026, 14:05 UTC. The API and logs use ISO 8601 instead."""
     return f"{day(moment)}, {moment.astimezone(UTC):%H:%M} UTC"
 
 
@@ -28,21 +28,21 @@ def exact(moment: datetime) -> str:
 
 
 def parsed(text: object) -> datetime:
-    """An ISO 8601 moment with its offset, in UTC, of the years 1970 to 9999. Raises: ValueError."""
+    """An ISO 8601 time with its offset, converted to UTC, in the years 1970 to 9999. Raises: ValueError."""
     if not isinstance(text, str) or len(text) > LONGEST_MOMENT:
-        raise ValueError("this is no moment")
+        raise ValueError("this is not a time")
     moment = datetime.fromisoformat(text)
     try:
         moment = moment.astimezone(UTC) if moment.tzinfo else moment
     except OverflowError as exc:
-        raise ValueError("this moment is out of range") from exc
+        raise ValueError("this time is out of range") from exc
     if moment.tzinfo is None or moment.year < 1970:
-        raise ValueError("this moment has no offset, or is out of range")
+        raise ValueError("this time has no offset, or is out of range")
     return moment
 
 
 def length(span: timedelta) -> str:
-    """The size of a length of time, in at most two units: 4 years 11 months, 89 days, 1 day 3 h, 3 min, 20 s."""
+    """A duration in at most two units: 4 years 11 months, 89 days, 1 day 3 h, 3 min, 20 s."""
     seconds = round(abs(span.total_seconds()))
     days, hours, minutes = seconds // 86400, seconds % 86400 // 3600, seconds % 3600 // 60
     if days >= MANY_DAYS:
@@ -60,19 +60,19 @@ def _units(*counts: tuple[int, str]) -> str:
 
 
 def left(until: datetime, now: datetime) -> str:
-    """What is left until an expiry date, which is inclusive."""
+    """The time until an expiry date, which is inclusive."""
     return "expired" if until < now else length(until - now)
 
 
 def relative(moment: datetime, now: datetime) -> str:
-    """A moment as seen from `now`: just now, 3 min ago, in 89 days."""
+    """A time relative to `now`: just now, 3 min ago, in 89 days."""
     if abs(now - moment) < SOON:
         return "just now"
     return f"{length(now - moment)} ago" if moment <= now else f"in {length(moment - now)}"
 
 
 def bounded(offset_s: float) -> float:
-    """Seconds between two clocks, at most a year either way: more than that says nothing more."""
+    """Seconds between two clocks, limited to a year in both directions."""
     return max(-FARTHEST_S, min(FARTHEST_S, offset_s))
 
 
@@ -87,15 +87,15 @@ def apart(whose: str, clock: datetime, others: str, other: datetime) -> str:
 
 
 def verdict(whose: str, clock: datetime, others: str, other: datetime | None) -> str:
-    """Why a certificate's dates were refused by one of two, as far as their clocks tell, and what to do."""
+    """Why one of two machines refused the dates of a certificate, from their clocks, and what to do."""
     if other is None:
         return (
-            f"a certificate is not valid at this moment: {whose} clock says {stamp(clock)}, and {others} could not be asked. Compare both clocks, "
-            "and set the wrong one (NTP); if they agree, renew or redistribute the node that presents it."
+            f"a certificate is not valid at this moment: {whose} clock says {stamp(clock)}, and {others} could not be read. Compare both clocks, "
+            "and set the wrong one (NTP). If they agree, renew or redistribute the node that presents it."
         )
     if agree(clock, other):
         return (
             f"a certificate is not valid at this moment, and both clocks agree that it is {stamp(clock)}: renew or redistribute the node "
             "that presents it."
         )
-    return f"the clocks disagree: {apart(whose, clock, others, other)}. Set the wrong one (NTP): the certificates may well be good."
+    return f"the clocks disagree: {apart(whose, clock, others, other)}. Set the wrong one (NTP). The certificates may be valid."

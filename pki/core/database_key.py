@@ -1,4 +1,4 @@
-"""The key of the encrypted database fields, carried in service certificates for their owner alone (S15, S16)."""
+"""The database key in service certificates, encrypted to the owner of each certificate (S15, S16)."""
 
 from dataclasses import dataclass
 
@@ -17,22 +17,20 @@ OAEP = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256()
 
 @dataclass(frozen=True)
 class Oids:
-    """Under which extensions a site's service certificates carry the key and its algorithm."""
+    """The extensions of a site's service certificates for the database key and its algorithm."""
 
     key: x509.ObjectIdentifier
     algorithm: x509.ObjectIdentifier
 
     @classmethod
     def parse(cls, key: str, algorithm: str) -> "Oids":
-        """From dotted text. Raises: ProfileError if one is no OID, or already means something else."""
+        """From dotted text. Raises: ProfileError if one is not an OID, or is in use for something else."""
         try:
             oids = cls(x509.ObjectIdentifier(key), x509.ObjectIdentifier(algorithm))
         except ValueError as exc:
             raise ProfileError(f"{key} or {algorithm} is not an object identifier. Give two, such as 1.3.6.1.5.5.7.13.1.") from exc
-        if oids.key == oids.algorithm or ROLE_OID in (oids.key, oids.algorithm) or any(each.startswith("2.5.29.") for each in oids.texts()):
-            raise ProfileError(
-                "The database key and its algorithm need two extensions of their own: these OIDs mean something else already."
-            )
+        if oids.key == oids.algorithm or ROLE_OID in (oids.key, oids.algorithm) or any(text.startswith("2.5.29.") for text in oids.texts()):
+            raise ProfileError("The database key and its algorithm need an OID each that nothing else uses. Give two other OIDs.")
         return oids
 
     def texts(self) -> tuple[str, str]:
@@ -44,7 +42,7 @@ PRESCRIBED = Oids(x509.ObjectIdentifier("1.3.6.1.5.5.7.13.1"), x509.ObjectIdenti
 
 @dataclass(frozen=True)
 class DatabaseKey(SealingKey):
-    """The key and the algorithm that uses it."""
+    """The database key and its algorithm."""
 
     algorithm: str = ALGORITHM
 
@@ -69,21 +67,21 @@ def _opened(certificate: x509.Certificate, oid: x509.ObjectIdentifier, private_k
     try:
         wrapped = octet_string_content(value)
     except ValueError as exc:
-        raise ExtensionMissing(f"Extension {oid.dotted_string} of {name} is broken. Redistribute the node.") from exc
+        raise ExtensionMissing(f"Extension {oid.dotted_string} of {name} is damaged. Redistribute the node.") from exc
     try:
         return private_key.decrypt(wrapped, OAEP)
     except ValueError as exc:
         raise UnwrapFailed(
-            f"The private key does not open {oid.dotted_string} of {name}: it belongs to another certificate. Redistribute the node."
+            f"The private key does not decrypt {oid.dotted_string} of {name}, because it belongs to another certificate. Redistribute the node."
         ) from exc
 
 
 def read(certificate: x509.Certificate, private_key: PrivateKey, oids: Oids = PRESCRIBED) -> DatabaseKey:
-    """The database key out of a service certificate. Raises: ExtensionMissing, UnwrapFailed, UnknownAlgorithm."""
+    """The database key from a service certificate. Raises: ExtensionMissing, UnwrapFailed, UnknownAlgorithm."""
     if not isinstance(private_key, rsa.RSAPrivateKey):
         name = certificate.subject.rfc4514_string()
         raise UnwrapFailed(
-            f"The private key of {name} is no RSA key, and the database key opens with an RSA key only. Redistribute the node."
+            f"The private key of {name} is not an RSA key, and only an RSA key decrypts the database key. Redistribute the node."
         )
     algorithm = _opened(certificate, oids.algorithm, private_key)
     key = _opened(certificate, oids.key, private_key)

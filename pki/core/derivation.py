@@ -1,6 +1,6 @@
-"""How much work opening a file would be, read out of the file itself before anything is derived (RFC 7292, RFC 8018, RFC 7914).
+"""How many rounds of key derivation a file asks for, read from the file before anything is derived (RFC 7292, RFC 8018, RFC 7914).
 
-The counts stand in the clear. OpenSSL believes them, and would work for hours.
+The counts are not encrypted. OpenSSL uses them as they are, and could work for hours.
 """
 
 import math
@@ -31,12 +31,12 @@ def _lists(element: Element, depth: int) -> Iterator[Sequence[Element]]:
     try:
         inside = parsed(octets, depth + 1)
     except ValueError:
-        return  # a salt or a ciphertext that happens to begin so
+        return  # a salt or a ciphertext that begins like a SEQUENCE
     yield from _lists(inside, depth + 1)
 
 
 def _count(element: Element) -> int:
-    """At most one more than `MOST`: what is longer is not computed with."""
+    """The count, at most one more than `MOST`, so that sums stay small."""
     if len(element.content) > 8:
         return MOST + 1
     return min(max(1, int.from_bytes(element.content, signed=True)), MOST + 1)
@@ -53,10 +53,10 @@ def _counts(parts: Sequence[Element]) -> Iterator[int]:
 
 
 def work(ber: bytes) -> int:
-    """All derivation counts of a PKCS #12 file or an encrypted private key together. Raises: ValueError for what is no BER."""
+    """All derivation counts of a PKCS #12 file or an encrypted private key together. Raises: ValueError if it is not BER."""
     return sum(count for parts in _lists(first(ber), 0) for count in _counts(parts))
 
 
 def has_long_integer(ber: bytes) -> bool:
-    """Whether a number stands in it that no key of a sensible length has. Raises: ValueError for what is no BER."""
-    return any(each.tag == INTEGER and len(each.content) > LONGEST_INTEGER for parts in _lists(first(ber), 0) for each in parts)
+    """Whether it has a number that is longer than in an RSA-8192 key. Raises: ValueError if it is not BER."""
+    return any(part.tag == INTEGER and len(part.content) > LONGEST_INTEGER for parts in _lists(first(ber), 0) for part in parts)

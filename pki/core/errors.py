@@ -33,15 +33,15 @@ class PKIError(Exception):
 
 
 class InvalidName(PKIError):
-    """A host name or alternative name that cannot stand in a certificate."""
+    """A host name or alternative name that a certificate cannot have."""
 
 
 class ProfileError(PKIError):
-    """The request leaves what its profile allows."""
+    """The request is not allowed by its profile."""
 
 
 class LintError(PKIError):
-    """The linter has findings; nothing was signed."""
+    """The linter has findings, so nothing was signed."""
 
     def __init__(self, findings: list[str]) -> None:
         super().__init__("not signed, the linter objects: " + "; ".join(findings))
@@ -49,43 +49,43 @@ class LintError(PKIError):
 
 
 class DatabaseKeyError(PKIError):
-    """The database key cannot be read out of a service certificate."""
+    """The database key cannot be read from a service certificate."""
 
 
 class ExtensionMissing(DatabaseKeyError):
-    """The certificate carries no database key, or a broken extension."""
+    """The certificate has no database key, or its extension is damaged."""
 
 
 class UnwrapFailed(DatabaseKeyError):
-    """The private key does not open the extension."""
+    """The private key does not decrypt the extension."""
 
 
 class UnknownAlgorithm(DatabaseKeyError):
-    """The certificate names an algorithm that is not known here."""
+    """The certificate names an unknown algorithm."""
 
 
 class SealError(PKIError):
-    """A sealed value does not open."""
+    """A sealed value cannot be decrypted."""
 
 
 class UnknownKey(SealError):
-    """Sealed with a key that is not at hand."""
+    """The value was sealed with a key that is not available."""
 
 
 class Altered(SealError):
-    """The value was changed, cut, or moved from another row."""
+    """The value was changed, shortened, or moved from another row."""
 
 
 class KeyFileMalformed(PKIError):
-    """The central key file is cut, altered, or another file."""
+    """The central key file was shortened or changed, or is another file."""
 
 
 class PasswordMistyped(PKIError):
-    """The check symbol does not fit: a typing error."""
+    """The password was mistyped: its check symbol is wrong."""
 
 
 class UploadRefused(PKIError):
-    """What was uploaded cannot be used. `code` names why, `remedy` what to do, `field` the input that it is about."""
+    """An uploaded file cannot be used. `code` is the reason, `remedy` says what to do, `field` is the input."""
 
     def __init__(self, code: str, text: str, remedy: str, *, field: str = "files") -> None:
         super().__init__(f"{text} {remedy}")
@@ -93,7 +93,7 @@ class UploadRefused(PKIError):
 
 
 class ThumbprintInvalid(PKIError):
-    """This names no certificate, whatever is left out of it."""
+    """The text is not a thumbprint."""
 
 
 class PackageError(PKIError):
@@ -101,31 +101,31 @@ class PackageError(PKIError):
 
 
 class PackageMalformed(PackageError):
-    """Not a package of the one accepted form."""
+    """The file is not a package in the accepted format."""
 
 
 class WrongPassword(PackageError):
-    """The password, well typed, does not open the package."""
+    """The password has the right form, but does not open the package."""
 
 
 class PackageInvalid(PackageError):
-    """The package opens, but its content does not hold together."""
+    """The package opens, but its content is inconsistent."""
 
 
 class PeerRefused(PKIError):
-    """The other side's certificate is not accepted."""
+    """The certificate of the peer is refused."""
 
 
 class NotValidNow(PeerRefused):
-    """The clock here is outside what the certificate says: the certificate, or a clock, is wrong."""
+    """A certificate is not valid at this time: the certificate or a clock is wrong."""
 
 
 class AnswerInvalid(PKIError):
-    """The central node's answer to a report is outside its format."""
+    """The central node's answer to a report has the wrong format."""
 
 
 class ReportInvalid(PKIError):
-    """A node's report is outside its format. `field` names what is wrong, "" where that is the whole report."""
+    """A node's report has the wrong format. `field` is the wrong field, "" for the whole report."""
 
     def __init__(self, field: str, text: str) -> None:
         super().__init__(text)
@@ -133,12 +133,12 @@ class ReportInvalid(PKIError):
 
 
 class ReleaseUnknown(PKIError):
-    """No release of the product, or two that do not make an upgrade."""
+    """A release that does not exist, or two releases that are not an upgrade."""
 
 
 class ProofRefused(PKIError):
-    """What a node signed does not prove that it holds the cluster key."""
+    """The signature of a node does not prove that it has the cluster key."""
 
 
 class PfxRefused(PKIError):
-    """A PFX cannot be made with this password, or not be opened."""
+    """A PFX cannot be made with this password, or cannot be read."""

@@ -1,11 +1,11 @@
-"""What a check found."""
+"""The result of a check."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Finding:
-    """`level` is ok, warning or blocker; `remedy` says what to do; `field` names the input it is about."""
+    """`level` is ok, warning or blocker; `remedy` says what to do; `field` is the input."""
 
     code: str
     level: str

@@ -1,15 +1,15 @@
-"""JSON from another machine, read in one place (RFC 8259): whatever it is, it is a value or a ValueError."""
+"""Reads JSON from another machine strictly (RFC 8259). Every error is a ValueError."""
 
 import json
 from typing import Any, NoReturn
 
 
 def _constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON (RFC 8259, section 6).")
+    raise ValueError(f"{name} is not JSON (RFC 8259, section 6).")
 
 
 def json_read(text: bytes | str) -> Any:
-    """What `text` says. Raises: ValueError, also for deep nesting, NaN, Infinity and bytes that are not UTF-8."""
+    """The value of `text`. Raises: ValueError, also for deep nesting, NaN, Infinity and bytes that are not UTF-8."""
     try:
         return json.loads(text.decode() if isinstance(text, bytes) else text, parse_constant=_constant)
     except RecursionError as exc:

@@ -1,4 +1,4 @@
-"""Private keys: making, writing and reading them."""
+"""Private keys: generating, writing and reading them."""
 
 from enum import StrEnum
 
@@ -29,7 +29,7 @@ class KeyType(StrEnum):
 
 DEFAULT_KEY_TYPES: dict[Kind, KeyType] = {
     Kind.ROOT: KeyType.EC_P384,
-    Kind.SERVICE: KeyType.RSA_3072,  # it must unwrap the database key
+    Kind.SERVICE: KeyType.RSA_3072,  # it must decrypt the database key
     Kind.CLIENT: KeyType.EC_P256,
     Kind.CLUSTER: KeyType.RSA_3072,
     Kind.SERVER: KeyType.RSA_3072,
@@ -52,7 +52,7 @@ def key_type_of(public_key: PublicKey) -> str:
 
 
 def to_pem(key: PrivateKey) -> bytes:
-    """Unencrypted PKCS#8, for a sealed place or a file of mode 0600."""
+    """Unencrypted PKCS#8, for an encrypted field or a file of mode 0600."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
@@ -62,20 +62,20 @@ def to_encrypted_pem(key: PrivateKey, passphrase: bytes) -> bytes:
 
 
 def from_pem(pem: bytes, passphrase: bytes | None = None, *, own: bool = False) -> PrivateKey:
-    """Raises: PKIError if it is no RSA or EC key, or the passphrase does not fit.
+    """Raises: PKIError if it is not an RSA or EC key, or the passphrase is wrong.
 
-    `own` spares OpenSSL's check of an RSA key's primes (0.2 s): only for keys that were made here and kept sealed or in the own store.
+    `own` skips OpenSSL's check of an RSA key's primes (0.2 s). Only for keys that this program made, from an encrypted field or its own store.
     """
     try:
         key = load_pem_private_key(pem, passphrase, unsafe_skip_rsa_key_validation=own)
     except (ValueError, TypeError) as exc:
         raise PKIError("The private key cannot be read: wrong passphrase, or not a PEM key.") from exc
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise PKIError(f"{type(key).__name__} keys are not used here; RSA or EC are.")
+        raise PKIError(f"{type(key).__name__} keys are not supported. Use RSA or EC.")
     return key
 
 
 def hash_for(key: PublicKey) -> hashes.SHA256 | hashes.SHA384:
-    """With what the owner of `key` signs."""
+    """The hash for signatures with `key`."""
     is_384 = isinstance(key, ec.EllipticCurvePublicKey) and key.curve.key_size == 384
     return hashes.SHA384() if is_384 else hashes.SHA256()

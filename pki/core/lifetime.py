@@ -12,7 +12,7 @@ EXPIRING = timedelta(days=90)
 BEFORE_THE_END = timedelta(days=90)
 SHORTEST_GAIN = timedelta(days=30)
 LONGEST_SPREAD = timedelta(days=14)
-# Upper border of each bucket in days left; what has ended is "expired", what lies beyond the last border "later".
+# The upper limit of each bucket in days left. Beyond the last limit is "later".
 BUCKETS = (("7_days", 7), ("30_days", 30), ("90_days", 90), ("1_year", 365))
 BUCKET_NAMES = ("expired", *(name for name, _ in BUCKETS), "later")
 
@@ -31,7 +31,7 @@ def add_months(moment: datetime, months: int) -> datetime:
 
 @dataclass(frozen=True)
 class Validity:
-    """Both ends inclusive, whole seconds, UTC; `cut` says that the issuer's own end shortened it."""
+    """First and last second, both inclusive, in UTC. `cut` is true if the expiry date of the issuer shortened it."""
 
     not_before: datetime
     not_after: datetime
@@ -39,7 +39,7 @@ class Validity:
 
 
 def validity(*, now: datetime, months: int, issuer_not_after: datetime | None, backdate: timedelta = BACKDATE) -> Validity:
-    """Backdated for clock skew; a leaf never outlives its issuer."""
+    """The validity of a new certificate: backdated for clock skew, and not longer than that of its issuer."""
     moment = now.replace(microsecond=0)
     # Subtract one second, because certificate validity periods are inclusive of their final second (RFC 5280, 4.1.2.5).
     end = add_months(moment, months) - timedelta(seconds=1)
@@ -55,7 +55,7 @@ class ExpiryStatus(StrEnum):
 
 
 def expiry_status(not_before: datetime, not_after: datetime, now: datetime) -> ExpiryStatus:
-    """Expiring is the last third of the life, or the last 90 days if that is shorter."""
+    """Expiring is the last third of the lifetime, or the last 90 days if that is shorter."""
     if now < not_before:
         return ExpiryStatus.NOT_YET_VALID
     if now > not_after:
@@ -66,12 +66,12 @@ def expiry_status(not_before: datetime, not_after: datetime, now: datetime) -> E
 
 
 def days_left(not_after: datetime, now: datetime) -> int:
-    """Whole days until the end, rounded down; negative afterwards."""
+    """Whole days until the expiry date, rounded down; negative afterwards."""
     return (not_after - now).days
 
 
 def bucket(not_after: datetime, now: datetime) -> str:
-    """In which of `BUCKET_NAMES` an end falls. notAfter is inclusive, as in `expiry_status`."""
+    """The one of `BUCKET_NAMES` for an expiry date. notAfter is inclusive, as in `expiry_status`."""
     if now > not_after:
         return "expired"
     days = days_left(not_after, now)
@@ -79,39 +79,39 @@ def bucket(not_after: datetime, now: datetime) -> str:
 
 
 def due_at(not_before: datetime, not_after: datetime) -> datetime:
-    """When a leaf is due for renewal: at two thirds of its life, or 90 days before its end if that is sooner."""
+    """When a leaf is due for renewal: at two thirds of its lifetime, or 90 days before its expiry date if that is sooner."""
     return max(not_before, min(not_before + (not_after - not_before) * 2 / 3, not_after - BEFORE_THE_END))
 
 
 def share(not_before: datetime, not_after: datetime, number: int) -> timedelta:
-    """How long after a moment that a fleet shares its part number `number` acts: up to a 24th of the life, at most 14 days.
+    """A delay that spreads the renewals of many certificates: up to a 24th of the lifetime, at most 14 days.
 
-    The number (a serial, an id) is random and fixed, so that a fleet does not act in one minute, and every process names the same moment.
+    `number` (a serial number or an id) is random and fixed, so each process computes the same delay.
     """
     return min((not_after - not_before) / 24, LONGEST_SPREAD) * ((number & 0xFFFF) / 0x10000)
 
 
 def renewal_at(not_before: datetime, not_after: datetime, serial: int) -> datetime:
-    """When a leaf is renewed by itself."""
+    """When a leaf is renewed automatically."""
     return due_at(not_before, not_after) + share(not_before, not_after, serial)
 
 
 def is_worth_renewing(not_after: datetime, *, new_not_after: datetime) -> bool:
-    """Nothing is renewed for less than 30 days' gain; so what its issuer's end cut waits for a younger root."""
+    """Whether a renewal gains at least 30 days. If the expiry date of the issuer prevents that, the certificate waits for a newer root."""
     return new_not_after - not_after >= SHORTEST_GAIN
 
 
 def root_due_at(not_before: datetime, not_after: datetime) -> datetime:
-    """A root is replaced at half its life."""
+    """A root is replaced at half its lifetime."""
     return not_before + (not_after - not_before) / 2
 
 
 def replaced_at(not_before: datetime, not_after: datetime, serial: int, *, months: int, issuer_not_after: datetime) -> datetime | None:
-    """When a leaf is renewed by itself for another `months`; None where the issuer's end leaves no gain: it waits for a younger root."""
+    """When a leaf is renewed automatically for another `months`; None if it must wait for a newer root, because the issuer expires too early."""
     needed = not_after + SHORTEST_GAIN
     if not is_worth_renewing(not_after, new_not_after=issuer_not_after):
         return None
     worth = add_months(needed, -months)
-    while add_months(worth, months) <= needed:  # a short month cuts up to three days, and the last second does not count
+    while add_months(worth, months) <= needed:  # a short month takes up to three days, and the last second does not count
         worth += timedelta(days=1)
     return max(renewal_at(not_before, not_after, serial), worth)

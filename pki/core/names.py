@@ -1,4 +1,4 @@
-"""Which names may stand in a certificate (RFC 1123, RFC 5280 section 4.2.1.6). Nothing is trimmed and nothing repaired."""
+"""The names that a certificate may have (RFC 1123, RFC 5280 section 4.2.1.6). Input is checked and never corrected."""
 
 import contextlib
 import ipaddress
@@ -23,7 +23,7 @@ def _is_address(text: str) -> bool:
 
 
 def _structure(text: str) -> str:
-    """What is wrong with the name as a whole, "" if nothing."""
+    """The problem of the name as a whole, "" if there is none."""
     if not text:
         return "the host name is empty. Type the name under which other machines reach the node"
     if text.isspace() or any(symbol.isspace() for symbol in text):
@@ -76,8 +76,8 @@ def is_fully_qualified(text: str) -> bool:
 
 
 def subject_alternative_name(text: str) -> x509.GeneralName:
-    """A real iPAddress or dNSName. Raises: InvalidName."""
-    if "%" in text:  # an interface's scope has no place in a certificate, RFC 5280 section 4.2.1.6
+    """An iPAddress or dNSName for a certificate. Raises: InvalidName."""
+    if "%" in text:  # certificates have no interface scopes (RFC 5280 section 4.2.1.6)
         raise InvalidName(f"The name {text[:64]} contains a percent sign. Type an address without its interface.")
     try:
         return x509.IPAddress(ipaddress.ip_address(text))

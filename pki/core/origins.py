@@ -1,4 +1,4 @@
-"""Under which URLs and names browsers reach a console. Nothing is trimmed and nothing repaired but the case of names."""
+"""The URLs and host names of a console for browsers. Input is checked and not corrected, apart from the case of names."""
 
 from urllib.parse import urlsplit
 
@@ -9,7 +9,7 @@ HTTPS_PORT = 443
 
 
 def origin(text: str) -> str:
-    """`https://HOST[:PORT]`, as a browser writes it. Raises: InvalidName, saying what to do."""
+    """`https://HOST[:PORT]` in the form of browsers. Raises: InvalidName, saying what to do."""
     example = "Give https:// and the host in the address bar of the browser, such as https://console.example:8443."
     try:
         parts = urlsplit(text)
@@ -19,14 +19,14 @@ def origin(text: str) -> str:
     if parts.scheme != "https" or not host or port == 0 or parts.username is not None or not text.isprintable() or " " in text:
         raise InvalidName(f"{text[:80]} is not a URL of this console. {example}")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise InvalidName(f"{text[:80]} has a path, but this console has the whole host. {example}")
+        raise InvalidName(f"{text[:80]} has a path, but the address of this console has none. {example}")
     checked = allowed_host(url_host(host))
     return f"https://{checked}" if port in (None, HTTPS_PORT) else f"https://{checked}:{port}"
 
 
-def host_of(said: str) -> str:
+def host_of(origin: str) -> str:
     """The host of an origin, without its port."""
-    host = urlsplit(said).hostname
+    host = urlsplit(origin).hostname
     return url_host(host) if host else ""
 
 

@@ -21,7 +21,7 @@ def number_of(crl: x509.CertificateRevocationList) -> int:
 
 
 def is_revoked(certificate: x509.Certificate, crls: Iterable[x509.CertificateRevocationList]) -> bool:
-    """Whether the list of the certificate's issuer names it. A list that is past its next update counts as before: stale is an alert."""
+    """Whether the list of the certificate's issuer has it. A list after its next update still counts; an alert reports it."""
     return any(
         crl.issuer == certificate.issuer and crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
         for crl in crls
@@ -29,13 +29,13 @@ def is_revoked(certificate: x509.Certificate, crls: Iterable[x509.CertificateRev
 
 
 def load(pem: bytes) -> tuple[x509.CertificateRevocationList, ...]:
-    """The lists in `pem`, each with its number. Whether a trusted root signed them is `package_check.trust`'s question. Raises: PKIError."""
+    """The lists in `pem`, each with its number. `package_check.trust` checks that a trusted root signed them. Raises: PKIError."""
     mark, crls = b"-----BEGIN X509 CRL-----", []
     for part in pem.split(mark)[1:]:
         try:
             crl = x509.load_pem_x509_crl(mark + part)
             number_of(crl)
         except (ValueError, x509.ExtensionNotFound) as exc:
-            raise PKIError("A revocation list cannot be read, or bears no number.") from exc
+            raise PKIError("A revocation list cannot be read, or has no number.") from exc
         crls.append(crl)
     return tuple(crls)

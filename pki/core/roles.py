@@ -6,7 +6,7 @@ from cryptography import x509
 
 ROLE_OID = x509.ObjectIdentifier("1.3.6.1.5.5.7.13.3")
 OCTET_STRING = 0x04
-# Subjects of certificates that do not bear a host name.
+# The subjects of certificates without a host name.
 CLIENT_NAME, CLUSTER_NAME = "QlikClient", "QlikServiceCluster"
 
 
@@ -24,7 +24,7 @@ class Kind(StrEnum):
     SERVER = "server"
 
 
-OWN_KINDS = (Kind.SERVICE, Kind.CLIENT)  # what a node alone holds
+OWN_KINDS = (Kind.SERVICE, Kind.CLIENT)  # certificates that belong to one node
 
 
 def octet_string(content: bytes) -> bytes:
@@ -37,7 +37,7 @@ def octet_string(content: bytes) -> bytes:
 
 
 def octet_string_content(der: bytes) -> bytes:
-    """What a DER OCTET STRING holds. Raises: ValueError if it is anything else."""
+    """The content of a DER OCTET STRING. Raises: ValueError if it is something else."""
     start = 2 + (der[1] & 0x7F if len(der) > 1 and der[1] & 0x80 else 0)
     content = der[start:]
     if octet_string(content) != der:
@@ -59,7 +59,7 @@ def extension_value(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -
 
 
 def role_of(certificate: x509.Certificate) -> Role | None:
-    """The role that the certificate carries; None without one or with an unknown one."""
+    """The role of the certificate; None without one, or if it is unknown."""
     value = extension_value(certificate, ROLE_OID)
     try:
         return Role(octet_string_content(value or b"").decode("ascii"))

@@ -17,7 +17,7 @@ KEY_BYTES, KEY_ID_BYTES, NONCE_BYTES, TAG_BYTES = 32, 8, 12, 16
 
 @dataclass(frozen=True)
 class SealingKey:
-    """32 random bytes that seal values."""
+    """A key of 32 random bytes that encrypts values."""
 
     key: bytes = field(repr=False)
 
@@ -37,12 +37,12 @@ def bound_to(table: str, column: str, row_id: str) -> bytes:
 
 
 def challenge_for(node: str) -> bytes:
-    """What a heartbeat's challenge for `node` is bound to."""
+    """The associated data of a heartbeat's challenge for `node`."""
     return bound_to("heartbeat", "challenge", node)
 
 
 def seal(key: SealingKey, plaintext: bytes, *, bound_to: bytes) -> bytes:
-    """`plaintext` under a fresh nonce; opens only with the same `bound_to`."""
+    """Encrypt `plaintext` with a new nonce. Decryption needs the same `bound_to`."""
     nonce = secrets.token_bytes(NONCE_BYTES)
     return key.key_id + nonce + AESGCM(key.key).encrypt(nonce, plaintext, bound_to)
 
@@ -52,9 +52,9 @@ def key_id_of(sealed: bytes) -> bytes:
 
 
 def unseal(keys: Iterable[SealingKey], sealed: bytes, *, bound_to: bytes) -> bytes:
-    """Raises: UnknownKey (none of `keys` sealed it), Altered (changed, cut, or moved from elsewhere)."""
+    """Decrypt a value. Raises: UnknownKey (none of `keys` sealed it), Altered (changed, shortened, or moved from another row)."""
     if len(sealed) < KEY_ID_BYTES + NONCE_BYTES + TAG_BYTES:
-        raise Altered("The sealed value is cut short.")
+        raise Altered("The sealed value is incomplete.")
     key = next((key for key in keys if key.key_id == key_id_of(sealed)), None)
     if key is None:
         raise UnknownKey(f"Sealed with the key {key_id_of(sealed).hex()}, which is not available here.")

@@ -1,4 +1,4 @@
-"""Accepting or refusing certificates: a peer's in a handshake, a package's before it is installed."""
+"""Checks of certificates: of a peer in a handshake, and of a package before its installation."""
 
 import hashlib
 import ipaddress
@@ -21,7 +21,7 @@ def fingerprint(certificate: x509.Certificate | bytes) -> str:
 
 
 def grouped(fingerprint: str) -> str:
-    """A fingerprint in groups of four digits, as two people compare it."""
+    """A fingerprint in groups of four digits, for comparison by people."""
     return " ".join(fingerprint[start : start + 4] for start in range(0, len(fingerprint), 4))
 
 
@@ -39,7 +39,7 @@ def is_issued_by(certificate: x509.Certificate, root: x509.Certificate) -> bool:
 
 
 def chain(certificate: x509.Certificate, roots: Iterable[x509.Certificate], *, now: datetime) -> None:
-    """One of `roots` signed it, and both are within their validity at `now`. Raises: PeerRefused, of it NotValidNow."""
+    """Check that one of `roots` signed it, and that both are valid at `now`. Raises: PeerRefused, of it NotValidNow."""
     for root in roots:
         if not is_issued_by(certificate, root):
             continue
@@ -53,7 +53,7 @@ def chain(certificate: x509.Certificate, roots: Iterable[x509.Certificate], *, n
     raise PeerRefused(f"{_name(certificate)} was not issued by this trust zone's root: it belongs to another site.")
 
 
-def _bears(certificate: x509.Certificate, name: str) -> bool:
+def _has_name(certificate: x509.Certificate, name: str) -> bool:
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -73,11 +73,11 @@ def peer(
     now: datetime,
     crls: Iterable[x509.CertificateRevocationList] = (),
 ) -> None:
-    """Chain, revocation, role, and the dialled name where one is given (S5, S14). Raises: PeerRefused."""
+    """Check chain, revocation, role and, if given, the called host name (S5, S14). Raises: PeerRefused."""
     chain(certificate, roots, now=now)
     if revocation.is_revoked(certificate, crls):
         raise PeerRefused(f"{_name(certificate)} was revoked. Renew or redistribute the node that presents it.")
     if role_of(certificate) != role:
-        raise PeerRefused(f"{_name(certificate)} carries the role {role_of(certificate)}, but {role} is needed here.")
-    if host_name is not None and not _bears(certificate, host_name):
-        raise PeerRefused(f"{_name(certificate)} does not bear the name {host_name} that was dialled.")
+        raise PeerRefused(f"{_name(certificate)} has the role {role_of(certificate)}, but {role} is required.")
+    if host_name is not None and not _has_name(certificate, host_name):
+        raise PeerRefused(f"{_name(certificate)} does not have the name {host_name} that was called.")

@@ -1,4 +1,4 @@
-"""What an agent that waits for a package answers to the central node, checked at the door (`/status/servicestate`)."""
+"""The status of an agent that waits for a package (`/status/servicestate`), checked when the central node reads it."""
 
 import re
 from dataclasses import dataclass
@@ -29,40 +29,40 @@ class AgentStatus:
     paused_until: datetime | None
 
 
-def _digests(told: Any) -> frozenset[str]:
+def _digests(value: Any) -> frozenset[str]:
     if (
-        not isinstance(told, list)
-        or len(told) > MOST_PACKAGES
-        or not all(isinstance(each, str) and FINGERPRINT.fullmatch(each) for each in told)
+        not isinstance(value, list)
+        or len(value) > MOST_PACKAGES
+        or not all(isinstance(each, str) and FINGERPRINT.fullmatch(each) for each in value)
     ):
-        raise ValueError("these are no digests")
-    return frozenset(told)
+        raise ValueError("these are not digests")
+    return frozenset(value)
 
 
-def _number(told: Any, most: int) -> int:
-    if type(told) is not int or not 0 <= told <= most:
-        raise ValueError("this is no number in its range")
-    return told
+def _number(value: Any, most: int) -> int:
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError("this is not a number in the range")
+    return value
 
 
-def _setup_url(told: Any) -> str:
-    found = SETUP_URL.fullmatch(told) if isinstance(told, str) and len(told) <= LONGEST_URL else None
+def _setup_url(value: Any) -> str:
+    found = SETUP_URL.fullmatch(value) if isinstance(value, str) and len(value) <= LONGEST_URL else None
     good = found is not None and addresses.is_loopback(addresses.bare(found["host"])) and 0 < int(found["port"] or 80) < 65536
-    return told if good else ""
+    return value if good else ""
 
 
 def parse(body: bytes) -> AgentStatus:
-    """Raises: ValueError for anything but an agent's answer."""
+    """Raises: ValueError if it is not the answer of an agent."""
     try:
-        told = json_read(body)
-        trust_zone, paused_until = told["trust_zone"], told.get("paused_until")
+        content = json_read(body)
+        trust_zone, paused_until = content["trust_zone"], content.get("paused_until")
         if trust_zone is not None and not (isinstance(trust_zone, str) and TRUST_ZONE.fullmatch(trust_zone)):
-            raise ValueError("this is no trust zone")
+            raise ValueError("this is not the id of a trust zone")
         return AgentStatus(
-            value=_number(told["value"], 2), waiting=_digests(told["waiting"]), refused=_digests(told["refused"]),
-            wrong_passwords=_number(told["wrong_passwords"], MOST_WRONG), trust_zone=trust_zone,
-            setup_url=_setup_url(told.get("setup_url")),
+            value=_number(content["value"], 2), waiting=_digests(content["waiting"]), refused=_digests(content["refused"]),
+            wrong_passwords=_number(content["wrong_passwords"], MOST_WRONG), trust_zone=trust_zone,
+            setup_url=_setup_url(content.get("setup_url")),
             paused_until=clocks.parsed(paused_until) if paused_until is not None else None,
         )  # fmt: skip
     except (KeyError, TypeError, AttributeError) as exc:
-        raise ValueError("this is no answer of an agent") from exc
+        raise ValueError("this is not the answer of an agent") from exc

@@ -1,4 +1,4 @@
-"""What a node is told with each call: one format, for the central node that writes it and for the agent that reads it."""
+"""The answer to a heartbeat: one format for the central node, which writes it, and the agent, which reads it."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -29,10 +29,10 @@ LARGEST_ANSWER = 65536
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. What an older central node does not send is empty.
+    """One answer. Members that an older central node does not send are empty.
 
     `package` is the generation that is offered. `browser` is the revision of the certificate chosen for browsers, "" if none is chosen, None if
-    nothing is said of it. `challenges` are sealed values in base64, by key id. `interval_s` seconds later the next call is due.
+    the answer does not have it. `challenges` are sealed values in base64, by key id. The next heartbeat is due after `interval_s` seconds.
     """
 
     now: datetime | None = None
@@ -53,11 +53,11 @@ class Answer:
         try:
             found = members(body, "answer", LARGEST_ANSWER, required={}, optional=MEMBERS)
         except Malformed as exc:
-            raise AnswerInvalid(f"The central node's answer is not understood: {exc} Update this agent.") from exc
+            raise AnswerInvalid(f"The answer of the central node cannot be read: {exc} Update this agent.") from exc
         return cls(**found | ({"package": found["package"]["generation"]} if "package" in found else {}))
 
     def to_json(self) -> dict[str, Any]:
-        """As it goes over the wire, and as `parse` reads it."""
+        """The JSON that is sent, and that `parse` reads."""
         package = None if self.package is None else {"generation": self.package}
         return dataclasses.asdict(self) | {"now": self.now.isoformat() if self.now else None, "package": package}
 

@@ -16,7 +16,7 @@ def parse(content: bytes) -> dict[str, SealingKey]:
     """The keys by key id in hexadecimal digits, in the order of the file. Raises: KeyFileMalformed."""
     lines = content.splitlines()
     if not 1 <= len(lines) <= MOST_LINES:
-        raise KeyFileMalformed(f"it has {len(lines)} lines, and 1 to {MOST_LINES} are possible")
+        raise KeyFileMalformed(f"it has {len(lines)} lines, and must have 1 to {MOST_LINES}")
     keys = dict(_parsed(number, line) for number, line in enumerate(lines, 1))
     if len(keys) != len(lines):
         raise KeyFileMalformed("it has the same key twice")

@@ -1,4 +1,4 @@
-"""What the central node keeps of a report, read again from the database."""
+"""The stored members of a report, checked when they are read from the database."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from pki.exchange.readers import (
 )
 from pki.exchange.report import MOST_KEYS, OPTIONAL, REQUIRED
 
-# What the central node keeps of a report, and of its own beside it.
+# The members of a report that the central node stores, and further values of its own.
 KEPT: dict[str, tuple[Read, Any]] = {
     **{name: (REQUIRED[name], list) for name in ("trusts", "database_keys")},
     **{name: (REQUIRED[name], dict) for name in ("revocation_lists", "installed", "served")},
@@ -23,7 +23,7 @@ KEPT: dict[str, tuple[Read, Any]] = {
 
 
 def kept(name: str, value: Any) -> Any:
-    """What was stored of a report, as `KEPT` names it: empty where today no report may say that. Older versions and backups hold such values."""
+    """A stored member of a report; empty if its format is not valid today, as in values of older versions and backups."""
     read, empty = KEPT[name]
     try:
         return read(value)

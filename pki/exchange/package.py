@@ -51,9 +51,9 @@ def _registry(algorithm: str) -> jwe.JWERegistry:
 
 @dataclass(frozen=True)
 class Package:
-    """All that a node of the trust zone holds.
+    """All keys and certificates of a node.
 
-    `service` carries the newest database key; `further_service_pairs` hold one pair for each other key that is still in use.
+    `service` carries the newest database key; `further_service_pairs` have one pair for each other key that is still in use.
     """
 
     trust_zone: str
@@ -72,7 +72,7 @@ class Package:
 
 
 def _claims_of(package: Package) -> Claims:
-    # The youngest root stands first.
+    # The newest root is the first.
     root = x509.load_pem_x509_certificate(package.roots[0])
     return Claims(
         package.trust_zone,
@@ -104,7 +104,7 @@ def _to_json(package: Package) -> bytes:
             "generation": package.generation,
             "central": {
                 "host_name": package.central_host_name,
-                "addresses": [{"address": each.address, "port": each.port} for each in package.central_addresses],
+                "addresses": [{"address": address.address, "port": address.port} for address in package.central_addresses],
             },
             "roots": [root.decode() for root in package.roots],
             "service": pair(package.service),
@@ -141,17 +141,17 @@ def _from_json(plaintext: bytes) -> Package:
             database_key_oids=database_key.Oids.parse(*content["database_key_oids"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError, ProfileError) as exc:
-        raise PackageInvalid("The package's content is not understood. Redistribute the node.") from exc
+        raise PackageInvalid("The content of the package cannot be read. Redistribute the node.") from exc
 
 
 def digest(sealed: bytes) -> str:
-    """SHA-256 of the sealed package, hex: how both sides name it."""
+    """SHA-256 of the sealed package, hex. Agent and central node identify a package by it."""
     return hashlib.sha256(sealed).hexdigest()
 
 
 def _within_limit(sealed: str) -> bytes:
     if len(sealed) > MAXIMUM_BYTES:
-        raise PackageInvalid(f"The package would have {len(sealed)} bytes; a node accepts at most {MAXIMUM_BYTES}.")
+        raise PackageInvalid(f"The package would have {len(sealed)} bytes. A node accepts at most {MAXIMUM_BYTES}.")
     return sealed.encode()
 
 
@@ -169,21 +169,21 @@ def _checked(plaintext: bytes, claimed: Claims) -> Package:
     try:
         proved = _claims_of(package)
     except (IndexError, ValueError) as exc:
-        raise PackageInvalid("The package holds no readable root certificate. Redistribute the node.") from exc
+        raise PackageInvalid("The package has no readable root certificate. Redistribute the node.") from exc
     if claimed != proved:
-        raise PackageInvalid("The package's outside and inside differ. It is not what it claims to be; redistribute the node.")
+        raise PackageInvalid("The header and the content of the package differ. Redistribute the node.")
     return package
 
 
 class Opener:
-    """Opens packages with one canonical password; the expensive key is derived once for each salt."""
+    """Opens packages with one canonical password. The expensive key derivation runs once for each salt."""
 
     def __init__(self, password: str) -> None:
         self._password = password
         self._keys: dict[bytes, bytes] = {}
 
     def fits(self, header: Header) -> bool:
-        """Whether the package's tag is this password's: cheap, and no proof, for who reads a header can copy it."""
+        """Whether the tag of the package belongs to this password. This is a cheap filter, not a proof: a header can be copied."""
         return header.tag is not None and hmac.compare_digest(header.tag, package_header.tag_of(self._password, header.salt))
 
     def _key(self, salt: bytes) -> bytes:
@@ -193,7 +193,7 @@ class Opener:
         return self._keys[salt]
 
     def open(self, sealed: bytes) -> Package:
-        """Raises: PackageMalformed, WrongPassword (or altered: the two cannot be told apart), PackageInvalid."""
+        """Decrypt and check a package. Raises: PackageMalformed, WrongPassword (also if it was altered), PackageInvalid."""
         header = package_header.read(sealed)
         protected, *rest = sealed.split(b".")
         try:
@@ -206,19 +206,19 @@ class Opener:
 
 
 def seal_to_certificate(package: Package, certificate: x509.Certificate) -> bytes:
-    """A compact JWE that only the owner of `certificate` (RSA) opens; for renewals inside mutual TLS. Raises: PackageInvalid."""
+    """A compact JWE that only the owner of `certificate` (RSA) can decrypt, for renewals over mutual TLS. Raises: PackageInvalid."""
     public_key = certificate.public_key()
     if not isinstance(public_key, rsa.RSAPublicKey):
-        raise PackageInvalid("A package is sealed to an RSA certificate only: the node's service certificate.")
+        raise PackageInvalid("A package can be encrypted only to an RSA certificate, the node's service certificate.")
     pem = public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     header = _header(package, BY_CERTIFICATE)
     return _within_limit(jwe.encrypt_compact(header, _to_json(package), RSAKey.import_key(pem), registry=_registry(BY_CERTIFICATE)))
 
 
 def open_with_private_key(sealed: bytes, private_key: PrivateKey) -> Package:
-    """Raises: PackageMalformed, WrongPassword (another key's), PackageInvalid."""
+    """Decrypt and check a renewal. Raises: PackageMalformed, WrongPassword (encrypted to another key), PackageInvalid."""
     if not isinstance(private_key, rsa.RSAPrivateKey):
-        raise WrongPassword("The package opens with the RSA key of a service certificate only.")
+        raise WrongPassword("Only the RSA key of a service certificate decrypts the package.")
     header = package_header.read(sealed, BY_CERTIFICATE)
     try:
         plaintext = jwe.decrypt_compact(sealed, RSAKey.import_key(keys.to_pem(private_key)), registry=_registry(BY_CERTIFICATE)).plaintext

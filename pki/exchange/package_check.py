@@ -1,4 +1,4 @@
-"""Accepting or refusing what the central node sent, before anything of it is installed."""
+"""Checks of packages, roots and revocation lists of the central node before their installation."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,7 +14,7 @@ from pki.exchange.package import Package
 
 
 def issuers(content: Package) -> list[bytes]:
-    """Those roots of a package that issued something in it. Raises: ValueError for what is no certificate."""
+    """The roots of a package that issued a certificate in it. Raises: ValueError if something is not a certificate."""
     held = (content.service, content.client, content.cluster, *content.further_service_pairs)
     leaves = [x509.load_pem_x509_certificate(pair.certificate) for pair in held]
     return [root for root in content.roots if any(is_issued_by(leaf, x509.load_pem_x509_certificate(root)) for leaf in leaves)]
@@ -31,7 +31,7 @@ def _pair(pair: Pair, what: str) -> tuple[x509.Certificate, keys.PrivateKey]:
 
 
 def package(content: Package, *, now: datetime) -> None:
-    """Everything that must hold before installation. Raises: PackageInvalid, saying what does not."""
+    """Check a package before its installation. Raises: PackageInvalid, with the reason."""
     try:
         roots = [x509.load_pem_x509_certificate(pem) for pem in content.roots]
         service, service_key = _pair(content.service, "service")
@@ -44,34 +44,34 @@ def package(content: Package, *, now: datetime) -> None:
             database_key.read(each, key, content.database_key_oids)
         peer(client, roots, role=Role.CLIENT, host_name=None, now=now)
         chain(cluster, roots, now=now)
-        if role_of(cluster) is not None:  # it must pass for no service and no client
-            raise PackageInvalid(f"the cluster certificate carries the role {role_of(cluster)}")
+        if role_of(cluster) is not None:  # nobody may use it as a service or client certificate
+            raise PackageInvalid(f"the cluster certificate has the role {role_of(cluster)}")
     except NotValidNow as exc:
         made = service.not_valid_before_utc + clocks.BACKDATE
         raise PackageInvalid(
             f"The clock here says {clocks.stamp(now)}; the package was made at {clocks.stamp(made)}. {exc} "
-            "If the clock here is wrong, set it (NTP) and type the password again; else redistribute the node."
+            "If the clock here is wrong, set it (NTP) and type the password again. Otherwise redistribute the node."
         ) from exc
     except PackageInvalid as exc:
-        raise PackageInvalid(f"The package does not hold together: {exc}. Redistribute the node.") from exc
+        raise PackageInvalid(f"The package is inconsistent: {exc}. Redistribute the node.") from exc
     except (PKIError, ValueError) as exc:
-        raise PackageInvalid(f"The package does not hold together: {exc} Redistribute the node.") from exc
+        raise PackageInvalid(f"The package is inconsistent: {exc} Redistribute the node.") from exc
 
 
 def trust(roots: Iterable[bytes], lists: Iterable[bytes], *, own: Iterable[x509.Certificate]) -> None:
-    """Everything that must hold before a node trusts these roots (PEM) and honours these lists (PEM). Raises: PackageInvalid.
+    """Check roots and revocation lists (both PEM) before their installation. Raises: PackageInvalid.
 
-    `own` is what the node presents: a trust without its root would cut the node off. Dates are not asked: a handshake does, each time.
+    `own` are the certificates that the node presents. Without their root the node could not connect any more. Each handshake checks dates.
     """
     try:
         known = [x509.load_pem_x509_certificate(pem) for pem in roots]
         if not known or any(role_of(root) != Role.ROOT or not is_issued_by(root, root) for root in known):
-            raise PackageInvalid("not every root is one.")
+            raise PackageInvalid("one of the roots is not a root certificate.")
         for crl in (crl for pem in lists for crl in revocation.load(pem)):
             if not any(revocation.issued_by(crl, root) for root in known):
-                raise PackageInvalid(f"the list of {crl.issuer.rfc4514_string()} was signed by none of these roots.")
+                raise PackageInvalid(f"the list of {crl.issuer.rfc4514_string()} was not signed by one of these roots.")
         for each in own:
             if not any(is_issued_by(each, root) for root in known):
                 raise PackageInvalid(f"none of these roots issued {_name(each)}, which this node presents.")
     except (PKIError, ValueError) as exc:
-        raise PackageInvalid(f"The roots and revocation lists do not hold together: {exc} Nothing was changed.") from exc
+        raise PackageInvalid(f"The roots and revocation lists are inconsistent: {exc} Nothing was changed.") from exc

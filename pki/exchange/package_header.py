@@ -1,4 +1,4 @@
-"""The protected header of a package, checked field by field before anything is kept or derived (RFC 7516, RFC 7518 section 4.8)."""
+"""The protected header of a package. Each field is checked before anything is stored or derived (RFC 7516, RFC 7518 section 4.8)."""
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -26,7 +26,7 @@ TAG_BYTES, TAG_PURPOSE = 16, b"trust zone registration package: kid"
 
 @dataclass(frozen=True)
 class Claims:
-    """What the outside of a package says: shown as *claims to be*, compared after unlocking."""
+    """The claims in the header of a package. A page shows them as claims; after decryption they are compared with the content."""
 
     trust_zone: str
     central_name: str
@@ -45,7 +45,7 @@ class Header:
 
 
 def tag_of(password: str, salt: bytes) -> bytes:
-    """What only the owner of the canonical `password` can make for `salt`.
+    """The tag that only somebody with the canonical `password` can compute for `salt`.
 
     The symbols hold 120 random bits, so nobody finds the password by trying; HKDF keeps the tag apart from the key that opens the package.
     """
@@ -53,7 +53,7 @@ def tag_of(password: str, salt: bytes) -> bytes:
 
 
 def encoded(value: bytes) -> str:
-    """base64url without padding, as JOSE has it."""
+    """base64url without padding, as in JOSE."""
     return urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
@@ -67,7 +67,7 @@ def _json(sealed: bytes) -> dict[str, Any]:
     if len(sealed) > MAXIMUM_BYTES:
         raise PackageMalformed(f"The package has {len(sealed)} bytes; at most {MAXIMUM_BYTES} are accepted.")
     if not COMPACT.fullmatch(sealed):
-        raise PackageMalformed("This is not a registration package, or it was cut short.")
+        raise PackageMalformed("This is not a registration package, or it is incomplete.")
     protected = sealed.split(b".")[0]
     if len(protected) > LARGEST_HEADER:
         raise PackageMalformed(f"The package's header has {len(protected)} bytes; at most {LARGEST_HEADER} are accepted.")
@@ -81,11 +81,11 @@ def _json(sealed: bytes) -> dict[str, Any]:
 
 
 def _check_form(header: dict[str, Any], algorithm: str) -> None:
-    """The one accepted way of sealing. Raises: PackageMalformed."""
+    """Check the algorithms of the encryption. Raises: PackageMalformed."""
     demanded = {"alg", "enc", *CLAIM_NAMES} | ({"p2s", "p2c"} if algorithm == BY_PASSWORD else set())
     allowed = demanded | ({"kid"} if algorithm == BY_PASSWORD else set())
     if not demanded <= set(header) <= allowed or (header["alg"], header["enc"]) != (algorithm, ENCRYPTION):
-        raise PackageMalformed("The package is sealed in a way that is not accepted here.")
+        raise PackageMalformed("The encryption of the package is not accepted.")
     if algorithm == BY_PASSWORD and (type(header["p2c"]) is not int or header["p2c"] != ITERATIONS):
         raise PackageMalformed(f"The package asks for {header['p2c']!r:.20} derivation rounds; exactly {ITERATIONS} are accepted.")
 
@@ -93,7 +93,7 @@ def _check_form(header: dict[str, Any], algorithm: str) -> None:
 def _text(header: dict[str, Any], name: str, form: re.Pattern[str]) -> str:
     value = header[name]
     if not isinstance(value, str) or not form.fullmatch(value):
-        raise PackageMalformed(f"The package's header field {name} is not understood.")
+        raise PackageMalformed(f"The package's header field {name} cannot be read.")
     return value
 
 
@@ -101,7 +101,7 @@ def _bytes(header: dict[str, Any], name: str, form: re.Pattern[str]) -> bytes:
     try:
         return decoded(_text(header, name, form).encode())
     except ValueError as exc:
-        raise PackageMalformed(f"The package's header field {name} is not understood.") from exc
+        raise PackageMalformed(f"The package's header field {name} cannot be read.") from exc
 
 
 def _central_name(header: dict[str, Any]) -> str:
@@ -114,17 +114,17 @@ def _central_name(header: dict[str, Any]) -> str:
 def _claims(header: dict[str, Any]) -> Claims:
     generation = header["generation"]
     if type(generation) is not int or not 0 < generation <= LARGEST_GENERATION:
-        raise PackageMalformed("The package's header field generation is not understood.")
+        raise PackageMalformed("The package's header field generation cannot be read.")
     try:
         expires_at = clocks.parsed(header["expires_at"])
     except ValueError as exc:
-        raise PackageMalformed("The package's header field expires_at is not understood.") from exc
+        raise PackageMalformed("The package's header field expires_at cannot be read.") from exc
     trust_zone, root_sha256 = _text(header, "trust_zone", TRUST_ZONE), _text(header, "root_sha256", FINGERPRINT)
     return Claims(trust_zone, _central_name(header), root_sha256, generation, expires_at)
 
 
 def read(sealed: bytes, algorithm: str = BY_PASSWORD) -> Header:
-    """What the header of a package says, unproved; every field has its type, length and alphabet. Raises: PackageMalformed."""
+    """The header of a package, with types, lengths and alphabets checked. It is not authenticated yet. Raises: PackageMalformed."""
     header = _json(sealed)
     _check_form(header, algorithm)
     salt = _bytes(header, "p2s", SALT) if algorithm == BY_PASSWORD else b""

@@ -15,7 +15,7 @@ ALSO_LEFT_OUT = frozenset("\"'`´′″.,;:/\\|·•−⁃‧\u034f\u115f\u1160\
 
 
 def _luhn(symbols: str) -> int:
-    """The Luhn sum modulo 32; 0 where the last symbol is the right check symbol."""
+    """The Luhn sum modulo 32; 0 if the last symbol is the right check symbol."""
     total = 0
     for position, symbol in enumerate(reversed(symbols)):
         addend = ALPHABET.index(symbol) * (1 + position % 2)
@@ -24,23 +24,23 @@ def _luhn(symbols: str) -> int:
 
 
 def generate() -> str:
-    """A fresh password in canonical form: 25 symbols, 120 random bits."""
+    """A new password in canonical form: 25 symbols, 120 random bits."""
     body = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH - 1))
     return body + ALPHABET[-_luhn(body + ALPHABET[0]) % 32]
 
 
 def display(canonical_password: str) -> str:
-    """Five groups of five, as a person reads it."""
+    """Five groups of five, for a person."""
     return "-".join(canonical_password[start : start + 5] for start in range(0, LENGTH, 5))
 
 
 def _is_no_symbol(character: str) -> bool:
-    """Whether a page, a mail or a word processor put it beside the symbols: spaces, dashes, quotes, line breaks, what cannot be seen."""
+    """Whether a page, a mail or a word processor may add it: spaces, dashes, quotes, line breaks, invisible characters."""
     return unicodedata.category(character) in LEFT_OUT or character in ALSO_LEFT_OUT
 
 
 def _symbols(character: str) -> str:
-    """What one typed character means; "" for a separator. Full-width and other forms of a letter count as the letter (NFKC)."""
+    """The symbols for one typed character; "" for a separator. Full-width and other forms of a letter are the letter (NFKC)."""
     plain = unicodedata.normalize("NFKC", character)
     return "".join(each.upper() if each.isascii() else each for each in plain if not _is_no_symbol(each)).translate(READ_AS)
 
@@ -51,17 +51,17 @@ def _named(character: str) -> str:
 
 
 def canonical(typed: str) -> str:
-    """What was typed, in canonical form: upper case, no separators, O as 0, I and L as 1. Raises: PasswordMistyped, naming what is wrong."""
+    """The typed password in canonical form: upper case, no separators, O as 0, I and L as 1. Raises: PasswordMistyped, with the reason."""
     password = ""
     for position, character in enumerate(typed, 1):
         symbols = "" if _is_no_symbol(character) else _symbols(character)
         if set(symbols) - set(ALPHABET):
             raise PasswordMistyped(
-                f"Character {position}, {_named(character)}, does not occur in a password. Only the letters A to Z without U, and digits, do."
+                f"Character {position}, {_named(character)}, does not occur in a password. Passwords have only the letters A to Z without U, and digits."
             )
         password += symbols
     if len(password) != LENGTH:
-        raise PasswordMistyped(f"The password has {LENGTH} symbols in five groups of five; {len(password)} were typed.")
+        raise PasswordMistyped(f"The password has {LENGTH} symbols in five groups of five. {len(password)} were typed.")
     if _luhn(password):
-        raise PasswordMistyped("A symbol is mistyped: the check symbol does not fit. Compare each group and type it again.")
+        raise PasswordMistyped("The check symbol is wrong, so a symbol is mistyped. Compare each group and type it again.")
     return password

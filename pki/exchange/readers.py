@@ -1,4 +1,4 @@
-"""How one value of a report or an answer is read: each reader returns the value, or raises ValueError, which says what it must be."""
+"""Readers for the values of reports and answers. A reader returns the value, or raises ValueError, which says what it must be."""
 
 import re
 from collections.abc import Callable
@@ -96,7 +96,7 @@ turn = text("[0-9a-f]{0,80}", "at most 80 lower-case hexadecimal digits")
 
 
 class Malformed(Exception):
-    """What was sent is outside its format. `field` names what is wrong, "" where that is the whole."""
+    """A report or answer has the wrong format. `field` is the wrong member, "" for the whole."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(problem)
@@ -104,7 +104,7 @@ class Malformed(Exception):
 
 
 def members(body: bytes, what: str, largest: int, *, required: dict[str, Read], optional: dict[str, Read]) -> dict[str, Any]:
-    """The members of a JSON object, each read; what is absent or null and optional is left out. Others are ignored. Raises: Malformed."""
+    """The checked members of a JSON object. Optional members that are absent or null are left out, unknown ones ignored. Raises: Malformed."""
     if len(body) > largest:
         raise Malformed("", f"The {what} has more than {largest} bytes.")
     try:

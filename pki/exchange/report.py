@@ -1,4 +1,4 @@
-"""What a node reports with each call: one format, for the agent that writes it and for the central node that reads it."""
+"""The report of a heartbeat: one format for the agent, which writes it, and the central node, which reads it."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ MOST_ROOTS, MOST_SERVED, MOST_KEYS, MOST_CENTRAL = 50, 11, 10, 10
 
 @dataclass(frozen=True)
 class Report:
-    """One report. What an older agent does not send is empty."""
+    """One report. Members that an older agent does not send are empty."""
 
     generation: int
     clock: datetime
@@ -67,9 +67,9 @@ class Report:
             raise ReportInvalid(exc.field, str(exc)) from exc
 
     def to_json(self) -> dict[str, Any]:
-        """As it goes over the wire, and as `parse` reads it."""
+        """The JSON that is sent, and that `parse` reads."""
         written = {"clock": self.clock.isoformat(), "proofs": {key_id: opened.hex() for key_id, opened in self.proofs.items()}}
-        # Earlier central nodes take null, and no empty object, for a hook or choice that is not there.
+        # Earlier central nodes accept null for a missing hook or choice, but no empty object.
         return dataclasses.asdict(self) | written | {name: getattr(self, name) or None for name in OPTIONAL}
 
 
@@ -84,7 +84,7 @@ REQUIRED: dict[str, Read] = {
     "database_keys": list_of(key_id, MOST_KEYS),
     "proofs": map_of(key_id, opened, MOST_KEYS),
 }
-# Absent or null where the agent is older, or where there is nothing to report.
+# Absent or null if the agent is older, or has nothing to report.
 OPTIONAL: dict[str, Read] = {
     "hook": object_with(at=stamp, exit=nullable(integer(-255, 255)), generation=generation),
     "browser": object_with(revision=text("(?:[0-9a-f]{64})?", "a SHA-256 or empty"), problem=one_of("", *sorted(browser_choice.PROBLEMS))),

@@ -1,4 +1,4 @@
-"""Whether a call comes from the one who called last as this node (docs/develop/architecture.md, *Turns*)."""
+"""Whether a heartbeat comes from the machine that sent the previous one of this node (docs/develop/architecture.md, *Turns*)."""
 
 import hashlib
 import hmac
@@ -23,8 +23,8 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Chain:
-    """What is known of a node's calls: the latest turn and the one that its caller returned, "" each where there is none; the generation of the
-    registration with which they began."""
+    """The stored state of a node's heartbeats: the latest turn and the one that its caller returned ("" without one), and the generation of the
+    registration that began them."""
 
     latest: str
     before: str
@@ -37,13 +37,13 @@ def _tag(secret: bytes, node: str, content: str) -> str:
 
 
 def turn_make(secret: bytes, *, node: str, now: datetime) -> str:
-    """A random turn that names the moment of its answer, so that a database which was put back is told from a second caller."""
+    """A random turn with the time of its answer, which distinguishes a restored database from a second caller."""
     content = secrets.token_hex(RANDOM // 2) + f"{int(now.timestamp() * 1000):0{TIME}x}"
     return content + _tag(secret, node, content)
 
 
 def answered_at(secret: bytes, *, node: str, turn: str) -> datetime | None:
-    """When the answer with this turn was given to this node; None where it was not given with this secret."""
+    """The time of the answer with this turn to this node; None if the turn was not made with this secret."""
     content, tag = turn[: RANDOM + TIME], turn[RANDOM + TIME :]
     if not FORM.fullmatch(turn) or not hmac.compare_digest(tag, _tag(secret, node, content)):
         return None
@@ -51,9 +51,9 @@ def answered_at(secret: bytes, *, node: str, turn: str) -> datetime | None:
 
 
 def judge(chain: Chain, *, returned: str, generation: int, registers: bool, answered: datetime | None) -> Verdict:
-    """What a call says that returns the turn `returned`, with a certificate of `generation`.
+    """The verdict on a heartbeat that returns the turn `returned`, with a certificate of `generation`.
 
-    `registers` is true for the first call with the certificate of a new registration: it begins anew. `answered` is when `returned` was given.
+    `registers` is true for the first heartbeat after a new registration, which starts a new chain. `answered` is the time of `returned`.
     """
     if registers:
         return Verdict.IN_TURN

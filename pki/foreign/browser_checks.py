@@ -1,7 +1,7 @@
-"""Everything that is said of a certificate for browsers: OpenSSL's verdict in words, and what browsers ask for beyond it (S1).
+"""All findings about a browser certificate: OpenSSL's verdict as text, and the further requirements of browsers (S1).
 
-Whether the chain holds is OpenSSL's work (`agent.handshake`). Here are the dates, because `now` is a parameter, and what OpenSSL takes and
-browsers do not.
+OpenSSL verifies the chain (`agent.handshake`). This module checks the dates, because `now` is a parameter, and what browsers refuse and OpenSSL
+accepts.
 """
 
 import re
@@ -39,7 +39,7 @@ def _blocker(code: str, title: str, remedy: str) -> Finding:
 
 
 def checks(path: Path, *, has_key: bool, refusal: Refusal | None, roots: Iterable[ForeignCertificate], now: datetime) -> list[Finding]:
-    """Everything that can be said without a node. `refusal` is OpenSSL's, None where it took the path; `roots` are this trust zone's own."""
+    """All findings that do not depend on a node. `refusal` is OpenSSL's, None if it accepts the path; `roots` are those of this trust zone."""
     leaf = path.leaf
     found: list[Finding | None] = [
         _private_key(has_key),
@@ -48,11 +48,11 @@ def checks(path: Path, *, has_key: bool, refusal: Refusal | None, roots: Iterabl
         *_issuer_dates(path, now),
     ]
     found += [_key(leaf), *_issuer_keys(path), *_purpose(leaf), *_names(leaf), _authority(leaf), _zone(leaf, list(roots)), _length(leaf)]
-    return list({each.title: each for each in reversed(found) if each is not None}.values())[::-1]  # OpenSSL may say the same
+    return list({each.title: each for each in reversed(found) if each is not None}.values())[::-1]  # OpenSSL may report the same
 
 
 def unreadable(reason: PKIError) -> Finding:
-    """Of a row that older code kept, or that was damaged."""
+    """The finding for a row that cannot be read: it is damaged, or older code wrote it."""
     return _blocker("unreadable", f"It cannot be read. {reason}", Remedy.CHOOSE_AND_DELETE)
 
 
@@ -94,14 +94,16 @@ def _dates(leaf: ForeignCertificate, now: datetime) -> Finding:
 
 
 def _issuer_dates(path: Path, now: datetime) -> list[Finding]:
-    """Of the certificates above the leaf: the first that makes the chain fail now, or soon and before the leaf itself expires."""
+    """The first certificate above the leaf that makes the chain fail now, or soon and before the leaf expires."""
     above = path.certificates[1:]
-    for each in above:
-        if now > each.not_after:
-            return [_blocker("chain", f"{each.name}, in its chain, expired on {clocks.day(each.not_after)}.", Remedy.CURRENT_ISSUERS)]
-        if now < each.not_before:
+    for issuer in above:
+        if now > issuer.not_after:
+            return [_blocker("chain", f"{issuer.name}, in its chain, expired on {clocks.day(issuer.not_after)}.", Remedy.CURRENT_ISSUERS)]
+        if now < issuer.not_before:
             return [
-                _blocker("chain", f"{each.name}, in its chain, is not valid before {clocks.day(each.not_before)}.", Remedy.CURRENT_ISSUERS)
+                _blocker(
+                    "chain", f"{issuer.name}, in its chain, is not valid before {clocks.day(issuer.not_before)}.", Remedy.CURRENT_ISSUERS
+                )
             ]
     first = min(above, key=lambda each: each.not_after, default=path.leaf)
     if first.not_after < path.leaf.not_after and first.not_after - now < ENDS_SOON:
@@ -115,17 +117,19 @@ def _key(leaf: ForeignCertificate) -> Finding:
     if leaf.key.is_too_short:
         return _blocker("key", f"Its key is {words}, which browsers refuse as too short.", Remedy.COMMON_KEY)
     if not words.startswith(LEAF_KEYS) or words.startswith(foreign.PSS_WORDS) or leaf.key.bits > LONGEST_RSA_KEY:
-        return _blocker("key", f"Its key is {words}. Browsers do not take this key type.", Remedy.COMMON_KEY)
+        return _blocker("key", f"Its key is {words}. Browsers do not support this key type.", Remedy.COMMON_KEY)
     return _ok("key", f"Its key is {words}.")
 
 
 def _issuer_keys(path: Path) -> list[Finding]:
-    for each in path.certificates[1:]:
-        if each.key.is_too_short:
-            title = f"The key of {each.name}, in its chain, is {each.key.words}, which browsers and proxies refuse as too short."
+    for certificate in path.certificates[1:]:
+        if certificate.key.is_too_short:
+            title = (
+                f"The key of {certificate.name}, in its chain, is {certificate.key.words}, which browsers and proxies refuse as too short."
+            )
             return [_blocker("key", title, Remedy.ANOTHER_CERTIFICATE)]
-        if not each.key.words.startswith(ISSUER_KEYS) or each.key.words.startswith(foreign.PSS_WORDS):
-            title = f"The key of {each.name}, in its chain, is {each.key.words}. Browsers do not take this key type."
+        if not certificate.key.words.startswith(ISSUER_KEYS) or certificate.key.words.startswith(foreign.PSS_WORDS):
+            title = f"The key of {certificate.name}, in its chain, is {certificate.key.words}. Browsers do not support this key type."
             return [_blocker("key", title, Remedy.ANOTHER_CERTIFICATE)]
     return [
         _blocker("signature", f"{each.name} is signed with {each.hash_name.upper()}, which browsers refuse.", Remedy.ANOTHER_CERTIFICATE)
@@ -135,7 +139,7 @@ def _issuer_keys(path: Path) -> list[Finding]:
 
 
 def _purpose(leaf: ForeignCertificate) -> list[Finding]:
-    """OpenSSL refuses one that is made for clients alone."""
+    """Findings about the purpose. OpenSSL itself refuses certificates for clients only."""
     found = []
     if leaf.purposes is None:
         found.append(_warning("purpose", "It names no purpose, so Apple clients refuse it.", Remedy.SERVER_CERTIFICATE))
@@ -148,22 +152,22 @@ def _purpose(leaf: ForeignCertificate) -> list[Finding]:
 
 
 def hosts(leaf: ForeignCertificate) -> list[str]:
-    """Its names that browsers match with a host: host names, wildcards over two labels or more, addresses."""
-    return [each for each in leaf.dns_names if _is_host(each)] + leaf.addresses
+    """The names that browsers match with a host: host names, wildcards with two or more labels below, addresses."""
+    return [name for name in leaf.dns_names if _is_host(name)] + leaf.addresses
 
 
 def _is_host(name: str) -> bool:
-    # A host that ends in a number is an address, and an address is no DNS name.
+    # Browsers read a host that ends in a number as an address.
     return bool(HOST_NAME.fullmatch(name) or WILDCARD.fullmatch(name)) and not name.rpartition(".")[2].isdigit()
 
 
 def example_name(leaf: ForeignCertificate) -> str:
-    """A name under which a browser could call a server with this certificate, "" where there is none."""
+    """A host name for a server with this certificate, "" if there is none."""
     return next((each.replace("*", "any", 1) for each in hosts(leaf)), "")
 
 
 def _names(leaf: ForeignCertificate) -> list[Finding]:
-    names, useless = hosts(leaf), [each for each in leaf.dns_names if not _is_host(each)]
+    names, useless = hosts(leaf), [name for name in leaf.dns_names if not _is_host(name)]
     if not leaf.names:
         return [_blocker("names", "It has no subject alternative name for a host. Browsers ignore the common name.", Remedy.HOST_NAMES)]
     quoted = ", ".join(f"“{each[:80]}”" for each in useless[:5])
@@ -201,7 +205,7 @@ def _length(leaf: ForeignCertificate) -> Finding | None:
 
 
 def for_node(leaf: ForeignCertificate, *, name: str, host_name: str, further: Sequence[str]) -> Finding:
-    """Whether it covers a name of the node `name`; one is enough."""
+    """Whether it has a name of the node `name`. One is enough."""
     covered = [each for each in (host_name, *further) if foreign.covers(leaf, each)]
     if host_name in covered:
         return _ok("names-of-node", f"It covers {host_name}.")

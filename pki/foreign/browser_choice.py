@@ -1,4 +1,4 @@
-"""The browser-facing certificate that an administrator chose for a node: its way there, and whether it can be used (S1)."""
+"""The browser certificate that an administrator chose for a node: its encryption for the node, and whether it can be used (S1)."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ from pki.foreign import read as foreign
 VERSION = 1
 MAXIMUM_BYTES = 65536
 HEADER = {"alg": "RSA-OAEP-256", "enc": "A256GCM"}
-# Why a chosen certificate is not used, as nodes report it.
+# Why a node does not use a chosen certificate. Nodes report these.
 NO_SUCH_THUMBPRINT, NO_PRIVATE_KEY, UNREADABLE = "no-such-thumbprint", "no-private-key", "unreadable"
 EXPIRED, NOT_VALID_YET, NAME_DOES_NOT_MATCH = "expired", "not-valid-yet", "name-does-not-match"
 PROBLEMS = frozenset({NO_SUCH_THUMBPRINT, NO_PRIVATE_KEY, UNREADABLE, EXPIRED, NOT_VALID_YET, NAME_DOES_NOT_MATCH})
@@ -32,7 +32,7 @@ PROBLEMS = frozenset({NO_SUCH_THUMBPRINT, NO_PRIVATE_KEY, UNREADABLE, EXPIRED, N
 
 @dataclass(frozen=True)
 class BrowserChoice:
-    """What was chosen: PEM certificates, the leaf first, none where the console knows no such thumbprint; the key as PEM."""
+    """The chosen certificate: PEM certificates, the leaf first, none if the console has no certificate with the thumbprint; the key as PEM."""
 
     thumbprint: str
     certificates: tuple[bytes, ...]
@@ -40,14 +40,14 @@ class BrowserChoice:
 
     @property
     def revision(self) -> str:
-        """SHA-256 over thumbprint and certificates, hex: by it node and console know whether they mean the same."""
-        named = {"thumbprint": self.thumbprint, "certificates": [each.decode() for each in self.certificates]}
+        """SHA-256 over thumbprint and certificates, hex. Node and console compare it."""
+        named = {"thumbprint": self.thumbprint, "certificates": [certificate.decode() for certificate in self.certificates]}
         return hashlib.sha256(json.dumps(named, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     def to_json(self, **more: object) -> bytes:
         """With the private key unencrypted; `more` are further members."""
         key = self.private_key.decode() if self.private_key else None
-        certificates = [each.decode() for each in self.certificates]
+        certificates = [certificate.decode() for certificate in self.certificates]
         return json.dumps({"thumbprint": self.thumbprint, "certificates": certificates, "private_key": key} | more).encode()
 
     @classmethod
@@ -65,43 +65,43 @@ def _registry() -> jwe.JWERegistry:
 
 
 def seal(choice: BrowserChoice, certificate: x509.Certificate) -> bytes:
-    """A compact JWE that only the owner of `certificate` (the node's service certificate, RSA) opens. Raises: PackageInvalid."""
+    """A compact JWE that only the owner of `certificate` (the node's service certificate, RSA) can decrypt. Raises: PackageInvalid."""
     public_key = certificate.public_key()
     if not isinstance(public_key, rsa.RSAPublicKey):
-        raise PackageInvalid("A browser-facing certificate is sealed to an RSA certificate only: the node's service certificate.")
+        raise PackageInvalid("A browser certificate can be encrypted only to an RSA certificate, the node's service certificate.")
     content = choice.to_json(version=VERSION, revision=choice.revision)
     key = RSAKey.import_key(public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     sealed = jwe.encrypt_compact(HEADER, content, key, registry=_registry()).encode()
     if len(sealed) > MAXIMUM_BYTES:
-        raise PackageInvalid(f"The certificate and its chain would take {len(sealed)} bytes; a node accepts at most {MAXIMUM_BYTES}.")
+        raise PackageInvalid(f"The certificate and its chain would take {len(sealed)} bytes. A node accepts at most {MAXIMUM_BYTES}.")
     return sealed
 
 
 def _check_form(sealed: bytes) -> None:
     """Raises: PackageMalformed, before anything is derived."""
     if len(sealed) > MAXIMUM_BYTES:
-        raise PackageMalformed(f"The answer has {len(sealed)} bytes; at most {MAXIMUM_BYTES} are accepted.")
+        raise PackageMalformed(f"The answer has {len(sealed)} bytes. At most {MAXIMUM_BYTES} are accepted.")
     protected = sealed.split(b".")[0]
     try:
         header = json.loads(urlsafe_b64decode(protected + b"=" * (-len(protected) % 4)))
     except (ValueError, RecursionError) as exc:
-        raise PackageMalformed("This is not a browser-facing certificate.") from exc
+        raise PackageMalformed("This is not a browser certificate.") from exc
     if header != HEADER or sealed.count(b".") != 4:
-        raise PackageMalformed("The browser-facing certificate is sealed in a way that is not accepted here.")
+        raise PackageMalformed("The encryption of the browser certificate is not accepted.")
 
 
 def open(sealed: bytes, private_key: PrivateKey) -> BrowserChoice:
-    """Raises: PackageMalformed, WrongPassword (another key's, or altered)."""
+    """Decrypt a choice. Raises: PackageMalformed, WrongPassword (encrypted to another key, or altered)."""
     _check_form(sealed)
     if not isinstance(private_key, rsa.RSAPrivateKey):
-        raise WrongPassword("The browser-facing certificate opens with the RSA key of a service certificate only.")
+        raise WrongPassword("Only the RSA key of a service certificate decrypts the browser certificate.")
     try:
         plaintext = jwe.decrypt_compact(sealed, RSAKey.import_key(keys.to_pem(private_key)), registry=_registry()).plaintext
     except (JoseError, ValueError) as exc:
-        raise WrongPassword("The browser-facing certificate was sealed to another service key, or altered.") from exc
+        raise WrongPassword("The browser certificate was encrypted to another service key, or altered.") from exc
     choice, revision = _from_json(plaintext or b"")
     if choice.revision != revision:
-        raise PackageMalformed("The browser-facing certificate is not the one that it is called.")
+        raise PackageMalformed("The browser certificate does not match its revision.")
     return choice
 
 
@@ -110,29 +110,29 @@ def _from_json(plaintext: bytes) -> tuple[BrowserChoice, str]:
         content = json.loads(plaintext)
         if content["version"] != VERSION:
             raise PackageMalformed(
-                f"The browser-facing certificate has form {content['version']!r:.20}; {VERSION} is read here. Update the agent."
+                f"The browser certificate has version {content['version']!r:.20}, and this agent reads version {VERSION}. Update the agent."
             )
         return BrowserChoice.of(content), str(content["revision"])
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as exc:
-        raise PackageMalformed("The browser-facing certificate's content is not understood. Update the agent.") from exc
+        raise PackageMalformed("The content of the browser certificate cannot be read. Update the agent.") from exc
 
 
 def usable(choice: BrowserChoice, *, names: Iterable[str], now: datetime) -> str:
-    """Why the chosen certificate cannot be used by who is reached under `names`, one of `PROBLEMS`; "" where it can.
+    """Why a node with these `names` cannot use the chosen certificate, one of `PROBLEMS`; "" if it can.
 
-    One of the names is enough: browsers may know a node by another name than the other nodes do.
+    One of the names is enough, because browsers may use another name of the node than the other nodes do.
     """
     if not choice.certificates:
         return NO_SUCH_THUMBPRINT
     if choice.private_key is None:
         return NO_PRIVATE_KEY
     try:
-        leaf, *above = [foreign.from_pem(each) for each in choice.certificates]
+        leaf, *above = [foreign.from_pem(certificate) for certificate in choice.certificates]
         key = foreign_key.from_pem(choice.private_key)
     except PKIError:
         return UNREADABLE
     if key.public != leaf.key or any(each.key.is_too_short for each in (leaf, *above)):
-        return UNREADABLE  # a proxy would not start with it
+        return UNREADABLE  # a proxy does not start with it
     if choice.thumbprint not in leaf.thumbprints:
         return NO_SUCH_THUMBPRINT
     if now < leaf.not_before:

@@ -1,4 +1,4 @@
-"""A certificate for browsers: leaf, intermediates in order and private key out of what was uploaded; thumbprints; requests (S1)."""
+"""Browser certificates: leaf, ordered intermediates and private key from uploaded files; thumbprints; certificate requests (S1)."""
 
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -20,14 +20,14 @@ from pki.foreign.refusal import Refusal
 from pki.foreign.remedies import Remedy
 from pki.foreign.uploaded import File, Found
 
-LONGEST_CHAIN, LARGEST_PEM = 10, 32 * 1024  # what a node takes, sealed, is 64 KiB
+LONGEST_CHAIN, LARGEST_PEM = 10, 32 * 1024  # a node accepts 64 KiB, encrypted
 MOST_NAMES = 50
 Judge = Callable[[Path, ForeignPrivateKey], Refusal | None]
 
 
 @dataclass(frozen=True)
 class ServerPair:
-    """What a proxy needs: the way that is sent, and its key. `notes` say what was put right or left out."""
+    """The certificates and the key for a proxy. `notes` say what was corrected or left out."""
 
     path: Path
     key: ForeignPrivateKey = field(repr=False)
@@ -49,12 +49,12 @@ class ServerPair:
 
     @property
     def private_key(self) -> bytes:
-        """PEM, unencrypted, for a sealed place."""
+        """PEM, unencrypted, for an encrypted field."""
         return self.key.pem
 
 
 def bundle(path: Path, key: ForeignPrivateKey) -> bytes:
-    """The bytes of browser.pem: the key, then what is sent."""
+    """The bytes of browser.pem: the key, then the certificates."""
     return key.pem + b"".join(each.pem for each in path.sent)
 
 
@@ -66,7 +66,7 @@ def upload(
     judge: Judge,
     now: datetime,
 ) -> ServerPair:
-    """A certificate with its private key. `kept` is what is here already of a leaf, `judge` OpenSSL's verdict on a path. Raises: UploadRefused."""
+    """A certificate with its private key. `kept` returns the stored certificates of a leaf, `judge` OpenSSL's verdict on a path. Raises: UploadRefused."""
     found = uploaded.read(files, passphrase)
     if not found.keys:
         if found.without_key:
@@ -77,7 +77,7 @@ def upload(
     if not found.certificates:
         raise UploadRefused("no-certificate", "There is a private key and no certificate among these files.", Remedy.CHOOSE_CERTIFICATE_TOO)
     key = _one_key(found)
-    own = [each for each in found.certificates if each.key == key.public]
+    own = [certificate for certificate in found.certificates if certificate.key == key.public]
     leaf = max(own, key=lambda each: each.not_before)
     return _pair(leaf, found, kept(leaf), key, judge=judge, now=now)
 
@@ -85,25 +85,27 @@ def upload(
 def answer(
     files: Iterable[File], passphrase: str, *, key: ForeignPrivateKey, kept: Sequence[ForeignCertificate], judge: Judge, now: datetime
 ) -> ServerPair:
-    """What an authority made for the request of `key`, or more of the chain of what is `kept`, its leaf first. Raises: UploadRefused."""
+    """The certificate for the request of `key`, or more of its chain. `kept` are the stored certificates, the leaf first. Raises: UploadRefused."""
     found = uploaded.read(files, passphrase)
     if any(each.public != key.public for each in found.keys):
-        raise UploadRefused("another-key", "These files bring a private key that is not the one of this certificate.", Remedy.AS_NEW)
+        raise UploadRefused("another-key", "These files have a private key that does not belong to this certificate.", Remedy.AS_NEW)
     if not found.certificates:
         raise UploadRefused("no-certificate", "There is no certificate among these files.", Remedy.CHOOSE_CERTIFICATE_TOO)
-    own = [each for each in found.certificates if each.key == key.public]
+    own = [certificate for certificate in found.certificates if certificate.key == key.public]
     if not own and not kept:
         raise UploadRefused("another-key", "This certificate was made for another key, not for this request.", Remedy.SEND_THIS_REQUEST)
     leaf = max(own, key=lambda each: each.not_before) if own else kept[0]
     pair = _pair(leaf, found, kept, key, judge=judge, now=now)
     if pair.path.certificates == tuple(kept):
-        raise UploadRefused("nothing-new", "These files add nothing: what is part of the chain is here already.", Remedy.ISSUER_NAMED)
+        raise UploadRefused(
+            "nothing-new", "These files add nothing: the console has all their certificates of the chain.", Remedy.ISSUER_NAMED
+        )
     return pair
 
 
 def _one_key(found: Found) -> ForeignPrivateKey:
-    """The key that has its certificate here; another one is left aside. Raises: UploadRefused."""
-    publics = {each.key for each in found.certificates}
+    """The key whose certificate is among the files. Other keys are ignored. Raises: UploadRefused."""
+    publics = {certificate.key for certificate in found.certificates}
     fitting = {each.public: each for each in found.keys if each.public in publics}
     if not fitting:
         raise UploadRefused("another-key", "The private key belongs to none of these certificates.", Remedy.CHOOSE_ITS_KEY)
@@ -111,7 +113,7 @@ def _one_key(found: Found) -> ForeignPrivateKey:
         raise UploadRefused("two-keys", "These files hold more than one private key with its certificate.", Remedy.ONE_KEY)
     (key,) = fitting.values()
     if any(each.public != key.public for each in found.keys):
-        found.aside.append("Another private key was left aside: it belongs to none of these certificates.")
+        found.aside.append("Another private key was ignored: it belongs to none of these certificates.")
     return key
 
 
@@ -120,7 +122,7 @@ def _pair(
 ) -> ServerPair:
     others = [each for each in dict.fromkeys((*found.certificates, *kept)) if each != leaf]
     ways = paths(leaf, others, now=now)
-    # Any way that OpenSSL takes will do; where it takes none, the best one shows why.
+    # Any path that OpenSSL accepts is good. If it accepts none, the best one shows the reason.
     path = next((each for each in ways if not each.is_alone and judge(each, key) is None), ways[0])
     if len(path.sent) - 1 > LONGEST_CHAIN or sum(len(each.pem) for each in path.sent) > LARGEST_PEM:
         words = f"Certificate and chain are longer than {LARGEST_PEM // 1024} KiB or {LONGEST_CHAIN} intermediates."
@@ -134,24 +136,28 @@ def _notes(path: Path, others: Sequence[ForeignCertificate]) -> list[str]:
         notes.append("The intermediates came in another order and were put in order.")
     if path.root is not None:
         notes.append(f"The root {path.root.name} is not sent: browsers have it, or do not trust it.")
-    left = [each for each in others if each not in path.certificates]
+    left = [other for other in others if other not in path.certificates]
     return notes + [f"{each.name} was left out: it is not part of this certificate's chain." for each in left]
 
 
 def thumbprint(text: str) -> str:
-    """40 (SHA-1) or 64 (SHA-256) lower-case hex symbols, out of what was pasted: Windows puts a hidden U+200E before it.
+    """40 (SHA-1) or 64 (SHA-256) lower-case hexadecimal digits, from pasted text. Windows puts a hidden U+200E before it.
 
     Raises: ThumbprintInvalid.
     """
     plain = "".join(
-        each for each in text if unicodedata.category(each)[0] not in "CZM" and unicodedata.category(each) != "Pd" and each != ":"
+        character
+        for character in text
+        if unicodedata.category(character)[0] not in "CZM" and unicodedata.category(character) != "Pd" and character != ":"
     )
     plain = plain.lower()
     strange = next((each for each in plain if each not in "0123456789abcdef"), None)
     if strange is not None:
-        raise ThumbprintInvalid(f"“{strange}” does not stand in a thumbprint, which has the digits 0–9 and the letters a–f. Copy it again.")
+        raise ThumbprintInvalid(f"“{strange}” does not occur in a thumbprint, which has the digits 0–9 and the letters a–f. Copy it again.")
     if len(plain) not in (40, 64):
-        raise ThumbprintInvalid(f"This has {len(plain)} symbols; a thumbprint has 40 (SHA-1) or 64 (SHA-256). Copy the whole of it.")
+        raise ThumbprintInvalid(
+            f"This has {len(plain)} symbols. A thumbprint has 40 (SHA-1) or 64 (SHA-256). Copy the complete thumbprint."
+        )
     return plain
 
 
@@ -159,23 +165,23 @@ def requested_name(text: str) -> x509.GeneralName:
     """A host name, an IP address, or a wildcard of one label. Raises: InvalidName."""
     if text.startswith("*."):
         if "." not in text[2:]:
-            raise InvalidName(f"Browsers refuse {text[:64]}: below a wildcard stand at least two labels, such as *.corp.example.")
+            raise InvalidName(f"Browsers refuse {text[:64]}: a wildcard needs at least two labels after it, such as *.corp.example.")
         return x509.DNSName("*." + names.host_name(text[2:], limit=251))
     return names.subject_alternative_name(text)
 
 
 def requested_names(host_names: Sequence[str]) -> list[x509.GeneralName]:
-    """What a request for `host_names` bears. Raises: InvalidName."""
+    """The alternative names of a request for `host_names`. Raises: InvalidName."""
     if not 1 <= len(host_names) <= MOST_NAMES:
-        raise InvalidName(f"A request takes from 1 to {MOST_NAMES} names.")
+        raise InvalidName(f"A request has from 1 to {MOST_NAMES} names.")
     return [requested_name(each) for each in host_names]
 
 
 def request(key: PrivateKey, host_names: Sequence[str]) -> bytes:
     """A request (CSR, PKCS #10, PEM) for `host_names`, the first of them also its common name. Raises: InvalidName."""
-    borne = requested_names(host_names)
+    alternative_names = requested_names(host_names)
     common = [x509.NameAttribute(NameOID.COMMON_NAME, host_names[0])] if len(host_names[0]) <= names.LONGEST_NAME else []
     builder = x509.CertificateSigningRequestBuilder(x509.Name(common))
     # A subject without a name makes the alternative names critical (RFC 5280, 4.2.1.6).
-    builder = builder.add_extension(x509.SubjectAlternativeName(borne), critical=not common)
+    builder = builder.add_extension(x509.SubjectAlternativeName(alternative_names), critical=not common)
     return builder.sign(key, hash_for(key.public_key())).public_bytes(Encoding.PEM)

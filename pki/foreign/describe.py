@@ -1,4 +1,4 @@
-"""A certificate in words, for a person."""
+"""The fields and extensions of a certificate as text, for a person."""
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -37,12 +37,12 @@ def _extension(certificate: x509.Certificate, extension: x509.Extension[x509.Ext
         return f"Trust zone role ({ROLE_OID.dotted_string})" + mark, role_of(certificate) or "unknown"
     if extension.oid in (oids.key, oids.algorithm):
         what = "Database key" if extension.oid == oids.key else "Algorithm of the database key"
-        return f"{what} ({extension.oid.dotted_string})" + mark, "encrypted, readable by this certificate's owner alone"
-    return extension.oid.dotted_string + mark, "not known here"
+        return f"{what} ({extension.oid.dotted_string})" + mark, "encrypted, readable only by the owner of this certificate"
+    return extension.oid.dotted_string + mark, "unknown"
 
 
 def describe(certificate: x509.Certificate, oids: Oids) -> list[tuple[str, str]]:
-    """Fields and decoded extensions as (name, words), in the order in which a person asks."""
+    """Fields and decoded extensions as (name, text), the most interesting first."""
     public_key = certificate.public_key()
     key_type = (
         key_type_of(public_key) if isinstance(public_key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey) else type(public_key).__name__

@@ -1,4 +1,4 @@
-"""An export: the files of a service and a client pair in one of two formats, and which password may seal their keys. Pure."""
+"""Exports: the files of a service and a client certificate in one of two formats, and the rules for their password."""
 
 import io
 import zipfile
@@ -22,7 +22,7 @@ class Format(StrEnum):
 
 @dataclass(frozen=True)
 class Content:
-    """What goes along, all PEM: the root that issued the service pair first, then any other in force; one list for each that has one."""
+    """The content of an export, all PEM: the root that issued the service certificate first, then the other roots; their revocation lists."""
 
     service: Pair
     client: Pair
@@ -32,7 +32,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Shape:
-    """How the files are made. `legacy` seals a PFX for Windows Server 2016 and earlier; `include_ca` puts the roots beside each certificate."""
+    """The options of an export. `legacy` is for PFX files on Windows Server 2016 and earlier; `include_ca` adds the roots to each certificate."""
 
     format: Format
     password: str = field(repr=False)
@@ -41,9 +41,9 @@ class Shape:
 
 
 def password_problem(password: str, format: Format) -> str:
-    """Why `password` cannot seal an export of `format`, and what to do; "" if it can."""
+    """Why `password` cannot encrypt an export of `format`, and what to do; "" if it can."""
     if not password and format is Format.WINDOWS:
-        return "A Windows export needs a password: a PFX file is sealed with it. Type one, or choose PEM."
+        return "A Windows export needs a password, because it encrypts the PFX file. Type one, or choose PEM."
     return pfx.password_problem(password) if password else ""
 
 
@@ -72,7 +72,7 @@ def _pem_key(pair: Pair, shape: Shape) -> bytes:
 
 
 def _chain(pair: Pair, content: Content, shape: Shape) -> bytes:
-    """The certificate, and behind it the root that issued it where that is wanted."""
+    """The certificate, followed by the root that issued it if `include_ca` is set."""
     certificate = x509.load_pem_x509_certificate(pair.certificate)
     above = (root for root in content.roots if verify.is_issued_by(certificate, x509.load_pem_x509_certificate(root)))
     return pair.certificate + (next(above, b"") if shape.include_ca else b"")
@@ -92,13 +92,13 @@ def _pem(content: Content, shape: Shape) -> dict[str, bytes]:
 def files(content: Content, shape: Shape) -> dict[str, bytes]:
     """The files by name: the five of PEM and crl.pem where there is a list, or root.cer, server.pfx and client.pfx.
 
-    `shape.password` is what `password_problem` accepts; an empty one leaves the keys of PEM in the clear.
+    `password_problem` must accept `shape.password`. With an empty one, the keys in PEM files are not encrypted.
     """
     return _windows(content, shape) if shape.format is Format.WINDOWS else _pem(content, shape)
 
 
 def zipped(folders: Mapping[str, Mapping[str, bytes]], *, now: datetime) -> bytes:
-    """One zip with a folder for each machine; files are for their owner alone (0600)."""
+    """One zip with a folder for each machine. Only the owner can read the files (0600)."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
         for folder, content in folders.items():
@@ -110,7 +110,7 @@ def zipped(folders: Mapping[str, Mapping[str, bytes]], *, now: datetime) -> byte
 
 
 def unzipped(archives: Iterable[bytes]) -> dict[str, dict[str, bytes]]:
-    """What `zipped` put in, of several: folder → name → content."""
+    """The content of several archives of `zipped`: folder → name → content."""
     folders: dict[str, dict[str, bytes]] = {}
     for each in archives:
         with zipfile.ZipFile(io.BytesIO(each)) as archive:

@@ -1,4 +1,4 @@
-"""Distinguished names of certificates: how they compare, and how a person reads them (RFC 5280 section 7.1, RFC 4514)."""
+"""Distinguished names of certificates: their comparison, and their text for a person (RFC 5280 section 7.1, RFC 4514)."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ ATTRIBUTES = {
 
 @dataclass(frozen=True)
 class Name:
-    """`canonical` is equal for names that OpenSSL takes for the same one; `text` and `common` are printable."""
+    """A distinguished name. `canonical` is equal for names that OpenSSL treats as the same; `text` and `common` are printable."""
 
     canonical: tuple[object, ...]
     text: str
@@ -24,8 +24,8 @@ class Name:
 
 
 def printable(text: str) -> str:
-    """`text` with U+FFFD for each character that cannot be printed: PostgreSQL keeps no NUL, and no page should show a line break in a name."""
-    return "".join(each if each.isprintable() else "\ufffd" for each in text)
+    """`text` with U+FFFD for each character that cannot be printed: PostgreSQL stores no NUL, and pages must not show line breaks in names."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def _text(value: Element) -> str | None:
@@ -34,14 +34,14 @@ def _text(value: Element) -> str | None:
 
 
 def _canonical(value: Element) -> object:
-    """Case and spaces do not count, nor the type of string; anything else is compared as it is."""
+    """The value for comparisons: without case, spaces and the type of string. Other values are compared as they are."""
     text = _text(value)
     return value.raw if text is None else " ".join(text.encode(errors="replace").lower().decode().split())
 
 
 def name_of(element: Element) -> Name:
     """A distinguished name (SEQUENCE of SET of type and value). Raises: ValueError, IndexError."""
-    parts = [[(each.parts[0].oid, each.parts[1]) for each in relative.parts] for relative in element.parts]
+    parts = [[(part.parts[0].oid, part.parts[1]) for part in relative.parts] for relative in element.parts]
     canonical = tuple(tuple(sorted(((oid, _canonical(value)) for oid, value in relative), key=repr)) for relative in parts)
     shown = ["+".join(f"{ATTRIBUTES.get(oid, oid)}={_escaped(value)}" for oid, value in relative) for relative in reversed(parts)]
     common = [_text(value) for relative in parts for oid, value in relative if oid == COMMON_NAME]
@@ -52,4 +52,4 @@ def _escaped(value: Element) -> str:
     text = _text(value)
     if text is None:
         return "#" + value.raw.hex()
-    return "".join("\\" + each if each in ',+"\\<>;' else each for each in text)
+    return "".join("\\" + character if character in ',+"\\<>;' else character for character in text)

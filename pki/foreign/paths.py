@@ -1,4 +1,4 @@
-"""The ways from a certificate to the top of what was uploaded with it (RFC 5280 section 6): several where an intermediate was renewed or cross-signed."""
+"""The paths from a certificate to the top of the uploaded certificates (RFC 5280 section 6). A renewed or cross-signed intermediate gives several."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ MOST_OF_A_NAME, MOST_SIGNATURES = 20, 400
 
 @dataclass(frozen=True)
 class Path:
-    """From the leaf to the top, which is self-signed or was issued by a certificate that is not here."""
+    """A path from the leaf to the top, which is self-signed or has an unknown issuer."""
 
     certificates: tuple[ForeignCertificate, ...]
 
@@ -26,36 +26,36 @@ class Path:
 
     @property
     def root(self) -> ForeignCertificate | None:
-        """The self-signed top, which is not sent: browsers have it, or do not trust it."""
+        """The self-signed top, which servers do not send: browsers have it, or do not trust it."""
         return self.top if len(self.certificates) > 1 and self.top.is_self_signed else None
 
     @property
     def sent(self) -> tuple[ForeignCertificate, ...]:
-        """What a proxy sends: the leaf and its intermediates in order."""
+        """The certificates that a proxy sends: the leaf and its intermediates in order."""
         return self.certificates[:-1] if self.root else self.certificates
 
     @property
     def is_alone(self) -> bool:
-        """Whether it is a leaf whose issuer is not here."""
+        """Whether it is only a leaf with an unknown issuer."""
         return len(self.certificates) == 1 and not self.leaf.is_self_signed
 
     def rank(self, now: datetime) -> tuple[bool, datetime, int]:
-        """Greater is better: valid now, valid for longer, longer."""
+        """For sorting, greater is better: valid now, then valid for longer, then a longer path."""
         return (
-            all(each.is_valid(now) for each in self.certificates),
+            all(certificate.is_valid(now) for certificate in self.certificates),
             min(each.not_after for each in self.certificates),
             len(self.certificates),
         )
 
 
 def paths(leaf: ForeignCertificate, others: Sequence[ForeignCertificate], *, now: datetime) -> list[Path]:
-    """The best first; at least one."""
+    """All paths, at least one, the best first."""
     found = _Search([each for each in dict.fromkeys(others) if each != leaf]).paths(leaf)
     return sorted(found, key=lambda each: each.rank(now), reverse=True)
 
 
 class _Search:
-    """Each signature takes its time to verify, so that each is verified once, and not all where hundreds have the issuer's name."""
+    """The search for paths. Verification of signatures is slow, so each is verified once, and their number is limited."""
 
     def __init__(self, others: Sequence[ForeignCertificate]) -> None:
         self.others, self.signatures = others, 0
@@ -71,8 +71,8 @@ class _Search:
 
     def _from(self, path: tuple[ForeignCertificate, ...]) -> Iterator[tuple[ForeignCertificate, ...]]:
         issuers = [] if len(path) > LONGEST_PATH else [each for each in self._issuers(path[-1]) if each not in path]
-        for each in issuers:
-            yield from self._from((*path, each))
+        for issuer in issuers:
+            yield from self._from((*path, issuer))
         if not issuers:
             yield path
 
@@ -82,7 +82,7 @@ class _Search:
         return self.known[of]
 
     def _named(self, of: ForeignCertificate) -> list[ForeignCertificate]:
-        return [each for each in self.others if each.subject.canonical == of.issuer.canonical][:MOST_OF_A_NAME]
+        return [other for other in self.others if other.subject.canonical == of.issuer.canonical][:MOST_OF_A_NAME]
 
     def _is(self, of: ForeignCertificate, issuer: ForeignCertificate) -> bool:
         if of.issuer.canonical != issuer.subject.canonical:

@@ -18,7 +18,7 @@ from pki.foreign import read as foreign
 
 LARGEST_PFX = 65536
 LONGEST_PASSWORD = 128
-ROUNDS, LEGACY_ROUNDS = 100_000, 2_000  # the second is what such files of old have
+ROUNDS, LEGACY_ROUNDS = 100_000, 2_000  # old programs use the second
 
 
 class PfxForm(StrEnum):
@@ -27,19 +27,19 @@ class PfxForm(StrEnum):
 
 
 def password_problem(text: str, *, shortest: int = 1) -> str:
-    """Why `text` cannot seal a file that other programs open, and what to type; "" if it can."""
+    """Why other programs could not open a file with the password `text`, and what to type; "" if they can."""
     if not shortest <= len(text) <= LONGEST_PASSWORD:
-        return f"The password has {len(text)} characters; type {shortest} to {LONGEST_PASSWORD}."
+        return f"The password has {len(text)} characters. Type {shortest} to {LONGEST_PASSWORD}."
     if not text.isascii() or not text.isprintable():
         return (
-            "Type letters, digits and signs of a plain English keyboard (ASCII) only: programs encode others, such as ä or €, each in its own "
-            "way, and would then refuse the right password."
+            "Type letters, digits and signs of a plain English keyboard (ASCII) only: programs encode others, such as ä or €, in different "
+            "ways, and would refuse the right password."
         )
     return ""
 
 
 def friendly_name(certificate: x509.Certificate) -> str:
-    """Under which Windows shows it: its common name."""
+    """The name that Windows shows: the common name."""
     return str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
 
 
@@ -54,7 +54,7 @@ def pfx_make(
         builder = builder.kdf_rounds(ROUNDS).key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC).hmac_hash(hashes.SHA256())
     else:
         builder = builder.kdf_rounds(LEGACY_ROUNDS).key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC)
-        builder = builder.hmac_hash(hashes.SHA1())  # noqa: S303  (the old form)
+        builder = builder.hmac_hash(hashes.SHA1())  # noqa: S303  (the old format)
     beside = [pkcs12.PKCS12Certificate(root, friendly_name(root).encode()) for root in roots]
     return pkcs12.serialize_key_and_certificates(name.encode(), key, certificate, beside or None, builder.build(password.encode()))
 

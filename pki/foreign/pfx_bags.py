@@ -1,7 +1,7 @@
-"""The certificates and keys of a PKCS #12 file, taken out of its bags one by one (RFC 7292).
+"""Reads the certificates and keys of a PKCS #12 file from its bags, one by one (RFC 7292).
 
-The library opens most files and reads the certificates in them at once, which fails over one that is not quite DER. Then the bags are opened
-here, with the library's ciphers. RC2, which Windows used for certificates until 2016, it opens in whole files only.
+The library opens most files. It fails if one of the certificates is not strict DER. This module then decrypts the bags with the ciphers of the
+library. The library supports RC2, which Windows used for certificates until 2016, in whole files only.
 """
 
 import hashlib
@@ -43,13 +43,13 @@ class Bags:
 
 
 def opened(pfx: bytes, passphrase: str) -> Bags:
-    """All that the file holds. Raises: ValueError (another passphrase, or damaged), IndexError, KeyError, UnsupportedAlgorithm."""
+    """The content of the file. Raises: ValueError (wrong passphrase, or damaged), IndexError, KeyError, UnsupportedAlgorithm."""
     parts = ber.first(pfx).parts
     content = _octets(parts[1], DATA)
     wide = _wide_of(parts[2] if len(parts) > 2 else None, content, passphrase)
     found = Bags()
-    for each in ber.first(content).parts:
-        _take(ber.first(_content(each, passphrase.encode(), wide)), found, passphrase.encode(), wide)
+    for part in ber.first(content).parts:
+        _take(ber.first(_content(part, passphrase.encode(), wide)), found, passphrase.encode(), wide)
     return found
 
 
@@ -80,9 +80,9 @@ def _take(bags: Element, found: Bags, passphrase: bytes, wide: bytes) -> None:
 
 
 def _wide_of(mac: Element | None, content: bytes, passphrase: str) -> bytes:
-    """The passphrase as PKCS #12 derives from it: UTF-16 with a zero at the end, or nothing at all where it is empty, as some write it.
+    """The passphrase in the encoding of PKCS #12: UTF-16 with a zero at the end. Some programs encode an empty one as no bytes.
 
-    Raises: ValueError where the file's MAC says that it is another one.
+    Raises: ValueError if it does not match the MAC of the file.
     """
     wide = passphrase.encode("utf-16-be", "replace") + b"\0\0"
     if mac is None or (method := HASHES.get(mac.parts[0].parts[0].parts[0].oid)) is None:

@@ -1,7 +1,7 @@
-"""Private keys that others made: read as leniently as OpenSSL reads them, and written as they came.
+"""Private keys of other programs, read as leniently as OpenSSL reads them, and written without changes.
 
-What a proxy loads must be what was checked. So the DER stays as it is, also where a library would write it in another form; a key out of an
-encrypted file is written as the library writes it.
+A proxy must load the same bytes that were checked. So the DER is not changed, also if the library would write it in another form. Only a key
+from an encrypted file is written by the library.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ CURVES: dict[str, ec.EllipticCurve] = {
 
 @dataclass(frozen=True)
 class ForeignPrivateKey:
-    """An unencrypted key as it is written for a proxy (PEM), and its public half."""
+    """An unencrypted key for a proxy (PEM), and its public key."""
 
     pem: bytes = field(repr=False)
     public: ForeignKey
@@ -43,7 +43,7 @@ def is_plain(element: Element) -> bool:
 
 def is_encrypted(element: Element) -> bool:
     """Whether this is an encrypted PKCS #8 key (RFC 5958 section 3)."""
-    tags = [each.tag for each in element.parts]
+    tags = [part.tag for part in element.parts]
     return len(tags) == 2 and tags[0] == ber.SEQUENCE and tags[1] & 0xDF == ber.OCTET_STRING
 
 
@@ -58,16 +58,16 @@ def encrypted(der: bytes, passphrase: bytes) -> ForeignPrivateKey:
 
 
 def from_pem(pem: bytes) -> ForeignPrivateKey:
-    """A key as it was written. Raises: PKIError."""
+    """A key from its PEM text. Raises: PKIError."""
     label = next((each for each in LABELS.values() if f"-----BEGIN {each}-----".encode() in pem), PKCS8)
     try:
         return _read(lambda: _plain(ber.first(ber.pem_content(pem, label))))
     except UnsupportedAlgorithm as exc:
-        raise PKIError("The private key is of a kind that is not known here.") from exc
+        raise PKIError("The private key has an unsupported type.") from exc
 
 
 def of(key: Any) -> ForeignPrivateKey:
-    """A key that the library has opened. Raises: PKIError."""
+    """A key of the library. Raises: PKIError."""
     return _read(lambda: ForeignPrivateKey(_written(key), _public(_proved(key))))
 
 
@@ -90,7 +90,7 @@ def _plain(element: Element) -> ForeignPrivateKey:
 
 
 def _rebuilt(element: Element, label: str) -> ec.EllipticCurvePrivateKey:
-    """An EC key out of its secret number, where the library does not take in how many octets that is written. Raises: ValueError, IndexError."""
+    """An EC key from its secret number, for encodings with a length that the library refuses. Raises: ValueError, IndexError."""
     if label == PKCS8:
         kind, inner = element.parts[1].parts, ber.first(element.parts[2].octets)
         parameters = list(kind[1:]) if kind[0].oid == foreign.EC else []
@@ -105,7 +105,7 @@ def _rebuilt(element: Element, label: str) -> ec.EllipticCurvePrivateKey:
 
 
 def _proved(key: Any) -> Any:
-    """`key`, if it signs what its public half verifies: OpenSSL's own proof that an RSA key's primes are ones takes minutes where they are long.
+    """`key`, if its public key verifies its signature. OpenSSL's check of the primes of an RSA key takes minutes for long ones.
 
     Raises: ValueError, InvalidSignature.
     """

@@ -1,7 +1,7 @@
-"""Certificates that other authorities made, read as leniently as OpenSSL reads them (X.690, RFC 5280 section 4.1).
+"""Certificates of other authorities, read as leniently as OpenSSL reads them (X.690, RFC 5280 section 4.1).
 
-Libraries refuse what is not quite DER, or a name with a character that its string type does not have; OpenSSL and browsers do not. All is
-decoded at once, so that nothing about a certificate that was read fails later.
+Libraries refuse certificates that are not strict DER, or have wrong characters in a name. OpenSSL and browsers accept them. The main fields are
+decoded at once, so that they cannot fail later.
 """
 
 import hashlib
@@ -69,23 +69,23 @@ DNS_NAME, URI, IP_ADDRESS = 0x82, 0x86, 0x87
 
 
 def tried(read: Callable[[], Read]) -> Read:
-    """The result of a library that reads bytes which anybody may have made. Raises: ValueError, TypeError, UnsupportedAlgorithm, and nothing else.
+    """The result of a library function that reads untrusted bytes. Raises only ValueError, TypeError and UnsupportedAlgorithm.
 
-    Damaged bytes bring errors of many kinds out of it, and now and then a panic of its Rust part, which is no `Exception`.
+    For damaged bytes the library raises errors of many types, and sometimes a panic of its Rust part, which is not an `Exception`.
     """
     try:
         return read()
     except ODD as exc:
-        raise ValueError("these bytes are odd") from exc
+        raise ValueError("the library cannot read these bytes") from exc
     except BaseException as exc:
         if type(exc).__name__ != "PanicException":
             raise
-        raise ValueError("these bytes bring the library to a panic") from exc
+        raise ValueError("the library panics on these bytes") from exc
 
 
 @dataclass(frozen=True)
 class ForeignKey:
-    """A public key: its kind in words, its length in bits (0 where it is not known here), and `identity`, equal for equal keys."""
+    """A public key: its type as text, its length in bits (0 if unknown), and `identity`, which is equal for equal keys."""
 
     words: str = field(compare=False)
     bits: int = field(compare=False)
@@ -98,7 +98,7 @@ class ForeignKey:
 
     @property
     def is_too_short(self) -> bool:
-        """Whether OpenSSL loads no chain with it."""
+        """Whether OpenSSL refuses to load a chain with it."""
         return 0 < self.bits < (SMALLEST_RSA if self.is_rsa or self.words == "DSA" else SMALLEST_CURVE)
 
 
@@ -134,7 +134,7 @@ class Extension:
 
 @dataclass(frozen=True)
 class ForeignCertificate:
-    """A certificate as it was read. Equal are those of the same bytes."""
+    """A certificate. Two are equal if their bytes are."""
 
     der: bytes
     subject: Name = field(compare=False)
@@ -153,7 +153,7 @@ class ForeignCertificate:
     @property
     def thumbprints(self) -> tuple[str, str]:
         """SHA-1, which Windows shows, and SHA-256: lower-case hex."""
-        # SHA-1 tells certificates apart here; nothing is trusted because of it.
+        # SHA-1 only identifies certificates here. Nothing is trusted because of it.
         return hashlib.sha1(self.der).hexdigest(), hashlib.sha256(self.der).hexdigest()  # noqa: S324
 
     @property
@@ -163,12 +163,12 @@ class ForeignCertificate:
 
     @cached_property
     def dns_names(self) -> list[str]:
-        """Its alternative names for hosts; printable. An address among them matches none."""
-        return [printable(each.content.decode(errors="replace")) for each in self._parts(ALTERNATIVE_NAMES) if each.tag == DNS_NAME]
+        """Its DNS names, printable. An address among them matches no host."""
+        return [printable(part.content.decode(errors="replace")) for part in self._parts(ALTERNATIVE_NAMES) if part.tag == DNS_NAME]
 
     @cached_property
     def addresses(self) -> list[str]:
-        found = [each.content for each in self._parts(ALTERNATIVE_NAMES) if each.tag == IP_ADDRESS]
+        found = [part.content for part in self._parts(ALTERNATIVE_NAMES) if part.tag == IP_ADDRESS]
         return [str(ipaddress.ip_address(each)) for each in found if len(each) in (4, 16)]
 
     @property
@@ -178,14 +178,14 @@ class ForeignCertificate:
 
     @cached_property
     def purposes(self) -> list[str] | None:
-        """The identifiers of its extended key usage, None where it names none."""
+        """The OIDs of its extended key usage, None without that extension."""
         if PURPOSES not in self.extensions:
             return None
-        return [_oid(each) for each in self._parts(PURPOSES)]
+        return [_oid(part) for part in self._parts(PURPOSES)]
 
     @cached_property
     def may_sign(self) -> bool:
-        """Whether its key usage, where it has one, allows digital signatures."""
+        """Whether its key usage allows digital signatures, or is missing."""
         bits = self._value(USAGE)
         return bits is None or (len(bits.content) > 1 and bool(bits.content[1] & 0x80))
 
@@ -196,21 +196,21 @@ class ForeignCertificate:
 
     @cached_property
     def locations(self) -> list[str]:
-        """Where its issuer's certificate can be fetched."""
+        """The URLs of its issuer's certificate."""
         found = []
-        for each in self._parts(ACCESS):
-            if len(each.parts) == 2 and each.parts[1].tag == URI and _oid(each.parts[0]) == ISSUERS:
-                found.append(printable(each.parts[1].content.decode(errors="replace"))[:300])
+        for part in self._parts(ACCESS):
+            if len(part.parts) == 2 and part.parts[1].tag == URI and _oid(part.parts[0]) == ISSUERS:
+                found.append(printable(part.parts[1].content.decode(errors="replace"))[:300])
         return found
 
     @property
     def must_staple(self) -> bool:
         """Whether it has the TLS feature status_request (RFC 7633)."""
-        return any(each.tag == ber.INTEGER and each.content == STATUS_REQUEST for each in self._parts(TLS_FEATURE))
+        return any(part.tag == ber.INTEGER and part.content == STATUS_REQUEST for part in self._parts(TLS_FEATURE))
 
     @property
     def role(self) -> str | None:
-        """What its role extension says, "" where that cannot be read; None where it has none (S14)."""
+        """The content of its role extension, "" if it cannot be read; None without one (S14)."""
         extension = self.extensions.get(ROLE_OID.dotted_string)
         if extension is None:
             return None
@@ -249,11 +249,11 @@ def _oid(element: Element) -> str:
 
 
 def loaded(content: bytes) -> ForeignCertificate:
-    """A certificate in DER, or what is like it. Raises: PKIError."""
+    """A certificate in DER, or in BER. Raises: PKIError."""
     try:
         return _loaded(content)
     except (ValueError, IndexError, OverflowError) as exc:
-        raise PKIError("This certificate is damaged, or holds what no browser reads either.") from exc
+        raise PKIError("This certificate is damaged, or in a format that browsers do not read either.") from exc
 
 
 def from_pem(content: bytes) -> ForeignCertificate:
@@ -261,7 +261,7 @@ def from_pem(content: bytes) -> ForeignCertificate:
     try:
         return loaded(ber.pem_content(content, "CERTIFICATE"))
     except ValueError as exc:
-        raise PKIError("This is no certificate in PEM.") from exc
+        raise PKIError("This is not a certificate in PEM.") from exc
 
 
 def from_x509(certificate: x509.Certificate) -> ForeignCertificate:
@@ -306,14 +306,14 @@ def _moment(time: Element) -> datetime:
 def _extensions(fields: list[Element]) -> dict[str, Extension]:
     found: dict[str, Extension] = {}
     for held in (each.parts[0] for each in fields if each.tag == 0xA3 and each.parts):
-        for each in held.parts:
-            critical = len(each.parts) > 2 and each.parts[1].content != b"\0"
-            found.setdefault(each.parts[0].oid, Extension(critical, each.parts[-1].octets))
+        for part in held.parts:
+            critical = len(part.parts) > 2 and part.parts[1].content != b"\0"
+            found.setdefault(part.parts[0].oid, Extension(critical, part.parts[-1].octets))
     return found
 
 
 def _hash_name(algorithm: Element) -> str:
-    """The hash of a signature, "" where it names none (Ed25519) or is not known here."""
+    """The hash of a signature, "" without one (Ed25519) or if it is unknown."""
     used = algorithm.parts[0].oid
     if used != RSA_PSS:
         return SIGNED_WITH.get(used, ("", None))[0]
@@ -323,8 +323,8 @@ def _hash_name(algorithm: Element) -> str:
 
 
 def comes_from(certificate: ForeignCertificate, issuer: ForeignCertificate) -> bool:
-    """Whether `issuer` signed it. A signature that cannot be verified here (SHA-1, PSS, unknown kinds) counts as good if the names agree:
-    OpenSSL decides later, and then its reason can be shown."""
+    """Whether `issuer` signed it. A signature that cannot be verified here (SHA-1, PSS, unknown types) is accepted if the names match:
+    OpenSSL decides later, and its reason can be shown then."""
     if certificate.issuer.canonical != issuer.subject.canonical:
         return False
     signed, algorithm, signature = certificate.signed
@@ -347,11 +347,11 @@ def comes_from(certificate: ForeignCertificate, issuer: ForeignCertificate) -> b
 
 def covers(certificate: ForeignCertificate, name: str) -> bool:
     """Whether browsers accept the certificate for `name`, a host name or an IP address (RFC 9525 section 6.3)."""
-    borne = {each.lower() for each in certificate.dns_names}
+    names = {each.lower() for each in certificate.dns_names}
     try:
         return str(ipaddress.ip_address(name)) in certificate.addresses
     except ValueError:
-        wanted = name.lower().removesuffix(".")
-    rest = wanted.partition(".")[2]
-    # A wildcard stands for exactly one label, and browsers refuse it right below a top-level domain.
-    return wanted in borne or ("." in rest and f"*.{rest}" in borne)
+        host = name.lower().removesuffix(".")
+    rest = host.partition(".")[2]
+    # A wildcard matches exactly one label, and browsers refuse it directly below a top-level domain.
+    return host in names or ("." in rest and f"*.{rest}" in names)

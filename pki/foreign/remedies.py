@@ -1,10 +1,10 @@
-"""What to do about a certificate for browsers: every remedy that the product names. A test walks each of them to its end."""
+"""All remedies for problems of browser certificates. A test follows each of them."""
 
 from enum import StrEnum
 
 
 class Remedy(StrEnum):
-    """The sentences as people read them."""
+    """The sentences for people."""
 
     ANOTHER_CERTIFICATE = "Ask the certificate authority for another certificate, and upload that."
     SUCCESSOR = "Have its successor made, upload that and choose it."
@@ -27,7 +27,7 @@ class Remedy(StrEnum):
     CHOOSE_FIRST = "Choose another certificate there first, or none."
     CHOOSE_AND_DELETE = "Choose another certificate where this one is chosen, then delete it."
     SITE_CERTIFICATE = "Upload the certificate that was made for browsers, not the one out of the other site's store."
-    # Of files that were not taken
+    # For refused files
     EXPORT_AGAIN = "Export it again as PFX, PEM, DER or PKCS #7."
     EXPORT_ORDINARY = "Export it again with AES-256 and at most 600 000 rounds."
     EXPORT_WITH_KEY = "Export it again and include the private key; on Windows it must have been marked exportable."

@@ -1,7 +1,7 @@
-"""Certificate files as people have them: PFX, PEM or DER, together or apart, read into certificates and private keys.
+"""Reads uploaded files, PFX, PEM or DER in any combination, into certificates and private keys.
 
-A text is read whatever its line ends and its byte order mark; DER where PEM was expected, and the other way round, simply works. Whatever is
-no certificate and no private key is left aside, and said so.
+Line ends, byte order marks and file names do not matter: the content decides between PEM and DER. Content that is neither a certificate nor a
+private key is ignored, and reported.
 """
 
 import base64
@@ -47,7 +47,7 @@ ZIP, SEQUENCE = b"PK\x03\x04", 0x30
 
 @dataclass(frozen=True)
 class File:
-    """One file as it was chosen."""
+    """One uploaded file."""
 
     name: str
     content: bytes = field(repr=False)
@@ -55,8 +55,8 @@ class File:
 
 @dataclass
 class Found:
-    """All certificates and private keys of the files, in their order; `without_key` names a PFX that brought none, `for_ssh` a file with
-    a key in another form; `aside` says what was not read."""
+    """All certificates and private keys of the files, in their order. `without_key` is a PFX without a private key, `for_ssh` a file with a key in
+    the format of SSH; `aside` lists ignored content."""
 
     certificates: list[ForeignCertificate] = field(default_factory=list)
     keys: list[ForeignPrivateKey] = field(default_factory=list, repr=False)
@@ -66,7 +66,7 @@ class Found:
 
 
 def read(files: Iterable[File], passphrase: str) -> Found:
-    """Everything that the files hold. Raises: UploadRefused, naming the file and what to do."""
+    """The content of the files. Raises: UploadRefused, with the file and what to do."""
     chosen = list(files)
     if sum(len(each.content) for each in chosen) > LARGEST_BYTES:
         raise UploadRefused(
@@ -75,8 +75,8 @@ def read(files: Iterable[File], passphrase: str) -> Found:
             Remedy.FEWER_FILES,
         )
     reader = _Reader(passphrase)
-    for each in chosen:
-        reader.file(each)
+    for file in chosen:
+        reader.file(file)
     found = reader.found
     if not chosen or not (found.certificates or found.keys):
         if reader.requests:
@@ -86,7 +86,7 @@ def read(files: Iterable[File], passphrase: str) -> Found:
 
 
 def _as_bytes(content: bytes) -> bytes:
-    """Without byte order mark; what an editor saved as UTF-16 as well."""
+    """The content without a byte order mark, and UTF-16 text as ASCII."""
     for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"-\0-\0-\0", "utf-16-le"), (b"\0-\0-\0-", "utf-16-be")):
         if content.startswith(mark):
             return content.decode(encoding, "replace").encode("ascii", "replace")
@@ -94,7 +94,7 @@ def _as_bytes(content: bytes) -> bytes:
 
 
 class _Reader:
-    """Takes one file after the other."""
+    """Reads one file after the other."""
 
     def __init__(self, passphrase: str) -> None:
         self.passphrase, self.found = passphrase, Found()
@@ -118,14 +118,14 @@ class _Reader:
             raise self._unreadable()
 
     def _unreadable(self) -> UploadRefused:
-        words = f"{self.name} holds neither a certificate nor a private key in a form that is read here."
+        words = f"{self.name} has neither a certificate nor a private key in a supported format."
         return UploadRefused("nothing-readable", words, Remedy.EXPORT_AGAIN)
 
     def _damaged(self, what: str = "") -> UploadRefused:
-        return UploadRefused("damaged", f"{what}{self.name} is damaged or was cut short.", Remedy.EXPORT_AGAIN)
+        return UploadRefused("damaged", f"{what}{self.name} is damaged or incomplete.", Remedy.EXPORT_AGAIN)
 
     def _base64(self, content: bytes) -> bytes:
-        """The content in one of the other forms."""
+        """The decoded content of a base64 file without PEM lines."""
         try:
             plain = base64.b64decode(content, validate=True)
         except binascii.Error as exc:
@@ -154,7 +154,7 @@ class _Reader:
         if label == SSH:
             self.found.for_ssh = self.name
         words = ASIDE.get(label, f"“{label.decode()}”")
-        self.found.aside.append(f"{self.name} also holds {words}, which was left aside: it is not needed here.")
+        self.found.aside.append(f"{self.name} also holds {words}, which was ignored: it is not needed.")
 
     def _element(self, der: bytes) -> Element:
         try:
@@ -183,18 +183,18 @@ class _Reader:
             raise UploadRefused("damaged", f"{self.name}: {exc}", Remedy.EXPORT_AGAIN) from exc
 
     def _bundle(self, element: Element) -> None:
-        """PKCS #7 SignedData (RFC 2315 9.1): its certificates stand under [0]."""
+        """PKCS #7 SignedData (RFC 2315 9.1): element [0] has its certificates."""
         try:
             signed = element.parts[1].parts[0].parts
             if element.parts[0].oid != SIGNED_DATA:
                 raise ValueError("content of another type")
         except (ValueError, IndexError) as exc:
             raise self._damaged("The bundle in ") from exc
-        for each in (each for held in signed if held.tag == 0xA0 for each in held.parts):
+        for each in (part for held in signed if held.tag == 0xA0 for part in held.parts):
             self._certificate(each.raw)
 
     def _check_work(self, der: bytes) -> None:
-        """The rounds of all files together that OpenSSL would compute while it opens this."""
+        """Limit the rounds of key derivation of all files together, before OpenSSL computes them."""
         self.work += self._counted(lambda: derivation.work(der))
         if self.work > derivation.MOST:
             words = f"{self.name}, with what was opened before it, asks for more than {derivation.MOST} rounds of key derivation."
@@ -202,7 +202,7 @@ class _Reader:
         self._check_length(der)
 
     def _check_length(self, der: bytes) -> None:
-        """The numbers of a key."""
+        """Limit the length of the numbers in a key."""
         if self._counted(lambda: derivation.has_long_integer(der)):
             raise self._too_long()
 
@@ -213,7 +213,7 @@ class _Reader:
             raise self._damaged() from exc
 
     def _check_number(self) -> None:
-        """Each takes its time to load."""
+        """Limit the number of keys, because loading them is slow."""
         if len(self.found.keys) >= MOST_KEYS:
             raise UploadRefused("two-keys", "These files hold many private keys.", Remedy.ONE_KEY)
 
@@ -228,9 +228,9 @@ class _Reader:
         except (ValueError, IndexError, KeyError) as exc:
             raise self._locked() from exc
         except (TypeError, UnsupportedAlgorithm) as exc:
-            raise UploadRefused("damaged", f"{self.name} is encrypted in a way that is not known here.", Remedy.EXPORT_ORDINARY) from exc
-        for each in certificates:
-            self._certificate(each)
+            raise UploadRefused("damaged", f"{self.name} has an unsupported encryption.", Remedy.EXPORT_ORDINARY) from exc
+        for certificate in certificates:
+            self._certificate(certificate)
         self.found.keys += keys
         if not keys:
             self.found.without_key = self.name
@@ -238,7 +238,7 @@ class _Reader:
     def _opened(self, der: bytes) -> tuple[list[bytes], list[ForeignPrivateKey]]:
         """Raises: as `pfx_bags.opened`, TypeError."""
         try:
-            with warnings.catch_warnings(action="ignore"):  # it says that this is BER, which is no news
+            with warnings.catch_warnings(action="ignore"):  # the library warns that this is BER
                 held: Any = foreign.tried(lambda: pkcs12.load_pkcs12(der, self.octets))
             keys = [] if held.key is None else [foreign_key.of(held.key)]
             return [each.certificate.public_bytes(Encoding.DER) for each in (held.cert, *held.additional_certs) if each is not None], keys
@@ -250,7 +250,7 @@ class _Reader:
             bags = foreign.tried(lambda: pfx_bags.opened(der, self.passphrase))
         except UnsupportedAlgorithm:
             raise refused from None
-        if any(len(each) > LARGEST_KEY for each in bags.keys):
+        if any(len(key) > LARGEST_KEY for key in bags.keys):
             raise self._too_long()
         return bags.certificates, [self._plain(each) for each in bags.keys[:MOST_KEYS]]
 
@@ -270,7 +270,7 @@ class _Reader:
             raise self._unknown_key() from exc
 
     def _unknown_key(self) -> UploadRefused:
-        return UploadRefused("damaged", f"The private key in {self.name} is of a kind that is not known here.", Remedy.COMMON_KEY)
+        return UploadRefused("damaged", f"The private key in {self.name} has an unsupported type.", Remedy.COMMON_KEY)
 
     def _key(self, element: Element) -> None:
         self._check_number()
@@ -301,7 +301,7 @@ class _Reader:
         return element
 
     def _pem_key(self, block: bytes, der: bytes, label: bytes) -> None:
-        # The lines of a traditional key say how it is encrypted, with one round; every other form has its counts in the DER, and only that is loaded.
+        # The header lines of a traditional key describe its encryption, with one round. All other formats have their counts in the DER, and only that is loaded.
         if label not in TRADITIONAL or b"Proc-Type: 4,ENCRYPTED" not in block:
             self._key(self._key_element(der))
             return
@@ -314,7 +314,7 @@ class _Reader:
 
 
 def _is_request(element: Element) -> bool:
-    """Whether this is PKCS #10: its first part begins with a version, and no certificate's does (RFC 2986 section 4)."""
+    """Whether this is PKCS #10: its first part begins with a version, unlike that of a certificate (RFC 2986 section 4)."""
     first = element.parts[0].parts if element.parts else ()
     return (
         len(first) > 1
@@ -326,7 +326,7 @@ def _is_request(element: Element) -> bool:
 
 
 def _blocks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Label and text of each PEM block. One that begins within another counts, and the other does not."""
+    """Label and text of each PEM block. Of nested blocks, only the inner one counts."""
     begins: re.Match[bytes] | None = None
     for edge in EDGE.finditer(content):
         if edge[1] == b"BEGIN":
@@ -337,7 +337,7 @@ def _blocks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _body(block: bytes) -> bytes:
-    """What a PEM block holds, b"" where that is no base64."""
+    """The decoded content of a PEM block, b"" if it is not base64."""
     lines = [line for line in block.splitlines()[1:-1] if b":" not in line]
     try:
         return base64.b64decode(b"".join(b"".join(lines).split()), validate=True)

@@ -1,4 +1,4 @@
-"""OpenSSL's reason for refusing a chain, in words and with a remedy (RFC 5280 section 6.1; x509_vfy.h has the numbers)."""
+"""The text and the remedy for OpenSSL's reason to refuse a chain (RFC 5280 section 6.1; x509_vfy.h has the numbers)."""
 
 from collections.abc import Callable
 
@@ -41,11 +41,11 @@ def _has_unknown(certificate: ForeignCertificate) -> bool:
 
 
 def unknown(certificate: ForeignCertificate) -> list[str]:
-    """Its critical extensions that browsers do not know."""
+    """Its critical extensions that browsers do not support."""
     return [oid for oid, each in certificate.extensions.items() if each.critical and oid not in KNOWN_EXTENSIONS]
 
 
-# OpenSSL's reason → the finding; whose fault it is, among the leaf and those above it; the words; the remedy.
+# OpenSSL's reason → code of the finding, candidates for the cause, test for the cause, text, remedy.
 LEAF, ABOVE, ANY = slice(0, 1), slice(1, None), slice(None)
 AUTHORITY = ("chain", ABOVE, _is_no_authority, "Its issuer {name} is not a certificate authority.", Remedy.CURRENT_ISSUERS)
 MISSING = ("chain", ANY, _always, "The certificates do not make a chain: an issuer is missing.", Remedy.ADD_ISSUER)
@@ -57,7 +57,7 @@ NOT_ALLOWED = (
     Remedy.ANOTHER_CERTIFICATE,
 )
 NO_NAME = ("names", LEAF, _always, "It has no subject alternative name under which a browser could call a server.", Remedy.HOST_NAMES)
-NO_SIGNATURE = ("key", LEAF, _always, "Its key is {key}. Browsers do not take this key type.", Remedy.COMMON_KEY)
+NO_SIGNATURE = ("key", LEAF, _always, "Its key is {key}. Browsers do not support this key type.", Remedy.COMMON_KEY)
 WORDS: dict[str, tuple[str, slice, Test, str, Remedy]] = {
     "7": ("chain", ANY, _always, "A signature in its chain does not verify.", Remedy.CURRENT_ISSUERS),
     "18": ("chain", LEAF, _always, "It is signed by itself, and its signature does not verify.", Remedy.ADD_AUTHORITY),
@@ -79,9 +79,9 @@ OTHER = ("chain", ANY, _always, "OpenSSL refuses it: {reason}.", Remedy.ANOTHER_
 
 
 def explained(refusal: Refusal, path: Path) -> Finding:
-    """The finding that a refusal of `path` makes: always a blocker."""
+    """The finding for a refusal of `path`, always a blocker."""
     code, where, is_it, words, remedy = WORDS.get(SAME.get(refusal.code, refusal.code), OTHER)
-    meant = next((each for each in path.certificates[where] if is_it(each)), path.leaf)
+    meant = next((certificate for certificate in path.certificates[where] if is_it(certificate)), path.leaf)
     title = words.format(
         name=meant.name, key=meant.key.words, hash=meant.hash_name.upper() or "an old method", unknown=", ".join(unknown(meant)) or "of an unknown kind",
         reason=printable(refusal.text)[:200],

@@ -1,4 +1,4 @@
-"""Prepare, then sign: a signature is possible only with what `prepare` checked and linted."""
+"""Issuing certificates in two steps: `prepare` checks and lints a request, and only its result can be signed."""
 
 import functools
 import secrets
@@ -26,9 +26,9 @@ SHORTEST_RSA_KEY = 2048
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for; `months` is the lifetime, `database_key` goes into a service certificate under `database_key_oids`.
+    """A request for a certificate. `months` is the lifetime; a service certificate has the `database_key` under `database_key_oids`.
 
-    A node's service certificate needs it; that of an export (`is_export`) may leave it out.
+    A node's service certificate needs the key. The one of an export (`is_export`) may be without it.
     """
 
     kind: Kind
@@ -43,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Issuer:
-    """A root certificate with the private key that signs for it."""
+    """A root certificate with its private key."""
 
     certificate: x509.Certificate
     private_key: PrivateKey = field(repr=False)
@@ -66,7 +66,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.made_by is not _PREPARED:
-            raise ProfileError("only prepare() makes a plan")
+            raise ProfileError("only prepare() creates a plan")
 
 
 def root_name(central_host: str, number: int = 1) -> str:
@@ -85,10 +85,10 @@ def _check(profile: Profile, request: Request) -> None:
     if profile.carries_names:
         names.host_name(request.common_name)
     elif request.subject_alternative_names:
-        raise ProfileError(f"a {profile.kind} certificate carries no further names")
+        raise ProfileError(f"a {profile.kind} certificate has no further names")
     carried, may_lack = request.database_key is not None, request.is_export and profile.carries_database_key
     if profile.carries_database_key != carried and not may_lack:
-        raise ProfileError(f"a {profile.kind} certificate {'needs' if profile.carries_database_key else 'carries no'} database key")
+        raise ProfileError(f"a {profile.kind} certificate {'needs a' if profile.carries_database_key else 'has no'} database key")
     if profile.carries_database_key and not isinstance(request.public_key, rsa.RSAPublicKey):
         raise ProfileError(f"a {profile.kind} certificate needs an RSA key")
     if isinstance(request.public_key, rsa.RSAPublicKey) and request.public_key.key_size < SHORTEST_RSA_KEY:
@@ -101,9 +101,9 @@ def _alternative_names(profile: Profile, request: Request) -> tuple[str, ...]:
     """The common name first, each name once."""
     if not profile.carries_names:
         return ()
-    wanted = (request.common_name, *request.subject_alternative_names)
-    once: dict[str, str] = {}  # DNS names differ in no letter's case (RFC 4343)
-    for name in names.san_strings(names.subject_alternative_name(name) for name in wanted):
+    requested = (request.common_name, *request.subject_alternative_names)
+    once: dict[str, str] = {}  # DNS names are case-insensitive (RFC 4343)
+    for name in names.san_strings(names.subject_alternative_name(name) for name in requested):
         once.setdefault(name.lower(), name)
     return tuple(once.values())
 
@@ -152,28 +152,28 @@ def _builder(
 
 
 @functools.lru_cache(maxsize=4)
-def _throwaway_key(key_type: str) -> PrivateKey:
+def _temporary_key(key_type: str) -> PrivateKey:
     return keys.generate(KeyType(key_type))
 
 
 def prepare(request: Request, *, issuer_certificate: x509.Certificate | None, now: datetime, backdate: timedelta = BACKDATE) -> Plan:
-    """Check `request` against its profile and lint a copy signed by a throwaway key, as Boulder does.
+    """Check `request` against its profile and lint a copy that a temporary key signed, as Boulder does.
 
     `issuer_certificate` None makes a root. Raises: ProfileError, InvalidName, LintError.
     """
     profile = PROFILES[request.kind]
     _check(profile, request)
     if profile.is_ca != (issuer_certificate is None):
-        raise ProfileError("a root issues itself, and everything else needs a root")
+        raise ProfileError("a root issues itself, and all other certificates need a root")
     end = issuer_certificate.not_valid_after_utc if issuer_certificate else None
     span = validity(now=now, months=request.months, issuer_not_after=end, backdate=backdate)
     if span.not_after <= now:
-        raise ProfileError("The root certificate has expired: recreate it before anything is issued.")
+        raise ProfileError("The root certificate has expired. Recreate it before you issue certificates.")
     alternative_names = _alternative_names(profile, request)
     builder = _builder(profile, request, issuer_certificate, span, alternative_names)
     issuer_key = issuer_certificate.public_key() if issuer_certificate else request.public_key
     assert isinstance(issuer_key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)
-    copy = builder.sign(_throwaway_key(keys.key_type_of(issuer_key)), keys.hash_for(issuer_key))
+    copy = builder.sign(_temporary_key(keys.key_type_of(issuer_key)), keys.hash_for(issuer_key))
     findings = lint(copy.public_bytes(Encoding.DER))
     if findings:
         raise LintError(findings)

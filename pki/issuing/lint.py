@@ -1,4 +1,4 @@
-"""A linter's opinion before anything is signed."""
+"""Lints certificates before they are signed."""
 
 import functools
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from collections.abc import Callable
 @functools.cache
 def _linter() -> Callable[[bytes], list[tuple[str, str]]]:
     """pkilint's PKIX profile, built once: DER in, findings above *info* out, each as severity and code."""
-    # Half a second and 25 MB that a process which never signs is spared.
+    # Imported here, because it takes half a second and 25 MB, and most processes never sign.
     from pkilint import loader  # noqa: PLC0415
     from pkilint.pkix import certificate as pkix  # noqa: PLC0415
     from pkilint.pkix import extension, name  # noqa: PLC0415
@@ -32,10 +32,10 @@ def _linter() -> Callable[[bytes], list[tuple[str, str]]]:
 
 
 def prepare_linter() -> None:
-    """Build it now: a long-lived process does so early, since it is large."""
+    """Build the linter now. Long-lived processes do this at their start, because it is large."""
     _linter()
 
 
 def lint(der: bytes) -> list[str]:
-    """Every finding of pkilint's PKIX profile above *info*, as "severity code"; empty is good."""
+    """Every finding of pkilint's PKIX profile above *info*, as "severity code"; empty without findings."""
     return [f"{severity} {code}" for severity, code in _linter()(der)]

@@ -1,4 +1,4 @@
-"""Profiles decide, requests ask: what each kind of certificate may be."""
+"""Profiles: the fixed properties of each kind of certificate, which requests cannot change."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from pki.core.roles import Kind, Role
 
 @dataclass(frozen=True)
 class Profile:
-    """What every certificate of a kind has. Raises: ValueError for a profile that contradicts itself."""
+    """The properties of all certificates of a kind. Raises: ValueError for a contradictory profile."""
 
     kind: Kind
     role: Role | None
@@ -22,7 +22,7 @@ class Profile:
 
     def __post_init__(self) -> None:
         if self.is_ca and (self.extended_key_usages or self.carries_names or self.carries_database_key):
-            raise ValueError("a root only issues")
+            raise ValueError("a root has no names, no purposes and no database key")
         if not self.is_ca and not self.extended_key_usages:
             raise ValueError("a leaf needs a purpose")
 

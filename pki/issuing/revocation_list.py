@@ -34,7 +34,7 @@ class RevocationCode(StrEnum):
 
 @dataclass(frozen=True)
 class Entry:
-    """One revoked certificate, and when that happened."""
+    """One revoked certificate with the time of its revocation."""
 
     serial: int
     revoked_at: datetime
@@ -47,7 +47,7 @@ def list_number(last: int, now: datetime) -> int:
 
 
 def list_sign(root: x509.Certificate, private_key: PrivateKey, *, number: int, entries: Iterable[Entry], now: datetime) -> bytes:
-    """The root's list as DER, good for 30 days. Raises: ProfileError for a key that is not the root's.
+    """The root's revocation list as DER, valid for 30 days. Raises: ProfileError for a key that is not the root's.
 
     Only the list itself is backdated. An entry's date is the moment of its revocation, the same in each list (RFC 5280, 5.3).
     """

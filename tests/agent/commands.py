@@ -1,4 +1,4 @@
-"""Commands of the agent in this process: a new interpreter costs half a second. `serve` is always a process of its own."""
+"""Runs commands of the agent in this process, because a new interpreter takes half a second. `serve` always runs in its own process."""
 
 import contextlib
 import io
@@ -10,7 +10,7 @@ from agent.__main__ import main
 
 
 def command(*words: object, typed: str = "") -> subprocess.CompletedProcess[str]:
-    """What `agent` with these words returns and prints when `typed` is its input."""
+    """The exit code and the output of `agent` with these arguments and the input `typed`."""
     arguments = ["agent", *map(str, words)]
     out, err, entered = io.StringIO(), io.StringIO(), io.TextIOWrapper(io.BytesIO(typed.encode()))
     umask = os.umask(0o022)

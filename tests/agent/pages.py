@@ -1,4 +1,4 @@
-"""The applications of an agent's home on 4444 and 4570, in this process, each on a port of its own."""
+"""The applications for ports 4444 and 4570 of an agent's home, in this process and on free ports."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from agent.state import State
 
 
 class Pages:
-    """Started with its construction; `unlocked` is set when the setup page says that certificates are installed."""
+    """Starts at once. `unlocked` is set when the setup page has shown that certificates are installed."""
 
     def __init__(self, home: Path) -> None:
         self.home, self.state, self.loop, self.unlocked = home, State(home), asyncio.new_event_loop(), threading.Event()
@@ -70,5 +70,5 @@ class Pages:
         assert status == 200
         return page
 
-    def type(self, word: str) -> tuple[int, str]:
-        return self.ask(self.setup, "/certificateSetup", urllib.parse.urlencode({"__pwd": word}).encode())
+    def type(self, typed: str) -> tuple[int, str]:
+        return self.ask(self.setup, "/certificateSetup", urllib.parse.urlencode({"__pwd": typed}).encode())

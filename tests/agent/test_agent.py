@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from agent import tls
-from agent.serve import why_not
+from agent.serve import failure_text
 from agent.store import Store
 from pki.core import verify
 from pki.core.roles import Kind
@@ -36,7 +36,7 @@ addresses = iter(f"127.{os.getpid() % 60 + 30}.{number // 250}.{number % 250 + 1
 
 
 class Running:
-    """One agent on its own loopback address."""
+    """An agent with its own loopback address."""
 
     def __init__(self, home: Path) -> None:
         self.home, self.address = home, next(addresses)
@@ -62,12 +62,12 @@ class Running:
     def send(self, sealed: bytes) -> tuple[int, str]:
         return self.request(4444, "/setup/certificatedistribution", sealed)
 
-    def type(self, word: str) -> tuple[int, str]:
-        return self.request(4570, "/certificateSetup", urllib.parse.urlencode({"__pwd": word}).encode())
+    def type(self, typed: str) -> tuple[int, str]:
+        return self.request(4570, "/certificateSetup", urllib.parse.urlencode({"__pwd": typed}).encode())
 
-    def opened(self, word: str) -> tuple[int, str]:
-        """Type a password that fits, and follow the page: on a busy machine it is answered before the package is open."""
-        status, page = self.type(word)
+    def opened(self, typed: str) -> tuple[int, str]:
+        """Type the right password, and reload the page: on a busy machine the first answer comes before the package is decrypted."""
+        status, page = self.type(typed)
         while "Waiting for the package" in page:
             time.sleep(0.1)
             status, page = self.request(4570, "/certificateSetup")
@@ -99,8 +99,8 @@ def agent(tmp_path: Path) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def sealed(package) -> tuple[bytes, str]:
-    word = password.generate()
-    return packages.seal_with_password(package, word), word
+    typed = password.generate()
+    return packages.seal_with_password(package, typed), typed
 
 
 def install(agent: Running, sealed: tuple[bytes, str]) -> None:
@@ -124,11 +124,11 @@ def test_package_waits_is_unlocked_and_installed(agent: Running, sealed) -> None
     fingerprint = verify.grouped(package_header.read(sealed[0]).claims.root_sha256)
     assert socket.gethostname() in page
     assert page.index(fingerprint) < page.index('name="__pwd"')
-    word = password.display(sealed[1])
-    status, page = agent.type(("Y" if word[0] == "X" else "X") + word[1:])
+    typed = password.display(sealed[1])
+    status, page = agent.type(("Y" if typed[0] == "X" else "X") + typed[1:])
     assert (status, "Mistyped" in page) == (400, True)
     status, page = agent.type(password.generate())
-    assert (status, "is not here yet" in page) == (202, True)
+    assert (status, "has not arrived yet" in page) == (202, True)
     assert agent.status()["wrong_passwords"] == 0
     status, page = agent.opened(password.display(sealed[1]).lower())
     assert (status, "has joined the trust zone" in page) == (200, True)
@@ -154,13 +154,13 @@ def test_waiting_package_survives_a_kill(agent: Running, sealed) -> None:
     agent.wait_for_port(4242)
 
 
-def test_what_was_backed_up_and_removed_comes_back(agent: Running, sealed, tmp_path: Path) -> None:
-    """All under the running agent, which follows within a second."""
+def test_restore_after_remove_installs_the_backup_again(agent: Running, sealed, tmp_path: Path) -> None:
+    """All commands run beside the agent, which applies them within a second."""
     install(agent, sealed)
     before, file = Store(agent.home).files(), tmp_path / "node.tar"
-    told = command("backup", "--home", agent.home, file)
-    assert (told.returncode, "private keys in the clear" in told.stdout, file.stat().st_mode & 0o777) == (0, True, 0o600)
-    assert "never replaces another" in command("backup", "--home", agent.home, file).stderr
+    expected = command("backup", "--home", agent.home, file)
+    assert (expected.returncode, "private keys unencrypted" in expected.stdout, file.stat().st_mode & 0o777) == (0, True, 0o600)
+    assert "never replaces a file" in command("backup", "--home", agent.home, file).stderr
     refused = command("remove", "--home", agent.home)
     assert (refused.returncode, "Give --yes" in refused.stderr) == (2, True)
     assert "is not empty" in command("restore", "--home", agent.home, file).stderr
@@ -184,15 +184,15 @@ def test_what_was_backed_up_and_removed_comes_back(agent: Running, sealed, tmp_p
         assert secure.recv(64).startswith(b"HTTP/1.1 200")
 
 
-def test_nonsense_packages_are_refused(agent: Running) -> None:
+def test_invalid_packages_are_refused(agent: Running) -> None:
     assert [agent.send(body)[0] for body in (b"", b"<html>", b"x" * 10_000_000)] == [400, 400, 413]
     assert agent.status()["waiting"] == []
 
 
-def test_altered_cut_and_expired_packages(agent: Running, sealed, package, authority) -> None:
+def test_altered_incomplete_and_expired_packages_are_refused(agent: Running, sealed, package, authority) -> None:
     assert agent.send(sealed[0].rsplit(b".", 2)[0])[0] == 400
-    word = password.generate()
-    old = packages.seal_with_password(dataclasses.replace(package, expires_at=authority.now - timedelta(seconds=1)), word)
+    typed = password.generate()
+    old = packages.seal_with_password(dataclasses.replace(package, expires_at=authority.now - timedelta(seconds=1)), typed)
     status, body = agent.send(old)
     assert (status, json.loads(body)["type"]) == (409, "urn:trust-zone:package-expired")
     flipped = bytearray(sealed[0])
@@ -204,31 +204,31 @@ def test_altered_cut_and_expired_packages(agent: Running, sealed, package, autho
     agent.wait_for_port(4242)
 
 
-def test_password_of_an_expired_package_says_so_and_installs_nothing(agent: Running, package) -> None:
-    word = password.generate()
+def test_password_of_an_expired_package_installs_nothing(agent: Running, package) -> None:
+    typed = password.generate()
     assert (
-        agent.send(packages.seal_with_password(dataclasses.replace(package, expires_at=datetime.now(UTC) + timedelta(seconds=3)), word))[0]
+        agent.send(packages.seal_with_password(dataclasses.replace(package, expires_at=datetime.now(UTC) + timedelta(seconds=3)), typed))[0]
         == 200
     )
     time.sleep(3.1)
-    status, page = agent.type(word)
+    status, page = agent.type(typed)
     assert (status, "The package has expired. Redistribute" in page) == (410, True)
     assert Store(agent.home).current() is None
 
 
-def test_reopened_node_takes_newer_packages_of_its_own_zone_alone(agent: Running, sealed, package) -> None:
+def test_reopened_node_accepts_only_newer_packages_of_its_zone(agent: Running, sealed, package) -> None:
     install(agent, sealed)
     assert command("reopen", "--home", agent.home).returncode == 0
     agent.wait_for_port(4444)
     assert agent.status()["value"] == 1
-    word = password.generate()
+    typed = password.generate()
     for change, kind in (({"trust_zone": "other", "generation": 9}, "other-trust-zone"), ({}, "older-package")):
-        status, body = agent.send(packages.seal_with_password(dataclasses.replace(package, **change), word))
+        status, body = agent.send(packages.seal_with_password(dataclasses.replace(package, **change), typed))
         assert (status, json.loads(body)["type"]) == (409, f"urn:trust-zone:{kind}")
-    newer = packages.seal_with_password(dataclasses.replace(package, generation=2), word)
+    newer = packages.seal_with_password(dataclasses.replace(package, generation=2), typed)
     assert agent.send(newer)[0] == 200
     typed = subprocess.run(
-        [sys.executable, "-m", "agent", "unlock", "--home", agent.home], input=word, text=True, capture_output=True, check=True
+        [sys.executable, "-m", "agent", "unlock", "--home", agent.home], input=typed, text=True, capture_output=True, check=True
     )
     assert "Service certificate and key" in typed.stdout
     agent.wait_for_port(4444, closed=True)
@@ -245,8 +245,8 @@ HOSTS = [
 ]  # fmt: skip
 
 
-def test_setup_page_answers_under_this_machines_names_alone(agent: Running) -> None:
-    """With any port, for a tunnel may give it another."""
+def test_setup_page_answers_only_to_names_of_this_machine(agent: Running) -> None:
+    """With any port, because a tunnel may use another one."""
     for headers, status in HOSTS:
         asked = agent.request(4570, "/certificateSetup", **headers)
         assert (asked[0], headers) == (status, headers), asked
@@ -255,7 +255,7 @@ def test_setup_page_answers_under_this_machines_names_alone(agent: Running) -> N
         assert status == 200 or "<main>" in agent.request(4570, "/certificateSetup", **headers, Accept="text/html,*/*")[1]
 
 
-def test_setup_page_is_never_served_beyond_this_machine(tmp_path: Path) -> None:
+def test_setup_page_is_served_on_loopback_only(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "agent", "serve", "--home", tmp_path, "--address", "127.44.9.9", "--setup-address", "0.0.0.0"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert (ended.returncode, "not a loopback address" in ended.stderr) == (2, True)
@@ -286,7 +286,7 @@ def test_mutual_tls_checks_role_and_name_inside_the_handshake(agent: Running, se
             dial(agent, context)
 
 
-def test_half_open_connections_never_keep_honest_clients_waiting(agent: Running, sealed) -> None:
+def test_half_open_connections_do_not_delay_other_clients(agent: Running, sealed) -> None:
     def honest(port: int, ask) -> None:
         with contextlib.ExitStack() as held:
             for _ in range(200):
@@ -310,17 +310,17 @@ def test_half_open_connection_is_closed_by_the_deadline(agent: Running, sealed) 
 
 
 @pytest.mark.parametrize(
-    ("failure", "told"),
+    ("failure", "expected"),
     [
         (
             OSError(errno.ENOSPC, "No space left on device"),
             "own files cannot be read or written: [Errno 28] No space left on device. Free space",
         ),
-        (PermissionError(errno.EACCES, "Permission denied", "/home/current"), "mend the rights"),
+        (PermissionError(errno.EACCES, "Permission denied", "/home/current"), "correct the permissions"),
         (OSError("10.0.0.1:4242 answered 503: The database is full."), "central node not reached: 10.0.0.1:4242 answered 503"),
         (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "central node not reached"),
         (KeyError("generation"), "central node not reached"),
     ],
 )
-def test_a_failed_call_home_says_on_which_side_to_look(failure: Exception, told: str) -> None:
-    assert told in why_not(failure)
+def test_a_failed_heartbeat_names_the_side_with_the_problem(failure: Exception, expected: str) -> None:
+    assert expected in failure_text(failure)

@@ -1,4 +1,4 @@
-"""A node's backup: what is refused leaves nothing behind, and the central node's store is not removed."""
+"""The backup of a node: a refused restore leaves nothing behind, and the central node's store is not removed."""
 
 import dataclasses
 import io
@@ -58,7 +58,7 @@ WRONG: dict[str, Callable[[dict[str, bytes]], bytes]] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_what_does_not_hold_together_leaves_nothing(home: Path, tmp_path: Path, wrong: str) -> None:
+def test_an_inconsistent_backup_leaves_nothing(home: Path, tmp_path: Path, wrong: str) -> None:
     (tmp_path / "b.tar").write_bytes(WRONG[wrong](Store(home).files()))
     with pytest.raises(BackupRefused):
         restore(tmp_path / "other", tmp_path / "b.tar")
@@ -66,7 +66,7 @@ def test_what_does_not_hold_together_leaves_nothing(home: Path, tmp_path: Path, 
     assert not (tmp_path / "x").exists()
 
 
-def test_what_the_terminal_said_comes_along(home: Path, tmp_path: Path) -> None:
+def test_backup_includes_settings_of_commands(home: Path, tmp_path: Path) -> None:
     backup(home, tmp_path / "b.tar")
     installed = restore(tmp_path / "other", tmp_path / "b.tar")
     assert State(tmp_path / "other").central(installed).order([])[0].address == "192.0.2.1"

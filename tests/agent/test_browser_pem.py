@@ -1,4 +1,4 @@
-"""browser.pem: what was chosen while it can be used, else the service pair; at no moment the wrong one, and never half of one."""
+"""browser.pem has the chosen certificate while it can be used, else the service certificate, and never a part of one."""
 
 import asyncio
 import contextlib
@@ -67,7 +67,7 @@ def state(tmp_path: Path, installed_home: Path) -> State:
 
 @pytest.fixture
 def status(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """What `agent status` prints."""
+    """The output of `agent status`."""
 
     def ask(state: State, *words: str) -> str:
         monkeypatch.setattr(sys, "argv", ["agent", "status", "--home", str(state.home), *words])
@@ -89,10 +89,12 @@ def sha256(choice: BrowserChoice) -> str:
 
 def use(state: State, choice: BrowserChoice | None, authority: Authority) -> None:
     state.store.choose(choice)
-    state.settle_browser(now=authority.now)
+    state.update_browser_pem(now=authority.now)
 
 
-def test_chosen_one_is_key_and_whole_chain_in_one_private_file(state: State, authority: Authority, good: BrowserChoice) -> None:
+def test_chosen_certificate_is_written_with_key_and_chain_to_one_private_file(
+    state: State, authority: Authority, good: BrowserChoice
+) -> None:
     use(state, good, authority)
     installed = state.store.current()
     assert [sha256(good), verify.fingerprint(intermediate().certificate)] == [
@@ -124,7 +126,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("problem", WRONG)
-def test_what_cannot_be_used_falls_back_and_says_why(
+def test_an_unusable_certificate_falls_back_with_a_reason(
     state: State, authority: Authority, good: BrowserChoice, problem: str, status: Callable[..., str]
 ) -> None:
     use(state, good, authority)
@@ -142,7 +144,7 @@ def odd_choice(authority: Authority, change: str) -> BrowserChoice:
     return BrowserChoice(from_pem(content).thumbprints[1], (content, intermediate().pem), keys.to_pem(leaf.key))
 
 
-def test_what_openssl_does_not_load_is_not_written(state: State, authority: Authority, good: BrowserChoice) -> None:
+def test_a_certificate_that_openssl_does_not_load_is_not_written(state: State, authority: Authority, good: BrowserChoice) -> None:
     use(state, good, authority)
     refused = odd_choice(authority, "bytes that are no UTF-8")
     use(state, refused, authority)
@@ -152,7 +154,7 @@ def test_what_openssl_does_not_load_is_not_written(state: State, authority: Auth
 
 
 @pytest.mark.parametrize("change", sorted(ODD.keys() - {"bytes that are no UTF-8"}))
-def test_what_libraries_refuse_and_openssl_loads_is_written_and_reported(state: State, authority: Authority, change: str) -> None:
+def test_a_certificate_that_only_openssl_loads_is_written_and_reported(state: State, authority: Authority, change: str) -> None:
     chosen = odd_choice(authority, change)
     use(state, chosen, authority)
     installed = state.store.current()
@@ -161,21 +163,19 @@ def test_what_libraries_refuse_and_openssl_loads_is_written_and_reported(state: 
     assert verify.fingerprint(installed.browser) == chosen.thumbprint
 
 
-def test_one_that_expires_at_night_falls_back_at_night_and_a_younger_one_comes_back(state: State, authority: Authority) -> None:
+def test_an_expired_certificate_falls_back_until_a_newer_one_is_chosen(state: State, authority: Authority) -> None:
     early, late = choice_of(public(authority)), choice_of(public(authority, begins=60 * DAY))
     use(state, early, authority)
-    assert not state.settle_browser(now=authority.now + 88 * DAY)
+    assert not state.update_browser_pem(now=authority.now + 88 * DAY)
     assert shown(state) == sha256(early)
-    assert state.settle_browser(now=authority.now + 90 * DAY)
+    assert state.update_browser_pem(now=authority.now + 90 * DAY)
     assert shown(state) == verify.fingerprint(state.store.current().service)
     state.store.choose(late)
-    assert state.settle_browser(now=authority.now + 90 * DAY)
+    assert state.update_browser_pem(now=authority.now + 90 * DAY)
     assert shown(state) == sha256(late)
 
 
-def test_no_moment_of_a_new_generation_shows_the_fallback(
-    state: State, package: Package, authority: Authority, good: BrowserChoice
-) -> None:
+def test_a_new_generation_never_shows_the_fallback(state: State, package: Package, authority: Authority, good: BrowserChoice) -> None:
     use(state, good, authority)
     seen, ended = set[tuple[int, str]](), threading.Event()
 
@@ -197,7 +197,7 @@ def test_no_moment_of_a_new_generation_shows_the_fallback(
 def test_generation_under_another_name_falls_back_in_the_same_step(
     state: State, package: Package, authority: Authority, good: BrowserChoice
 ) -> None:
-    """The new service certificate's names decide, not those of the one before."""
+    """The names of the new service certificate decide, not those of the previous one."""
     use(state, good, authority)
     renamed = dataclasses.replace(
         package, generation=2, host_name="rim9.test", service=authority.pair(Kind.SERVICE, common_name="rim9.test")
@@ -206,18 +206,18 @@ def test_generation_under_another_name_falls_back_in_the_same_step(
     assert verify.fingerprint(installed.browser) == verify.fingerprint(installed.service)
 
 
-def test_key_of_what_is_chosen_no_more_is_nowhere(state: State, package: Package, authority: Authority, good: BrowserChoice) -> None:
+def test_key_of_a_former_choice_is_removed_everywhere(state: State, package: Package, authority: Authority, good: BrowserChoice) -> None:
     use(state, good, authority)
     state.store.install(dataclasses.replace(package, generation=2), now=authority.now)
     assert len(keepers(state.home, good.private_key)) == 3  # the choice, and the generations in force and before
     state.store.choose(None)  # and here the agent was killed
     assert keepers(state.home, good.private_key) != []
-    State(state.home).settle_browser(now=authority.now)
+    State(state.home).update_browser_pem(now=authority.now)
     assert keepers(state.home, good.private_key) == []
 
 
 def keepers(home: Path, secret: bytes) -> list[Path]:
-    """The files that hold the secret, or a line of it as JSON has it."""
+    """The files that have the secret, or a line of it as in JSON."""
     line = secret.splitlines()[1]
     return [path for path in home.rglob("*") if path.is_file() and not path.is_symlink() and line in path.read_bytes()]
 
@@ -226,35 +226,35 @@ def test_killed_between_the_choice_and_its_use(state: State, authority: Authorit
     state.store.choose(good)  # and here the agent was killed
     assert shown(state) == verify.fingerprint(state.store.current().service)
     again = State(state.home)
-    assert again.settle_browser(now=authority.now)
+    assert again.update_browser_pem(now=authority.now)
     assert shown(again) == sha256(good)
-    assert not again.settle_browser(now=authority.now)
+    assert not again.update_browser_pem(now=authority.now)
 
 
 @pytest.mark.parametrize("kept", [b"", b"{}", b"[" * 100000, b'{"thumbprint": "x", "certificates": 1, "private_key": null}', b"\xff"])
-def test_what_was_kept_and_cannot_be_read_is_fetched_again(state: State, authority: Authority, good: BrowserChoice, kept: bytes) -> None:
+def test_a_stored_choice_that_cannot_be_read_is_fetched_again(state: State, authority: Authority, good: BrowserChoice, kept: bytes) -> None:
     use(state, good, authority)
     (state.home / "browser/chosen.json").write_bytes(kept)
     assert state.browser(state.store.current(), now=authority.now) == {"revision": "", "problem": ""}
-    state.settle_browser(now=authority.now)
+    state.update_browser_pem(now=authority.now)
     assert shown(state) == verify.fingerprint(state.store.current().service)
     assert not (state.home / "browser/chosen.json").exists()
 
 
 @pytest.mark.parametrize("left", [b"nothing that loads", None])
-def test_what_does_not_load_keeps_no_browser_out(state: State, left: bytes | None) -> None:
+def test_browsers_are_served_if_browser_pem_does_not_load(state: State, left: bytes | None) -> None:
     installed = state.store.current()
     installed.browser_pem.write_bytes(left) if left else installed.browser_pem.unlink()
     server, client = ssl.MemoryBIO(), ssl.MemoryBIO()
     answering = tls.browser_context(installed).wrap_bio(client, server, server_side=True)
-    calling = tls.looking_context(installed).wrap_bio(server, client)
+    calling = tls.unverified_context(installed).wrap_bio(server, client)
     for side in (calling, answering, calling):
         with contextlib.suppress(ssl.SSLWantReadError):
             side.do_handshake()
     assert verify.fingerprint(calling.getpeercert(binary_form=True)) == verify.fingerprint(installed.service)
 
 
-def test_backup_restore_and_remove_know_the_choice(state: State, authority: Authority, good: BrowserChoice, tmp_path: Path) -> None:
+def test_backup_restore_and_remove_include_the_choice(state: State, authority: Authority, good: BrowserChoice, tmp_path: Path) -> None:
     use(state, good, authority)
     backup.backup(state.home, tmp_path / "b.tar")
     backup.restore(tmp_path / "other", tmp_path / "b.tar")
@@ -270,7 +270,7 @@ def test_backup_restore_and_remove_know_the_choice(state: State, authority: Auth
 
 @dataclasses.dataclass
 class Central:
-    """A central node's 4242, so far as a heartbeat needs it."""
+    """The node API of a central node, as far as a heartbeat needs it."""
 
     answer: dict
     sealed: bytes | None = None
@@ -301,7 +301,7 @@ def central_store(tmp_path_factory: pytest.TempPathFactory, package: Package, au
 
 @pytest.fixture
 def calling(state: State, central_store: Installed):
-    """Calls a central node that says `answer`, and gives the agent's caller and what the central node saw."""
+    """A central node with the answer `answer`: the agent's caller, and the requests that the central node got."""
     context = tls.server_context(central_store)
     address = f"127.{os.getpid() % 20 + 110}.9.2"
 
@@ -323,40 +323,40 @@ def test_choice_is_fetched_used_and_reported(calling, state: State, good: Browse
     async def walk() -> None:
         service = state.store.current().service
         async with calling({"browser": good.revision}, browser_choice.seal(good, service)) as (caller, central):
-            assert await caller.beat() == (0, True)
-            assert await caller.beat() == (60, False)
+            assert await caller.heartbeat() == (0, True)
+            assert await caller.heartbeat() == (60, False)
             assert central.fetched == 1
             central.answer = {}  # an older central node: nothing changes
-            assert await caller.beat() == (60, False)
+            assert await caller.heartbeat() == (60, False)
             central.answer = {"browser": ""}
-            assert await caller.beat() == (0, True)
-            await caller.beat()
-        told = [(report["installed"]["browser"], report["browser"]["revision"]) for report in central.reports]
+            assert await caller.heartbeat() == (0, True)
+            await caller.heartbeat()
+        reported = [(report["installed"]["browser"], report["browser"]["revision"]) for report in central.reports]
         fallback = verify.fingerprint(service)
-        assert told == [(fallback, ""), *[(sha256(good), good.revision)] * 3, (fallback, "")]
+        assert reported == [(fallback, ""), *[(sha256(good), good.revision)] * 3, (fallback, "")]
         assert {report["browser"]["problem"] for report in central.reports} == {""}
 
     asyncio.run(walk())
 
 
-def test_key_that_the_console_could_not_open_is_asked_for_again(calling, state: State, good: BrowserChoice) -> None:
+def test_a_key_that_the_console_could_not_decrypt_is_fetched_again(calling, state: State, good: BrowserChoice) -> None:
     async def walk() -> None:
         service = state.store.current().service
         without = browser_choice.seal(dataclasses.replace(good, private_key=None), service)
         async with calling({"browser": good.revision}, without) as (caller, central):
-            assert await caller.beat() == (0, True)
-            assert await caller.beat() == (60, False)
+            assert await caller.heartbeat() == (0, True)
+            assert await caller.heartbeat() == (60, False)
             assert central.reports[-1]["browser"]["problem"] == "no-private-key"
             central.sealed = browser_choice.seal(good, service)
-            assert await caller.beat() == (0, True)
-            assert await caller.beat() == (60, False)
+            assert await caller.heartbeat() == (0, True)
+            assert await caller.heartbeat() == (60, False)
             assert central.reports[-1]["installed"]["browser"] == sha256(good)
             assert central.fetched == 3
 
     asyncio.run(walk())
 
 
-def test_what_does_not_arrive_whole_changes_nothing(
+def test_an_incomplete_answer_changes_nothing(
     calling, state: State, authority: Authority, good: BrowserChoice, central_store: Installed, caplog: pytest.LogCaptureFixture
 ) -> None:
     use(state, good, authority)
@@ -373,40 +373,40 @@ def test_what_does_not_arrive_whole_changes_nothing(
     async def walk() -> None:
         for sealed in answers.values():
             async with calling({"browser": other.revision}, sealed) as (caller, central):
-                assert await caller.beat() == (60, False)
+                assert await caller.heartbeat() == (60, False)
                 assert central.fetched == 1
 
     asyncio.run(walk())
-    assert len([each for each in caplog.messages if "is not taken" in each]) == len(answers)
+    assert len([each for each in caplog.messages if "was not installed" in each]) == len(answers)
     assert shown(state) == sha256(good)
     assert state.store.chosen() == good
 
 
 @pytest.mark.parametrize("place", ["browser/.chosen.json.new", "current/machine/personal/.browser.pem.new"])
-def test_disk_that_cannot_be_written_is_tried_again(calling, state: State, good: BrowserChoice, place: str) -> None:
-    """The folder in the way gives the error that a full disk gives, at the same place."""
+def test_a_failed_write_is_tried_again(calling, state: State, good: BrowserChoice, place: str) -> None:
+    """A folder with the name of the file causes the same error as a full disk."""
     obstacle = state.home / place
     obstacle.mkdir(parents=True)
 
     async def walk() -> None:
         async with calling({"browser": good.revision}, browser_choice.seal(good, state.store.current().service)) as (caller, central):
             for _ in range(2):
-                assert (await caller.beat())[1] is False
+                assert (await caller.heartbeat())[1] is False
                 assert shown(state) == verify.fingerprint(state.store.current().service)
             shutil.rmtree(obstacle)
-            await caller.beat()
-            await caller.beat()
+            await caller.heartbeat()
+            await caller.heartbeat()
             assert central.reports[-1]["installed"]["browser"] == shown(state) == sha256(good)
 
     asyncio.run(walk())
 
 
-def test_expired_choice_leaves_although_the_central_node_is_silent(state: State, authority: Authority) -> None:
+def test_an_expired_choice_is_removed_without_the_central_node(state: State, authority: Authority) -> None:
     state.store.choose(choice_of(public(authority, begins=-91 * DAY)))
     state.store.current().browser_pem.write_bytes(b"as it was yesterday")
     state.set_central("127.0.0.1", 1, None)
     with pytest.raises(OSError):
-        asyncio.run(Caller(state, "127.0.0.1", 1, listening=False).beat())
+        asyncio.run(Caller(state, "127.0.0.1", 1, listening=False).heartbeat())
     assert shown(state) == verify.fingerprint(state.store.current().service)
 
 
@@ -417,7 +417,7 @@ def test_hook_runs_for_the_browser_alone_and_not_twice(
     state: State, package: Package, authority: Authority, good: BrowserChoice, tmp_path: Path
 ) -> None:
     async def follow() -> None:
-        hook = Hook(state, (sys.executable, "-I", "-c", SCRIPT, str(tmp_path / "told")), lambda: None)
+        hook = Hook(state, (sys.executable, "-I", "-c", SCRIPT, str(tmp_path / "runs")), lambda: None)
         hook.follow(state.store.current())
         if hook.running:
             await hook.running
@@ -434,12 +434,12 @@ def test_hook_runs_for_the_browser_alone_and_not_twice(
         await follow()
 
     asyncio.run(walk())
-    assert (tmp_path / "told").read_text().split() == ["certificates", "browser", "certificates", "browser"]
+    assert (tmp_path / "runs").read_text().split() == ["certificates", "browser", "certificates", "browser"]
     assert "PRIVATE" not in (state.home / "agent.json").read_text()
 
 
-def test_status_says_what_browsers_are_shown(state: State, authority: Authority, good: BrowserChoice, status: Callable[..., str]) -> None:
-    assert "browser: the service certificate; no other is chosen\n" in status(state)
+def test_status_names_the_browser_certificate(state: State, authority: Authority, good: BrowserChoice, status: Callable[..., str]) -> None:
+    assert "browser: the service certificate, because no other is chosen\n" in status(state)
     use(state, good, authority)
     assert f"browser: the chosen certificate {good.thumbprint}\n" in status(state)
     assert json.loads(status(state, "--json"))["browser"] == {"revision": good.revision, "problem": ""}

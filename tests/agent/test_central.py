@@ -1,4 +1,4 @@
-"""Which addresses of the central node an agent calls, and what it says of those that do not answer."""
+"""The addresses of the central node that an agent calls, and its errors for those that do not answer."""
 
 import asyncio
 import dataclasses
@@ -33,7 +33,7 @@ def home(tmp_path: Path, authority: Authority, package: Package) -> Path:
 
 
 def closed() -> CentralAddress:
-    """An address at which nobody listens."""
+    """An address without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return CentralAddress("127.0.0.1", server.getsockname()[1])
 
@@ -42,7 +42,7 @@ def closed() -> CentralAddress:
 def central(
     authority: Authority, package: Package, folder: Path, *, address: str = "127.0.0.1"
 ) -> Iterator[tuple[CentralAddress, list[int]]]:
-    """A central node that answers each call with `yes`; the list grows with each."""
+    """A central node that answers each request with `yes`. The list has one entry for each request."""
     service = authority.pair(Kind.SERVICE, common_name=package.central_host_name)
     context = tls.server_context(
         Store(folder).install(dataclasses.replace(package, host_name=package.central_host_name, service=service), now=authority.now)
@@ -84,7 +84,7 @@ def call(state: State) -> bytes:
     return asyncio.run(called())
 
 
-def test_what_is_logged_names_addresses(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_logs_name_addresses(home: Path, caplog: pytest.LogCaptureFixture) -> None:
     state = State(home)
     (known,) = installed(state).central_addresses
     with caplog.at_level(logging.DEBUG), pytest.raises(OSError, match="Connection refused") as refused:
@@ -94,7 +94,7 @@ def test_what_is_logged_names_addresses(home: Path, caplog: pytest.LogCaptureFix
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
-def test_the_central_nodes_own_agent_calls_what_it_was_given_and_nothing_else(
+def test_the_central_nodes_own_agent_calls_only_the_given_address(
     address: str, home: Path, authority: Authority, package: Package, tmp_path: Path
 ) -> None:
     with central(authority, package, tmp_path / "central", address=address) as (place, calls):
@@ -126,15 +126,15 @@ def test_set_central_is_kept_until_a_later_address_works(home: Path, authority: 
 
 
 def test_unlocking_keeps_set_central(tmp_path: Path, package: Package, authority: Authority) -> None:
-    state, word = State(tmp_path / "home"), password.generate()
+    state, typed = State(tmp_path / "home"), password.generate()
     state.set_central("10.4.2.1", 4242, None)
-    state.accept(packages.seal_with_password(package, password.canonical(word)), source="127.0.0.1", now=authority.now)
-    assert state.unlock(Opener(password.canonical(word)), now=authority.now)
+    state.accept(packages.seal_with_password(package, password.canonical(typed)), source="127.0.0.1", now=authority.now)
+    assert state.unlock(Opener(password.canonical(typed)), now=authority.now)
     assert state.memory()["central"]["address"] == "10.4.2.1"
 
 
 def known(**memory: object) -> Known:
-    """Of an agent whose package of generation 2 says p1, then p2."""
+    """The addresses of an agent whose package of generation 2 has p1, then p2."""
     from_package = tuple(CentralAddress(each, 1) for each in ("p1", "p2"))
     pieces: Any = SimpleNamespace(generation=2, central_host_name="central", central_addresses=from_package)
     return Known(pieces, dict(memory))
@@ -161,12 +161,12 @@ ORDERS = {
 
 
 @pytest.mark.parametrize("case", ORDERS)
-def test_in_which_order_an_agent_calls(case: str) -> None:
+def test_order_of_the_addresses_that_an_agent_calls(case: str) -> None:
     what, order = ORDERS[case]
     assert [str(each) for each in what.order(["r"])] == order
 
 
 @pytest.mark.parametrize(("generation", "name"), [(2, "other"), (1, "central")])
-def test_a_name_that_was_set_holds_until_a_later_package(generation: int, name: str) -> None:
+def test_a_set_host_name_is_used_until_a_later_package(generation: int, name: str) -> None:
     what = known(central=SAID | {"host_name": "other", "before": ["p1:1", "p2:1"], "generation": generation})
     assert [each.host_name for each in what.order(["r"])] == ["other", name, name, name]

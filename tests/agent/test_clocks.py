@@ -1,4 +1,4 @@
-"""A clock that is off is told apart from a certificate that is bad, on the node and from the central node, with both clocks."""
+"""Agent and central node distinguish a wrong clock from a bad certificate, and report both clocks."""
 
 import asyncio
 import dataclasses
@@ -37,7 +37,7 @@ numbers = iter(range(1, 250))
 
 
 def made(authority: Authority, package: Package, *, ago: timedelta) -> Package:
-    """The package as it would have been made then, for a host that resolves here."""
+    """A package that was made at that time, for a host name that resolves here."""
     moment = authority.now - ago
     names = {Kind.SERVICE: "localhost", Kind.CLIENT: "QlikClient", Kind.CLUSTER: "QlikServiceCluster"}
     service, client, cluster = (authority.pair(kind, common_name=name, now=moment) for kind, name in names.items())
@@ -46,14 +46,14 @@ def made(authority: Authority, package: Package, *, ago: timedelta) -> Package:
 
 @pytest.fixture(scope="module")
 def ahead(authority: Authority, package: Package, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """What a peer holds whose certificates were made by a clock two days ahead of this one."""
+    """The generation of a peer whose certificates were made with a clock two days ahead."""
     tomorrow = made(authority, package, ago=-DAYS)
     return Store(tmp_path_factory.mktemp("ahead")).install(tomorrow, now=authority.now + DAYS)
 
 
 @contextmanager
 def peer(context: ssl.SSLContext, *, clock: datetime | None) -> Iterator[tuple[str, int]]:
-    """Answers each request with this Date."""
+    """A server that answers each request with this Date header."""
     date = f"Date: {format_datetime(clock, usegmt=True)}\r\n" if clock else ""
     answer = f"HTTP/1.1 200 OK\r\n{date}Content-Length: 1\r\nConnection: close\r\n\r\n2".encode()
     address = f"127.{os.getpid() % 20 + 90}.8.{next(numbers)}"
@@ -92,13 +92,13 @@ async def call(state: State) -> None:
 CASES = {
     "two days behind": (DAYS + timedelta(seconds=10), ("2 days behind the central node's", "Set the wrong one (NTP)")),
     "clocks agree": (timedelta(0), ("both clocks agree", "renew or redistribute")),
-    "not told": (None, ("could not be asked", "Compare both clocks")),
+    "no clock": (None, ("could not be read", "Compare both clocks")),
 }
 
 
-@pytest.mark.parametrize(("offset", "told"), CASES.values(), ids=CASES.keys())
-def test_agent_says_both_clocks(
-    authority: Authority, package: Package, ahead: Installed, tmp_path: Path, offset: timedelta | None, told: tuple[str, ...]
+@pytest.mark.parametrize(("offset", "expected"), CASES.values(), ids=CASES.keys())
+def test_agent_reports_both_clocks(
+    authority: Authority, package: Package, ahead: Installed, tmp_path: Path, offset: timedelta | None, expected: tuple[str, ...]
 ) -> None:
     state = State(tmp_path)
     state.store.install(package, now=authority.now)
@@ -108,12 +108,14 @@ def test_agent_says_both_clocks(
         with pytest.raises(OSError, match=r"127\.") as caught:
             asyncio.run(call(state))
     text = str(caught.value)
-    assert [each for each in (*told, clocks.day(datetime.now(UTC))) if each not in text] == [], text
+    assert [each for each in (*expected, clocks.day(datetime.now(UTC))) if each not in text] == [], text
     if offset:
         assert clocks.day(there) in text
 
 
-def test_bad_certificate_is_no_matter_of_clocks(authority: Authority, package: Package, ahead: Installed, tmp_path: Path) -> None:
+def test_a_bad_certificate_is_not_reported_as_a_wrong_clock(
+    authority: Authority, package: Package, ahead: Installed, tmp_path: Path
+) -> None:
     state = State(tmp_path)
     installed = state.store.install(package, now=authority.now)
     with peer(tls.server_context(installed), clock=datetime.now(UTC) + DAYS) as (address, port):
@@ -123,7 +125,7 @@ def test_bad_certificate_is_no_matter_of_clocks(authority: Authority, package: P
     assert "clock" not in str(caught.value)
 
 
-def test_agent_says_that_the_central_node_presents_another_root(
+def test_agent_reports_another_root_of_the_central_node(
     authority: Authority, package: Package, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     state, other = State(tmp_path), make_authority()
@@ -138,7 +140,7 @@ def test_agent_says_that_the_central_node_presents_another_root(
 
 
 @pytest.mark.parametrize("offset", [DAYS.total_seconds(), 0.0, None], ids=["off", "agrees", "never called"])
-def test_central_node_says_both_clocks(
+def test_central_node_reports_both_clocks(
     authority: Authority, package: Package, ahead: Installed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offset: float | None
 ) -> None:
     own = Store(tmp_path).install(package, now=authority.now)
@@ -149,24 +151,24 @@ def test_central_node_says_both_clocks(
         Node._meta.get_field("observation").set_cached_value(node, seen)  # type: ignore[attr-defined]
         with pytest.raises(NodeUnreachable) as caught:
             dial.served_certificate(node)
-    told = {None: "rim1's could not be asked", 0.0: "both clocks agree"}.get(offset, "2 days behind rim1's, which says")
-    assert told in str(caught.value)
+    expected = {None: "rim1's could not be read", 0.0: "both clocks agree"}.get(offset, "2 days behind rim1's, which says")
+    assert expected in str(caught.value)
 
 
-def test_package_says_both_clocks(authority: Authority, package: Package) -> None:
+def test_package_error_names_both_clocks(authority: Authority, package: Package) -> None:
     with pytest.raises(PackageInvalid) as caught:
         package_check.package(package, now=authority.now - DAYS)
     for moment in (authority.now, authority.now - DAYS):
         assert clocks.stamp(moment) in str(caught.value)
 
 
-def test_last_problem_stays_for_the_terminal_until_a_call_succeeds(
+def test_last_problem_is_stored_until_a_heartbeat_succeeds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     state, now = State(tmp_path), datetime.now(UTC)
     monkeypatch.setattr(sys, "argv", ["agent", "status", "--json", "--home", str(tmp_path)])
     for problem in ("the clocks disagree", ""):
-        state.note_call(problem, now=now)
+        state.record_call(problem, now=now)
         assert main() == 0
-        told = json.loads(capsys.readouterr().out)["last_problem"]
-        assert told == ({"at": now.isoformat(timespec="seconds"), "text": problem} if problem else None)
+        expected = json.loads(capsys.readouterr().out)["last_problem"]
+        assert expected == ({"at": now.isoformat(timespec="seconds"), "text": problem} if problem else None)

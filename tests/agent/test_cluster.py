@@ -1,4 +1,4 @@
-"""The cluster certificate's file on a node: taken from a PFX, or refused with everything left as it was."""
+"""The import of the cluster certificate from a PFX. A refused import changes nothing."""
 
 import dataclasses
 import subprocess
@@ -62,12 +62,14 @@ def test_the_command_imports_it_and_the_agent_proves_it(state: State, successor:
 
 
 def without_its_key(one: Pair, other: Pair) -> bytes:
-    """A PFX in which the certificate stands beside a key that is not its own."""
+    """A PFX with a certificate and the key of another one."""
     key, certificate = keys.from_pem(other.private_key), x509.load_pem_x509_certificate(one.certificate)
     return pkcs12.serialize_key_and_certificates(b"x", key, None, [certificate], BestAvailableEncryption(PASSWORD.encode()))
 
 
-def test_whatever_is_not_the_sites_cluster_certificate_is_refused(state: State, authority: Authority, pairs, successor: Pair) -> None:
+def test_other_certificates_than_the_sites_cluster_certificate_are_refused(
+    state: State, authority: Authority, pairs, successor: Pair
+) -> None:
     now, before = datetime.now(UTC), place(state.store.current()).read_bytes()
     foreign = make_authority("other.example").pair(Kind.CLUSTER)
     named = authority.pair(Kind.CLUSTER, common_name="SomethingElse")
@@ -88,7 +90,7 @@ def test_whatever_is_not_the_sites_cluster_certificate_is_refused(state: State, 
     assert place(state.store.current()).read_bytes() == before
 
 
-def test_a_revoked_one_is_refused(state: State, authority: Authority, successor: Pair, package) -> None:
+def test_a_revoked_cluster_certificate_is_refused(state: State, authority: Authority, successor: Pair, package) -> None:
     now = datetime.now(UTC)
     serial = x509.load_pem_x509_certificate(successor.certificate).serial_number
     entry = revocation_list.Entry(serial, now, RevocationCode.KEY_COMPROMISE)
@@ -98,16 +100,16 @@ def test_a_revoked_one_is_refused(state: State, authority: Authority, successor:
         import_cluster(state, file_of(successor), PASSWORD, now=now)
 
 
-def test_a_node_without_certificates_says_what_comes_first(tmp_path: Path, successor: Pair) -> None:
+def test_a_node_without_certificates_must_be_registered_first(tmp_path: Path, successor: Pair) -> None:
     with pytest.raises(Refused, match="Register this node first"):
         import_cluster(State(tmp_path / "empty"), file_of(successor), PASSWORD, now=datetime.now(UTC))
 
 
-def test_a_key_that_cannot_be_read_proves_nothing_and_stops_nothing(state: State, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unreadable_key_sends_no_proof_and_stops_nothing(state: State, caplog: pytest.LogCaptureFixture) -> None:
     installed = state.store.current()
     for content in (b"", b"nonsense"):
         place(installed).write_bytes(content)
         assert proof(installed, "ab" * 32) is None
     place(installed).unlink()
     assert proof(installed, "ab" * 32) is None
-    assert caplog.text.count("proves nothing") == 3
+    assert caplog.text.count("no proof of the cluster key is sent") == 3

@@ -1,4 +1,4 @@
-"""Damaged files of a home: named with what helps, never a traceback, and a new package repairs them."""
+"""Damaged files of a home are named with the remedy, without a traceback, and a new package repairs them."""
 
 import dataclasses
 import json
@@ -34,11 +34,11 @@ DAMAGES = {
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory, package) -> Path:
     home = tmp_path_factory.mktemp("installed") / "home"
-    word = password.generate()
+    typed = password.generate()
     state = State(home)
-    state.accept(packages.seal_with_password(package, word), source="127.0.0.1", now=datetime.now(UTC))
+    state.accept(packages.seal_with_password(package, typed), source="127.0.0.1", now=datetime.now(UTC))
     state.reopen()
-    state.unlock(packages.Opener(word), now=datetime.now(UTC))
+    state.unlock(packages.Opener(typed), now=datetime.now(UTC))
     return home
 
 
@@ -55,16 +55,16 @@ def damage(path: Path, how: str) -> None:
 def test_a_damaged_generation_is_named_and_a_new_package_repairs_it(name: str, how: str, home: Path, package) -> None:
     state, now = State(home), datetime.now(UTC)
     damage(home / "current" / name, how)
-    with pytest.raises(StoreDamaged, match="Press Redistribute") as told:
+    with pytest.raises(StoreDamaged, match="Press Redistribute") as error:
         state.store.current()
-    assert str((home / "current").resolve() / name) in str(told.value)
+    assert str((home / "current").resolve() / name) in str(error.value)
     assert state.is_open(now)
-    assert (state.status(now)["value"], state.status(now)["trust_zone"], state.damage()) == (1, None, str(told.value))
+    assert (state.status(now)["value"], state.status(now)["trust_zone"], state.damage()) == (1, None, str(error.value))
     with pytest.raises(PKIError):
         state.install_renewal(b"", now=now)
-    word = password.generate()
-    state.accept(packages.seal_with_password(dataclasses.replace(package, generation=2), word), source="127.0.0.1", now=now)
-    assert passwords.unlock(state, word, tell=str).generation == 2
+    typed = password.generate()
+    state.accept(packages.seal_with_password(dataclasses.replace(package, generation=2), typed), source="127.0.0.1", now=now)
+    assert passwords.unlock(state, typed, report=str).generation == 2
     assert state.damage() == ""
     assert not state.is_open(now)
 
@@ -72,8 +72,8 @@ def test_a_damaged_generation_is_named_and_a_new_package_repairs_it(name: str, h
 @examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from([*GENERATION, "service-pairs"]), place=st.floats(0, 0.999), byte=st.integers(0, 255))
 @example(name="user/personal/client.pem", place=0.48, byte=ord("B"))
-def test_one_changed_byte_is_named_or_stops_nothing(name: str, place: float, byte: int, home: Path) -> None:
-    """What is not named, OpenSSL loads."""
+def test_one_changed_byte_is_reported_or_harmless(name: str, place: float, byte: int, home: Path) -> None:
+    """OpenSSL loads all files that are not reported."""
     path = next((home / "service-pairs").glob("*/service.pem")) if name == "service-pairs" else home / "current" / name
     content = path.read_bytes()
     at = int(place * len(content))
@@ -84,7 +84,7 @@ def test_one_changed_byte_is_named_or_stops_nothing(name: str, place: float, byt
         assert found or str(path.resolve()) in state.damage()
         if found:
             state.store.key_ring()
-            state.settle_browser(now=datetime.now(UTC))
+            state.update_browser_pem(now=datetime.now(UTC))
             tls.server_context(found)
             tls.client_context(found)
     finally:
@@ -99,11 +99,11 @@ def test_a_manifest_with_another_value_is_named(name: str, value: str, home: Pat
     content = json.loads(manifest.read_bytes())
     del content[name]
     manifest.write_text(f'{json.dumps(content)[:-1]}, "{name}": {value}}}')
-    assert "manifest.json is damaged: it does not hold what was written." in State(home).damage()
+    assert "manifest.json is damaged: its content is not what the agent wrote." in State(home).damage()
 
 
 @pytest.mark.parametrize("how", DAMAGES)
-def test_a_damaged_memory_is_set_aside(how: str, home: Path) -> None:
+def test_a_damaged_agent_json_is_renamed(how: str, home: Path) -> None:
     damage(home / "agent.json", how)
     state = State(home)
     assert state.memory() == {"wrong_passwords": 0, "reopened": None}
@@ -117,7 +117,7 @@ def test_a_damaged_memory_is_set_aside(how: str, home: Path) -> None:
     ['{"hook": {"at": 5}, "last_problem": {}, "central": {"address": "10.0.0.1"}, "central_told": {"generation": 1}, "central_called": 5, "wrong_passwords": null}',
      '{"wrong_passwords": "x", "reopened": [], "paused_until": 5, "central": 7, "last_problem": "x", "hook": []}', '{"paused_until": "never"}', "{}", "null", "7"],
 )  # fmt: skip
-def test_a_memory_with_other_forms_counts_as_far_as_it_holds(kept: str, home: Path) -> None:
+def test_valid_members_of_agent_json_are_used(kept: str, home: Path) -> None:
     (home / "agent.json").write_text(kept)
     state, now = State(home), datetime.now(UTC)
     assert (state.status(now)["wrong_passwords"], state.last_problem(), state.hook(), state.paused_until(now)) == (0, None, None, None)
@@ -128,8 +128,8 @@ def test_a_memory_with_other_forms_counts_as_far_as_it_holds(kept: str, home: Pa
 
 @pytest.mark.parametrize("how", DAMAGES)
 @pytest.mark.parametrize("name", ["machine/root/crl.pem", "browser/chosen.json", "service-pairs", "current"])
-def test_what_is_fetched_or_made_again_stops_nothing(name: str, how: str, home: Path) -> None:
-    """Not even a generation that is not there."""
+def test_damaged_files_that_are_fetched_or_made_again_stop_nothing(name: str, how: str, home: Path) -> None:
+    """Also with a missing generation."""
     paths = {
         "browser/chosen.json": home / "browser/chosen.json",
         "service-pairs": next((home / "service-pairs").glob("*/service.pem")),
@@ -142,13 +142,13 @@ def test_what_is_fetched_or_made_again_stops_nothing(name: str, how: str, home: 
     found = state.store.current()
     assert found is not None
     assert len(state.store.key_ring().keys) == 1
-    state.settle_browser(now=now)
+    state.update_browser_pem(now=now)
     state.store.keep_current_alone()
     assert found.browser_pem.read_bytes() == found.service_pem.read_bytes()
 
 
-def test_commands_name_the_file_and_what_helps(home: Path, tmp_path: Path) -> None:
-    """And the restore that they name works."""
+def test_commands_name_the_file_and_the_remedy(home: Path, tmp_path: Path) -> None:
+    """The restore that they name works."""
     assert command("backup", "--home", home, tmp_path / "node.tar").returncode == 0
     for name in ("manifest.json", "machine/personal/service.pem"):
         damage(home / "current" / name, "zeros")
@@ -163,12 +163,12 @@ def test_commands_name_the_file_and_what_helps(home: Path, tmp_path: Path) -> No
     ):
         ended = command(*words[:1], "--home", home, *words[1:])
         assert "Traceback" not in ended.stderr, words
-        assert "manifest.json is damaged: it holds zero bytes alone" in ended.stdout + ended.stderr or words[0] in (
+        assert "manifest.json is damaged: it has only zero bytes" in ended.stdout + ended.stderr or words[0] in (
             "reopen",
             "set-central",
         ), words
     assert command("status", "--home", home).returncode == 0
-    assert f"move the folder {home} away, then" in command("status", "--home", home).stdout  # the remedy that works here
+    assert f"move the folder {home} to another place, then" in command("status", "--home", home).stdout  # the remedy that works here
     refused = command("remove", "--home", home, "--yes")
     assert (refused.returncode, "move the folder" in refused.stderr) == (1, True)
     shutil.move(home, tmp_path / "away")

@@ -1,4 +1,4 @@
-"""What the agent writes is for its own account; loose modes of a home are corrected, and nothing outside of it is touched."""
+"""Only its own account can read the files of an agent. Wrong modes in a home are corrected, and nothing outside of it is changed."""
 
 import json
 import os
@@ -20,7 +20,7 @@ def mode(path: Path) -> int:
 
 @pytest.fixture
 def home(authority: Authority, package: Package, tmp_path: Path) -> Path:
-    """The home of a registered node, as an earlier version may have left it under umask 000."""
+    """The home of a registered node, as written by an earlier version with umask 000."""
     state = State(tmp_path / "home")
     state.store.install(package, now=authority.now)
     state.reopen()
@@ -30,7 +30,7 @@ def home(authority: Authority, package: Package, tmp_path: Path) -> Path:
     return state.home
 
 
-def test_a_home_is_closed_and_what_others_could_read_is_named_before(home: Path) -> None:
+def test_modes_of_a_home_are_corrected_and_reported(home: Path) -> None:
     own, key = State(home).own_folder, home.resolve() / "generations/1/exported/server_key.pem"
     assert {home.resolve(), key} <= set(files.readable_by_others(own))
     files.close_to_others(own)
@@ -39,14 +39,14 @@ def test_a_home_is_closed_and_what_others_could_read_is_named_before(home: Path)
 
 
 def test_status_names_what_others_can_read(home: Path) -> None:
-    told = json.loads(run("-m", "agent", "status", "--json", "--home", str(home), uid=os.geteuid()))
-    assert str(home.resolve() / "agent.json") in told["readable_by_others"]
+    status = json.loads(run("-m", "agent", "status", "--json", "--home", str(home), uid=os.geteuid()))
+    assert str(home.resolve() / "agent.json") in status["readable_by_others"]
     files.close_to_others(State(home).own_folder)
     assert "readable_by_others: nothing" in run("-m", "agent", "status", "--home", str(home), uid=os.geteuid())
 
 
 @pytest.mark.parametrize("shared", ["a directory of others is in it", "it has the sticky bit, as /tmp has"])
-def test_in_a_directory_that_is_not_ours_alone_only_what_is_ours_is_closed(home: Path, shared: str) -> None:
+def test_in_a_shared_directory_only_own_files_are_corrected(home: Path, shared: str) -> None:
     foreign = home / "somebody"
     if "sticky" in shared:
         home.chmod(0o1777)
@@ -73,7 +73,7 @@ def test_links_are_not_followed(home: Path, tmp_path: Path) -> None:
     assert (mode(outside), mode(target)) == (0o755, 0o755)
 
 
-def test_what_is_replaced_or_written_over_gets_its_own_mode(tmp_path: Path) -> None:
+def test_replaced_and_overwritten_files_get_the_right_mode(tmp_path: Path) -> None:
     left = tmp_path / ".agent.json.new"  # of a process that was killed
     left.touch()
     left.chmod(0o666)
@@ -95,7 +95,7 @@ def test_no_other_account_reads_the_home_of_an_agent_that_was_started_under_umas
         assert readable(folder / "home", uid=0) == {folder / "home", *(folder / "home").iterdir()}
 
 
-def test_what_a_failed_block_made_is_removed_and_what_it_altered_is_put_back(tmp_path: Path) -> None:
+def test_a_failed_block_is_undone(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "there/kept").write_text("before")
     (tmp_path / "secret").write_text("before")

@@ -1,4 +1,4 @@
-"""Calling home, without a central node."""
+"""Heartbeats without a central node."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ LASTS_S, STEP_S = 0.4, 0.01
 
 @dataclass
 class SlowState:
-    """Installs as a slow machine does."""
+    """Installs as slowly as a slow machine."""
 
     installed: int = 0
 
@@ -29,7 +29,7 @@ class Old:
     generation: int = 1
 
 
-def test_others_are_answered_while_a_renewal_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_are_answered_while_a_renewal_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     async def ask(*_: object) -> bytes:
         return b""
 

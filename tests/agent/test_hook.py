@@ -1,4 +1,4 @@
-"""The reload hook: run when something has come into force, once at a time, its end kept; and what services really serve."""
+"""The reload hook: it runs after changes, one run at a time, and its exit code is recorded. The certificates of services are reported."""
 
 import asyncio
 import dataclasses
@@ -37,11 +37,11 @@ sys.exit(int(sys.argv[3]))"""
 
 
 class Hooked:
-    """A node's state with a hook that writes down each run."""
+    """The state of a node with a hook that records each run."""
 
     def __init__(self, home: Path, *, sleeps: float = 0, ends: int = 0) -> None:
-        self.home, self.told, self.state, self.woken = home, home / "told", State(home), 0
-        self.command = (sys.executable, "-I", "-c", SCRIPT, str(self.told), str(sleeps), str(ends))
+        self.home, self.runs_file, self.state, self.woken = home, home / "runs", State(home), 0
+        self.command = (sys.executable, "-I", "-c", SCRIPT, str(self.runs_file), str(sleeps), str(ends))
         self.hook = Hook(self.state, self.command, self.wake)
 
     def wake(self) -> None:
@@ -51,14 +51,14 @@ class Hooked:
         self.hook = Hook(self.state, self.command, self.wake)
 
     async def follow(self) -> dict:
-        """As the agent does twice a second, until the run has ended."""
+        """Call `follow` twice a second, as the agent does, until the run has ended."""
         self.hook.follow(self.state.store.current())
         if self.hook.running:
             await self.hook.running
         return self.state.hook()
 
     def runs(self) -> list[list[str]]:
-        return [json.loads(line) for line in self.told.read_text().splitlines()] if self.told.exists() else []
+        return [json.loads(line) for line in self.runs_file.read_text().splitlines()] if self.runs_file.exists() else []
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_hook_runs_for_certificates_and_for_trust_and_not_twice(
     asyncio.run(walk())
 
 
-def test_only_the_newest_follows_a_run_that_lasts(package: Package, authority: Authority, tmp_path: Path) -> None:
+def test_only_the_newest_change_follows_a_long_run(package: Package, authority: Authority, tmp_path: Path) -> None:
     async def walk() -> None:
         hooked = Hooked(tmp_path, sleeps=0.5)
         for generation in (1, 2, 3):
@@ -103,7 +103,7 @@ def test_only_the_newest_follows_a_run_that_lasts(package: Package, authority: A
     asyncio.run(walk())
 
 
-def test_failed_run_is_kept_and_tried_again_when_the_agent_starts(package: Package, authority: Authority, tmp_path: Path) -> None:
+def test_failed_run_is_recorded_and_repeated_when_the_agent_starts(package: Package, authority: Authority, tmp_path: Path) -> None:
     async def walk() -> None:
         hooked = Hooked(tmp_path, ends=3)
         hooked.state.store.install(package, now=authority.now)
@@ -122,11 +122,11 @@ def test_an_exit_code_of_any_system_is_reported(
 ) -> None:
     state = State(tmp_path / "home")
     installed = state.store.install(dataclasses.replace(package, node=str(uuid.uuid4())), now=authority.now)
-    state.note_hook(at=authority.now, ended=ended, generation=1)
-    told = report_make(
+    state.record_hook(at=authority.now, ended=ended, generation=1)
+    report = report_make(
         installed, state.store.key_ring(), {}, loaded=installed, served={}, listening=True, now=authority.now, hook=state.hook()
     )
-    assert Report.parse(json.dumps(told.to_json()).encode()).hook["exit"] == reported
+    assert Report.parse(json.dumps(report.to_json()).encode()).hook["exit"] == reported
 
 
 def test_hook_that_hangs_or_cannot_be_started_ends(
@@ -147,23 +147,23 @@ def test_hook_that_hangs_or_cannot_be_started_ends(
 
 
 @pytest.mark.parametrize(
-    "told",
+    "arguments",
     ["engine", "engine=", "engine=host", "Engine=host:1", "a b=host:1", "x" * 21 + "=host:1", "service=host:1", "=host:1", "e=host:99999"],
 )
-def test_nonsense_services_are_refused(told: str) -> None:
+def test_invalid_services_are_refused(arguments: str) -> None:
     with pytest.raises(ValueError, match="--service"):
-        services([told])
+        services([arguments])
 
 
 def test_services_are_named_once_and_at_most_ten() -> None:
     assert services(["engine=127.0.0.1:4747", "proxy=[::1]:443"]) == (Service("engine", "127.0.0.1", 4747), Service("proxy", "::1", 443))
-    for told in (["a=h:1", "a=h:2"], [f"s{number}=h:1" for number in range(11)]):
+    for arguments in (["a=h:1", "a=h:2"], [f"s{number}=h:1" for number in range(11)]):
         with pytest.raises(ValueError, match="at most 10 different"):
-            services(told)
+            services(arguments)
 
 
-def test_what_services_really_serve_is_reported(package: Package, authority: Authority, tmp_path: Path) -> None:
-    """One serves the installed certificate, one another site's, one does not speak TLS, one answers nothing, one is not there, and two have no host that can be called."""
+def test_certificates_of_services_are_reported(package: Package, authority: Authority, tmp_path: Path) -> None:
+    """One presents the installed certificate, one that of another site, one has no TLS, one does not answer, one does not listen, and two have invalid hosts."""
     state = State(tmp_path)
     installed = state.store.install(package, now=authority.now)
     foreign = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -187,8 +187,8 @@ def test_what_services_really_serve_is_reported(package: Package, authority: Aut
     threads = [threading.Thread(target=serve, args=(listening[name], context)) for name, context in contexts.items()]
     for each in threads:
         each.start()
-    told = [f"{name}={address}:{server.getsockname()[1]}" for name, server in listening.items()]
-    caller = Caller(state, address, 1, listening=False, services=services([*told, f"gone={address}:1", "dots=a..b:1", "zero=\0:1"]))
+    arguments = [f"{name}={address}:{server.getsockname()[1]}" for name, server in listening.items()]
+    caller = Caller(state, address, 1, listening=False, services=services([*arguments, f"gone={address}:1", "dots=a..b:1", "zero=\0:1"]))
     began = time.monotonic()
     served = asyncio.run(caller._served(installed))
     assert timedelta(seconds=time.monotonic() - began) < timedelta(seconds=4)

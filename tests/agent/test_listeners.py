@@ -1,4 +1,4 @@
-"""A listener that changes what it serves while it is being dialled."""
+"""A listener whose certificate changes during connections."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ async def dial(installed: Installed, address: str, port: int) -> bytes:
 
 
 async def dial_while_it_changes(installed: Installed) -> list[bytes]:
-    """A new context at every moment between a connection's acceptance and its handshake: all run on one loop."""
+    """A new context at every step between the acceptance of a connection and its handshake, all on one event loop."""
     address, port = f"127.{os.getpid() % 60 + 30}.251.1", free_port()
     listener = listeners.Listener(listeners.status(), address, port)
     await listener.start(tls.server_context(installed))

@@ -1,4 +1,4 @@
-"""Passwords on the setup page: tried at once, held, counted, paused; and what strangers send meanwhile."""
+"""Passwords on the setup page: tried at once, held, counted, paused, also beside packages of unknown senders."""
 
 import base64
 import dataclasses
@@ -25,7 +25,7 @@ from tests.agent.pages import Pages
 
 @pytest.fixture
 def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pages]:
-    """A page that answers when it knows what becomes of a password."""
+    """A page that answers when it knows the result of a password."""
     monkeypatch.setattr(passwords, "ANSWER_S", 60)
     pages = Pages(tmp_path / "home")
     yield pages
@@ -34,13 +34,13 @@ def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pages]:
 
 @pytest.fixture(scope="module")
 def sealed(package) -> tuple[bytes, str]:
-    word = password.generate()
-    return packages.seal_with_password(package, word), word
+    typed = password.generate()
+    return packages.seal_with_password(package, typed), typed
 
 
 @pytest.fixture(scope="module")
 def strangers(package) -> Callable[[], bytes]:
-    """A package that somebody else made, each with another tag; its password is nobody's."""
+    """A package of an unknown sender, each with another tag and an unknown password."""
     head, rest = packages.seal_with_password(package, password.generate()).split(b".", 1)
     header = json.loads(package_header.decoded(head))
 
@@ -52,7 +52,7 @@ def strangers(package) -> Callable[[], bytes]:
 
 
 def copied(sealed: bytes) -> bytes:
-    """The true header over another content, as somebody can send who listens."""
+    """The true header with another content, as an eavesdropper could send it."""
     head, _, *rest = sealed.split(b".")
     return b".".join([head, package_header.encoded(secrets.token_bytes(40)).encode(), *rest])
 
@@ -65,24 +65,24 @@ def wait_until(true: Callable[[], object], seconds: float = 15) -> None:
 
 
 def test_the_tag_is_hkdf_of_the_symbols_with_the_packages_salt(sealed: tuple[bytes, str]) -> None:
-    """Computed again with HMAC alone (RFC 5869), and the package opened by another implementation."""
-    content, word = sealed
+    """Computed again with HMAC (RFC 5869), and the package decrypted by another implementation."""
+    content, typed = sealed
     header = json.loads(base64.urlsafe_b64decode(content.split(b".")[0] + b"=="))
     salt = base64.urlsafe_b64decode(header["p2s"] + "==")
-    extracted = hmac.digest(salt, word.encode(), hashlib.sha256)
+    extracted = hmac.digest(salt, typed.encode(), hashlib.sha256)
     tag = hmac.digest(extracted, package_header.TAG_PURPOSE + b"\1", hashlib.sha256)[:16]
     assert base64.urlsafe_b64decode(header["kid"] + "==") == tag
-    opened = jwe.decrypt_compact(content, OctKey.import_key(word), registry=packages._registry(package_header.BY_PASSWORD))
+    opened = jwe.decrypt_compact(content, OctKey.import_key(typed), registry=packages._registry(package_header.BY_PASSWORD))
     assert json.loads(opened.plaintext or b"")["version"] == packages.VERSION
-    assert word.encode() not in content
+    assert typed.encode() not in content
 
 
-def test_a_password_that_fits_is_taken_at_once_whatever_else_waits(pages: Pages, sealed, strangers) -> None:
+def test_the_right_password_is_accepted_at_once_beside_other_packages(pages: Pages, sealed, strangers) -> None:
     for _ in range(20):
         assert pages.send(strangers())[0] == 200
         assert pages.send(copied(sealed[0]))[0] == 200
     assert pages.send(sealed[0])[0] == 200
-    assert "packages wait" in pages.page()
+    assert "packages are waiting" in pages.page()
     status, page = pages.type(password.display(sealed[1]))
     assert (status, "has joined the trust zone" in page) == (200, True)
     assert pages.unlocked.wait(2)
@@ -97,9 +97,9 @@ def test_a_password_is_held_until_its_package_arrives_and_the_page_follows(
     for _ in range(5):
         pages.send(copied(sealed[0]))
     status, page = pages.type(sealed[1])
-    assert (status, "held for up to" in page) == (202, True)
+    assert (status, "for up to 60 seconds" in page) == (202, True)
     wait_until(lambda: len(pages.status()["waiting"]) == 1)  # what had the copied header was dropped alone
-    assert "is not here yet" in pages.page()
+    assert "has not arrived yet" in pages.page()
     assert "Password from the console" in pages.page("?another")
     for _ in range(3):
         pages.send(copied(sealed[0]))
@@ -108,7 +108,7 @@ def test_a_password_is_held_until_its_package_arrives_and_the_page_follows(
     assert pages.unlocked.wait(2)
 
 
-def test_two_windows_are_both_told_of_the_password_that_installed(pages: Pages, sealed, strangers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_windows_both_show_the_password_that_installed(pages: Pages, sealed, strangers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "ANSWER_S", 0.2)
     pages.send(strangers())
     assert [pages.type(sealed[1])[0], pages.type(password.generate())[0]] == [202, 202]
@@ -120,14 +120,14 @@ def test_two_windows_are_both_told_of_the_password_that_installed(pages: Pages, 
 def test_a_wrong_password_counts_once_after_it_was_held(pages: Pages, sealed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "ANSWER_S", 0.5)
     pages.send(sealed[0])
-    word = password.generate()
+    typed = password.generate()
     monkeypatch.setattr(passwords, "HELD_S", 2)
     for _ in range(2):
-        assert pages.type(word)[0] == 202
+        assert pages.type(typed)[0] == 202
         wait_until(lambda: not pages.passwords.held_s())
-        assert "Wrong 1 of 10" in pages.page()
+        assert "Wrong password 1 of 10" in pages.page()
     assert pages.status()["wrong_passwords"] == 1
-    assert pages.type(word[:-1] + ("0" if word[-1] != "0" else "1"))[0] == 400
+    assert pages.type(typed[:-1] + ("0" if typed[-1] != "0" else "1"))[0] == 400
     assert State(pages.home).wrong_passwords(datetime.now(UTC)) == 1  # as after a restart
     monkeypatch.setattr(passwords, "ANSWER_S", 60)
     assert pages.type(sealed[1])[0] == 200
@@ -141,17 +141,17 @@ def test_ten_wrong_passwords_pause_the_page_and_drop_nothing(pages: Pages, seale
     status, page = pages.type(password.generate())
     assert (status, "pauses for 10 min" in page) == (429, True)
     assert "pauses for 10 min" in pages.page()
-    told = pages.status()
-    assert (told["wrong_passwords"], told["waiting"], told["refused"]) == (10, [packages.digest(sealed[0])], [])
-    assert datetime.fromisoformat(told["paused_until"]) > datetime.now(UTC) + PAUSE - timedelta(minutes=1)
+    status = pages.status()
+    assert (status["wrong_passwords"], status["waiting"], status["refused"]) == (10, [packages.digest(sealed[0])], [])
+    assert datetime.fromisoformat(status["paused_until"]) > datetime.now(UTC) + PAUSE - timedelta(minutes=1)
     assert pages.type(sealed[1])[0] == 200
 
 
-def test_as_many_passwords_are_held_as_may_be_wrong(pages: Pages, sealed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_most_as_many_passwords_are_held_as_may_be_wrong(pages: Pages, sealed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "ANSWER_S", 0.05)
     pages.send(sealed[0])
     words = [password.generate() for _ in range(MOST_WRONG + 1)]
-    assert [pages.type(word)[0] for word in words[:-1]] == [202] * MOST_WRONG
+    assert [pages.type(typed)[0] for typed in words[:-1]] == [202] * MOST_WRONG
     monkeypatch.setattr(passwords, "ANSWER_S", 60)
     status, page = pages.type(words[-1])
     assert (status, "Try again in a minute" in page) == (429, True)
@@ -159,7 +159,7 @@ def test_as_many_passwords_are_held_as_may_be_wrong(pages: Pages, sealed, monkey
     assert pages.type(sealed[1])[0] == 200
 
 
-def test_a_pause_ends_with_a_count_of_zero_and_no_clock_prolongs_it(tmp_path: Path) -> None:
+def test_a_pause_resets_the_count_and_no_clock_extends_it(tmp_path: Path) -> None:
     state, now = State(tmp_path), datetime.now(UTC)
     counts = [state.count_wrong_password(now) for _ in range(MOST_WRONG)]
     assert counts == list(range(1, MOST_WRONG + 1))
@@ -173,17 +173,19 @@ def test_a_pause_ends_with_a_count_of_zero_and_no_clock_prolongs_it(tmp_path: Pa
 
 def test_the_terminal_waits_and_never_pauses(tmp_path: Path, sealed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "HELD_S", 0.2)
-    state, told = State(tmp_path), list[str]()
+    state, messages = State(tmp_path), list[str]()
     for _ in range(MOST_WRONG + 1):
-        with pytest.raises(WrongPassword, match="no waiting package opens"):
-            passwords.unlock(state, password.generate(), tell=told.append)
-    assert "Waiting for it" in told[0]
+        with pytest.raises(WrongPassword, match="opens no waiting package"):
+            passwords.unlock(state, password.generate(), report=messages.append)
+    assert "Waiting for it" in messages[0]
     assert state.wrong_passwords(datetime.now(UTC)) == 0
     state.accept(sealed[0], source="127.0.0.1", now=datetime.now(UTC))
-    assert passwords.unlock(state, sealed[1], tell=told.append).host_name == "rim1.example"
+    assert passwords.unlock(state, sealed[1], report=messages.append).host_name == "rim1.example"
 
 
-def test_the_store_is_bounded_and_one_sender_pushes_out_its_own(tmp_path: Path, sealed, strangers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_packages_is_limited_and_a_sender_replaces_its_own(
+    tmp_path: Path, sealed, strangers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(waiting, "MOST_WAITING", 8)
     state, now = State(tmp_path), datetime.now(UTC)
     state.accept(sealed[0], source="10.0.0.1", now=now)
@@ -194,18 +196,18 @@ def test_the_store_is_bounded_and_one_sender_pushes_out_its_own(tmp_path: Path, 
     assert packages.digest(sealed[0]) in {each.digest for each in kept}
 
 
-def untagged(package, word: str) -> bytes:
-    """As a central node of before the tag seals it."""
+def untagged(package, typed: str) -> bytes:
+    """A package of an older central node, without a tag."""
     protected = packages._header(package, package_header.BY_PASSWORD) | {"p2c": package_header.ITERATIONS}
-    key, registry = OctKey.import_key(word), packages._registry(package_header.BY_PASSWORD)
+    key, registry = OctKey.import_key(typed), packages._registry(package_header.BY_PASSWORD)
     return jwe.encrypt_compact(protected, packages._to_json(package), key, registry=registry).encode()
 
 
 def test_a_package_of_an_older_central_node_is_opened_last_and_few_are_kept(pages: Pages, package, strangers) -> None:
-    word = password.generate()
-    old = untagged(package, word)
+    typed = password.generate()
+    old = untagged(package, typed)
     others = [untagged(dataclasses.replace(package, generation=number), password.generate()) for number in range(2, 8)]
     for each in (*others, strangers(), old):
         assert pages.send(each)[0] == 200
     assert len(pages.status()["waiting"]) == waiting.MOST_UNTAGGED + 1
-    assert pages.type(word)[0] == 200
+    assert pages.type(typed)[0] == 200

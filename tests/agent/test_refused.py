@@ -83,7 +83,7 @@ def expired(authority: Authority, pair: Pair) -> Pair:
 
 @pytest.fixture(scope="module")
 def clients(authority: Authority, pairs: dict[Kind, Pair]) -> dict[str, Pair]:
-    """What clients come with, by why it is refused."""
+    """The certificates of refused clients, by the reason."""
     return {
         "service": pairs[Kind.SERVICE],
         "cluster": pairs[Kind.CLUSTER],
@@ -97,7 +97,7 @@ def clients(authority: Authority, pairs: dict[Kind, Pair]) -> dict[str, Pair]:
 def running(
     authority: Authority, package: Package, clients: dict[str, Pair], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Address]]:
-    """The listeners, which know that the client certificate of a third machine was revoked."""
+    """The listeners, with a revocation list that has the client certificate of a third machine."""
     installed = Store(tmp_path_factory.mktemp("refused")).install(package, now=authority.now)
     revoked = x509.load_pem_x509_certificate(clients["revoked"].certificate)
     installed = dataclasses.replace(installed, crls=(make(authority, revoked.serial_number),))
@@ -133,7 +133,7 @@ def client(folder: Path, pair: Pair | None, version: ssl.TLSVersion) -> ssl.SSLC
 
 
 def dial(context: ssl.SSLContext, address: Address, session: ssl.SSLSession | None = None) -> tuple[bytes, ssl.SSLSocket]:
-    """The answer, read to its end. A client of TLS 1.3 learns of its refusal when it reads first."""
+    """The complete answer. A TLS 1.3 client gets the refusal at its first read."""
     with socket.create_connection(address, 10) as raw, context.wrap_socket(raw, session=session) as secure:
         secure.sendall(REQUEST)
         answer = b""
@@ -187,16 +187,16 @@ def test_a_client_of_the_zone_is_served_and_no_session_is_resumed(
 
 @LISTENERS
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
-def test_s_client_is_told_the_acceptable_authorities_and_resumes_nothing(
+def test_s_client_gets_the_acceptable_authorities_and_resumes_nothing(
     running: dict[str, Address], authority: Authority, listener: str, version: str
 ) -> None:
     host, port = running[listener]
     command = ["openssl", "s_client", "-connect", f"{host}:{port}", version, "-ign_eof"]
     ended = subprocess.run(command, input=REQUEST, capture_output=True, check=False, timeout=20)
-    told = (ended.stdout + ended.stderr).decode()
-    assert "Acceptable client certificate CA names\nCN = central.example-CA\n" in told
-    assert ("alert number 116" if version == "-tls1_3" else "alert number 40") in told
-    assert "Reused, TLS" not in told
+    output = (ended.stdout + ended.stderr).decode()
+    assert "Acceptable client certificate CA names\nCN = central.example-CA\n" in output
+    assert ("alert number 116" if version == "-tls1_3" else "alert number 40") in output
+    assert "Reused, TLS" not in output
 
 
 @LISTENERS
@@ -220,7 +220,7 @@ def test_versions_before_tls_1_2_are_refused_with_an_alert(running: dict[str, Ad
 
 
 @LISTENERS
-def test_a_refused_client_that_sends_on_is_cut_at_the_deadline_of_handshakes(
+def test_a_refused_client_that_continues_is_closed_at_the_handshake_deadline(
     running: dict[str, Address], tmp_path: Path, listener: str
 ) -> None:
     began = time.monotonic()
@@ -243,7 +243,7 @@ def test_a_refused_client_that_sends_on_is_cut_at_the_deadline_of_handshakes(
         assert time.monotonic() - began < 6
 
 
-def test_without_the_library_tls_1_3_alone_is_spoken_and_each_peer_checked(
+def test_without_the_library_only_tls_1_3_is_used_and_each_peer_is_checked(
     authority: Authority, package: Package, pairs: dict[Kind, Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent.openssl._library", lambda: None)
@@ -252,11 +252,11 @@ def test_without_the_library_tls_1_3_alone_is_spoken_and_each_peer_checked(
     assert context.minimum_version == V13
     assert handshake(context, client(tmp_path, pairs[Kind.CLIENT], V13)) is None
     refused = handshake(context, client(tmp_path, pairs[Kind.CLUSTER], V13))
-    assert "carries the role None, but Client is needed here" in str(refused)
+    assert "has the role None, but Client is required" in str(refused)
 
 
 def handshake(context: ssl.SSLContext, peer: ssl.SSLContext) -> Exception | None:
-    """Why the server refuses, in memory."""
+    """The reason of the server, from a handshake in memory."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     one, other = context.wrap_bio(to_server, to_client, server_side=True), peer.wrap_bio(to_client, to_server)
     steps: list[Callable[[], None]] = [other.do_handshake, one.do_handshake]

@@ -1,4 +1,4 @@
-"""How an agent starts, or says why it does not; and the signals that it takes."""
+"""The start of an agent, its errors, and its signals."""
 
 import contextlib
 import os
@@ -27,21 +27,21 @@ def started(home: Path, *words: str, **options: Any) -> subprocess.Popen[str]:
 
 
 def refused(home: Path, *words: str) -> str:
-    """What an agent says that does not start."""
+    """The output of an agent that does not start."""
     process = started(home, *words)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        told = process.communicate(timeout=20)[1]
+        output = process.communicate(timeout=20)[1]
         assert process.returncode in (1, 2)
-        assert "Traceback" not in told
-        return told
+        assert "Traceback" not in output
+        return output
     process.kill()
     raise AssertionError(f"it started: {process.communicate()[1]}")
 
 
-def log_of(process: subprocess.Popen[str], word: str) -> str:
-    """The agent's next line that holds `word`."""
+def log_of(process: subprocess.Popen[str], text: str) -> str:
+    """The next line of the agent's log with `text`."""
     assert process.stderr is not None
-    return next(line for line in process.stderr if word in line)
+    return next(line for line in process.stderr if text in line)
 
 
 def listens(address: str, port: int = 4570) -> bool:
@@ -50,12 +50,12 @@ def listens(address: str, port: int = 4570) -> bool:
     return False
 
 
-def test_a_second_agent_on_one_home_is_refused_until_the_first_was_ended_in_whatever_way(tmp_path: Path) -> None:
+def test_a_second_agent_on_one_home_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:
     first, home = Running(tmp_path / "home"), tmp_path / "home"
     first.wait_for_port(4570)
     other = next(addresses)
-    told = refused(home, "--address", other, "--setup-address", other)
-    assert f"Another agent runs on {home}: process {first.process.pid}, since 20" in told
+    output = refused(home, "--address", other, "--setup-address", other)
+    assert f"Another agent runs on {home}: process {first.process.pid}, since 20" in output
     first.stop(kill=True)
     first.start()
     first.wait_for_port(4570)
@@ -65,8 +65,8 @@ def test_a_second_agent_on_one_home_is_refused_until_the_first_was_ended_in_what
 def test_a_port_of_another_program_is_named_and_ends_the_start(tmp_path: Path) -> None:
     address = next(addresses)
     with socket.create_server((address, 4570)):
-        told = refused(tmp_path, "--address", address, "--setup-address", address)
-    assert f"{address}:4570: Address already in use. Is another agent running here? Stop it, or choose other ports." in told
+        output = refused(tmp_path, "--address", address, "--setup-address", address)
+    assert f"{address}:4570: Address already in use. Is another agent running here? Stop it, or choose other ports." in output
 
 
 @pytest.mark.parametrize("flag", ["--address", "--setup-address"])
@@ -79,19 +79,19 @@ def test_a_port_of_another_program_is_named_and_ends_the_start(tmp_path: Path) -
         ("10.0.0.1:4444", "port"),
     ],
 )
-def test_addresses_that_cannot_be_listened_on_are_refused_when_they_are_typed(tmp_path: Path, flag: str, address: str, why: str) -> None:
+def test_invalid_listener_addresses_are_refused_as_arguments(tmp_path: Path, flag: str, address: str, why: str) -> None:
     ended = command("serve", "--home", tmp_path / "home", flag, address)
     assert (ended.returncode, why in ended.stderr) == (2, True)
 
 
 @needs_root
 @pytest.mark.parametrize("command", ["serve", "status", "reopen"])
-def test_a_home_without_rights_is_named_with_the_remedy(command: str) -> None:
-    with reachable_folder(0) as folder, pytest.raises(AssertionError) as told:
+def test_a_home_without_permissions_is_named_with_the_remedy(command: str) -> None:
+    with reachable_folder(0) as folder, pytest.raises(AssertionError) as error:
         run("-m", "agent", command, "--home", str(folder / "home"), uid=WORKER)
-    assert f"{folder}/home: Permission denied. Give the account that runs the agent the right to read and write" in str(told.value)
-    assert "Traceback" not in str(told.value)
-    assert "another agent" not in str(told.value)
+    assert f"{folder}/home: Permission denied. Give the account that runs the agent the right to read and write" in str(error.value)
+    assert "Traceback" not in str(error.value)
+    assert "another agent" not in str(error.value)
 
 
 @pytest.mark.skipif(
@@ -99,7 +99,7 @@ def test_a_home_without_rights_is_named_with_the_remedy(command: str) -> None:
     reason="needs a network of its own, with an address that comes later",
 )
 @pytest.mark.parametrize("registered", [False, True], ids=["not registered", "registered"])
-def test_an_address_that_comes_later_is_waited_for_with_the_cause_in_the_log(
+def test_agent_waits_for_a_missing_address_and_logs_the_cause(
     authority: Authority, package: Package, tmp_path: Path, registered: bool
 ) -> None:
     home, address, port = tmp_path / "home", "192.0.2.7", 4242 if registered else 4444
@@ -124,18 +124,18 @@ kill $!; wait $!; echo ended $?
     assert "ended 0" in ended.stdout
 
 
-def test_a_hangup_ends_no_agent_and_what_was_changed_is_loaded(authority: Authority, package: Package, tmp_path: Path) -> None:
+def test_sighup_loads_changed_files_and_does_not_end_the_agent(authority: Authority, package: Package, tmp_path: Path) -> None:
     home, address = tmp_path / "home", next(addresses)
     State(home).store.install(package, now=authority.now)
     runs = tmp_path / "runs"
     hook = f"sh -c 'echo run >> {runs}; exit 3'"
     with started(home, "--address", address, "--setup-address", address, "--reload-hook", hook) as process:
         log_of(process, "generation 1 serves")
-        log_of(process, "ended with 3")
+        log_of(process, "exit code 3")
         process.send_signal(signal.SIGHUP)
         log_of(process, "SIGHUP")
         log_of(process, "generation 1 serves")  # its files were loaded again
-        log_of(process, "ended with 3")  # and the hook that had failed ran again
+        log_of(process, "exit code 3")  # and the hook that had failed ran again
         assert process.poll() is None
         assert listens(address, 4242)
         process.terminate()
@@ -143,7 +143,7 @@ def test_a_hangup_ends_no_agent_and_what_was_changed_is_loaded(authority: Author
     assert runs.read_text() == "run\n" * 2
 
 
-def test_tls_session_keys_that_cannot_be_written_end_no_agent_and_are_never_written(tmp_path: Path) -> None:
+def test_tls_session_keys_are_never_written(tmp_path: Path) -> None:
     address = next(addresses)
     for place in (tmp_path / "nowhere/keys", tmp_path / "keys"):
         with started(

@@ -1,4 +1,4 @@
-"""The trust zone's roots among those of a Linux system: the real tool below a folder of its own, and the other family's as a table."""
+"""The trust zone's roots in the trust store of a Linux system: with the real tool of Debian in another folder, and a table for Red Hat."""
 
 import asyncio
 import dataclasses
@@ -17,7 +17,7 @@ from agent.store import Installed, Store
 from agent.system import system_trust
 from agent.system.folders import NotPossible
 from agent.system.other_stores import AGAIN_AFTER_S, Filler, OtherStore
-from agent.system.system_trust import DEBIAN, RED_HAT, WAYS, Way, is_used, remove, settle, wanted, way_here
+from agent.system.system_trust import DEBIAN, RED_HAT, TRUST_STORES, TrustStore, is_used, remove, root_files, settle, this_trust_store
 from pki.core import verify
 from pki.exchange.package import Package
 from sitekit.authority import Authority, make_authority
@@ -42,7 +42,7 @@ def foreign() -> bytes:
 
 
 class Debian:
-    """A system of its own, kept by this machine's real update-ca-certificates."""
+    """A separate trust store, updated by this machine's real update-ca-certificates."""
 
     def __init__(self, root: Path, foreign: bytes) -> None:
         folders = {name: root / name for name in ("anchors", "shipped", "certs", "hooks")}
@@ -56,10 +56,10 @@ class Debian:
             "/usr/sbin/update-ca-certificates", "--certsconf", str(root / "conf"), "--certsdir", str(folders["shipped"]),
             "--localcertsdir", str(self.anchors), "--etccertsdir", str(self.certs), "--hooksdir", str(folders["hooks"]),
         )  # fmt: skip
-        self.way = Way(self.anchors, command, (*command, "--fresh"))
+        self.store = TrustStore(self.anchors, command, (*command, "--fresh"))
 
     def trusts(self, certificate: x509.Certificate, tmp: Path) -> bool:
-        """What openssl says, by the bundle and by the folder of links alone: programs read the one or the other."""
+        """The results of openssl with the bundle and with the folder of links. Programs read one of them."""
         leaf = tmp / "leaf.pem"
         leaf.write_bytes(certificate.public_bytes(Encoding.PEM))
         said = set()
@@ -74,43 +74,43 @@ class Debian:
 
 
 @pytest.mark.skipif(not Path("/usr/sbin/update-ca-certificates").exists(), reason="this system has no update-ca-certificates")
-def test_debian_trusts_follows_and_forgets(tmp_path: Path, authority: Authority, second: Authority, pairs, foreign: bytes) -> None:
+def test_debian_adds_replaces_and_removes_roots(tmp_path: Path, authority: Authority, second: Authority, pairs, foreign: bytes) -> None:
     debian = Debian(tmp_path, foreign)
     before, service = debian.others(), x509.load_pem_x509_certificate(pairs["service"].certificate)
     younger = second.certificate
-    assert settle(debian.way, ZONE, [authority.certificate]) == (1, 0)
+    assert settle(debian.store, ZONE, [authority.certificate]) == (1, 0)
     assert debian.trusts(service, tmp_path)
     assert not debian.trusts(younger, tmp_path)
-    assert settle(debian.way, ZONE, [younger, authority.certificate]) == (1, 0)
+    assert settle(debian.store, ZONE, [younger, authority.certificate]) == (1, 0)
     assert debian.trusts(service, tmp_path)
     assert debian.trusts(younger, tmp_path)
-    assert settle(debian.way, ZONE, [younger, authority.certificate]) == (0, 0)
-    assert settle(debian.way, ZONE, [younger]) == (0, 1)
+    assert settle(debian.store, ZONE, [younger, authority.certificate]) == (0, 0)
+    assert settle(debian.store, ZONE, [younger]) == (0, 1)
     assert not debian.trusts(service, tmp_path)
     assert debian.trusts(younger, tmp_path)
     for path in debian.anchors.glob(f"trust-zone-{ZONE}-*.crt"):
         assert stat.S_IMODE(path.stat().st_mode) & 0o444 == 0o444 or path.name in FOREIGN
-    assert remove(debian.way, ZONE) == 1
+    assert remove(debian.store, ZONE) == 1
     assert not debian.trusts(younger, tmp_path)
     assert debian.others() == before
     assert {path.name for path in debian.anchors.iterdir()} == set(FOREIGN)
 
 
-def test_cut_off_before_the_system_was_told_is_told_again(tmp_path: Path, authority: Authority, foreign: bytes) -> None:
+def test_an_interrupted_command_runs_again(tmp_path: Path, authority: Authority, foreign: bytes) -> None:
     debian = Debian(tmp_path, foreign)
-    broken = Way(debian.anchors, ("/bin/false",), ("/bin/false",))
-    with pytest.raises(NotPossible, match="ended with 1"):
+    broken = TrustStore(debian.anchors, ("/bin/false",), ("/bin/false",))
+    with pytest.raises(NotPossible, match="failed with exit code 1"):
         settle(broken, ZONE, [authority.certificate])
     assert not (debian.certs / "ca-certificates.crt").exists()
-    assert settle(debian.way, ZONE, [authority.certificate]) == (0, 0)
+    assert settle(debian.store, ZONE, [authority.certificate]) == (0, 0)
     assert debian.trusts(authority.certificate, tmp_path)
 
 
-def test_file_that_somebody_spoiled_is_written_again(tmp_path: Path, authority: Authority) -> None:
-    way = Way(tmp_path, ("/bin/true",), ("/bin/true",))
-    (name,) = wanted(ZONE, [authority.certificate])
+def test_a_damaged_file_is_written_again(tmp_path: Path, authority: Authority) -> None:
+    store = TrustStore(tmp_path, ("/bin/true",), ("/bin/true",))
+    (name,) = root_files(ZONE, [authority.certificate])
     (tmp_path / name).write_bytes(b"spoiled")
-    assert settle(way, ZONE, [authority.certificate]) == (1, 0)
+    assert settle(store, ZONE, [authority.certificate]) == (1, 0)
     assert x509.load_pem_x509_certificate((tmp_path / name).read_bytes()) == authority.certificate
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
@@ -128,67 +128,71 @@ def test_file_that_somebody_spoiled_is_written_again(tmp_path: Path, authority: 
     ],
     ids=["Debian", "Red Hat", "Red Hat with a strange tool", "folder without its tool"],
 )
-def test_tool_and_folder_decide_the_way(tmp_path: Path, folders: list[Way], tools: list[str], command: list[str], anew: list[str]) -> None:
+def test_tool_and_folder_decide_the_trust_store(
+    tmp_path: Path, folders: list[TrustStore], tools: list[str], command: list[str], anew: list[str]
+) -> None:
     for each in folders:
         (tmp_path / each.anchors.relative_to("/")).mkdir(parents=True)
-    way = way_here(system=tmp_path, tool=lambda name: f"/there/{name}" if name in tools else None, user=0)
-    assert way.anchors == tmp_path / next(each for each in WAYS if each.command[0] == command[0]).anchors.relative_to("/")
-    assert (way.command, way.anew) == ((f"/there/{command[0]}", *command[1:]), (f"/there/{anew[0]}", *anew[1:]))
+    store = this_trust_store(system=tmp_path, tool=lambda name: f"/there/{name}" if name in tools else None, user=0)
+    assert store.anchors == tmp_path / next(each for each in TRUST_STORES if each.command[0] == command[0]).anchors.relative_to("/")
+    assert (store.command, store.anew) == ((f"/there/{command[0]}", *command[1:]), (f"/there/{anew[0]}", *anew[1:]))
 
 
 @pytest.mark.parametrize(
-    ("folder", "tool", "user", "told"),
+    ("folder", "tool", "user", "reason"),
     [
-        (DEBIAN, "update-ca-certificates", 1000, "Only root may change .*Nothing was changed. Run it as root"),
+        (DEBIAN, "update-ca-certificates", 1000, "Only root may change .*Nothing was changed. Run this as root"),
         (DEBIAN, "nothing", 0, "neither update-ca-certificates with /usr/local/share/ca-certificates or update-ca-trust with /etc/pki"),
-        (None, "update-ca-certificates", 0, "by hand"),
+        (None, "update-ca-certificates", 0, "to its trust store yourself"),
     ],
     ids=["not root", "no tool", "no folder"],
 )
-def test_where_it_is_not_possible_it_says_so(tmp_path: Path, folder: Way | None, tool: str, user: int, told: str) -> None:
+def test_an_unsupported_system_is_refused_with_the_reason(
+    tmp_path: Path, folder: TrustStore | None, tool: str, user: int, reason: str
+) -> None:
     if folder:
         (tmp_path / folder.anchors.relative_to("/")).mkdir(parents=True)
-    with pytest.raises(NotPossible, match=told):
-        way_here(system=tmp_path, tool=lambda name: f"/there/{name}" if name == tool else None, user=user)
+    with pytest.raises(NotPossible, match=reason):
+        this_trust_store(system=tmp_path, tool=lambda name: f"/there/{name}" if name == tool else None, user=user)
 
 
-def test_red_hat_gets_one_file_for_each_root_and_is_told_to_extract(tmp_path: Path, authority: Authority, second: Authority) -> None:
-    """Its tool is not here: what it was called with, and which files it found."""
+def test_red_hat_gets_one_file_for_each_root_and_runs_extract(tmp_path: Path, authority: Authority, second: Authority) -> None:
+    """The tool of Red Hat is not installed, so this checks its arguments and the files."""
     anchors, said = tmp_path / "anchors", tmp_path / "said"
     anchors.mkdir()
     (anchors / FOREIGN[0]).write_bytes(b"custom")
     tool = tmp_path / "update-ca-trust"
     tool.write_text(f'#!/bin/sh\necho "$*:" $(ls {anchors} | sort) >> {said}\n')
     tool.chmod(0o755)
-    way = Way(anchors, (str(tool), "extract"), (str(tool), "extract"))
-    settle(way, ZONE, [authority.certificate])
-    settle(way, ZONE, [second.certificate, authority.certificate])
-    settle(way, ZONE, [second.certificate])
-    remove(way, ZONE)
+    store = TrustStore(anchors, (str(tool), "extract"), (str(tool), "extract"))
+    settle(store, ZONE, [authority.certificate])
+    settle(store, ZONE, [second.certificate, authority.certificate])
+    settle(store, ZONE, [second.certificate])
+    remove(store, ZONE)
     old, new = (f"trust-zone-{ZONE}-{verify.fingerprint(each.certificate)[:16]}.crt" for each in (authority, second))
-    told = [sorted(line.removeprefix("extract: ").split()) for line in said.read_text().splitlines()]
-    assert told == [sorted([FOREIGN[0], *files]) for files in ([old], [old, new], [new], [])]
+    reason = [sorted(line.removeprefix("extract: ").split()) for line in said.read_text().splitlines()]
+    assert reason == [sorted([FOREIGN[0], *files]) for files in ([old], [old, new], [new], [])]
 
 
 @pytest.mark.parametrize("zone", ["", "..", "a/b", "a b", "x" * 65, "*"])
 def test_zone_that_cannot_name_a_file_is_refused(tmp_path: Path, authority: Authority, zone: str) -> None:
-    with pytest.raises(NotPossible, match="cannot stand in the name of a file"):
-        settle(Way(tmp_path, ("/bin/true",), ("/bin/true",)), zone, [authority.certificate])
+    with pytest.raises(NotPossible, match="cannot be part of a file name"):
+        settle(TrustStore(tmp_path, ("/bin/true",), ("/bin/true",)), zone, [authority.certificate])
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_who_put_something_there_takes_it_out(tmp_path: Path, authority: Authority) -> None:
+def test_only_own_files_are_removed(tmp_path: Path, authority: Authority) -> None:
     anchors = tmp_path / RED_HAT.anchors.relative_to("/")
     anchors.mkdir(parents=True)
     assert not is_used(ZONE, system=tmp_path)
-    (name,) = wanted(ZONE, [authority.certificate])
+    (name,) = root_files(ZONE, [authority.certificate])
     (anchors / name).write_bytes(b"")
     assert is_used(ZONE, system=tmp_path)
     assert not is_used("another", system=tmp_path)
 
 
 @pytest.mark.parametrize("words", [["system-trust"], ["serve", "--system-trust"]])
-def test_command_says_what_is_not_possible(
+def test_command_reports_an_unsupported_system(
     tmp_path: Path,
     package: Package,
     authority: Authority,
@@ -197,23 +201,23 @@ def test_command_says_what_is_not_possible(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     Store(tmp_path).install(package, now=authority.now)
-    monkeypatch.setattr(system_trust, "WAYS", ())
+    monkeypatch.setattr(system_trust, "TRUST_STORES", ())
     monkeypatch.setattr(sys, "argv", ["agent", *words, "--home", str(tmp_path)])
     assert main() in (1, 2)
-    assert "Nothing was changed. Give the roots in exported/root.pem" in capsys.readouterr().err
+    assert "Nothing was changed. Add the roots in exported/root.pem" in capsys.readouterr().err
 
 
-def test_commands_bring_take_out_and_remove(
+def test_commands_add_and_remove_roots(
     tmp_path: Path, package: Package, authority: Authority, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A family of systems of its own: what `remove` cannot take out leaves everything where it is."""
+    """With another trust store. If `remove` fails there, nothing is removed."""
     home, anchors = tmp_path / "home", tmp_path / "anchors"
     anchors.mkdir()
     Store(home).install(dataclasses.replace(package, trust_zone=ZONE), now=authority.now)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
 
     def agent(tool: str, *words: str) -> int:
-        monkeypatch.setattr(system_trust, "WAYS", (Way(anchors, (tool,), (tool,)),))
+        monkeypatch.setattr(system_trust, "TRUST_STORES", (TrustStore(anchors, (tool,), (tool,)),))
         monkeypatch.setattr(sys, "argv", ["agent", *words, "--home", str(home)])
         return main()
 
@@ -236,7 +240,7 @@ def test_commands_bring_take_out_and_remove(
 # When the running agent fills another store.
 
 
-def test_filled_at_the_start_and_when_it_changes_and_again_after_a_failure(
+def test_store_is_filled_at_the_start_after_changes_and_after_failures(
     tmp_path: Path, package: Package, authority: Authority, caplog: pytest.LogCaptureFixture
 ) -> None:
     installed = Store(tmp_path).install(package, now=authority.now)

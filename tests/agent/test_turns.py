@@ -1,4 +1,4 @@
-"""The turn of the last answer on the node: kept before anything else, returned by whoever starts next, and one call at a time."""
+"""The turn of the last answer on the node: stored first, returned after a restart, and one heartbeat at a time."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ from agent.state import State
 from agent.turns import Turns
 
 
-def test_a_turn_outlives_its_process_and_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+def test_a_turn_survives_its_process_and_is_private(tmp_path: Path) -> None:
     Turns(tmp_path).keep("ab12")
     with Turns(tmp_path).taken() as turn:
         assert turn == "ab12"
@@ -20,14 +20,14 @@ def test_a_turn_outlives_its_process_and_is_readable_by_its_owner_alone(tmp_path
 @pytest.mark.parametrize(
     "content", [None, b"", b"\0" * 64, b"\xff\xfe", b"a" * 500, b"turn\n"], ids=["none", "empty", "NUL", "no text", "long", "other"]
 )
-def test_a_damaged_turn_is_none(tmp_path: Path, content: bytes | None) -> None:
+def test_a_damaged_turn_is_ignored(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "turn").write_bytes(content)
     with Turns(tmp_path).taken() as turn:
         assert turn == ""
 
 
-def test_a_turn_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
+def test_a_failed_write_keeps_the_previous_turn(tmp_path: Path) -> None:
     turns = Turns(tmp_path)
     turns.keep("ab")
     (tmp_path / ".turn.new").mkdir()  # what is written first cannot be
@@ -39,13 +39,13 @@ def test_a_turn_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> 
 
 def test_two_agents_on_one_home_call_one_after_the_other(tmp_path: Path) -> None:
     first, second = Turns(tmp_path), Turns(tmp_path)
-    with first.taken(), pytest.raises(OSError, match="another agent calls from this home"), second.taken():
+    with first.taken(), pytest.raises(OSError, match="another agent is sending a heartbeat from this home"), second.taken():
         pass
     with second.taken():
         pass
 
 
-def test_a_killed_agent_holds_nothing_up(tmp_path: Path) -> None:
+def test_a_killed_agent_blocks_nothing(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     if (child := os.fork()) == 0:
         with Turns(tmp_path).taken():
@@ -58,7 +58,7 @@ def test_a_killed_agent_holds_nothing_up(tmp_path: Path) -> None:
         pass
 
 
-def test_remove_forgets_the_turn(tmp_path: Path) -> None:
+def test_remove_deletes_the_turn(tmp_path: Path) -> None:
     state = State(tmp_path)
     state.turns.keep("ab")
     state.remove()

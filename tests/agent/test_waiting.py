@@ -1,4 +1,4 @@
-"""Whatever is sent to 4444, and whatever is in `waiting/`: the setup page and the status answer."""
+"""The setup page and the status answer whatever is sent to port 4444, and whatever is in `waiting/`."""
 
 import base64
 import gzip
@@ -33,7 +33,7 @@ def encoded(header: object) -> bytes:
 
 
 def waiting(pages: Pages) -> list[str]:
-    """What the status names; the page has answered too."""
+    """The packages in the status. The page must answer too."""
     assert "Install certificates" in pages.page()
     return pages.status()["waiting"]
 

@@ -1,4 +1,4 @@
-"""The stores of Windows: the script's text, and the files that it imports as other programs read them. Nothing here ran on Windows."""
+"""The stores of Windows: the text of the script, and its files in other programs. These tests do not run on Windows."""
 
 import asyncio
 import dataclasses
@@ -46,7 +46,7 @@ def made(content: Content, folder: PureWindowsPath = FOLDERS[0]) -> Work:
 
 
 def strings(script: str) -> list[str]:
-    """The single-quoted strings of a script, by the rules of PowerShell; outside of them a comment ends its line."""
+    """The single-quoted strings of a script by the rules of PowerShell, without comments."""
     found, at = list[str](), 0
     while at < len(script):
         if script[at] == "#":
@@ -71,21 +71,21 @@ def test_quoted_text_is_one_string_and_the_text_itself(text: str) -> None:
 def test_script_names_each_file_with_its_store_thumbprint_and_friendly_name(
     content: Content, installed: Installed, folder: PureWindowsPath
 ) -> None:
-    wanted = [
+    expected = [
         (ROOTS, "root-1.cer", installed.roots[0], "root"), (MACHINE, "service.pfx", installed.service, "service"),
         (MACHINE, "cluster.pfx", installed.cluster, "cluster"), (USER, "client.pfx", installed.client, "client"),
     ]  # fmt: skip
-    told = made(content, folder)
-    assert list(told.files) == [file for _, file, _, _ in wanted]
-    found = strings(told.script)
+    result = made(content, folder)
+    assert list(result.files) == [file for _, file, _, _ in expected]
+    found = strings(result.script)
     start = found.index(ROOTS)
     assert [tuple(found[at : at + 4]) for at in range(start, start + 16, 4)] == [
-        (store, str(folder / file), thumbprint(certificate), f"Trust zone zone: {name}") for store, file, certificate, name in wanted
+        (store, str(folder / file), thumbprint(certificate), f"Trust zone zone: {name}") for store, file, certificate, name in expected
     ]
 
 
-def test_what_is_of_this_zone_is_told_by_role_and_issuer(content: Content, installed: Installed) -> None:
-    """As the certificates themselves have it; another zone's root of the same name is another issuer."""
+def test_role_and_issuer_decide_what_is_of_this_zone(content: Content, installed: Installed) -> None:
+    """The values are those in the certificates. A root of another zone with the same name is another issuer."""
     found = strings(made(content).script)
     assert "1.3.6.1.5.5.7.13.3" in found
 
@@ -100,20 +100,20 @@ def test_what_is_of_this_zone_is_told_by_role_and_issuer(content: Content, insta
     assert named(twin) not in found
 
 
-def test_no_secret_stands_in_the_script(content: Content, installed: Installed) -> None:
-    told = made(content)
-    assert PASSWORD not in told.script + repr(told) + repr(content)
-    assert "PRIVATE" not in told.script
+def test_the_script_has_no_secrets(content: Content, installed: Installed) -> None:
+    result = made(content)
+    assert PASSWORD not in result.script + repr(result) + repr(content)
+    assert "PRIVATE" not in result.script
     for line in (installed.path / "exported/server_key.pem").read_text().splitlines()[1:-1]:
-        assert line not in told.script
+        assert line not in result.script
 
 
-def test_after_removal_nothing_of_the_zone_is_wanted_and_its_issuers_are_still_known(installed: Installed) -> None:
-    told = made(windows_stores.nothing(installed))
-    assert told.files == {}
-    assert thumbprint(installed.roots[0]) not in told.script
-    assert re.search(r"\$wanted = @\(\s*\)", told.script)
-    assert installed.roots[0].subject.public_bytes().hex("-").upper() in told.script
+def test_the_script_for_removal_has_no_certificates_and_all_issuers(installed: Installed) -> None:
+    result = made(windows_stores.nothing(installed))
+    assert result.files == {}
+    assert thumbprint(installed.roots[0]) not in result.script
+    assert re.search(r"\$wanted = @\(\s*\)", result.script)
+    assert installed.roots[0].subject.public_bytes().hex("-").upper() in result.script
 
 
 def test_powershell_reads_the_script(content: Content, tmp_path: Path) -> None:
@@ -144,9 +144,9 @@ def test_openssl_and_java_open_each_pfx(content: Content, installed: Installed, 
     assert key == own
     if keytool := shutil.which("keytool"):
         command = [keytool, "-list", "-v", "-storetype", "PKCS12", "-keystore", file, "-storepass:env", "WORD"]
-        told = subprocess.run(command, env={"WORD": PASSWORD, "LC_ALL": "C"}, capture_output=True, text=True, check=True).stdout
-        assert "Entry type: PrivateKeyEntry" in told
-        assert certificate.fingerprint(hashes.SHA256()).hex(":").upper() in told
+        result = subprocess.run(command, env={"WORD": PASSWORD, "LC_ALL": "C"}, capture_output=True, text=True, check=True).stdout
+        assert "Entry type: PrivateKeyEntry" in result
+        assert certificate.fingerprint(hashes.SHA256()).hex(":").upper() in result
 
 
 def test_openssl_reads_the_root(content: Content, installed: Installed) -> None:
@@ -160,7 +160,7 @@ def test_openssl_reads_the_root(content: Content, installed: Installed) -> None:
 
 @pytest.fixture
 def stand_in(tmp_path: Path) -> tuple[str, ...]:
-    """Keeps the files, its arguments, its environment and its input, and ends as told."""
+    """A program that records its files, arguments, environment and input, and ends with the given code."""
     program = tmp_path / "powershell"
     program.write_text(
         f'#!/bin/sh\nmkdir {tmp_path}/seen\nfor last; do :; done\ncp -p "$(dirname "$last")"/* {tmp_path}/seen/\n'
@@ -171,7 +171,7 @@ def stand_in(tmp_path: Path) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("ends", [0, 1])
-def test_password_comes_on_the_input_alone_and_every_file_goes(
+def test_password_is_on_standard_input_only_and_files_are_deleted(
     content: Content, tmp_path: Path, stand_in: tuple[str, ...], ends: int
 ) -> None:
     (tmp_path / "ends").write_text(str(ends))
@@ -179,7 +179,7 @@ def test_password_comes_on_the_input_alone_and_every_file_goes(
     (home / "windows-stores").mkdir(parents=True)
     (home / "windows-stores/service.pfx").write_bytes(b"of a run that was cut off")
     if ends:
-        with pytest.raises(NotPossible, match=r"as an administrator or as Local System\. It said: it was said"):
+        with pytest.raises(NotPossible, match=r"as an administrator or as Local System\. Its output: it was said"):
             windows_stores.run(content, home, command=stand_in)
     else:
         assert windows_stores.run(content, home, command=stand_in) == "it was said"
@@ -199,7 +199,7 @@ def test_password_comes_on_the_input_alone_and_every_file_goes(
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def test_password_is_another_each_time(content: Content, tmp_path: Path, stand_in: tuple[str, ...]) -> None:
+def test_each_run_has_another_password(content: Content, tmp_path: Path, stand_in: tuple[str, ...]) -> None:
     (tmp_path / "ends").write_text("0")
     words = set()
     for _ in range(2):

@@ -142,7 +142,7 @@ def password_is_typed_on_the_node(eyes: Eyes, address: str, word: str) -> None:
         expect(page.get_by_role("alert")).to_contain_text("Mistyped")
         page.get_by_label("Password").fill(password.display(password.generate()))
         page.get_by_role("button", name="Install certificates").click()
-        expect(page.get_by_role("status")).to_contain_text("is not here yet")
+        expect(page.get_by_role("status")).to_contain_text("has not arrived yet")
         page.get_by_role("link", name="Type another password").click()
         page.get_by_label("Password").fill(word.lower())
         page.get_by_role("button", name="Install certificates").click()

@@ -1,4 +1,4 @@
-"""Where one machine calls another, as people write it."""
+"""Addresses for calls between machines, as people write them."""
 
 import contextlib
 import ipaddress
@@ -55,16 +55,16 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", TAKEN)
-def test_what_nodes_can_call_is_taken(text: str) -> None:
-    found = addresses.told_address(text)
+def test_addresses_that_nodes_can_call_are_accepted(text: str) -> None:
+    found = addresses.reachable_address(text)
     assert (found.address, found.port) == TAKEN[text]
-    assert addresses.told_address(addresses.netloc(found.address, found.port)) == found
+    assert addresses.reachable_address(addresses.netloc(found.address, found.port)) == found
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_what_no_node_can_call_is_refused_in_words(text: str) -> None:
+def test_addresses_that_nodes_cannot_call_are_refused_with_the_reason(text: str) -> None:
     with pytest.raises(InvalidName, match=REFUSED[text]):
-        addresses.told_address(text)
+        addresses.reachable_address(text)
 
 
 @given(st.ip_addresses(), st.integers(1, 65535))
@@ -76,9 +76,9 @@ def test_each_address_is_read_as_it_is_written(address: ipaddress.IPv4Address | 
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_taken_or_refused(text: str) -> None:
+def test_any_text_is_accepted_or_refused(text: str) -> None:
     with contextlib.suppress(InvalidName):
-        found = addresses.told_address(text)
+        found = addresses.reachable_address(text)
         assert not addresses.is_wildcard(found.address)
         assert 1 <= found.port <= 65535
 
@@ -97,7 +97,7 @@ def test_any_text_is_taken_or_refused(text: str) -> None:
         ("central.example", False, False, "central.example"),
     ],
 )
-def test_who_is_reached_at_an_address(address: str, wildcard: bool, loopback: bool, own: str) -> None:
+def test_wildcard_and_loopback_addresses(address: str, wildcard: bool, loopback: bool, own: str) -> None:
     assert (addresses.is_wildcard(address), addresses.is_loopback(address), addresses.loopback_for(address)) == (wildcard, loopback, own)
 
 
@@ -112,13 +112,13 @@ LISTENERS = {
 
 
 @pytest.mark.parametrize(("typed", "address"), LISTENERS.items())
-def test_a_listener_takes_addresses_and_names(typed: str, address: str) -> None:
+def test_a_listener_accepts_addresses_and_names(typed: str, address: str) -> None:
     assert addresses.listener_address(typed) == address
 
 
 @pytest.mark.parametrize(
     "typed", ["fe80::1%eth0", "[fe80::1%25eth0]", "::1%", "127.0.0.1%lo", "rim1.example%1", "", "rim1:4444", "a b", "[rim1.example"]
 )
-def test_a_listener_refuses_interfaces_ports_and_what_is_no_name(typed: str) -> None:
+def test_a_listener_refuses_interfaces_ports_and_invalid_names(typed: str) -> None:
     with pytest.raises(InvalidName):
         addresses.listener_address(typed)

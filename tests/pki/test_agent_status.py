@@ -1,4 +1,4 @@
-"""What an agent answers to the central node: a frozen status, or an error."""
+"""The status of an agent for the central node, or an error."""
 
 import json
 from datetime import UTC, datetime
@@ -54,14 +54,14 @@ def test_other_links_are_left_out(url: object) -> None:
      {"paused_until": "0001-01-01T00:00:00+23:59"}],
     ids=str,
 )  # fmt: skip
-def test_what_no_agent_answers_is_an_error(change: dict) -> None:
+def test_an_invalid_status_is_an_error(change: dict) -> None:
     with pytest.raises(ValueError, match=r"."):
         parsed(**change)
 
 
-def test_older_agents_say_less() -> None:
-    told = {name: value for name, value in GOOD.items() if name != "setup_url"}
-    assert agent_status.parse(json.dumps(told).encode()) == agent_status.AgentStatus(
+def test_older_agents_send_fewer_members() -> None:
+    content = {name: value for name, value in GOOD.items() if name != "setup_url"}
+    assert agent_status.parse(json.dumps(content).encode()) == agent_status.AgentStatus(
         1, frozenset(["ab" * 32]), frozenset(), 3, None, "", None
     )
     assert parsed(paused_until="2026-11-29T10:00:00+00:00").paused_until == datetime(2026, 11, 29, 10, tzinfo=UTC)
@@ -69,7 +69,9 @@ def test_older_agents_say_less() -> None:
 
 @given(
     st.binary(max_size=100)
-    | st.fixed_dictionaries({}, optional=dict.fromkeys([*GOOD, "paused_until"], JSON)).map(lambda told: json.dumps(GOOD | told).encode())
+    | st.fixed_dictionaries({}, optional=dict.fromkeys([*GOOD, "paused_until"], JSON)).map(
+        lambda content: json.dumps(GOOD | content).encode()
+    )
 )
 def test_any_answer_is_a_status_or_an_error(body: bytes) -> None:
     try:

@@ -1,4 +1,4 @@
-"""The answer to a heartbeat: what is written is read again, what is malformed is refused by name, and older central nodes are understood."""
+"""The answer to a heartbeat: written and read again, malformed members refused by name, answers of older central nodes read."""
 
 import json
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ answers = st.builds(
 
 @settings(max_examples=100, deadline=None, database=None)
 @given(answer=answers)
-def test_what_is_written_is_read_again(answer: Answer) -> None:
+def test_a_written_answer_is_read_again(answer: Answer) -> None:
     assert Answer.parse(json.dumps(answer.to_json()).encode()) == answer
 
 
@@ -51,7 +51,7 @@ def test_an_older_central_node_leaves_members_out_and_a_newer_one_sends_more() -
     ],
     ids=lambda value: ascii(value)[:40],
 )  # fmt: skip
-def test_what_is_malformed_is_refused_by_name(content: Any, named: str) -> None:
+def test_a_malformed_answer_is_refused_with_the_member(content: Any, named: str) -> None:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     with pytest.raises(AnswerInvalid, match=named):
         Answer.parse(body)

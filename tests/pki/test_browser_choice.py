@@ -1,4 +1,4 @@
-"""The chosen browser-facing certificate: sealed for one node, and when it can be used."""
+"""The chosen browser certificate: encrypted for one node, and the conditions for its use."""
 
 import base64
 import dataclasses
@@ -29,7 +29,7 @@ def node(pairs) -> tuple[x509.Certificate, keys.PrivateKey]:
     return x509.load_pem_x509_certificate(pairs[Kind.SERVICE].certificate), keys.from_pem(pairs[Kind.SERVICE].private_key)
 
 
-def test_the_node_alone_opens_what_was_sealed_to_it(choice: BrowserChoice, node, pairs) -> None:
+def test_only_the_node_decrypts_its_choice(choice: BrowserChoice, node, pairs) -> None:
     certificate, key = node
     sealed = browser_choice.seal(choice, certificate)
     header = json.loads(base64.urlsafe_b64decode(sealed.split(b".")[0] + b"=="))
@@ -40,12 +40,12 @@ def test_the_node_alone_opens_what_was_sealed_to_it(choice: BrowserChoice, node,
             browser_choice.open(sealed, other)
 
 
-def test_what_is_not_there_is_told_as_well(node) -> None:
+def test_a_choice_without_certificate_is_sent_too(node) -> None:
     absent = BrowserChoice("0" * 40, (), None)
     assert browser_choice.open(browser_choice.seal(absent, node[0]), node[1]) == absent
 
 
-def test_the_revision_is_pinned_and_says_nothing_of_the_key(choice: BrowserChoice) -> None:
+def test_the_revision_is_fixed_and_independent_of_the_key(choice: BrowserChoice) -> None:
     # SHA-256 of {"certificates":["A\n"],"thumbprint":"ab"}
     assert BrowserChoice("ab", (b"A\n",), None).revision == "3b54136e4bf021deab7343c8b2bffe9ec87fffe191426edad6f675ca83b514fd"
     assert dataclasses.replace(choice, private_key=None).revision == choice.revision
@@ -79,7 +79,7 @@ def encoded(header: dict) -> bytes:
         pytest.param(lambda sealed: damaged(sealed, 1, b"AAAA"), WrongPassword, id="other-key"),
     ],
 )
-def test_what_was_damaged_is_refused(change, error, choice: BrowserChoice, node) -> None:
+def test_a_damaged_choice_is_refused(change, error, choice: BrowserChoice, node) -> None:
     with pytest.raises(error):
         browser_choice.open(change(browser_choice.seal(choice, node[0])), node[1])
 
@@ -94,15 +94,17 @@ def test_what_was_damaged_is_refused(change, error, choice: BrowserChoice, node)
         pytest.param({"private_key": 5}, id="key"),
     ],
 )
-def test_content_that_does_not_hold_together_is_refused(change: dict, choice: BrowserChoice, node, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inconsistent_content_is_refused(change: dict, choice: BrowserChoice, node, monkeypatch: pytest.MonkeyPatch) -> None:
     dumps = json.dumps
-    monkeypatch.setattr(browser_choice.json, "dumps", lambda told, **how: dumps(told | (change if "version" in told else {}), **how))
+    monkeypatch.setattr(
+        browser_choice.json, "dumps", lambda content, **how: dumps(content | (change if "version" in content else {}), **how)
+    )
     sealed = browser_choice.seal(choice, node[0])
     with pytest.raises(PackageMalformed):
         browser_choice.open(sealed, node[1])
 
 
-def test_what_no_node_accepts_is_not_sealed(choice: BrowserChoice, node) -> None:
+def test_a_choice_that_nodes_refuse_is_not_sealed(choice: BrowserChoice, node) -> None:
     with pytest.raises(PackageInvalid):
         browser_choice.seal(dataclasses.replace(choice, certificates=choice.certificates * 60), node[0])
 
@@ -141,9 +143,9 @@ def test_one_name_is_enough(choice: BrowserChoice) -> None:
     ],
 )
 def test_why_it_cannot_be_used(change: dict, problem: str, choice: BrowserChoice) -> None:
-    told = browser_choice.usable(dataclasses.replace(choice, **change), names=["www.example"], now=NOW)
-    assert told == problem
-    assert told in browser_choice.PROBLEMS
+    problem_found = browser_choice.usable(dataclasses.replace(choice, **change), names=["www.example"], now=NOW)
+    assert problem_found == problem
+    assert problem_found in browser_choice.PROBLEMS
 
 
 def test_it_can_be_used_from_its_first_second_to_its_last(choice: BrowserChoice) -> None:

@@ -1,4 +1,4 @@
-"""Certificate files as people have them, and what stands in the way of serving them to browsers. OpenSSL makes half of the files."""
+"""Common certificate files, and the problems of browser certificates. OpenSSL makes half of the files."""
 
 import base64
 import contextlib
@@ -116,7 +116,7 @@ FORMS: dict[str, Callable[[Signed], tuple[list[bytes], str]]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_people_bring_is_read(form: str, leaf: Signed) -> None:
+def test_common_files_are_read(form: str, leaf: Signed) -> None:
     files, passphrase = FORMS[form](leaf)
     pair = upload(*files, passphrase=passphrase)
     assert pair.certificates == (leaf.pem, intermediate().pem)
@@ -155,13 +155,13 @@ REFUSED: dict[str, tuple[Callable[[Signed], list[bytes]], str, str, str]] = {
     "two keys": (lambda leaf: [leaf.pem, key_pem(leaf), root().pem, key_pem(root())], "", "two-keys", "more than one private key"),
     "another's key": (lambda leaf: [leaf.pem, key_pem(root())], "", "another-key", "belongs to none"),
     "a request": (lambda leaf: [browser_facing.request(leaf.key, ["www.example"])], "", "request", "the certificate that comes back"),
-    "cut short": (lambda leaf: [der(leaf)[:-9], key_pem(leaf)], "", "damaged", "cut short"),
+    "cut short": (lambda leaf: [der(leaf)[:-9], key_pem(leaf)], "", "damaged", "incomplete"),
     "altered": (lambda leaf: [leaf.pem[:200] + b"AAAAAAAA" + leaf.pem[208:], key_pem(leaf)], "", "damaged", "damaged"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_used_says_why_and_what_to_do(case: str, leaf: Signed) -> None:
+def test_unusable_files_are_refused_with_reason_and_remedy(case: str, leaf: Signed) -> None:
     files, passphrase, code, words = REFUSED[case]
     with pytest.raises(UploadRefused) as refused:
         upload(*files(leaf), passphrase=passphrase)
@@ -170,7 +170,7 @@ def test_what_cannot_be_used_says_why_and_what_to_do(case: str, leaf: Signed) ->
     assert refused.value.field == ("passphrase" if code.startswith("passphrase") else "files")
 
 
-def test_a_chain_that_no_node_takes_is_refused() -> None:
+def test_a_chain_that_nodes_refuse_is_refused() -> None:
     authority, above = root(), []
     for number in range(11):
         authority = sign(f"CA {number}", issuer=authority, key=p256(10 + number), names=(), ca=True, purposes=(), usage=("key_cert_sign",))
@@ -203,7 +203,7 @@ def test_damage_of_every_kind_is_refused(case: str, leaf: Signed) -> None:
 
 @FEW
 @given(form=st.sampled_from(["pfx unencrypted", "p7b in der", "key encrypted as long ago", "one pem"]), data=st.data())
-def test_whatever_is_altered_is_read_or_refused(form: str, data: st.DataObject) -> None:
+def test_any_altered_file_is_read_or_refused(form: str, data: st.DataObject) -> None:
     files, passphrase = brought(form)
     which = data.draw(st.integers(0, len(files) - 1))
     altered = bytearray(files[which])
@@ -220,7 +220,7 @@ def brought(form: str) -> tuple[list[bytes], str]:
 
 
 @given(st.binary(max_size=300))
-def test_no_file_at_all_is_anything_but_refused(content: bytes) -> None:
+def test_arbitrary_bytes_are_refused(content: bytes) -> None:
     with pytest.raises(UploadRefused):
         upload(content)
     with pytest.raises(UploadRefused):
@@ -236,11 +236,11 @@ def test_no_file_at_all_is_anything_but_refused(content: bytes) -> None:
         pytest.param(("-nomac", "-certpbe", "AES-256-CBC"), 2 * 2048, id="without-mac"),
     ],
 )
-def test_the_work_of_opening_is_read_out_of_the_file(options: tuple[str, ...], work: int, leaf: Signed) -> None:
+def test_the_derivation_rounds_are_read_from_the_file(options: tuple[str, ...], work: int, leaf: Signed) -> None:
     assert derivation.work(bundled(leaf, *options)) == work
 
 
-def test_the_work_of_an_encrypted_key_is_read_out_of_it(leaf: Signed) -> None:
+def test_the_derivation_rounds_of_an_encrypted_key_are_read(leaf: Signed) -> None:
     def sealed(*options: str) -> bytes:
         return openssl("pkcs8", "-topk8", "-outform", "DER", "-passout", "pass:x", *options, given=key_pem(leaf))
 
@@ -257,8 +257,8 @@ def test_pieces_and_lengths_without_end_are_read_as_windows_writes_them(leaf: Si
 
 
 @pytest.mark.parametrize("form", ["pfx", "key"])
-def test_a_file_that_would_work_for_hours_is_not_opened(form: str, leaf: Signed) -> None:
-    """2³¹ - 1 rounds in place of 70000, which takes the same four bytes."""
+def test_a_file_with_too_many_rounds_is_not_opened(form: str, leaf: Signed) -> None:
+    """2³¹ - 1 rounds instead of 70000, in the same four bytes."""
     few, many = b"\x02\x03\x01\x11\x70", b"\x02\x03\x7f\xff\xff"
     if form == "pfx":
         content = bundled(leaf, "-iter", "70000")
@@ -271,7 +271,7 @@ def test_a_file_that_would_work_for_hours_is_not_opened(form: str, leaf: Signed)
 
 
 def of_rounds(leaf: Signed, rounds: int) -> bytes:
-    """An encrypted key (DER) that asks for so many; it was made with 70000."""
+    """An encrypted key (DER) that asks for this number of rounds. It was made with 70000."""
     made = openssl("pkcs8", "-topk8", "-outform", "DER", "-iter", "70000", "-passout", f"pass:{WORD}", given=key_pem(leaf))
     return made.replace(b"\x02\x03\x01\x11\x70", b"\x02\x03" + rounds.to_bytes(3))
 
@@ -372,21 +372,21 @@ def test_a_chain_of_many_of_one_name_is_given_up_soon(monkeypatch: pytest.Monkey
     assert len(asked) <= paths.MOST_OF_A_NAME + 1
 
 
-def test_what_cannot_be_printed_stands_in_no_name() -> None:
+def test_names_have_no_unprintable_characters() -> None:
     made = sign("www\0\n", issuer=intermediate(), names=("www.example\0.evil", "a.example"))
     assert made.foreign.name == "www\ufffd\ufffd"
     assert made.foreign.names == ["www.example\ufffd.evil", "a.example"]
     assert not foreign.covers(made.foreign, "www.example")
 
 
-def test_a_nest_of_elements_ends() -> None:
+def test_deeply_nested_elements_are_refused() -> None:
     with pytest.raises(ValueError, match="nested"):
         derivation.work(b"\x30\x80" * 100_000)
     with pytest.raises(ValueError):
         derivation.work(b"\x30\x84\x7f\xff\xff\xff")
 
 
-def test_the_wrong_order_is_put_right_and_said_so() -> None:
+def test_a_wrong_order_is_corrected_and_reported() -> None:
     below = sign("Public CA 8", issuer=intermediate(), key=p256(3), names=(), ca=True, purposes=(), usage=("key_cert_sign",))
     last = sign(issuer=below)
     pair = upload(root().pem + intermediate().pem + below.pem + last.pem + key_pem(last))
@@ -394,14 +394,14 @@ def test_the_wrong_order_is_put_right_and_said_so() -> None:
     assert [note.split(" ")[0:3] for note in pair.notes] == [["The", "intermediates", "came"], ["The", "root", "Public"]]
 
 
-def test_what_does_not_belong_is_left_out_and_said_so(leaf: Signed) -> None:
+def test_unrelated_certificates_are_left_out_and_reported(leaf: Signed) -> None:
     stranger = sign("Stranger CA", key=p256(9), names=(), ca=True, purposes=(), usage=("key_cert_sign",))
     pair = upload(stranger.pem, leaf.pem, intermediate().pem, key_pem(leaf))
     assert pair.certificates == (leaf.pem, intermediate().pem)
     assert pair.notes == ("Stranger CA was left out: it is not part of this certificate's chain.",)
 
 
-def test_of_two_certificates_of_one_key_the_younger_is_meant(leaf: Signed) -> None:
+def test_of_two_certificates_of_one_key_the_newer_is_used(leaf: Signed) -> None:
     older = sign(issuer=intermediate(), key=leaf.key, begins=NOW - timedelta(days=80))
     assert upload(older.pem, leaf.pem, intermediate().pem, key_pem(leaf)).leaf == leaf.foreign
 
@@ -454,7 +454,7 @@ WRONG: dict[str, tuple[dict, dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_is_found(case: str) -> None:
+def test_problems_are_found(case: str) -> None:
     change, expected = WRONG[case]
     made = sign(issuer=intermediate(), **change)
     # Each of them can be read and kept: what is found is shown, and the rest is not hidden by it.
@@ -494,7 +494,7 @@ def test_a_key_too_short_anywhere_in_the_chain_blocks(kind: str) -> None:
     assert browser_choice.usable(choice, names=["www.example"], now=NOW) == "unreadable"
 
 
-def test_signed_by_itself_is_a_warning() -> None:
+def test_self_signed_is_a_warning() -> None:
     assert levels([sign()]) == {"chain": "warning"}
 
 
@@ -513,7 +513,7 @@ def test_what_openssl_signs_weakly_is_blocked_and_its_chain_still_found(method: 
     assert [each.title for each in found if each.level == "blocker"] == [f"www is signed with {method.upper()}, which browsers refuse."]
 
 
-def test_the_zones_own_and_a_key_that_is_gone_are_said(authority: Authority) -> None:
+def test_a_root_of_the_zone_and_a_missing_key_are_reported(authority: Authority) -> None:
     own = foreign.from_pem(authority.pair(Kind.SERVICE, now=NOW).certificate)
     found = {
         each.code: each.level
@@ -554,7 +554,7 @@ def test_a_thumbprint_is_read_however_it_was_pasted(digest: bytes, data: st.Data
 
 
 @pytest.mark.parametrize("text", ["", "ab", "a" * 39, "a" * 41, "g" * 40, "a" * 63, "0x" + "a" * 40, "ａ" * 40, "٣" * 40])
-def test_what_is_no_thumbprint_is_refused(text: str) -> None:
+def test_an_invalid_thumbprint_is_refused(text: str) -> None:
     with pytest.raises(ThumbprintInvalid):
         browser_facing.thumbprint(text)
 
@@ -571,12 +571,12 @@ def test_openssl_reads_the_request_with_all_its_names() -> None:
 
 
 @pytest.mark.parametrize("names", [[], ["*.example"], ["a b"], ["https://x"], ["x"] * 51, ["a.*.example"], ["www_1.example"]])
-def test_names_that_no_certificate_bears_are_refused(names: list[str]) -> None:
+def test_names_that_no_certificate_can_have_are_refused(names: list[str]) -> None:
     with pytest.raises(InvalidName):
         browser_facing.request(p256(), names)
 
 
-def test_an_answer_is_taken_for_the_key_of_its_request_alone(leaf: Signed) -> None:
+def test_an_answer_is_accepted_only_for_the_key_of_its_request(leaf: Signed) -> None:
     def answered(content: bytes, key: object) -> ServerPair:
         return browser_facing.answer([File("answer.p7b", content)], "", key=foreign_key.of(key), kept=(), judge=judge, now=NOW)
 
@@ -584,14 +584,14 @@ def test_an_answer_is_taken_for_the_key_of_its_request_alone(leaf: Signed) -> No
     assert answered(leaf.pem + key_pem(leaf), leaf.key).leaf == leaf.foreign
     with pytest.raises(UploadRefused, match="made for another key"):
         answered(leaf.pem, p256(77))
-    with pytest.raises(UploadRefused, match="not the one of this certificate"):
+    with pytest.raises(UploadRefused, match="does not belong to this certificate"):
         answered(leaf.pem + key_pem(leaf), p256(77))
     with pytest.raises(UploadRefused, match="a request, not a certificate"):
         answered(browser_facing.request(leaf.key, ["www.example"]), leaf.key)
 
 
 @pytest.mark.skipif(shutil.which("keytool") is None, reason="no Java here")
-def test_a_store_that_java_wrote_is_read(tmp_path: Folder) -> None:
+def test_a_keystore_of_java_is_read(tmp_path: Folder) -> None:
     store = tmp_path / "java.p12"
     asked = [
         "-genkeypair",

@@ -1,4 +1,4 @@
-"""The central key file: its pinned form, and what is not of it."""
+"""The format of the central key file, and refused files."""
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,7 @@ def test_the_form_is_pinned() -> None:
 
 
 @given(st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=20, unique=True))
-def test_what_was_written_is_read_in_the_same_order(keys: list[bytes]) -> None:
+def test_a_written_key_file_is_read_in_the_same_order(keys: list[bytes]) -> None:
     assert [key.key for key in parse(written(map(SealingKey, keys))).values()] == keys
 
 
@@ -44,6 +44,6 @@ def test_another_file_is_refused(content: bytes) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_nonsense_is_no_key_file_and_no_crash(content: bytes) -> None:
+def test_arbitrary_bytes_are_refused_as_a_key_file(content: bytes) -> None:
     with pytest.raises(KeyFileMalformed):
         parse(content)

@@ -1,4 +1,4 @@
-"""The database key in a service certificate: what an independent reader finds, and every way in which reading can fail."""
+"""The database key in a service certificate: read by an independent program, and all errors of reading."""
 
 import re
 import subprocess
@@ -25,7 +25,7 @@ def certificate(pairs, kind: Kind) -> x509.Certificate:
 
 @pytest.mark.parametrize(("oid", "expected"), [(PRESCRIBED.key, None), (PRESCRIBED.algorithm, b"AES-256-GCM")], ids=["key", "algorithm"])
 def test_openssl_alone_opens_it(pairs, authority, tmp_path: Path, oid: x509.ObjectIdentifier, expected: bytes | None) -> None:
-    """asn1parse finds the extension and its OCTET STRING, pkeyutl opens it with OAEP and SHA-256."""
+    """asn1parse finds the extension and its OCTET STRING, and pkeyutl decrypts it with OAEP and SHA-256."""
     pem, wrapped, key = tmp_path / "service.pem", tmp_path / "wrapped", tmp_path / "key.pem"
     pem.write_bytes(pairs[Kind.SERVICE].certificate)
     key.write_bytes(pairs[Kind.SERVICE].private_key)
@@ -44,7 +44,7 @@ def test_openssl_alone_opens_it(pairs, authority, tmp_path: Path, oid: x509.Obje
 
 
 def carrying(pairs, *extensions: tuple[x509.ObjectIdentifier, bytes]) -> x509.Certificate:
-    """The service certificate's key and name with other extensions: what no prepare() would make."""
+    """A certificate with the key and name of the service certificate and extensions that prepare() never makes."""
     service, signer = certificate(pairs, Kind.SERVICE), ec.generate_private_key(ec.SECP256R1())
     start = service.not_valid_before_utc
     made = x509.CertificateBuilder(service.subject, service.subject, service.public_key(), 7, start, start + timedelta(days=1))
@@ -62,9 +62,9 @@ BROKEN = {
     "no extension": (lambda p: [], ExtensionMissing, "no database key"),
     "key alone": (lambda p: [(PRESCRIBED.key, wrapped(p, KEY))], ExtensionMissing, "13.2"),
     "algorithm alone": (lambda p: [(PRESCRIBED.algorithm, wrapped(p, NAME))], ExtensionMissing, "13.1"),
-    "cut short": (lambda p: [(PRESCRIBED.key, wrapped(p, KEY)[:-1]), (PRESCRIBED.algorithm, wrapped(p, NAME))], ExtensionMissing, "broken"),
-    "no octet string": (lambda p: [(PRESCRIBED.key, b"\x0c\x01x"), (PRESCRIBED.algorithm, wrapped(p, NAME))], ExtensionMissing, "broken"),
-    "empty": (lambda p: [(PRESCRIBED.key, b""), (PRESCRIBED.algorithm, wrapped(p, NAME))], ExtensionMissing, "broken"),
+    "cut short": (lambda p: [(PRESCRIBED.key, wrapped(p, KEY)[:-1]), (PRESCRIBED.algorithm, wrapped(p, NAME))], ExtensionMissing, "damaged"),
+    "no octet string": (lambda p: [(PRESCRIBED.key, b"\x0c\x01x"), (PRESCRIBED.algorithm, wrapped(p, NAME))], ExtensionMissing, "damaged"),
+    "empty": (lambda p: [(PRESCRIBED.key, b""), (PRESCRIBED.algorithm, wrapped(p, NAME))], ExtensionMissing, "damaged"),
     "foreign block": (lambda p: [(PRESCRIBED.key, octet_string(b"x" * 256)), (PRESCRIBED.algorithm, wrapped(p, NAME))], UnwrapFailed, "another"),
     "block too long": (lambda p: [(PRESCRIBED.key, octet_string(b"x" * 300)), (PRESCRIBED.algorithm, wrapped(p, NAME))], UnwrapFailed, "another"),
     "unknown algorithm": (lambda p: [(PRESCRIBED.key, wrapped(p, KEY)), (PRESCRIBED.algorithm, wrapped(p, b"ROT13"))], UnknownAlgorithm, "ROT13"),
@@ -101,6 +101,6 @@ def test_a_site_may_have_its_own_oids(pairs) -> None:
     ("key", "algorithm"),
     [("1.2.3", "1.2.3"), ("1.3.6.1.5.5.7.13.3", "1.2.3"), ("1.2.3", "2.5.29.17"), ("", "1.2.3"), ("rim", "1.2"), ("9.9.9", "1.2.3")],
 )
-def test_oids_that_cannot_carry_it(key: str, algorithm: str) -> None:
+def test_invalid_oids_are_refused(key: str, algorithm: str) -> None:
     with pytest.raises(ProfileError):
         Oids.parse(key, algorithm)

@@ -1,4 +1,4 @@
-"""Exports are opened by what will read them: openssl, GnuTLS, Java and node.js, each with every format."""
+"""openssl, GnuTLS, Java and node.js open exports in every format."""
 
 import shutil
 import socket
@@ -42,7 +42,7 @@ PEM_FILES = {"root.pem", "server.pem", "server_key.pem", "client.pem", "client_k
 
 
 def tool(name: str) -> str:
-    """Where the program is; skips with what to install."""
+    """The path of the program. Skips the test with the name of its package."""
     found = shutil.which(name)
     if found is None:
         pytest.skip(f"{name} is not installed; scripts/system-packages installs it")
@@ -57,7 +57,7 @@ def run(*words: object, said: str = "") -> str:
 
 @dataclass(frozen=True)
 class Made:
-    """An export in its folder."""
+    """The files of an export in a folder."""
 
     folder: Path
     shape: Shape
@@ -95,7 +95,7 @@ def made(request: pytest.FixtureRequest, content: Content, legacy_content: Conte
 
 @pytest.fixture(scope="module", autouse=True)
 def certificates(content: Content, authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The root, as a file for the tools."""
+    """A file with the root for the tools."""
     path = tmp_path_factory.mktemp("root") / "root.pem"
     path.write_bytes(authority.certificate.public_bytes(Encoding.PEM))
     return path
@@ -109,15 +109,15 @@ def test_files_have_the_names_that_existing_tools_read(made: Made) -> None:
     assert names(made) == ({"root.cer", "server.pfx", "client.pfx"} if made.shape.format is Format.WINDOWS else PEM_FILES)
 
 
-def test_lists_and_a_second_root_go_along(content: Content) -> None:
-    """During a rotation of the root: the one that issued the pairs stands first."""
+def test_an_export_includes_lists_and_a_second_root(content: Content) -> None:
+    """During a rotation of the root. The root that issued the certificates comes first."""
     two = Content(content.service, content.client, (*content.roots, *content.roots), (b"list 1\n", b"list 2\n"))
     found = export.files(two, SHAPES["pem"])
     assert (found["crl.pem"], found["root.pem"].count(b"BEGIN")) == (b"list 1\nlist 2\n", 2)
     assert {*export.files(two, SHAPES["windows"])} == {"root.cer", "root-2.cer", "server.pfx", "client.pfx"}
 
 
-def test_behind_each_certificate_stands_the_root_that_issued_it(content: Content) -> None:
+def test_each_certificate_is_followed_by_the_root_that_issued_it(content: Content) -> None:
     other = make_authority("other.example")
     root = other.certificate.public_bytes(Encoding.PEM)
     found = export.files(
@@ -128,21 +128,23 @@ def test_behind_each_certificate_stands_the_root_that_issued_it(content: Content
 
 @pytest.mark.parametrize(("name", "friendly"), [("server", MACHINE), ("client", "QlikClient")])
 def test_openssl_opens_it(made: Made, name: str, friendly: str, certificates: Path) -> None:
-    openssl, word = tool("openssl"), f"pass:{made.shape.password}"
+    openssl, password = tool("openssl"), f"pass:{made.shape.password}"
     if made.shape.format is Format.WINDOWS:
-        told = run(openssl, "pkcs12", "-in", made / f"{name}.pfx", "-passin", word, "-info", "-nodes", *["-legacy"] * made.shape.legacy)
-        wanted = (
+        output = run(
+            openssl, "pkcs12", "-in", made / f"{name}.pfx", "-passin", password, "-info", "-nodes", *["-legacy"] * made.shape.legacy
+        )
+        expected = (
             ("MAC: sha1", "pbeWithSHA1And3-KeyTripleDES-CBC") if made.shape.legacy else ("MAC: sha256", "AES-256-CBC, Iteration 100000")
         )
-        assert [each for each in (*wanted, f"friendlyName: {friendly}") if each not in told] == []
-        assert told.count("BEGIN CERTIFICATE") == 1 + made.shape.include_ca
-        (made / f"{name}.opened").write_text(told)
+        assert [each for each in (*expected, f"friendlyName: {friendly}") if each not in output] == []
+        assert output.count("BEGIN CERTIFICATE") == 1 + made.shape.include_ca
+        (made / f"{name}.opened").write_text(output)
         run(openssl, "verify", "-x509_strict", "-CAfile", certificates, made / f"{name}.opened")
         (made / f"{name}.opened").unlink()
     else:
         assert (b"ENCRYPTED" in (made / f"{name}_key.pem").read_bytes()) is bool(made.shape.password)
         run(openssl, "verify", "-x509_strict", "-CAfile", made / "root.pem", made / f"{name}.pem")
-        of_key = run(openssl, "pkey", "-in", made / f"{name}_key.pem", "-passin", word, "-pubout")
+        of_key = run(openssl, "pkey", "-in", made / f"{name}_key.pem", "-passin", password, "-pubout")
         assert of_key == run(openssl, "x509", "-in", made / f"{name}.pem", "-noout", "-pubkey")
 
 
@@ -150,9 +152,9 @@ def test_openssl_opens_it(made: Made, name: str, friendly: str, certificates: Pa
 def test_gnutls_opens_it(made: Made, name: str) -> None:
     certtool = tool("certtool")
     if made.shape.format is Format.WINDOWS:
-        told = run(certtool, "--inder", "--p12-info", "--infile", made / f"{name}.pfx", "--password", made.shape.password)
-        assert told.count("BEGIN CERTIFICATE") == 1 + made.shape.include_ca
-        assert "PRIVATE KEY" in told
+        output = run(certtool, "--inder", "--p12-info", "--infile", made / f"{name}.pfx", "--password", made.shape.password)
+        assert output.count("BEGIN CERTIFICATE") == 1 + made.shape.include_ca
+        assert "PRIVATE KEY" in output
     else:
         run(certtool, "--verify", "--load-ca-certificate", made / "root.pem", "--infile", made / f"{name}.pem")
         run(certtool, "-k", "--infile", made / f"{name}_key.pem", "--password", made.shape.password)
@@ -164,8 +166,8 @@ def test_java_opens_it(made: Made) -> None:
     if made.shape.format is Format.PEM:
         assert f"CN={MACHINE}" in run(keytool, "-printcert", "-file", made / "server.pem")
         return
-    told = run(keytool, "-list", "-v", "-storetype", "PKCS12", "-keystore", made / "server.pfx", "-storepass", made.shape.password)
-    assert [each for each in (f"Alias name: {MACHINE}", "PrivateKeyEntry") if each not in told] == []
+    output = run(keytool, "-list", "-v", "-storetype", "PKCS12", "-keystore", made / "server.pfx", "-storepass", made.shape.password)
+    assert [each for each in (f"Alias name: {MACHINE}", "PrivateKeyEntry") if each not in output] == []
     assert "-CA" in run(keytool, "-printcert", "-file", made / "root.cer")
 
 
@@ -198,7 +200,7 @@ def test_node_js_calls_an_agent_with_it(made: Made, package: Package, authority:
         (PASSWORD, Format.WINDOWS, ""),
         (" ", Format.WINDOWS, ""),
         ("x" * 128, Format.WINDOWS, ""),
-        ("x" * 129, Format.WINDOWS, "type 1 to 128"),
+        ("x" * 129, Format.WINDOWS, "Type 1 to 128"),
         ("Schlüssel", Format.WINDOWS, "ASCII"),
         ("Schlüssel", Format.PEM, "ASCII"),
         ("10 €", Format.PEM, "ASCII"),
@@ -213,7 +215,7 @@ def test_which_password_may_seal_it(password: str, format: Format, why: str) -> 
 
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=128))
-def test_whatever_password_is_allowed_opens_what_it_seals(content: Content, password: str) -> None:
+def test_any_allowed_password_opens_the_export(content: Content, password: str) -> None:
     assert password_problem(password, Format.WINDOWS) == ""
     pfx = export.files(content, Shape(Format.WINDOWS, password, legacy=True))["client.pfx"]  # its few rounds are quick
     assert pkcs12.load_pkcs12(pfx, password.encode()).cert is not None
@@ -233,8 +235,8 @@ def test_zip_has_a_folder_for_each_machine() -> None:
 
 def test_only_an_export_may_leave_the_database_key_out(authority: Authority) -> None:
     key = keys.generate(KeyType.RSA_2048).public_key()
-    with pytest.raises(ProfileError, match="needs database key"):
+    with pytest.raises(ProfileError, match="needs a database key"):
         issue.prepare(issue.Request(Kind.SERVICE, MACHINE, (), key, 60), issuer_certificate=authority.certificate, now=authority.now)
     client = issue.Request(Kind.CLIENT, "QlikClient", (), key, 60, authority.database_key, is_export=True)
-    with pytest.raises(ProfileError, match="carries no database key"):
+    with pytest.raises(ProfileError, match="has no database key"):
         issue.prepare(client, issuer_certificate=authority.certificate, now=authority.now)

@@ -1,4 +1,4 @@
-"""Every kind of certificate, and second opinions on each."""
+"""Every kind of certificate, checked by other programs too."""
 
 import dataclasses
 import subprocess
@@ -63,7 +63,7 @@ def test_serials_are_sixteen_bytes_and_differ(pairs) -> None:
     assert all(serial.bit_length() == 127 for serial in serials)
 
 
-def test_alternative_names_are_real(pairs) -> None:
+def test_alternative_names_have_the_right_types(pairs) -> None:
     names = certificate(pairs, Kind.SERVICE).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["rim1.example"]
     assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.2"]
@@ -122,5 +122,5 @@ def test_package_is_checked_as_a_whole(package, pairs, authority: Authority) -> 
 def test_description_names_the_role_and_hides_the_key(pairs) -> None:
     rows = dict(describe.describe(certificate(pairs, Kind.SERVICE), database_key.PRESCRIBED))
     assert rows["Trust zone role (1.3.6.1.5.5.7.13.3)"] == "Service"
-    assert "owner alone" in rows["Database key (1.3.6.1.5.5.7.13.1)"]
+    assert "only by the owner" in rows["Database key (1.3.6.1.5.5.7.13.1)"]
     assert role_of(certificate(pairs, Kind.CLIENT)) is Role.CLIENT

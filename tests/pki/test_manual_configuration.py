@@ -1,4 +1,4 @@
-"""The table of S7, releases as releases, and what holds of every site."""
+"""The table of S7, the order of releases, and properties for all sites."""
 
 import pytest
 from hypothesis import given
@@ -55,7 +55,7 @@ def test_manual_configuration_is_required_where_the_seed_says_so(installation, n
 
 
 @pytest.mark.parametrize("text", NONSENSE, ids=lambda text: repr(text)[:30])
-def test_nonsense_is_refused_with_what_to_give(text: str) -> None:
+def test_invalid_releases_are_refused_with_the_remedy(text: str) -> None:
     with pytest.raises(ReleaseUnknown, match="such as September 2020") as refused:
         Release.parse(text)
     assert len(str(refused.value)) < 400

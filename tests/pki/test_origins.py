@@ -1,4 +1,4 @@
-"""Under which URLs and names browsers reach a console."""
+"""The URLs and host names of a console for browsers."""
 
 import contextlib
 
@@ -46,7 +46,7 @@ def test_an_origin_is_kept_as_a_browser_writes_it(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", NO_ORIGINS)
-def test_what_is_no_origin_is_refused_in_words(text: str) -> None:
+def test_an_invalid_origin_is_refused_with_the_reason(text: str) -> None:
     with pytest.raises(InvalidName, match=NO_ORIGINS[text]):
         origins.origin(text)
 
@@ -57,13 +57,13 @@ def test_a_host_is_kept_in_lower_case(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", NO_HOSTS)
-def test_what_is_no_host_is_refused_in_words(text: str) -> None:
+def test_an_invalid_host_is_refused_with_the_reason(text: str) -> None:
     with pytest.raises(InvalidName, match=NO_HOSTS[text]):
         origins.allowed_host(text)
 
 
 @given(st.text(max_size=40) | st.builds("https://{}:{}".format, st.text(max_size=20), st.integers()))
-def test_any_text_is_taken_or_refused(text: str) -> None:
+def test_any_text_is_accepted_or_refused(text: str) -> None:
     for check in (origins.origin, origins.allowed_host):
         with contextlib.suppress(InvalidName):
             assert check(check(text)) == check(text)

@@ -1,4 +1,4 @@
-"""Hostile packages, foreign signers, critical extensions, and properties of lifetimes."""
+"""Invalid packages, wrong signing keys, critical extensions, and properties of lifetimes."""
 
 import base64
 import dataclasses
@@ -65,7 +65,7 @@ def test_usage_and_constraints_are_critical_and_exact(kind: Kind, pairs, authori
 
 
 @pytest.mark.parametrize("kind", [Kind.CLIENT, Kind.CLUSTER])
-def test_client_and_cluster_bear_no_host_name(kind: Kind, pairs, authority: Authority) -> None:
+def test_client_and_cluster_certificates_have_no_host_name(kind: Kind, pairs, authority: Authority) -> None:
     with pytest.raises(x509.ExtensionNotFound):
         loaded(kind, pairs, authority).extensions.get_extension_for_class(x509.SubjectAlternativeName)
 
@@ -109,7 +109,7 @@ def test_prepare_refuses_a_short_rsa_key(authority: Authority) -> None:
         issue.prepare(issue.Request(Kind.CLIENT, "QlikClient", (), short, 60), issuer_certificate=authority.certificate, now=authority.now)
 
 
-def test_a_name_stands_once_whatever_its_case(authority: Authority) -> None:
+def test_a_name_occurs_once_in_any_case(authority: Authority) -> None:
     pair = authority.pair(Kind.SERVER, names=("WWW.example", "10.0.0.1", "10.0.0.1"))
     extension = x509.load_pem_x509_certificate(pair.certificate).extensions.get_extension_for_class(x509.SubjectAlternativeName)
     assert names.san_strings(extension.value) == ["www.example", "10.0.0.1"]
@@ -159,7 +159,7 @@ def test_a_package_that_no_node_accepts_is_not_sealed(package: Package) -> None:
 @pytest.mark.parametrize(
     "change", [{"trust_zone": "other"}, {"generation": 2}, {"root_sha256": "0" * 64}, {"central_name": "other.example"}], ids=str
 )
-def test_outside_that_differs_from_the_inside_is_refused(change: dict, package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_header_that_differs_from_the_content_is_refused(change: dict, package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
     word, honest = password.generate(), packages._claims_of
     monkeypatch.setattr(packages, "_claims_of", lambda content: dataclasses.replace(honest(content), **change))
     sealed = packages.seal_with_password(package, word)
@@ -197,7 +197,7 @@ def test_validity_is_whole_seconds_and_never_beyond_the_issuer(now: datetime, mo
 
 
 @given(MOMENTS, st.integers(1, 60), st.integers(1, 60))
-def test_later_months_never_end_earlier(moment: datetime, few: int, more: int) -> None:
+def test_more_months_never_expire_earlier(moment: datetime, few: int, more: int) -> None:
     assert lifetime.add_months(moment, few) < lifetime.add_months(moment, few + more)
 
 

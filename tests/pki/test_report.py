@@ -1,4 +1,4 @@
-"""A node's report: what is understood, what is refused and by which field, and that nothing else can happen."""
+"""Reports of nodes: every report is read, or refused with the field."""
 
 import dataclasses
 import json
@@ -64,7 +64,7 @@ def test_a_required_field_that_is_missing_is_named(left_out: str) -> None:
      {"clock": "9999-12-31T23:59:59.999999Z"}, {"clock": "2026-11-24T12:00:00+14:00"}, {"version": VERSION, "system": system()}],
     ids=lambda fields: json.dumps(fields)[:50],
 )  # fmt: skip
-def test_what_a_report_may_say(fields: dict[str, Any]) -> None:
+def test_valid_values_of_a_report(fields: dict[str, Any]) -> None:
     assert Report.parse(body(**fields)).to_json() is not None
 
 
@@ -90,7 +90,7 @@ INVALID = [
 
 
 @pytest.mark.parametrize("fields", INVALID, ids=lambda fields: ascii(fields)[:60])
-def test_what_is_outside_its_range_is_refused_by_field(fields: dict[str, Any]) -> None:
+def test_a_value_outside_its_range_is_refused_with_the_field(fields: dict[str, Any]) -> None:
     assert refused(body(**fields)) == next(iter(fields))
 
 
@@ -100,7 +100,7 @@ def test_what_is_outside_its_range_is_refused_by_field(fields: dict[str, Any]) -
      body().replace(b'"generation": 3', b'"generation": NaN'), body().replace(b'"generation": 3', b'"generation": -Infinity'), "{}".encode("utf-16")[:3]],
     ids=lambda content: ascii(content[:20]),
 )  # fmt: skip
-def test_what_is_no_report_at_all_is_refused(content: bytes) -> None:
+def test_other_content_is_refused(content: bytes) -> None:
     assert refused(content) == ""
 
 
@@ -148,7 +148,7 @@ reports = st.builds(
 
 @examples(100)
 @given(report=reports)
-def test_what_the_agent_writes_is_what_the_central_node_reads(report: Report) -> None:
+def test_the_central_node_reads_what_the_agent_writes(report: Report) -> None:
     written = json.dumps(report.to_json()).encode()
     assert len(written) <= LARGEST_REPORT
     assert Report.parse(written) == report
@@ -157,7 +157,7 @@ def test_what_the_agent_writes_is_what_the_central_node_reads(report: Report) ->
 
 @examples(100)
 @given(name=st.sampled_from(sorted(KEPT)), value=json_values)
-def test_what_an_older_version_stored_is_read_by_the_same_rules(name: str, value: Any) -> None:
+def test_values_of_older_versions_are_checked_too(name: str, value: Any) -> None:
     found = kept(name, value)
     assert json.loads(json.dumps(found)) == found
     assert kept(name, found) == found

@@ -1,4 +1,4 @@
-"""Tables of rules and properties of the small pure parts."""
+"""Tables and properties of small rules."""
 
 import base64
 import json
@@ -44,11 +44,11 @@ def test_calendar_months(start: str, months: int, end: str) -> None:
 
 
 @pytest.mark.parametrize(("asked", "set_to"), [(-1, 12), (0, 12), (11, 12), (12, 12), (37, 37), (60, 60), (61, 60), (10**30, 60)])
-def test_lifetime_is_set_to_the_border(asked: int, set_to: int) -> None:
+def test_lifetime_is_limited(asked: int, set_to: int) -> None:
     assert lifetime.clamp(asked) == set_to
 
 
-def test_expiry_status_at_its_borders() -> None:
+def test_expiry_status_at_its_limits() -> None:
     start, end, second = datetime(2026, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC), timedelta(seconds=1)
     moments = [start - second, start, end - timedelta(days=90) - second, end - timedelta(days=90), end, end + second]
     assert [lifetime.expiry_status(start, end, moment) for moment in moments] == [
@@ -64,7 +64,7 @@ START, SECOND = datetime(2026, 11, 24, tzinfo=UTC), timedelta(seconds=1)
     [(-SECOND, "expired"), (timedelta(0), "7_days"), (timedelta(days=7) - SECOND, "7_days"), (timedelta(days=7), "30_days"),
      (timedelta(days=30), "90_days"), (timedelta(days=90), "1_year"), (timedelta(days=365) - SECOND, "1_year"), (timedelta(days=365), "later")],
 )  # fmt: skip
-def test_buckets_at_their_borders(left: timedelta, name: str) -> None:
+def test_buckets_at_their_limits(left: timedelta, name: str) -> None:
     assert lifetime.bucket(START + left, START) == name
     assert name in lifetime.BUCKET_NAMES
 
@@ -105,13 +105,13 @@ def test_a_replacement_is_worth_it_when_it_is_due(start: int, days: int, months:
     ids=lambda each: str(each),
 )  # fmt: skip
 def test_when_a_certificate_is_due(days: int, due: float) -> None:
-    """At two thirds of its life, or 90 days before its end if that is sooner; never before it begins."""
+    """At two thirds of its lifetime, or 90 days before its expiry date if that is sooner, and never before its first day."""
     start = datetime(2026, 11, 24, tzinfo=UTC)
     assert (lifetime.due_at(start, start + timedelta(days=days)) - start).total_seconds() / 86400 == pytest.approx(due, abs=0.01)
 
 
 @given(st.integers(31, 1900), st.integers(1, 2**127))
-def test_a_fleet_spreads_over_a_24th_of_the_life_and_every_process_names_the_same_moment(days: int, serial: int) -> None:
+def test_renewals_spread_over_a_24th_of_the_lifetime_and_are_deterministic(days: int, serial: int) -> None:
     start, end = datetime(2026, 11, 24, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC) + timedelta(days=days)
     at, due = lifetime.renewal_at(start, end, serial), lifetime.due_at(start, end)
     assert due <= at < due + min((end - start) / 24, timedelta(days=14))
@@ -131,7 +131,7 @@ def test_nothing_is_renewed_for_less_than_30_days_gain(gain: int, worth: bool) -
     assert lifetime.is_worth_renewing(end, new_not_after=end + timedelta(days=gain)) is worth
 
 
-def test_what_its_issuer_cut_is_not_due_until_a_younger_root_issues() -> None:
+def test_a_certificate_cut_by_its_issuer_waits_for_a_newer_root() -> None:
     now, root_end = datetime(2030, 11, 24, tzinfo=UTC), datetime(2031, 11, 24, tzinfo=UTC)
     cut = lifetime.validity(now=now, months=60, issuer_not_after=root_end)
     later = now + timedelta(days=300)
@@ -144,7 +144,7 @@ def test_what_its_issuer_cut_is_not_due_until_a_younger_root_issues() -> None:
 
 
 @given(st.integers(0, 24), st.sampled_from(password.ALPHABET))
-def test_one_mistyped_symbol_is_noticed(position: int, symbol: str) -> None:
+def test_one_mistyped_symbol_is_detected(position: int, symbol: str) -> None:
     good = password.generate()
     typed = good[:position] + symbol + good[position + 1 :]
     if typed == good:
@@ -175,22 +175,22 @@ FORMS = [str, str.lower, lambda symbol: chr(ord(symbol) + 0xFEE0), lambda symbol
 
 
 @given(st.lists(st.tuples(st.sampled_from(FORMS), st.lists(st.sampled_from(SEPARATORS), max_size=3)), min_size=25, max_size=25))
-def test_password_is_taken_as_people_paste_it(pasted: list) -> None:
+def test_pasted_passwords_are_accepted(pasted: list) -> None:
     good = password.generate()
     typed = "".join("".join(beside) + form(symbol) for symbol, (form, beside) in zip(good, pasted, strict=True))
     assert password.canonical(f"\ufeff“{typed}”\r\n") == good
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=60))
-def test_whatever_is_typed_is_a_password_or_named(typed: str) -> None:
-    """A letter or sign that no password has is named with its place; only true symbols are counted."""
+def test_any_typed_text_is_a_password_or_an_error(typed: str) -> None:
+    """A character that passwords do not have is named with its position. Only symbols are counted."""
     try:
         assert len(password.canonical(typed)) == password.LENGTH
         return
     except PasswordMistyped as exc:
         problem = str(exc)
     named = re.match(r"Character (\d+), (?:“(.)” )?\(?(.+?)\)?, does not occur", problem, re.DOTALL)
-    counted = re.search(r"; (\d+) were typed", problem)
+    counted = re.search(r"\. (\d+) were typed", problem)
     if named:
         character = typed[int(named[1]) - 1]
         assert named[3] == unicodedata.name(character, f"U+{ord(character):04X}")
@@ -201,7 +201,7 @@ def test_whatever_is_typed_is_a_password_or_named(typed: str) -> None:
 
 
 @given(st.binary(max_size=200), st.text(max_size=10), st.integers(0, 250), st.integers(1, 255))
-def test_sealed_value_opens_only_whole_and_in_its_place(plaintext: bytes, row: str, position: int, change: int) -> None:
+def test_an_altered_or_moved_value_is_not_decrypted(plaintext: bytes, row: str, position: int, change: int) -> None:
     place = sealing.bound_to("table", "column", row)
     sealed = sealing.seal(KEY, plaintext, bound_to=place)
     assert sealing.unseal([DatabaseKey(b"o" * 32), KEY], sealed, bound_to=place) == plaintext
@@ -226,7 +226,7 @@ def sealed(package) -> tuple[bytes, str]:
     return packages.seal_with_password(package, word), word
 
 
-def test_package_opens_with_its_password_alone(package, sealed) -> None:
+def test_only_its_password_opens_a_package(package, sealed) -> None:
     content, word = sealed
     assert packages.Opener(word).open(content) == package
     claims = package_header.read(content).claims
@@ -262,6 +262,6 @@ def test_package_of_another_form_is_refused_before_deriving(change: dict, sealed
 
 
 @pytest.mark.parametrize("content", [b"", b"....", b"{}", b"x" * 70_000, b"\xff\xfe.a.b.c.d", b"W10.a.b.c.d"])
-def test_nonsense_is_no_package(content: bytes) -> None:
+def test_arbitrary_bytes_are_not_a_package(content: bytes) -> None:
     with pytest.raises(PackageMalformed):
         package_header.read(content)

@@ -1,4 +1,4 @@
-"""Turns: which order of calls means one machine, two, or a database that was put back."""
+"""Turns: the order of heartbeats shows one machine, two, or a restored database."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -48,7 +48,7 @@ def test_a_turn_names_the_moment_of_its_answer_to_whoever_holds_the_secret() -> 
 
 
 class Center:
-    """The central node's side of one node's calls."""
+    """The central node's part of the heartbeats of one node."""
 
     def __init__(self) -> None:
         self.chain, self.numbers, self.found = Chain("", "", 0, NOW), itertools.count(1), set[Verdict]()
@@ -65,7 +65,7 @@ FATES = ("kept", "lost", "never arrived")
 
 @examples(300)
 @given(fates=st.lists(st.sampled_from(FATES), max_size=40))
-def test_one_machine_is_never_taken_for_two_whatever_is_lost(fates: list[str]) -> None:
+def test_one_machine_is_never_reported_as_two(fates: list[str]) -> None:
     center, kept = Center(), ""
     for fate in fates:
         if fate != "never arrived":
@@ -92,7 +92,7 @@ def test_a_copy_is_found_as_soon_as_both_have_called_and_one_calls_again(before:
 
 @examples(100)
 @given(calls=st.integers(2, 10), back=st.integers(2, 10))
-def test_a_machine_that_was_put_back_is_found_with_its_first_call(calls: int, back: int) -> None:
+def test_a_restored_machine_is_detected_at_its_first_call(calls: int, back: int) -> None:
     center, kept = Center(), [""]
     for _ in range(calls + back):
         kept.append(center.call(kept[-1]))

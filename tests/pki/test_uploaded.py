@@ -1,4 +1,4 @@
-"""Every kind of file that people have, in both directions: what OpenSSL reads is read, with the same certificates and key; damage is refused in words."""
+"""All kinds of uploaded files: a file that OpenSSL reads gives the same certificates and key, and damaged files are refused with the reason."""
 
 import base64
 import contextlib
@@ -65,7 +65,7 @@ def parts_of(element: bytes) -> list[bytes]:
 
 
 def with_secret(length: int) -> bytes:
-    """The EC key (SEC 1) with its secret number in another number of octets."""
+    """The EC key (SEC 1) with its secret number in another length."""
     version, secret, *rest = parts_of(der_key(leaf(), SEC1))
     number = int.from_bytes(ber.first(secret).content)
     return ber.der(0x30, version, ber.der(4, number.to_bytes(length)), *rest)
@@ -81,19 +81,19 @@ def with_attributes() -> bytes:
 
 
 def with_padded_numbers() -> bytes:
-    """The RSA key (PKCS #1) with zeros in front of its numbers."""
+    """The RSA key (PKCS #1) with zeros before its numbers."""
     return ber.der(0x30, *(ber.der(2, b"\0\0" + ber.first(each).content) for each in parts_of(der_key(rsa_leaf(), SEC1))))
 
 
 def indefinite(element: bytes, depth: int = 3) -> bytes:
-    """A constructed element and those in it with lengths that are not said; certificates in a bundle stay as they were signed."""
+    """A constructed element with indefinite lengths. Certificates in a bundle are unchanged."""
     inner = ber.first(element)
     kept = [indefinite(each.raw, depth - 1) if each.tag & 0x20 and depth else each.raw for each in inner.parts]
     return bytes([inner.tag]) + b"\x80" + b"".join(kept) + b"\0\0"
 
 
 def in_pieces(element: bytes) -> bytes:
-    """As Windows and NSS write it: lengths that are not said, and strings of octets in two pieces, the content of a PFX among them."""
+    """The format of Windows and NSS: indefinite lengths, and octet strings in two parts, also for the content of a PFX."""
     inner = ber.first(element)
     if inner.tag == ber.OCTET_STRING and len(inner.content) > 40:
         return b"\x24\x80" + ber.der(4, inner.content[:20]) + ber.der(4, inner.content[20:]) + b"\0\0"
@@ -103,7 +103,7 @@ def in_pieces(element: bytes) -> bytes:
 
 
 def long_lengths(element: bytes) -> bytes:
-    """Every length in five octets, which is BER and no DER."""
+    """Every length in five octets, which is BER but not DER."""
     inner = ber.first(element)
     content = b"".join(long_lengths(each.raw) for each in inner.parts) if inner.tag & 0x20 else inner.content
     return bytes([inner.tag, 0x84]) + len(content).to_bytes(4) + content
@@ -232,7 +232,7 @@ def test_an_rsa_pss_key_is_not_rewritten_and_is_blocked(tmp_path: Folder) -> Non
         pair.path, has_key=True, refusal=judge(pair.path, pair.key), roots=[], now=datetime.now(UTC) + timedelta(hours=1)
     )
     (key,) = [each for each in found if each.code == "key"]
-    assert (key.level, "Browsers do not take this key type" in key.title) == ("blocker", True)
+    assert (key.level, "Browsers do not support this key type" in key.title) == ("blocker", True)
     in_pfx = openssl("pkcs12", "-export", "-passout", f"pass:{WORD}", given=given + made)  # here the library rewrites it
     pair = upload(in_pfx, passphrase=WORD)
     found = browser_checks.checks(pair.path, has_key=True, refusal=judge(pair.path, pair.key), roots=[], now=datetime.now(UTC))
@@ -250,9 +250,9 @@ def test_an_rsa_pss_key_is_not_rewritten_and_is_blocked(tmp_path: Folder) -> Non
         "another certificate",
     ],
 )
-def test_what_is_left_aside_is_said(case: str) -> None:
+def test_ignored_content_is_reported(case: str) -> None:
     (note,) = upload(*READ[case]()).notes
-    assert "left aside" in note or "left out" in note
+    assert "ignored" in note or "left out" in note
 
 
 # What cannot be used → its code.
@@ -272,7 +272,7 @@ REFUSED: dict[str, tuple[Callable[[], list[bytes]], str]] = {
 
 
 def rounds_of(content: bytes, rounds: int) -> bytes:
-    """As a file of 70 000 rounds that asks for others; the length of each element that holds the number grows with it."""
+    """A file with another number of rounds instead of 70 000. The lengths of its elements are adapted."""
     inner = ber.first(content)
     if inner.tag & 0x20:
         return ber.der(inner.tag, *(rounds_of(each.raw, rounds) for each in inner.parts))
@@ -283,7 +283,7 @@ def rounds_of(content: bytes, rounds: int) -> bytes:
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_used_is_refused_at_once_and_in_words(case: str) -> None:
+def test_unusable_files_are_refused_at_once_with_the_reason(case: str) -> None:
     make, code = REFUSED[case]
     files, began = make(), time.process_time()
     with pytest.raises(UploadRefused) as refused:
@@ -292,7 +292,7 @@ def test_what_cannot_be_used_is_refused_at_once_and_in_words(case: str) -> None:
     assert time.process_time() - began < 2
 
 
-def test_the_file_of_an_import_has_the_same_limits_and_the_same_leniency() -> None:
+def test_the_file_of_an_import_is_read_as_leniently_within_limits() -> None:
     assert pfx.pfx_read(in_pieces(pfx_of()) + bytes(16), WORD).certificate == leaf().pem
     began = time.process_time()
     with pytest.raises(PfxRefused, match="rounds of key derivation"):
@@ -378,7 +378,7 @@ def made(case: str) -> list[bytes]:
 
 @examples(400)
 @given(case=st.sampled_from(MUTATED), data=st.data())
-def test_any_damage_is_read_or_refused_in_words_and_soon(case: str, data: st.DataObject) -> None:
+def test_any_damaged_file_is_read_or_refused_soon(case: str, data: st.DataObject) -> None:
     files = list(made(case))
     which = data.draw(st.integers(0, len(files) - 1))
     altered = bytearray(files[which])
@@ -413,8 +413,8 @@ def test_a_damaged_certificate_is_read_whole_or_not_at_all(data: st.DataObject) 
         (read,) = uploaded.read([File("www.der", bytes(altered))], "").certificates
     except UploadRefused:
         return
-    told = [read.name, read.subject.text, read.issuer.text, *read.names, *read.locations, read.key.words, read.hash_name, read.role or ""]
-    assert "".join(told).isprintable()
+    texts = [read.name, read.subject.text, read.issuer.text, *read.names, *read.locations, read.key.words, read.hash_name, read.role or ""]
+    assert "".join(texts).isprintable()
     assert (read.purposes is None or read.purposes, read.is_authority, read.may_sign, read.is_self_signed) is not None
 
 

@@ -1,4 +1,4 @@
-"""The verdict on chains in both directions: what it finds in order, OpenSSL's own program verifies; what it blocks, that refuses, or a rule of our own says why."""
+"""The verdict on chains: OpenSSL's program verifies all accepted chains, and blocked chains are refused by it or by an own rule."""
 
 import subprocess
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def authority(name: str = "CA", issuer: Signed | None = None, **more: object) ->
 
 @dataclass(frozen=True)
 class Brought:
-    """Files that were brought: certificates, the leaf first; its key."""
+    """Uploaded files: certificates, the leaf first, and its key."""
 
     certificates: list[bytes]
     key: object
@@ -68,14 +68,14 @@ def under(issuer: Signed, *above: Signed, **more: object) -> Brought:
 
 
 def renewed(*, expired_first: bool) -> Brought:
-    """Two intermediates with one name and one key, of which one has expired."""
+    """Two intermediates with the same name and key. One has expired."""
     old, new = authority(begins=NOW - 91 * DAY, days=90), authority()
     above = (old, new) if expired_first else (new, old)
     return under(new, *above)
 
 
 def cross_signed() -> Brought:
-    """The intermediate's issuer as a root, and signed by an older root that has expired."""
+    """The issuer of the intermediate as a root, and the same signed by an older, expired root."""
     old = sign("Old Root", key=p256(71), names=(), ca=True, purposes=(), usage=("key_cert_sign",), begins=NOW - 400 * DAY, days=300)
     young = sign("Young Root", key=p256(72), names=(), ca=True, purposes=(), usage=("key_cert_sign",), days=4000)
     crossed = sign(
@@ -86,7 +86,7 @@ def cross_signed() -> Brought:
 
 
 def same_name_other_key() -> Brought:
-    """A root that was made again with the same name came along instead of the one that issued."""
+    """A new root with the same name instead of the one that issued."""
     other = sign("Public Root", key=p256(73), names=(), ca=True, purposes=(), usage=("key_cert_sign",), days=4000)
     return under(intermediate(), other)
 
@@ -104,7 +104,7 @@ def with_unknown(*, critical: bool) -> Brought:
 
 
 def case_of_names() -> Brought:
-    """The issuer's name in another case and with more spaces, as OpenSSL and browsers compare names."""
+    """The issuer's name in another case and with more spaces, which OpenSSL and browsers ignore."""
     issuing = authority("Public  ca 9")
     leaf = sign(issuer=authority("PUBLIC CA 9", key=issuing.key), key=p256(5))
     return brought(leaf, issuing)
@@ -198,7 +198,7 @@ def stale_root() -> Signed:
 
 
 def ca_with(basic: x509.BasicConstraints) -> Signed:
-    """An authority below which no other one may be."""
+    """An authority with path length 0."""
     plain = authority("High")
     builder = x509.CertificateBuilder(
         plain.certificate.issuer, plain.certificate.subject, plain.key.public_key(), 77, plain.certificate.not_valid_before_utc,
@@ -208,7 +208,7 @@ def ca_with(basic: x509.BasicConstraints) -> Signed:
 
 
 def program(files: Brought, folder: Folder, *, now: datetime = NOW) -> bool:
-    """Whether `openssl verify` takes what would be sent, under the top that was brought."""
+    """Whether `openssl verify` accepts the sent certificates, with the uploaded top as trust anchor."""
     path = files.pair(now).path
     (folder / "leaf.pem").write_bytes(path.leaf.pem)
     (folder / "above.pem").write_bytes(b"".join(each.pem for each in path.sent[1:]) or path.leaf.pem)
@@ -229,7 +229,7 @@ def program(files: Brought, folder: Folder, *, now: datetime = NOW) -> bool:
 
 
 @pytest.mark.parametrize("case", GOOD)
-def test_a_chain_in_order_is_found_so_and_openssl_agrees(case: str, tmp_path: Folder) -> None:
+def test_openssl_agrees_with_accepted_chains(case: str, tmp_path: Folder) -> None:
     files, expected = GOOD[case][0](), GOOD[case][1]
     assert files.levels() == expected
     assert program(files, tmp_path)
@@ -247,7 +247,7 @@ def test_a_chain_that_openssl_refuses_is_blocked_with_the_reason(case: str, tmp_
 
 
 @pytest.mark.parametrize("case", OURS)
-def test_what_browsers_refuse_beyond_openssl_is_blocked(case: str) -> None:
+def test_chains_that_only_browsers_refuse_are_blocked(case: str) -> None:
     make, expected, words = OURS[case]
     files = make()
     found = [each for each in files.findings() if each.level != "ok"]
@@ -271,7 +271,7 @@ def test_the_day_on_which_an_intermediate_expires_is_named() -> None:
     assert found.title == "CA, in its chain, expires in 4 days, on 28 Nov 2026, before the certificate itself."
 
 
-def test_every_reason_has_words_that_fit_any_chain() -> None:
+def test_every_reason_has_a_text_for_any_chain() -> None:
     path = under(intermediate(), root()).pair().path
     for code in [*WORDS, "1", "99", "SOMETHING_ELSE", "EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK"]:
         found = explained(Refusal(code, "its own \0 words"), path)
@@ -285,9 +285,7 @@ def test_a_key_that_does_not_belong_is_refused_by_the_handshake() -> None:
     assert explained(refusal, path).code == "private-key"
 
 
-def test_without_memory_for_it_the_key_lies_in_a_private_folder_and_only_for_a_moment(
-    tmp_path: Folder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_memory_files_the_key_is_in_a_private_folder_for_a_moment(tmp_path: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     pair, seen = under(intermediate()).pair(), []
     content = browser_facing.bundle(pair.path, pair.key)
     monkeypatch.delattr(handshake.os, "memfd_create")

@@ -85,7 +85,7 @@ def test_the_console_loads_a_chosen_certificate_and_keeps_its_connections(packag
         before = node_api.servers
         reader, writer, first = await dial(listening)
         store.choose(chosen)
-        store.settle_browser(now=authority.now)
+        store.update_browser_pem(now=authority.now)
         for tick in range(0, 20, server.LOOKS_AFTER_TICKS):
             await console.on_tick(tick)
             await node_api.on_tick(tick)

@@ -132,10 +132,10 @@ def test_rows_broken_in_the_database_are_named_and_hide_no_other(site: Site, rea
         assert {name for name, each in found.items() if each.get("problem")} == {"moved", "stock", "sales"}
     told = reader.agent().stdout
     assert (
-        "The password of moved does not open: The sealed value was altered, or belongs to another row. Type it again in the console."
+        "The password of moved cannot be decrypted: The sealed value was altered, or belongs to another row. Type it again in the console."
         in told
     )
-    assert "The password of sales does not open: Sealed with the key 0000000000000000, which is not available here." in told
+    assert "The password of sales cannot be decrypted: Sealed with the key 0000000000000000, which is not available here." in told
     status, page = site.call("GET", "/connections/?page_size=500")
     versions = {each["name"]: each["password_key_version"] for each in page["results"]}
     assert (status, versions) == (200, {"moved": 1, "open": None, "sales": None, "staff": 1, "stock": 1})

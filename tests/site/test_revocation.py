@@ -45,7 +45,7 @@ class Nodes:
         assert installed is not None
         return installed
 
-    def call_home(self, name: str) -> None:
+    def send_heartbeats(self, name: str) -> None:
         """Restart its agent, which calls immediately."""
         self.site.further[name].terminate()
         self.site.further[name].wait(20)
@@ -130,7 +130,7 @@ def test_revoked_certificate_is_refused_everywhere(site: Site, nodes: Nodes) -> 
         )
         assert kept.sock is None  # the server ended it, and the client has heard so
     site.wait(lambda: crl_of(site).get_revoked_certificate_by_serial_number(serial) is not None)
-    nodes.call_home("sound")
+    nodes.send_heartbeats("sound")
     exported = nodes.installed("sound").path / "exported/crl.pem"
     site.wait(
         lambda: exported.exists() and revocation.load(exported.read_bytes())[0].get_revoked_certificate_by_serial_number(serial) is not None

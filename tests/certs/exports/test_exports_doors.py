@@ -87,7 +87,7 @@ def test_bad_names_are_named_and_nothing_is_written(zone: Path, administrator: C
 BAD_WANTED = [
     ({"password": ""}, "password", "needs a password"),
     ({"password": "Schlüssel"}, "password", "ASCII"),
-    ({"password": "x" * 129}, "password", "type 1 to 128"),
+    ({"password": "x" * 129}, "password", "Type 1 to 128"),
     ({"format": "pem", "password": "Schlüssel"}, "password", "ASCII"),
     ({"format": "pem", "legacy": True}, "legacy", "Choose the Windows format"),
     ({"format": "jks"}, "format", "There is no such value. Use: windows, pem."),

@@ -616,7 +616,7 @@ class TestPages:
         path = f"/nodes/{node.pk}/browser-certificate/"
         assert f'value="{made.sha256}" selected' in client.get(path).content.decode()
         wrong = client.post(path, {"pick": made.sha256, "thumbprint": "no"})
-        assert (wrong.status_code, "does not stand in a thumbprint" in wrong.content.decode()) == (400, True)
+        assert (wrong.status_code, "does not occur in a thumbprint" in wrong.content.decode()) == (400, True)
         assert client.post(path, {"pick": "", "thumbprint": "ab " * 20}).status_code == 302
         assert Node.objects.get().browser_thumbprint == "ab" * 20
         assert client.post(path, {"pick": "", "thumbprint": ""}).status_code == 302

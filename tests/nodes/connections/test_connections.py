@@ -327,7 +327,10 @@ def test_a_broken_value_hides_no_other(client: Client, store: Store, change: Any
         == 200
     )
     found = {each.name: each for each in (_opened(row, store.key_ring()) for row in connections_page(after=None)["results"])}
-    assert ("The password of broken does not open" in found["broken"].problem, found["whole"].password) == (True, whole.password.text())
+    assert ("The password of broken cannot be decrypted" in found["broken"].problem, found["whole"].password) == (
+        True,
+        whole.password.text(),
+    )
 
 
 def test_a_password_cannot_be_searched() -> None:

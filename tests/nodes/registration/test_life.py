@@ -114,7 +114,7 @@ class Life(RuleBasedStateMachine):
         self._follow()
 
     @rule()
-    def call_home(self) -> None:
+    def send_heartbeats(self) -> None:
         """What `nodes.node_api.views` does with the certificate that the agent presents, and the agent with the answer."""
         installed = self.agent.state.store.current()
         if installed is None:
@@ -189,7 +189,7 @@ class Life(RuleBasedStateMachine):
             self.work()
             if self.passwords:
                 self._unlock(self.passwords[-1])
-            self.call_home()
+            self.send_heartbeats()
         node = self.node
         assert node.state in AT_REST | {NodeState.CREATED}, (node.state, node.state_reason)
         assert node.state != NodeState.FAILED or "edistribute" in node.state_reason, node.state_reason

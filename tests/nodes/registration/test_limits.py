@@ -149,7 +149,7 @@ def test_the_refusal_of_an_older_package_teaches_the_generation(
     Registration.objects.create(
         node=node, generation=3, actor="system", created_at=now, expires_at=now + timedelta(hours=20), package=b"sealed"
     )
-    detail = f"Generation {installed} is installed; this package is not newer."
+    detail = f"Generation {installed} is installed, and this package is not newer."
     body = f'{{"type": "urn:trust-zone:older-package", "detail": "{detail}"}}'.encode()
     monkeypatch.setattr(registration, "ask", lambda *_: Answer(409, body, None))
     work(registration.registration_advance, node.pk, registration.TASK)
