@@ -142,7 +142,7 @@ def test_a_new_database_key_requests_renewal_of_exports_with_the_old_one(zone: P
     with_key, without = made("a.example", wanted=Wanted("pem", include_secrets_key=True))[0], made("b.example")[0]
     DatabaseKey.objects.update(status="reading")
     assert (
-        "carries, version 1, does not encrypt new values" in export_status(with_key).action_required,
+        "Its database key, version 1, does not encrypt new values" in export_status(with_key).action_required,
         export_status(without).action_required,
     ) == (
         True,
