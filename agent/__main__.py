@@ -22,7 +22,7 @@ from agent.serve import Agent, NotLoopback, Options
 from agent.state import Refused, State
 from agent.system import system_trust, windows_stores
 from agent.system.folders import NotPossible
-from agent.system.other_stores import of_this_system
+from agent.system.other_stores import system_stores
 from agent.version import VERSION
 from pki.core import clocks
 from pki.core.addresses import central_address, listener_address, netloc, reachable_address
@@ -120,7 +120,7 @@ def _address(text: str) -> str:
 def _serve(arguments: argparse.Namespace) -> int:
     try:
         watched, hook = services(arguments.services), tuple(shlex.split(arguments.reload_hook))
-        others = of_this_system(trust=arguments.system_trust)
+        others = system_stores(trust=arguments.system_trust)
         called = central_address(arguments.central_address) if arguments.central_address else None
     except (ValueError, NotPossible, InvalidName) as exc:
         sys.stderr.write(f"{exc}\n")

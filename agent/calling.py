@@ -24,7 +24,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Known:
+class CentralAddresses:
     """The central node's addresses in the agent's memory and in the installed package."""
 
     installed: Installed

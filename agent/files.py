@@ -69,7 +69,7 @@ class InUse(Exception):
 
 
 @contextlib.contextmanager
-def held(path: Path, *, now: datetime) -> Iterator[None]:
+def exclusive_lock(path: Path, *, now: datetime) -> Iterator[None]:
     """Lock the file `path` for this process alone. The lock ends with the process. Raises: InUse, OSError."""
     make_folder(path.parent)
     with os.fdopen(open_to_write(path, 0, access=os.O_RDWR), "r+") as file:

@@ -80,7 +80,7 @@ class Listener:
         if before is not None:
             await tls.retire(before)
 
-    def cut(self, crls: tuple[x509.CertificateRevocationList, ...]) -> None:
+    def close_revoked(self, crls: tuple[x509.CertificateRevocationList, ...]) -> None:
         """End the open connections of peers that these lists name."""
         for handler in self.runner.server.connections if self.runner.server else ():
             secure = handler.transport.get_extra_info("ssl_object") if handler.transport else None

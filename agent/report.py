@@ -7,7 +7,7 @@ from typing import Any
 
 from cryptography import x509
 
-from agent.calling import Known
+from agent.calling import CentralAddresses
 from agent.store import Installed, KeyRing
 from agent.version import VERSION, system
 from pki.core import sealing, verify
@@ -43,7 +43,7 @@ def report_make(
     hook: dict[str, Any] | None = None,
     browser: dict[str, str] | None = None,
     cluster_proof: str | None = None,
-    central: Known | None = None,
+    central: CentralAddresses | None = None,
     turn: str = "",
 ) -> Report:
     """What this node has installed, serves and can decrypt, and which roots its listener has `loaded`."""

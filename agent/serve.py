@@ -17,7 +17,7 @@ from agent.heartbeat import Caller, Service
 from agent.hook import Hook
 from agent.passwords import Passwords
 from agent.state import RUNNING, State
-from agent.system.other_stores import Filler, OtherStore
+from agent.system.other_stores import StoreUpdater, SystemStore
 from pki.core.addresses import CentralAddress, is_loopback, netloc
 from pki.core.errors import PKIError
 
@@ -52,7 +52,7 @@ class Options:
     listen: bool
     services: tuple[Service, ...] = ()
     reload_hook: tuple[str, ...] = ()
-    other_stores: tuple[OtherStore, ...] = ()
+    other_stores: tuple[SystemStore, ...] = ()
     central_address: CentralAddress | None = None
 
 
@@ -70,7 +70,7 @@ class Agent:
         self.node: listeners.Listener | None = None
         self.caller = Caller(self.state, options.address, options.node_port, listening=options.listen, services=options.services)
         self.hook = Hook(self.state, options.reload_hook, self.wake.set)
-        self.fillers = [Filler(each) for each in options.other_stores]
+        self.store_updaters = [StoreUpdater(each) for each in options.other_stores]
         self.passwords = Passwords(self.state)
         self.following, self.reloading, self.problem = asyncio.Lock(), False, ""
 
@@ -86,7 +86,7 @@ class Agent:
                 asyncio.get_running_loop().add_signal_handler(number, self.ended.set)
         with contextlib.suppress(NotImplementedError, AttributeError):  # Windows does not have this signal
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
-        with files.held(self.options.home / RUNNING, now=datetime.now(UTC)):
+        with files.exclusive_lock(self.options.home / RUNNING, now=datetime.now(UTC)):
             await self._run()
 
     def reload(self) -> None:
@@ -119,8 +119,8 @@ class Agent:
                 if self.options.listen:
                     await self._follow()
                 in_force = self.caller.loaded or self.state.store.current()
-                for filler in self.fillers:
-                    filler.follow(in_force)
+                for updater in self.store_updaters:
+                    updater.follow(in_force)
                 if self.hook.command:
                     self.hook.follow(in_force)
             except (OSError, ValueError, KeyError, PKIError) as exc:
@@ -158,7 +158,7 @@ class Agent:
                 self.node = node
             else:
                 await self.node.serve(context)
-                self.node.cut(installed.crls)
+                self.node.close_revoked(installed.crls)
             self.caller.loaded, self.reloading = installed, False
             log.info("generation %s serves on %s:%s", installed.generation, self.options.address, self.options.node_port)
             self.wake.set()

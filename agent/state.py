@@ -13,7 +13,7 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent import browser, damage
-from agent.calling import Known, Place
+from agent.calling import CentralAddresses, Place
 from agent.damage import StoreDamaged
 from agent.files import OwnFolder, make_folder, replace
 from agent.store import Installed, Store
@@ -170,13 +170,13 @@ class State:
         """Call the central node at `address` until an address that it reports later works. Its certificate must have `host_name`, if given."""
         with self.locked():
             installed = self.store.readable()
-            before = [netloc(each.address, each.port) for each in Known(installed, self.memory()).all()] if installed else []
+            before = [netloc(each.address, each.port) for each in CentralAddresses(installed, self.memory()).all()] if installed else []
             generation = installed.generation if installed else 0
             self._remember(central={"address": address, "port": port, "host_name": host_name, "before": before, "generation": generation})
 
-    def central(self, installed: Installed) -> Known:
+    def central(self, installed: Installed) -> CentralAddresses:
         """The known addresses of the central node."""
-        return Known(installed, self.memory())
+        return CentralAddresses(installed, self.memory())
 
     def take_central_addresses(self, installed: Installed, addresses: list[str]) -> None:
         """Store the addresses in the answer to a heartbeat."""

@@ -278,7 +278,7 @@ class Store:
         for number in numbers[:-KEPT_GENERATIONS]:
             shutil.rmtree(self.home / "generations" / str(number))
 
-    def keep_current_alone(self) -> None:
+    def remove_all_but_current(self) -> None:
         """Remove the other generations, and service pairs that are damaged or not issued by an installed root."""
         installed = self.current()
         if installed is None:

@@ -54,7 +54,7 @@ def read(path: Path) -> tuple[Waiting, bytes]:
     return Waiting(path.stem, source, received_at, header, path), sealed
 
 
-def surplus(waiting: list[Waiting]) -> list[Waiting]:
+def packages_to_remove(waiting: list[Waiting]) -> list[Waiting]:
     """The packages to remove before one more is stored: the oldest of the address that has sent the most. `waiting` is sorted, newest first.
 
     Each password needs an expensive key derivation for each package without a tag, so few of them are kept.
@@ -106,7 +106,7 @@ class WaitingPackages:
 
     def keep(self, sealed: bytes, *, source: str, now: datetime) -> None:
         """Store a package until its password is typed. Raises: OSError."""
-        for each in surplus(self.all()):
+        for each in packages_to_remove(self.all()):
             each.path.unlink(missing_ok=True)
         content = {"source": source, "received_at": now.isoformat(), "package": sealed.decode("ascii")}
         replace(self.folder / f"{package.digest(sealed)}.json", json.dumps(content).encode())

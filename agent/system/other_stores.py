@@ -18,7 +18,7 @@ AGAIN_AFTER_S = 60
 
 
 @dataclass(frozen=True)
-class OtherStore:
+class SystemStore:
     """A certificate store. It is filled again when the result of `takes` changes. `fill` may be slow; it returns a description of its changes."""
 
     name: str
@@ -35,23 +35,23 @@ def _system_trust(store: system_trust.TrustStore, installed: Installed) -> str:
     return f"{len(installed.roots)} of this trust zone, {added} added, {removed} removed"
 
 
-def of_this_system(*, trust: bool) -> list[OtherStore]:
+def system_stores(*, trust: bool) -> list[SystemStore]:
     """The certificate stores of this machine. `trust` includes the roots that a Linux system trusts. Raises: NotPossible."""
     found = []
     if trust:
         store = system_trust.this_trust_store()
-        found.append(OtherStore("roots that this system trusts", _roots, partial(_system_trust, store)))
+        found.append(SystemStore("roots that this system trusts", _roots, partial(_system_trust, store)))
     if sys.platform == "win32":
         found.append(
-            OtherStore("Windows certificate stores", lambda installed: (installed.generation, _roots(installed)), windows_stores.fill)
+            SystemStore("Windows certificate stores", lambda installed: (installed.generation, _roots(installed)), windows_stores.fill)
         )
     return found
 
 
-class Filler:
+class StoreUpdater:
     """Fills one store, one run at a time. A failed run is repeated after a minute."""
 
-    def __init__(self, store: OtherStore, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, store: SystemStore, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.store, self.clock = store, clock
         self.filled: object = None
         self.again_at = 0.0

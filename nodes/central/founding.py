@@ -63,7 +63,7 @@ def _alone(now: datetime) -> Iterator[None]:
     Raises: ZoneBroken.
     """
     try:
-        with files.held(settings.QMC_DATA_DIR / "init.lock", now=now), _database_held():
+        with files.exclusive_lock(settings.QMC_DATA_DIR / "init.lock", now=now), _database_held():
             yield
     except files.InUse as exc:
         raise ZoneBroken(f"Another init is in progress: {exc}. Wait until it has finished, then try again.") from exc

@@ -86,7 +86,7 @@ def central_clean() -> None:
     _read_back()
     store = Store(settings.NODE_STORE)
     with store.locked():
-        store.keep_current_alone()
+        store.remove_all_but_current()
     _read_back()
 
 

@@ -25,7 +25,8 @@ def grouped(fingerprint: str) -> str:
     return " ".join(fingerprint[start : start + 4] for start in range(0, len(fingerprint), 4))
 
 
-def _name(certificate: x509.Certificate) -> str:
+def subject_of(certificate: x509.Certificate) -> str:
+    """The subject of a certificate as text (RFC 4514)."""
     return certificate.subject.rfc4514_string()
 
 
@@ -46,11 +47,11 @@ def chain(certificate: x509.Certificate, roots: Iterable[x509.Certificate], *, n
         for each in (root, certificate):
             if not each.not_valid_before_utc <= now <= each.not_valid_after_utc:
                 raise NotValidNow(
-                    f"{_name(each)} is valid from {clocks.stamp(each.not_valid_before_utc)} to {clocks.stamp(each.not_valid_after_utc)}, "
+                    f"{subject_of(each)} is valid from {clocks.stamp(each.not_valid_before_utc)} to {clocks.stamp(each.not_valid_after_utc)}, "
                     f"and the clock here says {clocks.stamp(now)}. Check the clocks, then the certificate."
                 )
         return
-    raise PeerRefused(f"{_name(certificate)} was not issued by this trust zone's root: it belongs to another site.")
+    raise PeerRefused(f"{subject_of(certificate)} was not issued by this trust zone's root: it belongs to another site.")
 
 
 def _has_name(certificate: x509.Certificate, name: str) -> bool:
@@ -76,8 +77,8 @@ def peer(
     """Check chain, revocation, role and, if given, the called host name (S5, S14). Raises: PeerRefused."""
     chain(certificate, roots, now=now)
     if revocation.is_revoked(certificate, crls):
-        raise PeerRefused(f"{_name(certificate)} was revoked. Renew or redistribute the node that presents it.")
+        raise PeerRefused(f"{subject_of(certificate)} was revoked. Renew or redistribute the node that presents it.")
     if role_of(certificate) != role:
-        raise PeerRefused(f"{_name(certificate)} has the role {role_of(certificate)}, but {role} is required.")
+        raise PeerRefused(f"{subject_of(certificate)} has the role {role_of(certificate)}, but {role} is required.")
     if host_name is not None and not _has_name(certificate, host_name):
-        raise PeerRefused(f"{_name(certificate)} does not have the name {host_name} that was called.")
+        raise PeerRefused(f"{subject_of(certificate)} does not have the name {host_name} that was called.")

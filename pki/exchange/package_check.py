@@ -9,7 +9,7 @@ from pki.core import clocks, database_key, keys, revocation
 from pki.core.errors import NotValidNow, PackageInvalid, PKIError
 from pki.core.pair import Pair
 from pki.core.roles import Role, role_of
-from pki.core.verify import _name, chain, is_issued_by, peer
+from pki.core.verify import chain, is_issued_by, peer, subject_of
 from pki.exchange.package import Package
 
 
@@ -72,6 +72,6 @@ def trust(roots: Iterable[bytes], lists: Iterable[bytes], *, own: Iterable[x509.
                 raise PackageInvalid(f"the list of {crl.issuer.rfc4514_string()} was not signed by one of these roots.")
         for each in own:
             if not any(is_issued_by(each, root) for root in known):
-                raise PackageInvalid(f"none of these roots issued {_name(each)}, which this node presents.")
+                raise PackageInvalid(f"none of these roots issued {subject_of(each)}, which this node presents.")
     except (PKIError, ValueError) as exc:
         raise PackageInvalid(f"The roots and revocation lists are inconsistent: {exc} Nothing was changed.") from exc

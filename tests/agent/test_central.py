@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from agent import tls
-from agent.calling import Known
+from agent.calling import CentralAddresses
 from agent.central import ask
 from agent.state import State
 from agent.store import Installed, Store
@@ -133,11 +133,11 @@ def test_unlocking_keeps_set_central(tmp_path: Path, package: Package, authority
     assert state.memory()["central"]["address"] == "10.4.2.1"
 
 
-def known(**memory: object) -> Known:
+def known(**memory: object) -> CentralAddresses:
     """The addresses of an agent whose package of generation 2 has p1, then p2."""
     from_package = tuple(CentralAddress(each, 1) for each in ("p1", "p2"))
     pieces: Any = SimpleNamespace(generation=2, central_host_name="central", central_addresses=from_package)
-    return Known(pieces, dict(memory))
+    return CentralAddresses(pieces, dict(memory))
 
 
 SAID = {"address": "set", "port": 9, "host_name": None, "generation": 2}

@@ -143,7 +143,7 @@ def test_damaged_files_that_are_fetched_or_made_again_stop_nothing(name: str, ho
     assert found is not None
     assert len(state.store.key_ring().keys) == 1
     state.update_browser_pem(now=now)
-    state.store.keep_current_alone()
+    state.store.remove_all_but_current()
     assert found.browser_pem.read_bytes() == found.service_pem.read_bytes()
 
 

@@ -16,7 +16,7 @@ from agent.__main__ import main
 from agent.store import Installed, Store
 from agent.system import system_trust
 from agent.system.folders import NotPossible
-from agent.system.other_stores import AGAIN_AFTER_S, Filler, OtherStore
+from agent.system.other_stores import AGAIN_AFTER_S, StoreUpdater, SystemStore
 from agent.system.system_trust import DEBIAN, RED_HAT, TRUST_STORES, TrustStore, is_used, remove, root_files, settle, this_trust_store
 from pki.core import verify
 from pki.exchange.package import Package
@@ -253,12 +253,12 @@ def test_store_is_filled_at_the_start_after_changes_and_after_failures(
         return "done"
 
     async def walk() -> None:
-        filler = Filler(OtherStore("a store", lambda _: takes[0], fill), clock=lambda: seconds[0])
+        updater = StoreUpdater(SystemStore("a store", lambda _: takes[0], fill), clock=lambda: seconds[0])
 
         async def follow(what: Installed | None = installed) -> None:
-            filler.follow(what)
-            if filler.running:
-                await filler.running
+            updater.follow(what)
+            if updater.running:
+                await updater.running
 
         await follow(None)
         await follow()

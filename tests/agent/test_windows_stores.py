@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from agent.store import Installed, Store
 from agent.system import other_stores, windows_stores
 from agent.system.folders import NotPossible
-from agent.system.other_stores import Filler, OtherStore
+from agent.system.other_stores import StoreUpdater, SystemStore
 from agent.system.windows_stores import MACHINE, ROOTS, USER, Content, Work, of_installed, quoted, thumbprint, work
 from pki.exchange.package import Package
 from sitekit.authority import Authority, make_authority
@@ -212,10 +212,10 @@ def test_each_run_has_another_password(content: Content, tmp_path: Path, stand_i
 def test_windows_fills_after_each_switch_and_linux_never(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, package: Package, authority: Authority, installed: Installed
 ) -> None:
-    assert other_stores.of_this_system(trust=False) == []
+    assert other_stores.system_stores(trust=False) == []
     with monkeypatch.context() as windows:
         windows.setattr(sys, "platform", "win32")
-        (store,) = other_stores.of_this_system(trust=False)
+        (store,) = other_stores.system_stores(trust=False)
     assert store.fill is windows_stores.fill
     generations = []
 
@@ -224,11 +224,11 @@ def test_windows_fills_after_each_switch_and_linux_never(
         return ""
 
     async def walk() -> None:
-        filler = Filler(OtherStore(store.name, store.takes, note))
+        updater = StoreUpdater(SystemStore(store.name, store.takes, note))
         for given in (installed, installed, second, second):
-            filler.follow(given)
-            if filler.running:
-                await filler.running
+            updater.follow(given)
+            if updater.running:
+                await updater.running
 
     home = Store(tmp_path)
     second = home.install(dataclasses.replace(package, generation=2), now=authority.now)

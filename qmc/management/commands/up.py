@@ -17,7 +17,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.utils import timezone
 
-from agent.files import InUse, held, make_folder
+from agent.files import InUse, exclusive_lock, make_folder
 from agent.store import Store
 from agent.version import VERSION
 from pki.core.addresses import bare, loopback_for, netloc
@@ -134,7 +134,7 @@ class Command(BaseCommand):
         try:
             founded = database_fit().founded
             data_directory_prepare()
-            with held(settings.QMC_DATA_DIR / "up.lock", now=timezone.now()):
+            with exclusive_lock(settings.QMC_DATA_DIR / "up.lock", now=timezone.now()):
                 self._check_ports(options)
                 root_passphrase_make(founded=founded)
                 self._run(options)

@@ -27,7 +27,7 @@ def test_init_goes_on_where_an_earlier_version_left_a_lease(site_directory: Path
 def test_a_second_init_is_refused_and_names_the_first(site_directory: Path) -> None:
     now = timezone.now()
     with (
-        files.held(site_directory / "init.lock", now=now),
+        files.exclusive_lock(site_directory / "init.lock", now=now),
         pytest.raises(ZoneBroken, match=rf"process \d+, since {now:%Y-%m-%d %H:%M:%S} UTC"),
     ):
         zone_found(host_name="central.example", now=now)
