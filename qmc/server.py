@@ -143,7 +143,7 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, store: Store, serving: Serving, listening: socket.socket) -> None:
         super().__init__(config)
         self.store, self.serving, self.listening = store, serving, listening
-        self.served: object = None  # the revision of what is served
+        self.served: object = None  # the revision of the certificates that are served
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.servers = []

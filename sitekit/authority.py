@@ -37,7 +37,7 @@ class Authority:
         return Pair(issue.pem(issue.sign(plan, self.key)), keys.to_pem(key))
 
     def package(self, **fields: Any) -> Package:
-        """A package for the first generation of rim1.example; `fields` replaces what else it holds."""
+        """A package for the first generation of rim1.example; `fields` replaces other fields."""
         pairs = {kind.value: fields.pop(kind.value, None) or self.pair(kind) for kind in (Kind.SERVICE, Kind.CLIENT, Kind.CLUSTER)}
         plain = {
             "trust_zone": "zone",

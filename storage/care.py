@@ -38,7 +38,7 @@ def database_read_whole() -> None:
 def upgrade_copies_remove(*, now: datetime) -> None:
     """Remove the copies from before an upgrade, once everything is encrypted with the central key and every registered node has called since.
 
-    What is in them is sealed with the database key, which every node holds; until then the version before may be needed again.
+    Their values are encrypted with the database key, which every node has. Until then, the previous version may be needed again.
     """
     copies = upgrade_copies()
     if not copies or not resealing_is_finished():
@@ -62,7 +62,7 @@ def upgrade_copies_remove(*, now: datetime) -> None:
 def older_than_store() -> tuple[str, str] | None:
     """The problem that this machine's store has certificates that the database does not know, and the remedy. None if the database knows them.
 
-    What a store holds was recorded before it was signed, so the database is of an earlier moment.
+    Certificates are recorded before they are signed, so the database is older than the store.
     """
     own = own_fingerprints()
     if Certificate.objects.filter(sha256__in=own).count() == len(own):

@@ -36,7 +36,7 @@ class NodeCounts:
 
 @dataclass(frozen=True)
 class OverviewPage:
-    """`explained` are needs that another need causes. `board` is None for whoever may not see it, and before the site is created."""
+    """`explained` are needs that another need causes. `board` is None for people without the permission, and before `init`."""
 
     zone: TrustZone | None
     board: Board | None

@@ -96,7 +96,7 @@ class RecreationPlan:
 
 @dataclass(frozen=True)
 class Recreated:
-    """The new root, and what was written before it was made."""
+    """The new root, and the backup that was written before it was made."""
 
     at: datetime
     root: str

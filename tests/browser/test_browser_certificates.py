@@ -28,7 +28,7 @@ def pfx(made: Signed, passphrase: str) -> Any:
     return file("web.pfx", content)
 
 
-def test_a_certificate_for_browsers_is_brought_and_chosen(eyes: Eyes) -> None:
+def test_a_browser_certificate_is_uploaded_and_chosen(eyes: Eyes) -> None:
     host_name = f"at-{uuid.uuid4().hex[:6]}.corp.example"
     status, node = eyes.site.call("POST", "/nodes/", {"name": host_name[:10], "host_name": host_name, "address": eyes.site.address(98)})
     assert status == 201, node
@@ -77,7 +77,7 @@ def test_a_certificate_for_browsers_is_brought_and_chosen(eyes: Eyes) -> None:
     assert found == []
 
 
-def test_a_certificate_for_browsers_is_requested_and_answered(eyes: Eyes) -> None:
+def test_a_browser_certificate_is_requested_and_completed(eyes: Eyes) -> None:
     host_name, found = f"asked-{uuid.uuid4().hex[:6]}.corp.example", []
     page = eyes.sign_in()
     page.get_by_role("link", name="Browser certificates").click()

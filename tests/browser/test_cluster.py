@@ -45,7 +45,7 @@ def lacking(site: Site) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("lacking")
-def test_manual_configuration_is_walked_through(eyes: Eyes, tmp_path: Path) -> None:
+def test_manual_configuration_is_completed(eyes: Eyes, tmp_path: Path) -> None:
     page, found = eyes.sign_in(), []
     page.get_by_role("link", name="App distribution").click()
     expect(page).to_have_title("App distribution · Trust zone console")
@@ -95,7 +95,7 @@ def test_manual_configuration_is_walked_through(eyes: Eyes, tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("lacking")
-def test_a_deployment_gets_a_token_that_holds_until_it_is_altered(eyes: Eyes) -> None:
+def test_a_deployment_gets_a_token_that_is_valid_until_it_is_changed(eyes: Eyes) -> None:
     page, found = eyes.sign_in(), []
     eyes.go("/cluster/")
     page.get_by_role("link", name="New deployment").click()

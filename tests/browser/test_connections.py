@@ -10,7 +10,7 @@ from tests.browser.test_walk import Keyboard
 
 
 @pytest.mark.parametrize("eyes", [NARROW], indirect=True)
-def test_a_connection_is_looked_after_by_keyboard(eyes: Eyes) -> None:
+def test_a_connection_is_managed_by_keyboard(eyes: Eyes) -> None:
     page = eyes.sign_in()
     keyboard = Keyboard(page)
     keyboard.press("Menu")

@@ -9,7 +9,7 @@ from tests.browser.conftest import NARROW, Eyes, Furnished
 from tests.browser.test_walk import Keyboard
 
 
-def test_the_board_is_filtered_and_looked_at_from_another_day(eyes: Eyes, furnished: Furnished) -> None:
+def test_the_board_is_filtered_and_seen_from_another_day(eyes: Eyes, furnished: Furnished) -> None:
     eyes.sign_in()
     page = eyes.page
     page.get_by_role("link", name="Expiry").click()

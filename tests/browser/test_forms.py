@@ -30,7 +30,7 @@ def sign_in_again(eyes: Eyes) -> None:
 
 
 @pytest.mark.parametrize("button", ["Register", "Run checks"])
-def test_what_was_typed_survives_a_sign_in(eyes: Eyes, button: str) -> None:
+def test_input_survives_a_sign_in(eyes: Eyes, button: str) -> None:
     page = eyes.sign_in()
     eyes.go("/nodes/register/")
     fill(eyes, "typed")
@@ -46,7 +46,7 @@ def test_what_was_typed_survives_a_sign_in(eyes: Eyes, button: str) -> None:
     expect(page.get_by_label("Host name")).to_have_value("")
 
 
-def test_a_secret_is_never_kept(eyes: Eyes) -> None:
+def test_a_secret_is_never_stored(eyes: Eyes) -> None:
     page = eyes.sign_in()
     eyes.go("/connections/new/")
     page.get_by_label("Name", exact=True).fill("Kept")
@@ -62,7 +62,7 @@ def test_a_secret_is_never_kept(eyes: Eyes) -> None:
 
 
 @pytest.mark.parametrize("eyes", [WIDE], indirect=True)
-def test_the_first_wrong_field_has_the_focus(eyes: Eyes) -> None:
+def test_the_first_invalid_field_has_the_focus(eyes: Eyes) -> None:
     page = eyes.sign_in()
     eyes.go("/recreate-root/")
     page.get_by_role("button", name="Recreate the root").click()

@@ -141,7 +141,7 @@ CentralKey.objects.update(finished_at={finished}, settled_at=timezone.now(), pro
 """
 
 
-def test_every_page_reads_well_for_everybody(eyes: Eyes, furnished: Furnished) -> None:
+def test_every_page_is_accessible(eyes: Eyes, furnished: Furnished) -> None:
     eyes.go()
     found = looked_at(eyes, "sign in")
     eyes.sign_in()
@@ -152,7 +152,7 @@ def test_every_page_reads_well_for_everybody(eyes: Eyes, furnished: Furnished) -
     assert found == []
 
 
-def test_answers_to_what_was_typed_read_well_for_everybody(eyes: Eyes, furnished: Furnished) -> None:
+def test_answers_to_input_are_accessible(eyes: Eyes, furnished: Furnished) -> None:
     page, found = eyes.go(), []
     page.get_by_label("Username").fill("admin")
     page.get_by_label("Password").fill("wrong")
@@ -203,7 +203,7 @@ def test_answers_to_what_was_typed_read_well_for_everybody(eyes: Eyes, furnished
     assert found == []
 
 
-def test_answers_about_connections_read_well_for_everybody(eyes: Eyes) -> None:
+def test_answers_about_connections_are_accessible(eyes: Eyes) -> None:
     eyes.sign_in()
     page, found = eyes.page, []
     eyes.go("/connections/new/")
@@ -239,7 +239,7 @@ def test_a_wrong_name_is_refused_and_stays(eyes: Eyes) -> None:
     assert looked_at(eyes, "recreate root another name") == []
 
 
-def test_values_that_are_being_sealed_anew_read_well_for_everybody(eyes: Eyes) -> None:
+def test_pages_during_re_encryption_are_accessible(eyes: Eyes) -> None:
     eyes.sign_in()
     eyes.site.manage("shell", "-c", RESEALING.format(finished=None, broken=1))
     try:

@@ -54,7 +54,7 @@ def state(page: Page, word: str) -> None:
     expect(page.locator("#life .card-header")).to_contain_text(word, timeout=40_000)
 
 
-def test_a_node_is_registered_looked_after_and_removed_by_mouse(eyes: Eyes) -> None:
+def test_a_node_is_registered_managed_and_removed_by_mouse(eyes: Eyes) -> None:
     page, address = eyes.go(), eyes.site.agents[4]
     sign_in_wrong_then_right(eyes)
     page.get_by_role("link", name="Register node").click()
@@ -233,7 +233,7 @@ def renew_and_remove(page: Page) -> None:
 
 
 @pytest.mark.parametrize("eyes", [NARROW], indirect=True, ids=["390 px"])
-def test_a_node_is_registered_by_keyboard_alone_on_a_narrow_screen(eyes: Eyes) -> None:
+def test_a_node_is_registered_by_keyboard_only_on_a_narrow_screen(eyes: Eyes) -> None:
     page, address = eyes.go(), eyes.site.agents[5]
     hands = Keyboard(page)
     hands.write("Username", "admin")
@@ -308,7 +308,7 @@ def test_lists_are_searched_filtered_sorted_and_paged(eyes: Eyes, furnished: Fur
     expect(first).to_contain_text("was not entered within 24 hours")
 
 
-def test_who_was_signed_out_meanwhile_is_asked_to_sign_in(eyes: Eyes) -> None:
+def test_a_signed_out_person_is_asked_to_sign_in(eyes: Eyes) -> None:
     eyes.sign_in()
     page = eyes.go("/certificates/")
     eyes.context.clear_cookies(name=re.compile("session"))

@@ -144,7 +144,7 @@ def test_two_administrators_register_the_same_host_at_once(faulty_sites: Callabl
         case.end()
 
 
-def test_every_fault_at_every_step_ends_well(
+def test_every_fault_at_every_step_leads_to_a_good_final_state(
     faulty_sites: Callable[[str], Site], tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     engines = ENGINES if RUN_SLOW else ENGINES[:1]

@@ -51,7 +51,7 @@ def all_trust_and_present(site: Site, places: list[Place], root: str) -> bool:
 
 
 @takes_minutes
-def test_rolled_back_and_without_a_silent_node(site: Site, tmp_path: Path) -> None:
+def test_a_rotation_is_rolled_back_and_another_continues_without_a_silent_node(site: Site, tmp_path: Path) -> None:
     places = [site.place(f"rim{number}", tmp_path / f"rim{number}", site.address(1 + number)) for number in (1, 2, 3)]
     for place in places:
         where = ["--home", place.home, "--address", place.address, "--setup-address", place.address]

@@ -94,7 +94,7 @@ def connections(site: Site) -> Iterator[dict[str, str]]:
         assert site.call("DELETE", f"/connections/{pk}/")[0] == 204
 
 
-def test_agent_and_node_js_open_what_was_typed(site: Site, reader: Reader, connections: dict[str, str]) -> None:
+def test_agent_and_node_js_open_the_typed_passwords(site: Site, reader: Reader, connections: dict[str, str]) -> None:
     for found in (reader.by_agent(), reader.by_node_js()):
         assert {name: each["password"] for name, each in found.items()} == PASSWORDS | {"open": None}
         assert {name: each["id"] for name, each in found.items()} == connections
@@ -105,7 +105,7 @@ def test_agent_and_node_js_open_what_was_typed(site: Site, reader: Reader, conne
     assert (reader.by_agent()["stock"]["password"], reader.by_node_js()["stock"]["password"]) == (None, None)
 
 
-def test_for_a_person_the_agent_tells_whether_passwords_open_and_none_of_them(reader: Reader, connections: dict[str, str]) -> None:
+def test_without_json_the_agent_shows_whether_passwords_open_and_no_password(reader: Reader, connections: dict[str, str]) -> None:
     told = reader.agent()
     assert told.returncode == 0
     assert [line.split()[:4] for line in told.stdout.splitlines() if line.startswith("staff")] == [
@@ -125,7 +125,7 @@ Connection.objects.filter(pk="{sales}").update(password=Sealed(bytes(8) + held[8
 """
 
 
-def test_rows_broken_in_the_database_are_named_and_hide_no_other(site: Site, reader: Reader, connections: dict[str, str]) -> None:
+def test_damaged_rows_are_reported_and_hide_no_other(site: Site, reader: Reader, connections: dict[str, str]) -> None:
     site.manage("shell", "-c", BREAK.format(**connections))
     for found in (reader.by_agent(), reader.by_node_js()):
         assert {name: each["password"] for name, each in found.items()} == dict.fromkeys(connections) | {"staff": PASSWORDS["staff"]}
@@ -141,7 +141,7 @@ def test_rows_broken_in_the_database_are_named_and_hide_no_other(site: Site, rea
     assert (status, versions) == (200, {"moved": 1, "open": None, "sales": None, "staff": 1, "stock": 1})
 
 
-def test_more_connections_than_one_answer_holds(site: Site, reader: Reader, connections: dict[str, str]) -> None:
+def test_more_connections_than_fit_into_one_answer(site: Site, reader: Reader, connections: dict[str, str]) -> None:
     large = {"type": "other", "connection_string": "☃" * 2000, "username": "☃" * 200}
     made = [
         site.call("POST", "/connections/", large | {"name": f"large{number}", "password": "🌍" * 1000})[1]["id"] for number in range(25)
@@ -169,7 +169,7 @@ def test_no_password_in_any_log_database_queue_or_answer(site: Site, reader: Rea
     assert not [name for name, password in PASSWORDS.items() if password in answers or '"password":' in answers]
 
 
-def test_where_nothing_is_to_be_had_a_sentence_says_so(site: Site, reader: Reader, tmp_path: Path) -> None:
+def test_without_connections_the_agent_says_why(site: Site, reader: Reader, tmp_path: Path) -> None:
     elsewhere = tmp_path / "nowhere"
     ended = Reader(site, elsewhere, reader.log).agent()
     assert (ended.returncode, f"There is no directory {elsewhere}" in ended.stderr, elsewhere.exists()) == (1, True, False)

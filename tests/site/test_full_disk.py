@@ -66,7 +66,7 @@ def listens(site: Site, address: str) -> bool:
 
 
 @takes_minutes
-def test_what_a_full_disk_stops_goes_on_when_there_is_space(tmp_path: Path) -> None:
+def test_work_stopped_by_a_full_disk_continues_when_there_is_space(tmp_path: Path) -> None:
     with (
         mounted(tmp_path / "central", "64m") as central,
         mounted(tmp_path / "node", "1m") as disk,

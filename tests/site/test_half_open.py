@@ -28,7 +28,7 @@ def half_sent(site: Site, context: ssl.SSLContext) -> Iterator[ssl.SSLSocket]:
         yield secure
 
 
-def test_half_open_and_half_sent_connections_hold_nobody_up_and_are_closed(site: Site) -> None:
+def test_half_open_and_half_sent_connections_delay_no_client_and_are_closed(site: Site) -> None:
     installed = Store(site.data / "node").current()
     assert installed is not None
     browser = ssl.create_default_context(cafile=installed.roots_pem)
@@ -54,7 +54,7 @@ def test_half_open_and_half_sent_connections_hold_nobody_up_and_are_closed(site:
             assert kept_alive.recv(1) == b""
 
 
-def test_node_api_refuses_whoever_has_no_client_certificate(site: Site) -> None:
+def test_the_node_api_refuses_clients_without_a_certificate(site: Site) -> None:
     installed = Store(site.data / "node").current()
     assert installed is not None
     with contextlib.suppress(OSError):

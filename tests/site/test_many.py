@@ -47,7 +47,7 @@ def own_site(tmp_path: Path) -> Iterator[Site]:
 
 
 @takes_minutes
-def test_many_at_once(own_site: Site, fleet: Fleet) -> None:
+def test_many_nodes_are_registered_at_once(own_site: Site, fleet: Fleet) -> None:
     ended, answers = threading.Event(), []
 
     def look() -> None:

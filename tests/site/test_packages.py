@@ -89,7 +89,7 @@ def agent(site: Site, home: Path, number: int) -> Iterator[str]:
         pytest.param(32, lambda: "127.0.0.1", id="from the address of the central node", marks=takes_minutes),
     ],
 )
-def test_a_flood_keeps_nobody_from_joining_at_the_first_typing(
+def test_a_flood_does_not_prevent_a_registration_with_the_first_password(
     site: Site, tmp_path: Path, number: int, sources: Callable[[], str], record_property: Callable[[str, object], None]
 ) -> None:
     home = tmp_path / "home"

@@ -48,7 +48,7 @@ def wait_for(true: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def test_who_is_stopped_is_left_out_and_named_afterwards(places: list[Place]) -> None:
+def test_a_stopped_node_is_left_out_and_listed_afterwards(places: list[Place]) -> None:
     with Probe([*places, Place("rim9", places[0].home, "rim9.example", places[0].address, free_port())]) as probe:
         with probe.without("rim9"):
             wait_for(lambda: probe.report().dials.get("rim2 rim3", 0) > 5)
@@ -60,7 +60,7 @@ def test_who_is_stopped_is_left_out_and_named_afterwards(places: list[Place]) ->
     assert "6 pairs" in str(report)
 
 
-def test_a_node_that_trusts_another_root_is_found_out(places: list[Place], authority: Authority) -> None:
+def test_a_node_that_trusts_another_root_is_found(places: list[Place], authority: Authority) -> None:
     with Probe(places) as probe:
         wait_for(lambda: probe.report().dials.get("rim3 rim2", 0) > 0)
         replace_file(Path(places[1].home) / "current/machine/root/roots.pem", make_authority().certificate.public_bytes(Encoding.PEM))

@@ -29,7 +29,7 @@ def nodes(site: Site) -> list[tuple[str, str]]:
 
 
 @pytest.mark.both_engines
-def test_registered_nodes_hold_what_they_were_sent(site: Site, nodes) -> None:
+def test_registered_nodes_have_the_certificates_that_they_were_sent(site: Site, nodes) -> None:
     for (pk, _), address in zip(nodes, site.agents, strict=True):
         node = site.node(pk)
         assert (node["state"], node["online"], node["address"]) == ("registered", True, address)
@@ -101,11 +101,11 @@ def test_closed_port_blocks_with_a_remedy_and_leaves_created(site: Site) -> None
 
 
 @pytest.mark.parametrize("kind", ["service", "\ud800", None, 5, ["database-key"]], ids=ascii)
-def test_rotation_of_what_cannot_be_rotated(site: Site, kind) -> None:
+def test_an_impossible_rotation_is_refused(site: Site, kind) -> None:
     assert site.call("POST", "/rotations/", {"kind": kind})[0] == 400
 
 
-def test_what_the_central_node_uses_cannot_be_revoked(site: Site) -> None:
+def test_certificates_of_the_central_node_cannot_be_revoked(site: Site) -> None:
     found = site.call("GET", "/nodes/?search=central")[1]["results"][0]["certificates"]
     held = [each["id"] for each in found if each["status"] == "issued"]
     answers = [site.call("POST", f"/certificates/{pk}/revoke/", {"reason": "test"}) for pk in held]
@@ -140,7 +140,7 @@ def test_redistribution_with_a_new_password(site: Site, nodes) -> None:
     site.wait_for_state(pk, "registered")
 
 
-def test_set_central_is_kept_and_nonsense_is_refused(site: Site, nodes) -> None:
+def test_set_central_is_stored_and_invalid_addresses_are_refused(site: Site, nodes) -> None:
     home = site.data / "agents" / site.agents[0]
 
     def seen_at() -> str:
@@ -169,7 +169,7 @@ def is_open(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_node_js_services_talk_with_the_exported_files_alone(site: Site, nodes) -> None:
+def test_node_js_services_talk_with_the_exported_files_only(site: Site, nodes) -> None:
     first, second = (site.data / "agents" / address / "Exported Certificates/.Local Certificates" for address in site.agents)
     port = free_port()
     server = subprocess.Popen(["node", "-e", SERVER, first, "127.0.0.1", str(port)])
@@ -211,7 +211,7 @@ def test_no_secret_in_any_log_database_queue_or_answer(site: Site, nodes) -> Non
     assert not [number for number, secret in enumerate(secrets) if secret in answers.encode()]
 
 
-def test_only_workers_are_handed_the_root_passphrase(site: Site, nodes) -> None:
+def test_only_workers_get_the_root_passphrase(site: Site, nodes) -> None:
     """The environment and the open files of every process of the site."""
     passphrase, holders = (site.data / "secrets/root-passphrase").stat().st_ino, set()
     for pid in site.pids():
@@ -223,7 +223,7 @@ def test_only_workers_are_handed_the_root_passphrase(site: Site, nodes) -> None:
     assert holders == {"worker"}
 
 
-def test_a_port_that_somebody_holds_is_named_with_its_remedy(site: Site, tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_with_a_remedy(site: Site, tmp_path: Path) -> None:
     ports = ["--port", str(site.port), "--node-port", str(site.node_port)]
     command = [sys.executable, "manage.py", "up", "--data-dir", str(tmp_path / "other"), *ports]
     own = {name: value for name, value in site.environment.items() if name != "DATABASE_URL"}  # another site's database is refused before
@@ -238,7 +238,7 @@ def _page(address: str) -> str:
         return ""
 
 
-def test_script_registers_a_node_with_curl_alone(site: Site, tmp_path: Path) -> None:
+def test_the_script_registers_a_node_with_curl_only(site: Site, tmp_path: Path) -> None:
     address = site.address(4)
     command = [sys.executable, "-m", "agent", "serve", "--home", tmp_path / "home", "--address", address, "--setup-address", address]
     agent = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)

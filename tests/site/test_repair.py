@@ -40,7 +40,7 @@ def last_call(site: Site) -> str:
 
 
 @takes_minutes
-def test_repaired_while_the_site_runs_and_while_it_does_not(site: Site) -> None:
+def test_the_central_node_is_repaired_on_a_running_and_on_a_stopped_site(site: Site) -> None:
     pk, _ = site.register("rim", site.agents[0])
     rim, central = Store(site.data / "agents" / site.agents[0]), Store(site.data / "node")
     before, generation = central.current(), rim.current().generation

@@ -148,7 +148,7 @@ def test_revoked_certificate_is_refused_everywhere(site: Site, nodes: Nodes) -> 
     ("kind", "remedy"),
     [("client", "Renew that node"), ("service", "Renew that node"), ("cluster", "Start a rotation"), ("root", "Start a rotation")],
 )
-def test_what_the_console_itself_uses_is_not_revoked(site: Site, kind: str, remedy: str) -> None:
+def test_certificates_of_the_console_are_not_revoked(site: Site, kind: str, remedy: str) -> None:
     central = next(each["id"] for each in site.call("GET", "/nodes/")[1]["results"] if each["name"] == "central")
     holder = f"&node={central}" if kind in ("client", "service") else ""
     found = site.call("GET", f"/certificates/?kind={kind}&status=issued{holder}")[1]["results"][0]

@@ -66,7 +66,7 @@ def served(port: int) -> bytes:
     return der
 
 
-def test_sighup_loads_again_and_drops_nobody(serving: tuple[subprocess.Popen[str], int, Path]) -> None:
+def test_sighup_loads_the_certificate_again_and_drops_no_connection(serving: tuple[subprocess.Popen[str], int, Path]) -> None:
     process, port, file = serving
     first, second, kept = served(port), sign("second.example"), connection(port)
     replace(file, b"nothing that loads")

@@ -61,7 +61,7 @@ def twins(site: Site) -> Iterator[Twins]:
         made.stop(name)
 
 
-def test_a_copied_home_is_named_gets_nothing_and_is_left_outside_by_a_redistribution(twins: Twins, site: Site) -> None:
+def test_a_copied_home_is_reported_gets_nothing_and_is_refused_after_a_redistribution(twins: Twins, site: Site) -> None:
     for _ in range(3):  # a restart is a call, and no alarm
         twins.wake(TRUE)
     assert "node-two-callers" not in twins.needs()

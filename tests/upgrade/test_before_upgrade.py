@@ -33,7 +33,7 @@ STATES: dict[str, tuple[list[str], State, str]] = {
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_what_a_database_of_this_console_is(data: Path, name: str, django_db_blocker: Any, data_settings: None) -> None:
+def test_databases_of_this_console_are_recognized(data: Path, name: str, django_db_blocker: Any, data_settings: None) -> None:
     statements, state, words = STATES[name]
     change(data, *statements)
     with opened(data) as connection, django_db_blocker.unblock():
@@ -58,7 +58,7 @@ FOREIGN: dict[str, list[str]] = {
 
 
 @pytest.mark.parametrize("name", FOREIGN)
-def test_the_database_of_another_application_is_left_alone(tmp_path: Path, name: str, django_db_blocker: Any) -> None:
+def test_the_database_of_another_application_is_never_changed(tmp_path: Path, name: str, django_db_blocker: Any) -> None:
     change(tmp_path, *FOREIGN[name])
     with opened(tmp_path) as connection, django_db_blocker.unblock():
         assert database_look(connection).state == State.FOREIGN
@@ -94,7 +94,7 @@ def test_a_failed_upgrade_leaves_one_copy_however_often_it_is_tried(data: Path, 
         assert copies(data) == ["2026-11-29T130000Z.sqlite3", "2026-11-29T140000Z.sqlite3", "notes.sqlite3"]
 
 
-def test_without_room_for_the_copy_nothing_is_migrated(data: Path, data_settings: None, django_db_blocker: Any) -> None:
+def test_without_space_for_the_copy_nothing_is_migrated(data: Path, data_settings: None, django_db_blocker: Any) -> None:
     change(data, FORGET)
     (data / "before-upgrade").touch()  # stands for whatever keeps the copy from being written
     with (
@@ -105,7 +105,7 @@ def test_without_room_for_the_copy_nothing_is_migrated(data: Path, data_settings
         upgrade_prepare(connection, backed_up=False, now=NOW)
 
 
-def test_migrate_and_init_copy_a_used_database_and_what_only_looks_does_not(data: Path) -> None:
+def test_migrate_and_init_copy_a_used_database_and_reading_commands_do_not(data: Path) -> None:
     before = (data / "db.sqlite3").read_bytes()
     assert manage(data, "migrate", "--check").returncode == 0
     assert manage(data, "migrate", "qmc", "zero", "--plan").returncode == 0
@@ -134,7 +134,7 @@ def test_a_refused_init_changes_no_byte(data: Path) -> None:
 
 
 @takes_minutes
-def test_a_used_postgresql_database_is_migrated_only_when_somebody_says_that_there_is_a_dump(tmp_path: Path) -> None:
+def test_a_used_postgresql_database_is_migrated_only_with_a_confirmed_dump(tmp_path: Path) -> None:
     need("production")
     with postgresql() as url:
         fresh = manage(tmp_path / "var", "init", "--host-name", "central.example", DATABASE_URL=url)
@@ -190,7 +190,7 @@ print(json.dumps(counts))
 """
 
 
-def test_rows_of_the_first_migrations_are_there_after_every_later_one(tmp_path: Path) -> None:
+def test_rows_of_the_first_migrations_survive_every_later_one(tmp_path: Path) -> None:
     environment = {"QMC_DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "qmc.settings", "PATH": "/usr/bin:/bin"}
     told = subprocess.run([sys.executable, "-c", ROWS], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr

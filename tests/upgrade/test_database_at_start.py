@@ -103,7 +103,7 @@ def contents(data: Path) -> dict[Path, bytes]:
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_a_damaged_database_is_found_and_no_byte_changes(data: Path, data_settings: None, name: str, django_db_blocker: Any) -> None:
+def test_a_damaged_database_is_recognized_and_not_changed(data: Path, data_settings: None, name: str, django_db_blocker: Any) -> None:
     damage, words = DAMAGES[name]
     damage(data)
     before = contents(data)
@@ -116,14 +116,14 @@ def test_a_damaged_database_is_found_and_no_byte_changes(data: Path, data_settin
     assert contents(data) == before
 
 
-def test_the_log_of_a_killed_site_is_no_damage(data: Path, data_settings: None, django_db_blocker: Any) -> None:
+def test_the_log_of_a_killed_site_is_not_damage(data: Path, data_settings: None, django_db_blocker: Any) -> None:
     log_mark(data / "db.sqlite3")
     write_log(data)
     with opened(data) as connection, django_db_blocker.unblock():
         assert database_look(connection, whole=True).state == State.CURRENT
 
 
-def test_what_the_remedy_says_of_a_log_works(data: Path, data_settings: None, django_db_blocker: Any) -> None:
+def test_the_remedy_for_a_foreign_log_works(data: Path, data_settings: None, django_db_blocker: Any) -> None:
     yesterdays(data)
     for name in ("db.sqlite3-wal", "db.sqlite3-shm"):
         (data / name).unlink(missing_ok=True)
@@ -191,13 +191,13 @@ def refusal(data: Path, words: list[str], **environment: str) -> str:
 
 
 @pytest.mark.parametrize("door", one_of(4, DOORS))
-def test_no_door_works_on_a_damaged_database(data: Path, door: str) -> None:
+def test_no_command_or_process_uses_a_damaged_database(data: Path, door: str) -> None:
     overwrite(data, 0, b"no database at all")
     assert "is not a database of SQLite, or its beginning was overwritten." in refusal(data, DOORS[door])
 
 
 @pytest.mark.parametrize("door", one_of(5, ["serve", "create_token", "backup", "recreate_root", "check"]))
-def test_what_does_not_upgrade_says_that_the_database_is_older(data: Path, door: str) -> None:
+def test_commands_that_do_not_upgrade_say_that_the_database_is_older(data: Path, door: str) -> None:
     change(data, "DELETE FROM django_migrations WHERE app = 'qmc'")
     assert "was made by an older version of this console; it lacks qmc.0001_initial" in refusal(data, DOORS[door])
 
@@ -246,7 +246,7 @@ def test_a_lost_database_is_never_replaced_by_a_new_trust_zone(data: Path) -> No
 
 
 @takes_minutes
-def test_a_postgresql_that_does_not_answer_or_holds_something_else_is_named(data: Path) -> None:
+def test_an_unreachable_or_foreign_postgresql_database_is_reported(data: Path) -> None:
     need("production")
     for door in ("init", "serve", "check"):
         told = refusal(data, DOORS[door], DATABASE_URL=f"postgres://qmc@127.0.0.1:{free_port()}/qmc")
@@ -274,7 +274,7 @@ print(*(f"{each.need.code}: {each.need.text} {each.need.remedy}" for each in att
 """
 
 
-def test_the_daily_look_names_damage_that_nothing_else_has_noticed_until_the_file_is_whole_again(data: Path) -> None:
+def test_the_daily_check_reports_damage_until_the_file_is_repaired(data: Path) -> None:
     with closing(sqlite3.connect(data / "db.sqlite3")) as database:
         ((page,),) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'django_session'").fetchall()
     shutil.copy(data / "db.sqlite3", data.parent / "whole")

@@ -103,13 +103,13 @@ def test_nodes_stay_registered_and_call_with_the_certificates_that_they_have(sit
     site.wait(lambda: site.rows("SELECT status FROM nodes_renewal WHERE generation = 2") == [("proved",)])
 
 
-def test_a_node_that_waited_takes_the_password_of_before(site: OldSite) -> None:
+def test_a_waiting_node_accepts_the_password_from_before_the_upgrade(site: OldSite) -> None:
     status, answer = site.type(site.agents[1], site.told["password"])
     assert status in TAKEN, answer
     site.wait_for_state(site.told["rim2"], "registered")
 
 
-def test_what_only_the_center_needs_is_sealed_with_a_central_key_while_the_site_runs(site: OldSite) -> None:
+def test_values_of_the_central_node_are_encrypted_with_a_central_key_while_the_site_runs(site: OldSite) -> None:
     site.wait(lambda: site.rows("SELECT settled_at IS NOT NULL, problem FROM certs_centralkey") == [(1, "")])
     assert site.manage("shell", "-v", "0", "-c", SEALED).split() == ["True", "True"]
 
@@ -130,7 +130,7 @@ TOO_OLD = ("79fab02", "aa9e0da")
 
 
 @pytest.mark.parametrize("commit", TOO_OLD)
-def test_a_site_of_before_that_is_refused_and_its_backup_is_restored(tmp_path: Path, commit: str) -> None:
+def test_a_site_that_cannot_be_upgraded_is_refused_and_its_backup_is_restored(tmp_path: Path, commit: str) -> None:
     need_history(commit)
     code, data, new = (tmp_path / name for name in ("code", "var", "new"))
     code.mkdir()

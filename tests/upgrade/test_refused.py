@@ -65,7 +65,7 @@ WITHOUT_A_SITE = {
 
 
 @pytest.mark.parametrize("name", one_of(4, WITHOUT_A_SITE))
-def test_what_is_refused_without_a_site_leaves_nothing(tmp_path: Path, archives: dict[str, bytes], name: str) -> None:
+def test_refused_commands_without_a_site_leave_no_files(tmp_path: Path, archives: dict[str, bytes], name: str) -> None:
     words, told = WITHOUT_A_SITE[name]
     for file, content in archives.items():
         (tmp_path / file).write_bytes(content)
@@ -93,7 +93,7 @@ WITH_A_SITE = {
 
 
 @pytest.mark.parametrize("name", one_of(4, WITH_A_SITE))
-def test_what_is_refused_beside_a_site_changes_nothing(data: Path, tmp_path: Path, archives: dict[str, bytes], name: str) -> None:
+def test_refused_commands_on_a_site_change_nothing(data: Path, tmp_path: Path, archives: dict[str, bytes], name: str) -> None:
     words, told = WITH_A_SITE[name]
     for file, content in archives.items():
         (tmp_path / file).write_bytes(content)
@@ -144,7 +144,7 @@ AGENT = {
 
 
 @pytest.mark.parametrize("name", one_of(3, AGENT))
-def test_an_agents_command_on_a_home_that_is_not_there_makes_none(tmp_path: Path, archives: dict[str, bytes], name: str) -> None:
+def test_commands_of_the_agent_make_no_missing_home(tmp_path: Path, archives: dict[str, bytes], name: str) -> None:
     (tmp_path / "text.age").write_bytes(archives["text.age"])
     before = state(tmp_path)
     command = [sys.executable, "-m", "agent", *(word.format(place=tmp_path) for word in AGENT[name]), "--home", str(tmp_path / "typo")]

@@ -50,7 +50,7 @@ def test_the_wheels_have_every_module_once(wheels: list[Path]) -> None:
     assert {name for name in agent | console if name.endswith(".py")} == modules
 
 
-def test_a_node_gets_nothing_that_issues(wheels: list[Path]) -> None:
+def test_the_agents_wheel_cannot_issue_certificates(wheels: list[Path]) -> None:
     agent, _ = map(names, wheels)
     assert {name.split("/")[0] for name in agent} == {"agent", "pki", f"trust_zone_agent-{VERSION}.dist-info"}
     assert [name for name in agent if name.startswith("pki/issuing/")] == []
@@ -84,7 +84,7 @@ def test_the_console_has_its_pages_and_nothing_for_development(wheels: list[Path
     assert [name for name in console if "node_modules" in name or "tests/" in name or name.endswith(".pyc")] == []
 
 
-def test_the_record_is_true(wheels: list[Path]) -> None:
+def test_the_record_matches_the_files(wheels: list[Path]) -> None:
     for wheel in wheels:
         with ZipFile(wheel) as opened:
             (name,) = (each for each in opened.namelist() if each.endswith("/RECORD"))
@@ -125,7 +125,7 @@ def install(environment: Path, *wheels: Path) -> None:
 @pytest.mark.skipif(
     subprocess.run([*ALONE, "true"], check=False).returncode != 0, reason="this account cannot run a process without a network"
 )
-def test_the_wheels_found_and_serve_a_site_without_tree_and_network(wheels: list[Path], tmp_path: Path) -> None:
+def test_the_wheels_make_and_serve_a_site_without_tree_and_network(wheels: list[Path], tmp_path: Path) -> None:
     environment, empty = tmp_path / "environment", tmp_path / "empty"
     empty.mkdir()
     venv.create(environment, symlinks=True)

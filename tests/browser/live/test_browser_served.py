@@ -149,7 +149,7 @@ def leaf(host_name: str, number: int) -> Signed:
     return sign(host_name, issuer=intermediate(), key=p256(number), names=(host_name,), begins=datetime.now(UTC) - timedelta(days=1))
 
 
-def test_a_proxy_serves_what_was_chosen_falls_back_and_renews_without_dropping_anybody(
+def test_a_proxy_serves_the_chosen_certificate_falls_back_and_renews_without_dropping_a_connection(
     site: Site, shop: str, trusting: Browser, folder: Path
 ) -> None:
     node, address = shop, site.address(100)
@@ -182,7 +182,7 @@ def test_a_proxy_serves_what_was_chosen_falls_back_and_renews_without_dropping_a
     kept.end()
 
 
-def test_the_console_serves_what_was_chosen_and_drops_nobody(site: Site, trusting: Browser) -> None:
+def test_the_console_serves_the_chosen_certificate_and_drops_no_connection(site: Site, trusting: Browser) -> None:
     nodes = {each["name"]: each for each in site.call("GET", "/nodes/")[1]["results"]}
     central = next(each for each in nodes.values() if each["name"] == "central")
     signed = sign(

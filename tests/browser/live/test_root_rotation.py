@@ -98,7 +98,7 @@ def begin(eyes: Eyes) -> None:
 
 
 @takes_minutes
-def test_a_new_root_and_no_handshake_fails(
+def test_no_handshake_fails_during_a_rotation_of_the_root(
     nodes: tuple[Site, list[Place]], watched: Eyes, record_property: Callable[[str, Any], None]
 ) -> None:
     (site, places), page = nodes, watched.page
