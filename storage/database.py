@@ -147,7 +147,7 @@ def _schema(connection: BaseDatabaseWrapper) -> Look:
     if unknown:
         return Look(
             State.NEWER,
-            f"The database was upgraded by a newer version of this console: {_some(unknown)} unknown to this version.",
+            f"The database was upgraded by a newer version of this console. This version does not know {_some(unknown)}.",
             f"Start the newer version again, or restore the copy that it made before the upgrade. {UPGRADE}",
         )
     if missing := sorted(_missing_columns(connection, loader, applied, tables)):

@@ -130,7 +130,7 @@ def test_a_missing_folder_is_explained_and_stops_no_work(zone: Path) -> None:
     (zone / "reports.example/mine.txt").write_text("somebody's own")
     (export,) = made()
     assert (export.status, export.folder, export.folder_generation) == ("made", "", 0)
-    assert "somebody’s own file, folder or link. Fix that" in export.folder_problem
+    assert "exists, and is not a link that the console made. Fix that" in export.folder_problem
     assert (zone / "reports.example/mine.txt").exists()
 
 
