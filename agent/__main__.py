@@ -159,7 +159,7 @@ def _status(arguments: argparse.Namespace) -> int:
         content["not_after"] = installed.service.not_valid_after_utc.isoformat()
         shown = state.browser(installed, now=datetime.now(UTC))
         content["browser"] = shown if arguments.json else browser.description(state.store.chosen(), shown["problem"])
-    loose = [str(each) for each in files.readable_by_others(state.own_folder)]
+    loose = [str(path) for path in files.readable_by_others(state.own_folder)]
     content["readable_by_others"] = loose if arguments.json else ", ".join(loose) or "nothing"
     problem = state.last_problem()
     content["last_problem"] = problem if arguments.json or problem is None else f"{problem['at']} {problem['text']}"

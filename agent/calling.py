@@ -63,16 +63,16 @@ class CentralAddresses:
     def order(self, resolved: Iterable[str]) -> list[Place]:
         """Every place to call, in this order; `resolved` are the addresses of the host name."""
         given, name = self.memory.get("central"), self.host_name
-        places = [Place(name, each.address, each.port) for each in self.after_set_central()]
+        places = [Place(name, address.address, address.port) for address in self.after_set_central()]
         if given:
             places.append(Place(given["host_name"] or self.installed.central_host_name, given["address"], given["port"]))
-        places += [Place(name, each, self.port) for each in resolved]
+        places += [Place(name, address, self.port) for address in resolved]
         places += [Place(name, each.address, each.port) for each in self.all()]
         return list(dict.fromkeys(places))
 
     def newest_addresses(self) -> list[str]:
         """The newest addresses as text, for a report."""
-        return [netloc(each.address, each.port) for each in self.newest][:MOST_CENTRAL]
+        return [netloc(address.address, address.port) for address in self.newest][:MOST_CENTRAL]
 
     @property
     def called(self) -> str:

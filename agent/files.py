@@ -213,7 +213,7 @@ def _is_loose(status: os.stat_result, *, group: int | None) -> bool:
 def readable_by_others(own: OwnFolder) -> list[Path]:
     """The files and directories of `own`, itself included, that other accounts can read. Raises: NotPossible."""
     group = _group()
-    return [each.path for each in _entries(own) if _is_loose(each.status, group=None if own.is_private(each.path) else group)]
+    return [entry.path for entry in _entries(own) if _is_loose(entry.status, group=None if own.is_private(entry.path) else group)]
 
 
 def is_readable_by_others(path: Path, *, shared: bool) -> bool:
@@ -224,21 +224,21 @@ def is_readable_by_others(path: Path, *, shared: bool) -> bool:
 def close_to_others(own: OwnFolder) -> None:
     """Correct the modes in `own`, and the group if one has access. The log says what was corrected and what failed. Raises: NotPossible."""
     group, corrected = _group(), 0
-    for each in _entries(own):
-        shared = group is not None and not own.is_private(each.path)
-        guarded = own.is_guarded(each.path)
-        is_right = stat.S_IMODE(each.status.st_mode) == _permissions(each.status.st_mode, shared=shared, guarded=guarded)
-        if is_right and (not shared or each.status.st_gid == group):
+    for entry in _entries(own):
+        shared = group is not None and not own.is_private(entry.path)
+        guarded = own.is_guarded(entry.path)
+        is_right = stat.S_IMODE(entry.status.st_mode) == _permissions(entry.status.st_mode, shared=shared, guarded=guarded)
+        if is_right and (not shared or entry.status.st_gid == group):
             continue
         try:
-            each.settle(shared=shared, guarded=guarded)
+            entry.settle(shared=shared, guarded=guarded)
             corrected += 1
         except FileNotFoundError:
             continue
         except OSError as exc:
             log.warning(
                 "%s: its mode could not be corrected: %s. Other accounts may read it. Run this as its owner, or as root.",
-                each.path,
+                entry.path,
                 exc.strerror,
             )
     if corrected:

@@ -98,7 +98,7 @@ def _manifest(generation: Path) -> dict[str, Any]:
     """Raises: ValueError, KeyError, TypeError."""
     content = json.loads((generation / "manifest.json").read_bytes())
     manifest = {name: str(content[name]) for name in ("trust_zone", "node", "host_name", "central_host_name")}
-    addresses = tuple(CentralAddress(*each) for each in content["central_addresses"])
+    addresses = tuple(CentralAddress(*address) for address in content["central_addresses"])
     oids = Oids.parse(*content["database_key_oids"])
     return manifest | {"generation": int(content["generation"]), "central_addresses": addresses, "database_key_oids": oids}
 

@@ -128,7 +128,7 @@ class Caller:
         own = _presented(calling, installed, self.address, self.port, DIAL_S) if self.listening else asyncio.sleep(0)
         others = (_presented(looking, installed, service.host, service.port, LOOK_S) for service in self.services)
         found = await asyncio.gather(own, *others)
-        return dict(zip(["service", *(each.name for each in self.services)], found, strict=True))
+        return dict(zip(["service", *(service.name for service in self.services)], found, strict=True))
 
     async def _settle_browser(self) -> None:
         """Update browser.pem: a chosen certificate that has expired is removed, and one that has become valid is written."""

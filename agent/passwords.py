@@ -61,13 +61,13 @@ class Passwords:
         """Try the held passwords that may open a package which has just arrived."""
         if self._held:
             header = package_header.read(sealed)
-            for each in self._held.values():
-                if each.opener.fits(header):
-                    each.arrival.set()
+            for held in self._held.values():
+                if held.opener.fits(header):
+                    held.arrival.set()
 
     def held_s(self) -> int:
         """For how many more seconds a password is held; 0 if none is."""
-        return max((max(round(each.until - time.monotonic()), 1) for each in self._held.values() if each.may_wait), default=0)
+        return max((max(round(held.until - time.monotonic()), 1) for held in self._held.values() if held.may_wait), default=0)
 
     def pause(self, now: datetime) -> str:
         """Why only the password of a waiting package is accepted now; "" if there is no pause."""

@@ -70,7 +70,7 @@ class Agent:
         self.node: listeners.Listener | None = None
         self.caller = Caller(self.state, options.address, options.node_port, listening=options.listen, services=options.services)
         self.hook = Hook(self.state, options.reload_hook, self.wake.set)
-        self.store_updaters = [StoreUpdater(each) for each in options.other_stores]
+        self.store_updaters = [StoreUpdater(store) for store in options.other_stores]
         self.passwords = Passwords(self.state)
         self.following, self.reloading, self.problem = asyncio.Lock(), False, ""
 

@@ -376,7 +376,7 @@ class State:
         installed, paused_until = self.store.readable(), self.paused_until(now)
         return {
             "value": 1 if self.is_open(now) else 2,
-            "waiting": [each.digest for each in self.waiting()],
+            "waiting": [candidate.digest for candidate in self.waiting()],
             "refused": [],  # for older central nodes; agents no longer drop packages after wrong passwords
             "wrong_passwords": self.wrong_passwords(now),
             "trust_zone": installed.trust_zone if installed else None,

@@ -31,7 +31,7 @@ KEPT_GENERATIONS = 2
 
 
 def _sync_tree(path: Path) -> None:
-    for folder in (path, *(each for each in path.rglob("*") if each.is_dir())):
+    for folder in (path, *(entry for entry in path.rglob("*") if entry.is_dir())):
         sync_folder(folder)
 
 
@@ -217,10 +217,10 @@ class Store:
     def put_back(self, files: Mapping[str, bytes]) -> Installed:
         """Write the result of `files` into an empty store. Raises: ValueError unless it has exactly one generation."""
         parts = [name.split("/") for name in files]
-        if any({"", ".", ".."} & set(each) for each in parts):
+        if any({"", ".", ".."} & set(part) for part in parts):
             raise ValueError("these are not paths of a store")
         generations = {part[1] for part in parts if part[0] == "generations" and len(part) > 2}
-        if {each[0] for each in parts} - {"generations", "service-pairs", "browser"} or len(generations) != 1:
+        if {part[0] for part in parts} - {"generations", "service-pairs", "browser"} or len(generations) != 1:
             raise ValueError("these are not the files of one generation")
         (generation,) = generations
         for name, content in files.items():

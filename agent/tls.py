@@ -181,8 +181,8 @@ def _browser_context(pem: Path) -> ssl.SSLContext:
 
 async def retire(server: asyncio.Server) -> None:
     """Close a server that was replaced, without losing connections that it has accepted."""
-    for each in server.sockets:
-        asyncio.get_running_loop().remove_reader(each)  # stop accepting
+    for listening in server.sockets:
+        asyncio.get_running_loop().remove_reader(listening)  # stop accepting
     # asyncio silently drops connections that have no transport yet when their server is closed.
     await asyncio.sleep(0)
     server.close()

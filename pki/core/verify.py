@@ -62,7 +62,7 @@ def _has_name(certificate: x509.Certificate, name: str) -> bool:
     try:
         return ipaddress.ip_address(name) in names.get_values_for_type(x509.IPAddress)
     except ValueError:
-        return name.lower() in [each.lower() for each in names.get_values_for_type(x509.DNSName)]
+        return name.lower() in [known.lower() for known in names.get_values_for_type(x509.DNSName)]
 
 
 def peer(

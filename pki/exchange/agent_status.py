@@ -33,7 +33,7 @@ def _digests(value: Any) -> frozenset[str]:
     if (
         not isinstance(value, list)
         or len(value) > MOST_PACKAGES
-        or not all(isinstance(each, str) and FINGERPRINT.fullmatch(each) for each in value)
+        or not all(isinstance(item, str) and FINGERPRINT.fullmatch(item) for item in value)
     ):
         raise ValueError("these are not digests")
     return frozenset(value)

@@ -131,13 +131,15 @@ def _from_json(plaintext: bytes) -> Package:
             host_name=str(content["host_name"]),
             generation=int(content["generation"]),
             central_host_name=str(content["central"]["host_name"]),
-            central_addresses=tuple(CentralAddress(str(each["address"]), int(each["port"])) for each in content["central"]["addresses"]),
+            central_addresses=tuple(
+                CentralAddress(str(address["address"]), int(address["port"])) for address in content["central"]["addresses"]
+            ),
             roots=tuple(root.encode() for root in content["roots"]),
             service=pair(content["service"]),
             client=pair(content["client"]),
             cluster=pair(content["cluster"]),
             expires_at=datetime.fromisoformat(content["expires_at"]),
-            further_service_pairs=tuple(pair(each) for each in content["further_service_pairs"]),
+            further_service_pairs=tuple(pair(pair_json) for pair_json in content["further_service_pairs"]),
             database_key_oids=database_key.Oids.parse(*content["database_key_oids"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError, ProfileError) as exc:

@@ -44,7 +44,7 @@ def list_of(inner: Read, most: int) -> Read:
     def read(value: Any) -> list[Any]:
         if not isinstance(value, list) or len(value) > most:
             raise ValueError(f"must be a list of at most {most}")
-        return [inner(each) for each in value]
+        return [inner(item) for item in value]
 
     return read
 

@@ -163,7 +163,7 @@ def _is_host(name: str) -> bool:
 
 def example_name(leaf: ForeignCertificate) -> str:
     """A host name for a server with this certificate, "" if there is none."""
-    return next((each.replace("*", "any", 1) for each in hosts(leaf)), "")
+    return next((name.replace("*", "any", 1) for name in hosts(leaf)), "")
 
 
 def _names(leaf: ForeignCertificate) -> list[Finding]:

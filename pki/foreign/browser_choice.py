@@ -54,7 +54,7 @@ class BrowserChoice:
     def of(cls, content: Any) -> "BrowserChoice":
         """The choice in parsed JSON. Raises: KeyError, TypeError, ValueError, AttributeError."""
         key = content["private_key"]
-        certificates = tuple(each.encode("ascii") for each in content["certificates"])
+        certificates = tuple(pem.encode("ascii") for pem in content["certificates"])
         return cls(str(content["thumbprint"]), certificates, None if key is None else key.encode("ascii"))
 
 

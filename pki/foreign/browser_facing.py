@@ -45,7 +45,7 @@ class ServerPair:
     @property
     def certificates(self) -> tuple[bytes, ...]:
         """PEM, the leaf first."""
-        return tuple(each.pem for each in self.path.sent)
+        return tuple(certificate.pem for certificate in self.path.sent)
 
     @property
     def private_key(self) -> bytes:
@@ -55,7 +55,7 @@ class ServerPair:
 
 def bundle(path: Path, key: ForeignPrivateKey) -> bytes:
     """The bytes of browser.pem: the key, then the certificates."""
-    return key.pem + b"".join(each.pem for each in path.sent)
+    return key.pem + b"".join(certificate.pem for certificate in path.sent)
 
 
 def upload(
@@ -124,7 +124,7 @@ def _pair(
     ways = paths(leaf, others, now=now)
     # Any path that OpenSSL accepts is good. If it accepts none, the best one shows the reason.
     path = next((each for each in ways if not each.is_alone and judge(each, key) is None), ways[0])
-    if len(path.sent) - 1 > LONGEST_CHAIN or sum(len(each.pem) for each in path.sent) > LARGEST_PEM:
+    if len(path.sent) - 1 > LONGEST_CHAIN or sum(len(certificate.pem) for certificate in path.sent) > LARGEST_PEM:
         words = f"Certificate and chain are longer than {LARGEST_PEM // 1024} KiB or {LONGEST_CHAIN} intermediates."
         raise UploadRefused("too-long", words, Remedy.FEWER_FILES)
     return ServerPair(path, key, (*_notes(path, others), *found.aside))
@@ -132,7 +132,7 @@ def _pair(
 
 def _notes(path: Path, others: Sequence[ForeignCertificate]) -> list[str]:
     notes, above = [], list(path.sent[1:])
-    if [each for each in others if each in above] != above:
+    if [other for other in others if other in above] != above:
         notes.append("The intermediates came in another order and were put in order.")
     if path.root is not None:
         notes.append(f"The root {path.root.name} is not sent: browsers have it, or do not trust it.")
@@ -151,7 +151,7 @@ def thumbprint(text: str) -> str:
         if unicodedata.category(character)[0] not in "CZM" and unicodedata.category(character) != "Pd" and character != ":"
     )
     plain = plain.lower()
-    strange = next((each for each in plain if each not in "0123456789abcdef"), None)
+    strange = next((character for character in plain if character not in "0123456789abcdef"), None)
     if strange is not None:
         raise ThumbprintInvalid(f"“{strange}” does not occur in a thumbprint, which has the digits 0–9 and the letters a–f. Copy it again.")
     if len(plain) not in (40, 64):
@@ -174,7 +174,7 @@ def requested_names(host_names: Sequence[str]) -> list[x509.GeneralName]:
     """The alternative names of a request for `host_names`. Raises: InvalidName."""
     if not 1 <= len(host_names) <= MOST_NAMES:
         raise InvalidName(f"A request has from 1 to {MOST_NAMES} names.")
-    return [requested_name(each) for each in host_names]
+    return [requested_name(name) for name in host_names]
 
 
 def request(key: PrivateKey, host_names: Sequence[str]) -> bytes:

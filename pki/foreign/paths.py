@@ -43,14 +43,14 @@ class Path:
         """For sorting, greater is better: valid now, then valid for longer, then a longer path."""
         return (
             all(certificate.is_valid(now) for certificate in self.certificates),
-            min(each.not_after for each in self.certificates),
+            min(certificate.not_after for certificate in self.certificates),
             len(self.certificates),
         )
 
 
 def paths(leaf: ForeignCertificate, others: Sequence[ForeignCertificate], *, now: datetime) -> list[Path]:
     """All paths, at least one, the best first."""
-    found = _Search([each for each in dict.fromkeys(others) if each != leaf]).paths(leaf)
+    found = _Search([certificate for certificate in dict.fromkeys(others) if certificate != leaf]).paths(leaf)
     return sorted(found, key=lambda each: each.rank(now), reverse=True)
 
 
@@ -78,7 +78,7 @@ class _Search:
 
     def _issuers(self, of: ForeignCertificate) -> list[ForeignCertificate]:
         if of not in self.known:
-            self.known[of] = [] if self._is(of, of) else [each for each in self._named(of) if self._is(of, each)]
+            self.known[of] = [] if self._is(of, of) else [issuer for issuer in self._named(of) if self._is(of, issuer)]
         return self.known[of]
 
     def _named(self, of: ForeignCertificate) -> list[ForeignCertificate]:

@@ -59,7 +59,7 @@ def encrypted(der: bytes, passphrase: bytes) -> ForeignPrivateKey:
 
 def from_pem(pem: bytes) -> ForeignPrivateKey:
     """A key from its PEM text. Raises: PKIError."""
-    label = next((each for each in LABELS.values() if f"-----BEGIN {each}-----".encode() in pem), PKCS8)
+    label = next((known for known in LABELS.values() if f"-----BEGIN {known}-----".encode() in pem), PKCS8)
     try:
         return _read(lambda: _plain(ber.first(ber.pem_content(pem, label))))
     except UnsupportedAlgorithm as exc:

@@ -252,7 +252,7 @@ class _Reader:
             raise refused from None
         if any(len(key) > LARGEST_KEY for key in bags.keys):
             raise self._too_long()
-        return bags.certificates, [self._plain(each) for each in bags.keys[:MOST_KEYS]]
+        return bags.certificates, [self._plain(key) for key in bags.keys[:MOST_KEYS]]
 
     def _locked(self) -> UploadRefused:
         if not self.passphrase:

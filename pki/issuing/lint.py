@@ -25,7 +25,7 @@ def _linter() -> Callable[[bytes], list[tuple[str, str]]]:
 
     def findings(der: bytes) -> list[tuple[str, str]]:
         results = validator.validate(loader.load_certificate(der, "certificate").root)
-        found = [each.finding for result in results for each in result.finding_descriptions]
+        found = [description.finding for result in results for description in result.finding_descriptions]
         return [(each.severity.name, each.code) for each in found if each.severity > ValidationFindingSeverity.INFO]
 
     return findings
