@@ -28,7 +28,7 @@ from backups.restore import Report, restore
 from certs.central_key.services import TASK as RESEALING
 from certs.central_key.services import resealing_advance, resealing_is_finished
 from certs.exports.services import RESTORED
-from certs.models import CentralKey, Certificate, DatabaseKey, Export, NameClaim, NameHolder, TrustZone
+from certs.models import CentralKey, Certificate, DatabaseKey, NameClaim, NameHolder, TrustZone
 from certs.states import DatabaseKeyStatus
 from jobs.models import Job, PeriodicWork
 from jobs.services import job_claim
@@ -41,6 +41,7 @@ from sealing.central_key_file import central_keys
 from sealing.fields import Readers, encrypted_fields
 from sealing.local_keys import key_ring
 from sealing.walk import sealed_counts
+from tests import factories
 from tests.age import sealed_at_once
 from tests.site_template import prepared, settings_of
 
@@ -198,9 +199,7 @@ def fill_with_nodes() -> dict[str, Node]:
     """One node in each state that matters."""
     now, nodes = datetime.now(UTC), {}
     for state in ("created", "registered", "awaiting_password", "failed", "decommissioned"):
-        nodes[state] = Node.objects.create(
-            name=state, host_name=f"{state}.example".replace("_", "-"), state=state, state_since=now, created_at=now, generation=3
-        )
+        nodes[state] = factories.node(state, at=now, host_name=f"{state}.example".replace("_", "-"), state=state, generation=3)
     waits = nodes["awaiting_password"]
     Registration.objects.create(node=waits, generation=3, actor="anna", created_at=now, expires_at=now, sealed_password="typed once")
     Renewal.objects.create(node=nodes["registered"], generation=3, actor="anna", created_at=now, status="offered", package=b"sealed")
@@ -212,10 +211,15 @@ def fill_with_nodes() -> dict[str, Node]:
 
 def test_restore_ends_work_in_progress_and_raises_generations(zone: TrustZone) -> None:
     nodes, now = fill_with_nodes(), datetime.now(UTC)
-    export = Export.objects.create(
-        machine="a.example", format="pem", status="made", status_since=now, batch=zone.pk, created_at=now, folder="/old/place", folder_generation=1,
-        folder_node=Node.objects.get(is_central=True).pk, folder_host="central.example", made_generation=1,
-    )  # fmt: skip
+    export = factories.export(
+        at=now,
+        batch=zone.pk,
+        folder="/old/place",
+        folder_generation=1,
+        folder_node=Node.objects.get(is_central=True).pk,
+        folder_host="central.example",
+        made_generation=1,
+    )
     restoring._start_over(Origin(NOW, str(zone.pk), zone.name), now=now)
     after = {state: Node.objects.get(pk=node.pk) for state, node in nodes.items()}
     assert {state: (node.state, node.generation) for state, node in after.items()} == {
@@ -295,7 +299,7 @@ def backup_needs(now: datetime) -> Iterator[str]:
 def test_the_overview_requests_a_backup(zone: TrustZone) -> None:
     now = datetime.now(UTC)
     assert list(backup_needs(now)) == []  # the first node comes first
-    Node.objects.create(name="rim1", host_name="rim1.example", state_since=now, created_at=now)
+    factories.node(at=now, state="created")
     assert list(backup_needs(now)) == ["There is no verified backup"]
     row = PeriodicWork.objects.create(name=VERIFIED, lease_until=now, last_success=now)
     assert list(backup_needs(now + timedelta(days=6))) == []
@@ -351,9 +355,7 @@ def test_an_older_backup_gets_a_central_key_and_is_re_encrypted(zone: TrustZone,
 
 def test_an_older_backup_gets_a_register_of_names(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
     fill_with_nodes()
-    export = Export.objects.create(
-        machine="A.example", format="pem", status="made", status_since=NOW, batch=uuid.uuid4(), created_at=NOW, made_generation=1
-    )
+    export = factories.export("A.example", at=NOW, made_generation=1)
     content = older_backup(zone, settings.NODE_STORE)
     with pytest.raises(BackupError, match=f"{export.machine} is a name of the export for {export.machine}.*Nothing was loaded"):
         put_back(content, tmp_path / "refused", settings, host_name=export.machine)

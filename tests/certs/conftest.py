@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.test import Client
 from django.test.utils import override_settings
 
@@ -18,6 +17,7 @@ from pki.core.database_key import DatabaseKey
 from pki.core.pair import Pair
 from pki.core.roles import Kind
 from pki.exchange.package import Package
+from tests import factories
 
 NEW = DatabaseKey(b"n" * 32)
 
@@ -66,6 +66,4 @@ def zone(site_directory: Path) -> Path:
 @pytest.fixture
 def administrator(db: None) -> Client:
     """An administrator's."""
-    made = Client()
-    made.force_login(User.objects.create_superuser("admin"))
-    return made
+    return factories.administrator("admin")

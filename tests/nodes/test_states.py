@@ -20,6 +20,7 @@ from nodes.models import Node
 from nodes.registration.decommission import node_decommission
 from nodes.states import TRANSITIONS, NodeState
 from sealing.fields import Sealed
+from tests import factories
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 pytestmark = pytest.mark.django_db
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 def make_node(state: NodeState) -> Node:
     name = uuid.uuid4().hex
-    return Node.objects.create(name=name, host_name=f"{name}.example", state=state, state_since=NOW, created_at=NOW)
+    return factories.node(name, at=NOW, state=state)
 
 
 @pytest.mark.parametrize(("old", "new"), list(itertools.product(NodeState, NodeState)))

@@ -18,11 +18,12 @@ from nodes.models import Node, Observation
 from qmc.checks import site_can_work
 from sealing.local_keys import own_store
 from storage.care import older_than_store, upgrade_copies_remove
+from tests import factories
 
 
 def node(name: str, *, state: str = "registered", seen_at: datetime | None = None) -> Node:
     now = timezone.now()
-    made = Node.objects.create(name=name, host_name=f"{name}.example", state=state, state_since=now, created_at=now, registered_at=now)
+    made = factories.node(name, at=now, state=state, registered_at=now)
     if seen_at:
         Observation.objects.create(node=made, last_seen_at=seen_at)
     return made

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 from rest_framework import serializers
@@ -14,7 +13,7 @@ from rest_framework import serializers
 from nodes.inventory.health import NodeHealth
 from nodes.models import Node, Observation
 from pki.core.findings import Finding
-from tests.nodes.registered import registered_node
+from tests import factories
 from tests.problems import error_fields
 from tests.web.operations import fields_of, filled, operations, parameters_of, values_of
 from web.api import Choice, Input, StrictText
@@ -34,8 +33,7 @@ FINDS = {"/api/v1/cluster/check-token/"}  # the body names an object
 
 @pytest.fixture
 def client(site_directory: Path) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("ann"))
+    client = factories.administrator()
     return client
 
 
@@ -133,8 +131,8 @@ def test_many_unknown_fields_make_a_short_answer(client: Client) -> None:
 
 def test_nodes_are_listed_by_health(client: Client) -> None:
     now = timezone.now()
-    Observation.objects.create(node=registered_node(), last_seen_at=now, address="10.0.0.7")
-    Node.objects.create(name="rim2", host_name="rim2.example", state="created", state_since=now, created_at=now)
+    Observation.objects.create(node=factories.registered_node(), last_seen_at=now, address="10.0.0.7")
+    factories.node("rim2", at=now, state="created")
     found = {
         health: [each["name"] for each in send(client, "get", f"/api/v1/nodes/?health={health}").json()["results"]]
         for health in NodeHealth.values

@@ -46,6 +46,7 @@ from sealing.errors import ZoneBroken
 from sealing.fields import Readers, Sealed, encrypted_fields
 from sealing.local_keys import key_ring
 from sealing.walk import sealed_counts
+from tests import factories
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -159,7 +160,7 @@ def test_a_nodes_key_and_a_copy_of_the_database_open_only_passwords_of_connectio
 
 
 def connection(password: str) -> Connection:
-    return Connection.objects.create(name=password, type="odbc", connection_string="x", created_at=NOW, changed_at=NOW, password=password)
+    return factories.connection(password, at=NOW, password=password)
 
 
 def test_free_pages_of_a_database_contain_no_values_of_an_older_key(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from sealing import walk as sealing_walk
 from sealing.errors import ZoneBroken
 from sealing.fields import Readers, Sealed, Secret
 from sealing.walk import sealed_counts
+from tests import factories
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 LATER = datetime.now(UTC) + timedelta(hours=1)
@@ -46,7 +47,7 @@ def test_database_key_table(old: DatabaseKeyStatus, new: DatabaseKeyStatus) -> N
 
 def connection(password: bytes) -> Connection:
     name = str(uuid.uuid4())
-    return Connection.objects.create(name=name, type="odbc", connection_string="x", created_at=NOW, changed_at=NOW, password=password)
+    return factories.connection(name, at=NOW, password=password)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from jobs.models import Job
 from pki.core.errors import UnknownKey
 from pki.issuing.revocation_list import RevocationCode
 from sealing.local_keys import own_store
+from tests import factories
 from tests.certs.exports.exported import PEM, PEM_FILES, made, work
 
 pytestmark = pytest.mark.django_db
@@ -32,10 +33,18 @@ def moved(export: Export) -> uuid.UUID:
     """As if another machine's worker had written its folder: a node with a service certificate of its own."""
     node, row = uuid.uuid4(), Certificate.objects.filter(kind="service").first()
     assert row is not None
-    Certificate.objects.create(
-        kind="service", status="issued", subject="CN=b.example", serial="b", holder_id=node, holder="b", issuer=row.issuer,
-        not_before=row.not_before, not_after=row.not_after, lease_until=row.lease_until, created_at=row.created_at,
-    )  # fmt: skip
+    factories.certificate(
+        "service",
+        holder_id=node,
+        at=row.created_at,
+        subject="CN=b.example",
+        serial="b",
+        holder="b",
+        issuer=row.issuer,
+        not_before=row.not_before,
+        not_after=row.not_after,
+        lease_until=row.lease_until,
+    )
     Export.objects.filter(pk=export.pk).update(folder_node=node, folder_host="b.example")
     return node
 

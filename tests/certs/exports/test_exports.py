@@ -2,7 +2,6 @@
 
 import io
 import os
-import uuid
 import zipfile
 from datetime import timedelta
 from pathlib import Path
@@ -37,6 +36,7 @@ from nodes.rotations.database_key_view_models import key_rotation_page
 from pki.core import database_key, keys
 from pki.issuing.revocation_list import RevocationCode
 from sealing.local_keys import own_store
+from tests import factories
 from tests.certs.exports.exported import PEM, PEM_FILES, SECRET, held, made, work
 
 pytestmark = pytest.mark.django_db
@@ -200,7 +200,7 @@ def test_the_files_are_kept_for_a_day(zone: Path) -> None:
 @pytest.mark.parametrize("new", ExportStatus)
 def test_every_transition_of_exports(zone: Path, old: ExportStatus, new: ExportStatus) -> None:
     now = timezone.now()
-    export = Export.objects.create(machine="a.example", format="pem", status=old, status_since=now, batch=uuid.uuid4(), created_at=now)
+    export = factories.export(at=now, status=old)
     if new in EXPORT_TRANSITIONS[old]:
         export_transition(export=export, to=new, reason="x", actor=SYSTEM, now=now)
         assert export.status == new

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
 from certs.lifetime.services import new_ends
 from certs.models import Certificate, TrustZone
 from pki.core import lifetime
+from tests import factories
 from tests.problems import error_fields
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -74,9 +74,7 @@ def test_the_page_previews_before_it_saves(client: Client, zone: TrustZone) -> N
 @pytest.fixture
 def client(db: None) -> Client:
     """An administrator's."""
-    made = Client()
-    made.force_login(User.objects.create_superuser("admin"))
-    return made
+    return factories.administrator("admin")
 
 
 @pytest.fixture

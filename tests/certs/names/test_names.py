@@ -20,6 +20,7 @@ from nodes.inventory.services import node_create
 from nodes.models import Node
 from nodes.registration.decommission import node_decommission
 from pki.issuing.revocation_list import RevocationCode
+from tests import factories
 from tests.certs.exports.exported import PEM
 from web.errors import InputInvalid
 
@@ -38,7 +39,7 @@ def register() -> dict[str, tuple[bool, int]]:
 
 def taken(exclusive: tuple[str, ...] = (), shared: tuple[str, ...] = (), *, dispute: bool = False, late: int = 0) -> Names:
     """Names of a node that is in the table of nodes, so that messages can say which."""
-    made = Node.objects.create(name=f"n{uuid.uuid4().hex[:8]}", host_name=uuid.uuid4().hex, state_since=NOW, created_at=NOW)
+    made = factories.node(f"n{uuid.uuid4().hex[:8]}", at=NOW, state="created", host_name=uuid.uuid4().hex)
     names = Names(HolderKind.NODE, made.pk, exclusive, shared)
     names_take(wanted=[names], now=NOW + timedelta(minutes=late), dispute=dispute)
     return names

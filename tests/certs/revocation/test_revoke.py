@@ -35,6 +35,7 @@ from nodes.rotations.database_key import key_rotation_start
 from nodes.rotations.root import root_rotation_roll_back, root_rotation_start
 from pki.core.verify import fingerprint
 from pki.issuing.revocation_list import RevocationCode
+from tests import factories
 from tests.certs.exports.exported import made
 from tests.slow import one_of
 
@@ -116,9 +117,7 @@ def generation(node: Node, number: int) -> None:
 @pytest.fixture
 def rim(site_directory: Path) -> Node:
     """A registered node with its first generation, beside the central node and one export."""
-    node = Node.objects.create(
-        name="rim1", host_name="rim1.example", state="registered", state_since=now(), created_at=now(), registered_at=now(), generation=1
-    )
+    node = factories.node(at=now(), generation=1)
     generation(node, 1)
     made()
     return node

@@ -24,10 +24,10 @@ from nodes.errors import InputInvalid
 from nodes.models import Node, Observation
 from nodes.node_api.heartbeat import _addresses_differ
 from nodes.registration.preflight import _central_address
-from nodes.states import NodeState
 from pki.core.addresses import central_address
 from pki.exchange.report import Report
 from qmc import checks
+from tests import factories
 
 NOW = datetime.now(UTC)
 
@@ -43,15 +43,7 @@ def start(listening: str, *chosen: str) -> list[str]:
 
 
 def register_another() -> Node:
-    return Node.objects.create(
-        name="rim1",
-        host_name="rim1.example",
-        address="10.4.2.31",
-        state=NodeState.REGISTERED,
-        state_since=NOW,
-        created_at=NOW,
-        registered_at=NOW,
-    )
+    return factories.node(at=NOW, address="10.4.2.31")
 
 
 def reported(known: list[str]) -> Report:
@@ -164,10 +156,8 @@ def test_the_environment_overrides_and_is_recorded(zone: TrustZone, settings: An
 def test_nodes_that_know_none_of_the_new_addresses_are_listed_before_a_change(zone: TrustZone, capsys: pytest.CaptureFixture[str]) -> None:
     node = register_another()
     Observation.objects.create(node=node, last_seen_at=NOW, central_addresses=["127.0.0.1:4242"], central_called="127.0.0.1:4242")
-    older = Node.objects.create(
-        name="old", host_name="old.example", state=NodeState.REGISTERED, state_since=NOW, created_at=NOW, registered_at=NOW
-    )
-    Node.objects.create(name="new", host_name="new.example", state_since=NOW, created_at=NOW)
+    older = factories.node("old", at=NOW)
+    factories.node("new", at=NOW, state="created")
     knowing = nodes_knowing()
     assert [(each.node.pk, each.knows, each.called) for each in knowing] == [
         (older.pk, (), ""),

@@ -13,6 +13,7 @@ from certs.revocation.lists import list_issue, trust_in_force
 from nodes.automatic.services import AGAIN, automatic_renewal, calls_follow_clock, renewals_due
 from nodes.models import Node, Observation, Renewal
 from nodes.rotations.root import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
+from tests import factories
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -123,9 +124,7 @@ def test_nothing_is_done_by_itself_under_a_clock_that_most_nodes_contradict(node
     lives("service", since=300, left=65)
     for number in range(3):
         offset = behind_s if number else 0
-        other = Node.objects.create(
-            name=f"rim{number}", host_name=f"rim{number}.example", state="registered", state_since=NOW, created_at=NOW, registered_at=NOW
-        )
+        other = factories.node(f"rim{number}", at=NOW)
         Observation.objects.create(node=other, last_seen_at=NOW, clock_offset_s=offset)
     with contextlib.nullcontext() if believed else pytest.raises(ClockDoubtful, match="NTP"):
         automatic_renewal(now=NOW)
@@ -134,7 +133,7 @@ def test_nothing_is_done_by_itself_under_a_clock_that_most_nodes_contradict(node
 
 def test_a_roll_back_to_a_root_that_ends_soon_is_refused_and_exclusions_are_decided_anew(node: Node) -> None:
     rotation = root_rotation_start(actor=SYSTEM, now=NOW)
-    other = Node.objects.create(name="rim", host_name="rim.example", state="registered", state_since=NOW, created_at=NOW, registered_at=NOW)
+    other = factories.node("rim", at=NOW)
     root_rotation_exclude(actor=SYSTEM, rotation=rotation, node=other, reason="its disk", now=NOW)
     with pytest.raises(RotationRefused, match="central"):
         root_rotation_exclude(actor=SYSTEM, rotation=rotation, node=node, reason="no", now=NOW)

@@ -11,12 +11,12 @@ from django.test import Client
 
 from agent.store import Installed
 from attention.needs import needs
-from certs.models import Certificate
 from nodes.models import BrowserCertificate, Node, Observation
 from pki.core import ber, keys
 from pki.core.verify import fingerprint
 from pki.exchange.package import Package
 from pki.foreign import browser_choice
+from tests import factories
 from tests.foreign_files import ODD, PSS_WITHOUT_PARAMETERS, resigned
 from tests.public_authority import NOW, Signed, intermediate, p256, sign
 from tests.slow import one_of
@@ -41,10 +41,7 @@ ROWS: dict[str, tuple[list[bytes], bool]] = {
 @pytest.fixture
 def node(zone: Installed) -> Node:
     """The central node, which has chosen the row's certificate and called once since."""
-    made = Node.objects.create(
-        name="rim1", host_name="rim1.example", state="registered", state_since=NOW, created_at=NOW, registered_at=NOW, is_central=True,
-        browser_thumbprint=THUMBPRINT, browser_chosen_at=NOW,
-    )  # fmt: skip
+    made = factories.node(at=NOW, is_central=True, browser_thumbprint=THUMBPRINT, browser_chosen_at=NOW)
     Observation.objects.create(node=made, last_seen_at=NOW, browser={"revision": "", "problem": ""})
     return made
 
@@ -86,10 +83,9 @@ def test_the_node_that_chose_it_falls_back_and_the_console_says_why(
     settings.ROOT_URLCONF = "qmc.urls_node"
     for kind, held in (("client", zone.client), ("service", zone.service)):
         der = held.public_bytes(Encoding.DER)
-        Certificate.objects.create(
-            kind=kind, status="issued", subject=kind, serial=kind, sha256=fingerprint(der), holder_id=node.pk, not_before=NOW, der=der,
-            not_after=NOW, key_type="EC P-256", lease_until=NOW, created_at=NOW, generation=0,
-        )  # fmt: skip
+        factories.certificate(
+            kind, holder_id=node.pk, at=NOW, subject=kind, serial=kind, sha256=fingerprint(der), der=der, not_after=NOW, generation=0
+        )
     scope = {"asgi.scope": {"state": {"peer_certificate": zone.client.public_bytes(Encoding.DER)}}}
     answer = Client().get("/api/v1/browser-certificate/", **scope)
     assert answer.status_code == 200

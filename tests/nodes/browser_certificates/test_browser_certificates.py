@@ -42,6 +42,7 @@ from pki.exchange.package import Package
 from pki.foreign import browser_choice
 from pki.foreign.browser_choice import PROBLEMS, BrowserChoice
 from pki.foreign.uploaded import File
+from tests import factories
 from tests.problems import error_fields
 from tests.public_authority import NOW, Signed, intermediate, p256, sign
 
@@ -71,9 +72,7 @@ def zone(store: Store, settings: Any) -> Installed:
 @pytest.fixture
 def client() -> Client:
     """An administrator's."""
-    made = Client()
-    made.force_login(User.objects.create_superuser("admin"))
-    return made
+    return factories.administrator("admin")
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +90,7 @@ def upload(leaf: Signed, **more: Any) -> BrowserCertificate:
 
 @pytest.fixture
 def node() -> Node:
-    return Node.objects.create(
-        name="rim1", host_name="rim1.example", state="registered", state_since=NOW, created_at=NOW, registered_at=NOW
-    )
+    return factories.node(at=NOW)
 
 
 def choice(node: Node) -> BrowserChoice | None:
@@ -179,7 +176,7 @@ def test_a_request_is_answered_once_and_for_its_own_key() -> None:
 
 
 def choose_new(certificate: BrowserCertificate) -> Node:
-    made = Node.objects.create(name="w", host_name="www.example", state="registered", state_since=NOW, created_at=NOW)
+    made = factories.node("w", at=NOW, host_name="www.example")
     return choose(made, certificate.thumbprint)
 
 
@@ -404,10 +401,9 @@ class TestNodeApi:
         settings.ROOT_URLCONF = "qmc.urls_node"
         for kind, held in (("client", zone.client), ("service", zone.service)):
             der = held.public_bytes(Encoding.DER)
-            Certificate.objects.create(
-                kind=kind, status="issued", subject=kind, serial=kind, sha256=fingerprint(der), holder_id=node.pk, not_before=NOW, der=der,
-                not_after=NOW, key_type="EC P-256", lease_until=NOW, created_at=NOW, generation=0,
-            )  # fmt: skip
+            factories.certificate(
+                kind, holder_id=node.pk, at=NOW, subject=kind, serial=kind, sha256=fingerprint(der), der=der, not_after=NOW, generation=0
+            )
 
         def ask(path: str = "/api/v1/browser-certificate/", certificate: x509.Certificate = zone.client, content: Any = None) -> Any:
             scope = {"asgi.scope": {"state": {"peer_certificate": certificate.public_bytes(Encoding.DER)}}}
@@ -625,7 +621,7 @@ class TestPages:
     def test_its_page_asks_as_often_for_many_nodes_as_for_one(self, client: Client) -> None:
         made, asked = upload(sign(issuer=intermediate(), names=("rim1.example", "rim2.example", "rim3.example"))), []
         for name in ("rim1", "rim2", "rim3"):
-            each = Node.objects.create(name=name, host_name=f"{name}.example", state="registered", state_since=NOW, created_at=NOW)
+            each = factories.node(name, at=NOW)
             choose(heard(each), made.thumbprint)
             with CaptureQueriesContext(connection) as queries:
                 client.get(f"/browser-certificates/{made.pk}/")

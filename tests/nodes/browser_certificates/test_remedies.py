@@ -37,6 +37,7 @@ from pki.core.roles import Role, role_extension
 from pki.foreign import browser_choice, browser_facing
 from pki.foreign.remedies import Remedy
 from pki.foreign.uploaded import LARGEST_BYTES, File
+from tests import factories
 from tests.public_authority import NOW, SERVER, Signed, intermediate, p256, root, sign
 from tests.slow import one_of
 
@@ -67,9 +68,7 @@ class World:
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
-        self.node = Node.objects.create(
-            name="rim1", host_name="rim1.example", state="registered", state_since=NOW, created_at=NOW, registered_at=NOW
-        )
+        self.node = factories.node(at=NOW)
 
     def upload(self, *contents: bytes, passphrase: str = "", now: datetime = NOW) -> BrowserCertificate:
         files = [File(f"{number}.pem", content) for number, content in enumerate(contents)]

@@ -34,12 +34,13 @@ from nodes.central.repair import RepairRefused, central_repair
 from nodes.central.services import CentralBusy, central_alone, central_install, central_next
 from nodes.inventory.transition import node_transition
 from nodes.issuance.services import GenerationRequest, older_supersede, package_make
-from nodes.models import Connection, Node
+from nodes.models import Node
 from nodes.rotations.database_key import key_rotation_start
 from pki.issuing.revocation_list import RevocationCode
 from qmc.checks import central_node_has_certificates
 from sealing.errors import TrustZoneError
 from sealing.local_keys import key_ring_read, own_store
+from tests import factories
 from tests.qmc.recreation.test_recreate import Killed, shakes_hands
 from tests.slow import RUN_SLOW, one_of
 
@@ -57,16 +58,8 @@ def central() -> Node:
 @pytest.fixture
 def rim(site_directory: Path) -> Node:
     """A registered node with a store of its own beside the central one, and a password that must go on being readable."""
-    Connection.objects.create(name="Sales", type="odbc", connection_string="DSN=s", password="s3cret", created_at=now(), changed_at=now())
-    node = Node.objects.create(
-        name="rim1",
-        host_name="central.example.rim",
-        state="registered",
-        state_since=now(),
-        created_at=now(),
-        registered_at=now(),
-        generation=1,
-    )
+    factories.connection(at=now(), password="s3cret")
+    node = factories.node(at=now(), host_name="central.example.rim", generation=1)
     request = GenerationRequest(node, 1, Node.objects.filter(pk=node.pk), in_a_hurry=False, actor=SYSTEM)
     Store(site_directory / "rim").install(package_make(request, expires_at=now() + timedelta(days=1), now=now()), now=now())
     older_supersede(node, 1, now=now())

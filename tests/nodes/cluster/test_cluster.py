@@ -38,6 +38,7 @@ from pki.exchange.package import Package
 from pki.exchange.report import Report
 from pki.foreign import pfx
 from sitekit.authority import Authority
+from tests import factories
 from tests.problems import error_fields
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -115,9 +116,7 @@ def zone(store: Store, settings: Any) -> Zone:
 @pytest.fixture
 def client(zone: Zone) -> Client:
     """An administrator's."""
-    made = Client()
-    made.force_login(User.objects.create_superuser("admin"))
-    return made
+    return factories.administrator("admin")
 
 
 def told(zone: Zone, **changes: Any) -> Report:
@@ -369,9 +368,7 @@ def test_facts_that_do_not_fit_are_refused(zone: Zone, changes: dict[str, str], 
 
 def test_facts_go_through_the_api(client: Client) -> None:
     node("rim1")
-    Node.objects.create(
-        name="rim9", host_name="rim9.example", created_at=NOW, state_since=NOW
-    )  # not part of the site before it is registered
+    factories.node("rim9", at=NOW, state="created")  # not part of the site before it is registered
     path, none = f"{API}/cluster/site/", {"installation": "new", "app_distribution": "none"}
     for facts, required in ((FACTS, True), (FACTS | {"app_distribution": "none"}, False), (none, False)):
         answer = client.put(path, json.dumps(facts), content_type="application/json")

@@ -20,15 +20,15 @@ from agent.connections import _opened, table
 from agent.store import Installed, Store
 from audit.actors import SYSTEM, Actor, PermissionRefused
 from audit.models import Event
-from certs.models import Certificate, DatabaseKey
+from certs.models import DatabaseKey
 from nodes.connections.services import connection_change, connection_create, connection_delete, connections_page
 from nodes.errors import InputInvalid
 from nodes.models import Connection, Node
 from pki.core.errors import Altered
-from pki.core.verify import fingerprint
 from pki.exchange.package import Package
 from pki.exchange.package_header import MAXIMUM_BYTES
 from sealing.fields import Sealed
+from tests import factories
 from tests.problems import error_fields
 from tests.slow import examples
 
@@ -67,9 +67,7 @@ def zone(store: Store, settings: Any) -> Installed:
 @pytest.fixture
 def client() -> Client:
     """An administrator's."""
-    made = Client()
-    made.force_login(User.objects.create_superuser("admin"))
-    return made
+    return factories.administrator("admin")
 
 
 def make(**changes: Any) -> Connection:
@@ -344,18 +342,13 @@ class TestNodeApi:
 
     @pytest.fixture
     def node(self) -> Node:
-        return Node.objects.create(
-            name="rim1", host_name="rim1.example", state="registered", state_since=NOW, created_at=NOW, registered_at=NOW
-        )
+        return factories.node(at=NOW)
 
     @pytest.fixture
     def ask(self, node: Node, zone: Installed, settings: Any) -> Any:
         settings.ROOT_URLCONF = "qmc.urls_node"
         der = zone.client.public_bytes(Encoding.DER)
-        Certificate.objects.create(
-            kind="client", status="issued", subject="CN=QlikClient", serial="1", sha256=fingerprint(der), holder_id=node.pk, not_before=NOW,
-            not_after=NOW, key_type="EC P-256", lease_until=NOW, created_at=NOW,
-        )  # fmt: skip
+        factories.client_certificate(node, der, at=NOW, not_after=NOW)
 
         def ask(query: str = "", certificate: x509.Certificate | None = zone.client) -> Any:
             shown = certificate.public_bytes(Encoding.DER) if certificate else None

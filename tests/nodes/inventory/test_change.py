@@ -11,7 +11,7 @@ from django.utils import timezone
 from audit.models import Event
 from nodes.dial.services import _although_it_calls
 from nodes.models import CallerFinding, Node, Observation
-from tests.nodes.registered import registered_node
+from tests import factories
 from tests.problems import error_fields
 
 FIELDS: dict[str, Any] = {
@@ -23,17 +23,15 @@ FIELDS: dict[str, Any] = {
 @pytest.fixture
 def node(site_directory: Path) -> Node:
     now = timezone.now()
-    Node.objects.create(name="rim2", host_name="rim2.example", state="created", state_since=now, created_at=now)
-    node = registered_node()
+    factories.node("rim2", at=now, state="created")
+    node = factories.registered_node()
     Observation.objects.create(node=node, last_seen_at=now, address="10.0.0.7")
     return node
 
 
 @pytest.fixture
 def client(db: None) -> Client:
-    made = Client()
-    made.force_login(User.objects.create_superuser("ann"))
-    return made
+    return factories.administrator()
 
 
 def patch(client: Client, node: Node, body: Any) -> Any:

@@ -14,6 +14,7 @@ from certs.exports.health import health_of as export_health_of
 from certs.models import Certificate, Export
 from nodes.inventory.health import NodeHealth, health_of
 from nodes.models import Node, Observation
+from tests import factories
 from web.templatetags.console import word
 
 pytestmark = pytest.mark.django_db
@@ -32,14 +33,7 @@ def certificate(kind: str, holder: uuid.UUID, **fields: Any) -> Certificate:
 
 
 def node(*, seen: timedelta | None = timedelta(0), state: str = "registered", name: str = "rim1") -> Node:
-    made = Node.objects.create(
-        name=name,
-        host_name=f"{name}.example",
-        state=state,
-        state_since=NOW,
-        created_at=NOW,
-        registered_at=NOW - 3 * DAY if state == "registered" else None,
-    )
+    made = factories.node(name, at=NOW, state=state, registered_at=NOW - 3 * DAY if state == "registered" else None)
     if seen is not None:
         Observation.objects.create(node=made, last_seen_at=datetime.now(UTC) - seen)
     for kind in ("service", "client"):

@@ -8,7 +8,7 @@ from django.test import Client
 
 from audit.actors import SYSTEM
 from audit.record import record
-from nodes.models import Node
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 @pytest.mark.parametrize(("events", "older"), [(3, ""), (30, ""), (31, "Show 1 older event<"), (100, "Show 70 older events<")])
 def test_older_events_are_a_page_away(client: Client, events: int, older: str) -> None:
     client.force_login(User.objects.create_superuser("ann"))
-    node = Node.objects.create(name="rim1", host_name="rim1.example", state_since=NOW, created_at=NOW)
+    node = factories.node(at=NOW, state="created")
     for number in range(events):
         record(actor=SYSTEM, action="registration.wrong_passwords", target=node, detail={"count": number}, now=NOW)
     page = client.get(f"/nodes/{node.pk}/", secure=True).content.decode()

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver
 from django.utils import timezone
@@ -18,10 +17,10 @@ from hypothesis import strategies as st
 from certs.models import Certificate
 from nodes.models import Node, Observation
 from nodes.node_api.views import heartbeat_view
-from pki.core.verify import fingerprint
 from pki.exchange.kept_report import KEPT
 from pki.exchange.report import Report
 from qmc import urls
+from tests import factories
 from tests.pki.test_report import BEFORE, INVALID, json_values, reports
 from tests.slow import RUN_SLOW
 
@@ -49,24 +48,17 @@ def patterns(found: list[Any], before: str = "/") -> Iterator[str]:
 def node(site_directory: Path) -> Node:
     """rim1, registered, beside the central node; both have called."""
     now = timezone.now()
-    node = Node.objects.create(
-        name="rim1", host_name="rim1.example", state="registered", state_since=now, created_at=now, registered_at=now - timedelta(days=9), generation=1,
-        browser_thumbprint="c" * 40, browser_chosen_at=now,
-    )  # fmt: skip
+    node = factories.node(at=now, registered_at=now - timedelta(days=9), generation=1, browser_thumbprint="c" * 40, browser_chosen_at=now)
     for each in Node.objects.all():
         Observation.objects.create(node=each, last_seen_at=now, generation=1)
-    Certificate.objects.create(
-        kind="client", status="issued", subject="CN=QlikClient", serial="1", sha256=fingerprint(CALLER), holder_id=node.pk, generation=1,
-        not_before=now, not_after=now + timedelta(days=900), key_type="EC P-256", lease_until=now, created_at=now,
-    )  # fmt: skip
+    factories.client_certificate(node, CALLER, at=now, generation=1)
     return node
 
 
 @pytest.fixture
 def broken(node: Node) -> Callable[[list[str]], list[tuple[str, int]]]:
     """Which of the given pages do not answer 200."""
-    client = Client()
-    client.force_login(User.objects.create_superuser("ann"))
+    client = factories.administrator()
 
     def ask(paths: list[str]) -> list[tuple[str, int]]:
         return [(path, status) for each in paths if (status := client.get(path := each.format(node.pk), secure=True).status_code) != 200]

@@ -23,7 +23,7 @@ from nodes.node_api.views import heartbeat_view, package_view, trust_view
 from nodes.observation.callers import MOST_UNKNOWN, callers_settle, generation_next, registration_settles, turns_start_over
 from nodes.renewal.services import node_renew
 from pki.core.verify import fingerprint
-from tests.nodes.registered import registered_node
+from tests import factories
 from tests.pki.test_report import BEFORE
 
 FIRST, SECOND, UNKNOWN = b"the client certificate of generation 1", b"that of generation 2", b"one that was lost"
@@ -75,15 +75,12 @@ def beside(machine: Machine) -> Machine:
 
 def client_certificate(node: Node, der: bytes, generation: int) -> Certificate:
     now = timezone.now()
-    return Certificate.objects.create(
-        kind="client", status="issued", subject="CN=QlikClient", serial=der.hex()[:40], sha256=fingerprint(der), holder_id=node.pk, generation=generation,
-        not_before=now, not_after=now + timedelta(days=900), key_type="EC P-256", lease_until=now, created_at=now,
-    )  # fmt: skip
+    return factories.client_certificate(node, der, at=now, serial=der.hex()[:40], generation=generation)
 
 
 @pytest.fixture
 def node(site_directory: Path) -> Node:
-    node = registered_node()
+    node = factories.registered_node()
     client_certificate(node, FIRST, 1)
     return node
 

@@ -9,26 +9,32 @@ import pytest
 from attention.needs import needs
 from audit.actors import SYSTEM
 from audit.record import record
-from certs.models import Certificate
 from nodes.models import Node, Observation
 from nodes.observation.served_certificates import hook_run, served_certificates
+from tests import factories
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NEW, OLD, OTHER, STRANGE = ("".join(letter * 64) for letter in "abcd")
 
 
 def certificate(node: Node, sha256: str, holder: uuid.UUID, made: datetime) -> None:
-    Certificate.objects.create(
-        kind="service", status="issued", subject="CN=rim1.example", holder="rim1.example", serial=sha256[:16], sha256=sha256, key_type="RSA-3072",
-        not_before=made, not_after=made + timedelta(days=1800), lease_until=made, created_at=made, holder_id=holder, generation=int(sha256 == NEW),
-    )  # fmt: skip
+    factories.certificate(
+        "service",
+        holder_id=holder,
+        at=made,
+        subject="CN=rim1.example",
+        holder="rim1.example",
+        serial=sha256[:16],
+        sha256=sha256,
+        key_type="RSA-3072",
+        not_after=made + timedelta(days=1800),
+        generation=int(sha256 == NEW),
+    )
 
 
 @pytest.fixture
 def node(db: None) -> Node:
-    node = Node.objects.create(
-        name="rim1", host_name="rim1.example", state="registered", state_since=NOW, created_at=NOW, registered_at=NOW - timedelta(days=200)
-    )
+    node = factories.node(at=NOW, registered_at=NOW - timedelta(days=200))
     certificate(node, OLD, node.pk, datetime(2026, 3, 12, 9, 30, tzinfo=UTC))
     certificate(node, NEW, node.pk, NOW - timedelta(hours=1))
     certificate(node, OTHER, uuid.uuid4(), NOW)

@@ -18,13 +18,13 @@ from nodes.registration import services as registration
 from nodes.renewal import services as renewal
 from nodes.renewal.services import AFTER_A_FAILURE, LIMITS, renewal_ensure
 from nodes.states import NodeState, RenewalStatus
-from tests.nodes.registered import registered_node
+from tests import factories
 
 
 @pytest.fixture
 def node(site_directory: Path) -> Node:
     now = timezone.now()
-    node = registered_node(address="127.0.0.99")
+    node = factories.registered_node(address="127.0.0.99")
     Observation.objects.create(node=node, last_seen_at=now, generation=1)
     return node
 

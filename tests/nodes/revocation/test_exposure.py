@@ -26,6 +26,7 @@ from nodes.revocation.exposure import secrets_kept
 from people.models import ApiToken
 from people.tokens import token_create
 from qmc.recreation.services import root_recreate
+from tests import factories
 from tests.certs.exports.exported import SECRET, held, made
 
 pytestmark = pytest.mark.django_db
@@ -40,10 +41,8 @@ def now() -> datetime:
 def rim(site_directory: Path) -> Node:
     """A registered node with two generations, and a connection with a password."""
     before = now() - timedelta(days=1)
-    Connection.objects.create(name="Sales", type="odbc", connection_string="DSN=s", password="s3cret", created_at=before, changed_at=before)
-    node = Node.objects.create(
-        name="rim1", host_name="rim1.example", state="registered", state_since=now(), created_at=now(), registered_at=now(), generation=2
-    )
+    factories.connection(at=before, password="s3cret")
+    node = factories.node(at=now(), generation=2)
     for generation in (1, 2):
         request = GenerationRequest(node, generation, Node.objects.filter(pk=node.pk), in_a_hurry=False, actor=SYSTEM)
         package_make(request, expires_at=now() + timedelta(days=1), now=now())
@@ -81,7 +80,7 @@ def test_decommissioning_says_what_the_machine_knew(rim: Node, console: Client, 
 
 
 def test_a_machine_that_never_had_certificates_knows_nothing(site_directory: Path, console: Client) -> None:
-    node = Node.objects.create(name="new", host_name="new.example", state_since=now(), created_at=now())
+    node = factories.node("new", at=now(), state="created")
     page = console.get(reverse("nodes:remove", args=[node.pk]), secure=True).content.decode()
     assert ("The machine was lost" in page, "Database key" in page) == (True, False)
 

@@ -21,6 +21,7 @@ from pki.core import revocation
 from pki.issuing import revocation_list
 from pki.issuing.revocation_list import RevocationCode
 from sitekit.authority import Authority
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 NOW = datetime.now(UTC)
@@ -52,9 +53,7 @@ def root(authority: Authority) -> Certificate:
 
 @pytest.fixture
 def node() -> Node:
-    node = Node.objects.create(
-        name="rim1", host_name="rim1.example", services=["engine"], state="registered", state_since=NOW, created_at=NOW, registered_at=NOW
-    )
+    node = factories.node(at=NOW, services=["engine"])
     held = {"service": sha("s2"), "client": sha("c2"), "cluster": sha("k1")}
     Observation.objects.create(node=node, last_seen_at=datetime.now(UTC), installed=held, served={"service": sha("s2")})
     return node

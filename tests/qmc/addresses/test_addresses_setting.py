@@ -13,9 +13,9 @@ from rest_framework.test import APIClient
 
 from audit.models import Event
 from nodes.models import Node, Observation, Renewal
-from nodes.states import NodeState
 from qmc.addresses import names
 from qmc.addresses.services import site_addresses
+from tests import factories
 from tests.problems import error_fields
 from tests.qmc.addresses.test_names import words
 
@@ -38,9 +38,7 @@ def client(site_directory: Path) -> Client:
 
 @pytest.fixture
 def node(site_directory: Path) -> Node:
-    made = Node.objects.create(
-        name="rim1", host_name="rim1.example", state=NodeState.REGISTERED, state_since=NOW, created_at=NOW, registered_at=NOW
-    )
+    made = factories.node(at=NOW)
     Observation.objects.create(node=made, last_seen_at=NOW, central_addresses=["127.0.0.1:4242"], central_called="10.4.2.1:4242")
     return made
 

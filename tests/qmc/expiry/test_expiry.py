@@ -27,6 +27,7 @@ from pki.core import lifetime
 from qmc.expiry.board import Board, Row, as_of_read, expiry_board
 from qmc.expiry.timeline import timeline
 from qmc.expiry.view_models import headline
+from tests import factories
 from tests.problems import error_fields
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -241,12 +242,10 @@ def zone(db: None) -> TrustZone:
     root = certificate("root", zone.pk, months=60)
     certificate("cluster", zone.pk, months=60, issuer=root)
     for name, seen in (("calls", now), ("silent", now - DAY)):
-        made = Node.objects.create(
-            name=name, host_name=name, state="registered", state_since=now, created_at=now, registered_at=now, generation=1
-        )
+        made = factories.node(name, at=now, host_name=name, generation=1)
         Observation.objects.create(node=made, last_seen_at=seen)
         certificate("client", made.pk, months=12, issuer=root)
-    waits = Node.objects.create(name="waits", host_name="waits", state="awaiting_password", state_since=now, created_at=now, generation=2)
+    waits = factories.node("waits", at=now, host_name="waits", state="awaiting_password", generation=2)
     for generation in (1, 2):
         Registration.objects.create(node=waits, generation=generation, actor="anna", created_at=now, expires_at=now + timedelta(hours=23))
     for number, der in ((1, b"old"), (2, b"new"), (3, None)):
@@ -257,18 +256,15 @@ def zone(db: None) -> TrustZone:
 def certificate(kind: str, holder_id: uuid.UUID, *, months: int, issuer: Certificate | None = None) -> Certificate:
     now = timezone.now()
     end = lifetime.add_months(now, months)
-    return Certificate.objects.create(
-        kind=kind, status="issued", subject=f"CN={kind}", serial=uuid.uuid4().hex, not_before=now, not_after=end, key_type="EC P-256",
-        holder_id=holder_id, holder="h", generation=1, issuer=issuer, lease_until=now, created_at=now, sha256=uuid.uuid4().hex,
-    )  # fmt: skip
+    return factories.certificate(
+        kind, holder_id=holder_id, at=now, not_after=end, holder="h", generation=1, issuer=issuer, sha256=uuid.uuid4().hex
+    )
 
 
 @pytest.fixture
 def client(db: None) -> Client:
     """An administrator's."""
-    made = Client()
-    made.force_login(User.objects.create_superuser("admin"))
-    return made
+    return factories.administrator("admin")
 
 
 def test_the_board_lists_everything_by_expiry_date(zone: TrustZone, client: Client) -> None:

@@ -16,6 +16,7 @@ from audit.record import record
 from certs.models import Certificate
 from certs.roots.attention import OF_THE_ROOT
 from nodes.models import Node, Observation
+from tests import factories
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PINNED = {"code", "severity", "subject", "title", "text", "remedy", "url", "since"}
@@ -54,9 +55,7 @@ def test_needs_are_ranked(found: list[Need], order: list[str], causes: dict[str,
 
 
 def silent_node(name: str, *, hours: int, now: datetime) -> Node:
-    node = Node.objects.create(
-        name=name, host_name=f"{name}.example", state="registered", state_since=now, created_at=now, registered_at=now - timedelta(days=9)
-    )
+    node = factories.node(name, at=now, registered_at=now - timedelta(days=9))
     Observation.objects.create(node=node, last_seen_at=now - timedelta(hours=hours))
     return node
 

@@ -12,9 +12,10 @@ from django.utils import timezone
 from attention.needs import needs
 from jobs import clock
 from jobs.models import PeriodicWork
-from nodes.models import Node, Observation
+from nodes.models import Observation
 from qmc import monotonic_schedule
 from qmc.monotonic_schedule import MonotonicClock
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -27,9 +28,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
      (-172800, "rim1: clock is 2 days behind", "rim1's clock says 22 Nov 2026, 12:00 UTC, 2 days behind the central node's, which says 24 Nov 2026, 12:00 UTC")],
 )  # fmt: skip
 def test_a_wrong_clock_of_a_node_is_reported_with_both_clocks(offset: float, title: str | None, text: str) -> None:
-    node = Node.objects.create(
-        name="rim1", host_name="rim1.example", state="registered", state_since=NOW, created_at=NOW, registered_at=NOW
-    )
+    node = factories.node(at=NOW)
     Observation.objects.create(node=node, last_seen_at=NOW, clock_offset_s=offset)
     found = [each for each in needs(NOW) if "clock" in each.title]
     assert [each.title for each in found] == ([title] if title else [])

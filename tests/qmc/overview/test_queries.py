@@ -14,7 +14,7 @@ from attention.expiring import expiring
 from attention.needs import attention, needs
 from audit.actors import SYSTEM
 from audit.record import record
-from certs.models import Certificate, Export, Rotation, TrustZone
+from certs.models import Certificate, Rotation, TrustZone
 from jobs.models import PeriodicWork
 from jobs.registry import periodic_tasks
 from nodes.browser_certificates.services import choice_for
@@ -22,6 +22,7 @@ from nodes.models import BrowserCertificate, CallerFinding, Node, Observation, R
 from nodes.registration.decommission import LOST
 from people.tokens import token_create
 from pki.foreign.browser_choice import EXPIRED
+from tests import factories
 
 DAY = timedelta(days=1)
 
@@ -34,11 +35,18 @@ def node(name: str, state: str, now: datetime, **fields: object) -> Node:
 
 def certificate(kind: str, holder: uuid.UUID, name: str, now: datetime, *, days: float = 9, generation: int = 1) -> Certificate:
     root = Certificate.objects.filter(kind="root").first()
-    return Certificate.objects.create(
-        kind=kind, status="issued", subject=f"CN={name}", holder=name, holder_id=holder, serial=uuid.uuid4().hex, sha256=2 * uuid.uuid4().hex,
-        key_type="EC P-256", issuer=root, not_before=now - 400 * DAY, not_after=now + days * DAY, lease_until=now, created_at=now,
+    return factories.certificate(
+        kind,
+        holder_id=holder,
+        at=now,
+        subject=f"CN={name}",
+        holder=name,
+        sha256=2 * uuid.uuid4().hex,
+        issuer=root,
+        not_before=now - 400 * DAY,
+        not_after=now + days * DAY,
         generation=generation,
-    )  # fmt: skip
+    )
 
 
 def crowd(numbers: range, now: datetime) -> None:
@@ -71,10 +79,7 @@ def crowd(numbers: range, now: datetime) -> None:
         node(f"new{number}", "created", now)
         lost = node(f"lost{number}", "decommissioned", now, state_reason=LOST)
         certificate("client", lost.pk, lost.host_name, now)
-        export = Export.objects.create(
-            machine=f"export{number}", format="pem", status="made", status_since=now, batch=uuid.uuid4(), made_generation=1, actor="ann",
-            created_at=now, made_at=now, not_after=now + 9 * DAY,
-        )  # fmt: skip
+        export = factories.export(f"export{number}", at=now, made_generation=1, actor="ann", made_at=now, not_after=now + 9 * DAY)
         certificate("client", export.pk, f"export export{number}", now)
         token_create(user=user, name=f"token{number}", lasts=9 * DAY, now=now)
 

@@ -38,7 +38,7 @@ from jobs.tasks import run
 from nodes.central.founding import zone_found
 from nodes.central.services import CentralBusy, central_alone
 from nodes.issuance.services import GenerationRequest, package_make
-from nodes.models import Connection, Node, Registration, Renewal
+from nodes.models import Node, Registration, Renewal
 from nodes.rotations.database_key import key_rotation_start
 from nodes.rotations.root import root_rotation_start
 from pki.core.verify import fingerprint
@@ -46,6 +46,7 @@ from qmc.recreation import services as recreating
 from qmc.recreation.services import RecreationRefused, recreation_ask, root_recreate, unfinished
 from qmc.recreation.view_models import recreation_page
 from sealing.local_keys import own_store
+from tests import factories
 from tests.slow import RUN_SLOW, takes_minutes
 
 ROOT = Path(settings.BASE_DIR)
@@ -69,7 +70,7 @@ def site(site_directory: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Nod
     now = datetime.now(UTC)
     monkeypatch.setattr(recreating, "backup_verify", lambda **_: "")
     monkeypatch.setattr(backup, "seal", lambda archive, _: pack(archive))  # age takes its second on purpose
-    Connection.objects.create(name="Sales", type="odbc", connection_string="DSN=s", password="s3cret", created_at=now, changed_at=now)
+    factories.connection(at=now, password="s3cret")
     nodes = {state: node_in(state, now) for state in STATES}
     Node.objects.filter(pk__in=[nodes["registered"].pk, nodes["failed"].pk]).update(registered_at=now)
     Registration.objects.create(
@@ -83,7 +84,7 @@ def site(site_directory: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Nod
 
 def node_in(state: str, now: datetime) -> Node:
     name = state.replace("_", "-")
-    return Node.objects.create(name=name, host_name=f"{name}.example", state=state, state_since=now, created_at=now, generation=3)
+    return factories.node(name, at=now, state=state, generation=3)
 
 
 def recreate(data_directory: Path) -> Any:

@@ -1,0 +1,65 @@
+"""Rows and clients that many tests need. A test names only the fields that it is about."""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from certs.models import Certificate, Export
+from certs.names.services import names_take
+from nodes.inventory.names import names_of
+from nodes.models import Connection, Node
+from pki.core.verify import fingerprint
+
+
+def administrator(name: str = "ann") -> Client:
+    """A client that a new administrator has signed in with."""
+    client = Client()
+    client.force_login(User.objects.create_superuser(name))
+    return client
+
+
+def node(name: str = "rim1", *, at: datetime, **fields: Any) -> Node:
+    """A node that was created and registered `at` that time. Its names are not in the register of names."""
+    state = fields.get("state", "registered")
+    plain = {"host_name": f"{name}.example", "state": state, "state_since": at, "created_at": at}
+    if state == "registered":
+        plain["registered_at"] = at
+    return Node.objects.create(name=name, **plain | fields)
+
+
+def registered_node(**fields: Any) -> Node:
+    """A node in its first generation that was registered just now, with its names in the register of names."""
+    now = timezone.now()
+    made = node(at=now, **{"address": "10.0.0.5", "generation": 1} | fields)
+    names_take(wanted=[names_of(made)], now=now)
+    return made
+
+
+def certificate(kind: str, *, holder_id: uuid.UUID, at: datetime, **fields: Any) -> Certificate:
+    """The row of a certificate that was issued `at` that time for 900 days."""
+    plain = {
+        "status": "issued", "subject": f"CN={kind}", "serial": uuid.uuid4().hex, "key_type": "EC P-256", "not_before": at,
+        "not_after": at + timedelta(days=900), "lease_until": at, "created_at": at,
+    }  # fmt: skip
+    return Certificate.objects.create(kind=kind, holder_id=holder_id, **plain | fields)
+
+
+def client_certificate(of: Node, der: bytes, *, at: datetime, **fields: Any) -> Certificate:
+    """The row of the certificate `der`, with which the node calls."""
+    return certificate("client", holder_id=of.pk, at=at, **{"sha256": fingerprint(der), "subject": "CN=QlikClient"} | fields)
+
+
+def connection(name: str = "Sales", *, at: datetime, **fields: Any) -> Connection:
+    return Connection.objects.create(
+        name=name, **{"type": "odbc", "connection_string": "DSN=s", "created_at": at, "changed_at": at} | fields
+    )
+
+
+def export(machine: str = "a.example", *, at: datetime, **fields: Any) -> Export:
+    """An export that was made `at` that time, without certificates and files."""
+    plain = {"format": "pem", "status": "made", "status_since": at, "batch": uuid.uuid4(), "created_at": at}
+    return Export.objects.create(machine=machine, **plain | fields)
