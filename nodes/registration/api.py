@@ -15,7 +15,7 @@ from nodes.inventory.api import NodeInput, NodeOutput, node_answer
 from nodes.models import Node
 from nodes.registration.decommission import node_decommission
 from nodes.registration.preflight import preflight
-from nodes.registration.services import node_register
+from nodes.registration.services import Ceremony, node_register
 from web.api import FindingOutput, Input, View, operation
 
 IDEMPOTENCY_KEY = OpenApiParameter(
@@ -38,6 +38,11 @@ class CeremonyOutput(serializers.Serializer[Any]):
     state = serializers.CharField()
 
 
+def ceremony_json(ceremony: Ceremony) -> dict[str, Any]:
+    """The answer to a registration, in the API's format."""
+    return {name: getattr(ceremony, name) for name in ("password", "setup_url", "expires_at", "state")}
+
+
 class NodePreflight(View):
     """Check whether a node can be registered. Nothing is created."""
 
@@ -55,13 +60,7 @@ class NodeRegister(View):
         key = request.headers.get("Idempotency-Key", "")
         asked = uuid.uuid5(pk, key) if key else None
         ceremony = node_register(actor=self.actor, node=get_object_or_404(Node, pk=pk), now=timezone.now(), request=asked)
-        answer = {
-            "password": ceremony.password,
-            "setup_url": ceremony.setup_url,
-            "expires_at": ceremony.expires_at,
-            "state": ceremony.state,
-        }
-        return Response(answer, status=202, headers={"Cache-Control": "no-store"})
+        return Response(ceremony_json(ceremony), status=202, headers={"Cache-Control": "no-store"})
 
 
 class DecommissionInput(Input):

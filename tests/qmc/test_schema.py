@@ -22,7 +22,7 @@ from nodes.cluster.services import ClusterNode
 from nodes.connections.api import ConnectionOutput, connections_json
 from nodes.inventory.api import NodeOutput, nodes_json
 from nodes.models import BrowserCertificate, Connection, Node
-from nodes.registration.api import CeremonyOutput
+from nodes.registration.api import CeremonyOutput, ceremony_json
 from nodes.registration.services import Ceremony
 from pki.cluster import token_check
 from pki.cluster.manual_configuration import Answer
@@ -61,7 +61,7 @@ def test_answers_have_the_format_in_the_schema() -> None:
         ExportOutput: exports_json([Export()], NOW)[0],
         LifetimeOutput: vars(Lifetime(60, 60)),
         FindingOutput: vars(Finding("code", "ok", "title")),
-        CeremonyOutput: vars(Ceremony("word", "http://localhost", NOW, "issuing")),
+        CeremonyOutput: ceremony_json(Ceremony("word", "http://localhost", NOW, "issuing")),
     }
     for output, answer in answers.items():
         assert set(output().fields) == set(answer), output
