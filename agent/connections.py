@@ -86,7 +86,7 @@ def table(connections: list[Connection]) -> str:
     """A table for a person: the connections and whether their passwords can be decrypted, without the passwords."""
     lines = [("NAME", "TYPE", "USER NAME", "PASSWORD", "CONNECTION STRING")]
     for connection in connections:
-        state = "cannot be decrypted" if connection.problem else "not set" if connection.password is None else "can be decrypted"
+        state = "unreadable" if connection.problem else "not set" if connection.password is None else "readable"
         lines.append((connection.name, connection.type, connection.username, state, connection.connection_string))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]

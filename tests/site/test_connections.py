@@ -109,7 +109,7 @@ def test_without_json_the_agent_shows_whether_passwords_open_and_no_password(rea
     told = reader.agent()
     assert told.returncode == 0
     assert [line.split()[:4] for line in told.stdout.splitlines() if line.startswith("staff")] == [
-        ["staff", "postgresql", "staff-reader", "opens"]
+        ["staff", "postgresql", "staff-reader", "readable"]
     ]
     assert "not set" in next(line for line in told.stdout.splitlines() if line.startswith("open"))
     assert not [name for name, password in PASSWORDS.items() if password in told.stdout + told.stderr]
