@@ -54,7 +54,7 @@ def test_a_browser_certificate_is_uploaded_and_chosen(eyes: Eyes) -> None:
     page.get_by_role("button", name=f"Choose for {node['name']}").click()
     expect(page).to_have_title(f"{node['name']} · Trust zone console")
     card = page.get_by_role("region", name="Browser certificate")
-    expect(card).to_contain_text("on its way")
+    expect(card).to_contain_text("not installed yet")
     expect(card.get_by_role("link", name=f"Web {host_name}")).to_be_visible()
     card.get_by_role("link", name="Choose…").click()
     page.get_by_label("Or by thumbprint").fill("\u200e2e 4f 9a")

@@ -68,3 +68,8 @@ def test_errors_of_fields_alone_are_mentioned_only_under_a_title() -> None:
     form = NameForm({"name": ""})
     assert "note" not in rendered('<c-errors :form="form" />', form=form)
     assert "Correct the marked fields below." in rendered('<c-errors :form="form" title="Not saved" />', form=form)
+
+
+def test_commands_in_a_text_are_code_and_everything_is_escaped() -> None:
+    text = "Run `qmc <b>` & wait. One ` is no command."
+    assert rendered("{% load console %}{{ text|commands }}", text=text) == "Run <code>qmc &lt;b&gt;</code> &amp; wait. One ` is no command."

@@ -1,13 +1,14 @@
 """Icons, states and times on all pages."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from django import template
 from django.template import Context
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 
 from agent.version import VERSION
 from pki.core import clocks
@@ -15,6 +16,7 @@ from pki.core.commands import AGENT, QMC
 from pki.core.verify import grouped
 
 register = template.Library()
+_COMMAND = re.compile("`([^`]+)`")
 
 # state: word, color, icon
 LOOKS = {
@@ -22,7 +24,7 @@ LOOKS = {
     "issuing": ("making keys", "blue", "key"),
     "distributing": ("sending the package", "blue", "send"),
     "awaiting_password": ("awaiting password", "blue", "lock"),
-    "verifying": ("proving", "blue", "plug-connected"),
+    "verifying": ("verifying", "blue", "plug-connected"),
     "registered": ("registered", "grey", "user-check"),
     "failed": ("failed", "red", "alert-circle"),
     "decommissioned": ("decommissioned", "grey", "archive"),
@@ -33,9 +35,9 @@ LOOKS = {
     "expiring": ("expiring", "orange", "clock-exclamation"),
     "expired": ("expired", "red", "alert-circle"),
     "not_yet_valid": ("not yet valid", "orange", "clock"),
-    "ok": ("fine", "green", "circle-check"),
+    "ok": ("no problem", "green", "circle-check"),
     "warning": ("warning", "orange", "alert-triangle"),
-    "blocker": ("blocks", "red", "alert-circle"),
+    "blocker": ("must be fixed", "red", "alert-circle"),
     "online": ("online", "green", "plug-connected"),
     "silent": ("silent", "red", "plug-connected-x"),
     "works": ("works", "green", "circle-check"),
@@ -46,17 +48,17 @@ LOOKS = {
     "blocked": ("cannot be used", "red", "alert-circle"),
     "awaiting_answer": ("waits for the answer", "blue", "hourglass"),
     "none": ("trust zone's own", "grey", "shield-lock"),
-    "on_its_way": ("on its way", "blue", "send"),
+    "on_its_way": ("not installed yet", "blue", "send"),
     "in_use": ("in use", "green", "circle-check"),
-    "fallen_back": ("fallen back", "orange", "alert-triangle"),
-    "cluster_proved": ("proved", "green", "circle-check"),
-    "cluster_current": ("current, not proved", "blue", "clock"),
-    "cluster_older": ("older one", "orange", "replace"),
+    "fallen_back": ("not used", "orange", "alert-triangle"),
+    "cluster_proved": ("verified", "green", "circle-check"),
+    "cluster_current": ("current, not verified", "blue", "clock"),
+    "cluster_older": ("older certificate", "orange", "replace"),
     "cluster_missing": ("missing", "red", "alert-circle"),
     "cluster_unknown": ("not known yet", "grey", "circle-dashed"),
     "verified": ("verified", "green", "circle-check"),
-    "claimed": ("ticked, not verified", "orange", "clock"),
-    "holds": ("holds", "green", "circle-check"),
+    "claimed": ("marked, not verified", "orange", "clock"),
+    "holds": ("valid", "green", "circle-check"),
     "refused": ("refused", "red", "alert-circle"),
     "requested": ("being made", "blue", "key"),
     "made": ("made", "grey", "file-check"),
@@ -150,6 +152,12 @@ def day(moment: datetime) -> SafeString:
 
 
 register.filter("grouped", grouped)
+
+
+@register.filter
+def commands(text: str) -> SafeString:
+    """A text with its commands, which are in backticks, as code."""
+    return mark_safe(_COMMAND.sub(r"<code>\1</code>", conditional_escape(text)))  # noqa: S308  (escaped before)
 
 
 @register.filter

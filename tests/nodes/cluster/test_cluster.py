@@ -416,7 +416,7 @@ def test_a_tick_is_a_claim_until_the_node_proves_it(client: Client, zone: Zone, 
 
     assert client.post(f"/cluster/manual/{rim.pk}/tick/", {"done": "yes"}).status_code == 302
     assert state() == (True, False, False)
-    assert "ticked, not verified" in client.get("/cluster/manual/").content.decode()
+    assert "marked, not verified" in client.get("/cluster/manual/").content.decode()
     challenge = beat(zone, rim, installed={"cluster": newest.sha256})
     assert state() == (True, True, False)
     own = keys.from_pem(successor.private_key, own=True)
