@@ -51,7 +51,11 @@ BAD = {
         "service=EC P-256": "Types: RSA-2048",
         "client": "Types: ",
     },
-    "QMC_DATABASE_KEY_OIDS": {"1.3.6.1.4.1.1": "Give two OIDs", "1.3.6.1.4.1.1,x": "Give two", "2.5.29.1,2.5.29.2": "that nothing else uses"},
+    "QMC_DATABASE_KEY_OIDS": {
+        "1.3.6.1.4.1.1": "Give two OIDs",
+        "1.3.6.1.4.1.1,x": "Give two",
+        "2.5.29.1,2.5.29.2": "that nothing else uses",
+    },
     "QMC_PROCESS": {"worker": "Give console or node-api"},
 }
 GOOD = {
