@@ -10,7 +10,12 @@ AFTER = "Check whether your change was made, then try again."
 # Message of SQLite, PostgreSQL or the system → its meaning and the remedy. The first match applies.
 MEANINGS = (
     (
-        r"database (table )?is locked|deadlock detected|lock timeout|canceling statement due to lock",
+        r"deadlock detected",
+        "Another change was made at the same moment, so the database canceled this one.",
+        AFTER,
+    ),
+    (
+        r"database (table )?is locked|lock timeout|canceling statement due to lock",
         "Another program has locked the database for longer than the console waits.",
         f"Find this program (a backup tool, a database browser) and close it. {AFTER}",
     ),

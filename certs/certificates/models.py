@@ -35,6 +35,10 @@ class CertificateQuerySet(models.QuerySet["Certificate"]):
         """Certificates that are not for an export. Those of exports are not renewed automatically."""
         return self.exclude(holder_id__in=apps.get_model("certs", "Export").objects.values("pk"))
 
+    def lock(self) -> None:
+        """Lock these rows until the transaction ends. A transaction that changes several of them does this before its first `audit.record`."""
+        list(self.select_for_update().order_by("pk").values_list("pk"))
+
     def overdue(self, now: datetime) -> "CertificateQuerySet":
         """Recorded, and not signed before the lease expired."""
         return self.filter(lease_expired(now, SIGNING_LEASE), status=CertificateStatus.ISSUING)

@@ -189,6 +189,7 @@ def export_revoke(*, actor: Actor, export: Export, reason: str, code: Revocation
         raise IllegalTransition(f"The {export} is already revoked.")
     with transaction.atomic():
         names_release(kind=HolderKind.EXPORT, holder_id=export.pk, now=now)
+        Certificate.objects.filter(holder_id=export.pk).lock()
         wiped = {"sealed_password": None, "archive": None, "archive_until": None}
         export_transition(export=export, to=ExportStatus.REVOKED, reason=reason, actor=actor, now=now, changes=wiped)
         for certificate in Certificate.objects.filter(holder_id=export.pk):

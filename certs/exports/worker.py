@@ -78,8 +78,9 @@ def _make(export: Export, now: datetime) -> None:
             "sealed_password": None, "archive": archive, "archive_until": now + KEPT_FOR, "made_generation": export.generation,
             "made_at": now, "not_after": min(service.not_after, client.not_after),
         }  # fmt: skip
-        export_transition(export=export, to=ExportStatus.MADE, reason="", actor=system_for(export.actor), now=now, changes=changes)
         own = Certificate.objects.filter(holder_id=export.pk)
+        own.lock()
+        export_transition(export=export, to=ExportStatus.MADE, reason="", actor=system_for(export.actor), now=now, changes=changes)
         own.update(sealed_private_key=None)
         for older in own.issued().filter(generation__lt=export.generation):
             reason = f"generation {export.generation} is made"
@@ -89,6 +90,7 @@ def _make(export: Export, now: datetime) -> None:
 @transaction.atomic
 def _fail(export: Export, reason: str, now: datetime) -> None:
     """Withdraw the certificates of this generation. Earlier ones stay accepted."""
+    Certificate.objects.filter(holder_id=export.pk).lock()
     export_transition(export=export, to=ExportStatus.FAILED, reason=reason, actor=SYSTEM, now=now, changes={"sealed_password": None})
     for certificate in Certificate.objects.filter(holder_id=export.pk, generation=export.generation):
         certificate_withdraw(certificate=certificate, reason="the export failed", actor=SYSTEM, now=now)

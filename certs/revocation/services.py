@@ -98,7 +98,7 @@ def certificate_revoke(
     Raises: PermissionRefused, IllegalTransition, StaleCertificate, ZoneMissing, ZoneBroken.
     """
     actor.require("certs.revoke_certificate")
-    list(Certificate.objects.select_for_update().filter(holder_id=certificate.holder_id, kind=certificate.kind).values_list("pk"))
+    Certificate.objects.filter(holder_id=certificate.holder_id, kind=certificate.kind).lock()
     certificate.refresh_from_db()
     plan = revocation_of(certificate, now=now)
     if plan.refused:

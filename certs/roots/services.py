@@ -87,7 +87,9 @@ def _cluster(zone: TrustZone, root: Certificate, number: int, actor: Actor, now:
 
 def root_drop(*, root: Certificate, reason: str, now: datetime) -> None:
     """Supersede `root` and every certificate that it issued, and delete its private key. The caller holds a transaction."""
-    for certificate in Certificate.objects.issued().filter(Q(pk=root.pk) | Q(issuer=root)):
+    of_root = Certificate.objects.issued().filter(Q(pk=root.pk) | Q(issuer=root))
+    of_root.lock()
+    for certificate in of_root:
         certificate_transition(certificate=certificate, to=CertificateStatus.SUPERSEDED, reason=reason, actor=SYSTEM, now=now)
 
 

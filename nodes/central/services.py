@@ -12,6 +12,7 @@ from agent.store import Store
 from audit.actors import SYSTEM, system_for
 from certs.models import Certificate, DatabaseKey
 from certs.states import DatabaseKeyStatus
+from nodes.inventory.transition import node_lock
 from nodes.issuance.services import GenerationRequest, keys_wipe, older_supersede, package_make
 from nodes.models import Node
 from nodes.renewal.services import renewal_ensure, renewals_end
@@ -53,7 +54,8 @@ def central_names_ensure(*, for_whom: str, now: datetime) -> None:
 @transaction.atomic
 def central_next(*, reason: str, now: datetime) -> Node:
     """The central node with the number of its next generation, above any in its store. A renewal in progress ends with `reason`."""
-    node = Node.objects.select_for_update().get(is_central=True)
+    node_lock(Node.objects.get(is_central=True))
+    node = Node.objects.get(is_central=True)
     renewals_end(node, reason=reason, actor=SYSTEM, now=now)
     # A key that existed only in such a renewal is lost: its version gets another key.
     DatabaseKey.objects.filter(status=DatabaseKeyStatus.PREPARED).exclude(key_id__in=list(key_ring().keys)).update(key_id=None)
@@ -77,6 +79,7 @@ def central_install(node: Node, *, now: datetime) -> None:
 def central_settle(*, now: datetime) -> None:
     """Mark older generations as superseded, and delete keys from the database that are now in the store."""
     node = Node.objects.get(is_central=True)
+    node_lock(node)
     keys_wipe(node)
     older_supersede(node, own_store().generation, now=now)
 

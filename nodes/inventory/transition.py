@@ -1,15 +1,32 @@
 """The only functions that change the state of a node or of a renewal."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from audit.actors import Actor
 from audit.models import Event
 from audit.record import record
+from certs.models import Certificate
 from nodes.errors import IllegalNodeTransition, StaleNode
-from nodes.models import Node, Renewal
+from nodes.models import Node, Registration, Renewal
 from nodes.states import RENEWAL_TRANSITIONS, TRANSITIONS, NodeState, RenewalStatus
+
+
+def node_lock(node: Node) -> None:
+    """Lock all rows of the node that a transaction can change. A transaction that changes several of them does this before its first `audit.record`.
+
+    `record` locks the end of the audit log, for which every other transaction waits. If its holder waited for a row too, two transactions could
+    wait for each other, and PostgreSQL would cancel one of them.
+    """
+    of_node: list[QuerySet[Any]] = [
+        Node.objects.filter(pk=node.pk), Renewal.objects.filter(node=node), Registration.objects.filter(node=node),
+    ]  # fmt: skip
+    for rows in of_node:
+        list(rows.select_for_update().order_by("pk").values_list("pk"))
+    Certificate.objects.filter(holder_id=node.pk).lock()
 
 
 @transaction.atomic

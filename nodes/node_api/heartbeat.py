@@ -19,7 +19,7 @@ from nodes.addresses.services import central_addresses, netlocs
 from nodes.browser_certificates.services import choice_for, chosen_certificate
 from nodes.cluster.services import cluster_proof
 from nodes.errors import StaleNode
-from nodes.inventory.transition import node_transition, renewal_transition
+from nodes.inventory.transition import node_lock, node_transition, renewal_transition
 from nodes.issuance.services import versions_for
 from nodes.models import CallerFinding, Node, Observation, Registration, Renewal
 from nodes.observation import callers
@@ -171,6 +171,7 @@ def _called_home(node: Node, renewal: Renewal | None, now: datetime) -> None:
     actor = Actor("node", node.name)
     if node.state in BEFORE_ITS_CALL:
         with transaction.atomic():
+            node_lock(node)
             Registration.objects.filter(node=node, generation=node.generation).update(heard_at=now)
             node_transition(node=node, to=NodeState.VERIFYING, reason="", actor=actor, now=now)
             job_nudge(task=registrations.TASK, subject=node.pk, now=now)

@@ -10,7 +10,7 @@ from certs.models import Certificate, HolderKind
 from certs.names.services import names_release
 from jobs.services import job_nudge
 from nodes.errors import InputInvalid
-from nodes.inventory.transition import node_transition
+from nodes.inventory.transition import node_lock, node_transition
 from nodes.models import Node, Registration
 from nodes.registration import services as registration
 from nodes.renewal.services import renewals_end
@@ -31,7 +31,7 @@ def node_decommission(*, actor: Actor, node: Node, now: datetime, lost: bool = F
         raise InputInvalid({"node": ["The central node cannot be decommissioned, because it is the certificate authority."]})
     reason = f"node decommissioned. {LOST}" if lost else "node decommissioned"
     code = RevocationCode.KEY_COMPROMISE if lost else RevocationCode.CESSATION_OF_OPERATION
-    Node.objects.select_for_update().get(pk=node.pk)
+    node_lock(node)
     names_release(kind=HolderKind.NODE, holder_id=node.pk, now=now)
     node_transition(node=node, to=NodeState.DECOMMISSIONED, reason=LOST if lost else "", actor=actor, now=now)
     renewals_end(node, reason=reason, actor=actor, now=now)

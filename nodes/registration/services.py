@@ -20,7 +20,7 @@ from jobs.registry import handles
 from jobs.services import job_again, job_create, job_finish
 from nodes.dial.services import TOTAL_S, Answer, ask, served_certificate
 from nodes.errors import IllegalNodeTransition, NodeUnreachable, RegistrationBlocked, StaleNode
-from nodes.inventory.transition import node_transition
+from nodes.inventory.transition import node_lock, node_transition
 from nodes.inventory.view_models import setup_url
 from nodes.issuance.services import GenerationRequest, generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
 from nodes.jobs import REGISTRATION
@@ -119,6 +119,7 @@ def _start(actor: Actor, node: Node, request: uuid.UUID | None, checks: Prefligh
         raise RegistrationBlocked(checks.findings)
     new_password = password.generate()
     with transaction.atomic():
+        node_lock(node)
         withdrawn = node.generation if node.state != NodeState.REGISTERED else 0
         changes = {"generation": generation_next(node), "setup_url": (checks.agent and checks.agent.setup_url) or node.setup_url}
         node_transition(node=node, to=NodeState.ISSUING, reason="", actor=actor, now=now, **changes)
@@ -153,6 +154,7 @@ def _secrets_wipe(node: Node) -> None:
 @transaction.atomic
 def registration_fail(*, node: Node, reason: str, now: datetime) -> None:
     """End the registration with a reason that includes a remedy. Certificates that were never used are withdrawn."""
+    node_lock(node)
     node_transition(node=node, to=NodeState.FAILED, reason=reason, actor=SYSTEM, now=now)
     _secrets_wipe(node)
     generation_withdraw(node, node.generation, reason="registration failed", now=now)
@@ -202,6 +204,7 @@ def _issue(node: Node, registration: Registration, now: datetime, *, in_a_hurry:
         return None
     sealed = packages.seal_with_password(content, registration.sealed_password.text())
     with transaction.atomic():
+        node_lock(node)
         node_transition(node=node, to=NodeState.DISTRIBUTING, reason="", actor=actor, now=now)
         Registration.objects.filter(pk=registration.pk).update(package=sealed, digest=packages.digest(sealed), sealed_at=now)
         keys_wipe(node)
@@ -241,6 +244,7 @@ def _distribute(node: Node, registration: Registration, now: datetime) -> timede
             return None
         return _unreached(node, reason, now, patient=False)
     with transaction.atomic():
+        node_lock(node)
         node_transition(node=node, to=NodeState.AWAITING_PASSWORD, reason="", actor=SYSTEM, now=now)
         Registration.objects.filter(pk=registration.pk).update(accepted_at=now)
     return None
@@ -302,6 +306,7 @@ def _verify(node: Node, registration: Registration, now: datetime) -> timedelta 
             node, "The node still serves a different certificate. Restart its agent if this does not change.", now, patient=False
         )
     with transaction.atomic():
+        node_lock(node)
         node_transition(node=node, to=NodeState.REGISTERED, reason="", actor=SYSTEM, now=now, registered_at=node.registered_at or now)
         _secrets_wipe(node)
         older_supersede(node, node.generation, now=now)

@@ -15,7 +15,7 @@ from jobs.registry import handles
 from jobs.services import job_again, job_create, job_finish, job_nudge
 from nodes.dial.services import served_certificate
 from nodes.errors import IllegalNodeTransition, NodeUnreachable, StaleNode
-from nodes.inventory.transition import renewal_transition
+from nodes.inventory.transition import node_lock, renewal_transition
 from nodes.issuance.services import GenerationRequest, generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
 from nodes.jobs import RENEWAL
 from nodes.models import Node, Renewal
@@ -115,6 +115,7 @@ def _cannot_go_on(renewal: Renewal, now: datetime) -> str:
 def _fail(renewal: Renewal, reason: str, now: datetime) -> None:
     """Certificates that were not offered yet are withdrawn; certificates that the node may have installed stay valid."""
     never_offered = renewal.status == RenewalStatus.REQUESTED
+    node_lock(renewal.node)
     renewal_transition(renewal=renewal, to=RenewalStatus.FAILED, reason=reason, actor=SYSTEM, now=now, package=None)
     keys_wipe(renewal.node)
     if never_offered:
@@ -122,7 +123,10 @@ def _fail(renewal: Renewal, reason: str, now: datetime) -> None:
 
 
 def renewals_end(node: Node, *, reason: str, actor: Actor, now: datetime) -> None:
-    """End any renewal in progress. Certificates that were not offered yet are withdrawn; those that the node may have installed stay valid."""
+    """End any renewal in progress. Certificates that were not offered yet are withdrawn; those that the node may have installed stay valid.
+
+    The caller has locked the node (`node_lock`).
+    """
     for renewal in Renewal.objects.filter(node=node).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]):
         if renewal.status == RenewalStatus.REQUESTED:
             generation_withdraw(node, renewal.generation, reason=reason, now=now)
@@ -147,6 +151,7 @@ def _issue(renewal: Renewal, now: datetime) -> timedelta | None:
         return None
     sealed = packages.seal_to_certificate(content, current.x509())
     with transaction.atomic():
+        node_lock(node)
         renewal_transition(renewal=renewal, to=RenewalStatus.OFFERED, reason="", actor=actor, now=now, package=sealed)
         keys_wipe(node)
     return None
@@ -174,6 +179,7 @@ def _prove(renewal: Renewal, now: datetime) -> timedelta | None:
         Renewal.objects.filter(pk=renewal.pk, status=RenewalStatus.PROVING).update(reason=reason[:500])
         return min(max(timedelta(seconds=2), (now - renewal.since) / 10), SELDOM)
     with transaction.atomic():
+        node_lock(node)
         renewal_transition(renewal=renewal, to=RenewalStatus.PROVED, reason="", actor=SYSTEM, now=now, package=None)
         older_supersede(node, renewal.generation, now=now)
     return None

@@ -128,6 +128,7 @@ def _retire(rotation: Rotation, version: DatabaseKey, now: datetime) -> None:
     if not Rotation.objects.filter(pk=rotation.pk, under_way=True).update(under_way=None, finished_at=now):
         raise StaleDatabaseKey(f"{rotation} has just finished")
     renewed = Certificate.objects.issued().filter(kind=Kind.SERVICE, database_key_version=version.version)
+    Certificate.objects.issued().filter(kind=Kind.SERVICE, database_key_version__lt=version.version).lock()
     for old in DatabaseKey.objects.filter(status=DatabaseKeyStatus.READING, version__lt=version.version):
         reason = f"{version} has taken over"
         database_key_transition(version=old, to=DatabaseKeyStatus.RETIRED, reason=reason, actor=SYSTEM, now=now)

@@ -49,7 +49,7 @@ def test_manual_configuration_is_completed(eyes: Eyes, tmp_path: Path) -> None:
     page, found = eyes.sign_in(), []
     page.get_by_role("link", name="App distribution").click()
     expect(page).to_have_title("App distribution · Trust zone console")
-    expect(page.get_by_role("row").filter(has_text="central")).to_contain_text("proved")
+    expect(page.get_by_role("row").filter(has_text="central")).to_contain_text("verified")
     page.get_by_role("link", name="Facts about this site").click()
     page.get_by_label("Kind of installation").select_option("upgrade")
     page.get_by_label("Upgraded from").fill("June 2020")

@@ -1,0 +1,99 @@
+"""A transaction that changes several rows locks them before its first event. On PostgreSQL two transactions would otherwise wait for each other."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from sitekit.engines import need, postgresql
+from tests.environment import QUICK
+from tests.upgrade.conftest import ROOT, manage
+
+# A worker has changed the row of a certificate, and records its event only when the other transaction waits for a lock.
+MEETINGS = """
+import json, threading, time
+import django; django.setup()
+from django.db import connection, transaction
+from django.utils import timezone
+from audit.actors import SYSTEM
+from audit.record import record, verify
+from certs.exports.services import export_revoke
+from certs.models import Certificate
+from certs.roots.services import root_drop
+from nodes.registration.decommission import node_decommission
+from nodes.registration.services import registration_fail
+from pki.issuing.revocation_list import RevocationCode
+from tests import factories
+
+now = timezone.now()
+issuing = factories.node("rim1", at=now, state="issuing", generation=1)
+node, export = factories.node("rim2", at=now, generation=1), factories.export(at=now)
+root = factories.certificate("root", holder_id=None, at=now, generation=2)
+certificates = {
+    "registration failed": factories.certificate("service", holder_id=issuing.pk, at=now, generation=1),
+    "decommissioned": factories.certificate("service", holder_id=node.pk, at=now, generation=1),
+    "export revoked": factories.certificate("service", holder_id=export.pk, at=now, generation=1),
+    "root removed": factories.certificate("client", holder_id=root.pk, at=now, generation=2, issuer=root),
+}
+changes = {
+    "registration failed": lambda: registration_fail(node=issuing, reason="test", now=now),
+    "decommissioned": lambda: node_decommission(actor=SYSTEM, node=node, now=now),
+    "export revoked": lambda: export_revoke(actor=SYSTEM, export=export, reason="test", code=RevocationCode.UNSPECIFIED, now=now),
+    "root removed": transaction.atomic(lambda: root_drop(root=root, reason="test", now=now)),
+}
+
+def is_awaited():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone()[0] > 0
+
+def worker(certificate, holds, outcomes):
+    try:
+        with transaction.atomic():
+            Certificate.objects.filter(pk=certificate.pk).update(reason="changed by the worker")
+            holds.set()
+            deadline = time.monotonic() + 20
+            while not is_awaited() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            outcomes.append("met" if time.monotonic() < deadline else "nobody waited")
+            record(actor=SYSTEM, action="certificate.transition", target=certificate, detail={}, now=now)
+    except Exception as exc:
+        outcomes.append(repr(exc))
+    finally:
+        connection.close()
+
+def change(function, holds, outcomes):
+    holds.wait()
+    try:
+        function()
+        outcomes.append("changed")
+    except Exception as exc:
+        outcomes.append(repr(exc))
+    finally:
+        connection.close()
+
+found = {}
+for name, certificate in certificates.items():
+    holds, outcomes = threading.Event(), found.setdefault(name, [])
+    threads = [threading.Thread(target=worker, args=[certificate, holds, outcomes]), threading.Thread(target=change, args=[changes[name], holds, outcomes])]
+    for each in threads: each.start()
+    for each in threads: each.join()
+print(json.dumps(found | {"events": verify()}))
+"""
+
+
+def test_no_two_transactions_wait_for_each_other(tmp_path: Path) -> None:
+    need("production")
+    folder = tmp_path / "var"
+    with postgresql() as url:
+        made = manage(folder, "init", "--host-name", "central.example", DATABASE_URL=url)
+        assert made.returncode == 0, made.stderr
+        environment = os.environ | QUICK | {"QMC_DATA_DIR": str(folder), "DJANGO_SETTINGS_MODULE": "qmc.settings", "DATABASE_URL": url}
+        ended = subprocess.run(
+            [sys.executable, "-c", MEETINGS], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=200
+        )
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout)
+    assert found.pop("events")
+    assert found == dict.fromkeys(("registration failed", "decommissioned", "export revoked", "root removed"), ["met", "changed"])
