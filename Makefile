@@ -22,7 +22,7 @@ wheel: front-end
 test: .venv/.development front-end system
 	PYTHONDEVMODE=1 PYTHONMALLOC=pymalloc $(BIN)/python -m pytest
 
-# Slow tests, by subject. `make test` runs a part of each. All of them take half an hour.
+# Slow tests, by subject. `make test` runs a part of each. Together they take an hour.
 SLOW := QMC_SLOW=1 $(BIN)/python -m pytest -n 0 -p no:randomly --log-cli-level=INFO
 faults: faults-matrix faults-rotations faults-sites faults-upgrades faults-pages faults-wheels faults-tables
 

@@ -40,7 +40,7 @@ class Years:
         """What has not come to rest after the clock moved to `since`."""
         periods = {task.name: task.period for task in periodic_tasks()}
         for name, last_success in self.site.rows("SELECT name, last_success FROM jobs_periodicwork WHERE last_success IS NOT NULL"):
-            if datetime.fromisoformat(last_success).replace(tzinfo=UTC) < since - periods.get(name, timedelta(0)):
+            if name in periods and datetime.fromisoformat(last_success).replace(tzinfo=UTC) < since - periods[name]:
                 yield f"overdue: {name}"
         moment = since.strftime("%Y-%m-%d %H:%M:%S")
         yield from self._named(
