@@ -36,21 +36,17 @@ LONGEST_INPUT = 4096  # bytes on standard input
 NEED_A_HOME = ("unlock", "connections", "import-cluster", "backup", "remove")  # they do not create the home folder
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=AGENT, description="The agent of a node of the trust zone.")
-    parser.add_argument("--version", action="version", version=f"trust-zone-agent {VERSION}")
-    commands = parser.add_subparsers(dest="command", required=True)
-    serve = commands.add_parser("serve", help="wait for certificates, then serve them and call the central node")
-    serve.add_argument("--address", type=_address, default="127.0.0.1")
-    serve.add_argument("--distribution-port", type=int, default=4444)
-    serve.add_argument("--setup-address", type=_address, action="append", dest="setup_addresses")
-    serve.add_argument("--setup-port", type=int, default=4570)
-    serve.add_argument("--node-port", type=int, default=4242)
-    serve.add_argument(
+def _serve_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--address", type=_address, default="127.0.0.1")
+    command.add_argument("--distribution-port", type=int, default=4444)
+    command.add_argument("--setup-address", type=_address, action="append", dest="setup_addresses")
+    command.add_argument("--setup-port", type=int, default=4570)
+    command.add_argument("--node-port", type=int, default=4242)
+    command.add_argument(
         "--central-address", metavar="ADDRESS:PORT", help="call the central node at this address only; for the central node's own agent"
     )
-    serve.add_argument("--no-listen", action="store_false", dest="listen", help="open no port; send heartbeats and install renewals only")
-    serve.add_argument(
+    command.add_argument("--no-listen", action="store_false", dest="listen", help="open no port; send heartbeats and install renewals only")
+    command.add_argument(
         "--service",
         action="append",
         default=[],
@@ -58,15 +54,23 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=HOST:PORT",
         help="also report which certificate this service presents",
     )
-    serve.add_argument(
+    command.add_argument(
         "--reload-hook",
         default="",
         metavar="CMD",
         help="run this command, without a shell, when certificates, roots or revocation lists have changed",
     )
-    serve.add_argument(
+    command.add_argument(
         "--system-trust", action="store_true", help="add the trust zone's roots to those that this Linux system trusts (as root)"
     )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=AGENT, description="The agent of a node of the trust zone.")
+    parser.add_argument("--version", action="version", version=f"trust-zone-agent {VERSION}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="wait for certificates, then serve them and call the central node")
+    _serve_options(serve)
     status = commands.add_parser("status", help="show what is installed and which packages wait for a password")
     status.add_argument("--json", action="store_true")
     commands.add_parser("unlock", help="install the waiting package; the password is read from standard input")

@@ -17,7 +17,7 @@ MOST_ROUNDS = 10
 def refusal(pem: bytes, *, anchor: bytes | None, name: str, folder: Path) -> Refusal | None:
     """Why a proxy cannot load `pem` (key and chain), or why a client that trusts `anchor` (DER) refuses it for `name`; None without an error.
 
-    Without `anchor` the client does not verify the chain, without `name` not the name. Nobody checks the dates. `folder` is private: a system
+    Without `anchor` the client does not verify the chain, without `name` not the name. The dates are not checked. `folder` is private: a system
     without files in memory has the bytes there for a moment.
     """
     try:

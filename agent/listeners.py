@@ -42,7 +42,7 @@ class Listener:
     """One application on one address. It can change its TLS context without refusing a connection."""
 
     def __init__(self, application: web.Application, address: str, port: int) -> None:
-        # Nobody sends compressed bodies here, so they are never decompressed.
+        # No client of this port sends compressed bodies, so they are never decompressed.
         self.runner = web.AppRunner(
             application, access_log=None, keepalive_timeout=0, handler_cancellation=False, shutdown_timeout=2, auto_decompress=False
         )

@@ -150,8 +150,8 @@ def private_keys(archive: Archive) -> str:
         found |= {(place, match[0]): match[1] for match in PRIVATE_KEY.finditer(content)}
     counts = Counter((place, kind.startswith(b"ENCRYPTED")) for (place, _), kind in found.items())
     words = {"roots": "of roots", "node": "of the node store"}
-    told = [
+    parts = [
         f"{count} private key{'s' * (count > 1)} {words.get(place, f'in {place}')}{' (encrypted with the passphrase of the backup)' * encrypted}"
         for (place, encrypted), count in sorted(counts.items())
     ]
-    return ", ".join(told)
+    return ", ".join(parts)

@@ -55,7 +55,7 @@ class Report:
 
     origin: Origin
     host_name: str
-    told: list[str]
+    node_api_addresses: list[str]
     sign_in: str
     contains: str
     rows: int
@@ -75,7 +75,7 @@ class Report:
         again = [f"Redistribute this node: {each}" for each in self.redistribute]
         return [
             f"Backup of {self.origin.host_name} (trust zone {self.origin.trust_zone}), made {made}; {self.rows} rows",
-            f"Central node: {self.host_name}. Nodes call {', '.join(self.told)}",
+            f"Central node: {self.host_name}. Nodes call {', '.join(self.node_api_addresses)}",
             f"Contains {self.contains}",
             f"Nodes: {nodes}",
             f"Database key: {', '.join(self.database_keys)}. {self.fields} encrypted values open",
@@ -87,21 +87,21 @@ class Report:
         ]
 
 
-def restore(*, file: Path, passphrase: str, host_name: str | None = None, told: Sequence[str] = (), now: datetime) -> Report:
+def restore(*, file: Path, passphrase: str, host_name: str | None = None, node_api_addresses: Sequence[str] = (), now: datetime) -> Report:
     """Restore the site of `file` here. Before any change, everything is decrypted and checked, and database and data directory must be empty.
 
-    `told` are the addresses that nodes call from now on. Without them, those of the backup stay. A `host_name` other than the
+    `node_api_addresses` are the addresses that nodes call from now on. Without them, those of the backup stay. A `host_name` other than the
     site's gives the central node new certificates, which also have the old name.
     Raises: BackupError, TrustZoneError, PKIError, OSError.
     """
     if host_name is not None:
         names.host_name(host_name, limit=names.LONGEST_CENTRAL_NAME)
-    if said := told or settings.QMC_NODE_API_ADDRESSES:
+    if said := node_api_addresses or settings.QMC_NODE_API_ADDRESSES:
         addresses_checked(said)
     _refuse_unless_empty()
     archive = unseal(_content(file), passphrase)
     with _nothing_left():
-        rows, opened, found = _put_back(archive, passphrase, host_name, told, now=now)
+        rows, opened, found = _put_back(archive, passphrase, host_name, node_api_addresses, now=now)
     if host_name is not None and host_name != archive.origin.host_name:
         try:
             central_rename(host_name=host_name, now=now)
@@ -138,7 +138,7 @@ def _nothing_left() -> Iterator[None]:
 
 
 def _put_back(
-    archive: Archive, passphrase: str, host_name: str | None, told: Sequence[str], *, now: datetime
+    archive: Archive, passphrase: str, host_name: str | None, node_api_addresses: Sequence[str], *, now: datetime
 ) -> tuple[int, int, list[str]]:
     """The number of loaded rows, the number of values that open, and the problems."""
     data_directory_prepare()
@@ -154,7 +154,7 @@ def _put_back(
         _central_key_write(archive, now=now)
         found = problems(now=now)
         opened, closed = fields_open()
-        _start_over(archive.origin, told, now=now)
+        _start_over(archive.origin, node_api_addresses, now=now)
         replace(settings.SECRET_KEY_FILE, archive.members[SECRET_KEY])
     return rows, opened, [*found, *closed]
 
@@ -225,7 +225,7 @@ def _central_key_write(archive: Archive, *, now: datetime) -> None:
     central_key_ensure(now=now)
 
 
-def _start_over(origin: Origin, told: Sequence[str] = (), *, now: datetime) -> None:
+def _start_over(origin: Origin, node_api_addresses: Sequence[str] = (), *, now: datetime) -> None:
     """End the work that was in progress at the backup, free all leases, and make every node accept its next package."""
     others = Node.objects.present().filter(is_central=False)
     for node in others.filter(state__in=UNDER_WAY):
@@ -238,7 +238,7 @@ def _start_over(origin: Origin, told: Sequence[str] = (), *, now: datetime) -> N
         renewals_end(node, reason="The site was restored from a backup. Renew again.", actor=SYSTEM, now=now)
     others.update(generation=F("generation") + AHEAD)
     turns_start_over()
-    addresses_restore(told=told, now=now)
+    addresses_restore(node_api_addresses=node_api_addresses, now=now)
     folders_start_over(node=uuid.UUID(own_store().node), actor=SYSTEM, now=now)
     Job.objects.unfinished().update(lease_until=None, nudged_at=None, next_attempt_at=now)
     PeriodicWork.objects.update(lease_until=RETURNED)
@@ -249,7 +249,7 @@ def _start_over(origin: Origin, told: Sequence[str] = (), *, now: datetime) -> N
 def _report(archive: Archive, rows: int, opened: int, found: list[str], now: datetime) -> Report:
     states = dict(Node.objects.present().values_list("name", "state"))
     return Report(
-        origin=archive.origin, host_name=TrustZone.objects.get().name, told=netlocs(central_addresses()), sign_in=sign_in_words(), contains=contains(archive), rows=rows, nodes=Counter(states.values()),
+        origin=archive.origin, host_name=TrustZone.objects.get().name, node_api_addresses=netlocs(central_addresses()), sign_in=sign_in_words(), contains=contains(archive), rows=rows, nodes=Counter(states.values()),
         database_keys=[f"version {each.version} {each.status}" for each in DatabaseKey.objects.all()], fields=opened,
         redistribute=[name for name, state in states.items() if state == NodeState.FAILED],
         remarks=[] if found else list(remarks(now=now)), problems=found,

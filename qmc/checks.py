@@ -142,13 +142,17 @@ def central_key_can_be_read() -> list[CheckMessage]:
 
 def nodes_can_call() -> list[CheckMessage]:
     """Report addresses that do not lead nodes to this machine."""
-    told = addresses_recorded()
-    if any(is_wildcard(each.address) for each in told):
-        return [Error(f"The address that nodes call, {', '.join(netlocs(told))}, leads each node to itself.", REMEDY, id="qmc.E021")]
-    if not all(is_loopback(each.address) for each in told):
+    node_api_addresses = addresses_recorded()
+    if any(is_wildcard(each.address) for each in node_api_addresses):
+        return [
+            Error(
+                f"The address that nodes call, {', '.join(netlocs(node_api_addresses))}, leads each node to itself.", REMEDY, id="qmc.E021"
+            )
+        ]
+    if not all(is_loopback(each.address) for each in node_api_addresses):
         return []
     remote = next(filter(is_remote, Node.objects.present().filter(is_central=False)[:MOST_ASKED]), None)
-    text = f"The address that nodes call, {', '.join(netlocs(told))}, cannot be reached from {remote}."
+    text = f"The address that nodes call, {', '.join(netlocs(node_api_addresses))}, cannot be reached from {remote}."
     return [Error(text, REMEDY, id="qmc.E022")] if remote else []
 
 

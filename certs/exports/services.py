@@ -65,9 +65,9 @@ def export_transition(
     actor: Actor,
     now: datetime,
     changes: Mapping[str, Any] = MappingProxyType({}),
-    told: Mapping[str, Any] = MappingProxyType({}),
+    choices: Mapping[str, Any] = MappingProxyType({}),
 ) -> Event:
-    """Move `export` to `to` with further `changes` of its row; `told` goes into the event. Raises: IllegalTransition, StaleExport."""
+    """Move `export` to `to` with further `changes` of its row; `choices` of the person go into the event. Raises: IllegalTransition, StaleExport."""
     old, generation = ExportStatus(export.status), export.generation
     if to not in EXPORT_TRANSITIONS[old]:
         raise IllegalTransition(f"{export}: {old} → {to} is not possible")
@@ -78,7 +78,7 @@ def export_transition(
         setattr(held, name, value)
     held.save()
     export.refresh_from_db()
-    detail = {"from": old, "to": to, "reason": reason, "generation": export.generation, **told}
+    detail = {"from": old, "to": to, "reason": reason, "generation": export.generation, **choices}
     return record(actor=actor, action="export.transition", target=export, detail=detail, now=now)
 
 
@@ -175,7 +175,7 @@ def export_renew(*, actor: Actor, export: Export, wanted: Wanted, now: datetime)
     changes |= {"archive": None, "archive_until": None, "actor": actor.label}
     with transaction.atomic():
         choices = wanted.choices()
-        export_transition(export=export, to=ExportStatus.REQUESTED, reason="", actor=actor, now=now, changes=changes, told=choices)
+        export_transition(export=export, to=ExportStatus.REQUESTED, reason="", actor=actor, now=now, changes=changes, choices=choices)
         _ask(export, actor, now)
 
 
@@ -225,8 +225,8 @@ def archives_wipe(*, actor: Actor, now: datetime) -> int:
 def folders_start_over(*, node: uuid.UUID, actor: Actor, now: datetime) -> None:
     """The disk of `node` is new and has no folders. Those whose files are still stored are written again."""
     for export in Export.objects.filter(folder_node=node).defer("archive", "sealed_password"):
-        told = "" if export.status == ExportStatus.REVOKED else RESTORED
-        changes = {"folder": "", "folder_node": None, "folder_host": "", "folder_generation": 0, "folder_problem": told}
+        problem = "" if export.status == ExportStatus.REVOKED else RESTORED
+        changes = {"folder": "", "folder_node": None, "folder_host": "", "folder_generation": 0, "folder_problem": problem}
         Export.objects.filter(pk=export.pk).update(**changes)
         if export.status == ExportStatus.MADE and export.is_kept(now):
             _ask(export, actor, now)

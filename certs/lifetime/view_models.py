@@ -10,7 +10,7 @@ from web.words import counted
 
 @dataclass(frozen=True)
 class LifetimePage:
-    """`requested` is the lifetime of the preview. `saved` is the lifetime that was just set. There is no preview of a value that is no number."""
+    """`requested` is the lifetime of the preview. `saved` is the lifetime that was just set. A value that is not a number has no preview."""
 
     current: Lifetime
     requested: Lifetime

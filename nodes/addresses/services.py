@@ -162,25 +162,27 @@ def addresses_settle(*, chosen: Sequence[str], listening: CentralAddress | None,
 
     `chosen` was given by a person; `listening` is where `up` listens. Raises: InputInvalid, ZoneMissing.
     """
-    zone, told = zone_current(), addresses_recorded()
-    nowhere = any(addresses.is_wildcard(each.address) for each in told)
+    zone, recorded = zone_current(), addresses_recorded()
+    nowhere = any(addresses.is_wildcard(each.address) for each in recorded)
     if said := chosen or settings.QMC_NODE_API_ADDRESSES:
         found = addresses_checked(said)
-        if chosen and found != told and others_registered():
-            raise InputInvalid({"node_api_addresses": [f"Other nodes are registered, and they call {', '.join(netlocs(told))}. {REMEDY}"]})
+        if chosen and found != recorded and others_registered():
+            raise InputInvalid(
+                {"node_api_addresses": [f"Other nodes are registered, and they call {', '.join(netlocs(recorded))}. {REMEDY}"]}
+            )
         _write(zone, found, chosen=True, actor=SYSTEM, now=now)
         if listening is None:
             _listens(found[0])
     elif listening and not addresses.is_wildcard(listening.address) and not zone.addresses_chosen and (nowhere or not others_registered()):
         _write(zone, [listening], chosen=False, actor=SYSTEM, now=now)
     elif not zone.node_api_addresses and not nowhere:
-        _write(zone, told, chosen=False, actor=SYSTEM, now=now)
+        _write(zone, recorded, chosen=False, actor=SYSTEM, now=now)
     return _followed(listening) if listening else []
 
 
-def addresses_restore(*, told: Sequence[str], now: datetime) -> None:
+def addresses_restore(*, node_api_addresses: Sequence[str], now: datetime) -> None:
     """After a restore: use the addresses from a person or the environment, or else those from the backup. Raises: InputInvalid."""
-    if said := told or settings.QMC_NODE_API_ADDRESSES:
+    if said := node_api_addresses or settings.QMC_NODE_API_ADDRESSES:
         found = addresses_checked(said)
         _write(TrustZone.objects.get(), found, chosen=True, actor=SYSTEM, now=now)
         _listens(found[0])
@@ -192,16 +194,16 @@ def _listens(at: CentralAddress) -> None:
 
 def _followed(listening: CentralAddress) -> list[str]:
     """Raises: InputInvalid if `up` listens on all interfaces and nobody has chosen the addresses that nodes call."""
-    told, everything = addresses_recorded(), addresses.is_wildcard(listening.address)
+    recorded, everything = addresses_recorded(), addresses.is_wildcard(listening.address)
     chosen = bool(settings.QMC_NODE_API_ADDRESSES) or zone_current().addresses_chosen or others_registered()
-    if any(addresses.is_wildcard(each.address) for each in told) or (everything and not chosen):
+    if any(addresses.is_wildcard(each.address) for each in recorded) or (everything and not chosen):
         raise InputInvalid({"node_api_addresses": [everywhere(listening)]})
     _listens(listening)
-    if any(each.port == listening.port and (everything or each.address == listening.address) for each in told):
+    if any(each.port == listening.port and (everything or each.address == listening.address) for each in recorded):
         return []
     here = addresses.netloc(listening.address, listening.port)
     return [
-        f"Nodes call {', '.join(netlocs(told))}, but `up` listens on {here}. If calls to the first address do not reach the second: {REMEDY}"
+        f"Nodes call {', '.join(netlocs(recorded))}, but `up` listens on {here}. If calls to the first address do not reach the second: {REMEDY}"
     ]
 
 

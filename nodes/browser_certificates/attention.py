@@ -25,20 +25,20 @@ def needs(now: datetime) -> Iterator[Need]:
     yield from _expiring(now)
 
 
-def _of_node(node: Node, told: BrowserStatus, now: datetime) -> Iterator[Need]:
+def _of_node(node: Node, status: BrowserStatus, now: datetime) -> Iterator[Need]:
     page = reverse("nodes:detail", args=[node.pk])
-    if told.state == "fallen_back":
+    if status.state == "fallen_back":
         title = f"{node} does not use its browser certificate"
         yield Need(
-            "browser-certificate-not-used", Severity.WARNING, str(node), title, told.text, told.remedy, page, "Show node", told.since
+            "browser-certificate-not-used", Severity.WARNING, str(node), title, status.text, status.remedy, page, "Show node", status.since
         )
-    elif told.is_unserved(now):
+    elif status.is_unserved(now):
         title, text = (
             f"{node}: no service serves its browser certificate",
-            f"These services present another certificate: {', '.join(told.others)}.",
+            f"These services present another certificate: {', '.join(status.others)}.",
         )
         remedy = "Reload the proxy that uses machine/personal/browser.pem. A reload hook on the node can do that after each change."
-        yield Need("browser-certificate-not-served", Severity.WARNING, str(node), title, text, remedy, page, "Show node", told.since)
+        yield Need("browser-certificate-not-served", Severity.WARNING, str(node), title, text, remedy, page, "Show node", status.since)
 
 
 def _expiring(now: datetime) -> Iterator[Need]:

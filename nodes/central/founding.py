@@ -26,10 +26,12 @@ from sealing.local_keys import REPAIR, key_ring_read
 ADVISORY_LOCK = 0x716D6369  # "qmci", among all locks that programs take in this database
 
 
-def zone_found(*, host_name: str, told: Sequence[str] = (), listening: CentralAddress | None = None, now: datetime) -> TrustZone:
+def zone_found(
+    *, host_name: str, node_api_addresses: Sequence[str] = (), listening: CentralAddress | None = None, now: datetime
+) -> TrustZone:
     """The trust zone, created if there is none.
 
-    `told` are the addresses that a person wants nodes to call, `listening` is where `up` listens. Raises: TrustZoneError, PKIError.
+    `node_api_addresses` are the addresses that a person wants nodes to call, `listening` is where `up` listens. Raises: TrustZoneError, PKIError.
     """
     with _alone(now):
         zone = TrustZone.objects.current()
@@ -37,13 +39,13 @@ def zone_found(*, host_name: str, told: Sequence[str] = (), listening: CentralAd
             _store_read()
             central_key_ensure(now=now)
             return zone
-        central = addresses_first(chosen=told, listening=listening)
+        central = addresses_first(chosen=node_api_addresses, listening=listening)
         addresses = own_names(central)
         node_id = uuid.uuid4()
         zone = zone_prepare(founding=Founding(host_name, addresses, central, node_id, settings.QMC_DATABASE_KEY_OIDS), now=now)
         with transaction.atomic():
             zone_complete(zone=zone, now=now)
-            chosen = bool(told or settings.QMC_NODE_API_ADDRESSES)
+            chosen = bool(node_api_addresses or settings.QMC_NODE_API_ADDRESSES)
             TrustZone.objects.filter(pk=zone.pk).update(node_api_addresses=netlocs(central), addresses_chosen=chosen)
             node = Node.objects.create(
                 id=node_id, name="central", host_name=host_name, address=central[0].address, node_port=central[0].port,
@@ -93,6 +95,6 @@ def _store_read() -> None:
         raise ZoneBroken(f"The trust zone exists, but nothing is installed in {settings.NODE_STORE}. {REPAIR}") from exc
 
 
-def own_names(told: Sequence[CentralAddress]) -> tuple[str, ...]:
-    """The names of this machine besides its host name, if `told` are the addresses that nodes call."""
-    return tuple(dict.fromkeys(["localhost", "127.0.0.1", *(each.address for each in told)]))
+def own_names(node_api_addresses: Sequence[CentralAddress]) -> tuple[str, ...]:
+    """The names of this machine besides its host name, if `node_api_addresses` are the addresses that nodes call."""
+    return tuple(dict.fromkeys(["localhost", "127.0.0.1", *(each.address for each in node_api_addresses)]))

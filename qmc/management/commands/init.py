@@ -59,11 +59,11 @@ class Command(BaseCommand):
             with connection.wrap_database_errors:  # it may be locked
                 log_mark(file)
             database_check_done(now=timezone.now())
-        told, now = options["node_api_address"], timezone.now()
+        node_api_addresses, now = options["node_api_address"], timezone.now()
         try:
             listening = central_address(options["listening"]) if options["listening"] else None
-            zone = zone_found(host_name=options["host_name"], told=told, listening=listening, now=now)
-            warnings = addresses_settle(chosen=told, listening=listening, now=now)
+            zone = zone_found(host_name=options["host_name"], node_api_addresses=node_api_addresses, listening=listening, now=now)
+            warnings = addresses_settle(chosen=node_api_addresses, listening=listening, now=now)
             central_names_ensure(for_whom=SYSTEM.label, now=now)
         except (TrustZoneError, PKIError) as exc:
             raise CommandError(str(exc)) from exc

@@ -35,7 +35,11 @@ class Command(BaseCommand):
         try:
             word = passphrase(options["passphrase_file"], twice=False)
             report = restore(
-                file=options["file"], passphrase=word, host_name=options["host_name"], told=options["node_api_address"], now=timezone.now()
+                file=options["file"],
+                passphrase=word,
+                host_name=options["host_name"],
+                node_api_addresses=options["node_api_address"],
+                now=timezone.now(),
             )
         except (BackupError, TrustZoneError, PKIError, OSError) as exc:
             raise CommandError(str(exc)) from exc
