@@ -21,8 +21,8 @@ from agent.heartbeat import services
 from agent.serve import Agent, NotLoopback, Options
 from agent.state import Refused, State
 from agent.system import system_trust, windows_stores
+from agent.system.certificate_stores import system_stores
 from agent.system.folders import NotPossible
-from agent.system.other_stores import system_stores
 from agent.version import VERSION
 from pki.core import clocks
 from pki.core.addresses import central_address, listener_address, netloc, reachable_address
@@ -124,14 +124,14 @@ def _address(text: str) -> str:
 def _serve(arguments: argparse.Namespace) -> int:
     try:
         watched, hook = services(arguments.services), tuple(shlex.split(arguments.reload_hook))
-        others = system_stores(trust=arguments.system_trust)
+        stores = system_stores(trust=arguments.system_trust)
         called = central_address(arguments.central_address) if arguments.central_address else None
     except (ValueError, NotPossible, InvalidName) as exc:
         sys.stderr.write(f"{exc}\n")
         return 2
     options = Options(
         arguments.home, arguments.address, arguments.distribution_port, tuple(arguments.setup_addresses or _loopback_addresses()),
-        arguments.setup_port, arguments.node_port, arguments.listen, watched, hook, tuple(others), called,
+        arguments.setup_port, arguments.node_port, arguments.listen, watched, hook, tuple(stores), called,
     )  # fmt: skip
 
     async def run() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 
 from agent import tls
-from agent.calling import Place
+from agent.central_addresses import Place
 from agent.state import State
 from agent.store import Installed
 from pki.core import clocks

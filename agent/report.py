@@ -7,7 +7,7 @@ from typing import Any
 
 from cryptography import x509
 
-from agent.calling import CentralAddresses
+from agent.central_addresses import CentralAddresses
 from agent.store import Installed, KeyRing
 from agent.version import VERSION, system
 from pki.core import sealing, verify

@@ -17,7 +17,7 @@ from agent.heartbeat import Caller, Service
 from agent.hook import Hook
 from agent.passwords import Passwords
 from agent.state import RUNNING, State
-from agent.system.other_stores import StoreUpdater, SystemStore
+from agent.system.certificate_stores import StoreUpdater, SystemStore
 from pki.core.addresses import CentralAddress, is_loopback, netloc
 from pki.core.errors import PKIError
 
@@ -52,7 +52,7 @@ class Options:
     listen: bool
     services: tuple[Service, ...] = ()
     reload_hook: tuple[str, ...] = ()
-    other_stores: tuple[SystemStore, ...] = ()
+    system_stores: tuple[SystemStore, ...] = ()
     central_address: CentralAddress | None = None
 
 
@@ -70,7 +70,7 @@ class Agent:
         self.node: listeners.Listener | None = None
         self.caller = Caller(self.state, options.address, options.node_port, listening=options.listen, services=options.services)
         self.hook = Hook(self.state, options.reload_hook, self.wake.set)
-        self.store_updaters = [StoreUpdater(store) for store in options.other_stores]
+        self.store_updaters = [StoreUpdater(store) for store in options.system_stores]
         self.passwords = Passwords(self.state)
         self.following, self.reloading, self.problem = asyncio.Lock(), False, ""
 

@@ -13,7 +13,7 @@ from typing import Any
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent import browser, damage
-from agent.calling import CentralAddresses, Place
+from agent.central_addresses import CentralAddresses, Place
 from agent.damage import StoreDamaged
 from agent.files import OwnFolder, make_folder, replace
 from agent.store import Installed, Store

@@ -47,7 +47,7 @@ class Need:
     key: str = ""
 
     @property
-    def colour(self) -> str:
+    def color(self) -> str:
         return COLORS[self.severity]
 
     @property

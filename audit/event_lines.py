@@ -23,7 +23,7 @@ class Line:
 
     at: datetime
     text: str
-    colour: str
+    color: str
     actor: str
     reason: str = ""
 
@@ -68,5 +68,5 @@ def history_page(target: uuid.UUID, own: Mapping[uuid.UUID, str], page: int, lin
 def line(event: Event, kind: str = "") -> Line:
     """One event in words. `kind` is the kind of a certificate. An action without registered words is shown by its name."""
     wording = _wordings.get(event.action)
-    text, colour = wording(event) if wording else (event.action.replace(".", " ").replace("_", " "), "grey")
-    return Line(event.at, f"{kind.capitalize()} {text}" if kind else text, colour, event.actor, str(event.detail.get("reason") or ""))
+    text, color = wording(event) if wording else (event.action.replace(".", " ").replace("_", " "), "grey")
+    return Line(event.at, f"{kind.capitalize()} {text}" if kind else text, color, event.actor, str(event.detail.get("reason") or ""))

@@ -15,7 +15,7 @@ class ApiToken(models.Model):
     name = models.CharField(max_length=100)
     digest = models.CharField(max_length=64, unique=True)
     created_at = models.DateTimeField()
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="its last second; empty: never")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="the last second of its validity; empty: it does not expire")
 
     class Meta:
         db_table = "qmc_apitoken"

@@ -31,10 +31,10 @@ class CentralKey(models.Model):
     key_id = models.CharField(max_length=16, unique=True)
     created_at = models.DateTimeField()
     status_since = models.DateTimeField()
-    settled_at = models.DateTimeField(null=True, blank=True, help_text="since when every value is sealed with it")
-    finished_at = models.DateTimeField(null=True, blank=True, help_text="when the keys before it were dropped")
-    problem = models.CharField(max_length=500, blank=True, help_text="why sealing anew does not go on")
-    unreadable = models.JSONField(default=list, help_text="values that do not open, in words")
+    settled_at = models.DateTimeField(null=True, blank=True, help_text="when every value was encrypted with this key")
+    finished_at = models.DateTimeField(null=True, blank=True, help_text="when the earlier keys were deleted")
+    problem = models.CharField(max_length=500, blank=True, help_text="why the values cannot be encrypted with this key")
+    unreadable = models.JSONField(default=list, help_text="descriptions of the values that cannot be decrypted")
 
     objects = CentralKeyQuerySet.as_manager()
 

@@ -16,7 +16,7 @@ class NameClaim(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=253, unique=True, help_text="in lower case")
-    exclusive = models.BooleanField(help_text="one holder has it alone; otherwise any number of nodes share it")
+    exclusive = models.BooleanField(help_text="whether only one holder can have the name; if not, nodes can share it")
 
     class Meta:
         ordering = ["name"]
@@ -32,8 +32,10 @@ class NameHolder(models.Model):
     claim = models.ForeignKey(NameClaim, models.CASCADE, related_name="holders")
     kind = models.CharField(max_length=10, choices=HolderKind.choices)
     holder_id = models.UUIDField(db_index=True)
-    exclusive = models.BooleanField(help_text="it asks for the name alone: a host name or the machine of an export")
-    disputed = models.BooleanField(default=False, help_text="an earlier holder excludes it; it keeps working until one of them is released")
+    exclusive = models.BooleanField(help_text="whether the holder excludes others: its host name, or the machine of an export")
+    disputed = models.BooleanField(
+        default=False, help_text="whether it conflicts with an earlier holder; it works until one of them is released"
+    )
     since = models.DateTimeField()
 
     class Meta:

@@ -14,23 +14,23 @@ class Rotation(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=20, choices=Kind.choices)
-    to_version = models.PositiveIntegerField(help_text="of the database key, or the number of the root")
+    to_version = models.PositiveIntegerField(help_text="version of the new database key, or number of the new root")
     actor = models.CharField(max_length=200)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     paused = models.BooleanField(default=False)
-    problem = models.CharField(max_length=500, blank=True, help_text="why it does not go on")
-    unreadable = models.JSONField(default=list, help_text="values that do not open, in words")
-    settled_at = models.DateTimeField(null=True, blank=True, help_text="since when nothing is left to do in this phase")
+    problem = models.CharField(max_length=500, blank=True, help_text="why the rotation cannot continue")
+    unreadable = models.JSONField(default=list, help_text="descriptions of the values that cannot be decrypted")
+    settled_at = models.DateTimeField(null=True, blank=True, help_text="when the work of this phase was complete")
     # True until it has finished, then null, so that at most one rotation of any kind is in progress.
     under_way = models.BooleanField(null=True, default=True, unique=True)
     # Of a root: the old and the new root (null until it is made), and when the new root began to issue.
     from_root = models.ForeignKey("Certificate", null=True, on_delete=models.PROTECT, related_name="rotated_from")
     to_root = models.ForeignKey("Certificate", null=True, on_delete=models.PROTECT, related_name="rotated_to")
     switched_at = models.DateTimeField(null=True, blank=True)
-    rolled_back = models.BooleanField(default=False, help_text="the two roots have changed places")
-    keeps_for_exports = models.BooleanField(default=True, help_text="the root that goes stays until exports are renewed or revoked")
-    excluded = models.JSONField(default=list, help_text="nodes that are not waited for: id, name, reason, actor, at")
+    rolled_back = models.BooleanField(default=False, help_text="whether the rotation was rolled back to the old root")
+    keeps_for_exports = models.BooleanField(default=True, help_text="whether the old root is kept until every export is renewed or revoked")
+    excluded = models.JSONField(default=list, help_text="nodes that the rotation does not wait for: id, name, reason, actor, at")
 
     class Meta:
         ordering = ["-created_at"]

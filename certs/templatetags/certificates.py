@@ -11,7 +11,7 @@ from pki.core.lifetime import ExpiryStatus
 from web.templatetags.console import now_of
 
 register = template.Library()
-BAR_COLOURS = {ExpiryStatus.VALID: "blue", ExpiryStatus.EXPIRING: "orange"}
+BAR_COLORS = {ExpiryStatus.VALID: "blue", ExpiryStatus.EXPIRING: "orange"}
 
 
 @register.simple_tag(takes_context=True)
@@ -21,11 +21,11 @@ def bar(context: Context, certificate: Certificate) -> SafeString:
     whole = max((certificate.not_after - certificate.not_before).total_seconds(), 1)  # also for odd stored dates
     share = max(0.0, min(100.0, 100 * (certificate.not_after - now).total_seconds() / whole))
     in_force = certificate.status == CertificateStatus.ISSUED
-    colour = BAR_COLOURS.get(certificate.expiry_status(now), "red") if in_force else "grey"
+    color = BAR_COLORS.get(certificate.expiry_status(now), "red") if in_force else "grey"
     return format_html(
         '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
         '<rect class="bar-track" width="100" height="8"/><rect class="bar-{}" width="{}" height="8"/></svg>',
-        colour,
+        color,
         f"{share:.1f}",
     )
 

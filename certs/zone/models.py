@@ -24,7 +24,7 @@ class TrustZone(models.Model):
     database_key_algorithm_oid = models.CharField(max_length=64, default=database_key.PRESCRIBED.algorithm.dotted_string)
     created_at = models.DateTimeField()
     founded_at = models.DateTimeField(null=True, blank=True)
-    rotates_by_itself = models.BooleanField(default=True, help_text="replace the root at half its life")
+    rotates_by_itself = models.BooleanField(default=True, help_text="whether the root is replaced at half its lifetime")
     # These decide whether the cluster certificate must be configured manually (S7).
     installation = models.CharField(max_length=10, choices=[(each.value, each.value) for each in Installation], default=Installation.NEW)
     upgraded_from = models.CharField(max_length=20, blank=True)
@@ -34,8 +34,8 @@ class TrustZone(models.Model):
     )
 
     # The addresses of the central node (docs/develop/architecture.md). nodes.addresses.services writes them, and the environment overrides each.
-    node_api_addresses = models.JSONField(default=list, help_text="ADDRESS:PORT each; empty: what the central node's row says")
-    addresses_chosen = models.BooleanField(default=False, help_text="by a person: `up` does not change them")
+    node_api_addresses = models.JSONField(default=list, help_text="list of ADDRESS:PORT; empty: the address of the central node")
+    addresses_chosen = models.BooleanField(default=False, help_text="whether a person chose the addresses; `up` does not change them then")
     base_url = models.CharField(max_length=300, blank=True)
     allowed_hosts = models.JSONField(default=list)
     trusted_origins = models.JSONField(default=list)

@@ -44,10 +44,10 @@ class BrowserCertificate(models.Model):
     not_before = models.DateTimeField(null=True, blank=True)
     not_after = models.DateTimeField(null=True, blank=True, db_index=True)
     certificates = models.JSONField(default=list, help_text="PEM, the leaf first")
-    root = models.TextField(blank=True, help_text="PEM of the self-signed top that came along; it is not sent")
+    root = models.TextField(blank=True, help_text="PEM of the uploaded root; TLS connections do not send it")
     private_key = EncryptedField(null=True, sealed_for=Readers.CENTER)
     csr = models.TextField(blank=True, help_text="PKCS #10, PEM")
-    notes = models.JSONField(default=list, help_text="what was put right when the files were read")
+    notes = models.JSONField(default=list, help_text="corrections made when the files were read")
     actor = models.CharField(max_length=200)
     created_at = models.DateTimeField()
 

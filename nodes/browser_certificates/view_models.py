@@ -48,7 +48,7 @@ class BrowserStatus:
         return late and self.state == "in_use" and bool(self.others) and not self.serves
 
     @property
-    def colour(self) -> str:
+    def color(self) -> str:
         return {"none": "grey", "on_its_way": "blue", "in_use": "green", "fallen_back": "orange"}[self.state]
 
 

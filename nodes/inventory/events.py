@@ -26,10 +26,8 @@ def created(event: Event) -> tuple[str, str]:
 @wording_register("node.transition")
 def transition(event: Event) -> tuple[str, str]:
     before, to = event.detail["from"], str(event.detail.get("to", ""))
-    text, colour = ENTERED.get(to, (f"Became {to}", "grey"))
-    return (
-        ("Its certificates are no longer accepted", colour) if (before, to) == (NodeState.REGISTERED, NodeState.FAILED) else (text, colour)
-    )
+    text, color = ENTERED.get(to, (f"Became {to}", "grey"))
+    return ("Its certificates are no longer accepted", color) if (before, to) == (NodeState.REGISTERED, NodeState.FAILED) else (text, color)
 
 
 @wording_register("node.changed")

@@ -43,11 +43,13 @@ class Node(models.Model):
     is_central = models.BooleanField(default=False)
     created_at = models.DateTimeField()
     registered_at = models.DateTimeField(null=True, blank=True)
-    setup_url = models.CharField(
-        max_length=100, blank=True, help_text="where its agent says that the password is typed, on the node itself"
+    setup_url = models.CharField(max_length=100, blank=True, help_text="URL of the setup page on the node, as reported by its agent")
+    made_by_request = models.UUIDField(
+        null=True, blank=True, db_index=True, help_text="ID of the request that created the node; a repeated request finds the node"
     )
-    made_by_request = models.UUIDField(null=True, blank=True, db_index=True, help_text="of the form that created it: a repeat finds it")
-    browser_thumbprint = models.CharField(max_length=64, blank=True, db_index=True, help_text="of the certificate chosen for browsers")
+    browser_thumbprint = models.CharField(
+        max_length=64, blank=True, db_index=True, help_text="thumbprint of the chosen browser certificate"
+    )
     browser_chosen_at = models.DateTimeField(null=True, blank=True)
     # A person says that they imported the cluster certificate there: a claim until the node's own report proves it.
     cluster_ticked_at = models.DateTimeField(null=True, blank=True)

@@ -46,7 +46,7 @@ class HeldCertificate:
     name: str
     text: str
     known: str
-    colour: str
+    color: str
 
 
 @dataclass(frozen=True)

@@ -20,15 +20,15 @@ TIMED_OUT, NOT_STARTED = 124, 127  # as the agent reports it
 
 @dataclass(frozen=True)
 class Served:
-    """One service, and whether it serves the installed certificate. `colour` is green (yes), orange (no) or grey (unknown)."""
+    """One service, and whether it serves the installed certificate. `color` is green (yes), orange (no) or grey (unknown)."""
 
     name: str
     words: str
-    colour: str
+    color: str
 
     @property
     def is_old(self) -> bool:
-        return self.colour == "orange"
+        return self.color == "orange"
 
 
 @dataclass(frozen=True)

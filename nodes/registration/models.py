@@ -16,17 +16,17 @@ class Registration(models.Model):
     actor = models.CharField(max_length=200)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
-    request = models.UUIDField(null=True, blank=True, db_index=True, help_text="of whoever asked: a repeat gets the same answer")
+    request = models.UUIDField(null=True, blank=True, db_index=True, help_text="ID of the request; a repeated request gets the same answer")
     sealed_password = EncryptedField(null=True, sealed_for=Readers.CENTER)
     sealed_at = models.DateTimeField(
-        null=True, blank=True, help_text="when the package was sealed; ten minutes later the password is wiped"
+        null=True, blank=True, help_text="when the package was encrypted; the password is deleted ten minutes later"
     )
     package = models.BinaryField(null=True)
     digest = models.CharField(max_length=64, blank=True)
     accepted_at = models.DateTimeField(null=True, blank=True)
     heard_at = models.DateTimeField(null=True, blank=True)
     wrong_passwords = models.PositiveSmallIntegerField(default=0)
-    paused_until = models.DateTimeField(null=True, blank=True, help_text="the node's setup page takes other passwords again then")
+    paused_until = models.DateTimeField(null=True, blank=True, help_text="until when the setup page of the node accepts no password")
 
     class Meta:
         ordering = ["-generation"]

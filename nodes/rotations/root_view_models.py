@@ -28,7 +28,7 @@ PHASES = (
 
 
 @dataclass(frozen=True)
-class Row:
+class NodeProgressRow:
     """One node of the table. `presents` is from its report; `accepted` was verified by a connection to it and by its own call."""
 
     node: Node
@@ -48,7 +48,7 @@ def _presents(progress: NodeProgress, by_root: set[str]) -> bool:
     return not seen.listening or seen.served.get("service") in by_root
 
 
-def matrix(rotation: Rotation, *, now: datetime) -> list[Row]:
+def node_progress_rows(rotation: Rotation, *, now: datetime) -> list[NodeProgressRow]:
     """The current progress of every node that takes part."""
     by_root = (
         set(Certificate.objects.accepted().filter(issuer=rotation.to_root).values_list("sha256", flat=True)) if rotation.to_root else set()
@@ -62,7 +62,7 @@ def matrix(rotation: Rotation, *, now: datetime) -> list[Row]:
             why = "It still serves its old certificate. Restart its agent if this does not change."
         awaited = phase != Phase.FINISHED and each.is_awaited(phase)
         at = seen.last_seen_at if seen else None
-        rows.append(Row(node, each.trusts, _presents(each, by_root), each.presents, at, each.excluded, awaited, why))
+        rows.append(NodeProgressRow(node, each.trusts, _presents(each, by_root), each.presents, at, each.excluded, awaited, why))
     return rows
 
 
@@ -80,7 +80,7 @@ class RootRotation:
     rotation: Rotation
     phase: Phase
     phases: list[Step]
-    nodes: list[Row]
+    nodes: list[NodeProgressRow]
     percent: int
     settles_at: datetime | None
     exports: list[Export]
@@ -88,11 +88,11 @@ class RootRotation:
     can_roll_back: bool
 
     @property
-    def waits(self) -> list[Row]:
+    def waits(self) -> list[NodeProgressRow]:
         return [row for row in self.nodes if row.awaited]
 
     @property
-    def blocked(self) -> list[Row]:
+    def blocked(self) -> list[NodeProgressRow]:
         return [row for row in self.waits if row.blocked_reason]
 
     @property
@@ -137,7 +137,7 @@ class RootRotation:
 def root_rotation(rotation: Rotation, *, now: datetime) -> RootRotation:
     phase = phase_of(rotation)
     done = phase == Phase.FINISHED
-    rows = [] if done else matrix(rotation, now=now)
+    rows = [] if done else node_progress_rows(rotation, now=now)
     at = [each for each, _ in PHASES].index(phase)
     steps = 2 * len(rows) or 1
     return RootRotation(
@@ -222,7 +222,7 @@ class RootRotationPage:
     old: Certificate
     name: str
     expires_at: datetime
-    nodes: list[Row]
+    nodes: list[NodeProgressRow]
     cluster: Certificate | None
     exports: list[Export]
     keep: KeepChoice
@@ -249,7 +249,7 @@ def root_rotation_page(*, error: str, now: datetime) -> RootRotationPage:
         old=root,
         name=issue.root_name(zone.name, root_next_number()),
         expires_at=lifetime.validity(now=now, months=zone.lifetime_months, issuer_not_after=None).not_after,
-        nodes=matrix(Rotation(kind=Rotation.Kind.ROOT), now=now),
+        nodes=node_progress_rows(Rotation(kind=Rotation.Kind.ROOT), now=now),
         cluster=Certificate.objects.issued().filter(kind="cluster").first(),
         exports=exports,
         keep=_keep_choice(root, exports),
@@ -264,7 +264,7 @@ class RollBackPage:
     """The effects of a rollback, before it is confirmed. `keep` is None if the new root does not exist yet."""
 
     rotation: Rotation
-    nodes: list[Row]
+    nodes: list[NodeProgressRow]
     exports: list[Export]
     keep: KeepChoice | None
     error: str
@@ -279,7 +279,7 @@ class RollBackPage:
 
 def roll_back_page(rotation: Rotation, *, error: str, now: datetime) -> RollBackPage:
     exports, new = exports_of_root(rotation.to_root, now=now), rotation.to_root
-    nodes = [row for row in matrix(rotation, now=now) if row.presents]
+    nodes = [row for row in node_progress_rows(rotation, now=now) if row.presents]
     return RollBackPage(rotation, nodes, exports, _keep_choice(new, exports) if new else None, error)
 
 

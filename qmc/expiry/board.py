@@ -15,7 +15,7 @@ FARTHEST_YEARS = 100
 
 
 @dataclass(frozen=True)
-class Row(Expiring):
+class BoardRow(Expiring):
     """One thing with an expiry date, as seen on `as_of`."""
 
     now: datetime
@@ -110,7 +110,7 @@ class Board:
 
     now: datetime
     as_of: datetime
-    rows: list[Row]
+    rows: list[BoardRow]
     without_end: list[Endless]
 
     @property
@@ -121,12 +121,12 @@ class Board:
         return counts
 
     @property
-    def next(self) -> Row | None:
+    def next(self) -> BoardRow | None:
         """The next thing to expire that matters. Unused browser certificates, and lists that are signed each day, do not."""
         return next((row for row in self.rows if row.matters), None)
 
     @property
-    def root(self) -> Row | None:
+    def root(self) -> BoardRow | None:
         """The root that expires first."""
         return next((row for row in self.rows if row.kind == Kind.ROOT), None)
 
@@ -162,6 +162,6 @@ def expiry_board(*, actor: Actor, as_of: datetime, now: datetime) -> Board:
     """Everything with an expiry date, seen from `as_of`. `actor` gets only what they may see. Raises: PermissionRefused, ZoneMissing."""
     actor.require("certs.view_certificate")
     found = list(expiring(actor=actor, now=now))
-    rows = [Row(**vars(each), now=now, as_of=as_of) for each in found if isinstance(each, Expiring)]
+    rows = [BoardRow(**vars(each), now=now, as_of=as_of) for each in found if isinstance(each, Expiring)]
     rows.sort(key=lambda row: (row.not_after, row.owner, row.kind, row.id or ""))
     return Board(now, as_of, rows, [each for each in found if isinstance(each, Endless)])

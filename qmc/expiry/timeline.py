@@ -7,7 +7,7 @@ from datetime import datetime
 from attention.expiring import KINDS
 from pki.core import clocks
 from pki.core.lifetime import add_months
-from qmc.expiry.board import Row
+from qmc.expiry.board import BoardRow
 
 MONTHS = 60
 # Shares of the width: expired things, the start and the end of the axis, things after its end.
@@ -69,9 +69,9 @@ def place(moment: datetime, start: datetime) -> float:
     return BEYOND if moment > end else FIRST + (LAST - FIRST) * ((moment - start) / (end - start))
 
 
-def _groups(rows: Iterable[tuple[datetime, Row]], start: datetime) -> list[tuple[float, list[tuple[datetime, Row]]]]:
+def _groups(rows: Iterable[tuple[datetime, BoardRow]], start: datetime) -> list[tuple[float, list[tuple[datetime, BoardRow]]]]:
     """Groups of marks that are close together, each at the position of its first."""
-    groups: list[tuple[float, list[tuple[datetime, Row]]]] = []
+    groups: list[tuple[float, list[tuple[datetime, BoardRow]]]] = []
     for moment, row in sorted(rows, key=lambda each: each[0]):
         x = place(moment, start)
         if groups and x - groups[-1][0] < NEAR and (x in (ENDED, BEYOND)) == (groups[-1][0] in (ENDED, BEYOND)):
@@ -86,7 +86,7 @@ def _days(moments: list[datetime]) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def _mark(x: float, y: int, word: str, group: list[tuple[datetime, Row]], *, due: bool) -> Mark:
+def _mark(x: float, y: int, word: str, group: list[tuple[datetime, BoardRow]], *, due: bool) -> Mark:
     rows = [row for _, row in group]
     hands = sum(row.needs_a_hand for row in rows)
     when = _days([moment for moment, _ in group])
@@ -99,7 +99,7 @@ def _mark(x: float, y: int, word: str, group: list[tuple[datetime, Row]], *, due
     return Mark(round(100 * x, 2), y, "hand" if hands else "itself", count, f"{what}: expires {when}, {happens}")
 
 
-def _lane(word: str, rows: list[Row], top: int, start: datetime) -> Lane:
+def _lane(word: str, rows: list[BoardRow], top: int, start: datetime) -> Lane:
     line = top + LINE
     due = _groups(((row.due_at, row) for row in rows if row.due_at and row.due_at >= start), start)
     ends = _groups(((row.not_after, row) for row in rows), start)
@@ -107,13 +107,13 @@ def _lane(word: str, rows: list[Row], top: int, start: datetime) -> Lane:
     return Lane(word, top + 14, line, marks)
 
 
-def _description(word: str, rows: list[Row]) -> str:
+def _description(word: str, rows: list[BoardRow]) -> str:
     hands = sum(row.needs_a_hand for row in rows)
     action = f"; action required for {hands}" if hands else ""
     return f"{word}: {len(rows)}, expiring {_days([row.not_after for row in rows])}{action}."
 
 
-def timeline(rows: list[Row], start: datetime) -> Timeline:
+def timeline(rows: list[BoardRow], start: datetime) -> Timeline:
     """The lanes of the kinds that exist, always in the same order."""
     by_kind = {word: found for kind, word in KINDS.items() if (found := [row for row in rows if row.kind == kind])}
     lanes = [_lane(word, found, TOP + number * LANE, start) for number, (word, found) in enumerate(by_kind.items())]

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from attention.expiring import KINDS
 from pki.core import clocks, lifetime
-from qmc.expiry.board import Board, Row, as_of_read, farthest
+from qmc.expiry.board import Board, BoardRow, as_of_read, farthest
 from qmc.expiry.timeline import Timeline, timeline
 from web.words import counted
 
@@ -41,7 +41,7 @@ class ExpiryFilter(forms.Form):
     )  # fmt: skip
     as_of = forms.CharField(required=False, widget=forms.HiddenInput)
 
-    def fits(self, row: Row) -> bool:
+    def fits(self, row: BoardRow) -> bool:
         """Whether the row matches the filter. An unknown choice filters nothing."""
         self.is_valid()
         asked = self.cleaned_data
@@ -116,7 +116,7 @@ class ExpiryPage:
         return reverse("expiry") + (f"?as_of={self.day}" if self.is_ahead else "")
 
 
-def _expires(row: Row) -> str:
+def _expires(row: BoardRow) -> str:
     return f"expired {row.distance}" if row.expiry_status == "expired" else f"expires {row.distance}"
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from agent import tls
-from agent.calling import CentralAddresses
 from agent.central import ask
+from agent.central_addresses import CentralAddresses
 from agent.state import State
 from agent.store import Installed, Store
 from pki.core.addresses import CentralAddress

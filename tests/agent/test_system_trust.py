@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from agent.__main__ import main
 from agent.store import Installed, Store
 from agent.system import system_trust
+from agent.system.certificate_stores import AGAIN_AFTER_S, StoreUpdater, SystemStore
 from agent.system.folders import NotPossible
-from agent.system.other_stores import AGAIN_AFTER_S, StoreUpdater, SystemStore
 from agent.system.system_trust import DEBIAN, RED_HAT, TRUST_STORES, TrustStore, is_used, remove, root_files, settle, this_trust_store
 from pki.core import verify
 from pki.exchange.package import Package

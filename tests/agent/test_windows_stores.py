@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent.store import Installed, Store
-from agent.system import other_stores, windows_stores
+from agent.system import certificate_stores, windows_stores
+from agent.system.certificate_stores import StoreUpdater, SystemStore
 from agent.system.folders import NotPossible
-from agent.system.other_stores import StoreUpdater, SystemStore
 from agent.system.windows_stores import MACHINE, ROOTS, USER, Content, Work, of_installed, quoted, thumbprint, work
 from pki.exchange.package import Package
 from sitekit.authority import Authority, make_authority
@@ -212,10 +212,10 @@ def test_each_run_has_another_password(content: Content, tmp_path: Path, stand_i
 def test_windows_fills_after_each_switch_and_linux_never(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, package: Package, authority: Authority, installed: Installed
 ) -> None:
-    assert other_stores.system_stores(trust=False) == []
+    assert certificate_stores.system_stores(trust=False) == []
     with monkeypatch.context() as windows:
         windows.setattr(sys, "platform", "win32")
-        (store,) = other_stores.system_stores(trust=False)
+        (store,) = certificate_stores.system_stores(trust=False)
     assert store.fill is windows_stores.fill
     generations = []
 

@@ -28,7 +28,7 @@ from pki.cluster import token_check
 from pki.cluster.manual_configuration import Answer
 from pki.core.findings import Finding
 from qmc.expiry.api import EndlessOutput, ExpiringOutput, ExpiryOutput, board_json
-from qmc.expiry.board import Board, Row
+from qmc.expiry.board import Board, BoardRow
 from web.api import FindingOutput
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -40,7 +40,7 @@ def test_answers_have_the_format_in_the_schema() -> None:
     (node,) = nodes_json([Node()], NOW)
     (connection,) = connections_json([Connection()])
     (browser_certificate,) = browser_certificates_json([BrowserCertificate(state="ready", not_before=NOW, not_after=NOW)], NOW)
-    row = Row(None, "backup", "", "", "", NOW, NOW, by_hand(""), "", NOW, NOW)
+    row = BoardRow(None, "backup", "", "", "", NOW, NOW, by_hand(""), "", NOW, NOW)
     endless = Endless(None, "token", "", "", "")
     answers = {
         NodeOutput: node,

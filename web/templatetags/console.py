@@ -82,8 +82,8 @@ def version() -> str:
 @register.simple_tag
 def badge(state: str) -> SafeString:
     """A state as color, word and icon."""
-    word, colour, drawing = LOOKS[str(state)]
-    return format_html('<span class="state state-{}">{}<span>{}</span></span>', colour, icon(drawing), word)
+    word, color, drawing = LOOKS[str(state)]
+    return format_html('<span class="state state-{}">{}<span>{}</span></span>', color, icon(drawing), word)
 
 
 @register.filter
@@ -94,7 +94,7 @@ def word(state: str) -> str:
 
 @register.filter
 def look(state: str) -> str:
-    """A state's colour."""
+    """A state's color."""
     return LOOKS[str(state)][1]
 
 

@@ -41,7 +41,7 @@ def board() -> list[Any]:
 
 
 def export_needs(now: datetime) -> list[tuple[str, str]]:
-    return [(need.colour, need.title) for need in needs(now) if need.button == "Renew export"]
+    return [(need.color, need.title) for need in needs(now) if need.button == "Renew export"]
 
 
 def test_the_board_has_one_row_for_an_export(zone: Path) -> None:

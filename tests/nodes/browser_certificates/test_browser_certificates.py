@@ -331,7 +331,7 @@ def test_where_a_choice_stands(leaf: Signed, node: Node) -> None:
     node = heard(node, browser=browser(node), installed=installed, served={"service": "a" * 64, "proxy": made.sha256, "engine": "b" * 64})
     told = browser_status(node)
     assert (told.state, told.certificate, told.serves) == ("in_use", made, ("proxy",))
-    assert [(each.name, each.colour) for each in served_certificates(node)] == [
+    assert [(each.name, each.color) for each in served_certificates(node)] == [
         ("The agent", "green"),
         ("engine", "orange"),
         ("proxy", "green"),
@@ -378,7 +378,7 @@ def test_overview_names_what_ends_soon_where_it_is_chosen(node: Node) -> None:
     made = upload(sign(names=("rim1.example",), begins=NOW - timedelta(days=70)))
 
     def told() -> list[tuple[str, str]]:
-        return [(each.colour, each.title) for each in needs(NOW) if "browser certificate" in each.title]
+        return [(each.color, each.title) for each in needs(NOW) if "browser certificate" in each.title]
 
     assert told() == []
     choose(node, made.thumbprint)

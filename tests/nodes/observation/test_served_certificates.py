@@ -47,7 +47,7 @@ def told(node: Node, **fields: Any) -> Node:
     return Node.objects.get(pk=node.pk)
 
 
-# what is served → what the page says, and its colour
+# what is served → what the page says, and its color
 SERVED = {
     "installed": (NEW, "serves the installed certificate", "green"),
     "before": (OLD, "still serves the certificate of 12 Mar 2026, 09:30 UTC: reload it", "orange"),
@@ -57,10 +57,10 @@ SERVED = {
 }
 
 
-@pytest.mark.parametrize(("sha256", "words", "colour"), SERVED.values(), ids=SERVED.keys())
-def test_installed_against_served_now_in_words(node: Node, sha256: str | None, words: str, colour: str) -> None:
+@pytest.mark.parametrize(("sha256", "words", "color"), SERVED.values(), ids=SERVED.keys())
+def test_installed_against_served_now_in_words(node: Node, sha256: str | None, words: str, color: str) -> None:
     agent, engine = served_certificates(told(node, served={"engine": sha256, "service": NEW}))
-    assert (agent.name, agent.colour, engine.name, engine.colour) == ("The agent", "green", "engine", colour)
+    assert (agent.name, agent.color, engine.name, engine.color) == ("The agent", "green", "engine", color)
     assert words in engine.words
 
 

@@ -24,7 +24,7 @@ from nodes.revocation.attention import list_expiry_wording
 from people.models import ApiToken
 from people.tokens import token_create
 from pki.core import lifetime
-from qmc.expiry.board import Board, Row, as_of_read, expiry_board
+from qmc.expiry.board import Board, BoardRow, as_of_read, expiry_board
 from qmc.expiry.timeline import timeline
 from qmc.expiry.view_models import headline
 from tests import factories
@@ -142,9 +142,9 @@ def test_a_revocation_list_is_signed_each_day(age: timedelta, number: int, happe
     assert told.due_at == (newest.this_update + DAY if happens == "by_itself" else None)
 
 
-def row(days: float, wording: Any = None, *, as_of: datetime = NOW, kind: str = "client", owner: str = "rim1") -> Row:
+def row(days: float, wording: Any = None, *, as_of: datetime = NOW, kind: str = "client", owner: str = "rim1") -> BoardRow:
     end = NOW + days * DAY
-    return Row(str(uuid.uuid4()), kind, "CN=x", "rim1.example", owner, NOW - 365 * DAY, end, wording or by_itself(""), "", NOW, as_of)
+    return BoardRow(str(uuid.uuid4()), kind, "CN=x", "rim1.example", owner, NOW - 365 * DAY, end, wording or by_itself(""), "", NOW, as_of)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def row(days: float, wording: Any = None, *, as_of: datetime = NOW, kind: str = 
         (row(90, by_hand("Do it."), as_of=NOW + 89 * DAY), "Do it."),
     ],
 )
-def test_actions_due_before_the_chosen_day_are_marked(made: Row, explanation: str) -> None:
+def test_actions_due_before_the_chosen_day_are_marked(made: BoardRow, explanation: str) -> None:
     assert made.explanation == explanation
 
 
@@ -177,7 +177,7 @@ def test_actions_due_before_the_chosen_day_are_marked(made: Row, explanation: st
          "Until 3 Dec 2026: 1 automatic renewal or replacement, 1 thing needs your attention"),
     ],
 )  # fmt: skip
-def test_the_title_shows_the_next_expiry_and_required_actions(rows: list[Row], as_of: datetime, title: str) -> None:
+def test_the_title_shows_the_next_expiry_and_required_actions(rows: list[BoardRow], as_of: datetime, title: str) -> None:
     assert headline(Board(NOW, as_of, rows, []))[0] == title
 
 
@@ -189,7 +189,7 @@ def test_the_title_shows_the_next_expiry_and_required_actions(rows: list[Row], a
         ([row(60, by_hand(""))], "2 things need your attention within 90 days: the client certificate of rim1 expires in 60 days"),
     ],
 )
-def test_the_title_counts_things_without_an_expiry_date(rows: list[Row], title: str) -> None:
+def test_the_title_counts_things_without_an_expiry_date(rows: list[BoardRow], title: str) -> None:
     backup = Endless(None, "backup", "no verified backup yet", "vm", "", needs_a_hand=True)
     assert headline(Board(NOW, NOW, rows, [backup, Endless(None, "token", "pipeline", "ann", "")]))[0] == title
 
