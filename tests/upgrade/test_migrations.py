@@ -18,6 +18,7 @@ LANDED = {
     "certs/migrations/0004_rotations_keep_the_root_for_exports.py": "329798952f4f78ec0b6774202b4c1af73fcd5a9586748b8f9ae1e2e9596315fb",
     "certs/migrations/0005_certificate_superseded_at.py": "264dc30c121efc307d5cb0769cb188be1abf99799b916d74f14820dd5bc81b1a",
     "certs/migrations/0006_names.py": "7445aca5e162f920b2c6635cfb40d914493e140254dccb0334f8595076a98b0d",
+    "certs/migrations/0007_help_texts.py": "e41680c252297cfc73eeb89526b9dac25b3b3869fa9f70c08c604b02d13c74eb",
     "jobs/migrations/0001_initial.py": "5326b3dda01034999b0959a139afced6b5ad8a278baf1e423b6b49fd9f81d936",
     "jobs/migrations/0002_names_of_handlers.py": "af9d232785c6ed01dc901cad677804ad21efa11f8e4fb1dfb4cc44fa9e7bb633",
     "nodes/migrations/0001_initial.py": "697ea155561b3ae5429cdf38ed663db3b913fc6f06ffff92e9ba98fa0c41b1cc",
@@ -29,7 +30,9 @@ LANDED = {
     "nodes/migrations/0007_node_setup_url.py": "587a06bcffec99a9b49da31a4d7d8ffbe9bc3fdc0e22d89a70046f487991859f",
     "nodes/migrations/0008_turns_and_caller_findings.py": "6ce06017fe8a169499e5d99882e5b8afa9b54048a651a9f26bac74449ed163dd",
     "nodes/migrations/0009_names_of_nodes_and_exports.py": "800b7973ec0e3bd5a53165b93a89e22a3f6857d694ab8f274698b5bef2f36945",
+    "nodes/migrations/0010_help_texts.py": "3cd658e11a634fefd2d54403bb84c0671d52e4c2af09a643a6a2b07e770f5d06",
     "people/migrations/0001_tokens_move_here.py": "5c39c8e03a5a7f21f61815464fb29cb66ac3825ab718aab77788f6cdb5c0f4c6",
+    "people/migrations/0002_help_texts.py": "ae8c2a97e0a582bac63c1b94523c14fd7539fbd648a216c67118ea1eea45d16e",
     "qmc/migrations/0001_initial.py": "9c58f0fe4603635953a72c2716b8f239a84588afa3a0399b5103f15f699af948",
     "qmc/migrations/0002_tokens_move_to_people.py": "9ad4d0932aa2e4816534cd5d00486ae7436d7cdf6bd6a85f4650693ff2dcdd0b",
 }
