@@ -205,7 +205,7 @@ def _set_central(arguments: argparse.Namespace) -> int:
 
 def _connections(arguments: argparse.Namespace) -> int:
     found = connections.read(arguments.home)
-    content = json.dumps([dataclasses.asdict(each) for each in found]) if arguments.json else connections.table(found)
+    content = json.dumps([dataclasses.asdict(connection) for connection in found]) if arguments.json else connections.table(found)
     sys.stdout.write(content + "\n")
     return 0
 

@@ -49,7 +49,7 @@ async def _resolved(host_name: str, port: int) -> list[str]:
     def resolve() -> None:
         answer: list[str] | OSError
         try:
-            answer = [str(each[4][0]) for each in socket.getaddrinfo(host_name, port, type=socket.SOCK_STREAM)]
+            answer = [str(information[4][0]) for information in socket.getaddrinfo(host_name, port, type=socket.SOCK_STREAM)]
         except OSError as exc:
             answer = exc
         with contextlib.suppress(RuntimeError):  # the agent has stopped meanwhile

@@ -46,7 +46,7 @@ class CentralAddresses:
     def after_set_central(self) -> list[CentralAddress]:
         """The addresses that the central node reported after `set-central`. Older agents did not store `before`; then there are none."""
         before = (self.memory.get("central") or {}).get("before")
-        return [] if before is None else [each for each in self.all() if netloc(each.address, each.port) not in before]
+        return [] if before is None else [address for address in self.all() if netloc(address.address, address.port) not in before]
 
     @property
     def host_name(self) -> str:
@@ -58,7 +58,7 @@ class CentralAddresses:
     @property
     def port(self) -> int:
         """The port for calls to the host name."""
-        return next((each.port for each in self.all()), NODE_API_PORT)
+        return next((address.port for address in self.all()), NODE_API_PORT)
 
     def order(self, resolved: Iterable[str]) -> list[Place]:
         """Every place to call, in this order; `resolved` are the addresses of the host name."""
@@ -67,7 +67,7 @@ class CentralAddresses:
         if given:
             places.append(Place(given["host_name"] or self.installed.central_host_name, given["address"], given["port"]))
         places += [Place(name, address, self.port) for address in resolved]
-        places += [Place(name, each.address, each.port) for each in self.all()]
+        places += [Place(name, stored.address, stored.port) for stored in self.all()]
         return list(dict.fromkeys(places))
 
     def newest_addresses(self) -> list[str]:

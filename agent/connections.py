@@ -48,7 +48,7 @@ def read(home: Path) -> list[Connection]:
     try:
         rows = asyncio.run(_fetched(state, installed))
         ring = state.store.key_ring()
-        return sorted((_opened(row, ring) for row in rows), key=lambda each: each.name.lower())
+        return sorted((_opened(row, ring) for row in rows), key=lambda connection: connection.name.lower())
     except OSError as exc:
         raise Unavailable(f"The central node did not give the connections: {exc}. Is it running, and is this node registered?") from exc
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
@@ -90,4 +90,4 @@ def table(connections: list[Connection]) -> str:
         lines.append((connection.name, connection.type, connection.username, state, connection.connection_string))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return "\n".join([*rows, *(each.problem for each in connections if each.problem)])
+    return "\n".join([*rows, *(opened.problem for opened in connections if opened.problem)])

@@ -184,7 +184,7 @@ def _is_ours_alone(path: Path, folders: list[str], names: tuple[str, ...]) -> bo
 
 
 def _fits(name: str, names: tuple[str, ...]) -> bool:
-    return any(fnmatch(name, each) for each in names)
+    return any(fnmatch(name, pattern) for pattern in names)
 
 
 def _entries(own: OwnFolder) -> Iterator[_Entry]:
@@ -248,7 +248,7 @@ def close_to_others(own: OwnFolder) -> None:
 @contextlib.contextmanager
 def undone_on_error(*places: Path) -> Iterator[None]:
     """If the block fails, remove what it created at or below `places`, and restore the content of files in `places`."""
-    missing = {each for place in places for each in (place, *place.parents) if not os.path.lexists(each)}
+    missing = {folder for place in places for folder in (place, *place.parents) if not os.path.lexists(folder)}
     contents = {place: place.read_bytes() for place in places if place.is_file()}
     before = {path for place in places for path in _below(place)}
     try:

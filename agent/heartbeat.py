@@ -44,7 +44,7 @@ def services(arguments: list[str]) -> tuple[Service, ...]:
         if not SERVICE_NAME.fullmatch(name) or not host or not port:
             raise ValueError(f"--service {argument} is not NAME=HOST:PORT. A name has at most 20 of a-z, 0-9 and -.")
         found.append(Service(name, host, port))
-    names = [each.name for each in found]
+    names = [service.name for service in found]
     if len(found) > MOST_SERVICES or len(set(names)) < len(names) or "service" in names:
         raise ValueError(f"--service takes at most {MOST_SERVICES} different names, and not `service`, which is the agent itself.")
     return tuple(found)

@@ -90,9 +90,9 @@ class Listener:
 
     async def stop(self) -> None:
         """Stop accepting connections. Answers that have begun are sent."""
-        for each in (self._server, self.listening):
-            if each is not None:
-                each.close()
+        for server in (self._server, self.listening):
+            if server is not None:
+                server.close()
         self._server = self.listening = None
         await self.runner.cleanup()
 

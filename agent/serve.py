@@ -106,8 +106,8 @@ class Agent:
             await self.follow()
         calling.cancel()
         self.wake.set()
-        for each in [*self.pages, *filter(None, (self.taking, self.node))]:
-            await each.stop()
+        for listener in [*self.pages, *filter(None, (self.taking, self.node))]:
+            await listener.stop()
 
     async def follow(self, *, first: bool = False) -> None:
         """Open and close listeners to match the state on the disk. Failures are logged and tried again.
@@ -182,8 +182,8 @@ class Agent:
                 await listener.start()
                 started.append(listener)
         except OSError:
-            for each in started:
-                await each.stop()
+            for running in started:
+                await running.stop()
             raise
         self.taking, self.pages = opening[0], opening[1:]
         log.info("waiting for a package on %s:%s. Then type its password on %s", options.address, options.distribution_port, self.setup_url)

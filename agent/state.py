@@ -70,7 +70,7 @@ def _memory(text: bytes) -> dict[str, Any]:
 def _has(value: Any, form: Any) -> bool:
     """Whether `value` has the type `form`, or is an object whose members have these types."""
     if isinstance(form, dict):
-        return isinstance(value, dict) and all(_has(value.get(name), each) for name, each in form.items())
+        return isinstance(value, dict) and all(_has(value.get(name), member_form) for name, member_form in form.items())
     return isinstance(value, form)
 
 
@@ -170,7 +170,7 @@ class State:
         """Call the central node at `address` until an address that it reports later works. Its certificate must have `host_name`, if given."""
         with self.locked():
             installed = self.store.readable()
-            before = [netloc(each.address, each.port) for each in CentralAddresses(installed, self.memory()).all()] if installed else []
+            before = [netloc(known.address, known.port) for known in CentralAddresses(installed, self.memory()).all()] if installed else []
             generation = installed.generation if installed else 0
             self._remember(central={"address": address, "port": port, "host_name": host_name, "before": before, "generation": generation})
 
@@ -229,7 +229,11 @@ class State:
     def waiting(self) -> list[Waiting]:
         """The waiting packages that are newer than the installed generation, newest first."""
         installed = self.store.readable()
-        return [each for each in self.packages.all() if installed is None or each.claims.generation > installed.generation]
+        return [
+            sealed_package
+            for sealed_package in self.packages.all()
+            if installed is None or sealed_package.claims.generation > installed.generation
+        ]
 
     def accept(self, sealed: bytes, *, source: str, now: datetime) -> str:
         """Store a package until its password is typed. Returns its digest. Raises: Refused, PackageMalformed."""
@@ -259,14 +263,14 @@ class State:
     def unlock(self, opener: package.Opener, *, now: datetime) -> Installed | None:
         """Install the waiting package that the password opens. None if there is none. Raises: Refused, PackageInvalid, OSError."""
         waiting = self.waiting()
-        fitting = [each for each in waiting if opener.fits(each.header)]
-        untagged = [each for each in waiting if each.header.tag is None]  # from an older central node
-        for each in [*fitting, *untagged]:
+        fitting = [sealed_package for sealed_package in waiting if opener.fits(sealed_package.header)]
+        untagged = [sealed_package for sealed_package in waiting if sealed_package.header.tag is None]  # from an older central node
+        for sealed_package in [*fitting, *untagged]:
             try:
-                content = opener.open(read(each.path)[1])
+                content = opener.open(read(sealed_package.path)[1])
             except (WrongPassword, Damaged, FileNotFoundError):
-                if each in fitting:  # another package with a copied header
-                    each.path.unlink(missing_ok=True)
+                if sealed_package in fitting:  # another package with a copied header
+                    sealed_package.path.unlink(missing_ok=True)
                 continue
             return self._install(content, now=now)
         return None
@@ -282,8 +286,8 @@ class State:
         with self.locked():
             self._check_inside(content)
             installed = self.store.install(content, now=now)
-            for each in self.packages.all():
-                each.path.unlink(missing_ok=True)
+            for sealed_package in self.packages.all():
+                sealed_package.path.unlink(missing_ok=True)
             self._remember(reopened=None, wrong_passwords=0, paused_until=None)
         return installed
 

@@ -7,4 +7,6 @@ VERSION = "0.2.0"
 
 def system() -> str:
     """The operating system and its release, in printable ASCII."""
-    return "".join(each for each in f"{platform.system()} {platform.release()} {platform.machine()}" if " " <= each <= "~")[:100]
+    return "".join(character for character in f"{platform.system()} {platform.release()} {platform.machine()}" if " " <= character <= "~")[
+        :100
+    ]

@@ -60,11 +60,13 @@ def packages_to_remove(waiting: list[Waiting]) -> list[Waiting]:
     Each password needs an expensive key derivation for each package without a tag, so few of them are kept.
     """
     removed = []
-    tagged, untagged = ([each for each in waiting if (each.header.tag is not None) is has] for has in (True, False))
+    tagged, untagged = (
+        [sealed_package for sealed_package in waiting if (sealed_package.header.tag is not None) is has] for has in (True, False)
+    )
     for kept, most in ((tagged, MOST_WAITING), (untagged, MOST_UNTAGGED)):
         while len(kept) >= most:
-            sent = Counter(each.source for each in kept)
-            removed.append(next(each for each in reversed(kept) if sent[each.source] == max(sent.values())))
+            sent = Counter(sealed_package.source for sealed_package in kept)
+            removed.append(next(sealed_package for sealed_package in reversed(kept) if sent[sealed_package.source] == max(sent.values())))
             kept.remove(removed[-1])
     return removed
 
@@ -85,7 +87,7 @@ class WaitingPackages:
                 if found is not None:
                     known[entry.name] = found
         self._known = known
-        return sorted((waiting for _, waiting in known.values()), key=lambda each: each.received_at, reverse=True)
+        return sorted((waiting for _, waiting in known.values()), key=lambda waiting: waiting.received_at, reverse=True)
 
     def _read(self, entry: os.DirEntry[str]) -> tuple[tuple[int, int], Waiting] | None:
         try:
@@ -106,7 +108,7 @@ class WaitingPackages:
 
     def keep(self, sealed: bytes, *, source: str, now: datetime) -> None:
         """Store a package until its password is typed. Raises: OSError."""
-        for each in packages_to_remove(self.all()):
-            each.path.unlink(missing_ok=True)
+        for sealed_package in packages_to_remove(self.all()):
+            sealed_package.path.unlink(missing_ok=True)
         content = {"source": source, "received_at": now.isoformat(), "package": sealed.decode("ascii")}
         replace(self.folder / f"{package.digest(sealed)}.json", json.dumps(content).encode())

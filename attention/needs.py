@@ -97,4 +97,4 @@ def ranked(found: Iterable[Need]) -> list[Ranked]:
         found = everywhere.get(need.code) or own.get((need.code, need.subject))
         return found.title if found is not None and found is not need else ""
 
-    return sorted((Ranked(need, cause(need)) for need in ordered), key=lambda each: bool(each.explained_by))
+    return sorted((Ranked(need, cause(need)) for need in ordered), key=lambda ranked_need: bool(ranked_need.explained_by))

@@ -47,10 +47,10 @@ def wording_register(*actions: str) -> Callable[[Wording], Wording]:
     """Register the decorated function, which returns the words for events with these actions and the color of their spot."""
 
     def register(wording: Wording) -> Wording:
-        for each in actions:
-            if each in _wordings:
-                raise ValueError(f"{each} has a wording already")
-            _wordings[each] = wording
+        for action in actions:
+            if action in _wordings:
+                raise ValueError(f"{action} has a wording already")
+            _wordings[action] = wording
         return wording
 
     return register
@@ -61,7 +61,7 @@ def history_page(target: uuid.UUID, own: Mapping[uuid.UUID, str], page: int, lin
     events = Event.objects.filter(target_id__in=[target, *own]).exclude(action="certificate.recorded")
     paginator = Paginator(events, lines)
     found = paginator.get_page(page)
-    rows = [line(each, own.get(each.target_id, "")) for each in found]
+    rows = [line(event, own.get(event.target_id, "")) for event in found]
     return Page(rows, found.number, paginator.num_pages, paginator.count)
 
 

@@ -62,7 +62,7 @@ def _zone_with_its_keys() -> TrustZone:
     if zone is None:
         raise ZoneMissing
     at_hand = key_ring().keys
-    if missing := [str(each) for each in DatabaseKey.objects.live() if each.key_id not in at_hand]:
+    if missing := [str(database_key) for database_key in DatabaseKey.objects.live() if database_key.key_id not in at_hand]:
         raise BackupError(
             f"This machine's service certificates do not open {', '.join(missing)}. Without it, the values that it encrypts could not be restored. Nothing was "
             "written. Try again in a minute. If the problem stays, renew the central node's certificates."

@@ -38,7 +38,7 @@ class Exact(DjangoJSONEncoder):
 
 def dumped_models() -> list[type[models.Model]]:
     """Every model in a dump, each after the models that it refers to."""
-    kept = [(app, [each for each in app.get_models() if each._meta.label_lower not in LEFT_OUT]) for app in apps.get_app_configs()]
+    kept = [(app, [model for model in app.get_models() if model._meta.label_lower not in LEFT_OUT]) for app in apps.get_app_configs()]
     return list(serializers.sort_dependencies(kept, allow_cycles=True))
 
 
@@ -95,7 +95,7 @@ def _insert(rows: list[DeserializedObject]) -> None:
 def in_use() -> list[str]:
     """The models that already have rows in this database."""
     tables = set(connection.introspection.table_names())
-    return [each._meta.label for each in dumped_models() if each._meta.db_table in tables and each._base_manager.exists()]
+    return [model._meta.label for model in dumped_models() if model._meta.db_table in tables and model._base_manager.exists()]
 
 
 def sealed_values(dump: bytes) -> str:

@@ -70,16 +70,16 @@ def remarks(*, now: datetime) -> Iterator[str]:
     if not resealing_is_finished():
         yield "Some values of the central node are encrypted with a database key or an older central key. `up` encrypts them again."
     installed = own_store()
-    trusted = {fingerprint(each) for each in installed.roots}
+    trusted = {fingerprint(root) for root in installed.roots}
     for row in Certificate.objects.issued().filter(kind="root"):
         if row.encrypted_private_key is None:
             yield f"The private key of {row.subject} is missing, so this root cannot sign. Rotate the root, or recreate it."
         if row.sha256 not in trusted:
             yield f"This machine does not trust {row.subject} yet."
-    for each in (*installed.roots, installed.service, installed.client):
-        if now > each.not_valid_after_utc:
-            name = each.subject.rfc4514_string()
-            yield f"{name} expired on {clocks.stamp(each.not_valid_after_utc)}: recreate the root (`{QMC} recreate_root`)."
+    for certificate in (*installed.roots, installed.service, installed.client):
+        if now > certificate.not_valid_after_utc:
+            name = certificate.subject.rfc4514_string()
+            yield f"{name} expired on {clocks.stamp(certificate.not_valid_after_utc)}: recreate the root (`{QMC} recreate_root`)."
 
 
 def fields_open() -> tuple[int, list[str]]:

@@ -72,7 +72,7 @@ class Report:
             clocks.stamp(self.origin.created_at),
             ", ".join(f"{n} {state}" for state, n in sorted(self.nodes.items())),
         )
-        again = [f"Redistribute this node: {each}" for each in self.redistribute]
+        again = [f"Redistribute this node: {node}" for node in self.redistribute]
         return [
             f"Backup of {self.origin.host_name} (trust zone {self.origin.trust_zone}), made {made}; {self.rows} rows",
             f"Central node: {self.host_name}. Nodes call {', '.join(self.node_api_addresses)}",
@@ -185,8 +185,8 @@ def _names_record() -> None:
     """Make the register of names from nodes and exports, the oldest first. Backups of earlier versions have no register."""
     if NameClaim.objects.exists():
         return
-    found = [(each.created_at, names_of_node(each)) for each in Node.objects.present()]
-    found += [(each.created_at, names_of_export(each)) for each in Export.objects.in_use().defer("archive", "sealed_password")]
+    found = [(node.created_at, names_of_node(node)) for node in Node.objects.present()]
+    found += [(export.created_at, names_of_export(export)) for export in Export.objects.in_use().defer("archive", "sealed_password")]
     for since, wanted in sorted(found, key=itemgetter(0)):
         names_take(wanted=[wanted], now=since, dispute=True)
 
@@ -250,7 +250,7 @@ def _report(archive: Archive, rows: int, opened: int, found: list[str], now: dat
     states = dict(Node.objects.present().values_list("name", "state"))
     return Report(
         origin=archive.origin, host_name=TrustZone.objects.get().name, node_api_addresses=netlocs(central_addresses()), sign_in=sign_in_words(), contains=contains(archive), rows=rows, nodes=Counter(states.values()),
-        database_keys=[f"version {each.version} {each.status}" for each in DatabaseKey.objects.all()], fields=opened,
+        database_keys=[f"version {database_key.version} {database_key.status}" for database_key in DatabaseKey.objects.all()], fields=opened,
         redistribute=[name for name, state in states.items() if state == NodeState.FAILED],
         remarks=[] if found else list(remarks(now=now)), problems=found,
     )  # fmt: skip

@@ -46,8 +46,10 @@ def bare(values: list[bytes]) -> tuple[float, float]:
     """Seconds to open, and to open and seal again, with nothing around the cipher."""
     old, new, place = AESGCM(secrets.token_bytes(32)), AESGCM(secrets.token_bytes(32)), b"table\0column\0" + b"0" * 36
     sealed = [(nonce := secrets.token_bytes(12), old.encrypt(nonce, value, place)) for value in values]
-    opening = timed(lambda: [old.decrypt(nonce, each, place) for nonce, each in sealed])
-    anew = timed(lambda: [new.encrypt(secrets.token_bytes(12), old.decrypt(nonce, each, place), place) for nonce, each in sealed])
+    opening = timed(lambda: [old.decrypt(nonce, ciphertext, place) for nonce, ciphertext in sealed])
+    anew = timed(
+        lambda: [new.encrypt(secrets.token_bytes(12), old.decrypt(nonce, ciphertext, place), place) for nonce, ciphertext in sealed]
+    )
     return opening, anew
 
 
@@ -70,8 +72,8 @@ def measure(rows: int) -> None:
         version=2, status="delivered", key_id=new, algorithm="AES-256-GCM", created_at=now, status_since=now
     )
     Connection.objects.bulk_create(
-        Connection(name=str(number), type="odbc", connection_string="bench", created_at=now, changed_at=now, password=each)
-        for number, each in enumerate(values)
+        Connection(name=str(number), type="odbc", connection_string="bench", created_at=now, changed_at=now, password=password)
+        for number, password in enumerate(values)
     )
     opening, anew = bare(values)
 

@@ -90,7 +90,7 @@ def measure(site: Site, callers: list[Caller], *, bare: bool, kept_alive: bool, 
     before, until = cpu_by_process(site)["node-api"], time.monotonic() + seconds
     with ThreadPoolExecutor(len(callers)) as pool:
         calls = [pool.submit(caller.call, bare=bare, kept_alive=kept_alive, until=until) for caller in callers]
-        took = [each for call in calls for each in call.result()]
+        took = [duration for call in calls for duration in call.result()]
     return took, cpu_by_process(site)["node-api"] - before
 
 

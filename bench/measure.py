@@ -39,7 +39,9 @@ def cpu_by_process(site: Site) -> dict[str, float]:
         return found[pid][1] + sum(whole(child) for child, (parent, _) in found.items() if parent == pid)
 
     used = {"up": found[site.process.pid][1]}
-    for pid in [pid for pid, (parent, _) in found.items() if parent == site.process.pid] + [each.pid for each in site.further.values()]:
+    for pid in [pid for pid, (parent, _) in found.items() if parent == site.process.pid] + [
+        process.pid for process in site.further.values()
+    ]:
         used[_name(pid)] = used.get(_name(pid), 0) + whole(pid)
     return used
 
@@ -73,6 +75,6 @@ def cpu_of_all(site: Site, fleet: Fleet) -> dict[str, float]:
 
 def table(cpu: dict[str, float], nodes: int, wall: float) -> None:
     """The CPU time of each part, in milliseconds per node."""
-    for name, seconds in sorted(cpu.items(), key=lambda each: -each[1]):
+    for name, seconds in sorted(cpu.items(), key=lambda part: -part[1]):
         print(f"  {name:10} {seconds / nodes * 1000:7.0f} ms   {seconds / wall / CORES:4.0%} of the cores")
     print(f"  {'not used':10} {(wall * CORES - sum(cpu.values())) / nodes * 1000:7.0f} ms")

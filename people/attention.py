@@ -16,10 +16,10 @@ FORGOTTEN = timedelta(days=90)
 def expiring(now: datetime) -> Iterator[Expiring | Endless]:
     """Tokens of active users, except those that expired more than 90 days ago."""
     tokens = ApiToken.objects.select_related("user").filter(user__is_active=True).order_by("name", "id")
-    for each in tokens.filter(Q(expires_at=None) | Q(expires_at__gte=now - FORGOTTEN)):
-        user = each.user.get_username()
-        if each.expires_at is None:
-            yield Endless(str(each.pk), "token", each.name, user, "It never expires. It is valid until it is revoked.")
+    for token in tokens.filter(Q(expires_at=None) | Q(expires_at__gte=now - FORGOTTEN)):
+        user = token.user.get_username()
+        if token.expires_at is None:
+            yield Endless(str(token.pk), "token", token.name, user, "It never expires. It is valid until it is revoked.")
             continue
         text = f"Make another with `{QMC} create_token {user} --name NAME --days N`, and use it in the programs that use this one."
-        yield Expiring(str(each.pk), "token", each.name, user, user, each.created_at, each.expires_at, by_hand(text), "")
+        yield Expiring(str(token.pk), "token", token.name, user, user, token.created_at, token.expires_at, by_hand(text), "")

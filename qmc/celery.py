@@ -21,11 +21,11 @@ app.autodiscover_tasks()
 def beat_schedule_set() -> None:
     """Beat requests all periodic work that the apps have registered. A request that no worker takes in time expires."""
     app.conf.beat_schedule = {
-        each.name: {
-            "task": each.task, "schedule": every(each.period.total_seconds()),
-            "options": {"expires": min(max(each.period.total_seconds(), 10), 3600)},
+        periodic_task.name: {
+            "task": periodic_task.task, "schedule": every(periodic_task.period.total_seconds()),
+            "options": {"expires": min(max(periodic_task.period.total_seconds(), 10), 3600)},
         }
-        for each in periodic_tasks()
+        for periodic_task in periodic_tasks()
     }  # fmt: skip
 
 

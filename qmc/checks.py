@@ -33,9 +33,9 @@ MOST_ASKED = 50  # asks the name service for nodes without an address
 
 
 def _subclasses(kind: type[Any]) -> Iterator[type[Any]]:
-    for each in kind.__subclasses__():
-        yield each
-        yield from _subclasses(each)
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)
 
 
 def _encrypted(model: type[Model] | None) -> set[str]:
@@ -48,9 +48,9 @@ def nothing_searches_encrypted_fields(**_: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     hint = "Filter and sort by other columns; show only whether it is set."
     for filters in _subclasses(django_filters.FilterSet):
-        wrong = {each.field_name.split("__")[0] for each in filters.base_filters.values() if each.field_name} & _encrypted(
-            filters._meta.model
-        )
+        wrong = {
+            filter_field.field_name.split("__")[0] for filter_field in filters.base_filters.values() if filter_field.field_name
+        } & _encrypted(filters._meta.model)
         found += [Error(f"{filters.__name__} filters by the encrypted field {name}.", hint, filters, "qmc.E001") for name in wrong]
     for table in _subclasses(django_tables2.Table):
         sortable = {name for name, column in table.base_columns.items() if column.orderable is not False}
@@ -120,9 +120,9 @@ def database_key_can_be_read() -> list[CheckMessage]:
         return [Error(str(exc), restore, id="qmc.E003")]
     versions = DatabaseKey.objects.exclude(status__in=[DatabaseKeyStatus.RETIRED, DatabaseKeyStatus.PREPARED])
     found: list[CheckMessage] = [
-        Error(f"{each} (key id {each.key_id}) does not open on this machine.", restore, id="qmc.E005")
-        for each in versions
-        if each.key_id not in ring.keys
+        Error(f"{version} (key id {version.key_id}) does not open on this machine.", restore, id="qmc.E005")
+        for version in versions
+        if version.key_id not in ring.keys
     ]
     return found + [
         Warning(f"A service certificate with key does not open: {place}: {text}", restore, id="qmc.W001")
@@ -143,13 +143,13 @@ def central_key_can_be_read() -> list[CheckMessage]:
 def nodes_can_call() -> list[CheckMessage]:
     """Report addresses that do not lead nodes to this machine."""
     node_api_addresses = addresses_recorded()
-    if any(is_wildcard(each.address) for each in node_api_addresses):
+    if any(is_wildcard(address.address) for address in node_api_addresses):
         return [
             Error(
                 f"The address that nodes call, {', '.join(netlocs(node_api_addresses))}, leads each node to itself.", REMEDY, id="qmc.E021"
             )
         ]
-    if not all(is_loopback(each.address) for each in node_api_addresses):
+    if not all(is_loopback(address.address) for address in node_api_addresses):
         return []
     remote = next(filter(is_remote, Node.objects.present().filter(is_central=False)[:MOST_ASKED]), None)
     text = f"The address that nodes call, {', '.join(netlocs(node_api_addresses))}, cannot be reached from {remote}."

@@ -89,7 +89,7 @@ def as_text(value: Any) -> str:
         case [*texts]:
             return ",".join(texts)
         case dict():
-            return ",".join(f"{name}={each}" for name, each in value.items())
+            return ",".join(f"{name}={setting}" for name, setting in value.items())
     return str(value)
 
 
@@ -109,7 +109,7 @@ def _without_secrets(url: str) -> str:
 
 def listed(check: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
     """Texts, separated by commas, each as `check` returns it."""
-    return lambda text: tuple(check(each.strip()) for each in text.split(",") if each.strip())
+    return lambda text: tuple(check(part.strip()) for part in text.split(",") if part.strip())
 
 
 def optional_path(text: str) -> Path | None:

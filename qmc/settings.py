@@ -191,7 +191,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Trust zone console",
     "VERSION": "1",
     "ENUM_NAME_OVERRIDES": {
-        "CertificateKindEnum": [each.value for each in Kind],
+        "CertificateKindEnum": [kind.value for kind in Kind],
         "RotationKindEnum": "nodes.rotations.api.KINDS",
         "ExpiringKindEnum": "attention.expiring.KINDS",
         "NodeStateEnum": "nodes.states.NodeState.values",

@@ -71,7 +71,7 @@ API = [
 ]
 handler404, handler500 = "qmc.error_pages.not_found", "qmc.error_pages.failed"
 urlpatterns = [
-    *(path("api/v1/" + str(each.pattern), each.callback, name=each.name) for each in API),
+    *(path("api/v1/" + str(pattern.pattern), pattern.callback, name=pattern.name) for pattern in API),
     path("", overview.overview, name="overview"),
     path("recreate-root/", views_recreate.recreate, name="recreate_root"),
     path("recreate-root/progress/", views_recreate.progress, name="recreation"),

@@ -59,7 +59,7 @@ def key_ring() -> KeyRing:
 def own_fingerprints() -> set[str]:
     """The ids of the certificates that this machine uses. Empty if nothing is installed."""
     installed = _current()
-    return {fingerprint(each) for each in (installed.service, installed.client, installed.cluster)} if installed else set()
+    return {fingerprint(certificate) for certificate in (installed.service, installed.client, installed.cluster)} if installed else set()
 
 
 def own_pair_fingerprints(key_ids: Container[str]) -> set[str]:

@@ -99,9 +99,9 @@ def register_many(site: Site, token: str, fleet: Fleet, addresses: list[str], *,
 
         calls = [pool.submit(call, addresses[number::callers]) for number in range(callers)]
         while len(typed) < len(addresses) or any(ours(state) for state in UNDER_WAY):
-            for each in ours("awaiting_password"):
-                if each.address not in typed:
-                    typed[each.address] = pool.submit(fleet.unlock, each.address, each.password)
+            for node in ours("awaiting_password"):
+                if node.address not in typed:
+                    typed[node.address] = pool.submit(fleet.unlock, node.address, node.password)
             for ended in [future for future in (*calls, *typed.values()) if future.done()]:
                 ended.result()
             assert not watcher.in_state("failed"), watcher.in_state("failed")

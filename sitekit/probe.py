@@ -128,7 +128,7 @@ class Probe:
     """The interface of the probe for tests: a context manager during which it connects."""
 
     def __init__(self, places: list[Place], *, environment: dict[str, str] | None = None, per_second: float = 40) -> None:
-        self.command = [sys.executable, "-m", "sitekit.probe", json.dumps([asdict(each) for each in places]), str(per_second)]
+        self.command = [sys.executable, "-m", "sitekit.probe", json.dumps([asdict(place) for place in places]), str(per_second)]
         self.environment = os.environ | {"PYTHONDEVMODE": ""} | (environment or {})
 
     def __enter__(self) -> "Probe":
@@ -162,7 +162,7 @@ class Probe:
 
 def main() -> None:
     places, per_second = json.loads(sys.argv[1]), float(sys.argv[2])
-    dialler = Dialler([Place(**each) for each in places], per_second)
+    dialler = Dialler([Place(**place) for place in places], per_second)
     threading.Thread(target=dialler.run, daemon=True).start()
     for line in sys.stdin:
         sys.stdout.write(json.dumps(dialler.obey(*json.loads(line))) + "\n")

@@ -133,7 +133,7 @@ class Site:
         if self.database:
             for (table,) in self.database.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall():
                 rows = self.database.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))).fetchall()
-                yield table, b"\n".join(each if isinstance(each, bytes) else str(each).encode() for row in rows for each in row)
+                yield table, b"\n".join(column if isinstance(column, bytes) else str(column).encode() for row in rows for column in row)
         if url := self.environment.get("CELERY_BROKER_URL"):
             with Redis.from_url(url) as broker:
                 for key in broker.scan_iter():

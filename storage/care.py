@@ -72,7 +72,7 @@ def older_than_store() -> tuple[str, str] | None:
     repair = (
         f" To keep this database as it is, run `{QMC} repair_central`: it makes new certificates for the central node." if opens else ""
     )
-    made_at = clocks.stamp(max(each.not_valid_before_utc for each in (installed.service, installed.client)) + BACKDATE)
+    made_at = clocks.stamp(max(certificate.not_valid_before_utc for certificate in (installed.service, installed.client)) + BACKDATE)
     return (
         f"This machine's store has generation {installed.generation} of {made_at}, but the database does not know its certificates: an older "
         "database was restored. Certificates issued since then are refused, and values encrypted since then may not open.",

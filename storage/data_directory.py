@@ -45,9 +45,9 @@ def _is_private(path: Path) -> bool:
     if path == _resolved(settings.ROOT_PASSPHRASE_FILE):
         return True
     if inside[:1] == ("secrets",) and len(inside) > 1:
-        return path not in {_resolved(each) for each in settings.SHARED_SECRET_FILES}
+        return path not in {_resolved(file) for file in settings.SHARED_SECRET_FILES}
     return bool(inside) and (
-        inside[0] == "before-upgrade" or inside[0].startswith(".trial-") or not any(fnmatch(inside[0], each) for each in NAMES)
+        inside[0] == "before-upgrade" or inside[0].startswith(".trial-") or not any(fnmatch(inside[0], name) for name in NAMES)
     )
 
 

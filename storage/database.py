@@ -171,7 +171,7 @@ def _select(connection: BaseDatabaseWrapper, columns: str, table: str) -> list[t
 def _tables(connection: BaseDatabaseWrapper) -> set[str]:
     """Every table, except those of PostgreSQL extensions."""
     with connection.cursor() as cursor:
-        tables = {each.name for each in connection.introspection.get_table_list(cursor) if each.type in "tp"}
+        tables = {table.name for table in connection.introspection.get_table_list(cursor) if table.type in "tp"}
     if connection.vendor == "postgresql":
         tables -= {name for (name,) in _select(connection, "relname", "pg_class JOIN pg_depend ON objid = pg_class.oid AND deptype = 'e'")}
     return tables

@@ -104,7 +104,8 @@ def _read_all(database: Path, *, has_log: bool) -> None:
     if found != ["ok"]:
         remedy = f"If {database.name} was restored without its log: {_part(database)} Otherwise: {_restore(database)}"
         raise FileDamaged(
-            f"{database} is damaged: {'; '.join(' '.join(each.split()) for each in found)}.", remedy if has_log else _restore(database)
+            f"{database} is damaged: {'; '.join(' '.join(problem.split()) for problem in found)}.",
+            remedy if has_log else _restore(database),
         )
 
 

@@ -69,12 +69,12 @@ def _copy(database: Path, *, now: datetime) -> Path:
 
 def _drop_earlier(copy: Path, recorded: list[tuple[str, str]]) -> None:
     """Remove earlier copies with the same migrations. They come from upgrades that failed, and have nothing newer than `copy`."""
-    for each in upgrade_copies():
-        if each == copy:
+    for saved in upgrade_copies():
+        if saved == copy:
             continue
-        with suppress(sqlite3.Error), closing(sqlite3.connect(each)) as earlier:  # it may be damaged
+        with suppress(sqlite3.Error), closing(sqlite3.connect(saved)) as earlier:  # it may be damaged
             if _recorded(earlier) == recorded:
-                each.unlink()
+                saved.unlink()
 
 
 def _recorded(database: sqlite3.Connection) -> list[tuple[str, str]]:

@@ -42,7 +42,7 @@ class StrictText(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             raise serializers.ValidationError("Give a string.")
-        if not data.isascii() and any("\ud800" <= each <= "\udfff" for each in data):
+        if not data.isascii() and any("\ud800" <= character <= "\udfff" for character in data):
             raise serializers.ValidationError("This is not valid text: it has a lone surrogate.")
         return data
 

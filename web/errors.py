@@ -18,5 +18,5 @@ class Blocked(Exception):
     """`findings` has the results of all checks. At least one blocks."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
-        super().__init__(" ".join(each.title for each in findings if each.level == "blocker"))
+        super().__init__(" ".join(finding.title for finding in findings if finding.level == "blocker"))
         self.findings = list(findings)

@@ -24,10 +24,10 @@ _problems: dict[type[Exception], tuple[int, str]] = {}
 
 def problem_register(status: int, slug: str, *errors: type[Exception]) -> None:
     """Answer errors of these classes with `status` and the type `slug`. Raises: ValueError for a class that is already registered."""
-    for each in errors:
-        if each in _problems:
-            raise ValueError(f"{each!r} is registered already")
-        _problems[each] = status, slug
+    for error in errors:
+        if error in _problems:
+            raise ValueError(f"{error!r} is registered already")
+        _problems[error] = status, slug
 
 
 problem_register(400, "invalid", InputInvalid, DataError, exceptions.ValidationError)
@@ -59,8 +59,8 @@ def _of_input(detail: Any, *path: str) -> Iterator[FieldError]:
         for name, inner in detail.items():
             yield from _of_input(inner, *path, *([] if name == api_settings.NON_FIELD_ERRORS_KEY else [str(name)]))
     elif isinstance(detail, list):
-        for number, each in enumerate(detail):
-            yield from _of_input(each, *path, *([str(number)] if isinstance(each, dict) else []))
+        for number, item in enumerate(detail):
+            yield from _of_input(item, *path, *([str(number)] if isinstance(item, dict) else []))
     else:
         yield FieldError(".".join(path), detail.code, str(detail))
 
@@ -69,8 +69,8 @@ def _errors(exc: Exception) -> list[FieldError]:
     if isinstance(exc, InputInvalid):
         return [FieldError(field, "invalid", text) for field, texts in exc.errors.items() for text in texts]
     if isinstance(exc, Blocked):
-        blocking = [each for each in exc.findings if each.level == "blocker"]
-        return [FieldError(each.field, each.code, f"{each.title} {each.remedy}".strip()) for each in blocking]
+        blocking = [finding for finding in exc.findings if finding.level == "blocker"]
+        return [FieldError(finding.field, finding.code, f"{finding.title} {finding.remedy}".strip()) for finding in blocking]
     return [*_of_input(exc.detail)] if isinstance(exc, exceptions.ValidationError) else []
 
 
@@ -86,7 +86,7 @@ def _detail(exc: Exception) -> str:
     if database_problem.is_unavailable(exc):
         return database_problem.detail(exc)
     if isinstance(exc, exceptions.ValidationError):
-        return " ".join(f"{each.field}: {each.message}" if each.field else each.message for each in _errors(exc)[:MOST_IN_DETAIL])
+        return " ".join(f"{error.field}: {error.message}" if error.field else error.message for error in _errors(exc)[:MOST_IN_DETAIL])
     return next((text for kind, text in DETAILS.items() if isinstance(exc, kind)), None) or str(exc)
 
 
@@ -100,7 +100,7 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> JsonResponse:
         (status, slug), detail = found, _detail(exc)
     if status >= 500 and found:
         log.warning("%s in %s: %s", slug, context["view"], exc)
-    findings = {"findings": [vars(each) for each in exc.findings]} if isinstance(exc, Blocked) else {}
+    findings = {"findings": [vars(finding) for finding in exc.findings]} if isinstance(exc, Blocked) else {}
     answer = problem_response(slug, status, detail, _errors(exc), **findings)
     if status == 401:
         answer["WWW-Authenticate"] = "Token"

@@ -121,7 +121,7 @@ def _in_force() -> CentralKey:
 def central_keys_proved() -> dict[str, SealingKey]:
     """The keys in the file, if every version in use is among them. Raises: ZoneBroken."""
     keys = central_keys()
-    if missing := [str(each) for each in CentralKey.objects.live() if each.key_id not in keys]:
+    if missing := [str(central_key) for central_key in CentralKey.objects.live() if central_key.key_id not in keys]:
         strange = keys.keys() - set(CentralKey.objects.values_list("key_id", flat=True))
         why = "The file has a key that the database does not know: it belongs to another site, or an older database was restored. " * bool(
             strange
@@ -205,10 +205,10 @@ def _key_of(version: CentralKey) -> SealingKey:
         raise StaleCentralKey(f"{version} does not encrypt new values any more")
     if not CentralKey.objects.ever_finished():
         at_hand = key_ring().keys
-        for each in DatabaseKey.objects.live():
-            if each.key_id not in at_hand:
+        for database_key in DatabaseKey.objects.live():
+            if database_key.key_id not in at_hand:
                 raise ZoneBroken(
-                    f"{each} does not open with the service certificates of the machine that re-encrypts. Redistribute that machine."
+                    f"{database_key} does not open with the service certificates of the machine that re-encrypts. Redistribute that machine."
                 )
     return central_keys_proved()[version.key_id]
 

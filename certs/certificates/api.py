@@ -30,7 +30,7 @@ class CertificateOutput(serializers.Serializer[Any]):
     """The format of a certificate, for the schema."""
 
     id = serializers.UUIDField()
-    kind = serializers.ChoiceField(choices=[each.value for each in Kind])
+    kind = serializers.ChoiceField(choices=[kind.value for kind in Kind])
     role = serializers.CharField()
     subject = serializers.CharField()
     subject_alternative_names = serializers.ListField(child=serializers.CharField())

@@ -49,7 +49,7 @@ def expired_need(
 
 def called(same: Sequence[Certificate]) -> str:
     """Words for the certificates of one holder, as the subject of a sentence."""
-    kinds = " and ".join(sorted({each.kind for each in same}))
+    kinds = " and ".join(sorted({certificate.kind for certificate in same}))
     return f"{same[0].holder or same[0].subject}: {kinds} certificate{'s' * (len(same) > 1)}"
 
 

@@ -20,7 +20,7 @@ EXPIRY = [
     ("365", "within a year"),
     ("later", "later than a year"),
 ]
-STATUS = [(each.value, each.value) for each in (CertificateStatus.ISSUED, CertificateStatus.SUPERSEDED, CertificateStatus.REVOKED)]
+STATUS = [(status.value, status.value) for status in (CertificateStatus.ISSUED, CertificateStatus.SUPERSEDED, CertificateStatus.REVOKED)]
 
 
 def _select() -> forms.Select:

@@ -27,4 +27,4 @@ def holder_register(finder: Finder) -> Finder:
 
 def holder_of(certificate: Certificate) -> Holder | None:
     """The holder, if it has a page. For nodes, the row of the certificate has the name."""
-    return next((found for each in _finders if (found := each(certificate))), None)
+    return next((found for finder in _finders if (found := finder(certificate))), None)

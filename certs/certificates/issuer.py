@@ -25,9 +25,9 @@ class Issuer:
 
 @functools.lru_cache(maxsize=4)
 def _open_root(encrypted: bytes, passphrases: tuple[bytes, ...]) -> PrivateKey | None:
-    for each in passphrases:
+    for passphrase in passphrases:
         with contextlib.suppress(PKIError):
-            return keys.from_pem(encrypted, each)
+            return keys.from_pem(encrypted, passphrase)
     return None
 
 

@@ -41,7 +41,7 @@ def cluster_certificates() -> list[Certificate]:
 
 def cluster_jwks() -> dict[str, list[dict[str, str]]]:
     """The public keys as a JWK Set. Raises: ZoneMissing, ZoneBroken, PKIError."""
-    return cluster.jwks([each.x509() for each in cluster_certificates()])
+    return cluster.jwks([certificate.x509() for certificate in cluster_certificates()])
 
 
 def cluster_public_key() -> str:
@@ -93,11 +93,11 @@ def _site_keys() -> list[token_check.SiteKey]:
     over = Certificate.objects.filter(kind=Kind.CLUSTER, status__in=[CertificateStatus.SUPERSEDED, CertificateStatus.REVOKED])
     named = [(current, "the current cluster certificate", True)]
     named += [
-        (each, f"the cluster certificate of {clocks.day(each.created_at)}, which is accepted beside the current one", True)
-        for each in others
+        (certificate, f"the cluster certificate of {clocks.day(certificate.created_at)}, which is accepted beside the current one", True)
+        for certificate in others
     ]
     named += [
-        (each, f"the cluster certificate of {clocks.day(each.created_at)}, which is {each.status}", False)
-        for each in over.order_by("-generation")
+        (certificate, f"the cluster certificate of {clocks.day(certificate.created_at)}, which is {certificate.status}", False)
+        for certificate in over.order_by("-generation")
     ]
-    return [token_check.SiteKey(each.x509(), name, good) for each, name, good in named]
+    return [token_check.SiteKey(certificate.x509(), name, good) for certificate, name, good in named]

@@ -35,10 +35,10 @@ def reencrypt(*, version: DatabaseKey, until: datetime) -> Pass:
 
     def key() -> SealingKey:
         at_hand = key_ring().keys
-        for each in DatabaseKey.objects.live():
-            if each.key_id not in at_hand:  # a value that only this machine cannot open is not damaged
+        for database_key in DatabaseKey.objects.live():
+            if database_key.key_id not in at_hand:  # a value that only this machine cannot open is not damaged
                 raise ZoneBroken(
-                    f"{each} does not open with the service certificates of the machine that re-encrypts. Redistribute that machine."
+                    f"{database_key} does not open with the service certificates of the machine that re-encrypts. Redistribute that machine."
                 )
         return at_hand[version.key_id or ""]
 

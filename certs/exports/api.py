@@ -69,7 +69,7 @@ class ExportOutput(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     machine_name = serializers.CharField()
-    format = serializers.ChoiceField(choices=[each.value for each in Format])
+    format = serializers.ChoiceField(choices=[file_format.value for file_format in Format])
     include_secrets_key = serializers.BooleanField()
     include_ca = serializers.BooleanField()
     legacy = serializers.BooleanField()
@@ -100,13 +100,13 @@ def _json(details: ExportDetails, now: datetime) -> dict[str, Any]:
     return {
         "id": str(export.pk), "machine_name": export.machine, **{name: getattr(export, name) for name in plain},
         "password_set": export.has_password, "made_by": export.actor, "days_left": lifetime.days_left(end, now) if end else None,
-        "download_until": export.archive_until if export.is_kept(now) else None, "certificates": [str(each.pk) for each in details.certificates], "needs": details.action_required,
+        "download_until": export.archive_until if export.is_kept(now) else None, "certificates": [str(certificate.pk) for certificate in details.certificates], "needs": details.action_required,
     }  # fmt: skip
 
 
 def exports_json(exports: Iterable[Export], now: datetime) -> list[dict[str, Any]]:
     """Exports in the API's format."""
-    return [_json(each, now) for each in export_statuses(exports)]
+    return [_json(status, now) for status in export_statuses(exports)]
 
 
 REGISTER = Export.objects.defer("archive", "sealed_password")

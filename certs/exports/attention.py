@@ -20,7 +20,7 @@ def needs(now: datetime) -> Iterator[Need]:
     """Exports that are refused, that will be refused, or that expire within 30 days. Many exports of one state become one line."""
     found: dict[str, list[Need]] = defaultdict(list)
     details = export_statuses(Export.objects.in_use().defer("archive", "sealed_password"))
-    for state, need in filter(None, (_export(each, now) for each in details)):
+    for state, need in filter(None, (_export(status, now) for status in details)):
         found[state].append(need)
     for state, same in found.items():
         if len(same) <= MOST_ALIKE:
@@ -63,10 +63,10 @@ def _export(details: ExportDetails, now: datetime) -> tuple[str, Need] | None:
 @expiring_register("certs.view_export")
 def expiring(now: datetime) -> Iterator[Expiring]:
     """Each export, with the earliest expiry date of its certificates."""
-    for each in export_statuses(Export.objects.in_use().exclude(made_generation=0).defer("archive", "sealed_password")):
-        export, renew = each.export, "Its renewal is not automatic. Renew it, and bring the new files to the machine."
+    for status in export_statuses(Export.objects.in_use().exclude(made_generation=0).defer("archive", "sealed_password")):
+        export, renew = status.export, "Its renewal is not automatic. Renew it, and bring the new files to the machine."
         if export.made_at and export.not_after:
             yield Expiring(
                 id=str(export.pk), kind="export", subject=export.machine, holder=export.machine, owner=export.actor, not_before=export.made_at,
-                not_after=export.not_after, wording=by_hand(each.action_required or renew), url=reverse("exports:detail", args=[export.pk]),
+                not_after=export.not_after, wording=by_hand(status.action_required or renew), url=reverse("exports:detail", args=[export.pk]),
             )  # fmt: skip

@@ -75,7 +75,7 @@ class ExportForm(WantedForm):
 
     def names(self) -> list[str]:
         """The names between line breaks and commas, without spaces around them."""
-        return [name for each in re.split(r"[,\r\n]", self.cleaned_data["machine_names"]) if (name := each.strip(" \t"))]
+        return [name for line in re.split(r"[,\r\n]", self.cleaned_data["machine_names"]) if (name := line.strip(" \t"))]
 
 
 def initial_of(export: Export) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def export_list(request: PageRequest) -> HttpResponse:
     now = timezone.now()
     found = ExportFilter(request.GET, queryset=with_health(REGISTER.all(), now=now))
     table = table_for(request, ExportTable, found.qs, now=now)
-    table.details = {each.export.pk: each for each in export_statuses(row.record for row in table.paginated_rows)}
+    table.details = {status.export.pk: status for status in export_statuses(row.record for row in table.paginated_rows)}
     return render(request, "certs/exports/list.html", {"table": table, "form": found.form, "now": now})
 
 

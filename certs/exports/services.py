@@ -83,7 +83,7 @@ def export_transition(
 
 
 def _wanted_problems(wanted: Wanted) -> dict[str, list[str]]:
-    if wanted.format not in {each.value for each in files.Format}:
+    if wanted.format not in {file_format.value for file_format in files.Format}:
         return {"format": [f"“{wanted.format[:40]}” is not a format. Use: {', '.join(files.Format)}."]}
     errors, format = {}, files.Format(wanted.format)
     if problem := files.password_problem(wanted.password, format):
@@ -140,13 +140,13 @@ def exports_request(*, actor: Actor, machine_names: Sequence[str], wanted: Wante
     exports = [Export(machine=name, sealed_password=wanted.password, **fields) for name in machine_names]
     try:
         with transaction.atomic():
-            names_take(wanted=[names_of(each) for each in exports], now=now)
+            names_take(wanted=[names_of(export) for export in exports], now=now)
             Export.objects.bulk_create(exports)
             for export in exports:
                 record(actor=actor, action="export.requested", target=export, detail=wanted.choices(), now=now)
-            jobs_create(task=TASK, titles={each.pk: _title(each) for each in exports}, actor=actor.label, now=now)
+            jobs_create(task=TASK, titles={export.pk: _title(export) for export in exports}, actor=actor.label, now=now)
     except NamesTaken as exc:
-        raise InputInvalid(_most([_taken_problem(each) for each in exc.conflicts])) from exc
+        raise InputInvalid(_most([_taken_problem(conflict) for conflict in exc.conflicts])) from exc
     return exports
 
 
@@ -200,13 +200,13 @@ def export_revoke(*, actor: Actor, export: Export, reason: str, code: Revocation
 def exports_download(*, actor: Actor, exports: Iterable[Export], now: datetime) -> bytes:
     """One zip with a folder for each machine. Each download is recorded. Raises: PermissionRefused, ArchiveGone, SealError, ZoneBroken."""
     actor.require("certs.download_export")
-    kept = [each for each in exports if each.is_kept(now) and each.archive is not None]
+    kept = [export for export in exports if export.is_kept(now) and export.archive is not None]
     if not kept:
         raise ArchiveGone("The files are deleted one day after they were made. Renew the export to make new files, or copy its folder.")
-    made = files.zipped(files.unzipped(each.archive.open() for each in kept), now=now)
+    made = files.zipped(files.unzipped(export.archive.open() for export in kept), now=now)
     with transaction.atomic():
-        for each in kept:
-            record(actor=actor, action="export.downloaded", target=each, detail={"generation": each.made_generation}, now=now)
+        for export in kept:
+            record(actor=actor, action="export.downloaded", target=export, detail={"generation": export.made_generation}, now=now)
     return made
 
 

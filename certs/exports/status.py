@@ -34,12 +34,12 @@ def export_statuses(exports: Iterable[Export]) -> list[ExportDetails]:
     """Each export with its certificates and what you must do. A fixed number of queries."""
     wanted = list(exports)
     held: dict[tuple[uuid.UUID | None, int], list[Certificate]] = {}
-    rows = Certificate.objects.listed().filter(holder_id__in=[each.pk for each in wanted]).select_related("issuer")
+    rows = Certificate.objects.listed().filter(holder_id__in=[export.pk for export in wanted]).select_related("issuer")
     for row in rows.defer("der", "sealed_private_key", "issuer__der", "issuer__encrypted_private_key").order_by("-kind"):
         held.setdefault((row.holder_id, row.generation), []).append(row)
     rotation = Rotation.objects.filter(kind=Rotation.Kind.ROOT, under_way=True).first()
-    keys = {each.version: each for each in DatabaseKey.objects.all()}
-    return [_details(each, held.get((each.pk, each.made_generation), []), rotation, keys) for each in wanted]
+    keys = {database_key.version: database_key for database_key in DatabaseKey.objects.all()}
+    return [_details(export, held.get((export.pk, export.made_generation), []), rotation, keys) for export in wanted]
 
 
 def export_status(export: Export) -> ExportDetails:
@@ -50,13 +50,13 @@ def _details(export: Export, certificates: list[Certificate], rotation: Rotation
     if export.status == ExportStatus.REVOKED or not certificates:
         failed = export.status == ExportStatus.FAILED
         return ExportDetails(export, certificates, f"{export.status_reason} Renew it to try again." if failed else "", alarm=failed)
-    refused = next((each for each in certificates if each.status == CertificateStatus.REVOKED), None)
+    refused = next((certificate for certificate in certificates if certificate.status == CertificateStatus.REVOKED), None)
     if refused is not None:
         why = f" ({refused.reason.rstrip('.')})" if refused.reason else ""
         text = f"Its {refused.kind} certificate was revoked{why}, so it is refused. Renew the export."
         return ExportDetails(export, certificates, text, alarm=True)
-    roots = [each.issuer for each in certificates if each.issuer]
-    root = next((each for each in roots if each.status != CertificateStatus.ISSUED), None)
+    roots = [certificate.issuer for certificate in certificates if certificate.issuer]
+    root = next((issuer for issuer in roots if issuer.status != CertificateStatus.ISSUED), None)
     if root is not None:
         text = f"Its root, {root.subject}, was replaced, so it is not accepted any more. Renew the export. The machine also needs the new root."
         return ExportDetails(export, certificates, text, alarm=True)
@@ -67,7 +67,7 @@ def _details(export: Export, certificates: list[Certificate], rotation: Rotation
 
 
 def _of_the_root(roots: list[Certificate], rotation: Rotation | None) -> str:
-    root = next((each for each in roots if rotation and rotation.from_root_id == each.pk), None)
+    root = next((issuer for issuer in roots if rotation and rotation.from_root_id == issuer.pk), None)
     if root is None or rotation is None:
         return ""
     when = "now" if rotation.switched_at else "as soon as the new root issues"
@@ -76,7 +76,7 @@ def _of_the_root(roots: list[Certificate], rotation: Rotation | None) -> str:
 
 
 def _of_the_key(certificates: list[Certificate], keys: dict[int, DatabaseKey]) -> str:
-    carried = next((each.database_key_version for each in certificates if each.database_key_version), 0)
+    carried = next((certificate.database_key_version for certificate in certificates if certificate.database_key_version), 0)
     version = keys.get(carried)
     if version is None or version.status not in (DatabaseKeyStatus.READING, DatabaseKeyStatus.RETIRED):
         return ""
@@ -96,7 +96,7 @@ def exports_of_root(root: Certificate | None, *, now: datetime) -> list[Export]:
 def exports_left(root: Certificate | None, *, now: datetime) -> list[Export]:
     """The ones of these without newer certificates. They stop working when `root` is removed."""
     details = export_statuses(exports_of_root(root, now=now))
-    return [each.export for each in details if any(certificate.issuer == root for certificate in each.certificates)]
+    return [status.export for status in details if any(certificate.issuer == root for certificate in status.certificates)]
 
 
 def exports_with_key(*, now: datetime) -> list[Export]:

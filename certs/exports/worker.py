@@ -136,7 +136,10 @@ def _files(export: Export, service: Certificate, client: Certificate) -> dict[st
     roots = sorted(roots_in_force(), key=lambda root: root.pk != service.issuer_id)
     lists = [root.revocation_lists.signed().first() for root in roots]
     content = files.Content(
-        service.pair(), client.pair(), tuple(root.pem().encode() for root in roots), tuple(each.pem().encode() for each in lists if each)
+        service.pair(),
+        client.pair(),
+        tuple(root.pem().encode() for root in roots),
+        tuple(revocation_list.pem().encode() for revocation_list in lists if revocation_list),
     )
     shape = files.Shape(files.Format(export.format), export.sealed_password.text(), include_ca=export.include_ca, legacy=export.legacy)
     return files.files(content, shape)

@@ -17,7 +17,7 @@ SELECTABLE: dict[str, tuple[KeyType, ...]] = {
 def key_types(text: str) -> dict[Kind, KeyType]:
     """Parse QMC_KEY_TYPES, such as "service=RSA-4096,client=EC P-384". Raises: ValueError, naming the possible values."""
     found: dict[Kind, KeyType] = {}
-    for kind, _, wanted in (each.strip().partition("=") for each in text.split(",") if each.strip()):
+    for kind, _, wanted in (rule.strip().partition("=") for rule in text.split(",") if rule.strip()):
         if kind not in SELECTABLE:
             raise ValueError(f"{kind!r} is not a kind of certificate. Give KIND=TYPE, separated by commas. Kinds: {', '.join(SELECTABLE)}.")
         if wanted not in SELECTABLE[kind]:

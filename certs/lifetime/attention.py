@@ -21,12 +21,12 @@ def expiring(now: datetime) -> Iterator[Expiring]:
     zone = zone_current()
     basis = renewal_basis(zone)
     issued = Certificate.objects.issued().filter(kind__in=[Kind.ROOT, Kind.CLUSTER]).select_related("issuer").defer(*NOT_NEEDED)
-    for each in issued:
-        if each.kind == Kind.ROOT:
-            wording = root_expiry_wording(each, basis, now=now)
+    for certificate in issued:
+        if certificate.kind == Kind.ROOT:
+            wording = root_expiry_wording(certificate, basis, now=now)
         else:
-            wording = leaf_expiry_wording(each, leaf_due(each, basis), basis, who="", now=now)
+            wording = leaf_expiry_wording(certificate, leaf_due(certificate, basis), basis, who="", now=now)
         yield Expiring(
-            id=str(each.pk), kind=each.kind, subject=each.subject, holder=each.holder, owner=zone.name, not_before=each.not_before,
-            not_after=each.not_after, wording=wording, url=reverse("certs:detail", args=[each.pk]),
+            id=str(certificate.pk), kind=certificate.kind, subject=certificate.subject, holder=certificate.holder, owner=zone.name, not_before=certificate.not_before,
+            not_after=certificate.not_after, wording=wording, url=reverse("certs:detail", args=[certificate.pk]),
         )  # fmt: skip

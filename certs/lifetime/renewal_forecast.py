@@ -70,13 +70,13 @@ def holders_due(certificates: Iterable[Certificate], basis: RenewalBasis) -> dic
     Only its newest generation counts, because older ones are already replaced.
     """
     held: dict[uuid.UUID, list[Certificate]] = {}
-    for each in certificates:
-        if each.kind in OWN_KINDS and each.holder_id is not None:
-            held.setdefault(each.holder_id, []).append(each)
+    for certificate in certificates:
+        if certificate.kind in OWN_KINDS and certificate.holder_id is not None:
+            held.setdefault(certificate.holder_id, []).append(certificate)
     found = {}
     for holder_id, leaves in held.items():
         newest = max(leaf.generation for leaf in leaves)
         due = [moment for leaf in leaves if leaf.generation == newest and (moment := leaf_due(leaf, basis))]
         if due:
-            found[holder_id] = min(due, key=lambda each: each.at)
+            found[holder_id] = min(due, key=lambda moment: moment.at)
     return found

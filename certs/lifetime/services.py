@@ -82,7 +82,7 @@ def _next_renewals(basis: RenewalBasis) -> list[NodeRenewal]:
     leaves = list(Certificate.objects.issued().besides_exports().filter(kind__in=OWN_KINDS).defer("der", "sealed_private_key"))
     names = {leaf.holder_id: leaf.holder for leaf in leaves}
     found = [NodeRenewal(holder_id, names[holder_id], due.at) for holder_id, due in holders_due(leaves, basis).items()]
-    return sorted(found, key=lambda each: (each.due_at, each.name))
+    return sorted(found, key=lambda renewal: (renewal.due_at, renewal.name))
 
 
 def lifetime_preview(*, actor: Actor, months: int, now: datetime) -> Preview:

@@ -10,16 +10,16 @@ from certs.names.services import disputes
 @needs_register
 def needs(now: datetime) -> Iterator[Need]:
     """One need for each disputed holder of a name."""
-    for each in disputes():
+    for dispute in disputes():
         yield Need(
             "name-disputed",
             Severity.WARNING,
-            each.name,
-            f"{each.name} has more than one holder",
-            str(each),
-            each.remedy,
-            each.holders[0].url,
+            dispute.name,
+            f"{dispute.name} has more than one holder",
+            str(dispute),
+            dispute.remedy,
+            dispute.holders[0].url,
             "Show holder",
-            each.since,
-            key=each.holders[0].words,
+            dispute.since,
+            key=dispute.holders[0].words,
         )

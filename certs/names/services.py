@@ -61,7 +61,7 @@ class Dispute:
     remedy = "Keep the name for one of them: change the further names of a node, decommission a node, or revoke an export."
 
     def __str__(self) -> str:
-        return f"{self.name} is a name of {' and '.join(each.words for each in self.holders)}. Each could impersonate the other. They keep working."
+        return f"{self.name} is a name of {' and '.join(holder.words for holder in self.holders)}. Each could impersonate the other. They keep working."
 
 
 def name_key(name: str) -> str:
@@ -74,11 +74,11 @@ def name_key(name: str) -> str:
 
 def name_conflicts(wanted: Sequence[Names]) -> list[Conflict]:
     """Names that cannot be taken because other holders have them, without names that this holder already has, even if they are disputed."""
-    keys = {key for each in wanted for key in each.by_key()}
+    keys = {key for names in wanted for key in names.by_key()}
     holders: dict[str, list[NameHolder]] = {}
     for row in NameHolder.objects.filter(claim__name__in=keys).select_related("claim"):
         holders.setdefault(row.claim.name, []).append(row)
-    found = [(name, exclusive, other) for each in wanted for name, exclusive, other in _conflicts_of(each, holders)]
+    found = [(name, exclusive, other) for names in wanted for name, exclusive, other in _conflicts_of(names, holders)]
     words = holder_words(other for _, _, other in found)
     return [Conflict(name, exclusive, HolderKind(other.kind), words[other.holder_id]) for name, exclusive, other in found]
 
@@ -99,18 +99,18 @@ def names_take(*, wanted: Sequence[Names], now: datetime, dispute: bool = False)
 
     The caller has locked the row of a holder that already exists. Raises: NamesTaken, unless `dispute`.
     """
-    own = NameHolder.objects.filter(holder_id__in=[each.holder_id for each in wanted]).select_related("claim")
+    own = NameHolder.objects.filter(holder_id__in=[names.holder_id for names in wanted]).select_related("claim")
     rows = {(row.holder_id, row.claim.name): row for row in own}
-    claims = _locked({name for _, name in rows} | {key for each in wanted for key in each.by_key()})
+    claims = _locked({name for _, name in rows} | {key for names in wanted for key in names.by_key()})
     if not dispute and (conflicts := name_conflicts(wanted)):
         raise NamesTaken(conflicts)
-    kept = {(each.holder_id, key): (each, exclusive) for each in wanted for key, exclusive in each.by_key().items()}
+    kept = {(names.holder_id, key): (names, exclusive) for names in wanted for key, exclusive in names.by_key().items()}
     NameHolder.objects.filter(pk__in=[row.pk for place, row in rows.items() if place not in kept]).delete()
     new = []
-    for (holder_id, key), (each, exclusive) in kept.items():
+    for (holder_id, key), (names, exclusive) in kept.items():
         row = rows.get((holder_id, key))
         if row is None:
-            new.append(NameHolder(claim=claims[key], kind=each.kind, holder_id=holder_id, exclusive=exclusive, disputed=True, since=now))
+            new.append(NameHolder(claim=claims[key], kind=names.kind, holder_id=holder_id, exclusive=exclusive, disputed=True, since=now))
         elif row.exclusive != exclusive:
             NameHolder.objects.filter(pk=row.pk).update(exclusive=exclusive, disputed=True)
     NameHolder.objects.bulk_create(new)
@@ -161,6 +161,6 @@ def disputes(*, holder_id: uuid.UUID | None = None) -> list[Dispute]:
     words = holder_words(rows)
     found = []
     for row in (row for row in rows if row.disputed):
-        others = [each for each in rows if each.claim_id == row.claim_id and each is not row and (row.exclusive or each.exclusive)]
-        found.append(Dispute(row.claim.name, tuple(words[each.holder_id] for each in (row, *others)), row.since))
+        others = [other for other in rows if other.claim_id == row.claim_id and other is not row and (row.exclusive or other.exclusive)]
+        found.append(Dispute(row.claim.name, tuple(words[holder.holder_id] for holder in (row, *others)), row.since))
     return found

@@ -54,7 +54,9 @@ class CertificateRevoke(View):
         self.actor.require("certs.revoke_certificate")
         now = timezone.now()
         plan = revocation_of(get_object_or_404(Certificate.objects.listed(), pk=pk), now=now)
-        return Response({"certificates": [certificate_json(each, now) for each in plan.certificates], "refused": plan.refused})
+        return Response(
+            {"certificates": [certificate_json(certificate, now) for certificate in plan.certificates], "refused": plan.refused}
+        )
 
     @operation(RevokedOutput, body=RevokeInput, conflicts=True)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
@@ -64,4 +66,4 @@ class CertificateRevoke(View):
             certificate=certificate, reason=wanted["reason"], code=RevocationCode(wanted["code"]), listed=wanted.get("certificates"),
             actor=self.actor, now=now,
         )  # fmt: skip
-        return Response(certificate_json(revoked[0], now) | {"revoked": [str(each.pk) for each in revoked]})
+        return Response(certificate_json(revoked[0], now) | {"revoked": [str(row.pk) for row in revoked]})

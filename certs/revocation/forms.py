@@ -16,9 +16,9 @@ class ListedField(forms.Field):
 
     def clean(self, value: Any) -> frozenset[uuid.UUID]:
         found = set()
-        for each in value or ():
+        for pk in value or ():
             with contextlib.suppress(ValueError):
-                found.add(uuid.UUID(each))
+                found.add(uuid.UUID(pk))
         return frozenset(found)
 
 

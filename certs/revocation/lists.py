@@ -53,8 +53,12 @@ def list_issue(*, root: Certificate, now: datetime) -> RevocationList:
     revoked = Certificate.objects.filter(issuer=root, status=CertificateStatus.REVOKED, not_after__gte=now - AFTER_THE_END)
     entries = [
         # Certificates revoked earlier may lack this time. The date of an entry must not change.
-        Entry(int(each.serial, 16), each.revoked_at or each.created_at, RevocationCode(each.revocation_code or "unspecified"))
-        for each in revoked
+        Entry(
+            int(certificate.serial, 16),
+            certificate.revoked_at or certificate.created_at,
+            RevocationCode(certificate.revocation_code or "unspecified"),
+        )
+        for certificate in revoked
     ]
     row.der = revocation_list.list_sign(root.x509(), issuer.private_key, number=row.number, entries=entries, now=now)
     with transaction.atomic():
@@ -70,14 +74,14 @@ def lists_newest() -> list[RevocationList]:
     """The newest list of each root in force, the newest root first. Two queries. The bytes of a list are loaded on access."""
     roots = roots_in_force()
     newest: dict[uuid.UUID, RevocationList] = {}
-    for each in RevocationList.objects.signed().filter(root__in=roots).select_related("root").defer("der", "root__der"):
-        newest.setdefault(each.root_id, each)
+    for signed in RevocationList.objects.signed().filter(root__in=roots).select_related("root").defer("der", "root__der"):
+        newest.setdefault(signed.root_id, signed)
     return [newest[root.pk] for root in roots if root.pk in newest]
 
 
 def lists_stale(*, now: datetime) -> list[RevocationList]:
     """The newest lists of roots in force that are overdue. Nodes still use them, but they lack later revocations."""
-    return [each for each in lists_newest() if each.next_update < now]
+    return [newest for newest in lists_newest() if newest.next_update < now]
 
 
 def trust_in_force() -> dict[str, int]:
@@ -91,4 +95,4 @@ def trust_material() -> dict[str, list[str]]:
     """The same as PEM, for nodes, the newest root first."""
     roots = roots_in_force()
     newest = [root.revocation_lists.signed().first() for root in roots]
-    return {"roots": [root.pem() for root in roots], "revocation_lists": [each.pem() for each in newest if each]}
+    return {"roots": [root.pem() for root in roots], "revocation_lists": [signed.pem() for signed in newest if signed]}

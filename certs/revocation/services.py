@@ -46,7 +46,7 @@ def in_use_by_central() -> "QuerySet[Certificate]":
     These are the installed ones and those that are recorded as issued, because store and database can differ for a moment.
     """
     zone, cluster = zone_current(), cluster_in_force(issuing_root())
-    live = {each.key_id for each in DatabaseKey.objects.live() if each.key_id}
+    live = {database_key.key_id for database_key in DatabaseKey.objects.live() if database_key.key_id}
     installed = Q(sha256__in=own_fingerprints() | own_pair_fingerprints(live))
     issued = Q(kind=Kind.ROOT) | Q(kind__in=OWN_KINDS, holder=zone.name) | Q(pk=cluster.pk if cluster else None)
     return Certificate.objects.besides_exports().filter(installed | Q(issued, status=CertificateStatus.ISSUED))
@@ -63,7 +63,7 @@ def _refused(certificate: Certificate, together: list[Certificate]) -> str:
         return f"{certificate} issues all other certificates and cannot be revoked. Start a rotation, or recreate the root."
     if CertificateStatus.REVOKED not in TRANSITIONS[CertificateStatus(certificate.status)]:
         return f"{certificate} is {certificate.status}: it cannot be revoked."
-    used = in_use_by_central().filter(pk__in=[each.pk for each in together]).order_by("-generation").first()
+    used = in_use_by_central().filter(pk__in=[exposed.pk for exposed in together]).order_by("-generation").first()
     if used is None:
         return ""
     user = (
@@ -103,8 +103,8 @@ def certificate_revoke(
     plan = revocation_of(certificate, now=now)
     if plan.refused:
         raise IllegalTransition(plan.refused)
-    if listed is not None and set(listed) != {each.pk for each in plan.certificates}:
+    if listed is not None and set(listed) != {affected.pk for affected in plan.certificates}:
         raise StaleCertificate(CHANGED)
-    for each in plan.certificates:
-        certificate_withdraw(certificate=each, reason=reason, code=code, actor=actor, now=now)
+    for affected in plan.certificates:
+        certificate_withdraw(certificate=affected, reason=reason, code=code, actor=actor, now=now)
     return plan.certificates

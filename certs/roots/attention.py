@@ -28,8 +28,8 @@ NEW_ROOT = "Make a new root."
 @needs_register
 def needs(now: datetime) -> Iterator[Need]:
     """A root or a cluster certificate expires soon, or no root can issue."""
-    for each in expiring_soon(now).filter(kind__in=[Kind.ROOT, Kind.CLUSTER]):
-        yield from _certificate(each, now)
+    for certificate in expiring_soon(now).filter(kind__in=[Kind.ROOT, Kind.CLUSTER]):
+        yield from _certificate(certificate, now)
     if TrustZone.objects.current() is None:
         return
     try:

@@ -26,11 +26,15 @@ class TrustZone(models.Model):
     founded_at = models.DateTimeField(null=True, blank=True)
     rotates_by_itself = models.BooleanField(default=True, help_text="whether the root is replaced at half its lifetime")
     # These decide whether the cluster certificate must be configured manually (S7).
-    installation = models.CharField(max_length=10, choices=[(each.value, each.value) for each in Installation], default=Installation.NEW)
+    installation = models.CharField(
+        max_length=10, choices=[(installation.value, installation.value) for installation in Installation], default=Installation.NEW
+    )
     upgraded_from = models.CharField(max_length=20, blank=True)
     release = models.CharField(max_length=20, blank=True)
     app_distribution = models.CharField(
-        max_length=10, choices=[(each.value, each.value) for each in AppDistribution], default=AppDistribution.NONE
+        max_length=10,
+        choices=[(app_distribution.value, app_distribution.value) for app_distribution in AppDistribution],
+        default=AppDistribution.NONE,
     )
 
     # The addresses of the central node (docs/develop/architecture.md). nodes.addresses.services writes them, and the environment overrides each.

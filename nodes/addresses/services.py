@@ -33,15 +33,15 @@ CHOOSE = f"Set the addresses that nodes call: `{QMC} init --node-api-address ADD
 
 def netlocs(found: Sequence[CentralAddress]) -> list[str]:
     """The addresses as `host:port` texts."""
-    return [addresses.netloc(each.address, each.port) for each in found]
+    return [addresses.netloc(address.address, address.port) for address in found]
 
 
 def addresses_checked(texts: Sequence[str]) -> tuple[CentralAddress, ...]:
     """The addresses in `texts`, without duplicates. Raises: InputInvalid."""
     found, wrong = [], []
-    for each in texts:
+    for text in texts:
         try:
-            found.append(addresses.reachable_address(each))
+            found.append(addresses.reachable_address(text))
         except InvalidName as exc:
             wrong.append(str(exc))
     if not wrong and not 1 <= len(set(found)) <= MOST_CENTRAL:
@@ -55,20 +55,20 @@ def addresses_in_data() -> tuple[CentralAddress, ...]:
     """The addresses in the site's data. On a site of an earlier version, they come from the central node's row, perhaps with a wildcard address."""
     zone = TrustZone.objects.current()
     if zone is not None and zone.node_api_addresses:
-        return tuple(addresses.central_address(each) for each in zone.node_api_addresses)
+        return tuple(addresses.central_address(address) for address in zone.node_api_addresses)
     central = Node.objects.filter(is_central=True).first()
     return (CentralAddress(central.address, central.node_port),) if central else (DEFAULT,)
 
 
 def addresses_recorded() -> tuple[CentralAddress, ...]:
     """The addresses in the environment, or else in the site's data."""
-    return tuple(addresses.central_address(each) for each in settings.QMC_NODE_API_ADDRESSES) or addresses_in_data()
+    return tuple(addresses.central_address(address) for address in settings.QMC_NODE_API_ADDRESSES) or addresses_in_data()
 
 
 def central_addresses() -> tuple[CentralAddress, ...]:
     """The addresses that nodes get. A wildcard address is replaced by the host name. Raises: ZoneMissing."""
     recorded = addresses_recorded()
-    return tuple(each for each in recorded if not addresses.is_wildcard(each.address)) or (
+    return tuple(address for address in recorded if not addresses.is_wildcard(address.address)) or (
         CentralAddress(zone_current().name, recorded[0].port),
     )
 
@@ -86,7 +86,7 @@ def is_remote(node: Node) -> bool:
         found = socket.getaddrinfo(node.host_name, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return False
-    return any(not addresses.is_loopback(str(each[4][0]).partition("%")[0]) for each in found)
+    return any(not addresses.is_loopback(str(information[4][0]).partition("%")[0]) for information in found)
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def nodes_knowing() -> list[Knowing]:
 def losing_contact(wanted: Sequence[CentralAddress], knowing: Sequence[Knowing]) -> list[Knowing]:
     """The nodes that know none of the addresses `wanted`, so they cannot call when the other addresses stop answering."""
     texts = set(netlocs(wanted))
-    return [each for each in knowing if not texts & set(each.knows)]
+    return [node for node in knowing if not texts & set(node.knows)]
 
 
 def addresses_set(*, actor: Actor, texts: Sequence[str], now: datetime) -> tuple[CentralAddress, ...]:
@@ -133,11 +133,11 @@ def _write(zone: TrustZone, found: Sequence[CentralAddress], *, chosen: bool, ac
     """Raises: InputInvalid where an address is the name of another node or of an export."""
     before, after = netlocs(addresses_recorded()), netlocs(found)
     central = Node.objects.select_for_update().get(is_central=True)
-    central.subject_alternative_names = list(dict.fromkeys([*central.subject_alternative_names, *(each.address for each in found)]))
+    central.subject_alternative_names = list(dict.fromkeys([*central.subject_alternative_names, *(address.address for address in found)]))
     try:
         names_take(wanted=[names_of(central)], now=now)
     except NamesTaken as exc:
-        raise InputInvalid({"node_api_addresses": [str(each) for each in exc.conflicts]}) from exc
+        raise InputInvalid({"node_api_addresses": [str(conflict) for conflict in exc.conflicts]}) from exc
     TrustZone.objects.filter(pk=zone.pk).update(node_api_addresses=after, addresses_chosen=chosen)
     if before != after:
         record(actor=actor, action="addresses.set", target=zone, detail={"from": before, "to": after}, now=now)
@@ -163,7 +163,7 @@ def addresses_settle(*, chosen: Sequence[str], listening: CentralAddress | None,
     `chosen` was given by a person; `listening` is where `up` listens. Raises: InputInvalid, ZoneMissing.
     """
     zone, recorded = zone_current(), addresses_recorded()
-    nowhere = any(addresses.is_wildcard(each.address) for each in recorded)
+    nowhere = any(addresses.is_wildcard(address.address) for address in recorded)
     if said := chosen or settings.QMC_NODE_API_ADDRESSES:
         found = addresses_checked(said)
         if chosen and found != recorded and others_registered():
@@ -196,10 +196,10 @@ def _followed(listening: CentralAddress) -> list[str]:
     """Raises: InputInvalid if `up` listens on all interfaces and nobody has chosen the addresses that nodes call."""
     recorded, everything = addresses_recorded(), addresses.is_wildcard(listening.address)
     chosen = bool(settings.QMC_NODE_API_ADDRESSES) or zone_current().addresses_chosen or others_registered()
-    if any(addresses.is_wildcard(each.address) for each in recorded) or (everything and not chosen):
+    if any(addresses.is_wildcard(address.address) for address in recorded) or (everything and not chosen):
         raise InputInvalid({"node_api_addresses": [everywhere(listening)]})
     _listens(listening)
-    if any(each.port == listening.port and (everything or each.address == listening.address) for each in recorded):
+    if any(address.port == listening.port and (everything or address.address == listening.address) for address in recorded):
         return []
     here = addresses.netloc(listening.address, listening.port)
     return [

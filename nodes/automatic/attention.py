@@ -26,9 +26,9 @@ def needs(now: datetime) -> Iterator[Need]:
     """Late renewals, and a root past half its lifetime. The room certs.roots reports a broken trust zone."""
     with contextlib.suppress(ZoneMissing, ZoneBroken):
         blocked_reasons = BlockedReasons()
-        for each in renewals_due(now=now):
-            if now - each.since > OVERDUE_AFTER:
-                yield _overdue(each, blocked_reasons, now)
+        for renewal in renewals_due(now=now):
+            if now - renewal.since > OVERDUE_AFTER:
+                yield _overdue(renewal, blocked_reasons, now)
         yield from _root_due(now)
 
 

@@ -43,23 +43,23 @@ def renewals_due(*, now: datetime) -> list[Due]:
     gets = lifetime.validity(now=now, months=months, issuer_not_after=root.not_after).not_after
     nodes = Node.objects.present().filter(state=NodeState.REGISTERED).select_related("observation")
     own: dict[uuid.UUID | None, list[Certificate]] = defaultdict(list)
-    for each in Certificate.objects.issued().besides_exports().filter(kind__in=OWN_KINDS).defer("der", "sealed_private_key"):
-        own[each.holder_id].append(each)
+    for certificate in Certificate.objects.issued().besides_exports().filter(kind__in=OWN_KINDS).defer("der", "sealed_private_key"):
+        own[certificate.holder_id].append(certificate)
     cluster, found = cluster_in_force(root), []
     clusters = dict(Certificate.objects.filter(kind=Kind.CLUSTER).exclude(sha256="").values_list("sha256", "not_after"))
     for node in nodes:
         moments = [*_own_due(own[node.pk], gets, now), *_cluster_due(node, cluster, clusters, now)]
         if moments and (node.observed is None or root.sha256 in node.observed.trusts):
             found.append(Due(node, min(at for at, _ in moments), min(end for _, end in moments)))
-    return sorted(found, key=lambda each: each.not_after)
+    return sorted(found, key=lambda due: due.not_after)
 
 
 def _own_due(certificates: list[Certificate], gets: datetime, now: datetime) -> Iterator[tuple[datetime, datetime]]:
     """For each due certificate: since when it is due, and when it expires. `gets` is the expiry time of a new certificate."""
-    for each in certificates:
-        at = lifetime.renewal_at(each.not_before, each.not_after, int(each.serial, 16))
-        if at <= now and lifetime.is_worth_renewing(each.not_after, new_not_after=gets):
-            yield at, each.not_after
+    for certificate in certificates:
+        at = lifetime.renewal_at(certificate.not_before, certificate.not_after, int(certificate.serial, 16))
+        if at <= now and lifetime.is_worth_renewing(certificate.not_after, new_not_after=gets):
+            yield at, certificate.not_after
 
 
 def _cluster_due(node: Node, cluster: Certificate | None, ends: dict[str, datetime], now: datetime) -> Iterator[tuple[datetime, datetime]]:

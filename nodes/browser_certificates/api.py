@@ -110,21 +110,21 @@ def browser_certificates_json(certificates: Sequence[BrowserCertificate], now: d
     chosen = choosers(certificates)
     return [
         {
-            "id": str(each.pk),
-            **{name: getattr(each, name) for name in plain},
-            "subject_alternative_names": each.names,
-            "days_left": each.days_left(now) if each.is_ready else None,
-            "expiry_status": each.expiry_status(now).value if each.is_ready else None,
-            "chosen_for": [{"id": str(node.pk), "name": node.name} for node in chosen[str(each.pk)]],
+            "id": str(certificate.pk),
+            **{name: getattr(certificate, name) for name in plain},
+            "subject_alternative_names": certificate.names,
+            "days_left": certificate.days_left(now) if certificate.is_ready else None,
+            "expiry_status": certificate.expiry_status(now).value if certificate.is_ready else None,
+            "chosen_for": [{"id": str(node.pk), "name": node.name} for node in chosen[str(certificate.pk)]],
         }
-        for each in certificates
+        for certificate in certificates
     ]
 
 
 def _answer(certificate: BrowserCertificate, status: int = 200) -> Response:
     now = timezone.now()
     found = findings(certificate, now=now) if certificate.is_ready else []
-    told = browser_certificates_json([certificate], now)[0] | {"findings": [vars(each) for each in found]}
+    told = browser_certificates_json([certificate], now)[0] | {"findings": [vars(finding) for finding in found]}
     return Response(told, status=status)
 
 

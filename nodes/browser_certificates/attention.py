@@ -45,16 +45,16 @@ def _expiring(now: datetime) -> Iterator[Need]:
     """Browser certificates that are chosen for a node and expire soon. Their renewal is not automatic."""
     expiring = list(BrowserCertificate.objects.ready().filter(not_after__lt=now + EXPIRES_SOON).defer("certificates", "private_key"))
     chosen = choosers(expiring)
-    for each in expiring:
-        nodes, end = ", ".join(str(node) for node in chosen[str(each.pk)]), each.not_after
+    for certificate in expiring:
+        nodes, end = ", ".join(str(node) for node in chosen[str(certificate.pk)]), certificate.not_after
         if not nodes or end is None:
             continue
-        expired = each.expiry_status(now) == ExpiryStatus.EXPIRED
-        title = f"The browser certificate {each} " + ("has expired" if expired else f"expires in {clocks.length(end - now)}")
+        expired = certificate.expiry_status(now) == ExpiryStatus.EXPIRED
+        title = f"The browser certificate {certificate} " + ("has expired" if expired else f"expires in {clocks.length(end - now)}")
         yield Need(
-            "browser-certificate-expiring", Severity.CRITICAL if end - now < LAST_WEEK else Severity.WARNING, str(each), title,
+            "browser-certificate-expiring", Severity.CRITICAL if end - now < LAST_WEEK else Severity.WARNING, str(certificate), title,
             f"{nodes} {'use' if ',' in nodes else 'uses'} it. Its renewal is not automatic.", "Upload a new certificate, and choose it for the same nodes.",
-            reverse("browser_certificates:detail", args=[each.pk]), "Show certificate", end if expired else None,
+            reverse("browser_certificates:detail", args=[certificate.pk]), "Show certificate", end if expired else None,
         )  # fmt: skip
 
 
@@ -63,14 +63,14 @@ def expiring(now: datetime) -> Iterator[Expiring]:
     """All of them, with the nodes that have chosen each."""
     ready = list(BrowserCertificate.objects.ready().defer("certificates", "private_key", "csr"))
     chosen = choosers(ready)
-    for each in ready:
-        nodes = chosen[str(each.pk)]
+    for certificate in ready:
+        nodes = chosen[str(certificate.pk)]
         names, here = [str(node) for node in nodes], ["this console"] if any(node.is_central for node in nodes) else []
         text = "Another authority made it, so nothing renews it. Upload its successor, and choose that where this one is chosen."
-        if each.not_before and each.not_after:
+        if certificate.not_before and certificate.not_after:
             yield Expiring(
-                id=str(each.pk), kind="server", subject=str(each), holder=", ".join(names), owner=", ".join(names + here) or "chosen for no node",
-                not_before=each.not_before, not_after=each.not_after,
+                id=str(certificate.pk), kind="server", subject=str(certificate), holder=", ".join(names), owner=", ".join(names + here) or "chosen for no node",
+                not_before=certificate.not_before, not_after=certificate.not_after,
                 wording=by_hand(text) if nodes else by_itself("It is chosen for no node, so nothing stops when it expires."),
-                url=reverse("browser_certificates:detail", args=[each.pk]),
+                url=reverse("browser_certificates:detail", args=[certificate.pk]),
             )  # fmt: skip

@@ -27,7 +27,7 @@ class SeveralFiles(forms.FileField):
 
     def clean(self, data: Any, initial: Any = None) -> list[Any]:
         chosen = data if isinstance(data, list | tuple) else [data]
-        return [super(SeveralFiles, self).clean(each, initial) for each in chosen or [None]]
+        return [super(SeveralFiles, self).clean(file, initial) for file in chosen or [None]]
 
 
 def _name() -> forms.CharField:
@@ -52,7 +52,7 @@ class FilesForm(ServiceForm):
 
     def fields_of_certificate(self) -> dict[str, Any]:
         """The form's data as the services expect it."""
-        chosen = [File(each.name or "", each.read()) for each in self.cleaned_data["files"]]
+        chosen = [File(file.name or "", file.read()) for file in self.cleaned_data["files"]]
         return {name: value for name, value in self.cleaned_data.items() if name != "files"} | {"files": chosen}
 
     @property
@@ -89,7 +89,7 @@ class RequestForm(ServiceForm):
         error_messages={"required": "Enter at least one name."},
     )  # fmt: skip
     key_type = forms.ChoiceField(
-        label="Key", choices=[(each.value, each.value) for each in KEY_TYPES], initial=KeyType.RSA_3072.value,
+        label="Key", choices=[(key_type.value, key_type.value) for key_type in KEY_TYPES], initial=KeyType.RSA_3072.value,
         widget=forms.Select(attrs={"class": "form-select"}), help_text="Every certificate authority and browser accepts RSA-3072.",
     )  # fmt: skip
     name = _name()
@@ -116,7 +116,11 @@ class ChoiceForm(ServiceForm):
 
     def __init__(self, *args: Any, certificates: Sequence[BrowserCertificate], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        picked = [(each.sha256, f"{each} (until {clocks.day(each.not_after)})") for each in certificates if each.not_after]
+        picked = [
+            (certificate.sha256, f"{certificate} (until {clocks.day(certificate.not_after)})")
+            for certificate in certificates
+            if certificate.not_after
+        ]
         self.fields["pick"].choices = [("", "the trust zone's certificate"), *picked]  # type: ignore[attr-defined]
 
     def chosen(self) -> str:

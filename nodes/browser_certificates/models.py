@@ -77,7 +77,7 @@ class BrowserCertificate(models.Model):
         """The certificates, leaf first, and the root that is not sent. Raises: PKIError if there is none, or one is unreadable."""
         if not self.certificates:
             raise PKIError("No certificate is stored here.")
-        return Path(tuple(foreign.from_pem(each.encode()) for each in [*self.certificates, *filter(None, [self.root])]))
+        return Path(tuple(foreign.from_pem(certificate.encode()) for certificate in [*self.certificates, *filter(None, [self.root])]))
 
     def expiry_status(self, now: datetime) -> lifetime.ExpiryStatus:
         """Raises: ValueError while only the request exists."""

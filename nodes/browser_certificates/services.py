@@ -39,9 +39,9 @@ def _name_checked(name: str) -> str:
 
 def _free_name(wanted: str) -> str:
     """A name for a certificate without one: its common name, with a number if that name is taken."""
-    plain = "".join(each for each in wanted if each.isprintable()).strip()[: LONGEST_NAME - 5] or "certificate"
-    taken = {each.lower() for each in BrowserCertificate.objects.filter(name__istartswith=plain).values_list("name", flat=True)}
-    return next(each for each in (plain, *(f"{plain} {number}" for number in range(2, 10000))) if each.lower() not in taken)
+    plain = "".join(character for character in wanted if character.isprintable()).strip()[: LONGEST_NAME - 5] or "certificate"
+    taken = {used.lower() for used in BrowserCertificate.objects.filter(name__istartswith=plain).values_list("name", flat=True)}
+    return next(candidate for candidate in (plain, *(f"{plain} {number}" for number in range(2, 10000))) if candidate.lower() not in taken)
 
 
 def _read(read: Callable[[], ServerPair]) -> ServerPair:
@@ -58,7 +58,7 @@ def _described(pair: ServerPair) -> dict[str, Any]:
     thumbprint, sha256 = leaf.thumbprints
     return {
         "subject": leaf.subject.text[:300], "names": leaf.names, "thumbprint": thumbprint, "sha256": sha256, "key_type": leaf.key.words[:20],
-        "not_before": leaf.not_before, "not_after": leaf.not_after, "certificates": [each.decode() for each in pair.certificates],
+        "not_before": leaf.not_before, "not_after": leaf.not_after, "certificates": [certificate.decode() for certificate in pair.certificates],
         "root": pair.path.root.pem.decode() if pair.path.root else "", "notes": list(pair.notes),
     }  # fmt: skip
 
@@ -200,7 +200,7 @@ def _check_replacement(certificate: BrowserCertificate, pair: ServerPair, key: F
     """Check that every node that has chosen it can use the replacement. Raises: ChoiceBlocked."""
     for node in chosen_by(certificate):
         found = findings_for(pair.path, key, node, now=now)
-        if any(each.level == "blocker" for each in found):
+        if any(finding.level == "blocker" for finding in found):
             raise ChoiceBlocked(found)
 
 
@@ -235,7 +235,7 @@ def _check_fits(certificate: BrowserCertificate, node: Node, now: datetime) -> N
         found = findings_for(certificate.path(), private_key_of(certificate), node, now=now)
     except PKIError as exc:
         found = [browser_checks.unreadable(exc)]
-    if any(each.level == "blocker" for each in found):
+    if any(finding.level == "blocker" for finding in found):
         raise ChoiceBlocked(found)
 
 
@@ -253,7 +253,7 @@ def browser_certificate_delete(*, actor: Actor, certificate: BrowserCertificate,
     there = BrowserCertificate.objects.select_for_update().filter(pk=certificate.pk).first()
     if there is None:
         return
-    if nodes := [str(each) for each in chosen_by(there)]:
+    if nodes := [str(node) for node in chosen_by(there)]:
         raise IllegalNodeTransition(f"{there} is chosen for {', '.join(nodes)}. {Remedy.CHOOSE_FIRST}")
     detail = {"thumbprint": there.thumbprint, "state": there.state}
     record(actor=actor, action="browser_certificate.deleted", target=there, detail=detail, now=now)
@@ -274,7 +274,7 @@ def choice_for(node: Node, certificate: BrowserCertificate | None, *, with_key: 
         return None
     if certificate is None:
         return BrowserChoice(node.browser_thumbprint, (), None)
-    chain = tuple(each.encode() for each in certificate.certificates)
+    chain = tuple(pem.encode() for pem in certificate.certificates)
     with_key = with_key and not blockers_when_chosen(node, certificate)
     return BrowserChoice(node.browser_thumbprint, chain, key_of(certificate) if with_key else None)
 

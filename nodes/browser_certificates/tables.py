@@ -28,4 +28,4 @@ class BrowserCertificateTable(tables.Table):
         return render_to_string("nodes/browser_certificates/cell_state.html", {"record": record, "blocker": found[0] if found else None})
 
     def render_chosen(self, record: BrowserCertificate) -> str:
-        return ", ".join(str(each) for each in self.choosers.get(str(record.pk), [])) or "no node"
+        return ", ".join(str(node) for node in self.choosers.get(str(record.pk), [])) or "no node"

@@ -50,7 +50,7 @@ def private_key_of(certificate: BrowserCertificate) -> ForeignPrivateKey | None:
 
 def checked(path: Path, key: ForeignPrivateKey | None, *, now: datetime, roots: Sequence[Certificate] | None = None) -> list[Finding]:
     """Everything that can be said of a path without asking for which node it is. `roots` in force, where the caller has them already."""
-    own = [foreign.from_x509(each.x509()) for each in (roots_in_force() if roots is None else roots)]
+    own = [foreign.from_x509(root.x509()) for root in (roots_in_force() if roots is None else roots)]
     fits = key is not None and key.public == path.leaf.key
     refusal = judge(path, key) if key is not None and fits else None
     return browser_checks.checks(path, has_key=fits, refusal=refusal, roots=own, now=now)
@@ -67,13 +67,13 @@ def findings(certificate: BrowserCertificate, *, now: datetime, roots: Sequence[
 
 def blockers(certificate: BrowserCertificate, *, now: datetime) -> list[Finding]:
     """The findings that block its use on any node."""
-    return [each for each in findings(certificate, now=now) if each.level == "blocker"]
+    return [finding for finding in findings(certificate, now=now) if finding.level == "blocker"]
 
 
 def blockers_when_chosen(node: Node, certificate: BrowserCertificate, *, roots: Sequence[Certificate] | None = None) -> list[Finding]:
     """Its blockers at the moment when both the certificate and the choice for `node` existed."""
-    met = max(each for each in (certificate.created_at, certificate.not_before, node.browser_chosen_at) if each is not None)
-    return [each for each in findings(certificate, now=met, roots=roots) if each.level == "blocker"]
+    met = max(moment for moment in (certificate.created_at, certificate.not_before, node.browser_chosen_at) if moment is not None)
+    return [finding for finding in findings(certificate, now=met, roots=roots) if finding.level == "blocker"]
 
 
 def finding_for(certificate: BrowserCertificate, node: Node) -> Finding:
@@ -92,8 +92,8 @@ def names_finding(path: Path, node: Node) -> Finding:
 def findings_for(path: Path, key: ForeignPrivateKey | None, node: Node, *, now: datetime) -> list[Finding]:
     """All findings about a path for `node`. OpenSSL verifies it with a name of the node, as browsers do."""
     found, named = checked(path, key, now=now), names_finding(path, node)
-    covered = [each for each in (node.host_name, *node.subject_alternative_names) if foreign.covers(path.leaf, each)]
-    if key is None or not covered or any(each.level == "blocker" for each in found):
+    covered = [host_name for host_name in (node.host_name, *node.subject_alternative_names) if foreign.covers(path.leaf, host_name)]
+    if key is None or not covered or any(finding.level == "blocker" for finding in found):
         return [*found, named]
-    refused = [judge(path, key, name=each) for each in covered]
+    refused = [judge(path, key, name=host_name) for host_name in covered]
     return [*found, named] if None in refused else [*found, named, *map(partial(explained, path=path), filter(None, refused[:1]))]

@@ -61,7 +61,7 @@ def browser_statuses(nodes: Collection[Node]) -> list[tuple[Node, BrowserStatus]
     """The same for each of `nodes`, in two queries. Select the observations with the nodes."""
     thumbprints, roots = {node.browser_thumbprint for node in nodes} - {""}, roots_in_force()
     ready = BrowserCertificate.objects.ready().filter(Q(thumbprint__in=thumbprints) | Q(sha256__in=thumbprints)).exclude(sha256="")
-    chosen = {thumbprint: each for each in ready for thumbprint in (each.thumbprint, each.sha256)}
+    chosen = {thumbprint: certificate for certificate in ready for thumbprint in (certificate.thumbprint, certificate.sha256)}
     return [(node, _status_of(node, chosen.get(node.browser_thumbprint), roots)) for node in nodes]
 
 
@@ -113,8 +113,10 @@ def choosers(certificates: Iterable[BrowserCertificate]) -> dict[str, list[Node]
     for node in Node.objects.present().exclude(browser_thumbprint=""):
         by_thumbprint.setdefault(node.browser_thumbprint, []).append(node)
     return {
-        str(each.pk): [*by_thumbprint.get(each.thumbprint, []), *by_thumbprint.get(each.sha256, [])] if each.is_ready else []
-        for each in certificates
+        str(certificate.pk): [*by_thumbprint.get(certificate.thumbprint, []), *by_thumbprint.get(certificate.sha256, [])]
+        if certificate.is_ready
+        else []
+        for certificate in certificates
     }
 
 

@@ -97,4 +97,4 @@ def _store_read() -> None:
 
 def own_names(node_api_addresses: Sequence[CentralAddress]) -> tuple[str, ...]:
     """The names of this machine besides its host name, if `node_api_addresses` are the addresses that nodes call."""
-    return tuple(dict.fromkeys(["localhost", "127.0.0.1", *(each.address for each in node_api_addresses)]))
+    return tuple(dict.fromkeys(["localhost", "127.0.0.1", *(address.address for address in node_api_addresses)]))

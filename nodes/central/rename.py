@@ -27,7 +27,7 @@ def central_rename(*, host_name: str, now: datetime) -> None:
 @transaction.atomic
 def _named(host_name: str, now: datetime) -> Node:
     zone, node = TrustZone.objects.get(), central_next(reason="The central node gets another host name.", now=now)
-    earlier = [each for each in (node.host_name, *node.subject_alternative_names) if each != host_name]
+    earlier = [other_name for other_name in (node.host_name, *node.subject_alternative_names) if other_name != host_name]
     old, zone.name, node.host_name = zone.name, host_name, host_name
     node.subject_alternative_names = list(dict.fromkeys([*own_names(central_addresses()), *earlier]))
     names_take(wanted=[names_of(node)], now=now)

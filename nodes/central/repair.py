@@ -103,11 +103,11 @@ def _make_readable(central: Node, now: datetime) -> None:
 
     Raises: RepairRefused if no service pair has a live database key.
     """
-    live = [each.key_id or "" for each in DatabaseKey.objects.live()]
+    live = [version.key_id or "" for version in DatabaseKey.objects.live()]
     if _opens_all(live):
         return
     found = _pairs_found(central)
-    if missing := [str(each) for each in DatabaseKey.objects.live() if each.key_id not in found]:
+    if missing := [str(version) for version in DatabaseKey.objects.live() if version.key_id not in found]:
         raise RepairRefused(
             f"No service certificate in {settings.NODE_STORE} has {' and '.join(missing)}, so the encrypted values of the database cannot be read. "
             f"Nothing was changed. Restore the site from a backup (`{QMC} restore`)."
@@ -115,7 +115,7 @@ def _make_readable(central: Node, now: datetime) -> None:
     store, number = Store(settings.NODE_STORE), max([central.generation, *_generations()]) + 1
     files = package_files(_stopgap(central, found[live[0]], number, now))
     files[BROWSER] = files[SERVICE]
-    content = {f"generations/{number}/{name}": each for name, each in files.items()}
+    content = {f"generations/{number}/{name}": file for name, file in files.items()}
     content |= {f"service-pairs/{key_id}/service.pem": found[key_id].private_key + found[key_id].certificate for key_id in live}
     with store.locked():
         store.put_back(content)
@@ -129,7 +129,7 @@ def _opens_all(live: list[str]) -> bool:
 
 
 def _generations() -> list[int]:
-    return [int(each.name) for each in (settings.NODE_STORE / "generations").glob("*") if each.name.isdigit()]
+    return [int(path.name) for path in (settings.NODE_STORE / "generations").glob("*") if path.name.isdigit()]
 
 
 def _pairs_found(central: Node) -> dict[str, Pair]:

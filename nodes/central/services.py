@@ -47,7 +47,9 @@ def central_names_ensure(*, for_whom: str, now: datetime) -> None:
         return
     own = Certificate.objects.issued().filter(holder_id=node.pk, kind="service").order_by("-generation").first()
     wanted = {node.host_name, *node.subject_alternative_names, *filter(None, [node.address])}
-    if own is not None and not {each.lower() for each in wanted} <= {each.lower() for each in own.subject_alternative_names}:
+    if own is not None and not {alternative_name.lower() for alternative_name in wanted} <= {
+        alternative_name.lower() for alternative_name in own.subject_alternative_names
+    }:
         renewal_ensure(actor=system_for(for_whom), node=node, now=now)
 
 
@@ -95,5 +97,5 @@ def central_clean() -> None:
 
 def _read_back() -> None:
     at_hand = key_ring_read().keys
-    if missing := [str(each) for each in DatabaseKey.objects.live() if each.key_id not in at_hand]:
+    if missing := [str(database_key) for database_key in DatabaseKey.objects.live() if database_key.key_id not in at_hand]:
         raise ZoneBroken(f"The central node's new certificates do not have {', '.join(missing)}. The old certificates stay until they do.")

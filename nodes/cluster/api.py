@@ -96,10 +96,10 @@ class SiteInput(Input):
 
 
 class SiteOutput(serializers.Serializer[Any]):
-    installation = serializers.ChoiceField(choices=[each.value for each in Installation])
+    installation = serializers.ChoiceField(choices=[installation.value for installation in Installation])
     upgraded_from = serializers.CharField()
     release = serializers.CharField()
-    app_distribution = serializers.ChoiceField(choices=[each.value for each in AppDistribution])
+    app_distribution = serializers.ChoiceField(choices=[app_distribution.value for app_distribution in AppDistribution])
     nodes = serializers.IntegerField(help_text="counted automatically")
     manual_configuration = ManualOutput()
 
@@ -117,15 +117,15 @@ class ClusterOutput(serializers.Serializer[Any]):
 def deployments_json(deployments: Sequence[Deployment]) -> list[dict[str, Any]]:
     """Deployments in their pinned form."""
     plain = ("name", "api_address", "audience", "created_at", "changed_at")
-    return [{"id": str(each.pk), **{name: getattr(each, name) for name in plain}} for each in deployments]
+    return [{"id": str(deployment.pk), **{name: getattr(deployment, name) for name in plain}} for deployment in deployments]
 
 
-def cluster_node_json(each: ClusterNode) -> dict[str, Any]:
+def cluster_node_json(cluster_node: ClusterNode) -> dict[str, Any]:
     """The cluster certificate on one node."""
     return {
-        "node": str(each.node.pk), "name": each.node.name, "present": each.present, "current": each.current,
-        "sha256": each.held.sha256 if each.held else None, "proved_at": each.proved_at,
-        "ticked_at": each.node.cluster_ticked_at if each.ticked else None, "verified": each.verified,
+        "node": str(cluster_node.node.pk), "name": cluster_node.node.name, "present": cluster_node.present, "current": cluster_node.current,
+        "sha256": cluster_node.held.sha256 if cluster_node.held else None, "proved_at": cluster_node.proved_at,
+        "ticked_at": cluster_node.node.cluster_ticked_at if cluster_node.ticked else None, "verified": cluster_node.verified,
     }  # fmt: skip
 
 
@@ -185,7 +185,7 @@ class ClusterToken(View):
         wanted = self.body.get("deployment")
         deployment = get_object_or_404(Deployment, pk=wanted) if wanted else None
         checked = token_checked(actor=self.actor, token=self.body["token"], deployment=deployment, now=timezone.now())
-        return Response({"accepted": checked.accepted, "findings": [vars(each) for each in checked.findings]}, headers=NO_STORE)
+        return Response({"accepted": checked.accepted, "findings": [vars(finding) for finding in checked.findings]}, headers=NO_STORE)
 
 
 def site_json() -> dict[str, Any]:
@@ -218,7 +218,7 @@ class Cluster(View):
         self.actor.require("certs.view_certificate")
         current = cluster_current()
         rows = Node.objects.present().select_related("observation")
-        paged = self.paged(rows, lambda page: [cluster_node_json(each) for each in cluster_nodes(page, in_force=current)])
+        paged = self.paged(rows, lambda page: [cluster_node_json(cluster_node) for cluster_node in cluster_nodes(page, in_force=current)])
         told = {"certificate": certificate_json(current, timezone.now()), "key_id": key_id(current.x509())}
         return Response(told | {"manual_configuration": vars(site_answer(zone_current()))} | paged.data)
 

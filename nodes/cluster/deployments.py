@@ -26,7 +26,7 @@ def _address_problem(address: str) -> str:
         return f"This is not an address. {example}"
     if parts.scheme != "https":
         return f"An API address must start with https://, because tokens are sent there. {example}"
-    if not host or port == 0 or not address.isascii() or any(each in address for each in ' "<>\\^`{|}'):
+    if not host or port == 0 or not address.isascii() or any(character in address for character in ' "<>\\^`{|}'):
         return f"This address has no host name, or has an invalid character. {example}"
     if "@" in parts.netloc:
         return "Remove user name and password from the address. Everyone with access to deployments can read it."

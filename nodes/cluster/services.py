@@ -66,7 +66,10 @@ class ClusterNode:
 
 def cluster_nodes(nodes: Iterable[Node], *, in_force: Certificate) -> list[ClusterNode]:
     """Each of `nodes`, with three queries in total. Select the observations with the nodes."""
-    known = {each.sha256: each for each in Certificate.objects.accepted().filter(kind=Kind.CLUSTER).defer("der", "sealed_private_key")}
+    known = {
+        certificate.sha256: certificate
+        for certificate in Certificate.objects.accepted().filter(kind=Kind.CLUSTER).defer("der", "sealed_private_key")
+    }
     under_way = Renewal.objects.exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).values_list("node_id", flat=True)
     renewing = set(under_way)
     return [_cluster_node(node, in_force, known, renewing=node.pk in renewing) for node in nodes]
@@ -114,11 +117,11 @@ class Manual:
 
     @property
     def todo(self) -> list[ClusterNode]:
-        return [each for each in self.registered if not each.verified]
+        return [node for node in self.registered if not node.verified]
 
     @property
     def lacking(self) -> list[ClusterNode]:
-        return [each for each in self.registered if not each.current]
+        return [node for node in self.registered if not node.current]
 
 
 def _release(text: str) -> Release | None:
@@ -143,7 +146,7 @@ def manual_status() -> Manual:
     """Raises: ZoneMissing, ZoneBroken."""
     nodes = Node.objects.present().exclude(registered_at=None).select_related("observation")
     found = cluster_nodes(nodes, in_force=cluster_current())
-    return Manual(site_answer(zone_current()), sorted(found, key=lambda each: (each.verified, each.current, each.node.name)))
+    return Manual(site_answer(zone_current()), sorted(found, key=lambda node: (node.verified, node.current, node.node.name)))
 
 
 @transaction.atomic
@@ -212,16 +215,16 @@ def cluster_deliver(*, actor: Actor, nodes: Iterable[ClusterNode], now: datetime
     """Renew each node that lacks the current certificate. It is delivered over mutual TLS, without a password. Raises: PermissionRefused."""
     actor.require("nodes.renew_node")
     found = Delivery([], [])
-    for each in nodes:
-        if each.current:
+    for node in nodes:
+        if node.current:
             continue
-        if not each.node.online(now):
-            found.left_out.append((each.node, "is silent: start its agent, or import the file there"))
+        if not node.node.online(now):
+            found.left_out.append((node.node, "is silent: start its agent, or import the file there"))
             continue
         try:
-            node_renew(actor=actor, node=each.node, now=now)
+            node_renew(actor=actor, node=node.node, now=now)
         except (IllegalNodeTransition, StaleNode) as exc:
-            found.left_out.append((each.node, str(exc)))
+            found.left_out.append((node.node, str(exc)))
         else:
-            found.renewed.append(each.node)
+            found.renewed.append(node.node)
     return found

@@ -62,7 +62,7 @@ def cluster_page(*, search: str) -> ClusterPage:
     renewal, renewal_at = what_happens(certificate)
     return ClusterPage(
         certificate, others, renewal, renewal_at,
-        nodes=[each for each in found if matches(each, search)], verified=sum(each.verified for each in found), total=len(found),
+        nodes=[node for node in found if matches(node, search)], verified=sum(node.verified for node in found), total=len(found),
         public_key=cluster_public_key(), key_id=key_id(certificate.x509()), jwks=json.dumps(cluster_jwks(), indent=2),
         deployments=Deployment.objects.all(), manual_required=site_answer(zone_current()).required,
     )  # fmt: skip
@@ -128,7 +128,7 @@ def manual_page(*, search: str, delivery: Delivery | None) -> ManualPage:
     return ManualPage(
         title=title if status.answer.required else "Manual configuration is not required",
         reason=status.answer.reason,
-        nodes=[each for each in status.registered if matches(each, search)],
+        nodes=[node for node in status.registered if matches(node, search)],
         total=total,
         lacking=len(status.lacking),
         delivery=_delivery_note(delivery) if delivery else None,

@@ -48,12 +48,12 @@ def connections_json(connections: Sequence[Connection]) -> list[dict[str, Any]]:
     versions, plain = key_versions(), ("name", "type", "connection_string", "username", "created_at", "changed_at")
     return [
         {
-            "id": str(each.pk),
-            **{name: getattr(each, name) for name in plain},
-            "password_set": each.password is not None,
-            "password_key_version": versions.get(each.password.key_id) if each.password else None,
+            "id": str(connection.pk),
+            **{name: getattr(connection, name) for name in plain},
+            "password_set": connection.password is not None,
+            "password_key_version": versions.get(connection.password.key_id) if connection.password else None,
         }
-        for each in connections
+        for connection in connections
     ]
 
 

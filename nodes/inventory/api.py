@@ -93,7 +93,7 @@ def _node_json(node: Node, certificates: list[Certificate], now: datetime) -> di
         **{name: getattr(node, name) for name in plain},
         "online": node.online(now),
         "clock_offset_s": node.clock_offset_s,
-        "certificates": [certificate_json(each, now) for each in certificates],
+        "certificates": [certificate_json(certificate, now) for certificate in certificates],
         "events_url": reverse("node-events", args=[node.pk]),
     }
 

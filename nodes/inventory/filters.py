@@ -8,7 +8,7 @@ from nodes.inventory.health import NodeHealth
 from nodes.models import Node
 from nodes.states import NodeState
 
-STATES = [(each.value, each.label.lower()) for each in NodeState]
+STATES = [(node_state.value, node_state.label.lower()) for node_state in NodeState]
 
 
 def _search() -> forms.TextInput:

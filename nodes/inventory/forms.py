@@ -45,7 +45,7 @@ class NodeForm(ServiceForm):
         help_text="The port on which the registered node answers with mutual TLS.",
     )  # fmt: skip
     services = forms.MultipleChoiceField(
-        label="Services", required=False, choices=[(each, each.capitalize()) for each in SERVICES],
+        label="Services", required=False, choices=[(service, service.capitalize()) for service in SERVICES],
         widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
         help_text="The services that run on this machine. They are shown in lists and do not change any certificate.",
     )  # fmt: skip

@@ -48,11 +48,11 @@ def _check_names(name: str, host_name: str, refuse: Refuse) -> None:
 def _check_further_names(further: Sequence[str], refuse: Refuse) -> None:
     if len(further) > MOST_NAMES:
         refuse("subject_alternative_names", f"A node can have at most {MOST_NAMES} additional names.")
-    for each in further:
+    for name in further:
         try:
-            names.subject_alternative_name(each)
+            names.subject_alternative_name(name)
         except InvalidName as exc:
-            refuse("subject_alternative_names", f"“{each[:64]}”: {exc}")
+            refuse("subject_alternative_names", f"“{name[:64]}”: {exc}")
 
 
 def checked(
@@ -72,9 +72,9 @@ def checked(
         if not 1 <= port <= 65535:
             refuse(field, "A port must be a number from 1 to 65535.")
     _check_further_names(subject_alternative_names, refuse)
-    for each in services:
-        if each not in SERVICES:
-            refuse("services", f"“{each[:64]}” is not a known service. The known services are: {', '.join(SERVICES)}.")
+    for service in services:
+        if service not in SERVICES:
+            refuse("services", f"“{service[:64]}” is not a known service. The known services are: {', '.join(SERVICES)}.")
     if errors:  # the database is asked only about valid names
         raise InputInvalid(errors)
     node = Node(

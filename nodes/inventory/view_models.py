@@ -169,7 +169,7 @@ def certificates(node: Node) -> list[HeldCertificate]:
     if not own:
         return []
     shared = Certificate.objects.issued().filter(kind__in=[Kind.CLUSTER, Kind.ROOT]).order_by("kind")
-    return [HeldCertificate(each, *_described(each), *_known(each, node.observed)) for each in [*own, *shared]]
+    return [HeldCertificate(certificate, *_described(certificate), *_known(certificate, node.observed)) for certificate in [*own, *shared]]
 
 
 def _described(certificate: Certificate) -> tuple[str, str]:

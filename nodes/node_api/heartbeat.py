@@ -154,7 +154,7 @@ def _retired(held: list[str], live: list[str]) -> list[str]:
     """The ids of the node's keys that are retired."""
     if set(held) <= set(live):
         return []
-    return [str(each.key_id) for each in DatabaseKey.objects.filter(status=DatabaseKeyStatus.RETIRED, key_id__in=held)]
+    return [str(database_key.key_id) for database_key in DatabaseKey.objects.filter(status=DatabaseKeyStatus.RETIRED, key_id__in=held)]
 
 
 def _observe(node: Node, report: Report, asked: dict[str, Any], now: datetime) -> None:

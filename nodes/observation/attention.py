@@ -24,7 +24,7 @@ RELOAD = "Reload or restart {name}. A reload hook on the node can do that after 
 def needs(now: datetime) -> Iterator[Need]:
     """Silent nodes, wrong clocks, unexplained callers, and services that do not serve the installed certificate."""
     nodes, findings = list(Node.objects.filter(state=NodeState.REGISTERED).select_related("observation")), findings_said(now)
-    calling = {each.node_id for each in findings if each.node_id}  # with a refused certificate, so this node is not silent
+    calling = {finding.node_id for finding in findings if finding.node_id}  # with a refused certificate, so this node is not silent
     yield from _callers(findings, now)
     for node in nodes:
         yield from _calls(node, calling, now)
@@ -40,10 +40,10 @@ def _page(node: Node) -> str:
 
 def _nobody_calls(nodes: list[Node], now: datetime) -> Iterator[Need]:
     """If every other node is silent, the cause is probably not on the nodes."""
-    others = [each for each in nodes if each.state == NodeState.REGISTERED and not each.is_central]
-    if len(others) < 2 or not all(is_silent(each, now) for each in others):
+    others = [node for node in nodes if node.state == NodeState.REGISTERED and not node.is_central]
+    if len(others) < 2 or not all(is_silent(other, now) for other in others):
         return
-    since = max(last_call(each, now) for each in others)
+    since = max(last_call(other, now) for other in others)
     yield Need(
         "no-node-calls", Severity.CRITICAL, "", f"No node has called for {clocks.length(now - since)}",
         f"All {len(others)} other nodes are silent, so the cause is probably at the central node or in the network.",
@@ -57,12 +57,12 @@ def _nobody_calls(nodes: list[Node], now: datetime) -> Iterator[Need]:
 def _callers(findings: list[CallerFinding], now: datetime) -> Iterator[Need]:
     """Unknown callers, and callers that contradict the database. Many callers of one kind become one line."""
     by_code: dict[str, list[CallerWords]] = {}
-    for each in findings:
-        words = caller_words(each, now)
+    for finding in findings:
+        words = caller_words(finding, now)
         by_code.setdefault(words.code, []).append(words)
     for code, same in by_code.items():
         severity = Severity.WARNING if code == "database-put-back" else Severity.CRITICAL
-        first, since = same[0], min(each.finding.first_at for each in same)
+        first, since = same[0], min(said.finding.first_at for said in same)
         if len(same) > MOST_ALIKE:
             title = f"{len(same)} callers: {first.finding.get_kind_display()}"
             yield Need(code, severity, "", title, first.text, first.remedy, reverse("nodes:list"), "Show nodes", since)
@@ -98,10 +98,12 @@ def _clock(node: Node, offset_s: float, now: datetime) -> Need:
 
 
 def _serving(nodes: list[Node], now: datetime) -> Iterator[Need]:
-    for node, each in still_old(nodes, now=now):
-        title, text = f"{node}: {each.name} does not serve the installed certificate", f"{each.name} {each.words}."
-        remedy = RELOAD.format(name=each.name)
-        yield Need("node-serves-old-certificate", Severity.WARNING, str(node), title, text, remedy, _page(node), "Show node", key=each.name)
+    for node, service in still_old(nodes, now=now):
+        title, text = f"{node}: {service.name} does not serve the installed certificate", f"{service.name} {service.words}."
+        remedy = RELOAD.format(name=service.name)
+        yield Need(
+            "node-serves-old-certificate", Severity.WARNING, str(node), title, text, remedy, _page(node), "Show node", key=service.name
+        )
 
 
 def _hook(node: Node) -> Iterator[Need]:

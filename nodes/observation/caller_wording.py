@@ -105,4 +105,4 @@ def findings_said(now: datetime, node: Node | None = None) -> list[CallerFinding
     found: Iterable[CallerFinding] = CallerFinding.objects.select_related("node__observation")
     if node is not None:
         found = node.caller_findings.select_related("node__observation")
-    return [each for each in found if is_said(each, now)]
+    return [finding for finding in found if is_said(finding, now)]

@@ -125,9 +125,9 @@ def _calling_from(address: str) -> Node | None:
 
 def generation_next(node: Node) -> int:
     """One more than the highest generation in the database and in the node's reports, because the database may be a restored one."""
-    reported = [each.generation for each in node.caller_findings.filter(kind=Kind.UNKNOWN)]
+    reported = [caller_finding.generation for caller_finding in node.caller_findings.filter(kind=Kind.UNKNOWN)]
     reported += [node.observed.generation] if node.observed else []
-    known = [each for each in reported if each <= node.generation + MOST_LOST]
+    known = [generation for generation in reported if generation <= node.generation + MOST_LOST]
     return max([node.generation, *known]) + 1
 
 
@@ -152,7 +152,7 @@ def turns_start_over() -> None:
 
 def _settled(node: Node) -> int:
     found = node.caller_findings.all()
-    count = sum(each.count for each in found)
+    count = sum(finding.count for finding in found)
     found.delete()
     Observation.objects.filter(node=node).update(turn="", turn_before="")
     return count

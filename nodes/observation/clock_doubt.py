@@ -15,7 +15,7 @@ FARTHEST = timedelta(hours=1)  # as far as certificates are backdated
 def clock_believed(*, now: datetime) -> None:
     """Raises: ClockDoubtful if the clocks of most calling nodes differ by more than an hour, or if no node calls and the clock has just jumped."""
     others = Node.objects.present().filter(state=NodeState.REGISTERED, is_central=False).select_related("observation")
-    offsets = [each.clock_offset_s or 0.0 for each in others if each.online(now)]
+    offsets = [other.clock_offset_s or 0.0 for other in others if other.online(now)]
     middle = median(offsets) if offsets else 0.0
     if abs(middle) > FARTHEST.total_seconds():
         side = "behind" if middle > 0 else "ahead of"

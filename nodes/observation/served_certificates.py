@@ -49,11 +49,17 @@ def served_certificates_of(nodes: Iterable[Node]) -> dict[uuid.UUID, list[Served
     """The same for each of `nodes`, in two queries. Select the observations with the nodes."""
     seen = {node.pk: _watched(node) for node in nodes}
     strange = {
-        sha256 for each in seen.values() if each for sha256 in each.served.values() if sha256 not in (None, *each.installed.values())
+        sha256
+        for report in seen.values()
+        if report
+        for sha256 in report.served.values()
+        if sha256 not in (None, *report.installed.values())
     }
-    known = {each.sha256: each for each in Certificate.objects.filter(sha256__in=strange).defer("der", "sealed_private_key")}
+    known = {
+        certificate.sha256: certificate for certificate in Certificate.objects.filter(sha256__in=strange).defer("der", "sealed_private_key")
+    }
     browser = dict(BrowserCertificate.objects.filter(sha256__in=strange).values_list("sha256", "name"))
-    return {pk: _services(each, known, browser) if each else [] for pk, each in seen.items()}
+    return {pk: _services(report, known, browser) if report else [] for pk, report in seen.items()}
 
 
 def _watched(node: Node) -> Observation | None:
@@ -63,7 +69,7 @@ def _watched(node: Node) -> Observation | None:
 
 
 def _services(seen: Observation, known: dict[str, Certificate], browser: dict[str, str]) -> list[Served]:
-    told = [(name, sha256) for name, sha256 in sorted(seen.served.items(), key=lambda each: (each[0] != "service", each[0]))]
+    told = [(name, sha256) for name, sha256 in sorted(seen.served.items(), key=lambda pair: (pair[0] != "service", pair[0]))]
     return [_served(name, sha256, known, browser, seen) for name, sha256 in told if name != "service" or seen.listening]
 
 
@@ -97,9 +103,9 @@ def still_old(nodes: Iterable[Node], *, now: datetime) -> list[tuple[Node, Serve
     """What has served something else than the installed certificate for longer than a reload takes, with its node; three queries."""
     wanted = list(nodes)
     told = served_certificates_of(wanted)
-    old = [(node, each) for node in wanted for each in told[node.pk] if each.is_old]
+    old = [(node, service) for node in wanted for service in told[node.pk] if service.is_old]
     since = installed_since(node for node, _ in old)
-    return [(node, each) for node, each in old if (at := since[node.pk]) is not None and now - at > PATIENCE]
+    return [(node, service) for node, service in old if (at := since[node.pk]) is not None and now - at > PATIENCE]
 
 
 def hook_run(node: Node) -> HookRun | None:

@@ -49,7 +49,7 @@ class NodePreflight(View):
     @operation(FindingsOutput, body=NodeInput)
     def post(self, request: Request) -> Response:
         found = preflight(actor=self.actor, now=timezone.now(), **self.body)
-        return Response({"findings": [vars(each) for each in found.findings]})
+        return Response({"findings": [vars(finding) for finding in found.findings]})
 
 
 class NodeRegister(View):

@@ -20,18 +20,18 @@ def needs(now: datetime) -> Iterator[Need]:
     """Nodes that were never registered, wait for a password, or whose registration failed or is blocked."""
     nodes = list(Node.objects.filter(state__in=[NodeState.CREATED, NodeState.FAILED, *UNDER_WAY]))
     lost = _were_registered(nodes)
-    yield from _created([each for each in nodes if each.state == NodeState.CREATED])
-    yield from _lost([each for each in nodes if each.pk in lost])
-    for each in nodes:
-        if each.pk not in lost:
-            yield from _under_way(each)
+    yield from _created([node for node in nodes if node.state == NodeState.CREATED])
+    yield from _lost([node for node in nodes if node.pk in lost])
+    for node in nodes:
+        if node.pk not in lost:
+            yield from _under_way(node)
 
 
 def _were_registered(nodes: Iterable[Node]) -> set[uuid.UUID]:
     """Those of `nodes` that failed after they were registered, because a new root made their certificates invalid."""
-    failed = [each.pk for each in nodes if each.state == NodeState.FAILED]
+    failed = [node.pk for node in nodes if node.state == NodeState.FAILED]
     events = Event.objects.filter(target_id__in=failed, action="node.transition", detail__to="failed").order_by("sequence")
-    last = {each.target_id: each.detail["from"] for each in events}
+    last = {event.target_id: event.detail["from"] for event in events}
     return {pk for pk, before in last.items() if before == NodeState.REGISTERED}
 
 
@@ -97,43 +97,43 @@ def _created(created: list[Node]) -> Iterator[Need]:
             "Show nodes",
         )
         return
-    for each in created:
+    for node in created:
         remedy, url = (
             "Register it. The central node then makes its certificates and sends them.",
-            reverse("nodes:redistribute", args=[each.pk]),
+            reverse("nodes:redistribute", args=[node.pk]),
         )
         yield Need(
             "node-not-registered",
             Severity.INFO,
-            str(each),
-            f"{each} is not registered yet",
+            str(node),
+            f"{node} is not registered yet",
             "It has no certificates yet.",
             remedy,
             url,
             "Register",
-            each.created_at,
+            node.created_at,
         )
 
 
 def _lost(lost: list[Node]) -> Iterator[Need]:
     """Nodes that were registered, and whose certificates a recreated root has made invalid."""
     if len(lost) > MOST_ALIKE:
-        url, since = f"{reverse('nodes:list')}?state={NodeState.FAILED}", min(each.state_since for each in lost)
+        url, since = f"{reverse('nodes:list')}?state={NodeState.FAILED}", min(node.state_since for node in lost)
         title, remedy = f"{len(lost)} nodes need a new password", "Redistribute each node, and enter its new password there."
         yield Need("node-needs-redistribution", Severity.CRITICAL, "", title, lost[0].state_reason, remedy, url, "Show nodes", since)
         return
-    for each in lost:
-        remedy, url = "Redistribute the node, and enter its new password there.", reverse("nodes:redistribute", args=[each.pk])
+    for node in lost:
+        remedy, url = "Redistribute the node, and enter its new password there.", reverse("nodes:redistribute", args=[node.pk])
         yield Need(
             "node-needs-redistribution",
             Severity.CRITICAL,
-            str(each),
-            f"{each}: its certificates are no longer valid",
-            each.state_reason,
+            str(node),
+            f"{node}: its certificates are no longer valid",
+            node.state_reason,
             remedy,
             url,
             "Redistribute",
-            each.state_since,
+            node.state_since,
         )
 
 
@@ -141,10 +141,10 @@ def _lost(lost: list[Node]) -> Iterator[Need]:
 def expiring(now: datetime) -> Iterator[Expiring]:
     """Passwords that are still to be typed."""
     waiting = Registration.objects.filter(node__state__in=PASSWORD_LASTS, generation=F("node__generation"))
-    for each in waiting.select_related("node").defer("package", "sealed_password"):
-        node = each.node
+    for registration in waiting.select_related("node").defer("package", "sealed_password"):
+        node = registration.node
         text = f"Type it on that machine at {setup_url(node)}, or redistribute the node for another password."
         yield Expiring(
-            id=str(each.pk), kind="registration_password", subject=f"password of {node}", holder=str(node), owner=each.actor,
-            not_before=each.created_at, not_after=each.expires_at, wording=by_hand(text), url=reverse("nodes:detail", args=[node.pk]),
+            id=str(registration.pk), kind="registration_password", subject=f"password of {node}", holder=str(node), owner=registration.actor,
+            not_before=registration.created_at, not_after=registration.expires_at, wording=by_hand(text), url=reverse("nodes:detail", args=[node.pk]),
         )  # fmt: skip

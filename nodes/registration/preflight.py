@@ -36,7 +36,7 @@ class Preflight:
 
     @property
     def blocks(self) -> bool:
-        return any(each.level == "blocker" for each in self.findings)
+        return any(finding.level == "blocker" for finding in self.findings)
 
     def is_fresh(self, node: Node, now: datetime) -> bool:
         """Whether a registration of `node` can start with these findings. Otherwise the checks run again."""
@@ -84,14 +84,14 @@ def _lifetime(now: datetime) -> Iterator[Finding]:
 
 def _central_address(node: Node) -> Iterator[Finding]:
     recorded = addresses_recorded()
-    if any(addresses.is_wildcard(each.address) for each in recorded):
+    if any(addresses.is_wildcard(address.address) for address in recorded):
         yield Finding(
             "central-everywhere",
             "blocker",
             f"Nodes would get the address {', '.join(netlocs(recorded))}, which on a node is the node itself.",
             REMEDY,
         )
-    elif all(addresses.is_loopback(each.address) for each in recorded) and is_remote(node):
+    elif all(addresses.is_loopback(address.address) for address in recorded) and is_remote(node):
         yield Finding(
             "central-loopback", "blocker", f"The node would get a loopback address ({', '.join(netlocs(recorded))}) for the central node.",
             REMEDY,

@@ -137,7 +137,7 @@ def _start(actor: Actor, node: Node, request: uuid.UUID | None, checks: Prefligh
             request=request,
         )
         job_create(task=TASK, subject=node.pk, title=f"Registration of {node}", actor=actor.label, now=now)
-    warnings = tuple(each for each in checks.findings if each.level == "warning")
+    warnings = tuple(finding for finding in checks.findings if finding.level == "warning")
     return Ceremony(password.display(new_password), setup_url(node), registration.expires_at, node.state, warnings)
 
 

@@ -13,7 +13,7 @@ LATE = timedelta(minutes=5)
 
 def _renewals_not_proved() -> dict[uuid.UUID, Renewal]:
     found = Renewal.objects.exclude(status=RenewalStatus.PROVED).defer("package").order_by("generation")
-    return {each.node_id: each for each in found}
+    return {row.node_id: row for row in found}
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def node_renew(*, actor: Actor, node: Node, now: datetime) -> Renewal:
 def renewal_ensure(*, actor: Actor, node: Node, now: datetime) -> Renewal | None:
     """Start a renewal if none is in progress; None if one is, has just failed or is impossible now. A renewal has a service pair for each live database key."""
     last = list(Renewal.objects.filter(node=node).defer("package")[:5])
-    failures = len(list(takewhile(lambda each: each.status == RenewalStatus.FAILED, last)))
+    failures = len(list(takewhile(lambda renewal: renewal.status == RenewalStatus.FAILED, last)))
     if failures and timedelta(0) <= now - last[0].since < min(AFTER_A_FAILURE * 2 ** (failures - 1), MOST_PATIENCE):
         return None
     try:

@@ -53,11 +53,11 @@ def expiring(now: datetime) -> Iterator[Expiring | Endless]:
     """The newest list of each root in force."""
     zone_name, newest = zone_current().name, lists_newest()
     nodes = list(Node.objects.present().select_related("observation"))
-    for each in newest:
-        root = each.root
+    for revocation_list in newest:
+        root = revocation_list.root
         yield Expiring(
-            id=str(each.pk), kind="revocation_list", subject=f"{root.subject}, list {each.number}", holder=root.holder, owner=zone_name,
-            not_before=each.this_update, not_after=each.next_update, wording=list_expiry_wording(each, nodes, now=now),
+            id=str(revocation_list.pk), kind="revocation_list", subject=f"{root.subject}, list {revocation_list.number}", holder=root.holder, owner=zone_name,
+            not_before=revocation_list.this_update, not_after=revocation_list.next_update, wording=list_expiry_wording(revocation_list, nodes, now=now),
             url=reverse("certs:detail", args=[root.pk]),
         )  # fmt: skip
     if not newest:

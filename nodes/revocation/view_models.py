@@ -75,9 +75,9 @@ def revocation_page(certificate: Certificate, *, error: str, actor: Actor, now: 
     return RevocationPage(
         certificate,
         f"{certificate.kind} certificate{holder} · serial {certificate.serial[:12]}… · {word(certificate.status)}",
-        [_affected(each) for each in plan.certificates],
+        [_affected(affected) for affected in plan.certificates],
         plan.refused,
-        [each for each in touched if each is not None],
+        [effect for effect in touched if effect is not None],
         export_of(certificate),
         secrets_beside(certificate, since=now, actor=actor, now=now),
         error,

@@ -108,7 +108,7 @@ def rotation_json(rotation: Rotation) -> dict[str, Any]:
     plain = ("kind", "to_version", "paused", "rolled_back", "actor", "created_at", "finished_at", "problem")
     return {
         "id": str(rotation.pk), **{name: getattr(rotation, name) for name in plain}, "phase": progress.phase, "percent": progress.percent,
-        "waits_for": [{"node": str(each.node.pk), "name": each.node.name, "reason": each.blocked_reason} for each in progress.waits],
+        "waits_for": [{"node": str(row.node.pk), "name": row.node.name, "reason": row.blocked_reason} for row in progress.waits],
         **(_of_the_root(progress) if isinstance(progress, RootRotation) else _of_the_database_key(progress)),
     }  # fmt: skip
 
@@ -119,7 +119,7 @@ class Rotations(View):
     @operation(page_of(RotationOutput), query=ListQuery, operation_id="rotations_list")
     def get(self, request: Request) -> Response:
         self.actor.require("certs.view_rotation")
-        return self.paged(Rotation.objects.all(), lambda page: [rotation_json(each) for each in page])
+        return self.paged(Rotation.objects.all(), lambda page: [rotation_json(rotation) for rotation in page])
 
     @operation({201: RotationOutput}, conflicts=True, body=RotationInput)
     def post(self, request: Request) -> Response:

@@ -33,15 +33,15 @@ def needs(now: datetime) -> Iterator[Need]:
             "Show rotation",
             rotation.created_at,
         )
-    for each in progress.waits:
-        if each.blocked_reason:
+    for row in progress.waits:
+        if row.blocked_reason:
             remedy = "Reconnect the node, exclude it from the rotation, or decommission it."
             yield Need(
                 "rotation-waits",
                 Severity.WARNING,
-                str(each.node),
-                f"The rotation of the {what} waits for {each.node}",
-                each.blocked_reason,
+                str(row.node),
+                f"The rotation of the {what} waits for {row.node}",
+                row.blocked_reason,
                 remedy,
                 url,
                 "Show rotation",

@@ -43,12 +43,12 @@ def readers(versions: list[DatabaseKey], *, now: datetime) -> list[Reader]:
 
 def proofs(node: Node, versions: list[DatabaseKey]) -> list[tuple[datetime | None, DatabaseKey]]:
     """When the node last proved that it has each of `versions`."""
-    found = [(proved_at(node, each), each) for each in versions]
-    return [(datetime.fromisoformat(at) if at else None, each) for at, each in found]
+    found = [(proved_at(node, version), version) for version in versions]
+    return [(datetime.fromisoformat(at) if at else None, version) for at, version in found]
 
 
 def _phases(rotation: Rotation, status: str) -> list[Step]:
-    at = len(PHASES) if rotation.finished_at else [each for each, _ in PHASES].index(DatabaseKeyStatus(status))
+    at = len(PHASES) if rotation.finished_at else [phase for phase, _ in PHASES].index(DatabaseKeyStatus(status))
     return steps_at([label for _, label in PHASES], done=at)
 
 

@@ -82,14 +82,17 @@ def root_rotation_start(*, actor: Actor, now: datetime, keeps_for_exports: bool 
 
 def nodes_progress(rotation: Rotation) -> list[NodeProgress]:
     """The progress of every node that has certificates of the trust zone, or is being registered."""
-    nodes = [each for each in Node.objects.present().select_related("observation") if each.registered_at or each.state in UNDER_WAY]
+    nodes = [node for node in Node.objects.present().select_related("observation") if node.registered_at or node.state in UNDER_WAY]
     own: dict[uuid.UUID, list[Certificate]] = defaultdict(list)
     for certificate in Certificate.objects.issued().besides_exports().filter(kind__in=OWN_KINDS).defer("der", "sealed_private_key"):
         own[certificate.holder_id or uuid.UUID(int=0)].append(certificate)
     gone = Certificate.objects.accepted().besides_exports().filter(issuer=rotation.from_root, kind=Kind.SERVICE)
     leaving = set(gone.values_list("sha256", flat=True))
-    begun = {(each.node_id, each.generation): each.created_at for each in Registration.objects.filter(node__in=nodes)}
-    excluded = {each["id"]: each for each in rotation.excluded}
+    begun = {
+        (registration.node_id, registration.generation): registration.created_at
+        for registration in Registration.objects.filter(node__in=nodes)
+    }
+    excluded = {exclusion["id"]: exclusion for exclusion in rotation.excluded}
     return [
         _node_progress(node, rotation.to_root, own[node.pk], leaving, begun.get((node.pk, node.generation)), excluded.get(str(node.pk)))
         for node in nodes
@@ -113,11 +116,13 @@ def _node_progress(
         # Before its lease expired, the root may not have been signed when the package was made.
         trusts = ceremony is not None and ceremony >= root.lease_until and (trusts or not known)
     if under_way:
-        coming = [each for each in own if each.generation == node.generation]
-        presents, outdated = not known and bool(coming) and all(each.issuer_id == root.pk for each in coming), False
+        coming = [certificate for certificate in own if certificate.generation == node.generation]
+        presents, outdated = not known and bool(coming) and all(certificate.issuer_id == root.pk for certificate in coming), False
     else:
-        in_force = {each.sha256 for each in own}
-        outdated = any(each.issuer_id != root.pk for each in own) or seen is None or seen.installed.get("service") not in in_force
+        in_force = {certificate.sha256 for certificate in own}
+        outdated = (
+            any(certificate.issuer_id != root.pk for certificate in own) or seen is None or seen.installed.get("service") not in in_force
+        )
         serves = (
             seen is not None and (not seen.listening or seen.served.get("service") in in_force) and not leaving & {*seen.served.values()}
         )
@@ -139,7 +144,7 @@ def _step(rotation: Rotation, now: datetime) -> timedelta | None:
     found = nodes_progress(rotation)
     if phase == Phase.ISSUING:
         _reissue(rotation, found, now)
-    waiting = any(each.is_awaited(phase) for each in found) or bool(phase == Phase.ISSUING and exports_awaited(rotation, now=now))
+    waiting = any(progress.is_awaited(phase) for progress in found) or bool(phase == Phase.ISSUING and exports_awaited(rotation, now=now))
     return _when_settled(rotation, phase, waiting, now)
 
 
@@ -196,11 +201,11 @@ def _switch(rotation: Rotation, mine: Any, now: datetime) -> None:
 def _reissue(rotation: Rotation, found: list[NodeProgress], now: datetime) -> None:
     _make_cluster(rotation, now)  # after a roll back
     busy = set(Renewal.objects.exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).values_list("node_id", flat=True))
-    for each in found:
+    for progress in found:
         # A node that is silent or being registered is renewed when it calls.
-        ready = each.trusts and each.node.state == NodeState.REGISTERED and each.node.online(now)
-        if each.outdated and ready and each.node.pk not in busy:
-            renewal_ensure(actor=system_for(rotation.actor), node=each.node, now=now)
+        ready = progress.trusts and progress.node.state == NodeState.REGISTERED and progress.node.online(now)
+        if progress.outdated and ready and progress.node.pk not in busy:
+            renewal_ensure(actor=system_for(rotation.actor), node=progress.node, now=now)
 
 
 @transaction.atomic
@@ -210,7 +215,7 @@ def _drop(rotation: Rotation, mine: Any, now: datetime) -> None:
     assert rotation.to_root is not None
     assert rotation.from_root is not None
     root_drop(root=rotation.from_root, reason=f"{rotation.to_root.subject} has taken over", now=now)
-    detail = {"dropped": rotation.from_root.subject, "excluded": [each["name"] for each in rotation.excluded]}
+    detail = {"dropped": rotation.from_root.subject, "excluded": [exclusion["name"] for exclusion in rotation.excluded]}
     record(actor=SYSTEM, action="rotation.finished", target=rotation, detail=detail, now=now)
 
 
@@ -260,7 +265,7 @@ def root_rotation_exclude(*, actor: Actor, rotation: Rotation, node: Node, reaso
         raise RotationRefused("This rotation has finished. Reload the page.")
     if node.is_central:
         raise RotationRefused("The central node cannot be excluded, because it issues the certificates of the other nodes.")
-    if any(each["id"] == str(node.pk) for each in row.excluded):
+    if any(exclusion["id"] == str(node.pk) for exclusion in row.excluded):
         raise RotationRefused(f"{node} is already excluded.")
     row.excluded = [*row.excluded, {"id": str(node.pk), "name": node.name, "reason": reason, "actor": actor.label, "at": now.isoformat()}]
     row.save(update_fields=["excluded"])

@@ -55,14 +55,16 @@ def node_progress_rows(rotation: Rotation, *, now: datetime) -> list[NodeProgres
     )
     blocked_reasons, phase = BlockedReasons(), phase_of(rotation)
     rows = []
-    for each in nodes_progress(rotation):
-        node, seen = each.node, each.node.observed
+    for progress in nodes_progress(rotation):
+        node, seen = progress.node, progress.node.observed
         why = blocked_reasons.of(node, now)
         if not why and seen and seen.listening and seen.served.get("service") not in (None, seen.installed.get("service")):
             why = "It still serves its old certificate. Restart its agent if this does not change."
-        awaited = phase != Phase.FINISHED and each.is_awaited(phase)
+        awaited = phase != Phase.FINISHED and progress.is_awaited(phase)
         at = seen.last_seen_at if seen else None
-        rows.append(NodeProgressRow(node, each.trusts, _presents(each, by_root), each.presents, at, each.excluded, awaited, why))
+        rows.append(
+            NodeProgressRow(node, progress.trusts, _presents(progress, by_root), progress.presents, at, progress.excluded, awaited, why)
+        )
     return rows
 
 
@@ -114,7 +116,7 @@ class RootRotation:
     @property
     def excluded(self) -> str:
         """The names of the excluded nodes."""
-        return ", ".join(each["name"] for each in self.rotation.excluded)
+        return ", ".join(exclusion["name"] for exclusion in self.rotation.excluded)
 
     @property
     def columns(self) -> list[str]:
@@ -138,7 +140,7 @@ def root_rotation(rotation: Rotation, *, now: datetime) -> RootRotation:
     phase = phase_of(rotation)
     done = phase == Phase.FINISHED
     rows = [] if done else node_progress_rows(rotation, now=now)
-    at = [each for each, _ in PHASES].index(phase)
+    at = [step for step, _ in PHASES].index(phase)
     steps = 2 * len(rows) or 1
     return RootRotation(
         rotation, phase, steps_at([label for _, label in PHASES], done=len(PHASES) if done else at), rows,
@@ -188,7 +190,7 @@ def root_page(*, now: datetime) -> RootPage:
         is_due=due_at <= now,
         rotation=root_rotation(rotation, now=now) if rotation else None,
         blocked=blocked_reason(Rotation.Kind.ROOT, now=now),
-        roots=[_trusted(each, issues=each.pk == root.pk, now=now) for each in roots_in_force()],
+        roots=[_trusted(trusted, issues=trusted.pk == root.pk, now=now) for trusted in roots_in_force()],
     )
 
 

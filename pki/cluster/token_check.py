@@ -114,7 +114,7 @@ def _shown(value: object) -> str:
     """A value of a token in a form that a page can show: an incomplete character could not be encoded."""
     if not isinstance(value, str):
         return "missing" if value is None else "not text"
-    return f"“{''.join(each if each.isprintable() else '?' for each in value[:80])}”"
+    return f"“{''.join(character if character.isprintable() else '?' for character in value[:80])}”"
 
 
 def _algorithm(value: object) -> Finding:
@@ -150,7 +150,7 @@ def _signature(token: str, header: dict[str, Any], keys: Sequence[SiteKey]) -> F
         return Finding("signature", False, "Its signature was not checked, because the algorithm is not accepted.")
     kid = header.get("kid")
     named = [key for key in keys if kid is None or key_id(key.certificate) == kid]
-    signer = next((each for each in named if signature_holds(token, each.certificate)), None)
+    signer = next((key for key in named if signature_holds(token, key.certificate)), None)
     if signer is not None:
         return Finding("signature", signer.good, f"Signed with the key of {signer.name}, key id {key_id(signer.certificate)}.")
     if named and kid is not None:
@@ -172,7 +172,7 @@ def _issuer(value: object, expected: Expected) -> Finding:
 
 def _audience(value: object, expected: Expected) -> Finding:
     named = value if isinstance(value, list) else [value]
-    found = next((each for each in named if each in expected.audiences), None)
+    found = next((audience for audience in named if audience in expected.audiences), None)
     if found is not None:
         return Finding("audience", True, f"Its audience is {found}.")
     accepted = ", ".join(expected.audiences[:5]) + "…" * (len(expected.audiences) > 5) or "none: there is no deployment yet"

@@ -46,8 +46,8 @@ def _counts(parts: Sequence[Element]) -> Iterator[int]:
     """Wherever a salt is followed by an INTEGER, that is a count; scrypt has three of them, whose product is the work."""
     for number, part in enumerate(parts):
         if _is_octets(part):
-            following = takewhile(lambda each: each.tag == INTEGER, parts[number + 1 : number + 4])
-            numbers = [_count(each) for each in following]
+            following = takewhile(lambda element: element.tag == INTEGER, parts[number + 1 : number + 4])
+            numbers = [_count(element) for element in following]
             if numbers:
                 yield SCRYPT * math.prod(numbers) if len(numbers) == 3 else numbers[0]
 

@@ -44,10 +44,10 @@ def chain(certificate: x509.Certificate, roots: Iterable[x509.Certificate], *, n
     for root in roots:
         if not is_issued_by(certificate, root):
             continue
-        for each in (root, certificate):
-            if not each.not_valid_before_utc <= now <= each.not_valid_after_utc:
+        for link in (root, certificate):
+            if not link.not_valid_before_utc <= now <= link.not_valid_after_utc:
                 raise NotValidNow(
-                    f"{subject_of(each)} is valid from {clocks.stamp(each.not_valid_before_utc)} to {clocks.stamp(each.not_valid_after_utc)}, "
+                    f"{subject_of(link)} is valid from {clocks.stamp(link.not_valid_before_utc)} to {clocks.stamp(link.not_valid_after_utc)}, "
                     f"and the clock here says {clocks.stamp(now)}. Check the clocks, then the certificate."
                 )
         return

@@ -92,8 +92,8 @@ def _header(package: Package, algorithm: str) -> dict[str, Any]:
 
 
 def _to_json(package: Package) -> bytes:
-    def pair(each: Pair) -> dict[str, str]:
-        return {"certificate": each.certificate.decode(), "private_key": each.private_key.decode()}
+    def pair(encoded: Pair) -> dict[str, str]:
+        return {"certificate": encoded.certificate.decode(), "private_key": encoded.private_key.decode()}
 
     return json.dumps(
         {
@@ -110,7 +110,7 @@ def _to_json(package: Package) -> bytes:
             "service": pair(package.service),
             "client": pair(package.client),
             "cluster": pair(package.cluster),
-            "further_service_pairs": [pair(each) for each in package.further_service_pairs],
+            "further_service_pairs": [pair(service_pair) for service_pair in package.further_service_pairs],
             "database_key_oids": package.database_key_oids.texts(),
             "expires_at": package.expires_at.isoformat(),
         }
@@ -118,8 +118,8 @@ def _to_json(package: Package) -> bytes:
 
 
 def _from_json(plaintext: bytes) -> Package:
-    def pair(each: dict[str, str]) -> Pair:
-        return Pair(each["certificate"].encode(), each["private_key"].encode())
+    def pair(members: dict[str, str]) -> Pair:
+        return Pair(members["certificate"].encode(), members["private_key"].encode())
 
     try:
         content = json.loads(plaintext)

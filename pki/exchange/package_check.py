@@ -39,9 +39,9 @@ def package(content: Package, *, now: datetime) -> None:
         cluster, _ = _pair(content.cluster, "cluster")
         if not roots or any(role_of(root) != Role.ROOT for root in roots):
             raise PackageInvalid("a root certificate without the role Root")
-        for each, key in [(service, service_key), *(_pair(pair, "further service") for pair in content.further_service_pairs)]:
-            peer(each, roots, role=Role.SERVICE, host_name=content.host_name, now=now)
-            database_key.read(each, key, content.database_key_oids)
+        for certificate, key in [(service, service_key), *(_pair(pair, "further service") for pair in content.further_service_pairs)]:
+            peer(certificate, roots, role=Role.SERVICE, host_name=content.host_name, now=now)
+            database_key.read(certificate, key, content.database_key_oids)
         peer(client, roots, role=Role.CLIENT, host_name=None, now=now)
         chain(cluster, roots, now=now)
         if role_of(cluster) is not None:  # nobody may use it as a service or client certificate
@@ -70,8 +70,8 @@ def trust(roots: Iterable[bytes], lists: Iterable[bytes], *, own: Iterable[x509.
         for crl in (crl for pem in lists for crl in revocation.load(pem)):
             if not any(revocation.issued_by(crl, root) for root in known):
                 raise PackageInvalid(f"the list of {crl.issuer.rfc4514_string()} was not signed by one of these roots.")
-        for each in own:
-            if not any(is_issued_by(each, root) for root in known):
-                raise PackageInvalid(f"none of these roots issued {subject_of(each)}, which this node presents.")
+        for certificate in own:
+            if not any(is_issued_by(certificate, root) for root in known):
+                raise PackageInvalid(f"none of these roots issued {subject_of(certificate)}, which this node presents.")
     except (PKIError, ValueError) as exc:
         raise PackageInvalid(f"The roots and revocation lists are inconsistent: {exc} Nothing was changed.") from exc

@@ -42,7 +42,7 @@ def _is_no_symbol(character: str) -> bool:
 def _symbols(character: str) -> str:
     """The symbols for one typed character; "" for a separator. Full-width and other forms of a letter are the letter (NFKC)."""
     plain = unicodedata.normalize("NFKC", character)
-    return "".join(each.upper() if each.isascii() else each for each in plain if not _is_no_symbol(each)).translate(READ_AS)
+    return "".join(symbol.upper() if symbol.isascii() else symbol for symbol in plain if not _is_no_symbol(symbol)).translate(READ_AS)
 
 
 def _named(character: str) -> str:

@@ -53,7 +53,7 @@ def map_of(key: Read, inner: Read, most: int) -> Read:
     def read(value: Any) -> dict[str, Any]:
         if not isinstance(value, dict) or len(value) > most:
             raise ValueError(f"must be an object with at most {most} members")
-        return {key(name): inner(each) for name, each in value.items()}
+        return {key(name): inner(member) for name, member in value.items()}
 
     return read
 

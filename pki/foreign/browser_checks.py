@@ -48,7 +48,9 @@ def checks(path: Path, *, has_key: bool, refusal: Refusal | None, roots: Iterabl
         *_issuer_dates(path, now),
     ]
     found += [_key(leaf), *_issuer_keys(path), *_purpose(leaf), *_names(leaf), _authority(leaf), _zone(leaf, list(roots)), _length(leaf)]
-    return list({each.title: each for each in reversed(found) if each is not None}.values())[::-1]  # OpenSSL may report the same
+    return list({finding.title: finding for finding in reversed(found) if finding is not None}.values())[
+        ::-1
+    ]  # OpenSSL may report the same
 
 
 def unreadable(reason: PKIError) -> Finding:
@@ -105,7 +107,7 @@ def _issuer_dates(path: Path, now: datetime) -> list[Finding]:
                     "chain", f"{issuer.name}, in its chain, is not valid before {clocks.day(issuer.not_before)}.", Remedy.CURRENT_ISSUERS
                 )
             ]
-    first = min(above, key=lambda each: each.not_after, default=path.leaf)
+    first = min(above, key=lambda issuer: issuer.not_after, default=path.leaf)
     if first.not_after < path.leaf.not_after and first.not_after - now < ENDS_SOON:
         title = f"{first.name}, in its chain, expires in {clocks.length(first.not_after - now)}, on {clocks.day(first.not_after)}, before the certificate itself."
         return [_warning("chain", title, Remedy.CURRENT_ISSUERS)]
@@ -132,9 +134,9 @@ def _issuer_keys(path: Path) -> list[Finding]:
             title = f"The key of {certificate.name}, in its chain, is {certificate.key.words}. Browsers do not support this key type."
             return [_blocker("key", title, Remedy.ANOTHER_CERTIFICATE)]
     return [
-        _blocker("signature", f"{each.name} is signed with {each.hash_name.upper()}, which browsers refuse.", Remedy.ANOTHER_CERTIFICATE)
-        for each in path.sent
-        if each.is_weakly_signed and not each.is_self_signed
+        _blocker("signature", f"{link.name} is signed with {link.hash_name.upper()}, which browsers refuse.", Remedy.ANOTHER_CERTIFICATE)
+        for link in path.sent
+        if link.is_weakly_signed and not link.is_self_signed
     ][:1]
 
 
@@ -170,7 +172,7 @@ def _names(leaf: ForeignCertificate) -> list[Finding]:
     names, useless = hosts(leaf), [name for name in leaf.dns_names if not _is_host(name)]
     if not leaf.names:
         return [_blocker("names", "It has no subject alternative name for a host. Browsers ignore the common name.", Remedy.HOST_NAMES)]
-    quoted = ", ".join(f"“{each[:80]}”" for each in useless[:5])
+    quoted = ", ".join(f"“{name[:80]}”" for name in useless[:5])
     if not names:
         return [_blocker("names", f"Browsers match no host with its names: {quoted}.", Remedy.HOST_NAMES)]
     found = [_ok("names", f"Its names are {', '.join(names[:8])}{' and more' if len(names) > 8 else ''}.")]
@@ -206,7 +208,7 @@ def _length(leaf: ForeignCertificate) -> Finding | None:
 
 def for_node(leaf: ForeignCertificate, *, name: str, host_name: str, further: Sequence[str]) -> Finding:
     """Whether it has a name of the node `name`. One is enough."""
-    covered = [each for each in (host_name, *further) if foreign.covers(leaf, each)]
+    covered = [host for host in (host_name, *further) if foreign.covers(leaf, host)]
     if host_name in covered:
         return _ok("names-of-node", f"It covers {host_name}.")
     if covered:

@@ -131,7 +131,7 @@ def usable(choice: BrowserChoice, *, names: Iterable[str], now: datetime) -> str
         key = foreign_key.from_pem(choice.private_key)
     except PKIError:
         return UNREADABLE
-    if key.public != leaf.key or any(each.key.is_too_short for each in (leaf, *above)):
+    if key.public != leaf.key or any(certificate.key.is_too_short for certificate in (leaf, *above)):
         return UNREADABLE  # a proxy does not start with it
     if choice.thumbprint not in leaf.thumbprints:
         return NO_SUCH_THUMBPRINT

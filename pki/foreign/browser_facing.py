@@ -78,7 +78,7 @@ def upload(
         raise UploadRefused("no-certificate", "There is a private key and no certificate among these files.", Remedy.CHOOSE_CERTIFICATE_TOO)
     key = _one_key(found)
     own = [certificate for certificate in found.certificates if certificate.key == key.public]
-    leaf = max(own, key=lambda each: each.not_before)
+    leaf = max(own, key=lambda certificate: certificate.not_before)
     return _pair(leaf, found, kept(leaf), key, judge=judge, now=now)
 
 
@@ -87,14 +87,14 @@ def answer(
 ) -> ServerPair:
     """The certificate for the request of `key`, or more of its chain. `kept` are the stored certificates, the leaf first. Raises: UploadRefused."""
     found = uploaded.read(files, passphrase)
-    if any(each.public != key.public for each in found.keys):
+    if any(private_key.public != key.public for private_key in found.keys):
         raise UploadRefused("another-key", "These files have a private key that does not belong to this certificate.", Remedy.AS_NEW)
     if not found.certificates:
         raise UploadRefused("no-certificate", "There is no certificate among these files.", Remedy.CHOOSE_CERTIFICATE_TOO)
     own = [certificate for certificate in found.certificates if certificate.key == key.public]
     if not own and not kept:
         raise UploadRefused("another-key", "This certificate was made for another key, not for this request.", Remedy.SEND_THIS_REQUEST)
-    leaf = max(own, key=lambda each: each.not_before) if own else kept[0]
+    leaf = max(own, key=lambda certificate: certificate.not_before) if own else kept[0]
     pair = _pair(leaf, found, kept, key, judge=judge, now=now)
     if pair.path.certificates == tuple(kept):
         raise UploadRefused(
@@ -106,13 +106,13 @@ def answer(
 def _one_key(found: Found) -> ForeignPrivateKey:
     """The key whose certificate is among the files. Other keys are ignored. Raises: UploadRefused."""
     publics = {certificate.key for certificate in found.certificates}
-    fitting = {each.public: each for each in found.keys if each.public in publics}
+    fitting = {private_key.public: private_key for private_key in found.keys if private_key.public in publics}
     if not fitting:
         raise UploadRefused("another-key", "The private key belongs to none of these certificates.", Remedy.CHOOSE_ITS_KEY)
     if len(fitting) > 1:
         raise UploadRefused("two-keys", "These files hold more than one private key with its certificate.", Remedy.ONE_KEY)
     (key,) = fitting.values()
-    if any(each.public != key.public for each in found.keys):
+    if any(private_key.public != key.public for private_key in found.keys):
         found.aside.append("Another private key was ignored: it belongs to none of these certificates.")
     return key
 
@@ -120,10 +120,10 @@ def _one_key(found: Found) -> ForeignPrivateKey:
 def _pair(
     leaf: ForeignCertificate, found: Found, kept: Sequence[ForeignCertificate], key: ForeignPrivateKey, *, judge: Judge, now: datetime
 ) -> ServerPair:
-    others = [each for each in dict.fromkeys((*found.certificates, *kept)) if each != leaf]
+    others = [certificate for certificate in dict.fromkeys((*found.certificates, *kept)) if certificate != leaf]
     ways = paths(leaf, others, now=now)
     # Any path that OpenSSL accepts is good. If it accepts none, the best one shows the reason.
-    path = next((each for each in ways if not each.is_alone and judge(each, key) is None), ways[0])
+    path = next((way for way in ways if not way.is_alone and judge(way, key) is None), ways[0])
     if len(path.sent) - 1 > LONGEST_CHAIN or sum(len(certificate.pem) for certificate in path.sent) > LARGEST_PEM:
         words = f"Certificate and chain are longer than {LARGEST_PEM // 1024} KiB or {LONGEST_CHAIN} intermediates."
         raise UploadRefused("too-long", words, Remedy.FEWER_FILES)
@@ -137,7 +137,7 @@ def _notes(path: Path, others: Sequence[ForeignCertificate]) -> list[str]:
     if path.root is not None:
         notes.append(f"The root {path.root.name} is not sent: browsers have it, or do not trust it.")
     left = [other for other in others if other not in path.certificates]
-    return notes + [f"{each.name} was left out: it is not part of this certificate's chain." for each in left]
+    return notes + [f"{certificate.name} was left out: it is not part of this certificate's chain." for certificate in left]
 
 
 def thumbprint(text: str) -> str:

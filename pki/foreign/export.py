@@ -112,8 +112,8 @@ def zipped(folders: Mapping[str, Mapping[str, bytes]], *, now: datetime) -> byte
 def unzipped(archives: Iterable[bytes]) -> dict[str, dict[str, bytes]]:
     """The content of several archives of `zipped`: folder → name → content."""
     folders: dict[str, dict[str, bytes]] = {}
-    for each in archives:
-        with zipfile.ZipFile(io.BytesIO(each)) as archive:
+    for source in archives:
+        with zipfile.ZipFile(io.BytesIO(source)) as archive:
             for path in archive.namelist():
                 folder, _, name = path.partition("/")
                 folders.setdefault(folder, {})[name] = archive.read(path)

@@ -45,7 +45,7 @@ def name_of(element: Element) -> Name:
     canonical = tuple(tuple(sorted(((oid, _canonical(value)) for oid, value in relative), key=repr)) for relative in parts)
     shown = ["+".join(f"{ATTRIBUTES.get(oid, oid)}={_escaped(value)}" for oid, value in relative) for relative in reversed(parts)]
     common = [_text(value) for relative in parts for oid, value in relative if oid == COMMON_NAME]
-    return Name(canonical, printable(",".join(shown)), printable(next((each for each in common if each), "")))
+    return Name(canonical, printable(",".join(shown)), printable(next((common_name for common_name in common if common_name), "")))
 
 
 def _escaped(value: Element) -> str:

@@ -51,7 +51,7 @@ class Path:
 def paths(leaf: ForeignCertificate, others: Sequence[ForeignCertificate], *, now: datetime) -> list[Path]:
     """All paths, at least one, the best first."""
     found = _Search([certificate for certificate in dict.fromkeys(others) if certificate != leaf]).paths(leaf)
-    return sorted(found, key=lambda each: each.rank(now), reverse=True)
+    return sorted(found, key=lambda path: path.rank(now), reverse=True)
 
 
 class _Search:
@@ -70,7 +70,7 @@ class _Search:
         return found
 
     def _from(self, path: tuple[ForeignCertificate, ...]) -> Iterator[tuple[ForeignCertificate, ...]]:
-        issuers = [] if len(path) > LONGEST_PATH else [each for each in self._issuers(path[-1]) if each not in path]
+        issuers = [] if len(path) > LONGEST_PATH else [candidate for candidate in self._issuers(path[-1]) if candidate not in path]
         for issuer in issuers:
             yield from self._from((*path, issuer))
         if not issuers:

@@ -88,10 +88,10 @@ def _wide_of(mac: Element | None, content: bytes, passphrase: str) -> bytes:
     if mac is None or (method := HASHES.get(mac.parts[0].parts[0].parts[0].oid)) is None:
         return wide
     rounds = mac.parts[2].number if len(mac.parts) > 2 else 1
-    for each in (wide,) if passphrase else (wide, b""):
-        key = _derived(each, mac.parts[1].octets, rounds, MAC_KEY, hashlib.new(method).digest_size, method)
+    for encoded in (wide,) if passphrase else (wide, b""):
+        key = _derived(encoded, mac.parts[1].octets, rounds, MAC_KEY, hashlib.new(method).digest_size, method)
         if hmac.compare_digest(hmac.digest(key, content, method), mac.parts[0].parts[1].octets):
-            return each
+            return encoded
     raise ValueError("the passphrase is another one, or the file is damaged")
 
 
@@ -102,7 +102,7 @@ def _decrypted(algorithm: Element, sealed: bytes, passphrase: bytes, wide: bytes
         if derivation.parts[0].oid != PBKDF2 or scheme.parts[0].oid not in CIPHERS:
             raise UnsupportedAlgorithm("another cipher or derivation")
         salt, rounds, *rest = derivation.parts[1].parts
-        method = next((HMACS[each.parts[0].oid] for each in rest if each.tag == ber.SEQUENCE), "sha1")
+        method = next((HMACS[element.parts[0].oid] for element in rest if element.tag == ber.SEQUENCE), "sha1")
         cipher, length = CIPHERS[scheme.parts[0].oid]
         key, vector = hashlib.pbkdf2_hmac(method, passphrase, salt.octets, rounds.number, length), scheme.parts[1].octets
     elif kind == TRIPLE_DES_OF_OLD:

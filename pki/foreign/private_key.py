@@ -95,7 +95,7 @@ def _rebuilt(element: Element, label: str) -> ec.EllipticCurvePrivateKey:
         kind, inner = element.parts[1].parts, ber.first(element.parts[2].octets)
         parameters = list(kind[1:]) if kind[0].oid == foreign.EC else []
     else:
-        inner, parameters = element, [part for each in element.parts[2:] if each.tag == 0xA0 for part in each.parts]
+        inner, parameters = element, [part for tagged in element.parts[2:] if tagged.tag == 0xA0 for part in tagged.parts]
     if label == PKCS1 or not parameters:
         raise ValueError("no EC key")
     curve = CURVES.get(parameters[0].oid)

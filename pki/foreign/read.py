@@ -169,7 +169,7 @@ class ForeignCertificate:
     @cached_property
     def addresses(self) -> list[str]:
         found = [part.content for part in self._parts(ALTERNATIVE_NAMES) if part.tag == IP_ADDRESS]
-        return [str(ipaddress.ip_address(each)) for each in found if len(each) in (4, 16)]
+        return [str(ipaddress.ip_address(address)) for address in found if len(address) in (4, 16)]
 
     @property
     def names(self) -> list[str]:
@@ -275,7 +275,7 @@ def _loaded(content: bytes) -> ForeignCertificate:
     if fields[0].tag == 0xA0 and fields.pop(0).parts[0].number > VERSION_3:  # version 1 is left out
         raise ValueError("a version that browsers do not read")
     _serial, _algorithm, issuer, validity, subject, key = fields[:6]
-    if any(each.tag != ber.SEQUENCE for each in (whole, signed, algorithm, issuer, validity, subject, key)):
+    if any(element.tag != ber.SEQUENCE for element in (whole, signed, algorithm, issuer, validity, subject, key)):
         raise ValueError("no certificate")
     before, after = validity.parts[:2]
     return ForeignCertificate(
@@ -305,7 +305,7 @@ def _moment(time: Element) -> datetime:
 
 def _extensions(fields: list[Element]) -> dict[str, Extension]:
     found: dict[str, Extension] = {}
-    for held in (each.parts[0] for each in fields if each.tag == 0xA3 and each.parts):
+    for held in (tagged.parts[0] for tagged in fields if tagged.tag == 0xA3 and tagged.parts):
         for part in held.parts:
             critical = len(part.parts) > 2 and part.parts[1].content != b"\0"
             found.setdefault(part.parts[0].oid, Extension(critical, part.parts[-1].octets))
@@ -318,7 +318,9 @@ def _hash_name(algorithm: Element) -> str:
     if used != RSA_PSS:
         return SIGNED_WITH.get(used, ("", None))[0]
     parameters = algorithm.parts[1].parts if len(algorithm.parts) > 1 else ()
-    named = next((each.parts[0].parts[0].oid for each in parameters if each.tag == 0xA0), "1.3.14.3.2.26")  # RFC 4055: SHA-1 if absent
+    named = next(
+        (parameter.parts[0].parts[0].oid for parameter in parameters if parameter.tag == 0xA0), "1.3.14.3.2.26"
+    )  # RFC 4055: SHA-1 if absent
     return HASHES.get(named, "")
 
 
@@ -347,7 +349,7 @@ def comes_from(certificate: ForeignCertificate, issuer: ForeignCertificate) -> b
 
 def covers(certificate: ForeignCertificate, name: str) -> bool:
     """Whether browsers accept the certificate for `name`, a host name or an IP address (RFC 9525 section 6.3)."""
-    names = {each.lower() for each in certificate.dns_names}
+    names = {dns_name.lower() for dns_name in certificate.dns_names}
     try:
         return str(ipaddress.ip_address(name)) in certificate.addresses
     except ValueError:

@@ -68,7 +68,7 @@ class Found:
 def read(files: Iterable[File], passphrase: str) -> Found:
     """The content of the files. Raises: UploadRefused, with the file and what to do."""
     chosen = list(files)
-    if sum(len(each.content) for each in chosen) > LARGEST_BYTES:
+    if sum(len(upload.content) for upload in chosen) > LARGEST_BYTES:
         raise UploadRefused(
             "too-large",
             f"These files have more than {LARGEST_BYTES // 1024} KiB. A certificate with its chain and key has a few.",
@@ -190,8 +190,8 @@ class _Reader:
                 raise ValueError("content of another type")
         except (ValueError, IndexError) as exc:
             raise self._damaged("The bundle in ") from exc
-        for each in (part for held in signed if held.tag == 0xA0 for part in held.parts):
-            self._certificate(each.raw)
+        for certificate_part in (part for held in signed if held.tag == 0xA0 for part in held.parts):
+            self._certificate(certificate_part.raw)
 
     def _check_work(self, der: bytes) -> None:
         """Limit the rounds of key derivation of all files together, before OpenSSL computes them."""
@@ -241,7 +241,7 @@ class _Reader:
             with warnings.catch_warnings(action="ignore"):  # the library warns that this is BER
                 held: Any = foreign.tried(lambda: pkcs12.load_pkcs12(der, self.octets))
             keys = [] if held.key is None else [foreign_key.of(held.key)]
-            return [each.certificate.public_bytes(Encoding.DER) for each in (held.cert, *held.additional_certs) if each is not None], keys
+            return [bag.certificate.public_bytes(Encoding.DER) for bag in (held.cert, *held.additional_certs) if bag is not None], keys
         except (ValueError, TypeError, UnsupportedAlgorithm, PKIError) as refused:
             return self._opened_by_bags(der, refused)
 

@@ -42,7 +42,7 @@ def _has_unknown(certificate: ForeignCertificate) -> bool:
 
 def unknown(certificate: ForeignCertificate) -> list[str]:
     """Its critical extensions that browsers do not support."""
-    return [oid for oid, each in certificate.extensions.items() if each.critical and oid not in KNOWN_EXTENSIONS]
+    return [oid for oid, extension in certificate.extensions.items() if extension.critical and oid not in KNOWN_EXTENSIONS]
 
 
 # OpenSSL's reason → code of the finding, candidates for the cause, test for the cause, text, remedy.

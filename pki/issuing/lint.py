@@ -26,7 +26,7 @@ def _linter() -> Callable[[bytes], list[tuple[str, str]]]:
     def findings(der: bytes) -> list[tuple[str, str]]:
         results = validator.validate(loader.load_certificate(der, "certificate").root)
         found = [description.finding for result in results for description in result.finding_descriptions]
-        return [(each.severity.name, each.code) for each in found if each.severity > ValidationFindingSeverity.INFO]
+        return [(finding.severity.name, finding.code) for finding in found if finding.severity > ValidationFindingSeverity.INFO]
 
     return findings
 

@@ -52,7 +52,10 @@ def addresses_json(found: SiteAddresses, asked: list[str]) -> dict[str, Any]:
     """The addresses of the site, and the nodes that know none of `asked`. Default: the addresses in force. Raises: InputInvalid."""
     knowing = nodes_knowing()
     losing = losing_contact(addresses_checked(asked) if asked else central_addresses(), knowing)
-    named = [{"id": str(each.node.pk), "name": each.node.name, "knows": list(each.knows), "called": each.called} for each in losing]
+    named = [
+        {"id": str(contact.node.pk), "name": contact.node.name, "knows": list(contact.knows), "called": contact.called}
+        for contact in losing
+    ]
     counts = {"nodes": len(knowing), "losing_contact": len(losing), "losing": named[:MOST_NAMED]}
     return vars(found) | {"overridden_by_environment": overridden()} | counts
 

@@ -37,5 +37,5 @@ class AddressesForm(ServiceForm):
 
     def fields_of_site(self) -> SiteAddresses:
         """The values for the service."""
-        lines = {name: [each.strip() for each in self.cleaned_data[name].splitlines() if each.strip()] for name in self.fields}
+        lines = {name: [line.strip() for line in self.cleaned_data[name].splitlines() if line.strip()] for name in self.fields}
         return SiteAddresses(**(lines | {"base_url": self.cleaned_data["base_url"].strip()}))

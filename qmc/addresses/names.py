@@ -42,10 +42,10 @@ def names_read() -> Names:
     trusted = settings.QMC_TRUSTED_ORIGINS or (zone.trusted_origins if zone else [])
     origins = [*filter(None, [base]), *trusted]
     hosts = [zone.name.lower()] if zone else []
-    hosts += [host_of(each) for each in origins]
+    hosts += [host_of(url) for url in origins]
     hosts += settings.QMC_ALLOWED_HOSTS or (zone.allowed_hosts if zone else [])
     # The names in this machine's certificate lead here.
-    hosts += [url_host(each).lower() for each in ([own.host_name, own.address, *own.subject_alternative_names] if own else []) if each]
+    hosts += [url_host(name).lower() for name in ([own.host_name, own.address, *own.subject_alternative_names] if own else []) if name]
     return Names(tuple(dict.fromkeys(filter(None, [*hosts, *LOOPBACK]))), frozenset(origins))
 
 
@@ -75,7 +75,7 @@ def names_forget() -> None:
 
 def shown(text: str) -> str:
     """Text from a client, reduced to plain characters, for a message."""
-    plain = "".join(each if each.isascii() and each.isprintable() else "?" for each in text[:100])
+    plain = "".join(character if character.isascii() and character.isprintable() else "?" for character in text[:100])
     return plain or "(none)"
 
 
@@ -127,7 +127,7 @@ class OriginMixin:
 
     @property
     def csrf_trusted_origins_hosts(self) -> list[str]:
-        return [urlsplit(each).netloc for each in names().origins]
+        return [urlsplit(url).netloc for url in names().origins]
 
 
 class OriginMiddleware(OriginMixin, CsrfViewMiddleware):

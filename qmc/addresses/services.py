@@ -47,9 +47,9 @@ def overridden() -> dict[str, str]:
 
 def _checked(field: str, texts: Sequence[str], check: Callable[[str], str]) -> list[str]:
     found, wrong = [], []
-    for each in texts:
+    for text in texts:
         try:
-            found.append(check(each))
+            found.append(check(text))
         except InvalidName as exc:
             wrong.append(str(exc))
     if len(texts) > MOST:
@@ -89,7 +89,7 @@ def site_addresses_set(*, actor: Actor, wanted: SiteAddresses, now: datetime) ->
     changed.pop("node_api_addresses", None)  # it has an event of its own
     if changed:
         zone = zone_current()
-        TrustZone.objects.filter(pk=zone.pk).update(**{name: each["to"] for name, each in changed.items()})
+        TrustZone.objects.filter(pk=zone.pk).update(**{name: change["to"] for name, change in changed.items()})
         record(actor=actor, action="console_names.set", target=zone, detail=changed, now=now)
     names_forget()
     return after

@@ -34,7 +34,7 @@ class ExpiringOutput(serializers.Serializer[Any]):
     expiry_status = serializers.CharField()
     bucket = serializers.CharField()
     owner = serializers.CharField(help_text="who is responsible for it")
-    what_happens = serializers.ChoiceField(choices=[each.value for each in Happens])
+    what_happens = serializers.ChoiceField(choices=[outcome.value for outcome in Happens])
     explanation = serializers.CharField(help_text="what happens automatically, or what you must do")
     due_at = serializers.DateTimeField(allow_null=True, help_text="when it happens automatically, if that is known")
 
@@ -66,7 +66,7 @@ def board_json(board: Board) -> dict[str, Any]:
     """The board in its pinned form."""
     return {
         "results": [{name: getattr(row, name) for name in ROW} for row in board.rows], "totals": board.totals, "as_of": board.as_of,
-        "without_end": [asdict(each) for each in board.without_end],
+        "without_end": [asdict(endless) for endless in board.without_end],
     }  # fmt: skip
 
 

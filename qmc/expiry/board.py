@@ -162,6 +162,6 @@ def expiry_board(*, actor: Actor, as_of: datetime, now: datetime) -> Board:
     """Everything with an expiry date, seen from `as_of`. `actor` gets only what they may see. Raises: PermissionRefused, ZoneMissing."""
     actor.require("certs.view_certificate")
     found = list(expiring(actor=actor, now=now))
-    rows = [BoardRow(**vars(each), now=now, as_of=as_of) for each in found if isinstance(each, Expiring)]
+    rows = [BoardRow(**vars(entry), now=now, as_of=as_of) for entry in found if isinstance(entry, Expiring)]
     rows.sort(key=lambda row: (row.not_after, row.owner, row.kind, row.id or ""))
-    return Board(now, as_of, rows, [each for each in found if isinstance(each, Endless)])
+    return Board(now, as_of, rows, [entry for entry in found if isinstance(entry, Endless)])

@@ -72,7 +72,7 @@ def place(moment: datetime, start: datetime) -> float:
 def _groups(rows: Iterable[tuple[datetime, BoardRow]], start: datetime) -> list[tuple[float, list[tuple[datetime, BoardRow]]]]:
     """Groups of marks that are close together, each at the position of its first."""
     groups: list[tuple[float, list[tuple[datetime, BoardRow]]]] = []
-    for moment, row in sorted(rows, key=lambda each: each[0]):
+    for moment, row in sorted(rows, key=lambda timed: timed[0]):
         x = place(moment, start)
         if groups and x - groups[-1][0] < NEAR and (x in (ENDED, BEYOND)) == (groups[-1][0] in (ENDED, BEYOND)):
             groups[-1][1].append((moment, row))
@@ -119,9 +119,9 @@ def timeline(rows: list[BoardRow], start: datetime) -> Timeline:
     lanes = [_lane(word, found, TOP + number * LANE, start) for number, (word, found) in enumerate(by_kind.items())]
     axis = TOP + len(lanes) * LANE
     years = [add_months(start, months) for months in range(0, MONTHS + 1, 12)]
-    ticks = [Tick(round(100 * place(each, start), 2), f"{each:%b} ’{each:%y}") for each in years]
+    ticks = [Tick(round(100 * place(year, start), 2), f"{year:%b} ’{year:%y}") for year in years]
     roots = sorted({round(100 * place(row.not_after, start), 2) for row in rows if row.kind == "root"})
     return Timeline(
         height=axis + FOOT, axis_y=axis, label_y=axis + 16, first=100 * FIRST, last=100 * LAST, lanes=lanes, ticks=ticks,
-        root_ends=[x for x in roots if 100 * FIRST < x <= 100 * LAST], description=" ".join(_description(*each) for each in by_kind.items()),
+        root_ends=[x for x in roots if 100 * FIRST < x <= 100 * LAST], description=" ".join(_description(*group) for group in by_kind.items()),
     )  # fmt: skip

@@ -127,7 +127,7 @@ def headline(board: Board) -> tuple[str, str]:
     if board.as_of > board.now:
         return _headline_ahead(board)
     waiting, first = [row for row in board.rows if row.needs_a_hand], board.next or board.rows[0]
-    soon, undated = [row for row in waiting if row.bucket in SOON], [each for each in board.without_end if each.needs_a_hand]
+    soon, undated = [row for row in waiting if row.bucket in SOON], [endless for endless in board.without_end if endless.needs_a_hand]
     rest = f"{counted(len(board.rows), 'thing has', 'things have')} an expiry date; for {len(board.rows) - len(waiting)} of them everything is automatic."
     if soon or undated:
         named = f" within 90 days: {soon[0].thing} {_expires(soon[0])}" if soon else f": {undated[0].subject}"

@@ -14,7 +14,7 @@ from web.api import ListQuery, View, operation, page_of
 
 class NeedOutput(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="stable; docs/troubleshooting.md lists them")
-    severity = serializers.ChoiceField(choices=[each.value for each in Severity])
+    severity = serializers.ChoiceField(choices=[severity.value for severity in Severity])
     subject = serializers.CharField(help_text="the node, certificate or export; empty if there are several")
     title = serializers.CharField()
     text = serializers.CharField(help_text="what happened, and why")
@@ -28,7 +28,7 @@ PLAIN = ("code", "severity", "subject", "title", "text", "remedy", "url", "since
 
 
 def _json(page: Iterable[Ranked]) -> list[dict[str, Any]]:
-    return [{name: getattr(each.need, name) for name in PLAIN} | {"explained_by": each.explained_by} for each in page]
+    return [{name: getattr(ranked.need, name) for name in PLAIN} | {"explained_by": ranked.explained_by} for ranked in page]
 
 
 class Attention(View):

@@ -20,20 +20,20 @@ def needs(now: datetime) -> Iterator[Need]:
 
 
 def _not_running(now: datetime) -> Iterator[Need]:
-    for each in running(now):
-        if each.problem:
+    for work in running(now):
+        if work.problem:
             remedy = "Check that the worker and beat processes run, and read their logs."
             text = "Registrations, renewals and revocation lists wait until it runs."
             yield Need(
                 "work-not-running",
                 Severity.CRITICAL,
-                each.label,
-                f"{each.label}: {each.problem}",
+                work.label,
+                f"{work.label}: {work.problem}",
                 text,
                 remedy,
                 reverse("overview"),
                 "Check again",
-                each.last_success,
+                work.last_success,
                 explains=LIFE,
             )
 

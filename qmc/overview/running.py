@@ -22,7 +22,11 @@ def running(now: datetime) -> list[Running]:
     rows = {row.name: row for row in PeriodicWork.objects.all()}
     zone = TrustZone.objects.current()
     founded_at = zone.founded_at if zone else None
-    return [_running(each.label, each.patience, rows.get(each.name), founded_at, now) for each in periodic_tasks() if each.patience]
+    return [
+        _running(periodic_task.label, periodic_task.patience, rows.get(periodic_task.name), founded_at, now)
+        for periodic_task in periodic_tasks()
+        if periodic_task.patience
+    ]
 
 
 def _running(label: str, patience: timedelta, row: PeriodicWork | None, founded_at: datetime | None, now: datetime) -> Running:

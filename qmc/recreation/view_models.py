@@ -174,23 +174,23 @@ def recreation_lines(*, now: datetime) -> list[str]:
     """The same for a terminal."""
     plan = recreation_plan(actor=SYSTEM, now=now)
     lines = [f"Recreating the root of {plan.zone.name} touches:"]
-    lines += [f"  root     {each.subject}, expires {clocks.stamp(each.not_after)}: revoked, its key wiped" for each in plan.roots]
-    lines += [f"  cluster  {each.subject}: replaced by one of {plan.name}" for each in plan.cluster]
+    lines += [f"  root     {root.subject}, expires {clocks.stamp(root.not_after)}: revoked, its key wiped" for root in plan.roots]
+    lines += [f"  cluster  {certificate.subject}: replaced by one of {plan.name}" for certificate in plan.cluster]
     lines += [f"  central  {plan.central.host_name}: gets new certificates at once; the database key stays"]
     lines += [
-        f"  node     {each.name} ({each.host_name}; {', '.join(each.services) or 'no services'}; {each.state}): needs a new password"
-        for each in plan.nodes
+        f"  node     {node.name} ({node.host_name}; {', '.join(node.services) or 'no services'}; {node.state}): needs a new password"
+        for node in plan.nodes
     ]
-    lines += [f"  export   {each.machine}, made by {each.actor}: refused until it is renewed" for each in plan.exports]
+    lines += [f"  export   {export.machine}, made by {export.actor}: refused until it is renewed" for export in plan.exports]
     return [*lines, f"  {plan.certificates} certificates in force are revoked, and with them all exports and copies."]
 
 
 def _done(events: list[Event]) -> int:
     """The number of finished `STEPS`. `events` are those of the trust zone, the newest first."""
-    turn = next((each for each in events if each.action in (ASKED, RECREATED, COMPLETED)), None)
+    turn = next((event for event in events if event.action in (ASKED, RECREATED, COMPLETED)), None)
     if turn is None or turn.action != ASKED:
         return 0 if turn is None else {RECREATED: 3, COMPLETED: 4}[turn.action]
-    since = {each.action for each in events if each.sequence > turn.sequence}
+    since = {event.action for event in events if event.sequence > turn.sequence}
     return 2 if PROVED in since else int(BACKED_UP in since)
 
 
@@ -201,7 +201,7 @@ def recreation_page(*, actor: Actor, now: datetime) -> RecreationPage:
     events = list(Event.objects.for_target(zone.pk).filter(action__in=actions)[:20])
     done = _done(events)
     failed = job is not None and job.outcome == Job.Outcome.FAILED
-    event = next((each for each in events if each.action == RECREATED), None) if done > 2 else None
+    event = next((recorded for recorded in events if recorded.action == RECREATED), None) if done > 2 else None
     if event is None:
         return RecreationPage(zone, job, steps_at(STEPS, done=done, here="failed" if failed else "now"), None, [], [])
     fields = {name: event.detail[name] for name in ("root", "sha256", "replaced", "certificates", "backup", "passphrase_file")}

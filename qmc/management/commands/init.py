@@ -69,8 +69,8 @@ class Command(BaseCommand):
             raise CommandError(str(exc)) from exc
         warnings += self._administrator(options)
         self.stdout.write(f"trust zone of {zone.name} is ready")
-        for each in warnings:
-            self.stdout.write(f"{WARNING}{each}")
+        for warning in warnings:
+            self.stdout.write(f"{WARNING}{warning}")
         self.stdout.write(f"{SIGN_IN}{sign_in_words()}")
 
     def _administrator(self, options: dict[str, Any]) -> list[str]:

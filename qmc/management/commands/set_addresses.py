@@ -28,10 +28,10 @@ def lines(wanted: Sequence[CentralAddress]) -> Iterator[str]:
         return
     yield f"{len(losing)} of {len(knowing)} nodes know none of the new addresses. They learn them with their next call, so keep the old addresses"
     yield f"working until then. If a node loses contact, run `{AGENT} set-central` on it. These nodes are affected:"
-    for each in losing:
-        known = ", ".join(each.knows) or "not reported by its agent"
-        seen = f"called {clocks.stamp(each.last_seen_at)}" if each.last_seen_at else "has never called"
-        yield f"  {each.node.name} ({each.node.host_name}): knows {known}; {seen}"
+    for contact in losing:
+        known = ", ".join(contact.knows) or "not reported by its agent"
+        seen = f"called {clocks.stamp(contact.last_seen_at)}" if contact.last_seen_at else "has never called"
+        yield f"  {contact.node.name} ({contact.node.host_name}): knows {known}; {seen}"
 
 
 class Command(SiteCommand):

@@ -77,18 +77,18 @@ class Command(BaseCommand):
         data, problem = site_data()
         found = list(settings_in_force(data))
         if options["json"]:
-            self.stdout.write(json.dumps({"settings": [asdict(each) for each in found], "site_data_problem": problem}, indent=2))
+            self.stdout.write(json.dumps({"settings": [asdict(setting) for setting in found], "site_data_problem": problem}, indent=2))
             return
-        width = max(len(each.name) for each in found)
-        for each in found:
-            value = NOT_KNOWN if each.value is None else each.value or NOT_SET
-            self.stdout.write(f"{each.name:{width}}  {value}")
+        width = max(len(setting.name) for setting in found)
+        for setting in found:
+            value = NOT_KNOWN if setting.value is None else setting.value or NOT_SET
+            self.stdout.write(f"{setting.name:{width}}  {value}")
             if options["explain"]:
-                self.stdout.write(f"  From: {self._source(each)}\n  {each.purpose}\n")
+                self.stdout.write(f"  From: {self._source(setting)}\n  {setting.purpose}\n")
         if problem:
             self.stderr.write(f"The site's data cannot be read: {problem}")
 
-    def _source(self, each: SettingInForce) -> str:
-        if each.source == ENVIRONMENT and each.site_data is not None:
-            return f"the environment. The site's data has: {each.site_data or NOT_SET}. The environment overrides it."
-        return {ENVIRONMENT: "the environment.", SITE_DATA: "the site's data.", DEFAULT: "the default."}[each.source]
+    def _source(self, setting: SettingInForce) -> str:
+        if setting.source == ENVIRONMENT and setting.site_data is not None:
+            return f"the environment. The site's data has: {setting.site_data or NOT_SET}. The environment overrides it."
+        return {ENVIRONMENT: "the environment.", SITE_DATA: "the site's data.", DEFAULT: "the default."}[setting.source]

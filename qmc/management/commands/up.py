@@ -169,7 +169,7 @@ class Command(BaseCommand):
         """Run `init` in a separate process, because it has the root passphrase. Print its warnings and its error. Returns how to sign in."""
         words = [*MODULE, "init", "--listening", netloc(options["address"], options["node_port"])]
         words += ["--backed-up"] * options["backed_up"]
-        words += [word for each in options["node_api_address"] for word in ("--node-api-address", each)]
+        words += [word for address in options["node_api_address"] for word in ("--node-api-address", address)]
         log = settings.QMC_DATA_DIR / "logs/init.log"
         before = log.stat().st_size if log.exists() else 0
         initial = Child("init", words, environment, passphrase=True)
@@ -203,8 +203,8 @@ class Command(BaseCommand):
             Child("beat", [*CELERY, "beat", "-S", "celery.beat:Scheduler", "--pidfile="], environment),
             Child("central-agent", ["-m", "agent", "serve", "--home", str(data / "node"), "--no-listen", "--central-address", own], environment),
             *(
-                Child(f"agent-{each}", ["-m", "agent", "serve", "--home", str(data / "agents" / each), "--address", each, "--setup-address", each], environment)
-                for each in options["agent"]
+                Child(f"agent-{loopback}", ["-m", "agent", "serve", "--home", str(data / "agents" / loopback), "--address", loopback, "--setup-address", loopback], environment)
+                for loopback in options["agent"]
             ),
         ]  # fmt: skip
 
@@ -216,7 +216,7 @@ class Command(BaseCommand):
             sign_in,
             f"Token:    {QMC} create_token USER --name NAME --data-dir {settings.QMC_DATA_DIR}",
         ]
-        lines += [_agent_line(each) for each in options["agent"]]
+        lines += [_agent_line(loopback) for loopback in options["agent"]]
         lines += [
             f"Next:     sign in and register a node at {address}/nodes/register/, or run docs/register-node.sh. Ctrl-C stops everything."
         ]
