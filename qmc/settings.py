@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "people",
     "certs",
     "nodes",
+    "alerts",
     "qmc",
 ]
 IS_NODE_API = INSTALLATION.process == NODE_API

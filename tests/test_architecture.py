@@ -15,7 +15,9 @@ from tests.faults.steps import EVERY_STEP
 
 ROOT = Path(__file__).parent.parent
 # From the ground up: each imports only what stands before it.
-APPS = ["pki", "agent", "sealing", "jobs", "audit", "attention", "web", "people", "certs", "nodes", "storage", "backups", "qmc"]
+APPS = [
+    "pki", "agent", "sealing", "outbound", "jobs", "audit", "attention", "web", "people", "certs", "nodes", "storage", "backups", "alerts", "qmc",
+]  # fmt: skip
 # The rooms of an app from the ground up. What an app has beside its rooms is above them all, but for these files, which all rooms share.
 ROOMS = {
     "pki": ["core", "foreign", "cluster", "exchange", "issuing"],
@@ -50,6 +52,7 @@ ROOMS = {
         "automatic",
         "node_api",
     ],
+    "alerts": ["channels", "routes", "rules", "alerts", "deliveries"],
     "qmc": ["addresses", "expiry", "overview", "recreation"],
 }
 NEVER_ON_A_NODE = "pki.issuing"
@@ -103,7 +106,7 @@ def test_rooms_import_one_way(app: str, room: str) -> None:
         assert own <= may, path
 
 
-@pytest.mark.parametrize("app", ["web", "certs", "nodes", "qmc"])
+@pytest.mark.parametrize("app", ["web", "certs", "nodes", "alerts", "qmc"])
 def test_templates_use_those_of_their_room_and_below(app: str) -> None:
     """What a higher room shows on the page of a lower one is a registered section."""
     folder = ROOT / "templates" / app
