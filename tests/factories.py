@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from alerts.models import Channel
 from certs.models import Certificate, Export
 from certs.names.services import names_take
 from nodes.inventory.names import names_of
@@ -63,3 +64,8 @@ def export(machine: str = "a.example", *, at: datetime, **fields: Any) -> Export
     """An export that was made `at` that time, without certificates and files."""
     plain = {"format": "pem", "status": "made", "status_since": at, "batch": uuid.uuid4(), "created_at": at}
     return Export.objects.create(machine=machine, **plain | fields)
+
+
+def channel(name: str = "ops", *, at: datetime, **fields: Any) -> Channel:
+    """A channel that was created `at` that time, with no values."""
+    return Channel.objects.create(name=name, **{"kind": "webhook", "created_at": at, "changed_at": at} | fields)
