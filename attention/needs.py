@@ -1,9 +1,9 @@
 """Needs: things that require action by a person. One type for the overview, the API and, later, alerts. Each room registers a function that finds its own.
 
-`code`, `subject` and `key` together identify a need. They stay the same as long as its cause lasts. docs/troubleshooting.md lists the codes.
+`code`, `subject` and `key` together identify a need. They stay the same as long as its cause lasts. `CODES` has every code, with its meaning.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -62,6 +62,16 @@ class Ranked:
 
     need: Need
     explained_by: str = ""
+
+
+CODES: dict[str, str] = {}
+
+
+def codes_register(codes: Mapping[str, str]) -> None:
+    """Register the codes of a room's needs, each with its meaning in a few words. Raises: ValueError for a code of another room."""
+    if taken := CODES.keys() & codes.keys():
+        raise ValueError(f"These codes are registered already: {', '.join(sorted(taken))}.")
+    CODES.update(codes)
 
 
 Provider = Callable[[datetime], Iterable[Need]]

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.urls import reverse
 
 from attention.expiring import Endless, Expiring, by_hand, expiring_register
-from attention.needs import Need, Severity, needs_register
+from attention.needs import Need, Severity, codes_register, needs_register
 from backups.backup import BACKUP_PATIENCE, VERIFIED
 from certs.zone.services import zone_current
 from jobs.models import PeriodicWork
@@ -15,6 +15,14 @@ from pki.core import clocks
 from pki.core.commands import QMC
 
 BACK_UP = f"On the central node run `{QMC} backup FILE --verify`, and keep FILE on another machine."
+
+codes_register(
+    {
+        "backup-failed": "the trial restore of the last backup failed",
+        "backup-old": "the last verified backup is more than seven days old",
+        "backup-missing": "there is no verified backup",
+    }
+)
 
 
 @needs_register

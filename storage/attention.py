@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.urls import reverse
 
-from attention.needs import Need, Severity, needs_register
+from attention.needs import Need, Severity, codes_register, needs_register
 from jobs.models import PeriodicWork
 from pki.core.commands import QMC
 from storage.care import WHOLE, older_than_store
@@ -18,6 +18,13 @@ OF_AN_EARLIER_DATABASE = frozenset(
         "node-renewal-failed", "node-registration-stuck", "node-serves-old-certificate",
     }
 )  # fmt: skip
+
+codes_register(
+    {
+        "database-damaged": "the SQLite file is damaged",
+        "database-older-than-store": "an older database was put back",
+    }
+)
 
 
 @needs_register

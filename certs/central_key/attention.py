@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.urls import reverse
 
-from attention.needs import Need, Severity, needs_register
+from attention.needs import Need, Severity, codes_register, needs_register
 from certs.central_key.services import central_keys_proved
 from certs.models import CentralKey
 from pki.core import clocks
@@ -13,6 +13,13 @@ from sealing.central_key_file import WAY_OUT
 from sealing.errors import ZoneBroken
 
 SEALING_PATIENCE = timedelta(hours=1)
+
+codes_register(
+    {
+        "central-key-unusable": "the central key file is missing, damaged or too old",
+        "resealing-blocked": "encrypting values with the central key cannot continue",
+    }
+)
 
 
 @needs_register

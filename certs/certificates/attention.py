@@ -5,12 +5,19 @@ from datetime import datetime, timedelta
 
 from django.urls import reverse
 
-from attention.needs import Need, Severity
+from attention.needs import Need, Severity, codes_register
 from certs.certificates.models import CertificateQuerySet
 from certs.models import Certificate
 from pki.core import clocks
 
 SHOWN_AHEAD = timedelta(days=90)
+
+codes_register(
+    {
+        "certificate-expiring": "a certificate of the site expires within 90 days",
+        "certificate-expired": "a certificate of the site has expired",
+    }
+)
 
 
 def expiring_soon(now: datetime) -> CertificateQuerySet:

@@ -7,12 +7,21 @@ from datetime import datetime, timedelta
 from django.urls import reverse
 
 from attention.expiring import Expiring, by_hand, expiring_register
-from attention.needs import MOST_ALIKE, RANK, Need, Severity, needs_register
+from attention.needs import MOST_ALIKE, RANK, Need, Severity, codes_register, needs_register
 from certs.exports.status import ExportDetails, export_statuses
 from certs.models import Export
 from pki.core import clocks
 
 LAST_WEEK = timedelta(days=7)
+
+codes_register(
+    {
+        "export-refused": "nobody accepts what an export contains",
+        "export-failed": "an export could not be made",
+        "export-renewal-needed": "a rotation makes an export useless",
+        "export-expiring": "an export expires within 30 days, or has expired",
+    }
+)
 
 
 @needs_register

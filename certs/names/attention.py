@@ -3,8 +3,14 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from attention.needs import Need, Severity, needs_register
+from attention.needs import Need, Severity, codes_register, needs_register
 from certs.names.services import disputes
+
+codes_register(
+    {
+        "name-disputed": "two nodes, or a node and an export, have the same name",
+    }
+)
 
 
 @needs_register

@@ -5,9 +5,15 @@ from datetime import datetime
 
 from django.urls import reverse
 
-from attention.needs import Need, Severity, needs_register
+from attention.needs import Need, Severity, codes_register, needs_register
 from certs.revocation.lists import lists_stale
 from pki.core import clocks
+
+codes_register(
+    {
+        "revocation-list-overdue": "a revocation list was not signed again in time",
+    }
+)
 
 
 @needs_register

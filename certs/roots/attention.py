@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.urls import reverse
 
-from attention.needs import Need, Severity, needs_register
+from attention.needs import Need, Severity, codes_register, needs_register
 from certs.certificates.attention import called, expired_need, expiring_need, expiring_soon
 from certs.certificates.issuer import issuing_root
 from certs.models import Certificate, TrustZone
@@ -23,6 +23,13 @@ OF_THE_ROOT = LIFE | EXPORTS | {
     "node-silent", "no-node-calls", "certificate-expired", "certificate-expiring", "root-rotation-due", "trust-zone-broken", "central-without-certificates",
 }  # fmt: skip
 NEW_ROOT = "Make a new root."
+
+codes_register(
+    {
+        "root-expired": "the root certificate has expired",
+        "trust-zone-broken": "nothing can be issued",
+    }
+)
 
 
 @needs_register

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.urls import reverse
 
-from attention.needs import Need, Severity, needs_register
+from attention.needs import Need, Severity, codes_register, needs_register
 from certs.certificates.issuer import issuing_root
 from certs.models import Rotation
 from nodes.automatic.services import Due, renewals_due, root_is_due, rotates_next
@@ -19,6 +19,13 @@ from sealing.errors import ZoneBroken, ZoneMissing
 OVERDUE_AFTER = timedelta(days=1)
 # An overdue renewal becomes critical in the last days of a certificate, or when it is this late.
 LAST_DAYS, VERY_LATE = timedelta(days=30), timedelta(days=7)
+
+codes_register(
+    {
+        "renewal-overdue": "a renewal is late by a day or more",
+        "root-rotation-due": "the root is past half its life, and nothing replaces it automatically",
+    }
+)
 
 
 @needs_register

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.urls import reverse
 
 from attention.expiring import Expiring, by_hand, by_itself, expiring_register
-from attention.needs import Need, Severity, needs_register
+from attention.needs import Need, Severity, codes_register, needs_register
 from nodes.browser_certificates.view_models import BrowserStatus, browser_statuses, choosers
 from nodes.models import BrowserCertificate, Node
 from nodes.states import NodeState
@@ -14,6 +14,14 @@ from pki.core import clocks
 from pki.core.lifetime import ExpiryStatus
 
 EXPIRES_SOON, LAST_WEEK = timedelta(days=30), timedelta(days=7)
+
+codes_register(
+    {
+        "browser-certificate-not-used": "a node cannot use its browser certificate",
+        "browser-certificate-not-served": "no program presents the browser certificate of a node",
+        "browser-certificate-expiring": "a browser certificate expires within 30 days, or has expired",
+    }
+)
 
 
 @needs_register

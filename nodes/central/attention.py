@@ -5,13 +5,19 @@ from datetime import datetime
 
 from django.urls import reverse
 
-from attention.needs import Need, Severity, needs_register
+from attention.needs import Need, Severity, codes_register, needs_register
 from nodes.central.blocked_reason import central_blocked_reason, signing_blocked_reason
 from nodes.models import Node
 from pki.core.commands import QMC
 
 OF_CENTRAL = frozenset(
     {"node-silent", "no-node-calls", "certificate-expired", "renewal-overdue", "node-renewal-failed", "rotation-waits", "rotation-blocked"}
+)
+
+codes_register(
+    {
+        "central-without-certificates": "the central node has no valid certificates",
+    }
 )
 
 

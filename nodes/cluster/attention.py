@@ -5,12 +5,18 @@ from datetime import datetime
 
 from django.urls import reverse
 
-from attention.needs import Need, Severity, needs_register
+from attention.needs import Need, Severity, codes_register, needs_register
 from certs.certificates.issuer import roots_in_force
 from certs.models import TrustZone
 from certs.roots.attention import zone_broken_need
 from nodes.cluster.services import manual_status, site_answer
 from sealing.errors import ZoneBroken
+
+codes_register(
+    {
+        "cluster-certificate-missing": "some nodes need the cluster certificate by hand",
+    }
+)
 
 
 @needs_register

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.urls import reverse
 
-from attention.needs import MOST_ALIKE, Need, Severity, needs_register
+from attention.needs import MOST_ALIKE, Need, Severity, codes_register, needs_register
 from certs.errors import ClockDoubtful
 from certs.models import TrustZone
 from nodes.models import CallerFinding, Node
@@ -18,6 +18,21 @@ from nodes.states import NodeState
 from pki.core import clocks
 
 RELOAD = "Reload or restart {name}. A reload hook on the node can do that after each renewal."
+
+codes_register(
+    {
+        "no-node-calls": "no node calls",
+        "node-silent": "a node has missed three calls",
+        "node-clock-off": "a node's clock is off by a minute or more",
+        "node-serves-old-certificate": "a program presents an old certificate",
+        "node-reload-hook-failed": "a reload hook ended with an error",
+        "clock-doubtful": "the clocks of most nodes disagree with the central node",
+        "node-two-callers": "two machines call as one node",
+        "node-put-back": "a node calls with certificates that were replaced",
+        "caller-unknown": "a machine calls with a certificate that the database does not know",
+        "database-put-back": "a node remembers a call that the database does not",
+    }
+)
 
 
 @needs_register

@@ -8,11 +8,21 @@ from django.db.models import F
 from django.urls import reverse
 
 from attention.expiring import Expiring, by_hand, expiring_register
-from attention.needs import MOST_ALIKE, Need, Severity, needs_register
+from attention.needs import MOST_ALIKE, Need, Severity, codes_register, needs_register
 from audit.models import Event
 from nodes.inventory.view_models import PASSWORD_LASTS, setup_url
 from nodes.models import Node, Registration
 from nodes.states import UNDER_WAY, NodeState
+
+codes_register(
+    {
+        "node-registration-failed": "a registration failed",
+        "node-awaiting-password": "a node waits for its password",
+        "node-registration-stuck": "a registration cannot continue",
+        "node-not-registered": "a node was created and never registered",
+        "node-needs-redistribution": "a node needs new certificates and a password",
+    }
+)
 
 
 @needs_register

@@ -9,7 +9,7 @@ from django.db.models import F
 from django.urls import reverse
 
 from attention.expiring import Expiring, by_hand, expiring_register
-from attention.needs import Need, Severity, needs_register
+from attention.needs import Need, Severity, codes_register, needs_register
 from certs.certificates.attention import expired_need, expiring_need, expiring_soon
 from certs.lifetime.attention import NOT_NEEDED
 from certs.lifetime.renewal_forecast import holders_due, renewal_basis
@@ -24,6 +24,12 @@ from pki.core.roles import OWN_KINDS, Kind
 
 # A node whose client certificate has expired, or was revoked, cannot call: all of this follows.
 OF_NO_CALLS = frozenset({"node-silent", "certificate-expiring", "renewal-overdue", "node-renewal-failed", "rotation-waits"})
+
+codes_register(
+    {
+        "node-renewal-failed": "the last renewal of a node failed",
+    }
+)
 
 
 @needs_register

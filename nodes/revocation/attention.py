@@ -6,7 +6,7 @@ from datetime import datetime
 from django.urls import reverse
 
 from attention.expiring import Endless, Expiring, ExpiryWording, by_hand, by_itself, expiring_register
-from attention.needs import MOST_ALIKE, Need, Severity, needs_register
+from attention.needs import MOST_ALIKE, Need, Severity, codes_register, needs_register
 from certs.models import RevocationList
 from certs.revocation.lists import ANEW, lists_newest
 from certs.zone.services import zone_current
@@ -18,6 +18,13 @@ from nodes.revocation.view_models import without_valid_certificate
 from nodes.states import NodeState
 from pki.core import clocks
 from pki.core.roles import Kind
+
+codes_register(
+    {
+        "node-certificate-revoked": "a node has no valid service or client certificate",
+        "secrets-known": "a lost machine knew secrets that are still in use",
+    }
+)
 
 
 @needs_register

@@ -5,10 +5,17 @@ from datetime import datetime
 
 from django.urls import reverse
 
-from attention.needs import Need, Severity, needs_register
+from attention.needs import Need, Severity, codes_register, needs_register
 from certs.models import Rotation
 from nodes.rotations.database_key_view_models import key_rotation
 from nodes.rotations.root_view_models import root_rotation
+
+codes_register(
+    {
+        "rotation-blocked": "a rotation cannot continue",
+        "rotation-waits": "a rotation waits for a node",
+    }
+)
 
 
 @needs_register

@@ -5,11 +5,18 @@ from datetime import datetime, timedelta
 
 from django.urls import reverse
 
-from attention.needs import Need, Severity, needs_register
+from attention.needs import Need, Severity, codes_register, needs_register
 from certs.roots.attention import LIFE
 from jobs.clock import clock_jump
 from pki.core import clocks
 from qmc.overview.running import running
+
+codes_register(
+    {
+        "work-not-running": "periodic work has not succeeded for too long",
+        "clock-jumped": "the central node's clock jumped",
+    }
+)
 
 
 @needs_register
