@@ -8,5 +8,7 @@ class AlertsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # These register answers to errors and kinds of channels, and need the models loaded.
+        # These register answers to errors, words for events, and kinds of channels, and need the models loaded.
         from alerts import problems  # noqa: F401, PLC0415
+        from alerts.routes import events as route_events  # noqa: F401, PLC0415
+        from alerts.rules import events as rule_events  # noqa: F401, PLC0415

@@ -1,0 +1,77 @@
+"""The rules of alerts: changed here."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.db import transaction
+
+from alerts.errors import InputInvalid
+from alerts.rules.models import Rules, rules_current
+from attention.expiring import KINDS
+from audit.actors import Actor
+from audit.record import record
+from certs.zone.services import zone_current
+
+MOST_THRESHOLDS, LEAST_DAYS, MOST_DAYS = 10, 0.5, 3650.0
+LONGEST_URL = 500
+
+
+def _thresholds_problem(kind: str, days: Sequence[float]) -> str:
+    if kind not in KINDS:
+        return f"“{kind[:40]}” is not a kind of expiring thing. The kinds are: {', '.join(KINDS)}."
+    if not 1 <= len(days) <= MOST_THRESHOLDS:
+        return f"{kind}: give 1 to {MOST_THRESHOLDS} thresholds. Leave the kind out to get the default."
+    if not all(LEAST_DAYS <= each <= MOST_DAYS for each in days):
+        return f"{kind}: a threshold is a number of days from {LEAST_DAYS:g} to {MOST_DAYS:g}."
+    if len(set(days)) < len(days):
+        return f"{kind}: each threshold can be given once."
+    return ""
+
+
+def _watchdog_problem(url: str) -> str:
+    example = "Give a URL such as https://hc.example/ping/4f2c."
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and parts.username is None
+    except ValueError:
+        valid = False
+    if not valid or not url.isascii() or not url.isprintable() or " " in url:
+        return f"This is not a URL with http:// or https://, a host, and no password before the host. {example}"
+    return f"A URL has at most {LONGEST_URL} characters." if len(url) > LONGEST_URL else ""
+
+
+def _check(changes: dict[str, Any]) -> None:
+    errors = {}
+    problems = [_thresholds_problem(kind, days) for kind, days in changes.get("thresholds", {}).items()]
+    if any(problems):
+        errors["thresholds"] = [problem for problem in problems if problem]
+    if changes.get("watchdog_url") and (problem := _watchdog_problem(changes["watchdog_url"])):
+        errors["watchdog_url"] = [problem]
+    if errors:
+        raise InputInvalid(errors)
+
+
+@transaction.atomic
+def rules_change(*, actor: Actor, now: datetime, **changes: Any) -> Rules:
+    """Change `thresholds` (all kinds at once), `watchdog_url` (None or "" clears it), or both. What is not given stays.
+
+    Raises: PermissionRefused, InputInvalid, ZoneMissing, ZoneBroken, UnknownKey.
+    """
+    actor.require("alerts.change_rules")
+    _check(changes)
+    rules_current()
+    rules, detail = Rules.objects.select_for_update().get(), dict[str, Any]()
+    if "thresholds" in changes:
+        thresholds = {kind: sorted(map(float, days), reverse=True) for kind, days in changes["thresholds"].items()}
+        if thresholds != rules.thresholds:
+            detail["thresholds"], rules.thresholds = {"from": rules.thresholds, "to": thresholds}, thresholds
+    # A URL in the request always counts as changed, so that nobody learns whether it equals the old one.
+    if "watchdog_url" in changes and (changes["watchdog_url"] or rules.watchdog_url):
+        detail["watchdog_url"] = "set" if changes["watchdog_url"] else "cleared"
+        rules.watchdog_url, rules.watchdog_called_at, rules.watchdog_error = changes["watchdog_url"] or None, None, ""
+    if detail:
+        rules.save(update_fields=["thresholds", "watchdog_url", "watchdog_called_at", "watchdog_error"])
+        record(actor=actor, action="rules.changed", target=zone_current(), detail=detail, now=now)
+    return rules
