@@ -23,7 +23,7 @@ def resigned(made: Signed, issuer: Signed, change: Callable[[bytes], bytes], *, 
 
 def with_part(signed: bytes, number: int, part: bytes) -> bytes:
     """The to-be-signed part with another field in the place of one."""
-    parts = [each.raw for each in ber.first(signed).parts]
+    parts = [element.raw for element in ber.first(signed).parts]
     return ber.der(0x30, *parts[:number], part, *parts[number + 1 :])
 
 
@@ -36,9 +36,9 @@ def subject(*attributes: tuple[str, int, bytes]) -> bytes:
 
 def with_extension(signed: bytes, oid: str, value: bytes, *, critical: bytes = b"") -> bytes:
     """With one extension more, or another value of one; `critical` is the DER of the flag."""
-    parts = [each.raw for each in ber.first(signed).parts]
+    parts = [part.raw for part in ber.first(signed).parts]
     held = ber.first(signed).parts[-1].parts[0].parts
-    kept = [each.raw for each in held if each.parts[0].content.hex() != oid]
+    kept = [element.raw for element in held if element.parts[0].content.hex() != oid]
     extension = ber.der(0x30, ber.der(6, bytes.fromhex(oid)), critical, ber.der(4, value))
     return ber.der(0x30, *parts[:-1], ber.der(0xA3, ber.der(0x30, *kept, extension)))
 

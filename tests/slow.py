@@ -14,7 +14,7 @@ takes_minutes = pytest.mark.skipif(not RUN_SLOW, reason="takes minutes: `make fa
 def one_of(count: int, rows: Iterable[Any]) -> list[Any]:
     """Parameters of a test: `make test` takes one row of `count`, the first among them; `make faults` takes all. A tuple is several parameters."""
     values = (row if isinstance(row, tuple) else (row,) for row in rows)
-    return [pytest.param(*each, marks=() if number % count == 0 else takes_minutes) for number, each in enumerate(values)]
+    return [pytest.param(*arguments, marks=() if number % count == 0 else takes_minutes) for number, arguments in enumerate(values)]
 
 
 def part(count: int, rows: Iterable[Any], number: int) -> list[Any]:

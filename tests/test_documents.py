@@ -24,8 +24,8 @@ LONGEST_LISTING = 10
 def in_tree(*suffixes: str) -> Iterator[Path]:
     """Files of the project, without what was installed or generated."""
     for folder, names, files in os.walk(ROOT):
-        names[:] = [each for each in names if not each.startswith(".") and each not in ("node_modules", "var")]
-        yield from (Path(folder) / each for each in files if each.endswith(suffixes))
+        names[:] = [name for name in names if not name.startswith(".") and name not in ("node_modules", "var")]
+        yield from (Path(folder) / file for file in files if file.endswith(suffixes))
 
 
 DOCUMENTS = sorted(in_tree(".md"))
@@ -35,7 +35,7 @@ each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(
 def links(path: Path) -> list[tuple[Path, str]]:
     """The file and the anchor of each link inside the project."""
     found = LINK.findall(FENCE.sub("", path.read_text()))
-    inside = [each.partition("#") for each in found if "://" not in each and not each.startswith("mailto:")]
+    inside = [link.partition("#") for link in found if "://" not in link and not link.startswith("mailto:")]
     return [((path.parent / unquote(file)).resolve() if file else path, anchor) for file, _, anchor in inside]
 
 
@@ -45,7 +45,7 @@ def anchors(path: Path) -> set[str]:
     found: dict[str, int] = {}
     for heading in re.findall(r"^#+ (.+?) *$", FENCE.sub("", path.read_text()), re.MULTILINE):
         text = re.sub(r"\[(.+?)\]\(.+?\)", r"\1", heading).lower()
-        name = "".join(each for each in text if each in "-_ " or each not in string.punctuation).replace(" ", "-")
+        name = "".join(character for character in text if character in "-_ " or character not in string.punctuation).replace(" ", "-")
         number = found[name] = found.get(name, -1) + 1
         if number:
             found[f"{name}-{number}"] = 0
@@ -62,7 +62,7 @@ def options_of(program: str, command: str) -> set[str] | None:
     if program in ("manage.py", "qmc"):
         app = get_commands().get(command)
         return options(load_command_class(app, command).create_parser("manage.py", command)) if app else None
-    (commands,) = (each for each in agent._parser()._actions if isinstance(each, argparse._SubParsersAction))
+    (commands,) = (action for action in agent._parser()._actions if isinstance(action, argparse._SubParsersAction))
     return options(commands.choices[command]) if command in commands.choices else None
 
 
@@ -99,7 +99,7 @@ def test_every_document_is_reached_from_the_readme() -> None:
 def test_the_readme_has_short_listings_only() -> None:
     listings = FENCE.findall((ROOT / "README.md").read_text())
     assert listings
-    assert [each for each in listings if each.count("\n") - 1 > LONGEST_LISTING] == []
+    assert [listing for listing in listings if listing.count("\n") - 1 > LONGEST_LISTING] == []
 
 
 def test_every_document_that_code_names_exists() -> None:

@@ -33,8 +33,8 @@ class Pages:
         return listener
 
     def stop(self) -> None:
-        for each in (self.distribution, self.setup):
-            asyncio.run_coroutine_threadsafe(each.stop(), self.loop).result(5)
+        for listener in (self.distribution, self.setup):
+            asyncio.run_coroutine_threadsafe(listener.stop(), self.loop).result(5)
         asyncio.run_coroutine_threadsafe(self._cancel(), self.loop).result(5)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(5)
@@ -42,8 +42,8 @@ class Pages:
 
     async def _cancel(self) -> None:
         others = asyncio.all_tasks() - {asyncio.current_task()}
-        for each in others:
-            each.cancel()
+        for other in others:
+            other.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
     def ask(self, listener: listeners.Listener, path: str, body: bytes | None = None, **headers: str) -> tuple[int, str]:

@@ -35,7 +35,7 @@ def packed(members: dict[str, bytes]) -> bytes:
 
 
 def other_key(members: dict[str, bytes], name: str) -> dict[str, bytes]:
-    place = next(each for each in members if each.endswith(name))
+    place = next(member for member in members if member.endswith(name))
     certificate = members[place][members[place].index(b"-----BEGIN CERTIFICATE") :]
     return members | {place: keys.to_pem(keys.generate(KeyType.EC_P256)) + certificate}
 

@@ -98,7 +98,7 @@ def test_chosen_certificate_is_written_with_key_and_chain_to_one_private_file(
     use(state, good, authority)
     installed = state.store.current()
     assert [sha256(good), verify.fingerprint(intermediate().certificate)] == [
-        verify.fingerprint(each) for each in x509.load_pem_x509_certificates(installed.browser_pem.read_bytes())
+        verify.fingerprint(certificate) for certificate in x509.load_pem_x509_certificates(installed.browser_pem.read_bytes())
     ]
     tls.browser_context(installed)  # loads key and chain, and proves that they belong together
     for path in (installed.browser_pem, state.home / "browser/chosen.json"):
@@ -377,7 +377,7 @@ def test_an_incomplete_answer_changes_nothing(
                 assert central.fetched == 1
 
     asyncio.run(walk())
-    assert len([each for each in caplog.messages if "was not installed" in each]) == len(answers)
+    assert len([message for message in caplog.messages if "was not installed" in message]) == len(answers)
     assert shown(state) == sha256(good)
     assert state.store.chosen() == good
 

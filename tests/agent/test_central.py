@@ -135,7 +135,7 @@ def test_unlocking_keeps_set_central(tmp_path: Path, package: Package, authority
 
 def known(**memory: object) -> CentralAddresses:
     """The addresses of an agent whose package of generation 2 has p1, then p2."""
-    from_package = tuple(CentralAddress(each, 1) for each in ("p1", "p2"))
+    from_package = tuple(CentralAddress(address, 1) for address in ("p1", "p2"))
     pieces: Any = SimpleNamespace(generation=2, central_host_name="central", central_addresses=from_package)
     return CentralAddresses(pieces, dict(memory))
 
@@ -163,10 +163,10 @@ ORDERS = {
 @pytest.mark.parametrize("case", ORDERS)
 def test_order_of_the_addresses_that_an_agent_calls(case: str) -> None:
     what, order = ORDERS[case]
-    assert [str(each) for each in what.order(["r"])] == order
+    assert [str(place) for place in what.order(["r"])] == order
 
 
 @pytest.mark.parametrize(("generation", "name"), [(2, "other"), (1, "central")])
 def test_a_set_host_name_is_used_until_a_later_package(generation: int, name: str) -> None:
     what = known(central=SAID | {"host_name": "other", "before": ["p1:1", "p2:1"], "generation": generation})
-    assert [each.host_name for each in what.order(["r"])] == ["other", name, name, name]
+    assert [place.host_name for place in what.order(["r"])] == ["other", name, name, name]

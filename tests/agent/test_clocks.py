@@ -108,7 +108,7 @@ def test_agent_reports_both_clocks(
         with pytest.raises(OSError, match=r"127\.") as caught:
             asyncio.run(call(state))
     text = str(caught.value)
-    assert [each for each in (*expected, clocks.day(datetime.now(UTC))) if each not in text] == [], text
+    assert [words for words in (*expected, clocks.day(datetime.now(UTC))) if words not in text] == [], text
     if offset:
         assert clocks.day(there) in text
 

@@ -123,7 +123,7 @@ def test_valid_members_of_agent_json_are_used(kept: str, home: Path) -> None:
     assert (state.status(now)["wrong_passwords"], state.last_problem(), state.hook(), state.paused_until(now)) == (0, None, None, None)
     installed = state.store.current()
     assert installed is not None
-    assert [str(each) for each in state.central(installed).order([])] == ["127.0.0.1:1"]
+    assert [str(place) for place in state.central(installed).order([])] == ["127.0.0.1:1"]
 
 
 @pytest.mark.parametrize("how", DAMAGES)

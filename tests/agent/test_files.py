@@ -84,7 +84,7 @@ def test_replaced_and_overwritten_files_get_the_right_mode(tmp_path: Path) -> No
     finally:
         os.umask(before)
     assert mode(tmp_path / "agent.json") == 0o600
-    assert {mode(tmp_path / each) for each in ("a", "a/b", "a/b/c")} == {0o700}
+    assert {mode(tmp_path / path) for path in ("a", "a/b", "a/b/c")} == {0o700}
 
 
 @needs_root

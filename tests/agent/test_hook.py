@@ -185,15 +185,15 @@ def test_certificates_of_services_are_reported(package: Package, authority: Auth
                 return
 
     threads = [threading.Thread(target=serve, args=(listening[name], context)) for name, context in contexts.items()]
-    for each in threads:
-        each.start()
+    for thread in threads:
+        thread.start()
     arguments = [f"{name}={address}:{server.getsockname()[1]}" for name, server in listening.items()]
     caller = Caller(state, address, 1, listening=False, services=services([*arguments, f"gone={address}:1", "dots=a..b:1", "zero=\0:1"]))
     began = time.monotonic()
     served = asyncio.run(caller._served(installed))
     assert timedelta(seconds=time.monotonic() - began) < timedelta(seconds=4)
-    for each in threads:
-        each.join()
+    for thread in threads:
+        thread.join()
     for server in listening.values():
         server.close()
     assert served == {

@@ -193,7 +193,7 @@ def test_the_number_of_packages_is_limited_and_a_sender_replaces_its_own(
         state.accept(strangers(), source=f"10.0.0.{2 + number % 3}", now=now + timedelta(seconds=number))
     kept = state.waiting()
     assert len(kept) == 8
-    assert packages.digest(sealed[0]) in {each.digest for each in kept}
+    assert packages.digest(sealed[0]) in {sealed_package.digest for sealed_package in kept}
 
 
 def untagged(package, typed: str) -> bytes:
@@ -207,7 +207,7 @@ def test_a_package_of_an_older_central_node_is_opened_last_and_few_are_kept(page
     typed = password.generate()
     old = untagged(package, typed)
     others = [untagged(dataclasses.replace(package, generation=number), password.generate()) for number in range(2, 8)]
-    for each in (*others, strangers(), old):
-        assert pages.send(each)[0] == 200
+    for sealed_package in (*others, strangers(), old):
+        assert pages.send(sealed_package)[0] == 200
     assert len(pages.status()["waiting"]) == waiting.MOST_UNTAGGED + 1
     assert pages.type(typed)[0] == 200

@@ -75,8 +75,8 @@ def expired(authority: Authority, pair: Pair) -> Pair:
     good = x509.load_pem_x509_certificate(pair.certificate)
     builder = x509.CertificateBuilder(good.issuer, good.subject, good.public_key(), x509.random_serial_number())
     builder = builder.not_valid_before(authority.now - timedelta(minutes=50)).not_valid_after(authority.now - timedelta(minutes=1))
-    for each in good.extensions:
-        builder = builder.add_extension(each.value, each.critical)
+    for extension in good.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
     certificate = builder.sign(authority.key, hashes.SHA384())  # type: ignore[arg-type]
     return Pair(certificate.public_bytes(serialization.Encoding.PEM), pair.private_key)
 

@@ -131,10 +131,12 @@ def test_a_damaged_file_is_written_again(tmp_path: Path, authority: Authority) -
 def test_tool_and_folder_decide_the_trust_store(
     tmp_path: Path, folders: list[TrustStore], tools: list[str], command: list[str], anew: list[str]
 ) -> None:
-    for each in folders:
-        (tmp_path / each.anchors.relative_to("/")).mkdir(parents=True)
+    for folder in folders:
+        (tmp_path / folder.anchors.relative_to("/")).mkdir(parents=True)
     store = this_trust_store(system=tmp_path, tool=lambda name: f"/there/{name}" if name in tools else None, user=0)
-    assert store.anchors == tmp_path / next(each for each in TRUST_STORES if each.command[0] == command[0]).anchors.relative_to("/")
+    assert store.anchors == tmp_path / next(
+        trust_store for trust_store in TRUST_STORES if trust_store.command[0] == command[0]
+    ).anchors.relative_to("/")
     assert (store.command, store.anew) == ((f"/there/{command[0]}", *command[1:]), (f"/there/{anew[0]}", *anew[1:]))
 
 
@@ -169,7 +171,7 @@ def test_red_hat_gets_one_file_for_each_root_and_runs_extract(tmp_path: Path, au
     settle(store, ZONE, [second.certificate, authority.certificate])
     settle(store, ZONE, [second.certificate])
     remove(store, ZONE)
-    old, new = (f"trust-zone-{ZONE}-{verify.fingerprint(each.certificate)[:16]}.crt" for each in (authority, second))
+    old, new = (f"trust-zone-{ZONE}-{verify.fingerprint(root.certificate)[:16]}.crt" for root in (authority, second))
     reason = [sorted(line.removeprefix("extract: ").split()) for line in said.read_text().splitlines()]
     assert reason == [sorted([FOREIGN[0], *files]) for files in ([old], [old, new], [new], [])]
 

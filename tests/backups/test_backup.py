@@ -257,7 +257,7 @@ def test_each_problem_is_reported_and_hides_no_other(zone: TrustZone) -> None:
     now = datetime.now(UTC)
     DatabaseKey.objects.create(version=2, status=DatabaseKeyStatus.DELIVERED, key_id="0" * 16, created_at=now, status_since=now)
     row = Certificate.objects.get(kind="cluster")
-    model, field = next(each for each in encrypted_fields() if each[0] is Certificate)
+    model, field = next(pair for pair in encrypted_fields() if pair[0] is Certificate)
     altered = bytearray(row.sealed_private_key.sealed)
     altered[-1] ^= 1
     row.sealed_private_key = type(row.sealed_private_key.sealed)(altered)
@@ -350,7 +350,7 @@ def test_an_older_backup_gets_a_central_key_and_is_re_encrypted(zone: TrustZone,
     resealing_advance(job=job_claim(now=datetime.now(UTC), only=job))
     assert set(sealed_counts(Readers.CENTER)) == set(central_keys())
     assert fields_open() == (1, [])  # a password that waited is wiped
-    assert any("encrypted with a database key" in each for each in report.remarks)
+    assert any("encrypted with a database key" in remark for remark in report.remarks)
 
 
 def test_an_older_backup_gets_a_register_of_names(zone: TrustZone, tmp_path: Path, settings: Any) -> None:

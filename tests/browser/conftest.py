@@ -172,8 +172,8 @@ def browser_certificates() -> list[dict[str, Any]]:
         "alpha.example", issuer=intermediate(), names=("alpha.example", LONG, "*.eu.example"), begins=now - timedelta(days=800), days=826
     )
     bad = sign("gone.example", names=(), begins=now - timedelta(days=9), days=5, purposes=())
-    brought = [{"name": name, "certificate": (each.pem + intermediate().pem + root().pem + to_pem(each.key)).decode()}
-               for name, each in (("Analytics for everybody who comes from outside, until its successor is there", good), ("Gone", bad))]  # fmt: skip
+    brought = [{"name": name, "certificate": (pair.pem + intermediate().pem + root().pem + to_pem(pair.key)).decode()}
+               for name, pair in (("Analytics for everybody who comes from outside, until its successor is there", good), ("Gone", bad))]  # fmt: skip
     return [*brought, {"name": "Next year", "host_names": [LONG, "*.corp.example", "10.1.2.3"]}]
 
 
@@ -221,9 +221,9 @@ def furnished(site: Site) -> Furnished:
     status, exports = site.call("POST", "/exports/", asked)
     assert status == 202, exports
     export = exports["results"][0]["id"]
-    site.wait(lambda: all(site.call("GET", f"/exports/{each['id']}/")[1]["status"] == "made" for each in exports["results"]))
+    site.wait(lambda: all(site.call("GET", f"/exports/{started['id']}/")[1]["status"] == "made" for started in exports["results"]))
     ((batch,),) = site.rows(f"SELECT batch FROM certs_export WHERE id = '{UUID(export).hex}'")
-    certificate = next(each["id"] for each in site.node(registered)["certificates"] if each["kind"] == "service")
+    certificate = next(held["id"] for held in site.node(registered)["certificates"] if held["kind"] == "service")
     return Furnished(
         registered, awaiting, failed, created, removed, certificate, revoked, root, *connections[:2], *browser, deployment, site.agents[1], word, site.agents[3],
         unlockable_word, export, str(UUID(batch)),
@@ -240,7 +240,7 @@ def playwright() -> Iterator[Playwright]:
 @contextmanager
 def launched(playwright: Playwright, *arguments: str, home: Path | None = None) -> Iterator[Browser]:
     """Debian's Chromium, or playwright's own, with the NSS store in `home`."""
-    path = next((each for each in SYSTEM_CHROMIUMS if each.exists()), Path(playwright.chromium.executable_path))
+    path = next((system_path for system_path in SYSTEM_CHROMIUMS if system_path.exists()), Path(playwright.chromium.executable_path))
     if not path.exists():
         pytest.skip(
             f"no browser: neither {SYSTEM_CHROMIUMS[0]} nor {path} exists. Install Debian's chromium-headless-shell, or run `playwright install chromium`"

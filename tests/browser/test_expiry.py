@@ -20,7 +20,7 @@ def test_the_board_is_filtered_and_seen_from_another_day(eyes: Eyes, furnished: 
     page.evaluate("window.walked = true")
     page.get_by_label("Kind").select_option("registration_password")
     # Another test may have typed one of the passwords by now.
-    waiting = sum(each["kind"] == "registration_password" for each in eyes.site.call("GET", "/expiry/")[1]["results"])
+    waiting = sum(row["kind"] == "registration_password" for row in eyes.site.call("GET", "/expiry/")[1]["results"])
     expect(count).to_have_text(f"{waiting} expiry date{'s' if waiting > 1 else ''}")
     expect(page.locator("tbody tr", has_text="password of waits")).to_contain_text(
         f"Type it on that machine at http://{furnished.awaiting_address}"

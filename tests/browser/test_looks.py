@@ -34,11 +34,11 @@ def looked_at(eyes: Eyes, name: str) -> list[str]:
     In `make faults` both widths, and axe-core for all; where pictures are drawn all four.
     """
     page, with_axe = eyes.page, RUN_SLOW or bool(PICTURES) or hash_of(name) % 3 == 0
-    found = [f"{name}: no icon {each} in the sprite" for each in page.evaluate(ICONS) if f'<symbol id="{each}"' not in SPRITE]
+    found = [f"{name}: no icon {icon} in the sprite" for icon in page.evaluate(ICONS) if f'<symbol id="{icon}"' not in SPRITE]
     if with_axe:
         page.evaluate(AXE)
     page.set_viewport_size(BETWEEN)
-    found += [f"{name}-{BETWEEN['width']}: {each}" for each in page.evaluate(WIDER)]
+    found += [f"{name}-{BETWEEN['width']}: {problem}" for problem in page.evaluate(WIDER)]
     wide, narrow = (WIDE, ("light", "dark")), (NARROW, ("dark", "light"))
     for size, themes in (wide, narrow) if RUN_SLOW or PICTURES else (wide if hash_of(name) % 4 < 2 else narrow,):
         page.set_viewport_size(size)
@@ -46,7 +46,7 @@ def looked_at(eyes: Eyes, name: str) -> list[str]:
             page.emulate_media(color_scheme=theme)
             where = f"{name}-{size['width']}-{theme}"
             eyes.picture(where, full_page=True)
-            found += [f"{where}: {each}" for each in (page.evaluate(RUN) if with_axe else []) + page.evaluate(WIDER)]
+            found += [f"{where}: {problem}" for problem in (page.evaluate(RUN) if with_axe else []) + page.evaluate(WIDER)]
     return found
 
 

@@ -39,7 +39,7 @@ class Exports:
             "POST", "/exports/", {"machine_names": [*self.machines.values()], "format": "pem", "password": SECRET}
         )
         assert status == 202, made
-        by_machine = {each["machine_name"]: each["id"] for each in made["results"]}
+        by_machine = {export["machine_name"]: export["id"] for export in made["results"]}
         self.ids = {step: by_machine[machine] for step, machine in self.machines.items()}
         self.site.wait(self.is_over, 180)
 

@@ -43,7 +43,7 @@ class KeyRotation(Rotation):
 
     def read(self) -> None:
         """Each node in turn opens every password with its own keys."""
-        found = {each.id: each.password or each.problem for each in connections.read(next(self.homes))}
+        found = {connection.id: connection.password or connection.problem for connection in connections.read(next(self.homes))}
         assert found == self.passwords
 
     def run(self) -> None:
@@ -89,5 +89,5 @@ def test_a_rotation_survives_a_kill_at_every_step(faulty_sites: Callable[[str], 
         with ThreadPoolExecutor(len(rotations)) as pool:
             list(pool.map(KeyRotation.run, rotations))
     finally:
-        for each in rotations:
-            each.end()
+        for rotation in rotations:
+            rotation.end()

@@ -45,8 +45,8 @@ def chosen() -> list[Combination]:
 
 def chains(tried: Sequence[Combination], fault: str) -> list[Chain]:
     """`fault` during registrations, each followed by the same during a renewal of that node, if it is registered."""
-    flows = [[each for each in tried if each[1] == fault and each[0].flow == flow] for flow in ("registration", "renewal")]
-    return [tuple(each for each in turn if each) for turn in zip_longest(*flows)]
+    flows = [[trial for trial in tried if trial[1] == fault and trial[0].flow == flow] for flow in ("registration", "renewal")]
+    return [tuple(trial for trial in turn if trial) for turn in zip_longest(*flows)]
 
 
 class Matrix:
@@ -74,10 +74,10 @@ class Matrix:
         try:
             for turn in zip_longest(*together):
                 started = time.monotonic()
-                for number, each in enumerate(turn):
-                    if each:
-                        cases[number] = self._case(cases.get(number), *each)
-                trials = [Trial(cases[number], *each) for number, each in enumerate(turn) if each]
+                for number, next_case in enumerate(turn):
+                    if next_case:
+                        cases[number] = self._case(cases.get(number), *next_case)
+                trials = [Trial(cases[number], *next_case) for number, next_case in enumerate(turn) if next_case]
                 for trial, problem in self._try(trials).items():
                     self._note(trial, problem, time.monotonic() - started)
         finally:
@@ -112,7 +112,7 @@ class Matrix:
                 if act is strike:
                     found |= dict.fromkeys(well(), pool.submit(strike, well()).exception())
                 else:
-                    found |= {trial: future.exception() for trial, future in {each: pool.submit(act, each) for each in well()}.items()}
+                    found |= {trial: future.exception() for trial, future in {case: pool.submit(act, case) for case in well()}.items()}
         return found
 
 
@@ -152,7 +152,7 @@ def test_every_fault_at_every_step_leads_to_a_good_final_state(
     with ThreadPoolExecutor(len(engines)) as pool:
         list(pool.map(lambda on: matrices[on].run(chosen()), engines))
     for on, matrix in matrices.items():
-        slowest = max(matrix.took, key=lambda each: matrix.took[each])
+        slowest = max(matrix.took, key=lambda trial: matrix.took[trial])
         told = f"{len(matrix.took)} combinations of step and fault tried, {len(matrix.wrong)} ended badly"
         record_property(on, f"{told}; slowest {matrix.took[slowest]:.0f} s: {slowest[0].name}, {slowest[1]}")
         assert matrix.took.keys() == set(chosen())

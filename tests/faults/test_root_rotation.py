@@ -38,7 +38,7 @@ class RootRotation(Rotation):
 
     def stands(self, case: Case) -> dict[str, Any]:
         """The node's line of the matrix, once the rotation shows it."""
-        return next((each for each in self.told()["nodes"] if each["name"] == case.name), {})
+        return next((node for node in self.told()["nodes"] if node["name"] == case.name), {})
 
     def until(self, true: Callable[[], bool], *up: Case) -> None:
         """While the agents of `up` are restarted when they end."""
@@ -59,7 +59,7 @@ class RootRotation(Rotation):
     def settle(self, case: Case) -> None:
         """The machine was restored from a snapshot: it gets no new keys until a person confirms that only one machine runs."""
         needs = self.site.call("GET", "/attention/?page_size=500")[1]["results"]
-        assert ("node-two-callers", case.name) in {(each["code"], each["subject"]) for each in needs}, needs
+        assert ("node-two-callers", case.name) in {(need["code"], need["subject"]) for need in needs}, needs
         (node,) = self.site.call("GET", f"/nodes/?search={case.name}.example")[1]["results"]
         assert self.site.call("POST", f"/nodes/{node['id']}/callers-settled/")[0] == 200
 
@@ -69,7 +69,7 @@ class RootRotation(Rotation):
         with probe.without(self.down.name):
             self.down.kill_agent()
             self.start()
-            self.until(lambda: {each["name"] for each in self.told()["waits_for"]} == {self.down.name, self.late.name}, *others)
+            self.until(lambda: {waiting["name"] for waiting in self.told()["waits_for"]} == {self.down.name, self.late.name}, *others)
             assert self.told()["phase"] == "trusting"
             shutil.copytree(self.old.home, snapshot, symlinks=True)
             self.down.start_agent()
@@ -125,5 +125,5 @@ def test_a_new_root_survives_a_kill_at_every_step(faulty_sites: Callable[[str], 
         with ThreadPoolExecutor(len(rotations)) as pool:
             list(pool.map(RootRotation.run, rotations))
     finally:
-        for each in rotations:
-            each.end()
+        for rotation in rotations:
+            rotation.end()

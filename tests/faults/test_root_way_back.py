@@ -36,13 +36,13 @@ def rotate(site: Site) -> str:
 
 
 def roots(site: Site) -> list[str]:
-    return [each["sha256"] for each in site.call("GET", "/certificates/?kind=root&status=issued")[1]["results"]]
+    return [row["sha256"] for row in site.call("GET", "/certificates/?kind=root&status=issued")[1]["results"]]
 
 
 def all_trust_and_present(site: Site, places: list[Place], root: str) -> bool:
     stores = [Store(Path(place.home)).current() for place in places]
     return all(
-        [fingerprint(each) for each in store.roots] == [root]
+        [fingerprint(trusted) for trusted in store.roots] == [root]
         and fingerprint(store.roots[0]) == root
         and store.service.issuer == store.roots[0].subject
         for store in stores
@@ -62,7 +62,7 @@ def test_a_rotation_is_rolled_back_and_another_continues_without_a_silent_node(s
     (first,) = roots(site)
     with Probe(everybody, per_second=10) as probe:
         rotation = rotate(site)
-        site.wait(lambda: any(each["accepted"] for each in told(site)["nodes"]), 120)
+        site.wait(lambda: any(node["accepted"] for node in told(site)["nodes"]), 120)
         assert site.call("POST", f"{rotation}/roll-back/")[0] == 202
         assert site.call("POST", f"{rotation}/roll-back/")[0] == 409
         site.wait(lambda: told(site)["phase"] == "finished", 120)
@@ -75,7 +75,7 @@ def test_a_rotation_is_rolled_back_and_another_continues_without_a_silent_node(s
         site.further[silent.name].wait(10)
         del site.commands[silent.name]
         rotation = rotate(site)
-        site.wait(lambda: [each["name"] for each in told(site)["waits_for"]] == [silent.name], 120)
+        site.wait(lambda: [waiting["name"] for waiting in told(site)["waits_for"]] == [silent.name], 120)
         excluded = {"node": ids[silent.name], "reason": "its disk is being replaced"}
         assert site.call("POST", f"{rotation}/exclude/", excluded)[0] == 202
         assert site.call("POST", f"{rotation}/exclude/", excluded)[0] == 409
@@ -84,7 +84,7 @@ def test_a_rotation_is_rolled_back_and_another_continues_without_a_silent_node(s
         assert second != first
         site.wait(lambda: all_trust_and_present(site, others, second), 30)
         assert probe.report().failures == []
-    assert [each["detail"]["reason"] for each in _events(site) if each["action"] == "rotation.excluded"] == [excluded["reason"]]
+    assert [event["detail"]["reason"] for event in _events(site) if event["action"] == "rotation.excluded"] == [excluded["reason"]]
     where = ["--home", silent.home, "--address", silent.address, "--setup-address", silent.address]
     site.commands[silent.name] = [sys.executable, "-m", "agent", "serve", *where]
     site.keep_further()

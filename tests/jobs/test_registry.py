@@ -47,7 +47,7 @@ def test_a_name_is_registered_once() -> None:
 
 def test_beat_asks_for_all_registered_work_by_names_that_celery_knows() -> None:
     asked = {entry["task"] for entry in app.conf.beat_schedule.values()}
-    assert asked == {each.task for each in periodic_tasks()}
+    assert asked == {task.task for task in periodic_tasks()}
     assert asked <= set(app.tasks)
     assert len(asked) == 6
 

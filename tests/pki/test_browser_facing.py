@@ -195,7 +195,7 @@ ODD: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 def test_damage_of_every_kind_is_refused(case: str, leaf: Signed) -> None:
     form, damage = ODD[case]
     files, passphrase = FORMS[form](leaf)
-    damaged = [damage(each) for each in files]
+    damaged = [damage(file) for file in files]
     assert damaged != files
     with pytest.raises(UploadRefused):
         upload(*damaged, passphrase=passphrase)
@@ -343,7 +343,7 @@ def test_many_keys_are_not_all_loaded(leaf: Signed) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        pytest.param(b"".join(b"-----BEGIN A%d-----\n" % each for each in range(3000)), id="begins"),
+        pytest.param(b"".join(b"-----BEGIN A%d-----\n" % line_number for line_number in range(3000)), id="begins"),
         pytest.param(b"-----BEGIN A-----\n" * 4000, id="the-same-begin"),
         pytest.param(b"A" + b" " * 60_000 + b"!", id="spaces"),
         pytest.param(element(0x30, element(0x30, b"\x04\0" * 32_000), element(4)), id="salts"),
@@ -359,14 +359,14 @@ def test_a_chain_of_many_of_one_name_is_given_up_soon(monkeypatch: pytest.Monkey
     asked, comes_from = [], foreign.comes_from
     monkeypatch.setattr(paths, "comes_from", lambda *given: asked.append(1) or comes_from(*given))
     authority, above = root(), []
-    for each in range(40):
-        authority = sign("CA", issuer=authority, key=p256(100 + each), names=(), ca=True, purposes=(), usage=("key_cert_sign",))
+    for issuer_number in range(40):
+        authority = sign("CA", issuer=authority, key=p256(100 + issuer_number), names=(), ca=True, purposes=(), usage=("key_cert_sign",))
         above.insert(0, authority.pem)
     last = sign(issuer=authority)
     assert code_of(last.pem, key_pem(last), *above) == "too-long"
     assert len(asked) <= paths.MOST_SIGNATURES
     asked.clear()
-    strangers = [sign("Public CA 7", issuer=root(), key=p256(100 + each), names=()).pem for each in range(40)]
+    strangers = [sign("Public CA 7", issuer=root(), key=p256(100 + issuer_number), names=()).pem for issuer_number in range(40)]
     last = sign(issuer=intermediate())
     assert upload(last.pem, key_pem(last), *strangers).intermediates == ()
     assert len(asked) <= paths.MOST_OF_A_NAME + 1
@@ -410,10 +410,10 @@ def test_of_two_certificates_of_one_key_the_newer_is_used(leaf: Signed) -> None:
 
 
 def levels(chain: list[Signed], *, roots: tuple[ForeignCertificate, ...] = ()) -> dict[str, str]:
-    path = Path(tuple(each.foreign for each in chain))
+    path = Path(tuple(certificate.foreign for certificate in chain))
     found = browser_checks.checks(path, has_key=True, refusal=judge(path, foreign_key.of(chain[0].key)), roots=roots, now=NOW)
-    assert all(each.title.endswith(".") and (each.remedy or each.level == "ok") for each in found)
-    return {each.code: each.level for each in found if each.level != "ok"}
+    assert all(finding.title.endswith(".") and (finding.remedy or finding.level == "ok") for finding in found)
+    return {finding.code: finding.level for finding in found if finding.level != "ok"}
 
 
 def test_a_good_certificate_has_nothing_against_it(leaf: Signed) -> None:
@@ -465,7 +465,9 @@ def test_problems_are_found(case: str) -> None:
 def test_a_missing_intermediate_is_named_with_its_place() -> None:
     made = sign(issuer=intermediate(), further=(located(),))
     (found,) = [
-        each for each in browser_checks.checks(Path((made.foreign,)), has_key=True, refusal=None, roots=(), now=NOW) if each.code == "chain"
+        finding
+        for finding in browser_checks.checks(Path((made.foreign,)), has_key=True, refusal=None, roots=(), now=NOW)
+        if finding.code == "chain"
     ]
     assert found.level == "blocker"
     assert "CN=Public CA 7" in found.title
@@ -510,14 +512,16 @@ def test_what_openssl_signs_weakly_is_blocked_and_its_chain_still_found(method: 
     pair = upload((tmp_path / "ca.crt").read_bytes(), content, (tmp_path / "www").read_bytes())
     assert pair.notes == ("The root ca is not sent: browsers have it, or do not trust it.",)
     found = browser_checks.checks(pair.path, has_key=True, refusal=judge(pair.path, pair.key), roots=(), now=datetime.now(UTC))
-    assert [each.title for each in found if each.level == "blocker"] == [f"www is signed with {method.upper()}, which browsers refuse."]
+    assert [finding.title for finding in found if finding.level == "blocker"] == [
+        f"www is signed with {method.upper()}, which browsers refuse."
+    ]
 
 
 def test_a_root_of_the_zone_and_a_missing_key_are_reported(authority: Authority) -> None:
     own = foreign.from_pem(authority.pair(Kind.SERVICE, now=NOW).certificate)
     found = {
-        each.code: each.level
-        for each in browser_checks.checks(
+        finding.code: finding.level
+        for finding in browser_checks.checks(
             Path((own,)), has_key=False, refusal=None, roots=[foreign.from_x509(authority.certificate)], now=NOW
         )
     }
@@ -549,7 +553,9 @@ HIDDEN = st.text(st.sampled_from("\u200e\u200f\u202a\ufeff\u00ad\u00a0\u2003\t\r
 @given(st.binary(min_size=20, max_size=20) | st.binary(min_size=32, max_size=32), st.data())
 def test_a_thumbprint_is_read_however_it_was_pasted(digest: bytes, data: st.DataObject) -> None:
     plain = digest.hex()
-    pasted = "".join(data.draw(HIDDEN) + (each.upper() if data.draw(st.booleans()) else each) for each in plain) + data.draw(HIDDEN)
+    pasted = "".join(data.draw(HIDDEN) + (character.upper() if data.draw(st.booleans()) else character) for character in plain) + data.draw(
+        HIDDEN
+    )
     assert browser_facing.thumbprint(pasted) == plain
 
 

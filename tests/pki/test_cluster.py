@@ -126,13 +126,13 @@ def test_a_token_is_valid_for_five_minutes(token: str, certificate) -> None:
         ({}, {"iat": 4_000_000_000}, "time", "valid from 2 Oct 2096"),
         ({}, {"iat": "now"}, "time", "iat is not a time"),
     ],
-    ids=lambda each: str(each)[:40],
+    ids=lambda value: str(value)[:40],
 )
 def test_each_fault_is_named(token: str, key, certificate, header: Any, claims: Any, code: str, words: str) -> None:
     before = [decoded(part) for part in token.split(".")[:2]]
     found = checked(signed(before[0] | header, before[1] | claims, key), certificate)
     assert not found.accepted
-    assert words in " ".join(each.text for each in found.findings if each.code == code and not each.good)
+    assert words in " ".join(finding.text for finding in found.findings if finding.code == code and not finding.good)
 
 
 def test_a_list_of_audiences_is_accepted_with_one_of_this_site(token: str, key, certificate) -> None:
@@ -160,14 +160,14 @@ def test_another_sites_key_is_refused_whether_it_names_itself_or_us(token: str, 
         sent = {name: value for name, value in (header | {"kid": kid}).items() if value is not None}
         found = checked(signed(sent, claims, foreign), certificate)
         assert not found.accepted
-        assert words in next(each.text for each in found.findings if each.code == "signature")
+        assert words in next(finding.text for finding in found.findings if finding.code == "signature")
 
 
 def test_a_retired_key_is_named_and_refused(token: str, certificate, other: Pair) -> None:
     in_force = SiteKey(x509.load_pem_x509_certificate(other.certificate), "the one in force", True)
     found = checked(token, certificate, keys=[in_force, SiteKey(certificate, "the one of 2021, which is superseded", False)])
     assert not found.accepted
-    assert "which is superseded" in " ".join(each.text for each in found.findings)
+    assert "which is superseded" in " ".join(finding.text for finding in found.findings)
     assert checked(token, certificate, keys=[in_force, SiteKey(certificate, "the next", True)]).accepted
 
 
@@ -177,7 +177,7 @@ def test_any_changed_character_is_refused(token: str, certificate, data) -> None
     at = data.draw(st.integers(0, len(token) - 1))
     letter = data.draw(
         st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ \n\u00e9").filter(
-            lambda each: each != token[at]
+            lambda character: character != token[at]
         )
     )
     assert not checked(token[:at] + letter + token[at + 1 :], certificate).accepted
@@ -188,12 +188,12 @@ def test_any_changed_character_is_refused(token: str, certificate, data) -> None
 def test_whatever_is_pasted_gets_an_answer(certificate, text: str) -> None:
     found = checked(text, certificate)
     assert not found.accepted
-    assert all(each.text.endswith(".") for each in found.findings)
+    assert all(finding.text.endswith(".") for finding in found.findings)
 
 
 @pytest.mark.parametrize("nested", ["[" * 3000, '{"a":' * 1500, "NaN", '"x"', "5"])
 def test_json_that_is_no_token_is_named_as_such(certificate, nested: str) -> None:
-    assert [each.code for each in checked(f"{encoded(nested.encode())}.e30.", certificate).findings] == ["form"]
+    assert [finding.code for finding in checked(f"{encoded(nested.encode())}.e30.", certificate).findings] == ["form"]
     assert "at most" in checked("x" * (LARGEST_TOKEN + 1), certificate).findings[0].text
 
 
@@ -258,7 +258,7 @@ def test_node_js_verifies_token_jwks_and_pem(token: str, certificate, other: Pai
     assert answer == {
         "holds": True, "pem": True, "kid": True, "use": "sig", "alg": "RS256", "x5t": encoded(bytes.fromhex(fingerprint(certificate)))
     }  # fmt: skip
-    assert {name for each in both["keys"] for name in each} == {"kty", "use", "alg", "kid", "n", "e", "x5t#S256"}
+    assert {name for jwk in both["keys"] for name in jwk} == {"kty", "use", "alg", "kid", "n", "e", "x5t#S256"}
 
 
 def test_openssl_verifies_with_the_pem(token: str, certificate, tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ def test_openssl_opens_the_pfx_in_either_form(pair: Pair, tmp_path: Path, form: 
     (tmp_path / "site.pfx").write_bytes(made(pair, password, form))
     command = ["openssl", "pkcs12", "-in", tmp_path / "site.pfx", "-passin", "stdin", "-nodes", "-info"]
     opened = subprocess.run(command, input=password + "\n", capture_output=True, text=True, check=True)
-    assert all(each in opened.stderr for each in words)
+    assert all(line in opened.stderr for line in words)
     assert "friendlyName: QlikServiceCluster" in opened.stdout
     held = x509.load_pem_x509_certificate(opened.stdout[opened.stdout.index("-----BEGIN CERT") :].encode())
     assert fingerprint(held) == fingerprint(x509.load_pem_x509_certificate(pair.certificate))
@@ -304,7 +304,7 @@ def test_a_password_with_characters_beyond_ascii_is_refused(pair: Pair, password
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"0", b"-----BEGIN CERTIFICATE-----", b"\x30\x82" + b"\0" * 500, b"x" * 70_000], ids=lambda each: repr(each)[:20]
+    "content", [b"", b"0", b"-----BEGIN CERTIFICATE-----", b"\x30\x82" + b"\0" * 500, b"x" * 70_000], ids=lambda value: repr(value)[:20]
 )
 def test_a_file_that_is_not_a_pfx_is_refused(content: bytes) -> None:
     with pytest.raises(PfxRefused):

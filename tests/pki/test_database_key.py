@@ -38,7 +38,7 @@ def test_openssl_alone_opens_it(pairs, authority, tmp_path: Path, oid: x509.Obje
     header, content = (tmp_path / "inner").read_bytes()[:4], (tmp_path / "inner").read_bytes()[4:]
     assert header == b"\x04\x82\x01\x00"  # a DER OCTET STRING of one RSA-2048 block
     wrapped.write_bytes(content)
-    options = [word for each in ("rsa_padding_mode:oaep", "rsa_oaep_md:sha256", "rsa_mgf1_md:sha256") for word in ("-pkeyopt", each)]
+    options = [word for option in ("rsa_padding_mode:oaep", "rsa_oaep_md:sha256", "rsa_mgf1_md:sha256") for word in ("-pkeyopt", option)]
     command = ["openssl", "pkeyutl", "-decrypt", "-inkey", key, "-in", wrapped, *options]
     assert subprocess.run(command, capture_output=True, check=True).stdout == (expected or authority.database_key.key)
 
@@ -90,7 +90,9 @@ def test_a_wrong_private_key_is_named(pairs, key_type: KeyType) -> None:
 
 def test_a_site_may_have_its_own_oids(pairs) -> None:
     service = certificate(pairs, Kind.SERVICE)
-    made = carrying(pairs, *((each.oid, each.value) for each in database_key.extensions(DatabaseKey(KEY), service.public_key(), OWN)))
+    made = carrying(
+        pairs, *((extension.oid, extension.value) for extension in database_key.extensions(DatabaseKey(KEY), service.public_key(), OWN))
+    )
     private_key = keys.from_pem(pairs[Kind.SERVICE].private_key)
     assert database_key.read(made, private_key, OWN) == DatabaseKey(KEY)
     with pytest.raises(ExtensionMissing):

@@ -136,7 +136,7 @@ def test_openssl_opens_it(made: Made, name: str, friendly: str, certificates: Pa
         expected = (
             ("MAC: sha1", "pbeWithSHA1And3-KeyTripleDES-CBC") if made.shape.legacy else ("MAC: sha256", "AES-256-CBC, Iteration 100000")
         )
-        assert [each for each in (*expected, f"friendlyName: {friendly}") if each not in output] == []
+        assert [words for words in (*expected, f"friendlyName: {friendly}") if words not in output] == []
         assert output.count("BEGIN CERTIFICATE") == 1 + made.shape.include_ca
         (made / f"{name}.opened").write_text(output)
         run(openssl, "verify", "-x509_strict", "-CAfile", certificates, made / f"{name}.opened")
@@ -167,7 +167,7 @@ def test_java_opens_it(made: Made) -> None:
         assert f"CN={MACHINE}" in run(keytool, "-printcert", "-file", made / "server.pem")
         return
     output = run(keytool, "-list", "-v", "-storetype", "PKCS12", "-keystore", made / "server.pfx", "-storepass", made.shape.password)
-    assert [each for each in (f"Alias name: {MACHINE}", "PrivateKeyEntry") if each not in output] == []
+    assert [words for words in (f"Alias name: {MACHINE}", "PrivateKeyEntry") if words not in output] == []
     assert "-CA" in run(keytool, "-printcert", "-file", made / "root.cer")
 
 

@@ -52,9 +52,9 @@ def test_root_passes_the_linter_and_carries_its_role(authority: Authority) -> No
 
 @pytest.mark.parametrize("kind", LEAVES)
 def test_role_extension_byte_for_byte(kind: Kind, pairs) -> None:
-    found = [each for each in certificate(pairs, kind).extensions if each.oid == ROLE_OID]
-    assert [each.value.value for each in found] == ([ROLE_BYTES[kind]] if kind in ROLE_BYTES else [])
-    assert not any(each.critical for each in found)
+    found = [extension for extension in certificate(pairs, kind).extensions if extension.oid == ROLE_OID]
+    assert [extension.value.value for extension in found] == ([ROLE_BYTES[kind]] if kind in ROLE_BYTES else [])
+    assert not any(extension.critical for extension in found)
 
 
 def test_serials_are_sixteen_bytes_and_differ(pairs) -> None:

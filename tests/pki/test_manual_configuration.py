@@ -70,7 +70,7 @@ def test_an_upgrade_goes_forward_between_two_releases(before: str, after: str) -
 
 
 releases = st.builds(Release, st.sampled_from(sorted(MONTHS)), st.integers(2014, 2099)).filter(
-    lambda each: each.month not in LATER_MONTHS or each.year >= LATER_SINCE
+    lambda day: day.month not in LATER_MONTHS or day.year >= LATER_SINCE
 )
 
 

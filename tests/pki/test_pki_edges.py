@@ -98,7 +98,7 @@ def test_sign_refuses_a_key_that_is_not_the_issuers(plan: issue.Plan) -> None:
 
 
 def test_only_prepare_makes_a_plan(plan: issue.Plan) -> None:
-    fields = {each.name: getattr(plan, each.name) for each in dataclasses.fields(plan)}
+    fields = {field.name: getattr(plan, field.name) for field in dataclasses.fields(plan)}
     with pytest.raises(ProfileError, match="prepare"):
         issue.Plan(**(fields | {"made_by": None}))
 

@@ -72,20 +72,20 @@ DEEP: Any = []
 for _ in range(500):
     DEEP = [DEEP]
 INVALID = [
-    *({"clock": each} for each in ("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1969-12-31T23:59:59Z", "2026-11-24T12:00:00", 5, "now", "")),
-    *({"generation": each} for each in (True, -1, 2**31, 1.0, "1", [])),
-    *({"trusts": each} for each in ([OLD] * 51, {OLD: 1}, ["short"], [5], [OLD.upper()], [OLD + "\n"], DEEP)),
-    *({"revocation_lists": each} for each in ({OLD: True}, {OLD: -1}, {OLD: 2**63}, {OLD: 1.5}, {OLD: None}, {"x": 1}, [], {f"{n:064x}": 1 for n in range(51)})),
-    *({"installed": each} for each in ({"engine": OLD}, {"service": None}, {"service": "x"}, [])),
-    *({"served": each} for each in ({"Engine": OLD}, {"x" * 21: OLD}, {"": OLD}, {"engine": "short"}, {f"s{n}": OLD for n in range(12)}, {"\ud800": OLD})),
-    *({"listening": each} for each in (1, "true", 0)),
-    *({"database_keys": each} for each in (["0" * 15], ["0" * 16] * 11, "0123456789abcdef", [5])),
-    *({"proofs": each} for each in ({"0" * 16: "0"}, {"0" * 16: "zz"}, {"0" * 16: "00" * 65}, {"0" * 16: 5}, {"x": "00"})),
-    *({"hook": each} for each in (1, {}, [], RUN | {"exit": "0"}, RUN | {"exit": 256}, RUN | {"exit": True}, RUN | {"generation": -1}, RUN | {"at": 5})),
-    *({"hook": RUN | {"at": each}} for each in ("0001-01-01T00:00:00+23:59", "2026-11-24T12:00:00", "9999-12-31T23:59:59-00:01")),
-    *({"browser": each} for each in (1, [], {}, {"revision": "x", "problem": ""}, {"revision": "", "problem": "tired"}, {"revision": 5, "problem": ""})),
-    *({"cluster_proof": each} for each in (5, "x" * 2049, "ü", "a\0b", ["x"])),
-    *({"version": each} for each in (1, "x" * 41, "1 2", "\ud800")), *({"system": each} for each in (1, "x" * 101, "a\nb", "a\0", "Grüße")),
+    *({"clock": value} for value in ("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1969-12-31T23:59:59Z", "2026-11-24T12:00:00", 5, "now", "")),
+    *({"generation": value} for value in (True, -1, 2**31, 1.0, "1", [])),
+    *({"trusts": value} for value in ([OLD] * 51, {OLD: 1}, ["short"], [5], [OLD.upper()], [OLD + "\n"], DEEP)),
+    *({"revocation_lists": value} for value in ({OLD: True}, {OLD: -1}, {OLD: 2**63}, {OLD: 1.5}, {OLD: None}, {"x": 1}, [], {f"{n:064x}": 1 for n in range(51)})),
+    *({"installed": value} for value in ({"engine": OLD}, {"service": None}, {"service": "x"}, [])),
+    *({"served": value} for value in ({"Engine": OLD}, {"x" * 21: OLD}, {"": OLD}, {"engine": "short"}, {f"s{n}": OLD for n in range(12)}, {"\ud800": OLD})),
+    *({"listening": value} for value in (1, "true", 0)),
+    *({"database_keys": value} for value in (["0" * 15], ["0" * 16] * 11, "0123456789abcdef", [5])),
+    *({"proofs": value} for value in ({"0" * 16: "0"}, {"0" * 16: "zz"}, {"0" * 16: "00" * 65}, {"0" * 16: 5}, {"x": "00"})),
+    *({"hook": value} for value in (1, {}, [], RUN | {"exit": "0"}, RUN | {"exit": 256}, RUN | {"exit": True}, RUN | {"generation": -1}, RUN | {"at": 5})),
+    *({"hook": RUN | {"at": value}} for value in ("0001-01-01T00:00:00+23:59", "2026-11-24T12:00:00", "9999-12-31T23:59:59-00:01")),
+    *({"browser": value} for value in (1, [], {}, {"revision": "x", "problem": ""}, {"revision": "", "problem": "tired"}, {"revision": 5, "problem": ""})),
+    *({"cluster_proof": value} for value in (5, "x" * 2049, "ü", "a\0b", ["x"])),
+    *({"version": value} for value in (1, "x" * 41, "1 2", "\ud800")), *({"system": value} for value in (1, "x" * 101, "a\nb", "a\0", "Grüße")),
 ]  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def test_the_central_node_reads_what_the_agent_writes(report: Report) -> None:
     written = json.dumps(report.to_json()).encode()
     assert len(written) <= LARGEST_REPORT
     assert Report.parse(written) == report
-    assert {each.name for each in dataclasses.fields(Report)} == {*REQUIRED, *OPTIONAL}
+    assert {field.name for field in dataclasses.fields(Report)} == {*REQUIRED, *OPTIONAL}
 
 
 @examples(100)

@@ -62,8 +62,8 @@ def linter():
 
 def lint(crl: x509.CertificateRevocationList) -> list[str]:
     results = linter().validate(loader.RFC5280CertificateListDocumentLoader().load_der_document(crl.public_bytes(Encoding.DER)).root)
-    found = [each.finding for result in results for each in result.finding_descriptions]
-    return [each.code for each in found if each.severity > ValidationFindingSeverity.INFO]
+    found = [description.finding for result in results for description in result.finding_descriptions]
+    return [finding.code for finding in found if finding.severity > ValidationFindingSeverity.INFO]
 
 
 def openssl(*words: object) -> tuple[bool, str]:
@@ -83,7 +83,7 @@ def test_every_list_has_the_moment_of_each_revocation(authority: Authority, revo
     for now in made:
         der = revocation_list.list_sign(authority.certificate, authority.key, number=1, entries=entries, now=now)
         crl = x509.load_der_x509_crl(der)
-        assert {each.serial_number: each.revocation_date_utc for each in crl} == {
+        assert {entry.serial_number: entry.revocation_date_utc for entry in crl} == {
             serial: moment.replace(microsecond=0) for serial, moment in enumerate(revoked, 1)
         }
         assert crl.last_update_utc == now.replace(microsecond=0) - timedelta(hours=1)
@@ -129,7 +129,7 @@ COUNTS = {
 def test_revoked_certificates_of_a_list(
     authority: Authority, client: x509.Certificate, tmp_path: Path, named: tuple[int, ...], days: int, here: bool, there: bool
 ) -> None:
-    crl = make(authority, *(each or client.serial_number for each in named), ago=timedelta(days=days))
+    crl = make(authority, *(serial or client.serial_number for serial in named), ago=timedelta(days=days))
     assert revocation.is_revoked(client, [crl]) is not here
     checked = functools.partial(
         verify.peer, client, [authority.certificate], role=Role.CLIENT, host_name=None, now=authority.now, crls=[crl]
@@ -197,4 +197,4 @@ def test_an_outdated_list_still_counts(authority: Authority, package, client, tm
     with left, tls.client_context(installed).wrap_socket(left, server_hostname="rim1.example") as secure:
         answer = secure.recv(1) if accepted else b""
         serving.join()
-    assert (answer, any("certificate revoked" in each for each in refused)) == ((b"2", False) if accepted else (b"", True))
+    assert (answer, any("certificate revoked" in message for message in refused)) == ((b"2", False) if accepted else (b"", True))

@@ -102,7 +102,7 @@ def test_a_replacement_is_worth_it_when_it_is_due(start: int, days: int, months:
 @pytest.mark.parametrize(
     ("days", "due"),
     [(1826, 1217.33), (365, 243.33), (270, 180), (269, 179), (120, 30), (91, 1), (90, 0), (30, 0)],
-    ids=lambda each: str(each),
+    ids=lambda value: str(value),
 )  # fmt: skip
 def test_when_a_certificate_is_due(days: int, due: float) -> None:
     """At two thirds of its lifetime, or 90 days before its expiry date if that is sooner, and never before its first day."""

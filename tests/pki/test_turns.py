@@ -81,13 +81,13 @@ def test_a_copy_is_found_as_soon_as_both_have_called_and_one_calls_again(before:
     for _ in range(before):
         kept = center.call(kept)
     turns, order = {True: kept, False: kept}, list[bool]()
-    for each in callers:
-        if len({*order}) == 2 and each != order[-1]:
-            center.call(turns[each])
+    for caller in callers:
+        if len({*order}) == 2 and caller != order[-1]:
+            center.call(turns[caller])
             assert V.TWO_CALLERS in center.found
             return
-        turns[each] = center.call(turns[each])
-        order.append(each)
+        turns[caller] = center.call(turns[caller])
+        order.append(caller)
 
 
 @examples(100)

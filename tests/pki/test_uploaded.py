@@ -57,11 +57,11 @@ def upload(*contents: bytes, passphrase: str = "") -> ServerPair:
 
 def is_in_order(pair: ServerPair, now: datetime = NOW) -> bool:
     found = browser_checks.checks(pair.path, has_key=True, refusal=judge(pair.path, pair.key), roots=[], now=now)
-    return all(each.level == "ok" for each in found)
+    return all(finding.level == "ok" for finding in found)
 
 
 def parts_of(element: bytes) -> list[bytes]:
-    return [each.raw for each in ber.first(element).parts]
+    return [part.raw for part in ber.first(element).parts]
 
 
 def with_secret(length: int) -> bytes:
@@ -82,13 +82,13 @@ def with_attributes() -> bytes:
 
 def with_padded_numbers() -> bytes:
     """The RSA key (PKCS #1) with zeros before its numbers."""
-    return ber.der(0x30, *(ber.der(2, b"\0\0" + ber.first(each).content) for each in parts_of(der_key(rsa_leaf(), SEC1))))
+    return ber.der(0x30, *(ber.der(2, b"\0\0" + ber.first(part).content) for part in parts_of(der_key(rsa_leaf(), SEC1))))
 
 
 def indefinite(element: bytes, depth: int = 3) -> bytes:
     """A constructed element with indefinite lengths. Certificates in a bundle are unchanged."""
     inner = ber.first(element)
-    kept = [indefinite(each.raw, depth - 1) if each.tag & 0x20 and depth else each.raw for each in inner.parts]
+    kept = [indefinite(part.raw, depth - 1) if part.tag & 0x20 and depth else part.raw for part in inner.parts]
     return bytes([inner.tag]) + b"\x80" + b"".join(kept) + b"\0\0"
 
 
@@ -99,13 +99,13 @@ def in_pieces(element: bytes) -> bytes:
         return b"\x24\x80" + ber.der(4, inner.content[:20]) + ber.der(4, inner.content[20:]) + b"\0\0"
     if not inner.tag & 0x20:
         return inner.raw
-    return bytes([inner.tag]) + b"\x80" + b"".join(in_pieces(each.raw) for each in inner.parts) + b"\0\0"
+    return bytes([inner.tag]) + b"\x80" + b"".join(in_pieces(part.raw) for part in inner.parts) + b"\0\0"
 
 
 def long_lengths(element: bytes) -> bytes:
     """Every length in five octets, which is BER but not DER."""
     inner = ber.first(element)
-    content = b"".join(long_lengths(each.raw) for each in inner.parts) if inner.tag & 0x20 else inner.content
+    content = b"".join(long_lengths(part.raw) for part in inner.parts) if inner.tag & 0x20 else inner.content
     return bytes([inner.tag, 0x84]) + len(content).to_bytes(4) + content
 
 
@@ -162,7 +162,7 @@ READ: dict[str, Callable[[], list[bytes]]] = {
     "a certificate with trust settings": lambda: [openssl("x509", "-trustout", "-addtrust", "serverAuth", given=leaf().pem), intermediate().pem, der_key(leaf())],
     "a text around": lambda: [b"Bag Attributes\n    friendlyName: www\nsubject=CN = www\n" + ALL + b"\nthe end\n"],
     "spaces at the end of lines": lambda: [ALL.replace(b"\n", b" \t\n")],
-    "one long line": lambda: [b"".join(unfolded(each) for each in ALL.split(b"-----BEGIN ")[1:])],
+    "one long line": lambda: [b"".join(unfolded(block) for block in ALL.split(b"-----BEGIN ")[1:])],
     "old line ends": lambda: [ALL.replace(b"\n", b"\r")],
     "a mark and Windows line ends": lambda: [b"\xef\xbb\xbf" + ALL.replace(b"\n", b"\r\n")],
     "UTF-16 with a mark": lambda: [ALL.decode().encode("utf-16")],
@@ -231,12 +231,12 @@ def test_an_rsa_pss_key_is_not_rewritten_and_is_blocked(tmp_path: Folder) -> Non
     found = browser_checks.checks(
         pair.path, has_key=True, refusal=judge(pair.path, pair.key), roots=[], now=datetime.now(UTC) + timedelta(hours=1)
     )
-    (key,) = [each for each in found if each.code == "key"]
+    (key,) = [finding for finding in found if finding.code == "key"]
     assert (key.level, "Browsers do not support this key type" in key.title) == ("blocker", True)
     in_pfx = openssl("pkcs12", "-export", "-passout", f"pass:{WORD}", given=given + made)  # here the library rewrites it
     pair = upload(in_pfx, passphrase=WORD)
     found = browser_checks.checks(pair.path, has_key=True, refusal=judge(pair.path, pair.key), roots=[], now=datetime.now(UTC))
-    assert "blocker" in {each.level for each in found if each.code == "key"}
+    assert "blocker" in {finding.level for finding in found if finding.code == "key"}
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def rounds_of(content: bytes, rounds: int) -> bytes:
     """A file with another number of rounds instead of 70 000. The lengths of its elements are adapted."""
     inner = ber.first(content)
     if inner.tag & 0x20:
-        return ber.der(inner.tag, *(rounds_of(each.raw, rounds) for each in inner.parts))
+        return ber.der(inner.tag, *(rounds_of(part.raw, rounds) for part in inner.parts))
     if inner.tag == ber.OCTET_STRING and inner.content[:1] == b"\x30":
         with contextlib.suppress(ValueError):
             return ber.der(4, rounds_of(ber.parsed(inner.content).raw, rounds))
@@ -399,7 +399,7 @@ def test_any_damaged_file_is_read_or_refused_soon(case: str, data: st.DataObject
     with contextlib.suppress(UploadRefused):
         pair = upload(*files, passphrase=WORD)
         found = browser_checks.checks(pair.path, has_key=True, refusal=judge(pair.path, pair.key), roots=[root().foreign], now=NOW)
-        assert all(each.title.isprintable() for each in found)
+        assert all(finding.title.isprintable() for finding in found)
     assert time.process_time() - began < 8
 
 

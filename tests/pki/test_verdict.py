@@ -52,15 +52,15 @@ class Brought:
         return browser_checks.checks(pair.path, has_key=True, refusal=judge(pair.path, pair.key), roots=[], now=now)
 
     def levels(self) -> dict[str, str]:
-        return {each.code: each.level for each in self.findings() if each.level != "ok"}
+        return {finding.code: finding.level for finding in self.findings() if finding.level != "ok"}
 
 
 def brought(leaf: Signed, *above: Signed) -> Brought:
-    return Brought([each.pem for each in (leaf, *above)], leaf.key)
+    return Brought([certificate.pem for certificate in (leaf, *above)], leaf.key)
 
 
 def constrained(*permitted: str) -> x509.NameConstraints:
-    return x509.NameConstraints([x509.DNSName(each) for each in permitted], None)
+    return x509.NameConstraints([x509.DNSName(name) for name in permitted], None)
 
 
 def under(issuer: Signed, *above: Signed, **more: object) -> Brought:
@@ -173,7 +173,7 @@ OURS: dict[str, tuple[Callable[[], Brought], dict[str, str], str]] = {
 
 
 def as_dns(*names: str) -> x509.SubjectAlternativeName:
-    return x509.SubjectAlternativeName([x509.DNSName(each) for each in names])
+    return x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
 
 
 def tight() -> Signed:
@@ -211,7 +211,7 @@ def program(files: Brought, folder: Folder, *, now: datetime = NOW) -> bool:
     """Whether `openssl verify` accepts the sent certificates, with the uploaded top as trust anchor."""
     path = files.pair(now).path
     (folder / "leaf.pem").write_bytes(path.leaf.pem)
-    (folder / "above.pem").write_bytes(b"".join(each.pem for each in path.sent[1:]) or path.leaf.pem)
+    (folder / "above.pem").write_bytes(b"".join(certificate.pem for certificate in path.sent[1:]) or path.leaf.pem)
     (folder / "top.pem").write_bytes(path.top.pem)
     options = [
         "-partial_chain",
@@ -239,10 +239,10 @@ def test_openssl_agrees_with_accepted_chains(case: str, tmp_path: Folder) -> Non
 def test_a_chain_that_openssl_refuses_is_blocked_with_the_reason(case: str, tmp_path: Folder) -> None:
     make, expected, words = BAD[case]
     files = make()
-    found = [each for each in files.findings() if each.level != "ok"]
-    assert {each.code: each.level for each in found} == expected
-    assert words in " ".join(each.title for each in found)
-    assert all(each.remedy for each in found)
+    found = [finding for finding in files.findings() if finding.level != "ok"]
+    assert {finding.code: finding.level for finding in found} == expected
+    assert words in " ".join(finding.title for finding in found)
+    assert all(finding.remedy for finding in found)
     assert files.pair().path.is_alone or not program(files, tmp_path)
 
 
@@ -250,9 +250,9 @@ def test_a_chain_that_openssl_refuses_is_blocked_with_the_reason(case: str, tmp_
 def test_chains_that_only_browsers_refuse_are_blocked(case: str) -> None:
     make, expected, words = OURS[case]
     files = make()
-    found = [each for each in files.findings() if each.level != "ok"]
-    assert {each.code: each.level for each in found} == expected
-    assert words in " ".join(each.title for each in found)
+    found = [finding for finding in files.findings() if finding.level != "ok"]
+    assert {finding.code: finding.level for finding in found} == expected
+    assert words in " ".join(finding.title for finding in found)
 
 
 def test_dsa_is_no_key_for_browsers() -> None:
@@ -263,11 +263,11 @@ def test_dsa_is_no_key_for_browsers() -> None:
 def brought_levels(made: Signed) -> dict[str, str]:
     path, key = Path((made.foreign,)), foreign_key.of(made.key)
     found = browser_checks.checks(path, has_key=True, refusal=judge(path, key), roots=[], now=NOW)
-    return {each.code: each.level for each in found if each.level != "ok"}
+    return {finding.code: finding.level for finding in found if finding.level != "ok"}
 
 
 def test_the_day_on_which_an_intermediate_expires_is_named() -> None:
-    (found,) = [each for each in under(authority(begins=NOW - 26 * DAY, days=30)).findings() if each.level == "warning"]
+    (found,) = [finding for finding in under(authority(begins=NOW - 26 * DAY, days=30)).findings() if finding.level == "warning"]
     assert found.title == "CA, in its chain, expires in 4 days, on 28 Nov 2026, before the certificate itself."
 
 

@@ -45,7 +45,7 @@ def send(client: Client, method: str, path: str, content: bytes, kind: str = "ap
     if answer.status_code >= 400:
         assert answer["Content-Type"] == "application/problem+json", (method, path, answer.status_code)
         assert {"type", "title", "status", "detail", "errors"} <= {*answer.json()}
-        assert all({*each} == {"field", "code", "message"} for each in answer.json()["errors"])
+        assert all({*error} == {"field", "code", "message"} for error in answer.json()["errors"])
 
 
 def test_every_field_of_every_operation_answers_any_value(administrator: Client, record_property: Any) -> None:
@@ -62,7 +62,7 @@ def test_every_field_of_every_operation_answers_any_value(administrator: Client,
 
 def test_every_parameter_of_every_list_answers_any_value(administrator: Client) -> None:
     for method, path, operation in operations():
-        names = [each["name"] for each in operation.get("parameters", []) if each["in"] == "query"]
+        names = [parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "query"]
         for number, name in enumerate(sorted({*names, "page", "page_size"}) if method == "get" else ()):
             for text in part(3, PARAMETERS, number):
                 answer = administrator.get(filled(path), {name: text}, secure=True)
@@ -103,7 +103,7 @@ def test_texts_of_any_length_never_reach_the_database(administrator: Client) -> 
     with connection.execute_wrapper(watched):
         answer = administrator.post("/api/v1/nodes/", fields, content_type="application/json", secure=True)
     assert (answer.status_code, error_fields(answer.json())) == (400, ["name", "host_name"])
-    assert not any(len(each) > 2000 for each in seen)
+    assert not any(len(text) > 2000 for text in seen)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_commands_that_need_a_site_name_init(tmp_path: Path, before: dict[str, l
     # TLS session keys that cannot be written end nothing either.
     told = run("-c", script, uid=os.geteuid(), SSLKEYLOGFILE=str(tmp_path / "nowhere/keys")).split("--- ")[1 + len(before) :]
     assert len(told) == len(COMMANDS)
-    for each in told:
-        assert "manage.py init" in each, told
-        assert "ended well" not in each
-        assert "Traceback" not in each
+    for output in told:
+        assert "manage.py init" in output, told
+        assert "ended well" not in output
+        assert "Traceback" not in output

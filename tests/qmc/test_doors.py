@@ -29,12 +29,12 @@ FOR_EVERYBODY = {("GET", "/api/v1/settings/lifetime/")}
 
 def paths(patterns: list[Any] | None = None, before: str = "/") -> Iterator[str]:
     """Every path of the console, with an id that is nobody's where one is wanted."""
-    for each in get_resolver().url_patterns if patterns is None else patterns:
-        path = before + re.sub(r"<(\w+:)?\w+>", lambda found: "7" if found[1] == "int:" else str(uuid.UUID(int=7)), str(each.pattern))
-        if isinstance(each, URLResolver):
-            yield from paths(each.url_patterns, path)
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        path = before + re.sub(r"<(\w+:)?\w+>", lambda found: "7" if found[1] == "int:" else str(uuid.UUID(int=7)), str(pattern.pattern))
+        if isinstance(pattern, URLResolver):
+            yield from paths(pattern.url_patterns, path)
         else:
-            assert isinstance(each, URLPattern)
+            assert isinstance(pattern, URLPattern)
             yield path
 
 
@@ -158,9 +158,9 @@ def test_a_sign_in_never_redirects_to_another_site(client: Client, place: str) -
 
 def test_cookies_are_for_tls_only_and_hidden_from_scripts(client: Client) -> None:
     signed_in(client)
-    (session,) = [each for name, each in client.cookies.items() if "csrf" not in name]
+    (session,) = [cookie for name, cookie in client.cookies.items() if "csrf" not in name]
     assert (session["secure"], session["httponly"], session["samesite"]) == (True, True, "Lax")
-    assert all(each["secure"] for each in client.cookies.values())
+    assert all(cookie["secure"] for cookie in client.cookies.values())
 
 
 class Redirects(BaseHTTPRequestHandler):

@@ -69,7 +69,7 @@ def test_answers_have_the_format_in_the_schema() -> None:
 
 def test_every_address_is_in_the_schema_with_its_answer() -> None:
     schema = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
-    known = {str(each.pattern) for each in get_resolver("qmc.urls").url_patterns if str(each.pattern).startswith("api/v1/")}
+    known = {str(pattern.pattern) for pattern in get_resolver("qmc.urls").url_patterns if str(pattern.pattern).startswith("api/v1/")}
     assert len(schema["paths"]) == len(known)
     without = [
         (path, method)
@@ -78,9 +78,9 @@ def test_every_address_is_in_the_schema_with_its_answer() -> None:
         if not any("content" in answer for status, answer in told["responses"].items() if status < "300")
     ]
     deleted = ("browser-certificates", "connections", "deployments", "nodes")
-    assert sorted(without) == [(f"/api/v1/{each}/{{id}}/", "delete") for each in deleted]
+    assert sorted(without) == [(f"/api/v1/{section}/{{id}}/", "delete") for section in deleted]
 
 
 @pytest.mark.django_db
 def test_the_schema_names_every_enumeration_without_a_warning() -> None:
-    assert [each for each in run_checks(include_deployment_checks=True) if str(each.id).startswith("drf_spectacular")] == []
+    assert [message for message in run_checks(include_deployment_checks=True) if str(message.id).startswith("drf_spectacular")] == []

@@ -80,8 +80,8 @@ def test_the_console_loads_a_chosen_certificate_and_keeps_its_connections(packag
         listening, untouched = socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0))
         console = server.Server(config, store, server.CONSOLE, listening)
         node_api = server.Server(config, store, server.NODE_API, untouched)
-        for each in (console, node_api):
-            await each.startup()
+        for group in (console, node_api):
+            await group.startup()
         before = node_api.servers
         reader, writer, first = await dial(listening)
         store.choose(chosen)
@@ -95,10 +95,10 @@ def test_the_console_loads_a_chosen_certificate_and_keeps_its_connections(packag
         writer.write(REQUEST)
         assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200")
         assert node_api.servers == before
-        for each in (writer, newcomer, *console.servers, *node_api.servers):
-            each.close()
-        for each in (listening, untouched):
-            each.close()
+        for opened in (writer, newcomer, *console.servers, *node_api.servers):
+            opened.close()
+        for opened in (listening, untouched):
+            opened.close()
 
     asyncio.run(walk())
 

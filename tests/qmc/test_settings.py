@@ -94,7 +94,7 @@ def test_all_invalid_values_are_reported_together() -> None:
     assert [line.split()[0] for line in str(refused.value).splitlines()] == [row.name for row in ROWS.values() if row.name in BAD]
 
 
-@pytest.mark.parametrize(("name", "value"), GOOD, ids=lambda each: each or "empty")
+@pytest.mark.parametrize(("name", "value"), GOOD, ids=lambda parameter: parameter or "empty")
 def test_a_value_is_shown_as_it_is_in_force_and_without_its_password(name: str, value: str) -> None:
     found = installation_read({"QMC_DATA_DIR": "/srv/zone", name: value})
     (field,) = (field for field, row in ROWS.items() if row.name == name)
@@ -118,7 +118,7 @@ def test_check_warns_of_a_name_that_does_not_exist(settings: Any) -> None:
 def explained(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, dict[str, Any]], str]:
     call_command("settings", "--json")
     found = json.loads(capsys.readouterr().out)
-    return {each["name"]: each for each in found["settings"]}, found["site_data_problem"]
+    return {setting["name"]: setting for setting in found["settings"]}, found["site_data_problem"]
 
 
 def test_the_command_names_where_each_value_comes_from(site_directory: Path, settings: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,7 +127,7 @@ def test_the_command_names_where_each_value_comes_from(site_directory: Path, set
     settings.INSTALLATION = installation_read({"QMC_BASE_URL": "https://environment.example", "DATABASE_URL": "postgres://u:a-secret@h/x"})
     found, problem = explained(capsys)
     assert problem == ""
-    told = {name: (each["value"], each["source"], each["environment"], each["site_data"]) for name, each in found.items()}
+    told = {name: (setting["value"], setting["source"], setting["environment"], setting["site_data"]) for name, setting in found.items()}
     assert told["QMC_BASE_URL"] == ("https://environment.example", "environment", "https://environment.example", "https://data.example")
     assert told["QMC_ALLOWED_HOSTS"] == ("data.example", "site data", None, "data.example")
     assert told["QMC_NODE_API_ADDRESSES"] == ("127.0.0.1:4242", "site data", None, "127.0.0.1:4242")

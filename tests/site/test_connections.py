@@ -39,14 +39,14 @@ class Reader:
     def by_agent(self) -> dict[str, Any]:
         ended = self.agent("--json")
         assert ended.returncode == 0, ended
-        return {each["name"]: each for each in json.loads(ended.stdout)}
+        return {connection["name"]: connection for connection in json.loads(ended.stdout)}
 
     def by_node_js(self) -> dict[str, Any]:
         name = json.loads((self.home / "current/manifest.json").read_bytes())["central_host_name"]
         command = ["node", "docs/read-connections.mjs", self.home, "127.0.0.1", str(self.site.node_port), name]
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
         assert ended.returncode == 0, ended
-        return {each["name"]: each for each in map(json.loads, ended.stdout.splitlines())}
+        return {connection["name"]: connection for connection in map(json.loads, ended.stdout.splitlines())}
 
 
 def waits(address: str) -> bool:
@@ -96,8 +96,8 @@ def connections(site: Site) -> Iterator[dict[str, str]]:
 
 def test_agent_and_node_js_open_the_typed_passwords(site: Site, reader: Reader, connections: dict[str, str]) -> None:
     for found in (reader.by_agent(), reader.by_node_js()):
-        assert {name: each["password"] for name, each in found.items()} == PASSWORDS | {"open": None}
-        assert {name: each["id"] for name, each in found.items()} == connections
+        assert {name: connection["password"] for name, connection in found.items()} == PASSWORDS | {"open": None}
+        assert {name: connection["id"] for name, connection in found.items()} == connections
         assert (found["sales"]["username"], found["sales"]["connection_string"]) == ("sales-reader", "host=sales.example")
     status, _ = site.call("PATCH", f"/connections/{connections['stock']}/", {"password": "another"})
     assert (status, reader.by_agent()["stock"]["password"], reader.by_node_js()["stock"]["password"]) == (200, "another", "another")
@@ -128,8 +128,10 @@ Connection.objects.filter(pk="{sales}").update(password=Sealed(bytes(8) + held[8
 def test_damaged_rows_are_reported_and_hide_no_other(site: Site, reader: Reader, connections: dict[str, str]) -> None:
     site.manage("shell", "-c", BREAK.format(**connections))
     for found in (reader.by_agent(), reader.by_node_js()):
-        assert {name: each["password"] for name, each in found.items()} == dict.fromkeys(connections) | {"staff": PASSWORDS["staff"]}
-        assert {name for name, each in found.items() if each.get("problem")} == {"moved", "stock", "sales"}
+        assert {name: connection["password"] for name, connection in found.items()} == dict.fromkeys(connections) | {
+            "staff": PASSWORDS["staff"]
+        }
+        assert {name for name, connection in found.items() if connection.get("problem")} == {"moved", "stock", "sales"}
     told = reader.agent().stdout
     assert (
         "The password of moved cannot be decrypted: The sealed value was altered, or belongs to another row. Type it again in the console."
@@ -137,7 +139,7 @@ def test_damaged_rows_are_reported_and_hide_no_other(site: Site, reader: Reader,
     )
     assert "The password of sales cannot be decrypted: Sealed with the key 0000000000000000, which is not available here." in told
     status, page = site.call("GET", "/connections/?page_size=500")
-    versions = {each["name"]: each["password_key_version"] for each in page["results"]}
+    versions = {row["name"]: row["password_key_version"] for row in page["results"]}
     assert (status, versions) == (200, {"moved": 1, "open": None, "sales": None, "staff": 1, "stock": 1})
 
 

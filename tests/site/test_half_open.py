@@ -39,8 +39,8 @@ def test_half_open_and_half_sent_connections_delay_no_client_and_are_closed(site
         ):
             with contextlib.ExitStack() as held:
                 half_open = [held.enter_context(socket.create_connection(("127.0.0.1", port), 5)) for _ in range(200)]
-                for each in half_open:
-                    each.sendall(b"\x16\x03\x01")
+                for connection in half_open:
+                    connection.sendall(b"\x16\x03\x01")
                 slowest = 0.0
                 for _ in range(5):
                     started = time.monotonic()

@@ -28,14 +28,14 @@ class Flood:
         self.home, self.address, self.sources = home, address, sources
         self.sent, self.ended, self.began, self.last = 0, threading.Event(), time.monotonic(), 0.0
         self.threads = [threading.Thread(target=self._run) for _ in range(4)]
-        for each in self.threads:
-            each.start()
+        for thread in self.threads:
+            thread.start()
 
     def stop(self) -> float:
         """Returns the number of packages that were accepted per second, while the port was open."""
         self.ended.set()
-        for each in self.threads:
-            each.join()
+        for thread in self.threads:
+            thread.join()
         return self.sent / (self.last - self.began)
 
     def _header(self) -> dict:

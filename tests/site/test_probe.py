@@ -55,8 +55,8 @@ def test_a_stopped_node_is_left_out_and_listed_afterwards(places: list[Place]) -
             assert probe.report().failures == []
         wait_for(lambda: len(probe.report().failures) > 5)
         report = probe.report()
-    assert {(each["caller"], each["callee"]) for each in report.failures} == {("rim2", "rim9"), ("rim3", "rim9")}
-    assert all("ConnectionRefused" in each["reason"] and each["of_caller"]["client"] for each in report.failures)
+    assert {(failure["caller"], failure["callee"]) for failure in report.failures} == {("rim2", "rim9"), ("rim3", "rim9")}
+    assert all("ConnectionRefused" in failure["reason"] and failure["of_caller"]["client"] for failure in report.failures)
     assert "6 pairs" in str(report)
 
 
@@ -65,7 +65,7 @@ def test_a_node_that_trusts_another_root_is_found(places: list[Place], authority
         wait_for(lambda: probe.report().dials.get("rim3 rim2", 0) > 0)
         replace_file(Path(places[1].home) / "current/machine/root/roots.pem", make_authority().certificate.public_bytes(Encoding.PEM))
         # Either may be the first to notice: rim3 does not accept rim2 any more, and verifies nothing that rim2 presents.
-        wait_for(lambda: any(refused(each) for each in probe.report().failures))
+        wait_for(lambda: any(refused(failure) for failure in probe.report().failures))
         found = next(filter(refused, probe.report().failures))
     assert "CERTIFICATE_VERIFY_FAILED" in found["reason"]
 

@@ -33,7 +33,10 @@ def test_registered_nodes_have_the_certificates_that_they_were_sent(site: Site, 
     for (pk, _), address in zip(nodes, site.agents, strict=True):
         node = site.node(pk)
         assert (node["state"], node["online"], node["address"]) == ("registered", True, address)
-        assert sorted(each["kind"] for each in node["certificates"] if each["status"] == "issued") == ["client", "service"]
+        assert sorted(certificate["kind"] for certificate in node["certificates"] if certificate["status"] == "issued") == [
+            "client",
+            "service",
+        ]
         moves = [
             event["detail"].get("to")
             for event in site.call("GET", f"/nodes/{pk}/events/")[1]["results"]
@@ -47,11 +50,11 @@ def test_registered_nodes_have_the_certificates_that_they_were_sent(site: Site, 
 
 def test_board_and_certificates(site: Site, nodes) -> None:
     board = site.call("GET", "/expiry/")[1]
-    assert {each["kind"] for each in board["results"]} >= {"root", "service", "client", "cluster"}
-    assert [each["subject"] for each in board["without_end"] if each["kind"] == "token"] == ["tests"]
+    assert {row["kind"] for row in board["results"]} >= {"root", "service", "client", "cluster"}
+    assert [row["subject"] for row in board["without_end"] if row["kind"] == "token"] == ["tests"]
     assert sum(board["totals"].values()) == len(board["results"])
     found = site.call("GET", f"/certificates/?node={nodes[0][0]}&kind=service&status=issued")[1]["results"]
-    assert [each["subject"] for each in found] == ["CN=rim1.example"]
+    assert [certificate["subject"] for certificate in found] == ["CN=rim1.example"]
     assert "BEGIN CERTIFICATE" in site.call("GET", f"/certificates/{found[0]['id']}/pem/")[1]
     assert site.call("GET", "/certificates/?search=QlikServiceCluster")[1]["results"][0]["kind"] == "cluster"
 
@@ -91,7 +94,7 @@ def test_json_of_the_wrong_shape(site: Site, body: bytes) -> None:
 
 def test_closed_port_blocks_with_a_remedy_and_leaves_created(site: Site) -> None:
     findings = site.call("POST", "/nodes/preflight/", GOOD)[1]["findings"]
-    blocker = next(each for each in findings if each["level"] == "blocker")
+    blocker = next(finding for finding in findings if finding["level"] == "blocker")
     assert (blocker["code"], "firewall" in blocker["remedy"]) == ("port-closed", True)
     node = site.call("POST", "/nodes/", GOOD)[1]
     status, problem = site.call("POST", f"/nodes/{node['id']}/register/")
@@ -107,7 +110,7 @@ def test_an_impossible_rotation_is_refused(site: Site, kind) -> None:
 
 def test_certificates_of_the_central_node_cannot_be_revoked(site: Site) -> None:
     found = site.call("GET", "/nodes/?search=central")[1]["results"][0]["certificates"]
-    held = [each["id"] for each in found if each["status"] == "issued"]
+    held = [certificate["id"] for certificate in found if certificate["status"] == "issued"]
     answers = [site.call("POST", f"/certificates/{pk}/revoke/", {"reason": "test"}) for pk in held]
     assert [status for status, _ in answers] == [409, 409]
     assert "Renew that node first" in answers[0][1]["detail"]
@@ -121,7 +124,7 @@ def test_renewal_inside_mutual_tls_supersedes_after_proof(site: Site, nodes) -> 
     site.restart_agent(site.agents[0])  # it calls home at once
 
     def statuses() -> list[str]:
-        return [each["status"] for each in site.node(pk)["certificates"] if each["kind"] == "service"]
+        return [certificate["status"] for certificate in site.node(pk)["certificates"] if certificate["kind"] == "service"]
 
     site.wait(lambda: statuses() == ["issued", "superseded"], 100)
     assert site.node(pk)["state"] == "registered"
@@ -216,7 +219,11 @@ def test_only_workers_get_the_root_passphrase(site: Site, nodes) -> None:
     passphrase, holders = (site.data / "secrets/root-passphrase").stat().st_ino, set()
     for pid in site.pids():
         words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-        named = [each for each in Path(f"/proc/{pid}/environ").read_text().split("\0") if each.startswith("QMC_ROOT_PASSPHRASE_FILE=")]
+        named = [
+            variable
+            for variable in Path(f"/proc/{pid}/environ").read_text().split("\0")
+            if variable.startswith("QMC_ROOT_PASSPHRASE_FILE=")
+        ]
         opened = [path for path in Path(f"/proc/{pid}/fd").iterdir() if path.exists() and path.stat().st_ino == passphrase]
         if opened or named not in ([], ["QMC_ROOT_PASSPHRASE_FILE="]):
             holders.add("worker" if "worker" in words else " ".join(words))

@@ -59,7 +59,7 @@ def test_the_central_node_is_repaired_on_a_running_and_on_a_stopped_site(site: S
     site.restart_agent(site.agents[0])
     site.wait(lambda: calls(site, refused_since))
     assert (site.node(pk)["state"], site.node(pk)["online"], rim.current().generation) == ("registered", True, generation)
-    codes = [each["code"] for each in site.call("GET", "/attention/")[1]["results"]]
+    codes = [need["code"] for need in site.call("GET", "/attention/")[1]["results"]]
     assert "central-without-certificates" not in codes
 
     site.die()

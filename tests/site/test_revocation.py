@@ -140,8 +140,8 @@ def test_revoked_certificate_is_refused_everywhere(site: Site, nodes: Nodes) -> 
     other = revoke(site, nodes.ids["stolen"], "service")
     site.wait(lambda: revocation.number_of(crl_of(site)) > revocation.number_of(before))
     after = crl_of(site)
-    assert {each.serial_number for each in after} == {each.serial_number for each in before} | {other}
-    assert {serial, other} <= {each.serial_number for each in after}
+    assert {entry.serial_number for entry in after} == {entry.serial_number for entry in before} | {other}
+    assert {serial, other} <= {entry.serial_number for entry in after}
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_revoked_certificate_is_refused_everywhere(site: Site, nodes: Nodes) -> 
     [("client", "Renew that node"), ("service", "Renew that node"), ("cluster", "Start a rotation"), ("root", "Start a rotation")],
 )
 def test_certificates_of_the_console_are_not_revoked(site: Site, kind: str, remedy: str) -> None:
-    central = next(each["id"] for each in site.call("GET", "/nodes/")[1]["results"] if each["name"] == "central")
+    central = next(node["id"] for node in site.call("GET", "/nodes/")[1]["results"] if node["name"] == "central")
     holder = f"&node={central}" if kind in ("client", "service") else ""
     found = site.call("GET", f"/certificates/?kind={kind}&status=issued{holder}")[1]["results"][0]
     status, answer = site.call("POST", f"/certificates/{found['id']}/revoke/", {"reason": "to see"})

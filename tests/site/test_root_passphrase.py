@@ -25,5 +25,5 @@ def test_workers_sign_after_a_rotation_without_a_restart(site: Site) -> None:
     for pid in workers:  # `up` gives the next one the file that is there now
         os.kill(pid, signal.SIGKILL)
     signs(site, "passphrase-restarted.example")
-    assert [name for name, content in site.contents() for each in passphrases if each in content] == []
+    assert [name for name, content in site.contents() for passphrase in passphrases if passphrase in content] == []
     assert list(file.parent.glob("root-passphrase.*")) == []

@@ -69,7 +69,7 @@ class Recipe:
 
 @pytest.fixture
 def recipe() -> Iterator[Recipe]:
-    group = next(each for each in grp.getgrall() if each.gr_gid not in (0, os.getegid()))
+    group = next(candidate for candidate in grp.getgrall() if candidate.gr_gid not in (0, os.getegid()))
     with reachable_folder(WORKER) as folder:
         made = Recipe(folder, group)
         try:
@@ -114,7 +114,7 @@ def test_a_node_is_registered_and_renewed_and_the_web_account_never_reads_the_pa
 
     def issued() -> int:
         certificates = recipe.api("GET", f"/nodes/{node['id']}/", token)["certificates"]
-        return sum(each["kind"] == "service" and each["status"] == "superseded" for each in certificates)
+        return sum(certificate["kind"] == "service" and certificate["status"] == "superseded" for certificate in certificates)
 
     recipe.wait(lambda: issued() == 1, 100)
     unread = {path for path in folder.rglob("*") if path.is_file()} - readable(folder, uid=WEB, groups=recipe.groups)

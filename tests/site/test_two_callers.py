@@ -39,7 +39,7 @@ class Twins:
 
     def needs(self) -> dict[str, str]:
         found = self.site.call("GET", "/attention/?page_size=500")[1]["results"]
-        return {each["code"]: each["text"] for each in found if each["subject"] == TRUE}
+        return {need["code"]: need["text"] for need in found if need["subject"] == TRUE}
 
     def wake(self, name: str) -> None:
         """Restart its agent, which calls immediately and stores the turn of the answer."""

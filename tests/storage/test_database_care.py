@@ -55,8 +55,8 @@ def copy(site_directory: Path) -> Path:
 @pytest.mark.parametrize("name", NODES)
 def test_copies_stay_until_every_registered_node_has_called_since(copy: Path, name: str) -> None:
     nodes, is_removed = NODES[name]
-    for number, each in enumerate(nodes):
-        node(f"rim{number}", **each)
+    for number, fields in enumerate(nodes):
+        node(f"rim{number}", **fields)
     upgrade_copies_remove(now=timezone.now())
     assert copy.parent.exists() != is_removed
     assert Event.objects.filter(action="upgrade.copies_removed").exists() == is_removed
@@ -86,9 +86,9 @@ def test_a_database_older_than_the_store_is_reported_as_the_cause_of_others(site
     assert (first.need.code, first.need.severity, first.explained_by) == ("database-older-than-store", "critical", "")
     assert "generation 2 of " in first.need.text
     assert "Restore a backup from after " in first.need.remedy
-    silent = [each for each in rest if each.need.code in ("node-silent", "node-certificate-revoked")]
+    silent = [ranked for ranked in rest if ranked.need.code in ("node-silent", "node-certificate-revoked")]
     assert silent
-    assert {each.explained_by for each in silent} == {first.need.title}
+    assert {ranked.explained_by for ranked in silent} == {first.need.title}
     assert "repair_central" in first.need.remedy
     (found,) = site_can_work()
     assert (found.id, "an older database was restored" in found.msg, "manage.py restore" in found.hint) == ("qmc.E009", True, True)

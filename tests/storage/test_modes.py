@@ -76,7 +76,7 @@ def test_no_other_account_reads_anything_of_a_data_directory(umask: int, uid: in
 @needs_root
 @takes_minutes
 def test_two_accounts_of_a_group_run_one_site_and_only_the_workers_read_the_passphrase() -> None:
-    group = next(each for each in grp.getgrall() if each.gr_gid not in (0, os.getegid()))
+    group = next(candidate for candidate in grp.getgrall() if candidate.gr_gid not in (0, os.getegid()))
     alone, groups = QUICK | {"QMC_DATA_DIR": ""}, (group.gr_gid,)
     with reachable_folder(WORKER) as folder:
         alone["QMC_DATA_DIR"] = str(folder)

@@ -65,5 +65,5 @@ def opened(data: Path) -> Iterator[BaseDatabaseWrapper]:
 
 def change(data: Path, *statements: str) -> None:
     with closing(sqlite3.connect(data / "db.sqlite3")) as database, database:
-        for each in statements:
-            database.execute(each)
+        for statement in statements:
+            database.execute(statement)

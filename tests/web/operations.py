@@ -33,7 +33,7 @@ def filled(path: str) -> str:
 
 def parameters_of(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The parameters in an operation's address, each with its schema."""
-    return {each["name"]: each["schema"] for each in operation.get("parameters", []) if each["in"] == "query"}
+    return {parameter["name"]: parameter["schema"] for parameter in operation.get("parameters", []) if parameter["in"] == "query"}
 
 
 def values_of(form: dict[str, Any], components: dict[str, Any]) -> list[str]:
@@ -41,4 +41,4 @@ def values_of(form: dict[str, Any], components: dict[str, Any]) -> list[str]:
     if "$ref" in form:
         return values_of(components[form["$ref"].rpartition("/")[2]], components)
     inner = [*form.get("allOf", []), *([form["items"]] if "items" in form else [])]
-    return form.get("enum") or [value for each in inner for value in values_of(each, components)]
+    return form.get("enum") or [value for schema in inner for value in values_of(schema, components)]

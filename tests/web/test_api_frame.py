@@ -46,8 +46,8 @@ def refused(client: Client, method: str, path: str, body: Any = None) -> dict[st
     """The errors of an answer that must be a 400, by field."""
     answer = send(client, method, path, body)
     assert (answer.status_code, answer["Content-Type"]) == (400, MEDIA_TYPE), (method, path, answer.content)
-    assert all({*each} == {"field", "code", "message"} for each in answer.json()["errors"])
-    return {each["field"]: each for each in answer.json()["errors"]}
+    assert all({*error} == {"field", "code", "message"} for error in answer.json()["errors"])
+    return {error["field"]: error for error in answer.json()["errors"]}
 
 
 def changing() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -134,7 +134,7 @@ def test_nodes_are_listed_by_health(client: Client) -> None:
     Observation.objects.create(node=factories.registered_node(), last_seen_at=now, address="10.0.0.7")
     factories.node("rim2", at=now, state="created")
     found = {
-        health: [each["name"] for each in send(client, "get", f"/api/v1/nodes/?health={health}").json()["results"]]
+        health: [node["name"] for node in send(client, "get", f"/api/v1/nodes/?health={health}").json()["results"]]
         for health in NodeHealth.values
     }
     assert sorted(name for names in found.values() for name in names) == ["central", "rim1", "rim2"]
@@ -146,12 +146,12 @@ def test_every_address_works_with_and_without_its_slash(client: Client) -> None:
     for method, path, _ in operations():
         whole = filled(path)
         if method == "get":
-            answers = [send(client, method, each) for each in (whole, whole.rstrip("/"))]
+            answers = [send(client, method, url) for url in (whole, whole.rstrip("/"))]
             assert len({answer.status_code for answer in answers}) == 1, path
             assert answers[0].status_code not in (301, 302, 308), path
         else:
-            for each in (whole, whole.rstrip("/")):
-                assert "helth" in refused(client, method, each, {"helth": "works"}), (method, each)
+            for url in (whole, whole.rstrip("/")):
+                assert "helth" in refused(client, method, url, {"helth": "works"}), (method, url)
     made = send(client, "post", "/api/v1/nodes", {"name": "rim2", "host_name": "rim2.example"})
     assert (made.status_code, Node.objects.filter(name="rim2").count()) == (201, 1)
     assert send(client, "get", "/api/v1/nodes?page_size=1").json()["next"].endswith("/api/v1/nodes/?page=2&page_size=1")
@@ -258,12 +258,12 @@ TYPED: dict[str, tuple[Any, list[tuple[str, str, str]]]] = {
 @pytest.mark.parametrize(("make", "errors"), TYPED.values(), ids=TYPED.keys())
 def test_errors_are_one_typed_list(make: Any, errors: list[tuple[str, str, str]]) -> None:
     answer = problem_handler(make(), {"view": None})
-    assert [(each["field"], each["code"], each["message"]) for each in json.loads(answer.content)["errors"]] == errors
+    assert [(error["field"], error["code"], error["message"]) for error in json.loads(answer.content)["errors"]] == errors
 
 
 def test_a_check_that_blocks_keeps_its_findings_beside_the_errors() -> None:
     answer = problem_handler(TestBlocked(FINDINGS), {"view": None})
-    assert (answer.status_code, [each["code"] for each in json.loads(answer.content)["findings"]]) == (409, ["name", "port-closed"])
+    assert (answer.status_code, [finding["code"] for finding in json.loads(answer.content)["findings"]]) == (409, ["name", "port-closed"])
 
 
 def test_the_detail_names_the_fields(client: Client) -> None:

@@ -15,7 +15,7 @@ def test_every_icon_that_is_used_is_in_the_sprite() -> None:
     named = {name for template in (ROOT / "templates").rglob("*.html") for name in NAMED.findall(template.read_text())}
     assert named
     drawn = set(re.findall(r'<symbol id="([^"]+)"', (ROOT / "static/made/icons.svg").read_text()))
-    assert (named | {each for _, _, each in LOOKS.values()}) - drawn == set()
+    assert (named | {drawing for _, _, drawing in LOOKS.values()}) - drawn == set()
 
 
 def test_an_icon_points_into_the_sprite() -> None:

@@ -40,7 +40,7 @@ def names(wheel: Path) -> set[str]:
 
 
 def test_the_same_files_give_the_same_bytes(wheels: list[Path], tmp_path: Path) -> None:
-    assert [(each.name, each.read_bytes()) for each in build(tmp_path)] == [(each.name, each.read_bytes()) for each in wheels]
+    assert [(wheel.name, wheel.read_bytes()) for wheel in build(tmp_path)] == [(wheel.name, wheel.read_bytes()) for wheel in wheels]
 
 
 def test_the_wheels_have_every_module_once(wheels: list[Path]) -> None:
@@ -87,12 +87,12 @@ def test_the_console_has_its_pages_and_nothing_for_development(wheels: list[Path
 def test_the_record_matches_the_files(wheels: list[Path]) -> None:
     for wheel in wheels:
         with ZipFile(wheel) as opened:
-            (name,) = (each for each in opened.namelist() if each.endswith("/RECORD"))
+            (name,) = (path for path in opened.namelist() if path.endswith("/RECORD"))
             rows = {row[0]: row[1:] for row in csv.reader(io.StringIO(opened.read(name).decode()))}
             assert set(rows) == set(opened.namelist())
-            for each in set(rows) - {name}:
-                digest = base64.urlsafe_b64encode(hashlib.sha256(opened.read(each)).digest()).rstrip(b"=").decode()
-                assert rows[each] == [f"sha256={digest}", str(opened.getinfo(each).file_size)]
+            for path in set(rows) - {name}:
+                digest = base64.urlsafe_b64encode(hashlib.sha256(opened.read(path)).digest()).rstrip(b"=").decode()
+                assert rows[path] == [f"sha256={digest}", str(opened.getinfo(path).file_size)]
 
 
 def test_the_console_requires_the_agent_of_its_version(wheels: list[Path]) -> None:
@@ -102,7 +102,7 @@ def test_the_console_requires_the_agent_of_its_version(wheels: list[Path]) -> No
             lines = opened.read(f"{name}-{VERSION}.dist-info/METADATA").decode().splitlines()
             required.append([line.removeprefix("Requires-Dist: ") for line in lines if line.startswith("Requires-Dist: ")])
     assert f"trust-zone-agent=={VERSION}" in required[1]
-    assert {each.split(">")[0] for each in required[0]} == {"aiohttp", "cryptography", "joserfc"}
+    assert {requirement.split(">")[0] for requirement in required[0]} == {"aiohttp", "cryptography", "joserfc"}
 
 
 def install(environment: Path, *wheels: Path) -> None:
@@ -161,7 +161,7 @@ def test_the_wheels_make_and_serve_a_site_without_tree_and_network(wheels: list[
     assert (seen["sign-in"], seen["node"]) == (200, "registered")
     assert len(seen["files"]) > 3
     assert set(seen["files"].values()) == {200}
-    assert all(Path(each).is_relative_to(environment) for each in seen["modules"]), seen["modules"]
+    assert all(Path(module).is_relative_to(environment) for module in seen["modules"]), seen["modules"]
     assert "verified: a trial restore" in seen["backup"]
     assert f"Version:  {VERSION}\n" in seen["up"]
-    assert not any(Path(each).is_relative_to(ROOT) for each in seen["processes"]), seen["processes"]
+    assert not any(Path(process).is_relative_to(ROOT) for process in seen["processes"]), seen["processes"]

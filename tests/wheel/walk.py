@@ -64,8 +64,8 @@ def walk(environment: Path, empty: Path) -> dict[str, Any]:
         (empty / "passphrase").write_text(PASSPHRASE)
         seen["backup"] = site.manage("backup", str(empty / "backup.age"), "--verify", "--passphrase-file", str(empty / "passphrase"))
         seen["up"] = (empty / "up.log").read_text()
-        links = [each for name in ("cwd", "exe") for pid in site.pids() for each in [Path(f"/proc/{pid}/{name}").readlink()]]
-        seen["processes"] = sorted({str(each) for each in links})
+        links = [link for name in ("cwd", "exe") for pid in site.pids() for link in [Path(f"/proc/{pid}/{name}").readlink()]]
+        seen["processes"] = sorted({str(link) for link in links})
     return seen
 
 

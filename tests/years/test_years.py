@@ -77,14 +77,18 @@ class Years:
 
     def problems(self) -> Iterator[str]:
         """What must hold at every stride, and does not."""
-        for each in self.site.call("GET", "/expiry/")[1]["results"]:
-            if each["expiry_status"] in ("expired", "not_yet_valid"):
-                yield f"{each['kind']} of {each['holder']}: {each['expiry_status']}, ends {each['not_after']}"
+        for row in self.site.call("GET", "/expiry/")[1]["results"]:
+            if row["expiry_status"] in ("expired", "not_yet_valid"):
+                yield f"{row['kind']} of {row['holder']}: {row['expiry_status']}, ends {row['not_after']}"
         for node in self.site.call("GET", "/nodes/?page_size=500")[1]["results"]:
             if (node["state"], node["online"]) != ("registered", True):
                 yield f"{node['name']} is {node['state']}, online: {node['online']}"
             port = self.site.node_port if node["name"] == "central" else node["node_port"]
-            issued = {each["sha256"] for each in node["certificates"] if (each["kind"], each["status"]) == ("service", "issued")}
+            issued = {
+                certificate["sha256"]
+                for certificate in node["certificates"]
+                if (certificate["kind"], certificate["status"]) == ("service", "issued")
+            }
             if {served(node["address"] or "127.0.0.1", port)} != issued:
                 yield f"{node['name']} does not serve its service pair in force"
 

@@ -183,8 +183,8 @@ def test_a_proxy_serves_the_chosen_certificate_falls_back_and_renews_without_dro
 
 
 def test_the_console_serves_the_chosen_certificate_and_drops_no_connection(site: Site, trusting: Browser) -> None:
-    nodes = {each["name"]: each for each in site.call("GET", "/nodes/")[1]["results"]}
-    central = next(each for each in nodes.values() if each["name"] == "central")
+    nodes = {node["name"]: node for node in site.call("GET", "/nodes/")[1]["results"]}
+    central = next(node for node in nodes.values() if node["name"] == "central")
     signed = sign(
         central["host_name"], issuer=intermediate(), key=p256(62), names=(central["host_name"], "console.example", "127.0.0.1"),
         begins=datetime.now(UTC) - timedelta(days=1),

@@ -55,12 +55,12 @@ class Rotation:
 
     def of(self, name: str) -> str:
         """The id of a node."""
-        return next(str(each["node"]) for each in self.told()["nodes"] if each["name"] == name)
+        return next(str(row["node"]) for row in self.told()["nodes"] if row["name"] == name)
 
     def roots(self) -> list[str]:
         """The SHA-256 of each root in force."""
         found = self.site.call("GET", "/certificates/?kind=root&status=issued")[1]["results"]
-        return [each["sha256"] for each in found]
+        return [root["sha256"] for root in found]
 
 
 @contextlib.contextmanager
@@ -119,7 +119,7 @@ def test_no_handshake_fails_during_a_rotation_of_the_root(
             "aria-current", "step", timeout=60_000
         )
         with killed(site, probe, places[1]):
-            site.wait(lambda: any(each["presents"] for each in rotation.told()["nodes"]))
+            site.wait(lambda: any(node["presents"] for node in rotation.told()["nodes"]))
         expect(page.get_by_role("heading", name="The last rotation")).to_be_visible(timeout=90_000)
         expect(page.get_by_role("heading", level=1)).to_contain_text("-CA-2 issues every certificate")
         finished = sum(probe.report().dials.values())
@@ -141,7 +141,7 @@ def assert_trusts_and_presents(place: Place, root: str, *, caller: Place) -> Non
     installed, calling = Store(Path(place.home)).current(), Store(Path(caller.home)).current()
     assert installed is not None
     assert calling is not None
-    assert [fingerprint(each) for each in installed.roots] == [root]
+    assert [fingerprint(trusted) for trusted in installed.roots] == [root]
     context = ssl.create_default_context(cafile=installed.roots_pem)
     context.load_cert_chain(calling.client_pem)
     with (

@@ -156,7 +156,7 @@ def test_a_nodes_key_and_a_copy_of_the_database_open_only_passwords_of_connectio
             else:
                 opened += model is Connection
     assert (opened, closed) == (len(made), len(before))
-    assert values() == before | {("password", each.pk): each.password.open() for each in made}
+    assert values() == before | {("password", saved.pk): saved.password.open() for saved in made}
 
 
 def connection(password: str) -> Connection:
@@ -210,7 +210,7 @@ def test_a_rotation_shows_its_progress_and_removes_the_old_key(site_directory: P
     assert (new != old, set(sealed_counts(Readers.CENTER)), values()) == (True, {new}, before)
     assert "2 of 2 values are encrypted with central key version 2." in "\n".join(said)
     assert said[-1].startswith("Finished.")
-    assert [(each.version, each.status) for each in CentralKey.objects.all()] == [(2, "writing"), (1, "retired")]
+    assert [(version.version, version.status) for version in CentralKey.objects.all()] == [(2, "writing"), (1, "retired")]
     actions = list(Event.objects.filter(action__startswith="central_key").order_by("sequence").values_list("action", flat=True))
     assert actions == [
         "central_key.made",
@@ -220,7 +220,7 @@ def test_a_rotation_shows_its_progress_and_removes_the_old_key(site_directory: P
         "central_key.finished",
     ]
     assert not any(
-        key.hex() in str(event.detail) for event in Event.objects.all() for key in (each.key for each in central_keys().values())
+        key.hex() in str(event.detail) for event in Event.objects.all() for key in (version.key for version in central_keys().values())
     )
 
 
@@ -319,7 +319,7 @@ def test_an_unusable_key_file_is_reported_everywhere_and_never_replaced(
     overview = administrator.get("/").content.decode()
     assert "The central key cannot be used" in overview
     assert (file.read_bytes() if file.is_file() else None) == content
-    assert any(each.code == "central-key-unusable" for each in needs(timezone.now()))
+    assert any(need.code == "central-key-unusable" for need in needs(timezone.now()))
 
 
 def test_blocked_re_encryption_says_why_and_continues_later(site_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,12 +328,12 @@ def test_blocked_re_encryption_says_why_and_continues_later(site_directory: Path
     settings.CENTRAL_KEY_FILE.unlink()
     resealing_advance(job=job_claim(now=timezone.now(), only=job))
     assert "is missing" in CentralKey.objects.get(version=2).problem
-    assert "central-key-unusable" in [each.code for each in needs(timezone.now())]
+    assert "central-key-unusable" in [need.code for need in needs(timezone.now())]
     settings.CENTRAL_KEY_FILE.write_bytes(content)
     resealing_advance(job=job_claim(now=timezone.now() + central_key.POLL, only=job))
     assert CentralKey.objects.get(version=2).problem == ""
-    assert "resealing-blocked" not in [each.code for each in needs(timezone.now() + timedelta(minutes=50))]
-    assert "resealing-blocked" in [each.code for each in needs(timezone.now() + timedelta(minutes=70))]  # nobody works on it
+    assert "resealing-blocked" not in [need.code for need in needs(timezone.now() + timedelta(minutes=50))]
+    assert "resealing-blocked" in [need.code for need in needs(timezone.now() + timedelta(minutes=70))]  # nobody works on it
 
 
 def test_a_value_that_does_not_open_is_reported_and_hides_no_other(site_directory: Path, administrator: Client) -> None:
@@ -341,7 +341,7 @@ def test_a_value_that_does_not_open_is_reported_and_hides_no_other(site_director
     PooledKey.objects.filter(pk=broken.pk).update(sealed_private_key=Sealed(good.sealed_private_key.sealed))
     job = central_key_rotate(actor=SYSTEM, now=timezone.now())
     resealing_advance(job=job_claim(now=timezone.now(), only=job))
-    assert [str(broken.pk) in each for each in CentralKey.objects.get(version=2).unreadable] == [True]
+    assert [str(broken.pk) in line for line in CentralKey.objects.get(version=2).unreadable] == [True]
     assert PooledKey.objects.get(pk=good.pk).sealed_private_key.open() == b"x"
     assert str(broken.pk) in administrator.get("/database-key/").content.decode()
 

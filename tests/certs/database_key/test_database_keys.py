@@ -75,7 +75,7 @@ def test_every_row_is_re_encrypted_once_and_a_damaged_one_hides_no_other(version
     version = DatabaseKey.objects.get(version=2)
     walked = reencrypt(version=version, until=LATER)
     assert (walked.whole, walked.moved) == (True, 249)
-    assert [str(broken) in each for each in walked.unreadable] == [True]
+    assert [str(broken) in line for line in walked.unreadable] == [True]
     assert {pk: Connection.objects.get(pk=pk).password.open() for pk in rows} == rows
     assert sealed_counts(Readers.NODES) == {versions[1].key_id.hex(): 1, version.key_id: 250}
     assert reencrypt(version=version, until=LATER).moved == 0
@@ -125,7 +125,7 @@ def test_a_batch_that_fails_half_way_changes_nothing(versions, rows, monkeypatch
 def test_check_says_when_a_key_cannot_be_read(versions) -> None:
     assert database_key_can_be_read() == []
     (settings.NODE_STORE / "service-pairs" / versions[2].key_id.hex() / "service.pem").write_bytes(b"cut short")
-    assert next(each.msg for each in database_key_can_be_read()).startswith("database key version 2")
+    assert next(message.msg for message in database_key_can_be_read()).startswith("database key version 2")
     (settings.NODE_STORE / "current/machine/personal/service.pem").write_bytes(b"gone")
     (settings.NODE_STORE / "service-pairs" / versions[1].key_id.hex() / "service.pem").unlink()
     (found,) = database_key_can_be_read()

@@ -168,7 +168,7 @@ WRONG = {
 def test_ordering_and_indexes_are_refused_at_start_up(options: dict) -> None:
     meta = type("Meta", (), options | {"app_label": "certs"})
     model = type("Wrong", (models.Model,), {"secret": EncryptedField(), "Meta": meta, "__module__": __name__})
-    assert "certs.E001" in [each.id for each in model.check()]
+    assert "certs.E001" in [message.id for message in model.check()]
 
 
 @isolate_apps("certs")
@@ -176,7 +176,7 @@ def test_ordering_and_indexes_are_refused_at_start_up(options: dict) -> None:
 def test_unique_is_refused_at_start_up(options: dict) -> None:
     meta = type("Meta", (), {"app_label": "certs"})
     model = type("Wrong", (models.Model,), {"secret": EncryptedField(**options), "Meta": meta, "__module__": __name__})
-    assert ("certs.E001" in [each.id for each in model.check()]) == bool(options)
+    assert ("certs.E001" in [message.id for message in model.check()]) == bool(options)
 
 
 def test_filters_and_columns_are_refused_at_start_up() -> None:
@@ -194,7 +194,7 @@ def test_filters_and_columns_are_refused_at_start_up() -> None:
             model = PooledKey
             fields = ("sealed_private_key",)
 
-    assert sorted(each.id for each in nothing_searches_encrypted_fields()) == ["qmc.E001", "qmc.E002"]
+    assert sorted(message.id for message in nothing_searches_encrypted_fields()) == ["qmc.E001", "qmc.E002"]
     del WrongFilter, WrongTable
     gc.collect()
     assert nothing_searches_encrypted_fields() == []

@@ -25,8 +25,11 @@ def work() -> None:
 def made(*machine_names: str, wanted: Wanted = PEM) -> list[Export]:
     exports = exports_request(actor=SYSTEM, machine_names=machine_names or ["reports.example"], wanted=wanted, now=timezone.now())
     work()
-    return [Export.objects.get(pk=each.pk) for each in exports]
+    return [Export.objects.get(pk=export.pk) for export in exports]
 
 
 def held(export: Export) -> dict[str, Certificate]:
-    return {each.kind: each for each in Certificate.objects.filter(holder_id=export.pk, generation=export.generation, status="issued")}
+    return {
+        certificate.kind: certificate
+        for certificate in Certificate.objects.filter(holder_id=export.pk, generation=export.generation, status="issued")
+    }

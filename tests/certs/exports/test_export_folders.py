@@ -157,6 +157,6 @@ def test_after_a_restore_folders_are_written_again_or_a_renewal_is_requested(zon
     told = Export.objects.get(pk=kept.pk)
     assert (told.folder, told.folder_generation, "restored from a backup" in told.folder_problem) == ("", 0, True)
     work()
-    told = {each.machine: (each.folder != "", each.folder_problem[:8]) for each in Export.objects.all()}
+    told = {export.machine: (export.folder != "", export.folder_problem[:8]) for export in Export.objects.all()}
     assert told == {"a.example": (True, ""), "b.example": (False, "The site"), "c.example": (False, "")}
     assert sorted(path.name for path in (zone / "a.example").iterdir()) == PEM_FILES

@@ -76,17 +76,17 @@ def test_the_board_has_one_row_for_an_export(zone: Path) -> None:
 def test_a_new_root_lists_affected_exports(zone: Path, administrator: Client) -> None:
     now = timezone.now()
     (export,) = made()
-    assert [each.pk for each in root_rotation_page(error="", now=now).exports] == [export.pk]
+    assert [shown.pk for shown in root_rotation_page(error="", now=now).exports] == [export.pk]
     for url in (reverse("roots:rotate"), reverse("recreate_root")):
         assert "reports.example" in administrator.get(url, secure=True).content.decode()
-    assert any("reports.example, made by system" in each for each in recreation_lines(now=now))
+    assert any("reports.example, made by system" in line for line in recreation_lines(now=now))
     old = issuing_root()
     new = root_make(zone=zone_current(), number=root_next_number(), actor=SYSTEM, now=now)
     rotation = Rotation.objects.create(kind="root", to_version=2, actor="anna", created_at=now, from_root=old, to_root=new)
     assert "as soon as the new root issues" in export_status(export).action_required
     Rotation.objects.update(switched_at=now)
     rotation.refresh_from_db()
-    assert [each.pk for each in root_rotation(rotation, now=now).exports] == [export.pk]
+    assert [shown.pk for shown in root_rotation(rotation, now=now).exports] == [export.pk]
     assert export_needs(now) == [("orange", "Export reports.example must be renewed")]
     assert exports_awaited(rotation, now=now) == [export]
     rotation.keeps_for_exports = False
@@ -102,7 +102,7 @@ def test_a_new_root_lists_affected_exports(zone: Path, administrator: Client) ->
     assert (zone / "reports.example/root.pem").read_text().count("BEGIN") == len(roots_in_force()) == 2
     assert export_status(export).action_required == ""
     assert exports_awaited(rotation, now=now) == []
-    assert [each.pk for each in exports_of_root(old, now=now)] == [export.pk]  # the generation before may still be in use
+    assert [shown.pk for shown in exports_of_root(old, now=now)] == [export.pk]  # the generation before may still be in use
     root_drop(root=old, reason="taken over", now=now)
     assert (export_needs(now), exports_of_root(old, now=now)) == ([], [export])
     Certificate.objects.filter(holder_id=export.pk, generation=2).update(issuer=old)
@@ -155,7 +155,7 @@ def test_many_exports_of_one_state_are_one_line_of_the_overview(zone: Path) -> N
     Certificate.objects.filter(holder="export m2.example", kind="client").update(status="revoked", reason="stolen.")
     Certificate.objects.filter(holder="export m3.example", kind="service").update(status="revoked", reason="stolen.")
     Export.objects.update(not_after=timezone.now() + timedelta(days=20))
-    titles = [each.need.title for each in attention(timezone.now()) if "xport" in each.need.title]
+    titles = [ranked.need.title for ranked in attention(timezone.now()) if "xport" in ranked.need.title]
     assert titles == [
         "Export m2.example is refused",
         "Export m3.example is refused",

@@ -70,12 +70,12 @@ def test_an_export_is_made_signed_and_put_into_its_folder(zone: Path) -> None:
 def test_the_database_key_is_included_only_on_request(zone: Path, with_key: bool) -> None:
     (export,) = made(wanted=Wanted("pem", include_secrets_key=with_key))
     service, key = held(export)["service"], keys.from_pem((zone / "reports.example/server_key.pem").read_bytes())
-    carried = {each.oid.dotted_string for each in service.x509().extensions} & {"1.3.6.1.5.5.7.13.1", "1.3.6.1.5.5.7.13.2"}
+    carried = {extension.oid.dotted_string for extension in service.x509().extensions} & {"1.3.6.1.5.5.7.13.1", "1.3.6.1.5.5.7.13.2"}
     assert (len(carried), service.database_key_version) == ((2, 1) if with_key else (0, 0))
     if with_key:
         assert database_key.read(service.x509(), key) == own_store().database_key()
-    assert [each.pk for each in exports_with_key(now=timezone.now())] == [export.pk] * with_key
-    assert [each.pk for each in key_rotation_page(error="", now=timezone.now()).exports] == [export.pk] * with_key
+    assert [shown.pk for shown in exports_with_key(now=timezone.now())] == [export.pk] * with_key
+    assert [shown.pk for shown in key_rotation_page(error="", now=timezone.now()).exports] == [export.pk] * with_key
 
 
 def test_a_legacy_export_has_only_rsa_keys(zone: Path) -> None:
@@ -94,7 +94,7 @@ def test_one_failed_export_stops_no_other(zone: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(export_work, "certificate_for", only_some)
     exports = made("a.example", "b.example", "c.example")
-    assert [each.status for each in exports] == ["made", "failed", "made"]
+    assert [export.status for export in exports] == ["made", "failed", "made"]
     assert (exports[1].status_reason, exports[1].sealed_password) == ("The certificates could not be made: the linter objects", None)
     assert "Renew it to try again" in export_status(exports[1]).action_required
     monkeypatch.undo()
@@ -142,7 +142,7 @@ def test_a_renewal_makes_the_next_generation_and_the_old_one_stays_accepted(zone
     work()
     export.refresh_from_db()
     assert (export.status, export.generation, export.made_generation, export.format) == ("made", 2, 2, "windows")
-    assert {row.status for row in Certificate.objects.filter(pk__in=[each.pk for each in old.values()])} == {"superseded"}
+    assert {row.status for row in Certificate.objects.filter(pk__in=[certificate.pk for certificate in old.values()])} == {"superseded"}
     assert Certificate.objects.accepted().filter(holder_id=export.pk).count() == 4
     assert sorted(path.name for path in (zone / "reports.example").iterdir()) == ["client.pfx", "root.cer", "server.pfx"]
     (kept,) = (zone / ".exports").iterdir()
@@ -158,7 +158,7 @@ def test_a_failed_renewal_keeps_the_current_certificates(zone: Path, monkeypatch
         work()
     export.refresh_from_db()
     assert (export.status, export.generation, export.made_generation) == ("failed", 2, 1)
-    assert {each.pk for each in export_status(export).certificates} == {each.pk for each in old.values()}
+    assert {certificate.pk for certificate in export_status(export).certificates} == {certificate.pk for certificate in old.values()}
     assert "The current certificates stay accepted" in export_status(export).action_required
 
 

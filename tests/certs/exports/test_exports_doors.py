@@ -77,7 +77,7 @@ def test_bad_names_are_named_and_nothing_is_written(zone: Path, administrator: C
         page = administrator.post(reverse("exports:create"), fields, secure=True)
         text = page.content.decode()
         assert page.status_code == 400
-        assert all(each in text for each in ("Nothing was changed", 'value="windows" selected', "checked"))
+        assert all(words in text for words in ("Nothing was changed", 'value="windows" selected', "checked"))
         assert SECRET not in text
         assert page.context["form"]["machine_names"].value() == fields["machine_names"]
     assert (Event.objects.count(), Export.objects.count(), Job.objects.count()) == before
@@ -101,7 +101,7 @@ BAD_SHAPES = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "field", "says"), BAD_WANTED + BAD_SHAPES, ids=lambda each: repr(each)[:40])
+@pytest.mark.parametrize(("changes", "field", "says"), BAD_WANTED + BAD_SHAPES, ids=lambda value: repr(value)[:40])
 def test_bad_input_names_the_field_and_writes_nothing(
     zone: Path, administrator: Client, changes: dict[str, Any], field: str, says: str
 ) -> None:
@@ -119,7 +119,7 @@ def test_500_names_are_accepted(zone: Path, administrator: Client) -> None:
     )
     assert (answer.status_code, Export.objects.count(), Job.objects.due(timezone.now()).count()) == (200, 500, 500)
     text = answer.content.decode()
-    assert all(each in text for each in ("0 of 500 made, 500 waiting", "475 more in the register", "every 2s", "not encrypted"))
+    assert all(words in text for words in ("0 of 500 made, 500 waiting", "475 more in the register", "every 2s", "not encrypted"))
     assert administrator.get(API + "?page_size=500", secure=True).json()["next"] is None
 
 
@@ -246,10 +246,10 @@ def test_a_download_asks_for_the_password_again(zone: Path, administrator: Clien
     another.force_login(user)
     again = f"/accounts/reauthenticate/?next={url.replace('/', '%2F')}"
     asked = another.post(url, secure=True), another.get(url, secure=True), administrator.get(url, secure=True)
-    assert [(each.status_code, each.headers["Location"]) for each in asked] == [(302, url), (302, again), (302, again)]
+    assert [(redirected.status_code, redirected.headers["Location"]) for redirected in asked] == [(302, url), (302, again), (302, again)]
     assert not Event.objects.filter(action="export.downloaded").exists()
     page = administrator.get(again, secure=True).content.decode()
-    assert all(each in page for each in ("Confirm your password", 'class="alone', "private keys"))
+    assert all(words in page for words in ("Confirm your password", 'class="alone', "private keys"))
     wrong = administrator.post("/accounts/reauthenticate/", {"password": "wrong", "next": url}, secure=True)
     assert (wrong.status_code, "Confirm your password" in wrong.content.decode()) == (200, True)
     right = administrator.post("/accounts/reauthenticate/", {"password": SECRET, "next": url}, secure=True)

@@ -27,9 +27,9 @@ def test_expiry_dates_of_new_certificates(months: int, root_ends: int | None, cu
     root_not_after = lifetime.add_months(NOW, root_ends) - SECOND if root_ends else None
     whole = lifetime.add_months(NOW, months) - SECOND
     ends = new_ends(months=months, root_not_after=root_not_after, now=NOW)
-    assert [each.kind for each in ends] == ["root", "service", "client", "cluster"]
-    assert {each.uncut for each in ends} == {whole}
-    assert [(each.not_after, each.cut) for each in ends] == [(whole, False)] + 3 * [(root_not_after if cut else whole, cut)]
+    assert [end.kind for end in ends] == ["root", "service", "client", "cluster"]
+    assert {end.uncut for end in ends} == {whole}
+    assert [(end.not_after, end.cut) for end in ends] == [(whole, False)] + 3 * [(root_not_after if cut else whole, cut)]
 
 
 @pytest.mark.parametrize(
@@ -39,15 +39,15 @@ def test_expiry_dates_of_new_certificates(months: int, root_ends: int | None, cu
 def test_the_preview_shows_the_effects_and_sets_nothing(client: Client, zone: TrustZone, asked: str, told: tuple[int, int]) -> None:
     answer = client.get(API, {"months": asked}).json()
     assert (answer["requested"], answer["months"], answer["minimum"], answer["maximum"]) == (*told, 12, 60)
-    assert [each["cut"] for each in answer["preview"]["certificates"]] == [False] + 3 * [told[1] > 48]
+    assert [row["cut"] for row in answer["preview"]["certificates"]] == [False] + 3 * [told[1] > 48]
     assert client.get(API).json() == {"requested": 60, "months": 60, "minimum": 12, "maximum": 60}
 
 
 def test_the_preview_names_the_first_nodes_and_counts_them_all(client: Client, zone: TrustZone) -> None:
     preview = client.get(API, {"months": "24"}).json()["preview"]
     assert preview["renewals"] == 7
-    assert [each["name"] for each in preview["first"]] == [f"rim{number}.example" for number in range(5)]
-    assert sorted(each["due_at"] for each in preview["first"]) == [each["due_at"] for each in preview["first"]]
+    assert [row["name"] for row in preview["first"]] == [f"rim{number}.example" for number in range(5)]
+    assert sorted(row["due_at"] for row in preview["first"]) == [row["due_at"] for row in preview["first"]]
 
 
 @pytest.mark.parametrize("months", ["x", "1.5", "true", "1" * 5000, "\0"], ids=lambda text: repr(text)[:10])

@@ -148,8 +148,8 @@ def test_every_holder_of_a_site_is_in_the_register_and_releases_its_names(site_d
     assert (register()["lb.example"], register()["rim1.internal"], "10.0.0.7" in register()) == ((False, 1), (False, 1), False)
     addresses_set(actor=SYSTEM, texts=["qmc.example:4242"], now=NOW)
     assert register()["qmc.example"] == (False, 1)
-    for each in (rim1, rim2):
-        node_decommission(actor=SYSTEM, node=each, now=NOW)
+    for holder in (rim1, rim2):
+        node_decommission(actor=SYSTEM, node=holder, now=NOW)
     export_revoke(actor=SYSTEM, export=export, reason="", code=RevocationCode.UNSPECIFIED, now=NOW)
     assert register() == central | {"qmc.example": (False, 1)}
 

@@ -142,4 +142,4 @@ def test_of_two_concurrent_requests_for_a_name_one_gets_it_unless_they_share_it(
             possible = [["done", "refused"]]
         else:
             possible = [["done", "done"]]
-        assert [each for each in rounds if each not in possible] == [], pair
+        assert [outcome for outcome in rounds if outcome not in possible] == [], pair

@@ -129,12 +129,12 @@ def in_the_store() -> set[str]:
     live = set(DatabaseKey.objects.exclude(status="retired").values_list("key_id", flat=True))
     files = [
         *(home / "current").resolve().rglob("*.pem"),
-        *(each for each in home.glob("service-pairs/*/*.pem") if each.parent.name in live),
+        *(pair_file for pair_file in home.glob("service-pairs/*/*.pem") if pair_file.parent.name in live),
     ]
     held: set[str] = set()
     for path in files:
         if "CERTIFICATE-----" in (text := path.read_text()):
-            held |= {fingerprint(each) for each in x509.load_pem_x509_certificates(text.encode())}
+            held |= {fingerprint(loaded) for loaded in x509.load_pem_x509_certificates(text.encode())}
     return held
 
 
@@ -146,14 +146,14 @@ def recorded_for_central() -> set[str]:
 def expected(certificate: Certificate, used: set[str]) -> set[uuid.UUID] | None:
     """Computed independently: the certificates that are revoked, None if the central node uses any of them."""
     older = [
-        each
-        for each in Certificate.objects.filter(holder_id=certificate.holder_id, kind=certificate.kind)
-        if each.generation < certificate.generation and each.status in ACCEPTED
+        row
+        for row in Certificate.objects.filter(holder_id=certificate.holder_id, kind=certificate.kind)
+        if row.generation < certificate.generation and row.status in ACCEPTED
     ]
     together = [certificate, *older]
-    if certificate.kind == "root" or certificate.status not in ACCEPTED or any(each.sha256 in used for each in together):
+    if certificate.kind == "root" or certificate.status not in ACCEPTED or any(row.sha256 in used for row in together):
         return None
-    return {each.pk for each in together}
+    return {row.pk for row in together}
 
 
 SITUATIONS: list[Callable[[Node], None]] = [
@@ -162,7 +162,7 @@ SITUATIONS: list[Callable[[Node], None]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("situation", one_of(2, SITUATIONS), ids=lambda each: each.__name__)
+@pytest.mark.parametrize("situation", one_of(2, SITUATIONS), ids=lambda function: function.__name__)
 def test_exactly_the_listed_certificates_are_revoked_and_none_that_the_central_node_uses(
     rim: Node, situation: Callable[[Node], None]
 ) -> None:
@@ -177,7 +177,7 @@ def test_exactly_the_listed_certificates_are_revoked_and_none_that_the_central_n
             with pytest.raises(IllegalTransition):
                 certificate_revoke(certificate=certificate, reason="t", code=RevocationCode.UNSPECIFIED, actor=SYSTEM, now=now())
             continue
-        assert (plan.refused, {each.pk for each in plan.certificates}, plan.certificates[0].pk) == ("", wanted, certificate.pk)
+        assert (plan.refused, {row.pk for row in plan.certificates}, plan.certificates[0].pk) == ("", wanted, certificate.pk)
         before = dict(Certificate.objects.values_list("pk", "status"))
         with transaction.atomic():
             certificate_revoke(certificate=certificate, reason="t", code=RevocationCode.UNSPECIFIED, actor=SYSTEM, now=now(), listed=wanted)
@@ -196,10 +196,10 @@ def test_a_superseded_certificate_of_the_central_node_takes_the_one_in_use_not_w
     old, new = of_central.get(generation=2, database_key_version=1), of_central.get(generation=2, database_key_version=2)
     client.force_login(User.objects.create_superuser("ann"))
     url = f"/api/v1/certificates/{old.pk}/revoke/"
-    listed = [each["id"] for each in client.get(url, secure=True).json()["certificates"]]
+    listed = [certificate["id"] for certificate in client.get(url, secure=True).json()["certificates"]]
     assert (listed[0], str(new.pk) in listed, len(listed)) == (str(old.pk), False, 2)
     page = client.get(reverse("revocation:revoke", args=[old.pk]), secure=True).content.decode()
-    assert all(each in page for each in listed)
+    assert all(serial in page for serial in listed)
     answer = client.post(url, {"reason": "to see", "certificates": listed}, content_type="application/json", secure=True)
     assert (answer.status_code, answer.json()["status"], answer.json()["revoked"]) == (200, "revoked", listed)
     new.refresh_from_db()
@@ -214,13 +214,13 @@ def test_a_superseded_certificate_of_the_central_node_takes_the_one_in_use_not_w
 def test_nothing_is_revoked_when_the_list_has_changed(rim: Node, client: Client) -> None:
     generation(rim, 2)
     newest = Certificate.objects.get(holder_id=rim.pk, kind="client", generation=2)
-    listed = [each.pk for each in revocation_of(newest, now=now()).certificates]
+    listed = [certificate.pk for certificate in revocation_of(newest, now=now()).certificates]
     oldest = Certificate.objects.get(holder_id=rim.pk, kind="client", generation=1)
     certificate_revoke(certificate=oldest, reason="first", code=RevocationCode.UNSPECIFIED, actor=SYSTEM, now=now(), listed=[oldest.pk])
     with pytest.raises(StaleCertificate, match="Check the new list"):
         certificate_revoke(certificate=newest, reason="t", code=RevocationCode.UNSPECIFIED, actor=SYSTEM, now=now(), listed=listed)
     client.force_login(User.objects.create_superuser("ann"))
-    body = {"reason": "t", "certificates": [str(each) for each in listed]}
+    body = {"reason": "t", "certificates": [str(pk) for pk in listed]}
     answer = client.post(f"/api/v1/certificates/{newest.pk}/revoke/", body, content_type="application/json", secure=True)
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:trust-zone:changed-meanwhile")
     newest.refresh_from_db()
@@ -266,7 +266,7 @@ DOORS: dict[str, Callable[[Node], None]] = {
 def test_no_other_operation_revokes_certificates_that_the_central_node_uses(rim: Node, door: Callable[[Node], None]) -> None:
     door(rim)
     held = Certificate.objects.filter(sha256__in=in_the_store())
-    assert {each.status for each in held} <= ACCEPTED
+    assert {row.status for row in held} <= ACCEPTED
     assert held.filter(kind="service", holder="central.example").exists()
     assert issuing_root().status == "issued"
 
@@ -277,10 +277,10 @@ def test_the_date_of_a_revocation_never_changes(rim: Node) -> None:
     one, other = Certificate.objects.filter(holder_id=rim.pk)
     for certificate, later in ((one, timedelta(0)), (other, timedelta(minutes=1))):
         certificate_revoke(certificate=certificate, reason="t", code=RevocationCode.UNSPECIFIED, actor=SYSTEM, now=moment + later)
-    wanted = {int(each.serial, 16): at.replace(microsecond=0) for each, at in ((one, moment), (other, moment + timedelta(minutes=1)))}
+    wanted = {int(row.serial, 16): at.replace(microsecond=0) for row, at in ((one, moment), (other, moment + timedelta(minutes=1)))}
     for later in (timedelta(minutes=2), timedelta(hours=1), timedelta(days=3), -timedelta(hours=2)):
         assert dates(list_issue(root=root, now=moment + later)) == wanted
 
 
 def dates(made: RevocationList) -> dict[int, datetime]:
-    return {each.serial_number: each.revocation_date_utc for each in x509.load_der_x509_crl(bytes(made.der or b""))}
+    return {entry.serial_number: entry.revocation_date_utc for entry in x509.load_der_x509_crl(bytes(made.der or b""))}

@@ -55,7 +55,7 @@ def lose_power(descriptor: int) -> None:
 
 
 def undo_renames(folder: Path) -> None:
-    for source, target, before in reversed([each for each in renamed if each[1].parent == folder]):
+    for source, target, before in reversed([rename for rename in renamed if rename[1].parent == folder]):
         if before is None:
             os.rename(target, source)
         elif isinstance(before, bytes):
@@ -161,7 +161,7 @@ def synced(descriptor: int) -> None:
         if step.target == "os:fsync":
             reached(step, (descriptor,), lambda: repr(str(path)))
     fsync(descriptor)
-    renamed[:] = [each for each in renamed if each[1].parent != path]
+    renamed[:] = [rename for rename in renamed if rename[1].parent != path]
 
 
 fsync, os.fsync = os.fsync, synced

@@ -122,8 +122,8 @@ def test_a_site_of_today_on_all_interfaces_is_named_and_healed(zone: TrustZone) 
     Node.objects.filter(is_central=True).update(address="0.0.0.0")
     node = register_another()
     assert told() == ["central.example:4242"]  # never what would be the node itself
-    assert [each.code for each in _central_address(node)] == ["central-everywhere"]
-    assert [each.id for each in checks.nodes_can_call()] == ["qmc.E021"]
+    assert [finding.code for finding in _central_address(node)] == ["central-everywhere"]
+    assert [message.id for message in checks.nodes_can_call()] == ["qmc.E021"]
     with pytest.raises(InputInvalid, match="set_addresses"):
         start("0.0.0.0:4242")
     assert start("10.4.2.1:4242") == []
@@ -135,7 +135,7 @@ def test_a_remote_node_is_not_told_a_loopback_address(zone: TrustZone) -> None:
     node = register_another()
     (finding,) = _central_address(node)
     assert (finding.code, finding.level, "set_addresses" in finding.remedy) == ("central-loopback", "blocker", True)
-    assert [each.id for each in checks.nodes_can_call()] == ["qmc.E022"]
+    assert [message.id for message in checks.nodes_can_call()] == ["qmc.E022"]
     Node.objects.filter(pk=node.pk).update(address="", host_name="localhost")  # resolves to this machine
     assert checks.nodes_can_call() == []
     node.refresh_from_db()
@@ -159,13 +159,13 @@ def test_nodes_that_know_none_of_the_new_addresses_are_listed_before_a_change(zo
     older = factories.node("old", at=NOW)
     factories.node("new", at=NOW, state="created")
     knowing = nodes_knowing()
-    assert [(each.node.pk, each.knows, each.called) for each in knowing] == [
+    assert [(contact.node.pk, contact.knows, contact.called) for contact in knowing] == [
         (older.pk, (), ""),
         (node.pk, ("127.0.0.1:4242",), "127.0.0.1:4242"),
     ]
     wanted = [central_address("10.4.2.1:4242")]
     assert losing_contact(wanted, knowing) == knowing
-    assert [each.node for each in losing_contact([*wanted, central_address("127.0.0.1")], knowing)] == [older]
+    assert [contact.node for contact in losing_contact([*wanted, central_address("127.0.0.1")], knowing)] == [older]
     call_command("set_addresses", "--node-api-address", "10.4.2.1", "--yes")
     out = capsys.readouterr().out
     assert "2 of 2 nodes know none" in out

@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 def node(site_directory: Path) -> Node:
     """The central node, which has just called."""
     node = Node.objects.get()
-    sha256 = {each.kind: each.sha256 for each in Certificate.objects.all()}
+    sha256 = {certificate.kind: certificate.sha256 for certificate in Certificate.objects.all()}
     installed = {kind: sha256[kind] for kind in ("service", "client", "cluster")}
     Observation.objects.create(node=node, last_seen_at=NOW, trusts=[sha256["root"]], installed=installed, listening=False)
     return node
@@ -62,7 +62,7 @@ def test_who_is_silent_is_due_and_not_renewed(node: Node) -> None:
     lives("client", since=300, left=65)
     hears(NOW - DAY)
     automatic_renewal(now=NOW)
-    assert ([each.node for each in renewals_due(now=NOW)], Renewal.objects.count()) == ([node], 0)
+    assert ([due.node for due in renewals_due(now=NOW)], Renewal.objects.count()) == ([node], 0)
 
 
 def test_what_the_root_cuts_waits_for_a_younger_one_that_the_node_trusts(node: Node) -> None:
@@ -71,7 +71,7 @@ def test_what_the_root_cuts_waits_for_a_younger_one_that_the_node_trusts(node: N
     TrustZone.objects.update(rotates_by_itself=False)
     assert renewals_due(now=NOW) == []
     lives("root", since=10, left=1800)
-    assert [each.node for each in renewals_due(now=NOW)] == [node]
+    assert [due.node for due in renewals_due(now=NOW)] == [node]
     Observation.objects.update(trusts=["another root"])
     assert renewals_due(now=NOW) == []
 
@@ -103,7 +103,7 @@ def test_a_cluster_certificate_that_is_due_gets_a_successor_and_ends_when_every_
     assert (new.status, old.status, new.sealed_private_key is not None) == ("issued", "issued", True)
     later = NOW + 15 * DAY  # everybody has had his share of the spread by then
     hears(later)
-    assert [each.not_after for each in renewals_due(now=later)] == [old.not_after]
+    assert [due.not_after for due in renewals_due(now=later)] == [old.not_after]
     automatic_renewal(now=later)
     assert Renewal.objects.count() == 1
     Observation.objects.update(installed={"cluster": new.sha256})

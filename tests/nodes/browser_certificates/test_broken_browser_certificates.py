@@ -49,7 +49,7 @@ def node(zone: Installed) -> Node:
 def row(certificates: list[bytes], key: Signed = GOOD) -> BrowserCertificate:
     return BrowserCertificate.objects.create(
         name="broken", source="uploaded", state="ready", thumbprint=THUMBPRINT, sha256="cd" * 32, subject="CN=www", names=["rim1.example"],
-        not_before=NOW - timedelta(days=1), not_after=NOW + timedelta(days=20), certificates=[each.decode("latin-1") for each in certificates],
+        not_before=NOW - timedelta(days=1), not_after=NOW + timedelta(days=20), certificates=[certificate.decode("latin-1") for certificate in certificates],
         private_key=keys.to_pem(key.key), actor="older code", created_at=NOW,
     )  # fmt: skip
 
@@ -65,9 +65,9 @@ def test_no_page_and_no_list_fails_over_a_row_that_cannot_be_used(case: str, nod
     for path in [*pages, *api]:
         assert client.get(path).status_code == 200, path
     found = client.get(f"/api/v1{one}").json()["findings"]
-    blockers = [each for each in found if each["level"] == "blocker"]
-    assert all(each["title"] and each["remedy"] for each in blockers)
-    assert ([each["code"] for each in blockers] == ["unreadable"]) is not is_readable
+    blockers = [finding for finding in found if finding["level"] == "blocker"]
+    assert all(blocker["title"] and blocker["remedy"] for blocker in blockers)
+    assert ([blocker["code"] for blocker in blockers] == ["unreadable"]) is not is_readable
     if not is_readable:
         assert "It cannot be read" in client.get(one).content.decode()
         refused = client.post(f"{one}choose/", {"node": str(node.pk)})
@@ -98,6 +98,6 @@ def test_the_node_that_chose_it_falls_back_and_the_console_says_why(
     }  # fmt: skip
     assert Client().post("/api/v1/heartbeat/", json.dumps(told), content_type="application/json", **scope).status_code == 200
     settings.ROOT_URLCONF = "qmc.urls"
-    (need,) = [each for each in needs(NOW) if "does not use its browser certificate" in each.title]
+    (need,) = [other for other in needs(NOW) if "does not use its browser certificate" in other.title]
     assert "It cannot be read" in need.text
     assert "Choose another certificate" in need.remedy

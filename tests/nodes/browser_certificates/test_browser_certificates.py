@@ -137,7 +137,7 @@ def test_what_cannot_be_kept_names_the_field(leaf: Signed, more: dict[str, str],
 
 
 def test_a_name_that_is_taken_gets_a_number(leaf: Signed) -> None:
-    assert [upload(each).name for each in (leaf, sign(), sign())] == ["www.example", "www.example 2", "www.example 3"]
+    assert [upload(pair).name for pair in (leaf, sign(), sign())] == ["www.example", "www.example 2", "www.example 3"]
 
 
 # The request and its answer
@@ -218,7 +218,7 @@ def test_chosen_by_a_thumbprint_however_it_was_pasted(leaf: Signed, node: Node) 
     assert choose(node, made.sha256).browser_thumbprint == made.sha256
     assert choose(node, " ").browser_thumbprint == ""
     assert actions() == ["browser_certificate.uploaded", *["node.browser_certificate_chosen"] * 3]
-    assert [each.text.split(":")[0] for each in history(node).rows] == [
+    assert [row.text.split(":")[0] for row in history(node).rows] == [
         "Browser certificate no longer chosen; the trust zone's certificate is used", "Browser certificate chosen", "Browser certificate chosen",
     ]  # fmt: skip
 
@@ -227,7 +227,7 @@ def test_what_no_browser_would_take_is_not_chosen(node: Node) -> None:
     for made in (sign(names=("elsewhere.example",)), sign(begins=NOW - timedelta(days=100), names=("rim1.example",))):
         with pytest.raises(ChoiceBlocked) as blocked:
             choose(node, upload(made).thumbprint)
-        assert [each.code for each in blocked.value.findings if each.level == "blocker"] != []
+        assert [finding.code for finding in blocked.value.findings if finding.level == "blocker"] != []
     with pytest.raises(InputInvalid, match="39 symbols"):
         choose(node, "a" * 39)
     node.state = "decommissioned"
@@ -331,7 +331,7 @@ def test_where_a_choice_stands(leaf: Signed, node: Node) -> None:
     node = heard(node, browser=browser(node), installed=installed, served={"service": "a" * 64, "proxy": made.sha256, "engine": "b" * 64})
     told = browser_status(node)
     assert (told.state, told.certificate, told.serves) == ("in_use", made, ("proxy",))
-    assert [(each.name, each.color) for each in served_certificates(node)] == [
+    assert [(service.name, service.color) for service in served_certificates(node)] == [
         ("The agent", "green"),
         ("engine", "orange"),
         ("proxy", "green"),
@@ -352,7 +352,7 @@ def test_overview_names_a_proxy_that_has_not_loaded_what_was_chosen(leaf: Signed
 
     def told(at: datetime, **served: str) -> list[str]:
         heard(node, browser=browser(node), installed={"service": "a" * 64, "browser": made.sha256}, served=served, last_seen_at=at)
-        return [each.title for each in needs(at) if "browser certificate" in each.title]
+        return [need.title for need in needs(at) if "browser certificate" in need.title]
 
     late = NOW + timedelta(minutes=11)
     assert told(NOW, proxy="a" * 64) == []
@@ -367,7 +367,7 @@ def test_why_it_fell_back_is_said_everywhere(problem: str, node: Node, client: C
     why, remedy = WHY[problem]
     told = browser_status(node)
     assert (told.state, told.problem) == ("fallen_back", problem)
-    (need,) = [each for each in needs(NOW) if "browser certificate" in each.title]
+    (need,) = [other for other in needs(NOW) if "browser certificate" in other.title]
     assert (why in need.text, need.remedy) == (True, remedy)
     page = client.get(f"/nodes/{node.pk}/").content.decode()
     assert why in page.replace("&#x27;", "'")
@@ -378,7 +378,7 @@ def test_overview_names_what_ends_soon_where_it_is_chosen(node: Node) -> None:
     made = upload(sign(names=("rim1.example",), begins=NOW - timedelta(days=70)))
 
     def told() -> list[tuple[str, str]]:
-        return [(each.color, each.title) for each in needs(NOW) if "browser certificate" in each.title]
+        return [(need.color, need.title) for need in needs(NOW) if "browser certificate" in need.title]
 
     assert told() == []
     choose(node, made.thumbprint)
@@ -433,7 +433,9 @@ class TestNodeApi:
             cursor.execute("UPDATE nodes_browsercertificate SET private_key = %s", [b"x" * 80])
         opened = browser_choice.open(ask().content, keys.from_pem(package.service.private_key))
         assert browser_choice.usable(opened, names=["rim1.example"], now=NOW) == "no-private-key"
-        assert [each.level for each in findings(BrowserCertificate.objects.get(), now=NOW) if each.code == "private-key"] == ["blocker"]
+        assert [finding.level for finding in findings(BrowserCertificate.objects.get(), now=NOW) if finding.code == "private-key"] == [
+            "blocker"
+        ]
 
     def test_who_is_no_node_gets_nothing(self, ask: Any, leaf: Signed, node: Node, zone: Installed) -> None:
         choose(node, upload(leaf).thumbprint)
@@ -458,7 +460,7 @@ class TestNodeApi:
         assert beat()["browser"] == wanted
         for problem in ("", "", "expired", "expired", ""):
             beat(browser={"revision": wanted, "problem": problem})
-        taken = [each.text for each in history(Node.objects.get()).rows][:3]
+        taken = [row.text for row in history(Node.objects.get()).rows][:3]
         assert taken == [
             "The node uses the chosen browser certificate",
             "The node uses the trust zone's certificate for browsers instead: it has expired",
@@ -498,7 +500,7 @@ class TestApi:
         assert answer.status_code == 201, answer.content
         told = answer.json()
         assert (told["name"], told["state"], told["chosen_for"], told["csr"]) == ("Web", "ready", [], "")
-        assert {each["level"] for each in told["findings"]} == {"ok"}
+        assert {finding["level"] for finding in told["findings"]} == {"ok"}
         assert "PRIVATE" not in answer.content.decode()
 
     def test_choosing_and_deleting(self, client: Client, node: Node) -> None:
@@ -519,7 +521,7 @@ class TestApi:
         path = f"/api/v1/nodes/{node.pk}/browser-certificate/"
         answer = client.put(path, json.dumps({"thumbprint": made["thumbprint"]}), content_type="application/json")
         assert (answer.status_code, answer.json()["type"]) == (409, "urn:trust-zone:choice-blocked")
-        assert "names-of-node" in {each["code"] for each in answer.json()["findings"] if each["level"] == "blocker"}
+        assert "names-of-node" in {finding["code"] for finding in answer.json()["findings"] if finding["level"] == "blocker"}
 
     def test_a_request_and_its_answer(self, client: Client) -> None:
         made = self.post(client, {"host_names": ["www.example"], "key_type": "EC P-256"}).json()
@@ -531,7 +533,7 @@ class TestApi:
         )
         assert (answer.status_code, answer.json()["state"]) == (200, "ready")
         assert self.post(client, {"certificate": "x"}, f"{API}{row.pk}/answer/").status_code == 400
-        assert [each["name"] for each in client.get(API).json()["results"]] == ["www.example"]
+        assert [result["name"] for result in client.get(API).json()["results"]] == ["www.example"]
 
     @pytest.mark.parametrize(
         ("fields", "field"),
@@ -548,7 +550,7 @@ class TestApi:
             ({"host_names": ["a.example"], "key_type": "DSA"}, "key_type"),
             ({"host_names": ["a.example"], "name": 5}, "name"),
         ],
-        ids=lambda each: repr(each)[:40],
+        ids=lambda value: repr(value)[:40],
     )
     def test_nonsense_names_the_field(self, client: Client, fields: dict[str, Any], field: str) -> None:
         answer = self.post(client, fields)
@@ -585,7 +587,7 @@ class TestPages:
             True,
             False,
         )
-        files = [chosen_file(each) for each in (keys.to_pem(made.key), made.pem, intermediate().pem)]
+        files = [chosen_file(content) for content in (keys.to_pem(made.key), made.pem, intermediate().pem)]
         done = client.post("/browser-certificates/upload/", {"files": files, "name": "Web"}, follow=True)
         assert "No node uses it until you choose it below." in done.content.decode()
         assert BrowserCertificate.objects.get().name == "Web"
@@ -621,8 +623,8 @@ class TestPages:
     def test_its_page_asks_as_often_for_many_nodes_as_for_one(self, client: Client) -> None:
         made, asked = upload(sign(issuer=intermediate(), names=("rim1.example", "rim2.example", "rim3.example"))), []
         for name in ("rim1", "rim2", "rim3"):
-            each = factories.node(name, at=NOW)
-            choose(heard(each), made.thumbprint)
+            chooser = factories.node(name, at=NOW)
+            choose(heard(chooser), made.thumbprint)
             with CaptureQueriesContext(connection) as queries:
                 client.get(f"/browser-certificates/{made.pk}/")
             asked.append(len(queries))

@@ -75,7 +75,7 @@ class World:
         return browser_certificate_upload(actor=SYSTEM, files=files, passphrase=passphrase, now=now)
 
     def bring(self, leaf: Signed, *above: Signed) -> BrowserCertificate:
-        return self.upload(*(each.pem for each in (leaf, *above)), key_pem(leaf))
+        return self.upload(*(certificate.pem for certificate in (leaf, *above)), key_pem(leaf))
 
     def add(self, certificate: BrowserCertificate, *contents: bytes) -> BrowserCertificate:
         files = [File(f"{number}.pem", content) for number, content in enumerate(contents)]
@@ -105,7 +105,7 @@ class World:
 
     def says(self, certificate: BrowserCertificate, remedy: Remedy, *, level: str = "blocker", now: datetime = NOW) -> None:
         told = [*findings(certificate, now=now), finding_for(certificate, self.node)]
-        assert [each.level for each in told if each.remedy.startswith(remedy)] == [level], told
+        assert [finding.level for finding in told if finding.remedy.startswith(remedy)] == [level], told
 
     def refuses(self, remedy: Remedy, act: Callable[[], object]) -> None:
         with pytest.raises((InputInvalid, IllegalNodeTransition, ChoiceBlocked)) as refused:
@@ -135,7 +135,9 @@ def by_another(remedy: Remedy, *, level: str = "blocker", above: tuple[Signed, .
         world.is_fine(world.bring(made(key=p256(6)), intermediate()))
         if "key" not in more:
             waiting = world.request()
-            answered = world.add(waiting, world.signed_for(waiting, **more).pem, *(each.pem for each in above or (intermediate(),)))
+            answered = world.add(
+                waiting, world.signed_for(waiting, **more).pem, *(certificate.pem for certificate in above or (intermediate(),))
+            )
             world.says(answered, remedy, level=level)
             world.is_fine(world.add(answered, world.signed_for(waiting).pem, intermediate().pem))
 
@@ -179,8 +181,8 @@ def zipped(world: World) -> list[bytes]:
 def add_issuer(world: World) -> None:
     """By adding to what is here, by the same upload with its chain, to an answer, two of them one by one, and while it is chosen."""
     for complete in (
-        lambda each, leaf: world.add(each, intermediate().pem),
-        lambda each, leaf: world.bring(leaf, intermediate()),
+        lambda request, leaf: world.add(request, intermediate().pem),
+        lambda _, leaf: world.bring(leaf, intermediate()),
     ):
         leaf = made(key=p256(11 + BrowserCertificate.objects.count()))
         alone = world.bring(leaf)
@@ -219,7 +221,7 @@ def current_issuers(world: World) -> None:
     kept = world.bring(made(issuer=fresh, key=p256(7)), soon)
     world.says(kept, Remedy.CURRENT_ISSUERS, level="warning")
     kept = world.add(kept, fresh.pem)
-    assert [each.code for each in findings(kept, now=NOW) if each.level != "ok"] == []
+    assert [finding.code for finding in findings(kept, now=NOW) if finding.level != "ok"] == []
 
 
 def with_its_key(world: World) -> None:
@@ -258,7 +260,7 @@ def wait(world: World) -> None:
     world.says(kept, Remedy.WAIT, level="warning")
     world.choose(kept)
     assert (world.is_delivered(NOW), world.is_delivered(NOW + 2 * DAY)) == (False, True)
-    assert [each.level for each in findings(kept, now=NOW + 2 * DAY) if each.level != "ok"] == []
+    assert [finding.level for finding in findings(kept, now=NOW + 2 * DAY) if finding.level != "ok"] == []
 
 
 def choose_and_delete(world: World) -> None:
@@ -267,7 +269,7 @@ def choose_and_delete(world: World) -> None:
     BrowserCertificate.objects.update(certificates=["nothing"])
     kept = BrowserCertificate.objects.get()
     told = findings(kept, now=NOW)
-    assert [each.remedy for each in told] == [Remedy.CHOOSE_AND_DELETE]
+    assert [finding.remedy for finding in told] == [Remedy.CHOOSE_AND_DELETE]
     world.refuses(Remedy.CHOOSE_FIRST, lambda: browser_certificate_delete(actor=SYSTEM, certificate=kept, now=NOW))
     world.is_fine(world.bring(made(key=p256(6)), intermediate()))
     browser_certificate_delete(actor=SYSTEM, certificate=kept, now=NOW)
@@ -310,7 +312,7 @@ def send_request(world: World) -> None:
 def issuer_named(world: World) -> None:
     kept = world.bring(made())
     world.refuses(Remedy.ISSUER_NAMED, lambda: world.add(kept, authority("Stranger", root()).pem))
-    (missing,) = [each for each in findings(kept, now=NOW) if each.remedy.startswith(Remedy.ADD_ISSUER)]
+    (missing,) = [finding for finding in findings(kept, now=NOW) if finding.remedy.startswith(Remedy.ADD_ISSUER)]
     assert "CN=Public CA 7" in missing.title
     world.is_fine(world.add(kept, intermediate().pem))
 
@@ -397,14 +399,14 @@ WALKS: dict[Remedy, Callable[[World], None]] = {
 def long_key() -> bytes:
     """An RSA key with a modulus of 8300 bits; nobody computes with it."""
     numbers = (0, 2**8300 + 1, 65537, 3, 5, 7, 9, 11, 13)
-    return ber.pem("RSA PRIVATE KEY", ber.der(0x30, *(ber.der(2, each.to_bytes(each.bit_length() // 8 + 1)) for each in numbers)))
+    return ber.pem("RSA PRIVATE KEY", ber.der(0x30, *(ber.der(2, number.to_bytes(number.bit_length() // 8 + 1)) for number in numbers)))
 
 
 def test_every_remedy_is_walked() -> None:
     assert set(WALKS) == set(Remedy)
 
 
-@pytest.mark.parametrize("remedy", one_of(3, Remedy), ids=lambda each: each.name)
+@pytest.mark.parametrize("remedy", one_of(3, Remedy), ids=lambda member: member.name)
 def test_the_remedy_works(remedy: Remedy, world: World) -> None:
     WALKS[remedy](world)
 

@@ -124,7 +124,7 @@ FILES = [
     "exported/server.pem", "exported/server_key.pem", "exported/client.pem", "exported/client_key.pem",
 ]  # fmt: skip
 TROUBLES: dict[str, Callable[[Path], None]] = {
-    each.__name__: each for each in (all_revoked, client_revoked, rows_of_yesterday, store_of_yesterday, two_keys, pairs_lost)
+    function.__name__: function for function in (all_revoked, client_revoked, rows_of_yesterday, store_of_yesterday, two_keys, pairs_lost)
 }
 TROUBLES |= {
     f"{name} {how}": damaged(name, content)
@@ -140,12 +140,12 @@ def is_well(before: dict[str, Any], site_directory: Path, *, at: datetime | None
     assert (problems(now=at), list(remarks(now=at)), fields_open()[1]) == ([], [], [])
     assert (before["keys"], before["nodes"]) == (set(key_ring_read().keys), untouched())
     held = Certificate.objects.filter(holder_id=central().pk, status="issued")
-    assert {each.kind for each in held} == {"service", "client"}
-    assert {each.sealed_private_key for each in held} == {None}
+    assert {certificate.kind for certificate in held} == {"service", "client"}
+    assert {certificate.sealed_private_key for certificate in held} == {None}
     installed, rim = own_store(), Store(site_directory / "rim").current()
     assert rim is not None
     assert later or shakes_hands(node_api_context(installed), client_context(rim))
-    assert [each.name for each in (site_directory / "node/generations").iterdir()] == [str(installed.generation)]
+    assert [path.name for path in (site_directory / "node/generations").iterdir()] == [str(installed.generation)]
     assert central().generation == installed.generation
     verify()
     with pytest.raises(RepairRefused, match="valid until"):
@@ -155,13 +155,13 @@ def is_well(before: dict[str, Any], site_directory: Path, *, at: datetime | None
 def untouched() -> list[dict[str, Any]]:
     """Everything of the other nodes: rows and certificates."""
     nodes = list(Node.objects.filter(is_central=False).values())
-    return nodes + list(Certificate.objects.filter(holder_id__in=[each["id"] for each in nodes]).order_by("pk").values())
+    return nodes + list(Certificate.objects.filter(holder_id__in=[node["id"] for node in nodes]).order_by("pk").values())
 
 
 @pytest.mark.parametrize("trouble", one_of(2, TROUBLES.values()), ids=TROUBLES)
 def test_a_central_node_without_valid_certificates_gets_new_ones(rim: Node, site_directory: Path, trouble: Callable[[Path], None]) -> None:
     trouble(site_directory / "node")
-    before = {"keys": {each.key_id for each in DatabaseKey.objects.live()}, "nodes": untouched()}
+    before = {"keys": {database_key.key_id for database_key in DatabaseKey.objects.live()}, "nodes": untouched()}
     said = central_repair(actor=SYSTEM, now=now()).blocked_reason
     assert said
     is_well(before, site_directory)
@@ -172,7 +172,10 @@ def test_a_central_node_without_valid_certificates_gets_new_ones(rim: Node, site
 def test_expired_certificates_of_a_root_that_has_not_expired(rim: Node, site_directory: Path) -> None:
     TrustZone.objects.update(lifetime_months=12)
     central_install(central_next(reason="shorter", now=now()), now=now())
-    before, later = {"keys": {each.key_id for each in DatabaseKey.objects.live()}, "nodes": untouched()}, now() + timedelta(days=400)
+    before, later = (
+        {"keys": {database_key.key_id for database_key in DatabaseKey.objects.live()}, "nodes": untouched()},
+        now() + timedelta(days=400),
+    )
     assert "expired at" in central_repair(actor=SYSTEM, now=later).blocked_reason
     is_well(before, site_directory, at=later)
 
@@ -187,7 +190,7 @@ def test_overview_and_deployment_check_name_the_repair(rim: Node, site_directory
     (found,) = central_node_has_certificates()
     assert (found.id, "is revoked since" in found.msg, "repair_central" in str(found.hint)) == ("qmc.E030", True, True)
     call_command("repair_central")
-    assert "central-without-certificates" not in [each.need.code for each in attention(now())]
+    assert "central-without-certificates" not in [ranked.need.code for ranked in attention(now())]
     assert central_node_has_certificates() == []
 
 
@@ -248,7 +251,7 @@ REFUSED: dict[Callable[[Path], None], tuple[type[Exception], str]] = {
 }
 
 
-@pytest.mark.parametrize("state", REFUSED, ids=lambda each: each.__name__)
+@pytest.mark.parametrize("state", REFUSED, ids=lambda function: function.__name__)
 def test_a_repair_that_cannot_be_is_refused_with_the_way_out(rim: Node, site_directory: Path, state: Callable[[Path], None]) -> None:
     state(site_directory / "node")
     files = {path: path.read_bytes() for path in (site_directory / "node").rglob("*.*") if path.is_file()}
@@ -276,14 +279,14 @@ WRITTEN = [1, 20] if not RUN_SLOW else range(40)
 
 @pytest.mark.parametrize(
     ("trouble", "step"), one_of(2, [*product([all_revoked], STEPS), *product([two_keys], WRITTEN)]),
-    ids=lambda each: each.__name__ if callable(each) else str(each),
+    ids=lambda value: value.__name__ if callable(value) else str(value),
 )  # fmt: skip
 def test_a_kill_at_any_step_is_made_good_by_the_next_run(
     rim: Node, site_directory: Path, trouble: Callable[[Path], None], step: str | int
 ) -> None:
     """`step` is a function that it never came to, or how many files were written before."""
     trouble(site_directory / "node")
-    before = {"keys": {each.key_id for each in DatabaseKey.objects.live()}, "nodes": untouched()}
+    before = {"keys": {database_key.key_id for database_key in DatabaseKey.objects.live()}, "nodes": untouched()}
     left, real = [step if isinstance(step, int) else 1000], store.write
 
     def killed(*_: Any, **__: Any) -> None:

@@ -206,7 +206,7 @@ BAD = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("field", "text"), BAD, ids=lambda each: repr(each)[:40])
+@pytest.mark.parametrize(("field", "text"), BAD, ids=lambda value: repr(value)[:40])
 def test_bad_text_names_the_field_and_changes_nothing(field: str, text: str) -> None:
     deployment_create(actor=SYSTEM, now=NOW, **GOOD)
     held = deployment_create(actor=SYSTEM, now=NOW, **(GOOD | {"name": "Asia"}))
@@ -218,7 +218,7 @@ def test_bad_text_names_the_field_and_changes_nothing(field: str, text: str) -> 
         with pytest.raises(InputInvalid) as refused:
             save()
         assert set(refused.value.errors) == {field}
-        assert all(each.endswith(".") for texts in refused.value.errors.values() for each in texts)
+        assert all(line.endswith(".") for texts in refused.value.errors.values() for line in texts)
     assert (list(Deployment.objects.values()), Event.objects.count()) == before
 
 
@@ -232,7 +232,7 @@ def test_bad_text_names_the_field_and_changes_nothing(field: str, text: str) -> 
         ("name", "x" * 10_240),
         ("api_address", "javascript:alert(1)"),
     ],
-    ids=lambda each: repr(each)[:40],
+    ids=lambda value: repr(value)[:40],
 )
 def test_the_api_answers_bad_input_with_400(client: Client, field: str, text: Any) -> None:
     deployment_create(actor=SYSTEM, now=NOW, **(GOOD | {"name": "europe"}))
@@ -253,7 +253,7 @@ def test_a_deployment_lives_in_the_api(client: Client) -> None:
     assert made.status_code == 201
     path = f"{API}/deployments/{made.json()['id']}/"
     assert client.get(path).json() == made.json()
-    assert [each["id"] for each in client.get(f"{API}/deployments/?search=EUR").json()["results"]] == [made.json()["id"]]
+    assert [result["id"] for result in client.get(f"{API}/deployments/?search=EUR").json()["results"]] == [made.json()["id"]]
     assert client.get(f"{API}/deployments/?search=nowhere").json() == {"results": [], "next": None}
     changed = client.put(path, json.dumps(GOOD | {"audience": "other"}), content_type="application/json")
     assert (changed.status_code, changed.json()["audience"]) == (200, "other")
@@ -301,7 +301,7 @@ def test_a_token_of_a_superseded_key_is_named(zone: Zone, successor: Pair) -> No
     Certificate.objects.filter(pk=zone.cluster.pk).update(status="superseded")
     found = token_checked(actor=SYSTEM, token=token, deployment=None, now=NOW)
     assert not found.accepted
-    assert "which is superseded" in " ".join(each.text for each in found.findings)
+    assert "which is superseded" in " ".join(finding.text for finding in found.findings)
 
 
 def replaced(zone: Zone, successor: Pair) -> Certificate:
@@ -315,7 +315,7 @@ def test_jwks_has_both_keys_while_one_is_replaced(client: Client, zone: Zone, su
     def kids() -> list[str]:
         answer = client.get(f"{API}/cluster/jwks/")
         assert (answer["Content-Type"], answer["Content-Disposition"]) == ("application/jwk-set+json", 'attachment; filename="jwks.json"')
-        return [each["kid"] for each in answer.json()["keys"]]
+        return [key["kid"] for key in answer.json()["keys"]]
 
     first = kids()
     newest = replaced(zone, successor)
@@ -333,7 +333,9 @@ def test_the_api_tells_of_each_node(client: Client, zone: Zone, successor: Pair)
     answer = client.get(f"{API}/cluster/?page_size=2").json()
     assert (answer["certificate"]["kind"], answer["manual_configuration"]["required"]) == ("cluster", False)
     further = client.get(answer["next"]).json()
-    found = {each["name"]: (each["present"], each["current"], each["verified"]) for each in answer["results"] + further["results"]}
+    found = {
+        result["name"]: (result["present"], result["current"], result["verified"]) for result in answer["results"] + further["results"]
+    }
     assert found == {"central": (False, False, False), rim.name: (True, False, False), silent.name: (False, False, False)}
 
 
@@ -341,7 +343,7 @@ RELEASES = ["Septembre 2020", "September 20", "2020", "x" * 10_240, "March 2020"
 
 
 @pytest.mark.parametrize("field", ["upgraded_from", "release"])
-@pytest.mark.parametrize("text", RELEASES, ids=lambda each: repr(each)[:20])
+@pytest.mark.parametrize("text", RELEASES, ids=lambda value: repr(value)[:20])
 def test_a_release_that_is_none_is_refused_with_what_to_give(client: Client, field: str, text: str) -> None:
     with pytest.raises(InputInvalid) as refused:
         site_set(actor=SYSTEM, now=NOW, **(FACTS | {field: text}))
@@ -385,19 +387,19 @@ def test_what_was_typed_stays_after_an_error(client: Client) -> None:
 
 
 def cluster_need() -> list[str]:
-    return [each.title for each in needs(timezone.now()) if "QlikServiceCluster" in each.title]
+    return [need.title for need in needs(timezone.now()) if "QlikServiceCluster" in need.title]
 
 
 def test_required_is_a_need_until_every_node_has_proved_it(client: Client, zone: Zone) -> None:
     rim = node("rim1")
-    for each in (zone.central, rim):
-        beat(zone, each)
+    for holder in (zone.central, rim):
+        beat(zone, holder)
     assert cluster_need() == []
     assert site_set(actor=SYSTEM, now=NOW, **FACTS).required
     assert cluster_need() == ["2 of 2 nodes still need the QlikServiceCluster certificate"]
-    for each in (zone.central, rim):
-        challenge = beat(zone, each)
-        beat(zone, each, cluster_proof=proofs.proof_make(zone.key, node=str(each.pk), challenge=challenge))
+    for holder in (zone.central, rim):
+        challenge = beat(zone, holder)
+        beat(zone, holder, cluster_proof=proofs.proof_make(zone.key, node=str(holder.pk), challenge=challenge))
     assert cluster_need() == []
     assert "Every node is verified" in client.get("/cluster/manual/").content.decode()
     assert Event.objects.filter(action="site.facts_set").count() == 1
@@ -411,7 +413,7 @@ def test_a_tick_is_a_claim_until_the_node_proves_it(client: Client, zone: Zone, 
     newest = replaced(zone, successor)
 
     def state() -> tuple[bool, bool, bool]:
-        found = next(each for each in manual_status().registered if each.node.pk == rim.pk)
+        found = next(registered for registered in manual_status().registered if registered.node.pk == rim.pk)
         return found.ticked, found.current, found.verified
 
     assert client.post(f"/cluster/manual/{rim.pk}/tick/", {"done": "yes"}).status_code == 302
@@ -435,12 +437,12 @@ def test_a_tick_is_a_claim_until_the_node_proves_it(client: Client, zone: Zone, 
 def test_one_button_renews_whoever_lacks_it_and_calls(client: Client, zone: Zone, successor: Pair) -> None:
     rim, silent, has_it = node("rim1"), node("rim2"), node("rim3")
     newest = replaced(zone, successor)
-    for each, at, held in (
+    for holder, at, held in (
         (rim, timezone.now(), zone.cluster),
         (silent, NOW - timedelta(days=1), zone.cluster),
         (has_it, timezone.now(), newest),
     ):
-        beat(zone, each, at, installed={"cluster": held.sha256})
+        beat(zone, holder, at, installed={"cluster": held.sha256})
     beat(zone, zone.central, timezone.now(), installed={"cluster": newest.sha256})
     page = client.post("/cluster/manual/deliver/").content.decode()
     assert "Delivery started for rim1" in page

@@ -99,7 +99,7 @@ WRONG_TYPES += [(field, None) for field in GOOD if field != "password"]
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), BAD_TEXT + [("connection_string", text) for text in HOLDS_PASSWORD], ids=lambda each: repr(each)[:40]
+    ("field", "value"), BAD_TEXT + [("connection_string", text) for text in HOLDS_PASSWORD], ids=lambda parameter: repr(parameter)[:40]
 )
 def test_bad_text_names_the_field_and_changes_nothing(client: Client, field: str, value: str) -> None:
     make(name="taken")
@@ -169,9 +169,9 @@ def test_every_answer_of_the_api_is_without_the_password(client: Client) -> None
 def test_lists_are_searched_and_paged(client: Client) -> None:
     for number in range(3):
         make(name=f"n{number}", username=f"user{number}")
-    assert [each["name"] for each in client.get(f"{API}?search=USER1").json()["results"]] == ["n1"]
+    assert [row["name"] for row in client.get(f"{API}?search=USER1").json()["results"]] == ["n1"]
     first = client.get(f"{API}?page_size=2").json()
-    assert ([each["name"] for each in first["results"]], "page=2" in first["next"]) == (["n0", "n1"], True)
+    assert ([row["name"] for row in first["results"]], "page=2" in first["next"]) == (["n0", "n1"], True)
     assert client.get(f"{API}?search=%00").status_code == 400
 
 
@@ -209,7 +209,8 @@ PAGES = {"add": "/connections/new/", "change": "/connections/{pk}/", "delete": "
 def test_each_door_asks_for_its_own_permission(verb: str) -> None:
     pk, user, client = make(name="held").pk, User.objects.create_user("somebody"), Client()
     permissions = {
-        each.codename: each for each in Permission.objects.filter(content_type__app_label="nodes", codename__endswith="_connection")
+        permission.codename: permission
+        for permission in Permission.objects.filter(content_type__app_label="nodes", codename__endswith="_connection")
     }
     method, path = NEEDS[verb]
     body = json.dumps({"add": GOOD, "change": {"name": "other"}}.get(verb, {}))
@@ -219,7 +220,7 @@ def test_each_door_asks_for_its_own_permission(verb: str) -> None:
         page = client.get(PAGES[verb].format(pk=pk)).status_code
         return page, client.generic(method.upper(), path.format(pk=pk), body, "application/json").status_code
 
-    user.user_permissions.set([each for name, each in permissions.items() if name != f"{verb}_connection"])
+    user.user_permissions.set([permission for name, permission in permissions.items() if name != f"{verb}_connection"])
     assert statuses() == (403, 403)
     user.user_permissions.set([permissions[f"{verb}_connection"]])
     page, answer = statuses()
@@ -303,11 +304,13 @@ def test_a_password_opens_in_its_own_row_alone(store: Store, passwords: list[str
     Connection.objects.filter(pk=target.pk).update(password=source.password.sealed)
     with pytest.raises(Altered):
         Connection.objects.get(pk=target.pk).password.open()
-    found = {each.id: each for each in (_opened(row, store.key_ring()) for row in connections_page(after=None)["results"])}
+    found = {
+        connection.id: connection for connection in (_opened(row, store.key_ring()) for row in connections_page(after=None)["results"])
+    }
     for row, password in zip(rows, passwords, strict=True):
-        each = found[str(row.pk)]
-        assert (each.password, bool(each.problem)) == ((None, True) if row == target else (password, False))
-        assert "password=" not in repr(each)
+        connection = found[str(row.pk)]
+        assert (connection.password, bool(connection.problem)) == ((None, True) if row == target else (password, False))
+        assert "password=" not in repr(connection)
     assert target.name in table(list(found.values())).splitlines()[-1]
 
 
@@ -324,7 +327,9 @@ def test_a_broken_value_hides_no_other(client: Client, store: Store, change: Any
         == client.get(f"/connections/{broken.pk}/").status_code
         == 200
     )
-    found = {each.name: each for each in (_opened(row, store.key_ring()) for row in connections_page(after=None)["results"])}
+    found = {
+        connection.name: connection for connection in (_opened(row, store.key_ring()) for row in connections_page(after=None)["results"])
+    }
     assert ("The password of broken cannot be decrypted" in found["broken"].problem, found["whole"].password) == (
         True,
         whole.password.text(),
@@ -363,7 +368,7 @@ class TestNodeApi:
         answers = [ask()]
         while after := answers[-1].json()["next"]:
             answers.append(ask(f"?after={after}"))
-        ids = [each["id"] for answer in answers for each in answer.json()["results"]]
+        ids = [row["id"] for answer in answers for row in answer.json()["results"]]
         assert (len(ids), all(one < other for one, other in pairwise(ids))) == (45, True)
         assert all(len(answer.content) < MAXIMUM_BYTES and len(answer.json()["results"]) <= 20 for answer in answers)
 

@@ -60,14 +60,14 @@ def test_health_of_a_node(client: Client, fields: dict[str, Any], happens: Calla
     happens()
     assert health_of(made, now=datetime.now(UTC)) == health
     client.force_login(User.objects.create_superuser("ann"))
-    for each in NodeHealth:
-        page = client.get(f"/nodes/?health={each}", secure=True).content.decode()
-        assert ("rim1.example" in page) is (each == health), each
+    for node_health in NodeHealth:
+        page = client.get(f"/nodes/?health={node_health}", secure=True).content.decode()
+        assert ("rim1.example" in page) is (node_health == health), node_health
     for path in ("/nodes/", f"/nodes/{made.pk}/"):
         assert (WORKS in client.get(path, secure=True).content.decode()) is (health == "works"), path
 
 
-@pytest.mark.parametrize("health", [each for kind in (NodeHealth, ExportHealth) for each in kind if each.value != "none"])
+@pytest.mark.parametrize("health", [member for kind in (NodeHealth, ExportHealth) for member in kind if member.value != "none"])
 def test_a_filter_has_the_word_of_the_badge(health: NodeHealth | ExportHealth) -> None:
     assert health.label == word(health.value)
 
@@ -104,8 +104,8 @@ def test_health_of_an_export(client: Client, fields: dict[str, Any], happens: Ca
     happens()
     assert export_health_of(made, now=datetime.now(UTC)) == health
     client.force_login(User.objects.create_superuser("ann"))
-    for each in ExportHealth:
-        page = client.get(f"/exports/?health={each}", secure=True).content.decode()
-        assert ("reports.example" in page) is (each == health), each
+    for export_health in ExportHealth:
+        page = client.get(f"/exports/?health={export_health}", secure=True).content.decode()
+        assert ("reports.example" in page) is (export_health == health), export_health
     for path in ("/exports/", f"/exports/{made.pk}/"):
         assert (WORKS in client.get(path, secure=True).content.decode()) is (health == "works"), path

@@ -37,11 +37,11 @@ EXTREMES: list[dict[str, Any]] = [
 
 
 def patterns(found: list[Any], before: str = "/") -> Iterator[str]:
-    for each in found:
-        if isinstance(each, URLResolver):
-            yield from patterns(each.url_patterns, before + str(each.pattern))
-        elif isinstance(each, URLPattern):
-            yield before + str(each.pattern)
+    for entry in found:
+        if isinstance(entry, URLResolver):
+            yield from patterns(entry.url_patterns, before + str(entry.pattern))
+        elif isinstance(entry, URLPattern):
+            yield before + str(entry.pattern)
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def node(site_directory: Path) -> Node:
     """rim1, registered, beside the central node; both have called."""
     now = timezone.now()
     node = factories.node(at=now, registered_at=now - timedelta(days=9), generation=1, browser_thumbprint="c" * 40, browser_chosen_at=now)
-    for each in Node.objects.all():
-        Observation.objects.create(node=each, last_seen_at=now, generation=1)
+    for reported in Node.objects.all():
+        Observation.objects.create(node=reported, last_seen_at=now, generation=1)
     factories.client_certificate(node, CALLER, at=now, generation=1)
     return node
 
@@ -61,7 +61,9 @@ def broken(node: Node) -> Callable[[list[str]], list[tuple[str, int]]]:
     client = factories.administrator()
 
     def ask(paths: list[str]) -> list[tuple[str, int]]:
-        return [(path, status) for each in paths if (status := client.get(path := each.format(node.pk), secure=True).status_code) != 200]
+        return [
+            (path, status) for template in paths if (status := client.get(path := template.format(node.pk), secure=True).status_code) != 200
+        ]
 
     return ask
 
@@ -122,10 +124,12 @@ def test_the_node_api_refuses_an_unknown_and_a_repeated_parameter(node: Node, se
         scope = {"asgi.scope": {"state": {"peer_certificate": CALLER}}}
         answer = Client().generic(verb, f"{API}{path}?{query}", json.dumps(BEFORE), content_type="application/json", **scope)
         assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
-        errors = {each["field"]: each for each in answer.json()["errors"]}
+        errors = {error["field"]: error for error in answer.json()["errors"]}
         assert errors["helth"] == {"field": "helth", "code": "unknown", "message": f"There is no parameter 'helth'. {known}"}
         repeated = "repeated" if "connections" in path else "unknown"
-        assert {name: each["code"] for name, each in errors.items() if name == "after"} == ({"after": repeated} if "after" in query else {})
+        assert {name: error["code"] for name, error in errors.items() if name == "after"} == (
+            {"after": repeated} if "after" in query else {}
+        )
 
 
 @pytest.mark.parametrize("fields", INVALID[::4], ids=lambda fields: ascii(fields)[:50])
@@ -133,7 +137,7 @@ def test_a_report_outside_its_range_is_a_problem_that_names_the_field(node: Node
     answer = report(json.dumps(BEFORE | fields).encode())
     problem = json.loads(answer.content)
     assert (answer.status_code, answer["Content-Type"], problem["type"]) == (400, "application/problem+json", "urn:trust-zone:malformed")
-    assert [each["field"] for each in problem["errors"]] == list(fields)
+    assert [error["field"] for error in problem["errors"]] == list(fields)
     assert Observation.objects.get(node=node).database_keys == []
 
 

@@ -67,8 +67,8 @@ class Machine:
 def beside(machine: Machine) -> Machine:
     """A copy of the machine, once both have called and were found."""
     copy = machine.copy("10.0.0.9")
-    for each in (copy, machine, copy, machine):
-        each.call()
+    for caller in (copy, machine, copy, machine):
+        caller.call()
     assert CallerFinding.objects.filter(kind="two-callers").exists()
     return copy
 
@@ -95,7 +95,7 @@ def machine(node: Node) -> Machine:
 
 
 def said(code: str) -> list[Any]:
-    return [each.need for each in attention(timezone.now()) if each.need.code == code]
+    return [ranked.need for ranked in attention(timezone.now()) if ranked.need.code == code]
 
 
 def superseded(node: Node, *, ago: timedelta) -> None:
@@ -135,7 +135,7 @@ def test_two_machines_are_named_with_their_addresses(machine: Machine, node: Nod
     machine.call()
     assert "4 such calls" in said("node-two-callers")[0].text
     assert Observation.objects.get(node=node).address == "10.0.0.5"
-    assert [each.action for each in Event.objects.filter(action__startswith="node.caller")] == ["node.caller_found"]
+    assert [event.action for event in Event.objects.filter(action__startswith="node.caller")] == ["node.caller_found"]
 
 
 def test_a_restored_machine_is_named_with_its_first_call(machine: Machine) -> None:
@@ -213,9 +213,9 @@ def test_a_machine_that_was_put_back_is_refused_and_named(machine: Machine, node
     assert (answer.status_code, json.loads(answer.content)["type"]) == (403, "urn:trust-zone:superseded-certificate")
     (need,) = said("node-put-back")
     assert "10.0.0.5" in need.text
-    assert "rim1" not in [each.subject for each in said("node-silent")]  # it does call
+    assert "rim1" not in [reported.subject for reported in said("node-silent")]  # it does call
     Observation.objects.update(last_seen_at=timezone.now())
-    assert [each.title for each in said("node-two-callers")] == ["A copy of rim1 calls with certificates that were replaced"]
+    assert [reported.title for reported in said("node-two-callers")] == ["A copy of rim1 calls with certificates that were replaced"]
 
 
 def test_an_unknown_certificate_is_named_with_its_cause_and_the_next_generation_is_above_its_own(machine: Machine, node: Node) -> None:
@@ -236,7 +236,7 @@ def test_an_unknown_caller_without_a_report_is_named_by_its_address(machine: Mac
     older = Machine("10.0.0.5", certificate=UNKNOWN)
     older.ask(clock="never")
     Machine("10.0.0.77", certificate=UNKNOWN + b"2").ask(node="0" * 36)
-    assert [each.subject for each in said("caller-unknown")] == ["rim1", "10.0.0.77"]
+    assert [reported.subject for reported in said("caller-unknown")] == ["rim1", "10.0.0.77"]
 
 
 def test_unknown_callers_stay_bounded(node: Node) -> None:
@@ -300,12 +300,12 @@ def test_page_and_api_settle_it_for_who_may_change_nodes(machine: Machine, node:
     administrator.force_login(User.objects.create_superuser("ann"))
     page, api = f"/nodes/{node.pk}/callers-settled/", f"/api/v1/nodes/{node.pk}/callers-settled/"
     assert "Only one machine calls now" in administrator.get(f"/nodes/{node.pk}/", secure=True).content.decode()
-    assert [somebody.post(each, content_type="application/json", secure=True).status_code for each in (page, api)] == [403, 403]
+    assert [somebody.post(url, content_type="application/json", secure=True).status_code for url in (page, api)] == [403, 403]
     assert CallerFinding.objects.exists()
     assert administrator.post(page, secure=True).status_code == 302
     beside(machine)
     assert administrator.post(api, content_type="application/json", secure=True).status_code == 200
     assert not CallerFinding.objects.exists()
-    assert [each.text for each in history(node).rows][:2] == [
+    assert [row.text for row in history(node).rows][:2] == [
         "Resolved: only one machine calls as this node", "From 10.0.0.9: two machines call as this node, or it was restored",
     ]  # fmt: skip

@@ -73,7 +73,7 @@ def test_overview_names_what_still_serves_the_old_certificate(node: Node, minute
     came = NOW - timedelta(minutes=minutes)
     record(actor=SYSTEM, action="renewal.transition", target=node, detail={"to": "proving", "generation": 2}, now=came)
     told(node, served={"service": NEW, "engine": served})
-    assert [each.title for each in needs(NOW)].count("rim1: engine does not serve the installed certificate") == expected
+    assert [need.title for need in needs(NOW)].count("rim1: engine does not serve the installed certificate") == expected
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_reload_hook_in_words(node: Node, code: int | None, words: str, failed: 
     run = hook_run(told(node, hook={"at": NOW.isoformat(), "exit": code, "generation": 2}))
     assert run is not None
     assert (words in run.words, run.failed) == (True, failed)
-    assert any("the reload hook failed" in each.title for each in needs(NOW)) is failed
+    assert any("the reload hook failed" in need.title for need in needs(NOW)) is failed
 
 
 def test_node_without_hook_and_services_says_nothing_of_them(node: Node) -> None:

@@ -146,8 +146,8 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def agent_starts_again(self) -> None:
-        for each in [*self.agent.pages, *filter(None, (self.agent.taking, self.agent.node))]:
-            self._await(each.stop())
+        for listener in [*self.agent.pages, *filter(None, (self.agent.taking, self.agent.node))]:
+            self._await(listener.stop())
         self.agent = LightAgent(self.home, self.address)
         self._follow()
 
@@ -198,8 +198,8 @@ class Life(RuleBasedStateMachine):
             assert installed is not None
             assert Certificate.objects.get(sha256=fingerprint(installed.service)).status == "issued"
         verify()
-        for each in [*self.agent.pages, *filter(None, (self.agent.taking, self.agent.node))]:
-            self._await(each.stop())
+        for listener in [*self.agent.pages, *filter(None, (self.agent.taking, self.agent.node))]:
+            self._await(listener.stop())
 
 
 @pytest.mark.django_db

@@ -104,7 +104,7 @@ def test_a_sleeping_node_is_one_need_and_not_two(node: Node) -> None:
     renewed(node, RenewalStatus.FAILED, ago=timedelta(hours=3), reason="The node did not call.")
 
     def codes() -> set[str]:
-        return {each.need.code for each in attention(timezone.now()) if each.need.subject == "rim1"} & {
+        return {ranked.need.code for ranked in attention(timezone.now()) if ranked.need.subject == "rim1"} & {
             "node-silent",
             "node-renewal-failed",
         }

@@ -81,7 +81,7 @@ def findings(node: Node, now: datetime | None = None) -> list[Finding]:
 
 def worst(node: Node) -> Finding:
     found = findings(node)
-    return min(found, key=lambda each: ["blocker", "warning", "ok"].index(each.level))
+    return min(found, key=lambda finding: ["blocker", "warning", "ok"].index(finding.level))
 
 
 ANSWERS = {
@@ -104,10 +104,10 @@ ANSWERS = {
 def test_what_answers_on_4444(zone: TrustZone, answer: Callable[[], bytes], level: str, code: str) -> None:
     with listener(answer) as address:
         found = findings(node_at(address))
-    finding = next(each for each in found if each.code == code)
+    finding = next(candidate for candidate in found if candidate.code == code)
     assert finding.level == level
     assert finding.remedy or level == "ok"
-    assert (level == "blocker") == any(each.level == "blocker" for each in found)
+    assert (level == "blocker") == any(blocking.level == "blocker" for blocking in found)
 
 
 def test_clock_offset_is_told_in_words(zone: TrustZone) -> None:
@@ -161,19 +161,19 @@ def test_answer_drop_by_drop_ends_within_six_seconds(zone: TrustZone) -> None:
 def test_remote_node_is_not_told_a_loopback_address(zone: TrustZone, monkeypatch: pytest.MonkeyPatch) -> None:
     # 192.0.2.0/24 is for documentation (RFC 5737): nothing leaves this machine.
     monkeypatch.setattr(socket.socket, "connect", lambda *_: (_ for _ in ()).throw(TimeoutError()))
-    assert "central-loopback" in [each.code for each in findings(node_at("192.0.2.7")) if each.level == "blocker"]
+    assert "central-loopback" in [finding.code for finding in findings(node_at("192.0.2.7")) if finding.level == "blocker"]
 
 
 def test_short_name_is_a_warning(zone: TrustZone) -> None:
     with listener(lambda: http(state())) as address:
         found = preflight(actor=SYSTEM, now=datetime.now(UTC), name="rim1", host_name="rim1", address=address).findings
-    assert [each.code for each in found if each.level == "warning"] == ["host-name-short"]
+    assert [finding.code for finding in found if finding.level == "warning"] == ["host-name-short"]
 
 
 def test_expired_root_blocks(zone: TrustZone, authority: Authority) -> None:
     later = authority.certificate.not_valid_after_utc + timedelta(days=1)
     with listener(lambda: http(state())) as address:
-        assert "root-expired" in [each.code for each in findings(node_at(address), later) if each.level == "blocker"]
+        assert "root-expired" in [finding.code for finding in findings(node_at(address), later) if finding.level == "blocker"]
 
 
 CHANGES = {

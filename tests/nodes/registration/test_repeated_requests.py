@@ -58,7 +58,7 @@ def test_a_form_that_is_sent_twice_registers_once_and_shows_the_same_password(an
     assert first[1]
     assert (Node.objects.filter(host_name="rim1.example").count(), Registration.objects.count()) == (1, 1)
     assert Event.objects.filter(action="registration.password_repeated").count() == 1
-    assert not any(first[1] in str(vars(each)) for each in Event.objects.all())
+    assert not any(first[1] in str(vars(event)) for event in Event.objects.all())
 
 
 OTHERS = {

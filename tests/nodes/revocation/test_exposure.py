@@ -68,12 +68,12 @@ def test_decommissioning_says_what_the_machine_knew(rim: Node, console: Client, 
     page = console.get(url, secure=True).content.decode()
     assert all(name in page for name in NAMES)
     listed = Certificate.objects.accepted().filter(holder_id=rim.pk)
-    assert all(each.serial[:12] in page for each in listed)  # what is revoked is what was listed, the superseded ones too
+    assert all(certificate.serial[:12] in page for certificate in listed)  # what is revoked is what was listed, the superseded ones too
     assert buttons(page) == set()  # a new key would be delivered to that machine as long as it is a node
     serials = set(listed.values_list("serial", flat=True))
     page = console.post(url, {"lost": "yes"} if lost else {}, secure=True, follow=True).content.decode()
     revoked = Certificate.objects.filter(holder_id=rim.pk, status="revoked")
-    assert (set(revoked.values_list("serial", flat=True)), {each.revocation_code for each in revoked}) == (serials, {code})
+    assert (set(revoked.values_list("serial", flat=True)), {certificate.revocation_code for certificate in revoked}) == (serials, {code})
     assert all(name in page for name in NAMES)
     assert buttons(page) == {"database_key:rotate", "connections:list", "roots:rotate", "expiry"}
     assert (LOST in page) == lost
@@ -97,7 +97,7 @@ def test_what_was_replaced_since_is_said(rim: Node) -> None:
     node_decommission(actor=SYSTEM, node=rim, now=left, lost=True)
 
     def replaced() -> list[bool | None]:
-        return [each.replaced for each in secrets_kept(Node.objects.get(pk=rim.pk), actor=SYSTEM, now=now())]
+        return [secret.replaced for secret in secrets_kept(Node.objects.get(pk=rim.pk), actor=SYSTEM, now=now())]
 
     assert replaced() == [False, False, False, None]
     assert [need.title for need in needs(now()) if need.code == "secrets-known"] == [

@@ -71,8 +71,8 @@ def test_what_a_revocation_touches(
 ) -> None:
     row = certificate(kind, sha256, issuer=root, holder_id=node.pk if own else uuid.uuid4())
     touched = [
-        (each.presents, follows in each.follows if follows else each.follows)
-        for each in revocation_page(row, error="", actor=SYSTEM, now=NOW).touched
+        (effect.presents, follows in effect.follows if follows else effect.follows)
+        for effect in revocation_page(row, error="", actor=SYSTEM, now=NOW).touched
     ]
     assert touched == ([(presents, bool(follows) or "")] if presents else [])
 
@@ -108,10 +108,10 @@ def test_what_it_took_over_from_is_revoked_with_it(root: Certificate, node: Node
         for generation, status in ((1, "superseded"), (2, "superseded"), (3, "issued"))
     }
     wanted = made["client", 2]
-    assert [each.certificate.generation for each in revocation_page(wanted, error="", actor=SYSTEM, now=NOW).revoked] == [2, 1]
+    assert [affected.certificate.generation for affected in revocation_page(wanted, error="", actor=SYSTEM, now=NOW).revoked] == [2, 1]
     certificate_revoke(certificate=wanted, reason="stolen", code=RevocationCode.KEY_COMPROMISE, actor=SYSTEM, now=NOW)
     revoked = Certificate.objects.filter(status="revoked", revocation_code="keyCompromise").order_by("generation")
-    assert [(each.kind, each.generation) for each in revoked] == [("client", 1), ("client", 2)]
+    assert [(issued.kind, issued.generation) for issued in revoked] == [("client", 1), ("client", 2)]
 
 
 def test_page_is_for_who_may_revoke(client: Client, root: Certificate) -> None:
@@ -123,9 +123,9 @@ def test_page_is_for_who_may_revoke(client: Client, root: Certificate) -> None:
 def test_node_without_certificates_in_force_is_named(root: Certificate, node: Node) -> None:
     certificate("client", "c2", issuer=root, holder_id=node.pk, status="revoked", revoked_at=NOW)
     service = certificate("service", "s2", issuer=root, holder_id=node.pk)
-    assert "rim1: client certificate revoked" in [each.title for each in needs(NOW)]
+    assert "rim1: client certificate revoked" in [need.title for need in needs(NOW)]
     Certificate.objects.filter(pk=service.pk).update(status="revoked")
-    assert "rim1: service and client certificate revoked" in [each.title for each in needs(NOW)]
+    assert "rim1: service and client certificate revoked" in [need.title for need in needs(NOW)]
 
 
 def test_a_node_that_presents_a_revoked_certificate_beside_one_in_force_is_named(root: Certificate, node: Node) -> None:
@@ -144,7 +144,7 @@ def test_overdue_list_is_told_and_can_be_read(client: Client, root: Certificate,
         der = revocation_list.list_sign(authority.certificate, authority.key, number=number, entries=[], now=moment)
         RevocationList.objects.create(root=root, number=number, this_update=moment, next_update=moment + timedelta(days=30), der=der)
     RevocationList.objects.create(root=root, number=3, this_update=NOW, next_update=NOW + timedelta(days=30))  # its worker died
-    assert [each.title for each in needs(NOW) if "revocation list" in each.title] == ["The revocation list of CN=root is overdue"]
+    assert [need.title for need in needs(NOW) if "revocation list" in need.title] == ["The revocation list of CN=root is overdue"]
     client.force_login(User.objects.create_superuser("ann"))
     page = client.get(reverse("certs:detail", args=[root.pk]), secure=True).content.decode()
     assert "It should have been signed again" in page

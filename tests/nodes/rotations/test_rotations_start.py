@@ -103,7 +103,7 @@ def test_a_rotation_that_cannot_end_does_not_begin_and_is_not_offered(site_direc
     assert (Rotation.objects.count(), Job.objects.filter(title__startswith="Rotation").count()) == (before, before)
 
 
-@pytest.mark.parametrize("state", [root_expired, clock_has_jumped, central_without_certificates], ids=lambda each: each.__name__)
+@pytest.mark.parametrize("state", [root_expired, clock_has_jumped, central_without_certificates], ids=lambda function: function.__name__)
 def test_nothing_begins_automatically_that_cannot_end(site_directory: Path, state: Callable[[], None]) -> None:
     state()
     Certificate.objects.filter(kind="root").update(not_before=now() - timedelta(days=4000))  # long past half its life
@@ -135,11 +135,11 @@ def test_the_old_root_is_kept_for_exports_unless_somebody_says_otherwise(site_di
     new = root_make(zone=zone_current(), number=2, actor=SYSTEM, now=now())
     Rotation.objects.update(to_root=new, switched_at=now())
     rotation.refresh_from_db()
-    assert [each.machine for each in exports_awaited(rotation, now=now())] == ([export.machine] if keeps else [])
+    assert [awaited.machine for awaited in exports_awaited(rotation, now=now())] == ([export.machine] if keeps else [])
     root_rotation_roll_back(actor=SYSTEM, rotation=rotation, now=now(), keeps_for_exports=not keeps)
     (other,) = made("renewed.example")
     Certificate.objects.filter(holder_id=other.pk).update(issuer=new)  # renewed under the new root, which goes now
-    assert [each.machine for each in exports_awaited(rotation, now=now())] == ([] if keeps else [other.machine])
+    assert [awaited.machine for awaited in exports_awaited(rotation, now=now())] == ([] if keeps else [other.machine])
     assert old.status == "issued"
 
 

@@ -93,7 +93,7 @@ def test_the_api_lists_nodes_that_would_lose_contact_and_changes_given_fields(cl
     held = api.get(API, secure=True).json()
     assert (held["node_api_addresses"], held["nodes"], held["losing_contact"]) == (["127.0.0.1:4242"], 1, 0)
     before = api.get(f"{API}?node_api_address=10.4.2.1:4242&node_api_address=central.example", secure=True).json()
-    assert [each["name"] for each in before["losing"]] == ["rim1"]
+    assert [row["name"] for row in before["losing"]] == ["rim1"]
     assert api.get(f"{API}?node_api_address=0.0.0.0", secure=True).status_code == 400
     changed = api.put(API, {"node_api_addresses": ["10.4.2.1:4242"]}, format="json", secure=True).json()
     assert (changed["node_api_addresses"], changed["losing_contact"], changed["base_url"]) == (["10.4.2.1:4242"], 1, "")

@@ -66,7 +66,7 @@ def test_one_setting_lets_people_sign_in_through_a_proxy(proxy: str, header: str
     inside = host if host != "console.example" and "8444" not in host else "127.0.0.1:8443"
     refused = sign_in(Client(enforce_csrf_checks=True), inside, **headers)
     assert refused.status_code == 403
-    assert all(each in words(refused) for each in (origin, inside, f"set_addresses --base-url {origin}", f"QMC_BASE_URL={origin}"))
+    assert all(hint in words(refused) for hint in (origin, inside, f"set_addresses --base-url {origin}", f"QMC_BASE_URL={origin}"))
     call_command("set_addresses", "--base-url", origin)
     client = Client(enforce_csrf_checks=True)
     assert sign_in(client, host, **headers).status_code == 302
@@ -133,7 +133,7 @@ def test_the_answer_to_an_unknown_host_lists_the_names(host: str, person: User) 
     client = Client(SERVER_NAME="10.9.9.9", raise_request_exception=False)
     page = client.get("/accounts/login/", secure=True, headers={"host": host, "accept": "text/html"})
     assert page.status_code == 400
-    assert all(each in words(page) for each in ("proxy_set_header Host central.example;", "--base-url"))
+    assert all(hint in words(page) for hint in ("proxy_set_header Host central.example;", "--base-url"))
     assert ("--allowed-host" in words(page)) == (host in NAMES)
     assert b"<b>x" not in page.content
     answer = client.get("/api/v1/nodes/", secure=True, headers={"host": host})

@@ -273,7 +273,10 @@ def test_the_board_lists_everything_by_expiry_date(zone: TrustZone, client: Clie
     token_create(user=admin, name="pipeline", now=now)
     PeriodicWork.objects.create(name="verified backup", lease_until=now, last_success=now - DAY)
     answer = client.get(API).json()
-    found = [(each["kind"], each["owner"], each["what_happens"], each["bucket"], each["due_at"] is not None) for each in answer["results"]]
+    found = [
+        (result["kind"], result["owner"], result["what_happens"], result["bucket"], result["due_at"] is not None)
+        for result in answer["results"]
+    ]
     assert found == [
         ("registration_password", "anna", "by_hand", "7_days", False),
         ("backup", "central", "by_hand", "7_days", False),
@@ -285,7 +288,7 @@ def test_the_board_lists_everything_by_expiry_date(zone: TrustZone, client: Clie
         ("cluster", "central", "by_itself", "later", True),
     ]
     assert answer["totals"] == {"expired": 0, "7_days": 2, "30_days": 2, "90_days": 0, "1_year": 2, "later": 2}
-    assert [(each["kind"], each["subject"]) for each in answer["without_end"]] == [("token", "pipeline")]
+    assert [(result["kind"], result["subject"]) for result in answer["without_end"]] == [("token", "pipeline")]
     assert "list 2" in answer["results"][3]["subject"]
 
 
@@ -299,8 +302,8 @@ def test_the_board_lists_browser_certificates_with_their_owners(zone: TrustZone,
     BrowserCertificate.objects.create(name="Asked for", source="request", state="awaiting_answer", created_at=now)
     Node.objects.filter(name__in=("calls", "silent")).update(browser_thumbprint="0" * 40)
     Node.objects.filter(name="silent").update(is_central=True)
-    found = [each for each in client.get(API).json()["results"] if each["kind"] == "server"]
-    assert [(each["subject"], each["holder"], each["owner"], each["what_happens"], each["bucket"]) for each in found] == [
+    found = [result for result in client.get(API).json()["results"] if result["kind"] == "server"]
+    assert [(result["subject"], result["holder"], result["owner"], result["what_happens"], result["bucket"]) for result in found] == [
         ("Web", "calls, silent", "calls, silent, this console", "by_hand", "30_days"),
         ("Nobody's", "", "chosen for no node", "by_itself", "30_days"),
     ]
@@ -309,7 +312,7 @@ def test_the_board_lists_browser_certificates_with_their_owners(zone: TrustZone,
 
 def test_the_board_of_another_day(zone: TrustZone, client: Client) -> None:
     answer = client.get(API, {"as_of": f"{timezone.now().year + 2}-03-01"}).json()
-    calls = next(each for each in answer["results"] if each["owner"] == "calls")
+    calls = next(result for result in answer["results"] if result["owner"] == "calls")
     assert (calls["expiry_status"], calls["bucket"], calls["days_left"] < 0) == ("expired", "expired", True)
     assert calls["explanation"].startswith("Due before this day.")
     assert answer["as_of"].startswith(f"{timezone.now().year + 2}-03-01T00:00:00")
@@ -344,8 +347,8 @@ def test_the_board_follows_permissions(zone: TrustZone) -> None:
     assert client.get(API).status_code == 403
     user.user_permissions.add(Permission.objects.get(codename="view_certificate"))
     answer = client.get(API).json()
-    assert {each["kind"] for each in answer["results"]} == {"root", "cluster", "client", "revocation_list"}
-    assert [each["kind"] for each in answer["without_end"]] == ["backup"]
+    assert {result["kind"] for result in answer["results"]} == {"root", "cluster", "client", "revocation_list"}
+    assert [result["kind"] for result in answer["without_end"]] == ["backup"]
     assert client.get("/expiry/").status_code == 200
 
 

@@ -48,8 +48,8 @@ ORDERS = {
 @pytest.mark.parametrize(("found", "order", "causes"), ORDERS.values(), ids=ORDERS.keys())
 def test_needs_are_ranked(found: list[Need], order: list[str], causes: dict[str, str]) -> None:
     told = ranked(found)
-    assert [each.need.code for each in told] == order
-    assert {each.need.code: each.explained_by for each in told if each.explained_by} == {
+    assert [ranked_need.need.code for ranked_need in told] == order
+    assert {ranked_need.need.code: ranked_need.explained_by for ranked_need in told if ranked_need.explained_by} == {
         code: f"title of {cause}" for code, cause in causes.items()
     }
 
@@ -61,7 +61,7 @@ def silent_node(name: str, *, hours: int, now: datetime) -> Node:
 
 
 def of(code: str, now: datetime) -> list[Ranked]:
-    return [each for each in attention(now) if each.need.code == code]
+    return [ranked_need for ranked_need in attention(now) if ranked_need.need.code == code]
 
 
 @pytest.mark.django_db
@@ -72,22 +72,22 @@ def test_an_expired_root_comes_first_as_the_cause_of_others(site_directory: Path
     first, *rest = attention(now)
     assert (first.need.code, first.need.severity, first.explained_by) == ("root-expired", "critical", "")
     assert "Recreate the root" in first.need.remedy
-    assert {each.explained_by for each in rest if each.need.code == "node-silent"} == {first.need.title}
-    assert {each.need.code for each in rest if not each.explained_by}.isdisjoint(OF_THE_ROOT)
+    assert {ranked_need.explained_by for ranked_need in rest if ranked_need.need.code == "node-silent"} == {first.need.title}
+    assert {ranked_need.need.code for ranked_need in rest if not ranked_need.explained_by}.isdisjoint(OF_THE_ROOT)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("hours", "expected"), [((30, 40), 1), ((0, 40), 0), ((40,), 0)], ids=["all", "one calls", "there is only one"])
 def test_if_no_node_calls_that_is_one_need_with_network_first(hours: tuple[int, ...], expected: int) -> None:
-    for number, each in enumerate(hours):
-        silent_node(f"rim{number}", hours=each, now=NOW)
+    for number, silent_hours in enumerate(hours):
+        silent_node(f"rim{number}", hours=silent_hours, now=NOW)
     found = of("no-node-calls", NOW)
     assert len(found) == expected
-    for each in found:
-        assert each.need.since == NOW - timedelta(hours=30)
-        assert "Do not recreate the root" in each.need.remedy
-        assert each.need.url == "/settings/addresses/"
-        assert all(silent.explained_by == each.need.title for silent in of("node-silent", NOW))
+    for ranked_need in found:
+        assert ranked_need.need.since == NOW - timedelta(hours=30)
+        assert "Do not recreate the root" in ranked_need.need.remedy
+        assert ranked_need.need.url == "/settings/addresses/"
+        assert all(silent.explained_by == ranked_need.need.title for silent in of("node-silent", NOW))
 
 
 @pytest.mark.django_db
@@ -116,10 +116,10 @@ def test_the_api_lists_what_the_overview_shows(client: Client) -> None:
     assert len(answer["results"]) == 1
     assert answer["next"]
     results = client.get("/api/v1/attention/", secure=True).json()["results"]
-    assert all({*each} == PINNED | {"explained_by"} for each in results)
+    assert all({*result} == PINNED | {"explained_by"} for result in results)
     page = client.get("/", secure=True).content.decode()
-    assert all(re.sub("['&<>]", "", each["title"])[:20] in re.sub("&#x27;|['&<>]", "", page) for each in results)
-    (silent,) = [each for each in results if each["code"] == "node-silent"]
+    assert all(re.sub("['&<>]", "", result["title"])[:20] in re.sub("&#x27;|['&<>]", "", page) for result in results)
+    (silent,) = [result for result in results if result["code"] == "node-silent"]
     assert (silent["severity"], silent["subject"]) == ("critical", "rim1")
 
 

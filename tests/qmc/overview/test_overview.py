@@ -30,9 +30,9 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 def test_a_wrong_clock_of_a_node_is_reported_with_both_clocks(offset: float, title: str | None, text: str) -> None:
     node = factories.node(at=NOW)
     Observation.objects.create(node=node, last_seen_at=NOW, clock_offset_s=offset)
-    found = [each for each in needs(NOW) if "clock" in each.title]
-    assert [each.title for each in found] == ([title] if title else [])
-    assert all(text in each.text for each in found)
+    found = [need for need in needs(NOW) if "clock" in need.title]
+    assert [need.title for need in found] == ([title] if title else [])
+    assert all(text in need.text for need in found)
 
 
 def test_a_jump_of_the_clock_is_reported_until_it_is_confirmed(client: Client) -> None:

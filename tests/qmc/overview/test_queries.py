@@ -98,7 +98,7 @@ def test_the_number_of_queries_does_not_grow_with_the_site(site_directory: Path,
             told, ends = needs(now), list(expiring(actor=SYSTEM, now=now))
         found.append(len(asked))
     assert found[0] == found[1]
-    codes = {each.code for each in told}
+    codes = {need.code for need in told}
     assert {
         "node-silent",
         "certificate-expired",
@@ -113,7 +113,7 @@ def test_the_number_of_queries_does_not_grow_with_the_site(site_directory: Path,
 def test_each_need_has_a_stable_identity(site_directory: Path) -> None:
     now = timezone.now()
     crowd(range(3), now)
-    today, tomorrow = ([each.identity for each in needs(moment)] for moment in (now, now + timedelta(minutes=1)))
+    today, tomorrow = ([need.identity for need in needs(moment)] for moment in (now, now + timedelta(minutes=1)))
     assert len(set(today)) == len(today)
     assert set(today) <= set(tomorrow)
 
@@ -127,12 +127,12 @@ def test_a_node_whose_certificates_have_expired_is_one_need(site_directory: Path
     Observation.objects.create(node=calls, last_seen_at=now)
     gone = node("gone", "registered", now)
     Observation.objects.create(node=gone, last_seen_at=now - 2 * DAY, trusts=[Certificate.objects.get(kind="root").sha256])
-    for each in (gone, calls):
+    for expected_node in (gone, calls):
         for kind in ("client", "service"):
-            certificate(kind, each.pk, each.host_name, now, days=-2 if each == gone else 400)
-    told = {each.need.code: each for each in attention(now) if each.need.subject == "gone"}
+            certificate(kind, expected_node.pk, expected_node.host_name, now, days=-2 if expected_node == gone else 400)
+    told = {ranked.need.code: ranked for ranked in attention(now) if ranked.need.subject == "gone"}
     cause = told["certificate-expired"]
     assert (cause.explained_by, cause.need.title) == ("", "gone.example: client and service certificates have expired")
-    assert {code: each.explained_by for code, each in told.items() if each != cause} == dict.fromkeys(
+    assert {code: ranked.explained_by for code, ranked in told.items() if ranked != cause} == dict.fromkeys(
         ("node-silent", "renewal-overdue"), cause.need.title
     )

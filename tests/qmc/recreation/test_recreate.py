@@ -115,17 +115,17 @@ def is_recreated(data_directory: Path) -> None:
     assert fields_open() == (2, [])  # the connection's password and the cluster's key
     (root,) = roots_in_force()
     assert root.generation > 1
-    assert {each.issuer for each in Certificate.objects.filter(status__in=["issuing", "issued", "superseded"]).exclude(pk=root.pk)} <= {
-        root
-    }
+    assert {
+        certificate.issuer for certificate in Certificate.objects.filter(status__in=["issuing", "issued", "superseded"]).exclude(pk=root.pk)
+    } <= {root}
     assert Certificate.objects.filter(status="issued").count() == 4  # root, cluster, the central node's service and client
     old = Certificate.objects.get(kind="root", generation=1)
     assert (old.status, old.encrypted_private_key, old.revocation_code) == ("revoked", None, "keyCompromise")
     assert not Certificate.objects.exclude(kind="cluster").exclude(sealed_private_key=None).exists()
     installed = own_store()
-    assert [fingerprint(each) for each in installed.roots] == [root.sha256]
+    assert [fingerprint(trusted) for trusted in installed.roots] == [root.sha256]
     assert [path.name for path in (data_directory / "node/generations").iterdir()] == [str(installed.generation)]
-    old_serials = {int(each.serial, 16) for each in Certificate.objects.filter(status="revoked")}
+    old_serials = {int(certificate.serial, 16) for certificate in Certificate.objects.filter(status="revoked")}
     pairs = Store(data_directory / "node").service_pairs()
     assert all(b"BEGIN CERTIFICATE" in path.read_bytes() for path in pairs)
     assert len(pairs) == 1
@@ -306,7 +306,7 @@ def test_a_root_that_has_expired_is_backed_up_proved_and_recreated(data_director
     """The zone was founded 61 months ago, and nobody renewed anything. The trial is the real one: a restore by another process."""
     zone_found(host_name=NAME, now=datetime.now(UTC) - timedelta(days=61 * 31))
     assert problems(now=datetime.now(UTC)) == []
-    assert len([each for each in remarks(now=datetime.now(UTC)) if "expired on" in each]) == 3
+    assert len([remark for remark in remarks(now=datetime.now(UTC)) if "expired on" in remark]) == 3
     copy = recreate(data_directory)
     assert Event.objects.filter(action="backup.verified", detail__file=copy.file.name).exists()
     assert (problems(now=datetime.now(UTC)), list(remarks(now=datetime.now(UTC)))) == ([], [])
