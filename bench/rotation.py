@@ -60,8 +60,8 @@ class Rotation:
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        status, told = site.call("POST", "/rotations/", {"kind": "root"})
-        assert status == 201, told
+        status, answer = site.call("POST", "/rotations/", {"kind": "root"})
+        assert status == 201, answer
 
     def _is(self, condition: str) -> bool:
         return bool(self.site.rows(f"SELECT count(*) FROM certs_rotation WHERE {condition}")[0][0])

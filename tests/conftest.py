@@ -72,8 +72,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What tests tell beside their outcome: how much was tried."""
     for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
-        for name, told in report.user_properties if report.when == "call" else ():
-            terminalreporter.write_line(f"{name}: {told}")
+        for name, value in report.user_properties if report.when == "call" else ():
+            terminalreporter.write_line(f"{name}: {value}")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -169,7 +169,7 @@ def _settle_folder(export: Export, now: datetime) -> bool:
             _tell(export, (REMOVED_THERE if is_revoked else REPLACED_THERE).format(export.folder_host))
             return not is_revoked or now - export.status_since < PATIENCE
         if not is_revoked:
-            folder_write(export, own, told=LEFT_THERE.format(export.folder_host) if elsewhere else "")
+            folder_write(export, own, problem=LEFT_THERE.format(export.folder_host) if elsewhere else "")
         elif elsewhere:
             _tell(export, LEFT_THERE.format(export.folder_host))
         else:
@@ -192,7 +192,7 @@ def _tell(export: Export, problem: str) -> None:
     mine.update(folder_problem=problem[:500])
 
 
-def folder_write(export: Export, own: Installed, *, told: str = "") -> None:
+def folder_write(export: Export, own: Installed, *, problem: str = "") -> None:
     """Write the files beside the current ones, then switch with one rename. A reader sees either the old files or the new files, complete.
 
     Raises: OSError, StaleExport, SealError, ZoneBroken.
@@ -212,7 +212,7 @@ def folder_write(export: Export, own: Installed, *, told: str = "") -> None:
                 if not wanted.select_for_update().filter(folder_node=own.node).exists():
                     raise StaleExport(f"{export} has changed")
                 link = _switch(export, fresh)
-                wanted.update(folder=str(link), folder_generation=export.made_generation, folder_problem=told)
+                wanted.update(folder=str(link), folder_generation=export.made_generation, folder_problem=problem)
         finally:
             _forget(export)
 

@@ -124,8 +124,8 @@ def browser_certificates_json(certificates: Sequence[BrowserCertificate], now: d
 def _answer(certificate: BrowserCertificate, status: int = 200) -> Response:
     now = timezone.now()
     found = findings(certificate, now=now) if certificate.is_ready else []
-    told = browser_certificates_json([certificate], now)[0] | {"findings": [vars(finding) for finding in found]}
-    return Response(told, status=status)
+    content = browser_certificates_json([certificate], now)[0] | {"findings": [vars(finding) for finding in found]}
+    return Response(content, status=status)
 
 
 def choice_json(story: BrowserStatus) -> dict[str, Any]:

@@ -172,8 +172,8 @@ class DeploymentTestToken(View):
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         deployment = get_object_or_404(Deployment, pk=pk)
         made = token_sign(actor=self.actor, deployment=deployment, now=timezone.now())
-        told = {"token": made.text, "key_id": made.key_id, "audience": deployment.audience, "expires_at": made.expires_at}
-        return Response(told, status=201, headers=NO_STORE)
+        content = {"token": made.text, "key_id": made.key_id, "audience": deployment.audience, "expires_at": made.expires_at}
+        return Response(content, status=201, headers=NO_STORE)
 
 
 class ClusterToken(View):
@@ -219,8 +219,8 @@ class Cluster(View):
         current = cluster_current()
         rows = Node.objects.present().select_related("observation")
         paged = self.paged(rows, lambda page: [cluster_node_json(cluster_node) for cluster_node in cluster_nodes(page, in_force=current)])
-        told = {"certificate": certificate_json(current, timezone.now()), "key_id": key_id(current.x509())}
-        return Response(told | {"manual_configuration": vars(site_answer(zone_current()))} | paged.data)
+        content = {"certificate": certificate_json(current, timezone.now()), "key_id": key_id(current.x509())}
+        return Response(content | {"manual_configuration": vars(site_answer(zone_current()))} | paged.data)
 
 
 class ClusterJwks(View):

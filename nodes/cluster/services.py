@@ -181,8 +181,8 @@ def _facts(installation: str, upgraded_from: str, release: str, app_distribution
         errors = _upgrade_errors(releases)
     if errors:
         raise InputInvalid(errors)
-    told = {field: str(value) if value else "" for field, value in releases.items()}
-    return {"installation": installation, "app_distribution": app_distribution, **told}
+    texts = {field: str(value) if value else "" for field, value in releases.items()}
+    return {"installation": installation, "app_distribution": app_distribution, **texts}
 
 
 def _upgrade_errors(releases: dict[str, Release | None]) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from web.forms import ServiceForm, text_input
 
 
 class ConnectionForm(ServiceForm):
-    """`password_told` describes the stored password; "" if there is none to clear."""
+    """`password_description` describes the stored password; "" if there is none to clear."""
 
     name = forms.CharField(
         label="Name", strip=False, widget=text_input("Sales"),
@@ -40,15 +40,15 @@ class ConnectionForm(ServiceForm):
         help_text="Services that need it fail as soon as they read this connection again.",
     )  # fmt: skip
 
-    def __init__(self, *args: Any, password_told: str = "", **kwargs: Any) -> None:
+    def __init__(self, *args: Any, password_description: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         now = (
-            f"It is {password_told}. Leave this field empty to keep it."
-            if password_told
+            f"It is {password_description}. Leave this field empty to keep it."
+            if password_description
             else "It is not set. Leave this field empty if none is needed."
         )
         self.fields["password"].help_text = f"{now} Only registered nodes can decrypt it. It is never shown here again."
-        if not password_told:
+        if not password_description:
             del self.fields["clear_password"]
 
     def clean(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from nodes.connections.filters import ConnectionFilter
 from nodes.connections.forms import ConnectionForm
-from nodes.connections.services import connection_change, connection_create, connection_delete, key_versions, password_told
+from nodes.connections.services import connection_change, connection_create, connection_delete, key_versions, password_description
 from nodes.connections.tables import ConnectionTable
 from nodes.connections.view_models import ConnectionPage
 from nodes.errors import InputInvalid
@@ -60,7 +60,9 @@ def edit(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     connection = get_object_or_404(Connection, pk=pk)
     held = connection.password
     initial = {name: getattr(connection, name) for name in ("name", "type", "connection_string", "username")}
-    form = ConnectionForm(request.POST or None, initial=initial, password_told=password_told(held, key_versions()) if held else "")
+    form = ConnectionForm(
+        request.POST or None, initial=initial, password_description=password_description(held, key_versions()) if held else ""
+    )
     if request.method == "POST" and _save(form, lambda **fields: connection_change(actor=request.actor, connection=connection, **fields)):
         return redirect(reverse("connections:edit", args=[pk]) + "?saved")
     return _form(request, form, connection)

@@ -115,7 +115,7 @@ def key_versions() -> dict[str, int]:
     return {key_id: version for key_id, version in DatabaseKey.objects.values_list("key_id", "version") if key_id}
 
 
-def password_told(held: Secret, versions: dict[str, int]) -> str:
+def password_description(held: Secret, versions: dict[str, int]) -> str:
     """The description of a stored password on a page."""
     version = versions.get(held.key_id)
     return f"set, database key version {version}" if version else "set, encrypted with an unknown database key"
@@ -129,10 +129,10 @@ def connections_page(*, after: uuid.UUID | None) -> dict[str, Any]:
     results: list[dict[str, Any]] = []
     size = 0
     for row in rows[: MOST_AT_ONCE + 1]:
-        told = {"id": str(row.pk), **{name: getattr(row, name) for name in ("name", "type", "connection_string", "username")}}
-        told["password"] = base64.b64encode(row.password.sealed).decode() if row.password else None
-        size += len(json.dumps(told, ensure_ascii=False).encode())
+        content = {"id": str(row.pk), **{name: getattr(row, name) for name in ("name", "type", "connection_string", "username")}}
+        content["password"] = base64.b64encode(row.password.sealed).decode() if row.password else None
+        size += len(json.dumps(content, ensure_ascii=False).encode())
         if results and (len(results) == MOST_AT_ONCE or size > LARGEST_PAGE):
             return {"results": results, "next": results[-1]["id"]}
-        results.append(told)
+        results.append(content)
     return {"results": results, "next": None}

@@ -2,7 +2,7 @@
 
 import django_tables2 as tables
 
-from nodes.connections.services import password_told
+from nodes.connections.services import password_description
 from nodes.models import Connection
 
 
@@ -21,4 +21,4 @@ class ConnectionTable(tables.Table):
         empty_text = "No connections yet. Every registered node can read the ones that you create."
 
     def render_password(self, record: Connection) -> str:
-        return password_told(record.password, self.versions)
+        return password_description(record.password, self.versions)

@@ -132,9 +132,9 @@ def _browser_is_on_its_way(node: Node, report: Report, wanted: str, now: datetim
 
 def _browser_recorded(node: Node, report: Report, wanted: str, seen: Observation | None, now: datetime) -> None:
     """Record when a node starts or stops using the chosen certificate. `seen` is the observation before this report."""
-    told = report.browser
-    if wanted and told and told["revision"] == wanted and told != (seen.browser if seen else {}):
-        record(actor=Actor("node", node.name), action="node.browser_certificate_taken", target=node, detail=told, now=now)
+    reported = report.browser
+    if wanted and reported and reported["revision"] == wanted and reported != (seen.browser if seen else {}):
+        record(actor=Actor("node", node.name), action="node.browser_certificate_taken", target=node, detail=reported, now=now)
 
 
 def _trust_differs(report: Report) -> bool:

@@ -19,9 +19,9 @@ def clock_believed(*, now: datetime) -> None:
     middle = median(offsets) if offsets else 0.0
     if abs(middle) > FARTHEST.total_seconds():
         side = "behind" if middle > 0 else "ahead of"
-        told = f"The central node's clock says {clocks.stamp(now)}, {clocks.length(timedelta(seconds=middle))} {side} most nodes'."
+        problem = f"The central node's clock says {clocks.stamp(now)}, {clocks.length(timedelta(seconds=middle))} {side} most nodes'."
     elif not offsets and (jump := clock_jump(now=now)):
-        told = f"The central node's clock jumped {clocks.length(timedelta(seconds=jump[1]))} {'ahead' if jump[1] > 0 else 'back'}, and no other node confirms the new time."
+        problem = f"The central node's clock jumped {clocks.length(timedelta(seconds=jump[1]))} {'ahead' if jump[1] > 0 else 'back'}, and no other node confirms the new time."
     else:
         return
-    raise ClockDoubtful(f"{told} Automatic renewals and rotations wait until the clock is correct. Set its time source (NTP).")
+    raise ClockDoubtful(f"{problem} Automatic renewals and rotations wait until the clock is correct. Set its time source (NTP).")

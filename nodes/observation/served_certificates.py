@@ -69,8 +69,8 @@ def _watched(node: Node) -> Observation | None:
 
 
 def _services(seen: Observation, known: dict[str, Certificate], browser: dict[str, str]) -> list[Served]:
-    told = [(name, sha256) for name, sha256 in sorted(seen.served.items(), key=lambda pair: (pair[0] != "service", pair[0]))]
-    return [_served(name, sha256, known, browser, seen) for name, sha256 in told if name != "service" or seen.listening]
+    in_order = [(name, sha256) for name, sha256 in sorted(seen.served.items(), key=lambda pair: (pair[0] != "service", pair[0]))]
+    return [_served(name, sha256, known, browser, seen) for name, sha256 in in_order if name != "service" or seen.listening]
 
 
 def _served(name: str, sha256: str | None, known: dict[str, Certificate], browser: dict[str, str], seen: Observation) -> Served:
@@ -102,18 +102,18 @@ def installed_since(nodes: Iterable[Node]) -> dict[uuid.UUID, datetime | None]:
 def still_old(nodes: Iterable[Node], *, now: datetime) -> list[tuple[Node, Served]]:
     """What has served something else than the installed certificate for longer than a reload takes, with its node; three queries."""
     wanted = list(nodes)
-    told = served_certificates_of(wanted)
-    old = [(node, service) for node in wanted for service in told[node.pk] if service.is_old]
+    services = served_certificates_of(wanted)
+    old = [(node, service) for node in wanted for service in services[node.pk] if service.is_old]
     since = installed_since(node for node, _ in old)
     return [(node, service) for node, service in old if (at := since[node.pk]) is not None and now - at > PATIENCE]
 
 
 def hook_run(node: Node) -> HookRun | None:
     """The last run of the node's reload hook; None if it has no hook."""
-    told: dict[str, Any] = node.observed.hook if node.observed else {}
-    if not told:
+    run: dict[str, Any] = node.observed.hook if node.observed else {}
+    if not run:
         return None
-    at, code, generation = datetime.fromisoformat(told["at"]), told["exit"], told["generation"]
+    at, code, generation = datetime.fromisoformat(run["at"]), run["exit"], run["generation"]
     if code == 0:
         return HookRun(at, f"succeeded, for generation {generation}", failed=False)
     if code is None:

@@ -164,9 +164,9 @@ def _replace(zone: TrustZone, copy: Copy, actor: Actor, now: datetime) -> None:
         list_ask(root=root, now=now)
         if unfinished(zone) is None:
             job_create(task=TASK, subject=zone.pk, title=TITLE, actor=actor.label, now=now)
-        told = {"root": root.subject, "sha256": root.sha256, "replaced": replaced, "certificates": ended, "nodes": nodes}
+        detail = {"root": root.subject, "sha256": root.sha256, "replaced": replaced, "certificates": ended, "nodes": nodes}
         places = {"backup": str(copy.file), "passphrase_file": str(copy.passphrase_file)}
-        record(actor=actor, action=RECREATED, target=zone, detail=told | places, now=now)
+        record(actor=actor, action=RECREATED, target=zone, detail=detail | places, now=now)
 
     root_make(zone=zone, number=root_next_number(), actor=actor, now=now, once_issued=take_over)
 

@@ -140,8 +140,8 @@ def test_private_keys_are_found_by_reading_the_files() -> None:
     members = {f"node/generations/1/{number}.pem": pem for number, pem in enumerate(pems)}
     members[f"roots/{uuid.uuid4()}.pem"] = keys.to_encrypted_pem(first, b"x")
     members[DATA] = b'{"note": "' + keys.to_pem(second) + b'"}'
-    told = private_keys(archive(**members))
-    assert told == (
+    report = private_keys(archive(**members))
+    assert report == (
         "1 private key in data.jsonl, 2 private keys of the node store, 1 private key of roots (encrypted with the passphrase of the backup)"
     )
 

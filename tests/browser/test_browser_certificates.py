@@ -90,10 +90,10 @@ def test_a_browser_certificate_is_requested_and_completed(eyes: Eyes) -> None:
     page.get_by_label("Key").select_option("EC P-256")
     page.get_by_role("button", name="Create key and request").click()
     expect(page).to_have_title(f"{host_name} · Trust zone console")
-    with page.expect_download() as told:
+    with page.expect_download() as downloaded:
         page.get_by_role("link", name="Download request").click()
-    asked = x509.load_pem_x509_csr(told.value.path().read_bytes())
-    assert page.locator("#csr").text_content().encode().split() == told.value.path().read_bytes().split()
+    asked = x509.load_pem_x509_csr(downloaded.value.path().read_bytes())
+    assert page.locator("#csr").text_content().encode().split() == downloaded.value.path().read_bytes().split()
     page.get_by_label("Files").set_input_files([file("other.cer", fresh(host_name).pem)])
     page.get_by_role("button", name="Upload and check").click()
     expect(page.locator("#id_files_error")).to_contain_text("made for another key")

@@ -195,11 +195,11 @@ def test_answers_to_input_are_accessible(eyes: Eyes, furnished: Furnished) -> No
     expect(page.get_by_role("heading", level=1)).to_have_text("The browser sent no cookie")
     found += looked_at(eyes, "form too old")
     eyes.go(f"http://{furnished.unlockable_address}:4570/certificateSetup")
-    for typed, told in (("nonsense", "Mistyped"), (furnished.unlockable_password, "Certificates installed")):
+    for typed, message in (("nonsense", "Mistyped"), (furnished.unlockable_password, "Certificates installed")):
         page.get_by_label("Password").fill(typed)
         page.get_by_role("button", name="Install certificates").click()
-        expect(page.get_by_role("main")).to_contain_text(told)
-        found += looked_at(eyes, f"setup {told}")
+        expect(page.get_by_role("main")).to_contain_text(message)
+        found += looked_at(eyes, f"setup {message}")
     assert found == []
 
 

@@ -164,10 +164,10 @@ def certificate_is_read_and_downloaded(eyes: Eyes) -> None:
 def lifetime_goes_from_12_to_60_months(page: Page) -> None:
     node = page.url
     page.get_by_role("link", name="Settings").click()
-    for months, told in (("99", "99 months are not possible. The lifetime is now 60 months."), ("24", "Saved: 24 months.")):
+    for months, message in (("99", "99 months are not possible. The lifetime is now 60 months."), ("24", "Saved: 24 months.")):
         page.get_by_label("Lifetime").fill(months)
         page.get_by_role("button", name="Save").click()
-        expect(page.get_by_role("status")).to_contain_text(told)
+        expect(page.get_by_role("status")).to_contain_text(message)
     expect(page.get_by_role("heading", level=1)).to_have_text("New certificates are valid for 24 months")
     page.goto(node)
 

@@ -70,7 +70,7 @@ class Rotation:
         self.site.wait(lambda: self.late.state() == "awaiting_password")
         self.hunt.begin()
 
-    def told(self) -> dict[str, Any]:
+    def newest_rotation(self) -> dict[str, Any]:
         status, answer = self.site.call("GET", "/rotations/")
         assert status == 200, answer
         newest: dict[str, Any] = answer["results"][0]
@@ -84,11 +84,11 @@ class Rotation:
         assert {answer["type"] for status, answer in answers if status == 409} == {"urn:trust-zone:not-now"}
 
     def pause(self, *, paused: bool) -> int:
-        return int(self.site.call("POST", f"/rotations/{self.told()['id']}/{'pause' if paused else 'resume'}/")[0])
+        return int(self.site.call("POST", f"/rotations/{self.newest_rotation()['id']}/{'pause' if paused else 'resume'}/")[0])
 
     def is_over(self) -> bool:
         """Finished, and everybody was killed who was to be."""
-        return self.told()["finished_at"] is not None and self.hunt.is_over()
+        return self.newest_rotation()["finished_at"] is not None and self.hunt.is_over()
 
     def end(self) -> None:
         self.hunt.end()

@@ -64,8 +64,8 @@ class KeyRotation(Rotation):
         self.check()
 
     def check(self) -> None:
-        told = self.told()
-        assert (told["rows_done"], told["unreadable"], told["waits_for"]) == (told["rows_total"], [], [])
+        rotation = self.newest_rotation()
+        assert (rotation["rows_done"], rotation["unreadable"], rotation["waits_for"]) == (rotation["rows_total"], [], [])
         rows = self.site.rows("SELECT status, key_id FROM certs_databasekey ORDER BY version DESC")
         assert [status for status, _ in rows] == ["writing", *["retired"] * (len(rows) - 1)]
         newest = rows[0][1]

@@ -153,8 +153,8 @@ def test_every_fault_at_every_step_leads_to_a_good_final_state(
         list(pool.map(lambda on: matrices[on].run(chosen()), engines))
     for on, matrix in matrices.items():
         slowest = max(matrix.took, key=lambda trial: matrix.took[trial])
-        told = f"{len(matrix.took)} combinations of step and fault tried, {len(matrix.wrong)} ended badly"
-        record_property(on, f"{told}; slowest {matrix.took[slowest]:.0f} s: {slowest[0].name}, {slowest[1]}")
+        summary = f"{len(matrix.took)} combinations of step and fault tried, {len(matrix.wrong)} ended badly"
+        record_property(on, f"{summary}; slowest {matrix.took[slowest]:.0f} s: {slowest[0].name}, {slowest[1]}")
         assert matrix.took.keys() == set(chosen())
     bad = [f"== {on}: {step.name}, {fault}\n{text}" for on, matrix in matrices.items() for (step, fault), text in matrix.wrong.items()]
     assert not bad, "\n\n".join(bad)

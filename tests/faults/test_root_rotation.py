@@ -38,7 +38,7 @@ class RootRotation(Rotation):
 
     def stands(self, case: Case) -> dict[str, Any]:
         """The node's line of the matrix, once the rotation shows it."""
-        return next((node for node in self.told()["nodes"] if node["name"] == case.name), {})
+        return next((node for node in self.newest_rotation()["nodes"] if node["name"] == case.name), {})
 
     def until(self, true: Callable[[], bool], *up: Case) -> None:
         """While the agents of `up` are restarted when they end."""
@@ -53,7 +53,7 @@ class RootRotation(Rotation):
             self.site.wait(so, 240)  # each kill costs a lease of 30 s
         except AssertionError as exc:
             jobs = self.site.rows("SELECT title, progress, claims, next_attempt_at, lease_until FROM jobs_job WHERE outcome = ''")
-            exc.add_note(f"{self.told()}\nkilled: {self.hunt.killed}\nunfinished: {jobs}")
+            exc.add_note(f"{self.newest_rotation()}\nkilled: {self.hunt.killed}\nunfinished: {jobs}")
             raise
 
     def settle(self, case: Case) -> None:
@@ -69,8 +69,10 @@ class RootRotation(Rotation):
         with probe.without(self.down.name):
             self.down.kill_agent()
             self.start()
-            self.until(lambda: {waiting["name"] for waiting in self.told()["waits_for"]} == {self.down.name, self.late.name}, *others)
-            assert self.told()["phase"] == "trusting"
+            self.until(
+                lambda: {waiting["name"] for waiting in self.newest_rotation()["waits_for"]} == {self.down.name, self.late.name}, *others
+            )
+            assert self.newest_rotation()["phase"] == "trusting"
             shutil.copytree(self.old.home, snapshot, symlinks=True)
             self.down.start_agent()
             self.until(lambda: bool(self.stands(self.down).get("trusts")), *others, self.down)
@@ -100,8 +102,8 @@ class RootRotation(Rotation):
         self.until(self.is_over, *self.cases, self.late)
 
     def check(self) -> None:
-        told = self.told()
-        assert (told["phase"], told["waits_for"], told["percent"]) == ("finished", [], 100)
+        rotation = self.newest_rotation()
+        assert (rotation["phase"], rotation["waits_for"], rotation["percent"]) == ("finished", [], 100)
         roots = self.site.rows(
             "SELECT status, sha256 FROM certs_certificate WHERE kind = 'root' AND status <> 'failed' ORDER BY generation DESC"
         )

@@ -24,7 +24,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield site
 
 
-def told(site: Site) -> dict[str, Any]:
+def newest_rotation(site: Site) -> dict[str, Any]:
     newest: dict[str, Any] = site.call("GET", "/rotations/")[1]["results"][0]
     return newest
 
@@ -62,11 +62,11 @@ def test_a_rotation_is_rolled_back_and_another_continues_without_a_silent_node(s
     (first,) = roots(site)
     with Probe(everybody, per_second=10) as probe:
         rotation = rotate(site)
-        site.wait(lambda: any(node["accepted"] for node in told(site)["nodes"]), 120)
+        site.wait(lambda: any(node["accepted"] for node in newest_rotation(site)["nodes"]), 120)
         assert site.call("POST", f"{rotation}/roll-back/")[0] == 202
         assert site.call("POST", f"{rotation}/roll-back/")[0] == 409
-        site.wait(lambda: told(site)["phase"] == "finished", 120)
-        assert (told(site)["rolled_back"], roots(site)) == (True, [first])
+        site.wait(lambda: newest_rotation(site)["phase"] == "finished", 120)
+        assert (newest_rotation(site)["rolled_back"], roots(site)) == (True, [first])
         site.wait(lambda: all_trust_and_present(site, everybody, first), 30)
         assert probe.report().failures == []
     silent, others = places[0], everybody[1:]
@@ -75,11 +75,11 @@ def test_a_rotation_is_rolled_back_and_another_continues_without_a_silent_node(s
         site.further[silent.name].wait(10)
         del site.commands[silent.name]
         rotation = rotate(site)
-        site.wait(lambda: [waiting["name"] for waiting in told(site)["waits_for"]] == [silent.name], 120)
+        site.wait(lambda: [waiting["name"] for waiting in newest_rotation(site)["waits_for"]] == [silent.name], 120)
         excluded = {"node": ids[silent.name], "reason": "its disk is being replaced"}
         assert site.call("POST", f"{rotation}/exclude/", excluded)[0] == 202
         assert site.call("POST", f"{rotation}/exclude/", excluded)[0] == 409
-        site.wait(lambda: told(site)["phase"] == "finished", 120)
+        site.wait(lambda: newest_rotation(site)["phase"] == "finished", 120)
         (second,) = roots(site)
         assert second != first
         site.wait(lambda: all_trust_and_present(site, others, second), 30)

@@ -35,9 +35,9 @@ def test_commands_that_need_a_site_name_init(tmp_path: Path, before: dict[str, l
     commands = {name: [word.replace("FOLDER", str(tmp_path)) for word in words] for name, words in (before | COMMANDS).items()}
     script = EACH.format(commands=commands, data=str(tmp_path / "data"))
     # TLS session keys that cannot be written end nothing either.
-    told = run("-c", script, uid=os.geteuid(), SSLKEYLOGFILE=str(tmp_path / "nowhere/keys")).split("--- ")[1 + len(before) :]
-    assert len(told) == len(COMMANDS)
-    for output in told:
-        assert "manage.py init" in output, told
+    outputs = run("-c", script, uid=os.geteuid(), SSLKEYLOGFILE=str(tmp_path / "nowhere/keys")).split("--- ")[1 + len(before) :]
+    assert len(outputs) == len(COMMANDS)
+    for output in outputs:
+        assert "manage.py init" in output, outputs
         assert "ended well" not in output
         assert "Traceback" not in output

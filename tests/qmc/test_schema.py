@@ -74,8 +74,8 @@ def test_every_address_is_in_the_schema_with_its_answer() -> None:
     without = [
         (path, method)
         for path, methods in schema["paths"].items()
-        for method, told in methods.items()
-        if not any("content" in answer for status, answer in told["responses"].items() if status < "300")
+        for method, operation in methods.items()
+        if not any("content" in answer for status, answer in operation["responses"].items() if status < "300")
     ]
     deleted = ("browser-certificates", "connections", "deployments", "nodes")
     assert sorted(without) == [(f"/api/v1/{section}/{{id}}/", "delete") for section in deleted]

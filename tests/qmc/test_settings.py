@@ -21,11 +21,11 @@ from storage.data_directory import data_directory_prepare
 TOLD = "import django; django.setup(); from nodes.models import SILENT_AFTER; from django.conf import settings; print(settings.QMC_HEARTBEAT_S, SILENT_AFTER.seconds)"
 
 
-@pytest.mark.parametrize(("asked", "told"), [("0", "1 180"), ("60", "60 180"), ("900", "900 2700"), ("90000", "3600 10800")])
-def test_heartbeats_have_bounds_and_three_missed_ones_are_silence(asked: str, told: str) -> None:
+@pytest.mark.parametrize(("asked", "expected"), [("0", "1 180"), ("60", "60 180"), ("900", "900 2700"), ("90000", "3600 10800")])
+def test_heartbeats_have_bounds_and_three_missed_ones_are_silence(asked: str, expected: str) -> None:
     environment = os.environ | {"QMC_HEARTBEAT_S": asked, "DJANGO_SETTINGS_MODULE": "qmc.settings"}
     answer = subprocess.run([sys.executable, "-c", TOLD], capture_output=True, text=True, check=True, env=environment)
-    assert answer.stdout.split("\n")[0] == told
+    assert answer.stdout.split("\n")[0] == expected
 
 
 BAD = {
@@ -127,13 +127,20 @@ def test_the_command_names_where_each_value_comes_from(site_directory: Path, set
     settings.INSTALLATION = installation_read({"QMC_BASE_URL": "https://environment.example", "DATABASE_URL": "postgres://u:a-secret@h/x"})
     found, problem = explained(capsys)
     assert problem == ""
-    told = {name: (setting["value"], setting["source"], setting["environment"], setting["site_data"]) for name, setting in found.items()}
-    assert told["QMC_BASE_URL"] == ("https://environment.example", "environment", "https://environment.example", "https://data.example")
-    assert told["QMC_ALLOWED_HOSTS"] == ("data.example", "site data", None, "data.example")
-    assert told["QMC_NODE_API_ADDRESSES"] == ("127.0.0.1:4242", "site data", None, "127.0.0.1:4242")
-    assert told["QMC_TRUSTED_ORIGINS"] == ("", "default", None, "")
-    assert told["QMC_HEARTBEAT_S"] == ("60", "default", None, None)
-    assert told["DATABASE_URL"][0] == "postgres://***@h/x"
+    explained_settings = {
+        name: (setting["value"], setting["source"], setting["environment"], setting["site_data"]) for name, setting in found.items()
+    }
+    assert explained_settings["QMC_BASE_URL"] == (
+        "https://environment.example",
+        "environment",
+        "https://environment.example",
+        "https://data.example",
+    )
+    assert explained_settings["QMC_ALLOWED_HOSTS"] == ("data.example", "site data", None, "data.example")
+    assert explained_settings["QMC_NODE_API_ADDRESSES"] == ("127.0.0.1:4242", "site data", None, "127.0.0.1:4242")
+    assert explained_settings["QMC_TRUSTED_ORIGINS"] == ("", "default", None, "")
+    assert explained_settings["QMC_HEARTBEAT_S"] == ("60", "default", None, None)
+    assert explained_settings["DATABASE_URL"][0] == "postgres://***@h/x"
     call_command("settings", "--explain")
     out = capsys.readouterr().out
     assert "From: the environment. The site's data has: https://data.example. The environment overrides it." in out
@@ -162,8 +169,8 @@ def test_the_command_works_without_a_site_and_writes_nothing(tmp_path: Path, url
 def test_the_document_has_the_table_of_the_code() -> None:
     text = (settings_module.BASE_DIR / "docs/install.md").read_text()
     rows = re.findall(r"^\| `([A-Z_]+)` \| (.+) \| (?:`(.+)` )?\|$", text, re.MULTILINE)
-    told = [(name, re.sub(r"\[(.+?)\]\(.+?\)", r"\1", meaning), default) for name, meaning, default in rows]
-    assert told == [(row.name, row.purpose, row.default) for row in ROWS.values()]
+    table = [(name, re.sub(r"\[(.+?)\]\(.+?\)", r"\1", meaning), default) for name, meaning, default in rows]
+    assert table == [(row.name, row.purpose, row.default) for row in ROWS.values()]
 
 
 def test_every_name_in_the_tree_is_a_setting_or_belongs_to_another_program() -> None:

@@ -74,9 +74,9 @@ def agent(*words: str) -> list[str]:
 
 
 def back_up(site: Site, file: Path, *words: str) -> str:
-    told = site.manage("backup", str(file), "--passphrase-file", str(file.parent / "passphrase"), *words)
-    assert (file.stat().st_mode & 0o777, WORD in told) == (0o600, False)
-    return told
+    output = site.manage("backup", str(file), "--passphrase-file", str(file.parent / "passphrase"), *words)
+    assert (file.stat().st_mode & 0o777, WORD in output) == (0o600, False)
+    return output
 
 
 @takes_minutes
@@ -86,10 +86,10 @@ def test_a_site_moves_to_another_machine_name_and_database_and_back(tmp_path: Pa
     with running_site(tmp_path, agents=1, environment=QUICK) as first:
         address, home = first.agents[0], first.data / "agents" / first.agents[0]
         pk, _ = first.register("rim1", address)
-        told = back_up(first, tmp_path / "first.age", "--verify")
-        assert "verified: a trial restore read" in told
-        assert "1 private key of roots (encrypted with the passphrase of the backup)" in told
-        assert "Nodes: 2 registered" in told
+        output = back_up(first, tmp_path / "first.age", "--verify")
+        assert "verified: a trial restore read" in output
+        assert "1 private key of roots (encrypted with the passphrase of the backup)" in output
+        assert "Nodes: 2 registered" in output
         assert not list(first.data.glob(".trial-*"))
         assert first.rows("SELECT count(*) FROM jobs_periodicwork WHERE name = 'verified backup' AND last_success IS NOT NULL") == [(1,)]
         assert not [place for place, content in first.contents() if WORD.encode() in content]
@@ -100,9 +100,9 @@ def test_a_site_moves_to_another_machine_name_and_database_and_back(tmp_path: Pa
     serve = agent("serve", "--home", str(home), "--address", address, "--setup-address", address)
     with engine("production", tmp_path / "engine") as environment:
         house = House(tmp_path / "second/var", tmp_path / "first.age", first.node_port, first.environment | environment)
-        told = house.restore("--host-name", "new.example")
-        assert (told.returncode, "Central node: new.example" in told.stdout) == (0, True), told
-        assert "Redistribute: no node" in told.stdout
+        restored = house.restore("--host-name", "new.example")
+        assert (restored.returncode, "Central node: new.example" in restored.stdout) == (0, True), restored
+        assert "Redistribute: no node" in restored.stdout
         again = house.restore()
         assert (again.returncode, "Nothing was changed" in again.stderr) == (1, True)
         second = Site(house.data, agents=0, environment=environment | QUICK, node_port=first.node_port)
@@ -145,8 +145,8 @@ def answers(url: str) -> str:
 
 def and_back_to_sqlite(house: House, serve: list[str], home: Path) -> None:
     """The node is known: it calls at the address that it has learned, and at another one after set-central."""
-    told = house.restore()
-    assert (told.returncode, "Central node: new.example" in told.stdout) == (0, True), told
+    restored = house.restore()
+    assert (restored.returncode, "Central node: new.example" in restored.stdout) == (0, True), restored
     calls_home(house, serve, house.node_port)
     port = free_port()
     words = agent("set-central", "--home", str(home), f"127.0.0.1:{port}")

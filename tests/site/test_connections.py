@@ -106,13 +106,13 @@ def test_agent_and_node_js_open_the_typed_passwords(site: Site, reader: Reader, 
 
 
 def test_without_json_the_agent_shows_whether_passwords_open_and_no_password(reader: Reader, connections: dict[str, str]) -> None:
-    told = reader.agent()
-    assert told.returncode == 0
-    assert [line.split()[:4] for line in told.stdout.splitlines() if line.startswith("staff")] == [
+    listed = reader.agent()
+    assert listed.returncode == 0
+    assert [line.split()[:4] for line in listed.stdout.splitlines() if line.startswith("staff")] == [
         ["staff", "postgresql", "staff-reader", "readable"]
     ]
-    assert "not set" in next(line for line in told.stdout.splitlines() if line.startswith("open"))
-    assert not [name for name, password in PASSWORDS.items() if password in told.stdout + told.stderr]
+    assert "not set" in next(line for line in listed.stdout.splitlines() if line.startswith("open"))
+    assert not [name for name, password in PASSWORDS.items() if password in listed.stdout + listed.stderr]
 
 
 BREAK = """
@@ -132,12 +132,12 @@ def test_damaged_rows_are_reported_and_hide_no_other(site: Site, reader: Reader,
             "staff": PASSWORDS["staff"]
         }
         assert {name for name, connection in found.items() if connection.get("problem")} == {"moved", "stock", "sales"}
-    told = reader.agent().stdout
+    output = reader.agent().stdout
     assert (
         "The password of moved cannot be decrypted: The sealed value was altered, or belongs to another row. Type it again in the console."
-        in told
+        in output
     )
-    assert "The password of sales cannot be decrypted: Sealed with the key 0000000000000000, which is not available here." in told
+    assert "The password of sales cannot be decrypted: Sealed with the key 0000000000000000, which is not available here." in output
     status, page = site.call("GET", "/connections/?page_size=500")
     versions = {row["name"]: row["password_key_version"] for row in page["results"]}
     assert (status, versions) == (200, {"moved": 1, "open": None, "sales": None, "staff": 1, "stock": 1})
@@ -178,7 +178,7 @@ def test_without_connections_the_agent_says_why(site: Site, reader: Reader, tmp_
     subprocess.run(["cp", "-a", reader.home, tmp_path / "home"], check=True)
     lost = Reader(site, tmp_path / "home", reader.log)
     manifest = lost.home / "current/manifest.json"
-    told = json.loads(manifest.read_bytes())
-    manifest.write_text(json.dumps(told | {"central_addresses": [["127.0.0.1", 1]]}))
+    content = json.loads(manifest.read_bytes())
+    manifest.write_text(json.dumps(content | {"central_addresses": [["127.0.0.1", 1]]}))
     ended = lost.agent("--json")
     assert (ended.returncode, "did not give the connections: 127.0.0.1:1" in ended.stderr, ended.stdout) == (1, True, "")

@@ -48,7 +48,7 @@ def mounted(path: Path, size: str) -> Iterator[Disk]:
 @contextlib.contextmanager
 def agent(site: Site, home: Path, address: str, log: Path) -> Iterator[None]:
     command = [sys.executable, "-m", "agent", "serve", "--home", home, "--address", address, "--setup-address", address]
-    with log.open("wb") as told, subprocess.Popen(command, cwd=ROOT, env=site.environment, stderr=told) as process:
+    with log.open("wb") as stderr, subprocess.Popen(command, cwd=ROOT, env=site.environment, stderr=stderr) as process:
         try:
             yield
         finally:

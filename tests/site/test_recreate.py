@@ -100,9 +100,9 @@ def test_from_an_expired_root_back_to_a_fully_registered_site(site: Site, clock:
     clock.forward(timedelta(days=61 * 31))
     site.wait(lambda: all(refused(site, Store(home(site, number))) for number in (0, 1)))
 
-    told = recreate(site, tmp_path / "backups")
-    assert "proved by a trial restore" in told
-    assert "To be redistributed: rim0 (rim0.example)" in told
+    output = recreate(site, tmp_path / "backups")
+    assert "proved by a trial restore" in output
+    assert "To be redistributed: rim0 (rim0.example)" in output
     assert {node["state_reason"] for node in map(site.node, nodes)} == {REASON}
     agent(site, "remove", "--home", home(site, 0), "--yes")  # the other opens by itself: its certificate has expired
     for number, pk in enumerate(nodes):

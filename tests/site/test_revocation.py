@@ -100,8 +100,8 @@ def crl_of(site: Site) -> x509.CertificateRevocationList:
 def revoke(site: Site, pk: str, kind: str) -> int:
     """Revoke the node's certificate of this kind. Returns its serial."""
     found = site.call("GET", f"/certificates/?node={pk}&kind={kind}&status=issued")[1]["results"][0]
-    told = {"reason": "the disk was stolen", "code": "keyCompromise"}
-    status, answer = site.call("POST", f"/certificates/{found['id']}/revoke/", told)
+    body = {"reason": "the disk was stolen", "code": "keyCompromise"}
+    status, answer = site.call("POST", f"/certificates/{found['id']}/revoke/", body)
     assert (status, answer["status"], answer["revocation_code"]) == (200, "revoked", "keyCompromise"), answer
     return int(found["serial"], 16)
 

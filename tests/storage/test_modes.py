@@ -86,16 +86,16 @@ def test_two_accounts_of_a_group_run_one_site_and_only_the_workers_read_the_pass
 
         run("-c", START + INIT + SEND + TOKEN, uid=WORKER, groups=groups, **shared)
         run("-c", START + SEND + TOKEN, uid=WEB, groups=groups, **shared)  # it writes where the other has written, and then the other again
-        told = run("-c", START + SEND + TOKEN + CHECK, uid=WORKER, groups=groups, **shared)
-        assert "Other accounts" not in told
+        output = run("-c", START + SEND + TOKEN + CHECK, uid=WORKER, groups=groups, **shared)
+        assert "Other accounts" not in output
         everything = {folder, *folder.rglob("*")}
         not_read = {path.relative_to(folder).as_posix() for path in everything - readable(folder, uid=WEB, groups=groups)}
         assert not_read == {"secrets/root-passphrase", "secrets/admin-password"}
         assert everything == readable(folder, uid=WORKER, groups=groups)
         assert readable(folder, uid=OTHER) == set()
 
-        told = run("-c", REPLACE, str(folder), uid=WEB, groups=groups)
-        assert told.splitlines() == ["PermissionError"] * 4, told
+        output = run("-c", REPLACE, str(folder), uid=WEB, groups=groups)
+        assert output.splitlines() == ["PermissionError"] * 4, output
 
         run("-c", START + INIT, uid=WORKER, groups=groups, **alone)  # the group is taken away again
         assert readable(folder, uid=WEB, groups=groups) == set()

@@ -110,8 +110,8 @@ def test_migrate_and_init_copy_a_used_database_and_reading_commands_do_not(data:
     assert manage(data, "migrate", "--check").returncode == 0
     assert manage(data, "migrate", "qmc", "zero", "--plan").returncode == 0
     assert copies(data) == []
-    told = manage(data, "migrate", "qmc", "zero")
-    assert (told.returncode, "Copied:   the database to" in told.stdout) == (0, True), told.stderr
+    ended = manage(data, "migrate", "qmc", "zero")
+    assert (ended.returncode, "Copied:   the database to" in ended.stdout) == (0, True), ended.stderr
     (copy,) = copies(data)
     assert [path.stat().st_mode & 0o777 for path in (data / "before-upgrade", data / "before-upgrade" / copy)] == [0o700, 0o600]
     with closing(sqlite3.connect(data / "before-upgrade" / copy)) as database:
@@ -119,17 +119,17 @@ def test_migrate_and_init_copy_a_used_database_and_reading_commands_do_not(data:
         assert database.execute("SELECT name FROM certs_trustzone").fetchall() == [("central.example",)]
         assert database.execute("SELECT count(*) FROM qmc_apitoken").fetchall() == [(0,)]
     assert len(before) > 0
-    told = manage(data, "init")
-    assert (told.returncode, "Copied:   the database to" in told.stdout) == (0, True), told.stderr
+    ended = manage(data, "init")
+    assert (ended.returncode, "Copied:   the database to" in ended.stdout) == (0, True), ended.stderr
     assert len(copies(data)) == 2
 
 
 def test_a_refused_init_changes_no_byte(data: Path) -> None:
     change(data, "ALTER TABLE nodes_node DROP COLUMN services")
     before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
-    told = manage(data, "init")
-    assert told.returncode == 1
-    assert told.stderr.startswith("CommandError: The database was made by a version of this console that cannot be upgraded in place")
+    ended = manage(data, "init")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("CommandError: The database was made by a version of this console that cannot be upgraded in place")
     assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
 
 
@@ -192,8 +192,8 @@ print(json.dumps(counts))
 
 def test_rows_of_the_first_migrations_survive_every_later_one(tmp_path: Path) -> None:
     environment = {"QMC_DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "qmc.settings", "PATH": "/usr/bin:/bin"}
-    told = subprocess.run([sys.executable, "-c", ROWS], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert told.returncode == 0, told.stderr
-    counts = json.loads(told.stdout)
+    ended = subprocess.run([sys.executable, "-c", ROWS], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    counts = json.loads(ended.stdout)
     assert len(counts) > 15
     assert set(counts.values()) == {1}

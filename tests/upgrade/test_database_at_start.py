@@ -249,9 +249,9 @@ def test_a_lost_database_is_never_replaced_by_a_new_trust_zone(data: Path) -> No
 def test_an_unreachable_or_foreign_postgresql_database_is_reported(data: Path) -> None:
     need("production")
     for door in ("init", "serve", "check"):
-        told = refusal(data, DOORS[door], DATABASE_URL=f"postgres://qmc@127.0.0.1:{free_port()}/qmc")
-        assert "The database cannot be reached: " in told
-        assert "DATABASE_URL" in told
+        message = refusal(data, DOORS[door], DATABASE_URL=f"postgres://qmc@127.0.0.1:{free_port()}/qmc")
+        assert "The database cannot be reached: " in message
+        assert "DATABASE_URL" in message
     with postgresql() as url:
         assert 'database "missing" does not exist' in refusal(data, ["init"], DATABASE_URL=url.removesuffix("/postgres") + "/missing")
         assert "The database is empty, but this machine's store" in refusal(data, ["init"], DATABASE_URL=url)
@@ -279,13 +279,13 @@ def test_the_daily_check_reports_damage_until_the_file_is_repaired(data: Path) -
         ((page,),) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'django_session'").fetchall()
     shutil.copy(data / "db.sqlite3", data.parent / "whole")
     overwrite(data, 4096 * (page - 1), bytes(4096))
-    told = manage(data, "shell", "-v", "0", "-c", DAILY)
-    assert "database-damaged: " in told.stdout, told
-    assert "is damaged: " in told.stdout
-    assert "manage.py restore FILE --data-dir DIR" in told.stdout
+    ended = manage(data, "shell", "-v", "0", "-c", DAILY)
+    assert "database-damaged: " in ended.stdout, ended
+    assert "is damaged: " in ended.stdout
+    assert "manage.py restore FILE --data-dir DIR" in ended.stdout
     assert "is damaged" in refusal(data, DOORS["init"])
     shutil.copy(data.parent / "whole", data / "db.sqlite3")
     for name in ("db.sqlite3-wal", "db.sqlite3-shm"):
         (data / name).unlink(missing_ok=True)
-    told = manage(data, "shell", "-v", "0", "-c", DAILY)
-    assert (told.returncode, "database-damaged" in told.stdout) == (0, False), told
+    ended = manage(data, "shell", "-v", "0", "-c", DAILY)
+    assert (ended.returncode, "database-damaged" in ended.stdout) == (0, False), ended

@@ -42,11 +42,11 @@ class OldSite(Site):
     copies: dict[Path, tuple[int, bytes]]
 
     def __init__(self, folder: Path) -> None:
-        self.told: dict[str, Any] = json.loads((folder / "site.json").read_text())
-        super().__init__(folder / "var", environment=QUICK, node_port=self.told["node_port"])
+        self.recorded: dict[str, Any] = json.loads((folder / "site.json").read_text())
+        super().__init__(folder / "var", environment=QUICK, node_port=self.recorded["node_port"])
 
     def address(self, number: int) -> str:
-        return str(self.told["agents"][number - 2])
+        return str(self.recorded["agents"][number - 2])
 
 
 def need_history(commit: str) -> None:
@@ -90,12 +90,12 @@ def test_the_database_was_copied_before_it_was_migrated(site: OldSite, tmp_path:
     (tmp_path / copy.name).write_bytes(content)
     with closing(sqlite3.connect(tmp_path / copy.name)) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert database.execute("SELECT count(*) FROM audit_event").fetchone() == (site.told["events"],)
+        assert database.execute("SELECT count(*) FROM audit_event").fetchone() == (site.recorded["events"],)
         assert not added & {name for (name,) in database.execute("SELECT name FROM django_migrations")}
 
 
 def test_nodes_stay_registered_and_call_with_the_certificates_that_they_have(site: OldSite) -> None:
-    rim1 = site.told["rim1"]
+    rim1 = site.recorded["rim1"]
     site.wait(lambda: site.node(rim1)["online"])
     assert site.node(rim1)["state"] == "registered"
     assert site.call("POST", f"/nodes/{rim1}/renew/")[0] == 202
@@ -104,9 +104,9 @@ def test_nodes_stay_registered_and_call_with_the_certificates_that_they_have(sit
 
 
 def test_a_waiting_node_accepts_the_password_from_before_the_upgrade(site: OldSite) -> None:
-    status, answer = site.type(site.agents[1], site.told["password"])
+    status, answer = site.type(site.agents[1], site.recorded["password"])
     assert status in TAKEN, answer
-    site.wait_for_state(site.told["rim2"], "registered")
+    site.wait_for_state(site.recorded["rim2"], "registered")
 
 
 def test_values_of_the_central_node_are_encrypted_with_a_central_key_while_the_site_runs(site: OldSite) -> None:
@@ -115,10 +115,10 @@ def test_values_of_the_central_node_are_encrypted_with_a_central_key_while_the_s
 
 
 def test_every_encrypted_value_still_opens(site: OldSite) -> None:
-    opened, told = site.manage("shell", "-v", "0", "-c", OPEN).split(" ", 1)
+    opened, rest = site.manage("shell", "-v", "0", "-c", OPEN).split(" ", 1)
     assert int(opened) >= 4  # the cluster key, an export, a connection, a browser certificate
-    closed, problems, events = told.rsplit(" ", 2)
-    assert (closed, problems, int(events) > site.told["events"]) == ("[]", "[]", True)
+    closed, problems, events = rest.rsplit(" ", 2)
+    assert (closed, problems, int(events) > site.recorded["events"]) == ("[]", "[]", True)
     home = site.data / "agents" / site.agents[0]
     command = [sys.executable, "-m", "agent", "connections", "--home", str(home), "--json"]
     read = subprocess.run(command, cwd=ROOT, env=site.environment, capture_output=True, text=True, check=False)

@@ -66,12 +66,12 @@ WITHOUT_A_SITE = {
 
 @pytest.mark.parametrize("name", one_of(4, WITHOUT_A_SITE))
 def test_refused_commands_without_a_site_leave_no_files(tmp_path: Path, archives: dict[str, bytes], name: str) -> None:
-    words, told = WITHOUT_A_SITE[name]
+    words, message = WITHOUT_A_SITE[name]
     for file, content in archives.items():
         (tmp_path / file).write_bytes(content)
     before = state(tmp_path)
     ended = manage(tmp_path / "new/var", *(word.format(place=tmp_path) for word in words))
-    assert (ended.returncode, told in ended.stderr, "Traceback" in ended.stderr) == (1, True, False), ended
+    assert (ended.returncode, message in ended.stderr, "Traceback" in ended.stderr) == (1, True, False), ended
     assert state(tmp_path) == before
 
 
@@ -94,12 +94,12 @@ WITH_A_SITE = {
 
 @pytest.mark.parametrize("name", one_of(4, WITH_A_SITE))
 def test_refused_commands_on_a_site_change_nothing(data: Path, tmp_path: Path, archives: dict[str, bytes], name: str) -> None:
-    words, told = WITH_A_SITE[name]
+    words, message = WITH_A_SITE[name]
     for file, content in archives.items():
         (tmp_path / file).write_bytes(content)
     before = state(tmp_path)
     ended = manage(data, *(word.format(place=tmp_path) for word in words))
-    assert (ended.returncode, told in ended.stderr, "Traceback" in ended.stderr) == (1, True, False), ended
+    assert (ended.returncode, message in ended.stderr, "Traceback" in ended.stderr) == (1, True, False), ended
     left = {path for path, content in state(tmp_path).items() if before.get(path, "") != content}
     assert left <= {Path("var/recreate.lock"), Path("var/db.sqlite3-wal")}
     assert (data / "db.sqlite3").read_bytes() == before[Path("var/db.sqlite3")]

@@ -136,5 +136,5 @@ def test_years_pass_and_nobody_lays_a_hand_on_it(years: Years, record_property: 
         )
     }
     assert all(counted.values()), counted
-    told = ", ".join(f"{number} {name}" for name, number in counted.items())
-    record_property(f"{STRIDES * STRIDE.days} days of {AGENTS} nodes", f"{told}; {report}")
+    counts = ", ".join(f"{number} {name}" for name, number in counted.items())
+    record_property(f"{STRIDES * STRIDE.days} days of {AGENTS} nodes", f"{counts}; {report}")

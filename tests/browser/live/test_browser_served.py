@@ -134,15 +134,15 @@ def visit(browser: Browser, url: str) -> str:
 def bring(site: Site, leaf: Signed, name: str) -> str:
     """Upload with its chain. Returns the thumbprint."""
     content = (leaf.pem + intermediate().pem + keys.to_pem(leaf.key)).decode()
-    status, told = site.call("POST", "/browser-certificates/", {"name": name, "certificate": content})
-    assert status == 201, told
-    return str(told["thumbprint"])
+    status, answer = site.call("POST", "/browser-certificates/", {"name": name, "certificate": content})
+    assert status == 201, answer
+    return str(answer["thumbprint"])
 
 
 def choose(site: Site, node: str, thumbprint: str) -> dict[str, Any]:
-    status, told = site.call("PUT", f"/nodes/{node}/browser-certificate/", {"thumbprint": thumbprint})
-    assert status == 200, told
-    return dict(told)
+    status, answer = site.call("PUT", f"/nodes/{node}/browser-certificate/", {"thumbprint": thumbprint})
+    assert status == 200, answer
+    return dict(answer)
 
 
 def leaf(host_name: str, number: int) -> Signed:
@@ -155,7 +155,7 @@ def test_a_proxy_serves_the_chosen_certificate_falls_back_and_renews_without_dro
     node, address = shop, site.address(100)
     page, first, second = f"https://shop.example:{PORT}/", leaf("shop.example", 60), leaf("shop.example", 61)
 
-    def told() -> dict[str, Any]:
+    def browser_status() -> dict[str, Any]:
         return dict(site.call("GET", f"/nodes/{node}/browser-certificate/")[1])
 
     def serves(signed: Signed) -> bool:
@@ -167,14 +167,14 @@ def test_a_proxy_serves_the_chosen_certificate_falls_back_and_renews_without_dro
     choose(site, node, "\u200e" + bytes.fromhex(bring(site, first, "First")).hex(" ").upper())
     site.wait(lambda: serves(first))
     assert visit(trusting, page) == "Public CA 7"
-    site.wait(lambda: (told()["state"], told()["serves"]) == ("in_use", ["proxy"]))
+    site.wait(lambda: (browser_status()["state"], browser_status()["serves"]) == ("in_use", ["proxy"]))
     # A renewal of the node's own certificates leaves what browsers see alone.
     assert site.call("POST", f"/nodes/{node}/renew/")[0] == 202
     site.wait(lambda: Store(folder / "shop").current().generation == 2)
     assert serves(first)
     choose(site, node, UNKNOWN)
-    site.wait(lambda: told()["state"] == "fallen_back" and not serves(first))
-    assert told()["problem"] == "no-such-thumbprint"
+    site.wait(lambda: browser_status()["state"] == "fallen_back" and not serves(first))
+    assert browser_status()["problem"] == "no-such-thumbprint"
     assert visit(trusting, page) == "ERR_CERT_AUTHORITY_INVALID"
     choose(site, node, bring(site, second, "Second"))
     site.wait(lambda: serves(second))

@@ -49,13 +49,13 @@ class Rotation:
     def __init__(self, site: Site) -> None:
         self.site = site
 
-    def told(self) -> dict[str, Any]:
+    def newest_rotation(self) -> dict[str, Any]:
         newest: dict[str, Any] = self.site.call("GET", "/rotations/")[1]["results"][0]
         return newest
 
     def of(self, name: str) -> str:
         """The id of a node."""
-        return next(str(row["node"]) for row in self.told()["nodes"] if row["name"] == name)
+        return next(str(row["node"]) for row in self.newest_rotation()["nodes"] if row["name"] == name)
 
     def roots(self) -> list[str]:
         """The SHA-256 of each root in force."""
@@ -112,14 +112,14 @@ def test_no_handshake_fails_during_a_rotation_of_the_root(
             expect(page.get_by_role("row", name="rim1")).to_contain_text("not yet")
             found = looked_at(watched, "root trusting")
             for path in ("roll-back", f"exclude/{rotation.of(places[0].name)}"):
-                watched.go(f"/roots/{rotation.told()['id']}/{path}/")
+                watched.go(f"/roots/{rotation.newest_rotation()['id']}/{path}/")
                 found += looked_at(watched, f"root {path[:9]}")
             watched.go("/roots/")
         expect(page.get_by_role("listitem").filter(has_text="Every node gets new certificates")).to_have_attribute(
             "aria-current", "step", timeout=60_000
         )
         with killed(site, probe, places[1]):
-            site.wait(lambda: any(node["presents"] for node in rotation.told()["nodes"]))
+            site.wait(lambda: any(node["presents"] for node in rotation.newest_rotation()["nodes"]))
         expect(page.get_by_role("heading", name="The last rotation")).to_be_visible(timeout=90_000)
         expect(page.get_by_role("heading", level=1)).to_contain_text("-CA-2 issues every certificate")
         finished = sum(probe.report().dials.values())

@@ -154,9 +154,9 @@ def test_after_a_restore_folders_are_written_again_or_a_renewal_is_requested(zon
     Export.objects.filter(pk=wiped.pk).update(archive=None, archive_until=None)
     (zone / "a.example").unlink()
     folders_start_over(node=uuid.UUID(own_store().node), actor=SYSTEM, now=timezone.now())
-    told = Export.objects.get(pk=kept.pk)
-    assert (told.folder, told.folder_generation, "restored from a backup" in told.folder_problem) == ("", 0, True)
+    kept = Export.objects.get(pk=kept.pk)
+    assert (kept.folder, kept.folder_generation, "restored from a backup" in kept.folder_problem) == ("", 0, True)
     work()
-    told = {export.machine: (export.folder != "", export.folder_problem[:8]) for export in Export.objects.all()}
-    assert told == {"a.example": (True, ""), "b.example": (False, "The site"), "c.example": (False, "")}
+    folders = {export.machine: (export.folder != "", export.folder_problem[:8]) for export in Export.objects.all()}
+    assert folders == {"a.example": (True, ""), "b.example": (False, "The site"), "c.example": (False, "")}
     assert sorted(path.name for path in (zone / "a.example").iterdir()) == PEM_FILES

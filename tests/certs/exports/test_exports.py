@@ -87,10 +87,10 @@ def test_a_legacy_export_has_only_rsa_keys(zone: Path) -> None:
 def test_one_failed_export_stops_no_other(zone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make = export_work.certificate_for
 
-    def only_some(**told: Any) -> Certificate:
-        if told["intent"].holder == "export b.example":
+    def only_some(**arguments: Any) -> Certificate:
+        if arguments["intent"].holder == "export b.example":
             raise database_key.ProfileError("the linter objects")
-        return make(**told)
+        return make(**arguments)
 
     monkeypatch.setattr(export_work, "certificate_for", only_some)
     exports = made("a.example", "b.example", "c.example")

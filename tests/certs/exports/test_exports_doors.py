@@ -130,8 +130,8 @@ def test_the_api_requests_shows_renews_and_revokes(zone: Path, administrator: Cl
     again = administrator.post(f"{url}renew/", json.dumps({"password": SECRET}), "application/json", secure=True)
     assert (again.status_code, again.json()["type"]) == (409, "urn:trust-zone:not-now")
     work()
-    told = administrator.get(url, secure=True).json()
-    assert (told["status"], told["include_secrets_key"], len(told["certificates"]), told["needs"], told["days_left"] > 1000) == (
+    answer = administrator.get(url, secure=True).json()
+    assert (answer["status"], answer["include_secrets_key"], len(answer["certificates"]), answer["needs"], answer["days_left"] > 1000) == (
         "made", True, 2, "", True,
     )  # fmt: skip
     assert error_fields(administrator.post(f"{url}renew/", "{}", "application/json", secure=True).json()) == ["password"]
@@ -259,8 +259,8 @@ def test_a_download_asks_for_the_password_again(zone: Path, administrator: Clien
     assert (answer.headers["Content-Type"], answer.headers["Cache-Control"]) == ("application/zip", "no-store")
     archive = zipfile.ZipFile(io.BytesIO(answer.content))
     assert {name.split("/")[0] for name in archive.namelist()} == {"a.example", "b.example"}
-    told = Event.objects.filter(action="export.downloaded").values_list("actor", "target_label")
-    assert sorted(told) == [("admin", "export a.example"), ("admin", "export b.example")]
+    downloads = Event.objects.filter(action="export.downloaded").values_list("actor", "target_label")
+    assert sorted(downloads) == [("admin", "export a.example"), ("admin", "export b.example")]
     Export.objects.update(archive_until=timezone.now() - timedelta(seconds=1))  # and nobody has wiped them
     gone = administrator.post(url, secure=True)
     assert (gone.status_code, "deleted one day after" in gone.content.decode()) == (409, True)

@@ -33,13 +33,13 @@ def test_expiry_dates_of_new_certificates(months: int, root_ends: int | None, cu
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "months"),
     [("99", (99, 60)), ("3", (3, 12)), ("-5", (-5, 12)), ("24", (24, 24))],
 )
-def test_the_preview_shows_the_effects_and_sets_nothing(client: Client, zone: TrustZone, asked: str, told: tuple[int, int]) -> None:
+def test_the_preview_shows_the_effects_and_sets_nothing(client: Client, zone: TrustZone, asked: str, months: tuple[int, int]) -> None:
     answer = client.get(API, {"months": asked}).json()
-    assert (answer["requested"], answer["months"], answer["minimum"], answer["maximum"]) == (*told, 12, 60)
-    assert [row["cut"] for row in answer["preview"]["certificates"]] == [False] + 3 * [told[1] > 48]
+    assert (answer["requested"], answer["months"], answer["minimum"], answer["maximum"]) == (*months, 12, 60)
+    assert [row["cut"] for row in answer["preview"]["certificates"]] == [False] + 3 * [months[1] > 48]
     assert client.get(API).json() == {"requested": 60, "months": 60, "minimum": 12, "maximum": 60}
 
 

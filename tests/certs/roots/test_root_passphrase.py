@@ -51,8 +51,8 @@ def test_every_root_key_is_encrypted_with_a_new_passphrase_that_is_never_printed
     assert passphrase != OLD
     assert settings.ROOT_PASSPHRASE_FILE.stat().st_mode & 0o777 == 0o600
     assert issuer_current().private_key.public_key() == Certificate.objects.get(kind="root", generation=2).x509().public_key()
-    told = [str(event.detail) for event in Event.objects.filter(action="root_passphrase.rotated")]
-    assert told == ["{'roots': 2}"]
+    details = [str(event.detail) for event in Event.objects.filter(action="root_passphrase.rotated")]
+    assert details == ["{'roots': 2}"]
     rotate()
     assert new_alone() != passphrase
 

@@ -61,7 +61,7 @@ def reported(known: list[str]) -> Report:
     )
 
 
-def told() -> list[str]:
+def addresses_for_nodes() -> list[str]:
     return netlocs(central_addresses())
 
 
@@ -71,12 +71,12 @@ def own() -> tuple[str, int]:
 
 
 def test_up_says_what_nodes_are_told_until_another_node_is_registered(zone: TrustZone) -> None:
-    assert told() == ["127.0.0.1:4242"]
+    assert addresses_for_nodes() == ["127.0.0.1:4242"]
     assert start("127.0.0.1:5342") == []
-    assert (told(), own()) == (["127.0.0.1:5342"], ("127.0.0.1", 5342))
+    assert (addresses_for_nodes(), own()) == (["127.0.0.1:5342"], ("127.0.0.1", 5342))
     register_another()
     (warning,) = start("[::1]:4242")
-    assert (told(), own()) == (["127.0.0.1:5342"], ("::1", 4242))
+    assert (addresses_for_nodes(), own()) == (["127.0.0.1:5342"], ("::1", 4242))
     assert "127.0.0.1:5342" in warning
     assert "[::1]:4242" in warning
     assert "set_addresses" in warning
@@ -85,12 +85,12 @@ def test_up_says_what_nodes_are_told_until_another_node_is_registered(zone: Trus
 
 def test_what_a_person_has_chosen_stays(zone: TrustZone) -> None:
     assert start("127.0.0.1:4242", "central.example:9000", "[fd00::1]:4242") != []
-    assert told() == ["central.example:9000", "[fd00::1]:4242"]
+    assert addresses_for_nodes() == ["central.example:9000", "[fd00::1]:4242"]
     assert own() == ("127.0.0.1", 4242)
     assert len(start("10.4.2.1:4242")) == 1
-    assert told() == ["central.example:9000", "[fd00::1]:4242"]
+    assert addresses_for_nodes() == ["central.example:9000", "[fd00::1]:4242"]
     event = Event.objects.get(action="addresses.set")
-    assert event.detail == {"from": ["127.0.0.1:4242"], "to": told()}
+    assert event.detail == {"from": ["127.0.0.1:4242"], "to": addresses_for_nodes()}
     register_another()
     with pytest.raises(InputInvalid, match="set_addresses"):
         start("10.4.2.1:4242", "10.4.2.1:4242")
@@ -103,7 +103,7 @@ def test_all_interfaces_demand_the_addresses_that_nodes_call(everywhere: str, zo
         start(everywhere)
     assert own() == ("127.0.0.1", 4242)
     assert start(everywhere, "10.4.2.1:4242") == []
-    assert (told(), own()) == (["10.4.2.1:4242"], ("::1" if "::" in everywhere else "127.0.0.1", 4242))
+    assert (addresses_for_nodes(), own()) == (["10.4.2.1:4242"], ("::1" if "::" in everywhere else "127.0.0.1", 4242))
     assert start(everywhere) == []
     assert len(start(everywhere.replace("4242", "5000"))) == 1
 
@@ -112,22 +112,22 @@ def test_a_site_of_today_keeps_what_its_nodes_were_told(zone: TrustZone) -> None
     TrustZone.objects.update(node_api_addresses=[])
     Node.objects.filter(is_central=True).update(address="10.4.2.1", node_port=5342)
     register_another()
-    assert told() == ["10.4.2.1:5342"]
+    assert addresses_for_nodes() == ["10.4.2.1:5342"]
     assert len(start("127.0.0.1:4242")) == 1
-    assert (told(), own()) == (["10.4.2.1:5342"], ("127.0.0.1", 4242))
+    assert (addresses_for_nodes(), own()) == (["10.4.2.1:5342"], ("127.0.0.1", 4242))
 
 
 def test_a_site_of_today_on_all_interfaces_is_named_and_healed(zone: TrustZone) -> None:
     TrustZone.objects.update(node_api_addresses=[])
     Node.objects.filter(is_central=True).update(address="0.0.0.0")
     node = register_another()
-    assert told() == ["central.example:4242"]  # never what would be the node itself
+    assert addresses_for_nodes() == ["central.example:4242"]  # never what would be the node itself
     assert [finding.code for finding in _central_address(node)] == ["central-everywhere"]
     assert [message.id for message in checks.nodes_can_call()] == ["qmc.E021"]
     with pytest.raises(InputInvalid, match="set_addresses"):
         start("0.0.0.0:4242")
     assert start("10.4.2.1:4242") == []
-    assert told() == ["10.4.2.1:4242"]
+    assert addresses_for_nodes() == ["10.4.2.1:4242"]
     assert (list(_central_address(node)), checks.nodes_can_call()) == ([], [])
 
 
@@ -146,10 +146,10 @@ def test_a_remote_node_is_not_told_a_loopback_address(zone: TrustZone) -> None:
 
 def test_the_environment_overrides_and_is_recorded(zone: TrustZone, settings: Any) -> None:
     settings.QMC_NODE_API_ADDRESSES = ["10.4.2.9:4242", "[fd00::9]:4242"]
-    assert told() == ["10.4.2.9:4242", "[fd00::9]:4242"]
+    assert addresses_for_nodes() == ["10.4.2.9:4242", "[fd00::9]:4242"]
     assert addresses_settle(chosen=(), listening=None, now=NOW) == []
     settings.QMC_NODE_API_ADDRESSES = []
-    assert told() == ["10.4.2.9:4242", "[fd00::9]:4242"]
+    assert addresses_for_nodes() == ["10.4.2.9:4242", "[fd00::9]:4242"]
     assert own() == ("10.4.2.9", 4242)
 
 
@@ -171,7 +171,7 @@ def test_nodes_that_know_none_of_the_new_addresses_are_listed_before_a_change(zo
     assert "2 of 2 nodes know none" in out
     assert "rim1 (rim1.example): knows 127.0.0.1:4242; called" in out
     assert "old (old.example): knows not reported by its agent; has never called" in out
-    assert told() == ["10.4.2.1:4242"]
+    assert addresses_for_nodes() == ["10.4.2.1:4242"]
 
 
 def test_the_command_changes_nothing_that_was_not_confirmed(zone: TrustZone, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
@@ -180,7 +180,7 @@ def test_the_command_changes_nothing_that_was_not_confirmed(zone: TrustZone, mon
         call_command("set_addresses", "--node-api-address", "10.4.2.1")
     with pytest.raises(CommandError, match="all addresses"):
         call_command("set_addresses", "--node-api-address", "0.0.0.0", "--yes")
-    assert told() == ["127.0.0.1:4242"]
+    assert addresses_for_nodes() == ["127.0.0.1:4242"]
     settings.QMC_NODE_API_ADDRESSES = ["10.4.2.9:4242"]
     with pytest.raises(CommandError, match="takes precedence"):
         call_command("set_addresses", "--node-api-address", "10.4.2.1", "--yes")
@@ -199,7 +199,7 @@ def test_who_may_change_the_addresses(zone: TrustZone) -> None:
     for wrong in ([], ["0.0.0.0:4242"], [f"10.4.2.{number}:4242" for number in range(11)]):
         with pytest.raises(InputInvalid):
             addresses_set(actor=SYSTEM, texts=wrong, now=NOW)
-    assert told() == ["127.0.0.1:4242"]
+    assert addresses_for_nodes() == ["127.0.0.1:4242"]
     addresses_set(actor=SYSTEM, texts=["10.4.2.1:4242", "10.4.2.1:4242"], now=NOW)
     assert netlocs(addresses_recorded()) == ["10.4.2.1:4242"]
     assert "10.4.2.1" in Node.objects.get(is_central=True).subject_alternative_names

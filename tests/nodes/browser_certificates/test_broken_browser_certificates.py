@@ -92,11 +92,11 @@ def test_the_node_that_chose_it_falls_back_and_the_console_says_why(
     choice = browser_choice.open(answer.content, keys.from_pem(package.service.private_key))
     problem = browser_choice.usable(choice, names=["rim1.example"], now=NOW)
     assert (choice.private_key, problem) == (None, "no-private-key" if kept.certificates else "no-such-thumbprint")
-    told = {
+    report = {
         "generation": 1, "clock": NOW.isoformat(), "trusts": [], "revocation_lists": {}, "installed": {}, "served": {}, "listening": True,
         "database_keys": [], "proofs": {}, "browser": {"revision": choice.revision, "problem": problem},
     }  # fmt: skip
-    assert Client().post("/api/v1/heartbeat/", json.dumps(told), content_type="application/json", **scope).status_code == 200
+    assert Client().post("/api/v1/heartbeat/", json.dumps(report), content_type="application/json", **scope).status_code == 200
     settings.ROOT_URLCONF = "qmc.urls"
     (need,) = [other for other in needs(NOW) if "does not use its browser certificate" in other.title]
     assert "It cannot be read" in need.text

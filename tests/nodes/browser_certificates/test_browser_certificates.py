@@ -240,22 +240,22 @@ def test_chosen_before_it_was_here_hands_out_no_key_that_a_blocker_would_have_ke
     short = sign("Old CA", issuer=intermediate(), key=rsa.generate_private_key(65537, 1024), names=(), ca=True, purposes=())
     ended = sign("www.example", names=("rim1.example",), begins=NOW - timedelta(days=91))
     for made, above, words in ((sign(issuer=short, names=("rim1.example",)), short, "RSA-1024"), (ended, intermediate(), "It expired on")):
-        told = choose(node, made.foreign.thumbprints[0])
+        chosen = choose(node, made.foreign.thumbprints[0])
         files = [File("www.pem", made.pem + above.pem + keys.to_pem(made.key))]
         browser_certificate_upload(actor=SYSTEM, files=files, now=NOW)
-        delivered = choice(told)
+        delivered = choice(chosen)
         assert delivered is not None
         assert (delivered.certificates[0], delivered.private_key) == (made.pem, None)
-        assert choice_for(told, chosen_certificate(told)).revision == delivered.revision
+        assert choice_for(chosen, chosen_certificate(chosen)).revision == delivered.revision
         problem = browser_choice.usable(delivered, names=["rim1.example"], now=NOW)
-        story = browser_status(heard(told, browser=browser(told, problem)))
+        story = browser_status(heard(chosen, browser=browser(chosen, problem)))
         assert (story.state, words in story.text, bool(story.remedy)) == ("fallen_back", True, True)
 
 
 def test_chosen_before_it_was_here_and_fine_is_handed_out(leaf: Signed, node: Node) -> None:
-    told = choose(node, leaf.foreign.thumbprints[0])
+    chosen = choose(node, leaf.foreign.thumbprints[0])
     upload(leaf)
-    assert choice(told).private_key == keys.to_pem(leaf.key)
+    assert choice(chosen).private_key == keys.to_pem(leaf.key)
 
 
 def test_symbols_that_cannot_be_printed_are_kept_by_no_database(node: Node) -> None:
@@ -329,8 +329,8 @@ def test_where_a_choice_stands(leaf: Signed, node: Node) -> None:
     assert browser_status(heard(node, browser=browser(node))).state == "on_its_way"  # fetched, and not installed yet
     installed = {"service": "a" * 64, "browser": made.sha256}
     node = heard(node, browser=browser(node), installed=installed, served={"service": "a" * 64, "proxy": made.sha256, "engine": "b" * 64})
-    told = browser_status(node)
-    assert (told.state, told.certificate, told.serves) == ("in_use", made, ("proxy",))
+    status = browser_status(node)
+    assert (status.state, status.certificate, status.serves) == ("in_use", made, ("proxy",))
     assert [(service.name, service.color) for service in served_certificates(node)] == [
         ("The agent", "green"),
         ("engine", "orange"),
@@ -350,14 +350,14 @@ def test_overview_names_a_proxy_that_has_not_loaded_what_was_chosen(leaf: Signed
     made = upload(leaf)
     node = choose(node, made.thumbprint)
 
-    def told(at: datetime, **served: str) -> list[str]:
+    def need_titles(at: datetime, **served: str) -> list[str]:
         heard(node, browser=browser(node), installed={"service": "a" * 64, "browser": made.sha256}, served=served, last_seen_at=at)
         return [need.title for need in needs(at) if "browser certificate" in need.title]
 
     late = NOW + timedelta(minutes=11)
-    assert told(NOW, proxy="a" * 64) == []
-    assert told(late, service="a" * 64) == told(late, proxy=made.sha256, engine="a" * 64) == []
-    assert told(late, proxy="a" * 64) == [f"{node}: no service serves its browser certificate"]
+    assert need_titles(NOW, proxy="a" * 64) == []
+    assert need_titles(late, service="a" * 64) == need_titles(late, proxy=made.sha256, engine="a" * 64) == []
+    assert need_titles(late, proxy="a" * 64) == [f"{node}: no service serves its browser certificate"]
 
 
 @pytest.mark.parametrize("problem", sorted(PROBLEMS))
@@ -365,8 +365,8 @@ def test_why_it_fell_back_is_said_everywhere(problem: str, node: Node, client: C
     choose(node, "ab" * 20)
     node = heard(Node.objects.get(), browser=browser(Node.objects.get(), problem), last_seen_at=NOW)
     why, remedy = WHY[problem]
-    told = browser_status(node)
-    assert (told.state, told.problem) == ("fallen_back", problem)
+    status = browser_status(node)
+    assert (status.state, status.problem) == ("fallen_back", problem)
     (need,) = [other for other in needs(NOW) if "browser certificate" in other.title]
     assert (why in need.text, need.remedy) == (True, remedy)
     page = client.get(f"/nodes/{node.pk}/").content.decode()
@@ -377,20 +377,20 @@ def test_why_it_fell_back_is_said_everywhere(problem: str, node: Node, client: C
 def test_overview_names_what_ends_soon_where_it_is_chosen(node: Node) -> None:
     made = upload(sign(names=("rim1.example",), begins=NOW - timedelta(days=70)))
 
-    def told() -> list[tuple[str, str]]:
+    def colors_and_titles() -> list[tuple[str, str]]:
         return [(need.color, need.title) for need in needs(NOW) if "browser certificate" in need.title]
 
-    assert told() == []
+    assert colors_and_titles() == []
     choose(node, made.thumbprint)
-    assert told() == [("orange", "The browser certificate www.example expires in 20 days")]
+    assert colors_and_titles() == [("orange", "The browser certificate www.example expires in 20 days")]
     BrowserCertificate.objects.update(not_after=NOW - timedelta(seconds=1))
-    assert told() == [("red", "The browser certificate www.example has expired")]
+    assert colors_and_titles() == [("red", "The browser certificate www.example has expired")]
 
 
 def report(**fields: Any) -> bytes:
-    told = {"generation": 1, "clock": NOW.isoformat(), "trusts": [], "revocation_lists": {}, "installed": {}, "served": {}, "listening": True,
+    content = {"generation": 1, "clock": NOW.isoformat(), "trusts": [], "revocation_lists": {}, "installed": {}, "served": {}, "listening": True,
             "database_keys": [], "proofs": {}}  # fmt: skip
-    return json.dumps(told | fields).encode()
+    return json.dumps(content | fields).encode()
 
 
 class TestNodeApi:
@@ -449,8 +449,8 @@ class TestNodeApi:
         assert (ask().status_code, ask().json()["type"]) == (409, "urn:trust-zone:not-now")
 
     def test_the_heartbeat_names_the_revision_and_history_what_became_of_it(self, ask: Any, leaf: Signed, node: Node) -> None:
-        def beat(**told: Any) -> dict[str, Any]:
-            answer = ask("/api/v1/heartbeat/", content=report(**told))
+        def beat(**fields: Any) -> dict[str, Any]:
+            answer = ask("/api/v1/heartbeat/", content=report(**fields))
             assert answer.status_code == 200, answer.content
             return answer.json()
 
@@ -498,9 +498,9 @@ class TestApi:
         }
         answer = self.post(client, fields)
         assert answer.status_code == 201, answer.content
-        told = answer.json()
-        assert (told["name"], told["state"], told["chosen_for"], told["csr"]) == ("Web", "ready", [], "")
-        assert {finding["level"] for finding in told["findings"]} == {"ok"}
+        answered = answer.json()
+        assert (answered["name"], answered["state"], answered["chosen_for"], answered["csr"]) == ("Web", "ready", [], "")
+        assert {finding["level"] for finding in answered["findings"]} == {"ok"}
         assert "PRIVATE" not in answer.content.decode()
 
     def test_choosing_and_deleting(self, client: Client, node: Node) -> None:
@@ -633,9 +633,9 @@ class TestPages:
     def test_what_blocks_has_no_button_and_is_refused_all_the_same(self, client: Client, node: Node) -> None:
         made = upload(sign(names=("elsewhere.example",)))
         assert "/choose/" not in client.get(f"/browser-certificates/{made.pk}/").content.decode()
-        for path, told in ((f"/browser-certificates/{made.pk}/choose/", {"node": str(node.pk)}),
+        for path, fields in ((f"/browser-certificates/{made.pk}/choose/", {"node": str(node.pk)}),
                            (f"/nodes/{node.pk}/browser-certificate/", {"pick": made.sha256})):  # fmt: skip
-            assert client.post(path, told).status_code == 409
+            assert client.post(path, fields).status_code == 409
         assert client.post(f"/browser-certificates/{made.pk}/choose/", {"node": "x"}).status_code == 404
 
     def test_a_request_is_shown_downloaded_and_answered(self, client: Client) -> None:

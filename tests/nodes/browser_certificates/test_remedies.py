@@ -104,8 +104,8 @@ class World:
         return choice is not None and browser_choice.usable(choice, names=["rim1.example"], now=now) == ""
 
     def says(self, certificate: BrowserCertificate, remedy: Remedy, *, level: str = "blocker", now: datetime = NOW) -> None:
-        told = [*findings(certificate, now=now), finding_for(certificate, self.node)]
-        assert [finding.level for finding in told if finding.remedy.startswith(remedy)] == [level], told
+        found = [*findings(certificate, now=now), finding_for(certificate, self.node)]
+        assert [finding.level for finding in found if finding.remedy.startswith(remedy)] == [level], found
 
     def refuses(self, remedy: Remedy, act: Callable[[], object]) -> None:
         with pytest.raises((InputInvalid, IllegalNodeTransition, ChoiceBlocked)) as refused:
@@ -268,8 +268,8 @@ def choose_and_delete(world: World) -> None:
     world.choose(kept)
     BrowserCertificate.objects.update(certificates=["nothing"])
     kept = BrowserCertificate.objects.get()
-    told = findings(kept, now=NOW)
-    assert [finding.remedy for finding in told] == [Remedy.CHOOSE_AND_DELETE]
+    found = findings(kept, now=NOW)
+    assert [finding.remedy for finding in found] == [Remedy.CHOOSE_AND_DELETE]
     world.refuses(Remedy.CHOOSE_FIRST, lambda: browser_certificate_delete(actor=SYSTEM, certificate=kept, now=NOW))
     world.is_fine(world.bring(made(key=p256(6)), intermediate()))
     browser_certificate_delete(actor=SYSTEM, certificate=kept, now=NOW)

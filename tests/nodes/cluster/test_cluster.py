@@ -119,7 +119,7 @@ def client(zone: Zone) -> Client:
     return factories.administrator("admin")
 
 
-def told(zone: Zone, **changes: Any) -> Report:
+def report_of(zone: Zone, **changes: Any) -> Report:
     """A heartbeat as the agent on the wire sends it, read by the node API."""
     content = {
         "generation": 1, "trusts": [zone.root.sha256], "revocation_lists": {}, "installed": {"cluster": zone.cluster.sha256}, "served": {},
@@ -131,7 +131,7 @@ def told(zone: Zone, **changes: Any) -> Report:
 def beat(zone: Zone, at: Node, now: datetime = NOW, **changes: Any) -> str:
     """One heartbeat. The next challenge."""
     fresh = Node.objects.get(pk=at.pk)
-    answer = heartbeat(node=fresh, certificate=Certificate(generation=0), report=told(zone, **changes), now=now)
+    answer = heartbeat(node=fresh, certificate=Certificate(generation=0), report=report_of(zone, **changes), now=now)
     assert Observation.objects.get(node=at).cluster_challenge == answer.cluster_challenge
     return answer.cluster_challenge
 

@@ -157,8 +157,8 @@ def test_every_answer_of_the_api_is_without_the_password(client: Client) -> None
         assert answer.status_code in (200, 201)
         assert SECRET not in answer.content.decode()
         assert base64.b64encode(Connection.objects.get().password.sealed).decode() not in answer.content.decode()
-    told = answers[-1].json()
-    assert (told["name"], told["username"], told["password_set"], told["password_key_version"]) == ("Sales", "", True, 7)
+    shown = answers[-1].json()
+    assert (shown["name"], shown["username"], shown["password_set"], shown["password_key_version"]) == ("Sales", "", True, 7)
     assert Connection.objects.get().password.text() == SECRET
     cleared = client.patch(at, json.dumps({"password": None}), "application/json").json()
     assert (cleared["password_set"], cleared["password_key_version"]) == (False, None)
@@ -373,9 +373,9 @@ class TestNodeApi:
         assert all(len(answer.content) < MAXIMUM_BYTES and len(answer.json()["results"]) <= 20 for answer in answers)
 
     def test_the_password_is_told_as_it_is_sealed(self, ask: Any) -> None:
-        made, (told,) = make(), ask().json()["results"]
-        assert set(told) == {"id", *GOOD}
-        assert base64.b64decode(told["password"]) == made.password.sealed
+        made, (sent,) = make(), ask().json()["results"]
+        assert set(sent) == {"id", *GOOD}
+        assert base64.b64decode(sent["password"]) == made.password.sealed
         connection_change(actor=SYSTEM, connection=made, now=NOW, password=None)
         assert ask().json()["results"][0]["password"] is None
 

@@ -177,6 +177,6 @@ def test_two_callers_hide_the_offer_to_take_an_address_over(client: Client, node
 )  # fmt: skip
 def test_a_node_that_calls_and_is_not_reached_is_not_said_to_be_down(node: Node, own: str, words: str) -> None:
     node.address = own
-    told = _although_it_calls(ConnectionRefusedError(), "10.0.0.5:4242", node)
-    assert words in told
-    assert "Start the agent" not in told
+    text = _although_it_calls(ConnectionRefusedError(), "10.0.0.5:4242", node)
+    assert words in text
+    assert "Start the agent" not in text

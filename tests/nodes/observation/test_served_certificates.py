@@ -42,7 +42,7 @@ def node(db: None) -> Node:
     return node
 
 
-def told(node: Node, **fields: Any) -> Node:
+def with_report(node: Node, **fields: Any) -> Node:
     Observation.objects.filter(node=node).update(**fields)
     return Node.objects.get(pk=node.pk)
 
@@ -59,7 +59,7 @@ SERVED = {
 
 @pytest.mark.parametrize(("sha256", "words", "color"), SERVED.values(), ids=SERVED.keys())
 def test_installed_against_served_now_in_words(node: Node, sha256: str | None, words: str, color: str) -> None:
-    agent, engine = served_certificates(told(node, served={"engine": sha256, "service": NEW}))
+    agent, engine = served_certificates(with_report(node, served={"engine": sha256, "service": NEW}))
     assert (agent.name, agent.color, engine.name, engine.color) == ("The agent", "green", "engine", color)
     assert words in engine.words
 
@@ -72,7 +72,7 @@ def test_installed_against_served_now_in_words(node: Node, sha256: str | None, w
 def test_overview_names_what_still_serves_the_old_certificate(node: Node, minutes: int, served: str | None, expected: int) -> None:
     came = NOW - timedelta(minutes=minutes)
     record(actor=SYSTEM, action="renewal.transition", target=node, detail={"to": "proving", "generation": 2}, now=came)
-    told(node, served={"service": NEW, "engine": served})
+    with_report(node, served={"service": NEW, "engine": served})
     assert [need.title for need in needs(NOW)].count("rim1: engine does not serve the installed certificate") == expected
 
 
@@ -82,12 +82,12 @@ def test_overview_names_what_still_serves_the_old_certificate(node: Node, minute
      (127, "could not be started", True)],
 )  # fmt: skip
 def test_reload_hook_in_words(node: Node, code: int | None, words: str, failed: bool) -> None:
-    run = hook_run(told(node, hook={"at": NOW.isoformat(), "exit": code, "generation": 2}))
+    run = hook_run(with_report(node, hook={"at": NOW.isoformat(), "exit": code, "generation": 2}))
     assert run is not None
     assert (words in run.words, run.failed) == (True, failed)
     assert any("the reload hook failed" in need.title for need in needs(NOW)) is failed
 
 
 def test_node_without_hook_and_services_says_nothing_of_them(node: Node) -> None:
-    node = told(node, served={"service": None}, listening=False)
+    node = with_report(node, served={"service": None}, listening=False)
     assert (served_certificates(node), hook_run(node)) == ([], None)

@@ -125,8 +125,8 @@ class Life(RuleBasedStateMachine):
             self.agent.state.reopen()
         else:
             ring = self.agent.state.store.key_ring()
-            told = report_make(installed, ring, {}, loaded=installed, served={"service": None}, listening=True, now=now)
-            answer = heartbeat(node=self.node, certificate=certificate, report=told, now=now)
+            report = report_make(installed, ring, {}, loaded=installed, served={"service": None}, listening=True, now=now)
+            answer = heartbeat(node=self.node, certificate=certificate, report=report, now=now)
             if answer.reopen:
                 self.agent.state.reopen()
             if answer.package is not None and answer.package > installed.generation:

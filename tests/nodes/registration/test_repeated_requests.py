@@ -71,9 +71,9 @@ OTHERS = {
 def test_only_the_same_form_for_the_same_machine_is_a_repeat(ann: Client, fields: dict[str, str], status: int) -> None:
     form = opened(ann)
     _, password = sent(ann, request=form)
-    told = sent(ann, **{"request": opened(ann) if not fields else form} | fields)
-    assert told[0] == status
-    assert (told[1] == password) is (fields.get("host_name") == "RIM1.example")
+    answer = sent(ann, **{"request": opened(ann) if not fields else form} | fields)
+    assert answer[0] == status
+    assert (answer[1] == password) is (fields.get("host_name") == "RIM1.example")
 
 
 def test_a_repeat_between_node_and_registration_waits_for_the_registration(ann: Client, monkeypatch: pytest.MonkeyPatch) -> None:

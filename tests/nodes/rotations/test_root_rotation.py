@@ -33,8 +33,8 @@ def progress(
     if not heard:
         Node._meta.get_field("observation").set_cached_value(node, None)  # type: ignore[attr-defined]
     else:
-        told = {"trusts": list(trusts), "installed": {"service": installed}, "served": {"service": served}, "listening": listening}
-        node.observation = Observation(node=node, last_seen_at=NOW, **told)
+        report = {"trusts": list(trusts), "installed": {"service": installed}, "served": {"service": served}, "listening": listening}
+        node.observation = Observation(node=node, last_seen_at=NOW, **report)
     own = [Certificate(kind="service", generation=number, issuer_id=issuer, sha256=f"service-{number}") for number, issuer in issued]
     return _node_progress(node, ROOT, own, {"service-1"}, ceremony, {"name": "it"} if excluded else None)
 
@@ -64,9 +64,9 @@ TABLE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("told", "expected"), TABLE.values(), ids=TABLE)
-def test_what_a_node_has_proved(told: dict, expected: tuple[bool, bool]) -> None:
-    found = progress(**told)
+@pytest.mark.parametrize(("fields", "expected"), TABLE.values(), ids=TABLE)
+def test_what_a_node_has_proved(fields: dict, expected: tuple[bool, bool]) -> None:
+    found = progress(**fields)
     assert (found.trusts, found.presents) == expected
     assert (not found.is_awaited(Phase.TRUSTING), not found.is_awaited(Phase.ISSUING)) == expected
 
@@ -78,9 +78,9 @@ def test_who_is_excluded_is_not_waited_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "phase"),
+    ("fields", "phase"),
     [({}, "making"), ({"to_root_id": NEW}, "trusting"), ({"to_root_id": NEW, "switched_at": NOW}, "issuing"),
      ({"to_root_id": NEW, "switched_at": NOW, "finished_at": NOW}, "finished"), ({"finished_at": NOW}, "finished")],
 )  # fmt: skip
-def test_the_phase_is_read_off_what_there_is(told: dict, phase: str) -> None:
-    assert phase_of(Rotation(kind="root", **told)) == phase
+def test_the_phase_is_read_off_what_there_is(fields: dict, phase: str) -> None:
+    assert phase_of(Rotation(kind="root", **fields)) == phase

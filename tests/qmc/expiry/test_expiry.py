@@ -85,8 +85,8 @@ LEAVING = RenewalBasis(60, rotates_by_itself=True, issuing=ROOT, staying=ROOT, l
     ],
 )
 def test_a_root_says_how_it_is_replaced(basis: RenewalBasis, happens: str, words: str) -> None:
-    told = root_expiry_wording(ROOT, basis, now=NOW)
-    assert (told.happens, words in told.text) == (happens, True), told
+    wording = root_expiry_wording(ROOT, basis, now=NOW)
+    assert (wording.happens, words in wording.text) == (happens, True), wording
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_a_root_says_how_it_is_replaced(basis: RenewalBasis, happens: str, words
     ],
 )
 def test_a_leaf_says_how_it_is_renewed(months: int, basis: RenewalBasis, happens: str, words: str) -> None:
-    told = leaf_expiry_wording(leaf(months), leaf_due(leaf(months), basis), basis, who="rim1", now=NOW)
-    assert (told.happens, words in told.text) == (happens, True), told
+    wording = leaf_expiry_wording(leaf(months), leaf_due(leaf(months), basis), basis, who="rim1", now=NOW)
+    assert (wording.happens, words in wording.text) == (happens, True), wording
 
 
 def renewal(status: str) -> Renewal:
@@ -123,8 +123,8 @@ def renewal(status: str) -> Renewal:
 )
 def test_a_nodes_certificate_needs_a_node_that_calls(held: Node, last: Renewal | None, happens: str, words: str) -> None:
     own = leaf(12, generation=1)
-    told = node_expiry_wording(own, held, last, leaf_due(own, BASIS), BASIS, now=NOW)
-    assert (told.happens, words in told.text) == (happens, True), told
+    wording = node_expiry_wording(own, held, last, leaf_due(own, BASIS), BASIS, now=NOW)
+    assert (wording.happens, words in wording.text) == (happens, True), wording
 
 
 @pytest.mark.parametrize(
@@ -137,9 +137,9 @@ def test_a_nodes_certificate_needs_a_node_that_calls(held: Node, last: Renewal |
 )
 def test_a_revocation_list_is_signed_each_day(age: timedelta, number: int, happens: str, words: str) -> None:
     newest = RevocationList(root=ROOT, number=number, this_update=NOW - age, next_update=NOW - age + 30 * DAY)
-    told = list_expiry_wording(newest, [node()], now=NOW)
-    assert (told.happens, told.text.endswith(words) or words in told.text) == (happens, True), told
-    assert told.due_at == (newest.this_update + DAY if happens == "by_itself" else None)
+    wording = list_expiry_wording(newest, [node()], now=NOW)
+    assert (wording.happens, wording.text.endswith(words) or words in wording.text) == (happens, True), wording
+    assert wording.due_at == (newest.this_update + DAY if happens == "by_itself" else None)
 
 
 def row(days: float, wording: Any = None, *, as_of: datetime = NOW, kind: str = "client", owner: str = "rim1") -> BoardRow:
@@ -395,17 +395,17 @@ def test_a_token_has_the_requested_days_or_never_expires(monkeypatch: pytest.Mon
 
 def test_an_expired_root_is_not_replaced_automatically() -> None:
     over = ROOT.not_after + DAY
-    for told in (
+    for wording in (
         root_expiry_wording(ROOT, BASIS, now=over),
         leaf_expiry_wording(leaf(60), leaf_due(leaf(60), BASIS), BASIS, who="rim1", now=over),
     ):
-        assert (told.happens, "Recreate the root" in told.text) == ("by_hand", True)
+        assert (wording.happens, "Recreate the root" in wording.text) == ("by_hand", True)
 
 
 def test_an_expired_certificate_of_a_node_needs_a_redistribution() -> None:
     own = leaf(12, generation=2, not_after=NOW - DAY)
-    told = node_expiry_wording(own, node(), None, leaf_due(own, BASIS), BASIS, now=NOW)
-    assert (told.happens, "Redistribute the node" in told.text) == ("by_hand", True)
+    wording = node_expiry_wording(own, node(), None, leaf_due(own, BASIS), BASIS, now=NOW)
+    assert (wording.happens, "Redistribute the node" in wording.text) == ("by_hand", True)
 
 
 def test_overview_and_board_name_the_same_next_expiry(zone: TrustZone, client: Client) -> None:

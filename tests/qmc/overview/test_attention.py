@@ -47,9 +47,9 @@ ORDERS = {
 
 @pytest.mark.parametrize(("found", "order", "causes"), ORDERS.values(), ids=ORDERS.keys())
 def test_needs_are_ranked(found: list[Need], order: list[str], causes: dict[str, str]) -> None:
-    told = ranked(found)
-    assert [ranked_need.need.code for ranked_need in told] == order
-    assert {ranked_need.need.code: ranked_need.explained_by for ranked_need in told if ranked_need.explained_by} == {
+    ranked_needs = ranked(found)
+    assert [ranked_need.need.code for ranked_need in ranked_needs] == order
+    assert {ranked_need.need.code: ranked_need.explained_by for ranked_need in ranked_needs if ranked_need.explained_by} == {
         code: f"title of {cause}" for code, cause in causes.items()
     }
 

@@ -59,10 +59,10 @@ def crowd(numbers: range, now: datetime) -> None:
         calls = node(f"calls{number}", "registered", now, browser_thumbprint=browser.sha256, browser_chosen_at=now)
         choice = choice_for(calls, browser)
         assert choice is not None
-        told = {"revision": choice.revision, "problem": EXPIRED}
+        report = {"revision": choice.revision, "problem": EXPIRED}
         served = {"service": "0" * 64, "engine": browser.sha256, "proxy": f"{number:064}"}
         hook = {"at": now.isoformat(), "exit": 3, "generation": 1}
-        Observation.objects.create(node=calls, last_seen_at=now, clock_offset_s=600, served=served, hook=hook, browser=told)
+        Observation.objects.create(node=calls, last_seen_at=now, clock_offset_s=600, served=served, hook=hook, browser=report)
         Renewal.objects.create(node=calls, generation=1, actor="ann", created_at=now, status="failed", reason="The disk is full.")
         CallerFinding.objects.create(
             key=f"two-callers {number}", kind="two-callers", node=calls, address="10.0.0.9", first_at=now, last_at=now
@@ -95,10 +95,10 @@ def test_the_number_of_queries_does_not_grow_with_the_site(site_directory: Path,
     for numbers in (range(3), range(3, 30)):
         crowd(numbers, now)
         with CaptureQueriesContext(connection) as asked:
-            told, ends = needs(now), list(expiring(actor=SYSTEM, now=now))
+            reported, ends = needs(now), list(expiring(actor=SYSTEM, now=now))
         found.append(len(asked))
     assert found[0] == found[1]
-    codes = {need.code for need in told}
+    codes = {need.code for need in reported}
     assert {
         "node-silent",
         "certificate-expired",
@@ -130,9 +130,9 @@ def test_a_node_whose_certificates_have_expired_is_one_need(site_directory: Path
     for expected_node in (gone, calls):
         for kind in ("client", "service"):
             certificate(kind, expected_node.pk, expected_node.host_name, now, days=-2 if expected_node == gone else 400)
-    told = {ranked.need.code: ranked for ranked in attention(now) if ranked.need.subject == "gone"}
-    cause = told["certificate-expired"]
+    ranked_needs = {ranked.need.code: ranked for ranked in attention(now) if ranked.need.subject == "gone"}
+    cause = ranked_needs["certificate-expired"]
     assert (cause.explained_by, cause.need.title) == ("", "gone.example: client and service certificates have expired")
-    assert {code: ranked.explained_by for code, ranked in told.items() if ranked != cause} == dict.fromkeys(
+    assert {code: ranked.explained_by for code, ranked in ranked_needs.items() if ranked != cause} == dict.fromkeys(
         ("node-silent", "renewal-overdue"), cause.need.title
     )

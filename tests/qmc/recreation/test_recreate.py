@@ -310,9 +310,9 @@ def test_a_root_that_has_expired_is_backed_up_proved_and_recreated(data_director
     copy = recreate(data_directory)
     assert Event.objects.filter(action="backup.verified", detail__file=copy.file.name).exists()
     assert (problems(now=datetime.now(UTC)), list(remarks(now=datetime.now(UTC)))) == ([], [])
-    told = restored(copy, data_directory / "elsewhere")
-    assert "CN=central.example-CA expired on" in told
-    assert "1 encrypted values open" in told
+    output = restored(copy, data_directory / "elsewhere")
+    assert "CN=central.example-CA expired on" in output
+    assert "1 encrypted values open" in output
 
 
 def restored(copy: Any, folder: Path) -> str:
@@ -329,14 +329,14 @@ def test_the_command_lists_the_effects_and_asks_for_the_name(
         monkeypatch.setattr("builtins.input", lambda: "nothing")
         with pytest.raises(CommandError, match=r"Type central\.example"):
             call_command("recreate_root", backup_dir=data_directory / "backups", **words)
-    told = capsys.readouterr().out
-    assert "node     registered (registered.example; no services; registered): needs a new password" in told
+    output = capsys.readouterr().out
+    assert "node     registered (registered.example; no services; registered): needs a new password" in output
     assert not (data_directory / "backups").exists()
     monkeypatch.setattr("builtins.input", lambda: NAME)
     call_command("recreate_root", backup_dir=data_directory / "backups")
-    told = capsys.readouterr().out
-    assert "CN=central.example-CA-2 is the root now" in told
-    assert "To be redistributed: registered (registered.example)" in told
+    output = capsys.readouterr().out
+    assert "CN=central.example-CA-2 is the root now" in output
+    assert "To be redistributed: registered (registered.example)" in output
     is_recreated(data_directory)
 
 
