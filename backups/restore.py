@@ -187,15 +187,15 @@ def _names_record() -> None:
         return
     found = [(node.created_at, names_of_node(node)) for node in Node.objects.present()]
     found += [(export.created_at, names_of_export(export)) for export in Export.objects.in_use().defer("archive", "sealed_password")]
-    for since, wanted in sorted(found, key=itemgetter(0)):
-        names_take(wanted=[wanted], now=since, dispute=True)
+    for since, claimed in sorted(found, key=itemgetter(0)):
+        names_take(requested=[claimed], now=since, dispute=True)
 
 
 def _refuse_taken(host_name: str | None) -> None:
     if host_name is None:
         return
-    wanted = Names(HolderKind.NODE, Node.objects.get(is_central=True).pk, exclusive=(host_name,))
-    if taken := name_conflicts([wanted]):
+    names = Names(HolderKind.NODE, Node.objects.get(is_central=True).pk, exclusive=(host_name,))
+    if taken := name_conflicts([names]):
         raise BackupError(f"{taken[0]} Nothing was loaded. Choose another name with --host-name.")
 
 

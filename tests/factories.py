@@ -36,7 +36,7 @@ def registered_node(**fields: Any) -> Node:
     """A node in its first generation that was registered just now, with its names in the register of names."""
     now = timezone.now()
     made = node(at=now, **{"address": "10.0.0.5", "generation": 1} | fields)
-    names_take(wanted=[names_of(made)], now=now)
+    names_take(requested=[names_of(made)], now=now)
     return made
 
 

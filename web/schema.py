@@ -19,8 +19,8 @@ class Schema(View, SpectacularAPIView):
     """The schema of this API (OpenAPI 3), as YAML unless JSON is asked for."""
 
     def get_format_suffix(self, **kwargs: Any) -> str | None:
-        wanted = self.request.query_params.get("format")
-        return wanted if wanted in FORMATS else None
+        requested = self.request.query_params.get("format")
+        return requested if requested in FORMATS else None
 
     @operation(dict, query=SchemaQuery, signed_in=False)
     def get(self, request: Request) -> Response:

@@ -114,7 +114,7 @@ $secret = New-Object System.Security.SecureString
 foreach ($symbol in [Console]::In.ReadLine().ToCharArray()) { $secret.AppendChar($symbol) }
 $prefix = @PREFIX@
 # Store, file, thumbprint, friendly name.
-$wanted = @(
+$certificates = @(
 @WANTED@
 )
 # Name and key identifier of the roots of this trust zone, as their certificates name them.
@@ -160,8 +160,8 @@ function Grant-Read($certificate) {
 }
 
 # Import the new certificates before removing the old ones, so that there is always one.
-foreach ($each in $wanted) {
-    $store, $file, $thumbprint, $name = $each
+foreach ($entry in $certificates) {
+    $store, $file, $thumbprint, $name = $entry
     $place = "$store\$thumbprint"
     if ($file.EndsWith('.cer', [StringComparison]::Ordinal)) {
         if (-not (Test-Path -LiteralPath $place)) { [void](Import-Certificate -FilePath $file -CertStoreLocation $store) }
@@ -174,7 +174,7 @@ foreach ($each in $wanted) {
     (Get-Item -LiteralPath $place).FriendlyName = $name
 }
 
-$kept = @($wanted | ForEach-Object { $_[0] + '\' + $_[2] })
+$kept = @($certificates | ForEach-Object { $_[0] + '\' + $_[2] })
 $removed = 0
 foreach ($store in 'Cert:\LocalMachine\Root', 'Cert:\LocalMachine\My', 'Cert:\CurrentUser\My') {
     foreach ($certificate in @(Get-ChildItem -LiteralPath $store)) {
@@ -184,7 +184,7 @@ foreach ($store in 'Cert:\LocalMachine\Root', 'Cert:\LocalMachine\My', 'Cert:\Cu
         $removed += 1
     }
 }
-Write-Output "$($wanted.Count) certificates in place, $removed earlier ones removed"
+Write-Output "$($certificates.Count) certificates in place, $removed earlier ones removed"
 """
 
 

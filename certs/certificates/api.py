@@ -67,10 +67,10 @@ class Certificates(View):
     @operation(page_of(CertificateOutput), query=CertificateFilter, operation_id="certificates_list")
     def get(self, request: Request) -> Response:
         self.actor.require("certs.view_certificate")
-        wanted, rows = self.query, Certificate.objects.listed()
+        query, rows = self.query, Certificate.objects.listed()
         names = {"kind": "kind", "status": "status", "node": "holder_id", "expires_before": "not_after__lt"}
-        rows = rows.filter(**{names[name]: value for name, value in wanted.items() if name in names})
-        if text := wanted.get("search"):
+        rows = rows.filter(**{names[name]: value for name, value in query.items() if name in names})
+        if text := query.get("search"):
             rows = rows.filter(
                 Q(subject__icontains=text) | Q(holder__icontains=text) | Q(serial__icontains=text) | Q(sha256__icontains=text)
             )

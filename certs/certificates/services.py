@@ -81,12 +81,12 @@ def certificate_for(
     draft: Callable[[], Draft],
     actor: Actor,
     now: datetime,
-    still_wanted: Callable[[], None] = lambda: None,
+    raise_if_canceled: Callable[[], None] = lambda: None,
     once_issued: Callable[[Certificate], None] = lambda _: None,
 ) -> Certificate:
     """Find the issued certificate of `intent`, or make it from `draft()`: prepare (with lint), record, sign, record.
 
-    `still_wanted` runs in the transaction that records the row, and raises if the certificate was canceled, so that it is never signed.
+    `raise_if_canceled` runs in the transaction that records the row, and raises if the certificate was canceled, so that it is never signed.
     `once_issued` runs in the transaction that makes the certificate issued. It does not run for a certificate that is found.
 
     Raises: StaleCertificate while another worker makes it, PKIError, and the errors of the three functions.
@@ -99,7 +99,7 @@ def certificate_for(
         raise _made_elsewhere(intent)
     new = draft()
     plan = issue.prepare(new.request, issuer_certificate=new.issuer.row.x509() if new.issuer else None, now=now)
-    row = _recorded(plan, intent=intent, draft=new, actor=actor, now=now, still_wanted=still_wanted)
+    row = _recorded(plan, intent=intent, draft=new, actor=actor, now=now, raise_if_canceled=raise_if_canceled)
     der = issue.sign(plan, new.issuer.private_key if new.issuer else new.private_key)
     signed = x509.load_der_x509_certificate(der)
     changes = {"der": der, "sha256": verify.fingerprint(signed), "role": role_of(signed) or ""}
@@ -110,7 +110,7 @@ def certificate_for(
 
 
 def _recorded(
-    plan: issue.Plan, *, intent: Intent, draft: Draft, actor: Actor, now: datetime, still_wanted: Callable[[], None]
+    plan: issue.Plan, *, intent: Intent, draft: Draft, actor: Actor, now: datetime, raise_if_canceled: Callable[[], None]
 ) -> Certificate:
     row = Certificate(
         kind=plan.kind,
@@ -132,7 +132,7 @@ def _recorded(
         row.sealed_private_key = keys.to_pem(draft.private_key)
     try:
         with transaction.atomic(durable=True):
-            still_wanted()
+            raise_if_canceled()
             if draft.keeps_key and draft.issuer is None:
                 TrustZone.objects.select_for_update().first()  # the root passphrase is not rotated between reading it and saving the row
                 row.encrypted_private_key = keys.to_encrypted_pem(draft.private_key, root_passphrase())

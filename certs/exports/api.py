@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from certs.exports.services import Wanted, export_renew, export_revoke, exports_request
+from certs.exports.services import ExportOptions, export_renew, export_revoke, exports_request
 from certs.exports.status import ExportDetails, export_statuses
 from certs.models import Export
 from certs.revocation.api import RevokeInput
@@ -32,7 +32,7 @@ class StrictBoolean(serializers.BooleanField):
         return data
 
 
-class WantedInput(Input):
+class ExportOptionsInput(Input):
     format = Choice(Format)
     password = StrictText(required=False, default="", allow_blank=True, write_only=True)
     include_secrets_key = StrictBoolean(
@@ -42,7 +42,7 @@ class WantedInput(Input):
     legacy = StrictBoolean(required=False, default=False, help_text="PFX for Windows Server 2016 and earlier")
 
 
-class ExportInput(WantedInput):
+class ExportInput(ExportOptionsInput):
     machine_names = serializers.ListField(child=StrictText(allow_blank=True), allow_empty=True, max_length=MOST_ITEMS)
 
 
@@ -127,7 +127,7 @@ class Exports(View):
     @operation({202: ASKED}, body=ExportInput)
     def post(self, request: Request) -> Response:
         now, machine_names = timezone.now(), self.body.pop("machine_names")
-        made = exports_request(actor=self.actor, machine_names=machine_names, wanted=Wanted(**self.body), now=now)
+        made = exports_request(actor=self.actor, machine_names=machine_names, options=ExportOptions(**self.body), now=now)
         return Response({"results": exports_json(made, now)}, status=202)
 
 
@@ -148,7 +148,7 @@ class ExportRenew(View):
         export = get_object_or_404(REGISTER, pk=pk)
         on_purpose = {"clear_on_purpose": self.body.get("password") == ""}
         held = {name: getattr(export, name) for name in ("format", "include_secrets_key", "include_ca", "legacy")}
-        export_renew(actor=self.actor, export=export, wanted=Wanted(**held | self.body | on_purpose), now=timezone.now())
+        export_renew(actor=self.actor, export=export, options=ExportOptions(**held | self.body | on_purpose), now=timezone.now())
         return _answer(pk, status=202)
 
 

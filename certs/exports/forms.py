@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from certs.exports.services import MOST_AT_ONCE, Wanted
+from certs.exports.services import MOST_AT_ONCE, ExportOptions
 from certs.models import EXPORT_FORMATS, Export
 from web.forms import ServiceForm
 
@@ -14,7 +14,7 @@ def _tick() -> forms.CheckboxInput:
     return forms.CheckboxInput(attrs={"class": "form-check-input"})
 
 
-class WantedForm(ServiceForm):
+class ExportOptionsForm(ServiceForm):
     """The options of an export."""
 
     format = forms.ChoiceField(
@@ -42,12 +42,12 @@ class WantedForm(ServiceForm):
         help_text="For Windows Server 2016 and earlier, which cannot open a newer PFX. It uses triple DES, SHA-1 and RSA keys, which are weaker. Choose a long password.",
     )  # fmt: skip
 
-    def wanted(self) -> Wanted:
+    def options(self) -> ExportOptions:
         """The values for the services."""
-        return Wanted(**self.cleaned_data)
+        return ExportOptions(**self.cleaned_data)
 
 
-class RenewForm(WantedForm):
+class RenewForm(ExportOptionsForm):
     """The same for an existing export. Its password is removed only on request."""
 
     clear_on_purpose = forms.BooleanField(
@@ -61,17 +61,17 @@ class RenewForm(WantedForm):
             del self.fields["clear_on_purpose"]
 
 
-class ExportForm(WantedForm):
+class ExportForm(ExportOptionsForm):
     machine_names = forms.CharField(
         label="Machine names", strip=False,
         widget=forms.Textarea(attrs={"class": "form-control", "rows": 4, "placeholder": "reports.corp.example", "spellcheck": "false"}),
         help_text=f"The names at which others reach these machines. One name a line, or separated by commas. At most {MOST_AT_ONCE}. Each machine gets its own certificates and folder.",
         error_messages={"required": "Give at least one machine name, such as reports.corp.example."},
     )  # fmt: skip
-    field_order = ["machine_names", *WantedForm.base_fields]
+    field_order = ["machine_names", *ExportOptionsForm.base_fields]
 
-    def wanted(self) -> Wanted:
-        return Wanted(**{name: self.cleaned_data[name] for name in WantedForm.base_fields})
+    def options(self) -> ExportOptions:
+        return ExportOptions(**{name: self.cleaned_data[name] for name in ExportOptionsForm.base_fields})
 
     def names(self) -> list[str]:
         """The names between line breaks and commas, without spaces around them."""
@@ -80,4 +80,4 @@ class ExportForm(WantedForm):
 
 def initial_of(export: Export) -> dict[str, Any]:
     """The initial values of a renewal: those of the export."""
-    return {name: getattr(export, name) for name in WantedForm.base_fields if name != "password"}
+    return {name: getattr(export, name) for name in ExportOptionsForm.base_fields if name != "password"}

@@ -66,7 +66,7 @@ def create(request: PageRequest) -> HttpResponse:
     form = ExportForm(request.POST or None)
 
     def ask(now: datetime) -> list[Export]:
-        return exports_request(actor=request.actor, machine_names=form.names(), wanted=form.wanted(), now=now)
+        return exports_request(actor=request.actor, machine_names=form.names(), options=form.options(), now=now)
 
     if request.method == "POST" and (made := _asked(form, ask)):
         return redirect("exports:batch", batch=made[0].batch)
@@ -79,7 +79,7 @@ def renew(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     form = RenewForm(request.POST or None, export=export)
 
     def ask(now: datetime) -> bool:
-        export_renew(actor=request.actor, export=export, wanted=form.wanted(), now=now)
+        export_renew(actor=request.actor, export=export, options=form.options(), now=now)
         return True
 
     if request.method == "POST" and _asked(form, ask):

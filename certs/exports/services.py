@@ -38,7 +38,7 @@ SEEN_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ExportOptions:
     """The options of an export. With an empty password, the private keys in PEM files are not encrypted."""
 
     format: str
@@ -82,13 +82,13 @@ def export_transition(
     return record(actor=actor, action="export.transition", target=export, detail=detail, now=now)
 
 
-def _wanted_problems(wanted: Wanted) -> dict[str, list[str]]:
-    if wanted.format not in {file_format.value for file_format in files.Format}:
-        return {"format": [f"“{wanted.format[:40]}” is not a format. Use: {', '.join(files.Format)}."]}
-    errors, format = {}, files.Format(wanted.format)
-    if problem := files.password_problem(wanted.password, format):
+def _option_problems(options: ExportOptions) -> dict[str, list[str]]:
+    if options.format not in {file_format.value for file_format in files.Format}:
+        return {"format": [f"“{options.format[:40]}” is not a format. Use: {', '.join(files.Format)}."]}
+    errors, format = {}, files.Format(options.format)
+    if problem := files.password_problem(options.password, format):
         errors["password"] = [problem]
-    if wanted.legacy and format is not files.Format.WINDOWS:
+    if options.legacy and format is not files.Format.WINDOWS:
         errors["legacy"] = ["Legacy Windows applies only to PFX files. Choose the Windows format, or clear this option."]
     return errors
 
@@ -127,23 +127,23 @@ def _names_refused(machine_names: Sequence[str]) -> dict[str, list[str]]:
     return _most(list(_name_problems(machine_names)))
 
 
-def exports_request(*, actor: Actor, machine_names: Sequence[str], wanted: Wanted, now: datetime) -> list[Export]:
+def exports_request(*, actor: Actor, machine_names: Sequence[str], options: ExportOptions, now: datetime) -> list[Export]:
     """Record an export for each machine name, all or none. Workers make them.
 
     Raises: PermissionRefused, InputInvalid (naming each invalid name), ZoneMissing, ZoneBroken, UnknownKey.
     """
     actor.require("certs.add_export")
-    if errors := _names_refused(machine_names) | _wanted_problems(wanted):
+    if errors := _names_refused(machine_names) | _option_problems(options):
         raise InputInvalid(errors)
     batch = uuid.uuid4()
-    fields = wanted.choices() | {"batch": batch, "actor": actor.label, "created_at": now, "status_since": now}
-    exports = [Export(machine=name, sealed_password=wanted.password, **fields) for name in machine_names]
+    fields = options.choices() | {"batch": batch, "actor": actor.label, "created_at": now, "status_since": now}
+    exports = [Export(machine=name, sealed_password=options.password, **fields) for name in machine_names]
     try:
         with transaction.atomic():
-            names_take(wanted=[names_of(export) for export in exports], now=now)
+            names_take(requested=[names_of(export) for export in exports], now=now)
             Export.objects.bulk_create(exports)
             for export in exports:
-                record(actor=actor, action="export.requested", target=export, detail=wanted.choices(), now=now)
+                record(actor=actor, action="export.requested", target=export, detail=options.choices(), now=now)
             jobs_create(task=TASK, titles={export.pk: _title(export) for export in exports}, actor=actor.label, now=now)
     except NamesTaken as exc:
         raise InputInvalid(_most([_taken_problem(conflict) for conflict in exc.conflicts])) from exc
@@ -158,23 +158,23 @@ def _ask(export: Export, actor: Actor, now: datetime) -> None:
     job_create(task=TASK, subject=export.pk, title=_title(export), actor=actor.label, now=now)
 
 
-def export_renew(*, actor: Actor, export: Export, wanted: Wanted, now: datetime) -> None:
+def export_renew(*, actor: Actor, export: Export, options: ExportOptions, now: datetime) -> None:
     """Request the next generation: new keys and certificates, perhaps in another format. The current certificates stay accepted.
 
     Raises: PermissionRefused, InputInvalid, IllegalTransition, StaleExport, ZoneMissing, ZoneBroken, UnknownKey.
     """
     actor.require("certs.renew_export")
-    if errors := _wanted_problems(wanted):
+    if errors := _option_problems(options):
         raise InputInvalid(errors)
-    if export.has_password and not wanted.password and not wanted.clear_on_purpose:
+    if export.has_password and not options.password and not options.clear_on_purpose:
         raise InputInvalid({"password": [CLEAR]})
     if ExportStatus.REQUESTED not in EXPORT_TRANSITIONS[ExportStatus(export.status)]:
         remedy = "Make a new one." if export.status == ExportStatus.REVOKED else "Wait until it is made."
         raise IllegalTransition(f"The {export} cannot be renewed: it is {export.status}. {remedy}")
-    changes = wanted.choices() | {"sealed_password": wanted.password, "batch": uuid.uuid4(), "generation": export.generation + 1}
+    changes = options.choices() | {"sealed_password": options.password, "batch": uuid.uuid4(), "generation": export.generation + 1}
     changes |= {"archive": None, "archive_until": None, "actor": actor.label}
     with transaction.atomic():
-        choices = wanted.choices()
+        choices = options.choices()
         export_transition(export=export, to=ExportStatus.REQUESTED, reason="", actor=actor, now=now, changes=changes, choices=choices)
         _ask(export, actor, now)
 

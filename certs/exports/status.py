@@ -32,14 +32,14 @@ class ExportDetails:
 
 def export_statuses(exports: Iterable[Export]) -> list[ExportDetails]:
     """Each export with its certificates and what you must do. A fixed number of queries."""
-    wanted = list(exports)
+    exports_listed = list(exports)
     held: dict[tuple[uuid.UUID | None, int], list[Certificate]] = {}
-    rows = Certificate.objects.listed().filter(holder_id__in=[export.pk for export in wanted]).select_related("issuer")
+    rows = Certificate.objects.listed().filter(holder_id__in=[export.pk for export in exports_listed]).select_related("issuer")
     for row in rows.defer("der", "sealed_private_key", "issuer__der", "issuer__encrypted_private_key").order_by("-kind"):
         held.setdefault((row.holder_id, row.generation), []).append(row)
     rotation = Rotation.objects.filter(kind=Rotation.Kind.ROOT, under_way=True).first()
     keys = {database_key.version: database_key for database_key in DatabaseKey.objects.all()}
-    return [_details(export, held.get((export.pk, export.made_generation), []), rotation, keys) for export in wanted]
+    return [_details(export, held.get((export.pk, export.made_generation), []), rotation, keys) for export in exports_listed]
 
 
 def export_status(export: Export) -> ExportDetails:

@@ -121,14 +121,14 @@ def _certificate(export: Export, kind: Kind, *, root: Certificate, now: datetime
         )  # fmt: skip
         return Draft(request, private_key, issuer_of(root), number)
 
-    def still_wanted() -> None:
-        wanted = Export.objects.select_for_update().filter(pk=export.pk, status=ExportStatus.REQUESTED, generation=export.generation)
-        if not wanted.exists():
+    def raise_if_canceled() -> None:
+        requested = Export.objects.select_for_update().filter(pk=export.pk, status=ExportStatus.REQUESTED, generation=export.generation)
+        if not requested.exists():
             raise StaleExport(f"{export} was canceled in the meantime")
 
     return certificate_for(
         intent=Intent(kind, export.pk, str(export), export.generation), draft=draft, actor=system_for(export.actor), now=now,
-        still_wanted=still_wanted,
+        raise_if_canceled=raise_if_canceled,
     )  # fmt: skip
 
 
@@ -199,8 +199,8 @@ def folder_write(export: Export, own: Installed, *, problem: str = "") -> None:
     """
     content = files.unzipped([export.archive.open()])[export.machine]
     # Recorded before anything is written, so that it is known even after a crash that this machine has private keys.
-    wanted = Export.objects.filter(pk=export.pk, status=ExportStatus.MADE, made_generation=export.made_generation)
-    if not wanted.filter(folder_node=export.folder_node).update(folder_node=own.node, folder_host=own.host_name):
+    unchanged = Export.objects.filter(pk=export.pk, status=ExportStatus.MADE, made_generation=export.made_generation)
+    if not unchanged.filter(folder_node=export.folder_node).update(folder_node=own.node, folder_host=own.host_name):
         raise StaleExport(f"{export} has changed")
     with Store(_exported()).locked():
         fresh = _exported() / ".exports" / f"{export.pk}-{export.made_generation}-{uuid.uuid4()}"
@@ -209,10 +209,10 @@ def folder_write(export: Export, own: Installed, *, problem: str = "") -> None:
                 write(fresh / name, data)
             sync_folder(fresh)
             with transaction.atomic():  # a revocation comes before or after the switch, never in between
-                if not wanted.select_for_update().filter(folder_node=own.node).exists():
+                if not unchanged.select_for_update().filter(folder_node=own.node).exists():
                     raise StaleExport(f"{export} has changed")
                 link = _switch(export, fresh)
-                wanted.update(folder=str(link), folder_generation=export.made_generation, folder_problem=problem)
+                unchanged.update(folder=str(link), folder_generation=export.made_generation, folder_problem=problem)
         finally:
             _forget(export)
 

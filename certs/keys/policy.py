@@ -17,12 +17,12 @@ SELECTABLE: dict[str, tuple[KeyType, ...]] = {
 def key_types(text: str) -> dict[Kind, KeyType]:
     """Parse QMC_KEY_TYPES, such as "service=RSA-4096,client=EC P-384". Raises: ValueError, naming the possible values."""
     found: dict[Kind, KeyType] = {}
-    for kind, _, wanted in (rule.strip().partition("=") for rule in text.split(",") if rule.strip()):
+    for kind, _, key_type in (rule.strip().partition("=") for rule in text.split(",") if rule.strip()):
         if kind not in SELECTABLE:
             raise ValueError(f"{kind!r} is not a kind of certificate. Give KIND=TYPE, separated by commas. Kinds: {', '.join(SELECTABLE)}.")
-        if wanted not in SELECTABLE[kind]:
-            raise ValueError(f"A {kind} certificate cannot have a key of type {wanted!r}. Types: {', '.join(SELECTABLE[kind])}.")
-        found[Kind(kind)] = KeyType(wanted)
+        if key_type not in SELECTABLE[kind]:
+            raise ValueError(f"A {kind} certificate cannot have a key of type {key_type!r}. Types: {', '.join(SELECTABLE[kind])}.")
+        found[Kind(kind)] = KeyType(key_type)
     return found
 
 

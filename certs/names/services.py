@@ -72,39 +72,39 @@ def name_key(name: str) -> str:
         return name.lower()
 
 
-def name_conflicts(wanted: Sequence[Names]) -> list[Conflict]:
+def name_conflicts(requested: Sequence[Names]) -> list[Conflict]:
     """Names that cannot be taken because other holders have them, without names that this holder already has, even if they are disputed."""
-    keys = {key for names in wanted for key in names.by_key()}
+    keys = {key for names in requested for key in names.by_key()}
     holders: dict[str, list[NameHolder]] = {}
     for row in NameHolder.objects.filter(claim__name__in=keys).select_related("claim"):
         holders.setdefault(row.claim.name, []).append(row)
-    found = [(name, exclusive, other) for names in wanted for name, exclusive, other in _conflicts_of(names, holders)]
+    found = [(name, exclusive, other) for names in requested for name, exclusive, other in _conflicts_of(names, holders)]
     words = holder_words(other for _, _, other in found)
     return [Conflict(name, exclusive, HolderKind(other.kind), words[other.holder_id]) for name, exclusive, other in found]
 
 
-def _conflicts_of(wanted: Names, holders: dict[str, list[NameHolder]]) -> Iterable[tuple[str, bool, NameHolder]]:
-    for name in dict.fromkeys([*wanted.exclusive, *wanted.shared]):
-        exclusive, rows = wanted.by_key()[name_key(name)], holders.get(name_key(name), [])
-        if any(row.holder_id == wanted.holder_id and row.exclusive == exclusive for row in rows):
+def _conflicts_of(names: Names, holders: dict[str, list[NameHolder]]) -> Iterable[tuple[str, bool, NameHolder]]:
+    for name in dict.fromkeys([*names.exclusive, *names.shared]):
+        exclusive, rows = names.by_key()[name_key(name)], holders.get(name_key(name), [])
+        if any(row.holder_id == names.holder_id and row.exclusive == exclusive for row in rows):
             continue
-        others = (row for row in rows if row.holder_id != wanted.holder_id and (exclusive or row.exclusive))
+        others = (row for row in rows if row.holder_id != names.holder_id and (exclusive or row.exclusive))
         if other := next(others, None):
             yield name, exclusive, other
 
 
 @transaction.atomic
-def names_take(*, wanted: Sequence[Names], now: datetime, dispute: bool = False) -> None:
+def names_take(*, requested: Sequence[Names], now: datetime, dispute: bool = False) -> None:
     """Give each holder these names and no others. With `dispute`, names of other holders are recorded as disputed.
 
     The caller has locked the row of a holder that already exists. Raises: NamesTaken, unless `dispute`.
     """
-    own = NameHolder.objects.filter(holder_id__in=[names.holder_id for names in wanted]).select_related("claim")
+    own = NameHolder.objects.filter(holder_id__in=[names.holder_id for names in requested]).select_related("claim")
     rows = {(row.holder_id, row.claim.name): row for row in own}
-    claims = _locked({name for _, name in rows} | {key for names in wanted for key in names.by_key()})
-    if not dispute and (conflicts := name_conflicts(wanted)):
+    claims = _locked({name for _, name in rows} | {key for names in requested for key in names.by_key()})
+    if not dispute and (conflicts := name_conflicts(requested)):
         raise NamesTaken(conflicts)
-    kept = {(names.holder_id, key): (names, exclusive) for names in wanted for key, exclusive in names.by_key().items()}
+    kept = {(names.holder_id, key): (names, exclusive) for names in requested for key, exclusive in names.by_key().items()}
     NameHolder.objects.filter(pk__in=[row.pk for place, row in rows.items() if place not in kept]).delete()
     new = []
     for (holder_id, key), (names, exclusive) in kept.items():
@@ -119,7 +119,7 @@ def names_take(*, wanted: Sequence[Names], now: datetime, dispute: bool = False)
 
 def names_release(*, kind: HolderKind, holder_id: uuid.UUID, now: datetime) -> None:
     """Release the names of the holder. Other holders that shared or disputed them keep them."""
-    names_take(wanted=[Names(kind, holder_id)], now=now)
+    names_take(requested=[Names(kind, holder_id)], now=now)
 
 
 def _locked(keys: set[str]) -> dict[str, NameClaim]:

@@ -60,10 +60,10 @@ class CertificateRevoke(View):
 
     @operation(RevokedOutput, body=RevokeInput, conflicts=True)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
-        wanted, now = self.body, timezone.now()
+        body, now = self.body, timezone.now()
         certificate = get_object_or_404(Certificate.objects.listed(), pk=pk)
         revoked = certificate_revoke(
-            certificate=certificate, reason=wanted["reason"], code=RevocationCode(wanted["code"]), listed=wanted.get("certificates"),
+            certificate=certificate, reason=body["reason"], code=RevocationCode(body["code"]), listed=body.get("certificates"),
             actor=self.actor, now=now,
         )  # fmt: skip
         return Response(certificate_json(revoked[0], now) | {"revoked": [str(row.pk) for row in revoked]})

@@ -34,7 +34,7 @@ def root_make(
     number: int,
     actor: Actor,
     now: datetime,
-    still_wanted: Callable[[], None] = lambda: None,
+    raise_if_canceled: Callable[[], None] = lambda: None,
     once_issued: Callable[[Certificate], None] = lambda _: None,
 ) -> Certificate:
     """Find or make the zone's root of this number. Its row keeps the private key under the root passphrase.
@@ -48,7 +48,7 @@ def root_make(
         return Draft(issue.Request(Kind.ROOT, name, (), private_key.public_key(), zone.lifetime_months), private_key, issuer=None)
 
     return certificate_for(
-        intent=Intent(Kind.ROOT, zone.pk, zone.name, number), draft=draft, actor=actor, now=now, still_wanted=still_wanted,
+        intent=Intent(Kind.ROOT, zone.pk, zone.name, number), draft=draft, actor=actor, now=now, raise_if_canceled=raise_if_canceled,
         once_issued=once_issued,
     )  # fmt: skip
 

@@ -111,9 +111,9 @@ def nodes_knowing() -> list[Knowing]:
     return found
 
 
-def losing_contact(wanted: Sequence[CentralAddress], knowing: Sequence[Knowing]) -> list[Knowing]:
-    """The nodes that know none of the addresses `wanted`, so they cannot call when the other addresses stop answering."""
-    texts = set(netlocs(wanted))
+def losing_contact(new_addresses: Sequence[CentralAddress], knowing: Sequence[Knowing]) -> list[Knowing]:
+    """The nodes that know none of the addresses in `new_addresses`, so they cannot call when the other addresses stop answering."""
+    texts = set(netlocs(new_addresses))
     return [node for node in knowing if not texts & set(node.knows)]
 
 
@@ -135,7 +135,7 @@ def _write(zone: TrustZone, found: Sequence[CentralAddress], *, chosen: bool, ac
     central = Node.objects.select_for_update().get(is_central=True)
     central.subject_alternative_names = list(dict.fromkeys([*central.subject_alternative_names, *(address.address for address in found)]))
     try:
-        names_take(wanted=[names_of(central)], now=now)
+        names_take(requested=[names_of(central)], now=now)
     except NamesTaken as exc:
         raise InputInvalid({"node_api_addresses": [str(conflict) for conflict in exc.conflicts]}) from exc
     TrustZone.objects.filter(pk=zone.pk).update(node_api_addresses=after, addresses_chosen=chosen)

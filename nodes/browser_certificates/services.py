@@ -37,9 +37,9 @@ def _name_checked(name: str) -> str:
     return name
 
 
-def _free_name(wanted: str) -> str:
+def _free_name(requested: str) -> str:
     """A name for a certificate without one: its common name, with a number if that name is taken."""
-    plain = "".join(character for character in wanted if character.isprintable()).strip()[: LONGEST_NAME - 5] or "certificate"
+    plain = "".join(character for character in requested if character.isprintable()).strip()[: LONGEST_NAME - 5] or "certificate"
     taken = {used.lower() for used in BrowserCertificate.objects.filter(name__istartswith=plain).values_list("name", flat=True)}
     return next(candidate for candidate in (plain, *(f"{plain} {number}" for number in range(2, 10000))) if candidate.lower() not in taken)
 
@@ -211,20 +211,20 @@ def browser_certificate_choose(*, actor: Actor, node: Node, thumbprint: str, now
     """
     actor.require("nodes.choose_browsercertificate")
     try:
-        wanted = browser_facing.thumbprint(thumbprint) if thumbprint.strip() else ""
+        chosen = browser_facing.thumbprint(thumbprint) if thumbprint.strip() else ""
     except ThumbprintInvalid as exc:
         raise InputInvalid({"thumbprint": [str(exc)]}) from exc
     if node.state == NodeState.DECOMMISSIONED:
         raise IllegalNodeTransition(f"{node} is decommissioned and no longer serves certificates.")
     with transaction.atomic():
-        certificate = BrowserCertificate.objects.select_for_update().of_thumbprint(wanted).first()
+        certificate = BrowserCertificate.objects.select_for_update().of_thumbprint(chosen).first()
         if certificate is not None:
             _check_fits(certificate, node, now)
         before = node.browser_thumbprint
-        if wanted == before:
+        if chosen == before:
             return node
-        Node.objects.filter(pk=node.pk).update(browser_thumbprint=wanted, browser_chosen_at=now)
-        detail = {"thumbprint": wanted, "before": before, "name": certificate.name if certificate else ""}
+        Node.objects.filter(pk=node.pk).update(browser_thumbprint=chosen, browser_chosen_at=now)
+        detail = {"thumbprint": chosen, "before": before, "name": certificate.name if certificate else ""}
         record(actor=actor, action="node.browser_certificate_chosen", target=node, detail=detail, now=now)
     node.refresh_from_db()
     return node

@@ -25,9 +25,9 @@ from sealing.errors import TrustZoneError
 
 def judge(path: Path, key: ForeignPrivateKey, *, name: str | None = None) -> Refusal | None:
     """OpenSSL's reason to refuse the path with this key, for `name` or any of its own names; None if it accepts it."""
-    wanted = browser_checks.example_name(path.leaf) if name is None else name
+    host_name = browser_checks.example_name(path.leaf) if name is None else name
     anchor = None if path.is_alone else path.top.der
-    return handshake.refusal(bundle(path, key), anchor=anchor, name=wanted, folder=settings.NODE_STORE)
+    return handshake.refusal(bundle(path, key), anchor=anchor, name=host_name, folder=settings.NODE_STORE)
 
 
 def key_of(certificate: BrowserCertificate) -> bytes | None:

@@ -52,7 +52,7 @@ def zone_found(
                 subject_alternative_names=list(addresses), services=["repository"], state=NodeState.REGISTERED, state_since=now, generation=1,
                 is_central=True, created_at=now, registered_at=now,
             )  # fmt: skip
-            names_take(wanted=[names_of(node)], now=now)
+            names_take(requested=[names_of(node)], now=now)
             detail = {"from": None, "to": NodeState.REGISTERED, "reason": "made with the trust zone"}
             record(actor=SYSTEM, action="node.transition", target=node, detail=detail, now=now)
         return TrustZone.objects.get(pk=zone.pk)

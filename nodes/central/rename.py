@@ -30,7 +30,7 @@ def _named(host_name: str, now: datetime) -> Node:
     earlier = [other_name for other_name in (node.host_name, *node.subject_alternative_names) if other_name != host_name]
     old, zone.name, node.host_name = zone.name, host_name, host_name
     node.subject_alternative_names = list(dict.fromkeys([*own_names(central_addresses()), *earlier]))
-    names_take(wanted=[names_of(node)], now=now)
+    names_take(requested=[names_of(node)], now=now)
     zone.save(update_fields=["name"])
     node.save(update_fields=["host_name", "subject_alternative_names"])
     record(actor=SYSTEM, action="zone.renamed", target=zone, detail={"from": old, "to": host_name}, now=now)

@@ -46,8 +46,8 @@ def central_names_ensure(*, for_whom: str, now: datetime) -> None:
     if node is None:
         return
     own = Certificate.objects.issued().filter(holder_id=node.pk, kind="service").order_by("-generation").first()
-    wanted = {node.host_name, *node.subject_alternative_names, *filter(None, [node.address])}
-    if own is not None and not {alternative_name.lower() for alternative_name in wanted} <= {
+    names = {node.host_name, *node.subject_alternative_names, *filter(None, [node.address])}
+    if own is not None and not {alternative_name.lower() for alternative_name in names} <= {
         alternative_name.lower() for alternative_name in own.subject_alternative_names
     }:
         renewal_ensure(actor=system_for(for_whom), node=node, now=now)
@@ -68,9 +68,9 @@ def central_next(*, reason: str, now: datetime) -> Node:
 
 def central_install(node: Node, *, now: datetime) -> None:
     """Create and install `node`'s generation here, with a service pair for each live database key. Raises: TrustZoneError, PKIError, OSError."""
-    wanted, store = Node.objects.filter(pk=node.pk, generation=node.generation), Store(settings.NODE_STORE)
+    current, store = Node.objects.filter(pk=node.pk, generation=node.generation), Store(settings.NODE_STORE)
     package = package_make(
-        GenerationRequest(node, node.generation, wanted, in_a_hurry=False, actor=SYSTEM), expires_at=now + VALID, now=now
+        GenerationRequest(node, node.generation, current, in_a_hurry=False, actor=SYSTEM), expires_at=now + VALID, now=now
     )
     with store.locked():
         store.install(package, now=now)

@@ -182,8 +182,8 @@ class ClusterToken(View):
     @operation(CheckedTokenOutput, body=TokenInput, finds=True)
     def post(self, request: Request) -> Response:
         self.actor.require("certs.view_deployment")
-        wanted = self.body.get("deployment")
-        deployment = get_object_or_404(Deployment, pk=wanted) if wanted else None
+        pk = self.body.get("deployment")
+        deployment = get_object_or_404(Deployment, pk=pk) if pk else None
         checked = token_checked(actor=self.actor, token=self.body["token"], deployment=deployment, now=timezone.now())
         return Response({"accepted": checked.accepted, "findings": [vars(finding) for finding in checked.findings]}, headers=NO_STORE)
 

@@ -104,11 +104,11 @@ class Nodes(View):
     @operation(page_of(NodeOutput), query=NodeFilter, operation_id="nodes_list")
     def get(self, request: Request) -> Response:
         self.actor.require("nodes.view_node")
-        wanted, now = self.query, timezone.now()
-        nodes = Node.objects.all() if "state" in wanted else Node.objects.present()
+        query, now = self.query, timezone.now()
+        nodes = Node.objects.all() if "state" in query else Node.objects.present()
         rows = with_health(nodes.select_related("observation"), now=now)
-        rows = rows.filter(**{name: wanted[name] for name in ("state", "health") if name in wanted})
-        if text := wanted.get("search"):
+        rows = rows.filter(**{name: query[name] for name in ("state", "health") if name in query})
+        if text := query.get("search"):
             rows = rows.filter(Q(name__icontains=text) | Q(host_name__icontains=text) | Q(address__icontains=text))
         return self.paged(rows, lambda page: nodes_json(page, now))
 

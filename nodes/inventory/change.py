@@ -30,8 +30,8 @@ def node_change(*, actor: Actor, node: Node, now: datetime, **fields: Any) -> No
     if node.state == NodeState.DECOMMISSIONED:
         raise IllegalNodeTransition(f"{node} is decommissioned, so it cannot be changed. Create a new node instead.")
     before = {name: getattr(node, name) for name in CHANGEABLE}
-    wanted = _known(node, fields)
-    changed = {name: value for name, value in wanted.items() if value != before[name]}
+    given = _known(node, fields)
+    changed = {name: value for name, value in given.items() if value != before[name]}
     if node.is_central and PLACE_FIELDS & changed.keys():
         text = "The address and ports of the central node cannot be changed here. The command `up` sets the address and ports on which it listens. The page Settings, Addresses sets the addresses that nodes call."
         raise InputInvalid({name: [text] for name in PLACE_FIELDS & changed.keys()})
@@ -66,7 +66,7 @@ def _write(node: Node, changed: dict[str, Any], now: datetime) -> None:
     for name, value in changed.items():
         setattr(held, name, value)
     if "subject_alternative_names" in changed:
-        names_take(wanted=[names_of(held)], now=now)
+        names_take(requested=[names_of(held)], now=now)
     held.save(update_fields=[*changed])
     node.refresh_from_db()
 

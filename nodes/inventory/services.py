@@ -100,7 +100,7 @@ def node_create(*, actor: Actor, now: datetime, request: uuid.UUID | None = None
     node.generation = earlier.generation if earlier else 0
     try:
         with transaction.atomic():
-            names_take(wanted=[names_of(node)], now=now)
+            names_take(requested=[names_of(node)], now=now)
             node.save(force_insert=True)
             record(actor=actor, action="node.created", target=node, detail={"host_name": node.host_name, "address": node.address}, now=now)
     except NamesTaken as exc:

@@ -31,17 +31,17 @@ from sealing.local_keys import key_ring
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """The certificates of one generation to make for `node`, as long as `wanted` has a row; `in_a_hurry` if a person waits for them."""
+    """The certificates of one generation to make for `node`, as long as `pending` has a row. `in_a_hurry`: a person waits for them."""
 
     node: Node
     generation: int
-    wanted: "QuerySet[Any]"
+    pending: "QuerySet[Any]"
     in_a_hurry: bool
     actor: Actor
 
-    def still_wanted(self) -> None:
+    def raise_if_canceled(self) -> None:
         """Raises: StaleNode if the request was canceled in the meantime."""
-        if not self.wanted.select_for_update().exists():
+        if not self.pending.select_for_update().exists():
             raise StaleNode(f"generation {self.generation} of {self.node} was canceled in the meantime")
 
 
@@ -77,7 +77,7 @@ def _certificate(request: GenerationRequest, kind: Kind, version: DatabaseKey | 
 
     return certificate_for(
         intent=Intent(kind, node.pk, node.host_name, request.generation, number), draft=draft, actor=request.actor, now=now,
-        still_wanted=request.still_wanted,
+        raise_if_canceled=request.raise_if_canceled,
     )  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def _service_pair(request: GenerationRequest, version: DatabaseKey, *, now: date
         # The key was made with this certificate, perhaps before a crash, so it is read from the certificate.
         key = database_key.read(row.x509(), keys.from_pem(pair.private_key, own=True), zone_current().database_key_oids)
         with transaction.atomic():
-            request.still_wanted()
+            request.raise_if_canceled()
             DatabaseKey.objects.filter(pk=version.pk, key_id=None).update(key_id=key.key_id.hex())
     return pair
 

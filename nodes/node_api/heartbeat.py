@@ -60,7 +60,7 @@ def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: date
     live = [key_id for key_id in versions_for(node).values_list("key_id", flat=True) if key_id]
     proved, challenges, expected = _proof(node, report, live, now)
     choice = choice_for(node, chosen_certificate(node))
-    wanted = choice.revision if choice else ""
+    revision = choice.revision if choice else ""
     challenge = secrets.token_hex(32)
     asked = {"proved": proved, "challenges": expected, "cluster_challenge": challenge, **cluster_proof(node, report, now)}
     if call.has_ended():
@@ -68,7 +68,7 @@ def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: date
     _observe(node, report, asked | {"turn": turn, "turn_before": report.turn, "address": call.address}, now)
     if found in NOTED:
         callers.finding_note(kind=NOTED[found], node=node, call=call, now=now, generation=report.generation, other=before)
-    _browser_recorded(node, report, wanted, before, now)
+    _browser_recorded(node, report, revision, before, now)
     disputed = callers.is_disputed(node)
     renewal = Renewal.objects.filter(node=node).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).first()
     if certificate.generation == node.generation:
@@ -81,14 +81,14 @@ def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: date
     differs, addresses = _trust_differs(report), _addresses_differ(report)
     # The node's next report shows whether it knows the addresses and the trust in this answer.
     pending = renewal is not None or differs or bool(addresses) or node.state in UNDER_WAY or any(key_id not in proved for key_id in live)
-    pending = pending or (rotation is not None and _is_lively(rotation, now)) or _browser_is_on_its_way(node, report, wanted, now)
+    pending = pending or (rotation is not None and _is_lively(rotation, now)) or _browser_is_on_its_way(node, report, revision, now)
     return Answer(
         now=now,
         interval_s=min(PENDING_INTERVAL_S, settings.QMC_HEARTBEAT_S) if pending else settings.QMC_HEARTBEAT_S,
         reopen=node.state == NodeState.DISTRIBUTING and certificate.generation < node.generation,
         trust=differs,
         package=renewal.generation if renewal is not None and offered else None,
-        browser=None if disputed else wanted,
+        browser=None if disputed else revision,
         turn=turn,
         challenges=challenges,
         cluster_challenge=challenge,
@@ -124,30 +124,30 @@ def _is_lively(rotation: Rotation, now: datetime) -> bool:
     return not rotation.paused and now - (rotation.switched_at or rotation.created_at) < LIVELY
 
 
-def _browser_is_on_its_way(node: Node, report: Report, wanted: str, now: datetime) -> bool:
+def _browser_is_on_its_way(node: Node, report: Report, revision: str, now: datetime) -> bool:
     """Whether a choice has just changed, so that the node calls often until it has it."""
-    differs = bool(report.browser) and report.browser["revision"] != wanted
+    differs = bool(report.browser) and report.browser["revision"] != revision
     return differs and node.browser_chosen_at is not None and now - node.browser_chosen_at < LIVELY
 
 
-def _browser_recorded(node: Node, report: Report, wanted: str, seen: Observation | None, now: datetime) -> None:
+def _browser_recorded(node: Node, report: Report, revision: str, seen: Observation | None, now: datetime) -> None:
     """Record when a node starts or stops using the chosen certificate. `seen` is the observation before this report."""
     reported = report.browser
-    if wanted and reported and reported["revision"] == wanted and reported != (seen.browser if seen else {}):
+    if revision and reported and reported["revision"] == revision and reported != (seen.browser if seen else {}):
         record(actor=Actor("node", node.name), action="node.browser_certificate_taken", target=node, detail=reported, now=now)
 
 
 def _trust_differs(report: Report) -> bool:
     """Whether the node trusts other roots than the current ones, or lacks their newest revocation lists."""
-    wanted, lists = trust_in_force(), report.revocation_lists
-    return set(report.trusts) != set(wanted) or any(lists.get(root, 0) < number for root, number in wanted.items())
+    trusted, lists = trust_in_force(), report.revocation_lists
+    return set(report.trusts) != set(trusted) or any(lists.get(root, 0) < number for root, number in trusted.items())
 
 
 def _addresses_differ(report: Report) -> list[str]:
     """The addresses to call, if the node knows other addresses; else empty."""
     known = report.central_addresses
-    wanted = netlocs(central_addresses()) if known else []
-    return wanted if wanted != known else []
+    current = netlocs(central_addresses()) if known else []
+    return current if current != known else []
 
 
 def _retired(held: list[str], live: list[str]) -> list[str]:

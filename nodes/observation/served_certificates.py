@@ -101,9 +101,9 @@ def installed_since(nodes: Iterable[Node]) -> dict[uuid.UUID, datetime | None]:
 
 def still_old(nodes: Iterable[Node], *, now: datetime) -> list[tuple[Node, Served]]:
     """What has served something else than the installed certificate for longer than a reload takes, with its node; three queries."""
-    wanted = list(nodes)
-    services = served_certificates_of(wanted)
-    old = [(node, service) for node in wanted for service in services[node.pk] if service.is_old]
+    nodes_listed = list(nodes)
+    services = served_certificates_of(nodes_listed)
+    old = [(node, service) for node in nodes_listed for service in services[node.pk] if service.is_old]
     since = installed_since(node for node, _ in old)
     return [(node, service) for node, service in old if (at := since[node.pk]) is not None and now - at > PATIENCE]
 

@@ -194,8 +194,8 @@ def registration_advance(*, job: Job) -> None:
 def _issue(node: Node, registration: Registration, now: datetime, *, in_a_hurry: bool) -> timedelta | None:
     actor = system_for(registration.actor)
     try:
-        wanted = Node.objects.filter(pk=node.pk, state=NodeState.ISSUING, generation=node.generation)
-        request = GenerationRequest(node, node.generation, wanted, in_a_hurry, actor)
+        pending = Node.objects.filter(pk=node.pk, state=NodeState.ISSUING, generation=node.generation)
+        request = GenerationRequest(node, node.generation, pending, in_a_hurry, actor)
         content = package_make(request, expires_at=registration.expires_at, now=now)
     except StaleCertificate:
         raise

@@ -141,8 +141,8 @@ def _issue(renewal: Renewal, now: datetime) -> timedelta | None:
         _fail(renewal, "The node has no service certificate, so new keys cannot be encrypted for it. Redistribute the node.", now)
         return None
     try:
-        wanted = Renewal.objects.filter(pk=renewal.pk, status=RenewalStatus.REQUESTED)
-        request = GenerationRequest(node, renewal.generation, wanted, in_a_hurry=False, actor=actor)
+        pending = Renewal.objects.filter(pk=renewal.pk, status=RenewalStatus.REQUESTED)
+        request = GenerationRequest(node, renewal.generation, pending, in_a_hurry=False, actor=actor)
         content = package_make(request, expires_at=now + VALID, now=now)
     except StaleCertificate:
         raise

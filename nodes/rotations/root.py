@@ -178,12 +178,12 @@ def _make_cluster(rotation: Rotation, now: datetime) -> None:
 
 
 def _make(rotation: Rotation, now: datetime) -> timedelta | None:
-    def still_wanted() -> None:
+    def raise_if_canceled() -> None:
         if not Rotation.objects.select_for_update().filter(pk=rotation.pk, under_way=True).exists():
             raise StaleCertificate("the rotation was rolled back in the meantime")
 
     actor = system_for(rotation.actor)
-    root = root_make(zone=zone_current(), number=rotation.to_version, actor=actor, now=now, still_wanted=still_wanted)
+    root = root_make(zone=zone_current(), number=rotation.to_version, actor=actor, now=now, raise_if_canceled=raise_if_canceled)
     with transaction.atomic():
         Rotation.objects.filter(pk=rotation.pk, to_root=None).update(to_root=root)
         list_ask(root=root, now=now)

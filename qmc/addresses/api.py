@@ -70,5 +70,5 @@ class AddressesSetting(View):
 
     @operation(AddressesOutput, body=AddressesInput)
     def put(self, request: Request) -> Response:
-        wanted = SiteAddresses(**(vars(site_addresses()) | self.body))
-        return Response(addresses_json(site_addresses_set(actor=self.actor, wanted=wanted, now=timezone.now()), []))
+        requested = SiteAddresses(**(vars(site_addresses()) | self.body))
+        return Response(addresses_json(site_addresses_set(actor=self.actor, requested=requested, now=timezone.now()), []))

@@ -52,7 +52,7 @@ def addresses(request: PageRequest) -> HttpResponse:
             new, changed = addresses_checked(fields.node_api_addresses), fields.node_api_addresses != before.node_api_addresses
             to_confirm = ",".join(fields.node_api_addresses) if changed and losing_contact(new, nodes) else ""
             if to_confirm in ("", request.POST.get("confirmed", "")):
-                before, to_confirm, saved = site_addresses_set(actor=request.actor, wanted=fields, now=timezone.now()), "", True
+                before, to_confirm, saved = site_addresses_set(actor=request.actor, requested=fields, now=timezone.now()), "", True
                 form = AddressesForm(initial=AddressesForm.initial_of(before))
         except InputInvalid as exc:
             form.refuse(exc)

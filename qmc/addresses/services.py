@@ -60,23 +60,23 @@ def _checked(field: str, texts: Sequence[str], check: Callable[[str], str]) -> l
 
 
 @transaction.atomic
-def site_addresses_set(*, actor: Actor, wanted: SiteAddresses, now: datetime) -> SiteAddresses:
+def site_addresses_set(*, actor: Actor, requested: SiteAddresses, now: datetime) -> SiteAddresses:
     """Save the values that differ. Raises: PermissionRefused, InputInvalid, ZoneMissing."""
     actor.require(PERMISSION)
     before, errors = site_addresses(), dict[str, list[str]]()
     checked: dict[str, list[str]] = {}
-    fields = {"base_url": [wanted.base_url] if wanted.base_url else [], "trusted_origins": wanted.trusted_origins}
+    fields = {"base_url": [requested.base_url] if requested.base_url else [], "trusted_origins": requested.trusted_origins}
     for field, texts, check in [
         *((name, texts, origin) for name, texts in fields.items()),
-        ("allowed_hosts", wanted.allowed_hosts, allowed_host),
+        ("allowed_hosts", requested.allowed_hosts, allowed_host),
     ]:
         try:
             checked[field] = _checked(field, texts, check)
         except InputInvalid as exc:
             errors |= exc.errors
     try:
-        if wanted.node_api_addresses != before.node_api_addresses:
-            addresses_set(actor=actor, texts=wanted.node_api_addresses, now=now)
+        if requested.node_api_addresses != before.node_api_addresses:
+            addresses_set(actor=actor, texts=requested.node_api_addresses, now=now)
             central_names_ensure(for_whom=actor.label, now=now)
     except InputInvalid as exc:
         errors |= exc.errors

@@ -141,20 +141,20 @@ def farthest(now: datetime) -> datetime:
 
 def as_of_read(text: str, *, now: datetime) -> datetime:
     """A day (its first second, UTC; today: now) or an RFC 3339 time. Raises: ValueError with what to give instead."""
-    wanted = "Give a day such as 2028-03-01, or a time such as 2028-03-01T12:00:00Z (write + as %2B in an address)"
+    remedy = "Give a day such as 2028-03-01, or a time such as 2028-03-01T12:00:00Z (write + as %2B in an address)"
     try:
         day = parse_date(text)
         moment = datetime(day.year, day.month, day.day, tzinfo=UTC) if day else parse_datetime(text)
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise ValueError(f"{text[:40]!r} is neither a day nor a time with a time zone. {wanted}.")
+        raise ValueError(f"{text[:40]!r} is neither a day nor a time with a time zone. {remedy}.")
     try:
         moment = moment.astimezone(UTC)
     except OverflowError:
         moment = datetime.max.replace(tzinfo=UTC)
     if not now - timedelta(days=1) <= moment <= farthest(now):
-        raise ValueError(f"{text[:40]} is not between today and {clocks.day(farthest(now))}. {wanted}.")
+        raise ValueError(f"{text[:40]} is not between today and {clocks.day(farthest(now))}. {remedy}.")
     return max(now, moment)
 
 

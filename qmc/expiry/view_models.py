@@ -45,8 +45,8 @@ class ExpiryFilter(forms.Form):
         """Whether the row matches the filter. An unknown choice filters nothing."""
         self.is_valid()
         asked = self.cleaned_data
-        wanted = {"kind": row.kind, "bucket": row.bucket, "happens": row.what_happens}
-        return row.has(asked.get("search") or "") and all(not asked.get(name) or asked[name] == value for name, value in wanted.items())
+        values = {"kind": row.kind, "bucket": row.bucket, "happens": row.what_happens}
+        return row.has(asked.get("search") or "") and all(not asked.get(name) or asked[name] == value for name, value in values.items())
 
 
 def looked_from(text: str, *, now: datetime) -> tuple[datetime, str]:

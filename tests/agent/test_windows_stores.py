@@ -112,7 +112,7 @@ def test_the_script_for_removal_has_no_certificates_and_all_issuers(installed: I
     result = made(windows_stores.nothing(installed))
     assert result.files == {}
     assert thumbprint(installed.roots[0]) not in result.script
-    assert re.search(r"\$wanted = @\(\s*\)", result.script)
+    assert re.search(r"\$certificates = @\(\s*\)", result.script)
     assert installed.roots[0].subject.public_bytes().hex("-").upper() in result.script
 
 

@@ -28,7 +28,7 @@ FOR_EVERYBODY = {("GET", "/api/v1/settings/lifetime/")}
 
 
 def paths(patterns: list[Any] | None = None, before: str = "/") -> Iterator[str]:
-    """Every path of the console, with an id that is nobody's where one is wanted."""
+    """Every path of the console, with an id that does not exist where one is required."""
     for pattern in get_resolver().url_patterns if patterns is None else patterns:
         path = before + re.sub(r"<(\w+:)?\w+>", lambda found: "7" if found[1] == "int:" else str(uuid.UUID(int=7)), str(pattern.pattern))
         if isinstance(pattern, URLResolver):

@@ -76,10 +76,10 @@ def test_sighup_loads_the_certificate_again_and_drops_no_connection(serving: tup
     replace(file, pem(second))
     assert served(port) == first
     process.send_signal(signal.SIGHUP)
-    wanted, until = second.certificate.public_bytes(Encoding.DER), time.monotonic() + 5
-    while served(port) != wanted and time.monotonic() < until:
+    expected, until = second.certificate.public_bytes(Encoding.DER), time.monotonic() + 5
+    while served(port) != expected and time.monotonic() < until:
         time.sleep(0.02)
-    assert served(port) == wanted
+    assert served(port) == expected
     kept.request("GET", "/")
     with kept.getresponse() as answer:
         assert (answer.status, b"doctype" in answer.read().lower()) == (200, True)

@@ -18,11 +18,11 @@ from qmc.management.site import SiteCommand
 from sealing.errors import TrustZoneError
 
 
-def lines(wanted: Sequence[CentralAddress]) -> Iterator[str]:
+def lines(new_addresses: Sequence[CentralAddress]) -> Iterator[str]:
     """The effect of the change, before it is made."""
-    yield f"Nodes call {', '.join(netlocs(addresses_recorded()))} now. The new addresses are {', '.join(netlocs(wanted))}."
+    yield f"Nodes call {', '.join(netlocs(addresses_recorded()))} now. The new addresses are {', '.join(netlocs(new_addresses))}."
     knowing = nodes_knowing()
-    losing = losing_contact(wanted, knowing)
+    losing = losing_contact(new_addresses, knowing)
     if not losing:
         yield f"Each of {len(knowing)} nodes knows one of the new addresses." if knowing else "No other node is registered."
         return
@@ -59,17 +59,17 @@ class Command(SiteCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             before = site_addresses()
-            wanted = self._wanted(before, options)
-            if wanted.node_api_addresses != before.node_api_addresses:
-                self.stdout.write("\n".join(lines(addresses_checked(wanted.node_api_addresses))))
+            requested = self._requested(before, options)
+            if requested.node_api_addresses != before.node_api_addresses:
+                self.stdout.write("\n".join(lines(addresses_checked(requested.node_api_addresses))))
                 if not (options["yes"] or self._confirmed()):
                     raise CommandError("Nothing was changed. Type yes, or give --yes.")
-            found = site_addresses_set(actor=SYSTEM, wanted=wanted, now=timezone.now()) if wanted != before else before
+            found = site_addresses_set(actor=SYSTEM, requested=requested, now=timezone.now()) if requested != before else before
         except (TrustZoneError, PKIError) as exc:
             raise CommandError(str(exc)) from exc
         self._say(found)
 
-    def _wanted(self, before: SiteAddresses, options: dict[str, Any]) -> SiteAddresses:
+    def _requested(self, before: SiteAddresses, options: dict[str, Any]) -> SiteAddresses:
         return replace(
             before,
             node_api_addresses=options["node_api_address"] or before.node_api_addresses,

@@ -185,9 +185,9 @@ class Command(BaseCommand):
         return next((line for line in lines if line.startswith(SIGN_IN)), "")
 
     def _check_ports(self, options: dict[str, Any]) -> None:
-        wanted = [(options["address"], options["port"], "--port"), (options["address"], options["node_port"], "--node-port")]
-        wanted += [(address, port, "--agent") for address in options["agent"] for port in (4444, 4570)]
-        for address, port, flag in wanted:
+        ports = [(options["address"], options["port"], "--port"), (options["address"], options["node_port"], "--node-port")]
+        ports += [(address, port, "--agent") for address in options["agent"] for port in (4444, 4570)]
+        for address, port, flag in ports:
             try:
                 listening_socket(address, port).close()
             except OSError as exc:

@@ -82,7 +82,7 @@ def test_the_sweep_fails_only_certificates_without_a_lease(intent: Intent, monke
 
 def test_a_canceled_certificate_is_neither_recorded_nor_signed(intent: Intent) -> None:
     with pytest.raises(KilledError):
-        make(intent, still_wanted=killed)
+        make(intent, raise_if_canceled=killed)
     assert statuses(intent) == []
 
 

@@ -4,7 +4,7 @@ from django.utils import timezone
 
 from audit.actors import SYSTEM
 from certs.exports.services import (
-    Wanted,
+    ExportOptions,
     exports_request,
 )
 from certs.models import Certificate, Export
@@ -12,7 +12,7 @@ from jobs.models import Job
 from jobs.tasks import run
 
 SECRET = "Correct horse 9!"
-PEM = Wanted("pem", SECRET)
+PEM = ExportOptions("pem", SECRET)
 PEM_FILES = ["client.pem", "client_key.pem", "crl.pem", "root.pem", "server.pem", "server_key.pem"]
 
 
@@ -22,8 +22,8 @@ def work() -> None:
         run()
 
 
-def made(*machine_names: str, wanted: Wanted = PEM) -> list[Export]:
-    exports = exports_request(actor=SYSTEM, machine_names=machine_names or ["reports.example"], wanted=wanted, now=timezone.now())
+def made(*machine_names: str, options: ExportOptions = PEM) -> list[Export]:
+    exports = exports_request(actor=SYSTEM, machine_names=machine_names or ["reports.example"], options=options, now=timezone.now())
     work()
     return [Export.objects.get(pk=export.pk) for export in exports]
 

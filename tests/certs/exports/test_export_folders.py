@@ -74,7 +74,7 @@ def test_only_the_machine_with_the_folder_removes_it(zone: Path, administrator: 
 def test_only_the_machine_with_the_folder_replaces_it_while_it_is_a_node(zone: Path) -> None:
     (export,) = made()
     node, before = moved(export), (zone / "reports.example/client.pem").read_text()
-    export_renew(actor=SYSTEM, export=export, wanted=PEM, now=timezone.now())
+    export_renew(actor=SYSTEM, export=export, options=PEM, now=timezone.now())
     work()
     export.refresh_from_db()
     assert (export.status, export.folder_generation, "and a worker there must replace it" in export.folder_problem) == ("made", 1, True)

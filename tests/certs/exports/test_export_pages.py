@@ -14,7 +14,7 @@ from audit.actors import SYSTEM
 from certs.certificates.issuer import issuing_root, roots_in_force
 from certs.exports import worker as export_work
 from certs.exports.services import (
-    Wanted,
+    ExportOptions,
     export_renew,
     export_revoke,
 )
@@ -46,7 +46,7 @@ def export_needs(now: datetime) -> list[tuple[str, str]]:
 
 def test_the_board_has_one_row_for_an_export(zone: Path) -> None:
     (export,) = made()
-    export_renew(actor=SYSTEM, export=export, wanted=PEM, now=timezone.now())
+    export_renew(actor=SYSTEM, export=export, options=PEM, now=timezone.now())
     work()
     export.refresh_from_db()
     (row,) = board()
@@ -94,7 +94,7 @@ def test_a_new_root_lists_affected_exports(zone: Path, administrator: Client) ->
     rotation.keeps_for_exports = True
     assert exports_awaited(rotation, now=old.not_after - timedelta(days=20)) == []
     assert "reports.example" in administrator.get(reverse("roots:show"), secure=True).content.decode()
-    export_renew(actor=SYSTEM, export=export, wanted=PEM, now=now)
+    export_renew(actor=SYSTEM, export=export, options=PEM, now=now)
     work()
     export.refresh_from_db()
     assert {row.issuer for row in held(export).values()} == {new}
@@ -139,7 +139,7 @@ def test_a_recreated_root_makes_exports_refused_and_says_so(zone: Path) -> None:
 
 
 def test_a_new_database_key_requests_renewal_of_exports_with_the_old_one(zone: Path) -> None:
-    with_key, without = made("a.example", wanted=Wanted("pem", include_secrets_key=True))[0], made("b.example")[0]
+    with_key, without = made("a.example", options=ExportOptions("pem", include_secrets_key=True))[0], made("b.example")[0]
     DatabaseKey.objects.update(status="reading")
     assert (
         "Its database key, version 1, does not encrypt new values" in export_status(with_key).action_required,

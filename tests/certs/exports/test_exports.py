@@ -17,7 +17,7 @@ from certs.certificates.issuer import issuing_root
 from certs.errors import ArchiveGone, IllegalTransition, StaleExport
 from certs.exports import worker as export_work
 from certs.exports.services import (
-    Wanted,
+    ExportOptions,
     archives_wipe,
     export_renew,
     export_revoke,
@@ -68,7 +68,7 @@ def test_an_export_is_made_signed_and_put_into_its_folder(zone: Path) -> None:
 
 @pytest.mark.parametrize("with_key", [True, False], ids=["with the database key", "without"])
 def test_the_database_key_is_included_only_on_request(zone: Path, with_key: bool) -> None:
-    (export,) = made(wanted=Wanted("pem", include_secrets_key=with_key))
+    (export,) = made(options=ExportOptions("pem", include_secrets_key=with_key))
     service, key = held(export)["service"], keys.from_pem((zone / "reports.example/server_key.pem").read_bytes())
     carried = {extension.oid.dotted_string for extension in service.x509().extensions} & {"1.3.6.1.5.5.7.13.1", "1.3.6.1.5.5.7.13.2"}
     assert (len(carried), service.database_key_version) == ((2, 1) if with_key else (0, 0))
@@ -79,7 +79,7 @@ def test_the_database_key_is_included_only_on_request(zone: Path, with_key: bool
 
 
 def test_a_legacy_export_has_only_rsa_keys(zone: Path) -> None:
-    (export,) = made(wanted=Wanted("windows", SECRET, legacy=True))
+    (export,) = made(options=ExportOptions("windows", SECRET, legacy=True))
     assert {row.key_type for row in held(export).values()} == {"RSA-2048"}
     assert sorted(path.name for path in (zone / "reports.example").iterdir()) == ["client.pfx", "root.cer", "server.pfx"]
 
@@ -110,7 +110,7 @@ def test_a_killed_worker_leaves_no_step_undone_or_done_twice(zone: Path, monkeyp
     def killed(*_: Any, **__: Any) -> Any:
         raise Killed
 
-    (export,) = exports_request(actor=SYSTEM, machine_names=["reports.example"], wanted=PEM, now=timezone.now())
+    (export,) = exports_request(actor=SYSTEM, machine_names=["reports.example"], options=PEM, now=timezone.now())
     place = {"nothing": "certificate_for", "certificate": "_files", "archive": "_settle_folder", "folder": "job_finish"}[after]
     with monkeypatch.context() as patched:
         patched.setattr(export_work, place, killed)
@@ -137,7 +137,7 @@ def test_a_missing_folder_is_explained_and_stops_no_work(zone: Path) -> None:
 def test_a_renewal_makes_the_next_generation_and_the_old_one_stays_accepted(zone: Path) -> None:
     (export,) = made()
     old, before = held(export), (zone / "reports.example/client.pem").read_text()
-    export_renew(actor=SYSTEM, export=export, wanted=Wanted("windows", SECRET), now=timezone.now())
+    export_renew(actor=SYSTEM, export=export, options=ExportOptions("windows", SECRET), now=timezone.now())
     assert (export.archive, (zone / "reports.example/client.pem").read_text()) == (None, before)  # until the new files are there
     work()
     export.refresh_from_db()
@@ -154,7 +154,7 @@ def test_a_failed_renewal_keeps_the_current_certificates(zone: Path, monkeypatch
     old = held(export)
     with monkeypatch.context() as patched:
         patched.setattr(export_work, "key_take", lambda *_, **__: (_ for _ in ()).throw(database_key.ProfileError("no key")))
-        export_renew(actor=SYSTEM, export=export, wanted=PEM, now=timezone.now())
+        export_renew(actor=SYSTEM, export=export, options=PEM, now=timezone.now())
         work()
     export.refresh_from_db()
     assert (export.status, export.generation, export.made_generation) == ("failed", 2, 1)
@@ -164,7 +164,7 @@ def test_a_failed_renewal_keeps_the_current_certificates(zone: Path, monkeypatch
 
 def test_a_revocation_ends_every_generation_and_frees_the_name(zone: Path) -> None:
     (export,) = made()
-    export_renew(actor=SYSTEM, export=export, wanted=PEM, now=timezone.now())
+    export_renew(actor=SYSTEM, export=export, options=PEM, now=timezone.now())
     work()
     export.refresh_from_db()
     code = RevocationCode.KEY_COMPROMISE
@@ -179,7 +179,7 @@ def test_a_revocation_ends_every_generation_and_frees_the_name(zone: Path) -> No
     with pytest.raises(IllegalTransition, match="already revoked"):
         export_revoke(actor=SYSTEM, export=export, reason="again", code=code, now=timezone.now())
     with pytest.raises(IllegalTransition, match="Make a new one"):
-        export_renew(actor=SYSTEM, export=export, wanted=PEM, now=timezone.now())
+        export_renew(actor=SYSTEM, export=export, options=PEM, now=timezone.now())
     assert made()[0].status == "made"
 
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from audit.actors import SYSTEM, Actor, PermissionRefused
 from audit.models import Event
 from certs.exports.services import (
-    Wanted,
+    ExportOptions,
     export_renew,
     export_revoke,
     exports_download,
@@ -64,10 +64,10 @@ BAD_NAMES = {
 
 @pytest.mark.parametrize(("machine_names", "says"), BAD_NAMES.values(), ids=BAD_NAMES.keys())
 def test_bad_names_are_named_and_nothing_is_written(zone: Path, administrator: Client, machine_names: list[str], says: str) -> None:
-    exports_request(actor=SYSTEM, machine_names=["taken.example"], wanted=PEM, now=timezone.now())
+    exports_request(actor=SYSTEM, machine_names=["taken.example"], options=PEM, now=timezone.now())
     before = Event.objects.count(), Export.objects.count(), Job.objects.count()
     with pytest.raises(InputInvalid) as refused:
-        exports_request(actor=SYSTEM, machine_names=machine_names, wanted=PEM, now=timezone.now())
+        exports_request(actor=SYSTEM, machine_names=machine_names, options=PEM, now=timezone.now())
     assert [*refused.value.errors] == ["machine_names"]
     assert says in " ".join(refused.value.errors["machine_names"])
     answer = administrator.post(API, json.dumps(PARTS | {"machine_names": machine_names}), "application/json", secure=True)
@@ -84,7 +84,7 @@ def test_bad_names_are_named_and_nothing_is_written(zone: Path, administrator: C
     assert not zone.parent.joinpath("x").exists()
 
 
-BAD_WANTED = [
+BAD_OPTIONS = [
     ({"password": ""}, "password", "needs a password"),
     ({"password": "Schlüssel"}, "password", "ASCII"),
     ({"password": "x" * 129}, "password", "Type 1 to 128"),
@@ -101,7 +101,7 @@ BAD_SHAPES = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "field", "says"), BAD_WANTED + BAD_SHAPES, ids=lambda value: repr(value)[:40])
+@pytest.mark.parametrize(("changes", "field", "says"), BAD_OPTIONS + BAD_SHAPES, ids=lambda value: repr(value)[:40])
 def test_bad_input_names_the_field_and_writes_nothing(
     zone: Path, administrator: Client, changes: dict[str, Any], field: str, says: str
 ) -> None:
@@ -171,7 +171,7 @@ def test_no_export_takes_a_name_of_a_node_that_is_only_created(zone: Path, name:
     names = {"host_name": "rim1.example", "subject_alternative_names": ["other.example"]}
     node_create(actor=SYSTEM, now=timezone.now(), name="rim1", **names)
     with pytest.raises(InputInvalid, match=rf"{name} is a name of the node rim1.*Local Certificates"):
-        exports_request(actor=SYSTEM, machine_names=[name], wanted=PEM, now=timezone.now())
+        exports_request(actor=SYSTEM, machine_names=[name], options=PEM, now=timezone.now())
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_no_node_takes_the_name_of_an_export(zone: Path, names: dict[str, Any]) 
 
 
 def test_no_secret_is_in_logs_pages_or_rows(zone: Path, administrator: Client, caplog: pytest.LogCaptureFixture) -> None:
-    (export,) = made(wanted=Wanted("pem", SECRET))
+    (export,) = made(options=ExportOptions("pem", SECRET))
     rows = Event.objects.values_list("detail", "target_label"), Job.objects.values_list("title", "progress", "error"), [vars(export)]
     pages = [
         administrator.get(reverse(f"exports:{name}", args=[export.pk]), secure=True).content.decode()
@@ -204,8 +204,8 @@ def test_no_secret_is_in_logs_pages_or_rows(zone: Path, administrator: Client, c
 
 
 DOORS = {
-    "add_export": lambda actor, export: exports_request(actor=actor, machine_names=["b.example"], wanted=PEM, now=timezone.now()),
-    "renew_export": lambda actor, export: export_renew(actor=actor, export=export, wanted=PEM, now=timezone.now()),
+    "add_export": lambda actor, export: exports_request(actor=actor, machine_names=["b.example"], options=PEM, now=timezone.now()),
+    "renew_export": lambda actor, export: export_renew(actor=actor, export=export, options=PEM, now=timezone.now()),
     "download_export": lambda actor, export: exports_download(actor=actor, exports=[export], now=timezone.now()),
     "revoke_export": lambda actor, export: export_revoke(
         actor=actor, export=export, reason="x", code=RevocationCode.UNSPECIFIED, now=timezone.now()
@@ -272,7 +272,7 @@ def test_an_invalid_query_shows_the_register(zone: Path, administrator: Client, 
 
 
 def test_the_register_searches_filters_and_shows_required_actions(zone: Path, administrator: Client) -> None:
-    made("a.example", "b.example"), made("c.example", wanted=Wanted("windows", SECRET))
+    made("a.example", "b.example"), made("c.example", options=ExportOptions("windows", SECRET))
     Export.objects.filter(machine="b.example").update(not_after=F("created_at") + timedelta(days=5))
     Certificate.objects.filter(holder="export c.example", kind="client").update(status="revoked", reason="stolen.")
 

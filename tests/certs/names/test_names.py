@@ -41,7 +41,7 @@ def taken(exclusive: tuple[str, ...] = (), shared: tuple[str, ...] = (), *, disp
     """Names of a node that is in the table of nodes, so that messages can say which."""
     made = factories.node(f"n{uuid.uuid4().hex[:8]}", at=NOW, state="created", host_name=uuid.uuid4().hex)
     names = Names(HolderKind.NODE, made.pk, exclusive, shared)
-    names_take(wanted=[names], now=NOW + timedelta(minutes=late), dispute=dispute)
+    names_take(requested=[names], now=NOW + timedelta(minutes=late), dispute=dispute)
     return names
 
 
@@ -79,7 +79,7 @@ def test_which_holders_may_take_a_name_in_use(first: Any, first_shared: Any, sec
 def test_a_holder_keeps_takes_and_gives_up_names_in_one_step() -> None:
     holder = taken(("a.example",), ("b.example", "10.0.0.1"))
     assert register() == {"10.0.0.1": (False, 1), "a.example": (True, 1), "b.example": (False, 1)}
-    names_take(wanted=[Names(HolderKind.NODE, holder.holder_id, ("c.example",), ("a.example",))], now=NOW)
+    names_take(requested=[Names(HolderKind.NODE, holder.holder_id, ("c.example",), ("a.example",))], now=NOW)
     assert register() == {"a.example": (False, 1), "c.example": (True, 1)}
 
 
@@ -114,16 +114,16 @@ def test_disputed_nodes_get_a_shared_name_together_and_a_later_one_is_refused() 
 def test_a_disputed_holder_keeps_its_name_when_it_takes_others() -> None:
     taken(("a.example",))
     late = taken(("a.example",), dispute=True)
-    names_take(wanted=[Names(HolderKind.NODE, late.holder_id, ("a.example",), ("b.example",))], now=NOW)
+    names_take(requested=[Names(HolderKind.NODE, late.holder_id, ("a.example",), ("b.example",))], now=NOW)
     assert register() == {"a.example": (True, 2), "b.example": (False, 1)}
     assert disputes(holder_id=late.holder_id)[0].name == "a.example"
 
 
 def test_a_dispute_is_a_need_and_is_on_the_pages_of_both(site_directory: Path, admin_client: Client) -> None:
-    (export,) = exports_request(actor=SYSTEM, machine_names=["b.example"], wanted=PEM, now=NOW)
+    (export,) = exports_request(actor=SYSTEM, machine_names=["b.example"], options=PEM, now=NOW)
     made = node("rim1")
-    wanted = Names(HolderKind.NODE, made.pk, ("rim1.example",), ("b.example",))
-    names_take(wanted=[wanted], now=NOW + timedelta(minutes=1), dispute=True)
+    requested = Names(HolderKind.NODE, made.pk, ("rim1.example",), ("b.example",))
+    names_take(requested=[requested], now=NOW + timedelta(minutes=1), dispute=True)
     (need,) = needs(NOW)
     assert (need.code, need.severity, need.identity[1:], need.url) == (
         "name-disputed", Severity.WARNING, ("b.example", "the node rim1"), f"/nodes/{made.pk}/",
@@ -142,7 +142,7 @@ def test_every_holder_of_a_site_is_in_the_register_and_releases_its_names(site_d
     assert register() == central | {
         "rim1.example": (True, 1), "rim2.example": (True, 1), "lb.example": (False, 2), "10.0.0.7": (False, 1),
     }  # fmt: skip
-    (export,) = exports_request(actor=SYSTEM, machine_names=["Reports.example"], wanted=PEM, now=NOW)
+    (export,) = exports_request(actor=SYSTEM, machine_names=["Reports.example"], options=PEM, now=NOW)
     assert register()["reports.example"] == (True, 1)
     node_change(actor=SYSTEM, node=rim1, now=NOW, subject_alternative_names=["rim1.internal"])
     assert (register()["lb.example"], register()["rim1.internal"], "10.0.0.7" in register()) == ((False, 1), (False, 1), False)
@@ -167,7 +167,7 @@ REFUSED = {
 @pytest.mark.parametrize(("fields", "field", "text"), REFUSED.values(), ids=REFUSED.keys())
 def test_a_refused_name_of_a_node_is_reported_with_its_holder(site_directory: Path, fields: dict[str, Any], field: str, text: str) -> None:
     node("rim1", "lb.example")
-    exports_request(actor=SYSTEM, machine_names=["reports.example"], wanted=PEM, now=NOW)
+    exports_request(actor=SYSTEM, machine_names=["reports.example"], options=PEM, now=NOW)
     before = register()
     with pytest.raises(InputInvalid) as refused:
         node_create(actor=SYSTEM, now=NOW, **{"name": "new", "host_name": "new.example"} | fields)

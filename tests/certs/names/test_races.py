@@ -21,7 +21,7 @@ from django.db import connection
 from django.utils import timezone
 from audit.actors import SYSTEM
 from audit.record import verify
-from certs.exports.services import Wanted, export_revoke, exports_request
+from certs.exports.services import ExportOptions, export_revoke, exports_request
 from certs.models import Export, NameClaim, NameHolder
 from nodes.addresses.services import addresses_set
 from nodes.inventory.change import node_change
@@ -35,7 +35,7 @@ numbers = itertools.count()
 def fresh(): return f"m{next(numbers)}.example"
 def node(host_name, *further):
     return node_create(actor=SYSTEM, now=timezone.now(), name=host_name, host_name=host_name, subject_alternative_names=further)
-def export(name): return exports_request(actor=SYSTEM, machine_names=[name], wanted=Wanted("pem"), now=timezone.now())[0]
+def export(name): return exports_request(actor=SYSTEM, machine_names=[name], options=ExportOptions("pem"), now=timezone.now())[0]
 
 # Each prepares what it needs and returns what takes the name.
 def host_name(name): return lambda: node(name)

@@ -170,20 +170,22 @@ def test_exactly_the_listed_certificates_are_revoked_and_none_that_the_central_n
     used, allowed = in_the_store() | recorded_for_central(), 0
     assert len(used) >= 4  # root, service, client, cluster
     for certificate in Certificate.objects.listed():
-        wanted = expected(certificate, used)
+        expected_rows = expected(certificate, used)
         plan = revocation_of(certificate, now=now())
-        if wanted is None:
+        if expected_rows is None:
             assert plan.refused, certificate
             with pytest.raises(IllegalTransition):
                 certificate_revoke(certificate=certificate, reason="t", code=RevocationCode.UNSPECIFIED, actor=SYSTEM, now=now())
             continue
-        assert (plan.refused, {row.pk for row in plan.certificates}, plan.certificates[0].pk) == ("", wanted, certificate.pk)
+        assert (plan.refused, {row.pk for row in plan.certificates}, plan.certificates[0].pk) == ("", expected_rows, certificate.pk)
         before = dict(Certificate.objects.values_list("pk", "status"))
         with transaction.atomic():
-            certificate_revoke(certificate=certificate, reason="t", code=RevocationCode.UNSPECIFIED, actor=SYSTEM, now=now(), listed=wanted)
+            certificate_revoke(
+                certificate=certificate, reason="t", code=RevocationCode.UNSPECIFIED, actor=SYSTEM, now=now(), listed=expected_rows
+            )
             after = dict(Certificate.objects.values_list("pk", "status"))
             transaction.set_rollback(True)
-        assert {pk for pk in before if before[pk] != after[pk]} == wanted, certificate
+        assert {pk for pk in before if before[pk] != after[pk]} == expected_rows, certificate
         allowed += 1
     assert allowed  # at least the node's own
 
@@ -277,9 +279,9 @@ def test_the_date_of_a_revocation_never_changes(rim: Node) -> None:
     one, other = Certificate.objects.filter(holder_id=rim.pk)
     for certificate, later in ((one, timedelta(0)), (other, timedelta(minutes=1))):
         certificate_revoke(certificate=certificate, reason="t", code=RevocationCode.UNSPECIFIED, actor=SYSTEM, now=moment + later)
-    wanted = {int(row.serial, 16): at.replace(microsecond=0) for row, at in ((one, moment), (other, moment + timedelta(minutes=1)))}
+    expected_rows = {int(row.serial, 16): at.replace(microsecond=0) for row, at in ((one, moment), (other, moment + timedelta(minutes=1)))}
     for later in (timedelta(minutes=2), timedelta(hours=1), timedelta(days=3), -timedelta(hours=2)):
-        assert dates(list_issue(root=root, now=moment + later)) == wanted
+        assert dates(list_issue(root=root, now=moment + later)) == expected_rows
 
 
 def dates(made: RevocationList) -> dict[int, datetime]:

@@ -136,12 +136,12 @@ def prepare(module: ModuleType) -> None:
 class Hook(importlib.abc.MetaPathFinder):
     """Prepares each module of interest as soon as it is loaded."""
 
-    wanted = {step.target.partition(":")[0] for step in EVERY_STEP} | {*SHORT}
+    modules = {step.target.partition(":")[0] for step in EVERY_STEP} | {*SHORT}
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
-        if name not in self.wanted:
+        if name not in self.modules:
             return None
-        self.wanted = self.wanted - {name}
+        self.modules = self.modules - {name}
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.loader is not None:
             load = spec.loader.exec_module

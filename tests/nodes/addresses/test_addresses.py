@@ -163,9 +163,9 @@ def test_nodes_that_know_none_of_the_new_addresses_are_listed_before_a_change(zo
         (older.pk, (), ""),
         (node.pk, ("127.0.0.1:4242",), "127.0.0.1:4242"),
     ]
-    wanted = [central_address("10.4.2.1:4242")]
-    assert losing_contact(wanted, knowing) == knowing
-    assert [contact.node for contact in losing_contact([*wanted, central_address("127.0.0.1")], knowing)] == [older]
+    new_addresses = [central_address("10.4.2.1:4242")]
+    assert losing_contact(new_addresses, knowing) == knowing
+    assert [contact.node for contact in losing_contact([*new_addresses, central_address("127.0.0.1")], knowing)] == [older]
     call_command("set_addresses", "--node-api-address", "10.4.2.1", "--yes")
     out = capsys.readouterr().out
     assert "2 of 2 nodes know none" in out

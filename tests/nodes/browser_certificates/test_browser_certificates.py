@@ -315,8 +315,8 @@ def heard(node: Node, **fields: Any) -> Node:
 
 
 def browser(node: Node, problem: str = "") -> dict[str, str]:
-    wanted = choice(node)
-    return {"revision": wanted.revision if wanted else "", "problem": problem}
+    chosen = choice(node)
+    return {"revision": chosen.revision if chosen else "", "problem": problem}
 
 
 def test_where_a_choice_stands(leaf: Signed, node: Node) -> None:
@@ -456,10 +456,10 @@ class TestNodeApi:
 
         assert beat()["browser"] == ""
         choose(node, upload(leaf).thumbprint)
-        wanted = choice(Node.objects.get()).revision
-        assert beat()["browser"] == wanted
+        revision = choice(Node.objects.get()).revision
+        assert beat()["browser"] == revision
         for problem in ("", "", "expired", "expired", ""):
-            beat(browser={"revision": wanted, "problem": problem})
+            beat(browser={"revision": revision, "problem": problem})
         taken = [row.text for row in history(Node.objects.get()).rows][:3]
         assert taken == [
             "The node uses the chosen browser certificate",

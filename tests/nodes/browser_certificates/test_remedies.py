@@ -1,4 +1,4 @@
-"""Every remedy that the product names for certificates of browsers is walked to its end: who does what it says gets what they wanted."""
+"""Every remedy that the product names for browser certificates is carried out, and solves the problem."""
 
 import functools
 import io

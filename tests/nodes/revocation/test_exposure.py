@@ -14,7 +14,7 @@ from audit.actors import SYSTEM
 from audit.models import Event
 from certs.certificates.issuer import issuing_root
 from certs.database_key.services import database_key_transition
-from certs.exports.services import Wanted
+from certs.exports.services import ExportOptions
 from certs.models import Certificate, DatabaseKey
 from certs.roots.services import cluster_renew
 from certs.states import DatabaseKeyStatus
@@ -135,7 +135,7 @@ def test_a_compromised_key_leads_to_what_else_is_known(rim: Node, console: Clien
 
 @pytest.mark.parametrize(("with_key", "known"), [(True, True), (False, False)])
 def test_an_export_knows_the_database_key_only_if_it_carries_it(site_directory: Path, console: Client, with_key: bool, known: bool) -> None:
-    (export,) = made(wanted=Wanted("pem", SECRET, include_secrets_key=with_key))
+    (export,) = made(options=ExportOptions("pem", SECRET, include_secrets_key=with_key))
     certificate = held(export)["service"]
     page = console.get(reverse("revocation:revoke", args=[certificate.pk]), secure=True).content.decode()
     assert ("Database key" in page.partition("If the machine")[2], "Passwords of connections" in page) == (known, False)

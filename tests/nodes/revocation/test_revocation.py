@@ -107,9 +107,12 @@ def test_what_it_took_over_from_is_revoked_with_it(root: Certificate, node: Node
         for kind in ("client", "service")
         for generation, status in ((1, "superseded"), (2, "superseded"), (3, "issued"))
     }
-    wanted = made["client", 2]
-    assert [affected.certificate.generation for affected in revocation_page(wanted, error="", actor=SYSTEM, now=NOW).revoked] == [2, 1]
-    certificate_revoke(certificate=wanted, reason="stolen", code=RevocationCode.KEY_COMPROMISE, actor=SYSTEM, now=NOW)
+    revoked_first = made["client", 2]
+    assert [affected.certificate.generation for affected in revocation_page(revoked_first, error="", actor=SYSTEM, now=NOW).revoked] == [
+        2,
+        1,
+    ]
+    certificate_revoke(certificate=revoked_first, reason="stolen", code=RevocationCode.KEY_COMPROMISE, actor=SYSTEM, now=NOW)
     revoked = Certificate.objects.filter(status="revoked", revocation_code="keyCompromise").order_by("generation")
     assert [(issued.kind, issued.generation) for issued in revoked] == [("client", 1), ("client", 2)]
 

@@ -210,18 +210,18 @@ def test_cookies_are_a_sites_own(person: User) -> None:
 )
 def test_an_invalid_address_is_refused_and_changes_nothing(field: str, value: Any, text: str, site_directory: Path) -> None:
     before = site_addresses()
-    wanted = {**vars(before), "base_url": "https://good.example", field: value}
+    requested = {**vars(before), "base_url": "https://good.example", field: value}
     with pytest.raises(InputInvalid, match=text) as refused:
-        site_addresses_set(actor=SYSTEM, wanted=SiteAddresses(**wanted), now=NOW)
+        site_addresses_set(actor=SYSTEM, requested=SiteAddresses(**requested), now=NOW)
     assert list(refused.value.errors) == [field]
     assert site_addresses() == before
 
 
 def test_a_change_is_recorded_and_needs_its_permission(site_directory: Path) -> None:
-    wanted = SiteAddresses(["127.0.0.1:4242"], PUBLIC, ["other.example"], [])
+    requested = SiteAddresses(["127.0.0.1:4242"], PUBLIC, ["other.example"], [])
     with pytest.raises(PermissionRefused):
-        site_addresses_set(actor=Actor("user", "guest"), wanted=wanted, now=NOW)
-    assert site_addresses_set(actor=SYSTEM, wanted=wanted, now=NOW) == wanted == site_addresses()
+        site_addresses_set(actor=Actor("user", "guest"), requested=requested, now=NOW)
+    assert site_addresses_set(actor=SYSTEM, requested=requested, now=NOW) == requested == site_addresses()
     event = Event.objects.get(action="console_names.set")
     assert event.detail == {"base_url": {"from": "", "to": PUBLIC}, "allowed_hosts": {"from": [], "to": ["other.example"]}}
     assert not Event.objects.filter(action="addresses.set").exists()
