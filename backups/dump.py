@@ -107,7 +107,7 @@ def sealed_values(dump: bytes) -> str:
     for line in dump.splitlines():
         row = json.loads(line)
         held = [name for name in columns.get(row["model"], ()) if row["fields"].get(name)]
-        counts.update(next((word for part, word in SEALED.items() if part in name), "password") for name in held)
+        counts.update(next((label for part, label in SEALED.items() if part in name), "password") for name in held)
     return ", ".join(f"{count} encrypted {what}{'s' * (count > 1)}" for what, count in sorted(counts.items()))
 
 

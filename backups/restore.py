@@ -142,7 +142,7 @@ def _put_back(
 ) -> tuple[int, int, list[str]]:
     """The number of loaded rows, the number of values that open, and the problems."""
     data_directory_prepare()
-    root_passphrase_make(founded=False)
+    root_passphrase_make(has_zone=False)
     root_passphrase()
     call_command("migrate", verbosity=0)
     with transaction.atomic():
@@ -166,7 +166,7 @@ def _refuse_unless_empty() -> None:
             f"{store} already has the store of a site. Nothing was changed. Restore into an empty data directory with --data-dir. If an "
             "earlier restore was interrupted here, delete this data directory first."
         )
-    look = database_look(connection, whole=True)
+    look = database_look(connection, full=True)
     if look.problem and look.state != State.WITHOUT_STORE:  # the database of a site
         raise BackupError(f"{look.problem} Nothing was changed. {look.remedy}")
     if look.state != State.EMPTY and (used := in_use()):

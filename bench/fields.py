@@ -93,7 +93,7 @@ def measure(rows: int) -> None:
     second.refresh_from_db()
     walked = []
     moving = timed(lambda: walked.append(reencrypt(version=second, until=datetime.now(UTC) + timedelta(hours=1))))
-    assert (walked[0].whole, walked[0].moved) == (True, rows), walked
+    assert (walked[0].complete, walked[0].moved) == (True, rows), walked
 
     print(f"{rows} values of {LENGTH} bytes, SQLite, one process")
     print(f"  bare AES-256-GCM            opened {rows / opening:9.0f}/s    re-encrypted         {rows / anew:9.0f}/s")

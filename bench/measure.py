@@ -35,14 +35,14 @@ def cpu_by_process(site: Site) -> dict[str, float]:
     """CPU seconds of the site's processes by name, their children included."""
     found = _processes()
 
-    def whole(pid: int) -> float:
-        return found[pid][1] + sum(whole(child) for child, (parent, _) in found.items() if parent == pid)
+    def with_children(pid: int) -> float:
+        return found[pid][1] + sum(with_children(child) for child, (parent, _) in found.items() if parent == pid)
 
     used = {"up": found[site.process.pid][1]}
     for pid in [pid for pid, (parent, _) in found.items() if parent == site.process.pid] + [
         process.pid for process in site.further.values()
     ]:
-        used[_name(pid)] = used.get(_name(pid), 0) + whole(pid)
+        used[_name(pid)] = used.get(_name(pid), 0) + with_children(pid)
     return used
 
 

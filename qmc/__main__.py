@@ -14,12 +14,12 @@ from web.database_problem import detail, is_unavailable
 def main() -> None:
     # `--data-dir` is taken out, so that Django's own commands, such as `check`, have it too.
     arguments, words = [], iter(sys.argv)
-    for word in words:
-        name, equals, value = word.partition("=")
+    for argument in words:
+        name, equals, value = argument.partition("=")
         if name == "--data-dir" and (value := value if equals else next(words, "")):
             os.environ["QMC_DATA_DIR"] = value
         else:
-            arguments.append(word)
+            arguments.append(argument)
     if "--version" in arguments:  # Django would print its own
         sys.stdout.write(f"trust-zone-console {VERSION}\n")
         return

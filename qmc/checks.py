@@ -82,7 +82,7 @@ def nothing_is_readable_by_others(**_: Any) -> list[CheckMessage]:
 @register(Tags.security, deploy=True)
 def site_can_work(**_: Any) -> list[CheckMessage]:
     """Check the database first. No other check queries a damaged or foreign database, because a query could change it."""
-    look = database_look(connection, whole=True)
+    look = database_look(connection, full=True)
     if found := unusable(look):
         return [Error(f"{found[0]} [{look.state}]", found[1], id="qmc.E004")]
     if older := older_than_store():

@@ -35,9 +35,9 @@ def sealed_counts(readers: Readers) -> dict[str, int]:
 
 @dataclass
 class Pass:
-    """The result of a walk. `whole` if it reached the end. `unreadable` lists the values that do not open, and why."""
+    """The result of a walk. `complete`: it reached the end. `unreadable` lists the values that do not open, and why."""
 
-    whole: bool = False
+    complete: bool = False
     moved: int = 0
     unreadable: list[str] = field(default_factory=list)
 
@@ -54,7 +54,7 @@ def walk(*, readers: Readers, key: Callable[[], SealingKey], until: datetime) ->
             _move(rows, column, key, walked)
             if timezone.now() >= until:
                 return walked
-    walked.whole = True
+    walked.complete = True
     return walked
 
 

@@ -60,7 +60,7 @@ def postgresql() -> Iterator[str]:
         made = [initdb, "-D", data, "-U", "qmc", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
         subprocess.run(made, check=True, capture_output=True, **options)
         settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "max_connections": 200}
-        command = [postgres, "-D", data, *(word for name, value in settings.items() for word in ("-c", f"{name}={value}"))]
+        command = [postgres, "-D", data, *(argument for name, value in settings.items() for argument in ("-c", f"{name}={value}"))]
         with _running(command, port, **options):
             yield f"postgres://qmc@127.0.0.1:{port}/postgres"
 

@@ -50,9 +50,9 @@ class LightAgent(Agent):
         self.state: TimedState = TimedState(home)
         self.calling: asyncio.Task[None] | None = None
 
-    async def unlock(self, word: str) -> None:
+    async def unlock(self, typed: str) -> None:
         """Install the package, as after typing the password. Raises: PKIError, Refused, OSError."""
-        await asyncio.to_thread(lambda: self.state.unlock(Opener(password.canonical(word)), now=datetime.now(UTC)))
+        await asyncio.to_thread(lambda: self.state.unlock(Opener(password.canonical(typed)), now=datetime.now(UTC)))
         await self.follow()
         self.calling = self.calling or asyncio.create_task(self.send_heartbeats())
 
@@ -123,9 +123,9 @@ class Fleet:
         assert "answer" in content, content
         return content["answer"]
 
-    def unlock(self, address: str, word: str) -> None:
+    def unlock(self, address: str, typed: str) -> None:
         """Type the password on the node. Returns when the package is installed and 4242 is open."""
-        self._ask("unlock", address, word)
+        self._ask("unlock", address, typed)
 
     def accepted_at(self, address: str, seconds: float = 120) -> float:
         """Wait until the node has accepted its package. Returns the time of that, by `time.monotonic`. Raises: TimeoutError."""

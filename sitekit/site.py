@@ -59,7 +59,7 @@ class Site:
         self.commands: dict[str, list[str]] = {}
         self.keeping = threading.Lock()  # several threads of a test may find a process that has ended
         command = [*self.program, "up", "--data-dir", str(data), "--port", str(self.port), "--node-port", str(self.node_port)]
-        command += [word for address in self.agents for word in ("--agent", address)]
+        command += [argument for address in self.agents for argument in ("--agent", address)]
         self.output = (data.parent / "up.log").open("wb")
         # A umask that makes new files readable for all accounts.
         self.process = subprocess.Popen(command, cwd=self.cwd, stdout=self.output, stderr=self.output, env=self.environment, umask=0)
@@ -80,8 +80,8 @@ class Site:
         """Start processes as on a second machine, with the same database and broker."""
         celery = [sys.executable, "-m", "celery", "-A", "qmc"]
         worker = [*celery, "worker", "-P", "threads", "-c", "4", "-Q", "sign,default", "--without-gossip", "--without-mingle"]
-        beat = [*celery, "beat", "-S", "celery.beat:Scheduler", "--pidfile="]
-        self.commands = {"worker-2": worker, "beat-2": beat}
+        beat_command = [*celery, "beat", "-S", "celery.beat:Scheduler", "--pidfile="]
+        self.commands = {"worker-2": worker, "beat-2": beat_command}
         self.keep_further()
 
     def keep_further(self) -> None:
@@ -207,8 +207,8 @@ class Site:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return answer.read().decode()
 
-    def type(self, address: str, word: str) -> tuple[int, str]:
-        data = urllib.parse.urlencode({"__pwd": word}).encode()
+    def type(self, address: str, password: str) -> tuple[int, str]:
+        data = urllib.parse.urlencode({"__pwd": password}).encode()
         try:
             with urllib.request.urlopen(f"http://{address}:4570/certificateSetup", data, timeout=20) as answer:
                 return answer.status, answer.read().decode()

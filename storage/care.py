@@ -31,7 +31,7 @@ def database_check_done(*, now: datetime) -> None:
 def database_read_whole() -> None:
     """Read every page of an SQLite file. PostgreSQL checks its own files. Raises: FileDamaged, FileClosed."""
     if (file := database_file(connection)) is not None:
-        file_check(file, whole=True)
+        file_check(file, full=True)
         log_mark(file)
 
 

@@ -85,15 +85,15 @@ def _close() -> None:
     files.close_to_others(_own_folder())
 
 
-def root_passphrase_make(*, founded: bool) -> None:
-    """Make the file of the root passphrase for a new site. A founded site has one: a new passphrase would not open its root key.
+def root_passphrase_make(*, has_zone: bool) -> None:
+    """Make the file of the root passphrase for a new site. With `has_zone`, the file must exist: a new passphrase would not open the root key.
 
     Raises: NotPossible.
     """
     file = settings.ROOT_PASSPHRASE_FILE
     if file is None:
         return
-    if founded and not file.exists():
+    if has_zone and not file.exists():
         raise files.NotPossible(
             f"The root passphrase file {file} is missing, and only this passphrase opens the root key of the site. Nothing was changed. Put the file "
             f"back, or restore the last backup into an empty data directory with `{QMC} restore FILE`."

@@ -48,7 +48,7 @@ class Look:
     problem: str = ""
     remedy: str = ""
     pending: tuple[str, ...] = ()
-    founded: bool = False
+    has_zone: bool = False
 
 
 class DatabaseRefused(Exception):
@@ -58,9 +58,9 @@ class DatabaseRefused(Exception):
         super().__init__(f"{problem} Nothing was changed. {remedy}")
 
 
-def database_fit(connection: BaseDatabaseWrapper = connection, *, whole: bool = False) -> Look:
+def database_fit(connection: BaseDatabaseWrapper = connection, *, full: bool = False) -> Look:
     """For commands that make or upgrade a site. Raises: DatabaseRefused."""
-    look = database_look(connection, whole=whole)
+    look = database_look(connection, full=full)
     if look.problem:
         raise DatabaseRefused(look.problem, look.remedy)
     return look
@@ -77,7 +77,7 @@ def unusable(look: Look) -> tuple[str, str] | None:
     """Why an initialized site cannot use this database, and the remedy."""
     if look.problem:
         return look.problem, look.remedy
-    if not look.founded:
+    if not look.has_zone:
         return (
             "The database is empty: there is no trust zone yet.",
             f"Run `{QMC} init` on the central node, or `{QMC} restore FILE`.",
@@ -90,11 +90,11 @@ def unusable(look: Look) -> tuple[str, str] | None:
     return None
 
 
-def database_look(connection: BaseDatabaseWrapper, *, whole: bool = False) -> Look:
-    """Compare the database with this version's migrations and this machine's store. `whole`: first read every page of an SQLite file."""
+def database_look(connection: BaseDatabaseWrapper, *, full: bool = False) -> Look:
+    """Compare the database with this version's migrations and this machine's store. `full`: first read every page of an SQLite file."""
     file = database_file(connection)
     try:
-        if file is not None and not file_check(file, whole=whole):
+        if file is not None and not file_check(file, full=full):
             return _with_store(Look(State.EMPTY), None)
         with _reader(connection) as reader:
             look = _schema(reader)
@@ -158,8 +158,8 @@ def _schema(connection: BaseDatabaseWrapper) -> Look:
             "directory.",
         )
     pending = tuple(sorted(f"{app}.{name}" for app, name in loader.graph.nodes.keys() - applied))
-    founded = is_ours and bool(_select(connection, "id", f"{ZONE} WHERE founded_at IS NOT NULL"))
-    return Look(State.OLDER if pending else State.CURRENT, pending=pending, founded=founded)
+    has_zone = is_ours and bool(_select(connection, "id", f"{ZONE} WHERE founded_at IS NOT NULL"))
+    return Look(State.OLDER if pending else State.CURRENT, pending=pending, has_zone=has_zone)
 
 
 def _select(connection: BaseDatabaseWrapper, columns: str, table: str) -> list[tuple[str, ...]]:
@@ -214,7 +214,7 @@ def _with_store(look: Look, zone: str | None) -> Look:
     except ZoneBroken as exc:
         return Look(State.WITHOUT_STORE, str(exc).removesuffix(REPAIR).strip(), REPAIR)
     except ZoneMissing:
-        if not look.founded:
+        if not look.has_zone:
             return look
         problem = (
             f"The database has the trust zone {zone}, but this machine has no certificates and keys for it: {place} is missing or empty."

@@ -58,8 +58,8 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def file_check(database: Path, *, whole: bool) -> bool:
-    """Whether there is a database. `whole`: read all of it, not only its beginning. Raises: FileDamaged, FileClosed."""
+def file_check(database: Path, *, full: bool) -> bool:
+    """Whether there is a database. `full`: read all of it, not only its beginning. Raises: FileDamaged, FileClosed."""
     try:
         size, log = _size(database), _size(_log(database))
         if not size and not log:
@@ -83,7 +83,7 @@ def file_check(database: Path, *, whole: bool) -> bool:
             f"The log {_log(database)} does not belong to {database.name}: the database file was restored or replaced, but the log was not.",
             _part(database),
         )
-    if whole:
+    if full:
         _read_all(database, has_log=bool(log))
     return True
 
@@ -126,7 +126,7 @@ def _part(database: Path) -> str:
 def _numbers(database: Path) -> list[bytes]:
     """The numbers that the file may have now, without its log. Empty if it was never marked."""
     with contextlib.suppress(FileNotFoundError, ValueError):
-        return [bytes.fromhex(word) for word in _mark(database).read_text().split()]
+        return [bytes.fromhex(number) for number in _mark(database).read_text().split()]
     return []
 
 

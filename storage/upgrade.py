@@ -22,8 +22,8 @@ def upgrade_prepare(connection: BaseDatabaseWrapper, *, backed_up: bool, chosen:
     `chosen`: a person named the target migration, which may be an earlier one.
     Raises: DatabaseRefused (nothing was changed).
     """
-    look = database_fit(connection, whole=True)
-    if not look.founded or not (look.pending or chosen):
+    look = database_fit(connection, full=True)
+    if not look.has_zone or not (look.pending or chosen):
         return None
     if (file := database_file(connection)) is not None:
         return _copy(file, now=now)

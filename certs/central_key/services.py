@@ -188,7 +188,7 @@ def _step(version: CentralKey, now: datetime) -> timedelta | None:
             _drop_retired()
         return None
     walked = walk(readers=Readers.CENTER, key=lambda: _key_of(version), until=now + AT_A_STRETCH)
-    if not walked.whole:
+    if not walked.complete:
         return timedelta(0)
     settled = min(version.settled_at, now) if version.settled_at and not walked.moved else now  # the clock may have been set back
     CentralKey.objects.filter(pk=version.pk).update(unreadable=walked.unreadable, settled_at=settled)

@@ -73,9 +73,9 @@ def clamped(requested: int) -> Lifetime:
 
 def new_ends(*, months: int, root_not_after: datetime | None, now: datetime) -> list[NewEnd]:
     """The expiry date of a certificate that is signed now, for each kind."""
-    whole = lifetime.validity(now=now, months=months, issuer_not_after=None).not_after
+    uncut = lifetime.validity(now=now, months=months, issuer_not_after=None).not_after
     ends = [lifetime.validity(now=now, months=months, issuer_not_after=None if kind is Kind.ROOT else root_not_after) for kind in PREVIEWED]
-    return [NewEnd(kind.value, end.not_after, end.cut, whole) for kind, end in zip(PREVIEWED, ends, strict=True)]
+    return [NewEnd(kind.value, end.not_after, end.cut, uncut) for kind, end in zip(PREVIEWED, ends, strict=True)]
 
 
 def _next_renewals(basis: RenewalBasis) -> list[NodeRenewal]:

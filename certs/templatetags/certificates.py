@@ -18,8 +18,8 @@ BAR_COLORS = {ExpiryStatus.VALID: "blue", ExpiryStatus.EXPIRING: "orange"}
 def bar(context: Context, certificate: Certificate) -> SafeString:
     """The remaining share of a certificate's lifetime, as a bar. The page shows it in words too."""
     now = now_of(context)
-    whole = max((certificate.not_after - certificate.not_before).total_seconds(), 1)  # also for odd stored dates
-    share = max(0.0, min(100.0, 100 * (certificate.not_after - now).total_seconds() / whole))
+    lifetime_s = max((certificate.not_after - certificate.not_before).total_seconds(), 1)  # also for odd stored dates
+    share = max(0.0, min(100.0, 100 * (certificate.not_after - now).total_seconds() / lifetime_s))
     in_force = certificate.status == CertificateStatus.ISSUED
     color = BAR_COLORS.get(certificate.expiry_status(now), "red") if in_force else "grey"
     return format_html(

@@ -18,7 +18,7 @@ from nodes.states import TRANSITIONS, UNDER_WAY, NodeState
 from pki.core.findings import Finding
 from pki.core.roles import Kind
 from web.progress import Step, steps_at
-from web.templatetags.console import word
+from web.templatetags.console import state_label
 from web.words import counted
 
 STEPS = (
@@ -231,7 +231,7 @@ def confirmation_page(
     node: Node, *, held: Iterable[Certificate] | None = None, error: str = "", findings: Sequence[Finding] = ()
 ) -> ConfirmationPage:
     """`held` are the certificates that the action affects, by default the issued certificates of the node."""
-    subtitle = " · ".join(filter(None, [node.host_name, node.address, word(node.state)]))
+    subtitle = " · ".join(filter(None, [node.host_name, node.address, state_label(node.state)]))
     if held is None:
         held = Certificate.objects.issued().filter(holder_id=node.pk)
     return ConfirmationPage(node, subtitle, [_affected(certificate) for certificate in held], error, findings)

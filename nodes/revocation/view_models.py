@@ -15,7 +15,7 @@ from nodes.models import Node
 from nodes.revocation.exposure import Secret, secrets_of_export, secrets_of_node
 from nodes.states import NodeState
 from pki.core.roles import OWN_KINDS, Kind
-from web.templatetags.console import word
+from web.templatetags.console import state_label
 
 FOLLOWS = {
     Kind.CLIENT: "{node} can no longer call the central node or other nodes. Its agent automatically waits for a new package. Redistribute the node then.",
@@ -64,7 +64,7 @@ class RevocationPage:
 
 def _affected(certificate: Certificate) -> AffectedCertificate:
     key = f", database key version {certificate.database_key_version}" if certificate.database_key_version else ""
-    text = f"generation {certificate.generation}{key} · serial {certificate.serial[:12]}… · {word(certificate.status)}"
+    text = f"generation {certificate.generation}{key} · serial {certificate.serial[:12]}… · {state_label(certificate.status)}"
     return AffectedCertificate(certificate, text)
 
 
@@ -74,7 +74,7 @@ def revocation_page(certificate: Certificate, *, error: str, actor: Actor, now: 
     plan, holder = revocation_of(certificate, now=now), f" held by {certificate.holder}" if certificate.holder else ""
     return RevocationPage(
         certificate,
-        f"{certificate.kind} certificate{holder} · serial {certificate.serial[:12]}… · {word(certificate.status)}",
+        f"{certificate.kind} certificate{holder} · serial {certificate.serial[:12]}… · {state_label(certificate.status)}",
         [_affected(affected) for affected in plan.certificates],
         plan.refused,
         [effect for effect in touched if effect is not None],
@@ -115,7 +115,7 @@ def _touched(node: Node, certificate: Certificate, now: datetime) -> Touched | N
     presents = "installed and served" if serves else "installed" if holds else "made for this node, not reported as installed"
     follows = FOLLOWS.get(Kind(certificate.kind), "").format(node=node) if holds else ""
     online = f", {'online' if node.online(now) else 'silent'}" if node.registered_at else ""
-    text = " · ".join(filter(None, [node.host_name, f"{word(node.state)}{online}", ", ".join(node.services)]))
+    text = " · ".join(filter(None, [node.host_name, f"{state_label(node.state)}{online}", ", ".join(node.services)]))
     return Touched(node, text, presents, follows)
 
 

@@ -110,7 +110,7 @@ def _bring(rotation: Rotation, version: DatabaseKey, now: datetime) -> list[Node
 
 def _reencrypt(rotation: Rotation, version: DatabaseKey, now: datetime) -> timedelta | None:
     walked = reencrypt(version=version, until=now + AT_A_STRETCH)
-    if not walked.whole:
+    if not walked.complete:
         return timedelta(0)
     settled = min(rotation.settled_at, now) if rotation.settled_at and not walked.moved else None  # the clock may have been set back
     Rotation.objects.filter(pk=rotation.pk).update(unreadable=walked.unreadable, settled_at=settled or now)

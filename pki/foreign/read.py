@@ -269,17 +269,17 @@ def from_x509(certificate: x509.Certificate) -> ForeignCertificate:
 
 
 def _loaded(content: bytes) -> ForeignCertificate:
-    whole = ber.first(content)
-    signed, algorithm, signature = whole.parts[:3]
+    whole_certificate = ber.first(content)
+    signed, algorithm, signature = whole_certificate.parts[:3]
     fields = list(signed.parts)
     if fields[0].tag == 0xA0 and fields.pop(0).parts[0].number > VERSION_3:  # version 1 is left out
         raise ValueError("a version that browsers do not read")
     _serial, _algorithm, issuer, validity, subject, key = fields[:6]
-    if any(element.tag != ber.SEQUENCE for element in (whole, signed, algorithm, issuer, validity, subject, key)):
+    if any(element.tag != ber.SEQUENCE for element in (whole_certificate, signed, algorithm, issuer, validity, subject, key)):
         raise ValueError("no certificate")
     before, after = validity.parts[:2]
     return ForeignCertificate(
-        der=whole.raw, subject=name_of(subject), issuer=name_of(issuer), not_before=_moment(before), not_after=_moment(after),
+        der=whole_certificate.raw, subject=name_of(subject), issuer=name_of(issuer), not_before=_moment(before), not_after=_moment(after),
         key=public_key(key.raw), hash_name=_hash_name(algorithm), extensions=_extensions(fields[6:]),
         signed=(signed.raw, algorithm, signature.content[1:]),
     )  # fmt: skip

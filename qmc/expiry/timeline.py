@@ -32,7 +32,7 @@ class Mark:
 class Lane:
     """One kind: its word, the vertical positions of its parts, and its marks."""
 
-    word: str
+    label: str
     label_y: int
     line_y: int
     marks: list[Mark]
@@ -86,11 +86,11 @@ def _days(moments: list[datetime]) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def _mark(x: float, y: int, word: str, group: list[tuple[datetime, BoardRow]], *, due: bool) -> Mark:
+def _mark(x: float, y: int, label: str, group: list[tuple[datetime, BoardRow]], *, due: bool) -> Mark:
     rows = [row for _, row in group]
     hands = sum(row.needs_a_hand for row in rows)
     when = _days([moment for moment, _ in group])
-    what = f"{len(rows)} × {word}" if len(rows) > 1 else f"{word} of {rows[0].owner}"
+    what = f"{len(rows)} × {label}" if len(rows) > 1 else f"{label} of {rows[0].owner}"
     if due:
         return Mark(round(100 * x, 2), y, "due", "", f"{what}: due {when}, automatic")
     several = len(rows) > 1
@@ -99,24 +99,26 @@ def _mark(x: float, y: int, word: str, group: list[tuple[datetime, BoardRow]], *
     return Mark(round(100 * x, 2), y, "hand" if hands else "itself", count, f"{what}: expires {when}, {happens}")
 
 
-def _lane(word: str, rows: list[BoardRow], top: int, start: datetime) -> Lane:
+def _lane(label: str, rows: list[BoardRow], top: int, start: datetime) -> Lane:
     line = top + LINE
     due = _groups(((row.due_at, row) for row in rows if row.due_at and row.due_at >= start), start)
     ends = _groups(((row.not_after, row) for row in rows), start)
-    marks = [_mark(x, top + DUE, word, group, due=True) for x, group in due] + [_mark(x, line, word, group, due=False) for x, group in ends]
-    return Lane(word, top + 14, line, marks)
+    marks = [_mark(x, top + DUE, label, group, due=True) for x, group in due] + [
+        _mark(x, line, label, group, due=False) for x, group in ends
+    ]
+    return Lane(label, top + 14, line, marks)
 
 
-def _description(word: str, rows: list[BoardRow]) -> str:
+def _description(label: str, rows: list[BoardRow]) -> str:
     hands = sum(row.needs_a_hand for row in rows)
     action = f"; action required for {hands}" if hands else ""
-    return f"{word}: {len(rows)}, expiring {_days([row.not_after for row in rows])}{action}."
+    return f"{label}: {len(rows)}, expiring {_days([row.not_after for row in rows])}{action}."
 
 
 def timeline(rows: list[BoardRow], start: datetime) -> Timeline:
     """The lanes of the kinds that exist, always in the same order."""
-    by_kind = {word: found for kind, word in KINDS.items() if (found := [row for row in rows if row.kind == kind])}
-    lanes = [_lane(word, found, TOP + number * LANE, start) for number, (word, found) in enumerate(by_kind.items())]
+    by_kind = {label: found for kind, label in KINDS.items() if (found := [row for row in rows if row.kind == kind])}
+    lanes = [_lane(label, found, TOP + number * LANE, start) for number, (label, found) in enumerate(by_kind.items())]
     axis = TOP + len(lanes) * LANE
     years = [add_months(start, months) for months in range(0, MONTHS + 1, 12)]
     ticks = [Tick(round(100 * place(year, start), 2), f"{year:%b} ’{year:%y}") for year in years]

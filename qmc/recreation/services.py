@@ -145,9 +145,9 @@ def _back_up(folder: Path, passphrase_file: Path | None, actor: Actor, now: date
     try:
         with undone_on_error(copy.file, copy.passphrase_file):
             make_folder(folder)
-            word = secret_file(copy.passphrase_file).read_text().rstrip("\r\n")
-            backup_make(file=copy.file, passphrase=word, actor=actor, now=now)
-            backup_verify(file=copy.file, passphrase=word, actor=actor, now=now)
+            secret = secret_file(copy.passphrase_file).read_text().rstrip("\r\n")
+            backup_make(file=copy.file, passphrase=secret, actor=actor, now=now)
+            backup_verify(file=copy.file, passphrase=secret, actor=actor, now=now)
     except (BackupError, TrustZoneError, PKIError, OSError) as exc:
         raise BackupError(f"The root was not recreated, because the backup failed. Nothing was changed. {exc}") from exc
     return copy

@@ -164,15 +164,15 @@ def test_a_certificate_that_only_openssl_loads_is_written_and_reported(state: St
 
 
 def test_an_expired_certificate_falls_back_until_a_newer_one_is_chosen(state: State, authority: Authority) -> None:
-    early, late = choice_of(public(authority)), choice_of(public(authority, begins=60 * DAY))
-    use(state, early, authority)
+    first, newer = choice_of(public(authority)), choice_of(public(authority, begins=60 * DAY))
+    use(state, first, authority)
     assert not state.update_browser_pem(now=authority.now + 88 * DAY)
-    assert shown(state) == sha256(early)
+    assert shown(state) == sha256(first)
     assert state.update_browser_pem(now=authority.now + 90 * DAY)
     assert shown(state) == verify.fingerprint(state.store.current().service)
-    state.store.choose(late)
+    state.store.choose(newer)
     assert state.update_browser_pem(now=authority.now + 90 * DAY)
-    assert shown(state) == sha256(late)
+    assert shown(state) == sha256(newer)
 
 
 def test_a_new_generation_never_shows_the_fallback(state: State, package: Package, authority: Authority, good: BrowserChoice) -> None:

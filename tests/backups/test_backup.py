@@ -378,8 +378,8 @@ def test_a_backup_restores_its_central_key(zone: TrustZone, tmp_path: Path, sett
 def test_a_backup_without_its_central_key_is_refused_and_changes_nothing(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
     fill_with_nodes()
     backup_make(file=tmp_path / "b.age", passphrase=WORD, actor=SYSTEM, now=NOW)
-    whole = unseal((tmp_path / "b.age").read_bytes(), WORD)
-    cut = Archive(whole.origin, {name: content for name, content in whole.members.items() if name != "central-key"})
+    archive_text = unseal((tmp_path / "b.age").read_bytes(), WORD)
+    cut = Archive(archive_text.origin, {name: content for name, content in archive_text.members.items() if name != "central-key"})
     with pytest.raises(BackupError, match="lacks its central key"):
         put_back(cut, tmp_path / "restored", settings)
     assert in_use() == []

@@ -199,7 +199,7 @@ def furnished(site: Site) -> Furnished:
         return pk, ceremony["password"]
 
     registered, _ = site.register("alpha", site.agents[0])
-    awaiting, word = begin("waits", site.agents[1])
+    awaiting, password = begin("waits", site.agents[1])
     failed, _ = begin("fails", site.agents[2])
     unlockable, unlockable_word = begin("ready", site.agents[3])
     for pk in (awaiting, failed, unlockable):
@@ -225,7 +225,7 @@ def furnished(site: Site) -> Furnished:
     ((batch,),) = site.rows(f"SELECT batch FROM certs_export WHERE id = '{UUID(export).hex}'")
     certificate = next(held["id"] for held in site.node(registered)["certificates"] if held["kind"] == "service")
     return Furnished(
-        registered, awaiting, failed, created, removed, certificate, revoked, root, *connections[:2], *browser, deployment, site.agents[1], word, site.agents[3],
+        registered, awaiting, failed, created, removed, certificate, revoked, root, *connections[:2], *browser, deployment, site.agents[1], password, site.agents[3],
         unlockable_word, export, str(UUID(batch)),
     )  # fmt: skip
 

@@ -50,8 +50,8 @@ class Keyboard:
         self.page.keyboard.type(text)
 
 
-def state(page: Page, word: str) -> None:
-    expect(page.locator("#life .card-header")).to_contain_text(word, timeout=40_000)
+def state(page: Page, label: str) -> None:
+    expect(page.locator("#life .card-header")).to_contain_text(label, timeout=40_000)
 
 
 def test_a_node_is_registered_managed_and_removed_by_mouse(eyes: Eyes) -> None:
@@ -60,12 +60,12 @@ def test_a_node_is_registered_managed_and_removed_by_mouse(eyes: Eyes) -> None:
     page.get_by_role("link", name="Register node").click()
     nonsense_is_told_beside_the_fields(page)
     closed_port_has_a_remedy(page, eyes.site.address(99))
-    word = register(eyes, address)
-    password_is_typed_on_the_node(eyes, address, word)
+    shown = register(eyes, address)
+    password_is_typed_on_the_node(eyes, address, shown)
     expect(page.locator("#password")).to_have_count(0)
     state(page, "registered")
     assert page.evaluate("window.walked"), "the page was loaded again"
-    assert word not in page.reload().text()
+    assert shown not in page.reload().text()
     eyes.picture("registered")
     certificate_is_read_and_downloaded(eyes)
     lifetime_goes_from_12_to_60_months(page)
@@ -122,29 +122,29 @@ def register(eyes: Eyes, address: str) -> str:
     expect(page.locator(".wrong, [aria-invalid]")).to_have_count(0)
     eyes.picture("register", to=".card-footer")
     page.get_by_role("button", name="Register").click()
-    word = eyes.shown("#password")
+    shown = eyes.shown("#password")
     page.evaluate("window.walked = true")
     expect(page).to_have_url(re.compile(r"/nodes/[0-9a-f-]{36}/$"))
     state(page, "awaiting password")
-    eyes.picture("password")
+    eyes.picture("shown")
     with eyes.another_page():
         eyes.go()
         eyes.picture("overview")
-    return word
+    return shown
 
 
-def password_is_typed_on_the_node(eyes: Eyes, address: str, word: str) -> None:
+def password_is_typed_on_the_node(eyes: Eyes, address: str, shown: str) -> None:
     with eyes.another_page() as page:
         eyes.go(f"http://{address}:4570/certificateSetup")
         eyes.picture("setup")
-        page.get_by_label("Password").fill(word[:-1] + ("0" if word[-1] != "0" else "1"))
+        page.get_by_label("Password").fill(shown[:-1] + ("0" if shown[-1] != "0" else "1"))
         page.get_by_role("button", name="Install certificates").click()
         expect(page.get_by_role("alert")).to_contain_text("Mistyped")
         page.get_by_label("Password").fill(password.display(password.generate()))
         page.get_by_role("button", name="Install certificates").click()
         expect(page.get_by_role("status")).to_contain_text("has not arrived yet")
         page.get_by_role("link", name="Type another password").click()
-        page.get_by_label("Password").fill(word.lower())
+        page.get_by_label("Password").fill(shown.lower())
         page.get_by_role("button", name="Install certificates").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Certificates installed")
 
@@ -177,12 +177,12 @@ def redistribute(eyes: Eyes, address: str) -> None:
     page.get_by_role("link", name="Redistribute").click()
     expect(page.locator(".touched li")).to_have_count(2)
     page.get_by_role("button", name="Redistribute").click()
-    word = eyes.shown("#password")
+    shown = eyes.shown("#password")
     # The node would be told with its next call, within a minute.
     command = [sys.executable, "-m", "agent", "reopen", "--home", eyes.site.data / "agents" / address]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     state(page, "awaiting password")
-    password_is_typed_on_the_node(eyes, address, word)
+    password_is_typed_on_the_node(eyes, address, shown)
     state(page, "registered")
 
 
@@ -253,14 +253,14 @@ def test_a_node_is_registered_by_keyboard_only_on_a_narrow_screen(eyes: Eyes) ->
     hands.press("Run checks")
     expect(page.locator("#findings")).to_contain_text("fully qualified")
     hands.press("Register")
-    word = eyes.shown("#password")
+    shown = eyes.shown("#password")
     state(page, "awaiting password")
     hands.press("Copy")
     expect(page.locator("[data-copy]")).to_contain_text(re.compile("Copied|Ctrl-C"))
     with eyes.another_page() as there:
         eyes.go(f"http://{address}:4570/certificateSetup")
         expect(there.get_by_label("Password")).to_be_focused()
-        there.keyboard.type(word)
+        there.keyboard.type(shown)
         there.keyboard.press("Enter")
         expect(there.get_by_role("heading", level=1)).to_have_text("Certificates installed")
     state(page, "registered")

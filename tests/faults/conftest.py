@@ -195,7 +195,7 @@ class Case:
 
     def _node_problems(self) -> Iterator[str]:
         ((pk, state, reason),) = self.site.rows(f"SELECT id, state, state_reason FROM nodes_node WHERE name = '{self.name}'")
-        if state == "failed" and not any(word in reason for word in REMEDIES):
+        if state == "failed" and not any(remedy in reason for remedy in REMEDIES):
             yield f"failed without a remedy: {reason}"
         for table in ("nodes_registration", "nodes_renewal"):
             if self.site.rows(f"SELECT id FROM {table} WHERE node_id = '{pk}' AND package IS NOT NULL"):

@@ -115,15 +115,15 @@ def strike(trials: Sequence[Trial]) -> None:
     """
     waiting = list(trials)
 
-    def standing() -> list[Trial]:
+    def trials_at_their_steps() -> list[Trial]:
         for trial in waiting:
             trial.case.drive()
         return [trial for trial in waiting if trial.case.stands_at(trial.step)]
 
     while waiting:
-        waiting[0].case.site.wait(standing, 60)
+        waiting[0].case.site.wait(trials_at_their_steps, 60)
         gathered = time.monotonic() + GATHERING_S
-        while len(there := standing()) < len(waiting) and time.monotonic() < gathered:
+        while len(there := trials_at_their_steps()) < len(waiting) and time.monotonic() < gathered:
             time.sleep(0.1)
         if (fault := there[0].fault) in KILLS:
             for pid in {pid for trial in there for pid in KILLS[fault](trial)}:

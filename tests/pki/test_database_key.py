@@ -38,7 +38,9 @@ def test_openssl_alone_opens_it(pairs, authority, tmp_path: Path, oid: x509.Obje
     header, content = (tmp_path / "inner").read_bytes()[:4], (tmp_path / "inner").read_bytes()[4:]
     assert header == b"\x04\x82\x01\x00"  # a DER OCTET STRING of one RSA-2048 block
     wrapped.write_bytes(content)
-    options = [word for option in ("rsa_padding_mode:oaep", "rsa_oaep_md:sha256", "rsa_mgf1_md:sha256") for word in ("-pkeyopt", option)]
+    options = [
+        argument for option in ("rsa_padding_mode:oaep", "rsa_oaep_md:sha256", "rsa_mgf1_md:sha256") for argument in ("-pkeyopt", option)
+    ]
     command = ["openssl", "pkeyutl", "-decrypt", "-inkey", key, "-in", wrapped, *options]
     assert subprocess.run(command, capture_output=True, check=True).stdout == (expected or authority.database_key.key)
 

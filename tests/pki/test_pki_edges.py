@@ -160,12 +160,12 @@ def test_a_package_that_no_node_accepts_is_not_sealed(package: Package) -> None:
     "change", [{"trust_zone": "other"}, {"generation": 2}, {"root_sha256": "0" * 64}, {"central_name": "other.example"}], ids=str
 )
 def test_a_header_that_differs_from_the_content_is_refused(change: dict, package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
-    word, honest = password.generate(), packages._claims_of
+    typed, honest = password.generate(), packages._claims_of
     monkeypatch.setattr(packages, "_claims_of", lambda content: dataclasses.replace(honest(content), **change))
-    sealed = packages.seal_with_password(package, word)
+    sealed = packages.seal_with_password(package, typed)
     monkeypatch.undo()
     with pytest.raises(PackageInvalid, match="differ"):
-        packages.Opener(word).open(sealed)
+        packages.Opener(typed).open(sealed)
 
 
 def test_a_service_pair_is_no_cluster_pair(package: Package, authority: Authority) -> None:
@@ -190,10 +190,10 @@ def test_encrypted_key_opens_with_its_passphrase_alone() -> None:
 @given(MOMENTS, st.integers(12, 60), st.one_of(st.none(), MOMENTS))
 def test_validity_is_whole_seconds_and_never_beyond_the_issuer(now: datetime, months: int, issuer_end: datetime | None) -> None:
     span = lifetime.validity(now=now, months=months, issuer_not_after=issuer_end)
-    whole = lifetime.add_months(now.replace(microsecond=0), months) - timedelta(seconds=1)
+    uncut = lifetime.add_months(now.replace(microsecond=0), months) - timedelta(seconds=1)
     assert span.not_before == now.replace(microsecond=0) - timedelta(hours=1)
-    assert span.not_after == (whole if issuer_end is None else min(whole, issuer_end))
-    assert span.cut is (issuer_end is not None and issuer_end < whole)
+    assert span.not_after == (uncut if issuer_end is None else min(uncut, issuer_end))
+    assert span.cut is (issuer_end is not None and issuer_end < uncut)
 
 
 @given(MOMENTS, st.integers(1, 60), st.integers(1, 60))

@@ -222,13 +222,13 @@ def test_secrets_stay_out_of_representations(package) -> None:
 
 @pytest.fixture(scope="module")
 def sealed(package) -> tuple[bytes, str]:
-    word = password.generate()
-    return packages.seal_with_password(package, word), word
+    typed = password.generate()
+    return packages.seal_with_password(package, typed), typed
 
 
 def test_only_its_password_opens_a_package(package, sealed) -> None:
-    content, word = sealed
-    assert packages.Opener(word).open(content) == package
+    content, typed = sealed
+    assert packages.Opener(typed).open(content) == package
     claims = package_header.read(content).claims
     assert (claims.central_name, claims.generation, claims.expires_at) == ("central.example", 1, package.expires_at)
     with pytest.raises(WrongPassword):
@@ -236,7 +236,7 @@ def test_only_its_password_opens_a_package(package, sealed) -> None:
     flipped = bytearray(content)
     flipped[-40] = ord("A") if flipped[-40] != ord("A") else ord("B")
     with pytest.raises(WrongPassword):
-        packages.Opener(word).open(bytes(flipped))
+        packages.Opener(typed).open(bytes(flipped))
 
 
 def with_header(content: bytes, **changes: object) -> bytes:

@@ -32,7 +32,7 @@ for name, words in {commands}.items():
 @pytest.mark.parametrize("before", [{}, {"migrate": []}], ids=["an empty folder", "a database without a site"])
 def test_commands_that_need_a_site_name_init(tmp_path: Path, before: dict[str, list[str]]) -> None:
     (tmp_path / "passphrase").write_text("a passphrase that is long enough")
-    commands = {name: [word.replace("FOLDER", str(tmp_path)) for word in words] for name, words in (before | COMMANDS).items()}
+    commands = {name: [argument.replace("FOLDER", str(tmp_path)) for argument in words] for name, words in (before | COMMANDS).items()}
     script = EACH.format(commands=commands, data=str(tmp_path / "data"))
     # TLS session keys that cannot be written end nothing either.
     outputs = run("-c", script, uid=os.geteuid(), SSLKEYLOGFILE=str(tmp_path / "nowhere/keys")).split("--- ")[1 + len(before) :]

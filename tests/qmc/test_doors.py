@@ -112,10 +112,10 @@ def test_stored_texts_are_escaped(site_directory: Path, client: Client) -> None:
 def test_guessing_a_password_is_slow(client: Client) -> None:
     cache.clear()
     User.objects.create_superuser("ann", password="the right password")
-    word = {"login": "ann", "password": "a wrong password"}
+    credentials = {"login": "ann", "password": "a wrong password"}
     for _ in range(5):
-        assert client.post("/accounts/login/", word, secure=True).status_code == 200
-    refused = client.post("/accounts/login/", word | {"password": "the right password"}, secure=True)
+        assert client.post("/accounts/login/", credentials, secure=True).status_code == 200
+    refused = client.post("/accounts/login/", credentials | {"password": "the right password"}, secure=True)
     assert (refused.status_code, "_auth_user_id" in client.session) == (200, False)
     assert "Too many failed" in refused.content.decode()
     cache.clear()

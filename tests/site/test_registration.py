@@ -205,7 +205,7 @@ def test_no_secret_in_any_log_database_queue_or_answer(site: Site, nodes) -> Non
         [sys.executable, "-c", probe, site.data / "node"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.strip()
     passphrase = (site.data / "secrets/root-passphrase").read_text()
-    words = [word for _, shown in nodes for word in (shown, shown.replace("-", ""))]
+    words = [spelling for _, shown in nodes for spelling in (shown, shown.replace("-", ""))]
     secrets = [text.encode() for text in [*key_bodies[-4:], key, passphrase, *words]] + [bytes.fromhex(key)]
     assert len(secrets) > 8
     for place, content in site.contents():

@@ -108,7 +108,7 @@ def test_a_damaged_database_is_recognized_and_not_changed(data: Path, data_setti
     damage(data)
     before = contents(data)
     with opened(data) as connection, django_db_blocker.unblock():
-        look = database_look(connection, whole=True)
+        look = database_look(connection, full=True)
         assert (look.state, words in look.problem) == (State.DAMAGED, True), look
         assert "manage.py restore FILE --data-dir DIR" in look.remedy or "Move db.sqlite3-wal" in look.remedy
         with pytest.raises(DatabaseRefused, match="Nothing was changed"):
@@ -120,7 +120,7 @@ def test_the_log_of_a_killed_site_is_not_damage(data: Path, data_settings: None,
     log_mark(data / "db.sqlite3")
     write_log(data)
     with opened(data) as connection, django_db_blocker.unblock():
-        assert database_look(connection, whole=True).state == State.CURRENT
+        assert database_look(connection, full=True).state == State.CURRENT
 
 
 def test_the_remedy_for_a_foreign_log_works(data: Path, data_settings: None, django_db_blocker: Any) -> None:
@@ -128,7 +128,7 @@ def test_the_remedy_for_a_foreign_log_works(data: Path, data_settings: None, dja
     for name in ("db.sqlite3-wal", "db.sqlite3-shm"):
         (data / name).unlink(missing_ok=True)
     with opened(data) as connection, django_db_blocker.unblock():
-        assert database_look(connection, whole=True).state == State.CURRENT
+        assert database_look(connection, full=True).state == State.CURRENT
 
 
 def without_its_store(data: Path) -> None:
@@ -277,14 +277,14 @@ print(*(f"{each.need.code}: {each.need.text} {each.need.remedy}" for each in att
 def test_the_daily_check_reports_damage_until_the_file_is_repaired(data: Path) -> None:
     with closing(sqlite3.connect(data / "db.sqlite3")) as database:
         ((page,),) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'django_session'").fetchall()
-    shutil.copy(data / "db.sqlite3", data.parent / "whole")
+    shutil.copy(data / "db.sqlite3", data.parent / "full")
     overwrite(data, 4096 * (page - 1), bytes(4096))
     ended = manage(data, "shell", "-v", "0", "-c", DAILY)
     assert "database-damaged: " in ended.stdout, ended
     assert "is damaged: " in ended.stdout
     assert "manage.py restore FILE --data-dir DIR" in ended.stdout
     assert "is damaged" in refusal(data, DOORS["init"])
-    shutil.copy(data.parent / "whole", data / "db.sqlite3")
+    shutil.copy(data.parent / "full", data / "db.sqlite3")
     for name in ("db.sqlite3-wal", "db.sqlite3-shm"):
         (data / name).unlink(missing_ok=True)
     ended = manage(data, "shell", "-v", "0", "-c", DAILY)

@@ -138,11 +138,11 @@ def test_a_site_that_cannot_be_upgraded_is_refused_and_its_backup_is_restored(tm
     subprocess.run(["tar", "-x", "-C", str(code)], input=packed, check=True)
     (tmp_path / "passphrase").write_text("correct horse battery")
     around = {name: value for name, value in os.environ.items() if not name.startswith(("QMC_", "PYTHONDEVMODE"))} | QUICK
-    word = ["--passphrase-file", str(tmp_path / "passphrase")]
-    for words in (["init", "--host-name", "central.example"], ["backup", str(tmp_path / "b.age"), *word]):
+    passphrase_file = ["--passphrase-file", str(tmp_path / "passphrase")]
+    for words in (["init", "--host-name", "central.example"], ["backup", str(tmp_path / "b.age"), *passphrase_file]):
         subprocess.run([sys.executable, "manage.py", *words], cwd=code, env=around | {"QMC_DATA_DIR": str(data)}, check=True)
     refused = manage(data, "init")
     assert (refused.returncode, "Write a backup with the version that made it" in refused.stderr) == (1, True), refused
-    restored = manage(new, "restore", str(tmp_path / "b.age"), *word)
+    restored = manage(new, "restore", str(tmp_path / "b.age"), *passphrase_file)
     assert restored.returncode == 0, restored.stderr
     assert manage(new, "init").returncode == 0

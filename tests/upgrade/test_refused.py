@@ -70,7 +70,7 @@ def test_refused_commands_without_a_site_leave_no_files(tmp_path: Path, archives
     for file, content in archives.items():
         (tmp_path / file).write_bytes(content)
     before = state(tmp_path)
-    ended = manage(tmp_path / "new/var", *(word.format(place=tmp_path) for word in words))
+    ended = manage(tmp_path / "new/var", *(argument.format(place=tmp_path) for argument in words))
     assert (ended.returncode, message in ended.stderr, "Traceback" in ended.stderr) == (1, True, False), ended
     assert state(tmp_path) == before
 
@@ -98,7 +98,7 @@ def test_refused_commands_on_a_site_change_nothing(data: Path, tmp_path: Path, a
     for file, content in archives.items():
         (tmp_path / file).write_bytes(content)
     before = state(tmp_path)
-    ended = manage(data, *(word.format(place=tmp_path) for word in words))
+    ended = manage(data, *(argument.format(place=tmp_path) for argument in words))
     assert (ended.returncode, message in ended.stderr, "Traceback" in ended.stderr) == (1, True, False), ended
     left = {path for path, content in state(tmp_path).items() if before.get(path, "") != content}
     assert left <= {Path("var/recreate.lock"), Path("var/db.sqlite3-wal")}
@@ -112,7 +112,7 @@ def test_the_database_of_another_application_is_refused_before_anything_is_made(
     change(tmp_path, "CREATE TABLE orders (id integer)")
     before = state(tmp_path)
     url = f"sqlite:///{tmp_path}/db.sqlite3"
-    ended = manage(tmp_path / "var", *(word.format(port=free_port(), other=free_port()) for word in words), DATABASE_URL=url)
+    ended = manage(tmp_path / "var", *(argument.format(port=free_port(), other=free_port()) for argument in words), DATABASE_URL=url)
     assert (ended.returncode, "tables of another application (orders)" in ended.stderr) == (1, True), ended
     assert state(tmp_path) == before
 
@@ -124,7 +124,7 @@ def test_a_refused_restore_leaves_no_table_in_postgresql(tmp_path: Path, archive
         (tmp_path / file).write_bytes(content)
     before = state(tmp_path)
     with postgresql() as url:
-        words = [word.format(place=tmp_path) for word in restore_words("rows.age")]
+        words = [argument.format(place=tmp_path) for argument in restore_words("rows.age")]
         ended = manage(tmp_path / "var", *words, DATABASE_URL=url)
         assert (ended.returncode, "do not fit this version of the console" in ended.stderr) == (1, True), ended
         with psycopg.connect(url) as database:
@@ -147,7 +147,14 @@ AGENT = {
 def test_commands_of_the_agent_make_no_missing_home(tmp_path: Path, archives: dict[str, bytes], name: str) -> None:
     (tmp_path / "text.age").write_bytes(archives["text.age"])
     before = state(tmp_path)
-    command = [sys.executable, "-m", "agent", *(word.format(place=tmp_path) for word in AGENT[name]), "--home", str(tmp_path / "typo")]
+    command = [
+        sys.executable,
+        "-m",
+        "agent",
+        *(argument.format(place=tmp_path) for argument in AGENT[name]),
+        "--home",
+        str(tmp_path / "typo"),
+    ]
     ended = subprocess.run(command, cwd=ROOT, env=os.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert (ended.returncode, "Traceback" in ended.stderr) == (1, False), ended
     assert state(tmp_path) == before

@@ -144,13 +144,13 @@ def test_nodes_are_listed_by_health(client: Client) -> None:
 
 def test_every_address_works_with_and_without_its_slash(client: Client) -> None:
     for method, path, _ in operations():
-        whole = filled(path)
+        url_filled = filled(path)
         if method == "get":
-            answers = [send(client, method, url) for url in (whole, whole.rstrip("/"))]
+            answers = [send(client, method, url) for url in (url_filled, url_filled.rstrip("/"))]
             assert len({answer.status_code for answer in answers}) == 1, path
             assert answers[0].status_code not in (301, 302, 308), path
         else:
-            for url in (whole, whole.rstrip("/")):
+            for url in (url_filled, url_filled.rstrip("/")):
                 assert "helth" in refused(client, method, url, {"helth": "works"}), (method, url)
     made = send(client, "post", "/api/v1/nodes", {"name": "rim2", "host_name": "rim2.example"})
     assert (made.status_code, Node.objects.filter(name="rim2").count()) == (201, 1)

@@ -82,12 +82,12 @@ def version() -> str:
 @register.simple_tag
 def badge(state: str) -> SafeString:
     """A state as color, word and icon."""
-    word, color, drawing = LOOKS[str(state)]
-    return format_html('<span class="state state-{}">{}<span>{}</span></span>', color, icon(drawing), word)
+    state_label, color, drawing = LOOKS[str(state)]
+    return format_html('<span class="state state-{}">{}<span>{}</span></span>', color, icon(drawing), state_label)
 
 
 @register.filter
-def word(state: str) -> str:
+def state_label(state: str) -> str:
     """A state as a word."""
     return LOOKS[str(state)][0]
 

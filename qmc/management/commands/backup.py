@@ -29,11 +29,11 @@ class Command(SiteCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         file, now = options["file"].absolute(), timezone.now()
         try:
-            word = passphrase(options["passphrase_file"], twice=True)
-            contains = backup_make(file=file, passphrase=word, actor=SYSTEM, now=now)
+            secret = passphrase(options["passphrase_file"], twice=True)
+            contains = backup_make(file=file, passphrase=secret, actor=SYSTEM, now=now)
             self.stdout.write(f"{file} is written; it contains {contains}")
             if options["verify"]:
-                self.stdout.write(backup_verify(file=file, passphrase=word, actor=SYSTEM, now=now), ending="")
+                self.stdout.write(backup_verify(file=file, passphrase=secret, actor=SYSTEM, now=now), ending="")
                 self.stdout.write("verified: a trial restore read every key, certificate and encrypted value")
         except (BackupError, TrustZoneError, PKIError, OSError) as exc:
             raise CommandError(str(exc)) from exc

@@ -54,7 +54,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", verbosity=0, backed_up=options["backed_up"], stdout=self.stdout)
-        root_passphrase_make(founded=database_fit().founded)
+        root_passphrase_make(has_zone=database_fit().has_zone)
         if (file := database_file(connection)) is not None:
             with connection.wrap_database_errors:  # it may be locked
                 log_mark(file)

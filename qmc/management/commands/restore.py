@@ -33,10 +33,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            word = passphrase(options["passphrase_file"], twice=False)
+            secret = passphrase(options["passphrase_file"], twice=False)
             report = restore(
                 file=options["file"],
-                passphrase=word,
+                passphrase=secret,
                 host_name=options["host_name"],
                 node_api_addresses=options["node_api_address"],
                 now=timezone.now(),

@@ -132,11 +132,11 @@ class Command(BaseCommand):
         if settings.ROOT_PASSPHRASE_FILE is None:
             raise CommandError("QMC_ROOT_PASSPHRASE_FILE is empty. Unset it, or set it to the file of the root passphrase.")
         try:
-            founded = database_fit().founded
+            has_zone = database_fit().has_zone
             data_directory_prepare()
             with exclusive_lock(settings.QMC_DATA_DIR / "up.lock", now=timezone.now()):
                 self._check_ports(options)
-                root_passphrase_make(founded=founded)
+                root_passphrase_make(has_zone=has_zone)
                 self._run(options)
         except DatabaseRefused as exc:
             raise CommandError(str(exc)) from exc
@@ -169,7 +169,7 @@ class Command(BaseCommand):
         """Run `init` in a separate process, because it has the root passphrase. Print its warnings and its error. Returns how to sign in."""
         words = [*MODULE, "init", "--listening", netloc(options["address"], options["node_port"])]
         words += ["--backed-up"] * options["backed_up"]
-        words += [word for address in options["node_api_address"] for word in ("--node-api-address", address)]
+        words += [argument for address in options["node_api_address"] for argument in ("--node-api-address", address)]
         log = settings.QMC_DATA_DIR / "logs/init.log"
         before = log.stat().st_size if log.exists() else 0
         initial = Child("init", words, environment, passphrase=True)

@@ -74,7 +74,7 @@ def test_every_row_is_re_encrypted_once_and_a_damaged_one_hides_no_other(version
     broken = break_one(rows)
     version = DatabaseKey.objects.get(version=2)
     walked = reencrypt(version=version, until=LATER)
-    assert (walked.whole, walked.moved) == (True, 249)
+    assert (walked.complete, walked.moved) == (True, 249)
     assert [str(broken) in line for line in walked.unreadable] == [True]
     assert {pk: Connection.objects.get(pk=pk).password.open() for pk in rows} == rows
     assert sealed_counts(Readers.NODES) == {versions[1].key_id.hex(): 1, version.key_id: 250}
@@ -86,7 +86,7 @@ def test_an_interrupted_walk_continues_where_it_stopped(versions, rows) -> None:
     while True:
         walked = reencrypt(version=version, until=NOW)  # one batch at a time
         moved.append(walked.moved)
-        if walked.whole:
+        if walked.complete:
             break
     assert moved == [100, 100, 50, 0]
     assert {pk: Connection.objects.get(pk=pk).password.open() for pk in rows} == rows

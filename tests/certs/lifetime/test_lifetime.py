@@ -25,11 +25,11 @@ API, PAGE = "/api/v1/settings/lifetime/", "/settings/lifetime/"
 )
 def test_expiry_dates_of_new_certificates(months: int, root_ends: int | None, cut: bool) -> None:
     root_not_after = lifetime.add_months(NOW, root_ends) - SECOND if root_ends else None
-    whole = lifetime.add_months(NOW, months) - SECOND
+    uncut = lifetime.add_months(NOW, months) - SECOND
     ends = new_ends(months=months, root_not_after=root_not_after, now=NOW)
     assert [end.kind for end in ends] == ["root", "service", "client", "cluster"]
-    assert {end.uncut for end in ends} == {whole}
-    assert [(end.not_after, end.cut) for end in ends] == [(whole, False)] + 3 * [(root_not_after if cut else whole, cut)]
+    assert {end.uncut for end in ends} == {uncut}
+    assert [(end.not_after, end.cut) for end in ends] == [(uncut, False)] + 3 * [(root_not_after if cut else uncut, cut)]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ renamed: list[tuple[Path, Path, Any]] = []
 
 def process() -> str:
     """Which of the site's processes this is."""
-    return next((PROCESSES[word] for word in map(os.path.basename, getattr(sys, "orig_argv", [])) if word in PROCESSES), "")
+    return next((PROCESSES[program] for program in map(os.path.basename, getattr(sys, "orig_argv", [])) if program in PROCESSES), "")
 
 
 def fail(step: Step, fault: str) -> None:

@@ -449,17 +449,17 @@ class TestNodeApi:
         assert (ask().status_code, ask().json()["type"]) == (409, "urn:trust-zone:not-now")
 
     def test_the_heartbeat_names_the_revision_and_history_what_became_of_it(self, ask: Any, leaf: Signed, node: Node) -> None:
-        def beat(**fields: Any) -> dict[str, Any]:
+        def send_heartbeat(**fields: Any) -> dict[str, Any]:
             answer = ask("/api/v1/heartbeat/", content=report(**fields))
             assert answer.status_code == 200, answer.content
             return answer.json()
 
-        assert beat()["browser"] == ""
+        assert send_heartbeat()["browser"] == ""
         choose(node, upload(leaf).thumbprint)
         revision = choice(Node.objects.get()).revision
-        assert beat()["browser"] == revision
+        assert send_heartbeat()["browser"] == revision
         for problem in ("", "", "expired", "expired", ""):
-            beat(browser={"revision": revision, "problem": problem})
+            send_heartbeat(browser={"revision": revision, "problem": problem})
         taken = [row.text for row in history(Node.objects.get()).rows][:3]
         assert taken == [
             "The node uses the chosen browser certificate",

@@ -37,10 +37,10 @@ def test_a_second_init_is_refused_and_names_the_first(site_directory: Path) -> N
 def test_a_new_site_gets_a_root_passphrase_and_a_founded_site_that_lost_its_own_does_not(tmp_path: Path, settings: Any) -> None:
     file = settings.ROOT_PASSPHRASE_FILE = tmp_path / "secrets/root-passphrase"
     with pytest.raises(files.NotPossible, match=rf"{file} is missing, .* Put the file back, or restore the last backup"):
-        root_passphrase_make(founded=True)
+        root_passphrase_make(has_zone=True)
     assert not file.exists()
-    root_passphrase_make(founded=False)
+    root_passphrase_make(has_zone=False)
     made = file.read_text()
     assert (len(made) > 60, file.stat().st_mode & 0o777) == (True, 0o600)
-    root_passphrase_make(founded=True)
+    root_passphrase_make(has_zone=True)
     assert file.read_text() == made

@@ -158,9 +158,9 @@ def untouched() -> list[dict[str, Any]]:
     return nodes + list(Certificate.objects.filter(holder_id__in=[node["id"] for node in nodes]).order_by("pk").values())
 
 
-@pytest.mark.parametrize("trouble", one_of(2, TROUBLES.values()), ids=TROUBLES)
-def test_a_central_node_without_valid_certificates_gets_new_ones(rim: Node, site_directory: Path, trouble: Callable[[Path], None]) -> None:
-    trouble(site_directory / "node")
+@pytest.mark.parametrize("damage", one_of(2, TROUBLES.values()), ids=TROUBLES)
+def test_a_central_node_without_valid_certificates_gets_new_ones(rim: Node, site_directory: Path, damage: Callable[[Path], None]) -> None:
+    damage(site_directory / "node")
     before = {"keys": {database_key.key_id for database_key in DatabaseKey.objects.live()}, "nodes": untouched()}
     said = central_repair(actor=SYSTEM, now=now()).blocked_reason
     assert said
@@ -278,14 +278,14 @@ WRITTEN = [1, 20] if not RUN_SLOW else range(40)
 
 
 @pytest.mark.parametrize(
-    ("trouble", "step"), one_of(2, [*product([all_revoked], STEPS), *product([two_keys], WRITTEN)]),
+    ("damage", "step"), one_of(2, [*product([all_revoked], STEPS), *product([two_keys], WRITTEN)]),
     ids=lambda value: value.__name__ if callable(value) else str(value),
 )  # fmt: skip
 def test_a_kill_at_any_step_is_made_good_by_the_next_run(
-    rim: Node, site_directory: Path, trouble: Callable[[Path], None], step: str | int
+    rim: Node, site_directory: Path, damage: Callable[[Path], None], step: str | int
 ) -> None:
     """`step` is a function that it never came to, or how many files were written before."""
-    trouble(site_directory / "node")
+    damage(site_directory / "node")
     before = {"keys": {database_key.key_id for database_key in DatabaseKey.objects.live()}, "nodes": untouched()}
     left, real = [step if isinstance(step, int) else 1000], store.write
 

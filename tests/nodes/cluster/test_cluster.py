@@ -128,7 +128,7 @@ def report_of(zone: Zone, **changes: Any) -> Report:
     return Report.parse(json.dumps(content | changes).encode())
 
 
-def beat(zone: Zone, at: Node, now: datetime = NOW, **changes: Any) -> str:
+def send_heartbeat(zone: Zone, at: Node, now: datetime = NOW, **changes: Any) -> str:
     """One heartbeat. The next challenge."""
     fresh = Node.objects.get(pk=at.pk)
     answer = heartbeat(node=fresh, certificate=Certificate(generation=0), report=report_of(zone, **changes), now=now)
@@ -143,13 +143,15 @@ def proved(at: Node) -> tuple[Any, str]:
 
 def test_a_node_proves_the_key_that_it_reports(zone: Zone) -> None:
     rim = node("rim1")
-    first = beat(zone, rim)
+    first = send_heartbeat(zone, rim)
     assert proved(rim) == (None, "")
-    second = beat(zone, rim, NOW + timedelta(minutes=1), cluster_proof=proofs.proof_make(zone.key, node=str(rim.pk), challenge=first))
+    second = send_heartbeat(
+        zone, rim, NOW + timedelta(minutes=1), cluster_proof=proofs.proof_make(zone.key, node=str(rim.pk), challenge=first)
+    )
     assert proved(rim) == (NOW + timedelta(minutes=1), zone.cluster.sha256)
     assert len(first) == len(second) == 64
     assert first != second
-    beat(zone, rim, NOW + timedelta(minutes=2))  # an agent that has just started has no challenge yet
+    send_heartbeat(zone, rim, NOW + timedelta(minutes=2))  # an agent that has just started has no challenge yet
     assert proved(rim) == (NOW + timedelta(minutes=1), zone.cluster.sha256)
     (state,) = cluster_nodes([Node.objects.select_related("observation").get(pk=rim.pk)], in_force=zone.cluster)
     assert (state.state, state.verified) == ("cluster_proved", True)
@@ -158,8 +160,8 @@ def test_a_node_proves_the_key_that_it_reports(zone: Zone) -> None:
 def test_what_does_not_prove_is_not_believed(zone: Zone, successor: Pair) -> None:
     rim, other = node("rim1"), node("rim2")
     foreign = keys.from_pem(successor.private_key, own=True)
-    old = beat(zone, rim)
-    challenge = beat(zone, rim)
+    old = send_heartbeat(zone, rim)
+    challenge = send_heartbeat(zone, rim)
     for said, changes in {
         proofs.proof_make(zone.key, node=str(other.pk), challenge=challenge): {},
         proofs.proof_make(zone.key, node=str(rim.pk), challenge=old): {},  # replayed
@@ -169,19 +171,19 @@ def test_what_does_not_prove_is_not_believed(zone: Zone, successor: Pair) -> Non
         "..": {},
     }.items():
         Observation.objects.filter(node=rim).update(cluster_challenge=challenge)
-        beat(zone, rim, cluster_proof=said, **changes)
+        send_heartbeat(zone, rim, cluster_proof=said, **changes)
         assert proved(rim) == (None, ""), said
     Certificate.objects.filter(pk=zone.cluster.pk).update(status="revoked")
-    challenge = beat(zone, rim)
-    beat(zone, rim, cluster_proof=proofs.proof_make(zone.key, node=str(rim.pk), challenge=challenge))
+    challenge = send_heartbeat(zone, rim)
+    send_heartbeat(zone, rim, cluster_proof=proofs.proof_make(zone.key, node=str(rim.pk), challenge=challenge))
     assert proved(rim) == (None, "")
 
 
 def test_a_proof_ends_with_the_certificate_that_it_was_of(zone: Zone) -> None:
     rim = node("rim1")
-    beat(zone, rim, cluster_proof=proofs.proof_make(zone.key, node=str(rim.pk), challenge=beat(zone, rim)))
+    send_heartbeat(zone, rim, cluster_proof=proofs.proof_make(zone.key, node=str(rim.pk), challenge=send_heartbeat(zone, rim)))
     assert proved(rim)[1] == zone.cluster.sha256
-    beat(zone, rim, installed={"cluster": "e" * 64})
+    send_heartbeat(zone, rim, installed={"cluster": "e" * 64})
     assert proved(rim) == (None, "")
 
 
@@ -327,8 +329,8 @@ def test_jwks_has_both_keys_while_one_is_replaced(client: Client, zone: Zone, su
 
 def test_the_api_tells_of_each_node(client: Client, zone: Zone, successor: Pair) -> None:
     rim, silent = node("rim1"), node("rim2")
-    beat(zone, rim)
-    beat(zone, zone.central, installed={"cluster": "e" * 64})
+    send_heartbeat(zone, rim)
+    send_heartbeat(zone, zone.central, installed={"cluster": "e" * 64})
     replaced(zone, successor)
     answer = client.get(f"{API}/cluster/?page_size=2").json()
     assert (answer["certificate"]["kind"], answer["manual_configuration"]["required"]) == ("cluster", False)
@@ -393,13 +395,13 @@ def cluster_need() -> list[str]:
 def test_required_is_a_need_until_every_node_has_proved_it(client: Client, zone: Zone) -> None:
     rim = node("rim1")
     for holder in (zone.central, rim):
-        beat(zone, holder)
+        send_heartbeat(zone, holder)
     assert cluster_need() == []
     assert site_set(actor=SYSTEM, now=NOW, **FACTS).required
     assert cluster_need() == ["2 of 2 nodes still need the QlikServiceCluster certificate"]
     for holder in (zone.central, rim):
-        challenge = beat(zone, holder)
-        beat(zone, holder, cluster_proof=proofs.proof_make(zone.key, node=str(holder.pk), challenge=challenge))
+        challenge = send_heartbeat(zone, holder)
+        send_heartbeat(zone, holder, cluster_proof=proofs.proof_make(zone.key, node=str(holder.pk), challenge=challenge))
     assert cluster_need() == []
     assert "Every node is verified" in client.get("/cluster/manual/").content.decode()
     assert Event.objects.filter(action="site.facts_set").count() == 1
@@ -409,7 +411,7 @@ def test_required_is_a_need_until_every_node_has_proved_it(client: Client, zone:
 
 def test_a_tick_is_a_claim_until_the_node_proves_it(client: Client, zone: Zone, successor: Pair) -> None:
     rim = node("rim1")
-    beat(zone, rim)
+    send_heartbeat(zone, rim)
     newest = replaced(zone, successor)
 
     def state() -> tuple[bool, bool, bool]:
@@ -419,11 +421,11 @@ def test_a_tick_is_a_claim_until_the_node_proves_it(client: Client, zone: Zone, 
     assert client.post(f"/cluster/manual/{rim.pk}/tick/", {"done": "yes"}).status_code == 302
     assert state() == (True, False, False)
     assert "marked, not verified" in client.get("/cluster/manual/").content.decode()
-    challenge = beat(zone, rim, installed={"cluster": newest.sha256})
+    challenge = send_heartbeat(zone, rim, installed={"cluster": newest.sha256})
     assert state() == (True, True, False)
     own = keys.from_pem(successor.private_key, own=True)
     proof = proofs.proof_make(own, node=str(rim.pk), challenge=challenge)
-    beat(zone, rim, installed={"cluster": newest.sha256}, cluster_proof=proof)
+    send_heartbeat(zone, rim, installed={"cluster": newest.sha256}, cluster_proof=proof)
     assert state() == (True, True, True)
     Certificate.objects.filter(pk=newest.pk).update(created_at=NOW + timedelta(days=1))  # a later one: the tick was of another
     assert state()[0] is False
@@ -442,8 +444,8 @@ def test_one_button_renews_whoever_lacks_it_and_calls(client: Client, zone: Zone
         (silent, NOW - timedelta(days=1), zone.cluster),
         (has_it, timezone.now(), newest),
     ):
-        beat(zone, holder, at, installed={"cluster": held.sha256})
-    beat(zone, zone.central, timezone.now(), installed={"cluster": newest.sha256})
+        send_heartbeat(zone, holder, at, installed={"cluster": held.sha256})
+    send_heartbeat(zone, zone.central, timezone.now(), installed={"cluster": newest.sha256})
     page = client.post("/cluster/manual/deliver/").content.decode()
     assert "Delivery started for rim1" in page
     assert "rim2: is silent" in page
@@ -535,7 +537,7 @@ def test_a_trust_zone_without_its_certificate_is_told_on_every_page(client: Clie
 
 def test_every_page_answers(client: Client, zone: Zone) -> None:
     deployment = deployment_create(actor=SYSTEM, now=NOW, **GOOD)
-    beat(zone, zone.central)
+    send_heartbeat(zone, zone.central)
     for path in (
         "",
         "?search=nowhere",

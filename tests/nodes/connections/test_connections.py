@@ -148,10 +148,10 @@ def test_json_of_the_wrong_shape_is_refused(client: Client, body: str) -> None:
 def test_every_answer_of_the_api_is_without_the_password(client: Client) -> None:
     made = client.post(API, json.dumps(GOOD | {"password": SECRET}), "application/json")
     at = f"{API}{made.json()['id']}/"
-    whole = {name: value for name, value in GOOD.items() if name not in ("password", "username")}
+    body = {name: value for name, value in GOOD.items() if name not in ("password", "username")}
     answers = [
         made, client.get(API), client.get(at), client.patch(at, json.dumps({"name": "Sold"}), "application/json"),
-        client.put(at, json.dumps(whole), "application/json"),
+        client.put(at, json.dumps(body), "application/json"),
     ]  # fmt: skip
     for answer in answers:
         assert answer.status_code in (200, 201)

@@ -15,7 +15,7 @@ from certs.models import Certificate, Export
 from nodes.inventory.health import NodeHealth, health_of
 from nodes.models import Node, Observation
 from tests import factories
-from web.templatetags.console import word
+from web.templatetags.console import state_label
 
 pytestmark = pytest.mark.django_db
 NOW = datetime.now(UTC)
@@ -69,7 +69,7 @@ def test_health_of_a_node(client: Client, fields: dict[str, Any], happens: Calla
 
 @pytest.mark.parametrize("health", [member for kind in (NodeHealth, ExportHealth) for member in kind if member.value != "none"])
 def test_a_filter_has_the_word_of_the_badge(health: NodeHealth | ExportHealth) -> None:
-    assert health.label == word(health.value)
+    assert health.label == state_label(health.value)
 
 
 def export(**fields: Any) -> Export:

@@ -108,9 +108,9 @@ class Life(RuleBasedStateMachine):
     def type_wrong_password(self) -> None:
         self._unlock(password.generate())
 
-    def _unlock(self, word: str) -> None:
+    def _unlock(self, typed: str) -> None:
         with contextlib.suppress(Refused, PKIError):
-            self.agent.state.unlock(Opener(password.canonical(word)), now=datetime.now(UTC))
+            self.agent.state.unlock(Opener(password.canonical(typed)), now=datetime.now(UTC))
         self._follow()
 
     @rule()

@@ -225,7 +225,7 @@ def test_the_picture_has_a_lane_for_each_kind_and_joins_close_marks() -> None:
         row(1825, by_itself("", NOW + 900 * DAY), kind="root"),
     ]  # fmt: skip
     drawn = timeline(rows, NOW)
-    assert [lane.word for lane in drawn.lanes] == ["root", "client"]
+    assert [lane.label for lane in drawn.lanes] == ["root", "client"]
     assert [(mark.shape, mark.count) for mark in drawn.lanes[1].marks] == [("hand", ""), ("hand", "1/2"), ("hand", "")]
     root_due, root_end = drawn.lanes[0].marks
     assert (root_due.shape, root_end.shape, drawn.root_ends) == ("due", "itself", [root_end.x])
