@@ -12,6 +12,7 @@ from certs.models import Certificate, TrustZone
 from certs.revocation.lists import lists_ask_due
 from jobs.models import Job
 from jobs.periodic import periodic_task
+from jobs.registry import MOST_PATIENCE
 
 KEY_POOL, FILL_AT_MOST = "key pool", timedelta(seconds=60)
 
@@ -19,9 +20,9 @@ KEY_POOL, FILL_AT_MOST = "key pool", timedelta(seconds=60)
 @periodic_task(
     name="certificate sweep",
     label="Certificate sweep",
-    period=timedelta(seconds=60),
-    lease=timedelta(seconds=60),
-    patience=timedelta(minutes=5),
+    period=timedelta(seconds=30),
+    lease=timedelta(seconds=30),
+    patience=MOST_PATIENCE,
 )
 def sweep(*, now: datetime) -> None:
     """Fail certificates that were recorded and never signed, delete files of exports after a day, and request daily revocation lists."""
@@ -31,7 +32,7 @@ def sweep(*, now: datetime) -> None:
 
 
 @periodic_task(
-    name=KEY_POOL, label="Keys made ahead", period=timedelta(seconds=1), lease=FILL_AT_MOST, patience=timedelta(minutes=5), frees_lease=True
+    name=KEY_POOL, label="Keys made ahead", period=timedelta(seconds=1), lease=FILL_AT_MOST, patience=MOST_PATIENCE, frees_lease=True
 )
 def fill_key_pool(*, now: datetime) -> None:
     """Make keys ahead while no job is due or running."""

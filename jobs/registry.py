@@ -21,8 +21,8 @@ class Retry(Exception):
 class PeriodicTask:
     """Periodic work.
 
-    `task` is its name in Celery. `period`: how often beat requests it. `patience`: the overview reports it under `label` if it has not succeeded
-    for longer than this. None if it is not reported.
+    `task` is its name in Celery. `period`: how often beat requests it. `patience`: it is reported under `label` if it has not succeeded for longer
+    than this, at most MOST_PATIENCE. None if it is not reported.
     """
 
     name: str
@@ -32,6 +32,8 @@ class PeriodicTask:
     patience: timedelta | None
 
 
+# The watchdog must be silent within two minutes of the last success.
+MOST_PATIENCE = timedelta(seconds=100)
 Handler = Callable[..., None]
 _handlers: dict[str, Handler] = {}
 _periodic: dict[str, PeriodicTask] = {}
@@ -57,7 +59,9 @@ def handler(name: str) -> Handler:
 
 
 def periodic_register(task: PeriodicTask) -> None:
-    """Raises: ValueError for a name in use."""
+    """Raises: ValueError for a name in use, or for too much patience."""
+    if task.patience and task.patience > MOST_PATIENCE:
+        raise ValueError(f"Periodic work named {task.name!r} is reported too late: its patience is longer than {MOST_PATIENCE}.")
     if task.name in _periodic:
         raise ValueError(f"Periodic work named {task.name!r} is registered already.")
     _periodic[task.name] = task

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 
 from jobs.leases import JOB_LEASE, RETURNED, lease_expired, written_ahead
 from jobs.models import Job, PeriodicWork
+from jobs.registry import periodic_tasks
 from jobs.tasks import run
 
 NUDGE_AGAIN = timedelta(seconds=10)
@@ -104,9 +105,14 @@ def jobs_nudge_due(*, now: datetime) -> int:
 
 
 def jobs_follow_clock(*, name: str, now: datetime) -> None:
-    """If the last success of the periodic work `name` is in the future, the clock was set back. Then make the jobs due that it delayed."""
-    if PeriodicWork.objects.filter(written_ahead("last_success", now), name=name).exists():
+    """If the last success of the periodic work `name` is in the future, the clock was set back. Then make the jobs due that it delayed.
+
+    Successes of periodic work that are dated in the future get the current time. Otherwise the work would be reported until it runs next.
+    """
+    ahead = PeriodicWork.objects.filter(written_ahead("last_success", now), name__in=[task.name for task in periodic_tasks()])
+    if ahead.filter(name=name).exists():
         Job.objects.unfinished().filter(next_attempt_at__gt=now).update(next_attempt_at=now)
+        ahead.update(last_success=now)
 
 
 def lease_take(*, name: str, length: timedelta, now: datetime) -> bool:

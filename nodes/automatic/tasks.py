@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from certs.errors import ClockDoubtful
 from certs.models import TrustZone
 from jobs.periodic import periodic_task
+from jobs.registry import MOST_PATIENCE
 from nodes.automatic.services import automatic_renewal, calls_follow_clock
 from nodes.registration.services import passwords_wipe
 
@@ -13,8 +14,8 @@ AUTOMATIC_RENEWAL = "upkeep"  # the name stored in the row of the periodic work
 
 
 @periodic_task(
-    name=AUTOMATIC_RENEWAL, label="Automatic renewals and rotations", period=timedelta(seconds=10), lease=timedelta(seconds=60),
-    patience=timedelta(minutes=5),
+    name=AUTOMATIC_RENEWAL, label="Automatic renewals and rotations", period=timedelta(seconds=10), lease=timedelta(seconds=30),
+    patience=MOST_PATIENCE,
 )  # fmt: skip
 def look_after(*, now: datetime) -> None:
     """Start the renewals and the root rotation that are due, and delete passwords that are no longer needed."""

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from django.urls import reverse
 
 from attention.needs import Need, Severity, codes_register, needs_register
+from certs.models import TrustZone
 from certs.roots.attention import LIFE
 from jobs.clock import clock_jump
+from jobs.health import Health, health
 from pki.core import clocks
-from qmc.overview.running import running
 
 codes_register(
     {
@@ -24,6 +25,12 @@ def needs(now: datetime) -> Iterator[Need]:
     """Periodic work that does not run, and a jump of the clock."""
     yield from _not_running(now)
     yield from _clock(now)
+
+
+def running(now: datetime) -> list[Health]:
+    """The health of periodic work. After the first start it has time to run."""
+    zone = TrustZone.objects.current()
+    return health(now=now, expected_since=zone.founded_at if zone else None)
 
 
 def _not_running(now: datetime) -> Iterator[Need]:

@@ -7,13 +7,13 @@ from attention.needs import Need, attention
 from audit.actors import Actor
 from backups.backup import VERIFIED
 from certs.models import Certificate, TrustZone
+from jobs.health import Health
 from jobs.models import Job, PeriodicWork
 from nodes.models import Node
 from nodes.states import NodeState
 from qmc.expiry.board import Board, expiry_board
 from qmc.expiry.view_models import headline
-from qmc.overview.attention import jump_words
-from qmc.overview.running import Running, running
+from qmc.overview.attention import jump_words, running
 from web.words import counted
 
 
@@ -42,7 +42,7 @@ class OverviewPage:
     board: Board | None
     needs: list[Need]
     explained: list[Need]
-    running: list[Running]
+    running: list[Health]
     last_backup: datetime | None
     under_way: list[Job]
     nodes: NodeCounts
