@@ -28,7 +28,7 @@ COLORS = {Severity.CRITICAL: "red", Severity.WARNING: "orange", Severity.INFO: "
 class Need:
     """`text` says what happened and why, `remedy` what to do, `url` and `button` where. `since` is None if its beginning is not recorded.
 
-    `subject` has no counts and no dates. `key` tells two needs with one code and one subject apart.
+    `subject` has no counts and no dates. `key` distinguishes needs with the same code and subject.
     `explains` has the codes of needs that this one causes, whatever their subject; `explains_own` those with the same subject. A caused need
     waits until its cause is solved.
     """

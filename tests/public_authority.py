@@ -69,7 +69,7 @@ def sign(
     further: tuple[x509.ExtensionType, ...] = (),
     hashed: Any = None,
 ) -> Signed:
-    """Signed by `issuer`, or by itself."""
+    """Signed by `issuer`, or self-signed."""
     key = key or p256()
     ends = begins + timedelta(days=days)
     builder = x509.CertificateBuilder(

@@ -14,7 +14,7 @@ import pytest
 from tests.faults.steps import EVERY_STEP
 
 ROOT = Path(__file__).parent.parent
-# From the ground up: each imports only what stands before it.
+# In this order: each imports only the earlier ones.
 APPS = [
     "pki", "agent", "sealing", "outbound", "jobs", "audit", "attention", "web", "people", "certs", "nodes", "storage", "backups", "alerts", "qmc",
 ]  # fmt: skip

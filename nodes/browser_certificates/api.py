@@ -128,12 +128,12 @@ def _answer(certificate: BrowserCertificate, status: int = 200) -> Response:
     return Response(content, status=status)
 
 
-def choice_json(story: BrowserStatus) -> dict[str, Any]:
+def choice_json(browser_status: BrowserStatus) -> dict[str, Any]:
     """The certificate that a node serves to browsers, in its pinned form."""
     return {
-        "thumbprint": story.thumbprint, "state": story.state, "problem": story.problem, "detail": story.text, "remedy": story.remedy,
-        "certificate": str(story.certificate.pk) if story.certificate else None, "chosen_at": story.since,
-        "serves": list(story.serves),
+        "thumbprint": browser_status.thumbprint, "state": browser_status.state, "problem": browser_status.problem, "detail": browser_status.text, "remedy": browser_status.remedy,
+        "certificate": str(browser_status.certificate.pk) if browser_status.certificate else None, "chosen_at": browser_status.since,
+        "serves": list(browser_status.serves),
     }  # fmt: skip
 
 

@@ -28,8 +28,8 @@ codes_register(
 def needs(now: datetime) -> Iterator[Need]:
     """Chosen browser certificates that are not used, not served, or expire soon."""
     chosen = Node.objects.filter(state=NodeState.REGISTERED).exclude(browser_thumbprint="").select_related("observation")
-    for node, story in browser_statuses(list(chosen)):
-        yield from _of_node(node, story, now)
+    for node, browser_status in browser_statuses(list(chosen)):
+        yield from _of_node(node, browser_status, now)
     yield from _expiring(now)
 
 

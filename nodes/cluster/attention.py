@@ -28,7 +28,7 @@ def needs(now: datetime) -> Iterator[Need]:
     try:
         status = manual_status()
     except ZoneBroken as exc:
-        if roots_in_force():  # that there is none is told by certs.roots
+        if roots_in_force():  # certs.roots reports a missing root
             yield zone_broken_need(exc)
         return
     if status.todo:

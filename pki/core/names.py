@@ -31,7 +31,7 @@ def _structure(text: str) -> str:
     if "://" in text:
         return "the host name starts with a scheme such as https://. Type the name alone"
     if _is_address(text.strip("[]")):
-        return "an IP address stands where a host name belongs. Type the name here and the address in its own field"
+        return "this is an IP address, not a host name. Enter the name here, and the address in its own field"
     if ":" in text:
         return "the host name contains a port. Type the name alone; ports have their own fields"
     if "*" in text:

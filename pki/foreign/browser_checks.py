@@ -73,7 +73,7 @@ def _chain(path: Path, refusal: Refusal | None, *, is_judged: bool) -> list[Find
             _blocker("chain", f"The intermediate certificate {last.issuer.text}, which issued it, is missing.", Remedy.ADD_ISSUER + where)
         )
     elif path.leaf.is_self_signed:
-        found.append(_warning("chain", "It is signed by itself: browsers trust it only where it is installed.", Remedy.ADD_AUTHORITY))
+        found.append(_warning("chain", "It is self-signed: browsers trust it only where it is installed.", Remedy.ADD_AUTHORITY))
     elif is_judged and not found:
         issuers = (
             f"{above} intermediate{'' if above == 1 else 's'} up to {last.issuer.text}"

@@ -60,7 +60,7 @@ NO_NAME = ("names", LEAF, _always, "It has no subject alternative name under whi
 NO_SIGNATURE = ("key", LEAF, _always, "Its key is {key}. Browsers do not support this key type.", Remedy.COMMON_KEY)
 WORDS: dict[str, tuple[str, slice, Test, str, Remedy]] = {
     "7": ("chain", ANY, _always, "A signature in its chain does not verify.", Remedy.CURRENT_ISSUERS),
-    "18": ("chain", LEAF, _always, "It is signed by itself, and its signature does not verify.", Remedy.ADD_AUTHORITY),
+    "18": ("chain", LEAF, _always, "It is self-signed, and its signature does not verify.", Remedy.ADD_AUTHORITY),
     "20": MISSING, "21": MISSING, "24": AUTHORITY, "79": AUTHORITY, "47": NOT_ALLOWED, "48": NOT_ALLOWED, "62": NO_NAME, "64": NO_NAME,
     "25": ("chain", ABOVE, _always, "A certificate authority in its chain may not have this many others below it.", Remedy.CURRENT_ISSUERS),
     "26": ("purpose", ANY, _is_for_others, "{name} is not made for servers: its purposes or its key usage do not include that.", Remedy.SERVER_CERTIFICATE),

@@ -39,7 +39,7 @@ def sealed(package) -> tuple[bytes, str]:
 
 
 @pytest.fixture(scope="module")
-def strangers(package) -> Callable[[], bytes]:
+def unknown_packages(package) -> Callable[[], bytes]:
     """A package of an unknown sender, each with another tag and an unknown password."""
     head, rest = packages.seal_with_password(package, password.generate()).split(b".", 1)
     header = json.loads(package_header.decoded(head))
@@ -77,9 +77,9 @@ def test_the_tag_is_hkdf_of_the_symbols_with_the_packages_salt(sealed: tuple[byt
     assert typed.encode() not in content
 
 
-def test_the_right_password_is_accepted_at_once_beside_other_packages(pages: Pages, sealed, strangers) -> None:
+def test_the_right_password_is_accepted_at_once_beside_other_packages(pages: Pages, sealed, unknown_packages) -> None:
     for _ in range(20):
-        assert pages.send(strangers())[0] == 200
+        assert pages.send(unknown_packages())[0] == 200
         assert pages.send(copied(sealed[0]))[0] == 200
     assert pages.send(sealed[0])[0] == 200
     assert "packages are waiting" in pages.page()
@@ -90,10 +90,10 @@ def test_the_right_password_is_accepted_at_once_beside_other_packages(pages: Pag
 
 
 def test_a_password_is_held_until_its_package_arrives_and_the_page_follows(
-    pages: Pages, sealed, strangers, monkeypatch: pytest.MonkeyPatch
+    pages: Pages, sealed, unknown_packages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(passwords, "ANSWER_S", 0.5)
-    pages.send(strangers())
+    pages.send(unknown_packages())
     for _ in range(5):
         pages.send(copied(sealed[0]))
     status, page = pages.type(sealed[1])
@@ -108,9 +108,9 @@ def test_a_password_is_held_until_its_package_arrives_and_the_page_follows(
     assert pages.unlocked.wait(2)
 
 
-def test_two_windows_both_show_the_password_that_installed(pages: Pages, sealed, strangers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_windows_both_show_the_password_that_installed(pages: Pages, sealed, unknown_packages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "ANSWER_S", 0.2)
-    pages.send(strangers())
+    pages.send(unknown_packages())
     assert [pages.type(sealed[1])[0], pages.type(password.generate())[0]] == [202, 202]
     pages.send(sealed[0])
     wait_until(lambda: not pages.passwords.held_s())
@@ -184,13 +184,13 @@ def test_the_terminal_waits_and_never_pauses(tmp_path: Path, sealed, monkeypatch
 
 
 def test_the_number_of_packages_is_limited_and_a_sender_replaces_its_own(
-    tmp_path: Path, sealed, strangers, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, sealed, unknown_packages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiting, "MOST_WAITING", 8)
     state, now = State(tmp_path), datetime.now(UTC)
     state.accept(sealed[0], source="10.0.0.1", now=now)
     for number in range(40):
-        state.accept(strangers(), source=f"10.0.0.{2 + number % 3}", now=now + timedelta(seconds=number))
+        state.accept(unknown_packages(), source=f"10.0.0.{2 + number % 3}", now=now + timedelta(seconds=number))
     kept = state.waiting()
     assert len(kept) == 8
     assert packages.digest(sealed[0]) in {sealed_package.digest for sealed_package in kept}
@@ -203,11 +203,11 @@ def untagged(package, typed: str) -> bytes:
     return jwe.encrypt_compact(protected, packages._to_json(package), key, registry=registry).encode()
 
 
-def test_a_package_of_an_older_central_node_is_opened_last_and_few_are_kept(pages: Pages, package, strangers) -> None:
+def test_a_package_of_an_older_central_node_is_opened_last_and_few_are_kept(pages: Pages, package, unknown_packages) -> None:
     typed = password.generate()
     old = untagged(package, typed)
     others = [untagged(dataclasses.replace(package, generation=number), password.generate()) for number in range(2, 8)]
-    for sealed_package in (*others, strangers(), old):
+    for sealed_package in (*others, unknown_packages(), old):
         assert pages.send(sealed_package)[0] == 200
     assert len(pages.status()["waiting"]) == waiting.MOST_UNTAGGED + 1
     assert pages.type(typed)[0] == 200

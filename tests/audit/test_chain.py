@@ -67,7 +67,7 @@ CHANGES = {
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("change", "found"), CHANGES.values(), ids=CHANGES.keys())
-def test_whoever_changes_a_row_is_found(change: str, found: str) -> None:
+def test_a_changed_row_is_found(change: str, found: str) -> None:
     zone = TrustZone.objects.create(name="central.example", created_at=timezone.now())
     for number in range(5):
         record.record(actor=SYSTEM, action="test", target=zone, detail={"number": number}, now=timezone.now())

@@ -10,16 +10,16 @@ from tests.slow import RUN_SLOW
 
 AXE = (ROOT / "node_modules/axe-core/axe.min.js").read_text()
 # Every rule, also those that axe leaves out unless asked.
-RUN = """() => axe.run(document, {resultTypes: ["violations"], rules: Object.fromEntries(axe.getRules().map(each => [each.ruleId, {enabled: true}]))})
-.then(found => found.violations.flatMap(each => each.nodes.map(node => `${each.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`)))"""
+RUN = """() => axe.run(document, {resultTypes: ["violations"], rules: Object.fromEntries(axe.getRules().map(rule => [rule.ruleId, {enabled: true}]))})
+.then(found => found.violations.flatMap(violation => violation.nodes.map(node => `${violation.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`)))"""
 SPRITE = (ROOT / "static/made/icons.svg").read_text()
-ICONS = """() => [...document.querySelectorAll("use")].map(each => each.href.baseVal.split("#")[1])"""
+ICONS = """() => [...document.querySelectorAll("use")].map(element => element.href.baseVal.split("#")[1])"""
 BETWEEN = {"width": 1080, "height": 800}
-# What stands out of the ground of its card, or of the screen.
-WIDER = """() => [...document.querySelectorAll("body *")].filter(each => !each.closest(".visually-hidden, .skip, thead")).filter(each => {
-const card = each.parentElement.closest(".card-body");
-return each.getBoundingClientRect().right > (card ? card.getBoundingClientRect().right - 8 : innerWidth + 1);
-}).map(each => `stands out: ${each.outerHTML.slice(0, 120)}`)
+# Elements that overflow their card or the screen.
+WIDER = """() => [...document.querySelectorAll("body *")].filter(element => !element.closest(".visually-hidden, .skip, thead")).filter(element => {
+const card = element.parentElement.closest(".card-body");
+return element.getBoundingClientRect().right > (card ? card.getBoundingClientRect().right - 8 : innerWidth + 1);
+}).map(element => `overflows: ${element.outerHTML.slice(0, 120)}`)
 .concat(document.documentElement.scrollWidth > innerWidth ? [`scrolls to ${document.documentElement.scrollWidth}`] : [])"""
 
 

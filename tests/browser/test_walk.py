@@ -178,7 +178,7 @@ def redistribute(eyes: Eyes, address: str) -> None:
     expect(page.locator(".touched li")).to_have_count(2)
     page.get_by_role("button", name="Redistribute").click()
     shown = eyes.shown("#password")
-    # The node would be told with its next call, within a minute.
+    # The node would get it with its next call, within a minute.
     command = [sys.executable, "-m", "agent", "reopen", "--home", eyes.site.data / "agents" / address]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     state(page, "awaiting password")

@@ -92,7 +92,7 @@ class Case:
         request = self.register if step.flow == "registration" else self.renew
 
         def insist() -> None:
-            while request() in (0, 503) and not self.stands_at(step):
+            while request() in (0, 503) and not self.waits_at(step):
                 self.site.wait(self.site.answers)
 
         self.pressing = threading.Thread(target=insist)
@@ -130,7 +130,7 @@ class Case:
         self._file(step, ".new").write_text(json.dumps({"fault": fault, "name": self.name, "id": self.id}))
         self._file(step, ".new").rename(self._file(step))
 
-    def stands_at(self, step: Step) -> int:
+    def waits_at(self, step: Step) -> int:
         """The id of the process that has reached the step, 0 if none has."""
         return who_reached(self._file(step).parent, self._file(step).name)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 
 class Agent:
-    """A forked agent, which is nobody's child here: its descriptor tells when it has ended."""
+    """A forked agent, which is nobody's child here: its descriptor shows when it has ended."""
 
     def __init__(self, pid: int) -> None:
         self.descriptor = os.pidfd_open(pid)
@@ -71,9 +71,9 @@ def become(arguments: list[str], faults: str, log: str) -> int:
 
 
 def fork_for_each_line() -> int:
-    """Fork an agent for each request, and answer its process id, until whoever asks ends; then all end.
+    """Fork an agent for each request, and answer its process id, until the requesting process ends; then all end.
 
-    Who has ended is buried only with the next request, when his descriptor is open.
+    An ended agent is reaped only with the next request, when its descriptor is open.
     """
     import agent.__main__  # noqa: F401, PLC0415
 

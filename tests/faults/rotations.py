@@ -1,4 +1,4 @@
-"""A rotation on a site with two workers: somebody kills whoever reaches a step, and a node joins with a package of before."""
+"""A rotation on a site with two workers: every process that reaches a step is killed, and a node joins with a package from before."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ from tests.faults.steps import Step, who_reached
 
 
 class Hunt:
-    """Whoever reaches one of `steps` dies there at once: he may stand inside the only transaction that SQLite has."""
+    """Kills every process that reaches one of `steps`, at once: it may be inside the only transaction that SQLite has."""
 
     def __init__(self, site: Site, steps: tuple[Step, ...]) -> None:
         self.steps, self.folder = steps, Path(site.environment["QMC_FAULTS"])
@@ -37,7 +37,7 @@ class Hunt:
                         os.kill(pid, signal.SIGKILL)
 
     def is_over(self) -> bool:
-        """Everybody was killed who was to be."""
+        """Every process to be killed was killed."""
         return self.killed == {step.name for step in self.steps}
 
     def end(self) -> None:
@@ -87,7 +87,7 @@ class Rotation:
         return int(self.site.call("POST", f"/rotations/{self.newest_rotation()['id']}/{'pause' if paused else 'resume'}/")[0])
 
     def is_over(self) -> bool:
-        """Finished, and everybody was killed who was to be."""
+        """Finished, and every process to be killed was killed."""
         return self.newest_rotation()["finished_at"] is not None and self.hunt.is_over()
 
     def end(self) -> None:

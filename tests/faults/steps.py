@@ -1,4 +1,4 @@
-"""Every step at which a registration, a renewal or an installation can be hurt, named, with the function that stands for it."""
+"""Every step at which a registration, a renewal or an installation can fail, with its name and its function."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -131,7 +131,7 @@ def test_two_administrators_register_the_same_host_at_once(faulty_sites: Callabl
             case.id = next(node["id"] for status, node in created if status == 201)
             before = case.generation()
             ceremonies = list(administrators.map(lambda _: case.site.call("POST", f"/nodes/{case.id}/register/"), range(8)))
-        # Whoever comes while the package is sent gets the same password; when the node waits for it already, another one that counts from then on.
+        # A request while the package is sent gets the same password. A request when the node already waits gets a new password, which replaces it.
         assert {status for status, _ in ceremonies} <= {202, 409}
         passwords = {ceremony["password"] for status, ceremony in ceremonies if status == 202}
         assert case.generation() == before + len(passwords)

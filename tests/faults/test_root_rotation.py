@@ -36,7 +36,7 @@ class RootRotation(Rotation):
         assert min(report.dials.values()) > 0, report.dials
         self.check()
 
-    def stands(self, case: Case) -> dict[str, Any]:
+    def progress_of(self, case: Case) -> dict[str, Any]:
         """The node's line of the matrix, once the rotation shows it."""
         return next((node for node in self.newest_rotation()["nodes"] if node["name"] == case.name), {})
 
@@ -75,30 +75,30 @@ class RootRotation(Rotation):
             assert self.newest_rotation()["phase"] == "trusting"
             shutil.copytree(self.old.home, snapshot, symlinks=True)
             self.down.start_agent()
-            self.until(lambda: bool(self.stands(self.down).get("trusts")), *others, self.down)
+            self.until(lambda: bool(self.progress_of(self.down).get("trusts")), *others, self.down)
         self.full.ask(BY_NAME["renewal-file-not-synced"], "full disk")
         self.installing.ask(BY_NAME["renewal-installed"])
         with probe.without(self.installing.name):
             with probe.without(self.down.name):
                 self.down.network(gone=True)
                 # The late one's package is of before: only when it has joined and trusts both, the new root issues.
-                self.until(lambda: self.installing.stands_at(BY_NAME["renewal-installed"]), self.full, self.old, self.late)
+                self.until(lambda: self.installing.waits_at(BY_NAME["renewal-installed"]), self.full, self.old, self.late)
                 self.installing.kill_agent()
-                self.until(lambda: bool(self.stands(self.old)["accepted"]), self.full, self.old, self.late)
-                assert self.stands(self.down)["trusts"]
-                assert not self.stands(self.down)["accepted"]
+                self.until(lambda: bool(self.progress_of(self.old)["accepted"]), self.full, self.old, self.late)
+                assert self.progress_of(self.down)["trusts"]
+                assert not self.progress_of(self.down)["accepted"]
                 self.down.network(gone=False)
-                self.until(lambda: bool(self.stands(self.down)["accepted"]), self.down, self.full, self.old, self.late)
+                self.until(lambda: bool(self.progress_of(self.down)["accepted"]), self.down, self.full, self.old, self.late)
             with probe.without(self.old.name):
                 self.old.kill_agent()
                 shutil.rmtree(self.old.home)
                 snapshot.rename(self.old.home)
                 self.old.start_agent()
-                self.until(lambda: not self.stands(self.old)["accepted"], self.old)
+                self.until(lambda: not self.progress_of(self.old)["accepted"], self.old)
                 self.settle(self.old)
-                self.until(lambda: bool(self.stands(self.old)["accepted"]), self.down, self.full, self.old, self.late)
+                self.until(lambda: bool(self.progress_of(self.old)["accepted"]), self.down, self.full, self.old, self.late)
             self.installing.start_agent()
-            self.until(lambda: bool(self.stands(self.installing)["accepted"]), *self.cases, self.late)
+            self.until(lambda: bool(self.progress_of(self.installing)["accepted"]), *self.cases, self.late)
         self.until(self.is_over, *self.cases, self.late)
 
     def check(self) -> None:

@@ -52,7 +52,7 @@ class Trial:
 
 def workers(trial: Trial) -> list[int]:
     """The process at the step, if it is a worker. Otherwise all workers."""
-    return [trial.case.stands_at(trial.step)] if trial.step.where == "worker" else trial.case.site.pids("celery", "worker")
+    return [trial.case.waits_at(trial.step)] if trial.step.where == "worker" else trial.case.site.pids("celery", "worker")
 
 
 def consoles(trial: Trial) -> list[int]:
@@ -111,14 +111,14 @@ FAULTS = (*KILLS, *OTHERS)
 def strike(trials: Sequence[Trial]) -> None:
     """The fault of all `trials` of a site happens while they are at their steps. Raises: AssertionError if no process gets there.
 
-    Who comes late, because another stands inside the only transaction that SQLite has, is struck by a blow of his own.
+    A process that comes late, because another is inside the only transaction that SQLite has, gets its own fault.
     """
     waiting = list(trials)
 
     def trials_at_their_steps() -> list[Trial]:
         for trial in waiting:
             trial.case.drive()
-        return [trial for trial in waiting if trial.case.stands_at(trial.step)]
+        return [trial for trial in waiting if trial.case.waits_at(trial.step)]
 
     while waiting:
         waiting[0].case.site.wait(trials_at_their_steps, 60)

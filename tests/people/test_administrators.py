@@ -109,7 +109,7 @@ def test_init_says_when_the_administrator_it_was_given_changed_nothing(site_dire
 def test_without_an_administrator_the_command_that_makes_one_is_named(site_directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "reset_admin admin" in sign_in_words()
     assert "user admin, password in" in run(capsys=capsys)
-    assert "It is a new administrator" in run("Admin", capsys=capsys)  # names are told apart by case
+    assert "It is a new administrator" in run("Admin", capsys=capsys)  # names are case-sensitive
 
 
 def test_the_sign_in_page_explains_a_lost_password(site_directory: Path) -> None:

@@ -117,7 +117,7 @@ def test_a_choice_that_nodes_refuse_is_not_sealed(choice: BrowserChoice, node) -
         ("rim1.corp.example", ""),
         ("a.rim1.corp.example", "name-does-not-match"),
         ("corp.example", "name-does-not-match"),
-        ("rim1.example", "name-does-not-match"),  # *.example stands right below a top-level domain
+        ("rim1.example", "name-does-not-match"),  # *.example is directly below a top-level domain
         ("10.1.2.3", ""),
         ("10.1.2.4", "name-does-not-match"),
         ("2001:DB8:0::1", ""),

@@ -366,9 +366,9 @@ def test_a_chain_of_many_of_one_name_is_given_up_soon(monkeypatch: pytest.Monkey
     assert code_of(last.pem, key_pem(last), *above) == "too-long"
     assert len(asked) <= paths.MOST_SIGNATURES
     asked.clear()
-    strangers = [sign("Public CA 7", issuer=root(), key=p256(100 + issuer_number), names=()).pem for issuer_number in range(40)]
+    unrelated = [sign("Public CA 7", issuer=root(), key=p256(100 + issuer_number), names=()).pem for issuer_number in range(40)]
     last = sign(issuer=intermediate())
-    assert upload(last.pem, key_pem(last), *strangers).intermediates == ()
+    assert upload(last.pem, key_pem(last), *unrelated).intermediates == ()
     assert len(asked) <= paths.MOST_OF_A_NAME + 1
 
 

@@ -83,7 +83,7 @@ def test_openssl_shows_the_key_as_an_octet_string(pairs, authority: Authority, t
     lines = out.splitlines()
     for oid in ("1.3.6.1.5.5.7.13.1", "1.3.6.1.5.5.7.13.2"):
         at = next(number for number, line in enumerate(lines) if line.endswith(":" + oid))
-        assert "OCTET STRING      [HEX DUMP]:04820100" in lines[at + 1]  # non-critical: no BOOLEAN stands between
+        assert "OCTET STRING      [HEX DUMP]:04820100" in lines[at + 1]  # non-critical: no BOOLEAN in between
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def test_calls_are_judged(
     assert judge(chain, returned=returned, generation=generation, registers=registers, answered=answered) == verdict
 
 
-def test_a_turn_names_the_moment_of_its_answer_to_whoever_holds_the_secret() -> None:
+def test_a_turn_has_the_time_of_its_answer_for_holders_of_the_secret() -> None:
     turn = turn_make(SECRET, node="rim1", now=NOW)
     assert answered_at(SECRET, node="rim1", turn=turn) == NOW
     assert turn != turn_make(SECRET, node="rim1", now=NOW)

@@ -137,7 +137,7 @@ GOOD: dict[str, tuple[Callable[[], Brought], dict[str, str]]] = {
     "an exponent of 3": (lambda: brought(sign(issuer=intermediate(), key=rsa.generate_private_key(3, 2048)), intermediate()), {}),
     "an address": (lambda: under(intermediate(), names=("10.1.2.3", "2001:db8::1")), {}),
     "a wildcard": (lambda: under(intermediate(), names=("*.corp.example",)), {}),
-    "signed by itself": (lambda: brought(sign(key=p256(5))), {"chain": "warning"}),
+    "self-signed": (lambda: brought(sign(key=p256(5))), {"chain": "warning"}),
     "an intermediate that expires in four days": (lambda: under(authority(begins=NOW - 26 * DAY, days=30)), {"chain": "warning"}),
     "an intermediate that expires in 40 days": (lambda: under(authority(begins=NOW - 20 * DAY, days=60)), {}),
     "both expire soon, the intermediate last": (lambda: under(authority(begins=NOW - 20 * DAY, days=30), days=5), {"dates": "warning"}),

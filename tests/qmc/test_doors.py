@@ -164,7 +164,7 @@ def test_cookies_are_for_tls_only_and_hidden_from_scripts(client: Client) -> Non
 
 
 class Redirects(BaseHTTPRequestHandler):
-    """Sends whoever asks somewhere else, and counts."""
+    """Redirects every request, and counts them."""
 
     asked: list[str] = []
 

@@ -104,7 +104,7 @@ def test_from_an_expired_root_back_to_a_fully_registered_site(site: Site, clock:
     assert "proved by a trial restore" in output
     assert "To be redistributed: rim0 (rim0.example)" in output
     assert {node["state_reason"] for node in map(site.node, nodes)} == {REASON}
-    agent(site, "remove", "--home", home(site, 0), "--yes")  # the other opens by itself: its certificate has expired
+    agent(site, "remove", "--home", home(site, 0), "--yes")  # the other opens automatically: its certificate has expired
     for number, pk in enumerate(nodes):
         site.wait(lambda number=number: is_waiting(site, number))
         redistribute(site, pk, number)

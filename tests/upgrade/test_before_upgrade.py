@@ -96,7 +96,7 @@ def test_a_failed_upgrade_leaves_one_copy_however_often_it_is_tried(data: Path, 
 
 def test_without_space_for_the_copy_nothing_is_migrated(data: Path, data_settings: None, django_db_blocker: Any) -> None:
     change(data, FORGET)
-    (data / "before-upgrade").touch()  # stands for whatever keeps the copy from being written
+    (data / "before-upgrade").touch()  # represents anything that prevents the copy
     with (
         opened(data) as connection,
         django_db_blocker.unblock(),

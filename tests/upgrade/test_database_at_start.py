@@ -163,7 +163,7 @@ def test_database_and_store_belong_together(data: Path, data_settings: None, nam
 
 def test_a_file_that_cannot_be_opened_is_not_called_damaged(data: Path, data_settings: None, django_db_blocker: Any) -> None:
     (data / "db.sqlite3").unlink()
-    (data / "db.sqlite3").mkdir()  # stands for a file without the right to read it, which root does not know
+    (data / "db.sqlite3").mkdir()  # represents a file without read permission, which root can always read
     with opened(data) as connection, django_db_blocker.unblock():
         assert database_look(connection).state == State.CLOSED
 

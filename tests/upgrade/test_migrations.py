@@ -9,7 +9,7 @@ from django.db.migrations.loader import MigrationLoader
 
 ROOT = Path(__file__).parent.parent.parent
 FIRST = "1c0c2c03f019b8a4efb544cd246b0ca0db579cc4"
-# As they are on the sites that exist: whoever changes one of them leaves those sites without the change.
+# The migrations that existing sites have applied. A change in one of them would not reach those sites.
 LANDED = {
     "alerts/migrations/0001_initial.py": "19cd9ad7ae6d74f1f03af9c47d469a00d6fae1e2c0c6b06b1ab3e7894e763f36",
     "audit/migrations/0001_initial.py": "52f16ded22d8934cb1dd63826a9d143b0b7da5cbbe6d99997ec6328fa78ea21b",

@@ -36,7 +36,7 @@ def rotate() -> int:
 
 
 def new_alone() -> bytes:
-    """The passphrase in force, which opens every root key by itself, and the old one opens none."""
+    """The current passphrase alone opens every root key. The old one opens none."""
     passphrase: bytes = settings.ROOT_PASSPHRASE_FILE.read_bytes()
     assert not previous_file().exists()
     for row in Certificate.objects.exclude(encrypted_private_key=None):

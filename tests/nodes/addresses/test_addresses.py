@@ -70,7 +70,7 @@ def own() -> tuple[str, int]:
     return central.address, central.node_port
 
 
-def test_up_says_what_nodes_are_told_until_another_node_is_registered(zone: TrustZone) -> None:
+def test_up_sets_the_addresses_for_nodes_until_another_node_is_registered(zone: TrustZone) -> None:
     assert addresses_for_nodes() == ["127.0.0.1:4242"]
     assert start("127.0.0.1:5342") == []
     assert (addresses_for_nodes(), own()) == (["127.0.0.1:5342"], ("127.0.0.1", 5342))
@@ -108,7 +108,7 @@ def test_all_interfaces_demand_the_addresses_that_nodes_call(everywhere: str, zo
     assert len(start(everywhere.replace("4242", "5000"))) == 1
 
 
-def test_a_site_of_today_keeps_what_its_nodes_were_told(zone: TrustZone) -> None:
+def test_a_current_site_keeps_the_addresses_of_its_nodes(zone: TrustZone) -> None:
     TrustZone.objects.update(node_api_addresses=[])
     Node.objects.filter(is_central=True).update(address="10.4.2.1", node_port=5342)
     register_another()
@@ -131,7 +131,7 @@ def test_a_site_of_today_on_all_interfaces_is_named_and_healed(zone: TrustZone) 
     assert (list(_central_address(node)), checks.nodes_can_call()) == ([], [])
 
 
-def test_a_remote_node_is_not_told_a_loopback_address(zone: TrustZone) -> None:
+def test_a_remote_node_gets_no_loopback_address(zone: TrustZone) -> None:
     node = register_another()
     (finding,) = _central_address(node)
     assert (finding.code, finding.level, "set_addresses" in finding.remedy) == ("central-loopback", "blocker", True)

@@ -1,4 +1,4 @@
-"""What happens by itself, asked at moments that are given: nothing twice, nothing without gain, nothing to who is silent."""
+"""Automatic renewals at given moments: none twice, none without a later expiry date, none for silent nodes."""
 
 import contextlib
 from datetime import UTC, datetime, timedelta
@@ -111,7 +111,7 @@ def test_a_cluster_certificate_that_is_due_gets_a_successor_and_ends_when_every_
     assert Certificate.objects.get(pk=old.pk).status == "superseded"
 
 
-def test_what_was_rolled_back_is_not_begun_again_by_itself(node: Node) -> None:
+def test_a_rotation_that_was_rolled_back_does_not_start_again_automatically(node: Node) -> None:
     lives("root", since=60, left=40)
     automatic_renewal(now=NOW)
     root_rotation_roll_back(actor=SYSTEM, rotation=Rotation.objects.get(), now=NOW)
@@ -120,7 +120,7 @@ def test_what_was_rolled_back_is_not_begun_again_by_itself(node: Node) -> None:
 
 
 @pytest.mark.parametrize(("behind_s", "believed"), [(0, True), (-3500, True), (-3700, False), (40 * 30 * 86400, False)])
-def test_nothing_is_done_by_itself_under_a_clock_that_most_nodes_contradict(node: Node, behind_s: int, believed: bool) -> None:
+def test_nothing_is_automatic_under_a_clock_that_most_nodes_contradict(node: Node, behind_s: int, believed: bool) -> None:
     lives("service", since=300, left=65)
     for number in range(3):
         offset = behind_s if number else 0

@@ -1,4 +1,4 @@
-"""Browser-facing certificates by every door: brought, requested, chosen, told to nodes, deleted; and what is said of them."""
+"""Browser certificates through services, pages and APIs: uploaded, requested, chosen, sent to nodes, deleted and reported."""
 
 import base64
 import io
@@ -248,8 +248,8 @@ def test_chosen_before_it_was_here_hands_out_no_key_that_a_blocker_would_have_ke
         assert (delivered.certificates[0], delivered.private_key) == (made.pem, None)
         assert choice_for(chosen, chosen_certificate(chosen)).revision == delivered.revision
         problem = browser_choice.usable(delivered, names=["rim1.example"], now=NOW)
-        story = browser_status(heard(chosen, browser=browser(chosen, problem)))
-        assert (story.state, words in story.text, bool(story.remedy)) == ("fallen_back", True, True)
+        status = browser_status(heard(chosen, browser=browser(chosen, problem)))
+        assert (status.state, words in status.text, bool(status.remedy)) == ("fallen_back", True, True)
 
 
 def test_chosen_before_it_was_here_and_fine_is_handed_out(leaf: Signed, node: Node) -> None:
@@ -306,7 +306,7 @@ def test_services_ask_who_may(leaf: Signed, node: Node) -> None:
             refused()
 
 
-# What a node is told, and what it tells
+# The answers to a node, and its reports
 
 
 def heard(node: Node, **fields: Any) -> Node:
@@ -319,7 +319,7 @@ def browser(node: Node, problem: str = "") -> dict[str, str]:
     return {"revision": chosen.revision if chosen else "", "problem": problem}
 
 
-def test_where_a_choice_stands(leaf: Signed, node: Node) -> None:
+def test_the_status_of_a_choice(leaf: Signed, node: Node) -> None:
     made = upload(leaf)
     assert browser_status(node).state == "none"
     node = choose(node, made.thumbprint)
@@ -487,7 +487,7 @@ class TestApi:
         return client.post(path, json.dumps(fields), content_type="application/json")
 
     @pytest.mark.parametrize("form", ["pem", "base64"])
-    def test_it_is_brought_as_text_and_its_key_never_told(self, client: Client, form: str) -> None:
+    def test_it_is_uploaded_as_text_and_its_key_is_never_returned(self, client: Client, form: str) -> None:
         write = (lambda content: content.decode()) if form == "pem" else (lambda content: base64.b64encode(content).decode())
         made = current()
         fields = {

@@ -327,7 +327,7 @@ def test_jwks_has_both_keys_while_one_is_replaced(client: Client, zone: Zone, su
     assert kids() == [cluster.key_id(newest.x509())]
 
 
-def test_the_api_tells_of_each_node(client: Client, zone: Zone, successor: Pair) -> None:
+def test_the_api_lists_each_node(client: Client, zone: Zone, successor: Pair) -> None:
     rim, silent = node("rim1"), node("rim2")
     send_heartbeat(zone, rim)
     send_heartbeat(zone, zone.central, installed={"cluster": "e" * 64})
@@ -436,7 +436,7 @@ def test_a_tick_is_a_claim_until_the_node_proves_it(client: Client, zone: Zone, 
     ]
 
 
-def test_one_button_renews_whoever_lacks_it_and_calls(client: Client, zone: Zone, successor: Pair) -> None:
+def test_one_button_renews_calling_nodes_without_it(client: Client, zone: Zone, successor: Pair) -> None:
     rim, silent, has_it = node("rim1"), node("rim2"), node("rim3")
     newest = replaced(zone, successor)
     for holder, at, held in (
@@ -525,7 +525,7 @@ def test_services_ask_for_permission(zone: Zone) -> None:
             act()
 
 
-def test_a_trust_zone_without_its_certificate_is_told_on_every_page(client: Client, zone: Zone) -> None:
+def test_a_trust_zone_without_its_certificate_is_reported_on_every_page(client: Client, zone: Zone) -> None:
     Certificate.objects.filter(pk=zone.cluster.pk).update(status="revoked")
     for path in ("/cluster/", "/cluster/manual/"):
         page = client.get(path)

@@ -1,4 +1,4 @@
-"""Connections by every door: what is refused says why, who may not is told so, and a password goes in and never out."""
+"""Connections through services, pages and APIs: refusals give reasons, permissions are checked, and no answer has a password."""
 
 import base64
 import json
@@ -128,7 +128,7 @@ def test_connection_strings_without_a_password_are_taken(text: str) -> None:
 
 
 @pytest.mark.parametrize(("field", "value"), WRONG_TYPES, ids=repr)
-def test_wrong_types_are_told_by_field(client: Client, field: str, value: Any) -> None:
+def test_wrong_types_are_reported_by_field(client: Client, field: str, value: Any) -> None:
     held = make(name="held")
     for answer in (
         client.post(API, json.dumps(GOOD | {field: value}), "application/json"),
@@ -175,7 +175,7 @@ def test_lists_are_searched_and_paged(client: Client) -> None:
     assert client.get(f"{API}?search=%00").status_code == 400
 
 
-def test_the_log_tells_what_changed_and_no_content(client: Client) -> None:
+def test_the_log_has_the_changed_fields_and_no_content(client: Client) -> None:
     made = make(password=SECRET)
     changed = connection_change(actor=SYSTEM, connection=made, now=NOW, password=SECRET + "2", connection_string="elsewhere", name="Sales")
     connection_change(actor=SYSTEM, connection=changed, now=NOW, username="reader")
@@ -372,14 +372,14 @@ class TestNodeApi:
         assert (len(ids), all(one < other for one, other in pairwise(ids))) == (45, True)
         assert all(len(answer.content) < MAXIMUM_BYTES and len(answer.json()["results"]) <= 20 for answer in answers)
 
-    def test_the_password_is_told_as_it_is_sealed(self, ask: Any) -> None:
+    def test_the_password_is_sent_encrypted(self, ask: Any) -> None:
         made, (sent,) = make(), ask().json()["results"]
         assert set(sent) == {"id", *GOOD}
         assert base64.b64decode(sent["password"]) == made.password.sealed
         connection_change(actor=SYSTEM, connection=made, now=NOW, password=None)
         assert ask().json()["results"][0]["password"] is None
 
-    def test_only_nodes_that_were_registered_are_told(self, ask: Any, node: Node, zone: Installed) -> None:
+    def test_only_registered_nodes_get_connections(self, ask: Any, node: Node, zone: Installed) -> None:
         make()
         assert ask(certificate=None).status_code == ask(certificate=zone.service).status_code == 403
         Node.objects.update(registered_at=None)

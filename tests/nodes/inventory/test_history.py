@@ -37,7 +37,7 @@ LISTS = {
 
 
 @pytest.mark.parametrize(("path", "empty"), LISTS.items(), ids=LISTS.keys())
-def test_nothing_yet_and_nothing_matches_are_told_apart(client: Client, path: str, empty: str) -> None:
+def test_an_empty_list_differs_from_a_search_without_matches(client: Client, path: str, empty: str) -> None:
     client.force_login(User.objects.create_superuser("ann"))
     assert empty in client.get(path, secure=True).content.decode()
     filtered = client.get(f"{path}?search=zzz", secure=True).content.decode()

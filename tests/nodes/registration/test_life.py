@@ -208,6 +208,6 @@ def test_every_life_comes_to_rest(loop: asyncio.AbstractEventLoop, tmp_path: Pat
     settings.ROOT_PASSPHRASE_FILE.write_text("passphrase")
     zone_found(host_name="central.example", now=datetime.now(UTC))
     Life.loop, Life.folder = loop, tmp_path
-    # A failing life is told as it was found: shrinking it would take minutes.
+    # A failing example is reported as it was found: shrinking it would take minutes.
     chosen = hypothesis_settings(max_examples=10, stateful_step_count=15, deadline=None, database=None, phases=[Phase.generate])
     run_state_machine_as_test(Life, settings=chosen)

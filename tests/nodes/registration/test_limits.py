@@ -114,7 +114,7 @@ def test_a_sleeping_node_is_one_need_and_not_two(node: Node) -> None:
     assert codes() == {"node-silent"}
 
 
-def test_whoever_asks_again_waits_longer_after_each_failure(node: Node) -> None:
+def test_each_failed_renewal_makes_the_next_wait_longer(node: Node) -> None:
     def failed(number: int, at: datetime) -> None:
         Renewal.objects.create(node=node, generation=number, actor="system", created_at=at, status="failed", status_since=at)
 

@@ -1,4 +1,4 @@
-"""What stands in the way of a registration is said before anything is made, each finding with its remedy."""
+"""Problems of a registration are reported before anything is created, each with its remedy."""
 
 import itertools
 import json
@@ -110,7 +110,7 @@ def test_what_answers_on_4444(zone: TrustZone, answer: Callable[[], bytes], leve
     assert (level == "blocker") == any(blocking.level == "blocker" for blocking in found)
 
 
-def test_clock_offset_is_told_in_words(zone: TrustZone) -> None:
+def test_clock_offset_is_described_in_words(zone: TrustZone) -> None:
     with listener(lambda: http(state(), offset=timedelta(hours=-3))) as address:
         assert "3 h behind the central node" in worst(node_at(address)).title
 
@@ -158,7 +158,7 @@ def test_answer_drop_by_drop_ends_within_six_seconds(zone: TrustZone) -> None:
         thread.join()
 
 
-def test_remote_node_is_not_told_a_loopback_address(zone: TrustZone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loopback_address_for_a_remote_node_is_a_finding(zone: TrustZone, monkeypatch: pytest.MonkeyPatch) -> None:
     # 192.0.2.0/24 is for documentation (RFC 5737): nothing leaves this machine.
     monkeypatch.setattr(socket.socket, "connect", lambda *_: (_ for _ in ()).throw(TimeoutError()))
     assert "central-loopback" in [finding.code for finding in findings(node_at("192.0.2.7")) if finding.level == "blocker"]

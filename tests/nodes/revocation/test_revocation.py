@@ -1,4 +1,4 @@
-"""The page that revokes names what it touches first; what a revocation leaves behind is told on the overview."""
+"""The page of a revocation lists its effects first. The overview reports the work that it leaves."""
 
 import hashlib
 import uuid
@@ -141,7 +141,7 @@ def test_a_node_that_presents_a_revoked_certificate_beside_one_in_force_is_named
     assert without_valid_certificate([node]) == [(node, ["service"])]
 
 
-def test_overdue_list_is_told_and_can_be_read(client: Client, root: Certificate, authority: Authority) -> None:
+def test_an_overdue_list_is_reported_and_can_be_read(client: Client, root: Certificate, authority: Authority) -> None:
     for number, age in ((1, 40), (2, 31)):
         moment = NOW - timedelta(days=age)
         der = revocation_list.list_sign(authority.certificate, authority.key, number=number, entries=[], now=moment)
