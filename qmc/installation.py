@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 from urllib.parse import urlsplit
@@ -181,6 +182,13 @@ def host_pattern(text: str) -> str:
     return text if text == "*" else f".{allowed_host(text[1:])}" if text.startswith(".") else allowed_host(text)
 
 
+def network(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError:
+        raise ValueError("Give networks such as 127.0.0.0/8 or 10.4.2.0/24, separated by commas, without host bits.") from None
+
+
 def database_key_oids(text: str) -> Oids:
     key, comma, algorithm = text.partition(",")
     if not comma:
@@ -286,6 +294,15 @@ class Installation:
             database_key_oids,
             "Two OIDs for the database key and its algorithm. They are read only when the trust zone is made.",
             default=as_text(PRESCRIBED),
+        ),
+    ]
+    outbound_networks: Annotated[
+        tuple[str, ...],
+        Row(
+            "QMC_OUTBOUND_NETWORKS",
+            listed(network),
+            "Loopback, link-local and reserved networks that webhooks, mail servers and the watchdog may have addresses in, such as `127.0.0.0/8` "
+            "for a mail server on this machine. Separated by commas.",
         ),
     ]
     process: Annotated[

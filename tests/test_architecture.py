@@ -147,6 +147,15 @@ def test_one_module_reads_the_settings_of_the_installation() -> None:
     assert found == USES_ENVIRONMENT.keys()
 
 
+DIALS = re.compile(r"create_connection\(|HTTPS?Connection|\burlopen\b|\bimport (requests|aiohttp)\b")
+
+
+def test_one_package_dials() -> None:
+    """The agent has its own connection to the central node."""
+    found = {str(path.relative_to(ROOT)) for app in set(APPS) - {"agent"} for path, _ in sources(app) if DIALS.search(path.read_text())}
+    assert found == {"outbound/connections.py", "outbound/http.py"}
+
+
 def test_benches_and_what_they_share_with_tests_import_no_tests() -> None:
     for folder in ("bench", "sitekit"):
         for path, names in sources(folder):

@@ -1,10 +1,9 @@
-"""The only module that connects to an address from the database: no redirects, deadlines, a size limit, and only the configured port."""
+"""Connections to nodes: to the configured ports only. A node can have any address."""
 
 import contextlib
 import http.client
 import socket
 import ssl
-import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -14,11 +13,13 @@ from django.utils import timezone
 from agent import tls
 from nodes.errors import NodeUnreachable
 from nodes.models import Node
+from outbound import http as outbound
+from outbound.connections import CONNECT_S, connect
 from pki.core import clocks, verify
 from pki.core.commands import AGENT
 from sealing.local_keys import own_store
 
-CONNECT_S, TOTAL_S, CLOCK_S, LARGEST_ANSWER = 5.0, 6.0, 2.0, 65536
+TOTAL_S, CLOCK_S = 6.0, 2.0
 LATEST_S = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
@@ -73,24 +74,13 @@ def ask(
 ) -> Answer:
     """One plain HTTP request to the node's distribution port. Raises: NodeUnreachable."""
     place = f"{node.dialled}:{node.distribution_port}"
-    connection = http.client.HTTPConnection(node.dialled, node.distribution_port, timeout=min(CONNECT_S, total_s))
+    request = outbound.Request(method, path, {"Accept": accept}, body)
     try:
-        connection.connect()
-        raw = connection.sock
-        # Each read has its own timeout. The timer limits the whole answer, even if it arrives very slowly.
-        timer = threading.Timer(total_s, raw.shutdown, [socket.SHUT_RDWR])
-        timer.start()
-        try:
-            connection.request(method, path, body, {"Accept": accept, "Connection": "close"})
-            answer = connection.getresponse()
-            content = answer.read(LARGEST_ANSWER)
-        finally:
-            timer.cancel()
-        return Answer(answer.status, content, _seconds(answer.getheader("Date")))
+        with connect(node.dialled, node.distribution_port, min(CONNECT_S, total_s)) as raw:
+            answer = outbound.ask(raw, node.dialled, node.distribution_port, request, total_s)
+        return Answer(answer.status, answer.body, _seconds(answer.headers["Date"]))
     except (OSError, http.client.HTTPException, ValueError) as exc:
         raise NodeUnreachable(_why(exc, place, closes=node.registered_at is not None)) from exc
-    finally:
-        connection.close()
 
 
 def clock_offset(node: Node) -> float | None:
@@ -123,7 +113,7 @@ def served_certificate(node: Node) -> str:
     context = tls.client_context(own_store())
     try:
         with (
-            socket.create_connection((node.dialled, node.node_port), CONNECT_S) as raw,
+            connect(node.dialled, node.node_port) as raw,
             context.wrap_socket(raw, server_hostname=node.host_name) as secure,
         ):
             # With TLS 1.3, the refusal of a client certificate appears at the first read.

@@ -14,6 +14,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from rest_framework.authentication import CSRFCheck
 
 from certs.models import TrustZone
+from certs.zone.services import console_url
 from nodes.models import Node
 from pki.core.addresses import url_host
 from pki.core.commands import QMC
@@ -38,7 +39,7 @@ class Names:
 def names_read() -> Names:
     """Read them from the environment and the site's data. Raises: DatabaseError."""
     zone, own = TrustZone.objects.current(), Node.objects.filter(is_central=True).first()
-    base = settings.QMC_BASE_URL or (zone.base_url if zone else "")
+    base = console_url(zone)
     trusted = settings.QMC_TRUSTED_ORIGINS or (zone.trusted_origins if zone else [])
     origins = [*filter(None, [base]), *trusted]
     hosts = [zone.name.lower()] if zone else []

@@ -56,6 +56,7 @@ BAD = {
         "1.3.6.1.4.1.1,x": "Give two",
         "2.5.29.1,2.5.29.2": "that nothing else uses",
     },
+    "QMC_OUTBOUND_NETWORKS": {"127.0.0.1/8": "without host bits", "mail.example": "Give networks such as"},
     "QMC_PROCESS": {"worker": "Give console or node-api"},
 }
 GOOD = {
@@ -73,6 +74,7 @@ GOOD = {
     ("QMC_HEARTBEAT_S", "90000"): "3600",
     ("QMC_KEY_TYPES", "service=RSA-4096, client=EC P-384"): "service=RSA-4096,client=EC P-384",
     ("QMC_DATABASE_KEY_OIDS", "1.3.6.1.4.1.1, 1.3.6.1.4.1.2"): "1.3.6.1.4.1.1,1.3.6.1.4.1.2",
+    ("QMC_OUTBOUND_NETWORKS", "127.0.0.0/8, ::1,"): "127.0.0.0/8,::1/128",
     ("QMC_ROOT_PASSPHRASE_FILE", ""): "",
     ("QMC_SECRET_KEY_FILE", ""): "/srv/zone/secrets/secret-key",
 }
