@@ -6,6 +6,7 @@ import secrets
 from pathlib import Path
 
 from agent import files
+from attention.needs import Severity
 from pki.core.roles import Kind
 from qmc.installation import NODE_API, SettingInvalid, database_of, installation_read
 
@@ -199,6 +200,7 @@ SPECTACULAR_SETTINGS = {
         "NodeStateEnum": "nodes.states.NodeState.values",
         "BrowserCertificateStateEnum": "nodes.states.BrowserCertificateState.values",
         "BrowserChoiceStateEnum": "nodes.browser_certificates.api.STATES",
+        "SeverityEnum": [severity.value for severity in Severity],
     },
 }
 LOGGING = {

@@ -3,6 +3,7 @@
 from allauth.account import views as account
 from django.urls import include, path
 
+from alerts.routes import api as alert_routes
 from certs.certificates import api as certificates
 from certs.exports import api as exports
 from certs.lifetime.api import LifetimeSetting
@@ -59,6 +60,8 @@ API = [
     path("exports/<uuid:pk>/revoke/", exports.ExportRevoke.as_view()),
     path("settings/lifetime/", LifetimeSetting.as_view()),
     path("settings/addresses/", AddressesSetting.as_view()),
+    path("alert-routes/", alert_routes.Routes.as_view()),
+    path("alert-routes/<uuid:pk>/", alert_routes.RouteDetail.as_view()),
     path("attention/", Attention.as_view()),
     path("expiry/", Expiry.as_view()),
     path("rotations/", rotations.Rotations.as_view()),

@@ -21,8 +21,8 @@ LONGEST_URL = 500
 def _thresholds_problem(kind: str, days: Sequence[float]) -> str:
     if kind not in KINDS:
         return f"“{kind[:40]}” is not a kind of expiring thing. The kinds are: {', '.join(KINDS)}."
-    if not 1 <= len(days) <= MOST_THRESHOLDS:
-        return f"{kind}: give 1 to {MOST_THRESHOLDS} thresholds. Leave the kind out to get the default."
+    if len(days) > MOST_THRESHOLDS:
+        return f"{kind}: give at most {MOST_THRESHOLDS} thresholds."
     if not all(LEAST_DAYS <= each <= MOST_DAYS for each in days):
         return f"{kind}: a threshold is a number of days from {LEAST_DAYS:g} to {MOST_DAYS:g}."
     if len(set(days)) < len(days):
@@ -55,7 +55,9 @@ def _check(changes: dict[str, Any]) -> None:
 
 @transaction.atomic
 def rules_change(*, actor: Actor, now: datetime, **changes: Any) -> Rules:
-    """Change `thresholds` (all kinds at once), `watchdog_url` (None or "" clears it), or both. What is not given stays.
+    """Change `thresholds`, `watchdog_url` (None or "" clears it), or both. What is not given stays.
+
+    `thresholds` replaces those of all kinds. A kind without an entry gets the default, and one with an empty list has no thresholds.
 
     Raises: PermissionRefused, InputInvalid, ZoneMissing, ZoneBroken, UnknownKey.
     """

@@ -9,6 +9,8 @@ from django.core.checks import run_checks
 from django.urls import get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
+from alerts.models import Channel, Route
+from alerts.routes.api import RouteOutput, route_json
 from attention.expiring import Endless, by_hand
 from certs.certificates.api import CertificateOutput, certificate_json
 from certs.exports.api import ExportOutput, exports_json
@@ -43,6 +45,7 @@ def test_answers_have_the_format_in_the_schema() -> None:
     row = BoardRow(None, "backup", "", "", "", NOW, NOW, by_hand(""), "", NOW, NOW)
     endless = Endless(None, "token", "", "", "")
     answers = {
+        RouteOutput: route_json(Route(channel=Channel())),
         NodeOutput: node,
         ConnectionOutput: connection,
         BrowserCertificateOutput: browser_certificate,
@@ -77,7 +80,7 @@ def test_every_address_is_in_the_schema_with_its_answer() -> None:
         for method, operation in methods.items()
         if not any("content" in answer for status, answer in operation["responses"].items() if status < "300")
     ]
-    deleted = ("browser-certificates", "connections", "deployments", "nodes")
+    deleted = ("alert-routes", "browser-certificates", "connections", "deployments", "nodes")
     assert sorted(without) == [(f"/api/v1/{section}/{{id}}/", "delete") for section in deleted]
 
 

@@ -34,13 +34,12 @@ def change(**changes: Any) -> Rules:
 def test_thresholds_are_stored_as_numbers_the_first_one_first() -> None:
     change(thresholds={"root": [30, 365, 90.5], "token": [7]})
     assert rules_current().thresholds == {"root": [365.0, 90.5, 30.0], "token": [7.0]}
-    change(thresholds={"token": [0.5, 3650]})
-    assert rules_current().thresholds == {"token": [3650.0, 0.5]}
+    change(thresholds={"token": [0.5, 3650], "export": []})
+    assert rules_current().thresholds == {"token": [3650.0, 0.5], "export": []}
 
 
 INVALID = {
     "a kind": ({"thresholds": {"passport": [30]}}, "thresholds"),
-    "no thresholds": ({"thresholds": {"root": []}}, "thresholds"),
     "eleven thresholds": ({"thresholds": {"root": [*range(1, 12)]}}, "thresholds"),
     "one threshold twice": ({"thresholds": {"root": [30, 30.0]}}, "thresholds"),
     "less than half a day": ({"thresholds": {"root": [0.4]}}, "thresholds"),
