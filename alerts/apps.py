@@ -10,5 +10,7 @@ class AlertsConfig(AppConfig):
     def ready(self) -> None:
         # These register answers to errors, words for events, and kinds of channels, and need the models loaded.
         from alerts import problems  # noqa: F401, PLC0415
+        from alerts.alerts import events as alert_events  # noqa: F401, PLC0415
         from alerts.routes import events as route_events  # noqa: F401, PLC0415
+        from alerts.rules import causes  # noqa: F401, PLC0415
         from alerts.rules import events as rule_events  # noqa: F401, PLC0415

@@ -54,6 +54,11 @@ class Expiring:
     def kind_word(self) -> str:
         return KINDS[self.kind]
 
+    @property
+    def identity(self) -> str:
+        """The same in later requests."""
+        return self.id or self.kind
+
 
 @dataclass(frozen=True)
 class Endless:

@@ -3,8 +3,9 @@
 `code`, `subject` and `key` together identify a need. They stay the same as long as its cause lasts. `CODES` has every code, with its meaning.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -25,12 +26,24 @@ COLORS = {Severity.CRITICAL: "red", Severity.WARNING: "orange", Severity.INFO: "
 
 
 @dataclass(frozen=True)
+class Many:
+    """The one line that replaces many needs with this value on the overview. `title` has `{count}`. Empty texts are those of the most severe need."""
+
+    title: str
+    url: str
+    button: str
+    text: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
 class Need:
     """`text` says what happened and why, `remedy` what to do, `url` and `button` where. `since` is None if its beginning is not recorded.
 
     `subject` has no counts and no dates. `key` distinguishes needs with the same code and subject.
     `explains` has the codes of needs that this one causes, whatever their subject; `explains_own` those with the same subject. A caused need
-    waits until its cause is solved.
+    waits until its cause is solved. `about` has the identities of the expiring things that it reports, and `by_date` says that it follows from dates only, so that a
+    wrong clock causes it. `many` is for rooms that can have many such needs.
     """
 
     code: str
@@ -45,6 +58,9 @@ class Need:
     explains: frozenset[str] = frozenset()
     explains_own: frozenset[str] = frozenset()
     key: str = ""
+    about: frozenset[str] = frozenset()
+    by_date: bool = False
+    many: Many | None = None
 
     @property
     def color(self) -> str:
@@ -90,8 +106,28 @@ def needs(now: datetime) -> list[Need]:
 
 
 def attention(now: datetime) -> list[Ranked]:
-    """All needs: causes of others first, then by severity."""
-    return ranked(needs(now))
+    """All needs: causes of others first, then by severity. Many needs of one kind are one line."""
+    return ranked(folded(needs(now)))
+
+
+def folded(found: Iterable[Need]) -> Iterator[Need]:
+    """The same needs, with one line for more than MOST_ALIKE that are alike."""
+    alike: dict[tuple[str, Many | None], list[Need]] = defaultdict(list)
+    for need in found:
+        alike[need.code, need.many].append(need)
+    for (code, many), same in alike.items():
+        if many is None or len(same) <= MOST_ALIKE:
+            yield from same
+            continue
+        worst = min(same, key=lambda need: RANK[need.severity])
+        yield replace(
+            worst, subject="", title=many.title.format(count=len(same)), text=many.text or f"{worst.title}: {worst.text}",
+            remedy=many.remedy or worst.remedy, url=many.url, button=many.button, since=_first(same), key=f"{code} {many.title}", explains_own=frozenset(),
+        )  # fmt: skip
+
+
+def _first(same: list[Need]) -> datetime | None:
+    return min((need.since for need in same if need.since), default=None)
 
 
 def ranked(found: Iterable[Need]) -> list[Ranked]:

@@ -39,7 +39,19 @@ def needs(now: datetime) -> Iterator[Need]:
     else:
         return
     text = why or "If you lose this machine, you cannot restore what changed after the last verified backup."
-    yield Need(code, Severity.WARNING, "backup", title, text, BACK_UP, reverse("overview"), "Check again", made_at)
+    yield Need(
+        code,
+        Severity.WARNING,
+        "backup",
+        title,
+        text,
+        BACK_UP,
+        reverse("overview"),
+        "Check again",
+        made_at,
+        about=frozenset({"backup"}),
+        by_date=code == "backup-old",
+    )
 
 
 @expiring_register("certs.view_certificate")

@@ -37,7 +37,9 @@ def expiring_need(same: Sequence[Certificate], *, subject: str, remedy: str, now
         Severity.CRITICAL if days < 30 else Severity.WARNING,
         f"{called(same)} expire{'s' * (len(same) == 1)} in {clocks.length(first.not_after - now)}",
     )
-    return Need("certificate-expiring", severity, subject, title, text, remedy, _page(first), "Show certificate", key=key)
+    return Need(
+        "certificate-expiring", severity, subject, title, text, remedy, _page(first), "Show certificate", key=key, about=_ids(same), by_date=True
+    )  # fmt: skip
 
 
 def expired_need(
@@ -50,8 +52,12 @@ def expired_need(
     )
     return Need(
         "certificate-expired", Severity.CRITICAL, subject, title, text, remedy, _page(same[0]), "Show certificate", same[0].not_after,
-        explains_own=explains_own, key=key,
+        explains_own=explains_own, key=key, about=_ids(same), by_date=True,
     )  # fmt: skip
+
+
+def _ids(same: Sequence[Certificate]) -> frozenset[str]:
+    return frozenset(str(each.pk) for each in same)
 
 
 def called(same: Sequence[Certificate]) -> str:

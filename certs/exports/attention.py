@@ -1,13 +1,13 @@
 """Needs of exports. Their renewal is never automatic."""
 
-from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.urls import reverse
 
 from attention.expiring import Expiring, by_hand, expiring_register
-from attention.needs import MOST_ALIKE, RANK, Need, Severity, codes_register, needs_register
+from attention.needs import Many, Need, Severity, codes_register, needs_register
 from certs.exports.status import ExportDetails, export_statuses
 from certs.models import Export
 from pki.core import clocks
@@ -26,19 +26,10 @@ codes_register(
 
 @needs_register
 def needs(now: datetime) -> Iterator[Need]:
-    """Exports that are refused, that will be refused, or that expire within 30 days. Many exports of one state become one line."""
-    found: dict[str, list[Need]] = defaultdict(list)
+    """Exports that are refused, that will be refused, or that expire within 30 days."""
     details = export_statuses(Export.objects.in_use().defer("archive", "sealed_password"))
     for state, need in filter(None, (_export(status, now) for status in details)):
-        found[state].append(need)
-    for state, same in found.items():
-        if len(same) <= MOST_ALIKE:
-            yield from same
-        else:
-            worst = min(same, key=lambda need: RANK[need.severity])
-            title, url = f"{len(same)} exports: each one {state}", reverse("exports:list") + "?sort=not_after"
-            text = f"{worst.title}: {worst.text}"
-            yield Need(worst.code, worst.severity, "", title, text, worst.remedy, url, "Show exports", worst.since, key=state)
+        yield replace(need, many=Many(f"{{count}} exports: each one {state}", reverse("exports:list") + "?sort=not_after", "Show exports"))
 
 
 def _export(details: ExportDetails, now: datetime) -> tuple[str, Need] | None:
@@ -66,7 +57,10 @@ def _export(details: ExportDetails, now: datetime) -> tuple[str, Need] | None:
     state, title = ("has expired", f"{what} has expired") if expired else ("expires soon", f"{what} expires in {clocks.length(end - now)}")
     severity = Severity.CRITICAL if end - now < LAST_WEEK else Severity.WARNING
     text = f"{export.actor} made it. Its renewal is not automatic."
-    return state, Need("export-expiring", severity, export.machine, title, text, remedy, url, "Renew export", end if expired else None)
+    since, about = end if expired else None, frozenset({str(export.pk)})
+    return state, Need(
+        "export-expiring", severity, export.machine, title, text, remedy, url, "Renew export", since, about=about, by_date=True
+    )
 
 
 @expiring_register("certs.view_export")

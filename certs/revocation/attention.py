@@ -25,4 +25,5 @@ def needs(now: datetime) -> Iterator[Need]:
             f"It should have been signed again by {clocks.stamp(stale.next_update)}. Nodes still use it. Programs that check strictly "
             "refuse every certificate of this root.",
             "Check that the worker runs, and read its log.", reverse("certs:detail", args=[stale.root_id]), "Show list", stale.next_update,
+            about=frozenset({str(stale.pk)}), by_date=True,
         )  # fmt: skip

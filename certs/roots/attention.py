@@ -53,7 +53,7 @@ def _certificate(certificate: Certificate, now: datetime) -> Iterator[Need]:
         yield Need(
             "root-expired", Severity.CRITICAL, subject, f"{called([certificate])} has expired", "No certificate that it issued is accepted any more.",
             "Recreate the root; every node then gets a new password.", reverse("recreate_root"), "Recreate the root",
-            certificate.not_after, explains=OF_THE_ROOT, key=key,
+            certificate.not_after, explains=OF_THE_ROOT, key=key, about=frozenset({key}), by_date=True,
         )  # fmt: skip
     elif certificate.has_expired(now):
         yield expired_need([certificate], subject=subject, remedy=NEW_ROOT, key=key)

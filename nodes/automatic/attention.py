@@ -49,8 +49,9 @@ def _overdue(due: Due, blocked_reasons: BlockedReasons, now: datetime) -> Need:
     severity = Severity.CRITICAL if left < LAST_DAYS or late > VERY_LATE else Severity.WARNING
     remedy = "It is tried again every hour. Fix the cause, or renew the node yourself."
     return Need(
-        "renewal-overdue", severity, str(due.node), title, why, remedy, reverse("nodes:detail", args=[due.node.pk]), "Show node", due.since
-    )
+        "renewal-overdue", severity, str(due.node), title, why, remedy, reverse("nodes:detail", args=[due.node.pk]), "Show node", due.since,
+        about=due.certificates, by_date=True,
+    )  # fmt: skip
 
 
 def _root_due(now: datetime) -> Iterator[Need]:
@@ -71,4 +72,6 @@ def _root_due(now: datetime) -> Iterator[Need]:
             remedy,
             reverse("roots:show" if blocked else "roots:rotate"),
             "Show root" if blocked else "New root",
+            about=frozenset({str(root.pk)}),
+            by_date=True,
         )

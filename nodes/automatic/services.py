@@ -30,11 +30,12 @@ AGAIN = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Due:
-    """A node whose certificates are due for renewal, since when, and when the first of them expires."""
+    """A node whose certificates are due for renewal, since when, and when the first of them expires. `certificates` are the ids of its own."""
 
     node: Node
     since: datetime
     not_after: datetime
+    certificates: frozenset[str] = frozenset()
 
 
 def renewals_due(*, now: datetime) -> list[Due]:
@@ -50,7 +51,8 @@ def renewals_due(*, now: datetime) -> list[Due]:
     for node in nodes:
         moments = [*_own_due(own[node.pk], gets, now), *_cluster_due(node, cluster, clusters, now)]
         if moments and (node.observed is None or root.sha256 in node.observed.trusts):
-            found.append(Due(node, min(at for at, _ in moments), min(end for _, end in moments)))
+            certificates = frozenset(str(each.pk) for each in own[node.pk])
+            found.append(Due(node, min(at for at, _ in moments), min(end for _, end in moments), certificates))
     return sorted(found, key=lambda due: due.not_after)
 
 

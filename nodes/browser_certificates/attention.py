@@ -63,6 +63,7 @@ def _expiring(now: datetime) -> Iterator[Need]:
             "browser-certificate-expiring", Severity.CRITICAL if end - now < LAST_WEEK else Severity.WARNING, str(certificate), title,
             f"{nodes} {'use' if ',' in nodes else 'uses'} it. Its renewal is not automatic.", "Upload a new certificate, and choose it for the same nodes.",
             reverse("browser_certificates:detail", args=[certificate.pk]), "Show certificate", end if expired else None,
+            about=frozenset({str(certificate.pk)}), by_date=True,
         )  # fmt: skip
 
 

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 from django.urls import reverse
 
-from attention.needs import MOST_ALIKE, Need, Severity, codes_register, needs_register
+from attention.needs import Many, Need, Severity, codes_register, needs_register
 from certs.errors import ClockDoubtful
 from certs.models import TrustZone
 from nodes.models import CallerFinding, Node
-from nodes.observation.caller_wording import CallerWords, caller_words, findings_said
+from nodes.observation.caller_wording import caller_words, findings_said
 from nodes.observation.clock_doubt import clock_believed
 from nodes.observation.served_certificates import hook_run, still_old
 from nodes.observation.silence import is_silent, last_call
@@ -70,23 +70,15 @@ def _nobody_calls(nodes: list[Node], now: datetime) -> Iterator[Need]:
 
 
 def _callers(findings: list[CallerFinding], now: datetime) -> Iterator[Need]:
-    """Unknown callers, and callers that contradict the database. Many callers of one kind become one line."""
-    by_code: dict[str, list[CallerWords]] = {}
-    for finding in findings:
-        words = caller_words(finding, now)
-        by_code.setdefault(words.code, []).append(words)
-    for code, same in by_code.items():
-        severity = Severity.WARNING if code == "database-put-back" else Severity.CRITICAL
-        first, since = same[0], min(said.finding.first_at for said in same)
-        if len(same) > MOST_ALIKE:
-            title = f"{len(same)} callers: {first.finding.get_kind_display()}"
-            yield Need(code, severity, "", title, first.text, first.remedy, reverse("nodes:list"), "Show nodes", since)
-            continue
-        for words in same:
-            node, at = words.finding.node, words.finding.first_at
-            url, button = (_page(node), "Show node") if node else (reverse("nodes:list"), "Show nodes")
-            subject = str(node) if node else words.finding.address
-            yield Need(code, severity, subject, words.title, words.text, words.remedy, url, button, at, key=words.finding.key)
+    """Unknown callers, and callers that contradict the database."""
+    for each in findings:
+        words, node = caller_words(each, now), each.node
+        severity = Severity.WARNING if words.code == "database-put-back" else Severity.CRITICAL
+        url, button = (_page(node), "Show node") if node else (reverse("nodes:list"), "Show nodes")
+        many = Many(f"{{count}} callers: {each.get_kind_display()}", reverse("nodes:list"), "Show nodes", words.text, words.remedy)
+        yield Need(
+            words.code, severity, str(node) if node else each.address, words.title, words.text, words.remedy, url, button, each.first_at, key=each.key, many=many
+        )  # fmt: skip
 
 
 def _calls(node: Node, calling: Collection[uuid.UUID], now: datetime) -> Iterator[Need]:

@@ -8,7 +8,7 @@ from django.db.models import F
 from django.urls import reverse
 
 from attention.expiring import Expiring, by_hand, expiring_register
-from attention.needs import MOST_ALIKE, Need, Severity, codes_register, needs_register
+from attention.needs import Many, Need, Severity, codes_register, needs_register
 from audit.models import Event
 from nodes.inventory.view_models import PASSWORD_LASTS, setup_url
 from nodes.models import Node, Registration
@@ -94,57 +94,33 @@ def _under_way(node: Node) -> Iterator[Need]:
 
 
 def _created(created: list[Node]) -> Iterator[Need]:
-    if len(created) > MOST_ALIKE:
-        url, title = f"{reverse('nodes:list')}?state={NodeState.CREATED}", f"{len(created)} nodes are not registered yet"
-        yield Need(
-            "node-not-registered",
-            Severity.INFO,
-            "",
-            title,
-            "They have no certificates yet.",
-            "Register each node when its agent runs.",
-            url,
-            "Show nodes",
-        )
-        return
+    many = Many(
+        "{count} nodes are not registered yet", f"{reverse('nodes:list')}?state={NodeState.CREATED}", "Show nodes", "They have no certificates yet.",
+        "Register each node when its agent runs.",
+    )  # fmt: skip
     for node in created:
         remedy, url = (
             "Register it. The central node then makes its certificates and sends them.",
             reverse("nodes:redistribute", args=[node.pk]),
         )
+        title = f"{node} is not registered yet"
         yield Need(
-            "node-not-registered",
-            Severity.INFO,
-            str(node),
-            f"{node} is not registered yet",
-            "It has no certificates yet.",
-            remedy,
-            url,
-            "Register",
-            node.created_at,
-        )
+            "node-not-registered", Severity.INFO, str(node), title, "It has no certificates yet.", remedy, url, "Register", node.created_at, many=many
+        )  # fmt: skip
 
 
 def _lost(lost: list[Node]) -> Iterator[Need]:
     """Nodes that were registered, and whose certificates a recreated root has made invalid."""
-    if len(lost) > MOST_ALIKE:
-        url, since = f"{reverse('nodes:list')}?state={NodeState.FAILED}", min(node.state_since for node in lost)
-        title, remedy = f"{len(lost)} nodes need a new password", "Redistribute each node, and enter its new password there."
-        yield Need("node-needs-redistribution", Severity.CRITICAL, "", title, lost[0].state_reason, remedy, url, "Show nodes", since)
-        return
+    many = Many(
+        "{count} nodes need a new password", f"{reverse('nodes:list')}?state={NodeState.FAILED}", "Show nodes", lost[0].state_reason if lost else "",
+        "Redistribute each node, and enter its new password there.",
+    )  # fmt: skip
     for node in lost:
         remedy, url = "Redistribute the node, and enter its new password there.", reverse("nodes:redistribute", args=[node.pk])
+        title = f"{node}: its certificates are no longer valid"
         yield Need(
-            "node-needs-redistribution",
-            Severity.CRITICAL,
-            str(node),
-            f"{node}: its certificates are no longer valid",
-            node.state_reason,
-            remedy,
-            url,
-            "Redistribute",
-            node.state_since,
-        )
+            "node-needs-redistribution", Severity.CRITICAL, str(node), title, node.state_reason, remedy, url, "Redistribute", node.state_since, many=many
+        )  # fmt: skip
 
 
 @expiring_register("nodes.view_node")

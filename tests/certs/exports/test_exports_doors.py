@@ -45,7 +45,7 @@ BAD_NAMES = {
     "a path of Windows": (["..\\x"], "“..\\x”"),
     "dots": ([".."], "“..”"),
     "hidden": ([".exports"], "“.exports”"),
-    "an address": (["10.0.0.1"], "“10.0.0.1”: An IP address"),
+    "an address": (["10.0.0.1"], "“10.0.0.1”: This is an IP address"),
     "a space": (["a b"], "contains a space"),
     "no ASCII": (["münchen.example"], "“münchen.example”"),
     "a NUL": (["a\0b"], "is not allowed"),

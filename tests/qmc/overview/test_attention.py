@@ -126,7 +126,12 @@ def test_the_api_lists_what_the_overview_shows(client: Client) -> None:
 def test_every_code_is_documented() -> None:
     """A code, also of what a need explains, is every hyphenated word in quotes in the files that make needs, besides its registration."""
     root = Path(settings.BASE_DIR)
-    sources = [*root.glob("*/attention.py"), *root.glob("*/*/attention.py"), root / "nodes/observation/caller_wording.py"]
+    sources = [
+        *root.glob("*/attention.py"),
+        *root.glob("*/*/attention.py"),
+        root / "nodes/observation/caller_wording.py",
+        root / "alerts/rules/causes.py",
+    ]
     used = {code for path in sources for code in re.findall(r'"([a-z]+(?:-[a-z]+)+)"(?!:)', path.read_text())}
     documented = set(re.findall(r"^\| `([a-z-]+)` \|", (root / "docs/troubleshooting.md").read_text(), re.MULTILINE))
     assert used == documented == set(CODES)
