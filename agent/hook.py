@@ -20,7 +20,7 @@ TIMED_OUT, NOT_STARTED = 124, 127
 
 
 def _what(before: dict[str, Any] | None, now: dict[str, Any]) -> str:
-    """What has changed: `trust` or `browser` if nothing else has, else `certificates`."""
+    """The kind of change: `trust` or `browser` if nothing else has changed, else `certificates`."""
     changed = [name for name in now if before is None or before.get(name) != now[name]]
     return changed[0] if len(changed) == 1 and changed != ["generation"] else "certificates"
 

@@ -46,7 +46,7 @@ def report_make(
     central: CentralAddresses | None = None,
     turn: str = "",
 ) -> Report:
-    """What this node has installed, serves and can decrypt, and which roots its listener has `loaded`."""
+    """The certificates and keys that this node has installed, serves and can decrypt, and the roots that its listener has `loaded`."""
     _, trusted = loaded.revision
     held: dict[str, x509.Certificate | bytes] = {"service": installed.service, "client": installed.client, "cluster": installed.cluster}
     with contextlib.suppress(OSError, ValueError):  # browser.pem is missing or damaged

@@ -300,7 +300,7 @@ class State:
         return None
 
     def wrong_passwords(self, now: datetime) -> int:
-        """How many different wrong passwords were typed on the setup page. After a pause the count is 0."""
+        """The number of different wrong passwords that were typed on the setup page. After a pause the count is 0."""
         memory = self.memory()
         over = memory.get("paused_until") and not self.paused_until(now)
         return 0 if over else int(memory["wrong_passwords"] or 0)

@@ -20,7 +20,7 @@ class PermissionRefused(Exception):
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts. `user` decides permissions. The system itself has every permission, a node has none."""
+    """The person, node or process that acts. `user` decides permissions. The system itself has every permission, a node has none."""
 
     kind: str
     name: str

@@ -51,7 +51,7 @@ RESTORED = "The site was restored from a backup. Press Redistribute for a new pa
 
 @dataclass(frozen=True)
 class Report:
-    """What the restore found, and what you must do next."""
+    """The findings of the restore, and the next steps for you."""
 
     origin: Origin
     host_name: str

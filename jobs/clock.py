@@ -22,7 +22,7 @@ class Watch:
         self._before: tuple[datetime, float] | None = None
 
     def jumped(self, *, now: datetime, steady_s: float) -> timedelta:
-        """How far the clock was set since the last comparison. Negative if back. Zero below a minute: clocks that are slewed change by less."""
+        """The time by which the clock was set since the last comparison. Negative if back. Zero below a minute: clocks that are slewed change by less."""
         with self._lock:
             before, self._before = self._before, (now, steady_s)
         if before is None:

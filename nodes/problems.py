@@ -1,4 +1,4 @@
-"""How errors of nodes are answered."""
+"""The HTTP status and type of each error of nodes."""
 
 from nodes.errors import ChoiceBlocked, IllegalNodeTransition, RegistrationBlocked, StaleNode
 from web.problems import problem_register

@@ -127,7 +127,7 @@ class PeerProtocol(Protocol):
 
 @dataclass(frozen=True)
 class Serving:
-    """How a process makes its TLS context from the store, and the revision that changes with it."""
+    """A function that makes the TLS context of a process from the store, and the revision that changes with it."""
 
     make_context: ContextMaker
     revision_of: Callable[[Installed], object]

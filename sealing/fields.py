@@ -20,7 +20,7 @@ CENTRAL_REMEDY = "Copy the file from the machine where the key was made."
 
 
 class Readers(Enum):
-    """Who reads the values of a field. This decides which key encrypts them."""
+    """The readers of the values of a field. This decides which key encrypts them."""
 
     NODES = "database key"  # encrypted with the database key, which every node has
     CENTER = "central key"  # encrypted with the central key, which no node gets

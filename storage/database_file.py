@@ -31,7 +31,7 @@ class FileClosed(FileDamaged):
 
 
 def database_file(connection: BaseDatabaseWrapper) -> Path | None:
-    """Where an SQLite database is; None for PostgreSQL and for a database in memory."""
+    """The path of an SQLite database; None for PostgreSQL and for a database in memory."""
     name = str(connection.settings_dict["NAME"])
     return Path(name).absolute() if connection.vendor == "sqlite" and not name.startswith(("file:", ":memory:")) else None
 

@@ -59,7 +59,7 @@ def is_unavailable(exc: BaseException) -> bool:
 
 
 def meaning(exc: BaseException) -> tuple[str, str]:
-    """What happened, and the remedy."""
+    """The problem, and its remedy."""
     said = str(exc).lower()
     return next(((what, remedy) for pattern, what, remedy in MEANINGS if re.search(pattern, said)), UNKNOWN)
 

@@ -34,7 +34,7 @@ class PageRequest(HttpRequest):
 
 
 def back_to(request: HttpRequest) -> str:
-    """Where to continue after the sign-in. If the request sent a form, that is the page of the form."""
+    """The address to continue at after the sign-in. If the request sent a form, that is the page of the form."""
     referrer = request.headers.get("Referer", "")
     if request.method == "POST" and url_has_allowed_host_and_scheme(
         referrer, allowed_hosts={request.get_host()}, require_https=request.is_secure()

@@ -66,7 +66,7 @@ class Intent:
 
 @dataclass(frozen=True)
 class Draft:
-    """What a new certificate is made from. Without `issuer`, it is a root. `keeps_key`: its row keeps the private key, encrypted."""
+    """The content of a new certificate. Without `issuer`, it is a root. `keeps_key`: its row keeps the private key, encrypted."""
 
     request: issue.Request
     private_key: PrivateKey = field(repr=False)

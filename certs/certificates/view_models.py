@@ -1,4 +1,4 @@
-"""What the page of a certificate shows."""
+"""View models of the page of a certificate."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -129,7 +129,7 @@ class ExportPage:
 
     @property
     def folder_problem(self) -> str:
-        """What you must do for its folder; empty if nothing."""
+        """The next step for its folder; empty if there is none."""
         problem = self.export.folder_problem
         return f"{problem} You can still download the files." if problem and self.is_kept else problem
 

@@ -9,7 +9,7 @@ from pki.core import clocks, lifetime
 
 
 def root_expiry_wording(root: Certificate, basis: RenewalBasis, *, now: datetime) -> ExpiryWording:
-    """What happens when the root expires."""
+    """The consequence of the root's expiry, in words."""
     if root.has_expired(now):
         return by_hand(
             "It has expired, so no certificate that it issued is accepted. Recreate the root. Every node then needs a new password."
@@ -27,7 +27,7 @@ def root_expiry_wording(root: Certificate, basis: RenewalBasis, *, now: datetime
 
 
 def leaf_expiry_wording(certificate: Certificate, due: Due | None, basis: RenewalBasis, *, who: str, now: datetime) -> ExpiryWording:
-    """What happens to a leaf certificate that can be renewed. `who` must call to get the new one."""
+    """The next step for a leaf certificate that can be renewed, in words. `who` must call to get the new one."""
     if basis.issuer_has_expired(now):
         return by_hand("Its root has expired, so it cannot be renewed. Recreate the root.")
     if certificate.issuer_id is not None and certificate.issuer_id == basis.leaving_id:

@@ -1,4 +1,4 @@
-"""What the page of the lifetime setting shows: the lifetime in force, and what another one would mean."""
+"""View models of the lifetime setting: the current lifetime, and the effects of another one."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,7 +48,7 @@ class LifetimePage:
 
     @property
     def renewals(self) -> str:
-        """How many nodes get the lifetime automatically. Their list follows."""
+        """The number of nodes that get the lifetime automatically. Their list follows."""
         if self.preview is None or not self.preview.renewals:
             return ""
         nodes = f"{counted(self.preview.renewals, 'node gets', 'nodes get')} the new lifetime automatically with the next renewal"

@@ -17,7 +17,7 @@ LABELS = {"name": "A name", "api_address": "An API address", "audience": "An aud
 
 
 def _address_problem(address: str) -> str:
-    """What is wrong with the address; "" if nothing."""
+    """The problem of the address; "" if there is none."""
     example = "Enter an address such as https://tenant.eu.example.com."
     try:
         parts = urlsplit(address)

@@ -1,4 +1,4 @@
-"""What the pages of the cluster certificate show."""
+"""View models of the pages of the cluster certificate."""
 
 import json
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from pki.cluster.tokens import Token, key_id
 
 
 def what_happens(certificate: Certificate) -> tuple[str, datetime | None]:
-    """What happens to the current certificate next, and when."""
+    """The next event of the current certificate, with its date."""
     basis = renewal_basis(zone_current())
     if certificate.issuer_id is not None and certificate.issuer_id == basis.leaving_id:
         return "It is replaced by the root rotation that is in progress.", None

@@ -1,4 +1,4 @@
-"""What the page of a connection shows."""
+"""View models of the page of a connection."""
 
 from dataclasses import dataclass
 

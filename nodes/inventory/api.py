@@ -35,7 +35,7 @@ class NodeInput(Input):
 
 
 class NodeChangeInput(NodeInput):
-    """What can be changed, each alone. The host name is taken as long as it is the node's own."""
+    """The fields that can be changed, each alone. The host name is taken as long as it is the node's own."""
 
 
 class NodeOutput(serializers.Serializer[Any]):
@@ -133,7 +133,7 @@ class NodeDetail(View):
 
 
 class NodeEvents(View):
-    """What happened to a node, newest first."""
+    """The history of a node, newest first."""
 
     @operation(page_of(EventOutput), query=ListQuery)
     def get(self, request: Request, pk: uuid.UUID) -> Response:

@@ -74,7 +74,7 @@ class Node(models.Model):
 
     @property
     def dialled(self) -> str:
-        """What the central node connects to: the node's address if it has one, else its host name."""
+        """The target of the central node's connections: the node's address if it has one, else its host name."""
         return self.address or self.host_name
 
     @property

@@ -23,7 +23,7 @@ def names_of(node: Node) -> Names:
 
 
 def name_errors(conflicts: Sequence[Conflict]) -> dict[str, list[str]]:
-    """What is refused of a node, by field."""
+    """The refused values of a node, by field."""
     errors: dict[str, list[str]] = {}
     for conflict in conflicts:
         errors.setdefault("host_name" if conflict.exclusive else "subject_alternative_names", []).append(str(conflict))

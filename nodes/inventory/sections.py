@@ -10,7 +10,7 @@ from nodes.models import Node
 
 
 class Place(enum.StrEnum):
-    """Where a section is: above the card of the registration, in it, or below it beside the history."""
+    """The place of a section: above the card of the registration, in it, or below it beside the history."""
 
     TOP = "top"
     NOTES = "notes"
@@ -20,7 +20,7 @@ class Place(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Section:
-    """What a room shows about a node: `template` shows `card`. In one place, sections with a lower `order` come first.
+    """A section that a room adds to the page of a node: `template` shows `card`. In one place, sections with a lower `order` come first.
 
     While a section is `under_way`, the page asks for news more often and offers no renewal.
     """

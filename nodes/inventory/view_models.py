@@ -1,4 +1,4 @@
-"""What the page of a node shows, and the pages that confirm an action on it."""
+"""View models of the page of a node, and of the pages that confirm an action on it."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -51,7 +51,7 @@ class HeldCertificate:
 
 @dataclass(frozen=True)
 class Since:
-    """What the node is now, and since when."""
+    """The node's current status, and its start."""
 
     label: str
     at: datetime

@@ -114,7 +114,7 @@ def _presented(request: HttpRequest) -> Certificate | None:
 
 
 def _called(request: HttpRequest, query: type[Query] = Query) -> Called:
-    """Who calls, with which parameters. Raises: Refused, ValidationError."""
+    """The calling node and its parameters. Raises: Refused, ValidationError."""
     certificate = _presented(request)
     holder = certificate.holder_id if certificate else None
     node = Node.objects.present().filter(pk=holder).first() if holder else None

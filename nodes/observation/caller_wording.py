@@ -8,7 +8,7 @@ from nodes.models import CallerFinding, Node
 from pki.core.clocks import stamp
 
 Kind = CallerFinding.Kind
-# How long a finding is shown after its last call. Two callers are shown until a person or a registration resolves it.
+# The time that a finding is shown after its last call. Two callers are shown until a person or a registration resolves it.
 SAID_FOR = {Kind.SUPERSEDED: timedelta(hours=1), Kind.UNKNOWN: timedelta(hours=1), Kind.DATABASE_OLDER: timedelta(days=1)}
 RESTORED = "An older copy of the database was probably restored after this certificate was created."
 

@@ -100,7 +100,7 @@ def installed_since(nodes: Iterable[Node]) -> dict[uuid.UUID, datetime | None]:
 
 
 def still_old(nodes: Iterable[Node], *, now: datetime) -> list[tuple[Node, Served]]:
-    """What has served something else than the installed certificate for longer than a reload takes, with its node; three queries."""
+    """Services that have served another certificate than the installed one for longer than a reload takes, with their nodes; three queries."""
     nodes_listed = list(nodes)
     services = served_certificates_of(nodes_listed)
     old = [(node, service) for node in nodes_listed for service in services[node.pk] if service.is_old]

@@ -38,7 +38,7 @@ def needs(now: datetime) -> Iterator[Need]:
 
 
 def _were_registered(nodes: Iterable[Node]) -> set[uuid.UUID]:
-    """Those of `nodes` that failed after they were registered, because a new root made their certificates invalid."""
+    """The members of `nodes` that failed after they were registered, because a new root made their certificates invalid."""
     failed = [node.pk for node in nodes if node.state == NodeState.FAILED]
     events = Event.objects.filter(target_id__in=failed, action="node.transition", detail__to="failed").order_by("sequence")
     last = {event.target_id: event.detail["from"] for event in events}

@@ -52,7 +52,7 @@ REDISTRIBUTE, AGAIN = "Press Redistribute for a new password.", "Press Redistrib
 
 @dataclass(frozen=True)
 class Ceremony:
-    """What the administrator sees, once."""
+    """The result that the administrator sees once."""
 
     password: str = field(repr=False)
     setup_url: str

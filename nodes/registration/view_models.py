@@ -1,4 +1,4 @@
-"""What the pages that register and redistribute a node show."""
+"""View models of the pages that register and redistribute a node."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What will happen to a node's own certificate, in words. Pure: it takes rows and `now`, and returns words."""
+"""The next event of a node's own certificate, in words. Pure: it takes rows and `now`, and returns words."""
 
 from datetime import datetime
 

@@ -28,7 +28,7 @@ from sealing.errors import TrustZoneError
 
 TASK = RENEWAL
 VALID = timedelta(days=7)  # of the package; it is deleted if the renewal fails
-# How long each step may take before the renewal fails.
+# The time that each step may take before the renewal fails.
 LIMITS = {
     RenewalStatus.REQUESTED: timedelta(minutes=60),
     RenewalStatus.OFFERED: max(timedelta(minutes=10), 3 * timedelta(seconds=settings.QMC_HEARTBEAT_S)),

@@ -43,7 +43,7 @@ class Secret:
 
 
 def secrets_begun() -> dict[str, datetime | None]:
-    """What every node knows, and since when it is what it is (of passwords, the oldest); None where there is none in force."""
+    """The secrets that every node knows, with the start of their use (for passwords, of the oldest); None for a secret that is not in use."""
     writing, oldest = DatabaseKey.objects.writing(), Connection.objects.exclude(password=None).aggregate(at=Min("changed_at"))["at"]
     try:
         cluster = cluster_in_force(issuing_root())

@@ -1,4 +1,4 @@
-"""What the page and the API show about the database key: its versions, the nodes that have them, and the rotation."""
+"""View models of the database key for the page and the API: its versions, the nodes that have them, and the rotation."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -169,7 +169,7 @@ class KeyPage:
 
     @property
     def every_s(self) -> int:
-        """How often the page asks for news."""
+        """The interval at which the page reloads its parts."""
         return 2 if self.is_rotating or (self.central and not self.central.version.finished_at) else 15
 
     @property

@@ -1,4 +1,4 @@
-"""What the page and the API show about the root: the current roots, and the rotation for each node."""
+"""View models of the root for the page and the API: the current roots, and the rotation for each node."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

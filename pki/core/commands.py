@@ -1,4 +1,4 @@
-"""How commands of the product are called in this installation: by name where a wheel installed it, through Python in a source tree."""
+"""The commands of the product in this installation: by name where a wheel installed it, through Python in a source tree."""
 
 from pathlib import Path
 

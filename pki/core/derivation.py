@@ -1,4 +1,4 @@
-"""How many rounds of key derivation a file asks for, read from the file before anything is derived (RFC 7292, RFC 8018, RFC 7914).
+"""The number of rounds of key derivation that a file requires, read before any key is derived (RFC 7292, RFC 8018, RFC 7914).
 
 The counts are not encrypted. OpenSSL uses them as they are, and could work for hours.
 """

@@ -27,7 +27,7 @@ class BoardRow(Expiring):
 
     @property
     def distance(self) -> str:
-        """How far away the expiry date is, in words."""
+        """The time between the expiry date and `as_of`, in words."""
         if self.not_after < self.as_of and self.as_of > self.now:
             return f"{clocks.length(self.as_of - self.not_after)} before"
         return clocks.relative(self.not_after, self.as_of)
@@ -131,7 +131,7 @@ class Board:
         return next((row for row in self.rows if row.kind == Kind.ROOT), None)
 
     def waiting(self, bucket: str) -> int:
-        """How many of a bucket require an action."""
+        """The number of rows in a bucket that require an action."""
         return sum(row.needs_a_hand for row in self.rows if row.bucket == bucket)
 
 

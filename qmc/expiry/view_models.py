@@ -1,4 +1,4 @@
-"""What the page of the expiry board shows beside its rows: title, totals, filter, and the days to choose from."""
+"""View models of the expiry board, without its rows: title, totals, filter, and the days to choose from."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -19,7 +19,7 @@ from web.words import counted
 
 @dataclass(frozen=True)
 class NodeCounts:
-    """How many nodes there are. `others` are those besides the central node."""
+    """The numbers of nodes. `others` counts the nodes besides the central node."""
 
     total: int
     registered: int

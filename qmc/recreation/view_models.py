@@ -58,7 +58,7 @@ def secrets_of_center(*, since: datetime, actor: Actor, now: datetime) -> list[S
 
 @dataclass(frozen=True)
 class RecreationPlan:
-    """What recreating the root would affect. `name` is the subject of the new root. `others` counts nodes without certificates."""
+    """The effects of recreating the root. `name` is the subject of the new root. `others` counts nodes without certificates."""
 
     zone: TrustZone
     name: str
@@ -113,7 +113,7 @@ class Recreated:
 
 @dataclass(frozen=True)
 class RecreationPage:
-    """How far the last recreation is. `nodes` are those that it affected, in their present states; `secrets` may be known to others."""
+    """The progress of the last recreation. `nodes` are the nodes that it affected, in their present states; `secrets` may be known to others."""
 
     zone: TrustZone
     job: Job | None
@@ -140,7 +140,7 @@ class RecreationPage:
 
     @property
     def seconds(self) -> int:
-        """How often the page asks again."""
+        """The interval at which the page reloads its parts."""
         return 2 if self.under_way else 15
 
     @property
@@ -150,7 +150,7 @@ class RecreationPage:
 
 
 def recreation_plan(*, actor: Actor, now: datetime) -> RecreationPlan:
-    """What it would affect, before anybody confirms it. Raises: ZoneMissing."""
+    """The effects of a recreation, before a person confirms it. Raises: ZoneMissing."""
     zone, nodes = zone_current(), nodes_touched()
     in_force, backup = Certificate.objects.issued(), PeriodicWork.objects.filter(name=VERIFIED).first()
     return RecreationPlan(
@@ -195,7 +195,7 @@ def _done(events: list[Event]) -> int:
 
 
 def recreation_page(*, actor: Actor, now: datetime) -> RecreationPage:
-    """How far the last recreation is, and the present state of every node that it affected."""
+    """The progress of the last recreation, and the present state of every node that it affected."""
     zone, job = zone_current(), Job.objects.filter(task=TASK).first()
     actions = [ASKED, BACKED_UP, PROVED, RECREATED, COMPLETED]
     events = list(Event.objects.for_target(zone.pk).filter(action__in=actions)[:20])

@@ -186,11 +186,11 @@ def proof(proved: bool) -> SafeString:
 
 @register.simple_tag
 def qmc() -> str:
-    """How the commands of the console are called here."""
+    """The command line of the console in this installation."""
     return QMC
 
 
 @register.simple_tag
 def qmc_agent() -> str:
-    """How the commands of the agent are called here."""
+    """The command line of the agent in this installation."""
     return AGENT
