@@ -8,9 +8,11 @@ class AlertsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # These register answers to errors, words for events, and kinds of channels, and need the models loaded.
+        # These register answers to errors, words for events, kinds of channels and periodic work, and need the models loaded.
         from alerts import problems  # noqa: F401, PLC0415
         from alerts.alerts import events as alert_events  # noqa: F401, PLC0415
         from alerts.routes import events as route_events  # noqa: F401, PLC0415
         from alerts.rules import causes  # noqa: F401, PLC0415
         from alerts.rules import events as rule_events  # noqa: F401, PLC0415
+        from alerts.watchdog import attention as watchdog_attention  # noqa: F401, PLC0415
+        from alerts.watchdog import tasks as watchdog_tasks  # noqa: F401, PLC0415

@@ -15,6 +15,11 @@ def written_ahead(field: str, latest: datetime) -> Q:
     return Q(**{f"{field}__gt": latest + SKEW})
 
 
+def waits_too_long(field: str, now: datetime, patience: timedelta) -> Q:
+    """Rows that wait since `field` for longer than `patience`, or since a time that a clock wrote that was ahead."""
+    return Q(**{f"{field}__lt": now - patience}) | written_ahead(field, now)
+
+
 def lease_expired(now: datetime, length: timedelta) -> Q:
     """Rows whose lease of this length nobody holds: never taken, returned, expired, or taken by a clock that was ahead."""
     return Q(lease_until__isnull=True) | Q(lease_until__lt=now) | written_ahead("lease_until", now + length)

@@ -16,6 +16,7 @@ import dj_database_url
 from kombu.transport import TRANSPORT_ALIASES
 
 from certs.keys.policy import key_types
+from outbound.http import url_checked
 from pki.core.addresses import central_address, netloc
 from pki.core.database_key import PRESCRIBED, Oids
 from pki.core.errors import PKIError
@@ -102,6 +103,8 @@ def without_secrets(urls: str) -> str:
 def _without_secrets(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     place, question, query = rest.partition("?")
+    if scheme in ("http", "https"):  # the path can be the password
+        place = f"{place.partition('/')[0]}/***"
     _, at, host = place.rpartition("@")
     if not separator or "@" in query:  # the password can be in any part
         return "***"
@@ -175,6 +178,10 @@ def node_api_address(text: str) -> str:
 
 def base_url(text: str) -> str:
     return origin(text.strip()) if text else ""
+
+
+def watchdog_url(text: str) -> str:
+    return url_checked(text.strip()).geturl() if text else ""
 
 
 def host_pattern(text: str) -> str:
@@ -303,6 +310,15 @@ class Installation:
             listed(network),
             "Loopback, link-local and reserved networks that webhooks, mail servers and the watchdog may have addresses in, such as `127.0.0.0/8` "
             "for a mail server on this machine. Separated by commas.",
+        ),
+    ]
+    watchdog_url: Annotated[
+        str,
+        Row(
+            "QMC_WATCHDOG_URL",
+            watchdog_url,
+            "The URL that workers call each minute while the console is well. It overrides the URL in the rules of alerts.",
+            is_secret=True,
         ),
     ]
     process: Annotated[

@@ -55,6 +55,7 @@ QMC_DATABASE_KEY_OIDS = INSTALLATION.database_key_oids
 QMC_KEY_TYPES = INSTALLATION.key_types
 QMC_HEARTBEAT_S = INSTALLATION.heartbeat_s
 QMC_OUTBOUND_NETWORKS = INSTALLATION.outbound_networks
+QMC_WATCHDOG_URL = INSTALLATION.watchdog_url
 DEBUG = False
 # The console checks hosts in qmc.addresses.names, with the site's data. The node API builds no address from the Host header.
 ALLOWED_HOSTS = ["*"]

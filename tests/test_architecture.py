@@ -52,7 +52,7 @@ ROOMS = {
         "automatic",
         "node_api",
     ],
-    "alerts": ["channels", "routes", "rules", "alerts", "deliveries"],
+    "alerts": ["channels", "routes", "rules", "alerts", "deliveries", "watchdog"],
     "qmc": ["addresses", "expiry", "overview", "recreation"],
 }
 NEVER_ON_A_NODE = "pki.issuing"

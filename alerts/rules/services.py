@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.db import transaction
 
@@ -13,9 +12,9 @@ from attention.expiring import KINDS
 from audit.actors import Actor
 from audit.record import record
 from certs.zone.services import zone_current
+from outbound.http import url_checked
 
 MOST_THRESHOLDS, LEAST_DAYS, MOST_DAYS = 10, 0.5, 3650.0
-LONGEST_URL = 500
 
 
 def _thresholds_problem(kind: str, days: Sequence[float]) -> str:
@@ -31,15 +30,11 @@ def _thresholds_problem(kind: str, days: Sequence[float]) -> str:
 
 
 def _watchdog_problem(url: str) -> str:
-    example = "Give a URL such as https://hc.example/ping/4f2c."
     try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and parts.username is None
-    except ValueError:
-        valid = False
-    if not valid or not url.isascii() or not url.isprintable() or " " in url:
-        return f"This is not a URL with http:// or https://, a host, and no password before the host. {example}"
-    return f"A URL has at most {LONGEST_URL} characters." if len(url) > LONGEST_URL else ""
+        url_checked(url)
+    except ValueError as exc:
+        return str(exc)
+    return ""
 
 
 def _check(changes: dict[str, Any]) -> None:

@@ -13,8 +13,9 @@ from certs.certificates.issuer import issuer_of, roots_in_force
 from certs.certificates.revocation_lists import TASK, list_ask
 from certs.models import Certificate, RevocationList
 from certs.states import CertificateStatus
+from jobs.leases import waits_too_long
 from jobs.models import Job
-from jobs.registry import handles
+from jobs.registry import MOST_PATIENCE, handles
 from jobs.services import job_finish
 from pki.core import verify
 from pki.core.roles import Kind
@@ -32,6 +33,11 @@ def lists_ask_due(*, now: datetime) -> None:
         newest = root.revocation_lists.signed().first()
         if newest is None or not timedelta(0) <= now - newest.this_update < ANEW:
             list_ask(root=root, now=now)
+
+
+def lists_wait(*, now: datetime) -> bool:
+    """Whether a requested list is not signed within the time in which each periodic work must run."""
+    return Job.objects.unfinished().filter(waits_too_long("created_at", now, MOST_PATIENCE), task=TASK).exists()
 
 
 @handles(TASK)

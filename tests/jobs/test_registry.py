@@ -49,7 +49,6 @@ def test_beat_asks_for_all_registered_work_by_names_that_celery_knows() -> None:
     asked = {entry["task"] for entry in app.conf.beat_schedule.values()}
     assert asked == {task.task for task in periodic_tasks()}
     assert asked <= set(app.tasks)
-    assert len(asked) == 6
 
 
 @pytest.mark.django_db

@@ -73,6 +73,7 @@ GOOD = {
     ("QMC_TRUSTED_ORIGINS", "https://a.example:8443"): "https://a.example:8443",
     ("QMC_HEARTBEAT_S", "90000"): "3600",
     ("QMC_KEY_TYPES", "service=RSA-4096, client=EC P-384"): "service=RSA-4096,client=EC P-384",
+    ("QMC_WATCHDOG_URL", "https://hc.example:8443/ping/a-secret?a-secret"): "https://hc.example:8443/***?***",
     ("QMC_DATABASE_KEY_OIDS", "1.3.6.1.4.1.1, 1.3.6.1.4.1.2"): "1.3.6.1.4.1.1,1.3.6.1.4.1.2",
     ("QMC_OUTBOUND_NETWORKS", "127.0.0.0/8, ::1,"): "127.0.0.0/8,::1/128",
     ("QMC_ROOT_PASSPHRASE_FILE", ""): "",
@@ -87,7 +88,7 @@ def test_an_invalid_value_is_reported_with_the_allowed_ones(name: str, value: st
     text = str(refused.value)
     assert BAD[name][value] in text
     assert "a-secret" not in text
-    assert (repr(value) in text) is (name not in ("DATABASE_URL", "CELERY_BROKER_URL"))
+    assert (repr(value) in text) is (name not in ("DATABASE_URL", "CELERY_BROKER_URL", "QMC_WATCHDOG_URL"))
 
 
 def test_all_invalid_values_are_reported_together() -> None:
