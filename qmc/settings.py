@@ -201,6 +201,8 @@ SPECTACULAR_SETTINGS = {
         "NodeStateEnum": "nodes.states.NodeState.values",
         "BrowserCertificateStateEnum": "nodes.states.BrowserCertificateState.values",
         "BrowserChoiceStateEnum": "nodes.browser_certificates.api.STATES",
+        "AlertStateEnum": "alerts.states.AlertState.values",
+        "DeliveryStateEnum": "alerts.states.DeliveryState.values",
         "SeverityEnum": [severity.value for severity in Severity],
     },
 }

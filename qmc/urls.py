@@ -3,6 +3,7 @@
 from allauth.account import views as account
 from django.urls import include, path
 
+from alerts.alerts import api as alerts
 from alerts.routes import api as alert_routes
 from certs.certificates import api as certificates
 from certs.exports import api as exports
@@ -60,6 +61,9 @@ API = [
     path("exports/<uuid:pk>/revoke/", exports.ExportRevoke.as_view()),
     path("settings/lifetime/", LifetimeSetting.as_view()),
     path("settings/addresses/", AddressesSetting.as_view()),
+    path("alerts/", alerts.Alerts.as_view()),
+    path("alerts/<uuid:pk>/", alerts.AlertDetail.as_view()),
+    path("alerts/<uuid:pk>/acknowledge/", alerts.AlertAcknowledge.as_view()),
     path("alert-routes/", alert_routes.Routes.as_view()),
     path("alert-routes/<uuid:pk>/", alert_routes.RouteDetail.as_view()),
     path("attention/", Attention.as_view()),

@@ -13,10 +13,20 @@ from alerts.channels.models import Channel
 from alerts.errors import InputInvalid
 from alerts.routes.models import Route
 from alerts.routes.services import route_change, route_create, route_delete
-from attention.needs import Severity
+from attention.needs import CODES, Severity
 from web.api import Choice, Input, ListQuery, StrictInteger, StrictText, View, operation, page_of
 
 MOST_CODES = 100
+
+
+class CodeField(serializers.CharField):
+    """A known code."""
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        code = super().run_validation(data)
+        if code not in CODES:
+            raise serializers.ValidationError("There is no such code. docs/troubleshooting.md lists the codes.", "invalid")
+        return code
 
 
 class RouteInput(Input):

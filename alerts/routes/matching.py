@@ -50,10 +50,15 @@ def routed(
 
 
 def matches(route: Route, code: str, severity: Severity) -> bool:
-    """Whether the route takes this code and severity. A code of the route that ends with `*` takes every code that begins so."""
+    """Whether the route takes this code and severity."""
     if RANK[severity] > RANK[Severity(route.least_severity)]:
         return False
-    return not route.codes or any(code.startswith(each[:-1]) if each.endswith("*") else code == each for each in route.codes)
+    return not route.codes or any(code_matches(pattern, code) for pattern in route.codes)
+
+
+def code_matches(pattern: str, code: str) -> bool:
+    """Whether `pattern` is this code, or its beginning and an asterisk."""
+    return code.startswith(pattern[:-1]) if pattern.endswith("*") else code == pattern
 
 
 def due_at(route: Route, at: datetime) -> datetime:

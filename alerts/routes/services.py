@@ -10,6 +10,7 @@ from django.db import transaction
 
 from alerts.channels.models import Channel
 from alerts.errors import InputInvalid
+from alerts.routes.matching import code_matches
 from alerts.routes.models import Route
 from attention.needs import CODES, Severity
 from audit.actors import Actor
@@ -17,11 +18,6 @@ from audit.record import record
 
 FIELDS = ("channel", "least_severity", "codes", "days", "from_minute", "until_minute", "time_zone")
 DAYS, MINUTES = range(7), range(24 * 60)
-
-
-def code_matches(pattern: str, code: str) -> bool:
-    """Whether `pattern` is this code, or its beginning and an asterisk."""
-    return code.startswith(pattern[:-1]) if pattern.endswith("*") else code == pattern
 
 
 @functools.cache

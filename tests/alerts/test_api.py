@@ -2,14 +2,16 @@
 
 import json
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.utils import timezone
 
-from alerts.models import Channel, Route
+from alerts.models import Alert, Channel, Delivery, Message, QueuedMessage, Route
+from alerts.states import AlertState
 from tests import factories
 from tests.problems import error_fields
 
@@ -27,6 +29,22 @@ def client() -> Client:
 @pytest.fixture
 def channel() -> Channel:
     return Channel.objects.create(name="Operations", kind="webhook", created_at=NOW, changed_at=NOW)
+
+
+@pytest.fixture
+def alert() -> Alert:
+    return opened()
+
+
+def opened(subject: str = "rim1", **fields: Any) -> Alert:
+    """An open alert with its first message."""
+    facts = {"severity": "critical", "title": f"{subject} has not called for 3 h", "text": "why", "remedy": "what to do"} | fields
+    code = facts.pop("code", "node-silent")
+    made = Alert.objects.create(code=code, subject=subject, opened_at=NOW, changed_at=NOW, **facts)
+    Message.objects.create(
+        number=0, alert=made, change="opened", at=NOW, **{name: facts[name] for name in ("severity", "title", "text", "remedy")}
+    )
+    return made
 
 
 def send(client: Client, method: str, path: str, body: Any = None) -> Any:
@@ -81,7 +99,82 @@ def test_the_service_s_errors_are_answered_by_field(client: Client, channel: Cha
     assert (answer.status_code, error_fields(answer.json())) == (400, ["codes", "days", "time_zone"])
 
 
+def test_alerts_are_listed_by_state_severity_code_and_text(client: Client) -> None:
+    opened("rim1")
+    opened("rim2", state=AlertState.ACKNOWLEDGED)
+    opened("rim3", state=AlertState.CLOSED, severity="warning")
+    opened("the root", code="root-expired", title="The root has expired")
+    searches = {
+        "": ["rim1", "rim2", "rim3", "the root"], "state=open": ["rim1", "the root"], "state=unclosed": ["rim1", "rim2", "the root"],
+        "state=closed": ["rim3"], "severity=critical&state=open": ["rim1", "the root"], "code=root-expired": ["the root"], "search=RIM2": ["rim2"],
+        "search=expired": ["the root"],
+    }  # fmt: skip
+    for query, subjects in searches.items():
+        found = send(client, "GET", f"alerts/?{query}").json()["results"]
+        assert sorted(row["subject"] for row in found) == subjects, query
+
+
+@pytest.mark.parametrize("query", ["state=shut", "severity=fatal", "code=no-code", "status=open"])
+def test_an_unknown_search_is_refused(client: Client, query: str) -> None:
+    answer = send(client, "GET", f"alerts/?{query}")
+    assert (answer.status_code, error_fields(answer.json())) == (400, [query.partition("=")[0]])
+
+
+def test_an_alert_says_where_each_message_was_sent(client: Client, alert: Alert, channel: Channel) -> None:
+    delivery = Delivery.objects.create(channel=channel, state="sent", title="x", created_at=NOW, changed_at=NOW)
+    night = Channel.objects.create(name="Night", kind="mail", created_at=NOW, changed_at=NOW)
+    message = alert.messages.get()
+    QueuedMessage.objects.create(message=message, channel=channel, due_at=NOW, delivery=delivery)
+    QueuedMessage.objects.create(message=message, channel=night, due_at=NOW + timedelta(hours=8))
+    shown = send(client, "GET", f"alerts/{alert.pk}/").json()
+    assert (shown["code"], shown["state"], shown["opened_at"]) == ("node-silent", "open", "2026-11-30T12:00:00Z")
+    (told,) = shown["messages"]
+    assert (told["change"], told["title"], told["note"]) == ("opened", "rim1 has not called for 3 h", "")
+    assert [(each["channel_name"], each["due_at"], each["delivery"], each["state"]) for each in told["deliveries"]] == [
+        ("Operations", "2026-11-30T12:00:00Z", str(delivery.pk), "sent"), ("Night", "2026-11-30T20:00:00Z", None, "waiting"),
+    ]  # fmt: skip
+
+
+def test_an_alert_is_acknowledged_with_a_note_and_an_end(client: Client, alert: Alert) -> None:
+    until = (timezone.now() + timedelta(days=2)).isoformat()
+    answer = send(client, "POST", f"alerts/{alert.pk}/acknowledge/", {"note": "I replace the disk.", "until": until})
+    shown = answer.json()
+    assert (answer.status_code, shown["state"], shown["acknowledged_by"], shown["note"]) == (
+        200,
+        "acknowledged",
+        "ann",
+        "I replace the disk.",
+    )
+    assert (shown["messages"][0]["change"], shown["messages"][0]["actor"], shown["messages"][0]["note"]) == (
+        "acknowledged", "ann", "I replace the disk.",
+    )  # fmt: skip
+    assert send(client, "POST", f"alerts/{alert.pk}/acknowledge/", {}).json()["acknowledged_until"] is None
+
+
+ACKNOWLEDGED: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "an end in the past": ({"until": "2020-01-01T00:00:00Z"}, ["until"]),
+    "an end that is no time": ({"until": "tomorrow"}, ["until"]),
+    "a long note": ({"note": "x" * 501}, ["note"]),
+    "an unknown field": ({"reason": "x"}, ["reason"]),
+}
+
+
+@pytest.mark.parametrize(("body", "fields"), ACKNOWLEDGED.values(), ids=ACKNOWLEDGED.keys())
+def test_an_invalid_acknowledgement_is_refused_by_field(client: Client, alert: Alert, body: dict[str, Any], fields: list[str]) -> None:
+    answer = send(client, "POST", f"alerts/{alert.pk}/acknowledge/", body)
+    assert (answer.status_code, error_fields(answer.json())) == (400, fields)
+    assert Alert.objects.get().state == AlertState.OPEN
+
+
+def test_a_closed_alert_cannot_be_acknowledged(client: Client) -> None:
+    answer = send(client, "POST", f"alerts/{opened(state=AlertState.CLOSED).pk}/acknowledge/", {})
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:trust-zone:alert-not-now")
+
+
 DOORS = {
+    "GET alerts/": "alerts.view_alert",
+    "GET alerts/{alert}/": "alerts.view_alert",
+    "POST alerts/{alert}/acknowledge/": "alerts.change_alert",
     "GET alert-routes/": "alerts.view_route",
     "POST alert-routes/": "alerts.add_route",
     "GET alert-routes/{route}/": "alerts.view_route",
@@ -92,9 +185,9 @@ BODIES: dict[str, Any] = {"POST alert-routes/": {"channel": "{channel}"}}
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_each_operation_needs_its_permission(client: Client, channel: Channel, door: str) -> None:
+def test_each_operation_needs_its_permission(client: Client, alert: Alert, channel: Channel, door: str) -> None:
     route = Route.objects.create(channel=channel, created_at=NOW)
-    rows = {"{channel}": str(channel.pk), "{route}": str(route.pk)}
+    rows = {"{alert}": str(alert.pk), "{channel}": str(channel.pk), "{route}": str(route.pk)}
     method, _, path = door.partition(" ")
     body = BODIES.get(door, {})
     for name, pk in rows.items():

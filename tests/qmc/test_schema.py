@@ -9,7 +9,8 @@ from django.core.checks import run_checks
 from django.urls import get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
-from alerts.models import Channel, Route
+from alerts.alerts.api import AlertMessageOutput, AlertOutput, MessageDeliveryOutput, alert_json, message_json, queued_json
+from alerts.models import Alert, Channel, Message, QueuedMessage, Route
 from alerts.routes.api import RouteOutput, route_json
 from attention.expiring import Endless, by_hand
 from certs.certificates.api import CertificateOutput, certificate_json
@@ -45,6 +46,9 @@ def test_answers_have_the_format_in_the_schema() -> None:
     row = BoardRow(None, "backup", "", "", "", NOW, NOW, by_hand(""), "", NOW, NOW)
     endless = Endless(None, "token", "", "", "")
     answers = {
+        AlertOutput: alert_json(Alert()),
+        AlertMessageOutput: message_json(Message(), []),
+        MessageDeliveryOutput: queued_json(QueuedMessage(channel=Channel())),
         RouteOutput: route_json(Route(channel=Channel())),
         NodeOutput: node,
         ConnectionOutput: connection,

@@ -10,7 +10,8 @@ from django.contrib.auth.models import User
 
 from alerts.errors import InputInvalid
 from alerts.models import Channel, Route
-from alerts.routes.services import code_matches, route_change, route_create, route_delete
+from alerts.routes.matching import code_matches
+from alerts.routes.services import route_change, route_create, route_delete
 from attention.needs import Severity
 from audit.actors import SYSTEM, Actor, PermissionRefused
 from audit.event_lines import line
