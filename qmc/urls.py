@@ -99,4 +99,5 @@ urlpatterns = [
     path("", include("nodes.revocation.urls")),
     path("", include("certs.urls")),
     path("", include("certs.exports.urls")),
+    path("", include("alerts.board.urls")),
 ]

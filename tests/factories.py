@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from alerts.models import Channel
+from alerts.models import Alert, Channel, Delivery, Message, QueuedMessage
 from certs.models import Certificate, Export
 from certs.names.services import names_take
 from nodes.inventory.names import names_of
@@ -69,3 +70,39 @@ def export(machine: str = "a.example", *, at: datetime, **fields: Any) -> Export
 def channel(name: str = "ops", *, at: datetime, **fields: Any) -> Channel:
     """A channel that was created `at` that time, with no values."""
     return Channel.objects.create(name=name, **{"kind": "webhook", "created_at": at, "changed_at": at} | fields)
+
+
+def alert(code: str = "node-silent", *, at: datetime, **fields: Any) -> Alert:
+    """An alert that was opened `at` that time, without messages."""
+    plain = {
+        "subject": "rim7", "severity": "critical", "title": "rim7 has not called for 14 min", "text": "It called last from 10.4.2.17.",
+        "remedy": "Start its agent.", "url": "/nodes/", "opened_at": at, "changed_at": at,
+    }  # fmt: skip
+    return Alert.objects.create(code=code, **plain | fields)
+
+
+def message(about: Alert, change: str = "opened", *, at: datetime, **fields: Any) -> Message:
+    """The next message about an alert, with its present facts. It is queued for no channel."""
+    plain = {
+        "severity": about.severity,
+        "title": about.title,
+        "text": about.text,
+        "remedy": about.remedy,
+        "number": about.messages.count(),
+        "routed_at": at,
+    }
+    return Message.objects.create(alert=about, change=change, at=at, **plain | fields)
+
+
+def channel(name: str = "Mail", *, at: datetime, **fields: Any) -> Channel:
+    """A channel that cannot send: its kind is unknown."""
+    return Channel.objects.create(name=name, **{"kind": "none", "created_at": at, "changed_at": at} | fields)
+
+
+def delivery(to: Channel, *messages: Message, at: datetime, state: str = "sent", **fields: Any) -> Delivery:
+    """A delivery of these messages, `at` that time."""
+    plain = {"title": messages[0].title if messages else "Test message", "created_at": at, "changed_at": at, "attempts": 1}
+    made = Delivery.objects.create(channel=to, state=state, **plain | fields)
+    for each in messages:
+        QueuedMessage.objects.create(message=each, channel=to, due_at=at, delivery=made)
+    return made

@@ -1,6 +1,7 @@
 """Alerts, and the messages about them."""
 
 import uuid
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models import Q
@@ -11,9 +12,16 @@ from attention.needs import Severity
 SEVERITIES = [(each.value, each.value) for each in Severity]
 
 
+CLOSED_FOR = timedelta(days=30)  # the list of alerts shows closed ones this long
+
+
 class AlertQuerySet(models.QuerySet["Alert"]):
     def unclosed(self) -> "AlertQuerySet":
         return self.exclude(state=AlertState.CLOSED)
+
+    def recent(self, now: datetime) -> "AlertQuerySet":
+        """Those that are not closed, and those that were closed in the last 30 days."""
+        return self.filter(Q(closed_at=None) | Q(closed_at__gte=now - CLOSED_FOR))
 
     def searched(self, text: str) -> "AlertQuerySet":
         return self.filter(Q(title__icontains=text) | Q(subject__icontains=text) | Q(code__icontains=text))

@@ -36,7 +36,14 @@
       if (each.textContent !== text) { each.textContent = text; }
     }
   };
+  // A form that takes times of the day takes them in the time zone of the browser, unless one was chosen.
+  const zone = () => {
+    for (const each of document.querySelectorAll("input[data-time-zone]")) {
+      if (!each.value) { each.value = Intl.DateTimeFormat().resolvedOptions().timeZone; }
+    }
+  };
   show();
+  zone();
   document.addEventListener("htmx:afterSettle", show);
   setInterval(show, 5000);
 })();
