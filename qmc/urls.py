@@ -100,4 +100,5 @@ urlpatterns = [
     path("", include("certs.urls")),
     path("", include("certs.exports.urls")),
     path("", include("alerts.board.urls")),
+    path("", include("alerts.routes.urls")),
 ]

@@ -8,7 +8,6 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from alerts.models import Channel
 from alerts.models import Alert, Channel, Delivery, Message, QueuedMessage
 from certs.models import Certificate, Export
 from certs.names.services import names_take
@@ -92,11 +91,6 @@ def message(about: Alert, change: str = "opened", *, at: datetime, **fields: Any
         "routed_at": at,
     }
     return Message.objects.create(alert=about, change=change, at=at, **plain | fields)
-
-
-def channel(name: str = "Mail", *, at: datetime, **fields: Any) -> Channel:
-    """A channel that cannot send: its kind is unknown."""
-    return Channel.objects.create(name=name, **{"kind": "none", "created_at": at, "changed_at": at} | fields)
 
 
 def delivery(to: Channel, *messages: Message, at: datetime, state: str = "sent", **fields: Any) -> Delivery:

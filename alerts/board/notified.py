@@ -9,6 +9,7 @@ from django.db.models import Count, F, Max, OuterRef, Subquery
 
 from alerts.models import QueuedMessage
 from alerts.states import DeliveryState
+from web.words import listed
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Notified:
     @property
     def sentence(self) -> str:
         """The last time follows it."""
-        by = " and ".join(filter(None, [", ".join(self.channels[:-1]), self.channels[-1]]))
+        by = listed(self.channels)
         return f"notified once, by {by}" if self.times == 1 else f"notified {self.times} times, last by {by}"
 
 

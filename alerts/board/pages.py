@@ -8,7 +8,6 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
 from alerts.board.filters import AlertFilter
-from alerts.board.forms import AcknowledgeForm
 from alerts.board.view_models import AlertPage, AlertsPage, alert_rows, channel_line, chips, history_lines
 from alerts.models import Alert, Channel
 from attention.needs import CODES
@@ -24,7 +23,7 @@ def alert_list(request: PageRequest) -> HttpResponse:
     shown = AlertsPage(
         found.state_chosen,
         chips(now=now),
-        alert_rows(part.object_list),
+        alert_rows(list(part.object_list)),
         part,
         found.is_filtered,
         [channel_line(channel, now=now) for channel in Channel.objects.all()],
@@ -35,8 +34,7 @@ def alert_list(request: PageRequest) -> HttpResponse:
 @page("alerts.view_alert")
 def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     alert, now = get_object_or_404(Alert, pk=pk), timezone.now()
-    form = AcknowledgeForm(request.POST or None)
     messages = alert.messages.prefetch_related("queued__channel", "queued__delivery")
     part = Paginator(messages, LINES).get_page(page_number(request))
     shown = AlertPage(alert, CODES.get(alert.code, ""), history_lines(part.object_list, now=now), part)
-    return render(request, "alerts/board/detail.html", {"page": shown, "form": form, "now": now})
+    return render(request, "alerts/board/detail.html", {"page": shown, "now": now})

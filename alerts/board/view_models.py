@@ -6,7 +6,6 @@ from datetime import datetime
 
 from django.core.paginator import Page
 from django.db.models import Count
-from django.urls import reverse
 
 from alerts.board.notified import Notified, notified_about
 from alerts.models import Alert, Channel, Message, QueuedMessage
@@ -202,11 +201,3 @@ class AlertPage:
     @property
     def is_acknowledged(self) -> bool:
         return self.alert.state == AlertState.ACKNOWLEDGED
-
-    @property
-    def acknowledge_title(self) -> str:
-        return "Acknowledge again" if self.is_acknowledged else "Acknowledge"
-
-    @property
-    def address(self) -> str:
-        return reverse("alerts:detail", args=[self.alert.pk])

@@ -1,0 +1,62 @@
+"""The list of routes, and the page of one route."""
+
+from dataclasses import dataclass
+
+from django.core.paginator import Page
+
+from alerts.models import Channel, Route
+from alerts.routes.words import sentence, sentence_without
+from web.words import counted
+
+
+@dataclass(frozen=True)
+class RouteRow:
+    route: Route
+
+    @property
+    def sentence(self) -> str:
+        return sentence(self.route)
+
+
+@dataclass(frozen=True)
+class RoutesPage:
+    """One page of the routes. `without` are the channels that have no route."""
+
+    rows: list[RouteRow]
+    part: "Page[Route]"
+    without: list[Channel]
+    has_channels: bool
+
+    @property
+    def count(self) -> str:
+        return counted(self.part.paginator.count, "route")
+
+    @property
+    def defaults(self) -> list[tuple[Channel, str]]:
+        return [(channel, sentence_without(channel)) for channel in self.without]
+
+
+@dataclass(frozen=True)
+class RoutePage:
+    """A route to change; None for a new one. `is_last`: its channel has no other route."""
+
+    route: Route | None
+    saved: bool = False
+    is_last: bool = False
+
+    @property
+    def title(self) -> str:
+        return f"Route to {self.route.channel.name}" if self.route else "New route"
+
+    @property
+    def sentence(self) -> str:
+        return sentence(self.route) if self.route else ""
+
+    @property
+    def after_deletion(self) -> str:
+        """What the channel of the route gets without it."""
+        if self.route is None:
+            return ""
+        if self.is_last:
+            return f"It is the only route to this channel. Without a route: {sentence_without(self.route.channel)}"
+        return f"{self.route.channel.name} keeps its other routes."
