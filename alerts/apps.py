@@ -11,6 +11,9 @@ class AlertsConfig(AppConfig):
         # These register answers to errors, words for events, kinds of channels and periodic work, and need the models loaded.
         from alerts import problems  # noqa: F401, PLC0415
         from alerts.alerts import events as alert_events  # noqa: F401, PLC0415
+        from alerts.channels import events as channel_events  # noqa: F401, PLC0415
+        from alerts.channels.mail import kind as mail  # noqa: F401, PLC0415
+        from alerts.channels.webhook import kind as webhook  # noqa: F401, PLC0415
         from alerts.routes import events as route_events  # noqa: F401, PLC0415
         from alerts.rules import causes  # noqa: F401, PLC0415
         from alerts.rules import events as rule_events  # noqa: F401, PLC0415

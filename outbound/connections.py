@@ -33,22 +33,24 @@ def connect_guarded(host: str, port: int, within_s: float = CONNECT_S) -> socket
 
 @contextlib.contextmanager
 def deadline(connection: socket.socket, within_s: float) -> Iterator[threading.Event]:
-    """Shut the connection down after `within_s`, even if the other side sends slowly. The event is set then."""
+    """Shut the connection down after `within_s`, even if the other side sends slowly. The event is set then. TLS can begin on it meanwhile."""
     is_over = threading.Event()
+    with connection.dup() as same:
 
-    def end() -> None:
-        is_over.set()
-        with contextlib.suppress(OSError):  # it was closed just now
-            socket.socket.shutdown(connection, socket.SHUT_RDWR)  # the method of an SSLSocket also drops its TLS state, which is in use
+        def end() -> None:
+            is_over.set()
+            with contextlib.suppress(OSError):  # the other side has closed it
+                same.shutdown(socket.SHUT_RDWR)
 
-    # Each read has its own timeout. The timer limits all of them together.
-    timer = threading.Timer(within_s, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield is_over
-    finally:
-        timer.cancel()
+        # Each read has its own timeout. The timer limits all of them together.
+        timer = threading.Timer(within_s, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield is_over
+        finally:
+            timer.cancel()
+            timer.join()
 
 
 def tls_context(authorities: str = "") -> ssl.SSLContext:

@@ -87,9 +87,8 @@ def send(method: str, url: str, headers: Mapping[str, str], body: bytes | None =
     host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
     context = tls_context(authorities) if parts.scheme == "https" else None
     request = Request(method, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), headers, body)
-    raw = connect_guarded(host, port)
-    with context.wrap_socket(raw, server_hostname=host, do_handshake_on_connect=False) if context else raw as connection:
-        answer = _exchange(connection, host, port, request, until - time.monotonic())
+    with connect_guarded(host, port) as raw:
+        answer = _exchange(raw, context, host, port, request, until - time.monotonic())
     if 300 <= answer.status < 400:
         raise OutboundFailed(
             f"{place_of(host, port)} redirects to another address (HTTP {answer.status}). The console follows no redirects. Enter the final URL."
@@ -97,16 +96,15 @@ def send(method: str, url: str, headers: Mapping[str, str], body: bytes | None =
     return answer
 
 
-def _exchange(connection: socket.socket, host: str, port: int, request: Request, within_s: float) -> Answer:
+def _exchange(raw: socket.socket, context: ssl.SSLContext | None, host: str, port: int, request: Request, within_s: float) -> Answer:
     """Raises: OutboundFailed."""
-    connection.settimeout(within_s)
+    raw.settimeout(within_s)
     is_written = False
-    with deadline(connection, within_s) as is_over:
+    with deadline(raw, within_s) as is_over:
         try:
-            if isinstance(connection, ssl.SSLSocket):
-                connection.do_handshake()
-            is_written = True
-            return _Connection(connection, host, port).exchange(request)
+            with context.wrap_socket(raw, server_hostname=host) if context else raw as connection:
+                is_written = True
+                return _Connection(connection, host, port).exchange(request)
         except (OSError, http.client.HTTPException, ValueError) as exc:
             cause = TimeoutError() if is_over.is_set() else exc
             raise OutboundFailed(failure_text(cause, place_of(host, port)), may_have_arrived=is_written) from exc

@@ -153,6 +153,14 @@ class MailReceiver:
         return AuthResult(success=True)
 
 
+class _AnyPort(Controller):
+    """With port 0, the first call goes to the port that the server got."""
+
+    def _trigger_server(self) -> None:
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
 @contextlib.contextmanager
 def mail_receiver(receiver: MailReceiver, context: ssl.SSLContext | None = None, *, implicit_tls: bool = False) -> Iterator[int]:
     """A mail server for `receiver`, and its port. With `context` it has STARTTLS, or TLS from the start with `implicit_tls`."""
@@ -161,9 +169,9 @@ def mail_receiver(receiver: MailReceiver, context: ssl.SSLContext | None = None,
         options["ssl_context"], options["auth_require_tls"] = context, False
     elif context:
         options["tls_context"] = context
-    controller = Controller(receiver, hostname="127.0.0.1", port=0, **options)
+    controller = _AnyPort(receiver, hostname="127.0.0.1", port=0, **options)
     controller.start()
     try:
-        yield controller.server.sockets[0].getsockname()[1]
+        yield controller.port
     finally:
         controller.stop(no_assert=True)

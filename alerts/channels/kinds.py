@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from alerts.errors import InputInvalid
 from attention.needs import Severity
+
+LONGEST_LINE, LONGEST_TEXT = 2000, 50_000
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Field:
     choices: Mapping[str, str] = field(default_factory=dict)
     lines: bool = False
     """The value has several lines."""
+    sent_to: tuple[str, ...] = ()
+    """The fields that say where this secret is sent. When one of them changes, the secret must be entered again."""
 
 
 class Kind(Protocol):
@@ -52,15 +57,45 @@ class Kind(Protocol):
     icon: str
     explanation: str
     fields: tuple[Field, ...]
+    sends_state_changes: bool
+    """Whether it can send the changes of state of nodes and other objects. Then it is for programs."""
 
     def checked(self, values: Mapping[str, str]) -> dict[str, str]:
-        """The values of all fields as they are stored. Raises: alerts.errors.InputInvalid."""
+        """The values of all fields as they are stored. `values` is what `fields_checked` returned. Raises: alerts.errors.InputInvalid."""
 
     def address(self, values: Mapping[str, str]) -> str:
         """Where it sends to, in a few words and without secrets: `ops@site.example`, `hooks.site.example`."""
 
     def send(self, values: Mapping[str, str], message: Outgoing) -> None:
         """Send within 15 s. Raises: alerts.errors.NotSent."""
+
+
+def fields_checked(kind: Kind, values: Mapping[str, str]) -> dict[str, str]:
+    """A value for every field, as far as any kind of channel can check it. An empty value becomes the default. Raises: InputInvalid."""
+    known = {each.name: each for each in kind.fields}
+    errors = {
+        name: [f"“{name[:40]}” is not a field of this kind of channel. Its fields are: {', '.join(known)}."]
+        for name in values.keys() - known
+    }
+    found: dict[str, str] = {}
+    for name, each in known.items():
+        found[name] = values.get(name, "").strip("\r\n" if each.is_secret else None) or each.default
+        if problem := _problem(each, found[name]):
+            errors[name] = [problem]
+    if errors:
+        raise InputInvalid(errors)
+    return found
+
+
+def _problem(known: Field, value: str) -> str:
+    if not value:
+        return f"Enter a value for “{known.label}”." if known.is_required else ""
+    if known.choices and value not in known.choices:
+        return f"Choose one of: {', '.join(known.choices)}."
+    most = LONGEST_TEXT if known.lines else LONGEST_LINE
+    if len(value) > most or not all(line.isprintable() for line in (value.splitlines() if known.lines else [value])):
+        return f"“{known.label}” must have at most {most} printable characters{'' if known.lines else ', in one line'}."
+    return ""
 
 
 KINDS: dict[str, Kind] = {}
