@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from alerts.alerts import api as alerts
 from alerts.routes import api as alert_routes
+from alerts.watchdog.api import AlertRules
 from certs.certificates import api as certificates
 from certs.exports import api as exports
 from certs.lifetime.api import LifetimeSetting
@@ -59,6 +60,7 @@ API = [
     path("exports/<uuid:pk>/", exports.ExportDetail.as_view()),
     path("exports/<uuid:pk>/renew/", exports.ExportRenew.as_view()),
     path("exports/<uuid:pk>/revoke/", exports.ExportRevoke.as_view()),
+    path("settings/alerts/", AlertRules.as_view()),
     path("settings/lifetime/", LifetimeSetting.as_view()),
     path("settings/addresses/", AddressesSetting.as_view()),
     path("alerts/", alerts.Alerts.as_view()),

@@ -1,6 +1,7 @@
 """The frame of the API: declarations of operations with their input and answers, the actor, paged lists, and strict fields."""
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from itertools import islice
@@ -31,6 +32,15 @@ class StrictInteger(serializers.IntegerField):
         if type(data) is not int:
             raise serializers.ValidationError("Give an integer.", "invalid")
         return data
+
+
+class StrictNumber(serializers.FloatField):
+    """A number. Texts, and numbers that no float can hold, are refused."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if type(data) not in (int, float) or not abs(data) <= sys.float_info.max:
+            raise serializers.ValidationError("Give a number.", "invalid")
+        return float(data)
 
 
 class StrictText(serializers.CharField):

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from alerts.models import Alert, Channel, Delivery, Message, QueuedMessage, Route
 from alerts.states import AlertState
+from certs.models import TrustZone
 from tests import factories
 from tests.problems import error_fields
 
@@ -171,7 +172,58 @@ def test_a_closed_alert_cannot_be_acknowledged(client: Client) -> None:
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:trust-zone:alert-not-now")
 
 
+URL = "https://hc.example:8443/ping/4f2c"
+
+
+@pytest.fixture
+def zone() -> TrustZone:
+    return TrustZone.objects.create(name="central.example", created_at=NOW, founded_at=NOW)
+
+
+def test_the_rules_are_shown_and_changed_without_the_watchdog_url(client: Client, zone: TrustZone) -> None:
+    before = send(client, "GET", "settings/alerts/").json()
+    assert (before["thresholds"]["root"], before["thresholds"]["backup"]) == ([90, 30, 14, 7, 3, 1], [])
+    assert (before["watchdog"]["url_set"], before["watchdog"]["host"]) == (False, "")
+    answer = send(client, "PUT", "settings/alerts/", {"thresholds": {"root": [30, 365.5], "token": []}, "watchdog_url": URL})
+    after = answer.json()
+    assert (after["thresholds"]["root"], after["thresholds"]["token"], after["thresholds"]["client"]) == (
+        [365.5, 30],
+        [],
+        [90, 30, 14, 7, 3, 1],
+    )
+    assert (after["watchdog"]["url_set"], after["watchdog"]["from_environment"], after["watchdog"]["host"]) == (True, False, "hc.example")
+    assert "4f2c" not in answer.content.decode()
+    same = send(client, "PUT", "settings/alerts/", {"thresholds": after["thresholds"]}).json()
+    assert (same["thresholds"], same["watchdog"]["host"]) == (after["thresholds"], "hc.example")
+    assert send(client, "PUT", "settings/alerts/", {"watchdog_url": None}).json()["watchdog"]["url_set"] is False
+
+
+def test_the_environment_overrides_the_watchdog_url(client: Client, zone: TrustZone, settings: Any) -> None:
+    settings.QMC_WATCHDOG_URL = "https://other.example/ping/x"
+    shown = send(client, "PUT", "settings/alerts/", {"watchdog_url": URL}).json()["watchdog"]
+    assert (shown["url_set"], shown["from_environment"], shown["host"]) == (True, True, "other.example")
+
+
+RULES = {
+    "a text as a threshold": ({"thresholds": {"root": ["30"]}}, ["thresholds"]),
+    "a huge threshold": ({"thresholds": {"root": [10**400]}}, ["thresholds"]),
+    "true as a threshold": ({"thresholds": {"root": [True]}}, ["thresholds"]),
+    "an unknown kind": ({"thresholds": {"passport": [30]}}, ["thresholds"]),
+    "a list of thresholds": ({"thresholds": [30]}, ["thresholds"]),
+    "a number as a URL": ({"watchdog_url": 7}, ["watchdog_url"]),
+    "no URL": ({"watchdog_url": "hc.example"}, ["watchdog_url"]),
+}
+
+
+@pytest.mark.parametrize(("body", "fields"), RULES.values(), ids=RULES.keys())
+def test_invalid_rules_are_refused_by_field(client: Client, zone: TrustZone, body: dict[str, Any], fields: list[str]) -> None:
+    answer = send(client, "PUT", "settings/alerts/", body)
+    assert (answer.status_code, error_fields(answer.json())) == (400, fields)
+
+
 DOORS = {
+    "GET settings/alerts/": "alerts.view_rules",
+    "PUT settings/alerts/": "alerts.change_rules",
     "GET alerts/": "alerts.view_alert",
     "GET alerts/{alert}/": "alerts.view_alert",
     "POST alerts/{alert}/acknowledge/": "alerts.change_alert",

@@ -10,8 +10,9 @@ from django.urls import get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
 from alerts.alerts.api import AlertMessageOutput, AlertOutput, MessageDeliveryOutput, alert_json, message_json, queued_json
-from alerts.models import Alert, Channel, Message, QueuedMessage, Route
+from alerts.models import Alert, Channel, Message, QueuedMessage, Route, Rules
 from alerts.routes.api import RouteOutput, route_json
+from alerts.watchdog.api import AlertRulesOutput, WatchdogOutput, rules_json
 from attention.expiring import Endless, by_hand
 from certs.certificates.api import CertificateOutput, certificate_json
 from certs.exports.api import ExportOutput, exports_json
@@ -49,6 +50,8 @@ def test_answers_have_the_format_in_the_schema() -> None:
         AlertOutput: alert_json(Alert()),
         AlertMessageOutput: message_json(Message(), []),
         MessageDeliveryOutput: queued_json(QueuedMessage(channel=Channel())),
+        AlertRulesOutput: rules_json(Rules()),
+        WatchdogOutput: rules_json(Rules())["watchdog"],
         RouteOutput: route_json(Route(channel=Channel())),
         NodeOutput: node,
         ConnectionOutput: connection,
