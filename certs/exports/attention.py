@@ -16,7 +16,7 @@ LAST_WEEK = timedelta(days=7)
 
 codes_register(
     {
-        "export-refused": "nobody accepts what an export contains",
+        "export-refused": "the certificates of an export are refused",
         "export-failed": "an export could not be made",
         "export-renewal-needed": "a rotation makes an export useless",
         "export-expiring": "an export expires within 30 days, or has expired",
