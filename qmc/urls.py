@@ -4,6 +4,7 @@ from allauth.account import views as account
 from django.urls import include, path
 
 from alerts.alerts import api as alerts
+from alerts.channels import api as alert_channels
 from alerts.routes import api as alert_routes
 from alerts.watchdog.api import AlertRules
 from certs.certificates import api as certificates
@@ -66,6 +67,8 @@ API = [
     path("alerts/", alerts.Alerts.as_view()),
     path("alerts/<uuid:pk>/", alerts.AlertDetail.as_view()),
     path("alerts/<uuid:pk>/acknowledge/", alerts.AlertAcknowledge.as_view()),
+    path("alert-channels/", alert_channels.Channels.as_view()),
+    path("alert-channels/<uuid:pk>/", alert_channels.ChannelDetail.as_view()),
     path("alert-routes/", alert_routes.Routes.as_view()),
     path("alert-routes/<uuid:pk>/", alert_routes.RouteDetail.as_view()),
     path("attention/", Attention.as_view()),

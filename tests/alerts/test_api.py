@@ -10,14 +10,18 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
+from alerts.channels.services import channel_create
 from alerts.models import Alert, Channel, Delivery, Message, QueuedMessage, Route
 from alerts.states import AlertState
+from audit.actors import SYSTEM
+from audit.models import Event
 from certs.models import TrustZone
 from tests import factories
 from tests.problems import error_fields
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 API = "/api/v1/"
+TOKEN = "t0ken-of-the-receiver"
 pytestmark = pytest.mark.django_db
 
 
@@ -29,7 +33,9 @@ def client() -> Client:
 
 @pytest.fixture
 def channel() -> Channel:
-    return Channel.objects.create(name="Operations", kind="webhook", created_at=NOW, changed_at=NOW)
+    return channel_create(
+        actor=SYSTEM, name="Operations", kind="webhook", values={"url": "https://hooks.example/qmc", "token": TOKEN}, now=NOW
+    )
 
 
 @pytest.fixture
@@ -60,6 +66,67 @@ def with_permission(client: Client, name: str) -> None:
     app, _, codename = name.partition(".")
     eve.user_permissions.set([Permission.objects.get(content_type__app_label=app, codename=codename)])
     client.force_login(eve)
+
+
+MAIL = {"recipients": "ops@site.example", "sender": "qmc@site.example", "host": "mail.site.example", "username": "qmc", "password": TOKEN}
+HOOK = {"url": "https://hooks.example/qmc"}
+
+
+def test_a_channel_is_created_shown_changed_and_deleted(client: Client) -> None:
+    answer = send(client, "POST", "alert-channels/", {"name": "Mail", "kind": "mail", "values": MAIL})
+    assert (answer.status_code, answer.json().pop("generated_secrets")) == (201, {})
+    channel = {name: value for name, value in answer.json().items() if name != "generated_secrets"}
+    assert (channel["secrets_set"], channel["address"], channel["values"]["port"]) == ({"password": True}, "ops@site.example", "587")
+    assert "password" not in channel["values"]
+    one = f"alert-channels/{channel['id']}/"
+    assert send(client, "GET", one).json() == channel
+    assert send(client, "GET", "alert-channels/").json() == {"results": [channel], "next": None}
+    changed = send(client, "PATCH", one, {"values": {"port": "465", "security": "tls", "password": "another"}, "enabled": False}).json()
+    assert (changed["values"]["port"], changed["enabled"], changed["name"]) == ("465", False, "Mail")
+    changed = send(client, "PATCH", one, {"values": {"username": "", "password": None}}).json()
+    assert (changed["secrets_set"], changed["values"]["username"]) == ({"password": False}, "")
+    assert (send(client, "DELETE", one).status_code, Channel.objects.count()) == (204, 0)
+
+
+def test_secrets_are_in_no_answer_and_a_generated_one_is_answered_once(client: Client) -> None:
+    created = send(client, "POST", "alert-channels/", {"name": "Hook", "kind": "webhook", "values": HOOK | {"token": TOKEN}})
+    secret = created.json()["generated_secrets"]["secret"]
+    assert secret.startswith("whsec_")
+    assert created.json()["secrets_set"] == {"token": True, "secret": True}
+    one = f"alert-channels/{created.json()['id']}/"
+    others = [send(client, "GET", one), send(client, "PATCH", one, {"name": "Hook 2"}), send(client, "GET", "alert-channels/")]
+    others.append(send(client, "PATCH", one, {"values": {"url": "https://elsewhere.example/"}}))
+    assert [answer.status_code for answer in others] == [200, 200, 200, 400]
+    assert not any(secret in answer.content.decode() for answer in others)
+    assert not any(TOKEN in answer.content.decode() for answer in [created, *others])
+    assert not any(secret in str(event.detail) or TOKEN in str(event.detail) for event in Event.objects.all())
+    given = send(client, "POST", "alert-channels/", {"name": "Third", "kind": "webhook", "values": HOOK | {"secret": secret}})
+    assert (given.status_code, given.json()["generated_secrets"]) == (201, {})
+
+
+CHANNELS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "an unknown kind": ({"name": "x", "kind": "pigeon", "values": {}}, ["kind"]),
+    "no values": ({"name": "x", "kind": "webhook"}, ["values"]),
+    "an unknown value": ({"name": "x", "kind": "webhook", "values": HOOK | {"path": "/"}}, ["values.path"]),
+    "a value that is no text": ({"name": "x", "kind": "webhook", "values": {"url": 7}}, ["values.url"]),
+    "a wrong value": ({"name": "x", "kind": "webhook", "values": {"url": "ftp://hooks.example"}}, ["values.url"]),
+    "many values": ({"name": "x", "kind": "webhook", "values": {str(number): "" for number in range(21)}}, ["values"]),
+    "a name with a line break": ({"name": "x\ny", "kind": "webhook", "values": HOOK}, ["name"]),
+    "the name of another": ({"name": "OPERATIONS", "kind": "webhook", "values": HOOK}, ["name"]),
+    "an unknown state change": ({"name": "x", "kind": "webhook", "values": HOOK, "state_changes": ["people"]}, ["state_changes.0"]),
+    "state changes by mail": ({"name": "x", "kind": "mail", "values": MAIL, "state_changes": ["nodes"]}, ["state_changes"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "fields"), CHANNELS.values(), ids=CHANNELS.keys())
+def test_an_invalid_channel_is_refused_by_field(client: Client, channel: Channel, body: dict[str, Any], fields: list[str]) -> None:
+    answer = send(client, "POST", "alert-channels/", body)
+    assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (400, fields)
+
+
+def test_the_kind_of_a_channel_cannot_be_changed(client: Client, channel: Channel) -> None:
+    answer = send(client, "PATCH", f"alert-channels/{channel.pk}/", {"kind": "mail"})
+    assert (answer.status_code, error_fields(answer.json())) == (400, ["kind"])
 
 
 def test_a_route_is_created_shown_changed_and_deleted(client: Client, channel: Channel) -> None:
@@ -222,6 +289,11 @@ def test_invalid_rules_are_refused_by_field(client: Client, zone: TrustZone, bod
 
 
 DOORS = {
+    "GET alert-channels/": "alerts.view_channel",
+    "POST alert-channels/": "alerts.add_channel",
+    "GET alert-channels/{channel}/": "alerts.view_channel",
+    "PATCH alert-channels/{channel}/": "alerts.change_channel",
+    "DELETE alert-channels/{channel}/": "alerts.delete_channel",
     "GET settings/alerts/": "alerts.view_rules",
     "PUT settings/alerts/": "alerts.change_rules",
     "GET alerts/": "alerts.view_alert",
@@ -233,7 +305,10 @@ DOORS = {
     "PATCH alert-routes/{route}/": "alerts.change_route",
     "DELETE alert-routes/{route}/": "alerts.delete_route",
 }
-BODIES: dict[str, Any] = {"POST alert-routes/": {"channel": "{channel}"}}
+BODIES: dict[str, Any] = {
+    "POST alert-channels/": {"name": "Hook", "kind": "webhook", "values": HOOK},
+    "POST alert-routes/": {"channel": "{channel}"},
+}
 
 
 @pytest.mark.parametrize("door", DOORS)

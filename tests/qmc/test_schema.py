@@ -10,6 +10,7 @@ from django.urls import get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
 from alerts.alerts.api import AlertMessageOutput, AlertOutput, MessageDeliveryOutput, alert_json, message_json, queued_json
+from alerts.channels.api import ChannelOutput, channel_json
 from alerts.models import Alert, Channel, Message, QueuedMessage, Route, Rules
 from alerts.routes.api import RouteOutput, route_json
 from alerts.watchdog.api import AlertRulesOutput, WatchdogOutput, rules_json
@@ -52,6 +53,7 @@ def test_answers_have_the_format_in_the_schema() -> None:
         MessageDeliveryOutput: queued_json(QueuedMessage(channel=Channel())),
         AlertRulesOutput: rules_json(Rules()),
         WatchdogOutput: rules_json(Rules())["watchdog"],
+        ChannelOutput: channel_json(Channel(kind="webhook", values={"url": "https://hooks.example/"})),
         RouteOutput: route_json(Route(channel=Channel())),
         NodeOutput: node,
         ConnectionOutput: connection,
@@ -87,7 +89,7 @@ def test_every_address_is_in_the_schema_with_its_answer() -> None:
         for method, operation in methods.items()
         if not any("content" in answer for status, answer in operation["responses"].items() if status < "300")
     ]
-    deleted = ("alert-routes", "browser-certificates", "connections", "deployments", "nodes")
+    deleted = ("alert-channels", "alert-routes", "browser-certificates", "connections", "deployments", "nodes")
     assert sorted(without) == [(f"/api/v1/{section}/{{id}}/", "delete") for section in deleted]
 
 
