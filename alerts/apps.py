@@ -14,6 +14,8 @@ class AlertsConfig(AppConfig):
         from alerts.channels import events as channel_events  # noqa: F401, PLC0415
         from alerts.channels.mail import kind as mail  # noqa: F401, PLC0415
         from alerts.channels.webhook import kind as webhook  # noqa: F401, PLC0415
+        from alerts.deliveries import attention as delivery_attention  # noqa: F401, PLC0415
+        from alerts.deliveries import services, tasks  # noqa: F401, PLC0415
         from alerts.routes import events as route_events  # noqa: F401, PLC0415
         from alerts.rules import causes  # noqa: F401, PLC0415
         from alerts.rules import events as rule_events  # noqa: F401, PLC0415

@@ -1,0 +1,49 @@
+"""The needs of channels."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.urls import reverse
+
+from alerts.models import Channel
+from attention.needs import Need, Severity, codes_register, needs_register
+from nodes.models import Node
+from pki.core import clocks
+
+codes_register({"channel-failing": "a channel does not take messages", "nobody-is-notified": "alerts have no channel"})
+FAILS_AFTER = timedelta(minutes=2)
+
+
+@needs_register
+def needs(now: datetime) -> Iterator[Need]:
+    """Channels that do not take messages, and a site without a channel."""
+    channels = list(Channel.objects.filter(enabled=True).defer("secrets"))
+    for channel in channels:
+        if channel.failing_since and now - channel.failing_since >= FAILS_AFTER:
+            title = f"The channel {channel} has not taken a message for {clocks.length(now - channel.failing_since)}"
+            remedy = "Fix the cause, then send a test message from the page of the channel. What is queued is delivered then."
+            url = reverse("alerts:list")
+            yield Need(
+                "channel-failing",
+                Severity.WARNING,
+                channel.name,
+                title,
+                channel.last_error,
+                remedy,
+                url,
+                "Show alerts",
+                channel.failing_since,
+            )
+    if not channels and Node.objects.present().filter(is_central=False).exists():
+        text = "Alerts are shown in this console only, so nobody learns of them at night."
+        remedy = "Add a channel: mail, a webhook, or a chat or on-call service."
+        yield Need(
+            "nobody-is-notified",
+            Severity.INFO,
+            "alerts",
+            "Nobody is notified of alerts",
+            text,
+            remedy,
+            reverse("alerts:channels"),
+            "Channels",
+        )
