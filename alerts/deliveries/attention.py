@@ -12,6 +12,7 @@ from pki.core import clocks
 
 codes_register({"channel-failing": "a channel does not take messages", "nobody-is-notified": "alerts have no channel"})
 FAILS_AFTER = timedelta(minutes=2)
+SET_UP = timedelta(hours=1)  # whoever registers the first nodes is not interrupted
 
 
 @needs_register
@@ -34,7 +35,7 @@ def needs(now: datetime) -> Iterator[Need]:
                 "Show alerts",
                 channel.failing_since,
             )
-    if not channels and Node.objects.present().filter(is_central=False).exists():
+    if not channels and Node.objects.present().filter(is_central=False, registered_at__lt=now - SET_UP).exists():
         text = "Alerts are shown in this console only, so nobody learns of them at night."
         remedy = "Add a channel: mail, a webhook, or a chat or on-call service."
         yield Need(
@@ -44,6 +45,6 @@ def needs(now: datetime) -> Iterator[Need]:
             "Nobody is notified of alerts",
             text,
             remedy,
-            reverse("alerts:channels"),
-            "Channels",
+            reverse("alerts:list"),
+            "Show alerts",
         )

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from alerts.channels.services import channel_create
 
 from alerts.alerts.transition import alert_transition, message_record
+from alerts.channels.services import channel_create
 from alerts.deliveries.attention import needs
 from alerts.deliveries.queue import messages_route
 from alerts.deliveries.services import SPACING, channel_deliver, delivery_test
