@@ -31,6 +31,8 @@ SEALED_FOR = {
     "nodes.registration.sealed_password": Readers.CENTER,
     "nodes.connection.password": Readers.NODES,
     "nodes.browsercertificate.private_key": Readers.CENTER,
+    "alerts.channel.secrets": Readers.CENTER,
+    "alerts.rules.watchdog_url": Readers.CENTER,
 }
 
 
