@@ -12,6 +12,7 @@ class AlertsConfig(AppConfig):
         from alerts import problems  # noqa: F401, PLC0415
         from alerts.alerts import events as alert_events  # noqa: F401, PLC0415
         from alerts.channels import events as channel_events  # noqa: F401, PLC0415
+        from alerts.channels.chat import kind as chat  # noqa: F401, PLC0415
         from alerts.channels.mail import kind as mail  # noqa: F401, PLC0415
         from alerts.channels.webhook import kind as webhook  # noqa: F401, PLC0415
         from alerts.deliveries import attention as delivery_attention  # noqa: F401, PLC0415

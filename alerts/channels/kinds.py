@@ -31,6 +31,12 @@ class Outgoing:
     data: Mapping[str, Any] = field(default_factory=dict)
     possible_repeat: bool = False
 
+    @property
+    def end(self) -> str:
+        """What follows the text for people: the address of the page, and whether this can be a repeat."""
+        repeat = "This message may be a repeat: the console does not know whether an earlier attempt to send it arrived."
+        return "\n\n".join(part for part in (self.url, repeat if self.possible_repeat else "") if part)
+
 
 @dataclass(frozen=True)
 class Field:

