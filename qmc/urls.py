@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from alerts.alerts import api as alerts
 from alerts.channels import api as alert_channels
+from alerts.deliveries import api as alert_deliveries
 from alerts.routes import api as alert_routes
 from alerts.watchdog.api import AlertRules
 from certs.certificates import api as certificates
@@ -69,6 +70,8 @@ API = [
     path("alerts/<uuid:pk>/acknowledge/", alerts.AlertAcknowledge.as_view()),
     path("alert-channels/", alert_channels.Channels.as_view()),
     path("alert-channels/<uuid:pk>/", alert_channels.ChannelDetail.as_view()),
+    path("alert-channels/<uuid:pk>/test/", alert_deliveries.ChannelTest.as_view()),
+    path("alert-channels/<uuid:pk>/deliveries/", alert_deliveries.ChannelDeliveries.as_view()),
     path("alert-routes/", alert_routes.Routes.as_view()),
     path("alert-routes/<uuid:pk>/", alert_routes.RouteDetail.as_view()),
     path("attention/", Attention.as_view()),

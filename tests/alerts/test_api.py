@@ -129,6 +129,17 @@ def test_the_kind_of_a_channel_cannot_be_changed(client: Client, channel: Channe
     assert (answer.status_code, error_fields(answer.json())) == (400, ["kind"])
 
 
+def test_a_test_message_is_queued_and_listed(client: Client, channel: Channel) -> None:
+    answer = send(client, "POST", f"alert-channels/{channel.pk}/test/", {})
+    assert (answer.status_code, answer.json()["state"], answer.json()["is_test"]) == (202, "waiting", True)
+    Delivery.objects.create(channel=channel, state="sent", title="rim1", created_at=NOW - timedelta(days=9), changed_at=NOW)
+    listed = send(client, "GET", f"alert-channels/{channel.pk}/deliveries/").json()["results"]
+    assert [(row["title"], row["state"], row["is_test"]) for row in listed] == [
+        ("Test message from ann", "waiting", True), ("rim1", "sent", False),
+    ]  # fmt: skip
+    assert send(client, "GET", f"alert-channels/{uuid.UUID(int=7)}/deliveries/").status_code == 404
+
+
 def test_a_route_is_created_shown_changed_and_deleted(client: Client, channel: Channel) -> None:
     created = send(
         client, "POST", "alert-routes/", {"channel": str(channel.pk), "codes": ["node-*"], "from_minute": 480, "until_minute": 1020}
@@ -289,6 +300,8 @@ def test_invalid_rules_are_refused_by_field(client: Client, zone: TrustZone, bod
 
 
 DOORS = {
+    "POST alert-channels/{channel}/test/": "alerts.change_channel",
+    "GET alert-channels/{channel}/deliveries/": "alerts.view_channel",
     "GET alert-channels/": "alerts.view_channel",
     "POST alert-channels/": "alerts.add_channel",
     "GET alert-channels/{channel}/": "alerts.view_channel",

@@ -11,7 +11,8 @@ from drf_spectacular.generators import SchemaGenerator
 
 from alerts.alerts.api import AlertMessageOutput, AlertOutput, MessageDeliveryOutput, alert_json, message_json, queued_json
 from alerts.channels.api import ChannelOutput, channel_json
-from alerts.models import Alert, Channel, Message, QueuedMessage, Route, Rules
+from alerts.deliveries.api import DeliveryOutput, delivery_json
+from alerts.models import Alert, Channel, Delivery, Message, QueuedMessage, Route, Rules
 from alerts.routes.api import RouteOutput, route_json
 from alerts.watchdog.api import AlertRulesOutput, WatchdogOutput, rules_json
 from attention.expiring import Endless, by_hand
@@ -54,6 +55,7 @@ def test_answers_have_the_format_in_the_schema() -> None:
         AlertRulesOutput: rules_json(Rules()),
         WatchdogOutput: rules_json(Rules())["watchdog"],
         ChannelOutput: channel_json(Channel(kind="webhook", values={"url": "https://hooks.example/"})),
+        DeliveryOutput: delivery_json(Delivery()),
         RouteOutput: route_json(Route(channel=Channel())),
         NodeOutput: node,
         ConnectionOutput: connection,

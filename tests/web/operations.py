@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 
+from alerts.models import Channel
 from certs.models import Certificate
 from nodes.models import Node
 
@@ -27,8 +29,20 @@ def fields_of(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def filled(path: str) -> str:
     """The path of something that is there, where there is such a thing."""
-    pk = Node.objects.get(is_central=True).pk if "/nodes/" in path else Certificate.objects.get(kind="client").pk
+    if "/nodes/" in path:
+        pk = Node.objects.get(is_central=True).pk
+    elif "/alert-channels/" in path:
+        pk = _channel().pk
+    else:
+        pk = Certificate.objects.get(kind="client").pk
     return path.replace("{id}", str(pk)).replace("{generation}", "1")
+
+
+def _channel() -> Channel:
+    found, now = Channel.objects.first(), timezone.now()
+    return found or Channel.objects.create(
+        name="Operations", kind="webhook", values={"url": "https://hooks.example/"}, created_at=now, changed_at=now
+    )
 
 
 def parameters_of(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
