@@ -7,7 +7,7 @@ import https from "node:https";
 const [home, host, port, servername] = process.argv.slice(2);
 const exported = (name) => readFileSync(`${home}/Exported Certificates/.Local Certificates/${name}.pem`);
 // A service certificate carries the database key and its algorithm, encrypted to its own key. During a rotation there are several.
-const kept = readdirSync(`${home}/service-pairs`).map((each) => readFileSync(`${home}/service-pairs/${each}/service.pem`));
+const kept = readdirSync(`${home}/service-pairs`).map((folder) => readFileSync(`${home}/service-pairs/${folder}/service.pem`));
 const keys = new Map();
 for (const [key, certificate] of [[exported("server_key"), exported("server")], ...kept.map((pem) => [pem, pem])]) {
   const own = createPrivateKey(key), der = new X509Certificate(certificate).raw, size = own.asymmetricKeyDetails.modulusLength / 8;

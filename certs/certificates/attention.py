@@ -57,7 +57,7 @@ def expired_need(
 
 
 def _ids(same: Sequence[Certificate]) -> frozenset[str]:
-    return frozenset(str(each.pk) for each in same)
+    return frozenset(str(certificate.pk) for certificate in same)
 
 
 def called(same: Sequence[Certificate]) -> str:

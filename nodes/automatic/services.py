@@ -51,7 +51,7 @@ def renewals_due(*, now: datetime) -> list[Due]:
     for node in nodes:
         moments = [*_own_due(own[node.pk], gets, now), *_cluster_due(node, cluster, clusters, now)]
         if moments and (node.observed is None or root.sha256 in node.observed.trusts):
-            certificates = frozenset(str(each.pk) for each in own[node.pk])
+            certificates = frozenset(str(certificate.pk) for certificate in own[node.pk])
             found.append(Due(node, min(at for at, _ in moments), min(end for _, end in moments), certificates))
     return sorted(found, key=lambda due: due.not_after)
 

@@ -71,13 +71,13 @@ def _nobody_calls(nodes: list[Node], now: datetime) -> Iterator[Need]:
 
 def _callers(findings: list[CallerFinding], now: datetime) -> Iterator[Need]:
     """Unknown callers, and callers that contradict the database."""
-    for each in findings:
-        words, node = caller_words(each, now), each.node
+    for finding in findings:
+        words, node = caller_words(finding, now), finding.node
         severity = Severity.WARNING if words.code == "database-put-back" else Severity.CRITICAL
         url, button = (_page(node), "Show node") if node else (reverse("nodes:list"), "Show nodes")
-        many = Many(f"{{count}} callers: {each.get_kind_display()}", reverse("nodes:list"), "Show nodes", words.text, words.remedy)
+        many = Many(f"{{count}} callers: {finding.get_kind_display()}", reverse("nodes:list"), "Show nodes", words.text, words.remedy)
         yield Need(
-            words.code, severity, str(node) if node else each.address, words.title, words.text, words.remedy, url, button, each.first_at, key=each.key, many=many
+            words.code, severity, str(node) if node else finding.address, words.title, words.text, words.remedy, url, button, finding.first_at, key=finding.key, many=many
         )  # fmt: skip
 
 

@@ -3,12 +3,12 @@
   "use strict";
   const NAME = "typed", SECRET = /pass|pwd|key|secret|token/i, UNKEPT = ["password", "file", "hidden", "submit", "button", "reset"];
   const here = location.pathname + location.search;
-  const fields = (form) => [...form.elements].filter((each) => each.name && !UNKEPT.includes(each.type) && !SECRET.test(each.name));
+  const fields = (form) => [...form.elements].filter((field) => field.name && !UNKEPT.includes(field.type) && !SECRET.test(field.name));
   const read = () => { try { return JSON.parse(sessionStorage.getItem(NAME)); } catch { return null; } };
   const write = (kept) => { try { sessionStorage.setItem(NAME, JSON.stringify(kept)); } catch { /* no room: then nothing is kept */ } };
 
   const keep = (form) => {
-    const values = fields(form).map((each) => ({ name: each.name, value: each.value, checked: each.checked === true }));
+    const values = fields(form).map((field) => ({ name: field.name, value: field.value, checked: field.checked === true }));
     write({ path: here, form: [...document.forms].indexOf(form), values });
   };
 
@@ -16,11 +16,11 @@
     const form = document.forms[kept.form];
     if (!form) { return; }
     const left = [...kept.values];
-    for (const each of fields(form)) {
-      const at = left.findIndex((value) => value.name === each.name && (!["checkbox", "radio"].includes(each.type) || value.value === each.value));
+    for (const field of fields(form)) {
+      const at = left.findIndex((value) => value.name === field.name && (!["checkbox", "radio"].includes(field.type) || value.value === field.value));
       if (at < 0) { continue; }
       const [found] = left.splice(at, 1);
-      if (["checkbox", "radio"].includes(each.type)) { each.checked = found.checked; } else { each.value = found.value; }
+      if (["checkbox", "radio"].includes(field.type)) { field.checked = found.checked; } else { field.value = found.value; }
     }
     const note = document.createElement("div");
     note.className = "note note-blue";

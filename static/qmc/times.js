@@ -26,20 +26,20 @@
   };
 
   const show = () => {
-    for (const each of document.querySelectorAll("time[data-form]")) {
-      const { form, seconds } = each.dataset;
-      if (!shownSince.has(each)) { shownSince.set(each, performance.now()); }
-      const at = new Date(each.dateTime);
+    for (const time of document.querySelectorAll("time[data-form]")) {
+      const { form, seconds } = time.dataset;
+      if (!shownSince.has(time)) { shownSince.set(time, performance.now()); }
+      const at = new Date(time.dateTime);
       // Counted from what the server said: the browser's clock can be wrong.
       const text = form === "moment" ? moment(at) : form === "day" ? day(at)
-        : words[form](Number(seconds) - (performance.now() - shownSince.get(each)) / 1000);
-      if (each.textContent !== text) { each.textContent = text; }
+        : words[form](Number(seconds) - (performance.now() - shownSince.get(time)) / 1000);
+      if (time.textContent !== text) { time.textContent = text; }
     }
   };
   // A form that takes times of the day takes them in the time zone of the browser, unless one was chosen.
   const zone = () => {
-    for (const each of document.querySelectorAll("input[data-time-zone]")) {
-      if (!each.value) { each.value = Intl.DateTimeFormat().resolvedOptions().timeZone; }
+    for (const input of document.querySelectorAll("input[data-time-zone]")) {
+      if (!input.value) { input.value = Intl.DateTimeFormat().resolvedOptions().timeZone; }
     }
   };
   show();

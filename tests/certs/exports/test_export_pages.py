@@ -163,7 +163,7 @@ def test_many_exports_of_one_state_are_one_line_of_the_overview(zone: Path) -> N
         "Export m1.example expires in 20 days",
     ]
     Certificate.objects.filter(holder__startswith="export").update(status="revoked", reason="stolen.")
-    (need,) = [each.need for each in attention(timezone.now()) if "xport" in each.need.title]
+    (need,) = [ranked.need for ranked in attention(timezone.now()) if "xport" in ranked.need.title]
     assert (need.title, need.button) == ("4 exports: each one is refused", "Show exports")
     assert (need.text.count("Renew"), "Renew" in need.remedy) == (1, False)
 
