@@ -8,6 +8,7 @@ from alerts.channels import api as alert_channels
 from alerts.deliveries import api as alert_deliveries
 from alerts.routes import api as alert_routes
 from alerts.watchdog.api import AlertRules
+from alerts.watchdog.pages import rules as alert_rules
 from certs.certificates import api as certificates
 from certs.exports import api as exports
 from certs.lifetime.api import LifetimeSetting
@@ -107,6 +108,6 @@ urlpatterns = [
     path("", include("nodes.revocation.urls")),
     path("", include("certs.urls")),
     path("", include("certs.exports.urls")),
-    path("", include("alerts.board.urls")),
-    path("", include("alerts.routes.urls")),
+    path("alerts/rules/", alert_rules, name="alert_rules"),
+    path("", include("alerts.urls")),
 ]

@@ -8,10 +8,11 @@ from django.core.paginator import Page
 from django.db.models import Count
 
 from alerts.board.notified import Notified, notified_about
+from alerts.channels.view_models import ChannelLine
 from alerts.models import Alert, Channel, Message, QueuedMessage
 from alerts.states import AlertState, Change, DeliveryState
+from alerts.watchdog.status import WatchdogStatus
 from attention.needs import COLORS, Severity
-from pki.core import clocks
 from web.words import counted
 
 
@@ -33,26 +34,6 @@ def chips(*, now: datetime) -> list[Chip]:
         Chip(AlertState.ACKNOWLEDGED, "Acknowledged", unclosed.get(AlertState.ACKNOWLEDGED, 0)),
         Chip(AlertState.CLOSED, "Closed in 30 days", closed),
     ]
-
-
-@dataclass(frozen=True)
-class ChannelLine:
-    """A channel, and whether it works. The time `at` follows `words`, if there is one."""
-
-    channel: Channel
-    color: str
-    words: str
-    at: datetime | None = None
-
-
-def channel_line(channel: Channel, *, now: datetime) -> ChannelLine:
-    if not channel.enabled:
-        return ChannelLine(channel, "grey", "off")
-    if channel.failing_since:
-        return ChannelLine(channel, "red", f"failing for {clocks.length(now - channel.failing_since)}")
-    if channel.last_sent_at:
-        return ChannelLine(channel, "green", "sent", channel.last_sent_at)
-    return ChannelLine(channel, "grey", "nothing sent yet")
 
 
 @dataclass(frozen=True)
@@ -98,6 +79,7 @@ class AlertsPage:
     part: "Page[Alert]"
     filtered: bool
     channels: list[ChannelLine]
+    watchdog: WatchdogStatus
 
     @property
     def title(self) -> str:
@@ -187,12 +169,13 @@ def history_lines(messages: Iterable[Message], *, now: datetime) -> list[History
 
 @dataclass(frozen=True)
 class AlertPage:
-    """One alert. `meaning` are the words of its code."""
+    """One alert. `meaning` are the words of its code. `saved`: it was acknowledged just now."""
 
     alert: Alert
     meaning: str
     history: list[HistoryLine]
     part: "Page[Message]"
+    saved: bool = False
 
     @property
     def is_closed(self) -> bool:
@@ -201,3 +184,7 @@ class AlertPage:
     @property
     def is_acknowledged(self) -> bool:
         return self.alert.state == AlertState.ACKNOWLEDGED
+
+    @property
+    def acknowledge_title(self) -> str:
+        return "Acknowledge again" if self.is_acknowledged else "Acknowledge"

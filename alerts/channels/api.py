@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from alerts.channels.kinds import KINDS, LONGEST_TEXT
 from alerts.channels.models import Channel
-from alerts.channels.services import STATE_CHANGES, channel_change, channel_create, channel_delete, channel_values
+from alerts.channels.services import STATE_CHANGES, channel_change, channel_create, channel_delete, channel_values, generated_secrets
 from alerts.errors import InputInvalid
 from web.api import Choice, Input, ListQuery, StrictText, View, operation, page_of
 
@@ -85,16 +85,6 @@ def channel_json(channel: Channel) -> dict[str, Any]:
     secrets_set = {field.name: bool(values.get(field.name)) for field in kind.fields if field.is_secret}
     plain = {name: getattr(channel, name) for name in PLAIN}
     return {"id": str(channel.pk), **plain, "secrets_set": secrets_set, "address": kind.address(values)}
-
-
-def generated_secrets(channel: Channel, given: dict[str, str | None]) -> dict[str, str]:
-    """The secrets of a new channel that nobody entered."""
-    values = channel_values(channel)
-    return {
-        field.name: values[field.name]
-        for field in KINDS[channel.kind].fields
-        if field.is_secret and values[field.name] and not given.get(field.name)
-    }
 
 
 @contextmanager

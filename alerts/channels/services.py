@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain
+from types import MappingProxyType
 
 from django.db import IntegrityError, transaction
 
@@ -23,6 +24,16 @@ Values = Mapping[str, str | None]
 def channel_values(channel: Channel) -> dict[str, str]:
     """The values of all fields, with the secrets: for sending only. Raises: UnknownKey, Altered, ZoneMissing, ZoneBroken."""
     return {**channel.values, **(json.loads(channel.secrets.text()) if channel.secrets else {})}
+
+
+def generated_secrets(channel: Channel, given: Values, before: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+    """The secrets that the console has generated, because nobody entered them. `before` has the values before a change."""
+    now, fields = channel_values(channel), KINDS[channel.kind].fields
+    return {
+        field.name: value
+        for field in fields
+        if field.is_secret and (value := now[field.name]) and value != before.get(field.name) and not given.get(field.name)
+    }
 
 
 def channel_create(

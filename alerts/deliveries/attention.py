@@ -23,7 +23,7 @@ def needs(now: datetime) -> Iterator[Need]:
         if channel.failing_since and now - channel.failing_since >= FAILS_AFTER:
             title = f"The channel {channel} has not taken a message for {clocks.length(now - channel.failing_since)}"
             remedy = "Fix the cause, then send a test message from the page of the channel. What is queued is delivered then."
-            url = reverse("alerts:list")
+            url = reverse("alerts:channel", args=[channel.pk])
             yield Need(
                 "channel-failing",
                 Severity.WARNING,

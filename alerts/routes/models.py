@@ -5,6 +5,7 @@ import uuid
 from django.db import models
 
 from alerts.channels.models import Channel
+from alerts.routes.words import sentence
 from attention.needs import Severity
 
 
@@ -30,3 +31,8 @@ class Route(models.Model):
 
     def __str__(self) -> str:
         return f"route to {self.channel}"
+
+    @property
+    def sentence(self) -> str:
+        """Critical alerts go to Teams on Saturday and Sunday (UTC)."""
+        return sentence(self)

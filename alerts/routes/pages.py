@@ -13,7 +13,7 @@ from alerts.errors import InputInvalid
 from alerts.models import Channel, Route
 from alerts.routes.forms import RouteForm
 from alerts.routes.services import route_change, route_create, route_delete
-from alerts.routes.view_models import RoutePage, RouteRow, RoutesPage
+from alerts.routes.view_models import RoutePage, RoutesPage
 from web.page import ROWS, PageRequest, page, page_number
 
 WITH_CHANNEL = Route.objects.select_related("channel")
@@ -23,7 +23,7 @@ WITH_CHANNEL = Route.objects.select_related("channel")
 def route_list(request: PageRequest) -> HttpResponse:
     part = Paginator(WITH_CHANNEL.all(), ROWS).get_page(page_number(request))
     without = list(Channel.objects.filter(routes=None))
-    rows = [RouteRow(route) for route in part.object_list]
+    rows = list(part.object_list)
     return render(request, "alerts/routes/list.html", {"page": RoutesPage(rows, part, without, bool(rows or without))})
 
 
@@ -46,7 +46,7 @@ def _form(request: PageRequest, form: RouteForm, route: Route | None = None) -> 
 def create(request: PageRequest) -> HttpResponse:
     form = RouteForm(request.POST or None, initial={"channel": request.GET.get("channel", "")})
     if request.method == "POST" and (made := _save(form, lambda **fields: route_create(actor=request.actor, **fields))):
-        return redirect(reverse("alert_routes:edit", args=[made.pk]) + "?saved")
+        return redirect(reverse("alerts:route", args=[made.pk]) + "?saved")
     return _form(request, form)
 
 
@@ -55,7 +55,7 @@ def edit(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     route = get_object_or_404(WITH_CHANNEL, pk=pk)
     form = RouteForm(request.POST or None, initial=RouteForm.initial_of(route), kept=route.codes)
     if request.method == "POST" and _save(form, lambda **fields: route_change(actor=request.actor, route=route, **fields)):
-        return redirect(reverse("alert_routes:edit", args=[pk]) + "?saved")
+        return redirect(reverse("alerts:route", args=[pk]) + "?saved")
     return _form(request, form, route)
 
 
@@ -64,6 +64,6 @@ def remove(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     route = get_object_or_404(WITH_CHANNEL, pk=pk)
     if request.method == "POST":
         route_delete(actor=request.actor, route=route, now=timezone.now())
-        return redirect("alert_routes:list")
+        return redirect("alerts:routes")
     is_last = not Route.objects.filter(channel=route.channel).exclude(pk=pk).exists()
     return render(request, "alerts/routes/remove.html", {"page": RoutePage(route, is_last=is_last)})

@@ -5,24 +5,15 @@ from dataclasses import dataclass
 from django.core.paginator import Page
 
 from alerts.models import Channel, Route
-from alerts.routes.words import sentence, sentence_without
+from alerts.routes.words import sentence_without
 from web.words import counted
-
-
-@dataclass(frozen=True)
-class RouteRow:
-    route: Route
-
-    @property
-    def sentence(self) -> str:
-        return sentence(self.route)
 
 
 @dataclass(frozen=True)
 class RoutesPage:
     """One page of the routes. `without` are the channels that have no route."""
 
-    rows: list[RouteRow]
+    rows: list[Route]
     part: "Page[Route]"
     without: list[Channel]
     has_channels: bool
@@ -50,7 +41,7 @@ class RoutePage:
 
     @property
     def sentence(self) -> str:
-        return sentence(self.route) if self.route else ""
+        return self.route.sentence if self.route else ""
 
     @property
     def after_deletion(self) -> str:

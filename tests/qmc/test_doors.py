@@ -15,9 +15,11 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from alerts.models import Route
 from certs.models import Certificate, Deployment, Export
 from nodes.dial import services as dial
 from nodes.models import BrowserCertificate, Connection, Node
+from tests import factories
 
 pytestmark = pytest.mark.django_db
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -90,6 +92,12 @@ def test_stored_texts_are_escaped(site_directory: Path, client: Client) -> None:
     BrowserCertificate.objects.create(
         name=MARKUP, source="request", state="awaiting_answer", names=[MARKUP], notes=[MARKUP], actor=MARKUP, **when
     )
+    alert = factories.alert(
+        MARKUP, at=now, subject=MARKUP, title=MARKUP, text=MARKUP, remedy=MARKUP, note=MARKUP, acknowledged_by=MARKUP, url=MARKUP
+    )
+    channel = factories.channel(MARKUP, at=now, values={"url": MARKUP}, last_error=MARKUP, failing_since=now)
+    message = factories.message(alert, at=now, actor=MARKUP, note=MARKUP)
+    Route.objects.create(channel=channel, codes=[MARKUP], time_zone=MARKUP, days=[1], created_at=now)
     rows = [
         *Node.objects.all(),
         *Certificate.objects.all(),
@@ -97,6 +105,10 @@ def test_stored_texts_are_escaped(site_directory: Path, client: Client) -> None:
         *Deployment.objects.all(),
         *Export.objects.all(),
         *BrowserCertificate.objects.all(),
+        alert,
+        channel,
+        factories.delivery(channel, message, at=now, title=MARKUP, error=MARKUP),
+        *Route.objects.all(),
     ]
     nobody, seen = str(uuid.UUID(int=7)), 0
     for path in paths():

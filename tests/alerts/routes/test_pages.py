@@ -7,7 +7,6 @@ from django.test import Client
 from django.utils import timezone
 
 from alerts.models import Channel, Route
-from alerts.routes.words import sentence
 from tests import factories
 from tests.alerts.board.test_list import asked
 
@@ -40,7 +39,7 @@ def route(**fields: Any) -> Route:
     ],
 )
 def test_a_route_is_a_sentence(fields: dict[str, Any], words: str) -> None:
-    assert sentence(route(**fields)) == words
+    assert route(**fields).sentence == words
 
 
 def posted(client: Client, path: str, **fields: Any) -> tuple[int, str]:

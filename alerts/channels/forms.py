@@ -1,0 +1,94 @@
+"""The form of a channel: its fields are those of its kind. It checks only the shape of the input; the service checks the rules."""
+
+from collections.abc import Collection
+from typing import Any
+
+from django import forms
+
+from alerts.channels.kinds import Field, Kind
+from alerts.channels.services import STATE_CHANGES
+from alerts.models import Channel
+from web.forms import ServiceForm, text_input
+from web.templatetags.console import commands
+
+CLEAR = "clear_"
+
+
+def _checkbox() -> forms.CheckboxInput:
+    return forms.CheckboxInput(attrs={"class": "form-check-input"})
+
+
+def _field(field: Field, *, is_stored: bool) -> forms.Field:
+    help_text = "It is set. Leave this field empty to keep it." if is_stored else field.help_text
+    common: dict[str, Any] = {
+        "label": field.label,
+        "required": field.is_required and not is_stored,
+        "help_text": commands(help_text),
+        "initial": "" if field.is_secret else field.default,
+        "error_messages": {"required": f"Enter a value for “{field.label}”."},
+    }
+    if field.choices:
+        return forms.ChoiceField(choices=list(field.choices.items()), widget=forms.Select(attrs={"class": "form-select"}), **common)
+    widget: forms.Widget = text_input("")
+    if field.is_secret:
+        widget = forms.PasswordInput(attrs={"class": "form-control", "autocomplete": "new-password"})
+    elif field.lines:
+        widget = forms.Textarea(attrs={"class": "form-control", "rows": 3, "spellcheck": "false"})
+    return forms.CharField(strip=not field.is_secret, widget=widget, **common)
+
+
+class ChannelForm(ServiceForm):
+    """`stored` are the secrets that the channel has. They are never filled in; those that are optional can be removed."""
+
+    name = forms.CharField(
+        label="Name", widget=text_input("Mail to operations"), max_length=100,
+        help_text="What you call this channel. The name must be unique.",
+        error_messages={"required": "Enter a name for the channel."},
+    )  # fmt: skip
+
+    def __init__(self, data: Any, *, kind: Kind, channel: Channel | None = None, stored: Collection[str] = ()) -> None:
+        initial = {"name": kind.label, "enabled": True}
+        if channel is not None:
+            initial = {"name": channel.name, "enabled": channel.enabled, "state_changes": channel.state_changes} | channel.values
+        super().__init__(data, initial=initial)
+        self.kind = kind
+        for field in kind.fields:
+            self.fields[field.name] = _field(field, is_stored=field.name in stored)
+            if field.name in stored and not field.is_required:
+                self.fields[CLEAR + field.name] = forms.BooleanField(
+                    label=f"Remove: {field.label.lower()}",
+                    required=False,
+                    widget=_checkbox(),
+                    help_text="The stored one is deleted. If the channel must have one, the console generates another.",
+                )
+        if kind.sends_state_changes:
+            self.fields["state_changes"] = forms.MultipleChoiceField(
+                label="Also send each change of state of", required=False, choices=[(name, name) for name in STATE_CHANGES],
+                widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
+                help_text="For programs that follow the site: each change once and in order, beginning with the next one.",
+            )  # fmt: skip
+        self.fields["enabled"] = forms.BooleanField(
+            label="On",
+            required=False,
+            widget=_checkbox(),
+            help_text="While it is off, nothing is sent to it, and no new messages are queued.",
+        )
+
+    def clean(self) -> dict[str, Any]:
+        for name in self.fields:
+            if name.startswith(CLEAR) and self.cleaned_data.get(name) and self.cleaned_data.get(name.removeprefix(CLEAR)):
+                self.add_error(name, "You also entered a new value. Clear the checkbox or the field.")
+        return self.cleaned_data
+
+    def fields_of_channel(self) -> dict[str, Any]:
+        """The fields as the service expects them: an empty secret keeps the stored one, its checkbox removes it."""
+        given = self.cleaned_data
+        values = {field.name: None if given.get(CLEAR + field.name) else given[field.name] for field in self.kind.fields}
+        return {"name": given["name"], "enabled": given["enabled"], "state_changes": given.get("state_changes", []), "values": values}
+
+    @property
+    def hint(self) -> str:
+        """What to do if it is refused. A secret that was typed is not kept."""
+        typed = any(self[field.name].data for field in self.kind.fields if field.is_secret)
+        again = ", and enter the secrets again, because they are not kept" if typed else ""
+        return f"Correct the marked fields below{again}."
