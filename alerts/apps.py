@@ -20,5 +20,6 @@ class AlertsConfig(AppConfig):
         from alerts.routes import events as route_events  # noqa: F401, PLC0415
         from alerts.rules import causes  # noqa: F401, PLC0415
         from alerts.rules import events as rule_events  # noqa: F401, PLC0415
+        from alerts.state_changes import tasks as state_change_tasks  # noqa: F401, PLC0415
         from alerts.watchdog import attention as watchdog_attention  # noqa: F401, PLC0415
         from alerts.watchdog import tasks as watchdog_tasks  # noqa: F401, PLC0415

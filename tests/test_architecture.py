@@ -52,7 +52,7 @@ ROOMS = {
         "automatic",
         "node_api",
     ],
-    "alerts": ["channels", "routes", "rules", "alerts", "deliveries", "watchdog", "board"],
+    "alerts": ["channels", "routes", "rules", "alerts", "deliveries", "state_changes", "watchdog", "board"],
     "qmc": ["addresses", "expiry", "overview", "recreation"],
 }
 NEVER_ON_A_NODE = "pki.issuing"

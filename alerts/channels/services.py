@@ -126,8 +126,8 @@ def _state_changes_set(channel: Channel, wanted: Sequence[str]) -> None:
     if wanted and not KINDS[channel.kind].sends_state_changes:
         raise InputInvalid({"state_changes": ["Only webhooks can send changes of state. Choose none here, or create a webhook."]})
     if not channel.state_changes:
-        channel.last_sequence = Head.objects.values_list("sequence", flat=True).first() or 0
-    channel.state_changes, channel.sending_sequence = [name for name in STATE_CHANGES if name in wanted], None
+        channel.last_sequence, channel.sending_sequence = Head.objects.values_list("sequence", flat=True).first() or 0, None
+    channel.state_changes = [name for name in STATE_CHANGES if name in wanted]
 
 
 def _values_set(channel: Channel, values: Mapping[str, str]) -> None:

@@ -15,6 +15,7 @@ from jobs.registry import MOST_PATIENCE
 
 ENVIRONMENT, SITE_DATA = "environment", "site data"
 UNFINISHED = [state for state, following in DELIVERY_TRANSITIONS.items() if following]
+LIST_WAITS = timedelta(seconds=60)  # the sweep requests lists every 30 s, and both together must be shorter than two minutes
 UNREACHABLE_AFTER = timedelta(minutes=5)
 
 
@@ -63,7 +64,7 @@ def parts(*, now: datetime) -> tuple[Part, ...]:
     """Periodic work, revocation lists and the delivery of alerts. The call itself goes through beat, broker, worker and database."""
     return (
         *(Part(work.label, work.problem, work.last_success) for work in health(now=now)),
-        Part("Revocation lists", "one has waited for its signature for too long" if lists_wait(now=now) else ""),
+        Part("Revocation lists", "one has waited for its signature for too long" if lists_wait(longer_than=LIST_WAITS, now=now) else ""),
         Part("Alert delivery", _delivery_problem(now)),
     )
 

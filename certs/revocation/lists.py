@@ -15,7 +15,7 @@ from certs.models import Certificate, RevocationList
 from certs.states import CertificateStatus
 from jobs.leases import waits_too_long
 from jobs.models import Job
-from jobs.registry import MOST_PATIENCE, handles
+from jobs.registry import handles
 from jobs.services import job_finish
 from pki.core import verify
 from pki.core.roles import Kind
@@ -35,9 +35,9 @@ def lists_ask_due(*, now: datetime) -> None:
             list_ask(root=root, now=now)
 
 
-def lists_wait(*, now: datetime) -> bool:
-    """Whether a requested list is not signed within the time in which each periodic work must run."""
-    return Job.objects.unfinished().filter(waits_too_long("created_at", now, MOST_PATIENCE), task=TASK).exists()
+def lists_wait(*, longer_than: timedelta, now: datetime) -> bool:
+    """Whether a requested list has waited for its signature for longer than this."""
+    return Job.objects.unfinished().filter(waits_too_long("created_at", now, longer_than), task=TASK).exists()
 
 
 @handles(TASK)

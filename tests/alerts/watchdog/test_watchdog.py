@@ -15,7 +15,7 @@ from alerts.models import Alert, Channel, Delivery, Message, QueuedMessage, Rule
 from alerts.rules.models import rules_current
 from alerts.states import DeliveryState
 from alerts.watchdog.services import watchdog_call
-from alerts.watchdog.status import watchdog_status
+from alerts.watchdog.status import LIST_WAITS, watchdog_status
 from attention.needs import needs
 from certs.certificates.revocation_lists import TASK
 from jobs.models import Job, PeriodicWork
@@ -92,7 +92,7 @@ def test_it_is_silent_if_periodic_work_does_not_run(watcher: HttpReceiver, name:
 
 
 def test_it_is_silent_while_a_revocation_list_waits_for_its_signature(watcher: HttpReceiver) -> None:
-    job_create(task=TASK, subject=uuid.uuid4(), title="list", actor="system", now=NOW - MOST_PATIENCE)
+    job_create(task=TASK, subject=uuid.uuid4(), title="list", actor="system", now=NOW - LIST_WAITS)
     watchdog_call(now=NOW)
     assert len(watcher.received) == 1
     watchdog_call(now=NOW + SECOND)
