@@ -73,7 +73,7 @@ def failure_text(exc: Exception, place: str) -> str:
     """What failed at a foreign host, and what to do."""
     if isinstance(exc, ssl.SSLCertVerificationError):
         reason = exc.verify_message.rstrip(".")
-        return f"The certificate of {place} is refused: {reason}. Check the host name and the expiry date. If your own CA issued it, enter the CA's certificate."
+        return f"The certificate of {place} is refused: {reason}. Check the host name and the expiry date. If your own CA issued it, the central node or the channel must trust this CA."
     if isinstance(exc, ssl.SSLError):
         return f"The TLS handshake with {place} failed ({exc.reason or type(exc).__name__}). Check the port, and whether it expects TLS."
     if isinstance(exc, ConnectionRefusedError):

@@ -98,7 +98,7 @@ def send(method: str, url: str, headers: Mapping[str, str], body: bytes | None =
 
 def _exchange(raw: socket.socket, context: ssl.SSLContext | None, host: str, port: int, request: Request, within_s: float) -> Answer:
     """Raises: OutboundFailed."""
-    raw.settimeout(within_s)
+    raw.settimeout(within_s + 1)  # so that the deadline ends it, and what has arrived counts
     is_written = False
     with deadline(raw, within_s) as is_over:
         try:

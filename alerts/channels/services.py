@@ -15,6 +15,8 @@ from alerts.errors import InputInvalid
 from audit.actors import Actor
 from audit.models import Head
 from audit.record import record
+from pki.core.errors import SealError
+from sealing.errors import TrustZoneError
 
 LONGEST_NAME = 100
 STATE_CHANGES = ("nodes", "certificates", "rotations", "exports")
@@ -66,7 +68,7 @@ def channel_change(
 ) -> Channel:
     """Change what is given; the rest stays. A secret that is "" or missing stays too, and None removes it. The channel is tried again at once.
 
-    Raises: PermissionRefused, InputInvalid, ZoneMissing, ZoneBroken, UnknownKey, Altered.
+    Raises: PermissionRefused, InputInvalid, ZoneMissing, ZoneBroken, UnknownKey.
     """
     actor.require("alerts.change_channel")
     with _named_once(), transaction.atomic():
@@ -141,9 +143,14 @@ def _values_set(channel: Channel, values: Mapping[str, str]) -> None:
 
 def _values_change(channel: Channel, values: Values) -> list[str]:
     """Set the given values, and return the names of those that changed. Raises: InputInvalid."""
-    kind, before = KINDS[channel.kind], channel_values(channel)
-    secrets = {field.name: field for field in kind.fields if field.is_secret}
+    secrets = {field.name: field for field in KINDS[channel.kind].fields if field.is_secret}
     given = {name: value or "" for name, value in values.items() if value != "" or name not in secrets}
+    try:
+        before = channel_values(channel)
+    except (SealError, TrustZoneError) as exc:
+        if missing := secrets.keys() - given:
+            raise InputInvalid({name: ["The stored value cannot be decrypted. Enter it again, or remove it."] for name in missing}) from exc
+        before = channel.values | dict.fromkeys(secrets, "")
     _values_set(channel, before | given)
     after = channel_values(channel)
     errors = {

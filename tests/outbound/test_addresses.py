@@ -77,11 +77,11 @@ def test_a_name_that_does_not_resolve_is_named(host: str) -> None:
 
 def test_a_resolver_that_hangs_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def hang(*args: Any, **kwargs: Any) -> Any:
-        time.sleep(1)
+        time.sleep(3)
         raise socket.gaierror
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     begun = time.monotonic()
     with pytest.raises(OutboundFailed, match=r"DNS did not answer for hooks.example"):
         allowed_addresses("hooks.example", 80, 0.2)
-    assert time.monotonic() - begun < 0.9
+    assert time.monotonic() - begun < 2

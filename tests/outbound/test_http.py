@@ -29,9 +29,9 @@ def tls(authority: Authority) -> ssl.SSLContext:
 
 @pytest.fixture
 def total(monkeypatch: pytest.MonkeyPatch) -> float:
-    """A request has 1 s instead of 10."""
-    monkeypatch.setattr(http, "TOTAL_S", 1.0)
-    return 1.0
+    """A request has 2 s instead of 10."""
+    monkeypatch.setattr(http, "TOTAL_S", 2.0)
+    return 2.0
 
 
 def pem(authority: Authority) -> str:
@@ -86,7 +86,7 @@ def test_a_slow_answer_ends_in_time_and_may_have_arrived(respond: Any, secure: b
     with http_receiver(respond, tls if secure else None) as receiver:
         with pytest.raises(OutboundFailed, match=r"No answer from localhost:\d+ in time") as failed:
             http.send("POST", receiver.url, {}, b"x", authorities=pem(authority))
-        assert time.monotonic() - begun < total + 0.7
+        assert time.monotonic() - begun < total + 2
     assert (failed.value.may_have_arrived, len(receiver.received)) == (True, 1)
 
 
@@ -96,7 +96,7 @@ def test_an_answer_with_a_slow_body_is_an_answer(secure: bool, total: float, aut
     with http_receiver(receivers.accept_and_drip, tls if secure else None) as receiver:
         answer = http.send("POST", receiver.url, {}, b"x", authorities=pem(authority))
     assert (answer.status, set(answer.body)) == (200, set(b"x"))
-    assert time.monotonic() - begun < total + 0.7
+    assert time.monotonic() - begun < total + 2
 
 
 def test_a_port_that_does_not_speak_tls_at_all_ends_in_time(total: float) -> None:
@@ -104,7 +104,7 @@ def test_a_port_that_does_not_speak_tls_at_all_ends_in_time(total: float) -> Non
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(OutboundFailed, match="No answer from localhost") as failed:
         http.send("POST", f"https://localhost:{silent.getsockname()[1]}/", {}, b"x")
     assert failed.value.may_have_arrived is False
-    assert time.monotonic() - begun < total + 0.7
+    assert time.monotonic() - begun < total + 2
 
 
 def test_a_refused_connection_has_not_arrived() -> None:

@@ -70,7 +70,10 @@ class Chat:
         service, is_closing = SERVICES[values["service"]], message.event_type == CLOSED
         # All messages about an alert belong to one incident.
         key = str(message.data.get("alert_id", message.event_id))
-        plugin = service.made(values["url"], service.options(key, is_closing))
+        try:
+            plugin = service.made(values["url"], service.options(key, is_closing))
+        except (ValueError, TypeError):  # the text can have a part of the URL
+            raise NotSent(f"The URL is not one of {service.label} any more. Enter it again in the channel.") from None
         result = Apprise(plugin, asset=plugin.asset).notify(
             body=_body(plugin, message),
             title=message.title,

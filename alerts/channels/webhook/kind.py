@@ -68,7 +68,7 @@ class Webhook:
         found = {**values, "secret": values["secret"].strip() or PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}
         checks = {
             "url": _url_problem(found["url"]),
-            "token": "" if TOKEN.fullmatch(found["token"]) else "Enter a token of ASCII characters without spaces.",
+            "token": _token_problem(found["token"], found["url"]),
             "secret": "" if _key(found["secret"]) else f"Enter {PREFIX} and {FEWEST_BYTES} to {MOST_BYTES} bytes in base64, or nothing.",
             "ca": authorities.problem(found["ca"]),
         }
@@ -110,6 +110,12 @@ def _url_problem(url: str) -> str:
     except ValueError as exc:
         return str(exc)
     return ""
+
+
+def _token_problem(token: str, url: str) -> str:
+    if token and not url.lower().startswith("https://"):
+        return "A token requires a URL that begins with https://, because it is not encrypted otherwise."
+    return "" if TOKEN.fullmatch(token) else "Enter a token of ASCII characters without spaces."
 
 
 def _key(secret: str) -> bytes:

@@ -99,7 +99,7 @@ def test_tls_is_verified_and_then_the_password_is_sent(security: str, outgoing: 
         send(outgoing(), port, security=security, ca=pem(authority), **SIGNED_IN)
         assert (receiver.signed_in, len(receiver.received)) == (["ann"], 1)
         for values, words in {
-            (("host", "localhost"),): "enter the CA's certificate",
+            (("host", "localhost"),): "must trust this CA",
             (("host", "127.0.0.1"), ("ca", pem(authority))): "IP address mismatch",
         }.items():
             error = not_sent(outgoing(), port, security=security, **SIGNED_IN, **dict(values))
@@ -151,17 +151,17 @@ def test_a_mail_server_that_is_down_has_no_mail(outgoing: Make) -> None:
 
 
 def test_a_server_that_never_answers_ends_in_time(outgoing: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smtp, "TOTAL_S", 0.5)
+    monkeypatch.setattr(smtp, "TOTAL_S", 1.0)
     begun = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         for security in ("none", "tls"):
             error = not_sent(outgoing(), silent.getsockname()[1], security=security)
             assert ("No answer from localhost" in str(error), error.may_have_arrived) == (True, False)
-    assert time.monotonic() - begun < 2.5
+    assert time.monotonic() - begun < 5
 
 
 def test_a_server_that_does_not_confirm_the_mail_may_have_it(outgoing: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smtp, "TOTAL_S", 1.0)
+    monkeypatch.setattr(smtp, "TOTAL_S", 2.0)
     receiver, is_over = MailReceiver(), threading.Event()
     receiver.before_answer = lambda: is_over.wait(10)
     with mail_receiver(receiver) as port:

@@ -15,6 +15,7 @@ from alerts.models import Channel
 from audit.actors import SYSTEM, Actor, PermissionRefused
 from audit.event_lines import line
 from audit.models import Event, Head
+from sealing.fields import Sealed
 
 pytestmark = pytest.mark.django_db
 MAIL = {
@@ -112,6 +113,20 @@ def test_a_secret_is_not_sent_to_another_place(site_directory: Any) -> None:
     secret = channel_values(hook)["secret"]
     hook = changed(hook, values={"url": "https://hooks2.example/", "token": None})
     assert channel_values(hook) == {"url": "https://hooks2.example/", "token": "", "secret": secret, "ca": ""}
+
+
+def test_secrets_that_cannot_be_decrypted_are_entered_again(site_directory: Any) -> None:
+    """As after the central key was lost. The channel need not be made again."""
+    hook, other = created("Hook", "webhook", HOOK | {"token": "t0ken"}), created()
+    Channel.objects.filter(pk=hook.pk).update(secrets=Sealed(other.secrets.sealed))  # of another row
+    hook = Channel.objects.get(pk=hook.pk)
+    assert changed(hook, name="Hook 2").name == "Hook 2"
+    for values in ({"url": "https://new.example/"}, {"token": "again"}):
+        with pytest.raises(InputInvalid, match=r"cannot be decrypted. Enter it again"):
+            changed(hook, values=values)
+    secret = "whsec_" + "QUFB" * 10
+    hook = changed(hook, values={"url": "https://new.example/", "token": None, "secret": secret})
+    assert channel_values(Channel.objects.get(pk=hook.pk)) == {"url": "https://new.example/", "token": "", "secret": secret, "ca": ""}
 
 
 def test_a_webhook_gets_a_signing_secret_once(site_directory: Any) -> None:

@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,15 @@ pytestmark = pytest.mark.django_db
 Make = Callable[..., Outgoing]
 
 
+@pytest.fixture(scope="module")
+def tls(authority: Authority) -> ssl.SSLContext:
+    return server_context(authority.pair(Kind.SERVICE, names=("localhost",)))
+
+
+def pem(authority: Authority) -> str:
+    return authority.certificate.public_bytes(Encoding.PEM).decode()
+
+
 def send(url: str, message: Outgoing, **values: str) -> dict[str, str]:
     found = checked("webhook", url=url, **values)
     KINDS["webhook"].send(found, message)
@@ -36,10 +46,12 @@ def failed(respond: Respond, message: Outgoing, **values: str) -> NotSent:
     return caught.value
 
 
-def test_an_event_is_a_signed_cloud_event(site_directory: Any, outgoing: Make, settings: Any) -> None:
+def test_an_event_is_a_signed_cloud_event(
+    site_directory: Any, outgoing: Make, settings: Any, authority: Authority, tls: ssl.SSLContext
+) -> None:
     settings.QMC_BASE_URL = "https://console.example"
-    with http_receiver() as receiver:
-        values = send(receiver.url, outgoing(data={"code": "node-silent"}), token="t0ken")
+    with http_receiver(context=tls) as receiver:
+        values = send(receiver.url, outgoing(data={"code": "node-silent"}), token="t0ken", ca=pem(authority))
     (request,) = receiver.received
     assert json.loads(request.body) == {
         "specversion": "1.0",
@@ -95,12 +107,12 @@ def test_an_answer_that_is_no_success_is_named_with_a_remedy(site_directory: Any
 
 
 def test_a_redirect_is_not_followed(site_directory: Any, outgoing: Make) -> None:
-    error = failed(status(307, Location="/elsewhere"), outgoing(), token="t")
+    error = failed(status(307, Location="/elsewhere"), outgoing())
     assert ("redirects" in str(error), error.may_have_arrived) == (True, False)
 
 
 def test_a_receiver_that_hangs_may_have_the_event(site_directory: Any, outgoing: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("outbound.http.TOTAL_S", 0.5)
+    monkeypatch.setattr("outbound.http.TOTAL_S", 2.0)
     error = failed(receivers.hang, outgoing())
     assert ("No answer" in str(error), error.may_have_arrived) == (True, True)
 
@@ -118,12 +130,13 @@ def test_an_address_of_this_machine_is_refused(site_directory: Any, outgoing: Ma
     assert (receiver.received, caught.value.may_have_arrived) == ([], False)
 
 
-def test_an_internal_ca_is_trusted_if_the_channel_has_it(site_directory: Any, outgoing: Make, authority: Authority) -> None:
-    context = server_context(authority.pair(Kind.SERVICE, names=("localhost",)))
-    with http_receiver(context=context) as receiver:
-        with pytest.raises(NotSent, match="enter the CA's certificate"):
+def test_an_internal_ca_is_trusted_if_the_channel_has_it(
+    site_directory: Any, outgoing: Make, authority: Authority, tls: ssl.SSLContext
+) -> None:
+    with http_receiver(context=tls) as receiver:
+        with pytest.raises(NotSent, match="must trust this CA"):
             send(receiver.url, outgoing())
-        send(receiver.url, outgoing(), ca=authority.certificate.public_bytes(Encoding.PEM).decode())
+        send(receiver.url, outgoing(), ca=pem(authority))
     assert len(receiver.received) == 1
 
 
@@ -147,8 +160,16 @@ def test_the_address_has_no_path_and_no_token() -> None:
     assert KINDS["webhook"].address(checked("webhook", url="https://hooks.example:8443/in?token=1")) == "hooks.example:8443"
 
 
-def test_no_secret_is_logged(site_directory: Any, outgoing: Make, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_token_is_not_sent_without_tls() -> None:
+    with pytest.raises(InputInvalid, match="A token requires a URL that begins with https://"):
+        checked("webhook", url="http://hooks.example/", token="t0ken")
+
+
+def test_no_secret_is_logged(
+    site_directory: Any, outgoing: Make, authority: Authority, tls: ssl.SSLContext, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     secret = "whsec_" + base64.b64encode(b"a-secret" * 4).decode()
-    failed(status(500), outgoing(), secret=secret, token="a-secret")
+    with http_receiver(status(500), tls) as receiver, pytest.raises(NotSent):
+        send(receiver.url, outgoing(), secret=secret, token="a-secret", ca=pem(authority))
     assert [word for word in (secret, "a-secret") if word in caplog.text] == []
