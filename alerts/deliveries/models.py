@@ -1,6 +1,7 @@
 """Deliveries: what is queued for a channel, and each attempt to send it."""
 
 import uuid
+from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
@@ -8,6 +9,7 @@ from django.db.models import Q
 from alerts.alerts.models import Message
 from alerts.channels.models import Channel
 from alerts.states import DeliveryState
+from jobs.leases import written_ahead
 
 
 class Delivery(models.Model):
@@ -42,6 +44,15 @@ class Delivery(models.Model):
         return self.title
 
 
+class QueuedMessageQuerySet(models.QuerySet["QueuedMessage"]):
+    def waiting(self) -> "QueuedMessageQuerySet":
+        return self.filter(delivery=None, superseded=False)
+
+    def due(self, now: datetime) -> "QueuedMessageQuerySet":
+        """Those to deliver now. What a clock wrote that was ahead is among them."""
+        return self.waiting().filter(Q(due_at__lte=now) | written_ahead("message__at", now))
+
+
 class QueuedMessage(models.Model):
     """One message for one channel, once. `due_at` is later if the hours of the route begin later.
 
@@ -53,6 +64,8 @@ class QueuedMessage(models.Model):
     due_at = models.DateTimeField()
     delivery = models.ForeignKey(Delivery, on_delete=models.SET_NULL, null=True, blank=True, related_name="messages")
     superseded = models.BooleanField(default=False)
+
+    objects = QueuedMessageQuerySet.as_manager()
 
     class Meta:
         ordering = ["message__at", "id"]

@@ -18,12 +18,12 @@ FOR_THE_INFORMED = (Change.CLOSED, Change.ACKNOWLEDGED)
 
 @transaction.atomic
 def messages_route(*, now: datetime) -> set[uuid.UUID]:
-    """Queue all messages that are not queued yet. Returns the ids of the channels that got any."""
+    """Queue all messages that are not queued yet, those of each alert by number. Returns the ids of the channels that got any."""
     messages = list(
         Message.objects.select_for_update(of=("self",))
         .filter(routed_at=None)
         .select_related("alert")
-        .order_by("at", "number")[:MOST_AT_ONCE]
+        .order_by("number", "at")[:MOST_AT_ONCE]
     )
     if not messages:
         return set()

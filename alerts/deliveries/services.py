@@ -4,7 +4,7 @@ import logging
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from alerts.channels.kinds import KINDS, Outgoing
@@ -48,10 +48,10 @@ def deliver_soon(channel: Channel, *, actor: Actor = SYSTEM, now: datetime) -> N
 
 def queues_follow(*, now: datetime) -> None:
     """Make jobs for channels that have something to deliver and no job, for example because their hours begin now."""
-    due = QueuedMessage.objects.filter(delivery=None, superseded=False, due_at__lte=now).values("channel")
+    due = QueuedMessage.objects.due(now).values("channel")
     lost = Delivery.objects.exclude(state__in=[DeliveryState.SENT, DeliveryState.FAILED]).values("channel")
     busy = set(Job.objects.unfinished().filter(task=DELIVER).values_list("subject", flat=True))
-    for channel in Channel.objects.filter(pk__in=due.union(lost)):
+    for channel in Channel.objects.filter(Q(pk__in=due) | Q(pk__in=lost)):
         if channel.pk not in busy:
             deliver_soon(channel, now=now)
 
@@ -107,9 +107,11 @@ def _tests_send(channel: Channel, now: datetime) -> None:
 
 
 def _gather(channel: Channel, now: datetime) -> Delivery | None:
-    """A delivery with everything that is due, or None. Only the newest message about each alert is delivered. Raises: Retry."""
-    queue = channel.queued.filter(delivery=None, superseded=False, due_at__lte=now).select_related("message__alert")
-    due = list(queue.order_by("message__at", "message__number")[:MOST_IN_ONE])
+    """A delivery with everything that is due, or None. Only the newest message about each alert is delivered, and supersedes the
+    older ones, also those of later hours. Raises: Retry.
+    """
+    queued = QueuedMessage.objects.filter(channel=channel)
+    due = list(queued.due(now).select_related("message__alert").order_by("message__at", "message__number")[:MOST_IN_ONE])
     if not due:
         return None
     age = now - max(one.due_at for one in due)
@@ -118,13 +120,14 @@ def _gather(channel: Channel, now: datetime) -> Delivery | None:
     last = channel.deliveries.filter(state=DeliveryState.SENT, is_test=False).aggregate(at=Max("changed_at"))["at"]
     if last and timedelta(0) <= now - last < SPACING:
         raise Retry("Messages of the same minute are delivered together.", after=SPACING - (now - last))
-    newest = {one.message.alert_id: one for one in due}
-    chosen = [one.pk for one in newest.values()]
+    newest = {one.message.alert_id: one for one in sorted(due, key=lambda one: one.message.number)}
+    waiting = queued.waiting().filter(message__alert__in=newest).select_related("message")
+    older = [one.pk for one in waiting if one.message.number < newest[one.message.alert_id].message.number]
     with transaction.atomic():
         content = outgoing([(one.message, one.message.alert) for one in newest.values()], event_id=channel.pk, now=now)
         delivery = Delivery.objects.create(channel=channel, title=content.title[:300], created_at=now, changed_at=now)
-        QueuedMessage.objects.filter(pk__in=chosen).update(delivery=delivery)
-        QueuedMessage.objects.filter(pk__in=[one.pk for one in due]).exclude(pk__in=chosen).update(superseded=True)
+        queued.filter(pk__in=[one.pk for one in newest.values()]).update(delivery=delivery)
+        queued.filter(pk__in=older).update(superseded=True)
         delivery_transition(delivery=delivery, to=DeliveryState.SENDING, now=now, attempts=1)
     return delivery
 

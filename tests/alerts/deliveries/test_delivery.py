@@ -11,7 +11,7 @@ from alerts.alerts.transition import alert_transition, message_record
 from alerts.channels.services import channel_create
 from alerts.deliveries.attention import needs
 from alerts.deliveries.queue import messages_route
-from alerts.deliveries.services import SPACING, channel_deliver, delivery_test
+from alerts.deliveries.services import SPACING, channel_deliver, delivery_test, queues_follow
 from alerts.models import Alert, Channel, Delivery, QueuedMessage, Route
 from alerts.states import AlertState, Change, DeliveryState
 from audit.actors import SYSTEM
@@ -184,3 +184,34 @@ def test_hours_hold_a_message_back_until_they_begin(receiver: HttpReceiver) -> N
     delivered(found, NOW + timedelta(hours=1))
     (event,) = events(receiver)
     assert event["type"] == "trust-zone.alert.closed"
+
+
+def test_a_message_of_later_hours_is_superseded_by_a_newer_one(receiver: HttpReceiver) -> None:
+    """A warning waits for the morning, and becomes critical at night."""
+    found = channel(receiver)
+    Route.objects.create(channel=found, from_minute=13 * 60, until_minute=17 * 60, created_at=NOW)
+    Route.objects.create(channel=found, least_severity="critical", created_at=NOW)
+    alert = opened(severity="warning")
+    delivered(found, NOW)
+    alert_transition(alert=alert, to=AlertState.OPEN, change=Change.ESCALATED, now=NOW + LATER, severity="critical")
+    delivered(found, NOW + LATER)
+    delivered(found, NOW + timedelta(hours=1))
+    assert [event["type"] for event in events(receiver)] == ["trust-zone.alert.escalated"]
+
+
+def test_the_newest_message_has_the_highest_number_whatever_the_clock_says(receiver: HttpReceiver) -> None:
+    found, alert = channel(receiver), opened()
+    alert_transition(alert=alert, to=AlertState.CLOSED, change=Change.CLOSED, now=NOW - LATER, closed_at=NOW - LATER)
+    delivered(found, NOW)
+    assert [event["type"] for event in events(receiver)] == ["trust-zone.alert.closed"]
+
+
+def test_a_message_of_a_clock_that_was_ahead_is_due(receiver: HttpReceiver) -> None:
+    """It was queued by a clock that was a year ahead, and the clock was set right before it was sent."""
+    found, ahead = channel(receiver), NOW + timedelta(days=365)
+    opened(at=ahead)
+    messages_route(now=ahead)
+    queues_follow(now=NOW)
+    assert Job.objects.unfinished().filter(subject=found.pk).exists()
+    delivered(found, NOW)
+    assert [event["type"] for event in events(receiver)] == ["trust-zone.alert.opened"]
