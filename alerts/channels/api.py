@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from alerts.channels.kinds import KINDS, LONGEST_TEXT
 from alerts.channels.models import Channel
-from alerts.channels.services import STATE_CHANGES, channel_change, channel_create, channel_delete, channel_values, generated_secrets
+from alerts.channels.services import STATE_CHANGES, channel_change, channel_create, channel_delete, generated_secrets, readable_values
 from alerts.errors import InputInvalid
 from web.api import Choice, Input, ListQuery, StrictText, View, operation, page_of
 
@@ -46,7 +46,9 @@ class ChannelOutput(serializers.Serializer[Any]):
     name = serializers.CharField()
     kind = serializers.CharField()
     values = serializers.DictField(child=serializers.CharField(), help_text="the fields of the kind, without secrets")
-    secrets_set = serializers.DictField(child=serializers.BooleanField(), help_text="whether each secret of the kind is set")
+    secrets_set = serializers.DictField(
+        child=serializers.BooleanField(), help_text="whether each secret of the kind is set, and can be decrypted"
+    )
     address = serializers.CharField(help_text="where it sends to, in a few words")
     enabled = serializers.BooleanField()
     state_changes = serializers.ListField(child=serializers.ChoiceField(choices=STATE_CHANGES))
@@ -80,8 +82,8 @@ PLAIN = (
 
 
 def channel_json(channel: Channel) -> dict[str, Any]:
-    """A channel without its secrets. Raises: UnknownKey, Altered, ZoneMissing, ZoneBroken."""
-    kind, values = KINDS[channel.kind], channel_values(channel)
+    """A channel without its secrets."""
+    kind, values = KINDS[channel.kind], readable_values(channel)
     secrets_set = {field.name: bool(values.get(field.name)) for field in kind.fields if field.is_secret}
     plain = {name: getattr(channel, name) for name in PLAIN}
     return {"id": str(channel.pk), **plain, "secrets_set": secrets_set, "address": kind.address(values)}

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from alerts.channels.forms import ChannelForm
 from alerts.channels.kinds import KINDS
-from alerts.channels.services import channel_change, channel_create, channel_delete, channel_values, generated_secrets
+from alerts.channels.services import channel_change, channel_create, channel_delete, generated_secrets, readable_values
 from alerts.channels.tables import ChannelTable
 from alerts.channels.view_models import NewChannelPage, channel_lines, channel_page
 from alerts.errors import InputInvalid
@@ -41,13 +41,10 @@ def _save(form: ChannelForm, save: Callable[..., Channel]) -> Channel | None:
 
 
 def _secrets(channel: Channel) -> dict[str, str]:
-    """The secrets that are set. Empty if they cannot be decrypted; then the form cannot be saved."""
+    """The secrets that are set and can be decrypted."""
     kind = KINDS.get(channel.kind)
     names = {field.name for field in kind.fields if field.is_secret} if kind else set()
-    try:
-        return {name: value for name, value in channel_values(channel).items() if name in names and value}
-    except (TrustZoneError, SealError):
-        return {}
+    return {name: value for name, value in readable_values(channel).items() if name in names and value} if names else {}
 
 
 def _saved(request: PageRequest, form: ChannelForm, channel: Channel, before: Mapping[str, str]) -> HttpResponse:

@@ -28,6 +28,14 @@ def channel_values(channel: Channel) -> dict[str, str]:
     return {**channel.values, **(json.loads(channel.secrets.text()) if channel.secrets else {})}
 
 
+def readable_values(channel: Channel) -> dict[str, str]:
+    """As `channel_values`, but secrets that cannot be decrypted are empty, as if they were not set. Then they can be entered again."""
+    try:
+        return channel_values(channel)
+    except (SealError, TrustZoneError):
+        return {**channel.values, **{field.name: "" for field in KINDS[channel.kind].fields if field.is_secret}}
+
+
 def generated_secrets(channel: Channel, given: Values, before: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
     """The secrets that the console has generated, because nobody entered them. `before` has the values before a change."""
     now, fields = channel_values(channel), KINDS[channel.kind].fields
@@ -145,12 +153,7 @@ def _values_change(channel: Channel, values: Values) -> list[str]:
     """Set the given values, and return the names of those that changed. Raises: InputInvalid."""
     secrets = {field.name: field for field in KINDS[channel.kind].fields if field.is_secret}
     given = {name: value or "" for name, value in values.items() if value != "" or name not in secrets}
-    try:
-        before = channel_values(channel)
-    except (SealError, TrustZoneError) as exc:
-        if missing := secrets.keys() - given:
-            raise InputInvalid({name: ["The stored value cannot be decrypted. Enter it again, or remove it."] for name in missing}) from exc
-        before = channel.values | dict.fromkeys(secrets, "")
+    before = readable_values(channel)
     _values_set(channel, before | given)
     after = channel_values(channel)
     errors = {

@@ -117,16 +117,14 @@ def test_a_secret_is_not_sent_to_another_place(site_directory: Any) -> None:
 
 def test_secrets_that_cannot_be_decrypted_are_entered_again(site_directory: Any) -> None:
     """As after the central key was lost. The channel need not be made again."""
-    hook, other = created("Hook", "webhook", HOOK | {"token": "t0ken"}), created()
-    Channel.objects.filter(pk=hook.pk).update(secrets=Sealed(other.secrets.sealed))  # of another row
-    hook = Channel.objects.get(pk=hook.pk)
-    assert changed(hook, name="Hook 2").name == "Hook 2"
-    for values in ({"url": "https://new.example/"}, {"token": "again"}):
-        with pytest.raises(InputInvalid, match=r"cannot be decrypted. Enter it again"):
-            changed(hook, values=values)
-    secret = "whsec_" + "QUFB" * 10
-    hook = changed(hook, values={"url": "https://new.example/", "token": None, "secret": secret})
-    assert channel_values(Channel.objects.get(pk=hook.pk)) == {"url": "https://new.example/", "token": "", "secret": secret, "ca": ""}
+    mail, hook = created(), created("Hook", "webhook", HOOK)
+    Channel.objects.filter(pk=mail.pk).update(secrets=Sealed(hook.secrets.sealed))  # of another row
+    mail = Channel.objects.get(pk=mail.pk)
+    assert changed(mail, name="Mail 2").name == "Mail 2"
+    with pytest.raises(InputInvalid, match="Enter the password"):
+        changed(mail, values={"recipients": "night@site.example"})
+    changed(mail, values={"recipients": "night@site.example", "password": "again"})
+    assert channel_values(Channel.objects.get(pk=mail.pk))["password"] == "again"
 
 
 def test_a_webhook_gets_a_signing_secret_once(site_directory: Any) -> None:
