@@ -1,15 +1,14 @@
 """Deliver what is queued for a channel: one alert or a digest at a time, recorded before it is sent."""
 
-import logging
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Max, Q
 from django.utils import timezone
 
-from alerts.channels.kinds import KINDS, Outgoing
+from alerts.channels.kinds import Outgoing
 from alerts.channels.pauses import channel_failed, channel_succeeded, pause
-from alerts.channels.services import channel_values
+from alerts.channels.sending import send
 from alerts.deliveries.content import outgoing, test_message
 from alerts.deliveries.transition import delivery_transition
 from alerts.errors import NotSent
@@ -19,10 +18,7 @@ from audit.actors import SYSTEM, Actor
 from jobs.models import FARTHEST, Job
 from jobs.registry import Retry, handles
 from jobs.services import job_create, job_finish
-from pki.core.errors import SealError
-from sealing.errors import TrustZoneError
 
-log = logging.getLogger(__name__)
 DELIVER, TEST = "alerts.deliver", "Test message from "
 # Alerts of one cause follow each other quickly, so the first one waits for the others.
 GATHERS = timedelta(seconds=10)
@@ -141,28 +137,13 @@ def delivered_messages(delivery: Delivery) -> list[tuple[Message, Alert]]:
 def _hand_over(channel: Channel, delivery: Delivery, message: Outgoing, now: datetime) -> None:
     """Send a recorded message, and record what became of it. Raises: Retry."""
     try:
-        _send(channel, message)
+        send(channel, message)
     except NotSent as exc:
         _not_sent(channel, delivery, exc, now)
         return
     with transaction.atomic():
         delivery_transition(delivery=delivery, to=DeliveryState.SENT, now=now, error="")
         channel_succeeded(channel, now)
-
-
-def _send(channel: Channel, message: Outgoing) -> None:
-    """Raises: NotSent, also for an error that no kind expects, so that the pauses grow."""
-    try:
-        values = channel_values(channel)
-    except (SealError, TrustZoneError) as exc:
-        raise NotSent(f"The secrets of this channel cannot be decrypted. {exc} Or enter them again on the page of the channel.") from exc
-    try:
-        KINDS[channel.kind].send(values, message)
-    except NotSent:
-        raise
-    except Exception as exc:
-        log.exception("the channel %s failed unexpectedly", channel.pk)
-        raise NotSent(f"An unexpected error occurred ({type(exc).__name__}). The worker's log has it.", may_have_arrived=True) from exc
 
 
 def _not_sent(channel: Channel, delivery: Delivery, exc: NotSent, now: datetime) -> None:

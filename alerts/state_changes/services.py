@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from alerts.channels.kinds import KINDS, Outgoing
+from alerts.channels.kinds import Outgoing
 from alerts.channels.models import Channel
 from alerts.channels.pauses import channel_failed, channel_succeeded, pause
-from alerts.channels.services import channel_values
+from alerts.channels.sending import send
 from alerts.errors import NotSent
 from alerts.state_changes.events import changes_after
 from attention.needs import Severity
@@ -67,12 +67,12 @@ def _as_read(channel: Channel) -> QuerySet[Channel]:
 def _send(channel: Channel, event: Event) -> bool:
     """Send one event. False if another worker works on the channel too: the other one continues."""
     is_repeat = channel.sending_sequence == event.sequence
-    values, message = channel_values(channel), _outgoing(event, is_repeat)
+    message = _outgoing(event, is_repeat)
     if not _as_read(channel).update(sending_sequence=event.sequence):
         return False
     channel.sending_sequence = event.sequence
     try:
-        KINDS[channel.kind].send(values, message)
+        send(channel, message)
     except NotSent as exc:
         if not (is_repeat or exc.may_have_arrived):
             _as_read(channel).update(sending_sequence=None)

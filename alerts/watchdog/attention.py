@@ -18,5 +18,5 @@ def needs(now: datetime) -> Iterator[Need]:
     for error, called_at in Rules.objects.values_list("watchdog_error", "watchdog_called_at") if is_unreachable(now=now) else ():
         yield Need(
             "watchdog-unreachable", Severity.WARNING, "watchdog", "The watchdog URL does not answer", error,
-            "Correct the URL, or allow the connection.", reverse("overview"), "Check again", called_at,
+            "Correct the URL, or allow the connection in the firewall.", reverse("alert_rules"), "Show rules", called_at,
         )  # fmt: skip

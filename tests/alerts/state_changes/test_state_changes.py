@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.db import connection
 from django.utils import timezone
 
 from alerts.channels.pauses import PAUSES
@@ -215,3 +216,15 @@ def test_every_action_about_such_an_object_is_a_change_of_state_or_known_to_be_n
             )
     keys = {"central_key.made", "central_key.rotated", "central_key.finished"}  # central_key.transition says so too
     assert found - keys == known
+
+
+def test_secrets_that_cannot_be_decrypted_make_the_channel_wait(receiver: HttpReceiver, node: Node, channel: Channel) -> None:
+    changed(node)
+    other = channel_create(actor=SYSTEM, name="other", kind="webhook", values={"url": receiver.url}, now=timezone.now())
+    assert other.secrets is not None
+    with connection.cursor() as cursor:  # they belong to another row
+        cursor.execute("UPDATE alerts_channel SET secrets = %s WHERE name = 'inventory'", [bytes(other.secrets.sealed)])
+    work()
+    channel.refresh_from_db()
+    assert (channel.failures, channel.sending_sequence) == (1, None)
+    assert "cannot be decrypted" in channel.last_error
