@@ -274,8 +274,8 @@ class Heard:
         context.on("requestfailed", self.failed)
 
     def said(self, message: ConsoleMessage) -> None:
-        # A page may answer 4xx to a form; what it loads may not, and `answered` hears that with its address.
-        if not message.text.startswith("Failed to load resource"):
+        # A page may answer 4xx to a form; what it loads may not, and `answered` hears that with its address. `failed` hears of requests without an answer.
+        if not message.text.startswith(("Failed to load resource", "htmx:afterRequest", "htmx:sendError")):
             self.troubles.append(f"{message.type}: {message.text} at {message.location}")
 
     def answered(self, response: Response) -> None:
