@@ -67,6 +67,7 @@ API = [
     path("settings/lifetime/", LifetimeSetting.as_view()),
     path("settings/addresses/", AddressesSetting.as_view()),
     path("alerts/", alerts.Alerts.as_view()),
+    path("alerts/preview/", alert_deliveries.AlertPreview.as_view()),
     path("alerts/<uuid:pk>/", alerts.AlertDetail.as_view()),
     path("alerts/<uuid:pk>/acknowledge/", alerts.AlertAcknowledge.as_view()),
     path("alert-channels/", alert_channels.Channels.as_view()),

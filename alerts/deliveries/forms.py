@@ -8,9 +8,10 @@ from django import forms
 
 from alerts.routes.services import time_zones
 from attention.needs import CODES, Severity
+from web.forms import ServiceForm
 
 
-class PreviewForm(forms.Form):
+class PreviewForm(ServiceForm):
     """The time is in the time zone of the browser, which times.js fills in."""
 
     code = forms.ChoiceField(

@@ -12,6 +12,7 @@ from alerts.deliveries.preview import preview
 from alerts.deliveries.services import delivery_test
 from alerts.deliveries.tables import DeliveryTable
 from alerts.deliveries.view_models import DeliveriesPage, delivery_page
+from alerts.errors import InputInvalid
 from alerts.models import Channel, Delivery
 from web.page import PageRequest, page, table_for
 
@@ -41,6 +42,10 @@ def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 def show_preview(request: PageRequest) -> HttpResponse:
     """Who would get an alert, when, and what. Nothing is sent."""
     now = timezone.now()
-    form = PreviewForm(request.GET or None)
-    shown = preview(**form.chosen(now), now=now) if form.is_valid() else None
+    form, shown = PreviewForm(request.GET or None), None
+    if form.is_valid():
+        try:
+            shown = preview(**form.chosen(now), now=now)
+        except InputInvalid as exc:
+            form.refuse(exc)
     return render(request, "alerts/deliveries/preview.html", {"page": shown, "form": form, "now": now})

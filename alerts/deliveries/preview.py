@@ -3,14 +3,17 @@
 import json
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alerts.channels.kinds import KINDS, Outgoing
 from alerts.deliveries.content import outgoing
+from alerts.errors import InputInvalid
 from alerts.models import Alert, Channel, Message, Route
 from alerts.routes.matching import Routed, known_routes, routed
 from alerts.states import Change
 from attention.needs import CODES, Severity
+
+FARTHEST = timedelta(days=366)
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,9 @@ def _reason(channel: Channel, routes: list[Route]) -> str:
 
 
 def preview(*, code: str, severity: Severity, at: datetime, now: datetime) -> Preview:
-    """In a fixed number of queries."""
+    """In a fixed number of queries. Raises: InputInvalid."""
+    if abs(at - now) > FARTHEST:
+        raise InputInvalid({"at": [f"Give a time that is at most {FARTHEST.days} days from now."]})
     message, alert, example = _sample(code, severity, at)
     channels = list(Channel.objects.defer("secrets"))
     routes = known_routes(channels)

@@ -299,7 +299,49 @@ def test_invalid_rules_are_refused_by_field(client: Client, zone: TrustZone, bod
     assert (answer.status_code, error_fields(answer.json())) == (400, fields)
 
 
+def preview(client: Client, query: str) -> Any:
+    return send(client, "GET", f"alerts/preview/?{query}")
+
+
+def test_the_preview_says_who_would_get_an_alert_and_when(client: Client, channel: Channel) -> None:
+    day = Channel.objects.create(name="Day", kind="webhook", values=HOOK, created_at=NOW, changed_at=NOW)
+    Channel.objects.create(name="Off", kind="webhook", values=HOOK, enabled=False, created_at=NOW, changed_at=NOW)
+    route = Route.objects.create(channel=day, codes=["node-*"], from_minute=8 * 60, until_minute=17 * 60, created_at=NOW)
+    at = timezone.now().replace(hour=3, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    found = preview(client, f"code=node-silent&severity=critical&at={at:%Y-%m-%dT%H:%M:%SZ}").json()
+    assert [(each["channel_name"], each["due_at"], each["route"]) for each in found["receivers"]] == [
+        ("Day", f"{at:%Y-%m-%d}T08:00:00Z", str(route.pk)), ("Operations", f"{at:%Y-%m-%dT%H:%M:%SZ}", None),
+    ]  # fmt: skip
+    assert (found["is_example"], found["others"][0]["channel_name"], found["others"][0]["reason"]) == (True, "Off", "it is off")
+    opened()
+    found = preview(client, "code=node-silent&severity=critical").json()
+    assert (found["is_example"], found["receivers"][1]["title"]) == (False, "Critical: rim1 has not called for 3 h")
+    assert not Message.objects.exclude(alert__subject="rim1").exists()
+    found = preview(client, "code=root-expired&severity=info").json()
+    assert found["receivers"] == []
+
+
+PREVIEWS = {
+    "": ["code", "severity"], "code=node-silent": ["severity"], "code=x&severity=critical": ["code"], "code=node-silent&severity=fatal": ["severity"],
+    "code=node-silent&severity=info&at=0001-01-01T00:00:00%2B23:59": ["at"], "code=node-silent&severity=info&at=9999-12-31T23:59:59-23:59": ["at"],
+    "code=node-silent&severity=info&at=tomorrow": ["at"], "code=node-silent&severity=info&when=now": ["when"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("query", "fields"), PREVIEWS.items())
+def test_an_invalid_preview_is_refused_by_field(client: Client, channel: Channel, query: str, fields: list[str]) -> None:
+    answer = preview(client, query)
+    assert (answer.status_code, error_fields(answer.json())) == (400, fields)
+
+
+def test_the_page_of_the_preview_refuses_a_distant_time(client: Client, channel: Channel) -> None:
+    for at in ("0001-01-01T00:00", "9999-12-31T23:59"):
+        page = client.get(f"/alerts/preview/?code=node-silent&severity=critical&at={at}&time_zone=Asia/Tokyo", secure=True)
+        assert (page.status_code, "at most 366 days from now" in page.content.decode()) == (200, True)
+
+
 DOORS = {
+    "GET alerts/preview/?code=node-silent&severity=info": "alerts.view_channel",
     "POST alert-channels/{channel}/test/": "alerts.change_channel",
     "GET alert-channels/{channel}/deliveries/": "alerts.view_channel",
     "GET alert-channels/": "alerts.view_channel",

@@ -11,11 +11,13 @@ from drf_spectacular.generators import SchemaGenerator
 
 from alerts.alerts.api import AlertMessageOutput, AlertOutput, MessageDeliveryOutput, alert_json, message_json, queued_json
 from alerts.channels.api import ChannelOutput, channel_json
-from alerts.deliveries.api import DeliveryOutput, delivery_json
+from alerts.deliveries import preview
+from alerts.deliveries.api import AlertPreviewOutput, DeliveryOutput, delivery_json, preview_json
 from alerts.models import Alert, Channel, Delivery, Message, QueuedMessage, Route, Rules
 from alerts.routes.api import RouteOutput, route_json
 from alerts.watchdog.api import AlertRulesOutput, WatchdogOutput, rules_json
 from attention.expiring import Endless, by_hand
+from attention.needs import Severity
 from certs.certificates.api import CertificateOutput, certificate_json
 from certs.exports.api import ExportOutput, exports_json
 from certs.lifetime.api import LifetimeOutput, NewEndOutput, NodeRenewalOutput, PreviewOutput
@@ -55,6 +57,7 @@ def test_answers_have_the_format_in_the_schema() -> None:
         AlertRulesOutput: rules_json(Rules()),
         WatchdogOutput: rules_json(Rules())["watchdog"],
         ChannelOutput: channel_json(Channel(kind="webhook", values={"url": "https://hooks.example/"})),
+        AlertPreviewOutput: preview_json(preview.Preview("code", Severity.INFO, NOW, True, [], [])),
         DeliveryOutput: delivery_json(Delivery()),
         RouteOutput: route_json(Route(channel=Channel())),
         NodeOutput: node,
