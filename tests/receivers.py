@@ -162,14 +162,16 @@ class _AnyPort(Controller):
 
 
 @contextlib.contextmanager
-def mail_receiver(receiver: MailReceiver, context: ssl.SSLContext | None = None, *, implicit_tls: bool = False) -> Iterator[int]:
+def mail_receiver(
+    receiver: MailReceiver, context: ssl.SSLContext | None = None, *, implicit_tls: bool = False, port: int = 0
+) -> Iterator[int]:
     """A mail server for `receiver`, and its port. With `context` it has STARTTLS, or TLS from the start with `implicit_tls`."""
     options: dict[str, Any] = {"authenticator": receiver.authenticate, "auth_require_tls": context is not None}
     if implicit_tls:
         options["ssl_context"], options["auth_require_tls"] = context, False
     elif context:
         options["tls_context"] = context
-    controller = _AnyPort(receiver, hostname="127.0.0.1", port=0, **options)
+    controller = _AnyPort(receiver, hostname="127.0.0.1", port=port, **options)
     controller.start()
     try:
         yield controller.port

@@ -66,12 +66,13 @@ def _root_due(now: datetime) -> Iterator[Need]:
         yield Need(
             "root-rotation-due",
             severity,
-            root.subject,
+            root.holder or root.subject,
             title,
             text,
             remedy,
             reverse("roots:show" if blocked else "roots:rotate"),
             "Show root" if blocked else "New root",
+            explains_own=frozenset({"certificate-expiring"}),
             about=frozenset({str(root.pk)}),
             by_date=True,
         )
