@@ -25,7 +25,9 @@ class ChannelChangeInput(Input):
     """If a secret is left out, it stays unchanged; null removes it."""
 
     name = StrictText()
-    values = serializers.DictField(child=StrictText(max_length=LONGEST_TEXT, allow_null=True), help_text="the fields of the kind")
+    values = serializers.DictField(
+        child=StrictText(max_length=LONGEST_TEXT, allow_null=True), help_text="the fields of the kind; docs/alerts.md lists them"
+    )
     enabled = serializers.BooleanField(required=False, help_text="default: true")
     state_changes = serializers.ListField(
         child=Choice(STATE_CHANGES), required=False, max_length=len(STATE_CHANGES), help_text="whose changes of state a webhook gets, too"
