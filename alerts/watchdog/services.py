@@ -16,6 +16,7 @@ HEADERS = {"User-Agent": f"trust-zone-console/{VERSION}"}
 def watchdog_call(*, now: datetime) -> None:
     """Call the URL, if there is one and all is well, and record the result. Raises: as `watchdog_url`."""
     if not (url := watchdog_url()):
+        Rules.objects.exclude(watchdog_error="").update(watchdog_error="")  # of a URL that was removed
         return
     if problems := [f"{part.label}: {part.problem}" for part in parts(now=now) if part.problem]:
         log.warning("the watchdog is not called: %s", "; ".join(problems))

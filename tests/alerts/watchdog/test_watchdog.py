@@ -179,6 +179,15 @@ def test_a_url_that_does_not_answer_is_a_need_after_five_minutes(
     assert (codes(later + SECOND), Rules.objects.get().watchdog_error) == (set(), "")
 
 
+def test_a_url_that_was_removed_is_no_need(watcher: HttpReceiver, settings: Any) -> None:
+    watcher.respond = status(500)
+    watchdog_call(now=NOW)
+    assert codes(NOW) == {"watchdog-unreachable"}
+    settings.QMC_WATCHDOG_URL = ""
+    watchdog_call(now=NOW)
+    assert codes(NOW) == set()
+
+
 def test_a_call_that_the_clock_dates_in_the_future_hides_no_failure(watcher: HttpReceiver) -> None:
     watchdog_call(now=NOW)
     Rules.objects.update(watchdog_called_at=NOW + timedelta(days=1))
