@@ -1,4 +1,4 @@
-"""A wall clock that a test moves forward, shared by all processes of a site (libfaketime); clocks that only count go on as ever."""
+"""A wall clock that a test moves forward, shared by all processes of a site (libfaketime). Monotonic clocks are not moved."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ class Clock:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs to live by this clock."""
+        """The environment variables of a process that reads this clock."""
         return {
             "LD_PRELOAD": library(),
             "FAKETIME_TIMESTAMP_FILE": str(self.file),

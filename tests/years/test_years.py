@@ -1,4 +1,4 @@
-"""Years of a site in minutes: every process lives by a clock that moves in strides, and nobody lays a hand on it.
+"""Years of a site in minutes: the clock of all its processes is moved forward step by step, and no administrator acts.
 
 Five years with three agents; `make years` runs it.
 """
@@ -112,7 +112,7 @@ def years(tmp_path: Path) -> Iterator[Years]:
 
 
 @takes_minutes
-def test_years_pass_and_nobody_lays_a_hand_on_it(years: Years, record_property: Callable[[str, Any], None]) -> None:
+def test_a_site_runs_for_years_without_an_administrator(years: Years, record_property: Callable[[str, Any], None]) -> None:
     site, clock = years.site, years.clock
     years.let_pass(timedelta(hours=1))
     before = site.rows("SELECT max(sequence) FROM audit_event")[0][0]
