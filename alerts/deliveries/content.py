@@ -25,10 +25,14 @@ HEADS = {
 ENDS = (Change.CLOSED, Change.ACKNOWLEDGED)
 
 
-def page_url(path: str) -> str:
-    """The address of a page of the console; empty if nobody has entered the address of the console."""
-    base = console_url(TrustZone.objects.current())
-    return base + path if base else ""
+def console_address() -> str:
+    """Where people open the console; empty if nobody has entered its address."""
+    return console_url(TrustZone.objects.current())
+
+
+def page_url(console: str, view: str, *args: object) -> str:
+    """The address of a page of the console at the address `console`; empty if that is empty."""
+    return console + reverse(view, args=args) if console else ""
 
 
 def severity_word(message: Message) -> str:
@@ -61,33 +65,35 @@ def lines(message: Message, alert: Alert, now: datetime) -> list[str]:
     return [line for line in found if line]
 
 
-def alert_data(message: Message, alert: Alert) -> dict[str, Any]:
+def alert_data(message: Message, alert: Alert, console: str) -> dict[str, Any]:
     """A message about an alert for programs."""
     return {
         "alert_id": str(alert.pk), "change": message.change, "at": message.at.isoformat(), "code": alert.code, "subject": alert.subject, "key": alert.key,
         "severity": message.severity, "title": message.title, "text": message.text, "remedy": message.remedy, "opened_at": alert.opened_at.isoformat(),
-        "threshold_days": alert.threshold_days, "returns": alert.returns, "url": page_url(reverse("alerts:detail", args=[alert.pk])),
+        "threshold_days": alert.threshold_days, "returns": alert.returns, "url": page_url(console, "alerts:detail", alert.pk),
         "acknowledged_by": message.actor if message.change == Change.ACKNOWLEDGED else "", "note": message.note,
     }  # fmt: skip
 
 
-def outgoing(messages: Sequence[tuple[Message, Alert]], *, event_id: uuid.UUID, now: datetime, possible_repeat: bool = False) -> Outgoing:
-    """One event for a channel: about one alert, or a digest with the most severe first."""
+def outgoing(
+    messages: Sequence[tuple[Message, Alert]], *, event_id: uuid.UUID, console: str, now: datetime, possible_repeat: bool = False
+) -> Outgoing:
+    """One event for a channel: about one alert, or a digest with the most severe first. `console` is what `console_address` answers."""
     if len(messages) == 1:
         message, alert = messages[0]
         return Outgoing(
             event_id, f"alert.{message.change}", message.at, Severity(message.severity), alert.subject, headline(message),
-            "\n".join(lines(message, alert, now)), page_url(reverse("alerts:detail", args=[alert.pk])), alert_data(message, alert), possible_repeat,
+            "\n".join(lines(message, alert, now)), page_url(console, "alerts:detail", alert.pk), alert_data(message, alert, console), possible_repeat,
         )  # fmt: skip
     ordered = sorted(messages, key=lambda each: (each[0].change in ENDS, RANK[Severity(each[0].severity)], each[0].at))
     worst = min((Severity(message.severity) for message, _ in messages), key=lambda each: RANK[each])
     data: Mapping[str, Any] = {
         "count": len(messages),
-        "alerts": [alert_data(message, alert) for message, alert in ordered[:MOST_FOR_PROGRAMS]],
+        "alerts": [alert_data(message, alert, console) for message, alert in ordered[:MOST_FOR_PROGRAMS]],
     }
     return Outgoing(
         event_id, "alert.digest", now, worst, "", digest_title([message for message, _ in ordered]), "\n".join(_digest_lines(ordered)),
-        page_url(reverse("alerts:list")), data, possible_repeat,
+        page_url(console, "alerts:list"), data, possible_repeat,
     )  # fmt: skip
 
 
@@ -118,7 +124,7 @@ def _digest_lines(ordered: Sequence[tuple[Message, Alert]]) -> list[str]:
     return found
 
 
-def test_message(event_id: uuid.UUID, channel: str, actor: str, now: datetime) -> Outgoing:
+def test_message(event_id: uuid.UUID, channel: str, actor: str, console: str, now: datetime) -> Outgoing:
     """What the test button sends."""
     text = f"{actor} pressed the test button of the channel “{channel}”. Alerts of the trust zone arrive here."
     return Outgoing(
@@ -129,6 +135,6 @@ def test_message(event_id: uuid.UUID, channel: str, actor: str, now: datetime) -
         "",
         "Test message: nothing is wrong",
         text,
-        page_url(reverse("alerts:list")),
+        page_url(console, "alerts:list"),
         {"channel": channel},
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alerts.channels.kinds import KINDS, Outgoing
-from alerts.deliveries.content import outgoing
+from alerts.deliveries.content import console_address, outgoing
 from alerts.errors import InputInvalid
 from alerts.models import Alert, Channel, Message, Route
 from alerts.routes.matching import Routed, known_routes, routed
@@ -96,7 +96,8 @@ def preview(*, code: str, severity: Severity, at: datetime, now: datetime) -> Pr
     channels = list(Channel.objects.defer("secrets"))
     routes = known_routes(channels)
     chosen = routed(channels, routes, code=code, subject=alert.subject, severity=severity, at=at)
-    receivers = [Receiver(each, at, outgoing([(message, alert)], event_id=uuid.uuid4(), now=max(each.due_at, at))) for each in chosen]
+    console, facts = console_address(), [(message, alert)]
+    receivers = [Receiver(each, at, outgoing(facts, event_id=uuid.uuid4(), console=console, now=max(each.due_at, at))) for each in chosen]
     taken = {each.channel.pk for each in chosen}
     others = [(channel, _reason(channel, routes)) for channel in channels if channel.pk not in taken]
     return Preview(code, severity, at, example, receivers, others)

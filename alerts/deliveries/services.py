@@ -9,7 +9,7 @@ from django.utils import timezone
 from alerts.channels.kinds import Outgoing
 from alerts.channels.pauses import channel_failed, channel_succeeded, pause
 from alerts.channels.sending import send
-from alerts.deliveries.content import outgoing, test_message
+from alerts.deliveries.content import console_address, outgoing, test_message
 from alerts.deliveries.transition import delivery_transition
 from alerts.errors import NotSent
 from alerts.models import Alert, Channel, Delivery, Message, QueuedMessage
@@ -71,7 +71,12 @@ def channel_deliver(channel: Channel, *, now: datetime) -> None:
     delivery = _interrupted(channel, now) or _gather(channel, now)
     if delivery is not None:
         messages = delivered_messages(delivery)
-        _hand_over(channel, delivery, outgoing(messages, event_id=delivery.pk, now=now, possible_repeat=delivery.possible_repeat), now)
+        _hand_over(
+            channel,
+            delivery,
+            outgoing(messages, event_id=delivery.pk, console=console_address(), now=now, possible_repeat=delivery.possible_repeat),
+            now,
+        )
         raise Retry("Messages of the next minute are delivered together.", after=SPACING)
 
 
@@ -99,7 +104,7 @@ def _tests_send(channel: Channel, now: datetime) -> None:
             continue
         delivery_transition(delivery=delivery, to=DeliveryState.SENDING, now=now, attempts=1)
         actor = delivery.title.removeprefix(TEST)
-        _hand_over(channel, delivery, test_message(delivery.pk, channel.name, actor, now), now)
+        _hand_over(channel, delivery, test_message(delivery.pk, channel.name, actor, console_address(), now), now)
 
 
 def _gather(channel: Channel, now: datetime) -> Delivery | None:
@@ -120,7 +125,9 @@ def _gather(channel: Channel, now: datetime) -> Delivery | None:
     waiting = queued.waiting().filter(message__alert__in=newest).select_related("message")
     older = [one.pk for one in waiting if one.message.number < newest[one.message.alert_id].message.number]
     with transaction.atomic():
-        content = outgoing([(one.message, one.message.alert) for one in newest.values()], event_id=channel.pk, now=now)
+        content = outgoing(
+            [(one.message, one.message.alert) for one in newest.values()], event_id=channel.pk, console=console_address(), now=now
+        )
         delivery = Delivery.objects.create(channel=channel, title=content.title[:300], created_at=now, changed_at=now)
         queued.filter(pk__in=[one.pk for one in newest.values()]).update(delivery=delivery)
         queued.filter(pk__in=older).update(superseded=True)

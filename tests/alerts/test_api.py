@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from alerts.channels.services import channel_create
@@ -110,6 +112,8 @@ CHANNELS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "an unknown value": ({"name": "x", "kind": "webhook", "values": HOOK | {"path": "/"}}, ["values.path"]),
     "a value that is no text": ({"name": "x", "kind": "webhook", "values": {"url": 7}}, ["values.url"]),
     "a wrong value": ({"name": "x", "kind": "webhook", "values": {"url": "ftp://hooks.example"}}, ["values.url"]),
+    "half a character as a name": ({"name": "x", "kind": "webhook", "values": HOOK | {"\ud800": "x"}}, ["values.\ud800"]),
+    "NUL in a value": ({"name": "x", "kind": "webhook", "values": {"url": "https://hooks.example/\0"}}, ["values.url"]),
     "many values": ({"name": "x", "kind": "webhook", "values": {str(number): "" for number in range(21)}}, ["values"]),
     "a name with a line break": ({"name": "x\ny", "kind": "webhook", "values": HOOK}, ["name"]),
     "the name of another": ({"name": "OPERATIONS", "kind": "webhook", "values": HOOK}, ["name"]),
@@ -287,6 +291,7 @@ RULES = {
     "a huge threshold": ({"thresholds": {"root": [10**400]}}, ["thresholds"]),
     "true as a threshold": ({"thresholds": {"root": [True]}}, ["thresholds"]),
     "an unknown kind": ({"thresholds": {"passport": [30]}}, ["thresholds"]),
+    "half a character as a kind": ({"thresholds": {"\ud800": [30]}}, ["thresholds"]),
     "a list of thresholds": ({"thresholds": [30]}, ["thresholds"]),
     "a number as a URL": ({"watchdog_url": 7}, ["watchdog_url"]),
     "no URL": ({"watchdog_url": "hc.example"}, ["watchdog_url"]),
@@ -338,6 +343,33 @@ def test_the_page_of_the_preview_refuses_a_distant_time(client: Client, channel:
     for at in ("0001-01-01T00:00", "9999-12-31T23:59"):
         page = client.get(f"/alerts/preview/?code=node-silent&severity=critical&at={at}&time_zone=Asia/Tokyo", secure=True)
         assert (page.status_code, "at most 366 days from now" in page.content.decode()) == (200, True)
+
+
+def test_an_answer_costs_a_fixed_number_of_queries(client: Client, channel: Channel) -> None:
+    alert = opened()
+
+    def more(numbers: range) -> None:
+        for number in numbers:
+            made = channel_create(actor=SYSTEM, name=f"Hook {number}", kind="webhook", values=HOOK, now=NOW)
+            Route.objects.create(channel=made, created_at=NOW)
+            delivery = Delivery.objects.create(channel=made, state="sent", title="x", created_at=NOW, changed_at=NOW)
+            message = Message.objects.create(alert=alert, number=number, change="reminded", at=NOW, severity="critical", title="x")
+            QueuedMessage.objects.create(message=message, channel=made, due_at=NOW, delivery=delivery)
+            opened(f"rim{number}")
+
+    paths = (
+        f"alerts/{alert.pk}/", "alerts/", "alert-channels/", "alert-routes/", f"alert-channels/{channel.pk}/deliveries/",
+        "alerts/preview/?code=node-silent&severity=critical",
+    )  # fmt: skip
+    counts: list[list[int]] = []
+    for numbers in (range(2, 4), range(4, 9)):
+        more(numbers)
+        counts.append([])
+        for path in paths:
+            with CaptureQueriesContext(connection) as queries:
+                assert send(client, "GET", path).status_code == 200
+            counts[-1].append(len(queries))
+    assert counts[0] == counts[1], dict(zip(paths, zip(*counts, strict=True), strict=True))
 
 
 DOORS = {
