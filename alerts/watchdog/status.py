@@ -75,8 +75,8 @@ def _delivery_problem(now: datetime) -> str:
     failing = [channel.failing_since for channel in channels]
     if failing and all(since is not None and now - since > MOST_PATIENCE for since in failing):
         return "no channel takes messages"
-    latest, well = now - MOST_PATIENCE, channels.filter(failing_since=None)
-    queued = QueuedMessage.objects.filter(channel__in=well, delivery=None, superseded=False, due_at__lt=latest)
+    well = channels.filter(failing_since=None)
+    queued = QueuedMessage.objects.due(now).filter(waits_too_long("due_at", now, MOST_PATIENCE), channel__in=well)
     begun = Delivery.objects.filter(waits_too_long("changed_at", now, MOST_PATIENCE), channel__in=well, state__in=UNFINISHED)
     return "messages wait, and no channel reports a failure" if queued.exists() or begun.exists() else ""
 

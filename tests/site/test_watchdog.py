@@ -16,7 +16,7 @@ from tests.environment import QUICK
 from tests.receivers import Handler, http_receiver, status
 from tests.slow import takes_minutes
 
-TWO_MINUTES_S, WATCHED_S, AT_ONCE = 120.0, 190.0, 4
+TWO_MINUTES_S, WATCHED_S, AT_ONCE = 120.0, 190.0, 6
 
 
 def sql(site: Site, *statements: str) -> None:
@@ -113,7 +113,7 @@ def last_call_s(folder: Path, name: str) -> float:
     with http_receiver(respond) as receiver:
         environment = QUICK | {"QMC_WATCHDOG_URL": receiver.url, "QMC_OUTBOUND_NETWORKS": "127.0.0.0/8"}
         with running_site(folder, on, agents=0, environment=environment) as site:
-            site.wait(lambda: len(calls) >= 2, 240)
+            site.wait(lambda: len(calls) >= 1, 300)
             ended = time.monotonic()
             end(site)
             time.sleep(max(0.0, ended + WATCHED_S - time.monotonic()))

@@ -49,7 +49,8 @@ def watcher(settings: Any) -> Iterator[HttpReceiver]:
 def queued(channel: Channel, **fields: Any) -> QueuedMessage:
     """A message that is due on `channel`."""
     alert = Alert.objects.create(code="node-silent", severity="warning", title="rim1 is silent", opened_at=NOW, changed_at=NOW)
-    message = Message.objects.create(number=1, alert=alert, change="opened", at=NOW, severity="warning", title="rim1 is silent")
+    at = fields.pop("at", NOW)
+    message = Message.objects.create(number=1, alert=alert, change="opened", at=at, severity="warning", title="rim1 is silent")
     return QueuedMessage.objects.create(message=message, channel=channel, **{"due_at": OLD} | fields)
 
 
@@ -115,6 +116,9 @@ def _delivery(state: DeliveryState, **fields: Any) -> Delivery:
 UNDELIVERED: dict[str, Callable[[], object]] = {
     "all channels fail": _all_fail,
     "a message waits": lambda: queued(factories.channel(at=NOW)),
+    "a message waits since before the clock was set back": lambda: queued(
+        factories.channel(at=NOW), at=NOW + timedelta(days=1), due_at=NOW + timedelta(days=1)
+    ),
     "a delivery was not begun": lambda: _delivery(DeliveryState.WAITING),
     "a delivery hangs": lambda: _delivery(DeliveryState.SENDING),
     "a delivery is not repeated": lambda: _delivery(DeliveryState.UNKNOWN),
