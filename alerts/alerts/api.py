@@ -105,8 +105,8 @@ def queued_json(queued: QueuedMessage) -> dict[str, Any]:
 
 
 def message_json(message: Message, queued: Iterable[QueuedMessage]) -> dict[str, Any]:
-    told = {name: getattr(message, name) for name in MESSAGE}
-    return {"id": str(message.pk), **told, "deliveries": [queued_json(each) for each in queued]}
+    values = {name: getattr(message, name) for name in MESSAGE}
+    return {"id": str(message.pk), **values, "deliveries": [queued_json(row) for row in queued]}
 
 
 def alert_detail_json(alert: Alert) -> dict[str, Any]:
@@ -121,13 +121,13 @@ class Alerts(View):
     @operation(page_of(AlertOutput), query=AlertSearch, operation_id="alerts_list")
     def get(self, request: Request) -> Response:
         self.actor.require("alerts.view_alert")
-        wanted = self.query
-        alerts = Alert.objects.searched(wanted.get("search", ""))
-        if wanted.get("state") == UNCLOSED:
+        query = self.query
+        alerts = Alert.objects.searched(query.get("search", ""))
+        if query.get("state") == UNCLOSED:
             alerts = alerts.unclosed()
-        elif "state" in wanted:
-            alerts = alerts.filter(state=wanted["state"])
-        alerts = alerts.filter(**{name: wanted[name] for name in ("severity", "code") if name in wanted})
+        elif "state" in query:
+            alerts = alerts.filter(state=query["state"])
+        alerts = alerts.filter(**{name: query[name] for name in ("severity", "code") if name in query})
         return self.paged(alerts, lambda page: [alert_json(alert) for alert in page])
 
 

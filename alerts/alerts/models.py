@@ -9,7 +9,7 @@ from django.db.models import Q
 from alerts.states import AlertState, Change
 from attention.needs import Severity
 
-SEVERITIES = [(each.value, each.value) for each in Severity]
+SEVERITIES = [(severity.value, severity.value) for severity in Severity]
 
 
 CLOSED_FOR = timedelta(days=30)  # the list of alerts shows closed ones this long

@@ -78,15 +78,15 @@ class Kind(Protocol):
 
 def fields_checked(kind: Kind, values: Mapping[str, str]) -> dict[str, str]:
     """A value for every field, as far as any kind of channel can check it. An empty value becomes the default. Raises: InputInvalid."""
-    known = {each.name: each for each in kind.fields}
+    known = {definition.name: definition for definition in kind.fields}
     errors = {
         name: [f"“{name[:40]}” is not a field of this kind of channel. Its fields are: {', '.join(known)}."]
         for name in values.keys() - known
     }
     found: dict[str, str] = {}
-    for name, each in known.items():
-        found[name] = values.get(name, "").strip("\r\n" if each.is_secret else None) or each.default
-        if problem := _problem(each, found[name]):
+    for name, definition in known.items():
+        found[name] = values.get(name, "").strip("\r\n" if definition.is_secret else None) or definition.default
+        if problem := _problem(definition, found[name]):
             errors[name] = [problem]
     if errors:
         raise InputInvalid(errors)

@@ -129,15 +129,15 @@ def _name_check(channel: Channel) -> None:
         raise InputInvalid({"name": ["A channel with this name already exists. Choose another name."]})
 
 
-def _state_changes_set(channel: Channel, wanted: Sequence[str]) -> None:
+def _state_changes_set(channel: Channel, names: Sequence[str]) -> None:
     """When a channel begins to send changes of state, it begins with the next event of the log. Raises: InputInvalid."""
-    if unknown := [name for name in wanted if name not in STATE_CHANGES]:
+    if unknown := [name for name in names if name not in STATE_CHANGES]:
         raise InputInvalid({"state_changes": [f"“{unknown[0][:40]}” is unknown. Choose from: {', '.join(STATE_CHANGES)}."]})
-    if wanted and not KINDS[channel.kind].sends_state_changes:
+    if names and not KINDS[channel.kind].sends_state_changes:
         raise InputInvalid({"state_changes": ["Only webhooks can send changes of state. Choose none here, or create a webhook."]})
     if not channel.state_changes:
         channel.last_sequence, channel.sending_sequence = Head.objects.values_list("sequence", flat=True).first() or 0, None
-    channel.state_changes = [name for name in STATE_CHANGES if name in wanted]
+    channel.state_changes = [name for name in STATE_CHANGES if name in names]
 
 
 def _values_set(channel: Channel, values: Mapping[str, str]) -> None:

@@ -108,5 +108,5 @@ class AlertPreview(View):
     def get(self, request: Request) -> Response:
         self.actor.require("alerts.view_channel")
         now = timezone.now()
-        wanted = {"at": now} | self.query
-        return Response(preview_json(preview(code=wanted["code"], severity=Severity(wanted["severity"]), at=wanted["at"], now=now)))
+        query = {"at": now} | self.query
+        return Response(preview_json(preview(code=query["code"], severity=Severity(query["severity"]), at=query["at"], now=now)))

@@ -97,7 +97,9 @@ def preview(*, code: str, severity: Severity, at: datetime, now: datetime) -> Pr
     routes = known_routes(channels)
     chosen = routed(channels, routes, code=code, subject=alert.subject, severity=severity, at=at)
     console, facts = console_address(), [(message, alert)]
-    receivers = [Receiver(each, at, outgoing(facts, event_id=uuid.uuid4(), console=console, now=max(each.due_at, at))) for each in chosen]
-    taken = {each.channel.pk for each in chosen}
+    receivers = [
+        Receiver(target, at, outgoing(facts, event_id=uuid.uuid4(), console=console, now=max(target.due_at, at))) for target in chosen
+    ]
+    taken = {target.channel.pk for target in chosen}
     others = [(channel, _reason(channel, routes)) for channel in channels if channel.pk not in taken]
     return Preview(code, severity, at, example, receivers, others)

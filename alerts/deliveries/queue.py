@@ -32,8 +32,8 @@ def messages_route(*, now: datetime) -> set[uuid.UUID]:
     queued = []
     for message in messages:
         plan = {
-            each.channel.pk: each.due_at
-            for each in routed(
+            target.channel.pk: target.due_at
+            for target in routed(
                 channels, routes, code=message.alert.code, subject=message.alert.subject, severity=Severity(message.severity), at=now
             )
         }

@@ -44,7 +44,7 @@ def routed(
             continue
         times = [(due_at(route, at), route) for route in own if matches(route, code, severity)]
         if times:
-            when, first = min(times, key=lambda each: each[0])
+            when, first = min(times, key=lambda pair: pair[0])
             found.append(Routed(channel, when, first))
     return found
 

@@ -18,7 +18,9 @@ class Route(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="routes")
-    least_severity = models.CharField(max_length=10, choices=[(each.value, each.value) for each in Severity], default=Severity.WARNING)
+    least_severity = models.CharField(
+        max_length=10, choices=[(severity.value, severity.value) for severity in Severity], default=Severity.WARNING
+    )
     codes = models.JSONField(default=list)
     days = models.JSONField(default=list)
     from_minute = models.PositiveSmallIntegerField(null=True, blank=True)

@@ -22,7 +22,7 @@ def _thresholds_problem(kind: str, days: Sequence[float]) -> str:
         return f"“{kind[:40]}” is not a kind of expiring thing. The kinds are: {', '.join(KINDS)}."
     if len(days) > MOST_THRESHOLDS:
         return f"{kind}: give at most {MOST_THRESHOLDS} thresholds."
-    if not all(LEAST_DAYS <= each <= MOST_DAYS for each in days):
+    if not all(LEAST_DAYS <= threshold <= MOST_DAYS for threshold in days):
         return f"{kind}: a threshold is a number of days from {LEAST_DAYS:g} to {MOST_DAYS:g}."
     if len(set(days)) < len(days):
         return f"{kind}: each threshold can be given once."

@@ -34,12 +34,12 @@ def passed(thing: Expiring, days: Sequence[float], now: datetime) -> float | Non
     """The last threshold in `days` that the thing has passed, as it is set, before it is shortened. None if it has passed none."""
     left, shorter = thing.not_after - now, share(thing)
     found, before = None, timedelta.max
-    for each in sorted(days, reverse=True):
-        at = timedelta(days=each) * shorter
+    for threshold in sorted(days, reverse=True):
+        at = timedelta(days=threshold) * shorter
         if at < SHORTEST or before - at < SHORTEST:
             continue
         if left <= at:
-            found = each
+            found = threshold
         before = at
     return found
 

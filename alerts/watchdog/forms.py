@@ -44,9 +44,9 @@ class RulesForm(ServiceForm):
     def __init__(self, data: Any, *, rules: Rules) -> None:
         defaults, stored = thresholds_by_kind({}), rules.thresholds
         super().__init__(data, initial={DAYS_OF + kind: _text(days) for kind, days in stored.items()})
-        for kind, word in KINDS.items():
+        for kind, label in KINDS.items():
             self.fields[DAYS_OF + kind] = ThresholdsField(
-                label=word[0].upper() + word[1:], required=False, max_length=200, widget=text_input(_text(defaults[kind])),
+                label=label[0].upper() + label[1:], required=False, max_length=200, widget=text_input(_text(defaults[kind])),
                 help_text=f"If empty: {_text(defaults[kind])}.",
             )  # fmt: skip
         host = urlsplit(rules.watchdog_url.text()).hostname if rules.watchdog_url else ""

@@ -22,10 +22,10 @@ def believable_alerts(now: datetime) -> dict[str, str]:
         text="They expire in 26 days. The node reports a full disk.", remedy="Free space there. The renewal is tried again every hour.",
     )  # fmt: skip
     for days, change in ((9, "opened"), (8, "reminded"), (2 / 24, "escalated")):
-        told = factories.message(overdue, change, at=now - days * DAY)
-        for each in (mail, teams):
-            factories.delivery(each, told, at=now - days * DAY)
-    factories.delivery(failing, told, at=now - 2 * HOUR, state="failed", error=failing.last_error)
+        message = factories.message(overdue, change, at=now - days * DAY)
+        for channel in (mail, teams):
+            factories.delivery(channel, message, at=now - days * DAY)
+    factories.delivery(failing, message, at=now - 2 * HOUR, state="failed", error=failing.last_error)
     silent = factories.alert(at=now - 11 * MINUTE, severity="warning", returns=4)
     factories.delivery(mail, factories.message(silent, at=now - 11 * MINUTE), at=now - 10 * MINUTE, possible_repeat=True, attempts=2)
     fresh = factories.alert(

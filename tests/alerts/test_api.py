@@ -211,9 +211,9 @@ def test_an_alert_says_where_each_message_was_sent(client: Client, alert: Alert,
     QueuedMessage.objects.create(message=message, channel=night, due_at=NOW + timedelta(hours=8))
     shown = send(client, "GET", f"alerts/{alert.pk}/").json()
     assert (shown["code"], shown["state"], shown["opened_at"]) == ("node-silent", "open", "2026-11-30T12:00:00Z")
-    (told,) = shown["messages"]
-    assert (told["change"], told["title"], told["note"]) == ("opened", "rim1 has not called for 3 h", "")
-    assert [(each["channel_name"], each["due_at"], each["delivery"], each["state"]) for each in told["deliveries"]] == [
+    (shown_message,) = shown["messages"]
+    assert (shown_message["change"], shown_message["title"], shown_message["note"]) == ("opened", "rim1 has not called for 3 h", "")
+    assert [(row["channel_name"], row["due_at"], row["delivery"], row["state"]) for row in shown_message["deliveries"]] == [
         ("Operations", "2026-11-30T12:00:00Z", str(delivery.pk), "sent"), ("Night", "2026-11-30T20:00:00Z", None, "waiting"),
     ]  # fmt: skip
 
@@ -314,7 +314,7 @@ def test_the_preview_says_who_would_get_an_alert_and_when(client: Client, channe
     route = Route.objects.create(channel=day, codes=["node-*"], from_minute=8 * 60, until_minute=17 * 60, created_at=NOW)
     at = timezone.now().replace(hour=3, minute=0, second=0, microsecond=0) + timedelta(days=1)
     found = preview(client, f"code=node-silent&severity=critical&at={at:%Y-%m-%dT%H:%M:%SZ}").json()
-    assert [(each["channel_name"], each["due_at"], each["route"]) for each in found["receivers"]] == [
+    assert [(row["channel_name"], row["due_at"], row["route"]) for row in found["receivers"]] == [
         ("Day", f"{at:%Y-%m-%d}T08:00:00Z", str(route.pk)), ("Operations", f"{at:%Y-%m-%dT%H:%M:%SZ}", None),
     ]  # fmt: skip
     assert (found["is_example"], found["others"][0]["channel_name"], found["others"][0]["reason"]) == (True, "Off", "it is off")

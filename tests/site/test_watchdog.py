@@ -31,11 +31,11 @@ def refuses(table: str, *, event: str = "UPDATE", condition: str = "1") -> str:
     return f"CREATE TRIGGER broken BEFORE {event} ON {table} WHEN {condition} BEGIN SELECT RAISE(ABORT, 'broken by the test'); END"
 
 
-def processes(word: str) -> Iterator[int]:
-    """The processes with this word in their command line."""
+def processes(text: str) -> Iterator[int]:
+    """The processes with this text in their command line."""
     for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if word in (path / "cmdline").read_text():
+            if text in (path / "cmdline").read_text():
                 yield int(path.name)
 
 

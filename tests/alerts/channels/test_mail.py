@@ -123,7 +123,7 @@ def test_a_wrong_password_is_named_and_not_shown(
         error = not_sent(outgoing(), port, security="starttls", ca=pem(authority), **SIGNED_IN)
     assert "refused the user name or the password (535" in str(error)
     mail_log = "".join(record.getMessage() for record in caplog.records if not record.name.startswith("mail."))  # aiosmtpd's own
-    assert [word for word in ("s3cret", base64.b64encode(b"\0ann\0s3cret-words").decode()) if word in mail_log] == []
+    assert [text for text in ("s3cret", base64.b64encode(b"\0ann\0s3cret-words").decode()) if text in mail_log] == []
 
 
 def test_one_refused_recipient_does_not_keep_the_alert_from_the_others(outgoing: Make) -> None:
@@ -180,10 +180,10 @@ def scripted(replies: dict[bytes, bytes]) -> socket.socket:
             connection.sendall(replies.get(b"", b"220 hello") + b"\r\n")
             in_message = False
             for line in lines:
-                word = line.strip().partition(b" ")[0].upper()
-                if not in_message or word == b".":
-                    connection.sendall(replies.get(word, b"354 go on" if word == b"DATA" else b"250 fine") + b"\r\n")
-                    in_message = word == b"DATA"
+                command = line.strip().partition(b" ")[0].upper()
+                if not in_message or command == b".":
+                    connection.sendall(replies.get(command, b"354 go on" if command == b"DATA" else b"250 fine") + b"\r\n")
+                    in_message = command == b"DATA"
 
     threading.Thread(target=serve, daemon=True).start()
     return server

@@ -172,4 +172,4 @@ def test_no_secret_is_logged(
     secret = "whsec_" + base64.b64encode(b"a-secret" * 4).decode()
     with http_receiver(status(500), tls) as receiver, pytest.raises(NotSent):
         send(receiver.url, outgoing(), secret=secret, token="a-secret", ca=pem(authority))
-    assert [word for word in (secret, "a-secret") if word in caplog.text] == []
+    assert [text for text in (secret, "a-secret") if text in caplog.text] == []

@@ -74,7 +74,7 @@ def test_an_alert_is_delivered_once_in_each_state(receiver: HttpReceiver) -> Non
     assert [(event["type"], event["subject"]) for event in events(receiver)] == [
         ("trust-zone.alert.opened", "rim1"), ("trust-zone.alert.closed", "rim1"),
     ]  # fmt: skip
-    assert [event["id"] for event in events(receiver)] == [str(each.pk) for each in Delivery.objects.order_by("created_at")]
+    assert [event["id"] for event in events(receiver)] == [str(delivery.pk) for delivery in Delivery.objects.order_by("created_at")]
     assert Job.objects.count() == 0
 
 

@@ -21,7 +21,9 @@ def route(channel: Channel = OPS, **fields: Any) -> Route:
 
 
 def channels(*routes: Route, code: str = "node-silent", subject: str = "", severity: Severity = Severity.CRITICAL) -> dict[str, datetime]:
-    return {each.channel.name: each.due_at for each in routed([OPS, CHAT], routes, code=code, subject=subject, severity=severity, at=NOW)}
+    return {
+        target.channel.name: target.due_at for target in routed([OPS, CHAT], routes, code=code, subject=subject, severity=severity, at=NOW)
+    }
 
 
 MATCHES = [

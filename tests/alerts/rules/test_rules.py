@@ -80,9 +80,9 @@ def test_the_watchdog_url_is_encrypted_and_in_no_event() -> None:
     assert rules_current().watchdog_url is None
     change(watchdog_url=None)
     change(thresholds={"root": [30]})
-    told = [event.detail for event in Event.objects.order_by("sequence")]
-    assert told == [{"watchdog_url": "set"}, {"thresholds": {"from": {}, "to": {"root": [30.0]}}}, {"watchdog_url": "cleared"}]
-    assert "4f2c" not in json.dumps(told)
+    details = [event.detail for event in Event.objects.order_by("sequence")]
+    assert details == [{"watchdog_url": "set"}, {"thresholds": {"from": {}, "to": {"root": [30.0]}}}, {"watchdog_url": "cleared"}]
+    assert "4f2c" not in json.dumps(details)
     assert [line(event).text for event in Event.objects.order_by("sequence")] == [
         "Rules of alerts changed: watchdog URL", "Rules of alerts changed: expiry thresholds", "Rules of alerts changed: watchdog URL",
     ]  # fmt: skip
