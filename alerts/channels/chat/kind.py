@@ -1,29 +1,19 @@
 """Chat and on-call services, through Apprise. Only services whose hosts are fixed can be chosen."""
 
-import logging
-import re
 from collections.abc import Mapping
-
-from apprise import Apprise, NotifyFormat, NotifyType
-from apprise.plugins.base import NotifyBase
-from apprise.result import AppriseResult, AppriseResultStatus
+from importlib import import_module
+from types import ModuleType
 
 from alerts.channels.chat.catalog import SERVICES
 from alerts.channels.kinds import Field, Outgoing, kind_register
 from alerts.errors import InputInvalid, NotSent
-from attention.needs import Severity
 
-TOTAL_S = 13.0
-MARGIN = 20  # what Apprise keeps free between a title and a long text
-TYPES = {Severity.CRITICAL: NotifyType.FAILURE, Severity.WARNING: NotifyType.WARNING, Severity.INFO: NotifyType.INFO}
 CLOSED = "alert.closed"
-ANSWERED = re.compile(r"\berror=(\d{3})\b")
-# What requests and urllib3 call an attempt that ended before the request was sent.
-NOT_CONNECTED = re.compile(r"NewConnectionError|NameResolutionError|ConnectTimeout|Tunnel connection failed|SSLCertVerificationError")
-# Messages of these libraries have the URL, which is a secret. Apprise still collects its own for the result, at any level.
-for library in ("apprise", "urllib3"):
-    logging.getLogger(library).propagate = False
-logging.getLogger("apprise").setLevel(logging.DEBUG)
+
+
+def _plugins() -> ModuleType:
+    """The plugins of Apprise, imported when they are first needed."""
+    return import_module("alerts.channels.chat.plugins")
 
 
 class Chat:
@@ -53,7 +43,7 @@ class Chat:
         """Raises: InputInvalid."""
         service, url = SERVICES[values["service"]], values["url"].strip()
         try:
-            service.made(url, service.options("test", False))
+            _plugins().plugin_made(service, url, service.options("test", False))
         except (ValueError, TypeError) as exc:
             allowed = (
                 f" It may have the arguments {', '.join(sorted(service.arguments))}." if service.arguments else " It has no arguments."
@@ -71,43 +61,10 @@ class Chat:
         # All messages about an alert belong to one incident.
         key = str(message.data.get("alert_id", message.event_id))
         try:
-            plugin = service.made(values["url"], service.options(key, is_closing))
+            plugin = _plugins().plugin_made(service, values["url"], service.options(key, is_closing))
         except (ValueError, TypeError):  # the text can have a part of the URL
             raise NotSent(f"The URL is not one of {service.label} any more. Enter it again in the channel.") from None
-        result = Apprise(plugin, asset=plugin.asset).notify(
-            body=_body(plugin, message),
-            title=message.title,
-            notify_type=NotifyType.SUCCESS if is_closing else TYPES[message.severity],
-            body_format=NotifyFormat.TEXT,
-            timeout=TOTAL_S,
-            log_level=logging.DEBUG,
-        )
-        if not result:
-            raise _not_sent(service.label, result)
-
-
-def _body(plugin: NotifyBase, message: Outgoing) -> str:
-    """The text, shortened so that the address of the page fits too."""
-    text, end = message.text, message.end
-    room = plugin.body_maxlen - len(message.title) - len(end) - MARGIN
-    if len(text) > room:
-        text = f"{text[: max(room, 0)]}…"
-    return "\n\n".join(part for part in (text, end) if part)
-
-
-def _not_sent(label: str, result: AppriseResult) -> NotSent:
-    """The logs of Apprise have the URL, so only the kind of failure is taken from them."""
-    logs = "\n".join(entry.message for notified in result for attempt in notified for entry in attempt)
-    if result.status == AppriseResultStatus.TIMEOUT:
-        return NotSent(f"{label} did not answer within {TOTAL_S:.0f} s. Check that the central node can reach it.", may_have_arrived=True)
-    if found := ANSWERED.search(logs):
-        remedy = "The service limits messages." if found[1] == "429" else "Check the URL of the channel at the service."
-        return NotSent(f"{label} answered HTTP {found[1]}. {remedy}")
-    if NOT_CONNECTED.search(logs):
-        return NotSent(f"No connection to {label}. Check DNS, the firewall, and HTTPS_PROXY if this site has a proxy for the internet.")
-    return NotSent(
-        f"{label} did not confirm the message. Check the URL of the channel at the service.", may_have_arrived="Socket Exception" in logs
-    )
+        _plugins().notify(plugin, service.label, message, is_closing=is_closing)
 
 
 kind_register(Chat())

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from alerts.channels.chat import kind as chat
+from alerts.channels.chat import plugins as chat
 from alerts.channels.chat.catalog import SERVICES
 from alerts.channels.kinds import KINDS, Outgoing
 from alerts.errors import InputInvalid, NotSent
