@@ -274,8 +274,9 @@ class Heard:
         context.on("requestfailed", self.failed)
 
     def said(self, message: ConsoleMessage) -> None:
-        # A page may answer 4xx to a form; what it loads may not, and `answered` hears that with its address. `failed` hears of requests without an answer.
-        if not message.text.startswith(("Failed to load resource", "htmx:afterRequest", "htmx:sendError")):
+        # A page may answer 4xx to a form; what it loads may not, and `answered` hears that with its address. A new choice in a filter aborts the request
+        # of the one before.
+        if not message.text.startswith(("Failed to load resource", "htmx:afterRequest", "htmx:sendAbort")):
             self.troubles.append(f"{message.type}: {message.text} at {message.location}")
 
     def answered(self, response: Response) -> None:
@@ -283,7 +284,7 @@ class Heard:
             self.troubles.append(f"{response.status} {response.url}")
 
     def failed(self, request: Request) -> None:
-        # A poll under way when the page is left, and a download, end so.
+        # A request in progress when the page is left or when a filter changes, and a download, end so.
         if request.failure != "net::ERR_ABORTED":
             self.troubles.append(f"{request.failure} {request.url}")
 
