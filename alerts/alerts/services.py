@@ -57,6 +57,7 @@ def alerts_update(*, now: datetime) -> Comparison:
     unclosed = {(alert.code, alert.subject, alert.key): alert for alert in Alert.objects.unclosed()}
     by_identity = {_identity(cause): cause for cause in found}
     is_doubtful = any(cause.code in CLOCK_CODES for cause in found)
+    by_date = {cause.subject[:300]: cause.title for cause in found if cause.threshold_days is not None and not cause.waits}
     with transaction.atomic():  # what happened at once is delivered at once
         for identity, cause in by_identity.items():
             with contextlib.suppress(StaleAlert):
@@ -67,7 +68,8 @@ def alerts_update(*, now: datetime) -> Comparison:
         for identity, alert in unclosed.items():
             if identity not in by_identity:
                 with contextlib.suppress(StaleAlert):
-                    _gone(alert, result, is_doubtful, now)
+                    replacement = by_date.get(alert.subject, "") if alert.threshold_days is not None else ""
+                    _gone(alert, result, is_doubtful, replacement, now)
     return result
 
 
@@ -159,11 +161,17 @@ def closes_after(alert: Alert) -> timedelta:
     return min(CLOSE_AFTER * (1 << min(alert.returns, 10)), LONGEST_ABSENCE)
 
 
-def _gone(alert: Alert, result: Comparison, is_doubtful: bool, now: datetime) -> None:
+def _gone(alert: Alert, result: Comparison, is_doubtful: bool, replacement: str, now: datetime) -> None:
+    """`replacement`: an alert with this title reports the same date now, for example because what was about to expire has expired."""
     if alert.absent_since is None or alert.absent_since > now + SKEW:
         Alert.objects.filter(pk=alert.pk, version=alert.version).update(absent_since=now)
     elif not is_doubtful and now - alert.absent_since >= closes_after(alert):
-        alert_transition(alert=alert, to=AlertState.CLOSED, change=Change.CLOSED, now=now, closed_at=now, remind_at=None)
+        changes: dict[str, Any] = {
+            "closed_at": now,
+            "remind_at": None,
+            "remedy": f"See “{replacement}”, which replaces it." if replacement else "",
+        }
+        alert_transition(alert=alert, to=AlertState.CLOSED, change=Change.CLOSED, now=now, **changes)
         result.closed += 1
 
 

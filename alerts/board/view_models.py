@@ -107,7 +107,7 @@ CHANGES = {
     Change.REMINDED: ("Reminder: it is still open", "orange"),
     Change.ACKNOWLEDGED: ("Acknowledged", "grey"),
     Change.RESUMED: ("The acknowledgement has expired", "orange"),
-    Change.CLOSED: ("Closed automatically: its cause is gone", "green"),
+    Change.CLOSED: ("Closed automatically", "green"),
     Change.RETURNED: ("Its cause came back", "orange"),
 }
 

@@ -49,7 +49,8 @@ def lines(message: Message, alert: Alert, now: datetime) -> list[str]:
     """The text of a message about one alert."""
     change, found = Change(message.change), []
     if change == Change.CLOSED:
-        found.append(f"The cause is gone. The alert was open for {clocks.length(message.at - alert.opened_at)} and is closed now.")
+        found.append(message.remedy or "The cause is gone.")
+        found.append(f"The alert was open for {clocks.length(message.at - alert.opened_at)} and is closed now.")
     elif change == Change.ACKNOWLEDGED:
         until = f" until {clocks.stamp(alert.acknowledged_until)}" if alert.acknowledged_until else " until it is closed"
         found.append(f"{message.actor} works on it. No reminders are sent{until}.")

@@ -47,7 +47,7 @@ def causes(*, thresholds: Mapping[str, Sequence[float]], now: datetime) -> list[
 def causes_of(
     found: Iterable[Need], things: Iterable[Expiring], *, thresholds: Mapping[str, Sequence[float]], now: datetime
 ) -> list[Cause]:
-    """The causes in these needs and expiring things. A thing that a need reports makes that need more severe, and is no cause of its own."""
+    """The causes in these needs and expiring things. A thing that a need reports makes that need more severe, and its own cause waits."""
     in_order, by_identity = ranked(found), {each.identity: each for each in things}
     is_doubtful = any(each.need.code in CLOCK_CODES for each in in_order)
     reported: set[str] = set()
@@ -58,7 +58,7 @@ def causes_of(
         waits = bool(each.explained_by) or (is_doubtful and each.need.by_date)
         result.append(_of_need(each.need, about, thresholds, waits, now))
     for thing in by_identity.values():
-        if thing.identity not in reported and (cause := _of_thing(thing, thresholds, is_doubtful, now)):
+        if cause := _of_thing(thing, thresholds, is_doubtful or thing.identity in reported, now):
             result.append(cause)
     return result
 
@@ -70,8 +70,8 @@ def _of_need(need: Need, about: Sequence[Expiring], thresholds: Mapping[str, Seq
     )  # fmt: skip
 
 
-def _of_thing(thing: Expiring, thresholds: Mapping[str, Sequence[float]], is_doubtful: bool, now: datetime) -> Cause | None:
-    """A thing that no need reports. Automatic work that is not late is no cause."""
+def _of_thing(thing: Expiring, thresholds: Mapping[str, Sequence[float]], waits: bool, now: datetime) -> Cause | None:
+    """The cause of a thing itself. Automatic work that is not late is no cause."""
     if is_overdue(thing, now) and thing.wording.due_at:
         late = clocks.length(now - thing.wording.due_at)
         title = f"The {thing.kind_word} {thing.subject} should have been renewed {late} ago"
@@ -84,4 +84,4 @@ def _of_thing(thing: Expiring, thresholds: Mapping[str, Sequence[float]], is_dou
         title = f"The {thing.kind_word} {thing.subject} {expiry}"
         code, severity = EXPIRES, severity_at(days, thing, now)
     text = f"Its expiry date is {clocks.stamp(thing.not_after)}. {thing.owner} is responsible for it."
-    return Cause(code, thing.subject, thing.identity, severity, title, text, thing.wording.text, thing.url, None, days, is_doubtful)
+    return Cause(code, thing.subject, thing.identity, severity, title, text, thing.wording.text, thing.url, None, days, waits)

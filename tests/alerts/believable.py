@@ -41,7 +41,7 @@ def believable_alerts(now: datetime) -> dict[str, str]:
     factories.message(known, "acknowledged", at=now - HOUR, actor="ann", note=known.note)
     gone = factories.alert(
         "export-expiring", at=now - 2 * DAY, subject="reports.corp.example", state="closed", closed_at=now - 40 * MINUTE,
-        title="The export for reports.corp.example expires in 12 days",
+        title="The export for reports.corp.example expires in 12 days", remedy="",
     )  # fmt: skip
     for at, change in ((now - 2 * DAY, "opened"), (now - 40 * MINUTE, "closed")):
         factories.delivery(teams, factories.message(gone, change, at=at), at=at)

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 
 from alerts.alerts.services import CLOSE_AFTER, alert_acknowledge, alerts_update
 from alerts.alerts.transition import alert_transition
+from alerts.deliveries.content import lines
 from alerts.errors import IllegalAlertTransition, InputInvalid, StaleAlert
 from alerts.models import Alert, Message
 from alerts.rules.models import rules_current
@@ -17,6 +18,7 @@ from audit.models import Event
 from certs.models import TrustZone
 from jobs.models import PeriodicWork
 from people.models import ApiToken
+from tests import factories
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 STEP, DAY = timedelta(seconds=30), timedelta(days=1)
@@ -222,3 +224,32 @@ def test_two_changes_of_one_alert_are_one() -> None:
     alert_transition(alert=made, to=AlertState.CLOSED, change=Change.CLOSED, now=NOW)
     with pytest.raises(StaleAlert):
         alert_transition(alert=other, to=AlertState.ACKNOWLEDGED, change=Change.ACKNOWLEDGED, now=NOW)
+
+
+def test_a_need_takes_over_without_a_closing(night: Night) -> None:
+    """An export is reported by its date alone at first, and by its own need in its last 30 days."""
+    made = factories.export("qlik.example", at=NOW - 900 * DAY, made_at=NOW - 900 * DAY, made_generation=1, not_after=NOW + 31 * DAY)
+    assert night.passes(timedelta(minutes=5)) == ["opened"]
+    night.skips(2 * DAY)
+    assert night.passes(timedelta(minutes=5)) == []
+    assert set(Alert.objects.values_list("code", "state")) >= {("expiry-near", "open"), ("export-expiring", "open")}
+    made.not_after = night.now + 400 * DAY
+    made.save()
+    assert night.passes(timedelta(minutes=5)) == ["closed"]
+    assert not Alert.objects.unclosed().filter(code="export-expiring").exists()
+
+
+def test_an_alert_that_another_one_replaces_names_it(night: Night) -> None:
+    """A certificate that was about to expire has expired: its cause has another code then."""
+    node = factories.registered_node(name="rim1")
+    factories.certificate("service", holder_id=node.pk, holder="rim1.example", at=NOW - 800 * DAY, not_after=NOW + 5 * DAY)
+    factories.certificate("client", holder_id=node.pk, holder="rim1.example", at=NOW - 800 * DAY, not_after=NOW + 900 * DAY)
+    night.passes()
+    night.skips(5 * DAY)
+    night.passes(timedelta(minutes=5))
+    old = Alert.objects.get(code="certificate-expiring")
+    replaced = Alert.objects.get(code="certificate-expired")
+    assert (old.state, replaced.state, old.remedy) == ("closed", "open", f"See “{replaced.title}”, which replaces it.")
+    closing = old.messages.get(change=Change.CLOSED)
+    assert "The cause is gone" not in "".join(lines(closing, old, night.now))
+    assert replaced.title in "".join(lines(closing, old, night.now))

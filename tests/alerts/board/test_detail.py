@@ -88,7 +88,7 @@ def test_an_acknowledgement_is_refused_with_the_reason(fields: dict[str, str], p
 
 def test_an_alert_that_was_closed_meanwhile_is_not_acknowledged() -> None:
     now = timezone.now()
-    alert = factories.alert(at=now, state="closed", closed_at=now)
+    alert = factories.alert(at=now, state="closed", closed_at=now, remedy="")
     status, page = acknowledge(factories.administrator(), alert)
     assert status == 400
     assert "because its cause is gone" in page

@@ -29,9 +29,12 @@ def test_an_explained_need_waits() -> None:
     assert {code: cause.waits for code, cause in causes.items()} == {"node-silent": True, "no-node-calls": False}
 
 
-def test_a_thing_that_a_need_reports_makes_the_need_more_severe_and_is_no_cause() -> None:
+def test_a_thing_that_a_need_reports_makes_the_need_more_severe_and_waits() -> None:
     causes = found(need("export-expiring", about=frozenset({"t1"})), TOKEN)
-    assert {code: cause.threshold_days for code, cause in causes.items()} == {"export-expiring": 30}
+    assert {code: (cause.threshold_days, cause.waits) for code, cause in causes.items()} == {
+        "export-expiring": (30, False),
+        "expiry-near": (30, True),
+    }
 
 
 def test_a_thing_past_a_threshold_is_a_cause_of_its_own() -> None:
