@@ -27,10 +27,11 @@ def _nudge_on_commit() -> None:
     transaction.on_commit(nudge, robust=True)
 
 
+@transaction.atomic
 def job_create(*, task: str, subject: uuid.UUID, title: str, actor: str, now: datetime) -> Job:
     """Record work on `subject` and nudge a worker when the caller's transaction commits.
 
-    An unfinished job of the same task and subject is reused, so two jobs never advance one subject.
+    An unfinished job of the same task and subject is reused, so two jobs never advance one subject. No worker sees the job before it is returned.
     """
     unfinished = Job.objects.unfinished().filter(task=task, subject=subject)
     wish = {"title": title, "actor": actor, "next_attempt_at": now, "nudged_at": now}
