@@ -82,12 +82,14 @@ def alert(code: str = "node-silent", *, at: datetime, **fields: Any) -> Alert:
 
 def message(about: Alert, change: str = "opened", *, at: datetime, **fields: Any) -> Message:
     """The next message about an alert, with its present facts. It is queued for no channel."""
+    about.version = about.messages.count()
+    about.save(update_fields=["version"])
     plain = {
         "severity": about.severity,
         "title": about.title,
         "text": about.text,
         "remedy": about.remedy,
-        "number": about.messages.count(),
+        "number": about.version,
         "routed_at": at,
     }
     return Message.objects.create(alert=about, change=change, at=at, **plain | fields)

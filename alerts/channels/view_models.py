@@ -90,7 +90,7 @@ def channel_page(channel: Channel, *, saved: bool = False, generated: Mapping[st
         channel_status(channel, now=now),
         list(channel.routes.all()),
         list(channel.deliveries.all()[:LAST]),
-        QueuedMessage.objects.filter(channel=channel, delivery=None, superseded=False).count(),
+        QueuedMessage.objects.waiting().filter(channel=channel).count(),
         saved,
         generated or {},
     )

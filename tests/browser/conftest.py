@@ -1,5 +1,6 @@
 """A browser whose errors fail a test, and a site with every state that a person can see."""
 
+import json
 import os
 import ssl
 from base64 import b64encode
@@ -45,7 +46,7 @@ expect.set_options(timeout=30_000)  # patience for a busy machine: what is there
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Six agents: every test that registers a node uses its own."""
-    running = Site(tmp_path_factory.mktemp("browser") / "var", agents=6, environment=QUICK)
+    running = Site(tmp_path_factory.mktemp("browser") / "var", agents=6, environment=QUICK | {"QMC_OUTBOUND_NETWORKS": "127.0.0.0/8"})
     try:
         running.start()
         yield running
@@ -77,6 +78,7 @@ class Furnished:
     unlockable_password: str
     export: str
     batch: str
+    alerts: dict[str, str]
 
 
 # Rows of the list alone, of a node and with a fingerprint that are not there, so that nothing happens to them or to others: real ones would take minutes.
@@ -143,6 +145,34 @@ detail = {
 }
 record(actor=SYSTEM, action=RECREATED, target=zone, detail=detail, now=now)
 record(actor=SYSTEM, action=COMPLETED, target=zone, detail={}, now=now)
+"""
+
+
+# Alerts without a cause are closed after two minutes, but after an hour if they came back often. Nothing is sent to a channel that is off, or that waits
+# after a failure. Two are made here with all their fields, so that their pages have a form; one of them waits.
+ALERTS = """
+import json
+from datetime import timedelta
+from django.utils import timezone
+from alerts.channels.services import channel_create
+from alerts.models import Alert, Channel, Route
+from audit.actors import SYSTEM
+from tests.alerts.believable import believable_alerts
+now = timezone.now()
+ids = believable_alerts(now)
+Channel.objects.update(enabled=False)
+Alert.objects.filter(returns__lt=6).update(returns=6)
+values = {"recipients": "ops@site.example", "sender": "alerts@site.example", "host": "mail.site.example", "username": "alerts", "password": "x"}
+mail = channel_create(actor=SYSTEM, name="Mail to everybody who has to know, at night too", kind="mail", values=values, enabled=False, now=now)
+waits = channel_create(actor=SYSTEM, name="Chat", kind="webhook", values={"url": "https://hooks.site.example/x"}, enabled=False, now=now)
+error = "hooks.site.example answered HTTP 500. Check the receiver and its log."
+Channel.objects.filter(pk=waits.pk).update(enabled=True, failing_since=now, failures=8, next_attempt_at=now + timedelta(minutes=59), last_error=error)
+route = Route.objects.create(
+    channel=mail, codes=["node-silent", "renewal-overdue", "backup-*", "export-failed"], days=[0, 1, 2, 3, 4], from_minute=480, until_minute=1080,
+    time_zone="America/Argentina/Buenos_Aires", created_at=now,
+)
+delivery = Channel.objects.get(pk=ids["mail"]).deliveries.last()
+print(json.dumps(ids | {"channel": str(mail.pk), "waits": str(waits.pk), "route": str(route.pk), "delivery": str(delivery.pk)}))
 """
 
 
@@ -214,6 +244,7 @@ def furnished(site: Site) -> Furnished:
     browser = [site.call("POST", "/browser-certificates/", fields)[1]["id"] for fields in browser_certificates()]
     deployment = site.call("POST", "/deployments/", DEPLOYMENT)[1]["id"]
     site.manage("shell", "-c", SERVICES + FALLEN_BACK + MORE_CERTIFICATES + RECREATION)
+    alerts = {f"alert_{name}": pk for name, pk in json.loads(site.manage("shell", "-c", ALERTS).splitlines()[-1]).items()}
     revoked = site.call("GET", f"/certificates/?node={failed}&status=revoked")[1]["results"][0]["id"]
     root = site.call("GET", "/certificates/?kind=root&status=issued")[1]["results"][0]["id"]
     site.wait(lambda: site.call("GET", f"/certificates/{root}/crl/")[0] == 200)
@@ -226,7 +257,7 @@ def furnished(site: Site) -> Furnished:
     certificate = next(held["id"] for held in site.node(registered)["certificates"] if held["kind"] == "service")
     return Furnished(
         registered, awaiting, failed, created, removed, certificate, revoked, root, *connections[:2], *browser, deployment, site.agents[1], password, site.agents[3],
-        unlockable_word, export, str(UUID(batch)),
+        unlockable_word, export, str(UUID(batch)), alerts,
     )  # fmt: skip
 
 

@@ -112,6 +112,29 @@ PAGES = {
     "expiry": "/expiry/",
     "expiry another day": "/expiry/?as_of=2029-06-01&bucket=later",
     "expiry no day": "/expiry/?as_of=soon&search=nowhere",
+    "alerts": "/alerts/",
+    "alerts acknowledged": "/alerts/?state=acknowledged",
+    "alerts closed": "/alerts/?state=closed",
+    "alerts search without result": "/alerts/?search=nowhere",
+    "alert": "/alerts/{alert_open}/",
+    "alert acknowledged": "/alerts/{alert_acknowledged}/",
+    "alert closed": "/alerts/{alert_closed}/",
+    "channels": "/alerts/channels/",
+    "channel kinds": "/alerts/channels/new/",
+    "channel new": "/alerts/channels/new/?kind=mail",
+    "webhook new": "/alerts/channels/new/?kind=webhook",
+    "channel": "/alerts/channels/{alert_channel}/",
+    "channel failing": "/alerts/channels/{alert_waits}/",
+    "channel remove": "/alerts/channels/{alert_mail}/remove/",
+    "deliveries": "/alerts/channels/{alert_mail}/deliveries/",
+    "delivery": "/alerts/deliveries/{alert_delivery}/",
+    "routes": "/alerts/routes/",
+    "route new": "/alerts/routes/new/",
+    "route": "/alerts/routes/{alert_route}/",
+    "route remove": "/alerts/routes/{alert_route}/remove/",
+    "preview": "/alerts/preview/",
+    "preview of an alert": "/alerts/preview/?code=node-silent&severity=critical",
+    "rules of alerts": "/alerts/rules/",
     "lifetime": "/settings/lifetime/",
     "addresses": "/settings/addresses/",
     "lifetime preview": "/settings/lifetime/?months=99",
@@ -145,7 +168,7 @@ def test_every_page_is_accessible(eyes: Eyes, furnished: Furnished) -> None:
     eyes.go()
     found = looked_at(eyes, "sign in")
     eyes.sign_in()
-    places = vars(furnished) | {"nobody": eyes.site.agents[2]}
+    places = vars(furnished) | furnished.alerts | {"nobody": eyes.site.agents[2]}
     for name, path in PAGES.items():
         eyes.go(path.format(**places))
         found += looked_at(eyes, name)
