@@ -34,7 +34,7 @@ faults-matrix: setup
 faults-rotations: setup
 	$(SLOW) tests/faults --ignore tests/faults/test_matrix.py tests/browser/live
 
-# Whole sites on both engines: two hundred nodes at once, full disks, two accounts, a move to another machine.
+# Whole sites on both engines: two hundred nodes at once, full disks, two accounts, a move to another machine, the silence of the watchdog.
 faults-sites: setup
 	$(SLOW) tests/site --ignore tests/site/test_recreate.py
 
