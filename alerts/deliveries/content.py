@@ -86,8 +86,8 @@ def outgoing(
             event_id, f"alert.{message.change}", message.at, Severity(message.severity), alert.subject, headline(message),
             "\n".join(lines(message, alert, now)), page_url(console, "alerts:detail", alert.pk), alert_data(message, alert, console), possible_repeat,
         )  # fmt: skip
-    ordered = sorted(messages, key=lambda each: (each[0].change in ENDS, RANK[Severity(each[0].severity)], each[0].at))
-    worst = min((Severity(message.severity) for message, _ in messages), key=lambda each: RANK[each])
+    ordered = sorted(messages, key=lambda pair: (pair[0].change in ENDS, RANK[Severity(pair[0].severity)], pair[0].at))
+    worst = min((Severity(message.severity) for message, _ in messages), key=lambda severity: RANK[severity])
     data: Mapping[str, Any] = {
         "count": len(messages),
         "alerts": [alert_data(message, alert, console) for message, alert in ordered[:MOST_FOR_PROGRAMS]],
@@ -101,11 +101,11 @@ def outgoing(
 def digest_title(messages: Sequence[Message]) -> str:
     """How many alerts, and of which kinds."""
     counts = [
-        (sum(message.severity == severity and message.change not in ENDS for message in messages), word)
-        for severity, word in ((Severity.CRITICAL, "critical"), (Severity.WARNING, "warning"), (Severity.INFO, "information"))
+        (sum(message.severity == severity and message.change not in ENDS for message in messages), label)
+        for severity, label in ((Severity.CRITICAL, "critical"), (Severity.WARNING, "warning"), (Severity.INFO, "information"))
     ]
     counts += [(sum(message.change == change for message in messages), change.label.lower()) for change in ENDS]
-    return f"{len(messages)} alerts: " + ", ".join(f"{count} {word}" for count, word in counts if count)
+    return f"{len(messages)} alerts: " + ", ".join(f"{count} {label}" for count, label in counts if count)
 
 
 def _digest_lines(ordered: Sequence[tuple[Message, Alert]]) -> list[str]:

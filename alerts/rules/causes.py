@@ -40,7 +40,7 @@ class Cause:
 def causes(*, thresholds: Mapping[str, Sequence[float]], now: datetime) -> list[Cause]:
     """Everything that is a cause now. Raises: ZoneMissing."""
     found = needs(now)
-    things = [each for each in expiring(actor=SYSTEM, now=now) if not isinstance(each, Endless)]
+    things = [thing for thing in expiring(actor=SYSTEM, now=now) if not isinstance(thing, Endless)]
     return causes_of(found, things, thresholds=thresholds, now=now)
 
 
@@ -48,15 +48,15 @@ def causes_of(
     found: Iterable[Need], things: Iterable[Expiring], *, thresholds: Mapping[str, Sequence[float]], now: datetime
 ) -> list[Cause]:
     """The causes in these needs and expiring things. A thing that a need reports makes that need more severe, and its own cause waits."""
-    in_order, by_identity = ranked(found), {each.identity: each for each in things}
-    is_doubtful = any(each.need.code in CLOCK_CODES for each in in_order)
+    in_order, by_identity = ranked(found), {thing.identity: thing for thing in things}
+    is_doubtful = any(entry.need.code in CLOCK_CODES for entry in in_order)
     reported: set[str] = set()
     result = []
-    for each in in_order:
-        reported |= each.need.about
-        about = [by_identity[identity] for identity in each.need.about if identity in by_identity]
-        waits = bool(each.explained_by) or (is_doubtful and each.need.by_date)
-        result.append(_of_need(each.need, about, thresholds, waits, now))
+    for entry in in_order:
+        reported |= entry.need.about
+        about = [by_identity[identity] for identity in entry.need.about if identity in by_identity]
+        waits = bool(entry.explained_by) or (is_doubtful and entry.need.by_date)
+        result.append(_of_need(entry.need, about, thresholds, waits, now))
     for thing in by_identity.values():
         if cause := _of_thing(thing, thresholds, is_doubtful or thing.identity in reported, now):
             result.append(cause)
@@ -64,7 +64,7 @@ def causes_of(
 
 
 def _of_need(need: Need, about: Sequence[Expiring], thresholds: Mapping[str, Sequence[float]], waits: bool, now: datetime) -> Cause:
-    days = [at for each in about if (at := passed(each, thresholds_of(each.kind, thresholds), now)) is not None]
+    days = [at for thing in about if (at := passed(thing, thresholds_of(thing.kind, thresholds), now)) is not None]
     return Cause(
         need.code, need.subject, need.key, need.severity, need.title, need.text, need.remedy, need.url, need.since, min(days, default=None), waits
     )  # fmt: skip

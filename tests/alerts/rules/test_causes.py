@@ -19,8 +19,8 @@ TOKEN = Expiring("t1", "token", "deploy", "ann", "ann", NOW - 900 * DAY, NOW + 2
 
 
 def found(*given: Need | Expiring) -> dict[str, Cause]:
-    needs = [each for each in given if isinstance(each, Need)]
-    things = [each for each in given if isinstance(each, Expiring)]
+    needs = [item for item in given if isinstance(item, Need)]
+    things = [item for item in given if isinstance(item, Expiring)]
     return {cause.code: cause for cause in causes_of(needs, things, thresholds={}, now=NOW)}
 
 
