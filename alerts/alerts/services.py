@@ -139,7 +139,8 @@ def _still_there(alert: Alert, cause: Cause, result: Comparison, now: datetime) 
             alert_transition(alert=alert, to=AlertState.OPEN, change=Change.ESCALATED, now=now, **changes)
             result.escalated += 1
             return
-        if alert.state == AlertState.ACKNOWLEDGED and alert.acknowledged_until is not None and alert.acknowledged_until <= now:
+        until = alert.acknowledged_until
+        if alert.state == AlertState.ACKNOWLEDGED and until is not None and not now < until <= now + LONGEST_ACKNOWLEDGEMENT:
             changes |= _not_acknowledged() | {"remind_at": _remind_at(cause.severity, 0, now), "reminders": 0}
             alert_transition(alert=alert, to=AlertState.OPEN, change=Change.RESUMED, now=now, **changes)
             return

@@ -148,6 +148,15 @@ def test_an_acknowledged_alert_is_silent_until_its_end(token: ApiToken, night: N
     assert Event.objects.get(action="alert.acknowledged").detail["note"] == "Ann renews it."
 
 
+def test_an_end_that_a_clock_set_that_was_ahead_has_come(token: ApiToken, night: Night) -> None:
+    ApiToken.objects.update(expires_at=NOW + 6 * DAY)
+    night.passes()
+    ahead = night.now + 400 * DAY
+    alert_acknowledge(actor=SYSTEM, alert=alert(), until=ahead + timedelta(hours=1), now=ahead)
+    night.passes()
+    assert (alert().state, alert().messages.order_by("number").last().change) == ("open", "resumed")
+
+
 def test_an_escalation_ends_an_acknowledgement(token: ApiToken, night: Night) -> None:
     night.passes()
     alert_acknowledge(actor=SYSTEM, alert=alert(), now=night.now)
