@@ -8,6 +8,7 @@ from alerts.deliveries.services import queues_follow
 from alerts.models import Alert, Delivery
 from alerts.states import AlertState, DeliveryState
 from certs.models import TrustZone
+from jobs.clock import clock_jump
 from jobs.periodic import periodic_task
 
 ALERTS = "alerts"
@@ -28,6 +29,8 @@ def alerts_follow(*, now: datetime) -> None:
 
 @periodic_task(name="alerts-old", label="Deletion of old alerts", period=timedelta(hours=6), lease=timedelta(minutes=10))
 def alerts_delete_old(*, now: datetime) -> None:
-    """Delete alerts that were closed more than 400 days ago, and deliveries of that age."""
+    """Delete alerts that were closed more than 400 days ago, and deliveries of that age. Nothing while the clock has just jumped."""
+    if clock_jump(now=now):
+        return
     Alert.objects.filter(state=AlertState.CLOSED, closed_at__lt=now - KEPT).delete()
     Delivery.objects.filter(state__in=[DeliveryState.SENT, DeliveryState.FAILED], created_at__lt=now - KEPT).delete()
