@@ -9,7 +9,7 @@ from tests.web.test_times import LENGTHS
 WRITE = """(elements) => {
   document.getElementById("main").innerHTML = elements;
   document.dispatchEvent(new CustomEvent("htmx:afterSettle", {detail: {}}));
-  return [...document.querySelectorAll("#main time")].map((each) => each.textContent);
+  return [...document.querySelectorAll("#main time")].map((time) => time.textContent);
 }"""
 
 

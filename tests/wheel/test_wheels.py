@@ -59,9 +59,9 @@ def test_the_agents_wheel_cannot_issue_certificates(wheels: list[Path]) -> None:
 IMPORT_EVERYTHING = """import importlib, pkgutil, sys
 sys.path.insert(0, sys.argv[1])
 import agent
-for each in pkgutil.walk_packages(agent.__path__, "agent."): importlib.import_module(each.name)
-modules = [each for name, each in sys.modules.items() if name.split(".")[0] in ("agent", "pki")]
-print(*(each.__file__.removeprefix(sys.argv[1] + "/") for each in modules))"""
+for module in pkgutil.walk_packages(agent.__path__, "agent."): importlib.import_module(module.name)
+modules = [module for name, module in sys.modules.items() if name.split(".")[0] in ("agent", "pki")]
+print(*(module.__file__.removeprefix(sys.argv[1] + "/") for module in modules))"""
 
 
 def test_the_agents_wheel_has_what_it_imports_and_nothing_else(wheels: list[Path], tmp_path: Path) -> None:

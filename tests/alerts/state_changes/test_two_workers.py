@@ -52,8 +52,8 @@ def work():
         connection.close()
 
 threads = [threading.Thread(target=work) for _ in range(WORKERS)]
-for each in threads: each.start()
-for each in threads: each.join()
+for thread in threads: thread.start()
+for thread in threads: thread.join()
 """.replace("WORKERS", str(WORKERS))
 
 # Instead of waiting for the lease of a killed worker.

@@ -77,8 +77,8 @@ def race(*takers):
         finally:
             connection.close()
     threads = [threading.Thread(target=run, args=[take]) for take in takers]
-    for each in threads: each.start()
-    for each in threads: each.join()
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
     return sorted(outcomes)
 
 TAKERS = [host_name, further_name, changed_node, changed_central_node, machine]
@@ -87,21 +87,21 @@ found = {}
 for _ in range(int(sys.argv[1])):
     for pair in [*itertools.combinations_with_replacement(TAKERS, 2), *itertools.product(RELEASERS, TAKERS)]:
         name = fresh()
-        takers = [each(name) for each in pair]
-        found.setdefault(" and ".join(each.__name__ for each in pair), []).append(race(*takers))
+        takers = [taker(name) for taker in pair]
+        found.setdefault(" and ".join(taker.__name__ for taker in pair), []).append(race(*takers))
     # Several names in different orders, taken and released at once: nobody waits for ever.
     names = [fresh() for _ in range(4)]
     held = [node(fresh(), *names), node(fresh(), *names)]
-    takers = [lambda each=each: node_decommission(actor=SYSTEM, node=each, now=timezone.now()) for each in held]
+    takers = [lambda sharer=sharer: node_decommission(actor=SYSTEM, node=sharer, now=timezone.now()) for sharer in held]
     takers += [lambda order=order, host=fresh(): node(host, *order) for order in (names, names[::-1], names[::2], names[1::2])]
     found.setdefault("many names", []).append(race(*takers))
 
 # The register and the rows say the same.
 def rows():
-    for each in Node.objects.present():
-        yield from {(str(each.pk), name): False for name in each.subject_alternative_names}.keys() | {(str(each.pk), each.host_name)}
-    for each in Export.objects.in_use(): yield str(each.pk), each.machine
-register = {(str(each.holder_id), each.claim.name) for each in NameHolder.objects.select_related("claim")}
+    for node in Node.objects.present():
+        yield from {(str(node.pk), name): False for name in node.subject_alternative_names}.keys() | {(str(node.pk), node.host_name)}
+    for export in Export.objects.in_use(): yield str(export.pk), export.machine
+register = {(str(holder.holder_id), holder.claim.name) for holder in NameHolder.objects.select_related("claim")}
 found["differences"] = sorted(register ^ set(rows()))
 found["disputed"] = NameHolder.objects.filter(disputed=True).count()
 found["without a holder"] = NameClaim.objects.filter(holders=None).count()

@@ -77,8 +77,8 @@ found = {}
 for name, certificate in certificates.items():
     holds, outcomes = threading.Event(), found.setdefault(name, [])
     threads = [threading.Thread(target=worker, args=[certificate, holds, outcomes]), threading.Thread(target=change, args=[changes[name], holds, outcomes])]
-    for each in threads: each.start()
-    for each in threads: each.join()
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
 print(json.dumps(found | {"events": verify()}))
 """
 
