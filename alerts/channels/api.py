@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from alerts.channels.kinds import KINDS, LONGEST_TEXT
+from alerts.channels.kinds import LONGEST_TEXT, kind_named
 from alerts.channels.models import Channel
 from alerts.channels.services import STATE_CHANGES, channel_change, channel_create, channel_delete, generated_secrets, readable_values
 from alerts.errors import InputInvalid
@@ -85,7 +85,7 @@ PLAIN = (
 
 def channel_json(channel: Channel) -> dict[str, Any]:
     """A channel without its secrets."""
-    kind, values = KINDS[channel.kind], readable_values(channel)
+    kind, values = kind_named(channel.kind), readable_values(channel)
     secrets_set = {field.name: bool(values.get(field.name)) for field in kind.fields if field.is_secret}
     plain = {name: getattr(channel, name) for name in PLAIN}
     return {"id": str(channel.pk), **plain, "secrets_set": secrets_set, "address": kind.address(values)}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from alerts.errors import InputInvalid
+from alerts.errors import InputInvalid, NotSent
 from attention.needs import Severity
 
 LONGEST_LINE, LONGEST_TEXT = 2000, 50_000
@@ -104,6 +104,29 @@ def _problem(known: Field, value: str) -> str:
     return ""
 
 
+class UnknownKind:
+    """The kind of a channel that a newer version of the console has stored."""
+
+    label, icon, explanation = "unknown kind", "help", ""
+    fields: tuple[Field, ...] = ()
+    sends_state_changes = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.remedy = (
+            f"This version of the console does not know channels of the kind “{name}”. Start the newer version, or delete the channel."
+        )
+
+    def checked(self, values: Mapping[str, str]) -> dict[str, str]:
+        raise InputInvalid({"kind": [self.remedy]})
+
+    def address(self, values: Mapping[str, str]) -> str:
+        return ""
+
+    def send(self, values: Mapping[str, str], message: Outgoing) -> None:
+        raise NotSent(self.remedy)
+
+
 KINDS: dict[str, Kind] = {}
 
 
@@ -112,3 +135,8 @@ def kind_register(kind: Kind) -> None:
     if kind.name in KINDS:
         raise ValueError(f"Channels of kind {kind.name!r} are registered already.")
     KINDS[kind.name] = kind
+
+
+def kind_named(name: str) -> Kind:
+    """The kind of a stored channel."""
+    return KINDS.get(name) or UnknownKind(name)

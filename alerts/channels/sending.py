@@ -2,7 +2,7 @@
 
 import logging
 
-from alerts.channels.kinds import KINDS, Outgoing
+from alerts.channels.kinds import Outgoing, kind_named
 from alerts.channels.models import Channel
 from alerts.channels.services import channel_values
 from alerts.errors import NotSent
@@ -19,7 +19,7 @@ def send(channel: Channel, message: Outgoing) -> None:
     except (SealError, TrustZoneError) as exc:
         raise NotSent(f"The secrets of this channel cannot be decrypted. {exc} Or enter them again on the page of the channel.") from exc
     try:
-        KINDS[channel.kind].send(values, message)
+        kind_named(channel.kind).send(values, message)
     except NotSent:
         raise
     except Exception as exc:

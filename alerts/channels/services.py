@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from django.db import IntegrityError, transaction
 
-from alerts.channels.kinds import KINDS, fields_checked
+from alerts.channels.kinds import KINDS, fields_checked, kind_named
 from alerts.channels.models import Channel
 from alerts.errors import InputInvalid
 from audit.actors import Actor
@@ -33,12 +33,12 @@ def readable_values(channel: Channel) -> dict[str, str]:
     try:
         return channel_values(channel)
     except (SealError, TrustZoneError):
-        return {**channel.values, **{field.name: "" for field in KINDS[channel.kind].fields if field.is_secret}}
+        return {**channel.values, **{field.name: "" for field in kind_named(channel.kind).fields if field.is_secret}}
 
 
 def generated_secrets(channel: Channel, given: Values, before: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
     """The secrets that the console has generated, because nobody entered them. `before` has the values before a change."""
-    now, fields = channel_values(channel), KINDS[channel.kind].fields
+    now, fields = channel_values(channel), kind_named(channel.kind).fields
     return {
         field.name: value
         for field in fields
@@ -133,7 +133,7 @@ def _state_changes_set(channel: Channel, names: Sequence[str]) -> None:
     """When a channel begins to send changes of state, it begins with the next event of the log. Raises: InputInvalid."""
     if unknown := [name for name in names if name not in STATE_CHANGES]:
         raise InputInvalid({"state_changes": [f"“{unknown[0][:40]}” is unknown. Choose from: {', '.join(STATE_CHANGES)}."]})
-    if names and not KINDS[channel.kind].sends_state_changes:
+    if names and not kind_named(channel.kind).sends_state_changes:
         raise InputInvalid({"state_changes": ["Only webhooks can send changes of state. Choose none here, or create a webhook."]})
     if not channel.state_changes:
         channel.last_sequence, channel.sending_sequence = Head.objects.values_list("sequence", flat=True).first() or 0, None
@@ -142,7 +142,7 @@ def _state_changes_set(channel: Channel, names: Sequence[str]) -> None:
 
 def _values_set(channel: Channel, values: Mapping[str, str]) -> None:
     """Raises: InputInvalid."""
-    kind = KINDS[channel.kind]
+    kind = kind_named(channel.kind)
     checked = kind.checked(fields_checked(kind, values))
     secrets = {field.name for field in kind.fields if field.is_secret}
     channel.values = {name: value for name, value in checked.items() if name not in secrets}
@@ -151,7 +151,7 @@ def _values_set(channel: Channel, values: Mapping[str, str]) -> None:
 
 def _values_change(channel: Channel, values: Values) -> list[str]:
     """Set the given values, and return the names of those that changed. Raises: InputInvalid."""
-    secrets = {field.name: field for field in KINDS[channel.kind].fields if field.is_secret}
+    secrets = {field.name: field for field in kind_named(channel.kind).fields if field.is_secret}
     given = {name: value or "" for name, value in values.items() if value != "" or name not in secrets}
     before = readable_values(channel)
     _values_set(channel, before | given)

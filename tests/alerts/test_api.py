@@ -133,6 +133,16 @@ def test_the_kind_of_a_channel_cannot_be_changed(client: Client, channel: Channe
     assert (answer.status_code, error_fields(answer.json())) == (400, ["kind"])
 
 
+def test_a_channel_of_a_newer_version_is_shown_and_can_be_deleted(client: Client, channel: Channel) -> None:
+    Channel.objects.filter(pk=channel.pk).update(kind="pigeon", secrets=None)
+    for address in ("/api/v1/alert-channels/", f"/api/v1/alert-channels/{channel.pk}/"):
+        assert client.get(address, secure=True).status_code == 200
+    address = f"/api/v1/alert-channels/{channel.pk}/"
+    refused = client.patch(address, {"values": {"url": "https://x.example"}}, content_type="application/json", secure=True)
+    assert refused.status_code == 400
+    assert client.delete(address, secure=True).status_code == 204
+
+
 def test_a_test_message_is_queued_and_listed(client: Client, channel: Channel) -> None:
     answer = send(client, "POST", f"alert-channels/{channel.pk}/test/", {})
     assert (answer.status_code, answer.json()["state"], answer.json()["is_test"]) == (202, "waiting", True)
