@@ -28,7 +28,7 @@ STATES: dict[str, tuple[list[str], State, str]] = {
     "a table is missing": (["DROP TABLE nodes_connection"], State.TOO_OLD, "lacks nodes_connection"),
     "a column is missing and a migration pending": (["ALTER TABLE nodes_node DROP COLUMN services", FORGET], State.TOO_OLD, "nodes_node.services"),
     "an unknown migration": (["INSERT INTO django_migrations (app, name, applied) VALUES ('nodes', '9999_later', '2030-01-01')"], State.NEWER, "does not know nodes.9999_later"),
-    "an unknown app": (["INSERT INTO django_migrations (app, name, applied) VALUES ('alerts', '0001_initial', '2030-01-01')"], State.NEWER, "alerts.0001_initial"),
+    "an unknown app": (["INSERT INTO django_migrations (app, name, applied) VALUES ('weather', '0001_initial', '2030-01-01')"], State.NEWER, "weather.0001_initial"),
 }  # fmt: skip
 
 
