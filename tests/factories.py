@@ -99,6 +99,6 @@ def delivery(to: Channel, *messages: Message, at: datetime, state: str = "sent",
     """A delivery of these messages, `at` that time."""
     plain = {"title": messages[0].title if messages else "Test message", "created_at": at, "changed_at": at, "attempts": 1}
     made = Delivery.objects.create(channel=to, state=state, **plain | fields)
-    for each in messages:
-        QueuedMessage.objects.create(message=each, channel=to, due_at=at, delivery=made)
+    for message in messages:
+        QueuedMessage.objects.create(message=message, channel=to, due_at=at, delivery=made)
     return made
