@@ -1,9 +1,10 @@
 """Create, change and delete channels. Secrets are encrypted with the central key, and no event of the audit log has them."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from types import MappingProxyType
 
@@ -55,9 +56,11 @@ def channel_create(
         raise InputInvalid({"kind": [f"“{kind[:40]}” is not a kind of channel. The kinds are: {', '.join(KINDS)}."]})
     channel = Channel(name=name, kind=kind, enabled=enabled, created_at=now, changed_at=now)
     with _named_once(), transaction.atomic():
-        _name_check(channel)
-        _state_changes_set(channel, state_changes)
-        _values_set(channel, {field: value or "" for field, value in values.items()})
+        _check_all(
+            partial(_name_check, channel),
+            partial(_state_changes_set, channel, state_changes),
+            partial(_values_set, channel, {field: value or "" for field, value in values.items()}),
+        )
         channel.save(force_insert=True)
         detail = {"kind": kind, "enabled": enabled, "state_changes": channel.state_changes}
         record(actor=actor, action="channel.created", target=channel, detail=detail, now=now)
@@ -84,18 +87,20 @@ def channel_change(
         if held is None:
             raise InputInvalid({"channel": ["Another person has deleted this channel. Create it again if you need it."]})
         changed: dict[str, list[str]] = {}  # what changed, with its columns
+        checks: list[Callable[[], object]] = []
         if name is not None and name != held.name:
             held.name = name
-            _name_check(held)
+            checks.append(partial(_name_check, held))
             changed["name"] = ["name"]
         if enabled is not None and enabled != held.enabled:
             held.enabled = enabled
             changed["enabled"] = ["enabled"]
         if state_changes is not None and set(state_changes) != set(held.state_changes):
-            _state_changes_set(held, state_changes)
+            checks.append(partial(_state_changes_set, held, state_changes))
             changed["state_changes"] = ["state_changes", "last_sequence", "sending_sequence"]
-        for field in _values_change(held, values) if values else []:
-            changed[field] = ["values", "secrets"]
+        if values:
+            checks.append(lambda: changed.update({field: ["values", "secrets"] for field in _values_change(held, values)}))
+        _check_all(*checks)
         if changed:
             held.changed_at, held.next_attempt_at = now, None
             held.save(update_fields={"changed_at", "next_attempt_at", *chain(*changed.values())})
@@ -118,6 +123,18 @@ def _named_once() -> Iterator[None]:
         yield
     except IntegrityError as exc:
         raise InputInvalid({"name": ["Another person has just used this name. Choose another name."]}) from exc
+
+
+def _check_all(*checks: Callable[[], object]) -> None:
+    """Make all checks, so that a person gets all errors at once. Raises: InputInvalid."""
+    errors: dict[str, list[str]] = {}
+    for check in checks:
+        try:
+            check()
+        except InputInvalid as exc:
+            errors |= exc.errors
+    if errors:
+        raise InputInvalid(errors)
 
 
 def _name_check(channel: Channel) -> None:

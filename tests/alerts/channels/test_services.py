@@ -82,6 +82,10 @@ def test_invalid_input_is_refused_by_field(site_directory: Any) -> None:
     assert "The kinds are: " in refused(name="x", kind="pigeon")["kind"][0]
     assert "Its fields are: url, token" in refused(name="x", kind="webhook", values=HOOK | {"hots": "1"})["hots"][0]
     assert refused(name="x", values={}).keys() == {"recipients", "sender", "host"}
+    assert refused(name="", values=MAIL | {"port": "0"}, state_changes=["nodes"]).keys() == {"name", "port", "state_changes"}
+    with pytest.raises(InputInvalid) as caught:
+        changed(Channel.objects.get(), name="", values={"port": "0", "password": "again"}, state_changes=["nodes"])
+    assert caught.value.errors.keys() == {"name", "port", "state_changes"}
     assert "Choose one of: starttls, tls, none." in refused(name="x", values=MAIL | {"security": "ssl"})["security"][0]
     assert "printable" in refused(name="x", values=MAIL | {"host": "mail\r\n.example"})["host"][0]
     assert "at most 50000" in refused(name="x", values=MAIL | {"ca": "x" * 50_001})["ca"][0]
