@@ -4,6 +4,8 @@ from collections.abc import Collection
 from typing import Any
 
 from django import forms
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from alerts.channels.kinds import Field, Kind
 from alerts.channels.services import STATE_CHANGES
@@ -18,12 +20,17 @@ def _checkbox() -> forms.CheckboxInput:
     return forms.CheckboxInput(attrs={"class": "form-check-input"})
 
 
+def _help(field: Field, *, is_stored: bool) -> SafeString:
+    text = commands("It is set. Leave this field empty to keep it." if is_stored else field.help_text)
+    examples = format_html_join("", "<li>{}: {}</li>", field.examples.items())
+    return text if is_stored or not examples else format_html("{} Examples:<ul>{}</ul>", text, examples)
+
+
 def _field(field: Field, *, is_stored: bool) -> forms.Field:
-    help_text = "It is set. Leave this field empty to keep it." if is_stored else field.help_text
     common: dict[str, Any] = {
         "label": field.label,
         "required": field.is_required and not is_stored,
-        "help_text": commands(help_text),
+        "help_text": _help(field, is_stored=is_stored),
         "initial": "" if field.is_secret else field.default,
         "error_messages": {"required": f"Enter a value for “{field.label}”."},
     }

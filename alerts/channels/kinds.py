@@ -51,6 +51,8 @@ class Field:
     choices: Mapping[str, str] = field(default_factory=dict)
     lines: bool = False
     """The value has several lines."""
+    examples: Mapping[str, str] = field(default_factory=dict)
+    """What is entered in each case."""
     sent_to: tuple[str, ...] = ()
     """The fields that say where this secret is sent. When one of them changes, the secret must be entered again."""
 

@@ -32,10 +32,9 @@ class Chat:
         Field(
             "url",
             "URL",
-            "The URL for incoming messages that the service shows, or Apprise's URL for the service. It is kept secret. Examples: "
-            + "; ".join(f"{service.label}: {service.example}" for service in SERVICES.values())
-            + ".",
+            "The URL for incoming messages that the service shows, or Apprise's URL for the service. It is kept secret.",
             is_secret=True,
+            examples={service.label: service.example for service in SERVICES.values()},
         ),
     )
 
