@@ -6,7 +6,7 @@ from outbound.connections import tls_context
 FIELD = Field(
     "ca",
     "CA certificates",
-    "Certificates in PEM of CAs that this channel trusts beside those of the system. Leave it empty for a public certificate.",
+    "Certificates in PEM of private CAs that this channel also trusts. Leave it empty if the receiver has a certificate of a public CA.",
     is_required=False,
     lines=True,
 )

@@ -63,7 +63,7 @@ class ChannelForm(ServiceForm):
             self.fields[field.name] = _field(field, is_stored=field.name in stored)
             if field.name in stored and not field.is_required:
                 self.fields[CLEAR + field.name] = forms.BooleanField(
-                    label=f"Remove: {field.label.lower()}",
+                    label=f"Remove the {field.label.lower()}",
                     required=False,
                     widget=_checkbox(),
                     help_text="The stored one is deleted. If the channel must have one, the console generates another.",

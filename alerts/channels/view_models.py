@@ -80,7 +80,7 @@ class ChannelPage:
     def touched(self) -> list[str]:
         """What a deletion touches beside the channel."""
         routes = [f"Its route: {route.sentence}" for route in self.routes]
-        waiting = [f"{counted(self.waiting, 'queued message')} that nobody gets from this channel then"] if self.waiting else []
+        waiting = [counted(self.waiting, "queued message")] if self.waiting else []
         return [*routes, *waiting, "The history of its deliveries"]
 
 

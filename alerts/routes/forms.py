@@ -38,18 +38,18 @@ class RouteForm(ServiceForm):
     )  # fmt: skip
     least_severity = forms.ChoiceField(
         label="Which alerts", choices=list(AT_LEAST.items()), initial="warning", widget=forms.Select(attrs={"class": "form-select"}),
-        help_text="An alert that becomes more severe later is sent then.",
+        help_text="An alert that becomes this severe later is sent at that time.",
     )  # fmt: skip
     days = forms.TypedMultipleChoiceField(
         label="Days", required=False, choices=list(enumerate(DAYS)), coerce=int, widget=_checkboxes(),
-        help_text="No day means every day. A message of another time is not lost: it waits until the next hours begin.",
+        help_text="No day means every day. Messages outside these days and hours wait until the next ones begin.",
     )  # fmt: skip
     from_minute = MinuteField(
         label="From", required=False, help_text="Leave both times empty for the whole day.",
         error_messages={"invalid": "Enter a time, such as 08:00."},
     )  # fmt: skip
     until_minute = MinuteField(
-        label="Until", required=False, help_text="An earlier time than the first is on the next day: from 22:00 until 06:00 is a night.",
+        label="Until", required=False, help_text="If it is earlier than the first time, it is on the next day: from 22:00 until 06:00 is one night.",
         error_messages={"invalid": "Enter a time, such as 18:00."},
     )  # fmt: skip
     time_zone = forms.CharField(

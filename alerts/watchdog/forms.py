@@ -53,7 +53,7 @@ class RulesForm(ServiceForm):
         self.fields["watchdog_url"].help_text = (
             f"It is set, at {host}. Leave this field empty to keep it. It is not shown again."
             if host
-            else "The console calls it each minute while all is well, such as https://hc.example/ping/4f2c. It is not shown again."
+            else "Such as https://hc.example/ping/4f2c. The console calls it each minute while all is well. It is not shown again."
         )
         if not host:
             del self.fields["clear_watchdog_url"]

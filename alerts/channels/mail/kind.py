@@ -25,9 +25,9 @@ class Mail:
     explanation = "Sends each alert as a mail through your mail server."
     sends_state_changes = False
     fields: tuple[Field, ...] = (
-        Field("recipients", "Recipients", f"1 to {MOST_RECIPIENTS} addresses, separated by commas or in lines of their own.", lines=True),
+        Field("recipients", "Recipients", f"1 to {MOST_RECIPIENTS} addresses, separated by commas or line breaks.", lines=True),
         Field("sender", "Sender", "The address in the From field, such as alerts@site.example."),
-        Field("host", "Mail server", "Its host name or IP address. A certificate must have this name."),
+        Field("host", "Mail server", "Its host name or IP address, as in its certificate."),
         Field("port", "Port", "Usually 587 for STARTTLS, 465 for TLS, and 25 for none.", default="587"),
         Field(
             "security",
