@@ -1,17 +1,12 @@
 """Two schedulers and two workers at the same moment, on both engines: one alert, one message, one delivery."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from sitekit.engines import ENGINES, need, postgresql
-from tests.environment import QUICK
+from sitekit.engines import ENGINES
+from tests.programs import printed_by
 from tests.slow import RUN_SLOW
-from tests.upgrade.conftest import ROOT, manage
 
 ROUNDS = 20 if RUN_SLOW else 4
 RACES = """
@@ -102,21 +97,5 @@ print(json.dumps({"errors": errors, "opened": opened, "same_ids": len(ids) - len
 @pytest.mark.both_engines
 @pytest.mark.parametrize("on", ENGINES)
 def test_nobody_is_notified_twice(on: str, tmp_path: Path) -> None:
-    need(on)
-    if on == "embedded":
-        found = race(tmp_path / "var")
-    else:
-        with postgresql() as url:
-            found = race(tmp_path / "var", DATABASE_URL=url)
+    found = printed_by(RACES, str(ROUNDS), on=on, folder=tmp_path / "var")
     assert found == {"errors": [], "opened": ROUNDS, "same_ids": 0, "twice": 0, "left": 0}
-
-
-def race(folder: Path, **further: str) -> dict[str, object]:
-    made = manage(folder, "init", "--host-name", "central.example", **further)
-    assert made.returncode == 0, made.stderr
-    environment = os.environ | QUICK | {"QMC_DATA_DIR": str(folder), "DJANGO_SETTINGS_MODULE": "qmc.settings"} | further
-    command = [sys.executable, "-c", RACES, str(ROUNDS)]
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300)
-    assert ended.returncode == 0, ended.stderr
-    result: dict[str, object] = json.loads(ended.stdout)
-    return result

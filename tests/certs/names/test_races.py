@@ -1,17 +1,12 @@
 """Two takers of one name at the same moment, on both engines: one of them gets it, or both share it. No request gets an error of the database."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from sitekit.engines import ENGINES, need, postgresql
-from tests.environment import QUICK
+from sitekit.engines import ENGINES
+from tests.programs import printed_by
 from tests.slow import RUN_SLOW
-from tests.upgrade.conftest import ROOT, manage
 
 ROUNDS = 8 if RUN_SLOW else 1
 RACES = """
@@ -112,24 +107,9 @@ EXCLUSIVE = ("host_name", "machine")
 TAKERS = ("host_name", "further_name", "changed_node", "changed_central_node", "machine")
 
 
-def race(folder: Path, **further: str) -> dict[str, list[list[str]]]:
-    made = manage(folder, "init", "--host-name", "central.example", **further)
-    assert made.returncode == 0, made.stderr
-    environment = os.environ | QUICK | {"QMC_DATA_DIR": str(folder), "DJANGO_SETTINGS_MODULE": "qmc.settings"} | further
-    command = [sys.executable, "-c", RACES, str(ROUNDS)]
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=600)
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout)
-
-
 @pytest.mark.parametrize("on", ENGINES)
 def test_of_two_concurrent_requests_for_a_name_one_gets_it_unless_they_share_it(tmp_path: Path, on: str) -> None:
-    need(on)
-    if on == "embedded":
-        found = race(tmp_path / "var")
-    else:
-        with postgresql() as url:
-            found = race(tmp_path / "var", DATABASE_URL=url)
+    found = printed_by(RACES, str(ROUNDS), on=on, folder=tmp_path / "var")
     assert (found.pop("differences"), found.pop("disputed"), found.pop("without a holder")) == ([], 0, 0)
     assert found.pop("events")
     assert found.pop("many names") == [["done"] * 6] * ROUNDS

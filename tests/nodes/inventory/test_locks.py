@@ -1,14 +1,8 @@
 """A transaction that changes several rows locks them before its first event. On PostgreSQL two transactions would otherwise wait for each other."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-from sitekit.engines import need, postgresql
-from tests.environment import QUICK
-from tests.upgrade.conftest import ROOT, manage
+from tests.programs import printed_by
 
 # A worker has changed the row of a certificate, and records its event only when the other transaction waits for a lock.
 MEETINGS = """
@@ -84,16 +78,6 @@ print(json.dumps(found | {"events": verify()}))
 
 
 def test_no_two_transactions_wait_for_each_other(tmp_path: Path) -> None:
-    need("production")
-    folder = tmp_path / "var"
-    with postgresql() as url:
-        made = manage(folder, "init", "--host-name", "central.example", DATABASE_URL=url)
-        assert made.returncode == 0, made.stderr
-        environment = os.environ | QUICK | {"QMC_DATA_DIR": str(folder), "DJANGO_SETTINGS_MODULE": "qmc.settings", "DATABASE_URL": url}
-        ended = subprocess.run(
-            [sys.executable, "-c", MEETINGS], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=200
-        )
-    assert ended.returncode == 0, ended.stderr
-    found = json.loads(ended.stdout)
+    found = printed_by(MEETINGS, on="production", folder=tmp_path / "var")
     assert found.pop("events")
     assert found == {key: ["met", "changed"] for key in ("registration failed", "decommissioned", "export revoked", "root removed")}
