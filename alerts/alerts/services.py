@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,24 +35,15 @@ LONGEST_PAUSE = timedelta(days=7)  # a reminder that is due later was planned by
 LONGEST_NOTE, LONGEST_ACKNOWLEDGEMENT = 500, timedelta(days=90)
 
 
-@dataclass
-class Comparison:
-    """What one comparison changed."""
-
-    opened: int = 0
-    escalated: int = 0
-    closed: int = 0
-
-
-def alerts_update(*, now: datetime) -> Comparison:
+def alerts_update(*, now: datetime) -> None:
     """Open an alert for each new cause, escalate, remind, and close those whose cause is gone. Safe to run twice at once."""
-    rules, result = rules_current(), Comparison()
+    rules = rules_current()
     if not _has_settled(rules, now):
-        return result
+        return
     try:
         found = causes(thresholds=rules.thresholds, now=now)
     except ZoneMissing:
-        return result
+        return
     unclosed = {(alert.code, alert.subject, alert.key): alert for alert in Alert.objects.unclosed()}
     by_identity = {_identity(cause): cause for cause in found}
     is_doubtful = any(cause.code in CLOCK_CODES for cause in found)
@@ -62,15 +52,14 @@ def alerts_update(*, now: datetime) -> Comparison:
         for identity, cause in by_identity.items():
             with contextlib.suppress(StaleAlert):
                 if identity in unclosed:
-                    _still_there(unclosed[identity], cause, result, now)
+                    _still_there(unclosed[identity], cause, now)
                 elif not cause.waits:
-                    _open(cause, result, now)
+                    _open(cause, now)
         for identity, alert in unclosed.items():
             if identity not in by_identity:
                 with contextlib.suppress(StaleAlert):
                     replacement = by_date.get(alert.subject, "") if alert.threshold_days is not None else ""
-                    _gone(alert, result, is_doubtful, replacement, now)
-    return result
+                    _gone(alert, is_doubtful, replacement, now)
 
 
 def _has_settled(rules: Rules, now: datetime) -> bool:
@@ -108,7 +97,7 @@ def _remind_at(severity: Severity, reminders: int, now: datetime) -> datetime | 
     return now + pauses[min(reminders, len(pauses) - 1)] if pauses else None
 
 
-def _open(cause: Cause, result: Comparison, now: datetime) -> None:
+def _open(cause: Cause, now: datetime) -> None:
     """A new alert, or the one that was closed a short time ago."""
     code, subject, key = _identity(cause)
     begins = {"threshold_days": cause.threshold_days, "remind_at": _remind_at(cause.severity, 0, now), "reminders": 0, "absent_since": None}
@@ -122,12 +111,11 @@ def _open(cause: Cause, result: Comparison, now: datetime) -> None:
                 facts = _facts(cause) | begins
                 made = Alert.objects.create(code=code, subject=subject, key=key, opened_at=now, changed_at=now, **facts)
                 message_record(alert=made, change=Change.OPENED, now=now)
-            result.opened += 1
     except IntegrityError:
         return  # another process has just opened it
 
 
-def _still_there(alert: Alert, cause: Cause, result: Comparison, now: datetime) -> None:
+def _still_there(alert: Alert, cause: Cause, now: datetime) -> None:
     changes = _facts(cause)
     if alert.absent_since is not None:
         changes |= {"absent_since": None, "returns": alert.returns + 1}
@@ -137,7 +125,6 @@ def _still_there(alert: Alert, cause: Cause, result: Comparison, now: datetime) 
             changes |= {"threshold_days": cause.threshold_days if nearer else alert.threshold_days} | _not_acknowledged()
             changes |= {"reminders": 0, "remind_at": _remind_at(cause.severity, 0, now)}
             alert_transition(alert=alert, to=AlertState.OPEN, change=Change.ESCALATED, now=now, **changes)
-            result.escalated += 1
             return
         until = alert.acknowledged_until
         if alert.state == AlertState.ACKNOWLEDGED and until is not None and not now < until <= now + LONGEST_ACKNOWLEDGEMENT:
@@ -162,7 +149,7 @@ def closes_after(alert: Alert) -> timedelta:
     return min(CLOSE_AFTER * (1 << min(alert.returns, 10)), LONGEST_ABSENCE)
 
 
-def _gone(alert: Alert, result: Comparison, is_doubtful: bool, replacement: str, now: datetime) -> None:
+def _gone(alert: Alert, is_doubtful: bool, replacement: str, now: datetime) -> None:
     """`replacement`: an alert with this title reports the same date now, for example because what was about to expire has expired."""
     if alert.absent_since is None or alert.absent_since > now + SKEW:
         Alert.objects.filter(pk=alert.pk, version=alert.version).update(absent_since=now)
@@ -173,12 +160,11 @@ def _gone(alert: Alert, result: Comparison, is_doubtful: bool, replacement: str,
             "remedy": f"See “{replacement}”, which replaces it." if replacement else "",
         }
         alert_transition(alert=alert, to=AlertState.CLOSED, change=Change.CLOSED, now=now, **changes)
-        result.closed += 1
 
 
 @transaction.atomic
 def alert_acknowledge(*, actor: Actor, alert: Alert, note: str = "", until: datetime | None = None, now: datetime) -> None:
-    """Confirm that somebody works on it. No reminders are sent until `until`, or until it is closed; an escalation is sent all the same.
+    """Record that a person works on the alert. Reminders pause until `until`, or until the alert is closed. An escalation is sent all the same.
 
     Raises: PermissionRefused, InputInvalid, IllegalAlertTransition, StaleAlert.
     """
