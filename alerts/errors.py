@@ -4,7 +4,7 @@ AlertsError
 ├── InputInvalid            invalid input for a channel, a route, a rule or an acknowledgement, by field
 ├── IllegalAlertTransition  the table of states does not allow the change
 ├── StaleAlert              another process changed the alert or the delivery first
-└── NotSent                 a channel did not take a message
+└── NotSent                 a channel did not accept a message
 """
 
 from web import errors
@@ -27,7 +27,7 @@ class StaleAlert(AlertsError):
 
 
 class NotSent(AlertsError):
-    """A channel did not take a message. The text says why, and what to do. `may_have_arrived`: the other side may have it all the same."""
+    """A channel did not accept a message. The text says why, and what to do. `may_have_arrived`: the receiver may have it all the same."""
 
     def __init__(self, text: str, *, may_have_arrived: bool = False) -> None:
         super().__init__(text)

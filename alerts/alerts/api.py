@@ -141,7 +141,7 @@ class AlertDetail(View):
 
 
 class AlertAcknowledge(View):
-    """Confirm that somebody works on an alert."""
+    """Acknowledge an alert: a person works on it, and reminders pause."""
 
     @operation(AlertDetailOutput, body=AcknowledgeInput, conflicts=True)
     def post(self, request: Request, pk: uuid.UUID) -> Response:

@@ -1,4 +1,4 @@
-"""Growing pauses of a channel that does not take messages. Alerts and state changes share them."""
+"""Growing pauses of a channel that accepts no messages. Alerts and state changes share them."""
 
 from datetime import datetime, timedelta
 

@@ -38,7 +38,7 @@ def readable_values(channel: Channel) -> dict[str, str]:
 
 
 def generated_secrets(channel: Channel, given: Values, before: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
-    """The secrets that the console has generated, because nobody entered them. `before` has the values before a change."""
+    """The secrets that the console generated because the input had none. `before` has the values before a change."""
     now, fields = channel_values(channel), kind_named(channel.kind).fields
     return {
         field.name: value
@@ -180,5 +180,5 @@ def _values_change(channel: Channel, values: Values) -> list[str]:
     }
     if errors:
         raise InputInvalid(errors)
-    # A secret that was given always counts as changed, so that nobody learns whether it equals the old one.
+    # A secret in the input always counts as changed. Otherwise the answer would say whether it equals the stored one.
     return sorted(name for name in after if after[name] != before[name] or (name in secrets and name in given))

@@ -11,4 +11,4 @@ class ChannelTable(tables.Table):
 
     class Meta:
         order_by = "name"
-        empty_text = "No channels yet, so nobody is notified of alerts. Add one: mail, a webhook, or a chat or on-call service."
+        empty_text = "No channels yet. Alerts are shown in this console only. Add mail, a webhook, or a chat or on-call service."

@@ -10,9 +10,9 @@ from attention.needs import Need, Severity, codes_register, needs_register
 from nodes.models import Node
 from pki.core import clocks
 
-codes_register({"channel-failing": "a channel does not take messages", "nobody-is-notified": "alerts have no channel"})
+codes_register({"channel-failing": "a channel accepts no messages", "nobody-is-notified": "no channel is set up"})
 FAILS_AFTER = timedelta(minutes=2)
-SET_UP = timedelta(hours=1)  # whoever registers the first nodes is not interrupted
+SET_UP = timedelta(hours=1)  # a person who registers the first nodes can finish that first
 
 
 @needs_register
@@ -21,7 +21,7 @@ def needs(now: datetime) -> Iterator[Need]:
     channels = list(Channel.objects.filter(enabled=True).defer("secrets"))
     for channel in channels:
         if channel.failing_since and now - channel.failing_since >= FAILS_AFTER:
-            title = f"The channel {channel} has not taken a message for {clocks.length(now - channel.failing_since)}"
+            title = f"The channel {channel} has accepted no message for {clocks.length(now - channel.failing_since)}"
             remedy = "Fix the cause, then send a test message from the page of the channel. What is queued is delivered then."
             url = reverse("alerts:channel", args=[channel.pk])
             yield Need(

@@ -42,7 +42,7 @@ class DeliveryPage:
         return {
             DeliveryState.WAITING: "A worker sends it in a moment. This page shows the result.",
             DeliveryState.SENDING: f"The console is sending it. It waits at most 15 seconds for {channel}.",
-            DeliveryState.SENT: f"{channel} has taken the message.",
+            DeliveryState.SENT: f"{channel} has accepted the message.",
             DeliveryState.UNKNOWN: "It may have arrived. It is sent again with the same id, and marked as a possible repeat.",
             DeliveryState.FAILED: "It has not arrived. What it reported is delivered by a later one.",
         }[DeliveryState(self.delivery.state)]

@@ -64,7 +64,7 @@ def rules_change(*, actor: Actor, now: datetime, **changes: Any) -> Rules:
         thresholds = {kind: sorted(map(float, days), reverse=True) for kind, days in changes["thresholds"].items()}
         if thresholds != rules.thresholds:
             detail["thresholds"], rules.thresholds = {"from": rules.thresholds, "to": thresholds}, thresholds
-    # A URL in the request always counts as changed, so that nobody learns whether it equals the old one.
+    # A URL in the input always counts as changed. Otherwise the answer would say whether it equals the stored one.
     if "watchdog_url" in changes and (changes["watchdog_url"] or rules.watchdog_url):
         detail["watchdog_url"] = "set" if changes["watchdog_url"] else "cleared"
         rules.watchdog_url, rules.watchdog_called_at, rules.watchdog_error = changes["watchdog_url"] or None, None, ""

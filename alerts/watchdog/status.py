@@ -74,7 +74,7 @@ def _delivery_problem(now: datetime) -> str:
     channels = Channel.objects.filter(enabled=True)
     failing = [channel.failing_since for channel in channels]
     if failing and all(since is not None and now - since > MOST_PATIENCE for since in failing):
-        return "no channel takes messages"
+        return "no channel accepts messages"
     well = channels.filter(failing_since=None)
     queued = QueuedMessage.objects.due(now).filter(waits_too_long("due_at", now, MOST_PATIENCE), channel__in=well)
     begun = Delivery.objects.filter(waits_too_long("changed_at", now, MOST_PATIENCE), channel__in=well, state__in=UNFINISHED)

@@ -129,9 +129,9 @@ MAILS = """
 18:03 Warning: CN=central.example-CA is past half its lifetime: 90 days left
 19:10 More severe: CN=central.example-CA is past half its lifetime: 90 days left
 19:33 Warning: rim1: renewal failed
-19:38 Warning: The channel Monitoring has not taken a message for 3 min
+19:38 Warning: The channel Monitoring has accepted no message for 3 min
 20:10 Still open: CN=central.example-CA is past half its lifetime: 89 days left
-21:20 Closed: The channel Monitoring has not taken a message for 1 h 16 min
+21:20 Closed: The channel Monitoring has accepted no message for 1 h 16 min
 22:32 Critical: rim2 has not called for 1 h 1 min
 23:53 Acknowledged: rim1: renewal failed
 00:10 2 alerts: 1 critical, 1 closed

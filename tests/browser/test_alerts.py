@@ -48,8 +48,8 @@ def add_and_test_a_channel(eyes: Eyes, name: str) -> None:
         expect(page.get_by_role("status").first).to_contain_text("Saved.")
         keyboard.press("Send test message")
         expect(page.get_by_role("heading", level=1)).to_have_text(f"Test message to {name}")
-        expect(page.locator("#delivery")).to_contain_text(f"{name} has taken the message.", timeout=60_000)
-        expect(page.locator("#announce")).to_contain_text(f"{name} has taken the message.")
+        expect(page.locator("#delivery")).to_contain_text(f"{name} has accepted the message.", timeout=60_000)
+        expect(page.locator("#announce")).to_contain_text(f"{name} has accepted the message.")
     assert [envelope.rcpt_tos for envelope in receiver.received if b"Test message: nothing is wrong" in (envelope.content or b"")] == [
         ["ops@site.example"]
     ]

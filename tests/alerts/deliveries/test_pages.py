@@ -38,7 +38,7 @@ def test_a_delivery_names_the_alerts_that_it_reports() -> None:
     delivery = Delivery.objects.filter(channel=ids["mail"], state="sent", messages__message__alert=ids["open"]).first()
     assert delivery is not None
     page = asked(factories.administrator(), f"/alerts/deliveries/{delivery.pk}/")
-    assert "Mail to operations has taken the message." in page
+    assert "Mail to operations has accepted the message." in page
     assert f'href="/alerts/{ids["open"]}/"' in page
 
 
