@@ -5,7 +5,6 @@ from nodes.browser_certificates.models import BrowserCertificateQuerySet as Brow
 from nodes.connections.models import Connection as Connection
 from nodes.connections.models import ConnectionQuerySet as ConnectionQuerySet
 from nodes.connections.models import ConnectionType as ConnectionType
-from nodes.inventory.models import SILENT_AFTER as SILENT_AFTER
 from nodes.inventory.models import Node as Node
 from nodes.inventory.models import NodeQuerySet as NodeQuerySet
 from nodes.observation.models import CallerFinding as CallerFinding

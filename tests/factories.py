@@ -9,10 +9,12 @@ from django.test import Client
 from django.utils import timezone
 
 from alerts.models import Alert, Channel, Delivery, Message, QueuedMessage
+from certs.certificates.services import renew_at
 from certs.models import Certificate, Export
 from certs.names.services import names_take
 from nodes.inventory.names import names_of
 from nodes.models import Connection, Node
+from pki.core.roles import Kind
 from pki.core.verify import fingerprint
 
 
@@ -42,11 +44,13 @@ def registered_node(**fields: Any) -> Node:
 
 def certificate(kind: str, *, holder_id: uuid.UUID, at: datetime, **fields: Any) -> Certificate:
     """The row of a certificate that was issued `at` that time for 900 days."""
-    plain = {
+    plain: dict[str, Any] = {
         "status": "issued", "subject": f"CN={kind}", "serial": uuid.uuid4().hex, "key_type": "EC P-256", "not_before": at,
         "not_after": at + timedelta(days=900), "lease_until": at, "created_at": at,
     }  # fmt: skip
-    return Certificate.objects.create(kind=kind, holder_id=holder_id, **plain | fields)
+    plain |= fields
+    due = renew_at(Kind(kind), plain["not_before"], plain["not_after"], int(plain["serial"], 16))
+    return Certificate.objects.create(kind=kind, holder_id=holder_id, **{"renew_at": due} | plain)
 
 
 def client_certificate(of: Node, der: bytes, *, at: datetime, **fields: Any) -> Certificate:

@@ -58,6 +58,7 @@ class Certificate(models.Model):
     der = models.BinaryField(null=True)
     not_before = models.DateTimeField()
     not_after = models.DateTimeField(db_index=True)
+    renew_at = models.DateTimeField(null=True, blank=True, help_text="when it is due for renewal; empty for roots")
     key_type = models.CharField(max_length=20)
     holder_id = models.UUIDField(null=True, db_index=True)
     holder = models.CharField(max_length=120, blank=True)
@@ -77,6 +78,10 @@ class Certificate(models.Model):
 
     class Meta:
         ordering = ["not_after", "id"]
+        indexes = [
+            models.Index(fields=["renew_at"], condition=Q(status="issued"), name="certificate_due"),
+            models.Index(fields=["status", "not_after"], name="certificate_expiry"),
+        ]
         permissions = [("revoke_certificate", "Can revoke certificates")]
         constraints = [
             models.UniqueConstraint(

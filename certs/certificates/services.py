@@ -18,7 +18,7 @@ from certs.errors import IllegalTransition, StaleCertificate
 from certs.models import Certificate, CertificateQuerySet, TrustZone
 from certs.states import TRANSITIONS, CertificateStatus
 from jobs.leases import SIGNING_LEASE
-from pki.core import keys, verify
+from pki.core import keys, lifetime, verify
 from pki.core.keys import PrivateKey
 from pki.core.roles import Kind, role_of
 from pki.issuing import issue
@@ -109,6 +109,11 @@ def certificate_for(
     return row
 
 
+def renew_at(kind: Kind, not_before: datetime, not_after: datetime, serial: int) -> datetime | None:
+    """When a certificate is due for automatic renewal. None for roots, which rotate."""
+    return None if kind == Kind.ROOT else lifetime.renewal_at(not_before, not_after, serial)
+
+
 def _recorded(
     plan: issue.Plan, *, intent: Intent, draft: Draft, actor: Actor, now: datetime, raise_if_canceled: Callable[[], None]
 ) -> Certificate:
@@ -119,6 +124,7 @@ def _recorded(
         subject_alternative_names=list(plan.subject_alternative_names),
         not_before=plan.validity.not_before,
         not_after=plan.validity.not_after,
+        renew_at=renew_at(plan.kind, plan.validity.not_before, plan.validity.not_after, plan.serial),
         key_type=keys.key_type_of(plan.public_key),
         holder_id=intent.holder_id,
         holder=intent.holder,

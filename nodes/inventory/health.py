@@ -7,7 +7,8 @@ from django.db.models import Case, CharField, Exists, OuterRef, Q, QuerySet, Val
 from django.db.models.enums import TextChoices
 
 from certs.models import Certificate
-from nodes.models import SILENT_AFTER, Node
+from nodes.inventory.silence import silent_nodes
+from nodes.models import Node
 from nodes.states import NodeState
 from pki.core.roles import OWN_KINDS
 
@@ -23,14 +24,12 @@ def with_health(nodes: "QuerySet[Node]", *, now: datetime) -> "QuerySet[Node]":
     """`nodes` with a column `health`."""
     own = Certificate.objects.issued().filter(holder_id=OuterRef("pk"), not_after__gte=now)
     accepted = Q(*(Exists(own.filter(kind=kind)) for kind in OWN_KINDS))
-    last = now - SILENT_AFTER
-    calls = Q(observation__last_seen_at__gt=last) | Q(observation=None, registered_at__gt=last)
     registered = Q(state=NodeState.REGISTERED)
     health = Case(
         When(~registered, then=Value(NodeHealth.NONE.value)),
         When(~accepted, then=Value(NodeHealth.REFUSED.value)),
-        When(calls, then=Value(NodeHealth.WORKS.value)),
-        default=Value(NodeHealth.SILENT.value),
+        When(silent_nodes(now), then=Value(NodeHealth.SILENT.value)),
+        default=Value(NodeHealth.WORKS.value),
         output_field=CharField(),
     )
     return nodes.annotate(health=health)

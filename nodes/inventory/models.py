@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 from django.db.models import Q
@@ -13,11 +12,8 @@ from django.db.models.functions import Lower
 
 from nodes.states import NodeState
 
-# Three missed heartbeats. At least three minutes, so that an agent that restarts is not called silent.
 if TYPE_CHECKING:
     from nodes.models import Observation
-
-SILENT_AFTER = max(3 * timedelta(seconds=settings.QMC_HEARTBEAT_S), timedelta(seconds=180))
 
 
 class NodeQuerySet(models.QuerySet["Node"]):
@@ -86,7 +82,7 @@ class Node(models.Model):
 
     def online(self, now: datetime) -> bool:
         seen = self.observed
-        return seen is not None and now - seen.last_seen_at < SILENT_AFTER
+        return seen is not None and now - seen.last_seen_at < timedelta(seconds=seen.silent_after_s)
 
     @property
     def calls_from(self) -> str:

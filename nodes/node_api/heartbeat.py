@@ -19,11 +19,13 @@ from nodes.addresses.services import central_addresses, netlocs
 from nodes.browser_certificates.services import choice_for, chosen_certificate
 from nodes.cluster.services import cluster_proof
 from nodes.errors import StaleNode
+from nodes.inventory.silence import silence_after
 from nodes.inventory.transition import node_lock, node_transition, renewal_transition
 from nodes.issuance.services import versions_for
 from nodes.models import CallerFinding, Node, Observation, Registration, Renewal
 from nodes.observation import callers
 from nodes.observation.callers import Call
+from nodes.observation.models import derived
 from nodes.registration import services as registrations
 from nodes.renewal import services as renewals
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
@@ -159,6 +161,7 @@ def _retired(held: list[str], live: list[str]) -> list[str]:
 
 def _observe(node: Node, report: Report, asked: dict[str, Any], now: datetime) -> None:
     seen = {name: getattr(report, name) for name in OBSERVED} | asked
+    seen |= derived(seen) | {"silent_after_s": silence_after(timedelta(seconds=settings.QMC_HEARTBEAT_S))}
     seen |= {"last_seen_at": now, "clock_offset_s": clocks.bounded((report.clock - now).total_seconds())}
     if node.observed is None:
         Observation.objects.update_or_create(node=node, defaults=seen)

@@ -9,11 +9,11 @@ from django.urls import reverse
 from attention.needs import Many, Need, Severity, codes_register, needs_register
 from certs.errors import ClockDoubtful
 from certs.models import TrustZone
+from nodes.inventory.silence import is_silent, last_call
 from nodes.models import CallerFinding, Node
 from nodes.observation.caller_wording import caller_words, findings_said
 from nodes.observation.clock_doubt import clock_believed
 from nodes.observation.served_certificates import hook_run, still_old
-from nodes.observation.silence import is_silent, last_call
 from nodes.states import NodeState
 from pki.core import clocks
 

@@ -1,16 +1,23 @@
 """The reports of nodes, and unexplained calls."""
 
-from collections.abc import Collection
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Self
 
 from django.db import models
+from django.db.models import Q
 
+from nodes.inventory.silence import SILENCES
 from pki.core import clocks
 from pki.exchange import kept_report
 
 
 class Observation(models.Model):
-    """The last heartbeat of a node."""
+    """The last heartbeat of a node.
+
+    The columns in `DERIVED` repeat facts of the report, so that the database finds the few nodes that need attention with an index.
+    """
 
     node = models.OneToOneField("Node", on_delete=models.CASCADE, primary_key=True, related_name="observation")
     last_seen_at = models.DateTimeField()
@@ -42,6 +49,26 @@ class Observation(models.Model):
     turn = models.CharField(max_length=80, blank=True)
     turn_before = models.CharField(max_length=80, blank=True)
     turn_generation = models.PositiveIntegerField(default=0)
+    silent_after_s = models.PositiveIntegerField(default=SILENCES[0], help_text="seconds without a call after which the node is silent")
+    cluster_sha256 = models.CharField(max_length=64, blank=True, db_index=True, help_text="SHA-256 of the installed cluster certificate")
+    trust_sha256 = models.CharField(max_length=64, blank=True, db_index=True, help_text="digest of the roots and revocation lists in use")
+    hook_failed = models.BooleanField(default=False)
+    serves_another = models.BooleanField(default=False, help_text="whether a service presents a certificate that is not installed")
+    browser_unused = models.BooleanField(default=False, help_text="whether the chosen browser certificate is not used, or not served")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["silent_after_s", "last_seen_at"], name="observation_silence"),
+            models.Index(fields=["clock_offset_s"], name="observation_clock"),
+            models.Index(fields=["node"], condition=Q(hook_failed=True), name="observation_hook_failed"),
+            models.Index(fields=["node"], condition=Q(serves_another=True), name="observation_serves_another"),
+            models.Index(fields=["node"], condition=Q(browser_unused=True), name="observation_browser_unused"),
+        ]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        for name, value in derived(vars(self)).items():
+            setattr(self, name, value)
+        super().save(*args, **kwargs)
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **more: Any) -> Self:
@@ -55,6 +82,26 @@ class Observation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.node_id} at {self.last_seen_at}"
+
+
+def trust_digest(trusts: Iterable[str], revocation_lists: Mapping[str, int]) -> str:
+    """A digest of the roots that a node trusts and the numbers of the revocation lists that it uses."""
+    return hashlib.sha256(json.dumps([sorted(trusts), sorted(revocation_lists.items())]).encode()).hexdigest()
+
+
+def derived(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The derived columns for the fields of a report."""
+    installed, code = report["installed"], (report["hook"] or {}).get("exit")
+    served = {name: sha256 for name, sha256 in report["served"].items() if sha256 and (name != "service" or report["listening"])}
+    watched = [sha256 for name, sha256 in served.items() if name != "service"]
+    is_unserved = "browser" in installed and bool(watched) and installed["browser"] not in watched
+    return {
+        "cluster_sha256": installed.get("cluster") or "",
+        "trust_sha256": trust_digest(report["trusts"], report["revocation_lists"]),
+        "hook_failed": code not in (0, None),
+        "serves_another": not set(served.values()) <= set(installed.values()),
+        "browser_unused": is_unserved or bool(report["browser"].get("problem")),
+    }
 
 
 class CallerFinding(models.Model):

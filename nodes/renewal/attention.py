@@ -15,8 +15,8 @@ from certs.lifetime.attention import NOT_NEEDED
 from certs.lifetime.renewal_forecast import holders_due, renewal_basis
 from certs.models import Certificate
 from certs.zone.services import zone_current
+from nodes.inventory.silence import is_silent
 from nodes.models import Node, Renewal
-from nodes.observation.silence import is_silent
 from nodes.renewal.expiry_wording import node_expiry_wording
 from nodes.states import NodeState, RenewalStatus
 from pki.core.lifetime import ExpiryStatus

@@ -6,8 +6,8 @@ from attention.expiring import ExpiryWording, by_hand, by_itself
 from certs.lifetime.expiry_wording import leaf_expiry_wording
 from certs.lifetime.renewal_forecast import Due, RenewalBasis
 from certs.models import Certificate
+from nodes.inventory.silence import is_silent, last_call
 from nodes.models import Node, Renewal
-from nodes.observation.silence import is_silent, last_call
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 from pki.core import clocks
 
