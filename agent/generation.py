@@ -38,6 +38,7 @@ class Installed:
     central_host_name: str
     central_addresses: tuple[CentralAddress, ...]
     database_key_oids: Oids
+    nudged_by: tuple[str, ...]
     roots: tuple[x509.Certificate, ...]
     crls: tuple[x509.CertificateRevocationList, ...]
     service: x509.Certificate
@@ -100,7 +101,13 @@ def _manifest(generation: Path) -> dict[str, Any]:
     manifest = {name: str(content[name]) for name in ("trust_zone", "node", "host_name", "central_host_name")}
     addresses = tuple(CentralAddress(*address) for address in content["central_addresses"])
     oids = Oids.parse(*content["database_key_oids"])
-    return manifest | {"generation": int(content["generation"]), "central_addresses": addresses, "database_key_oids": oids}
+    nudged_by = tuple(map(str, content.get("nudged_by", ())))  # older agents wrote no list
+    return manifest | {
+        "generation": int(content["generation"]),
+        "central_addresses": addresses,
+        "database_key_oids": oids,
+        "nudged_by": nudged_by,
+    }
 
 
 def _check_loads(path: Path) -> None:

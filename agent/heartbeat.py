@@ -5,6 +5,7 @@ import contextlib
 import logging
 import re
 import ssl
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -69,6 +70,7 @@ class Caller:
         self.state, self.address, self.port, self.listening, self.services = state, address, port, listening, services
         self.challenges: dict[str, str] = {}
         self.cluster_challenge = ""
+        self.nudged_by: Collection[str] = ()  # the client certificates that may ask for a call: of the last answer, or of a package since
         self.loaded: Installed | None = None  # the generation that the listener serves and trusts
 
     async def heartbeat(self) -> tuple[int, bool]:
@@ -84,7 +86,7 @@ class Caller:
             if not self.state.is_open(datetime.now(UTC)):
                 self.state.reopen()
             raise
-        self.challenges, self.cluster_challenge = answer.challenges, answer.cluster_challenge
+        self.challenges, self.cluster_challenge, self.nudged_by = answer.challenges, answer.cluster_challenge, answer.nudged_by
         if answer.retired_database_keys:
             self.state.forget_database_keys(answer.retired_database_keys)
         if answer.reopen:

@@ -1,4 +1,4 @@
-"""The agent's listeners: port 4444 receives packages, and port 4242 answers with its status over mutual TLS. `agent.setup` has port 4570."""
+"""The agent's listeners: port 4444 receives packages, and port 4242 answers over mutual TLS. `agent.setup` has port 4570."""
 
 import asyncio
 import errno
@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import ssl
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -14,7 +15,7 @@ from cryptography import x509
 from agent import tls
 from agent.passwords import Passwords
 from agent.state import Refused, State
-from pki.core import revocation
+from pki.core import revocation, verify
 from pki.core.addresses import netloc
 from pki.core.errors import PackageMalformed
 from pki.exchange import problem as problems
@@ -26,6 +27,7 @@ REMEDIES = {
     errno.EACCES: "This account may not listen on a port below 1024. Give it that permission, or choose another port.",
 }
 HANDSHAKE_DEADLINE_S, DEADLINE_S, BACKLOG = 3, 10, 512
+MOST_BYTES = 1024  # of a request to port 4242
 
 
 def problem(slug: str, detail: str, status: int) -> web.Response:
@@ -132,12 +134,28 @@ def distribution(state: State, setup_url: str, passwords: Passwords) -> web.Appl
     return application
 
 
-def status() -> web.Application:
-    """Port 4242 on the node: answers with its status, and accepts no commands."""
+def node(may_nudge: Callable[[str], bool]) -> web.Application:
+    """Port 4242 on the node: answers with its status, and calls the central node when that asks. It accepts no other command, and no content.
+
+    `may_nudge` gets the SHA-256 of the client's certificate. If that certificate may ask for a call, it plans the call and returns True.
+    """
 
     async def running(_: web.Request) -> web.Response:
         return web.Response(text="2")
 
-    application = web.Application(client_max_size=1024)
+    async def call_now(request: web.Request) -> web.Response:
+        try:
+            await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return problem("request-too-large", f"This request has no content, and at most {MOST_BYTES} bytes of it are read.", 413)
+        der = request.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        if not may_nudge(verify.fingerprint(der)):
+            return problem(
+                "not-the-central-node", "Only the central node may ask this node to call. This client certificate is another one.", 403
+            )
+        return web.Response(status=204)
+
+    application = web.Application(client_max_size=MOST_BYTES)
+    application.router.add_post("/call-now", call_now)
     application.router.add_get("/status/servicestate", running)
     return application

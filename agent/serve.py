@@ -13,6 +13,7 @@ from pathlib import Path
 from agent import files, listeners, setup, tls
 from agent.central import CertificateRefused
 from agent.damage import StoreDamaged
+from agent.early_calls import EarlyCalls
 from agent.heartbeat import Caller, Service
 from agent.hook import Hook
 from agent.passwords import Passwords
@@ -69,6 +70,7 @@ class Agent:
         self.pages: list[listeners.Listener] = []  # the setup pages
         self.node: listeners.Listener | None = None
         self.caller = Caller(self.state, options.address, options.node_port, listening=options.listen, services=options.services)
+        self.early_calls = EarlyCalls(self.wake.set)
         self.hook = Hook(self.state, options.reload_hook, self.wake.set)
         self.store_updaters = [StoreUpdater(store) for store in options.system_stores]
         self.passwords = Passwords(self.state)
@@ -95,6 +97,13 @@ class Agent:
         self.reloading = True
         self.hook.look_again()
         self.wake.set()
+
+    def call_now(self, sha256: str) -> bool:
+        """A client asks for a call. Returns whether its certificate, with this fingerprint, is one that may."""
+        if sha256 not in self.caller.nudged_by:
+            return False
+        self.early_calls.request()
+        return True
 
     async def _run(self) -> None:
         files.close_to_others(self.state.own_folder)
@@ -153,12 +162,14 @@ class Agent:
         if installed and (loaded is None or self.reloading or installed.revision != loaded.revision):
             context = tls.server_context(installed)  # the old context stays in use if the new files do not load
             if self.node is None:
-                node = listeners.Listener(listeners.status(), self.options.address, self.options.node_port)
+                node = listeners.Listener(listeners.node(self.call_now), self.options.address, self.options.node_port)
                 await node.start(context)
                 self.node = node
             else:
                 await self.node.serve(context)
                 self.node.close_revoked(installed.crls)
+            if loaded is None or installed.generation != loaded.generation:
+                self.caller.nudged_by = installed.nudged_by
             self.caller.loaded, self.reloading = installed, False
             log.info("generation %s serves on %s:%s", installed.generation, self.options.address, self.options.node_port)
             self.wake.set()

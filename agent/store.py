@@ -68,6 +68,7 @@ def package_files(package: Package) -> dict[str, bytes]:
         "central_host_name": package.central_host_name,
         "central_addresses": [[address.address, address.port] for address in package.central_addresses],
         "database_key_oids": package.database_key_oids.texts(),
+        "nudged_by": package.nudged_by,
     }
     return {
         "manifest.json": json.dumps(manifest).encode(),

@@ -17,6 +17,7 @@ from pki.exchange.readers import (
     map_of,
     members,
     moment,
+    nudging,
     object_with,
     place,
     text,
@@ -32,7 +33,7 @@ class Answer:
     """One answer. Members that an older central node does not send are empty.
 
     `package` is the generation that is offered. `browser` is the revision of the certificate chosen for browsers, "" if none is chosen, None if
-    the answer does not have it. `challenges` are sealed values in base64, by key id. The next heartbeat is due after `interval_s` seconds.
+    the answer does not have it. `nudged_by` are the SHA-256 fingerprints of the client certificates that may ask the node to call now. `challenges` are sealed values in base64, by key id. The next heartbeat is due after `interval_s` seconds.
     """
 
     now: datetime | None = None
@@ -46,6 +47,7 @@ class Answer:
     cluster_challenge: str = ""
     retired_database_keys: list[str] = dataclasses.field(default_factory=list)
     central_addresses: list[str] = dataclasses.field(default_factory=list)
+    nudged_by: list[str] = dataclasses.field(default_factory=list)
 
     @classmethod
     def parse(cls, body: bytes) -> "Answer":
@@ -74,4 +76,5 @@ MEMBERS: dict[str, Read] = {
     "cluster_challenge": text("[0-9a-f]{0,64}", "at most 64 lower-case hexadecimal digits"),
     "retired_database_keys": list_of(key_id, MOST_KEYS),
     "central_addresses": list_of(place, MOST_CENTRAL),
+    "nudged_by": nudging,
 }

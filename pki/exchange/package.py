@@ -25,7 +25,7 @@ from pki.core.addresses import CentralAddress
 from pki.core.errors import PackageInvalid, ProfileError, WrongPassword
 from pki.core.keys import PrivateKey
 from pki.core.pair import Pair
-from pki.exchange import package_header
+from pki.exchange import package_header, readers
 from pki.exchange.package_header import (
     BY_CERTIFICATE,
     BY_PASSWORD,
@@ -54,6 +54,7 @@ class Package:
     """All keys and certificates of a node.
 
     `service` carries the newest database key; `further_service_pairs` have one pair for each other key that is still in use.
+    `nudged_by` are the SHA-256 fingerprints of the client certificates that may ask the node to call now, until the first answer to a heartbeat.
     """
 
     trust_zone: str
@@ -69,6 +70,7 @@ class Package:
     expires_at: datetime
     further_service_pairs: tuple[Pair, ...] = ()
     database_key_oids: database_key.Oids = database_key.PRESCRIBED
+    nudged_by: tuple[str, ...] = ()
 
 
 def _claims_of(package: Package) -> Claims:
@@ -112,6 +114,7 @@ def _to_json(package: Package) -> bytes:
             "cluster": pair(package.cluster),
             "further_service_pairs": [pair(service_pair) for service_pair in package.further_service_pairs],
             "database_key_oids": package.database_key_oids.texts(),
+            "nudged_by": package.nudged_by,
             "expires_at": package.expires_at.isoformat(),
         }
     ).encode()
@@ -141,6 +144,7 @@ def _from_json(plaintext: bytes) -> Package:
             expires_at=datetime.fromisoformat(content["expires_at"]),
             further_service_pairs=tuple(pair(pair_json) for pair_json in content["further_service_pairs"]),
             database_key_oids=database_key.Oids.parse(*content["database_key_oids"]),
+            nudged_by=tuple(readers.nudging(content.get("nudged_by", []))),  # packages of older central nodes have no list
         )
     except (KeyError, TypeError, ValueError, AttributeError, ProfileError) as exc:
         raise PackageInvalid("The content of the package cannot be read. Redistribute the node.") from exc

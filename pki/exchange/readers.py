@@ -10,6 +10,7 @@ from pki.core.json_text import json_read
 from pki.exchange.package_header import LARGEST_GENERATION
 
 Read = Callable[[Any], Any]
+MOST_NUDGING = 8  # client certificates of the central node: its current one, and in a renewal the next ones
 
 
 def integer(low: int, high: int) -> Read:
@@ -92,6 +93,7 @@ sha256 = text("[0-9a-f]{64}", "a SHA-256 fingerprint: 64 lower-case hexadecimal 
 key_id = text("[0-9a-f]{16}", "a key id: 16 lower-case hexadecimal digits")
 place = text(r"[A-Za-z0-9.:\[\]-]{0,270}", "ADDRESS:PORT, or empty")
 generation = integer(0, LARGEST_GENERATION)
+nudging = list_of(sha256, MOST_NUDGING)
 turn = text("[0-9a-f]{0,80}", "at most 80 lower-case hexadecimal digits")
 
 

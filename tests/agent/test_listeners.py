@@ -26,7 +26,7 @@ async def dial(installed: Installed, address: str, port: int) -> bytes:
 async def dial_while_it_changes(installed: Installed) -> list[bytes]:
     """A new context at every step between the acceptance of a connection and its handshake, all on one event loop."""
     address, port = f"127.{os.getpid() % 60 + 30}.251.1", free_port()
-    listener = listeners.Listener(listeners.status(), address, port)
+    listener = listeners.Listener(listeners.node(lambda _: False), address, port)
     await listener.start(tls.server_context(installed))
     answers = []
     for number in range(MANY):

@@ -48,7 +48,7 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def agents(installed: Installed, address: Address) -> Callable[[], Awaitable[object]]:
-    listener = listeners.Listener(listeners.status(), *address)
+    listener = listeners.Listener(listeners.node(lambda _: False), *address)
     await listener.start(tls.server_context(installed))
     return listener.stop
 

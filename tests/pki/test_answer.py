@@ -26,6 +26,7 @@ answers = st.builds(
     cluster_challenge=st.text("0123456789abcdef", max_size=64),
     retired_database_keys=st.lists(hexadecimal, max_size=10),
     central_addresses=st.lists(st.sampled_from(["10.0.0.1:4242", "[fd00::1]:4242"]), max_size=10),
+    nudged_by=st.lists(st.sampled_from(["ab" * 32, "01" * 32]), max_size=8),
 )
 
 
@@ -47,7 +48,8 @@ def test_an_older_central_node_leaves_members_out_and_a_newer_one_sends_more() -
         ({"package": 5}, "package"), ({"package": {"generation": "2"}}, "package"), ({"browser": "../etc"}, "browser"), ({"turn": "x"}, "turn"),
         ({"challenges": {"../key": ""}}, "challenges"), ({"challenges": []}, "challenges"), ({"retired_database_keys": ["*"]}, "retired_database_keys"),
         ({"central_addresses": ["a b"]}, "central_addresses"), ({"trust": 1}, "trust"), ({"reopen": "yes"}, "reopen"), ({"now": "today"}, "now"),
-        ({"cluster_challenge": "G"}, "cluster_challenge"),
+        ({"cluster_challenge": "G"}, "cluster_challenge"), ({"nudged_by": ["AB" * 32]}, "nudged_by"), ({"nudged_by": ["ab" * 32] * 9}, "nudged_by"),
+        ({"nudged_by": "ab" * 32}, "nudged_by"),
     ],
     ids=lambda value: ascii(value)[:40],
 )  # fmt: skip
