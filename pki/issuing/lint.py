@@ -3,10 +3,22 @@
 import functools
 from collections.abc import Callable
 
+from pki.core.errors import InvalidName
+from pki.core.names import host_name
+
+NOT_PUBLIC = "pkix.invalid_domain_name_syntax"  # pkilint wants a name of the public DNS: `localhost` and `node.c` have none
+
+
+def _is_host_name(text: str) -> bool:
+    try:
+        return host_name(text, limit=253) == text
+    except InvalidName:
+        return False
+
 
 @functools.cache
 def _linter() -> Callable[[bytes], list[tuple[str, str]]]:
-    """pkilint's PKIX profile, built once: DER in, findings above *info* out, each as severity and code."""
+    """pkilint's PKIX profile, built once: DER in, findings worse than *info* out, each as severity and code."""
     # Imported here, because it takes half a second and 25 MB, and most processes never sign.
     from pkilint import loader  # noqa: PLC0415
     from pkilint.pkix import certificate as pkix  # noqa: PLC0415
@@ -25,8 +37,12 @@ def _linter() -> Callable[[bytes], list[tuple[str, str]]]:
 
     def findings(der: bytes) -> list[tuple[str, str]]:
         results = validator.validate(loader.load_certificate(der, "certificate").root)
-        found = [description.finding for result in results for description in result.finding_descriptions]
-        return [(finding.severity.name, finding.code) for finding in found if finding.severity > ValidationFindingSeverity.INFO]
+        found = [(description.finding, result.node.pdu) for result in results for description in result.finding_descriptions]
+        return [
+            (finding.severity.name, finding.code)
+            for finding, value in found
+            if finding.severity < ValidationFindingSeverity.INFO and not (finding.code == NOT_PUBLIC and _is_host_name(str(value)))
+        ]
 
     return findings
 
@@ -37,5 +53,5 @@ def prepare_linter() -> None:
 
 
 def lint(der: bytes) -> list[str]:
-    """Every finding of pkilint's PKIX profile above *info*, as "severity code"; empty without findings."""
+    """Every finding of pkilint's PKIX profile that is worse than *info*, as "severity code"; empty without findings."""
     return [f"{severity} {code}" for severity, code in _linter()(der)]

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pki.core import database_key, keys, verify
-from pki.core.errors import PackageInvalid, PeerRefused, ProfileError
+from pki.core.errors import LintError, PackageInvalid, PeerRefused, ProfileError
 from pki.core.roles import ROLE_OID, Kind, Role, role_of
 from pki.exchange import package_check
 from pki.foreign import describe
@@ -48,6 +48,38 @@ def test_root_passes_the_linter_and_carries_its_role(authority: Authority) -> No
     assert lint.lint(root.public_bytes(Encoding.DER)) == []
     assert root.extensions.get_extension_for_oid(ROLE_OID).value.value == ROLE_BYTES[Kind.ROOT]
     assert root.subject.rfc4514_string() == "CN=central.example-CA"
+
+
+WRONG: dict[str, tuple[x509.ExtensionType, bool, str]] = {
+    "the key signs certificates": (x509.KeyUsage(False, False, False, False, False, True, False, False, False), True, "ERROR pkix.ee_certificate_keycertsign_keyusage_set"),
+    "a name with an underscore at its start": (x509.SubjectAlternativeName([x509.DNSName("_rim1.example")]), False, "ERROR pkix.invalid_domain_name_syntax"),
+    "a name with a space": (x509.SubjectAlternativeName([x509.DNSName("rim 1")]), False, "ERROR pkix.invalid_domain_name_syntax"),
+    "a critical key identifier": (x509.SubjectKeyIdentifier(bytes(20)), True, "ERROR pkix.certificate_skid_extension_critical"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("extension", "critical", "finding"), WRONG.values(), ids=WRONG)
+def test_the_linter_names_what_is_wrong(extension: x509.ExtensionType, critical: bool, finding: str, authority: Authority) -> None:
+    key, moment, name = authority.key, authority.now, authority.certificate.subject
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 2**100, moment, moment + timedelta(days=1))
+    made = builder.add_extension(extension, critical=critical).sign(key, keys.hash_for(key.public_key()))
+    assert finding in lint.lint(made.public_bytes(Encoding.DER))
+
+
+@pytest.mark.parametrize(
+    "name", ["localhost", "rim1", "rim1.c", "rim1.site2", "xn--mller-kva.example", "A-1.example", "a" * 63, ".".join(["a" * 60] * 4)]
+)
+def test_the_linter_accepts_every_host_name(name: str, authority: Authority) -> None:
+    names = x509.load_pem_x509_certificate(authority.pair(Kind.SERVER, names=(name,)).certificate)
+    assert name in names.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
+
+
+def test_a_certificate_with_a_finding_is_not_signed(authority: Authority) -> None:
+    key, moment, nobody = authority.key, authority.now, x509.Name([])
+    builder = x509.CertificateBuilder(nobody, nobody, key.public_key(), 2**100, moment, moment + timedelta(days=1))
+    nameless = dataclasses.replace(authority, certificate=builder.sign(key, keys.hash_for(key.public_key())))
+    with pytest.raises(LintError, match="name_empty"):
+        nameless.pair(Kind.CLIENT)
 
 
 @pytest.mark.parametrize("kind", LEAVES)

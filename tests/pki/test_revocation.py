@@ -63,7 +63,7 @@ def linter():
 def lint(crl: x509.CertificateRevocationList) -> list[str]:
     results = linter().validate(loader.RFC5280CertificateListDocumentLoader().load_der_document(crl.public_bytes(Encoding.DER)).root)
     found = [description.finding for result in results for description in result.finding_descriptions]
-    return [finding.code for finding in found if finding.severity > ValidationFindingSeverity.INFO]
+    return [finding.code for finding in found if finding.severity < ValidationFindingSeverity.INFO]
 
 
 def openssl(*words: object) -> tuple[bool, str]:
