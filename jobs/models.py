@@ -11,18 +11,21 @@ from jobs.leases import JOB_LEASE, lease_expired, written_ahead
 FARTHEST = timedelta(minutes=5)  # the longest delay of a job
 
 
+def _due(now: datetime) -> Q:
+    return lease_expired(now, JOB_LEASE) & (Q(next_attempt_at__lte=now) | written_ahead("next_attempt_at", now + FARTHEST))
+
+
 class JobQuerySet(models.QuerySet["Job"]):
     def unfinished(self) -> "JobQuerySet":
         return self.filter(outcome="")
 
     def due(self, now: datetime) -> "JobQuerySet":
         """Unfinished jobs that are due and that no worker holds."""
-        time_has_come = Q(next_attempt_at__lte=now) | written_ahead("next_attempt_at", now + FARTHEST)
-        return self.unfinished().filter(lease_expired(now, JOB_LEASE), time_has_come)
+        return self.unfinished().filter(_due(now))
 
     def pressing(self, now: datetime) -> "JobQuerySet":
         """Jobs that are due or held by a worker. Low-priority work waits for them."""
-        return self.due(now) | self.unfinished().filter(~lease_expired(now, JOB_LEASE))
+        return self.unfinished().filter(_due(now) | ~lease_expired(now, JOB_LEASE))
 
 
 class Job(models.Model):
@@ -57,7 +60,11 @@ class Job(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
-        indexes = [models.Index(fields=["turn", "next_attempt_at"], condition=Q(outcome=""), name="unfinished_in_line")]
+        indexes = [
+            models.Index(fields=["turn", "next_attempt_at"], condition=Q(outcome=""), name="unfinished_in_line"),
+            models.Index(fields=["actor"], condition=Q(outcome=""), name="unfinished_of_actor"),
+            models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="finished_by_age"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["task", "subject"], condition=Q(outcome=""), name="one_unfinished_job"),
         ]

@@ -15,6 +15,7 @@ from jobs.tasks import run
 
 NUDGE_AGAIN = timedelta(seconds=10)
 CANDIDATES = 16
+KEPT, BATCH = timedelta(days=90), 1000
 
 
 def nudge() -> None:
@@ -103,6 +104,15 @@ def jobs_nudge_due(*, now: datetime) -> int:
             nudge()
             nudged += 1
     return nudged
+
+
+def jobs_delete_old(*, now: datetime) -> int:
+    """Delete jobs that finished more than 90 days ago. Returns how many. Other writers wait for one batch at most."""
+    deleted = 0
+    old = Job.objects.filter(finished_at__lt=now - KEPT).order_by("finished_at").values_list("pk", flat=True)
+    while batch := list(old[:BATCH]):
+        deleted += Job.objects.filter(pk__in=batch).delete()[0]
+    return deleted
 
 
 def jobs_follow_clock(*, name: str, now: datetime) -> None:

@@ -1,12 +1,13 @@
-"""Celery tasks: the nudge, and reconcile, which nudges again for due jobs."""
+"""Celery tasks: the nudge, reconcile, which nudges again for due jobs, and the deletion of old jobs."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from celery import shared_task
 from django.utils import timezone
 
-from jobs.clock import clock_look
+from jobs.clock import clock_jump, clock_look
+from jobs.periodic import periodic_task
 from jobs.registry import NameUnknown, PeriodicTask, Retry, handler, periodic_register
 
 log = logging.getLogger(__name__)
@@ -48,3 +49,12 @@ def reconcile() -> None:
         if ours:
             jobs_follow_clock(name=RECONCILE, now=now)
             jobs_nudge_due(now=now)
+
+
+@periodic_task(name="jobs-old", label="Deletion of old jobs", period=timedelta(hours=6), lease=timedelta(minutes=10))
+def delete_old(*, now: datetime) -> None:
+    """Delete jobs that finished more than 90 days ago. Nothing while the clock has just jumped."""
+    from jobs.services import jobs_delete_old  # noqa: PLC0415
+
+    if not clock_jump(now=now):
+        jobs_delete_old(now=now)

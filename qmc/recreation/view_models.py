@@ -166,7 +166,7 @@ def recreation_plan(*, actor: Actor, now: datetime) -> RecreationPlan:
         rotation=Rotation.objects.filter(under_way=True).first(),
         secrets=secrets_of_center(since=now, actor=actor, now=now),
         last_backup=backup.last_success if backup else None,
-        was_recreated=Job.objects.filter(task=TASK).exists(),
+        was_recreated=Job.objects.filter(task=TASK, subject=zone.pk).exists(),
     )
 
 
@@ -196,7 +196,8 @@ def _done(events: list[Event]) -> int:
 
 def recreation_page(*, actor: Actor, now: datetime) -> RecreationPage:
     """The progress of the last recreation, and the present state of every node that it affected."""
-    zone, job = zone_current(), Job.objects.filter(task=TASK).first()
+    zone = zone_current()
+    job = Job.objects.filter(task=TASK, subject=zone.pk).first()
     actions = [ASKED, BACKED_UP, PROVED, RECREATED, COMPLETED]
     events = list(Event.objects.for_target(zone.pk).filter(action__in=actions)[:20])
     done = _done(events)

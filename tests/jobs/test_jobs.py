@@ -1,14 +1,15 @@
 """Jobs: their order, their claims and leases, and that no nudge is lost."""
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs import clock
+from jobs import clock, services
 from jobs.clock import Watch
 from jobs.leases import JOB_LEASE, SKEW
-from jobs.models import FARTHEST, Job, PeriodicWork
+from jobs.models import FARTHEST, Job, JobQuerySet, PeriodicWork
 from jobs.services import (
     job_again,
     job_claim,
@@ -16,6 +17,7 @@ from jobs.services import (
     job_finish,
     job_nudge,
     jobs_create,
+    jobs_delete_old,
     jobs_follow_clock,
     jobs_nudge_due,
     lease_free,
@@ -182,3 +184,34 @@ def test_many_jobs_at_once_keep_their_order() -> None:
     jobs_create(task="task", titles=titles, actor="anna", now=NOW)
     assert list(Job.objects.order_by("turn").values_list("turn", "title")) == [(0, "work 0"), (1, "work 1"), (2, "work 2")]
     assert make(actor="ben").turn == 0
+
+
+def test_jobs_are_deleted_90_days_after_they_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "BATCH", 2)
+    finished = [make() for _ in range(6)]
+    for number, job in enumerate(finished):
+        outcome = Job.Outcome.FAILED if number % 2 else Job.Outcome.DONE
+        job_finish(job=job, outcome=outcome, now=NOW - timedelta(days=90, seconds=number - 1))
+    waiting = make()
+    Job.objects.filter(pk=waiting.pk).update(created_at=NOW - timedelta(days=400))
+    assert jobs_delete_old(now=NOW) == 4  # two are not older than 90 days
+    assert set(Job.objects.values_list("pk", flat=True)) == {finished[0].pk, finished[1].pk, waiting.pk}
+    assert jobs_delete_old(now=NOW) == 0
+
+
+QUERIES = {
+    "due": lambda: Job.objects.due(NOW).order_by("turn", "next_attempt_at"),
+    "pressing": lambda: Job.objects.pressing(NOW),
+    "the turn of an actor": lambda: Job.objects.unfinished().filter(actor="ann"),
+    "the unfinished job of a subject": lambda: Job.objects.unfinished().filter(task="task", subject=uuid.UUID(int=1)),
+    "old": lambda: Job.objects.filter(finished_at__lt=NOW),
+}
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES.keys())
+def test_no_query_reads_all_finished_jobs(query: Callable[[], JobQuerySet]) -> None:
+    plan = query().explain()
+    assert any(
+        index in plan
+        for index in ("unfinished_in_line", "unfinished_of_actor", "one_unfinished_job", "jobs_job_subject", "finished_by_age")
+    ), plan
