@@ -1,0 +1,1 @@
+"""Fill a founded site with believable rows: nodes, certificates, exports, audit events and finished jobs."""
