@@ -7,6 +7,8 @@ from nodes.connections.models import ConnectionQuerySet as ConnectionQuerySet
 from nodes.connections.models import ConnectionType as ConnectionType
 from nodes.inventory.models import Node as Node
 from nodes.inventory.models import NodeQuerySet as NodeQuerySet
+from nodes.nudges.models import Nudge as Nudge
+from nodes.nudges.models import SiteNudge as SiteNudge
 from nodes.observation.models import CallerFinding as CallerFinding
 from nodes.observation.models import Observation as Observation
 from nodes.registration.models import Registration as Registration

@@ -40,6 +40,7 @@ ROOMS = {
         "addresses",
         "dial",
         "observation",
+        "nudges",
         "issuance",
         "renewal",
         "registration",

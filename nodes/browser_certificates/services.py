@@ -11,6 +11,7 @@ from audit.record import record
 from nodes.browser_certificates.verdict import blockers_when_chosen, findings_for, judge, key_of, private_key_of
 from nodes.errors import ChoiceBlocked, IllegalNodeTransition, InputInvalid, StaleNode
 from nodes.models import BrowserCertificate, Node
+from nodes.nudges.services import nodes_nudge
 from nodes.renewal.services import held
 from nodes.states import BrowserCertificateState, NodeState
 from pki.core import keys
@@ -79,6 +80,7 @@ def _saved(certificate: BrowserCertificate, *, action: str, detail: dict[str, An
     try:
         with transaction.atomic():
             certificate.save(force_insert=True)
+            nodes_nudge(chosen_by(certificate), now=now)
             record(actor=actor, action=action, target=certificate, detail=detail, now=now)
     except IntegrityError as exc:
         raise InputInvalid(
@@ -132,6 +134,7 @@ def _changed(certificate: BrowserCertificate, changes: dict[str, Any], *, action
                 setattr(locked, field, value)
             locked.state = BrowserCertificateState.READY
             locked.save()
+            nodes_nudge(choosing, now=now)
             record(actor=actor, action=action, target=locked, detail=detail, now=now)
             for node in choosing:
                 _follow(node, locked, detail, actor, now)
@@ -224,6 +227,7 @@ def browser_certificate_choose(*, actor: Actor, node: Node, thumbprint: str, now
         if chosen == before:
             return node
         Node.objects.filter(pk=node.pk).update(browser_thumbprint=chosen, browser_chosen_at=now)
+        nodes_nudge([node], now=now)
         detail = {"thumbprint": chosen, "before": before, "name": certificate.name if certificate else ""}
         record(actor=actor, action="node.browser_certificate_chosen", target=node, detail=detail, now=now)
     node.refresh_from_db()

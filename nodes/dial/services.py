@@ -14,12 +14,12 @@ from agent import tls
 from nodes.errors import NodeUnreachable
 from nodes.models import Node
 from outbound import http as outbound
-from outbound.connections import CONNECT_S, connect
+from outbound.connections import CONNECT_S, connect, deadline
 from pki.core import clocks, verify
 from pki.core.commands import AGENT
 from sealing.local_keys import own_store
 
-TOTAL_S, CLOCK_S = 6.0, 2.0
+TOTAL_S, CLOCK_S, NUDGE_S = 6.0, 2.0, 2.0
 LATEST_S = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
@@ -127,3 +127,17 @@ def served_certificate(node: Node) -> str:
         calls = isinstance(exc, ConnectionRefusedError | TimeoutError) and node.online(timezone.now())
         raise NodeUnreachable(_although_it_calls(exc, place, node) if calls else _why(exc, place)) from exc
     return verify.fingerprint(der or b"")
+
+
+def call_now(node: Node, context: ssl.SSLContext) -> bool:
+    """Ask the node to call the central node now. Returns whether a machine with its certificate answered; an older agent does not know the request."""
+    try:
+        with (
+            connect(node.dialled, node.node_port, NUDGE_S) as raw,
+            deadline(raw, NUDGE_S),
+            context.wrap_socket(raw, server_hostname=node.host_name) as secure,
+        ):
+            secure.sendall(b"POST /call-now HTTP/1.1\r\nHost: node\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            return bool(secure.recv(64))
+    except (OSError, ValueError):
+        return False

@@ -20,6 +20,7 @@ from certs.zone.services import zone_current
 from nodes.addresses.services import central_addresses
 from nodes.errors import StaleNode
 from nodes.models import Node
+from nodes.nudges.services import nudging_certificates_read
 from pki.core import database_key, keys
 from pki.core.pair import Pair
 from pki.core.roles import CLIENT_NAME, OWN_KINDS, Kind
@@ -93,7 +94,7 @@ def package_make(request: GenerationRequest, *, expires_at: datetime, now: datet
         central_addresses=central_addresses(), roots=tuple(root.pem().encode() for root in roots_in_force()),
         service=service, client=_certificate(request, Kind.CLIENT, now=now).pair(),
         cluster=cluster.pair(), expires_at=expires_at, further_service_pairs=tuple(further),
-        database_key_oids=zone.database_key_oids,
+        database_key_oids=zone.database_key_oids, nudged_by=nudging_certificates_read(),
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from nodes.inventory.silence import silence_after
 from nodes.inventory.transition import node_lock, node_transition, renewal_transition
 from nodes.issuance.services import versions_for
 from nodes.models import CallerFinding, Node, Observation, Registration, Renewal
+from nodes.nudges.services import nudging_certificates
 from nodes.observation import callers
 from nodes.observation.callers import Call
 from nodes.observation.models import derived
@@ -96,6 +97,7 @@ def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: date
         cluster_challenge=challenge,
         retired_database_keys=_retired(report.database_keys, live),
         central_addresses=addresses,
+        nudged_by=list(nudging_certificates()),
     )
 
 

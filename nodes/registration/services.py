@@ -25,6 +25,7 @@ from nodes.inventory.view_models import setup_url
 from nodes.issuance.services import GenerationRequest, generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
 from nodes.jobs import REGISTRATION
 from nodes.models import Node, Registration
+from nodes.nudges.services import nodes_nudge
 from nodes.observation.callers import MOST_LOST, generation_next, registration_settles
 from nodes.registration.preflight import Preflight, preflight_of
 from nodes.renewal.services import renewals_end
@@ -205,6 +206,7 @@ def _issue(node: Node, registration: Registration, now: datetime, *, in_a_hurry:
     sealed = packages.seal_with_password(content, registration.sealed_password.text())
     with transaction.atomic():
         node_lock(node)
+        nodes_nudge([node], now=now)  # a registered node opens its distribution port when it calls
         node_transition(node=node, to=NodeState.DISTRIBUTING, reason="", actor=actor, now=now)
         Registration.objects.filter(pk=registration.pk).update(package=sealed, digest=packages.digest(sealed), sealed_at=now)
         keys_wipe(node)

@@ -19,6 +19,7 @@ from nodes.inventory.transition import node_lock, renewal_transition
 from nodes.issuance.services import GenerationRequest, generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
 from nodes.jobs import RENEWAL
 from nodes.models import Node, Renewal
+from nodes.nudges.services import nodes_nudge
 from nodes.observation.callers import DISPUTED, generation_next, is_disputed
 from nodes.states import NodeState, RenewalStatus
 from pki.core.errors import PKIError
@@ -152,6 +153,9 @@ def _issue(renewal: Renewal, now: datetime) -> timedelta | None:
     sealed = packages.seal_to_certificate(content, current.x509())
     with transaction.atomic():
         node_lock(node)
+        # A node that has called since the renewal was requested calls every few seconds.
+        if node.observed and node.observed.last_seen_at < renewal.created_at:
+            nodes_nudge([node], now=now)
         renewal_transition(renewal=renewal, to=RenewalStatus.OFFERED, reason="", actor=actor, now=now, package=sealed)
         keys_wipe(node)
     return None
