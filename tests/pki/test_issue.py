@@ -4,12 +4,14 @@ import dataclasses
 import subprocess
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from pkilint import loader
 
 from pki.core import database_key, keys, verify
 from pki.core.errors import LintError, PackageInvalid, PeerRefused, ProfileError
@@ -58,12 +60,27 @@ WRONG: dict[str, tuple[x509.ExtensionType, bool, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("extension", "critical", "finding"), WRONG.values(), ids=WRONG)
-def test_the_linter_names_what_is_wrong(extension: x509.ExtensionType, critical: bool, finding: str, authority: Authority) -> None:
+def wrong(authority: Authority, extension: x509.ExtensionType, *, critical: bool) -> bytes:
     key, moment, name = authority.key, authority.now, authority.certificate.subject
     builder = x509.CertificateBuilder(name, name, key.public_key(), 2**100, moment, moment + timedelta(days=1))
-    made = builder.add_extension(extension, critical=critical).sign(key, keys.hash_for(key.public_key()))
-    assert finding in lint.lint(made.public_bytes(Encoding.DER))
+    return builder.add_extension(extension, critical=critical).sign(key, keys.hash_for(key.public_key())).public_bytes(Encoding.DER)
+
+
+@pytest.mark.parametrize(("extension", "critical", "finding"), WRONG.values(), ids=WRONG)
+def test_the_linter_names_what_is_wrong(extension: x509.ExtensionType, critical: bool, finding: str, authority: Authority) -> None:
+    assert finding in lint.lint(wrong(authority, extension, critical=critical))
+
+
+def test_every_validator_of_pkilint_sees_every_node(pairs, authority: Authority) -> None:
+    def seen(results: list[Any]) -> list[tuple[int, str, str]]:
+        return [(id(result.validator), result.node.path, str(result.finding_descriptions)) for result in results]
+
+    leaves = [certificate(pairs, kind).public_bytes(Encoding.DER) for kind in LEAVES]
+    for der in [*leaves, *(wrong(authority, extension, critical=critical) for extension, critical, _ in WRONG.values())]:
+        ours: list[Any] = []
+        lint._validate(lint._profile(), loader.load_der_certificate(der).root, ours)
+        assert seen(ours) == seen(lint._profile().validate(loader.load_der_certificate(der).root))
+        assert len(ours) > 15
 
 
 @pytest.mark.parametrize(
