@@ -3,7 +3,6 @@
 from nodes.browser_certificates.models import BrowserCertificate as BrowserCertificate
 from nodes.browser_certificates.models import BrowserCertificateQuerySet as BrowserCertificateQuerySet
 from nodes.connections.models import Connection as Connection
-from nodes.connections.models import ConnectionQuerySet as ConnectionQuerySet
 from nodes.connections.models import ConnectionType as ConnectionType
 from nodes.inventory.models import Node as Node
 from nodes.inventory.models import NodeQuerySet as NodeQuerySet

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import django_filters
-import django_tables2
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connection
@@ -28,6 +27,7 @@ from sealing.local_keys import key_ring_read
 from storage.care import older_than_store
 from storage.data_directory import readable_by_others
 from storage.database import database_look, unusable
+from web.lists.declared import List
 
 MOST_ASKED = 50  # asks the name service for nodes without an address
 
@@ -48,14 +48,12 @@ def nothing_searches_encrypted_fields(**_: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     hint = "Filter and sort by other columns; show only whether it is set."
     for filters in _subclasses(django_filters.FilterSet):
-        wrong = {
-            filter_field.field_name.split("__")[0] for filter_field in filters.base_filters.values() if filter_field.field_name
-        } & _encrypted(filters._meta.model)
+        names = [name for field in filters.base_filters.values() for name in (field.field_name, *getattr(field, "names", ()))]
+        wrong = {name.split("__")[0] for name in names if name} & _encrypted(filters._meta.model)
         found += [Error(f"{filters.__name__} filters by the encrypted field {name}.", hint, filters, "qmc.E001") for name in wrong]
-    for table in _subclasses(django_tables2.Table):
-        sortable = {name for name, column in table.base_columns.items() if column.orderable is not False}
-        wrong = sortable & _encrypted(getattr(table._meta, "model", None))
-        found += [Error(f"{table.__name__} sorts by the encrypted field {name}.", hint, table, "qmc.E002") for name in wrong]
+    for declared in _subclasses(List):
+        wrong = {field.lstrip("-") for fields in declared.sorts().values() for field in fields} & _encrypted(declared.model)
+        found += [Error(f"{declared.__name__} sorts by the encrypted field {name}.", hint, declared, "qmc.E002") for name in wrong]
     return found
 
 

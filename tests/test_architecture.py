@@ -21,6 +21,7 @@ APPS = [
 # The rooms of an app from the ground up. What an app has beside its rooms is above them all, but for these files, which all rooms share.
 ROOMS = {
     "pki": ["core", "foreign", "cluster", "exchange", "issuing"],
+    "web": ["lists"],
     "certs": [
         "zone",
         "names",

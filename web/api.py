@@ -8,16 +8,22 @@ from itertools import islice
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.core.paginator import EmptyPage, Paginator
+from django.db.models import QuerySet
+from django.utils import timezone
+from django_filters import ChoiceFilter, Filter, IsoDateTimeFilter, UUIDFilter
 from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.utils.urls import replace_query_param
+from rest_framework.utils.urls import remove_query_param, replace_query_param
 from rest_framework.views import APIView
 
 from audit.actors import Actor
 from pki.exchange.problem import MEDIA_TYPE
 from web.errors import InputInvalid
+from web.lists.declared import List
+from web.lists.filters import LONGEST_SEARCH
+from web.lists.keyset import LONGEST_CURSOR, part_at, part_numbered
 
 LONGEST_TEXT, MOST_ITEMS = 2000, 1000
 LARGEST_FILE_TEXT = 512 * 1024  # a file of 256 KiB in base64, with room for line breaks
@@ -107,15 +113,38 @@ class Query(Input):
         }
 
 
+PLACES = ("page", "cursor", "page_size")
+
+
 class ListQuery(Query):
     """The parameters of every list."""
 
     page = serializers.IntegerField(required=False, default=1, min_value=1)
+    cursor = serializers.CharField(required=False, max_length=LONGEST_CURSOR, help_text="a place in the list, from `next`")
     page_size = serializers.IntegerField(required=False, default=PAGE_SIZE, min_value=1, max_value=LARGEST_PAGE)
 
     def get_fields(self) -> dict[str, Any]:
         fields: dict[str, Any] = super().get_fields()
-        return fields | {name: fields.pop(name) for name in ("page", "page_size")}  # last, in the order in which messages list them
+        return fields | {name: fields.pop(name) for name in PLACES}  # last, in the order in which messages list them
+
+
+def list_query(declared: type[List]) -> type[ListQuery]:
+    """The parameters of one list: its filters and its orders."""
+    fields = {name: _parameter(filter_field) for name, filter_field in declared.filters.base_filters.items()}
+    sort = Choice(declared.sort_names(), required=False, help_text=f"the default is {declared.sort}")
+    return type(f"{declared.__name__}Query", (ListQuery,), fields | {"sort": sort, "__doc__": f"The parameters of {declared.__name__}."})
+
+
+def _parameter(filter_field: Filter) -> Any:
+    options = {"required": False, "help_text": filter_field.extra.get("help_text", "")}
+    match filter_field:
+        case ChoiceFilter():
+            return Choice([value for value, _ in filter_field.extra["choices"]], **options)
+        case UUIDFilter():
+            return serializers.UUIDField(**options)
+        case IsoDateTimeFilter():
+            return serializers.DateTimeField(**options)
+    return serializers.CharField(max_length=LONGEST_SEARCH, **options)
 
 
 class FindingOutput(serializers.Serializer[Any]):
@@ -184,6 +213,22 @@ class View(APIView):
             raise InputInvalid({"page": [f"There is no page {number}. The last page is {pages.num_pages}."]}) from exc
         following = replace_query_param(self.request.build_absolute_uri(), "page", number + 1) if page.has_next() else None
         return Response({"results": render([*page]), "next": following})
+
+    def listed(self, declared: List, rows: "QuerySet[Any]") -> Response:
+        """One page of a list: `{"results": […], "next": …}`. Raises: InputInvalid for a page or a place that does not exist."""
+        given, size = self.query, self.query["page_size"]
+        filters = declared.filters(self.request.query_params, queryset=rows)
+        found = filters.qs
+        if not filters.form.is_valid():
+            raise InputInvalid({name: [str(text) for text in texts] for name, texts in filters.form.errors.items()})
+        order = declared.order(found, given.get("sort", declared.sort))
+        if cursor := given.get("cursor"):
+            part = part_at(found, order, size=size, cursor=cursor)
+        else:
+            part = part_numbered(found, order, size=size, number=given["page"])
+        here = remove_query_param(self.request.build_absolute_uri(), "page")
+        following = replace_query_param(here, "cursor", part.next) if part.next else None
+        return Response({"results": declared.json(part.rows, timezone.now()), "next": following})
 
 
 V = TypeVar("V", bound=View)

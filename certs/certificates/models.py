@@ -24,6 +24,10 @@ class CertificateQuerySet(models.QuerySet["Certificate"]):
         """Certificates that were signed."""
         return self.exclude(status__in=[CertificateStatus.ISSUING, CertificateStatus.FAILED])
 
+    def summaries(self) -> "CertificateQuerySet":
+        """What lists show of certificates that were signed, without the certificates and keys themselves."""
+        return self.listed().defer("der", "sealed_private_key", "encrypted_private_key")
+
     def issued(self) -> "CertificateQuerySet":
         return self.filter(status=CertificateStatus.ISSUED)
 

@@ -2,23 +2,21 @@
 
 import uuid
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
-from certs.certificates.filters import CertificateFilter
-from certs.certificates.tables import CertificateTable
+from certs.certificates.lists import CertificateList
 from certs.certificates.view_models import certificate_page
 from certs.models import Certificate
-from web.page import PageRequest, page, table_for
+from web.lists.listed import Listed
+from web.page import PageRequest, page
 
 
 @page("certs.view_certificate")
-def certificate_list(request: PageRequest) -> HttpResponse:
-    now = timezone.now()
-    found = CertificateFilter(request.GET, queryset=Certificate.objects.listed())
-    table = table_for(request, CertificateTable, found.qs, now=now)
-    return render(request, "certs/certificates/list.html", {"table": table, "form": found.form, "now": now})
+def certificate_list(request: PageRequest) -> HttpResponseBase:
+    shown = Listed(request, CertificateList(), Certificate.objects.summaries(), now=timezone.now())
+    return shown.page("certs/certificates/list.html")
 
 
 @page("certs.view_certificate")

@@ -1,8 +1,6 @@
 """Exports in the REST API. It never returns passwords. Files cannot be downloaded here, because a token has no recent password check."""
 
 import uuid
-from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -12,15 +10,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from certs.exports.health import with_health
+from certs.exports.lists import ExportList, exports_json
 from certs.exports.services import ExportOptions, export_renew, export_revoke, exports_request
-from certs.exports.status import ExportDetails, export_statuses
 from certs.models import Export
 from certs.revocation.api import RevokeInput
 from certs.states import ExportStatus
-from pki.core import lifetime
 from pki.foreign.export import Format
 from pki.issuing.revocation_list import RevocationCode
-from web.api import MOST_ITEMS, Choice, Input, ListQuery, StrictText, View, operation, page_of
+from web.api import MOST_ITEMS, Choice, Input, StrictText, View, list_query, operation, page_of
 
 
 class StrictBoolean(serializers.BooleanField):
@@ -59,11 +57,6 @@ class ExportRenewInput(Input):
     legacy = StrictBoolean(required=False)
 
 
-class ExportQuery(ListQuery):
-    search = serializers.CharField(required=False, max_length=100)
-    status = Choice(ExportStatus.values, required=False)
-
-
 class ExportOutput(serializers.Serializer[Any]):
     """The format of an export, for the schema."""
 
@@ -91,24 +84,6 @@ class ExportOutput(serializers.Serializer[Any]):
     needs = serializers.CharField(help_text="what you must do. Empty if nothing")
 
 
-def _json(details: ExportDetails, now: datetime) -> dict[str, Any]:
-    export, end = details.export, details.export.not_after
-    plain = (
-        "format", "include_secrets_key", "include_ca", "legacy", "status", "status_reason", "generation", "created_at", "made_at", "not_after",
-        "last_seen_at", "folder", "folder_host", "folder_problem",
-    )  # fmt: skip
-    return {
-        "id": str(export.pk), "machine_name": export.machine, **{name: getattr(export, name) for name in plain},
-        "password_set": export.has_password, "made_by": export.actor, "days_left": lifetime.days_left(end, now) if end else None,
-        "download_until": export.archive_until if export.is_kept(now) else None, "certificates": [str(certificate.pk) for certificate in details.certificates], "needs": details.action_required,
-    }  # fmt: skip
-
-
-def exports_json(exports: Iterable[Export], now: datetime) -> list[dict[str, Any]]:
-    """Exports in the API's format."""
-    return [_json(status, now) for status in export_statuses(exports)]
-
-
 REGISTER = Export.objects.defer("archive", "sealed_password")
 ASKED = inline_serializer("ExportsAsked", {"results": ExportOutput(many=True)})
 
@@ -116,13 +91,10 @@ ASKED = inline_serializer("ExportsAsked", {"results": ExportOutput(many=True)})
 class Exports(View):
     """The exports. POST requests one export for each machine name: all or none."""
 
-    @operation(page_of(ExportOutput), query=ExportQuery, operation_id="exports_list")
+    @operation(page_of(ExportOutput), query=list_query(ExportList), operation_id="exports_list")
     def get(self, request: Request) -> Response:
         self.actor.require("certs.view_export")
-        rows, now = REGISTER.searched(self.query.get("search", "")), timezone.now()
-        if status := self.query.get("status"):
-            rows = rows.filter(status=status)
-        return self.paged(rows, lambda page: exports_json(page, now))
+        return self.listed(ExportList(), with_health(REGISTER.all(), now=timezone.now()))
 
     @operation({202: ASKED}, body=ExportInput)
     def post(self, request: Request) -> Response:

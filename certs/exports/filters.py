@@ -1,40 +1,32 @@
-"""The filter of the register of exports."""
+"""The filters of the register of exports."""
 
 import django_filters
 from django import forms
 from django.db.models import QuerySet
 
-from certs.certificates.filters import EXPIRY, _search, _select, ending
 from certs.exports.health import ExportHealth
-from certs.models import EXPORT_FORMATS, Export, ExportQuerySet
+from certs.models import EXPORT_FORMATS, Export
 from certs.states import ExportStatus
+from web.lists.filters import Choice, Expiry, ListFilter, Search
 
+IN_USE = "in_use"
 EXPORT_STATUS = [
-    (ExportStatus.MADE.value, "made"), (ExportStatus.REQUESTED.value, "being made"), (ExportStatus.FAILED.value, "failed"),
+    (IN_USE, "in use"), (ExportStatus.MADE.value, "made"), (ExportStatus.REQUESTED.value, "being made"), (ExportStatus.FAILED.value, "failed"),
     (ExportStatus.REVOKED.value, "revoked"),
 ]  # fmt: skip
 
 
-class ExportFilter(django_filters.FilterSet):
-    search = django_filters.CharFilter(method="searched", label="Search", widget=_search())
-    status = django_filters.ChoiceFilter(choices=EXPORT_STATUS, method="having", label="Status", empty_label="in use", widget=_select())
-    format = django_filters.ChoiceFilter(choices=EXPORT_FORMATS, label="Format", empty_label="every format", widget=_select())
-    expiry = django_filters.ChoiceFilter(method=ending, choices=EXPIRY, label="Expires", empty_label="at any time", widget=_select())
-    health = django_filters.ChoiceFilter(choices=ExportHealth.choices, label="Works now", empty_label="any", widget=_select())
+class ExportFilter(ListFilter):
+    search = Search("machine", "actor")
+    status = Choice("Status", EXPORT_STATUS, method="having_status", initial=IN_USE, help_text="in use: not revoked")
+    format = Choice("Format", EXPORT_FORMATS, empty="every format")
+    expiry = Expiry()
+    health = Choice("Works now", ExportHealth.choices, empty="any")
     batch = django_filters.UUIDFilter(widget=forms.HiddenInput())
 
     class Meta:
         model = Export
         fields: list[str] = []
 
-    @property
-    def qs(self) -> "QuerySet[Export]":
-        rows: QuerySet[Export] = super().qs
-        asked = self.form.cleaned_data.get("status") if self.form.is_valid() else ""
-        return rows if asked else rows.exclude(status=ExportStatus.REVOKED)
-
-    def searched(self, rows: ExportQuerySet, name: str, value: str) -> ExportQuerySet:
-        return rows.searched(value)
-
-    def having(self, rows: ExportQuerySet, name: str, value: str) -> ExportQuerySet:
-        return rows.filter(status=value)
+    def having_status(self, rows: "QuerySet[Export]", name: str, value: str) -> "QuerySet[Export]":
+        return rows.exclude(status=ExportStatus.REVOKED) if value == IN_USE else rows.filter(status=value)

@@ -19,9 +19,6 @@ class ExportQuerySet(models.QuerySet["Export"]):
         """Exports that are not revoked."""
         return self.exclude(status=ExportStatus.REVOKED)
 
-    def searched(self, text: str) -> "ExportQuerySet":
-        return self.filter(Q(machine__icontains=text) | Q(actor__icontains=text))
-
 
 class Export(models.Model):
     """A service and a client certificate for one machine without an agent."""

@@ -5,19 +5,17 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
 
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
 from audit.event_lines import LINES
 from certs.errors import ArchiveGone
-from certs.exports.filters import ExportFilter
 from certs.exports.forms import ExportForm, RenewForm
 from certs.exports.health import with_health
+from certs.exports.lists import ExportList
 from certs.exports.services import export_renew, export_revoke, exports_download, exports_request
-from certs.exports.status import export_statuses
-from certs.exports.tables import ExportTable
 from certs.exports.view_models import export_batch_page, export_download_page, export_form_page, export_history, export_page
 from certs.models import Export
 from certs.revocation.forms import RevokeForm
@@ -28,19 +26,17 @@ from sealing.errors import TrustZoneError
 from web.errors import InputInvalid
 from web.forms import ServiceForm
 from web.history import HistoryPage
-from web.page import PageRequest, page, page_number, table_for
+from web.lists.listed import Listed
+from web.page import PageRequest, page, page_number
 
 T = TypeVar("T")
 REGISTER = Export.objects.defer("archive", "sealed_password")
 
 
 @page("certs.view_export")
-def export_list(request: PageRequest) -> HttpResponse:
+def export_list(request: PageRequest) -> HttpResponseBase:
     now = timezone.now()
-    found = ExportFilter(request.GET, queryset=with_health(REGISTER.all(), now=now))
-    table = table_for(request, ExportTable, found.qs, now=now)
-    table.details = {status.export.pk: status for status in export_statuses(row.record for row in table.paginated_rows)}
-    return render(request, "certs/exports/list.html", {"table": table, "form": found.form, "now": now})
+    return Listed(request, ExportList(), with_health(REGISTER.all(), now=now), now=now).page("certs/exports/list.html")
 
 
 def _asked(form: ServiceForm, ask: Callable[[datetime], T]) -> T | None:

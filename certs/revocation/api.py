@@ -10,7 +10,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from certs.certificates.api import CertificateOutput, certificate_json
+from certs.certificates.api import CertificateOutput
+from certs.certificates.lists import certificate_json
 from certs.models import Certificate, RevocationList
 from certs.revocation.services import certificate_revoke, revocation_of
 from pki.issuing.revocation_list import RevocationCode

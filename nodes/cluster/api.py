@@ -11,7 +11,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from certs.certificates.api import CertificateOutput, certificate_json
+from certs.certificates.api import CertificateOutput
+from certs.certificates.lists import certificate_json
 from certs.cluster.services import cluster_current, cluster_jwks, cluster_public_key, token_checked, token_sign
 from certs.models import Deployment
 from certs.zone.services import zone_current

@@ -1,7 +1,6 @@
 """Data connections in the REST API. Passwords are accepted and never returned."""
 
 import uuid
-from collections.abc import Sequence
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -10,9 +9,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from nodes.connections.services import connection_change, connection_create, connection_delete, key_versions
+from nodes.connections.lists import ConnectionList, connections_json
+from nodes.connections.services import connection_change, connection_create, connection_delete
 from nodes.models import Connection, ConnectionType
-from web.api import Choice, Input, ListQuery, StrictText, View, operation, page_of
+from web.api import Choice, Input, StrictText, View, list_query, operation, page_of
 
 
 class ConnectionInput(Input):
@@ -39,24 +39,6 @@ class ConnectionOutput(serializers.Serializer[Any]):
     changed_at = serializers.DateTimeField()
 
 
-class ConnectionSearch(ListQuery):
-    search = serializers.CharField(required=False, max_length=100)
-
-
-def connections_json(connections: Sequence[Connection]) -> list[dict[str, Any]]:
-    """Connections in their pinned form; one query for the versions of all their keys."""
-    versions, plain = key_versions(), ("name", "type", "connection_string", "username", "created_at", "changed_at")
-    return [
-        {
-            "id": str(connection.pk),
-            **{name: getattr(connection, name) for name in plain},
-            "password_set": connection.password is not None,
-            "password_key_version": versions.get(connection.password.key_id) if connection.password else None,
-        }
-        for connection in connections
-    ]
-
-
 def _answer(connection: Connection, status: int = 200) -> Response:
     return Response(connections_json([connection])[0], status=status)
 
@@ -64,10 +46,10 @@ def _answer(connection: Connection, status: int = 200) -> Response:
 class Connections(View):
     """The data connections."""
 
-    @operation(page_of(ConnectionOutput), query=ConnectionSearch, operation_id="connections_list")
+    @operation(page_of(ConnectionOutput), query=list_query(ConnectionList), operation_id="connections_list")
     def get(self, request: Request) -> Response:
         self.actor.require("nodes.view_connection")
-        return self.paged(Connection.objects.searched(self.query.get("search", "")), connections_json)
+        return self.listed(ConnectionList(), Connection.objects.all())
 
     @operation({201: ConnectionOutput}, body=ConnectionInput)
     def post(self, request: Request) -> Response:

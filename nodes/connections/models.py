@@ -3,7 +3,6 @@
 import uuid
 
 from django.db import models
-from django.db.models import Q
 from django.db.models.functions import Lower
 
 from sealing.fields import EncryptedField, Readers
@@ -20,11 +19,6 @@ class ConnectionType(models.TextChoices):
     OTHER = "other", "Other"
 
 
-class ConnectionQuerySet(models.QuerySet["Connection"]):
-    def searched(self, text: str) -> "ConnectionQuerySet":
-        return self.filter(Q(name__icontains=text) | Q(connection_string__icontains=text) | Q(username__icontains=text))
-
-
 class Connection(models.Model):
     """A data source, and the user to sign in as. Every registered node reads it and decrypts its password."""
 
@@ -36,8 +30,6 @@ class Connection(models.Model):
     password = EncryptedField(null=True, sealed_for=Readers.NODES)  # bound to nodes_connection: nodes use this table name to decrypt it
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()
-
-    objects = ConnectionQuerySet.as_manager()
 
     class Meta:
         ordering = ["name", "id"]

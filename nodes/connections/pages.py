@@ -3,30 +3,26 @@
 import uuid
 from collections.abc import Callable
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
-from nodes.connections.filters import ConnectionFilter
 from nodes.connections.forms import ConnectionForm
+from nodes.connections.lists import ConnectionList
 from nodes.connections.services import connection_change, connection_create, connection_delete, key_versions, password_description
-from nodes.connections.tables import ConnectionTable
 from nodes.connections.view_models import ConnectionPage
 from nodes.errors import InputInvalid
 from nodes.models import Connection
 from pki.core.errors import UnknownKey
 from sealing.errors import TrustZoneError
-from web.page import PageRequest, page, table_for
+from web.lists.listed import Listed
+from web.page import PageRequest, page
 
 
 @page("nodes.view_connection")
-def connection_list(request: PageRequest) -> HttpResponse:
-    now = timezone.now()
-    found = ConnectionFilter(request.GET, queryset=Connection.objects.all())
-    table = table_for(request, ConnectionTable, found.qs, now=now)
-    table.versions = key_versions()
-    return render(request, "nodes/connections/list.html", {"table": table, "form": found.form, "now": now})
+def connection_list(request: PageRequest) -> HttpResponseBase:
+    return Listed(request, ConnectionList(), Connection.objects.all(), now=timezone.now()).page("nodes/connections/list.html")
 
 
 def _save(form: ConnectionForm, save: Callable[..., Connection]) -> Connection | None:

@@ -1,27 +1,23 @@
 """Nodes in the REST API."""
 
 import uuid
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
 from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.models import Event
-from certs.certificates.api import CertificateOutput, certificate_json
-from certs.models import Certificate
+from certs.certificates.api import CertificateOutput
 from nodes.inventory.change import node_change
-from nodes.inventory.health import NodeHealth, with_health
+from nodes.inventory.health import with_health
+from nodes.inventory.lists import NodeList, nodes_json
 from nodes.inventory.services import SERVICES, node_create
 from nodes.models import Node
 from nodes.states import NodeState
-from web.api import MOST_ITEMS, Choice, Input, ListQuery, StrictInteger, StrictText, View, operation, page_of
+from web.api import MOST_ITEMS, Choice, Input, ListQuery, StrictInteger, StrictText, View, list_query, operation, page_of
 
 
 class NodeInput(Input):
@@ -65,52 +61,18 @@ class EventOutput(serializers.Serializer[Any]):
     detail = serializers.DictField()
 
 
-class NodeFilter(ListQuery):
-    state = Choice(NodeState.values, required=False)
-    search = serializers.CharField(required=False, max_length=100)
-    health = Choice(NodeHealth.values, required=False, help_text="whether it works now")
-
-
-def nodes_json(nodes: Sequence[Node], now: datetime) -> list[dict[str, Any]]:
-    """Nodes in their pinned form, with what they hold; one query for all certificates."""
-    held: dict[uuid.UUID | None, list[Certificate]] = {}
-    for certificate in Certificate.objects.listed().filter(holder_id__in=[node.pk for node in nodes]).order_by("-created_at"):
-        held.setdefault(certificate.holder_id, []).append(certificate)
-    return [_node_json(node, held.get(node.pk, []), now) for node in nodes]
-
-
 def node_answer(node: Node, status: int = 200) -> Response:
     """One node in its pinned form."""
     return Response(nodes_json([node], timezone.now())[0], status=status)
 
 
-def _node_json(node: Node, certificates: list[Certificate], now: datetime) -> dict[str, Any]:
-    plain = (
-        "name", "host_name", "address", "distribution_port", "node_port", "subject_alternative_names", "services", "state", "state_reason",
-    )  # fmt: skip
-    return {
-        "id": str(node.pk),
-        **{name: getattr(node, name) for name in plain},
-        "online": node.online(now),
-        "clock_offset_s": node.clock_offset_s,
-        "certificates": [certificate_json(certificate, now) for certificate in certificates],
-        "events_url": reverse("node-events", args=[node.pk]),
-    }
-
-
 class Nodes(View):
     """The nodes that are in use; with `state=decommissioned`, those that are not."""
 
-    @operation(page_of(NodeOutput), query=NodeFilter, operation_id="nodes_list")
+    @operation(page_of(NodeOutput), query=list_query(NodeList), operation_id="nodes_list")
     def get(self, request: Request) -> Response:
         self.actor.require("nodes.view_node")
-        query, now = self.query, timezone.now()
-        nodes = Node.objects.all() if "state" in query else Node.objects.present()
-        rows = with_health(nodes.select_related("observation"), now=now)
-        rows = rows.filter(**{name: query[name] for name in ("state", "health") if name in query})
-        if text := query.get("search"):
-            rows = rows.filter(Q(name__icontains=text) | Q(host_name__icontains=text) | Q(address__icontains=text))
-        return self.paged(rows, lambda page: nodes_json(page, now))
+        return self.listed(NodeList(), with_health(Node.objects.select_related("observation"), now=timezone.now()))
 
     @operation({201: NodeOutput}, body=NodeInput)
     def post(self, request: Request) -> Response:

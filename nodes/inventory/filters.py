@@ -1,46 +1,28 @@
 """The filters of the list of nodes."""
 
-import django_filters
-from django import forms
-from django.db.models import Q, QuerySet
+from typing import Any
+
+from django.db.models import QuerySet
 
 from nodes.inventory.health import NodeHealth
 from nodes.models import Node
 from nodes.states import NodeState
+from web.lists.filters import Choice, ListFilter, Search
 
 STATES = [(node_state.value, node_state.label.lower()) for node_state in NodeState]
 
 
-def _search() -> forms.TextInput:
-    return forms.TextInput(attrs={"class": "form-control", "type": "search", "maxlength": 100})
+class NodeFilter(ListFilter):
+    """Without a state, nodes that are not decommissioned."""
 
-
-class NodeFilter(django_filters.FilterSet):
-    search = django_filters.CharFilter(method="searched", label="Search", widget=_search())
-    state = django_filters.ChoiceFilter(
-        choices=STATES,
-        method="in_state",
-        label="State",
-        empty_label="any, except decommissioned",
-        widget=forms.Select(attrs={"class": "form-select"}),
-    )
-
-    health = django_filters.ChoiceFilter(
-        choices=NodeHealth.choices, label="Health", empty_label="any", widget=forms.Select(attrs={"class": "form-select"})
-    )
+    search = Search("name", "host_name", "address")
+    state = Choice("State", STATES, empty="any, except decommissioned")
+    health = Choice("Health", NodeHealth.choices, empty="any", help_text="whether it works now")
 
     class Meta:
         model = Node
         fields: list[str] = []
 
-    @property
-    def qs(self) -> "QuerySet[Node]":
-        rows: QuerySet[Node] = super().qs
-        asked = self.form.cleaned_data.get("state") if self.form.is_valid() else ""
-        return rows if asked else rows.exclude(state=NodeState.DECOMMISSIONED)
-
-    def searched(self, rows: "QuerySet[Node]", name: str, value: str) -> "QuerySet[Node]":
-        return rows.filter(Q(name__icontains=value) | Q(host_name__icontains=value) | Q(address__icontains=value))
-
-    def in_state(self, rows: "QuerySet[Node]", name: str, value: str) -> "QuerySet[Node]":
-        return rows.filter(state=value)
+    def filter_queryset(self, rows: "QuerySet[Any]") -> "QuerySet[Any]":
+        found: QuerySet[Any] = super().filter_queryset(rows)
+        return found if self.form.cleaned_data.get("state") else found.exclude(state=NodeState.DECOMMISSIONED)

@@ -2,28 +2,27 @@
 
 import uuid
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 
 from audit.event_lines import LINES
-from nodes.inventory.filters import NodeFilter
 from nodes.inventory.health import with_health
-from nodes.inventory.tables import NodeTable
+from nodes.inventory.lists import NodeList
 from nodes.inventory.view_models import ConfirmationPage, StatusPage, node_page
 from nodes.inventory.view_models import history as history_of
 from nodes.models import Node
 from web.history import HistoryPage
-from web.page import PageRequest, form_id, page, page_number, table_for
+from web.lists.listed import Listed
+from web.page import PageRequest, form_id, page, page_number
 
 
 @page("nodes.view_node")
-def node_list(request: PageRequest) -> HttpResponse:
+def node_list(request: PageRequest) -> HttpResponseBase:
     now = timezone.now()
-    found = NodeFilter(request.GET, queryset=with_health(Node.objects.select_related("observation"), now=now))
-    table = table_for(request, NodeTable, found.qs, now=now)
-    return render(request, "nodes/inventory/list.html", {"table": table, "form": found.form, "now": now})
+    nodes = with_health(Node.objects.select_related("observation"), now=now)
+    return Listed(request, NodeList(), nodes, now=now).page("nodes/inventory/list.html")
 
 
 @page("nodes.view_node")

@@ -18,8 +18,10 @@ from alerts.routes.api import RouteOutput, route_json
 from alerts.watchdog.api import AlertRulesOutput, WatchdogOutput, rules_json
 from attention.expiring import Endless, by_hand
 from attention.needs import Severity
-from certs.certificates.api import CertificateOutput, certificate_json
-from certs.exports.api import ExportOutput, exports_json
+from certs.certificates.api import CertificateOutput
+from certs.certificates.lists import certificate_json
+from certs.exports.api import ExportOutput
+from certs.exports.lists import exports_json
 from certs.lifetime.api import LifetimeOutput, NewEndOutput, NodeRenewalOutput, PreviewOutput
 from certs.lifetime.services import Lifetime, NewEnd, NodeRenewal, Preview
 from certs.models import Certificate, Deployment, Export
@@ -27,8 +29,10 @@ from nodes.browser_certificates.api import BrowserCertificateOutput, NodeChoiceO
 from nodes.browser_certificates.view_models import BrowserStatus
 from nodes.cluster.api import ClusterNodeOutput, DeploymentOutput, ManualOutput, TokenFindingOutput, cluster_node_json, deployments_json
 from nodes.cluster.services import ClusterNode
-from nodes.connections.api import ConnectionOutput, connections_json
-from nodes.inventory.api import NodeOutput, nodes_json
+from nodes.connections.api import ConnectionOutput
+from nodes.connections.lists import connections_json
+from nodes.inventory.api import NodeOutput
+from nodes.inventory.lists import nodes_json
 from nodes.models import BrowserCertificate, Connection, Node
 from nodes.registration.api import CeremonyOutput, ceremony_json
 from nodes.registration.services import Ceremony

@@ -5,7 +5,6 @@ import uuid
 from datetime import UTC, datetime
 
 import django_filters
-import django_tables2
 import pytest
 from django.core.exceptions import FieldError
 from django.db import models, transaction
@@ -19,6 +18,8 @@ from pki.core import sealing
 from pki.core.errors import Altered, UnknownKey
 from qmc.checks import nothing_searches_encrypted_fields
 from sealing.fields import EncryptedField, Readers, Sealed, encrypted_fields
+from web.lists.declared import Column, List
+from web.lists.filters import Search
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -191,12 +192,18 @@ def test_filters_and_columns_are_refused_at_start_up() -> None:
             model = PooledKey
             fields: list[str] = []
 
-    class WrongTable(django_tables2.Table):
+    class WrongSearch(django_filters.FilterSet):
+        search = Search("sealed_private_key")
+
         class Meta:
             model = PooledKey
-            fields = ("sealed_private_key",)
+            fields: list[str] = []
 
-    assert sorted(message.id for message in nothing_searches_encrypted_fields()) == ["qmc.E001", "qmc.E002"]
-    del WrongFilter, WrongTable
+    class WrongList(List):
+        model = PooledKey
+        columns = (Column("key", "Key", sort="sealed_private_key"),)
+
+    assert sorted(message.id for message in nothing_searches_encrypted_fields()) == ["qmc.E001", "qmc.E001", "qmc.E002"]
+    del WrongFilter, WrongSearch, WrongList
     gc.collect()
     assert nothing_searches_encrypted_fields() == []

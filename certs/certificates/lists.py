@@ -1,0 +1,42 @@
+"""The list of certificates, and the format of its rows in the API and in files."""
+
+from datetime import datetime
+from typing import Any
+
+from certs.certificates.filters import CertificateFilter
+from certs.models import Certificate
+from web.lists.declared import Column, List
+
+PLAIN = ("kind", "role", "subject", "subject_alternative_names", "serial", "sha256", "not_before", "not_after", "status", "holder")
+
+
+def certificate_json(certificate: Certificate, now: datetime) -> dict[str, Any]:
+    """A certificate in the API's format."""
+    return {
+        "id": str(certificate.pk),
+        **{name: getattr(certificate, name) for name in PLAIN},
+        "days_left": certificate.days_left(now),
+        "expiry_status": certificate.expiry_status(now).value,
+        "issuer": str(certificate.issuer_id) if certificate.issuer_id else None,
+        "revoked_at": certificate.revoked_at,
+        "revocation_code": certificate.revocation_code,
+    }
+
+
+class CertificateList(List):
+    model = Certificate
+    noun, caption = "certificate", "Certificates"
+    empty = "No certificates yet."
+    filters = CertificateFilter
+    columns = (
+        Column("subject", "Certificate", "certs/certificates/cell_subject.html", sort="subject"),
+        Column("kind", "Kind", sort="kind"),
+        Column("holder", "Holder", sort="holder"),
+        Column("not_after", "Lifetime left", "certs/certificates/cell_life.html", sort="not_after"),
+        Column("status", "Status", "certs/certificates/cell_status.html", sort="status"),
+    )
+    sort = "not_after"
+    csv = ("id", *PLAIN, "expiry_status", "issuer", "revoked_at", "revocation_code")
+
+    def json(self, rows: list[Certificate], now: datetime) -> list[dict[str, Any]]:
+        return [certificate_json(row, now) for row in rows]

@@ -1,0 +1,56 @@
+"""The list of nodes, and the format of its rows in the API and in files."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+
+from certs.certificates.lists import certificate_json
+from certs.models import Certificate
+from nodes.inventory.filters import NodeFilter
+from nodes.models import Node
+from web.lists.declared import Column, List
+
+PLAIN = (
+    "name", "host_name", "address", "distribution_port", "node_port", "subject_alternative_names", "services", "state", "state_reason",
+)  # fmt: skip
+
+
+def nodes_json(nodes: Sequence[Node], now: datetime) -> list[dict[str, Any]]:
+    """Nodes in their pinned form, with what they hold; one query for all certificates."""
+    held: dict[uuid.UUID | None, list[Certificate]] = {}
+    for certificate in Certificate.objects.summaries().filter(holder_id__in=[node.pk for node in nodes]).order_by("-created_at"):
+        held.setdefault(certificate.holder_id, []).append(certificate)
+    return [_node_json(node, held.get(node.pk, []), now) for node in nodes]
+
+
+def _node_json(node: Node, certificates: list[Certificate], now: datetime) -> dict[str, Any]:
+    return {
+        "id": str(node.pk),
+        **{name: getattr(node, name) for name in PLAIN},
+        "online": node.online(now),
+        "clock_offset_s": node.clock_offset_s,
+        "certificates": [certificate_json(certificate, now) for certificate in certificates],
+        "events_url": reverse("node-events", args=[node.pk]),
+    }
+
+
+class NodeList(List):
+    model = Node
+    noun, caption = "node", "Nodes"
+    empty = "No nodes yet. Register the first node."
+    filters = NodeFilter
+    columns = (
+        Column("name", "Node", "nodes/inventory/cell_name.html", sort="name"),
+        Column("state", "State", "nodes/inventory/cell_state.html", sort="state"),
+        Column("seen", "Last call", "nodes/inventory/cell_seen.html", sort="observation__last_seen_at"),
+        Column("address", "Address", "nodes/inventory/cell_address.html", sort="address"),
+        Column("services", "Services", "nodes/inventory/cell_services.html"),
+    )
+    sort = "name"
+    csv = ("id", *PLAIN, "online", "clock_offset_s")
+
+    def json(self, rows: list[Node], now: datetime) -> list[dict[str, Any]]:
+        return nodes_json(rows, now)

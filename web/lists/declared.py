@@ -1,0 +1,62 @@
+"""What a list declares once for its page, the API and its downloads."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.db.models import Model, QuerySet
+
+from web.lists.filters import ListFilter
+from web.lists.keyset import Order, order_of
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the page. Its cells are drawn by `template`, which has the row as `record`, or are the attribute `name` of the row.
+
+    `sort` names the fields to sort by, with spaces between them. Without it, the column cannot be sorted. `empty` is shown instead of nothing.
+    """
+
+    name: str
+    label: str
+    template: str = ""
+    sort: str = ""
+    empty: str = ""
+
+
+class List:
+    """One list. `sort` is its default order. `csv` names the columns of the CSV file: members of `json`."""
+
+    model: ClassVar[type[Model]]
+    noun: ClassVar[str]
+    many: ClassVar[str] = ""  # for nouns that do not end with an s
+    caption: ClassVar[str]
+    empty: ClassVar[str]
+    filters: ClassVar[type[ListFilter]] = ListFilter
+    columns: ClassVar[Sequence[Column]] = ()
+    orders: ClassVar[Mapping[str, Sequence[str]]] = {}  # beside those of the columns
+    sort: ClassVar[str]
+    csv: ClassVar[Sequence[str]] = ()
+
+    def shown(self, rows: list[Any], now: datetime) -> list[Any]:
+        """What the cells of each row on the page show."""
+        return rows
+
+    def json(self, rows: list[Any], now: datetime) -> list[dict[str, Any]]:
+        """The rows in the format of the API. A fixed number of queries."""
+        raise NotImplementedError
+
+    @classmethod
+    def sorts(cls) -> dict[str, Sequence[str]]:
+        """The fields of each order, by the name that the address has for it."""
+        return {column.name: column.sort.split() for column in cls.columns if column.sort} | dict(cls.orders)
+
+    @classmethod
+    def sort_names(cls) -> list[str]:
+        return [sign + name for name in cls.sorts() for sign in ("", "-")]
+
+    @classmethod
+    def order(cls, rows: "QuerySet[Any]", name: str) -> Order:
+        """Raises: KeyError for an order that the list does not have."""
+        return order_of(rows, name, cls.sorts()[name.removeprefix("-")])

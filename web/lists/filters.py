@@ -1,0 +1,135 @@
+"""Filters of lists. A list declares its filters once: its page shows them as a form, and the API has them as parameters."""
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import django_filters
+from django import forms
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+LONGEST_SEARCH = 100
+MOST_SUGGESTIONS = 20
+WITHIN_DAYS = {"30": 30, "90": 90, "365": 365}
+EXPIRY = [
+    ("expired", "expired"),
+    ("30", "within 30 days"),
+    ("90", "within 90 days"),
+    ("365", "within a year"),
+    ("later", "later than a year"),
+]
+
+
+class ListFilter(django_filters.FilterSet):
+    """The filters of a list. The page, not the API, uses the `initial` value of a filter that its address does not have."""
+
+    @classmethod
+    def with_defaults(cls, given: Any) -> Any:
+        """The parameters of a page, with the default of each filter that they do not have."""
+        filled = given.copy()
+        for name, declared in cls.base_filters.items():
+            if declared.extra.get("initial") and name not in filled:
+                filled[name] = declared.extra["initial"]
+        return filled
+
+
+class Search(django_filters.CharFilter):
+    """Rows with the text anywhere in one of `names`, or at the beginning of a number in one of `numbers`."""
+
+    def __init__(self, *names: str, numbers: Iterable[str] = ()) -> None:
+        widget = forms.TextInput(attrs={"class": "form-control", "type": "search"})
+        super().__init__(label="Search", max_length=LONGEST_SEARCH, widget=widget)
+        self.names, self.numbers = names, tuple(numbers)
+
+    def filter(self, rows: "QuerySet[Any]", value: str) -> "QuerySet[Any]":
+        if not value:
+            return rows
+        found = Q(*((f"{name}__icontains", value) for name in self.names), _connector=Q.OR)
+        number = value.replace(":", "").replace(" ", "").lower()
+        if number and set(number) <= set("0123456789abcdef"):
+            found |= Q(*((f"{name}__startswith", number) for name in self.numbers), _connector=Q.OR)
+        return rows.filter(found)
+
+
+class Choice(django_filters.ChoiceFilter):
+    """One of `choices`. `empty` is the word for no choice. A list with an `initial` choice has none."""
+
+    def __init__(self, label: str, choices: Iterable[tuple[str, str]], *, empty: str | None = None, **options: Any) -> None:
+        widget = forms.Select(attrs={"class": "form-select"})
+        super().__init__(label=label, choices=[*choices], empty_label=empty, **{"widget": widget} | options)
+
+
+class Expiry(Choice):
+    """When something expires."""
+
+    def __init__(self, field_name: str = "not_after") -> None:
+        super().__init__("Expires", EXPIRY, empty="at any time", field_name=field_name)
+
+    def filter(self, rows: "QuerySet[Any]", value: str) -> "QuerySet[Any]":
+        if not value:
+            return rows
+        now, name = timezone.now(), self.field_name
+        if value == "expired":
+            return rows.filter(**{f"{name}__lt": now})
+        if value == "later":
+            return rows.filter(**{f"{name}__gt": now + timedelta(days=365)})
+        return rows.filter(**{f"{name}__range": (now, now + timedelta(days=WITHIN_DAYS[value]))})
+
+
+class _NamedField(forms.CharField):
+    """An identifier in the address is shown as the name of its object."""
+
+    def __init__(self, *, name_of: Callable[[uuid.UUID], str | None], **options: Any) -> None:
+        super().__init__(**options)
+        self.name_of = name_of
+
+    def get_bound_field(self, form: forms.BaseForm, field_name: str) -> forms.BoundField:
+        """The field suggests names while you type: the list of the field is filled from the address of the page."""
+        self.widget.attrs |= {
+            "list": f"{field_name}-options", "hx-get": f"?suggest={field_name}", "hx-trigger": "focus once, input changed delay:200ms",
+            "hx-target": f"#{field_name}-options", "hx-sync": "this:replace",
+        }  # fmt: skip
+        return super().get_bound_field(form, field_name)
+
+    def prepare_value(self, value: Any) -> Any:
+        key = as_uuid(value or "")
+        return (key and self.name_of(key)) or value
+
+
+class Named(django_filters.CharFilter):
+    """Rows that belong to an object, which is chosen by its name, or by its identifier.
+
+    `suggest` returns names that begin with a text. `name_of` returns the name of an identifier.
+    """
+
+    field_class = _NamedField
+
+    def __init__(
+        self, label: str, *, key: str, name: str, suggest: Callable[[str], Iterable[str]], name_of: Callable[[uuid.UUID], str | None]
+    ) -> None:
+        widget = forms.TextInput(attrs={"class": "form-control", "autocomplete": "off", "spellcheck": "false"})
+        super().__init__(label=label, max_length=LONGEST_SEARCH, widget=widget, name_of=name_of, help_text="a name, or a UUID")
+        self.key, self.name, self.suggest = key, name, suggest
+
+    def filter(self, rows: "QuerySet[Any]", value: str) -> "QuerySet[Any]":
+        if not value:
+            return rows
+        found = as_uuid(value)
+        return rows.filter(**{self.key: found} if found else {f"{self.name}__iexact": value})
+
+    def suggestions(self, text: str) -> list[str]:
+        return [*self.suggest(text.strip()[:LONGEST_SEARCH])][:MOST_SUGGESTIONS]
+
+
+def as_uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def reasons(form: forms.Form) -> Mapping[str, list[str]]:
+    """The errors of each filter."""
+    return {str(form[name].label): [str(text) for text in texts] for name, texts in form.errors.items()}

@@ -1,0 +1,216 @@
+"""Pages of a list by key: a page begins after the last row of the page before it, so each page takes the same time."""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.db.models import F, Field, Model, Q, QuerySet
+
+from web.errors import InputInvalid
+
+LONGEST_CURSOR, MOST_ROWS = 2000, 10**9
+REMEDY = "This place in the list is not valid. Start again without it, then use the links of the answers."
+
+
+class CursorInvalid(InputInvalid):
+    """The cursor was changed, or belongs to another list or order."""
+
+    def __init__(self) -> None:
+        super().__init__({"cursor": [REMEDY]})
+
+
+@dataclass(frozen=True)
+class Key:
+    """One field of an order. Rows without a value come last, in both directions."""
+
+    name: str
+    field: "Field[Any, Any]"
+    descending: bool
+    nullable: bool
+
+    def ordering(self, *, back: bool) -> Any:
+        descending = self.descending != back
+        if not self.nullable:
+            return f"-{self.name}" if descending else self.name
+        nulls: dict[str, Any] = {"nulls_first": True} if back else {"nulls_last": True}
+        return F(self.name).desc(**nulls) if descending else F(self.name).asc(**nulls)
+
+    def of(self, row: Model) -> Any:
+        """The value of a row."""
+        value: Any = row
+        for part in self.name.split("__"):
+            try:
+                value = getattr(value, part, None)
+            except ObjectDoesNotExist:
+                return None
+        return value
+
+    def same(self, value: Any) -> Q:
+        return Q(**{f"{self.name}__isnull": True} if value is None else {self.name: value})
+
+    def beyond(self, value: Any, *, back: bool) -> Q:
+        """Rows after `value`, or before it."""
+        if value is None:
+            return Q(**{f"{self.name}__isnull": False}) if back else Q(pk__in=[])
+        found = Q(**{f"{self.name}__{'lt' if self.descending != back else 'gt'}": value})
+        return found | Q(**{f"{self.name}__isnull": True}) if self.nullable and not back else found
+
+    def from_here(self, value: Any, *, back: bool) -> Q:
+        """`value` and what is beyond it: a range that an index can find."""
+        return Q() if self.nullable else Q(**{f"{self.name}__{'lte' if self.descending != back else 'gte'}": value})
+
+    def read(self, text: Any) -> Any:
+        """A value from a cursor. Raises: ValueError, OverflowError, ValidationError."""
+        if text is None and self.nullable:
+            return None
+        if not isinstance(text, str) or "\0" in text:
+            raise ValueError("not a value")
+        text.encode()  # a lone surrogate is no text
+        value = self.field.to_python(text)
+        if value is None or (isinstance(value, datetime) and value.tzinfo is None):
+            raise ValueError("not a value")
+        return value.astimezone(UTC) if isinstance(value, datetime) else value
+
+
+def _written(value: Any) -> str | None:
+    return None if value is None else value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+@dataclass(frozen=True)
+class Order:
+    """An order of rows. `name` is what the address calls it; the last key is the primary key, so no two rows are equal."""
+
+    name: str
+    keys: tuple[Key, ...]
+
+    def beyond(self, values: Sequence[Any], *, back: bool) -> Q:
+        pairs = [*zip(self.keys, values, strict=True)]
+        last, value = pairs.pop()
+        found = last.beyond(value, back=back)
+        for key, value in reversed(pairs):
+            found = key.beyond(value, back=back) | (key.same(value) & found)
+        return self.keys[0].from_here(values[0], back=back) & found
+
+    def values(self, row: Model) -> list[str | None]:
+        return [_written(key.of(row)) for key in self.keys]
+
+
+def order_of(rows: "QuerySet[Any]", name: str, fields: Sequence[str]) -> Order:
+    """The order by `fields` of `rows`; if `name` begins with a minus, in reverse."""
+    reverse = name.startswith("-")
+    keys = [_key(rows, field.lstrip("-"), field.startswith("-") != reverse) for field in fields]
+    return Order(name, (*keys, _key(rows, rows.model._meta.pk.name, keys[-1].descending)))
+
+
+def _key(rows: "QuerySet[Any]", name: str, descending: bool) -> Key:
+    if name in rows.query.annotations:
+        return Key(name, rows.query.annotations[name].output_field, descending, nullable=True)
+    field = rows.model._meta.get_field(name.split("__")[0])
+    nullable = field.null or not field.concrete
+    for part in name.split("__")[1:]:
+        field = field.related_model._meta.get_field(part)
+        nullable = nullable or field.null
+    return Key(name, field, descending, nullable)
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place in a list: after the row with `values`, or before it. Without values it is the end. `before`: about how many rows precede the place."""
+
+    order: str
+    back: bool
+    before: int
+    values: list[str | None]
+
+    def __str__(self) -> str:
+        return urlsafe_b64encode(json.dumps([self.order, self.back, self.before, self.values]).encode()).decode().rstrip("=")
+
+    @classmethod
+    def read(cls, text: str, order: Order) -> "Cursor":
+        """Raises: CursorInvalid."""
+        try:
+            name, back, before, values = json.loads(urlsafe_b64decode(text[:LONGEST_CURSOR] + "=" * (-len(text) % 4)))
+        except (ValueError, TypeError, RecursionError) as exc:
+            raise CursorInvalid from exc
+        known = name == order.name and type(back) is bool and type(before) is int and 0 <= before < MOST_ROWS and isinstance(values, list)
+        if not known or len(values) != (0 if back and not values else len(order.keys)):
+            raise CursorInvalid
+        return cls(name, back, before, values)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One page of rows. `before` is about the number of rows before it. `previous` and `next` are cursors; empty if there is no such page."""
+
+    rows: list[Any]
+    before: int
+    previous: str
+    next: str
+
+
+def part_at(rows: "QuerySet[Any]", order: Order, *, size: int, cursor: str = "") -> Part:
+    """The page of `rows` at a cursor, by default the first. Raises: CursorInvalid."""
+    if not cursor:
+        return _after(rows, order, size, None)
+    place = Cursor.read(cursor, order)
+    return _before(rows, order, size, place) if place.back else _after(rows, order, size, place)
+
+
+def part_numbered(rows: "QuerySet[Any]", order: Order, *, size: int, number: int) -> Part:
+    """The page with a number, from 1. Raises: InputInvalid if it does not exist."""
+    if number == 1:
+        return _after(rows, order, size, None)
+    pages = max(1, -(-rows.count() // size))
+    if number > pages:
+        raise InputInvalid({"page": [f"There is no page {number}. The last page is {pages}."]})
+    before = (number - 1) * size
+    found = [*_sorted(rows, order)[before : before + size + 1]]
+    return _part(found[:size], order, before=before, earlier=True, later=len(found) > size)
+
+
+def batches(rows: "QuerySet[Any]", order: Order, *, size: int) -> Iterator[list[Any]]:
+    """All rows, a batch at a time."""
+    part = _after(rows, order, size, None)
+    yield part.rows
+    while part.next:
+        part = part_at(rows, order, size=size, cursor=part.next)
+        yield part.rows
+
+
+def last_cursor(order: Order, total: int, size: int) -> str:
+    """The cursor of the last page."""
+    return str(Cursor(order.name, True, total, []))
+
+
+def _sorted(rows: "QuerySet[Any]", order: Order, *, back: bool = False) -> "QuerySet[Any]":
+    return rows.order_by(*(key.ordering(back=back) for key in order.keys))
+
+
+def _from(rows: "QuerySet[Any]", order: Order, place: Cursor) -> "QuerySet[Any]":
+    try:
+        values = [key.read(text) for key, text in zip(order.keys, place.values, strict=True)]
+        return rows.filter(order.beyond(values, back=place.back))
+    except (ValueError, TypeError, OverflowError, ValidationError) as exc:
+        raise CursorInvalid from exc
+
+
+def _after(rows: "QuerySet[Any]", order: Order, size: int, place: Cursor | None) -> Part:
+    found = [*_sorted(_from(rows, order, place) if place else rows, order)[: size + 1]]
+    return _part(found[:size], order, before=place.before if place else 0, earlier=place is not None, later=len(found) > size)
+
+
+def _before(rows: "QuerySet[Any]", order: Order, size: int, place: Cursor) -> Part:
+    found = [*_sorted(_from(rows, order, place) if place.values else rows, order, back=True)[: size + 1]]
+    if len(found) <= size:  # the beginning: a full first page
+        return _after(rows, order, size, None)
+    return _part(found[size - 1 :: -1], order, before=max(0, place.before - size), earlier=True, later=bool(place.values))
+
+
+def _part(rows: list[Any], order: Order, *, before: int, earlier: bool, later: bool) -> Part:
+    first = str(Cursor(order.name, True, before, order.values(rows[0]))) if rows and earlier else ""
+    last = str(Cursor(order.name, False, before + len(rows), order.values(rows[-1]))) if rows and later else ""
+    return Part(rows, before, first, last)

@@ -1,0 +1,198 @@
+"""A list on a page: the rows that its address asks for, with the links to sort, page and download them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
+
+from web.errors import InputInvalid
+from web.lists.declared import Column, List
+from web.lists.downloads import BATCH, TYPES, download
+from web.lists.filters import Named, reasons
+from web.lists.keyset import Order, Part, batches, last_cursor, part_at, part_numbered
+
+SIZES = (25, 50, 100, 200)
+SIZE = 50
+LONGEST_NUMBER = 10
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The heading of a column. `direction` is the order now: ascending, descending or empty. `url` reverses it."""
+
+    label: str
+    url: str
+    direction: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A link to another view of the list."""
+
+    label: str
+    url: str
+    chosen: bool = False
+
+
+class Listed:
+    """The rows of a list that a request asks for. Nothing is read before it is shown."""
+
+    def __init__(self, request: HttpRequest, declared: List, rows: "QuerySet[Any]", *, now: datetime) -> None:
+        self.request, self.declared, self.now = request, declared, now
+        self._filters = declared.filters(declared.filters.with_defaults(request.GET), queryset=rows)
+        self.form = self._filters.form
+        self.found: QuerySet[Any] = self._filters.qs
+
+    @property
+    def answer(self) -> HttpResponseBase | None:
+        """The answer if the address asks for a file or for suggestions. Otherwise the page is to be shown."""
+        asked = self._filters.filters.get(self.request.GET.get("suggest", ""))
+        if isinstance(asked, Named):
+            texts = asked.suggestions(self.request.GET.get(self.request.GET["suggest"], ""))
+            return render(self.request, "web/lists/options.html", {"texts": texts})
+        kind = self.request.GET.get("download", "")
+        if kind not in TYPES:
+            return None
+        name = (self.declared.many or f"{self.declared.noun}s").replace(" ", "-")
+        return download(kind, name, self._json(), self.declared.csv)
+
+    def page(self, template: str, **context: Any) -> HttpResponseBase:
+        """`template` with the list as `listed`; or the file or the suggestions that the address asks for."""
+        return self.answer or render(self.request, template, {"listed": self, "now": self.now, **context})
+
+    def _json(self) -> Iterator[list[dict[str, Any]]]:
+        for rows in batches(self.found, self.order, size=BATCH):
+            yield self.declared.json(rows, self.now)
+
+    @cached_property
+    def order(self) -> Order:
+        asked = self.request.GET.get("sort", "")
+        return self.declared.order(self.found, asked if asked in self.declared.sort_names() else self.declared.sort)
+
+    @cached_property
+    def size(self) -> int:
+        asked = self.request.GET.get("page_size", "")
+        return next((size for size in SIZES if str(size) == asked), SIZE)
+
+    @cached_property
+    def _asked(self) -> tuple[Part, str]:
+        """The page that the address asks for. If there is none, the first one, with the reason."""
+        given = self.request.GET
+        number = given.get("page", "")
+        try:
+            if given.get("cursor"):
+                part = part_at(self.found, self.order, size=self.size, cursor=given["cursor"])
+            elif number.isascii() and number.isdigit() and 0 < len(number) <= LONGEST_NUMBER and int(number):
+                part = part_numbered(self.found, self.order, size=self.size, number=int(number))
+            else:
+                part = part_at(self.found, self.order, size=self.size)
+        except InputInvalid:
+            return part_at(self.found, self.order, size=self.size), "The address names a page that does not exist. This is the first page."
+        if given.get("cursor") and not part.rows:
+            return part_at(self.found, self.order, size=self.size), "There are no more rows at this place. This is the first page."
+        return part, ""
+
+    @property
+    def part(self) -> Part:
+        return self._asked[0]
+
+    @property
+    def notes(self) -> list[str]:
+        """What of the address was ignored, and why."""
+        wrong = [f"{label}: {' '.join(texts)} This filter is ignored." for label, texts in reasons(self.form).items()]
+        return [*wrong, *filter(None, [self._asked[1]])]
+
+    @cached_property
+    def total(self) -> int:
+        whole = not (self.part.previous or self.part.next)
+        return len(self.part.rows) if whole else self.found.count()
+
+    @property
+    def range(self) -> str:
+        """The numbers of the first and the last row on the page; empty if it has all rows."""
+        return f"{self.part.before + 1}–{self.part.before + len(self.part.rows)}" if len(self.part.rows) < self.total else ""
+
+    @property
+    def records(self) -> list[Any]:
+        return self.declared.shown(self.part.rows, self.now)
+
+    @property
+    def rows(self) -> list[tuple[Any, list[tuple[Column, Any]]]]:
+        """Each row with its cells."""
+        return [
+            (
+                record,
+                [(column, "" if column.template else getattr(record, column.name) or column.empty) for column in self.declared.columns],
+            )
+            for record in self.records
+        ]
+
+    def _url(self, **changes: object) -> str:
+        query = self.request.GET.copy()
+        for name, value in {"cursor": None, "page": None, "download": None, **changes}.items():
+            query.pop(name, None)
+            if value is not None:
+                query[name] = str(value)
+        return f"?{query.urlencode()}"
+
+    @property
+    def headings(self) -> list[Heading]:
+        sorts = self.declared.sorts()
+        name = self.order.name.removeprefix("-")
+        direction = "descending" if self.order.name.startswith("-") else "ascending"
+        return [
+            Heading(
+                column.label,
+                self._url(sort=f"-{column.name}" if self.order.name == column.name else column.name) if column.name in sorts else "",
+                direction if column.name == name else "",
+            )
+            for column in self.declared.columns
+        ]
+
+    @property
+    def first_url(self) -> str:
+        return self._url() if self.part.previous else ""
+
+    @property
+    def previous_url(self) -> str:
+        return self._url(cursor=self.part.previous) if self.part.previous else ""
+
+    @property
+    def next_url(self) -> str:
+        return self._url(cursor=self.part.next) if self.part.next else ""
+
+    @property
+    def last_url(self) -> str:
+        return self._url(cursor=last_cursor(self.order, self.total, self.size)) if self.part.next else ""
+
+    @property
+    def sizes(self) -> list[Choice]:
+        """The page sizes; none if the smallest page has all rows."""
+        return [Choice(str(size), self._url(page_size=size), size == self.size) for size in SIZES] if self.total > SIZES[0] else []
+
+    @property
+    def downloads(self) -> list[Choice]:
+        return [Choice(kind.upper(), self._url(download=kind)) for kind in TYPES] if self.total and self.declared.csv else []
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """The parameters of the address that the form of the filters keeps."""
+        names = {*self.request.GET} - {*self.form.fields, "cursor", "page", "download", "suggest"}
+        return {name: self.request.GET[name] for name in sorted(names)}
+
+    @property
+    def everything_url(self) -> str:
+        """The address without the filters."""
+        query = self.request.GET.copy()
+        for name in [*self.form.fields, "cursor", "page"]:
+            query.pop(name, None)
+        return f"{self.request.path}?{query.urlencode()}" if query else self.request.path
+
+    @property
+    def filtered(self) -> bool:
+        return bool(self.form.has_changed())
