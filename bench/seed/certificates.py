@@ -13,6 +13,7 @@ from cryptography.x509.oid import NameOID
 
 from bench.seed.plan import MONTHS
 from certs.certificates.issuer import Issuer
+from certs.certificates.services import renew_at
 from certs.models import Certificate
 from certs.states import CertificateStatus
 from pki.core import database_key, keys, lifetime, names
@@ -86,7 +87,7 @@ class Maker:
         return Certificate(
             kind=kind, role=PROFILES[kind].role or "", subject=subject.rfc4514_string(), subject_alternative_names=further,
             serial=f"{serial:x}", sha256=fingerprint(signed), der=signed.public_bytes(Encoding.DER), not_before=span.not_before,
-            not_after=span.not_after, key_type=DEFAULT_KEY_TYPES[kind], holder_id=holder.id, holder=holder.label, generation=generation,
+            not_after=span.not_after, renew_at=renew_at(kind, span.not_before, span.not_after, serial), key_type=DEFAULT_KEY_TYPES[kind], holder_id=holder.id, holder=holder.label, generation=generation,
             database_key_version=int(kind is Kind.SERVICE), issuer=self.root, lease_until=at + LEASE, created_at=at,
             **{"status": CertificateStatus.ISSUED} | fields,
         )  # fmt: skip

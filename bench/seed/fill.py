@@ -29,6 +29,7 @@ from nodes.browser_certificates.services import browser_certificate_upload, choi
 from nodes.inventory.names import names_of
 from nodes.jobs import RENEWAL
 from nodes.models import BrowserCertificate, Node, Observation, Renewal
+from nodes.observation.models import trust_digest
 from nodes.states import NodeState
 from pki.core import lifetime
 from pki.core.pair import Pair
@@ -80,7 +81,8 @@ def seed(counts: Counts, *, now: datetime, say: Say) -> None:
     say(f"{Job.objects.count()} jobs")
     _browser_certificates_uploaded(served, now)
     list_issue(root=issuer.row, now=now)
-    Observation.objects.update(revocation_lists=trust_in_force())
+    trust = trust_in_force()
+    Observation.objects.update(revocation_lists=trust, trust_sha256=trust_digest(trust, trust))
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")  # as autovacuum does soon

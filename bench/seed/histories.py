@@ -20,6 +20,7 @@ from jobs.models import Job
 from nodes.jobs import REGISTRATION
 from nodes.models import Node, Observation, Registration, Renewal
 from nodes.observation.callers import turn_make
+from nodes.observation.models import derived
 from nodes.registration.services import VALID
 from nodes.states import NodeState, RenewalStatus
 from pki.issuing.revocation_list import RevocationCode
@@ -201,7 +202,7 @@ class NodeHistory:
             "generation": len(planned.issued),
         }
         turn, before = turn_make(node, now=seen_at), turn_make(node, now=seen_at - 60 * S)
-        return Observation(
+        row = Observation(
             node=node, last_seen_at=seen_at, clock_offset_s=rng.choice((-1, 1)) * 400 if oddity is Oddity.CLOCK else rng.gauss(0, 1),
             generation=len(planned.issued), trusts=[world.maker.root.sha256], installed=installed, served=served,
             hook=hook if planned.number % 2 or oddity is Oddity.HOOK else {}, browser={"revision": "", "problem": ""},
@@ -210,6 +211,9 @@ class NodeHistory:
             cluster_proved_sha256=world.cluster.sha256, version=VERSION, system="Linux 6.8.0-45-generic x86_64", address=planned.address,
             turn=turn, turn_before=before, turn_generation=1,
         )  # fmt: skip
+        for name, value in derived(vars(row)).items():
+            setattr(row, name, value)
+        return row
 
 
 def export_history(planned: PlannedExport, export: Export, world: World) -> Iterator[Step]:

@@ -15,6 +15,7 @@ from certs.models import Certificate
 from jobs.models import Job
 from nodes.automatic.services import renewals_due
 from nodes.models import Node, Observation
+from nodes.observation.models import trust_digest
 from pki.core.verify import fingerprint
 from tests.factories import administrator
 
@@ -52,6 +53,8 @@ def test_few_nodes_are_due_and_calls_can_be_moved(site_directory: Path) -> None:
     seeded()
     due = [due for due in renewals_due(now=timezone.now()) if due.node.online(timezone.now())]
     assert len(due) == 3
+    assert not any(seen.trust_sha256 != trust_digest(seen.trusts, seen.revocation_lists) for seen in Observation.objects.all())
+    assert not Certificate.objects.filter(renew_at=None).exclude(kind="root").exists()
     later = timezone.now() + timedelta(days=1)
     assert not any(node.online(later) for node in Node.objects.filter(state="registered"))
     calls_moved(now=later)
