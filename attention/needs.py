@@ -1,16 +1,24 @@
-"""Needs: things that require action by a person. One type for the overview, the API and, later, alerts. Each room registers a function that finds its own.
+"""Needs: things that require action by a person. One type for the overview, the API and alerts. Each room registers a function that finds its own.
 
 `code`, `subject` and `key` together identify a need. They stay the same as long as its cause lasts. `CODES` has every code, with its meaning.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, TypeVar
+
+from django.db.models import QuerySet
 
 # More needs of one kind than this become one line, so that the others stay visible.
 MOST_ALIKE = 3
+# Of these, the line names the worst.
+MOST_NAMED = 20
+BATCH = 500
+
+Row = TypeVar("Row")
 
 
 class Severity(StrEnum):
@@ -27,7 +35,10 @@ COLORS = {Severity.CRITICAL: "red", Severity.WARNING: "orange", Severity.INFO: "
 
 @dataclass(frozen=True)
 class Many:
-    """The one line that replaces many needs with this value on the overview. `title` has `{count}`. Empty texts are those of the most severe need."""
+    """The one line that replaces many needs with this value on the overview. `title` has `{count}`. Empty texts are those of the most severe need.
+
+    `url` leads to the list of all of them.
+    """
 
     title: str
     url: str
@@ -43,7 +54,7 @@ class Need:
     `subject` has no counts and no dates. `key` distinguishes needs with the same code and subject.
     `explains` has the codes of needs that this one causes, whatever their subject; `explains_own` those with the same subject. A caused need
     waits until its cause is solved. `about` has the identities of the expiring things that it reports, and `by_date` says that it follows from dates only, so that a
-    wrong clock causes it. `many` is for rooms that can have many such needs.
+    wrong clock causes it. `many` is for rooms that can have many such needs. `named` has the subjects and pages of the needs that this one replaces.
     """
 
     code: str
@@ -61,6 +72,7 @@ class Need:
     about: frozenset[str] = frozenset()
     by_date: bool = False
     many: Many | None = None
+    named: tuple[tuple[str, str], ...] = ()
 
     @property
     def color(self) -> str:
@@ -90,43 +102,72 @@ def codes_register(codes: Mapping[str, str]) -> None:
     CODES.update(codes)
 
 
-Provider = Callable[[datetime], Iterable[Need]]
+@dataclass(frozen=True)
+class Look:
+    """One search for needs. `most` limits how many of a kind are built, the worst first; None: all. `totals` counts kinds that have more."""
+
+    now: datetime
+    most: int | None = None
+    totals: dict[Many, int] = field(default_factory=dict)
+
+    def worst(self, rows: "QuerySet[Any, Row]", many: Many) -> Iterator[Row]:
+        """The first of `rows`, which are in order, the worst first. The database counts them only if there are more."""
+        if self.most is None:
+            yield from rows.iterator(chunk_size=BATCH)
+            return
+        found = list(rows[: self.most + 1])
+        if len(found) > self.most:
+            self.totals[many] = rows.order_by().count()
+        yield from found[: self.most]
+
+
+Provider = Callable[[Look], Iterable[Need]]
 _providers: list[Provider] = []
 
 
 def needs_register(provider: Provider) -> Provider:
-    """Register the decorated function, which finds the needs of its room, in a fixed number of queries."""
+    """Register the decorated function, which finds the needs of its room, in a fixed number of queries for a limited look."""
     _providers.append(provider)
     return provider
 
 
-def needs(now: datetime) -> list[Need]:
+def needs(look: Look) -> list[Need]:
     """The needs of all rooms, in no order."""
-    return [need for provider in _providers for need in provider(now)]
+    return [need for provider in _providers for need in provider(look)]
 
 
 def attention(now: datetime) -> list[Ranked]:
-    """All needs: causes of others first, then by severity. Many needs of one kind are one line."""
-    return ranked(folded(needs(now)))
+    """All needs: causes of others first, then by severity. Many needs of one kind are one line, which names the worst."""
+    look = Look(now, MOST_NAMED)
+    return folded(ranked(needs(look)), look.totals)
 
 
-def folded(found: Iterable[Need]) -> Iterator[Need]:
-    """The same needs, with one line for more than MOST_ALIKE that are alike."""
-    alike: dict[tuple[str, Many | None], list[Need]] = defaultdict(list)
-    for need in found:
-        alike[need.code, need.many].append(need)
-    for (code, many), same in alike.items():
-        if many is None or len(same) <= MOST_ALIKE:
-            yield from same
-            continue
-        worst = min(same, key=lambda need: RANK[need.severity])
-        yield replace(
-            worst, subject="", title=many.title.format(count=len(same)), text=many.text or f"{worst.title}: {worst.text}",
-            remedy=many.remedy or worst.remedy, url=many.url, button=many.button, since=_first(same), key=f"{code} {many.title}", explains_own=frozenset(),
-        )  # fmt: skip
+def folded(found: Iterable[Ranked], totals: Mapping[Many, int]) -> list[Ranked]:
+    """The same in the same order, with one line for more than MOST_ALIKE that are alike. `totals` has their number where not all were built."""
+    alike: dict[tuple[str, Many | None, bool], list[Ranked]] = defaultdict(list)
+    for entry in found:
+        need = entry.need
+        # Of a kind that is not complete, nobody knows how many have a cause.
+        alike[need.code, need.many, bool(entry.explained_by) and need.many not in totals].append(entry)
+    lines: list[Ranked] = []
+    for (_, many, _), same in alike.items():
+        lines += [_line(many, same, totals)] if many is not None and len(same) > MOST_ALIKE else same
+    return sorted(lines, key=lambda line: (bool(line.explained_by), not line.need.explains, RANK[line.need.severity]))
 
 
-def _first(same: list[Need]) -> datetime | None:
+def _line(many: Many, same: Sequence[Ranked], totals: Mapping[Many, int]) -> Ranked:
+    """The one line for needs that are alike."""
+    in_order = [entry.need for entry in same]
+    worst = min(in_order, key=lambda need: RANK[need.severity])
+    one = replace(
+        worst, subject="", title=many.title.format(count=totals.get(many, len(same))), text=many.text or f"{worst.title}: {worst.text}",
+        remedy=many.remedy or worst.remedy, url=many.url, button=many.button, since=_first(in_order), key=f"{worst.code} {many.title}",
+        explains_own=frozenset(), named=tuple((need.subject, need.url) for need in in_order[:MOST_NAMED]),
+    )  # fmt: skip
+    return Ranked(one, same[0].explained_by if all(entry.explained_by for entry in same) else "")
+
+
+def _first(same: Iterable[Need]) -> datetime | None:
     return min((need.since for need in same if need.since), default=None)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.urls import reverse
 
 from attention.expiring import Endless, Expiring, by_hand, expiring_register
-from attention.needs import Need, Severity, codes_register, needs_register
+from attention.needs import Look, Need, Severity, codes_register, needs_register
 from backups.backup import BACKUP_PATIENCE, VERIFIED
 from certs.zone.services import zone_current
 from jobs.models import PeriodicWork
@@ -26,8 +26,9 @@ codes_register(
 
 
 @needs_register
-def needs(now: datetime) -> Iterator[Need]:
+def needs(look: Look) -> Iterator[Need]:
     """The last backup failed its trial restore, it is old, or there is none."""
+    now = look.now
     last = PeriodicWork.objects.filter(name=VERIFIED).first()
     made_at, why = (last.last_success, last.last_error.partition(": ")[2]) if last else (None, "")
     if why:

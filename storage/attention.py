@@ -1,11 +1,10 @@
 """Needs of the database: it is damaged, or older than this machine's store."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from django.urls import reverse
 
-from attention.needs import Need, Severity, codes_register, needs_register
+from attention.needs import Look, Need, Severity, codes_register, needs_register
 from jobs.models import PeriodicWork
 from pki.core.commands import QMC
 from storage.care import WHOLE, older_than_store
@@ -28,7 +27,7 @@ codes_register(
 
 
 @needs_register
-def needs(now: datetime) -> Iterator[Need]:
+def needs(look: Look) -> Iterator[Need]:
     """Needs of the database itself."""
     url = reverse("overview")
     last = PeriodicWork.objects.filter(name=WHOLE).exclude(last_error="").first()

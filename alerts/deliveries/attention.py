@@ -1,12 +1,12 @@
 """The needs of channels."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.urls import reverse
 
 from alerts.models import Channel
-from attention.needs import Need, Severity, codes_register, needs_register
+from attention.needs import Look, Need, Severity, codes_register, needs_register
 from nodes.models import Node
 from pki.core import clocks
 
@@ -16,8 +16,9 @@ SET_UP = timedelta(hours=1)  # a person who registers the first nodes can finish
 
 
 @needs_register
-def needs(now: datetime) -> Iterator[Need]:
+def needs(look: Look) -> Iterator[Need]:
     """Channels that do not take messages, and a site without a channel."""
+    now = look.now
     channels = list(Channel.objects.filter(enabled=True).defer("secrets"))
     for channel in channels:
         if channel.failing_since and now - channel.failing_since >= FAILS_AFTER:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from alerts.rules.thresholds import is_overdue, passed, severity_at, thresholds_of
 from attention.expiring import Endless, Expiring, Happens, expiring
-from attention.needs import Need, Severity, codes_register, needs, ranked
+from attention.needs import Look, Need, Severity, codes_register, needs, ranked
 from audit.actors import SYSTEM
 from pki.core import clocks
 
@@ -39,7 +39,7 @@ class Cause:
 
 def causes(*, thresholds: Mapping[str, Sequence[float]], now: datetime) -> list[Cause]:
     """Everything that is a cause now. Raises: ZoneMissing."""
-    found = needs(now)
+    found = needs(Look(now))
     things = [thing for thing in expiring(actor=SYSTEM, now=now) if not isinstance(thing, Endless)]
     return causes_of(found, things, thresholds=thresholds, now=now)
 

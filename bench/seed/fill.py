@@ -132,7 +132,7 @@ def _node(planned: PlannedNode, served: list[Pair]) -> Node:
     return Node(
         id=planned.id, name=planned.name, host_name=planned.host_name, address=planned.address,
         subject_alternative_names=planned.further_names, services=planned.services, state=state,
-        state_reason=FAILURE if state is NodeState.FAILED else "", state_since=since, generation=planned.generation,
+        state_reason=FAILURE if state is NodeState.FAILED else "", failed_from=NodeState.DISTRIBUTING if state is NodeState.FAILED else "", state_since=since, generation=planned.generation,
         created_at=planned.created_at, registered_at=issued[0] + timedelta(seconds=91) if was_registered else None,
         setup_url=f"http://{planned.address}:4570/certificateSetup" if issued else "",
         browser_thumbprint=browser or "", browser_chosen_at=issued[-1] if browser else None,

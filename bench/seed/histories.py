@@ -211,7 +211,7 @@ class NodeHistory:
             cluster_proved_sha256=world.cluster.sha256, version=VERSION, system="Linux 6.8.0-45-generic x86_64", address=planned.address,
             turn=turn, turn_before=before, turn_generation=1,
         )  # fmt: skip
-        for name, value in derived(vars(row)).items():
+        for name, value in derived(vars(row), at=row.last_seen_at, serves_another_since=None).items():
             setattr(row, name, value)
         return row
 

@@ -1,11 +1,11 @@
 """Needs of the central key."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.urls import reverse
 
-from attention.needs import Need, Severity, codes_register, needs_register
+from attention.needs import Look, Need, Severity, codes_register, needs_register
 from certs.central_key.services import central_keys_proved
 from certs.models import CentralKey
 from pki.core import clocks
@@ -23,8 +23,9 @@ codes_register(
 
 
 @needs_register
-def needs(now: datetime) -> Iterator[Need]:
+def needs(look: Look) -> Iterator[Need]:
     """The key cannot be used, or encrypting with a new version has stopped."""
+    now = look.now
     version, url = CentralKey.objects.writing(), reverse("database_key:show")
     if version is None:
         return

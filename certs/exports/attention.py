@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from django.db.models import Q
 from django.urls import reverse
 
 from attention.expiring import Expiring, by_hand, expiring_register
-from attention.needs import Many, Need, Severity, codes_register, needs_register
-from certs.exports.status import ExportDetails, export_statuses
+from attention.needs import Look, Many, Need, Severity, codes_register, needs_register
+from certs.exports.status import SOON, ExportDetails, export_statuses, is_outdated, is_refused
 from certs.models import Export
+from certs.states import ExportStatus
 from pki.core import clocks
 
 LAST_WEEK = timedelta(days=7)
@@ -25,22 +27,39 @@ codes_register(
 
 
 @needs_register
-def needs(now: datetime) -> Iterator[Need]:
+def needs(look: Look) -> Iterator[Need]:
     """Exports that are refused, that will be refused, or that expire within 30 days."""
-    details = export_statuses(Export.objects.in_use().defer("archive", "sealed_password"))
-    for state, need in filter(None, (_export(status, now) for status in details)):
-        yield replace(need, many=Many(f"{{count}} exports: each one {state}", reverse("exports:list") + "?sort=not_after", "Show exports"))
+    now = look.now
+    for state, condition in conditions(now).items():
+        many = Many(f"{{count}} exports: each one {state}", reverse("exports:list") + "?sort=not_after", "Show exports")
+        rows = Export.objects.in_use().filter(condition).defer("archive", "sealed_password").order_by("not_after", "machine", "pk")
+        found = (_export(status, now) for status in export_statuses(look.worst(rows, many)))
+        yield from (replace(need, many=many) for need in found if need)
 
 
-def _export(details: ExportDetails, now: datetime) -> tuple[str, Need] | None:
-    """The need of an export, with its state in one or two words."""
+def conditions(now: datetime) -> dict[str, Q]:
+    """The exports that need attention, by their state in one or two words."""
+    refused, outdated = is_refused(), is_outdated()
+    failed, made = Q(status=ExportStatus.FAILED), ~Q(made_generation=0)
+    other = ~refused & ~outdated & ~failed
+    return {
+        "is refused": made & refused,
+        "could not be made": ~made & failed,
+        "must be renewed": made & ~refused & (failed | outdated),
+        "has expired": other & Q(not_after__lt=now),
+        "expires soon": other & Q(not_after__gte=now, not_after__lt=now + SOON),
+    }
+
+
+def _export(details: ExportDetails, now: datetime) -> Need | None:
+    """The need of an export."""
     export, end, url = details.export, details.export.not_after, reverse("exports:renew", args=[details.export.pk])
     what, remedy = str(export).capitalize(), "Renew the export, and bring the new files to the machine."
     if details.action_required:
         state = ("is refused" if details.certificates else "could not be made") if details.alarm else "must be renewed"
         code = {"is refused": "export-refused", "could not be made": "export-failed"}.get(state, "export-renewal-needed")
         severity = Severity.CRITICAL if details.alarm else Severity.WARNING
-        return state, Need(
+        return Need(
             code,
             severity,
             export.machine,
@@ -54,13 +73,11 @@ def _export(details: ExportDetails, now: datetime) -> tuple[str, Need] | None:
     if end is None or not details.expires_soon(now):
         return None
     expired = end < now
-    state, title = ("has expired", f"{what} has expired") if expired else ("expires soon", f"{what} expires in {clocks.length(end - now)}")
+    title = f"{what} has expired" if expired else f"{what} expires in {clocks.length(end - now)}"
     severity = Severity.CRITICAL if end - now < LAST_WEEK else Severity.WARNING
     text = f"{export.actor} made it. Its renewal is not automatic."
     since, about = end if expired else None, frozenset({str(export.pk)})
-    return state, Need(
-        "export-expiring", severity, export.machine, title, text, remedy, url, "Renew export", since, about=about, by_date=True
-    )
+    return Need("export-expiring", severity, export.machine, title, text, remedy, url, "Renew export", since, about=about, by_date=True)
 
 
 @expiring_register("certs.view_export")

@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, CharField, Exists, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, CharField, Q, QuerySet, Value, When
 from django.db.models.enums import TextChoices
 
-from certs.exports.status import SOON
-from certs.models import Certificate, Export
-from certs.states import CertificateStatus, ExportStatus
+from certs.exports.status import SOON, is_refused
+from certs.models import Export
+from certs.states import ExportStatus
 
 
 class ExportHealth(TextChoices):
@@ -21,11 +21,9 @@ class ExportHealth(TextChoices):
 
 def with_health(exports: "QuerySet[Export]", *, now: datetime) -> "QuerySet[Export]":
     """`exports` with a column `health`."""
-    held = Certificate.objects.filter(holder_id=OuterRef("pk"), generation=OuterRef("made_generation"))
-    refused = Exists(held.filter(Q(status=CertificateStatus.REVOKED) | ~Q(issuer__status=CertificateStatus.ISSUED)))
     health = Case(
         When(Q(made_generation=0) | Q(status=ExportStatus.REVOKED), then=Value(ExportHealth.NONE.value)),
-        When(refused, then=Value(ExportHealth.REFUSED.value)),
+        When(is_refused(), then=Value(ExportHealth.REFUSED.value)),
         When(not_after__lt=now, then=Value(ExportHealth.EXPIRED.value)),
         When(not_after__lt=now + SOON, then=Value(ExportHealth.EXPIRING.value)),
         default=Value(ExportHealth.WORKS.value),

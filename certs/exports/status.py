@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
 
 from certs.certificates.holders import Holder, holder_register
@@ -28,6 +28,23 @@ class ExportDetails:
     def expires_soon(self, now: datetime) -> bool:
         end = self.export.not_after
         return self.export.status != ExportStatus.REVOKED and end is not None and end - now < SOON
+
+
+def _with_certificate(condition: Q) -> Q:
+    """Exports with such a certificate of their newest generation."""
+    return Q(Exists(Certificate.objects.listed().filter(condition, holder_id=OuterRef("pk"), generation=OuterRef("made_generation"))))
+
+
+def is_refused() -> Q:
+    """Exports with a revoked certificate, or whose root was replaced."""
+    return _with_certificate(Q(status=CertificateStatus.REVOKED) | ~Q(issuer__status=CertificateStatus.ISSUED))
+
+
+def is_outdated() -> Q:
+    """Exports whose root is being replaced, or whose database key does not encrypt new values any more."""
+    old_keys = DatabaseKey.objects.filter(status__in=[DatabaseKeyStatus.READING, DatabaseKeyStatus.RETIRED]).values("version")
+    leaving = Rotation.objects.filter(kind=Rotation.Kind.ROOT, under_way=True, from_root__isnull=False).values("from_root")
+    return _with_certificate(Q(issuer__in=leaving) | Q(database_key_version__in=old_keys))
 
 
 def export_statuses(exports: Iterable[Export]) -> list[ExportDetails]:

@@ -1,9 +1,8 @@
 """Needs of names that two holders have. They come from versions without the register of names."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
-from attention.needs import Need, Severity, codes_register, needs_register
+from attention.needs import Look, Need, Severity, codes_register, needs_register
 from certs.names.services import disputes
 
 codes_register(
@@ -14,7 +13,7 @@ codes_register(
 
 
 @needs_register
-def needs(now: datetime) -> Iterator[Need]:
+def needs(look: Look) -> Iterator[Need]:
     """One need for each disputed holder of a name."""
     for dispute in disputes():
         yield Need(

@@ -1,11 +1,10 @@
 """Needs of revocation lists."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from django.urls import reverse
 
-from attention.needs import Need, Severity, codes_register, needs_register
+from attention.needs import Look, Need, Severity, codes_register, needs_register
 from certs.revocation.lists import lists_stale
 from pki.core import clocks
 
@@ -17,8 +16,9 @@ codes_register(
 
 
 @needs_register
-def needs(now: datetime) -> Iterator[Need]:
+def needs(look: Look) -> Iterator[Need]:
     """A list was not signed again in time."""
+    now = look.now
     for stale in lists_stale(now=now):
         yield Need(
             "revocation-list-overdue", Severity.WARNING, stale.root.subject, f"The revocation list of {stale.root.subject} is overdue",

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.urls import reverse
 
-from attention.needs import Need, Severity, codes_register, needs_register
+from attention.needs import Look, Need, Severity, codes_register, needs_register
 from certs.certificates.attention import called, expired_need, expiring_need, expiring_soon
 from certs.certificates.issuer import issuing_root
 from certs.models import Certificate, TrustZone
@@ -33,8 +33,9 @@ codes_register(
 
 
 @needs_register
-def needs(now: datetime) -> Iterator[Need]:
+def needs(look: Look) -> Iterator[Need]:
     """A root or a cluster certificate expires soon, or no root can issue."""
+    now = look.now
     for certificate in expiring_soon(now).filter(kind__in=[Kind.ROOT, Kind.CLUSTER]):
         yield from _certificate(certificate, now)
     if TrustZone.objects.current() is None:

@@ -2,14 +2,17 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from django.db.models import Q
 from django.urls import reverse
 
-from attention.needs import Need, Severity, codes_register, needs_register
+from attention.needs import Look, Need, Severity, codes_register, needs_register
 from certs.certificates.issuer import issuing_root
 from certs.models import Rotation
-from nodes.automatic.services import Due, renewals_due, root_is_due, rotates_next
+from nodes.automatic.services import Due, due_nodes, dues_of, root_is_due, rotates_next
+from nodes.inventory.conditions import condition_register, many_nodes, nodes_with
 from nodes.renewal.blocked_reason import BlockedReasons
 from nodes.rotations.services import blocked_reason
 from pki.core import clocks
@@ -29,14 +32,25 @@ codes_register(
 
 
 @needs_register
-def needs(now: datetime) -> Iterator[Need]:
+def needs(look: Look) -> Iterator[Need]:
     """Late renewals, and a root past half its lifetime. The room certs.roots reports a broken trust zone."""
     with contextlib.suppress(ZoneMissing, ZoneBroken):
-        blocked_reasons = BlockedReasons()
-        for renewal in renewals_due(now=now):
-            if now - renewal.since > OVERDUE_AFTER:
-                yield _overdue(renewal, blocked_reasons, now)
-        yield from _root_due(now)
+        many = many_nodes("renewal-overdue", "The renewals of {count} nodes are late")
+        overdue = list(
+            look.worst(
+                nodes_with("renewal-overdue", look.now).select_related("observation").order_by("observation__last_seen_at", "pk"), many
+            )
+        )
+        blocked_reasons = BlockedReasons(overdue)
+        for due in dues_of(overdue, now=look.now):
+            yield replace(_overdue(due, blocked_reasons, look.now), many=many)
+        yield from _root_due(look.now)
+
+
+@condition_register("renewal-overdue")
+def overdue(now: datetime) -> Q:
+    """Raises: ZoneMissing, ZoneBroken."""
+    return due_nodes(since=now - OVERDUE_AFTER, now=now)
 
 
 def _overdue(due: Due, blocked_reasons: BlockedReasons, now: datetime) -> Need:

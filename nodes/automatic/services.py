@@ -3,19 +3,22 @@
 import contextlib
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from django.db.models import Q
 
 from audit.actors import SYSTEM
 from certs.certificates.issuer import issuing_root
 from certs.certificates.services import certificate_transition
 from certs.errors import RotationRefused, StaleCertificate
-from certs.models import Certificate, Rotation
+from certs.models import Certificate, CertificateQuerySet, Rotation
 from certs.roots.services import cluster_in_force, cluster_renew
 from certs.states import CertificateStatus
 from certs.zone.services import zone_current
 from jobs.leases import written_ahead
+from nodes.inventory.silence import silent_nodes
 from nodes.models import Node, Observation, Renewal
 from nodes.observation.clock_doubt import clock_believed
 from nodes.renewal.services import renewal_ensure
@@ -26,6 +29,7 @@ from pki.core import lifetime
 from pki.core.roles import OWN_KINDS, Kind
 
 AGAIN = timedelta(hours=1)
+BATCH = 200  # renewals that one run starts; the next one starts more
 
 
 @dataclass(frozen=True)
@@ -38,40 +42,70 @@ class Due:
     certificates: frozenset[str] = frozenset()
 
 
+def due_certificates(*, since: datetime, now: datetime) -> CertificateQuerySet:
+    """Certificates that were due for renewal at the time `since`, and whose renewal is worthwhile. Raises: ZoneMissing, ZoneBroken."""
+    # The database finds these with the index on `renew_at`.
+    return Certificate.objects.issued().filter(renew_at__lte=since, not_after__lte=_new_not_after(now) - lifetime.SHORTEST_GAIN)
+
+
+def _new_not_after(now: datetime) -> datetime:
+    """The expiry date of a certificate that is made now."""
+    root, months = issuing_root(), zone_current().lifetime_months
+    return lifetime.validity(now=now, months=months, issuer_not_after=root.not_after).not_after
+
+
+def due_nodes(*, since: datetime, now: datetime) -> Q:
+    """Registered nodes that were due for renewal at the time `since`: their own certificates, or the cluster certificate. Raises: ZoneMissing, ZoneBroken."""
+    own = due_certificates(since=since, now=now).filter(kind__in=OWN_KINDS).values("holder_id")
+    return Q(state=NodeState.REGISTERED) & (Q(pk__in=own) | Q(pk__in=[pk for pk, at in _lack_cluster() if at <= since]))
+
+
+def _lack_cluster() -> list[tuple[uuid.UUID, datetime]]:
+    """The registered nodes that report an older cluster certificate than the current one, each with the moment when it is due. Raises: ZoneMissing, ZoneBroken."""
+    cluster = cluster_in_force(issuing_root())
+    if cluster is None:
+        return []
+    other = Q(observation__cluster_sha256__lt=cluster.sha256) | Q(
+        observation__cluster_sha256__gt=cluster.sha256
+    )  # so that an index is used
+    lacking = Node.objects.filter(other, state=NodeState.REGISTERED).exclude(observation__cluster_sha256="").values_list("pk", flat=True)
+    return [(pk, cluster.created_at + lifetime.share(cluster.not_before, cluster.not_after, pk.int)) for pk in lacking]
+
+
+def dues_of(nodes: Collection[Node], *, now: datetime) -> list[Due]:
+    """Since when each of `nodes` is due, and when its first due certificate expires; a fixed number of queries. Select the observations with the nodes.
+
+    Nodes that do not trust the issuing root yet are left out. Raises: ZoneMissing, ZoneBroken.
+    """
+    root, by_pk = issuing_root(), {node.pk: node for node in nodes}
+    moments: dict[uuid.UUID, list[tuple[datetime, datetime]]] = defaultdict(list)
+    own: dict[uuid.UUID, set[str]] = defaultdict(set)
+    gets = _new_not_after(now)
+    held = (
+        Certificate.objects.issued().filter(kind__in=OWN_KINDS, holder_id__in=by_pk).values_list("holder_id", "pk", "renew_at", "not_after")
+    )
+    for holder, pk, renew_at, not_after in held:
+        assert holder is not None
+        own[holder].add(str(pk))
+        if renew_at is not None and renew_at <= now and lifetime.is_worth_renewing(not_after, new_not_after=gets):
+            moments[holder].append((renew_at, not_after))
+    clusters = dict(Certificate.objects.filter(kind=Kind.CLUSTER).exclude(sha256="").values_list("sha256", "not_after"))
+    for pk, at in _lack_cluster():
+        seen = by_pk[pk].observed if pk in by_pk else None
+        if seen is not None and at <= now and (expiry := clusters.get(seen.cluster_sha256)):
+            moments[pk].append((at, expiry))
+    found = [
+        Due(by_pk[pk], min(at for at, _ in dates), min(not_after for _, not_after in dates), frozenset(own[pk]))
+        for pk, dates in moments.items()
+    ]
+    return sorted(
+        (due for due in found if due.node.observed is None or root.sha256 in due.node.observed.trusts), key=lambda due: due.not_after
+    )
+
+
 def renewals_due(*, now: datetime) -> list[Due]:
     """Registered nodes that are due for renewal and trust the root that issues now. Raises: ZoneMissing, ZoneBroken."""
-    root, months = issuing_root(), zone_current().lifetime_months
-    gets = lifetime.validity(now=now, months=months, issuer_not_after=root.not_after).not_after
-    nodes = Node.objects.present().filter(state=NodeState.REGISTERED).select_related("observation")
-    own: dict[uuid.UUID | None, list[Certificate]] = defaultdict(list)
-    for certificate in Certificate.objects.issued().besides_exports().filter(kind__in=OWN_KINDS).defer("der", "sealed_private_key"):
-        own[certificate.holder_id].append(certificate)
-    cluster, found = cluster_in_force(root), []
-    clusters = dict(Certificate.objects.filter(kind=Kind.CLUSTER).exclude(sha256="").values_list("sha256", "not_after"))
-    for node in nodes:
-        moments = [*_own_due(own[node.pk], gets, now), *_cluster_due(node, cluster, clusters, now)]
-        if moments and (node.observed is None or root.sha256 in node.observed.trusts):
-            certificates = frozenset(str(certificate.pk) for certificate in own[node.pk])
-            found.append(Due(node, min(at for at, _ in moments), min(end for _, end in moments), certificates))
-    return sorted(found, key=lambda due: due.not_after)
-
-
-def _own_due(certificates: list[Certificate], gets: datetime, now: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """For each due certificate: since when it is due, and when it expires. `gets` is the expiry time of a new certificate."""
-    for certificate in certificates:
-        at = lifetime.renewal_at(certificate.not_before, certificate.not_after, int(certificate.serial, 16))
-        if at <= now and lifetime.is_worth_renewing(certificate.not_after, new_not_after=gets):
-            yield at, certificate.not_after
-
-
-def _cluster_due(node: Node, cluster: Certificate | None, ends: dict[str, datetime], now: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """The same for the site's cluster certificate, where the node still reports the one before; `ends` are those of all there ever were."""
-    seen = node.observed
-    if cluster is not None and seen is not None and seen.installed.get("cluster") != cluster.sha256:
-        at = cluster.created_at + lifetime.share(cluster.not_before, cluster.not_after, node.pk.int)
-        end = ends.get(seen.installed.get("cluster", ""))
-        if at <= now and end is not None:
-            yield at, end
+    return dues_of(Node.objects.filter(due_nodes(since=now, now=now)).select_related("observation"), now=now)
 
 
 def _look_after_cluster(now: datetime) -> None:
@@ -80,14 +114,13 @@ def _look_after_cluster(now: datetime) -> None:
     cluster = cluster_in_force(root)
     if cluster is None or cluster.issuer_id != root.pk:
         return  # the rotation of the root replaces it
-    gets = lifetime.validity(now=now, months=zone.lifetime_months, issuer_not_after=root.not_after).not_after
-    at = lifetime.renewal_at(cluster.not_before, cluster.not_after, int(cluster.serial, 16))
-    if at <= now and lifetime.is_worth_renewing(cluster.not_after, new_not_after=gets):
+    if due_certificates(since=now, now=now).filter(pk=cluster.pk).exists():
         with contextlib.suppress(StaleCertificate):  # another worker makes it
             cluster_renew(zone=zone, root=root, actor=SYSTEM, now=now)
         return
-    if all(node.observed and node.observed.installed.get("cluster") == cluster.sha256 for node in nodes_to_rotate()):
-        for old in Certificate.objects.issued().filter(kind=Kind.CLUSTER, issuer=root).exclude(pk=cluster.pk):
+    replaced = list(Certificate.objects.issued().filter(kind=Kind.CLUSTER, issuer=root).exclude(pk=cluster.pk))
+    if replaced and not nodes_to_rotate().exclude(observation__cluster_sha256=cluster.sha256).exists():
+        for old in replaced:
             reason = "every node has the new certificate"
             certificate_transition(certificate=old, to=CertificateStatus.SUPERSEDED, reason=reason, actor=SYSTEM, now=now)
 
@@ -114,9 +147,12 @@ def automatic_renewal(*, now: datetime) -> None:
         with contextlib.suppress(RotationRefused):  # a rotation is in progress; the next run tries again
             root_rotation_start(actor=SYSTEM, now=now)
     _look_after_cluster(now)
-    for due in renewals_due(now=now):
-        last = Renewal.objects.filter(node=due.node).first()
-        # The age is negative if the clock was set back in the meantime.
-        failed = last is not None and last.status == RenewalStatus.FAILED and timedelta(0) <= now - last.created_at < AGAIN
-        if due.node.online(now) and not failed:
-            renewal_ensure(actor=SYSTEM, node=due.node, now=now)
+    # A renewal that is in progress or has just failed, or a silent node, keeps no other node waiting.
+    failed = Renewal.objects.filter(status=RenewalStatus.FAILED, created_at__gt=now - AGAIN, created_at__lte=now)
+    waits = Renewal.objects.exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED])
+    ready = Node.objects.filter(due_nodes(since=now, now=now), observation__isnull=False).exclude(silent_nodes(now))
+    for other in (failed, waits):
+        ready = ready.exclude(pk__in=other.values("node"))
+    batch = ready.select_related("observation").order_by("pk")[:BATCH]
+    for due in dues_of(batch, now=now):
+        renewal_ensure(actor=SYSTEM, node=due.node, now=now)

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from django.db.models import Q
 from django.urls import reverse
 
 from attention.expiring import Expiring, by_hand, by_itself, expiring_register
-from attention.needs import Need, Severity, codes_register, needs_register
+from attention.needs import Look, Many, Need, Severity, codes_register, needs_register
 from nodes.browser_certificates.view_models import BrowserStatus, browser_statuses, choosers
+from nodes.inventory.conditions import condition_register, many_nodes, nodes_with
 from nodes.models import BrowserCertificate, Node
 from nodes.states import NodeState
 from pki.core import clocks
@@ -25,20 +27,36 @@ codes_register(
 
 
 @needs_register
-def needs(now: datetime) -> Iterator[Need]:
+def needs(look: Look) -> Iterator[Need]:
     """Chosen browser certificates that are not used, not served, or expire soon."""
-    chosen = Node.objects.filter(state=NodeState.REGISTERED).exclude(browser_thumbprint="").select_related("observation")
-    for node, browser_status in browser_statuses(list(chosen)):
-        yield from _of_node(node, browser_status, now)
-    yield from _expiring(now)
+    many = many_nodes("browser-certificate-not-used", "{count} nodes do not use or serve their browser certificates")
+    unused = nodes_with("browser-certificate-not-used", look.now).select_related("observation").order_by("browser_chosen_at", "pk")
+    for node, browser_status in browser_statuses(list(look.worst(unused, many))):
+        yield from _of_node(node, browser_status, many, look.now)
+    yield from _expiring(look.now)
 
 
-def _of_node(node: Node, status: BrowserStatus, now: datetime) -> Iterator[Need]:
+@condition_register("browser-certificate-not-used")
+def unused(now: datetime) -> Q:
+    """Nodes that do not use their chosen browser certificate, or none of whose services serves it."""
+    return Q(state=NodeState.REGISTERED, observation__browser_unused=True) & ~Q(browser_thumbprint="")
+
+
+def _of_node(node: Node, status: BrowserStatus, many: Many, now: datetime) -> Iterator[Need]:
     page = reverse("nodes:detail", args=[node.pk])
     if status.state == "fallen_back":
         title = f"{node} does not use its browser certificate"
         yield Need(
-            "browser-certificate-not-used", Severity.WARNING, str(node), title, status.text, status.remedy, page, "Show node", status.since
+            "browser-certificate-not-used",
+            Severity.WARNING,
+            str(node),
+            title,
+            status.text,
+            status.remedy,
+            page,
+            "Show node",
+            status.since,
+            many=many,
         )
     elif status.is_unserved(now):
         title, text = (
@@ -46,7 +64,9 @@ def _of_node(node: Node, status: BrowserStatus, now: datetime) -> Iterator[Need]
             f"These services present another certificate: {', '.join(status.others)}.",
         )
         remedy = "Reload the proxy that uses machine/personal/browser.pem. A reload hook on the node can do that after each change."
-        yield Need("browser-certificate-not-served", Severity.WARNING, str(node), title, text, remedy, page, "Show node", status.since)
+        yield Need(
+            "browser-certificate-not-served", Severity.WARNING, str(node), title, text, remedy, page, "Show node", status.since, many=many
+        )
 
 
 def _expiring(now: datetime) -> Iterator[Need]:

@@ -1,11 +1,10 @@
 """The needs of the central node's own certificates."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from django.urls import reverse
 
-from attention.needs import Need, Severity, codes_register, needs_register
+from attention.needs import Look, Need, Severity, codes_register, needs_register
 from nodes.central.blocked_reason import central_blocked_reason, signing_blocked_reason
 from nodes.models import Node
 from pki.core.commands import QMC
@@ -22,8 +21,9 @@ codes_register(
 
 
 @needs_register
-def needs(now: datetime) -> Iterator[Need]:
+def needs(look: Look) -> Iterator[Need]:
     """The central node has no valid certificates, so every call between it and the nodes is refused."""
+    now = look.now
     central = Node.objects.present().filter(is_central=True).first()
     if central is not None and (blocked_reason := central_blocked_reason(now=now)):
         remedy = signing_blocked_reason(now=now) or f"Run `{QMC} repair_central` on the central node. Other nodes do not change."

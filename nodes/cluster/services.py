@@ -15,7 +15,7 @@ from certs.zone.services import zone_current
 from nodes.errors import IllegalNodeTransition, InputInvalid, StaleNode
 from nodes.models import Node, Observation, Renewal
 from nodes.renewal.services import node_renew
-from nodes.states import RenewalStatus
+from nodes.states import NodeState, RenewalStatus
 from pki.cluster import proofs
 from pki.cluster.manual_configuration import Answer, AppDistribution, Installation, Release, Site, manual_configuration
 from pki.core.errors import ProofRefused, ReleaseUnknown
@@ -140,6 +140,13 @@ def site_answer(zone: TrustZone) -> Answer:
         return manual_configuration(Site(kind, nodes_counted(), use, _release(zone.upgraded_from), _release(zone.release)))
     except ReleaseUnknown as exc:
         return Answer(False, f"The facts about this site are incomplete: {exc}")
+
+
+def manual_counts() -> tuple[int, int]:
+    """The number of nodes whose proof is missing, and of all that take part. Raises: ZoneMissing, ZoneBroken."""
+    in_force, count = cluster_current().sha256, nodes_counted()
+    proved = Observation.objects.filter(cluster_sha256=in_force, cluster_proved_sha256=in_force, cluster_proved_at__isnull=False)
+    return count - proved.exclude(node__registered_at=None).exclude(node__state=NodeState.DECOMMISSIONED).count(), count
 
 
 def manual_status() -> Manual:

@@ -35,6 +35,7 @@ class Node(models.Model):
     state = models.CharField(max_length=20, choices=NodeState.choices, default=NodeState.CREATED, db_index=True)
     state_reason = models.CharField(max_length=500, blank=True)
     state_since = models.DateTimeField()
+    failed_from = models.CharField(max_length=20, blank=True, help_text="the state in which the registration failed")
     generation = models.PositiveIntegerField(default=0)
     is_central = models.BooleanField(default=False)
     created_at = models.DateTimeField()

@@ -35,8 +35,9 @@ def node_transition(*, node: Node, to: NodeState, reason: str, actor: Actor, now
     old = NodeState(node.state)
     if to not in TRANSITIONS[old]:
         raise IllegalNodeTransition(f"{node} is {old.label.lower()} and cannot change to {to.label.lower()} now.")
+    failed_from = old.value if to == NodeState.FAILED else ""
     moved = Node.objects.filter(pk=node.pk, state=old, generation=node.generation).update(
-        state=to, state_reason=reason[:500], state_since=now, **changes
+        state=to, state_reason=reason[:500], state_since=now, failed_from=failed_from, **changes
     )
     if not moved:
         raise StaleNode(f"{node} is no longer {old}")

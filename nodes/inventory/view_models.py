@@ -146,19 +146,13 @@ class ConfirmationPage:
     findings: Sequence[Finding]
 
 
-def failed_from(node: Node) -> NodeState:
-    """The state in which the registration failed."""
-    last = Event.objects.for_target(node.pk).filter(action="node.transition", detail__to="failed").first()
-    return NodeState(last.detail["from"]) if last else NodeState.ISSUING
-
-
 def steps(node: Node) -> list[Step]:
     """The steps of the registration, with the current one marked."""
     state = NodeState(node.state)
     if state == NodeState.DECOMMISSIONED:
         return []
     failed = state == NodeState.FAILED
-    at = ORDER.index(failed_from(node) if failed else state)
+    at = ORDER.index(NodeState(node.failed_from or NodeState.ISSUING) if failed else state)
     done = len(STEPS) if state == NodeState.REGISTERED else at
     return steps_at([label for _, label in STEPS], done=done, here="failed" if failed else "now")
 

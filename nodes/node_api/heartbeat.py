@@ -163,7 +163,10 @@ def _retired(held: list[str], live: list[str]) -> list[str]:
 
 def _observe(node: Node, report: Report, asked: dict[str, Any], now: datetime) -> None:
     seen = {name: getattr(report, name) for name in OBSERVED} | asked
-    seen |= derived(seen) | {"silent_after_s": silence_after(timedelta(seconds=settings.QMC_HEARTBEAT_S))}
+    since = node.observed.serves_another_since if node.observed else None
+    seen |= derived(seen, at=now, serves_another_since=since) | {
+        "silent_after_s": silence_after(timedelta(seconds=settings.QMC_HEARTBEAT_S))
+    }
     seen |= {"last_seen_at": now, "clock_offset_s": clocks.bounded((report.clock - now).total_seconds())}
     if node.observed is None:
         Observation.objects.update_or_create(node=node, defaults=seen)

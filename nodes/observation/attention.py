@@ -1,19 +1,22 @@
 """The needs of observation: silent nodes, clocks, unexplained callers and served certificates."""
 
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from django.db.models import Count, Max, Q
+from django.db.models.functions import Abs, Coalesce
 from django.urls import reverse
 
-from attention.needs import Many, Need, Severity, codes_register, needs_register
+from attention.needs import Look, Many, Need, Severity, codes_register, needs_register
 from certs.errors import ClockDoubtful
 from certs.models import TrustZone
-from nodes.inventory.silence import is_silent, last_call
+from nodes.inventory.conditions import condition_register, many_nodes, nodes_with
+from nodes.inventory.silence import last_call, silent_calls, silent_nodes
 from nodes.models import CallerFinding, Node
 from nodes.observation.caller_wording import caller_words, findings_said
 from nodes.observation.clock_doubt import clock_believed
-from nodes.observation.served_certificates import hook_run, still_old
+from nodes.observation.served_certificates import PATIENCE, hook_run, served_certificates_of
 from nodes.states import NodeState
 from pki.core import clocks
 
@@ -36,32 +39,65 @@ codes_register(
 
 
 @needs_register
-def needs(now: datetime) -> Iterator[Need]:
+def needs(look: Look) -> Iterator[Need]:
     """Silent nodes, wrong clocks, unexplained callers, and services that do not serve the installed certificate."""
-    nodes, findings = list(Node.objects.filter(state=NodeState.REGISTERED).select_related("observation")), findings_said(now)
-    calling = {finding.node_id for finding in findings if finding.node_id}  # with a refused certificate, so this node is not silent
+    now, findings = look.now, findings_said(look.now)
     yield from _callers(findings, now)
-    for node in nodes:
-        yield from _calls(node, calling, now)
-        yield from _hook(node)
-    yield from _nobody_calls([node for node in nodes if node.pk not in calling], now)
-    yield from _serving(nodes, now)
+    yield from _silent(look)
+    yield from _clocks(look)
+    yield from _hooks(look)
+    yield from _serving(look)
+    yield from _nobody_calls(now)
     yield from _doubt(now)
+
+
+@condition_register("node-silent")
+def silent(now: datetime) -> Q:
+    """Silent nodes, except those that call with a refused certificate."""
+    return silent_nodes(now) & ~Q(pk__in=_calling(now))
+
+
+@condition_register("node-clock-off")
+def clock_off(now: datetime) -> Q:
+    """Nodes that call and have a wrong clock."""
+    limit = clocks.AGREE.total_seconds()
+    wrong = Q(observation__clock_offset_s__gte=limit) | Q(observation__clock_offset_s__lte=-limit)
+    return Q(state=NodeState.REGISTERED) & wrong & ~silent_calls(now, "observation__")
+
+
+@condition_register("node-reload-hook-failed")
+def hook_failed(now: datetime) -> Q:
+    """Nodes whose reload hook failed."""
+    return Q(state=NodeState.REGISTERED, observation__hook_failed=True)
+
+
+@condition_register("node-serves-old-certificate")
+def serves_another(now: datetime) -> Q:
+    """Nodes with a service that has presented another certificate than the installed one for longer than a reload takes."""
+    return Q(state=NodeState.REGISTERED, observation__serves_another_since__lt=now - PATIENCE)
+
+
+def _calling(now: datetime) -> list[uuid.UUID]:
+    """The nodes as which somebody calls with a refused certificate."""
+    return [finding.node_id for finding in findings_said(now) if finding.node_id]
 
 
 def _page(node: Node) -> str:
     return reverse("nodes:detail", args=[node.pk])
 
 
-def _nobody_calls(nodes: list[Node], now: datetime) -> Iterator[Need]:
+def _nobody_calls(now: datetime) -> Iterator[Need]:
     """If every other node is silent, the cause is probably not on the nodes."""
-    others = [node for node in nodes if node.state == NodeState.REGISTERED and not node.is_central]
-    if len(others) < 2 or not all(is_silent(other, now) for other in others):
+    others = Node.objects.filter(state=NodeState.REGISTERED, is_central=False).exclude(pk__in=_calling(now))
+    if others.exclude(silent_nodes(now)).exists():
         return
-    since = max(last_call(other, now) for other in others)
+    found = others.aggregate(count=Count("pk"), since=Max(Coalesce("observation__last_seen_at", "registered_at")))
+    if found["count"] < 2:
+        return
+    since = found["since"]
     yield Need(
         "no-node-calls", Severity.CRITICAL, "", f"No node has called for {clocks.length(now - since)}",
-        f"All {len(others)} other nodes are silent, so the cause is probably at the central node or in the network.",
+        f"All {found['count']} other nodes are silent, so the cause is probably at the central node or in the network.",
         "Check these in this order: the network and the firewalls between the nodes and this machine; whether the node API runs; the addresses that "
         "nodes call; the clock of this machine. Do not recreate the root, because every node would need a new password. That helps only if the root has "
         "expired or somebody else knows its key.",
@@ -81,44 +117,62 @@ def _callers(findings: list[CallerFinding], now: datetime) -> Iterator[Need]:
         )  # fmt: skip
 
 
-def _calls(node: Node, calling: Collection[uuid.UUID], now: datetime) -> Iterator[Need]:
-    if is_silent(node, now):
-        if node.pk not in calling:
-            since = last_call(node, now)
-            yield Need(
-                "node-silent", Severity.CRITICAL, str(node), f"{node} has not called for {clocks.length(now - since)}",
-                "Its agent does not run, or cannot reach the central node.",
-                "Start its agent. If it runs, check that it can reach the node port of the central node.", _page(node), "Show node", since,
-            )  # fmt: skip
-    elif node.observed and node.online(now) and abs(node.observed.clock_offset_s) >= clocks.AGREE.total_seconds():
-        yield _clock(node, node.observed.clock_offset_s, now)
-
-
-def _clock(node: Node, offset_s: float, now: datetime) -> Need:
-    side, clock = "ahead" if offset_s > 0 else "behind", now + timedelta(seconds=offset_s)
-    both = clocks.apart(f"{node}'s", clock, "the central node's", now)
-    title, text = (
-        f"{node}: clock is {clocks.length(timedelta(seconds=offset_s))} {side}",
-        f"{both}. Valid certificates may be refused because of it.",
-    )
-    return Need("node-clock-off", Severity.WARNING, str(node), title, text, "Set the node's time source (NTP).", _page(node), "Show node")
-
-
-def _serving(nodes: list[Node], now: datetime) -> Iterator[Need]:
-    for node, service in still_old(nodes, now=now):
-        title, text = f"{node}: {service.name} does not serve the installed certificate", f"{service.name} {service.words}."
-        remedy = RELOAD.format(name=service.name)
+def _silent(look: Look) -> Iterator[Need]:
+    many = many_nodes("node-silent", "{count} nodes are silent", "Their agents do not run, or cannot reach the central node.")
+    for node in look.worst(
+        nodes_with("node-silent", look.now).select_related("observation").order_by("observation__last_seen_at", "pk"), many
+    ):
+        since = last_call(node, look.now)
         yield Need(
-            "node-serves-old-certificate", Severity.WARNING, str(node), title, text, remedy, _page(node), "Show node", key=service.name
-        )
+            "node-silent", Severity.CRITICAL, str(node), f"{node} has not called for {clocks.length(look.now - since)}",
+            "Its agent does not run, or cannot reach the central node.",
+            "Start its agent. If it runs, check that it can reach the node port of the central node.", _page(node), "Show node", since, many=many,
+        )  # fmt: skip
 
 
-def _hook(node: Node) -> Iterator[Need]:
-    run = hook_run(node)
-    if run and run.failed:
-        remedy = "Read the agent's log on the node, and fix the hook. Then restart the agent, which runs the hook again."
-        title, text = f"{node}: the reload hook failed", f"It {run.words}."
-        yield Need("node-reload-hook-failed", Severity.WARNING, str(node), title, text, remedy, _page(node), "Show node", run.at)
+def _clocks(look: Look) -> Iterator[Need]:
+    many = many_nodes("node-clock-off", "{count} nodes have a wrong clock", "Valid certificates may be refused because of it.")
+    off = nodes_with("node-clock-off", look.now).select_related("observation").order_by(Abs("observation__clock_offset_s").desc(), "pk")
+    for node in look.worst(off, many):
+        offset_s = node.clock_offset_s or 0.0
+        side, clock = "ahead" if offset_s > 0 else "behind", look.now + timedelta(seconds=offset_s)
+        both = clocks.apart(f"{node}'s", clock, "the central node's", look.now)
+        title = f"{node}: clock is {clocks.length(timedelta(seconds=offset_s))} {side}"
+        text, remedy = f"{both}. Valid certificates may be refused because of it.", "Set the node's time source (NTP)."
+        yield Need("node-clock-off", Severity.WARNING, str(node), title, text, remedy, _page(node), "Show node", many=many)
+
+
+def _serving(look: Look) -> Iterator[Need]:
+    many = many_nodes(
+        "node-serves-old-certificate", "{count} nodes have services that do not serve the installed certificate",
+        remedy="Reload or restart these services. A reload hook on each node can do that after each renewal.",
+    )  # fmt: skip
+    rows = (
+        nodes_with("node-serves-old-certificate", look.now)
+        .select_related("observation")
+        .order_by("observation__serves_another_since", "pk")
+    )
+    nodes = list(look.worst(rows, many))
+    services = served_certificates_of(nodes)
+    for node in nodes:
+        for service in services[node.pk]:
+            if service.is_old:
+                title, text = f"{node}: {service.name} does not serve the installed certificate", f"{service.name} {service.words}."
+                remedy, url = RELOAD.format(name=service.name), _page(node)
+                yield Need(
+                    "node-serves-old-certificate", Severity.WARNING, str(node), title, text, remedy, url, "Show node", key=service.name, many=many
+                )  # fmt: skip
+
+
+def _hooks(look: Look) -> Iterator[Need]:
+    many = many_nodes("node-reload-hook-failed", "The reload hook failed on {count} nodes")
+    for node in look.worst(nodes_with("node-reload-hook-failed", look.now).select_related("observation").order_by("name", "pk"), many):
+        if run := hook_run(node):
+            remedy = "Read the agent's log on the node, and fix the hook. Then restart the agent, which runs the hook again."
+            title, text = f"{node}: the reload hook failed", f"It {run.words}."
+            yield Need(
+                "node-reload-hook-failed", Severity.WARNING, str(node), title, text, remedy, _page(node), "Show node", run.at, many=many
+            )
 
 
 def _doubt(now: datetime) -> Iterator[Need]:

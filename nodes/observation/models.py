@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any, Self
 
 from django.db import models
@@ -16,7 +17,7 @@ from pki.exchange import kept_report
 class Observation(models.Model):
     """The last heartbeat of a node.
 
-    The columns in `DERIVED` repeat facts of the report, so that the database finds the few nodes that need attention with an index.
+    The columns of `derived` repeat facts of the report, so that the database finds the few nodes that need attention with an index.
     """
 
     node = models.OneToOneField("Node", on_delete=models.CASCADE, primary_key=True, related_name="observation")
@@ -50,10 +51,14 @@ class Observation(models.Model):
     turn_before = models.CharField(max_length=80, blank=True)
     turn_generation = models.PositiveIntegerField(default=0)
     silent_after_s = models.PositiveIntegerField(default=SILENCES[0], help_text="seconds without a call after which the node is silent")
+    service_sha256 = models.CharField(max_length=64, blank=True, db_index=True, help_text="SHA-256 of the installed service certificate")
+    client_sha256 = models.CharField(max_length=64, blank=True, db_index=True, help_text="SHA-256 of the installed client certificate")
     cluster_sha256 = models.CharField(max_length=64, blank=True, db_index=True, help_text="SHA-256 of the installed cluster certificate")
     trust_sha256 = models.CharField(max_length=64, blank=True, db_index=True, help_text="digest of the roots and revocation lists in use")
     hook_failed = models.BooleanField(default=False)
-    serves_another = models.BooleanField(default=False, help_text="whether a service presents a certificate that is not installed")
+    serves_another_since = models.DateTimeField(
+        null=True, blank=True, help_text="since when a service presents a certificate that is not installed; empty: none does"
+    )
     browser_unused = models.BooleanField(default=False, help_text="whether the chosen browser certificate is not used, or not served")
 
     class Meta:
@@ -61,12 +66,14 @@ class Observation(models.Model):
             models.Index(fields=["silent_after_s", "last_seen_at"], name="observation_silence"),
             models.Index(fields=["clock_offset_s"], name="observation_clock"),
             models.Index(fields=["node"], condition=Q(hook_failed=True), name="observation_hook_failed"),
-            models.Index(fields=["node"], condition=Q(serves_another=True), name="observation_serves_another"),
+            models.Index(
+                fields=["serves_another_since"], condition=Q(serves_another_since__isnull=False), name="observation_serves_another"
+            ),
             models.Index(fields=["node"], condition=Q(browser_unused=True), name="observation_browser_unused"),
         ]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        for name, value in derived(vars(self)).items():
+        for name, value in derived(vars(self), at=self.last_seen_at, serves_another_since=self.serves_another_since).items():
             setattr(self, name, value)
         super().save(*args, **kwargs)
 
@@ -89,17 +96,18 @@ def trust_digest(trusts: Iterable[str], revocation_lists: Mapping[str, int]) -> 
     return hashlib.sha256(json.dumps([sorted(trusts), sorted(revocation_lists.items())]).encode()).hexdigest()
 
 
-def derived(report: Mapping[str, Any]) -> dict[str, Any]:
-    """The derived columns for the fields of a report."""
+def derived(report: Mapping[str, Any], *, at: datetime, serves_another_since: datetime | None) -> dict[str, Any]:
+    """The derived columns for the fields of a report that came `at` that time. The last parameter is the value from before."""
     installed, code = report["installed"], (report["hook"] or {}).get("exit")
     served = {name: sha256 for name, sha256 in report["served"].items() if sha256 and (name != "service" or report["listening"])}
     watched = [sha256 for name, sha256 in served.items() if name != "service"]
     is_unserved = "browser" in installed and bool(watched) and installed["browser"] not in watched
+    serves_another = not set(served.values()) <= set(installed.values())
     return {
-        "cluster_sha256": installed.get("cluster") or "",
+        **{f"{kind}_sha256": installed.get(kind) or "" for kind in ("service", "client", "cluster")},
         "trust_sha256": trust_digest(report["trusts"], report["revocation_lists"]),
         "hook_failed": code not in (0, None),
-        "serves_another": not set(served.values()) <= set(installed.values()),
+        "serves_another_since": (serves_another_since or at) if serves_another else None,
         "browser_unused": is_unserved or bool(report["browser"].get("problem")),
     }
 

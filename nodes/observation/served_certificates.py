@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
-
-from audit.models import Event
 from certs.models import Certificate
 from nodes.models import BrowserCertificate, Node, Observation
 from pki.core import clocks
@@ -89,23 +86,6 @@ def _served(name: str, sha256: str | None, known: dict[str, Certificate], browse
     if certificate.kind != Kind.SERVICE or certificate.holder_id != seen.node_id:
         return Served(called, f"serves {certificate.subject} of {certificate.holder}: configure the installed one, then {remedy}", "orange")
     return Served(called, f"still serves the certificate of {clocks.stamp(certificate.created_at)}: {remedy}", "orange")
-
-
-def installed_since(nodes: Iterable[Node]) -> dict[uuid.UUID, datetime | None]:
-    """When each of `nodes` first called with what it has installed now; one query."""
-    called = Q(action="renewal.transition", detail__to="proving") | Q(action="node.transition", detail__to="verifying")
-    registered = {node.pk: node.registered_at for node in nodes}
-    came = Event.objects.filter(called, target_id__in=registered).order_by("sequence").values_list("target_id", "at")
-    return registered | dict(came)
-
-
-def still_old(nodes: Iterable[Node], *, now: datetime) -> list[tuple[Node, Served]]:
-    """Services that have served another certificate than the installed one for longer than a reload takes, with their nodes; three queries."""
-    nodes_listed = list(nodes)
-    services = served_certificates_of(nodes_listed)
-    old = [(node, service) for node in nodes_listed for service in services[node.pk] if service.is_old]
-    since = installed_since(node for node, _ in old)
-    return [(node, service) for node, service in old if (at := since[node.pk]) is not None and now - at > PATIENCE]
 
 
 def hook_run(node: Node) -> HookRun | None:

@@ -1,18 +1,18 @@
 """The needs of registrations."""
 
-import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
-from django.db.models import F
+from django.db.models import F, Q
 from django.urls import reverse
 
 from attention.expiring import Expiring, by_hand, expiring_register
-from attention.needs import Many, Need, Severity, codes_register, needs_register
-from audit.models import Event
+from attention.needs import Look, Many, Need, Severity, codes_register, needs_register
+from nodes.inventory.conditions import condition_register, many_nodes, nodes_with
 from nodes.inventory.view_models import PASSWORD_LASTS, setup_url
 from nodes.models import Node, Registration
-from nodes.states import UNDER_WAY, NodeState
+from nodes.states import NodeState
 
 codes_register(
     {
@@ -26,101 +26,98 @@ codes_register(
 
 
 @needs_register
-def needs(now: datetime) -> Iterator[Need]:
+def needs(look: Look) -> Iterator[Need]:
     """Nodes that were never registered, wait for a password, or whose registration failed or is blocked."""
-    nodes = list(Node.objects.filter(state__in=[NodeState.CREATED, NodeState.FAILED, *UNDER_WAY]))
-    lost = _were_registered(nodes)
-    yield from _created([node for node in nodes if node.state == NodeState.CREATED])
-    yield from _lost([node for node in nodes if node.pk in lost])
-    for node in nodes:
-        if node.pk not in lost:
-            yield from _under_way(node)
+    for code, (build, order, many) in KINDS.items():
+        for node in look.worst(nodes_with(code, look.now).order_by(order, "pk"), many()):
+            yield replace(build(node), code=code, subject=str(node), many=many())
 
 
-def _were_registered(nodes: Iterable[Node]) -> set[uuid.UUID]:
-    """The members of `nodes` that failed after they were registered, because a new root made their certificates invalid."""
-    failed = [node.pk for node in nodes if node.state == NodeState.FAILED]
-    events = Event.objects.filter(target_id__in=failed, action="node.transition", detail__to="failed").order_by("sequence")
-    last = {event.target_id: event.detail["from"] for event in events}
-    return {pk for pk, before in last.items() if before == NodeState.REGISTERED}
+@condition_register("node-not-registered")
+def not_registered(now: datetime) -> Q:
+    return Q(state=NodeState.CREATED)
+
+
+@condition_register("node-registration-failed")
+def registration_failed(now: datetime) -> Q:
+    return Q(state=NodeState.FAILED) & ~Q(failed_from=NodeState.REGISTERED)
+
+
+@condition_register("node-needs-redistribution")
+def lost(now: datetime) -> Q:
+    """Nodes that failed after they were registered, because a new root made their certificates invalid."""
+    return Q(state=NodeState.FAILED, failed_from=NodeState.REGISTERED)
+
+
+@condition_register("node-awaiting-password")
+def awaiting_password(now: datetime) -> Q:
+    return Q(state=NodeState.AWAITING_PASSWORD)
+
+
+@condition_register("node-registration-stuck")
+def stuck(now: datetime) -> Q:
+    return Q(state__in=[NodeState.DISTRIBUTING, NodeState.VERIFYING]) & ~Q(state_reason="")
 
 
 def _page(node: Node) -> str:
     return reverse("nodes:detail", args=[node.pk])
 
 
-def _under_way(node: Node) -> Iterator[Need]:
-    name, since = str(node), node.state_since
-    match node.state:
-        case NodeState.FAILED:
-            again = reverse("nodes:redistribute", args=[node.pk])
-            yield Need(
-                "node-registration-failed",
-                Severity.CRITICAL,
-                name,
-                f"{node}: registration failed",
-                node.state_reason,
-                "Then type the new password on the node.",
-                again,
-                "Redistribute",
-                since,
-            )
-        case NodeState.AWAITING_PASSWORD:
-            remedy = f"Type the password on that machine, at {setup_url(node)}."
-            yield Need(
-                "node-awaiting-password",
-                Severity.INFO,
-                name,
-                f"{node} waits for its password",
-                "The package is on the node.",
-                remedy,
-                _page(node),
-                "Open",
-                since,
-            )
-        case NodeState.DISTRIBUTING | NodeState.VERIFYING if node.state_reason:
-            remedy = "It is tried again automatically. If this message stays, check the network, and read the agent's log on the node."
-            yield Need(
-                "node-registration-stuck",
-                Severity.WARNING,
-                name,
-                f"{node}: registration is blocked",
-                node.state_reason,
-                remedy,
-                _page(node),
-                "Show node",
-                since,
-            )
+def _redistribute(node: Node) -> str:
+    return reverse("nodes:redistribute", args=[node.pk])
 
 
-def _created(created: list[Node]) -> Iterator[Need]:
-    many = Many(
-        "{count} nodes are not registered yet", f"{reverse('nodes:list')}?state={NodeState.CREATED}", "Show nodes", "They have no certificates yet.",
-        "Register each node when its agent runs.",
-    )  # fmt: skip
-    for node in created:
-        remedy, url = (
-            "Register it. The central node then makes its certificates and sends them.",
-            reverse("nodes:redistribute", args=[node.pk]),
-        )
-        title = f"{node} is not registered yet"
-        yield Need(
-            "node-not-registered", Severity.INFO, str(node), title, "It has no certificates yet.", remedy, url, "Register", node.created_at, many=many
-        )  # fmt: skip
+def _failed(node: Node) -> Need:
+    title, remedy = f"{node}: registration failed", "Then type the new password on the node."
+    return Need("", Severity.CRITICAL, "", title, node.state_reason, remedy, _redistribute(node), "Redistribute", node.state_since)
 
 
-def _lost(lost: list[Node]) -> Iterator[Need]:
-    """Nodes that were registered, and whose certificates a recreated root has made invalid."""
-    many = Many(
-        "{count} nodes need a new password", f"{reverse('nodes:list')}?state={NodeState.FAILED}", "Show nodes", lost[0].state_reason if lost else "",
-        "Redistribute each node, and enter its new password there.",
-    )  # fmt: skip
-    for node in lost:
-        remedy, url = "Redistribute the node, and enter its new password there.", reverse("nodes:redistribute", args=[node.pk])
-        title = f"{node}: its certificates are no longer valid"
-        yield Need(
-            "node-needs-redistribution", Severity.CRITICAL, str(node), title, node.state_reason, remedy, url, "Redistribute", node.state_since, many=many
-        )  # fmt: skip
+def _awaits_password(node: Node) -> Need:
+    title, remedy = f"{node} waits for its password", f"Type the password on that machine, at {setup_url(node)}."
+    return Need("", Severity.INFO, "", title, "The package is on the node.", remedy, _page(node), "Open", node.state_since)
+
+
+def _stuck(node: Node) -> Need:
+    title = f"{node}: registration is blocked"
+    remedy = "It is tried again automatically. If this message stays, check the network, and read the agent's log on the node."
+    return Need("", Severity.WARNING, "", title, node.state_reason, remedy, _page(node), "Show node", node.state_since)
+
+
+def _created(node: Node) -> Need:
+    title, remedy = f"{node} is not registered yet", "Register it. The central node then makes its certificates and sends them."
+    return Need("", Severity.INFO, "", title, "It has no certificates yet.", remedy, _redistribute(node), "Register", node.created_at)
+
+
+def _lost(node: Node) -> Need:
+    title, remedy = f"{node}: its certificates are no longer valid", "Redistribute the node, and enter its new password there."
+    return Need("", Severity.CRITICAL, "", title, node.state_reason, remedy, _redistribute(node), "Redistribute", node.state_since)
+
+
+def _many(code: str, title: str, text: str = "", remedy: str = "") -> Callable[[], Many]:
+    return lambda: many_nodes(code, title, text, remedy)
+
+
+# For each code: the need of a node, the order of the nodes, and the line for many.
+KINDS: dict[str, tuple[Callable[[Node], Need], str, Callable[[], Many]]] = {
+    "node-needs-redistribution": (
+        _lost, "state_since",
+        _many("node-needs-redistribution", "{count} nodes need a new password", "", "Redistribute each node, and enter its new password there."),
+    ),
+    "node-registration-failed": (
+        _failed, "state_since", _many("node-registration-failed", "The registration of {count} nodes failed", "", "Redistribute each node."),
+    ),
+    "node-registration-stuck": (_stuck, "state_since", _many("node-registration-stuck", "The registration of {count} nodes is blocked")),
+    "node-awaiting-password": (
+        _awaits_password, "state_since",
+        _many("node-awaiting-password", "{count} nodes wait for their passwords", "The packages are on the nodes.", "Type each password on its machine."),
+    ),
+    "node-not-registered": (
+        _created, "created_at",
+        _many(
+            "node-not-registered", "{count} nodes are not registered yet", "They have no certificates yet.", "Register each node when its agent runs."
+        ),
+    ),
+}  # fmt: skip
 
 
 @expiring_register("nodes.view_node")

@@ -1,21 +1,22 @@
 """The needs of renewals and of the certificates of nodes."""
 
 import uuid
-from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
-from django.db.models import F
+from django.db.models import Exists, F, Min, OuterRef, Q
 from django.urls import reverse
 
 from attention.expiring import Expiring, by_hand, expiring_register
-from attention.needs import Need, Severity, codes_register, needs_register
+from attention.needs import Look, Many, Need, Severity, codes_register, needs_register
 from certs.certificates.attention import expired_need, expiring_need, expiring_soon
 from certs.lifetime.attention import NOT_NEEDED
 from certs.lifetime.renewal_forecast import holders_due, renewal_basis
-from certs.models import Certificate
+from certs.models import Certificate, CertificateQuerySet
 from certs.zone.services import zone_current
-from nodes.inventory.silence import is_silent
+from nodes.inventory.conditions import condition_register, many_nodes, nodes_with
+from nodes.inventory.silence import silent_nodes
 from nodes.models import Node, Renewal
 from nodes.renewal.expiry_wording import node_expiry_wording
 from nodes.states import NodeState, RenewalStatus
@@ -33,41 +34,68 @@ codes_register(
 
 
 @needs_register
-def needs(now: datetime) -> Iterator[Need]:
+def needs(look: Look) -> Iterator[Need]:
     """Renewals that failed, and certificates of nodes that expire soon."""
-    yield from _failed(now)
-    held: dict[tuple[uuid.UUID | None, str], list[Certificate]] = defaultdict(list)
-    for certificate in expiring_soon(now).filter(kind__in=OWN_KINDS):
-        held[certificate.holder_id, certificate.holder or certificate.subject].append(certificate)
-    nodes = Node.objects.in_bulk([holder for holder, _ in held if holder])
-    for (holder, name), same in held.items():
-        yield from _held(same, str(nodes.get(holder, name)) if holder else name, now)
+    yield from _failed(look)
+    yield from _expired(look)
+    yield from _expiring(look)
 
 
-def _failed(now: datetime) -> Iterator[Need]:
-    """Failed renewals, except of silent nodes, which have their own need."""
-    last = Renewal.objects.filter(generation=F("node__generation"), status=RenewalStatus.FAILED, node__state=NodeState.REGISTERED)
-    for renewal in last.select_related("node__observation").defer("package").order_by("node__name"):
-        node = renewal.node
-        if not is_silent(node, now):
-            remedy = "It is tried again every hour while the certificates are due. Fix the cause, or renew the node yourself."
-            page = reverse("nodes:detail", args=[node.pk])
-            title = f"{node}: renewal failed"
-            yield Need("node-renewal-failed", Severity.WARNING, str(node), title, renewal.reason, remedy, page, "Show node", renewal.since)
+@condition_register("node-renewal-failed")
+def renewal_failed(now: datetime) -> Q:
+    """Nodes whose last renewal failed, except silent nodes, which have their own need."""
+    last = Renewal.objects.filter(node=OuterRef("pk"), generation=OuterRef("generation"), status=RenewalStatus.FAILED)
+    return Q(Exists(last), state=NodeState.REGISTERED) & ~silent_nodes(now)
 
 
-def _held(same: list[Certificate], subject: str, now: datetime) -> Iterator[Need]:
-    """The certificates of one node that expire soon: one need for expired ones, one for the others."""
-    ended = [certificate for certificate in same if certificate.has_expired(now)]
-    ending = [certificate for certificate in same if certificate.expiry_status(now) == ExpiryStatus.EXPIRING]
-    if ended:
-        calls = Kind.CLIENT not in {certificate.kind for certificate in ended}
+def _failed(look: Look) -> Iterator[Need]:
+    many, remedy = many_nodes("node-renewal-failed", "The renewals of {count} nodes failed"), "Fix the cause, or renew the node yourself."
+    nodes = {node.pk: node for node in look.worst(nodes_with("node-renewal-failed", look.now).order_by("name", "pk"), many)}
+    last = Renewal.objects.filter(node__in=nodes, generation=F("node__generation"), status=RenewalStatus.FAILED).defer("package")
+    for renewal in last.order_by("node__name"):
+        node = nodes[renewal.node_id]
+        page = reverse("nodes:detail", args=[node.pk])
+        title, again = f"{node}: renewal failed", "It is tried again every hour while the certificates are due."
+        yield Need(
+            "node-renewal-failed", Severity.WARNING, str(node), title, renewal.reason, f"{again} {remedy}", page, "Show node", renewal.since, many=many
+        )  # fmt: skip
+
+
+def _of_nodes(now: datetime) -> CertificateQuerySet:
+    """The own certificates of nodes that expire soon or have expired."""
+    return expiring_soon(now).filter(kind__in=OWN_KINDS)
+
+
+def _expired(look: Look) -> Iterator[Need]:
+    """One need for the expired certificates of each node."""
+    many = Many("The certificates of {count} nodes have expired", f"{reverse('certs:list')}?expiry=expired", "Show certificates")
+    for subject, same in _by_holder(look, _of_nodes(look.now).filter(not_after__lt=look.now), many):
+        calls = Kind.CLIENT not in {certificate.kind for certificate in same}
         remedy = "Renew or redistribute the node that has it."
         if not calls:
             remedy = "Redistribute the node that has it, because the node cannot call for a renewal."
-        yield expired_need(ended, subject=subject, remedy=remedy, explains_own=frozenset() if calls else OF_NO_CALLS)
-    if ending:
-        yield expiring_need(ending, subject=subject, remedy="Renew the node that has it.", now=now)
+        need = expired_need(same, subject=subject, remedy=remedy, explains_own=frozenset() if calls else OF_NO_CALLS)
+        yield replace(need, many=many)
+
+
+def _expiring(look: Look) -> Iterator[Need]:
+    """One need for the certificates of each node that expire soon."""
+    many = Many("The certificates of {count} nodes expire soon", f"{reverse('certs:list')}?expiry=90", "Show certificates")
+    for subject, same in _by_holder(look, _of_nodes(look.now).filter(not_after__gte=look.now), many):
+        if soon := [certificate for certificate in same if certificate.expiry_status(look.now) == ExpiryStatus.EXPIRING]:
+            yield replace(expiring_need(soon, subject=subject, remedy="Renew the node that has it.", now=look.now), many=many)
+
+
+def _by_holder(look: Look, rows: CertificateQuerySet, many: Many) -> Iterator[tuple[str, list[Certificate]]]:
+    """The certificates of each holder with its name, the first to expire first."""
+    first = rows.order_by().values("holder_id").annotate(first=Min("not_after")).order_by("first", "holder_id")
+    held: dict[uuid.UUID | None, list[Certificate]] = {holder["holder_id"]: [] for holder in look.worst(first, many)}
+    for certificate in rows.filter(holder_id__in=held).order_by("not_after", "pk"):
+        held[certificate.holder_id].append(certificate)
+    nodes = Node.objects.in_bulk([pk for pk in held if pk])
+    for pk, same in held.items():
+        if same:
+            yield str(nodes[pk]) if pk in nodes else same[0].holder or same[0].subject, same
 
 
 @expiring_register("certs.view_certificate")

@@ -1,7 +1,7 @@
 """Why a node cannot get new certificates at the moment."""
 
 import uuid
-from dataclasses import dataclass, field
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from nodes.models import Node, Renewal
@@ -11,17 +11,13 @@ from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 LATE = timedelta(minutes=5)
 
 
-def _renewals_not_proved() -> dict[uuid.UUID, Renewal]:
-    found = Renewal.objects.exclude(status=RenewalStatus.PROVED).defer("package").order_by("generation")
-    return {row.node_id: row for row in found}
-
-
-@dataclass(frozen=True)
 class BlockedReasons:
-    """The data to find why nodes are blocked, in two queries. `renewals` has each node's last renewal that was not verified."""
+    """The data to find why `nodes` are blocked, in two queries. `renewals` has each node's last renewal that was not verified."""
 
-    renewals: dict[uuid.UUID, Renewal] = field(default_factory=_renewals_not_proved)
-    disputed: set[uuid.UUID] = field(default_factory=disputed_nodes)
+    def __init__(self, nodes: Collection[Node]) -> None:
+        found = Renewal.objects.filter(node__in=[node.pk for node in nodes]).exclude(status=RenewalStatus.PROVED)
+        self.renewals: dict[uuid.UUID, Renewal] = {row.node_id: row for row in found.defer("package").order_by("generation")}
+        self.disputed = disputed_nodes()
 
     def of(self, node: Node, now: datetime) -> str:
         """Why `node` is blocked, and what to do; "" if it is not."""

@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 
 from attention.expiring import Endless, Expiring, ExpiryWording, by_hand, by_itself, expiring_register
-from attention.needs import MOST_ALIKE, Need, Severity, codes_register, needs_register
-from certs.models import RevocationList
+from attention.needs import MOST_ALIKE, Look, Need, Severity, codes_register, needs_register
+from certs.models import Certificate, RevocationList
 from certs.revocation.lists import ANEW, lists_newest
+from certs.states import CertificateStatus
 from certs.zone.services import zone_current
+from nodes.inventory.conditions import condition_register, many_nodes, nodes_with
 from nodes.models import Node
 from nodes.registration.decommission import LOST
 from nodes.renewal.attention import OF_NO_CALLS
@@ -17,7 +20,7 @@ from nodes.revocation.exposure import secrets_not_replaced
 from nodes.revocation.view_models import without_valid_certificate
 from nodes.states import NodeState
 from pki.core import clocks
-from pki.core.roles import Kind
+from pki.core.roles import OWN_KINDS, Kind
 
 codes_register(
     {
@@ -28,20 +31,38 @@ codes_register(
 
 
 @needs_register
-def needs(now: datetime) -> Iterator[Need]:
+def needs(look: Look) -> Iterator[Need]:
     """Nodes without a valid certificate, and secrets on lost machines."""
-    yield from _revoked()
+    yield from _revoked(look)
     yield from _lost_machines()
 
 
-def _revoked() -> Iterator[Need]:
-    nodes = Node.objects.filter(state=NodeState.REGISTERED).select_related("observation")
-    for node, kinds in without_valid_certificate(nodes):
+@condition_register("node-certificate-revoked")
+def revoked(now: datetime) -> Q:
+    """Registered nodes without a valid certificate of some kind, or that report a revoked one."""
+    own = Certificate.objects.filter(status=CertificateStatus.REVOKED, kind__in=OWN_KINDS)
+    missing = [~Exists(Certificate.objects.issued().filter(holder_id=OuterRef("pk"), kind=kind)) for kind in OWN_KINDS]
+    reported = [Q(**{f"observation__{kind}_sha256__in": own.filter(kind=kind).values("sha256")}) for kind in OWN_KINDS]
+    return Q(
+        Q(*missing, _connector=Q.OR) | Q(*reported, _connector=Q.OR),
+        state=NodeState.REGISTERED,
+        is_central=False,
+        pk__in=own.values("holder_id"),
+    )
+
+
+def _revoked(look: Look) -> Iterator[Need]:
+    many = many_nodes(
+        "node-certificate-revoked", "{count} nodes have revoked certificates", "They are not accepted any more, so a renewal cannot reach these nodes.",
+        "Redistribute each node.",
+    )  # fmt: skip
+    nodes = look.worst(nodes_with("node-certificate-revoked", look.now).select_related("observation").order_by("name", "pk"), many)
+    for node, kinds in without_valid_certificate(list(nodes)):
         yield Need(
             "node-certificate-revoked", Severity.CRITICAL, str(node), f"{node}: {' and '.join(kinds)} certificate revoked",
             "It is not accepted any more, so a renewal cannot reach the node.", "Redistribute the node.",
             reverse("nodes:redistribute", args=[node.pk]), "Redistribute",
-            explains_own=OF_NO_CALLS if Kind.CLIENT in kinds else frozenset(),
+            explains_own=OF_NO_CALLS if Kind.CLIENT in kinds else frozenset(), many=many,
         )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The effects of a revocation before it is confirmed, and the nodes that have no valid certificate after one."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -119,14 +119,15 @@ def _touched(node: Node, certificate: Certificate, now: datetime) -> Touched | N
     return Touched(node, text, presents, follows)
 
 
-def without_valid_certificate(nodes: Iterable[Node]) -> list[tuple[Node, list[str]]]:
+def without_valid_certificate(nodes: Collection[Node]) -> list[tuple[Node, list[str]]]:
     """Registered nodes without a valid certificate of some kind, or with a revoked one; only a redistribution replaces it.
 
     During a rotation of the database key, a node has two valid service certificates and presents the newer one.
     The central node is left out, because it is repaired in another way (`nodes.central.repair`).
     """
     registered = [node for node in nodes if node.state == NodeState.REGISTERED and not node.is_central]
-    held = set(Certificate.objects.issued().filter(kind__in=OWN_KINDS).values_list("holder_id", "kind"))
+    issued = Certificate.objects.issued().filter(kind__in=OWN_KINDS, holder_id__in=[node.pk for node in registered])
+    held = set(issued.values_list("holder_id", "kind"))
     installed = [sha256 for node in registered if node.observed for sha256 in node.observed.installed.values()]
     revoked = set(Certificate.objects.filter(status=CertificateStatus.REVOKED, sha256__in=installed).values_list("holder_id", "kind"))
     lost = [(node, [kind.value for kind in OWN_KINDS if _lost((node.pk, kind.value), held, revoked)]) for node in registered]

@@ -1,11 +1,10 @@
 """The needs of the rotation in progress."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from django.urls import reverse
 
-from attention.needs import Need, Severity, codes_register, needs_register
+from attention.needs import Look, Need, Severity, codes_register, needs_register
 from certs.models import Rotation
 from nodes.rotations.database_key_view_models import key_rotation
 from nodes.rotations.root_view_models import root_rotation
@@ -19,8 +18,9 @@ codes_register(
 
 
 @needs_register
-def needs(now: datetime) -> Iterator[Need]:
+def needs(look: Look) -> Iterator[Need]:
     """A rotation that is blocked or waits for a node."""
+    now = look.now
     rotation = Rotation.objects.select_related("from_root", "to_root").filter(under_way=True).first()
     if rotation is None:
         return

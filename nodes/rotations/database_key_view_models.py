@@ -37,8 +37,9 @@ class Reader:
 
 def readers(versions: list[DatabaseKey], *, now: datetime) -> list[Reader]:
     """Every node that must read encrypted fields, with its proofs of `versions`."""
-    blocked_reasons = BlockedReasons()
-    return [Reader(node, proofs(node, versions), blocked_reasons.of(node, now)) for node in nodes_to_rotate()]
+    nodes = list(nodes_to_rotate())
+    blocked_reasons = BlockedReasons(nodes)
+    return [Reader(node, proofs(node, versions), blocked_reasons.of(node, now)) for node in nodes]
 
 
 def proofs(node: Node, versions: list[DatabaseKey]) -> list[tuple[datetime | None, DatabaseKey]]:

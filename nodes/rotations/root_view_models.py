@@ -53,9 +53,9 @@ def node_progress_rows(rotation: Rotation, *, now: datetime) -> list[NodeProgres
     by_root = (
         set(Certificate.objects.accepted().filter(issuer=rotation.to_root).values_list("sha256", flat=True)) if rotation.to_root else set()
     )
-    blocked_reasons, phase = BlockedReasons(), phase_of(rotation)
-    rows = []
-    for progress in nodes_progress(rotation):
+    found, phase, rows = nodes_progress(rotation), phase_of(rotation), []
+    blocked_reasons = BlockedReasons([progress.node for progress in found])
+    for progress in found:
         node, seen = progress.node, progress.node.observed
         why = blocked_reasons.of(node, now)
         if not why and seen and seen.listening and seen.served.get("service") not in (None, seen.installed.get("service")):

@@ -14,7 +14,7 @@ from certs.models import Certificate, Rotation
 from jobs.models import Job
 from jobs.services import job_again, job_create, job_finish, job_nudge
 from nodes.central.blocked_reason import central_blocked_reason, signing_blocked_reason
-from nodes.models import Node
+from nodes.models import Node, NodeQuerySet
 from nodes.observation.clock_doubt import clock_believed
 from pki.core.commands import QMC
 from pki.core.errors import PKIError
@@ -81,9 +81,10 @@ def rotation_pause(*, actor: Actor, rotation: Rotation, paused: bool, now: datet
     job_nudge(task=TASK[kind], subject=rotation.pk, now=now)
 
 
-def nodes_to_rotate() -> list[Node]:
+def nodes_to_rotate() -> NodeQuerySet:
     """Every node that has certificates of the trust zone, and so takes part."""
-    return list(Node.objects.present().exclude(registered_at=None).select_related("observation"))
+    nodes: NodeQuerySet = Node.objects.present().exclude(registered_at=None).select_related("observation")
+    return nodes
 
 
 def rotation_run(*, job: Job, step: Callable[[Rotation, datetime], timedelta | None], phase: Callable[[Rotation], str]) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.urls import reverse
 
-from attention.needs import Need, Severity, codes_register, needs_register
+from attention.needs import Look, Need, Severity, codes_register, needs_register
 from certs.models import TrustZone
 from certs.roots.attention import LIFE
 from jobs.clock import clock_jump
@@ -21,8 +21,9 @@ codes_register(
 
 
 @needs_register
-def needs(now: datetime) -> Iterator[Need]:
+def needs(look: Look) -> Iterator[Need]:
     """Periodic work that does not run, and a jump of the clock."""
+    now = look.now
     yield from _not_running(now)
     yield from _clock(now)
 

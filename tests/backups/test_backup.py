@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.store import Store
-from attention.needs import needs
+from attention.needs import Look, needs
 from audit.actors import SYSTEM
 from audit.models import Event
 from audit.record import verify
@@ -293,7 +293,7 @@ def test_a_missing_passphrase_changes_nothing(command: str, site_directory: Path
 
 
 def backup_needs(now: datetime) -> Iterator[str]:
-    return (need.title for need in needs(now) if "backup" in need.title)
+    return (need.title for need in needs(Look(now)) if "backup" in need.title)
 
 
 def test_the_overview_requests_a_backup(zone: TrustZone) -> None:
@@ -309,7 +309,7 @@ def test_the_overview_requests_a_backup(zone: TrustZone) -> None:
     assert list(backup_needs(now)) == ["The last backup failed its trial restore"]
     assert any(
         (need.text, need.remedy.startswith("On the central node run `python manage.py backup")) == ("It did not open.", True)
-        for need in needs(now)
+        for need in needs(Look(now))
     )
 
 

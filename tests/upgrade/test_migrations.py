@@ -34,7 +34,7 @@ LANDED = {
     "nodes/migrations/0008_turns_and_caller_findings.py": "6ce06017fe8a169499e5d99882e5b8afa9b54048a651a9f26bac74449ed163dd",
     "nodes/migrations/0009_names_of_nodes_and_exports.py": "800b7973ec0e3bd5a53165b93a89e22a3f6857d694ab8f274698b5bef2f36945",
     "nodes/migrations/0010_help_texts.py": "3cd658e11a634fefd2d54403bb84c0671d52e4c2af09a643a6a2b07e770f5d06",
-    "nodes/migrations/0011_what_needs_attention.py": "2050afa10cb60b733aeada8dc258957270d457c8c2d6a22afb2c23b621c8c5f6",
+    "nodes/migrations/0011_what_needs_attention.py": "5512bc1433dee2cc11b23b0c106cdc43cebf25ff6f4edb7b27bd759b5ac28a45",
     "nodes/migrations/0012_nudges.py": "357fe59f442aff57e7ef984887291cab82e399d612f06cc74ee58c63621f4294",
     "people/migrations/0001_tokens_move_here.py": "5c39c8e03a5a7f21f61815464fb29cb66ac3825ab718aab77788f6cdb5c0f4c6",
     "people/migrations/0002_help_texts.py": "ae8c2a97e0a582bac63c1b94523c14fd7539fbd648a216c67118ea1eea45d16e",

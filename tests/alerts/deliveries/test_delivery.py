@@ -14,6 +14,7 @@ from alerts.deliveries.queue import messages_route
 from alerts.deliveries.services import SPACING, channel_deliver, delivery_test, queues_follow
 from alerts.models import Alert, Channel, Delivery, QueuedMessage, Route
 from alerts.states import AlertState, Change, DeliveryState
+from attention.needs import Look
 from audit.actors import SYSTEM
 from certs.models import TrustZone
 from jobs.models import Job
@@ -114,7 +115,7 @@ def test_a_receiver_that_fails_gets_the_newest_state_when_it_is_back() -> None:
             at = found.next_attempt_at
         assert pauses == [10, 30, 60, 120]
         assert {delivery.state for delivery in Delivery.objects.all()} == {DeliveryState.FAILED}
-        (need,) = needs(at)
+        (need,) = needs(Look(at))
         assert (need.code, need.subject, "500" in need.text) == ("channel-failing", "monitoring", True)
         alert_transition(alert=alert, to=AlertState.CLOSED, change=Change.CLOSED, now=at, closed_at=at)
         broken.respond = status(204)

@@ -16,7 +16,7 @@ from alerts.rules.models import rules_current
 from alerts.states import DeliveryState
 from alerts.watchdog.services import watchdog_call
 from alerts.watchdog.status import LIST_WAITS, watchdog_status
-from attention.needs import needs
+from attention.needs import Look, needs
 from certs.certificates.revocation_lists import TASK
 from jobs.models import Job, PeriodicWork
 from jobs.registry import MOST_PATIENCE, periodic_tasks
@@ -156,7 +156,7 @@ def closed_port() -> int:
 
 
 def codes(now: Any) -> set[str]:
-    return {need.code for need in needs(now)} & {"watchdog-unreachable"}
+    return {need.code for need in needs(Look(now))} & {"watchdog-unreachable"}
 
 
 @pytest.mark.parametrize("fails", ["refuses", "500", "redirects"])

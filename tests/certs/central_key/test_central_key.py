@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from agent.store import Store
-from attention.needs import needs
+from attention.needs import Look, needs
 from audit.actors import SYSTEM
 from audit.models import Event
 from backups.backup import backup_make
@@ -319,7 +319,7 @@ def test_an_unusable_key_file_is_reported_everywhere_and_never_replaced(
     overview = administrator.get("/").content.decode()
     assert "The central key cannot be used" in overview
     assert (file.read_bytes() if file.is_file() else None) == content
-    assert any(need.code == "central-key-unusable" for need in needs(timezone.now()))
+    assert any(need.code == "central-key-unusable" for need in needs(Look(timezone.now())))
 
 
 def test_blocked_re_encryption_says_why_and_continues_later(site_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,7 +328,7 @@ def test_blocked_re_encryption_says_why_and_continues_later(site_directory: Path
     settings.CENTRAL_KEY_FILE.unlink()
     resealing_advance(job=job_claim(now=timezone.now(), only=job))
     assert "is missing" in CentralKey.objects.get(version=2).problem
-    assert "central-key-unusable" in [need.code for need in needs(timezone.now())]
+    assert "central-key-unusable" in [need.code for need in needs(Look(timezone.now()))]
     settings.CENTRAL_KEY_FILE.write_bytes(content)
     resealing_advance(job=job_claim(now=timezone.now() + central_key.POLL, only=job))
     assert CentralKey.objects.get(version=2).problem == ""

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from attention.needs import attention, needs
+from attention.needs import Look, attention, needs
 from audit.actors import SYSTEM
 from certs.certificates.issuer import issuing_root, roots_in_force
 from certs.exports import worker as export_work
@@ -41,7 +41,7 @@ def board() -> list[Any]:
 
 
 def export_needs(now: datetime) -> list[tuple[str, str]]:
-    return [(need.color, need.title) for need in needs(now) if need.button == "Renew export"]
+    return [(need.color, need.title) for need in needs(Look(now)) if need.button == "Renew export"]
 
 
 def test_the_board_has_one_row_for_an_export(zone: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from attention.needs import Severity
+from attention.needs import Look, Severity
 from audit.actors import SYSTEM
 from certs.exports.services import export_revoke, exports_request
 from certs.models import HolderKind, NameClaim, NameHolder
@@ -124,7 +124,7 @@ def test_a_dispute_is_a_need_and_is_on_the_pages_of_both(site_directory: Path, a
     made = node("rim1")
     requested = Names(HolderKind.NODE, made.pk, ("rim1.example",), ("b.example",))
     names_take(requested=[requested], now=NOW + timedelta(minutes=1), dispute=True)
-    (need,) = needs(NOW)
+    (need,) = needs(Look(NOW))
     assert (need.code, need.severity, need.identity[1:], need.url) == (
         "name-disputed", Severity.WARNING, ("b.example", "the node rim1"), f"/nodes/{made.pk}/",
     )  # fmt: skip
@@ -132,7 +132,7 @@ def test_a_dispute_is_a_need_and_is_on_the_pages_of_both(site_directory: Path, a
     for url in ("/", f"/nodes/{made.pk}/", f"/exports/{export.pk}/"):
         assert "b.example has more than one holder" in admin_client.get(url, secure=True).content.decode(), url
     export_revoke(actor=SYSTEM, export=export, reason="replaced", code=RevocationCode.SUPERSEDED, now=NOW)
-    assert (list(needs(NOW)), register()["b.example"]) == ([], (False, 1))
+    assert (list(needs(Look(NOW))), register()["b.example"]) == ([], (False, 1))
 
 
 def test_every_holder_of_a_site_is_in_the_register_and_releases_its_names(site_directory: Path) -> None:

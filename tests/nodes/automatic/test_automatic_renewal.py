@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from audit.actors import SYSTEM
+from certs.certificates.services import renew_at
 from certs.errors import ClockDoubtful, RotationRefused
 from certs.models import Certificate, Rotation, TrustZone
 from certs.revocation.lists import list_issue, trust_in_force
 from nodes.automatic.services import AGAIN, automatic_renewal, calls_follow_clock, renewals_due
 from nodes.models import Node, Observation, Renewal
 from nodes.rotations.root import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
+from pki.core.roles import Kind
 from tests import factories
 
 NOW = datetime.now(UTC)
@@ -31,7 +33,10 @@ def node(site_directory: Path) -> Node:
 
 def lives(kind: str, *, since: int, left: int, at: datetime = NOW) -> None:
     """The certificates of `kind` began `since` days before `at`, and end `left` days after it."""
-    Certificate.objects.filter(kind=kind).update(not_before=at - since * DAY, not_after=at + left * DAY)
+    for certificate in Certificate.objects.filter(kind=kind):
+        certificate.not_before, certificate.not_after = at - since * DAY, at + left * DAY
+        certificate.renew_at = renew_at(Kind(kind), certificate.not_before, certificate.not_after, int(certificate.serial, 16))
+        certificate.save()
 
 
 def hears(at: datetime) -> None:
@@ -106,7 +111,7 @@ def test_a_cluster_certificate_that_is_due_gets_a_successor_and_ends_when_every_
     assert [due.not_after for due in renewals_due(now=later)] == [old.not_after]
     automatic_renewal(now=later)
     assert Renewal.objects.count() == 1
-    Observation.objects.update(installed={"cluster": new.sha256})
+    Observation.objects.update(cluster_sha256=new.sha256)
     automatic_renewal(now=later)
     assert Certificate.objects.get(pk=old.pk).status == "superseded"
 

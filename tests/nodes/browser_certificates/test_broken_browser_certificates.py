@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from agent.store import Installed
-from attention.needs import needs
+from attention.needs import Look, needs
 from nodes.models import BrowserCertificate, Node, Observation
 from pki.core import ber, keys
 from pki.core.verify import fingerprint
@@ -72,7 +72,7 @@ def test_no_page_and_no_list_fails_over_a_row_that_cannot_be_used(case: str, nod
         assert "It cannot be read" in client.get(one).content.decode()
         refused = client.post(f"{one}choose/", {"node": str(node.pk)})
         assert (refused.status_code, "It cannot be read" in refused.content.decode()) == (409, True)
-    list(needs(NOW))
+    list(needs(Look(NOW)))
 
 
 @pytest.mark.parametrize("case", [name for name, (_, is_readable) in ROWS.items() if not is_readable])
@@ -84,7 +84,7 @@ def test_the_node_that_chose_it_falls_back_and_the_console_says_why(
     for kind, held in (("client", zone.client), ("service", zone.service)):
         der = held.public_bytes(Encoding.DER)
         factories.certificate(
-            kind, holder_id=node.pk, at=NOW, subject=kind, serial=kind, sha256=fingerprint(der), der=der, not_after=NOW, generation=0
+            kind, holder_id=node.pk, at=NOW, subject=kind, sha256=fingerprint(der), der=der, not_after=NOW, generation=0
         )
     scope = {"asgi.scope": {"state": {"peer_certificate": zone.client.public_bytes(Encoding.DER)}}}
     answer = Client().get("/api/v1/browser-certificate/", **scope)
@@ -98,6 +98,6 @@ def test_the_node_that_chose_it_falls_back_and_the_console_says_why(
     }  # fmt: skip
     assert Client().post("/api/v1/heartbeat/", json.dumps(report), content_type="application/json", **scope).status_code == 200
     settings.ROOT_URLCONF = "qmc.urls"
-    (need,) = [other for other in needs(NOW) if "does not use its browser certificate" in other.title]
+    (need,) = [other for other in needs(Look(NOW)) if "does not use its browser certificate" in other.title]
     assert "It cannot be read" in need.text
     assert "Choose another certificate" in need.remedy

@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from agent.store import Installed, Store
-from attention.needs import needs
+from attention.needs import Look, needs
 from audit.actors import SYSTEM, Actor, PermissionRefused
 from audit.models import Event
 from certs.models import Certificate, DatabaseKey
@@ -352,7 +352,7 @@ def test_overview_names_a_proxy_that_has_not_loaded_what_was_chosen(leaf: Signed
 
     def need_titles(at: datetime, **served: str) -> list[str]:
         heard(node, browser=browser(node), installed={"service": "a" * 64, "browser": made.sha256}, served=served, last_seen_at=at)
-        return [need.title for need in needs(at) if "browser certificate" in need.title]
+        return [need.title for need in needs(Look(at)) if "browser certificate" in need.title]
 
     late = NOW + timedelta(minutes=11)
     assert need_titles(NOW, proxy="a" * 64) == []
@@ -367,7 +367,7 @@ def test_why_it_fell_back_is_said_everywhere(problem: str, node: Node, client: C
     why, remedy = WHY[problem]
     status = browser_status(node)
     assert (status.state, status.problem) == ("fallen_back", problem)
-    (need,) = [other for other in needs(NOW) if "browser certificate" in other.title]
+    (need,) = [other for other in needs(Look(NOW)) if "browser certificate" in other.title]
     assert (why in need.text, need.remedy) == (True, remedy)
     page = client.get(f"/nodes/{node.pk}/").content.decode()
     assert why in page.replace("&#x27;", "'")
@@ -378,7 +378,7 @@ def test_overview_names_what_ends_soon_where_it_is_chosen(node: Node) -> None:
     made = upload(sign(names=("rim1.example",), begins=NOW - timedelta(days=70)))
 
     def colors_and_titles() -> list[tuple[str, str]]:
-        return [(need.color, need.title) for need in needs(NOW) if "browser certificate" in need.title]
+        return [(need.color, need.title) for need in needs(Look(NOW)) if "browser certificate" in need.title]
 
     assert colors_and_titles() == []
     choose(node, made.thumbprint)
@@ -402,7 +402,7 @@ class TestNodeApi:
         for kind, held in (("client", zone.client), ("service", zone.service)):
             der = held.public_bytes(Encoding.DER)
             factories.certificate(
-                kind, holder_id=node.pk, at=NOW, subject=kind, serial=kind, sha256=fingerprint(der), der=der, not_after=NOW, generation=0
+                kind, holder_id=node.pk, at=NOW, subject=kind, sha256=fingerprint(der), der=der, not_after=NOW, generation=0
             )
 
         def ask(path: str = "/api/v1/browser-certificate/", certificate: x509.Certificate = zone.client, content: Any = None) -> Any:

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from agent import cluster as agent_cluster
 from agent.store import Installed, Store
-from attention.needs import needs
+from attention.needs import Look, needs
 from audit.actors import SYSTEM, Actor, PermissionRefused
 from audit.models import Event
 from certs.cluster.services import cluster_pfx, token_checked, token_sign
@@ -389,7 +389,7 @@ def test_what_was_typed_stays_after_an_error(client: Client) -> None:
 
 
 def cluster_need() -> list[str]:
-    return [need.title for need in needs(timezone.now()) if "QlikServiceCluster" in need.title]
+    return [need.title for need in needs(Look(timezone.now())) if "QlikServiceCluster" in need.title]
 
 
 def test_required_is_a_need_until_every_node_has_proved_it(client: Client, zone: Zone) -> None:

@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from attention.needs import needs
-from audit.actors import SYSTEM
-from audit.record import record
+from attention.needs import Look, needs
 from nodes.models import Node, Observation
 from nodes.observation.served_certificates import hook_run, served_certificates
 from tests import factories
@@ -43,7 +41,11 @@ def node(db: None) -> Node:
 
 
 def with_report(node: Node, **fields: Any) -> Node:
-    Observation.objects.filter(node=node).update(**fields)
+    """The node after a report with these fields."""
+    seen = Observation.objects.get(node=node)
+    for name, value in fields.items():
+        setattr(seen, name, value)
+    seen.save()
     return Node.objects.get(pk=node.pk)
 
 
@@ -70,10 +72,9 @@ def test_installed_against_served_now_in_words(node: Node, sha256: str | None, w
     ids=["just renewed", "late", "fine", "silent"],
 )
 def test_overview_names_what_still_serves_the_old_certificate(node: Node, minutes: int, served: str | None, expected: int) -> None:
-    came = NOW - timedelta(minutes=minutes)
-    record(actor=SYSTEM, action="renewal.transition", target=node, detail={"to": "proving", "generation": 2}, now=came)
-    with_report(node, served={"service": NEW, "engine": served})
-    assert [need.title for need in needs(NOW)].count("rim1: engine does not serve the installed certificate") == expected
+    with_report(node, served={"service": NEW, "engine": served}, last_seen_at=NOW - timedelta(minutes=minutes))
+    with_report(node, last_seen_at=NOW)
+    assert [need.title for need in needs(Look(NOW))].count("rim1: engine does not serve the installed certificate") == expected
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_reload_hook_in_words(node: Node, code: int | None, words: str, failed: 
     run = hook_run(with_report(node, hook={"at": NOW.isoformat(), "exit": code, "generation": 2}))
     assert run is not None
     assert (words in run.words, run.failed) == (True, failed)
-    assert any("the reload hook failed" in need.title for need in needs(NOW)) is failed
+    assert any("the reload hook failed" in need.title for need in needs(Look(NOW))) is failed
 
 
 def test_node_without_hook_and_services_says_nothing_of_them(node: Node) -> None:

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from attention.needs import needs
+from attention.needs import Look, needs
 from audit.actors import SYSTEM
 from audit.models import Event
 from certs.certificates.issuer import issuing_root
@@ -100,7 +100,7 @@ def test_what_was_replaced_since_is_said(rim: Node) -> None:
         return [secret.replaced for secret in secrets_kept(Node.objects.get(pk=rim.pk), actor=SYSTEM, now=now())]
 
     assert replaced() == [False, False, False, None]
-    assert [need.title for need in needs(now()) if need.code == "secrets-known"] == [
+    assert [need.title for need in needs(Look(now())) if need.code == "secrets-known"] == [
         "rim1 was lost, and secrets that it knew are still in use"
     ]
     later = left + timedelta(minutes=5)
@@ -116,7 +116,7 @@ def test_what_was_replaced_since_is_said(rim: Node) -> None:
     assert replaced() == [True, True, False, None]
     cluster_renew(zone=zone_current(), root=issuing_root(), actor=SYSTEM, now=later)
     assert replaced() == [True, True, True, None]
-    assert "secrets-known" not in [need.code for need in needs(now())]
+    assert "secrets-known" not in [need.code for need in needs(Look(now()))]
 
 
 def test_a_compromised_key_leads_to_what_else_is_known(rim: Node, console: Client) -> None:

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from attention.needs import needs
+from attention.needs import Look, needs
 from audit.actors import SYSTEM
 from certs.models import Certificate, RevocationList, TrustZone
 from certs.revocation.services import certificate_revoke
@@ -126,9 +126,9 @@ def test_page_is_for_who_may_revoke(client: Client, root: Certificate) -> None:
 def test_node_without_certificates_in_force_is_named(root: Certificate, node: Node) -> None:
     certificate("client", "c2", issuer=root, holder_id=node.pk, status="revoked", revoked_at=NOW)
     service = certificate("service", "s2", issuer=root, holder_id=node.pk)
-    assert "rim1: client certificate revoked" in [need.title for need in needs(NOW)]
+    assert "rim1: client certificate revoked" in [need.title for need in needs(Look(NOW))]
     Certificate.objects.filter(pk=service.pk).update(status="revoked")
-    assert "rim1: service and client certificate revoked" in [need.title for need in needs(NOW)]
+    assert "rim1: service and client certificate revoked" in [need.title for need in needs(Look(NOW))]
 
 
 def test_a_node_that_presents_a_revoked_certificate_beside_one_in_force_is_named(root: Certificate, node: Node) -> None:
@@ -147,7 +147,7 @@ def test_an_overdue_list_is_reported_and_can_be_read(client: Client, root: Certi
         der = revocation_list.list_sign(authority.certificate, authority.key, number=number, entries=[], now=moment)
         RevocationList.objects.create(root=root, number=number, this_update=moment, next_update=moment + timedelta(days=30), der=der)
     RevocationList.objects.create(root=root, number=3, this_update=NOW, next_update=NOW + timedelta(days=30))  # its worker died
-    assert [need.title for need in needs(NOW) if "revocation list" in need.title] == ["The revocation list of CN=root is overdue"]
+    assert [need.title for need in needs(Look(NOW)) if "revocation list" in need.title] == ["The revocation list of CN=root is overdue"]
     client.force_login(User.objects.create_superuser("ann"))
     page = client.get(reverse("certs:detail", args=[root.pk]), secure=True).content.decode()
     assert "It should have been signed again" in page

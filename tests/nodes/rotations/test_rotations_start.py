@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from attention.needs import needs
+from attention.needs import Look, needs
 from audit.actors import SYSTEM
 from certs.certificates.issuer import issuing_root
 from certs.certificates.services import certificate_withdraw
@@ -99,7 +99,7 @@ def test_a_rotation_that_cannot_end_does_not_begin_and_is_not_offered(site_direc
     assert "<button" not in offered.partition("<main")[2]
     assert console.post(reverse(f"{room}:rotate"), secure=True).status_code in (409, 503)
     assert f'href="{reverse(f"{room}:rotate")}"' not in console.get(reverse(f"{room}:show"), secure=True).content.decode()
-    assert [need for need in needs(now()) if need.url == reverse(f"{room}:rotate")] == []
+    assert [need for need in needs(Look(now())) if need.url == reverse(f"{room}:rotate")] == []
     assert (Rotation.objects.count(), Job.objects.filter(title__startswith="Rotation").count()) == (before, before)
 
 

@@ -95,7 +95,7 @@ def test_many_nodes_of_an_expired_root_are_one_need(site_directory: Path) -> Non
     now = timezone.now()
     for number in range(5):
         node = silent_node(f"rim{number}", hours=0, now=now)
-        Node.objects.filter(pk=node.pk).update(state="failed", state_reason="The root was recreated.")
+        Node.objects.filter(pk=node.pk).update(state="failed", failed_from="registered", state_reason="The root was recreated.")
         from_registered(node, now)
     (found,) = of("node-needs-redistribution", now)
     assert found.need.title == "5 nodes need a new password"

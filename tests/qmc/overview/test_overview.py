@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from attention.needs import needs
+from attention.needs import Look, needs
 from jobs import clock
 from jobs.models import PeriodicWork
 from nodes.models import Observation
@@ -30,7 +30,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 def test_a_wrong_clock_of_a_node_is_reported_with_both_clocks(offset: float, title: str | None, text: str) -> None:
     node = factories.node(at=NOW)
     Observation.objects.create(node=node, last_seen_at=NOW, clock_offset_s=offset)
-    found = [need for need in needs(NOW) if "clock" in need.title]
+    found = [need for need in needs(Look(NOW)) if "clock" in need.title]
     assert [need.title for need in found] == ([title] if title else [])
     assert all(text in need.text for need in found)
 
