@@ -83,9 +83,7 @@ def test_the_node_that_chose_it_falls_back_and_the_console_says_why(
     settings.ROOT_URLCONF = "qmc.urls_node"
     for kind, held in (("client", zone.client), ("service", zone.service)):
         der = held.public_bytes(Encoding.DER)
-        factories.certificate(
-            kind, holder_id=node.pk, at=NOW, subject=kind, sha256=fingerprint(der), der=der, not_after=NOW, generation=0
-        )
+        factories.certificate(kind, holder_id=node.pk, at=NOW, subject=kind, sha256=fingerprint(der), der=der, not_after=NOW, generation=0)
     scope = {"asgi.scope": {"state": {"peer_certificate": zone.client.public_bytes(Encoding.DER)}}}
     answer = Client().get("/api/v1/browser-certificate/", **scope)
     assert answer.status_code == 200
