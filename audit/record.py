@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,29 +31,39 @@ def _digest(event: Event) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-@transaction.atomic
 def record(*, actor: Actor, action: str, target: models.Model, detail: dict[str, Any], now: datetime) -> Event:
-    """Append one event about `target`. `detail` has JSON values and never a secret.
+    """Append one event about `target`. `detail` has JSON values and never a secret."""
+    (event,) = record_each(actor=actor, action=action, details=[(target, detail)], now=now)
+    return event
+
+
+@transaction.atomic(savepoint=False)
+def record_each(*, actor: Actor, action: str, details: Iterable[tuple[models.Model, dict[str, Any]]], now: datetime) -> list[Event]:
+    """Append one event about each target, in this order.
 
     The head row is locked until the caller's transaction ends, so that the order of the chain is the order of commits, whichever
     process writes (SQLite: the transaction itself is IMMEDIATE).
     """
     head, _ = Head.objects.select_for_update().get_or_create(pk=1)
-    event = Event(
-        sequence=head.sequence + 1,
-        at=now,
-        actor=actor.label[:200],
-        action=action,
-        target_type=target._meta.label_lower,
-        target_id=target.pk,
-        target_label=str(target)[:200],
-        detail=detail,
-        previous=head.digest,
-    )
-    event.digest = _digest(event)
-    event.save()
-    Head.objects.filter(pk=1).update(sequence=event.sequence, digest=event.digest)
-    return event
+    events = []
+    for target, detail in details:
+        event = Event(
+            sequence=head.sequence + 1,
+            at=now,
+            actor=actor.label[:200],
+            action=action,
+            target_type=target._meta.label_lower,
+            target_id=target.pk,
+            target_label=str(target)[:200],
+            detail=detail,
+            previous=head.digest,
+        )
+        head.digest = event.digest = _digest(event)
+        head.sequence = event.sequence
+        events.append(event)
+    Event.objects.bulk_create(events)
+    Head.objects.filter(pk=1).update(sequence=head.sequence, digest=head.digest)
+    return events
 
 
 def verify() -> int:

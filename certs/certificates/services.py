@@ -1,17 +1,20 @@
 """Certificates: change their states, and find or make the certificate of an intent."""
 
+import functools
+import operator
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from cryptography import x509
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from audit.actors import SYSTEM, Actor
 from audit.models import Event
-from audit.record import record
+from audit.record import record, record_each
 from certs.certificates.issuer import Issuer, root_passphrase
 from certs.certificates.revocation_lists import list_ask
 from certs.errors import IllegalTransition, StaleCertificate
@@ -24,12 +27,24 @@ from pki.core.roles import Kind, role_of
 from pki.issuing import issue
 from pki.issuing.revocation_list import RevocationCode
 
+TRANSITION = "certificate.transition"
+
 
 @transaction.atomic
 def certificate_transition(
     *, certificate: Certificate, to: CertificateStatus, reason: str, actor: Actor, now: datetime, **changes: Any
 ) -> Event:
     """Move `certificate` to `to`. Raises: IllegalTransition, StaleCertificate (another worker was first)."""
+    detail = _moved(certificate, to, reason, now, changes)
+    certificate.refresh_from_db()
+    event = record(actor=actor, action=TRANSITION, target=certificate, detail=detail, now=now)
+    if to == CertificateStatus.REVOKED and certificate.issuer is not None and certificate.issuer.status == CertificateStatus.ISSUED:
+        list_ask(root=certificate.issuer, now=now)  # after the event, because every transaction locks the head of the log before jobs
+    return event
+
+
+def _moved(certificate: Certificate, to: CertificateStatus, reason: str, now: datetime, changes: dict[str, Any]) -> dict[str, Any]:
+    """Move the row, and return the detail of its event. Raises: IllegalTransition, StaleCertificate."""
     old = CertificateStatus(certificate.status)
     if to not in TRANSITIONS[old]:
         raise IllegalTransition(f"{certificate}: {old} → {to} is not possible")
@@ -37,15 +52,12 @@ def certificate_transition(
         changes |= {"sealed_private_key": None, "encrypted_private_key": None}
     if to in (CertificateStatus.SUPERSEDED, CertificateStatus.REVOKED):
         changes |= {f"{to}_at": now}
-    changed = Certificate.objects.filter(pk=certificate.pk, status=old).update(status=to, reason=reason, **changes)
-    if not changed:
+    changes |= {"status": to, "reason": reason}
+    if not Certificate.objects.filter(pk=certificate.pk, status=old).update(**changes):
         raise StaleCertificate(f"{certificate} is no longer {old}")
-    certificate.refresh_from_db()
-    detail = {"from": old, "to": to, "reason": reason, "serial": certificate.serial, "sha256": certificate.sha256}
-    event = record(actor=actor, action="certificate.transition", target=certificate, detail=detail, now=now)
-    if to == CertificateStatus.REVOKED and certificate.issuer is not None and certificate.issuer.status == CertificateStatus.ISSUED:
-        list_ask(root=certificate.issuer, now=now)  # after the event, because every transaction locks the head of the log before jobs
-    return event
+    for name, value in changes.items():
+        setattr(certificate, name, value)
+    return {"from": old, "to": to, "reason": reason, "serial": certificate.serial, "sha256": certificate.sha256}
 
 
 @dataclass(frozen=True)
@@ -58,10 +70,18 @@ class Intent:
     generation: int
     database_key_version: int | None = None
 
+    def condition(self) -> Q:
+        """The condition of every row that was ever recorded for this intent."""
+        condition = Q(kind=self.kind, holder_id=self.holder_id, generation=self.generation)
+        return condition if self.database_key_version is None else condition & Q(database_key_version=self.database_key_version)
+
     def rows(self) -> CertificateQuerySet:
-        """Every row that was ever recorded for this intent."""
-        rows = Certificate.objects.filter(kind=self.kind, holder_id=self.holder_id, generation=self.generation)
-        return rows if self.database_key_version is None else rows.filter(database_key_version=self.database_key_version)
+        return Certificate.objects.filter(self.condition())
+
+    def is_of(self, row: Certificate) -> bool:
+        """Whether `row` was recorded for this intent."""
+        same = (self.kind, self.holder_id, self.generation) == (row.kind, row.holder_id, row.generation)
+        return same and self.database_key_version in (None, row.database_key_version)
 
 
 @dataclass(frozen=True)
@@ -84,29 +104,72 @@ def certificate_for(
     raise_if_canceled: Callable[[], None] = lambda: None,
     once_issued: Callable[[Certificate], None] = lambda _: None,
 ) -> Certificate:
-    """Find the issued certificate of `intent`, or make it from `draft()`: prepare (with lint), record, sign, record.
-
-    `raise_if_canceled` runs in the transaction that records the row, and raises if the certificate was canceled, so that it is never signed.
-    `once_issued` runs in the transaction that makes the certificate issued. It does not run for a certificate that is found.
-
-    Raises: StaleCertificate while another worker makes it, PKIError, and the errors of the three functions.
-    """
-    certificates_sweep(intent.rows(), now=now)
-    found = intent.rows().issued().first()
-    if found is not None:
-        return found
-    if intent.rows().filter(status=CertificateStatus.ISSUING).exists():
-        raise _made_elsewhere(intent)
-    new = draft()
-    plan = issue.prepare(new.request, issuer_certificate=new.issuer.row.x509() if new.issuer else None, now=now)
-    row = _recorded(plan, intent=intent, draft=new, actor=actor, now=now, raise_if_canceled=raise_if_canceled)
-    der = issue.sign(plan, new.issuer.private_key if new.issuer else new.private_key)
-    signed = x509.load_der_x509_certificate(der)
-    changes = {"der": der, "sha256": verify.fingerprint(signed), "role": role_of(signed) or ""}
-    with transaction.atomic():
-        certificate_transition(certificate=row, to=CertificateStatus.ISSUED, reason="", actor=actor, now=now, **changes)
-        once_issued(row)
+    """The certificate of one intent, as `certificates_for`. `once_issued` runs in the transaction that makes it issued, and only if it is made."""
+    (row,) = certificates_for(
+        drafts={intent: draft}, actor=actor, now=now, raise_if_canceled=raise_if_canceled, once_issued=lambda rows: once_issued(rows[0])
+    )
     return row
+
+
+def certificates_for(
+    *,
+    drafts: Mapping[Intent, Callable[[], Draft]],
+    actor: Actor,
+    now: datetime,
+    raise_if_canceled: Callable[[], None] = lambda: None,
+    once_issued: Callable[[list[Certificate]], None] = lambda _: None,
+) -> list[Certificate]:
+    """Find the issued certificate of each intent, or make it from its draft: prepare (with lint), record, sign, record.
+
+    All rows are recorded in one transaction, and all become issued in one. `raise_if_canceled` runs in the first one, and raises if the
+    certificates were canceled, so that they are never signed. `once_issued` runs in the second one, with the certificates that were made.
+
+    Raises: StaleCertificate while another worker makes one of them, PKIError, and the errors of the three functions.
+    """
+    found = _found(drafts, now)
+    new = {intent: draft() for intent, draft in drafts.items() if intent not in found}
+    if new:
+        plans = [issue.prepare(d.request, issuer_certificate=d.issuer.row.x509() if d.issuer else None, now=now) for d in new.values()]
+        rows = _recorded(plans, new, actor=actor, now=now, raise_if_canceled=raise_if_canceled)
+        signed = [
+            issue.sign(plan, d.issuer.private_key if d.issuer else d.private_key) for plan, d in zip(plans, new.values(), strict=True)
+        ]
+        _put_into_force(rows, signed, actor=actor, now=now, once_issued=once_issued)
+        found |= zip(new, rows, strict=True)
+    return [found[intent] for intent in drafts]
+
+
+def _found(intents: Iterable[Intent], now: datetime) -> dict[Intent, Certificate]:
+    """The issued certificates of these intents. Raises: StaleCertificate while another worker makes one of them."""
+    wanted = functools.reduce(operator.or_, (intent.condition() for intent in intents))
+    rows = Certificate.objects.filter(wanted, status__in=[CertificateStatus.ISSUING, CertificateStatus.ISSUED])
+    if any(row.status == CertificateStatus.ISSUING for row in rows):
+        certificates_sweep(rows, now=now)
+        rows = rows.all()
+    found: dict[Intent, Certificate] = {}
+    for intent in intents:
+        own = [row for row in rows if intent.is_of(row)]
+        issued = next((row for row in own if row.status == CertificateStatus.ISSUED), None)
+        if issued is not None:
+            found[intent] = issued
+        elif own:
+            raise _made_elsewhere(intent)
+    return found
+
+
+def _put_into_force(
+    rows: list[Certificate], signed: list[bytes], *, actor: Actor, now: datetime, once_issued: Callable[[list[Certificate]], None]
+) -> None:
+    with transaction.atomic():
+        in_order = sorted(zip(rows, signed, strict=True), key=lambda pair: pair[0].pk)  # as every transaction locks them
+        details = [(row, _moved(row, CertificateStatus.ISSUED, "", now, _of_signed(der))) for row, der in in_order]
+        record_each(actor=actor, action=TRANSITION, details=details, now=now)
+        once_issued(rows)
+
+
+def _of_signed(der: bytes) -> dict[str, Any]:
+    signed = x509.load_der_x509_certificate(der)
+    return {"der": der, "sha256": verify.fingerprint(signed), "role": role_of(signed) or ""}
 
 
 def renew_at(kind: Kind, not_before: datetime, not_after: datetime, serial: int) -> datetime | None:
@@ -115,8 +178,25 @@ def renew_at(kind: Kind, not_before: datetime, not_after: datetime, serial: int)
 
 
 def _recorded(
-    plan: issue.Plan, *, intent: Intent, draft: Draft, actor: Actor, now: datetime, raise_if_canceled: Callable[[], None]
-) -> Certificate:
+    plans: list[issue.Plan], drafts: Mapping[Intent, Draft], *, actor: Actor, now: datetime, raise_if_canceled: Callable[[], None]
+) -> list[Certificate]:
+    rows = [_row(plan, intent, draft, now) for plan, (intent, draft) in zip(plans, drafts.items(), strict=True)]
+    try:
+        with transaction.atomic(durable=True):
+            raise_if_canceled()
+            for row, draft in zip(rows, drafts.values(), strict=True):
+                if draft.keeps_key and draft.issuer is None:
+                    TrustZone.objects.select_for_update().first()  # the root passphrase is not rotated between reading it and saving the row
+                    row.encrypted_private_key = keys.to_encrypted_pem(draft.private_key, root_passphrase())
+            Certificate.objects.bulk_create(rows)
+            details = [(row, {"holder": row.holder, "generation": row.generation, "serial": row.serial}) for row in rows]
+            record_each(actor=actor, action="certificate.recorded", details=details, now=now)
+    except IntegrityError as exc:
+        raise _made_elsewhere(next(iter(drafts))) from exc
+    return rows
+
+
+def _row(plan: issue.Plan, intent: Intent, draft: Draft, now: datetime) -> Certificate:
     row = Certificate(
         kind=plan.kind,
         subject=plan.subject.rfc4514_string(),
@@ -136,17 +216,6 @@ def _recorded(
     )
     if draft.keeps_key and draft.issuer is not None:
         row.sealed_private_key = keys.to_pem(draft.private_key)
-    try:
-        with transaction.atomic(durable=True):
-            raise_if_canceled()
-            if draft.keeps_key and draft.issuer is None:
-                TrustZone.objects.select_for_update().first()  # the root passphrase is not rotated between reading it and saving the row
-                row.encrypted_private_key = keys.to_encrypted_pem(draft.private_key, root_passphrase())
-            row.save(force_insert=True)
-            detail = {"holder": intent.holder, "generation": intent.generation, "serial": row.serial}
-            record(actor=actor, action="certificate.recorded", target=row, detail=detail, now=now)
-    except IntegrityError as exc:
-        raise _made_elsewhere(intent) from exc
     return row
 
 

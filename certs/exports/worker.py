@@ -1,5 +1,6 @@
 """Make an export: its keys and certificates, the encrypted archive, and its folder on the central node. Runs in workers."""
 
+import functools
 import os
 import shutil
 import uuid
@@ -13,8 +14,8 @@ from django.utils import timezone
 from agent.files import sync_folder, write
 from agent.store import Installed, Store
 from audit.actors import SYSTEM, system_for
-from certs.certificates.issuer import issuer_of, issuing_root, roots_in_force
-from certs.certificates.services import Draft, Intent, certificate_for, certificate_transition, certificate_withdraw
+from certs.certificates.issuer import Issuer, issuer_of, issuing_root, roots_in_force
+from certs.certificates.services import Draft, Intent, certificate_transition, certificate_withdraw, certificates_for
 from certs.errors import StaleCertificate, StaleExport
 from certs.exports.services import TASK, export_transition
 from certs.keys.policy import key_type
@@ -64,9 +65,7 @@ def export_advance(*, job: Job) -> None:
 def _make(export: Export, now: datetime) -> None:
     """Raises: StaleCertificate, StaleExport."""
     try:
-        service = _certificate(export, Kind.SERVICE, root=issuing_root(), now=now)
-        # The same root for both certificates, even if a rotation advances in between.
-        client = _certificate(export, Kind.CLIENT, root=service.issuer or issuing_root(), now=now)
+        service, client = _certificates(export, now=now)
         archive = files.zipped({export.machine: _files(export, service, client)}, now=now)
     except (StaleCertificate, StaleExport):
         raise
@@ -107,10 +106,19 @@ def _key_for(export: Export) -> tuple[int, database_key.DatabaseKey | None]:
     return version.version, key
 
 
-def _certificate(export: Export, kind: Kind, *, root: Certificate, now: datetime) -> Certificate:
-    """Raises: StaleCertificate, StaleExport, PKIError, TrustZoneError."""
+def _certificates(export: Export, *, now: datetime) -> tuple[Certificate, Certificate]:
+    """The service and the client certificate, of the same root even if a rotation advances in between.
 
-    def draft() -> Draft:
+    Raises: StaleCertificate, StaleExport, PKIError, TrustZoneError.
+    """
+    service, client = (Intent(kind, export.pk, str(export), export.generation) for kind in (Kind.SERVICE, Kind.CLIENT))
+
+    @functools.cache
+    def issuer() -> Issuer:
+        made = service.rows().issued().select_related("issuer").first()
+        return issuer_of((made and made.issuer) or issuing_root())
+
+    def draft(kind: Kind) -> Draft:
         is_service, zone = kind is Kind.SERVICE, zone_current()
         number, key = _key_for(export) if is_service else (0, None)
         # Windows before 2019 cannot always open a PFX with an EC key, so a legacy export has only RSA keys.
@@ -119,17 +127,18 @@ def _certificate(export: Export, kind: Kind, *, root: Certificate, now: datetime
             kind, export.machine if is_service else CLIENT_NAME, (), private_key.public_key(), zone.lifetime_months, key,
             zone.database_key_oids, is_export=True,
         )  # fmt: skip
-        return Draft(request, private_key, issuer_of(root), number)
+        return Draft(request, private_key, issuer(), number)
 
     def raise_if_canceled() -> None:
         requested = Export.objects.select_for_update().filter(pk=export.pk, status=ExportStatus.REQUESTED, generation=export.generation)
         if not requested.exists():
             raise StaleExport(f"{export} was canceled in the meantime")
 
-    return certificate_for(
-        intent=Intent(kind, export.pk, str(export), export.generation), draft=draft, actor=system_for(export.actor), now=now,
+    service_row, client_row = certificates_for(
+        drafts={service: lambda: draft(Kind.SERVICE), client: lambda: draft(Kind.CLIENT)}, actor=system_for(export.actor), now=now,
         raise_if_canceled=raise_if_canceled,
     )  # fmt: skip
+    return service_row, client_row
 
 
 def _files(export: Export, service: Certificate, client: Certificate) -> dict[str, bytes]:

@@ -1,7 +1,9 @@
 """A node's keys and certificates of one generation, and the package that carries them."""
 
+import functools
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -9,7 +11,7 @@ from django.db.models import QuerySet
 
 from audit.actors import SYSTEM, Actor
 from certs.certificates.issuer import issuer_current, issuing_root, roots_in_force
-from certs.certificates.services import Draft, Intent, certificate_for, certificate_transition, certificate_withdraw
+from certs.certificates.services import Draft, Intent, certificate_transition, certificate_withdraw, certificates_for
 from certs.errors import StaleCertificate
 from certs.keys.policy import key_type
 from certs.keys.pool import key_take
@@ -62,44 +64,49 @@ def _key_of(version: DatabaseKey) -> database_key.DatabaseKey:
     return ring[version.key_id]
 
 
-def _certificate(request: GenerationRequest, kind: Kind, version: DatabaseKey | None = None, *, now: datetime) -> Certificate:
-    """A service certificate contains the database key `version`. Raises: StaleCertificate, StaleNode, PKIError, TrustZoneError."""
-    node, number = request.node, version.version if version else 0
+def _certificates(request: GenerationRequest, *, now: datetime) -> "tuple[dict[DatabaseKey, Certificate], Certificate]":
+    """The service certificate for each database key, newest first, and the client certificate. Raises: StaleCertificate, StaleNode, PKIError, TrustZoneError."""
+    node, zone, issuer = request.node, zone_current(), functools.cache(issuer_current)
+    further = (*node.subject_alternative_names, *([node.address] if node.address else []))
 
-    def draft() -> Draft:
+    def draft(kind: Kind, version: DatabaseKey | None) -> Draft:
         private_key = key_take(key_type(kind), in_a_hurry=request.in_a_hurry)
-        further = [*node.subject_alternative_names, *([node.address] if node.address else [])] if version else []
-        zone = zone_current()
         asked = issue.Request(
-            kind, node.host_name if version else CLIENT_NAME, tuple(further), private_key.public_key(), zone.lifetime_months,
+            kind, node.host_name if version else CLIENT_NAME, further if version else (), private_key.public_key(), zone.lifetime_months,
             _key_of(version) if version else None, zone.database_key_oids,
         )  # fmt: skip
-        return Draft(asked, private_key, issuer_current(), number)
+        return Draft(asked, private_key, issuer(), version.version if version else 0)
 
-    return certificate_for(
-        intent=Intent(kind, node.pk, node.host_name, request.generation, number), draft=draft, actor=request.actor, now=now,
-        raise_if_canceled=request.raise_if_canceled,
+    versions = list(versions_for(node))
+    wanted: list[tuple[Kind, DatabaseKey | None]] = [*((Kind.SERVICE, version) for version in versions), (Kind.CLIENT, None)]
+    *services, client = certificates_for(
+        drafts={
+            Intent(kind, node.pk, node.host_name, request.generation, version.version if version else 0): partial(draft, kind, version)
+            for kind, version in wanted
+        },
+        actor=request.actor, now=now, raise_if_canceled=request.raise_if_canceled,
     )  # fmt: skip
+    return dict(zip(versions, services, strict=True)), client
 
 
 def package_make(request: GenerationRequest, *, expires_at: datetime, now: datetime) -> Package:
     """Make the package for the node. Raises: PKIError, TrustZoneError, StaleNode."""
     node, zone = request.node, zone_current()
-    service, *further = [_service_pair(request, version, now=now) for version in versions_for(node)]
+    services, client = _certificates(request, now=now)
+    service, *further = [_service_pair(request, version, row) for version, row in services.items()]
     cluster = cluster_in_force(issuing_root())
     if cluster is None:
         raise ZoneBroken("The trust zone has no cluster certificate. Restore it from a backup, or recreate the root.")
     return Package(
         trust_zone=str(zone.pk), node=str(node.pk), host_name=node.host_name, generation=request.generation, central_host_name=zone.name,
         central_addresses=central_addresses(), roots=tuple(root.pem().encode() for root in roots_in_force()),
-        service=service, client=_certificate(request, Kind.CLIENT, now=now).pair(),
+        service=service, client=client.pair(),
         cluster=cluster.pair(), expires_at=expires_at, further_service_pairs=tuple(further),
         database_key_oids=zone.database_key_oids, nudged_by=nudging_certificates_read(),
     )  # fmt: skip
 
 
-def _service_pair(request: GenerationRequest, version: DatabaseKey, *, now: datetime) -> Pair:
-    row = _certificate(request, Kind.SERVICE, version, now=now)
+def _service_pair(request: GenerationRequest, version: DatabaseKey, row: Certificate) -> Pair:
     pair = row.pair()
     if version.key_id is None:
         # The key was made with this certificate, perhaps before a crash, so it is read from the certificate.

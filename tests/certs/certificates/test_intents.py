@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import pytest
 from django.utils import timezone
 
 from audit.actors import SYSTEM
+from audit.models import Event
+from audit.record import verify
 from certs.certificates import services
 from certs.certificates.issuer import issuer_current
-from certs.certificates.services import Draft, Intent, certificate_for, certificate_withdraw, certificates_sweep
+from certs.certificates.services import Draft, Intent, certificate_for, certificate_withdraw, certificates_for, certificates_sweep
 from certs.errors import StaleCertificate
 from certs.models import Certificate
 from pki.core import keys
@@ -55,7 +58,7 @@ def test_an_issued_certificate_is_found_again_with_its_private_key(intent: Inten
     assert keys.from_pem(first.pair().private_key, own=True).public_key() == first.x509().public_key()
 
 
-@pytest.mark.parametrize("step", ["issue.sign", "certificate_transition"])
+@pytest.mark.parametrize("step", ["issue.sign", "_put_into_force"])
 def test_a_killed_worker_blocks_the_intent_until_its_lease_expires(intent: Intent, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(f"{services.__name__}.{step}", killed)
@@ -127,3 +130,70 @@ def test_a_private_key_that_was_used_belongs_to_another_worker(intent: Intent) -
     certificate.refresh_from_db()
     with pytest.raises(StaleCertificate):
         certificate.pair()
+
+
+class TestAnOrder:
+    """Several certificates that are recorded, signed and put into force together."""
+
+    @pytest.fixture
+    def order(self, intent: Intent) -> list[Intent]:
+        return [intent, replace(intent, generation=2), replace(intent, generation=3)]
+
+    def make(self, order: list[Intent], **changes: Any) -> list[Certificate]:
+        return certificates_for(drafts=dict.fromkeys(order, draft) | changes.pop("drafts", {}), actor=SYSTEM, now=NOW, **changes)
+
+    def test_its_certificates_are_in_its_order_and_each_has_its_events(self, order: list[Intent]) -> None:
+        rows = self.make(order)
+        assert [row.generation for row in rows] == [1, 2, 3]
+        assert len({row.serial for row in rows}) == 3
+        for row in rows:
+            assert keys.from_pem(row.pair().private_key, own=True).public_key() == row.x509().public_key()
+            row.refresh_from_db()
+            events = [event.detail | {"action": event.action} for event in Event.objects.for_target(row.pk).order_by("sequence")]
+            moved = {
+                "from": "issuing",
+                "to": "issued",
+                "reason": "",
+                "serial": row.serial,
+                "sha256": row.sha256,
+                "action": "certificate.transition",
+            }
+            recorded = {"holder": "rim1.example", "generation": row.generation, "serial": row.serial, "action": "certificate.recorded"}
+            assert events == [recorded, moved]
+        assert verify() == Event.objects.count()
+
+    def test_only_its_missing_certificates_are_made(self, order: list[Intent]) -> None:
+        second = make(order[1])
+        assert self.make(order, drafts={order[1]: killed})[1] == second
+        assert self.make(order, drafts=dict.fromkeys(order, killed))[1] == second
+        assert [statuses(intent) for intent in order] == [["issued"]] * 3
+
+    def test_all_its_rows_are_recorded_before_the_first_is_signed(self, order: list[Intent], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(issue, "sign", killed)
+        with pytest.raises(KilledError):
+            self.make(order)
+        assert [statuses(intent) for intent in order] == [["issuing"]] * 3
+        with pytest.raises(StaleCertificate):
+            self.make(order, drafts=dict.fromkeys(order, killed))
+
+    @pytest.mark.parametrize("number", [0, 2])
+    def test_nothing_is_recorded_if_another_worker_makes_one_of_them(self, order: list[Intent], number: int) -> None:
+        def slow_draft() -> Draft:
+            make(order[number])
+            return draft()
+
+        with pytest.raises(StaleCertificate, match="another worker makes the client certificate"):
+            self.make(order, drafts={order[number]: slow_draft})
+        assert [len(statuses(intent)) for intent in order] == [int(place == number) for place in range(3)]
+
+    def test_none_is_issued_if_one_is_withdrawn_while_it_is_signed(self, order: list[Intent], monkeypatch: pytest.MonkeyPatch) -> None:
+        signed = issue.sign
+
+        def withdrawn(*arguments: Any) -> bytes:
+            certificate_withdraw(certificate=order[1].rows().get(), reason="decommissioned", actor=SYSTEM, now=NOW)
+            return signed(*arguments)
+
+        monkeypatch.setattr(issue, "sign", withdrawn)
+        with pytest.raises(StaleCertificate):
+            self.make(order)
+        assert [statuses(intent) for intent in order] == [["issuing"], ["failed"], ["issuing"]]

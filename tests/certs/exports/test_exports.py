@@ -85,14 +85,14 @@ def test_a_legacy_export_has_only_rsa_keys(zone: Path) -> None:
 
 
 def test_one_failed_export_stops_no_other(zone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make = export_work.certificate_for
+    make = export_work.certificates_for
 
-    def only_some(**arguments: Any) -> Certificate:
-        if arguments["intent"].holder == "export b.example":
+    def only_some(**arguments: Any) -> list[Certificate]:
+        if next(iter(arguments["drafts"])).holder == "export b.example":
             raise database_key.ProfileError("the linter objects")
         return make(**arguments)
 
-    monkeypatch.setattr(export_work, "certificate_for", only_some)
+    monkeypatch.setattr(export_work, "certificates_for", only_some)
     exports = made("a.example", "b.example", "c.example")
     assert [export.status for export in exports] == ["made", "failed", "made"]
     assert (exports[1].status_reason, exports[1].sealed_password) == ("The certificates could not be made: the linter objects", None)
@@ -111,7 +111,7 @@ def test_a_killed_worker_leaves_no_step_undone_or_done_twice(zone: Path, monkeyp
         raise Killed
 
     (export,) = exports_request(actor=SYSTEM, machine_names=["reports.example"], options=PEM, now=timezone.now())
-    place = {"nothing": "certificate_for", "certificate": "_files", "archive": "_settle_folder", "folder": "job_finish"}[after]
+    place = {"nothing": "certificates_for", "certificate": "_files", "archive": "_settle_folder", "folder": "job_finish"}[after]
     with monkeypatch.context() as patched:
         patched.setattr(export_work, place, killed)
         with pytest.raises(Killed):
