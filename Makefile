@@ -63,6 +63,7 @@ bench: .venv/.development front-end
 	$(BIN)/python -m bench.heartbeat
 	$(BIN)/python -m bench.fields
 	$(BIN)/python -m bench.rotation
+	$(BIN)/python -m bench.nudges
 
 check: .venv/.development
 	scripts/check

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from agent import generation
 from agent.serve import Agent, Options
 from agent.state import Refused, State
 from pki.core import keys
@@ -49,6 +50,14 @@ class LightAgent(Agent):
         super().__init__(Options(home, address, 4444, (address,), 4570, 4242, True))
         self.state: TimedState = TimedState(home)
         self.calling: asyncio.Task[None] | None = None
+        self.list_number, self.list_at = 0, 0.0
+
+    async def follow(self, *, first: bool = False) -> None:
+        """The same. Records since when its listener uses the newest revocation list."""
+        await super().follow(first=first)
+        numbers = self.caller.loaded.revision[1].values() if self.caller.loaded else []
+        if (newest := max(numbers, default=0)) > self.list_number:
+            self.list_number, self.list_at = newest, time.monotonic()
 
     async def unlock(self, typed: str) -> None:
         """Install the package, as after typing the password. Raises: PKIError, Refused, OSError."""
@@ -71,6 +80,10 @@ async def serve(home: Path, addresses: list[str]) -> None:
                 while not agents[address].state.accepted_at:
                     await asyncio.sleep(0.005)
                 return agents[address].state.accepted_at
+            case "knows":
+                while agents[address].list_number < int(words[0]):
+                    await asyncio.sleep(0.02)
+                return agents[address].list_at
         return time.process_time()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -131,6 +144,10 @@ class Fleet:
         """Wait until the node has accepted its package. Returns the time of that, by `time.monotonic`. Raises: TimeoutError."""
         return float(self._ask("accepted", address, seconds=seconds))
 
+    def knows_at(self, address: str, number: int, seconds: float = 120) -> float:
+        """Wait until the node's listener uses a revocation list with this number or a later one. Returns the time of that. Raises: TimeoutError."""
+        return float(self._ask("knows", address, str(number), seconds=seconds))
+
     def cpu_seconds(self) -> float:
         """The CPU time of the agents."""
         return float(self._ask("cpu", ""))
@@ -143,6 +160,8 @@ def main() -> None:
     arguments = parser.parse_args()
     # Real nodes check the primes of their keys on their own processors (0.2 s per RSA key). These agents share one process.
     keys.from_pem = functools.partial(keys.from_pem, own=True)
+    # A real agent keeps what it has read of its own few files.
+    generation._loaded = functools.lru_cache(None)(generation._loaded.__wrapped__)
     asyncio.run(serve(arguments.home, arguments.addresses))
 
 
