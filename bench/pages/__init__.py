@@ -1,0 +1,1 @@
+"""Measure every page and API list of the console, and its periodic work, on a seeded site."""

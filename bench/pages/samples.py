@@ -1,0 +1,93 @@
+"""The objects whose pages are measured. Objects that the seeded site lacks are made with the services of the product."""
+
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Count
+
+from alerts.alerts.services import alerts_update
+from alerts.channels.services import channel_create
+from alerts.models import Alert, Channel, Delivery, Route, Rules
+from alerts.routes.services import route_create
+from alerts.rules.models import rules_current
+from audit.actors import SYSTEM
+from bench.pages.addresses import Sample, Samples
+from certs.models import Certificate, Deployment, Export, Rotation
+from nodes.cluster.deployments import deployment_create
+from nodes.connections.services import connection_create
+from nodes.models import BrowserCertificate, Connection, Node
+from nodes.states import NodeState
+from pki.core.roles import Kind
+
+CONNECTIONS = 60
+
+
+def samples_make(*, now: datetime) -> None:
+    """Make what the site has none of."""
+    if not Connection.objects.exists():
+        for number in range(CONNECTIONS):
+            connection_create(
+                actor=SYSTEM, now=now, name=f"Sales {number:04d}", type="odbc", connection_string=f"DSN=sales{number}", password="secret"
+            )
+    if not Deployment.objects.exists():
+        deployment_create(actor=SYSTEM, now=now, name="cloud", api_address="https://cloud.example", audience="cloud.example")
+    if not Channel.objects.exists():
+        channel = channel_create(
+            actor=SYSTEM, name="on call", kind="webhook", values={"url": "https://hooks.example/q"}, enabled=False, now=now
+        )
+        route_create(actor=SYSTEM, now=now, channel=channel)
+        Delivery.objects.create(channel=channel, state="sent", title="Test message", created_at=now, changed_at=now, attempts=1)
+    alerts_settle(now=now)
+    if not Alert.objects.exists():
+        alerts_update(now=now)
+
+
+def alerts_settle(*, now: datetime) -> None:
+    """Alerts were compared just now, as while workers run. Otherwise nothing new would be opened for some minutes."""
+    rules_current()
+    Rules.objects.update(checked_at=now, settles_at=None)
+
+
+def _samples(words: str, rows: "models.QuerySet[models.Model]") -> list[Sample]:
+    row = rows.first()
+    return [] if row is None else [Sample(words, (row.pk,))]
+
+
+def samples() -> Samples:
+    """By the beginning of the route. A kind without objects has an empty list, so its pages are not measured."""
+    node = Node.objects.filter(state=NodeState.REGISTERED, is_central=False, observation__isnull=False).order_by("created_at").first()
+    assert node is not None
+    issued = Certificate.objects.issued()
+    nodes = [Sample("registered", (node.pk,)), *_samples("waits for its password", Node.objects.filter(state=NodeState.AWAITING_PASSWORD))]
+    export = Export.objects.filter(status="made").first()
+    exports = [Sample("made", (export.pk,))] if export else []
+    certificates = [
+        *_samples("of a node", issued.filter(holder_id=node.pk, kind=Kind.SERVICE)),
+        *_samples("of an export", issued.filter(holder_id=export.pk) if export else issued.none()),
+        *_samples("root", issued.filter(kind=Kind.ROOT)),
+    ]
+    used = Node.objects.exclude(browser_thumbprint="").values("browser_thumbprint").annotate(nodes=Count("pk")).order_by("-nodes").first()
+    browser = _samples("in use", BrowserCertificate.objects.filter(thumbprint=used["browser_thumbprint"])) if used else []
+    rotations = _samples("last", Rotation.objects.all())
+    pages: Samples = {
+        "nodes/": nodes,
+        "certificates/": certificates,
+        "certificates/<uuid:pk>/crl/": certificates[-1:],
+        "exports/": exports,
+        "exports/asked/": [Sample("made", (export.batch,))] if export else [],
+        "browser-certificates/": browser,
+        "connections/": _samples("", Connection.objects.all()),
+        "cluster/deployments/": _samples("", Deployment.objects.all()),
+        "cluster/manual/": nodes[:1],
+        "database-key/": rotations,
+        "roots/": [Sample(sample.words, (*sample.ids, node.pk)) for sample in rotations],
+        "alerts/": _samples("", Alert.objects.all()),
+        "alerts/channels/": _samples("", Channel.objects.all()),
+        "alerts/deliveries/": _samples("", Delivery.objects.all()),
+        "alerts/routes/": _samples("", Route.objects.all()),
+    }
+    of_api = {
+        "deployments/": pages["cluster/deployments/"], "rotations/": rotations, "alert-channels/": pages["alerts/channels/"],
+        "alert-routes/": pages["alerts/routes/"],
+    }  # fmt: skip
+    return pages | {f"api/v1/{beginning}": found for beginning, found in (pages | of_api).items()}

@@ -1,0 +1,75 @@
+"""The periodic work of the site, each part by itself."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import partial
+
+from django.utils import timezone
+
+from alerts.alerts.services import alerts_update
+from alerts.deliveries.queue import messages_route
+from alerts.deliveries.services import queues_follow
+from alerts.state_changes.services import state_changes_start
+from attention.needs import attention, needs
+from audit.actors import SYSTEM
+from bench.pages.measure import Worked, worked
+from certs.certificates.services import certificates_sweep
+from certs.exports.services import archives_wipe
+from certs.models import Certificate
+from certs.revocation.lists import lists_ask_due
+from jobs.registry import periodic_tasks
+from jobs.services import jobs_delete_old, jobs_follow_clock, jobs_nudge_due
+from jobs.tasks import RECONCILE
+from nodes.automatic.services import automatic_renewal, calls_follow_clock, renewals_due
+from nodes.nudges.services import nodes_waiting, site_nudge
+from nodes.registration.services import passwords_wipe
+from storage.care import upgrade_copies_remove
+
+Work = Callable[..., object]
+
+
+def any_node_waits(*, now: datetime) -> bool:
+    """What `nudges_send` asks before it dials nodes."""
+    return nodes_waiting(now=now).exists()
+
+
+# Periodic work → the functions that it calls; none if it is not measured, because it makes keys, calls the watchdog, reads the whole file once a day, or
+# deletes rows of more than a year ago.
+PARTS: dict[str, tuple[Work, ...]] = {
+    RECONCILE: (partial(jobs_follow_clock, name=RECONCILE), jobs_nudge_due),
+    "certificate sweep": (partial(certificates_sweep, Certificate.objects.all()), partial(archives_wipe, actor=SYSTEM), lists_ask_due),
+    "upkeep": (passwords_wipe, calls_follow_clock, renewals_due, automatic_renewal),
+    "alerts": (needs, attention, alerts_update, messages_route, queues_follow),
+    "state changes": (state_changes_start,),
+    "upgrade copies": (upgrade_copies_remove,),
+    "jobs-old": (jobs_delete_old,),
+    "nudges": (site_nudge, any_node_waits),
+    "key pool": (),
+    "watchdog": (),
+    "database check": (),
+    "alerts-old": (),
+}
+
+
+class PartsUnknown(Exception):
+    """Periodic work that is not in PARTS."""
+
+
+def work_measured() -> Iterator[Worked]:
+    """Raises: PartsUnknown."""
+    if unknown := {task.name for task in periodic_tasks()} - PARTS.keys():
+        raise PartsUnknown(f"The parts of {', '.join(sorted(unknown))} are not known. Name them in bench/pages/work.py.")
+    for name, parts in PARTS.items():
+        for function in parts:
+            yield worked(f"{name}: {_name(function)}", partial(_called, function, timezone.now()))
+
+
+def _name(function: Work) -> str:
+    return str(getattr(function, "func", function).__name__)
+
+
+def _called(function: Work, now: datetime) -> None:
+    if _name(function) in ("needs", "attention"):
+        function(now)
+    else:
+        function(now=now)
