@@ -1,16 +1,16 @@
 """The history of an object in words. Each room registers the words for its own events."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any
 
-from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.db.models.functions import Coalesce
 
-from audit.models import Event
+from audit.models import Event, EventQuerySet
 
-T = TypeVar("T")
 LINES = 30  # on the page of a node or an export; the history page shows all
 
 Wording = Callable[[Event], tuple[str, str]]
@@ -29,18 +29,11 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Page(Generic[T]):
-    """A page of a list: its number, the number of pages, and the number of all rows."""
+class History:
+    """A part of a history, the newest line first. `older`: the lines before this event are the next part. None: there are no older ones."""
 
-    rows: list[T]
-    number: int
-    pages: int
-    total: int
-
-    @property
-    def rest(self) -> int:
-        """The number of rows on later pages."""
-        return self.total - len(self.rows) if self.number == 1 else 0
+    rows: list[Line]
+    older: int | None
 
 
 def wording_register(*actions: str) -> Callable[[Wording], Wording]:
@@ -56,13 +49,21 @@ def wording_register(*actions: str) -> Callable[[Wording], Wording]:
     return register
 
 
-def history_page(target: uuid.UUID, own: Mapping[uuid.UUID, str], page: int, lines: int) -> Page[Line]:
-    """A page of the events of `target` and of its certificates, the newest first. `own` maps the id of each certificate to its kind."""
-    events = Event.objects.filter(target_id__in=[target, *own]).exclude(action="certificate.recorded")
-    paginator = Paginator(events, lines)
-    found = paginator.get_page(page)
-    rows = [line(event, own.get(event.target_id, "")) for event in found]
-    return Page(rows, found.number, paginator.num_pages, paginator.count)
+def history_of(target: uuid.UUID, own: "QuerySet[Any]", *, before: int | None, lines: int) -> History:
+    """The newest events of `target` and of its certificates before the event `before`. `own` are the rows of its certificates."""
+    of_target = _newest(Event.objects.for_target(target).order_by("-sequence"), before, lines)
+    # A certificate has few events. In this order, the database finds them by the certificates and does not search the whole log for them.
+    of_own = Event.objects.filter(target_id__in=own.order_by().values("pk")).order_by(Coalesce("sequence", "sequence").desc())
+    newest = _newest(of_own.exclude(action="certificate.recorded"), before, lines)
+    found = sorted([*of_target, *newest], key=lambda event: event.sequence, reverse=True)
+    shown = found[:lines]
+    kinds = dict(own.filter(pk__in=[event.target_id for event in shown]).values_list("pk", "kind"))
+    return History([line(event, kinds.get(event.target_id, "")) for event in shown], shown[-1].sequence if len(found) > lines else None)
+
+
+def _newest(events: EventQuerySet, before: int | None, lines: int) -> EventQuerySet:
+    """One more than `lines`, which says whether there are older ones."""
+    return (events.filter(sequence__lt=before) if before else events)[: lines + 1]
 
 
 def line(event: Event, kind: str = "") -> Line:

@@ -10,6 +10,12 @@ class AppendOnly(Exception):
     """Code tried to change or delete an event."""
 
 
+class Outcome(models.TextChoices):
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
 class EventQuerySet(models.QuerySet["Event"]):
     def for_target(self, target_id: uuid.UUID) -> "EventQuerySet":
         return self.filter(target_id=target_id)
@@ -22,17 +28,19 @@ class EventQuerySet(models.QuerySet["Event"]):
 
 
 class Event(models.Model):
-    """One event: what happened, who did it, and to which object."""
+    """One event: what happened, who did it, to which object, and in which request. `request_id` is empty for work of a process."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     sequence = models.PositiveBigIntegerField(unique=True)
     at = models.DateTimeField(db_index=True)
     actor = models.CharField(max_length=200)
-    action = models.CharField(max_length=80, db_index=True)
+    action = models.CharField(max_length=80)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.DONE, db_default=Outcome.DONE)
     target_type = models.CharField(max_length=80)
-    target_id = models.UUIDField(db_index=True)
+    target_id = models.UUIDField()
     target_label = models.CharField(max_length=200)
     detail = models.JSONField(default=dict)
+    request_id = models.CharField(max_length=40, blank=True, default="", db_default="")
     previous = models.CharField(max_length=64)
     digest = models.CharField(max_length=64)
 
@@ -40,9 +48,24 @@ class Event(models.Model):
 
     class Meta:
         ordering = ["-sequence"]
+        indexes = [
+            models.Index(fields=["actor", "sequence"], name="events_of_actor"),
+            models.Index(fields=["action", "sequence"], name="events_of_action"),
+            models.Index(fields=["target_id", "sequence"], name="events_of_target"),
+            models.Index(fields=["target_label", "sequence"], name="events_of_label"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.sequence} {self.action} {self.target_label}"
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The event as the API and webhooks show it."""
+        target = {"type": self.target_type, "id": str(self.target_id), "label": self.target_label}
+        return {
+            "sequence": self.sequence, "at": self.at, "actor": self.actor, "action": self.action, "outcome": self.outcome, "target": target,
+            "detail": self.detail, "request_id": self.request_id,
+        }  # fmt: skip
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
@@ -61,3 +84,15 @@ class Head(models.Model):
 
     def __str__(self) -> str:
         return f"head {self.sequence}"
+
+
+class Mark(models.Model):
+    """The event up to which a worker has verified the chain, in one row. `at`: when it looked last. `problem`: what it found, empty if the chain is intact."""
+
+    sequence = models.PositiveBigIntegerField(default=0)
+    digest = models.CharField(max_length=64, default="")
+    at = models.DateTimeField()
+    problem = models.CharField(max_length=500, blank=True)
+
+    def __str__(self) -> str:
+        return f"verified up to {self.sequence}"

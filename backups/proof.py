@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from audit.record import ChainBroken, verify
+from audit.chain import ChainBroken, verify
 from certs.central_key.services import central_keys_proved, resealing_is_finished
 from certs.certificates.issuer import root_key
 from certs.models import Certificate, DatabaseKey

@@ -11,6 +11,7 @@ class QmcConfig(AppConfig):
         # These register checks, handlers of jobs and periodic work, and need the models loaded.
         from backups import attention as backups_attention  # noqa: F401, PLC0415
         from qmc import checks  # noqa: F401, PLC0415
+        from qmc.audit_log import attention as audit_log_attention  # noqa: F401, PLC0415
         from qmc.celery import beat_schedule_set  # noqa: PLC0415
         from qmc.overview import attention as overview_attention  # noqa: F401, PLC0415
         from qmc.recreation import services as recreate  # noqa: F401, PLC0415

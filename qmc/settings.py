@@ -88,6 +88,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "web.middleware.RequestIdMiddleware",
     "web.middleware.ApiMiddleware",
     *([] if IS_NODE_API else ["qmc.addresses.names.HostMiddleware"]),
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -24,6 +24,7 @@ from nodes.rotations import api as rotations
 from qmc import error_pages
 from qmc.addresses import pages as views_addresses
 from qmc.addresses.api import AddressesSetting
+from qmc.audit_log.api import Audit
 from qmc.expiry import pages as expiry
 from qmc.expiry.api import Expiry
 from qmc.overview import pages as overview
@@ -76,6 +77,7 @@ API = [
     path("alert-channels/<uuid:pk>/deliveries/", alert_deliveries.ChannelDeliveries.as_view()),
     path("alert-routes/", alert_routes.Routes.as_view()),
     path("alert-routes/<uuid:pk>/", alert_routes.RouteDetail.as_view()),
+    path("audit/", Audit.as_view()),
     path("attention/", Attention.as_view()),
     path("expiry/", Expiry.as_view()),
     path("rotations/", rotations.Rotations.as_view()),

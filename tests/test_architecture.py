@@ -55,7 +55,7 @@ ROOMS = {
         "node_api",
     ],
     "alerts": ["channels", "routes", "rules", "alerts", "deliveries", "state_changes", "watchdog", "board"],
-    "qmc": ["addresses", "expiry", "overview", "recreation"],
+    "qmc": ["addresses", "audit_log", "expiry", "overview", "recreation"],
 }
 NEVER_ON_A_NODE = "pki.issuing"
 SHARED = {"models", "states", "errors", "fields", "jobs", "settings", "installation"}

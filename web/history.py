@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 
-from audit.event_lines import Line, Page
-from web.words import counted
+from audit.event_lines import History
 
 
 @dataclass(frozen=True)
 class HistoryPage:
-    """One page of the history of `subject`. `back` is the address of the page of the subject."""
+    """One part of the history of `subject`. `back` is the address of the page of the subject. `is_newest`: it begins with the newest event."""
 
     subject: str
     back: str
-    history: Page[Line]
+    history: History
+    is_newest: bool
 
     @property
     def title(self) -> str:
@@ -20,15 +20,4 @@ class HistoryPage:
 
     @property
     def subtitle(self) -> str:
-        place = f" · page {self.history.number} of {self.history.pages}" if self.history.pages > 1 else ""
-        return f"{counted(self.history.total, 'event')}, the newest first{place}"
-
-    @property
-    def newer(self) -> int:
-        """The number of the page before this one; 0 if there is none."""
-        return self.history.number - 1
-
-    @property
-    def older(self) -> int:
-        """The number of the page after this one; 0 if there is none."""
-        return self.history.number + 1 if self.history.number < self.history.pages else 0
+        return "The newest events first" if self.is_newest else "Older events, the newest first"

@@ -1,6 +1,7 @@
-"""Middleware of pages and API: the actor of a request, addresses of the API, and the answer while the database is unavailable."""
+"""Middleware of pages and API: the id and the actor of a request, addresses of the API, and the answer while the database is unavailable."""
 
 import logging
+import uuid
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
@@ -8,6 +9,7 @@ from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 
 from audit.actors import Actor
+from audit.request import request_id
 from web import database_problem
 from web.problems import problem_response
 
@@ -32,6 +34,20 @@ def database_unavailable(request: HttpRequest, exception: Exception) -> HttpResp
     what, remedy = database_problem.meaning(exception)
     detail = database_problem.detail(exception)
     return error(request, "database.html", slug="database-unavailable", status=503, detail=detail, what=what, remedy=remedy)
+
+
+class RequestIdMiddleware:
+    """Give each request an id. Its audit events have it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        token = request_id.set(str(uuid.uuid4()))
+        try:
+            return self.get_response(request)
+        finally:
+            request_id.reset(token)
 
 
 class ApiMiddleware:

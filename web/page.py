@@ -70,10 +70,15 @@ def page(
     return decorate
 
 
+def number(request: HttpRequest, name: str) -> int | None:
+    """The number that the address gives as `name`; None if it gives none that is valid."""
+    text = request.GET.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
 def page_number(request: HttpRequest) -> int:
     """The page of a list that the address requests. The first if it requests none that is valid."""
-    text = request.GET.get("page", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1
+    return number(request, "page") or 1
 
 
 def table_for(request: HttpRequest, table: type[django_tables2.Table], rows: Any, *, now: datetime) -> django_tables2.Table:

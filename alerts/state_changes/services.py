@@ -86,11 +86,7 @@ def _send(channel: Channel, event: Event) -> bool:
 
 def _outgoing(event: Event, is_repeat: bool) -> Outgoing:
     """The event as the API shows it, with its object."""
-    target = {"type": event.target_type, "id": str(event.target_id), "label": event.target_label}
-    data = {
-        "sequence": event.sequence, "at": event.at.isoformat(), "actor": event.actor, "action": event.action, "target": target, "detail": event.detail,
-    }  # fmt: skip
-    words = line(event)
+    data, words = event.content | {"at": event.at.isoformat()}, line(event)
     return Outgoing(
         event.pk, event.action, event.at, Severity.INFO, f"{event.target_type}/{event.target_id}", f"{event.target_label}: {words.text}", words.reason, "",
         data, is_repeat,

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.db import models, transaction
 
+from audit.chain import digest_of
 from audit.models import Event, Head
-from audit.record import _digest
 
 BATCH = 1000
 
@@ -71,7 +71,7 @@ class Log:
             sequence=self.sequence, at=at, actor=told.actor, action=told.action, target_type=kind, target_id=pk, target_label=label,
             detail=told.detail, previous=self.digest,
         )  # fmt: skip
-        event.digest = self.digest = _digest(event)
+        event.digest = self.digest = digest_of(event)
         self.events.append(event)
 
     def flush(self) -> None:

@@ -27,7 +27,7 @@ from web.errors import InputInvalid
 from web.forms import ServiceForm
 from web.history import HistoryPage
 from web.lists.listed import Listed
-from web.page import PageRequest, page, page_number
+from web.page import PageRequest, number, page
 
 T = TypeVar("T")
 REGISTER = Export.objects.defer("archive", "sealed_password")
@@ -106,8 +106,11 @@ def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 @page("certs.view_export")
 def history(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     export = get_object_or_404(REGISTER, pk=pk)
-    lines = export_history(export, page_number(request), lines=2 * LINES)
-    return render(request, "web/history.html", {"page": HistoryPage(str(export), reverse("exports:detail", args=[pk]), lines)})
+    before = number(request, "before")
+    lines = export_history(export, before, lines=2 * LINES)
+    return render(
+        request, "web/history.html", {"page": HistoryPage(str(export), reverse("exports:detail", args=[pk]), lines, before is None)}
+    )
 
 
 @page("certs.revoke_export")

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from django.urls import reverse
 
-from audit.event_lines import LINES, Line, Page, history_page
+from audit.event_lines import LINES, History, history_of
 from certs.certificates.issuer import issuing_root
 from certs.exports.health import ExportHealth, health_of
 from certs.exports.status import ExportDetails, export_status
@@ -115,7 +115,7 @@ class ExportPage:
     health: ExportHealth
     older: list[Generation]
     disputes: list[Dispute]
-    history: Page[Line]
+    history: History
     is_kept: bool
     keys_unencrypted: bool
 
@@ -188,10 +188,9 @@ def export_batch_page(exports: list[Export], *, now: datetime) -> ExportBatchPag
     )
 
 
-def export_history(export: Export, page: int = 1, *, lines: int = LINES) -> Page[Line]:
-    """A page of events of the export and its certificates, the newest first, in words."""
-    own = dict(Certificate.objects.filter(holder_id=export.pk).values_list("pk", "kind"))
-    return history_page(export.pk, own, page, lines)
+def export_history(export: Export, before: int | None = None, *, lines: int = LINES) -> History:
+    """The newest events of the export and its certificates before the event `before`, in words."""
+    return history_of(export.pk, Certificate.objects.filter(holder_id=export.pk), before=before, lines=lines)
 
 
 def export_page(export: Export, *, now: datetime) -> ExportPage:

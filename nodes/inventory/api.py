@@ -18,6 +18,7 @@ from nodes.inventory.services import SERVICES, node_create
 from nodes.models import Node
 from nodes.states import NodeState
 from web.api import MOST_ITEMS, Choice, Input, ListQuery, StrictInteger, StrictText, View, list_query, operation, page_of
+from web.lists.keyset import order_of
 
 
 class NodeInput(Input):
@@ -101,5 +102,9 @@ class NodeEvents(View):
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         self.actor.require("nodes.view_node")
         get_object_or_404(Node, pk=pk)
-        names = ("sequence", "at", "actor", "action", "detail")
-        return self.paged(Event.objects.for_target(pk), lambda page: [{name: getattr(event, name) for name in names} for event in page])
+        names, events = ("sequence", "at", "actor", "action", "detail"), Event.objects.for_target(pk)
+        return self.placed(
+            events,
+            order_of(events, "-sequence", ["sequence"]),
+            lambda page: [{name: getattr(event, name) for name in names} for event in page],
+        )

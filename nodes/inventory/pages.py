@@ -15,7 +15,7 @@ from nodes.inventory.view_models import history as history_of
 from nodes.models import Node
 from web.history import HistoryPage
 from web.lists.listed import Listed
-from web.page import PageRequest, form_id, page, page_number
+from web.page import PageRequest, form_id, number, page
 
 
 @page("nodes.view_node")
@@ -34,8 +34,9 @@ def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 @page("nodes.view_node")
 def history(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     node = get_object_or_404(Node, pk=pk)
-    lines = history_of(node, page_number(request), lines=2 * LINES)
-    return render(request, "web/history.html", {"page": HistoryPage(str(node), reverse("nodes:detail", args=[pk]), lines)})
+    before = number(request, "before")
+    lines = history_of(node, before, lines=2 * LINES)
+    return render(request, "web/history.html", {"page": HistoryPage(str(node), reverse("nodes:detail", args=[pk]), lines, before is None)})
 
 
 @page("nodes.view_node")

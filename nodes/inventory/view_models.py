@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from audit.actors import Actor
-from audit.event_lines import LINES, Line, Page, history_page
+from audit.event_lines import LINES, History, history_of
 from audit.models import Event
 from certs.models import Certificate
 from certs.states import CertificateStatus
@@ -19,7 +19,6 @@ from pki.core.findings import Finding
 from pki.core.roles import Kind
 from web.progress import Step, steps_at
 from web.templatetags.console import state_label
-from web.words import counted
 
 STEPS = (
     (NodeState.CREATED, "Created"), (NodeState.ISSUING, "Keys and certificates"), (NodeState.DISTRIBUTING, "Package sent"),
@@ -68,7 +67,7 @@ class NodePage:
     since: Since | None
     certificates: list[HeldCertificate]
     no_certificate: str
-    history: Page[Line]
+    history: History
     sections: list[Section]
     every_s: int
     drawn: str
@@ -76,11 +75,6 @@ class NodePage:
     can_distribute: bool
     can_renew: bool
     can_remove: bool
-
-    @property
-    def older(self) -> str:
-        """The label of the link to older events; empty if the page shows all."""
-        return f"Show {counted(self.history.rest, 'older event')}" if self.history.rest else ""
 
     @property
     def distribute(self) -> str:
@@ -191,10 +185,9 @@ def _known(certificate: Certificate, seen: Any) -> tuple[str, str]:
     return ("installed and served", "green") if certificate.sha256 in seen.served.values() else ("installed", "green")
 
 
-def history(node: Node, page: int = 1, *, lines: int = LINES) -> Page[Line]:
-    """A page of the events of the node and its own certificates, newest first, in words."""
-    own = dict(Certificate.objects.filter(holder_id=node.pk).values_list("pk", "kind"))
-    return history_page(node.pk, own, page, lines)
+def history(node: Node, before: int | None = None, *, lines: int = LINES) -> History:
+    """The newest events of the node and its own certificates before the event `before`, in words."""
+    return history_of(node.pk, Certificate.objects.filter(holder_id=node.pk), before=before, lines=lines)
 
 
 def _since(node: Node) -> Since | None:

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from agent.store import Store
 from attention.needs import Look, needs
 from audit.actors import SYSTEM
+from audit.chain import verify
 from audit.models import Event
-from audit.record import verify
 from backups import restore as restoring
 from backups.archive import DATA, SECRET_KEY, Archive, BackupError, Origin, pack, private_keys, seal, unpack, unseal
 from backups.backup import VERIFIED, backup_make

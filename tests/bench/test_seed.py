@@ -7,8 +7,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from audit.chain import verify
 from audit.models import Event
-from audit.record import verify
 from bench.seed.fill import NotSeeded, calls_moved, seed
 from bench.seed.plan import Counts
 from certs.models import Certificate

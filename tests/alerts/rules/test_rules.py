@@ -12,9 +12,9 @@ from alerts.models import Rules
 from alerts.rules.models import rules_current
 from alerts.rules.services import rules_change
 from audit.actors import SYSTEM, Actor, PermissionRefused
+from audit.chain import verify
 from audit.event_lines import line
 from audit.models import Event
-from audit.record import verify
 from certs.models import TrustZone
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)

@@ -11,8 +11,8 @@ import pytest
 from django.utils import timezone
 
 from audit.actors import SYSTEM
+from audit.chain import verify
 from audit.models import Event
-from audit.record import verify
 from certs.certificates import services
 from certs.certificates.issuer import issuer_current
 from certs.certificates.services import Draft, Intent, certificate_for, certificate_withdraw, certificates_for, certificates_sweep

@@ -18,8 +18,8 @@ from agent.store import Store
 from agent.tls import client_context, node_api_context
 from attention.needs import attention
 from audit.actors import SYSTEM, Actor, PermissionRefused
+from audit.chain import verify
 from audit.models import Event
-from audit.record import verify
 from backups.proof import fields_open, problems, remarks
 from certs.certificates.services import certificate_withdraw
 from certs.errors import ClockDoubtful

@@ -11,7 +11,8 @@ import django; django.setup()
 from django.db import connection, transaction
 from django.utils import timezone
 from audit.actors import SYSTEM
-from audit.record import record, verify
+from audit.chain import verify
+from audit.record import record
 from certs.exports.services import export_revoke
 from certs.models import Certificate
 from certs.roots.services import root_drop

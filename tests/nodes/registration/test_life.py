@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from agent.report import report_make
 from agent.state import Refused
 from audit.actors import SYSTEM
-from audit.record import verify
+from audit.chain import verify
 from certs.models import Certificate
 from jobs.models import Job
 from jobs.tasks import run

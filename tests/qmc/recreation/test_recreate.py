@@ -25,8 +25,8 @@ from agent.store import Store
 from agent.tls import client_context, node_api_context, server_context
 from attention.needs import needs
 from audit.actors import SYSTEM, Actor, PermissionRefused
+from audit.chain import verify
 from audit.models import Event
-from audit.record import verify
 from backups import backup
 from backups.archive import BackupError, pack
 from backups.proof import fields_open, problems, remarks

@@ -1,0 +1,61 @@
+"""The audit log in the REST API."""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+
+from audit.listing import EventFilter, events_page
+from audit.models import Outcome
+from web.api import LARGEST_PAGE, PAGE_SIZE, Query, View, operation, page_of
+
+LARGEST_SEQUENCE = 2**63 - 1
+
+
+class AuditQuery(Query):
+    """The filters. `cursor` is a sequence number, because this list is as long as the log and has no page numbers."""
+
+    actor = serializers.CharField(required=False, max_length=200, help_text="who acted: the exact name")
+    action = serializers.CharField(required=False, max_length=80, help_text="the exact name, such as node.created")
+    target = serializers.CharField(required=False, max_length=200, help_text="the id of an object, or its exact name at that time")
+    since = serializers.DateTimeField(required=False, help_text="events at this time or later")
+    until = serializers.DateTimeField(required=False, help_text="events before this time")
+    search = serializers.CharField(
+        required=False, max_length=200, help_text="a part of actor, action, name of the target, outcome or detail"
+    )
+    cursor = serializers.IntegerField(
+        required=False, min_value=1, max_value=LARGEST_SEQUENCE, help_text="events before this sequence number, from `next`"
+    )
+    page_size = serializers.IntegerField(required=False, default=PAGE_SIZE, min_value=1, max_value=LARGEST_PAGE)
+
+
+class AuditTargetOutput(serializers.Serializer[Any]):
+    type = serializers.CharField()
+    id = serializers.UUIDField()
+    label = serializers.CharField(help_text="its name when the event happened")  # type: ignore[assignment]  # the metaclass takes it out of the class
+
+
+class AuditEventOutput(serializers.Serializer[Any]):
+    sequence = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    actor = serializers.CharField()
+    action = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=Outcome.values)
+    target = AuditTargetOutput()
+    detail = serializers.DictField()
+    request_id = serializers.CharField(help_text="the same for all events of one request; empty for work of a process")
+
+
+class Audit(View):
+    """The audit log, newest event first. A page with few or no events can have a `next`: a search examines 20 000 events at a time."""
+
+    @operation(page_of(AuditEventOutput), query=AuditQuery, operation_id="audit_list")
+    def get(self, request: Request) -> Response:
+        self.actor.require("audit.view_event")
+        given = dict(self.query)
+        cursor, size = given.pop("cursor", None), given.pop("page_size")
+        page = events_page(EventFilter(**given), before=cursor, size=size)
+        following = replace_query_param(request.build_absolute_uri(), "cursor", page.before) if page.before else None
+        return Response({"results": [event.content for event in page.rows], "next": following})

@@ -1,0 +1,23 @@
+"""The need of an audit log that was changed."""
+
+from collections.abc import Iterator
+
+from django.urls import reverse
+
+from attention.needs import Look, Need, Severity, codes_register, needs_register
+from audit.models import Mark
+from pki.core.commands import QMC
+
+codes_register({"audit-log-changed": "the audit log was changed after it was written"})
+
+
+@needs_register
+def needs(look: Look) -> Iterator[Need]:
+    """What the worker's check of the audit log found."""
+    mark = Mark.objects.exclude(problem="").first()
+    if mark is not None:
+        text = f"{mark.problem[:1].upper()}{mark.problem[1:]}."
+        remedy = f"Run `{QMC} verify_audit`. It reads every event."
+        yield Need(
+            "audit-log-changed", Severity.CRITICAL, "audit log", "The audit log was changed", text, remedy, reverse("overview"), "Check again"
+        )  # fmt: skip
