@@ -62,6 +62,7 @@ bench: .venv/.development front-end
 	$(BIN)/python -m bench.registration
 	$(BIN)/python -m bench.heartbeat
 	$(BIN)/python -m bench.fields
+	$(BIN)/python -m bench.issuing
 	$(BIN)/python -m bench.rotation
 	$(BIN)/python -m bench.nudges
 

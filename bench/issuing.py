@@ -6,7 +6,6 @@ One process, SQLite, orders of the sizes below. Every certificate is linted, rec
 """
 
 import argparse
-import gc
 import os
 import time
 import uuid
@@ -136,11 +135,11 @@ def measure(count: int) -> None:
     from django.core.management import call_command
 
     from pki.issuing.lint import prepare_linter
+    from qmc.memory import memory_settle
 
     call_command("init", verbosity=0, host_name="central.example", stdout=StringIO())
     prepare_linter()
-    gc.collect()
-    gc.freeze()  # as a worker does
+    memory_settle()
     print("Certificates, one process, SQLite")
     client = Bench("client", "EC P-256")
     client.order(24)

@@ -4,6 +4,7 @@ kombu first creates the file of a message, then writes it. A worker that reads i
 through the system's temporary directory, in which an account cannot delete what another one has written: a site may run under two.
 """
 
+import os
 import time
 import uuid
 from pathlib import Path
@@ -19,8 +20,10 @@ class Channel(filesystem.Channel):
     """Write a message under another name, then rename it. Take a message by a rename in the same folder too."""
 
     def _get(self, queue: str, *_: Any) -> Any:
-        for path in sorted(Path(self.data_folder_in).glob(f"*.{queue}.msg")):
-            taken = path.with_name(f"{path.name}.taken")
+        folder = self.data_folder_in
+        # A worker looks for messages 50 times a second, so this is not `Path.glob`, which costs ten times as much.
+        for name in sorted(name for name in os.listdir(folder) if name.endswith(f".{queue}.msg")):
+            path, taken = Path(folder, name), Path(folder, f"{name}.taken")
             try:
                 path.rename(taken)
             except FileNotFoundError:

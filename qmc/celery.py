@@ -1,6 +1,5 @@
 """The Celery application."""
 
-import gc
 import os
 from typing import Any
 
@@ -10,6 +9,7 @@ from celery.signals import beat_init, worker_init, worker_ready
 from jobs.registry import periodic_tasks
 from pki.issuing.lint import prepare_linter
 from qmc import broker  # noqa: F401  (names the embedded broker's transport)
+from qmc.memory import memory_settle
 from qmc.monotonic_schedule import every
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "qmc.settings")
@@ -50,7 +50,5 @@ def prepare(**_: Any) -> None:
 
 @worker_ready.connect
 def settle(**_: Any) -> None:
-    """Exclude long-lived objects from garbage collection, which would delay every registration by 60 ms."""
     prepare_linter()
-    gc.collect()
-    gc.freeze()
+    memory_settle()

@@ -150,14 +150,21 @@ class EncryptedField(models.BinaryField):  # type: ignore[type-arg]
 
     def value_from_object(self, obj: models.Model) -> Sealed | None:
         """The encrypted value for its place, before it is saved. Raises: TypeError, ZoneMissing, ZoneBroken, UnknownKey."""
-        kept = obj.__dict__[self.attname]
-        if isinstance(kept, _Plaintext):
-            if obj.pk is None:
-                raise TypeError(f"{self} is bound to its row, which has no primary key yet.")
-            kept = Sealed(sealing.seal(writing_key(self.sealed_for), bytes(kept), bound_to=sealing.bound_to(*self.place(obj))))
-            obj.__dict__[self.attname] = kept
-        sealed: Sealed | None = kept
+        self.seal([obj])
+        sealed: Sealed | None = obj.__dict__[self.attname]
         return sealed
+
+    def seal(self, rows: Iterable[models.Model]) -> None:
+        """Encrypt what was assigned to these rows. Raises: as `value_from_object`."""
+        plain = [row for row in rows if isinstance(row.__dict__[self.attname], _Plaintext)]
+        if any(row.pk is None for row in plain):
+            raise TypeError(f"{self} is bound to its row, which has no primary key yet.")
+        key = writing_key(self.sealed_for) if plain else None
+        for row in plain:
+            assert key is not None
+            row.__dict__[self.attname] = Sealed(
+                sealing.seal(key, bytes(row.__dict__[self.attname]), bound_to=sealing.bound_to(*self.place(row)))
+            )
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Sealed | None:
         return self.value_from_object(model_instance)
@@ -186,6 +193,13 @@ class EncryptedField(models.BinaryField):  # type: ignore[type-arg]
             checks.Error(f"{self} is encrypted and cannot be ordered by, indexed or unique.", hint, self, "certs.E001")
         ]
         return [*super().check(**kwargs), *(refused if wrong else [])]
+
+
+def seal_each(rows: Sequence[models.Model], name: str) -> None:
+    """Encrypt the field `name` of new rows with one look-up of the key, in the transaction that saves them. Raises: as `EncryptedField.value_from_object`."""
+    field = rows[0]._meta.get_field(name)
+    assert isinstance(field, EncryptedField)
+    field.seal(rows)
 
 
 def encrypted_fields(*readers: Readers) -> list[tuple[type[models.Model], EncryptedField]]:

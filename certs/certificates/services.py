@@ -26,6 +26,7 @@ from pki.core.keys import PrivateKey
 from pki.core.roles import Kind, role_of
 from pki.issuing import issue
 from pki.issuing.revocation_list import RevocationCode
+from sealing.fields import seal_each
 
 TRANSITION = "certificate.transition"
 
@@ -188,6 +189,7 @@ def _recorded(
                 if draft.keeps_key and draft.issuer is None:
                     TrustZone.objects.select_for_update().first()  # the root passphrase is not rotated between reading it and saving the row
                     row.encrypted_private_key = keys.to_encrypted_pem(draft.private_key, root_passphrase())
+            seal_each(rows, "sealed_private_key")
             Certificate.objects.bulk_create(rows)
             details = [(row, {"holder": row.holder, "generation": row.generation, "serial": row.serial}) for row in rows]
             record_each(actor=actor, action="certificate.recorded", details=details, now=now)

@@ -10,12 +10,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from audit.actors import SYSTEM, Actor
-from certs.certificates.issuer import issuer_current, issuing_root, roots_in_force
+from certs.certificates.issuer import issuer_of, issuing_root, roots_in_force
 from certs.certificates.services import Draft, Intent, certificate_transition, certificate_withdraw, certificates_for
 from certs.errors import StaleCertificate
 from certs.keys.policy import key_type
 from certs.keys.pool import key_take
-from certs.models import Certificate, DatabaseKey
+from certs.models import Certificate, DatabaseKey, TrustZone
 from certs.roots.services import cluster_in_force
 from certs.states import LIVE, CertificateStatus, DatabaseKeyStatus
 from certs.zone.services import zone_current
@@ -64,9 +64,11 @@ def _key_of(version: DatabaseKey) -> database_key.DatabaseKey:
     return ring[version.key_id]
 
 
-def _certificates(request: GenerationRequest, *, now: datetime) -> "tuple[dict[DatabaseKey, Certificate], Certificate]":
-    """The service certificate for each database key, newest first, and the client certificate. Raises: StaleCertificate, StaleNode, PKIError, TrustZoneError."""
-    node, zone, issuer = request.node, zone_current(), functools.cache(issuer_current)
+def _certificates(
+    request: GenerationRequest, zone: TrustZone, root: Certificate, *, now: datetime
+) -> "tuple[dict[DatabaseKey, Certificate], Certificate]":
+    """The service certificate for each database key, newest first, and the client certificate, issued by `root`. Raises: StaleCertificate, StaleNode, PKIError, TrustZoneError."""
+    node, issuer = request.node, functools.cache(issuer_of)
     further = (*node.subject_alternative_names, *([node.address] if node.address else []))
 
     def draft(kind: Kind, version: DatabaseKey | None) -> Draft:
@@ -75,7 +77,7 @@ def _certificates(request: GenerationRequest, *, now: datetime) -> "tuple[dict[D
             kind, node.host_name if version else CLIENT_NAME, further if version else (), private_key.public_key(), zone.lifetime_months,
             _key_of(version) if version else None, zone.database_key_oids,
         )  # fmt: skip
-        return Draft(asked, private_key, issuer(), version.version if version else 0)
+        return Draft(asked, private_key, issuer(root), version.version if version else 0)
 
     versions = list(versions_for(node))
     wanted: list[tuple[Kind, DatabaseKey | None]] = [*((Kind.SERVICE, version) for version in versions), (Kind.CLIENT, None)]
@@ -91,10 +93,10 @@ def _certificates(request: GenerationRequest, *, now: datetime) -> "tuple[dict[D
 
 def package_make(request: GenerationRequest, *, expires_at: datetime, now: datetime) -> Package:
     """Make the package for the node. Raises: PKIError, TrustZoneError, StaleNode."""
-    node, zone = request.node, zone_current()
-    services, client = _certificates(request, now=now)
-    service, *further = [_service_pair(request, version, row) for version, row in services.items()]
-    cluster = cluster_in_force(issuing_root())
+    node, zone, root = request.node, zone_current(), issuing_root()
+    services, client = _certificates(request, zone, root, now=now)
+    service, *further = [_service_pair(request, zone, version, row) for version, row in services.items()]
+    cluster = cluster_in_force(root)
     if cluster is None:
         raise ZoneBroken("The trust zone has no cluster certificate. Restore it from a backup, or recreate the root.")
     return Package(
@@ -106,11 +108,11 @@ def package_make(request: GenerationRequest, *, expires_at: datetime, now: datet
     )  # fmt: skip
 
 
-def _service_pair(request: GenerationRequest, version: DatabaseKey, row: Certificate) -> Pair:
+def _service_pair(request: GenerationRequest, zone: TrustZone, version: DatabaseKey, row: Certificate) -> Pair:
     pair = row.pair()
     if version.key_id is None:
         # The key was made with this certificate, perhaps before a crash, so it is read from the certificate.
-        key = database_key.read(row.x509(), keys.from_pem(pair.private_key, own=True), zone_current().database_key_oids)
+        key = database_key.read(row.x509(), keys.from_pem(pair.private_key, own=True), zone.database_key_oids)
         with transaction.atomic():
             request.raise_if_canceled()
             DatabaseKey.objects.filter(pk=version.pk, key_id=None).update(key_id=key.key_id.hex())

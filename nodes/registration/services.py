@@ -249,7 +249,7 @@ def _distribute(node: Node, registration: Registration, now: datetime) -> timede
         node_lock(node)
         node_transition(node=node, to=NodeState.AWAITING_PASSWORD, reason="", actor=SYSTEM, now=now)
         Registration.objects.filter(pk=registration.pk).update(accepted_at=now)
-    return None
+    return POLL  # nobody has typed the password yet
 
 
 def _generation_learn(node: Node, refusal: str) -> None:

@@ -1,6 +1,5 @@
 """One web process."""
 
-import gc
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +9,7 @@ from django.core.wsgi import get_wsgi_application
 from agent.store import Store
 from pki.core.commands import QMC
 from qmc.management.site import SiteCommand
+from qmc.memory import memory_settle
 from qmc.server import CONSOLE, NODE_API, serve
 from storage.data_directory import data_directory_prepare
 
@@ -35,8 +35,7 @@ class Command(SiteCommand):
                 "as a node. Then this process starts to serve."
             )
         application = get_wsgi_application()
-        gc.collect()
-        gc.freeze()  # objects that live as long as the process are not collected
+        memory_settle()
         try:
             serve(
                 application, address=options["address"], port=options["port"], store=Store(settings.NODE_STORE),
