@@ -45,3 +45,4 @@ DELIVERY_TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
     D.SENT: frozenset(),
     D.FAILED: frozenset(),
 }
+UNDELIVERED = [state for state, following in DELIVERY_TRANSITIONS.items() if following]

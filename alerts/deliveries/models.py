@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from alerts.alerts.models import Message
 from alerts.channels.models import Channel
-from alerts.states import DeliveryState
+from alerts.states import UNDELIVERED, DeliveryState
 from jobs.leases import written_ahead
 
 
@@ -31,7 +31,10 @@ class Delivery(models.Model):
 
     class Meta:
         ordering = ["-created_at", "id"]
-        indexes = [models.Index(fields=["channel", "-created_at"], name="deliveries_of_channel")]
+        indexes = [
+            models.Index(fields=["channel", "-created_at"], name="deliveries_of_channel"),
+            models.Index(fields=["channel"], condition=Q(state__in=UNDELIVERED), name="undelivered_of_channel"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["channel"],

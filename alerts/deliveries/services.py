@@ -13,7 +13,7 @@ from alerts.deliveries.content import console_address, outgoing, test_message
 from alerts.deliveries.transition import delivery_transition
 from alerts.errors import NotSent
 from alerts.models import Alert, Channel, Delivery, Message, QueuedMessage
-from alerts.states import DeliveryState
+from alerts.states import UNDELIVERED, DeliveryState
 from audit.actors import SYSTEM, Actor
 from jobs.models import FARTHEST, Job
 from jobs.registry import Retry, handles
@@ -45,7 +45,7 @@ def deliver_soon(channel: Channel, *, actor: Actor = SYSTEM, now: datetime) -> N
 def queues_follow(*, now: datetime) -> None:
     """Make jobs for channels that have something to deliver and no job, for example because their hours begin now."""
     due = QueuedMessage.objects.due(now).values("channel")
-    lost = Delivery.objects.exclude(state__in=[DeliveryState.SENT, DeliveryState.FAILED]).values("channel")
+    lost = Delivery.objects.filter(state__in=UNDELIVERED).values("channel")
     busy = set(Job.objects.unfinished().filter(task=DELIVER).values_list("subject", flat=True))
     for channel in Channel.objects.filter(Q(pk__in=due) | Q(pk__in=lost)):
         if channel.pk not in busy:

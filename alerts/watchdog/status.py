@@ -7,14 +7,13 @@ from django.conf import settings
 
 from alerts.models import Channel, Delivery, QueuedMessage, Rules
 from alerts.rules.models import rules_current
-from alerts.states import DELIVERY_TRANSITIONS
+from alerts.states import UNDELIVERED
 from certs.revocation.lists import lists_wait
 from jobs.health import health
 from jobs.leases import SKEW, waits_too_long
 from jobs.registry import MOST_PATIENCE
 
 ENVIRONMENT, SITE_DATA = "environment", "site data"
-UNFINISHED = [state for state, following in DELIVERY_TRANSITIONS.items() if following]
 LIST_WAITS = timedelta(seconds=60)  # the sweep requests lists every 30 s, and both together must be shorter than two minutes
 UNREACHABLE_AFTER = timedelta(minutes=5)
 
@@ -77,7 +76,7 @@ def _delivery_problem(now: datetime) -> str:
         return "no channel accepts messages"
     well = channels.filter(failing_since=None)
     queued = QueuedMessage.objects.due(now).filter(waits_too_long("due_at", now, MOST_PATIENCE), channel__in=well)
-    begun = Delivery.objects.filter(waits_too_long("changed_at", now, MOST_PATIENCE), channel__in=well, state__in=UNFINISHED)
+    begun = Delivery.objects.filter(waits_too_long("changed_at", now, MOST_PATIENCE), channel__in=well, state__in=UNDELIVERED)
     return "messages wait, and no channel reports a failure" if queued.exists() or begun.exists() else ""
 
 

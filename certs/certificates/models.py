@@ -52,7 +52,7 @@ class Certificate(models.Model):
     """One certificate, recorded before it is signed."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    kind = models.CharField(max_length=10, choices=[(kind.value, kind.value) for kind in Kind], db_index=True)
+    kind = models.CharField(max_length=10, choices=[(kind.value, kind.value) for kind in Kind])
     role = models.CharField(max_length=10, blank=True)
     status = models.CharField(max_length=10, choices=CertificateStatus.choices, default=CertificateStatus.ISSUING)
     subject = models.CharField(max_length=120)
@@ -85,6 +85,7 @@ class Certificate(models.Model):
         indexes = [
             models.Index(fields=["renew_at"], condition=Q(status="issued"), name="certificate_due"),
             models.Index(fields=["status", "not_after"], name="certificate_expiry"),
+            models.Index(fields=["kind", "status"], name="certificate_kind"),
         ]
         permissions = [("revoke_certificate", "Can revoke certificates")]
         constraints = [

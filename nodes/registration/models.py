@@ -30,6 +30,7 @@ class Registration(models.Model):
 
     class Meta:
         ordering = ["-generation"]
+        indexes = [models.Index(fields=["sealed_at"], condition=models.Q(sealed_password__isnull=False), name="password_to_wipe")]
         constraints = [models.UniqueConstraint(fields=["node", "generation"], name="one_registration_per_generation")]
 
     def __str__(self) -> str:

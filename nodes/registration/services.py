@@ -144,7 +144,7 @@ def _start(actor: Actor, node: Node, request: uuid.UUID | None, checks: Prefligh
 
 def passwords_wipe(*, now: datetime) -> int:
     """Delete passwords whose package was encrypted more than ten minutes ago. Returns how many."""
-    return Registration.objects.filter(sealed_at__lt=now - REPEATABLE).exclude(sealed_password=None).update(sealed_password=None)
+    return Registration.objects.filter(sealed_at__lt=now - REPEATABLE, sealed_password__isnull=False).update(sealed_password=None)
 
 
 def _secrets_wipe(node: Node) -> None:

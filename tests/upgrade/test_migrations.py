@@ -12,6 +12,7 @@ FIRST = "1c0c2c03f019b8a4efb544cd246b0ca0db579cc4"
 # The migrations that existing sites have applied. A change in one of them would not reach those sites.
 LANDED = {
     "alerts/migrations/0001_initial.py": "19cd9ad7ae6d74f1f03af9c47d469a00d6fae1e2c0c6b06b1ab3e7894e763f36",
+    "alerts/migrations/0002_undelivered.py": "49c100f9eb66ad8a039c55ea5230bd79869f8b24357370663247644c88f2bd9d",
     "audit/migrations/0001_initial.py": "52f16ded22d8934cb1dd63826a9d143b0b7da5cbbe6d99997ec6328fa78ea21b",
     "audit/migrations/0002_outcomes_marks_and_indexes.py": "3e82f0ad178967c9477609f3d8d7452c90511279cc573d611751b7d73a0b94d3",
     "certs/migrations/0001_initial.py": "7f85a77043ee35757b48dab94f2dc6799d6038220f8826f8c84301bff3c275e3",
@@ -22,6 +23,7 @@ LANDED = {
     "certs/migrations/0006_names.py": "7445aca5e162f920b2c6635cfb40d914493e140254dccb0334f8595076a98b0d",
     "certs/migrations/0007_help_texts.py": "e41680c252297cfc73eeb89526b9dac25b3b3869fa9f70c08c604b02d13c74eb",
     "certs/migrations/0008_renew_at.py": "0f50605aaee5e92daa3451d689600b00ac9d7a5fa416362f9172338413faa79a",
+    "certs/migrations/0009_kind_and_status.py": "5533e2b0fe6b2a5f888ca68059361a518bff86ea7c9741e5c4273d4c07370993",
     "jobs/migrations/0001_initial.py": "5326b3dda01034999b0959a139afced6b5ad8a278baf1e423b6b49fd9f81d936",
     "jobs/migrations/0002_names_of_handlers.py": "af9d232785c6ed01dc901cad677804ad21efa11f8e4fb1dfb4cc44fa9e7bb633",
     "jobs/migrations/0003_finished_jobs.py": "81390f28ea33e9e5d7e71b5aca6797d992a832525a40925bbb54fc9f07d2e143",
@@ -37,6 +39,7 @@ LANDED = {
     "nodes/migrations/0010_help_texts.py": "3cd658e11a634fefd2d54403bb84c0671d52e4c2af09a643a6a2b07e770f5d06",
     "nodes/migrations/0011_what_needs_attention.py": "5512bc1433dee2cc11b23b0c106cdc43cebf25ff6f4edb7b27bd759b5ac28a45",
     "nodes/migrations/0012_nudges.py": "357fe59f442aff57e7ef984887291cab82e399d612f06cc74ee58c63621f4294",
+    "nodes/migrations/0013_passwords_to_wipe.py": "ab2e6db862e5d881a695369e849841806f87e8ad35863071f6dc0240022eb119",
     "people/migrations/0001_tokens_move_here.py": "5c39c8e03a5a7f21f61815464fb29cb66ac3825ab718aab77788f6cdb5c0f4c6",
     "people/migrations/0002_help_texts.py": "ae8c2a97e0a582bac63c1b94523c14fd7539fbd648a216c67118ea1eea45d16e",
     "qmc/migrations/0001_initial.py": "9c58f0fe4603635953a72c2716b8f239a84588afa3a0399b5103f15f699af948",
