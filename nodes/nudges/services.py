@@ -135,6 +135,7 @@ def nudges_send() -> None:
     site_nudge(now=now)
     _forget_old(now)
     if settings.QMC_HEARTBEAT_S <= SOON_S or not nodes_waiting(now=now).exists():
+        SiteNudge.objects.exclude(asked_at=None).update(asked_at=None)
         return
     own = own_store()
     if not Node.objects.filter(pk=own.node, is_central=True).exists():

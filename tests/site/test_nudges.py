@@ -26,7 +26,7 @@ class Nodes:
     """Registered nodes for this file, on the shared site."""
 
     def __init__(self, site: Site) -> None:
-        self.site, self.addresses = site, {name: site.address(43 + number) for number, name in enumerate(NAMES)}
+        self.site, self.addresses = site, {name: site.address(50 + number) for number, name in enumerate(NAMES)}
         for name, address in self.addresses.items():
             where = ["--home", str(self.home(name)), "--address", address, "--setup-address", address]
             site.commands[name] = [sys.executable, "-m", "agent", "serve", *where]

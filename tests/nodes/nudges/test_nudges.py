@@ -179,6 +179,17 @@ def test_a_node_is_asked_once_and_a_machine_that_is_not_the_node_is_left_alone_f
     assert waiting(timezone.now()) == set()
 
 
+@pytest.mark.usefixtures("central")
+def test_a_change_of_the_site_is_over_when_no_node_waits() -> None:
+    SiteNudge.objects.create(digest="of another site")
+    waits = node(seen=timezone.now() - MINUTE, address="127.0.0.1", node_port=free_port())
+    nudges_send()
+    assert SiteNudge.objects.get().asked_at is not None
+    assert not Nudge.objects.get(node=waits).reached
+    nudges_send()
+    assert SiteNudge.objects.get().asked_at is None
+
+
 @pytest.mark.parametrize("what", ["another machine", "short interval"])
 def test_nobody_is_dialed(central: Node, settings: Any, what: str) -> None:
     if what == "another machine":
