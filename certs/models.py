@@ -5,7 +5,6 @@ from certs.central_key.models import CentralKeyQuerySet as CentralKeyQuerySet
 from certs.certificates.models import Certificate as Certificate
 from certs.certificates.models import CertificateQuerySet as CertificateQuerySet
 from certs.cluster.models import Deployment as Deployment
-from certs.cluster.models import DeploymentQuerySet as DeploymentQuerySet
 from certs.database_key.models import DatabaseKey as DatabaseKey
 from certs.database_key.models import DatabaseKeyQuerySet as DatabaseKeyQuerySet
 from certs.exports.models import EXPORT_FORMATS as EXPORT_FORMATS

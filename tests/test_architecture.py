@@ -58,7 +58,7 @@ ROOMS = {
     "qmc": ["addresses", "audit_log", "expiry", "overview", "recreation"],
 }
 NEVER_ON_A_NODE = "pki.issuing"
-SHARED = {"models", "states", "errors", "fields", "jobs", "settings", "installation"}
+SHARED = {"models", "states", "errors", "words", "fields", "jobs", "settings", "installation"}
 PROBE = """import importlib, pkgutil, sys, pki as core
 for m in pkgutil.walk_packages(core.__path__, "pki."): importlib.import_module(m.name)
 print(*sorted({"django", "rest_framework", "celery", "qmc"} & set(sys.modules)))"""

@@ -76,11 +76,6 @@ def number(request: HttpRequest, name: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def page_number(request: HttpRequest) -> int:
-    """The page of a list that the address requests. The first if it requests none that is valid."""
-    return number(request, "page") or 1
-
-
 def table_for(request: HttpRequest, table: type[django_tables2.Table], rows: Any, *, now: datetime) -> django_tables2.Table:
     """`rows` as a table, sorted and paged as the address requests."""
     made = table(rows)

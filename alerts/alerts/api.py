@@ -10,23 +10,15 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from alerts.alerts.lists import AlertList, alert_json
 from alerts.alerts.services import alert_acknowledge
 from alerts.models import Alert, Message, QueuedMessage
-from alerts.routes.api import CodeField
 from alerts.states import AlertState, Change, DeliveryState
 from attention.needs import Severity
-from web.api import Choice, Input, ListQuery, StrictText, View, operation, page_of
+from web.api import Input, StrictText, View, list_query, operation, page_of
 
 SEVERITIES = [severity.value for severity in Severity]
-UNCLOSED = "unclosed"
 MOST_MESSAGES = 100
-
-
-class AlertSearch(ListQuery):
-    state = Choice([*AlertState.values, UNCLOSED], required=False, help_text="`unclosed` has the open and the acknowledged ones")
-    severity = Choice(Severity, required=False)
-    code = CodeField(required=False)
-    search = serializers.CharField(required=False, max_length=100, help_text="a part of the title, the subject or the code")
 
 
 class AlertOutput(serializers.Serializer[Any]):
@@ -85,15 +77,7 @@ class AcknowledgeInput(Input):
     until = serializers.DateTimeField(required=False, allow_null=True, help_text="no reminders until then. Default: until it is closed")
 
 
-ALERT = (
-    "code", "subject", "state", "severity", "title", "text", "remedy", "url", "since", "threshold_days", "opened_at", "changed_at", "closed_at", "returns",
-    "acknowledged_by", "acknowledged_until", "note",
-)  # fmt: skip
 MESSAGE = ("change", "at", "severity", "title", "text", "remedy", "actor", "note")
-
-
-def alert_json(alert: Alert) -> dict[str, Any]:
-    return {"id": str(alert.pk), **{name: getattr(alert, name) for name in ALERT}}
 
 
 def queued_json(queued: QueuedMessage) -> dict[str, Any]:
@@ -118,17 +102,10 @@ def alert_detail_json(alert: Alert) -> dict[str, Any]:
 class Alerts(View):
     """The alerts, the last opened first. Closed ones are kept for a while."""
 
-    @operation(page_of(AlertOutput), query=AlertSearch, operation_id="alerts_list")
+    @operation(page_of(AlertOutput), query=list_query(AlertList), operation_id="alerts_list")
     def get(self, request: Request) -> Response:
         self.actor.require("alerts.view_alert")
-        query = self.query
-        alerts = Alert.objects.searched(query.get("search", ""))
-        if query.get("state") == UNCLOSED:
-            alerts = alerts.unclosed()
-        elif "state" in query:
-            alerts = alerts.filter(state=query["state"])
-        alerts = alerts.filter(**{name: query[name] for name in ("severity", "code") if name in query})
-        return self.paged(alerts, lambda page: [alert_json(alert) for alert in page])
+        return self.listed(AlertList(), Alert.objects.ranked())
 
 
 class AlertDetail(View):

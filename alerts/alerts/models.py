@@ -4,10 +4,10 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, Value, When
 
 from alerts.states import AlertState, Change
-from attention.needs import Severity
+from attention.needs import RANK, Severity
 
 SEVERITIES = [(severity.value, severity.value) for severity in Severity]
 
@@ -23,8 +23,10 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         """Those that are not closed, and those that were closed in the last 30 days."""
         return self.filter(Q(closed_at=None) | Q(closed_at__gte=now - CLOSED_FOR))
 
-    def searched(self, text: str) -> "AlertQuerySet":
-        return self.filter(Q(title__icontains=text) | Q(subject__icontains=text) | Q(code__icontains=text))
+    def ranked(self) -> "AlertQuerySet":
+        """With a column `rank`: the lower, the more severe."""
+        ranks = [When(severity=severity, then=Value(rank)) for severity, rank in RANK.items()]
+        return self.annotate(rank=Case(*ranks, output_field=models.IntegerField()))
 
 
 class Alert(models.Model):

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.core.paginator import Page
 from django.db.models import Count
 
 from alerts.board.notified import Notified, notified_about
@@ -71,13 +70,11 @@ def alert_rows(alerts: Sequence[Alert]) -> list[AlertRow]:
 
 @dataclass(frozen=True)
 class AlertsPage:
-    """`rows` are one page of the alerts in `chosen`. `filtered`: the filter may hide others."""
+    """`rows` are one page of the alerts in the state `chosen`."""
 
-    chosen: AlertState
+    chosen: str
     chips: list[Chip]
     rows: list[AlertRow]
-    part: "Page[Alert]"
-    filtered: bool
     channels: list[ChannelLine]
     watchdog: WatchdogStatus
 
@@ -87,17 +84,13 @@ class AlertsPage:
         return f"{counted(count, 'alert is', 'alerts are')} open" if count else "No alerts are open"
 
     @property
-    def count(self) -> str:
-        return counted(self.part.paginator.count, "alert")
-
-    @property
     def nothing(self) -> str:
         """What the empty list says."""
         return {
-            AlertState.OPEN: "Nothing requires your attention.",
-            AlertState.ACKNOWLEDGED: "No alert is acknowledged.",
-            AlertState.CLOSED: "No alert was closed in the last 30 days.",
-        }[self.chosen]
+            AlertState.OPEN.value: "Nothing requires your attention.",
+            AlertState.ACKNOWLEDGED.value: "No alert is acknowledged.",
+            AlertState.CLOSED.value: "No alert was closed in the last 30 days.",
+        }.get(self.chosen, "Nothing requires your attention.")
 
 
 # Change: words, color of its spot
@@ -174,7 +167,6 @@ class AlertPage:
     alert: Alert
     meaning: str
     history: list[HistoryLine]
-    part: "Page[Message]"
     saved: bool = False
 
     @property

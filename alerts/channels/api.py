@@ -11,11 +11,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from alerts.channels.kinds import LONGEST_TEXT, kind_named
+from alerts.channels.kinds import LONGEST_TEXT
+from alerts.channels.lists import ChannelList, channel_json
 from alerts.channels.models import Channel
-from alerts.channels.services import STATE_CHANGES, channel_change, channel_create, channel_delete, generated_secrets, readable_values
+from alerts.channels.services import STATE_CHANGES, channel_change, channel_create, channel_delete, generated_secrets
 from alerts.errors import InputInvalid
-from web.api import Choice, Input, ListQuery, StrictText, View, operation, page_of
+from web.api import Choice, Input, StrictText, View, list_query, operation, page_of
 
 OWN_FIELDS = ("name", "kind", "enabled", "state_changes", "channel")
 MOST_VALUES = 20
@@ -68,29 +69,6 @@ class ChannelCreatedOutput(ChannelOutput):
     )
 
 
-PLAIN = (
-    "name",
-    "kind",
-    "values",
-    "enabled",
-    "state_changes",
-    "created_at",
-    "changed_at",
-    "last_sent_at",
-    "failing_since",
-    "last_error",
-    "next_attempt_at",
-)
-
-
-def channel_json(channel: Channel) -> dict[str, Any]:
-    """A channel without its secrets."""
-    kind, values = kind_named(channel.kind), readable_values(channel)
-    secrets_set = {field.name: bool(values.get(field.name)) for field in kind.fields if field.is_secret}
-    plain = {name: getattr(channel, name) for name in PLAIN}
-    return {"id": str(channel.pk), **plain, "secrets_set": secrets_set, "address": kind.address(values)}
-
-
 @contextmanager
 def _values_named() -> Iterator[None]:
     """Name the fields of a kind as they are in the body. Raises: InputInvalid."""
@@ -103,10 +81,10 @@ def _values_named() -> Iterator[None]:
 class Channels(View):
     """The channels: where alerts are sent."""
 
-    @operation(page_of(ChannelOutput), query=ListQuery, operation_id="alert_channels_list")
+    @operation(page_of(ChannelOutput), query=list_query(ChannelList), operation_id="alert_channels_list")
     def get(self, request: Request) -> Response:
         self.actor.require("alerts.view_channel")
-        return self.paged(Channel.objects.all(), lambda page: [channel_json(channel) for channel in page])
+        return self.listed(ChannelList(), Channel.objects.all())
 
     @operation({201: ChannelCreatedOutput}, body=ChannelInput)
     def post(self, request: Request) -> Response:

@@ -4,28 +4,28 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
 from alerts.channels.forms import ChannelForm
 from alerts.channels.kinds import KINDS
+from alerts.channels.lists import ChannelList
 from alerts.channels.services import channel_change, channel_create, channel_delete, generated_secrets, readable_values
-from alerts.channels.tables import ChannelTable
-from alerts.channels.view_models import NewChannelPage, channel_lines, channel_page
+from alerts.channels.view_models import NewChannelPage, channel_page
 from alerts.errors import InputInvalid
 from alerts.models import Channel
 from pki.core.errors import SealError
 from sealing.errors import TrustZoneError
-from web.page import PageRequest, page, table_for
+from web.lists.listed import Listed
+from web.page import PageRequest, page
 
 
 @page("alerts.view_channel")
-def channel_list(request: PageRequest) -> HttpResponse:
-    now = timezone.now()
-    table = table_for(request, ChannelTable, channel_lines(now=now), now=now)
-    return render(request, "alerts/channels/list.html", {"table": table, "now": now})
+def channel_list(request: PageRequest) -> HttpResponseBase:
+    shown = Listed(request, ChannelList(), Channel.objects.all(), now=timezone.now())
+    return shown.page("alerts/channels/list.html")
 
 
 def _save(form: ChannelForm, save: Callable[..., Channel]) -> Channel | None:

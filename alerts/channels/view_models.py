@@ -1,6 +1,6 @@
 """The list of channels, the choice of a kind, and the page of a channel."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -51,8 +51,8 @@ class ChannelLine:
         return kind_words(self.channel)
 
 
-def channel_lines(*, now: datetime) -> list[ChannelLine]:
-    return [ChannelLine(channel, channel_status(channel, now=now)) for channel in Channel.objects.defer("secrets")]
+def channel_lines(channels: Iterable[Channel], *, now: datetime) -> list[ChannelLine]:
+    return [ChannelLine(channel, channel_status(channel, now=now)) for channel in channels]
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from alerts.deliveries.lists import DeliveryList, delivery_json
 from alerts.deliveries.preview import Preview, preview
 from alerts.deliveries.services import delivery_test
-from alerts.models import Channel, Delivery
+from alerts.models import Channel
 from alerts.routes.api import CodeField
 from alerts.states import DeliveryState
 from attention.needs import Severity
-from web.api import Choice, ListQuery, Query, View, operation, page_of
+from web.api import Choice, Query, View, list_query, operation, page_of
 
 
 class DeliveryOutput(serializers.Serializer[Any]):
@@ -61,21 +62,14 @@ class AlertPreviewOutput(serializers.Serializer[Any]):
     others = PreviewOtherOutput(many=True, help_text="the channels that do not get it")
 
 
-PLAIN = ("state", "title", "created_at", "changed_at", "attempts", "possible_repeat", "is_test", "error")
-
-
-def delivery_json(delivery: Delivery) -> dict[str, Any]:
-    return {"id": str(delivery.pk), **{name: getattr(delivery, name) for name in PLAIN}}
-
-
 class ChannelDeliveries(View):
     """The deliveries of a channel, the newest first."""
 
-    @operation(page_of(DeliveryOutput), query=ListQuery, operation_id="alert_channel_deliveries_list")
+    @operation(page_of(DeliveryOutput), query=list_query(DeliveryList), operation_id="alert_channel_deliveries_list")
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         self.actor.require("alerts.view_channel")
         deliveries = get_object_or_404(Channel, pk=pk).deliveries.all()
-        return self.paged(deliveries, lambda page: [delivery_json(delivery) for delivery in page])
+        return self.listed(DeliveryList(), deliveries)
 
 
 class ChannelTest(View):

@@ -2,19 +2,20 @@
 
 import uuid
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from alerts.deliveries.forms import PreviewForm
+from alerts.deliveries.lists import DeliveryList
 from alerts.deliveries.preview import preview
 from alerts.deliveries.services import delivery_test
-from alerts.deliveries.tables import DeliveryTable
 from alerts.deliveries.view_models import DeliveriesPage, delivery_page
 from alerts.errors import InputInvalid
 from alerts.models import Channel, Delivery
-from web.page import PageRequest, page, table_for
+from web.lists.listed import Listed
+from web.page import PageRequest, page
 
 
 @page("alerts.change_channel")
@@ -26,10 +27,10 @@ def test(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @page("alerts.view_channel")
-def delivery_list(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
-    channel, now = get_object_or_404(Channel, pk=pk), timezone.now()
-    table = table_for(request, DeliveryTable, channel.deliveries.all(), now=now)
-    return render(request, "alerts/deliveries/list.html", {"page": DeliveriesPage(channel), "table": table, "now": now})
+def delivery_list(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
+    channel = get_object_or_404(Channel, pk=pk)
+    shown = Listed(request, DeliveryList(), channel.deliveries.all(), now=timezone.now())
+    return shown.page("alerts/deliveries/list.html", page=DeliveriesPage(channel))
 
 
 @page("alerts.view_channel")

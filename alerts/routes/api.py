@@ -11,10 +11,11 @@ from rest_framework.response import Response
 
 from alerts.channels.models import Channel
 from alerts.errors import InputInvalid
+from alerts.routes.lists import RouteList, route_json
 from alerts.routes.models import Route
 from alerts.routes.services import route_change, route_create, route_delete
 from attention.needs import CODES, Severity
-from web.api import Choice, Input, ListQuery, StrictInteger, StrictText, View, operation, page_of
+from web.api import Choice, Input, StrictInteger, StrictText, View, list_query, operation, page_of
 
 MOST_CODES = 100
 
@@ -59,15 +60,6 @@ class RouteOutput(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
-PLAIN = ("least_severity", "codes", "days", "from_minute", "until_minute", "time_zone", "created_at")
-
-
-def route_json(route: Route) -> dict[str, Any]:
-    return {
-        "id": str(route.pk), "channel": str(route.channel_id), "channel_name": route.channel.name, **{name: getattr(route, name) for name in PLAIN},
-    }  # fmt: skip
-
-
 def _with_channel(body: dict[str, Any]) -> dict[str, Any]:
     """The body with the row of its channel. Raises: InputInvalid."""
     if "channel" not in body:
@@ -81,10 +73,10 @@ def _with_channel(body: dict[str, Any]) -> dict[str, Any]:
 class Routes(View):
     """The routes: which alerts go to which channel, and when."""
 
-    @operation(page_of(RouteOutput), query=ListQuery, operation_id="alert_routes_list")
+    @operation(page_of(RouteOutput), query=list_query(RouteList), operation_id="alert_routes_list")
     def get(self, request: Request) -> Response:
         self.actor.require("alerts.view_route")
-        return self.paged(Route.objects.select_related("channel"), lambda page: [route_json(route) for route in page])
+        return self.listed(RouteList(), Route.objects.select_related("channel"))
 
     @operation({201: RouteOutput}, body=RouteInput)
     def post(self, request: Request) -> Response:

@@ -3,8 +3,7 @@
 import uuid
 from collections.abc import Callable
 
-from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -12,19 +11,19 @@ from django.utils import timezone
 from alerts.errors import InputInvalid
 from alerts.models import Channel, Route
 from alerts.routes.forms import RouteForm
+from alerts.routes.lists import RouteList
 from alerts.routes.services import route_change, route_create, route_delete
 from alerts.routes.view_models import RoutePage, RoutesPage
-from web.page import ROWS, PageRequest, page, page_number
+from web.lists.listed import Listed
+from web.page import PageRequest, page
 
 WITH_CHANNEL = Route.objects.select_related("channel")
 
 
 @page("alerts.view_route")
-def route_list(request: PageRequest) -> HttpResponse:
-    part = Paginator(WITH_CHANNEL.all(), ROWS).get_page(page_number(request))
-    without = list(Channel.objects.filter(routes=None))
-    rows = list(part.object_list)
-    return render(request, "alerts/routes/list.html", {"page": RoutesPage(rows, part, without, bool(rows or without))})
+def route_list(request: PageRequest) -> HttpResponseBase:
+    shown = Listed(request, RouteList(), WITH_CHANNEL.all(), now=timezone.now())
+    return shown.page("alerts/routes/list.html", page=RoutesPage(list(Channel.objects.filter(routes=None))))
 
 
 def _save(form: RouteForm, save: Callable[..., Route]) -> Route | None:

@@ -2,25 +2,15 @@
 
 from dataclasses import dataclass
 
-from django.core.paginator import Page
-
 from alerts.models import Channel, Route
 from alerts.routes.words import sentence_without
-from web.words import counted
 
 
 @dataclass(frozen=True)
 class RoutesPage:
-    """One page of the routes. `without` are the channels that have no route."""
+    """Beside the routes: the channels `without` one."""
 
-    rows: list[Route]
-    part: "Page[Route]"
     without: list[Channel]
-    has_channels: bool
-
-    @property
-    def count(self) -> str:
-        return counted(self.part.paginator.count, "route")
 
     @property
     def defaults(self) -> list[tuple[Channel, str]]:

@@ -31,7 +31,7 @@ def _issuers(text: str) -> Iterable[str]:
 
 
 def _holder(key: uuid.UUID) -> str | None:
-    return Certificate.objects.filter(holder_id=key).values_list("holder", flat=True).first()
+    return next(iter(Certificate.objects.filter(holder_id=key).order_by().values_list("holder", flat=True)[:1]), None)
 
 
 def _issuer(key: uuid.UUID) -> str | None:

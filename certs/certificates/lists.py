@@ -29,11 +29,11 @@ class CertificateList(List):
     empty = "No certificates yet."
     filters = CertificateFilter
     columns = (
-        Column("subject", "Certificate", "certs/certificates/cell_subject.html", sort="subject"),
-        Column("kind", "Kind", sort="kind"),
+        Column("subject", "Certificate", "certs/certificates/cell_subject.html"),
+        Column("kind", "Kind"),
         Column("holder", "Holder", sort="holder"),
         Column("not_after", "Lifetime left", "certs/certificates/cell_life.html", sort="not_after"),
-        Column("status", "Status", "certs/certificates/cell_status.html", sort="status"),
+        Column("status", "Status", "certs/certificates/cell_status.html"),
     )
     sort = "not_after"
     csv = ("id", *PLAIN, "expiry_status", "issuer", "revoked_at", "revocation_code")

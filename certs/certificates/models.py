@@ -17,6 +17,7 @@ from pki.core.pair import Pair
 from pki.core.roles import Kind
 from pki.issuing.revocation_list import RevocationCode
 from sealing.fields import EncryptedField, Readers
+from web.lists.indexes import ListIndex
 
 
 class CertificateQuerySet(models.QuerySet["Certificate"]):
@@ -86,6 +87,13 @@ class Certificate(models.Model):
             models.Index(fields=["renew_at"], condition=Q(status="issued"), name="certificate_due"),
             models.Index(fields=["status", "not_after"], name="certificate_expiry"),
             models.Index(fields=["kind", "status"], name="certificate_kind"),
+            models.Index(fields=["holder_id", "kind", "status", "not_after"], name="certificates_of_holder"),
+            ListIndex(
+                fields=["not_after", "id"],
+                searched=["status", "subject", "holder", "subject_alternative_names"],
+                name="certificates_by_expiry",
+            ),
+            ListIndex(fields=["holder", "id"], searched=["status", "subject", "subject_alternative_names"], name="certificates_by_holder"),
         ]
         permissions = [("revoke_certificate", "Can revoke certificates")]
         constraints = [

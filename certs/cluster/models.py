@@ -3,13 +3,7 @@
 import uuid
 
 from django.db import models
-from django.db.models import Q
 from django.db.models.functions import Lower
-
-
-class DeploymentQuerySet(models.QuerySet["Deployment"]):
-    def searched(self, text: str) -> "DeploymentQuerySet":
-        return self.filter(Q(name__icontains=text) | Q(api_address__icontains=text) | Q(audience__icontains=text))
 
 
 class Deployment(models.Model):
@@ -21,8 +15,6 @@ class Deployment(models.Model):
     audience = models.CharField(max_length=200)
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()
-
-    objects = DeploymentQuerySet.as_manager()
 
     class Meta:
         ordering = ["name", "id"]

@@ -1,8 +1,6 @@
 """Browser certificates in the REST API. Private keys and passphrases are accepted and never returned."""
 
 import uuid
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -11,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from nodes.browser_certificates.lists import BrowserCertificateList, browser_certificates_json
 from nodes.browser_certificates.services import (
     KEY_TYPES,
     browser_certificate_answer,
@@ -20,12 +19,12 @@ from nodes.browser_certificates.services import (
     browser_certificate_upload,
 )
 from nodes.browser_certificates.verdict import findings
-from nodes.browser_certificates.view_models import BrowserStatus, browser_status, choosers
+from nodes.browser_certificates.view_models import BrowserStatus, browser_status
 from nodes.errors import InputInvalid
 from nodes.models import BrowserCertificate, Node
 from nodes.states import BrowserCertificateState
 from pki.foreign.uploaded import File
-from web.api import LARGEST_FILE_TEXT, MOST_ITEMS, Choice, FindingOutput, Input, ListQuery, StrictText, View, operation, page_of
+from web.api import LARGEST_FILE_TEXT, MOST_ITEMS, Choice, FindingOutput, Input, StrictText, View, list_query, operation, page_of
 
 FILES = ("certificate", "chain", "private_key")
 STATES = ["none", "on_its_way", "in_use", "fallen_back"]
@@ -101,26 +100,6 @@ class NodeChoiceOutput(serializers.Serializer[Any]):
     serves = serializers.ListField(child=serializers.CharField(), help_text="services of the node that serve it now")
 
 
-def browser_certificates_json(certificates: Sequence[BrowserCertificate], now: datetime) -> list[dict[str, Any]]:
-    """Certificates in their pinned form; one query for the nodes that chose them."""
-    plain = (
-        "name", "source", "state", "subject", "key_type", "thumbprint", "sha256", "not_before", "not_after", "certificates", "csr", "notes",
-        "created_at",
-    )  # fmt: skip
-    chosen = choosers(certificates)
-    return [
-        {
-            "id": str(certificate.pk),
-            **{name: getattr(certificate, name) for name in plain},
-            "subject_alternative_names": certificate.names,
-            "days_left": certificate.days_left(now) if certificate.is_ready else None,
-            "expiry_status": certificate.expiry_status(now).value if certificate.is_ready else None,
-            "chosen_for": [{"id": str(node.pk), "name": node.name} for node in chosen[str(certificate.pk)]],
-        }
-        for certificate in certificates
-    ]
-
-
 def _answer(certificate: BrowserCertificate, status: int = 200) -> Response:
     now = timezone.now()
     found = findings(certificate, now=now) if certificate.is_ready else []
@@ -144,11 +123,10 @@ def _files(given: dict[str, Any]) -> list[File]:
 class BrowserCertificates(View):
     """Browser certificates and certificate requests. POST of an existing certificate completes it and answers 200."""
 
-    @operation(page_of(BrowserCertificateOutput), query=ListQuery, operation_id="browser_certificates_list")
+    @operation(page_of(BrowserCertificateOutput), query=list_query(BrowserCertificateList), operation_id="browser_certificates_list")
     def get(self, request: Request) -> Response:
         self.actor.require("nodes.view_browsercertificate")
-        now = timezone.now()
-        return self.paged(BrowserCertificate.objects.all(), lambda page: browser_certificates_json(page, now))
+        return self.listed(BrowserCertificateList(), BrowserCertificate.objects.all())
 
     @operation({201: BrowserCertificateDetailOutput, 200: BrowserCertificateDetailOutput}, body=BrowserCertificateInput, conflicts=True)
     def post(self, request: Request) -> Response:

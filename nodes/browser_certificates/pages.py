@@ -3,16 +3,16 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from nodes.browser_certificates.forms import AnswerForm, ChoiceForm, RequestForm, UploadForm
+from nodes.browser_certificates.lists import BrowserCertificateList
 from nodes.browser_certificates.services import (
     browser_certificate_answer,
     browser_certificate_choose,
@@ -21,26 +21,22 @@ from nodes.browser_certificates.services import (
     browser_certificate_upload,
     chosen_by,
 )
-from nodes.browser_certificates.tables import BrowserCertificateTable
-from nodes.browser_certificates.verdict import blockers
-from nodes.browser_certificates.view_models import ConsoleCard, DeletionPage, browser_status, certificate_page, choice_page, choosers
+from nodes.browser_certificates.view_models import ConsoleCard, DeletionPage, browser_status, certificate_page, choice_page
 from nodes.errors import ChoiceBlocked, InputInvalid, NodesError
 from nodes.models import BrowserCertificate, Node
 from pki.core.errors import PKIError
 from sealing.errors import TrustZoneError
 from web.forms import ServiceForm
-from web.page import PageRequest, page, table_for
+from web.lists.listed import Listed
+from web.page import PageRequest, page
 
 
 @page("nodes.view_browsercertificate")
-def certificate_list(request: PageRequest) -> HttpResponse:
-    now = timezone.now()
-    table = table_for(request, BrowserCertificateTable, BrowserCertificate.objects.all(), now=now)
-    table.blockers = partial(blockers, now=now)
-    table.choosers = choosers(BrowserCertificate.objects.ready().defer("certificates", "root", "private_key"))
+def certificate_list(request: PageRequest) -> HttpResponseBase:
+    shown = Listed(request, BrowserCertificateList(), BrowserCertificate.objects.all(), now=timezone.now())
     central = Node.objects.present().select_related("observation").filter(is_central=True).first()
     console = ConsoleCard(central, browser_status(central)) if central else None
-    return render(request, "nodes/browser_certificates/list.html", {"page": console, "table": table, "now": now})
+    return shown.page("nodes/browser_certificates/list.html", page=console)
 
 
 def _made(form: Any, make: Callable[..., BrowserCertificate]) -> BrowserCertificate | None:

@@ -65,9 +65,9 @@ def findings(certificate: BrowserCertificate, *, now: datetime, roots: Sequence[
     return checked(path, private_key_of(certificate), now=now, roots=roots)
 
 
-def blockers(certificate: BrowserCertificate, *, now: datetime) -> list[Finding]:
+def blockers(certificate: BrowserCertificate, *, now: datetime, roots: Sequence[Certificate] | None = None) -> list[Finding]:
     """The findings that block its use on any node."""
-    return [finding for finding in findings(certificate, now=now) if finding.level == "blocker"]
+    return [finding for finding in findings(certificate, now=now, roots=roots) if finding.level == "blocker"]
 
 
 def blockers_when_chosen(node: Node, certificate: BrowserCertificate, *, roots: Sequence[Certificate] | None = None) -> list[Finding]:

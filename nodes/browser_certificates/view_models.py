@@ -1,10 +1,11 @@
 """The browser certificate of a node: the chosen one, the one in use, and why they differ."""
 
+import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Count, Min, Q
 
 from certs.certificates.issuer import roots_in_force
 from certs.models import Certificate
@@ -107,10 +108,27 @@ def _status_of(node: Node, certificate: BrowserCertificate | None, roots: Sequen
     return status("on_its_way", "The node has fetched the certificate, but has not reported yet that it is installed.")
 
 
+def _thumbprints(certificates: Iterable[BrowserCertificate]) -> list[str]:
+    return [text for row in certificates if row.is_ready for text in (row.thumbprint, row.sha256) if text]
+
+
+def choosers_counted(certificates: Sequence[BrowserCertificate]) -> dict[uuid.UUID, str]:
+    """The first node that has chosen each certificate, and the number of others, in words; one query."""
+    nodes = Node.objects.present().filter(browser_thumbprint__in=_thumbprints(certificates)).order_by()
+    counts = {text: (first, count) for text, first, count in nodes.values_list("browser_thumbprint").annotate(Min("name"), Count("pk"))}
+    found: dict[uuid.UUID, str] = {}
+    for row in certificates:
+        pairs = [counts[text] for text in _thumbprints([row]) if text in counts]
+        others = sum(count for _, count in pairs) - 1
+        found[row.pk] = min((first for first, _ in pairs), default="") + (f" and {others} more" if others > 0 else "")
+    return found
+
+
 def choosers(certificates: Iterable[BrowserCertificate]) -> dict[str, list[Node]]:
     """The nodes that have chosen each certificate, by the certificate's id; one query."""
     by_thumbprint: dict[str, list[Node]] = {}
-    for node in Node.objects.present().exclude(browser_thumbprint=""):
+    certificates = list(certificates)
+    for node in Node.objects.present().filter(browser_thumbprint__in=_thumbprints(certificates)):
         by_thumbprint.setdefault(node.browser_thumbprint, []).append(node)
     return {
         str(certificate.pk): [*by_thumbprint.get(certificate.thumbprint, []), *by_thumbprint.get(certificate.sha256, [])]

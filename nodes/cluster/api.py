@@ -1,7 +1,6 @@
 """The cluster certificate, deployments and tokens in the REST API."""
 
 import uuid
-from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpResponse, JsonResponse
@@ -17,12 +16,13 @@ from certs.cluster.services import cluster_current, cluster_jwks, cluster_public
 from certs.models import Deployment
 from certs.zone.services import zone_current
 from nodes.cluster.deployments import deployment_change, deployment_create, deployment_delete
-from nodes.cluster.services import ClusterNode, cluster_nodes, nodes_counted, site_answer, site_set
+from nodes.cluster.lists import ClusterList, DeploymentList, deployments_json
+from nodes.cluster.services import nodes_counted, site_answer, site_set, with_cluster_state
 from nodes.models import Node
 from pki.cluster.manual_configuration import AppDistribution, Installation
 from pki.cluster.token_check import LARGEST_TOKEN
 from pki.cluster.tokens import key_id
-from web.api import Choice, Input, ListQuery, StrictText, View, operation, page_of
+from web.api import Choice, Input, StrictText, View, list_query, operation, page_of
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -42,10 +42,6 @@ class DeploymentOutput(serializers.Serializer[Any]):
     audience = serializers.CharField()
     created_at = serializers.DateTimeField()
     changed_at = serializers.DateTimeField()
-
-
-class DeploymentSearch(ListQuery):
-    search = serializers.CharField(required=False, max_length=100)
 
 
 class TestTokenOutput(serializers.Serializer[Any]):
@@ -115,21 +111,6 @@ class ClusterOutput(serializers.Serializer[Any]):
     next = serializers.URLField(allow_null=True)
 
 
-def deployments_json(deployments: Sequence[Deployment]) -> list[dict[str, Any]]:
-    """Deployments in their pinned form."""
-    plain = ("name", "api_address", "audience", "created_at", "changed_at")
-    return [{"id": str(deployment.pk), **{name: getattr(deployment, name) for name in plain}} for deployment in deployments]
-
-
-def cluster_node_json(cluster_node: ClusterNode) -> dict[str, Any]:
-    """The cluster certificate on one node."""
-    return {
-        "node": str(cluster_node.node.pk), "name": cluster_node.node.name, "present": cluster_node.present, "current": cluster_node.current,
-        "sha256": cluster_node.held.sha256 if cluster_node.held else None, "proved_at": cluster_node.proved_at,
-        "ticked_at": cluster_node.node.cluster_ticked_at if cluster_node.ticked else None, "verified": cluster_node.verified,
-    }  # fmt: skip
-
-
 def _answer(deployment: Deployment, status: int = 200) -> Response:
     return Response(deployments_json([deployment])[0], status=status)
 
@@ -137,10 +118,10 @@ def _answer(deployment: Deployment, status: int = 200) -> Response:
 class Deployments(View):
     """The multi-cloud deployments to which apps are distributed."""
 
-    @operation(page_of(DeploymentOutput), query=DeploymentSearch, operation_id="deployments_list")
+    @operation(page_of(DeploymentOutput), query=list_query(DeploymentList), operation_id="deployments_list")
     def get(self, request: Request) -> Response:
         self.actor.require("certs.view_deployment")
-        return self.paged(Deployment.objects.searched(self.query.get("search", "")), deployments_json)
+        return self.listed(DeploymentList(), Deployment.objects.all())
 
     @operation({201: DeploymentOutput}, body=DeploymentInput)
     def post(self, request: Request) -> Response:
@@ -213,13 +194,12 @@ class ClusterSite(View):
 class Cluster(View):
     """The current cluster certificate, and its state on each node."""
 
-    @operation(ClusterOutput, query=ListQuery)
+    @operation(ClusterOutput, query=list_query(ClusterList))
     def get(self, request: Request) -> Response:
         self.actor.require("nodes.view_node")
         self.actor.require("certs.view_certificate")
         current = cluster_current()
-        rows = Node.objects.present().select_related("observation")
-        paged = self.paged(rows, lambda page: [cluster_node_json(cluster_node) for cluster_node in cluster_nodes(page, in_force=current)])
+        paged = self.listed(ClusterList(current), with_cluster_state(Node.objects.present(), in_force=current))
         content = {"certificate": certificate_json(current, timezone.now()), "key_id": key_id(current.x509())}
         return Response(content | {"manual_configuration": vars(site_answer(zone_current()))} | paged.data)
 

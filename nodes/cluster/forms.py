@@ -95,15 +95,3 @@ class PfxDownloadForm(forms.Form):
         if "password" in self.cleaned_data and self.cleaned_data.get("again") not in (None, self.cleaned_data["password"]):
             self.add_error("again", "The two passwords are different. Enter both again.")
         return self.cleaned_data
-
-
-class ClusterFilter(forms.Form):
-    """The filter of the nodes."""
-
-    search = forms.CharField(
-        required=False, label="Search", max_length=100, widget=forms.TextInput(attrs={"class": "form-control", "type": "search", "maxlength": 100})
-    )  # fmt: skip
-
-    @property
-    def text(self) -> str:
-        return str(self.cleaned_data["search"]).lower() if self.is_valid() else ""

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -13,23 +13,33 @@ from certs.cluster.services import cluster_current, cluster_pfx, token_checked, 
 from certs.models import Deployment
 from certs.zone.services import zone_current
 from nodes.cluster.deployments import deployment_change, deployment_create, deployment_delete
-from nodes.cluster.forms import ClusterFilter, DeploymentForm, PfxDownloadForm, SiteForm, TokenForm
-from nodes.cluster.services import Delivery, cluster_deliver, manual_status, nodes_counted, site_answer, site_set, tick_set
-from nodes.cluster.tables import ClusterTable, ManualTable
+from nodes.cluster.forms import DeploymentForm, PfxDownloadForm, SiteForm, TokenForm
+from nodes.cluster.lists import ClusterList, ManualList
+from nodes.cluster.services import (
+    Delivery,
+    cluster_deliver,
+    cluster_lacking,
+    nodes_counted,
+    participants,
+    site_answer,
+    site_set,
+    tick_set,
+    with_cluster_state,
+)
 from nodes.cluster.view_models import DeploymentPage, PfxPage, SitePage, TokenPage, cluster_page, manual_page
 from nodes.errors import InputInvalid
 from nodes.models import Node
 from people.fresh_sign_in import fresh_sign_in
 from pki.foreign.pfx import PfxForm
-from web.page import PageRequest, page, table_for
+from web.lists.listed import Listed
+from web.page import PageRequest, page
 
 
 @page("certs.view_certificate")
-def show(request: PageRequest) -> HttpResponse:
-    now, form = timezone.now(), ClusterFilter(request.GET)
-    shown = cluster_page(search=form.text)
-    table = table_for(request, ClusterTable, shown.nodes, now=now)
-    return render(request, "nodes/cluster/show.html", {"page": shown, "table": table, "form": form, "now": now})
+def show(request: PageRequest) -> HttpResponseBase:
+    in_force = cluster_current()
+    nodes = with_cluster_state(Node.objects.present(), in_force=in_force)
+    return Listed(request, ClusterList(in_force), nodes, now=timezone.now()).page("nodes/cluster/show.html", page=cluster_page())
 
 
 def _save(form: DeploymentForm, save: Callable[..., Deployment]) -> Deployment | None:
@@ -109,24 +119,24 @@ def site(request: PageRequest) -> HttpResponse:
     return render(request, "nodes/cluster/site.html", context, status=400 if form.errors else 200)
 
 
-def _manual(request: PageRequest, delivery: Delivery | None = None) -> HttpResponse:
-    now, form = timezone.now(), ClusterFilter(request.GET)
-    shown = manual_page(search=form.text, delivery=delivery)
-    table = table_for(request, ManualTable, shown.nodes, now=now)
-    return render(request, "nodes/cluster/manual.html", {"page": shown, "table": table, "form": form, "now": now})
+def _manual(request: PageRequest, delivery: Delivery | None = None) -> HttpResponseBase:
+    in_force = cluster_current()
+    nodes = with_cluster_state(participants(), in_force=in_force)
+    shown = manual_page(delivery=delivery)
+    return Listed(request, ManualList(in_force), nodes, now=timezone.now()).page("nodes/cluster/manual.html", page=shown)
 
 
 @page("nodes.view_node")
-def manual(request: PageRequest) -> HttpResponse:
+def manual(request: PageRequest) -> HttpResponseBase:
     return _manual(request)
 
 
 @page("nodes.renew_node")
 @require_POST
-def deliver(request: PageRequest) -> HttpResponse:
+def deliver(request: PageRequest) -> HttpResponseBase:
     """Deliver to all nodes that lack the certificate, or to the given one."""
-    lacking, pk = manual_status().lacking, request.POST.get("node")
-    chosen = [cluster_node for cluster_node in lacking if pk in (None, str(cluster_node.node.pk))]
+    pk = request.POST.get("node")
+    chosen = [cluster_node for cluster_node in cluster_lacking() if pk in (None, str(cluster_node.node.pk))]
     return _manual(request, delivery=cluster_deliver(actor=request.actor, nodes=chosen, now=timezone.now()))
 
 

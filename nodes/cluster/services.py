@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Case, CharField, IntegerField, Q, QuerySet, Value, When
 
 from audit.actors import Actor
 from audit.record import record
@@ -82,6 +83,23 @@ def _cluster_node(node: Node, in_force: Certificate, known: dict[str, Certificat
     return ClusterNode(node, in_force, held, seen is not None, proved, renewing)
 
 
+def with_cluster_state(nodes: "QuerySet[Node]", *, in_force: Certificate) -> "QuerySet[Any]":
+    """`nodes` with their observations, a column `cluster_state`, and a column `cluster_rank`: the lower, the less is done."""
+    accepted = Certificate.objects.accepted().filter(kind=Kind.CLUSTER).values_list("sha256", flat=True)
+    current = Q(observation__cluster_sha256=in_force.sha256)
+    proved = current & Q(observation__cluster_proved_sha256=in_force.sha256, observation__cluster_proved_at__isnull=False)
+    state = Case(
+        When(observation=None, then=Value("cluster_unknown")),
+        When(proved, then=Value("cluster_proved")),
+        When(current, then=Value("cluster_current")),
+        When(observation__cluster_sha256__in=list(accepted), then=Value("cluster_older")),
+        default=Value("cluster_missing"),
+        output_field=CharField(),
+    )
+    rank = Case(When(proved, then=Value(2)), When(current, then=Value(1)), default=Value(0), output_field=IntegerField())
+    return nodes.select_related("observation").annotate(cluster_state=state, cluster_rank=rank)
+
+
 def cluster_proof(node: Node, report: Report, now: datetime) -> dict[str, Any]:
     """The fields of the observation about the proof. An earlier proof stays while the node reports the same certificate."""
     seen = node.observed
@@ -108,29 +126,13 @@ def _proves(node: Node, seen: Observation, report: Report) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class Manual:
-    """Whether the nodes must be configured by hand, and the progress. `registered` are all these nodes, `todo` those not verified."""
-
-    answer: Answer
-    registered: list[ClusterNode]
-
-    @property
-    def todo(self) -> list[ClusterNode]:
-        return [node for node in self.registered if not node.verified]
-
-    @property
-    def lacking(self) -> list[ClusterNode]:
-        return [node for node in self.registered if not node.current]
-
-
 def _release(text: str) -> Release | None:
     return Release.parse(text) if text else None
 
 
 def nodes_counted() -> int:
     """The number of nodes of the site, with the central node. Nodes that were never registered do not count."""
-    return Node.objects.present().exclude(registered_at=None).count()
+    return participants().count()
 
 
 def site_answer(zone: TrustZone) -> Answer:
@@ -149,11 +151,15 @@ def manual_counts() -> tuple[int, int]:
     return count - proved.exclude(node__registered_at=None).exclude(node__state=NodeState.DECOMMISSIONED).count(), count
 
 
-def manual_status() -> Manual:
-    """Raises: ZoneMissing, ZoneBroken."""
-    nodes = Node.objects.present().exclude(registered_at=None).select_related("observation")
-    found = cluster_nodes(nodes, in_force=cluster_current())
-    return Manual(site_answer(zone_current()), sorted(found, key=lambda node: (node.verified, node.current, node.node.name)))
+def participants() -> "QuerySet[Node]":
+    """The nodes that have, or need, the cluster certificate."""
+    return Node.objects.present().exclude(registered_at=None)
+
+
+def cluster_lacking() -> list[ClusterNode]:
+    """The nodes that do not report the current certificate. Raises: ZoneMissing, ZoneBroken."""
+    in_force = cluster_current()
+    return cluster_nodes(with_cluster_state(participants(), in_force=in_force).filter(cluster_rank=0), in_force=in_force)
 
 
 @transaction.atomic

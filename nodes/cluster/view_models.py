@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from certs.cluster.services import cluster_certificates, cluster_jwks, cluster_public_key
+from certs.cluster.services import cluster_certificates, cluster_current, cluster_jwks, cluster_public_key
 from certs.lifetime.renewal_forecast import leaf_due, renewal_basis
 from certs.models import Certificate, Deployment
 from certs.zone.services import zone_current
-from nodes.cluster.services import ClusterNode, Delivery, cluster_nodes, manual_status, site_answer
+from nodes.cluster.services import Delivery, manual_counts, participants, site_answer, with_cluster_state
 from nodes.models import Node
 from pki.cluster.manual_configuration import Answer
 from pki.cluster.tokens import Token, key_id
@@ -28,24 +28,17 @@ def what_happens(certificate: Certificate) -> tuple[str, datetime | None]:
     return "It is renewed automatically. Every node gets the new one with a renewal, without a password.", due.at
 
 
-def matches(cluster_node: ClusterNode, search: str) -> bool:
-    """Whether the node matches the search."""
-    node = cluster_node.node
-    return search in f"{node.name} {node.host_name} {node.address}".lower()
-
-
 @dataclass(frozen=True)
 class ClusterPage:
     """The current cluster certificate, what happens to it next, its public key, and the deployments that trust it.
 
-    `nodes` are those that match the search, `total` counts all. `others` are older cluster certificates that are still valid.
+    `total` counts the nodes. `others` are older cluster certificates that are still valid.
     """
 
     certificate: Certificate
     others: list[Certificate]
     renewal: str
     renewal_at: datetime | None
-    nodes: list[ClusterNode]
     verified: int
     total: int
     public_key: str
@@ -55,14 +48,14 @@ class ClusterPage:
     manual_required: bool
 
 
-def cluster_page(*, search: str) -> ClusterPage:
+def cluster_page() -> ClusterPage:
     """Raises: ZoneMissing, ZoneBroken."""
     certificate, *others = cluster_certificates()
-    found = cluster_nodes(Node.objects.present().select_related("observation"), in_force=certificate)
+    nodes = with_cluster_state(Node.objects.present(), in_force=certificate)
     renewal, renewal_at = what_happens(certificate)
     return ClusterPage(
         certificate, others, renewal, renewal_at,
-        nodes=[node for node in found if matches(node, search)], verified=sum(node.verified for node in found), total=len(found),
+        verified=nodes.filter(cluster_state="cluster_proved").count(), total=nodes.count(),
         public_key=cluster_public_key(), key_id=key_id(certificate.x509()), jwks=json.dumps(cluster_jwks(), indent=2),
         deployments=Deployment.objects.all(), manual_required=site_answer(zone_current()).required,
     )  # fmt: skip
@@ -110,27 +103,24 @@ class DeliveryNote:
 
 @dataclass(frozen=True)
 class ManualPage:
-    """The manual configuration that remains. `nodes` are those that match the search; `lacking` counts those without the certificate."""
+    """The manual configuration that remains. `lacking` counts the nodes without the certificate."""
 
     title: str
     reason: str
-    nodes: list[ClusterNode]
     total: int
     lacking: int
     delivery: DeliveryNote | None
 
 
-def manual_page(*, search: str, delivery: Delivery | None) -> ManualPage:
+def manual_page(*, delivery: Delivery | None) -> ManualPage:
     """Raises: ZoneMissing, ZoneBroken."""
-    status = manual_status()
-    total, todo = len(status.registered), len(status.todo)
+    answer, (todo, total) = site_answer(zone_current()), manual_counts()
     title = f"{todo} of {total} nodes are not verified" if todo else "Every node is verified"
     return ManualPage(
-        title=title if status.answer.required else "Manual configuration is not required",
-        reason=status.answer.reason,
-        nodes=[node for node in status.registered if matches(node, search)],
+        title=title if answer.required else "Manual configuration is not required",
+        reason=answer.reason,
         total=total,
-        lacking=len(status.lacking),
+        lacking=with_cluster_state(participants(), in_force=cluster_current()).filter(cluster_rank=0).count(),
         delivery=_delivery_note(delivery) if delivery else None,
     )
 

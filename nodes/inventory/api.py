@@ -12,7 +12,6 @@ from rest_framework.response import Response
 from audit.models import Event
 from certs.certificates.api import CertificateOutput
 from nodes.inventory.change import node_change
-from nodes.inventory.health import with_health
 from nodes.inventory.lists import NodeList, nodes_json
 from nodes.inventory.services import SERVICES, node_create
 from nodes.models import Node
@@ -73,7 +72,7 @@ class Nodes(View):
     @operation(page_of(NodeOutput), query=list_query(NodeList), operation_id="nodes_list")
     def get(self, request: Request) -> Response:
         self.actor.require("nodes.view_node")
-        return self.listed(NodeList(), with_health(Node.objects.select_related("observation"), now=timezone.now()))
+        return self.listed(NodeList(), Node.objects.select_related("observation"))
 
     @operation({201: NodeOutput}, body=NodeInput)
     def post(self, request: Request) -> Response:

@@ -20,7 +20,7 @@ class NodeHealth(TextChoices):
     NONE = "none", "not in use"  # it is not registered
 
 
-def with_health(nodes: "QuerySet[Node]", *, now: datetime) -> "QuerySet[Node]":
+def with_health(nodes: "QuerySet[Node]", *, now: datetime) -> "QuerySet[Any]":
     """`nodes` with a column `health`."""
     own = Certificate.objects.issued().filter(holder_id=OuterRef("pk"), not_after__gte=now)
     accepted = Q(*(Exists(own.filter(kind=kind)) for kind in OWN_KINDS))

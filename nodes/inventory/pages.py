@@ -8,7 +8,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from audit.event_lines import LINES
-from nodes.inventory.health import with_health
 from nodes.inventory.lists import NodeList
 from nodes.inventory.view_models import ConfirmationPage, StatusPage, node_page
 from nodes.inventory.view_models import history as history_of
@@ -20,9 +19,7 @@ from web.page import PageRequest, form_id, number, page
 
 @page("nodes.view_node")
 def node_list(request: PageRequest) -> HttpResponseBase:
-    now = timezone.now()
-    nodes = with_health(Node.objects.select_related("observation"), now=now)
-    return Listed(request, NodeList(), nodes, now=now).page("nodes/inventory/list.html")
+    return Listed(request, NodeList(), Node.objects.select_related("observation"), now=timezone.now()).page("nodes/inventory/list.html")
 
 
 @page("nodes.view_node")

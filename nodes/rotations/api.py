@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -17,7 +18,8 @@ from nodes.rotations.database_key_view_models import KeyRotation, key_rotation
 from nodes.rotations.root import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
 from nodes.rotations.root_view_models import RootRotation, root_rotation
 from nodes.rotations.services import rotation_pause
-from web.api import Choice, Input, ListQuery, View, operation, page_of
+from web.api import Choice, Input, View, list_query, operation, page_of
+from web.lists.declared import List
 
 KINDS = Rotation.Kind.values  # the schema names the field by them
 START: dict[Rotation.Kind, Callable[..., Rotation]] = {
@@ -113,13 +115,23 @@ def rotation_json(rotation: Rotation) -> dict[str, Any]:
     }  # fmt: skip
 
 
+class RotationList(List):
+    model = Rotation
+    noun, caption = "rotation", "Rotations"
+    orders = {"created_at": ("created_at",)}
+    sort = "-created_at"
+
+    def json(self, rows: list[Rotation], now: datetime) -> list[dict[str, Any]]:
+        return [rotation_json(rotation) for rotation in rows]
+
+
 class Rotations(View):
     """Rotations of the root and the database key, newest first. POST starts one."""
 
-    @operation(page_of(RotationOutput), query=ListQuery, operation_id="rotations_list")
+    @operation(page_of(RotationOutput), query=list_query(RotationList), operation_id="rotations_list")
     def get(self, request: Request) -> Response:
         self.actor.require("certs.view_rotation")
-        return self.paged(Rotation.objects.all(), lambda page: [rotation_json(rotation) for rotation in page])
+        return self.listed(RotationList(), Rotation.objects.all())
 
     @operation({201: RotationOutput}, conflicts=True, body=RotationInput)
     def post(self, request: Request) -> Response:

@@ -9,12 +9,16 @@ from django.core.checks import run_checks
 from django.urls import get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
-from alerts.alerts.api import AlertMessageOutput, AlertOutput, MessageDeliveryOutput, alert_json, message_json, queued_json
-from alerts.channels.api import ChannelOutput, channel_json
+from alerts.alerts.api import AlertMessageOutput, AlertOutput, MessageDeliveryOutput, message_json, queued_json
+from alerts.alerts.lists import alert_json
+from alerts.channels.api import ChannelOutput
+from alerts.channels.lists import channel_json
 from alerts.deliveries import preview
-from alerts.deliveries.api import AlertPreviewOutput, DeliveryOutput, delivery_json, preview_json
+from alerts.deliveries.api import AlertPreviewOutput, DeliveryOutput, preview_json
+from alerts.deliveries.lists import delivery_json
 from alerts.models import Alert, Channel, Delivery, Message, QueuedMessage, Route, Rules
-from alerts.routes.api import RouteOutput, route_json
+from alerts.routes.api import RouteOutput
+from alerts.routes.lists import route_json
 from alerts.watchdog.api import AlertRulesOutput, WatchdogOutput, rules_json
 from attention.expiring import Endless, by_hand
 from attention.needs import Severity
@@ -25,9 +29,11 @@ from certs.exports.lists import exports_json
 from certs.lifetime.api import LifetimeOutput, NewEndOutput, NodeRenewalOutput, PreviewOutput
 from certs.lifetime.services import Lifetime, NewEnd, NodeRenewal, Preview
 from certs.models import Certificate, Deployment, Export
-from nodes.browser_certificates.api import BrowserCertificateOutput, NodeChoiceOutput, browser_certificates_json, choice_json
+from nodes.browser_certificates.api import BrowserCertificateOutput, NodeChoiceOutput, choice_json
+from nodes.browser_certificates.lists import browser_certificates_json
 from nodes.browser_certificates.view_models import BrowserStatus
-from nodes.cluster.api import ClusterNodeOutput, DeploymentOutput, ManualOutput, TokenFindingOutput, cluster_node_json, deployments_json
+from nodes.cluster.api import ClusterNodeOutput, DeploymentOutput, ManualOutput, TokenFindingOutput
+from nodes.cluster.lists import cluster_node_json, deployments_json
 from nodes.cluster.services import ClusterNode
 from nodes.connections.api import ConnectionOutput
 from nodes.connections.lists import connections_json

@@ -39,6 +39,10 @@ class List:
     sort: ClassVar[str]
     csv: ClassVar[Sequence[str]] = ()
 
+    def __init__(self, *, sort: str = "") -> None:
+        """`sort` is another default order for one page."""
+        self.default = sort or self.sort
+
     def shown(self, rows: list[Any], now: datetime) -> list[Any]:
         """What the cells of each row on the page show."""
         return rows

@@ -31,7 +31,9 @@ def cell(value: Any) -> str:
         return str(value)
     if isinstance(value, datetime):
         return str(_encoder.default(value))
-    text = " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    text = (
+        _encoder.encode(value) if isinstance(value, dict) else " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    )
     return f"'{text}" if text.startswith(FORMULA) else text
 
 

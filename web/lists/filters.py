@@ -1,7 +1,7 @@
 """Filters of lists. A list declares its filters once: its page shows them as a form, and the API has them as parameters."""
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +10,8 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-LONGEST_SEARCH = 100
+LONGEST_SEARCH, SHORTEST_NUMBER = 100, 8
+HEXADECIMAL = set("0123456789abcdef")
 MOST_SUGGESTIONS = 20
 WITHIN_DAYS = {"30": 30, "90": 90, "365": 365}
 EXPIRY = [
@@ -23,34 +24,45 @@ EXPIRY = [
 
 
 class ListFilter(django_filters.FilterSet):
-    """The filters of a list. The page, not the API, uses the `initial` value of a filter that its address does not have."""
+    """The filters of a list. The page, not the API, uses the `initial` value of a filter that its address does not have.
+
+    `tabs` names filters that choose another list rather than fewer rows: the link that clears the filters keeps them.
+    """
+
+    tabs: tuple[str, ...] = ()
 
     @classmethod
-    def with_defaults(cls, given: Any) -> Any:
-        """The parameters of a page, with the default of each filter that they do not have."""
-        filled = given.copy()
+    def of_page(cls, given: Any, rows: "QuerySet[Any]") -> "tuple[ListFilter, dict[str, list[str]]]":
+        """The filters of a page, and why some values of its address are ignored. A filter without a valid value has its default."""
+        wrong = cls(given, queryset=rows).form.errors
+        kept = given.copy()
         for name, declared in cls.base_filters.items():
-            if declared.extra.get("initial") and name not in filled:
-                filled[name] = declared.extra["initial"]
-        return filled
+            if name in wrong:
+                del kept[name]
+            if "initial" in declared.extra and name not in kept:
+                kept[name] = declared.extra["initial"]
+        return cls(kept, queryset=rows), {str(cls.base_filters[name].label): [str(text) for text in wrong[name]] for name in wrong}
 
 
 class Search(django_filters.CharFilter):
-    """Rows with the text anywhere in one of `names`, or at the beginning of a number in one of `numbers`."""
+    """Rows with a number in one of `numbers` that begins with the text. If there is none, rows with the text anywhere in one of `names`."""
 
-    def __init__(self, *names: str, numbers: Iterable[str] = ()) -> None:
+    def __init__(self, *names: str, numbers: Iterable[str] = (), help_text: str = "") -> None:
         widget = forms.TextInput(attrs={"class": "form-control", "type": "search"})
-        super().__init__(label="Search", max_length=LONGEST_SEARCH, widget=widget)
+        super().__init__(label="Search", max_length=LONGEST_SEARCH, widget=widget, help_text=help_text)
         self.names, self.numbers = names, tuple(numbers)
 
     def filter(self, rows: "QuerySet[Any]", value: str) -> "QuerySet[Any]":
         if not value:
             return rows
-        found = Q(*((f"{name}__icontains", value) for name in self.names), _connector=Q.OR)
         number = value.replace(":", "").replace(" ", "").lower()
-        if number and set(number) <= set("0123456789abcdef"):
-            found |= Q(*((f"{name}__startswith", number) for name in self.numbers), _connector=Q.OR)
-        return rows.filter(found)
+        if self.numbers and len(number) >= SHORTEST_NUMBER and set(number) <= HEXADECIMAL:
+            # A range, which an index can find. No digit is greater than f.
+            ranges = (Q((f"{name}__gte", number), (f"{name}__lt", f"{number}g")) for name in self.numbers)
+            found = rows.filter(Q(*ranges, _connector=Q.OR))
+            if found.exists():
+                return found
+        return rows.filter(Q(*((f"{name}__icontains", value) for name in self.names), _connector=Q.OR))
 
 
 class Choice(django_filters.ChoiceFilter):
@@ -117,7 +129,7 @@ class Named(django_filters.CharFilter):
         if not value:
             return rows
         found = as_uuid(value)
-        return rows.filter(**{self.key: found} if found else {f"{self.name}__iexact": value})
+        return rows.filter(**{self.key: found} if found else {self.name: value})
 
     def suggestions(self, text: str) -> list[str]:
         return [*self.suggest(text.strip()[:LONGEST_SEARCH])][:MOST_SUGGESTIONS]
@@ -128,8 +140,3 @@ def as_uuid(text: str) -> uuid.UUID | None:
         return uuid.UUID(text)
     except ValueError:
         return None
-
-
-def reasons(form: forms.Form) -> Mapping[str, list[str]]:
-    """The errors of each filter."""
-    return {str(form[name].label): [str(text) for text in texts] for name, texts in form.errors.items()}

@@ -13,8 +13,9 @@ from django.shortcuts import render
 from web.errors import InputInvalid
 from web.lists.declared import Column, List
 from web.lists.downloads import BATCH, TYPES, download
-from web.lists.filters import Named, reasons
+from web.lists.filters import Named
 from web.lists.keyset import Order, Part, batches, last_cursor, part_at, part_numbered
+from web.words import counted
 
 SIZES = (25, 50, 100, 200)
 SIZE = 50
@@ -44,7 +45,7 @@ class Listed:
 
     def __init__(self, request: HttpRequest, declared: List, rows: "QuerySet[Any]", *, now: datetime) -> None:
         self.request, self.declared, self.now = request, declared, now
-        self._filters = declared.filters(declared.filters.with_defaults(request.GET), queryset=rows)
+        self._filters, self._ignored = declared.filters.of_page(request.GET, rows)
         self.form = self._filters.form
         self.found: QuerySet[Any] = self._filters.qs
 
@@ -72,7 +73,7 @@ class Listed:
     @cached_property
     def order(self) -> Order:
         asked = self.request.GET.get("sort", "")
-        return self.declared.order(self.found, asked if asked in self.declared.sort_names() else self.declared.sort)
+        return self.declared.order(self.found, asked if asked in self.declared.sort_names() else self.declared.default)
 
     @cached_property
     def size(self) -> int:
@@ -104,13 +105,19 @@ class Listed:
     @property
     def notes(self) -> list[str]:
         """What of the address was ignored, and why."""
-        wrong = [f"{label}: {' '.join(texts)} This filter is ignored." for label, texts in reasons(self.form).items()]
+        wrong = [f"{label}: {' '.join(texts)} This filter is ignored." for label, texts in self._ignored.items()]
         return [*wrong, *filter(None, [self._asked[1]])]
 
     @cached_property
     def total(self) -> int:
-        whole = not (self.part.previous or self.part.next)
+        """Counted by the database. A search that this page answers as a whole is not made again."""
+        whole = self.filtered and not (self.part.previous or self.part.next)
         return len(self.part.rows) if whole else self.found.count()
+
+    @property
+    def count(self) -> str:
+        """The number of rows with its noun."""
+        return counted(self.total, self.declared.noun, self.declared.many)
 
     @property
     def range(self) -> str:
@@ -189,10 +196,11 @@ class Listed:
     def everything_url(self) -> str:
         """The address without the filters."""
         query = self.request.GET.copy()
-        for name in [*self.form.fields, "cursor", "page"]:
+        for name in [*({*self.form.fields} - {*self._filters.tabs}), "cursor", "page"]:
             query.pop(name, None)
         return f"{self.request.path}?{query.urlencode()}" if query else self.request.path
 
     @property
     def filtered(self) -> bool:
-        return bool(self.form.has_changed())
+        """Whether the filters may hide rows."""
+        return bool({*self.form.changed_data} - {*self._filters.tabs})

@@ -20,11 +20,11 @@ from agent.store import Installed, Store
 from attention.needs import Look, needs
 from audit.actors import SYSTEM, Actor, PermissionRefused
 from audit.models import Event
-from certs.cluster.services import cluster_pfx, token_checked, token_sign
+from certs.cluster.services import cluster_current, cluster_pfx, token_checked, token_sign
 from certs.models import Certificate, DatabaseKey, Deployment, TrustZone
 from jobs.models import Job
 from nodes.cluster.deployments import deployment_change, deployment_create, deployment_delete
-from nodes.cluster.services import cluster_deliver, cluster_nodes, manual_status, site_set, tick_set
+from nodes.cluster.services import cluster_deliver, cluster_nodes, site_set, tick_set
 from nodes.errors import InputInvalid
 from nodes.models import Node, Observation, Renewal
 from nodes.node_api.heartbeat import heartbeat
@@ -415,7 +415,7 @@ def test_a_tick_is_a_claim_until_the_node_proves_it(client: Client, zone: Zone, 
     newest = replaced(zone, successor)
 
     def state() -> tuple[bool, bool, bool]:
-        found = next(registered for registered in manual_status().registered if registered.node.pk == rim.pk)
+        (found,) = cluster_nodes(Node.objects.filter(pk=rim.pk), in_force=cluster_current())
         return found.ticked, found.current, found.verified
 
     assert client.post(f"/cluster/manual/{rim.pk}/tick/", {"done": "yes"}).status_code == 302
