@@ -1,5 +1,6 @@
 """The nodes that have the cluster certificate, their proofs, and the manual configuration that remains (S6, S7)."""
 
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from certs.models import Certificate, TrustZone
 from certs.zone.services import zone_current
 from nodes.errors import IllegalNodeTransition, InputInvalid, StaleNode
 from nodes.models import Node, Observation, Renewal
+from nodes.observation.models import proof_is_recent
 from nodes.renewal.services import node_renew
 from nodes.states import NodeState, RenewalStatus
 from pki.cluster import proofs
@@ -101,16 +103,18 @@ def with_cluster_state(nodes: "QuerySet[Node]", *, in_force: Certificate) -> "Qu
 
 
 def cluster_proof(node: Node, report: Report, now: datetime) -> dict[str, Any]:
-    """The fields of the observation about the proof. An earlier proof stays while the node reports the same certificate."""
+    """The fields of the observation about the proof. An earlier proof stays while the node reports the same certificate.
+
+    A challenge stays until the node proves the key with it, and the node gets no other one while its proof is recent.
+    """
     seen = node.observed
-    kept = {"cluster_proved_at": None, "cluster_proved_sha256": ""}
-    if seen is None:
-        return kept
-    if _proves(node, seen, report):
-        return {"cluster_proved_at": now, "cluster_proved_sha256": report.installed["cluster"]}
-    if seen.cluster_proved_sha256 and seen.cluster_proved_sha256 == report.installed.get("cluster"):
-        return {name: getattr(seen, name) for name in kept}
-    return kept
+    if seen is not None and _proves(node, seen, report):
+        return {"cluster_proved_at": now, "cluster_proved_sha256": report.installed["cluster"], "cluster_challenge": ""}
+    is_same = seen is not None and seen.cluster_proved_sha256 != "" and seen.cluster_proved_sha256 == report.installed.get("cluster")
+    at, asked = seen.cluster_proved_at if seen and is_same else None, seen.cluster_challenge if seen else ""
+    if not asked and (at is None or not proof_is_recent(at, now)):
+        asked = secrets.token_hex(32)
+    return {"cluster_proved_at": at, "cluster_proved_sha256": report.installed["cluster"] if is_same else "", "cluster_challenge": asked}
 
 
 def _proves(node: Node, seen: Observation, report: Report) -> bool:

@@ -22,7 +22,7 @@ from certs.zone.services import zone_current
 from nodes.addresses.services import central_addresses
 from nodes.errors import StaleNode
 from nodes.models import Node
-from nodes.nudges.services import nudging_certificates_read
+from nodes.nudges.services import nudging_certificates
 from pki.core import database_key, keys
 from pki.core.pair import Pair
 from pki.core.roles import CLIENT_NAME, OWN_KINDS, Kind
@@ -104,7 +104,7 @@ def package_make(request: GenerationRequest, *, expires_at: datetime, now: datet
         central_addresses=central_addresses(), roots=tuple(root.pem().encode() for root in roots_in_force()),
         service=service, client=client.pair(),
         cluster=cluster.pair(), expires_at=expires_at, further_service_pairs=tuple(further),
-        database_key_oids=zone.database_key_oids, nudged_by=nudging_certificates_read(),
+        database_key_oids=zone.database_key_oids, nudged_by=nudging_certificates(),
     )  # fmt: skip
 
 

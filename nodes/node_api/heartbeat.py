@@ -3,30 +3,30 @@
 import base64
 import hashlib
 import secrets
+import uuid
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from audit.actors import SYSTEM, Actor
 from audit.record import record
 from certs.models import Certificate, DatabaseKey, Rotation
-from certs.revocation.lists import trust_in_force
 from certs.states import DatabaseKeyStatus
 from jobs.services import job_nudge
-from nodes.addresses.services import central_addresses, netlocs
 from nodes.browser_certificates.services import choice_for, chosen_certificate
 from nodes.cluster.services import cluster_proof
 from nodes.errors import StaleNode
 from nodes.inventory.silence import silence_after
 from nodes.inventory.transition import node_lock, node_transition, renewal_transition
-from nodes.issuance.services import versions_for
-from nodes.models import CallerFinding, Node, Observation, Registration, Renewal
-from nodes.nudges.services import nudging_certificates
+from nodes.models import CallerFinding, Node, Observation, Registration, Renewal, SiteNudge
+from nodes.node_api.site import Site, site_known, site_read
 from nodes.observation import callers
 from nodes.observation.callers import Call
-from nodes.observation.models import derived
+from nodes.observation.models import derived, proof_is_recent
 from nodes.registration import services as registrations
 from nodes.renewal import services as renewals
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
@@ -48,43 +48,71 @@ OBSERVED = (
 )  # fmt: skip
 
 
-def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: datetime, call: Call = UNKNOWN_PLACE) -> Answer:
+@dataclass(frozen=True)
+class Caller:
+    """The calling node with its observation, whether two machines call as it, whether it is renewed, and the digest of `SiteNudge`."""
+
+    node: Node
+    is_disputed: bool
+    is_renewed: bool
+    site_digest: str | None
+
+
+def caller_read(pk: uuid.UUID) -> Caller | None:
+    """Read all of it with one query; None if there is no such node."""
+    findings = CallerFinding.objects.filter(node=OuterRef("pk"), kind=CallerFinding.Kind.TWO_CALLERS)
+    nodes = Node.objects.present().select_related("observation")
+    found = nodes.annotate(
+        is_disputed=Exists(findings),
+        is_renewed=Exists(_under_way().filter(node=OuterRef("pk"))),
+        site_digest=Subquery(SiteNudge.objects.values("digest")[:1]),
+    )
+    node = found.filter(pk=pk).first()
+    return Caller(node, **{name: vars(node)[name] for name in ("is_disputed", "is_renewed", "site_digest")}) if node is not None else None
+
+
+def _under_way() -> QuerySet[Renewal]:
+    return Renewal.objects.exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED])
+
+
+def heartbeat(*, caller: Caller, certificate: Certificate, report: Report, now: datetime, call: Call = UNKNOWN_PLACE) -> Answer:
     """Store the observation, continue work that waited for this call, and answer. `certificate` is the node's client certificate.
 
     Raises: StaleNode if another call of this node was answered in the meantime, or the caller closed the connection. Then nothing was stored.
     """
+    node, site = caller.node, site_known(caller.site_digest)
     registers = node.state in BEFORE_ITS_CALL and certificate.generation == node.generation
     found = callers.verdict(node, certificate, report, registers=registers)
     if found == Verdict.EARLIER_REGISTRATION:
         callers.finding_note(kind=CallerFinding.Kind.SUPERSEDED, node=node, call=call, now=now, generation=report.generation)
-        return _to_earlier(report, now)
-    before = node.observed
+        return _to_earlier(report, site, now)
+    before, live = node.observed, site.live_for(node)
     turn = callers.turn_make(node, now=now)
-    live = [key_id for key_id in versions_for(node).values_list("key_id", flat=True) if key_id]
     proved, challenges, expected = _proof(node, report, live, now)
     choice = choice_for(node, chosen_certificate(node))
     revision = choice.revision if choice else ""
-    challenge = secrets.token_hex(32)
-    asked = {"proved": proved, "challenges": expected, "cluster_challenge": challenge, **cluster_proof(node, report, now)}
+    asked = {"proved": proved, "challenges": expected, **cluster_proof(node, report, now)}
     if call.has_ended():
         raise StaleNode("The caller has hung up.")
     _observe(node, report, asked | {"turn": turn, "turn_before": report.turn, "address": call.address}, now)
     if found in NOTED:
         callers.finding_note(kind=NOTED[found], node=node, call=call, now=now, generation=report.generation, other=before)
     _browser_recorded(node, report, revision, before, now)
-    disputed = callers.is_disputed(node)
-    renewal = Renewal.objects.filter(node=node).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).first()
+    disputed = caller.is_disputed or found == Verdict.TWO_CALLERS
+    renewal = _under_way().filter(node=node).first() if caller.is_renewed else None
     if certificate.generation == node.generation:
         _called_home(node, renewal, now)
-    rotation = Rotation.objects.filter(under_way=True).first()
-    if renewal is None and rotation is None and not set(live) <= set(report.database_keys):
-        # The node has a package from before a rotation. During a rotation, the rotation renews it.
+    if renewal is None and _lacks_key(site, node, report) and _lacks_key(site_read(), node, report):
         renewal = renewals.renewal_ensure(actor=SYSTEM, node=node, now=now)
     offered = renewal is not None and renewal.status == RenewalStatus.OFFERED and not disputed
-    differs, addresses = _trust_differs(report), _addresses_differ(report)
-    # The node's next report shows whether it knows the addresses and the trust in this answer.
+    differs, addresses = _trust_differs(report, site), _addresses_differ(report, site)
+    # The node's next report shows whether it knows the addresses and the trust in this answer, and has the cluster key.
+    is_asked = bool(asked["cluster_challenge"]) and (before is None or asked["cluster_challenge"] != before.cluster_challenge)
     pending = renewal is not None or differs or bool(addresses) or node.state in UNDER_WAY or any(key_id not in proved for key_id in live)
-    pending = pending or (rotation is not None and _is_lively(rotation, now)) or _browser_is_on_its_way(node, report, revision, now)
+    pending = pending or (is_asked and not asked["cluster_proved_at"])
+    pending = (
+        pending or (site.rotation is not None and _is_lively(site.rotation, now)) or _browser_is_on_its_way(node, report, revision, now)
+    )
     return Answer(
         now=now,
         interval_s=min(PENDING_INTERVAL_S, settings.QMC_HEARTBEAT_S) if pending else settings.QMC_HEARTBEAT_S,
@@ -94,33 +122,39 @@ def heartbeat(*, node: Node, certificate: Certificate, report: Report, now: date
         browser=None if disputed else revision,
         turn=turn,
         challenges=challenges,
-        cluster_challenge=challenge,
+        cluster_challenge=asked["cluster_challenge"],
         retired_database_keys=_retired(report.database_keys, live),
         central_addresses=addresses,
-        nudged_by=list(nudging_certificates()),
+        nudged_by=site.nudged_by,
     )
 
 
-def _to_earlier(report: Report, now: datetime) -> Answer:
+def _to_earlier(report: Report, site: Site, now: datetime) -> Answer:
     """The answer to a caller with certificates from before the last registration: only the trust, no data of the node."""
-    return Answer(now=now, interval_s=settings.QMC_HEARTBEAT_S, trust=_trust_differs(report))
+    return Answer(now=now, interval_s=settings.QMC_HEARTBEAT_S, trust=_trust_differs(report, site))
 
 
 def _proof(node: Node, report: Report, live: list[str], now: datetime) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """When the node last decrypted a challenge of each live key, the next challenges (base64), and the SHA-256 of their content."""
-    seen, ring = node.observed, key_ring().keys
+    """When the node last decrypted a challenge of each live key, the next challenges (base64), and the SHA-256 of their content.
+
+    A key whose proof is recent gets no challenge.
+    """
+    seen = node.observed
     proved = dict(seen.proved) if seen else {}
     for key_id, opened in report.proofs.items():
         if seen and hashlib.sha256(opened).hexdigest() == seen.challenges.get(key_id):
             proved[key_id] = now.isoformat()
+    held = set(live) & set(report.database_keys)
+    proved = {key_id: proved[key_id] for key_id in held if key_id in proved}
+    due = {key_id for key_id in live if key_id not in proved or not proof_is_recent(clocks.parsed(proved[key_id]), now)}
+    ring = key_ring().keys if due else {}
     challenges, expected = {}, {}
-    for key_id in ring.keys() & set(live):
+    for key_id in ring.keys() & due:
         secret = secrets.token_bytes(32)
         sealed = sealing.seal(ring[key_id], secret, bound_to=sealing.challenge_for(str(node.pk)))
         challenges[key_id] = base64.b64encode(sealed).decode()
         expected[key_id] = hashlib.sha256(secret).hexdigest()
-    held = set(live) & set(report.database_keys)
-    return {key_id: proved[key_id] for key_id in held if key_id in proved}, challenges, expected
+    return proved, challenges, expected
 
 
 def _is_lively(rotation: Rotation, now: datetime) -> bool:
@@ -141,17 +175,20 @@ def _browser_recorded(node: Node, report: Report, revision: str, seen: Observati
         record(actor=Actor("node", node.name), action="node.browser_certificate_taken", target=node, detail=reported, now=now)
 
 
-def _trust_differs(report: Report) -> bool:
+def _lacks_key(site: Site, node: Node, report: Report) -> bool:
+    """Whether the node has a package from before a rotation. During a rotation, the rotation renews it."""
+    return site.rotation is None and not set(site.live_for(node)) <= set(report.database_keys)
+
+
+def _trust_differs(report: Report, site: Site) -> bool:
     """Whether the node trusts other roots than the current ones, or lacks their newest revocation lists."""
-    trusted, lists = trust_in_force(), report.revocation_lists
+    trusted, lists = site.trusted, report.revocation_lists
     return set(report.trusts) != set(trusted) or any(lists.get(root, 0) < number for root, number in trusted.items())
 
 
-def _addresses_differ(report: Report) -> list[str]:
-    """The addresses to call, if the node knows other addresses; else empty."""
-    known = report.central_addresses
-    current = netlocs(central_addresses()) if known else []
-    return current if current != known else []
+def _addresses_differ(report: Report, site: Site) -> list[str]:
+    """The addresses to call, if the node reports that it knows other addresses; else empty."""
+    return site.addresses if report.central_addresses and report.central_addresses != site.addresses else []
 
 
 def _retired(held: list[str], live: list[str]) -> list[str]:
@@ -162,15 +199,17 @@ def _retired(held: list[str], live: list[str]) -> list[str]:
 
 
 def _observe(node: Node, report: Report, asked: dict[str, Any], now: datetime) -> None:
+    """Store what has changed. Raises: StaleNode if another call was answered in the meantime."""
+    before = node.observed
     seen = {name: getattr(report, name) for name in OBSERVED} | asked
-    since = node.observed.serves_another_since if node.observed else None
-    seen |= derived(seen, at=now, serves_another_since=since) | {
-        "silent_after_s": silence_after(timedelta(seconds=settings.QMC_HEARTBEAT_S))
-    }
+    seen |= derived(seen, at=now, serves_another_since=before.serves_another_since if before else None)
+    seen |= {"silent_after_s": silence_after(timedelta(seconds=settings.QMC_HEARTBEAT_S))}
     seen |= {"last_seen_at": now, "clock_offset_s": clocks.bounded((report.clock - now).total_seconds())}
-    if node.observed is None:
+    if before is None:
         Observation.objects.update_or_create(node=node, defaults=seen)
-    elif not Observation.objects.filter(node=node, turn=node.observed.turn).update(**seen):
+        return
+    changed = {name: value for name, value in seen.items() if getattr(before, name) != value}
+    if not Observation.objects.filter(node=node, turn=before.turn).update(**changed):
         raise StaleNode(f"Another call of {node} was answered in the meantime.")
 
 

@@ -19,7 +19,7 @@ from nodes.browser_certificates.services import choice_sealed
 from nodes.connections.services import connections_page
 from nodes.errors import NodesError
 from nodes.models import CallerFinding, Node
-from nodes.node_api.heartbeat import heartbeat, package_for
+from nodes.node_api.heartbeat import Caller, caller_read, heartbeat, package_for
 from nodes.observation.callers import Call, address_of, finding_note, is_disputed, is_replaced, unknown_note
 from pki.core import verify
 from pki.core.errors import PackageError, ReportInvalid
@@ -40,9 +40,13 @@ class ConnectionsQuery(Query):
 class Called:
     """The node that calls, its certificate, and the parameters in the address."""
 
-    node: Node
+    caller: Caller
     certificate: Certificate
     query: dict[str, Any]
+
+    @property
+    def node(self) -> Node:
+        return self.caller.node
 
 
 class Refused(Exception):
@@ -106,25 +110,28 @@ def _call(request: HttpRequest) -> Call:
 
 
 def _presented(request: HttpRequest) -> Certificate | None:
-    """The caller's client certificate of the trust zone. Its use by an export is recorded."""
-    certificate = Certificate.objects.accepted().filter(sha256=_fingerprint(request), kind="client").first()
+    """The caller's client certificate of the trust zone, without its bytes."""
+    return Certificate.objects.accepted().summaries().filter(sha256=_fingerprint(request), kind="client").first()
+
+
+def _export_seen(certificate: Certificate | None) -> None:
+    """Record the use of a certificate by an export."""
     if certificate is not None and certificate.holder_id is not None:
         export_seen(holder_id=certificate.holder_id, now=timezone.now())
-    return certificate
 
 
 def _called(request: HttpRequest, query: type[Query] = Query) -> Called:
     """The calling node and its parameters. Raises: Refused, ValidationError."""
     certificate = _presented(request)
-    holder = certificate.holder_id if certificate else None
-    node = Node.objects.present().filter(pk=holder).first() if holder else None
+    caller = caller_read(certificate.holder_id) if certificate is not None and certificate.holder_id else None
     if certificate is None and not Certificate.objects.filter(sha256=_fingerprint(request)).exists():
         raise Unknown(_fingerprint(request))
-    if certificate is None or node is None:
+    if certificate is None or caller is None:
+        _export_seen(certificate)
         raise Refused("This client certificate belongs to no node of the trust zone, or it was revoked. Redistribute the node.")
     if is_replaced(certificate, now=timezone.now()):
-        raise Replaced(node)
-    return Called(node, certificate, valid(query(data=request.GET)))
+        raise Replaced(caller.node)
+    return Called(caller, certificate, valid(query(data=request.GET)))
 
 
 def for_node(view: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
@@ -165,7 +172,7 @@ def heartbeat_view(request: HttpRequest) -> HttpResponse:
         return problem("malformed", f"{exc} Update the agent.", 400, problems.FieldError(exc.field, "invalid", str(exc)))
     try:
         return JsonResponse(
-            heartbeat(node=called.node, certificate=called.certificate, report=report, now=timezone.now(), call=call).to_json()
+            heartbeat(caller=called.caller, certificate=called.certificate, report=report, now=timezone.now(), call=call).to_json()
         )
     except TrustZoneError as exc:
         return problem("trust-zone-broken", str(exc), 503)
@@ -218,5 +225,5 @@ def connections_view(request: HttpRequest) -> HttpResponse:
 @require_GET
 def status_view(request: HttpRequest) -> HttpResponse:
     """The status of the central node: it runs."""
-    _presented(request)
+    _export_seen(_presented(request))
     return HttpResponse("2", content_type="text/plain")

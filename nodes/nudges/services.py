@@ -38,25 +38,8 @@ SETTLED = timedelta(seconds=2)  # a call this long after a change was recorded h
 SOON_S = 5  # nodes that call at least this often are not nudged
 
 
-class _Kept:
-    """A cache for a few seconds, because every answer to a heartbeat has the list."""
-
-    certificates: tuple[str, ...] = ()
-    until = 0.0
-
-
-KEPT_S = 2
-
-
 def nudging_certificates() -> tuple[str, ...]:
-    """The SHA-256 of the client certificates with which the central node nudges, at most a few seconds old."""
-    if time.monotonic() >= _Kept.until:
-        _Kept.certificates, _Kept.until = nudging_certificates_read(), time.monotonic() + KEPT_S
-    return _Kept.certificates
-
-
-def nudging_certificates_read() -> tuple[str, ...]:
-    """Those of the central node that are in force: the one that it uses and, during a renewal, the next one."""
+    """The SHA-256 of the client certificates with which the central node nudges: the one that it uses and, during a renewal, the next one."""
     central = Node.objects.filter(is_central=True).values("pk")
     own = Certificate.objects.issued().filter(kind=Kind.CLIENT, holder_id__in=central).order_by("-generation")
     return tuple(own.values_list("sha256", flat=True)[:MOST_NUDGING])

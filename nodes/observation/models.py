@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.db import models
@@ -12,6 +12,8 @@ from django.db.models import Q
 from nodes.inventory.silence import SILENCES
 from pki.core import clocks
 from pki.exchange import kept_report
+
+PROOF_LASTS = timedelta(hours=1)
 
 
 class Observation(models.Model):
@@ -89,6 +91,11 @@ class Observation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.node_id} at {self.last_seen_at}"
+
+
+def proof_is_recent(proved_at: datetime, now: datetime) -> bool:
+    """Whether the node needs no new challenge for this key yet."""
+    return timedelta(0) <= now - proved_at < PROOF_LASTS
 
 
 def trust_digest(trusts: Iterable[str], revocation_lists: Mapping[str, int]) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from agent.store import Installed, Store
 from certs.models import DatabaseKey, TrustZone
+from nodes.node_api import site
 from pki.exchange.package import Package
 from tests.public_authority import NOW
 
@@ -16,6 +17,13 @@ def store(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Store:
     made = Store(tmp_path_factory.mktemp("node"))
     made.install(package, now=package.expires_at - timedelta(hours=20))
     return made
+
+
+@pytest.fixture(autouse=True)
+def _site_is_read_for_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test changes the site and calls at once."""
+    monkeypatch.setattr(site, "KEPT_S", 0)
+    monkeypatch.setattr(site._Kept, "site", None)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from nodes.cluster.deployments import deployment_change, deployment_create, depl
 from nodes.cluster.services import cluster_deliver, cluster_nodes, site_set, tick_set
 from nodes.errors import InputInvalid
 from nodes.models import Node, Observation, Renewal
-from nodes.node_api.heartbeat import heartbeat
+from nodes.node_api.heartbeat import caller_read, heartbeat
 from pki.cluster import proofs
 from pki.cluster import tokens as cluster
 from pki.core import keys
@@ -130,8 +130,9 @@ def report_of(zone: Zone, **changes: Any) -> Report:
 
 def send_heartbeat(zone: Zone, at: Node, now: datetime = NOW, **changes: Any) -> str:
     """One heartbeat. The next challenge."""
-    fresh = Node.objects.get(pk=at.pk)
-    answer = heartbeat(node=fresh, certificate=Certificate(generation=0), report=report_of(zone, **changes), now=now)
+    caller = caller_read(at.pk)
+    assert caller is not None
+    answer = heartbeat(caller=caller, certificate=Certificate(generation=0), report=report_of(zone, **changes), now=now)
     assert Observation.objects.get(node=at).cluster_challenge == answer.cluster_challenge
     return answer.cluster_challenge
 
@@ -149,10 +150,15 @@ def test_a_node_proves_the_key_that_it_reports(zone: Zone) -> None:
         zone, rim, NOW + timedelta(minutes=1), cluster_proof=proofs.proof_make(zone.key, node=str(rim.pk), challenge=first)
     )
     assert proved(rim) == (NOW + timedelta(minutes=1), zone.cluster.sha256)
-    assert len(first) == len(second) == 64
-    assert first != second
+    assert (len(first), second) == (64, "")
     send_heartbeat(zone, rim, NOW + timedelta(minutes=2))  # an agent that has just started has no challenge yet
     assert proved(rim) == (NOW + timedelta(minutes=1), zone.cluster.sha256)
+    third = send_heartbeat(zone, rim, NOW + timedelta(minutes=61))
+    assert (len(third), third != first) == (64, True)
+    assert send_heartbeat(zone, rim, NOW + timedelta(minutes=62)) == third
+    assert proved(rim) == (NOW + timedelta(minutes=1), zone.cluster.sha256)
+    send_heartbeat(zone, rim, NOW + timedelta(minutes=63), cluster_proof=proofs.proof_make(zone.key, node=str(rim.pk), challenge=third))
+    assert proved(rim) == (NOW + timedelta(minutes=63), zone.cluster.sha256)
     (state,) = cluster_nodes([Node.objects.select_related("observation").get(pk=rim.pk)], in_force=zone.cluster)
     assert (state.state, state.verified) == ("cluster_proved", True)
 
@@ -161,6 +167,7 @@ def test_what_does_not_prove_is_not_believed(zone: Zone, successor: Pair) -> Non
     rim, other = node("rim1"), node("rim2")
     foreign = keys.from_pem(successor.private_key, own=True)
     old = send_heartbeat(zone, rim)
+    Observation.objects.filter(node=rim).update(cluster_challenge="")
     challenge = send_heartbeat(zone, rim)
     for said, changes in {
         proofs.proof_make(zone.key, node=str(other.pk), challenge=challenge): {},

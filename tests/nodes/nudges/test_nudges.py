@@ -25,7 +25,7 @@ from nodes.addresses.services import addresses_set
 from nodes.browser_certificates.services import browser_certificate_choose
 from nodes.models import Node, Nudge, Observation, SiteNudge
 from nodes.nudges import services as nudges
-from nodes.nudges.services import BACK_OFF, nodes_nudge, nodes_waiting, nudges_send, nudging_certificates_read, outstanding, site_nudge
+from nodes.nudges.services import BACK_OFF, nodes_nudge, nodes_waiting, nudges_send, nudging_certificates, outstanding, site_nudge
 from pki.core.verify import fingerprint
 from pki.exchange.package import Package
 from sitekit.authority import Authority
@@ -61,7 +61,7 @@ def test_only_client_certificates_of_the_central_node_in_force_are_listed() -> N
     client(other.pk, "another node's", 9)
     client(export.pk, "an export's", 0)
     factories.certificate("service", holder_id=central.pk, at=AT, sha256="service", generation=3)
-    assert nudging_certificates_read() == ("next", "current")
+    assert nudging_certificates() == ("next", "current")
 
 
 UNREACHED = {"reached": False, "dialed_at": AT - MINUTE}

@@ -1,0 +1,68 @@
+"""What the answer to a heartbeat says of the site: the same for every node, so it is read once in a few seconds and not for each call."""
+
+import time
+from dataclasses import dataclass
+
+from certs.models import Rotation
+from certs.revocation.lists import trust_in_force
+from nodes.addresses.services import central_addresses, netlocs
+from nodes.issuance.services import versions_for
+from nodes.models import Node
+from nodes.nudges.services import nudging_certificates
+
+
+@dataclass(frozen=True)
+class Site:
+    """The roots in force with the numbers of their newest lists, the addresses that nodes call, the key ids of the live database keys, the
+    rotation under way, and the client certificates that may nudge."""
+
+    trusted: dict[str, int]
+    addresses: list[str]
+    live: list[str]
+    live_on_central: list[str]
+    rotation: Rotation | None
+    nudged_by: list[str]
+
+    def live_for(self, node: Node) -> list[str]:
+        """The key ids of the database keys that `node` must have."""
+        return self.live_on_central if node.is_central else self.live
+
+
+class _Kept:
+    """The last one, the digest of `SiteNudge` that it was read with, and until when it is used."""
+
+    site: Site | None = None
+    digest: str | None = None
+    until = 0.0
+
+
+KEPT_S = 2
+
+
+def site_known(digest: str | None) -> Site:
+    """The site, at most two seconds old. It is read again when `digest`, that of `SiteNudge`, has changed: a nudged node gets what it was nudged for.
+
+    Raises: ZoneMissing.
+    """
+    if _Kept.site is None or digest != _Kept.digest or time.monotonic() >= _Kept.until:
+        _Kept.site, _Kept.digest, _Kept.until = site_read(), digest, time.monotonic() + KEPT_S
+    return _Kept.site
+
+
+def site_read() -> Site:
+    """The same, from the database. The rotation is read after the keys, so that no node seems to lack the key of a rotation that has just begun.
+
+    Raises: ZoneMissing.
+    """
+    live, live_on_central = (
+        [key_id for key_id in versions_for(Node(is_central=central)).values_list("key_id", flat=True) if key_id]
+        for central in (False, True)
+    )
+    return Site(
+        trusted=trust_in_force(),
+        addresses=netlocs(central_addresses()),
+        live=live,
+        live_on_central=live_on_central,
+        rotation=Rotation.objects.filter(under_way=True).first(),
+        nudged_by=list(nudging_certificates()),
+    )
