@@ -68,6 +68,8 @@ def main() -> None:
     with site(given) as data:
         os.environ["DJANGO_SETTINGS_MODULE"] = "qmc.settings"
         django.setup()
+        from django.db import connections
+
         from bench.pages.report import Report
 
         report = Report(data, given.seconds, given.only)
@@ -81,6 +83,7 @@ def main() -> None:
                     "counts": report.counts(),
                 }
                 given.json.write_text(json.dumps(found, indent=1))
+            connections.close_all()  # PostgreSQL waits for them before it ends
 
 
 if __name__ == "__main__":

@@ -12,9 +12,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from allauth.account.internal.flows.login import record_authentication
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, transaction
+from django.http import HttpRequest
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -72,14 +74,24 @@ def console(data: Path) -> Iterator[int]:
             process.wait(20)
 
 
+def _administrator() -> User:
+    return User.objects.filter(is_superuser=True, is_active=True).order_by("pk")[0]
+
+
 def signed_in() -> Client:
     """An administrator who has just typed the password."""
     client = Client(SERVER_NAME="localhost")
-    client.force_login(User.objects.filter(is_superuser=True, is_active=True).order_by("pk")[0])
-    session = client.session
-    session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
-    session.save()
+    client.force_login(_administrator())
+    password_type(client)
     return client
+
+
+def password_type(client: Client) -> None:
+    """Pages with private keys are shown for some minutes after the password was typed."""
+    request = HttpRequest()
+    request.session = client.session
+    record_authentication(request, _administrator(), "password", reauthenticated=True)
+    request.session.save()
 
 
 class Browser:

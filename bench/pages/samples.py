@@ -13,10 +13,13 @@ from alerts.rules.models import rules_current
 from audit.actors import SYSTEM
 from bench.pages.addresses import Sample, Samples
 from certs.models import Certificate, Deployment, Export, Rotation
+from certs.states import CertificateStatus
+from nodes.browser_certificates.services import browser_certificate_request
 from nodes.cluster.deployments import deployment_create
 from nodes.connections.services import connection_create
 from nodes.models import BrowserCertificate, Connection, Node
-from nodes.states import NodeState
+from nodes.states import BrowserCertificateState, NodeState
+from pki.core.keys import KeyType
 from pki.core.roles import Kind
 
 CONNECTIONS = 60
@@ -37,6 +40,8 @@ def samples_make(*, now: datetime) -> None:
         )
         route_create(actor=SYSTEM, now=now, channel=channel)
         Delivery.objects.create(channel=channel, state="sent", title="Test message", created_at=now, changed_at=now, attempts=1)
+    if not BrowserCertificate.objects.filter(state=BrowserCertificateState.AWAITING_ANSWER).exists():
+        browser_certificate_request(actor=SYSTEM, host_names=["reports.example"], key_type=KeyType.EC_P256, now=now)
     alerts_settle(now=now)
     if not Alert.objects.exists():
         alerts_update(now=now)
@@ -61,21 +66,24 @@ def samples() -> Samples:
     nodes = [Sample("registered", (node.pk,)), *_samples("waits for its password", Node.objects.filter(state=NodeState.AWAITING_PASSWORD))]
     export = Export.objects.filter(status="made").first()
     exports = [Sample("made", (export.pk,))] if export else []
+    revoked = Certificate.objects.filter(status=CertificateStatus.REVOKED, holder_id__in=Node.objects.values("pk"))
     certificates = [
         *_samples("of a node", issued.filter(holder_id=node.pk, kind=Kind.SERVICE)),
         *_samples("of an export", issued.filter(holder_id=export.pk) if export else issued.none()),
         *_samples("root", issued.filter(kind=Kind.ROOT)),
     ]
     used = Node.objects.exclude(browser_thumbprint="").values("browser_thumbprint").annotate(nodes=Count("pk")).order_by("-nodes").first()
+    requested = _samples("requested", BrowserCertificate.objects.filter(state=BrowserCertificateState.AWAITING_ANSWER))
     browser = _samples("in use", BrowserCertificate.objects.filter(thumbprint=used["browser_thumbprint"])) if used else []
     rotations = _samples("last", Rotation.objects.all())
     pages: Samples = {
         "nodes/": nodes,
         "certificates/": certificates,
         "certificates/<uuid:pk>/crl/": certificates[-1:],
+        "certificates/<uuid:pk>/exposure/": _samples("of a node", revoked),
         "exports/": exports,
         "exports/asked/": [Sample("made", (export.batch,))] if export else [],
-        "browser-certificates/": browser,
+        "browser-certificates/": [*browser, *requested],
         "connections/": _samples("", Connection.objects.all()),
         "cluster/deployments/": _samples("", Deployment.objects.all()),
         "cluster/manual/": nodes[:1],

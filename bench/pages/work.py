@@ -10,8 +10,9 @@ from alerts.alerts.services import alerts_update
 from alerts.deliveries.queue import messages_route
 from alerts.deliveries.services import queues_follow
 from alerts.state_changes.services import state_changes_start
-from attention.needs import attention, needs
+from attention.needs import Look, attention, needs
 from audit.actors import SYSTEM
+from audit.chain import verify_new
 from bench.pages.measure import Worked, worked
 from certs.certificates.services import certificates_sweep
 from certs.exports.services import archives_wipe
@@ -28,6 +29,16 @@ from storage.care import upgrade_copies_remove
 Work = Callable[..., object]
 
 
+def all_needs(*, now: datetime) -> object:
+    """What alerts compare."""
+    return needs(Look(now))
+
+
+def needs_shown(*, now: datetime) -> object:
+    """What the overview shows."""
+    return attention(now)
+
+
 def any_node_waits(*, now: datetime) -> bool:
     """What `nudges_send` asks before it dials nodes."""
     return nodes_waiting(now=now).exists()
@@ -39,10 +50,11 @@ PARTS: dict[str, tuple[Work, ...]] = {
     RECONCILE: (partial(jobs_follow_clock, name=RECONCILE), jobs_nudge_due),
     "certificate sweep": (partial(certificates_sweep, Certificate.objects.all()), partial(archives_wipe, actor=SYSTEM), lists_ask_due),
     "upkeep": (passwords_wipe, calls_follow_clock, renewals_due, automatic_renewal),
-    "alerts": (needs, attention, alerts_update, messages_route, queues_follow),
+    "alerts": (all_needs, needs_shown, alerts_update, messages_route, queues_follow),
     "state changes": (state_changes_start,),
     "upgrade copies": (upgrade_copies_remove,),
     "jobs-old": (jobs_delete_old,),
+    "audit check": (verify_new,),
     "nudges": (site_nudge, any_node_waits),
     "key pool": (),
     "watchdog": (),
@@ -61,15 +73,8 @@ def work_measured() -> Iterator[Worked]:
         raise PartsUnknown(f"The parts of {', '.join(sorted(unknown))} are not known. Name them in bench/pages/work.py.")
     for name, parts in PARTS.items():
         for function in parts:
-            yield worked(f"{name}: {_name(function)}", partial(_called, function, timezone.now()))
+            yield worked(f"{name}: {_name(function)}", partial(function, now=timezone.now()))
 
 
 def _name(function: Work) -> str:
     return str(getattr(function, "func", function).__name__)
-
-
-def _called(function: Work, now: datetime) -> None:
-    if _name(function) in ("needs", "attention"):
-        function(now)
-    else:
-        function(now=now)
