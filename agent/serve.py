@@ -27,6 +27,11 @@ RETRY_S, LONGEST_RETRY_S = 5, 300
 OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
+def retry_after(failed: int, longest_s: float) -> float:
+    """Seconds until a call is repeated that has failed this many times. Random, because many nodes may have failed at the same time."""
+    return min(RETRY_S << min(failed - 1, 10), longest_s) * random.uniform(0.5, 1.0)  # noqa: S311
+
+
 def failure_text(failure: Exception) -> str:
     """Why a heartbeat failed and, for errors of this machine's disk, what to do."""
     if isinstance(failure, StoreDamaged):
@@ -201,12 +206,13 @@ class Agent:
 
     async def send_heartbeats(self) -> None:
         """Send heartbeats until the agent stops. Failures are logged and tried again."""
-        refused = 0
+        failed, was_refused, regular = 0, False, RETRY_S
         while not self.ended.is_set():  # asyncio.wait_for may swallow a cancellation (Python 3.11)
             self.wake.clear()
             try:
                 wait, renewed = await self.caller.heartbeat()
-                refused = 0
+                failed, regular = 0, max(wait, RETRY_S)
+                wait_s = wait * random.uniform(0.9, 1.0)  # noqa: S311
                 self.state.record_call("", now=datetime.now(UTC))
                 if renewed:
                     await self.follow()
@@ -215,8 +221,9 @@ class Agent:
                 log.warning("%s", problem)
                 with contextlib.suppress(OSError):  # such as a full disk
                     self.state.record_call(problem, now=datetime.now(UTC))
-                # A refused node needs a person, so it calls less and less often. An installation wakes this loop at once.
-                refused = refused + 1 if isinstance(exc, CertificateRefused) else 0
-                wait = min(RETRY_S * 2 ** max(refused - 1, 0), LONGEST_RETRY_S)
+                # A refused node needs a person. An installation wakes this loop at once.
+                is_refused = isinstance(exc, CertificateRefused)
+                failed, was_refused = failed + 1 if is_refused == was_refused else 1, is_refused
+                wait_s = retry_after(failed, LONGEST_RETRY_S if is_refused else regular)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.wake.wait(), wait * random.uniform(0.9, 1.0))  # noqa: S311
+                await asyncio.wait_for(self.wake.wait(), wait_s)

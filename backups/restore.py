@@ -36,7 +36,7 @@ from nodes.models import Node, Renewal
 from nodes.observation.callers import turns_start_over
 from nodes.registration.services import registration_fail
 from nodes.renewal.services import renewals_end
-from nodes.states import UNDER_WAY, NodeState, RenewalStatus
+from nodes.states import UNDER_WAY, NodeState
 from people.administrators import sign_in_words
 from pki.core import clocks, keys, names
 from pki.core.errors import PKIError
@@ -230,11 +230,7 @@ def _start_over(origin: Origin, node_api_addresses: Sequence[str] = (), *, now: 
     others = Node.objects.present().filter(is_central=False)
     for node in others.filter(state__in=UNDER_WAY):
         registration_fail(node=node, reason=RESTORED, now=now)
-    for node in (
-        Node.objects.present()
-        .filter(renewals__in=Renewal.objects.exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]))
-        .distinct()
-    ):
+    for node in Node.objects.present().filter(renewals__in=Renewal.objects.under_way()).distinct():
         renewals_end(node, reason="The site was restored from a backup. Renew again.", actor=SYSTEM, now=now)
     others.update(generation=F("generation") + AHEAD)
     turns_start_over()

@@ -15,9 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+from agent import cluster
 from agent.report import report_make
 from agent.state import State
+from agent.store import Installed
 from bench.measure import cpu_by_process, spread, verdict
 from sitekit.client import register_many
 from sitekit.fleet import Fleet
@@ -35,15 +38,34 @@ class Caller:
     """A caller with the client certificate of one node. It sends raw bytes, to need little CPU time. Each call returns the turn of the last answer."""
 
     def __init__(self, state: State, port: int) -> None:
-        installed, now = state.store.current(), datetime.now(UTC)
+        installed = state.store.current()
         assert installed is not None
-        report = report_make(installed, state.store.key_ring(), {}, loaded=installed, served={"service": None}, listening=True, now=now)
-        self.port, self.report = port, report.to_json()
+        self.state, self.installed, self.port = state, installed, port
+        self.report = self._reported(installed, {}, "")
         with state.turns.taken() as turn:
             self.turn = turn
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
         self.context.load_cert_chain(installed.client_pem)
+
+    def _reported(self, installed: Installed, challenges: dict[str, str], cluster_challenge: str) -> dict[str, Any]:
+        return report_make(
+            installed, self.state.store.key_ring(), challenges, loaded=installed, served={"service": None}, listening=True, now=datetime.now(UTC),
+            cluster_proof=cluster.proof(installed, cluster_challenge),
+        ).to_json()  # fmt: skip
+
+    def prove(self) -> None:
+        """Prove the keys, as an agent does once an hour."""
+        kept, answer = self.report, self._heartbeat()
+        self.report = self._reported(self.installed, answer["challenges"], answer["cluster_challenge"])
+        self._heartbeat()
+        self.report = kept
+
+    def _heartbeat(self) -> Any:
+        with self._connect() as connection:
+            answer = json.loads(self._answered(connection, self._request(bare=False, kept_alive=False)))
+        self.turn = answer["turn"]
+        return answer
 
     def _connect(self) -> ssl.SSLSocket:
         raw = socket.create_connection(("127.0.0.1", self.port), 10)
@@ -121,6 +143,8 @@ def main() -> None:
             register_many(site, site.token, fleet, fleet.addresses)
         # The agents have ended, because the site reports two callers with one certificate.
         callers = [Caller(State(fleet.home / address), site.node_port) for address in fleet.addresses]
+        for caller in callers:
+            caller.prove()
         for kept_alive in (False, True):
             compare(site, callers, kept_alive=kept_alive, seconds=seconds)
 

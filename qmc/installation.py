@@ -126,12 +126,16 @@ def process(text: str) -> str:
     return text
 
 
-def heartbeat_s(text: str) -> int:
-    """The heartbeat interval, with the same limits as in the agent."""
-    try:
-        return min(max(int(text), LEAST_HEARTBEAT_S), MOST_HEARTBEAT_S)
-    except ValueError:
-        raise ValueError(f"Give seconds, {LEAST_HEARTBEAT_S} to {MOST_HEARTBEAT_S}, or unset it for 60.") from None
+def heartbeat_s(default: int) -> Callable[[str], int]:
+    """An interval between heartbeats, with the same limits as in the agent."""
+
+    def parse(text: str) -> int:
+        try:
+            return min(max(int(text), LEAST_HEARTBEAT_S), MOST_HEARTBEAT_S)
+        except ValueError:
+            raise ValueError(f"Give seconds, {LEAST_HEARTBEAT_S} to {MOST_HEARTBEAT_S}, or unset it for {default}.") from None
+
+    return parse
 
 
 def database_of(url: str) -> dict[str, Any]:
@@ -285,10 +289,20 @@ class Installation:
         int,
         Row(
             "QMC_HEARTBEAT_S",
-            heartbeat_s,
-            "Seconds between the calls of a node, 1 to 3600. A node is silent after three missed calls, and at the earliest after three "
-            "minutes.",
+            heartbeat_s(60),
+            "The fewest seconds between the calls of a node, 1 to 3600. A node is silent after three missed calls, and at the earliest after "
+            "three minutes.",
             default="60",
+        ),
+    ]
+    heartbeat_max_s: Annotated[
+        int,
+        Row(
+            "QMC_HEARTBEAT_MAX_S",
+            heartbeat_s(600),
+            "The most seconds between the calls of a node, 1 to 3600. Calls are less frequent on a site with thousands of nodes, and while the "
+            "central node is busy.",
+            default="600",
         ),
     ]
     key_types: Annotated[

@@ -149,7 +149,7 @@ def automatic_renewal(*, now: datetime) -> None:
     _look_after_cluster(now)
     # A renewal that is in progress or has just failed, or a silent node, keeps no other node waiting.
     failed = Renewal.objects.filter(status=RenewalStatus.FAILED, created_at__gt=now - AGAIN, created_at__lte=now)
-    waits = Renewal.objects.exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED])
+    waits = Renewal.objects.under_way()
     ready = Node.objects.filter(due_nodes(since=now, now=now), observation__isnull=False).exclude(silent_nodes(now))
     for other in (failed, waits):
         ready = ready.exclude(pk__in=other.values("node"))

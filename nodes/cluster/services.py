@@ -18,7 +18,7 @@ from nodes.errors import IllegalNodeTransition, InputInvalid, StaleNode
 from nodes.models import Node, Observation, Renewal
 from nodes.observation.models import proof_is_recent
 from nodes.renewal.services import node_renew
-from nodes.states import NodeState, RenewalStatus
+from nodes.states import NodeState
 from pki.cluster import proofs
 from pki.cluster.manual_configuration import Answer, AppDistribution, Installation, Release, Site, manual_configuration
 from pki.core.errors import ProofRefused, ReleaseUnknown
@@ -73,7 +73,7 @@ def cluster_nodes(nodes: Iterable[Node], *, in_force: Certificate) -> list[Clust
         certificate.sha256: certificate
         for certificate in Certificate.objects.accepted().filter(kind=Kind.CLUSTER).defer("der", "sealed_private_key")
     }
-    under_way = Renewal.objects.exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).values_list("node_id", flat=True)
+    under_way = Renewal.objects.under_way().values_list("node_id", flat=True)
     renewing = set(under_way)
     return [_cluster_node(node, in_force, known, renewing=node.pk in renewing) for node in nodes]
 

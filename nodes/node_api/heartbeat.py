@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Subquery
 
 from audit.actors import SYSTEM, Actor
 from audit.record import record
@@ -36,7 +35,6 @@ from pki.exchange.report import Report
 from pki.exchange.turns import Verdict
 from sealing.local_keys import key_ring
 
-PENDING_INTERVAL_S = 5
 UNKNOWN_PLACE = Call()
 # A registration in one of these waits for the first call with its certificate.
 BEFORE_ITS_CALL = frozenset({NodeState.DISTRIBUTING, NodeState.AWAITING_PASSWORD})
@@ -64,15 +62,11 @@ def caller_read(pk: uuid.UUID) -> Caller | None:
     nodes = Node.objects.present().select_related("observation")
     found = nodes.annotate(
         is_disputed=Exists(findings),
-        is_renewed=Exists(_under_way().filter(node=OuterRef("pk"))),
+        is_renewed=Exists(Renewal.objects.under_way().filter(node=OuterRef("pk"))),
         site_digest=Subquery(SiteNudge.objects.values("digest")[:1]),
     )
     node = found.filter(pk=pk).first()
     return Caller(node, **{name: vars(node)[name] for name in ("is_disputed", "is_renewed", "site_digest")}) if node is not None else None
-
-
-def _under_way() -> QuerySet[Renewal]:
-    return Renewal.objects.exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED])
 
 
 def heartbeat(*, caller: Caller, certificate: Certificate, report: Report, now: datetime, call: Call = UNKNOWN_PLACE) -> Answer:
@@ -94,12 +88,14 @@ def heartbeat(*, caller: Caller, certificate: Certificate, report: Report, now: 
     asked = {"proved": proved, "challenges": expected, **cluster_proof(node, report, now)}
     if call.has_ended():
         raise StaleNode("The caller has hung up.")
+    # No answer tells the node to wait longer than `regular_s`.
+    asked["silent_after_s"] = silence_after(timedelta(seconds=site.regular_s))
     _observe(node, report, asked | {"turn": turn, "turn_before": report.turn, "address": call.address}, now)
     if found in NOTED:
         callers.finding_note(kind=NOTED[found], node=node, call=call, now=now, generation=report.generation, other=before)
     _browser_recorded(node, report, revision, before, now)
     disputed = caller.is_disputed or found == Verdict.TWO_CALLERS
-    renewal = _under_way().filter(node=node).first() if caller.is_renewed else None
+    renewal = Renewal.objects.under_way().filter(node=node).first() if caller.is_renewed else None
     if certificate.generation == node.generation:
         _called_home(node, renewal, now)
     if renewal is None and _lacks_key(site, node, report) and _lacks_key(site_read(), node, report):
@@ -115,7 +111,7 @@ def heartbeat(*, caller: Caller, certificate: Certificate, report: Report, now: 
     )
     return Answer(
         now=now,
-        interval_s=min(PENDING_INTERVAL_S, settings.QMC_HEARTBEAT_S) if pending else settings.QMC_HEARTBEAT_S,
+        interval_s=site.pending_s if pending else site.regular_s,
         reopen=node.state == NodeState.DISTRIBUTING and certificate.generation < node.generation,
         trust=differs,
         package=renewal.generation if renewal is not None and offered else None,
@@ -131,7 +127,7 @@ def heartbeat(*, caller: Caller, certificate: Certificate, report: Report, now: 
 
 def _to_earlier(report: Report, site: Site, now: datetime) -> Answer:
     """The answer to a caller with certificates from before the last registration: only the trust, no data of the node."""
-    return Answer(now=now, interval_s=settings.QMC_HEARTBEAT_S, trust=_trust_differs(report, site))
+    return Answer(now=now, interval_s=site.regular_s, trust=_trust_differs(report, site))
 
 
 def _proof(node: Node, report: Report, live: list[str], now: datetime) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
@@ -203,7 +199,6 @@ def _observe(node: Node, report: Report, asked: dict[str, Any], now: datetime) -
     before = node.observed
     seen = {name: getattr(report, name) for name in OBSERVED} | asked
     seen |= derived(seen, at=now, serves_another_since=before.serves_another_since if before else None)
-    seen |= {"silent_after_s": silence_after(timedelta(seconds=settings.QMC_HEARTBEAT_S))}
     seen |= {"last_seen_at": now, "clock_offset_s": clocks.bounded((report.clock - now).total_seconds())}
     if before is None:
         Observation.objects.update_or_create(node=node, defaults=seen)

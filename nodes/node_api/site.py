@@ -3,18 +3,22 @@
 import time
 from dataclasses import dataclass
 
+from django.db.models import Q
+
 from certs.models import Rotation
 from certs.revocation.lists import trust_in_force
 from nodes.addresses.services import central_addresses, netlocs
+from nodes.inventory.intervals import load_now, pending_interval, regular_interval
 from nodes.issuance.services import versions_for
-from nodes.models import Node
+from nodes.models import Node, Renewal
 from nodes.nudges.services import nudging_certificates
+from nodes.states import UNDER_WAY
 
 
 @dataclass(frozen=True)
 class Site:
     """The roots in force with the numbers of their newest lists, the addresses that nodes call, the key ids of the live database keys, the
-    rotation under way, and the client certificates that may nudge."""
+    rotation under way, the client certificates that may nudge, and the seconds between calls."""
 
     trusted: dict[str, int]
     addresses: list[str]
@@ -22,6 +26,8 @@ class Site:
     live_on_central: list[str]
     rotation: Rotation | None
     nudged_by: list[str]
+    regular_s: int
+    pending_s: int
 
     def live_for(self, node: Node) -> list[str]:
         """The key ids of the database keys that `node` must have."""
@@ -58,11 +64,16 @@ def site_read() -> Site:
         [key_id for key_id in versions_for(Node(is_central=central)).values_list("key_id", flat=True) if key_id]
         for central in (False, True)
     )
+    rotation, nodes = Rotation.objects.filter(under_way=True).first(), Node.objects.present()
+    pending = nodes if rotation else nodes.filter(Q(state__in=UNDER_WAY) | Q(pk__in=Renewal.objects.under_way().values("node")))
+    regular_s = regular_interval(nodes.count(), load=load_now())
     return Site(
         trusted=trust_in_force(),
         addresses=netlocs(central_addresses()),
         live=live,
         live_on_central=live_on_central,
-        rotation=Rotation.objects.filter(under_way=True).first(),
+        rotation=rotation,
         nudged_by=list(nudging_certificates()),
+        regular_s=regular_s,
+        pending_s=pending_interval(pending.count(), regular_s=regular_s),
     )

@@ -9,6 +9,11 @@ from django.db.models import Q
 from nodes.states import RenewalStatus
 
 
+class RenewalQuerySet(models.QuerySet["Renewal"]):
+    def under_way(self) -> "RenewalQuerySet":
+        return self.exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED])
+
+
 class Renewal(models.Model):
     """New keys and certificates for a registered node, delivered over mutual TLS."""
 
@@ -21,6 +26,8 @@ class Renewal(models.Model):
     status_since = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=500, blank=True)
     package = models.BinaryField(null=True)
+
+    objects = RenewalQuerySet.as_manager()
 
     class Meta:
         ordering = ["-generation"]

@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from itertools import takewhile
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -32,7 +31,7 @@ VALID = timedelta(days=7)  # of the package; it is deleted if the renewal fails
 # The time that each step may take before the renewal fails.
 LIMITS = {
     RenewalStatus.REQUESTED: timedelta(minutes=60),
-    RenewalStatus.OFFERED: max(timedelta(minutes=10), 3 * timedelta(seconds=settings.QMC_HEARTBEAT_S)),
+    RenewalStatus.OFFERED: timedelta(minutes=10),  # or until the node is silent
     RenewalStatus.PROVING: timedelta(minutes=10),
 }
 SELDOM = timedelta(seconds=60)
@@ -96,6 +95,8 @@ def renewal_advance(*, job: Job) -> None:
 def _cannot_go_on(renewal: Renewal, now: datetime) -> str:
     """Why the renewal must fail, and what to do; "" if it can continue."""
     node, limit = renewal.node, LIMITS[RenewalStatus(renewal.status)]
+    if renewal.status == RenewalStatus.OFFERED and node.observed is not None:
+        limit = max(limit, timedelta(seconds=node.observed.silent_after_s))
     minutes = f"within {limit // timedelta(minutes=1)} minutes"
     if node.state != NodeState.REGISTERED:
         return "The node is no longer registered."
@@ -128,7 +129,7 @@ def renewals_end(node: Node, *, reason: str, actor: Actor, now: datetime) -> Non
 
     The caller has locked the node (`node_lock`).
     """
-    for renewal in Renewal.objects.filter(node=node).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]):
+    for renewal in Renewal.objects.filter(node=node).under_way():
         if renewal.status == RenewalStatus.REQUESTED:
             generation_withdraw(node, renewal.generation, reason=reason, now=now)
         renewal_transition(renewal=renewal, to=RenewalStatus.FAILED, reason=reason, actor=actor, now=now, package=None)

@@ -16,7 +16,7 @@ from jobs.registry import handles
 from nodes.models import Node, Renewal
 from nodes.renewal.services import renewal_ensure
 from nodes.rotations.services import POLL, TASK, nodes_to_rotate, rotation_record, rotation_run
-from nodes.states import UNDER_WAY, RenewalStatus
+from nodes.states import UNDER_WAY
 from pki.core.database_key import ALGORITHM
 from pki.core.roles import Kind
 from sealing.local_keys import key_ring
@@ -81,7 +81,7 @@ def _begin(rotation: Rotation, version: DatabaseKey, now: datetime) -> timedelta
 
 def _lost(central: Node, version: DatabaseKey) -> bool:
     """Whether the new key was only in a certificate of the central node that was never used."""
-    coming = Renewal.objects.filter(node=central).exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).exists()
+    coming = Renewal.objects.filter(node=central).under_way().exists()
     held = central.observed.database_keys if central.observed else []
     return not coming and version.key_id not in held and version.key_id not in key_ring().keys
 

@@ -26,7 +26,7 @@ from nodes.models import Node, Registration, Renewal
 from nodes.observation.clock_doubt import clock_believed
 from nodes.renewal.services import renewal_ensure
 from nodes.rotations.services import PERMISSION, POLL, TASK, rotation_record, rotation_run
-from nodes.states import UNDER_WAY, NodeState, RenewalStatus
+from nodes.states import UNDER_WAY, NodeState
 from pki.core import lifetime
 from pki.core.roles import OWN_KINDS, Kind
 from pki.issuing import issue
@@ -200,7 +200,7 @@ def _switch(rotation: Rotation, mine: Any, now: datetime) -> None:
 
 def _reissue(rotation: Rotation, found: list[NodeProgress], now: datetime) -> None:
     _make_cluster(rotation, now)  # after a roll back
-    busy = set(Renewal.objects.exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED]).values_list("node_id", flat=True))
+    busy = set(Renewal.objects.under_way().values_list("node_id", flat=True))
     for progress in found:
         # A node that is silent or being registered is renewed when it calls.
         ready = progress.trusts and progress.node.state == NodeState.REGISTERED and progress.node.online(now)

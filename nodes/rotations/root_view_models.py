@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
-
 from certs.certificates.issuer import issuing_root, roots_in_force
 from certs.exports.status import exports_of_root
 from certs.models import Certificate, Export, RevocationList, Rotation
 from certs.roots.services import root_next_number
 from certs.zone.services import zone_current
+from nodes.inventory.intervals import regular_interval
 from nodes.models import Node
 from nodes.renewal.blocked_reason import BlockedReasons
 from nodes.rotations.root import SETTLE, NodeProgress, Phase, can_go_back_to, exports_awaited, nodes_progress, phase_of
@@ -245,7 +244,7 @@ class RootRotationPage:
 
 
 def root_rotation_page(*, error: str, now: datetime) -> RootRotationPage:
-    zone, root, call = zone_current(), issuing_root(), timedelta(seconds=settings.QMC_HEARTBEAT_S)
+    zone, root, call = zone_current(), issuing_root(), timedelta(seconds=regular_interval(Node.objects.present().count()))
     exports = exports_of_root(root, now=now)
     return RootRotationPage(
         old=root,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agent import heartbeat
+from agent.serve import retry_after
 from pki.exchange.answer import Answer
 
 LASTS_S, STEP_S = 0.4, 0.01
@@ -47,3 +48,9 @@ def test_requests_are_answered_while_a_renewal_is_installed(monkeypatch: pytest.
     steps = asyncio.run(take())
     assert state.installed == 1
     assert steps > 5
+
+
+@pytest.mark.parametrize(("failed", "longest_s", "most"), [(1, 60, 5), (2, 60, 10), (4, 60, 40), (5, 60, 60), (999, 300, 300), (9, 5, 5)])
+def test_a_call_that_fails_again_and_again_is_repeated_less_often(failed: int, longest_s: float, most: float) -> None:
+    waits = {retry_after(failed, longest_s) for _ in range(100)}
+    assert most / 2 <= min(waits) < max(waits) <= most

@@ -46,6 +46,7 @@ BAD = {
     "QMC_ALLOWED_HOSTS": {"console.example:8443": "Give the name alone", "0.0.0.0": "Give a name or an address", ".": "host name"},
     "QMC_TRUSTED_ORIGINS": {"https://a.example,b.example": "Give https://"},
     "QMC_HEARTBEAT_S": {"5m": "Give seconds, 1 to 3600, or unset it for 60."},
+    "QMC_HEARTBEAT_MAX_S": {"5m": "Give seconds, 1 to 3600, or unset it for 600."},
     "QMC_KEY_TYPES": {
         "services=RSA-4096": "Kinds: root, service",
         "service=EC P-256": "Types: RSA-2048",
@@ -72,6 +73,7 @@ GOOD = {
     ("QMC_ALLOWED_HOSTS", "*,.Corp.example,[fd00::1]"): "*,.corp.example,[fd00::1]",
     ("QMC_TRUSTED_ORIGINS", "https://a.example:8443"): "https://a.example:8443",
     ("QMC_HEARTBEAT_S", "90000"): "3600",
+    ("QMC_HEARTBEAT_MAX_S", "0"): "1",
     ("QMC_KEY_TYPES", "service=RSA-4096, client=EC P-384"): "service=RSA-4096,client=EC P-384",
     ("QMC_WATCHDOG_URL", "https://hc.example:8443/ping/a-secret?a-secret"): "https://hc.example:8443/***?***",
     ("QMC_DATABASE_KEY_OIDS", "1.3.6.1.4.1.1, 1.3.6.1.4.1.2"): "1.3.6.1.4.1.1,1.3.6.1.4.1.2",

@@ -86,3 +86,10 @@ def test_a_nudged_node_gets_the_list_that_it_was_nudged_for(machine: Settled) ->
     assert machine.call()["trust"] is False  # it was read less than two seconds ago
     site_nudge(now=now)
     assert machine.call()["trust"] is True
+
+
+def test_silence_follows_the_interval_that_a_node_was_told(machine: Settled, settings: Any) -> None:
+    settings.QMC_HEARTBEAT_S, site._Kept.site = 400, None
+    answer = machine.call()
+    assert answer["interval_s"] == 400
+    assert Observation.objects.get(node__name="rim1").silent_after_s == 1440
