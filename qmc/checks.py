@@ -28,6 +28,7 @@ from storage.care import older_than_store
 from storage.data_directory import readable_by_others
 from storage.database import database_look, unusable
 from web.lists.declared import List
+from web.lists.indexes import trigrams
 
 MOST_ASKED = 50  # asks the name service for nodes without an address
 
@@ -85,7 +86,27 @@ def site_can_work(**_: Any) -> list[CheckMessage]:
         return [Error(f"{found[0]} [{look.state}]", found[1], id="qmc.E004")]
     if older := older_than_store():
         return [Error(older[0], older[1], id="qmc.E009")]
-    return [*central_node_has_certificates(), *root_key_opens(), *database_key_can_be_read(), *central_key_can_be_read(), *nodes_can_call()]
+    return [
+        *searches_use_indexes(),
+        *central_node_has_certificates(),
+        *root_key_opens(),
+        *database_key_can_be_read(),
+        *central_key_can_be_read(),
+        *nodes_can_call(),
+    ]
+
+
+def searches_use_indexes() -> list[CheckMessage]:
+    """Report that PostgreSQL searches certificates without an index, because the extension pg_trgm could not be added."""
+    if connection.vendor != "postgresql":
+        return []
+    table = Certificate._meta.db_table
+    wanted = trigrams(table, ["subject", "holder", "subject_alternative_names"])
+    with connection.cursor() as cursor:
+        missing = sorted(wanted.keys() - connection.introspection.get_constraints(cursor, table).keys())
+    statements = "; ".join(["CREATE EXTENSION IF NOT EXISTS pg_trgm", *(wanted[name] for name in missing)])
+    hint = f"Run this as an administrator of the database: {statements};"
+    return [Warning("A search of certificates reads every row of the table.", hint, id="qmc.W011")] if missing else []
 
 
 def central_node_has_certificates() -> list[CheckMessage]:

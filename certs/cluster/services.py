@@ -1,6 +1,7 @@
 """Uses of the site's cluster key: its public key for deployments, a PFX for a node, test tokens, and checks of tokens (S6)."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
@@ -39,14 +40,14 @@ def cluster_certificates() -> list[Certificate]:
     return [current, *Certificate.objects.issued().filter(kind=Kind.CLUSTER).exclude(pk=current.pk).order_by("-generation")]
 
 
-def cluster_jwks() -> dict[str, list[dict[str, str]]]:
-    """The public keys as a JWK Set. Raises: ZoneMissing, ZoneBroken, PKIError."""
-    return cluster.jwks([certificate.x509() for certificate in cluster_certificates()])
+def cluster_jwks(certificates: Iterable[Certificate]) -> dict[str, list[dict[str, str]]]:
+    """The public keys of cluster certificates as a JWK Set. Raises: PKIError."""
+    return cluster.jwks([certificate.x509() for certificate in certificates])
 
 
-def cluster_public_key() -> str:
-    """The current public key as PEM. Raises: ZoneMissing, ZoneBroken."""
-    return cluster.public_pem(cluster_current().x509())
+def cluster_public_key(certificate: Certificate) -> str:
+    """The public key of a cluster certificate as PEM."""
+    return cluster.public_pem(certificate.x509())
 
 
 def _key(certificate: Certificate) -> PrivateKey:

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from certs.certificates.api import CertificateOutput
 from certs.certificates.lists import certificate_json
-from certs.cluster.services import cluster_current, cluster_jwks, cluster_public_key, token_checked, token_sign
+from certs.cluster.services import cluster_certificates, cluster_current, cluster_jwks, cluster_public_key, token_checked, token_sign
 from certs.models import Deployment
 from certs.zone.services import zone_current
 from nodes.cluster.deployments import deployment_change, deployment_create, deployment_delete
@@ -211,7 +211,7 @@ class ClusterJwks(View):
     def get(self, request: Request) -> HttpResponse:
         self.actor.require("certs.view_certificate")
         headers = {"Content-Disposition": 'attachment; filename="jwks.json"'}
-        return JsonResponse(cluster_jwks(), content_type="application/jwk-set+json", headers=headers)
+        return JsonResponse(cluster_jwks(cluster_certificates()), content_type="application/jwk-set+json", headers=headers)
 
 
 class ClusterPublicKey(View):
@@ -221,4 +221,4 @@ class ClusterPublicKey(View):
     def get(self, request: Request) -> HttpResponse:
         self.actor.require("certs.view_certificate")
         headers = {"Content-Disposition": 'attachment; filename="cluster-public-key.pem"'}
-        return HttpResponse(cluster_public_key(), content_type="application/x-pem-file", headers=headers)
+        return HttpResponse(cluster_public_key(cluster_current()), content_type="application/x-pem-file", headers=headers)

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from certs.cluster.services import cluster_current, cluster_pfx, token_checked, token_sign
+from certs.cluster.services import cluster_certificates, cluster_current, cluster_pfx, token_checked, token_sign
 from certs.models import Deployment
 from certs.zone.services import zone_current
 from nodes.cluster.deployments import deployment_change, deployment_create, deployment_delete
@@ -37,9 +37,10 @@ from web.page import PageRequest, page
 
 @page("certs.view_certificate")
 def show(request: PageRequest) -> HttpResponseBase:
-    in_force = cluster_current()
-    nodes = with_cluster_state(Node.objects.present(), in_force=in_force)
-    return Listed(request, ClusterList(in_force), nodes, now=timezone.now()).page("nodes/cluster/show.html", page=cluster_page())
+    certificates = cluster_certificates()
+    nodes = with_cluster_state(Node.objects.present(), in_force=certificates[0])
+    listed = Listed(request, ClusterList(certificates[0]), nodes, now=timezone.now())
+    return listed.page("nodes/cluster/show.html", page=cluster_page(certificates))
 
 
 def _save(form: DeploymentForm, save: Callable[..., Deployment]) -> Deployment | None:
@@ -122,7 +123,7 @@ def site(request: PageRequest) -> HttpResponse:
 def _manual(request: PageRequest, delivery: Delivery | None = None) -> HttpResponseBase:
     in_force = cluster_current()
     nodes = with_cluster_state(participants(), in_force=in_force)
-    shown = manual_page(delivery=delivery)
+    shown = manual_page(nodes, delivery=delivery)
     return Listed(request, ManualList(in_force), nodes, now=timezone.now()).page("nodes/cluster/manual.html", page=shown)
 
 

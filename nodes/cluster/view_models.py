@@ -1,18 +1,24 @@
 """View models of the pages of the cluster certificate."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from certs.cluster.services import cluster_certificates, cluster_current, cluster_jwks, cluster_public_key
+from django.db.models import Count, QuerySet
+
+from certs.cluster.services import cluster_jwks, cluster_public_key
 from certs.lifetime.renewal_forecast import leaf_due, renewal_basis
 from certs.models import Certificate, Deployment
 from certs.zone.services import zone_current
-from nodes.cluster.services import Delivery, manual_counts, participants, site_answer, with_cluster_state
+from nodes.cluster.services import Delivery, site_answer, with_cluster_state
 from nodes.models import Node
 from pki.cluster.manual_configuration import Answer
 from pki.cluster.tokens import Token, key_id
+from web.words import counted
+
+MOST_NAMED = 20
 
 
 def what_happens(certificate: Certificate) -> tuple[str, datetime | None]:
@@ -48,15 +54,15 @@ class ClusterPage:
     manual_required: bool
 
 
-def cluster_page() -> ClusterPage:
-    """Raises: ZoneMissing, ZoneBroken."""
-    certificate, *others = cluster_certificates()
+def cluster_page(certificates: Sequence[Certificate]) -> ClusterPage:
+    """`certificates` are the ones to publish, the current one first. Raises: ZoneMissing, ZoneBroken."""
+    certificate, *others = certificates
     nodes = with_cluster_state(Node.objects.present(), in_force=certificate)
     renewal, renewal_at = what_happens(certificate)
     return ClusterPage(
         certificate, others, renewal, renewal_at,
         verified=nodes.filter(cluster_state="cluster_proved").count(), total=nodes.count(),
-        public_key=cluster_public_key(), key_id=key_id(certificate.x509()), jwks=json.dumps(cluster_jwks(), indent=2),
+        public_key=cluster_public_key(certificate), key_id=key_id(certificate.x509()), jwks=json.dumps(cluster_jwks(certificates), indent=2),
         deployments=Deployment.objects.all(), manual_required=site_answer(zone_current()).required,
     )  # fmt: skip
 
@@ -100,6 +106,14 @@ class DeliveryNote:
     title: str
     left_out: list[tuple[Node, str]]
 
+    @property
+    def named(self) -> list[tuple[Node, str]]:
+        return self.left_out[:MOST_NAMED]
+
+    @property
+    def more(self) -> int:
+        return len(self.left_out) - len(self.named)
+
 
 @dataclass(frozen=True)
 class ManualPage:
@@ -112,20 +126,23 @@ class ManualPage:
     delivery: DeliveryNote | None
 
 
-def manual_page(*, delivery: Delivery | None) -> ManualPage:
-    """Raises: ZoneMissing, ZoneBroken."""
-    answer, (todo, total) = site_answer(zone_current()), manual_counts()
+def manual_page(nodes: "QuerySet[Any]", *, delivery: Delivery | None) -> ManualPage:
+    """`nodes` are those of `with_cluster_state`. Raises: ZoneMissing."""
+    answer, counts = site_answer(zone_current()), dict(nodes.order_by().values_list("cluster_rank").annotate(Count("pk")))
+    total = sum(counts.values())
+    todo = total - counts.get(2, 0)
     title = f"{todo} of {total} nodes are not verified" if todo else "Every node is verified"
     return ManualPage(
         title=title if answer.required else "Manual configuration is not required",
         reason=answer.reason,
         total=total,
-        lacking=with_cluster_state(participants(), in_force=cluster_current()).filter(cluster_rank=0).count(),
+        lacking=counts.get(0, 0),
         delivery=_delivery_note(delivery) if delivery else None,
     )
 
 
 def _delivery_note(delivery: Delivery) -> DeliveryNote:
     if delivery.renewed:
-        return DeliveryNote(f"Delivery started for {', '.join(map(str, delivery.renewed))}", delivery.left_out)
+        nodes = ", ".join(map(str, delivery.renewed)) if len(delivery.renewed) <= MOST_NAMED else counted(len(delivery.renewed), "node")
+        return DeliveryNote(f"Delivery started for {nodes}", delivery.left_out)
     return DeliveryNote("Nothing was sent" if delivery.left_out else "Every node has it", delivery.left_out)

@@ -277,10 +277,10 @@ def test_lists_are_searched_filtered_sorted_and_paged(eyes: Eyes, furnished: Fur
     count, first = page.get_by_role("status"), page.locator("tbody tr").first
     page.evaluate("window.walked = true")
     page.get_by_label("Search").press_sequentially("alpha.example")
-    expect(page).to_have_url(re.compile("search=alpha.example&kind=&"))
+    expect(page).to_have_url(re.compile("search=alpha.example&status=in_force&kind=&"))
     expect(count).to_have_text("2 certificates")
     page.get_by_label("Kind").select_option("service")
-    expect(page).to_have_url(re.compile("search=alpha.example&kind=service"))
+    expect(page).to_have_url(re.compile("search=alpha.example&status=in_force&kind=service"))
     expect(count).to_have_text("1 certificate")
     assert page.evaluate("window.walked"), "the page was loaded again"
     page.get_by_label("Search").fill("no such thing")
@@ -292,11 +292,11 @@ def test_lists_are_searched_filtered_sorted_and_paged(eyes: Eyes, furnished: Fur
     expect(page.get_by_label("Search")).to_have_value("")
     page.get_by_label("Status").select_option("superseded")
     expect(page).to_have_url(re.compile("status=superseded"))
-    expect(count).to_have_text("60 certificates, page 1 of 3")
+    expect(count).to_have_text("60 certificates, 1–50 shown")
     page.get_by_role("link", name="Next").click()
-    expect(count).to_have_text("60 certificates, page 2 of 3")
+    expect(count).to_have_text("60 certificates, 51–60 shown")
     page.get_by_role("link", name="Previous").click()
-    expect(count).to_have_text("60 certificates, page 1 of 3")
+    expect(count).to_have_text("60 certificates, 1–50 shown")
     eyes.go("/nodes/")
     page.get_by_role("link", name="Node", exact=True).click()
     expect(page.get_by_role("columnheader", name="Node")).to_have_attribute("aria-sort", "descending")
@@ -306,6 +306,22 @@ def test_lists_are_searched_filtered_sorted_and_paged(eyes: Eyes, furnished: Fur
     expect(page).to_have_url(re.compile("state=failed"))
     expect(count).to_have_text("1 node")
     expect(first).to_contain_text("was not entered within 24 hours")
+
+
+def test_a_holder_is_chosen_while_typing_and_the_rows_are_downloaded(eyes: Eyes, furnished: Furnished) -> None:
+    eyes.sign_in()
+    page = eyes.go("/certificates/")
+    holder = page.get_by_label("Holder")
+    holder.press_sequentially("alpha")
+    expect(page.locator("#node-options option")).to_have_count(1)
+    holder.fill(page.locator("#node-options option").get_attribute("value") or "")
+    page.keyboard.press("Tab")
+    expect(page).to_have_url(re.compile("node=alpha"))
+    expect(page.get_by_role("status")).to_have_text("2 certificates")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    assert download.value.suggested_filename == "certificates.csv"
+    assert len(Path(download.value.path()).read_text().splitlines()) == 3
 
 
 def test_a_signed_out_person_is_asked_to_sign_in(eyes: Eyes) -> None:

@@ -30,6 +30,15 @@ class ListIndex(models.Index):
         return wide.create_sql(model, schema_editor, using, **kwargs)
 
 
+def trigrams(table: str, columns: list[str]) -> dict[str, str]:
+    """The statements that add these indexes on PostgreSQL, by the name of the index."""
+    names = {f"{table}_{column}_part": column for column in columns}
+    return {
+        name: f'CREATE INDEX IF NOT EXISTS "{name}" ON "{table}" USING gin (UPPER("{column}"::text) gin_trgm_ops)'
+        for name, column in names.items()
+    }
+
+
 def trigrams_add(schema_editor: BaseDatabaseSchemaEditor, table: str, columns: list[str]) -> None:
     """On PostgreSQL, add indexes that find a part of a text in any case. Without the extension pg_trgm, searches read all rows."""
     if schema_editor.connection.vendor != "postgresql":
@@ -40,7 +49,5 @@ def trigrams_add(schema_editor: BaseDatabaseSchemaEditor, table: str, columns: l
     except DatabaseError as exc:
         log.warning("the searches of %s are slow, because the extension pg_trgm cannot be added: %s", table, exc)
         return
-    for column in columns:
-        schema_editor.execute(
-            f'CREATE INDEX IF NOT EXISTS "{table}_{column}_part" ON "{table}" USING gin (UPPER("{column}"::text) gin_trgm_ops)'
-        )
+    for statement in trigrams(table, columns).values():
+        schema_editor.execute(statement)

@@ -13,6 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from alerts.models import Route
 from certs.certificates.filters import CertificateFilter
 from certs.models import Certificate
 from nodes.models import BrowserCertificate, Observation
@@ -37,6 +38,7 @@ def fill(first: int, count: int) -> None:
         factories.certificate("client", holder_id=node.pk, holder=node.name, subject_alternative_names=[node.host_name], at=now)
         factories.export(f"m{number}.example", at=now)
         factories.connection(f"c{number}", at=now)
+        Route.objects.create(channel=factories.channel(f"ops{number}", at=now, values={"url": "https://hooks.example/"}), created_at=now)
         factories.alert(at=now, subject=f"rim{number}")
         BrowserCertificate.objects.create(name=f"b{number}", source="request", state="awaiting_answer", created_at=now)
 
@@ -57,6 +59,7 @@ def cost(client: Client, path: str) -> int:
 
 
 def everywhere() -> Iterator[str]:
+    yield from ("/alerts/channels/?page_size=25", "/alerts/routes/?page_size=25", "/api/v1/alert-channels/", "/api/v1/alert-routes/")
     for path in PAGES:
         yield from (f"{path}?page_size=25", f"/api/v1{path}?page_size=25")
 
