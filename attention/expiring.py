@@ -1,11 +1,17 @@
-"""Things that expire: one type for the expiry board and, later, for metrics. Each room registers a function that finds its own."""
+"""Things that expire: one type for the expiry board, alerts and, later, metrics. Each room registers its own: a function for few things, a table for many."""
 
-from collections.abc import Callable, Iterable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, ClassVar
+
+from django.db.models import Q, QuerySet
 
 from audit.actors import Actor
+
+BATCH = 500
 
 # The kinds in the order of the picture on the board, and the word for each.
 KINDS = {
@@ -76,12 +82,64 @@ class Endless:
         return KINDS[self.kind]
 
 
+@dataclass(frozen=True)
+class Forecast:
+    """Rows that meet the condition `own` are due at the time in their `field`, all others at `rest_at`; None: never. None is due after `rest_at`."""
+
+    field: str
+    own: Q
+    rest_at: datetime | None
+
+
 Provider = Callable[[datetime], Iterable[Expiring | Endless]]
 _providers: list[tuple[str, Provider]] = []
 
 
+class ExpiringTable(ABC):
+    """Things of which a site can have many. The database counts, filters and pages them; only those that are shown become objects.
+
+    A person without `permission` does not see them. `kind` is their kind, or "" if the field `kind` of a row has it. `owner` is the field with the owner's name.
+    """
+
+    permission: ClassVar[str]
+    kind: ClassVar[str] = ""
+    owner: ClassVar[str]
+    searched: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def rows(self) -> "QuerySet[Any]":
+        """All of them. Each row has `not_after`."""
+
+    @abstractmethod
+    def by_hand(self, now: datetime) -> Q:
+        """The rows that require an action. It agrees with the wording of `things`."""
+
+    @abstractmethod
+    def things(self, rows: Sequence[Any], now: datetime) -> list[Expiring]:
+        """These rows as things, in their order; a fixed number of queries."""
+
+    def matching(self, text: str) -> Q:
+        """The rows that a search for `text` finds."""
+        return Q(*((f"{name}__icontains", text) for name in self.searched), _connector=Q.OR)
+
+    def due_by(self, moment: datetime) -> Q:
+        """The rows that are renewed automatically at `moment` or earlier, if nothing prevents it, because of their own age."""
+        return Q(pk__in=[])
+
+    def forecast(self) -> "Forecast | None":
+        """When the rows are renewed automatically, if nothing prevents it. None: never."""
+        return None
+
+    def replaced_by(self, moment: datetime) -> Q:
+        """The same, because of their own age or for another reason."""
+        return self.due_by(moment)
+
+
+_tables: list[ExpiringTable] = []
+
+
 def expiring_register(permission: str) -> Callable[[Provider], Provider]:
-    """Register the decorated function, which finds the things of its room that expire, in a fixed number of queries.
+    """Register the decorated function, which finds the few things of its room that expire, in a fixed number of queries.
 
     A person without `permission` does not see it.
     """
@@ -93,8 +151,32 @@ def expiring_register(permission: str) -> Callable[[Provider], Provider]:
     return register
 
 
-def expiring(*, actor: Actor, now: datetime) -> Iterator[Expiring | Endless]:
-    """Everything that `actor` may see, in no order. Raises: ZoneMissing."""
+def table_register(table: type[ExpiringTable]) -> type[ExpiringTable]:
+    """Register the decorated class."""
+    _tables.append(table())
+    return table
+
+
+def few_expiring(*, actor: Actor, now: datetime) -> Iterator[Expiring | Endless]:
+    """The things of rooms with few, that `actor` may see, in no order. Raises: ZoneMissing."""
     for permission, provider in _providers:
         if actor.has_perm(permission):
             yield from provider(now)
+
+
+def tables_of(actor: Actor) -> list[ExpiringTable]:
+    """The tables that `actor` may see."""
+    return [table for table in _tables if actor.has_perm(table.permission)]
+
+
+def expiring_by(moment: datetime, *, actor: Actor, now: datetime) -> Iterator[Expiring | Endless]:
+    """Everything of rooms with few, and of the others what expires at `moment` or earlier, or is due for renewal now, in no order. Raises: ZoneMissing."""
+    yield from few_expiring(actor=actor, now=now)
+    for table in tables_of(actor):
+        batch: list[Any] = []
+        for row in table.rows().filter(Q(not_after__lte=moment) | table.due_by(now)).iterator(chunk_size=BATCH):
+            batch.append(row)
+            if len(batch) == BATCH:
+                yield from table.things(batch, now)
+                batch = []
+        yield from table.things(batch, now)

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from alerts.rules.thresholds import is_overdue, passed, severity_at, thresholds_of
-from attention.expiring import Endless, Expiring, Happens, expiring
+from alerts.rules.thresholds import is_overdue, passed, severity_at, thresholds_by_kind, thresholds_of
+from attention.expiring import Endless, Expiring, Happens, expiring_by
 from attention.needs import Look, Need, Severity, codes_register, needs, ranked
 from audit.actors import SYSTEM
 from pki.core import clocks
@@ -40,7 +40,9 @@ class Cause:
 def causes(*, thresholds: Mapping[str, Sequence[float]], now: datetime) -> list[Cause]:
     """Everything that is a cause now. Raises: ZoneMissing."""
     found = needs(Look(now))
-    things = [thing for thing in expiring(actor=SYSTEM, now=now) if not isinstance(thing, Endless)]
+    farthest = max((days for kind in thresholds_by_kind(thresholds).values() for days in kind), default=0)
+    near = expiring_by(now + timedelta(days=farthest), actor=SYSTEM, now=now)
+    things = [thing for thing in near if not isinstance(thing, Endless)]
     return causes_of(found, things, thresholds=thresholds, now=now)
 
 

@@ -1,13 +1,13 @@
 """Needs of exports. Their renewal is never automatic."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 
-from attention.expiring import Expiring, by_hand, expiring_register
+from attention.expiring import Expiring, ExpiringTable, by_hand, table_register
 from attention.needs import Look, Many, Need, Severity, codes_register, needs_register
 from certs.exports.status import SOON, ExportDetails, export_statuses, is_outdated, is_refused
 from certs.models import Export
@@ -80,13 +80,32 @@ def _export(details: ExportDetails, now: datetime) -> Need | None:
     return Need("export-expiring", severity, export.machine, title, text, remedy, url, "Renew export", since, about=about, by_date=True)
 
 
-@expiring_register("certs.view_export")
-def expiring(now: datetime) -> Iterator[Expiring]:
+@table_register
+class ExpiringExports(ExpiringTable):
     """Each export, with the earliest expiry date of its certificates."""
-    for status in export_statuses(Export.objects.in_use().exclude(made_generation=0).defer("archive", "sealed_password")):
-        export, renew = status.export, "Its renewal is not automatic. Renew it, and bring the new files to the machine."
-        if export.made_at and export.not_after:
-            yield Expiring(
-                id=str(export.pk), kind="export", subject=export.machine, holder=export.machine, owner=export.actor, not_before=export.made_at,
-                not_after=export.not_after, wording=by_hand(status.action_required or renew), url=reverse("exports:detail", args=[export.pk]),
+
+    permission = "certs.view_export"
+    kind = "export"
+    owner = "actor"
+    searched = ("machine", "actor")
+
+    def rows(self) -> "QuerySet[Export]":
+        made = Export.objects.in_use().exclude(made_generation=0).filter(made_at__isnull=False, not_after__isnull=False)
+        return made.defer("archive", "sealed_password")
+
+    def by_hand(self, now: datetime) -> Q:
+        return Q(pk__isnull=False)
+
+    def things(self, rows: Sequence[Export], now: datetime) -> list[Expiring]:
+        found, renew = [], "Its renewal is not automatic. Renew it, and bring the new files to the machine."
+        for status in export_statuses(rows):
+            export = status.export
+            assert export.made_at is not None
+            assert export.not_after is not None
+            found.append(
+                Expiring(
+                    id=str(export.pk), kind="export", subject=export.machine, holder=export.machine, owner=export.actor, not_before=export.made_at,
+                    not_after=export.not_after, wording=by_hand(status.action_required or renew), url=reverse("exports:detail", args=[export.pk]),
+                )
             )  # fmt: skip
+        return found

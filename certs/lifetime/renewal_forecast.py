@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
+
 from certs.certificates.issuer import roots_in_force
 from certs.models import Certificate, Rotation, TrustZone
 from pki.core import lifetime
@@ -62,6 +64,14 @@ def leaf_due(certificate: Certificate, basis: RenewalBasis) -> Due | None:
     if basis.root_due_at:
         found.append(Due(basis.root_due_at, with_root=True))
     return min(found, key=lambda due: due.at, default=None)
+
+
+def renewed_by(moment: datetime, basis: RenewalBasis) -> Q:
+    """The certificates that are renewed automatically at `moment` or earlier because of their own age, as `leaf_due` decides, for the database."""
+    if basis.staying is None:
+        return Q(pk__in=[])
+    worthwhile = min(basis.staying.not_after, lifetime.add_months(moment, basis.months)) - lifetime.SHORTEST_GAIN
+    return Q(renew_at__lte=moment, not_after__lte=worthwhile)
 
 
 def holders_due(certificates: Iterable[Certificate], basis: RenewalBasis) -> dict[uuid.UUID, Due]:

@@ -1,12 +1,12 @@
 """The needs of browser certificates."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 
-from attention.expiring import Expiring, by_hand, by_itself, expiring_register
+from attention.expiring import Expiring, ExpiringTable, by_hand, by_itself, table_register
 from attention.needs import Look, Many, Need, Severity, codes_register, needs_register
 from nodes.browser_certificates.view_models import BrowserStatus, browser_statuses, choosers
 from nodes.inventory.conditions import condition_register, many_nodes, nodes_with
@@ -15,6 +15,7 @@ from nodes.states import NodeState
 from pki.core import clocks
 from pki.core.lifetime import ExpiryStatus
 
+MOST_NAMES = 5
 EXPIRES_SOON, LAST_WEEK = timedelta(days=30), timedelta(days=7)
 
 codes_register(
@@ -87,19 +88,41 @@ def _expiring(now: datetime) -> Iterator[Need]:
         )  # fmt: skip
 
 
-@expiring_register("nodes.view_browsercertificate")
-def expiring(now: datetime) -> Iterator[Expiring]:
+@table_register
+class ExpiringBrowserCertificates(ExpiringTable):
     """All of them, with the nodes that have chosen each."""
-    ready = list(BrowserCertificate.objects.ready().defer("certificates", "private_key", "csr"))
-    chosen = choosers(ready)
-    for certificate in ready:
-        nodes = chosen[str(certificate.pk)]
-        names, here = [str(node) for node in nodes], ["this console"] if any(node.is_central for node in nodes) else []
-        text = "Another authority made it, so nothing renews it. Upload its successor, and choose that where this one is chosen."
-        if certificate.not_before and certificate.not_after:
-            yield Expiring(
-                id=str(certificate.pk), kind="server", subject=str(certificate), holder=", ".join(names), owner=", ".join(names + here) or "chosen for no node",
-                not_before=certificate.not_before, not_after=certificate.not_after,
-                wording=by_hand(text) if nodes else by_itself("It is chosen for no node, so nothing stops when it expires."),
-                url=reverse("browser_certificates:detail", args=[certificate.pk]),
-            )  # fmt: skip
+
+    permission = "nodes.view_browsercertificate"
+    kind = "server"
+    owner = "name"
+    searched = ("name",)
+
+    def rows(self) -> "QuerySet[BrowserCertificate]":
+        ready = BrowserCertificate.objects.ready().filter(not_before__isnull=False, not_after__isnull=False)
+        return ready.defer("certificates", "private_key", "csr")
+
+    def by_hand(self, now: datetime) -> Q:
+        chosen = Node.objects.present().exclude(browser_thumbprint="").values("browser_thumbprint")
+        return Q(thumbprint__in=chosen) | Q(sha256__in=chosen)
+
+    def things(self, rows: Sequence[BrowserCertificate], now: datetime) -> list[Expiring]:
+        chosen = choosers(rows)
+        return [_expiring_thing(certificate, chosen[str(certificate.pk)]) for certificate in rows]
+
+
+def _few(nodes: list[Node]) -> str:
+    names = [str(node) for node in nodes[:MOST_NAMES]]
+    return ", ".join(names) + f" and {len(nodes) - MOST_NAMES} more" * (len(nodes) > MOST_NAMES)
+
+
+def _expiring_thing(certificate: BrowserCertificate, nodes: list[Node]) -> Expiring:
+    assert certificate.not_before is not None
+    assert certificate.not_after is not None
+    names, here = _few(nodes), ["this console"] if any(node.is_central for node in nodes) else []
+    text = "Another authority made it, so nothing renews it. Upload its successor, and choose that where this one is chosen."
+    return Expiring(
+        id=str(certificate.pk), kind="server", subject=str(certificate), holder=names, owner=", ".join(filter(None, [names, *here])) or "chosen for no node",
+        not_before=certificate.not_before, not_after=certificate.not_after,
+        wording=by_hand(text) if nodes else by_itself("It is chosen for no node, so nothing stops when it expires."),
+        url=reverse("browser_certificates:detail", args=[certificate.pk]),
+    )  # fmt: skip

@@ -1,13 +1,14 @@
 """The needs of registrations."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.urls import reverse
 
-from attention.expiring import Expiring, by_hand, expiring_register
+from attention.expiring import Expiring, ExpiringTable, by_hand, table_register
 from attention.needs import Look, Many, Need, Severity, codes_register, needs_register
 from nodes.inventory.conditions import condition_register, many_nodes, nodes_with
 from nodes.inventory.view_models import PASSWORD_LASTS, setup_url
@@ -120,14 +121,28 @@ KINDS: dict[str, tuple[Callable[[Node], Need], str, Callable[[], Many]]] = {
 }  # fmt: skip
 
 
-@expiring_register("nodes.view_node")
-def expiring(now: datetime) -> Iterator[Expiring]:
+@table_register
+class Passwords(ExpiringTable):
     """Passwords that are still to be typed."""
-    waiting = Registration.objects.filter(node__state__in=PASSWORD_LASTS, generation=F("node__generation"))
-    for registration in waiting.select_related("node").defer("package", "sealed_password"):
-        node = registration.node
+
+    permission = "nodes.view_node"
+    kind = "registration_password"
+    owner = "actor"
+    searched = ("node__name", "actor")
+
+    def rows(self) -> "QuerySet[Registration]":
+        waiting = Registration.objects.filter(node__state__in=PASSWORD_LASTS, generation=F("node__generation"))
+        return waiting.annotate(not_after=F("expires_at")).select_related("node").defer("package", "sealed_password")
+
+    def by_hand(self, now: datetime) -> Q:
+        return Q(pk__isnull=False)
+
+    def things(self, rows: Sequence[Any], now: datetime) -> list[Expiring]:
+        return [self._thing(registration, registration.node) for registration in rows]
+
+    def _thing(self, registration: Registration, node: Node) -> Expiring:
         text = f"Type it on that machine at {setup_url(node)}, or redistribute the node for another password."
-        yield Expiring(
+        return Expiring(
             id=str(registration.pk), kind="registration_password", subject=f"password of {node}", holder=str(node), owner=registration.actor,
             not_before=registration.created_at, not_after=registration.expires_at, wording=by_hand(text), url=reverse("nodes:detail", args=[node.pk]),
         )  # fmt: skip

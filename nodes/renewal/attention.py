@@ -8,17 +8,12 @@ from datetime import datetime
 from django.db.models import Exists, F, Min, OuterRef, Q
 from django.urls import reverse
 
-from attention.expiring import Expiring, by_hand, expiring_register
 from attention.needs import Look, Many, Need, Severity, codes_register, needs_register
 from certs.certificates.attention import expired_need, expiring_need, expiring_soon
-from certs.lifetime.attention import NOT_NEEDED
-from certs.lifetime.renewal_forecast import holders_due, renewal_basis
 from certs.models import Certificate, CertificateQuerySet
-from certs.zone.services import zone_current
 from nodes.inventory.conditions import condition_register, many_nodes, nodes_with
 from nodes.inventory.silence import silent_nodes
 from nodes.models import Node, Renewal
-from nodes.renewal.expiry_wording import node_expiry_wording
 from nodes.states import NodeState, RenewalStatus
 from pki.core.lifetime import ExpiryStatus
 from pki.core.roles import OWN_KINDS, Kind
@@ -68,7 +63,9 @@ def _of_nodes(now: datetime) -> CertificateQuerySet:
 
 def _expired(look: Look) -> Iterator[Need]:
     """One need for the expired certificates of each node."""
-    many = Many("The certificates of {count} nodes have expired", f"{reverse('certs:list')}?expiry=expired", "Show certificates")
+    many = Many(
+        "The certificates of {count} nodes have expired", f"{reverse('certs:list')}?status=issued&expiry=expired", "Show certificates"
+    )
     for subject, same in _by_holder(look, _of_nodes(look.now).filter(not_after__lt=look.now), many):
         calls = Kind.CLIENT not in {certificate.kind for certificate in same}
         remedy = "Renew or redistribute the node that has it."
@@ -96,23 +93,3 @@ def _by_holder(look: Look, rows: CertificateQuerySet, many: Many) -> Iterator[tu
     for pk, same in held.items():
         if same:
             yield str(nodes[pk]) if pk in nodes else same[0].holder or same[0].subject, same
-
-
-@expiring_register("certs.view_certificate")
-def expiring(now: datetime) -> Iterator[Expiring]:
-    """The certificates that nodes hold, each with what will happen to it."""
-    basis = renewal_basis(zone_current())
-    nodes = {node.pk: node for node in Node.objects.present().select_related("observation")}
-    renewals = {renewal.node_id: renewal for renewal in Renewal.objects.filter(generation=F("node__generation")).defer("package")}
-    issued = Certificate.objects.issued().besides_exports().filter(kind__in=OWN_KINDS).select_related("issuer").defer(*NOT_NEEDED)
-    due = holders_due(issued, basis)
-    for certificate in issued:
-        node = nodes.get(certificate.holder_id) if certificate.holder_id else None
-        wording, owner = by_hand("No node of this site holds it, so nothing renews it."), certificate.holder
-        if node is not None:
-            wording, owner = node_expiry_wording(certificate, node, renewals.get(node.pk), due.get(node.pk), basis, now=now), str(node)
-        answers_here = node is not None and node.is_central and certificate.kind == Kind.SERVICE
-        yield Expiring(
-            id=str(certificate.pk), kind=certificate.kind, subject=certificate.subject, holder=certificate.holder, owner=f"{owner}, and this console" if answers_here else owner,
-            not_before=certificate.not_before, not_after=certificate.not_after, wording=wording, url=reverse("certs:detail", args=[certificate.pk]),
-        )  # fmt: skip

@@ -9,11 +9,12 @@ from django.urls import reverse
 from attention.expiring import Endless, Expiring, ExpiryWording, by_hand, by_itself, expiring_register
 from attention.needs import MOST_ALIKE, Look, Need, Severity, codes_register, needs_register
 from certs.models import Certificate, RevocationList
-from certs.revocation.lists import ANEW, lists_newest
+from certs.revocation.lists import ANEW, lists_newest, trust_in_force
 from certs.states import CertificateStatus
 from certs.zone.services import zone_current
 from nodes.inventory.conditions import condition_register, many_nodes, nodes_with
 from nodes.models import Node
+from nodes.observation.models import trust_digest
 from nodes.registration.decommission import LOST
 from nodes.renewal.attention import OF_NO_CALLS
 from nodes.revocation.exposure import secrets_not_replaced
@@ -21,6 +22,9 @@ from nodes.revocation.view_models import without_valid_certificate
 from nodes.states import NodeState
 from pki.core import clocks
 from pki.core.roles import OWN_KINDS, Kind
+from web.words import counted
+
+NAMED = 4
 
 codes_register(
     {
@@ -80,25 +84,41 @@ def _lost_machines() -> Iterator[Need]:
 def expiring(now: datetime) -> Iterator[Expiring | Endless]:
     """The newest list of each root in force."""
     zone_name, newest = zone_current().name, lists_newest()
-    nodes = list(Node.objects.present().select_related("observation"))
     for revocation_list in newest:
         root = revocation_list.root
         yield Expiring(
             id=str(revocation_list.pk), kind="revocation_list", subject=f"{root.subject}, list {revocation_list.number}", holder=root.holder, owner=zone_name,
-            not_before=revocation_list.this_update, not_after=revocation_list.next_update, wording=list_expiry_wording(revocation_list, nodes, now=now),
+            not_before=revocation_list.this_update, not_after=revocation_list.next_update, wording=list_expiry_wording(revocation_list, now=now),
             url=reverse("certs:detail", args=[root.pk]),
         )  # fmt: skip
     if not newest:
         yield Endless(None, "revocation_list", "no list yet", zone_name, "A worker signs the first one automatically.")
 
 
-def list_expiry_wording(newest: RevocationList, nodes: list[Node], *, now: datetime) -> ExpiryWording:
-    """A root's revocation list, and which nodes honour an older one."""
-    age, root = now - newest.this_update, newest.root.sha256
+def list_expiry_wording(newest: RevocationList, *, now: datetime) -> ExpiryWording:
+    """The next list of a root."""
+    age = now - newest.this_update
     if age >= 2 * ANEW:
         return by_hand(
             f"It is signed again each day, but the last one is {clocks.length(age)} old. Check that a worker runs, and read its log."
         )
-    older = [str(node) for node in nodes if node.observed and node.observed.revocation_lists.get(root, 0) < newest.number]
-    text = f" {len(older)} node{'s' * (len(older) > 1)} use{'s' * (len(older) == 1)} an older one: {', '.join(older[:3])}{'…' * (len(older) > 3)}."
-    return by_itself("Signed again each day." + text * bool(older), newest.this_update + ANEW)
+    return by_itself("Signed again each day." + _lacking_newest(), newest.this_update + ANEW)
+
+
+def _lacking_newest() -> str:
+    """The registered nodes that lack the newest trust, in words; empty if there is none."""
+    current = trust_digest(*_in_force())
+    other = Q(observation__trust_sha256__lt=current) | Q(observation__trust_sha256__gt=current)  # so that an index is used
+    lacking = Node.objects.filter(other, state=NodeState.REGISTERED)
+    names = [str(node) for node in lacking.order_by("name")[:NAMED]]
+    if not names:
+        return ""
+    count = lacking.count() if len(names) == NAMED else len(names)
+    return (
+        f" {counted(count, 'node uses an older one', 'nodes use an older one')}: {', '.join(names[: NAMED - 1])}{'…' * (count >= NAMED)}."
+    )
+
+
+def _in_force() -> tuple[list[str], dict[str, int]]:
+    trusted = trust_in_force()
+    return list(trusted), trusted

@@ -1,20 +1,32 @@
 """The expiry board in the REST API."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
 
 from attention.expiring import KINDS, Happens
-from qmc.expiry.board import Board, as_of_read, expiry_board
-from web.api import Query, View, operation
+from pki.core import lifetime
+from qmc.expiry.board import as_of_read
+from qmc.expiry.lists import ExpiryList
+from qmc.expiry.rows import Asked, ExpiryRows, expiry_board
+from web.api import Choice, ListQuery, View, operation
+from web.lists.filters import LONGEST_SEARCH
 
 
-class ExpiryQuery(Query):
+class ExpiryQuery(ListQuery):
+    search = serializers.CharField(required=False, max_length=LONGEST_SEARCH)
+    kind = Choice(KINDS, required=False)
+    bucket = Choice(lifetime.BUCKET_NAMES, required=False)
+    happens = Choice(Happens, required=False, help_text="whether it is automatic or requires an action")
     as_of = serializers.CharField(required=False, allow_blank=True, help_text="a day or an RFC 3339 time, not before today. Default: now")
+
+    def get_fields(self) -> dict[str, Any]:
+        return {name: field for name, field in super().get_fields().items() if name != "page"}  # pages have no numbers
 
     def validate_as_of(self, text: str) -> Any:
         now = timezone.now()
@@ -52,22 +64,10 @@ class EndlessOutput(serializers.Serializer[Any]):
 
 class ExpiryOutput(serializers.Serializer[Any]):
     results = ExpiringOutput(many=True)
+    next = serializers.URLField(allow_null=True)
     totals = serializers.DictField(child=serializers.IntegerField())
     as_of = serializers.DateTimeField()
     without_end = EndlessOutput(many=True)
-
-
-ROW = (
-    "id", "kind", "subject", "holder", "not_after", "days_left", "expiry_status", "bucket", "owner", "what_happens", "explanation", "due_at",
-)  # fmt: skip
-
-
-def board_json(board: Board) -> dict[str, Any]:
-    """The board in its pinned form."""
-    return {
-        "results": [{name: getattr(row, name) for name in ROW} for row in board.rows], "totals": board.totals, "as_of": board.as_of,
-        "without_end": [asdict(endless) for endless in board.without_end],
-    }  # fmt: skip
 
 
 class Expiry(View):
@@ -75,6 +75,16 @@ class Expiry(View):
 
     @operation(ExpiryOutput, query=ExpiryQuery)
     def get(self, request: Request) -> Response:
-        now = timezone.now()
-        board = expiry_board(actor=self.actor, as_of=max(now, self.query.get("as_of", now)), now=now)
-        return Response(board_json(board))
+        self.actor.require("certs.view_certificate")
+        now, query = timezone.now(), self.query
+        asked = Asked(**{name: query.get(name, "") for name in ("search", "kind", "bucket", "happens")})
+        every = ExpiryRows(self.actor, now, max(now, query.get("as_of", now)))
+        part = replace(every, asked=asked).part(size=query["page_size"], cursor=query.get("cursor", ""))
+        following = replace_query_param(request.build_absolute_uri(), "cursor", part.next) if part.next else None
+        board = expiry_board(every)
+        return Response(
+            {
+                "results": ExpiryList().json(part.rows, now), "next": following, "totals": board.totals, "as_of": board.as_of,
+                "without_end": [asdict(endless) for endless in board.without_end],
+            }
+        )  # fmt: skip

@@ -5,10 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils.dateparse import parse_date, parse_datetime
 
-from attention.expiring import Endless, Expiring, Happens, expiring
-from audit.actors import Actor
+from attention.expiring import Endless, Expiring, Happens
 from pki.core import clocks, lifetime
-from pki.core.roles import Kind
 
 CERTIFICATES = frozenset({"root", "service", "client", "cluster", "server"})
 FARTHEST_YEARS = 100
@@ -16,10 +14,16 @@ FARTHEST_YEARS = 100
 
 @dataclass(frozen=True)
 class BoardRow(Expiring):
-    """One thing with an expiry date, as seen on `as_of`."""
+    """One thing with an expiry date, as seen on `as_of`. `source` is where its room is in the order of rooms."""
 
     now: datetime
     as_of: datetime
+    source: str = ""
+
+    @property
+    def place(self) -> tuple[datetime, str, str]:
+        """Its place in the order of all rows."""
+        return self.not_after, self.source, self.identity
 
     @property
     def days_left(self) -> int:
@@ -105,34 +109,58 @@ class BoardRow(Expiring):
 
 
 @dataclass(frozen=True)
+class Group:
+    """Things of one kind that expire, or are due, at about the same time. `owner` is that of one of them. `before`: all of it is before `as_of`."""
+
+    kind: str
+    first: datetime
+    last: datetime
+    count: int
+    by_hand: int
+    owner: str
+    before: bool = False
+
+
+@dataclass(frozen=True)
 class Board:
-    """The rows, the next to expire first, and the things without an expiry date."""
+    """Everything that expires, counted by the database: groups by their expiry date, and automatic replacements by their due date.
+
+    `next` is the next thing to expire that matters. Unused browser certificates, and lists that are signed each day, do not. `waiting` is the first thing
+    that requires an action, `first` the first of all, `root` the root that expires first.
+    """
 
     now: datetime
     as_of: datetime
-    rows: list[BoardRow]
+    groups: list[Group]
+    dues: list[Group]
     without_end: list[Endless]
+    first: BoardRow | None = None
+    next: BoardRow | None = None
+    waiting: BoardRow | None = None
+    root: BoardRow | None = None
 
     @property
-    def totals(self) -> dict[str, int]:
+    def count(self) -> int:
+        return sum(group.count for group in self.groups)
+
+    @property
+    def by_hand(self) -> int:
+        return sum(group.by_hand for group in self.groups)
+
+    def _by_bucket(self, name: str) -> dict[str, int]:
         counts = dict.fromkeys(lifetime.BUCKET_NAMES, 0)
-        for row in self.rows:
-            counts[row.bucket] += 1
+        for group in self.groups:
+            counts[lifetime.bucket(group.last, self.as_of)] += getattr(group, name)
         return counts
 
     @property
-    def next(self) -> BoardRow | None:
-        """The next thing to expire that matters. Unused browser certificates, and lists that are signed each day, do not."""
-        return next((row for row in self.rows if row.matters), None)
+    def totals(self) -> dict[str, int]:
+        return self._by_bucket("count")
 
     @property
-    def root(self) -> BoardRow | None:
-        """The root that expires first."""
-        return next((row for row in self.rows if row.kind == Kind.ROOT), None)
-
-    def waiting(self, bucket: str) -> int:
-        """The number of rows in a bucket that require an action."""
-        return sum(row.needs_a_hand for row in self.rows if row.bucket == bucket)
+    def waiting_totals(self) -> dict[str, int]:
+        """The number of things in each bucket that require an action."""
+        return self._by_bucket("by_hand")
 
 
 def farthest(now: datetime) -> datetime:
@@ -156,12 +184,3 @@ def as_of_read(text: str, *, now: datetime) -> datetime:
     if not now - timedelta(days=1) <= moment <= farthest(now):
         raise ValueError(f"{text[:40]} is not between today and {clocks.day(farthest(now))}. {remedy}.")
     return max(now, moment)
-
-
-def expiry_board(*, actor: Actor, as_of: datetime, now: datetime) -> Board:
-    """Everything with an expiry date, seen from `as_of`. `actor` gets only what they may see. Raises: PermissionRefused, ZoneMissing."""
-    actor.require("certs.view_certificate")
-    found = list(expiring(actor=actor, now=now))
-    rows = [BoardRow(**vars(entry), now=now, as_of=as_of) for entry in found if isinstance(entry, Expiring)]
-    rows.sort(key=lambda row: (row.not_after, row.owner, row.kind, row.id or ""))
-    return Board(now, as_of, rows, [entry for entry in found if isinstance(entry, Endless)])

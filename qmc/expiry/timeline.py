@@ -7,7 +7,7 @@ from datetime import datetime
 from attention.expiring import KINDS
 from pki.core import clocks
 from pki.core.lifetime import add_months
-from qmc.expiry.board import BoardRow
+from qmc.expiry.board import Group
 
 MONTHS = 60
 # Shares of the width: expired things, the start and the end of the axis, things after its end.
@@ -69,61 +69,61 @@ def place(moment: datetime, start: datetime) -> float:
     return BEYOND if moment > end else FIRST + (LAST - FIRST) * ((moment - start) / (end - start))
 
 
-def _groups(rows: Iterable[tuple[datetime, BoardRow]], start: datetime) -> list[tuple[float, list[tuple[datetime, BoardRow]]]]:
-    """Groups of marks that are close together, each at the position of its first."""
-    groups: list[tuple[float, list[tuple[datetime, BoardRow]]]] = []
-    for moment, row in sorted(rows, key=lambda timed: timed[0]):
-        x = place(moment, start)
-        if groups and x - groups[-1][0] < NEAR and (x in (ENDED, BEYOND)) == (groups[-1][0] in (ENDED, BEYOND)):
-            groups[-1][1].append((moment, row))
+def _near(groups: Iterable[Group], start: datetime) -> list[tuple[float, list[Group]]]:
+    """Groups whose marks are close together, each at the position of its first."""
+    found: list[tuple[float, list[Group]]] = []
+    for group in sorted(groups, key=lambda group: group.first):
+        x = place(group.first, start)
+        if found and x - found[-1][0] < NEAR and (x in (ENDED, BEYOND)) == (found[-1][0] in (ENDED, BEYOND)):
+            found[-1][1].append(group)
         else:
-            groups.append((x, [(moment, row)]))
-    return groups
+            found.append((x, [group]))
+    return found
 
 
-def _days(moments: list[datetime]) -> str:
-    first, last = clocks.day(min(moments)), clocks.day(max(moments))
+def _days(groups: Iterable[Group]) -> str:
+    first, last = clocks.day(min(group.first for group in groups)), clocks.day(max(group.last for group in groups))
     return first if first == last else f"{first} to {last}"
 
 
-def _mark(x: float, y: int, label: str, group: list[tuple[datetime, BoardRow]], *, due: bool) -> Mark:
-    rows = [row for _, row in group]
-    hands = sum(row.needs_a_hand for row in rows)
-    when = _days([moment for moment, _ in group])
-    what = f"{len(rows)} × {label}" if len(rows) > 1 else f"{label} of {rows[0].owner}"
+def _mark(x: float, y: int, label: str, groups: list[Group], *, due: bool) -> Mark:
+    number, hands = sum(group.count for group in groups), sum(group.by_hand for group in groups)
+    when, several = _days(groups), number > 1
+    what = f"{number} × {label}" if several else f"{label} of {groups[0].owner}"
     if due:
         return Mark(round(100 * x, 2), y, "due", "", f"{what}: due {when}, automatic")
-    several = len(rows) > 1
-    happens = f"action required for {hands} of {len(rows)}" if hands and several else "action required" if hands else "automatic"
-    count = (f"{hands}/{len(rows)}" if 0 < hands < len(rows) else str(len(rows))) if several else ""
+    happens = f"action required for {hands} of {number}" if hands and several else "action required" if hands else "automatic"
+    count = (f"{hands}/{number}" if 0 < hands < number else str(number)) if several else ""
     return Mark(round(100 * x, 2), y, "hand" if hands else "itself", count, f"{what}: expires {when}, {happens}")
 
 
-def _lane(label: str, rows: list[BoardRow], top: int, start: datetime) -> Lane:
+def _lane(label: str, groups: list[Group], dues: list[Group], top: int, start: datetime) -> Lane:
     line = top + LINE
-    due = _groups(((row.due_at, row) for row in rows if row.due_at and row.due_at >= start), start)
-    ends = _groups(((row.not_after, row) for row in rows), start)
-    marks = [_mark(x, top + DUE, label, group, due=True) for x, group in due] + [
-        _mark(x, line, label, group, due=False) for x, group in ends
-    ]
+    due = _near((group for group in dues if group.last >= start), start)
+    marks = [_mark(x, top + DUE, label, found, due=True) for x, found in due]
+    marks += [_mark(x, line, label, found, due=False) for x, found in _near(groups, start)]
     return Lane(label, top + 14, line, marks)
 
 
-def _description(label: str, rows: list[BoardRow]) -> str:
-    hands = sum(row.needs_a_hand for row in rows)
+def _description(label: str, groups: list[Group]) -> str:
+    hands = sum(group.by_hand for group in groups)
     action = f"; action required for {hands}" if hands else ""
-    return f"{label}: {len(rows)}, expiring {_days([row.not_after for row in rows])}{action}."
+    return f"{label}: {sum(group.count for group in groups)}, expiring {_days(groups)}{action}."
 
 
-def timeline(rows: list[BoardRow], start: datetime) -> Timeline:
+def timeline(groups: list[Group], dues: list[Group], start: datetime) -> Timeline:
     """The lanes of the kinds that exist, always in the same order."""
-    by_kind = {label: found for kind, label in KINDS.items() if (found := [row for row in rows if row.kind == kind])}
-    lanes = [_lane(label, found, TOP + number * LANE, start) for number, (label, found) in enumerate(by_kind.items())]
+    by_kind = {kind: found for kind in KINDS if (found := [group for group in groups if group.kind == kind])}
+    lanes = [
+        _lane(KINDS[kind], found, [group for group in dues if group.kind == kind], TOP + number * LANE, start)
+        for number, (kind, found) in enumerate(by_kind.items())
+    ]
     axis = TOP + len(lanes) * LANE
     years = [add_months(start, months) for months in range(0, MONTHS + 1, 12)]
     ticks = [Tick(round(100 * place(year, start), 2), f"{year:%b} ’{year:%y}") for year in years]
-    roots = sorted({round(100 * place(row.not_after, start), 2) for row in rows if row.kind == "root"})
+    roots = sorted({round(100 * place(group.first, start), 2) for group in by_kind.get("root", [])})
+    description = " ".join(_description(KINDS[kind], found) for kind, found in by_kind.items())
     return Timeline(
         height=axis + FOOT, axis_y=axis, label_y=axis + 16, first=100 * FIRST, last=100 * LAST, lanes=lanes, ticks=ticks,
-        root_ends=[x for x in roots if 100 * FIRST < x <= 100 * LAST], description=" ".join(_description(*group) for group in by_kind.items()),
+        root_ends=[x for x in roots if 100 * FIRST < x <= 100 * LAST], description=description,
     )  # fmt: skip

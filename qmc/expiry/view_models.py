@@ -9,7 +9,9 @@ from django.urls import reverse
 from attention.expiring import KINDS
 from pki.core import clocks, lifetime
 from qmc.expiry.board import Board, BoardRow, as_of_read, farthest
+from qmc.expiry.rows import Asked
 from qmc.expiry.timeline import Timeline, timeline
+from web.lists.filters import LONGEST_SEARCH
 from web.words import counted
 
 BUCKET_WORDS = {
@@ -24,7 +26,7 @@ class ExpiryFilter(forms.Form):
     """Which rows are shown, and seen from which day."""
 
     search = forms.CharField(
-        required=False, label="Search", max_length=100, widget=forms.TextInput(attrs={"class": "form-control", "type": "search", "maxlength": 100})
+        required=False, label="Search", max_length=LONGEST_SEARCH, widget=forms.TextInput(attrs={"class": "form-control", "type": "search", "maxlength": 100})
     )  # fmt: skip
     kind = forms.ChoiceField(
         required=False, label="Kind", choices=[("", "every kind"), *KINDS.items()], widget=forms.Select(attrs={"class": "form-select"})
@@ -41,12 +43,11 @@ class ExpiryFilter(forms.Form):
     )  # fmt: skip
     as_of = forms.CharField(required=False, widget=forms.HiddenInput)
 
-    def fits(self, row: BoardRow) -> bool:
-        """Whether the row matches the filter. An unknown choice filters nothing."""
+    @property
+    def asked(self) -> Asked:
+        """The filter. An unknown choice filters nothing."""
         self.is_valid()
-        asked = self.cleaned_data
-        values = {"kind": row.kind, "bucket": row.bucket, "happens": row.what_happens}
-        return row.has(asked.get("search") or "") and all(not asked.get(name) or asked[name] == value for name, value in values.items())
+        return Asked(**{name: self.cleaned_data.get(name) or "" for name in ("search", "kind", "bucket", "happens")})
 
 
 def looked_from(text: str, *, now: datetime) -> tuple[datetime, str]:
@@ -120,38 +121,37 @@ def _expires(row: BoardRow) -> str:
     return f"expired {row.distance}" if row.expiry_status == "expired" else f"expires {row.distance}"
 
 
-def headline(board: Board) -> tuple[str, str]:
-    """The title and the sentence below it: what expires next, and how many things require an action. Both together count every such row."""
-    if not board.rows:
+def headline(board: Board, coming: tuple[int, int] = (0, 0)) -> tuple[str, str]:
+    """The title and the sentence below it: what expires next, and how many things require an action. Both together count every such row.
+
+    For a day in the future, `coming` are the numbers of things that act before it, automatically and by hand.
+    """
+    if board.first is None:
         return "Nothing expires", "Nothing has been signed yet."
     if board.as_of > board.now:
-        return _headline_ahead(board)
-    waiting, first = [row for row in board.rows if row.needs_a_hand], board.next or board.rows[0]
-    soon, undated = [row for row in waiting if row.bucket in SOON], [endless for endless in board.without_end if endless.needs_a_hand]
-    rest = f"{counted(len(board.rows), 'thing has', 'things have')} an expiry date; for {len(board.rows) - len(waiting)} of them everything is automatic."
-    if soon or undated:
-        named = f" within 90 days: {soon[0].thing} {_expires(soon[0])}" if soon else f": {undated[0].subject}"
-        title = f"{counted(len(soon) + len(undated), 'thing needs', 'things need')} your attention{named}"
-        later = f"Later {counted(len(waiting) - len(soon), 'more does', 'more do')}. " if len(waiting) > len(soon) else ""
-        return title, later + (rest if first in soon[:1] else f"Next: {first.thing} {_expires(first)}. {rest}")
-    if waiting:
-        title = f"Nothing needs your attention within 90 days, {counted(len(waiting), 'thing does', 'things do')} later: {waiting[0].thing} {_expires(waiting[0])}"
+        return _headline_ahead(board, *coming)
+    first, waiting = board.next or board.first, board.waiting
+    soon, undated = sum(board.waiting_totals[bucket] for bucket in SOON), [endless for endless in board.without_end if endless.needs_a_hand]
+    rest = f"{counted(board.count, 'thing has', 'things have')} an expiry date; for {board.count - board.by_hand} of them everything is automatic."
+    if (waiting is not None and soon) or undated:
+        named = f" within 90 days: {waiting.thing} {_expires(waiting)}" if waiting is not None and soon else f": {undated[0].subject}"
+        title = f"{counted(soon + len(undated), 'thing needs', 'things need')} your attention{named}"
+        later = f"Later {counted(board.by_hand - soon, 'more does', 'more do')}. " if board.by_hand > soon else ""
+        is_named = bool(soon) and waiting is not None and first.place == waiting.place
+        return title, later + (rest if is_named else f"Next: {first.thing} {_expires(first)}. {rest}")
+    if waiting is not None:
+        title = f"Nothing needs your attention within 90 days, {counted(board.by_hand, 'thing does', 'things do')} later: {waiting.thing} {_expires(waiting)}"
         return title, f"Next: {first.thing} {_expires(first)}. {rest}"
     return f"Nothing needs your attention: {first.thing} {_expires(first)}", rest
 
 
-def _headline_ahead(board: Board) -> tuple[str, str]:
-    before = [row for row in board.rows if row.before]
-    hands = sum(row.needs_a_hand for row in before)
+def _headline_ahead(board: Board, automatic: int, hands: int) -> tuple[str, str]:
     day = clocks.day(board.as_of)
-    if not before:
+    if not automatic + hands:
         return f"Until {day} nothing has to happen", "New certificates of the time until then are not shown."
-    itself = counted(len(before) - hands, "automatic renewal or replacement", "automatic renewals or replacements")
+    itself = counted(automatic, "automatic renewal or replacement", "automatic renewals or replacements")
     title = f"Until {day}: {itself}, {counted(hands, 'thing needs', 'things need')} your attention"
-    return (
-        title,
-        f"This counts the {len(board.rows)} things that exist today. New certificates of the time until then are not shown.",
-    )
+    return title, f"This counts the {board.count} things that exist today. New certificates of the time until then are not shown."
 
 
 def _day(moment: datetime) -> str:
@@ -164,18 +164,18 @@ def _choices(board: Board) -> list[Choice]:
     return [Choice("today", None, not ahead), *(Choice(label, day, day == _day(board.as_of)) for label, day in days)]
 
 
-def expiry_page(board: Board, form: ExpiryFilter, *, day_problem: str = "") -> ExpiryPage:
+def expiry_page(board: Board, form: ExpiryFilter, *, coming: tuple[int, int], day_problem: str = "") -> ExpiryPage:
     """Everything that the page shows, except the table."""
-    title, subtitle = headline(board)
+    title, subtitle = headline(board, coming)
     bucket = form.data.get("bucket", "")
-    tiles = [Tile(name, BUCKET_WORDS[name], count, board.waiting(name), name == bucket) for name, count in board.totals.items()]
+    tiles = [Tile(name, BUCKET_WORDS[name], count, board.waiting_totals[name], name == bucket) for name, count in board.totals.items()]
     return ExpiryPage(
         board=board,
         title=title,
         subtitle=subtitle,
         tiles=tiles,
         choices=_choices(board),
-        timeline=timeline(board.rows, board.as_of),
+        timeline=timeline(board.groups, board.dues, board.as_of),
         day=_day(board.as_of),
         today=_day(board.now),
         farthest=_day(farthest(board.now)),

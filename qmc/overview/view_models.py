@@ -11,7 +11,8 @@ from jobs.health import Health
 from jobs.models import Job, PeriodicWork
 from nodes.models import Node
 from nodes.states import NodeState
-from qmc.expiry.board import Board, expiry_board
+from qmc.expiry.board import Board
+from qmc.expiry.rows import ExpiryRows, expiry_board
 from qmc.expiry.view_models import headline
 from qmc.overview.attention import jump_words, running
 from web.words import counted
@@ -109,7 +110,7 @@ def overview_page(*, actor: Actor, now: datetime) -> OverviewPage:
     backup = PeriodicWork.objects.filter(name=VERIFIED).first()
     return OverviewPage(
         zone=zone,
-        board=expiry_board(actor=actor, as_of=now, now=now) if zone and actor.has_perm("certs.view_certificate") else None,
+        board=expiry_board(ExpiryRows(actor, now, now)) if zone and actor.has_perm("certs.view_certificate") else None,
         needs=[ranked.need for ranked in found if not ranked.explained_by],
         explained=[ranked.need for ranked in found if ranked.explained_by],
         running=running(now),

@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -24,7 +25,8 @@ from nodes.revocation.attention import list_expiry_wording
 from people.models import ApiToken
 from people.tokens import token_create
 from pki.core import lifetime
-from qmc.expiry.board import Board, BoardRow, as_of_read, expiry_board
+from qmc.expiry.board import Board, BoardRow, Group, as_of_read
+from qmc.expiry.rows import ExpiryRows, expiry_board
 from qmc.expiry.timeline import timeline
 from qmc.expiry.view_models import headline
 from tests import factories
@@ -128,16 +130,22 @@ def test_a_nodes_certificate_needs_a_node_that_calls(held: Node, last: Renewal |
 
 
 @pytest.mark.parametrize(
-    ("age", "number", "happens", "words"),
+    ("age", "older", "happens", "words"),
     [
-        (timedelta(hours=3), 4, "by_itself", "Signed again each day."),
-        (timedelta(hours=3), 5, "by_itself", "1 node uses an older one: rim1."),
-        (timedelta(days=3), 4, "by_hand", "3 days old. Check that a worker runs"),
+        (timedelta(hours=3), 0, "by_itself", "Signed again each day."),
+        (timedelta(hours=3), 1, "by_itself", "1 node uses an older one: rim0."),
+        (timedelta(hours=3), 5, "by_itself", "5 nodes use an older one: rim0, rim1, rim2…."),
+        (timedelta(days=3), 0, "by_hand", "3 days old. Check that a worker runs"),
     ],
 )
-def test_a_revocation_list_is_signed_each_day(age: timedelta, number: int, happens: str, words: str) -> None:
-    newest = RevocationList(root=ROOT, number=number, this_update=NOW - age, next_update=NOW - age + 30 * DAY)
-    wording = list_expiry_wording(newest, [node()], now=NOW)
+@pytest.mark.django_db
+def test_a_revocation_list_is_signed_each_day(age: timedelta, older: int, happens: str, words: str) -> None:
+    root = certificate("root", uuid.uuid4(), months=60)
+    newest = RevocationList.objects.create(root=root, number=5, this_update=NOW - age, next_update=NOW - age + 30 * DAY, der=b"list")
+    for number in range(older + 1):
+        held = factories.node(f"rim{number}", at=NOW)
+        Observation.objects.create(node=held, last_seen_at=NOW, trusts=[root.sha256], revocation_lists={root.sha256: 4 + (number == older)})
+    wording = list_expiry_wording(newest, now=NOW)
     assert (wording.happens, wording.text.endswith(words) or words in wording.text) == (happens, True), wording
     assert wording.due_at == (newest.this_update + DAY if happens == "by_itself" else None)
 
@@ -145,6 +153,15 @@ def test_a_revocation_list_is_signed_each_day(age: timedelta, number: int, happe
 def row(days: float, wording: Any = None, *, as_of: datetime = NOW, kind: str = "client", owner: str = "rim1") -> BoardRow:
     end = NOW + days * DAY
     return BoardRow(str(uuid.uuid4()), kind, "CN=x", "rim1.example", owner, NOW - 365 * DAY, end, wording or by_itself(""), "", NOW, as_of)
+
+
+def board_of(rows: list[BoardRow], as_of: datetime = NOW, without_end: Sequence[Endless] = ()) -> Board:
+    """The board with these rows, which are in the order of their expiry dates."""
+    groups = [Group(made.kind, made.not_after, made.not_after, 1, int(made.needs_a_hand), made.owner) for made in rows]
+    dues = [Group(made.kind, made.due_at, made.due_at, 1, 0, made.owner) for made in rows if made.due_at]
+    first, waiting = next(iter(rows), None), next((made for made in rows if made.needs_a_hand), None)
+    following = next((made for made in rows if made.matters), None)
+    return Board(NOW, as_of, groups, dues, [*without_end], first=first, next=following, waiting=waiting)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +195,9 @@ def test_actions_due_before_the_chosen_day_are_marked(made: BoardRow, explanatio
     ],
 )  # fmt: skip
 def test_the_title_shows_the_next_expiry_and_required_actions(rows: list[BoardRow], as_of: datetime, title: str) -> None:
-    assert headline(Board(NOW, as_of, rows, []))[0] == title
+    before = [made for made in rows if made.before]
+    hands = sum(made.needs_a_hand for made in before)
+    assert headline(board_of(rows, as_of), (len(before) - hands, hands))[0] == title
 
 
 @pytest.mark.parametrize(
@@ -191,7 +210,7 @@ def test_the_title_shows_the_next_expiry_and_required_actions(rows: list[BoardRo
 )
 def test_the_title_counts_things_without_an_expiry_date(rows: list[BoardRow], title: str) -> None:
     backup = Endless(None, "backup", "no verified backup yet", "vm", "", needs_a_hand=True)
-    assert headline(Board(NOW, NOW, rows, [backup, Endless(None, "token", "pipeline", "ann", "")]))[0] == title
+    assert headline(board_of(rows, without_end=[backup, Endless(None, "token", "pipeline", "ann", "")]))[0] == title
 
 
 @pytest.mark.parametrize(
@@ -224,14 +243,15 @@ def test_the_picture_has_a_lane_for_each_kind_and_joins_close_marks() -> None:
         row(-1, by_hand("")), row(10, by_hand("")), row(11), row(40 * 365, by_hand("")),
         row(1825, by_itself("", NOW + 900 * DAY), kind="root"),
     ]  # fmt: skip
-    drawn = timeline(rows, NOW)
+    board = board_of(rows)
+    drawn = timeline(board.groups, board.dues, NOW)
     assert [lane.label for lane in drawn.lanes] == ["root", "client"]
     assert [(mark.shape, mark.count) for mark in drawn.lanes[1].marks] == [("hand", ""), ("hand", "1/2"), ("hand", "")]
     root_due, root_end = drawn.lanes[0].marks
     assert (root_due.shape, root_end.shape, drawn.root_ends) == ("due", "itself", [root_end.x])
     assert [tick.label for tick in drawn.ticks][::5] == ["Nov ’26", "Nov ’31"]
     assert "client: 4, expiring 23 Nov 2026 to" in drawn.description
-    assert timeline([], NOW).lanes == []
+    assert timeline([], [], NOW).lanes == []
 
 
 @pytest.fixture
@@ -424,7 +444,7 @@ def test_overview_and_board_name_the_same_next_expiry(zone: TrustZone, client: C
             actor="ann",
             created_at=now,
         )
-    board = expiry_board(actor=SYSTEM, as_of=now, now=now)
+    board = expiry_board(ExpiryRows(SYSTEM, now, now))
     assert board.next is not None
     page = client.get("/", secure=True).content.decode()
     assert board.next.thing in page

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from attention.expiring import expiring
+from attention.expiring import ExpiringTable, Happens, tables_of
 from attention.needs import Look, attention, needs
 from audit.actors import SYSTEM
 from audit.record import record
@@ -22,7 +22,10 @@ from nodes.models import BrowserCertificate, CallerFinding, Node, Observation, R
 from nodes.registration.decommission import LOST
 from people.tokens import token_create
 from pki.foreign.browser_choice import EXPIRED
+from qmc.expiry.board import Board
+from qmc.expiry.rows import Asked, ExpiryRows, expiry_board
 from tests import factories
+from web.lists.keyset import Cursor
 
 DAY = timedelta(days=1)
 
@@ -97,7 +100,7 @@ def test_the_number_of_queries_does_not_grow_with_the_site(site_directory: Path,
     for numbers in (range(25), range(25, 50)):  # more than are named
         crowd(numbers, now)
         with CaptureQueriesContext(connection) as asked:
-            reported, ends = needs(Look(now, 20)), list(expiring(actor=SYSTEM, now=now))
+            reported, ends = needs(Look(now, 20)), board_asked(now)
         found.append(len(asked))
     assert found[0] == found[1]
     codes = {need.code for need in reported}
@@ -108,7 +111,68 @@ def test_the_number_of_queries_does_not_grow_with_the_site(site_directory: Path,
         "browser-certificate-not-used",
         "node-serves-old-certificate",
     } <= codes
-    assert len(ends) > 200
+    assert ends.count > 200
+
+
+def board_asked(now: datetime) -> Board:
+    """The board, with its first page."""
+    rows = ExpiryRows(SYSTEM, now, now)
+    rows.part(size=50)
+    return expiry_board(rows)
+
+
+BASES = ["", "by hand", "root", "issuing", "expired root"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("basis", BASES)
+def test_the_database_decides_what_requires_an_action_as_the_wording_does(site_directory: Path, basis: str) -> None:
+    now, root = timezone.now(), Certificate.objects.get(kind="root")
+    crowd(range(2), now)
+    TrustZone.objects.update(rotates_by_itself=basis != "by hand")
+    if basis in ("root", "issuing"):
+        at = now if basis == "issuing" else None
+        Rotation.objects.create(kind="root", to_version=2, actor="ann", created_at=now, from_root=root, to_root=root, switched_at=at)
+    if basis == "expired root":
+        Certificate.objects.filter(pk=root.pk).update(not_after=now - DAY)
+    registering, waits = node("registering", "verifying", now), node("renewed", "registered", now, browser_thumbprint="ab")
+    Observation.objects.create(node=waits, last_seen_at=now)
+    Renewal.objects.create(node=waits, generation=1, actor="ann", created_at=now, status="offered")
+    BrowserCertificate.objects.create(
+        name="spare", source="uploaded", state="ready", sha256="cd", created_at=now, not_before=now - DAY, not_after=now + 9 * DAY
+    )
+    for held in (registering, waits):
+        certificate("client", held.pk, held.host_name, now, generation=0, days=2000)
+    for table in tables_of(SYSTEM):
+        assert by_hand(table, now, filtered=True) == by_hand(table, now, filtered=False), type(table).__name__
+
+
+def by_hand(table: ExpiringTable, now: datetime, *, filtered: bool) -> set[str | None]:
+    rows = table.rows().filter(table.by_hand(now)) if filtered else table.rows()
+    things = table.things(list(rows), now)
+    return {thing.id for thing in things if filtered or thing.wording.happens == Happens.BY_HAND}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "asked", [Asked(), Asked(kind="client"), Asked(happens="by_itself"), Asked(bucket="expired"), Asked(search="silent")]
+)
+def test_the_pages_of_the_board_have_each_row_once_and_in_order(site_directory: Path, asked: Asked) -> None:
+    now = timezone.now()
+    crowd(range(3), now)
+    rows = ExpiryRows(SYSTEM, now, now, asked)
+    (whole,) = rows.batches(1000)
+    assert len(whole) == rows.count() > 0
+    assert [row.place for row in whole] == sorted(row.place for row in whole)
+    parts = [row.place for part in rows.batches(4) for row in part]
+    assert parts == [row.place for row in whole]
+    last = rows.part(size=4, cursor=str(Cursor("not_after", True, len(whole), [])))
+    assert [row.place for row in last.rows] == parts[-4:]
+    while last.previous:
+        before = rows.part(size=4, cursor=last.previous)
+        at = parts.index(last.rows[0].place)
+        assert [row.place for row in before.rows] == parts[max(0, at - 4) : max(4, at)]
+        last = before
 
 
 @pytest.mark.django_db

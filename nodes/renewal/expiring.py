@@ -1,0 +1,105 @@
+"""The certificates of nodes, for the expiry board and alerts."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.urls import reverse
+
+from attention.expiring import Expiring, ExpiringTable, Forecast, by_hand, table_register
+from certs.certificates.models import CertificateQuerySet
+from certs.lifetime.attention import NOT_NEEDED
+from certs.lifetime.renewal_forecast import RenewalBasis, holders_due, renewal_basis, renewed_by
+from certs.models import Certificate
+from certs.zone.services import zone_current
+from nodes.inventory.silence import silent_nodes
+from nodes.models import Node, Renewal
+from nodes.renewal.expiry_wording import node_expiry_wording
+from nodes.states import UNDER_WAY, NodeState, RenewalStatus
+from pki.core import lifetime
+from pki.core.roles import OWN_KINDS, Kind
+
+ENDED = (RenewalStatus.PROVED, RenewalStatus.FAILED)
+
+
+@table_register
+class NodeCertificates(ExpiringTable):
+    """The certificates that nodes hold, each with what will happen to it."""
+
+    permission = "certs.view_certificate"
+    owner = "holder"
+    searched = ("subject", "holder", "kind")
+
+    def rows(self) -> CertificateQuerySet:
+        return Certificate.objects.issued().besides_exports().filter(kind__in=OWN_KINDS).select_related("issuer").defer(*NOT_NEEDED)
+
+    def by_hand(self, now: datetime) -> Q:
+        """The same decisions as `node_expiry_wording`, for the database."""
+        basis = renewal_basis(zone_current())
+        present = Node.objects.present()
+        registering = Q(holder_id__in=present.filter(state__in=UNDER_WAY).values("pk"))
+        failed = Q(holder_id__in=present.filter(state=NodeState.FAILED).values("pk"))
+        nobody = ~Q(Exists(present.filter(pk=OuterRef("holder_id"))))
+        newest = Q(Exists(Node.objects.filter(pk=OuterRef("holder_id"), generation=OuterRef("generation"))))
+        expired = Q(not_after__lt=now) & newest if not basis.issuer_has_expired(now) else Q(pk__in=[])
+        silent = Q(holder_id__in=Node.objects.filter(silent_nodes(now)).values("pk"))
+        of_now = Renewal.objects.filter(generation=F("node__generation"))
+        not_renewed = Q(holder_id__in=of_now.filter(status=RenewalStatus.FAILED).values("node"))
+        replaced = Q(Exists(of_now.exclude(status__in=ENDED).filter(node=OuterRef("holder_id"), generation__gt=OuterRef("generation"))))
+        own = expired | silent | not_renewed | (~replaced & _cannot_be_renewed(basis, now))
+        return nobody | failed | (~registering & own)
+
+    def matching(self, text: str) -> Q:
+        return super().matching(text) | Q(holder_id__in=Node.objects.filter(name__icontains=text).values("pk"))
+
+    def due_by(self, moment: datetime) -> Q:
+        return renewed_by(moment, renewal_basis(zone_current()))
+
+    def forecast(self) -> Forecast | None:
+        basis = renewal_basis(zone_current())
+        if basis.staying is None:
+            return None
+        return Forecast("renew_at", Q(not_after__lte=basis.staying.not_after - lifetime.SHORTEST_GAIN), basis.root_due_at)
+
+    def replaced_by(self, moment: datetime) -> Q:
+        basis = renewal_basis(zone_current())
+        with_root = basis.root_due_at is not None and basis.root_due_at <= moment
+        return Q(pk__isnull=False) if with_root else renewed_by(moment, basis)
+
+    def things(self, rows: Sequence[Any], now: datetime) -> list[Expiring]:
+        basis, holders = renewal_basis(zone_current()), {row.holder_id for row in rows}
+        nodes = {node.pk: node for node in Node.objects.present().filter(pk__in=holders).select_related("observation")}
+        last = Renewal.objects.filter(node__in=holders, generation=F("node__generation")).defer("package")
+        renewals = {renewal.node_id: renewal for renewal in last}
+        due = holders_due(self.rows().filter(holder_id__in=holders), basis)
+        found = []
+        for certificate in rows:
+            node = nodes.get(certificate.holder_id)
+            wording, owner = by_hand("No node of this site holds it, so nothing renews it."), certificate.holder
+            if node is not None:
+                wording, owner = node_expiry_wording(certificate, node, renewals.get(node.pk), due.get(node.pk), basis, now=now), str(node)
+            answers_here = node is not None and node.is_central and certificate.kind == Kind.SERVICE
+            found.append(
+                Expiring(
+                    id=str(certificate.pk), kind=certificate.kind, subject=certificate.subject, holder=certificate.holder,
+                    owner=f"{owner}, and this console" if answers_here else owner, not_before=certificate.not_before, not_after=certificate.not_after,
+                    wording=wording, url=reverse("certs:detail", args=[certificate.pk]),
+                )
+            )  # fmt: skip
+        return found
+
+
+def _cannot_be_renewed(basis: RenewalBasis, now: datetime) -> Q:
+    """The same decisions as `leaf_expiry_wording`."""
+    stays = Q(issuer__isnull=True) | ~Q(issuer=basis.leaving_id) if basis.leaving_id else Q()
+    if basis.issuer_has_expired(now):
+        return Q(pk__isnull=False)
+    if basis.root_due_at is not None:
+        return Q(pk__in=[])
+    if basis.staying is None:
+        return stays & Q(pk__isnull=False)
+    worthwhile: QuerySet[Certificate] = Certificate.objects.issued().filter(
+        holder_id=OuterRef("holder_id"), not_after__lte=basis.staying.not_after - lifetime.SHORTEST_GAIN
+    )
+    return stays & ~Q(Exists(worthwhile))
