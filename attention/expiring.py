@@ -98,12 +98,11 @@ _providers: list[tuple[str, Provider]] = []
 class ExpiringTable(ABC):
     """Things of which a site can have many. The database counts, filters and pages them; only those that are shown become objects.
 
-    A person without `permission` does not see them. `kind` is their kind, or "" if the field `kind` of a row has it. `owner` is the field with the owner's name.
+    A person without `permission` does not see them. `kind` is their kind, or "" if the field `kind` of a row has it.
     """
 
     permission: ClassVar[str]
     kind: ClassVar[str] = ""
-    owner: ClassVar[str]
     searched: ClassVar[tuple[str, ...]]
 
     @abstractmethod

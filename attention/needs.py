@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 
+from attention.once import facts_once
+
 # More needs of one kind than this become one line, so that the others stay visible.
 MOST_ALIKE = 3
 # Of these, the line names the worst.
@@ -133,7 +135,8 @@ def needs_register(provider: Provider) -> Provider:
 
 def needs(look: Look) -> list[Need]:
     """The needs of all rooms, in no order."""
-    return [need for provider in _providers for need in provider(look)]
+    with facts_once():
+        return [need for provider in _providers for need in provider(look)]
 
 
 def attention(now: datetime) -> list[Ranked]:

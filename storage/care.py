@@ -35,6 +35,14 @@ def database_read_whole() -> None:
         log_mark(file)
 
 
+def statistics_update() -> None:
+    """Let SQLite measure its tables, so that it chooses the right index. PostgreSQL does that itself."""
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA analysis_limit = 1000")  # rows of each index, which is enough for an estimate
+            cursor.execute("ANALYZE")
+
+
 def upgrade_copies_remove(*, now: datetime) -> None:
     """Remove the copies from before an upgrade, once everything is encrypted with the central key and every registered node has called since.
 

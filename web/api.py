@@ -3,6 +3,7 @@
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from functools import wraps
 from itertools import islice
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -18,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 from rest_framework.views import APIView
 
+from attention.once import facts_once
 from audit.actors import Actor
 from pki.exchange.problem import MEDIA_TYPE
 from web.errors import InputInvalid
@@ -268,7 +270,8 @@ def operation(
         def run(self: V, request: Request, /, *args: P.args, **kwargs: P.kwargs) -> R:
             self.query = valid(query(data=request.query_params))
             self.body = valid(body(data=request.data, partial=partial)) if changes else {}
-            return method(self, request, *args, **kwargs)
+            with nullcontext() if changes else facts_once():
+                return method(self, request, *args, **kwargs)
 
         return run
 

@@ -3,6 +3,7 @@
 import logging
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, cast
@@ -17,12 +18,14 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
+from attention.once import facts_once
 from audit.actors import Actor, PermissionRefused
 from pki.core.errors import UnknownKey
 from sealing.errors import ZoneBroken, ZoneMissing
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
+SAFE_METHODS = ("GET", "HEAD")
 ROWS = 25
 
 
@@ -58,7 +61,8 @@ def page(
                 return HttpResponseClientRefresh() if asked.htmx else redirect_to_login(back_to(asked))
             try:
                 asked.actor.require(permission)
-                return view(asked, *args, **kwargs)
+                with facts_once() if request.method in SAFE_METHODS else nullcontext():
+                    return view(asked, *args, **kwargs)
             except PermissionRefused as exc:
                 raise PermissionDenied(str(exc)) from exc
             except (ZoneMissing, ZoneBroken, UnknownKey) as exc:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from attention.once import once
 from certs.models import Certificate, Rotation
 from pki.core import keys
 from pki.core.errors import PKIError
@@ -63,11 +64,13 @@ def root_passphrases() -> tuple[bytes, ...]:
         raise ZoneBroken(f"The root passphrase cannot be read: {exc}. Give workers the right to read both files.") from exc
 
 
+@once
 def roots_in_force() -> list[Certificate]:
     """The roots that every node trusts, the newest first: one, or two during a rotation."""
     return list(Certificate.objects.issued().filter(kind=Kind.ROOT).order_by("-generation", "-created_at"))
 
 
+@once
 def issuing_root() -> Certificate:
     """The root that signs new certificates. During a rotation, this is the old one until every node trusts the new one. Raises: ZoneBroken."""
     rotation = Rotation.objects.select_related("from_root", "to_root").filter(kind=Rotation.Kind.ROOT, under_way=True).first()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.urls import reverse
 
 from attention.expiring import Expiring, ExpiringTable, by_hand, table_register
@@ -29,12 +29,14 @@ codes_register(
 @needs_register
 def needs(look: Look) -> Iterator[Need]:
     """Exports that are refused, that will be refused, or that expire within 30 days."""
-    now = look.now
-    for state, condition in conditions(now).items():
-        many = Many(f"{{count}} exports: each one {state}", reverse("exports:list") + "?sort=not_after", "Show exports")
-        rows = Export.objects.in_use().filter(condition).defer("archive", "sealed_password").order_by("not_after", "machine", "pk")
-        found = (_export(status, now) for status in export_statuses(look.worst(rows, many)))
-        yield from (replace(need, many=many) for need in found if need)
+    now, states = look.now, conditions(look.now)
+    present = Export.objects.in_use().aggregate(**{str(number): Count("pk", filter=states[state]) for number, state in enumerate(states)})
+    for number, state in enumerate(states):
+        if present[str(number)]:
+            many = Many(f"{{count}} exports: each one {state}", reverse("exports:list") + "?sort=not_after", "Show exports")
+            rows = Export.objects.in_use().filter(states[state]).defer("archive", "sealed_password").order_by("not_after", "machine", "pk")
+            found = (_export(status, now) for status in export_statuses(look.worst(rows, many)))
+            yield from (replace(need, many=many) for need in found if need)
 
 
 def conditions(now: datetime) -> dict[str, Q]:
@@ -86,7 +88,6 @@ class ExpiringExports(ExpiringTable):
 
     permission = "certs.view_export"
     kind = "export"
-    owner = "actor"
     searched = ("machine", "actor")
 
     def rows(self) -> "QuerySet[Export]":

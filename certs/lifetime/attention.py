@@ -20,7 +20,7 @@ def expiring(now: datetime) -> Iterator[Expiring]:
     """Each one that is in use."""
     zone = zone_current()
     basis = renewal_basis(zone)
-    issued = Certificate.objects.issued().filter(kind__in=[Kind.ROOT, Kind.CLUSTER]).select_related("issuer").defer(*NOT_NEEDED)
+    issued = Certificate.objects.issued().filter(kind__in=[Kind.ROOT, Kind.CLUSTER]).select_related("issuer").order_by().defer(*NOT_NEEDED)
     for certificate in issued:
         if certificate.kind == Kind.ROOT:
             wording = root_expiry_wording(certificate, basis, now=now)

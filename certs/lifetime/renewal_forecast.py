@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
+from attention.once import once
 from certs.certificates.issuer import roots_in_force
 from certs.models import Certificate, Rotation, TrustZone
 from pki.core import lifetime
@@ -42,6 +43,7 @@ class Due:
     with_root: bool
 
 
+@once
 def renewal_basis(zone: TrustZone) -> RenewalBasis:
     """The current facts of the zone."""
     rotation = Rotation.objects.select_related("from_root", "to_root").filter(kind=Rotation.Kind.ROOT, under_way=True).first()

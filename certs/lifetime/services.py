@@ -9,13 +9,13 @@ from django.db import transaction
 from audit.actors import Actor
 from audit.record import record
 from certs.lifetime.renewal_forecast import RenewalBasis, holders_due, renewal_basis
-from certs.models import Certificate, Export, TrustZone
+from certs.models import Certificate, CertificateQuerySet, Export, TrustZone
 from certs.zone.services import zone_current
 from pki.core import lifetime
 from pki.core.roles import OWN_KINDS, Kind
 
 PREVIEWED = (Kind.ROOT, Kind.SERVICE, Kind.CLIENT, Kind.CLUSTER)
-FIRST_TO_RENEW = 5
+FIRST_TO_RENEW, BATCH, MOST_SEARCHED = 5, 50, 1000
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,36 @@ def new_ends(*, months: int, root_not_after: datetime | None, now: datetime) -> 
     return [NewEnd(kind.value, end.not_after, end.cut, uncut) for kind, end in zip(PREVIEWED, ends, strict=True)]
 
 
+def _leaves() -> CertificateQuerySet:
+    return Certificate.objects.issued().besides_exports().filter(kind__in=OWN_KINDS)
+
+
 def _next_renewals(basis: RenewalBasis) -> list[NodeRenewal]:
-    leaves = list(Certificate.objects.issued().besides_exports().filter(kind__in=OWN_KINDS).defer("der", "sealed_private_key"))
-    names = {leaf.holder_id: leaf.holder for leaf in leaves}
-    found = [NodeRenewal(holder_id, names[holder_id], due.at) for holder_id, due in holders_due(leaves, basis).items()]
-    return sorted(found, key=lambda renewal: (renewal.due_at, renewal.name))
+    """The nodes that are renewed first. No certificate is renewed before its `renew_at`, so the search ends early."""
+    found: dict[uuid.UUID, NodeRenewal] = {}
+    for at in range(0, MOST_SEARCHED, BATCH):
+        leaves = list(
+            _leaves()
+            .filter(renew_at__isnull=False)
+            .order_by("renew_at", "pk")[at : at + BATCH]
+            .values_list("holder_id", "renew_at", "holder")
+        )
+        holders = {holder: name for holder, _, name in leaves if holder is not None and holder not in found}
+        due = holders_due(_leaves().filter(holder_id__in=holders).defer("der", "sealed_private_key"), basis)
+        found |= {holder: NodeRenewal(holder, holders[holder], moment.at) for holder, moment in due.items()}
+        first = sorted(found.values(), key=lambda renewal: (renewal.due_at, renewal.name))[:FIRST_TO_RENEW]
+        last = leaves[-1][1] if leaves else None
+        if len(leaves) < BATCH or last is None or (len(first) == FIRST_TO_RENEW and first[-1].due_at <= last):
+            break
+    return first
+
+
+def _renewed(basis: RenewalBasis) -> int:
+    """The number of nodes that are renewed automatically."""
+    leaves = _leaves()
+    if basis.root_due_at is None:
+        leaves = leaves.filter(not_after__lte=basis.staying.not_after - lifetime.SHORTEST_GAIN) if basis.staying else leaves.none()
+    return leaves.order_by().values("holder_id").distinct().count()
 
 
 def lifetime_preview(*, actor: Actor, months: int, now: datetime) -> Preview:
@@ -92,7 +117,7 @@ def lifetime_preview(*, actor: Actor, months: int, now: datetime) -> Preview:
     issuing_end = basis.issuing.not_after if basis.issuing else None
     renewals = _next_renewals(basis)
     ends = new_ends(months=basis.months, root_not_after=issuing_end, now=now)
-    return Preview(ends, len(renewals), renewals[:FIRST_TO_RENEW], Export.objects.in_use().count())
+    return Preview(ends, _renewed(basis), renewals, Export.objects.in_use().count())
 
 
 @transaction.atomic

@@ -8,7 +8,8 @@ from django.urls import reverse
 from attention.needs import Look, Need, Severity, codes_register, needs_register
 from certs.certificates.attention import called, expired_need, expiring_need, expiring_soon
 from certs.certificates.issuer import issuing_root
-from certs.models import Certificate, TrustZone
+from certs.models import Certificate
+from certs.zone.services import zone_founded
 from pki.core.lifetime import ExpiryStatus
 from pki.core.roles import Kind
 from sealing.errors import ZoneBroken
@@ -38,7 +39,7 @@ def needs(look: Look) -> Iterator[Need]:
     now = look.now
     for certificate in expiring_soon(now).filter(kind__in=[Kind.ROOT, Kind.CLUSTER]):
         yield from _certificate(certificate, now)
-    if TrustZone.objects.current() is None:
+    if zone_founded() is None:
         return
     try:
         issuing_root()

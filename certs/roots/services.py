@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Max, Q
 
+from attention.once import once
 from audit.actors import SYSTEM, Actor
 from audit.record import record
 from certs.certificates.issuer import issuer_of
@@ -53,10 +54,11 @@ def root_make(
     )  # fmt: skip
 
 
+@once
 def cluster_in_force(root: Certificate) -> Certificate | None:
     """The site's current cluster certificate: the newest that `root` issued, else the newest."""
-    issued = Certificate.objects.issued().filter(kind=Kind.CLUSTER).order_by("-generation")
-    return issued.filter(issuer=root).first() or issued.first()
+    issued = list(Certificate.objects.issued().filter(kind=Kind.CLUSTER).order_by("-generation"))
+    return next((certificate for certificate in issued if certificate.issuer_id == root.pk), None) or next(iter(issued), None)
 
 
 def cluster_make(*, zone: TrustZone, root: Certificate, actor: Actor, now: datetime) -> Certificate:

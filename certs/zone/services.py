@@ -2,13 +2,20 @@
 
 from django.conf import settings
 
+from attention.once import once
 from certs.models import TrustZone
 from sealing.errors import ZoneMissing
 
 
+@once
+def zone_founded() -> TrustZone | None:
+    """The trust zone, if `init` has completed it."""
+    return TrustZone.objects.current()
+
+
 def zone_current() -> TrustZone:
     """Raises: ZoneMissing."""
-    zone = TrustZone.objects.current()
+    zone = zone_founded()
     if zone is None:
         raise ZoneMissing
     return zone

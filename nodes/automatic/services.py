@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
+from attention.once import once
 from audit.actors import SYSTEM
 from certs.certificates.issuer import issuing_root
 from certs.certificates.services import certificate_transition
@@ -18,7 +19,7 @@ from certs.roots.services import cluster_in_force, cluster_renew
 from certs.states import CertificateStatus
 from certs.zone.services import zone_current
 from jobs.leases import written_ahead
-from nodes.inventory.silence import silent_nodes
+from nodes.inventory.silence import observed, silent_nodes
 from nodes.models import Node, Observation, Renewal
 from nodes.observation.clock_doubt import clock_believed
 from nodes.renewal.services import renewal_ensure
@@ -60,15 +61,14 @@ def due_nodes(*, since: datetime, now: datetime) -> Q:
     return Q(state=NodeState.REGISTERED) & (Q(pk__in=own) | Q(pk__in=[pk for pk, at in _lack_cluster() if at <= since]))
 
 
+@once
 def _lack_cluster() -> list[tuple[uuid.UUID, datetime]]:
     """The registered nodes that report an older cluster certificate than the current one, each with the moment when it is due. Raises: ZoneMissing, ZoneBroken."""
     cluster = cluster_in_force(issuing_root())
     if cluster is None:
         return []
-    other = Q(observation__cluster_sha256__lt=cluster.sha256) | Q(
-        observation__cluster_sha256__gt=cluster.sha256
-    )  # so that an index is used
-    lacking = Node.objects.filter(other, state=NodeState.REGISTERED).exclude(observation__cluster_sha256="").values_list("pk", flat=True)
+    other = Q(cluster_sha256__gt="", cluster_sha256__lt=cluster.sha256) | Q(cluster_sha256__gt=cluster.sha256)  # ranges, for the index
+    lacking = Node.objects.filter(observed(other), state=NodeState.REGISTERED).order_by().values_list("pk", flat=True)
     return [(pk, cluster.created_at + lifetime.share(cluster.not_before, cluster.not_after, pk.int)) for pk in lacking]
 
 
@@ -89,7 +89,7 @@ def dues_of(nodes: Collection[Node], *, now: datetime) -> list[Due]:
         own[holder].add(str(pk))
         if renew_at is not None and renew_at <= now and lifetime.is_worth_renewing(not_after, new_not_after=gets):
             moments[holder].append((renew_at, not_after))
-    clusters = dict(Certificate.objects.filter(kind=Kind.CLUSTER).exclude(sha256="").values_list("sha256", "not_after"))
+    clusters = dict(Certificate.objects.filter(kind=Kind.CLUSTER).exclude(sha256="").order_by().values_list("sha256", "not_after"))
     for pk, at in _lack_cluster():
         seen = by_pk[pk].observed if pk in by_pk else None
         if seen is not None and at <= now and (expiry := clusters.get(seen.cluster_sha256)):

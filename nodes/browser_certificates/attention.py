@@ -9,7 +9,8 @@ from django.urls import reverse
 from attention.expiring import Expiring, ExpiringTable, by_hand, by_itself, table_register
 from attention.needs import Look, Many, Need, Severity, codes_register, needs_register
 from nodes.browser_certificates.view_models import BrowserStatus, browser_statuses, choosers
-from nodes.inventory.conditions import condition_register, many_nodes, nodes_with
+from nodes.inventory.conditions import condition_register, many_nodes, worst_nodes
+from nodes.inventory.silence import observed
 from nodes.models import BrowserCertificate, Node
 from nodes.states import NodeState
 from pki.core import clocks
@@ -31,8 +32,8 @@ codes_register(
 def needs(look: Look) -> Iterator[Need]:
     """Chosen browser certificates that are not used, not served, or expire soon."""
     many = many_nodes("browser-certificate-not-used", "{count} nodes do not use or serve their browser certificates")
-    unused = nodes_with("browser-certificate-not-used", look.now).select_related("observation").order_by("browser_chosen_at", "pk")
-    for node, browser_status in browser_statuses(list(look.worst(unused, many))):
+    nodes = list(worst_nodes(look, "browser-certificate-not-used", "browser_chosen_at", many))
+    for node, browser_status in browser_statuses(nodes) if nodes else ():
         yield from _of_node(node, browser_status, many, look.now)
     yield from _expiring(look.now)
 
@@ -40,7 +41,7 @@ def needs(look: Look) -> Iterator[Need]:
 @condition_register("browser-certificate-not-used")
 def unused(now: datetime) -> Q:
     """Nodes that do not use their chosen browser certificate, or none of whose services serves it."""
-    return Q(state=NodeState.REGISTERED, observation__browser_unused=True) & ~Q(browser_thumbprint="")
+    return Q(state=NodeState.REGISTERED) & observed(Q(browser_unused=True)) & ~Q(browser_thumbprint="")
 
 
 def _of_node(node: Node, status: BrowserStatus, many: Many, now: datetime) -> Iterator[Need]:
@@ -94,7 +95,6 @@ class ExpiringBrowserCertificates(ExpiringTable):
 
     permission = "nodes.view_browsercertificate"
     kind = "server"
-    owner = "name"
     searched = ("name",)
 
     def rows(self) -> "QuerySet[BrowserCertificate]":

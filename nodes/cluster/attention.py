@@ -6,8 +6,8 @@ from django.urls import reverse
 
 from attention.needs import Look, Need, Severity, codes_register, needs_register
 from certs.certificates.issuer import roots_in_force
-from certs.models import TrustZone
 from certs.roots.attention import zone_broken_need
+from certs.zone.services import zone_founded
 from nodes.cluster.services import manual_counts, site_answer
 from sealing.errors import ZoneBroken
 
@@ -21,7 +21,7 @@ codes_register(
 @needs_register
 def needs(look: Look) -> Iterator[Need]:
     """Nodes on which a person must install it."""
-    zone = TrustZone.objects.current()
+    zone = zone_founded()
     if zone is None or not (answer := site_answer(zone)).required:
         return
     try:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from django.apps import apps
 from django.conf import settings
 from django.db.models import Q
 
@@ -12,8 +13,8 @@ if TYPE_CHECKING:
     from nodes.inventory.models import Node
 
 # Three missed calls, but at least three minutes, so that an agent that restarts is not called silent. A few fixed lengths from three minutes
-# to a day, so that the database finds silent nodes with an index.
-SILENCES = tuple(180 << power for power in range(10))
+# to some hours, so that the database finds silent nodes with an index.
+SILENCES = tuple(180 << power for power in range(7))
 
 
 def silence_after(interval: timedelta) -> int:
@@ -25,18 +26,24 @@ def silence_after(interval: timedelta) -> int:
 FIRST_CALL = timedelta(seconds=silence_after(timedelta(seconds=settings.QMC_HEARTBEAT_S)))
 
 
-def silent_calls(now: datetime, path: str = "") -> Q:
-    """Observations whose node has not called for too long. `path` leads to the observation, for example `observation__`."""
+def silent_calls(now: datetime) -> Q:
+    """Observations whose node has not called for too long."""
     found = Q()
     for seconds in SILENCES:
-        found |= Q(**{f"{path}silent_after_s": seconds, f"{path}last_seen_at__lte": now - timedelta(seconds=seconds)})
+        found |= Q(silent_after_s=seconds, last_seen_at__lte=now - timedelta(seconds=seconds))
     return found
+
+
+def observed(condition: Q) -> Q:
+    """The nodes whose observation meets `condition`. A subquery, so that SQLite begins with the index of the condition and not with all registered nodes."""
+    observations = apps.get_model("nodes", "Observation").objects
+    return Q(pk__in=observations.filter(condition).values("node"))
 
 
 def silent_nodes(now: datetime) -> Q:
     """Registered nodes that have not called for too long, as a condition for nodes."""
-    never_called = Q(observation=None, registered_at__lte=now - FIRST_CALL)
-    return Q(state=NodeState.REGISTERED) & (silent_calls(now, "observation__") | never_called)
+    never_called = Q(registered_at__lte=now - FIRST_CALL) & ~observed(Q())
+    return Q(state=NodeState.REGISTERED) & (observed(silent_calls(now)) | never_called)
 
 
 def last_call(node: "Node", now: datetime) -> datetime:

@@ -10,9 +10,9 @@ from django.urls import reverse
 
 from attention.needs import Look, Many, Need, Severity, codes_register, needs_register
 from certs.errors import ClockDoubtful
-from certs.models import TrustZone
-from nodes.inventory.conditions import condition_register, many_nodes, nodes_with
-from nodes.inventory.silence import last_call, silent_calls, silent_nodes
+from certs.zone.services import zone_founded
+from nodes.inventory.conditions import condition_register, many_nodes, worst_nodes
+from nodes.inventory.silence import last_call, observed, silent_calls, silent_nodes
 from nodes.models import CallerFinding, Node
 from nodes.observation.caller_wording import caller_words, findings_said
 from nodes.observation.clock_doubt import clock_believed
@@ -61,20 +61,20 @@ def silent(now: datetime) -> Q:
 def clock_off(now: datetime) -> Q:
     """Nodes that call and have a wrong clock."""
     limit = clocks.AGREE.total_seconds()
-    wrong = Q(observation__clock_offset_s__gte=limit) | Q(observation__clock_offset_s__lte=-limit)
-    return Q(state=NodeState.REGISTERED) & wrong & ~silent_calls(now, "observation__")
+    wrong = Q(clock_offset_s__gte=limit) | Q(clock_offset_s__lte=-limit)
+    return Q(state=NodeState.REGISTERED) & observed(wrong & ~silent_calls(now))
 
 
 @condition_register("node-reload-hook-failed")
 def hook_failed(now: datetime) -> Q:
     """Nodes whose reload hook failed."""
-    return Q(state=NodeState.REGISTERED, observation__hook_failed=True)
+    return Q(state=NodeState.REGISTERED) & observed(Q(hook_failed=True))
 
 
 @condition_register("node-serves-old-certificate")
 def serves_another(now: datetime) -> Q:
     """Nodes with a service that has presented another certificate than the installed one for longer than a reload takes."""
-    return Q(state=NodeState.REGISTERED, observation__serves_another_since__lt=now - PATIENCE)
+    return Q(state=NodeState.REGISTERED) & observed(Q(serves_another_since__lt=now - PATIENCE))
 
 
 def _calling(now: datetime) -> list[uuid.UUID]:
@@ -119,9 +119,7 @@ def _callers(findings: list[CallerFinding], now: datetime) -> Iterator[Need]:
 
 def _silent(look: Look) -> Iterator[Need]:
     many = many_nodes("node-silent", "{count} nodes are silent", "Their agents do not run, or cannot reach the central node.")
-    for node in look.worst(
-        nodes_with("node-silent", look.now).select_related("observation").order_by("observation__last_seen_at", "pk"), many
-    ):
+    for node in worst_nodes(look, "node-silent", "observation__last_seen_at", many):
         since = last_call(node, look.now)
         yield Need(
             "node-silent", Severity.CRITICAL, str(node), f"{node} has not called for {clocks.length(look.now - since)}",
@@ -132,8 +130,7 @@ def _silent(look: Look) -> Iterator[Need]:
 
 def _clocks(look: Look) -> Iterator[Need]:
     many = many_nodes("node-clock-off", "{count} nodes have a wrong clock", "Valid certificates may be refused because of it.")
-    off = nodes_with("node-clock-off", look.now).select_related("observation").order_by(Abs("observation__clock_offset_s").desc(), "pk")
-    for node in look.worst(off, many):
+    for node in worst_nodes(look, "node-clock-off", Abs("observation__clock_offset_s").desc(), many):
         offset_s = node.clock_offset_s or 0.0
         side, clock = "ahead" if offset_s > 0 else "behind", look.now + timedelta(seconds=offset_s)
         both = clocks.apart(f"{node}'s", clock, "the central node's", look.now)
@@ -147,12 +144,7 @@ def _serving(look: Look) -> Iterator[Need]:
         "node-serves-old-certificate", "{count} nodes have services that do not serve the installed certificate",
         remedy="Reload or restart these services. A reload hook on each node can do that after each renewal.",
     )  # fmt: skip
-    rows = (
-        nodes_with("node-serves-old-certificate", look.now)
-        .select_related("observation")
-        .order_by("observation__serves_another_since", "pk")
-    )
-    nodes = list(look.worst(rows, many))
+    nodes = list(worst_nodes(look, "node-serves-old-certificate", "observation__serves_another_since", many))
     services = served_certificates_of(nodes)
     for node in nodes:
         for service in services[node.pk]:
@@ -166,7 +158,7 @@ def _serving(look: Look) -> Iterator[Need]:
 
 def _hooks(look: Look) -> Iterator[Need]:
     many = many_nodes("node-reload-hook-failed", "The reload hook failed on {count} nodes")
-    for node in look.worst(nodes_with("node-reload-hook-failed", look.now).select_related("observation").order_by("name", "pk"), many):
+    for node in worst_nodes(look, "node-reload-hook-failed", "name", many):
         if run := hook_run(node):
             remedy = "Read the agent's log on the node, and fix the hook. Then restart the agent, which runs the hook again."
             title, text = f"{node}: the reload hook failed", f"It {run.words}."
@@ -177,7 +169,7 @@ def _hooks(look: Look) -> Iterator[Need]:
 
 def _doubt(now: datetime) -> Iterator[Need]:
     """Automatic renewals pause while the clock of this machine is not credible."""
-    if TrustZone.objects.current() is None:
+    if zone_founded() is None:
         return
     try:
         clock_believed(now=now)

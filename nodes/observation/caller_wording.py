@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from attention.once import once
 from nodes.models import CallerFinding, Node
 from pki.core.clocks import stamp
 
@@ -100,6 +101,7 @@ def _database_older(finding: CallerFinding, now: datetime) -> CallerWords:
 WORDS = {Kind.TWO_CALLERS: _two_callers, Kind.SUPERSEDED: _superseded, Kind.UNKNOWN: _unknown, Kind.DATABASE_OLDER: _database_older}
 
 
+@once
 def findings_said(now: datetime, node: Node | None = None) -> list[CallerFinding]:
     """The findings to show now, of all nodes or of one."""
     found: Iterable[CallerFinding] = CallerFinding.objects.select_related("node__observation")

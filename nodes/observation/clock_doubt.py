@@ -3,10 +3,12 @@
 from datetime import datetime, timedelta
 from statistics import median
 
+from django.db.models import Exists, OuterRef
+
 from certs.errors import ClockDoubtful
 from jobs.clock import clock_jump
 from nodes.inventory.silence import silent_calls
-from nodes.models import Observation
+from nodes.models import Node, Observation
 from nodes.states import NodeState
 from pki.core import clocks
 
@@ -16,9 +18,10 @@ FARTHEST = timedelta(hours=1)  # as far as certificates are backdated
 
 def clock_believed(*, now: datetime) -> None:
     """Raises: ClockDoubtful if the clocks of most calling nodes differ by more than an hour, or if no node calls and the clock has just jumped."""
-    calling = Observation.objects.filter(node__state=NodeState.REGISTERED, node__is_central=False).exclude(silent_calls(now))
+    others = Node.objects.filter(pk=OuterRef("node_id"), state=NodeState.REGISTERED, is_central=False)
+    calling = Observation.objects.filter(Exists(others)).exclude(silent_calls(now))
     # The ids of nodes are random, so the first ones are a sample of all.
-    offsets = list(calling.order_by("node").values_list("clock_offset_s", flat=True)[:SAMPLE])
+    offsets = list(calling.order_by("node_id").values_list("clock_offset_s", flat=True)[:SAMPLE])
     middle = median(map(clocks.bounded, offsets)) if offsets else 0.0
     if abs(middle) > FARTHEST.total_seconds():
         side = "behind" if middle > 0 else "ahead of"

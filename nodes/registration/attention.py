@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from attention.expiring import Expiring, ExpiringTable, by_hand, table_register
 from attention.needs import Look, Many, Need, Severity, codes_register, needs_register
-from nodes.inventory.conditions import condition_register, many_nodes, nodes_with
+from nodes.inventory.conditions import condition_register, many_nodes, worst_nodes
 from nodes.inventory.view_models import PASSWORD_LASTS, setup_url
 from nodes.models import Node, Registration
 from nodes.states import NodeState
@@ -30,7 +30,7 @@ codes_register(
 def needs(look: Look) -> Iterator[Need]:
     """Nodes that were never registered, wait for a password, or whose registration failed or is blocked."""
     for code, (build, order, many) in KINDS.items():
-        for node in look.worst(nodes_with(code, look.now).order_by(order, "pk"), many()):
+        for node in worst_nodes(look, code, order, many()):
             yield replace(build(node), code=code, subject=str(node), many=many())
 
 
@@ -127,7 +127,6 @@ class Passwords(ExpiringTable):
 
     permission = "nodes.view_node"
     kind = "registration_password"
-    owner = "actor"
     searched = ("node__name", "actor")
 
     def rows(self) -> "QuerySet[Registration]":

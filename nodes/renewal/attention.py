@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from django.db.models import Exists, F, Min, OuterRef, Q
+from django.db.models import F, Min, Q
 from django.urls import reverse
 
 from attention.needs import Look, Many, Need, Severity, codes_register, needs_register
 from certs.certificates.attention import expired_need, expiring_need, expiring_soon
 from certs.models import Certificate, CertificateQuerySet
-from nodes.inventory.conditions import condition_register, many_nodes, nodes_with
+from nodes.inventory.conditions import condition_register, many_nodes, worst_nodes
 from nodes.inventory.silence import silent_nodes
 from nodes.models import Node, Renewal
 from nodes.states import NodeState, RenewalStatus
@@ -39,15 +39,15 @@ def needs(look: Look) -> Iterator[Need]:
 @condition_register("node-renewal-failed")
 def renewal_failed(now: datetime) -> Q:
     """Nodes whose last renewal failed, except silent nodes, which have their own need."""
-    last = Renewal.objects.filter(node=OuterRef("pk"), generation=OuterRef("generation"), status=RenewalStatus.FAILED)
-    return Q(Exists(last), state=NodeState.REGISTERED) & ~silent_nodes(now)
+    last = Renewal.objects.filter(generation=F("node__generation"), status=RenewalStatus.FAILED)
+    return Q(pk__in=last.values("node"), state=NodeState.REGISTERED) & ~silent_nodes(now)
 
 
 def _failed(look: Look) -> Iterator[Need]:
     many, remedy = many_nodes("node-renewal-failed", "The renewals of {count} nodes failed"), "Fix the cause, or renew the node yourself."
-    nodes = {node.pk: node for node in look.worst(nodes_with("node-renewal-failed", look.now).order_by("name", "pk"), many)}
+    nodes = {node.pk: node for node in worst_nodes(look, "node-renewal-failed", "name", many)}
     last = Renewal.objects.filter(node__in=nodes, generation=F("node__generation"), status=RenewalStatus.FAILED).defer("package")
-    for renewal in last.order_by("node__name"):
+    for renewal in last.order_by("node__name") if nodes else ():
         node = nodes[renewal.node_id]
         page = reverse("nodes:detail", args=[node.pk])
         title, again = f"{node}: renewal failed", "It is tried again every hour while the certificates are due."

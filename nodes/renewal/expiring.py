@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 
 from attention.expiring import Expiring, ExpiringTable, Forecast, by_hand, table_register
@@ -28,7 +28,6 @@ class NodeCertificates(ExpiringTable):
     """The certificates that nodes hold, each with what will happen to it."""
 
     permission = "certs.view_certificate"
-    owner = "holder"
     searched = ("subject", "holder", "kind")
 
     def rows(self) -> CertificateQuerySet:
@@ -37,18 +36,26 @@ class NodeCertificates(ExpiringTable):
     def by_hand(self, now: datetime) -> Q:
         """The same decisions as `node_expiry_wording`, for the database."""
         basis = renewal_basis(zone_current())
-        present = Node.objects.present()
-        registering = Q(holder_id__in=present.filter(state__in=UNDER_WAY).values("pk"))
-        failed = Q(holder_id__in=present.filter(state=NodeState.FAILED).values("pk"))
-        nobody = ~Q(Exists(present.filter(pk=OuterRef("holder_id"))))
-        newest = Q(Exists(Node.objects.filter(pk=OuterRef("holder_id"), generation=OuterRef("generation"))))
-        expired = Q(not_after__lt=now) & newest if not basis.issuer_has_expired(now) else Q(pk__in=[])
-        silent = Q(holder_id__in=Node.objects.filter(silent_nodes(now)).values("pk"))
+        present, registered = Node.objects.present(), Node.objects.filter(state=NodeState.REGISTERED)
         of_now = Renewal.objects.filter(generation=F("node__generation"))
-        not_renewed = Q(holder_id__in=of_now.filter(status=RenewalStatus.FAILED).values("node"))
-        replaced = Q(Exists(of_now.exclude(status__in=ENDED).filter(node=OuterRef("holder_id"), generation__gt=OuterRef("generation"))))
-        own = expired | silent | not_renewed | (~replaced & _cannot_be_renewed(basis, now))
-        return nobody | failed | (~registering & own)
+        not_renewed = of_now.filter(status=RenewalStatus.FAILED).exclude(node__state__in=UNDER_WAY)
+        stopped = [
+            Node.objects.filter(state=NodeState.FAILED).values("pk"),
+            registered.filter(silent_nodes(now)).values("pk"),
+            not_renewed.values("node"),
+        ]
+        found = ~Q(holder_id__in=present.order_by().values("pk"))
+        for nodes in stopped:
+            found |= Q(holder_id__in=nodes.order_by())
+        if not basis.issuer_has_expired(now):
+            newest = registered.filter(pk=OuterRef("holder_id"), generation=OuterRef("generation"))
+            found |= Q(not_after__lt=now) & Q(Exists(newest))
+        cannot = _cannot_be_renewed(basis, now)
+        if cannot is not None:
+            registering = Q(holder_id__in=present.filter(state__in=UNDER_WAY).order_by().values("pk"))
+            replaced = Q(Exists(of_now.exclude(status__in=ENDED).filter(node=OuterRef("holder_id"), generation__gt=OuterRef("generation"))))
+            found |= ~registering & ~replaced & cannot
+        return found
 
     def matching(self, text: str) -> Q:
         return super().matching(text) | Q(holder_id__in=Node.objects.filter(name__icontains=text).values("pk"))
@@ -90,16 +97,14 @@ class NodeCertificates(ExpiringTable):
         return found
 
 
-def _cannot_be_renewed(basis: RenewalBasis, now: datetime) -> Q:
-    """The same decisions as `leaf_expiry_wording`."""
-    stays = Q(issuer__isnull=True) | ~Q(issuer=basis.leaving_id) if basis.leaving_id else Q()
+def _cannot_be_renewed(basis: RenewalBasis, now: datetime) -> Q | None:
+    """The same decisions as `leaf_expiry_wording`. None: every certificate can be renewed."""
+    stays = Q(issuer__isnull=True) | ~Q(issuer=basis.leaving_id) if basis.leaving_id else Q(pk__isnull=False)
     if basis.issuer_has_expired(now):
         return Q(pk__isnull=False)
     if basis.root_due_at is not None:
-        return Q(pk__in=[])
+        return None
     if basis.staying is None:
-        return stays & Q(pk__isnull=False)
-    worthwhile: QuerySet[Certificate] = Certificate.objects.issued().filter(
-        holder_id=OuterRef("holder_id"), not_after__lte=basis.staying.not_after - lifetime.SHORTEST_GAIN
-    )
-    return stays & ~Q(Exists(worthwhile))
+        return stays
+    gains = basis.staying.not_after - lifetime.SHORTEST_GAIN
+    return stays & ~Q(Exists(Certificate.objects.issued().filter(holder_id=OuterRef("holder_id"), not_after__lte=gains)))

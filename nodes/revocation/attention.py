@@ -8,11 +8,13 @@ from django.urls import reverse
 
 from attention.expiring import Endless, Expiring, ExpiryWording, by_hand, by_itself, expiring_register
 from attention.needs import MOST_ALIKE, Look, Need, Severity, codes_register, needs_register
+from attention.once import once
 from certs.models import Certificate, RevocationList
 from certs.revocation.lists import ANEW, lists_newest, trust_in_force
 from certs.states import CertificateStatus
 from certs.zone.services import zone_current
-from nodes.inventory.conditions import condition_register, many_nodes, nodes_with
+from nodes.inventory.conditions import condition_register, many_nodes, worst_nodes
+from nodes.inventory.silence import observed
 from nodes.models import Node
 from nodes.observation.models import trust_digest
 from nodes.registration.decommission import LOST
@@ -46,7 +48,7 @@ def revoked(now: datetime) -> Q:
     """Registered nodes without a valid certificate of some kind, or that report a revoked one."""
     own = Certificate.objects.filter(status=CertificateStatus.REVOKED, kind__in=OWN_KINDS)
     missing = [~Exists(Certificate.objects.issued().filter(holder_id=OuterRef("pk"), kind=kind)) for kind in OWN_KINDS]
-    reported = [Q(**{f"observation__{kind}_sha256__in": own.filter(kind=kind).values("sha256")}) for kind in OWN_KINDS]
+    reported = [observed(Q(**{f"{kind}_sha256__in": own.filter(kind=kind).values("sha256")})) for kind in OWN_KINDS]
     return Q(
         Q(*missing, _connector=Q.OR) | Q(*reported, _connector=Q.OR),
         state=NodeState.REGISTERED,
@@ -60,7 +62,7 @@ def _revoked(look: Look) -> Iterator[Need]:
         "node-certificate-revoked", "{count} nodes have revoked certificates", "They are not accepted any more, so a renewal cannot reach these nodes.",
         "Redistribute each node.",
     )  # fmt: skip
-    nodes = look.worst(nodes_with("node-certificate-revoked", look.now).select_related("observation").order_by("name", "pk"), many)
+    nodes = worst_nodes(look, "node-certificate-revoked", "name", many)
     for node, kinds in without_valid_certificate(list(nodes)):
         yield Need(
             "node-certificate-revoked", Severity.CRITICAL, str(node), f"{node}: {' and '.join(kinds)} certificate revoked",
@@ -105,11 +107,12 @@ def list_expiry_wording(newest: RevocationList, *, now: datetime) -> ExpiryWordi
     return by_itself("Signed again each day." + _lacking_newest(), newest.this_update + ANEW)
 
 
+@once
 def _lacking_newest() -> str:
     """The registered nodes that lack the newest trust, in words; empty if there is none."""
     current = trust_digest(*_in_force())
-    other = Q(observation__trust_sha256__lt=current) | Q(observation__trust_sha256__gt=current)  # so that an index is used
-    lacking = Node.objects.filter(other, state=NodeState.REGISTERED)
+    other = Q(trust_sha256__lt=current) | Q(trust_sha256__gt=current)  # ranges, for the index
+    lacking = Node.objects.filter(observed(other), state=NodeState.REGISTERED)
     names = [str(node) for node in lacking.order_by("name")[:NAMED]]
     if not names:
         return ""

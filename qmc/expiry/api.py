@@ -11,7 +11,7 @@ from rest_framework.utils.urls import replace_query_param
 
 from attention.expiring import KINDS, Happens
 from pki.core import lifetime
-from qmc.expiry.board import as_of_read
+from qmc.expiry.board import Board, BoardRow, as_of_read
 from qmc.expiry.lists import ExpiryList
 from qmc.expiry.rows import Asked, ExpiryRows, expiry_board
 from web.api import Choice, ListQuery, View, operation
@@ -70,6 +70,14 @@ class ExpiryOutput(serializers.Serializer[Any]):
     without_end = EndlessOutput(many=True)
 
 
+def board_json(board: Board, rows: list[BoardRow], following: str | None) -> dict[str, Any]:
+    """A page of the board in its pinned format."""
+    return {
+        "results": ExpiryList().json(rows, board.now), "next": following, "totals": board.totals, "as_of": board.as_of,
+        "without_end": [asdict(endless) for endless in board.without_end],
+    }  # fmt: skip
+
+
 class Expiry(View):
     """Everything that expires, the next first: who is responsible, what happens, and totals by bucket."""
 
@@ -81,10 +89,4 @@ class Expiry(View):
         every = ExpiryRows(self.actor, now, max(now, query.get("as_of", now)))
         part = replace(every, asked=asked).part(size=query["page_size"], cursor=query.get("cursor", ""))
         following = replace_query_param(request.build_absolute_uri(), "cursor", part.next) if part.next else None
-        board = expiry_board(every)
-        return Response(
-            {
-                "results": ExpiryList().json(part.rows, now), "next": following, "totals": board.totals, "as_of": board.as_of,
-                "without_end": [asdict(endless) for endless in board.without_end],
-            }
-        )  # fmt: skip
+        return Response(board_json(expiry_board(every), part.rows, following))

@@ -110,15 +110,13 @@ class BoardRow(Expiring):
 
 @dataclass(frozen=True)
 class Group:
-    """Things of one kind that expire, or are due, at about the same time. `owner` is that of one of them. `before`: all of it is before `as_of`."""
+    """Things of one kind that expire, or are due, at about the same time."""
 
     kind: str
     first: datetime
     last: datetime
     count: int
     by_hand: int
-    owner: str
-    before: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The rows of the expiry board from all rooms, in one order: the next to expire first. Each room is read only as far as the page needs it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -121,6 +122,11 @@ class ExpiryRows:
             rows |= {index: self._row(thing, _source(table)) for index, thing in zip(own, things, strict=True)}
         return [rows[index] for index in range(len(entries))]
 
+    @property
+    def root(self) -> BoardRow | None:
+        """The root that expires first."""
+        return next((row for row in self.few if row.kind == Kind.ROOT), None)
+
     def first(self, matches: Callable[[BoardRow], bool], condition: Callable[[ExpiringTable], Q]) -> BoardRow | None:
         """The first row to expire among the few that match, and the rows of each table that meet its condition."""
         found: list[Any] = [(row.not_after, row) for row in self.few if matches(row)][:1]
@@ -166,6 +172,11 @@ def _part(rows: list[BoardRow], *, before: int, earlier: bool, later: bool) -> P
     return Part(rows, before, previous, following)
 
 
+def next_that_matters(rows: ExpiryRows) -> BoardRow | None:
+    """The next thing to expire, besides unused browser certificates, and lists that are signed each day."""
+    return rows.first(lambda row: row.matters, lambda table: Q() if table.kind == "" else table.by_hand(rows.now))
+
+
 def expiry_board(rows: ExpiryRows) -> Board:
     """Everything that the board counts, whatever its filter. Raises: ZoneMissing."""
     groups, dues = [_group(row, row.not_after) for row in rows.few], [_group(row, row.due_at) for row in rows.few if row.due_at]
@@ -175,51 +186,57 @@ def expiry_board(rows: ExpiryRows) -> Board:
             key: group.count
             for key, group in _grouped(table, table.rows().filter(table.by_hand(rows.now)), "not_after", rows.as_of).items()
         }
-        groups += [replace(group, by_hand=hands.get(key, 0)) for key, group in counted.items()]
-        dues += _dues(table, rows)
+        own = [replace(group, by_hand=hands.get(key, 0)) for key, group in counted.items()]
+        groups += own
+        dues += _dues(table, rows, own)
     return Board(
         now=rows.now, as_of=rows.as_of, groups=groups, dues=dues, without_end=rows.without_end,
         first=rows.first(lambda row: True, lambda table: Q()),
-        next=rows.first(lambda row: row.matters, lambda table: Q() if table.kind == "" else table.by_hand(rows.now)),
+        next=next_that_matters(rows),
         waiting=rows.first(lambda row: row.needs_a_hand, lambda table: table.by_hand(rows.now)),
-        root=next((row for row in rows.few if row.kind == Kind.ROOT), None),
+        root=rows.root,
     )  # fmt: skip
 
 
 def _group(row: BoardRow, at: datetime) -> Group:
-    return Group(row.kind, at, at, 1, int(row.needs_a_hand), row.owner)
+    return Group(row.kind, at, at, 1, int(row.needs_a_hand))
 
 
 Grouping = tuple[str, str, bool]
 
 
 def _grouped(table: ExpiringTable, rows: "QuerySet[Any]", name: str, as_of: datetime) -> dict[Grouping, Group]:
-    """Groups of one day, kind and bucket. The text of a time begins with its day on both engines, and that is faster than their functions for dates."""
+    """Groups of one month, kind and bucket. The text of a time begins with its month on both engines, and that is faster than their functions for dates."""
     buckets = [When(_in_bucket(bucket, as_of), then=Value(bucket)) for bucket in lifetime.BUCKET_NAMES] if name == "not_after" else []
     bucket = Case(*buckets, default=Value("")) if buckets else Value("")
     kind = F("kind") if not table.kind else Value(table.kind)
-    days = rows.order_by().annotate(kind_=kind, day=Left(Cast(name, CharField()), 10), bucket_=bucket).values("kind_", "day", "bucket_")
-    found = days.annotate(count=Count("pk"), first=Min(name), last=Max(name), owner_=Min(table.owner))
-    return {
-        (row["kind_"], row["day"], row["bucket_"]): Group(row["kind_"], row["first"], row["last"], row["count"], 0, row["owner_"])
-        for row in found
-    }
+    months = (
+        rows.order_by().annotate(kind_=kind, month=Left(Cast(name, CharField()), 7), bucket_=bucket).values("kind_", "month", "bucket_")
+    )
+    found = months.annotate(count=Count("*"), first=Min(name), last=Max(name))
+    return {(row["kind_"], row["month"], row["bucket_"]): Group(row["kind_"], row["first"], row["last"], row["count"], 0) for row in found}
 
 
-def _dues(table: ExpiringTable, rows: ExpiryRows) -> list[Group]:
-    """Groups of things that are renewed automatically, by the day on which they are due."""
+def _dues(table: ExpiringTable, rows: ExpiryRows, groups: Collection[Group]) -> list[Group]:
+    """Groups of the things that are renewed automatically, by the month in which they are due. `groups` are all of the table."""
     forecast = table.forecast()
     if forecast is None:
         return []
-    every, by_hand, rest_at = table.rows(), table.by_hand(rows.now), forecast.rest_at
-    counted = _grouped(table, every.filter(forecast.own), forecast.field, rows.as_of)
-    hands = _grouped(table, every.filter(forecast.own & by_hand), forecast.field, rows.as_of)
-    found = [replace(group, count=group.count - hands[key].count if key in hands else group.count) for key, group in counted.items()]
+    every, by_hand, rest_at = table.rows().filter(forecast.own), table.by_hand(rows.now), forecast.rest_at
+    counted = _grouped(table, every, forecast.field, rows.as_of)
+    hands = _grouped(table, every.filter(by_hand), forecast.field, rows.as_of)
+    own = [replace(group, count=group.count - hands[key].count if key in hands else group.count) for key, group in counted.items()]
     if rest_at is None:
-        return [group for group in found if group.count]
-    own = [group if group.last <= rest_at else replace(group, first=min(group.first, rest_at), last=rest_at) for group in found]
-    rest = _grouped(table, every.exclude(forecast.own).exclude(by_hand), "not_after", rows.as_of)
-    return [*(group for group in own if group.count), *(replace(group, first=rest_at, last=rest_at) for group in rest.values())]
+        return [group for group in own if group.count]
+    rest = Counter[str]()
+    for group in groups:
+        rest[group.kind] += group.count - group.by_hand
+    for group in own:
+        rest[group.kind] -= group.count
+    sooner = [
+        group if group.last <= rest_at else replace(group, first=min(group.first, rest_at), last=rest_at) for group in own if group.count
+    ]
+    return [*sooner, *(Group(kind, rest_at, rest_at, count, 0) for kind, count in rest.items() if count > 0)]
 
 
 def coming(rows: ExpiryRows) -> tuple[int, int]:

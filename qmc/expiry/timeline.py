@@ -89,7 +89,7 @@ def _days(groups: Iterable[Group]) -> str:
 def _mark(x: float, y: int, label: str, groups: list[Group], *, due: bool) -> Mark:
     number, hands = sum(group.count for group in groups), sum(group.by_hand for group in groups)
     when, several = _days(groups), number > 1
-    what = f"{number} × {label}" if several else f"{label} of {groups[0].owner}"
+    what = f"{number} × {label}" if several else label
     if due:
         return Mark(round(100 * x, 2), y, "due", "", f"{what}: due {when}, automatic")
     happens = f"action required for {hands} of {number}" if hands and several else "action required" if hands else "automatic"

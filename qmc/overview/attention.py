@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from django.urls import reverse
 
 from attention.needs import Look, Need, Severity, codes_register, needs_register
-from certs.models import TrustZone
 from certs.roots.attention import LIFE
+from certs.zone.services import zone_founded
 from jobs.clock import clock_jump
 from jobs.health import Health, health
 from pki.core import clocks
@@ -30,7 +30,7 @@ def needs(look: Look) -> Iterator[Need]:
 
 def running(now: datetime) -> list[Health]:
     """The health of periodic work. After the first start it has time to run."""
-    zone = TrustZone.objects.current()
+    zone = zone_founded()
     return health(now=now, expected_since=zone.founded_at if zone else None)
 
 

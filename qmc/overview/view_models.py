@@ -7,13 +7,13 @@ from attention.needs import Need, attention
 from audit.actors import Actor
 from backups.backup import VERIFIED
 from certs.models import Certificate, TrustZone
+from certs.zone.services import zone_founded
 from jobs.health import Health
 from jobs.models import Job, PeriodicWork
 from nodes.models import Node
 from nodes.states import NodeState
-from qmc.expiry.board import Board
-from qmc.expiry.rows import ExpiryRows, expiry_board
-from qmc.expiry.view_models import headline
+from qmc.expiry.board import BoardRow
+from qmc.expiry.rows import ExpiryRows, next_that_matters
 from qmc.overview.attention import jump_words, running
 from web.words import counted
 
@@ -36,11 +36,19 @@ class NodeCounts:
 
 
 @dataclass(frozen=True)
+class NextExpiry:
+    """The next thing to expire that matters, and the root that expires first, as on the expiry board."""
+
+    next: BoardRow | None
+    root: BoardRow | None
+
+
+@dataclass(frozen=True)
 class OverviewPage:
-    """`explained` are needs that another need causes. `board` is None for people without the permission, and before `init`."""
+    """`explained` are needs that another need causes. `expiry` is None for people without the permission, and before `init`."""
 
     zone: TrustZone | None
-    board: Board | None
+    expiry: NextExpiry | None
     needs: list[Need]
     explained: list[Need]
     running: list[Health]
@@ -65,14 +73,9 @@ class OverviewPage:
         return f"{counted(len(self.explained), 'more has', 'more have')} the same cause"
 
     @property
-    def next_expiry(self) -> str:
-        """The title of the expiry board."""
-        return headline(self.board)[0] if self.board else ""
-
-    @property
     def shows_expiry(self) -> bool:
         """Whether there are cards about expiry dates; one of them says that there is no site yet."""
-        return self.board is not None or self.zone is None
+        return self.expiry is not None or self.zone is None
 
 
 @dataclass(frozen=True)
@@ -104,13 +107,18 @@ def _node_counts() -> NodeCounts:
     )
 
 
+def _next_expiry(actor: Actor, now: datetime) -> NextExpiry:
+    rows = ExpiryRows(actor, now, now)
+    return NextExpiry(next_that_matters(rows), rows.root)
+
+
 def overview_page(*, actor: Actor, now: datetime) -> OverviewPage:
     """All that the overview shows to `actor`. The next expiry is the one of the expiry board."""
-    zone, found = TrustZone.objects.current(), attention(now)
+    zone, found = zone_founded(), attention(now)
     backup = PeriodicWork.objects.filter(name=VERIFIED).first()
     return OverviewPage(
         zone=zone,
-        board=expiry_board(ExpiryRows(actor, now, now)) if zone and actor.has_perm("certs.view_certificate") else None,
+        expiry=_next_expiry(actor, now) if zone and actor.has_perm("certs.view_certificate") else None,
         needs=[ranked.need for ranked in found if not ranked.explained_by],
         explained=[ranked.need for ranked in found if ranked.explained_by],
         running=running(now),

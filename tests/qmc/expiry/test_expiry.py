@@ -157,8 +157,8 @@ def row(days: float, wording: Any = None, *, as_of: datetime = NOW, kind: str = 
 
 def board_of(rows: list[BoardRow], as_of: datetime = NOW, without_end: Sequence[Endless] = ()) -> Board:
     """The board with these rows, which are in the order of their expiry dates."""
-    groups = [Group(made.kind, made.not_after, made.not_after, 1, int(made.needs_a_hand), made.owner) for made in rows]
-    dues = [Group(made.kind, made.due_at, made.due_at, 1, 0, made.owner) for made in rows if made.due_at]
+    groups = [Group(made.kind, made.not_after, made.not_after, 1, int(made.needs_a_hand)) for made in rows]
+    dues = [Group(made.kind, made.due_at, made.due_at, 1, 0) for made in rows if made.due_at]
     first, waiting = next(iter(rows), None), next((made for made in rows if made.needs_a_hand), None)
     following = next((made for made in rows if made.matters), None)
     return Board(NOW, as_of, groups, dues, [*without_end], first=first, next=following, waiting=waiting)

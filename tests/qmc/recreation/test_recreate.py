@@ -23,7 +23,7 @@ from django.urls import reverse
 from agent import store
 from agent.store import Store
 from agent.tls import client_context, node_api_context, server_context
-from attention.needs import needs
+from attention.needs import Look, needs
 from audit.actors import SYSTEM, Actor, PermissionRefused
 from audit.chain import verify
 from audit.models import Event
@@ -188,7 +188,7 @@ def test_certificates_of_the_old_root_are_refused_in_the_handshake_both_ways(sit
 
 def test_nodes_without_certificates_are_needs(site: dict[str, Node], data_directory: Path) -> None:
     recreate(data_directory)
-    found = {need.title: need for need in needs(datetime.now(UTC))}
+    found = {need.title: need for need in needs(Look(datetime.now(UTC)))}
     need = found["registered: its certificates are no longer valid"]
     assert (need.button, "Press Redistribute" in need.text) == ("Redistribute", True)
 
