@@ -13,7 +13,8 @@ from certs.certificates.services import renew_at
 from certs.models import Certificate, Export
 from certs.names.services import names_take
 from nodes.inventory.names import names_of
-from nodes.models import Connection, Node
+from nodes.inventory.silence import FIRST_CALL
+from nodes.models import Connection, Node, Observation
 from pki.core.roles import Kind
 from pki.core.verify import fingerprint
 
@@ -51,6 +52,11 @@ def certificate(kind: str, *, holder_id: uuid.UUID, at: datetime, **fields: Any)
     plain |= fields
     due = renew_at(Kind(kind), plain["not_before"], plain["not_after"], int(plain["serial"], 16))
     return Certificate.objects.create(kind=kind, holder_id=holder_id, **{"renew_at": due} | plain)
+
+
+def called(at: datetime, **nodes: Any) -> None:
+    """The last call of these nodes was `at` that time."""
+    Observation.objects.filter(**nodes).update(last_seen_at=at, silent_at=at + FIRST_CALL)
 
 
 def client_certificate(of: Node, der: bytes, *, at: datetime, **fields: Any) -> Certificate:

@@ -98,7 +98,7 @@ def calls_moved(*, now: datetime) -> None:
     newest = Observation.objects.aggregate(newest=Max("last_seen_at"))["newest"]
     if newest is None:
         raise NotSeeded("No node of this site has called. Seed it first.")
-    Observation.objects.update(last_seen_at=F("last_seen_at") + (now - newest))
+    Observation.objects.update(last_seen_at=F("last_seen_at") + (now - newest), silent_at=F("silent_at") + (now - newest))
 
 
 def _histories(

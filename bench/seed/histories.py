@@ -17,6 +17,7 @@ from bench.seed.plan import SERVICES, Oddity, Plan, PlannedExport, PlannedNode
 from certs.models import Certificate, Export, TrustZone
 from certs.states import CertificateStatus
 from jobs.models import Job
+from nodes.inventory.silence import FIRST_CALL
 from nodes.jobs import REGISTRATION
 from nodes.models import Node, Observation, Registration, Renewal
 from nodes.observation.callers import turn_make
@@ -209,7 +210,7 @@ class NodeHistory:
             database_keys=[world.key_id], challenges={world.key_id: secrets.token_hex(32)}, proved={world.key_id: seen_at.isoformat()},
             central_addresses=world.central, central_called=world.central[0], cluster_challenge=secrets.token_hex(32), cluster_proved_at=seen_at,
             cluster_proved_sha256=world.cluster.sha256, version=VERSION, system="Linux 6.8.0-45-generic x86_64", address=planned.address,
-            turn=turn, turn_before=before, turn_generation=1,
+            turn=turn, turn_before=before, turn_generation=1, silent_at=seen_at + FIRST_CALL,
         )  # fmt: skip
         for name, value in derived(vars(row), at=row.last_seen_at, serves_another_since=None).items():
             setattr(row, name, value)

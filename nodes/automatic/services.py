@@ -19,7 +19,7 @@ from certs.roots.services import cluster_in_force, cluster_renew
 from certs.states import CertificateStatus
 from certs.zone.services import zone_current
 from jobs.leases import written_ahead
-from nodes.inventory.silence import observed, silent_nodes
+from nodes.inventory.silence import FIRST_CALL, observed, silent_nodes
 from nodes.models import Node, Observation, Renewal
 from nodes.observation.clock_doubt import clock_believed
 from nodes.renewal.services import renewal_ensure
@@ -137,7 +137,7 @@ def rotates_next(now: datetime) -> bool:
 
 def calls_follow_clock(*, now: datetime) -> None:
     """After the clock was set back, give calls dated in the future the current time. Otherwise a silent node would count as online until then."""
-    Observation.objects.filter(written_ahead("last_seen_at", now)).update(last_seen_at=now)
+    Observation.objects.filter(written_ahead("last_seen_at", now)).update(last_seen_at=now, silent_at=now + FIRST_CALL)
 
 
 def automatic_renewal(*, now: datetime) -> None:

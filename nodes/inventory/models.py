@@ -1,7 +1,7 @@
 """Nodes."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -84,7 +84,7 @@ class Node(models.Model):
 
     def online(self, now: datetime) -> bool:
         seen = self.observed
-        return seen is not None and now - seen.last_seen_at < timedelta(seconds=seen.silent_after_s)
+        return seen is not None and now < seen.silent_at
 
     @property
     def calls_from(self) -> str:

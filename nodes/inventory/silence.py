@@ -12,26 +12,22 @@ from nodes.states import NodeState
 if TYPE_CHECKING:
     from nodes.inventory.models import Node
 
-# Three missed calls, but at least three minutes, so that an agent that restarts is not called silent. A few fixed lengths from three minutes
-# to some hours, so that the database finds silent nodes with an index.
-SILENCES = tuple(180 << power for power in range(7))
 
+def silence_after(interval: timedelta) -> timedelta:
+    """After how long without a call a node is silent, if it was told to call after `interval`: three missed calls.
 
-def silence_after(interval: timedelta) -> int:
-    """The seconds without a call after which a node is silent, if it was told to call after `interval`."""
-    return next((seconds for seconds in SILENCES if seconds >= 3 * interval.total_seconds()), SILENCES[-1])
+    At least three minutes, so that an agent that restarts is not called silent.
+    """
+    return max(3 * interval, timedelta(minutes=3))
 
 
 # For a node that has never called.
-FIRST_CALL = timedelta(seconds=silence_after(timedelta(seconds=settings.QMC_HEARTBEAT_S)))
+FIRST_CALL = silence_after(timedelta(seconds=settings.QMC_HEARTBEAT_S))
 
 
 def silent_calls(now: datetime) -> Q:
     """Observations whose node has not called for too long."""
-    found = Q()
-    for seconds in SILENCES:
-        found |= Q(silent_after_s=seconds, last_seen_at__lte=now - timedelta(seconds=seconds))
-    return found
+    return Q(silent_at__lte=now)
 
 
 def observed(condition: Q) -> Q:
@@ -54,4 +50,4 @@ def last_call(node: "Node", now: datetime) -> datetime:
 def is_silent(node: "Node", now: datetime) -> bool:
     """Whether a registered node has not called for too long."""
     seen = node.observed
-    return now - last_call(node, now) >= (timedelta(seconds=seen.silent_after_s) if seen else FIRST_CALL)
+    return now >= (seen.silent_at if seen else last_call(node, now) + FIRST_CALL)

@@ -9,7 +9,7 @@ from typing import Any, Self
 from django.db import models
 from django.db.models import Q
 
-from nodes.inventory.silence import SILENCES
+from nodes.inventory.silence import FIRST_CALL
 from pki.core import clocks
 from pki.exchange import kept_report
 
@@ -52,7 +52,7 @@ class Observation(models.Model):
     turn = models.CharField(max_length=80, blank=True)
     turn_before = models.CharField(max_length=80, blank=True)
     turn_generation = models.PositiveIntegerField(default=0)
-    silent_after_s = models.PositiveIntegerField(default=SILENCES[0], help_text="seconds without a call after which the node is silent")
+    silent_at = models.DateTimeField(db_index=True, help_text="when the node is silent, if it does not call before")
     service_sha256 = models.CharField(max_length=64, blank=True, db_index=True, help_text="SHA-256 of the installed service certificate")
     client_sha256 = models.CharField(max_length=64, blank=True, db_index=True, help_text="SHA-256 of the installed client certificate")
     cluster_sha256 = models.CharField(max_length=64, blank=True, db_index=True, help_text="SHA-256 of the installed cluster certificate")
@@ -65,7 +65,6 @@ class Observation(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["silent_after_s", "last_seen_at"], name="observation_silence"),
             models.Index(fields=["clock_offset_s"], name="observation_clock"),
             models.Index(fields=["node"], condition=Q(hook_failed=True), name="observation_hook_failed"),
             models.Index(
@@ -77,6 +76,7 @@ class Observation(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         for name, value in derived(vars(self), at=self.last_seen_at, serves_another_since=self.serves_another_since).items():
             setattr(self, name, value)
+        self.silent_at = self.silent_at or self.last_seen_at + FIRST_CALL
         super().save(*args, **kwargs)
 
     @classmethod

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.urls import reverse
 
 from attention.expiring import Expiring, ExpiringTable, Forecast, by_hand, table_register
+from attention.once import once
 from certs.certificates.models import CertificateQuerySet
 from certs.lifetime.attention import NOT_NEEDED
 from certs.lifetime.renewal_forecast import RenewalBasis, holders_due, renewal_basis, renewed_by
@@ -20,6 +21,7 @@ from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 from pki.core import lifetime
 from pki.core.roles import OWN_KINDS, Kind
 
+FEW = 500
 ENDED = (RenewalStatus.PROVED, RenewalStatus.FAILED)
 
 
@@ -36,24 +38,16 @@ class NodeCertificates(ExpiringTable):
     def by_hand(self, now: datetime) -> Q:
         """The same decisions as `node_expiry_wording`, for the database."""
         basis = renewal_basis(zone_current())
-        present, registered = Node.objects.present(), Node.objects.filter(state=NodeState.REGISTERED)
-        of_now = Renewal.objects.filter(generation=F("node__generation"))
-        not_renewed = of_now.filter(status=RenewalStatus.FAILED).exclude(node__state__in=UNDER_WAY)
-        stopped = [
-            Node.objects.filter(state=NodeState.FAILED).values("pk"),
-            registered.filter(silent_nodes(now)).values("pk"),
-            not_renewed.values("node"),
-        ]
-        found = ~Q(holder_id__in=present.order_by().values("pk"))
-        for nodes in stopped:
-            found |= Q(holder_id__in=nodes.order_by())
+        found = _held_by_stopped(now)
         if not basis.issuer_has_expired(now):
-            newest = registered.filter(pk=OuterRef("holder_id"), generation=OuterRef("generation"))
+            newest = Node.objects.filter(state=NodeState.REGISTERED, pk=OuterRef("holder_id"), generation=OuterRef("generation"))
             found |= Q(not_after__lt=now) & Q(Exists(newest))
         cannot = _cannot_be_renewed(basis, now)
         if cannot is not None:
-            registering = Q(holder_id__in=present.filter(state__in=UNDER_WAY).order_by().values("pk"))
-            replaced = Q(Exists(of_now.exclude(status__in=ENDED).filter(node=OuterRef("holder_id"), generation__gt=OuterRef("generation"))))
+            registering = Q(holder_id__in=Node.objects.filter(state__in=UNDER_WAY).order_by().values("pk"))
+            replaced = Q(
+                Exists(_of_now().exclude(status__in=ENDED).filter(node=OuterRef("holder_id"), generation__gt=OuterRef("generation")))
+            )
             found |= ~registering & ~replaced & cannot
         return found
 
@@ -76,7 +70,7 @@ class NodeCertificates(ExpiringTable):
 
     def things(self, rows: Sequence[Any], now: datetime) -> list[Expiring]:
         basis, holders = renewal_basis(zone_current()), {row.holder_id for row in rows}
-        nodes = {node.pk: node for node in Node.objects.present().filter(pk__in=holders).select_related("observation")}
+        nodes = {node.pk: node for node in Node.objects.filter(pk__in=holders).select_related("observation")}
         last = Renewal.objects.filter(node__in=holders, generation=F("node__generation")).defer("package")
         renewals = {renewal.node_id: renewal for renewal in last}
         due = holders_due(self.rows().filter(holder_id__in=holders), basis)
@@ -95,6 +89,22 @@ class NodeCertificates(ExpiringTable):
                 )
             )  # fmt: skip
         return found
+
+
+def _of_now() -> "QuerySet[Renewal]":
+    """The renewals that made, or should have made, the newest generation of their node."""
+    return Renewal.objects.filter(generation=F("node__generation"))
+
+
+@once
+def _held_by_stopped(now: datetime) -> Q:
+    """The certificates of nodes that failed, are silent, or whose renewal failed. If they are few, their ids are given, because SQLite then begins with them."""
+    failed = Node.objects.filter(state=NodeState.FAILED).order_by().values_list("pk")
+    silent = Node.objects.filter(silent_nodes(now)).order_by().values_list("pk")
+    not_renewed = _of_now().filter(status=RenewalStatus.FAILED).exclude(node__state__in=UNDER_WAY).order_by().values_list("node")
+    holders = failed.union(silent, not_renewed)
+    few = [pk for (pk,) in holders[: FEW + 1]]
+    return Q(holder_id__in=few if len(few) <= FEW else holders)
 
 
 def _cannot_be_renewed(basis: RenewalBasis, now: datetime) -> Q | None:

@@ -74,7 +74,7 @@ class Night:
             self._read()
 
     def _all_is_well_except_what_is_wrong(self) -> None:
-        Observation.objects.filter(node__in=self.calling).update(last_seen_at=self.now)
+        factories.called(self.now, node__in=self.calling)
         for task in periodic_tasks():
             PeriodicWork.objects.update_or_create(name=task.name, defaults={"lease_until": self.now, "last_success": self.now})
 
@@ -173,7 +173,7 @@ def test_the_messages_of_a_night(night: Night) -> None:
     night.until("22:30")
     for _ in range(15):  # rim2's network comes and goes
         night.calling.remove(rim2)
-        Observation.objects.filter(node=rim2).update(last_seen_at=night.now - HOUR)
+        factories.called(night.now - HOUR, node=rim2)
         night.until(f"{night.now + STEP:%H:%M}")
         night.calling.append(rim2)
         night.until(f"{night.now + STEP:%H:%M}")

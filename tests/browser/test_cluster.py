@@ -25,7 +25,7 @@ node = Node.objects.create(
     name="{NAME}", host_name="{NAME}.example", state="registered", state_since=now, created_at=now, registered_at=now, generation=1
 )
 Observation.objects.create(node=node, last_seen_at=now - timezone.timedelta(minutes=2), installed={{"cluster": "c" * 64}})
-Observation.objects.filter(node=node).update(last_seen_at=now - timezone.timedelta(days=2))
+Observation.objects.filter(node=node).update(last_seen_at=now - timezone.timedelta(days=2), silent_at=now)
 """
 GONE = f"""
 from certs.models import Certificate, Deployment, TrustZone

@@ -332,8 +332,8 @@ def test_blocked_re_encryption_says_why_and_continues_later(site_directory: Path
     settings.CENTRAL_KEY_FILE.write_bytes(content)
     resealing_advance(job=job_claim(now=timezone.now() + central_key.POLL, only=job))
     assert CentralKey.objects.get(version=2).problem == ""
-    assert "resealing-blocked" not in [need.code for need in needs(timezone.now() + timedelta(minutes=50))]
-    assert "resealing-blocked" in [need.code for need in needs(timezone.now() + timedelta(minutes=70))]  # nobody works on it
+    assert "resealing-blocked" not in [need.code for need in needs(Look(timezone.now() + timedelta(minutes=50)))]
+    assert "resealing-blocked" in [need.code for need in needs(Look(timezone.now() + timedelta(minutes=70)))]  # nobody works on it
 
 
 def test_a_value_that_does_not_open_is_reported_and_hides_no_other(site_directory: Path, administrator: Client) -> None:

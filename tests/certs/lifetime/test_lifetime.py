@@ -89,7 +89,14 @@ def zone(db: None) -> TrustZone:
 
 
 def certificate(kind: str, holder_id: uuid.UUID, holder: str, start: datetime, end: datetime, **more: Any) -> Certificate:
-    return Certificate.objects.create(
-        kind=kind, status="issued", subject=f"CN={holder}", serial=f"{uuid.uuid4().hex[:28]}0000", not_before=start, not_after=end, key_type="EC P-256",
-        holder_id=holder_id, holder=holder, generation=1, lease_until=start, created_at=start, **more,
-    )  # fmt: skip
+    return factories.certificate(
+        kind,
+        holder_id=holder_id,
+        at=start,
+        subject=f"CN={holder}",
+        serial=f"{uuid.uuid4().hex[:28]}0000",
+        not_after=end,
+        holder=holder,
+        generation=1,
+        **more,
+    )

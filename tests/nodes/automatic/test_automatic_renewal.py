@@ -40,7 +40,7 @@ def lives(kind: str, *, since: int, left: int, at: datetime = NOW) -> None:
 
 
 def hears(at: datetime) -> None:
-    Observation.objects.update(last_seen_at=at)
+    factories.called(at)
 
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=2), DAY, 9000 * DAY])

@@ -208,13 +208,13 @@ def test_a_certificate_that_an_earlier_version_superseded_is_refused(machine: Ma
 
 def test_a_machine_that_was_put_back_is_refused_and_named(machine: Machine, node: Node) -> None:
     superseded(node, ago=timedelta(hours=2))
-    Observation.objects.update(last_seen_at=timezone.now() - timedelta(hours=1))
+    factories.called(timezone.now() - timedelta(hours=1))
     answer = machine.ask()
     assert (answer.status_code, json.loads(answer.content)["type"]) == (403, "urn:trust-zone:superseded-certificate")
     (need,) = said("node-put-back")
     assert "10.0.0.5" in need.text
     assert "rim1" not in [reported.subject for reported in said("node-silent")]  # it does call
-    Observation.objects.update(last_seen_at=timezone.now())
+    factories.called(timezone.now())
     assert [reported.title for reported in said("node-two-callers")] == ["A copy of rim1 calls with certificates that were replaced"]
 
 

@@ -67,7 +67,7 @@ def test_a_renewal_that_takes_too_long_fails_with_its_reason(
 ) -> None:
     row = renewed(node, status, ago=LIMITS[status] + timedelta(seconds=5), reason=reason)
     if not online:
-        Observation.objects.update(last_seen_at=timezone.now() - timedelta(hours=1))
+        factories.called(timezone.now() - timedelta(hours=1))
     work(renewal.renewal_advance, row.pk, renewal.TASK)
     row.refresh_from_db()
     assert (row.status, row.package) == ("failed", None)
@@ -110,7 +110,7 @@ def test_a_sleeping_node_is_one_need_and_not_two(node: Node) -> None:
         }
 
     assert codes() == {"node-renewal-failed"}
-    Observation.objects.update(last_seen_at=timezone.now() - timedelta(days=2))
+    factories.called(timezone.now() - timedelta(days=2))
     assert codes() == {"node-silent"}
 
 

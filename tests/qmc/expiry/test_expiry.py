@@ -19,6 +19,7 @@ from certs.lifetime.expiry_wording import leaf_expiry_wording, root_expiry_wordi
 from certs.lifetime.renewal_forecast import Due, RenewalBasis, holders_due, leaf_due, renewal_basis
 from certs.models import Certificate, RevocationList, Rotation, TrustZone
 from jobs.models import PeriodicWork
+from nodes.inventory.silence import FIRST_CALL
 from nodes.models import BrowserCertificate, Node, Observation, Registration, Renewal
 from nodes.renewal.expiry_wording import node_expiry_wording
 from nodes.revocation.attention import list_expiry_wording
@@ -50,7 +51,7 @@ def node(state: str = "registered", seen: timedelta | None = timedelta(0), **fie
     if seen is None:
         Node._meta.get_field("observation").set_cached_value(made, None)  # the database is not asked
     else:
-        Observation(node=made, last_seen_at=NOW - seen, revocation_lists={"aa": 4})
+        Observation(node=made, last_seen_at=NOW - seen, silent_at=NOW - seen + FIRST_CALL)
     return made
 
 

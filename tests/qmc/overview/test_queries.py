@@ -83,7 +83,7 @@ def crowd(numbers: range, now: datetime) -> None:
         Registration.objects.create(node=waits, generation=1, actor="ann", created_at=now, expires_at=now + DAY)
         node(f"new{number}", "created", now)
         lost = node(f"lost{number}", "decommissioned", now, state_reason=LOST)
-        certificate("client", lost.pk, lost.host_name, now)
+        Certificate.objects.filter(pk=certificate("client", lost.pk, lost.host_name, now).pk).update(status="revoked")
         export = factories.export(f"export{number}", at=now, made_generation=1, actor="ann", made_at=now, not_after=now + 9 * DAY)
         certificate("client", export.pk, f"export export{number}", now)
         token_create(user=user, name=f"token{number}", lasts=9 * DAY, now=now)
