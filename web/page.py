@@ -1,15 +1,13 @@
-"""Shared by all pages of the console: the actor, permissions, and tables with sorting and pages."""
+"""Shared by all pages of the console: the actor, permissions, and numbers in addresses."""
 
 import logging
 import uuid
 from collections.abc import Callable
 from contextlib import nullcontext
-from datetime import datetime
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Concatenate, ParamSpec, cast
 from urllib.parse import urlsplit
 
-import django_tables2
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
@@ -26,7 +24,6 @@ from sealing.errors import ZoneBroken, ZoneMissing
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 SAFE_METHODS = ("GET", "HEAD")
-ROWS = 25
 
 
 class PageRequest(HttpRequest):
@@ -78,14 +75,6 @@ def number(request: HttpRequest, name: str) -> int | None:
     """The number that the address gives as `name`; None if it gives none that is valid."""
     text = request.GET.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-
-
-def table_for(request: HttpRequest, table: type[django_tables2.Table], rows: Any, *, now: datetime) -> django_tables2.Table:
-    """`rows` as a table, sorted and paged as the address requests."""
-    made = table(rows)
-    made.now = now
-    django_tables2.RequestConfig(request, paginate={"per_page": ROWS}).configure(made)
-    return made
 
 
 def form_id(request: PageRequest) -> uuid.UUID:
