@@ -140,6 +140,10 @@ def list_query(declared: type[List]) -> type[ListQuery]:
 def _parameter(filter_field: Filter) -> Any:
     options = {"required": False, "help_text": filter_field.extra.get("help_text", "")}
     match filter_field:
+        case ChoiceFilter() if callable(
+            filter_field.extra["choices"]
+        ):  # known only when all apps are loaded; the filter itself refuses others
+            return serializers.CharField(max_length=LONGEST_SEARCH, **options)
         case ChoiceFilter():
             return Choice([value for value, _ in filter_field.extra["choices"]], **options)
         case UUIDFilter():

@@ -59,6 +59,7 @@ PARTS: dict[str, tuple[Work, ...]] = {
     "key pool": (),
     "watchdog": (),
     "database check": (),
+    "database statistics": (),
     "alerts-old": (),
 }
 

@@ -84,7 +84,7 @@ class Certificate(models.Model):
     class Meta:
         ordering = ["not_after", "id"]
         indexes = [
-            models.Index(fields=["renew_at"], condition=Q(status="issued"), name="certificate_due"),
+            models.Index(fields=["status", "kind", "renew_at", "not_after", "holder_id"], name="certificate_due_and_board"),
             models.Index(fields=["status", "not_after"], name="certificate_expiry"),
             models.Index(fields=["kind", "status"], name="certificate_kind"),
             models.Index(fields=["holder_id", "kind", "status", "not_after"], name="certificates_of_holder"),

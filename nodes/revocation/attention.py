@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.urls import reverse
 
 from attention.expiring import Endless, Expiring, ExpiryWording, by_hand, by_itself, expiring_register
@@ -46,15 +46,11 @@ def needs(look: Look) -> Iterator[Need]:
 @condition_register("node-certificate-revoked")
 def revoked(now: datetime) -> Q:
     """Registered nodes without a valid certificate of some kind, or that report a revoked one."""
-    own = Certificate.objects.filter(status=CertificateStatus.REVOKED, kind__in=OWN_KINDS)
-    missing = [~Exists(Certificate.objects.issued().filter(holder_id=OuterRef("pk"), kind=kind)) for kind in OWN_KINDS]
-    reported = [observed(Q(**{f"{kind}_sha256__in": own.filter(kind=kind).values("sha256")})) for kind in OWN_KINDS]
-    return Q(
-        Q(*missing, _connector=Q.OR) | Q(*reported, _connector=Q.OR),
-        state=NodeState.REGISTERED,
-        is_central=False,
-        pk__in=own.values("holder_id"),
-    )
+    revoked_ones = Certificate.objects.filter(status=CertificateStatus.REVOKED)
+    issued = Certificate.objects.issued().filter(holder_id__isnull=False).order_by()
+    missing = [~Q(pk__in=issued.filter(kind=kind).values("holder_id")) for kind in OWN_KINDS]
+    reported = [observed(Q(**{f"{kind}_sha256__in": revoked_ones.filter(kind=kind).order_by().values("sha256")})) for kind in OWN_KINDS]
+    return Q(Q(*missing, *reported, _connector=Q.OR), state=NodeState.REGISTERED, is_central=False)
 
 
 def _revoked(look: Look) -> Iterator[Need]:

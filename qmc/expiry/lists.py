@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from attention.expiring import Expiring
+from certs.models import Certificate
 from qmc.expiry.board import BoardRow
 from qmc.expiry.rows import ORDER, ExpiryRows
 from qmc.expiry.view_models import ExpiryFilter
@@ -22,7 +22,7 @@ JSON = (
 
 
 class ExpiryList(List):
-    model = Expiring  # type: ignore[assignment]
+    model = Certificate
     noun, caption = "expiry date", "Everything that expires"
     empty = "Nothing has an expiry date yet."
     columns = (
@@ -43,11 +43,8 @@ class ExpiryListed(Listed):
     """The rows that a request asks for."""
 
     def __init__(self, request: HttpRequest, rows: ExpiryRows, form: ExpiryFilter, *, now: datetime) -> None:
-        self.request, self.declared, self.now, self.asked_rows, self.form = request, ExpiryList(), now, rows, form
-
-    @property
-    def _suggesting(self) -> None:
-        return None
+        super().__init__(request, ExpiryList(), Certificate.objects.none(), now=now)
+        self.asked_rows, self.form = rows, form
 
     @cached_property
     def order(self) -> Order:

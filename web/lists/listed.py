@@ -52,7 +52,7 @@ class Listed:
     @property
     def answer(self) -> HttpResponseBase | None:
         """The answer if the address asks for a file or for suggestions. Otherwise the page is to be shown."""
-        asked = self._suggesting
+        asked = self._filters.filters.get(self.request.GET.get("suggest", ""))
         if isinstance(asked, Named):
             texts = asked.suggestions(self.request.GET.get(self.request.GET["suggest"], ""))
             return render(self.request, "web/lists/options.html", {"texts": texts})
@@ -61,11 +61,6 @@ class Listed:
             return None
         name = (self.declared.many or f"{self.declared.noun}s").replace(" ", "-")
         return download(kind, name, self._json(), self.declared.csv)
-
-    @property
-    def _suggesting(self) -> Any:
-        """The filter for which the address asks suggestions, if there is one."""
-        return self._filters.filters.get(self.request.GET.get("suggest", ""))
 
     def page(self, template: str, **context: Any) -> HttpResponseBase:
         """`template` with the list as `listed`; or the file or the suggestions that the address asks for."""
