@@ -97,7 +97,7 @@ def heartbeat(*, caller: Caller, certificate: Certificate, report: Report, now: 
     if call.has_ended():
         raise StaleNode("The caller has hung up.")
     # No answer tells the node to wait longer than `regular_s`.
-    asked["silent_after_s"] = silence_after(timedelta(seconds=site.regular_s))
+    asked["silent_at"] = now + silence_after(timedelta(seconds=site.regular_s))
     _observe(node, report, asked | {"turn": turn, "turn_before": report.turn, "address": call.address}, now)
     if found in NOTED:
         callers.finding_note(kind=NOTED[found], node=node, call=call, now=now, generation=report.generation, other=before)

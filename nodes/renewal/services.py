@@ -96,7 +96,7 @@ def _cannot_go_on(renewal: Renewal, now: datetime) -> str:
     """Why the renewal must fail, and what to do; "" if it can continue."""
     node, limit = renewal.node, LIMITS[RenewalStatus(renewal.status)]
     if renewal.status == RenewalStatus.OFFERED and node.observed is not None:
-        limit = max(limit, timedelta(seconds=node.observed.silent_after_s))
+        limit = max(limit, node.observed.silent_at - node.observed.last_seen_at)
     minutes = f"within {limit // timedelta(minutes=1)} minutes"
     if node.state != NodeState.REGISTERED:
         return "The node is no longer registered."

@@ -1,5 +1,6 @@
 """What a heartbeat costs, and what of its answer may be a few seconds old."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -91,4 +92,5 @@ def test_silence_follows_the_interval_that_a_node_was_told(machine: Settled, set
     settings.QMC_HEARTBEAT_S, site._Kept.site = 400, None
     answer = machine.call()
     assert answer["interval_s"] == 400
-    assert Observation.objects.get(node__name="rim1").silent_after_s == 1440
+    seen = Observation.objects.get(node__name="rim1")
+    assert seen.silent_at - seen.last_seen_at == timedelta(seconds=1200)
