@@ -189,7 +189,7 @@ def key_page(*, now: datetime) -> KeyPage:
     return KeyPage(
         versions=[(version, counts.get(version.key_id or "", 0)) for version in versions],
         retired=DatabaseKey.objects.filter(status=DatabaseKeyStatus.RETIRED),
-        readers=readers(versions, now=now),
+        readers=sorted(readers(versions, now=now), key=lambda reader: not reader.blocked_reason),
         rotation=key_rotation(rotation, now=now) if rotation else None,
         central=_central_key(),
         total=sum(counts.values()),

@@ -250,7 +250,7 @@ def root_rotation_page(*, error: str, now: datetime) -> RootRotationPage:
         old=root,
         name=issue.root_name(zone.name, root_next_number()),
         expires_at=lifetime.validity(now=now, months=zone.lifetime_months, issuer_not_after=None).not_after,
-        nodes=node_progress_rows(Rotation(kind=Rotation.Kind.ROOT), now=now),
+        nodes=sorted(node_progress_rows(Rotation(kind=Rotation.Kind.ROOT), now=now), key=lambda row: not row.blocked_reason),
         cluster=Certificate.objects.issued().filter(kind="cluster").first(),
         exports=exports,
         keep=_keep_choice(root, exports),
