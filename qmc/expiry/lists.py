@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 
@@ -45,6 +46,12 @@ class ExpiryListed(Listed):
     def __init__(self, request: HttpRequest, rows: ExpiryRows, form: ExpiryFilter, *, now: datetime) -> None:
         super().__init__(request, ExpiryList(), Certificate.objects.none(), now=now)
         self.asked_rows, self.form = rows, form
+
+    @property
+    def everything_url(self) -> str:
+        """The address without the filters, of the same day."""
+        day = self.request.GET.get("as_of")
+        return f"{self.request.path}?{urlencode({'as_of': day})}" if day else self.request.path
 
     @cached_property
     def order(self) -> Order:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django import forms
-from django.urls import reverse
 
 from attention.expiring import KINDS
 from pki.core import clocks, lifetime
@@ -110,11 +109,6 @@ class ExpiryPage:
     @property
     def is_ahead(self) -> bool:
         return self.board.as_of > self.board.now
-
-    @property
-    def everything(self) -> str:
-        """The address of the page without filters."""
-        return reverse("expiry") + (f"?as_of={self.day}" if self.is_ahead else "")
 
 
 def _expires(row: BoardRow) -> str:

@@ -23,6 +23,7 @@ from nodes.addresses.services import (
 from nodes.errors import InputInvalid
 from nodes.models import Node, Observation
 from nodes.node_api.heartbeat import _addresses_differ
+from nodes.node_api.site import site_read
 from nodes.registration.preflight import _central_address
 from pki.core.addresses import central_address
 from pki.exchange.report import Report
@@ -187,10 +188,10 @@ def test_the_command_changes_nothing_that_was_not_confirmed(zone: TrustZone, mon
 
 
 def test_a_node_learns_new_addresses_with_its_heartbeat(zone: TrustZone) -> None:
-    assert _addresses_differ(reported([])) == []  # an older agent
-    assert _addresses_differ(reported(["127.0.0.1:4242"])) == []
+    assert _addresses_differ(reported([]), site_read()) == []  # an older agent
+    assert _addresses_differ(reported(["127.0.0.1:4242"]), site_read()) == []
     addresses_set(actor=SYSTEM, texts=["10.4.2.1:4242", "[fd00::1]:4242"], now=NOW)
-    assert _addresses_differ(reported(["127.0.0.1:4242"])) == ["10.4.2.1:4242", "[fd00::1]:4242"]
+    assert _addresses_differ(reported(["127.0.0.1:4242"]), site_read()) == ["10.4.2.1:4242", "[fd00::1]:4242"]
 
 
 def test_who_may_change_the_addresses(zone: TrustZone) -> None:
