@@ -79,7 +79,7 @@ def test_refused_commands_without_a_site_leave_no_files(tmp_path: Path, archives
 WITH_A_SITE = {
     "restore over it": (restore_words("rows.age"), "Nothing was changed"),
     "a backup over a file": (["backup", "{place}/rows.age", "--passphrase-file", "{place}/passphrase"], "exists already"),
-    "a backup with a short passphrase": (["backup", "{place}/b.age", "--passphrase-file", "{place}/short"], "12 to 200 are needed"),
+    "a backup with a short passphrase": (["backup", "{place}/b.age", "--passphrase-file", "{place}/short"], "It needs 12 to 200"),
     "a backup where nothing can be written": (
         ["backup", "{place}/short/b.age", "--passphrase-file", "{place}/passphrase"],
         "could not be written",
