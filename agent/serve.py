@@ -24,6 +24,7 @@ from pki.core.errors import PKIError
 
 log = logging.getLogger("agent")
 RETRY_S, LONGEST_RETRY_S = 5, 300
+USUAL_S = 60  # the interval until the central node has answered
 OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
@@ -206,7 +207,7 @@ class Agent:
 
     async def send_heartbeats(self) -> None:
         """Send heartbeats until the agent stops. Failures are logged and tried again."""
-        failed, was_refused, regular = 0, False, RETRY_S
+        failed, was_refused, regular = 0, False, USUAL_S
         while not self.ended.is_set():  # asyncio.wait_for may swallow a cancellation (Python 3.11)
             self.wake.clear()
             try:

@@ -150,7 +150,7 @@ def folded(found: Iterable[Ranked], totals: Mapping[Many, int]) -> list[Ranked]:
     alike: dict[tuple[str, Many | None, bool], list[Ranked]] = defaultdict(list)
     for entry in found:
         need = entry.need
-        # Of a kind that is not complete, nobody knows how many have a cause.
+        # If not all needs of a kind were built, the number of those with a cause is not known.
         alike[need.code, need.many, bool(entry.explained_by) and need.many not in totals].append(entry)
     lines: list[Ranked] = []
     for (_, many, _), same in alike.items():

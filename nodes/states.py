@@ -36,6 +36,7 @@ class RenewalStatus(TextChoices):
     FAILED = "failed"
 
 
+RENEWAL_ENDED = (RenewalStatus.PROVED, RenewalStatus.FAILED)
 R = RenewalStatus
 RENEWAL_TRANSITIONS: dict[RenewalStatus, frozenset[RenewalStatus]] = {
     R.REQUESTED: frozenset({R.OFFERED, R.FAILED}),

@@ -36,7 +36,7 @@ def database_read_whole() -> None:
 
 
 def statistics_update() -> None:
-    """Let SQLite measure its tables, so that it chooses the right index. PostgreSQL does that itself."""
+    """Let SQLite measure its tables, so that it chooses the right index. PostgreSQL does this automatically."""
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA analysis_limit = 1000")  # rows of each index, which is enough for an estimate

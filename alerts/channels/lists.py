@@ -25,7 +25,7 @@ def channel_json(channel: Channel) -> dict[str, Any]:
 class ChannelList(List):
     model = Channel
     noun, caption = "channel", "Channels"
-    empty = "No channels yet, so nobody is notified of alerts. Add one: mail, a webhook, or a chat or on-call service."
+    empty = "No channels yet. Alerts are shown only in this console. Add a channel: mail, a webhook, or a chat or on-call service."
     columns = (
         Column("name", "Channel", "alerts/channels/cell_name.html", sort="name"),
         Column("state", "State", "alerts/channels/cell_state.html"),

@@ -1,4 +1,4 @@
-"""The periodic work of the site, each part by itself."""
+"""Measure the parts of the periodic work, one at a time."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime

@@ -76,7 +76,7 @@ def seed(counts: Counts, *, now: datetime, say: Say) -> None:
     )
     say(f"{len(nodes)} nodes and {len(exports)} exports")
     log = Log(plan.left_out)
-    log.write(_told(_histories(plan, nodes, exports, world), say))
+    log.write(_with_progress(_histories(plan, nodes, exports, world), say))
     say(f"{Certificate.objects.count()} certificates and {log.sequence} events")
     _jobs_made(counts.jobs, issuer.row, now)
     say(f"{Job.objects.count()} jobs")
@@ -110,7 +110,7 @@ def _histories(
     return merge(*of_nodes, *of_exports, backups(plan, world), key=lambda step: step.at)
 
 
-def _told(steps: Iterable[Step], say: Say) -> Iterator[Step]:
+def _with_progress(steps: Iterable[Step], say: Say) -> Iterator[Step]:
     """The same steps. Says now and then how many events there were."""
     events, said = 0, 0
     for step in steps:

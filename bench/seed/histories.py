@@ -12,7 +12,7 @@ from typing import Any
 from agent.version import VERSION
 from audit.actors import SYSTEM, system_for
 from bench.seed.certificates import Holder, Maker
-from bench.seed.log import Step, Told, target_of
+from bench.seed.log import SeededEvent, Step, target_of
 from bench.seed.plan import SERVICES, Oddity, Plan, PlannedExport, PlannedNode
 from certs.models import Certificate, Export, TrustZone
 from certs.states import CertificateStatus
@@ -59,16 +59,16 @@ class Signed:
     def of(cls, row: Certificate) -> "Signed":
         return cls(row.kind, target_of(row), row.serial, row.sha256)
 
-    def moved(self, actor: str, before: str, to: str, reason: str = "") -> Told:
+    def moved(self, actor: str, before: str, to: str, reason: str = "") -> SeededEvent:
         detail = {"from": before, "to": to, "reason": reason, "serial": self.serial, "sha256": self.sha256}
-        return Told(actor, "certificate.transition", self.target, detail)
+        return SeededEvent(actor, "certificate.transition", self.target, detail)
 
 
-def _issued(pair: Iterable[Certificate], actor: str) -> Iterator[Told]:
+def _issued(pair: Iterable[Certificate], actor: str) -> Iterator[SeededEvent]:
     """The events of new certificates."""
     for row in pair:
         detail = {"holder": row.holder, "generation": row.generation, "serial": row.serial}
-        yield Told(actor, "certificate.recorded", target_of(row), detail)
+        yield SeededEvent(actor, "certificate.recorded", target_of(row), detail)
         yield Signed.of(row).moved(actor, "issuing", "issued")
 
 
@@ -83,15 +83,15 @@ class NodeHistory:
     def steps(self) -> Iterator[Step]:
         return merge(self._life(), self._changes(), key=lambda step: step.at)
 
-    def _told(self, actor: str, action: str, **detail: Any) -> Told:
-        return Told(actor, action, target_of(self.node), detail)
+    def _event(self, actor: str, action: str, **detail: Any) -> SeededEvent:
+        return SeededEvent(actor, action, target_of(self.node), detail)
 
-    def _moved(self, actor: str, before: str, to: str, reason: str = "") -> Told:
-        return self._told(actor, "node.transition", **{"from": before, "to": to, "reason": reason})
+    def _moved(self, actor: str, before: str, to: str, reason: str = "") -> SeededEvent:
+        return self._event(actor, "node.transition", **{"from": before, "to": to, "reason": reason})
 
     def _life(self) -> Iterator[Step]:
         planned = self.planned
-        yield Step(planned.created_at, (self._told(ADMIN, "node.created", host_name=planned.host_name, address=planned.address),))
+        yield Step(planned.created_at, (self._event(ADMIN, "node.created", host_name=planned.host_name, address=planned.address),))
         for generation, at in enumerate(planned.issued, 1):
             yield from self._renewed(generation, at) if generation > 1 else self._registered(at)
         if planned.state is NodeState.DECOMMISSIONED:
@@ -150,8 +150,8 @@ class NodeHistory:
             next_attempt_at=self.world.now + 20 * S, claims=30, progress=NodeState.AWAITING_PASSWORD,
         )  # fmt: skip
 
-    def _renewal(self, actor: str, generation: int, before: str, to: str, reason: str = "") -> Told:
-        return self._told(actor, "renewal.transition", **{"from": before, "to": to, "reason": reason, "generation": generation})
+    def _renewal(self, actor: str, generation: int, before: str, to: str, reason: str = "") -> SeededEvent:
+        return self._event(actor, "renewal.transition", **{"from": before, "to": to, "reason": reason, "generation": generation})
 
     def _renewed(self, generation: int, at: datetime) -> Iterator[Step]:
         older, pair = self.signed[-2:], self._pair(generation, at)
@@ -178,11 +178,11 @@ class NodeHistory:
         for number, part in enumerate(sorted(rng.random() for _ in range(planned.changes))):
             if number % 2:
                 detail = {"revision": rng.randbytes(32).hex(), "problem": ""}
-                told = self._told(f"node {self.node}", "node.browser_certificate_taken", **detail)
+                event = self._event(f"node {self.node}", "node.browser_certificate_taken", **detail)
             else:
                 before, to = ({"services": [*services]} for services in rng.sample(SERVICES, 2))
-                told = self._told(ADMIN, "node.changed", **{"from": before, "to": to})
-            yield Step(planned.created_at + part * until, (told,))
+                event = self._event(ADMIN, "node.changed", **{"from": before, "to": to})
+            yield Step(planned.created_at + part * until, (event,))
 
     def _observed(self) -> Observation:
         """The last call, which agrees with the certificates."""
@@ -224,10 +224,10 @@ def export_history(planned: PlannedExport, export: Export, world: World) -> Iter
         "format": export.format, "include_secrets_key": True, "include_ca": True, "legacy": False, "has_password": True
     }  # fmt: skip
 
-    def moved(actor: str, before: str, to: str, reason: str = "") -> Told:
-        return Told(actor, "export.transition", target, {"from": before, "to": to, "reason": reason, "generation": 1})
+    def moved(actor: str, before: str, to: str, reason: str = "") -> SeededEvent:
+        return SeededEvent(actor, "export.transition", target, {"from": before, "to": to, "reason": reason, "generation": 1})
 
-    yield Step(at - 2 * S, (Told(ADMIN, "export.requested", target, choices),))
+    yield Step(at - 2 * S, (SeededEvent(ADMIN, "export.requested", target, choices),))
     if planned.is_failed:
         yield Step(at, (moved(BY_SYSTEM, "requested", "failed", export.status_reason),))
         return
@@ -237,8 +237,8 @@ def export_history(planned: PlannedExport, export: Export, world: World) -> Iter
         later |= {"revocation_code": RevocationCode.SUPERSEDED}
     pair = world.maker.pair(Holder(export.pk, str(export), export.machine), 1, at=at, **later)
     yield Step(at, (*_issued(pair, FOR_ADMIN), moved(FOR_ADMIN, "requested", "made")), pair)
-    yield Step(at + 300 * S, (Told(ADMIN, "export.downloaded", target, {"generation": 1}),))
-    yield Step(at + timedelta(hours=24), (Told(BY_SYSTEM, "export.archive_wiped", target, {"generation": 1}),))
+    yield Step(at + 300 * S, (SeededEvent(ADMIN, "export.downloaded", target, {"generation": 1}),))
+    yield Step(at + timedelta(hours=24), (SeededEvent(BY_SYSTEM, "export.archive_wiped", target, {"generation": 1}),))
     if planned.is_revoked:
         revoked = (Signed.of(row).moved(ADMIN, "issued", "revoked", export.status_reason) for row in pair)
         yield Step(export.status_since, (moved(ADMIN, "made", "revoked", export.status_reason), *revoked))
@@ -250,5 +250,5 @@ def backups(plan: Plan, world: World) -> Iterator[Step]:
     for number in range(1, plan.backups + 1):
         at = plan.begins + number * pause
         file = {"file": f"backup-{at:%Y%m%d-%H%M%S}.qmc"}
-        yield Step(at, (Told(ADMIN, "backup.made", target, file | {"contains": ["database", "secrets", "store"]}),))
-        yield Step(at + 60 * S, (Told(ADMIN, "backup.verified", target, file),))
+        yield Step(at, (SeededEvent(ADMIN, "backup.made", target, file | {"contains": ["database", "secrets", "store"]}),))
+        yield Step(at + 60 * S, (SeededEvent(ADMIN, "backup.verified", target, file),))

@@ -16,7 +16,7 @@ BATCH = 1000
 
 
 @dataclass(frozen=True)
-class Told:
+class SeededEvent:
     """One event, without its place in the log."""
 
     actor: str
@@ -30,7 +30,7 @@ class Step:
     """What the product wrote at one time."""
 
     at: datetime
-    events: tuple[Told, ...]
+    events: tuple[SeededEvent, ...]
     rows: tuple[models.Model, ...] = ()
 
 
@@ -42,7 +42,7 @@ class Log:
     """Appends steps to the log, without its first `left_out` events."""
 
     def __init__(self, left_out: int) -> None:
-        self.left_out, self.written = left_out, 0
+        self.left_out = left_out
         head = Head.objects.get(pk=1)
         self.sequence, self.digest = head.sequence, head.digest
         self.events: list[Event] = []
@@ -51,8 +51,8 @@ class Log:
     def write(self, steps: Iterable[Step]) -> None:
         waiting = 0
         for step in steps:
-            for told in step.events:
-                self._append(told, step.at)
+            for seeded in step.events:
+                self._append(seeded, step.at)
             for row in step.rows:
                 self.rows[type(row)].append(row)
             waiting += len(step.events) + len(step.rows)
@@ -61,15 +61,15 @@ class Log:
                 waiting = 0
         self.flush()
 
-    def _append(self, told: Told, at: datetime) -> None:
+    def _append(self, seeded: SeededEvent, at: datetime) -> None:
         if self.left_out:
             self.left_out -= 1
             return
-        kind, pk, label = told.target
+        kind, pk, label = seeded.target
         self.sequence += 1
         event = Event(
-            sequence=self.sequence, at=at, actor=told.actor, action=told.action, target_type=kind, target_id=pk, target_label=label,
-            detail=told.detail, previous=self.digest,
+            sequence=self.sequence, at=at, actor=seeded.actor, action=seeded.action, target_type=kind, target_id=pk, target_label=label,
+            detail=seeded.detail, previous=self.digest,
         )  # fmt: skip
         event.digest = self.digest = digest_of(event)
         self.events.append(event)
@@ -80,6 +80,5 @@ class Log:
                 model._base_manager.bulk_create(rows)
             Event.objects.bulk_create(self.events)
             Head.objects.filter(pk=1).update(sequence=self.sequence, digest=self.digest)
-        self.written += len(self.events)
         self.events.clear()
         self.rows.clear()

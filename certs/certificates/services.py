@@ -194,7 +194,8 @@ def _recorded(
             details = [(row, {"holder": row.holder, "generation": row.generation, "serial": row.serial}) for row in rows]
             record_each(actor=actor, action="certificate.recorded", details=details, now=now)
     except IntegrityError as exc:
-        raise _made_elsewhere(next(iter(drafts))) from exc
+        holder = next(iter(drafts)).holder
+        raise StaleCertificate(f"another worker makes certificates of {holder}") from exc
     return rows
 
 

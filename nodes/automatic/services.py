@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from attention.once import once
 from audit.actors import SYSTEM
@@ -19,7 +19,7 @@ from certs.roots.services import cluster_in_force, cluster_renew
 from certs.states import CertificateStatus
 from certs.zone.services import zone_current
 from jobs.leases import written_ahead
-from nodes.inventory.silence import FIRST_CALL, observed, silent_nodes
+from nodes.inventory.silence import observed, silent_nodes
 from nodes.models import Node, Observation, Renewal
 from nodes.observation.clock_doubt import clock_believed
 from nodes.renewal.services import renewal_ensure
@@ -137,7 +137,9 @@ def rotates_next(now: datetime) -> bool:
 
 def calls_follow_clock(*, now: datetime) -> None:
     """After the clock was set back, give calls dated in the future the current time. Otherwise a silent node would count as online until then."""
-    Observation.objects.filter(written_ahead("last_seen_at", now)).update(last_seen_at=now, silent_at=now + FIRST_CALL)
+    Observation.objects.filter(written_ahead("last_seen_at", now)).update(
+        last_seen_at=now, silent_at=now + (F("silent_at") - F("last_seen_at"))
+    )
 
 
 def automatic_renewal(*, now: datetime) -> None:

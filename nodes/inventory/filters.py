@@ -30,7 +30,7 @@ class NodeFilter(ListFilter):
 
     attention = django_filters.ChoiceFilter(
         choices=_needs, method="with_need", label="Needs attention", empty_label="any or none", widget=forms.Select(attrs={"class": "form-select"}),
-        help_text="the code of a need",
+        help_text="the code of a need", error_messages={"invalid_choice": "There is no such value. Use the code of a need of nodes, such as node-silent."},
     )  # fmt: skip
 
     class Meta:

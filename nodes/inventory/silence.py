@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def silence_after(interval: timedelta) -> timedelta:
-    """After how long without a call a node is silent, if it was told to call after `interval`: three missed calls.
+    """After how long without a call a node is silent, if its calls are `interval` apart: three missed calls.
 
     At least three minutes, so that an agent that restarts is not called silent.
     """

@@ -23,13 +23,13 @@ from nodes.errors import StaleNode
 from nodes.inventory.silence import silence_after
 from nodes.inventory.transition import node_lock, node_transition, renewal_transition
 from nodes.models import CallerFinding, Node, Observation, Registration, Renewal
-from nodes.node_api.site import Site, site_known, site_read
+from nodes.node_api.site import Site, site_cached, site_read
 from nodes.observation import callers
 from nodes.observation.callers import Call
 from nodes.observation.models import derived, proof_is_recent
 from nodes.registration import services as registrations
 from nodes.renewal import services as renewals
-from nodes.states import UNDER_WAY, NodeState, RenewalStatus
+from nodes.states import RENEWAL_ENDED, UNDER_WAY, NodeState, RenewalStatus
 from pki.core import clocks, sealing
 from pki.exchange.answer import Answer
 from pki.exchange.report import Report
@@ -37,15 +37,15 @@ from pki.exchange.turns import Verdict
 from sealing.local_keys import key_ring
 
 UNKNOWN_PLACE = Call()
-MARKS: dict[str, tuple[str, list[str], Any]] = {
+CALLER_COLUMNS: dict[str, tuple[str, list[str], Any]] = {
     "is_disputed": (
         "EXISTS (SELECT 1 FROM nodes_callerfinding WHERE node_id = nodes_node.id AND kind = %s)",
         [str(CallerFinding.Kind.TWO_CALLERS)],
         BooleanField(),
     ),
-    "is_renewed": (
+    "has_renewal": (
         "EXISTS (SELECT 1 FROM nodes_renewal WHERE node_id = nodes_node.id AND status NOT IN (%s, %s))",
-        [str(RenewalStatus.PROVED), str(RenewalStatus.FAILED)],
+        [str(status) for status in RENEWAL_ENDED],
         BooleanField(),
     ),
     "site_digest": ("(SELECT digest FROM nodes_sitenudge LIMIT 1)", [], CharField()),
@@ -62,19 +62,19 @@ OBSERVED = (
 
 @dataclass(frozen=True)
 class Caller:
-    """The calling node with its observation, whether two machines call as it, whether it is renewed, and the digest of `SiteNudge`."""
+    """The calling node with its observation, whether two machines call as it, whether a renewal is under way, and the digest of `SiteNudge`."""
 
     node: Node
     is_disputed: bool
-    is_renewed: bool
+    has_renewal: bool
     site_digest: str | None
 
 
 def caller_read(pk: uuid.UUID) -> Caller | None:
     """Read all of it with one query; None if there is no such node. Its conditions are SQL, because Django takes longer to write them than the database to answer."""
-    nodes = Node.objects.present().select_related("observation").annotate(**{name: RawSQL(*sql) for name, sql in MARKS.items()})  # noqa: S611
+    nodes = Node.objects.present().select_related("observation").annotate(**{name: RawSQL(*sql) for name, sql in CALLER_COLUMNS.items()})  # noqa: S611
     node = next(iter(nodes.filter(pk=pk).order_by()), None)
-    return Caller(node, **{name: vars(node)[name] for name in MARKS}) if node is not None else None
+    return Caller(node, **{name: vars(node)[name] for name in CALLER_COLUMNS}) if node is not None else None
 
 
 def heartbeat(*, caller: Caller, certificate: Certificate, report: Report, now: datetime, call: Call = UNKNOWN_PLACE) -> Answer:
@@ -82,7 +82,7 @@ def heartbeat(*, caller: Caller, certificate: Certificate, report: Report, now: 
 
     Raises: StaleNode if another call of this node was answered in the meantime, or the caller closed the connection. Then nothing was stored.
     """
-    node, site = caller.node, site_known(caller.site_digest)
+    node, site = caller.node, site_cached(caller.site_digest)
     registers = node.state in BEFORE_ITS_CALL and certificate.generation == node.generation
     found = callers.verdict(node, certificate, report, registers=registers)
     if found == Verdict.EARLIER_REGISTRATION:
@@ -96,27 +96,26 @@ def heartbeat(*, caller: Caller, certificate: Certificate, report: Report, now: 
     asked = {"proved": proved, "challenges": expected, **cluster_proof(node, report, now)}
     if call.has_ended():
         raise StaleNode("The caller has hung up.")
-    # No answer tells the node to wait longer than `regular_s`.
+    # No answer has a longer interval than `regular_s`.
     asked["silent_at"] = now + silence_after(timedelta(seconds=site.regular_s))
     _observe(node, report, asked | {"turn": turn, "turn_before": report.turn, "address": call.address}, now)
     if found in NOTED:
         callers.finding_note(kind=NOTED[found], node=node, call=call, now=now, generation=report.generation, other=before)
     _browser_recorded(node, report, revision, before, now)
     disputed = caller.is_disputed or found == Verdict.TWO_CALLERS
-    renewal = Renewal.objects.under_way().filter(node=node).first() if caller.is_renewed else None
+    renewal = Renewal.objects.under_way().filter(node=node).first() if caller.has_renewal else None
     if certificate.generation == node.generation:
         _called_home(node, renewal, now)
     if renewal is None and _lacks_key(site, node, report) and _lacks_key(site_read(), node, report):
         renewal = renewals.renewal_ensure(actor=SYSTEM, node=node, now=now)
     offered = renewal is not None and renewal.status == RenewalStatus.OFFERED and not disputed
     differs, addresses = _trust_differs(report, site), _addresses_differ(report, site)
-    # The node's next report shows whether it knows the addresses and the trust in this answer, and has the cluster key.
-    is_asked = bool(asked["cluster_challenge"]) and (before is None or asked["cluster_challenge"] != before.cluster_challenge)
-    pending = renewal is not None or differs or bool(addresses) or node.state in UNDER_WAY or any(key_id not in proved for key_id in live)
-    pending = pending or (is_asked and not asked["cluster_proved_at"])
-    pending = (
-        pending or (site.rotation is not None and _is_lively(site.rotation, now)) or _browser_is_on_its_way(node, report, revision, now)
-    )
+    pending = any(
+        (
+            renewal is not None, differs, addresses, node.state in UNDER_WAY, not set(live) <= set(proved), _is_asked_for_cluster_key(asked, before),
+            site.rotation is not None and _is_lively(site.rotation, now), _browser_is_on_its_way(node, report, revision, now),
+        )
+    )  # fmt: skip
     return Answer(
         now=now,
         interval_s=site.pending_s if pending else site.regular_s,
@@ -131,6 +130,12 @@ def heartbeat(*, caller: Caller, certificate: Certificate, report: Report, now: 
         central_addresses=addresses,
         nudged_by=site.nudged_by,
     )
+
+
+def _is_asked_for_cluster_key(asked: dict[str, Any], before: Observation | None) -> bool:
+    """Whether this answer has a new challenge for the cluster key, which the node's next report answers."""
+    challenge = asked["cluster_challenge"]
+    return bool(challenge) and (before is None or challenge != before.cluster_challenge) and not asked["cluster_proved_at"]
 
 
 def _to_earlier(report: Report, site: Site, now: datetime) -> Answer:

@@ -35,24 +35,23 @@ class Site:
 
 
 class _Kept:
-    """The last one, the digest of `SiteNudge` that it was read with, and until when it is used."""
+    """The last site that was read, the digest of `SiteNudge` then, and until when it is used. One value, because several threads write it."""
 
-    site: Site | None = None
-    digest: str | None = None
-    until = 0.0
+    value: tuple[Site, str | None, float] | None = None
 
 
 KEPT_S = 2
 
 
-def site_known(digest: str | None) -> Site:
-    """The site, at most two seconds old. It is read again when `digest`, that of `SiteNudge`, has changed: a nudged node gets what it was nudged for.
+def site_cached(digest: str | None) -> Site:
+    """The site, at most two seconds old. It is read again when `digest`, that of `SiteNudge`, has changed: a nudged node gets the change for which it was nudged.
 
     Raises: ZoneMissing.
     """
-    if _Kept.site is None or digest != _Kept.digest or time.monotonic() >= _Kept.until:
-        _Kept.site, _Kept.digest, _Kept.until = site_read(), digest, time.monotonic() + KEPT_S
-    return _Kept.site
+    kept = _Kept.value
+    if kept is None or digest != kept[1] or time.monotonic() >= kept[2]:
+        _Kept.value = kept = site_read(), digest, time.monotonic() + KEPT_S
+    return kept[0]
 
 
 def site_read() -> Site:

@@ -30,7 +30,7 @@ from pki.exchange.readers import MOST_NUDGING
 from sealing.local_keys import own_store
 
 log = logging.getLogger(__name__)
-AT_ONCE, BATCH, TURN_S = 16, 64, 5  # connections; nodes between two looks at the database; seconds of one run
+AT_ONCE, BATCH, TURN_S = 16, 32, 5  # connections; nodes between two looks at the database; seconds of one run
 # The limit that follows the load: a center that answers calls slowly sends fewer nudges.
 MOST_OUTSTANDING, OUTSTANDING = 100, timedelta(seconds=10)
 BACK_OFF = timedelta(minutes=10)  # after a node was not reached, and until a nudge that was not sent is forgotten
@@ -73,9 +73,11 @@ def site_nudge(*, now: datetime) -> None:
 
 
 def _dialable(now: datetime) -> QuerySet[Node]:
-    """The nodes that can be dialed, as far as is known."""
+    """The nodes that can be dialed, as far as is known. Silent nodes are not dialed: their agents probably do not run."""
     failed = Q(nudge__reached=False, nudge__dialed_at__gt=now - BACK_OFF)
-    return Node.objects.present().filter(~failed, is_central=False, registered_at__isnull=False, observation__listening=True)
+    return Node.objects.present().filter(
+        ~failed, is_central=False, registered_at__isnull=False, observation__listening=True, observation__silent_at__gt=now
+    )
 
 
 def nodes_waiting(*, now: datetime) -> QuerySet[Node]:

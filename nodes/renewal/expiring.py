@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 
 from attention.expiring import Expiring, ExpiringTable, Forecast, by_hand, table_register
@@ -17,12 +17,12 @@ from certs.zone.services import zone_current
 from nodes.inventory.silence import silent_nodes
 from nodes.models import Node, Renewal
 from nodes.renewal.expiry_wording import node_expiry_wording
+from nodes.renewal.models import RenewalQuerySet
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 from pki.core import lifetime
 from pki.core.roles import OWN_KINDS, Kind
 
 FEW = 500
-ENDED = (RenewalStatus.PROVED, RenewalStatus.FAILED)
 
 
 @table_register
@@ -45,9 +45,7 @@ class NodeCertificates(ExpiringTable):
         cannot = _cannot_be_renewed(basis, now)
         if cannot is not None:
             registering = Q(holder_id__in=Node.objects.filter(state__in=UNDER_WAY).order_by().values("pk"))
-            replaced = Q(
-                Exists(_of_now().exclude(status__in=ENDED).filter(node=OuterRef("holder_id"), generation__gt=OuterRef("generation")))
-            )
+            replaced = Q(Exists(_of_now().under_way().filter(node=OuterRef("holder_id"), generation__gt=OuterRef("generation"))))
             found |= ~registering & ~replaced & cannot
         return found
 
@@ -91,7 +89,7 @@ class NodeCertificates(ExpiringTable):
         return found
 
 
-def _of_now() -> "QuerySet[Renewal]":
+def _of_now() -> RenewalQuerySet:
     """The renewals that made, or should have made, the newest generation of their node."""
     return Renewal.objects.filter(generation=F("node__generation"))
 

@@ -6,12 +6,12 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Q
 
-from nodes.states import RenewalStatus
+from nodes.states import RENEWAL_ENDED, RenewalStatus
 
 
 class RenewalQuerySet(models.QuerySet["Renewal"]):
     def under_way(self) -> "RenewalQuerySet":
-        return self.exclude(status__in=[RenewalStatus.PROVED, RenewalStatus.FAILED])
+        return self.exclude(status__in=RENEWAL_ENDED)
 
 
 class Renewal(models.Model):

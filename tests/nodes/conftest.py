@@ -23,7 +23,7 @@ def store(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Store:
 def _site_is_read_for_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test changes the site and calls at once."""
     monkeypatch.setattr(site, "KEPT_S", 0)
-    monkeypatch.setattr(site._Kept, "site", None)
+    monkeypatch.setattr(site._Kept, "value", None)
 
 
 @pytest.fixture

@@ -88,8 +88,8 @@ def test_a_nudged_node_gets_the_list_that_it_was_nudged_for(machine: Settled) ->
     assert machine.call()["trust"] is True
 
 
-def test_silence_follows_the_interval_that_a_node_was_told(machine: Settled, settings: Any) -> None:
-    settings.QMC_HEARTBEAT_S, site._Kept.site = 400, None
+def test_silence_follows_the_interval_of_the_answer(machine: Settled, settings: Any) -> None:
+    settings.QMC_HEARTBEAT_S, site._Kept.value = 400, None
     answer = machine.call()
     assert answer["interval_s"] == 400
     seen = Observation.objects.get(node__name="rim1")

@@ -69,6 +69,7 @@ WAITS: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
     "registered": ({}, {}, True),
     "has called since": ({"seen": AT + MINUTE}, {}, False),
     "called while it was recorded": ({"seen": AT + timedelta(seconds=1)}, {}, True),
+    "silent": ({"seen": AT - timedelta(hours=1)}, {}, False),
     "does not listen": ({"listening": False}, {}, False),
     "never registered": ({"state": "distributing"}, {}, False),
     "being registered again": ({"state": "distributing", "registered_at": AT}, {}, True),
