@@ -26,7 +26,7 @@ def certificate_json(certificate: Certificate, now: datetime) -> dict[str, Any]:
 class CertificateList(List):
     model = Certificate
     noun, caption = "certificate", "Certificates"
-    empty = "No certificates yet."
+    empty = "No certificates in force. Choose another status to see the others."
     filters = CertificateFilter
     columns = (
         Column("subject", "Certificate", "certs/certificates/cell_subject.html"),

@@ -194,8 +194,9 @@ def _recorded(
             details = [(row, {"holder": row.holder, "generation": row.generation, "serial": row.serial}) for row in rows]
             record_each(actor=actor, action="certificate.recorded", details=details, now=now)
     except IntegrityError as exc:
-        holder = next(iter(drafts)).holder
-        raise StaleCertificate(f"another worker makes certificates of {holder}") from exc
+        first, *others = drafts
+        what = "certificates" if others else f"the {first.kind} certificate"
+        raise StaleCertificate(f"another worker makes {what} of {first.holder}") from exc
     return rows
 
 

@@ -33,10 +33,21 @@ def needs(look: Look) -> Iterator[Need]:
     present = Export.objects.in_use().aggregate(**{str(number): Count("pk", filter=states[state]) for number, state in enumerate(states)})
     for number, state in enumerate(states):
         if present[str(number)]:
-            many = Many(f"{{count}} exports: each one {state}", reverse("exports:list") + "?sort=not_after", "Show exports")
+            title, query = MANY[state]
+            many = Many(title, f"{reverse('exports:list')}?{query}", "Show exports")
             rows = Export.objects.in_use().filter(states[state]).defer("archive", "sealed_password").order_by("not_after", "machine", "pk")
             found = (_export(status, now) for status in export_statuses(look.worst(rows, many)))
             yield from (replace(need, many=many) for need in found if need)
+
+
+# For each state: the title of the line for many, and the filter of the list.
+MANY = {
+    "is refused": ("{count} exports are refused", "health=refused"),
+    "could not be made": ("{count} exports could not be made", "status=failed"),
+    "must be renewed": ("{count} exports must be renewed", "sort=not_after"),
+    "has expired": ("{count} exports have expired", "health=expired"),
+    "expires soon": ("{count} exports expire soon", "health=expiring"),
+}
 
 
 def conditions(now: datetime) -> dict[str, Q]:

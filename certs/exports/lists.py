@@ -33,7 +33,7 @@ def exports_json(exports: Iterable[Export], now: datetime) -> list[dict[str, Any
 class ExportList(List):
     model = Export
     noun, caption = "export", "Exports"
-    empty = "No exports yet. Make one for each machine that has no agent."
+    empty = "No exports in use. Make one for each machine that has no agent."
     filters = ExportFilter
     columns = (
         Column("machine", "Machine", "certs/exports/cell_machine.html", sort="machine -created_at"),

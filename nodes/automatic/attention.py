@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import F, Q
 from django.urls import reverse
 
 from attention.needs import Look, Need, Severity, codes_register, needs_register
@@ -36,7 +36,7 @@ def needs(look: Look) -> Iterator[Need]:
     """Late renewals, and a root past half its lifetime. The room certs.roots reports a broken trust zone."""
     with contextlib.suppress(ZoneMissing, ZoneBroken):
         many = many_nodes("renewal-overdue", "The renewals of {count} nodes are late")
-        overdue = list(worst_nodes(look, "renewal-overdue", "observation__last_seen_at", many))
+        overdue = list(worst_nodes(look, "renewal-overdue", F("observation__last_seen_at").asc(nulls_first=True), many))
         blocked_reasons = BlockedReasons(overdue)
         for due in dues_of(overdue, now=look.now) if overdue else ():
             yield replace(_overdue(due, blocked_reasons, look.now), many=many)

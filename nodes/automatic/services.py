@@ -155,6 +155,7 @@ def automatic_renewal(*, now: datetime) -> None:
     ready = Node.objects.filter(due_nodes(since=now, now=now), observation__isnull=False).exclude(silent_nodes(now))
     for other in (failed, waits):
         ready = ready.exclude(pk__in=other.values("node"))
-    batch = ready.select_related("observation").order_by("pk")[:BATCH]
-    for due in dues_of(batch, now=now):
-        renewal_ensure(actor=SYSTEM, node=due.node, now=now)
+    started, after = 0, uuid.UUID(int=0)
+    while started < BATCH and (batch := list(ready.filter(pk__gt=after).select_related("observation").order_by("pk")[:BATCH])):
+        started += sum(renewal_ensure(actor=SYSTEM, node=due.node, now=now) is not None for due in dues_of(batch, now=now))
+        after = batch[-1].pk

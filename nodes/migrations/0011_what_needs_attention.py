@@ -26,7 +26,8 @@ def columns_of(row):
         "trust_sha256": hashlib.sha256(json.dumps(trusted).encode()).hexdigest(),
         "hook_failed": report["hook"].get("exit") not in (0, None),
         "serves_another_since": None if set(served.values()) <= set(installed.values()) else row["registered_at"] or row["last_seen_at"],
-        "browser_unused": is_unserved or bool(report["browser"].get("problem")),
+        "browser_not_used": bool(report["browser"].get("problem")),
+        "browser_not_served": is_unserved,
         "silent_at": row["last_seen_at"] + FIRST_CALL,
     }
 
@@ -70,8 +71,13 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='observation',
-            name='browser_unused',
-            field=models.BooleanField(default=False, help_text='whether the chosen browser certificate is not used, or not served'),
+            name='browser_not_used',
+            field=models.BooleanField(default=False, help_text='whether the node reports why it does not use the chosen browser certificate'),
+        ),
+        migrations.AddField(
+            model_name='observation',
+            name='browser_not_served',
+            field=models.BooleanField(default=False, help_text='whether no service presents the installed browser certificate'),
         ),
         migrations.AddField(
             model_name='observation',
@@ -123,7 +129,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='observation',
-            index=models.Index(condition=models.Q(('browser_unused', True)), fields=['node'], name='observation_browser_unused'),
+            index=models.Index(condition=models.Q(('browser_not_used', True)), fields=['node'], name='observation_browser_unused'),
+        ),
+        migrations.AddIndex(
+            model_name='observation',
+            index=models.Index(condition=models.Q(('browser_not_served', True)), fields=['node'], name='observation_browser_unserved'),
         ),
         migrations.RunPython(derive, migrations.RunPython.noop, elidable=False),
         migrations.RunPython(note_failures, migrations.RunPython.noop, elidable=False),

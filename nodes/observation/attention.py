@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, F, Max, Q
 from django.db.models.functions import Abs, Coalesce
 from django.urls import reverse
 
@@ -19,6 +19,7 @@ from nodes.observation.clock_doubt import clock_believed
 from nodes.observation.served_certificates import PATIENCE, hook_run, served_certificates_of
 from nodes.states import NodeState
 from pki.core import clocks
+from web.words import listed
 
 RELOAD = "Reload or restart {name}. A reload hook on the node can do that after each renewal."
 
@@ -119,7 +120,7 @@ def _callers(findings: list[CallerFinding], now: datetime) -> Iterator[Need]:
 
 def _silent(look: Look) -> Iterator[Need]:
     many = many_nodes("node-silent", "{count} nodes are silent", "Their agents do not run, or cannot reach the central node.")
-    for node in worst_nodes(look, "node-silent", "observation__last_seen_at", many):
+    for node in worst_nodes(look, "node-silent", F("observation__last_seen_at").asc(nulls_first=True), many):
         since = last_call(node, look.now)
         yield Need(
             "node-silent", Severity.CRITICAL, str(node), f"{node} has not called for {clocks.length(look.now - since)}",
@@ -147,13 +148,14 @@ def _serving(look: Look) -> Iterator[Need]:
     nodes = list(worst_nodes(look, "node-serves-old-certificate", "observation__serves_another_since", many))
     services = served_certificates_of(nodes)
     for node in nodes:
-        for service in services[node.pk]:
-            if service.is_old:
-                title, text = f"{node}: {service.name} does not serve the installed certificate", f"{service.name} {service.words}."
-                remedy, url = RELOAD.format(name=service.name), _page(node)
-                yield Need(
-                    "node-serves-old-certificate", Severity.WARNING, str(node), title, text, remedy, url, "Show node", key=service.name, many=many
-                )  # fmt: skip
+        if old := [service for service in services[node.pk] if service.is_old]:
+            which = f"{old[0].name} does" if len(old) == 1 else f"{len(old)} services do"
+            text = " ".join(f"{service.name} {service.words}." for service in old)
+            remedy = RELOAD.format(name=listed([service.name for service in old]))
+            yield Need(
+                "node-serves-old-certificate", Severity.WARNING, str(node), f"{node}: {which} not serve the installed certificate", text, remedy,
+                _page(node), "Show node", many=many,
+            )  # fmt: skip
 
 
 def _hooks(look: Look) -> Iterator[Need]:

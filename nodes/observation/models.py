@@ -61,7 +61,10 @@ class Observation(models.Model):
     serves_another_since = models.DateTimeField(
         null=True, blank=True, help_text="since when a service presents a certificate that is not installed; empty: none does"
     )
-    browser_unused = models.BooleanField(default=False, help_text="whether the chosen browser certificate is not used, or not served")
+    browser_not_used = models.BooleanField(
+        default=False, help_text="whether the node reports why it does not use the chosen browser certificate"
+    )
+    browser_not_served = models.BooleanField(default=False, help_text="whether no service presents the installed browser certificate")
 
     class Meta:
         indexes = [
@@ -70,7 +73,8 @@ class Observation(models.Model):
             models.Index(
                 fields=["serves_another_since"], condition=Q(serves_another_since__isnull=False), name="observation_serves_another"
             ),
-            models.Index(fields=["node"], condition=Q(browser_unused=True), name="observation_browser_unused"),
+            models.Index(fields=["node"], condition=Q(browser_not_used=True), name="observation_browser_unused"),
+            models.Index(fields=["node"], condition=Q(browser_not_served=True), name="observation_browser_unserved"),
         ]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -115,7 +119,8 @@ def derived(report: Mapping[str, Any], *, at: datetime, serves_another_since: da
         "trust_sha256": trust_digest(report["trusts"], report["revocation_lists"]),
         "hook_failed": code not in (0, None),
         "serves_another_since": (serves_another_since or at) if serves_another else None,
-        "browser_unused": is_unserved or bool(report["browser"].get("problem")),
+        "browser_not_used": bool(report["browser"].get("problem")),
+        "browser_not_served": is_unserved,
     }
 
 

@@ -38,7 +38,7 @@ class NodeCertificates(ExpiringTable):
     def by_hand(self, now: datetime) -> Q:
         """The same decisions as `node_expiry_wording`, for the database."""
         basis = renewal_basis(zone_current())
-        found = _held_by_stopped(now)
+        found = _held_by_stopped(now) | ~Q(holder_id__in=Node.objects.order_by().values("pk"))
         if not basis.issuer_has_expired(now):
             newest = Node.objects.filter(state=NodeState.REGISTERED, pk=OuterRef("holder_id"), generation=OuterRef("generation"))
             found |= Q(not_after__lt=now) & Q(Exists(newest))

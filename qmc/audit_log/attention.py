@@ -17,7 +17,7 @@ def needs(look: Look) -> Iterator[Need]:
     mark = Mark.objects.exclude(problem="").first()
     if mark is not None:
         text = f"{mark.problem[:1].upper()}{mark.problem[1:]}."
-        remedy = f"Run `{QMC} verify_audit`. It reads every event."
+        remedy = f"Run `{QMC} verify_audit`. It reads every event. A worker checks again each minute."
         yield Need(
-            "audit-log-changed", Severity.CRITICAL, "audit log", "The audit log was changed", text, remedy, reverse("overview"), "Check again"
+            "audit-log-changed", Severity.CRITICAL, "audit log", "The audit log was changed", text, remedy, reverse("overview"), "Reload"
         )  # fmt: skip

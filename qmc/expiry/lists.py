@@ -46,6 +46,7 @@ class ExpiryListed(Listed):
     def __init__(self, request: HttpRequest, rows: ExpiryRows, form: ExpiryFilter, *, now: datetime) -> None:
         super().__init__(request, ExpiryList(), Certificate.objects.none(), now=now)
         self.asked_rows, self.form = rows, form
+        self._ignored = {str(form.fields[name].label): [*map(str, texts)] for name, texts in form.errors.items()}
 
     @property
     def everything_url(self) -> str:
@@ -67,7 +68,11 @@ class ExpiryListed(Listed):
 
     @cached_property
     def _asked(self) -> tuple[Part, str]:
+        cursor = self.request.GET.get("cursor", "")
         try:
-            return self.asked_rows.part(size=self.size, cursor=self.request.GET.get("cursor", "")), ""
+            part = self.asked_rows.part(size=self.size, cursor=cursor)
         except CursorInvalid:
             return self.asked_rows.part(size=self.size), "The address names a page that does not exist. This is the first page."
+        if cursor and not part.rows:
+            return self.asked_rows.part(size=self.size), "There are no more rows at this place. This is the first page."
+        return part, ""

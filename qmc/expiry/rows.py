@@ -1,20 +1,22 @@
 """The rows of the expiry board from all rooms, in one order: the next to expire first. Each room is read only as far as the page needs it."""
 
+import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import Case, CharField, Count, DateTimeField, F, Max, Min, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import Cast, Left
 
-from attention.expiring import Endless, Expiring, ExpiringTable, Happens, few_expiring, tables_of
+from attention.expiring import KINDS, Endless, Expiring, ExpiringTable, Happens, few_expiring, tables_of
 from audit.actors import Actor
 from pki.core import lifetime
 from pki.core.roles import Kind
 from qmc.expiry.board import Board, BoardRow, Group
-from web.lists.keyset import Cursor, Key, Order, Part
+from web.lists.keyset import Cursor, CursorInvalid, Key, Order, Part
 
 PLACE = (Key("not_after", DateTimeField(), False, False), Key("source", TextField(), False, False), Key("id", TextField(), False, False))
 ORDER = Order("not_after", PLACE)
@@ -65,7 +67,7 @@ class ExpiryRows:
 
     def _asked(self, table: ExpiringTable) -> "QuerySet[Any]":
         rows, asked = table.rows(), self.asked
-        if asked.search:
+        if asked.search and not (table.kind and asked.search.casefold() in KINDS[table.kind]):
             rows = rows.filter(table.matching(asked.search))
         if asked.kind:
             rows = rows.filter(kind=asked.kind) if not table.kind else rows if table.kind == asked.kind else rows.none()
@@ -101,7 +103,7 @@ class ExpiryRows:
     def _from(self, number: int, place: Cursor | None) -> list[BoardRow]:
         """The first `number` rows from a place, in the direction of its cursor."""
         back = place is not None and place.back
-        values = [key.read(text) for key, text in zip(PLACE, place.values, strict=True)] if place and place.values else None
+        values = _read(place.values) if place and place.values else None
         few = [row for row in self._asked_few() if values is None or (row.place < tuple(values) if back else row.place > tuple(values))]
         found: list[tuple[Any, ...]] = [(*row.place, row) for row in (few[-number:] if back else few[:number])]
         for table in self.tables:
@@ -134,6 +136,15 @@ class ExpiryRows:
             row = table.rows().filter(condition(table)).order_by("not_after", "pk").first()
             found += [(row.not_after, (table, row))] if row is not None else []
         return self._built([min(found, key=lambda entry: entry[0])[1]])[0] if found else None
+
+
+def _read(texts: Sequence[str | None]) -> list[Any]:
+    """The values of a cursor. Raises: CursorInvalid."""
+    try:
+        at, source, key = (known.read(text) for known, text in zip(PLACE, texts, strict=True))
+        return [at, source, key if source == FEW else str(uuid.UUID(key))]
+    except (ValueError, TypeError, OverflowError, ValidationError) as exc:
+        raise CursorInvalid from exc
 
 
 def _in_bucket(name: str, as_of: datetime) -> Q:

@@ -54,17 +54,17 @@ from nodes.observation.models import derived
 for seen in Seen.objects.select_related("node").order_by("node__name"):
     columns = derived(vars(seen), at=seen.last_seen_at, serves_another_since=seen.node.registered_at)
     print(seen.node.name, {name: getattr(seen, name) for name in columns} == columns, seen.service_sha256[:1], seen.client_sha256[:1], seen.cluster_sha256[:1],
-          seen.hook_failed, bool(seen.serves_another_since), seen.browser_unused, seen.silent_at - seen.last_seen_at)
+          seen.hook_failed, bool(seen.serves_another_since), seen.browser_not_used, seen.browser_not_served, seen.silent_at - seen.last_seen_at)
 print(Named.objects.get(name="failed").failed_from)
 for issued in Issued.objects.order_by("serial"):
     print(issued.serial, issued.renew_at and (issued.renew_at - at).days)
 print(verify(), "events")
 """
 EXPECTED = """\
-damaged True    False False False 0:03:00
-fine True a b c False False False 0:03:00
-old True a b  True True False 0:03:00
-web True a   False False True 0:03:00
+damaged True    False False False False 0:03:00
+fine True a b c False False False False 0:03:00
+old True a b  True True False False 0:03:00
+web True a   False False False True 0:03:00
 distributing
 ff00 1213
 ff01 None

@@ -39,7 +39,7 @@ LANDED = {
     "nodes/migrations/0008_turns_and_caller_findings.py": "6ce06017fe8a169499e5d99882e5b8afa9b54048a651a9f26bac74449ed163dd",
     "nodes/migrations/0009_names_of_nodes_and_exports.py": "800b7973ec0e3bd5a53165b93a89e22a3f6857d694ab8f274698b5bef2f36945",
     "nodes/migrations/0010_help_texts.py": "3cd658e11a634fefd2d54403bb84c0671d52e4c2af09a643a6a2b07e770f5d06",
-    "nodes/migrations/0011_what_needs_attention.py": "862fafe733d3920b7147d3610e01c25f15a6db9fe53ac6c75284fed35e77ac63",
+    "nodes/migrations/0011_what_needs_attention.py": "86d00550030c508117a17590bd2efdd30ea4e4bb9834018119444c694a8665e7",
     "nodes/migrations/0012_nudges.py": "357fe59f442aff57e7ef984887291cab82e399d612f06cc74ee58c63621f4294",
     "nodes/migrations/0013_passwords_to_wipe.py": "ab2e6db862e5d881a695369e849841806f87e8ad35863071f6dc0240022eb119",
     "nodes/migrations/0014_indexes_of_lists.py": "08dee8e771de6f81c13c9d6863b700942748d33a8cb81791b355a194a1b9ab7f",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.core.exceptions import ValidationError
 from django.db.models import F, Field, Model, Q, QuerySet
 
 from web.errors import InputInvalid
@@ -43,10 +43,7 @@ class Key:
         """The value of a row."""
         value: Any = row
         for part in self.name.split("__"):
-            try:
-                value = getattr(value, part, None)
-            except ObjectDoesNotExist:
-                return None
+            value = getattr(value, part, None)  # also if there is no related row
         return value
 
     def same(self, value: Any) -> Q:
@@ -181,7 +178,7 @@ def batches(rows: "QuerySet[Any]", order: Order, *, size: int) -> Iterator[list[
         yield part.rows
 
 
-def last_cursor(order: Order, total: int, size: int) -> str:
+def last_cursor(order: Order, total: int) -> str:
     """The cursor of the last page."""
     return str(Cursor(order.name, True, total, []))
 

@@ -54,7 +54,7 @@ class Listed:
         """The answer if the address asks for a file or for suggestions. Otherwise the page is to be shown."""
         asked = self._filters.filters.get(self.request.GET.get("suggest", ""))
         if isinstance(asked, Named):
-            texts = asked.suggestions(self.request.GET.get(self.request.GET["suggest"], ""))
+            texts = asked.suggestions(self._filters.form.cleaned_data.get(self.request.GET["suggest"]) or "")
             return render(self.request, "web/lists/options.html", {"texts": texts})
         kind = self.request.GET.get("download", "")
         if kind not in TYPES:
@@ -175,7 +175,7 @@ class Listed:
 
     @property
     def last_url(self) -> str:
-        return self._url(cursor=last_cursor(self.order, self.total, self.size)) if self.part.next else ""
+        return self._url(cursor=last_cursor(self.order, self.total)) if self.part.next else ""
 
     @property
     def sizes(self) -> list[Choice]:

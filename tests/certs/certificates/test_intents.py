@@ -182,7 +182,7 @@ class TestAnOrder:
             make(order[number])
             return draft()
 
-        with pytest.raises(StaleCertificate, match="another worker makes the client certificate"):
+        with pytest.raises(StaleCertificate, match="another worker makes certificates of"):
             self.make(order, drafts={order[number]: slow_draft})
         assert [len(statuses(intent)) for intent in order] == [int(place == number) for place in range(3)]
 

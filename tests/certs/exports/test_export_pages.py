@@ -165,7 +165,7 @@ def test_many_exports_of_one_state_are_one_line_of_the_overview(zone: Path) -> N
     ]
     Certificate.objects.filter(holder__startswith="export").update(status="revoked", reason="stolen.")
     (need,) = [ranked.need for ranked in attention(timezone.now()) if "xport" in ranked.need.title]
-    assert (need.title, need.button) == ("4 exports: each one is refused", "Show exports")
+    assert (need.title, need.button) == ("4 exports are refused", "Show exports")
     assert (need.text.count("Renew"), "Renew" in need.remedy) == (1, False)
 
 

@@ -1,6 +1,7 @@
 """Automatic renewals at given moments: none twice, none without a later expiry date, none for silent nodes."""
 
 import contextlib
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from certs.certificates.services import renew_at
 from certs.errors import ClockDoubtful, RotationRefused
 from certs.models import Certificate, Rotation, TrustZone
 from certs.revocation.lists import list_issue, trust_in_force
+from nodes.automatic import services
 from nodes.automatic.services import AGAIN, automatic_renewal, calls_follow_clock, renewals_due
 from nodes.models import Node, Observation, Renewal
 from nodes.rotations.root import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
@@ -79,6 +81,26 @@ def test_what_the_root_cuts_waits_for_a_younger_one_that_the_node_trusts(node: N
     assert [due.node for due in renewals_due(now=NOW)] == [node]
     Observation.objects.update(trusts=["another root"])
     assert renewals_due(now=NOW) == []
+
+
+def test_nodes_that_cannot_be_renewed_keep_no_other_node_waiting(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "BATCH", 2)
+    lives("client", since=300, left=65)
+    client = Certificate.objects.get(kind="client")
+    for number in range(5):  # they do not trust the root
+        blocked = factories.node(f"rim{number}", at=NOW, id=uuid.UUID(int=number + 1))
+        Observation.objects.create(node=blocked, last_seen_at=NOW)
+        factories.certificate("client", holder_id=blocked.pk, at=client.not_before, not_after=client.not_after)
+    automatic_renewal(now=NOW)
+    assert [renewal.node for renewal in Renewal.objects.select_related("node")] == [node]
+
+
+@pytest.mark.parametrize("silence", [timedelta(minutes=3), timedelta(minutes=30)])
+def test_silence_keeps_its_distance_when_the_clock_is_set_back(node: Node, silence: timedelta) -> None:
+    Observation.objects.update(last_seen_at=NOW + DAY, silent_at=NOW + DAY + silence)
+    calls_follow_clock(now=NOW)
+    seen = Observation.objects.get()
+    assert (seen.last_seen_at, seen.silent_at) == (NOW, NOW + silence)
 
 
 def test_a_failed_renewal_is_tried_again_after_an_hour(node: Node) -> None:

@@ -39,7 +39,7 @@ def test_older_events_are_a_page_away(client: Client, events: int, older: str) -
 
 
 LISTS = {
-    "/nodes/": "No nodes yet", "/connections/": "No connections yet", "/exports/": "No exports yet", "/certificates/": "No certificates yet",
+    "/nodes/": "No nodes yet", "/connections/": "No connections yet", "/exports/": "No exports in use", "/certificates/": "No certificates in force",
 }  # fmt: skip
 
 

@@ -110,7 +110,7 @@ def test_a_new_list_or_address_nudges_every_node_with_one_row() -> None:
     nudges._forget_old(AT + BACK_OFF + MINUTE)
     assert waiting() == set()
     addresses_set(actor=SYSTEM, texts=["10.0.0.6:4242"], now=AT)
-    later = AT + 2 * MINUTE
+    later = AT + timedelta(seconds=90)  # before the nodes count as silent
     site_nudge(now=later)
     assert len(waiting(later)) == 20
     site_nudge(now=later + MINUTE)

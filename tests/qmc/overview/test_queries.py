@@ -20,6 +20,7 @@ from jobs.registry import periodic_tasks
 from nodes.browser_certificates.services import choice_for
 from nodes.models import BrowserCertificate, CallerFinding, Node, Observation, Registration, Renewal
 from nodes.registration.decommission import LOST
+from nodes.renewal import expiring
 from people.tokens import token_create
 from pki.foreign.browser_choice import EXPIRED
 from qmc.expiry.board import Board
@@ -125,8 +126,12 @@ BASES = ["", "by hand", "root", "issuing", "expired root"]
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("few", [0, 500])
 @pytest.mark.parametrize("basis", BASES)
-def test_the_database_decides_what_requires_an_action_as_the_wording_does(site_directory: Path, basis: str) -> None:
+def test_the_database_decides_what_requires_an_action_as_the_wording_does(
+    site_directory: Path, monkeypatch: pytest.MonkeyPatch, basis: str, few: int
+) -> None:
+    monkeypatch.setattr(expiring, "FEW", few)
     now, root = timezone.now(), Certificate.objects.get(kind="root")
     crowd(range(2), now)
     TrustZone.objects.update(rotates_by_itself=basis != "by hand")
@@ -141,6 +146,7 @@ def test_the_database_decides_what_requires_an_action_as_the_wording_does(site_d
     BrowserCertificate.objects.create(
         name="spare", source="uploaded", state="ready", sha256="cd", created_at=now, not_before=now - DAY, not_after=now + 9 * DAY
     )
+    certificate("client", uuid.uuid4(), "nobody's", now, days=2000)
     for held in (registering, waits):
         certificate("client", held.pk, held.host_name, now, generation=0, days=2000)
     for table in tables_of(SYSTEM):

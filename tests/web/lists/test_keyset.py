@@ -52,7 +52,7 @@ def test_every_row_is_on_one_page_in_both_directions(fields: Sequence[str], sign
         assert ([row.pk for row in part.rows], part.before) == ([row.pk for row in earlier.rows], earlier.before)
     assert part.previous == ""
     assert [row.pk for rows in batches(ROWS, order, size=size) for row in rows] == ahead
-    last = part_at(ROWS, order, size=size, cursor=last_cursor(order, 23, size))
+    last = part_at(ROWS, order, size=size, cursor=last_cursor(order, 23))
     assert ([row.pk for row in last.rows], last.next) == (ahead[-size:], "")
     for number, earlier in enumerate(parts, 1):
         assert part_numbered(ROWS, order, size=size, number=number) == earlier

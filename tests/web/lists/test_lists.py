@@ -15,9 +15,10 @@ from django.utils import timezone
 
 from alerts.models import Route
 from certs.certificates.filters import CertificateFilter
-from certs.models import Certificate
+from certs.models import Certificate, TrustZone
 from nodes.models import BrowserCertificate, Observation
 from tests import factories
+from web.lists.keyset import Cursor
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -74,13 +75,22 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_rows(client: Cli
 
 ODD = [
     "search=%25", "search=_", "search=%5C", "search=%00", f"search={'x' * 3000}", "page=1000000000", f"page={'9' * 40}", "page=0", "page=%C2%B2", "cursor=x", f"cursor={'W' * 3000}", "sort=nothing",
-    "sort=-", "page_size=1000000", "page_size=x", "download=exe", "suggest=search", "suggest=nothing", "search=%ED%A0%80",
+    "sort=-", "page_size=1000000", "page_size=x", "download=exe", "suggest=search", "suggest=nothing", "suggest=node&node=%00", "suggest=node&node=ab", "search=%ED%A0%80",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize("query", ODD)
+# Cursors that somebody changed.
+PLACES: list[list[str | None]] = [
+    ["yesterday", "", "x"], [NOW.isoformat(), "ExpiringExports", "x"], [NOW.isoformat(), "Nothing", str(uuid.UUID(int=7))],
+    ["9999-12-31T23:59:59+00:00", "z", str(uuid.UUID(int=7))], [NOW.isoformat()], [],
+]  # fmt: skip
+CHANGED = [f"cursor={Cursor('not_after', back, 0, values)}" for back in (True, False) for values in PLACES]
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/expiry/"])
+@pytest.mark.parametrize("query", [*ODD, *CHANGED])
 def test_an_odd_address_shows_the_list(client: Client, path: str, query: str) -> None:
+    TrustZone.objects.create(name="central", created_at=NOW, founded_at=NOW)
     fill(0, 1)
     text_of(client, f"{path}?{query}")
     assert client.get(f"/api/v1{path}?{query}", secure=True).status_code in (200, 400)
