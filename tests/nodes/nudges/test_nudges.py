@@ -168,9 +168,10 @@ def test_a_node_is_asked_once_and_a_machine_that_is_not_the_node_is_left_alone_f
     installed = Store(settings.NODE_STORE).current()
     assert installed is not None
     with listening(installed) as (address, port, asked):
-        right = node("right", host_name=installed.host_name, address=address, node_port=port)
-        wrong = node("wrong", address=address, node_port=port)  # the certificate there has another name
-        closed = node("closed", address=address, node_port=free_port())
+        seen = timezone.now() - MINUTE
+        right = node("right", seen=seen, host_name=installed.host_name, address=address, node_port=port)
+        wrong = node("wrong", seen=seen, address=address, node_port=port)  # the certificate there has another name
+        closed = node("closed", seen=seen, address=address, node_port=free_port())
         for _ in range(2):
             nodes_nudge([right, wrong, closed], now=timezone.now())
             nudges_send()
@@ -198,7 +199,7 @@ def test_nobody_is_dialed(central: Node, settings: Any, what: str) -> None:
         node("center", is_central=True, address="10.0.0.6")
     else:
         settings.QMC_HEARTBEAT_S = 5
-    nodes_nudge([node(address="127.0.0.1")], now=AT)
+    nodes_nudge([node(seen=timezone.now() - MINUTE, address="127.0.0.1")], now=timezone.now())
     nudges_send()
     assert not Nudge.objects.exclude(dialed_at=None).exists()
 
