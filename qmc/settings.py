@@ -84,13 +84,23 @@ INSTALLED_APPS = [
     "qmc",
 ]
 IS_NODE_API = INSTALLATION.process == NODE_API
-MIDDLEWARE = [
+# Agents have no session and read no pages. allauth refuses to start without its middleware.
+FOR_AGENTS = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "web.middleware.RequestIdMiddleware",
+    "web.middleware.ApiMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "web.middleware.DatabaseMiddleware",
+]
+FOR_PEOPLE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "web.middleware.RequestIdMiddleware",
     "web.middleware.ApiMiddleware",
-    *([] if IS_NODE_API else ["qmc.addresses.names.HostMiddleware"]),
+    "qmc.addresses.names.HostMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "qmc.addresses.names.OriginMiddleware",
@@ -102,6 +112,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+MIDDLEWARE = FOR_AGENTS if IS_NODE_API else FOR_PEOPLE
 ROOT_URLCONF = "qmc.urls_node" if IS_NODE_API else "qmc.urls"
 CSRF_FAILURE_VIEW = "qmc.error_pages.form_refused"
 TEMPLATES = [

@@ -3,18 +3,14 @@
 import base64
 import hashlib
 import secrets
-import uuid
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import BooleanField, CharField
-from django.db.models.expressions import RawSQL
 
 from audit.actors import SYSTEM, Actor
 from audit.record import record
-from certs.models import Certificate, DatabaseKey, Rotation
+from certs.models import DatabaseKey, Rotation
 from certs.states import DatabaseKeyStatus
 from jobs.services import job_nudge
 from nodes.browser_certificates.services import choice_for, chosen_certificate
@@ -23,13 +19,14 @@ from nodes.errors import StaleNode
 from nodes.inventory.silence import silence_after
 from nodes.inventory.transition import node_lock, node_transition, renewal_transition
 from nodes.models import CallerFinding, Node, Observation, Registration, Renewal
+from nodes.node_api.caller import Caller
 from nodes.node_api.site import Site, site_cached, site_read
 from nodes.observation import callers
 from nodes.observation.callers import Call
 from nodes.observation.models import derived, proof_is_recent
 from nodes.registration import services as registrations
 from nodes.renewal import services as renewals
-from nodes.states import RENEWAL_ENDED, UNDER_WAY, NodeState, RenewalStatus
+from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 from pki.core import clocks, sealing
 from pki.exchange.answer import Answer
 from pki.exchange.report import Report
@@ -37,19 +34,6 @@ from pki.exchange.turns import Verdict
 from sealing.local_keys import key_ring
 
 UNKNOWN_PLACE = Call()
-CALLER_COLUMNS: dict[str, tuple[str, list[str], Any]] = {
-    "is_disputed": (
-        "EXISTS (SELECT 1 FROM nodes_callerfinding WHERE node_id = nodes_node.id AND kind = %s)",
-        [str(CallerFinding.Kind.TWO_CALLERS)],
-        BooleanField(),
-    ),
-    "has_renewal": (
-        "EXISTS (SELECT 1 FROM nodes_renewal WHERE node_id = nodes_node.id AND status NOT IN (%s, %s))",
-        [str(status) for status in RENEWAL_ENDED],
-        BooleanField(),
-    ),
-    "site_digest": ("(SELECT digest FROM nodes_sitenudge LIMIT 1)", [], CharField()),
-}
 # A registration in one of these waits for the first call with its certificate.
 BEFORE_ITS_CALL = frozenset({NodeState.DISTRIBUTING, NodeState.AWAITING_PASSWORD})
 NOTED = {Verdict.TWO_CALLERS: CallerFinding.Kind.TWO_CALLERS, Verdict.DATABASE_OLDER: CallerFinding.Kind.DATABASE_OLDER}
@@ -60,31 +44,14 @@ OBSERVED = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Caller:
-    """The calling node with its observation, whether two machines call as it, whether a renewal is under way, and the digest of `SiteNudge`."""
-
-    node: Node
-    is_disputed: bool
-    has_renewal: bool
-    site_digest: str | None
-
-
-def caller_read(pk: uuid.UUID) -> Caller | None:
-    """Read all of it with one query; None if there is no such node. Its conditions are SQL, because Django takes longer to write them than the database to answer."""
-    nodes = Node.objects.present().select_related("observation").annotate(**{name: RawSQL(*sql) for name, sql in CALLER_COLUMNS.items()})  # noqa: S611
-    node = next(iter(nodes.filter(pk=pk).order_by()), None)
-    return Caller(node, **{name: vars(node)[name] for name in CALLER_COLUMNS}) if node is not None else None
-
-
-def heartbeat(*, caller: Caller, certificate: Certificate, report: Report, now: datetime, call: Call = UNKNOWN_PLACE) -> Answer:
-    """Store the observation, continue work that waited for this call, and answer. `certificate` is the node's client certificate.
+def heartbeat(*, caller: Caller, report: Report, now: datetime, call: Call = UNKNOWN_PLACE) -> Answer:
+    """Store the observation, continue work that waited for this call, and answer.
 
     Raises: StaleNode if another call of this node was answered in the meantime, or the caller closed the connection. Then nothing was stored.
     """
     node, site = caller.node, site_cached(caller.site_digest)
-    registers = node.state in BEFORE_ITS_CALL and certificate.generation == node.generation
-    found = callers.verdict(node, certificate, report, registers=registers)
+    registers = node.state in BEFORE_ITS_CALL and caller.certificate_generation == node.generation
+    found = callers.verdict(node, report, generation=caller.certificate_generation, registers=registers)
     if found == Verdict.EARLIER_REGISTRATION:
         callers.finding_note(kind=CallerFinding.Kind.SUPERSEDED, node=node, call=call, now=now, generation=report.generation)
         return _to_earlier(report, site, now)
@@ -104,7 +71,7 @@ def heartbeat(*, caller: Caller, certificate: Certificate, report: Report, now: 
     _browser_recorded(node, report, revision, before, now)
     disputed = caller.is_disputed or found == Verdict.TWO_CALLERS
     renewal = Renewal.objects.under_way().filter(node=node).first() if caller.has_renewal else None
-    if certificate.generation == node.generation:
+    if caller.certificate_generation == node.generation:
         _called_home(node, renewal, now)
     if renewal is None and _lacks_key(site, node, report) and _lacks_key(site_read(), node, report):
         renewal = renewals.renewal_ensure(actor=SYSTEM, node=node, now=now)
@@ -119,7 +86,7 @@ def heartbeat(*, caller: Caller, certificate: Certificate, report: Report, now: 
     return Answer(
         now=now,
         interval_s=site.pending_s if pending else site.regular_s,
-        reopen=node.state == NodeState.DISTRIBUTING and certificate.generation < node.generation,
+        reopen=node.state == NodeState.DISTRIBUTING and caller.certificate_generation < node.generation,
         trust=differs,
         package=renewal.generation if renewal is not None and offered else None,
         browser=None if disputed else revision,

@@ -19,7 +19,8 @@ from nodes.browser_certificates.services import choice_sealed
 from nodes.connections.services import connections_page
 from nodes.errors import NodesError
 from nodes.models import CallerFinding, Node
-from nodes.node_api.heartbeat import Caller, caller_read, heartbeat, package_for
+from nodes.node_api.caller import Caller, caller_read
+from nodes.node_api.heartbeat import heartbeat, package_for
 from nodes.observation.callers import Call, address_of, finding_note, is_disputed, is_replaced, unknown_note
 from pki.core import verify
 from pki.core.errors import PackageError, ReportInvalid
@@ -38,10 +39,9 @@ class ConnectionsQuery(Query):
 
 @dataclass(frozen=True)
 class Called:
-    """The node that calls, its certificate, and the parameters in the address."""
+    """The node that calls, and the parameters in the address."""
 
     caller: Caller
-    certificate: Certificate
     query: dict[str, Any]
 
     @property
@@ -122,16 +122,20 @@ def _export_seen(certificate: Certificate | None) -> None:
 
 def _called(request: HttpRequest, query: type[Query] = Query) -> Called:
     """The calling node and its parameters. Raises: Refused, ValidationError."""
-    certificate = _presented(request)
-    caller = caller_read(certificate.holder_id) if certificate is not None and certificate.holder_id else None
-    if certificate is None and not Certificate.objects.filter(sha256=_fingerprint(request)).exists():
-        raise Unknown(_fingerprint(request))
-    if certificate is None or caller is None:
-        _export_seen(certificate)
-        raise Refused("This client certificate belongs to no node of the trust zone, or it was revoked. Redistribute the node.")
-    if is_replaced(certificate, now=timezone.now()):
+    caller = caller_read(_fingerprint(request))
+    if caller is None:
+        raise _refusal(request)
+    if is_replaced(caller.certificate_status, caller.superseded_at, now=timezone.now()):
         raise Replaced(caller.node)
-    return Called(caller, certificate, valid(query(data=request.GET)))
+    return Called(caller, valid(query(data=request.GET)))
+
+
+def _refusal(request: HttpRequest) -> Refused:
+    """Why a caller that is no node is refused."""
+    if not Certificate.objects.filter(sha256=_fingerprint(request)).exists():
+        return Unknown(_fingerprint(request))
+    _export_seen(_presented(request))
+    return Refused("This client certificate belongs to no node of the trust zone, or it was revoked. Redistribute the node.")
 
 
 def for_node(view: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
@@ -171,9 +175,7 @@ def heartbeat_view(request: HttpRequest) -> HttpResponse:
     except ReportInvalid as exc:
         return problem("malformed", f"{exc} Update the agent.", 400, problems.FieldError(exc.field, "invalid", str(exc)))
     try:
-        return JsonResponse(
-            heartbeat(caller=called.caller, certificate=called.certificate, report=report, now=timezone.now(), call=call).to_json()
-        )
+        return JsonResponse(heartbeat(caller=called.caller, report=report, now=timezone.now(), call=call).to_json())
     except TrustZoneError as exc:
         return problem("trust-zone-broken", str(exc), 503)
     except NodesError as exc:

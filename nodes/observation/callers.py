@@ -12,7 +12,6 @@ from django.db.models import F
 
 from audit.actors import Actor
 from audit.record import record
-from certs.models import Certificate
 from certs.states import CertificateStatus
 from nodes.models import CallerFinding, Node, Observation
 from pki.exchange import turns
@@ -44,25 +43,26 @@ def address_of(host: str) -> str:
     return str(mapped or address)
 
 
-def is_replaced(certificate: Certificate, *, now: datetime) -> bool:
-    """Whether the certificate's successor was verified so long ago that no call with it can still be in progress."""
-    if certificate.status != CertificateStatus.SUPERSEDED:
+def is_replaced(status: str, superseded_at: datetime | None, *, now: datetime) -> bool:
+    """Whether the successor of a certificate was verified so long ago that no call with it can still be in progress."""
+    if status != CertificateStatus.SUPERSEDED:
         return False
-    return certificate.superseded_at is None or not timedelta(0) <= now - certificate.superseded_at <= GRACE
+    return superseded_at is None or not timedelta(0) <= now - superseded_at <= GRACE
 
 
 def turn_make(node: Node, *, now: datetime) -> str:
     return turns.turn_make(settings.SECRET_KEY.encode(), node=str(node.pk), now=now)
 
 
-def verdict(node: Node, certificate: Certificate, report: Report, *, registers: bool) -> turns.Verdict:
-    """The verdict on the turn in `report`. `registers` is true for the first call with a new registration's certificate."""
+def verdict(node: Node, report: Report, *, generation: int, registers: bool) -> turns.Verdict:
+    """The verdict on the turn in `report` of a caller whose certificate has this `generation`. `registers` is true for the first call with a new
+    registration's certificate."""
     seen = node.observed
     if seen is None:
         return turns.Verdict.IN_TURN
     chain = turns.Chain(seen.turn, seen.turn_before, seen.turn_generation, seen.last_seen_at)
     answered = turns.answered_at(settings.SECRET_KEY.encode(), node=str(node.pk), turn=report.turn)
-    return turns.judge(chain, returned=report.turn, generation=certificate.generation, registers=registers, answered=answered)
+    return turns.judge(chain, returned=report.turn, generation=generation, registers=registers, answered=answered)
 
 
 def is_disputed(node: Node) -> bool:

@@ -27,7 +27,8 @@ from nodes.cluster.deployments import deployment_change, deployment_create, depl
 from nodes.cluster.services import cluster_deliver, cluster_nodes, site_set, tick_set
 from nodes.errors import InputInvalid
 from nodes.models import Node, Observation, Renewal
-from nodes.node_api.heartbeat import caller_read, heartbeat
+from nodes.node_api.caller import Caller
+from nodes.node_api.heartbeat import heartbeat
 from pki.cluster import proofs
 from pki.cluster import tokens as cluster
 from pki.core import keys
@@ -130,9 +131,8 @@ def report_of(zone: Zone, **changes: Any) -> Report:
 
 def send_heartbeat(zone: Zone, at: Node, now: datetime = NOW, **changes: Any) -> str:
     """One heartbeat. The next challenge."""
-    caller = caller_read(at.pk)
-    assert caller is not None
-    answer = heartbeat(caller=caller, certificate=Certificate(generation=0), report=report_of(zone, **changes), now=now)
+    caller = Caller(Node.objects.get(pk=at.pk), 0, "issued", None, is_disputed=False, has_renewal=False, site_digest=None)
+    answer = heartbeat(caller=caller, report=report_of(zone, **changes), now=now)
     assert Observation.objects.get(node=at).cluster_challenge == answer.cluster_challenge
     return answer.cluster_challenge
 

@@ -30,7 +30,8 @@ from nodes.central.founding import zone_found
 from nodes.errors import IllegalNodeTransition, RegistrationBlocked
 from nodes.inventory.services import node_create
 from nodes.models import Node, Registration, Renewal
-from nodes.node_api.heartbeat import caller_read, heartbeat, package_for
+from nodes.node_api.caller import caller_read
+from nodes.node_api.heartbeat import heartbeat, package_for
 from nodes.registration.decommission import node_decommission
 from nodes.registration.services import node_register
 from nodes.renewal.services import node_renew
@@ -120,15 +121,13 @@ class Life(RuleBasedStateMachine):
         if installed is None:
             return
         now = datetime.now(UTC)
-        certificate = Certificate.objects.filter(sha256=fingerprint(installed.client), status__in=["issued", "superseded"]).first()
-        if certificate is None or self.node.state == NodeState.DECOMMISSIONED:
+        caller = caller_read(fingerprint(installed.client))
+        if caller is None:
             self.agent.state.reopen()
         else:
             ring = self.agent.state.store.key_ring()
             report = report_make(installed, ring, {}, loaded=installed, served={"service": None}, listening=True, now=now)
-            caller = caller_read(self.node.pk)
-            assert caller is not None
-            answer = heartbeat(caller=caller, certificate=certificate, report=report, now=now)
+            answer = heartbeat(caller=caller, report=report, now=now)
             if answer.reopen:
                 self.agent.state.reopen()
             if answer.package is not None and answer.package > installed.generation:
