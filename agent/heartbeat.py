@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from agent import cluster, tls
-from agent.central import DIAL_S, CertificateRefused, ask
+from agent.central import DIAL_S, Central, CertificateRefused
 from agent.report import report_make
 from agent.state import State
 from agent.store import Installed
@@ -68,6 +68,7 @@ class Caller:
 
     def __init__(self, state: State, address: str, port: int, *, listening: bool, services: tuple[Service, ...] = ()) -> None:
         self.state, self.address, self.port, self.listening, self.services = state, address, port, listening, services
+        self.central = Central(state)
         self.challenges: dict[str, str] = {}
         self.cluster_challenge = ""
         self.nudged_by: Collection[str] = ()  # the client certificates that may ask for a call: of the last answer, or of a package since
@@ -78,6 +79,14 @@ class Caller:
         installed = self.state.store.current()
         if installed is None:
             return 1, False
+        next_s = 0
+        try:
+            next_s, is_new = await self._heartbeat(installed)
+            return next_s, is_new
+        finally:
+            await self.central.settle(next_s)
+
+    async def _heartbeat(self, installed: Installed) -> tuple[int, bool]:
         await self._settle_browser()
         try:
             answer = await self._answer(installed)
@@ -113,7 +122,7 @@ class Caller:
                 hook=self.state.hook(), browser=self.state.browser(installed, now=datetime.now(UTC)),
                 cluster_proof=cluster.proof(installed, self.cluster_challenge), central=self.state.central(installed), turn=turn,
             )  # fmt: skip
-            answer = Answer.parse(await ask(self.state, installed, "POST", "/api/v1/heartbeat/", json=report.to_json()))
+            answer = Answer.parse(await self.central.ask(installed, "POST", "/api/v1/heartbeat/", json=report.to_json()))
             if answer.turn:
                 self._keep_turn(answer.turn)
         return answer
@@ -126,8 +135,9 @@ class Caller:
 
     async def _served(self, installed: Installed) -> dict[str, str | None]:
         """The fingerprints of the certificates that this agent's listener and the services of this node present, by name."""
-        calling, looking = tls.client_context(installed), tls.unverified_context(installed)
+        calling = self.central.context(installed)
         own = _presented(calling, installed, self.address, self.port, DIAL_S) if self.listening else asyncio.sleep(0)
+        looking = tls.unverified_context(installed) if self.services else calling
         others = (_presented(looking, installed, service.host, service.port, LOOK_S) for service in self.services)
         found = await asyncio.gather(own, *others)
         return dict(zip(["service", *(service.name for service in self.services)], found, strict=True))
@@ -147,7 +157,7 @@ class Caller:
         if chosen is None or (chosen == kept["revision"] and kept["problem"] != NO_PRIVATE_KEY):
             return False
         try:
-            sealed = await ask(self.state, installed, "GET", "/api/v1/browser-certificate/") if chosen else None
+            sealed = await self.central.ask(installed, "GET", "/api/v1/browser-certificate/") if chosen else None
             changed = await asyncio.to_thread(self.state.choose_browser, sealed, revision=chosen, now=datetime.now(UTC))
         except (OSError, PKIError) as exc:
             log.warning("the chosen browser certificate was not installed: %s", exc)
@@ -160,7 +170,7 @@ class Caller:
         """Fetch roots and revocation lists if there are new ones. Returns whether they changed. Raises: OSError, PKIError."""
         if not answer.trust:
             return False
-        trust = await ask(self.state, installed, "GET", "/api/v1/trust/", largest=LARGEST_TRUST)
+        trust = await self.central.ask(installed, "GET", "/api/v1/trust/", largest=LARGEST_TRUST)
         changed = self.state.take_trust(trust).revision != installed.revision
         if changed:
             log.info("installed new roots and revocation lists")
@@ -170,7 +180,7 @@ class Caller:
         """Fetch and install a renewal if one is offered. Returns whether one was. Raises: OSError, PKIError."""
         if answer.package is None or answer.package <= installed.generation:
             return False
-        sealed = await ask(self.state, installed, "GET", f"/api/v1/packages/{answer.package}/")
+        sealed = await self.central.ask(installed, "GET", f"/api/v1/packages/{answer.package}/")
         # In a thread, because checking keys and writing files takes a second.
         await asyncio.to_thread(self.state.install_renewal, sealed, now=datetime.now(UTC))
         log.info("installed a renewal, generation %s", answer.package)

@@ -121,6 +121,7 @@ class Agent:
             await self.follow()
         calling.cancel()
         self.wake.set()
+        await self.caller.central.close()
         for listener in [*self.pages, *filter(None, (self.taking, self.node))]:
             await listener.stop()
 

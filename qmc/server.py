@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 import socket
 import ssl
 import threading
@@ -21,6 +22,7 @@ from web.middleware import is_api
 
 log = logging.getLogger(__name__)
 HANDSHAKE_DEADLINE_S, READ_DEADLINE_S, KEEP_ALIVE_S = 3, 10, 15
+MOST_KEPT = 500  # With more open connections, each is closed after its answer.
 LARGEST_HEADER, LARGEST_BODY, THREADS = 16 * 1024, 1024 * 1024, 16
 MOST_SWALLOWED, TOO_LARGE = 64 * 1024 * 1024, "/too-large/"
 ContextMaker = Callable[[Installed], ssl.SSLContext]
@@ -67,14 +69,19 @@ class Protocol(H11Protocol):
 
 
 def application(wsgi: Any) -> Any:
-    """Django as ASGI, with a limit on the body and the peer's certificate in the scope."""
+    """Django as ASGI, with limits on the body and on idle connections, and the peer's certificate in the scope."""
     inner = WSGIMiddleware(wsgi, workers=THREADS)
 
     async def run(scope: Any, receive: Any, send: Any) -> None:
+        async def answer(message: Any) -> None:
+            if message["type"] == "http.response.start" and scope["state"]["open_connections"]() > MOST_KEPT:
+                message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+            await send(message)
+
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if not length.isdigit() or int(length) > LARGEST_BODY:
             await _swallow(receive)
-            await inner(_too_large(scope), _nothing, send)
+            await inner(_too_large(scope), _nothing, answer)
             return
         received = 0
 
@@ -85,7 +92,7 @@ def application(wsgi: Any) -> Any:
             received += len(message.get("body", b""))
             return message if received <= LARGEST_BODY else {"type": "http.disconnect"}
 
-        await inner(scope, limited, send)
+        await inner(scope, limited, answer)
 
     return run
 
@@ -112,13 +119,17 @@ async def _nothing() -> Any:
 
 
 class PeerProtocol(Protocol):
-    """Put the peer's certificate into the scope of each request, as the ASGI TLS extension does, and whether the peer has disconnected."""
+    """Put the peer's certificate into the scope of each request, as the ASGI TLS extension does, whether the peer has disconnected, and how many
+    connections are open."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         secure = transport.get_extra_info("ssl_object")
         self.ended = threading.Event()
-        self.app_state = {"peer_certificate": secure.getpeercert(binary_form=True) if secure else None, "has_ended": self.ended.is_set}
+        self.app_state = {
+            "peer_certificate": secure.getpeercert(binary_form=True) if secure else None, "has_ended": self.ended.is_set,
+            "open_connections": self.connections.__len__,
+        }  # fmt: skip
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.ended.set()
@@ -188,7 +199,9 @@ def listening_socket(address: str, port: int) -> socket.socket:
 
 
 def serve(wsgi: Any, *, address: str, port: int, store: Store, serving: Serving) -> None:
-    """Serve until SIGTERM. Raises: OSError if the port is in use."""
+    """Serve until SIGTERM, as many connections as the machine allows. Raises: OSError if the port is in use."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     listening = listening_socket(address, port)
     # Accepted connections inherit it; asyncio does not set it on them, because `create_server` leaves the protocol number at 0.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

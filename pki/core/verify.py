@@ -1,5 +1,6 @@
 """Checks of certificates: of a peer in a handshake, and of a package before its installation."""
 
+import functools
 import hashlib
 import ipaddress
 from collections.abc import Iterable
@@ -30,8 +31,9 @@ def subject_of(certificate: x509.Certificate) -> str:
     return certificate.subject.rfc4514_string()
 
 
+@functools.lru_cache(2048)
 def is_issued_by(certificate: x509.Certificate, root: x509.Certificate) -> bool:
-    """Whether `root` signed it."""
+    """Whether `root` signed it. Remembered, because a handshake asks twice, and the same nodes call again."""
     try:
         certificate.verify_directly_issued_by(root)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agent import heartbeat
+from agent.central import Central
 from agent.serve import retry_after
 from pki.exchange.answer import Answer
 
@@ -42,7 +43,7 @@ def test_requests_are_answered_while_a_renewal_is_installed(monkeypatch: pytest.
         assert await taking
         return steps
 
-    monkeypatch.setattr(heartbeat, "ask", ask)
+    monkeypatch.setattr(Central, "ask", ask)
     state: Any = SlowState()
     caller = heartbeat.Caller(state, "127.0.0.1", 4242, listening=True)
     steps = asyncio.run(take())

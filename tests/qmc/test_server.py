@@ -61,6 +61,36 @@ def test_only_an_incomplete_request_meets_the_deadline(monkeypatch, parts: list[
     assert asyncio.run(last_answer()).endswith(b"hello") is alive
 
 
+@pytest.mark.parametrize(("most", "alive"), [(1, True), (0, False)])
+def test_a_crowded_server_closes_connections_after_their_answer(monkeypatch: pytest.MonkeyPatch, most: int, alive: bool) -> None:
+    monkeypatch.setattr(server, "MOST_KEPT", most)
+
+    def wsgi(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Length", "5")])
+        return [b"hello"]
+
+    async def is_alive() -> bool:
+        config = uvicorn.Config(server.application(wsgi), ws="none", lifespan="off", log_config=None, access_log=False)
+        config.load()
+        state = ServerState()
+        listening = await asyncio.get_running_loop().create_server(
+            lambda: server.PeerProtocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+        )
+        async with listening:
+            reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
+            writer.write(REQUEST)
+            await reader.readuntil(b"hello")
+            writer.write(REQUEST)
+            answered = False
+            with contextlib.suppress(ConnectionResetError, asyncio.IncompleteReadError):
+                answered = bool(await reader.readuntil(b"hello"))
+            writer.close()
+            await asyncio.sleep(0.1)  # the server's side ends too
+            return answered
+
+    assert asyncio.run(is_alive()) is alive
+
+
 def test_the_console_loads_a_chosen_certificate_and_keeps_its_connections(package, authority, tmp_path) -> None:
     """browser.pem is loaded again within two seconds; who is connected goes on; the node API's listener is left alone."""
     store = Store(tmp_path)
