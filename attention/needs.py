@@ -5,22 +5,22 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import Any
 
 from django.db.models import QuerySet
 
 from attention.once import facts_once
+from attention.together import Keys, counts, first_keys
 
 # More needs of one kind than this become one line, so that the others stay visible.
 MOST_ALIKE = 3
 # Of these, the line names the worst.
 MOST_NAMED = 20
 BATCH = 500
-
-Row = TypeVar("Row")
 
 
 class Severity(StrEnum):
@@ -105,22 +105,91 @@ def codes_register(codes: Mapping[str, str]) -> None:
 
 
 @dataclass(frozen=True)
+class Affected:
+    """The rows with one kind of need. `keys` has their keys in a column `key`, the worst first. `table` reads rows by their keys, and `many` is the line for many."""
+
+    keys: Callable[[datetime], Keys]
+    table: Callable[[], "QuerySet[Any]"] | None = None
+    many: Callable[[], Many] | None = None
+
+
+AFFECTED: dict[str, Affected] = {}
+
+
+def affected_register(
+    name: str, table: Callable[[], "QuerySet[Any]"] | None = None, many: Callable[[], Many] | None = None
+) -> Callable[[Callable[[datetime], Keys]], Callable[[datetime], Keys]]:
+    """Register the decorated function, which returns the keys of the rows with the need `name`. A look asks all such functions in one query."""
+
+    def register(keys: Callable[[datetime], Keys]) -> Callable[[datetime], Keys]:
+        AFFECTED[name] = Affected(keys, table, many)
+        return keys
+
+    return register
+
+
+@dataclass(frozen=True)
 class Look:
-    """One search for needs. `most` limits how many of a kind are built, the worst first; None: all. `totals` counts kinds that have more."""
+    """One search for needs. `most` limits how many rows with a need are read, the worst first; None: all."""
 
     now: datetime
     most: int | None = None
-    totals: dict[Many, int] = field(default_factory=dict)
 
-    def worst(self, rows: "QuerySet[Any, Row]", many: Many) -> Iterator[Row]:
-        """The first of `rows`, which are in order, the worst first. The database counts them only if there are more."""
+    @cached_property
+    def _first(self) -> dict[str, list[Any]]:
+        """The keys of the first rows with each need, and one more than are named. One query."""
+        return first_keys({name: affected.keys(self.now) for name, affected in AFFECTED.items()}, self._limit + 1)
+
+    @property
+    def _limit(self) -> int:
+        return MOST_NAMED if self.most is None else self.most
+
+    @cached_property
+    def totals(self) -> dict[Many, int]:
+        """The number of rows with each need of which not all are read. One query."""
         if self.most is None:
-            yield from rows.iterator(chunk_size=BATCH)
-            return
-        found = list(rows[: self.most + 1])
-        if len(found) > self.most:
-            self.totals[many] = rows.order_by().count()
-        yield from found[: self.most]
+            return {}
+        more = [AFFECTED[name] for name, keys in self._first.items() if len(keys) > self._limit]
+        return counts({affected.many(): affected.keys(self.now) for affected in more if affected.many})
+
+    @cached_property
+    def _read(self) -> dict[Callable[[], "QuerySet[Any]"], dict[Any, Any]]:
+        """The first rows with any need, by their table and key. One query for each table."""
+        keys: dict[Callable[[], QuerySet[Any]], set[Any]] = defaultdict(set)
+        for name, first in self._first.items():
+            if first and (table := AFFECTED[name].table):
+                keys[table] |= {*first[: self._limit]}
+        return {table: table().in_bulk(list(found)) for table, found in keys.items()}
+
+    def has(self, name: str) -> bool:
+        """Whether any row has the need `name`."""
+        return bool(self._first[name])
+
+    def many(self, name: str) -> Many:
+        """The one line for many rows with the need `name`."""
+        many = AFFECTED[name].many
+        assert many is not None
+        return many()
+
+    def keys(self, name: str) -> list[Any]:
+        """The keys of the worst rows with the need `name`."""
+        first = self._first[name]
+        if self.most is None and len(first) > self._limit:
+            return [row["key"] for row in AFFECTED[name].keys(self.now)]
+        return first[: self._limit]
+
+    def worst(self, name: str) -> Iterator[Any]:
+        """The worst rows with the need `name`, in order."""
+        yield from (row for _, row in self.entries(name) if row is not None)
+
+    def entries(self, name: str) -> Iterator[tuple[Any, Any | None]]:
+        """The keys of the worst rows with the need `name`, in order, each with its row; None if the table has no such row."""
+        keys, table = self.keys(name), AFFECTED[name].table
+        assert table is not None
+        for at in range(0, len(keys), BATCH):
+            batch = keys[at : at + BATCH]
+            rows = self._read[table] if len(keys) <= self._limit else table().in_bulk(batch)
+            yield from ((key, rows.get(key)) for key in batch)
 
 
 Provider = Callable[[Look], Iterable[Need]]

@@ -3,14 +3,16 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.urls import reverse
 
 from attention.expiring import Expiring, ExpiringTable, by_hand, table_register
-from attention.needs import Look, Many, Need, Severity, codes_register, needs_register
+from attention.needs import Look, Many, Need, Severity, affected_register, codes_register, needs_register
+from attention.together import Keys
 from certs.exports.status import SOON, ExportDetails, export_statuses, is_outdated, is_refused
-from certs.models import Export
+from certs.models import Export, ExportQuerySet
 from certs.states import ExportStatus
 from pki.core import clocks
 
@@ -29,38 +31,48 @@ codes_register(
 @needs_register
 def needs(look: Look) -> Iterator[Need]:
     """Exports that are refused, that will be refused, or that expire within 30 days."""
-    now, states = look.now, conditions(look.now)
-    present = Export.objects.in_use().aggregate(**{str(number): Count("pk", filter=states[state]) for number, state in enumerate(states)})
-    for number, state in enumerate(states):
-        if present[str(number)]:
-            title, query = MANY[state]
-            many = Many(title, f"{reverse('exports:list')}?{query}", "Show exports")
-            rows = Export.objects.in_use().filter(states[state]).defer("archive", "sealed_password").order_by("not_after", "machine", "pk")
-            found = (_export(status, now) for status in export_statuses(look.worst(rows, many)))
-            yield from (replace(need, many=many) for need in found if need)
+    found = {name: list(look.worst(name)) for name in MANY}
+    statuses = {status.export.pk: status for status in export_statuses(chain(*found.values()))} if any(found.values()) else {}
+    for name, exports in found.items():
+        of_exports = (_export(statuses[export.pk], look.now) for export in exports)
+        yield from (replace(need, many=look.many(name)) for need in of_exports if need)
+
+
+def _exports() -> ExportQuerySet:
+    return Export.objects.in_use().defer("archive", "sealed_password")
 
 
 # For each state: the title of the line for many, and the filter of the list.
 MANY = {
-    "is refused": ("{count} exports are refused", "health=refused"),
-    "could not be made": ("{count} exports could not be made", "status=failed"),
-    "must be renewed": ("{count} exports must be renewed", "sort=not_after"),
-    "has expired": ("{count} exports have expired", "health=expired"),
-    "expires soon": ("{count} exports expire soon", "health=expiring"),
+    "export is refused": ("{count} exports are refused", "health=refused"),
+    "export could not be made": ("{count} exports could not be made", "status=failed"),
+    "export must be renewed": ("{count} exports must be renewed", "sort=not_after"),
+    "export has expired": ("{count} exports have expired", "health=expired"),
+    "export expires soon": ("{count} exports expire soon", "health=expiring"),
 }
 
 
+def _affected_register(name: str, title: str, query: str) -> None:
+    @affected_register(name, _exports, lambda: Many(title, f"{reverse('exports:list')}?{query}", "Show exports"))
+    def keys(now: datetime) -> Keys:
+        return Export.objects.in_use().filter(conditions(now)[name]).order_by("not_after", "machine", "pk").values(key=F("pk"))
+
+
+for name, (title, query) in MANY.items():
+    _affected_register(name, title, query)
+
+
 def conditions(now: datetime) -> dict[str, Q]:
-    """The exports that need attention, by their state in one or two words."""
+    """The exports that need attention, by their state in words."""
     refused, outdated = is_refused(), is_outdated()
     failed, made = Q(status=ExportStatus.FAILED), ~Q(made_generation=0)
     other = ~refused & ~outdated & ~failed
     return {
-        "is refused": made & refused,
-        "could not be made": ~made & failed,
-        "must be renewed": made & ~refused & (failed | outdated),
-        "has expired": other & Q(not_after__lt=now),
-        "expires soon": other & Q(not_after__gte=now, not_after__lt=now + SOON),
+        "export is refused": made & refused,
+        "export could not be made": ~made & failed,
+        "export must be renewed": made & ~refused & (failed | outdated),
+        "export has expired": other & Q(not_after__lt=now),
+        "export expires soon": other & Q(not_after__gte=now, not_after__lt=now + SOON),
     }
 
 

@@ -12,7 +12,7 @@ from attention.needs import Look, Need, Severity, codes_register, needs_register
 from certs.certificates.issuer import issuing_root
 from certs.models import Rotation
 from nodes.automatic.services import Due, due_nodes, dues_of, root_is_due, rotates_next
-from nodes.inventory.conditions import condition_register, many_nodes, worst_nodes
+from nodes.inventory.conditions import condition_register
 from nodes.renewal.blocked_reason import BlockedReasons
 from nodes.rotations.services import blocked_reason
 from pki.core import clocks
@@ -35,15 +35,14 @@ codes_register(
 def needs(look: Look) -> Iterator[Need]:
     """Late renewals, and a root past half its lifetime. The room certs.roots reports a broken trust zone."""
     with contextlib.suppress(ZoneMissing, ZoneBroken):
-        many = many_nodes("renewal-overdue", "The renewals of {count} nodes are late")
-        overdue = list(worst_nodes(look, "renewal-overdue", F("observation__last_seen_at").asc(nulls_first=True), many))
-        blocked_reasons = BlockedReasons(overdue)
+        if overdue := list(look.worst("renewal-overdue")):
+            many, blocked_reasons = look.many("renewal-overdue"), BlockedReasons(overdue)
         for due in dues_of(overdue, now=look.now) if overdue else ():
             yield replace(_overdue(due, blocked_reasons, look.now), many=many)
         yield from _root_due(look.now)
 
 
-@condition_register("renewal-overdue")
+@condition_register("renewal-overdue", F("observation__last_seen_at").asc(nulls_first=True), "The renewals of {count} nodes are late")
 def overdue(now: datetime) -> Q:
     """Nodes whose renewal is late by a day or more. None if nothing can be issued, which another need reports."""
     try:

@@ -3,15 +3,16 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.urls import reverse
 
 from attention.expiring import Expiring, ExpiringTable, by_hand, by_itself, table_register
-from attention.needs import Look, Many, Need, Severity, codes_register, needs_register
-from nodes.browser_certificates.view_models import browser_statuses, choosers
-from nodes.inventory.conditions import condition_register, many_nodes, worst_nodes
+from attention.needs import Look, Many, Need, Severity, affected_register, codes_register, needs_register
+from attention.together import Keys
+from nodes.browser_certificates.view_models import BrowserStatus, browser_statuses, choosers
+from nodes.inventory.conditions import condition_register
 from nodes.inventory.silence import observed
-from nodes.models import BrowserCertificate, Node
+from nodes.models import BrowserCertificate, BrowserCertificateQuerySet, Node
 from nodes.observation.served_certificates import PATIENCE
 from nodes.states import NodeState
 from pki.core import clocks
@@ -32,18 +33,20 @@ codes_register(
 @needs_register
 def needs(look: Look) -> Iterator[Need]:
     """Chosen browser certificates that are not used, not served, or expire soon."""
-    yield from _not_used(look)
-    yield from _not_served(look)
+    unused, unserved = list(look.worst("browser-certificate-not-used")), list(look.worst("browser-certificate-not-served"))
+    statuses = browser_statuses([*unused, *unserved]) if unused or unserved else []
+    yield from _not_used(statuses[: len(unused)], look)
+    yield from _not_served(statuses[len(unused) :], look)
     yield from _expiring(look)
 
 
-@condition_register("browser-certificate-not-used")
+@condition_register("browser-certificate-not-used", "browser_chosen_at", "{count} nodes do not use their browser certificates")
 def not_used(now: datetime) -> Q:
     """Nodes that do not use their chosen browser certificate."""
     return _chosen() & observed(Q(browser_not_used=True))
 
 
-@condition_register("browser-certificate-not-served")
+@condition_register("browser-certificate-not-served", "browser_chosen_at", "{count} nodes have browser certificates that no service serves")
 def not_served(now: datetime) -> Q:
     """Nodes with a browser certificate that no service has presented for longer than a reload takes."""
     return _chosen() & Q(browser_chosen_at__lt=now - PATIENCE) & observed(Q(browser_not_served=True, browser_not_used=False))
@@ -53,38 +56,52 @@ def _chosen() -> Q:
     return Q(state=NodeState.REGISTERED) & ~Q(browser_thumbprint="")
 
 
-def _not_used(look: Look) -> Iterator[Need]:
-    many = many_nodes("browser-certificate-not-used", "{count} nodes do not use their browser certificates")
-    nodes = list(worst_nodes(look, "browser-certificate-not-used", "browser_chosen_at", many))
-    for node, status in browser_statuses(nodes) if nodes else ():
+def _not_used(statuses: Sequence[tuple[Node, BrowserStatus]], look: Look) -> Iterator[Need]:
+    for node, status in statuses:
         if status.state == "fallen_back":
             title, page = f"{node} does not use its browser certificate", reverse("nodes:detail", args=[node.pk])
             yield Need(
-                "browser-certificate-not-used", Severity.WARNING, str(node), title, status.text, status.remedy, page, "Show node", status.since, many=many
+                "browser-certificate-not-used", Severity.WARNING, str(node), title, status.text, status.remedy, page, "Show node", status.since,
+                many=look.many("browser-certificate-not-used"),
             )  # fmt: skip
 
 
-def _not_served(look: Look) -> Iterator[Need]:
-    many = many_nodes("browser-certificate-not-served", "{count} nodes have browser certificates that no service serves")
-    nodes = list(worst_nodes(look, "browser-certificate-not-served", "browser_chosen_at", many))
-    for node, status in browser_statuses(nodes) if nodes else ():
+def _not_served(statuses: Sequence[tuple[Node, BrowserStatus]], look: Look) -> Iterator[Need]:
+    for node, status in statuses:
         if status.is_unserved(look.now):
             title, page = f"{node}: no service serves its browser certificate", reverse("nodes:detail", args=[node.pk])
             text = f"These services present another certificate: {', '.join(status.others)}."
             remedy = "Reload the proxy that uses machine/personal/browser.pem. A reload hook on the node can do that after each change."
             yield Need(
-                "browser-certificate-not-served", Severity.WARNING, str(node), title, text, remedy, page, "Show node", status.since, many=many
+                "browser-certificate-not-served", Severity.WARNING, str(node), title, text, remedy, page, "Show node", status.since,
+                many=look.many("browser-certificate-not-served"),
             )  # fmt: skip
 
 
+def _with_dates() -> BrowserCertificateQuerySet:
+    ready = BrowserCertificate.objects.ready().filter(not_before__isnull=False, not_after__isnull=False)
+    return ready.defer("certificates", "private_key", "csr")
+
+
+def _is_chosen() -> Q:
+    """Certificates that are chosen for a node."""
+    nodes = Node.objects.present().exclude(browser_thumbprint="").order_by()
+    return Q(*(Exists(nodes.filter(browser_thumbprint=OuterRef(name))) for name in ("sha256", "thumbprint")), _connector=Q.OR)
+
+
+def _many_expiring() -> Many:
+    return Many("{count} browser certificates expire soon", reverse("browser_certificates:list") + "?sort=not_after", "Show certificates")
+
+
+@affected_register("browser-certificate-expiring", _with_dates, _many_expiring)
+def expiring(now: datetime) -> Keys:
+    """Certificates that are chosen for a node and expire soon."""
+    return _with_dates().filter(_is_chosen(), not_after__lt=now + EXPIRES_SOON).order_by("not_after", "pk").values(key=F("pk"))
+
+
 def _expiring(look: Look) -> Iterator[Need]:
-    """Browser certificates that are chosen for a node and expire soon. Their renewal is not automatic."""
-    many, table = (
-        Many("{count} browser certificates expire soon", reverse("browser_certificates:list") + "?sort=not_after", "Show certificates"),
-        ExpiringBrowserCertificates(),
-    )
-    rows = table.rows().filter(table.by_hand(look.now), not_after__lt=look.now + EXPIRES_SOON).order_by("not_after", "pk")
-    certificates = list(look.worst(rows, many))
+    """Their renewal is not automatic."""
+    certificates = list(look.worst("browser-certificate-expiring"))
     chosen = choosers(certificates) if certificates else {}
     for certificate in certificates:
         nodes, end = chosen[str(certificate.pk)], certificate.not_after
@@ -95,7 +112,7 @@ def _expiring(look: Look) -> Iterator[Need]:
             "browser-certificate-expiring", Severity.CRITICAL if end - look.now < LAST_WEEK else Severity.WARNING, str(certificate), title,
             f"{_few(nodes)} {'uses' if len(nodes) == 1 else 'use'} it. Its renewal is not automatic.", "Upload a new certificate, and choose it for the same nodes.",
             reverse("browser_certificates:detail", args=[certificate.pk]), "Show certificate", end if expired else None,
-            about=frozenset({str(certificate.pk)}), by_date=True, many=many,
+            about=frozenset({str(certificate.pk)}), by_date=True, many=look.many("browser-certificate-expiring"),
         )  # fmt: skip
 
 
@@ -108,12 +125,10 @@ class ExpiringBrowserCertificates(ExpiringTable):
     searched = ("name",)
 
     def rows(self) -> "QuerySet[BrowserCertificate]":
-        ready = BrowserCertificate.objects.ready().filter(not_before__isnull=False, not_after__isnull=False)
-        return ready.defer("certificates", "private_key", "csr")
+        return _with_dates()
 
     def by_hand(self, now: datetime) -> Q:
-        chosen = Node.objects.present().exclude(browser_thumbprint="").values("browser_thumbprint")
-        return Q(thumbprint__in=chosen) | Q(sha256__in=chosen)
+        return _is_chosen()
 
     def matching(self, text: str) -> Q:
         chosen = Node.objects.present().filter(name__icontains=text).exclude(browser_thumbprint="").values("browser_thumbprint")

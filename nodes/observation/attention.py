@@ -11,7 +11,7 @@ from django.urls import reverse
 from attention.needs import Look, Many, Need, Severity, codes_register, needs_register
 from certs.errors import ClockDoubtful
 from certs.zone.services import zone_founded
-from nodes.inventory.conditions import condition_register, many_nodes, worst_nodes
+from nodes.inventory.conditions import condition_register
 from nodes.inventory.silence import last_call, observed, silent_calls, silent_nodes
 from nodes.models import CallerFinding, Node
 from nodes.observation.caller_wording import caller_words, findings_said
@@ -52,13 +52,19 @@ def needs(look: Look) -> Iterator[Need]:
     yield from _doubt(now)
 
 
-@condition_register("node-silent")
+@condition_register(
+    "node-silent", F("observation__last_seen_at").asc(nulls_first=True), "{count} nodes are silent",
+    "Their agents do not run, or cannot reach the central node.",
+)  # fmt: skip
 def silent(now: datetime) -> Q:
     """Silent nodes, except those that call with a refused certificate."""
     return silent_nodes(now) & ~Q(pk__in=_calling(now))
 
 
-@condition_register("node-clock-off")
+@condition_register(
+    "node-clock-off", Abs("observation__clock_offset_s").desc(), "{count} nodes have a wrong clock",
+    "Valid certificates may be refused because of it.",
+)  # fmt: skip
 def clock_off(now: datetime) -> Q:
     """Nodes that call and have a wrong clock."""
     limit = clocks.AGREE.total_seconds()
@@ -66,13 +72,16 @@ def clock_off(now: datetime) -> Q:
     return Q(state=NodeState.REGISTERED) & observed(wrong & ~silent_calls(now))
 
 
-@condition_register("node-reload-hook-failed")
+@condition_register("node-reload-hook-failed", "name", "The reload hook failed on {count} nodes")
 def hook_failed(now: datetime) -> Q:
     """Nodes whose reload hook failed."""
     return Q(state=NodeState.REGISTERED) & observed(Q(hook_failed=True))
 
 
-@condition_register("node-serves-old-certificate")
+@condition_register(
+    "node-serves-old-certificate", "observation__serves_another_since", "{count} nodes have services that do not serve the installed certificate",
+    remedy="Reload or restart these services. A reload hook on each node can do that after each renewal.",
+)  # fmt: skip
 def serves_another(now: datetime) -> Q:
     """Nodes with a service that has presented another certificate than the installed one for longer than a reload takes."""
     return Q(state=NodeState.REGISTERED) & observed(Q(serves_another_since__lt=now - PATIENCE))
@@ -119,8 +128,8 @@ def _callers(findings: list[CallerFinding], now: datetime) -> Iterator[Need]:
 
 
 def _silent(look: Look) -> Iterator[Need]:
-    many = many_nodes("node-silent", "{count} nodes are silent", "Their agents do not run, or cannot reach the central node.")
-    for node in worst_nodes(look, "node-silent", F("observation__last_seen_at").asc(nulls_first=True), many):
+    many = look.many("node-silent")
+    for node in look.worst("node-silent"):
         since = last_call(node, look.now)
         yield Need(
             "node-silent", Severity.CRITICAL, str(node), f"{node} has not called for {clocks.length(look.now - since)}",
@@ -130,8 +139,8 @@ def _silent(look: Look) -> Iterator[Need]:
 
 
 def _clocks(look: Look) -> Iterator[Need]:
-    many = many_nodes("node-clock-off", "{count} nodes have a wrong clock", "Valid certificates may be refused because of it.")
-    for node in worst_nodes(look, "node-clock-off", Abs("observation__clock_offset_s").desc(), many):
+    many = look.many("node-clock-off")
+    for node in look.worst("node-clock-off"):
         offset_s = node.clock_offset_s or 0.0
         side, clock = "ahead" if offset_s > 0 else "behind", look.now + timedelta(seconds=offset_s)
         both = clocks.apart(f"{node}'s", clock, "the central node's", look.now)
@@ -141,11 +150,7 @@ def _clocks(look: Look) -> Iterator[Need]:
 
 
 def _serving(look: Look) -> Iterator[Need]:
-    many = many_nodes(
-        "node-serves-old-certificate", "{count} nodes have services that do not serve the installed certificate",
-        remedy="Reload or restart these services. A reload hook on each node can do that after each renewal.",
-    )  # fmt: skip
-    nodes = list(worst_nodes(look, "node-serves-old-certificate", "observation__serves_another_since", many))
+    many, nodes = look.many("node-serves-old-certificate"), list(look.worst("node-serves-old-certificate"))
     services = served_certificates_of(nodes)
     for node in nodes:
         if old := [service for service in services[node.pk] if service.is_old]:
@@ -159,8 +164,8 @@ def _serving(look: Look) -> Iterator[Need]:
 
 
 def _hooks(look: Look) -> Iterator[Need]:
-    many = many_nodes("node-reload-hook-failed", "The reload hook failed on {count} nodes")
-    for node in worst_nodes(look, "node-reload-hook-failed", "name", many):
+    many = look.many("node-reload-hook-failed")
+    for node in look.worst("node-reload-hook-failed"):
         if run := hook_run(node):
             remedy = "Read the agent's log on the node, and fix the hook. Then restart the agent, which runs the hook again."
             title, text = f"{node}: the reload hook failed", f"It {run.words}."

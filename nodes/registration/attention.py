@@ -9,8 +9,8 @@ from django.db.models import F, Q, QuerySet
 from django.urls import reverse
 
 from attention.expiring import Expiring, ExpiringTable, by_hand, table_register
-from attention.needs import Look, Many, Need, Severity, codes_register, needs_register
-from nodes.inventory.conditions import condition_register, many_nodes, worst_nodes
+from attention.needs import Look, Need, Severity, codes_register, needs_register
+from nodes.inventory.conditions import condition_register
 from nodes.inventory.view_models import PASSWORD_LASTS, setup_url
 from nodes.models import Node, Registration
 from nodes.states import NodeState
@@ -29,33 +29,39 @@ codes_register(
 @needs_register
 def needs(look: Look) -> Iterator[Need]:
     """Nodes that were never registered, wait for a password, or whose registration failed or is blocked."""
-    for code, (build, order, many) in KINDS.items():
-        for node in worst_nodes(look, code, order, many()):
-            yield replace(build(node), code=code, subject=str(node), many=many())
+    for code, build in KINDS.items():
+        for node in look.worst(code):
+            yield replace(build(node), code=code, subject=str(node), many=look.many(code))
 
 
-@condition_register("node-not-registered")
+@condition_register(
+    "node-not-registered", "created_at", "{count} nodes are not registered yet", "They have no certificates yet.", "Register each node when its agent runs.",
+)  # fmt: skip
 def not_registered(now: datetime) -> Q:
     return Q(state=NodeState.CREATED)
 
 
-@condition_register("node-registration-failed")
+@condition_register("node-registration-failed", "state_since", "The registration of {count} nodes failed", "", "Redistribute each node.")
 def registration_failed(now: datetime) -> Q:
     return Q(state=NodeState.FAILED) & ~Q(failed_from=NodeState.REGISTERED)
 
 
-@condition_register("node-needs-redistribution")
+@condition_register(
+    "node-needs-redistribution", "state_since", "{count} nodes need a new password", "", "Redistribute each node, and enter its new password there.",
+)  # fmt: skip
 def lost(now: datetime) -> Q:
     """Nodes that failed after they were registered, because a new root made their certificates invalid."""
     return Q(state=NodeState.FAILED, failed_from=NodeState.REGISTERED)
 
 
-@condition_register("node-awaiting-password")
+@condition_register(
+    "node-awaiting-password", "state_since", "{count} nodes wait for their passwords", "The packages are on the nodes.", "Type each password on its machine.",
+)  # fmt: skip
 def awaiting_password(now: datetime) -> Q:
     return Q(state=NodeState.AWAITING_PASSWORD)
 
 
-@condition_register("node-registration-stuck")
+@condition_register("node-registration-stuck", "state_since", "The registration of {count} nodes is blocked")
 def stuck(now: datetime) -> Q:
     return Q(state__in=[NodeState.DISTRIBUTING, NodeState.VERIFYING]) & ~Q(state_reason="")
 
@@ -94,31 +100,14 @@ def _lost(node: Node) -> Need:
     return Need("", Severity.CRITICAL, "", title, node.state_reason, remedy, _redistribute(node), "Redistribute", node.state_since)
 
 
-def _many(code: str, title: str, text: str = "", remedy: str = "") -> Callable[[], Many]:
-    return lambda: many_nodes(code, title, text, remedy)
-
-
-# For each code: the need of a node, the order of the nodes, and the line for many.
-KINDS: dict[str, tuple[Callable[[Node], Need], str, Callable[[], Many]]] = {
-    "node-needs-redistribution": (
-        _lost, "state_since",
-        _many("node-needs-redistribution", "{count} nodes need a new password", "", "Redistribute each node, and enter its new password there."),
-    ),
-    "node-registration-failed": (
-        _failed, "state_since", _many("node-registration-failed", "The registration of {count} nodes failed", "", "Redistribute each node."),
-    ),
-    "node-registration-stuck": (_stuck, "state_since", _many("node-registration-stuck", "The registration of {count} nodes is blocked")),
-    "node-awaiting-password": (
-        _awaits_password, "state_since",
-        _many("node-awaiting-password", "{count} nodes wait for their passwords", "The packages are on the nodes.", "Type each password on its machine."),
-    ),
-    "node-not-registered": (
-        _created, "created_at",
-        _many(
-            "node-not-registered", "{count} nodes are not registered yet", "They have no certificates yet.", "Register each node when its agent runs."
-        ),
-    ),
-}  # fmt: skip
+# For each code: the need of a node.
+KINDS: dict[str, Callable[[Node], Need]] = {
+    "node-needs-redistribution": _lost,
+    "node-registration-failed": _failed,
+    "node-registration-stuck": _stuck,
+    "node-awaiting-password": _awaits_password,
+    "node-not-registered": _created,
+}
 
 
 @table_register

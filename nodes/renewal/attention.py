@@ -1,6 +1,7 @@
 """The needs of renewals and of the certificates of nodes."""
 
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -8,12 +9,13 @@ from datetime import datetime
 from django.db.models import F, Min, Q
 from django.urls import reverse
 
-from attention.needs import Look, Many, Need, Severity, codes_register, needs_register
+from attention.needs import Look, Many, Need, Severity, affected_register, codes_register, needs_register
+from attention.together import Keys
 from certs.certificates.attention import expired_need, expiring_need, expiring_soon
 from certs.models import Certificate, CertificateQuerySet
-from nodes.inventory.conditions import condition_register, many_nodes, worst_nodes
+from nodes.inventory.conditions import condition_register, nodes_observed
 from nodes.inventory.silence import silent_nodes
-from nodes.models import Node, Renewal
+from nodes.models import Renewal
 from nodes.states import NodeState, RenewalStatus
 from pki.core.lifetime import ExpiryStatus
 from pki.core.roles import OWN_KINDS, Kind
@@ -32,11 +34,10 @@ codes_register(
 def needs(look: Look) -> Iterator[Need]:
     """Renewals that failed, and certificates of nodes that expire soon."""
     yield from _failed(look)
-    yield from _expired(look)
-    yield from _expiring(look)
+    yield from _certificates(look)
 
 
-@condition_register("node-renewal-failed")
+@condition_register("node-renewal-failed", "name", "The renewals of {count} nodes failed")
 def renewal_failed(now: datetime) -> Q:
     """Nodes whose last renewal failed, except silent nodes, which have their own need."""
     last = Renewal.objects.filter(generation=F("node__generation"), status=RenewalStatus.FAILED)
@@ -44,8 +45,8 @@ def renewal_failed(now: datetime) -> Q:
 
 
 def _failed(look: Look) -> Iterator[Need]:
-    many, remedy = many_nodes("node-renewal-failed", "The renewals of {count} nodes failed"), "Fix the cause, or renew the node yourself."
-    nodes = {node.pk: node for node in worst_nodes(look, "node-renewal-failed", "name", many)}
+    many, remedy = look.many("node-renewal-failed"), "Fix the cause, or renew the node yourself."
+    nodes = {node.pk: node for node in look.worst("node-renewal-failed")}
     last = Renewal.objects.filter(node__in=nodes, generation=F("node__generation"), status=RenewalStatus.FAILED).defer("package")
     for renewal in last.order_by("node__name") if nodes else ():
         node = nodes[renewal.node_id]
@@ -61,35 +62,56 @@ def _of_nodes(now: datetime) -> CertificateQuerySet:
     return expiring_soon(now).filter(kind__in=OWN_KINDS)
 
 
-def _expired(look: Look) -> Iterator[Need]:
-    """One need for the expired certificates of each node."""
-    many = Many(
+def _by_holder(rows: CertificateQuerySet) -> Keys:
+    """The holders of these certificates, the one with the first to expire first."""
+    return rows.order_by().values(key=F("holder_id")).annotate(first=Min("not_after")).order_by("first", "key")
+
+
+def _many_expired() -> Many:
+    return Many(
         "The certificates of {count} nodes have expired", f"{reverse('certs:list')}?status=issued&expiry=expired", "Show certificates"
     )
-    for subject, same in _by_holder(look, _of_nodes(look.now).filter(not_after__lt=look.now), many):
-        calls = Kind.CLIENT not in {certificate.kind for certificate in same}
-        remedy = "Renew or redistribute the node that has it."
-        if not calls:
-            remedy = "Redistribute the node that has it, because the node cannot call for a renewal."
-        need = expired_need(same, subject=subject, remedy=remedy, explains_own=frozenset() if calls else OF_NO_CALLS)
-        yield replace(need, many=many)
 
 
-def _expiring(look: Look) -> Iterator[Need]:
-    """One need for the certificates of each node that expire soon."""
-    many = Many("The certificates of {count} nodes expire soon", f"{reverse('certs:list')}?expiry=90", "Show certificates")
-    for subject, same in _by_holder(look, _of_nodes(look.now).filter(not_after__gte=look.now), many):
-        if soon := [certificate for certificate in same if certificate.expiry_status(look.now) == ExpiryStatus.EXPIRING]:
-            yield replace(expiring_need(soon, subject=subject, remedy="Renew the node that has it.", now=look.now), many=many)
+def _many_expiring() -> Many:
+    return Many("The certificates of {count} nodes expire soon", f"{reverse('certs:list')}?expiry=90", "Show certificates")
 
 
-def _by_holder(look: Look, rows: CertificateQuerySet, many: Many) -> Iterator[tuple[str, list[Certificate]]]:
-    """The certificates of each holder with its name, the first to expire first."""
-    first = rows.order_by().values("holder_id").annotate(first=Min("not_after")).order_by("first", "holder_id")
-    held: dict[uuid.UUID | None, list[Certificate]] = {holder["holder_id"]: [] for holder in look.worst(first, many)}
-    for certificate in rows.filter(holder_id__in=held).order_by("not_after", "pk"):
+@affected_register("certificate-expired", nodes_observed, _many_expired)
+def expired(now: datetime) -> Keys:
+    return _by_holder(_of_nodes(now).filter(not_after__lt=now))
+
+
+@affected_register("certificate-expiring", nodes_observed, _many_expiring)
+def expiring(now: datetime) -> Keys:
+    return _by_holder(_of_nodes(now).filter(not_after__gte=now))
+
+
+def _certificates(look: Look) -> Iterator[Need]:
+    """One need for the expired certificates of each node, and one for those that expire soon."""
+    names = "certificate-expired", "certificate-expiring"
+    holders = {key for name in names for key in look.keys(name)}
+    held: dict[uuid.UUID | None, list[Certificate]] = defaultdict(list)
+    for certificate in _of_nodes(look.now).filter(holder_id__in=holders).order_by("not_after", "pk") if holders else ():
         held[certificate.holder_id].append(certificate)
-    nodes = Node.objects.in_bulk([pk for pk in held if pk])
-    for pk, same in held.items():
-        if same:
-            yield str(nodes[pk]) if pk in nodes else same[0].holder or same[0].subject, same
+    for name in names:
+        for key, node in look.entries(name):
+            if of_holder := held[key]:
+                subject = str(node) if node is not None else of_holder[0].holder or of_holder[0].subject
+                found = _expired(of_holder, subject, look.now) if name == "certificate-expired" else _expiring(of_holder, subject, look.now)
+                yield from (replace(need, many=look.many(name)) for need in found)
+
+
+def _expired(held: list[Certificate], subject: str, now: datetime) -> Iterator[Need]:
+    same = [certificate for certificate in held if certificate.not_after < now]
+    calls = Kind.CLIENT not in {certificate.kind for certificate in same}
+    remedy = "Renew or redistribute the node that has it."
+    if not calls:
+        remedy = "Redistribute the node that has it, because the node cannot call for a renewal."
+    if same:
+        yield expired_need(same, subject=subject, remedy=remedy, explains_own=frozenset() if calls else OF_NO_CALLS)
+
+
+def _expiring(held: list[Certificate], subject: str, now: datetime) -> Iterator[Need]:
+    if soon := [certificate for certificate in held if certificate.expiry_status(now) == ExpiryStatus.EXPIRING]:
+        yield expiring_need(soon, subject=subject, remedy="Renew the node that has it.", now=now)

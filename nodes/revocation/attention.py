@@ -13,7 +13,7 @@ from certs.models import Certificate, RevocationList
 from certs.revocation.lists import ANEW, lists_newest, trust_in_force
 from certs.states import CertificateStatus
 from certs.zone.services import zone_current
-from nodes.inventory.conditions import condition_register, many_nodes, worst_nodes
+from nodes.inventory.conditions import condition_register
 from nodes.inventory.silence import observed
 from nodes.models import Node
 from nodes.observation.models import trust_digest
@@ -43,7 +43,10 @@ def needs(look: Look) -> Iterator[Need]:
     yield from _lost_machines()
 
 
-@condition_register("node-certificate-revoked")
+@condition_register(
+    "node-certificate-revoked", "name", "{count} nodes have revoked certificates",
+    "They are not accepted any more, so a renewal cannot reach these nodes.", "Redistribute each node.",
+)  # fmt: skip
 def revoked(now: datetime) -> Q:
     """Registered nodes without a valid certificate of some kind, or that report a revoked one."""
     revoked_ones = Certificate.objects.filter(status=CertificateStatus.REVOKED)
@@ -54,12 +57,8 @@ def revoked(now: datetime) -> Q:
 
 
 def _revoked(look: Look) -> Iterator[Need]:
-    many = many_nodes(
-        "node-certificate-revoked", "{count} nodes have revoked certificates", "They are not accepted any more, so a renewal cannot reach these nodes.",
-        "Redistribute each node.",
-    )  # fmt: skip
-    nodes = worst_nodes(look, "node-certificate-revoked", "name", many)
-    for node, kinds in without_valid_certificate(list(nodes)):
+    many, nodes = look.many("node-certificate-revoked"), list(look.worst("node-certificate-revoked"))
+    for node, kinds in without_valid_certificate(nodes) if nodes else ():
         yield Need(
             "node-certificate-revoked", Severity.CRITICAL, str(node), f"{node}: {' and '.join(kinds)} certificate revoked",
             "It is not accepted any more, so a renewal cannot reach the node.", "Redistribute the node.",
