@@ -100,30 +100,30 @@ def _of_the_key(certificates: list[Certificate], keys: dict[int, DatabaseKey]) -
     return f"Its database key, version {carried}, does not encrypt new values any more, so the machine cannot read new values. Renew it."
 
 
-def _holding(certificates: "QuerySet[Certificate]", now: datetime) -> list[Export]:
-    accepted = certificates.filter(status__in=[CertificateStatus.ISSUED, CertificateStatus.SUPERSEDED], not_after__gte=now)
-    return list(Export.objects.in_use().filter(pk__in=accepted.values("holder_id")).defer("archive", "sealed_password"))
+def _holding(condition: Q, now: datetime) -> "QuerySet[Export]":
+    """Exports in use that have such a certificate of any generation, and it is still accepted."""
+    held = Certificate.objects.accepted().filter(condition, holder_id=OuterRef("pk"), not_after__gte=now)
+    return exports_in_use().filter(Exists(held))
 
 
-def exports_of_root(root: Certificate | None, *, now: datetime) -> list[Export]:
+def exports_of_root(root: Certificate | None, *, now: datetime) -> "QuerySet[Export]":
     """Exports that may present a certificate that `root` issued. They are refused when the root is removed."""
-    return _holding(Certificate.objects.filter(issuer=root, kind__in=[Kind.SERVICE, Kind.CLIENT]), now) if root else []
+    return _holding(Q(issuer=root, kind__in=[Kind.SERVICE, Kind.CLIENT]), now) if root else Export.objects.none()
 
 
-def exports_left(root: Certificate | None, *, now: datetime) -> list[Export]:
+def exports_left(root: Certificate, *, now: datetime) -> "QuerySet[Export]":
     """The ones of these without newer certificates. They stop working when `root` is removed."""
-    details = export_statuses(exports_of_root(root, now=now))
-    return [status.export for status in details if any(certificate.issuer == root for certificate in status.certificates)]
+    return exports_of_root(root, now=now).filter(_with_certificate(Q(issuer=root)))
 
 
-def exports_with_key(*, now: datetime) -> list[Export]:
+def exports_with_key(*, now: datetime) -> "QuerySet[Export]":
     """Exports with the database key. They do not get a new version until they are renewed."""
-    return _holding(Certificate.objects.filter(kind=Kind.SERVICE, database_key_version__gt=0), now)
+    return _holding(Q(kind=Kind.SERVICE, database_key_version__gt=0), now)
 
 
-def exports_in_use() -> list[Export]:
+def exports_in_use() -> "QuerySet[Export]":
     """All exports that are not revoked. A recreated root makes them invalid."""
-    return list(Export.objects.in_use().defer("archive", "sealed_password"))
+    return Export.objects.in_use().defer("archive", "sealed_password")
 
 
 def export_of(certificate: Certificate) -> Export | None:

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from urllib.parse import urlencode
 
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from audit.event_lines import LINES, History, history_of
@@ -22,7 +24,7 @@ from pki.foreign.export import Format
 from sealing.errors import TrustZoneError
 from web.words import counted
 
-ROWS = 25
+ROWS, MOST_NAMED = 25, 20
 WORST_FIRST = {ExportStatus.FAILED: 0, ExportStatus.REQUESTED: 1, ExportStatus.REVOKED: 2, ExportStatus.MADE: 3}
 
 
@@ -54,6 +56,30 @@ class ExportFormPage:
     @property
     def button(self) -> str:
         return "Renew" if self.export else "Export"
+
+
+@dataclass(frozen=True)
+class AffectedExports:
+    """The exports that an action affects: their number, the first ones, and the address of the list of all."""
+
+    total: int
+    named: list[Export]
+    url: str
+
+    @property
+    def count(self) -> str:
+        return counted(self.total, "export")
+
+    @property
+    def more(self) -> int:
+        return self.total - len(self.named)
+
+
+def affected_exports(rows: "QuerySet[Export]", *, filters: dict[str, str]) -> AffectedExports:
+    """`filters` are those of the list of exports that leave the same rows."""
+    named = list(rows[: MOST_NAMED + 1])
+    total = rows.count() if len(named) > MOST_NAMED else len(named)
+    return AffectedExports(total, named[:MOST_NAMED], f"{reverse('exports:list')}?{urlencode(filters)}")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from certs.certificates.issuer import issuing_root
 from certs.models import Rotation
 from nodes.automatic.services import Due, due_nodes, dues_of, root_is_due, rotates_next
 from nodes.inventory.conditions import condition_register
-from nodes.renewal.blocked_reason import BlockedReasons
+from nodes.models import Node
+from nodes.renewal.blocked_reason import blocked_texts, with_blocked
 from nodes.rotations.services import blocked_reason
 from pki.core import clocks
 from pki.core.lifetime import ExpiryStatus
@@ -36,9 +37,10 @@ def needs(look: Look) -> Iterator[Need]:
     """Late renewals, and a root past half its lifetime. The room certs.roots reports a broken trust zone."""
     with contextlib.suppress(ZoneMissing, ZoneBroken):
         if overdue := list(look.worst("renewal-overdue")):
-            many, blocked_reasons = look.many("renewal-overdue"), BlockedReasons(overdue)
-        for due in dues_of(overdue, now=look.now) if overdue else ():
-            yield replace(_overdue(due, blocked_reasons, look.now), many=many)
+            reasons = blocked_texts(with_blocked(Node.objects.filter(pk__in=[node.pk for node in overdue]), now=look.now))
+            for due in dues_of(overdue, now=look.now):
+                why = reasons[due.node.pk] or "No attempt has failed yet."
+                yield replace(_overdue(due, why, look.now), many=look.many("renewal-overdue"))
         yield from _root_due(look.now)
 
 
@@ -51,11 +53,9 @@ def overdue(now: datetime) -> Q:
         return Q(pk__in=[])
 
 
-def _overdue(due: Due, blocked_reasons: BlockedReasons, now: datetime) -> Need:
+def _overdue(due: Due, why: str, now: datetime) -> Need:
     """Certificates whose automatic renewal is late. The severity grows with the delay and near the expiry."""
     late, left = now - due.since, due.not_after - now
-    last = blocked_reasons.renewals.get(due.node.pk)
-    why = blocked_reasons.of(due.node, now) or (last.reason if last else "") or "No attempt has failed yet."
     expiry = "have expired" if due.not_after < now else f"expire in {clocks.length(left)}"
     title = f"{due.node}: its renewal is {clocks.length(late)} late, and its certificates {expiry}"
     severity = Severity.CRITICAL if left < LAST_DAYS or late > VERY_LATE else Severity.WARNING

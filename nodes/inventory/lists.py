@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.urls import reverse
 
@@ -43,7 +43,7 @@ class NodeList(List):
     noun, caption = "node", "Nodes"
     empty = "No nodes yet. Register the first node."
     filters = NodeFilter
-    columns = (
+    columns: ClassVar[Sequence[Column]] = (
         Column("name", "Node", "nodes/inventory/cell_name.html", sort="name"),
         Column("state", "State", "nodes/inventory/cell_state.html", sort="state"),
         Column("seen", "Last call", "nodes/inventory/cell_seen.html", sort="observation__last_seen_at"),

@@ -1,37 +1,81 @@
-"""Why a node cannot get new certificates at the moment."""
+"""Why a node cannot get new certificates at the moment. The database decides, so that lists of nodes are counted, sorted and filtered by it."""
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
-from nodes.models import Node, Renewal
-from nodes.observation.callers import DISPUTED, disputed_nodes
+from django.db.models import Case, F, IntegerChoices, IntegerField, Q, QuerySet, TextChoices, Value, When
+from django.db.models.fields.json import KT
+from django.db.models.lookups import Exact
+
+from nodes.inventory.silence import observed, silent_calls
+from nodes.models import CallerFinding, Node, Renewal
+from nodes.observation.callers import DISPUTED
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 
 LATE = timedelta(minutes=5)
+NOT_PROVED = [status for status in RenewalStatus if status != RenewalStatus.PROVED]
 
 
-class BlockedReasons:
-    """The data to find why `nodes` are blocked, in two queries. `renewals` has each node's last renewal that was not verified."""
+class Blocked(IntegerChoices):
+    """The reasons, in the order of lists: the worst first."""
 
-    def __init__(self, nodes: Collection[Node]) -> None:
-        found = Renewal.objects.filter(node__in=[node.pk for node in nodes]).exclude(status=RenewalStatus.PROVED)
-        self.renewals: dict[uuid.UUID, Renewal] = {row.node_id: row for row in found.defer("package").order_by("generation")}
-        self.disputed = disputed_nodes()
+    FAILED = 1, "Its redistribution failed. Redistribute it again, or decommission it."
+    DISPUTED = 2, DISPUTED
+    RENEWAL = 3, "Its renewal is blocked: {reason}"
+    NOT_FETCHED = 4, "The node does not fetch its new certificates. See the log of its agent."
+    OLD_CERTIFICATE = 5, "It still serves its old certificate. Restart its agent if this does not change."
+    SILENT = 6, "The node is silent. Start its agent, or decommission the node."
+    REGISTERING = 7, "Its registration is in progress. Enter its password on the node, or wait."
+    NO = 8, ""
 
-    def of(self, node: Node, now: datetime) -> str:
-        """Why `node` is blocked, and what to do; "" if it is not."""
-        renewal = self.renewals.get(node.pk)
-        if node.state in UNDER_WAY:
-            return "Its registration is in progress. Enter its password on the node, or wait."
-        if node.state == NodeState.FAILED:
-            return "Its redistribution failed. Redistribute it again, or decommission it."
-        if node.pk in self.disputed:
-            return DISPUTED
-        if not node.online(now):
-            return "The node is silent. Start its agent, or decommission the node."
-        if renewal is None or renewal.generation != node.generation:
-            return ""
-        if renewal.status == RenewalStatus.OFFERED and now - renewal.created_at > LATE:
-            return "The node does not fetch its new certificates. See the log of its agent."
-        return f"Its renewal is blocked: {renewal.reason}" if renewal.reason else ""
+
+class Readiness(TextChoices):
+    """What happens with a node that must get new certificates."""
+
+    BY_HAND = "by_hand", "action required"
+    SILENT = "silent", "silent"
+    REGISTERING = "registering", "registration in progress"
+    AUTOMATIC = "by_itself", "automatic"
+
+
+READINESS = dict.fromkeys(Blocked, Readiness.BY_HAND) | {
+    Blocked.SILENT: Readiness.SILENT, Blocked.REGISTERING: Readiness.REGISTERING, Blocked.NO: Readiness.AUTOMATIC,
+}  # fmt: skip
+# For `with_blocked`: the agent's own port presents another certificate than the installed one.
+SERVES_OLD = When(
+    observed(
+        Q(served__service__isnull=False, serves_another_since__isnull=False, listening=True)
+        & ~Q(served__service=None)  # the agent got no answer from its own port
+        & ~Q(Exact(KT("served__service"), F("service_sha256")))
+    ),
+    then=Value(Blocked.OLD_CERTIFICATE),
+)
+
+
+def with_blocked(nodes: "QuerySet[Node]", *, now: datetime, further: Iterable[When] = ()) -> "QuerySet[Any]":
+    """`nodes` with their observations and a column `blocked`. `further` are conditions for nodes that nothing else blocks."""
+    disputed = CallerFinding.objects.filter(kind=CallerFinding.Kind.TWO_CALLERS, node__isnull=False).values("node")
+    current = Renewal.objects.filter(status__in=NOT_PROVED, generation=F("node__generation")).order_by()
+    late = current.filter(status=RenewalStatus.OFFERED, created_at__lt=now - LATE)
+    blocked = Case(
+        When(state__in=UNDER_WAY, then=Value(Blocked.REGISTERING)),
+        When(state=NodeState.FAILED, then=Value(Blocked.FAILED)),
+        When(pk__in=disputed, then=Value(Blocked.DISPUTED)),
+        When(~observed(Q()) | observed(silent_calls(now)), then=Value(Blocked.SILENT)),
+        When(pk__in=late.values("node"), then=Value(Blocked.NOT_FETCHED)),
+        When(pk__in=current.exclude(reason="").values("node"), then=Value(Blocked.RENEWAL)),
+        *further,
+        default=Value(Blocked.NO),
+        output_field=IntegerField(),
+    )
+    return nodes.select_related("observation").annotate(blocked=blocked)
+
+
+def blocked_texts(nodes: Iterable[Any]) -> dict[uuid.UUID, str]:
+    """Why each of `nodes` is blocked, and what to do; "" if it is not. The nodes are those of `with_blocked`."""
+    rows = list(nodes)
+    renewals = Renewal.objects.filter(node__in=[row.pk for row in rows if row.blocked == Blocked.RENEWAL]).exclude(reason="")
+    reasons = {(row.node_id, row.generation): row.reason for row in renewals.defer("package")}
+    return {row.pk: Blocked(row.blocked).label.format(reason=reasons.get((row.pk, row.generation), "")) for row in rows}

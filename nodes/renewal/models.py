@@ -31,7 +31,7 @@ class Renewal(models.Model):
 
     class Meta:
         ordering = ["-generation"]
-        indexes = [models.Index(fields=["node", "generation"], condition=Q(status="failed"), name="renewal_failed")]
+        indexes = [models.Index(fields=["status", "node"], name="renewal_by_status")]
         constraints = [
             models.UniqueConstraint(fields=["node"], condition=~Q(status__in=["proved", "failed"]), name="one_renewal_at_a_time"),
         ]

@@ -1,8 +1,9 @@
 """The secrets on a machine besides its certificates, whether each was replaced since, and where to replace it."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property, partial
 
 from django.db.models import Min
 from django.urls import reverse
@@ -29,17 +30,19 @@ KEY, ROOT = Rotation.Kind.DATABASE_KEY, Rotation.Kind.ROOT
 
 @dataclass(frozen=True)
 class Secret:
-    """A secret that was exposed, and how to replace it; `replaced` is None if this site cannot know it.
-
-    `url` is empty if the secret cannot be replaced now, or not in the console.
-    """
+    """A secret that was exposed, and how to replace it; `replaced` is None if this site cannot know it."""
 
     name: str
     text: str
     remedy: str
     replaced: bool | None = False
-    url: str = ""
+    place: Callable[[], str] = str
     button: str = ""
+
+    @cached_property
+    def url(self) -> str:
+        """Where it can be replaced; empty if it cannot be replaced now, or not in the console. Found only for pages that show it."""
+        return self.place()
 
 
 def secrets_begun() -> dict[str, datetime | None]:
@@ -73,9 +76,9 @@ def secrets_of_node(node: Node, *, since: datetime, actor: Actor, now: datetime)
     found = secrets_of_every_node(since=since, first=first, actor=actor, now=now)
     browser = BrowserCertificate.objects.of_thumbprint(node.browser_thumbprint).first()
     if browser is not None:
-        url = reverse("browser_certificates:detail", args=[browser.pk]) if actor.has_perm("nodes.view_browsercertificate") else ""
+        place = partial(_if_may, "nodes.view_browsercertificate", reverse("browser_certificates:detail", args=[browser.pk]), actor)
         remedy = "Ask its certificate authority to revoke it, and upload a new certificate with a new key."
-        found.append(Secret(f"Browser certificate {browser}", "Its private key is in the node's store.", remedy, None, url, "Show"))
+        found.append(Secret(f"Browser certificate {browser}", "Its private key is in the node's store.", remedy, None, place, "Show"))
     return found
 
 
@@ -89,7 +92,7 @@ def secrets_of_every_node(*, since: datetime, first: str, cluster: str = "", act
         Secret(
             "API tokens", "A token gives the rights of its user until it is revoked.",
             f"Revoke each token with `{QMC} revoke_token USER --name NAME`, and create new ones with `{QMC} create_token`. The expiry page lists them.",
-            None, reverse("expiry"), "Show tokens",
+            None, partial(reverse, "expiry"), "Show tokens",
         ),
     ]  # fmt: skip
 
@@ -106,6 +109,10 @@ def secrets_kept(node: Node, *, actor: Actor, now: datetime) -> list[Secret]:
     return secrets_of_node(node, since=node.state_since, actor=actor, now=now)
 
 
+def _if_may(permission: str, url: str, actor: Actor) -> str:
+    return url if actor.has_perm(permission) else ""
+
+
 def _start(kind: Rotation.Kind, url: str, actor: Actor, now: datetime) -> str:
     """The address of the page that starts a rotation, if it can start now and `actor` may start it; else ""."""
     return reverse(url) if actor.has_perm(PERMISSION[kind]) and not blocked_reason(kind, now=now) else ""
@@ -115,7 +122,7 @@ def _database_key(begun: Mapping[str, datetime | None], since: datetime, first: 
     return Secret(
         DATABASE_KEY, "It decrypts the passwords of connections, in the database and in every backup.",
         f"Make a new database key. {first}".strip(), _is_replaced(begun[DATABASE_KEY], since),
-        _start(KEY, "database_key:rotate", actor, now), "New database key…",
+        partial(_start, KEY, "database_key:rotate", actor, now), "New database key…",
     )  # fmt: skip
 
 
@@ -127,7 +134,7 @@ def _connections(begun: Mapping[str, datetime | None], since: datetime, actor: A
     yield Secret(
         PASSWORDS, f"Each node can read them. {old} of {total} passwords have not been changed since.",
         "Change each password at its data source, then here. A new database key does not change them.", _is_replaced(begun[PASSWORDS], since),
-        reverse("connections:list") if actor.has_perm("nodes.view_connection") else "", "Show connections",
+        partial(_if_may, "nodes.view_connection", reverse("connections:list"), actor), "Show connections",
     )  # fmt: skip
 
 
@@ -135,5 +142,5 @@ def _cluster_key(begun: Mapping[str, datetime | None], since: datetime, remedy: 
     return Secret(
         CLUSTER_KEY, "It signs tokens that deployments accept.",
         remedy,
-        _is_replaced(begun[CLUSTER_KEY], since), _start(ROOT, "roots:rotate", actor, now), "New root…",
+        _is_replaced(begun[CLUSTER_KEY], since), partial(_start, ROOT, "roots:rotate", actor, now), "New root…",
     )  # fmt: skip

@@ -97,7 +97,7 @@ def _of_the_root(progress: RootRotation) -> dict[str, Any]:
         for row in progress.nodes
     ]
     keeps = progress.rotation.keeps_for_exports
-    return {"nodes": rows, "keeps_for_exports": keeps, "waits_for_exports": [export.machine for export in progress.exports_awaited]}
+    return {"nodes": rows, "keeps_for_exports": keeps, "waits_for_exports": progress.exports_awaited}
 
 
 def _of_the_database_key(progress: KeyRotation) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import contextlib
 import uuid
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
@@ -11,8 +11,10 @@ from django.views.decorators.http import require_POST
 from certs.errors import RotationRefused
 from certs.models import Rotation
 from nodes.rotations.database_key import key_rotation_start
-from nodes.rotations.database_key_view_models import key_page, key_rotation_page
+from nodes.rotations.database_key_view_models import key_page, key_rotation_page, nodes_before_key_rotation
+from nodes.rotations.lists import AffectedList
 from nodes.rotations.services import rotation_pause
+from web.lists.listed import Listed
 from web.page import PageRequest, page
 
 
@@ -23,7 +25,7 @@ def show(request: PageRequest) -> HttpResponse:
 
 
 @page("certs.rotate_databasekey")
-def rotate(request: PageRequest) -> HttpResponse:
+def rotate(request: PageRequest) -> HttpResponseBase:
     now, error = timezone.now(), ""
     if request.method == "POST":
         try:
@@ -32,7 +34,10 @@ def rotate(request: PageRequest) -> HttpResponse:
             error = str(exc)
         else:
             return redirect("database_key:show")
-    context = {"page": key_rotation_page(error=error, now=now), "now": now}
+    listed = Listed(request, AffectedList(), nodes_before_key_rotation(now=now), now=now)
+    if listed.answer is not None:
+        return listed.answer
+    context = {"page": key_rotation_page(error=error, now=now), "listed": listed, "now": now}
     return render(request, "nodes/rotations/database_key/rotate.html", context, status=409 if error else 200)
 
 

@@ -3,13 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
 
 from certs.central_key.services import central_keys_proved, resealing_progress
 from certs.exports.status import exports_with_key
-from certs.models import CentralKey, DatabaseKey, Export, Rotation
+from certs.exports.view_models import AffectedExports, affected_exports
+from certs.models import CentralKey, DatabaseKey, Rotation
 from certs.states import DatabaseKeyStatus
 from nodes.models import Node
-from nodes.renewal.blocked_reason import BlockedReasons
+from nodes.renewal.blocked_reason import blocked_texts, with_blocked
+from nodes.rotations.affected_nodes import AffectedNodes, affected_nodes
 from nodes.rotations.database_key import SETTLE, lacking, proved_at
 from nodes.rotations.services import blocked_reason, nodes_to_rotate
 from sealing.errors import ZoneBroken
@@ -37,9 +42,9 @@ class Reader:
 
 def readers(versions: list[DatabaseKey], *, now: datetime) -> list[Reader]:
     """Every node that must read encrypted fields, with its proofs of `versions`."""
-    nodes = list(nodes_to_rotate())
-    blocked_reasons = BlockedReasons(nodes)
-    return [Reader(node, proofs(node, versions), blocked_reasons.of(node, now)) for node in nodes]
+    nodes = list(nodes_before_key_rotation(now=now))
+    texts = blocked_texts(nodes)
+    return [Reader(node, proofs(node, versions), texts[node.pk]) for node in nodes]
 
 
 def proofs(node: Node, versions: list[DatabaseKey]) -> list[tuple[datetime | None, DatabaseKey]]:
@@ -205,8 +210,8 @@ class KeyRotationPage:
     old: DatabaseKey
     number: int
     total: int
-    readers: list[Reader]
-    exports: list[Export]
+    nodes: AffectedNodes
+    exports: AffectedExports
     blocked: str
     error: str
 
@@ -216,13 +221,13 @@ class KeyRotationPage:
 
     @property
     def exports_text(self) -> str:
-        contain = "contains" if len(self.exports) == 1 else "contain"
-        old = f"{counted(len(self.exports), 'export')} {contain} the old key."
-        return f"{old} They cannot read data encrypted with the new key until you renew them:"
+        contain = "contains" if self.exports.total == 1 else "contain"
+        return f"{self.exports.count} {contain} the old key. They cannot read data encrypted with the new key until you renew them:"
 
-    @property
-    def nodes(self) -> str:
-        return f"{counted(len(self.readers), 'node')} {'gets' if len(self.readers) == 1 else 'get'}"
+
+def nodes_before_key_rotation(*, now: datetime) -> "QuerySet[Any]":
+    """The nodes that a rotation of the database key would affect, with the column `blocked`."""
+    return with_blocked(nodes_to_rotate(), now=now)
 
 
 def key_rotation_page(*, error: str, now: datetime) -> KeyRotationPage:
@@ -232,8 +237,8 @@ def key_rotation_page(*, error: str, now: datetime) -> KeyRotationPage:
         old,
         newest + 1,
         sum(sealed_counts(Readers.NODES).values()),
-        readers([old], now=now),
-        exports_with_key(now=now),
+        affected_nodes(nodes_before_key_rotation(now=now)),
+        affected_exports(exports_with_key(now=now), filters={"database_key": "yes"}),
         blocked_reason(Rotation.Kind.DATABASE_KEY, now=now),
         error,
     )

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from audit.actors import SYSTEM, Actor, system_for
 from audit.record import record
@@ -144,17 +145,20 @@ def _step(rotation: Rotation, now: datetime) -> timedelta | None:
     found = nodes_progress(rotation)
     if phase == Phase.ISSUING:
         _reissue(rotation, found, now)
-    waiting = any(progress.is_awaited(phase) for progress in found) or bool(phase == Phase.ISSUING and exports_awaited(rotation, now=now))
+    waiting = any(progress.is_awaited(phase) for progress in found) or (
+        phase == Phase.ISSUING and exports_awaited(rotation, now=now).exists()
+    )
     return _when_settled(rotation, phase, waiting, now)
 
 
-def exports_awaited(rotation: Rotation, *, now: datetime) -> list[Export]:
+def exports_awaited(rotation: Rotation, *, now: datetime) -> "QuerySet[Export]":
     """Exports that keep the old root: they have no newer certificates, and are refused when it is removed.
 
     A root that expires soon is not kept.
     """
-    keeps = rotation.keeps_for_exports and can_go_back_to(rotation.from_root, now)
-    return exports_left(rotation.from_root, now=now) if keeps else []
+    root = rotation.from_root
+    keeps = root is not None and rotation.keeps_for_exports and can_go_back_to(root, now)
+    return exports_left(root, now=now) if root is not None and keeps else Export.objects.none()
 
 
 def _when_settled(rotation: Rotation, phase: Phase, waiting: bool, now: datetime) -> timedelta | None:

@@ -3,7 +3,7 @@
 import contextlib
 import uuid
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
@@ -13,9 +13,11 @@ from certs.models import Rotation
 from certs.roots.services import automatic_rotation_set
 from nodes.models import Node
 from nodes.rotations.forms import ExcludeForm
+from nodes.rotations.lists import AffectedList
 from nodes.rotations.root import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
-from nodes.rotations.root_view_models import ExclusionPage, roll_back_page, root_page, root_rotation_page
+from nodes.rotations.root_view_models import ExclusionPage, nodes_before_root_rotation, roll_back_page, root_page, root_rotation_page
 from nodes.rotations.services import rotation_pause
+from web.lists.listed import Listed
 from web.page import PageRequest, page
 
 
@@ -30,7 +32,7 @@ def _keeps(request: PageRequest) -> bool:
 
 
 @page("certs.rotate_root")
-def rotate(request: PageRequest) -> HttpResponse:
+def rotate(request: PageRequest) -> HttpResponseBase:
     now, error = timezone.now(), ""
     if request.method == "POST":
         try:
@@ -39,7 +41,10 @@ def rotate(request: PageRequest) -> HttpResponse:
             error = str(exc)
         else:
             return redirect("roots:show")
-    context = {"page": root_rotation_page(error=error, now=now), "now": now}
+    listed = Listed(request, AffectedList(), nodes_before_root_rotation(now=now), now=now)
+    if listed.answer is not None:
+        return listed.answer
+    context = {"page": root_rotation_page(error=error, now=now), "listed": listed, "now": now}
     return render(request, "nodes/rotations/root/rotate.html", context, status=409 if error else 200)
 
 

@@ -2,21 +2,25 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
 
 from certs.certificates.issuer import issuing_root, roots_in_force
 from certs.exports.status import exports_of_root
-from certs.models import Certificate, Export, RevocationList, Rotation
-from certs.roots.services import root_next_number
+from certs.exports.view_models import AffectedExports, affected_exports
+from certs.models import Certificate, RevocationList, Rotation
+from certs.roots.services import cluster_in_force, root_next_number
 from certs.zone.services import zone_current
 from nodes.inventory.intervals import regular_interval
 from nodes.models import Node
-from nodes.renewal.blocked_reason import BlockedReasons
+from nodes.renewal.blocked_reason import SERVES_OLD, blocked_texts, with_blocked
+from nodes.rotations.affected_nodes import AffectedNodes, affected_nodes
 from nodes.rotations.root import SETTLE, NodeProgress, Phase, can_go_back_to, exports_awaited, nodes_progress, phase_of
-from nodes.rotations.services import blocked_reason
+from nodes.rotations.services import blocked_reason, nodes_to_reissue
 from pki.core import clocks, lifetime
 from pki.issuing import issue
 from web.progress import Step, steps_at
-from web.words import counted
 
 PHASES = (
     (Phase.MAKING, "The new root is created"),
@@ -53,12 +57,9 @@ def node_progress_rows(rotation: Rotation, *, now: datetime) -> list[NodeProgres
         set(Certificate.objects.accepted().filter(issuer=rotation.to_root).values_list("sha256", flat=True)) if rotation.to_root else set()
     )
     found, phase, rows = nodes_progress(rotation), phase_of(rotation), []
-    blocked_reasons = BlockedReasons([progress.node for progress in found])
+    texts = blocked_texts(nodes_before_root_rotation(now=now))
     for progress in found:
-        node, seen = progress.node, progress.node.observed
-        why = blocked_reasons.of(node, now)
-        if not why and seen and seen.listening and seen.served.get("service") not in (None, seen.installed.get("service")):
-            why = "It still serves its old certificate. Restart its agent if this does not change."
+        node, seen, why = progress.node, progress.node.observed, texts[progress.node.pk]
         awaited = phase != Phase.FINISHED and progress.is_awaited(phase)
         at = seen.last_seen_at if seen else None
         rows.append(
@@ -84,8 +85,8 @@ class RootRotation:
     nodes: list[NodeProgressRow]
     percent: int
     settles_at: datetime | None
-    exports: list[Export]
-    exports_awaited: list[Export]
+    exports: AffectedExports
+    exports_awaited: list[str]
     can_roll_back: bool
 
     @property
@@ -124,8 +125,8 @@ class RootRotation:
 
     @property
     def exports_title(self) -> str:
-        have = "has" if len(self.exports) == 1 else "have"
-        return f"{counted(len(self.exports), 'export')} still {have} certificates of {_subject(self.rotation.from_root)}"
+        have = "has" if self.exports.total == 1 else "have"
+        return f"{self.exports.count} still {have} certificates of {_subject(self.rotation.from_root)}"
 
     @property
     def exports_text(self) -> str:
@@ -145,8 +146,8 @@ def root_rotation(rotation: Rotation, *, now: datetime) -> RootRotation:
         rotation, phase, steps_at([label for _, label in PHASES], done=len(PHASES) if done else at), rows,
         percent=100 if done else 100 * (sum(row.trusts for row in rows) + sum(row.accepted for row in rows)) // steps,
         settles_at=rotation.settled_at + SETTLE if rotation.settled_at and not done else None,
-        exports=[] if done else exports_of_root(rotation.from_root, now=now),
-        exports_awaited=[] if done else exports_awaited(rotation, now=now),
+        exports=_exports_of(None if done else rotation.from_root, now=now),
+        exports_awaited=[] if done else list(exports_awaited(rotation, now=now).values_list("machine", flat=True)),
         can_roll_back=not done and not rotation.rolled_back and can_go_back_to(rotation.from_root, now),
     )  # fmt: skip
 
@@ -206,14 +207,18 @@ class KeepChoice:
     text: str
 
 
-def _keep_choice(root: Certificate, exports: list[Export]) -> KeepChoice:
-    have = "has" if len(exports) == 1 else "have"
+def _keep_choice(root: Certificate, exports: AffectedExports) -> KeepChoice:
+    have = "has" if exports.total == 1 else "have"
     now = (
-        f"{counted(len(exports), 'export')} now {have} certificates of {root.subject}."
-        if exports
+        f"{exports.count} now {have} certificates of {root.subject}."
+        if exports.total
         else f"No export has certificates of {root.subject} now."
     )
     return KeepChoice(root, now)
+
+
+def _exports_of(root: Certificate | None, *, now: datetime) -> AffectedExports:
+    return affected_exports(exports_of_root(root, now=now), filters={"root": str(root.pk)} if root else {})
 
 
 @dataclass(frozen=True)
@@ -223,9 +228,9 @@ class RootRotationPage:
     old: Certificate
     name: str
     expires_at: datetime
-    nodes: list[NodeProgressRow]
+    nodes: AffectedNodes
     cluster: Certificate | None
-    exports: list[Export]
+    exports: AffectedExports
     keep: KeepChoice
     switches_after: str
     blocked: str
@@ -233,25 +238,28 @@ class RootRotationPage:
 
     @property
     def exports_text(self) -> str:
-        return (
-            f"{counted(len(self.exports), 'export')} must be renewed by hand when the new root issues, and the files copied to the machine:"
-        )
+        return f"{self.exports.count} must be renewed by hand when the new root issues, and the files copied to the machine:"
 
     @property
     def removal(self) -> str:
-        exports = " and the exports are renewed" if self.exports else ""
+        exports = " and the exports are renewed" if self.exports.total else ""
         return f"Then, when the new certificates of every node are verified{exports}:"
+
+
+def nodes_before_root_rotation(*, now: datetime) -> "QuerySet[Any]":
+    """The nodes that a rotation of the root would affect, with the column `blocked`."""
+    return with_blocked(nodes_to_reissue(), now=now, further=[SERVES_OLD])
 
 
 def root_rotation_page(*, error: str, now: datetime) -> RootRotationPage:
     zone, root, call = zone_current(), issuing_root(), timedelta(seconds=regular_interval(Node.objects.present().count()))
-    exports = exports_of_root(root, now=now)
+    exports = _exports_of(root, now=now)
     return RootRotationPage(
         old=root,
         name=issue.root_name(zone.name, root_next_number()),
         expires_at=lifetime.validity(now=now, months=zone.lifetime_months, issuer_not_after=None).not_after,
-        nodes=sorted(node_progress_rows(Rotation(kind=Rotation.Kind.ROOT), now=now), key=lambda row: not row.blocked_reason),
-        cluster=Certificate.objects.issued().filter(kind="cluster").first(),
+        nodes=affected_nodes(nodes_before_root_rotation(now=now)),
+        cluster=cluster_in_force(root),
         exports=exports,
         keep=_keep_choice(root, exports),
         switches_after=clocks.length(call + SETTLE),
@@ -266,20 +274,17 @@ class RollBackPage:
 
     rotation: Rotation
     nodes: list[NodeProgressRow]
-    exports: list[Export]
+    exports: AffectedExports
     keep: KeepChoice | None
     error: str
 
     @property
     def exports_text(self) -> str:
-        return (
-            f"{counted(len(self.exports), 'export')} with certificates of the removed root must be renewed by hand, "
-            "and the files copied to the machine:"
-        )
+        return f"{self.exports.count} with certificates of the removed root must be renewed by hand, and the files copied to the machine:"
 
 
 def roll_back_page(rotation: Rotation, *, error: str, now: datetime) -> RollBackPage:
-    exports, new = exports_of_root(rotation.to_root, now=now), rotation.to_root
+    exports, new = _exports_of(rotation.to_root, now=now), rotation.to_root
     nodes = [row for row in node_progress_rows(rotation, now=now) if row.presents]
     return RollBackPage(rotation, nodes, exports, _keep_choice(new, exports) if new else None, error)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from audit.actors import Actor
@@ -16,6 +17,7 @@ from jobs.services import job_again, job_create, job_finish, job_nudge
 from nodes.central.blocked_reason import central_blocked_reason, signing_blocked_reason
 from nodes.models import Node, NodeQuerySet
 from nodes.observation.clock_doubt import clock_believed
+from nodes.states import UNDER_WAY
 from pki.core.commands import QMC
 from pki.core.errors import PKIError
 from sealing.errors import ZoneBroken
@@ -81,8 +83,14 @@ def rotation_pause(*, actor: Actor, rotation: Rotation, paused: bool, now: datet
     job_nudge(task=TASK[kind], subject=rotation.pk, now=now)
 
 
+def nodes_to_reissue() -> NodeQuerySet:
+    """Every node that has certificates of the trust zone, or is being registered: a new root replaces its certificates."""
+    nodes: NodeQuerySet = Node.objects.present().filter(Q(registered_at__isnull=False) | Q(state__in=UNDER_WAY))
+    return nodes
+
+
 def nodes_to_rotate() -> NodeQuerySet:
-    """Every node that has certificates of the trust zone, and so takes part."""
+    """Every node that has certificates of the trust zone: it must get a new database key."""
     nodes: NodeQuerySet = Node.objects.present().exclude(registered_at=None).select_related("observation")
     return nodes
 

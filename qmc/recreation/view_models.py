@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Count, QuerySet
+
 from audit.actors import SYSTEM, Actor
 from audit.models import Event
 from backups.backup import VERIFIED
 from certs.certificates.issuer import roots_in_force
 from certs.exports.status import exports_in_use
-from certs.models import CentralKey, Certificate, Export, Rotation, TrustZone
+from certs.exports.view_models import AffectedExports, affected_exports
+from certs.models import CentralKey, Certificate, Rotation, TrustZone
 from certs.roots.services import root_next_number
 from certs.zone.services import zone_current
 from jobs.models import Job, PeriodicWork
@@ -65,14 +68,18 @@ class RecreationPlan:
     roots: list[Certificate]
     cluster: list[Certificate]
     central: Node
-    nodes: list[Node]
+    nodes: int
     others: int
     certificates: int
-    exports: list[Export]
+    exports: AffectedExports
     rotation: Rotation | None
     secrets: list[Secret]
     last_backup: datetime | None
     was_recreated: bool
+
+    @property
+    def nodes_count(self) -> str:
+        return counted(self.nodes, "other node")
 
     @property
     def others_unaffected(self) -> str:
@@ -113,13 +120,18 @@ class Recreated:
 
 @dataclass(frozen=True)
 class RecreationPage:
-    """The progress of the last recreation. `nodes` are the nodes that it affected, in their present states; `secrets` may be known to others."""
+    """The progress of the last recreation. `nodes` are the nodes that it affected, and `registered` counts those that are registered again.
+
+    `secrets` may be known to others.
+    """
 
     zone: TrustZone
     job: Job | None
     steps: list[Step]
     recreated: Recreated | None
-    nodes: list[Node]
+    nodes: "QuerySet[Node]"
+    registered: int
+    total: int
     secrets: list[Secret]
 
     @property
@@ -145,13 +157,12 @@ class RecreationPage:
 
     @property
     def nodes_title(self) -> str:
-        registered = sum(node.state == NodeState.REGISTERED for node in self.nodes)
-        return f"{registered} of {counted(len(self.nodes), 'node is', 'nodes are')} registered again"
+        return f"{self.registered} of {counted(self.total, 'node is', 'nodes are')} registered again"
 
 
 def recreation_plan(*, actor: Actor, now: datetime) -> RecreationPlan:
     """The effects of a recreation, before a person confirms it. Raises: ZoneMissing."""
-    zone, nodes = zone_current(), nodes_touched()
+    zone, nodes = zone_current(), nodes_touched().count()
     in_force, backup = Certificate.objects.issued(), PeriodicWork.objects.filter(name=VERIFIED).first()
     return RecreationPlan(
         zone=zone,
@@ -159,10 +170,10 @@ def recreation_plan(*, actor: Actor, now: datetime) -> RecreationPlan:
         roots=list(roots_in_force()),
         cluster=list(in_force.filter(kind=Kind.CLUSTER)),
         central=Node.objects.get(is_central=True),
-        nodes=list(nodes),
-        others=Node.objects.present().filter(is_central=False).exclude(pk__in=nodes).count(),
+        nodes=nodes,
+        others=Node.objects.present().filter(is_central=False).count() - nodes,
         certificates=in_force.exclude(kind=Kind.ROOT).count(),
-        exports=list(exports_in_use()),
+        exports=affected_exports(exports_in_use(), filters={}),
         rotation=Rotation.objects.filter(under_way=True).first(),
         secrets=secrets_of_center(since=now, actor=actor, now=now),
         last_backup=backup.last_success if backup else None,
@@ -179,9 +190,9 @@ def recreation_lines(*, now: datetime) -> list[str]:
     lines += [f"  central  {plan.central.host_name}: gets new certificates at once; the database key stays"]
     lines += [
         f"  node     {node.name} ({node.host_name}; {', '.join(node.services) or 'no services'}; {node.state}): needs a new password"
-        for node in plan.nodes
+        for node in nodes_touched()
     ]
-    lines += [f"  export   {export.machine}, made by {export.actor}: refused until it is renewed" for export in plan.exports]
+    lines += [f"  export   {export.machine}, made by {export.actor}: refused until it is renewed" for export in exports_in_use()]
     return [*lines, f"  {plan.certificates} certificates in force are revoked, and with them all exports and copies."]
 
 
@@ -203,14 +214,19 @@ def recreation_page(*, actor: Actor, now: datetime) -> RecreationPage:
     done = _done(events)
     failed = job is not None and job.outcome == Job.Outcome.FAILED
     event = next((recorded for recorded in events if recorded.action == RECREATED), None) if done > 2 else None
+    steps = steps_at(STEPS, done=done, here="failed" if failed else "now")
     if event is None:
-        return RecreationPage(zone, job, steps_at(STEPS, done=done, here="failed" if failed else "now"), None, [], [])
+        return RecreationPage(zone, job, steps, None, Node.objects.none(), 0, 0, [])
     fields = {name: event.detail[name] for name in ("root", "sha256", "replaced", "certificates", "backup", "passphrase_file")}
+    nodes = Node.objects.present().filter(pk__in=[node["id"] for node in event.detail["nodes"]])
+    counts = dict(nodes.order_by().values_list("state").annotate(Count("pk")))
     return RecreationPage(
         zone=zone,
         job=job,
-        steps=steps_at(STEPS, done=done, here="failed" if failed else "now"),
+        steps=steps,
         recreated=Recreated(at=event.at, **fields),
-        nodes=list(Node.objects.present().filter(pk__in=[node["id"] for node in event.detail["nodes"]])),
+        nodes=nodes,
+        registered=counts.get(NodeState.REGISTERED, 0),
+        total=sum(counts.values()),
         secrets=secrets_of_center(since=event.at, actor=actor, now=now),
     )

@@ -44,6 +44,7 @@ LANDED = {
     "nodes/migrations/0013_passwords_to_wipe.py": "ab2e6db862e5d881a695369e849841806f87e8ad35863071f6dc0240022eb119",
     "nodes/migrations/0014_indexes_of_lists.py": "08dee8e771de6f81c13c9d6863b700942748d33a8cb81791b355a194a1b9ab7f",
     "nodes/migrations/0015_renewals_failed.py": "b543fe6425d307793ac32ed8103128b32a26934a762503f8706b3199a0f20d21",
+    "nodes/migrations/0016_renewals_by_status.py": "b239a7319b827c412f00f5d2d7e6605bd3e2e9b23e8764b24e3fcee60090bbd7",
     "people/migrations/0001_tokens_move_here.py": "5c39c8e03a5a7f21f61815464fb29cb66ac3825ab718aab77788f6cdb5c0f4c6",
     "people/migrations/0002_help_texts.py": "ae8c2a97e0a582bac63c1b94523c14fd7539fbd648a216c67118ea1eea45d16e",
     "qmc/migrations/0001_initial.py": "9c58f0fe4603635953a72c2716b8f239a84588afa3a0399b5103f15f699af948",

@@ -73,6 +73,7 @@ LOOKS = {
     "unknown": ("may have arrived", "orange", "alert-triangle"),
     "by_itself": ("automatic", "blue", "refresh"),
     "by_hand": ("action required", "orange", "hand-stop"),
+    "registering": ("registration in progress", "blue", "key"),
 }
 
 

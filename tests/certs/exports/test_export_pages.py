@@ -77,7 +77,7 @@ def test_the_board_has_one_row_for_an_export(zone: Path) -> None:
 def test_a_new_root_lists_affected_exports(zone: Path, administrator: Client) -> None:
     now = timezone.now()
     (export,) = made()
-    assert [shown.pk for shown in root_rotation_page(error="", now=now).exports] == [export.pk]
+    assert [shown.pk for shown in root_rotation_page(error="", now=now).exports.named] == [export.pk]
     for url in (reverse("roots:rotate"), reverse("recreate_root")):
         assert "reports.example" in administrator.get(url, secure=True).content.decode()
     assert any("reports.example, made by system" in line for line in recreation_lines(now=now))
@@ -87,13 +87,13 @@ def test_a_new_root_lists_affected_exports(zone: Path, administrator: Client) ->
     assert "as soon as the new root issues" in export_status(export).action_required
     Rotation.objects.update(switched_at=now)
     rotation.refresh_from_db()
-    assert [shown.pk for shown in root_rotation(rotation, now=now).exports] == [export.pk]
+    assert [shown.pk for shown in root_rotation(rotation, now=now).exports.named] == [export.pk]
     assert export_needs(now) == [("orange", "Export reports.example must be renewed")]
-    assert exports_awaited(rotation, now=now) == [export]
+    assert list(exports_awaited(rotation, now=now)) == [export]
     rotation.keeps_for_exports = False
-    assert exports_awaited(rotation, now=now) == []
+    assert list(exports_awaited(rotation, now=now)) == []
     rotation.keeps_for_exports = True
-    assert exports_awaited(rotation, now=old.not_after - timedelta(days=20)) == []
+    assert list(exports_awaited(rotation, now=old.not_after - timedelta(days=20))) == []
     assert "reports.example" in administrator.get(reverse("roots:show"), secure=True).content.decode()
     export_renew(actor=SYSTEM, export=export, options=PEM, now=now)
     work()
@@ -102,10 +102,10 @@ def test_a_new_root_lists_affected_exports(zone: Path, administrator: Client) ->
     assert "reports.example" in administrator.get(reverse("roots:roll-back", args=[rotation.pk]), secure=True).content.decode()
     assert (zone / "reports.example/root.pem").read_text().count("BEGIN") == len(roots_in_force()) == 2
     assert export_status(export).action_required == ""
-    assert exports_awaited(rotation, now=now) == []
+    assert list(exports_awaited(rotation, now=now)) == []
     assert [shown.pk for shown in exports_of_root(old, now=now)] == [export.pk]  # the generation before may still be in use
     root_drop(root=old, reason="taken over", now=now)
-    assert (export_needs(now), exports_of_root(old, now=now)) == ([], [export])
+    assert (export_needs(now), list(exports_of_root(old, now=now))) == ([], [export])
     Certificate.objects.filter(holder_id=export.pk, generation=2).update(issuer=old)
     assert export_needs(now) == [("red", "Export reports.example is refused")]
 

@@ -75,7 +75,7 @@ def test_the_database_key_is_included_only_on_request(zone: Path, with_key: bool
     if with_key:
         assert database_key.read(service.x509(), key) == own_store().database_key()
     assert [shown.pk for shown in exports_with_key(now=timezone.now())] == [export.pk] * with_key
-    assert [shown.pk for shown in key_rotation_page(error="", now=timezone.now()).exports] == [export.pk] * with_key
+    assert [shown.pk for shown in key_rotation_page(error="", now=timezone.now()).exports.named] == [export.pk] * with_key
 
 
 def test_a_legacy_export_has_only_rsa_keys(zone: Path) -> None:
