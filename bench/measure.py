@@ -31,6 +31,11 @@ def _name(pid: int) -> str:
     return next((name for name in NAMES if name in words), "other")
 
 
+def _of_site(site: Site, found: dict[int, tuple[int, float]]) -> list[int]:
+    """The site's processes, without their supervisor and their children."""
+    return [pid for pid, (parent, _) in found.items() if parent == site.process.pid] + [process.pid for process in site.further.values()]
+
+
 def cpu_by_process(site: Site) -> dict[str, float]:
     """CPU seconds of the site's processes by name, their children included."""
     found = _processes()
@@ -39,11 +44,15 @@ def cpu_by_process(site: Site) -> dict[str, float]:
         return found[pid][1] + sum(with_children(child) for child, (parent, _) in found.items() if parent == pid)
 
     used = {"up": found[site.process.pid][1]}
-    for pid in [pid for pid, (parent, _) in found.items() if parent == site.process.pid] + [
-        process.pid for process in site.further.values()
-    ]:
+    for pid in _of_site(site, found):
         used[_name(pid)] = used.get(_name(pid), 0) + with_children(pid)
     return used
+
+
+def memory_by_process(site: Site) -> dict[str, float]:
+    """Megabytes of memory of the site's processes by name, without their children."""
+    pages = {pid: int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in _of_site(site, _processes())}
+    return {_name(pid): count * os.sysconf("SC_PAGE_SIZE") / 1e6 for pid, count in pages.items()}
 
 
 def percentile(values: Sequence[float], share: float) -> float:

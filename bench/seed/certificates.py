@@ -1,9 +1,11 @@
 """Certificates of the root: signed with its key, and built like those of the product, but without lint and with two keys for all."""
 
 import functools
+import os
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -29,6 +31,12 @@ LEASE = timedelta(seconds=120)
 @functools.cache
 def _key(kind: Kind) -> Any:
     return keys.generate(DEFAULT_KEY_TYPES[kind])
+
+
+def client_key_write(path: Path) -> None:
+    """Write the private key of the client certificates that this process made into a new file. Raises: FileExistsError."""
+    with open(path, "xb", opener=functools.partial(os.open, mode=0o600)) as file:
+        file.write(keys.to_pem(_key(Kind.CLIENT)))
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ from bench.seed.plan import SERVICES, Oddity, Plan, PlannedExport, PlannedNode
 from certs.models import Certificate, Export, TrustZone
 from certs.states import CertificateStatus
 from jobs.models import Job
-from nodes.inventory.silence import FIRST_CALL
+from nodes.inventory.silence import silence_after
 from nodes.jobs import REGISTRATION
 from nodes.models import Node, Observation, Registration, Renewal
 from nodes.observation.callers import turn_make
-from nodes.observation.models import derived
+from nodes.observation.models import PROOF_LASTS, derived
 from nodes.registration.services import VALID
 from nodes.states import NodeState, RenewalStatus
 from pki.issuing.revocation_list import RevocationCode
@@ -44,6 +44,7 @@ class World:
     central: list[str]
     browser: list[str]  # SHA-256 of the browser certificates
     now: datetime
+    interval: timedelta  # between the calls of a node
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,8 @@ class NodeHistory:
         """The last call, which agrees with the certificates."""
         planned, world, node = self.planned, self.world, self.node
         rng, oddity = random.Random(-planned.number), planned.oddity
-        seen_at = world.now - (timedelta(hours=rng.uniform(5, 60)) if planned.is_silent else timedelta(seconds=rng.uniform(0, 60)))
+        seen_at = world.now - (timedelta(hours=rng.uniform(5, 60)) if planned.is_silent else rng.random() * world.interval)
+        proved_at = min(seen_at, world.now - rng.random() * PROOF_LASTS)
         installed = {signed.kind: signed.sha256 for signed in self.signed[-2:]} | {"cluster": world.cluster.sha256}
         served = {"service": installed["service"]}
         if "proxy" in planned.services:
@@ -207,10 +209,10 @@ class NodeHistory:
             node=node, last_seen_at=seen_at, clock_offset_s=rng.choice((-1, 1)) * 400 if oddity is Oddity.CLOCK else rng.gauss(0, 1),
             generation=len(planned.issued), trusts=[world.maker.root.sha256], installed=installed, served=served,
             hook=hook if planned.number % 2 or oddity is Oddity.HOOK else {}, browser={"revision": "", "problem": ""},
-            database_keys=[world.key_id], challenges={world.key_id: secrets.token_hex(32)}, proved={world.key_id: seen_at.isoformat()},
-            central_addresses=world.central, central_called=world.central[0], cluster_challenge=secrets.token_hex(32), cluster_proved_at=seen_at,
+            database_keys=[world.key_id], challenges={world.key_id: secrets.token_hex(32)}, proved={world.key_id: proved_at.isoformat()},
+            central_addresses=world.central, central_called=world.central[0], cluster_challenge=secrets.token_hex(32), cluster_proved_at=proved_at,
             cluster_proved_sha256=world.cluster.sha256, version=VERSION, system="Linux 6.8.0-45-generic x86_64", address=planned.address,
-            turn=turn, turn_before=before, turn_generation=1, silent_at=seen_at + FIRST_CALL,
+            turn=turn, turn_before=before, turn_generation=1, silent_at=seen_at + silence_after(world.interval),
         )  # fmt: skip
         for name, value in derived(vars(row), at=row.last_seen_at, serves_another_since=None).items():
             setattr(row, name, value)
