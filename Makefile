@@ -65,6 +65,7 @@ bench: .venv/.development front-end
 	$(BIN)/python -m bench.issuing
 	$(BIN)/python -m bench.rotation
 	$(BIN)/python -m bench.nudges
+	$(BIN)/python -m bench.fleet
 
 check: .venv/.development
 	scripts/check

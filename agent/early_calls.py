@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable
 
-AT_MOST_EVERY_S, JITTER_S = 10, 2
+AT_MOST_EVERY_S, JITTER_S = 10, 1
 
 
 class EarlyCalls:

@@ -5,6 +5,8 @@ import os
 
 from django.conf import settings
 
+from nodes.models import Node
+
 CALLS_PER_S, PENDING_CALLS_PER_S, PENDING_S = 50, 200, 5
 
 
@@ -17,6 +19,11 @@ def regular_interval(nodes: int, *, load: float = 1) -> int:
 def pending_interval(pending: int, *, regular_s: int) -> int:
     """The same for a node for which something waits, where something waits for `pending` nodes. At most `regular_s`."""
     return min(regular_s, max(PENDING_S, math.ceil(pending / PENDING_CALLS_PER_S)))
+
+
+def regular_interval_now() -> int:
+    """The interval of this site now."""
+    return regular_interval(Node.objects.present().count(), load=load_now())
 
 
 def load_now() -> float:

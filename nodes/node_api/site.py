@@ -8,7 +8,7 @@ from django.db.models import Q
 from certs.models import Rotation
 from certs.revocation.lists import trust_in_force
 from nodes.addresses.services import central_addresses, netlocs
-from nodes.inventory.intervals import load_now, pending_interval, regular_interval
+from nodes.inventory.intervals import pending_interval, regular_interval_now
 from nodes.issuance.services import versions_for
 from nodes.models import Node, Renewal
 from nodes.nudges.services import nudging_certificates
@@ -65,7 +65,7 @@ def site_read() -> Site:
     )
     rotation, nodes = Rotation.objects.filter(under_way=True).first(), Node.objects.present()
     pending = nodes if rotation else nodes.filter(Q(state__in=UNDER_WAY) | Q(pk__in=Renewal.objects.under_way().values("node")))
-    regular_s = regular_interval(nodes.count(), load=load_now())
+    regular_s = regular_interval_now()
     return Site(
         trusted=trust_in_force(),
         addresses=netlocs(central_addresses()),

@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
@@ -24,6 +23,7 @@ from certs.revocation.lists import trust_in_force
 from jobs.leases import waits_too_long
 from nodes.addresses.services import central_addresses, netlocs
 from nodes.dial.services import call_now
+from nodes.inventory.intervals import regular_interval_now
 from nodes.models import Node, Nudge, SiteNudge
 from pki.core.roles import Kind
 from pki.exchange.readers import MOST_NUDGING
@@ -119,7 +119,7 @@ def nudges_send() -> None:
     until, now = time.monotonic() + TURN_S, timezone.now()
     site_nudge(now=now)
     _forget_old(now)
-    if settings.QMC_HEARTBEAT_S <= SOON_S or not nodes_waiting(now=now).exists():
+    if not nodes_waiting(now=now).exists() or regular_interval_now() <= SOON_S:
         SiteNudge.objects.exclude(asked_at=None).update(asked_at=None)
         return
     own = own_store()

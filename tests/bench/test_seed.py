@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from audit.chain import verify
 from audit.models import Event
+from bench.seed.certificates import client_key_write
 from bench.seed.fill import NotSeeded, calls_moved, seed
 from bench.seed.plan import Counts
 from certs.models import Certificate
@@ -16,6 +17,7 @@ from jobs.models import Job
 from nodes.automatic.services import renewals_due
 from nodes.models import Node, Observation
 from nodes.observation.models import trust_digest
+from pki.core import keys
 from pki.core.verify import fingerprint
 from tests.factories import administrator
 
@@ -46,6 +48,19 @@ def test_a_seeded_site_is_whole_and_its_pages_show_it(site_directory: Path) -> N
         answer = client.get(page, secure=True)
         assert answer.status_code == 200, page
     assert node.name in client.get(f"/nodes/{node.pk}/", secure=True).content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_key_of_clients_is_written_for_its_owner_only(site_directory: Path, tmp_path: Path) -> None:
+    seeded()
+    path = tmp_path / "key.pem"
+    client_key_write(path)
+    client = Certificate.objects.issued().filter(kind="client", holder_id__in=Node.objects.filter(is_central=False).values("pk")).first()
+    assert client is not None
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert keys.from_pem(path.read_bytes()).public_key() == client.x509().public_key()
+    with pytest.raises(FileExistsError):
+        client_key_write(path)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -23,6 +23,7 @@ from audit.actors import SYSTEM
 from certs.models import RevocationList, TrustZone
 from nodes.addresses.services import addresses_set
 from nodes.browser_certificates.services import browser_certificate_choose
+from nodes.inventory import intervals
 from nodes.models import Node, Nudge, Observation, SiteNudge
 from nodes.nudges import services as nudges
 from nodes.nudges.services import BACK_OFF, nodes_nudge, nodes_waiting, nudges_send, nudging_certificates, outstanding, site_nudge
@@ -202,6 +203,17 @@ def test_nobody_is_dialed(central: Node, settings: Any, what: str) -> None:
     nodes_nudge([node(seen=timezone.now() - MINUTE, address="127.0.0.1")], now=timezone.now())
     nudges_send()
     assert not Nudge.objects.exclude(dialed_at=None).exists()
+
+
+def test_a_site_that_is_too_large_for_its_short_interval_sends_nudges(
+    central: Node, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.QMC_HEARTBEAT_S = 5
+    monkeypatch.setattr(intervals, "CALLS_PER_S", 0.1)
+    waits = node(seen=timezone.now() - MINUTE, address="127.0.0.1", node_port=free_port())
+    nodes_nudge([waits], now=timezone.now())
+    nudges_send()
+    assert Nudge.objects.get(node=waits).dialed_at is not None
 
 
 def test_a_choice_for_browsers_nudges_the_node() -> None:
