@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import cluster
-from agent.central import ANSWER_S, KEPT_S
+from agent.central import ANSWER_S, DIAL_S, KEPT_S
 from agent.serve import RETRY_S, retry_after
 from agent.store import KeyRing, Store
 from pki.cluster import proofs
@@ -49,16 +49,16 @@ class Keys:
 
 
 class Caller:
-    """One node. `report` is the JSON of its last report; the next ones have other clocks, turns and proofs."""
+    """One node. `report` is the JSON of its last report; the next ones have other clocks, turns and proofs. `interval_s` is that of its last answer."""
 
-    def __init__(self, port: int, shared: Keys, *, pem: str, report: dict[str, Any], first_s: float) -> None:
-        self.port, self.shared, self.pem, self.report, self.first_s = port, shared, pem, report, first_s
+    def __init__(self, port: int, shared: Keys, *, pem: str, report: dict[str, Any], interval_s: int) -> None:
+        self.port, self.shared, self.pem, self.report, self.interval_s = port, shared, pem, report, interval_s
         self.node = report["node"]
         self.connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def run(self, calls: list[Call]) -> None:
-        failed, regular = 0, float(RETRY_S)
-        await asyncio.sleep(self.first_s)
+        failed, regular = 0, self.interval_s
+        await asyncio.sleep(random.uniform(0, self.interval_s))
         while True:
             began = time.monotonic()
             try:
@@ -101,11 +101,11 @@ class Caller:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         context.load_cert_chain(self.pem)
-        return await asyncio.open_connection("127.0.0.1", self.port, ssl=context)
+        return await asyncio.open_connection("127.0.0.1", self.port, ssl=context, ssl_handshake_timeout=DIAL_S)
 
     def _close(self) -> None:
         if self.connection:
-            self.connection[1].close()
+            self.connection[1].transport.abort()
         self.connection = None
 
     @staticmethod

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import random
 import signal
 import sqlite3
 import subprocess
@@ -37,7 +36,7 @@ def write_callers(folder: Path, key: Path) -> list[Any]:
     """Write the callers and their certificates into `folder`. Returns the ids of their nodes: those that are not silent, with a client certificate in force."""
     now = timezone.now()
     calls_moved(now=now)
-    spread_s = regular_interval(Node.objects.count())
+    interval_s = regular_interval(Node.objects.count())
     clients = Certificate.objects.issued().filter(kind="client", not_after__gt=now)
     signed = {certificate.holder_id: certificate for certificate in clients.only("holder_id", "der", "generation").order_by("generation")}
     ids, lines = [], []
@@ -51,7 +50,7 @@ def write_callers(folder: Path, key: Path) -> list[Any]:
         report = {name: getattr(seen, name) or None for name in ("hook", "browser")}
         report = {name: getattr(seen, name) for name in names} | report | {"proofs": {}, "cluster_proof": None, "node": str(seen.node_id)}
         ids.append(seen.node_id)
-        lines.append({"pem": str(pem), "report": report, "first_s": random.uniform(0, spread_s)})
+        lines.append({"pem": str(pem), "report": report, "interval_s": interval_s})
     (folder / "callers").write_text("\n".join(map(json.dumps, lines)))
     return ids
 
