@@ -1,6 +1,6 @@
 """Measure how fast a revocation reaches nodes that call once a minute, because the central node asks them to call.
 
-    python -m bench.nudges [N]
+    python -m bench.nudges [N] [--engine production]
 
 Real console, node API, broker and worker; light agents, which listen and call as every agent does.
 """
@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 from bench.measure import CORES, cpu_of_all, percentile, verdict
 from sitekit.client import Client, register_many, wait_for
+from sitekit.engines import ENGINES
 from sitekit.fleet import Fleet
 from sitekit.site import Site, running_site
 
@@ -50,8 +51,14 @@ def measure(site: Site, client: Client, fleet: Fleet, export: str) -> tuple[floa
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.nudges", description="How fast a revocation reaches every node.")
     parser.add_argument("nodes", nargs="?", type=int, default=40)
-    size = parser.parse_args().nodes
-    with TemporaryDirectory() as folder, running_site(Path(folder), agents=0) as site, Fleet(Path(folder) / "fleet", size) as fleet:
+    parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0])
+    given = parser.parse_args()
+    size = given.nodes
+    with (
+        TemporaryDirectory() as folder,
+        running_site(Path(folder), given.engine, agents=0) as site,
+        Fleet(Path(folder) / "fleet", size) as fleet,
+    ):
         register_many(site, site.token, fleet, fleet.addresses, seconds=60 + 10 * size)
         client = Client(site, site.token)
         names = [f"export{number}.example" for number in range(ROUNDS)]

@@ -73,16 +73,20 @@ def site_nudge(*, now: datetime) -> None:
 
 
 def _dialable(now: datetime) -> QuerySet[Node]:
-    """The nodes that can be dialed, as far as is known. Silent nodes are not dialed: their agents probably do not run."""
+    """The nodes that can be dialed, as far as is known, in no order. Silent nodes are not dialed: their agents probably do not run."""
     failed = Q(nudge__reached=False, nudge__dialed_at__gt=now - BACK_OFF)
-    return Node.objects.present().filter(
-        ~failed, is_central=False, registered_at__isnull=False, observation__listening=True, observation__silent_at__gt=now
+    return (
+        Node.objects.present()
+        .filter(~failed, is_central=False, registered_at__isnull=False, observation__listening=True, observation__silent_at__gt=now)
+        .order_by()
     )
 
 
 def nodes_waiting(*, now: datetime) -> QuerySet[Node]:
     """The nodes to nudge: those for which something waits, and then all that have not called since the site changed."""
-    one = _dialable(now).filter(nudge__asked_at__isnull=False, observation__last_seen_at__lt=F("nudge__asked_at") + SETTLED)
+    # A subquery, so that SQLite begins with the few nudges and not with all nodes that call.
+    asked = Nudge.objects.exclude(asked_at=None).values("node")
+    one = _dialable(now).filter(pk__in=asked, observation__last_seen_at__lt=F("nudge__asked_at") + SETTLED)
     site = SiteNudge.objects.exclude(asked_at=None).first()
     if site is None or site.asked_at is None or one.exists():
         return one
