@@ -11,10 +11,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from django.db import DatabaseError, connection
+from django.db.models import F
 from django.utils import timezone
 
 from bench.fleet.callers import Call
@@ -22,8 +24,8 @@ from bench.measure import CORES, cpu_by_process, memory_by_process, percentile, 
 from bench.pages.measure import Browser, signed_in
 from bench.seed.fill import calls_moved
 from certs.models import Certificate
-from nodes.inventory.intervals import regular_interval
-from nodes.inventory.silence import silent_nodes
+from nodes.inventory.intervals import regular_interval_now
+from nodes.inventory.silence import silence_after, silent_nodes
 from nodes.models import Node, Observation
 from sitekit.site import ROOT, Site
 
@@ -34,9 +36,9 @@ GOAL_PAGE_S = 0.3
 
 def write_callers(folder: Path, key: Path) -> list[Any]:
     """Write the callers and their certificates into `folder`. Returns the ids of their nodes: those that are not silent, with a client certificate in force."""
-    now = timezone.now()
+    now, interval_s = timezone.now(), regular_interval_now()
     calls_moved(now=now)
-    interval_s = regular_interval(Node.objects.count())
+    Observation.objects.filter(silent_at__gt=now).update(silent_at=F("last_seen_at") + silence_after(timedelta(seconds=interval_s)))
     clients = Certificate.objects.issued().filter(kind="client", not_after__gt=now)
     signed = {certificate.holder_id: certificate for certificate in clients.only("holder_id", "der", "generation").order_by("generation")}
     ids, lines = [], []
