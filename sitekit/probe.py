@@ -107,7 +107,8 @@ class Dialler:
                 time.sleep(max(0.0, began + 1 / self.per_second - time.monotonic()))
 
     def _count(self, caller: Place, callee: Place, began: float, problem: str) -> None:
-        if problem and (callee.name in self.stopped or self.started_at.get(callee.name, 0) > began):
+        # The files of a stopped node may just be replaced.
+        if problem and any(party.name in self.stopped or self.started_at.get(party.name, 0) > began for party in (caller, callee)):
             return
         self.dials[f"{caller.name} {callee.name}"] += 1
         if problem:
@@ -149,7 +150,7 @@ class Probe:
 
     @contextlib.contextmanager
     def without(self, *names: str) -> Iterator[None]:
-        """During this context, no node connects to these nodes. A started node must listen before the context ends."""
+        """During this context, no node connects to these nodes, and their own connections may fail. A started node must listen before the context ends."""
         for name in names:
             self._ask("stopped", name)
         yield

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from audit.actors import SYSTEM, Actor
 from audit.record import record
-from certs.models import DatabaseKey, Rotation
+from certs.models import DatabaseKey
 from certs.states import DatabaseKeyStatus
 from jobs.services import job_nudge
 from nodes.browser_certificates.services import choice_for, chosen_certificate
@@ -18,7 +18,7 @@ from nodes.cluster.services import cluster_proof
 from nodes.errors import StaleNode
 from nodes.inventory.silence import silence_after
 from nodes.inventory.transition import node_lock, node_transition, renewal_transition
-from nodes.models import CallerFinding, Node, Observation, Registration, Renewal
+from nodes.models import CallerFinding, Node, Nudge, Observation, Registration, Renewal
 from nodes.node_api.caller import Caller
 from nodes.node_api.site import Site, site_cached, site_read
 from nodes.observation import callers
@@ -80,12 +80,12 @@ def heartbeat(*, caller: Caller, report: Report, now: datetime, call: Call = UNK
     pending = any(
         (
             renewal is not None, differs, addresses, node.state in UNDER_WAY, not set(live) <= set(proved), _is_asked_for_cluster_key(asked, before),
-            site.rotation is not None and _is_lively(site.rotation, now), _browser_is_on_its_way(node, report, revision, now),
+            _is_waited_for(site, node, report, now), _browser_is_on_its_way(node, report, revision, now),
         )
     )  # fmt: skip
     return Answer(
         now=now,
-        interval_s=site.pending_s if pending else site.regular_s,
+        interval_s=site.interval_for(node, pending=pending),
         reopen=node.state == NodeState.DISTRIBUTING and caller.certificate_generation < node.generation,
         trust=differs,
         package=renewal.generation if renewal is not None and offered else None,
@@ -133,9 +133,12 @@ def _proof(node: Node, report: Report, live: list[str], now: datetime) -> tuple[
     return proved, challenges, expected
 
 
-def _is_lively(rotation: Rotation, now: datetime) -> bool:
-    """Whether a phase has just started, so that nodes call often."""
-    return not rotation.paused and now - (rotation.switched_at or rotation.created_at) < LIVELY
+def _is_waited_for(site: Site, node: Node, report: Report, now: datetime) -> bool:
+    """Whether a phase of a rotation has just started, and the node cannot be nudged, so that it calls often."""
+    rotation = site.rotation
+    if rotation is None or rotation.paused or now - (rotation.switched_at or rotation.created_at) >= LIVELY:
+        return False
+    return not report.listening or Nudge.objects.filter(node=node, reached=False).exists()
 
 
 def _browser_is_on_its_way(node: Node, report: Report, revision: str, now: datetime) -> bool:

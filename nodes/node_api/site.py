@@ -8,9 +8,9 @@ from django.db.models import Q
 from certs.models import Rotation
 from certs.revocation.lists import trust_in_force
 from nodes.addresses.services import central_addresses, netlocs
-from nodes.inventory.intervals import pending_interval, regular_interval_now
+from nodes.inventory.intervals import PENDING_S, pending_interval, regular_interval_now
 from nodes.issuance.services import versions_for
-from nodes.models import Node, Renewal
+from nodes.models import Node, Nudge, Renewal
 from nodes.nudges.services import nudging_certificates
 from nodes.states import UNDER_WAY
 
@@ -32,6 +32,12 @@ class Site:
     def live_for(self, node: Node) -> list[str]:
         """The key ids of the database keys that `node` must have."""
         return self.live_on_central if node.is_central else self.live
+
+    def interval_for(self, node: Node, *, pending: bool) -> int:
+        """Seconds until the next call of `node`. Every change waits for the central node too, and it cannot be nudged, so it always calls often."""
+        if node.is_central:
+            return min(PENDING_S, self.regular_s)
+        return self.pending_s if pending else self.regular_s
 
 
 class _Kept:
@@ -64,7 +70,8 @@ def site_read() -> Site:
         for central in (False, True)
     )
     rotation, nodes = Rotation.objects.filter(under_way=True).first(), Node.objects.present()
-    pending = nodes if rotation else nodes.filter(Q(state__in=UNDER_WAY) | Q(pk__in=Renewal.objects.under_way().values("node")))
+    renewed, not_nudged = Renewal.objects.under_way().values("node"), Nudge.objects.filter(reached=False).values("node")
+    pending = nodes.filter(Q(state__in=UNDER_WAY) | Q(pk__in=renewed) | Q(pk__in=not_nudged))
     regular_s = regular_interval_now()
     return Site(
         trusted=trust_in_force(),

@@ -65,10 +65,12 @@ def site_nudge(*, now: datetime) -> None:
 
     Raises: ZoneMissing.
     """
-    content = [sorted(trust_in_force().items()), netlocs(central_addresses())]
+    trusted = trust_in_force()
+    content = [sorted(trusted.items()), netlocs(central_addresses())]
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
     row, made = SiteNudge.objects.get_or_create(defaults={"digest": digest})
-    if not made and row.digest != digest:
+    # A new root gets its first list in a moment. Nodes are asked once for both.
+    if not made and row.digest != digest and 0 not in trusted.values():
         SiteNudge.objects.filter(digest=row.digest).update(digest=digest, asked_at=now)
 
 

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast
 
 from audit.actors import SYSTEM, Actor, system_for
 from audit.record import record
@@ -13,10 +15,10 @@ from certs.models import CentralKey, Certificate, DatabaseKey, Rotation
 from certs.states import CertificateStatus, DatabaseKeyStatus
 from jobs.models import Job
 from jobs.registry import handles
-from nodes.models import Node, Renewal
+from nodes.models import Node, NodeQuerySet, Renewal
 from nodes.renewal.services import renewal_ensure
-from nodes.rotations.services import POLL, TASK, nodes_to_rotate, rotation_record, rotation_run
-from nodes.states import UNDER_WAY
+from nodes.rotations.services import POLL, TASK, nodes_to_rotate, renewals_start, rotation_record, rotation_run
+from nodes.states import UNDER_WAY, NodeState
 from pki.core.database_key import ALGORITHM
 from pki.core.roles import Kind
 from sealing.local_keys import key_ring
@@ -42,9 +44,11 @@ def proved_at(node: Node, version: DatabaseKey) -> str | None:
     return seen.proved.get(version.key_id) if seen and version.key_id else None
 
 
-def lacking(version: DatabaseKey) -> list[Node]:
+def lacking(version: DatabaseKey) -> NodeQuerySet:
     """The nodes that have not proved that they have `version`, or whose registration is in progress."""
-    return [node for node in nodes_to_rotate() if node.state in UNDER_WAY or not proved_at(node, version)]
+    proved = Q(observation__proved__has_key=version.key_id) if version.key_id else Q(pk__in=[])
+    nodes: NodeQuerySet = nodes_to_rotate().filter(Q(state__in=UNDER_WAY) | Q(observation__isnull=True) | ~proved)
+    return nodes
 
 
 def _version(rotation: Rotation) -> DatabaseKey:
@@ -97,15 +101,13 @@ def _deliver(rotation: Rotation, version: DatabaseKey, now: datetime) -> timedel
     return None
 
 
-def _bring(rotation: Rotation, version: DatabaseKey, now: datetime) -> list[Node]:
-    """Renew the nodes that do not have `version` yet. Returns the nodes that have not proved it."""
+def _bring(rotation: Rotation, version: DatabaseKey, now: datetime) -> bool:
+    """Renew the nodes that do not have `version` yet. Returns whether a node has not proved it."""
     waiting = lacking(version)
-    for node in waiting:
-        seen = node.observed
-        # A node that has the key proves it with its next heartbeat; a silent node gets it when it calls again.
-        if node.online(now) and seen and version.key_id not in seen.database_keys:
-            renewal_ensure(actor=system_for(rotation.actor), node=node, now=now)
-    return waiting
+    # A node that has the key proves it with its next heartbeat; a silent node gets it when it calls again.
+    ready = waiting.annotate(reported=Cast("observation__database_keys", TextField())).exclude(reported__contains=version.key_id or "")
+    renewals_start(rotation, ready.filter(state=NodeState.REGISTERED, observation__silent_at__gt=now), now=now)
+    return waiting.exists()
 
 
 def _reencrypt(rotation: Rotation, version: DatabaseKey, now: datetime) -> timedelta | None:

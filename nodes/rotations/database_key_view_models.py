@@ -91,7 +91,7 @@ def _percent(done: int, total: int) -> int:
 def key_rotation(rotation: Rotation, *, now: datetime) -> KeyRotation:
     version = DatabaseKey.objects.get(version=rotation.to_version)
     counts = sealed_counts(Readers.NODES)
-    missing = set() if rotation.finished_at else {node.pk for node in lacking(version)}
+    missing = set() if rotation.finished_at else set(lacking(version).values_list("pk", flat=True))
     waits = [reader for reader in readers([version], now=now) if reader.node.pk in missing]
     if version.status == DatabaseKeyStatus.PREPARED:
         waits = [reader for reader in waits if reader.node.is_central]

@@ -1,10 +1,6 @@
 """Rotate the root without downtime: create it, distribute it, issue with it, replace the certificates of every node, remove the old root."""
 
-import uuid
-from collections import defaultdict
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from django.db import transaction
@@ -23,50 +19,18 @@ from certs.zone.services import zone_current
 from jobs.models import Job
 from jobs.registry import handles
 from jobs.services import job_nudge
-from nodes.models import Node, Registration, Renewal
+from nodes.models import Node, Renewal
 from nodes.observation.clock_doubt import clock_believed
-from nodes.renewal.services import renewal_ensure
-from nodes.rotations.services import PERMISSION, POLL, TASK, rotation_record, rotation_run
-from nodes.states import UNDER_WAY, NodeState
+from nodes.rotations.root_nodes import Phase, awaited, nodes_in, phase_of
+from nodes.rotations.services import PERMISSION, POLL, SELDOM, TASK, renewals_start, rotation_record, rotation_run
+from nodes.states import NodeState
 from pki.core import lifetime
-from pki.core.roles import OWN_KINDS, Kind
+from pki.core.roles import Kind
 from pki.issuing import issue
 
 ROOT = Rotation.Kind.ROOT
 # After the last proof: longer than a listener needs to load the roots from its store.
 SETTLE = timedelta(seconds=10)
-
-
-class Phase(StrEnum):
-    """The phase of a rotation of the root: computed, never stored."""
-
-    MAKING = "making"
-    TRUSTING = "trusting"
-    ISSUING = "issuing"
-    FINISHED = "finished"
-
-
-def phase_of(rotation: Rotation) -> Phase:
-    if rotation.finished_at:
-        return Phase.FINISHED
-    if rotation.to_root_id is None:
-        return Phase.MAKING
-    return Phase.ISSUING if rotation.switched_at else Phase.TRUSTING
-
-
-@dataclass(frozen=True)
-class NodeProgress:
-    """The progress of one node. `presents` means that it serves a certificate of the new root and called with one."""
-
-    node: Node
-    trusts: bool
-    presents: bool
-    outdated: bool
-    excluded: dict[str, str] | None
-
-    def is_awaited(self, phase: Phase) -> bool:
-        """Whether the rotation waits for this node in `phase`."""
-        return self.excluded is None and not (self.presents if phase == Phase.ISSUING else self.trusts)
 
 
 def root_rotation_start(*, actor: Actor, now: datetime, keeps_for_exports: bool = True) -> Rotation:
@@ -81,56 +45,6 @@ def root_rotation_start(*, actor: Actor, now: datetime, keeps_for_exports: bool 
     )
 
 
-def nodes_progress(rotation: Rotation) -> list[NodeProgress]:
-    """The progress of every node that has certificates of the trust zone, or is being registered."""
-    nodes = [node for node in Node.objects.present().select_related("observation") if node.registered_at or node.state in UNDER_WAY]
-    own: dict[uuid.UUID, list[Certificate]] = defaultdict(list)
-    for certificate in Certificate.objects.issued().besides_exports().filter(kind__in=OWN_KINDS).defer("der", "sealed_private_key"):
-        own[certificate.holder_id or uuid.UUID(int=0)].append(certificate)
-    gone = Certificate.objects.accepted().besides_exports().filter(issuer=rotation.from_root, kind=Kind.SERVICE)
-    leaving = set(gone.values_list("sha256", flat=True))
-    begun = {
-        (registration.node_id, registration.generation): registration.created_at
-        for registration in Registration.objects.filter(node__in=nodes)
-    }
-    excluded = {exclusion["id"]: exclusion for exclusion in rotation.excluded}
-    return [
-        _node_progress(node, rotation.to_root, own[node.pk], leaving, begun.get((node.pk, node.generation)), excluded.get(str(node.pk)))
-        for node in nodes
-    ]
-
-
-def _node_progress(
-    node: Node,
-    root: Certificate | None,
-    own: list[Certificate],
-    leaving: set[str],
-    ceremony: datetime | None,
-    excluded: dict[str, str] | None,
-) -> NodeProgress:
-    """`leaving` are the service certificates of the old root: no service of the node may still present one."""
-    if root is None:
-        return NodeProgress(node, trusts=False, presents=False, outdated=False, excluded=excluded)
-    seen, under_way, known = node.observed, node.state in UNDER_WAY, node.registered_at is not None
-    trusts = seen is not None and root.sha256 in seen.trusts
-    if under_way:  # the package counts too: an older package would remove the trust
-        # Before its lease expired, the root may not have been signed when the package was made.
-        trusts = ceremony is not None and ceremony >= root.lease_until and (trusts or not known)
-    if under_way:
-        coming = [certificate for certificate in own if certificate.generation == node.generation]
-        presents, outdated = not known and bool(coming) and all(certificate.issuer_id == root.pk for certificate in coming), False
-    else:
-        in_force = {certificate.sha256 for certificate in own}
-        outdated = (
-            any(certificate.issuer_id != root.pk for certificate in own) or seen is None or seen.installed.get("service") not in in_force
-        )
-        serves = (
-            seen is not None and (not seen.listening or seen.served.get("service") in in_force) and not leaving & {*seen.served.values()}
-        )
-        presents = node.state == NodeState.REGISTERED and bool(own) and not outdated and serves
-    return NodeProgress(node, trusts, presents, outdated, excluded)
-
-
 @handles(TASK[Rotation.Kind.ROOT])
 def root_rotation_advance(*, job: Job) -> None:
     """Advance the rotation until it waits or has finished. Runs in a worker."""
@@ -142,12 +56,13 @@ def _step(rotation: Rotation, now: datetime) -> timedelta | None:
     clock_believed(now=now)
     if phase == Phase.MAKING:
         return _make(rotation, now)
-    found = nodes_progress(rotation)
+    nodes = nodes_in(rotation)
     if phase == Phase.ISSUING:
-        _reissue(rotation, found, now)
-    waiting = any(progress.is_awaited(phase) for progress in found) or (
-        phase == Phase.ISSUING and exports_awaited(rotation, now=now).exists()
-    )
+        _make_cluster(rotation, now)  # after a roll back
+        # A node that is silent or being registered is renewed when it calls.
+        ready = nodes.filter(state=NodeState.REGISTERED, trusts=True, outdated=True, observation__silent_at__gt=now)
+        renewals_start(rotation, ready, now=now)
+    waiting = awaited(nodes, rotation, phase).exists() or (phase == Phase.ISSUING and exports_awaited(rotation, now=now).exists())
     return _when_settled(rotation, phase, waiting, now)
 
 
@@ -165,9 +80,9 @@ def _when_settled(rotation: Rotation, phase: Phase, waiting: bool, now: datetime
     mine = Rotation.objects.filter(pk=rotation.pk, under_way=True, paused=False, to_root=rotation.to_root, switched_at=rotation.switched_at)
     if waiting or rotation.settled_at is None or rotation.settled_at > now:  # the clock was set back
         mine.update(settled_at=None if waiting else now)
-        return POLL
-    if now - rotation.settled_at < SETTLE:
-        return POLL
+        return SELDOM if waiting and phase == Phase.ISSUING and not Renewal.objects.under_way().exists() else POLL
+    if (left := rotation.settled_at + SETTLE - now) > timedelta(0):
+        return min(left, POLL)
     if phase == Phase.ISSUING:
         _drop(rotation, mine, now)
     else:
@@ -200,16 +115,6 @@ def _switch(rotation: Rotation, mine: Any, now: datetime) -> None:
         assert rotation.to_root is not None
         detail = {"root": rotation.to_root.subject, "sha256": rotation.to_root.sha256}
         record(actor=SYSTEM, action="rotation.switched", target=rotation, detail=detail, now=now)
-
-
-def _reissue(rotation: Rotation, found: list[NodeProgress], now: datetime) -> None:
-    _make_cluster(rotation, now)  # after a roll back
-    busy = set(Renewal.objects.under_way().values_list("node_id", flat=True))
-    for progress in found:
-        # A node that is silent or being registered is renewed when it calls.
-        ready = progress.trusts and progress.node.state == NodeState.REGISTERED and progress.node.online(now)
-        if progress.outdated and ready and progress.node.pk not in busy:
-            renewal_ensure(actor=system_for(rotation.actor), node=progress.node, now=now)
 
 
 @transaction.atomic

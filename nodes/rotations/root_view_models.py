@@ -16,7 +16,8 @@ from nodes.inventory.intervals import regular_interval
 from nodes.models import Node
 from nodes.renewal.blocked_reason import SERVES_OLD, blocked_texts, with_blocked
 from nodes.rotations.affected_nodes import AffectedNodes, affected_nodes
-from nodes.rotations.root import SETTLE, NodeProgress, Phase, can_go_back_to, exports_awaited, nodes_progress, phase_of
+from nodes.rotations.root import SETTLE, can_go_back_to, exports_awaited
+from nodes.rotations.root_nodes import NodeProgress, Phase, nodes_progress, phase_of
 from nodes.rotations.services import blocked_reason, nodes_to_reissue
 from pki.core import clocks, lifetime
 from pki.issuing import issue
@@ -56,7 +57,7 @@ def node_progress_rows(rotation: Rotation, *, now: datetime) -> list[NodeProgres
     by_root = (
         set(Certificate.objects.accepted().filter(issuer=rotation.to_root).values_list("sha256", flat=True)) if rotation.to_root else set()
     )
-    found, phase, rows = nodes_progress(rotation), phase_of(rotation), []
+    found, phase, rows = list(nodes_progress(rotation)), phase_of(rotation), []
     texts = blocked_texts(nodes_before_root_rotation(now=now))
     for progress in found:
         node, seen, why = progress.node, progress.node.observed, texts[progress.node.pk]

@@ -1,13 +1,15 @@
 """The shared parts of root and database key rotations: one at a time, pause and resume, advanced by a worker step by step."""
 
+import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from audit.actors import Actor
+from audit.actors import Actor, system_for
 from audit.record import record
 from certs.certificates.issuer import issuing_root
 from certs.errors import ClockDoubtful, RotationRefused, StaleCertificate, StaleDatabaseKey
@@ -15,13 +17,16 @@ from certs.models import Certificate, Rotation
 from jobs.models import Job
 from jobs.services import job_again, job_create, job_finish, job_nudge
 from nodes.central.blocked_reason import central_blocked_reason, signing_blocked_reason
-from nodes.models import Node, NodeQuerySet
+from nodes.models import Node, NodeQuerySet, Renewal
 from nodes.observation.clock_doubt import clock_believed
-from nodes.states import UNDER_WAY
+from nodes.renewal.services import renewal_ensure
+from nodes.states import UNDER_WAY, RenewalStatus
 from pki.core.commands import QMC
 from pki.core.errors import PKIError
 from sealing.errors import ZoneBroken
 
+WAVE = 32  # renewals that wait for their keys: more than workers make between two looks
+SELDOM = timedelta(seconds=10)  # while no renewal is in progress: a look at thousands of nodes takes a tenth of a second
 POLL, WHILE_PAUSED = timedelta(seconds=2), timedelta(seconds=60)
 PERMISSION = {Rotation.Kind.DATABASE_KEY: "certs.rotate_databasekey", Rotation.Kind.ROOT: "certs.rotate_root"}
 TASK = {
@@ -93,6 +98,17 @@ def nodes_to_rotate() -> NodeQuerySet:
     """Every node that has certificates of the trust zone: it must get a new database key."""
     nodes: NodeQuerySet = Node.objects.present().exclude(registered_at=None).select_related("observation")
     return nodes
+
+
+def renewals_start(rotation: Rotation, ready: QuerySet[Any], *, now: datetime) -> None:
+    """Renew nodes of `ready` that have no renewal in progress: so many that workers have enough to do until the next look."""
+    room, tried = WAVE - Renewal.objects.filter(status=RenewalStatus.REQUESTED).count(), set[uuid.UUID]()
+    free = ready.exclude(pk__in=Renewal.objects.under_way().order_by().values("node")).order_by()
+    # A node whose renewal has just failed keeps no other node waiting.
+    while room > 0 and (batch := list(free.exclude(pk__in=tried)[:WAVE])):
+        for node in batch[:room]:
+            room -= renewal_ensure(actor=system_for(rotation.actor), node=node, now=now) is not None
+        tried |= {node.pk for node in batch}
 
 
 def rotation_run(*, job: Job, step: Callable[[Rotation, datetime], timedelta | None], phase: Callable[[Rotation], str]) -> None:

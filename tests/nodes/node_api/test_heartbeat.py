@@ -9,12 +9,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from audit.actors import SYSTEM
 from certs.models import Certificate, DatabaseKey, RevocationList
 from certs.revocation.lists import trust_in_force
 from certs.states import CertificateStatus
-from nodes.models import Observation
+from nodes.models import Node, Nudge, Observation
 from nodes.node_api import site
 from nodes.nudges.services import site_nudge
+from nodes.rotations.root import root_rotation_start
 from pki.core.verify import fingerprint
 from tests import factories
 from tests.nodes.observation.test_callers import FIRST, Machine, client_certificate
@@ -95,3 +97,17 @@ def test_silence_follows_the_interval_of_the_answer(machine: Settled, settings: 
     assert answer["interval_s"] == 400
     seen = Observation.objects.get(node__name="rim1")
     assert seen.silent_at - seen.last_seen_at == timedelta(seconds=1200)
+
+
+def test_only_nodes_that_cannot_be_nudged_call_often_while_a_rotation_begins(machine: Settled) -> None:
+    root_rotation_start(actor=SYSTEM, now=timezone.now())
+    site._Kept.value = None
+    assert machine.call(listening=True)["interval_s"] == 60
+    assert machine.call(listening=False)["interval_s"] == 5
+    Nudge.objects.create(node=Node.objects.get(name="rim1"), reached=False)
+    assert machine.call(listening=True)["interval_s"] == 5
+
+
+def test_the_central_node_always_calls_often(machine: Settled) -> None:
+    Node.objects.filter(name="rim1").update(is_central=True)
+    assert machine.call()["interval_s"] == 5

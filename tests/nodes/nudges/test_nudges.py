@@ -20,7 +20,7 @@ from agent.listeners import Listener
 from agent.listeners import node as node_port
 from agent.store import Installed, Store
 from audit.actors import SYSTEM
-from certs.models import RevocationList, TrustZone
+from certs.models import Certificate, RevocationList, TrustZone
 from nodes.addresses.services import addresses_set
 from nodes.browser_certificates.services import browser_certificate_choose
 from nodes.inventory import intervals
@@ -116,6 +116,24 @@ def test_a_new_list_or_address_nudges_every_node_with_one_row() -> None:
     assert len(waiting(later)) == 20
     site_nudge(now=later + MINUTE)
     assert SiteNudge.objects.get().asked_at == later
+
+
+@pytest.mark.usefixtures("zone")
+def test_a_new_root_nudges_nobody_before_its_first_list_is_signed() -> None:
+    node()
+    old, new = (
+        factories.certificate("root", holder_id=None, at=AT, sha256=sha256 * 32, generation=n) for n, sha256 in ((1, "ab"), (2, "cd"))
+    )
+    lists = {"this_update": AT, "next_update": AT + MINUTE, "der": b"signed"}
+    RevocationList.objects.create(root=old, number=1, **lists)
+    Certificate.objects.filter(pk=new.pk).update(status="issuing")
+    site_nudge(now=AT)
+    Certificate.objects.filter(pk=new.pk).update(status="issued")
+    site_nudge(now=AT)
+    assert waiting() == set()
+    RevocationList.objects.create(root=new, number=1, **lists)
+    site_nudge(now=AT)
+    assert waiting() == {"rim1"}
 
 
 def test_what_is_asked_during_a_dial_keeps_waiting() -> None:
