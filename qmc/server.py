@@ -6,6 +6,7 @@ import resource
 import socket
 import ssl
 import threading
+from asyncio import sslproto
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from web.middleware import is_api
 
 log = logging.getLogger(__name__)
 HANDSHAKE_DEADLINE_S, READ_DEADLINE_S, KEEP_ALIVE_S = 3, 10, 15
+READ_BUFFER = 16 * 1024  # of each TLS connection: the size of a record. asyncio reserves 256 KiB, and thousands of nodes may call.
 MOST_KEPT = 500  # With more open connections, each is closed after its answer.
 LARGEST_HEADER, LARGEST_BODY, THREADS = 16 * 1024, 1024 * 1024, 16
 MOST_SWALLOWED, TOO_LARGE = 64 * 1024 * 1024, "/too-large/"
@@ -202,6 +204,7 @@ def serve(wsgi: Any, *, address: str, port: int, store: Store, serving: Serving)
     """Serve until SIGTERM, as many connections as the machine allows. Raises: OSError if the port is in use."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    sslproto.SSLProtocol.max_size = READ_BUFFER
     listening = listening_socket(address, port)
     # Accepted connections inherit it; asyncio does not set it on them, because `create_server` leaves the protocol number at 0.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
