@@ -39,16 +39,17 @@ def write_callers(folder: Path, key: Path) -> list[Any]:
     now, interval_s = timezone.now(), regular_interval_now()
     calls_moved(now=now)
     Observation.objects.filter(silent_at__gt=now).update(silent_at=F("last_seen_at") + silence_after(timedelta(seconds=interval_s)))
-    clients = Certificate.objects.issued().filter(kind="client", not_after__gt=now)
-    signed = {certificate.holder_id: certificate for certificate in clients.only("holder_id", "der", "generation").order_by("generation")}
+    calling = Observation.objects.filter(silent_at__gt=now, node__is_central=False, node__state="registered")
+    clients = Certificate.objects.issued().filter(kind="client", not_after__gt=now, sha256__in=calling.values("client_sha256"))
+    signed = {certificate.sha256: certificate.pem() for certificate in clients.only("sha256", "der")}
     ids, lines = [], []
     names = (
         "generation", "trusts", "revocation_lists", "installed", "served", "listening", "database_keys", "hook", "browser", "version", "system",
         "central_addresses", "central_called", "turn",
     )  # fmt: skip
-    for seen in Observation.objects.filter(silent_at__gt=now, node__is_central=False, node__state="registered", node__in=signed).iterator():
+    for seen in calling.filter(client_sha256__in=clients.values("sha256")).iterator():
         pem = folder / f"{seen.node_id}.pem"
-        pem.write_text(key.read_text() + signed[seen.node_id].pem())
+        pem.write_text(key.read_text() + signed[seen.client_sha256])
         report = {name: getattr(seen, name) or None for name in ("hook", "browser")}
         report = {name: getattr(seen, name) for name in names} | report | {"proofs": {}, "cluster_proof": None, "node": str(seen.node_id)}
         ids.append(seen.node_id)
@@ -151,6 +152,7 @@ def measure(site: Site, key: Path, *, seconds: float, outage: bool) -> None:
     memory = memory_by_process(site)
     for name, cpu in (cpu_by_process(site) | {"callers": used_by_callers}).items():
         print(f"  {name:10} {(cpu - used.get(name, 0)) / seconds / CORES:4.0%} of {CORES} cores   {memory.get(name, 0):5.0f} MB")
+    connection.close()  # PostgreSQL waits for it when it ends
 
 
 def report(calls: list[Call], watch: Watch, seconds: float) -> None:
