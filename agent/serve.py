@@ -24,13 +24,16 @@ from pki.core.errors import PKIError
 
 log = logging.getLogger("agent")
 RETRY_S, LONGEST_RETRY_S = 5, 300
+RETRY_SHARE = 1 / 12  # of the interval
 USUAL_S = 60  # the interval until the central node has answered
 OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
-def retry_after(failed: int, longest_s: float) -> float:
-    """Seconds until a call is repeated that has failed this many times. Random, because many nodes may have failed at the same time."""
-    return min(RETRY_S << min(failed - 1, 10), longest_s) * random.uniform(0.5, 1.0)  # noqa: S311
+def retry_after(failed: int, interval_s: float, *, is_refused: bool = False) -> float:
+    """Seconds until a call is repeated that has failed this many times, at most the interval. Random, because many nodes may have failed at the same
+    time. A long interval means many nodes, so they wait longer from the first time. A refused node needs a person, whatever the interval."""
+    first_s, longest_s = (RETRY_S, LONGEST_RETRY_S) if is_refused else (max(RETRY_S, interval_s * RETRY_SHARE), interval_s)
+    return min(first_s * (1 << min(failed - 1, 10)), longest_s) * random.uniform(0.5, 1.0)  # noqa: S311
 
 
 def failure_text(failure: Exception) -> str:
@@ -226,6 +229,6 @@ class Agent:
                 # A refused node needs a person. An installation wakes this loop at once.
                 is_refused = isinstance(exc, CertificateRefused)
                 failed, was_refused = failed + 1 if is_refused == was_refused else 1, is_refused
-                wait_s = retry_after(failed, LONGEST_RETRY_S if is_refused else regular)
+                wait_s = retry_after(failed, regular, is_refused=is_refused)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.wake.wait(), wait_s)

@@ -51,7 +51,17 @@ def test_requests_are_answered_while_a_renewal_is_installed(monkeypatch: pytest.
     assert steps > 5
 
 
-@pytest.mark.parametrize(("failed", "longest_s", "most"), [(1, 60, 5), (2, 60, 10), (4, 60, 40), (5, 60, 60), (999, 300, 300), (9, 5, 5)])
-def test_a_call_that_fails_again_and_again_is_repeated_less_often(failed: int, longest_s: float, most: float) -> None:
-    waits = {retry_after(failed, longest_s) for _ in range(100)}
+@pytest.mark.parametrize(
+    ("failed", "interval_s", "most"),
+    [(1, 60, 5), (2, 60, 10), (4, 60, 40), (5, 60, 60), (999, 300, 300), (9, 5, 5), (1, 600, 50), (4, 600, 400), (5, 600, 600)],
+)
+def test_a_call_that_fails_again_and_again_is_repeated_less_often(failed: int, interval_s: float, most: float) -> None:
+    waits = {retry_after(failed, interval_s) for _ in range(100)}
     assert most / 2 <= min(waits) < max(waits) <= most
+
+
+@pytest.mark.parametrize(("failed", "most"), [(1, 5), (2, 10), (99, 300)])
+def test_a_refused_call_is_repeated_at_most_every_five_minutes(failed: int, most: float) -> None:
+    for interval_s in (5, 600):
+        waits = {retry_after(failed, interval_s, is_refused=True) for _ in range(100)}
+        assert most / 2 <= min(waits) < max(waits) <= most
