@@ -1,6 +1,6 @@
 """Let thousands of light nodes call a site for minutes, and measure what the site does meanwhile.
 
-    python -m bench.fleet [NODES] [MINUTES] [--engine production] [--outage]
+    python -m bench.fleet [NODES] [MINUTES] [--engine production] [--outage] [--longest SECONDS]
 
 A new site is filled by bench.seed. Real console, node API, worker and beat; the callers (bench.fleet.callers) share one process. Each calls at the interval of its last
 answer with the client certificate of its node, returns turns, and proves its keys once an hour. Meanwhile a person reads pages of the console.
@@ -27,6 +27,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("minutes", nargs="?", type=float, default=2)
     parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0])
     parser.add_argument("--outage", action="store_true", help="stop the database for 30 s halfway")
+    parser.add_argument("--longest", type=int, default=600, help="the longest interval between the calls of a node, in seconds")
     return parser.parse_args()
 
 
@@ -44,7 +45,8 @@ def fill(data: Path, nodes: int) -> Path:
 
 def main() -> None:
     given = arguments()
-    with TemporaryDirectory() as name, engine(given.engine, Path(name) / "engine") as environment:
+    with TemporaryDirectory() as name, engine(given.engine, Path(name) / "engine") as of_engine:
+        environment = of_engine | {"QMC_HEARTBEAT_MAX_S": str(given.longest)}
         data = Path(name) / "var"
         os.environ |= {"QMC_DATA_DIR": str(data), "DJANGO_SETTINGS_MODULE": "qmc.settings"} | environment
         key = fill(data, given.nodes)

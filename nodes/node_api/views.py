@@ -166,6 +166,8 @@ def _readable(body: bytes) -> Report | None:
 def heartbeat_view(request: HttpRequest) -> HttpResponse:
     """A node reports and gets its next instructions."""
     call = _call(request)
+    if call.has_ended():  # A busy server answers those first that still wait.
+        return problem("changed-meanwhile", "The caller has hung up. Call again later.", 503)
     try:
         called = _called(request)
         report = Report.parse(request.body)

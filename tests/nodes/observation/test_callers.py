@@ -283,13 +283,15 @@ def test_of_two_calls_at_once_one_is_asked_to_call_again(machine: Machine, node:
     assert not CallerFinding.objects.exists()
 
 
-def test_a_call_whose_caller_has_hung_up_changes_nothing(machine: Machine, node: Node) -> None:
-    before = Observation.objects.get(node=node).turn
-    scope = {"state": {"peer_certificate": FIRST, "has_ended": lambda: True}, "client": ("10.0.0.5", 5)}
+@pytest.mark.parametrize("looks", [[True], [False, True]], ids=["before it is read", "while it is read"])
+def test_a_call_whose_caller_has_hung_up_changes_nothing(machine: Machine, node: Node, looks: list[bool]) -> None:
+    before, ended = Observation.objects.get(node=node).turn, iter(looks)
+    scope = {"state": {"peer_certificate": FIRST, "has_ended": lambda: next(ended)}, "client": ("10.0.0.5", 5)}
     request = RequestFactory().post(
         "/", json.dumps(BEFORE | {"turn": machine.turn}), content_type="application/json", **{"asgi.scope": scope}
     )
     assert heartbeat_view(request).status_code == 503
+    assert list(ended) == []
     assert Observation.objects.get(node=node).turn == before
 
 
