@@ -7,10 +7,10 @@ from django.urls import reverse
 
 from attention.expiring import Endless, Expiring, by_hand, expiring_register
 from attention.needs import Look, Need, Severity, codes_register, needs_register
+from attention.work import periodic_work
 from backups.backup import BACKUP_PATIENCE, VERIFIED
 from certs.zone.services import zone_current
-from jobs.models import PeriodicWork
-from nodes.models import Node
+from nodes.inventory.counts import node_counts
 from pki.core import clocks
 from pki.core.commands import QMC
 
@@ -29,13 +29,13 @@ codes_register(
 def needs(look: Look) -> Iterator[Need]:
     """The last backup failed its trial restore, it is old, or there is none."""
     now = look.now
-    last = PeriodicWork.objects.filter(name=VERIFIED).first()
+    last = periodic_work().get(VERIFIED)
     made_at, why = (last.last_success, last.last_error.partition(": ")[2]) if last else (None, "")
     if why:
         code, title = "backup-failed", "The last backup failed its trial restore"
     elif made_at and now - made_at > BACKUP_PATIENCE:
         code, title = "backup-old", f"The last verified backup is {clocks.length(now - made_at)} old"
-    elif made_at is None and Node.objects.present().filter(is_central=False).exists():
+    elif made_at is None and node_counts().others:
         code, title = "backup-missing", "There is no verified backup"
     else:
         return
@@ -59,10 +59,10 @@ def needs(look: Look) -> Iterator[Need]:
 def expiring(now: datetime) -> Iterator[Expiring | Endless]:
     """The last verified backup, or that there is none."""
     zone_name = zone_current().name
-    made_at = PeriodicWork.objects.filter(name=VERIFIED, last_success__isnull=False).values_list("last_success", flat=True).first()
+    last = periodic_work().get(VERIFIED)
+    made_at = last.last_success if last else None
     if made_at is None:
-        others = Node.objects.present().filter(is_central=False).exists()
-        yield Endless(None, "backup", "no verified backup yet", zone_name, BACK_UP, needs_a_hand=others)
+        yield Endless(None, "backup", "no verified backup yet", zone_name, BACK_UP, needs_a_hand=node_counts().others > 0)
         return
     text = f"It has the state of {clocks.stamp(made_at)}. A backup is old after {BACKUP_PATIENCE.days} days. {BACK_UP}"
     yield Expiring(None, "backup", "last verified backup", zone_name, zone_name, made_at, made_at + BACKUP_PATIENCE, by_hand(text), "")

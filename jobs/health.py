@@ -1,5 +1,6 @@
 """Whether periodic work runs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,9 +18,11 @@ class Health:
     problem: str
 
 
-def health(*, now: datetime, expected_since: datetime | None = None) -> list[Health]:
-    """All periodic work that is reported when it does not run. Work that has never run is well as long as it had no time to run since `expected_since`."""
-    rows = {row.name: row for row in PeriodicWork.objects.all()}
+def health(rows: Mapping[str, PeriodicWork], *, now: datetime, expected_since: datetime | None = None) -> list[Health]:
+    """All periodic work that is reported when it does not run, from its rows by name.
+
+    Work that has never run is well as long as it had no time to run since `expected_since`.
+    """
     return [_health(task, rows.get(task.name), now, expected_since) for task in periodic_tasks() if task.patience]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from django.urls import reverse
 
 from attention.needs import Look, Need, Severity, codes_register, needs_register
-from jobs.models import PeriodicWork
+from attention.work import periodic_work
 from pki.core.commands import QMC
 from storage.care import WHOLE, older_than_store
 
@@ -30,8 +30,8 @@ codes_register(
 def needs(look: Look) -> Iterator[Need]:
     """Needs of the database itself."""
     url = reverse("overview")
-    last = PeriodicWork.objects.filter(name=WHOLE).exclude(last_error="").first()
-    if last is not None:
+    last = periodic_work().get(WHOLE)
+    if last is not None and last.last_error:
         remedy = (
             "Stop the site. Move the database and the files beside it to another folder; do not delete them. Restore the last backup into an empty data "
             f"directory (`{QMC} restore FILE --data-dir DIR`). `{QMC} check --deploy` reads the database again."

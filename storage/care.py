@@ -8,7 +8,8 @@ from django.db import connection
 from audit.actors import SYSTEM
 from audit.record import record
 from certs.central_key.services import resealing_is_finished
-from certs.models import Certificate, DatabaseKey, TrustZone
+from certs.certificates.installed import installed_here
+from certs.models import DatabaseKey, TrustZone
 from jobs.models import PeriodicWork
 from nodes.models import Node
 from nodes.states import NodeState
@@ -72,8 +73,7 @@ def older_than_store() -> tuple[str, str] | None:
 
     Certificates are recorded before they are signed, so the database is older than the store.
     """
-    own = own_fingerprints()
-    if Certificate.objects.filter(sha256__in=own).count() == len(own):
+    if installed_here().keys() == own_fingerprints():
         return None
     installed, at_hand = own_store(), key_ring_read().keys
     opens = all(version.key_id in at_hand for version in DatabaseKey.objects.live())

@@ -12,8 +12,8 @@ from alerts.models import Alert, Channel, Delivery, Message, QueuedMessage
 from certs.certificates.services import renew_at
 from certs.models import Certificate, Export
 from certs.names.services import names_take
+from nodes.inventory.intervals import FIRST_CALL
 from nodes.inventory.names import names_of
-from nodes.inventory.silence import FIRST_CALL
 from nodes.models import Connection, Node, Observation
 from pki.core.roles import Kind
 from pki.core.verify import fingerprint

@@ -1,12 +1,14 @@
 """The needs of channels."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from django.db.models import Exists, F, QuerySet
 from django.urls import reverse
 
 from alerts.models import Channel
-from attention.needs import Look, Need, Severity, codes_register, needs_register
+from attention.needs import Look, Need, Severity, affected_register, codes_register, needs_register
+from attention.together import Keys
 from nodes.models import Node
 from pki.core import clocks
 
@@ -15,13 +17,28 @@ FAILS_AFTER = timedelta(minutes=2)
 SET_UP = timedelta(hours=1)  # a person who registers the first nodes can finish that first
 
 
+def failing(now: datetime) -> "QuerySet[Channel]":
+    return Channel.objects.filter(enabled=True, failing_since__lte=now - FAILS_AFTER)
+
+
+@affected_register("channel-failing")
+def _failing(now: datetime) -> Keys:
+    return failing(now).values(key=F("pk"))
+
+
+@affected_register("nobody-is-notified")
+def not_notified(now: datetime) -> Keys:
+    """Nodes that were registered a while ago on a site without a channel."""
+    without = ~Exists(Channel.objects.filter(enabled=True))
+    return Node.objects.present().filter(without, is_central=False, registered_at__lt=now - SET_UP).order_by().values(key=F("pk"))
+
+
 @needs_register
 def needs(look: Look) -> Iterator[Need]:
     """Channels that do not take messages, and a site without a channel."""
     now = look.now
-    channels = list(Channel.objects.filter(enabled=True).defer("secrets"))
-    for channel in channels:
-        if channel.failing_since and now - channel.failing_since >= FAILS_AFTER:
+    for channel in failing(now).defer("secrets") if look.has("channel-failing") else ():
+        if channel.failing_since:
             title = f"The channel {channel} has accepted no message for {clocks.length(now - channel.failing_since)}"
             remedy = "Fix the cause, then send a test message from the page of the channel. What is queued is delivered then."
             url = reverse("alerts:channel", args=[channel.pk])
@@ -36,7 +53,7 @@ def needs(look: Look) -> Iterator[Need]:
                 "Show alerts",
                 channel.failing_since,
             )
-    if not channels and Node.objects.present().filter(is_central=False, registered_at__lt=now - SET_UP).exists():
+    if look.has("nobody-is-notified"):
         text = "Alerts are shown in this console only, so nobody learns of them at night."
         remedy = "Add a channel: mail, a webhook, or a chat or on-call service."
         yield Need(

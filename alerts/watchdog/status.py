@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from alerts.models import Channel, Delivery, QueuedMessage, Rules
 from alerts.rules.models import rules_current
 from alerts.states import UNDELIVERED
+from attention.work import periodic_work
 from certs.revocation.lists import lists_wait
 from jobs.health import health
 from jobs.leases import SKEW, waits_too_long
@@ -62,7 +64,7 @@ def watchdog_status(*, now: datetime) -> WatchdogStatus:
 def parts(*, now: datetime) -> tuple[Part, ...]:
     """Periodic work, revocation lists and the delivery of alerts. The call itself goes through beat, broker, worker and database."""
     return (
-        *(Part(work.label, work.problem, work.last_success) for work in health(now=now)),
+        *(Part(work.label, work.problem, work.last_success) for work in health(periodic_work(), now=now)),
         Part("Revocation lists", "one has waited for its signature for too long" if lists_wait(longer_than=LIST_WAITS, now=now) else ""),
         Part("Alert delivery", _delivery_problem(now)),
     )
@@ -80,7 +82,6 @@ def _delivery_problem(now: datetime) -> str:
     return "messages wait, and no channel reports a failure" if queued.exists() or begun.exists() else ""
 
 
-def is_unreachable(*, now: datetime) -> bool:
-    """Whether the last call failed, and none was answered for a while before it."""
-    recently = Rules.objects.filter(watchdog_called_at__range=(now - UNREACHABLE_AFTER, now + SKEW))
-    return Rules.objects.exclude(watchdog_error="").exists() and not recently.exists()
+def unreachable(now: datetime) -> "QuerySet[Rules]":
+    """The rules, if the last call failed, and none was answered for a while before it."""
+    return Rules.objects.exclude(watchdog_error="").exclude(watchdog_called_at__range=(now - UNREACHABLE_AFTER, now + SKEW))

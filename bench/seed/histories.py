@@ -17,7 +17,7 @@ from bench.seed.plan import SERVICES, Oddity, Plan, PlannedExport, PlannedNode
 from certs.models import Certificate, Export, TrustZone
 from certs.states import CertificateStatus
 from jobs.models import Job
-from nodes.inventory.silence import silence_after
+from nodes.inventory.intervals import silence_after
 from nodes.jobs import REGISTRATION
 from nodes.models import Node, Observation, Registration, Renewal
 from nodes.observation.callers import turn_make

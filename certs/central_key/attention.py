@@ -6,8 +6,8 @@ from datetime import timedelta
 from django.urls import reverse
 
 from attention.needs import Look, Need, Severity, codes_register, needs_register
-from certs.central_key.services import central_keys_proved
-from certs.models import CentralKey
+from certs.central_key.services import central_keys_live, central_keys_proved
+from certs.states import CentralKeyStatus
 from pki.core import clocks
 from sealing.central_key_file import WAY_OUT
 from sealing.errors import ZoneBroken
@@ -26,7 +26,8 @@ codes_register(
 def needs(look: Look) -> Iterator[Need]:
     """The key cannot be used, or encrypting with a new version has stopped."""
     now = look.now
-    version, url = CentralKey.objects.writing(), reverse("database_key:show")
+    version = next((key for key in central_keys_live() if key.status == CentralKeyStatus.WRITING), None)
+    url = reverse("database_key:show")
     if version is None:
         return
     try:

@@ -65,15 +65,32 @@ def root_passphrases() -> tuple[bytes, ...]:
 
 
 @once
+def site_certificates() -> list[Certificate]:
+    """The issued root and cluster certificates with their issuers, the newest first. A site has few."""
+    issued = Certificate.objects.issued().filter(kind__in=[Kind.ROOT, Kind.CLUSTER]).select_related("issuer")
+    return list(issued.order_by("-generation", "-created_at"))
+
+
 def roots_in_force() -> list[Certificate]:
     """The roots that every node trusts, the newest first: one, or two during a rotation."""
-    return list(Certificate.objects.issued().filter(kind=Kind.ROOT).order_by("-generation", "-created_at"))
+    return [certificate for certificate in site_certificates() if certificate.kind == Kind.ROOT]
 
 
 @once
+def rotation_under_way() -> Rotation | None:
+    """The rotation in progress, of the root or of the database key, with its roots."""
+    return Rotation.objects.select_related("from_root", "to_root").filter(under_way=True).first()
+
+
+def root_rotation() -> Rotation | None:
+    """The rotation of the root that is under way."""
+    rotation = rotation_under_way()
+    return rotation if rotation is not None and rotation.kind == Rotation.Kind.ROOT else None
+
+
 def issuing_root() -> Certificate:
     """The root that signs new certificates. During a rotation, this is the old one until every node trusts the new one. Raises: ZoneBroken."""
-    rotation = Rotation.objects.select_related("from_root", "to_root").filter(kind=Rotation.Kind.ROOT, under_way=True).first()
+    rotation = root_rotation()
     if rotation is not None:
         root = rotation.to_root if rotation.switched_at else rotation.from_root
     else:

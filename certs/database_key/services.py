@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from attention.once import once
 from audit.actors import Actor
 from audit.models import Event
 from audit.record import record
@@ -15,6 +16,12 @@ from sealing.errors import ZoneBroken
 from sealing.fields import Readers
 from sealing.local_keys import key_ring
 from sealing.walk import Pass, walk
+
+
+@once
+def database_keys() -> list[DatabaseKey]:
+    """All versions, the newest first."""
+    return list(DatabaseKey.objects.all())
 
 
 @transaction.atomic

@@ -9,6 +9,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
 
 from certs.certificates.holders import Holder, holder_register
+from certs.certificates.issuer import root_rotation
+from certs.database_key.services import database_keys
 from certs.models import Certificate, DatabaseKey, Export, Rotation
 from certs.states import CertificateStatus, DatabaseKeyStatus, ExportStatus
 from pki.core.roles import Kind
@@ -54,8 +56,7 @@ def export_statuses(exports: Iterable[Export]) -> list[ExportDetails]:
     rows = Certificate.objects.listed().filter(holder_id__in=[export.pk for export in exports_listed]).select_related("issuer")
     for row in rows.defer("der", "sealed_private_key", "issuer__der", "issuer__encrypted_private_key").order_by("-kind"):
         held.setdefault((row.holder_id, row.generation), []).append(row)
-    rotation = Rotation.objects.filter(kind=Rotation.Kind.ROOT, under_way=True).first()
-    keys = {database_key.version: database_key for database_key in DatabaseKey.objects.all()}
+    rotation, keys = root_rotation(), {database_key.version: database_key for database_key in database_keys()}
     return [_details(export, held.get((export.pk, export.made_generation), []), rotation, keys) for export in exports_listed]
 
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from django.urls import reverse
 
 from attention.expiring import Expiring, expiring_register
+from certs.certificates.issuer import site_certificates
 from certs.lifetime.expiry_wording import leaf_expiry_wording, root_expiry_wording
 from certs.lifetime.renewal_forecast import leaf_due, renewal_basis
-from certs.models import Certificate
 from certs.zone.services import zone_current
 from pki.core.roles import Kind
 
@@ -20,8 +20,7 @@ def expiring(now: datetime) -> Iterator[Expiring]:
     """Each one that is in use."""
     zone = zone_current()
     basis = renewal_basis(zone)
-    issued = Certificate.objects.issued().filter(kind__in=[Kind.ROOT, Kind.CLUSTER]).select_related("issuer").order_by().defer(*NOT_NEEDED)
-    for certificate in issued:
+    for certificate in site_certificates():
         if certificate.kind == Kind.ROOT:
             wording = root_expiry_wording(certificate, basis, now=now)
         else:

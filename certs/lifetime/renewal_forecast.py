@@ -8,8 +8,8 @@ from datetime import datetime
 from django.db.models import Q
 
 from attention.once import once
-from certs.certificates.issuer import roots_in_force
-from certs.models import Certificate, Rotation, TrustZone
+from certs.certificates.issuer import root_rotation, roots_in_force
+from certs.models import Certificate, TrustZone
 from pki.core import lifetime
 from pki.core.roles import OWN_KINDS
 
@@ -46,7 +46,7 @@ class Due:
 @once
 def renewal_basis(zone: TrustZone) -> RenewalBasis:
     """The current facts of the zone."""
-    rotation = Rotation.objects.select_related("from_root", "to_root").filter(kind=Rotation.Kind.ROOT, under_way=True).first()
+    rotation = root_rotation()
     if rotation is None:
         root = next(iter(roots_in_force()), None)
         return RenewalBasis(zone.lifetime_months, zone.rotates_by_itself, root, root)

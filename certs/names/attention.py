@@ -1,8 +1,13 @@
 """Needs of names that two holders have. They come from versions without the register of names."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
-from attention.needs import Look, Need, Severity, codes_register, needs_register
+from django.db.models import F
+
+from attention.needs import Look, Need, Severity, affected_register, codes_register, needs_register
+from attention.together import Keys
+from certs.models import NameHolder
 from certs.names.services import disputes
 
 codes_register(
@@ -12,10 +17,15 @@ codes_register(
 )
 
 
+@affected_register("name-disputed")
+def disputed(now: datetime) -> Keys:
+    return NameHolder.objects.filter(disputed=True).order_by().values(key=F("pk"))
+
+
 @needs_register
 def needs(look: Look) -> Iterator[Need]:
     """One need for each disputed holder of a name."""
-    for dispute in disputes():
+    for dispute in disputes() if look.has("name-disputed") else ():
         yield Need(
             "name-disputed",
             Severity.WARNING,

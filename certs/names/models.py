@@ -40,6 +40,7 @@ class NameHolder(models.Model):
 
     class Meta:
         ordering = ["since", "id"]
+        indexes = [models.Index(fields=["claim"], condition=Q(disputed=True), name="name_holder_disputed")]
         constraints = [
             models.UniqueConstraint(fields=["claim", "kind", "holder_id"], name="name_holder_once"),
             models.UniqueConstraint(fields=["claim"], condition=Q(exclusive=True, disputed=False), name="one_exclusive_holder"),

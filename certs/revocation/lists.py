@@ -4,9 +4,9 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Max, Q
 from django.utils import timezone
 
+from attention.once import once
 from audit.actors import SYSTEM
 from audit.record import record
 from certs.certificates.issuer import issuer_of, roots_in_force
@@ -18,7 +18,6 @@ from jobs.models import Job
 from jobs.registry import handles
 from jobs.services import job_finish
 from pki.core import verify
-from pki.core.roles import Kind
 from pki.issuing import revocation_list
 from pki.issuing.revocation_list import Entry, RevocationCode
 
@@ -76,6 +75,7 @@ def list_issue(*, root: Certificate, now: datetime) -> RevocationList:
     return row
 
 
+@once
 def lists_newest() -> list[RevocationList]:
     """The newest list of each root in force, the newest root first. Two queries. The bytes of a list are loaded on access."""
     roots = roots_in_force()
@@ -92,9 +92,8 @@ def lists_stale(*, now: datetime) -> list[RevocationList]:
 
 def trust_in_force() -> dict[str, int]:
     """The trust of every node: for each root in force its fingerprint, and the number of its newest list, 0 if it has none."""
-    signed = Q(revocation_lists__der__isnull=False)
-    roots = Certificate.objects.issued().filter(kind=Kind.ROOT).order_by().annotate(newest=Max("revocation_lists__number", filter=signed))
-    return {sha256: newest or 0 for sha256, newest in roots.values_list("sha256", "newest")}
+    numbers = {newest.root_id: newest.number for newest in lists_newest()}
+    return {root.sha256: numbers.get(root.pk, 0) for root in roots_in_force()}
 
 
 def trust_material() -> dict[str, list[str]]:

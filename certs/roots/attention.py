@@ -6,8 +6,8 @@ from datetime import datetime
 from django.urls import reverse
 
 from attention.needs import Look, Need, Severity, codes_register, needs_register
-from certs.certificates.attention import called, expired_need, expiring_need, expiring_soon
-from certs.certificates.issuer import issuing_root
+from certs.certificates.attention import called, expired_need, expiring_need
+from certs.certificates.issuer import issuing_root, site_certificates
 from certs.models import Certificate
 from certs.zone.services import zone_founded
 from pki.core.lifetime import ExpiryStatus
@@ -37,7 +37,7 @@ codes_register(
 def needs(look: Look) -> Iterator[Need]:
     """A root or a cluster certificate expires soon, or no root can issue."""
     now = look.now
-    for certificate in expiring_soon(now).filter(kind__in=[Kind.ROOT, Kind.CLUSTER]):
+    for certificate in sorted(site_certificates(), key=lambda certificate: certificate.not_after):
         yield from _certificate(certificate, now)
     if zone_founded() is None:
         return

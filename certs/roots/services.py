@@ -6,10 +6,9 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Max, Q
 
-from attention.once import once
 from audit.actors import SYSTEM, Actor
 from audit.record import record
-from certs.certificates.issuer import issuer_of
+from certs.certificates.issuer import issuer_of, site_certificates
 from certs.certificates.services import Draft, Intent, certificate_for, certificate_transition, certificate_withdraw
 from certs.keys.policy import key_type
 from certs.models import Certificate, TrustZone
@@ -54,10 +53,9 @@ def root_make(
     )  # fmt: skip
 
 
-@once
 def cluster_in_force(root: Certificate) -> Certificate | None:
     """The site's current cluster certificate: the newest that `root` issued, else the newest."""
-    issued = list(Certificate.objects.issued().filter(kind=Kind.CLUSTER).order_by("-generation"))
+    issued = [certificate for certificate in site_certificates() if certificate.kind == Kind.CLUSTER]
     return next((certificate for certificate in issued if certificate.issuer_id == root.pk), None) or next(iter(issued), None)
 
 

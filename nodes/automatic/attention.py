@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from django.urls import reverse
 
 from attention.needs import Look, Need, Severity, codes_register, needs_register
-from certs.certificates.issuer import issuing_root
+from certs.certificates.issuer import issuing_root, root_rotation, rotation_under_way
 from certs.models import Rotation
 from nodes.automatic.services import Due, due_nodes, dues_of, root_is_due, rotates_next
 from nodes.inventory.conditions import condition_register
@@ -67,9 +67,9 @@ def _overdue(due: Due, why: str, now: datetime) -> Need:
 
 
 def _root_due(now: datetime) -> Iterator[Need]:
-    rotation = Rotation.objects.filter(under_way=True).first()
-    of_the_root = rotation is not None and rotation.kind == Rotation.Kind.ROOT
-    if not of_the_root and root_is_due(root := issuing_root(), now) and (rotation is not None or not rotates_next(now)):
+    if root_rotation() or not root_is_due(root := issuing_root(), now):
+        return
+    if rotation_under_way() or not rotates_next(now):
         title = f"{root.subject} is past half its lifetime: {clocks.left(root.not_after, now)} left"
         blocked = blocked_reason(Rotation.Kind.ROOT, now=now)
         text = f"A new root cannot be created now: {blocked}" if blocked else "Automatic rotation is off."

@@ -67,8 +67,8 @@ def _lack_cluster() -> list[tuple[uuid.UUID, datetime]]:
     cluster = cluster_in_force(issuing_root())
     if cluster is None:
         return []
-    other = Q(cluster_sha256__gt="", cluster_sha256__lt=cluster.sha256) | Q(cluster_sha256__gt=cluster.sha256)  # ranges, for the index
-    lacking = Node.objects.filter(observed(other), state=NodeState.REGISTERED).order_by().values_list("pk", flat=True)
+    others = Q(cluster_sha256__gt="", cluster_sha256__lt=cluster.sha256), Q(cluster_sha256__gt=cluster.sha256)  # ranges, for the index
+    lacking = Node.objects.filter(observed(*others), state=NodeState.REGISTERED).order_by().values_list("pk", flat=True)
     return [(pk, cluster.created_at + lifetime.share(cluster.not_before, cluster.not_after, pk.int)) for pk in lacking]
 
 

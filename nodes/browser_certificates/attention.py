@@ -83,12 +83,6 @@ def _with_dates() -> BrowserCertificateQuerySet:
     return ready.defer("certificates", "private_key", "csr")
 
 
-def _is_chosen() -> Q:
-    """Certificates that are chosen for a node."""
-    nodes = Node.objects.present().exclude(browser_thumbprint="").order_by()
-    return Q(*(Exists(nodes.filter(browser_thumbprint=OuterRef(name))) for name in ("sha256", "thumbprint")), _connector=Q.OR)
-
-
 def _many_expiring() -> Many:
     return Many("{count} browser certificates expire soon", reverse("browser_certificates:list") + "?sort=not_after", "Show certificates")
 
@@ -96,7 +90,7 @@ def _many_expiring() -> Many:
 @affected_register("browser-certificate-expiring", _with_dates, _many_expiring)
 def expiring(now: datetime) -> Keys:
     """Certificates that are chosen for a node and expire soon."""
-    return _with_dates().filter(_is_chosen(), not_after__lt=now + EXPIRES_SOON).order_by("not_after", "pk").values(key=F("pk"))
+    return _with_dates().filter(_chosen_by(Q()), not_after__lt=now + EXPIRES_SOON).order_by("not_after", "pk").values(key=F("pk"))
 
 
 def _expiring(look: Look) -> Iterator[Need]:
@@ -128,15 +122,20 @@ class ExpiringBrowserCertificates(ExpiringTable):
         return _with_dates()
 
     def by_hand(self, now: datetime) -> Q:
-        return _is_chosen()
+        return _chosen_by(Q())
 
     def matching(self, text: str) -> Q:
-        chosen = Node.objects.present().filter(name__icontains=text).exclude(browser_thumbprint="").values("browser_thumbprint")
-        return super().matching(text) | Q(thumbprint__in=chosen) | Q(sha256__in=chosen)
+        return super().matching(text) | _chosen_by(Q(name__icontains=text))
 
     def things(self, rows: Sequence[BrowserCertificate], now: datetime) -> list[Expiring]:
         chosen = choosers(rows)
         return [_expiring_thing(certificate, chosen[str(certificate.pk)]) for certificate in rows]
+
+
+def _chosen_by(condition: Q) -> Q:
+    """The certificates that a node of this kind has chosen."""
+    nodes = Node.objects.present().filter(condition).exclude(browser_thumbprint="")
+    return Q(*(Exists(nodes.filter(browser_thumbprint=OuterRef(name))) for name in ("thumbprint", "sha256")), _connector=Q.OR)
 
 
 def _few(nodes: list[Node]) -> str:

@@ -6,7 +6,8 @@ from django.urls import reverse
 
 from attention.needs import Look, Need, Severity, codes_register, needs_register
 from nodes.central.blocked_reason import central_blocked_reason, signing_blocked_reason
-from nodes.models import Node
+from nodes.inventory.counts import central_node
+from nodes.states import NodeState
 from pki.core.commands import QMC
 
 OF_CENTRAL = frozenset(
@@ -24,8 +25,8 @@ codes_register(
 def needs(look: Look) -> Iterator[Need]:
     """The central node has no valid certificates, so every call between it and the nodes is refused."""
     now = look.now
-    central = Node.objects.present().filter(is_central=True).first()
-    if central is not None and (blocked_reason := central_blocked_reason(now=now)):
+    central = central_node()
+    if central is not None and central.state != NodeState.DECOMMISSIONED and (blocked_reason := central_blocked_reason(now=now)):
         remedy = signing_blocked_reason(now=now) or f"Run `{QMC} repair_central` on the central node. Other nodes do not change."
         yield Need(
             "central-without-certificates", Severity.CRITICAL, str(central), "The central node has no valid certificates",

@@ -7,9 +7,11 @@ from pathlib import Path
 from cryptography import x509
 
 from agent.store import Installed
+from certs.certificates.installed import installed_here
 from certs.certificates.issuer import issuing_root
 from certs.models import Certificate
 from certs.states import CertificateStatus
+from nodes.inventory.counts import central_node
 from nodes.models import Node
 from pki.core import keys
 from pki.core.clocks import stamp
@@ -23,7 +25,7 @@ from sealing.local_keys import own_store
 
 def central_blocked_reason(*, now: datetime) -> str:
     """Why the central node has no valid certificates; "" if it has, or if there is no central node yet."""
-    central = Node.objects.filter(is_central=True).first()
+    central = central_node()
     if central is None:
         return ""
     try:
@@ -73,8 +75,8 @@ def _installed_reasons(installed: Installed, now: datetime) -> Iterator[str]:
     for certificate, places in files:
         yield from filter(None, (_key_reason(certificate, place) for place in places))
     for certificate, kind in ((installed.service, Kind.SERVICE), (installed.client, Kind.CLIENT)):
-        row = Certificate.objects.select_related("issuer").filter(sha256=fingerprint(certificate), holder_id=installed.node).first()
-        if text := _row_reason(row, kind, now):
+        row = installed_here().get(fingerprint(certificate))
+        if text := _row_reason(row if row is not None and str(row.holder_id) == installed.node else None, kind, now):
             yield text
 
 

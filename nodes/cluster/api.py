@@ -17,7 +17,8 @@ from certs.models import Deployment
 from certs.zone.services import zone_current
 from nodes.cluster.deployments import deployment_change, deployment_create, deployment_delete
 from nodes.cluster.lists import ClusterList, DeploymentList, deployments_json
-from nodes.cluster.services import nodes_counted, site_answer, site_set, with_cluster_state
+from nodes.cluster.services import site_answer, site_set, with_cluster_state
+from nodes.inventory.counts import node_counts
 from nodes.models import Node
 from pki.cluster.manual_configuration import AppDistribution, Installation
 from pki.cluster.token_check import LARGEST_TOKEN
@@ -174,7 +175,7 @@ def site_json() -> dict[str, Any]:
     """The facts about the site, and the resulting answer. Raises: ZoneMissing."""
     zone = zone_current()
     facts = {name: getattr(zone, name) for name in ("installation", "upgraded_from", "release", "app_distribution")}
-    return facts | {"nodes": nodes_counted(), "manual_configuration": vars(site_answer(zone))}
+    return facts | {"nodes": node_counts().once_registered, "manual_configuration": vars(site_answer(zone))}
 
 
 class ClusterSite(View):

@@ -19,7 +19,6 @@ from nodes.cluster.services import (
     Delivery,
     cluster_deliver,
     cluster_lacking,
-    nodes_counted,
     participants,
     site_answer,
     site_set,
@@ -28,6 +27,7 @@ from nodes.cluster.services import (
 )
 from nodes.cluster.view_models import DeploymentPage, PfxPage, SitePage, TokenPage, cluster_page, manual_page
 from nodes.errors import InputInvalid
+from nodes.inventory.counts import node_counts
 from nodes.models import Node
 from people.fresh_sign_in import fresh_sign_in
 from pki.foreign.pfx import PfxForm
@@ -115,7 +115,7 @@ def site(request: PageRequest) -> HttpResponse:
             return redirect(reverse("cluster:site") + "?saved")
         except InputInvalid as exc:
             form.refuse(exc)
-    shown = SitePage(site_answer(zone), nodes_counted(), saved="saved" in request.GET and request.method == "GET")
+    shown = SitePage(site_answer(zone), node_counts().once_registered, saved="saved" in request.GET and request.method == "GET")
     context = {"page": shown, "form": form}
     return render(request, "nodes/cluster/site.html", context, status=400 if form.errors else 200)
 

@@ -15,6 +15,7 @@ from certs.cluster.services import cluster_current
 from certs.models import Certificate, TrustZone
 from certs.zone.services import zone_current
 from nodes.errors import IllegalNodeTransition, InputInvalid, StaleNode
+from nodes.inventory.counts import node_counts
 from nodes.models import Node, Observation, Renewal
 from nodes.observation.models import proof_is_recent
 from nodes.renewal.services import node_renew
@@ -134,29 +135,24 @@ def _release(text: str) -> Release | None:
     return Release.parse(text) if text else None
 
 
-def nodes_counted() -> int:
-    """The number of nodes of the site, with the central node. Nodes that were never registered do not count."""
-    return participants().count()
-
-
 def site_answer(zone: TrustZone) -> Answer:
     """The answer that follows from the facts in the zone's row."""
     kind, use = Installation(zone.installation), AppDistribution(zone.app_distribution)
     try:
-        return manual_configuration(Site(kind, nodes_counted(), use, _release(zone.upgraded_from), _release(zone.release)))
+        return manual_configuration(Site(kind, node_counts().once_registered, use, _release(zone.upgraded_from), _release(zone.release)))
     except ReleaseUnknown as exc:
         return Answer(False, f"The facts about this site are incomplete: {exc}")
 
 
 def manual_counts() -> tuple[int, int]:
     """The number of nodes whose proof is missing, and of all that take part. Raises: ZoneMissing, ZoneBroken."""
-    in_force, count = cluster_current().sha256, nodes_counted()
+    in_force, count = cluster_current().sha256, node_counts().once_registered
     proved = Observation.objects.filter(cluster_sha256=in_force, cluster_proved_sha256=in_force, cluster_proved_at__isnull=False)
     return count - proved.exclude(node__registered_at=None).exclude(node__state=NodeState.DECOMMISSIONED).count(), count
 
 
 def participants() -> "QuerySet[Node]":
-    """The nodes that have, or need, the cluster certificate."""
+    """The nodes that have, or need, the cluster certificate: all that were registered once, with the central node."""
     return Node.objects.present().exclude(registered_at=None)
 
 

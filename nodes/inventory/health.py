@@ -7,7 +7,7 @@ from django.db.models import Case, CharField, Exists, OuterRef, Q, QuerySet, Val
 from django.db.models.enums import TextChoices
 
 from certs.models import Certificate
-from nodes.inventory.silence import silent_nodes
+from nodes.inventory.silence import calling_nodes
 from nodes.models import Node
 from nodes.states import NodeState
 from pki.core.roles import OWN_KINDS
@@ -28,8 +28,8 @@ def with_health(nodes: "QuerySet[Node]", *, now: datetime) -> "QuerySet[Any]":
     health = Case(
         When(~registered, then=Value(NodeHealth.NONE.value)),
         When(~accepted, then=Value(NodeHealth.REFUSED.value)),
-        When(silent_nodes(now), then=Value(NodeHealth.SILENT.value)),
-        default=Value(NodeHealth.WORKS.value),
+        When(calling_nodes(now), then=Value(NodeHealth.WORKS.value)),
+        default=Value(NodeHealth.SILENT.value),
         output_field=CharField(),
     )
     return nodes.annotate(health=health)

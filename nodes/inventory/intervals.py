@@ -2,10 +2,9 @@
 
 import math
 import os
+from datetime import timedelta
 
 from django.conf import settings
-
-from nodes.models import Node
 
 CALLS_PER_S, PENDING_CALLS_PER_S, PENDING_S = 50, 200, 5
 
@@ -21,9 +20,16 @@ def pending_interval(pending: int, *, regular_s: int) -> int:
     return min(regular_s, max(PENDING_S, math.ceil(pending / PENDING_CALLS_PER_S)))
 
 
-def regular_interval_now() -> int:
-    """The interval of this site now."""
-    return regular_interval(Node.objects.present().count(), load=load_now())
+def silence_after(interval: timedelta) -> timedelta:
+    """After how long without a call a node is silent, if its calls are `interval` apart: three missed calls.
+
+    At least three minutes, so that an agent that restarts is not called silent.
+    """
+    return max(3 * interval, timedelta(minutes=3))
+
+
+# For a node that has never called.
+FIRST_CALL = silence_after(timedelta(seconds=settings.QMC_HEARTBEAT_S))
 
 
 def load_now() -> float:

@@ -61,7 +61,10 @@ class Node(models.Model):
             ("renew_node", "Can renew a node's certificates"),
             ("decommission_node", "Can decommission nodes"),
         ]
-        indexes = [models.Index(fields=["name", "id"], name="nodes_by_name")]
+        indexes = [
+            models.Index(fields=["name", "id"], name="nodes_by_name"),
+            models.Index(fields=["state", "is_central", "registered_at", "id"], name="nodes_by_state"),
+        ]
         constraints = [
             models.UniqueConstraint(Lower("host_name"), condition=~Q(state="decommissioned"), name="host_name_once"),
             models.UniqueConstraint(Lower("name"), condition=~Q(state="decommissioned"), name="node_name_once"),

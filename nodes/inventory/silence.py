@@ -1,28 +1,12 @@
 """Silence of nodes: when a node has not called for too long."""
 
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime
 
-from django.apps import apps
-from django.conf import settings
 from django.db.models import Q
 
+from nodes.inventory.intervals import FIRST_CALL
+from nodes.models import Node, Observation
 from nodes.states import NodeState
-
-if TYPE_CHECKING:
-    from nodes.inventory.models import Node
-
-
-def silence_after(interval: timedelta) -> timedelta:
-    """After how long without a call a node is silent, if its calls are `interval` apart: three missed calls.
-
-    At least three minutes, so that an agent that restarts is not called silent.
-    """
-    return max(3 * interval, timedelta(minutes=3))
-
-
-# For a node that has never called.
-FIRST_CALL = silence_after(timedelta(seconds=settings.QMC_HEARTBEAT_S))
 
 
 def silent_calls(now: datetime) -> Q:
@@ -30,24 +14,35 @@ def silent_calls(now: datetime) -> Q:
     return Q(silent_at__lte=now)
 
 
-def observed(condition: Q) -> Q:
-    """The nodes whose observation meets `condition`. A subquery, so that SQLite begins with the index of the condition and not with all registered nodes."""
-    observations = apps.get_model("nodes", "Observation").objects
-    return Q(pk__in=observations.filter(condition).values("node"))
+def observed(*conditions: Q) -> Q:
+    """The nodes whose observation meets any of the conditions.
+
+    A subquery, so that SQLite begins with the index of each condition and not with all registered nodes.
+    """
+    first, *others = (Observation.objects.filter(condition).order_by().values("node") for condition in conditions)
+    return Q(pk__in=first.union(*others, all=True) if others else first)
 
 
 def silent_nodes(now: datetime) -> Q:
     """Registered nodes that have not called for too long, as a condition for nodes."""
-    never_called = Q(registered_at__lte=now - FIRST_CALL) & ~observed(Q())
-    return Q(state=NodeState.REGISTERED) & (observed(silent_calls(now)) | never_called)
+    silent = Observation.objects.filter(silent_calls(now)).order_by().values("node")
+    never_called = (
+        Node.objects.filter(state=NodeState.REGISTERED, registered_at__lte=now - FIRST_CALL, observation=None).order_by().values("pk")
+    )
+    return Q(pk__in=silent.union(never_called, all=True), state=NodeState.REGISTERED)
 
 
-def last_call(node: "Node", now: datetime) -> datetime:
+def calling_nodes(now: datetime) -> Q:
+    """All other registered nodes. The database decides it for each node, which is faster for few nodes."""
+    return Q(Q(observation__silent_at__gt=now) | Q(observation=None, registered_at__gt=now - FIRST_CALL), state=NodeState.REGISTERED)
+
+
+def last_call(node: Node, now: datetime) -> datetime:
     """When the node called last, or its registration if it never called."""
     return node.observed.last_seen_at if node.observed else node.registered_at or now
 
 
-def is_silent(node: "Node", now: datetime) -> bool:
+def is_silent(node: Node, now: datetime) -> bool:
     """Whether a registered node has not called for too long."""
     seen = node.observed
     return now >= (seen.silent_at if seen else last_call(node, now) + FIRST_CALL)

@@ -16,7 +16,7 @@ from jobs.services import job_nudge
 from nodes.browser_certificates.services import choice_for, chosen_certificate
 from nodes.cluster.services import cluster_proof
 from nodes.errors import StaleNode
-from nodes.inventory.silence import silence_after
+from nodes.inventory.intervals import silence_after
 from nodes.inventory.transition import node_lock, node_transition, renewal_transition
 from nodes.models import CallerFinding, Node, Nudge, Observation, Registration, Renewal
 from nodes.node_api.caller import Caller

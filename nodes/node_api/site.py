@@ -8,7 +8,8 @@ from django.db.models import Q
 from certs.models import Rotation
 from certs.revocation.lists import trust_in_force
 from nodes.addresses.services import central_addresses, netlocs
-from nodes.inventory.intervals import PENDING_S, pending_interval, regular_interval_now
+from nodes.inventory.counts import regular_interval_now
+from nodes.inventory.intervals import PENDING_S, pending_interval
 from nodes.issuance.services import versions_for
 from nodes.models import Node, Nudge, Renewal
 from nodes.nudges.services import nudging_certificates

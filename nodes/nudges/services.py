@@ -23,7 +23,7 @@ from certs.revocation.lists import trust_in_force
 from jobs.leases import waits_too_long
 from nodes.addresses.services import central_addresses, netlocs
 from nodes.dial.services import call_now
-from nodes.inventory.intervals import regular_interval_now
+from nodes.inventory.counts import regular_interval_now
 from nodes.models import Node, Nudge, SiteNudge
 from pki.core.roles import Kind
 from pki.exchange.readers import MOST_NUDGING

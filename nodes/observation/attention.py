@@ -5,17 +5,18 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.db.models import Count, F, Max, Q
-from django.db.models.functions import Abs, Coalesce
+from django.db.models.functions import Abs
 from django.urls import reverse
 
 from attention.needs import Look, Many, Need, Severity, codes_register, needs_register
 from certs.errors import ClockDoubtful
 from certs.zone.services import zone_founded
 from nodes.inventory.conditions import condition_register
+from nodes.inventory.intervals import FIRST_CALL
 from nodes.inventory.silence import last_call, observed, silent_calls, silent_nodes
 from nodes.models import CallerFinding, Node
 from nodes.observation.caller_wording import caller_words, findings_said
-from nodes.observation.clock_doubt import clock_believed
+from nodes.observation.clock_doubt import clock_believed, last_callers
 from nodes.observation.served_certificates import PATIENCE, hook_run, served_certificates_of
 from nodes.states import NodeState
 from pki.core import clocks
@@ -68,8 +69,8 @@ def silent(now: datetime) -> Q:
 def clock_off(now: datetime) -> Q:
     """Nodes that call and have a wrong clock."""
     limit = clocks.AGREE.total_seconds()
-    wrong = Q(clock_offset_s__gte=limit) | Q(clock_offset_s__lte=-limit)
-    return Q(state=NodeState.REGISTERED) & observed(wrong & ~silent_calls(now))
+    calls = ~silent_calls(now)
+    return Q(state=NodeState.REGISTERED) & observed(Q(clock_offset_s__gte=limit) & calls, Q(clock_offset_s__lte=-limit) & calls)
 
 
 @condition_register("node-reload-hook-failed", "name", "The reload hook failed on {count} nodes")
@@ -98,13 +99,15 @@ def _page(node: Node) -> str:
 
 def _nobody_calls(now: datetime) -> Iterator[Need]:
     """If every other node is silent, the cause is probably not on the nodes."""
-    others = Node.objects.filter(state=NodeState.REGISTERED, is_central=False).exclude(pk__in=_calling(now))
-    if others.exclude(silent_nodes(now)).exists():
+    refused = set(_calling(now))
+    last = [seen for seen in last_callers(now) if seen.node_id not in refused]
+    if any(now < seen.silent_at for seen in last):
         return
-    found = others.aggregate(count=Count("pk"), since=Max(Coalesce("observation__last_seen_at", "registered_at")))
-    if found["count"] < 2:
+    others = Node.objects.filter(state=NodeState.REGISTERED, is_central=False).exclude(pk__in=refused)
+    found = others.aggregate(count=Count("pk"), registered=Max("registered_at"))
+    if found["count"] < 2 or others.filter(registered_at__gt=now - FIRST_CALL, observation=None).exists():
         return
-    since = found["since"]
+    since = max(found["registered"], *(seen.last_seen_at for seen in last))
     yield Need(
         "no-node-calls", Severity.CRITICAL, "", f"No node has called for {clocks.length(now - since)}",
         f"All {found['count']} other nodes are silent, so the cause is probably at the central node or in the network.",

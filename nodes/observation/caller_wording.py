@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from attention.once import once
 from nodes.models import CallerFinding, Node
+from nodes.observation.callers import findings_all
 from pki.core.clocks import stamp
 
 Kind = CallerFinding.Kind
@@ -104,7 +105,5 @@ WORDS = {Kind.TWO_CALLERS: _two_callers, Kind.SUPERSEDED: _superseded, Kind.UNKN
 @once
 def findings_said(now: datetime, node: Node | None = None) -> list[CallerFinding]:
     """The findings to show now, of all nodes or of one."""
-    found: Iterable[CallerFinding] = CallerFinding.objects.select_related("node__observation")
-    if node is not None:
-        found = node.caller_findings.select_related("node__observation")
+    found: Iterable[CallerFinding] = node.caller_findings.select_related("node__observation") if node is not None else findings_all()
     return [finding for finding in found if is_said(finding, now)]

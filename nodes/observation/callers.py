@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
+from attention.once import once
 from audit.actors import Actor
 from audit.record import record
 from certs.states import CertificateStatus
@@ -70,9 +71,15 @@ def is_disputed(node: Node) -> bool:
     return CallerFinding.objects.filter(node=node, kind=Kind.TWO_CALLERS).exists()
 
 
+@once
+def findings_all() -> list[CallerFinding]:
+    """All findings, with their nodes."""
+    return list(CallerFinding.objects.select_related("node__observation"))
+
+
 def disputed_nodes() -> set[uuid.UUID]:
     """The nodes as which two machines call."""
-    return set(CallerFinding.objects.filter(kind=Kind.TWO_CALLERS, node__isnull=False).values_list("node", flat=True))
+    return {finding.node_id for finding in findings_all() if finding.kind == Kind.TWO_CALLERS and finding.node_id}
 
 
 def finding_note(

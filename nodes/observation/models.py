@@ -9,7 +9,7 @@ from typing import Any, Self
 from django.db import models
 from django.db.models import Q
 
-from nodes.inventory.silence import FIRST_CALL
+from nodes.inventory.intervals import FIRST_CALL
 from pki.core import clocks
 from pki.exchange import kept_report
 

@@ -14,9 +14,9 @@ from attention.together import Keys
 from certs.certificates.attention import expired_need, expiring_need, expiring_soon
 from certs.models import Certificate, CertificateQuerySet
 from nodes.inventory.conditions import condition_register, nodes_observed
-from nodes.inventory.silence import silent_nodes
+from nodes.inventory.silence import calling_nodes
 from nodes.models import Renewal
-from nodes.states import NodeState, RenewalStatus
+from nodes.states import RenewalStatus
 from pki.core.lifetime import ExpiryStatus
 from pki.core.roles import OWN_KINDS, Kind
 
@@ -41,7 +41,7 @@ def needs(look: Look) -> Iterator[Need]:
 def renewal_failed(now: datetime) -> Q:
     """Nodes whose last renewal failed, except silent nodes, which have their own need."""
     last = Renewal.objects.filter(generation=F("node__generation"), status=RenewalStatus.FAILED)
-    return Q(pk__in=last.values("node"), state=NodeState.REGISTERED) & ~silent_nodes(now)
+    return Q(pk__in=last.values("node")) & calling_nodes(now)
 
 
 def _failed(look: Look) -> Iterator[Need]:

@@ -2,20 +2,22 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 
-from django.db.models import Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 
 from attention.expiring import Endless, Expiring, ExpiryWording, by_hand, by_itself, expiring_register
-from attention.needs import MOST_ALIKE, Look, Need, Severity, codes_register, needs_register
+from attention.needs import MOST_ALIKE, Look, Need, Severity, affected_register, codes_register, needs_register
 from attention.once import once
+from attention.together import Keys
 from certs.models import Certificate, RevocationList
 from certs.revocation.lists import ANEW, lists_newest, trust_in_force
 from certs.states import CertificateStatus
 from certs.zone.services import zone_current
-from nodes.inventory.conditions import condition_register
+from nodes.inventory.conditions import condition_register, nodes_observed
 from nodes.inventory.silence import observed
-from nodes.models import Node
+from nodes.models import Node, Observation
 from nodes.observation.models import trust_digest
 from nodes.registration.decommission import LOST
 from nodes.renewal.attention import OF_NO_CALLS
@@ -40,7 +42,7 @@ codes_register(
 def needs(look: Look) -> Iterator[Need]:
     """Nodes without a valid certificate, and secrets on lost machines."""
     yield from _revoked(look)
-    yield from _lost_machines()
+    yield from _lost_machines(look)
 
 
 @condition_register(
@@ -48,12 +50,18 @@ def needs(look: Look) -> Iterator[Need]:
     "They are not accepted any more, so a renewal cannot reach these nodes.", "Redistribute each node.",
 )  # fmt: skip
 def revoked(now: datetime) -> Q:
-    """Registered nodes without a valid certificate of some kind, or that report a revoked one."""
-    revoked_ones = Certificate.objects.filter(status=CertificateStatus.REVOKED)
-    issued = Certificate.objects.issued().filter(holder_id__isnull=False).order_by()
-    missing = [~Q(pk__in=issued.filter(kind=kind).values("holder_id")) for kind in OWN_KINDS]
-    reported = [observed(Q(**{f"{kind}_sha256__in": revoked_ones.filter(kind=kind).order_by().values("sha256")})) for kind in OWN_KINDS]
-    return Q(Q(*missing, *reported, _connector=Q.OR), state=NodeState.REGISTERED, is_central=False)
+    """Registered nodes without a valid certificate of some kind, or that report a revoked one.
+
+    A node is registered with both kinds, and loses the last one only by a revocation. So the database begins with the revoked ones.
+    """
+    affected = []
+    for kind in OWN_KINDS:
+        of_kind = Certificate.objects.filter(kind=kind, holder_id__isnull=False).order_by()
+        revoked_ones = of_kind.filter(status=CertificateStatus.REVOKED)
+        lost = revoked_ones.exclude(Exists(of_kind.issued().filter(holder_id=OuterRef("holder_id"))))
+        reported = Observation.objects.filter(**{f"{kind}_sha256__in": revoked_ones.values("sha256")}).order_by()
+        affected += [lost.values_list("holder_id"), reported.values_list("node")]
+    return Q(pk__in=affected[0].union(*affected[1:], all=True), state=NodeState.REGISTERED, is_central=False)
 
 
 def _revoked(look: Look) -> Iterator[Need]:
@@ -67,10 +75,16 @@ def _revoked(look: Look) -> Iterator[Need]:
         )  # fmt: skip
 
 
-def _lost_machines() -> Iterator[Need]:
+@affected_register("secrets-known", nodes_observed)
+def lost(now: datetime) -> Keys:
+    """Lost machines, the last one first."""
+    return Node.objects.filter(state=NodeState.DECOMMISSIONED, state_reason=LOST).order_by("-state_since").values(key=F("pk"))
+
+
+def _lost_machines(look: Look) -> Iterator[Need]:
     """The machines that were decommissioned as lost last, if a secret that they knew has not been replaced."""
-    lost = Node.objects.filter(state=NodeState.DECOMMISSIONED, state_reason=LOST).order_by("-state_since")[:MOST_ALIKE]
-    for node, known in secrets_not_replaced(list(lost)):
+    last = list(islice(look.worst("secrets-known"), MOST_ALIKE))
+    for node, known in secrets_not_replaced(last) if last else ():
         yield Need(
             "secrets-known", Severity.WARNING, str(node), f"{node} was lost, and secrets that it knew are still in use", f"Not replaced yet: {', '.join(known)}.",
             "Replace each of them. The page of the node has the links.", reverse("nodes:detail", args=[node.pk]), "Show node", node.state_since, key=str(node.pk),
@@ -106,8 +120,8 @@ def list_expiry_wording(newest: RevocationList, *, now: datetime) -> ExpiryWordi
 def _lacking_newest() -> str:
     """The registered nodes that lack the newest trust, in words; empty if there is none."""
     current = trust_digest(*_in_force())
-    other = Q(trust_sha256__lt=current) | Q(trust_sha256__gt=current)  # ranges, for the index
-    lacking = Node.objects.filter(observed(other), state=NodeState.REGISTERED)
+    others = Q(trust_sha256__lt=current), Q(trust_sha256__gt=current)  # ranges, for the index
+    lacking = Node.objects.filter(observed(*others), state=NodeState.REGISTERED)
     names = [str(node) for node in lacking.order_by("name")[:NAMED]]
     if not names:
         return ""

@@ -10,8 +10,10 @@ from django.urls import reverse
 
 from audit.actors import Actor
 from certs.certificates.issuer import issuing_root
-from certs.models import Certificate, DatabaseKey, Export, Rotation
+from certs.database_key.services import database_keys
+from certs.models import Certificate, Export, Rotation
 from certs.roots.services import cluster_in_force
+from certs.states import DatabaseKeyStatus
 from nodes.models import BrowserCertificate, Connection, Node
 from nodes.rotations.services import PERMISSION, blocked_reason
 from nodes.states import NodeState
@@ -47,7 +49,8 @@ class Secret:
 
 def secrets_begun() -> dict[str, datetime | None]:
     """The secrets that every node knows, with the start of their use (for passwords, of the oldest); None for a secret that is not in use."""
-    writing, oldest = DatabaseKey.objects.writing(), Connection.objects.exclude(password=None).aggregate(at=Min("changed_at"))["at"]
+    writing = next((version for version in database_keys() if version.status == DatabaseKeyStatus.WRITING), None)
+    oldest = Connection.objects.exclude(password=None).aggregate(at=Min("changed_at"))["at"]
     try:
         cluster = cluster_in_force(issuing_root())
     except (ZoneMissing, ZoneBroken):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from django.urls import reverse
 
 from attention.needs import Look, Need, Severity, codes_register, needs_register
+from certs.certificates.issuer import rotation_under_way
 from certs.models import Rotation
 from nodes.rotations.database_key_view_models import key_rotation
 from nodes.rotations.root_view_models import root_rotation
@@ -21,7 +22,7 @@ codes_register(
 def needs(look: Look) -> Iterator[Need]:
     """A rotation that is blocked or waits for a node."""
     now = look.now
-    rotation = Rotation.objects.select_related("from_root", "to_root").filter(under_way=True).first()
+    rotation = rotation_under_way()
     if rotation is None:
         return
     of_the_root = rotation.kind == Rotation.Kind.ROOT

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from audit.actors import Actor, system_for
 from audit.record import record
-from certs.certificates.issuer import issuing_root
+from certs.certificates.issuer import issuing_root, rotation_under_way
 from certs.errors import ClockDoubtful, RotationRefused, StaleCertificate, StaleDatabaseKey
 from certs.models import Certificate, Rotation
 from jobs.models import Job
@@ -37,7 +37,7 @@ TASK = {
 
 def blocked_reason(kind: Rotation.Kind, *, now: datetime) -> str:
     """Why a rotation cannot start or finish now, and what to do first; "" if it can. Raises: ZoneMissing."""
-    under_way = Rotation.objects.filter(under_way=True).first()
+    under_way = rotation_under_way()
     if under_way is not None:
         return f"The {under_way} is in progress. Only one rotation can run at a time. Wait until it has finished."
     try:

@@ -1,21 +1,28 @@
 """The need of an audit log that was changed."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
+from django.db.models import F
 from django.urls import reverse
 
-from attention.needs import Look, Need, Severity, codes_register, needs_register
+from attention.needs import Look, Need, Severity, affected_register, codes_register, needs_register
+from attention.together import Keys
 from audit.models import Mark
 from pki.core.commands import QMC
 
 codes_register({"audit-log-changed": "the audit log was changed after it was written"})
 
 
+@affected_register("audit-log-changed")
+def changed(now: datetime) -> Keys:
+    return Mark.objects.exclude(problem="").values(key=F("pk"))
+
+
 @needs_register
 def needs(look: Look) -> Iterator[Need]:
     """What the worker's check of the audit log found."""
-    mark = Mark.objects.exclude(problem="").first()
-    if mark is not None:
+    for mark in Mark.objects.exclude(problem="") if look.has("audit-log-changed") else ():
         text = f"{mark.problem[:1].upper()}{mark.problem[1:]}."
         remedy = f"Run `{QMC} verify_audit`. It reads every event. A worker checks again each minute."
         yield Need(

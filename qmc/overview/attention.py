@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from django.urls import reverse
 
 from attention.needs import Look, Need, Severity, codes_register, needs_register
+from attention.work import periodic_work
 from certs.roots.attention import LIFE
 from certs.zone.services import zone_founded
-from jobs.clock import clock_jump
+from jobs.clock import NAME, clock_jump
 from jobs.health import Health, health
 from pki.core import clocks
 
@@ -31,7 +32,7 @@ def needs(look: Look) -> Iterator[Need]:
 def running(now: datetime) -> list[Health]:
     """The health of periodic work. After the first start it has time to run."""
     zone = zone_founded()
-    return health(now=now, expected_since=zone.founded_at if zone else None)
+    return health(periodic_work(), now=now, expected_since=zone.founded_at if zone else None)
 
 
 def _not_running(now: datetime) -> Iterator[Need]:
@@ -58,7 +59,7 @@ def jump_words(seconds: float) -> str:
 
 
 def _clock(now: datetime) -> Iterator[Need]:
-    jump = clock_jump(now=now)
+    jump = clock_jump(now=now) if NAME in periodic_work() else None
     if jump:
         at, seconds = jump
         text = f"The jump was noticed at {clocks.stamp(at)}. Leases and expiry dates may be wrong."

@@ -4,35 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from attention.needs import Need, attention
+from attention.work import periodic_work
 from audit.actors import Actor
 from backups.backup import VERIFIED
 from certs.models import Certificate, TrustZone
 from certs.zone.services import zone_founded
 from jobs.health import Health
-from jobs.models import Job, PeriodicWork
-from nodes.models import Node
-from nodes.states import NodeState
+from jobs.models import Job
+from nodes.inventory.counts import NodeCounts, node_counts
 from qmc.expiry.board import BoardRow
 from qmc.expiry.rows import ExpiryRows, next_that_matters
 from qmc.overview.attention import jump_words, running
 from web.words import counted
-
-
-@dataclass(frozen=True)
-class NodeCounts:
-    """The numbers of nodes. `others` counts the nodes besides the central node."""
-
-    total: int
-    registered: int
-    awaiting_password: int
-    failed: int
-    others: int
-
-    @property
-    def explanation(self) -> str:
-        if self.awaiting_password or self.failed:
-            return f"{self.awaiting_password} awaiting password · {self.failed} failed"
-        return "none is waiting, none failed"
 
 
 @dataclass(frozen=True)
@@ -96,17 +79,6 @@ class ClockPage:
         return "Certificates and passwords may have expired too early. Nodes may refuse new certificates as not yet valid."
 
 
-def _node_counts() -> NodeCounts:
-    nodes = Node.objects.present()
-    return NodeCounts(
-        total=nodes.count(),
-        registered=nodes.filter(state=NodeState.REGISTERED).count(),
-        awaiting_password=nodes.filter(state=NodeState.AWAITING_PASSWORD).count(),
-        failed=nodes.filter(state=NodeState.FAILED).count(),
-        others=nodes.filter(is_central=False).count(),
-    )
-
-
 def _next_expiry(actor: Actor, now: datetime) -> NextExpiry:
     rows = ExpiryRows(actor, now, now)
     return NextExpiry(next_that_matters(rows), rows.root)
@@ -115,7 +87,7 @@ def _next_expiry(actor: Actor, now: datetime) -> NextExpiry:
 def overview_page(*, actor: Actor, now: datetime) -> OverviewPage:
     """All that the overview shows to `actor`. The next expiry is the one of the expiry board."""
     zone, found = zone_founded(), attention(now)
-    backup = PeriodicWork.objects.filter(name=VERIFIED).first()
+    backup = periodic_work().get(VERIFIED)
     return OverviewPage(
         zone=zone,
         expiry=_next_expiry(actor, now) if zone and actor.has_perm("certs.view_certificate") else None,
@@ -124,6 +96,6 @@ def overview_page(*, actor: Actor, now: datetime) -> OverviewPage:
         running=running(now),
         last_backup=backup.last_success if backup else None,
         under_way=list(Job.objects.unfinished()[:5]),
-        nodes=_node_counts(),
+        nodes=node_counts(),
         certificates=Certificate.objects.issued().count(),
     )

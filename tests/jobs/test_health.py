@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from attention.work import periodic_work
 from jobs.health import health
 from jobs.leases import SKEW
 from jobs.models import PeriodicWork
@@ -33,7 +34,7 @@ ROWS = {
 def test_health_of_periodic_work(row: dict[str, object] | None, expected_since: datetime | None, problem: str) -> None:
     if row is not None:
         PeriodicWork.objects.create(name=RECONCILE, lease_until=NOW, **row)
-    found = {work.label: work.problem for work in health(now=NOW, expected_since=expected_since)}
+    found = {work.label: work.problem for work in health(periodic_work(), now=NOW, expected_since=expected_since)}
     assert found["Worker and scheduler"] == problem
 
 
@@ -41,5 +42,5 @@ def test_work_that_runs_after_the_clock_was_set_back_is_well_at_once() -> None:
     for name in (RECONCILE, "upkeep", "verified backup"):
         PeriodicWork.objects.create(name=name, lease_until=NOW, last_success=NOW + timedelta(days=2))
     jobs_follow_clock(name=RECONCILE, now=NOW)
-    assert {work.problem for work in health(now=NOW) if work.last_success} == {""}
+    assert {work.problem for work in health(periodic_work(), now=NOW) if work.last_success} == {""}
     assert PeriodicWork.objects.get(name="verified backup").last_success == NOW + timedelta(days=2)  # no periodic work: it keeps its date

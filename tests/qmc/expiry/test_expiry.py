@@ -19,7 +19,7 @@ from certs.lifetime.expiry_wording import leaf_expiry_wording, root_expiry_wordi
 from certs.lifetime.renewal_forecast import Due, RenewalBasis, holders_due, leaf_due, renewal_basis
 from certs.models import Certificate, RevocationList, Rotation, TrustZone
 from jobs.models import PeriodicWork
-from nodes.inventory.silence import FIRST_CALL
+from nodes.inventory.intervals import FIRST_CALL
 from nodes.models import BrowserCertificate, Node, Observation, Registration, Renewal
 from nodes.renewal.expiry_wording import node_expiry_wording
 from nodes.revocation.attention import list_expiry_wording
