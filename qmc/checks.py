@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Model
 from django.utils import timezone
 
+from attention.expiring import ExpiringTable
 from certs.central_key.services import central_keys_proved
 from certs.certificates.issuer import previous_file, root_key
 from certs.models import CentralKey, Certificate, DatabaseKey
@@ -28,6 +29,7 @@ from storage.care import older_than_store
 from storage.data_directory import readable_by_others
 from storage.database import database_look, unusable
 from web.lists.declared import List
+from web.lists.filters import Named, Search
 from web.lists.indexes import trigrams
 
 MOST_ASKED = 50  # asks the name service for nodes without an address
@@ -43,15 +45,27 @@ def _encrypted(model: type[Model] | None) -> set[str]:
     return {field.name for owner, field in encrypted_fields() if owner is model}
 
 
+def _read_by(field: Any) -> Iterator[str | None]:
+    """The fields of rows that a filter compares: its own, those of a search, and those of a choice by name."""
+    yield field.field_name
+    if isinstance(field, Search):
+        yield from (*field.names, *field.numbers)
+    if isinstance(field, Named):
+        yield from (field.key, field.name)
+
+
 @register(Tags.models)
 def nothing_searches_encrypted_fields(**_: Any) -> list[CheckMessage]:
-    """Report filters and sortable columns over encrypted fields, which find nothing."""
+    """Report filters, searches and sortable columns over encrypted fields, which find nothing."""
     found: list[CheckMessage] = []
     hint = "Filter and sort by other columns; show only whether it is set."
     for filters in _subclasses(django_filters.FilterSet):
-        names = [name for field in filters.base_filters.values() for name in (field.field_name, *getattr(field, "names", ()))]
+        names = [name for field in filters.base_filters.values() for name in _read_by(field)]
         wrong = {name.split("__")[0] for name in names if name} & _encrypted(filters._meta.model)
         found += [Error(f"{filters.__name__} filters by the encrypted field {name}.", hint, filters, "qmc.E001") for name in wrong]
+    for table in _subclasses(ExpiringTable):
+        wrong = {*table.searched} & _encrypted(table().rows().model)
+        found += [Error(f"{table.__name__} searches the encrypted field {name}.", hint, table, "qmc.E001") for name in wrong]
     for declared in _subclasses(List):
         wrong = {field.lstrip("-") for fields in declared.sorts().values() for field in fields} & _encrypted(declared.model)
         found += [Error(f"{declared.__name__} sorts by the encrypted field {name}.", hint, declared, "qmc.E002") for name in wrong]

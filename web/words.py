@@ -3,9 +3,14 @@
 from collections.abc import Sequence
 
 
+def plural(number: int, one: str, many: str = "") -> str:
+    """The form of a noun or verb for `number` things. `many` is for what does not end with an s."""
+    return one if number == 1 else many or f"{one}s"
+
+
 def counted(number: int, one: str, many: str = "") -> str:
-    """`number` with its noun: 1 node, 2 nodes. `many` is for what does not end with an s."""
-    return f"{number} {one if number == 1 else many or f'{one}s'}"
+    """`number` with its noun: 1 node, 2 nodes."""
+    return f"{number} {plural(number, one, many)}"
 
 
 def listed(words: Sequence[str]) -> str:

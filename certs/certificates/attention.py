@@ -9,6 +9,7 @@ from attention.needs import Need, Severity, codes_register
 from certs.certificates.models import CertificateQuerySet
 from certs.models import Certificate
 from pki.core import clocks
+from web.words import plural
 
 SHOWN_AHEAD = timedelta(days=90)
 
@@ -35,7 +36,7 @@ def expiring_need(same: Sequence[Certificate], *, subject: str, remedy: str, now
     )
     severity, title = (
         Severity.CRITICAL if days < 30 else Severity.WARNING,
-        f"{called(same)} expire{'s' * (len(same) == 1)} in {clocks.length(first.not_after - now)}",
+        f"{called(same)} {plural(len(same), 'expires', 'expire')} in {clocks.length(first.not_after - now)}",
     )
     return Need(
         "certificate-expiring", severity, subject, title, text, remedy, _page(first), "Show certificate", key=key, about=_ids(same), by_date=True
@@ -47,8 +48,8 @@ def expired_need(
 ) -> Need:
     """A need for expired certificates of one holder. The first to expire comes first."""
     title, text = (
-        f"{called(same)} ha{'s' if len(same) == 1 else 've'} expired",
-        f"{'It is' if len(same) == 1 else 'They are'} not accepted any more.",
+        f"{called(same)} {plural(len(same), 'has', 'have')} expired",
+        f"{plural(len(same), 'It is', 'They are')} not accepted any more.",
     )
     return Need(
         "certificate-expired", Severity.CRITICAL, subject, title, text, remedy, _page(same[0]), "Show certificate", same[0].not_after,
@@ -63,7 +64,7 @@ def _ids(same: Sequence[Certificate]) -> frozenset[str]:
 def called(same: Sequence[Certificate]) -> str:
     """Words for the certificates of one holder, as the subject of a sentence."""
     kinds = " and ".join(sorted({certificate.kind for certificate in same}))
-    return f"{same[0].holder or same[0].subject}: {kinds} certificate{'s' * (len(same) > 1)}"
+    return f"{same[0].holder or same[0].subject}: {kinds} {plural(len(same), 'certificate')}"
 
 
 def _page(certificate: Certificate) -> str:

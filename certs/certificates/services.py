@@ -71,18 +71,19 @@ class Intent:
     generation: int
     database_key_version: int | None = None
 
+    def _values(self) -> dict[str, Any]:
+        """The values of every row that was ever recorded for this intent."""
+        values = {"kind": self.kind, "holder_id": self.holder_id, "generation": self.generation}
+        return values if self.database_key_version is None else values | {"database_key_version": self.database_key_version}
+
     def condition(self) -> Q:
-        """The condition of every row that was ever recorded for this intent."""
-        condition = Q(kind=self.kind, holder_id=self.holder_id, generation=self.generation)
-        return condition if self.database_key_version is None else condition & Q(database_key_version=self.database_key_version)
+        return Q(**self._values())
 
     def rows(self) -> CertificateQuerySet:
         return Certificate.objects.filter(self.condition())
 
     def is_of(self, row: Certificate) -> bool:
-        """Whether `row` was recorded for this intent."""
-        same = (self.kind, self.holder_id, self.generation) == (row.kind, row.holder_id, row.generation)
-        return same and self.database_key_version in (None, row.database_key_version)
+        return all(getattr(row, name) == value for name, value in self._values().items())
 
 
 @dataclass(frozen=True)

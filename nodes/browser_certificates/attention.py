@@ -17,6 +17,7 @@ from nodes.observation.served_certificates import PATIENCE
 from nodes.states import NodeState
 from pki.core import clocks
 from pki.core.lifetime import ExpiryStatus
+from web.words import plural
 
 MOST_NAMES = 5
 EXPIRES_SOON, LAST_WEEK = timedelta(days=30), timedelta(days=7)
@@ -104,7 +105,7 @@ def _expiring(look: Look) -> Iterator[Need]:
         title = f"The browser certificate {certificate} " + ("has expired" if expired else f"expires in {clocks.length(end - look.now)}")
         yield Need(
             "browser-certificate-expiring", Severity.CRITICAL if end - look.now < LAST_WEEK else Severity.WARNING, str(certificate), title,
-            f"{_few(nodes)} {'uses' if len(nodes) == 1 else 'use'} it. Its renewal is not automatic.", "Upload a new certificate, and choose it for the same nodes.",
+            f"{_few(nodes)} {plural(len(nodes), 'uses', 'use')} it. Its renewal is not automatic.", "Upload a new certificate, and choose it for the same nodes.",
             reverse("browser_certificates:detail", args=[certificate.pk]), "Show certificate", end if expired else None,
             about=frozenset({str(certificate.pk)}), by_date=True, many=look.many("browser-certificate-expiring"),
         )  # fmt: skip

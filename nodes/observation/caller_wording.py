@@ -8,6 +8,7 @@ from attention.once import once
 from nodes.models import CallerFinding, Node
 from nodes.observation.callers import findings_all
 from pki.core.clocks import stamp
+from web.words import counted
 
 Kind = CallerFinding.Kind
 # The time that a finding is shown after its last call. Two callers are shown until a person or a registration resolves it.
@@ -42,7 +43,7 @@ def _place(address: str) -> str:
 
 
 def _two_callers(finding: CallerFinding, now: datetime) -> CallerWords:
-    calls = f"{finding.count} such call{'s' * (finding.count > 1)} since {stamp(finding.first_at)}"
+    calls = f"{counted(finding.count, 'such call')} since {stamp(finding.first_at)}"
     before = (
         f"the call before it from {_place(finding.other_address)} at {stamp(finding.other_at)}" if finding.other_at else "no call before it"
     )

@@ -2,9 +2,10 @@
 
 from audit.event_lines import wording_register
 from audit.models import Event
+from web.words import counted
 
 
 @wording_register("registration.wrong_passwords")
 def wrong_passwords(event: Event) -> tuple[str, str]:
     count = event.detail.get("count", 0)
-    return f"{count} wrong password{'' if count == 1 else 's'} entered on the node (of 10)", "orange"
+    return f"{counted(count, 'wrong password')} entered on the node (of 10)", "orange"

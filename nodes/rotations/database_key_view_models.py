@@ -21,7 +21,7 @@ from sealing.errors import ZoneBroken
 from sealing.fields import Readers
 from sealing.walk import sealed_counts
 from web.progress import Step, steps_at
-from web.words import counted
+from web.words import counted, plural
 
 PHASES = (
     (DatabaseKeyStatus.PREPARED, "The central node gets the new key"),
@@ -127,12 +127,12 @@ class CentralKeyCard:
 
 
 def _unknown_title(number: int) -> str:
-    them = "it" if number == 1 else "them"
+    them = plural(number, "it", "them")
     return f"{counted(number, 'value')} cannot be read, because the key that encrypted {them} is not in use"
 
 
 def _passwords(total: int) -> str:
-    return f"{counted(total, 'password')} of connections {'is' if total == 1 else 'are'} encrypted"
+    return f"{counted(total, 'password')} of connections {plural(total, 'is', 'are')} encrypted"
 
 
 def _central_key() -> CentralKeyCard | None:
@@ -221,7 +221,7 @@ class KeyRotationPage:
 
     @property
     def exports_text(self) -> str:
-        contain = "contains" if self.exports.total == 1 else "contain"
+        contain = plural(self.exports.total, "contains", "contain")
         return f"{self.exports.count} {contain} the old key. They cannot read data encrypted with the new key until you renew them:"
 
 

@@ -22,6 +22,7 @@ from nodes.rotations.services import blocked_reason, nodes_to_reissue
 from pki.core import clocks, lifetime
 from pki.issuing import issue
 from web.progress import Step, steps_at
+from web.words import plural
 
 PHASES = (
     (Phase.MAKING, "The new root is created"),
@@ -126,7 +127,7 @@ class RootRotation:
 
     @property
     def exports_title(self) -> str:
-        have = "has" if self.exports.total == 1 else "have"
+        have = plural(self.exports.total, "has", "have")
         return f"{self.exports.count} still {have} certificates of {_subject(self.rotation.from_root)}"
 
     @property
@@ -209,7 +210,7 @@ class KeepChoice:
 
 
 def _keep_choice(root: Certificate, exports: AffectedExports) -> KeepChoice:
-    have = "has" if exports.total == 1 else "have"
+    have = plural(exports.total, "has", "have")
     now = (
         f"{exports.count} now {have} certificates of {root.subject}."
         if exports.total

@@ -24,7 +24,7 @@ from pki.core.roles import Kind
 from pki.issuing import issue
 from qmc.recreation.services import ASKED, COMPLETED, RECREATED, TASK, nodes_touched
 from web.progress import Step, steps_at
-from web.words import counted
+from web.words import counted, plural
 
 STEPS = (
     "The site is backed up",
@@ -88,7 +88,7 @@ class RecreationPlan:
 
     @property
     def certificates_revoked(self) -> str:
-        return f"{'is' if self.certificates == 1 else 'are'} revoked, with all exports and all copies"
+        return f"{plural(self.certificates, 'is', 'are')} revoked, with all exports and all copies"
 
     @property
     def certificate_count(self) -> str:

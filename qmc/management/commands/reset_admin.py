@@ -11,6 +11,7 @@ from certs.zone.services import zone_current
 from people.administrators import administrator_reset
 from qmc.management.site import SiteCommand
 from sealing.errors import TrustZoneError
+from web.words import counted
 
 
 class Command(SiteCommand):
@@ -34,4 +35,4 @@ class Command(SiteCommand):
         what = "The account did not exist. It is a new administrator" if is_new else f"All sessions of {name} are signed out"
         self.stdout.write(f"user {name}, password in {written}. {what}.")
         if tokens:
-            self.stdout.write(f"{tokens} API token{'s' * (tokens > 1)} of {name} still work. A new password does not revoke them.")
+            self.stdout.write(f"{counted(tokens, 'API token')} of {name} still work. A new password does not revoke them.")

@@ -9,6 +9,7 @@ from django.utils import timezone
 from people.models import ApiToken
 from people.tokens import tokens_revoke
 from qmc.management.site import SiteCommand
+from web.words import counted
 
 
 class Command(SiteCommand):
@@ -26,4 +27,4 @@ class Command(SiteCommand):
             held = ApiToken.objects.filter(user=user).order_by("name").values_list("name", flat=True).distinct()[:20] if user else ()
             known = f"Its tokens are: {', '.join(held)}." if held else "It has none."
             raise CommandError(f"{options['user']} has no token with the name {options['name']}. Nothing was changed. {known}")
-        self.stdout.write(f"{count} token{'' if count == 1 else 's'} revoked")
+        self.stdout.write(f"{counted(count, 'token')} revoked")

@@ -13,6 +13,7 @@ from pki.core.errors import PKIError
 from qmc.management.site import SiteCommand
 from sealing.errors import TrustZoneError
 from sealing.free_pages import free_pages_scrub
+from web.words import counted, plural
 
 
 class Command(SiteCommand):
@@ -37,7 +38,5 @@ class Command(SiteCommand):
             ) from exc
         except (TrustZoneError, PKIError) as exc:
             raise CommandError(str(exc)) from exc
-        self.stdout.write(
-            f"{count} root key{'s' * (count != 1)} {'is' if count == 1 else 'are'} encrypted with the new passphrase in {file}."
-        )
+        self.stdout.write(f"{counted(count, 'root key')} {plural(count, 'is', 'are')} encrypted with the new passphrase in {file}.")
         self.stdout.write("No restart is needed on this machine. On other machines with workers, replace their copy of the file.")

@@ -12,6 +12,7 @@ from django.test.utils import isolate_apps
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attention.expiring import ExpiringTable
 from certs.models import CentralKey, DatabaseKey, PooledKey
 from nodes.models import Connection
 from pki.core import sealing
@@ -19,7 +20,7 @@ from pki.core.errors import Altered, UnknownKey
 from qmc.checks import nothing_searches_encrypted_fields
 from sealing.fields import EncryptedField, Readers, Sealed, encrypted_fields
 from web.lists.declared import Column, List
-from web.lists.filters import Search
+from web.lists.filters import Named, Search
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -182,28 +183,34 @@ def test_unique_is_refused_at_start_up(options: dict) -> None:
     assert ("certs.E001" in [message.id for message in model.check()]) == bool(options)
 
 
-def test_filters_and_columns_are_refused_at_start_up() -> None:
+WRONG: dict[str, django_filters.Filter] = {
+    "filter": django_filters.CharFilter(field_name="sealed_private_key"),
+    "search": Search("sealed_private_key"),
+    "number": Search("id", numbers=["sealed_private_key"]),
+    "choice": Named("Key", key="id", name="sealed_private_key", suggest=lambda text: [], name_of=lambda key: None),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_filters_are_refused_at_start_up(kind: str) -> None:
     assert nothing_searches_encrypted_fields() == []
+    meta = type("Meta", (), {"model": PooledKey, "fields": []})
+    wrong = type("WrongFilter", (django_filters.FilterSet,), {"text": WRONG[kind], "Meta": meta})
+    assert [(message.id, message.obj) for message in nothing_searches_encrypted_fields()] == [("qmc.E001", wrong)]
+    del wrong
+    gc.collect()
 
-    class WrongFilter(django_filters.FilterSet):
-        secret = django_filters.CharFilter(field_name="sealed_private_key")
 
-        class Meta:
-            model = PooledKey
-            fields: list[str] = []
-
-    class WrongSearch(django_filters.FilterSet):
-        search = Search("sealed_private_key")
-
-        class Meta:
-            model = PooledKey
-            fields: list[str] = []
+def test_columns_and_tables_of_the_board_are_refused_at_start_up() -> None:
+    class WrongTable(ExpiringTable):
+        searched = ("sealed_private_key",)
+        by_hand = things = rows = lambda self, *_: PooledKey.objects.all()
 
     class WrongList(List):
         model = PooledKey
         columns = (Column("key", "Key", sort="sealed_private_key"),)
 
-    assert sorted(message.id for message in nothing_searches_encrypted_fields()) == ["qmc.E001", "qmc.E001", "qmc.E002"]
-    del WrongFilter, WrongSearch, WrongList
+    assert sorted(message.id for message in nothing_searches_encrypted_fields()) == ["qmc.E001", "qmc.E002"]
+    del WrongTable, WrongList
     gc.collect()
     assert nothing_searches_encrypted_fields() == []
