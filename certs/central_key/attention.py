@@ -1,15 +1,18 @@
 """Needs of the central key."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from django.db.models import F, Q
 from django.urls import reverse
 
-from attention.needs import Look, Need, Severity, codes_register, needs_register
-from certs.central_key.services import central_keys_live, central_keys_proved
+from attention.needs import Look, Need, Severity, affected_register, codes_register, needs_register
+from attention.together import Keys
+from certs.central_key.services import central_keys_proved
+from certs.models import CentralKey
 from certs.states import CentralKeyStatus
 from pki.core import clocks
-from sealing.central_key_file import WAY_OUT
+from sealing.central_key_file import WAY_OUT, central_keys
 from sealing.errors import ZoneBroken
 
 SEALING_PATIENCE = timedelta(hours=1)
@@ -22,11 +25,22 @@ codes_register(
 )
 
 
+@affected_register("central-key")
+def affected(now: datetime) -> Keys:
+    """Versions whose key is not in the file, and a new one with which encrypting has stopped."""
+    try:
+        known = [*central_keys()]
+    except ZoneBroken:
+        known = []
+    stopped = Q(status=CentralKeyStatus.WRITING, finished_at=None) & (~Q(problem="") | Q(created_at__lt=now - SEALING_PATIENCE))
+    return CentralKey.objects.live().filter(~Q(key_id__in=known) | stopped).values(key=F("pk"))
+
+
 @needs_register
 def needs(look: Look) -> Iterator[Need]:
     """The key cannot be used, or encrypting with a new version has stopped."""
     now = look.now
-    version = next((key for key in central_keys_live() if key.status == CentralKeyStatus.WRITING), None)
+    version = CentralKey.objects.writing() if look.has("central-key") else None
     url = reverse("database_key:show")
     if version is None:
         return

@@ -6,7 +6,6 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from attention.once import once
 from audit.actors import SYSTEM, Actor
 from audit.models import Event
 from audit.record import record
@@ -119,16 +118,10 @@ def _in_force() -> CentralKey:
     return version
 
 
-@once
-def central_keys_live() -> list[CentralKey]:
-    """The versions that may encrypt stored values, the newest first."""
-    return list(CentralKey.objects.live())
-
-
 def central_keys_proved() -> dict[str, SealingKey]:
     """The keys in the file, if every version in use is among them. Raises: ZoneBroken."""
     keys = central_keys()
-    if missing := [str(central_key) for central_key in central_keys_live() if central_key.key_id not in keys]:
+    if missing := [str(central_key) for central_key in CentralKey.objects.live() if central_key.key_id not in keys]:
         strange = keys.keys() - set(CentralKey.objects.values_list("key_id", flat=True))
         why = "The file has a key that the database does not know: it belongs to another site, or an older database was restored. " * bool(
             strange

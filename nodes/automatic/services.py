@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
-from attention.once import once
 from audit.actors import SYSTEM
 from certs.certificates.issuer import issuing_root
 from certs.certificates.services import certificate_transition
@@ -19,7 +19,7 @@ from certs.roots.services import cluster_in_force, cluster_renew
 from certs.states import CertificateStatus
 from certs.zone.services import zone_current
 from jobs.leases import written_ahead
-from nodes.inventory.silence import observed, silent_nodes
+from nodes.inventory.silence import nodes_in, observed, silent_nodes
 from nodes.models import Node, Observation, Renewal
 from nodes.observation.clock_doubt import clock_believed
 from nodes.renewal.services import renewal_ensure
@@ -58,18 +58,25 @@ def _new_not_after(now: datetime) -> datetime:
 def due_nodes(*, since: datetime, now: datetime) -> Q:
     """Registered nodes that were due for renewal at the time `since`: their own certificates, or the cluster certificate. Raises: ZoneMissing, ZoneBroken."""
     own = due_certificates(since=since, now=now).filter(kind__in=OWN_KINDS).values("holder_id")
-    return Q(state=NodeState.REGISTERED) & (Q(pk__in=own) | Q(pk__in=[pk for pk, at in _lack_cluster() if at <= since]))
+    return nodes_in(own, *_without_cluster(since=since)) & Q(state=NodeState.REGISTERED)
 
 
-@once
-def _lack_cluster() -> list[tuple[uuid.UUID, datetime]]:
-    """The registered nodes that report an older cluster certificate than the current one, each with the moment when it is due. Raises: ZoneMissing, ZoneBroken."""
+def _cluster_due_at(cluster: Certificate, pk: uuid.UUID) -> datetime:
+    """When a node that reports an older cluster certificate is due."""
+    return cluster.created_at + lifetime.share(cluster.not_before, cluster.not_after, pk.int)
+
+
+def _without_cluster(*, since: datetime) -> "list[QuerySet[Any, Any]]":
+    """The nodes that report an older cluster certificate than the current one, and were due at the time `since`. Raises: ZoneMissing, ZoneBroken."""
     cluster = cluster_in_force(issuing_root())
-    if cluster is None:
+    if cluster is None or since < cluster.created_at:
         return []
-    others = Q(cluster_sha256__gt="", cluster_sha256__lt=cluster.sha256), Q(cluster_sha256__gt=cluster.sha256)  # ranges, for the index
-    lacking = Node.objects.filter(observed(*others), state=NodeState.REGISTERED).order_by().values_list("pk", flat=True)
-    return [(pk, cluster.created_at + lifetime.share(cluster.not_before, cluster.not_after, pk.int)) for pk in lacking]
+    ranges = Q(cluster_sha256__gt="", cluster_sha256__lt=cluster.sha256), Q(cluster_sha256__gt=cluster.sha256)  # for the index
+    if since >= cluster.created_at + lifetime.longest_share(cluster.not_before, cluster.not_after):
+        return [Observation.objects.filter(condition).values("node") for condition in ranges]
+    lacking = Node.objects.filter(observed(*ranges), state=NodeState.REGISTERED).order_by().values_list("pk", flat=True)
+    due = [pk for pk in lacking if _cluster_due_at(cluster, pk) <= since]
+    return [Node.objects.filter(pk__in=due).values("pk")]
 
 
 def dues_of(nodes: Collection[Node], *, now: datetime) -> list[Due]:
@@ -89,11 +96,9 @@ def dues_of(nodes: Collection[Node], *, now: datetime) -> list[Due]:
         own[holder].add(str(pk))
         if renew_at is not None and renew_at <= now and lifetime.is_worth_renewing(not_after, new_not_after=gets):
             moments[holder].append((renew_at, not_after))
-    clusters = dict(Certificate.objects.filter(kind=Kind.CLUSTER).exclude(sha256="").order_by().values_list("sha256", "not_after"))
-    for pk, at in _lack_cluster():
-        seen = by_pk[pk].observed if pk in by_pk else None
-        if seen is not None and at <= now and (expiry := clusters.get(seen.cluster_sha256)):
-            moments[pk].append((at, expiry))
+    for node, at, not_after in _cluster_dues(nodes, root):
+        if at <= now:
+            moments[node.pk].append((at, not_after))
     found = [
         Due(by_pk[pk], min(at for at, _ in dates), min(not_after for _, not_after in dates), frozenset(own[pk]))
         for pk, dates in moments.items()
@@ -101,6 +106,21 @@ def dues_of(nodes: Collection[Node], *, now: datetime) -> list[Due]:
     return sorted(
         (due for due in found if due.node.observed is None or root.sha256 in due.node.observed.trusts), key=lambda due: due.not_after
     )
+
+
+def _cluster_dues(nodes: Collection[Node], root: Certificate) -> list[tuple[Node, datetime, datetime]]:
+    """The nodes that report an older cluster certificate, when they are due, and when that one expires."""
+    cluster = cluster_in_force(root)
+    reported = [(node, node.observed.cluster_sha256) for node in nodes if node.observed and node.observed.cluster_sha256]
+    older = [
+        (node, sha256)
+        for node, sha256 in reported
+        if cluster is not None and sha256 != cluster.sha256 and node.state == NodeState.REGISTERED
+    ]
+    if cluster is None or not older:
+        return []
+    expiry = dict(Certificate.objects.filter(kind=Kind.CLUSTER).exclude(sha256="").order_by().values_list("sha256", "not_after"))
+    return [(node, _cluster_due_at(cluster, node.pk), expiry[sha256]) for node, sha256 in older if sha256 in expiry]
 
 
 def renewals_due(*, now: datetime) -> list[Due]:

@@ -1,8 +1,9 @@
 """Silence of nodes: when a node has not called for too long."""
 
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from nodes.inventory.intervals import FIRST_CALL
 from nodes.models import Node, Observation
@@ -14,22 +15,21 @@ def silent_calls(now: datetime) -> Q:
     return Q(silent_at__lte=now)
 
 
-def observed(*conditions: Q) -> Q:
-    """The nodes whose observation meets any of the conditions.
-
-    A subquery, so that SQLite begins with the index of each condition and not with all registered nodes.
-    """
-    first, *others = (Observation.objects.filter(condition).order_by().values("node") for condition in conditions)
+def nodes_in(*ids: "QuerySet[Any, Any]") -> Q:
+    """The nodes whose ids are in any of these querysets. One subquery, so that SQLite begins with their indexes and not with all registered nodes."""
+    first, *others = (rows.order_by() for rows in ids)
     return Q(pk__in=first.union(*others, all=True) if others else first)
+
+
+def observed(*conditions: Q) -> Q:
+    """The nodes whose observation meets any of the conditions."""
+    return nodes_in(*(Observation.objects.filter(condition).values("node") for condition in conditions))
 
 
 def silent_nodes(now: datetime) -> Q:
     """Registered nodes that have not called for too long, as a condition for nodes."""
-    silent = Observation.objects.filter(silent_calls(now)).order_by().values("node")
-    never_called = (
-        Node.objects.filter(state=NodeState.REGISTERED, registered_at__lte=now - FIRST_CALL, observation=None).order_by().values("pk")
-    )
-    return Q(pk__in=silent.union(never_called, all=True), state=NodeState.REGISTERED)
+    never_called = Node.objects.filter(state=NodeState.REGISTERED, registered_at__lte=now - FIRST_CALL, observation=None)
+    return nodes_in(Observation.objects.filter(silent_calls(now)).values("node"), never_called.values("pk")) & Q(state=NodeState.REGISTERED)
 
 
 def calling_nodes(now: datetime) -> Q:

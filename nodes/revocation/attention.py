@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.urls import reverse
 
 from attention.expiring import Endless, Expiring, ExpiryWording, by_hand, by_itself, expiring_register
@@ -16,7 +17,7 @@ from certs.revocation.lists import ANEW, lists_newest, trust_in_force
 from certs.states import CertificateStatus
 from certs.zone.services import zone_current
 from nodes.inventory.conditions import condition_register, nodes_observed
-from nodes.inventory.silence import observed
+from nodes.inventory.silence import nodes_in, observed
 from nodes.models import Node, Observation
 from nodes.observation.models import trust_digest
 from nodes.registration.decommission import LOST
@@ -54,14 +55,14 @@ def revoked(now: datetime) -> Q:
 
     A node is registered with both kinds, and loses the last one only by a revocation. So the database begins with the revoked ones.
     """
-    affected = []
+    affected: list[QuerySet[Any, Any]] = []
     for kind in OWN_KINDS:
         of_kind = Certificate.objects.filter(kind=kind, holder_id__isnull=False).order_by()
         revoked_ones = of_kind.filter(status=CertificateStatus.REVOKED)
-        lost = revoked_ones.exclude(Exists(of_kind.issued().filter(holder_id=OuterRef("holder_id"))))
+        without = revoked_ones.exclude(Exists(of_kind.issued().filter(holder_id=OuterRef("holder_id"))))
         reported = Observation.objects.filter(**{f"{kind}_sha256__in": revoked_ones.values("sha256")}).order_by()
-        affected += [lost.values_list("holder_id"), reported.values_list("node")]
-    return Q(pk__in=affected[0].union(*affected[1:], all=True), state=NodeState.REGISTERED, is_central=False)
+        affected += [without.values("holder_id"), reported.values("node")]
+    return nodes_in(*affected) & Q(state=NodeState.REGISTERED, is_central=False)
 
 
 def _revoked(look: Look) -> Iterator[Need]:

@@ -83,12 +83,17 @@ def due_at(not_before: datetime, not_after: datetime) -> datetime:
     return max(not_before, min(not_before + (not_after - not_before) * 2 / 3, not_after - BEFORE_THE_END))
 
 
+def longest_share(not_before: datetime, not_after: datetime) -> timedelta:
+    """No delay of `share` is longer: a 24th of the lifetime, at most 14 days."""
+    return min((not_after - not_before) / 24, LONGEST_SPREAD)
+
+
 def share(not_before: datetime, not_after: datetime, number: int) -> timedelta:
-    """A delay that spreads the renewals of many certificates: up to a 24th of the lifetime, at most 14 days.
+    """A delay that spreads the renewals of many certificates.
 
     `number` (a serial number or an id) is random and fixed, so each process computes the same delay.
     """
-    return min((not_after - not_before) / 24, LONGEST_SPREAD) * ((number & 0xFFFF) / 0x10000)
+    return longest_share(not_before, not_after) * ((number & 0xFFFF) / 0x10000)
 
 
 def renewal_at(not_before: datetime, not_after: datetime, serial: int) -> datetime:
