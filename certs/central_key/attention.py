@@ -25,7 +25,7 @@ codes_register(
 )
 
 
-@affected_register("central-key")
+@affected_register("central key")
 def affected(now: datetime) -> Keys:
     """Versions whose key is not in the file, and a new one with which encrypting has stopped."""
     try:
@@ -40,7 +40,7 @@ def affected(now: datetime) -> Keys:
 def needs(look: Look) -> Iterator[Need]:
     """The key cannot be used, or encrypting with a new version has stopped."""
     now = look.now
-    version = CentralKey.objects.writing() if look.has("central-key") else None
+    version = CentralKey.objects.writing() if look.has("central key") else None
     url = reverse("database_key:show")
     if version is None:
         return

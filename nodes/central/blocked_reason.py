@@ -26,8 +26,11 @@ from sealing.local_keys import own_store
 def central_blocked_reason(*, now: datetime) -> str:
     """Why the central node has no valid certificates; "" if it has, or if there is no central node yet."""
     central = central_node()
-    if central is None:
-        return ""
+    return blocked_reason_of(central, now=now) if central is not None else ""
+
+
+def blocked_reason_of(central: Node, *, now: datetime) -> str:
+    """The same for the central node."""
     try:
         installed = own_store()
     except ZoneMissing:

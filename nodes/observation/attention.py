@@ -105,9 +105,10 @@ def _nobody_calls(now: datetime) -> Iterator[Need]:
         return
     others = Node.objects.filter(state=NodeState.REGISTERED, is_central=False).exclude(pk__in=refused)
     found = others.aggregate(count=Count("pk"), registered=Max("registered_at"))
-    if found["count"] < 2 or others.filter(registered_at__gt=now - FIRST_CALL, observation=None).exists():
+    newest = found["registered"]
+    if found["count"] < 2 or (newest > now - FIRST_CALL and others.filter(registered_at__gt=now - FIRST_CALL, observation=None).exists()):
         return
-    since = max(found["registered"], *(seen.last_seen_at for seen in last))
+    since = max(newest, *(seen.last_seen_at for seen in last))
     yield Need(
         "no-node-calls", Severity.CRITICAL, "", f"No node has called for {clocks.length(now - since)}",
         f"All {found['count']} other nodes are silent, so the cause is probably at the central node or in the network.",

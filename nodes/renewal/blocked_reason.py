@@ -9,7 +9,7 @@ from django.db.models import Case, F, IntegerChoices, IntegerField, Q, QuerySet,
 from django.db.models.fields.json import KT
 from django.db.models.lookups import Exact
 
-from nodes.inventory.silence import observed, silent_calls
+from nodes.inventory.silence import observed
 from nodes.models import CallerFinding, Node, Renewal
 from nodes.observation.callers import DISPUTED
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
@@ -63,7 +63,7 @@ def with_blocked(nodes: "QuerySet[Node]", *, now: datetime, further: Iterable[Wh
         When(state__in=UNDER_WAY, then=Value(Blocked.REGISTERING)),
         When(state=NodeState.FAILED, then=Value(Blocked.FAILED)),
         When(pk__in=disputed, then=Value(Blocked.DISPUTED)),
-        When(~observed(Q()) | observed(silent_calls(now)), then=Value(Blocked.SILENT)),
+        When(Q(observation=None) | Q(observation__silent_at__lte=now), then=Value(Blocked.SILENT)),
         When(pk__in=late.values("node"), then=Value(Blocked.NOT_FETCHED)),
         When(pk__in=current.exclude(reason="").values("node"), then=Value(Blocked.RENEWAL)),
         *further,

@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Window
 from django.urls import reverse
 
 from attention.expiring import Endless, Expiring, ExpiryWording, by_hand, by_itself, expiring_register
@@ -78,8 +78,9 @@ def _revoked(look: Look) -> Iterator[Need]:
 
 @affected_register("secrets-known", nodes_observed)
 def lost(now: datetime) -> Keys:
-    """Lost machines, the last one first."""
-    return Node.objects.filter(state=NodeState.DECOMMISSIONED, state_reason=LOST).order_by("-state_since").values(key=F("pk"))
+    """Lost machines that had certificates, the last one first."""
+    had = Exists(Certificate.objects.listed().filter(holder_id=OuterRef("pk")))
+    return Node.objects.filter(had, state=NodeState.DECOMMISSIONED, state_reason=LOST).order_by("-state_since").values(key=F("pk"))
 
 
 def _lost_machines(look: Look) -> Iterator[Need]:
@@ -123,10 +124,10 @@ def _lacking_newest() -> str:
     current = trust_digest(*_in_force())
     others = Q(trust_sha256__lt=current), Q(trust_sha256__gt=current)  # ranges, for the index
     lacking = Node.objects.filter(observed(*others), state=NodeState.REGISTERED)
-    names = [str(node) for node in lacking.order_by("name")[:NAMED]]
-    if not names:
+    found = list(lacking.order_by("name").values_list("name", Window(Count("pk")))[:NAMED])
+    if not found:
         return ""
-    count = lacking.count() if len(names) == NAMED else len(names)
+    names, count = [name for name, _ in found], found[0][1]
     return (
         f" {counted(count, 'node uses an older one', 'nodes use an older one')}: {', '.join(names[: NAMED - 1])}{'…' * (count >= NAMED)}."
     )

@@ -47,6 +47,7 @@ LANDED = {
     "nodes/migrations/0015_renewals_failed.py": "b543fe6425d307793ac32ed8103128b32a26934a762503f8706b3199a0f20d21",
     "nodes/migrations/0016_renewals_by_status.py": "b239a7319b827c412f00f5d2d7e6605bd3e2e9b23e8764b24e3fcee60090bbd7",
     "nodes/migrations/0017_nodes_by_state.py": "e38856fff7d746df973baed2d6b37ecd73108c67fe749e679bc96b5ecd801596",
+    "nodes/migrations/0018_central_node.py": "2ea27de7422535fbf9defce8f231241b2044b116c530257b511102ae8fab8f26",
     "people/migrations/0001_tokens_move_here.py": "5c39c8e03a5a7f21f61815464fb29cb66ac3825ab718aab77788f6cdb5c0f4c6",
     "people/migrations/0002_help_texts.py": "ae8c2a97e0a582bac63c1b94523c14fd7539fbd648a216c67118ea1eea45d16e",
     "qmc/migrations/0001_initial.py": "9c58f0fe4603635953a72c2716b8f239a84588afa3a0399b5103f15f699af948",
