@@ -56,7 +56,7 @@ class Need:
     `subject` has no counts and no dates. `key` distinguishes needs with the same code and subject.
     `explains` has the codes of needs that this one causes, whatever their subject; `explains_own` those with the same subject. A caused need
     waits until its cause is solved. `about` has the identities of the expiring things that it reports, and `by_date` says that it follows from dates only, so that a
-    wrong clock causes it. `many` is for rooms that can have many such needs. `named` has the subjects and pages of the needs that this one replaces.
+    wrong clock causes it. `many` is for rooms that can have many such needs. `named` has the subjects and pages of the worst needs that this one replaces, and `named_title` says how many they are.
     """
 
     code: str
@@ -75,6 +75,7 @@ class Need:
     by_date: bool = False
     many: Many | None = None
     named: tuple[tuple[str, str], ...] = ()
+    named_title: str = ""
 
     @property
     def color(self) -> str:
@@ -229,12 +230,13 @@ def folded(found: Iterable[Ranked], totals: Mapping[Many, int]) -> list[Ranked]:
 
 def _line(many: Many, same: Sequence[Ranked], totals: Mapping[Many, int]) -> Ranked:
     """The one line for needs that are alike."""
-    in_order = [entry.need for entry in same]
+    in_order, count = [entry.need for entry in same], totals.get(many, len(same))
+    named = tuple((need.subject, need.url) for need in in_order[:MOST_NAMED])
     worst = min(in_order, key=lambda need: RANK[need.severity])
     one = replace(
-        worst, subject="", title=many.title.format(count=totals.get(many, len(same))), text=many.text or f"{worst.title}: {worst.text}",
+        worst, subject="", title=many.title.format(count=count), text=many.text or f"{worst.title}: {worst.text}",
         remedy=many.remedy or worst.remedy, url=many.url, button=many.button, since=_first(in_order), key=f"{worst.code} {many.title}",
-        explains_own=frozenset(), named=tuple((need.subject, need.url) for need in in_order[:MOST_NAMED]),
+        explains_own=frozenset(), named=named, named_title=f"Show the worst {len(named)}" if count > len(named) else f"Show all {count}",
     )  # fmt: skip
     return Ranked(one, same[0].explained_by if all(entry.explained_by for entry in same) else "")
 

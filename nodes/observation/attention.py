@@ -171,10 +171,9 @@ def _hooks(look: Look) -> Iterator[Need]:
     many = look.many("node-reload-hook-failed")
     for node in look.worst("node-reload-hook-failed"):
         if run := hook_run(node):
-            remedy = "Read the agent's log on the node, and fix the hook. Then restart the agent, which runs the hook again."
             title, text = f"{node}: the reload hook failed", f"It {run.words}."
             yield Need(
-                "node-reload-hook-failed", Severity.WARNING, str(node), title, text, remedy, _page(node), "Show node", run.at, many=many
+                "node-reload-hook-failed", Severity.WARNING, str(node), title, text, run.remedy, _page(node), "Show node", run.at, many=many
             )
 
 

@@ -30,11 +30,12 @@ class Served:
 
 @dataclass(frozen=True)
 class HookRun:
-    """The last run of the reload hook. If `failed`, a person must act."""
+    """The last run of the reload hook. If it `failed`, a person must act."""
 
     at: datetime
     words: str
-    failed: bool
+    failed: bool = False
+    remedy: str = ""
 
 
 def served_certificates(node: Node) -> list[Served]:
@@ -95,14 +96,11 @@ def hook_run(node: Node) -> HookRun | None:
         return None
     at, code, generation = datetime.fromisoformat(run["at"]), run["exit"], run["generation"]
     if code == 0:
-        return HookRun(at, f"succeeded, for generation {generation}", failed=False)
+        return HookRun(at, f"succeeded, for generation {generation}")
     if code is None:
-        return HookRun(at, f"started for generation {generation}; its result is not known yet", failed=False)
+        return HookRun(at, f"started for generation {generation}; its result is not known yet")
     how = {TIMED_OUT: "took longer than 60 s and was stopped", NOT_STARTED: "could not be started"}.get(
         code, f"failed with exit code {code}"
     )
-    return HookRun(
-        at,
-        f"{how}, for generation {generation}. The agent's log on the node has the reason. Fix the hook, then restart the agent, which runs the hook again",
-        failed=True,
-    )
+    remedy = "The agent's log on the node has the reason. Fix the hook, then restart the agent, which runs the hook again."
+    return HookRun(at, f"{how}, for generation {generation}", True, remedy)
