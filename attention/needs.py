@@ -168,9 +168,11 @@ class Look:
 
     def many(self, name: str) -> Many:
         """The one line for many rows with the need `name`."""
-        many = AFFECTED[name].many
-        assert many is not None
-        return many()
+        return self._many[name]
+
+    @cached_property
+    def _many(self) -> dict[str, Many]:
+        return {name: affected.many() for name, affected in AFFECTED.items() if affected.many}
 
     def keys(self, name: str) -> list[Any]:
         """The keys of the worst rows with the need `name`."""

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from attention.expiring import Expiring, ExpiringTable, by_hand, table_register
 from attention.needs import Look, Many, Need, Severity, affected_register, codes_register, needs_register
+from attention.once import once
 from attention.together import Keys
 from certs.exports.status import SOON, ExportDetails, export_statuses, is_outdated, is_refused
 from certs.models import Export, ExportQuerySet
@@ -62,6 +63,7 @@ for name, (title, query) in MANY.items():
     _affected_register(name, title, query)
 
 
+@once
 def conditions(now: datetime) -> dict[str, Q]:
     """The exports that need attention, by their state in words."""
     refused, outdated = is_refused(), is_outdated()
