@@ -24,8 +24,9 @@ from bench.measure import CORES, cpu_by_process, memory_by_process, percentile, 
 from bench.pages.measure import Browser, signed_in
 from bench.seed.fill import calls_moved
 from certs.models import Certificate
-from nodes.inventory.intervals import regular_interval_now
-from nodes.inventory.silence import silence_after, silent_nodes
+from nodes.inventory.counts import regular_interval_now
+from nodes.inventory.intervals import silence_after
+from nodes.inventory.silence import silent_nodes
 from nodes.models import Node, Observation
 from sitekit.site import ROOT, Site
 
