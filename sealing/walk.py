@@ -19,17 +19,20 @@ BATCH = 100
 def _sealed_values(model: type[models.Model], column: EncryptedField) -> "QuerySet[models.Model]":
     """Rows whose `column` is set, each with the id of the key of its value."""
     prefix = Substr(F(column.attname), 1, KEY_ID_BYTES, output_field=models.BinaryField())
-    found: QuerySet[models.Model] = model._base_manager.exclude(**{column.attname: None}).annotate(sealed_with=prefix)
+    found: QuerySet[models.Model] = model._base_manager.filter(**{f"{column.attname}__isnull": False}).annotate(sealed_with=prefix)
     return found
 
 
 def sealed_counts(readers: Readers) -> dict[str, int]:
-    """The number of values for `readers`, by key id."""
+    """The number of values for `readers`, by key id. One query."""
     counts: dict[str, int] = {}
-    for model, column in encrypted_fields(readers):
-        for row in _sealed_values(model, column).order_by().values("sealed_with").annotate(number=Count("pk")):
-            key_id = bytes(row["sealed_with"]).hex()
-            counts[key_id] = counts.get(key_id, 0) + row["number"]
+    first, *others = [
+        _sealed_values(model, column).order_by().values("sealed_with").annotate(number=Count("pk"))
+        for model, column in encrypted_fields(readers)
+    ]
+    for row in first.union(*others, all=True):
+        key_id = bytes(row["sealed_with"]).hex()
+        counts[key_id] = counts.get(key_id, 0) + row["number"]
     return counts
 
 

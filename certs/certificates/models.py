@@ -88,6 +88,8 @@ class Certificate(models.Model):
             models.Index(fields=["status", "not_after"], name="certificate_expiry"),
             models.Index(fields=["kind", "status"], name="certificate_kind"),
             models.Index(fields=["holder_id", "kind", "status", "not_after"], name="certificates_of_holder"),
+            # Few certificates have one: it is deleted when the holder has the certificate.
+            models.Index(fields=["id"], condition=Q(sealed_private_key__isnull=False), name="certificate_sealed"),
             ListIndex(
                 fields=["not_after", "id"],
                 searched=["status", "subject", "holder", "subject_alternative_names"],

@@ -1,6 +1,11 @@
-"""The filters of the list of browser certificates."""
+"""The filters of the lists of browser certificates, and of the nodes that can use one."""
 
-from nodes.models import BrowserCertificate
+from typing import Any
+
+from django.db.models import QuerySet
+
+from nodes.browser_certificates.fits import NodeFit
+from nodes.models import BrowserCertificate, Node
 from nodes.states import BrowserCertificateState
 from web.lists.filters import Choice, Expiry, ListFilter, Search
 
@@ -15,3 +20,17 @@ class BrowserCertificateFilter(ListFilter):
     class Meta:
         model = BrowserCertificate
         fields: list[str] = []
+
+
+class NodeFitFilter(ListFilter):
+    """The rows are those of `with_fit`."""
+
+    search = Search("name", "host_name", "address")
+    fit = Choice("Nodes", [(fit.name.lower(), fit.label) for fit in NodeFit], method="with_fit", empty="any")
+
+    class Meta:
+        model = Node
+        fields: list[str] = []
+
+    def with_fit(self, rows: "QuerySet[Any]", name: str, value: str) -> "QuerySet[Any]":
+        return rows.filter(fit=NodeFit[value.upper()])

@@ -1,4 +1,4 @@
-"""The list of browser certificates, and the format of its rows in the API and in files."""
+"""The lists of browser certificates, and of the nodes that can use one, with the formats of their rows in the API and in files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from certs.certificates.issuer import roots_in_force
-from nodes.browser_certificates.filters import BrowserCertificateFilter
-from nodes.browser_certificates.verdict import blockers
-from nodes.browser_certificates.view_models import choosers, choosers_counted
-from nodes.models import BrowserCertificate
+from nodes.browser_certificates.filters import BrowserCertificateFilter, NodeFitFilter
+from nodes.browser_certificates.fits import NodeFit
+from nodes.browser_certificates.verdict import blockers, finding_for
+from nodes.browser_certificates.view_models import BrowserStatus, browser_status, choosers, choosers_counted
+from nodes.models import BrowserCertificate, Node
 from pki.core.findings import Finding
 from web.lists.declared import Column, List
 
@@ -82,3 +83,51 @@ class BrowserCertificateList(List):
 
     def json(self, rows: list[BrowserCertificate], now: datetime) -> list[dict[str, Any]]:
         return browser_certificates_json(rows, now)
+
+
+@dataclass(frozen=True)
+class NodeOfCertificate:
+    """A node of the list; `finding` says whether the certificate covers its names, `status` is None if the node does not use it."""
+
+    node: Node
+    finding: Finding
+    status: BrowserStatus | None
+
+
+class NodesOfCertificateList(List):
+    """By default, first the nodes that use the certificate, then those that can use it. The rows are those of `with_fit`."""
+
+    model = Node
+    noun, caption = "node", "Nodes that use the certificate or can use it"
+    empty = "No nodes yet."
+    filters = NodeFitFilter
+    columns = (
+        Column("node", "Node", "nodes/browser_certificates/cell_node.html", sort="name"),
+        Column("fit", "Node names", "nodes/browser_certificates/cell_fit.html", sort="fit name"),
+        Column("status", "Browser certificate", "nodes/browser_certificates/cell_choice.html"),
+    )
+    sort = "fit"
+    csv = ("node", "name", "host_name", "fit", "names", "state", "explanation")
+
+    def __init__(self, certificate: BrowserCertificate) -> None:
+        super().__init__()
+        self.certificate = certificate
+
+    def shown(self, rows: list[Any], now: datetime) -> list[NodeOfCertificate]:
+        return [
+            NodeOfCertificate(
+                node,
+                finding_for(self.certificate, node),
+                browser_status(node, chosen=self.certificate) if node.fit == NodeFit.USES else None,
+            )
+            for node in rows
+        ]
+
+    def json(self, rows: list[Any], now: datetime) -> list[dict[str, Any]]:
+        return [
+            {
+                "node": str(row.node.pk), "name": row.node.name, "host_name": row.node.host_name, "fit": NodeFit(node.fit).name.lower(),
+                "names": row.finding.title, "state": row.status.state if row.status else "", "explanation": row.status.text if row.status else "",
+            }
+            for node, row in zip(rows, self.shown(rows, now), strict=True)
+        ]  # fmt: skip

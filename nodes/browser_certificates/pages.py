@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase
@@ -11,17 +12,17 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from nodes.browser_certificates.fits import with_fit
 from nodes.browser_certificates.forms import AnswerForm, ChoiceForm, RequestForm, UploadForm
-from nodes.browser_certificates.lists import BrowserCertificateList
+from nodes.browser_certificates.lists import BrowserCertificateList, NodesOfCertificateList
 from nodes.browser_certificates.services import (
     browser_certificate_answer,
     browser_certificate_choose,
     browser_certificate_delete,
     browser_certificate_request,
     browser_certificate_upload,
-    chosen_by,
 )
-from nodes.browser_certificates.view_models import ConsoleCard, DeletionPage, browser_status, certificate_page, choice_page
+from nodes.browser_certificates.view_models import ConsoleCard, browser_status, certificate_page, choice_page, deletion_page
 from nodes.errors import ChoiceBlocked, InputInvalid, NodesError
 from nodes.models import BrowserCertificate, Node
 from pki.core.errors import PKIError
@@ -73,22 +74,30 @@ def request_new(request: PageRequest) -> HttpResponse:
     return _form(request, form, "request")
 
 
+def _nodes(request: PageRequest, certificate: BrowserCertificate, now: datetime) -> Listed:
+    path = reverse("browser_certificates:detail", args=[certificate.pk])
+    return Listed(request, NodesOfCertificateList(certificate), with_fit(certificate), now=now, path=path)
+
+
 def _detail(
     request: PageRequest, certificate: BrowserCertificate, *, status: int = 200, form: AnswerForm | None = None, error: str = ""
-) -> HttpResponse:
+) -> HttpResponseBase:
     now = timezone.now()
+    listed = _nodes(request, certificate, now) if certificate.is_ready else None
+    if listed and listed.answer is not None:
+        return listed.answer
     shown = certificate_page(certificate, new="new" in request.GET, error=error, now=now)
-    context = {"page": shown, "form": form or AnswerForm(), "now": now}
+    context = {"page": shown, "form": form or AnswerForm(), "listed": listed, "now": now}
     return render(request, "nodes/browser_certificates/detail.html", context, status=status)
 
 
 @page("nodes.view_browsercertificate")
-def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
     return _detail(request, get_object_or_404(BrowserCertificate, pk=pk))
 
 
 @page("nodes.change_browsercertificate")
-def answer(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+def answer(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
     certificate = get_object_or_404(BrowserCertificate, pk=pk)
     if request.method != "POST":
         return redirect("browser_certificates:detail", pk=pk)
@@ -100,7 +109,7 @@ def answer(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 
 @page("nodes.choose_browsercertificate")
 @require_POST
-def choose(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+def choose(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
     certificate = get_object_or_404(BrowserCertificate.objects.ready(), pk=pk)
     node = get_object_or_404(Node.objects.present(), pk=_id(request.POST.get("node", "")))
     try:
@@ -119,15 +128,14 @@ def _id(text: str) -> uuid.UUID | None:
 
 @page("nodes.delete_browsercertificate")
 def remove(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
-    certificate = get_object_or_404(BrowserCertificate, pk=pk)
-    nodes, error = list(chosen_by(certificate)), ""
+    certificate, error = get_object_or_404(BrowserCertificate, pk=pk), ""
     if request.method == "POST":
         try:
             browser_certificate_delete(actor=request.actor, certificate=certificate, now=timezone.now())
             return redirect("browser_certificates:list")
         except NodesError as exc:
             error = str(exc)
-    context = {"page": DeletionPage(certificate, nodes, error)}
+    context = {"page": deletion_page(certificate, error=error)}
     return render(request, "nodes/browser_certificates/remove.html", context, status=409 if error else 200)
 
 

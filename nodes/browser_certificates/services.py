@@ -26,7 +26,7 @@ from pki.foreign.remedies import Remedy
 from pki.foreign.uploaded import File
 
 KEY_TYPES = (KeyType.RSA_3072, KeyType.RSA_2048, KeyType.EC_P256, KeyType.EC_P384)
-LONGEST_NAME = 100
+LONGEST_NAME, MOST_NAMED = 100, 20
 
 
 def _name_checked(name: str) -> str:
@@ -257,8 +257,9 @@ def browser_certificate_delete(*, actor: Actor, certificate: BrowserCertificate,
     there = BrowserCertificate.objects.select_for_update().filter(pk=certificate.pk).first()
     if there is None:
         return
-    if nodes := [str(node) for node in chosen_by(there)]:
-        raise IllegalNodeTransition(f"{there} is chosen for {', '.join(nodes)}. {Remedy.CHOOSE_FIRST}")
+    if nodes := [str(node) for node in chosen_by(there)[: MOST_NAMED + 1]]:
+        named = ", ".join(nodes[:MOST_NAMED]) + " and others" * (len(nodes) > MOST_NAMED)
+        raise IllegalNodeTransition(f"{there} is chosen for {named}. {Remedy.CHOOSE_FIRST}")
     detail = {"thumbprint": there.thumbprint, "state": there.state}
     record(actor=actor, action="browser_certificate.deleted", target=there, detail=detail, now=now)
     there.delete()

@@ -1,22 +1,34 @@
 """The browser certificate of a node: the chosen one, the one in use, and why they differ."""
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db.models import Count, Min, Q
 
 from certs.certificates.issuer import roots_in_force
 from certs.models import Certificate
-from nodes.browser_certificates.services import choice_for, chosen_by, chosen_certificate
-from nodes.browser_certificates.verdict import blockers_when_chosen, finding_for, findings
+from nodes.browser_certificates.fits import NodeFit, fits_counted
+from nodes.browser_certificates.services import MOST_NAMED, choice_for, chosen_by, chosen_certificate
+from nodes.browser_certificates.verdict import blockers_when_chosen, findings
 from nodes.models import BrowserCertificate, Node
 from nodes.observation.served_certificates import PATIENCE
 from pki.core.findings import Finding
 from pki.foreign import browser_choice as choices
 from pki.foreign.remedies import Remedy
+from web.words import counted
 
+FITS = {
+    NodeFit.USES: "use it.",
+    NodeFit.COVERED: "can use it: it covers a name of them.",
+    NodeFit.OTHER: "cannot use it, because it covers no name of them. A wildcard covers only one label.",
+}
+FITS_ONE = {
+    NodeFit.USES: "uses it.",
+    NodeFit.COVERED: "can use it: it covers a name of it.",
+    NodeFit.OTHER: "cannot use it, because it covers no name of it. A wildcard covers only one label.",
+}
 # The problem that the node reports → its meaning, and what to do.
 WHY: dict[str, tuple[str, str]] = {
     choices.NO_SUCH_THUMBPRINT: ("there is no certificate with this thumbprint in the console", Remedy.UPLOAD_CHOSEN),
@@ -139,22 +151,12 @@ def choosers(certificates: Iterable[BrowserCertificate]) -> dict[str, list[Node]
 
 
 @dataclass(frozen=True)
-class NodeFit:
-    """A node that has chosen the certificate or can choose it; `status` is None if it has not chosen it."""
-
-    node: Node
-    finding: Finding
-    status: BrowserStatus | None
-
-
-@dataclass(frozen=True)
 class CertificatePage:
-    """A browser certificate or a request. A request has no findings and no nodes. `others` are the nodes of which it covers no name."""
+    """A browser certificate or a request. A request has no findings and no nodes. The counts are of nodes that use it, or can use it, and of all."""
 
     certificate: BrowserCertificate
     findings: Sequence[Finding] = ()
-    nodes: Sequence[NodeFit] = ()
-    others: Sequence[Node] = ()
+    counts: Mapping[NodeFit, int] = field(default_factory=dict)
     saved: str = ""
     error: str = ""
 
@@ -162,24 +164,20 @@ class CertificatePage:
     def blocked(self) -> bool:
         return any(finding.level == "blocker" for finding in self.findings)
 
+    @property
+    def groups(self) -> list[tuple[str, str, str]]:
+        """Each kind of node that there is: its filter, its number, and what it can do."""
+        found = [(fit, count) for fit, count in self.counts.items() if count]
+        return [(fit.name.lower(), counted(count, "node"), (FITS_ONE if count == 1 else FITS)[fit]) for fit, count in found]
+
 
 def certificate_page(certificate: BrowserCertificate, *, new: bool, error: str, now: datetime) -> CertificatePage:
     """If the certificate is `new`, the page says that it was saved, and what follows."""
     if not certificate.is_ready:
         return CertificatePage(certificate, error=error)
-    chosen = {node.pk for node in chosen_by(certificate)}
-    nodes: list[NodeFit] = []
-    others: list[Node] = []
-    for node in Node.objects.present().select_related("observation"):
-        finding = finding_for(certificate, node)
-        if node.pk in chosen:
-            nodes.append(NodeFit(node, finding, browser_status(node, chosen=certificate)))
-        elif finding.level != "blocker":
-            nodes.append(NodeFit(node, finding, None))
-        else:
-            others.append(node)
-    page = CertificatePage(certificate, findings(certificate, now=now), nodes, others, error=error)
-    return replace(page, saved=_saved(page, bool(chosen))) if new else page
+    counts = fits_counted(certificate)
+    page = CertificatePage(certificate, findings(certificate, now=now), counts, error=error)
+    return replace(page, saved=_saved(page, counts[NodeFit.USES] > 0)) if new else page
 
 
 def _saved(page: CertificatePage, chosen: bool) -> str:
@@ -198,11 +196,21 @@ class ConsoleCard:
 
 @dataclass(frozen=True)
 class DeletionPage:
-    """A certificate or request to delete. While `nodes` use it, it is not deleted."""
+    """A certificate or request to delete. While nodes use it (`count` of them, of which `nodes` are the first), it is not deleted."""
 
     certificate: BrowserCertificate
     nodes: list[Node]
+    count: int
     error: str
+
+    @property
+    def more(self) -> int:
+        return self.count - len(self.nodes)
+
+
+def deletion_page(certificate: BrowserCertificate, *, error: str) -> DeletionPage:
+    nodes = chosen_by(certificate)
+    return DeletionPage(certificate, list(nodes[:MOST_NAMED]), nodes.count(), error)
 
 
 @dataclass(frozen=True)

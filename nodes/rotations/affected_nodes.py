@@ -1,14 +1,16 @@
-"""The nodes that a rotation affects, counted by how they get new certificates."""
+"""The nodes that a rotation affects or waits for: how each of them gets new certificates, and how many do it in which way."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
-from nodes.renewal.blocked_reason import READINESS, Blocked, Readiness
+from nodes.models import Node
+from nodes.renewal.blocked_reason import READINESS, Blocked, Readiness, blocked_texts
 from web.words import counted
 
-MOST = 10**9
+MOST, MOST_NAMED, FEW = 10**9, 20, 6
 TEXTS = {
     Readiness.BY_HAND: "require an action. The rotation waits for them.",
     Readiness.SILENT: "are silent. The rotation waits until they call, or until you decommission them.",
@@ -21,6 +23,22 @@ TEXTS_OF_ONE = {
     Readiness.REGISTERING: "is being registered. The rotation waits until it is.",
     Readiness.AUTOMATIC: "gets new certificates automatically.",
 }
+
+
+@dataclass(frozen=True)
+class AffectedNode:
+    """A node that must get new certificates. `reason` is why it cannot get them now, and what to do; empty if it can."""
+
+    node: Node
+    readiness: Readiness
+    reason: str
+
+
+def with_reasons(rows: Iterable[Any]) -> list[AffectedNode]:
+    """`rows` are those of `with_blocked`."""
+    nodes = list(rows)
+    texts = blocked_texts(nodes)
+    return [AffectedNode(node, READINESS[node.blocked], texts[node.pk]) for node in nodes]
 
 
 @dataclass(frozen=True)
@@ -60,3 +78,40 @@ def affected_nodes(rows: "QuerySet[Any]") -> AffectedNodes:
     for blocked in Blocked:
         counts[READINESS[blocked]] += numbers[blocked.name]
     return AffectedNodes([Group(readiness, count) for readiness, count in counts.items() if count])
+
+
+@dataclass(frozen=True)
+class AwaitedNodes:
+    """The nodes that a rotation waits for. The `blocked` ones keep it waiting until a person acts. `named` has the first of all, the worst first."""
+
+    total: int
+    blocked: int
+    named: list[AffectedNode]
+
+    @property
+    def title(self) -> str:
+        return f"Waiting for {counted(self.total, 'node')}"
+
+    @property
+    def named_blocked(self) -> list[AffectedNode]:
+        return [row for row in self.named if row.reason]
+
+    @property
+    def more_blocked(self) -> int:
+        return self.blocked - len(self.named_blocked)
+
+    @property
+    def automatic(self) -> str:
+        """The nodes that are not blocked, in words; empty if there is none."""
+        number = self.total - self.blocked
+        names = [row.node.name for row in self.named if not row.reason]
+        return ", ".join(names) if len(names) == number <= FEW else counted(number, "node")
+
+
+def awaited_nodes(rows: "QuerySet[Any]") -> AwaitedNodes:
+    """`rows` are those of `with_blocked`."""
+    groups, named = affected_nodes(rows).groups, rows.order_by("blocked", "name", "pk")[:MOST_NAMED]
+    total = sum(group.count for group in groups)
+    return AwaitedNodes(
+        total, sum(group.count for group in groups if group.readiness != Readiness.AUTOMATIC), with_reasons(named) if total else []
+    )

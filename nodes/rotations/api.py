@@ -80,7 +80,8 @@ class RotationOutput(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
     percent = serializers.IntegerField()
-    waits_for = RotationWaitOutput(many=True)
+    waits_for = RotationWaitOutput(many=True, help_text="the first 20, the worst first")
+    waits_for_total = serializers.IntegerField(help_text="the number of all nodes that it waits for")
     problem = serializers.CharField()
     rows_done = serializers.IntegerField(required=False)
     rows_total = serializers.IntegerField(required=False)
@@ -110,7 +111,8 @@ def rotation_json(rotation: Rotation) -> dict[str, Any]:
     plain = ("kind", "to_version", "paused", "rolled_back", "actor", "created_at", "finished_at", "problem")
     return {
         "id": str(rotation.pk), **{name: getattr(rotation, name) for name in plain}, "phase": progress.phase, "percent": progress.percent,
-        "waits_for": [{"node": str(row.node.pk), "name": row.node.name, "reason": row.blocked_reason} for row in progress.waits],
+        "waits_for": [{"node": str(row.node.pk), "name": row.node.name, "reason": row.reason} for row in progress.waits.named],
+        "waits_for_total": progress.waits.total,
         **(_of_the_root(progress) if isinstance(progress, RootRotation) else _of_the_database_key(progress)),
     }  # fmt: skip
 

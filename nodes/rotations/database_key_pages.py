@@ -11,17 +11,21 @@ from django.views.decorators.http import require_POST
 from certs.errors import RotationRefused
 from certs.models import Rotation
 from nodes.rotations.database_key import key_rotation_start
-from nodes.rotations.database_key_view_models import key_page, key_rotation_page, nodes_before_key_rotation
-from nodes.rotations.lists import AffectedList
+from nodes.rotations.database_key_view_models import key_page, key_rotation_page, nodes_before_key_rotation, versions_in_use, with_proofs
+from nodes.rotations.lists import AffectedList, ReaderList
 from nodes.rotations.services import rotation_pause
 from web.lists.listed import Listed
 from web.page import PageRequest, page
 
 
 @page("certs.view_rotation")
-def show(request: PageRequest) -> HttpResponse:
-    now = timezone.now()
-    return render(request, "nodes/rotations/database_key/show.html", {"page": key_page(now=now), "now": now})
+def show(request: PageRequest) -> HttpResponseBase:
+    now, versions = timezone.now(), versions_in_use()
+    listed = Listed(request, ReaderList(versions), with_proofs(versions, now=now), now=now)
+    if listed.answer is not None:
+        return listed.answer
+    context = {"page": key_page(versions, now=now), "listed": listed, "now": now}
+    return render(request, "nodes/rotations/database_key/show.html", context)
 
 
 @page("certs.rotate_databasekey")

@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
 
 from certs.central_key.services import central_keys_proved, resealing_progress
 from certs.exports.status import exports_with_key
 from certs.exports.view_models import AffectedExports, affected_exports
 from certs.models import CentralKey, DatabaseKey, Rotation
 from certs.states import DatabaseKeyStatus
-from nodes.models import Node
-from nodes.renewal.blocked_reason import blocked_texts, with_blocked
-from nodes.rotations.affected_nodes import AffectedNodes, affected_nodes
-from nodes.rotations.database_key import SETTLE, lacking, proved_at
+from nodes.renewal.blocked_reason import with_blocked
+from nodes.rotations.affected_nodes import AffectedNodes, AwaitedNodes, affected_nodes, awaited_nodes
+from nodes.rotations.database_key import SETTLE, lacking
 from nodes.rotations.services import blocked_reason, nodes_to_rotate
 from sealing.errors import ZoneBroken
 from sealing.fields import Readers
@@ -29,28 +28,6 @@ PHASES = (
     (DatabaseKeyStatus.WRITING, "Values are encrypted with the new key"),
     (DatabaseKeyStatus.RETIRED, "The old key is retired"),
 )
-
-
-@dataclass(frozen=True)
-class Reader:
-    """One node, and when it last proved that it has each version (None: not yet)."""
-
-    node: Node
-    proved: list[tuple[datetime | None, DatabaseKey]]
-    blocked_reason: str
-
-
-def readers(versions: list[DatabaseKey], *, now: datetime) -> list[Reader]:
-    """Every node that must read encrypted fields, with its proofs of `versions`."""
-    nodes = list(nodes_before_key_rotation(now=now))
-    texts = blocked_texts(nodes)
-    return [Reader(node, proofs(node, versions), texts[node.pk]) for node in nodes]
-
-
-def proofs(node: Node, versions: list[DatabaseKey]) -> list[tuple[datetime | None, DatabaseKey]]:
-    """When the node last proved that it has each of `versions`."""
-    found = [(proved_at(node, version), version) for version in versions]
-    return [(datetime.fromisoformat(at) if at else None, version) for at, version in found]
 
 
 def _phases(rotation: Rotation, status: str) -> list[Step]:
@@ -67,16 +44,12 @@ class KeyRotation:
     phases: list[Step]
     rows_done: int
     rows_total: int
-    waits: list[Reader]
+    waits: AwaitedNodes
     settles_at: datetime | None
 
     @property
     def percent(self) -> int:
         return _percent(self.rows_done, self.rows_total)
-
-    @property
-    def blocked(self) -> bool:
-        return any(reader.blocked_reason for reader in self.waits)
 
     @property
     def title(self) -> str:
@@ -88,20 +61,23 @@ def _percent(done: int, total: int) -> int:
     return 100 * done // total if total else 100
 
 
+def key_nodes_awaited(rotation: Rotation, *, now: datetime) -> "QuerySet[Any]":
+    """The nodes that the rotation waits for, with the column `blocked`. First it waits for the central node only."""
+    version = DatabaseKey.objects.get(version=rotation.to_version)
+    nodes = lacking(version).none() if rotation.finished_at else lacking(version)
+    return with_blocked(nodes.filter(is_central=True) if version.status == DatabaseKeyStatus.PREPARED else nodes, now=now)
+
+
 def key_rotation(rotation: Rotation, *, now: datetime) -> KeyRotation:
     version = DatabaseKey.objects.get(version=rotation.to_version)
     counts = sealed_counts(Readers.NODES)
-    missing = set() if rotation.finished_at else set(lacking(version).values_list("pk", flat=True))
-    waits = [reader for reader in readers([version], now=now) if reader.node.pk in missing]
-    if version.status == DatabaseKeyStatus.PREPARED:
-        waits = [reader for reader in waits if reader.node.is_central]
     return KeyRotation(
         rotation,
         phase="finished" if rotation.finished_at else version.status,
         phases=_phases(rotation, version.status),
         rows_done=counts.get(version.key_id or "", 0),
         rows_total=sum(counts.values()),
-        waits=waits,
+        waits=awaited_nodes(key_nodes_awaited(rotation, now=now)),
         settles_at=rotation.settled_at + SETTLE if rotation.settled_at and not rotation.finished_at else None,
     )
 
@@ -158,7 +134,6 @@ class KeyPage:
 
     versions: list[tuple[DatabaseKey, int]]
     retired: Iterable[DatabaseKey]
-    readers: list[Reader]
     rotation: KeyRotation | None
     central: CentralKeyCard | None
     total: int
@@ -182,19 +157,26 @@ class KeyPage:
     def unknown_title(self) -> str:
         return _unknown_title(self.unknown)
 
-    @property
-    def columns(self) -> list[str]:
-        return ["Node", *(f"Version {version.version}" for version, _ in self.versions)]
+
+def versions_in_use() -> list[DatabaseKey]:
+    return list(DatabaseKey.objects.exclude(status=DatabaseKeyStatus.RETIRED))
 
 
-def key_page(*, now: datetime) -> KeyPage:
-    versions, counts = list(DatabaseKey.objects.exclude(status=DatabaseKeyStatus.RETIRED)), sealed_counts(Readers.NODES)
+def with_proofs(versions: Iterable[DatabaseKey], *, now: datetime) -> "QuerySet[Any]":
+    """Every node that must read encrypted fields, with a column `blocked`, and a column `lacks`: whether it has not proved each of `versions`."""
+    proved = Q(*(Q(observation__proved__has_key=version.key_id or "") for version in versions))
+    lacks = Case(When(proved, then=Value(False)), default=Value(True), output_field=BooleanField())
+    return with_blocked(nodes_to_rotate().annotate(lacks=lacks), now=now)
+
+
+def key_page(versions: list[DatabaseKey], *, now: datetime) -> KeyPage:
+    """`versions` are those in use."""
+    counts = sealed_counts(Readers.NODES)
     rotation = Rotation.objects.filter(kind=Rotation.Kind.DATABASE_KEY).first()
     known = {version.key_id for version in versions}
     return KeyPage(
         versions=[(version, counts.get(version.key_id or "", 0)) for version in versions],
         retired=DatabaseKey.objects.filter(status=DatabaseKeyStatus.RETIRED),
-        readers=sorted(readers(versions, now=now), key=lambda reader: not reader.blocked_reason),
         rotation=key_rotation(rotation, now=now) if rotation else None,
         central=_central_key(),
         total=sum(counts.values()),

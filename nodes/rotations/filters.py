@@ -21,3 +21,12 @@ class AffectedFilter(ListFilter):
 
     def with_readiness(self, rows: "QuerySet[Any]", name: str, value: str) -> "QuerySet[Any]":
         return rows.filter(blocked__in=[blocked for blocked, readiness in READINESS.items() if readiness == value])
+
+
+class ReaderFilter(AffectedFilter):
+    """The rows are those of `with_proofs`."""
+
+    proof = Choice("Versions", [("missing", "not all verified"), ("all", "all verified")], method="with_proof", empty="any")
+
+    def with_proof(self, rows: "QuerySet[Any]", name: str, value: str) -> "QuerySet[Any]":
+        return rows.filter(lacks=value == "missing")

@@ -15,7 +15,7 @@ from certs.zone.services import zone_current
 from nodes.inventory.intervals import regular_interval
 from nodes.models import Node
 from nodes.renewal.blocked_reason import SERVES_OLD, blocked_texts, with_blocked
-from nodes.rotations.affected_nodes import AffectedNodes, affected_nodes
+from nodes.rotations.affected_nodes import AffectedNodes, AwaitedNodes, affected_nodes, awaited_nodes
 from nodes.rotations.root import SETTLE, can_go_back_to, exports_awaited
 from nodes.rotations.root_nodes import NodeProgress, Phase, nodes_progress, phase_of
 from nodes.rotations.services import blocked_reason, nodes_to_reissue
@@ -76,34 +76,18 @@ def _subject(root: Certificate | None) -> str:
 
 @dataclass(frozen=True)
 class RootRotation:
-    """A rotation of the root: its progress, the nodes that it waits for, and what it allows.
-
-    A blocked node keeps the rotation waiting until a person acts; the other nodes in `waits` are waited for automatically.
-    """
+    """A rotation of the root: its progress, the nodes that it waits for, and what it allows."""
 
     rotation: Rotation
     phase: Phase
     phases: list[Step]
     nodes: list[NodeProgressRow]
+    waits: AwaitedNodes
     percent: int
     settles_at: datetime | None
     exports: AffectedExports
     exports_awaited: list[str]
     can_roll_back: bool
-
-    @property
-    def waits(self) -> list[NodeProgressRow]:
-        return [row for row in self.nodes if row.awaited]
-
-    @property
-    def blocked(self) -> list[NodeProgressRow]:
-        return [row for row in self.waits if row.blocked_reason]
-
-    @property
-    def automatic(self) -> str:
-        """The nodes that are waited for and not blocked, in words; empty if there is none."""
-        names = [row.node.name for row in self.waits if not row.blocked_reason]
-        return f"{len(names)} nodes" if len(names) > 6 else ", ".join(names)
 
     @property
     def title(self) -> str:
@@ -138,6 +122,13 @@ class RootRotation:
         return f"Renew them {renew}. The rotation does not wait for them."
 
 
+def root_nodes_awaited(rotation: Rotation, *, now: datetime) -> "QuerySet[Any]":
+    """The nodes that the rotation waits for, with the column `blocked`."""
+    phase = phase_of(rotation)
+    awaited = [] if phase == Phase.FINISHED else [progress.node.pk for progress in nodes_progress(rotation) if progress.is_awaited(phase)]
+    return nodes_before_root_rotation(now=now).filter(pk__in=awaited)
+
+
 def root_rotation(rotation: Rotation, *, now: datetime) -> RootRotation:
     phase = phase_of(rotation)
     done = phase == Phase.FINISHED
@@ -145,7 +136,7 @@ def root_rotation(rotation: Rotation, *, now: datetime) -> RootRotation:
     at = [step for step, _ in PHASES].index(phase)
     steps = 2 * len(rows) or 1
     return RootRotation(
-        rotation, phase, steps_at([label for _, label in PHASES], done=len(PHASES) if done else at), rows,
+        rotation, phase, steps_at([label for _, label in PHASES], done=len(PHASES) if done else at), rows, awaited_nodes(root_nodes_awaited(rotation, now=now)),
         percent=100 if done else 100 * (sum(row.trusts for row in rows) + sum(row.accepted for row in rows)) // steps,
         settles_at=rotation.settled_at + SETTLE if rotation.settled_at and not done else None,
         exports=_exports_of(None if done else rotation.from_root, now=now),

@@ -8,7 +8,7 @@ from audit.actors import Actor
 from certs.models import DatabaseKey
 from nodes.inventory.sections import Place, Section, sections_register
 from nodes.models import Node
-from nodes.rotations.database_key_view_models import proofs
+from nodes.rotations.lists import proofs
 from nodes.states import NodeState
 
 

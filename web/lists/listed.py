@@ -41,10 +41,13 @@ class Choice:
 
 
 class Listed:
-    """The rows of a list that a request asks for. Nothing is read before it is shown."""
+    """The rows of a list that a request asks for. Nothing is read before it is shown.
 
-    def __init__(self, request: HttpRequest, declared: List, rows: "QuerySet[Any]", *, now: datetime) -> None:
-        self.request, self.declared, self.now = request, declared, now
+    `path` is the address of the page with the list, for the answer to a form that was sent to another address.
+    """
+
+    def __init__(self, request: HttpRequest, declared: List, rows: "QuerySet[Any]", *, now: datetime, path: str = "") -> None:
+        self.request, self.declared, self.now, self.path = request, declared, now, path or request.path
         self._filters, self._ignored = declared.filters.of_page(request.GET, rows)
         self.form = self._filters.form
         self.found: QuerySet[Any] = self._filters.qs
@@ -145,7 +148,7 @@ class Listed:
             query.pop(name, None)
             if value is not None:
                 query[name] = str(value)
-        return f"?{query.urlencode()}"
+        return f"{'' if self.path == self.request.path else self.path}?{query.urlencode()}"
 
     @property
     def headings(self) -> list[Heading]:
@@ -198,7 +201,7 @@ class Listed:
         query = self.request.GET.copy()
         for name in [*({*self.form.fields} - {*self._filters.tabs}), "cursor", "page"]:
             query.pop(name, None)
-        return f"{self.request.path}?{query.urlencode()}" if query else self.request.path
+        return f"{self.path}?{query.urlencode()}" if query else self.path
 
     @property
     def filtered(self) -> bool:

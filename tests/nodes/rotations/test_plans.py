@@ -116,7 +116,7 @@ def test_the_worst_nodes_are_first_on_every_page() -> None:
     assert (counted.total, [group.readiness for group in counted.groups]) == (len(CASES), list(Readiness))
 
 
-PLANS = ("roots:rotate", "database_key:rotate", "recreate_root")
+PLANS = ("roots:rotate", "database_key:rotate", "recreate_root", "database_key:show")
 
 
 def test_the_number_of_queries_of_a_plan_does_not_depend_on_the_number_of_nodes(site_directory: Path) -> None:
