@@ -115,10 +115,10 @@ def searches_use_indexes() -> list[CheckMessage]:
     if connection.vendor != "postgresql":
         return []
     table = Certificate._meta.db_table
-    wanted = trigrams(table, ["subject", "holder", "subject_alternative_names"])
+    indexes = trigrams(table, ["subject", "holder", "subject_alternative_names"])
     with connection.cursor() as cursor:
-        missing = sorted(wanted.keys() - connection.introspection.get_constraints(cursor, table).keys())
-    statements = "; ".join(["CREATE EXTENSION IF NOT EXISTS pg_trgm", *(wanted[name] for name in missing)])
+        missing = sorted(indexes.keys() - connection.introspection.get_constraints(cursor, table).keys())
+    statements = "; ".join(["CREATE EXTENSION IF NOT EXISTS pg_trgm", *(indexes[name] for name in missing)])
     hint = f"Run this as an administrator of the database: {statements};"
     return [Warning("A search of certificates reads every row of the table.", hint, id="qmc.W011")] if missing else []
 

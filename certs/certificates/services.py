@@ -143,8 +143,8 @@ def certificates_for(
 
 def _found(intents: Iterable[Intent], now: datetime) -> dict[Intent, Certificate]:
     """The issued certificates of these intents. Raises: StaleCertificate while another worker makes one of them."""
-    wanted = functools.reduce(operator.or_, (intent.condition() for intent in intents))
-    rows = Certificate.objects.filter(wanted, status__in=[CertificateStatus.ISSUING, CertificateStatus.ISSUED])
+    of_intents = functools.reduce(operator.or_, (intent.condition() for intent in intents))
+    rows = Certificate.objects.filter(of_intents, status__in=[CertificateStatus.ISSUING, CertificateStatus.ISSUED])
     if any(row.status == CertificateStatus.ISSUING for row in rows):
         certificates_sweep(rows, now=now)
         rows = rows.all()

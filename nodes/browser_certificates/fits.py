@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.db.models import Case, Count, IntegerChoices, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, IntegerChoices, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Length, StrIndex
 
 from certs.models import HolderKind, NameClaim, NameHolder
 from nodes.browser_certificates.services import chosen_by
 from nodes.models import BrowserCertificate, Node
 from pki.core.errors import PKIError
+from web.lists.counts import counted_by
 
 
 class NodeFit(IntegerChoices):
@@ -33,8 +34,8 @@ def with_fit(certificate: BrowserCertificate) -> "QuerySet[Any]":
 
 
 def fits_counted(certificate: BrowserCertificate) -> dict[NodeFit, int]:
-    counts = dict(with_fit(certificate).order_by().values_list("fit").annotate(Count("pk")))
-    return {fit: counts.get(fit, 0) for fit in NodeFit}
+    counts = counted_by(with_fit(certificate), "fit", NodeFit)
+    return {fit: counts[fit] for fit in NodeFit}
 
 
 def _covered(certificate: BrowserCertificate) -> Q:

@@ -25,6 +25,10 @@ from pki.cluster.manual_configuration import Answer, AppDistribution, Installati
 from pki.core.errors import ProofRefused, ReleaseUnknown
 from pki.core.roles import Kind
 from pki.exchange.report import Report
+from web.lists.counts import counted_by
+
+# What is done on a node: nothing, it has the current certificate, and it has proved it.
+RANKS = LACKING, CURRENT, VERIFIED = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -99,8 +103,13 @@ def with_cluster_state(nodes: "QuerySet[Node]", *, in_force: Certificate) -> "Qu
         default=Value("cluster_missing"),
         output_field=CharField(),
     )
-    rank = Case(When(proved, then=Value(2)), When(current, then=Value(1)), default=Value(0), output_field=IntegerField())
+    rank = Case(When(proved, then=Value(VERIFIED)), When(current, then=Value(CURRENT)), default=Value(LACKING), output_field=IntegerField())
     return nodes.select_related("observation").annotate(cluster_state=state, cluster_rank=rank)
+
+
+def ranks_counted(nodes: "QuerySet[Any]") -> dict[int, int]:
+    """The number of `nodes`, which are those of `with_cluster_state`, of each rank. One query."""
+    return counted_by(nodes, "cluster_rank", RANKS)
 
 
 def cluster_proof(node: Node, report: Report, now: datetime) -> dict[str, Any]:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 
 from certs.cluster.services import cluster_jwks, cluster_public_key
 from certs.lifetime.renewal_forecast import leaf_due, renewal_basis
 from certs.models import Certificate, Deployment
 from certs.zone.services import zone_current
-from nodes.cluster.services import Delivery, site_answer, with_cluster_state
+from nodes.cluster.services import LACKING, VERIFIED, Delivery, ranks_counted, site_answer, with_cluster_state
 from nodes.models import Node
 from pki.cluster.manual_configuration import Answer
 from pki.cluster.tokens import Token, key_id
@@ -57,11 +57,11 @@ class ClusterPage:
 def cluster_page(certificates: Sequence[Certificate]) -> ClusterPage:
     """`certificates` are the ones to publish, the current one first. Raises: ZoneMissing, ZoneBroken."""
     certificate, *others = certificates
-    nodes = with_cluster_state(Node.objects.present(), in_force=certificate)
+    counts = ranks_counted(with_cluster_state(Node.objects.present(), in_force=certificate))
     renewal, renewal_at = what_happens(certificate)
     return ClusterPage(
         certificate, others, renewal, renewal_at,
-        verified=nodes.filter(cluster_state="cluster_proved").count(), total=nodes.count(),
+        verified=counts[VERIFIED], total=sum(counts.values()),
         public_key=cluster_public_key(certificate), key_id=key_id(certificate.x509()), jwks=json.dumps(cluster_jwks(certificates), indent=2),
         deployments=Deployment.objects.all(), manual_required=site_answer(zone_current()).required,
     )  # fmt: skip
@@ -128,15 +128,15 @@ class ManualPage:
 
 def manual_page(nodes: "QuerySet[Any]", *, delivery: Delivery | None) -> ManualPage:
     """`nodes` are those of `with_cluster_state`. Raises: ZoneMissing."""
-    answer, counts = site_answer(zone_current()), dict(nodes.order_by().values_list("cluster_rank").annotate(Count("pk")))
+    answer, counts = site_answer(zone_current()), ranks_counted(nodes)
     total = sum(counts.values())
-    todo = total - counts.get(2, 0)
+    todo = total - counts[VERIFIED]
     title = f"{todo} of {total} nodes are not verified" if todo else "Every node is verified"
     return ManualPage(
         title=title if answer.required else "Manual configuration is not required",
         reason=answer.reason,
         total=total,
-        lacking=counts.get(0, 0),
+        lacking=counts[LACKING],
         delivery=_delivery_note(delivery) if delivery else None,
     )
 

@@ -80,11 +80,11 @@ def _certificates(
         return Draft(asked, private_key, issuer(root), version.version if version else 0)
 
     versions = list(versions_for(node))
-    wanted: list[tuple[Kind, DatabaseKey | None]] = [*((Kind.SERVICE, version) for version in versions), (Kind.CLIENT, None)]
+    pairs: list[tuple[Kind, DatabaseKey | None]] = [*((Kind.SERVICE, version) for version in versions), (Kind.CLIENT, None)]
     *services, client = certificates_for(
         drafts={
             Intent(kind, node.pk, node.host_name, request.generation, version.version if version else 0): partial(draft, kind, version)
-            for kind, version in wanted
+            for kind, version in pairs
         },
         actor=request.actor, now=now, raise_if_canceled=request.raise_if_canceled,
     )  # fmt: skip

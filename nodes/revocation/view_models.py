@@ -5,11 +5,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q, QuerySet
+
 from audit.actors import Actor
 from certs.exports.status import export_of
 from certs.models import Certificate, Export
 from certs.revocation.services import revocation_of
 from certs.states import CertificateStatus
+from nodes.inventory.silence import observed
 from nodes.inventory.view_models import AffectedCertificate, ConfirmationPage, confirmation_page
 from nodes.models import Node
 from nodes.revocation.exposure import Secret, secrets_of_export, secrets_of_node
@@ -46,13 +49,13 @@ def secrets_beside(certificate: Certificate, *, since: datetime, actor: Actor, n
 
 @dataclass(frozen=True)
 class RevocationPage:
-    """A certificate, everything that is revoked with it or why that is refused, and each affected node or export."""
+    """A certificate, everything that is revoked with it or why that is refused, the number of affected nodes, and the affected export."""
 
     certificate: Certificate
     subtitle: str
     revoked: list[AffectedCertificate]
     refused: str
-    touched: list[Touched]
+    nodes: int
     export: Export | None
     secrets: list[Secret]
     error: str
@@ -70,14 +73,13 @@ def _affected(certificate: Certificate) -> AffectedCertificate:
 
 def revocation_page(certificate: Certificate, *, error: str, actor: Actor, now: datetime) -> RevocationPage:
     """Raises: ZoneMissing, ZoneBroken."""
-    touched = [_touched(node, certificate, now) for node in Node.objects.present().select_related("observation")]
     plan, holder = revocation_of(certificate, now=now), f" held by {certificate.holder}" if certificate.holder else ""
     return RevocationPage(
         certificate,
         f"{certificate.kind} certificate{holder} · serial {certificate.serial[:12]}… · {state_label(certificate.status)}",
         [_affected(affected) for affected in plan.certificates],
         plan.refused,
-        [effect for effect in touched if effect is not None],
+        nodes_touched(certificate).count(),
         export_of(certificate),
         secrets_beside(certificate, since=now, actor=actor, now=now),
         error,
@@ -106,16 +108,25 @@ def removal_page(node: Node, *, error: str, actor: Actor, now: datetime) -> Remo
     )
 
 
-def _touched(node: Node, certificate: Certificate, now: datetime) -> Touched | None:
+def nodes_touched(certificate: Certificate) -> "QuerySet[Node]":
+    """The nodes that report the certificate, and the one for which it was made, with their observations."""
+    sha256 = certificate.sha256
+    installed = Q(*((f"{kind}_sha256", sha256) for kind in (*OWN_KINDS, Kind.CLUSTER)), _connector=Q.OR)
+    # A service that presents a certificate which is not installed.
+    presented = Q(serves_another_since__isnull=False, served__icontains=sha256)
+    reported = observed(installed) | observed(presented) if sha256 else Q(pk__in=[])
+    return Node.objects.present().filter(reported | Q(pk=certificate.holder_id)).select_related("observation")
+
+
+def touched_by(certificate: Certificate, node: Node, *, now: datetime) -> Touched:
+    """`node` is one of `nodes_touched`."""
     seen, sha256 = node.observed, certificate.sha256
     holds = seen is not None and sha256 in {*seen.installed.values(), *seen.served.values()}
-    if not holds and certificate.holder_id != node.pk:
-        return None
     serves = seen is not None and sha256 in seen.served.values()
     presents = "installed and served" if serves else "installed" if holds else "made for this node, not reported as installed"
     follows = FOLLOWS.get(Kind(certificate.kind), "").format(node=node) if holds else ""
     online = f", {'online' if node.online(now) else 'silent'}" if node.registered_at else ""
-    text = " · ".join(filter(None, [node.host_name, f"{state_label(node.state)}{online}", ", ".join(node.services)]))
+    text = " · ".join(filter(None, [f"{state_label(node.state)}{online}", ", ".join(node.services)]))
     return Touched(node, text, presents, follows)
 
 

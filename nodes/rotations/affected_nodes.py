@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 
 from nodes.models import Node
 from nodes.renewal.blocked_reason import READINESS, Blocked, Readiness, blocked_texts
+from web.lists.counts import counted_by
 from web.words import counted
 
-MOST, MOST_NAMED, FEW = 10**9, 20, 6
+MOST_NAMED, FEW = 20, 6
 TEXTS = {
     Readiness.BY_HAND: "require an action. The rotation waits for them.",
     Readiness.SILENT: "are silent. The rotation waits until they call, or until you decommission them.",
@@ -70,13 +71,9 @@ class AffectedNodes:
 
 def affected_nodes(rows: "QuerySet[Any]") -> AffectedNodes:
     """`rows` are those of `with_blocked`. One query."""
-    # The limit keeps the database from deciding twice for each row: for the group and for its number.
-    numbers = rows.order_by().values("blocked")[:MOST].aggregate(**{
-        blocked.name: Count("blocked", filter=Q(blocked=blocked)) for blocked in Blocked
-    })  # fmt: skip
     counts = dict.fromkeys(Readiness, 0)
-    for blocked in Blocked:
-        counts[READINESS[blocked]] += numbers[blocked.name]
+    for blocked, number in counted_by(rows, "blocked", Blocked).items():
+        counts[READINESS[Blocked(blocked)]] += number
     return AffectedNodes([Group(readiness, count) for readiness, count in counts.items() if count])
 
 

@@ -173,7 +173,7 @@ def test_the_revocation_page_of_a_certificate_names_its_export(zone: Path, admin
     (export,) = made()
     certificate = held(export)["client"]
     page = revocation_page(certificate, error="", actor=SYSTEM, now=timezone.now())
-    assert (page.export, page.touched) == (export, [])
+    assert (page.export, page.nodes) == (export, 0)
     text = administrator.get(reverse("revocation:revoke", args=[certificate.pk]), secure=True).content.decode()
     assert "Export reports.example" in text
     assert "No node of this site uses this certificate" not in text

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from attention.needs import Look, needs
@@ -16,7 +18,8 @@ from audit.actors import SYSTEM
 from certs.models import Certificate, RevocationList, TrustZone
 from certs.revocation.services import certificate_revoke
 from nodes.models import Node, Observation
-from nodes.revocation.view_models import revocation_page, without_valid_certificate
+from nodes.revocation.lists import TouchedList
+from nodes.revocation.view_models import nodes_touched, revocation_page, without_valid_certificate
 from pki.core import revocation
 from pki.issuing import revocation_list
 from pki.issuing.revocation_list import RevocationCode
@@ -55,7 +58,7 @@ def root(authority: Authority) -> Certificate:
 def node() -> Node:
     node = factories.node(at=NOW, services=["engine"])
     held = {"service": sha("s2"), "client": sha("c2"), "cluster": sha("k1")}
-    Observation.objects.create(node=node, last_seen_at=datetime.now(UTC), installed=held, served={"service": sha("s2")})
+    Observation.objects.create(node=node, last_seen_at=datetime.now(UTC), installed=held, served={"service": sha("s2"), "proxy": sha("p1")})
     return node
 
 
@@ -63,8 +66,9 @@ def node() -> Node:
     ("kind", "sha256", "own", "presents", "follows"),
     [("service", "s2", True, "installed and served", "Redistribute the node"), ("client", "c2", True, "installed", "Redistribute the node"),
      ("client", "c1", True, "made for this node, not reported as installed", ""), ("cluster", "k1", False, "installed", "that check the revocation list refuse"),
-     ("cluster", "k0", False, None, None), ("client", "x", False, None, None)],
-    ids=["service in use", "client in use", "superseded", "shared", "shared, an older one", "nobody's"],
+     ("cluster", "k0", False, None, None), ("client", "x", False, None, None),
+     ("service", "p1", False, "installed and served", "Redistribute the node")],
+    ids=["service in use", "client in use", "superseded", "shared", "shared, an older one", "nobody's", "presented by a program"],
 )  # fmt: skip
 def test_what_a_revocation_touches(
     root: Certificate, node: Node, kind: str, sha256: str, own: bool, presents: str | None, follows: str | None
@@ -72,7 +76,7 @@ def test_what_a_revocation_touches(
     row = certificate(kind, sha256, issuer=root, holder_id=node.pk if own else uuid.uuid4())
     touched = [
         (effect.presents, follows in effect.follows if follows else effect.follows)
-        for effect in revocation_page(row, error="", actor=SYSTEM, now=NOW).touched
+        for effect in TouchedList(row).shown(list(nodes_touched(row)), NOW)
     ]
     assert touched == ([(presents, bool(follows) or "")] if presents else [])
 
@@ -155,3 +159,21 @@ def test_an_overdue_list_is_reported_and_can_be_read(client: Client, root: Certi
         answer = client.get(url, secure=True)
         assert (answer["Content-Type"], revocation.number_of(revocation.load(answer.content)[0])) == ("application/x-pem-file", 2)
     assert client.get(reverse("certs:crl", args=[certificate("client", "c9", issuer=root).pk]), secure=True).status_code == 404
+
+
+def test_the_page_of_the_shared_certificate_costs_the_same_for_many_nodes(client: Client, root: Certificate, node: Node) -> None:
+    row, costs = certificate("cluster", "k1", issuer=root, holder_id=uuid.uuid4(), der=root.der), []
+    certificate("cluster", "k2", issuer=root, holder_id=row.holder_id, generation=row.generation + 1)  # the one in force
+    client.force_login(User.objects.create_superuser("ann"))
+    for numbers in (range(50), range(50, 500)):
+        for number in numbers:
+            made = factories.node(f"m{number:03}", at=NOW)
+            Observation.objects.create(node=made, last_seen_at=datetime.now(UTC), installed={"cluster": sha("k1")})
+        with CaptureQueriesContext(connection) as asked:
+            page = client.get(reverse("revocation:revoke", args=[row.pk]), secure=True).content
+        costs.append(len(asked))
+        assert len(page) < 150_000
+    assert costs[0] == costs[1] <= 25
+    assert "501 nodes use this certificate." in page.decode()
+    answer = client.get(reverse("revocation:revoke", args=[row.pk]) + "?search=m007&download=csv", secure=True)
+    assert b"".join(answer.streaming_content).decode().splitlines()[1].split(",")[1:4] == ["m007", "m007.example", "installed"]  # type: ignore[attr-defined]
