@@ -1,5 +1,7 @@
 """Components of pages (templates/cotton): what is stored cannot become markup, and a component shows only what it was given."""
 
+from pathlib import Path
+
 from django import forms
 from django.template import engines
 from django_cotton.compiler_regex import CottonCompiler
@@ -73,3 +75,10 @@ def test_errors_of_fields_alone_are_mentioned_only_under_a_title() -> None:
 def test_commands_in_a_text_are_code_and_everything_is_escaped() -> None:
     text = "Run `qmc <b>` & wait. One ` is no command."
     assert rendered("{% load console %}{{ text|commands }}", text=text) == "Run <code>qmc &lt;b&gt;</code> &amp; wait. One ` is no command."
+
+
+def test_a_comment_of_a_template_is_on_one_line() -> None:
+    """Otherwise Django shows it on the page."""
+    for path in (Path(__file__).parents[2] / "templates").rglob("*.html"):
+        for line in path.read_text().splitlines():
+            assert line.count("{#") == line.count("#}"), f"{path}: {line}"
