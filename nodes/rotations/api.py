@@ -15,12 +15,14 @@ from certs.models import Rotation
 from nodes.models import Node
 from nodes.rotations.database_key import key_rotation_start
 from nodes.rotations.database_key_view_models import KeyRotation, key_rotation
+from nodes.rotations.lists import ProgressList
 from nodes.rotations.root import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
-from nodes.rotations.root_view_models import RootRotation, root_rotation
+from nodes.rotations.root_view_models import RootRotation, root_progress_rows, root_rotation
 from nodes.rotations.services import rotation_pause
 from web.api import Choice, Input, View, list_query, operation, page_of
 from web.lists.declared import List
 
+MOST = 100
 KINDS = Rotation.Kind.values  # the schema names the field by them
 START: dict[Rotation.Kind, Callable[..., Rotation]] = {
     Rotation.Kind.DATABASE_KEY: key_rotation_start,
@@ -86,19 +88,22 @@ class RotationOutput(serializers.Serializer[Any]):
     rows_done = serializers.IntegerField(required=False)
     rows_total = serializers.IntegerField(required=False)
     unreadable = serializers.ListField(child=serializers.CharField(), required=False)
-    nodes = RotationNodeOutput(many=True, required=False)
+    nodes = RotationNodeOutput(
+        many=True, required=False, help_text="the first 100, those that it waits for first; the page has all in a file"
+    )
     keeps_for_exports = serializers.BooleanField(required=False)
     waits_for_exports = serializers.ListField(child=serializers.CharField(), required=False)
 
 
-def _of_the_root(progress: RootRotation) -> dict[str, Any]:
-    plain = ("trusts", "presents", "accepted", "last_proof")
-    rows = [
-        {"node": str(row.node.pk), "name": row.node.name, **{name: getattr(row, name) for name in plain}, "excluded": bool(row.excluded)}
-        for row in progress.nodes
-    ]
-    keeps = progress.rotation.keeps_for_exports
-    return {"nodes": rows, "keeps_for_exports": keeps, "waits_for_exports": progress.exports_awaited}
+def _of_the_root(progress: RootRotation, now: datetime) -> dict[str, Any]:
+    rotation, fields = progress.rotation, list(RotationNodeOutput().get_fields())
+    rows = (
+        []
+        if rotation.finished_at
+        else ProgressList(rotation).json(list(root_progress_rows(rotation, now=now).order_by("-waits", "name")[:MOST]), now)
+    )
+    nodes = [{name: row[name] for name in fields} for row in rows]
+    return {"nodes": nodes, "keeps_for_exports": rotation.keeps_for_exports, "waits_for_exports": progress.exports_awaited}
 
 
 def _of_the_database_key(progress: KeyRotation) -> dict[str, Any]:
@@ -113,7 +118,7 @@ def rotation_json(rotation: Rotation) -> dict[str, Any]:
         "id": str(rotation.pk), **{name: getattr(rotation, name) for name in plain}, "phase": progress.phase, "percent": progress.percent,
         "waits_for": [{"node": str(row.node.pk), "name": row.node.name, "reason": row.reason} for row in progress.waits.named],
         "waits_for_total": progress.waits.total,
-        **(_of_the_root(progress) if isinstance(progress, RootRotation) else _of_the_database_key(progress)),
+        **(_of_the_root(progress, now) if isinstance(progress, RootRotation) else _of_the_database_key(progress)),
     }  # fmt: skip
 
 

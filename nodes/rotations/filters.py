@@ -30,3 +30,12 @@ class ReaderFilter(AffectedFilter):
 
     def with_proof(self, rows: "QuerySet[Any]", name: str, value: str) -> "QuerySet[Any]":
         return rows.filter(lacks=value == "missing")
+
+
+class ProgressFilter(AffectedFilter):
+    """The rows are those of `root_progress_rows`."""
+
+    waits = Choice("Rotation", [("yes", "waits for it"), ("no", "does not wait for it")], method="with_waits", empty="any")
+
+    def with_waits(self, rows: "QuerySet[Any]", name: str, value: str) -> "QuerySet[Any]":
+        return rows.filter(waits=value == "yes")

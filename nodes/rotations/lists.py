@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from certs.models import DatabaseKey
+from certs.models import Certificate, DatabaseKey, Rotation
+from certs.states import CertificateStatus
 from nodes.models import Node
 from nodes.rotations.affected_nodes import AffectedNode, with_reasons
 from nodes.rotations.database_key import proved_at
-from nodes.rotations.filters import AffectedFilter, ReaderFilter
+from nodes.rotations.filters import AffectedFilter, ProgressFilter, ReaderFilter
 from web.lists.declared import Column, List
 
 
@@ -76,3 +77,70 @@ def proofs(node: Node, versions: Sequence[DatabaseKey]) -> list[tuple[datetime |
     """When the node last proved that it has each of `versions`."""
     found = [(proved_at(node, version), version) for version in versions]
     return [(datetime.fromisoformat(at) if at else None, version) for at, version in found]
+
+
+@dataclass(frozen=True)
+class ProgressNode(AffectedNode):
+    """A node in a rotation of the root. `presents` is from its report; `accepted` was verified by a connection to it and by its own call."""
+
+    trusts: bool
+    presents: bool
+    accepted: bool
+    last_report: datetime | None
+    excluded: dict[str, str] | None
+
+
+class ProgressList(AffectedList):
+    """The progress of each node, first the nodes that the rotation waits for. The rows are those of `root_progress_rows`."""
+
+    caption = "The progress of each node"
+    filters = ProgressFilter
+    columns = (
+        Column("node", "Node", "nodes/rotations/root/cell_node.html", sort="name"),
+        Column("readiness", "New certificates", "nodes/rotations/cell_readiness.html", sort="-waits blocked name"),
+        Column("trusts", "Trusts the root", "nodes/rotations/root/cell_trusts.html", sort="trusts name"),
+        Column("presents", "Uses its certificate", "nodes/rotations/root/cell_presents.html"),
+        Column("accepted", "Verified", "nodes/rotations/root/cell_accepted.html", sort="presents name"),
+        Column("seen", "Last report", "nodes/rotations/root/cell_seen.html", sort="observation__last_seen_at"),
+    )
+    csv = ("node", "name", "trusts", "presents", "accepted", "last_proof", "excluded", "readiness", "reason")
+
+    def __init__(self, rotation: Rotation) -> None:
+        super().__init__()
+        self.rotation = rotation
+
+    def shown(self, rows: list[Any], now: datetime) -> list[ProgressNode]:
+        excluded = {exclusion["id"]: exclusion for exclusion in self.rotation.excluded}
+        reported = {
+            text for row in rows if row.observed for text in (row.observed.installed.get("service"), row.observed.served.get("service"))
+        }
+        # The database finds these few certificates by their fingerprints only if it is asked for nothing else.
+        known = Certificate.objects.filter(sha256__in=reported - {None}).order_by().only("sha256", "status", "issuer_id")
+        by_root = {
+            row.sha256
+            for row in known
+            if row.issuer_id == self.rotation.to_root_id and row.status in (CertificateStatus.ISSUED, CertificateStatus.SUPERSEDED)
+        }
+        return [
+            ProgressNode(
+                row.node, row.readiness, row.reason, row.node.trusts, _presents(row.node, by_root), row.node.presents,  # type: ignore[attr-defined]
+                row.node.observed.last_seen_at if row.node.observed else None, excluded.get(str(row.node.pk)),
+            )
+            for row in with_reasons(rows)
+        ]  # fmt: skip
+
+    def json(self, rows: list[Any], now: datetime) -> list[dict[str, Any]]:
+        return [
+            {
+                **affected_json(row), "trusts": row.trusts, "presents": row.presents, "accepted": row.accepted, "last_proof": row.last_report,
+                "excluded": bool(row.excluded),
+            }
+            for row in self.shown(rows, now)
+        ]  # fmt: skip
+
+
+def _presents(node: Node, by_root: set[str]) -> bool:
+    seen = node.observed
+    if seen is None or seen.installed.get("service") not in by_root:
+        return False
+    return not seen.listening or seen.served.get("service") in by_root

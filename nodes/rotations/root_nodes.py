@@ -1,8 +1,6 @@
 """The nodes in a rotation of the root, and what each of them has: conditions for the database, because a site can have thousands of nodes."""
 
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 from typing import Any
@@ -10,8 +8,9 @@ from typing import Any
 from django.db.models import BooleanField, Case, Exists, OuterRef, Q, QuerySet, Value, When
 from django.db.models.fields.json import KeyTextTransform
 
+from attention.once import once
 from certs.models import Certificate, Rotation
-from nodes.models import Node, Observation, Registration
+from nodes.models import Observation, Registration
 from nodes.rotations.services import nodes_to_reissue
 from nodes.states import UNDER_WAY, NodeState
 from pki.core.roles import OWN_KINDS, Kind
@@ -34,20 +33,6 @@ def phase_of(rotation: Rotation) -> Phase:
     if rotation.to_root_id is None:
         return Phase.MAKING
     return Phase.ISSUING if rotation.switched_at else Phase.TRUSTING
-
-
-@dataclass(frozen=True)
-class NodeProgress:
-    """The progress of one node. `presents` means that it serves a certificate of the new root and called with one."""
-
-    node: Node
-    trusts: bool
-    presents: bool
-    excluded: dict[str, str] | None
-
-    def is_awaited(self, phase: Phase) -> bool:
-        """Whether the rotation waits for this node in `phase`."""
-        return self.excluded is None and not (self.presents if phase == Phase.ISSUING else self.trusts)
 
 
 def nodes_in(rotation: Rotation) -> QuerySet[Any]:
@@ -73,13 +58,7 @@ def awaited(nodes: QuerySet[Any], rotation: Rotation, phase: Phase) -> QuerySet[
     return nodes.filter(**missing).exclude(pk__in=[exclusion["id"] for exclusion in rotation.excluded])
 
 
-def nodes_progress(rotation: Rotation) -> Iterator[NodeProgress]:
-    """The progress of every node in the rotation."""
-    excluded = {exclusion["id"]: exclusion for exclusion in rotation.excluded}
-    for node in nodes_in(rotation):
-        yield NodeProgress(node, node.trusts, node.presents, excluded.get(str(node.pk)))
-
-
+@once
 def _conditions(root: Certificate | None, leaving: Certificate | None) -> dict[str, Q | Exists]:
     if root is None:
         return dict.fromkeys(("trusts", "outdated", "presents"), Q(pk__in=[]))

@@ -13,18 +13,30 @@ from certs.models import Rotation
 from certs.roots.services import automatic_rotation_set
 from nodes.models import Node
 from nodes.rotations.forms import ExcludeForm
-from nodes.rotations.lists import AffectedList
+from nodes.rotations.lists import AffectedList, ProgressList
 from nodes.rotations.root import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
-from nodes.rotations.root_view_models import ExclusionPage, nodes_before_root_rotation, roll_back_page, root_page, root_rotation_page
+from nodes.rotations.root_view_models import (
+    ExclusionPage,
+    nodes_before_root_rotation,
+    nodes_to_roll_back,
+    roll_back_page,
+    root_page,
+    root_progress_rows,
+    root_rotation_page,
+)
 from nodes.rotations.services import rotation_pause
 from web.lists.listed import Listed
 from web.page import PageRequest, page
 
 
 @page("certs.view_rotation")
-def show(request: PageRequest) -> HttpResponse:
+def show(request: PageRequest) -> HttpResponseBase:
     now = timezone.now()
-    return render(request, "nodes/rotations/root/show.html", {"page": root_page(now=now), "now": now})
+    rotation = Rotation.objects.select_related("from_root", "to_root").filter(kind=Rotation.Kind.ROOT, under_way=True).first()
+    listed = Listed(request, ProgressList(rotation), root_progress_rows(rotation, now=now), now=now) if rotation else None
+    if listed and listed.answer is not None:
+        return listed.answer
+    return render(request, "nodes/rotations/root/show.html", {"page": root_page(now=now), "listed": listed, "now": now})
 
 
 def _keeps(request: PageRequest) -> bool:
@@ -65,7 +77,7 @@ def pause(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 
 
 @page("certs.rotate_root")
-def roll_back(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+def roll_back(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
     rotation, now, error = get_object_or_404(Rotation.objects.filter(kind=Rotation.Kind.ROOT), pk=pk), timezone.now(), ""
     if request.method == "POST":
         try:
@@ -74,7 +86,10 @@ def roll_back(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
             error = str(exc)
         else:
             return redirect("roots:show")
-    context = {"page": roll_back_page(rotation, error=error, now=now), "now": now}
+    listed = Listed(request, AffectedList(), nodes_to_roll_back(rotation, now=now), now=now)
+    if listed.answer is not None:
+        return listed.answer
+    context = {"page": roll_back_page(rotation, error=error, now=now), "listed": listed, "now": now}
     return render(request, "nodes/rotations/root/roll_back.html", context, status=409 if error else 200)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import BooleanField, Case, Count, Q, QuerySet, Value, When
 
 from certs.certificates.issuer import issuing_root, roots_in_force
 from certs.exports.status import exports_of_root
@@ -13,13 +13,15 @@ from certs.models import Certificate, RevocationList, Rotation
 from certs.roots.services import cluster_in_force, root_next_number
 from certs.zone.services import zone_current
 from nodes.inventory.intervals import regular_interval
+from nodes.inventory.silence import observed
 from nodes.models import Node
-from nodes.renewal.blocked_reason import SERVES_OLD, blocked_texts, with_blocked
+from nodes.renewal.blocked_reason import SERVES_OLD, with_blocked
 from nodes.rotations.affected_nodes import AffectedNodes, AwaitedNodes, affected_nodes, awaited_nodes
 from nodes.rotations.root import SETTLE, can_go_back_to, exports_awaited
-from nodes.rotations.root_nodes import NodeProgress, Phase, nodes_progress, phase_of
+from nodes.rotations.root_nodes import Phase, awaited, nodes_in, phase_of
 from nodes.rotations.services import blocked_reason, nodes_to_reissue
 from pki.core import clocks, lifetime
+from pki.core.roles import Kind
 from pki.issuing import issue
 from web.progress import Step, steps_at
 from web.words import plural
@@ -30,44 +32,6 @@ PHASES = (
     (Phase.ISSUING, "Every node gets new certificates, which are verified"),
     (Phase.FINISHED, "The old root is removed"),
 )
-
-
-@dataclass(frozen=True)
-class NodeProgressRow:
-    """One node of the table. `presents` is from its report; `accepted` was verified by a connection to it and by its own call."""
-
-    node: Node
-    trusts: bool
-    presents: bool
-    accepted: bool
-    last_proof: datetime | None
-    excluded: dict[str, str] | None
-    awaited: bool
-    blocked_reason: str
-
-
-def _presents(progress: NodeProgress, by_root: set[str]) -> bool:
-    seen = progress.node.observed
-    if seen is None or seen.installed.get("service") not in by_root:
-        return False
-    return not seen.listening or seen.served.get("service") in by_root
-
-
-def node_progress_rows(rotation: Rotation, *, now: datetime) -> list[NodeProgressRow]:
-    """The current progress of every node that takes part."""
-    by_root = (
-        set(Certificate.objects.accepted().filter(issuer=rotation.to_root).values_list("sha256", flat=True)) if rotation.to_root else set()
-    )
-    found, phase, rows = list(nodes_progress(rotation)), phase_of(rotation), []
-    texts = blocked_texts(nodes_before_root_rotation(now=now))
-    for progress in found:
-        node, seen, why = progress.node, progress.node.observed, texts[progress.node.pk]
-        awaited = phase != Phase.FINISHED and progress.is_awaited(phase)
-        at = seen.last_seen_at if seen else None
-        rows.append(
-            NodeProgressRow(node, progress.trusts, _presents(progress, by_root), progress.presents, at, progress.excluded, awaited, why)
-        )
-    return rows
 
 
 def _subject(root: Certificate | None) -> str:
@@ -81,7 +45,6 @@ class RootRotation:
     rotation: Rotation
     phase: Phase
     phases: list[Step]
-    nodes: list[NodeProgressRow]
     waits: AwaitedNodes
     percent: int
     settles_at: datetime | None
@@ -105,11 +68,6 @@ class RootRotation:
         return ", ".join(exclusion["name"] for exclusion in self.rotation.excluded)
 
     @property
-    def columns(self) -> list[str]:
-        which = "old" if self.rotation.rolled_back else "new"
-        return ["Node", f"Trusts the {which} root", "Uses its certificate", "Verified", "Last report"]
-
-    @property
     def exports_title(self) -> str:
         have = plural(self.exports.total, "has", "have")
         return f"{self.exports.count} still {have} certificates of {_subject(self.rotation.from_root)}"
@@ -124,20 +82,33 @@ class RootRotation:
 
 def root_nodes_awaited(rotation: Rotation, *, now: datetime) -> "QuerySet[Any]":
     """The nodes that the rotation waits for, with the column `blocked`."""
-    phase = phase_of(rotation)
-    awaited = [] if phase == Phase.FINISHED else [progress.node.pk for progress in nodes_progress(rotation) if progress.is_awaited(phase)]
-    return nodes_before_root_rotation(now=now).filter(pk__in=awaited)
+    phase, nodes = phase_of(rotation), nodes_in(rotation)
+    waits = nodes.none() if phase == Phase.FINISHED else awaited(nodes, rotation, phase)
+    return with_blocked(waits, now=now, further=[SERVES_OLD])
+
+
+def root_progress_rows(rotation: Rotation, *, now: datetime) -> "QuerySet[Any]":
+    """Every node in the rotation, with its progress, the column `blocked`, and `waits`: whether the rotation waits for it."""
+    waits = Q(presents=False) if phase_of(rotation) == Phase.ISSUING else Q(trusts=False)
+    condition = waits & ~Q(pk__in=[exclusion["id"] for exclusion in rotation.excluded])
+    marked = Case(When(condition, then=Value(True)), default=Value(False), output_field=BooleanField())
+    return with_blocked(nodes_in(rotation).annotate(waits=marked), now=now, further=[SERVES_OLD])
+
+
+def _percent(rotation: Rotation) -> int:
+    """Each node counts when it trusts the root, and when its certificates are verified."""
+    numbers = {name: Count("pk", filter=Q((name, True))) for name in ("trusts", "presents")}
+    found = nodes_in(rotation).order_by().aggregate(total=Count("pk"), **numbers)
+    return int(100 * (found["trusts"] + found["presents"]) // (2 * found["total"] or 1))
 
 
 def root_rotation(rotation: Rotation, *, now: datetime) -> RootRotation:
     phase = phase_of(rotation)
     done = phase == Phase.FINISHED
-    rows = [] if done else node_progress_rows(rotation, now=now)
     at = [step for step, _ in PHASES].index(phase)
-    steps = 2 * len(rows) or 1
     return RootRotation(
-        rotation, phase, steps_at([label for _, label in PHASES], done=len(PHASES) if done else at), rows, awaited_nodes(root_nodes_awaited(rotation, now=now)),
-        percent=100 if done else 100 * (sum(row.trusts for row in rows) + sum(row.accepted for row in rows)) // steps,
+        rotation, phase, steps_at([label for _, label in PHASES], done=len(PHASES) if done else at), awaited_nodes(root_nodes_awaited(rotation, now=now)),
+        percent=100 if done else _percent(rotation),
         settles_at=rotation.settled_at + SETTLE if rotation.settled_at and not done else None,
         exports=_exports_of(None if done else rotation.from_root, now=now),
         exports_awaited=[] if done else list(exports_awaited(rotation, now=now).values_list("machine", flat=True)),
@@ -266,7 +237,7 @@ class RollBackPage:
     """The effects of a rollback, before it is confirmed. `keep` is None if the new root does not exist yet."""
 
     rotation: Rotation
-    nodes: list[NodeProgressRow]
+    nodes: int
     exports: AffectedExports
     keep: KeepChoice | None
     error: str
@@ -276,9 +247,16 @@ class RollBackPage:
         return f"{self.exports.count} with certificates of the removed root must be renewed by hand, and the files copied to the machine:"
 
 
+def nodes_to_roll_back(rotation: Rotation, *, now: datetime) -> "QuerySet[Any]":
+    """The nodes that use certificates of the new root, with the column `blocked`."""
+    made = Certificate.objects.accepted().filter(issuer=rotation.to_root, kind=Kind.SERVICE).order_by()
+    used = observed(Q(service_sha256__in=made.values("sha256"))) if rotation.to_root else Q(pk__in=[])
+    return with_blocked(nodes_to_reissue().filter(used), now=now, further=[SERVES_OLD])
+
+
 def roll_back_page(rotation: Rotation, *, error: str, now: datetime) -> RollBackPage:
     exports, new = _exports_of(rotation.to_root, now=now), rotation.to_root
-    nodes = [row for row in node_progress_rows(rotation, now=now) if row.presents]
+    nodes = nodes_to_roll_back(rotation, now=now).count()
     return RollBackPage(rotation, nodes, exports, _keep_choice(new, exports) if new else None, error)
 
 

@@ -195,7 +195,7 @@ def old_certificate_is_revoked(page: Page) -> None:
     expect(page.get_by_role("status")).to_have_text("1 certificate")
     page.get_by_role("link", name="CN=rim2.example").click()
     page.get_by_role("link", name="Revoke…").click()
-    replaced = page.get_by_role("listitem").filter(has_text="Made for this node, not reported as installed")
+    replaced = page.get_by_role("row").filter(has_text="Made for this node, not reported as installed")
     for _ in range(60):  # the page says what the node reported last; the next report comes within a minute
         if replaced.count():
             break

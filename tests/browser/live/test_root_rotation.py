@@ -92,7 +92,7 @@ def begin(eyes: Eyes) -> None:
     page = eyes.go("/roots/")
     page.get_by_role("link", name="New root…").click()
     for number in range(1, 1 + AGENTS):
-        expect(page.get_by_role("listitem").filter(has_text=f"rim{number}.example")).to_be_visible()
+        expect(page.get_by_role("row").filter(has_text=f"rim{number}.example")).to_be_visible()
     page.get_by_role("button", name="Create").click()
     expect(page.get_by_role("heading", name="Rotation from")).to_be_visible()
 

@@ -13,11 +13,16 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from audit.actors import SYSTEM
+from certs.models import Rotation
+from certs.roots.services import root_make
+from certs.zone.services import zone_current
 from nodes.models import CallerFinding, Node, Observation, Renewal
 from nodes.renewal.blocked_reason import Readiness
 from nodes.rotations.affected_nodes import affected_nodes
 from nodes.rotations.database_key_view_models import nodes_before_key_rotation
 from nodes.rotations.lists import AffectedList
+from nodes.rotations.root import root_rotation_start
 from nodes.rotations.root_view_models import nodes_before_root_rotation
 from tests import factories
 from web.lists.keyset import batches
@@ -154,3 +159,32 @@ def test_a_plan_is_counted_searched_and_downloaded(site_directory: Path) -> None
         ("central", "silent", "repository"),
         ("rim07", "silent", "'=engine"),
     ]
+
+
+def test_the_page_of_a_running_rotation_costs_the_same_for_many_nodes(site_directory: Path) -> None:
+    client, costs = factories.administrator(), []
+    rotation = root_rotation_start(actor=SYSTEM, now=NOW)
+    root = root_make(zone=zone_current(), number=2, actor=SYSTEM, now=NOW)
+    Rotation.objects.filter(pk=rotation.pk).update(to_root=root)
+    urls = [
+        reverse("roots:show"),
+        reverse("roots:roll-back", args=[rotation.pk]),
+        f"/api/v1/rotations/{rotation.pk}/",
+        "/api/v1/attention/",
+    ]
+    for numbers in (range(50), range(50, 500)):
+        for number in numbers:
+            node(f"rim{number:03}", silent=number % 2 == 0)
+        costs.append([cost(client, url) for url in urls])
+    assert costs[0] == costs[1]
+    page = client.get(urls[0], secure=True).content.decode()
+    assert "Waiting for 501 nodes" in page
+    assert ("rim000" in page, "rim001" in page) == (True, False)  # silent nodes are first
+    answer = client.get(urls[2], secure=True).json()
+    assert (answer["waits_for_total"], len(answer["waits_for"]), len(answer["nodes"])) == (501, 20, 100)
+    trusting = Observation.objects.get(node__name="rim001")
+    trusting.trusts = [root.sha256]
+    trusting.save()
+    found = client.get(urls[0] + "?waits=no&download=csv", secure=True)
+    (row,) = csv.DictReader(io.StringIO(b"".join(found.streaming_content).decode()))  # type: ignore[attr-defined]
+    assert (row["name"], row["trusts"], row["accepted"]) == ("rim001", "true", "false")

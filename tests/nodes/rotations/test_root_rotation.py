@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from certs.models import Rotation
 from nodes.models import Node, Observation, Registration
-from nodes.rotations.root_nodes import NodeProgress, Phase, awaited, nodes_in, nodes_progress, phase_of
+from nodes.rotations.root_nodes import Phase, awaited, nodes_in, phase_of
 from tests import factories
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -65,13 +65,6 @@ def take_part(
     return node
 
 
-def progress(**fields: Any) -> NodeProgress:
-    of = rotation()
-    take_part(of, **fields)
-    (found,) = nodes_progress(of)
-    return found
-
-
 BEFORE, AFTER = MADE - timedelta(minutes=1), MADE + timedelta(minutes=1)
 # what is so: (trusts, presents)
 TABLE = {
@@ -102,9 +95,11 @@ TABLE = {
 @pytest.mark.django_db
 @pytest.mark.parametrize(("fields", "expected"), TABLE.values(), ids=TABLE)
 def test_what_a_node_has_proved(fields: dict, expected: tuple[bool, bool]) -> None:
-    found = progress(**fields)
+    of = rotation()
+    take_part(of, **fields)
+    found = nodes_in(of).get()
     assert (found.trusts, found.presents) == expected
-    assert (not found.is_awaited(Phase.TRUSTING), not found.is_awaited(Phase.ISSUING)) == expected
+    assert tuple(not awaited(nodes_in(of), of, phase).exists() for phase in (Phase.TRUSTING, Phase.ISSUING)) == expected
 
 
 @pytest.mark.django_db
@@ -127,8 +122,9 @@ def test_those_awaited_are_the_same_one_by_one_and_together() -> None:
     excluded = Node.objects.get(name="rim3")
     of.excluded = [{"id": str(excluded.pk), "name": excluded.name}]
     for phase in (Phase.TRUSTING, Phase.ISSUING):
-        one_by_one = {found.node.pk for found in nodes_progress(of) if found.is_awaited(phase)}
-        assert excluded.pk not in one_by_one
+        waits = {found.pk for found in nodes_in(of) if not (found.presents if phase == Phase.ISSUING else found.trusts)}
+        one_by_one = waits - {excluded.pk}
+        assert excluded.pk in waits
         assert {node.pk for node in awaited(nodes_in(of), of, phase)} == one_by_one
 
 
@@ -137,7 +133,7 @@ def test_before_there_is_a_new_root_nobody_has_it() -> None:
     of = rotation()
     take_part(of)
     of.to_root = None
-    (found,) = nodes_progress(of)
+    found = nodes_in(of).get()
     assert (found.trusts, found.presents) == (False, False)
 
 
