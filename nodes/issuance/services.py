@@ -1,6 +1,7 @@
 """A node's keys and certificates of one generation, and the package that carries them."""
 
 import functools
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -34,13 +35,17 @@ from sealing.local_keys import key_ring
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """The certificates of one generation to make for `node`, as long as `pending` has a row. `in_a_hurry`: a person waits for them."""
+    """The certificates of one generation to make for `node`, as long as `pending` has a row. `in_a_hurry`: a person waits for them.
+
+    `keeps` are the key ids of the database keys for which the node keeps a service pair.
+    """
 
     node: Node
     generation: int
     pending: "QuerySet[Any]"
     in_a_hurry: bool
     actor: Actor
+    keeps: Collection[str] = ()
 
     def raise_if_canceled(self) -> None:
         """Raises: StaleNode if the request was canceled in the meantime."""
@@ -67,7 +72,7 @@ def _key_of(version: DatabaseKey) -> database_key.DatabaseKey:
 def _certificates(
     request: GenerationRequest, zone: TrustZone, root: Certificate, *, now: datetime
 ) -> "tuple[dict[DatabaseKey, Certificate], Certificate]":
-    """The service certificate for each database key, newest first, and the client certificate, issued by `root`. Raises: StaleCertificate, StaleNode, PKIError, TrustZoneError."""
+    """The service certificate for each database key that the node lacks and for the newest, newest first, and the client certificate, issued by `root`. Raises: StaleCertificate, StaleNode, PKIError, TrustZoneError."""
     node, issuer = request.node, functools.cache(issuer_of)
     further = (*node.subject_alternative_names, *([node.address] if node.address else []))
 
@@ -79,7 +84,7 @@ def _certificates(
         )  # fmt: skip
         return Draft(asked, private_key, issuer(root), version.version if version else 0)
 
-    versions = list(versions_for(node))
+    versions = [version for older, version in enumerate(versions_for(node)) if not older or version.key_id not in request.keeps]
     pairs: list[tuple[Kind, DatabaseKey | None]] = [*((Kind.SERVICE, version) for version in versions), (Kind.CLIENT, None)]
     *services, client = certificates_for(
         drafts={

@@ -58,7 +58,7 @@ def node_renew(*, actor: Actor, node: Node, now: datetime) -> Renewal:
 
 
 def renewal_ensure(*, actor: Actor, node: Node, now: datetime) -> Renewal | None:
-    """Start a renewal if none is in progress; None if one is, has just failed or is impossible now. A renewal has a service pair for each live database key."""
+    """Start a renewal if none is in progress; None if one is, has just failed or is impossible now. A renewal has a service pair for the newest database key, and for each other live one that the node lacks."""
     last = list(Renewal.objects.filter(node=node).defer("package")[:5])
     failures = len(list(takewhile(lambda renewal: renewal.status == RenewalStatus.FAILED, last)))
     if failures and timedelta(0) <= now - last[0].since < min(AFTER_A_FAILURE * 2 ** (failures - 1), MOST_PATIENCE):
@@ -144,7 +144,8 @@ def _issue(renewal: Renewal, now: datetime) -> timedelta | None:
         return None
     try:
         pending = Renewal.objects.filter(pk=renewal.pk, status=RenewalStatus.REQUESTED)
-        request = GenerationRequest(node, renewal.generation, pending, in_a_hurry=False, actor=actor)
+        keeps = node.observed.database_keys if node.observed else ()
+        request = GenerationRequest(node, renewal.generation, pending, in_a_hurry=False, actor=actor, keeps=keeps)
         content = package_make(request, expires_at=now + VALID, now=now)
     except StaleCertificate:
         raise

@@ -53,7 +53,8 @@ def _registry(algorithm: str) -> jwe.JWERegistry:
 class Package:
     """All keys and certificates of a node.
 
-    `service` carries the newest database key; `further_service_pairs` have one pair for each other key that is still in use.
+    `service` carries the newest database key; `further_service_pairs` have one pair for each other key that is still in use, in a renewal
+    only if the node lacks it.
     `nudged_by` are the SHA-256 fingerprints of the client certificates that may ask the node to call now, until the first answer to a heartbeat.
     """
 
