@@ -1,12 +1,15 @@
 """The addresses that nodes call: stored in the trust zone's row, or set in the environment, which takes precedence."""
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Case, Count, Q, QuerySet, TextField, When
+from django.db.models.functions import Cast
 
 from audit.actors import SYSTEM, Actor
 from audit.record import record
@@ -90,31 +93,46 @@ def is_remote(node: Node) -> bool:
 
 
 @dataclass(frozen=True)
-class Knowing:
-    """The central node's addresses that one node knows; empty if its agent does not report them."""
+class Contact:
+    """A node that calls the central node: the central node's addresses that it knows (empty if its agent does not report them), and where it called last.
+
+    A node that is `losing` knows none of the new addresses, so it cannot call when the other addresses stop answering.
+    """
 
     node: Node
+    losing: bool
     knows: tuple[str, ...]
     called: str
     last_seen_at: datetime | None
 
 
-def nodes_knowing() -> list[Knowing]:
-    """Every node that calls the central node, sorted by name."""
-    calling = Node.objects.present().filter(is_central=False).exclude(state=NodeState.CREATED, registered_at=None)
-    reported = ("observation__central_addresses", "observation__central_called", "observation__last_seen_at")
-    found = []
-    for node in calling.select_related("observation").only("name", "host_name", *reported).order_by("name"):
-        seen = node.observed
-        knows = tuple(seen.central_addresses) if seen else ()
-        found.append(Knowing(node, knows, seen.central_called if seen else "", seen.last_seen_at if seen else None))
-    return found
+@dataclass(frozen=True)
+class Contacts:
+    """The nodes that call the central node, counted by the database."""
+
+    nodes: "QuerySet[Any]"
+    count: int
+    losing: int
+
+    def first(self, number: int | None = None) -> Iterator[Contact]:
+        """The first `number` of them, by default all. Those that lose contact come first."""
+        reported = ("observation__central_addresses", "observation__central_called", "observation__last_seen_at")
+        found = self.nodes.select_related("observation").only("name", "host_name", *reported).order_by("-losing", "name", "pk")
+        for node in found[:number].iterator():
+            seen = node.observed
+            knows = tuple(seen.central_addresses) if seen else ()
+            yield Contact(node, node.losing, knows, seen.central_called if seen else "", seen.last_seen_at if seen else None)
 
 
-def losing_contact(new_addresses: Sequence[CentralAddress], knowing: Sequence[Knowing]) -> list[Knowing]:
-    """The nodes that know none of the addresses in `new_addresses`, so they cannot call when the other addresses stop answering."""
-    texts = set(netlocs(new_addresses))
-    return [node for node in knowing if not texts & set(node.knows)]
+def contacts(new_addresses: Sequence[CentralAddress]) -> Contacts:
+    """Which nodes know one of the new addresses."""
+    text = Cast("observation__central_addresses", TextField())
+    nodes = Node.objects.present().filter(is_central=False).exclude(state=NodeState.CREATED, registered_at=None).annotate(known=text)
+    # DNS names are case-insensitive.
+    knows = Q(*(("known__icontains", f'"{address}"') for address in netlocs(new_addresses)), _connector=Q.OR)
+    nodes = nodes.annotate(losing=Case(When(knows, then=False), default=True))
+    counts = nodes.aggregate(nodes=Count("pk"), lose=Count("pk", filter=Q(losing=True)))
+    return Contacts(nodes, counts["nodes"], counts["lose"])
 
 
 def addresses_set(*, actor: Actor, texts: Sequence[str], now: datetime) -> tuple[CentralAddress, ...]:

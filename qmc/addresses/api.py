@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from nodes.addresses.services import addresses_checked, central_addresses, losing_contact, nodes_knowing
+from nodes.addresses.services import addresses_checked, central_addresses, contacts
 from qmc.addresses.services import MOST, SiteAddresses, overridden, site_addresses, site_addresses_set
 from web.api import Input, Query, StrictText, View, operation
 
@@ -50,13 +50,12 @@ class AddressesOutput(serializers.Serializer[Any]):
 
 def addresses_json(found: SiteAddresses, asked: list[str]) -> dict[str, Any]:
     """The addresses of the site, and the nodes that know none of `asked`. Default: the addresses in force. Raises: InputInvalid."""
-    knowing = nodes_knowing()
-    losing = losing_contact(addresses_checked(asked) if asked else central_addresses(), knowing)
+    nodes = contacts(addresses_checked(asked) if asked else central_addresses())
     named = [
         {"id": str(contact.node.pk), "name": contact.node.name, "knows": list(contact.knows), "called": contact.called}
-        for contact in losing
+        for contact in nodes.first(min(nodes.losing, MOST_NAMED))
     ]
-    counts = {"nodes": len(knowing), "losing_contact": len(losing), "losing": named[:MOST_NAMED]}
+    counts = {"nodes": nodes.count, "losing_contact": nodes.losing, "losing": named}
     return vars(found) | {"overridden_by_environment": overridden()} | counts
 
 

@@ -8,7 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from audit.actors import SYSTEM
-from nodes.addresses.services import addresses_checked, addresses_recorded, losing_contact, netlocs, nodes_knowing
+from nodes.addresses.services import addresses_checked, addresses_recorded, contacts, netlocs
 from pki.core import clocks
 from pki.core.addresses import CentralAddress
 from pki.core.commands import AGENT
@@ -21,14 +21,13 @@ from sealing.errors import TrustZoneError
 def lines(new_addresses: Sequence[CentralAddress]) -> Iterator[str]:
     """The effect of the change, before it is made."""
     yield f"Nodes call {', '.join(netlocs(addresses_recorded()))} now. The new addresses are {', '.join(netlocs(new_addresses))}."
-    knowing = nodes_knowing()
-    losing = losing_contact(new_addresses, knowing)
-    if not losing:
-        yield f"Each of {len(knowing)} nodes knows one of the new addresses." if knowing else "No other node is registered."
+    nodes = contacts(new_addresses)
+    if not nodes.losing:
+        yield f"Each of {nodes.count} nodes knows one of the new addresses." if nodes.count else "No other node is registered."
         return
-    yield f"{len(losing)} of {len(knowing)} nodes know none of the new addresses. They learn them with their next call, so keep the old addresses"
+    yield f"{nodes.losing} of {nodes.count} nodes know none of the new addresses. They learn them with their next call, so keep the old addresses"
     yield f"working until then. If a node loses contact, run `{AGENT} set-central` on it. These nodes are affected:"
-    for contact in losing:
+    for contact in nodes.first(nodes.losing):
         known = ", ".join(contact.knows) or "not reported by its agent"
         seen = f"called {clocks.stamp(contact.last_seen_at)}" if contact.last_seen_at else "has never called"
         yield f"  {contact.node.name} ({contact.node.host_name}): knows {known}; {seen}"

@@ -16,9 +16,8 @@ from nodes.addresses.services import (
     addresses_set,
     addresses_settle,
     central_addresses,
-    losing_contact,
+    contacts,
     netlocs,
-    nodes_knowing,
 )
 from nodes.errors import InputInvalid
 from nodes.models import Node, Observation
@@ -159,14 +158,19 @@ def test_nodes_that_know_none_of_the_new_addresses_are_listed_before_a_change(zo
     Observation.objects.create(node=node, last_seen_at=NOW, central_addresses=["127.0.0.1:4242"], central_called="127.0.0.1:4242")
     older = factories.node("old", at=NOW)
     factories.node("new", at=NOW, state="created")
-    knowing = nodes_knowing()
-    assert [(contact.node.pk, contact.knows, contact.called) for contact in knowing] == [
-        (older.pk, (), ""),
-        (node.pk, ("127.0.0.1:4242",), "127.0.0.1:4242"),
-    ]
     new_addresses = [central_address("10.4.2.1:4242")]
-    assert losing_contact(new_addresses, knowing) == knowing
-    assert [contact.node for contact in losing_contact([*new_addresses, central_address("127.0.0.1")], knowing)] == [older]
+    found = contacts(new_addresses)
+    assert (found.count, found.losing) == (2, 2)
+    assert [(contact.node.pk, contact.losing, contact.knows, contact.called) for contact in found.first()] == [
+        (older.pk, True, (), ""),
+        (node.pk, True, ("127.0.0.1:4242",), "127.0.0.1:4242"),
+    ]
+    for known in ("127.0.0.1", "Central.Example"):
+        Observation.objects.update(central_addresses=["127.0.0.1:4242", "central.example:4242"])
+        found = contacts([*new_addresses, central_address(known)])
+        assert [(contact.node.pk, contact.losing) for contact in found.first()] == [(older.pk, True), (node.pk, False)]
+    Observation.objects.update(central_addresses=["127.0.0.1:4242"])
+    assert contacts([central_address("7.0.0.1")]).losing == 2  # a part of an address is another address
     call_command("set_addresses", "--node-api-address", "10.4.2.1", "--yes")
     out = capsys.readouterr().out
     assert "2 of 2 nodes know none" in out
