@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
-from django.db.models.functions import Coalesce
 
+from audit.listing import without_index
 from audit.models import Event, EventQuerySet
 
 LINES = 30  # on the page of a node or an export; the history page shows all
@@ -53,7 +53,7 @@ def history_of(target: uuid.UUID, own: "QuerySet[Any]", *, before: int | None, l
     """The newest events of `target` and of its certificates before the event `before`. `own` are the rows of its certificates."""
     of_target = _newest(Event.objects.for_target(target).order_by("-sequence"), before, lines)
     # A certificate has few events. In this order, the database finds them by the certificates and does not search the whole log for them.
-    of_own = Event.objects.filter(target_id__in=own.order_by().values("pk")).order_by(Coalesce("sequence", "sequence").desc())
+    of_own = Event.objects.filter(target_id__in=own.order_by().values("pk")).order_by(without_index("sequence").desc())
     newest = _newest(of_own.exclude(action="certificate.recorded"), before, lines)
     found = sorted([*of_target, *newest], key=lambda event: event.sequence, reverse=True)
     shown = found[:lines]

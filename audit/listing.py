@@ -59,7 +59,7 @@ def events_page(wanted: EventFilter, *, before: int | None = None, size: int) ->
         # The condition with the fewest candidates: its last one is the oldest event, or it has all of them.
         name = min(ends, key=lambda name: ends[name] or 0)
         last = ends[name]
-        examined += [Exact(_without_index(other), value) for other, value in indexed.items() if other != name]
+        examined += [Exact(without_index(other), value) for other, value in indexed.items() if other != name]
         indexed = {name: indexed[name]} if name else {}
     found = within.filter(*examined, **indexed)
     rows = list((found.filter(sequence__gte=last) if last else found).order_by("-sequence")[: size + 1])
@@ -80,15 +80,15 @@ def _indexed(wanted: EventFilter) -> Iterator[tuple[str, Any]]:
 
 def _examined(wanted: EventFilter) -> Iterator[Condition]:
     if wanted.since:
-        yield GreaterThanOrEqual(_without_index("at"), wanted.since)
+        yield GreaterThanOrEqual(without_index("at"), wanted.since)
     if wanted.until:
-        yield LessThan(_without_index("at"), wanted.until)
+        yield LessThan(without_index("at"), wanted.until)
     if wanted.search:
         yield _contains(wanted.search)
 
 
-def _without_index(field: str) -> Coalesce:
-    """The value of a field as an expression, so that the database does not choose another index than the one of the candidates."""
+def without_index(field: str) -> Coalesce:
+    """The value of a field as an expression, so that the database does not use the index of this field, but the one of a better condition."""
     return Coalesce(field, field)
 
 

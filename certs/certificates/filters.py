@@ -1,7 +1,7 @@
 """The filters of the list of certificates."""
 
 import uuid
-from collections.abc import Iterable
+from typing import Any
 
 import django_filters
 from django import forms
@@ -20,14 +20,13 @@ STATUS = [
 ]  # fmt: skip
 
 
-def _holders(text: str) -> Iterable[str]:
-    return Certificate.objects.listed().filter(holder__istartswith=text).order_by("holder").values_list("holder", flat=True).distinct()[:20]
+def _holders(text: str) -> "QuerySet[Any]":
+    return Certificate.objects.listed().filter(holder__istartswith=text).order_by("holder").values_list("holder", flat=True).distinct()
 
 
-def _issuers(text: str) -> Iterable[str]:
-    return (
-        Certificate.objects.listed().filter(kind=Kind.ROOT, subject__istartswith=text).order_by("subject").values_list("subject", flat=True)
-    )
+def _issuers(text: str) -> "QuerySet[Any]":
+    roots = Certificate.objects.listed().filter(kind=Kind.ROOT, subject__istartswith=text)
+    return roots.order_by("subject").values_list("subject", flat=True).distinct()
 
 
 def _holder(key: uuid.UUID) -> str | None:

@@ -113,13 +113,13 @@ class _NamedField(forms.CharField):
 class Named(django_filters.CharFilter):
     """Rows that belong to an object, which is chosen by its name, or by its identifier.
 
-    `suggest` returns names that begin with a text. `name_of` returns the name of an identifier.
+    `suggest` returns the names that begin with a text, each once. `name_of` returns the name of an identifier.
     """
 
     field_class = _NamedField
 
     def __init__(
-        self, label: str, *, key: str, name: str, suggest: Callable[[str], Iterable[str]], name_of: Callable[[uuid.UUID], str | None]
+        self, label: str, *, key: str, name: str, suggest: Callable[[str], "QuerySet[Any]"], name_of: Callable[[uuid.UUID], str | None]
     ) -> None:
         widget = forms.TextInput(attrs={"class": "form-control", "autocomplete": "off", "spellcheck": "false"})
         super().__init__(label=label, max_length=LONGEST_SEARCH, widget=widget, name_of=name_of, help_text="a name, or a UUID")
@@ -132,7 +132,7 @@ class Named(django_filters.CharFilter):
         return rows.filter(**{self.key: found} if found else {self.name: value})
 
     def suggestions(self, text: str) -> list[str]:
-        return [*self.suggest(text.strip()[:LONGEST_SEARCH])][:MOST_SUGGESTIONS]
+        return [*self.suggest(text.strip()[:LONGEST_SEARCH])[:MOST_SUGGESTIONS]]
 
 
 def as_uuid(text: str) -> uuid.UUID | None:

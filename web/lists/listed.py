@@ -52,7 +52,7 @@ class Listed:
         self.form = self._filters.form
         self.found: QuerySet[Any] = self._filters.qs
 
-    @property
+    @cached_property
     def answer(self) -> HttpResponseBase | None:
         """The answer if the address asks for a file or for suggestions. Otherwise the page is to be shown."""
         asked = self._filters.filters.get(self.request.GET.get("suggest", ""))
