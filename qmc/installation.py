@@ -149,6 +149,9 @@ def database_of(url: str) -> dict[str, Any]:
             "Give postgres://USER:PASSWORD@HOST:PORT/NAME, with special characters of the password percent-encoded, or unset it for SQLite in the "
             "data directory."
         )
+    if found["ENGINE"] == "django.db.backends.postgresql":
+        # PostgreSQL takes longer to compile a query of a page than to run it.
+        found["OPTIONS"] = {"options": "-c jit=off"} | found.get("OPTIONS", {})
     return dict(found)
 
 

@@ -124,7 +124,7 @@ TEMPLATES = [
             "loaders": [
                 (
                     "django.template.loaders.cached.Loader",
-                    ["django_cotton.cotton_loader.Loader", "django.template.loaders.app_directories.Loader"],
+                    ["web.templates.Loader", "django.template.loaders.app_directories.Loader"],
                 )
             ],
             "builtins": ["django_cotton.templatetags.cotton"],

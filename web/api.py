@@ -9,7 +9,6 @@ from itertools import islice
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.core.paginator import EmptyPage, Paginator
-from django.db.models import QuerySet
 from django.utils import timezone
 from django_filters import ChoiceFilter, Filter, IsoDateTimeFilter, UUIDFilter
 from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
@@ -25,7 +24,7 @@ from pki.exchange.problem import MEDIA_TYPE
 from web.errors import InputInvalid
 from web.lists.declared import List
 from web.lists.filters import LONGEST_SEARCH
-from web.lists.keyset import LONGEST_CURSOR, Order, part_at, part_numbered
+from web.lists.keyset import LONGEST_CURSOR, Source
 
 LONGEST_TEXT, MOST_ITEMS = 2000, 1000
 LARGEST_FILE_TEXT = 512 * 1024  # a file of 256 KiB in base64, with room for line breaks
@@ -220,22 +219,21 @@ class View(APIView):
         following = replace_query_param(self.request.build_absolute_uri(), "page", number + 1) if page.has_next() else None
         return Response({"results": render([*page]), "next": following})
 
-    def listed(self, declared: List, rows: "QuerySet[Any]") -> Response:
+    def listed(self, declared: List, rows: Any) -> Response:
         """One page of a list with its filters. Raises: InputInvalid for a page or a place that does not exist."""
         filters = declared.filters(self.request.query_params, queryset=rows)
-        found = filters.qs
         if not filters.form.is_valid():
             raise InputInvalid({name: [str(text) for text in texts] for name, texts in filters.form.errors.items()})
-        order = declared.order(found, self.query.get("sort", declared.sort))
-        return self.placed(found, order, lambda rows: declared.json(rows, timezone.now()))
+        source = declared.source(filters.qs, self.query.get("sort", declared.sort))
+        return self.placed(source, lambda rows: declared.json(rows, timezone.now()))
 
-    def placed(self, found: "QuerySet[Any]", order: Order, render: Callable[[list[Any]], Any]) -> Response:
-        """The page of `found` at the given place: `{"results": […], "next": …}`. Raises: InputInvalid for a page or a place that does not exist."""
+    def placed(self, source: Source, render: Callable[[list[Any]], Any]) -> Response:
+        """The page at the given place: `{"results": […], "next": …}`. Raises: InputInvalid for a page or a place that does not exist."""
         given, size = self.query, self.query["page_size"]
         if cursor := given.get("cursor"):
-            part = part_at(found, order, size=size, cursor=cursor)
+            part = source.part(size=size, cursor=cursor)
         else:
-            part = part_numbered(found, order, size=size, number=given["page"])
+            part = source.numbered(size=size, number=given["page"])
         here = remove_query_param(self.request.build_absolute_uri(), "page")
         following = replace_query_param(here, "cursor", part.next) if part.next else None
         return Response({"results": render(part.rows), "next": following})

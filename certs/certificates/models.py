@@ -84,8 +84,10 @@ class Certificate(models.Model):
     class Meta:
         ordering = ["not_after", "id"]
         indexes = [
-            models.Index(fields=["status", "kind", "renew_at", "not_after", "holder_id"], name="certificate_due_and_board"),
+            models.Index(fields=["status", "kind", "renew_at", "not_after", "holder_id", "generation"], name="certificate_due_and_board"),
             models.Index(fields=["status", "not_after"], name="certificate_expiry"),
+            # PostgreSQL reads the board in this order. In the index of all, the oldest certificates come first, and they are superseded.
+            models.Index(fields=["not_after"], condition=Q(status="issued"), name="certificate_board"),
             models.Index(fields=["kind", "status"], name="certificate_kind"),
             models.Index(fields=["holder_id", "kind", "status", "not_after"], name="certificates_of_holder"),
             # Few certificates have one: it is deleted when the holder has the certificate.

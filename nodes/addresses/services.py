@@ -117,11 +117,14 @@ class Contacts:
     def first(self, number: int | None = None) -> Iterator[Contact]:
         """The first `number` of them, by default all. Those that lose contact come first."""
         reported = ("observation__central_addresses", "observation__central_called", "observation__last_seen_at")
-        found = self.nodes.select_related("observation").only("name", "host_name", *reported).order_by("-losing", "name", "pk")
-        for node in found[:number].iterator():
-            seen = node.observed
-            knows = tuple(seen.central_addresses) if seen else ()
-            yield Contact(node, node.losing, knows, seen.central_called if seen else "", seen.last_seen_at if seen else None)
+        found = self.nodes.select_related("observation").only("name", "host_name", *reported).order_by("name", "pk")
+        left = self.count if number is None else number
+        for losing, count in ((True, self.losing), (False, self.count - self.losing)):
+            for node in found.filter(losing=losing)[: min(left, count)].iterator():
+                seen = node.observed
+                knows = tuple(seen.central_addresses) if seen else ()
+                yield Contact(node, losing, knows, seen.central_called if seen else "", seen.last_seen_at if seen else None)
+            left -= min(left, count)
 
 
 def contacts(new_addresses: Sequence[CentralAddress]) -> Contacts:

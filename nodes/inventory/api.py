@@ -17,7 +17,7 @@ from nodes.inventory.services import SERVICES, node_create
 from nodes.models import Node
 from nodes.states import NodeState
 from web.api import MOST_ITEMS, Choice, Input, ListQuery, StrictInteger, StrictText, View, list_query, operation, page_of
-from web.lists.keyset import order_of
+from web.lists.keyset import Rows, order_of
 
 
 class NodeInput(Input):
@@ -103,7 +103,6 @@ class NodeEvents(View):
         get_object_or_404(Node, pk=pk)
         names, events = ("sequence", "at", "actor", "action", "detail"), Event.objects.for_target(pk)
         return self.placed(
-            events,
-            order_of(events, "-sequence", ["sequence"]),
+            Rows(events, order_of(events, "-sequence", ["sequence"])),
             lambda page: [{name: getattr(event, name) for name in names} for event in page],
         )

@@ -1,32 +1,23 @@
 """The expiry board in the REST API."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.utils.urls import replace_query_param
 
 from attention.expiring import KINDS, Happens
-from pki.core import lifetime
-from qmc.expiry.board import Board, BoardRow, as_of_read
+from qmc.expiry.board import Board, as_of_read
+from qmc.expiry.everything import Everything, board_counted
 from qmc.expiry.lists import ExpiryList
-from qmc.expiry.rows import Asked, ExpiryRows, expiry_board
-from web.api import Choice, ListQuery, View, operation
-from web.lists.filters import LONGEST_SEARCH
+from qmc.expiry.rows import ExpiryRows
+from web.api import View, list_query, operation
 
 
-class ExpiryQuery(ListQuery):
-    search = serializers.CharField(required=False, max_length=LONGEST_SEARCH)
-    kind = Choice(KINDS, required=False)
-    bucket = Choice(lifetime.BUCKET_NAMES, required=False)
-    happens = Choice(Happens, required=False, help_text="whether it is automatic or requires an action")
+class ExpiryQuery(list_query(ExpiryList)):  # type: ignore[misc]
     as_of = serializers.CharField(required=False, allow_blank=True, help_text="a day or an RFC 3339 time, not before today. Default: now")
-
-    def get_fields(self) -> dict[str, Any]:
-        return {name: field for name, field in super().get_fields().items() if name != "page"}  # pages have no numbers
 
     def validate_as_of(self, text: str) -> Any:
         now = timezone.now()
@@ -70,12 +61,9 @@ class ExpiryOutput(serializers.Serializer[Any]):
     without_end = EndlessOutput(many=True)
 
 
-def board_json(board: Board, rows: list[BoardRow], following: str | None) -> dict[str, Any]:
-    """A page of the board in its pinned format."""
-    return {
-        "results": ExpiryList().json(rows, board.now), "next": following, "totals": board.totals, "as_of": board.as_of,
-        "without_end": [asdict(endless) for endless in board.without_end],
-    }  # fmt: skip
+def board_json(board: Board) -> dict[str, Any]:
+    """What the board has beside its rows, in its pinned format."""
+    return {"totals": board.totals, "as_of": board.as_of, "without_end": [asdict(endless) for endless in board.without_end]}
 
 
 class Expiry(View):
@@ -84,9 +72,7 @@ class Expiry(View):
     @operation(ExpiryOutput, query=ExpiryQuery)
     def get(self, request: Request) -> Response:
         self.actor.require("certs.view_certificate")
-        now, query = timezone.now(), self.query
-        asked = Asked(**{name: query.get(name, "") for name in ("search", "kind", "bucket", "happens")})
-        every = ExpiryRows(self.actor, now, max(now, query.get("as_of", now)))
-        part = replace(every, asked=asked).part(size=query["page_size"], cursor=query.get("cursor", ""))
-        following = replace_query_param(request.build_absolute_uri(), "cursor", part.next) if part.next else None
-        return Response(board_json(expiry_board(every), part.rows, following))
+        now = timezone.now()
+        every = Everything(self.actor, now, max(now, self.query.get("as_of", now)))
+        answer = self.listed(ExpiryList(every), ExpiryRows(every))
+        return Response(answer.data | board_json(board_counted(every)))

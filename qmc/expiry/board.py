@@ -14,16 +14,10 @@ FARTHEST_YEARS = 100
 
 @dataclass(frozen=True)
 class BoardRow(Expiring):
-    """One thing with an expiry date, as seen on `as_of`. `source` is where its room is in the order of rooms."""
+    """One thing with an expiry date, as seen on `as_of`."""
 
     now: datetime
     as_of: datetime
-    source: str = ""
-
-    @property
-    def place(self) -> tuple[datetime, str, str]:
-        """Its place in the order of all rows."""
-        return self.not_after, self.source, self.identity
 
     @property
     def days_left(self) -> int:
@@ -123,8 +117,8 @@ class Group:
 class Board:
     """Everything that expires, counted by the database: groups by their expiry date, and automatic replacements by their due date.
 
-    `next` is the next thing to expire that matters. Unused browser certificates, and lists that are signed each day, do not. `waiting` is the first thing
-    that requires an action, `first` the first of all, `root` the root that expires first.
+    `next` is the next thing to expire that matters, if one does. Unused browser certificates, and lists that are signed each day, do not. `waiting` is the first
+    thing that requires an action.
     """
 
     now: datetime
@@ -132,10 +126,8 @@ class Board:
     groups: list[Group]
     dues: list[Group]
     without_end: list[Endless]
-    first: BoardRow | None = None
     next: BoardRow | None = None
     waiting: BoardRow | None = None
-    root: BoardRow | None = None
 
     @property
     def count(self) -> int:

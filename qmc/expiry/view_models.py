@@ -3,50 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django import forms
-
-from attention.expiring import KINDS
 from pki.core import clocks, lifetime
 from qmc.expiry.board import Board, BoardRow, as_of_read, farthest
+from qmc.expiry.filters import BUCKET_WORDS
 from qmc.expiry.rows import Asked
 from qmc.expiry.timeline import Timeline, timeline
-from web.lists.filters import LONGEST_SEARCH
 from web.words import counted
 
-BUCKET_WORDS = {
-    "expired": "expired", "7_days": "within 7 days", "30_days": "within 30 days", "90_days": "within 90 days", "1_year": "within a year",
-    "later": "later than a year",
-}  # fmt: skip
 SOON = ("expired", "7_days", "30_days", "90_days")
 YEARS_AHEAD = ((1, "+1 year"), (2, "+2 years"), (5, "+5 years"))
-
-
-class ExpiryFilter(forms.Form):
-    """Which rows are shown, and seen from which day."""
-
-    search = forms.CharField(
-        required=False, label="Search", max_length=LONGEST_SEARCH, widget=forms.TextInput(attrs={"class": "form-control", "type": "search", "maxlength": 100})
-    )  # fmt: skip
-    kind = forms.ChoiceField(
-        required=False, label="Kind", choices=[("", "every kind"), *KINDS.items()], widget=forms.Select(attrs={"class": "form-select"})
-    )
-    bucket = forms.ChoiceField(
-        required=False,
-        label="Expires",
-        choices=[("", "at any time"), *BUCKET_WORDS.items()],
-        widget=forms.Select(attrs={"class": "form-select"}),
-    )
-    happens = forms.ChoiceField(
-        required=False, label="What happens", choices=[("", "all"), ("by_hand", "action required"), ("by_itself", "automatic")],
-        widget=forms.Select(attrs={"class": "form-select"}),
-    )  # fmt: skip
-    as_of = forms.CharField(required=False, widget=forms.HiddenInput)
-
-    @property
-    def asked(self) -> Asked:
-        """The filter. An unknown choice filters nothing."""
-        self.is_valid()
-        return Asked(**{name: self.cleaned_data.get(name) or "" for name in ("search", "kind", "bucket", "happens")})
 
 
 def looked_from(text: str, *, now: datetime) -> tuple[datetime, str]:
@@ -120,18 +85,18 @@ def headline(board: Board, coming: tuple[int, int] = (0, 0)) -> tuple[str, str]:
 
     For a day in the future, `coming` are the numbers of things that act before it, automatically and by hand.
     """
-    if board.first is None:
+    if board.next is None:
         return "Nothing expires", "Nothing has been signed yet."
     if board.as_of > board.now:
         return _headline_ahead(board, *coming)
-    first, waiting = board.next or board.first, board.waiting
+    first, waiting = board.next, board.waiting
     soon, undated = sum(board.waiting_totals[bucket] for bucket in SOON), [endless for endless in board.without_end if endless.needs_a_hand]
     rest = f"{counted(board.count, 'thing has', 'things have')} an expiry date; for {board.count - board.by_hand} of them everything is automatic."
     if (waiting is not None and soon) or undated:
         named = f" within 90 days: {waiting.thing} {_expires(waiting)}" if waiting is not None and soon else f": {undated[0].subject}"
         title = f"{counted(soon + len(undated), 'thing needs', 'things need')} your attention{named}"
         later = f"Later {counted(board.by_hand - soon, 'more does', 'more do')}. " if board.by_hand > soon else ""
-        is_named = bool(soon) and waiting is not None and first.place == waiting.place
+        is_named = bool(soon) and waiting is not None and first.identity == waiting.identity
         return title, later + (rest if is_named else f"Next: {first.thing} {_expires(first)}. {rest}")
     if waiting is not None:
         title = f"Nothing needs your attention within 90 days, {counted(board.by_hand, 'thing does', 'things do')} later: {waiting.thing} {_expires(waiting)}"
@@ -158,11 +123,12 @@ def _choices(board: Board) -> list[Choice]:
     return [Choice("today", None, not ahead), *(Choice(label, day, day == _day(board.as_of)) for label, day in days)]
 
 
-def expiry_page(board: Board, form: ExpiryFilter, *, coming: tuple[int, int], day_problem: str = "") -> ExpiryPage:
+def expiry_page(board: Board, asked: Asked, *, coming: tuple[int, int], day_problem: str = "") -> ExpiryPage:
     """Everything that the page shows, except the table."""
     title, subtitle = headline(board, coming)
-    bucket = form.data.get("bucket", "")
-    tiles = [Tile(name, BUCKET_WORDS[name], count, board.waiting_totals[name], name == bucket) for name, count in board.totals.items()]
+    tiles = [
+        Tile(name, BUCKET_WORDS[name], count, board.waiting_totals[name], name == asked.bucket) for name, count in board.totals.items()
+    ]
     return ExpiryPage(
         board=board,
         title=title,
@@ -173,6 +139,6 @@ def expiry_page(board: Board, form: ExpiryFilter, *, coming: tuple[int, int], da
         day=_day(board.as_of),
         today=_day(board.now),
         farthest=_day(farthest(board.now)),
-        filters=[(name, form.data[name]) for name in ("search", "kind", "bucket", "happens") if form.data.get(name)],
+        filters=[(name, value) for name, value in vars(asked).items() if value],
         day_problem=day_problem,
     )

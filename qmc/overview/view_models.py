@@ -13,7 +13,7 @@ from jobs.health import Health
 from jobs.models import Job
 from nodes.inventory.counts import NodeCounts, node_counts
 from qmc.expiry.board import BoardRow
-from qmc.expiry.rows import ExpiryRows, next_that_matters
+from qmc.expiry.everything import Everything, next_that_matters
 from qmc.overview.attention import jump_words, running
 from web.words import counted
 
@@ -80,8 +80,9 @@ class ClockPage:
 
 
 def _next_expiry(actor: Actor, now: datetime) -> NextExpiry:
-    rows = ExpiryRows(actor, now, now)
-    return NextExpiry(next_that_matters(rows), rows.root)
+    every = Everything(actor, now, now)
+    following = next_that_matters(every)
+    return NextExpiry(every.built([following])[0] if following else None, every.root)
 
 
 def overview_page(*, actor: Actor, now: datetime) -> OverviewPage:

@@ -47,6 +47,7 @@ from pki.cluster.manual_configuration import Answer
 from pki.core.findings import Finding
 from qmc.expiry.api import EndlessOutput, ExpiringOutput, ExpiryOutput, board_json
 from qmc.expiry.board import Board, BoardRow
+from qmc.expiry.lists import ExpiryList
 from web.api import FindingOutput
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -59,6 +60,7 @@ def test_answers_have_the_format_in_the_schema() -> None:
     (connection,) = connections_json([Connection()])
     (browser_certificate,) = browser_certificates_json([BrowserCertificate(state="ready", not_before=NOW, not_after=NOW)], NOW)
     row = BoardRow(None, "backup", "", "", "", NOW, NOW, by_hand(""), "", NOW, NOW)
+    expiring = {name: getattr(row, name) for name in ExpiryList.csv}
     endless = Endless(None, "token", "", "", "")
     answers = {
         AlertOutput: alert_json(Alert()),
@@ -79,8 +81,8 @@ def test_answers_have_the_format_in_the_schema() -> None:
         TokenFindingOutput: vars(token_check.Finding("code", True, "text")),
         ManualOutput: vars(Answer(False, "reason")),
         CertificateOutput: certificate_json(certificate, NOW),
-        ExpiryOutput: board_json(Board(NOW, NOW, [], [], [endless]), [row], None),
-        ExpiringOutput: board_json(Board(NOW, NOW, [], [], []), [row], None)["results"][0],
+        ExpiryOutput: {"results": [expiring], "next": None} | board_json(Board(NOW, NOW, [], [], [endless])),
+        ExpiringOutput: expiring,
         EndlessOutput: asdict(endless),
         NewEndOutput: asdict(NewEnd("root", NOW, False, NOW)),
         NodeRenewalOutput: asdict(NodeRenewal(uuid.uuid4(), "rim1", NOW)),

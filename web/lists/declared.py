@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 
 from web.lists.filters import ListFilter
-from web.lists.keyset import Order, order_of
+from web.lists.keyset import Rows, Source, order_of
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,6 @@ class List:
         return [sign + name for name in cls.sorts() for sign in ("", "-")]
 
     @classmethod
-    def order(cls, rows: "QuerySet[Any]", name: str) -> Order:
-        """Raises: KeyError for an order that the list does not have."""
-        return order_of(rows, name, cls.sorts()[name.removeprefix("-")])
+    def source(cls, rows: Any, name: str) -> Source:
+        """The rows that the filters leave, in the order with this name. Raises: KeyError for an order that the list does not have."""
+        return Rows(rows, order_of(rows, name, cls.sorts()[name.removeprefix("-")]))

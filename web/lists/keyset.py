@@ -1,6 +1,7 @@
 """Pages of a list by key: a page begins after the last row of the page before it, so each page takes the same time."""
 
 import json
+from abc import ABC, abstractmethod
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ class Key:
         return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
-def _written(value: Any) -> str | None:
+def written(value: Any) -> str | None:
     return None if value is None else value.isoformat() if isinstance(value, datetime) else str(value)
 
 
@@ -92,8 +93,12 @@ class Order:
             found = key.beyond(value, back=back) | (key.same(value) & found)
         return self.keys[0].from_here(values[0], back=back) & found
 
-    def values(self, row: Model) -> list[str | None]:
-        return [_written(key.of(row)) for key in self.keys]
+    def read(self, texts: Sequence[Any]) -> list[Any]:
+        """The values of a cursor. Raises: CursorInvalid."""
+        try:
+            return [key.read(text) for key, text in zip(self.keys, texts, strict=True)]
+        except (ValueError, TypeError, OverflowError, ValidationError) as exc:
+            raise CursorInvalid from exc
 
 
 def order_of(rows: "QuerySet[Any]", name: str, fields: Sequence[str]) -> Order:
@@ -149,65 +154,80 @@ class Part:
     next: str
 
 
-def part_at(rows: "QuerySet[Any]", order: Order, *, size: int, cursor: str = "") -> Part:
-    """The page of `rows` at a cursor, by default the first. Raises: CursorInvalid."""
-    if not cursor:
-        return _after(rows, order, size, None)
-    place = Cursor.read(cursor, order)
-    return _before(rows, order, size, place) if place.back else _after(rows, order, size, place)
+class Source(ABC):
+    """The rows of a list in one order, read a page at a time."""
 
+    order: Order
 
-def part_numbered(rows: "QuerySet[Any]", order: Order, *, size: int, number: int) -> Part:
-    """The page with a number, from 1. Raises: InputInvalid if it does not exist."""
-    if number == 1:
-        return _after(rows, order, size, None)
-    pages = max(1, -(-rows.count() // size))
-    if number > pages:
-        raise InputInvalid({"page": [f"There is no page {number}. The last page is {pages}."]})
-    before = (number - 1) * size
-    found = [*_sorted(rows, order)[before : before + size + 1]]
-    return _part(found[:size], order, before=before, earlier=True, later=len(found) > size)
+    @abstractmethod
+    def count(self) -> int:
+        """The number of all rows."""
 
+    @abstractmethod
+    def from_place(self, number: int, values: list[Any] | None, *, back: bool, skip: int = 0) -> list[Any]:
+        """The first `number` rows after the row with these values, or before it, without the first `skip`. None: from the end. Raises: CursorInvalid."""
 
-def batches(rows: "QuerySet[Any]", order: Order, *, size: int) -> Iterator[list[Any]]:
-    """All rows, a batch at a time."""
-    part = _after(rows, order, size, None)
-    yield part.rows
-    while part.next:
-        part = part_at(rows, order, size=size, cursor=part.next)
+    @abstractmethod
+    def values(self, row: Any) -> list[str | None]:
+        """The values of a row for a cursor."""
+
+    def part(self, *, size: int, cursor: str = "") -> Part:
+        """The page at a cursor, by default the first. Raises: CursorInvalid."""
+        place = Cursor.read(cursor, self.order) if cursor else None
+        values = self.order.read(place.values) if place and place.values else None
+        if place and place.back:
+            found = self.from_place(size + 1, values, back=True)
+            if len(found) > size:
+                return self._part(found[size - 1 :: -1], before=max(0, place.before - size), earlier=True, later=values is not None)
+            place, values = None, None  # the beginning: a full first page
+        found = self.from_place(size + 1, values, back=False)
+        return self._part(found[:size], before=place.before if place else 0, earlier=place is not None, later=len(found) > size)
+
+    def numbered(self, *, size: int, number: int) -> Part:
+        """The page with a number, from 1. Raises: InputInvalid if it does not exist."""
+        if number == 1:
+            return self.part(size=size)
+        pages = max(1, -(-self.count() // size))
+        if number > pages:
+            raise InputInvalid({"page": [f"There is no page {number}. The last page is {pages}."]})
+        before = (number - 1) * size
+        found = self.from_place(size + 1, None, back=False, skip=before)
+        return self._part(found[:size], before=before, earlier=True, later=len(found) > size)
+
+    def batches(self, size: int) -> Iterator[list[Any]]:
+        """All rows, a batch at a time."""
+        part = self.part(size=size)
         yield part.rows
+        while part.next:
+            part = self.part(size=size, cursor=part.next)
+            yield part.rows
+
+    def last_cursor(self, total: int) -> str:
+        """The cursor of the last page."""
+        return str(Cursor(self.order.name, True, total, []))
+
+    def _part(self, rows: list[Any], *, before: int, earlier: bool, later: bool) -> Part:
+        name = self.order.name
+        first = str(Cursor(name, True, before, self.values(rows[0]))) if rows and earlier else ""
+        last = str(Cursor(name, False, before + len(rows), self.values(rows[-1]))) if rows and later else ""
+        return Part(rows, before, first, last)
 
 
-def last_cursor(order: Order, total: int) -> str:
-    """The cursor of the last page."""
-    return str(Cursor(order.name, True, total, []))
+class Rows(Source):
+    """The rows of a queryset."""
 
+    def __init__(self, rows: "QuerySet[Any]", order: Order) -> None:
+        self.rows, self.order = rows, order
 
-def _sorted(rows: "QuerySet[Any]", order: Order, *, back: bool = False) -> "QuerySet[Any]":
-    return rows.order_by(*(key.ordering(back=back) for key in order.keys))
+    def count(self) -> int:
+        return self.rows.count()
 
+    def from_place(self, number: int, values: list[Any] | None, *, back: bool, skip: int = 0) -> list[Any]:
+        try:
+            rows = self.rows.filter(self.order.beyond(values, back=back)) if values else self.rows
+        except (ValueError, TypeError, OverflowError, ValidationError) as exc:
+            raise CursorInvalid from exc
+        return [*rows.order_by(*(key.ordering(back=back) for key in self.order.keys))[skip : skip + number]]
 
-def _from(rows: "QuerySet[Any]", order: Order, place: Cursor) -> "QuerySet[Any]":
-    try:
-        values = [key.read(text) for key, text in zip(order.keys, place.values, strict=True)]
-        return rows.filter(order.beyond(values, back=place.back))
-    except (ValueError, TypeError, OverflowError, ValidationError) as exc:
-        raise CursorInvalid from exc
-
-
-def _after(rows: "QuerySet[Any]", order: Order, size: int, place: Cursor | None) -> Part:
-    found = [*_sorted(_from(rows, order, place) if place else rows, order)[: size + 1]]
-    return _part(found[:size], order, before=place.before if place else 0, earlier=place is not None, later=len(found) > size)
-
-
-def _before(rows: "QuerySet[Any]", order: Order, size: int, place: Cursor) -> Part:
-    found = [*_sorted(_from(rows, order, place) if place.values else rows, order, back=True)[: size + 1]]
-    if len(found) <= size:  # the beginning: a full first page
-        return _after(rows, order, size, None)
-    return _part(found[size - 1 :: -1], order, before=max(0, place.before - size), earlier=True, later=bool(place.values))
-
-
-def _part(rows: list[Any], order: Order, *, before: int, earlier: bool, later: bool) -> Part:
-    first = str(Cursor(order.name, True, before, order.values(rows[0]))) if rows and earlier else ""
-    last = str(Cursor(order.name, False, before + len(rows), order.values(rows[-1]))) if rows and later else ""
-    return Part(rows, before, first, last)
+    def values(self, row: Model) -> list[str | None]:
+        return [written(key.of(row)) for key in self.order.keys]

@@ -6,7 +6,6 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
@@ -14,10 +13,10 @@ from web.errors import InputInvalid
 from web.lists.declared import Column, List
 from web.lists.downloads import BATCH, TYPES, download
 from web.lists.filters import Named
-from web.lists.keyset import Order, Part, batches, last_cursor, part_at, part_numbered
+from web.lists.keyset import Part, Source
 from web.words import counted
 
-SIZES = (25, 50, 100, 200)
+SIZES = (25, 50, 100)
 SIZE = 50
 LONGEST_NUMBER = 10
 
@@ -41,16 +40,15 @@ class Choice:
 
 
 class Listed:
-    """The rows of a list that a request asks for. Nothing is read before it is shown.
+    """The rows of a list that a request asks for. Nothing is read before it is shown. The filters of the list take `rows`, mostly a queryset.
 
     `path` is the address of the page with the list, for the answer to a form that was sent to another address.
     """
 
-    def __init__(self, request: HttpRequest, declared: List, rows: "QuerySet[Any]", *, now: datetime, path: str = "") -> None:
+    def __init__(self, request: HttpRequest, declared: List, rows: Any, *, now: datetime, path: str = "") -> None:
         self.request, self.declared, self.now, self.path = request, declared, now, path or request.path
         self._filters, self._ignored = declared.filters.of_page(request.GET, rows)
-        self.form = self._filters.form
-        self.found: QuerySet[Any] = self._filters.qs
+        self.form, self.found = self._filters.form, self._filters.qs
 
     @cached_property
     def answer(self) -> HttpResponseBase | None:
@@ -70,13 +68,13 @@ class Listed:
         return self.answer or render(self.request, template, {"listed": self, "now": self.now, **context})
 
     def _json(self) -> Iterator[list[dict[str, Any]]]:
-        for rows in batches(self.found, self.order, size=BATCH):
+        for rows in self.source.batches(BATCH):
             yield self.declared.json(rows, self.now)
 
     @cached_property
-    def order(self) -> Order:
+    def source(self) -> Source:
         asked = self.request.GET.get("sort", "")
-        return self.declared.order(self.found, asked if asked in self.declared.sort_names() else self.declared.default)
+        return self.declared.source(self.found, asked if asked in self.declared.sort_names() else self.declared.default)
 
     @cached_property
     def size(self) -> int:
@@ -90,15 +88,15 @@ class Listed:
         number = given.get("page", "")
         try:
             if given.get("cursor"):
-                part = part_at(self.found, self.order, size=self.size, cursor=given["cursor"])
+                part = self.source.part(size=self.size, cursor=given["cursor"])
             elif number.isascii() and number.isdigit() and 0 < len(number) <= LONGEST_NUMBER and int(number):
-                part = part_numbered(self.found, self.order, size=self.size, number=int(number))
+                part = self.source.numbered(size=self.size, number=int(number))
             else:
-                part = part_at(self.found, self.order, size=self.size)
+                part = self.source.part(size=self.size)
         except InputInvalid:
-            return part_at(self.found, self.order, size=self.size), "The address names a page that does not exist. This is the first page."
+            return self.source.part(size=self.size), "The address names a page that does not exist. This is the first page."
         if given.get("cursor") and not part.rows:
-            return part_at(self.found, self.order, size=self.size), "There are no more rows at this place. This is the first page."
+            return self.source.part(size=self.size), "There are no more rows at this place. This is the first page."
         return part, ""
 
     @property
@@ -115,7 +113,7 @@ class Listed:
     def total(self) -> int:
         """Counted by the database. A search that this page answers as a whole is not made again."""
         whole = self.filtered and not (self.part.previous or self.part.next)
-        return len(self.part.rows) if whole else self.found.count()
+        return len(self.part.rows) if whole else self.source.count()
 
     @property
     def count(self) -> str:
@@ -153,12 +151,12 @@ class Listed:
     @property
     def headings(self) -> list[Heading]:
         sorts = self.declared.sorts()
-        name = self.order.name.removeprefix("-")
-        direction = "descending" if self.order.name.startswith("-") else "ascending"
+        order = self.source.order.name
+        name, direction = order.removeprefix("-"), "descending" if order.startswith("-") else "ascending"
         return [
             Heading(
                 column.label,
-                self._url(sort=f"-{column.name}" if self.order.name == column.name else column.name) if column.name in sorts else "",
+                self._url(sort=f"-{column.name}" if order == column.name else column.name) if column.name in sorts else "",
                 direction if column.name == name else "",
             )
             for column in self.declared.columns
@@ -178,7 +176,7 @@ class Listed:
 
     @property
     def last_url(self) -> str:
-        return self._url(cursor=last_cursor(self.order, self.total)) if self.part.next else ""
+        return self._url(cursor=self.source.last_cursor(self.total)) if self.part.next else ""
 
     @property
     def sizes(self) -> list[Choice]:

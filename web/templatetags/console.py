@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from django import template
 from django.template import Context
@@ -78,6 +79,7 @@ LOOKS = {
 
 
 @register.simple_tag
+@cache
 def icon(name: str) -> SafeString:
     """A Tabler icon from the sprite that scripts/front-end makes. It is decorative: the text beside it has the meaning."""
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("made/icons.svg"), name)
@@ -90,6 +92,7 @@ def version() -> str:
 
 
 @register.simple_tag
+@cache
 def badge(state: str) -> SafeString:
     """A state as color, word and icon."""
     state_label, color, drawing = LOOKS[str(state)]

@@ -27,7 +27,7 @@ from people.models import ApiToken
 from people.tokens import token_create
 from pki.core import lifetime
 from qmc.expiry.board import Board, BoardRow, Group, as_of_read
-from qmc.expiry.rows import ExpiryRows, expiry_board
+from qmc.expiry.everything import Everything, expiry_board
 from qmc.expiry.timeline import timeline
 from qmc.expiry.view_models import headline
 from tests import factories
@@ -160,9 +160,9 @@ def board_of(rows: list[BoardRow], as_of: datetime = NOW, without_end: Sequence[
     """The board with these rows, which are in the order of their expiry dates."""
     groups = [Group(made.kind, made.not_after, made.not_after, 1, int(made.needs_a_hand)) for made in rows]
     dues = [Group(made.kind, made.due_at, made.due_at, 1, 0) for made in rows if made.due_at]
-    first, waiting = next(iter(rows), None), next((made for made in rows if made.needs_a_hand), None)
-    following = next((made for made in rows if made.matters), None)
-    return Board(NOW, as_of, groups, dues, [*without_end], first=first, next=following, waiting=waiting)
+    waiting = next((made for made in rows if made.needs_a_hand), None)
+    following = next((made for made in rows if made.matters), next(iter(rows), None))
+    return Board(NOW, as_of, groups, dues, [*without_end], next=following, waiting=waiting)
 
 
 @pytest.mark.parametrize(
@@ -445,7 +445,7 @@ def test_overview_and_board_name_the_same_next_expiry(zone: TrustZone, client: C
             actor="ann",
             created_at=now,
         )
-    board = expiry_board(ExpiryRows(SYSTEM, now, now))
+    board = expiry_board(Everything(SYSTEM, now, now))
     assert board.next is not None
     page = client.get("/", secure=True).content.decode()
     assert board.next.thing in page

@@ -24,7 +24,8 @@ from nodes.renewal import expiring
 from people.tokens import token_create
 from pki.foreign.browser_choice import EXPIRED
 from qmc.expiry.board import Board
-from qmc.expiry.rows import Asked, ExpiryRows, expiry_board
+from qmc.expiry.everything import Everything, expiry_board
+from qmc.expiry.rows import Asked, ExpiryRows
 from tests import factories
 from web.lists.keyset import Cursor
 
@@ -117,9 +118,8 @@ def test_the_number_of_queries_does_not_grow_with_the_site(site_directory: Path,
 
 def board_asked(now: datetime) -> Board:
     """The board, with its first page."""
-    rows = ExpiryRows(SYSTEM, now, now)
-    rows.part(size=50)
-    return expiry_board(rows)
+    every = Everything(SYSTEM, now, now)
+    return expiry_board(every, ExpiryRows(every).part(size=50).rows)
 
 
 BASES = ["", "by hand", "root", "issuing", "expired root"]
@@ -166,7 +166,7 @@ def by_hand(table: ExpiringTable, now: datetime, *, filtered: bool) -> set[str |
 def test_the_pages_of_the_board_have_each_row_once_and_in_order(site_directory: Path, asked: Asked) -> None:
     now = timezone.now()
     crowd(range(3), now)
-    rows = ExpiryRows(SYSTEM, now, now, asked)
+    rows = ExpiryRows(Everything(SYSTEM, now, now), asked)
     (whole,) = rows.batches(1000)
     assert len(whole) == rows.count() > 0
     assert [row.place for row in whole] == sorted(row.place for row in whole)

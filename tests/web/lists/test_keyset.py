@@ -14,7 +14,7 @@ from nodes.inventory.lists import NodeList
 from nodes.models import Node, Observation
 from tests import factories
 from web.errors import InputInvalid
-from web.lists.keyset import Cursor, CursorInvalid, batches, last_cursor, order_of, part_at, part_numbered
+from web.lists.keyset import Cursor, CursorInvalid, Rows, order_of
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -38,42 +38,42 @@ ORDERS = [("name",), ("address",), ("-generation", "name"), ("observation__last_
 @pytest.mark.parametrize("fields", ORDERS, ids=" ".join)
 @pytest.mark.parametrize("size", [1, 4, 22, 23, 24])
 def test_every_row_is_on_one_page_in_both_directions(fields: Sequence[str], sign: str, size: int) -> None:
-    order = order_of(ROWS, f"{sign}x", fields)
-    part = part_at(ROWS, order, size=size)
+    source = Rows(ROWS, order_of(ROWS, f"{sign}x", fields))
+    part = source.part(size=size)
     ahead, parts = [row.pk for row in part.rows], [part]
     while part.next:
-        part = part_at(ROWS, order, size=size, cursor=part.next)
+        part = source.part(size=size, cursor=part.next)
         assert part.before == len(ahead)
         ahead += [row.pk for row in part.rows]
         parts.append(part)
     assert sorted(ahead) == sorted(ROWS.values_list("pk", flat=True))
     for earlier in reversed(parts[:-1]):
-        part = part_at(ROWS, order, size=size, cursor=part.previous)
+        part = source.part(size=size, cursor=part.previous)
         assert ([row.pk for row in part.rows], part.before) == ([row.pk for row in earlier.rows], earlier.before)
     assert part.previous == ""
-    assert [row.pk for rows in batches(ROWS, order, size=size) for row in rows] == ahead
-    last = part_at(ROWS, order, size=size, cursor=last_cursor(order, 23))
+    assert [row.pk for rows in source.batches(size) for row in rows] == ahead
+    last = source.part(size=size, cursor=source.last_cursor(23))
     assert ([row.pk for row in last.rows], last.next) == (ahead[-size:], "")
     for number, earlier in enumerate(parts, 1):
-        assert part_numbered(ROWS, order, size=size, number=number) == earlier
+        assert source.numbered(size=size, number=number) == earlier
     with pytest.raises(InputInvalid):
-        part_numbered(ROWS, order, size=size, number=len(parts) + 1)
+        source.numbered(size=size, number=len(parts) + 1)
 
 
 def test_rows_without_a_value_come_last_in_both_directions() -> None:
     for sign in ("", "-"):
-        order = order_of(ROWS, f"{sign}seen", ["observation__last_seen_at"])
-        seen = [row.observed is not None for row in part_at(ROWS, order, size=50).rows]
+        source = Rows(ROWS, order_of(ROWS, f"{sign}seen", ["observation__last_seen_at"]))
+        seen = [row.observed is not None for row in source.part(size=50).rows]
         assert seen == sorted(seen, reverse=True)
 
 
 def test_a_page_begins_after_its_cursor_though_rows_before_it_are_gone() -> None:
-    order = NodeList.order(ROWS, "name")
-    first = part_at(ROWS, order, size=5)
+    source = NodeList.source(ROWS, "name")
+    first = source.part(size=5)
     Node.objects.filter(pk__in=[row.pk for row in first.rows]).delete()
-    following = part_at(ROWS, order, size=5, cursor=first.next)
+    following = source.part(size=5, cursor=first.next)
     assert [row.name for row in following.rows] == ["rim13", "rim14", "rim15", "rim16", "rim17"]
-    back = part_at(ROWS, order, size=5, cursor=following.previous)
+    back = source.part(size=5, cursor=following.previous)
     assert ([row.name for row in back.rows], back.before) == (["rim13", "rim14", "rim15", "rim16", "rim17"], 0)
 
 
@@ -94,11 +94,11 @@ GARBAGE = [
 @pytest.mark.parametrize("text", GARBAGE, ids=range(len(GARBAGE)))
 def test_a_changed_cursor_is_refused(text: str) -> None:
     with pytest.raises(CursorInvalid):
-        part_at(ROWS, NodeList.order(ROWS, "name"), size=5, cursor=text)
+        NodeList.source(ROWS, "name").part(size=5, cursor=text)
 
 
 @pytest.mark.parametrize("value", ["2026-11-30T12:00:00", "yesterday", "", "9" * 40, "0001-01-01T00:00:00+14:00"])
 def test_a_cursor_without_a_valid_time_is_refused(value: str) -> None:
-    order = NodeList.order(ROWS, "seen")
+    source = NodeList.source(ROWS, "seen")
     with pytest.raises(CursorInvalid):
-        part_at(ROWS, order, size=5, cursor=str(Cursor("seen", False, 0, [value, KEY])))
+        source.part(size=5, cursor=str(Cursor("seen", False, 0, [value, KEY])))
