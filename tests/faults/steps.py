@@ -80,7 +80,7 @@ ROTATION_STEPS = (
     Step("writing-recorded", "rotation", "worker", f"{ROTATION}:reencrypt", "before"),
     Step("row-sealed-anew", "rotation", "worker", "sealing.fields:Secret.sealed_anew"),
     Step("batch-moved", "rotation", "worker", f"{WALK}:_move"),
-    Step("retiring", "rotation", "worker", f"{ROTATION}:certificate_transition", "after", "SUPERSEDED"),
+    Step("retiring", "rotation", "worker", f"{ROTATION}:database_key_transition", "after", "RETIRED"),
     Step("rotation-not-finished", "rotation", "worker", "nodes.rotations.services:job_finish", "before"),
 )
 # A rotation of the central key: its values are encrypted again in workers.
