@@ -9,7 +9,7 @@ class AlertsConfig(AppConfig):
 
     def ready(self) -> None:
         # These register answers to errors, words for events, kinds of channels and periodic work, and need the models loaded.
-        from alerts import problems  # noqa: F401, PLC0415
+        from alerts import problems, roles  # noqa: F401, PLC0415
         from alerts.alerts import events as alert_events  # noqa: F401, PLC0415
         from alerts.channels import events as channel_events  # noqa: F401, PLC0415
         from alerts.channels.chat import kind as chat  # noqa: F401, PLC0415

@@ -1,7 +1,17 @@
 """Actors: a person, a token, a node, or the system itself."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+RolesOf = Callable[[str], Sequence[str]]
+_roles_of: list[RolesOf] = []
+
+
+def roles_register(roles_of: RolesOf) -> RolesOf:
+    """Register the function that names the roles with a permission, the least mighty first."""
+    _roles_of.append(roles_of)
+    return roles_of
 
 
 class PermissionHolder(Protocol):
@@ -14,7 +24,9 @@ class PermissionRefused(Exception):
     """The actor lacks a permission."""
 
     def __init__(self, actor: "Actor", permission: str) -> None:
-        super().__init__(f"{actor.label} lacks the permission {permission}. Ask an administrator to grant it.")
+        roles = [role for roles_of in _roles_of for role in roles_of(permission)]
+        needed = f"the role {' or '.join(roles)}" if roles else f"the permission {permission}"
+        super().__init__(f"{actor.label} may not do this. It needs {needed}. Ask a RootAdmin for it.")
         self.permission = permission
 
 

@@ -47,6 +47,7 @@ class Event(models.Model):
     objects = EventQuerySet.as_manager()
 
     class Meta:
+        permissions = [("view_reason", "Can read reasons: of failures, needs and events")]
         ordering = ["-sequence"]
         indexes = [
             models.Index(fields=["actor", "sequence"], name="events_of_actor"),

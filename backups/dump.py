@@ -23,6 +23,8 @@ from sealing.fields import encrypted_fields
 
 # Left out: rows that `migrate` makes, rows without use elsewhere, and keys made ahead. The site uses those after the backup, and each key is used once.
 LEFT_OUT = {"contenttypes.contenttype", "auth.permission", "sessions.session", "certs.pooledkey"}
+# `migrate` makes these rows too. Those of the dump replace them.
+REPLACED = ("people.rolegrant", "auth.group")
 # The key of a root is in a file of its own, encrypted with the passphrase of the backup.
 LEFT_OUT_FIELDS = {"certs.certificate": {"encrypted_private_key"}}
 SEALED = {"private_key": "private key", "archive": "export archive"}  # part of a column's name, and its word
@@ -68,6 +70,8 @@ def rows_dump() -> bytes:
 def rows_load(dump: bytes) -> int:
     """Write the rows of `dump` into an empty database, in the caller's transaction. Returns how many. Raises: BackupError."""
     loaded = 0
+    for label in REPLACED:
+        apps.get_model(label)._base_manager.all().delete()
     try:
         # One model at a time: a row can refer to another one by its natural key, which must exist by then.
         for _, rows in groupby(map(json.loads, io.BytesIO(dump)), key=itemgetter("model")):
@@ -93,9 +97,10 @@ def _insert(rows: list[DeserializedObject]) -> None:
 
 
 def in_use() -> list[str]:
-    """The models that already have rows in this database."""
+    """The models that already have rows in this database, apart from those that `migrate` makes."""
     tables = set(connection.introspection.table_names())
-    return [model._meta.label for model in dumped_models() if model._meta.db_table in tables and model._base_manager.exists()]
+    models_of_a_site = [model for model in dumped_models() if model._meta.label_lower not in REPLACED]
+    return [model._meta.label for model in models_of_a_site if model._meta.db_table in tables and model._base_manager.exists()]
 
 
 def sealed_values(dump: bytes) -> str:

@@ -37,7 +37,9 @@ from nodes.observation.callers import turns_start_over
 from nodes.registration.services import registration_fail
 from nodes.renewal.services import renewals_end
 from nodes.states import UNDER_WAY, NodeState
-from people.administrators import sign_in_words
+from people.accounts.administrators import sign_in_words
+from people.accounts.receivers import people_complete
+from people.roles.groups import roles_write
 from pki.core import clocks, keys, names
 from pki.core.errors import PKIError
 from sealing.errors import TrustZoneError
@@ -147,6 +149,9 @@ def _put_back(
     call_command("migrate", verbosity=0)
     with transaction.atomic():
         rows = rows_load(archive.members[DATA])
+        # Backups of earlier versions have no roles, and no register of names.
+        people_complete()
+        roles_write()
         _names_record()
         _refuse_taken(host_name)
         _roots_seal(archive, passphrase)
@@ -182,7 +187,7 @@ def _refuse_unless_empty() -> None:
 
 
 def _names_record() -> None:
-    """Make the register of names from nodes and exports, the oldest first. Backups of earlier versions have no register."""
+    """Make the register of names from nodes and exports, the oldest first."""
     if NameClaim.objects.exists():
         return
     found = [(node.created_at, names_of_node(node)) for node in Node.objects.present()]

@@ -9,7 +9,7 @@ class CertsConfig(AppConfig):
 
     def ready(self) -> None:
         # These register handlers of jobs, periodic work and answers to errors, and need the models loaded.
-        from certs import problems, tasks  # noqa: F401, PLC0415
+        from certs import problems, roles, tasks  # noqa: F401, PLC0415
         from certs.central_key import attention as central_key_attention  # noqa: F401, PLC0415
         from certs.central_key import services as central_key  # noqa: F401, PLC0415
         from certs.certificates import events  # noqa: F401, PLC0415

@@ -9,7 +9,7 @@ class NodesConfig(AppConfig):
 
     def ready(self) -> None:
         # These register handlers of jobs, periodic work and answers to errors, and need the models loaded.
-        from nodes import problems  # noqa: F401, PLC0415
+        from nodes import problems, roles  # noqa: F401, PLC0415
         from nodes.automatic import attention as automatic_attention  # noqa: F401, PLC0415
         from nodes.automatic import tasks  # noqa: F401, PLC0415
         from nodes.browser_certificates import attention as browser_certificates_attention  # noqa: F401, PLC0415

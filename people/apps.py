@@ -1,4 +1,4 @@
-"""The people app: accounts and tokens."""
+"""The people app: accounts, roles and tokens."""
 
 from django.apps import AppConfig
 
@@ -8,4 +8,7 @@ class PeopleConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from people import attention  # noqa: F401, PLC0415  (registers what expires, and needs the models loaded)
+        # These register permissions, receivers and what expires, and need the models loaded.
+        from people.accounts import receivers  # noqa: F401, PLC0415
+        from people.roles import permissions  # noqa: F401, PLC0415
+        from people.tokens import attention  # noqa: F401, PLC0415

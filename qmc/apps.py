@@ -1,6 +1,7 @@
 """The qmc app."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+from django.db.models.signals import post_migrate
 
 
 class QmcConfig(AppConfig):
@@ -10,6 +11,7 @@ class QmcConfig(AppConfig):
     def ready(self) -> None:
         # These register checks, handlers of jobs and periodic work, and need the models loaded.
         from backups import attention as backups_attention  # noqa: F401, PLC0415
+        from people.roles.groups import roles_write  # noqa: PLC0415
         from qmc import checks  # noqa: F401, PLC0415
         from qmc.audit_log import attention as audit_log_attention  # noqa: F401, PLC0415
         from qmc.celery import beat_schedule_set  # noqa: PLC0415
@@ -19,3 +21,5 @@ class QmcConfig(AppConfig):
         from storage import tasks  # noqa: F401, PLC0415
 
         beat_schedule_set()
+        # When Django reports the last app with tables, the permissions of all apps exist.
+        post_migrate.connect(roles_write, sender=[app for app in apps.get_app_configs() if app.models_module][-1])

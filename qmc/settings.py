@@ -152,7 +152,7 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [PAGES / "static"]
 WHITENOISE_USE_FINDERS = True
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
-ACCOUNT_ADAPTER = "people.accounts.ClosedSignup"
+ACCOUNT_ADAPTER = "people.sign_in.adapter.ClosedSignup"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
@@ -194,7 +194,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["people.authentication.TokenAuthentication", "qmc.addresses.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["people.tokens.authentication.TokenAuthentication", "qmc.addresses.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["web.parsers.StrictJSONParser"],

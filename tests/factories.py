@@ -15,14 +15,23 @@ from certs.names.services import names_take
 from nodes.inventory.intervals import FIRST_CALL
 from nodes.inventory.names import names_of
 from nodes.models import Connection, Node, Observation
+from people.roles.groups import role_give
+from people.roles.registry import Role
 from pki.core.roles import Kind
 from pki.core.verify import fingerprint
+
+
+def root_admin(name: str, **fields: Any) -> User:
+    """An account with the role RootAdmin."""
+    user = User.objects.create_user(name, **fields)
+    role_give(user, Role.ROOT_ADMIN)
+    return user
 
 
 def administrator(name: str = "ann") -> Client:
     """A client that a new administrator has signed in with."""
     client = Client()
-    client.force_login(User.objects.create_superuser(name))
+    client.force_login(root_admin(name))
     return client
 
 

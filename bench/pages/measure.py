@@ -14,13 +14,13 @@ from typing import Any
 
 from allauth.account.internal.flows.login import record_authentication
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.http import HttpRequest
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from bench.measure import percentile
+from people.roles.groups import root_admins
 from sitekit.engines import free_port
 from sitekit.site import ROOT
 
@@ -74,14 +74,10 @@ def console(data: Path) -> Iterator[int]:
             process.wait(20)
 
 
-def _administrator() -> User:
-    return User.objects.filter(is_superuser=True, is_active=True).order_by("pk")[0]
-
-
 def signed_in() -> Client:
     """An administrator who has just typed the password."""
     client = Client(SERVER_NAME="localhost")
-    client.force_login(_administrator())
+    client.force_login(root_admins().order_by("pk")[0])
     password_type(client)
     return client
 
@@ -90,7 +86,7 @@ def password_type(client: Client) -> None:
     """Pages with private keys are shown for some minutes after the password was typed."""
     request = HttpRequest()
     request.session = client.session
-    record_authentication(request, _administrator(), "password", reauthenticated=True)
+    record_authentication(request, root_admins().order_by("pk")[0], "password", reauthenticated=True)
     request.session.save()
 
 

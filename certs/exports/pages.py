@@ -19,7 +19,7 @@ from certs.exports.services import export_renew, export_revoke, exports_download
 from certs.exports.view_models import export_batch_page, export_download_page, export_form_page, export_history, export_page
 from certs.models import Export
 from certs.revocation.forms import RevokeForm
-from people.fresh_sign_in import fresh_sign_in
+from people.sign_in.fresh_sign_in import fresh_sign_in
 from pki.core.errors import PKIError
 from pki.issuing.revocation_list import RevocationCode
 from sealing.errors import TrustZoneError

@@ -29,7 +29,7 @@ from nodes.cluster.view_models import DeploymentPage, PfxPage, SitePage, TokenPa
 from nodes.errors import InputInvalid
 from nodes.inventory.counts import node_counts
 from nodes.models import Node
-from people.fresh_sign_in import fresh_sign_in
+from people.sign_in.fresh_sign_in import fresh_sign_in
 from pki.foreign.pfx import PfxForm
 from web.lists.listed import Listed
 from web.page import PageRequest, page

@@ -29,7 +29,7 @@ from audit.chain import verify
 from jobs.models import Job
 from jobs.registry import Retry
 from jobs.services import job_again, job_claim
-from people.tokens import token_create
+from people.tokens.services import token_create
 from tests.receivers import http_receiver
 
 def at_once(*work):

@@ -146,6 +146,11 @@ def test_private_keys_are_found_by_reading_the_files() -> None:
     )
 
 
+def everything_delete() -> None:
+    for model in (User.groups.through, Group.permissions.through, *reversed(dumped_models())):
+        model._base_manager.all()._raw_delete("default")
+
+
 def test_every_row_comes_back_exactly(zone: TrustZone) -> None:
     user = User.objects.create_user("anna", password="a long password")
     group = Group.objects.create(name="operators")
@@ -156,10 +161,7 @@ def test_every_row_comes_back_exactly(zone: TrustZone) -> None:
     assert b"PRIVATE KEY" not in before
     assert '"encrypted_private_key"' not in before.decode()
     assert sealed_values(before) == "1 encrypted password, 1 encrypted private key"
-    for model in reversed(dumped_models()):
-        model._base_manager.all()._raw_delete("default")
-    for through in (User.groups.through, Group.permissions.through):
-        through.objects.all().delete()
+    everything_delete()
     assert in_use() == []
     rows_load(before)
     assert rows_dump() == before
@@ -333,8 +335,7 @@ def put_back(content: Archive, folder: Path, settings: Any, host_name: str | Non
     """Restore into an empty place of this process."""
     prepared(folder)
     (folder / "b.age").write_bytes(sealed_at_once(content, WORD))
-    for model in reversed(dumped_models()):
-        model._base_manager.all()._raw_delete("default")
+    everything_delete()
     for name, path in settings_of(folder).items():
         setattr(settings, name, path)
     return restore(file=folder / "b.age", passphrase=WORD, host_name=host_name, now=datetime.now(UTC))

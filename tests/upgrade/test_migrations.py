@@ -15,6 +15,7 @@ LANDED = {
     "alerts/migrations/0002_undelivered.py": "49c100f9eb66ad8a039c55ea5230bd79869f8b24357370663247644c88f2bd9d",
     "audit/migrations/0001_initial.py": "52f16ded22d8934cb1dd63826a9d143b0b7da5cbbe6d99997ec6328fa78ea21b",
     "audit/migrations/0002_outcomes_marks_and_indexes.py": "3e82f0ad178967c9477609f3d8d7452c90511279cc573d611751b7d73a0b94d3",
+    "audit/migrations/0003_reasons.py": "cf534199e6a0389c69438d1ad2732b8e21fc69e7b3bdc80d182354be90d8b1a4",
     "certs/migrations/0001_initial.py": "7f85a77043ee35757b48dab94f2dc6799d6038220f8826f8c84301bff3c275e3",
     "certs/migrations/0002_central_key.py": "a8a46e334c4808998180cde25d6d6ad61439c845593d200ac14deae8bbf44fee",
     "certs/migrations/0003_where_the_center_is.py": "8192070463d7ea6e599f790aabc2bb64c0bcd3e3ab68b0cae7d1e2ec708dbcb7",
@@ -52,6 +53,7 @@ LANDED = {
     "nodes/migrations/0018_central_node.py": "2ea27de7422535fbf9defce8f231241b2044b116c530257b511102ae8fab8f26",
     "people/migrations/0001_tokens_move_here.py": "5c39c8e03a5a7f21f61815464fb29cb66ac3825ab718aab77788f6cdb5c0f4c6",
     "people/migrations/0002_help_texts.py": "ae8c2a97e0a582bac63c1b94523c14fd7539fbd648a216c67118ea1eea45d16e",
+    "people/migrations/0003_people_and_roles.py": "591742e26a2a68029f8462956d004ea648c044fc6552dd19af7a8f0b05796502",
     "qmc/migrations/0001_initial.py": "9c58f0fe4603635953a72c2716b8f239a84588afa3a0399b5103f15f699af948",
     "qmc/migrations/0002_tokens_move_to_people.py": "9ad4d0932aa2e4816534cd5d00486ae7436d7cdf6bd6a85f4650693ff2dcdd0b",
 }

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from people.tokens import token_create
+from people.tokens.services import token_create
 from pki.core.commands import QMC
 from qmc.management.site import SiteCommand
 from web.errors import InputInvalid

@@ -15,7 +15,7 @@ from certs.zone.services import zone_current
 from nodes.addresses.services import addresses_settle
 from nodes.central.founding import zone_found
 from nodes.central.services import central_names_ensure
-from people.administrators import FIRST, RESET, administrator_make, administrators, sign_in_words
+from people.accounts.administrators import FIRST, RESET, administrator_make, administrators, sign_in_words
 from pki.core.addresses import central_address
 from pki.core.errors import InvalidName, PKIError
 from pki.core.names import LONGEST_CENTRAL_NAME, host_name

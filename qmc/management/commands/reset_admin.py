@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from audit.actors import SYSTEM
 from certs.zone.services import zone_current
-from people.administrators import administrator_reset
+from people.accounts.administrators import administrator_reset
 from qmc.management.site import SiteCommand
 from sealing.errors import TrustZoneError
 from web.words import counted

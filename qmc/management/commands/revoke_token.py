@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from people.models import ApiToken
-from people.tokens import tokens_revoke
+from people.tokens.services import tokens_revoke
 from qmc.management.site import SiteCommand
 from web.words import counted
 

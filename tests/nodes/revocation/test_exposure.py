@@ -24,7 +24,7 @@ from nodes.models import Connection, Node
 from nodes.registration.decommission import LOST, node_decommission
 from nodes.revocation.exposure import secrets_kept
 from people.models import ApiToken
-from people.tokens import token_create
+from people.tokens.services import token_create
 from qmc.recreation.services import root_recreate
 from tests import factories
 from tests.certs.exports.exported import SECRET, held, made

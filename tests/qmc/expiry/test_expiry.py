@@ -24,7 +24,7 @@ from nodes.models import BrowserCertificate, Node, Observation, Registration, Re
 from nodes.renewal.expiry_wording import node_expiry_wording
 from nodes.revocation.attention import list_expiry_wording
 from people.models import ApiToken
-from people.tokens import token_create
+from people.tokens.services import token_create
 from pki.core import lifetime
 from qmc.expiry.board import Board, BoardRow, Group, as_of_read
 from qmc.expiry.everything import Everything, expiry_board

@@ -21,7 +21,7 @@ from nodes.browser_certificates.services import choice_for
 from nodes.models import BrowserCertificate, CallerFinding, Node, Observation, Registration, Renewal
 from nodes.registration.decommission import LOST
 from nodes.renewal import expiring
-from people.tokens import token_create
+from people.tokens.services import token_create
 from pki.foreign.browser_choice import EXPIRED
 from qmc.expiry.board import Board
 from qmc.expiry.everything import Everything, expiry_board

@@ -8,7 +8,7 @@ from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
 from people.models import ApiToken
-from people.tokens import token_digest
+from people.tokens.services import token_digest
 from pki.core import clocks
 from pki.core.commands import QMC
 

@@ -15,6 +15,8 @@ from agent.files import replace
 from audit.actors import Actor
 from audit.record import record
 from people.models import ApiToken
+from people.roles.groups import role_give, root_admins
+from people.roles.registry import Role
 from pki.core.commands import QMC
 from web.errors import InputInvalid
 
@@ -24,8 +26,8 @@ RESET = f"{QMC} reset_admin"
 
 
 def administrators() -> list[str]:
-    """The names of all active administrators."""
-    return list(User.objects.filter(is_superuser=True, is_active=True).order_by("username").values_list("username", flat=True))
+    """The names of all active accounts with the role RootAdmin."""
+    return list(root_admins().order_by("username").values_list("username", flat=True))
 
 
 def password_file_of(name: str) -> Path:
@@ -47,7 +49,7 @@ def sign_in_words() -> str:
 
 def administrator_make(*, name: str, password_file: Path | None, zone: Model, actor: Actor, now: datetime) -> bool:
     """Make the first administrator of `zone`, if there is none. Returns whether one was made. Raises: InputInvalid, OSError."""
-    if User.objects.filter(is_superuser=True).exists():
+    if User.objects.filter(groups__name=Role.ROOT_ADMIN).exists():
         return False
     _write(name, password_file, zone=zone, actor=actor, now=now, action="administrator.created")
     return True
@@ -75,7 +77,7 @@ def _write(name: str, password_file: Path | None, *, zone: Model, actor: Actor, 
     """Set the password. The sessions end, because Django binds them to the password."""
     user = User.objects.filter(username=name).first() or User(username=name)
     before = user.pk is not None
-    user.is_superuser = user.is_staff = user.is_active = True
+    user.is_active = True
     file = password_file or password_file_of(name)
     try:
         user.clean_fields(exclude=["password"])
@@ -90,6 +92,7 @@ def _write(name: str, password_file: Path | None, *, zone: Model, actor: Actor, 
     user.set_password(password)
     with transaction.atomic():
         user.save()
+        role_give(user, Role.ROOT_ADMIN)
         record(actor=actor, action=action, target=zone, detail={"name": name, "existed": before}, now=now)
     if password_file is not None and file != password_file_of(name):
         password_file_of(name).unlink(missing_ok=True)  # it has the previous password

@@ -1,0 +1,17 @@
+"""What the site knows of an account beside what Django knows."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+
+class Person(models.Model):
+    """A person, or a service account. Each account of Django has one."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    is_service = models.BooleanField(default=False, help_text="a service account cannot sign in: it has tokens only")
+
+    def __str__(self) -> str:
+        return str(self.user.get_username())

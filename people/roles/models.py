@@ -1,0 +1,17 @@
+"""What the roles were given."""
+
+from django.contrib.auth.models import Group
+from django.db import models
+
+
+class RoleGrant(models.Model):
+    """A permission that a role was given. It is given once, so that an administrator can take it away."""
+
+    role = models.ForeignKey(Group, on_delete=models.CASCADE)
+    permission = models.CharField(max_length=150, help_text="as Django writes it: app.codename")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["role", "permission"], name="people_rolegrant_once")]
+
+    def __str__(self) -> str:
+        return self.permission

@@ -1,0 +1,15 @@
+"""Who has the permissions of the apps below this one, and of this one."""
+
+from people.roles.registry import READERS, Role, permissions_register
+
+permissions_register(
+    {
+        "audit.view_event": (Role.AUDIT_ADMIN,),
+        "audit.view_reason": READERS,
+        "jobs.change_periodicwork": (Role.SECURITY_ADMIN, Role.DEPLOYMENT_ADMIN),
+        "people.view_person": (Role.AUDIT_ADMIN,),
+        "people.change_person": (),
+        "people.view_apitoken": (Role.AUDIT_ADMIN,),
+        "people.change_apitoken": (),
+    }
+)
