@@ -26,17 +26,22 @@ class PermissionRefused(Exception):
     def __init__(self, actor: "Actor", permission: str) -> None:
         roles = [role for roles_of in _roles_of for role in roles_of(permission)]
         needed = f"the role {' or '.join(roles)}" if roles else f"the permission {permission}"
-        super().__init__(f"{actor.label} may not do this. It needs {needed}. Ask a RootAdmin for it.")
+        limit = actor.limit(permission) if actor.limit else ""
+        super().__init__(limit or f"{actor.label} may not do this. It needs {needed}. Ask a RootAdmin for it.")
         self.permission = permission
 
 
 @dataclass(frozen=True)
 class Actor:
-    """The person, node or process that acts. `user` decides permissions. The system itself has every permission, a node has none."""
+    """The person, node or process that acts. `user` decides permissions. The system itself has every permission, a node has none.
+
+    `limit` says why a permission of `user` may not be used here, and "" if it may.
+    """
 
     kind: str
     name: str
     user: PermissionHolder | None = None
+    limit: Callable[[str], str] | None = None
 
     @property
     def label(self) -> str:
@@ -45,6 +50,8 @@ class Actor:
     def has_perm(self, permission: str) -> bool:
         if self.kind == "system":
             return True
+        if self.limit and self.limit(permission):
+            return False
         return self.user is not None and self.user.has_perm(permission)
 
     def require(self, permission: str) -> None:

@@ -22,7 +22,7 @@ from backups.archive import DATA, Archive, BackupError, private_keys
 from sealing.fields import encrypted_fields
 
 # Left out: rows that `migrate` makes, rows without use elsewhere, and keys made ahead. The site uses those after the backup, and each key is used once.
-LEFT_OUT = {"contenttypes.contenttype", "auth.permission", "sessions.session", "certs.pooledkey"}
+LEFT_OUT = {"contenttypes.contenttype", "auth.permission", "sessions.session", "usersessions.usersession", "certs.pooledkey"}
 # `migrate` makes these rows too. Those of the dump replace them.
 REPLACED = ("people.rolegrant", "auth.group")
 # The key of a root is in a file of its own, encrypted with the passphrase of the backup.

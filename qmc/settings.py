@@ -74,6 +74,7 @@ INSTALLED_APPS = [
     "django_cotton.apps.SimpleAppConfig",
     "allauth",
     "allauth.account",
+    "allauth.usersessions",
     "jobs",
     "audit",
     "web",
@@ -194,7 +195,10 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["people.tokens.authentication.TokenAuthentication", "qmc.addresses.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "people.tokens.authentication.TokenAuthentication",
+        "qmc.addresses.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["web.parsers.StrictJSONParser"],
@@ -215,6 +219,9 @@ SPECTACULAR_SETTINGS = {
         "BrowserChoiceStateEnum": "nodes.browser_certificates.api.STATES",
         "AlertStateEnum": "alerts.states.AlertState.values",
         "DeliveryStateEnum": "alerts.states.DeliveryState.values",
+        "RoleEnum": "people.roles.registry.ROLES",
+        "PersonStateEnum": "people.accounts.lists.STATES",
+        "TokenStateEnum": "people.tokens.lists.STATES",
         "SeverityEnum": [severity.value for severity in Severity],
     },
 }

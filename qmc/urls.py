@@ -21,6 +21,8 @@ from nodes.observation.api import NodeCallersSettled
 from nodes.registration import api as registration
 from nodes.renewal.api import NodeRenew
 from nodes.rotations import api as rotations
+from people.accounts import api as people
+from people.tokens import api as tokens
 from qmc import error_pages
 from qmc.addresses import pages as views_addresses
 from qmc.addresses.api import AddressesSetting
@@ -78,6 +80,12 @@ API = [
     path("alert-routes/", alert_routes.Routes.as_view()),
     path("alert-routes/<uuid:pk>/", alert_routes.RouteDetail.as_view()),
     path("audit/", Audit.as_view()),
+    path("people/", people.People.as_view()),
+    path("people/<uuid:pk>/", people.PersonDetail.as_view()),
+    path("people/<uuid:pk>/link/", people.PersonLink.as_view()),
+    path("people/<uuid:pk>/sign-out/", people.PersonSignOut.as_view()),
+    path("tokens/", tokens.Tokens.as_view()),
+    path("tokens/<uuid:pk>/", tokens.TokenDetail.as_view()),
     path("attention/", Attention.as_view()),
     path("expiry/", Expiry.as_view()),
     path("rotations/", rotations.Rotations.as_view()),
@@ -113,4 +121,5 @@ urlpatterns = [
     path("", include("certs.exports.urls")),
     path("alerts/rules/", alert_rules, name="alert_rules"),
     path("", include("alerts.urls")),
+    path("", include("people.urls")),
 ]

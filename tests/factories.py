@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from alerts.models import Alert, Channel, Delivery, Message, QueuedMessage
+from audit.actors import SYSTEM
 from certs.certificates.services import renew_at
 from certs.models import Certificate, Export
 from certs.names.services import names_take
@@ -17,6 +18,7 @@ from nodes.inventory.names import names_of
 from nodes.models import Connection, Node, Observation
 from people.roles.groups import role_give
 from people.roles.registry import Role
+from people.tokens.services import token_create
 from pki.core.roles import Kind
 from pki.core.verify import fingerprint
 
@@ -26,6 +28,11 @@ def root_admin(name: str, **fields: Any) -> User:
     user = User.objects.create_user(name, **fields)
     role_give(user, Role.ROOT_ADMIN)
     return user
+
+
+def token(user: User, name: str, *, lasts: timedelta | None = None, at: datetime, **fields: Any) -> str:
+    """A token of `user`, made `at` that time for 90 days, or as long as `lasts` says."""
+    return token_create(actor=SYSTEM, owner=user, name=name, expires_at=at + lasts if lasts else None, now=at, **fields)[1]
 
 
 def administrator(name: str = "ann") -> Client:

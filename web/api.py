@@ -206,8 +206,8 @@ class View(APIView):
     @property
     def actor(self) -> Actor:
         user = self.request.user
-        token = self.request.auth
-        return Actor("token", str(token), user) if token else Actor("user", user.get_username(), user)
+        token: Any = self.request.auth
+        return Actor("token", str(token), user, token.limit) if token else Actor("user", user.get_username(), user)
 
     def paged(self, rows: Any, render: Callable[[Any], Any]) -> Response:
         """One page of `rows`: `{"results": […], "next": …}`. Raises: InputInvalid for a page that does not exist."""

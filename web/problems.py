@@ -103,5 +103,5 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> JsonResponse:
     findings = {"findings": [vars(finding) for finding in exc.findings]} if isinstance(exc, Blocked) else {}
     answer = problem_response(slug, status, detail, _errors(exc), **findings)
     if status == 401:
-        answer["WWW-Authenticate"] = "Token"
+        answer["WWW-Authenticate"] = "Bearer"
     return answer

@@ -12,6 +12,8 @@ class Person(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
     is_service = models.BooleanField(default=False, help_text="a service account cannot sign in: it has tokens only")
+    link_digest = models.CharField(max_length=64, blank=True, default="", db_index=True, help_text="SHA-256 of the one-time link")
+    link_expires_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return str(self.user.get_username())

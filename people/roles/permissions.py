@@ -1,6 +1,6 @@
 """Who has the permissions of the apps below this one, and of this one."""
 
-from people.roles.registry import READERS, Role, permissions_register
+from people.roles.registry import EVERYBODY, READERS, Role, permissions_register
 
 permissions_register(
     {
@@ -10,6 +10,7 @@ permissions_register(
         "people.view_person": (Role.AUDIT_ADMIN,),
         "people.change_person": (),
         "people.view_apitoken": (Role.AUDIT_ADMIN,),
+        "people.add_apitoken": EVERYBODY,
         "people.change_apitoken": (),
     }
 )

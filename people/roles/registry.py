@@ -16,6 +16,7 @@ class Role(StrEnum):
     VIEWER = "Viewer"
 
 
+ROLES = [role.value for role in Role]
 ABOUT = {
     Role.ROOT_ADMIN: "May do everything. Alone: people, tokens of others, settings, backups, and where alerts go.",
     Role.SECURITY_ADMIN: "Certificates, roots, keys, exports and browser certificates.",

@@ -14,8 +14,8 @@ FORGOTTEN = timedelta(days=90)
 
 @expiring_register("people.view_apitoken")
 def expiring(now: datetime) -> Iterator[Expiring | Endless]:
-    """Tokens of active users, except those that expired more than 90 days ago."""
-    tokens = ApiToken.objects.select_related("user").filter(user__is_active=True).order_by("name", "id")
+    """Tokens of active users, except those that are revoked or expired more than 90 days ago."""
+    tokens = ApiToken.objects.select_related("user").filter(user__is_active=True, revoked_at=None).order_by("name", "id")
     for token in tokens.filter(Q(expires_at=None) | Q(expires_at__gte=now - FORGOTTEN)):
         user = token.user.get_username()
         if token.expires_at is None:

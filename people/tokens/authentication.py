@@ -1,36 +1,71 @@
 """Sign-in of API clients by token."""
 
+import ipaddress
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
 from people.models import ApiToken
-from people.tokens.services import token_digest
+from people.tokens.services import is_whole, token_digest
 from pki.core import clocks
 from pki.core.commands import QMC
 
+SCHEMES = ("bearer", "token")
+MAKE = f"Make one on the page of your account, or with `{QMC} create_token`."
+LAST_USE_EVERY = timedelta(minutes=1)
+
 
 class TokenAuthentication(authentication.BaseAuthentication):
-    """`Authorization: Token …`"""
+    """`Authorization: Bearer …` (RFC 6750, section 2.1) or `Token …`"""
 
     def authenticate(self, request: Request) -> tuple[Any, ApiToken] | None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "token":
+        if scheme.lower() not in SCHEMES:
             return None
-        row = ApiToken.objects.select_related("user").filter(digest=token_digest(token.strip()), user__is_active=True).first()
-        if row is None:
-            raise exceptions.AuthenticationFailed(f"This token is unknown. Make one with `{QMC} create_token`.")
-        if row.expires_at is not None and row.expired(timezone.now()):
-            raise exceptions.AuthenticationFailed(
-                f"This token, {row.name}, expired on {clocks.stamp(row.expires_at)}. Make a new one with `{QMC} create_token`."
-            )
+        row = token_checked(token.strip(), address=request.META.get("REMOTE_ADDR", ""), now=timezone.now())
         return row.user, row
 
     def authenticate_header(self, request: Request) -> str:
-        return "Token"
+        return "Bearer"
+
+
+def token_checked(token: str, *, address: str, now: datetime) -> ApiToken:
+    """The row of a token that may be used from `address`. Records the use. Raises: AuthenticationFailed, with the reason and the remedy."""
+    if not is_whole(token):
+        raise exceptions.AuthenticationFailed("This is not a whole token: characters are missing or wrong. Copy it again.")
+    row = ApiToken.objects.select_related("user").filter(digest=token_digest(token)).first()
+    if row is None:
+        raise exceptions.AuthenticationFailed(f"This token is unknown. {MAKE}")
+    if reason := _refusal(row, address, now):
+        raise exceptions.AuthenticationFailed(reason)
+    due = Q(last_used_at=None) | Q(last_used_at__lt=now - LAST_USE_EVERY) | ~Q(last_used_from=address)
+    if row.last_used_at is None or row.last_used_from != address or row.last_used_at < now - LAST_USE_EVERY:
+        ApiToken.objects.filter(due, pk=row.pk).update(last_used_at=now, last_used_from=address or None)
+    return row
+
+
+def _refusal(row: ApiToken, address: str, now: datetime) -> str:
+    """Why the token may not be used. "" if it may."""
+    if row.revoked_at is not None:
+        return f"This token, {row.name}, was revoked on {clocks.stamp(row.revoked_at)}. {MAKE}"
+    if row.expires_at is not None and row.expired(now):
+        return f"This token, {row.name}, expired on {clocks.stamp(row.expires_at)}. {MAKE}"
+    if not row.user.is_active:
+        return f"The account of this token, {row.user.get_username()}, is deactivated. Use a token of another account."
+    if row.addresses and not _allowed(address, row.addresses):
+        return f"This token, {row.name}, may not be used from {address}. Use it from another address, or make a token that allows this one."
+    return ""
+
+
+def _allowed(address: str, networks: list[str]) -> bool:
+    found = ipaddress.ip_address(address)
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return any((mapped or found) in ipaddress.ip_network(network) for network in networks)
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -39,4 +74,4 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
     target_class, name = TokenAuthentication, "token"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "apiKey", "in": "header", "name": "Authorization", "description": f"`Token …`, made by `{QMC} create_token`"}
+        return {"type": "http", "scheme": "bearer", "description": f"a token, made by `{QMC} create_token` or on the page of your account"}

@@ -106,7 +106,7 @@ def test_every_address_is_in_the_schema_with_its_answer() -> None:
         for method, operation in methods.items()
         if not any("content" in answer for status, answer in operation["responses"].items() if status < "300")
     ]
-    deleted = ("alert-channels", "alert-routes", "browser-certificates", "connections", "deployments", "nodes")
+    deleted = ("alert-channels", "alert-routes", "browser-certificates", "connections", "deployments", "nodes", "tokens")
     assert sorted(without) == [(f"/api/v1/{section}/{{id}}/", "delete") for section in deleted]
 
 

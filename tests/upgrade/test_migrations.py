@@ -53,7 +53,7 @@ LANDED = {
     "nodes/migrations/0018_central_node.py": "2ea27de7422535fbf9defce8f231241b2044b116c530257b511102ae8fab8f26",
     "people/migrations/0001_tokens_move_here.py": "5c39c8e03a5a7f21f61815464fb29cb66ac3825ab718aab77788f6cdb5c0f4c6",
     "people/migrations/0002_help_texts.py": "ae8c2a97e0a582bac63c1b94523c14fd7539fbd648a216c67118ea1eea45d16e",
-    "people/migrations/0003_people_and_roles.py": "591742e26a2a68029f8462956d004ea648c044fc6552dd19af7a8f0b05796502",
+    "people/migrations/0003_people_roles_and_tokens.py": "5ea18098ed40ff9ce8a713376af3a3bc68e6f3afdb0ce60411012c41835254ae",
     "qmc/migrations/0001_initial.py": "9c58f0fe4603635953a72c2716b8f239a84588afa3a0399b5103f15f699af948",
     "qmc/migrations/0002_tokens_move_to_people.py": "9ad4d0932aa2e4816534cd5d00486ae7436d7cdf6bd6a85f4650693ff2dcdd0b",
 }

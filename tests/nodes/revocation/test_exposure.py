@@ -24,7 +24,6 @@ from nodes.models import Connection, Node
 from nodes.registration.decommission import LOST, node_decommission
 from nodes.revocation.exposure import secrets_kept
 from people.models import ApiToken
-from people.tokens.services import token_create
 from qmc.recreation.services import root_recreate
 from tests import factories
 from tests.certs.exports.exported import SECRET, held, made
@@ -167,7 +166,7 @@ def test_recreating_the_root_says_that_it_replaces_little(
 
 def test_a_token_is_ended_by_command(rim: Node, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     user, client = User.objects.create_superuser("robot"), Client()
-    token = token_create(user=user, name="nightly", now=now())
+    token = factories.token(user, "nightly", at=now())
     headers = {"Authorization": f"Token {token}"}
     assert client.get("/api/v1/nodes/", headers=headers, secure=True).status_code == 200
     monkeypatch.setattr("qmc.management.site.database_require", lambda **_: None)  # the tests' database is in memory

@@ -24,7 +24,6 @@ from nodes.models import BrowserCertificate, Node, Observation, Registration, Re
 from nodes.renewal.expiry_wording import node_expiry_wording
 from nodes.revocation.attention import list_expiry_wording
 from people.models import ApiToken
-from people.tokens.services import token_create
 from pki.core import lifetime
 from qmc.expiry.board import Board, BoardRow, Group, as_of_read
 from qmc.expiry.everything import Everything, expiry_board
@@ -290,8 +289,9 @@ def client(db: None) -> Client:
 
 def test_the_board_lists_everything_by_expiry_date(zone: TrustZone, client: Client) -> None:
     admin, now = User.objects.get(username="admin"), timezone.now()
-    token_create(user=admin, name="dashboard", lasts=10 * DAY, now=now)
-    token_create(user=admin, name="pipeline", now=now)
+    factories.token(admin, "dashboard", lasts=10 * DAY, at=now)
+    factories.token(admin, "pipeline", at=now)
+    ApiToken.objects.filter(name="pipeline").update(expires_at=None)  # as tokens of earlier versions
     PeriodicWork.objects.create(name="verified backup", lease_until=now, last_success=now - DAY)
     answer = client.get(API).json()
     found = [
@@ -364,7 +364,7 @@ def test_the_board_follows_permissions(zone: TrustZone) -> None:
     user = User.objects.create_user("reader")
     client = Client()
     client.force_login(user)
-    token_create(user=user, name="reader's", now=timezone.now())
+    factories.token(user, "reader's", at=timezone.now())
     assert client.get(API).status_code == 403
     user.user_permissions.add(Permission.objects.get(codename="view_certificate"))
     answer = client.get(API).json()
@@ -389,28 +389,28 @@ def test_a_rotation_of_the_root_replaces_its_leaf_certificates(zone: TrustZone) 
 @pytest.mark.django_db
 def test_a_token_that_expired_is_refused_and_says_so() -> None:
     user, now = User.objects.create_superuser("admin"), timezone.now()
-    token = token_create(user=user, name="dashboard", lasts=DAY, now=now)
+    token = factories.token(user, "dashboard", lasts=DAY, at=now)
     headers = {"Authorization": f"Token {token}"}
     assert Client(headers=headers).get("/api/v1/nodes/").status_code == 200
     ApiToken.objects.update(expires_at=now - timedelta(seconds=1))
     refused = Client(headers=headers).get("/api/v1/nodes/")
     assert (refused.status_code, refused.json()["type"]) == (401, "urn:trust-zone:not-authenticated")
-    assert re.search(r"dashboard, expired on \d+ \w+ \d{4}, \d\d:\d\d UTC\. Make a new one", refused.json()["detail"])
+    assert re.search(r"dashboard, expired on \d+ \w+ \d{4}, \d\d:\d\d UTC\. Make one on the page of your account", refused.json()["detail"])
 
 
 @pytest.mark.django_db
-def test_a_token_has_the_requested_days_or_never_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_has_the_requested_days_or_ninety(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("qmc.management.site.database_require", lambda **_: None)  # the tests' database is in memory
     User.objects.create_superuser("admin")
     out = StringIO()
-    call_command("create_token", "admin", "--name", "for ever", stdout=out)
+    call_command("create_token", "admin", "--name", "plain", stdout=out)
     call_command("create_token", "admin", "--name", "short", "--days", "30", stdout=out)
-    for_ever, short = ApiToken.objects.order_by("created_at")
-    assert for_ever.expires_at is None
+    plain, short = ApiToken.objects.order_by("created_at")
+    assert plain.expires_at - plain.created_at == 90 * DAY
     assert short.expires_at - short.created_at == 30 * DAY
-    assert re.fullmatch(r"([0-9a-f]{64}\n){2}", out.getvalue())
+    assert re.fullmatch(r"(qmc_[0-9a-f]{72}\n){2}", out.getvalue())
     for nonsense in ("0", "-1", "x", "1.5", "3651", "99999999999", "٣"):
-        with pytest.raises(CommandError, match="Without this option, the token never expires"):
+        with pytest.raises(CommandError, match="Without this option, the token lasts 90 days"):
             call_command("create_token", "admin", "--name", "x", f"--days={nonsense}")
 
 

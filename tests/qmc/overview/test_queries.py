@@ -21,7 +21,6 @@ from nodes.browser_certificates.services import choice_for
 from nodes.models import BrowserCertificate, CallerFinding, Node, Observation, Registration, Renewal
 from nodes.registration.decommission import LOST
 from nodes.renewal import expiring
-from people.tokens.services import token_create
 from pki.foreign.browser_choice import EXPIRED
 from qmc.expiry.board import Board
 from qmc.expiry.everything import Everything, expiry_board
@@ -88,7 +87,7 @@ def crowd(numbers: range, now: datetime) -> None:
         Certificate.objects.filter(pk=certificate("client", lost.pk, lost.host_name, now).pk).update(status="revoked")
         export = factories.export(f"export{number}", at=now, made_generation=1, actor="ann", made_at=now, not_after=now + 9 * DAY)
         certificate("client", export.pk, f"export export{number}", now)
-        token_create(user=user, name=f"token{number}", lasts=9 * DAY, now=now)
+        factories.token(user, f"token{number}", lasts=9 * DAY, at=now)
 
 
 @pytest.mark.django_db

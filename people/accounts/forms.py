@@ -1,0 +1,52 @@
+"""Forms of people. They check only the shape of the input; the services check the rules."""
+
+from typing import Any
+
+from django import forms
+
+from people.accounts.services import LONGEST_NAME
+from people.roles.registry import ABOUT, Role
+from web.forms import ServiceForm, text_input
+
+
+def _roles() -> forms.MultipleChoiceField:
+    return forms.MultipleChoiceField(
+        label="Roles", required=False, choices=[(role, f"{role}: {ABOUT[role]}") for role in Role],
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
+        help_text="Without a role, the account may do nothing.",
+    )  # fmt: skip
+
+
+class NewPersonForm(ServiceForm):
+    username = forms.CharField(
+        label="User name", max_length=LONGEST_NAME, widget=text_input("anna"), help_text="For signing in. The audit log shows it. It cannot be changed later.",
+        error_messages={"required": "Enter a user name."},
+    )  # fmt: skip
+    roles = _roles()
+    is_service = forms.BooleanField(
+        label="Service account", required=False, widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
+        help_text="For programs. It cannot sign in, and has tokens only.",
+    )  # fmt: skip
+
+
+class RolesForm(ServiceForm):
+    roles = _roles()
+
+
+class LinkForm(ServiceForm):
+    """A password, typed twice."""
+
+    password = forms.CharField(
+        label="New password", strip=False, widget=forms.PasswordInput(attrs={"class": "form-control", "autocomplete": "new-password"}),
+        help_text="At least 12 characters.", error_messages={"required": "Enter a password."},
+    )  # fmt: skip
+    again = forms.CharField(
+        label="The same password again", strip=False, widget=forms.PasswordInput(attrs={"class": "form-control", "autocomplete": "new-password"}),
+        error_messages={"required": "Enter the password a second time."},
+    )  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        if {"password", "again"} <= given.keys() and given["password"] != given["again"]:
+            self.add_error("again", "The two passwords differ. Type the same password twice.")
+        return given

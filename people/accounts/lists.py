@@ -1,0 +1,72 @@
+"""The list of people, and the format of its rows in the API and in files."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from people.models import Person
+from people.roles.registry import Role
+from web.lists.declared import Column, List
+
+STATES = ("active", "invited", "deactivated")
+
+
+@dataclass(frozen=True)
+class PersonLine:
+    """A row of the list."""
+
+    person: Person
+    roles: str
+    state: str
+    last_sign_in: datetime | None
+
+
+def people_shown() -> QuerySet[Person]:
+    return Person.objects.select_related("user").prefetch_related("user__groups")
+
+
+def roles_shown(person: Person) -> list[str]:
+    """Its roles, the mightiest first. The groups are prefetched."""
+    held = {group.name for group in person.user.groups.all()}
+    return [role for role in Role if role in held]
+
+
+def state_of(person: Person) -> str:
+    """One of `STATES`."""
+    if not person.user.is_active:
+        return "deactivated"
+    return "active" if person.is_service or person.user.has_usable_password() else "invited"
+
+
+def person_json(person: Person) -> dict[str, Any]:
+    return {
+        "id": str(person.pk),
+        "username": person.user.get_username(),
+        "roles": roles_shown(person),
+        "service_account": person.is_service,
+        "state": state_of(person),
+        "last_sign_in_at": person.user.last_login,
+        "created_at": person.user.date_joined,
+    }
+
+
+class PersonList(List):
+    model = Person
+    noun, caption = "person", "People"
+    empty = "No people."
+    columns = (
+        Column("name", "Name", "people/accounts/cell_name.html", sort="user__username"),
+        Column("roles", "Roles", "people/accounts/cell_roles.html"),
+        Column("state", "State", "people/accounts/cell_state.html"),
+        Column("last_sign_in", "Last sign-in", "people/accounts/cell_last_sign_in.html"),
+    )
+    sort = "name"
+    csv = ("id", "username", "roles", "service_account", "state", "last_sign_in_at", "created_at")
+
+    def shown(self, rows: list[Person], now: datetime) -> list[PersonLine]:
+        return [PersonLine(person, ", ".join(roles_shown(person)), state_of(person), person.user.last_login) for person in rows]
+
+    def json(self, rows: list[Person], now: datetime) -> list[dict[str, Any]]:
+        return [person_json(person) for person in rows]

@@ -1,0 +1,76 @@
+"""The form of a new token. It checks only the shape of the input; the service checks the rules."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import User
+
+from people.models import Person
+from people.roles.registry import ABOUT, Role
+from people.tokens.models import Scope
+from people.tokens.services import LASTS, LONGEST_NAME, LONGEST_OF_ROOT_ADMIN
+from web.forms import ServiceForm, text_input
+
+SCOPES = {
+    Scope.READ: "read: see what the role may see",
+    Scope.WRITE: "write: change what the role may change, such as registering nodes",
+    Scope.ACCOUNTS: "accounts: make people and tokens. Few programs need it",
+    Scope.CALENDAR: "calendar: the calendar of expiry dates alone, for calendar programs",
+}
+
+
+class TokenForm(ServiceForm):
+    """A new token for `user`, or for one of `service_accounts`. `roles` are those of the person."""
+
+    name = forms.CharField(
+        label="Name", max_length=LONGEST_NAME, widget=text_input("nightly-registration"), help_text="What uses it. The audit log shows this name.",
+        error_messages={"required": "Enter a name, so that you recognize the token later."},
+    )  # fmt: skip
+    owner = forms.ChoiceField(label="Account", widget=forms.Select(attrs={"class": "form-select"}))
+    role = forms.ChoiceField(
+        label="Role",
+        required=False,
+        widget=forms.Select(attrs={"class": "form-select"}),
+        help_text="Give it the smallest role that is enough.",
+    )
+    scopes = forms.MultipleChoiceField(
+        label="It may be used for", choices=list(SCOPES.items()), initial=[Scope.READ, Scope.WRITE],
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}), error_messages={"required": "Choose at least one."},
+    )  # fmt: skip
+    addresses = forms.CharField(
+        label="Addresses", required=False, widget=forms.Textarea(attrs={"class": "form-control", "rows": 2, "placeholder": "10.0.0.5", "spellcheck": "false"}),
+        help_text="IP addresses or networks that may use it, one a line. Empty: all.",
+    )  # fmt: skip
+    days = forms.IntegerField(
+        label="Lasts (days)", min_value=1, max_value=LONGEST_OF_ROOT_ADMIN.days, initial=LASTS.days,
+        widget=forms.NumberInput(attrs={"class": "form-control"}), help_text="Afterwards it is refused. The expiry page shows it before.",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, user: User, service_accounts: Sequence[Person], roles: Sequence[Role], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["owner"].choices = [  # type: ignore[attr-defined]
+            (str(user.person.pk), f"{user.get_username()} (you)"),
+            *((str(person.pk), f"{person} (service account)") for person in service_accounts),
+        ]
+        offered = [*Role] if service_accounts else roles
+        self.fields["role"].choices = [("", "All roles of the account"), *((role, f"{role}: {ABOUT[role]}") for role in offered)]  # type: ignore[attr-defined]
+        if not service_accounts:
+            del self.fields["owner"]
+
+    def fields_of_token(self, now: datetime) -> dict[str, Any]:
+        """The input of the service, without the owner."""
+        given = self.cleaned_data
+        return {
+            "name": given["name"],
+            "role": given["role"],
+            "scopes": given["scopes"],
+            "addresses": given["addresses"].split(),
+            "expires_at": now + timedelta(days=given["days"]),
+        }
+
+    def refuse(self, exc: Any) -> None:
+        """The lifetime is the field `days` here."""
+        exc.errors = {"days" if field == "expires_at" else field: texts for field, texts in exc.errors.items()}
+        super().refuse(exc)
