@@ -8,7 +8,8 @@ class PeopleConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # These register permissions, receivers and what expires, and need the models loaded.
+        # These register permissions, receivers, periodic work and what expires, and need the models loaded.
         from people.accounts import receivers  # noqa: F401, PLC0415
         from people.roles import permissions  # noqa: F401, PLC0415
+        from people.sign_in import tasks  # noqa: F401, PLC0415
         from people.tokens import attention  # noqa: F401, PLC0415

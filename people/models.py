@@ -2,4 +2,6 @@
 
 from people.accounts.models import Person as Person
 from people.roles.models import RoleGrant as RoleGrant
+from people.sign_in.models import Guesses as Guesses
+from people.sign_in.models import KnownBrowser as KnownBrowser
 from people.tokens.models import ApiToken as ApiToken

@@ -153,10 +153,12 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [PAGES / "static"]
 WHITENOISE_USE_FINDERS = True
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
-ACCOUNT_ADAPTER = "people.sign_in.adapter.ClosedSignup"
+ACCOUNT_ADAPTER = "people.sign_in.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+# `people.sign_in.guessing` counts wrong passwords, in the database.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None}
 # A session ends with the browser, and the sign-in form does not ask about it.
 ACCOUNT_SESSION_REMEMBER = False
 LOGIN_URL, LOGIN_REDIRECT_URL, ACCOUNT_LOGOUT_REDIRECT_URL = "account_login", "overview", "account_login"

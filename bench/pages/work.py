@@ -24,6 +24,7 @@ from jobs.tasks import RECONCILE
 from nodes.automatic.services import automatic_renewal, calls_follow_clock, renewals_due
 from nodes.nudges.services import nodes_waiting, site_nudge
 from nodes.registration.services import passwords_wipe
+from people.sign_in.guessing import guesses_forget
 from storage.care import upgrade_copies_remove
 
 Work = Callable[..., object]
@@ -55,6 +56,7 @@ PARTS: dict[str, tuple[Work, ...]] = {
     "upgrade copies": (upgrade_copies_remove,),
     "jobs-old": (jobs_delete_old,),
     "audit check": (verify_new,),
+    "guesses-old": (guesses_forget,),
     "nudges": (site_nudge, any_node_waits),
     "key pool": (),
     "watchdog": (),

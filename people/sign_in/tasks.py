@@ -1,0 +1,14 @@
+"""The periodic work of signing in."""
+
+from datetime import datetime, timedelta
+
+from jobs.periodic import periodic_task
+from people.sign_in.guessing import guesses_forget
+
+
+@periodic_task(
+    name="guesses-old", label="Deletion of old counts of wrong passwords", period=timedelta(hours=1), lease=timedelta(minutes=10)
+)
+def forget(*, now: datetime) -> None:
+    """Delete counts of wrong passwords that are over."""
+    guesses_forget(now=now)
