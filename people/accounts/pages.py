@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
 
 from people.accounts.forms import LinkForm, NewPersonForm, RolesForm
 from people.accounts.links import VALID, person_of_link
@@ -95,21 +96,19 @@ def activity(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     return render(request, "people/accounts/activity.html", {"page": shown, "now": timezone.now()}, status=400 if refusal else 200)
 
 
+@require_POST
 @page(CHANGE)
 def link_new(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     person = get_object_or_404(people_shown(), pk=pk)
-    if request.method != "POST":
-        return redirect("people:person", person.pk)
     return _link_shown(request, person, person_link(actor=request.actor, person=person, now=timezone.now()))
 
 
+@require_POST
 @page(CHANGE)
 def sign_out(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     person = get_object_or_404(people_shown(), pk=pk)
-    if request.method == "POST":
-        person_sign_out(actor=request.actor, person=person, now=timezone.now())
-        return redirect(_page_of(person, "signed-out"))
-    return redirect("people:person", person.pk)
+    person_sign_out(actor=request.actor, person=person, now=timezone.now())
+    return redirect(_page_of(person, "signed-out"))
 
 
 def _page_of(person: Person, done: str) -> str:

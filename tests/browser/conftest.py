@@ -79,7 +79,30 @@ class Furnished:
     export: str
     batch: str
     alerts: dict[str, str]
+    people: dict[str, str]
 
+
+PEOPLE = """
+import json
+from datetime import timedelta
+from django.contrib.auth.models import User
+from django.utils import timezone
+from audit.actors import SYSTEM
+from people.accounts.services import person_create
+from people.tokens.services import token_create
+now, more = timezone.now(), {"scopes": ["read", "write", "accounts"]}
+anna, link = person_create(actor=SYSTEM, username="anna.from.a.department.with.a.long.name@corp.example", roles=["DeploymentAdmin", "Viewer"], now=now)
+robot, _ = person_create(actor=SYSTEM, username="nightly-registration", roles=["DeploymentAdmin"], is_service=True, now=now)
+first, _ = token_create(actor=SYSTEM, owner=robot.user, name="nightly registration of machines", addresses=["10.0.0.0/24", "fd00::/64"], now=now, **more)
+for number in range(3):
+    token_create(actor=SYSTEM, owner=robot.user, name=f"made with it {number}", made_with=first, now=now)
+gone, _ = token_create(actor=SYSTEM, owner=anna.user, name="gone", now=now)
+gone.expires_at = now - timedelta(days=1)
+gone.save()
+off, _ = person_create(actor=SYSTEM, username="left", now=now)
+User.objects.filter(pk=off.user.pk).update(is_active=False)
+print(json.dumps({"person": str(anna.pk), "robot": str(robot.pk), "left": str(off.pk), "link": link, "token": str(first.pk), "expired_token": str(gone.pk)}))
+"""
 
 # Rows of the list alone, of a node and with a fingerprint that are not there, so that nothing happens to them or to others: real ones would take minutes.
 MORE_CERTIFICATES = """
@@ -245,6 +268,7 @@ def furnished(site: Site) -> Furnished:
     deployment = site.call("POST", "/deployments/", DEPLOYMENT)[1]["id"]
     site.manage("shell", "-c", SERVICES + FALLEN_BACK + MORE_CERTIFICATES + RECREATION)
     alerts = {f"alert_{name}": pk for name, pk in json.loads(site.manage("shell", "-c", ALERTS).splitlines()[-1]).items()}
+    people = json.loads(site.manage("shell", "-c", PEOPLE).splitlines()[-1])
     revoked = site.call("GET", f"/certificates/?node={failed}&status=revoked")[1]["results"][0]["id"]
     root = site.call("GET", "/certificates/?kind=root&status=issued")[1]["results"][0]["id"]
     site.wait(lambda: site.call("GET", f"/certificates/{root}/crl/")[0] == 200)
@@ -257,7 +281,7 @@ def furnished(site: Site) -> Furnished:
     certificate = next(held["id"] for held in site.node(registered)["certificates"] if held["kind"] == "service")
     return Furnished(
         registered, awaiting, failed, created, removed, certificate, revoked, root, *connections[:2], *browser, deployment, site.agents[1], password, site.agents[3],
-        unlockable_word, export, str(UUID(batch)), alerts,
+        unlockable_word, export, str(UUID(batch)), alerts, people,
     )  # fmt: skip
 
 

@@ -96,6 +96,20 @@ PAGES = {
     "database key confirm": "/database-key/rotate/",
     "recreate root": "/recreate-root/",
     "recreation": "/recreate-root/progress/",
+    "people": "/people/",
+    "person new": "/people/new/",
+    "person": "/people/{person}/",
+    "service account": "/people/{robot}/",
+    "person deactivated": "/people/{left}/",
+    "person deactivate": "/people/{robot}/activity/",
+    "person activate": "/people/{left}/activity/",
+    "one-time link": "{link}",
+    "one-time link used": "/people/link/used/",
+    "tokens": "/tokens/",
+    "token new": "/tokens/new/",
+    "token": "/tokens/{token}/",
+    "token expired": "/tokens/{expired_token}/",
+    "token revoke": "/tokens/{token}/revoke/",
     "exports": "/exports/",
     "exports search without result": "/exports/?search=nowhere",
     "export new": "/exports/new/",
@@ -170,7 +184,7 @@ def test_every_page_is_accessible(eyes: Eyes, furnished: Furnished) -> None:
     eyes.go()
     found = looked_at(eyes, "sign in")
     eyes.sign_in()
-    places = vars(furnished) | furnished.alerts | {"nobody": eyes.site.agents[2]}
+    places = vars(furnished) | furnished.alerts | furnished.people | {"nobody": eyes.site.agents[2]}
     for name, path in PAGES.items():
         eyes.go(path.format(**places))
         found += looked_at(eyes, name)
