@@ -19,6 +19,9 @@ from nodes.cluster.deployments import deployment_create
 from nodes.connections.services import connection_create
 from nodes.models import BrowserCertificate, Connection, Node
 from nodes.states import BrowserCertificateState, NodeState
+from people.models import ApiToken, Person
+from people.roles.groups import root_admins
+from people.tokens.services import token_create
 from pki.core.keys import KeyType
 from pki.core.roles import Kind
 
@@ -32,6 +35,8 @@ def samples_make(*, now: datetime) -> None:
             connection_create(
                 actor=SYSTEM, now=now, name=f"Sales {number:04d}", type="odbc", connection_string=f"DSN=sales{number}", password="secret"
             )
+    if not ApiToken.objects.exists():
+        token_create(actor=SYSTEM, owner=root_admins()[0], name="dashboard", now=now)
     if not Deployment.objects.exists():
         deployment_create(actor=SYSTEM, now=now, name="cloud", api_address="https://cloud.example", audience="cloud.example")
     if not Channel.objects.exists():
@@ -90,7 +95,6 @@ def samples() -> Samples:
         "database-key/": rotations,
         "roots/": [Sample(sample.words, (*sample.ids, node.pk)) for sample in rotations],
         "people/": _samples("", Person.objects.all()),
-        "people/link/<str:secret>/": [Sample("", ("unknown",))],
         "tokens/": _samples("", ApiToken.objects.all()),
         "alerts/": _samples("", Alert.objects.all()),
         "alerts/channels/": _samples("", Channel.objects.all()),
