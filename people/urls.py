@@ -3,10 +3,14 @@
 from django.urls import path
 
 from people.accounts import pages as accounts
+from people.profile import pages as profile
 from people.tokens import pages as tokens
 
 app_name = "people"
 urlpatterns = [
+    path("account/", profile.profile, name="profile"),
+    path("account/password/", profile.password, name="password"),
+    path("account/sessions/<int:pk>/end/", profile.end, name="session-end"),
     path("people/", accounts.person_list, name="list"),
     path("people/new/", accounts.create, name="create"),
     path("people/link/<str:secret>/", accounts.link, name="link"),

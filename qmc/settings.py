@@ -106,6 +106,7 @@ FOR_PEOPLE = [
     "django.middleware.common.CommonMiddleware",
     "qmc.addresses.names.OriginMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    *([] if IS_NODE_API else ["people.sign_in.sessions.SessionMiddleware"]),
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "web.middleware.ActorMiddleware",

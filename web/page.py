@@ -47,7 +47,7 @@ def back_to(request: HttpRequest) -> str:
 def page(
     permission: str,
 ) -> Callable[[Callable[Concatenate[PageRequest, P], HttpResponseBase]], Callable[Concatenate[HttpRequest, P], HttpResponseBase]]:
-    """Require a signed-in person with `permission`. A refusal by a service becomes the 403 page, a broken trust zone the 503 page, with the remedy."""
+    """Require a signed-in person with `permission`, or anybody who has signed in if it is "". A refusal by a service becomes the 403 page, a broken trust zone the 503 page, with the remedy."""
 
     def decorate(view: Callable[Concatenate[PageRequest, P], HttpResponseBase]) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
         @wraps(view)
@@ -57,7 +57,8 @@ def page(
                 # htmx would insert the sign-in form into its part of the page, so it must load the whole page again.
                 return HttpResponseClientRefresh() if asked.htmx else redirect_to_login(back_to(asked))
             try:
-                asked.actor.require(permission)
+                if permission:
+                    asked.actor.require(permission)
                 with facts_once() if request.method in SAFE_METHODS else nullcontext():
                     return view(asked, *args, **kwargs)
             except PermissionRefused as exc:

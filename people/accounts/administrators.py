@@ -14,7 +14,7 @@ from django.db.models import Model
 from agent.files import replace
 from audit.actors import Actor
 from audit.record import record
-from people.models import ApiToken
+from people.models import ApiToken, Person
 from people.roles.groups import role_give, root_admins
 from people.roles.registry import Role
 from pki.core.commands import QMC
@@ -93,6 +93,7 @@ def _write(name: str, password_file: Path | None, *, zone: Model, actor: Actor, 
     with transaction.atomic():
         user.save()
         role_give(user, Role.ROOT_ADMIN)
+        Person.objects.filter(user=user).update(password_is_written=password_file is None)
         record(actor=actor, action=action, target=zone, detail={"name": name, "existed": before}, now=now)
     if password_file is not None and file != password_file_of(name):
         password_file_of(name).unlink(missing_ok=True)  # it has the previous password

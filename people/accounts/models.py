@@ -13,6 +13,9 @@ class Person(models.Model):
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
     is_service = models.BooleanField(default=False, help_text="a service account cannot sign in: it has tokens only")
     link_digest = models.CharField(max_length=64, blank=True, default="", db_index=True, help_text="SHA-256 of the one-time link")
+    password_is_written = models.BooleanField(
+        default=False, help_text="the console wrote its password into a file; it is changed at the first sign-in"
+    )
     link_expires_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:

@@ -115,6 +115,7 @@ def link_use(*, secret: str, password: str, now: datetime) -> Person | None:
         raise InputInvalid({"password": list(exc.messages)}) from exc
     person.user.set_password(password)
     person.user.save(update_fields=["password"])
+    Person.objects.filter(pk=person.pk).update(password_is_written=False)
     link_end(person)
     sessions_end(person.user)
     record(actor=Actor("user", person.user.get_username(), person.user), action="person.password-set", target=person, detail={}, now=now)

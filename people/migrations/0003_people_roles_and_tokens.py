@@ -32,6 +32,15 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.CreateModel(
+            name='Guesses',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key', models.CharField(help_text='SHA-256 of what is counted', max_length=64, unique=True)),
+                ('count', models.PositiveIntegerField()),
+                ('began_at', models.DateTimeField(db_index=True)),
+            ],
+        ),
         migrations.AddField(
             model_name='apitoken',
             name='addresses',
@@ -73,6 +82,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('is_service', models.BooleanField(default=False, help_text='a service account cannot sign in: it has tokens only')),
                 ('link_digest', models.CharField(blank=True, db_index=True, default='', help_text='SHA-256 of the one-time link', max_length=64)),
+                ('password_is_written', models.BooleanField(default=False, help_text='the console wrote its password into a file; it is changed at the first sign-in')),
                 ('link_expires_at', models.DateTimeField(blank=True, null=True)),
                 ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
             ],
@@ -81,6 +91,18 @@ class Migration(migrations.Migration):
             model_name='apitoken',
             name='created_by',
             field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='tokens_created', to='people.person'),
+        ),
+        migrations.CreateModel(
+            name='KnownBrowser',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('digest', models.CharField(help_text='SHA-256 of the random number in its cookie', max_length=64)),
+                ('used_at', models.DateTimeField()),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('user', 'digest'), name='people_knownbrowser_once')],
+            },
         ),
         migrations.CreateModel(
             name='RoleGrant',

@@ -12,6 +12,7 @@ from audit.actors import Actor
 from audit.models import Outcome
 from audit.record import record
 from people.sign_in.guessing import browser_remember, guess_counted, guess_taken_back
+from people.sign_in.sessions import INITIAL
 from pki.core import clocks
 
 
@@ -49,6 +50,8 @@ class AccountAdapter(DefaultAccountAdapter):
     def post_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse:
         response, now = cast(HttpResponse, super().post_login(request, user, **options)), timezone.now()
         browser_remember(request, response, user, now=now)
+        if user.person.password_is_written:
+            request.session[INITIAL] = True
         detail = {"address": self.get_client_ip(request)}
         record(actor=Actor("user", user.get_username(), user), action="person.sign-in", target=user.person, detail=detail, now=now)
         return response

@@ -25,7 +25,7 @@ def sign_in_again(eyes: Eyes) -> None:
     page = eyes.page
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.get_by_label("Username").fill("admin")
-    page.get_by_label("Password").fill((eyes.site.data / "secrets/admin-password").read_text().strip())
+    page.get_by_label("Password").fill(eyes.password())
     page.get_by_role("button", name="Sign in").click()
 
 

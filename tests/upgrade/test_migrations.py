@@ -53,8 +53,7 @@ LANDED = {
     "nodes/migrations/0018_central_node.py": "2ea27de7422535fbf9defce8f231241b2044b116c530257b511102ae8fab8f26",
     "people/migrations/0001_tokens_move_here.py": "5c39c8e03a5a7f21f61815464fb29cb66ac3825ab718aab77788f6cdb5c0f4c6",
     "people/migrations/0002_help_texts.py": "ae8c2a97e0a582bac63c1b94523c14fd7539fbd648a216c67118ea1eea45d16e",
-    "people/migrations/0003_people_roles_and_tokens.py": "5ea18098ed40ff9ce8a713376af3a3bc68e6f3afdb0ce60411012c41835254ae",
-    "people/migrations/0004_guessing.py": "009504bddc6eb2f8269651ece7f6c6ac089ee9304c9196f26632cff0390fb4ce",
+    "people/migrations/0003_people_roles_and_tokens.py": "ebc2ce55456564f01ad34805320028eb9977ea489742abdfad09ebbd9c4ae557",
     "qmc/migrations/0001_initial.py": "9c58f0fe4603635953a72c2716b8f239a84588afa3a0399b5103f15f699af948",
     "qmc/migrations/0002_tokens_move_to_people.py": "9ad4d0932aa2e4816534cd5d00486ae7436d7cdf6bd6a85f4650693ff2dcdd0b",
 }

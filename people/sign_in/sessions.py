@@ -1,0 +1,63 @@
+"""Sessions end after a time without activity, and after a longest time. A password that the console wrote is changed first."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+
+from web.middleware import is_api
+from web.problems import problem_response
+
+IDLE, LONGEST, WRITTEN_EVERY = timedelta(minutes=60), timedelta(hours=12), timedelta(minutes=1)
+BEGAN, SEEN, ENDED, INITIAL = "began", "seen", "ended", "password_is_initial"
+REASONS = {
+    "idle": f"You were signed out after {int(IDLE.total_seconds() // 60)} minutes without activity.",
+    "longest": f"You were signed out, because a session lasts at most {int(LONGEST.total_seconds() // 3600)} hours.",
+}
+
+
+class SessionMiddleware:
+    """End sessions that are over, and lead to the change of a password that the console wrote."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        session = request.session
+        if "_auth_user_id" in session:
+            now = timezone.now().timestamp()
+            began, seen = session.setdefault(BEGAN, now), session.setdefault(SEEN, now)
+            # A session that began in the future: the clock was set back. It may end late, by at most as much.
+            ended = "longest" if now - began > LONGEST.total_seconds() else "idle" if now - seen > IDLE.total_seconds() else ""
+            if ended:
+                logout(request)
+                request.session[ENDED] = ended
+            else:
+                # Parts of a page that are fetched again by themselves are no activity.
+                is_activity = request.headers.get("HX-Request") != "true" or request.method != "GET"
+                if is_activity and abs(now - seen) > WRITTEN_EVERY.total_seconds():
+                    session[SEEN] = now
+                if session.get(INITIAL) and (refusal := _password_first(request)):
+                    return refusal
+        return self.get_response(request)
+
+
+def _password_first(request: HttpRequest) -> HttpResponse | None:
+    """Nothing else can be done before the password is changed."""
+    target = reverse("people:password")
+    if request.path in (target, reverse("account_logout")):
+        return None
+    if is_api(request.path_info):
+        return problem_response(
+            "password-change-required", 403, f"Change your first password on the page {target}, then repeat the request."
+        )
+    return redirect(target)
+
+
+def ended_reason(request: HttpRequest) -> str:
+    """Why the last session of this browser ended by itself; "" if it did not."""
+    return REASONS.get(request.session.get(ENDED, ""), "")
