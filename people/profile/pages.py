@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from people.accounts.services import roles_of, tokens_of
 from people.models import ApiToken
@@ -39,6 +39,7 @@ class ProfilePage:
     columns = ("Browser", "Address", "Since", "Action")
 
 
+@require_safe
 @page(ANYBODY)
 def profile(request: PageRequest) -> HttpResponse:
     user = cast(User, request.user)

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from django.contrib.auth import logout
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
-from web.middleware import is_api
+from web import database_problem
+from web.middleware import database_unavailable, is_api
 from web.problems import problem_response
 
 IDLE, LONGEST, WRITTEN_EVERY = timedelta(minutes=60), timedelta(hours=12), timedelta(minutes=1)
@@ -27,23 +29,33 @@ class SessionMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        session = request.session
-        if "_auth_user_id" in session:
-            now = timezone.now().timestamp()
-            began, seen = session.setdefault(BEGAN, now), session.setdefault(SEEN, now)
-            # A session that began in the future: the clock was set back. It may end late, by at most as much.
-            ended = "longest" if now - began > LONGEST.total_seconds() else "idle" if now - seen > IDLE.total_seconds() else ""
-            if ended:
-                logout(request)
-                request.session[ENDED] = ended
-            else:
-                # Parts of a page that are fetched again by themselves are no activity.
-                is_activity = request.headers.get("HX-Request") != "true" or request.method != "GET"
-                if is_activity and abs(now - seen) > WRITTEN_EVERY.total_seconds():
-                    session[SEEN] = now
-                if session.get(INITIAL) and (refusal := _password_first(request)):
-                    return refusal
-        return self.get_response(request)
+        try:
+            answer = _followed(request)
+        except DatabaseError as exc:  # the session is read here, before any page
+            if not database_problem.is_unavailable(exc):
+                raise
+            return database_unavailable(request, exc)
+        return answer or self.get_response(request)
+
+
+def _followed(request: HttpRequest) -> HttpResponse | None:
+    """End the session if it is over. Returns the answer, if the request goes no further."""
+    session = request.session
+    if "_auth_user_id" not in session:
+        return None
+    now = timezone.now().timestamp()
+    began, seen = session.setdefault(BEGAN, now), session.setdefault(SEEN, now)
+    # A session that began in the future: the clock was set back. It may end late, by at most as much.
+    ended = "longest" if now - began > LONGEST.total_seconds() else "idle" if now - seen > IDLE.total_seconds() else ""
+    if ended:
+        logout(request)
+        request.session[ENDED] = ended
+        return None
+    # Parts of a page that are fetched again by themselves are no activity.
+    is_activity = request.headers.get("HX-Request") != "true" or request.method != "GET"
+    if is_activity and abs(now - seen) > WRITTEN_EVERY.total_seconds():
+        session[SEEN] = now
+    return _password_first(request) if session.get(INITIAL) else None
 
 
 def _password_first(request: HttpRequest) -> HttpResponse | None:

@@ -25,8 +25,8 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # These open without a sign-in, and say nothing of the site.
 LINK = f"/people/link/{uuid.UUID(int=7)}/"
 OPEN = {LINK, "/accounts/login/", "/accounts/logout/", "/accounts/signup/", "/accounts/reauthenticate/", "/too-large/", "/api/v1/schema/"}
-# Any account may read it: it is a setting of certificates that are public.
-FOR_EVERYBODY = {("GET", "/api/v1/settings/lifetime/")}
+# Any account may read these: a setting of certificates that are public, and the pages of one's own account.
+FOR_EVERYBODY = {("GET", "/api/v1/settings/lifetime/"), ("GET", "/account/"), ("GET", "/account/password/")}
 
 
 def paths(patterns: list[Any] | None = None, before: str = "/") -> Iterator[str]:

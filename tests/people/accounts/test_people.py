@@ -57,7 +57,11 @@ def test_a_person_is_created_with_a_link_that_works_once(boss: Client) -> None:
     assert stranger.post(link, {"password": PASSWORD * 2, "again": PASSWORD * 2}, secure=True).status_code == 410
     assert b"This link does not work" in stranger.get(link, secure=True).content
     assert send(boss, "GET", f"{API}{person.pk}/").json()["state"] == "active"
-    assert [event.action for event in Event.objects.order_by("sequence")][-3:] == ["person.created", "person.password-set", "person.sign-in"]
+    assert [event.action for event in Event.objects.order_by("sequence")][-3:] == [
+        "person.created",
+        "person.password-set",
+        "person.sign-in",
+    ]
     assert Event.objects.get(action="person.password-set").actor == "anna"
 
 
