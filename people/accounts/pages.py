@@ -125,7 +125,7 @@ def _link_shown(request: PageRequest, person: Person, path: str) -> HttpResponse
 @sensitive_post_parameters("password", "again")
 def link(request: HttpRequest, secret: str) -> HttpResponse:
     """The page that a one-time link opens. It needs no sign-in."""
-    now, form = timezone.now(), LinkForm(request.POST or None)
+    now, form = timezone.now(), LinkForm(request.POST if request.method == "POST" else None)
     person = person_of_link(secret, now=now)
     if person and request.method == "POST" and form.is_valid():
         try:

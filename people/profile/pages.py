@@ -53,7 +53,7 @@ def profile(request: PageRequest) -> HttpResponse:
 @sensitive_post_parameters("present", "password", "again")
 @page(ANYBODY)
 def password(request: PageRequest) -> HttpResponse:
-    user, form = cast(User, request.user), PasswordForm(request.POST or None)
+    user, form = cast(User, request.user), PasswordForm(request.POST if request.method == "POST" else None)
     is_initial = bool(request.session.get(INITIAL))
     if request.method == "POST" and form.is_valid():
         try:
