@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from people.accounts.services import roles_of, tokens_of
 from people.models import ApiToken
@@ -50,6 +50,7 @@ def profile(request: PageRequest) -> HttpResponse:
     return render(request, "people/profile/profile.html", {"page": shown, "now": timezone.now()})
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("present", "password", "again")
 @page(ANYBODY)
 def password(request: PageRequest) -> HttpResponse:
