@@ -8,7 +8,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
@@ -78,5 +78,6 @@ def password(request: PageRequest) -> HttpResponse:
 @require_POST
 @page(ANYBODY)
 def end(request: PageRequest, pk: int) -> HttpResponse:
-    session_end(user=cast(User, request.user), pk=pk, now=timezone.now())
+    if not session_end(user=cast(User, request.user), pk=pk, now=timezone.now()):
+        raise Http404
     return redirect("people:profile")
