@@ -18,6 +18,7 @@ LEFT_OUT = {
     "accounts/logout/": "it is shown only without scripts",
     "accounts/login/": "a signed-in person is sent to the overview",
     "accounts/signup/": "it is closed",
+    "account/sessions/<int:pk>/end/": "it takes forms only",
     "people/link/<str:secret>/": "it does not depend on the data",
     "too-large/": "it is an error",
     "api/v1/schema/": "it does not depend on the data",

@@ -35,8 +35,8 @@ def samples_make(*, now: datetime) -> None:
             connection_create(
                 actor=SYSTEM, now=now, name=f"Sales {number:04d}", type="odbc", connection_string=f"DSN=sales{number}", password="secret"
             )
-    if not ApiToken.objects.exists():
-        token_create(actor=SYSTEM, owner=root_admins()[0], name="dashboard", now=now)
+    if (owner := root_admins().first()) and not ApiToken.objects.exists():
+        token_create(actor=SYSTEM, owner=owner, name="dashboard", now=now)
     if not Deployment.objects.exists():
         deployment_create(actor=SYSTEM, now=now, name="cloud", api_address="https://cloud.example", audience="cloud.example")
     if not Channel.objects.exists():

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission, User
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -26,8 +26,11 @@ def role_give(user: User, role: Role) -> None:
 def roles_write(**_: Any) -> None:
     """Give each role the permissions that it never had. Accounts that may do everything by `is_superuser` become RootAdmin.
 
-    Repeating it changes nothing. It is a receiver of `post_migrate`, because Django creates permissions then.
+    Repeating it changes nothing. It is a receiver of `post_migrate`, because Django creates permissions then. After a migration to an earlier
+    state the tables may be missing, and then there is nothing to write.
     """
+    if RoleGrant._meta.db_table not in connection.introspection.table_names():
+        return
     wanted = permissions_registered()
     groups = {role: Group.objects.get_or_create(name=role)[0] for role in Role}
     given = set(RoleGrant.objects.values_list("role__name", "permission"))

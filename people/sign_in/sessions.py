@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from django.contrib.auth import logout
+from django.contrib.auth.signals import user_logged_in
 from django.db import DatabaseError
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -44,7 +47,7 @@ def _followed(request: HttpRequest) -> HttpResponse | None:
     if "_auth_user_id" not in session:
         return None
     now = timezone.now().timestamp()
-    began, seen = session.setdefault(BEGAN, now), session.setdefault(SEEN, now)
+    began, seen = session.get(BEGAN, 0), session.get(SEEN, 0)
     # A session that began in the future: the clock was set back. It may end late, by at most as much.
     ended = "longest" if now - began > LONGEST.total_seconds() else "idle" if now - seen > IDLE.total_seconds() else ""
     if ended:
@@ -68,6 +71,11 @@ def _password_first(request: HttpRequest) -> HttpResponse | None:
             "password-change-required", 403, f"Change your first password on the page {target}, then repeat the request."
         )
     return redirect(target)
+
+
+@receiver(user_logged_in)
+def session_begin(request: HttpRequest, **_: Any) -> None:
+    request.session[BEGAN] = request.session[SEEN] = timezone.now().timestamp()
 
 
 def ended_reason(request: HttpRequest) -> str:

@@ -31,6 +31,9 @@ def test_two_hundred_open_needs_are_one_digest(site_directory: Path, settings: A
     for number in range(200):
         node = factories.node(f"rim{number}", at=now - timedelta(days=9))
         Observation.objects.create(node=node, last_seen_at=now + timedelta(minutes=10))
+        factories.certificate(
+            "service", holder_id=node.pk, at=now - timedelta(days=9), status="revoked", revoked_at=now - timedelta(days=8)
+        )
     with http_receiver() as receiver:
         channel = channel_create(actor=SYSTEM, name="monitoring", kind="webhook", values={"url": receiver.url}, now=now)
         for number in range(int(SETTLES / STEP) + 9):

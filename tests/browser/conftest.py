@@ -100,7 +100,7 @@ first, _ = token_create(actor=SYSTEM, owner=robot.user, name="nightly registrati
 for number in range(3):
     token_create(actor=SYSTEM, owner=robot.user, name=f"made with it {number}", made_with=first, now=now)
 gone, _ = token_create(actor=SYSTEM, owner=anna.user, name="gone", now=now)
-gone.expires_at = now - timedelta(days=1)
+gone.expires_at = now - timedelta(days=100)
 gone.save()
 off, _ = person_create(actor=SYSTEM, username="left", now=now)
 User.objects.filter(pk=off.user.pk).update(is_active=False)

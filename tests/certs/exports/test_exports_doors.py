@@ -219,8 +219,9 @@ def test_every_address_requires_its_own_permission(zone: Path, permission: str) 
     allowed, refused = User.objects.create_user("may"), User.objects.create_user("may-not")
     allowed.user_permissions.add(Permission.objects.get(codename=permission))
     refused.user_permissions.set(Permission.objects.filter(codename__contains="export").exclude(codename=permission))
-    with pytest.raises(PermissionRefused, match=permission):
+    with pytest.raises(PermissionRefused, match="It needs the role SecurityAdmin or RootAdmin") as found:
         DOORS[permission](Actor("user", "may-not", refused), export)
+    assert found.value.permission == f"certs.{permission}"
     DOORS[permission](Actor("user", "may", allowed), export)
 
 

@@ -234,8 +234,9 @@ def test_services_ask_for_permission() -> None:
         lambda: connection_change(actor=nobody, connection=held, now=NOW, name="new"),
         lambda: connection_delete(actor=nobody, connection=held, now=NOW),
     ):
-        with pytest.raises(PermissionRefused, match="_connection"):
+        with pytest.raises(PermissionRefused, match="It needs the role DeploymentAdmin or RootAdmin") as found:
             refused()
+        assert found.value.permission.endswith("_connection")
     assert Connection.objects.get().name == "Sales"
 
 

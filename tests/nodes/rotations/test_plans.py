@@ -25,7 +25,6 @@ from nodes.rotations.lists import AffectedList
 from nodes.rotations.root import root_rotation_start
 from nodes.rotations.root_view_models import nodes_before_root_rotation
 from tests import factories
-from web.lists.keyset import batches
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
@@ -114,7 +113,7 @@ def test_the_worst_nodes_are_first_on_every_page() -> None:
     for number, (fields, event, _, _) in enumerate(CASES.values()):
         event(node(f"rim{number:02}", **fields))
     rows = nodes_before_root_rotation(now=NOW)
-    found = [row for part in batches(rows, AffectedList.order(rows, "readiness"), size=5) for row in AffectedList().shown(part, NOW)]
+    found = [row for part in AffectedList.source(rows, "readiness").batches(5) for row in AffectedList().shown(part, NOW)]
     ranks = [list(Readiness).index(row.readiness) for row in found]
     assert (len(found), ranks) == (len(CASES), sorted(ranks))
     counted = affected_nodes(rows)

@@ -16,7 +16,6 @@ MOST = {"/": 40, "/api/v1/attention/": 28, "/nodes/": 8, "/api/v1/nodes/": 5}
 
 @pytest.mark.django_db
 def test_pages_ask_few_queries_at_any_size(site_directory: Path, admin_client: Client) -> None:
-    admin_client.get("/account/", secure=True)  # the session begins, which is written once
     for numbers in (range(8), range(8, 83)):  # six nodes for each number: 50 nodes, then 500
         crowd(numbers, timezone.now())
         for page, most in MOST.items():
