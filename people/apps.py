@@ -11,5 +11,5 @@ class PeopleConfig(AppConfig):
         # These register permissions, receivers, periodic work and what expires, and need the models loaded.
         from people.accounts import receivers  # noqa: F401, PLC0415
         from people.roles import permissions  # noqa: F401, PLC0415
-        from people.sign_in import tasks  # noqa: F401, PLC0415
+        from people.sign_in import sessions, tasks  # noqa: F401, PLC0415
         from people.tokens import attention  # noqa: F401, PLC0415
