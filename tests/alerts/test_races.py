@@ -94,7 +94,6 @@ print(json.dumps({"errors": errors, "opened": opened, "same_ids": len(ids) - len
 """
 
 
-@pytest.mark.both_engines
 @pytest.mark.parametrize("on", ENGINES)
 def test_nobody_is_notified_twice(on: str, tmp_path: Path) -> None:
     found = printed_by(RACES, str(ROUNDS), on=on, folder=tmp_path / "var")

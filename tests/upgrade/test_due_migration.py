@@ -82,7 +82,6 @@ def upgraded(folder: Path, **further: str) -> str:
     return ended.stdout
 
 
-@pytest.mark.both_engines
 @pytest.mark.parametrize("on", ENGINES)
 def test_an_older_site_gets_what_is_due_and_what_needs_attention(tmp_path: Path, on: str) -> None:
     need(on)

@@ -99,7 +99,6 @@ def events(receiver: HttpReceiver) -> list[dict[str, Any]]:
     return [json.loads(request.body) for request in receiver.received]
 
 
-@pytest.mark.both_engines
 def test_several_workers_neither_repeat_nor_reorder(process: Callable[..., "subprocess.Popen[bytes]"]) -> None:
     with http_receiver() as receiver:
         ended(process(SETUP, receiver.url, str(EVENTS)))
@@ -109,7 +108,6 @@ def test_several_workers_neither_repeat_nor_reorder(process: Callable[..., "subp
         assert not [event for event in events(receiver) if "possiblerepeat" in event]
 
 
-@pytest.mark.both_engines
 def test_a_worker_that_is_killed_while_it_sends_causes_one_marked_repeat(process: Callable[..., "subprocess.Popen[bytes]"]) -> None:
     reached, held = threading.Event(), threading.Event()
 

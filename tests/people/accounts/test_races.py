@@ -8,7 +8,7 @@ from sitekit.engines import ENGINES
 from tests.programs import printed_by
 from tests.slow import RUN_SLOW
 
-ROUNDS = 20 if RUN_SLOW else 3
+ROUNDS = 20 if RUN_SLOW else 1
 RACES = """
 import json, sys, threading
 import django; django.setup()
