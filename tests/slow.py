@@ -24,5 +24,5 @@ def part(count: int, rows: Iterable[Any], number: int) -> list[Any]:
 
 
 def examples(count: int, **options: Any) -> hypothesis.settings:
-    """Settings of a property: `make test` tries a fifth of `count` examples, at least ten; `make faults` tries all."""
-    return hypothesis.settings(max_examples=count if RUN_SLOW else max(count // 5, 10), **options)
+    """Settings of a property: `make test` tries a tenth of `count` examples, at least ten; `make faults` tries all."""
+    return hypothesis.settings(max_examples=count if RUN_SLOW else max(count // 10, 10), **options)

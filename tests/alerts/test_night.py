@@ -30,6 +30,7 @@ from nodes.models import Node, Observation, Renewal
 from sitekit.engines import free_port
 from tests import factories
 from tests.receivers import LOOPBACK, HttpReceiver, MailReceiver, http_receiver, mail_receiver, status
+from tests.slow import takes_minutes
 
 STEP, STRIDE, DAY, HOUR = timedelta(seconds=100), timedelta(minutes=10), timedelta(days=1), timedelta(hours=1)
 FIRST_STEPS = 6
@@ -161,6 +162,7 @@ EVENTS = """
 """
 
 
+@takes_minutes
 def test_the_messages_of_a_night(night: Night) -> None:
     rim1, rim2 = Node.objects.get(name="rim1"), Node.objects.get(name="rim2")
     night.until("19:30")  # the root passes its first threshold

@@ -32,7 +32,6 @@ print(json.dumps({"queries": len(asked), "wrong": wrong, "rows": rows, "met": [n
 """
 
 
-@pytest.mark.both_engines
 @pytest.mark.parametrize("on", ENGINES)
 def test_all_rows_with_a_need_are_found_in_one_query(on: str, tmp_path: Path) -> None:
     found = printed_by(LOOK, on=on, folder=tmp_path / "var")

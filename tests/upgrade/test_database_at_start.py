@@ -102,7 +102,7 @@ def contents(data: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in data.rglob("*") if path.is_file() and not path.name.endswith("-shm")}
 
 
-@pytest.mark.parametrize("name", DAMAGES)
+@pytest.mark.parametrize("name", one_of(2, DAMAGES))
 def test_a_damaged_database_is_recognized_and_not_changed(data: Path, data_settings: None, name: str, django_db_blocker: Any) -> None:
     damage, words = DAMAGES[name]
     damage(data)
@@ -148,7 +148,7 @@ STORES: dict[str, tuple[Callable[[Path], Any], State, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", STORES)
+@pytest.mark.parametrize("name", one_of(2, STORES))
 def test_database_and_store_belong_together(data: Path, data_settings: None, name: str, django_db_blocker: Any) -> None:
     change_it, state, words = STORES[name]
     change_it(data)

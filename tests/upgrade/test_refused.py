@@ -64,7 +64,7 @@ WITHOUT_A_SITE = {
 }
 
 
-@pytest.mark.parametrize("name", one_of(4, WITHOUT_A_SITE))
+@pytest.mark.parametrize("name", one_of(8, WITHOUT_A_SITE))
 def test_refused_commands_without_a_site_leave_no_files(tmp_path: Path, archives: dict[str, bytes], name: str) -> None:
     words, message = WITHOUT_A_SITE[name]
     for file, content in archives.items():
@@ -92,7 +92,7 @@ WITH_A_SITE = {
 }
 
 
-@pytest.mark.parametrize("name", one_of(4, WITH_A_SITE))
+@pytest.mark.parametrize("name", one_of(8, WITH_A_SITE))
 def test_refused_commands_on_a_site_change_nothing(data: Path, tmp_path: Path, archives: dict[str, bytes], name: str) -> None:
     words, message = WITH_A_SITE[name]
     for file, content in archives.items():
@@ -143,7 +143,7 @@ AGENT = {
 }
 
 
-@pytest.mark.parametrize("name", one_of(3, AGENT))
+@pytest.mark.parametrize("name", one_of(6, AGENT))
 def test_commands_of_the_agent_make_no_missing_home(tmp_path: Path, archives: dict[str, bytes], name: str) -> None:
     (tmp_path / "text.age").write_bytes(archives["text.age"])
     before = state(tmp_path)

@@ -22,6 +22,7 @@ from sitekit.site import Site
 from tests.browser.conftest import launched
 from tests.public_authority import Signed, intermediate, p256, root, sign
 from tests.site import tls_server
+from tests.slow import takes_minutes
 
 PORT = 8444
 UNKNOWN = "ab" * 20
@@ -149,6 +150,7 @@ def leaf(host_name: str, number: int) -> Signed:
     return sign(host_name, issuer=intermediate(), key=p256(number), names=(host_name,), begins=datetime.now(UTC) - timedelta(days=1))
 
 
+@takes_minutes
 def test_a_proxy_serves_the_chosen_certificate_falls_back_and_renews_without_dropping_a_connection(
     site: Site, shop: str, trusting: Browser, folder: Path
 ) -> None:
@@ -182,6 +184,7 @@ def test_a_proxy_serves_the_chosen_certificate_falls_back_and_renews_without_dro
     kept.end()
 
 
+@takes_minutes
 def test_the_console_serves_the_chosen_certificate_and_drops_no_connection(site: Site, trusting: Browser) -> None:
     nodes = {node["name"]: node for node in site.call("GET", "/nodes/")[1]["results"]}
     central = next(node for node in nodes.values() if node["name"] == "central")
