@@ -137,5 +137,5 @@ def link(request: HttpRequest, secret: str) -> HttpResponse:
                 return redirect("account_login")
     status = 400 if form.errors else 200 if person else 410
     answer = render(request, "people/accounts/link.html", {"person": person, "form": form}, status=status)
-    answer["Cache-Control"], answer["Referrer-Policy"] = "no-store", "no-referrer"
+    answer["Cache-Control"] = "no-store"
     return answer

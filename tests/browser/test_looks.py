@@ -191,6 +191,22 @@ def test_every_page_is_accessible(eyes: Eyes, furnished: Furnished) -> None:
     assert found == []
 
 
+def test_a_one_time_link_sets_a_password_with_which_the_person_signs_in(eyes: Eyes, furnished: Furnished) -> None:
+    word = "anna's own long password"
+    page = eyes.go(furnished.people["link"])
+    page.get_by_label("New password").fill(word)
+    page.get_by_label("The same password again").fill(word)
+    page.get_by_role("button", name="Set password").click()
+    page.get_by_label("Username").fill("anna.from.a.department.with.a.long.name@corp.example")
+    page.get_by_label("Password").fill(word)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_title("Overview · Trust zone console")
+    expect(eyes.go("/roots/rotate/").get_by_text("It needs the role SecurityAdmin or RootAdmin")).to_be_visible()
+    eyes.heard.troubles.clear()  # the browser notes the refusal
+    expect(eyes.go(furnished.people["link"]).get_by_role("heading", name="This link does not work")).to_be_visible()
+    eyes.heard.troubles.clear()
+
+
 def test_answers_to_input_are_accessible(eyes: Eyes, furnished: Furnished) -> None:
     page, found = eyes.go(), []
     page.get_by_label("Username").fill("admin")
