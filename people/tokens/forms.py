@@ -17,7 +17,6 @@ SCOPES = {
     Scope.READ: "read: see what the role may see",
     Scope.WRITE: "write: change what the role may change, such as registering nodes",
     Scope.ACCOUNTS: "accounts: make people and tokens. Few programs need it",
-    Scope.CALENDAR: "calendar: the calendar of expiry dates alone, for calendar programs",
 }
 
 
