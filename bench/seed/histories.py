@@ -21,7 +21,7 @@ from nodes.inventory.intervals import silence_after
 from nodes.jobs import REGISTRATION
 from nodes.models import Node, Observation, Registration, Renewal
 from nodes.observation.callers import turn_make
-from nodes.observation.models import PROOF_LASTS, derived
+from nodes.observation.models import PROOF_LASTS, derived_columns
 from nodes.registration.services import VALID
 from nodes.states import NodeState, RenewalStatus
 from pki.issuing.revocation_list import RevocationCode
@@ -214,7 +214,7 @@ class NodeHistory:
             cluster_proved_sha256=world.cluster.sha256, version=VERSION, system="Linux 6.8.0-45-generic x86_64", address=planned.address,
             turn=turn, turn_before=before, turn_generation=1, silent_at=seen_at + silence_after(world.interval),
         )  # fmt: skip
-        for name, value in derived(vars(row), at=row.last_seen_at, serves_another_since=None).items():
+        for name, value in derived_columns(vars(row), at=row.last_seen_at, serves_another_since=None).items():
             setattr(row, name, value)
         return row
 

@@ -23,7 +23,7 @@ from nodes.node_api.caller import Caller
 from nodes.node_api.site import Site, site_cached, site_read
 from nodes.observation import callers
 from nodes.observation.callers import Call
-from nodes.observation.models import derived, proof_is_recent
+from nodes.observation.models import derived_columns, proof_is_recent
 from nodes.registration import services as registrations
 from nodes.renewal import services as renewals
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
@@ -181,7 +181,7 @@ def _observe(node: Node, report: Report, asked: dict[str, Any], now: datetime) -
     """Store what has changed. Raises: StaleNode if another call was answered in the meantime."""
     before = node.observed
     seen = {name: getattr(report, name) for name in OBSERVED} | asked
-    seen |= derived(seen, at=now, serves_another_since=before.serves_another_since if before else None)
+    seen |= derived_columns(seen, at=now, serves_another_since=before.serves_another_since if before else None)
     seen |= {"last_seen_at": now, "clock_offset_s": clocks.bounded((report.clock - now).total_seconds())}
     if before is None:
         Observation.objects.update_or_create(node=node, defaults=seen)

@@ -50,9 +50,9 @@ executor.migrate(executor.loader.graph.leaf_nodes())
 from audit.chain import verify
 from certs.models import Certificate as Issued
 from nodes.models import Node as Named, Observation as Seen
-from nodes.observation.models import derived
+from nodes.observation.models import derived_columns
 for seen in Seen.objects.select_related("node").order_by("node__name"):
-    columns = derived(vars(seen), at=seen.last_seen_at, serves_another_since=seen.node.registered_at)
+    columns = derived_columns(vars(seen), at=seen.last_seen_at, serves_another_since=seen.node.registered_at)
     print(seen.node.name, {name: getattr(seen, name) for name in columns} == columns, seen.service_sha256[:1], seen.client_sha256[:1], seen.cluster_sha256[:1],
           seen.hook_failed, bool(seen.serves_another_since), seen.browser_not_used, seen.browser_not_served, seen.silent_at - seen.last_seen_at)
 print(Named.objects.get(name="failed").failed_from)
