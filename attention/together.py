@@ -14,10 +14,8 @@ Keys = QuerySet[Any, Any]
 def first_keys(asked: Mapping[Name, Keys], most: int) -> dict[Name, list[Any]]:
     """The values of the column `key` in the first `most` rows of each queryset, in its order. One query."""
     found: dict[Name, list[Any]] = {name: [] for name in asked}
-    names, places = (
-        list(asked),
-        "SELECT {number} AS kind, ROW_NUMBER() OVER () AS place, CAST(part.key AS TEXT) AS key FROM ({sql}) AS part",
-    )
+    names = list(asked)
+    places = "SELECT {number} AS kind, ROW_NUMBER() OVER () AS place, CAST(part.key AS TEXT) AS key FROM ({sql}) AS part"
     for number, _, key in sorted(_rows({number: asked[name][:most] for number, name in enumerate(names)}, places)):
         name = names[number]
         found[name].append(asked[name].model._meta.pk.to_python(key))

@@ -113,7 +113,7 @@ class Watch:
 
 
 def stop_database(site: Site, seconds: float) -> None:
-    """SQLite: nobody writes. PostgreSQL: its processes are stopped."""
+    """On SQLite, a lock keeps all others from writing. On PostgreSQL, the processes of the server are stopped."""
     if site.database is None:
         with contextlib.closing(sqlite3.connect(site.data / "db.sqlite3", isolation_level=None, timeout=60)) as database:
             database.execute("BEGIN EXCLUSIVE")

@@ -77,12 +77,8 @@ def heartbeat(*, caller: Caller, report: Report, now: datetime, call: Call = UNK
         renewal = renewals.renewal_ensure(actor=SYSTEM, node=node, now=now)
     offered = renewal is not None and renewal.status == RenewalStatus.OFFERED and not disputed
     differs, addresses = _trust_differs(report, site), _addresses_differ(report, site)
-    pending = any(
-        (
-            renewal is not None, differs, addresses, node.state in UNDER_WAY, not set(live) <= set(proved), _is_asked_for_cluster_key(asked, before),
-            _is_waited_for(site, node, report, now), _browser_is_on_its_way(node, report, revision, now),
-        )
-    )  # fmt: skip
+    expects = renewal is not None or differs or bool(addresses) or not set(live) <= set(proved) or _is_asked_for_cluster_key(asked, before)
+    pending = expects or _is_in_transition(site, node, report, revision, now)
     return Answer(
         now=now,
         interval_s=site.interval_for(node, pending=pending),
@@ -97,6 +93,11 @@ def heartbeat(*, caller: Caller, report: Report, now: datetime, call: Call = UNK
         central_addresses=addresses,
         nudged_by=site.nudged_by,
     )
+
+
+def _is_in_transition(site: Site, node: Node, report: Report, revision: str, now: datetime) -> bool:
+    """Whether something is under way that the node's next call continues."""
+    return node.state in UNDER_WAY or _is_waited_for(site, node, report, now) or _browser_is_on_its_way(node, report, revision, now)
 
 
 def _is_asked_for_cluster_key(asked: dict[str, Any], before: Observation | None) -> bool:

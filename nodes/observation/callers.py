@@ -77,11 +77,6 @@ def findings_all() -> list[CallerFinding]:
     return list(CallerFinding.objects.select_related("node__observation"))
 
 
-def disputed_nodes() -> set[uuid.UUID]:
-    """The nodes as which two machines call."""
-    return {finding.node_id for finding in findings_all() if finding.kind == Kind.TWO_CALLERS and finding.node_id}
-
-
 def finding_note(
     *, kind: CallerFinding.Kind, node: Node | None, call: Call, now: datetime, certificate: str = "", generation: int = 0, other: Observation | None = None
 ) -> None:  # fmt: skip

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from people.accounts.services import roles_of
 from people.models import Person
-from people.roles.registry import Role
 from web.lists.declared import Column, List
 
 STATES = ("active", "invited", "deactivated")
@@ -27,12 +27,6 @@ def people_shown() -> QuerySet[Person]:
     return Person.objects.select_related("user").prefetch_related("user__groups")
 
 
-def roles_shown(person: Person) -> list[str]:
-    """Its roles, the mightiest first. The groups are prefetched."""
-    held = {group.name for group in person.user.groups.all()}
-    return [role for role in Role if role in held]
-
-
 def state_of(person: Person) -> str:
     """One of `STATES`."""
     if not person.user.is_active:
@@ -44,7 +38,7 @@ def person_json(person: Person) -> dict[str, Any]:
     return {
         "id": str(person.pk),
         "username": person.user.get_username(),
-        "roles": roles_shown(person),
+        "roles": roles_of(person.user),
         "service_account": person.is_service,
         "state": state_of(person),
         "last_sign_in_at": person.user.last_login,
@@ -66,7 +60,7 @@ class PersonList(List):
     csv = ("id", "username", "roles", "service_account", "state", "last_sign_in_at", "created_at")
 
     def shown(self, rows: list[Person], now: datetime) -> list[PersonLine]:
-        return [PersonLine(person, ", ".join(roles_shown(person)), state_of(person), person.user.last_login) for person in rows]
+        return [PersonLine(person, ", ".join(roles_of(person.user)), state_of(person), person.user.last_login) for person in rows]
 
     def json(self, rows: list[Person], now: datetime) -> list[dict[str, Any]]:
         return [person_json(person) for person in rows]

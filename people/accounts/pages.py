@@ -1,6 +1,7 @@
 """Pages of people: parse, call a service, render."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -12,8 +13,8 @@ from django.views.decorators.http import require_POST
 
 from people.accounts.forms import LinkForm, NewPersonForm, RolesForm
 from people.accounts.links import VALID, person_of_link
-from people.accounts.lists import PersonList, people_shown, roles_shown, state_of
-from people.accounts.services import link_use, person_change, person_create, person_link, person_sign_out, tokens_of
+from people.accounts.lists import PersonList, people_shown, state_of
+from people.accounts.services import link_use, person_change, person_create, person_link, person_sign_out, roles_of, tokens_of
 from people.models import ApiToken, Person
 from web.errors import InputInvalid
 from web.lists.listed import Listed
@@ -29,7 +30,7 @@ class PersonPage:
 
     person: Person
     state: str
-    roles: list[str]
+    roles: Sequence[str]
     tokens: list[ApiToken]
     message: str = ""
     refusal: str = ""
@@ -64,7 +65,7 @@ def create(request: PageRequest) -> HttpResponse:
 @page(VIEW)
 def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     person = get_object_or_404(people_shown(), pk=pk)
-    form = RolesForm(request.POST if request.method == "POST" else None, initial={"roles": roles_shown(person)})
+    form = RolesForm(request.POST if request.method == "POST" else None, initial={"roles": roles_of(person.user)})
     if request.method == "POST" and form.is_valid():
         try:
             person_change(actor=request.actor, person=person, roles=form.cleaned_data["roles"], now=timezone.now())
@@ -76,7 +77,7 @@ def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 
 def _shown(request: PageRequest, person: Person, form: RolesForm) -> HttpResponse:
     message = DONE.get(request.GET.get("done", ""), "") if request.method == "GET" else ""
-    shown = PersonPage(person, state_of(person), roles_shown(person), list(tokens_of(person)), message)
+    shown = PersonPage(person, state_of(person), roles_of(person.user), list(tokens_of(person)), message)
     context = {"page": shown, "form": form, "now": timezone.now()}
     return render(request, "people/accounts/person.html", context, status=400 if form.errors else 200)
 
@@ -92,7 +93,7 @@ def activity(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
             return redirect(_page_of(person, "activated" if to_active else "deactivated"))
         except InputInvalid as exc:
             refusal = str(exc)
-    shown = PersonPage(person, state_of(person), roles_shown(person), list(tokens_of(person)), refusal=refusal)
+    shown = PersonPage(person, state_of(person), roles_of(person.user), list(tokens_of(person)), refusal=refusal)
     return render(request, "people/accounts/activity.html", {"page": shown, "now": timezone.now()}, status=400 if refusal else 200)
 
 

@@ -1,6 +1,6 @@
 """What the roles were given."""
 
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.db import models
 
 
@@ -15,3 +15,9 @@ class RoleGrant(models.Model):
 
     def __str__(self) -> str:
         return self.permission
+
+
+def permissions_of(role: str) -> frozenset[str]:
+    """The permissions that a role has now."""
+    found = Permission.objects.filter(group__name=role).order_by().values_list("content_type__app_label", "codename")
+    return frozenset(f"{app}.{codename}" for app, codename in found)

@@ -1,10 +1,9 @@
 """Tokens in the REST API. The answer to the creation of a token is the only one that has it."""
 
 import uuid
-from typing import Any, cast
+from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from rest_framework import serializers
@@ -13,7 +12,7 @@ from rest_framework.response import Response
 
 from people.models import ApiToken, Person
 from people.roles.registry import ROLES
-from people.tokens.lists import STATES, TokenList, token_json, tokens_shown
+from people.tokens.lists import STATES, TokenList, token_json, tokens_readable
 from people.tokens.models import Scope
 from people.tokens.services import MOST_NETWORKS, token_create, tokens_revoke
 from web.api import Choice, Input, Query, StrictText, View, list_query, operation, page_of
@@ -65,7 +64,7 @@ class Tokens(View):
 
     @operation(page_of(ApiTokenOutput), query=list_query(TokenList), operation_id="tokens_list")
     def get(self, request: Request) -> Response:
-        return self.listed(TokenList(), _readable(self))
+        return self.listed(TokenList(), tokens_readable(self.actor))
 
     @operation({201: ApiTokenCreatedOutput}, body=ApiTokenInput)
     def post(self, request: Request) -> Response:
@@ -80,24 +79,15 @@ class TokenDetail(View):
 
     @operation(ApiTokenDetailOutput)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
-        token = get_object_or_404(_readable(self), pk=pk)
+        token = get_object_or_404(tokens_readable(self.actor), pk=pk)
         created = ApiToken.objects.usable().filter(created_with=token).values_list("pk", flat=True)
         return Response(token_json(token, timezone.now()) | {"created_tokens": [str(one) for one in created]})
 
     @operation({204: None}, query=RevokeQuery)
     def delete(self, request: Request, pk: uuid.UUID) -> Response:
-        token = get_object_or_404(_readable(self), pk=pk)
+        token = get_object_or_404(tokens_readable(self.actor), pk=pk)
         tokens_revoke(actor=self.actor, tokens=[token], also_created=self.query["also_created"], now=timezone.now())
         return Response(status=204)
-
-
-def _readable(view: View) -> QuerySet[ApiToken]:
-    """All tokens, or those of the account that asks."""
-    rows = tokens_shown()
-    if view.actor.has_perm("people.view_apitoken"):
-        return rows
-    view.actor.require("people.add_apitoken")
-    return rows.filter(user=cast(User, view.request.user))
 
 
 def _owner(given: uuid.UUID | None, asking: Any) -> User:

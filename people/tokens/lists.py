@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
+from audit.actors import Actor
 from people.models import ApiToken
 from web.lists.declared import Column, List
 
@@ -24,6 +26,14 @@ class TokenLine:
 
 def tokens_shown() -> QuerySet[ApiToken]:
     return ApiToken.objects.select_related("user__person", "created_by__user", "created_with")
+
+
+def tokens_readable(actor: Actor) -> QuerySet[ApiToken]:
+    """The tokens of the account that asks, or all with the permission for those of others. Raises: PermissionRefused."""
+    if actor.has_perm("people.view_apitoken"):
+        return tokens_shown()
+    actor.require("people.add_apitoken")
+    return tokens_shown().filter(user=cast(User, actor.user))
 
 
 def state_of(token: ApiToken, now: datetime) -> str:

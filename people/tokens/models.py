@@ -5,11 +5,11 @@ from datetime import datetime
 from functools import cached_property
 
 from django.conf import settings
-from django.contrib.auth.models import Group
 from django.db import models
 from django.utils import timezone
 
 from people.accounts.models import Person
+from people.roles.models import permissions_of
 from people.roles.registry import Role
 
 
@@ -73,10 +73,7 @@ class ApiToken(models.Model):
     @cached_property
     def role_permissions(self) -> frozenset[str] | None:
         """The permissions of its role; None if it has all roles of its owner."""
-        if not self.role:
-            return None
-        found = Group.objects.filter(name=self.role).values_list("permissions__content_type__app_label", "permissions__codename")
-        return frozenset(f"{app}.{codename}" for app, codename in found)
+        return permissions_of(self.role) if self.role else None
 
     def limit(self, permission: str) -> str:
         """Why this token may not use `permission`, even if its owner may. "" if it may."""

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import cast
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -14,13 +13,13 @@ from django.utils import timezone
 from people.accounts.services import roles_of
 from people.models import ApiToken, Person
 from people.tokens.forms import TokenForm
-from people.tokens.lists import TokenList, state_of, tokens_shown
+from people.tokens.lists import TokenList, state_of, tokens_readable
 from people.tokens.services import OTHERS, token_create, tokens_revoke
 from web.errors import InputInvalid
 from web.lists.listed import Listed
 from web.page import PageRequest, page
 
-OWN, ALL = "people.add_apitoken", "people.view_apitoken"
+OWN = "people.add_apitoken"
 
 
 @dataclass(frozen=True)
@@ -33,15 +32,9 @@ class TokenPage:
     may_revoke: bool
 
 
-def _readable(request: PageRequest) -> QuerySet[ApiToken]:
-    """All tokens, or those of the person."""
-    rows = tokens_shown()
-    return rows if request.actor.has_perm(ALL) else rows.filter(user=cast(User, request.user))
-
-
 @page(OWN)
 def token_list(request: PageRequest) -> HttpResponseBase:
-    return Listed(request, TokenList(), _readable(request), now=timezone.now()).page("people/tokens/list.html")
+    return Listed(request, TokenList(), tokens_readable(request.actor), now=timezone.now()).page("people/tokens/list.html")
 
 
 @page(OWN)
@@ -65,13 +58,13 @@ def create(request: PageRequest) -> HttpResponse:
 
 @page(OWN)
 def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
-    token, now = get_object_or_404(_readable(request), pk=pk), timezone.now()
+    token, now = get_object_or_404(tokens_readable(request.actor), pk=pk), timezone.now()
     return render(request, "people/tokens/token.html", {"page": _token_page(request, token, now), "now": now})
 
 
 @page(OWN)
 def revoke(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
-    token, now = get_object_or_404(_readable(request), pk=pk), timezone.now()
+    token, now = get_object_or_404(tokens_readable(request.actor), pk=pk), timezone.now()
     if request.method == "POST":
         tokens_revoke(actor=request.actor, tokens=[token], also_created="also_created" in request.POST, now=now)
         return redirect("people:token", token.pk)

@@ -7,13 +7,14 @@ import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from audit.actors import Actor
 from audit.record import record
 from people.accounts.services import roles_of
 from people.models import ApiToken
+from people.roles.models import permissions_of
 from people.roles.registry import Role
 from people.tokens.models import Scope
 from web.errors import InputInvalid
@@ -132,16 +133,11 @@ def _role_errors(role: str, owner: User, made_with: ApiToken | None) -> dict[str
         return {}
     if role not in list(Role):
         return {"role": [f"“{role[:40]}” is not a role. Choose from: {', '.join(Role)}."]}
-    if made_with and made_with.role and not _held(role) <= _held(made_with.role):
+    if made_with and made_with.role and not permissions_of(role) <= permissions_of(made_with.role):
         return {"role": [f"The token {made_with.name} has the role {made_with.role}, and {role} may do more. Choose a smaller role."]}
     if role not in roles_of(owner):
         return {"role": [f"{owner.get_username()} does not have the role {role}. Choose a role of this account."]}
     return {}
-
-
-def _held(role: str) -> set[str]:
-    found = Group.objects.filter(name=role).values_list("permissions__content_type__app_label", "permissions__codename")
-    return {f"{app}.{codename}" for app, codename in found if app}
 
 
 def _networks(addresses: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:

@@ -149,7 +149,7 @@ def test_answers_about_alerts_are_accessible(eyes: Eyes, furnished: Furnished) -
     page.get_by_role("button", name="Create").click()
     expect(page.get_by_text("Signing secret, shown only once")).to_be_visible()
     found += looked_at(eyes, "webhook secret")
-    secret = eyes.shown("#generated-1")
+    secret = eyes.shown("#generated-1-text")
     page.get_by_role("link", name="Go to the channel").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Monitoring")
     assert secret not in page.content()

@@ -148,7 +148,7 @@ def test_the_pages_do_what_the_api_does(boss: Client) -> None:
     answer = boss.post("/people/new/", {"username": "anna", "roles": ["Viewer"]}, secure=True)
     assert answer["Cache-Control"] == "no-store"
     anna = User.objects.get(username="anna")
-    link = answer.content.decode().split('id="made-link">')[1].split("<")[0]
+    link = answer.content.decode().split('id="link-text">')[1].split("<")[0]
     assert Client().get(link, secure=True).status_code == 200
     page = f"/people/{anna.person.pk}/"
     assert b"anna" in boss.get("/people/", secure=True).content

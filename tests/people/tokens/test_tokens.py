@@ -220,7 +220,7 @@ def test_the_page_makes_a_token_and_shows_it_once() -> None:
     assert (answer.status_code, b"A RootAdmin can make one" in answer.content, b"10.1.0.0/16" in answer.content) == (400, True, True)
     answer = client.post("/tokens/new/", fields, secure=True)
     assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
-    token = answer.content.decode().split('id="made-token">')[1].split("<")[0]
+    token = answer.content.decode().split('id="token-text">')[1].split("<")[0]
     assert call("GET", "/api/v1/nodes/", token, address="10.1.2.3").status_code == 200
     row = ApiToken.objects.get()
     for path in ("/tokens/", f"/tokens/{row.pk}/", f"/tokens/{row.pk}/revoke/"):
