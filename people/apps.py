@@ -10,6 +10,7 @@ class PeopleConfig(AppConfig):
     def ready(self) -> None:
         # These register permissions, receivers, periodic work and what expires, and need the models loaded.
         from people.accounts import receivers  # noqa: F401, PLC0415
+        from people.factors import adapter  # noqa: F401, PLC0415
         from people.roles import permissions  # noqa: F401, PLC0415
         from people.sign_in import sessions, tasks  # noqa: F401, PLC0415
         from people.tokens import attention  # noqa: F401, PLC0415

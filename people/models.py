@@ -1,7 +1,9 @@
 """The tables of the app. Each room has its own. This module collects them, and all other modules import them from here."""
 
 from people.accounts.models import Person as Person
+from people.factors.models import FactorSecret as FactorSecret
 from people.roles.models import RoleGrant as RoleGrant
+from people.roles.models import RoleRule as RoleRule
 from people.sign_in.models import Guesses as Guesses
 from people.sign_in.models import KnownBrowser as KnownBrowser
 from people.tokens.models import ApiToken as ApiToken

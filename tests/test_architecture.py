@@ -22,7 +22,7 @@ APPS = [
 ROOMS = {
     "pki": ["core", "foreign", "cluster", "exchange", "issuing"],
     "web": ["lists"],
-    "people": ["roles", "accounts", "tokens", "sign_in", "profile"],
+    "people": ["roles", "sign_in", "factors", "accounts", "tokens", "profile"],
     "certs": [
         "zone",
         "names",

@@ -1,4 +1,4 @@
-"""What the roles were given."""
+"""What the roles were given, and what they require."""
 
 from django.contrib.auth.models import Group, Permission
 from django.db import models
@@ -15,6 +15,16 @@ class RoleGrant(models.Model):
 
     def __str__(self) -> str:
         return self.permission
+
+
+class RoleRule(models.Model):
+    """What a role requires of its people. A role without a row requires nothing."""
+
+    role = models.OneToOneField(Group, on_delete=models.CASCADE)
+    second_factor = models.BooleanField(default=False, help_text="people with this role sign in with a second factor")
+
+    def __str__(self) -> str:
+        return str(self.role)
 
 
 def permissions_of(role: str) -> frozenset[str]:

@@ -35,6 +35,7 @@ SEALED_FOR = {
     "nodes.browsercertificate.private_key": Readers.CENTER,
     "alerts.channel.secrets": Readers.CENTER,
     "alerts.rules.watchdog_url": Readers.CENTER,
+    "people.factorsecret.secret": Readers.CENTER,
 }
 
 
