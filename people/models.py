@@ -1,6 +1,8 @@
 """The tables of the app. Each room has its own. This module collects them, and all other modules import them from here."""
 
+from people.accounts.models import DateForm as DateForm
 from people.accounts.models import Person as Person
+from people.accounts.models import Theme as Theme
 from people.factors.models import FactorSecret as FactorSecret
 from people.roles.models import RoleGrant as RoleGrant
 from people.roles.models import RoleRule as RoleRule

@@ -9,6 +9,8 @@ from people.tokens import pages as tokens
 app_name = "people"
 urlpatterns = [
     path("account/", profile.profile, name="profile"),
+    path("account/appearance/", profile.appearance, name="appearance"),
+    path("account/theme/", profile.theme, name="theme"),
     path("account/password/", profile.password, name="password"),
     path("account/sessions/<int:pk>/end/", profile.end, name="session-end"),
     path("people/", accounts.person_list, name="list"),

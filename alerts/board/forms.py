@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 
-from alerts.routes.services import time_zones
 from web.forms import ServiceForm
+from web.time_zones import time_zones
 
 MORNING = time(9)
 LENGTHS = {"1h": timedelta(hours=1), "4h": timedelta(hours=4), "7d": timedelta(days=7)}

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 
-from alerts.routes.services import time_zones
 from attention.needs import CODES, Severity
 from web.forms import ServiceForm
+from web.time_zones import time_zones
 
 
 class PreviewForm(ServiceForm):

@@ -7,10 +7,10 @@ from typing import Any
 from django import forms
 
 from alerts.models import Channel, Route
-from alerts.routes.services import time_zones
 from alerts.routes.words import AT_LEAST, DAYS
 from attention.needs import CODES
 from web.forms import ServiceForm
+from web.time_zones import LONGEST, time_zone_input
 
 
 def _checkboxes() -> forms.CheckboxSelectMultiple:
@@ -53,10 +53,7 @@ class RouteForm(ServiceForm):
         error_messages={"invalid": "Enter a time, such as 18:00."},
     )  # fmt: skip
     time_zone = forms.CharField(
-        label="Time zone", required=False, max_length=60,
-        widget=forms.TextInput(
-            attrs={"class": "form-control", "placeholder": "UTC", "autocomplete": "off", "spellcheck": "false", "list": "time-zones", "data-time-zone": ""}
-        ),
+        label="Time zone", required=False, max_length=LONGEST, widget=time_zone_input(**{"placeholder": "UTC", "data-time-zone": ""}),
         help_text="Of these days and times, such as Europe/Berlin. Empty means UTC.",
     )  # fmt: skip
     codes = forms.MultipleChoiceField(
@@ -70,7 +67,6 @@ class RouteForm(ServiceForm):
         beginnings = {code: f"everything that begins with {code[:-1]}" for code in kept if code not in CODES}
         choices = [(code, f"{code}: {words}") for code, words in sorted(CODES.items() | beginnings.items())]
         self.fields["codes"].choices = choices  # type: ignore[attr-defined]
-        self.time_zones = time_zones()
 
     @staticmethod
     def initial_of(route: Route) -> dict[str, Any]:

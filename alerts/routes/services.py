@@ -1,7 +1,5 @@
 """Routes: created, changed and deleted here."""
 
-import functools
-import zoneinfo
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -15,15 +13,10 @@ from alerts.routes.models import Route
 from attention.needs import CODES, Severity
 from audit.actors import Actor
 from audit.record import record
+from web.time_zones import time_zone_problem
 
 FIELDS = ("channel", "least_severity", "codes", "days", "from_minute", "until_minute", "time_zone")
 DAYS, MINUTES = range(7), range(24 * 60)
-
-
-@functools.cache
-def time_zones() -> list[str]:
-    """The time zones that a route can have, sorted. What is local to a machine is not among them."""
-    return sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})
 
 
 def _hours_problem(begins: int | None, ends: int | None) -> str:
@@ -49,8 +42,8 @@ def _check(fields: dict[str, Any]) -> dict[str, Any]:
         errors["days"] = ["A day of the week is a number from 0 (Monday) to 6 (Sunday)."]
     if problem := _hours_problem(fields["from_minute"], fields["until_minute"]):
         errors["from_minute"] = [problem]
-    if fields["time_zone"] not in time_zones():
-        errors["time_zone"] = [f"There is no time zone “{fields['time_zone'][:60]}”. Use a name such as UTC or Europe/Berlin."]
+    if problem := time_zone_problem(fields["time_zone"]):
+        errors["time_zone"] = [problem]
     if errors:
         raise InputInvalid(errors)
     return fields | {"codes": sorted(set(fields["codes"])), "days": sorted(set(fields["days"]))}

@@ -12,8 +12,9 @@ from django.db import transaction
 from audit.actors import Actor
 from audit.record import record
 from people.accounts.administrators import password_file_of
-from people.models import Person
+from people.models import DateForm, Person, Theme
 from web.errors import InputInvalid
+from web.time_zones import time_zone_problem
 
 
 def password_change(*, user: User, password: str, now: datetime) -> str:
@@ -36,6 +37,24 @@ def password_change(*, user: User, password: str, now: datetime) -> str:
         person.save(update_fields=["password_is_written"])
         record(actor=Actor("user", user.get_username(), user), action="person.password-set", target=person, detail={}, now=now)
     return _file_delete(user) if written else ""
+
+
+def appearance_change(*, user: User, time_zone: str | None = None, date_form: str | None = None, theme: str | None = None) -> None:
+    """Set how pages look to this person. None leaves a value as it is. It is no event: nobody else sees a difference.
+
+    Raises: InputInvalid.
+    """
+    given = {"time_zone": time_zone, "date_form": date_form, "theme": theme}
+    values = {name: value for name, value in given.items() if value is not None}
+    errors = {}
+    if time_zone and (problem := time_zone_problem(time_zone)):
+        errors["time_zone"] = [problem]
+    for name, choices in (("date_form", DateForm), ("theme", Theme)):
+        if values.get(name, choices.values[0]) not in choices.values:
+            errors[name] = [f"This choice does not exist. Use one of: {', '.join(choices.values)}."]
+    if errors:
+        raise InputInvalid(errors)
+    Person.objects.filter(user=user).update(**values)
 
 
 def _file_delete(user: User) -> str:

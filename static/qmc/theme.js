@@ -1,22 +1,29 @@
-// Before the first paint: the theme that was chosen, or the system's.
+// Before the first paint: the theme that the person chose, or the system's. A page without a signed-in person uses the last one of this browser.
 (() => {
   "use strict";
+  const ORDER = ["auto", "light", "dark"];
   const system = matchMedia("(prefers-color-scheme: dark)");
-  const chosen = () => { try { return localStorage.getItem("theme") || "auto"; } catch { return "auto"; } };
+  const root = document.documentElement;
+  const remembered = () => { try { return localStorage.getItem("theme"); } catch { return null; } };
+  const remember = (theme) => { try { localStorage.setItem("theme", theme); } catch { /* private mode */ } };
+  const chosen = () => root.dataset.theme || remembered() || "auto";
   const apply = () => {
     const choice = chosen();
     const dark = choice === "dark" || (choice === "auto" && system.matches);
-    document.documentElement.setAttribute("data-bs-theme", dark ? "dark" : "light");
-    const word = document.querySelector("[data-theme-word]");
-    if (word) { word.textContent = choice; }
+    root.setAttribute("data-bs-theme", dark ? "dark" : "light");
+    if (root.dataset.theme) { remember(choice); }
+    const button = document.querySelector("[data-theme-button]");
+    if (!button) { return; }
+    button.querySelector("[data-theme-word]").textContent = choice;
+    button.value = ORDER[(ORDER.indexOf(choice) + 1) % ORDER.length];
   };
   system.addEventListener("change", apply);
   document.addEventListener("DOMContentLoaded", apply);
-  document.addEventListener("click", (event) => {
-    if (!event.target.closest("[data-theme-button]")) { return; }
-    const order = ["auto", "light", "dark"];
-    try { localStorage.setItem("theme", order[(order.indexOf(chosen()) + 1) % 3]); } catch { /* private mode: the system's theme stays */ }
-    apply();
+  // The button sends the theme to the console, so that the choice follows the person. The page shows it at once.
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (!event.target.matches("[data-theme-button]")) { return; }
+    root.dataset.theme = event.target.value;
+    setTimeout(apply);
   });
   apply();
 })();

@@ -1,10 +1,28 @@
-// Times as the reader needs them: moments in the reader's own time zone (UTC is shown on hover), and relative times that go on counting.
+// Times as the reader needs them: moments in the time zone and form that the reader chose, or in those of the browser (UTC is shown on hover), and relative
+// times that go on counting.
 (() => {
   "use strict";
   const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
   const shownSince = new WeakMap();
-  const day = (at) => `${at.getDate()} ${MONTHS[at.getMonth()]} ${at.getFullYear()}`;
-  const moment = (at) => `${day(at)}, ${String(at.getHours()).padStart(2, "0")}:${String(at.getMinutes()).padStart(2, "0")}`;
+  const { timeZone, dateForm } = document.documentElement.dataset;
+  const clock = (zone) => new Intl.DateTimeFormat("en-US-u-ca-gregory", {
+    timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+  });
+  // A browser that does not know the chosen time zone uses its own.
+  const reader = (() => { try { return clock(timeZone || undefined); } catch { return clock(); } })();
+  // Each form: how a day is written, how a time of the day is written, and what is between them.
+  const hour24 = (p) => `${p.hour}:${p.minute}`;
+  const hour12 = (p) => `${p.hour % 12 || 12}:${p.minute} ${p.hour < 12 ? "AM" : "PM"}`;
+  const FORMS = {
+    words: [(p) => `${Number(p.day)} ${MONTHS[p.month - 1]} ${p.year}`, hour24, ", "],
+    iso: [(p) => `${p.year}-${p.month}-${p.day}`, hour24, " "],
+    dots: [(p) => `${p.day}.${p.month}.${p.year}`, hour24, ", "],
+    month_first: [(p) => `${MONTHS[p.month - 1]} ${Number(p.day)}, ${p.year}`, hour12, ", "],
+  };
+  const [dayOf, timeOf, between] = FORMS[dateForm] || FORMS.words;
+  const parts = (at) => Object.fromEntries(reader.formatToParts(at).map(({ type, value }) => [type, value]));
+  const day = (at) => dayOf(parts(at));
+  const moment = (at) => dayOf(parts(at)) + between + timeOf(parts(at));
 
   // The same words as pki/core/clocks.py: tests/browser/test_times.py compares them.
   const units = (...counts) => counts.filter(([count]) => count)

@@ -15,6 +15,7 @@ from agent.version import VERSION
 from pki.core import clocks
 from pki.core.commands import AGENT, QMC
 from pki.core.verify import grouped
+from web.time_zones import time_zones
 
 register = template.Library()
 _COMMAND = re.compile("`([^`]+)`")
@@ -195,6 +196,9 @@ def proof(proved: bool) -> SafeString:
         '<span class="known"><span class="spot spot-{}" aria-hidden="true"></span>{}</span>',
         *(("green", "yes") if proved else ("grey", "not yet")),
     )
+
+
+register.simple_tag(time_zones)
 
 
 @register.simple_tag

@@ -144,3 +144,31 @@ def test_an_account_without_a_role_reaches_its_own_pages(site_directory: Path) -
     assert client.get("/nodes/", secure=True).status_code == 403
     assert b"None. Ask an administrator" in client.get("/account/", secure=True).content
     assert change(client).status_code == 302
+
+
+def test_appearance_is_ones_own_and_nonsense_is_refused(ann: User) -> None:
+    client, bob = signed_in(), factories.root_admin("bob")
+    assert b"that of the browser" in client.get("/account/", secure=True).content
+    given = {"time_zone": "Pacific/Auckland", "date_form": "iso", "theme": "dark"}
+    for name, wrong, remedy in (
+        ("time_zone", "Mars/Olympus", "Europe/Berlin"),
+        ("time_zone", "x" * 10_000, "60"),
+        ("date_form", "roman", ""),
+    ):
+        answer = client.post("/account/appearance/", given | {name: wrong}, secure=True)
+        assert answer.status_code == 400, name
+        assert remedy in answer.content.decode()
+        assert "Pacific/Auckland" in answer.content.decode() or name == "time_zone"
+    assert client.post("/account/theme/", {"theme": "pink"}, secure=True).status_code == 400
+    assert client.post("/account/theme/", secure=True).status_code == 400
+    ann.person.refresh_from_db()
+    assert (ann.person.time_zone, ann.person.theme) == ("", "auto")
+    assert client.post("/account/appearance/", given, secure=True)["Location"] == "/account/?shown"
+    shown = client.get("/account/?shown", secure=True).content.decode()
+    assert "Saved. All pages use it." in shown
+    assert 'data-theme="dark" data-date-form="iso" data-time-zone="Pacific/Auckland"' in shown
+    assert client.post("/account/theme/", {"theme": "light"}, secure=True, headers={"HX-Request": "true"}).status_code == 204
+    ann.person.refresh_from_db()
+    assert (ann.person.time_zone, ann.person.date_form, ann.person.theme) == ("Pacific/Auckland", "iso", "light")
+    bob.person.refresh_from_db()
+    assert (bob.person.time_zone, bob.person.date_form, bob.person.theme) == ("", "words", "auto")
