@@ -64,6 +64,17 @@ def tls_context(authorities: str = "") -> ssl.SSLContext:
     return context
 
 
+def authorities_problem(pem: str) -> str:
+    """Why this text cannot be stored as CA certificates; "" if it can."""
+    if "PRIVATE KEY" in pem:
+        return "This contains a private key. Enter certificates only."
+    try:
+        tls_context(pem)
+    except ValueError:
+        return "This is not a list of certificates in PEM. Each begins with -----BEGIN CERTIFICATE-----."
+    return ""
+
+
 def place_of(host: str, port: int) -> str:
     """The place as it is written in a URL."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -73,7 +84,7 @@ def failure_text(exc: Exception, place: str) -> str:
     """What failed at a foreign host, and what to do."""
     if isinstance(exc, ssl.SSLCertVerificationError):
         reason = exc.verify_message.rstrip(".")
-        return f"The certificate of {place} is refused: {reason}. Check the host name and the expiry date. If your own CA issued it, the central node or the channel must trust this CA."
+        return f"The certificate of {place} is refused: {reason}. Check the host name and the expiry date. If your own CA issued it, the central node must trust this CA, or enter it with the other settings of this connection."
     if isinstance(exc, ssl.SSLError):
         return f"The TLS handshake with {place} failed ({exc.reason or type(exc).__name__}). Check the port, and whether it expects TLS."
     if isinstance(exc, ConnectionRefusedError):

@@ -4,6 +4,7 @@ from people.accounts.models import DateForm as DateForm
 from people.accounts.models import Person as Person
 from people.accounts.models import Theme as Theme
 from people.factors.models import FactorSecret as FactorSecret
+from people.provider.models import IdentityProvider as IdentityProvider
 from people.roles.models import RoleGrant as RoleGrant
 from people.roles.models import RoleRule as RoleRule
 from people.sign_in.models import Guesses as Guesses

@@ -22,6 +22,7 @@ from nodes.registration import api as registration
 from nodes.renewal.api import NodeRenew
 from nodes.rotations import api as rotations
 from people.accounts import api as people
+from people.provider.api import IdentityProviderSetting
 from people.tokens import api as tokens
 from qmc import error_pages
 from qmc.addresses import pages as views_addresses
@@ -69,6 +70,7 @@ API = [
     path("settings/alerts/", AlertRules.as_view()),
     path("settings/lifetime/", LifetimeSetting.as_view()),
     path("settings/addresses/", AddressesSetting.as_view()),
+    path("settings/identity-provider/", IdentityProviderSetting.as_view()),
     path("alerts/", alerts.Alerts.as_view()),
     path("alerts/preview/", alert_deliveries.AlertPreview.as_view()),
     path("alerts/<uuid:pk>/", alerts.AlertDetail.as_view()),
@@ -121,5 +123,6 @@ urlpatterns = [
     path("", include("certs.exports.urls")),
     path("alerts/rules/", alert_rules, name="alert_rules"),
     path("", include("alerts.urls")),
+    path("", include("people.provider.urls")),
     path("", include("people.urls")),
 ]

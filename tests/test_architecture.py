@@ -22,7 +22,7 @@ APPS = [
 ROOMS = {
     "pki": ["core", "foreign", "cluster", "exchange", "issuing"],
     "web": ["lists"],
-    "people": ["roles", "sign_in", "factors", "accounts", "tokens", "profile"],
+    "people": ["roles", "sign_in", "factors", "accounts", "provider", "tokens", "profile"],
     "certs": [
         "zone",
         "names",

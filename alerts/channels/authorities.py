@@ -1,7 +1,6 @@
 """The CAs that a channel trusts beside those of the system."""
 
 from alerts.channels.kinds import Field
-from outbound.connections import tls_context
 
 FIELD = Field(
     "ca",
@@ -10,14 +9,3 @@ FIELD = Field(
     is_required=False,
     lines=True,
 )
-
-
-def problem(pem: str) -> str:
-    """Why this text cannot be stored; "" if it can."""
-    if "PRIVATE KEY" in pem:
-        return "This contains a private key. Enter certificates only."
-    try:
-        tls_context(pem)
-    except ValueError:
-        return "This is not a list of certificates in PEM. Each begins with -----BEGIN CERTIFICATE-----."
-    return ""

@@ -31,6 +31,7 @@ class Person(models.Model):
     password_is_written = models.BooleanField(
         default=False, help_text="the console wrote its password into a file; it is changed at the first sign-in"
     )
+    provider_roles = models.JSONField(default=list, blank=True, help_text="the roles that groups of the provider gave at the last sign-in")
     link_expires_at = models.DateTimeField(null=True, blank=True)
     time_zone = models.CharField(max_length=60, blank=True, default="", help_text="of the times on pages; empty: that of the browser")
     date_form = models.CharField(max_length=20, choices=DateForm.choices, default=DateForm.WORDS)

@@ -153,6 +153,7 @@ PAGES = {
     "rules of alerts": "/alerts/rules/",
     "lifetime": "/settings/lifetime/",
     "addresses": "/settings/addresses/",
+    "provider": "/settings/provider/",
     "lifetime preview": "/settings/lifetime/?months=99",
     "sign out": "/accounts/logout/",
     "not found": "/nowhere/",

@@ -10,7 +10,7 @@ from alerts.channels import authorities
 from alerts.channels.kinds import Field, Outgoing, kind_register
 from alerts.channels.mail.smtp import Server, mail_send
 from alerts.errors import InputInvalid
-from outbound.connections import tls_context
+from outbound.connections import authorities_problem, tls_context
 
 MOST_RECIPIENTS = 50
 HOST = re.compile(r"(?!-)[A-Za-z0-9.-]{1,253}|[0-9A-Fa-f:.]{2,45}")
@@ -63,7 +63,7 @@ class Mail:
             "security": "" if found["security"] != NONE or not found["username"] else "A user name and a password require STARTTLS or TLS.",
             "username": "" if found["username"].isascii() else "Enter a user name of ASCII characters.",
             "password": _password_problem(found["username"], found["password"]),
-            "ca": authorities.problem(found["ca"]),
+            "ca": authorities_problem(found["ca"]),
         }
         if errors := {name: [problem] for name, problem in checks.items() if problem}:
             raise InputInvalid(errors)

@@ -19,6 +19,7 @@ from alerts.channels.kinds import Field, Outgoing, kind_register
 from alerts.errors import InputInvalid, NotSent
 from certs.zone.services import console_url, zone_current
 from outbound import http
+from outbound.connections import authorities_problem
 from outbound.errors import OutboundFailed
 
 PREFIX = "whsec_"
@@ -70,7 +71,7 @@ class Webhook:
             "url": _url_problem(found["url"]),
             "token": _token_problem(found["token"], found["url"]),
             "secret": "" if _key(found["secret"]) else f"Enter {PREFIX} and {FEWEST_BYTES} to {MOST_BYTES} bytes in base64, or nothing.",
-            "ca": authorities.problem(found["ca"]),
+            "ca": authorities_problem(found["ca"]),
         }
         if errors := {name: [problem] for name, problem in checks.items() if problem}:
             raise InputInvalid(errors)

@@ -33,6 +33,7 @@ SEALED_FOR = {
     "nodes.registration.sealed_password": Readers.CENTER,
     "nodes.connection.password": Readers.NODES,
     "nodes.browsercertificate.private_key": Readers.CENTER,
+    "people.identityprovider.client_secret": Readers.CENTER,
     "alerts.channel.secrets": Readers.CENTER,
     "alerts.rules.watchdog_url": Readers.CENTER,
     "people.factorsecret.secret": Readers.CENTER,

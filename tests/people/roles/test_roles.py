@@ -46,7 +46,7 @@ def test_roles_have_what_is_registered() -> None:
 def test_only_root_admin_has_people_settings_and_the_ways_of_alerts() -> None:
     alone = {name for name, roles in permissions_registered().items() if roles == (Role.ROOT_ADMIN,)}
     assert alone == {
-        "people.change_person", "people.change_apitoken", "certs.change_trustzone", "alerts.add_channel", "alerts.change_channel",
+        "people.change_person", "people.change_apitoken", "people.change_identityprovider", "certs.change_trustzone", "alerts.add_channel", "alerts.change_channel",
         "alerts.delete_channel", "alerts.add_route", "alerts.change_route", "alerts.delete_route", "alerts.change_rules",
     }  # fmt: skip
 
