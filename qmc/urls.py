@@ -30,6 +30,7 @@ from qmc.addresses.api import AddressesSetting
 from qmc.audit_log.api import Audit
 from qmc.expiry import pages as expiry
 from qmc.expiry.api import Expiry
+from qmc.expiry.calendar import calendar_file
 from qmc.overview import pages as overview
 from qmc.overview.api import Attention
 from qmc.recreation import pages as views_recreate
@@ -105,6 +106,7 @@ urlpatterns = [
     path("recreate-root/", views_recreate.recreate, name="recreate_root"),
     path("recreate-root/progress/", views_recreate.progress, name="recreation"),
     path("expiry/", expiry.expiry, name="expiry"),
+    path("expiry.ics", calendar_file, name="calendar"),
     path("clock/", overview.clock, name="clock"),
     path("settings/addresses/", views_addresses.addresses, name="addresses"),
     path("too-large/", error_pages.too_large, name="too_large"),

@@ -19,6 +19,8 @@ LEFT_OUT = {
     "accounts/login/": "a signed-in person is sent to the overview",
     "accounts/signup/": "it is closed",
     "account/sessions/<int:pk>/end/": "it takes forms only",
+    "account/theme/": "it takes forms only",
+    "expiry.ics": "it takes a token of its own",
     "people/link/<str:secret>/": "it does not depend on the data",
     "too-large/": "it is an error",
     "api/v1/schema/": "it does not depend on the data",

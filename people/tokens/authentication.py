@@ -10,7 +10,9 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
+from audit.actors import Actor
 from people.models import ApiToken
+from people.tokens.models import Scope
 from people.tokens.services import is_whole, token_digest
 from pki.core import clocks
 from pki.core.commands import QMC
@@ -47,6 +49,19 @@ def token_checked(token: str, *, address: str, now: datetime) -> ApiToken:
     if row.last_used_at is None or row.last_used_from != address or row.last_used_at < now - LAST_USE_EVERY:
         ApiToken.objects.filter(due, pk=row.pk).update(last_used_at=now, last_used_from=address or None)
     return row
+
+
+def calendar_actor(token: str, *, address: str, now: datetime) -> Actor:
+    """Who reads the calendar file with `token`. Raises: AuthenticationFailed, with the reason and the remedy."""
+    if not token:
+        raise exceptions.AuthenticationFailed(f"The address of the calendar ends with ?token= and a token of the scope calendar. {MAKE}")
+    row = token_checked(token, address=address, now=now)
+    if Scope.CALENDAR not in row.scopes:
+        raise exceptions.AuthenticationFailed(
+            f"The token {row.name} is not for calendars. If you wrote it into an address, revoke it: others can read it there. "
+            "Then make one of the scope calendar."
+        )
+    return Actor("token", str(row), row.user, row.calendar_limit)
 
 
 def _refusal(row: ApiToken, address: str, now: datetime) -> str:

@@ -17,6 +17,7 @@ SCOPES = {
     Scope.READ: "read: see what the role may see",
     Scope.WRITE: "write: change what the role may change, such as registering nodes",
     Scope.ACCOUNTS: "accounts: make people and tokens. Few programs need it",
+    Scope.CALENDAR: "calendar: read the calendar of expiry dates, and nothing else. Others can read the address of a calendar, so choose it alone",
 }
 
 

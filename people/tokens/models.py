@@ -79,6 +79,13 @@ class ApiToken(models.Model):
         """Why this token may not use `permission`, even if its owner may. "" if it may."""
         if (scope := scope_of(permission)) not in self.scopes:
             return f"The token {self.name} lacks the scope {scope}. Use a token that has it."
+        return self._role_limit(permission)
+
+    def calendar_limit(self, permission: str) -> str:
+        """The same for the calendar file: a token of the scope `calendar` reads it."""
+        return self._role_limit(permission) if scope_of(permission) == Scope.READ else f"The token {self.name} reads the calendar only."
+
+    def _role_limit(self, permission: str) -> str:
         if self.role_permissions is not None and permission not in self.role_permissions:
             return f"The token {self.name} has the role {Role(self.role)}, which may not do this. Use a token with another role."
         return ""

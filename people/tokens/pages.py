@@ -14,12 +14,14 @@ from people.accounts.services import roles_of
 from people.models import ApiToken, Person
 from people.tokens.forms import TokenForm
 from people.tokens.lists import TokenList, state_of, tokens_readable
+from people.tokens.models import Scope
 from people.tokens.services import OTHERS, token_create, tokens_revoke
 from web.errors import InputInvalid
 from web.lists.listed import Listed
 from web.page import PageRequest, page
 
 OWN = "people.add_apitoken"
+FOR = {"calendar": {"name": "calendar", "scopes": [Scope.CALENDAR]}}  # what `?for=` fills in
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,9 @@ def create(request: PageRequest) -> HttpResponse:
     now, user = timezone.now(), cast(User, request.user)
     services = list(Person.objects.select_related("user").filter(is_service=True, user__is_active=True).order_by("user__username"))
     offered = services if request.actor.has_perm(OTHERS) else []
-    form = TokenForm(request.POST or None, user=user, service_accounts=offered, roles=roles_of(user))
+    form = TokenForm(
+        request.POST or None, initial=FOR.get(request.GET.get("for", "")), user=user, service_accounts=offered, roles=roles_of(user)
+    )
     if request.method == "POST" and form.is_valid():
         owner = next((person.user for person in offered if str(person.pk) == form.cleaned_data.get("owner")), user)
         try:
@@ -50,7 +54,11 @@ def create(request: PageRequest) -> HttpResponse:
         except InputInvalid as exc:
             form.refuse(exc)
         else:
-            answer = render(request, "people/tokens/made.html", {"token": row, "secret": token})
+            answer = render(
+                request,
+                "people/tokens/made.html",
+                {"token": row, "secret": token, "calendar": f"{request.build_absolute_uri('/expiry.ics')}?token={token}"},
+            )
             answer["Cache-Control"] = "no-store"
             return answer
     return render(request, "people/tokens/new.html", {"form": form}, status=400 if form.errors else 200)

@@ -20,7 +20,7 @@ from certs.lifetime.renewal_forecast import Due, RenewalBasis, holders_due, leaf
 from certs.models import Certificate, RevocationList, Rotation, TrustZone
 from jobs.models import PeriodicWork
 from nodes.inventory.intervals import FIRST_CALL
-from nodes.models import BrowserCertificate, Node, Observation, Registration, Renewal
+from nodes.models import BrowserCertificate, Node, Observation, Renewal
 from nodes.renewal.expiry_wording import node_expiry_wording
 from nodes.revocation.attention import list_expiry_wording
 from people.models import ApiToken
@@ -31,6 +31,7 @@ from qmc.expiry.timeline import timeline
 from qmc.expiry.view_models import headline
 from tests import factories
 from tests.problems import error_fields
+from tests.qmc.expiry.conftest import certificate
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -252,33 +253,6 @@ def test_the_picture_has_a_lane_for_each_kind_and_joins_close_marks() -> None:
     assert [tick.label for tick in drawn.ticks][::5] == ["Nov ’26", "Nov ’31"]
     assert "client: 4, expiring 23 Nov 2026 to" in drawn.description
     assert timeline([], [], NOW).lanes == []
-
-
-@pytest.fixture
-def zone(db: None) -> TrustZone:
-    """A zone with a root, a node that calls, one that is silent, one that waits for its password, a list, and a cluster certificate."""
-    now = timezone.now()
-    zone = TrustZone.objects.create(name="central", created_at=now, founded_at=now)
-    root = certificate("root", zone.pk, months=60)
-    certificate("cluster", zone.pk, months=60, issuer=root)
-    for name, seen in (("calls", now), ("silent", now - DAY)):
-        made = factories.node(name, at=now, host_name=name, generation=1)
-        Observation.objects.create(node=made, last_seen_at=seen)
-        certificate("client", made.pk, months=12, issuer=root)
-    waits = factories.node("waits", at=now, host_name="waits", state="awaiting_password", generation=2)
-    for generation in (1, 2):
-        Registration.objects.create(node=waits, generation=generation, actor="anna", created_at=now, expires_at=now + timedelta(hours=23))
-    for number, der in ((1, b"old"), (2, b"new"), (3, None)):
-        RevocationList.objects.create(root=root, number=number, this_update=now, next_update=now + 30 * DAY, der=der)
-    return zone
-
-
-def certificate(kind: str, holder_id: uuid.UUID, *, months: int, issuer: Certificate | None = None) -> Certificate:
-    now = timezone.now()
-    end = lifetime.add_months(now, months)
-    return factories.certificate(
-        kind, holder_id=holder_id, at=now, not_after=end, holder="h", generation=1, issuer=issuer, sha256=uuid.uuid4().hex
-    )
 
 
 @pytest.fixture
