@@ -3,6 +3,7 @@
 from django.urls import path
 
 from people.accounts import pages as accounts
+from people.factors import pages as factors
 from people.profile import pages as profile
 from people.tokens import pages as tokens
 
@@ -13,6 +14,12 @@ urlpatterns = [
     path("account/theme/", profile.theme, name="theme"),
     path("account/password/", profile.password, name="password"),
     path("account/sessions/<int:pk>/end/", profile.end, name="session-end"),
+    path("account/second-factors/", factors.factors, name="factors"),
+    path("account/second-factors/app/", factors.app, name="factor-app"),
+    path("account/second-factors/passkey/", factors.passkey, name="factor-passkey"),
+    path("account/second-factors/recovery-codes/", factors.recovery_codes, name="recovery-codes"),
+    path("account/second-factors/<int:pk>/", factors.rename, name="factor-rename"),
+    path("account/second-factors/<int:pk>/remove/", factors.remove, name="factor-remove"),
     path("people/", accounts.person_list, name="list"),
     path("people/new/", accounts.create, name="create"),
     path("people/link/<str:secret>/", accounts.link, name="link"),

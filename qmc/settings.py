@@ -163,6 +163,13 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 # `people.sign_in.guessing` counts wrong passwords and codes, in the database.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": None, "reauthenticate": None}
 MFA_RATE_LIMITS = False
+MFA_FORMS = {
+    "authenticate": "people.factors.forms.CodeForm",
+    "authenticate_webauthn": "people.factors.forms.PasskeyUseForm",
+    "login_webauthn": "people.factors.forms.PasskeyAloneForm",
+    "reauthenticate": "people.factors.forms.CodeAgainForm",
+    "reauthenticate_webauthn": "people.factors.forms.PasskeyAgainForm",
+}
 MFA_ADAPTER = "people.factors.adapter.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

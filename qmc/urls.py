@@ -22,6 +22,7 @@ from nodes.registration import api as registration
 from nodes.renewal.api import NodeRenew
 from nodes.rotations import api as rotations
 from people.accounts import api as people
+from people.factors import doors
 from people.provider.api import IdentityProviderSetting
 from people.tokens import api as tokens
 from qmc import error_pages
@@ -114,6 +115,10 @@ urlpatterns = [
     path("accounts/logout/", account.logout, name="account_logout"),
     path("accounts/signup/", account.signup, name="account_signup"),
     path("accounts/reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
+    path("accounts/reauthenticate/code/", doors.code_again, name="mfa_reauthenticate"),
+    path("accounts/reauthenticate/passkey/", doors.passkey_again, name="mfa_reauthenticate_webauthn"),
+    path("accounts/second-factor/", doors.second_factor, name="mfa_authenticate"),
+    path("accounts/passkey/", doors.passkey_alone, name="mfa_login_webauthn"),
     path("", include("nodes.urls")),
     path("", include("nodes.browser_certificates.urls")),
     path("", include("nodes.connections.urls")),

@@ -2,22 +2,25 @@
 
 from typing import Any, ClassVar
 
+from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
+from people.factors.passkeys import REFUSED, name_of
 from people.models import FactorSecret
 
 SECRETS = ("secret", "seed")  # allauth's names for them in the data of a factor
 
 
-class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+class FactorAdapter(DefaultMFAAdapter):
     """Secrets are encrypted in a table of their own. The data of a factor has the id of its secret."""
 
-    error_messages: ClassVar[dict[str, Any]] = DefaultMFAAdapter.error_messages | {
-        "incorrect_code": "This passkey was not accepted. Try again, or use another second factor."
-    }
+    error_messages: ClassVar[dict[str, Any]] = DefaultMFAAdapter.error_messages | {"incorrect_code": REFUSED}
+
+    def get_totp_issuer(self) -> str:
+        return name_of(context.request)
 
     def encrypt(self, text: str) -> str:
         return str(FactorSecret.objects.create(secret=text).pk)

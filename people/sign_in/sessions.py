@@ -1,4 +1,4 @@
-"""Sessions end after a time without activity, and after a longest time. A password that the console wrote is changed first."""
+"""Sessions end after a time without activity, and after a longest time. A first password is changed, and a required second factor added, before all else."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,12 +13,14 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
+from people.roles.backend import lacks_second_factor
 from web import database_problem
 from web.middleware import database_unavailable, is_api
 from web.problems import problem_response
 
 IDLE, LONGEST, WRITTEN_EVERY = timedelta(minutes=60), timedelta(hours=12), timedelta(minutes=1)
 BEGAN, SEEN, ENDED, INITIAL = "began", "seen", "ended", "password_is_initial"
+ALWAYS = ("account_logout", "account_reauthenticate")  # the latter with its pages for codes and passkeys
 REASONS = {
     "idle": f"You were signed out after {int(IDLE.total_seconds() // 60)} minutes without activity.",
     "longest": f"You were signed out, because a session lasts at most {int(LONGEST.total_seconds() // 3600)} hours.",
@@ -26,7 +28,7 @@ REASONS = {
 
 
 class SessionMiddleware:
-    """End sessions that are over, and lead to the change of a password that the console wrote."""
+    """End sessions that are over, and lead to what must be done first."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -58,18 +60,21 @@ def _followed(request: HttpRequest) -> HttpResponse | None:
     is_activity = request.headers.get("HX-Request") != "true" or request.method != "GET"
     if is_activity and abs(now - seen) > WRITTEN_EVERY.total_seconds():
         session[SEEN] = now
-    return _password_first(request) if session.get(INITIAL) else None
+    return _first(request)
 
 
-def _password_first(request: HttpRequest) -> HttpResponse | None:
-    """Nothing else can be done before the password is changed."""
-    target = reverse("people:password")
-    if request.path in (target, reverse("account_logout")):
+def _first(request: HttpRequest) -> HttpResponse | None:
+    """Nothing else can be done before a password that the console wrote is changed, and a second factor that a role requires is added."""
+    if request.session.get(INITIAL):
+        target, slug, what = reverse("people:password"), "password-change-required", "Change your first password"
+    elif lacks_second_factor(request.user):
+        target, slug, what = reverse("people:factors"), "second-factor-required", "Your role requires a second factor. Add one"
+    else:
+        return None
+    if request.path.startswith((target, *(reverse(name) for name in ALWAYS))):
         return None
     if is_api(request.path_info):
-        return problem_response(
-            "password-change-required", 403, f"Change your first password on the page {target}, then repeat the request."
-        )
+        return problem_response(slug, 403, f"{what} on the page {target}, then repeat the request.")
     return redirect(target)
 
 

@@ -1,7 +1,7 @@
 // What was typed survives a sign-in, or a page that says why the form was not taken. It is kept in this tab alone, without secrets, until the next page.
 (() => {
   "use strict";
-  const NAME = "typed", SECRET = /pass|pwd|key|secret|token/i, UNKEPT = ["password", "file", "hidden", "submit", "button", "reset"];
+  const NAME = "typed", SECRET = /pass|pwd|key|secret|token|^code$/i, UNKEPT = ["password", "file", "hidden", "submit", "button", "reset"];
   const here = location.pathname + location.search;
   const fields = (form) => [...form.elements].filter((field) => field.name && !UNKEPT.includes(field.type) && !SECRET.test(field.name));
   const read = () => { try { return JSON.parse(sessionStorage.getItem(NAME)); } catch { return null; } };

@@ -45,7 +45,7 @@ def test_a_thousand_guesses_from_fifty_addresses_neither_get_in_nor_lock_the_adm
         checked += b"password is wrong" in answer.content
     assert checked == 5
     stranger = sign_in(Client(), address="203.0.113.9")
-    assert (stranger.status_code, b"Too many wrong passwords. Wait" in stranger.content) == (200, True)
+    assert (stranger.status_code, b"Too many wrong passwords or codes. Wait" in stranger.content) == (200, True)
     assert sign_in(own, address="198.51.100.7").status_code == 302
     assert Event.objects.filter(action="person.sign-in", outcome="failed").count() == 5
 
