@@ -196,7 +196,7 @@ if CELERY_BROKER_URL.startswith("filesystem"):
         "data_folder_in": str(QMC_DATA_DIR / "broker/messages"),
         "data_folder_out": str(QMC_DATA_DIR / "broker/messages"),
         "control_folder": str(QMC_DATA_DIR / "broker/control"),
-        "polling_interval": 0.02,
+        "polling_interval": 0.05,
     }
 else:
     CELERY_BROKER_TRANSPORT_OPTIONS = {"unacked_restore_interval": 1, "socket_connect_timeout": 2, "socket_timeout": 5}

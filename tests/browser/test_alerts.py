@@ -10,8 +10,9 @@ from tests.browser.conftest import NARROW, WIDE, Eyes, Furnished
 from tests.browser.test_looks import looked_at
 from tests.browser.test_walk import Keyboard
 from tests.receivers import MailReceiver, mail_receiver
+from tests.slow import takes_minutes
 
-WIDTHS: list[Any] = [pytest.param(WIDE, id="wide"), pytest.param(NARROW, id="narrow")]
+WIDTHS: list[Any] = [pytest.param(NARROW, id="narrow"), pytest.param(WIDE, id="wide", marks=takes_minutes)]
 
 
 def titled(eyes: Eyes, title: str) -> None:

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from sitekit.site import ROOT
 from tests.browser.conftest import NARROW, PICTURES, WIDE, Eyes, Furnished
-from tests.slow import RUN_SLOW
+from tests.slow import RUN_SLOW, part, takes_minutes
 
 AXE = (ROOT / "node_modules/axe-core/axe.min.js").read_text()
 # Every rule, also those that axe leaves out unless asked.
@@ -186,7 +186,8 @@ def test_every_page_is_accessible(eyes: Eyes, furnished: Furnished) -> None:
     found = looked_at(eyes, "sign in")
     eyes.sign_in()
     places = vars(furnished) | furnished.alerts | furnished.people | {"nobody": eyes.site.agents[2]}
-    for name, path in PAGES.items():
+    # Walks and the tests of each page open the others, too.
+    for name, path in PAGES.items() if PICTURES else part(3, PAGES.items(), 0):
         eyes.go(path.format(**places))
         found += looked_at(eyes, name)
     assert found == []
@@ -295,6 +296,7 @@ def test_a_wrong_name_is_refused_and_stays(eyes: Eyes) -> None:
     assert looked_at(eyes, "recreate root another name") == []
 
 
+@takes_minutes
 def test_pages_during_re_encryption_are_accessible(eyes: Eyes) -> None:
     eyes.sign_in()
     eyes.site.manage("shell", "-c", RESEALING.format(finished=None, broken=1))

@@ -85,7 +85,9 @@ def agent(site: Site, home: Path, number: int) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("number", "sources"),
     [
-        pytest.param(31, lambda: f"127.200.{next(many) // 250 % 250}.{next(many) % 250 + 1}", id="from many addresses"),
+        pytest.param(
+            31, lambda: f"127.200.{next(many) // 250 % 250}.{next(many) % 250 + 1}", id="from many addresses", marks=takes_minutes
+        ),
         pytest.param(32, lambda: "127.0.0.1", id="from the address of the central node", marks=takes_minutes),
     ],
 )

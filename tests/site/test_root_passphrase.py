@@ -4,6 +4,7 @@ import os
 import signal
 
 from sitekit.site import Site
+from tests.slow import takes_minutes
 
 
 def signs(site: Site, machine: str) -> None:
@@ -13,6 +14,7 @@ def signs(site: Site, machine: str) -> None:
     site.wait(lambda: site.rows(f"SELECT status FROM certs_export WHERE machine = '{machine}'") == [("made",)])
 
 
+@takes_minutes
 def test_workers_sign_after_a_rotation_without_a_restart(site: Site) -> None:
     file, workers = site.data / "secrets/root-passphrase", sorted(site.pids("worker"))
     passphrases = [file.read_bytes()]

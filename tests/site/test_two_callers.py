@@ -10,6 +10,7 @@ import pytest
 from agent.store import Store
 from sitekit.site import Site
 from tests.site.test_revocation import listens
+from tests.slow import takes_minutes
 
 TRUE, COPY = "twin", "copy of twin"
 
@@ -61,6 +62,7 @@ def twins(site: Site) -> Iterator[Twins]:
         made.stop(name)
 
 
+@takes_minutes
 def test_a_copied_home_is_reported_gets_nothing_and_is_refused_after_a_redistribution(twins: Twins, site: Site) -> None:
     for _ in range(3):  # a restart is a call, and no alarm
         twins.wake(TRUE)
