@@ -23,7 +23,7 @@ from nodes.renewal.api import NodeRenew
 from nodes.rotations import api as rotations
 from people.accounts import api as people
 from people.factors import doors
-from people.provider.api import IdentityProviderSetting
+from people.provider.api import IdentityProviderSetting, PersonProvider
 from people.tokens import api as tokens
 from qmc import error_pages
 from qmc.addresses import pages as views_addresses
@@ -87,6 +87,7 @@ API = [
     path("people/", people.People.as_view()),
     path("people/<uuid:pk>/", people.PersonDetail.as_view()),
     path("people/<uuid:pk>/link/", people.PersonLink.as_view()),
+    path("people/<uuid:pk>/provider/", PersonProvider.as_view()),
     path("people/<uuid:pk>/sign-out/", people.PersonSignOut.as_view()),
     path("tokens/", tokens.Tokens.as_view()),
     path("tokens/<uuid:pk>/", tokens.TokenDetail.as_view()),

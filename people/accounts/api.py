@@ -35,6 +35,12 @@ class PersonOutput(serializers.Serializer[Any]):
     roles = serializers.ListField(child=serializers.ChoiceField(choices=ROLES))
     service_account = serializers.BooleanField()
     state = serializers.ChoiceField(choices=STATES)
+    provider_identifier = serializers.CharField(
+        help_text="of the identity at the provider that the account is linked with; empty if there is none"
+    )
+    provider_roles = serializers.ListField(
+        child=serializers.ChoiceField(choices=ROLES), help_text="the roles that groups of the provider give"
+    )
     last_sign_in_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
 

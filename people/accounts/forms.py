@@ -1,10 +1,11 @@
 """Forms of people. They check only the shape of the input; the services check the rules."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 
-from people.accounts.services import LONGEST_NAME
+from people.accounts.services import LONGEST_NAME, roles_of
+from people.models import Person
 from people.roles.registry import ABOUT, Role
 from web.forms import ServiceForm, text_input
 
@@ -30,7 +31,18 @@ class NewPersonForm(ServiceForm):
 
 
 class RolesForm(ServiceForm):
+    """The roles that a RootAdmin gives. Those of the provider follow its groups."""
+
     roles = _roles()
+
+    def __init__(self, data: Any, *, person: Person) -> None:
+        self.of_provider = [role for role in roles_of(person.user) if role in person.provider_roles]
+        super().__init__(data, initial={"roles": [role for role in roles_of(person.user) if role not in self.of_provider]})
+        field = cast(forms.MultipleChoiceField, self.fields["roles"])
+        field.choices = [(role, f"{role}: {ABOUT[role]}") for role in Role if role not in self.of_provider]
+
+    def all_roles(self) -> list[str]:
+        return [*self.cleaned_data["roles"], *self.of_provider]
 
 
 class LinkForm(ServiceForm):

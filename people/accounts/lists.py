@@ -24,14 +24,19 @@ class PersonLine:
 
 
 def people_shown() -> QuerySet[Person]:
-    return Person.objects.select_related("user").prefetch_related("user__groups")
+    return Person.objects.select_related("user").prefetch_related("user__groups", "user__socialaccount_set")
 
 
 def state_of(person: Person) -> str:
     """One of `STATES`."""
     if not person.user.is_active:
         return "deactivated"
-    return "active" if person.is_service or person.user.has_usable_password() else "invited"
+    return "active" if person.is_service or person.user.has_usable_password() or identifier_of(person) else "invited"
+
+
+def identifier_of(person: Person) -> str:
+    """The identifier with which the person signs in at the provider, "" if they do not. It uses links that were prefetched."""
+    return next((link.uid for link in person.user.socialaccount_set.all()), "")  # type: ignore[attr-defined]  # allauth has no types
 
 
 def person_json(person: Person) -> dict[str, Any]:
@@ -41,6 +46,8 @@ def person_json(person: Person) -> dict[str, Any]:
         "roles": roles_of(person.user),
         "service_account": person.is_service,
         "state": state_of(person),
+        "provider_identifier": identifier_of(person),
+        "provider_roles": person.provider_roles,
         "last_sign_in_at": person.user.last_login,
         "created_at": person.user.date_joined,
     }

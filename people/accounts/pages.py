@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 
 from people.accounts.forms import LinkForm, NewPersonForm, RolesForm
 from people.accounts.links import VALID, person_of_link
-from people.accounts.lists import PersonList, people_shown, state_of
+from people.accounts.lists import PersonList, identifier_of, people_shown, state_of
 from people.accounts.services import link_use, person_change, person_create, person_link, person_sign_out, roles_of, tokens_of
 from people.models import ApiToken, Person
 from web.errors import InputInvalid
@@ -34,6 +34,10 @@ class PersonPage:
     tokens: list[ApiToken]
     message: str = ""
     refusal: str = ""
+
+    @property
+    def identifier(self) -> str:
+        return identifier_of(self.person)
 
 
 DONE = {
@@ -65,10 +69,10 @@ def create(request: PageRequest) -> HttpResponse:
 @page(VIEW)
 def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     person = get_object_or_404(people_shown(), pk=pk)
-    form = RolesForm(request.POST if request.method == "POST" else None, initial={"roles": roles_of(person.user)})
+    form = RolesForm(request.POST if request.method == "POST" else None, person=person)
     if request.method == "POST" and form.is_valid():
         try:
-            person_change(actor=request.actor, person=person, roles=form.cleaned_data["roles"], now=timezone.now())
+            person_change(actor=request.actor, person=person, roles=form.all_roles(), now=timezone.now())
             return redirect(f"{request.path}?done=saved")
         except InputInvalid as exc:
             form.refuse(exc)

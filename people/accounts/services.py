@@ -1,7 +1,7 @@
 """People: create, change, deactivate, sign out."""
 
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from allauth.usersessions.models import UserSession
@@ -21,6 +21,7 @@ from web.errors import InputInvalid
 
 PERMISSION = "people.change_person"
 LONGEST_NAME = 100
+TAKEN = "There is already an account with this name, or one that differs only by case. Choose another name."
 
 
 def roles_of(user: User) -> list[Role]:
@@ -34,8 +35,20 @@ def person_create(
     *, actor: Actor, username: str, roles: Collection[str] = (), is_service: bool = False, now: datetime
 ) -> tuple[Person, str]:
     """Create an account. Returns it, and the path of the one-time link, "" for a service account. Raises: PermissionRefused, InputInvalid."""
+    person = account_make(
+        actor=actor, username=username, roles=roles, is_service=is_service, detail={"service_account": is_service}, now=now
+    )
+    return person, "" if is_service else link_make(person, now=now)
+
+
+@transaction.atomic
+def account_make(
+    *, actor: Actor, username: str, roles: Collection[str], is_service: bool = False, detail: Mapping[str, object], now: datetime
+) -> Person:
+    """Create an account without a password and without a link. Raises: PermissionRefused, InputInvalid."""
     actor.require(PERMISSION)
-    errors = _name_errors(username) | _role_errors(roles)
+    problem = TAKEN if name_taken(username) else name_problem(username)
+    errors = ({"username": [problem]} if problem else {}) | _role_errors(roles)
     if errors:
         raise InputInvalid(errors)
     user = User(username=username)
@@ -45,8 +58,8 @@ def person_create(
     person.is_service = is_service
     person.save(update_fields=["is_service"])
     user.groups.set(Group.objects.filter(name__in=roles))
-    record(actor=actor, action="person.created", target=person, detail={"roles": sorted(roles), "service_account": is_service}, now=now)
-    return person, "" if is_service else link_make(person, now=now)
+    record(actor=actor, action="person.created", target=person, detail={"roles": sorted(roles), **detail}, now=now)
+    return person
 
 
 @transaction.atomic
@@ -58,10 +71,10 @@ def person_change(
     Raises: PermissionRefused; InputInvalid, also if nobody would be RootAdmin.
     """
     actor.require(PERMISSION)
-    held = _locked(person)
+    held = person_held(person)
     user, detail = held.user, dict[str, object]()
     if roles is not None:
-        if errors := _role_errors(roles):
+        if errors := _role_errors(roles) | _provider_role_errors(held, roles):
             raise InputInvalid(errors)
         before = roles_of(user)
         if set(before) != set(roles):
@@ -85,7 +98,7 @@ def person_change(
 def person_sign_out(*, actor: Actor, person: Person, now: datetime) -> int:
     """End all sessions of a person. Tokens stay. Returns how many sessions ended. Raises: PermissionRefused."""
     actor.require(PERMISSION)
-    ended = sessions_end(_locked(person).user)
+    ended = sessions_end(person_held(person).user)
     record(actor=actor, action="person.signed-out", target=person, detail={"sessions": ended}, now=now)
     return ended
 
@@ -94,7 +107,7 @@ def person_sign_out(*, actor: Actor, person: Person, now: datetime) -> int:
 def person_link(*, actor: Actor, person: Person, now: datetime) -> str:
     """Make another one-time link. The password stays until the link is used. Returns its path. Raises: PermissionRefused, InputInvalid."""
     actor.require(PERMISSION)
-    held = _locked(person)
+    held = person_held(person)
     if held.is_service or not held.user.is_active:
         raise InputInvalid(
             {"person": [f"{held} cannot sign in, so a link would be useless. Activate the account first, or create a person."]}
@@ -133,18 +146,39 @@ def tokens_of(person: Person) -> "Sequence[ApiToken]":
     return list(ApiToken.objects.usable().filter(user=person.user).order_by("name", "pk"))
 
 
-def _locked(person: Person) -> Person:
-    """The row, locked. Changes of people take turns, so that two cannot remove the last two RootAdmins at once."""
+def people_lock() -> None:
+    """Changes of people take turns, so that two cannot remove the last two RootAdmins at once."""
     Group.objects.select_for_update().get_or_create(name=Role.ROOT_ADMIN)
+
+
+def person_held(person: Person) -> Person:
+    """The row, locked."""
+    people_lock()
     return Person.objects.select_related("user").select_for_update(of=("self",)).get(pk=person.pk)
 
 
 def _root_admin_required(field: str) -> None:
     """Raises: InputInvalid, if nobody who can sign in has the role RootAdmin any more."""
-    if not any(user.has_usable_password() for user in root_admins().filter(person__is_service=False)):
+    if not _root_admins_with_password():
         raise InputInvalid(
             {field: ["This is the last person with the role RootAdmin who can sign in. Give the role to another person first."]}
         )
+
+
+def _root_admins_with_password() -> list[User]:
+    """They can sign in while no provider answers."""
+    return [user for user in root_admins().filter(person__is_service=False) if user.has_usable_password()]
+
+
+def is_last_root_admin(user: User) -> bool:
+    return _root_admins_with_password() == [user]
+
+
+def _provider_role_errors(held: Person, roles: Collection[str]) -> dict[str, list[str]]:
+    if lost := [role for role in held.provider_roles if role not in roles]:
+        text = f"Groups of the provider give {held} the role {lost[0]} at each sign-in. Change the groups there, or remove the link with the provider."
+        return {"roles": [text]}
+    return {}
 
 
 def _role_errors(roles: Collection[str]) -> dict[str, list[str]]:
@@ -153,7 +187,12 @@ def _role_errors(roles: Collection[str]) -> dict[str, list[str]]:
     return {}
 
 
-def _name_errors(name: str) -> dict[str, list[str]]:
+def name_taken(name: str) -> bool:
+    return User.objects.filter(username__iexact=name).exists()
+
+
+def name_problem(name: str) -> str:
+    """Why a new account cannot have this name; "" if it can."""
     text = ""
     if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable() or name != name.strip():
         text = f"A user name has 1 to {LONGEST_NAME} printable characters, and no spaces at its start or end."
@@ -166,9 +205,7 @@ def _name_errors(name: str) -> dict[str, list[str]]:
             User.username_validator(name)
         except ValidationError:
             text = "A user name has letters, digits and @ . + - _ only."
-    if not text and User.objects.filter(username__iexact=name).exists():
-        text = "There is already an account with this name, or one that differs only by case. Choose another name."
-    return {"username": [text]} if text else {}
+    return text
 
 
 def _scripts(name: str) -> set[str]:

@@ -1,12 +1,17 @@
 """The provider in the REST API. The client secret is accepted and never returned."""
 
+import uuid
 from typing import Any
 
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from people.accounts.api import PersonOutput
+from people.accounts.lists import people_shown, person_json
+from people.provider.links import link_by_administrator, link_remove
 from people.provider.models import IdentityProvider, provider_current
 from people.provider.services import (
     LONGEST_AUTHORITIES,
@@ -85,3 +90,22 @@ class IdentityProviderSetting(View):
     @operation(IdentityProviderOutput, body=IdentityProviderInput)
     def put(self, request: Request) -> Response:
         return Response(provider_json(provider_save(actor=self.actor, now=timezone.now(), **self.body)))
+
+
+class PersonProviderInput(Input):
+    identifier = StrictText(help_text="the claim sub of the person")
+
+
+class PersonProvider(View):
+    """The link of a person with the identity at the provider."""
+
+    @operation(PersonOutput, body=PersonProviderInput)
+    def put(self, request: Request, pk: uuid.UUID) -> Response:
+        person = get_object_or_404(people_shown(), pk=pk)
+        link_by_administrator(actor=self.actor, person=person, now=timezone.now(), **self.body)
+        return Response(person_json(get_object_or_404(people_shown(), pk=pk)))
+
+    @operation({204: None})
+    def delete(self, request: Request, pk: uuid.UUID) -> Response:
+        link_remove(actor=self.actor, person=get_object_or_404(people_shown(), pk=pk), now=timezone.now())
+        return Response(status=204)

@@ -38,8 +38,9 @@ class ProviderForm(ServiceForm):
         error_messages={"required": "Enter the client ID. The provider shows it where this console is registered."},
     )  # fmt: skip
     client_secret = forms.CharField(
-        label="Client secret", required=False, strip=False, max_length=LONGEST_SECRET,
+        label="Client secret", strip=False, max_length=LONGEST_SECRET,
         widget=forms.PasswordInput(attrs={"class": "form-control", "autocomplete": "off"}),
+        error_messages={"required": "Enter the client secret. The provider shows it where this console is registered."},
     )  # fmt: skip
     scopes = forms.CharField(
         label="Scopes", max_length=3000, widget=text_input("openid profile"), help_text="Separated by spaces. openid is required.",
@@ -80,6 +81,7 @@ class ProviderForm(ServiceForm):
             self.fields[GROUPS_OF + role] = forms.CharField(
                 label=f"Groups of {role}", required=False, max_length=30_000, widget=_lines(2), help_text=ABOUT[role]
             )
+        self.fields["client_secret"].required = not (provider and provider.client_secret)
         self.fields["client_secret"].help_text = (
             "It is set. Leave this field empty to keep it. It is not shown again."
             if provider and provider.client_secret
@@ -104,6 +106,13 @@ class ProviderForm(ServiceForm):
 
     def fields_of_network(self) -> list[forms.BoundField]:
         return [self["further_hosts"], self["authorities"]]
+
+
+class LinkForm(ServiceForm):
+    identifier = forms.CharField(
+        label="Identifier", required=False, strip=True, max_length=300, widget=text_input("8f14e45f-ceea-467f-a1b7"),
+        help_text="The claim sub of this person. It is on the page that a refused person sees, and in the audit log.",
+    )  # fmt: skip
 
 
 def _of_lines(text: str) -> list[str]:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from people.sign_in.attempts import attempt_begin, attempt_right, attempt_wrong, signed_in
 from people.sign_in.guessing import browser_remember
-from people.sign_in.sessions import INITIAL
+from people.sign_in.sessions import INITIAL, SECOND_FACTOR_CHECKED
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -40,8 +40,12 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def post_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse:
         response, now = cast(HttpResponse, super().post_login(request, user, **options)), timezone.now()
-        browser_remember(request, response, user, now=now)
-        if user.person.password_is_written:
-            request.session[INITIAL] = True
+        login = (options.get("signal_kwargs") or {}).get("sociallogin")
+        if login is not None:
+            request.session[SECOND_FACTOR_CHECKED] = login.state["second_factor"]
+        else:
+            browser_remember(request, response, user, now=now)
+            if user.person.password_is_written:
+                request.session[INITIAL] = True
         signed_in(request, user, now=now)
         return response

@@ -1,17 +1,34 @@
-"""Pages with private keys ask the signed-in person for the password again."""
+"""Pages with private keys ask the signed-in person for the password again, or for another sign-in with the provider."""
 
+import time
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, cast
+from urllib.parse import urlencode
 
+from allauth.account import app_settings
 from allauth.account.decorators import reauthentication_required
+from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.internal.flows.reauthentication import get_reauthentication_flows
 from allauth.core.exceptions import ReauthenticationRequired
+from allauth.socialaccount.models import SocialAccount
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 
 from web.page import PageRequest
 
 P = ParamSpec("P")
+
+
+def _is_asked_at_provider(request: HttpRequest) -> bool:
+    """Whether the person signs in with the provider only, which allauth never asks again, and did so too long ago."""
+    user = cast(User, request.user)
+    if get_reauthentication_flows(user) or not SocialAccount.objects.filter(user=user).exists():
+        return False
+    again = [one["at"] for one in get_authentication_records(request, user) if one.get("reauthenticated")]
+    return not again or time.time() - again[-1] >= app_settings.REAUTHENTICATION_TIMEOUT
 
 
 @reauthentication_required  # type: ignore[untyped-decorator]
@@ -30,6 +47,9 @@ def fresh_sign_in(view: Callable[Concatenate[PageRequest, P], HttpResponse]) -> 
             if request.method == "GET":
                 raise
             return redirect(request.path)
+        if _is_asked_at_provider(request):
+            following = urlencode({"next": request.path}) if request.method == "GET" else ""
+            return redirect(f"{reverse('provider:again')}?{following}" if following else request.path)
         return view(request, *args, **kwargs)
 
     return inner

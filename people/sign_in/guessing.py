@@ -3,7 +3,7 @@
 import hashlib
 import ipaddress
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -20,15 +20,19 @@ SALT, COOKIE_LASTS = "people.known-browser", timedelta(days=400)
 
 def guess_counted(request: HttpRequest, username: str, *, address: str, now: datetime) -> timedelta | None:
     """Count one attempt to sign in. Returns how long to wait, if there have been too many: then nothing may be checked."""
-    limits = _limits(request, username, address)
-    with transaction.atomic():
-        rows = _locked(limits, now=now)
-        waits = [row.began_at + WINDOW - now for row in rows if row.count >= limits[row.key]]
-        if waits:
-            return max(waits)
-        for row in rows:
-            row.count += 1
-            row.save(update_fields=["count", "began_at"])
+    return counted(_limits(request, username, address), now=now)
+
+
+@transaction.atomic
+def counted(limits: Mapping[str, int], *, now: datetime) -> timedelta | None:
+    """Count one event for each key. Returns how long to wait, if one of them is at its limit: then nothing is counted."""
+    rows = _locked(limits, now=now)
+    waits = [row.began_at + WINDOW - now for row in rows if row.count >= limits[row.key]]
+    if waits:
+        return max(waits)
+    for row in rows:
+        row.count += 1
+        row.save(update_fields=["count", "began_at"])
     return None
 
 
@@ -59,11 +63,11 @@ def _limits(request: HttpRequest, username: str, address: str) -> dict[str, int]
     """What is counted for this attempt, with its limit."""
     name = username.casefold()
     if browser := _known(request, username):
-        return {_key("browser", name, browser): OF_ACCOUNT}
-    return {_key("account", name): OF_ACCOUNT, _key("address", network_of(address)): OF_ADDRESS}
+        return {count_key("browser", name, browser): OF_ACCOUNT}
+    return {count_key("account", name): OF_ACCOUNT, count_key("address", network_of(address)): OF_ADDRESS}
 
 
-def _key(*words: str) -> str:
+def count_key(*words: str) -> str:
     return hashlib.sha256("\0".join(words).encode()).hexdigest()
 
 
@@ -89,7 +93,7 @@ def _known(request: HttpRequest, username: str) -> str:
     """The digest of this browser, if it has signed in to this account. Else ""."""
     if not (number := _number(request)):
         return ""
-    digest = _key(number)
+    digest = count_key(number)
     return digest if KnownBrowser.objects.filter(user__username__iexact=username, digest=digest).exists() else ""
 
 
@@ -97,7 +101,7 @@ def browser_remember(request: HttpRequest, response: HttpResponse, user: User, *
     """This browser has signed in: from now on it has a counter of its own. Of each account, the ten browsers used last are kept."""
     number = _number(request) or secrets.token_urlsafe(32)
     with transaction.atomic():
-        KnownBrowser.objects.update_or_create(user=user, digest=_key(number), defaults={"used_at": now})
+        KnownBrowser.objects.update_or_create(user=user, digest=count_key(number), defaults={"used_at": now})
         kept = KnownBrowser.objects.filter(user=user).order_by("-used_at", "-pk").values_list("pk", flat=True)[:MOST_BROWSERS]
         KnownBrowser.objects.filter(user=user).exclude(pk__in=list(kept)).delete()
     response.set_signed_cookie(_cookie_name(), number, salt=SALT, max_age=COOKIE_LASTS, secure=True, httponly=True, samesite="Lax")

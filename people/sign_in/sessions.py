@@ -1,11 +1,12 @@
 """Sessions end after a time without activity, and after a longest time. A first password is changed, and a required second factor added, before all else."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import logout
 from django.contrib.auth.signals import user_logged_in
+from django.contrib.sessions.models import Session
 from django.db import DatabaseError
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
@@ -20,7 +21,8 @@ from web.problems import problem_response
 
 IDLE, LONGEST, WRITTEN_EVERY = timedelta(minutes=60), timedelta(hours=12), timedelta(minutes=1)
 BEGAN, SEEN, ENDED, INITIAL = "began", "seen", "ended", "password_is_initial"
-ALWAYS = ("account_logout", "account_reauthenticate")  # the latter with its pages for codes and passkeys
+ALWAYS = ("account_logout", "account_reauthenticate", "provider:begin")  # the second and third with what follows their addresses
+SECOND_FACTOR_CHECKED = "provider_checked_second_factor"
 REASONS = {
     "idle": f"You were signed out after {int(IDLE.total_seconds() // 60)} minutes without activity.",
     "longest": f"You were signed out, because a session lasts at most {int(LONGEST.total_seconds() // 3600)} hours.",
@@ -67,7 +69,7 @@ def _first(request: HttpRequest) -> HttpResponse | None:
     """Nothing else can be done before a password that the console wrote is changed, and a second factor that a role requires is added."""
     if request.session.get(INITIAL):
         target, slug, what = reverse("people:password"), "password-change-required", "Change your first password"
-    elif lacks_second_factor(request.user):
+    elif lacks_second_factor(request.user) and not request.session.get(SECOND_FACTOR_CHECKED):
         target, slug, what = reverse("people:factors"), "second-factor-required", "Your role requires a second factor. Add one"
     else:
         return None
@@ -80,9 +82,15 @@ def _first(request: HttpRequest) -> HttpResponse | None:
 
 @receiver(user_logged_in)
 def session_begin(request: HttpRequest, **_: Any) -> None:
+    request.session.set_expiry(0)  # with the browser, also where the attempt to sign in had a time of its own
     request.session[BEGAN] = request.session[SEEN] = timezone.now().timestamp()
 
 
 def ended_reason(request: HttpRequest) -> str:
     """Why the last session of this browser ended by itself; "" if it did not."""
     return REASONS.get(request.session.get(ENDED, ""), "")
+
+
+def sessions_forget(*, now: datetime) -> int:
+    """Delete sessions that have expired. Returns how many rows."""
+    return Session.objects.filter(expire_date__lt=now).delete()[0]

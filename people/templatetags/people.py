@@ -6,9 +6,16 @@ from django.template import Context
 
 from people.factors.doors import PASSKEY_REFUSED
 from people.factors.passkeys import possible_at
+from people.provider.models import IdentityProvider, provider_enabled
 from people.sign_in.sessions import ended_reason
 
 register = template.Library()
+
+
+@register.simple_tag
+def sign_in_provider() -> IdentityProvider | None:
+    """The provider that the sign-in page offers."""
+    return provider_enabled()
 
 
 @register.simple_tag(takes_context=True)

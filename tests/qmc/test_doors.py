@@ -26,6 +26,8 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 LINK = f"/people/link/{uuid.UUID(int=7)}/"
 OPEN = {
     LINK,
+    "/accounts/provider/",
+    "/accounts/provider/callback/",
     "/accounts/login/",
     "/accounts/passkey/",
     "/accounts/second-factor/",
@@ -36,7 +38,7 @@ OPEN = {
     "/api/v1/schema/",
 }
 # The pages of one's own account, and those that ask again who one is.
-OWN = ("/account/", "/accounts/reauthenticate/")
+OWN = ("/account/", "/accounts/reauthenticate/", "/accounts/provider/again/")
 # Any account may read this setting of certificates, which are public.
 FOR_EVERYBODY = {("GET", "/api/v1/settings/lifetime/")}
 
