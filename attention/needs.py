@@ -14,7 +14,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from attention.once import facts_once
-from attention.together import Keys, counts, first_keys
+from attention.together import First, Keys, Question, first_keys, question, written_once
 
 # More needs of one kind than this become one line, so that the others stay visible.
 MOST_ALIKE = 3
@@ -107,23 +107,37 @@ def codes_register(codes: Mapping[str, str]) -> None:
 
 @dataclass(frozen=True)
 class Affected:
-    """The rows with one kind of need. `keys` has their keys in a column `key`, the worst first. `table` reads rows by their keys, and `many` is the line for many."""
+    """The rows with one kind of need. `keys` has their keys in a column `key`, the worst first. `table` reads rows by their keys, and `many` is the line for many.
+
+    If `varies`, the conditions depend on more than the time.
+    """
 
     keys: Callable[[datetime], Keys]
     table: Callable[[], "QuerySet[Any]"] | None = None
     many: Callable[[], Many] | None = None
+    varies: bool = False
+
+    @cached_property
+    def _written(self) -> Question:
+        return written_once(self.keys)
+
+    def question(self, now: datetime) -> Question:
+        return question(self.keys(now)) if self.varies else self._written
 
 
 AFFECTED: dict[str, Affected] = {}
 
 
 def affected_register(
-    name: str, table: Callable[[], "QuerySet[Any]"] | None = None, many: Callable[[], Many] | None = None
+    name: str, table: Callable[[], "QuerySet[Any]"] | None = None, many: Callable[[], Many] | None = None, *, varies: bool = False
 ) -> Callable[[Callable[[datetime], Keys]], Callable[[datetime], Keys]]:
-    """Register the decorated function, which returns the keys of the rows with the need `name`. A look asks all such functions in one query."""
+    """Register the decorated function, which returns the keys of the rows with the need `name`. A look asks all such functions in one query.
+
+    The function only adds to its time and subtracts from it. `varies`: it also uses facts of the site, a file or a setting, so its SQL is written for each look.
+    """
 
     def register(keys: Callable[[datetime], Keys]) -> Callable[[datetime], Keys]:
-        AFFECTED[name] = Affected(keys, table, many)
+        AFFECTED[name] = Affected(keys, table, many, varies)
         return keys
 
     return register
@@ -137,9 +151,12 @@ class Look:
     most: int | None = None
 
     @cached_property
-    def _first(self) -> dict[str, list[Any]]:
+    def _first(self) -> dict[str, First]:
         """The keys of the first rows with each need, and one more than are named. One query."""
-        return first_keys({name: affected.keys(self.now) for name, affected in AFFECTED.items()}, self._limit + 1)
+        asked = {
+            name: (affected.question(self.now), self.most is not None and affected.many is not None) for name, affected in AFFECTED.items()
+        }
+        return first_keys(asked, self._limit + 1, self.now)
 
     @property
     def _limit(self) -> int:
@@ -147,24 +164,21 @@ class Look:
 
     @cached_property
     def totals(self) -> dict[Many, int]:
-        """The number of rows with each need of which not all are read. One query."""
-        if self.most is None:
-            return {}
-        more = [AFFECTED[name] for name, keys in self._first.items() if len(keys) > self._limit]
-        return counts({affected.many(): affected.keys(self.now) for affected in more if affected.many})
+        """The number of rows with each need of which not all are read."""
+        return {self._many[name]: first.total for name, first in self._first.items() if first.total and first.total > self._limit}
 
     @cached_property
     def _read(self) -> dict[Callable[[], "QuerySet[Any]"], dict[Any, Any]]:
         """The first rows with any need, by their table and key. One query for each table."""
         keys: dict[Callable[[], QuerySet[Any]], set[Any]] = defaultdict(set)
         for name, first in self._first.items():
-            if first and (table := AFFECTED[name].table):
-                keys[table] |= {*first[: self._limit]}
+            if first.keys and (table := AFFECTED[name].table):
+                keys[table] |= {*first.keys[: self._limit]}
         return {table: table().in_bulk(list(found)) for table, found in keys.items()}
 
     def has(self, name: str) -> bool:
         """Whether any row has the need `name`."""
-        return bool(self._first[name])
+        return bool(self._first[name].keys)
 
     def many(self, name: str) -> Many:
         """The one line for many rows with the need `name`."""
@@ -176,7 +190,7 @@ class Look:
 
     def keys(self, name: str) -> list[Any]:
         """The keys of the worst rows with the need `name`."""
-        first = self._first[name]
+        first = self._first[name].keys
         if self.most is None and len(first) > self._limit:
             return [row["key"] for row in AFFECTED[name].keys(self.now)]
         return first[: self._limit]

@@ -6,6 +6,8 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from django.db import connection
+
 P = ParamSpec("P")
 R = TypeVar("R")
 _known: ContextVar[dict[Any, Any] | None] = ContextVar("known", default=None)
@@ -20,6 +22,21 @@ def facts_once() -> Iterator[None]:
     token = _known.set({})
     try:
         yield
+    finally:
+        _known.reset(token)
+
+
+@contextmanager
+def facts_refused() -> Iterator[None]:
+    """Inside, no fact is known, and none can be read."""
+
+    def refuse(execute: Any, sql: str, *_: Any) -> Any:
+        raise AssertionError(f"A fact is read from the database: {sql}")
+
+    token = _known.set(None)
+    try:
+        with connection.execute_wrapper(refuse):
+            yield
     finally:
         _known.reset(token)
 

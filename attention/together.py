@@ -1,49 +1,95 @@
-"""Several questions to the database in one query."""
+"""Several questions to the database in one query, whose parts are written once for each process: Django takes longer to write them than the database to answer them."""
 
-from collections.abc import Hashable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import DateTimeField, QuerySet, Value
 
-Name = TypeVar("Name", bound=Hashable)
+from attention.once import facts_refused
+
 Keys = QuerySet[Any, Any]
+PART = (
+    "SELECT {number} AS kind, ROW_NUMBER() OVER () AS place, CAST(part.key AS TEXT) AS key, part.total "
+    "FROM (SELECT part.key, {total} AS total FROM ({sql}) AS part LIMIT {most}) AS part"
+)
 
 
-def first_keys(asked: Mapping[Name, Keys], most: int) -> dict[Name, list[Any]]:
-    """The values of the column `key` in the first `most` rows of each queryset, in its order. One query."""
-    found: dict[Name, list[Any]] = {name: [] for name in asked}
-    names = list(asked)
-    places = "SELECT {number} AS kind, ROW_NUMBER() OVER () AS place, CAST(part.key AS TEXT) AS key FROM ({sql}) AS part"
-    for number, _, key in sorted(_rows({number: asked[name][:most] for number, name in enumerate(names)}, places)):
+class Moment(Value):
+    """The time of a question that is written before it is asked. A timedelta can be added and subtracted."""
+
+    def __init__(self, after: timedelta = timedelta(0)) -> None:
+        super().__init__(None, output_field=DateTimeField())
+        self.after = after
+
+    def __add__(self, other: Any) -> Any:
+        return Moment(self.after + other)
+
+    def __sub__(self, other: Any) -> Any:
+        return Moment(self.after - other)
+
+    def as_sql(self, *_: Any, **__: Any) -> Any:
+        return "%s", [self]
+
+
+NOW: Any = Moment()  # for functions that take a datetime
+
+
+@dataclass(frozen=True)
+class Question:
+    """The SQL of a queryset with a column `key`, in its order; "" if it has no rows. `read` reads a key from its text."""
+
+    sql: str
+    parameters: tuple[Any, ...]
+    read: Callable[[str], Any]
+
+    def asked_at(self, now: datetime) -> list[Any]:
+        """The parameters."""
+        return [
+            connection.ops.adapt_datetimefield_value(now + value.after) if isinstance(value, Moment) else value for value in self.parameters
+        ]
+
+
+def question(keys: Keys) -> Question:
+    """The question of a queryset."""
+    try:
+        sql, parameters = keys.query.sql_with_params()
+    except EmptyResultSet:
+        sql, parameters = "", ()
+    return Question(sql, tuple(parameters), keys.model._meta.pk.to_python)
+
+
+def written_once(keys: Callable[[datetime], Keys]) -> Question:
+    """The question of a function whose conditions depend on the time only. Raises: AssertionError if it asks the database for a fact."""
+    with facts_refused():
+        return question(keys(NOW))
+
+
+@dataclass(frozen=True)
+class First:
+    """The first keys of a question. `total` counts all; None if that was not asked."""
+
+    keys: list[Any]
+    total: int | None = None
+
+
+def first_keys(asked: Mapping[str, tuple[Question, bool]], most: int, now: datetime) -> dict[str, First]:
+    """The first `most` keys that answer each question, and for those with True the number of all. One query."""
+    texts, parameters, names = [], [], list(asked)
+    for number, (question, counts) in enumerate(asked.values()):
+        if question.sql:
+            texts.append(PART.format(number=number, total="COUNT(*) OVER ()" if counts else "NULL", sql=question.sql, most=most))
+            parameters += question.asked_at(now)
+    rows: list[tuple[Any, ...]] = []
+    if texts:
+        with connection.cursor() as cursor:
+            cursor.execute(" UNION ALL ".join(texts), parameters)
+            rows = sorted(cursor.fetchall())
+    found = {name: First([]) for name in names}
+    for number, _, key, total in rows:
         name = names[number]
-        found[name].append(asked[name].model._meta.pk.to_python(key))
+        found[name] = First([*found[name].keys, asked[name][0].read(key)], total)
     return found
-
-
-def counts(asked: Mapping[Name, Keys]) -> dict[Name, int]:
-    """The number of rows of each queryset. One query."""
-    names = list(asked)
-    found = dict(
-        _rows({number: asked[name].order_by() for number, name in enumerate(names)}, "SELECT {number}, COUNT(*) FROM ({sql}) AS part")
-    )
-    return {name: found.get(number, 0) for number, name in enumerate(names)}
-
-
-def _rows(asked: Mapping[int, Keys], part: str) -> list[tuple[Any, ...]]:
-    """The rows of all parts, each of which selects from one queryset."""
-    texts: list[str] = []
-    parameters: list[Any] = []
-    for number, rows in asked.items():
-        try:
-            sql, own = rows.query.sql_with_params()
-        except EmptyResultSet:
-            continue
-        texts.append(part.format(number=number, sql=sql))
-        parameters += own
-    if not texts:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(texts), parameters)
-        return list(cursor.fetchall())

@@ -22,13 +22,13 @@ from attention.once import facts_once
 from audit.actors import Actor
 from pki.exchange.problem import MEDIA_TYPE
 from web.errors import InputInvalid
-from web.lists.declared import List
+from web.lists.declared import PAGE_SIZE, List
 from web.lists.filters import LONGEST_SEARCH
 from web.lists.keyset import LONGEST_CURSOR, Source
 
 LONGEST_TEXT, MOST_ITEMS = 2000, 1000
 LARGEST_FILE_TEXT = 512 * 1024  # a file of 256 KiB in base64, with room for line breaks
-PAGE_SIZE, LARGEST_PAGE = 50, 500
+LARGEST_PAGE = 500
 LONGEST_SHOWN, MOST_UNKNOWN = 64, 10
 
 
@@ -132,6 +132,7 @@ class ListQuery(Query):
 def list_query(declared: type[List]) -> type[ListQuery]:
     """The parameters of one list: its filters and its orders."""
     fields = {name: _parameter(filter_field) for name, filter_field in declared.filters.base_filters.items()}
+    fields["page_size"] = serializers.IntegerField(required=False, default=declared.api_size, min_value=1, max_value=LARGEST_PAGE)
     sort = Choice(declared.sort_names(), required=False, help_text=f"the default is {declared.sort}")
     return type(f"{declared.__name__}Query", (ListQuery,), fields | {"sort": sort, "__doc__": f"The parameters of {declared.__name__}."})
 

@@ -25,7 +25,7 @@ codes_register(
 )
 
 
-@affected_register("central key")
+@affected_register("central key", varies=True)
 def affected(now: datetime) -> Keys:
     """Versions whose key is not in the file, and a new one with which encrypting has stopped."""
     try:

@@ -44,7 +44,9 @@ def needs(look: Look) -> Iterator[Need]:
         yield from _root_due(look.now)
 
 
-@condition_register("renewal-overdue", F("observation__last_seen_at").asc(nulls_first=True), "The renewals of {count} nodes are late")
+@condition_register(
+    "renewal-overdue", F("observation__last_seen_at").asc(nulls_first=True), "The renewals of {count} nodes are late", varies=True
+)
 def overdue(now: datetime) -> Q:
     """Nodes whose renewal is late by a day or more. None if nothing can be issued, which another need reports."""
     try:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from attention.expiring import Expiring, ExpiringTable, by_hand, by_itself, table_register
 from attention.needs import Look, Many, Need, Severity, affected_register, codes_register, needs_register
 from attention.together import Keys
-from nodes.browser_certificates.view_models import BrowserStatus, browser_statuses, choosers
+from nodes.browser_certificates.view_models import BrowserStatus, Choosers, browser_statuses, choosers_named
 from nodes.inventory.conditions import condition_register
 from nodes.inventory.silence import observed
 from nodes.models import BrowserCertificate, BrowserCertificateQuerySet, Node
@@ -19,7 +19,6 @@ from pki.core import clocks
 from pki.core.lifetime import ExpiryStatus
 from web.words import plural
 
-MOST_NAMES = 5
 EXPIRES_SOON, LAST_WEEK = timedelta(days=30), timedelta(days=7)
 
 codes_register(
@@ -97,15 +96,15 @@ def expiring(now: datetime) -> Keys:
 def _expiring(look: Look) -> Iterator[Need]:
     """Their renewal is not automatic."""
     certificates = list(look.worst("browser-certificate-expiring"))
-    chosen = choosers(certificates) if certificates else {}
+    chosen = choosers_named(certificates) if certificates else {}
     for certificate in certificates:
-        nodes, end = chosen[str(certificate.pk)], certificate.not_after
+        nodes, end = chosen[certificate.pk], certificate.not_after
         assert end is not None
         expired = certificate.expiry_status(look.now) == ExpiryStatus.EXPIRED
         title = f"The browser certificate {certificate} " + ("has expired" if expired else f"expires in {clocks.length(end - look.now)}")
         yield Need(
             "browser-certificate-expiring", Severity.CRITICAL if end - look.now < LAST_WEEK else Severity.WARNING, str(certificate), title,
-            f"{_few(nodes)} {plural(len(nodes), 'uses', 'use')} it. Its renewal is not automatic.", "Upload a new certificate, and choose it for the same nodes.",
+            f"{nodes.words} {plural(nodes.count, 'uses', 'use')} it. Its renewal is not automatic.", "Upload a new certificate, and choose it for the same nodes.",
             reverse("browser_certificates:detail", args=[certificate.pk]), "Show certificate", end if expired else None,
             about=frozenset({str(certificate.pk)}), by_date=True, many=look.many("browser-certificate-expiring"),
         )  # fmt: skip
@@ -129,8 +128,8 @@ class ExpiringBrowserCertificates(ExpiringTable):
         return super().matching(text) | _chosen_by(Q(name__icontains=text))
 
     def things(self, rows: Sequence[BrowserCertificate], now: datetime) -> list[Expiring]:
-        chosen = choosers(rows)
-        return [_expiring_thing(certificate, chosen[str(certificate.pk)]) for certificate in rows]
+        chosen = choosers_named(rows)
+        return [_expiring_thing(certificate, chosen[certificate.pk]) for certificate in rows]
 
 
 def _chosen_by(condition: Q) -> Q:
@@ -139,19 +138,14 @@ def _chosen_by(condition: Q) -> Q:
     return Q(*(Exists(nodes.filter(browser_thumbprint=OuterRef(name))) for name in ("thumbprint", "sha256")), _connector=Q.OR)
 
 
-def _few(nodes: list[Node]) -> str:
-    names = [str(node) for node in nodes[:MOST_NAMES]]
-    return ", ".join(names) + f" and {len(nodes) - MOST_NAMES} more" * (len(nodes) > MOST_NAMES)
-
-
-def _expiring_thing(certificate: BrowserCertificate, nodes: list[Node]) -> Expiring:
+def _expiring_thing(certificate: BrowserCertificate, nodes: Choosers) -> Expiring:
     assert certificate.not_before is not None
     assert certificate.not_after is not None
-    names, here = _few(nodes), ["this console"] if any(node.is_central for node in nodes) else []
+    here = ["this console"] if nodes.has_central else []
     text = "Another authority made it, so nothing renews it. Upload its successor, and choose that where this one is chosen."
     return Expiring(
-        id=str(certificate.pk), kind="server", subject=str(certificate), holder=names, owner=", ".join(filter(None, [names, *here])) or "chosen for no node",
+        id=str(certificate.pk), kind="server", subject=str(certificate), holder=nodes.words, owner=", ".join(filter(None, [nodes.words, *here])) or "chosen for no node",
         not_before=certificate.not_before, not_after=certificate.not_after,
-        wording=by_hand(text) if nodes else by_itself("It is chosen for no node, so nothing stops when it expires."),
+        wording=by_hand(text) if nodes.count else by_itself("It is chosen for no node, so nothing stops when it expires."),
         url=reverse("browser_certificates:detail", args=[certificate.pk]),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from certs.models import HolderKind, NameClaim, NameHolder
 from nodes.browser_certificates.services import chosen_by
 from nodes.models import BrowserCertificate, Node
 from pki.core.errors import PKIError
-from web.lists.counts import counted_by
+from web.lists.counts import Computed, counted_by
 
 
 class NodeFit(IntegerChoices):
@@ -23,18 +23,25 @@ class NodeFit(IntegerChoices):
 
 def with_fit(certificate: BrowserCertificate) -> "QuerySet[Any]":
     """The nodes with their observations and a column `fit`, a NodeFit of `certificate`."""
-    covered = NameHolder.objects.filter(_covered(certificate), kind=HolderKind.NODE).order_by().values("holder_id")
-    fit = Case(
-        When(pk__in=chosen_by(certificate).order_by().values("pk"), then=Value(NodeFit.USES)),
-        When(pk__in=covered, then=Value(NodeFit.COVERED)),
-        default=Value(NodeFit.OTHER),
-        output_field=IntegerField(),
-    )
+    fit = Case(*_fitting(certificate), default=Value(NodeFit.OTHER), output_field=IntegerField())
     return Node.objects.present().select_related("observation").annotate(fit=fit)
 
 
+def fit_column(certificate: BrowserCertificate) -> Computed:
+    """The column of `with_fit`."""
+    return Computed("fit", NodeFit.OTHER, Q(*(when.condition for when in _fitting(certificate)), _connector=Q.OR))
+
+
+def _fitting(certificate: BrowserCertificate) -> list[When]:
+    covered = NameHolder.objects.filter(_covered(certificate), kind=HolderKind.NODE).order_by().values("holder_id")
+    return [
+        When(pk__in=chosen_by(certificate).order_by().values("pk"), then=Value(NodeFit.USES)),
+        When(pk__in=covered, then=Value(NodeFit.COVERED)),
+    ]
+
+
 def fits_counted(certificate: BrowserCertificate) -> dict[NodeFit, int]:
-    counts = counted_by(with_fit(certificate), "fit", NodeFit)
+    counts = counted_by(with_fit(certificate), fit_column(certificate), NodeFit)
     return {fit: counts[fit] for fit in NodeFit}
 
 

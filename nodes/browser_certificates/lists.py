@@ -7,7 +7,7 @@ from typing import Any
 
 from certs.certificates.issuer import roots_in_force
 from nodes.browser_certificates.filters import BrowserCertificateFilter, NodeFitFilter
-from nodes.browser_certificates.fits import NodeFit
+from nodes.browser_certificates.fits import NodeFit, fit_column
 from nodes.browser_certificates.verdict import blockers, finding_for
 from nodes.browser_certificates.view_models import BrowserStatus, browser_status, choosers, choosers_counted
 from nodes.models import BrowserCertificate, Node
@@ -110,7 +110,7 @@ class NodesOfCertificateList(List):
     csv = ("node", "name", "host_name", "fit", "names", "state", "explanation")
 
     def __init__(self, certificate: BrowserCertificate) -> None:
-        super().__init__()
+        super().__init__(computed=fit_column(certificate))
         self.certificate = certificate
 
     def shown(self, rows: list[Any], now: datetime) -> list[NodeOfCertificate]:

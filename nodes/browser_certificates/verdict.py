@@ -1,9 +1,15 @@
 """Whether a browser certificate can be used: OpenSSL's verdict on the bytes that a node would get, and the further rules of browsers (S1)."""
 
+import hashlib
+import json
+from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
+from threading import Lock
 
+from cryptography import x509
 from django.conf import settings
 
 from agent import handshake
@@ -18,9 +24,12 @@ from pki.foreign import read as foreign
 from pki.foreign.browser_facing import bundle
 from pki.foreign.paths import Path
 from pki.foreign.private_key import ForeignPrivateKey
+from pki.foreign.read import ForeignCertificate
 from pki.foreign.refusal import Refusal
 from pki.foreign.verdict import explained
 from sealing.errors import TrustZoneError
+
+MOST_KEPT, MOST_ROOTS = 500, 8
 
 
 def judge(path: Path, key: ForeignPrivateKey, *, name: str | None = None) -> Refusal | None:
@@ -41,28 +50,67 @@ def key_of(certificate: BrowserCertificate) -> bytes | None:
 
 def private_key_of(certificate: BrowserCertificate) -> ForeignPrivateKey | None:
     """The same as a key object; None also if its type is unknown."""
-    pem = key_of(certificate)
+    return _read_key(key_of(certificate))
+
+
+def _read_key(pem: bytes | None) -> ForeignPrivateKey | None:
     try:
         return foreign_key.from_pem(pem) if pem else None
     except PKIError:
         return None
 
 
-def checked(path: Path, key: ForeignPrivateKey | None, *, now: datetime, roots: Sequence[Certificate] | None = None) -> list[Finding]:
-    """Everything that can be said of a path without asking for which node it is. `roots` in force, where the caller has them already."""
-    own = [foreign.from_x509(root.x509()) for root in (roots_in_force() if roots is None else roots)]
+@dataclass(frozen=True)
+class Judged:
+    """A path, whether its private key is there and belongs to it, and OpenSSL's reason to refuse both. The time decides nothing of this."""
+
+    path: Path
+    has_key: bool
+    refusal: Refusal | None
+
+    def findings(self, *, now: datetime, roots: Sequence[Certificate] | None = None) -> list[Finding]:
+        """Everything that can be said without asking for which node it is. `roots` in force, where the caller has them already."""
+        own = [_read_root(root.x509()) for root in (roots_in_force() if roots is None else roots)]
+        return browser_checks.checks(self.path, has_key=self.has_key, refusal=self.refusal, roots=own, now=now)
+
+
+def _judged(path: Path, key: ForeignPrivateKey | None) -> Judged:
     fits = key is not None and key.public == path.leaf.key
-    refusal = judge(path, key) if key is not None and fits else None
-    return browser_checks.checks(path, has_key=fits, refusal=refusal, roots=own, now=now)
+    return Judged(path, fits, judge(path, key) if key is not None and fits else None)
+
+
+_kept: OrderedDict[bytes, Judged] = OrderedDict()  # by the digest of the certificates and the key, which nothing else influences
+_keeping = Lock()
+
+
+def _judged_once(certificate: BrowserCertificate) -> Judged:
+    """The same for a stored certificate. Each process keeps the last MOST_KEPT, because each takes a handshake. Raises: PKIError."""
+    key = key_of(certificate)
+    content = json.dumps([certificate.certificates, certificate.root, hashlib.sha256(key or b"").hexdigest()])
+    digest = hashlib.sha256(content.encode()).digest()
+    with _keeping:
+        found = _kept.get(digest)
+    if found is None:
+        found = _judged(certificate.path(), _read_key(key))
+        with _keeping:
+            _kept[digest] = found
+            if len(_kept) > MOST_KEPT:
+                _kept.popitem(last=False)
+    return found
+
+
+@lru_cache(maxsize=MOST_ROOTS)
+def _read_root(root: x509.Certificate) -> ForeignCertificate:
+    return foreign.from_x509(root)
 
 
 def findings(certificate: BrowserCertificate, *, now: datetime, roots: Sequence[Certificate] | None = None) -> list[Finding]:
     """All findings about a certificate that do not depend on a node."""
     try:
-        path = certificate.path()
+        found = _judged_once(certificate)
     except PKIError as exc:
         return [browser_checks.unreadable(exc)]
-    return checked(path, private_key_of(certificate), now=now, roots=roots)
+    return found.findings(now=now, roots=roots)
 
 
 def blockers(certificate: BrowserCertificate, *, now: datetime, roots: Sequence[Certificate] | None = None) -> list[Finding]:
@@ -91,7 +139,7 @@ def names_finding(path: Path, node: Node) -> Finding:
 
 def findings_for(path: Path, key: ForeignPrivateKey | None, node: Node, *, now: datetime) -> list[Finding]:
     """All findings about a path for `node`. OpenSSL verifies it with a name of the node, as browsers do."""
-    found, named = checked(path, key, now=now), names_finding(path, node)
+    found, named = _judged(path, key).findings(now=now), names_finding(path, node)
     covered = [host_name for host_name in (node.host_name, *node.subject_alternative_names) if foreign.covers(path.leaf, host_name)]
     if key is None or not covered or any(finding.level == "blocker" for finding in found):
         return [*found, named]

@@ -1,11 +1,14 @@
 """The browser certificate of a node: the chosen one, the one in use, and why they differ."""
 
 import uuid
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Min, Q, Window
+from django.db.models.functions import RowNumber
 
 from certs.certificates.issuer import roots_in_force
 from certs.models import Certificate
@@ -19,6 +22,7 @@ from pki.foreign import browser_choice as choices
 from pki.foreign.remedies import Remedy
 from web.words import counted
 
+MOST_NAMES = 5
 FITS = {
     NodeFit.USES: "use it.",
     NodeFit.COVERED: "can use it: it covers a name of them.",
@@ -134,6 +138,42 @@ def choosers_counted(certificates: Sequence[BrowserCertificate]) -> dict[uuid.UU
         others = sum(count for _, count in pairs) - 1
         found[row.pk] = min((first for first, _ in pairs), default="") + (f" and {others} more" if others > 0 else "")
     return found
+
+
+@dataclass(frozen=True)
+class Choosers:
+    """The first nodes that have chosen a certificate, by name, and the number of all."""
+
+    names: tuple[str, ...] = ()
+    count: int = 0
+    has_central: bool = False
+
+    @property
+    def words(self) -> str:
+        return ", ".join(self.names[:MOST_NAMES]) + f" and {self.count - MOST_NAMES} more" * (self.count > MOST_NAMES)
+
+    def __add__(self, other: "Choosers") -> "Choosers":
+        return Choosers((*self.names, *other.names), self.count + other.count, self.has_central or other.has_central)
+
+
+def choosers_named(certificates: Iterable[BrowserCertificate]) -> dict[uuid.UUID, Choosers]:
+    """The nodes that have chosen each certificate, by the certificate's id; one query."""
+    certificates = list(certificates)
+    of_one: dict[str, Any] = {"partition_by": "browser_thumbprint"}
+    nodes = (
+        Node.objects.present()
+        .filter(browser_thumbprint__in=_thumbprints(certificates))
+        .annotate(
+            place=Window(RowNumber(), order_by=("name", "pk"), **of_one),
+            count=Window(Count("pk"), **of_one),
+            centrals=Window(Count("pk", filter=Q(is_central=True)), **of_one),
+        )
+    )
+    found: dict[str, Choosers] = defaultdict(Choosers)
+    rows = nodes.filter(place__lte=MOST_NAMES).order_by("place")
+    for text, name, count, centrals in rows.values_list("browser_thumbprint", "name", "count", "centrals"):
+        found[text] = Choosers((*found[text].names, name), count, centrals > 0)
+    return {row.pk: sum((found[text] for text in _thumbprints([row])), Choosers()) for row in certificates}
 
 
 def choosers(certificates: Iterable[BrowserCertificate]) -> dict[str, list[Node]]:

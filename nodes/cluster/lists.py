@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from certs.models import Certificate, Deployment
 from nodes.cluster.filters import ClusterFilter, DeploymentFilter
-from nodes.cluster.services import ClusterNode, cluster_nodes
+from nodes.cluster.services import ClusterNode, cluster_nodes, rank_column
 from nodes.models import Node
 from web.lists.declared import Column, List
 
@@ -55,7 +55,7 @@ class ClusterList(List):
     csv = ("node", "name", "present", "current", "sha256", "proved_at", "ticked_at", "verified")
 
     def __init__(self, in_force: Certificate) -> None:
-        super().__init__()
+        super().__init__(computed=rank_column(in_force))
         self.in_force = in_force
 
     def shown(self, rows: list[Node], now: datetime) -> list[ClusterNode]:

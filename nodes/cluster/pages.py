@@ -123,7 +123,7 @@ def site(request: PageRequest) -> HttpResponse:
 def _manual(request: PageRequest, delivery: Delivery | None = None) -> HttpResponseBase:
     in_force = cluster_current()
     nodes = with_cluster_state(participants(), in_force=in_force)
-    shown = manual_page(nodes, delivery=delivery)
+    shown = manual_page(nodes, in_force=in_force, delivery=delivery)
     return Listed(request, ManualList(in_force), nodes, now=timezone.now()).page("nodes/cluster/manual.html", page=shown)
 
 

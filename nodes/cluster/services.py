@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Case, CharField, IntegerField, Q, QuerySet, Value, When
 
+from attention.once import once
 from audit.actors import Actor
 from audit.record import record
 from certs.cluster.services import cluster_current
@@ -16,6 +17,7 @@ from certs.models import Certificate, TrustZone
 from certs.zone.services import zone_current
 from nodes.errors import IllegalNodeTransition, InputInvalid, StaleNode
 from nodes.inventory.counts import node_counts
+from nodes.inventory.silence import nodes_in
 from nodes.models import Node, Observation, Renewal
 from nodes.observation.models import proof_is_recent
 from nodes.renewal.services import node_renew
@@ -25,7 +27,7 @@ from pki.cluster.manual_configuration import Answer, AppDistribution, Installati
 from pki.core.errors import ProofRefused, ReleaseUnknown
 from pki.core.roles import Kind
 from pki.exchange.report import Report
-from web.lists.counts import counted_by
+from web.lists.counts import Computed, counted_by
 
 # What is done on a node: nothing, it has the current certificate, and it has proved it.
 RANKS = LACKING, CURRENT, VERIFIED = 0, 1, 2
@@ -74,13 +76,17 @@ class ClusterNode:
 
 def cluster_nodes(nodes: Iterable[Node], *, in_force: Certificate) -> list[ClusterNode]:
     """Each of `nodes`, with three queries in total. Select the observations with the nodes."""
-    known = {
-        certificate.sha256: certificate
-        for certificate in Certificate.objects.accepted().filter(kind=Kind.CLUSTER).defer("der", "sealed_private_key")
-    }
-    under_way = Renewal.objects.under_way().values_list("node_id", flat=True)
-    renewing = set(under_way)
-    return [_cluster_node(node, in_force, known, renewing=node.pk in renewing) for node in nodes]
+    shown, known = list(nodes), _accepted()
+    renewals = Renewal.objects.under_way().filter(node__in=[node.pk for node in shown]).order_by()
+    renewing = set(renewals.values_list("node_id", flat=True))
+    return [_cluster_node(node, in_force, known, renewing=node.pk in renewing) for node in shown]
+
+
+@once
+def _accepted() -> dict[str, Certificate]:
+    """The accepted cluster certificates by their SHA-256."""
+    rows = Certificate.objects.accepted().filter(kind=Kind.CLUSTER).defer("der", "sealed_private_key").order_by()
+    return {row.sha256: row for row in rows}
 
 
 def _cluster_node(node: Node, in_force: Certificate, known: dict[str, Certificate], *, renewing: bool) -> ClusterNode:
@@ -92,14 +98,13 @@ def _cluster_node(node: Node, in_force: Certificate, known: dict[str, Certificat
 
 def with_cluster_state(nodes: "QuerySet[Node]", *, in_force: Certificate) -> "QuerySet[Any]":
     """`nodes` with their observations, a column `cluster_state`, and a column `cluster_rank`: the lower, the less is done."""
-    accepted = Certificate.objects.accepted().filter(kind=Kind.CLUSTER).values_list("sha256", flat=True)
     current = Q(observation__cluster_sha256=in_force.sha256)
     proved = current & Q(observation__cluster_proved_sha256=in_force.sha256, observation__cluster_proved_at__isnull=False)
     state = Case(
         When(observation=None, then=Value("cluster_unknown")),
         When(proved, then=Value("cluster_proved")),
         When(current, then=Value("cluster_current")),
-        When(observation__cluster_sha256__in=list(accepted), then=Value("cluster_older")),
+        When(observation__cluster_sha256__in=[*_accepted()], then=Value("cluster_older")),
         default=Value("cluster_missing"),
         output_field=CharField(),
     )
@@ -107,9 +112,18 @@ def with_cluster_state(nodes: "QuerySet[Node]", *, in_force: Certificate) -> "Qu
     return nodes.select_related("observation").annotate(cluster_state=state, cluster_rank=rank)
 
 
-def ranks_counted(nodes: "QuerySet[Any]") -> dict[int, int]:
-    """The number of `nodes`, which are those of `with_cluster_state`, of each rank. One query."""
-    return counted_by(nodes, "cluster_rank", RANKS)
+def rank_column(in_force: Certificate) -> Computed:
+    """The column `cluster_rank` of `with_cluster_state`."""
+    current, without = in_force.sha256, Node.objects.filter(observation=None).values("pk")
+    # Ranges and equal values, for the indexes.
+    others = [Q(**{f"{name}__{side}": current}) for name in ("cluster_sha256", "cluster_proved_sha256") for side in ("lt", "gt")]
+    others.append(Q(cluster_proved_sha256=current, cluster_proved_at=None))
+    return Computed("cluster_rank", VERIFIED, nodes_in(*(Observation.objects.filter(other).values("node") for other in others), without))
+
+
+def ranks_counted(nodes: "QuerySet[Any]", *, in_force: Certificate) -> dict[int, int]:
+    """The number of `nodes`, which are those of `with_cluster_state`, of each rank. Two queries."""
+    return counted_by(nodes, rank_column(in_force), RANKS)
 
 
 def cluster_proof(node: Node, report: Report, now: datetime) -> dict[str, Any]:

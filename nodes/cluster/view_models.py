@@ -57,7 +57,7 @@ class ClusterPage:
 def cluster_page(certificates: Sequence[Certificate]) -> ClusterPage:
     """`certificates` are the ones to publish, the current one first. Raises: ZoneMissing, ZoneBroken."""
     certificate, *others = certificates
-    counts = ranks_counted(with_cluster_state(Node.objects.present(), in_force=certificate))
+    counts = ranks_counted(with_cluster_state(Node.objects.present(), in_force=certificate), in_force=certificate)
     renewal, renewal_at = what_happens(certificate)
     return ClusterPage(
         certificate, others, renewal, renewal_at,
@@ -126,9 +126,9 @@ class ManualPage:
     delivery: DeliveryNote | None
 
 
-def manual_page(nodes: "QuerySet[Any]", *, delivery: Delivery | None) -> ManualPage:
+def manual_page(nodes: "QuerySet[Any]", *, in_force: Certificate, delivery: Delivery | None) -> ManualPage:
     """`nodes` are those of `with_cluster_state`. Raises: ZoneMissing."""
-    answer, counts = site_answer(zone_current()), ranks_counted(nodes)
+    answer, counts = site_answer(zone_current()), ranks_counted(nodes, in_force=in_force)
     total = sum(counts.values())
     todo = total - counts[VERIFIED]
     title = f"{todo} of {total} nodes are not verified" if todo else "Every node is verified"

@@ -20,10 +20,12 @@ def nodes_observed() -> NodeQuerySet:
     return Node.objects.select_related("observation")
 
 
-def condition_register(code: str, order: OrderBy | str, title: str, text: str = "", remedy: str = "") -> Callable[[Condition], Condition]:
+def condition_register(
+    code: str, order: OrderBy | str, title: str, text: str = "", remedy: str = "", *, varies: bool = False
+) -> Callable[[Condition], Condition]:
     """Register the decorated function, which returns the condition of the nodes with this need. `order`: the worst first.
 
-    `title` is of the one line for many such nodes and has `{count}`.
+    `title` is of the one line for many such nodes and has `{count}`. `varies`: see `affected_register`.
     """
 
     def register(condition: Condition) -> Condition:
@@ -34,7 +36,7 @@ def condition_register(code: str, order: OrderBy | str, title: str, text: str = 
             return Node.objects.filter(condition(now)).order_by(order, "pk").values(key=F("pk"))
 
         CONDITIONS[code] = condition
-        affected_register(code, nodes_observed, many)(keys)
+        affected_register(code, nodes_observed, many, varies=varies)(keys)
         return condition
 
     return register

@@ -55,7 +55,7 @@ def needs(look: Look) -> Iterator[Need]:
 
 @condition_register(
     "node-silent", F("observation__last_seen_at").asc(nulls_first=True), "{count} nodes are silent",
-    "Their agents do not run, or cannot reach the central node.",
+    "Their agents do not run, or cannot reach the central node.", varies=True,
 )  # fmt: skip
 def silent(now: datetime) -> Q:
     """Silent nodes, except those that call with a refused certificate."""

@@ -73,6 +73,7 @@ class Observation(models.Model):
             models.Index(
                 fields=["serves_another_since"], condition=Q(serves_another_since__isnull=False), name="observation_serves_another"
             ),
+            models.Index(fields=["cluster_proved_sha256", "cluster_proved_at"], name="observation_cluster_proof"),
             models.Index(fields=["node"], condition=Q(browser_not_used=True), name="observation_browser_unused"),
             models.Index(fields=["node"], condition=Q(browser_not_served=True), name="observation_browser_unserved"),
         ]

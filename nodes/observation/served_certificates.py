@@ -44,7 +44,7 @@ def served_certificates(node: Node) -> list[Served]:
 
 
 def served_certificates_of(nodes: Iterable[Node]) -> dict[uuid.UUID, list[Served]]:
-    """The same for each of `nodes`, in two queries. Select the observations with the nodes."""
+    """The same for each of `nodes`, in at most two queries. Select the observations with the nodes."""
     seen = {node.pk: _watched(node) for node in nodes}
     strange = {
         sha256
@@ -56,7 +56,8 @@ def served_certificates_of(nodes: Iterable[Node]) -> dict[uuid.UUID, list[Served
     known = {
         certificate.sha256: certificate for certificate in Certificate.objects.filter(sha256__in=strange).defer("der", "sealed_private_key")
     }
-    browser = dict(BrowserCertificate.objects.filter(sha256__in=strange).values_list("sha256", "name"))
+    foreign = strange - known.keys()
+    browser = dict(BrowserCertificate.objects.filter(sha256__in=foreign).values_list("sha256", "name")) if foreign else {}
     return {pk: _services(report, known, browser) if report else [] for pk, report in seen.items()}
 
 

@@ -9,13 +9,13 @@ from django.db.models import Case, F, IntegerChoices, IntegerField, Q, QuerySet,
 from django.db.models.fields.json import KT
 from django.db.models.lookups import Exact
 
-from nodes.inventory.silence import observed
-from nodes.models import CallerFinding, Node, Renewal
+from nodes.inventory.silence import nodes_in, observed, silent_calls
+from nodes.models import CallerFinding, Node, Observation, Renewal
 from nodes.observation.callers import DISPUTED
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
+from web.lists.counts import Computed
 
 LATE = timedelta(minutes=5)
-NOT_PROVED = [status for status in RenewalStatus if status != RenewalStatus.PROVED]
 
 
 class Blocked(IntegerChoices):
@@ -44,28 +44,46 @@ READINESS = dict.fromkeys(Blocked, Readiness.BY_HAND) | {
     Blocked.SILENT: Readiness.SILENT, Blocked.REGISTERING: Readiness.REGISTERING, Blocked.NO: Readiness.AUTOMATIC,
 }  # fmt: skip
 # For `with_blocked`: the agent's own port presents another certificate than the installed one.
-SERVES_OLD = When(
-    observed(
-        Q(served__service__isnull=False, serves_another_since__isnull=False, listening=True)
-        & ~Q(served__service=None)  # the agent got no answer from its own port
-        & ~Q(Exact(KT("served__service"), F("service_sha256")))
-    ),
-    then=Value(Blocked.OLD_CERTIFICATE),
+_OLD_SERVED = (
+    Q(served__service__isnull=False, serves_another_since__isnull=False, listening=True)
+    & ~Q(served__service=None)  # the agent got no answer from its own port
+    & ~Q(Exact(KT("served__service"), F("service_sha256")))
 )
+SERVES_OLD = When(observed(_OLD_SERVED), then=Value(Blocked.OLD_CERTIFICATE))
+
+
+_disputed = CallerFinding.objects.filter(kind=CallerFinding.Kind.TWO_CALLERS, node__isnull=False).values("node")
+_current = Renewal.objects.filter(generation=F("node__generation")).order_by()
+# The few that are not proved. Ranges, for the index.
+_not_proved = [_current.filter(status__lt=RenewalStatus.PROVED), _current.filter(status__gt=RenewalStatus.PROVED)]
+_never_called = Node.objects.filter(observation=None).values("pk")
+
+
+def _silent(now: datetime) -> "QuerySet[Any]":
+    return Observation.objects.filter(silent_calls(now)).values("node")
+
+
+def blocked_column(*, now: datetime) -> Computed:
+    """The column of `with_blocked`."""
+    stopped = Node.objects.filter(state__in=[*UNDER_WAY, NodeState.FAILED]).values("pk")
+    old = Observation.objects.filter(_OLD_SERVED).values("node")
+    return Computed(
+        "blocked",
+        Blocked.NO,
+        nodes_in(stopped, _disputed, _silent(now), _never_called, *(part.values("node") for part in _not_proved), old),
+    )
 
 
 def with_blocked(nodes: "QuerySet[Node]", *, now: datetime, further: Iterable[When] = ()) -> "QuerySet[Any]":
     """`nodes` with their observations and a column `blocked`. `further` are conditions for nodes that nothing else blocks."""
-    disputed = CallerFinding.objects.filter(kind=CallerFinding.Kind.TWO_CALLERS, node__isnull=False).values("node")
-    current = Renewal.objects.filter(status__in=NOT_PROVED, generation=F("node__generation")).order_by()
-    late = current.filter(status=RenewalStatus.OFFERED, created_at__lt=now - LATE)
+    late = _current.filter(status=RenewalStatus.OFFERED, created_at__lt=now - LATE)
     blocked = Case(
         When(state__in=UNDER_WAY, then=Value(Blocked.REGISTERING)),
         When(state=NodeState.FAILED, then=Value(Blocked.FAILED)),
-        When(pk__in=disputed, then=Value(Blocked.DISPUTED)),
-        When(Q(observation=None) | Q(observation__silent_at__lte=now), then=Value(Blocked.SILENT)),
+        When(pk__in=_disputed, then=Value(Blocked.DISPUTED)),
+        When(nodes_in(_silent(now), _never_called), then=Value(Blocked.SILENT)),
         When(pk__in=late.values("node"), then=Value(Blocked.NOT_FETCHED)),
-        When(pk__in=current.exclude(reason="").values("node"), then=Value(Blocked.RENEWAL)),
+        When(nodes_in(*(part.exclude(reason="").values("node") for part in _not_proved)), then=Value(Blocked.RENEWAL)),
         *further,
         default=Value(Blocked.NO),
         output_field=IntegerField(),

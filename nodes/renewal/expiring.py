@@ -104,7 +104,9 @@ def _held_by_stopped(now: datetime) -> Q:
     """The certificates of nodes that failed, are silent, or whose renewal failed. If they are few, their ids are given, because SQLite then begins with them."""
     failed = Node.objects.filter(state=NodeState.FAILED).order_by().values_list("pk")
     silent = Node.objects.filter(silent_nodes(now)).order_by().values_list("pk")
-    not_renewed = _of_now().filter(status=RenewalStatus.FAILED).exclude(node__state__in=UNDER_WAY).order_by().values_list("node")
+    once_failed = Renewal.objects.filter(status=RenewalStatus.FAILED).order_by().values("node")  # SQLite begins with these
+    failed_now = _of_now().filter(node__in=once_failed, status=RenewalStatus.FAILED).exclude(node__state__in=UNDER_WAY)
+    not_renewed = failed_now.order_by().values_list("node")
     holders = failed.union(silent, not_renewed)
     few = [pk for (pk,) in holders[: FEW + 1]]
     return Q(holder_id__in=few if len(few) <= FEW else holders)

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Window
 from django.urls import reverse
+from django.utils.functional import lazy
 
 from attention.expiring import Endless, Expiring, ExpiryWording, by_hand, by_itself, expiring_register
 from attention.needs import MOST_ALIKE, Look, Need, Severity, affected_register, codes_register, needs_register
@@ -115,22 +116,22 @@ def list_expiry_wording(newest: RevocationList, *, now: datetime) -> ExpiryWordi
         return by_hand(
             f"It is signed again each day, but the last one is {clocks.length(age)} old. Check that a worker runs, and read its log."
         )
-    return by_itself("Signed again each day." + _lacking_newest(), newest.this_update + ANEW)
+    text: Any = lazy(_signed_again, str)()  # many pages have the list, and few show its text
+    return by_itself(text, newest.this_update + ANEW)
 
 
 @once
-def _lacking_newest() -> str:
-    """The registered nodes that lack the newest trust, in words; empty if there is none."""
+def _signed_again() -> str:
+    """With the registered nodes that lack the newest trust, if there are any."""
+    text = "Signed again each day."
     current = trust_digest(*_in_force())
     others = Q(trust_sha256__lt=current), Q(trust_sha256__gt=current)  # ranges, for the index
     lacking = Node.objects.filter(observed(*others), state=NodeState.REGISTERED)
     found = list(lacking.order_by("name").values_list("name", Window(Count("pk")))[:NAMED])
     if not found:
-        return ""
+        return text
     names, count = [name for name, _ in found], found[0][1]
-    return (
-        f" {counted(count, 'node uses an older one', 'nodes use an older one')}: {', '.join(names[: NAMED - 1])}{'…' * (count >= NAMED)}."
-    )
+    return f"{text} {counted(count, 'node uses an older one', 'nodes use an older one')}: {', '.join(names[: NAMED - 1])}{'…' * (count >= NAMED)}."
 
 
 def _in_force() -> tuple[list[str], dict[str, int]]:

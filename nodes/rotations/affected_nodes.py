@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 
 from nodes.models import Node
-from nodes.renewal.blocked_reason import READINESS, Blocked, Readiness, blocked_texts
+from nodes.renewal.blocked_reason import READINESS, Blocked, Readiness, blocked_column, blocked_texts
 from web.lists.counts import counted_by
+from web.lists.keyset import UnusualFirst, order_of
 from web.words import counted
 
 MOST_NAMED, FEW = 20, 6
@@ -69,10 +71,10 @@ class AffectedNodes:
         return sum(group.count for group in self.groups)
 
 
-def affected_nodes(rows: "QuerySet[Any]") -> AffectedNodes:
-    """`rows` are those of `with_blocked`. One query."""
+def affected_nodes(rows: "QuerySet[Any]", *, now: datetime) -> AffectedNodes:
+    """`rows` are those of `with_blocked`. Two queries."""
     counts = dict.fromkeys(Readiness, 0)
-    for blocked, number in counted_by(rows, "blocked", Blocked).items():
+    for blocked, number in counted_by(rows, blocked_column(now=now), Blocked).items():
         counts[READINESS[Blocked(blocked)]] += number
     return AffectedNodes([Group(readiness, count) for readiness, count in counts.items() if count])
 
@@ -105,9 +107,10 @@ class AwaitedNodes:
         return ", ".join(names) if len(names) == number <= FEW else counted(number, "node")
 
 
-def awaited_nodes(rows: "QuerySet[Any]") -> AwaitedNodes:
+def awaited_nodes(rows: "QuerySet[Any]", *, now: datetime) -> AwaitedNodes:
     """`rows` are those of `with_blocked`."""
-    groups, named = affected_nodes(rows).groups, rows.order_by("blocked", "name", "pk")[:MOST_NAMED]
+    groups = affected_nodes(rows, now=now).groups
+    named = UnusualFirst(rows, order_of(rows, "", ["blocked", "name"]), blocked_column(now=now)).from_place(MOST_NAMED, None, back=False)
     total = sum(group.count for group in groups)
     return AwaitedNodes(
         total, sum(group.count for group in groups if group.readiness != Readiness.AUTOMATIC), with_reasons(named) if total else []

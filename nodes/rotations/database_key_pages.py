@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 
 from certs.errors import RotationRefused
 from certs.models import Rotation
+from nodes.renewal.blocked_reason import blocked_column
 from nodes.rotations.database_key import key_rotation_start
 from nodes.rotations.database_key_view_models import key_page, key_rotation_page, nodes_before_key_rotation, versions_in_use, with_proofs
 from nodes.rotations.lists import AffectedList, ReaderList
@@ -21,7 +22,7 @@ from web.page import PageRequest, page
 @page("certs.view_rotation")
 def show(request: PageRequest) -> HttpResponseBase:
     now, versions = timezone.now(), versions_in_use()
-    listed = Listed(request, ReaderList(versions), with_proofs(versions, now=now), now=now)
+    listed = Listed(request, ReaderList(versions, computed=blocked_column(now=now)), with_proofs(versions, now=now), now=now)
     if listed.answer is not None:
         return listed.answer
     context = {"page": key_page(versions, now=now), "listed": listed, "now": now}
@@ -38,7 +39,7 @@ def rotate(request: PageRequest) -> HttpResponseBase:
             error = str(exc)
         else:
             return redirect("database_key:show")
-    listed = Listed(request, AffectedList(), nodes_before_key_rotation(now=now), now=now)
+    listed = Listed(request, AffectedList(computed=blocked_column(now=now)), nodes_before_key_rotation(now=now), now=now)
     if listed.answer is not None:
         return listed.answer
     context = {"page": key_rotation_page(error=error, now=now), "listed": listed, "now": now}

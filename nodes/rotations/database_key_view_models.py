@@ -77,7 +77,7 @@ def key_rotation(rotation: Rotation, *, now: datetime) -> KeyRotation:
         phases=_phases(rotation, version.status),
         rows_done=counts.get(version.key_id or "", 0),
         rows_total=sum(counts.values()),
-        waits=awaited_nodes(key_nodes_awaited(rotation, now=now)),
+        waits=awaited_nodes(key_nodes_awaited(rotation, now=now), now=now),
         settles_at=rotation.settled_at + SETTLE if rotation.settled_at and not rotation.finished_at else None,
     )
 
@@ -219,7 +219,7 @@ def key_rotation_page(*, error: str, now: datetime) -> KeyRotationPage:
         old,
         newest + 1,
         sum(sealed_counts(Readers.NODES).values()),
-        affected_nodes(nodes_before_key_rotation(now=now)),
+        affected_nodes(nodes_before_key_rotation(now=now), now=now),
         affected_exports(exports_with_key(now=now), filters={"database_key": "yes"}),
         blocked_reason(Rotation.Kind.DATABASE_KEY, now=now),
         error,

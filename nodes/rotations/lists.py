@@ -11,6 +11,7 @@ from nodes.models import Node
 from nodes.rotations.affected_nodes import AffectedNode, with_reasons
 from nodes.rotations.database_key import proved_at
 from nodes.rotations.filters import AffectedFilter, ProgressFilter, ReaderFilter
+from web.lists.counts import Computed
 from web.lists.declared import Column, List
 
 
@@ -62,8 +63,8 @@ class ReaderList(AffectedList):
     )
     csv = ("node", "name", "host_name", "services", "proved", "readiness", "reason")
 
-    def __init__(self, versions: Sequence[DatabaseKey]) -> None:
-        super().__init__()
+    def __init__(self, versions: Sequence[DatabaseKey], *, computed: Computed) -> None:
+        super().__init__(computed=computed)
         self.versions = versions
 
     def shown(self, rows: list[Node], now: datetime) -> list[Reader]:

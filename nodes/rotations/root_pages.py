@@ -12,6 +12,7 @@ from certs.errors import RotationRefused
 from certs.models import Rotation
 from certs.roots.services import automatic_rotation_set
 from nodes.models import Node
+from nodes.renewal.blocked_reason import blocked_column
 from nodes.rotations.forms import ExcludeForm
 from nodes.rotations.lists import AffectedList, ProgressList
 from nodes.rotations.root import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
@@ -53,7 +54,7 @@ def rotate(request: PageRequest) -> HttpResponseBase:
             error = str(exc)
         else:
             return redirect("roots:show")
-    listed = Listed(request, AffectedList(), nodes_before_root_rotation(now=now), now=now)
+    listed = Listed(request, AffectedList(computed=blocked_column(now=now)), nodes_before_root_rotation(now=now), now=now)
     if listed.answer is not None:
         return listed.answer
     context = {"page": root_rotation_page(error=error, now=now), "listed": listed, "now": now}
@@ -86,7 +87,7 @@ def roll_back(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
             error = str(exc)
         else:
             return redirect("roots:show")
-    listed = Listed(request, AffectedList(), nodes_to_roll_back(rotation, now=now), now=now)
+    listed = Listed(request, AffectedList(computed=blocked_column(now=now)), nodes_to_roll_back(rotation, now=now), now=now)
     if listed.answer is not None:
         return listed.answer
     context = {"page": roll_back_page(rotation, error=error, now=now), "listed": listed, "now": now}

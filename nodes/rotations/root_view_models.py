@@ -107,7 +107,7 @@ def root_rotation(rotation: Rotation, *, now: datetime) -> RootRotation:
     done = phase == Phase.FINISHED
     at = [step for step, _ in PHASES].index(phase)
     return RootRotation(
-        rotation, phase, steps_at([label for _, label in PHASES], done=len(PHASES) if done else at), awaited_nodes(root_nodes_awaited(rotation, now=now)),
+        rotation, phase, steps_at([label for _, label in PHASES], done=len(PHASES) if done else at), awaited_nodes(root_nodes_awaited(rotation, now=now), now=now),
         percent=100 if done else _percent(rotation),
         settles_at=rotation.settled_at + SETTLE if rotation.settled_at and not done else None,
         exports=_exports_of(None if done else rotation.from_root, now=now),
@@ -222,7 +222,7 @@ def root_rotation_page(*, error: str, now: datetime) -> RootRotationPage:
         old=root,
         name=issue.root_name(zone.name, root_next_number()),
         expires_at=lifetime.validity(now=now, months=zone.lifetime_months, issuer_not_after=None).not_after,
-        nodes=affected_nodes(nodes_before_root_rotation(now=now)),
+        nodes=affected_nodes(nodes_before_root_rotation(now=now), now=now),
         cluster=cluster_in_force(root),
         exports=exports,
         keep=_keep_choice(root, exports),

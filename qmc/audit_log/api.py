@@ -9,7 +9,8 @@ from rest_framework.utils.urls import replace_query_param
 
 from audit.listing import EventFilter, events_page
 from audit.models import Outcome
-from web.api import LARGEST_PAGE, PAGE_SIZE, Query, View, operation, page_of
+from web.api import LARGEST_PAGE, Query, View, operation, page_of
+from web.lists.declared import PAGE_SIZE
 
 LARGEST_SEQUENCE = 2**63 - 1
 

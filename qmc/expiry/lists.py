@@ -40,6 +40,5 @@ class ExpiryList(List):
     def json(self, rows: list[Entry], now: datetime) -> list[dict[str, Any]]:
         return [{name: getattr(row, name) for name in JSON} for row in self.every.built(rows)]
 
-    @classmethod
-    def source(cls, rows: ExpiryRows, name: str) -> ExpiryRows:
+    def source(self, rows: ExpiryRows, name: str) -> ExpiryRows:
         return ExpiryRows(rows.every, rows.asked, name)

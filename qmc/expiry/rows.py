@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import DateTimeField, Field, Q, QuerySet, TextField
+from django.db.models import CharField, DateTimeField, Field, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast
 
 from attention.expiring import KINDS, ExpiringTable, Happens
 from qmc.expiry.counts import in_bucket
 from qmc.expiry.everything import FEW, Entry, Everything
 from web.lists.keyset import CursorInvalid, Key, Order, Source, written
+
+Place = tuple[datetime, str, str]
 
 
 @dataclass(frozen=True)
@@ -74,22 +77,38 @@ class ExpiryRows(Source):
 
     def from_place(self, number: int, values: list[Any] | None, *, back: bool, skip: int = 0) -> list[Entry]:
         down = self.order.keys[0].descending != back
-        place = _place(values) if values else None
+        place = self._place_at(skip - 1, down) if skip else _place(values) if values else None
         found = [entry for entry in self._few() if place is None or (entry.place < place if down else entry.place > place)]
         sign = "-" if down else ""
         for source, table in self.every.tables.items():
             rows = self._rows(table).order_by(f"{sign}not_after", f"{sign}pk")
             if place is not None:
                 rows = rows.filter(_beyond(source, place, down))
-            found += self.every.entries(source, rows[: skip + number])
+            found += self.every.entries(source, rows[:number])
         found.sort(key=lambda entry: entry.place, reverse=down)
-        return found[skip : skip + number]
+        return found[:number]
+
+    def _place_at(self, number: int, down: bool) -> Place | None:
+        """The place with a number, from 0; None if there is none. One query, which reads only as many places as there are few things."""
+        places, sign = [entry.place for entry in self._few()], "-" if down else ""
+        parts: list[QuerySet[Any]] = [
+            self._rows(table)
+            .order_by()
+            .annotate(source_=Value(source), identity_=Cast("pk", CharField()))
+            .values_list("not_after", "source_", "identity_")
+            for source, table in self.every.tables.items()
+        ]
+        before = max(0, number - len(places))  # so many rows of the tables are before it, whatever the places of the few are
+        if parts:
+            in_order = parts[0].union(*parts[1:], all=True).order_by(*(f"{sign}{name}" for name in ("not_after", "source_", "identity_")))
+            places += [(at, source, str(uuid.UUID(identity))) for at, source, identity in in_order[before : number + 1]]
+        return next(iter(sorted(places, reverse=down)[number - before :]), None)
 
     def values(self, row: Entry) -> list[str | None]:
         return [written(value) for value in row.place]
 
 
-def _place(values: Sequence[Any]) -> tuple[datetime, str, str]:
+def _place(values: Sequence[Any]) -> Place:
     """Raises: CursorInvalid."""
     at, source, identity = values
     try:
@@ -98,7 +117,7 @@ def _place(values: Sequence[Any]) -> tuple[datetime, str, str]:
         raise CursorInvalid from exc
 
 
-def _beyond(source: str, place: tuple[datetime, str, str], down: bool) -> Q:
+def _beyond(source: str, place: Place, down: bool) -> Q:
     """The rows of a table after a place, or before it."""
     at, at_source, identity = place
     compare = "lt" if down else "gt"

@@ -9,6 +9,7 @@ from tests.programs import printed_by
 
 LOOK = """
 import json
+from datetime import timedelta
 import django; django.setup()
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -27,6 +28,13 @@ with facts_once():
         first = {name: look.keys(name) for name in AFFECTED}
 wrong = [name for name, keys in apart.items() if first[name] != keys[:20] or every.keys(name) != keys]
 rows = [name for name, affected in AFFECTED.items() if affected.table and [row.pk for row in every.worst(name)] != [row.pk for row in look.worst(name)] + [row.pk for row in every.worst(name)][20:]]
+from certs.models import Rotation
+from certs.certificates.issuer import roots_in_force
+root = roots_in_force()[0] if roots_in_force() else None
+Rotation.objects.create(kind="root", to_version=2, actor="ann", created_at=now, from_root=root, to_root=root)
+later = now + timedelta(days=3)  # the same SQL, with other facts and another time
+again = Look(later)
+wrong += [f"later {name}" for name, affected in AFFECTED.items() if again.keys(name) != [row["key"] for row in affected.keys(later)]]
 totals = {many.title: total for many, total in look.totals.items()}
 print(json.dumps({"queries": len(asked), "wrong": wrong, "rows": rows, "met": [name for name in AFFECTED if look.has(name)], "totals": totals}))
 """

@@ -7,8 +7,11 @@ from typing import Any, ClassVar
 
 from django.db.models import Model
 
+from web.lists.counts import Computed
 from web.lists.filters import ListFilter
-from web.lists.keyset import Rows, Source, order_of
+from web.lists.keyset import Rows, Source, UnusualFirst, order_of
+
+PAGE_SIZE = 50
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,11 @@ class List:
     orders: ClassVar[Mapping[str, Sequence[str]]] = {}  # beside those of the columns
     sort: ClassVar[str]
     csv: ClassVar[Sequence[str]] = ()
+    api_size: ClassVar[int] = PAGE_SIZE  # rows on a page of the API, if it is asked for no other number
 
-    def __init__(self, *, sort: str = "") -> None:
-        """`sort` is another default order for one page."""
-        self.default = sort or self.sort
+    def __init__(self, *, sort: str = "", computed: Computed | None = None) -> None:
+        """`sort` is another default order for one page, `computed` the column by which one of the orders begins."""
+        self.default, self.computed = sort or self.sort, computed
 
     def shown(self, rows: list[Any], now: datetime) -> list[Any]:
         """What the cells of each row on the page show."""
@@ -60,7 +64,9 @@ class List:
     def sort_names(cls) -> list[str]:
         return [sign + name for name in cls.sorts() for sign in ("", "-")]
 
-    @classmethod
-    def source(cls, rows: Any, name: str) -> Source:
+    def source(self, rows: Any, name: str) -> Source:
         """The rows that the filters leave, in the order with this name. Raises: KeyError for an order that the list does not have."""
-        return Rows(rows, order_of(rows, name, cls.sorts()[name.removeprefix("-")]))
+        order = order_of(rows, name, self.sorts()[name.removeprefix("-")])
+        if self.computed is not None and self.computed.name == order.keys[0].name:
+            return UnusualFirst(rows, order, self.computed)
+        return Rows(rows, order)

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import F, Field, Model, Q, QuerySet
 
 from web.errors import InputInvalid
+from web.lists.counts import Computed
 
 LONGEST_CURSOR, MOST_ROWS = 2000, 10**9
 REMEDY = "This place in the list is not valid. Start again without it, then use the links of the answers."
@@ -214,10 +215,11 @@ class Source(ABC):
 
 
 class Rows(Source):
-    """The rows of a queryset."""
+    """The rows of a queryset. If they are `many` and no index has their order, only the keys of all are sorted, and the columns of one page are read."""
 
-    def __init__(self, rows: "QuerySet[Any]", order: Order) -> None:
+    def __init__(self, rows: "QuerySet[Any]", order: Order, *, many: bool = True) -> None:
         self.rows, self.order = rows, order
+        self.sorts_keys = many and order.keys[0].name in rows.query.annotations
 
     def count(self) -> int:
         return self.rows.count()
@@ -227,7 +229,37 @@ class Rows(Source):
             rows = self.rows.filter(self.order.beyond(values, back=back)) if values else self.rows
         except (ValueError, TypeError, OverflowError, ValidationError) as exc:
             raise CursorInvalid from exc
-        return [*rows.order_by(*(key.ordering(back=back) for key in self.order.keys))[skip : skip + number]]
+        rows = rows.order_by(*(key.ordering(back=back) for key in self.order.keys))
+        if self.sorts_keys:
+            return [*self.rows.filter(pk__in=rows.values("pk")[skip : skip + number]).order_by(*rows.query.order_by)]
+        return [*rows[skip : skip + number]]
 
     def values(self, row: Model) -> list[str | None]:
         return [written(key.of(row)) for key in self.order.keys]
+
+
+class UnusualFirst(Rows):
+    """The rows in an order that begins with a computed column. The usual rows are read in the order of the further keys, which can have an index."""
+
+    def __init__(self, rows: "QuerySet[Any]", order: Order, column: Computed) -> None:
+        super().__init__(rows, order)
+        self.column = column
+
+    def from_place(self, number: int, values: list[Any] | None, *, back: bool, skip: int = 0) -> list[Any]:
+        others, has_usual = self.column.others, Q((self.column.name, self.column.usual))
+        unusual = Rows(self.rows.filter(others).exclude(has_usual), self.order, many=False)
+        usual = Rows(self.rows.filter(~others | has_usual), Order(self.order.name, self.order.keys[1:]))
+        is_usual, usual_last = values is not None and values[0] == self.column.usual, self.order.keys[0].descending == back
+        found: list[Any] = []
+        for source in (unusual, usual) if usual_last else (usual, unusual):
+            place = values
+            if source is usual and values is not None:
+                if not is_usual and not usual_last:
+                    continue
+                place = values[1:] if is_usual else None
+            before = min(skip, source.count()) if skip else 0
+            found += source.from_place(number - len(found), place, back=back, skip=before)
+            skip -= before
+            if len(found) == number:
+                break
+        return found

@@ -10,14 +10,13 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
 from web.errors import InputInvalid
-from web.lists.declared import Column, List
+from web.lists.declared import PAGE_SIZE, Column, List
 from web.lists.downloads import BATCH, TYPES, download
 from web.lists.filters import Named
 from web.lists.keyset import Part, Source
 from web.words import counted
 
 SIZES = (25, 50, 100)
-SIZE = 50
 LONGEST_NUMBER = 10
 
 
@@ -79,7 +78,7 @@ class Listed:
     @cached_property
     def size(self) -> int:
         asked = self.request.GET.get("page_size", "")
-        return next((size for size in SIZES if str(size) == asked), SIZE)
+        return next((size for size in SIZES if str(size) == asked), PAGE_SIZE)
 
     @cached_property
     def _asked(self) -> tuple[Part, str]:

@@ -171,6 +171,8 @@ def test_the_pages_of_the_board_have_each_row_once_and_in_order(site_directory: 
     assert [row.place for row in whole] == sorted(row.place for row in whole)
     parts = [row.place for part in rows.batches(4) for row in part]
     assert parts == [row.place for row in whole]
+    numbered = [rows.numbered(size=4, number=number).rows for number in range(1, -(-len(parts) // 4) + 1)]
+    assert [row.place for page in numbered for row in page] == parts
     last = rows.part(size=4, cursor=str(Cursor("not_after", True, len(whole), [])))
     assert [row.place for row in last.rows] == parts[-4:]
     while last.previous:

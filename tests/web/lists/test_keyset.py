@@ -68,7 +68,7 @@ def test_rows_without_a_value_come_last_in_both_directions() -> None:
 
 
 def test_a_page_begins_after_its_cursor_though_rows_before_it_are_gone() -> None:
-    source = NodeList.source(ROWS, "name")
+    source = NodeList().source(ROWS, "name")
     first = source.part(size=5)
     Node.objects.filter(pk__in=[row.pk for row in first.rows]).delete()
     following = source.part(size=5, cursor=first.next)
@@ -94,11 +94,11 @@ GARBAGE = [
 @pytest.mark.parametrize("text", GARBAGE, ids=range(len(GARBAGE)))
 def test_a_changed_cursor_is_refused(text: str) -> None:
     with pytest.raises(CursorInvalid):
-        NodeList.source(ROWS, "name").part(size=5, cursor=text)
+        NodeList().source(ROWS, "name").part(size=5, cursor=text)
 
 
 @pytest.mark.parametrize("value", ["2026-11-30T12:00:00", "yesterday", "", "9" * 40, "0001-01-01T00:00:00+14:00"])
 def test_a_cursor_without_a_valid_time_is_refused(value: str) -> None:
-    source = NodeList.source(ROWS, "seen")
+    source = NodeList().source(ROWS, "seen")
     with pytest.raises(CursorInvalid):
         source.part(size=5, cursor=str(Cursor("seen", False, 0, [value, KEY])))
