@@ -13,9 +13,12 @@ from attention.once import facts_refused
 
 Keys = QuerySet[Any, Any]
 PART = (
-    "SELECT {number} AS kind, ROW_NUMBER() OVER () AS place, CAST(part.key AS TEXT) AS key, part.total "
-    "FROM (SELECT part.key, {total} AS total FROM ({sql}) AS part LIMIT {most}) AS part"
+    "SELECT {number} AS kind, ROW_NUMBER() OVER () AS place, CAST(part.key AS TEXT) AS key, part.total FROM "
+    "(WITH part AS {materialized} ({sql}) SELECT part.key, {total} AS total FROM part LIMIT {most}) AS part"
 )
+# Where all rows are counted, PostgreSQL would plan for the first few only.
+COUNTED = {"materialized": "MATERIALIZED", "total": "COUNT(*) OVER ()"}
+NOT_COUNTED = {"materialized": "NOT MATERIALIZED", "total": "CAST(NULL AS BIGINT)"}
 
 
 class Moment(Value):
@@ -81,7 +84,7 @@ def first_keys(asked: Mapping[str, tuple[Question, bool]], most: int, now: datet
     texts, parameters, names = [], [], list(asked)
     for number, (question, counts) in enumerate(asked.values()):
         if question.sql:
-            texts.append(PART.format(number=number, total="COUNT(*) OVER ()" if counts else "NULL", sql=question.sql, most=most))
+            texts.append(PART.format(number=number, sql=question.sql, most=most, **(COUNTED if counts else NOT_COUNTED)))
             parameters += question.asked_at(now)
     rows: list[tuple[Any, ...]] = []
     if texts:

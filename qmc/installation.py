@@ -151,7 +151,7 @@ def database_of(url: str) -> dict[str, Any]:
         )
     if found["ENGINE"] == "django.db.backends.postgresql":
         # PostgreSQL takes longer to compile a query of a page than to run it.
-        found["OPTIONS"] = {"options": "-c jit=off"} | found.get("OPTIONS", {})
+        found["OPTIONS"] = {"options": "-c jit=off -c max_parallel_workers_per_gather=0"} | found.get("OPTIONS", {})
     return dict(found)
 
 

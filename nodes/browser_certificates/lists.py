@@ -7,11 +7,12 @@ from typing import Any
 
 from certs.certificates.issuer import roots_in_force
 from nodes.browser_certificates.filters import BrowserCertificateFilter, NodeFitFilter
-from nodes.browser_certificates.fits import NodeFit, fit_column
+from nodes.browser_certificates.fits import NodeFit
 from nodes.browser_certificates.verdict import blockers, finding_for
 from nodes.browser_certificates.view_models import BrowserStatus, browser_status, choosers, choosers_counted
 from nodes.models import BrowserCertificate, Node
 from pki.core.findings import Finding
+from web.lists.counts import Computed
 from web.lists.declared import Column, List
 
 PLAIN = (
@@ -95,7 +96,7 @@ class NodeOfCertificate:
 
 
 class NodesOfCertificateList(List):
-    """By default, first the nodes that use the certificate, then those that can use it. The rows are those of `with_fit`."""
+    """By default, first the nodes that use the certificate, then those that can use it. `fits` is the column of `fit_column`."""
 
     model = Node
     noun, caption = "node", "Nodes that use the certificate or can use it"
@@ -109,8 +110,8 @@ class NodesOfCertificateList(List):
     sort = "fit"
     csv = ("node", "name", "host_name", "fit", "names", "state", "explanation")
 
-    def __init__(self, certificate: BrowserCertificate) -> None:
-        super().__init__(computed=fit_column(certificate))
+    def __init__(self, certificate: BrowserCertificate, fits: Computed) -> None:
+        super().__init__(computed=fits)
         self.certificate = certificate
 
     def shown(self, rows: list[Any], now: datetime) -> list[NodeOfCertificate]:

@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 from certs.models import Certificate, Deployment
 from nodes.cluster.filters import ClusterFilter, DeploymentFilter
-from nodes.cluster.services import ClusterNode, cluster_nodes, rank_column
+from nodes.cluster.services import ClusterNode, cluster_nodes
 from nodes.models import Node
+from web.lists.counts import Computed
 from web.lists.declared import Column, List
 
 DEPLOYMENT = ("name", "api_address", "audience", "created_at", "changed_at")
@@ -54,8 +55,8 @@ class ClusterList(List):
     sort = "node"
     csv = ("node", "name", "present", "current", "sha256", "proved_at", "ticked_at", "verified")
 
-    def __init__(self, in_force: Certificate) -> None:
-        super().__init__(computed=rank_column(in_force))
+    def __init__(self, in_force: Certificate, ranks: Computed | None = None) -> None:
+        super().__init__(computed=ranks)
         self.in_force = in_force
 
     def shown(self, rows: list[Node], now: datetime) -> list[ClusterNode]:

@@ -20,10 +20,10 @@ from nodes.cluster.services import (
     cluster_deliver,
     cluster_lacking,
     participants,
+    rank_column,
     site_answer,
     site_set,
     tick_set,
-    with_cluster_state,
 )
 from nodes.cluster.view_models import DeploymentPage, PfxPage, SitePage, TokenPage, cluster_page, manual_page
 from nodes.errors import InputInvalid
@@ -38,9 +38,9 @@ from web.page import PageRequest, page
 @page("certs.view_certificate")
 def show(request: PageRequest) -> HttpResponseBase:
     certificates = cluster_certificates()
-    nodes = with_cluster_state(Node.objects.present(), in_force=certificates[0])
-    listed = Listed(request, ClusterList(certificates[0]), nodes, now=timezone.now())
-    return listed.page("nodes/cluster/show.html", page=cluster_page(certificates))
+    ranks = rank_column(Node.objects.present(), in_force=certificates[0])
+    listed = Listed(request, ClusterList(certificates[0], ranks), ranks.rows, now=timezone.now())
+    return listed.page("nodes/cluster/show.html", page=cluster_page(certificates, ranks))
 
 
 def _save(form: DeploymentForm, save: Callable[..., Deployment]) -> Deployment | None:
@@ -122,9 +122,9 @@ def site(request: PageRequest) -> HttpResponse:
 
 def _manual(request: PageRequest, delivery: Delivery | None = None) -> HttpResponseBase:
     in_force = cluster_current()
-    nodes = with_cluster_state(participants(), in_force=in_force)
-    shown = manual_page(nodes, in_force=in_force, delivery=delivery)
-    return Listed(request, ManualList(in_force), nodes, now=timezone.now()).page("nodes/cluster/manual.html", page=shown)
+    ranks = rank_column(participants(), in_force=in_force)
+    shown = manual_page(ranks, delivery=delivery)
+    return Listed(request, ManualList(in_force, ranks), ranks.rows, now=timezone.now()).page("nodes/cluster/manual.html", page=shown)
 
 
 @page("nodes.view_node")

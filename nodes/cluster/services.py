@@ -27,7 +27,7 @@ from pki.cluster.manual_configuration import Answer, AppDistribution, Installati
 from pki.core.errors import ProofRefused, ReleaseUnknown
 from pki.core.roles import Kind
 from pki.exchange.report import Report
-from web.lists.counts import Computed, counted_by
+from web.lists.counts import Computed
 
 # What is done on a node: nothing, it has the current certificate, and it has proved it.
 RANKS = LACKING, CURRENT, VERIFIED = 0, 1, 2
@@ -112,18 +112,16 @@ def with_cluster_state(nodes: "QuerySet[Node]", *, in_force: Certificate) -> "Qu
     return nodes.select_related("observation").annotate(cluster_state=state, cluster_rank=rank)
 
 
-def rank_column(in_force: Certificate) -> Computed:
-    """The column `cluster_rank` of `with_cluster_state`."""
+def rank_column(nodes: "QuerySet[Node]", *, in_force: Certificate) -> Computed:
+    """`nodes` of `with_cluster_state`, with the column `cluster_rank`."""
     current, without = in_force.sha256, Node.objects.filter(observation=None).values("pk")
     # Ranges and equal values, for the indexes.
     others = [Q(**{f"{name}__{side}": current}) for name in ("cluster_sha256", "cluster_proved_sha256") for side in ("lt", "gt")]
     others.append(Q(cluster_proved_sha256=current, cluster_proved_at=None))
-    return Computed("cluster_rank", VERIFIED, nodes_in(*(Observation.objects.filter(other).values("node") for other in others), without))
-
-
-def ranks_counted(nodes: "QuerySet[Any]", *, in_force: Certificate) -> dict[int, int]:
-    """The number of `nodes`, which are those of `with_cluster_state`, of each rank. Two queries."""
-    return counted_by(nodes, rank_column(in_force), RANKS)
+    rows = with_cluster_state(nodes, in_force=in_force)
+    return Computed(
+        rows, "cluster_rank", VERIFIED, nodes_in(*(Observation.objects.filter(other).values("node") for other in others), without)
+    )
 
 
 def cluster_proof(node: Node, report: Report, now: datetime) -> dict[str, Any]:

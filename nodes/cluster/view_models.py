@@ -4,18 +4,16 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-from django.db.models import QuerySet
 
 from certs.cluster.services import cluster_jwks, cluster_public_key
 from certs.lifetime.renewal_forecast import leaf_due, renewal_basis
 from certs.models import Certificate, Deployment
 from certs.zone.services import zone_current
-from nodes.cluster.services import LACKING, VERIFIED, Delivery, ranks_counted, site_answer, with_cluster_state
+from nodes.cluster.services import LACKING, RANKS, VERIFIED, Delivery, site_answer
 from nodes.models import Node
 from pki.cluster.manual_configuration import Answer
 from pki.cluster.tokens import Token, key_id
+from web.lists.counts import Computed
 from web.words import counted
 
 MOST_NAMED = 20
@@ -54,10 +52,10 @@ class ClusterPage:
     manual_required: bool
 
 
-def cluster_page(certificates: Sequence[Certificate]) -> ClusterPage:
+def cluster_page(certificates: Sequence[Certificate], ranks: Computed) -> ClusterPage:
     """`certificates` are the ones to publish, the current one first. Raises: ZoneMissing, ZoneBroken."""
     certificate, *others = certificates
-    counts = ranks_counted(with_cluster_state(Node.objects.present(), in_force=certificate), in_force=certificate)
+    counts = ranks.counts(RANKS)
     renewal, renewal_at = what_happens(certificate)
     return ClusterPage(
         certificate, others, renewal, renewal_at,
@@ -126,9 +124,9 @@ class ManualPage:
     delivery: DeliveryNote | None
 
 
-def manual_page(nodes: "QuerySet[Any]", *, in_force: Certificate, delivery: Delivery | None) -> ManualPage:
-    """`nodes` are those of `with_cluster_state`. Raises: ZoneMissing."""
-    answer, counts = site_answer(zone_current()), ranks_counted(nodes, in_force=in_force)
+def manual_page(ranks: Computed, *, delivery: Delivery | None) -> ManualPage:
+    """`ranks` is the column of `rank_column`. Raises: ZoneMissing."""
+    answer, counts = site_answer(zone_current()), ranks.counts(RANKS)
     total = sum(counts.values())
     todo = total - counts[VERIFIED]
     title = f"{todo} of {total} nodes are not verified" if todo else "Every node is verified"

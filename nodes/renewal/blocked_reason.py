@@ -63,11 +63,12 @@ def _silent(now: datetime) -> "QuerySet[Any]":
     return Observation.objects.filter(silent_calls(now)).values("node")
 
 
-def blocked_column(*, now: datetime) -> Computed:
-    """The column of `with_blocked`."""
+def blocked_column(rows: "QuerySet[Any]", *, now: datetime) -> Computed:
+    """The column of `rows`, which are those of `with_blocked`."""
     stopped = Node.objects.filter(state__in=[*UNDER_WAY, NodeState.FAILED]).values("pk")
     old = Observation.objects.filter(_OLD_SERVED).values("node")
     return Computed(
+        rows,
         "blocked",
         Blocked.NO,
         nodes_in(stopped, _disputed, _silent(now), _never_called, *(part.values("node") for part in _not_proved), old),

@@ -2,14 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
-
 from nodes.models import Node
-from nodes.renewal.blocked_reason import READINESS, Blocked, Readiness, blocked_column, blocked_texts
-from web.lists.counts import counted_by
+from nodes.renewal.blocked_reason import READINESS, Blocked, Readiness, blocked_texts
+from web.lists.counts import Computed
 from web.lists.keyset import UnusualFirst, order_of
 from web.words import counted
 
@@ -71,10 +68,10 @@ class AffectedNodes:
         return sum(group.count for group in self.groups)
 
 
-def affected_nodes(rows: "QuerySet[Any]", *, now: datetime) -> AffectedNodes:
-    """`rows` are those of `with_blocked`. Two queries."""
+def affected_nodes(column: Computed) -> AffectedNodes:
+    """`column` is that of `blocked_column`."""
     counts = dict.fromkeys(Readiness, 0)
-    for blocked, number in counted_by(rows, blocked_column(now=now), Blocked).items():
+    for blocked, number in column.counts(Blocked).items():
         counts[READINESS[Blocked(blocked)]] += number
     return AffectedNodes([Group(readiness, count) for readiness, count in counts.items() if count])
 
@@ -107,10 +104,10 @@ class AwaitedNodes:
         return ", ".join(names) if len(names) == number <= FEW else counted(number, "node")
 
 
-def awaited_nodes(rows: "QuerySet[Any]", *, now: datetime) -> AwaitedNodes:
-    """`rows` are those of `with_blocked`."""
-    groups = affected_nodes(rows, now=now).groups
-    named = UnusualFirst(rows, order_of(rows, "", ["blocked", "name"]), blocked_column(now=now)).from_place(MOST_NAMED, None, back=False)
+def awaited_nodes(column: Computed) -> AwaitedNodes:
+    """`column` is that of `blocked_column`."""
+    groups, rows = affected_nodes(column).groups, column.rows
+    named = UnusualFirst(rows, order_of(rows, "", ["blocked", "name"]), column).from_place(MOST_NAMED, None, back=False)
     total = sum(group.count for group in groups)
     return AwaitedNodes(
         total, sum(group.count for group in groups if group.readiness != Readiness.AUTOMATIC), with_reasons(named) if total else []

@@ -22,7 +22,8 @@ from web.page import PageRequest, page
 @page("certs.view_rotation")
 def show(request: PageRequest) -> HttpResponseBase:
     now, versions = timezone.now(), versions_in_use()
-    listed = Listed(request, ReaderList(versions, computed=blocked_column(now=now)), with_proofs(versions, now=now), now=now)
+    column = blocked_column(with_proofs(versions, now=now), now=now)
+    listed = Listed(request, ReaderList(versions, computed=column), column.rows, now=now)
     if listed.answer is not None:
         return listed.answer
     context = {"page": key_page(versions, now=now), "listed": listed, "now": now}
@@ -39,10 +40,11 @@ def rotate(request: PageRequest) -> HttpResponseBase:
             error = str(exc)
         else:
             return redirect("database_key:show")
-    listed = Listed(request, AffectedList(computed=blocked_column(now=now)), nodes_before_key_rotation(now=now), now=now)
+    column = blocked_column(nodes_before_key_rotation(now=now), now=now)
+    listed = Listed(request, AffectedList(computed=column), column.rows, now=now)
     if listed.answer is not None:
         return listed.answer
-    context = {"page": key_rotation_page(error=error, now=now), "listed": listed, "now": now}
+    context = {"page": key_rotation_page(column, error=error, now=now), "listed": listed, "now": now}
     return render(request, "nodes/rotations/database_key/rotate.html", context, status=409 if error else 200)
 
 

@@ -12,13 +12,14 @@ from certs.exports.status import exports_with_key
 from certs.exports.view_models import AffectedExports, affected_exports
 from certs.models import CentralKey, DatabaseKey, Rotation
 from certs.states import DatabaseKeyStatus
-from nodes.renewal.blocked_reason import with_blocked
+from nodes.renewal.blocked_reason import blocked_column, with_blocked
 from nodes.rotations.affected_nodes import AffectedNodes, AwaitedNodes, affected_nodes, awaited_nodes
 from nodes.rotations.database_key import SETTLE, lacking
 from nodes.rotations.services import blocked_reason, nodes_to_rotate
 from sealing.errors import ZoneBroken
 from sealing.fields import Readers
 from sealing.walk import sealed_counts
+from web.lists.counts import Computed
 from web.progress import Step, steps_at
 from web.words import counted, plural
 
@@ -77,7 +78,7 @@ def key_rotation(rotation: Rotation, *, now: datetime) -> KeyRotation:
         phases=_phases(rotation, version.status),
         rows_done=counts.get(version.key_id or "", 0),
         rows_total=sum(counts.values()),
-        waits=awaited_nodes(key_nodes_awaited(rotation, now=now), now=now),
+        waits=awaited_nodes(blocked_column(key_nodes_awaited(rotation, now=now), now=now)),
         settles_at=rotation.settled_at + SETTLE if rotation.settled_at and not rotation.finished_at else None,
     )
 
@@ -212,14 +213,15 @@ def nodes_before_key_rotation(*, now: datetime) -> "QuerySet[Any]":
     return with_blocked(nodes_to_rotate(), now=now)
 
 
-def key_rotation_page(*, error: str, now: datetime) -> KeyRotationPage:
+def key_rotation_page(column: Computed, *, error: str, now: datetime) -> KeyRotationPage:
+    """`column` is the column `blocked` of the nodes."""
     old = DatabaseKey.objects.get(status=DatabaseKeyStatus.WRITING)
     newest = DatabaseKey.objects.order_by("-version").values_list("version", flat=True)[0]
     return KeyRotationPage(
         old,
         newest + 1,
         sum(sealed_counts(Readers.NODES).values()),
-        affected_nodes(nodes_before_key_rotation(now=now), now=now),
+        affected_nodes(column),
         affected_exports(exports_with_key(now=now), filters={"database_key": "yes"}),
         blocked_reason(Rotation.Kind.DATABASE_KEY, now=now),
         error,

@@ -54,10 +54,11 @@ def rotate(request: PageRequest) -> HttpResponseBase:
             error = str(exc)
         else:
             return redirect("roots:show")
-    listed = Listed(request, AffectedList(computed=blocked_column(now=now)), nodes_before_root_rotation(now=now), now=now)
+    column = blocked_column(nodes_before_root_rotation(now=now), now=now)
+    listed = Listed(request, AffectedList(computed=column), column.rows, now=now)
     if listed.answer is not None:
         return listed.answer
-    context = {"page": root_rotation_page(error=error, now=now), "listed": listed, "now": now}
+    context = {"page": root_rotation_page(column, error=error, now=now), "listed": listed, "now": now}
     return render(request, "nodes/rotations/root/rotate.html", context, status=409 if error else 200)
 
 
@@ -87,7 +88,8 @@ def roll_back(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
             error = str(exc)
         else:
             return redirect("roots:show")
-    listed = Listed(request, AffectedList(computed=blocked_column(now=now)), nodes_to_roll_back(rotation, now=now), now=now)
+    column = blocked_column(nodes_to_roll_back(rotation, now=now), now=now)
+    listed = Listed(request, AffectedList(computed=column), column.rows, now=now)
     if listed.answer is not None:
         return listed.answer
     context = {"page": roll_back_page(rotation, error=error, now=now), "listed": listed, "now": now}

@@ -15,7 +15,7 @@ from certs.zone.services import zone_current
 from nodes.inventory.intervals import regular_interval
 from nodes.inventory.silence import observed
 from nodes.models import Node
-from nodes.renewal.blocked_reason import SERVES_OLD, with_blocked
+from nodes.renewal.blocked_reason import SERVES_OLD, blocked_column, with_blocked
 from nodes.rotations.affected_nodes import AffectedNodes, AwaitedNodes, affected_nodes, awaited_nodes
 from nodes.rotations.root import SETTLE, can_go_back_to, exports_awaited
 from nodes.rotations.root_nodes import Phase, awaited, nodes_in, phase_of
@@ -23,6 +23,7 @@ from nodes.rotations.services import blocked_reason, nodes_to_reissue
 from pki.core import clocks, lifetime
 from pki.core.roles import Kind
 from pki.issuing import issue
+from web.lists.counts import Computed
 from web.progress import Step, steps_at
 from web.words import plural
 
@@ -107,7 +108,7 @@ def root_rotation(rotation: Rotation, *, now: datetime) -> RootRotation:
     done = phase == Phase.FINISHED
     at = [step for step, _ in PHASES].index(phase)
     return RootRotation(
-        rotation, phase, steps_at([label for _, label in PHASES], done=len(PHASES) if done else at), awaited_nodes(root_nodes_awaited(rotation, now=now), now=now),
+        rotation, phase, steps_at([label for _, label in PHASES], done=len(PHASES) if done else at), awaited_nodes(blocked_column(root_nodes_awaited(rotation, now=now), now=now)),
         percent=100 if done else _percent(rotation),
         settles_at=rotation.settled_at + SETTLE if rotation.settled_at and not done else None,
         exports=_exports_of(None if done else rotation.from_root, now=now),
@@ -215,14 +216,15 @@ def nodes_before_root_rotation(*, now: datetime) -> "QuerySet[Any]":
     return with_blocked(nodes_to_reissue(), now=now, further=[SERVES_OLD])
 
 
-def root_rotation_page(*, error: str, now: datetime) -> RootRotationPage:
+def root_rotation_page(column: Computed, *, error: str, now: datetime) -> RootRotationPage:
+    """`column` is the column `blocked` of the nodes."""
     zone, root, call = zone_current(), issuing_root(), timedelta(seconds=regular_interval(Node.objects.present().count()))
     exports = _exports_of(root, now=now)
     return RootRotationPage(
         old=root,
         name=issue.root_name(zone.name, root_next_number()),
         expires_at=lifetime.validity(now=now, months=zone.lifetime_months, issuer_not_after=None).not_after,
-        nodes=affected_nodes(nodes_before_root_rotation(now=now), now=now),
+        nodes=affected_nodes(column),
         cluster=cluster_in_force(root),
         exports=exports,
         keep=_keep_choice(root, exports),

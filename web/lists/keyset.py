@@ -242,13 +242,13 @@ class UnusualFirst(Rows):
     """The rows in an order that begins with a computed column. The usual rows are read in the order of the further keys, which can have an index."""
 
     def __init__(self, rows: "QuerySet[Any]", order: Order, column: Computed) -> None:
+        """`rows` are a part of those of the column."""
         super().__init__(rows, order)
         self.column = column
 
     def from_place(self, number: int, values: list[Any] | None, *, back: bool, skip: int = 0) -> list[Any]:
-        others, has_usual = self.column.others, Q((self.column.name, self.column.usual))
-        unusual = Rows(self.rows.filter(others).exclude(has_usual), self.order, many=False)
-        usual = Rows(self.rows.filter(~others | has_usual), Order(self.order.name, self.order.keys[1:]))
+        unusual = Rows(self.column.unusual(self.rows), self.order, many=False)
+        usual = Rows(self.column.usually(self.rows), Order(self.order.name, self.order.keys[1:]))
         is_usual, usual_last = values is not None and values[0] == self.column.usual, self.order.keys[0].descending == back
         found: list[Any] = []
         for source in (unusual, usual) if usual_last else (usual, unusual):

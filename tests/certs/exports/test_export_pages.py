@@ -24,9 +24,10 @@ from certs.models import Certificate, DatabaseKey, Export, Rotation
 from certs.revocation.services import certificate_revoke
 from certs.roots.services import root_drop, root_make, root_next_number, roots_revoke
 from certs.zone.services import zone_current
+from nodes.renewal.blocked_reason import blocked_column
 from nodes.revocation.view_models import revocation_page
 from nodes.rotations.root import exports_awaited
-from nodes.rotations.root_view_models import root_rotation, root_rotation_page
+from nodes.rotations.root_view_models import nodes_before_root_rotation, root_rotation, root_rotation_page
 from pki.issuing.revocation_list import RevocationCode
 from qmc.expiry.everything import Everything
 from qmc.expiry.rows import ExpiryRows
@@ -79,7 +80,10 @@ def test_the_board_has_one_row_for_an_export(zone: Path) -> None:
 def test_a_new_root_lists_affected_exports(zone: Path, administrator: Client) -> None:
     now = timezone.now()
     (export,) = made()
-    assert [shown.pk for shown in root_rotation_page(error="", now=now).exports.named] == [export.pk]
+    assert [
+        shown.pk
+        for shown in root_rotation_page(blocked_column(nodes_before_root_rotation(now=now), now=now), error="", now=now).exports.named
+    ] == [export.pk]
     for url in (reverse("roots:rotate"), reverse("recreate_root")):
         assert "reports.example" in administrator.get(url, secure=True).content.decode()
     assert any("reports.example, made by system" in line for line in recreation_lines(now=now))

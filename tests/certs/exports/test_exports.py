@@ -32,7 +32,8 @@ from certs.states import EXPORT_TRANSITIONS, ExportStatus
 from jobs.models import Job
 from jobs.tasks import run
 from nodes.node_api.views import heartbeat_view, status_view
-from nodes.rotations.database_key_view_models import key_rotation_page
+from nodes.renewal.blocked_reason import blocked_column
+from nodes.rotations.database_key_view_models import key_rotation_page, nodes_before_key_rotation
 from pki.core import database_key, keys
 from pki.issuing.revocation_list import RevocationCode
 from sealing.local_keys import own_store
@@ -74,8 +75,12 @@ def test_the_database_key_is_included_only_on_request(zone: Path, with_key: bool
     assert (len(carried), service.database_key_version) == ((2, 1) if with_key else (0, 0))
     if with_key:
         assert database_key.read(service.x509(), key) == own_store().database_key()
-    assert [shown.pk for shown in exports_with_key(now=timezone.now())] == [export.pk] * with_key
-    assert [shown.pk for shown in key_rotation_page(error="", now=timezone.now()).exports.named] == [export.pk] * with_key
+    now = timezone.now()
+    assert [shown.pk for shown in exports_with_key(now=now)] == [export.pk] * with_key
+    assert [
+        shown.pk
+        for shown in key_rotation_page(blocked_column(nodes_before_key_rotation(now=now), now=now), error="", now=now).exports.named
+    ] == [export.pk] * with_key
 
 
 def test_a_legacy_export_has_only_rsa_keys(zone: Path) -> None:

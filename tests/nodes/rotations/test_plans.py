@@ -99,7 +99,7 @@ def test_a_plan_says_how_each_node_gets_its_certificates(
     for rows, (readiness, reason) in ((nodes_before_root_rotation(now=NOW), root), (nodes_before_key_rotation(now=NOW), key)):
         (shown,) = AffectedList().shown(list(rows), NOW)
         assert (shown.readiness, shown.reason[: len(reason) or None]) == (readiness, reason)
-        assert [(group.readiness, group.count) for group in affected_nodes(rows, now=NOW).groups] == [(readiness, 1)]
+        assert [(group.readiness, group.count) for group in affected_nodes(blocked_column(rows, now=NOW)).groups] == [(readiness, 1)]
 
 
 def test_only_nodes_with_certificates_are_affected() -> None:
@@ -113,11 +113,11 @@ def test_the_worst_nodes_are_first_on_every_page() -> None:
     for number, (fields, event, _, _) in enumerate(CASES.values()):
         event(node(f"rim{number:02}", **fields))
     rows = nodes_before_root_rotation(now=NOW)
-    declared = AffectedList(computed=blocked_column(now=NOW))
+    declared = AffectedList(computed=blocked_column(rows, now=NOW))
     found = [row for part in declared.source(rows, "readiness").batches(5) for row in declared.shown(part, NOW)]
     ranks = [list(Readiness).index(row.readiness) for row in found]
     assert (len(found), ranks) == (len(CASES), sorted(ranks))
-    counted = affected_nodes(rows, now=NOW)
+    counted = affected_nodes(blocked_column(rows, now=NOW))
     assert (counted.total, [group.readiness for group in counted.groups]) == (len(CASES), list(Readiness))
 
 
@@ -126,7 +126,7 @@ def test_pages_of_a_plan_agree_in_both_directions_and_by_number(sort: str) -> No
     for number, (fields, event, _, _) in enumerate(CASES.values()):
         event(node(f"rim{number:02}", **fields))
     rows, field = nodes_before_root_rotation(now=NOW), "name" if sort == "node" else "blocked"
-    source = AffectedList(computed=blocked_column(now=NOW)).source(rows, sort)
+    source = AffectedList(computed=blocked_column(rows, now=NOW)).source(rows, sort)
     places = sorted((getattr(row, field), row.name) for row in rows)
     in_order = [name for _, name in (reversed(places) if sort.startswith("-") else places)]
     (whole,) = source.batches(1000)
