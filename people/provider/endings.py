@@ -30,7 +30,7 @@ from web.middleware import error
 
 SIGN_IN, LINK, TEST, AGAIN = "login", "link", "test", "again"
 RESULT = "provider_test"  # in the session of the RootAdmin who tests
-MOST_RECORDED, MOST_RECORDED_OF_ADDRESS = 20, 5  # in five minutes
+MOST_RECORDED, MOST_RECORDED_OF_ADDRESS = 20, 5  # of each kind in five minutes
 REFUSED = 403
 FRESH = timedelta(minutes=5)  # how old a sign-in at the provider may be
 
@@ -103,8 +103,7 @@ def failed(request: HttpRequest, exc: SignInFailed, state: Mapping[str, Any] | N
     attempt, user = attempt_here(request), request.user
     if state and state["process"] == TEST and user.has_perm(PERMISSION):
         return _result(request, attempt, exc)
-    if exc.code not in ("canceled", "state-unknown"):
-        _record(request, attempt, exc)
+    _record(request, attempt, exc)
     return failure_page(request, exc)
 
 
@@ -119,9 +118,12 @@ def failure_page(request: HttpRequest, exc: SignInFailed) -> HttpResponse:
 
 
 def _record(request: HttpRequest, attempt: Attempt, exc: SignInFailed) -> None:
-    """Record a failure, if there were not too many: a stranger can cause some of them."""
+    """Record a failure, if there were not too many of this kind: a stranger can cause some of them."""
     address, now = get_adapter(request).get_client_ip(request), timezone.now()
-    limits = {count_key("provider"): MOST_RECORDED, count_key("provider", network_of(address)): MOST_RECORDED_OF_ADDRESS}
+    limits = {
+        count_key("provider", exc.code): MOST_RECORDED,
+        count_key("provider", exc.code, network_of(address)): MOST_RECORDED_OF_ADDRESS,
+    }
     if counted(limits, now=now) is not None:
         return
     claims = attempt.claims

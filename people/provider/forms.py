@@ -110,8 +110,9 @@ class ProviderForm(ServiceForm):
 
 class LinkForm(ServiceForm):
     identifier = forms.CharField(
-        label="Identifier", required=False, strip=True, max_length=300, widget=text_input("8f14e45f-ceea-467f-a1b7"),
+        label="Identifier", strip=True, max_length=300, widget=text_input("8f14e45f-ceea-467f-a1b7"),
         help_text="The claim sub of this person. It is on the page that a refused person sees, and in the audit log.",
+        error_messages={"required": "Enter the identifier, which is the claim sub of the person."},
     )  # fmt: skip
 
 

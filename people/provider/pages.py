@@ -185,22 +185,22 @@ def own(request: PageRequest) -> HttpResponse:
 def person(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     """Link a person, or remove the link."""
     found, form = get_object_or_404(people_shown(), pk=pk), LinkForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and _link_changed(request, found, form):
-        return redirect(reverse("people:person", args=[found.pk]) + "?done=saved")
+    back = redirect(reverse("people:person", args=[found.pk]) + "?done=saved")
+    if request.method == "POST" and "remove" in request.POST:
+        link_remove(actor=request.actor, person=found, now=timezone.now())
+        return back
+    if request.method == "POST" and _linked(request, found, form):
+        return back
     shown = LinkPage(found, provider_current(), links_of(found.user))
     return render(request, "people/provider/person.html", {"page": shown, "form": form}, status=400 if form.errors else 200)
 
 
-def _link_changed(request: PageRequest, found: Person, form: LinkForm) -> bool:
-    """Whether the link was made or removed. If not, the form has the reason."""
-    now = timezone.now()
-    if not form.is_valid():
-        return False
-    try:
-        if "remove" in request.POST:
-            link_remove(actor=request.actor, person=found, now=now)
-        else:
-            link_by_administrator(actor=request.actor, person=found, now=now, **form.cleaned_data)
-    except InputInvalid as exc:
-        form.refuse(exc)
-    return not form.errors
+def _linked(request: PageRequest, found: Person, form: LinkForm) -> bool:
+    """Whether the link was made. If not, the form has the reason."""
+    if form.is_valid():
+        try:
+            link_by_administrator(actor=request.actor, person=found, now=timezone.now(), **form.cleaned_data)
+            return True
+        except InputInvalid as exc:
+            form.refuse(exc)
+    return False

@@ -9,7 +9,9 @@ from django.utils import timezone
 
 from people.sign_in.attempts import attempt_begin, attempt_right, attempt_wrong, signed_in
 from people.sign_in.guessing import browser_remember
-from people.sign_in.sessions import INITIAL, SECOND_FACTOR_CHECKED
+from people.sign_in.sessions import INITIAL, SECOND_FACTOR_CHECKED, checked_by_provider
+
+OWN_STAGES = {"allauth.mfa.stages.AuthenticateStage": "people.factors.stages.SecondFactorStage"}
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -38,11 +40,14 @@ class AccountAdapter(DefaultAccountAdapter):
         if user is not None:
             attempt_wrong(request, user, means="password", now=timezone.now())
 
+    def get_login_stages(self) -> list[str]:
+        return [OWN_STAGES.get(path, path) for path in super().get_login_stages()]
+
     def post_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse:
         response, now = cast(HttpResponse, super().post_login(request, user, **options)), timezone.now()
-        login = (options.get("signal_kwargs") or {}).get("sociallogin")
-        if login is not None:
-            request.session[SECOND_FACTOR_CHECKED] = login.state["second_factor"]
+        checked = checked_by_provider(options.get("signal_kwargs"))
+        if checked is not None:
+            request.session[SECOND_FACTOR_CHECKED] = checked
         else:
             browser_remember(request, response, user, now=now)
             if user.person.password_is_written:

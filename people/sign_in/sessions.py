@@ -1,6 +1,6 @@
 """Sessions end after a time without activity, and after a longest time. A first password is changed, and a required second factor added, before all else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -84,6 +84,12 @@ def _first(request: HttpRequest) -> HttpResponse | None:
 def session_begin(request: HttpRequest, **_: Any) -> None:
     request.session.set_expiry(0)  # with the browser, also where the attempt to sign in had a time of its own
     request.session[BEGAN] = request.session[SEEN] = timezone.now().timestamp()
+
+
+def checked_by_provider(signal_kwargs: Mapping[str, Any] | None) -> bool | None:
+    """Whether a second factor at the provider counts for this sign-in. None: it is none with a provider. allauth hands over both kinds alike."""
+    login = (signal_kwargs or {}).get("sociallogin")
+    return None if login is None else bool(login.state["second_factor"])
 
 
 def ended_reason(request: HttpRequest) -> str:

@@ -12,12 +12,16 @@ ROUNDS = 20 if RUN_SLOW else 1
 RACES = """
 import json, sys, threading
 import django; django.setup()
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 from audit.actors import SYSTEM
 from audit.chain import verify
 from people.accounts.services import link_use, person_change, person_create
+from people.provider.identity import person_sign_in
+from people.provider.models import IdentityProvider
+from people.provider.tokens import Claims
 from people.roles.groups import root_admins
 from web.errors import InputInvalid
 
@@ -43,7 +47,10 @@ def invited(name, *roles):
     person, path = person_create(actor=SYSTEM, username=name, roles=roles, now=timezone.now())
     return person, path.split("/")[-2]
 
-found = {"removed": [], "links": [], "root admins": []}
+row = IdentityProvider.objects.create(
+    name="Company", issuer="https://login.example", client_id="console", roles=[{"group": "staff", "role": "Viewer"}], changed_at=timezone.now()
+)
+found = {"removed": [], "links": [], "root admins": [], "new people": []}
 for number in range(int(sys.argv[1])):
     for user in root_admins(): user.delete()
     people = []
@@ -58,6 +65,9 @@ for number in range(int(sys.argv[1])):
     found["root admins"].append(root_admins().count())
     _, secret = invited(f"c{number}")
     found["links"].append(race(*[lambda: link_use(secret=secret, password=PASSWORD, now=timezone.now())] * 3))
+    claims = Claims(f"sub-{number}", f"new{number}", ("staff",), ())
+    found["new people"].append(race(*[lambda: person_sign_in(row, claims, now=timezone.now())] * 3))
+found["identities"] = SocialAccount.objects.count()
 found["events"] = verify()
 print(json.dumps(found))
 """
@@ -71,4 +81,6 @@ def test_two_administrators_do_not_remove_each_other_and_a_link_is_used_once(tmp
         "removed": [["done", "refused"]] * ROUNDS,
         "root admins": [1] * ROUNDS,
         "links": [["done", "nothing", "nothing"]] * ROUNDS,
+        "new people": [["done"] * 3] * ROUNDS,
+        "identities": ROUNDS,
     }

@@ -139,6 +139,17 @@ def test_removing_a_link_removes_the_roles_of_the_groups_and_ends_sessions(provi
     assert browser.get("/nodes/", secure=True).status_code == 302
 
 
+def test_the_last_root_admin_keeps_the_role_without_the_link(provider: IdentityProvider) -> None:
+    User.objects.all().delete()
+    ann = factories.root_admin("ann", password=PASSWORD)
+    ann.person.provider_roles = ["RootAdmin"]
+    ann.person.save()
+    link_by_administrator(actor=SYSTEM, person=ann.person, identifier="sub-ann", now=timezone.now())
+    link_remove_own(user=ann, now=timezone.now())
+    ann = User.objects.get(username="ann")
+    assert (links(), roles_of(ann), ann.person.provider_roles) == ([], ["RootAdmin"], [])
+
+
 def test_only_a_root_admin_links_others(provider: IdentityProvider, anna: User) -> None:
     actor = Actor("user", "anna", anna)
     for act in (

@@ -46,3 +46,6 @@ def test_a_person_of_the_provider_adds_a_factor_and_signs_in_with_it(provider: I
     answer = other.post(asked["Location"], {"code": code_at(secret, timezone.now())}, secure=True)
     assert (answer.status_code, other.get("/nodes/", secure=True).status_code) == (302, 200), answer.content.decode()[:3000]
     assert other.session[sessions.SECOND_FACTOR_CHECKED] is False
+    change(checks_second_factor=True)
+    third = Client()
+    assert (sign_in(third)["Location"], third.get("/nodes/", secure=True).status_code) == ("/", 200)
