@@ -24,7 +24,7 @@ function made() {
     clients: [{ token_endpoint_auth_method: "client_secret_post", ...configuration.client }],
     jwks: { keys: [key()] },
     cookies: { keys: ["for tests"] },
-    claims: { openid: ["sub"], profile: ["preferred_username", "groups", "name"] },
+    claims: { openid: ["sub"], profile: ["preferred_username", "groups", "name", "_claim_names"] },
     conformIdTokenClaims: configuration.userinfo ?? false, // true: the groups are in the userinfo answer alone
     features: { devInteractions: { enabled: false } },
     interactions: { url: (_, interaction) => `/form/${interaction.uid}` },

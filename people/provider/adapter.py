@@ -60,7 +60,5 @@ def _failure(request: HttpRequest, error: Any, exception: Any, state: Any) -> Si
         return SignInFailed("state-unknown")
     if error == AuthError.CANCELLED:
         return SignInFailed("canceled", "The provider says access_denied: the person canceled, or may not use this client.")
-    code, said = word(request.GET.get("error")), request.GET.get("error_description", "")[:300]
-    return SignInFailed(
-        "provider-refused", f"The provider says {code or 'nothing usable'}{f': {said}' if said and said.isprintable() else ''}."
-    )
+    code, said = word(request.GET.get("error")), request.GET.get("error_description", "")[:300].rstrip(".")
+    return SignInFailed("provider-refused", f"The provider says {code or 'nothing usable'}{f': {said}' if said else ''}.")

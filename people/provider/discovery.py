@@ -134,5 +134,5 @@ def _keys(row: IdentityProvider, url: str) -> list[jwt.PyJWK]:
         raise SignInFailed("provider-document", f"{url} answered HTTP {answer.status} instead of keys. Check the provider.")
     try:
         return jwt.PyJWKSet.from_dict(json_of(answer, url)).keys
-    except jwt.PyJWTError as exc:
+    except (jwt.PyJWTError, TypeError, ValueError, AttributeError) as exc:
         raise SignInFailed("provider-document", f"{url} has no key that the console can use. Check the provider.") from exc

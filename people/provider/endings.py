@@ -71,7 +71,7 @@ def _again(request: HttpRequest, attempt: Attempt, claims: Claims, login: Social
     person, now = person_of(attempt.row, claims.subject), timezone.now()
     if person is None or person.user != request.user:
         raise SignInFailed("another-person", identifier=claims.subject, groups=claims.groups)
-    if claims.asked_at is not None and now.timestamp() - claims.asked_at > (FRESH + LEEWAY).total_seconds():
+    if claims.asked_at is not None and not now.timestamp() - claims.asked_at <= (FRESH + LEEWAY).total_seconds():  # also NaN
         raise SignInFailed("not-fresh")
     record_authentication(request, person.user, "socialaccount", reauthenticated=True, provider=attempt.row.issuer, uid=claims.subject)
     return redirect(login.get_redirect_url(request) or "overview")

@@ -47,6 +47,11 @@ FAILURES = {
 }  # fmt: skip
 
 
+def printable(text: str) -> str:
+    """What the provider said, without characters that a database or a page cannot have."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
 class SignInFailed(ProviderException):  # type: ignore[misc]
     """allauth hands it to `ProviderAdapter.on_authentication_error`. `detail` is for administrators: what exactly happened, and what to do.
 
@@ -54,6 +59,7 @@ class SignInFailed(ProviderException):  # type: ignore[misc]
     """
 
     def __init__(self, code: str, detail: str = "", *, groups: Sequence[str] = (), identifier: str = "") -> None:
+        detail = printable(detail)
         super().__init__(detail or FAILURES[code].text)
         self.code, self.detail, self.groups, self.identifier = code, detail, groups, identifier
 

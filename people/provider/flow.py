@@ -5,6 +5,7 @@ import hashlib
 from typing import Any
 
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin, SocialToken
+from allauth.socialaccount.providers.oauth2.client import OAuth2Client
 from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 from django.http import HttpRequest
@@ -35,8 +36,19 @@ class Provider(OpenIDConnectProvider):  # type: ignore[misc]
         return Exchange(request)
 
 
+class Client(OAuth2Client):  # type: ignore[misc]
+    """allauth's client. The address at the provider can have a query, which is kept (RFC 6749, section 3.1)."""
+
+    def get_redirect_url(self, authorization_url: str, scope: Any, extra_params: dict[str, str]) -> str:
+        address, _, query = authorization_url.partition("?")
+        url: str = super().get_redirect_url(address, scope, extra_params)
+        return f"{url}&{query}" if query else url
+
+
 class Exchange(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
     """From the code to the claims."""
+
+    client_class = Client
 
     def __init__(self, request: HttpRequest) -> None:
         super().__init__(request, attempt_here(request).row.issuer)
@@ -48,6 +60,12 @@ class Exchange(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
         if not attempt.steps:
             attempt.done("Discovery", f"{attempt.row.issuer} describes itself. People sign in at {document['authorization_endpoint']}.")
         return document.values
+
+    @property
+    def basic_auth(self) -> bool:
+        """Whether the client secret is sent as a header, which is the default (Discovery 1.0, section 3). A form is preferred: some providers read headers wrongly."""
+        methods = self.openid_config.get("token_endpoint_auth_methods_supported")
+        return not isinstance(methods, list) or "client_secret_post" not in methods
 
     def get_callback_url(self, request: HttpRequest, app: SocialApp) -> str:
         return request.build_absolute_uri(reverse("provider:callback"))

@@ -158,7 +158,9 @@ def _leave(
         return failed(request, exc, state)
     if not request.user.is_authenticated:
         request.session.set_expiry(STATE_TTL)
-    return never_cache(render)(request, "people/provider/leave.html", {"url": answer.url, "provider": row})
+    page_there = render(request, "people/provider/leave.html", {"url": answer.url, "provider": row})
+    page_there["Cache-Control"] = "no-store"
+    return page_there
 
 
 @page(ANYBODY)

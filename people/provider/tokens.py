@@ -11,7 +11,7 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 import jwt
 
 from people.provider.discovery import Document, asked, json_of, key_of
-from people.provider.failures import SignInFailed
+from people.provider.failures import SignInFailed, printable
 from people.provider.models import IdentityProvider
 from pki.core import clocks
 
@@ -70,7 +70,7 @@ def word(text: Any) -> str:
 
 
 def _description(found: Mapping[str, Any], secret: str) -> str:
-    text = "".join(letter if letter.isprintable() else " " for letter in str(found.get("error_description") or ""))[:300]
+    text = str(found.get("error_description") or "")[:300]
     return f": {text.replace(secret, '…').rstrip('.')}" if text else ""
 
 
@@ -137,9 +137,9 @@ def claims_read(row: IdentityProvider, document: Document, id_token: Mapping[str
     asked_at = id_token.get("auth_time")
     return Claims(
         found["sub"],
-        name if isinstance(name, str) and len(name) <= LONGEST_NAME else "",
+        name if isinstance(name, str) and len(name) <= LONGEST_NAME and name.isprintable() else "",
         _texts(found.get(row.groups_claim)),
-        tuple(sorted(found)),
+        tuple(sorted(printable(claim) for claim in found)),
         remark,
         asked_at if isinstance(asked_at, int | float) else None,
     )

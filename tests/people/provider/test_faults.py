@@ -18,6 +18,7 @@ from people.provider import discovery, endings, flow
 from people.provider.failures import FAILURES
 from pki.core.roles import Kind
 from sitekit.authority import Authority, make_authority
+from tests import factories
 from tests.identity_provider import CALLBACK, CLIENT, SECRET, IdentityProvider, at_provider, identity_provider, leave, sign_in
 from tests.people.provider.conftest import change
 
@@ -52,6 +53,7 @@ DOCUMENTS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "very large": (lambda document: document | {"x": "y" * 100_000}, "more than 64 KiB"),
     "another issuer": (lambda document: document | {"issuer": "https://evil.example"}, "names “https://evil.example”"),
     "no issuer": (lambda document: document | {"issuer": None}, "names no issuer"),
+    "an issuer that is no text": (lambda document: document | {"issuer": "\0\ud800"}, "names “\ufffd\ufffd”"),
     "no token address": (lambda document: document | {"token_endpoint": None}, "no usable address as token_endpoint"),
     "a number as address": (lambda document: document | {"jwks_uri": 7}, "no usable address as jwks_uri"),
     "a script as address": (lambda document: document | {"authorization_endpoint": "javascript:alert(1)"}, "no usable address as authorization"),
@@ -74,6 +76,26 @@ def test_a_host_that_the_settings_name_is_accepted(provider: IdentityProvider) -
     elsewhere = provider.document()["token_endpoint"].replace("localhost", "127.0.0.1")
     provider.answers("/.well-known/openid-configuration", provider.document() | {"token_endpoint": elsewhere})
     assert sign_in(Client()).status_code == 302
+
+
+def test_the_address_at_the_provider_keeps_its_query(provider: IdentityProvider) -> None:
+    document = provider.document()
+    provider.answers(
+        "/.well-known/openid-configuration", document | {"authorization_endpoint": document["authorization_endpoint"] + "?policy=a%20b"}
+    )
+    browser = Client()
+    there = leave(browser)
+    assert (there.count("?"), there.endswith("&policy=a%20b")) == (1, True)
+    assert browser.get(at_provider(there), secure=True).status_code == 302
+
+
+@pytest.mark.parametrize("methods", [7, ["client_secret_basic"]], ids=str)
+def test_the_client_secret_is_sent_as_a_header_unless_the_provider_takes_a_form(provider: IdentityProvider, methods: Any) -> None:
+    client = {"token_endpoint_auth_method": "client_secret_basic", "client_secret": "a:b%2 +/&="}
+    with identity_provider(client=client) as other:
+        other.answers("/.well-known/openid-configuration", other.document() | {"token_endpoint_auth_methods_supported": methods})
+        change(issuer=other.issuer, client_secret=client["client_secret"])
+        assert sign_in(Client()).status_code == 302
 
 
 def test_a_redirect_is_not_followed(provider: IdentityProvider) -> None:
@@ -122,6 +144,36 @@ def test_a_key_that_the_provider_does_not_publish_is_refused(provider: IdentityP
     discovery._kept.clear()
     provider.answers("/jwks", {"keys": []})
     refused(sign_in(Client()), "provider-document")
+
+
+KEYS: dict[str, Any] = {
+    "no list": {"keys": 5},
+    "no objects": {"keys": [5, None, "x"]},
+    "no such kind": {"keys": [{"kty": "dragon"}]},
+    "a kind that is no text": {"keys": [{"kty": ["RSA"]}]},
+    "an algorithm that is no text": {"keys": [{"kty": "RSA", "alg": [], "n": "AQAB", "e": "AQAB"}]},
+    "numbers": {"keys": [{"kty": "RSA", "n": 7, "e": 7}, {"kty": "EC", "crv": "P-256", "x": 7, "y": []}]},
+    "empty numbers": {"keys": [{"kty": "RSA", "n": "", "e": ""}, {"kty": "EC", "crv": "P-256", "x": "", "y": ""}]},
+    "not at the curve": {"keys": [{"kty": "EC", "crv": "P-256", "x": "A" * 43, "y": "A" * 43}]},
+}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_keys_that_make_no_sense_are_refused(provider: IdentityProvider, name: str) -> None:
+    provider.answers("/jwks", KEYS[name])
+    refused(sign_in(Client()), "provider-document")
+    assert "no key that the console can use" in recorded()["reason"]
+
+
+def test_texts_that_cannot_be_stored_or_shown_break_nothing(provider: IdentityProvider) -> None:
+    change(groups_claim="departments", name_claim="nickname")
+    provider.answers("/me", {"sub": "sub-anna", "nickname": "an\0na\ud800", "departments": ["admins", "\0", "\ud800"], "\0\ud800": 1})
+    refused(sign_in(Client()), "name-unusable")
+    ann = factories.administrator("ann")
+    assert sign_in(ann, begin="/settings/provider/test/").status_code == 302
+    page = html.unescape(ann.get("/settings/provider/test/", secure=True).content.decode())
+    assert "There is no claim nickname with a name" in page
+    assert "\ufffd\ufffd" in page
 
 
 @pytest.mark.parametrize("clock_s", [-5400, 5400], ids=["behind", "ahead"])

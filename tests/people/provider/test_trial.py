@@ -67,7 +67,7 @@ def test_it_shows_the_roles_that_a_known_person_would_have(provider: IdentityPro
 FAILURES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "no group": ({}, {"groups": ["cooks"]}, "The claim groups has: cooks. Give one of the groups a role in the settings"),
     "too many groups of Entra": (
-        {"groups_claim": "roles"}, {"claims": {"groups": None, "name": "x"}}, "The claim roles has no groups."
+        {}, {"claims": {"groups": None, "_claim_names": {"groups": "src1"}}}, "The claim groups has no groups. The provider sends too many groups"
     ),
     "a wrong secret": ({"client_secret": "another"}, {}, "Enter the client ID and the client secret again"),
     "a wrong clock": ({}, {"clock_s": 900}, "Set the wrong one (NTP)"),
