@@ -20,11 +20,13 @@ from rest_framework.views import APIView
 
 from attention.once import facts_once
 from audit.actors import Actor
+from audit.reasons import may_read_reasons
 from pki.exchange.problem import MEDIA_TYPE
 from web.errors import InputInvalid
 from web.lists.declared import PAGE_SIZE, List
 from web.lists.filters import LONGEST_SEARCH
 from web.lists.keyset import LONGEST_CURSOR, Source
+from web.reasons import without_reasons
 
 LONGEST_TEXT, MOST_ITEMS = 2000, 1000
 LARGEST_FILE_TEXT = 512 * 1024  # a file of 256 KiB in base64, with room for line breaks
@@ -201,6 +203,7 @@ PROBLEMS = {
 class View(APIView):
     """Base of all API views: parse → service → render. `actor` makes the request. `operation` sets `query` and `body`, the valid input."""
 
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     query: dict[str, Any]
     body: dict[str, Any]
 
@@ -274,7 +277,10 @@ def operation(
             self.query = valid(query(data=request.query_params))
             self.body = valid(body(data=request.data, partial=partial)) if changes else {}
             with nullcontext() if changes else facts_once():
-                return method(self, request, *args, **kwargs)
+                answer = method(self, request, *args, **kwargs)
+            if isinstance(answer, Response) and not may_read_reasons(self.actor):
+                answer.data = without_reasons(answer.data, answers.get(answer.status_code))
+            return answer
 
         return run
 

@@ -2,16 +2,17 @@
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from functools import wraps
+from functools import cache, wraps
 from typing import Concatenate, ParamSpec, cast
 from urllib.parse import urlsplit
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import render
+from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
@@ -24,6 +25,7 @@ from sealing.errors import ZoneBroken, ZoneMissing
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 SAFE_METHODS = ("GET", "HEAD")
+METHODS = (*SAFE_METHODS, "POST")
 
 
 class PageRequest(HttpRequest):
@@ -52,6 +54,8 @@ def page(
     def decorate(view: Callable[Concatenate[PageRequest, P], HttpResponseBase]) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
         @wraps(view)
         def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if request.method not in METHODS:
+                return HttpResponseNotAllowed(METHODS)
             asked = cast(PageRequest, request)
             if not asked.user.is_authenticated:
                 # htmx would insert the sign-in form into its part of the page, so it must load the whole page again.
@@ -67,9 +71,38 @@ def page(
                 log.warning("%s: %s", asked.path, exc)
                 return render(asked, "503.html", {"reason": str(exc)}, status=503)
 
+        inner.permission = permission  # type: ignore[attr-defined]
         return inner
 
     return decorate
+
+
+@cache
+def _permissions() -> dict[str, str]:
+    """The permission that each page requires, by the name of its address."""
+    found: dict[str, str] = {}
+
+    def collect(patterns: Iterable[URLPattern | URLResolver], before: str) -> None:
+        for pattern in patterns:
+            if isinstance(pattern, URLResolver):
+                collect(pattern.url_patterns, f"{before}{pattern.namespace}:" if pattern.namespace else before)
+            elif pattern.name:
+                found[before + pattern.name] = getattr(pattern.callback, "permission", "")
+
+    collect(get_resolver().url_patterns, "")
+    return found
+
+
+def may_open(actor: Actor, name: str) -> bool:
+    """Whether `actor` may open the page whose address has this name. Raises: KeyError for a name that does not exist."""
+    required = _permissions()[name]
+    return not required or actor.has_perm(required)
+
+
+def may_open_path(actor: Actor, path: str) -> bool:
+    """The same for the path of a page, with or without a query."""
+    match = resolve(urlsplit(path).path)
+    return may_open(actor, match.view_name)
 
 
 def number(request: HttpRequest, name: str) -> int | None:

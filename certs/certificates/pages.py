@@ -23,7 +23,9 @@ def certificate_list(request: PageRequest) -> HttpResponseBase:
 def certificate_detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     certificate = get_object_or_404(Certificate.objects.listed().select_related("issuer"), pk=pk)
     now = timezone.now()
-    return render(request, "certs/certificates/detail.html", {"page": certificate_page(certificate, now=now), "now": now})
+    return render(
+        request, "certs/certificates/detail.html", {"page": certificate_page(certificate, actor=request.actor, now=now), "now": now}
+    )
 
 
 @page("certs.view_certificate")

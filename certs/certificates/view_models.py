@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from audit.actors import Actor
 from certs.certificates.holders import Holder, holder_of
 from certs.models import Certificate, RevocationList
 from certs.states import TRANSITIONS, CertificateStatus
@@ -31,10 +32,12 @@ class CertificatePage:
         return self.certificate.revocation_code == "keyCompromise" and self.certificate.holder_id is not None
 
 
-def certificate_page(certificate: Certificate, *, now: datetime) -> CertificatePage:
+def certificate_page(certificate: Certificate, *, actor: Actor, now: datetime) -> CertificatePage:
     """Raises: ZoneMissing."""
     newest = certificate.revocation_lists.signed().first()
-    revocable = CertificateStatus.REVOKED in TRANSITIONS[CertificateStatus(certificate.status)]
+    revocable = (
+        actor.has_perm("certs.revoke_certificate") and CertificateStatus.REVOKED in TRANSITIONS[CertificateStatus(certificate.status)]
+    )
     return CertificatePage(
         certificate=certificate,
         holder=holder_of(certificate),

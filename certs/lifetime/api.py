@@ -56,6 +56,7 @@ class LifetimeSetting(View):
 
     @operation(LifetimePreviewOutput, query=LifetimeQuery)
     def get(self, request: Request) -> Response:
+        self.actor.require("certs.view_certificate")
         if "months" not in self.query:
             return Response(vars(lifetime_get()))
         months = self.query["months"]

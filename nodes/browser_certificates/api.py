@@ -25,6 +25,7 @@ from nodes.models import BrowserCertificate, Node
 from nodes.states import BrowserCertificateState
 from pki.foreign.uploaded import File
 from web.api import LARGEST_FILE_TEXT, MOST_ITEMS, Choice, FindingOutput, Input, StrictText, View, list_query, operation, page_of
+from web.reasons import ReasonField, ReasonListField
 
 FILES = ("certificate", "chain", "private_key")
 STATES = ["none", "on_its_way", "in_use", "fallen_back"]
@@ -78,13 +79,13 @@ class BrowserCertificateOutput(serializers.Serializer[Any]):
     expiry_status = serializers.CharField(allow_null=True)
     certificates = serializers.ListField(child=serializers.CharField())
     csr = serializers.CharField()
-    notes = serializers.ListField(child=serializers.CharField())
+    notes = ReasonListField(child=serializers.CharField())
     chosen_for = ChooserOutput(many=True)
     created_at = serializers.DateTimeField()
 
 
 class BrowserCertificateDetailOutput(BrowserCertificateOutput):
-    findings = FindingOutput(many=True)
+    findings = ReasonListField(child=FindingOutput())
 
 
 class NodeChoiceOutput(serializers.Serializer[Any]):
@@ -92,9 +93,9 @@ class NodeChoiceOutput(serializers.Serializer[Any]):
 
     thumbprint = serializers.CharField()
     state = serializers.ChoiceField(choices=STATES)
-    problem = serializers.CharField()
-    detail = serializers.CharField()
-    remedy = serializers.CharField()
+    problem = ReasonField()
+    detail = ReasonField()
+    remedy = ReasonField()
     certificate = serializers.UUIDField(allow_null=True)
     chosen_at = serializers.DateTimeField(allow_null=True)
     serves = serializers.ListField(child=serializers.CharField(), help_text="services of the node that serve it now")

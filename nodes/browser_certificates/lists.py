@@ -73,6 +73,7 @@ class BrowserCertificateList(List):
         "id", "name", "source", "state", "subject", "subject_alternative_names", "key_type", "thumbprint", "sha256", "not_before", "not_after",
         "expiry_status", "created_at",
     )  # fmt: skip
+    reasons = ("notes",)
 
     def shown(self, rows: list[BrowserCertificate], now: datetime) -> list[BrowserCertificateLine]:
         roots, chosen = roots_in_force(), choosers_counted(rows)
@@ -109,6 +110,7 @@ class NodesOfCertificateList(List):
     )
     sort = "fit"
     csv = ("node", "name", "host_name", "fit", "names", "state", "explanation")
+    reasons = ("explanation",)
 
     def __init__(self, certificate: BrowserCertificate, fits: Computed) -> None:
         super().__init__(computed=fits)

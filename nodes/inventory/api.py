@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.models import Event
+from audit.reasons import PERMISSION as REASONS
 from certs.certificates.api import CertificateOutput
 from nodes.inventory.change import node_change
 from nodes.inventory.lists import NodeList, nodes_json
@@ -18,6 +19,7 @@ from nodes.models import Node
 from nodes.states import NodeState
 from web.api import MOST_ITEMS, Choice, Input, ListQuery, StrictInteger, StrictText, View, list_query, operation, page_of
 from web.lists.keyset import Rows, order_of
+from web.reasons import ReasonField
 
 
 class NodeInput(Input):
@@ -46,7 +48,7 @@ class NodeOutput(serializers.Serializer[Any]):
     subject_alternative_names = serializers.ListField(child=serializers.CharField())
     services = serializers.ListField(child=serializers.CharField())
     state = serializers.ChoiceField(choices=NodeState.values)
-    state_reason = serializers.CharField()
+    state_reason = ReasonField()
     online = serializers.BooleanField()
     clock_offset_s = serializers.FloatField(allow_null=True)
     certificates = CertificateOutput(many=True)
@@ -100,6 +102,7 @@ class NodeEvents(View):
     @operation(page_of(EventOutput), query=ListQuery)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
         self.actor.require("nodes.view_node")
+        self.actor.require(REASONS)
         get_object_or_404(Node, pk=pk)
         names, events = ("sequence", "at", "actor", "action", "detail"), Event.objects.for_target(pk)
         return self.placed(

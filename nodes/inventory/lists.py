@@ -53,6 +53,7 @@ class NodeList(List):
     sort = "name"
     csv = ("id", *PLAIN, "online", "clock_offset_s")
     api_size = 20  # each row has all certificates of its node
+    reasons = ("state_reason",)
 
     def shown(self, rows: list[Node], now: datetime) -> list[Node]:
         """With their health, which only these rows need."""

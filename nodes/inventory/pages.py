@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from audit.event_lines import LINES
+from audit.reasons import PERMISSION as REASONS
 from nodes.inventory.lists import NodeList
 from nodes.inventory.view_models import ConfirmationPage, StatusPage, node_page
 from nodes.inventory.view_models import history as history_of
@@ -30,6 +31,7 @@ def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 
 @page("nodes.view_node")
 def history(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    request.actor.require(REASONS)
     node = get_object_or_404(Node, pk=pk)
     before = number(request, "before")
     lines = history_of(node, before, lines=2 * LINES)

@@ -31,6 +31,11 @@ class Section:
     card: object
     under_way: bool = False
 
+    @property
+    def is_reason(self) -> bool:
+        """Whether it says what is wrong. It is shown to people who may read reasons."""
+        return self.place in (Place.TOP, Place.NOTES)
+
 
 Sections = Callable[[Node, Actor, datetime], Iterable[Section]]
 _registered: list[Sections] = []

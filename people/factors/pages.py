@@ -97,7 +97,7 @@ def app(request: PageRequest) -> HttpResponse:
         else:
             return _added(request, codes)
     try:
-        signed = form["key"].value() if form else ""
+        signed = (form["key"].value() or "") if form else ""
         key = key_of(user, signed)
     except InputInvalid:
         key, signed = key_begin(user)

@@ -73,6 +73,8 @@ def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 @page(OWN)
 def revoke(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     token, now = get_object_or_404(tokens_readable(request.actor), pk=pk), timezone.now()
+    if token.user_id != request.user.pk:
+        request.actor.require(OTHERS)
     if request.method == "POST":
         tokens_revoke(actor=request.actor, tokens=[token], also_created="also_created" in request.POST, now=now)
         return redirect("people:token", token.pk)

@@ -23,7 +23,6 @@ class AddressesPage:
     to_confirm: str
     saved: bool
     overridden: dict[str, str]
-    may_change: bool
 
     @property
     def rows(self) -> list[Contact]:
@@ -41,6 +40,8 @@ class AddressesPage:
 @page("certs.view_certificate")
 def addresses(request: PageRequest) -> HttpResponse:
     """Show the addresses, or save new ones. It asks for confirmation if nodes know none of the new addresses."""
+    if request.method == "POST":
+        request.actor.require(PERMISSION)
     before, saved, to_confirm = site_addresses(), False, ""
     form, new = AddressesForm(request.POST or None, initial=AddressesForm.initial_of(before)), central_addresses()
     if request.method == "POST" and form.is_valid():
@@ -53,5 +54,5 @@ def addresses(request: PageRequest) -> HttpResponse:
                 form = AddressesForm(initial=AddressesForm.initial_of(before))
         except InputInvalid as exc:
             form.refuse(exc)
-    shown = AddressesPage(contacts(new), to_confirm, saved, overridden(), request.actor.has_perm(PERMISSION))
+    shown = AddressesPage(contacts(new), to_confirm, saved, overridden())
     return render(request, "qmc/addresses/addresses.html", {"page": shown, "form": form})

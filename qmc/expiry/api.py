@@ -14,6 +14,7 @@ from qmc.expiry.everything import Everything, board_counted
 from qmc.expiry.lists import ExpiryList
 from qmc.expiry.rows import ExpiryRows
 from web.api import View, list_query, operation
+from web.reasons import ReasonField
 
 
 class ExpiryQuery(list_query(ExpiryList)):  # type: ignore[misc]
@@ -38,7 +39,7 @@ class ExpiringOutput(serializers.Serializer[Any]):
     bucket = serializers.CharField()
     owner = serializers.CharField(help_text="who is responsible for it")
     what_happens = serializers.ChoiceField(choices=[outcome.value for outcome in Happens])
-    explanation = serializers.CharField(help_text="what happens automatically, or what you must do")
+    explanation = ReasonField(help_text="what happens automatically, or what you must do")
     due_at = serializers.DateTimeField(allow_null=True, help_text="when it happens automatically, if that is known")
 
 
@@ -49,7 +50,7 @@ class EndlessOutput(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=list(KINDS))
     subject = serializers.CharField()
     owner = serializers.CharField()
-    explanation = serializers.CharField()
+    explanation = ReasonField()
     needs_a_hand = serializers.BooleanField()
 
 

@@ -29,6 +29,7 @@ class ExpiryList(List):
     )
     sort = "not_after"
     csv = JSON
+    reasons = ("explanation",)
 
     def __init__(self, every: Everything) -> None:
         super().__init__()

@@ -10,18 +10,19 @@ from rest_framework.response import Response
 
 from attention.needs import Ranked, Severity, attention
 from web.api import ListQuery, View, operation, page_of
+from web.reasons import ReasonField
 
 
 class NeedOutput(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="stable; docs/troubleshooting.md lists them")
     severity = serializers.ChoiceField(choices=[severity.value for severity in Severity])
-    subject = serializers.CharField(help_text="the node, certificate or export; empty if there are several")
-    title = serializers.CharField()
-    text = serializers.CharField(help_text="what happened, and why")
-    remedy = serializers.CharField(help_text="what to do next")
-    url = serializers.CharField(help_text="the console's page for it")
+    subject = ReasonField(help_text="the node, certificate or export; empty if there are several")
+    title = ReasonField()
+    text = ReasonField(help_text="what happened, and why")
+    remedy = ReasonField(help_text="what to do next")
+    url = ReasonField(help_text="the console's page for it")
     since = serializers.DateTimeField(allow_null=True)
-    explained_by = serializers.CharField(help_text="the title of the need that causes this one; empty if there is none")
+    explained_by = ReasonField(help_text="the title of the need that causes this one; empty if there is none")
 
 
 PLAIN = ("code", "severity", "subject", "title", "text", "remedy", "url", "since")

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from attention.needs import Need, attention
+from attention.needs import CODES, Need, attention
 from attention.work import periodic_work
 from audit.actors import Actor
+from audit.reasons import may_read_reasons
 from backups.backup import VERIFIED
 from certs.models import Certificate, TrustZone
 from certs.zone.services import zone_founded
@@ -85,15 +86,22 @@ def _next_expiry(actor: Actor, now: datetime) -> NextExpiry:
     return NextExpiry(every.built([following])[0] if following else None, every.root)
 
 
+def nameless(needs: list[Need]) -> list[Need]:
+    """What a person sees who may not read reasons: each kind of need once, with its meaning."""
+    kinds = {(need.code, need.severity): CODES[need.code] for need in needs}
+    return [Need(code, severity, "", f"{about[:1].upper()}{about[1:]}", "", "", "", "") for (code, severity), about in kinds.items()]
+
+
 def overview_page(*, actor: Actor, now: datetime) -> OverviewPage:
     """All that the overview shows to `actor`. The next expiry is the one of the expiry board."""
     zone, found = zone_founded(), attention(now)
+    shown = (lambda needs: needs) if may_read_reasons(actor) else nameless
     backup = periodic_work().get(VERIFIED)
     return OverviewPage(
         zone=zone,
         expiry=_next_expiry(actor, now) if zone and actor.has_perm("certs.view_certificate") else None,
-        needs=[ranked.need for ranked in found if not ranked.explained_by],
-        explained=[ranked.need for ranked in found if ranked.explained_by],
+        needs=shown([ranked.need for ranked in found if not ranked.explained_by]),
+        explained=shown([ranked.need for ranked in found if ranked.explained_by]),
         running=running(now),
         last_backup=backup.last_success if backup else None,
         under_way=list(Job.objects.unfinished()[:5]),

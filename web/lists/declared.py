@@ -29,7 +29,7 @@ class Column:
 
 
 class List:
-    """One list. `sort` is its default order. `csv` names the columns of the CSV file: members of `json`."""
+    """One list. `sort` is its default order. `csv` names the columns of the CSV file, and `reasons` the members that have reasons: members of `json`."""
 
     model: ClassVar[type[Model]]
     noun: ClassVar[str]
@@ -42,6 +42,7 @@ class List:
     sort: ClassVar[str]
     csv: ClassVar[Sequence[str]] = ()
     api_size: ClassVar[int] = PAGE_SIZE  # rows on a page of the API, if it is asked for no other number
+    reasons: ClassVar[Sequence[str]] = ()
 
     def __init__(self, *, sort: str = "", computed: Computed | None = None) -> None:
         """`sort` is another default order for one page, `computed` the column by which one of the orders begins."""

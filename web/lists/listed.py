@@ -9,6 +9,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
+from audit.reasons import may_read_reasons, without
 from web.errors import InputInvalid
 from web.lists.declared import PAGE_SIZE, Column, List
 from web.lists.downloads import BATCH, TYPES, download
@@ -67,8 +68,9 @@ class Listed:
         return self.answer or render(self.request, template, {"listed": self, "now": self.now, **context})
 
     def _json(self) -> Iterator[list[dict[str, Any]]]:
+        hidden = () if may_read_reasons(self.request.actor) else self.declared.reasons  # type: ignore[attr-defined]  # of a page
         for rows in self.source.batches(BATCH):
-            yield self.declared.json(rows, self.now)
+            yield [without(row, hidden) for row in self.declared.json(rows, self.now)]
 
     @cached_property
     def source(self) -> Source:

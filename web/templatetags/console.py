@@ -15,6 +15,7 @@ from agent.version import VERSION
 from pki.core import clocks
 from pki.core.commands import AGENT, QMC
 from pki.core.verify import grouped
+from web.page import PageRequest, may_open, may_open_path
 from web.time_zones import time_zones
 
 register = template.Library()
@@ -187,6 +188,18 @@ def current(context: Context, rooms: str) -> bool:
     """Whether the reader is in one of `rooms`: names of views or namespaces, with spaces between them."""
     match = getattr(context.get("request"), "resolver_match", None)
     return match is not None and bool({match.view_name, match.namespace} & set(rooms.split()))
+
+
+@register.filter
+def may(request: PageRequest, name: str) -> bool:
+    """Whether the reader may open the page whose address has this name."""
+    return may_open(request.actor, name)
+
+
+@register.filter
+def may_path(request: PageRequest, path: str) -> bool:
+    """Whether the reader may open the page with this path."""
+    return may_open_path(request.actor, path)
 
 
 @register.simple_tag

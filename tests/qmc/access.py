@@ -1,0 +1,110 @@
+"""One object for each parameter of an address, and valid content for the operations that need some. For the table of who may do what."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from alerts.channels.services import channel_create
+from alerts.models import Route
+from audit.actors import SYSTEM
+from certs.models import Certificate, Rotation
+from nodes.browser_certificates.services import browser_certificate_request
+from nodes.cluster.deployments import deployment_create
+from people.accounts.services import person_create
+from people.models import ApiToken
+from pki.core.keys import KeyType
+from tests import factories
+
+Objects = dict[str, tuple[str, ...]]
+# What is sent: JSON to the API, a form to pages. Of the API it has the right form, so that the answer says who may. Pages without an entry get a form with an unknown field. `NODE` and `CHANNEL` are replaced by ids.
+NODE, CHANNEL = "id of the node", "id of the channel"
+DEPLOYMENT = {"name": "cloud2", "api_address": "https://cloud2.example", "audience": "cloud2.example"}
+CONNECTION = {"name": "Stock", "type": "odbc", "connection_string": "DSN=stock"}
+SITE = {"installation": "new", "app_distribution": "none"}
+CONTENT: dict[str, dict[str, Any]] = {
+    "POST /api/v1/alert-channels/": {"name": "on call", "kind": "webhook", "values": {"url": "https://hooks.example/q"}},
+    "POST /api/v1/alert-routes/": {"channel": CHANNEL},
+    "POST /api/v1/browser-certificates/": {"host_names": ["rim9.example"]},
+    "POST /api/v1/browser-certificates/<uuid:pk>/answer/": {"certificate": "none"},
+    "POST /api/v1/certificates/<uuid:pk>/revoke/": {"reason": "superseded"},
+    "POST /api/v1/cluster/check-token/": {"token": "none"},
+    "PUT /api/v1/cluster/site/": SITE,
+    "POST /cluster/site/": SITE,
+    "POST /alerts/<uuid:pk>/": {"until": "4h"},
+    "POST /alerts/channels/<uuid:pk>/": {"name": "on call", "url": "https://hooks.example/q"},
+    "POST /alerts/rules/": {"silent_minutes": "20"},
+    "POST /settings/addresses/": {"node_api_addresses": "10.0.0.5:4242"},
+    "POST /settings/lifetime/": {"months": "24"},
+    "POST /people/<uuid:pk>/": {"roles": "Viewer"},
+    "POST /api/v1/connections/": CONNECTION,
+    "PUT /api/v1/connections/<uuid:pk>/": CONNECTION,
+    "POST /api/v1/deployments/": DEPLOYMENT,
+    "PUT /api/v1/deployments/<uuid:pk>/": DEPLOYMENT,
+    "POST /api/v1/exports/": {"format": "pem", "machine_names": ["b.example"]},
+    "POST /api/v1/exports/<uuid:pk>/revoke/": {"reason": "superseded"},
+    "POST /api/v1/nodes/": {"name": "rim9", "host_name": "rim9.example", "address": "127.0.0.1"},
+    "PATCH /api/v1/nodes/<uuid:pk>/": {"address": "10.0.0.6"},
+    "PUT /api/v1/nodes/<uuid:pk>/browser-certificate/": {"thumbprint": ""},
+    "POST /api/v1/nodes/preflight/": {"name": "rim9", "host_name": "rim9.example", "address": "127.0.0.1", "distribution_port": 9},
+    "POST /api/v1/people/": {"username": "mia"},
+    "PATCH /api/v1/people/<uuid:pk>/": {"roles": ["Viewer"]},
+    "PUT /api/v1/people/<uuid:pk>/provider/": {"identifier": "mia-7"},
+    "POST /api/v1/rotations/": {"kind": "database-key"},
+    "POST /api/v1/rotations/<uuid:pk>/exclude/": {"node": NODE, "reason": "it is broken"},
+    "PUT /api/v1/settings/lifetime/": {"months": 24},
+    "POST /api/v1/tokens/": {"name": "nightly"},
+}
+
+
+def objects_make(owner: User, *, now: datetime) -> Objects:
+    """Make one object of each kind. Returns the parameters of addresses, by the beginning of the address."""
+    node = factories.registered_node()
+    root = Certificate.objects.issued().get(kind="root")
+    certificate = factories.certificate("service", holder_id=node.pk, at=now, der=root.der)
+    export = factories.export(at=now)
+    channel = channel_create(actor=SYSTEM, name="ops", kind="webhook", values={"url": "https://hooks.example/q"}, now=now)
+    alert = factories.alert(at=now)
+    delivery = factories.delivery(channel, factories.message(alert, at=now), at=now)
+    route = Route.objects.create(channel=channel, created_at=now)
+    rotation = Rotation.objects.create(kind="root", to_version=1, actor="ann", created_at=now, from_root=root, to_root=root)
+    requested = browser_certificate_request(actor=SYSTEM, host_names=["reports.example"], key_type=KeyType.EC_P256, now=now)
+    deployment = deployment_create(actor=SYSTEM, now=now, name="cloud", api_address="https://cloud.example", audience="cloud.example")
+    person = person_create(actor=SYSTEM, username="eve", now=now)[0]
+    factories.token(owner, "dashboard", at=now)
+    token = ApiToken.objects.get(name="dashboard")
+    of: Objects = {
+        "/nodes/": (str(node.pk),),
+        "/certificates/": (str(certificate.pk),),
+        "/certificates/<uuid:pk>/crl/": (str(root.pk),),
+        "/exports/": (str(export.pk),),
+        "/exports/asked/": (str(export.batch),),
+        "/browser-certificates/": (str(requested.pk),),
+        "/connections/": (str(factories.connection(at=now).pk),),
+        "/cluster/deployments/": (str(deployment.pk),),
+        "/deployments/": (str(deployment.pk),),
+        "/cluster/manual/": (str(node.pk),),
+        "/database-key/": (str(rotation.pk),),
+        "/rotations/": (str(rotation.pk),),
+        "/roots/": (str(rotation.pk), str(node.pk)),
+        "/people/": (str(person.pk),),
+        "/people/link/": (str(uuid.UUID(int=7)),),
+        "/tokens/": (str(token.pk),),
+        "/alerts/": (str(alert.pk),),
+        "/alerts/channels/": (str(channel.pk),),
+        "/alert-channels/": (str(channel.pk),),
+        "/alerts/deliveries/": (str(delivery.pk),),
+        "/alerts/routes/": (str(route.pk),),
+        "/alert-routes/": (str(route.pk),),
+        "/account/sessions/": ("7",),
+        "/account/second-factors/": ("7",),
+    }
+    return of
+
+
+def content_of(operation: str, objects: Objects) -> dict[str, Any]:
+    """What is sent to this method and address."""
+    ids = {NODE: objects["/nodes/"][0], CHANNEL: objects["/alerts/channels/"][0]}
+    found = CONTENT.get(operation, {} if "/api/" in operation else {"unknown": "field"})
+    return {name: ids.get(value, value) if isinstance(value, str) else value for name, value in found.items()}
