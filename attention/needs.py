@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 
@@ -31,6 +31,7 @@ class Severity(StrEnum):
     INFO = "info"
 
 
+R = TypeVar("R")
 RANK = {severity: rank for rank, severity in enumerate(Severity)}
 COLORS = {Severity.CRITICAL: "red", Severity.WARNING: "orange", Severity.INFO: "blue"}
 
@@ -175,6 +176,17 @@ class Look:
             if first.keys and (table := AFFECTED[name].table):
                 keys[table] |= {*first.keys[: self._limit]}
         return {table: table().in_bulk(list(found)) for table, found in keys.items()}
+
+    @cached_property
+    def _shared(self) -> dict[Callable[["Look"], Any], Any]:
+        return {}
+
+    def shared(self, reader: Callable[["Look"], R]) -> R:
+        """What `reader` reads for the needs of several rooms, once for each look."""
+        if reader not in self._shared:
+            self._shared[reader] = reader(self)
+        found: R = self._shared[reader]
+        return found
 
     def has(self, name: str) -> bool:
         """Whether any row has the need `name`."""

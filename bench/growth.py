@@ -3,7 +3,8 @@
     python -m bench.growth PICTURE.svg [--engine production]
     python -m bench.growth PICTURE.svg FILE.json …           only draws what `bench.pages --json` has written
 
-A line is a page or an API answer (p95), or a function of the periodic work (when it looks again). The slowest ones have their names.
+A line is a page or an API answer, or a function of the periodic work (when it looks again). The slowest ones have their names. Pages have their p95 or, with --cpu, which
+a busy machine needs, their CPU time. The same figures are printed as tables for the documents.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.measure import percentile
 from sitekit.engines import ENGINES
 from sitekit.site import ROOT
 
@@ -24,7 +26,13 @@ SIZES, GOAL_MS = (100, 1_000, 10_000), 100
 WIDTH, HEIGHT, LEFT, TOP, PLOT, GAP = 1100, 420, 60, 50, 240, 560
 LEAST_MS, MOST_MS = 0.1, 100_000
 NAMED, LINE_HEIGHT = 8, 15
-STYLE = "text{font:12px sans-serif;fill:#333}.title{font-size:15px;font-weight:bold}.quiet{fill:#777}path{fill:none;stroke-width:1.2}"
+FIGURES = {"p95_ms": "p95", "cpu_ms": "CPU time"}
+STYLE = (
+    "svg{--ground:#fff;--ink:#333;--quiet:#667;--grid:#dde;--goal:#c33;--over:#c33;--under:#187a50}"
+    "@media(prefers-color-scheme:dark){svg{--ground:#16181d;--ink:#dde;--quiet:#99a;--grid:#334;--goal:#f77;--over:#f77;--under:#5c9}}"
+    "rect{fill:var(--ground)}text{font:12px sans-serif;fill:var(--ink)}.title{font-size:15px;font-weight:bold}.quiet{fill:var(--quiet)}"
+    "path{fill:none;stroke-width:1.2;stroke:var(--grid)}.goal{stroke:var(--goal)}.over{stroke:var(--over);opacity:.6}.under{stroke:var(--under);opacity:.6}"
+)
 
 
 @dataclass(frozen=True)
@@ -45,17 +53,18 @@ def figures(engine: str, folder: Path) -> list[Path]:
     return files
 
 
-def panels(files: list[Path]) -> list[Panel]:
+def panels(files: list[Path], figure: str) -> list[Panel]:
+    """`figure` is the one of pages."""
     pages: dict[str, dict[int, float]] = defaultdict(dict)
     work: dict[str, dict[int, float]] = defaultdict(dict)
     for file in files:
         found = json.loads(file.read_text())
         nodes = found["counts"]["nodes"]
         for page in found["pages"]:
-            pages[page["label"]][nodes] = page["p95_ms"]
+            pages[page["label"]][nodes] = page[figure]
         for part in found["work"]:
             work[part["label"]][nodes] = part["again_ms"]
-    return [Panel("Pages and API answers, p95", pages), Panel("Periodic work, when it looks again", work)]
+    return [Panel(f"Pages and API answers, {FIGURES[figure]}", pages), Panel("Periodic work, when it looks again", work)]
 
 
 def _across(nodes: int) -> float:
@@ -84,8 +93,8 @@ def _drawn(panel: Panel) -> str:
     parts = [_text(0, -20, panel.title, class_="title")]
     for power in range(round(math.log10(LEAST_MS)), round(math.log10(MOST_MS)) + 1):
         ms = 10.0**power
-        color = "#c33" if ms == GOAL_MS else "#ddd"
-        parts.append(f'<path stroke="{color}" d="M0 {_down(ms):.1f}H{PLOT}"/>')
+        goal = ' class="goal"' if ms == GOAL_MS else ""
+        parts.append(f'<path{goal} d="M0 {_down(ms):.1f}H{PLOT}"/>')
         parts.append(_text(-6, _down(ms) + 4, f"{ms / 1000:g} s" if ms >= 1000 else f"{ms:g} ms", text_anchor="end", class_="quiet"))
     for nodes in SIZES:
         parts.append(
@@ -93,7 +102,7 @@ def _drawn(panel: Panel) -> str:
         )
     for points in panel.lines.values():
         path = "L".join(f"{_across(nodes):.1f} {_down(ms):.1f}" for nodes, ms in sorted(points.items()))
-        parts.append(f'<path stroke="{"#c33" if max(points.values()) > GOAL_MS else "#2a7"}" stroke-opacity=".55" d="M{path}"/>')
+        parts.append(f'<path class="{"over" if max(points.values()) > GOAL_MS else "under"}" d="M{path}"/>')
     lowest = -math.inf
     for name in _slowest(panel):
         ms = panel.lines[name][max(panel.lines[name])]
@@ -108,8 +117,19 @@ def picture(drawn: list[Panel]) -> str:
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">\n<style>{STYLE}</style>\n'
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>\n{groups}\n</svg>\n'
+        f'<rect width="{WIDTH}" height="{HEIGHT}"/>\n{groups}\n</svg>\n'
     )
+
+
+def table(panel: Panel) -> str:
+    """The slowest lines, and the share of all lines, as a table of Markdown."""
+    sizes = sorted({nodes for points in panel.lines.values() for nodes in points})
+    rows = [[" ".join(name.split()), *(f"{panel.lines[name].get(nodes, math.nan):.0f}" for nodes in sizes)] for name in _slowest(panel)]
+    for words, share in (("half of all are below", 0.5), ("95 % of all are below", 0.95)):
+        every = [[points[nodes] for points in panel.lines.values() if nodes in points] for nodes in sizes]
+        rows.append([words, *(f"{percentile(found, share):.0f}" for found in every)])
+    head = [panel.title + ", ms", *(f"{nodes:,} nodes".replace(",", " ") for nodes in sizes)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---", *("--:" for _ in sizes)], *rows])
 
 
 def main() -> None:
@@ -117,10 +137,13 @@ def main() -> None:
     parser.add_argument("picture", type=Path)
     parser.add_argument("figures", nargs="*", type=Path, help="files of bench.pages --json. Default: measures now")
     parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0])
+    parser.add_argument("--cpu", action="store_true", help="draw the CPU time of pages instead of p95")
     given = parser.parse_args()
     with TemporaryDirectory() as folder:
         files = given.figures or figures(given.engine, Path(folder))
-        given.picture.write_text(picture(panels(files)))
+        drawn = panels(files, "cpu_ms" if given.cpu else "p95_ms")
+        given.picture.write_text(picture(drawn))
+        print("\n\n".join(map(table, drawn)))
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ class Report:
         browser.wait()
         empty = 1000 * statistics.median(browser.times(EMPTY, 3))
         print(f"The empty page {EMPTY} takes {empty:.1f} ms. Goals: p95 <= {MOST_MS} ms, <= {MOST_QUERIES} queries, <= {MOST_KB} KB.\n")
-        print("    p50 ms    p95 ms  queries        KB   ratio")
+        print("    p50 ms    p95 ms    cpu ms  queries        KB   ratio")
         waiting, seen = deque(addresses(samples())), set[str]()
         while waiting:
             address = waiting.popleft()
@@ -97,7 +97,8 @@ class Report:
         missed = line.missed()
         verdict = f"missed: {', '.join(missed)}" if missed else "reached"
         print(
-            f"{line.p50_ms:10.1f}{line.p95_ms:10.1f}{line.queries:9}{line.kb:10.1f}{line.ratio:8.1f}  {verdict:24}{line.label}", flush=True
+            f"{line.p50_ms:10.1f}{line.p95_ms:10.1f}{line.cpu_ms:10.1f}{line.queries:9}{line.kb:10.1f}{line.ratio:8.1f}  {verdict:24}{line.label}",
+            flush=True,
         )
 
     def _keep_going(self, client: Client) -> None:

@@ -1,17 +1,21 @@
 """Needs of certificates that expire soon. The rooms that issue them add the holder and the remedy."""
 
+import uuid
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.urls import reverse
 
-from attention.needs import Need, Severity, codes_register
+from attention.needs import Look, Need, Severity, codes_register
 from certs.certificates.models import CertificateQuerySet
 from certs.models import Certificate
+from certs.states import CertificateStatus
 from pki.core import clocks
 from web.words import plural
 
 SHOWN_AHEAD = timedelta(days=90)
+STATUSES = CertificateStatus.ISSUED, CertificateStatus.REVOKED
 
 codes_register(
     {
@@ -19,6 +23,26 @@ codes_register(
         "certificate-expired": "a certificate of the site has expired",
     }
 )
+
+
+# Needs of holders of certificates, whose keys are the holders.
+_of_holders: set[str] = set()
+
+
+def of_holders(*names: str) -> None:
+    """Register needs for which `held` reads certificates."""
+    _of_holders.update(names)
+
+
+def held(look: Look) -> dict[uuid.UUID, list[Certificate]]:
+    """The issued and revoked certificates of the holders with such needs, with their issuers, the next to expire first. One query: ask `look.shared(held)`."""
+    holders = {key for name in _of_holders for key in look.keys(name)}
+    rows = Certificate.objects.filter(status__in=STATUSES, holder_id__in=holders).select_related("issuer").order_by("not_after", "pk")
+    found: dict[uuid.UUID, list[Certificate]] = defaultdict(list)
+    for row in rows.defer("der", "sealed_private_key", "issuer__der", "issuer__encrypted_private_key") if holders else ():
+        assert row.holder_id is not None
+        found[row.holder_id].append(row)
+    return found
 
 
 def expiring_soon(now: datetime) -> CertificateQuerySet:

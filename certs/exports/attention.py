@@ -12,6 +12,7 @@ from attention.expiring import Expiring, ExpiringTable, by_hand, table_register
 from attention.needs import Look, Many, Need, Severity, affected_register, codes_register, needs_register
 from attention.once import once
 from attention.together import Keys
+from certs.certificates.attention import held, of_holders
 from certs.exports.status import SOON, ExportDetails, export_statuses, is_outdated, is_refused
 from certs.models import Export, ExportQuerySet
 from certs.states import ExportStatus
@@ -33,9 +34,11 @@ codes_register(
 def needs(look: Look) -> Iterator[Need]:
     """Exports that are refused, that will be refused, or that expire within 30 days."""
     found = {name: list(look.worst(name)) for name in MANY}
-    statuses = {status.export.pk: status for status in export_statuses(chain(*found.values()))} if any(found.values()) else {}
-    for name, exports in found.items():
-        of_exports = (_export(statuses[export.pk], look.now) for export in exports)
+    exports = list(chain(*found.values()))
+    certificates = chain(*(look.shared(held)[export.pk] for export in exports))
+    statuses = {status.export.pk: status for status in export_statuses(exports, certificates)} if exports else {}
+    for name, affected in found.items():
+        of_exports = (_export(statuses[export.pk], look.now) for export in affected)
         yield from (replace(need, many=look.many(name)) for need in of_exports if need)
 
 
@@ -61,6 +64,7 @@ def _affected_register(name: str, title: str, query: str) -> None:
 
 for name, (title, query) in MANY.items():
     _affected_register(name, title, query)
+of_holders(*MANY)
 
 
 @once

@@ -49,12 +49,14 @@ def is_outdated() -> Q:
     return _with_certificate(Q(issuer__in=leaving) | Q(database_key_version__in=old_keys))
 
 
-def export_statuses(exports: Iterable[Export]) -> list[ExportDetails]:
-    """Each export with its certificates and what you must do. A fixed number of queries."""
+def export_statuses(exports: Iterable[Export], known: Iterable[Certificate] | None = None) -> list[ExportDetails]:
+    """Each export with its certificates and what you must do. A fixed number of queries. `known` are the certificates, with their issuers, if the caller has read them."""
     exports_listed = list(exports)
     held: dict[tuple[uuid.UUID | None, int], list[Certificate]] = {}
-    rows = Certificate.objects.listed().filter(holder_id__in=[export.pk for export in exports_listed]).select_related("issuer")
-    for row in rows.defer("der", "sealed_private_key", "issuer__der", "issuer__encrypted_private_key").order_by("-kind"):
+    if known is None:
+        rows = Certificate.objects.listed().filter(holder_id__in=[export.pk for export in exports_listed]).select_related("issuer")
+        known = rows.defer("der", "sealed_private_key", "issuer__der", "issuer__encrypted_private_key")
+    for row in sorted(known, key=lambda row: row.kind, reverse=True):
         held.setdefault((row.holder_id, row.generation), []).append(row)
     rotation, keys = root_rotation(), {database_key.version: database_key for database_key in database_keys()}
     return [_details(export, held.get((export.pk, export.made_generation), []), rotation, keys) for export in exports_listed]

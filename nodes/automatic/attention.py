@@ -4,11 +4,13 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain
 
 from django.db.models import F, Q
 from django.urls import reverse
 
 from attention.needs import Look, Need, Severity, codes_register, needs_register
+from certs.certificates.attention import held, of_holders
 from certs.certificates.issuer import issuing_root, root_rotation, rotation_under_way
 from certs.models import Rotation
 from nodes.automatic.services import Due, due_nodes, dues_of, root_is_due, rotates_next
@@ -38,7 +40,8 @@ def needs(look: Look) -> Iterator[Need]:
     with contextlib.suppress(ZoneMissing, ZoneBroken):
         if overdue := list(look.worst("renewal-overdue")):
             reasons = blocked_texts(with_blocked(Node.objects.filter(pk__in=[node.pk for node in overdue]), now=look.now))
-            for due in dues_of(overdue, now=look.now):
+            certificates = chain(*(look.shared(held)[node.pk] for node in overdue))
+            for due in dues_of(overdue, now=look.now, known=certificates):
                 why = reasons[due.node.pk] or "No attempt has failed yet."
                 yield replace(_overdue(due, why, look.now), many=look.many("renewal-overdue"))
         yield from _root_due(look.now)
@@ -53,6 +56,9 @@ def overdue(now: datetime) -> Q:
         return due_nodes(since=now - OVERDUE_AFTER, now=now)
     except (ZoneMissing, ZoneBroken):
         return Q(pk__in=[])
+
+
+of_holders("renewal-overdue")
 
 
 def _overdue(due: Due, why: str, now: datetime) -> Need:

@@ -3,7 +3,7 @@
 import contextlib
 import uuid
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -79,23 +79,24 @@ def _without_cluster(*, since: datetime) -> "list[QuerySet[Any, Any]]":
     return [Node.objects.filter(pk__in=due).values("pk")]
 
 
-def dues_of(nodes: Collection[Node], *, now: datetime) -> list[Due]:
+def dues_of(nodes: Collection[Node], *, now: datetime, known: Iterable[Certificate] | None = None) -> list[Due]:
     """Since when each of `nodes` is due, and when its first due certificate expires; a fixed number of queries. Select the observations with the nodes.
 
-    Nodes that do not trust the issuing root yet are left out. Raises: ZoneMissing, ZoneBroken.
+    `known` are certificates that they hold, all issued ones among them, if the caller has read them. Nodes that do not trust the issuing root yet are left out. Raises: ZoneMissing, ZoneBroken.
     """
     root, by_pk = issuing_root(), {node.pk: node for node in nodes}
     moments: dict[uuid.UUID, list[tuple[datetime, datetime]]] = defaultdict(list)
     own: dict[uuid.UUID, set[str]] = defaultdict(set)
     gets = _new_not_after(now)
-    held = (
-        Certificate.objects.issued().filter(kind__in=OWN_KINDS, holder_id__in=by_pk).values_list("holder_id", "pk", "renew_at", "not_after")
-    )
-    for holder, pk, renew_at, not_after in held:
-        assert holder is not None
-        own[holder].add(str(pk))
-        if renew_at is not None and renew_at <= now and lifetime.is_worth_renewing(not_after, new_not_after=gets):
-            moments[holder].append((renew_at, not_after))
+    if known is None:
+        held = Certificate.objects.issued().filter(kind__in=OWN_KINDS, holder_id__in=by_pk)
+        known = held.only("kind", "status", "holder_id", "renew_at", "not_after")
+    for row in known:
+        if row.holder_id is None or row.status != CertificateStatus.ISSUED or row.kind not in OWN_KINDS:
+            continue
+        own[row.holder_id].add(str(row.pk))
+        if row.renew_at is not None and row.renew_at <= now and lifetime.is_worth_renewing(row.not_after, new_not_after=gets):
+            moments[row.holder_id].append((row.renew_at, row.not_after))
     for node, at, not_after in _cluster_dues(nodes, root):
         if at <= now:
             moments[node.pk].append((at, not_after))

@@ -1,7 +1,5 @@
 """The needs of renewals and of the certificates of nodes."""
 
-import uuid
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -11,8 +9,9 @@ from django.urls import reverse
 
 from attention.needs import Look, Many, Need, Severity, affected_register, codes_register, needs_register
 from attention.together import Keys
-from certs.certificates.attention import expired_need, expiring_need, expiring_soon
+from certs.certificates.attention import SHOWN_AHEAD, expired_need, expiring_need, expiring_soon, held, of_holders
 from certs.models import Certificate, CertificateQuerySet
+from certs.states import CertificateStatus
 from nodes.inventory.conditions import condition_register, nodes_observed
 from nodes.inventory.silence import calling_nodes
 from nodes.models import Renewal
@@ -20,6 +19,8 @@ from nodes.states import RenewalStatus
 from pki.core.lifetime import ExpiryStatus
 from pki.core.roles import OWN_KINDS, Kind
 
+OF_HOLDERS = "certificate-expired", "certificate-expiring"
+of_holders(*OF_HOLDERS)
 # A node whose client certificate has expired, or was revoked, cannot call: all of this follows.
 OF_NO_CALLS = frozenset({"node-silent", "certificate-expiring", "renewal-overdue", "node-renewal-failed", "rotation-waits"})
 
@@ -62,6 +63,12 @@ def _of_nodes(now: datetime) -> CertificateQuerySet:
     return expiring_soon(now).filter(kind__in=OWN_KINDS)
 
 
+def _expires_soon(certificate: Certificate, now: datetime) -> bool:
+    """The same for one certificate of a node."""
+    is_own = certificate.status == CertificateStatus.ISSUED and certificate.kind in OWN_KINDS
+    return is_own and certificate.not_after < now + SHOWN_AHEAD
+
+
 def _by_holder(rows: CertificateQuerySet) -> Keys:
     """The holders of these certificates, the one with the first to expire first."""
     return rows.order_by().values(key=F("holder_id")).annotate(first=Min("not_after")).order_by("first", "key")
@@ -89,14 +96,9 @@ def expiring(now: datetime) -> Keys:
 
 def _certificates(look: Look) -> Iterator[Need]:
     """One need for the expired certificates of each node, and one for those that expire soon."""
-    names = "certificate-expired", "certificate-expiring"
-    holders = {key for name in names for key in look.keys(name)}
-    held: dict[uuid.UUID | None, list[Certificate]] = defaultdict(list)
-    for certificate in _of_nodes(look.now).filter(holder_id__in=holders).order_by("not_after", "pk") if holders else ():
-        held[certificate.holder_id].append(certificate)
-    for name in names:
+    for name in OF_HOLDERS:
         for key, node in look.entries(name):
-            if of_holder := held[key]:
+            if of_holder := [certificate for certificate in look.shared(held)[key] if _expires_soon(certificate, look.now)]:
                 subject = str(node) if node is not None else of_holder[0].holder or of_holder[0].subject
                 found = _expired(of_holder, subject, look.now) if name == "certificate-expired" else _expiring(of_holder, subject, look.now)
                 yield from (replace(need, many=look.many(name)) for need in found)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db.models import BooleanField, Case, CharField, Count, DateTimeField, F, Max, Min, Q, QuerySet, Value, When
-from django.db.models.functions import Cast, Concat, Left
+from django.db.models.functions import Cast, Left
 
 from attention.expiring import ExpiringTable, Forecast
 from pki.core import lifetime
@@ -17,7 +17,7 @@ SOONER = "sooner"  # instead of the month in which rows are due: not later than 
 
 
 class Tally(NamedTuple):
-    """Rows of a table that agree in the first five values. `period` is the bucket in which they expire, with the month if it is later than in 90 days.
+    """Rows of a table that agree in the first six values. `period` is the bucket in which they expire, and `month` the month.
 
     `due` is the month in which they are due, empty if their own age decides nothing.
     """
@@ -25,6 +25,7 @@ class Tally(NamedTuple):
     source: str
     kind: str
     period: str
+    month: str
     due: str
     by_hand: bool
     rows: int
@@ -48,7 +49,7 @@ class Counts:
         """Everything by its expiry date: groups of one kind and period."""
         found: dict[tuple[str, ...], Group] = {}
         for tally in self.tallies:
-            key = tally.source, tally.kind, tally.period
+            key = tally.source, tally.kind, tally.period, tally.month
             known = found.get(key) or Group(tally.kind, tally.first, tally.last, 0, 0)
             ends, hands = (min(known.first, tally.first), max(known.last, tally.last)), tally.rows if tally.by_hand else 0
             found[key] = Group(tally.kind, *ends, known.count + tally.rows, known.by_hand + hands)
@@ -140,12 +141,10 @@ def _tallies(source: str, table: ExpiringTable, forecast: Forecast | None, now: 
         own = When(forecast.own, then=_month(forecast.field))
         due = Case(When(table.replaced_by(as_of), then=Value(SOONER)), own, default=Value(""), output_field=CharField())
         first_due, last_due = Min(forecast.field), Max(forecast.field)
-    *soon, year, later = _begins(as_of).items()
-    periods = [When(not_after__gte=begin, then=Concat(Value(name), _month("not_after"))) for name, begin in (later, year)]
-    periods += [When(not_after__gte=begin, then=Value(name)) for name, begin in reversed(soon)]
+    periods = [When(not_after__gte=begin, then=Value(name)) for name, begin in reversed(_begins(as_of).items())]
     keys = {
         "source_": Value(source), "kind_": Value(table.kind) if table.kind else F("kind"),
-        "period_": Case(*periods, default=Value("expired")), "due_": due, "by_hand_": Case(When(table.by_hand(now), then=True), default=False, output_field=BooleanField()),
+        "period_": Case(*periods, default=Value("expired")), "month_": _month("not_after"), "due_": due, "by_hand_": Case(When(table.by_hand(now), then=True), default=False, output_field=BooleanField()),
     }  # fmt: skip
     values = {"count_": Count("*"), "first_": Min("not_after"), "last_": Max("not_after"), "first_due_": first_due, "last_due_": last_due}
     tallies: QuerySet[Any] = table.rows().order_by().annotate(**keys).values_list(*keys).annotate(**values)

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from django.db.models import Q
+from django.db.models import Min, Q, Value
 
 from attention.expiring import Endless, Expiring, ExpiringTable, few_expiring, tables_of
 from audit.actors import Actor
@@ -68,6 +69,15 @@ class Everything:
         """The root that expires first."""
         return next((entry.row for entry in self.few if entry.row.kind == Kind.ROOT), None)
 
+    def _earliest(self, condition: Callable[[ExpiringTable], Q]) -> dict[str, datetime]:
+        """The table with the first row to expire that meets its condition, and when that expires. One query."""
+        parts = [
+            table.rows().filter(condition(table)).order_by().values_list(Value(source)).annotate(Min("not_after"))
+            for source, table in self.tables.items()
+        ]
+        found = [(source, at) for source, at in parts[0].union(*parts[1:], all=True) if at] if parts else []
+        return dict(sorted(found, key=itemgetter(1))[:1])
+
     def first(
         self, matches: Callable[[BoardRow], bool], condition: Callable[[ExpiringTable], Q], at: Mapping[str, datetime] | None = None
     ) -> Entry | None:
@@ -76,11 +86,7 @@ class Everything:
         `at`: the tables that can have it, and the expiry date of their first such row, if that is known. A row that was found there before is taken again.
         """
         found = [entry for entry in self.few if matches(entry.row)][:1]
-        if at is None:
-            for source, table in self.tables.items():
-                found += self.entries(source, table.rows().filter(condition(table)).order_by("not_after", "pk")[:1])
-            return min(found, key=lambda entry: entry.place, default=None)
-        for source, moment in at.items():
+        for source, moment in (self._earliest(condition) if at is None else at).items():
             if (source, moment) not in self._first:
                 rows = self.tables[source].rows().filter(condition(self.tables[source]), not_after=moment).order_by("pk")
                 self._first[source, moment] = self.entries(source, rows[:1])

@@ -8,7 +8,7 @@ from django.db.models import Count, QuerySet
 from audit.actors import SYSTEM, Actor
 from audit.models import Event
 from backups.backup import VERIFIED
-from certs.certificates.issuer import roots_in_force
+from certs.certificates.issuer import roots_in_force, rotation_under_way, site_certificates
 from certs.exports.status import exports_in_use
 from certs.exports.view_models import AffectedExports, affected_exports
 from certs.models import CentralKey, Certificate, Rotation, TrustZone
@@ -168,13 +168,13 @@ def recreation_plan(*, actor: Actor, now: datetime) -> RecreationPlan:
         zone=zone,
         name=issue.root_name(zone.name, root_next_number()),
         roots=list(roots_in_force()),
-        cluster=list(in_force.filter(kind=Kind.CLUSTER)),
+        cluster=[certificate for certificate in site_certificates() if certificate.kind == Kind.CLUSTER],
         central=Node.objects.get(is_central=True),
         nodes=nodes,
         others=Node.objects.present().filter(is_central=False).count() - nodes,
         certificates=in_force.exclude(kind=Kind.ROOT).count(),
         exports=affected_exports(exports_in_use(), filters={}),
-        rotation=Rotation.objects.filter(under_way=True).first(),
+        rotation=rotation_under_way(),
         secrets=secrets_of_center(since=now, actor=actor, now=now),
         last_backup=backup.last_success if backup else None,
         was_recreated=Job.objects.filter(task=TASK, subject=zone.pk).exists(),

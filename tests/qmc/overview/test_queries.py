@@ -115,6 +115,23 @@ def test_the_number_of_queries_does_not_grow_with_the_site(site_directory: Path,
     assert ends.count > 200
 
 
+# The goal is 25. Here, there is every kind of need, and each kind has details of its own.
+MOST_QUERIES = {"/": 35, "/expiry/": 25, "/expiry/?page=2&page_size=25": 25, "/api/v1/expiry/": 25, "/api/v1/attention/": 26}
+
+
+@pytest.mark.django_db
+def test_pages_of_needs_and_expiry_dates_have_few_queries(site_directory: Path) -> None:
+    client, now = factories.administrator(), timezone.now()
+    crowd(range(50), now)
+    costs = {}
+    for path in MOST_QUERIES:
+        client.get(path, secure=True)
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(path, secure=True).status_code == 200
+        costs[path] = len(asked)
+    assert {path: cost for path, cost in costs.items() if cost > MOST_QUERIES[path]} == {}
+
+
 def board_asked(now: datetime) -> Board:
     """The board, with its first page."""
     every = Everything(SYSTEM, now, now)
