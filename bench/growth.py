@@ -3,8 +3,8 @@
     python -m bench.growth PICTURE.svg [--engine production]
     python -m bench.growth PICTURE.svg FILE.json …           only draws what `bench.pages --json` has written
 
-A line is a page or an API answer, or a function of the periodic work (when it looks again). The slowest ones have their names. Pages have their p95 or, with --cpu, which
-a busy machine needs, their CPU time. The same figures are printed as tables for the documents.
+A line is a page or an API answer, or a function of the periodic work (when it looks again). The slowest ones have their names. Pages have their p95 and work its median. With --cpu, which a busy
+machine needs, both have their CPU time. The same figures are printed as tables for the documents.
 """
 
 import argparse
@@ -63,8 +63,11 @@ def panels(files: list[Path], figure: str) -> list[Panel]:
         for page in found["pages"]:
             pages[page["label"]][nodes] = page[figure]
         for part in found["work"]:
-            work[part["label"]][nodes] = part["again_ms"]
-    return [Panel(f"Pages and API answers, {FIGURES[figure]}", pages), Panel("Periodic work, when it looks again", work)]
+            work[part["label"]][nodes] = part["cpu_ms" if figure == "cpu_ms" else "again_ms"]
+    return [
+        Panel(f"Pages and API answers, {FIGURES[figure]}", pages),
+        Panel(f"Periodic work when it looks again, {'CPU time' if figure == 'cpu_ms' else 'median'}", work),
+    ]
 
 
 def _across(nodes: int) -> float:
@@ -107,7 +110,7 @@ def _drawn(panel: Panel) -> str:
     for name in _slowest(panel):
         ms = panel.lines[name][max(panel.lines[name])]
         lowest = max(_down(ms) + 4, lowest + LINE_HEIGHT)
-        parts.append(_text(PLOT + 10, lowest, f"{' '.join(name.split())[:44]}  {ms:.0f} ms"))
+        parts.append(_text(PLOT + 10, lowest, f"{' '.join(name.split())[:38]}  {ms:.0f} ms"))
     return "\n".join(parts)
 
 
@@ -137,7 +140,7 @@ def main() -> None:
     parser.add_argument("picture", type=Path)
     parser.add_argument("figures", nargs="*", type=Path, help="files of bench.pages --json. Default: measures now")
     parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0])
-    parser.add_argument("--cpu", action="store_true", help="draw the CPU time of pages instead of p95")
+    parser.add_argument("--cpu", action="store_true", help="draw CPU time")
     given = parser.parse_args()
     with TemporaryDirectory() as folder:
         files = given.figures or figures(given.engine, Path(folder))
