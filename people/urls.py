@@ -5,6 +5,7 @@ from django.urls import path
 from people.accounts import pages as accounts
 from people.factors import pages as factors
 from people.profile import pages as profile
+from people.roles import pages as roles
 from people.tokens import pages as tokens
 
 app_name = "people"
@@ -22,10 +23,12 @@ urlpatterns = [
     path("account/second-factors/<int:pk>/remove/", factors.remove, name="factor-remove"),
     path("people/", accounts.person_list, name="list"),
     path("people/new/", accounts.create, name="create"),
+    path("people/roles/", roles.roles, name="roles"),
     path("people/link/<str:secret>/", accounts.link, name="link"),
     path("people/<uuid:pk>/", accounts.detail, name="person"),
     path("people/<uuid:pk>/activity/", accounts.activity, name="activity"),
     path("people/<uuid:pk>/link/", accounts.link_new, name="link-new"),
+    path("people/<uuid:pk>/second-factors/", accounts.factors_reset, name="factors-reset"),
     path("people/<uuid:pk>/sign-out/", accounts.sign_out, name="sign-out"),
     path("tokens/", tokens.token_list, name="tokens"),
     path("tokens/new/", tokens.create, name="token-create"),

@@ -24,6 +24,7 @@ from nodes.rotations import api as rotations
 from people.accounts import api as people
 from people.factors import doors
 from people.provider.api import IdentityProviderSetting, PersonProvider
+from people.roles.api import Roles
 from people.tokens import api as tokens
 from qmc import error_pages
 from qmc.addresses import pages as views_addresses
@@ -85,9 +86,11 @@ API = [
     path("alert-routes/<uuid:pk>/", alert_routes.RouteDetail.as_view()),
     path("audit/", Audit.as_view()),
     path("people/", people.People.as_view()),
+    path("people/roles/", Roles.as_view()),
     path("people/<uuid:pk>/", people.PersonDetail.as_view()),
     path("people/<uuid:pk>/link/", people.PersonLink.as_view()),
     path("people/<uuid:pk>/provider/", PersonProvider.as_view()),
+    path("people/<uuid:pk>/reset-second-factors/", people.PersonSecondFactors.as_view()),
     path("people/<uuid:pk>/sign-out/", people.PersonSignOut.as_view()),
     path("tokens/", tokens.Tokens.as_view()),
     path("tokens/<uuid:pk>/", tokens.TokenDetail.as_view()),

@@ -14,6 +14,7 @@ from django.db.models import Model
 from agent.files import replace
 from audit.actors import Actor
 from audit.record import record
+from people.factors.services import factors_delete
 from people.models import ApiToken, Person
 from people.roles.groups import role_give, root_admins
 from people.roles.registry import Role
@@ -74,7 +75,7 @@ def administrator_reset(
 
 
 def _write(name: str, password_file: Path | None, *, zone: Model, actor: Actor, now: datetime, action: str) -> Path:
-    """Set the password. The sessions end, because Django binds them to the password."""
+    """Set the password, and remove second factors. The sessions end, because Django binds them to the password."""
     user = User.objects.filter(username=name).first() or User(username=name)
     before = user.pk is not None
     user.is_active = True
@@ -95,6 +96,8 @@ def _write(name: str, password_file: Path | None, *, zone: Model, actor: Actor, 
         role_give(user, Role.ROOT_ADMIN)
         Person.objects.filter(user=user).update(password_is_written=password_file is None)
         record(actor=actor, action=action, target=zone, detail={"name": name, "existed": before}, now=now)
+        if removed := factors_delete(user):
+            record(actor=actor, action="person.second-factors-reset", target=user.person, detail={"removed": removed}, now=now)
     if password_file is not None and file != password_file_of(name):
         password_file_of(name).unlink(missing_ok=True)  # it has the previous password
     return file

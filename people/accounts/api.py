@@ -10,9 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from people.accounts.lists import STATES, PersonList, people_shown, person_json
-from people.accounts.services import person_change, person_create, person_link, person_sign_out
+from people.accounts.services import PERMISSION, person_change, person_create, person_factors_reset, person_link, person_sign_out
 from people.models import Person
 from people.roles.registry import ROLES, Role
+from people.sign_in.fresh_sign_in import fresh_sign_in_required
 from web.api import Input, StrictText, View, list_query, operation, page_of
 
 VIEW = "people.view_person"
@@ -34,6 +35,7 @@ class PersonOutput(serializers.Serializer[Any]):
     username = serializers.CharField()
     roles = serializers.ListField(child=serializers.ChoiceField(choices=ROLES))
     service_account = serializers.BooleanField()
+    second_factor = serializers.BooleanField(help_text="whether the sign-in asks for a code or a passkey too")
     state = serializers.ChoiceField(choices=STATES)
     provider_identifier = serializers.CharField(
         help_text="of the identity at the provider that the account is linked with; empty if there is none"
@@ -51,6 +53,10 @@ class PersonCreatedOutput(PersonOutput):
 
 class LinkOutput(serializers.Serializer[Any]):
     link = serializers.URLField(help_text="the one-time link to set the password. No other answer has it")
+
+
+class FactorsResetOutput(serializers.Serializer[Any]):
+    removed = serializers.ListField(child=serializers.CharField(), help_text="the kinds that were removed")
 
 
 class SignOutOutput(serializers.Serializer[Any]):
@@ -98,6 +104,17 @@ class PersonLink(View):
     def post(self, request: Request, pk: uuid.UUID) -> Response:
         path = person_link(actor=self.actor, person=_one(pk), now=timezone.now())
         return Response({"link": request.build_absolute_uri(path)}, status=201)
+
+
+class PersonSecondFactors(View):
+    """Remove all second factors of a person, who has lost them. All sessions of this person end. A session is asked for a fresh sign-in first."""
+
+    @operation(FactorsResetOutput)
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        self.actor.require(PERMISSION)
+        if not request.auth:
+            fresh_sign_in_required(request._request)
+        return Response({"removed": person_factors_reset(actor=self.actor, person=_one(pk), now=timezone.now())})
 
 
 class PersonSignOut(View):

@@ -9,13 +9,24 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from people.accounts.forms import LinkForm, NewPersonForm, RolesForm
 from people.accounts.links import VALID, person_of_link
 from people.accounts.lists import PersonList, identifier_of, people_shown, state_of
-from people.accounts.services import link_use, person_change, person_create, person_link, person_sign_out, roles_of, tokens_of
+from people.accounts.services import (
+    link_use,
+    person_change,
+    person_create,
+    person_factors_reset,
+    person_link,
+    person_sign_out,
+    roles_of,
+    tokens_of,
+)
+from people.factors.services import factor_kinds
 from people.models import ApiToken, Person
+from people.sign_in.fresh_sign_in import fresh_sign_in
 from web.errors import InputInvalid
 from web.lists.listed import Listed
 from web.page import PageRequest, page
@@ -45,6 +56,7 @@ DONE = {
     "deactivated": "Deactivated. All sessions have ended, and the tokens of this account are refused.",
     "activated": "Activated. Sessions and links of before do not come back.",
     "signed-out": "Signed out everywhere.",
+    "factors-reset": "Second factors removed. All sessions have ended.",
 }
 
 
@@ -106,6 +118,19 @@ def activity(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
 def link_new(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     person = get_object_or_404(people_shown(), pk=pk)
     return _link_shown(request, person, person_link(actor=request.actor, person=person, now=timezone.now()))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page(CHANGE)
+@fresh_sign_in
+def factors_reset(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    """Remove the second factors of a person, after a question."""
+    person = get_object_or_404(people_shown(), pk=pk)
+    kinds = factor_kinds(person.user)
+    if request.method == "POST" and kinds:
+        person_factors_reset(actor=request.actor, person=person, now=timezone.now())
+        return redirect(_page_of(person, "factors-reset"))
+    return render(request, "people/accounts/second_factors.html", {"person": person, "kinds": kinds})
 
 
 @require_POST

@@ -14,6 +14,7 @@ from django.db import transaction
 from audit.actors import Actor
 from audit.record import record
 from people.accounts.links import link_end, link_make, person_of_link
+from people.factors.services import factors_delete
 from people.models import ApiToken, Person
 from people.roles.groups import root_admins
 from people.roles.registry import Role
@@ -101,6 +102,19 @@ def person_sign_out(*, actor: Actor, person: Person, now: datetime) -> int:
     ended = sessions_end(person_held(person).user)
     record(actor=actor, action="person.signed-out", target=person, detail={"sessions": ended}, now=now)
     return ended
+
+
+@transaction.atomic
+def person_factors_reset(*, actor: Actor, person: Person, now: datetime) -> list[str]:
+    """Remove all second factors of a person, and end the sessions. Returns the kinds that were removed. Raises: PermissionRefused, InputInvalid."""
+    actor.require(PERMISSION)
+    held = _locked(person)
+    removed = factors_delete(held.user)
+    if not removed:
+        raise InputInvalid({"person": [f"{held} has no second factor."]})
+    sessions_end(held.user)
+    record(actor=actor, action="person.second-factors-reset", target=held, detail={"removed": removed}, now=now)
+    return removed
 
 
 @transaction.atomic

@@ -21,7 +21,7 @@ LONGEST_NAME, LONGEST_CODE = 60, 40
 
 def _name(initial: str) -> forms.CharField:
     return forms.CharField(
-        label="Name", max_length=LONGEST_NAME, initial=initial, widget=text_input("Phone of Anna"), help_text="Only you see it. It says which device this is.",
+        label="Name", max_length=LONGEST_NAME, initial=initial, widget=text_input("Phone of Anna"), help_text="Which device this is.",
         error_messages={"required": "Enter a name."},
     )  # fmt: skip
 

@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from audit.actors import Actor
 from audit.record import record
 from people.factors.codes import step_used
-from people.models import RoleRule
+from people.roles.rules import requires_factor
 from web.errors import InputInvalid
 
 KINDS = {"totp": "authenticator app", "webauthn": "passkey"}
@@ -28,6 +28,10 @@ def factors_of(user: User) -> QuerySet[Authenticator]:
     """The second factors of an account, without its recovery codes."""
     rows: QuerySet[Authenticator] = Authenticator.objects.filter(user=user)
     return rows.exclude(type=Authenticator.Type.RECOVERY_CODES).order_by("created_at", "pk")
+
+
+def factor_kinds(user: User) -> list[str]:
+    return [KINDS[factor.type] for factor in factors_of(user)]
 
 
 def recovery_codes_left(user: User) -> int:
@@ -95,7 +99,7 @@ def factor_remove(*, actor: Actor, factor: Authenticator, now: datetime) -> None
     """Remove a second factor. Recovery codes go with the last one. Raises: InputInvalid, if a role requires one and it is the last."""
     user = _lock(factor.user)
     if not factors_of(user).exclude(pk=factor.pk).exists():
-        if roles := list(RoleRule.objects.filter(second_factor=True, role__user=user).values_list("role__name", flat=True)):
+        if roles := list(requires_factor().filter(role__user=user).values_list("role__name", flat=True)):
             raise InputInvalid(
                 {"factor": [f"This is your last second factor, and your role {roles[0]} requires one. Add another one first."]}
             )
@@ -118,7 +122,7 @@ def recovery_codes_make(*, actor: Actor, user: User, now: datetime) -> list[str]
 
 def factors_delete(user: User) -> list[str]:
     """Remove all second factors of an account. The caller records it. Returns their kinds."""
-    kinds = [KINDS[factor.type] for factor in factors_of(user)]
+    kinds = factor_kinds(user)
     Authenticator.objects.filter(user=user).delete()
     return kinds
 

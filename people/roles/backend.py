@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from allauth.mfa.models import Authenticator
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Permission, User
 from django.db.models import Exists, OuterRef, Q
 
-from people.models import RoleRule
+from people.roles.rules import has_factor, requires_factor
 
 
 class RoleBackend(ModelBackend):
@@ -15,9 +14,8 @@ class RoleBackend(ModelBackend):
 
     def get_user(self, user_id: Any) -> User | None:
         """The account of a session with its person, by one query. `lacks_second_factor`: one of its roles requires one, and it has none."""
-        required = RoleRule.objects.filter(second_factor=True, role__user=OuterRef("pk"))
-        factors = Authenticator.objects.filter(user=OuterRef("pk")).exclude(type=Authenticator.Type.RECOVERY_CODES)
-        found = User.objects.select_related("person").annotate(lacks_second_factor=Exists(required) & ~Exists(factors))
+        required = Exists(requires_factor().filter(role__user=OuterRef("pk")))
+        found = User.objects.select_related("person").annotate(lacks_second_factor=required & ~has_factor("pk"))
         user = found.filter(pk=user_id).first()
         return user if user is not None and self.user_can_authenticate(user) else None
 

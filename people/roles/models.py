@@ -1,5 +1,7 @@
 """What the roles were given, and what they require."""
 
+import uuid
+
 from django.contrib.auth.models import Group, Permission
 from django.db import models
 
@@ -20,6 +22,7 @@ class RoleGrant(models.Model):
 class RoleRule(models.Model):
     """What a role requires of its people. A role without a row requires nothing."""
 
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     role = models.OneToOneField(Group, on_delete=models.CASCADE)
     second_factor = models.BooleanField(default=False, help_text="people with this role sign in with a second factor")
 

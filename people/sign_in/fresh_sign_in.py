@@ -1,4 +1,4 @@
-"""Pages with private keys ask the signed-in person for the password again, or for another sign-in with the provider."""
+"""Before dangerous acts, the console asks the person who has signed in again: for the password, a code, a passkey, or another sign-in with the provider."""
 
 import time
 from collections.abc import Callable
@@ -18,8 +18,21 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from web.page import PageRequest
+from web.problems import problem_register
 
 P = ParamSpec("P")
+
+
+class FreshSignInRequired(Exception):
+    """The person who has signed in was not asked again within the last minutes."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"Confirm who you are on the page {reverse('account_reauthenticate')}, then repeat the request within five minutes."
+        )
+
+
+problem_register(403, "fresh-sign-in-required", FreshSignInRequired)
 
 
 def _is_asked_at_provider(request: HttpRequest) -> bool:
@@ -33,11 +46,11 @@ def _is_asked_at_provider(request: HttpRequest) -> bool:
 
 @reauthentication_required  # type: ignore[untyped-decorator]
 def _asked(request: HttpRequest) -> None:
-    """Raises: ReauthenticationRequired, unless the person typed the password within the last minutes."""
+    """Raises: ReauthenticationRequired, unless the person was asked within the last minutes."""
 
 
 def fresh_sign_in(view: Callable[Concatenate[PageRequest, P], HttpResponse]) -> Callable[Concatenate[PageRequest, P], HttpResponse]:
-    """Ask for the password before `view`. A form that arrives too late must be filled in again: allauth would store it, with its passwords, in the session."""
+    """Ask again before `view`. A form that arrives too late must be filled in again: allauth would store it, with its passwords, in the session."""
 
     @wraps(view)
     def inner(request: PageRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -53,3 +66,13 @@ def fresh_sign_in(view: Callable[Concatenate[PageRequest, P], HttpResponse]) -> 
         return view(request, *args, **kwargs)
 
     return inner
+
+
+def fresh_sign_in_required(request: HttpRequest) -> None:
+    """The same for an operation of the API that a session asks for. Raises: FreshSignInRequired."""
+    try:
+        _asked(request)
+    except ReauthenticationRequired as exc:
+        raise FreshSignInRequired from exc
+    if _is_asked_at_provider(request):
+        raise FreshSignInRequired

@@ -15,7 +15,7 @@ from web.words import counted
 
 
 class Command(SiteCommand):
-    help = "Sets a new password for an administrator, or makes the account. All its sessions are signed out. The password is written into a file and never printed."
+    help = "Sets a new password for an administrator, or makes the account. All its sessions are signed out, and its second factors are removed. The password is written into a file and never printed."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", nargs="?", help="user name. Not needed if there is only one administrator")

@@ -286,7 +286,7 @@ def test_a_passkey_is_a_second_factor_and_enough_alone(ann: Person) -> None:
     assert ann.post("/accounts/second-factor/", {"credential": json.dumps(ann.passkey.used(asked))}).status_code == 302
     assert events("person.sign-in")[-1]["means"] == ["password", "passkey"]
     ann.sign_out()
-    assert b"Sign in with a passkey" in ann.get("/accounts/login/").content
+    assert b"Use a passkey" in ann.get("/accounts/login/").content
     asked = ann.get("/accounts/passkey/", headers={"Accept": "application/json"}).json()["request_options"]
     assert (asked["publicKey"]["rpId"], asked["publicKey"]["userVerification"]) == ("testserver", "required")
     answer = ann.post("/accounts/passkey/", {"credential": json.dumps(ann.passkey.used(asked)), "next": "/nodes/"})
@@ -384,4 +384,4 @@ def test_the_pages_say_that_passkeys_need_a_host_name(ann: Person, host: str, po
     for path in (PAGE, f"{PAGE}passkey/"):
         assert (b"by its IP address" in ann.get(path, HTTP_HOST=host).content) == (not possible)
     ann.sign_out()
-    assert (b"Sign in with a passkey" in ann.get("/accounts/login/", HTTP_HOST=host).content) == possible
+    assert (b"Use a passkey" in ann.get("/accounts/login/", HTTP_HOST=host).content) == possible
