@@ -20,7 +20,7 @@ from people.sign_in.attempts import attempt
 from pki.core import clocks
 
 PERIOD, EARLY_OR_LATE, RECOGNIZED = 30, 1, timedelta(minutes=5)  # a code counts for its own period, and for one before and after
-OTHER_WAYS = "use a passkey or a recovery code: these do not depend on a clock"
+OTHER_WAYS = "Or use a passkey or a recovery code: these do not depend on a clock."
 
 
 def code_use(*, request: HttpRequest, user: User, code: str, now: datetime) -> Authenticator:
@@ -35,7 +35,10 @@ def _app_code_use(user: User, code: str, now: datetime) -> Authenticator:
     factor = Authenticator.objects.select_for_update().filter(user=user, type=Authenticator.Type.TOTP).first()
     if factor is None:
         raise ValidationError("This account has no authenticator app. Use a passkey or a recovery code.", "no-app")
-    factor.data["step"] = step_used(decrypt(factor.data["secret"]), code, after=factor.data["step"], now=now)
+    try:
+        factor.data["step"] = step_used(decrypt(factor.data["secret"]), code, after=factor.data["step"], now=now)
+    except ValidationError as exc:
+        raise ValidationError(f"{exc.message} {OTHER_WAYS}", exc.code) from exc
     factor.save(update_fields=["data"])
     return factor
 
@@ -49,20 +52,18 @@ def step_used(secret: str, code: str, *, after: int, now: datetime) -> int:
     if found is None:
         raise ValidationError(
             f"This code is wrong. Type the code that your app shows now. If it stays wrong, compare the clock of your phone with the clock of "
-            f"the console, which shows {now:%H:%M:%S} UTC: they may differ by {PERIOD} seconds. Set the clock that is wrong, or {OTHER_WAYS}.",
+            f"the console, which shows {now:%H:%M:%S} UTC: they may differ by {PERIOD} seconds. Set the clock that is wrong.",
             "wrong",
         )
     if found <= after and after > here + EARLY_OR_LATE:
-        raise ValidationError(
-            f"The clock of the console was set back, so codes of an app are refused for now. Until then {OTHER_WAYS}.", "clock"
-        )
+        raise ValidationError("The clock of the console was set back. Codes of an app are refused until it has caught up.", "clock")
     if found <= after:
         raise ValidationError(f"This code was used already. Wait until your app shows the next one, at most {PERIOD} seconds.", "used")
     if found < here - EARLY_OR_LATE:
         age = clocks.length(timedelta(seconds=(here - found) * PERIOD))
         raise ValidationError(
             f"This code is {age} old. Type the code that your app shows now. If this is that code, the clock of your phone is behind, or the "
-            f"clock of the console ({now:%H:%M:%S} UTC) is ahead. Set the clock that is wrong, or {OTHER_WAYS}.",
+            f"clock of the console ({now:%H:%M:%S} UTC) is ahead. Set the clock that is wrong.",
             "old",
         )
     return found

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Eyes
+from tests.browser.conftest import WIDE, Eyes
 from tests.browser.test_looks import looked_at
 from tests.people.factors.keys import code_at
 
@@ -29,6 +29,7 @@ class Looks:
 
     def at(self, name: str) -> None:
         self.found += looked_at(self.eyes, name)
+        self.eyes.page.set_viewport_size(WIDE)
 
 
 @pytest.fixture
@@ -96,9 +97,11 @@ def test_an_authenticator_app_is_added_and_used(eyes: Eyes, looks: Looks) -> Non
 
 def press(page: Page, name: str) -> None:
     """Reach a button or link with the Tab key alone, and press it."""
+    expect(page.locator("a, button").filter(has_text=name).first).to_be_visible()
+    page.wait_for_load_state()
     for _ in range(60):
         page.keyboard.press("Tab")
-        if name in page.evaluate("document.activeElement.innerText || ''"):
+        if name in page.evaluate("document.activeElement === document.body ? '' : document.activeElement.innerText || ''"):
             return page.keyboard.press("Enter")
     pytest.fail(f"the Tab key does not reach {name!r} on {page.title()}")
 
@@ -124,14 +127,17 @@ def test_a_passkey_is_added_used_and_enough_with_the_keyboard_alone(eyes: Eyes, 
     expect(page.get_by_role("alert")).to_contain_text("has a passkey for this account already")
     looks.at("passkey again")
     page.get_by_role("button", name="Sign out kim").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     press(page, "Use a passkey")
     expect(page).to_have_title("Overview · Trust zone console")
     eyes.go(f"{console}{PAGE}recovery-codes/")
     press(page, "Use a passkey")
+    expect(page.get_by_role("heading", name="Confirm with a passkey")).to_be_visible()
     looks.at("passkey confirms")
     press(page, "Use a passkey")
     expect(page.get_by_role("heading", name="Make new recovery codes?")).to_be_visible()
     page.get_by_role("button", name="Sign out kim").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     password(page, "kim")
     expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
     looks.at("second step passkey")
@@ -141,6 +147,7 @@ def test_a_passkey_is_added_used_and_enough_with_the_keyboard_alone(eyes: Eyes, 
     assert [credential["rpId"] for credential in credentials] == ["localhost"], json.dumps(credentials)
     devices.send("WebAuthn.clearCredentials", {"authenticatorId": device["authenticatorId"]})
     page.get_by_role("button", name="Sign out kim").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     press(page, "Use a passkey")
     expect(page.get_by_role("alert")).to_contain_text("No passkey was used")
     looks.at("sign in without passkey")
