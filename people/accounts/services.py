@@ -108,7 +108,7 @@ def person_sign_out(*, actor: Actor, person: Person, now: datetime) -> int:
 def person_factors_reset(*, actor: Actor, person: Person, now: datetime) -> list[str]:
     """Remove all second factors of a person, and end the sessions. Returns the kinds that were removed. Raises: PermissionRefused, InputInvalid."""
     actor.require(PERMISSION)
-    held = _locked(person)
+    held = person_held(person)
     removed = factors_delete(held.user)
     if not removed:
         raise InputInvalid({"person": [f"{held} has no second factor."]})

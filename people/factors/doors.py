@@ -24,7 +24,7 @@ class SecondFactor(AuthenticateView):
         context, user = super().get_context_data(**options), self.stage.login.user
         kinds = set(factors_of(user).values_list("type", flat=True))
         return {
-            **context, "user_name": user.get_username(), "has_app": Authenticator.Type.TOTP in kinds, "has_passkey": Authenticator.Type.WEBAUTHN in kinds,
+            **context, "user_name": user.get_username(), "has_passkey": Authenticator.Type.WEBAUTHN in kinds,
             "possible": possible_at(self.request), "options": json.dumps(context["js_data"]["request_options"]),
         }  # fmt: skip
 

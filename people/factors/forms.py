@@ -68,6 +68,8 @@ class CodeForm(forms.Form):
     def __init__(self, *args: Any, user: User, **options: Any) -> None:
         self.user = user
         super().__init__(*args, **options)
+        if not Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists():
+            self.fields["code"].label = "Recovery code"
 
     def clean_code(self) -> str:
         code: str = self.cleaned_data["code"]

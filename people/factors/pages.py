@@ -31,8 +31,8 @@ from people.factors.services import (
     recovery_codes_left,
     recovery_codes_make,
 )  # fmt: skip
-from people.roles.backend import lacks_second_factor
 from people.sign_in.fresh_sign_in import fresh_sign_in
+from people.sign_in.sessions import must_add_factor
 from web.errors import InputInvalid
 from web.page import PageRequest, page
 
@@ -75,7 +75,7 @@ def factors(request: PageRequest) -> HttpResponse:
     lines = [line_of(factor) for factor in factors_of(user)]
     has_app = any(line.factor.type == Authenticator.Type.TOTP for line in lines)
     message = DONE.get(request.GET.get("done", ""), "")
-    shown = FactorsPage(lines, has_app, recovery_codes_left(user), lacks_second_factor(user), possible_at(request), message)
+    shown = FactorsPage(lines, has_app, recovery_codes_left(user), must_add_factor(request), possible_at(request), message)
     return render(request, "people/factors/factors.html", {"page": shown})
 
 

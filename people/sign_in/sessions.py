@@ -69,7 +69,7 @@ def _first(request: HttpRequest) -> HttpResponse | None:
     """Nothing else can be done before a password that the console wrote is changed, and a second factor that a role requires is added."""
     if request.session.get(INITIAL):
         target, slug, what = reverse("people:password"), "password-change-required", "Change your first password"
-    elif lacks_second_factor(request.user) and not request.session.get(SECOND_FACTOR_CHECKED):
+    elif must_add_factor(request):
         target, slug, what = reverse("people:factors"), "second-factor-required", "Your role requires a second factor. Add one"
     else:
         return None
@@ -78,6 +78,11 @@ def _first(request: HttpRequest) -> HttpResponse | None:
     if is_api(request.path_info):
         return problem_response(slug, 403, f"{what} on the page {target}, then repeat the request.")
     return redirect(target)
+
+
+def must_add_factor(request: HttpRequest) -> bool:
+    """Whether a role requires a second factor that this person does not have, and the provider did not check one."""
+    return lacks_second_factor(request.user) and not request.session.get(SECOND_FACTOR_CHECKED)
 
 
 @receiver(user_logged_in)

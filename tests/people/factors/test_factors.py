@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.contrib.sessions.models import Session
 from django.core import signing
 from django.test import Client
 from django.utils import timezone
@@ -41,9 +42,14 @@ def test_an_app_is_added_and_asked_for_at_the_next_sign_in(ann: Person) -> None:
     assert events("person.sign-in")[-1]["means"] == ["password", "totp"]
 
 
-def test_secrets_are_encrypted_in_the_database_and_go_with_their_factor(ann: Person) -> None:
+def test_secrets_are_encrypted_in_the_database_and_go_with_their_factor(ann: Person, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
     ann.add_app()
+    ann.sign_out()
+    ann.password()
+    ann.step(ann.codes[0])
     rows = [str(list(model.objects.values())) for model in (Authenticator, FactorSecret, Event)]
+    rows += [str([session.get_decoded() for session in Session.objects.all()]), caplog.text]
     assert not [secret for secret in (ann.app, *ann.codes, *(code.replace("-", "") for code in ann.codes)) for row in rows if secret in row]
     kept = {str(key) for key in FactorSecret.objects.values_list("pk", flat=True)}
     assert kept == {row.data.get("secret") or row.data["seed"] for row in Authenticator.objects.all()}
@@ -282,7 +288,9 @@ def test_a_passkey_is_a_second_factor_and_enough_alone(ann: Person) -> None:
     assert events("person.factor-added") == [{"kind": "passkey", "name": "Key"}]
     ann.sign_out()
     ann.password()
-    asked = options_in(ann.get("/accounts/second-factor/").content.decode())
+    page = ann.get("/accounts/second-factor/").content.decode()
+    assert (">Recovery code<" in page, "authenticator app" in page) == (True, False)
+    asked = options_in(page)
     assert ann.post("/accounts/second-factor/", {"credential": json.dumps(ann.passkey.used(asked))}).status_code == 302
     assert events("person.sign-in")[-1]["means"] == ["password", "passkey"]
     ann.sign_out()
