@@ -54,6 +54,7 @@ class IdentityProviderInput(Input):
     authorities = StrictText(max_length=LONGEST_AUTHORITIES, required=False, help_text="CA certificates in PEM")
     creates_people = serializers.BooleanField(required=False)
     checks_second_factor = serializers.BooleanField(required=False)
+    local_for_root_admins_only = serializers.BooleanField(required=False, help_text="whether all others sign in with the provider only")
     enabled = serializers.BooleanField(required=False, help_text="whether the sign-in page offers it")
 
 
@@ -70,6 +71,7 @@ class IdentityProviderOutput(serializers.Serializer[Any]):
     authorities = serializers.CharField()
     creates_people = serializers.BooleanField()
     checks_second_factor = serializers.BooleanField()
+    local_for_root_admins_only = serializers.BooleanField()
     enabled = serializers.BooleanField()
     changed_at = serializers.DateTimeField(allow_null=True)
 

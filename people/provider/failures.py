@@ -33,6 +33,7 @@ FAILURES = {
     "client-refused": Failure(502, "The provider does not accept this console", "The client ID or the client secret in the settings is wrong.", ASK),
     "token-invalid": Failure(502, "The provider's answer cannot be trusted", "The ID token is not one that the provider gave this console for this sign-in.", f"{AGAIN} If it stays, ask a RootAdmin."),
     "clock": Failure(502, "The clocks differ", "The clock of the provider and the clock of the central node differ too much.", f"{ASK} One of the two clocks must be corrected."),
+    "local-refused": Failure(403, "Sign in with the provider", "Passwords and passkeys of this console are for people with the role RootAdmin only.", "Go to the sign-in page, and choose the provider there."),
     "name-unusable": Failure(403, "Your name at the provider cannot be a user name here", "A user name has letters, digits and @ . + - _ only.", ASK),
     "name-taken": Failure(
         403, "This user name belongs to somebody already", "There is a local account with your name. The console does not give it to you because of the name.",

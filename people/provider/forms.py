@@ -62,6 +62,10 @@ class ProviderForm(ServiceForm):
         label="The provider checks a second factor", required=False, widget=_check(),
         help_text="Then a role that requires a second factor asks for no further one after a sign-in with the provider.",
     )  # fmt: skip
+    local_for_root_admins_only = forms.BooleanField(
+        label="Passwords and passkeys are for RootAdmins only", required=False, widget=_check(),
+        help_text="While the provider is enabled, all others sign in with the provider.",
+    )  # fmt: skip
     further_hosts = forms.CharField(
         label="Further hosts of the provider", required=False, max_length=3000, widget=_lines(2, "graph.microsoft.com"),
         help_text="Only if its addresses are not all on the host of the issuer. One host name in each line.",
@@ -99,7 +103,7 @@ class ProviderForm(ServiceForm):
         return [field for field in self.visible_fields() if field.name.startswith(GROUPS_OF)]
 
     def fields_of_people(self) -> list[forms.BoundField]:
-        return [self["creates_people"], self["checks_second_factor"]]
+        return [self["creates_people"], self["checks_second_factor"], self["local_for_root_admins_only"]]
 
     def fields_of_connection(self) -> list[forms.BoundField]:
         return [self[name] for name in ("name", "issuer", "client_id", "client_secret", "scopes", "name_claim", "groups_claim")]

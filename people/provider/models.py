@@ -29,6 +29,7 @@ class IdentityProvider(models.Model):
     authorities = models.TextField(blank=True, default="")
     creates_people = models.BooleanField(default=True)
     checks_second_factor = models.BooleanField(default=False)
+    local_for_root_admins_only = models.BooleanField(default=False, help_text="while it is enabled, others sign in with the provider only")
     enabled = models.BooleanField(default=False)
     changed_at = models.DateTimeField()
 

@@ -23,7 +23,17 @@ SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")  # RFC 6749, section 3.3
 LONGEST_SECRET, LONGEST_GROUP, LONGEST_AUTHORITIES = 1000, 300, 50_000
 MOST_SCOPES, MOST_HOSTS, MOST_ROLES = 20, 10, 100
 LONGEST = {"name": 60, "issuer": 200, "client_id": 200, "name_claim": 100, "groups_claim": 100}
-SETTINGS = (*LONGEST, "scopes", "roles", "further_hosts", "authorities", "creates_people", "checks_second_factor", "enabled")
+SETTINGS = (
+    *LONGEST,
+    "scopes",
+    "roles",
+    "further_hosts",
+    "authorities",
+    "creates_people",
+    "checks_second_factor",
+    "local_for_root_admins_only",
+    "enabled",
+)
 
 
 @transaction.atomic

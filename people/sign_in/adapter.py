@@ -41,7 +41,7 @@ class AccountAdapter(DefaultAccountAdapter):
             attempt_wrong(request, user, means="password", now=timezone.now())
 
     def get_login_stages(self) -> list[str]:
-        return [OWN_STAGES.get(path, path) for path in super().get_login_stages()]
+        return ["people.provider.stages.LocalStage", *(OWN_STAGES.get(path, path) for path in super().get_login_stages())]
 
     def post_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse:
         response, now = cast(HttpResponse, super().post_login(request, user, **options)), timezone.now()
