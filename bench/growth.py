@@ -110,7 +110,7 @@ def _drawn(panel: Panel) -> str:
     for name in _slowest(panel):
         ms = panel.lines[name][max(panel.lines[name])]
         lowest = max(_down(ms) + 4, lowest + LINE_HEIGHT)
-        parts.append(_text(PLOT + 10, lowest, f"{' '.join(name.split())[:38]}  {ms:.0f} ms"))
+        parts.append(_text(PLOT + 10, lowest, f"{' '.join(name.split())[:32]}  {ms:.0f} ms"))
     return "\n".join(parts)
 
 
@@ -127,7 +127,10 @@ def picture(drawn: list[Panel]) -> str:
 def table(panel: Panel) -> str:
     """The slowest lines, and the share of all lines, as a table of Markdown."""
     sizes = sorted({nodes for points in panel.lines.values() for nodes in points})
-    rows = [[" ".join(name.split()), *(f"{panel.lines[name].get(nodes, math.nan):.0f}" for nodes in sizes)] for name in _slowest(panel)]
+    rows = [
+        [" ".join(name.split()), *(f"{panel.lines[name][nodes]:.0f}" if nodes in panel.lines[name] else "–" for nodes in sizes)]
+        for name in _slowest(panel)
+    ]
     for words, share in (("half of all are below", 0.5), ("95 % of all are below", 0.95)):
         every = [[points[nodes] for points in panel.lines.values() if nodes in points] for nodes in sizes]
         rows.append([words, *(f"{percentile(found, share):.0f}" for found in every)])

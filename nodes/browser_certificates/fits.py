@@ -1,6 +1,7 @@
 """Which nodes use a browser certificate, or can use it. The database compares its names with the register of names."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from django.db.models import Case, IntegerChoices, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Length, StrIndex
@@ -9,7 +10,7 @@ from certs.models import HolderKind, NameClaim, NameHolder
 from nodes.browser_certificates.services import chosen_by
 from nodes.models import BrowserCertificate, Node
 from pki.core.errors import PKIError
-from web.lists.counts import Computed
+from web.lists.counts import counted_by
 
 
 class NodeFit(IntegerChoices):
@@ -20,21 +21,20 @@ class NodeFit(IntegerChoices):
     OTHER = 3, "cannot use it"
 
 
-def fit_column(certificate: BrowserCertificate) -> Computed:
+def with_fit(certificate: BrowserCertificate) -> "QuerySet[Any]":
     """The nodes with their observations and a column `fit`, a NodeFit of `certificate`."""
     covered = NameHolder.objects.filter(_covered(certificate), kind=HolderKind.NODE).order_by().values("holder_id")
-    fitting = [
+    fit = Case(
         When(pk__in=chosen_by(certificate).order_by().values("pk"), then=Value(NodeFit.USES)),
         When(pk__in=covered, then=Value(NodeFit.COVERED)),
-    ]
-    fit = Case(*fitting, default=Value(NodeFit.OTHER), output_field=IntegerField())
-    nodes = Node.objects.present().select_related("observation").annotate(fit=fit)
-    return Computed(nodes, "fit", NodeFit.OTHER, Q(*(when.condition for when in fitting), _connector=Q.OR))
+        default=Value(NodeFit.OTHER),
+        output_field=IntegerField(),
+    )
+    return Node.objects.present().select_related("observation").annotate(fit=fit)
 
 
-def fits_counted(column: Computed) -> dict[NodeFit, int]:
-    """`column` is that of `fit_column`."""
-    counts = column.counts(NodeFit)
+def fits_counted(certificate: BrowserCertificate) -> dict[NodeFit, int]:
+    counts = counted_by(with_fit(certificate), "fit", NodeFit)
     return {fit: counts[fit] for fit in NodeFit}
 
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from nodes.browser_certificates.fits import fit_column
+from nodes.browser_certificates.fits import with_fit
 from nodes.browser_certificates.forms import AnswerForm, ChoiceForm, RequestForm, UploadForm
 from nodes.browser_certificates.lists import BrowserCertificateList, NodesOfCertificateList
 from nodes.browser_certificates.services import (
@@ -28,7 +28,6 @@ from nodes.models import BrowserCertificate, Node
 from pki.core.errors import PKIError
 from sealing.errors import TrustZoneError
 from web.forms import ServiceForm
-from web.lists.counts import Computed
 from web.lists.listed import Listed
 from web.page import PageRequest, page
 
@@ -75,19 +74,19 @@ def request_new(request: PageRequest) -> HttpResponse:
     return _form(request, form, "request")
 
 
-def _nodes(request: PageRequest, certificate: BrowserCertificate, fits: Computed, now: datetime) -> Listed:
+def _nodes(request: PageRequest, certificate: BrowserCertificate, now: datetime) -> Listed:
     path = reverse("browser_certificates:detail", args=[certificate.pk])
-    return Listed(request, NodesOfCertificateList(certificate, fits), fits.rows, now=now, path=path)
+    return Listed(request, NodesOfCertificateList(certificate), with_fit(certificate), now=now, path=path)
 
 
 def _detail(
     request: PageRequest, certificate: BrowserCertificate, *, status: int = 200, form: AnswerForm | None = None, error: str = ""
 ) -> HttpResponseBase:
-    now, fits = timezone.now(), fit_column(certificate) if certificate.is_ready else None
-    listed = _nodes(request, certificate, fits, now) if fits else None
+    now = timezone.now()
+    listed = _nodes(request, certificate, now) if certificate.is_ready else None
     if listed and listed.answer is not None:
         return listed.answer
-    shown = certificate_page(certificate, fits, new="new" in request.GET, error=error, now=now)
+    shown = certificate_page(certificate, new="new" in request.GET, error=error, now=now)
     context = {"page": shown, "form": form or AnswerForm(), "listed": listed, "now": now}
     return render(request, "nodes/browser_certificates/detail.html", context, status=status)
 

@@ -20,7 +20,6 @@ from nodes.observation.served_certificates import PATIENCE
 from pki.core.findings import Finding
 from pki.foreign import browser_choice as choices
 from pki.foreign.remedies import Remedy
-from web.lists.counts import Computed
 from web.words import counted
 
 MOST_NAMES = 5
@@ -212,11 +211,11 @@ class CertificatePage:
         return [(fit.name.lower(), counted(count, "node"), (FITS_ONE if count == 1 else FITS)[fit]) for fit, count in found]
 
 
-def certificate_page(certificate: BrowserCertificate, fits: Computed | None, *, new: bool, error: str, now: datetime) -> CertificatePage:
-    """If the certificate is `new`, the page says that it was saved, and what follows. `fits` is its `fit_column`; a request has none."""
-    if fits is None:
+def certificate_page(certificate: BrowserCertificate, *, new: bool, error: str, now: datetime) -> CertificatePage:
+    """If the certificate is `new`, the page says that it was saved, and what follows."""
+    if not certificate.is_ready:
         return CertificatePage(certificate, error=error)
-    counts = fits_counted(fits)
+    counts = fits_counted(certificate)
     page = CertificatePage(certificate, findings(certificate, now=now), counts, error=error)
     return replace(page, saved=_saved(page, counts[NodeFit.USES] > 0)) if new else page
 

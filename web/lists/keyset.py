@@ -247,8 +247,10 @@ class UnusualFirst(Rows):
         self.column = column
 
     def from_place(self, number: int, values: list[Any] | None, *, back: bool, skip: int = 0) -> list[Any]:
-        unusual = Rows(self.column.unusual(self.rows), self.order, many=False)
-        usual = Rows(self.column.usually(self.rows), Order(self.order.name, self.order.keys[1:]))
+        if not self.column.has_few:
+            return super().from_place(number, values, back=back, skip=skip)
+        unusual = Rows(self.rows.filter(self.column.unusual()), self.order, many=False)
+        usual = Rows(self.rows.exclude(self.column.unusual()), Order(self.order.name, self.order.keys[1:]))
         is_usual, usual_last = values is not None and values[0] == self.column.usual, self.order.keys[0].descending == back
         found: list[Any] = []
         for source in (unusual, usual) if usual_last else (usual, unusual):
