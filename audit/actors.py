@@ -28,7 +28,7 @@ class PermissionRefused(Exception):
         needed = f"the role {' or '.join(roles)}" if roles else f"the permission {permission}"
         limit = actor.limit(permission) if actor.limit else ""
         super().__init__(limit or f"{actor.label} may not do this. It needs {needed}. Ask a RootAdmin for it.")
-        self.permission = permission
+        self.actor, self.permission = actor, permission
 
 
 @dataclass(frozen=True)

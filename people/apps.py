@@ -12,5 +12,5 @@ class PeopleConfig(AppConfig):
         from people.accounts import receivers  # noqa: F401, PLC0415
         from people.factors import adapter  # noqa: F401, PLC0415
         from people.roles import permissions  # noqa: F401, PLC0415
-        from people.sign_in import sessions, tasks  # noqa: F401, PLC0415
+        from people.sign_in import refusals, sessions, tasks  # noqa: F401, PLC0415
         from people.tokens import attention  # noqa: F401, PLC0415

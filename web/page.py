@@ -21,6 +21,7 @@ from attention.once import facts_once
 from audit.actors import Actor, PermissionRefused
 from pki.core.errors import UnknownKey
 from sealing.errors import ZoneBroken, ZoneMissing
+from web.refusals import refused
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -66,6 +67,7 @@ def page(
                 with facts_once() if request.method in SAFE_METHODS else nullcontext():
                     return view(asked, *args, **kwargs)
             except PermissionRefused as exc:
+                refused(asked, exc)
                 raise PermissionDenied(str(exc)) from exc
             except (ZoneMissing, ZoneBroken, UnknownKey) as exc:
                 log.warning("%s: %s", asked.path, exc)

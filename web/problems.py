@@ -16,6 +16,7 @@ from pki.exchange.problem import MEDIA_TYPE, FieldError, problem
 from sealing.errors import ZoneBroken, ZoneMissing
 from web import database_problem
 from web.errors import Blocked, InputInvalid
+from web.refusals import refused
 
 log = logging.getLogger(__name__)
 UNEXPECTED = "An unexpected error occurred. The log of the console has the details. Try again. If the error stays, report it."
@@ -92,6 +93,8 @@ def _detail(exc: Exception) -> str:
 
 def problem_handler(exc: Exception, context: dict[str, Any]) -> JsonResponse:
     """Answer any error with problem details. An unregistered class becomes a 500 with a fixed text."""
+    if isinstance(exc, PermissionRefused):
+        refused(context["request"], exc)
     found = _known(exc)
     if found is None:
         log.error("unexpected error in %s", context["view"], exc_info=exc)

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 
 from people.models import Guesses, KnownBrowser
 
+QUIET = timedelta(minutes=10)
 WINDOW, OF_ACCOUNT, OF_ADDRESS, MOST_BROWSERS = timedelta(minutes=5), 5, 20, 10
 SALT, COOKIE_LASTS = "people.known-browser", timedelta(days=400)
 
@@ -24,16 +25,23 @@ def guess_counted(request: HttpRequest, username: str, *, address: str, now: dat
 
 
 @transaction.atomic
-def counted(limits: Mapping[str, int], *, now: datetime) -> timedelta | None:
+def counted(limits: Mapping[str, int], *, now: datetime, window: timedelta = WINDOW) -> timedelta | None:
     """Count one event for each key. Returns how long to wait, if one of them is at its limit: then nothing is counted."""
-    rows = _locked(limits, now=now)
-    waits = [row.began_at + WINDOW - now for row in rows if row.count >= limits[row.key]]
+    rows = _locked(limits, now=now, window=window)
+    waits = [row.began_at + window - now for row in rows if row.count >= limits[row.key]]
     if waits:
         return max(waits)
     for row in rows:
         row.count += 1
         row.save(update_fields=["count", "began_at"])
     return None
+
+
+def first_of_ten_minutes(*words: str, now: datetime) -> bool:
+    """Whether this was not counted in the last ten minutes. Then it is counted. If it was, only one row is read."""
+    key = count_key(*words)
+    recent = Guesses.objects.filter(key=key, count__gte=1, began_at__gt=now - QUIET, began_at__lte=now)
+    return not recent.exists() and counted({key: 1}, now=now, window=QUIET) is None
 
 
 @transaction.atomic
@@ -46,15 +54,15 @@ def guess_taken_back(request: HttpRequest, username: str, *, address: str, now: 
 
 def guesses_forget(*, now: datetime) -> int:
     """Delete counts that are over. Returns how many."""
-    return Guesses.objects.filter(began_at__lt=now - WINDOW).delete()[0]
+    return Guesses.objects.filter(began_at__lt=now - max(WINDOW, QUIET)).delete()[0]
 
 
-def _locked(keys: Iterable[str], *, now: datetime) -> list[Guesses]:
+def _locked(keys: Iterable[str], *, now: datetime, window: timedelta = WINDOW) -> list[Guesses]:
     """The rows, locked in one order. A count that is over starts again, as does one that began in the future: then the clock was set back."""
     Guesses.objects.bulk_create([Guesses(key=key, count=0, began_at=now) for key in sorted(keys)], ignore_conflicts=True)
     rows = list(Guesses.objects.select_for_update().filter(key__in=keys).order_by("key"))
     for row in rows:
-        if not now - WINDOW < row.began_at <= now:
+        if not now - window < row.began_at <= now:
             row.count, row.began_at = 0, now
     return rows
 

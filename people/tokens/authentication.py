@@ -11,7 +11,10 @@ from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
 from audit.actors import Actor
+from audit.models import Outcome
+from audit.record import record
 from people.models import ApiToken
+from people.sign_in.guessing import first_of_ten_minutes, network_of
 from people.tokens.models import Scope
 from people.tokens.services import is_whole, token_digest
 from pki.core import clocks
@@ -44,6 +47,7 @@ def token_checked(token: str, *, address: str, now: datetime) -> ApiToken:
     if row is None:
         raise exceptions.AuthenticationFailed(f"This token is unknown. {MAKE}")
     if reason := _refusal(row, address, now):
+        _record_refused(row, address, reason, now)
         raise exceptions.AuthenticationFailed(reason)
     due = Q(last_used_at=None) | Q(last_used_at__lt=now - LAST_USE_EVERY) | ~Q(last_used_from=address)
     if row.last_used_at is None or row.last_used_from != address or row.last_used_at < now - LAST_USE_EVERY:
@@ -75,6 +79,13 @@ def _refusal(row: ApiToken, address: str, now: datetime) -> str:
     if row.addresses and not _allowed(address, row.addresses):
         return f"This token, {row.name}, may not be used from {address}. Use it from another address, or make a token that allows this one."
     return ""
+
+
+def _record_refused(row: ApiToken, address: str, reason: str, now: datetime) -> None:
+    """One event in ten minutes for each token and address. Of IPv6 it is the network, which has more addresses than a log can hold."""
+    if first_of_ten_minutes("token-refused", str(row.pk), network_of(address) if address else "", now=now):
+        detail = {"user": row.user.get_username(), "name": row.name, "address": address, "reason": reason}
+        record(actor=Actor("token", str(row)), action="token.refused", target=row, detail=detail, outcome=Outcome.REFUSED, now=now)
 
 
 def _allowed(address: str, networks: list[str]) -> bool:

@@ -1,0 +1,24 @@
+"""Refused changes. The room that records them registers itself."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest
+
+from audit.actors import PermissionRefused
+
+READING = ("GET", "HEAD")
+Recorder = Callable[[HttpRequest, PermissionRefused], None]
+_recorders: list[Recorder] = []
+
+
+def refusals_register(recorder: Recorder) -> Recorder:
+    """Register the decorated function, which records a refused change."""
+    _recorders.append(recorder)
+    return recorder
+
+
+def refused(request: HttpRequest, exc: PermissionRefused) -> None:
+    """A service refused this request. It is recorded if the request was to change something."""
+    if request.method not in READING:
+        for recorder in _recorders:
+            recorder(request, exc)
