@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from people.accounts.filters import PersonFilter
 from people.accounts.services import roles_of
 from people.models import Person
 from people.roles.rules import has_factor
@@ -66,6 +67,7 @@ class PersonList(List):
     model = Person
     noun, caption = "person", "People"
     empty = "No people."
+    filters = PersonFilter
     columns = (
         Column("name", "Name", "people/accounts/cell_name.html", sort="user__username"),
         Column("roles", "Roles", "people/accounts/cell_roles.html"),

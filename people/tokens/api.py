@@ -14,7 +14,7 @@ from people.models import ApiToken, Person
 from people.roles.registry import ROLES
 from people.tokens.lists import STATES, TokenList, token_json, tokens_readable
 from people.tokens.models import Scope
-from people.tokens.services import MOST_NETWORKS, token_create, tokens_revoke
+from people.tokens.services import MOST_NETWORKS, token_create, token_expiry_set, tokens_revoke
 from web.api import Choice, Input, Query, StrictText, View, list_query, operation, page_of
 from web.errors import InputInvalid
 
@@ -28,6 +28,10 @@ class ApiTokenInput(Input):
         child=StrictText(), required=False, max_length=MOST_NETWORKS, help_text="IP addresses or networks that may use it. Default: all"
     )
     expires_at = serializers.DateTimeField(required=False, help_text="default: in 90 days")
+
+
+class ApiTokenChangeInput(Input):
+    expires_at = serializers.DateTimeField(help_text="earlier than now set, or any if it never expires")
 
 
 class RevokeQuery(Query):
@@ -79,15 +83,23 @@ class TokenDetail(View):
 
     @operation(ApiTokenDetailOutput)
     def get(self, request: Request, pk: uuid.UUID) -> Response:
+        return _detail(get_object_or_404(tokens_readable(self.actor), pk=pk))
+
+    @operation(ApiTokenDetailOutput, body=ApiTokenChangeInput)
+    def patch(self, request: Request, pk: uuid.UUID) -> Response:
         token = get_object_or_404(tokens_readable(self.actor), pk=pk)
-        created = ApiToken.objects.usable().filter(created_with=token).values_list("pk", flat=True)
-        return Response(token_json(token, timezone.now()) | {"created_tokens": [str(one) for one in created]})
+        return _detail(token_expiry_set(actor=self.actor, token=token, expires_at=self.body["expires_at"], now=timezone.now()))
 
     @operation({204: None}, query=RevokeQuery)
     def delete(self, request: Request, pk: uuid.UUID) -> Response:
         token = get_object_or_404(tokens_readable(self.actor), pk=pk)
         tokens_revoke(actor=self.actor, tokens=[token], also_created=self.query["also_created"], now=timezone.now())
         return Response(status=204)
+
+
+def _detail(token: ApiToken) -> Response:
+    created = ApiToken.objects.usable().filter(created_with=token).values_list("pk", flat=True)
+    return Response(token_json(token, timezone.now()) | {"created_tokens": [str(one) for one in created]})
 
 
 def _owner(given: uuid.UUID | None, asking: Any) -> User:

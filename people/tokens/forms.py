@@ -21,8 +21,28 @@ SCOPES = {
 }
 
 
-class TokenForm(ServiceForm):
+def _days(help_text: str) -> forms.IntegerField:
+    return forms.IntegerField(
+        label="Lasts (days)", min_value=1, max_value=LONGEST_OF_ROOT_ADMIN.days, initial=LASTS.days,
+        widget=forms.NumberInput(attrs={"class": "form-control"}), help_text=help_text,
+    )  # fmt: skip
+
+
+class DaysForm(ServiceForm):
+    """The lifetime of a token, in days from now."""
+
+    days = _days("From now on. Afterwards it is refused. The expiry page shows it before.")
+
+    def refuse(self, exc: Any) -> None:
+        """The lifetime is the field `days` here."""
+        exc.errors = {"days" if field == "expires_at" else field: texts for field, texts in exc.errors.items()}
+        super().refuse(exc)
+
+
+class TokenForm(DaysForm):
     """A new token for `user`, or for one of `service_accounts`. `roles` are those of the person."""
+
+    field_order = ("name", "owner", "role", "scopes", "addresses", "days")
 
     name = forms.CharField(
         label="Name", max_length=LONGEST_NAME, widget=text_input("nightly-registration"), help_text="What uses it. The audit log shows this name.",
@@ -42,10 +62,6 @@ class TokenForm(ServiceForm):
     addresses = forms.CharField(
         label="Addresses", required=False, widget=forms.Textarea(attrs={"class": "form-control", "rows": 2, "placeholder": "10.0.0.5", "spellcheck": "false"}),
         help_text="IP addresses or networks that may use it, one a line. Empty: all.",
-    )  # fmt: skip
-    days = forms.IntegerField(
-        label="Lasts (days)", min_value=1, max_value=LONGEST_OF_ROOT_ADMIN.days, initial=LASTS.days,
-        widget=forms.NumberInput(attrs={"class": "form-control"}), help_text="Afterwards it is refused. The expiry page shows it before.",
     )  # fmt: skip
 
     def __init__(self, *args: Any, user: User, service_accounts: Sequence[Person], roles: Sequence[Role], **options: Any) -> None:
@@ -69,8 +85,3 @@ class TokenForm(ServiceForm):
             "addresses": given["addresses"].split(),
             "expires_at": now + timedelta(days=given["days"]),
         }
-
-    def refuse(self, exc: Any) -> None:
-        """The lifetime is the field `days` here."""
-        exc.errors = {"days" if field == "expires_at" else field: texts for field, texts in exc.errors.items()}
-        super().refuse(exc)

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from audit.actors import Actor
 from people.models import ApiToken
+from people.tokens.filters import TokenFilter
 from web.lists.declared import Column, List
 
 STATES = ("usable", "revoked", "expired", "deactivated")
@@ -69,6 +70,7 @@ class TokenList(List):
     model = ApiToken
     noun, caption = "token", "Tokens"
     empty = "No tokens yet. Programs that use the API need one."
+    filters = TokenFilter
     columns = (
         Column("name", "Token", "people/tokens/cell_name.html", sort="name"),
         Column("owner", "Account", "people/tokens/cell_owner.html", sort="user__username"),

@@ -40,6 +40,10 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         now = timezone.now()
         return self.filter(models.Q(expires_at=None) | models.Q(expires_at__gte=now), revoked_at=None, user__is_active=True)
 
+    def endless(self) -> "ApiTokenQuerySet":
+        """Tokens of active accounts that never expire and are not revoked."""
+        return self.filter(expires_at=None, revoked_at=None, user__is_active=True)
+
 
 class ApiToken(models.Model):
     """A token of 256 random bits. Only its SHA-256 digest is stored. It acts as its owner, `user`, within its role and its scopes."""

@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 from django.contrib.auth.models import User
@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from people.accounts.services import roles_of
 from people.models import ApiToken, Person
-from people.tokens.forms import TokenForm
+from people.tokens.forms import DaysForm, TokenForm
 from people.tokens.lists import TokenList, state_of, tokens_readable
 from people.tokens.models import Scope
-from people.tokens.services import OTHERS, token_create, tokens_revoke
+from people.tokens.services import OTHERS, require_tokens, token_create, token_expiry_set, tokens_revoke
 from web.errors import InputInvalid
 from web.lists.listed import Listed
 from web.page import PageRequest, page
@@ -66,15 +66,25 @@ def create(request: PageRequest) -> HttpResponse:
 
 @page(OWN)
 def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    """Show the token, or give it an expiry date."""
     token, now = get_object_or_404(tokens_readable(request.actor), pk=pk), timezone.now()
-    return render(request, "people/tokens/token.html", {"page": _token_page(request, token, now), "now": now})
+    if request.method == "POST":
+        require_tokens(request.actor, [token])
+    form = DaysForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            token_expiry_set(actor=request.actor, token=token, expires_at=now + timedelta(days=form.cleaned_data["days"]), now=now)
+            return redirect(f"{request.path}?saved")
+        except InputInvalid as exc:
+            form.refuse(exc)
+    context = {"page": _token_page(request, token, now), "form": form, "now": now, "saved": "saved" in request.GET}
+    return render(request, "people/tokens/token.html", context, status=400 if form.errors else 200)
 
 
 @page(OWN)
 def revoke(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     token, now = get_object_or_404(tokens_readable(request.actor), pk=pk), timezone.now()
-    if token.user_id != request.user.pk:
-        request.actor.require(OTHERS)
+    require_tokens(request.actor, [token])
     if request.method == "POST":
         tokens_revoke(actor=request.actor, tokens=[token], also_created="also_created" in request.POST, now=now)
         return redirect("people:token", token.pk)

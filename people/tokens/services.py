@@ -4,7 +4,7 @@ import binascii
 import hashlib
 import ipaddress
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
@@ -88,16 +88,42 @@ def token_create(
 
 
 @transaction.atomic
+def token_expiry_set(*, actor: Actor, token: ApiToken, expires_at: datetime, now: datetime) -> ApiToken:
+    """Let a token expire, or expire earlier. Raises: PermissionRefused; InputInvalid, also if it would last longer than before."""
+    require_tokens(actor, [token])
+    row = ApiToken.objects.select_for_update().get(pk=token.pk)
+    if errors := _expiry_errors(expires_at, may_be_long=actor.has_perm(OTHERS), now=now):
+        raise InputInvalid(errors)
+    if row.revoked_at or (row.expires_at and row.expires_at < expires_at):
+        raise InputInvalid(
+            {"expires_at": ["A token never lasts longer than it did, and a revoked token stays revoked. Make another token."]}
+        )
+    before, row.expires_at = row.expires_at, expires_at
+    row.save(update_fields=["expires_at"])
+    detail = {
+        "user": row.user.get_username(),
+        "name": row.name,
+        "expires_at": expires_at.isoformat(),
+        "before": before.isoformat() if before else None,
+    }
+    record(actor=actor, action="token.expiry-set", target=row, detail=detail, now=now)
+    return row
+
+
+def require_tokens(actor: Actor, tokens: Collection[ApiToken]) -> None:
+    """Raises: PermissionRefused, if the actor may not change these tokens: one of another account needs a permission of its own."""
+    own = isinstance(actor.user, User) and all(token.user_id == actor.user.pk for token in tokens)
+    actor.require("people.add_apitoken" if own else OTHERS)
+
+
+@transaction.atomic
 def tokens_revoke(*, actor: Actor, tokens: Iterable[ApiToken], also_created: bool = False, now: datetime) -> list[ApiToken]:
     """Revoke tokens, and on request those that were made with them. Their next request is refused. Returns those that worked before.
 
     Raises: PermissionRefused, if one belongs to another account and the actor may not revoke those.
     """
     asked = list(tokens)
-    if any(not isinstance(actor.user, User) or token.user_id != actor.user.pk for token in asked):
-        actor.require(OTHERS)
-    else:
-        actor.require("people.add_apitoken")
+    require_tokens(actor, asked)
     chosen = {token.pk for token in asked}
     while also_created and (more := set(ApiToken.objects.filter(created_with__in=chosen).values_list("pk", flat=True)) - chosen):
         chosen |= more

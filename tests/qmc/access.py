@@ -55,6 +55,7 @@ CONTENT: dict[str, dict[str, Any]] = {
     "POST /api/v1/rotations/<uuid:pk>/exclude/": {"node": NODE, "reason": "it is broken"},
     "PUT /api/v1/settings/lifetime/": {"months": 24},
     "POST /api/v1/tokens/": {"name": "nightly"},
+    "PATCH /api/v1/tokens/<uuid:pk>/": {"expires_at": "2020-01-01T00:00:00Z"},
 }
 
 
