@@ -40,12 +40,13 @@ class OverviewPage:
     under_way: list[Job]
     nodes: NodeCounts
     certificates: int
+    may_register: bool
 
     @property
     def title(self) -> str:
         if self.needs:
             return f"{counted(len(self.needs), 'thing needs', 'things need')} your attention"
-        return "All is well" if self.nodes.others else "Register your first node"
+        return "Register your first node" if self.may_register and not self.nodes.others else "All is well"
 
     @property
     def subtitle(self) -> str:
@@ -107,4 +108,5 @@ def overview_page(*, actor: Actor, now: datetime) -> OverviewPage:
         under_way=list(Job.objects.unfinished()[:5]),
         nodes=node_counts(),
         certificates=Certificate.objects.issued().count(),
+        may_register=actor.has_perm("nodes.add_node"),
     )
