@@ -50,6 +50,7 @@ CONTENT: dict[str, dict[str, Any]] = {
     "POST /api/v1/nodes/preflight/": {"name": "rim9", "host_name": "rim9.example", "address": "127.0.0.1", "distribution_port": 9},
     "POST /api/v1/people/": {"username": "mia"},
     "PATCH /api/v1/people/<uuid:pk>/": {"roles": ["Viewer"]},
+    "PUT /api/v1/people/roles/": {"second_factor": ["Viewer"]},
     "PUT /api/v1/people/<uuid:pk>/provider/": {"identifier": "mia-7"},
     "POST /api/v1/rotations/": {"kind": "database-key"},
     "POST /api/v1/rotations/<uuid:pk>/exclude/": {"node": NODE, "reason": "it is broken"},
