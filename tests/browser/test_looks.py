@@ -98,6 +98,8 @@ PAGES = {
     "recreation": "/recreate-root/progress/",
     "people": "/people/",
     "person new": "/people/new/",
+    "roles": "/people/roles/",
+    "second factors": "/account/second-factors/",
     "person": "/people/{person}/",
     "service account": "/people/{robot}/",
     "person deactivated": "/people/{left}/",

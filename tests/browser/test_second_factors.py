@@ -16,7 +16,7 @@ PERSON = """
 from django.contrib.auth.models import User
 from people.roles.groups import role_give
 from people.roles.registry import Role
-role_give(User.objects.create_user("{name}", password="{password}"), Role.VIEWER)
+role_give(User.objects.create_user("{name}", password="{password}"), Role.{role})
 """
 VIRTUAL = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True, "isUserVerified": True}
 
@@ -45,8 +45,23 @@ def password(page: Page, name: str) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
+def roles_and_reset(eyes: Eyes, looks: Looks) -> None:
+    """A RootAdmin requires a second factor of a role, and resets those of a person."""
+    page = eyes.page
+    eyes.go("/people/roles/").get_by_role("checkbox", name="AuditAdmin").check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("row", name="AuditAdmin")).to_contain_text("required")
+    looks.at("roles")
+    eyes.go("/people/").get_by_role("link", name="tom", exact=True).click()
+    looks.at("person with second factor")
+    page.get_by_role("link", name="Reset", exact=True).click()
+    looks.at("reset second factors")
+    page.get_by_role("button", name="Reset second factors").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
 def test_an_authenticator_app_is_added_and_used(eyes: Eyes, looks: Looks) -> None:
-    eyes.site.manage("shell", "-c", PERSON.format(name="tom", password=PASSWORD))
+    eyes.site.manage("shell", "-c", PERSON.format(name="tom", password=PASSWORD, role="ROOT_ADMIN"))
     page = eyes.go(PAGE)
     password(page, "tom")
     expect(page.get_by_text("None. Your password alone is enough")).to_be_visible()
@@ -93,6 +108,7 @@ def test_an_authenticator_app_is_added_and_used(eyes: Eyes, looks: Looks) -> Non
     page.get_by_label("Code").fill(codes[0])
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("The 9 that you have left")).to_be_visible()
+    roles_and_reset(eyes, looks)
 
 
 def press(page: Page, name: str) -> None:
@@ -107,7 +123,7 @@ def press(page: Page, name: str) -> None:
 
 
 def test_a_passkey_is_added_used_and_enough_with_the_keyboard_alone(eyes: Eyes, looks: Looks) -> None:
-    eyes.site.manage("shell", "-c", PERSON.format(name="kim", password=PASSWORD))
+    eyes.site.manage("shell", "-c", PERSON.format(name="kim", password=PASSWORD, role="VIEWER"))
     page, console = eyes.page, f"https://localhost:{eyes.site.port}"
     devices = eyes.context.new_cdp_session(page)
     devices.send("WebAuthn.enable")
