@@ -250,7 +250,7 @@ def test_a_download_asks_for_the_password_again(zone: Path, administrator: Clien
     assert [(redirected.status_code, redirected.headers["Location"]) for redirected in asked] == [(302, url), (302, again), (302, again)]
     assert not Event.objects.filter(action="export.downloaded").exists()
     page = administrator.get(again, secure=True).content.decode()
-    assert all(words in page for words in ("Confirm your password", 'class="alone', "private keys"))
+    assert all(words in page for words in ("Confirm your password", 'class="alone', "so the console asks again who you are"))
     wrong = administrator.post("/accounts/reauthenticate/", {"password": "wrong", "next": url}, secure=True)
     assert (wrong.status_code, "Confirm your password" in wrong.content.decode()) == (200, True)
     right = administrator.post("/accounts/reauthenticate/", {"password": SECRET, "next": url}, secure=True)
