@@ -26,7 +26,8 @@ Values = Mapping[str, str | None]
 
 def channel_values(channel: Channel) -> dict[str, str]:
     """The values of all fields, with the secrets: for sending only. Raises: UnknownKey, Altered, ZoneMissing, ZoneBroken."""
-    return {**channel.values, **(json.loads(channel.secrets.text()) if channel.secrets else {})}
+    unset = dict.fromkeys((field.name for field in kind_named(channel.kind).fields), "")
+    return {**unset, **channel.values, **(json.loads(channel.secrets.text()) if channel.secrets else {})}
 
 
 def readable_values(channel: Channel) -> dict[str, str]:
@@ -34,7 +35,7 @@ def readable_values(channel: Channel) -> dict[str, str]:
     try:
         return channel_values(channel)
     except (SealError, TrustZoneError):
-        return {**channel.values, **{field.name: "" for field in kind_named(channel.kind).fields if field.is_secret}}
+        return {field.name: "" if field.is_secret else channel.values.get(field.name, "") for field in kind_named(channel.kind).fields}
 
 
 def generated_secrets(channel: Channel, given: Values, before: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:

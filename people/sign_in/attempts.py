@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from audit.actors import Actor
 from audit.models import Outcome
 from audit.record import record
-from people.sign_in.guessing import guess_counted, guess_taken_back
+from people.sign_in.guessing import first_of_ten_minutes, guess_counted, guess_taken_back
 from pki.core import clocks
 
 WORDS = {"webauthn": "passkey", "recovery_codes": "recovery code"}  # what allauth calls otherwise
@@ -27,7 +27,15 @@ def attempt_begin(request: HttpRequest, username: str, *, now: datetime) -> None
     """Count an attempt. Raises: ValidationError after too many wrong ones. The right one is refused too, then."""
     wait = guess_counted(request, username, address=address_of(request), now=now)
     if wait is not None:
+        _refused(request, username, now)
         raise ValidationError(f"Too many wrong passwords or codes. Wait {clocks.length(wait)}, then try again.", "too_many_login_attempts")
+
+
+def _refused(request: HttpRequest, username: str, now: datetime) -> None:
+    """Record a refused attempt on an account that exists, once in ten minutes for each account: a guesser can have many addresses."""
+    user = User.objects.select_related("person").filter(username__iexact=username).first()
+    if user is not None and first_of_ten_minutes("sign-in-refused", str(user.pk), now=now):
+        _record(request, user, [], Outcome.REFUSED, now)
 
 
 def attempt_right(request: HttpRequest, username: str, *, now: datetime) -> None:

@@ -51,6 +51,6 @@ def needs(look: Look) -> Iterator[Need]:
         yield Need(
             "token-endless", Severity.INFO, token.name, f"The API token {token.name} has no expiry date",
             f"It belongs to {token.user.get_username()}, and gives the rights of this account until it is revoked.",
-            "Give it an expiry date on its page, or revoke it if no program uses it.", reverse("people:token", args=[token.pk]), "Show token",
+            "Give it an expiry date on its page, or revoke it if no program uses it.", f"{reverse('people:tokens')}?state=endless", "Show tokens",
             token.created_at, many=look.many("token-endless"),
         )  # fmt: skip

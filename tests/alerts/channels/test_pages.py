@@ -145,3 +145,12 @@ def test_what_is_stored_breaks_no_page(client: Client, fields: dict[str, Any]) -
         "/alerts/preview/?code=node-silent&severity=critical",
     ):
         asked(client, path)
+
+
+def test_a_field_that_an_earlier_version_did_not_store_breaks_no_page(client: Client) -> None:
+    channel = factories.channel(at=timezone.now())
+    for page in ("", "remove/", "deliveries/"):
+        assert client.get(page_of(channel) + page).status_code == 200
+    assert b"whsec_" in client.post(page_of(channel), HOOK | {"name": "changed"}).content  # it had no secret
+    channel.refresh_from_db()
+    assert (channel.name, channel_values(channel)["url"]) == ("changed", HOOK["url"])

@@ -47,7 +47,9 @@ def test_a_thousand_guesses_from_fifty_addresses_neither_get_in_nor_lock_the_adm
     stranger = sign_in(Client(), address="203.0.113.9")
     assert (stranger.status_code, b"Too many wrong passwords or codes. Wait" in stranger.content) == (200, True)
     assert sign_in(own, address="198.51.100.7").status_code == 302
-    assert Event.objects.filter(action="person.sign-in", outcome="failed").count() == 5
+    sign_ins = Event.objects.filter(action="person.sign-in")
+    assert sign_ins.filter(outcome="failed").count() == 5
+    assert [event.detail["means"] for event in sign_ins.filter(outcome="refused")] == [[]]
 
 
 def test_an_account_that_does_not_exist_looks_the_same() -> None:
