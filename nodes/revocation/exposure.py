@@ -94,7 +94,7 @@ def secrets_of_every_node(*, since: datetime, first: str, cluster: str = "", act
         Secret(
             "API tokens", "A token gives the rights of its user until it is revoked.",
             f"Revoke each token with `{QMC} revoke_token USER --name NAME`, and create new ones with `{QMC} create_token`. The expiry page lists them.",
-            None, partial(reverse, "expiry"), "Show tokens",
+            None, partial(_if_may, "certs.view_certificate", reverse("expiry"), actor), "Show tokens",
         ),
     ]  # fmt: skip
 
