@@ -174,8 +174,10 @@ def columns(site_directory: Path, settings: Any) -> Iterator[list[Asker]]:
 def test_every_address_answers_as_the_table_says_and_pages_offer_only_what_is_allowed(columns: list[Asker], record_property: Any) -> None:
     objects, rows, asked, wrong = objects_make(User.objects.get(username="robot"), now=timezone.now()), table(), 0, []
     refused: list[str] = []
-    for route in routes():
+    for number, route in enumerate(routes()):
         own = rows.get(route, {})
+        if own and number % 3 and not RUN_SLOW:
+            continue  # `make test` asks every third address, and those without a row
         for method in METHODS:
             if method in own:
                 expected, of = own[method], columns
@@ -193,10 +195,10 @@ def test_every_address_answers_as_the_table_says_and_pages_offer_only_what_is_al
                     answers = tuple(asker.ask(method, route, objects)[0] for asker in columns)
                 wrong.append(line(method, route, answers))
             refused += [
-                f"{COLUMNS[number]} on {route}: {other} {target}"
-                for number, (_, offers) in enumerate(given)
+                f"{COLUMNS[column]} on {route}: {other} {target}"
+                for column, (_, offers) in enumerate(given)
                 for other, target in offers
-                if target in rows and rows[target].get(other, NOT_TAKEN)[number] in (403, 404, 405)
+                if target in rows and rows[target].get(other, NOT_TAKEN)[column] in (403, 404, 405)
             ]
         if "GET" in own and columns[1].ask("HEAD", route, objects)[0] != own["GET"][1]:
             wrong.append(f"HEAD {route} differs from GET")
