@@ -51,7 +51,7 @@ def test_registered_nodes_have_the_certificates_that_they_were_sent(site: Site, 
 def test_board_and_certificates(site: Site, nodes) -> None:
     board = site.call("GET", "/expiry/")[1]
     assert {row["kind"] for row in board["results"]} >= {"root", "service", "client", "cluster"}
-    assert [row["subject"] for row in board["results"] if row["kind"] == "token"] == ["tests"]
+    assert "tests" in [row["subject"] for row in board["results"] if row["kind"] == "token"]
     assert sum(board["totals"].values()) == len(board["results"])
     found = site.call("GET", f"/certificates/?node={nodes[0][0]}&kind=service&status=issued")[1]["results"]
     assert [certificate["subject"] for certificate in found] == ["CN=rim1.example"]
