@@ -1,53 +1,17 @@
-"""The chain of events: the digest of an event, and the verification of all events or of the new ones."""
+"""The chain of events: the verification of all events or of the new ones."""
 
-import hashlib
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from audit.models import Event, Head, Mark, Outcome
+from audit.models import Event, Head, Mark
+from pki.evidence.events import Place, digest_of
 
 BATCH = 2000
 MOST_AT_ONCE = 20_000  # about a second of a worker
 
 
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
-
-
 class ChainBroken(Exception):
     """The log was changed after it was written."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """A place in the chain: the sequence number and the digest of an event. The default is the start."""
-
-    sequence: int = 0
-    digest: str = ""
-
-
-def digest_of(event: Event) -> str:
-    """The digest of the event's content and of the previous digest.
-
-    Later versions have more fields. Such a field is part of the content if it differs from its default, so older events keep their digests, and a
-    value that is changed, added or reset to the default changes the digest.
-    """
-    content = {
-        "sequence": event.sequence,
-        "id": str(event.pk),
-        "at": event.at.astimezone(UTC).isoformat(timespec="microseconds"),
-        "actor": event.actor,
-        "action": event.action,
-        "target": [event.target_type, str(event.target_id), event.target_label],
-        "detail": event.detail,
-        "previous": event.previous,
-    }
-    if event.outcome != Outcome.DONE:
-        content["outcome"] = event.outcome
-    if event.request_id:
-        content["request_id"] = event.request_id
-    return hashlib.sha256(_canonical(content).encode()).hexdigest()
 
 
 def verify(progress: Callable[[int], None] = lambda verified: None) -> int:

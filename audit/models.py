@@ -43,6 +43,7 @@ class Event(models.Model):
     request_id = models.CharField(max_length=40, blank=True, default="", db_default="")
     previous = models.CharField(max_length=64)
     digest = models.CharField(max_length=64)
+    address = credential = ""  # events have neither yet
 
     objects = EventQuerySet.as_manager()
 

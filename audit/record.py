@@ -7,9 +7,9 @@ from typing import Any
 from django.db import models, transaction
 
 from audit.actors import Actor
-from audit.chain import digest_of
 from audit.models import Event, Head, Outcome
 from audit.request import request_id
+from pki.evidence.events import digest_of
 
 
 def record(

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.db import models, transaction
 
-from audit.chain import digest_of
 from audit.models import Event, Head
+from pki.evidence.events import digest_of
 
 BATCH = 1000
 

@@ -24,7 +24,9 @@ PKIError
 ├── ReleaseUnknown
 ├── ReportInvalid        a node's report cannot be understood
 ├── ProofRefused
-└── PfxRefused
+├── PfxRefused
+├── EventMalformed       a line is not an event of an audit log
+└── CheckpointMalformed  a line is not a checkpoint of this key, or does not follow from the one before it
 """
 
 
@@ -142,3 +144,15 @@ class ProofRefused(PKIError):
 
 class PfxRefused(PKIError):
     """A PFX cannot be made with this password, or cannot be read."""
+
+
+class EventMalformed(PKIError):
+    """A line of a file is not an event of an audit log."""
+
+
+class CheckpointMalformed(PKIError):
+    """A line is not a checkpoint of this key, or does not follow from the one before it. `line` is its number, if it is one of several."""
+
+    def __init__(self, text: str, *, line: int = 0) -> None:
+        super().__init__(text)
+        self.line = line

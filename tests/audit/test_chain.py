@@ -14,11 +14,12 @@ from django.db import connection
 from attention.needs import Look
 from audit import chain
 from audit.actors import SYSTEM, Actor
-from audit.chain import ChainBroken, digest_of, verify_new
+from audit.chain import ChainBroken, verify_new
 from audit.models import Event, Head, Mark, Outcome
 from audit.record import record
 from audit.request import request_id
 from certs.models import TrustZone
+from pki.evidence.events import digest_of
 from qmc.audit_log.attention import needs
 
 ROOT = Path(__file__).parent.parent.parent

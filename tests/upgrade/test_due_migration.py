@@ -51,8 +51,8 @@ digest = ""
 for number, (source, to) in enumerate((("issuing", "failed"), ("distributing", "failed")), 1):
     event = Event(sequence=number, at=at, actor="system", action="node.transition", target_type="nodes.node", target_id=failed.pk,
                   target_label="failed", detail={"from": source, "to": to}, previous=digest)
-    from audit.chain import digest_of
     from audit.models import Event as Now
+    from pki.evidence.events import digest_of
     digest = event.digest = digest_of(Now(**{field.attname: getattr(event, field.attname) for field in Event._meta.concrete_fields}))
     event.save(force_insert=True)
 Head.objects.create(pk=1, sequence=2, digest=digest)
