@@ -22,7 +22,6 @@ from backups.archive import CENTRAL_KEY, DATA, NODE, ROOTS, SECRET_KEY, Archive,
 from backups.dump import contains, in_use, rows_load
 from backups.proof import fields_open, problems, remarks
 from certs.central_key.services import central_key_ensure
-from certs.certificates.issuer import root_passphrase
 from certs.exports.names import names_of as names_of_export
 from certs.exports.services import folders_start_over
 from certs.models import CentralKey, Certificate, DatabaseKey, Export, HolderKind, NameClaim, TrustZone
@@ -44,6 +43,7 @@ from pki.core import clocks, keys, names
 from pki.core.errors import PKIError
 from sealing.errors import TrustZoneError
 from sealing.local_keys import own_store
+from sealing.root_passphrase import root_passphrase
 from storage.data_directory import data_directory_prepare, root_passphrase_make
 from storage.database import State, database_look
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from attention.expiring import ExpiringTable
 from certs.central_key.services import central_keys_proved
-from certs.certificates.issuer import previous_file, root_key
+from certs.certificates.issuer import root_key
 from certs.models import CentralKey, Certificate, DatabaseKey
 from certs.states import DatabaseKeyStatus
 from nodes.addresses.services import REMEDY, addresses_recorded, is_remote, netlocs
@@ -25,6 +25,7 @@ from qmc.installation import nearest
 from sealing.errors import TrustZoneError
 from sealing.fields import encrypted_fields
 from sealing.local_keys import key_ring_read
+from sealing.root_passphrase import previous_file
 from storage.care import older_than_store
 from storage.data_directory import readable_by_others
 from storage.database import database_look, unusable

@@ -1,19 +1,14 @@
 """The current roots, and the one that issues certificates, with its decrypted private key. Only workers decrypt it."""
 
-import contextlib
-import functools
 from dataclasses import dataclass, field
-from pathlib import Path
-
-from django.conf import settings
 
 from attention.once import once
 from certs.models import Certificate, Rotation
 from pki.core import keys
-from pki.core.errors import PKIError
 from pki.core.keys import PrivateKey
 from pki.core.roles import Kind
 from sealing.errors import ZoneBroken
+from sealing.root_passphrase import root_sealed_register
 
 
 @dataclass(frozen=True)
@@ -24,44 +19,7 @@ class Issuer:
     private_key: PrivateKey = field(repr=False)
 
 
-@functools.lru_cache(maxsize=4)
-def _open_root(encrypted: bytes, passphrases: tuple[bytes, ...]) -> PrivateKey | None:
-    for passphrase in passphrases:
-        with contextlib.suppress(PKIError):
-            return keys.from_pem(encrypted, passphrase)
-    return None
-
-
-def passphrase_file() -> Path:
-    """The file of the root passphrase, with links resolved. Raises: ZoneBroken in a process that has none."""
-    if settings.ROOT_PASSPHRASE_FILE is None:
-        raise ZoneBroken("This process does not have the root passphrase: only workers and `init` sign certificates.")
-    return Path(settings.ROOT_PASSPHRASE_FILE).resolve()
-
-
-def previous_file() -> Path:
-    """The file of the previous passphrase, while `rotate_root_passphrase` runs."""
-    return passphrase_file().with_name(f"{passphrase_file().name}.previous")
-
-
-def root_passphrase() -> bytes:
-    """The passphrase for encrypting root keys. Raises: ZoneBroken."""
-    path = passphrase_file()
-    try:
-        return bytes(path.read_bytes().strip())
-    except OSError as exc:
-        raise ZoneBroken(f"The root passphrase cannot be read: {exc}. Check QMC_ROOT_PASSPHRASE_FILE.") from exc
-
-
-def root_passphrases() -> tuple[bytes, ...]:
-    """The passphrases that can decrypt a root key: the current one and, during its rotation, the previous one. Raises: ZoneBroken."""
-    current = root_passphrase()
-    try:
-        return current, previous_file().read_bytes().strip()
-    except FileNotFoundError:
-        return (current,)
-    except OSError as exc:
-        raise ZoneBroken(f"The root passphrase cannot be read: {exc}. Give workers the right to read both files.") from exc
+ROOT_KEYS = root_sealed_register(Certificate, "encrypted_private_key", keys.from_pem)
 
 
 @once
@@ -104,13 +62,7 @@ def root_key(root: Certificate) -> PrivateKey:
     """The decrypted private key of `root`. Raises: ZoneBroken."""
     if root.encrypted_private_key is None:
         raise ZoneBroken(f"The private key of {root} is missing. Restore it from a backup or recreate the root.")
-    key = _open_root(bytes(root.encrypted_private_key), root_passphrases())
-    if key is None:
-        raise ZoneBroken(
-            f"The private key of {root} does not open with the root passphrase in {passphrase_file()}. If it was rotated on another "
-            "machine, copy its file from there. Otherwise restore the file of this site."
-        )
-    return key
+    return ROOT_KEYS.opened(root)
 
 
 def issuer_of(root: Certificate) -> Issuer:

@@ -15,7 +15,7 @@ from django.db.models import Q
 from audit.actors import SYSTEM, Actor
 from audit.models import Event
 from audit.record import record, record_each
-from certs.certificates.issuer import Issuer, root_passphrase
+from certs.certificates.issuer import Issuer
 from certs.certificates.revocation_lists import list_ask
 from certs.errors import IllegalTransition, StaleCertificate
 from certs.models import Certificate, CertificateQuerySet, TrustZone
@@ -27,6 +27,7 @@ from pki.core.roles import Kind, role_of
 from pki.issuing import issue
 from pki.issuing.revocation_list import RevocationCode
 from sealing.fields import seal_each
+from sealing.root_passphrase import root_passphrase
 
 TRANSITION = "certificate.transition"
 

@@ -1,35 +1,37 @@
-"""Rotate the root passphrase: write its file, encrypt every root key with it, then delete the old passphrase. docs/develop/architecture.md has the steps."""
+"""Rotate the root passphrase: write its file, encrypt every key of a root and of the audit log with it, then delete the old passphrase. docs/develop/architecture.md has the steps."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
+from django.db.models import Model
 
 from agent.files import replace, sync_folder
 from audit.actors import Actor
 from audit.record import record
-from certs.certificates.issuer import passphrase_file, previous_file, root_key, root_passphrase
-from certs.models import Certificate, TrustZone
+from certs.models import TrustZone
 from pki.core import keys
 from sealing.errors import ZoneMissing
+from sealing.root_passphrase import RootSealed, passphrase_file, previous_file, root_passphrase, root_sealed_columns
 
 PERMISSION = "certs.rotate_root"
 
 
 def root_passphrase_rotate(*, actor: Actor, now: datetime) -> int:
-    """Encrypt every root key with a new passphrase, which replaces the one in the file. Returns the number of keys.
+    """Encrypt every private key that has the root passphrase with a new one, which replaces the one in the file. Returns the number of keys.
 
     An interrupted run is completed, without another passphrase. Raises: PermissionRefused, ZoneMissing, ZoneBroken, OSError.
     """
     actor.require(PERMISSION)
     with transaction.atomic():
         zone = _zone_locked()
-        roots = Certificate.objects.exclude(encrypted_private_key=None)
-        opened = {root: root_key(root) for root in roots}  # before anything is changed
+        # All are opened before anything is changed.
+        opened = [(column, row, column.opened(row)) for column in root_sealed_columns() for row in column.rows()]
         _file_switch()
         _reencrypt(opened)
-        record(actor=actor, action="root_passphrase.rotated", target=zone, detail={"roots": len(opened)}, now=now)
+        record(actor=actor, action="root_passphrase.rotated", target=zone, detail={"keys": len(opened)}, now=now)
     with transaction.atomic():  # committed: no key needs the previous passphrase, and no other rotation is in progress
         _zone_locked()
         previous_file().unlink(missing_ok=True)
@@ -54,10 +56,7 @@ def _file_switch() -> None:
     replace(path, secrets.token_urlsafe(48).encode(), shared=False)
 
 
-def _reencrypt(opened: Mapping[Certificate, keys.PrivateKey]) -> None:
+def _reencrypt(opened: Iterable[tuple[RootSealed[Any], Model, keys.OwnKey]]) -> None:
     passphrase = root_passphrase()
-    for root, key in opened.items():
-        unchanged = Certificate.objects.filter(
-            pk=root.pk, encrypted_private_key=root.encrypted_private_key
-        )  # its key was not deleted since
-        unchanged.update(encrypted_private_key=keys.to_encrypted_pem(key, passphrase))
+    for column, row, key in opened:
+        column.replace(row, key, passphrase)

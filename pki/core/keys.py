@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -17,6 +17,7 @@ from pki.core.roles import Kind
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+OwnKey = PrivateKey | ed25519.Ed25519PrivateKey  # that of the audit log's checkpoints has no certificate
 
 
 class KeyType(StrEnum):
@@ -56,7 +57,7 @@ def to_pem(key: PrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def to_encrypted_pem(key: PrivateKey, passphrase: bytes) -> bytes:
+def to_encrypted_pem(key: OwnKey, passphrase: bytes) -> bytes:
     """PKCS#8 under `passphrase` (RFC 5958, PBES2)."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase))
 
@@ -72,6 +73,17 @@ def from_pem(pem: bytes, passphrase: bytes | None = None, *, own: bool = False) 
         raise PKIError("The private key cannot be read: wrong passphrase, or not a PEM key.") from exc
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         raise PKIError(f"{type(key).__name__} keys are not supported. Use RSA or EC.")
+    return key
+
+
+def ed25519_from_pem(pem: bytes, passphrase: bytes) -> ed25519.Ed25519PrivateKey:
+    """The key of `to_encrypted_pem`. Raises: PKIError if it is not an Ed25519 key, or the passphrase is wrong."""
+    try:
+        key = load_pem_private_key(pem, passphrase)
+    except (ValueError, TypeError) as exc:
+        raise PKIError("The private key cannot be read: wrong passphrase, or not a PEM key.") from exc
+    if not isinstance(key, ed25519.Ed25519PrivateKey):
+        raise PKIError(f"{type(key).__name__} is not an Ed25519 key.")
     return key
 
 

@@ -1,4 +1,4 @@
-"""A new passphrase for the root keys."""
+"""A new passphrase for the keys of roots and of the audit log."""
 
 from typing import Any
 
@@ -7,18 +7,18 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from audit.actors import SYSTEM
-from certs.certificates.issuer import passphrase_file
 from certs.roots.passphrase import root_passphrase_rotate
 from pki.core.errors import PKIError
 from qmc.management.site import SiteCommand
 from sealing.errors import TrustZoneError
 from sealing.free_pages import free_pages_scrub
+from sealing.root_passphrase import passphrase_file
 from web.words import counted, plural
 
 
 class Command(SiteCommand):
     help = (
-        "Encrypts every root key in the database with a new random passphrase, and writes it into the file of QMC_ROOT_PASSPHRASE_FILE. The site "
+        "Encrypts the keys of all roots and of the audit log with a new random passphrase, and writes it into the file of QMC_ROOT_PASSPHRASE_FILE. The site "
         "can be running. If the command is interrupted, run it again."
     )
 
@@ -38,5 +38,5 @@ class Command(SiteCommand):
             ) from exc
         except (TrustZoneError, PKIError) as exc:
             raise CommandError(str(exc)) from exc
-        self.stdout.write(f"{counted(count, 'root key')} {plural(count, 'is', 'are')} encrypted with the new passphrase in {file}.")
+        self.stdout.write(f"{counted(count, 'key')} {plural(count, 'is', 'are')} encrypted with the new passphrase in {file}.")
         self.stdout.write("No restart is needed on this machine. On other machines with workers, replace their copy of the file.")

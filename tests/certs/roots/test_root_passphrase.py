@@ -12,13 +12,14 @@ from django.utils import timezone
 
 from audit.actors import SYSTEM
 from audit.models import Event
-from certs.certificates.issuer import issuer_current, issuer_of, previous_file, root_key
+from certs.certificates.issuer import issuer_current, issuer_of, root_key
 from certs.models import Certificate, TrustZone
 from certs.roots import passphrase as rotation
 from certs.roots.passphrase import root_passphrase_rotate
 from certs.roots.services import root_make
 from pki.core import keys
 from sealing.errors import ZoneBroken
+from sealing.root_passphrase import previous_file
 
 OLD = b"passphrase of this machine"
 
@@ -52,7 +53,7 @@ def test_every_root_key_is_encrypted_with_a_new_passphrase_that_is_never_printed
     assert settings.ROOT_PASSPHRASE_FILE.stat().st_mode & 0o777 == 0o600
     assert issuer_current().private_key.public_key() == Certificate.objects.get(kind="root", generation=2).x509().public_key()
     details = [str(event.detail) for event in Event.objects.filter(action="root_passphrase.rotated")]
-    assert details == ["{'roots': 2}"]
+    assert details == ["{'keys': 2}"]
     rotate()
     assert new_alone() != passphrase
 
