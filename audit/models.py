@@ -28,7 +28,11 @@ class EventQuerySet(models.QuerySet["Event"]):
 
 
 class Event(models.Model):
-    """One event: what happened, who did it, to which object, and in which request. `request_id` is empty for work of a process."""
+    """One event: what happened, who did it, to which object, and in which request.
+
+    `request_id`, `address` and `credential` are empty for work of a process. `credential` has a kind and an id (see audit.request), and is empty
+    before a sign-in too.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     sequence = models.PositiveBigIntegerField(unique=True)
@@ -41,9 +45,10 @@ class Event(models.Model):
     target_label = models.CharField(max_length=200)
     detail = models.JSONField(default=dict)
     request_id = models.CharField(max_length=40, blank=True, default="", db_default="")
+    address = models.CharField(max_length=45, blank=True, default="", db_default="")
+    credential = models.CharField(max_length=80, blank=True, default="", db_default="")
     previous = models.CharField(max_length=64)
     digest = models.CharField(max_length=64)
-    address = credential = ""  # events have neither yet
 
     objects = EventQuerySet.as_manager()
 
@@ -64,9 +69,10 @@ class Event(models.Model):
     def content(self) -> dict[str, Any]:
         """The event as the API and webhooks show it."""
         target = {"type": self.target_type, "id": str(self.target_id), "label": self.target_label}
+        kind, _, id = self.credential.partition(" ")
         return {
             "sequence": self.sequence, "at": self.at, "actor": self.actor, "action": self.action, "outcome": self.outcome, "target": target,
-            "detail": self.detail, "request_id": self.request_id,
+            "detail": self.detail, "request_id": self.request_id, "address": self.address, "credential": {"kind": kind, "id": id} if kind else None,
         }  # fmt: skip
 
     def save(self, *args: Any, **kwargs: Any) -> None:

@@ -8,7 +8,7 @@ from django.db import models, transaction
 
 from audit.actors import Actor
 from audit.models import Event, Head, Outcome
-from audit.request import request_id
+from audit.request import address, credential, request_id
 from pki.evidence.events import digest_of
 
 
@@ -48,6 +48,8 @@ def record_each(
             target_label=str(target)[:200],
             detail=detail,
             request_id=request_id.get(),
+            address=address.get(),
+            credential=credential.get(),
             previous=head.digest,
         )
         head.digest = event.digest = digest_of(event)

@@ -91,7 +91,8 @@ IS_NODE_API = INSTALLATION.process == NODE_API
 FOR_AGENTS = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
-    "web.middleware.RequestIdMiddleware",
+    "web.middleware.RequestMiddleware",
+    "nodes.node_api.peer.CertificateMiddleware",
     "web.middleware.ApiMiddleware",
     "django.middleware.common.CommonMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -101,7 +102,7 @@ FOR_PEOPLE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "web.middleware.RequestIdMiddleware",
+    "web.middleware.RequestMiddleware",
     "web.middleware.ApiMiddleware",
     "qmc.addresses.names.HostMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -1,4 +1,4 @@
-"""Middleware of pages and API: the id and the actor of a request, addresses of the API, and the answer while the database is unavailable."""
+"""Middleware of pages and API: the id, the address and the actor of a request, addresses of the API, and the answer while the database is unavailable."""
 
 import logging
 import uuid
@@ -9,11 +9,17 @@ from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 
 from audit.actors import Actor
-from audit.request import request_id
+from audit.request import request_began
+from pki.core.addresses import client_address
 from web import database_problem
 from web.problems import problem_response
 
 log = logging.getLogger(__name__)
+
+
+def address_of(request: HttpRequest) -> str:
+    """The address of the client, from its connection. Headers are ignored."""
+    return client_address(request.META.get("REMOTE_ADDR", ""))
 
 
 def error(request: HttpRequest, template: str, *, slug: str, status: int, detail: str, **content: object) -> HttpResponse:
@@ -36,18 +42,15 @@ def database_unavailable(request: HttpRequest, exception: Exception) -> HttpResp
     return error(request, "database.html", slug="database-unavailable", status=503, detail=detail, what=what, remedy=remedy)
 
 
-class RequestIdMiddleware:
-    """Give each request an id. Its audit events have it."""
+class RequestMiddleware:
+    """Give each request an id. Its audit events have it, and the address of the client."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        token = request_id.set(str(uuid.uuid4()))
-        try:
+        with request_began(id=str(uuid.uuid4()), address_of_client=address_of(request)):
             return self.get_response(request)
-        finally:
-            request_id.reset(token)
 
 
 class ApiMiddleware:

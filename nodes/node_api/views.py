@@ -21,8 +21,8 @@ from nodes.errors import NodesError
 from nodes.models import CallerFinding, Node
 from nodes.node_api.caller import Caller, caller_read
 from nodes.node_api.heartbeat import heartbeat, package_for
-from nodes.observation.callers import Call, address_of, finding_note, is_disputed, is_replaced, unknown_note
-from pki.core import verify
+from nodes.node_api.peer import call_of, fingerprint_of
+from nodes.observation.callers import Call, finding_note, is_disputed, is_replaced, unknown_note
 from pki.core.errors import PackageError, ReportInvalid
 from pki.exchange import problem as problems
 from pki.exchange.report import Report
@@ -93,25 +93,9 @@ def problem(slug: str, detail: str, status: int, *errors: problems.FieldError) -
     return JsonResponse(content, status=status, content_type=problems.MEDIA_TYPE, headers=headers)
 
 
-def _scope(request: HttpRequest) -> dict[str, Any]:
-    scope: dict[str, Any] = request.environ["asgi.scope"]  # type: ignore[attr-defined]
-    return scope
-
-
-def _fingerprint(request: HttpRequest) -> str:
-    return verify.fingerprint(_scope(request)["state"].get("peer_certificate") or b"")
-
-
-def _call(request: HttpRequest) -> Call:
-    """The address of the connection, from its socket. Headers are ignored."""
-    scope = _scope(request)
-    host, _ = scope.get("client") or ("", 0)
-    return Call(address_of(host), scope["state"].get("has_ended", Call.has_ended))
-
-
 def _presented(request: HttpRequest) -> Certificate | None:
     """The caller's client certificate of the trust zone, without its bytes."""
-    return Certificate.objects.accepted().summaries().filter(sha256=_fingerprint(request), kind="client").first()
+    return Certificate.objects.accepted().summaries().filter(sha256=fingerprint_of(request), kind="client").first()
 
 
 def _export_seen(certificate: Certificate | None) -> None:
@@ -122,7 +106,7 @@ def _export_seen(certificate: Certificate | None) -> None:
 
 def _called(request: HttpRequest, query: type[Query] = Query) -> Called:
     """The calling node and its parameters. Raises: Refused, ValidationError."""
-    caller = caller_read(_fingerprint(request))
+    caller = caller_read(fingerprint_of(request))
     if caller is None:
         raise _refusal(request)
     if is_replaced(caller.certificate_status, caller.superseded_at, now=timezone.now()):
@@ -132,8 +116,8 @@ def _called(request: HttpRequest, query: type[Query] = Query) -> Called:
 
 def _refusal(request: HttpRequest) -> Refused:
     """Why a caller that is no node is refused."""
-    if not Certificate.objects.filter(sha256=_fingerprint(request)).exists():
-        return Unknown(_fingerprint(request))
+    if not Certificate.objects.filter(sha256=fingerprint_of(request)).exists():
+        return Unknown(fingerprint_of(request))
     _export_seen(_presented(request))
     return Refused("This client certificate belongs to no node of the trust zone, or it was revoked. Redistribute the node.")
 
@@ -165,7 +149,7 @@ def _readable(body: bytes) -> Report | None:
 @for_node
 def heartbeat_view(request: HttpRequest) -> HttpResponse:
     """A node reports and gets its next instructions."""
-    call = _call(request)
+    call = call_of(request)
     if call.has_ended():  # A busy server answers those first that still wait.
         return problem("changed-meanwhile", "The caller has hung up. Call again later.", 503)
     try:

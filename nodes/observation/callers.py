@@ -34,16 +34,6 @@ class Call:
     has_ended: Callable[[], bool] = lambda: False
 
 
-def address_of(host: str) -> str:
-    """An address in its usual form: an IPv4 address on an IPv6 socket as IPv4."""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return ""
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return str(mapped or address)
-
-
 def is_replaced(status: str, superseded_at: datetime | None, *, now: datetime) -> bool:
     """Whether the successor of a certificate was verified so long ago that no call with it can still be in progress."""
     if status != CertificateStatus.SUPERSEDED:

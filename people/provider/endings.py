@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import record_authentication
 from allauth.socialaccount.models import SocialAccount, SocialLogin
 from django.contrib.auth.models import User
@@ -26,7 +25,7 @@ from people.provider.services import PERMISSION
 from people.provider.tokens import LEEWAY, Claims
 from people.sign_in.guessing import count_key, counted, network_of
 from web.errors import InputInvalid
-from web.middleware import error
+from web.middleware import address_of, error
 
 SIGN_IN, LINK, TEST, AGAIN = "login", "link", "test", "again"
 RESULT = "provider_test"  # in the session of the RootAdmin who tests
@@ -119,7 +118,7 @@ def failure_page(request: HttpRequest, exc: SignInFailed) -> HttpResponse:
 
 def _record(request: HttpRequest, attempt: Attempt, exc: SignInFailed) -> None:
     """Record a failure, if there were not too many of this kind: a stranger can cause some of them."""
-    address, now = get_adapter(request).get_client_ip(request), timezone.now()
+    address, now = address_of(request), timezone.now()
     limits = {
         count_key("provider", exc.code): MOST_RECORDED,
         count_key("provider", exc.code, network_of(address)): MOST_RECORDED_OF_ADDRESS,

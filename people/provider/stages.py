@@ -13,8 +13,8 @@ from people.provider.endings import failure_page
 from people.provider.failures import SignInFailed
 from people.provider.models import provider_enabled
 from people.roles.registry import Role
-from people.sign_in.attempts import address_of
 from people.sign_in.sessions import checked_by_provider
+from web.middleware import address_of
 
 
 class LocalStage(LoginStage):  # type: ignore[misc]

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import get_authentication_records
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
@@ -15,12 +14,9 @@ from audit.models import Outcome
 from audit.record import record
 from people.sign_in.guessing import first_of_ten_minutes, guess_counted, guess_taken_back
 from pki.core import clocks
+from web.middleware import address_of
 
 WORDS = {"webauthn": "passkey", "recovery_codes": "recovery code"}  # what allauth calls otherwise
-
-
-def address_of(request: HttpRequest) -> str:
-    return str(get_adapter().get_client_ip(request))
 
 
 def attempt_begin(request: HttpRequest, username: str, *, now: datetime) -> None:

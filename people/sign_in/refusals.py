@@ -8,6 +8,7 @@ from audit.actors import PermissionRefused
 from audit.models import Outcome
 from audit.record import record
 from people.sign_in.guessing import first_of_ten_minutes
+from web.middleware import address_of
 from web.refusals import refusals_register
 
 LONGEST_PATH = 200
@@ -24,6 +25,6 @@ def record_refused(request: HttpRequest, exc: PermissionRefused) -> None:
             "permission": exc.permission,
             "method": request.method,
             "path": request.path[:LONGEST_PATH],
-            "address": request.META.get("REMOTE_ADDR", ""),
+            "address": address_of(request),
         }
         record(actor=exc.actor, action="permission.refused", target=user.person, detail=detail, outcome=Outcome.REFUSED, now=now)

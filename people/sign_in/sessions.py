@@ -1,5 +1,6 @@
 """Sessions end after a time without activity, and after a longest time. A first password is changed, and a required second factor added, before all else."""
 
+import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,13 +15,14 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
+from audit.request import CredentialKind, credential_use
 from people.roles.backend import lacks_second_factor
 from web import database_problem
 from web.middleware import database_unavailable, is_api
 from web.problems import problem_response
 
 IDLE, LONGEST, WRITTEN_EVERY = timedelta(minutes=60), timedelta(hours=12), timedelta(minutes=1)
-BEGAN, SEEN, ENDED, INITIAL = "began", "seen", "ended", "password_is_initial"
+BEGAN, SEEN, ENDED, INITIAL, ID = "began", "seen", "ended", "password_is_initial", "id"
 ALWAYS = ("account_logout", "account_reauthenticate", "provider:begin")  # the second and third with what follows their addresses
 SECOND_FACTOR_CHECKED = "provider_checked_second_factor"
 REASONS = {
@@ -58,6 +60,7 @@ def _followed(request: HttpRequest) -> HttpResponse | None:
         logout(request)
         request.session[ENDED] = ended
         return None
+    credential_use(CredentialKind.SESSION, session.setdefault(ID, str(uuid.uuid4())))
     # Parts of a page that are fetched again by themselves are no activity.
     is_activity = request.headers.get("HX-Request") != "true" or request.method != "GET"
     if is_activity and abs(now - seen) > WRITTEN_EVERY.total_seconds():
@@ -89,6 +92,8 @@ def must_add_factor(request: HttpRequest) -> bool:
 def session_begin(request: HttpRequest, **_: Any) -> None:
     request.session.set_expiry(0)  # with the browser, also where the attempt to sign in had a time of its own
     request.session[BEGAN] = request.session[SEEN] = timezone.now().timestamp()
+    request.session[ID] = str(uuid.uuid4())  # events have it. The session's key is a secret
+    credential_use(CredentialKind.SESSION, request.session[ID])
 
 
 def checked_by_provider(signal_kwargs: Mapping[str, Any] | None) -> bool | None:

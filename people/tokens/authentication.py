@@ -13,12 +13,14 @@ from rest_framework.request import Request
 from audit.actors import Actor
 from audit.models import Outcome
 from audit.record import record
+from audit.request import CredentialKind, credential_use
 from people.models import ApiToken
 from people.sign_in.guessing import first_of_ten_minutes, network_of
 from people.tokens.models import Scope
 from people.tokens.services import is_whole, token_digest
 from pki.core import clocks
 from pki.core.commands import QMC
+from web.middleware import address_of
 
 SCHEMES = ("bearer", "token")
 MAKE = f"Make one on the page of your account, or with `{QMC} create_token`."
@@ -32,7 +34,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() not in SCHEMES:
             return None
-        row = token_checked(token.strip(), address=request.META.get("REMOTE_ADDR", ""), now=timezone.now())
+        row = token_checked(token.strip(), address=address_of(request), now=timezone.now())
         return row.user, row
 
     def authenticate_header(self, request: Request) -> str:
@@ -46,6 +48,7 @@ def token_checked(token: str, *, address: str, now: datetime) -> ApiToken:
     row = ApiToken.objects.select_related("user").filter(digest=token_digest(token)).first()
     if row is None:
         raise exceptions.AuthenticationFailed(f"This token is unknown. {MAKE}")
+    credential_use(CredentialKind.TOKEN, row.pk)
     if reason := _refusal(row, address, now):
         _record_refused(row, address, reason, now)
         raise exceptions.AuthenticationFailed(reason)

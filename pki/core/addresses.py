@@ -43,6 +43,12 @@ def netloc(address: str, port: int) -> str:
     return f"{url_host(address)}:{port}"
 
 
+def client_address(host: str) -> str:
+    """The address of a client in its usual form: an IPv4 address on an IPv6 socket as IPv4, and no name of an interface. "" if `host` is none."""
+    parsed = _ip(host.partition("%")[0])
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed or "")
+
+
 def is_wildcard(address: str) -> bool:
     """Whether it means all addresses of a machine."""
     parsed = _ip(address)

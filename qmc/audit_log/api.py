@@ -9,6 +9,7 @@ from rest_framework.utils.urls import replace_query_param
 
 from audit.listing import EventFilter, events_page
 from audit.models import Outcome
+from audit.request import CredentialKind
 from web.api import LARGEST_PAGE, Query, View, operation, page_of
 from web.lists.declared import PAGE_SIZE
 
@@ -38,6 +39,11 @@ class AuditTargetOutput(serializers.Serializer[Any]):
     label = serializers.CharField(help_text="its name when the event happened")  # type: ignore[assignment]  # the metaclass takes it out of the class
 
 
+class AuditCredentialOutput(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=[*CredentialKind])
+    id = serializers.CharField(help_text="a UUID, or the SHA-256 of a certificate")
+
+
 class AuditEventOutput(serializers.Serializer[Any]):
     sequence = serializers.IntegerField()
     at = serializers.DateTimeField()
@@ -47,6 +53,10 @@ class AuditEventOutput(serializers.Serializer[Any]):
     target = AuditTargetOutput()
     detail = serializers.DictField()
     request_id = serializers.CharField(help_text="the same for all events of one request; empty for work of a process")
+    address = serializers.CharField(help_text="of the client; empty for work of a process")
+    credential = AuditCredentialOutput(
+        allow_null=True, help_text="what the request was made with; null for work of a process, and before a sign-in"
+    )
 
 
 class Audit(View):

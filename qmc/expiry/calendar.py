@@ -16,6 +16,7 @@ from pki.core import clocks
 from qmc.expiry.board import BoardRow, Group
 from qmc.expiry.everything import Everything
 from qmc.expiry.rows import Asked, ExpiryRows
+from web.middleware import address_of
 from web.words import counted, plural
 
 PRODUCT = "-//trust zone console//expiry dates//EN"
@@ -83,7 +84,7 @@ def calendar_file(request: HttpRequest) -> HttpResponse:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     given = token.strip() if scheme.lower() == "bearer" else request.GET.get("token", "")
     try:
-        actor = calendar_actor(given, address=request.META.get("REMOTE_ADDR", ""), now=now)
+        actor = calendar_actor(given, address=address_of(request), now=now)
         actor.require("certs.view_certificate")
     except AuthenticationFailed as exc:
         return _refused(str(exc.detail), 401)

@@ -17,7 +17,7 @@ from audit.actors import SYSTEM, Actor
 from audit.chain import ChainBroken, verify_new
 from audit.models import Event, Head, Mark, Outcome
 from audit.record import record
-from audit.request import request_id
+from audit.request import CredentialKind, credential_use, request_began
 from certs.models import TrustZone
 from pki.evidence.events import digest_of
 from qmc.audit_log.attention import needs
@@ -69,7 +69,7 @@ CHANGES = {
     "removed": ("delete from audit_event where sequence = 2", "event 3"),
     "the end removed": ("delete from audit_event where sequence = 5", "5 were written"),
     "two changed places": ("update audit_event set sequence = case sequence when 2 then 103 else 102 end where sequence in (2, 3)", "event 4"),
-    "appended": ("insert into audit_event select hex(randomblob(16)), 6, at, actor, action, target_type, target_id, target_label, detail, digest, digest, outcome, request_id from audit_event where sequence = 5", "event 6"),
+    "appended": ("insert into audit_event select hex(randomblob(16)), 6, at, actor, action, target_type, target_id, target_label, detail, digest, digest, outcome, request_id, address, credential from audit_event where sequence = 5", "event 6"),
 }  # fmt: skip
 
 
@@ -78,14 +78,14 @@ NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 @pytest.fixture
 def zone(db: None) -> TrustZone:
-    """Its log has three events of a version without outcomes and request ids, then two with both."""
+    """Its log has three events of a version without outcomes and requests, then two of a request."""
     zone = TrustZone.objects.create(name="central.example", created_at=NOW)
     for number in range(3):
         record(actor=SYSTEM, action="test", target=zone, detail={"number": number}, now=NOW)
-    token = request_id.set("7a6f")
-    record(actor=SYSTEM, action="test", target=zone, detail={"number": 3}, now=NOW)
-    record(actor=SYSTEM, action="test", target=zone, detail={"number": 4}, now=NOW, outcome=Outcome.REFUSED)
-    request_id.reset(token)
+    with request_began(id="7a6f", address_of_client="192.0.2.1"):
+        record(actor=SYSTEM, action="test", target=zone, detail={"number": 3}, now=NOW)
+        credential_use(CredentialKind.SESSION, "5e55")
+        record(actor=SYSTEM, action="test", target=zone, detail={"number": 4}, now=NOW, outcome=Outcome.REFUSED)
     return zone
 
 
@@ -102,6 +102,12 @@ CHANGES |= {
     "a request reset": ("update audit_event set request_id = '' where sequence = 4", "event 4"),
     "a request of an older event": ("update audit_event set request_id = '7a6f' where sequence = 1", "event 1"),
     "an outcome that is the request": ("update audit_event set outcome = 'done', request_id = 'refused' where sequence = 5", "event 5"),
+    "an address reset": ("update audit_event set address = '' where sequence = 4", "event 4"),
+    "an address of an older event": ("update audit_event set address = '192.0.2.1' where sequence = 1", "event 1"),
+    "another address": ("update audit_event set address = '192.0.2.2' where sequence = 4", "event 4"),
+    "a credential reset": ("update audit_event set credential = '' where sequence = 5", "event 5"),
+    "another credential": ("update audit_event set credential = 'token 5e55' where sequence = 5", "event 5"),
+    "a credential of an event without one": ("update audit_event set credential = 'session 5e55' where sequence = 4", "event 4"),
     "no head": ("delete from audit_head", "0 were written"),
     "another head": ("update audit_head set digest = 'x'", "event 5, the last one"),
 }

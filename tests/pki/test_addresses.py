@@ -101,6 +101,22 @@ def test_wildcard_and_loopback_addresses(address: str, wildcard: bool, loopback:
     assert (addresses.is_wildcard(address), addresses.is_loopback(address), addresses.loopback_for(address)) == (wildcard, loopback, own)
 
 
+CLIENTS = {
+    "10.0.0.5": "10.0.0.5",
+    "::ffff:10.0.0.5": "10.0.0.5",
+    "fe80::1%eth0": "fe80::1",
+    "2001:DB8::7": "2001:db8::7",
+    "": "",
+    "unix:": "",
+    "x": "",
+}
+
+
+@pytest.mark.parametrize(("host", "address"), CLIENTS.items())
+def test_the_address_of_a_client_has_one_form(host: str, address: str) -> None:
+    assert addresses.client_address(host) == address
+
+
 LISTENERS = {
     "127.0.0.2": "127.0.0.2",
     "::1": "::1",

@@ -89,7 +89,7 @@ def test_each_change_of_the_chosen_kinds_is_sent_once_in_order(receiver: HttpRec
     assert "possiblerepeat" not in last
     assert last["data"] == {
         "severity": "info", "title": last["data"]["title"], "text": "no answer", "url": "", "sequence": events[-1].sequence,
-        "at": events[-1].at.isoformat(), "actor": "system", "action": "node.transition", "outcome": "done", "request_id": "",
+        "at": events[-1].at.isoformat(), "actor": "system", "action": "node.transition", "outcome": "done", "request_id": "", "address": "", "credential": None,
         "target": {"type": "nodes.node", "id": str(node.pk), "label": str(node)}, "detail": {"from": "issuing", "to": "failed", "reason": "no answer"},
     }  # fmt: skip
 

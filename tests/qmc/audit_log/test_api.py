@@ -41,6 +41,7 @@ def test_an_event_has_its_pinned_form(reader: Client, node: Node) -> None:
     assert event == {
         "sequence": Event.objects.count(), "at": "2026-11-30T12:00:00Z", "actor": "ann", "action": "node.decommission", "outcome": "refused",
         "target": {"type": "nodes.node", "id": str(node.pk), "label": node.name}, "detail": {"why": "x"}, "request_id": "",
+        "address": "", "credential": None,
     }  # fmt: skip
 
 
