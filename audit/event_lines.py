@@ -1,7 +1,8 @@
 """The history of an object in words. Each room registers the words for its own events."""
 
+import contextlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -49,6 +50,16 @@ def wording_register(*actions: str) -> Callable[[Wording], Wording]:
     return register
 
 
+def words_register(words: Mapping[str, tuple[str, str]]) -> None:
+    """Register words that are the same for each event of an action, by the action."""
+    wording_register(*words)(lambda event: words[event.action])
+
+
+def actions() -> list[str]:
+    """The actions that have words, sorted: all that this version records."""
+    return sorted(_wordings)
+
+
 def history_of(target: uuid.UUID, own: "QuerySet[Any]", *, before: int | None, lines: int) -> History:
     """The newest events of `target` and of its certificates before the event `before`. `own` are the rows of its certificates."""
     of_target = _newest(Event.objects.for_target(target).order_by("-sequence"), before, lines)
@@ -67,7 +78,14 @@ def _newest(events: EventQuerySet, before: int | None, lines: int) -> EventQuery
 
 
 def line(event: Event, kind: str = "") -> Line:
-    """One event in words. `kind` is the kind of a certificate. An action without registered words is shown by its name."""
-    wording = _wordings.get(event.action)
-    text, color = wording(event) if wording else (event.action.replace(".", " ").replace("_", " "), "grey")
+    """One event in words. `kind` is the kind of a certificate."""
+    text, color = words_of(event)
     return Line(event.at, f"{kind.capitalize()} {text}" if kind else text, color, event.actor, str(event.detail.get("reason") or ""))
+
+
+def words_of(event: Event) -> tuple[str, str]:
+    """The words for an event, and the color of its spot. The name of the action, if another version recorded it in another form."""
+    if wording := _wordings.get(event.action):
+        with contextlib.suppress(LookupError, TypeError, ValueError, AttributeError):
+            return wording(event)
+    return event.action.replace(".", " ").replace("_", " ").replace("-", " "), "grey"

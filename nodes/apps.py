@@ -10,14 +10,17 @@ class NodesConfig(AppConfig):
     def ready(self) -> None:
         # These register handlers of jobs, periodic work and answers to errors, and need the models loaded.
         from nodes import problems, roles  # noqa: F401, PLC0415
+        from nodes.addresses import events as addresses_events  # noqa: F401, PLC0415
         from nodes.automatic import attention as automatic_attention  # noqa: F401, PLC0415
         from nodes.automatic import tasks  # noqa: F401, PLC0415
         from nodes.browser_certificates import attention as browser_certificates_attention  # noqa: F401, PLC0415
         from nodes.browser_certificates import events as browser_certificates_events  # noqa: F401, PLC0415
         from nodes.browser_certificates import section as browser_certificates_section  # noqa: F401, PLC0415
         from nodes.central import attention as central_attention  # noqa: F401, PLC0415
+        from nodes.central import events as central_events  # noqa: F401, PLC0415
         from nodes.cluster import attention as cluster_attention  # noqa: F401, PLC0415
         from nodes.cluster import events as cluster_events  # noqa: F401, PLC0415
+        from nodes.connections import events as connections_events  # noqa: F401, PLC0415
         from nodes.inventory import events as inventory_events  # noqa: F401, PLC0415
         from nodes.inventory import names as inventory_names  # noqa: F401, PLC0415
         from nodes.inventory import section as inventory_section  # noqa: F401, PLC0415
@@ -38,5 +41,6 @@ class NodesConfig(AppConfig):
         from nodes.revocation import section as revocation_section  # noqa: F401, PLC0415
         from nodes.rotations import attention as rotations_attention  # noqa: F401, PLC0415
         from nodes.rotations import database_key as key_rotation  # noqa: F401, PLC0415
+        from nodes.rotations import events as rotations_events  # noqa: F401, PLC0415
         from nodes.rotations import root as root_rotation  # noqa: F401, PLC0415
         from nodes.rotations import section as rotations_section  # noqa: F401, PLC0415

@@ -9,8 +9,14 @@ class PeopleConfig(AppConfig):
 
     def ready(self) -> None:
         # These register permissions, receivers, periodic work and what expires, and need the models loaded.
+        from people.accounts import events as accounts_events  # noqa: F401, PLC0415
         from people.accounts import receivers  # noqa: F401, PLC0415
         from people.factors import adapter  # noqa: F401, PLC0415
+        from people.factors import events as factors_events  # noqa: F401, PLC0415
+        from people.provider import events as provider_events  # noqa: F401, PLC0415
+        from people.roles import events as roles_events  # noqa: F401, PLC0415
         from people.roles import permissions  # noqa: F401, PLC0415
+        from people.sign_in import events as sign_in_events  # noqa: F401, PLC0415
         from people.sign_in import refusals, sessions, tasks  # noqa: F401, PLC0415
         from people.tokens import attention  # noqa: F401, PLC0415
+        from people.tokens import events as tokens_events  # noqa: F401, PLC0415

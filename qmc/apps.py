@@ -11,13 +11,17 @@ class QmcConfig(AppConfig):
     def ready(self) -> None:
         # These register checks, handlers of jobs and periodic work, and need the models loaded.
         from backups import attention as backups_attention  # noqa: F401, PLC0415
+        from backups import events as backups_events  # noqa: F401, PLC0415
         from people.roles.groups import roles_write  # noqa: PLC0415
         from qmc import checks  # noqa: F401, PLC0415
+        from qmc.addresses import events as addresses_events  # noqa: F401, PLC0415
         from qmc.audit_log import attention as audit_log_attention  # noqa: F401, PLC0415
         from qmc.celery import beat_schedule_set  # noqa: PLC0415
         from qmc.overview import attention as overview_attention  # noqa: F401, PLC0415
+        from qmc.recreation import events as recreation_events  # noqa: F401, PLC0415
         from qmc.recreation import services as recreate  # noqa: F401, PLC0415
         from storage import attention as storage_attention  # noqa: F401, PLC0415
+        from storage import events as storage_events  # noqa: F401, PLC0415
         from storage import tasks  # noqa: F401, PLC0415
 
         beat_schedule_set()

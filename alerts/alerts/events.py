@@ -2,9 +2,10 @@
 
 from audit.event_lines import wording_register
 from audit.models import Event
+from pki.core.clocks import parsed, stamp
 
 
 @wording_register("alert.acknowledged")
 def _acknowledged(event: Event) -> tuple[str, str]:
     until = event.detail["until"]
-    return f"acknowledged{' until ' + until if until else ''}", "blue"
+    return f"Acknowledged{f' until {stamp(parsed(until))}' if until else ''}", "blue"

@@ -1,12 +1,13 @@
 """Events of certificates in words."""
 
-from audit.event_lines import wording_register
+from audit.event_lines import wording_register, words_register
 from audit.models import Event
 
 ENTERED = {
     "issued": ("certificate signed", "green"), "superseded": ("certificate superseded", "grey"),
     "revoked": ("certificate revoked", "grey"), "failed": ("certificate was not made", "red"),
 }  # fmt: skip
+words_register({"certificate.recorded": ("certificate recorded, before it is signed", "grey")})
 
 
 @wording_register("certificate.transition")

@@ -1,6 +1,6 @@
 """Events of exports in words."""
 
-from audit.event_lines import wording_register
+from audit.event_lines import wording_register, words_register
 from audit.models import Event
 
 ENTERED = {
@@ -9,19 +9,16 @@ ENTERED = {
     "failed": ("It could not be made", "red"),
     "revoked": ("Revoked", "red"),
 }
-OTHERS = {
-    "export.requested": ("Export requested", "blue"),
-    "export.downloaded": ("Files downloaded", "blue"),
-    "export.archive_wiped": ("Files wiped, a day after they were made", "grey"),
-}
+words_register(
+    {
+        "export.requested": ("Export requested", "blue"),
+        "export.downloaded": ("Files downloaded", "blue"),
+        "export.archive_wiped": ("Files wiped, a day after they were made", "grey"),
+    }
+)
 
 
 @wording_register("export.transition")
 def transition(event: Event) -> tuple[str, str]:
     to = str(event.detail.get("to", ""))
     return ENTERED.get(to, (f"Became {to}", "grey"))
-
-
-@wording_register(*OTHERS)
-def others(event: Event) -> tuple[str, str]:
-    return OTHERS[event.action]

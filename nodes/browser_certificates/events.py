@@ -2,9 +2,20 @@
 
 from typing import Any
 
-from audit.event_lines import wording_register
+from audit.event_lines import wording_register, words_register
 from audit.models import Event
 from nodes.browser_certificates.view_models import WHY
+
+words_register(
+    {
+        "browser_certificate.uploaded": ("Browser certificate uploaded", "green"),
+        "browser_certificate.requested": ("Key and certificate request made", "blue"),
+        "browser_certificate.answered": ("Certificate for the request uploaded", "green"),
+        "browser_certificate.completed": ("More of the chain, or the key, uploaded", "blue"),
+        "browser_certificate.replaced": ("Replaced by a newer certificate", "blue"),
+        "browser_certificate.deleted": ("Browser certificate deleted with its key", "grey"),
+    }
+)
 
 
 @wording_register("node.browser_certificate_chosen")

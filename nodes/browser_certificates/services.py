@@ -195,8 +195,9 @@ def browser_certificate_answer(
     is_another = certificate.is_ready and pair.leaf.thumbprints[1] != certificate.sha256
     if is_another:
         _check_replacement(certificate, pair, key, now)
-    action = "replaced" if is_another else "completed" if certificate.is_ready else "answered"
-    return _changed(certificate, _described(pair), action=f"browser_certificate.{action}", actor=actor, now=now)
+    added = "browser_certificate.completed" if certificate.is_ready else "browser_certificate.answered"
+    action = "browser_certificate.replaced" if is_another else added
+    return _changed(certificate, _described(pair), action=action, actor=actor, now=now)
 
 
 def _check_replacement(certificate: BrowserCertificate, pair: ServerPair, key: ForeignPrivateKey, now: datetime) -> None:

@@ -1,8 +1,10 @@
 """Wording of the events of a registration."""
 
-from audit.event_lines import wording_register
+from audit.event_lines import wording_register, words_register
 from audit.models import Event
 from web.words import counted
+
+words_register({"registration.password_repeated": ("Registration password shown again", "orange")})
 
 
 @wording_register("registration.wrong_passwords")

@@ -1,0 +1,44 @@
+"""Wording of the events of accounts."""
+
+from audit.event_lines import wording_register, words_register
+from audit.models import Event
+from web.words import counted, listed
+
+words_register(
+    {
+        "person.link-made": ("One-time link made", "blue"),
+        "person.password-set": ("Password set", "blue"),
+    }
+)
+
+
+@wording_register("person.created")
+def created(event: Event) -> tuple[str, str]:
+    return f"Account created with {listed(event.detail['roles']) or 'no role'}", "green"
+
+
+@wording_register("person.changed")
+def changed(event: Event) -> tuple[str, str]:
+    detail, changes = event.detail, []
+    if "roles" in detail:
+        changes.append(f"Roles changed from {listed(detail['roles_before']) or 'none'} to {listed(detail['roles']) or 'none'}")
+    if "is_active" in detail:
+        changes.append("Account activated" if detail["is_active"] else "Account deactivated")
+    return ". ".join(changes) or "Account changed", "blue"
+
+
+@wording_register("person.signed-out")
+def signed_out(event: Event) -> tuple[str, str]:
+    return f"Signed out: {counted(event.detail['sessions'], 'session')} ended", "grey"
+
+
+@wording_register("person.second-factors-reset")
+def factors_reset(event: Event) -> tuple[str, str]:
+    return f"Second factors removed: {listed(event.detail['removed'])}", "orange"
+
+
+@wording_register("administrator.created", "administrator.reset")
+def administrator(event: Event) -> tuple[str, str]:
+    if event.action == "administrator.created":
+        return f"Administrator {event.detail['name']} created", "green"
+    return f"Password of the administrator {event.detail['name']} reset", "orange"
