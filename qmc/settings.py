@@ -158,6 +158,7 @@ STATICFILES_DIRS = [PAGES / "static"]
 WHITENOISE_USE_FINDERS = True
 AUTHENTICATION_BACKENDS = ["people.roles.backend.RoleBackend"]
 ACCOUNT_ADAPTER = "people.sign_in.adapter.AccountAdapter"
+ACCOUNT_FORMS = {"login": "people.sign_in.forms.SignInForm"}
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"

@@ -20,6 +20,7 @@ from django.utils import timezone
 from agent.files import InUse, exclusive_lock, make_folder
 from agent.store import Store
 from agent.version import VERSION
+from outbound.connections import connect
 from pki.core.addresses import bare, loopback_for, netloc
 from pki.core.commands import QMC
 from qmc.management.commands.init import SIGN_IN, WARNING
@@ -46,6 +47,15 @@ def _die_with(parent: int) -> None:
 def _lines(log: Path, before: int) -> list[str]:
     """The text that was written into `log` after its first `before` bytes."""
     return log.read_bytes()[before:].decode(errors="replace").strip().splitlines()
+
+
+def _accepts(address: str, port: int) -> bool:
+    """Whether something listens there."""
+    try:
+        connect(address, port, 1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _agent_line(address: str) -> str:
@@ -155,9 +165,12 @@ class Command(BaseCommand):
         children = self._children(options, environment)
         for child in children:
             child.start()
-        self._say(options, sign_in)
+        said = False
         while not ended:
             time.sleep(0.2)
+            if not said and _accepts(loopback_for(options["address"]), options["port"]):
+                self._say(options, sign_in)
+                said = True
             for child in children:
                 assert child.process is not None
                 if not ended and child.process.poll() is not None and time.monotonic() - child.started > 2:
