@@ -10,7 +10,7 @@ from operator import or_
 from typing import Any
 
 from django.db import connection
-from django.db.models import F, Q, TextField
+from django.db.models import F, Q, QuerySet, TextField
 from django.db.models.functions import Cast, Coalesce
 from django.db.models.lookups import Exact, GreaterThanOrEqual, IContains, LessThan
 
@@ -33,6 +33,8 @@ class EventFilter:
     since: datetime | None = None
     until: datetime | None = None
     search: str = ""
+    outcome: str = ""
+    request_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,18 @@ def events_page(wanted: EventFilter, *, before: int | None = None, size: int) ->
     return EventPage(rows[:size], rows[size - 1].sequence if len(rows) > size else last)
 
 
+def names_found(field: str, text: str) -> "QuerySet[Any]":
+    """The names in `field` of the newest events that have `text` anywhere, in their order, each once. It examines MOST_EXAMINED events."""
+    last = Event.objects.order_by("-sequence").values_list("sequence", flat=True).first() or 0
+    newest = Event.objects.filter(sequence__gt=last - MOST_EXAMINED).annotate(name=without_index(field))
+    return newest.filter(name__icontains=text).order_by("name").values_list("name", flat=True).distinct()
+
+
+def name_of(target: uuid.UUID) -> str | None:
+    """The name of an object in its newest event."""
+    return Event.objects.for_target(target).order_by("-sequence").values_list("target_label", flat=True).first()
+
+
 def _indexed(wanted: EventFilter) -> Iterator[tuple[str, Any]]:
     if wanted.actor:
         yield "actor", wanted.actor
@@ -76,6 +90,10 @@ def _indexed(wanted: EventFilter) -> Iterator[tuple[str, Any]]:
             yield "target_id", uuid.UUID(wanted.target)
         except ValueError:
             yield "target_label", wanted.target
+    if wanted.outcome:
+        yield "outcome", wanted.outcome
+    if wanted.request_id:
+        yield "request_id", wanted.request_id
 
 
 def _examined(wanted: EventFilter) -> Iterator[Condition]:

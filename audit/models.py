@@ -60,6 +60,8 @@ class Event(models.Model):
             models.Index(fields=["action", "sequence"], name="events_of_action"),
             models.Index(fields=["target_id", "sequence"], name="events_of_target"),
             models.Index(fields=["target_label", "sequence"], name="events_of_label"),
+            models.Index(fields=["outcome", "sequence"], name="events_of_outcome"),
+            models.Index(fields=["request_id", "sequence"], name="events_of_request"),
         ]
 
     def __str__(self) -> str:

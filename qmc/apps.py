@@ -18,6 +18,7 @@ class QmcConfig(AppConfig):
         from qmc.audit_log import attention as audit_log_attention  # noqa: F401, PLC0415
         from qmc.celery import beat_schedule_set  # noqa: PLC0415
         from qmc.overview import attention as overview_attention  # noqa: F401, PLC0415
+        from qmc.overview import events as overview_events  # noqa: F401, PLC0415
         from qmc.recreation import events as recreation_events  # noqa: F401, PLC0415
         from qmc.recreation import services as recreate  # noqa: F401, PLC0415
         from storage import attention as storage_attention  # noqa: F401, PLC0415

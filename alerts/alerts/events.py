@@ -1,8 +1,12 @@
 """The events of alerts in words."""
 
+from alerts.models import Alert
 from audit.event_lines import wording_register
 from audit.models import Event
+from audit.object_pages import object_page_register
 from pki.core.clocks import parsed, stamp
+
+object_page_register(Alert.objects.all(), "alerts:detail")
 
 
 @wording_register("alert.acknowledged")

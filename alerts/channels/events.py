@@ -1,7 +1,11 @@
 """Wording of the events of channels."""
 
+from alerts.models import Channel
 from audit.event_lines import wording_register
 from audit.models import Event
+from audit.object_pages import object_page_register
+
+object_page_register(Channel.objects.all(), "alerts:channel")
 
 
 @wording_register("channel.created")

@@ -2,6 +2,10 @@
 
 from audit.event_lines import wording_register, words_register
 from audit.models import Event
+from audit.object_pages import object_page_register
+from certs.models import Certificate
+
+object_page_register(Certificate.objects.all(), "certs:detail")
 
 ENTERED = {
     "issued": ("certificate signed", "green"), "superseded": ("certificate superseded", "grey"),

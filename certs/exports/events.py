@@ -2,6 +2,10 @@
 
 from audit.event_lines import wording_register, words_register
 from audit.models import Event
+from audit.object_pages import object_page_register
+from certs.models import Export
+
+object_page_register(Export.objects.all(), "exports:detail")
 
 ENTERED = {
     "requested": ("Renewal requested", "blue"),

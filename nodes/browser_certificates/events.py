@@ -4,7 +4,11 @@ from typing import Any
 
 from audit.event_lines import wording_register, words_register
 from audit.models import Event
+from audit.object_pages import object_page_register
 from nodes.browser_certificates.view_models import WHY
+from nodes.models import BrowserCertificate
+
+object_page_register(BrowserCertificate.objects.all(), "browser_certificates:detail")
 
 words_register(
     {

@@ -2,7 +2,11 @@
 
 from audit.event_lines import wording_register, words_register
 from audit.models import Event
+from audit.object_pages import object_page_register
+from certs.models import Deployment
 from web.words import listed
+
+object_page_register(Deployment.objects.all(), "cluster:deployment")
 
 words_register({"deployment.created": ("Deployment created", "green"), "deployment.deleted": ("Deployment deleted", "grey")})
 WORDS = {"api_address": "API address"}

@@ -2,7 +2,11 @@
 
 from audit.event_lines import wording_register
 from audit.models import Event
+from audit.object_pages import object_page_register
+from nodes.models import Connection
 from web.words import listed
+
+object_page_register(Connection.objects.all(), "connections:edit")
 
 WORDS = {"connection_string": "connection string"}
 

@@ -5,7 +5,11 @@ from typing import Any
 
 from audit.event_lines import wording_register
 from audit.models import Event
+from audit.object_pages import object_page_register
+from nodes.models import Node
 from nodes.states import NodeState
+
+object_page_register(Node.objects.all(), "nodes:detail")
 
 ENTERED = {
     "issuing": ("Registration started: the keys and certificates are being created", "blue"),

@@ -2,6 +2,13 @@
 
 from audit.event_lines import wording_register, words_register
 from audit.models import Event
+from audit.object_pages import object_page_register
+from certs.models import CentralKey, DatabaseKey, Rotation
+
+object_page_register(Rotation.objects.filter(kind=Rotation.Kind.ROOT), "roots:show", is_shared=True)
+object_page_register(Rotation.objects.filter(kind=Rotation.Kind.DATABASE_KEY), "database_key:show", is_shared=True)
+object_page_register(DatabaseKey.objects.all(), "database_key:show", is_shared=True)
+object_page_register(CentralKey.objects.all(), "database_key:show", is_shared=True)
 
 words_register(
     {

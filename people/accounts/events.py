@@ -2,7 +2,11 @@
 
 from audit.event_lines import wording_register, words_register
 from audit.models import Event
+from audit.object_pages import object_page_register
+from people.models import Person
 from web.words import counted, listed
+
+object_page_register(Person.objects.all(), "people:person")
 
 words_register(
     {

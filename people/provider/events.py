@@ -2,7 +2,11 @@
 
 from audit.event_lines import wording_register, words_register
 from audit.models import Event
+from audit.object_pages import object_page_register
+from people.models import IdentityProvider
 from web.words import listed
+
+object_page_register(IdentityProvider.objects.all(), "provider:settings", is_shared=True)
 
 words_register(
     {

@@ -2,6 +2,10 @@
 
 from audit.event_lines import wording_register
 from audit.models import Event
+from audit.object_pages import object_page_register
+from people.models import RoleRule
+
+object_page_register(RoleRule.objects.all(), "people:roles", is_shared=True)
 
 
 @wording_register("person.role-given")

@@ -2,8 +2,12 @@
 
 from audit.event_lines import wording_register, words_register
 from audit.models import Event
+from audit.object_pages import object_page_register
+from people.models import ApiToken
 from pki.core.clocks import parsed, stamp
 from web.words import listed
+
+object_page_register(ApiToken.objects.all(), "people:token")
 
 words_register({"token.refused": ("Token refused", "red")})
 

@@ -10,7 +10,7 @@ from rest_framework.utils.urls import replace_query_param
 from audit.listing import EventFilter, events_page
 from audit.models import Outcome
 from audit.request import CredentialKind
-from web.api import LARGEST_PAGE, Query, View, operation, page_of
+from web.api import LARGEST_PAGE, Choice, Query, View, operation, page_of
 from web.lists.declared import PAGE_SIZE
 
 LARGEST_SEQUENCE = 2**63 - 1
@@ -27,6 +27,8 @@ class AuditQuery(Query):
     search = serializers.CharField(
         required=False, max_length=200, help_text="a part of actor, action, name of the target, outcome or detail"
     )
+    outcome = Choice(Outcome.values, required=False)
+    request_id = serializers.CharField(required=False, max_length=40, help_text="the events of one request")
     cursor = serializers.IntegerField(
         required=False, min_value=1, max_value=LARGEST_SEQUENCE, help_text="events before this sequence number, from `next`"
     )

@@ -57,7 +57,7 @@
   // A form that takes times of the day takes them in the time zone of the browser, unless one was chosen.
   const zone = () => {
     for (const input of document.querySelectorAll("input[data-time-zone]")) {
-      if (!input.value) { input.value = Intl.DateTimeFormat().resolvedOptions().timeZone; }
+      if (!input.value) { input.value = timeZone || Intl.DateTimeFormat().resolvedOptions().timeZone; }
     }
   };
   show();

@@ -12,9 +12,10 @@ from django.test.utils import CaptureQueriesContext
 
 from audit import listing
 from audit.actors import SYSTEM, Actor
-from audit.listing import EventFilter, EventPage, events_page
+from audit.listing import EventFilter, EventPage, events_page, name_of, names_found
 from audit.models import Outcome
 from audit.record import record
+from audit.request import request_began
 from nodes.models import Node
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +27,8 @@ RIM, HUB = uuid.UUID(int=1), uuid.UUID(int=2)
 def write(number: int, actor: Actor, action: str, target: uuid.UUID, outcome: Outcome = Outcome.DONE, **detail: object) -> None:
     """The event `number`, an hour after the one before."""
     node = Node(pk=target, name="rim" if target == RIM else "hub")
-    record(actor=actor, action=action, target=node, detail=detail, now=START + number * HOUR, outcome=outcome)
+    with request_began(id=f"request {number // 2}", address_of_client=""):
+        record(actor=actor, action=action, target=node, detail=detail, now=START + number * HOUR, outcome=outcome)
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +55,11 @@ FILTERS: dict[str, tuple[dict[str, Any], list[int]]] = {
     "an id without hyphens": ({"target": HUB.hex}, [5, 3]),
     "a name": ({"target": "rim"}, [6, 4, 2, 1]),
     "an unknown name": ({"target": "r%"}, []),
+    "an outcome": ({"outcome": "refused"}, [4]),
+    "the usual outcome": ({"outcome": "done"}, [6, 3, 2, 1]),
+    "a request": ({"request_id": "request 1"}, [3, 2]),
+    "a part of a request": ({"request_id": "request"}, []),
+    "a request and its outcome": ({"request_id": "request 2", "outcome": "failed"}, [5]),
     "since": ({"since": START + 4 * HOUR}, [6, 5, 4]),
     "until": ({"until": START + 4 * HOUR}, [3, 2, 1]),
     "a range": ({"since": START + 2 * HOUR, "until": START + 3 * HOUR}, [2]),
@@ -145,6 +152,8 @@ INDEXES = {
     "action": ("events_of_action", {"action": "node.changed"}),
     "id": ("events_of_target", {"target": str(RIM)}),
     "name": ("events_of_label", {"target": "rim"}),
+    "outcome": ("events_of_outcome", {"outcome": "refused"}),
+    "request": ("events_of_request", {"request_id": "request 1"}),
 }
 
 
@@ -158,3 +167,23 @@ def test_a_filter_reads_the_log_in_its_order(index: str, wanted: dict[str, str])
             cursor.execute("explain query plan " + query["sql"].replace("%", "%%"))
             plan = " ".join(row[3] for row in cursor.fetchall())
         assert (index in plan, "TEMP B-TREE" in plan) == (True, False), plan
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "names"),
+    [
+        ("actor", "", ["ann", "system", "token ci"]),
+        ("actor", "N", ["ann", "token ci"]),
+        ("target_label", "im", ["rim"]),
+        ("actor", "%", []),
+    ],
+)
+def test_names_are_found_in_the_newest_events(field: str, text: str, names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(names_found(field, text)) == names
+    monkeypatch.setattr(listing, "MOST_EXAMINED", 2)
+    assert list(names_found("actor", "")) == ["ann", "system"]
+
+
+def test_the_name_of_an_object_is_the_newest_one() -> None:
+    record(actor=ANN, action="node.changed", target=Node(pk=HUB, name="renamed"), detail={}, now=START)
+    assert (name_of(HUB), name_of(uuid.UUID(int=3))) == ("renamed", None)

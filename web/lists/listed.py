@@ -39,8 +39,8 @@ class Choice:
     chosen: bool = False
 
 
-class Listed:
-    """The rows of a list that a request asks for. Nothing is read before it is shown. The filters of the list take `rows`, mostly a queryset.
+class Filtered:
+    """A list with the filters that a request has. The filters of the list take `rows`, mostly a queryset, and leave `found`.
 
     `path` is the address of the page with the list, for the answer to a form that was sent to another address.
     """
@@ -52,20 +52,69 @@ class Listed:
 
     @cached_property
     def answer(self) -> HttpResponseBase | None:
-        """The answer if the address asks for a file or for suggestions. Otherwise the page is to be shown."""
+        """The answer if the address asks for suggestions. Otherwise the page is to be shown."""
         asked = self._filters.filters.get(self.request.GET.get("suggest", ""))
         if isinstance(asked, Named):
             texts = asked.suggestions(self._filters.form.cleaned_data.get(self.request.GET["suggest"]) or "")
             return render(self.request, "web/lists/options.html", {"texts": texts})
+        return None
+
+    def page(self, template: str, **context: Any) -> HttpResponseBase:
+        """`template` with the list as `listed`; or what else the address asks for."""
+        return self.answer or render(self.request, template, {"listed": self, "now": self.now, **context})
+
+    @cached_property
+    def size(self) -> int:
+        asked = self.request.GET.get("page_size", "")
+        return next((size for size in SIZES if str(size) == asked), PAGE_SIZE)
+
+    @property
+    def notes(self) -> list[str]:
+        """What of the address was ignored, and why."""
+        return [f"{label}: {' '.join(texts)} This filter is ignored." for label, texts in self._ignored.items()]
+
+    def url(self, **changes: object) -> str:
+        """The address of the same list with other parameters; None leaves one out. It is the first page, unless a change names another one."""
+        query = self.request.GET.copy()
+        for name, value in {"cursor": None, "page": None, "download": None, **changes}.items():
+            query.pop(name, None)
+            if value is not None:
+                query[name] = str(value)
+        return f"{'' if self.path == self.request.path else self.path}?{query.urlencode()}"
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """The parameters of the address that the form of the filters keeps."""
+        names = {*self.request.GET} - {*self.form.fields, "cursor", "page", "download", "suggest"}
+        return {name: self.request.GET[name] for name in sorted(names)}
+
+    @property
+    def everything_url(self) -> str:
+        """The address without the filters."""
+        query = self.request.GET.copy()
+        for name in [*({*self.form.fields} - {*self._filters.tabs}), "cursor", "page"]:
+            query.pop(name, None)
+        return f"{self.path}?{query.urlencode()}" if query else self.path
+
+    @property
+    def filtered(self) -> bool:
+        """Whether the filters may hide rows."""
+        return bool({*self.form.changed_data} - {*self._filters.tabs})
+
+
+class Listed(Filtered):
+    """The rows of a list that a request asks for. Nothing is read before it is shown."""
+
+    @cached_property
+    def answer(self) -> HttpResponseBase | None:
+        """The answer if the address asks for a file or for suggestions. Otherwise the page is to be shown."""
+        if suggestions := super().answer:
+            return suggestions
         kind = self.request.GET.get("download", "")
         if kind not in TYPES:
             return None
         name = (self.declared.many or f"{self.declared.noun}s").replace(" ", "-")
         return download(kind, name, self._json(), self.declared.csv)
-
-    def page(self, template: str, **context: Any) -> HttpResponseBase:
-        """`template` with the list as `listed`; or the file or the suggestions that the address asks for."""
-        return self.answer or render(self.request, template, {"listed": self, "now": self.now, **context})
 
     def _json(self) -> Iterator[list[dict[str, Any]]]:
         hidden = () if may_read_reasons(self.request.actor) else self.declared.reasons  # type: ignore[attr-defined]  # of a page
@@ -76,11 +125,6 @@ class Listed:
     def source(self) -> Source:
         asked = self.request.GET.get("sort", "")
         return self.declared.source(self.found, asked if asked in self.declared.sort_names() else self.declared.default)
-
-    @cached_property
-    def size(self) -> int:
-        asked = self.request.GET.get("page_size", "")
-        return next((size for size in SIZES if str(size) == asked), PAGE_SIZE)
 
     @cached_property
     def _asked(self) -> tuple[Part, str]:
@@ -106,9 +150,7 @@ class Listed:
 
     @property
     def notes(self) -> list[str]:
-        """What of the address was ignored, and why."""
-        wrong = [f"{label}: {' '.join(texts)} This filter is ignored." for label, texts in self._ignored.items()]
-        return [*wrong, *filter(None, [self._asked[1]])]
+        return [*super().notes, *filter(None, [self._asked[1]])]
 
     @cached_property
     def total(self) -> int:
@@ -141,14 +183,6 @@ class Listed:
             for record in self.records
         ]
 
-    def _url(self, **changes: object) -> str:
-        query = self.request.GET.copy()
-        for name, value in {"cursor": None, "page": None, "download": None, **changes}.items():
-            query.pop(name, None)
-            if value is not None:
-                query[name] = str(value)
-        return f"{'' if self.path == self.request.path else self.path}?{query.urlencode()}"
-
     @property
     def headings(self) -> list[Heading]:
         sorts = self.declared.sorts()
@@ -157,7 +191,7 @@ class Listed:
         return [
             Heading(
                 column.label,
-                self._url(sort=f"-{column.name}" if order == column.name else column.name) if column.name in sorts else "",
+                self.url(sort=f"-{column.name}" if order == column.name else column.name) if column.name in sorts else "",
                 direction if column.name == name else "",
             )
             for column in self.declared.columns
@@ -165,44 +199,25 @@ class Listed:
 
     @property
     def first_url(self) -> str:
-        return self._url() if self.part.previous else ""
+        return self.url() if self.part.previous else ""
 
     @property
     def previous_url(self) -> str:
-        return self._url(cursor=self.part.previous) if self.part.previous else ""
+        return self.url(cursor=self.part.previous) if self.part.previous else ""
 
     @property
     def next_url(self) -> str:
-        return self._url(cursor=self.part.next) if self.part.next else ""
+        return self.url(cursor=self.part.next) if self.part.next else ""
 
     @property
     def last_url(self) -> str:
-        return self._url(cursor=self.source.last_cursor(self.total)) if self.part.next else ""
+        return self.url(cursor=self.source.last_cursor(self.total)) if self.part.next else ""
 
     @property
     def sizes(self) -> list[Choice]:
         """The page sizes; none if the smallest page has all rows."""
-        return [Choice(str(size), self._url(page_size=size), size == self.size) for size in SIZES] if self.total > SIZES[0] else []
+        return [Choice(str(size), self.url(page_size=size), size == self.size) for size in SIZES] if self.total > SIZES[0] else []
 
     @property
     def downloads(self) -> list[Choice]:
-        return [Choice(kind.upper(), self._url(download=kind)) for kind in TYPES] if self.total and self.declared.csv else []
-
-    @property
-    def kept(self) -> dict[str, str]:
-        """The parameters of the address that the form of the filters keeps."""
-        names = {*self.request.GET} - {*self.form.fields, "cursor", "page", "download", "suggest"}
-        return {name: self.request.GET[name] for name in sorted(names)}
-
-    @property
-    def everything_url(self) -> str:
-        """The address without the filters."""
-        query = self.request.GET.copy()
-        for name in [*({*self.form.fields} - {*self._filters.tabs}), "cursor", "page"]:
-            query.pop(name, None)
-        return f"{self.path}?{query.urlencode()}" if query else self.path
-
-    @property
-    def filtered(self) -> bool:
-        """Whether the filters may hide rows."""
-        return bool({*self.form.changed_data} - {*self._filters.tabs})
+        return [Choice(kind.upper(), self.url(download=kind)) for kind in TYPES] if self.total and self.declared.csv else []

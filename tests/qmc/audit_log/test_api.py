@@ -70,10 +70,10 @@ def test_events_of_one_request_have_its_id(client: Client, site_directory: objec
 
 BAD = [
     "page_size=1000000000", "page_size=0", "page_size=x", "page=2", "cursor=0", "cursor=-1", "cursor=x", f"cursor={2**63}", "since=yesterday",
-    "until=2026-13-01", f"search={'x' * 10_000}", f"actor={'x' * 10_000}", f"target={'x' * 10_000}", "action=%00", "actor=a&actor=b", "outcome=done", "sort=at",
+    "until=2026-13-01", f"search={'x' * 10_000}", f"actor={'x' * 10_000}", f"target={'x' * 10_000}", "action=%00", "actor=a&actor=b", "outcome=fine", f"request_id={'x' * 41}", "sort=at",
 ]  # fmt: skip
 HARMLESS = [
-    "actor=&action=&target=&search=",
+    "actor=&action=&target=&search=", "request_id=", "request_id=%25", "outcome=refused",
     "since=2999-01-01T00:00:00Z", "since=0001-01-01T00:00:00Z", "until=9999-12-31T23:59:59Z", "since=2026-11-30", "search=%25", "search=_", "search=%5C",
     "search=%27%3B--", "actor=%25", f"cursor={2**63 - 1}", "cursor=1", "target=x", "target=00000000-0000-0000-0000-000000000000",
 ]  # fmt: skip
