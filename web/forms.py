@@ -19,3 +19,29 @@ def text_input(placeholder: str) -> forms.TextInput:
     """Attributes for names and addresses, which browsers must neither suggest nor correct."""
     attrs = {"class": "form-control", "placeholder": placeholder, "autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
     return forms.TextInput(attrs=attrs)
+
+
+def lines_input(rows: int, placeholder: str = "") -> forms.Textarea:
+    """The same for several lines."""
+    attrs = {
+        "class": "form-control",
+        "rows": rows,
+        "placeholder": placeholder,
+        "autocomplete": "off",
+        "autocapitalize": "off",
+        "spellcheck": "false",
+    }
+    return forms.Textarea(attrs=attrs)
+
+
+def secret_input(autocomplete: str = "off") -> forms.PasswordInput:
+    """For a password or another secret. `autocomplete`: what a password manager may do (HTML, *autofill*)."""
+    return forms.PasswordInput(attrs={"class": "form-control", "autocomplete": autocomplete})
+
+
+def select() -> forms.Select:
+    return forms.Select(attrs={"class": "form-select"})
+
+
+def checkbox() -> forms.CheckboxInput:
+    return forms.CheckboxInput(attrs={"class": "form-check-input"})

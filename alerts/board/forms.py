@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 
-from web.forms import ServiceForm
+from web.forms import ServiceForm, select
 from web.time_zones import time_zones
 
 MORNING = time(9)
@@ -18,7 +18,7 @@ class AcknowledgeForm(ServiceForm):
     """Days begin in the time zone of the browser, which times.js fills in."""
 
     until = forms.ChoiceField(
-        label="Send no reminder for", choices=list(CHOICES.items()), initial="4h", widget=forms.Select(attrs={"class": "form-select"}),
+        label="Send no reminder for", choices=list(CHOICES.items()), initial="4h", widget=select(),
         help_text="You are notified again when this time is over and the cause is still there, and at once if it becomes more severe.",
         error_messages={"required": "Choose how long.", "invalid_choice": "This is none of the choices. Choose one from the list."},
     )  # fmt: skip

@@ -10,14 +10,10 @@ from django.utils.safestring import SafeString
 from alerts.channels.kinds import Field, Kind
 from alerts.channels.services import STATE_CHANGES
 from alerts.models import Channel
-from web.forms import ServiceForm, text_input
+from web.forms import ServiceForm, checkbox, lines_input, secret_input, select, text_input
 from web.templatetags.console import commands
 
 CLEAR = "clear_"
-
-
-def _checkbox() -> forms.CheckboxInput:
-    return forms.CheckboxInput(attrs={"class": "form-check-input"})
 
 
 def _help(field: Field, *, is_stored: bool) -> SafeString:
@@ -35,12 +31,12 @@ def _field(field: Field, *, is_stored: bool) -> forms.Field:
         "error_messages": {"required": f"Enter a value for “{field.label}”."},
     }
     if field.choices:
-        return forms.ChoiceField(choices=list(field.choices.items()), widget=forms.Select(attrs={"class": "form-select"}), **common)
+        return forms.ChoiceField(choices=list(field.choices.items()), widget=select(), **common)
     widget: forms.Widget = text_input("")
     if field.is_secret:
-        widget = forms.PasswordInput(attrs={"class": "form-control", "autocomplete": "new-password"})
+        widget = secret_input("new-password")
     elif field.lines:
-        widget = forms.Textarea(attrs={"class": "form-control", "rows": 3, "spellcheck": "false"})
+        widget = lines_input(3)
     return forms.CharField(strip=not field.is_secret, widget=widget, **common)
 
 
@@ -65,7 +61,7 @@ class ChannelForm(ServiceForm):
                 self.fields[CLEAR + field.name] = forms.BooleanField(
                     label=f"Remove the {field.label.lower()}",
                     required=False,
-                    widget=_checkbox(),
+                    widget=checkbox(),
                     help_text="The stored one is deleted. If the channel must have one, the console generates another.",
                 )
         if kind.sends_state_changes:
@@ -77,7 +73,7 @@ class ChannelForm(ServiceForm):
         self.fields["enabled"] = forms.BooleanField(
             label="On",
             required=False,
-            widget=_checkbox(),
+            widget=checkbox(),
             help_text="While it is off, nothing is sent to it, and no new messages are queued.",
         )
 

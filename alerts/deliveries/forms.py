@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 
 from attention.needs import CODES, Severity
-from web.forms import ServiceForm
+from web.forms import ServiceForm, select
 from web.time_zones import time_zones
 
 
@@ -15,11 +15,11 @@ class PreviewForm(ServiceForm):
     """The time is in the time zone of the browser, which times.js fills in."""
 
     code = forms.ChoiceField(
-        label="Alert", widget=forms.Select(attrs={"class": "form-select"}), help_text="What happens.",
+        label="Alert", widget=select(), help_text="What happens.",
         error_messages={"required": "Choose what happens.", "invalid_choice": "There is no such code. Choose one from the list."},
     )  # fmt: skip
     severity = forms.ChoiceField(
-        label="Severity", initial=Severity.CRITICAL, widget=forms.Select(attrs={"class": "form-select"}), help_text="How soon a person must act.",
+        label="Severity", initial=Severity.CRITICAL, widget=select(), help_text="How soon a person must act.",
         choices=[(Severity.CRITICAL, "critical"), (Severity.WARNING, "warning"), (Severity.INFO, "information")],
         error_messages={"required": "Choose a severity.", "invalid_choice": "This is not a severity. Choose one from the list."},
     )  # fmt: skip

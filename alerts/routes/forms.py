@@ -9,7 +9,7 @@ from django import forms
 from alerts.models import Channel, Route
 from alerts.routes.words import AT_LEAST, DAYS
 from attention.needs import CODES
-from web.forms import ServiceForm
+from web.forms import ServiceForm, select
 from web.time_zones import LONGEST, time_zone_input
 
 
@@ -32,12 +32,12 @@ class MinuteField(forms.TimeField):
 
 class RouteForm(ServiceForm):
     channel = forms.ModelChoiceField(
-        Channel.objects.all(), label="Channel", empty_label="choose a channel", widget=forms.Select(attrs={"class": "form-select"}),
+        Channel.objects.all(), label="Channel", empty_label="choose a channel", widget=select(),
         help_text="Where these alerts are sent to.",
         error_messages={"required": "Choose a channel.", "invalid_choice": "This channel does not exist any more. Choose another channel."},
     )  # fmt: skip
     least_severity = forms.ChoiceField(
-        label="Which alerts", choices=list(AT_LEAST.items()), initial="warning", widget=forms.Select(attrs={"class": "form-select"}),
+        label="Which alerts", choices=list(AT_LEAST.items()), initial="warning", widget=select(),
         help_text="An alert that becomes this severe later is sent at that time.",
     )  # fmt: skip
     days = forms.TypedMultipleChoiceField(

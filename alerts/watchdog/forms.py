@@ -9,7 +9,7 @@ from alerts.errors import InputInvalid
 from alerts.models import Rules
 from alerts.rules.thresholds import thresholds_by_kind
 from attention.expiring import KINDS
-from web.forms import ServiceForm, text_input
+from web.forms import ServiceForm, checkbox, secret_input, text_input
 
 DAYS_OF, NONE = "days_of_", "none"
 
@@ -34,10 +34,10 @@ class ThresholdsField(forms.CharField):
 class RulesForm(ServiceForm):
     watchdog_url = forms.CharField(
         label="Watchdog URL", required=False, strip=True, max_length=500,
-        widget=forms.PasswordInput(attrs={"class": "form-control", "autocomplete": "off"}),
+        widget=secret_input("off"),
     )  # fmt: skip
     clear_watchdog_url = forms.BooleanField(
-        label="Remove the watchdog URL", required=False, widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
+        label="Remove the watchdog URL", required=False, widget=checkbox(),
         help_text="Then nobody notices that the console has stopped.",
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ from certs.exports.health import ExportHealth
 from certs.exports.status import exports_of_root, exports_with_key
 from certs.models import EXPORT_FORMATS, Certificate, Export
 from certs.states import ExportStatus
+from web.forms import select
 from web.lists.filters import Choice, Expiry, ListFilter, Search
 
 IN_USE = "in_use"
@@ -30,7 +31,7 @@ class ExportFilter(ListFilter):
     expiry = Expiry()
     health = Choice("Works now", ExportHealth.choices, empty="any")
     root = django_filters.ChoiceFilter(
-        choices=_roots, method="of_root", label="Root", empty_label="any", widget=forms.Select(attrs={"class": "form-select"}),
+        choices=_roots, method="of_root", label="Root", empty_label="any", widget=select(),
         help_text="a root that is trusted and issued certificates of the export",
         error_messages={"invalid_choice": "There is no such root. Use the id of a root that is trusted."},
     )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from pki.issuing.revocation_list import RevocationCode
+from web.forms import select
 
 
 class ListedField(forms.Field):
@@ -28,7 +29,7 @@ class RevokeForm(forms.Form):
         choices=[("", "choose…"), *((code.value, code.label) for code in RevocationCode)],
         help_text="It is public, in the revocation list.",
         error_messages={"required": "Choose why it is revoked."},
-        widget=forms.Select(attrs={"class": "form-select"}),
+        widget=select(),
     )
     reason = forms.CharField(
         label="What happened",

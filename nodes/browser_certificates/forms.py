@@ -10,7 +10,7 @@ from nodes.models import BrowserCertificate
 from pki.core import clocks
 from pki.core.keys import KeyType
 from pki.foreign.uploaded import LARGEST_BYTES, File
-from web.forms import ServiceForm
+from web.forms import ServiceForm, lines_input, secret_input, select
 
 TEXT = {"class": "form-control", "autocomplete": "off", "autocapitalize": "off", "spellcheck": "false"}
 LIMIT = f"{LARGEST_BYTES // 1024} KiB"
@@ -46,7 +46,7 @@ class FilesForm(ServiceForm):
     )  # fmt: skip
     passphrase = forms.CharField(
         label="Passphrase", required=False, strip=False,
-        widget=forms.PasswordInput(attrs={"class": "form-control", "autocomplete": "off"}),
+        widget=secret_input("off"),
         help_text="The passphrase of the PFX file or of the encrypted key. Leave it empty if there is none. It is used once and not stored.",
     )  # fmt: skip
 
@@ -84,13 +84,13 @@ class AnswerForm(FilesForm):
 class RequestForm(ServiceForm):
     host_names = forms.CharField(
         label="Names", strip=False,
-        widget=forms.Textarea(attrs={"class": "form-control", "rows": 3, "placeholder": "analytics.corp.example", "spellcheck": "false"}),
+        widget=lines_input(3, "analytics.corp.example"),
         help_text="The names that people enter in their browsers, one per line: host names, IP addresses, or a wildcard such as *.corp.example.",
         error_messages={"required": "Enter at least one name."},
     )  # fmt: skip
     key_type = forms.ChoiceField(
         label="Key", choices=[(key_type.value, key_type.value) for key_type in KEY_TYPES], initial=KeyType.RSA_3072.value,
-        widget=forms.Select(attrs={"class": "form-select"}), help_text="Every certificate authority and browser accepts RSA-3072.",
+        widget=select(), help_text="Every certificate authority and browser accepts RSA-3072.",
     )  # fmt: skip
     name = _name()
 
@@ -104,7 +104,7 @@ class ChoiceForm(ServiceForm):
     """A thumbprint that is entered takes precedence over the selected certificate."""
 
     pick = forms.ChoiceField(
-        label="Certificate", required=False, widget=forms.Select(attrs={"class": "form-select"}),
+        label="Certificate", required=False, widget=select(),
         help_text="The certificate that the node serves to browsers after its next call.",
     )  # fmt: skip
     thumbprint = forms.CharField(

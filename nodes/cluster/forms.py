@@ -8,15 +8,7 @@ from certs.cluster.services import SHORTEST_PASSWORD
 from certs.models import Deployment
 from pki.cluster.token_check import LARGEST_TOKEN
 from pki.foreign.pfx import PfxForm, password_problem
-from web.forms import ServiceForm, text_input
-
-
-def _select() -> forms.Select:
-    return forms.Select(attrs={"class": "form-select"})
-
-
-def _password() -> forms.PasswordInput:
-    return forms.PasswordInput(attrs={"class": "form-control", "autocomplete": "new-password"})
+from web.forms import ServiceForm, lines_input, secret_input, select, text_input
 
 
 class DeploymentForm(ServiceForm):
@@ -39,7 +31,7 @@ class DeploymentForm(ServiceForm):
 
 class SiteForm(ServiceForm):
     installation = forms.ChoiceField(
-        label="Kind of installation", choices=[("new", "new installation"), ("upgrade", "upgrade of an earlier release")], widget=_select(),
+        label="Kind of installation", choices=[("new", "new installation"), ("upgrade", "upgrade of an earlier release")], widget=select(),
         help_text="Whether this site was first installed with its current release.",
     )  # fmt: skip
     upgraded_from = forms.CharField(
@@ -51,7 +43,7 @@ class SiteForm(ServiceForm):
         help_text="The current release of the site. Not needed for a new installation.",
     )  # fmt: skip
     app_distribution = forms.ChoiceField(
-        label="App distribution to multi-cloud", widget=_select(),
+        label="App distribution to multi-cloud", widget=select(),
         choices=[("none", "neither used nor planned"), ("uses", "used"), ("will_use", "will be used")],
         help_text="Whether apps of this site are or will be distributed to multi-cloud deployments. Only this needs the certificate.",
     )  # fmt: skip
@@ -60,28 +52,28 @@ class SiteForm(ServiceForm):
 class TokenForm(forms.Form):
     token = forms.CharField(
         label="Token", max_length=LARGEST_TOKEN,
-        widget=forms.Textarea(attrs={"class": "form-control", "rows": 6, "autocomplete": "off", "spellcheck": "false"}),
+        widget=lines_input(6),
         help_text="The whole token: three parts, separated by dots. It is checked here and not stored.",
         error_messages={"required": "Paste a token."},
     )  # fmt: skip
     deployment = forms.ModelChoiceField(
-        Deployment.objects.all(), label="Deployment", required=False, empty_label="any", widget=_select(),
+        Deployment.objects.all(), label="Deployment", required=False, empty_label="any", widget=select(),
         help_text="If you choose one, the token must have its audience.",
     )  # fmt: skip
 
 
 class PfxDownloadForm(forms.Form):
     form = forms.ChoiceField(
-        label="Encryption", choices=[(PfxForm.AES.value, "AES-256"), (PfxForm.LEGACY.value, "legacy Windows: triple DES and SHA-1")], widget=_select(),
+        label="Encryption", choices=[(PfxForm.AES.value, "AES-256"), (PfxForm.LEGACY.value, "legacy Windows: triple DES and SHA-1")], widget=select(),
         help_text="Use legacy only for Windows Server 2016 and earlier, which cannot open AES-256.",
     )  # fmt: skip
     password = forms.CharField(
-        label="Password of the file", strip=False, widget=_password(),
+        label="Password of the file", strip=False, widget=secret_input("new-password"),
         help_text="12 to 128 characters of a US keyboard, because Windows and OpenSSL encode other characters differently. It is not stored. You need it on each node.",
         error_messages={"required": "Enter a password for the file."},
     )  # fmt: skip
     again = forms.CharField(
-        label="Repeat the password", strip=False, widget=_password(), help_text="This protects you from a typing error.",
+        label="Repeat the password", strip=False, widget=secret_input("new-password"), help_text="This protects you from a typing error.",
         error_messages={"required": "Enter the password again."},
     )  # fmt: skip
 

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from nodes.models import ConnectionType
-from web.forms import ServiceForm, text_input
+from web.forms import ServiceForm, checkbox, lines_input, secret_input, select, text_input
 
 
 class ConnectionForm(ServiceForm):
@@ -17,13 +17,13 @@ class ConnectionForm(ServiceForm):
         error_messages={"required": "Enter a name for the connection."},
     )  # fmt: skip
     type = forms.ChoiceField(
-        label="Type", choices=[("", "choose a type"), *ConnectionType.choices], widget=forms.Select(attrs={"class": "form-select"}),
+        label="Type", choices=[("", "choose a type"), *ConnectionType.choices], widget=select(),
         help_text="The type of the data source.",
         error_messages={"required": "Choose a type.", "invalid_choice": "This is not a type of connection. Choose a type from the list."},
     )  # fmt: skip
     connection_string = forms.CharField(
         label="Connection string", strip=False,
-        widget=forms.Textarea(attrs={"class": "form-control", "rows": 3, "placeholder": "host=db.corp.example;database=sales", "spellcheck": "false"}),
+        widget=lines_input(3, "host=db.corp.example;database=sales"),
         help_text="Where the data is, in one line, without user name and password. Everyone with access to connections can read it.",
         error_messages={"required": "Enter the connection string, such as host=db.corp.example;database=sales."},
     )  # fmt: skip
@@ -33,10 +33,10 @@ class ConnectionForm(ServiceForm):
     )  # fmt: skip
     password = forms.CharField(
         label="Password", required=False, strip=False,
-        widget=forms.PasswordInput(attrs={"class": "form-control", "autocomplete": "new-password"}),
+        widget=secret_input("new-password"),
     )  # fmt: skip
     clear_password = forms.BooleanField(
-        label="Clear the password", required=False, widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
+        label="Clear the password", required=False, widget=checkbox(),
         help_text="Services that need it fail as soon as they read this connection again.",
     )  # fmt: skip
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import django_filters
-from django import forms
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -12,6 +11,7 @@ from nodes.inventory.conditions import CONDITIONS
 from nodes.inventory.health import NodeHealth, with_health
 from nodes.models import Node
 from nodes.states import NodeState
+from web.forms import select
 from web.lists.filters import Choice, ListFilter, Search
 
 STATES = [(node_state.value, node_state.label.lower()) for node_state in NodeState]
@@ -29,7 +29,7 @@ class NodeFilter(ListFilter):
     health = Choice("Health", NodeHealth.choices, method="with_health", empty="any", help_text="whether it works now")
 
     attention = django_filters.ChoiceFilter(
-        choices=_needs, method="with_need", label="Needs attention", empty_label="any or none", widget=forms.Select(attrs={"class": "form-select"}),
+        choices=_needs, method="with_need", label="Needs attention", empty_label="any or none", widget=select(),
         help_text="the code of a need", error_messages={"invalid_choice": "There is no such value. Use the code of a need of nodes, such as node-silent."},
     )  # fmt: skip
 

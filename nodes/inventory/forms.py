@@ -7,7 +7,7 @@ from django import forms
 from nodes.inventory.change import CHANGEABLE, PLACE_FIELDS
 from nodes.inventory.services import SERVICES
 from nodes.models import Node
-from web.forms import ServiceForm, text_input
+from web.forms import ServiceForm, lines_input, text_input
 
 PORT_INVALID = {"required": "Enter a port from 1 to 65535.", "invalid": "A port must be a number from 1 to 65535."}
 
@@ -29,7 +29,7 @@ class NodeForm(ServiceForm):
     )  # fmt: skip
     subject_alternative_names = forms.CharField(
         label="Additional names", required=False, strip=False,
-        widget=forms.Textarea(attrs={"class": "form-control", "rows": 2, "placeholder": "analytics.corp.example", "spellcheck": "false"}),
+        widget=lines_input(2, "analytics.corp.example"),
         help_text="Other names or IP addresses that the certificate must cover, one per line.",
     )  # fmt: skip
     address = forms.CharField(

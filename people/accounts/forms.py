@@ -7,7 +7,7 @@ from django import forms
 from people.accounts.services import LONGEST_NAME, roles_of
 from people.models import Person
 from people.roles.registry import ABOUT, Role
-from web.forms import ServiceForm, text_input
+from web.forms import ServiceForm, checkbox, secret_input, text_input
 
 
 def _roles() -> forms.MultipleChoiceField:
@@ -25,7 +25,7 @@ class NewPersonForm(ServiceForm):
     )  # fmt: skip
     roles = _roles()
     is_service = forms.BooleanField(
-        label="Service account", required=False, widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
+        label="Service account", required=False, widget=checkbox(),
         help_text="For programs. It cannot sign in, and has tokens only.",
     )  # fmt: skip
 
@@ -49,11 +49,11 @@ class LinkForm(ServiceForm):
     """A password, typed twice."""
 
     password = forms.CharField(
-        label="New password", strip=False, widget=forms.PasswordInput(attrs={"class": "form-control", "autocomplete": "new-password"}),
+        label="New password", strip=False, widget=secret_input("new-password"),
         help_text="At least 12 characters.", error_messages={"required": "Enter a password."},
     )  # fmt: skip
     again = forms.CharField(
-        label="The same password again", strip=False, widget=forms.PasswordInput(attrs={"class": "form-control", "autocomplete": "new-password"}),
+        label="The same password again", strip=False, widget=secret_input("new-password"),
         error_messages={"required": "Enter the password a second time."},
     )  # fmt: skip
 

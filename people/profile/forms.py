@@ -4,7 +4,7 @@ from django import forms
 
 from people.accounts.forms import LinkForm
 from people.models import DateForm, Theme
-from web.forms import ServiceForm
+from web.forms import ServiceForm, secret_input, select
 from web.time_zones import LONGEST, time_zone_input
 
 
@@ -12,7 +12,7 @@ class PasswordForm(LinkForm):
     """The present password, and a new one, typed twice."""
 
     present = forms.CharField(
-        label="Present password", strip=False, widget=forms.PasswordInput(attrs={"class": "form-control", "autocomplete": "current-password"}),
+        label="Present password", strip=False, widget=secret_input("current-password"),
         error_messages={"required": "Enter your present password."},
     )  # fmt: skip
     field_order = ("present", "password", "again")
@@ -25,5 +25,5 @@ class AppearanceForm(ServiceForm):
         label="Time zone", required=False, max_length=LONGEST, widget=time_zone_input(placeholder="that of the browser"),
         help_text="Of the times on pages, such as Europe/Berlin. Empty means that of the browser. Point at a time to see it in UTC.",
     )  # fmt: skip
-    date_form = forms.ChoiceField(label="Days and times", choices=DateForm.choices, widget=forms.Select(attrs={"class": "form-select"}))
-    theme = forms.ChoiceField(label="Theme", choices=Theme.choices, widget=forms.Select(attrs={"class": "form-select"}))
+    date_form = forms.ChoiceField(label="Days and times", choices=DateForm.choices, widget=select())
+    theme = forms.ChoiceField(label="Theme", choices=Theme.choices, widget=select())

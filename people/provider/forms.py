@@ -7,18 +7,9 @@ from django import forms
 from people.provider.models import IdentityProvider
 from people.provider.services import LONGEST_AUTHORITIES, LONGEST_SECRET
 from people.roles.registry import ABOUT, Role
-from web.forms import ServiceForm, text_input
+from web.forms import ServiceForm, checkbox, lines_input, secret_input, text_input
 
 GROUPS_OF = "groups_of_"
-
-
-def _lines(rows: int, placeholder: str = "") -> forms.Textarea:
-    attrs = {"class": "form-control", "rows": rows, "placeholder": placeholder, "spellcheck": "false", "autocapitalize": "off"}
-    return forms.Textarea(attrs=attrs)
-
-
-def _check() -> forms.CheckboxInput:
-    return forms.CheckboxInput(attrs={"class": "form-check-input"})
 
 
 class ProviderForm(ServiceForm):
@@ -39,7 +30,7 @@ class ProviderForm(ServiceForm):
     )  # fmt: skip
     client_secret = forms.CharField(
         label="Client secret", strip=False, max_length=LONGEST_SECRET,
-        widget=forms.PasswordInput(attrs={"class": "form-control", "autocomplete": "off"}),
+        widget=secret_input("off"),
         error_messages={"required": "Enter the client secret. The provider shows it where this console is registered."},
     )  # fmt: skip
     scopes = forms.CharField(
@@ -55,27 +46,27 @@ class ProviderForm(ServiceForm):
         error_messages={"required": "Enter the claim, such as groups."},
     )  # fmt: skip
     creates_people = forms.BooleanField(
-        label="Create people at their first sign-in", required=False, widget=_check(),
+        label="Create people at their first sign-in", required=False, widget=checkbox(),
         help_text="They get the roles of their groups. Without a mapped group, nobody is created.",
     )  # fmt: skip
     checks_second_factor = forms.BooleanField(
-        label="The provider checks a second factor", required=False, widget=_check(),
+        label="The provider checks a second factor", required=False, widget=checkbox(),
         help_text="Then a role that requires a second factor asks for no further one after a sign-in with the provider.",
     )  # fmt: skip
     local_for_root_admins_only = forms.BooleanField(
-        label="Passwords and passkeys are for RootAdmins only", required=False, widget=_check(),
+        label="Passwords and passkeys are for RootAdmins only", required=False, widget=checkbox(),
         help_text="While the provider is enabled, all others sign in with the provider.",
     )  # fmt: skip
     further_hosts = forms.CharField(
-        label="Further hosts of the provider", required=False, max_length=3000, widget=_lines(2, "graph.microsoft.com"),
+        label="Further hosts of the provider", required=False, max_length=3000, widget=lines_input(2, "graph.microsoft.com"),
         help_text="Only if its addresses are not all on the host of the issuer. One host name in each line.",
     )  # fmt: skip
     authorities = forms.CharField(
-        label="CA certificates", required=False, max_length=LONGEST_AUTHORITIES, widget=_lines(3, "-----BEGIN CERTIFICATE-----"),
+        label="CA certificates", required=False, max_length=LONGEST_AUTHORITIES, widget=lines_input(3, "-----BEGIN CERTIFICATE-----"),
         help_text="In PEM, of the private CA of an internal provider. Leave it empty for a public CA.",
     )  # fmt: skip
     enabled = forms.BooleanField(
-        label="Enable sign-in with this provider", required=False, widget=_check(),
+        label="Enable sign-in with this provider", required=False, widget=checkbox(),
         help_text="Test it first. Passwords keep working, so that a RootAdmin can sign in while the provider is unavailable.",
     )  # fmt: skip
 
@@ -83,7 +74,7 @@ class ProviderForm(ServiceForm):
         super().__init__(data, initial=_initial(provider or IdentityProvider()))
         for role in Role:
             self.fields[GROUPS_OF + role] = forms.CharField(
-                label=f"Groups of {role}", required=False, max_length=30_000, widget=_lines(2), help_text=ABOUT[role]
+                label=f"Groups of {role}", required=False, max_length=30_000, widget=lines_input(2), help_text=ABOUT[role]
             )
         self.fields["client_secret"].required = not (provider and provider.client_secret)
         self.fields["client_secret"].help_text = (

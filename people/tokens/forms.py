@@ -11,7 +11,7 @@ from people.models import Person
 from people.roles.registry import ABOUT, Role
 from people.tokens.models import Scope
 from people.tokens.services import LASTS, LONGEST_NAME, LONGEST_OF_ROOT_ADMIN
-from web.forms import ServiceForm, text_input
+from web.forms import ServiceForm, lines_input, select, text_input
 
 SCOPES = {
     Scope.READ: "read: see what the role may see",
@@ -48,11 +48,11 @@ class TokenForm(DaysForm):
         label="Name", max_length=LONGEST_NAME, widget=text_input("nightly-registration"), help_text="What uses it. The audit log shows this name.",
         error_messages={"required": "Enter a name, so that you recognize the token later."},
     )  # fmt: skip
-    owner = forms.ChoiceField(label="Account", widget=forms.Select(attrs={"class": "form-select"}))
+    owner = forms.ChoiceField(label="Account", widget=select())
     role = forms.ChoiceField(
         label="Role",
         required=False,
-        widget=forms.Select(attrs={"class": "form-select"}),
+        widget=select(),
         help_text="Give it the smallest role that is enough.",
     )
     scopes = forms.MultipleChoiceField(
@@ -60,7 +60,7 @@ class TokenForm(DaysForm):
         widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}), error_messages={"required": "Choose at least one."},
     )  # fmt: skip
     addresses = forms.CharField(
-        label="Addresses", required=False, widget=forms.Textarea(attrs={"class": "form-control", "rows": 2, "placeholder": "10.0.0.5", "spellcheck": "false"}),
+        label="Addresses", required=False, widget=lines_input(2, "10.0.0.5"),
         help_text="IP addresses or networks that may use it, one a line. Empty: all.",
     )  # fmt: skip
 

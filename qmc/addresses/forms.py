@@ -3,17 +3,12 @@
 from django import forms
 
 from qmc.addresses.services import SiteAddresses
-from web.forms import ServiceForm, text_input
-
-
-def _lines(placeholder: str) -> forms.Textarea:
-    attrs = {"class": "form-control", "rows": 2, "placeholder": placeholder, "spellcheck": "false", "autocapitalize": "off"}
-    return forms.Textarea(attrs=attrs)
+from web.forms import ServiceForm, lines_input, text_input
 
 
 class AddressesForm(ServiceForm):
     node_api_addresses = forms.CharField(
-        label="Addresses that nodes call", widget=_lines("10.4.2.1:4242"), max_length=3000,
+        label="Addresses that nodes call", widget=lines_input(2, "10.4.2.1:4242"), max_length=3000,
         help_text="ADDRESS:PORT, one in each line: an IPv4 address, an IPv6 address in brackets, or a name. Nodes try each of them.",
         error_messages={"required": "Give at least one address, such as 10.4.2.1:4242."},
     )  # fmt: skip
@@ -22,11 +17,11 @@ class AddressesForm(ServiceForm):
         help_text="Where people open the console. Behind a reverse proxy it must be set: its host and port are those in the address bar of the browser.",
     )  # fmt: skip
     allowed_hosts = forms.CharField(
-        label="Further host names", required=False, widget=_lines("console.example"), max_length=3000,
+        label="Further host names", required=False, widget=lines_input(2, "console.example"), max_length=3000,
         help_text="The console answers for them too, one in each line, without a port. Its own names and the base URL's are always allowed.",
     )  # fmt: skip
     trusted_origins = forms.CharField(
-        label="Further origins of forms", required=False, widget=_lines("https://console.example:8444"), max_length=3000,
+        label="Further origins of forms", required=False, widget=lines_input(2, "https://console.example:8444"), max_length=3000,
         help_text="Only where people open the console at a second address behind a reverse proxy: https://HOST:PORT, one in each line.",
     )  # fmt: skip
 
