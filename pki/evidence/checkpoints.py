@@ -5,6 +5,7 @@ A checkpoint is a compact JWS (RFC 7515) with Ed25519 (RFC 8037, RFC 9864), one 
 
 import hashlib
 import json
+import re
 import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
@@ -24,6 +25,7 @@ from pki.evidence.events import Place, canonical
 
 ALGORITHM = "Ed25519"
 LARGEST_LINE = 8000  # characters
+DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -114,10 +116,16 @@ def chain_of(lines: Iterable[str], public_key: Ed25519PublicKey, *, after: tuple
             raise CheckpointMalformed(
                 f"Line {number} of the checkpoints was changed, or was signed with another key.", line=number
             ) from exc
-        if before and (checkpoint.number, checkpoint.previous, checkpoint.zone) != (before.number + 1, previous, before.zone):
+        if before and not _follows(checkpoint, before, previous):
             raise CheckpointMalformed(f"Line {number} of the checkpoints does not follow from the line before it.", line=number)
         before, previous = checkpoint, line_digest(line)
         yield checkpoint
+
+
+def _follows(checkpoint: Checkpoint, before: Checkpoint, previous: str) -> bool:
+    if (checkpoint.number, checkpoint.previous, checkpoint.zone) != (before.number + 1, previous, before.zone):
+        return False
+    return checkpoint.gap is not None or checkpoint.sequence >= before.sequence
 
 
 def key_id(public_key: Ed25519PublicKey) -> str:
@@ -190,7 +198,9 @@ def _checkpoint(payload: dict[str, Any]) -> Checkpoint:
     )
     places = [checkpoint.place, *((checkpoint.gap.before, checkpoint.gap.after) if checkpoint.gap else ())]
     places += [Place(removed.sequence, removed.digest)] if (removed := checkpoint.removed) else []
-    texts = [checkpoint.previous, *(place.digest for place in places)]
+    if not all(DIGEST.fullmatch(place.digest) if place.sequence else place == Place() for place in places):
+        raise ValueError("a digest has another form")
+    texts = [checkpoint.previous]
     texts += [checkpoint.gap.reason, checkpoint.gap.by] if checkpoint.gap else []
     texts += [removed.sha256, removed.by] if removed else []
     numbers = [checkpoint.number, *(place.sequence for place in places)]

@@ -57,7 +57,7 @@ class EventContent(Protocol):
     def digest(self) -> str: ...
 
 
-def content_of(event: EventContent) -> dict[str, Any]:
+def _content(event: EventContent) -> dict[str, Any]:
     """What the digest of an event covers.
 
     Later versions have more fields. Such a field is part of the content if it differs from its default, so older events keep their digests, and a
@@ -78,14 +78,17 @@ def content_of(event: EventContent) -> dict[str, Any]:
     return content | {name: value for name, (value, default) in later.items() if value != default}
 
 
-def digest_of(event: EventContent) -> str:
-    """The SHA-256 of the event's content, which includes the previous digest: 64 hexadecimal digits."""
-    return hashlib.sha256(canonical(content_of(event)).encode()).hexdigest()
+def digest_of(event: EventContent, **place: Any) -> str:
+    """The SHA-256 of the event's content, which includes the previous digest: 64 hexadecimal digits.
+
+    `place`: `sequence` and `previous` of another place, where the event would have this digest.
+    """
+    return hashlib.sha256(canonical(_content(event) | place).encode()).hexdigest()
 
 
 def event_line(event: EventContent) -> str:
     """The event as one line of JSON, without a line break: what its digest covers, and the digest."""
-    return canonical(content_of(event) | {"digest": event.digest})
+    return canonical(_content(event) | {"digest": event.digest})
 
 
 @dataclass(frozen=True)
