@@ -23,7 +23,7 @@ class BrowserCertificateFilter(ListFilter):
 
 
 class NodeFitFilter(ListFilter):
-    """The rows are those of `with_fit`."""
+    """The rows are those of `fit_column`."""
 
     search = Search("name", "host_name", "address")
     fit = Choice("Nodes", [(fit.name.lower(), fit.label) for fit in NodeFit], method="with_fit", empty="any")

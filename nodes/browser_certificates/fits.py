@@ -1,7 +1,6 @@
 """Which nodes use a browser certificate, or can use it. The database compares its names with the register of names."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from django.db.models import Case, IntegerChoices, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Length, StrIndex
@@ -10,7 +9,7 @@ from certs.models import HolderKind, NameClaim, NameHolder
 from nodes.browser_certificates.services import chosen_by
 from nodes.models import BrowserCertificate, Node
 from pki.core.errors import PKIError
-from web.lists.counts import counted_by
+from web.lists.counts import Decided
 
 
 class NodeFit(IntegerChoices):
@@ -21,21 +20,18 @@ class NodeFit(IntegerChoices):
     OTHER = 3, "cannot use it"
 
 
-def with_fit(certificate: BrowserCertificate) -> "QuerySet[Any]":
-    """The nodes with their observations and a column `fit`, a NodeFit of `certificate`."""
+def fit_column(certificate: BrowserCertificate) -> Decided:
+    """The nodes with their reports and a column `fit`, a NodeFit of `certificate`."""
+    uses = Q(pk__in=chosen_by(certificate).order_by().values("pk"))
     covered = NameHolder.objects.filter(_covered(certificate), kind=HolderKind.NODE).order_by().values("holder_id")
     fit = Case(
-        When(pk__in=chosen_by(certificate).order_by().values("pk"), then=Value(NodeFit.USES)),
+        When(uses, then=Value(NodeFit.USES)),
         When(pk__in=covered, then=Value(NodeFit.COVERED)),
         default=Value(NodeFit.OTHER),
         output_field=IntegerField(),
     )
-    return Node.objects.present().select_related("observation").annotate(fit=fit)
-
-
-def fits_counted(certificate: BrowserCertificate) -> dict[NodeFit, int]:
-    counts = counted_by(with_fit(certificate), "fit", NodeFit)
-    return {fit: counts[fit] for fit in NodeFit}
+    nodes = Node.objects.present().with_report("installed", "served", "browser").annotate(fit=fit)
+    return Decided(nodes, "fit", [*NodeFit], {NodeFit.USES: uses})
 
 
 def _covered(certificate: BrowserCertificate) -> Q:

@@ -12,6 +12,7 @@ from nodes.browser_certificates.verdict import blockers, finding_for
 from nodes.browser_certificates.view_models import BrowserStatus, browser_status, choosers, choosers_counted
 from nodes.models import BrowserCertificate, Node
 from pki.core.findings import Finding
+from web.lists.counts import Computed
 from web.lists.declared import Column, List
 
 PLAIN = (
@@ -96,7 +97,7 @@ class NodeOfCertificate:
 
 
 class NodesOfCertificateList(List):
-    """By default, first the nodes that use the certificate, then those that can use it. The rows are those of `with_fit`."""
+    """By default, first the nodes that use the certificate, then those that can use it. The rows are those of `fit_column`."""
 
     model = Node
     noun, caption = "node", "Nodes that use the certificate or can use it"
@@ -111,8 +112,8 @@ class NodesOfCertificateList(List):
     csv = ("node", "name", "host_name", "fit", "names", "state", "explanation")
     reasons = ("explanation",)
 
-    def __init__(self, certificate: BrowserCertificate) -> None:
-        super().__init__()
+    def __init__(self, certificate: BrowserCertificate, fits: Computed) -> None:
+        super().__init__(computed=fits)
         self.certificate = certificate
 
     def shown(self, rows: list[Any], now: datetime) -> list[NodeOfCertificate]:

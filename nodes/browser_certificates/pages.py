@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from nodes.browser_certificates.fits import with_fit
+from nodes.browser_certificates.fits import fit_column
 from nodes.browser_certificates.forms import AnswerForm, ChoiceForm, RequestForm, UploadForm
 from nodes.browser_certificates.lists import BrowserCertificateList, NodesOfCertificateList
 from nodes.browser_certificates.services import (
@@ -76,7 +76,8 @@ def request_new(request: PageRequest) -> HttpResponse:
 
 def _nodes(request: PageRequest, certificate: BrowserCertificate, now: datetime) -> Listed:
     path = reverse("browser_certificates:detail", args=[certificate.pk])
-    return Listed(request, NodesOfCertificateList(certificate), with_fit(certificate), now=now, path=path)
+    column = fit_column(certificate)
+    return Listed(request, NodesOfCertificateList(certificate, column), column.rows, now=now, path=path)
 
 
 def _detail(

@@ -12,7 +12,7 @@ from django.db.models.functions import RowNumber
 
 from certs.certificates.issuer import roots_in_force
 from certs.models import Certificate
-from nodes.browser_certificates.fits import NodeFit, fits_counted
+from nodes.browser_certificates.fits import NodeFit, fit_column
 from nodes.browser_certificates.services import MOST_NAMED, choice_for, chosen_by, chosen_certificate
 from nodes.browser_certificates.verdict import blockers_when_chosen, findings
 from nodes.models import BrowserCertificate, Node
@@ -215,7 +215,7 @@ def certificate_page(certificate: BrowserCertificate, *, new: bool, error: str, 
     """If the certificate is `new`, the page says that it was saved, and what follows."""
     if not certificate.is_ready:
         return CertificatePage(certificate, error=error)
-    counts = fits_counted(certificate)
+    counts = {NodeFit(fit): count for fit, count in fit_column(certificate).counts(NodeFit).items()}
     page = CertificatePage(certificate, findings(certificate, now=now), counts, error=error)
     return replace(page, saved=_saved(page, counts[NodeFit.USES] > 0)) if new else page
 

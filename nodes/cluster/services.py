@@ -17,6 +17,7 @@ from certs.models import Certificate, TrustZone
 from certs.zone.services import zone_current
 from nodes.errors import IllegalNodeTransition, InputInvalid, StaleNode
 from nodes.inventory.counts import node_counts
+from nodes.inventory.models import NodeQuerySet
 from nodes.inventory.silence import nodes_in
 from nodes.models import Node, Observation, Renewal
 from nodes.observation.models import proof_is_recent
@@ -27,7 +28,7 @@ from pki.cluster.manual_configuration import Answer, AppDistribution, Installati
 from pki.core.errors import ProofRefused, ReleaseUnknown
 from pki.core.roles import Kind
 from pki.exchange.report import Report
-from web.lists.counts import Computed
+from web.lists.counts import Unusual
 
 # What is done on a node: nothing, it has the current certificate, and it has proved it.
 RANKS = LACKING, CURRENT, VERIFIED = 0, 1, 2
@@ -96,8 +97,8 @@ def _cluster_node(node: Node, in_force: Certificate, known: dict[str, Certificat
     return ClusterNode(node, in_force, held, seen is not None, proved, renewing)
 
 
-def with_cluster_state(nodes: "QuerySet[Node]", *, in_force: Certificate) -> "QuerySet[Any]":
-    """`nodes` with their observations, a column `cluster_state`, and a column `cluster_rank`: the lower, the less is done."""
+def with_cluster_state(nodes: NodeQuerySet, *, in_force: Certificate) -> "QuerySet[Any]":
+    """`nodes` with their reports, a column `cluster_state`, and a column `cluster_rank`: the lower, the less is done."""
     current = Q(observation__cluster_sha256=in_force.sha256)
     proved = current & Q(observation__cluster_proved_sha256=in_force.sha256, observation__cluster_proved_at__isnull=False)
     state = Case(
@@ -109,17 +110,17 @@ def with_cluster_state(nodes: "QuerySet[Node]", *, in_force: Certificate) -> "Qu
         output_field=CharField(),
     )
     rank = Case(When(proved, then=Value(VERIFIED)), When(current, then=Value(CURRENT)), default=Value(LACKING), output_field=IntegerField())
-    return nodes.select_related("observation").annotate(cluster_state=state, cluster_rank=rank)
+    return nodes.with_report("installed").annotate(cluster_state=state, cluster_rank=rank)
 
 
-def rank_column(nodes: "QuerySet[Node]", *, in_force: Certificate) -> Computed:
+def rank_column(nodes: NodeQuerySet, *, in_force: Certificate) -> Unusual:
     """`nodes` of `with_cluster_state`, with the column `cluster_rank`."""
     current, without = in_force.sha256, Node.objects.filter(observation=None).values("pk")
     # Ranges and equal values, for the indexes.
     others = [Q(**{f"{name}__{side}": current}) for name in ("cluster_sha256", "cluster_proved_sha256") for side in ("lt", "gt")]
     others.append(Q(cluster_proved_sha256=current, cluster_proved_at=None))
     rows = with_cluster_state(nodes, in_force=in_force)
-    return Computed(
+    return Unusual(
         rows, "cluster_rank", VERIFIED, nodes_in(*(Observation.objects.filter(other).values("node") for other in others), without)
     )
 
@@ -172,7 +173,7 @@ def manual_counts() -> tuple[int, int]:
     return count - proved.exclude(node__registered_at=None).exclude(node__state=NodeState.DECOMMISSIONED).count(), count
 
 
-def participants() -> "QuerySet[Node]":
+def participants() -> NodeQuerySet:
     """The nodes that have, or need, the cluster certificate: all that were registered once, with the central node."""
     return Node.objects.present().exclude(registered_at=None)
 

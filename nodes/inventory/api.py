@@ -74,7 +74,7 @@ class Nodes(View):
     @operation(page_of(NodeOutput), query=list_query(NodeList), operation_id="nodes_list")
     def get(self, request: Request) -> Response:
         self.actor.require("nodes.view_node")
-        return self.listed(NodeList(), Node.objects.select_related("observation"))
+        return self.listed(NodeList(), Node.objects.with_report())
 
     @operation({201: NodeOutput}, body=NodeInput)
     def post(self, request: Request) -> Response:

@@ -16,8 +16,8 @@ CONDITIONS: dict[str, Condition] = {}
 
 
 def nodes_observed() -> NodeQuerySet:
-    """Nodes with their observations."""
-    return Node.objects.select_related("observation")
+    """Nodes with what needs say of their reports."""
+    return Node.objects.with_report("trusts", "installed", "served", "hook", "browser")
 
 
 def condition_register(

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from nodes.states import NodeState
+from pki.exchange.kept_report import KEPT
 
 if TYPE_CHECKING:
     from nodes.models import Observation
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 class NodeQuerySet(models.QuerySet["Node"]):
     def present(self) -> "NodeQuerySet":
         return self.exclude(state=NodeState.DECOMMISSIONED)
+
+    def with_report(self, *members: str) -> "NodeQuerySet":
+        """With the last report of each node. Of its JSON only `members` are read, because reading and checking it takes longer than drawing a row."""
+        return self.select_related("observation").defer(*(f"observation__{name}" for name in KEPT if name not in members))
 
 
 class Node(models.Model):

@@ -20,7 +20,7 @@ from web.page import PageRequest, form_id, number, page
 
 @page("nodes.view_node")
 def node_list(request: PageRequest) -> HttpResponseBase:
-    return Listed(request, NodeList(), Node.objects.select_related("observation"), now=timezone.now()).page("nodes/inventory/list.html")
+    return Listed(request, NodeList(), Node.objects.with_report(), now=timezone.now()).page("nodes/inventory/list.html")
 
 
 @page("nodes.view_node")

@@ -13,7 +13,7 @@ from nodes.inventory.silence import nodes_in, observed, silent_calls
 from nodes.models import CallerFinding, Node, Observation, Renewal
 from nodes.observation.callers import DISPUTED
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
-from web.lists.counts import Computed
+from web.lists.counts import Unusual
 
 LATE = timedelta(minutes=5)
 
@@ -63,11 +63,11 @@ def _silent(now: datetime) -> "QuerySet[Any]":
     return Observation.objects.filter(silent_calls(now)).values("node")
 
 
-def blocked_column(rows: "QuerySet[Any]", *, now: datetime) -> Computed:
+def blocked_column(rows: "QuerySet[Any]", *, now: datetime) -> Unusual:
     """The column of `rows`, which are those of `with_blocked`."""
     stopped = Node.objects.filter(state__in=[*UNDER_WAY, NodeState.FAILED]).values("pk")
     old = Observation.objects.filter(_OLD_SERVED).values("node")
-    return Computed(
+    return Unusual(
         rows,
         "blocked",
         Blocked.NO,
@@ -76,7 +76,7 @@ def blocked_column(rows: "QuerySet[Any]", *, now: datetime) -> Computed:
 
 
 def with_blocked(nodes: "QuerySet[Node]", *, now: datetime, further: Iterable[When] = ()) -> "QuerySet[Any]":
-    """`nodes` with their observations and a column `blocked`. `further` are conditions for nodes that nothing else blocks."""
+    """`nodes` with a column `blocked`. `further` are conditions for nodes that nothing else blocks."""
     late = _current.filter(status=RenewalStatus.OFFERED, created_at__lt=now - LATE)
     blocked = Case(
         When(state__in=UNDER_WAY, then=Value(Blocked.REGISTERING)),
@@ -89,7 +89,7 @@ def with_blocked(nodes: "QuerySet[Node]", *, now: datetime, further: Iterable[Wh
         default=Value(Blocked.NO),
         output_field=IntegerField(),
     )
-    return nodes.select_related("observation").annotate(blocked=blocked)
+    return nodes.annotate(blocked=blocked)
 
 
 def blocked_texts(nodes: Iterable[Any]) -> dict[uuid.UUID, str]:

@@ -109,13 +109,13 @@ def removal_page(node: Node, *, error: str, actor: Actor, now: datetime) -> Remo
 
 
 def nodes_touched(certificate: Certificate) -> "QuerySet[Node]":
-    """The nodes that report the certificate, and the one for which it was made, with their observations."""
+    """The nodes that report the certificate, and the one for which it was made, with their reports."""
     sha256 = certificate.sha256
     installed = Q(*((f"{kind}_sha256", sha256) for kind in (*OWN_KINDS, Kind.CLUSTER)), _connector=Q.OR)
     # A service that presents a certificate which is not installed.
     presented = Q(serves_another_since__isnull=False, served__icontains=sha256)
     reported = observed(installed) | observed(presented) if sha256 else Q(pk__in=[])
-    return Node.objects.present().filter(reported | Q(pk=certificate.holder_id)).select_related("observation")
+    return Node.objects.present().filter(reported | Q(pk=certificate.holder_id)).with_report("installed", "served")
 
 
 def touched_by(certificate: Certificate, node: Node, *, now: datetime) -> Touched:

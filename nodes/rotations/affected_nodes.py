@@ -7,7 +7,7 @@ from typing import Any
 from nodes.models import Node
 from nodes.renewal.blocked_reason import READINESS, Blocked, Readiness, blocked_texts
 from web.lists.counts import Computed
-from web.lists.keyset import UnusualFirst, order_of
+from web.lists.keyset import InGroups, order_of
 from web.words import counted
 
 MOST_NAMED, FEW = 20, 6
@@ -107,7 +107,7 @@ class AwaitedNodes:
 def awaited_nodes(column: Computed) -> AwaitedNodes:
     """`column` is that of `blocked_column`."""
     groups, rows = affected_nodes(column).groups, column.rows
-    named = UnusualFirst(rows, order_of(rows, "", ["blocked", "name"]), column).from_place(MOST_NAMED, None, back=False)
+    named = InGroups(rows, order_of(rows, "", ["blocked", "name"]), column).from_place(MOST_NAMED, None, back=False)
     total = sum(group.count for group in groups)
     return AwaitedNodes(
         total, sum(group.count for group in groups if group.readiness != Readiness.AUTOMATIC), with_reasons(named) if total else []

@@ -167,7 +167,7 @@ def with_proofs(versions: Iterable[DatabaseKey], *, now: datetime) -> "QuerySet[
     """Every node that must read encrypted fields, with a column `blocked`, and a column `lacks`: whether it has not proved each of `versions`."""
     proved = Q(*(Q(observation__proved__has_key=version.key_id or "") for version in versions))
     lacks = Case(When(proved, then=Value(False)), default=Value(True), output_field=BooleanField())
-    return with_blocked(nodes_to_rotate().annotate(lacks=lacks), now=now)
+    return with_blocked(nodes_to_rotate().with_report("proved").annotate(lacks=lacks), now=now)
 
 
 def key_page(versions: list[DatabaseKey], *, now: datetime) -> KeyPage:

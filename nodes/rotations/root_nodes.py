@@ -40,7 +40,7 @@ def nodes_in(rotation: Rotation) -> QuerySet[Any]:
     conditions = _conditions(rotation.to_root, rotation.from_root)
     return (
         nodes_to_reissue()
-        .select_related("observation")
+        .with_report("installed", "served")
         .annotate(
             served_service=KeyTextTransform("service", "observation__served"),
             # Not just the condition: it is neither true nor false for a node that has not called.

@@ -96,7 +96,7 @@ def nodes_to_reissue() -> NodeQuerySet:
 
 def nodes_to_rotate() -> NodeQuerySet:
     """Every node that has certificates of the trust zone: it must get a new database key."""
-    nodes: NodeQuerySet = Node.objects.present().exclude(registered_at=None).select_related("observation")
+    nodes: NodeQuerySet = Node.objects.present().exclude(registered_at=None)
     return nodes
 
 

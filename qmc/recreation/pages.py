@@ -25,7 +25,7 @@ def recreate(request: PageRequest) -> HttpResponseBase:
             form.add_error("trust_zone", str(exc))
         else:
             return redirect("recreation")
-    listed = Listed(request, AffectedList(), nodes_touched().select_related("observation"), now=now)
+    listed = Listed(request, AffectedList(), nodes_touched().with_report(), now=now)
     if listed.answer is not None:
         return listed.answer
     context = {"page": recreation_plan(actor=request.actor, now=now), "form": form, "listed": listed, "now": now}
@@ -36,5 +36,5 @@ def recreate(request: PageRequest) -> HttpResponseBase:
 def progress(request: PageRequest) -> HttpResponseBase:
     now = timezone.now()
     shown = recreation_page(actor=request.actor, now=now)
-    listed = Listed(request, RecreatedList(sort="state"), shown.nodes.select_related("observation"), now=now)
+    listed = Listed(request, RecreatedList(sort="state"), shown.nodes.with_report(), now=now)
     return listed.page("qmc/recreation/recreation.html", page=shown)

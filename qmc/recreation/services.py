@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from agent.files import make_folder, undone_on_error
@@ -26,6 +26,7 @@ from jobs.registry import Retry, handles
 from jobs.services import job_again, job_create, job_finish
 from nodes.central.services import CentralBusy, central_alone, central_clean, central_install, central_next, central_settle
 from nodes.errors import NodesError
+from nodes.inventory.models import NodeQuerySet
 from nodes.models import Node
 from nodes.registration.services import registration_fail
 from nodes.renewal.services import renewals_end
@@ -178,7 +179,7 @@ def _rotation_end(actor: Actor, now: datetime) -> None:
         record(actor=actor, action="rotation.ended", target=rotation, detail={"reason": REASON}, now=now)
 
 
-def nodes_touched() -> "QuerySet[Node]":
+def nodes_touched() -> NodeQuerySet:
     """Every node, except the central node, that has certificates of the trust zone or is about to get them."""
     holds = Q(state__in=[NodeState.REGISTERED, *UNDER_WAY]) | Q(state=NodeState.FAILED, registered_at__isnull=False)
     return Node.objects.filter(holds, is_central=False)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count
 
 from audit.actors import SYSTEM, Actor
 from audit.models import Event
@@ -15,6 +15,7 @@ from certs.models import CentralKey, Certificate, Rotation, TrustZone
 from certs.roots.services import root_next_number
 from certs.zone.services import zone_current
 from jobs.models import Job, PeriodicWork
+from nodes.inventory.models import NodeQuerySet
 from nodes.models import Node
 from nodes.revocation.exposure import Secret, secrets_of_every_node
 from nodes.states import NodeState
@@ -129,7 +130,7 @@ class RecreationPage:
     job: Job | None
     steps: list[Step]
     recreated: Recreated | None
-    nodes: "QuerySet[Node]"
+    nodes: NodeQuerySet
     registered: int
     total: int
     secrets: list[Secret]

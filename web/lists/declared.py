@@ -9,7 +9,7 @@ from django.db.models import Model
 
 from web.lists.counts import Computed
 from web.lists.filters import ListFilter
-from web.lists.keyset import Rows, Source, UnusualFirst, order_of
+from web.lists.keyset import InGroups, Rows, Source, order_of
 
 PAGE_SIZE = 50
 
@@ -69,5 +69,5 @@ class List:
         """The rows that the filters leave, in the order with this name. Raises: KeyError for an order that the list does not have."""
         order = order_of(rows, name, self.sorts()[name.removeprefix("-")])
         if self.computed is not None and self.computed.name == order.keys[0].name:
-            return UnusualFirst(rows, order, self.computed)
+            return InGroups(rows, order, self.computed)
         return Rows(rows, order)

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import F, Field, Model, Q, QuerySet
+from django.db.models import F, Field, Model, Q, QuerySet, Value
 
 from web.errors import InputInvalid
-from web.lists.counts import Computed
+from web.lists.counts import Computed, Group
 
 LONGEST_CURSOR, MOST_ROWS = 2000, 10**9
 REMEDY = "This place in the list is not valid. Start again without it, then use the links of the answers."
@@ -238,30 +238,43 @@ class Rows(Source):
         return [written(key.of(row)) for key in self.order.keys]
 
 
-class UnusualFirst(Rows):
-    """The rows in an order that begins with a computed column. The usual rows are read in the order of the further keys, which can have an index."""
+class InGroups(Rows):
+    """The rows in an order that begins with a computed column. Each group is read in the order of the further keys, which can have an index."""
 
     def __init__(self, rows: "QuerySet[Any]", order: Order, column: Computed) -> None:
         """`rows` are a part of those of the column."""
         super().__init__(rows, order)
         self.column = column
 
+    def _group(self, group: Group) -> Rows:
+        rows = self.rows.filter(group.condition)
+        if group.value is None:
+            return Rows(rows, self.order, many=False)
+        return Rows(rows.annotate(**{self.column.name: Value(group.value)}), Order(self.order.name, self.order.keys[1:]))
+
     def from_place(self, number: int, values: list[Any] | None, *, back: bool, skip: int = 0) -> list[Any]:
-        if not self.column.has_few:
+        groups = self.column.groups[:: -1 if self.order.keys[0].descending != back else 1]
+        if not groups:
             return super().from_place(number, values, back=back, skip=skip)
-        unusual = Rows(self.rows.filter(self.column.unusual()), self.order, many=False)
-        usual = Rows(self.rows.exclude(self.column.unusual()), Order(self.order.name, self.order.keys[1:]))
-        is_usual, usual_last = values is not None and values[0] == self.column.usual, self.order.keys[0].descending == back
+        if values is not None:
+            groups = groups[_number_of(groups, values[0]) :]
         found: list[Any] = []
-        for source in (unusual, usual) if usual_last else (usual, unusual):
-            place = values
-            if source is usual and values is not None:
-                if not is_usual and not usual_last:
-                    continue
-                place = values[1:] if is_usual else None
+        for group in groups:
+            source, place = self._group(group), values
+            if values is not None and group.value is not None:
+                place = values[1:]
             before = min(skip, source.count()) if skip else 0
             found += source.from_place(number - len(found), place, back=back, skip=before)
-            skip -= before
+            skip, values = skip - before, None
             if len(found) == number:
                 break
         return found
+
+
+def _number_of(groups: Sequence[Group], value: int) -> int:
+    """The place of the group with the rows that have `value`. Raises: CursorInvalid."""
+    of_value = {group.value: number for number, group in enumerate(groups)}
+    number = of_value.get(value, of_value.get(None))
+    if number is None:
+        raise CursorInvalid
+    return number

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from nodes.browser_certificates.fits import NodeFit, fits_counted, with_fit
+from nodes.browser_certificates.fits import NodeFit, fit_column
 from nodes.browser_certificates.verdict import finding_for
 from nodes.models import BrowserCertificate, Node
 from tests import factories
@@ -37,14 +37,14 @@ def test_the_database_finds_the_nodes_whose_names_it_covers(host: str, covered: 
     names = {"host_name": "rim.elsewhere", "subject_alternative_names": [host]} if further else {"host_name": host}
     node, made = factories.registered_node(name="rim1", **names), certificate(*NAMES)
     assert (finding_for(made, node).level != "blocker") == covered
-    assert fits_counted(made)[NodeFit.COVERED] == covered
+    assert fit_column(made).counts(NodeFit)[NodeFit.COVERED] == covered
 
 
 def test_nodes_that_use_it_are_first_in_the_list_and_its_files() -> None:
     made, client = certificate("*.corp.example"), factories.administrator()
     for name, more in (("a", {"host_name": "a.elsewhere"}), ("b", {}), ("c", {"browser_thumbprint": made.sha256})):
         factories.registered_node(name=name, **{"host_name": f"{name}.corp.example"} | more)
-    assert [node.name for node in with_fit(made).order_by("fit")] == ["c", "b", "a"]
+    assert [node.name for node in fit_column(made).rows.order_by("fit")] == ["c", "b", "a"]
     page = client.get(f"/browser-certificates/{made.pk}/", secure=True).content.decode()
     assert page.index(">c</a>") < page.index(">b</a>") < page.index(">a</a>")
     assert ">1 node</a> uses it." in page
