@@ -5,6 +5,10 @@ from typing import Any
 
 from django.db import models
 
+from audit.checkpoints.models import Checkpoint as Checkpoint
+from audit.checkpoints.models import CheckpointKey as CheckpointKey
+from audit.checkpoints.models import Finding as Finding
+
 
 class AppendOnly(Exception):
     """Code tried to change or delete an event."""
@@ -94,15 +98,3 @@ class Head(models.Model):
 
     def __str__(self) -> str:
         return f"head {self.sequence}"
-
-
-class Mark(models.Model):
-    """The event up to which a worker has verified the chain, in one row. `at`: when it looked last. `problem`: what it found, empty if the chain is intact."""
-
-    sequence = models.PositiveBigIntegerField(default=0)
-    digest = models.CharField(max_length=64, default="")
-    at = models.DateTimeField()
-    problem = models.CharField(max_length=500, blank=True)
-
-    def __str__(self) -> str:
-        return f"verified up to {self.sequence}"

@@ -15,11 +15,12 @@ import pyrage
 
 FORM = 1
 MANIFEST, DATA, SECRET_KEY, CENTRAL_KEY = "manifest.json", "data.jsonl", "secret-key", "central-key"
-ROOTS, NODE = "roots/", "node/"
+ROOTS, NODE, AUDIT = "roots/", "node/", "audit/"
+CHECKPOINTS, CHECKPOINT_KEY, CHECKPOINT_PUBLIC_KEY = (f"{AUDIT}{name}" for name in ("checkpoints", "private-key.pem", "public-key.pem"))
 SHORTEST_PASSPHRASE, LONGEST_PASSPHRASE = 12, 200
 PART = r"[A-Za-z0-9_][A-Za-z0-9._-]*"  # no part begins with a dot, so no path leaves the folder
 MEMBER = re.compile(
-    rf"{re.escape(MANIFEST)}|{re.escape(DATA)}|{SECRET_KEY}|{CENTRAL_KEY}|{ROOTS}[0-9a-f-]{{36}}\.pem|{NODE}{PART}(/{PART})*"
+    rf"{re.escape(MANIFEST)}|{re.escape(DATA)}|{SECRET_KEY}|{CENTRAL_KEY}|{ROOTS}[0-9a-f-]{{36}}\.pem|{NODE}{PART}(/{PART})*|{AUDIT}{PART}"
 )
 PRIVATE_KEY = re.compile(rb"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----.*?-----END", re.DOTALL)
 
@@ -149,7 +150,7 @@ def private_keys(archive: Archive) -> str:
         place = name.partition("/")[0]
         found |= {(place, match[0]): match[1] for match in PRIVATE_KEY.finditer(content)}
     counts = Counter((place, kind.startswith(b"ENCRYPTED")) for (place, _), kind in found.items())
-    words = {"roots": "of roots", "node": "of the node store"}
+    words = {"roots": "of roots", "node": "of the node store", "audit": "of the audit log"}
     parts = [
         f"{count} private key{'s' * (count > 1)} {words.get(place, f'in {place}')}{' (encrypted with the passphrase of the backup)' * encrypted}"
         for (place, encrypted), count in sorted(counts.items())

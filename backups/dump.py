@@ -20,13 +20,12 @@ from django.db.utils import IntegrityError
 
 from backups.archive import DATA, Archive, BackupError, private_keys
 from sealing.fields import encrypted_fields
+from sealing.root_passphrase import root_sealed_columns
 
 # Left out: rows that `migrate` makes, rows without use elsewhere, and keys made ahead. The site uses those after the backup, and each key is used once.
 LEFT_OUT = {"contenttypes.contenttype", "auth.permission", "sessions.session", "usersessions.usersession", "certs.pooledkey"}
 # `migrate` makes these rows too. Those of the dump replace them.
 REPLACED = ("people.rolegrant", "auth.group")
-# The key of a root is in a file of its own, encrypted with the passphrase of the backup.
-LEFT_OUT_FIELDS = {"certs.certificate": {"encrypted_private_key"}}
 SEALED = {"private_key": "private key", "archive": "export archive"}  # part of a column's name, and its word
 BATCH = 500
 
@@ -58,7 +57,8 @@ def rows_dump() -> bytes:
     """Every row, as lines of JSON."""
     stream = io.StringIO()
     for model in dumped_models():
-        left_out = LEFT_OUT_FIELDS.get(model._meta.label_lower, set())
+        # A key under the root passphrase is in a file of its own, encrypted with the passphrase of the backup.
+        left_out = {column.field for column in root_sealed_columns() if column.model is model}
         fields = [field.name for field in (*model._meta.local_fields, *model._meta.local_many_to_many) if field.name not in left_out]
         serializers.serialize(
             "jsonl", model._base_manager.order_by("pk").iterator(BATCH), stream=stream, fields=fields, cls=Exact, ensure_ascii=True,

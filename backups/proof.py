@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from audit.chain import ChainBroken, verify
+from audit.checkpoints.look import log_verify
 from certs.central_key.services import central_keys_proved, resealing_is_finished
 from certs.certificates.issuer import root_key
 from certs.models import Certificate, DatabaseKey
@@ -18,19 +18,18 @@ from sealing.local_keys import key_ring, own_store
 
 
 def problems(*, now: datetime) -> list[str]:
-    """Problems of audit chain, root keys, this machine's certificates, database keys and central keys."""
+    """Problems of audit log, root keys, this machine's certificates, database keys and central keys."""
     found: list[str] = []
-    for proof in (_chain, _roots, _store, _database_keys, _central_keys):
+    for proof in (_audit_log, _roots, _store, _database_keys, _central_keys):
         try:
             found += proof(now)
-        except (ChainBroken, TrustZoneError, PKIError, OSError) as exc:
+        except (TrustZoneError, PKIError, OSError) as exc:
             found.append(str(exc))
     return found
 
 
-def _chain(now: datetime) -> Iterator[str]:
-    verify()
-    yield from ()
+def _audit_log(now: datetime) -> Iterator[str]:
+    yield from (found.text for found in log_verify().findings)
 
 
 def _roots(now: datetime) -> Iterator[str]:

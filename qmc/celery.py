@@ -4,7 +4,8 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, worker_init, worker_ready
+from celery.signals import beat_init, worker_init, worker_ready, worker_shutdown
+from django.utils import timezone
 
 from jobs.registry import periodic_tasks
 from pki.issuing.lint import prepare_linter
@@ -52,3 +53,10 @@ def prepare(**_: Any) -> None:
 def settle(**_: Any) -> None:
     prepare_linter()
     memory_settle()
+
+
+@worker_shutdown.connect
+def sign_log(**_: Any) -> None:
+    from audit.tasks import sign_at_end  # noqa: PLC0415  (the models are not loaded yet when this module is)
+
+    sign_at_end(now=timezone.now())

@@ -13,7 +13,7 @@ from pki.core.commands import QMC
 
 # The console's own files, and those that administrators often copy here. If a directory has other files too, the console shares it.
 NAMES = (
-    "db.sqlite3*", "*.lock", "secrets", "node", "agents", "broker", "logs", "before-upgrade", "exports", "backups", ".trial-*", "lost+found",
+    "db.sqlite3*", "*.lock", "secrets", "node", "agents", "broker", "logs", "before-upgrade", "exports", "backups", "audit", ".trial-*", "lost+found",
 )  # fmt: skip
 
 
@@ -40,14 +40,14 @@ def _is_guarded(path: Path) -> bool:
 
 
 def _is_private(path: Path) -> bool:
-    """Paths for workers only: root passphrase and other secrets, trial restores, copies from before an upgrade, and files that the console does not know."""
+    """Paths for workers only: root passphrase and other secrets, checkpoints of the audit log, trial restores, copies from before an upgrade, and files that the console does not know."""
     inside = path.relative_to(settings.QMC_DATA_DIR.resolve()).parts
     if path == _resolved(settings.ROOT_PASSPHRASE_FILE):
         return True
     if inside[:1] == ("secrets",) and len(inside) > 1:
         return path not in {_resolved(file) for file in settings.SHARED_SECRET_FILES}
     return bool(inside) and (
-        inside[0] == "before-upgrade" or inside[0].startswith(".trial-") or not any(fnmatch(inside[0], name) for name in NAMES)
+        inside[0] in ("audit", "before-upgrade") or inside[0].startswith(".trial-") or not any(fnmatch(inside[0], name) for name in NAMES)
     )
 
 

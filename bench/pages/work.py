@@ -12,7 +12,8 @@ from alerts.deliveries.services import queues_follow
 from alerts.state_changes.services import state_changes_start
 from attention.needs import Look, attention, needs
 from audit.actors import SYSTEM
-from audit.chain import verify_new
+from audit.checkpoints.look import log_extended
+from audit.checkpoints.services import checkpoint_is_due
 from bench.pages.measure import Worked, worked
 from certs.certificates.services import certificates_sweep
 from certs.exports.services import archives_wipe
@@ -45,6 +46,11 @@ def any_node_waits(*, now: datetime) -> bool:
     return nodes_waiting(now=now).exists()
 
 
+def what_a_checkpoint_verifies(*, now: datetime) -> object:
+    """What a worker reads before it signs. The signature itself is left out, because no file can be rolled back."""
+    return log_extended()
+
+
 # Periodic work → the functions that it calls; none if it is not measured, because it makes keys, calls the watchdog, reads the whole file once a day, or
 # deletes rows of more than a year ago.
 PARTS: dict[str, tuple[Work, ...]] = {
@@ -55,7 +61,7 @@ PARTS: dict[str, tuple[Work, ...]] = {
     "state changes": (state_changes_start,),
     "upgrade copies": (upgrade_copies_remove,),
     "jobs-old": (jobs_delete_old,),
-    "audit check": (verify_new,),
+    "audit check": (checkpoint_is_due, what_a_checkpoint_verifies),
     "guesses-old": (guesses_forget,),
     "nudges": (site_nudge, any_node_waits),
     "key pool": (),

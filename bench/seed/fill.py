@@ -10,7 +10,7 @@ from django.db import connection, models, transaction
 from django.db.models import F, Max
 
 from audit.actors import SYSTEM, Actor
-from audit.models import Head, Mark
+from audit.checkpoints.services import checkpoint_sign
 from bench.seed.certificates import Maker, browser_pair
 from bench.seed.histories import FAILURE, NodeHistory, World, backups, export_history
 from bench.seed.log import BATCH, Log, Step
@@ -85,12 +85,11 @@ def seed(counts: Counts, *, now: datetime, say: Say) -> None:
     list_issue(root=issuer.row, now=now)
     trust = trust_in_force()
     Observation.objects.update(revocation_lists=trust, trust_sha256=trust_digest(trust, trust))
-    head = Head.objects.get(pk=1)
-    Mark.objects.update_or_create(
-        pk=1, defaults={"sequence": head.sequence, "digest": head.digest, "at": now}
-    )  # it was verified all the time
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")  # as autovacuum, or on SQLite a worker, does within the hour
+    while checkpoint_sign(now=now):
+        pass
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")  # as autovacuum does soon
 
 
 def calls_moved(*, now: datetime) -> None:

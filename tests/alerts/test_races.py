@@ -25,7 +25,7 @@ from alerts.deliveries.services import deliver, queues_follow
 from alerts.errors import IllegalAlertTransition, StaleAlert
 from alerts.models import Alert, Channel, Delivery, Message, QueuedMessage
 from audit.actors import SYSTEM
-from audit.chain import verify
+from tests.whole_log import verify
 from jobs.models import Job
 from jobs.registry import Retry
 from jobs.services import job_again, job_claim

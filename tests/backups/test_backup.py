@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from agent.store import Store
 from attention.needs import Look, needs
 from audit.actors import SYSTEM
-from audit.chain import verify
 from audit.models import Event
 from backups import restore as restoring
 from backups.archive import DATA, SECRET_KEY, Archive, BackupError, Origin, pack, private_keys, seal, unpack, unseal
@@ -44,6 +43,7 @@ from sealing.walk import sealed_counts
 from tests import factories
 from tests.age import sealed_at_once
 from tests.site_template import prepared, settings_of
+from tests.whole_log import verify
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 WORD = "correct horse battery"

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from audit.chain import verify
+from audit.checkpoints.look import log_verify
 from audit.models import Event
 from bench.seed.certificates import client_key_write
 from bench.seed.fill import NotSeeded, calls_moved, seed
@@ -33,7 +33,10 @@ def test_a_seeded_site_is_whole_and_its_pages_show_it(site_directory: Path) -> N
     before = Event.objects.count(), Certificate.objects.count()
     seeded()
     uploads = Event.objects.filter(action="browser_certificate.uploaded").count()
-    assert verify() == before[0] + COUNTS.events + uploads + 2  # the lifetime, and the revocation list
+    verified = log_verify()
+    assert (verified.events, verified.findings) == (before[0] + COUNTS.events + uploads + 2, [])  # the lifetime, and the revocation list
+    assert verified.last is not None
+    assert verified.last.sequence == verified.events
     assert Node.objects.filter(is_central=False).count() == COUNTS.nodes
     assert Certificate.objects.count() == before[1] + COUNTS.certificates
     assert Job.objects.exclude(outcome="").count() == COUNTS.jobs

@@ -19,7 +19,7 @@ from tests.slow import takes_minutes
 WORD = "correct horse battery staple"
 OPEN = """
 from django.contrib.auth.models import User
-from audit.chain import verify
+from tests.whole_log import verify
 from certs.models import Certificate
 from nodes.models import Node
 print(Certificate.objects.get(kind="cluster").sealed_private_key.text()[:27])

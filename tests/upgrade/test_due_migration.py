@@ -63,7 +63,7 @@ if os.environ["COLUMNS"] == "two":
             cursor.execute(statement)
 executor = MigrationExecutor(connection)
 executor.migrate(executor.loader.graph.leaf_nodes())
-from audit.chain import verify
+from tests.whole_log import verify
 from certs.models import Certificate as Issued
 from nodes.models import Node as Named, Observation as Seen
 from nodes.observation.models import derived_columns

@@ -20,7 +20,7 @@ from tests.upgrade.test_migrations import FIRST, migration_files
 
 pytestmark = takes_minutes
 OPEN = """
-from audit.chain import verify
+from tests.whole_log import verify
 from backups.proof import fields_open, problems
 from django.utils import timezone
 opened, closed = fields_open()

@@ -1,23 +1,65 @@
 """Verify that the audit log is complete and unchanged."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
-from audit.chain import ChainBroken, verify
+from audit.checkpoints.file import checkpoint_file
+from audit.checkpoints.key import zone_here
+from audit.checkpoints.look import Verified, findings_record, log_verify
+from audit.models import CheckpointKey, Finding
+from pki.core.clocks import stamp
+from pki.core.errors import PKIError
+from pki.evidence.checkpoints import Checkpoint
+from sealing.errors import TrustZoneError
 
 
 class Command(BaseCommand):
-    help = "Checks the chain of the audit log: no event was changed, removed or added. It reads every event."
+    help = "Verifies the audit log with its checkpoints: it reads every event, the file and the table, and names what was changed. Run it on the central node."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            length = verify(self._progress)
-        except ChainBroken as exc:
+            if CheckpointKey.objects.exists() and not checkpoint_file().exists() and zone_here() is None:
+                raise CommandError("The checkpoints are in a file on the central node. Run this there.")
+            verified = log_verify(self._progress)
+        except OSError as exc:
+            raise CommandError(f"{exc.filename} cannot be read: {exc.strerror}. Run this with the account of the workers.") from exc
+        except (TrustZoneError, PKIError) as exc:
             raise CommandError(str(exc)) from exc
-        self.stdout.write(f"{length} events, the chain is intact")
+        findings_record(Finding.Look.WHOLE, verified.findings, now=timezone.now())
+        self.stdout.write("\n".join(_lines(verified)))
+        if verified.findings:
+            raise CommandError("\n".join(found.text for found in verified.findings))
+        self.stdout.write("The audit log is whole.")
 
     def _progress(self, verified: int) -> None:
         if self.stdout.isatty():
             self.stdout.write(f"{verified} events verified", ending="\r")
             self.stdout.flush()
+
+
+def _lines(verified: Verified) -> Iterator[str]:
+    yield f"{verified.events} events"
+    if verified.first and verified.last:
+        yield f"First checkpoint: {_words(verified.first)}. A change before this time is found only if it broke the chain of digests."
+        yield f"Last checkpoint:  {_words(verified.last)}"
+    else:
+        yield "There is no checkpoint yet. A worker signs the first one."
+    yield from (_gap(checkpoint) for checkpoint in verified.gaps)
+
+
+def _words(checkpoint: Checkpoint) -> str:
+    return f"number {checkpoint.number} of {stamp(checkpoint.at)}, event {checkpoint.sequence}"
+
+
+def _gap(checkpoint: Checkpoint) -> str:
+    gap = checkpoint.gap
+    assert gap is not None
+    lost = (
+        f"events {gap.after.sequence + 1} to {gap.before.sequence} of that time are lost"
+        if gap.before.sequence > gap.after.sequence
+        else (f"up to event {gap.after.sequence}, the log or its checkpoints differ from what was signed")
+    )
+    return f"Accepted gap:     {stamp(checkpoint.at)} by {gap.by}: {lost}. Reason: {gap.reason}"

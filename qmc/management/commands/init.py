@@ -10,13 +10,16 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.utils import timezone
 
+from agent.files import InUse
 from audit.actors import SYSTEM
+from audit.checkpoints.services import CheckpointRefused, checkpoint_sign
 from certs.zone.services import zone_current
 from nodes.addresses.services import addresses_settle
 from nodes.central.founding import zone_found
 from nodes.central.services import central_names_ensure
 from people.accounts.administrators import FIRST, RESET, administrator_make, administrators, sign_in_words
 from pki.core.addresses import central_address
+from pki.core.commands import QMC
 from pki.core.errors import InvalidName, PKIError
 from pki.core.names import LONGEST_CENTRAL_NAME, host_name
 from sealing.errors import TrustZoneError
@@ -67,7 +70,7 @@ class Command(BaseCommand):
             central_names_ensure(for_whom=SYSTEM.label, now=now)
         except (TrustZoneError, PKIError) as exc:
             raise CommandError(str(exc)) from exc
-        warnings += self._administrator(options)
+        warnings += [*self._administrator(options), *_unsigned()]
         self.stdout.write(f"trust zone of {zone.name} is ready")
         for warning in warnings:
             self.stdout.write(f"{WARNING}{warning}")
@@ -84,3 +87,16 @@ class Command(BaseCommand):
             return []
         there = ", ".join(administrators()) or "none that is active"
         return [f"There is an administrator already ({there}): --admin and --admin-password-file changed nothing. Run {RESET} NAME."]
+
+
+def _unsigned() -> list[str]:
+    """Sign the audit log, for the first time if it never was. Returns why that was not possible. The site starts all the same."""
+    try:
+        checkpoint_sign(now=timezone.now())
+    except InUse:
+        return []  # by a worker, which signs
+    except CheckpointRefused as exc:
+        return [f"The audit log was changed: {exc} Run `{QMC} verify_audit`."]
+    except (TrustZoneError, PKIError, OSError) as exc:
+        return [f"The audit log could not be signed: {exc}"]
+    return []

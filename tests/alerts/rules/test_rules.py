@@ -12,10 +12,10 @@ from alerts.models import Rules
 from alerts.rules.models import rules_current
 from alerts.rules.services import rules_change
 from audit.actors import SYSTEM, Actor, PermissionRefused
-from audit.chain import verify
 from audit.event_lines import line
 from audit.models import Event
 from certs.models import TrustZone
+from tests.whole_log import verify
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 URL = "https://hc.example/ping/4f2c-secret"

@@ -11,7 +11,6 @@ import pytest
 from django.utils import timezone
 
 from audit.actors import SYSTEM
-from audit.chain import verify
 from audit.models import Event
 from certs.certificates import services
 from certs.certificates.issuer import issuer_current
@@ -21,6 +20,7 @@ from certs.models import Certificate
 from pki.core import keys
 from pki.core.roles import CLIENT_NAME, Kind
 from pki.issuing import issue
+from tests.whole_log import verify
 
 NOW = timezone.now()
 AFTER_LEASE = NOW + timedelta(minutes=3)

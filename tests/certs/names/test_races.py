@@ -15,7 +15,7 @@ import django; django.setup()
 from django.db import connection
 from django.utils import timezone
 from audit.actors import SYSTEM
-from audit.chain import verify
+from tests.whole_log import verify
 from certs.exports.services import ExportOptions, export_revoke, exports_request
 from certs.models import Export, NameClaim, NameHolder
 from nodes.addresses.services import addresses_set

@@ -18,7 +18,6 @@ from agent.store import Store
 from agent.tls import client_context, node_api_context
 from attention.needs import attention
 from audit.actors import SYSTEM, Actor, PermissionRefused
-from audit.chain import verify
 from audit.models import Event
 from backups.proof import fields_open, problems, remarks
 from certs.certificates.services import certificate_withdraw
@@ -43,6 +42,7 @@ from sealing.local_keys import key_ring_read, own_store
 from tests import factories
 from tests.qmc.recreation.test_recreate import Killed, shakes_hands
 from tests.slow import RUN_SLOW, one_of
+from tests.whole_log import verify
 
 pytestmark = pytest.mark.django_db
 

@@ -22,7 +22,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from agent.report import report_make
 from agent.state import Refused
 from audit.actors import SYSTEM
-from audit.chain import verify
 from certs.models import Certificate
 from jobs.models import Job
 from jobs.tasks import run
@@ -41,6 +40,7 @@ from pki.core.verify import fingerprint
 from pki.exchange import password
 from pki.exchange.package import Opener
 from sitekit.fleet import LightAgent
+from tests.whole_log import verify
 
 numbers = itertools.count(1)
 AT_REST = {NodeState.REGISTERED, NodeState.FAILED, NodeState.DECOMMISSIONED}

@@ -17,7 +17,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 from audit.actors import SYSTEM
-from audit.chain import verify
+from tests.whole_log import verify
 from people.accounts.services import link_use, person_change, person_create
 from people.provider.identity import person_sign_in
 from people.provider.models import IdentityProvider

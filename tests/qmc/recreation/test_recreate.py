@@ -25,7 +25,6 @@ from agent.store import Store
 from agent.tls import client_context, node_api_context, server_context
 from attention.needs import Look, needs
 from audit.actors import SYSTEM, Actor, PermissionRefused
-from audit.chain import verify
 from audit.models import Event
 from backups import backup
 from backups.archive import BackupError, pack
@@ -48,6 +47,7 @@ from qmc.recreation.view_models import recreation_page
 from sealing.local_keys import own_store
 from tests import factories
 from tests.slow import RUN_SLOW, takes_minutes
+from tests.whole_log import verify
 
 ROOT = Path(settings.BASE_DIR)
 NAME = "central.example"

@@ -1,0 +1,284 @@
+"""Checkpoints: signed each minute, in a file outside the database, and only if the log extends the last one."""
+
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from agent.files import InUse
+from audit.actors import SYSTEM
+from audit.checkpoints import file, look, services
+from audit.checkpoints.file import checkpoint_file, file_held, file_lines, line_append
+from audit.checkpoints.key import key_found, public_key
+from audit.checkpoints.look import log_verify
+from audit.checkpoints.services import CheckpointRefused, checkpoint_is_due, checkpoint_sign
+from audit.models import Checkpoint, CheckpointKey, Finding, Head
+from audit.record import record
+from certs.models import TrustZone
+from certs.roots.passphrase import root_passphrase_rotate
+from nodes.models import Node
+from pki.evidence.checkpoints import Checkpoint as Statement
+from pki.evidence.checkpoints import chain_of
+from sealing.errors import ZoneBroken
+
+NOW = timezone.now().replace(microsecond=0) + timedelta(minutes=5)  # after the events of the site
+LATER = NOW + timedelta(minutes=1)
+
+
+class KilledError(BaseException):
+    """As kill -9: nothing after it is run."""
+
+
+def write(events: int = 1, *, now: datetime = NOW) -> int:
+    """Write this many events. Returns the last sequence number."""
+    for number in range(events):
+        record(actor=SYSTEM, action="test", target=TrustZone.objects.get(), detail={"number": number}, now=now)
+    return Head.objects.get().sequence
+
+
+def execute(*statements: str) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def statements() -> list[Statement]:
+    """What the file has. Its lines are those of the table."""
+    key = key_found()
+    assert key is not None
+    assert list(file_lines()) == list(Checkpoint.objects.signed().values_list("line", flat=True))
+    return list(chain_of(file_lines(), public_key(key)))
+
+
+@pytest.fixture
+def signed(site_directory: Path) -> int:
+    """A site with one checkpoint. Returns its last event."""
+    row = checkpoint_sign(now=NOW)
+    assert row is not None
+    return row.sequence
+
+
+def test_the_first_checkpoint_makes_key_and_file_and_covers_all_events(site_directory: Path) -> None:
+    last = write(3)
+    assert checkpoint_sign(now=NOW + timedelta(microseconds=5)) is not None
+    (first,) = statements()
+    assert (first.number, first.sequence, first.digest, first.at, first.previous) == (1, last, Head.objects.get().digest, NOW, "")
+    assert first.zone == TrustZone.objects.get().pk
+    assert checkpoint_file() == site_directory / "audit/checkpoints"
+    assert (checkpoint_file().stat().st_mode & 0o777, checkpoint_file().parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert b"ENCRYPTED" in bytes(CheckpointKey.objects.get().private_key)
+
+
+def test_only_what_is_new_is_signed(signed: int) -> None:
+    assert checkpoint_sign(now=LATER) is None
+    last = write(2)
+    assert checkpoint_sign(now=LATER) is not None
+    assert [(one.number, one.sequence) for one in statements()] == [(1, signed), (2, last)]
+    assert log_verify().findings == []
+
+
+def test_a_checkpoint_is_due_a_minute_after_the_last_one(signed: int) -> None:
+    assert [checkpoint_is_due(now=NOW + timedelta(seconds=seconds)) for seconds in (0, 59, 60)] == [False, False, True]
+
+
+def test_a_clock_that_was_set_back_is_signed_as_it_is(signed: int) -> None:
+    earlier = NOW - timedelta(days=1)
+    write(now=earlier)
+    assert checkpoint_is_due(now=earlier)
+    checkpoint_sign(now=earlier)
+    write()
+    checkpoint_sign(now=LATER)
+    assert [one.at for one in statements()] == [NOW, earlier, LATER]
+    assert log_verify().findings == []
+
+
+def test_a_long_log_is_signed_in_parts(signed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look, "MOST_AT_ONCE", 4)
+    monkeypatch.setattr(services, "MOST_AT_ONCE", 4)
+    write(10)
+    soon = NOW + timedelta(seconds=15)
+    for due in (True, True, False):
+        assert checkpoint_is_due(now=soon) == due
+        checkpoint_sign(now=soon)
+    assert [one.sequence - signed for one in statements()] == [0, 4, 8, 10]
+    assert log_verify().findings == []
+
+
+def test_another_machine_than_the_central_node_signs_nothing(site_directory: Path) -> None:
+    Node.objects.update(is_central=False)
+    assert checkpoint_sign(now=NOW) is None
+    assert not checkpoint_file().exists()
+
+
+def test_two_workers_do_not_sign_at_once(signed: int) -> None:
+    write()
+    with file_held(now=NOW), pytest.raises(InUse, match=f"process {os.getpid()}"):
+        checkpoint_sign(now=LATER)
+    assert checkpoint_sign(now=LATER) is not None
+
+
+KILLS: dict[str, tuple[object, str, int, str]] = {
+    "before the row": (services, "_row_write", 1, "before"),
+    "before the signature": (services, "signed", 1, "before"),
+    "before the line": (services, "line_append", 1, "before"),
+    "before the file is synced": (file.os, "fsync", 1, "before"),
+    "before the folder is synced": (file, "sync_folder", 1, "before"),
+    "before the line is in the row": (services, "_row_write", 2, "before"),
+    "after the line is in the row": (services, "_row_write", 2, "after"),
+}
+
+
+def killed(monkeypatch: pytest.MonkeyPatch, where: object, name: str, call: int, side: str) -> None:
+    """Sign, and be killed before or after this call of a function."""
+    real, calls = getattr(where, name), count(1)
+
+    def function(*args: object, **options: object) -> object:
+        number = next(calls)
+        if (number, side) == (call, "before"):
+            raise KilledError
+        result = real(*args, **options)
+        if number == call:
+            raise KilledError
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(where, name, function)
+        with pytest.raises(KilledError):
+            checkpoint_sign(now=LATER)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("kill", KILLS.values(), ids=KILLS)
+@pytest.mark.parametrize("first", [True, False], ids=["the first checkpoint", "a later one"])
+def test_a_worker_killed_at_any_step_leaves_a_log_that_the_next_one_signs(
+    site_directory: Path, monkeypatch: pytest.MonkeyPatch, kill: tuple[object, str, int, str], first: bool
+) -> None:
+    if not first:
+        checkpoint_sign(now=NOW)
+    last = write()
+    killed(monkeypatch, *kill)
+    assert log_verify().findings == []
+    write()
+    assert checkpoint_sign(now=LATER + timedelta(minutes=1)) is not None
+    numbers = [one.number for one in statements()]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert statements()[-1].sequence == last + 1
+    assert (log_verify().findings, Finding.objects.count()) == ([], 0)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", ["file_make", "key_make"])
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_a_first_start_killed_at_any_step_is_continued(site_directory: Path, monkeypatch: pytest.MonkeyPatch, name: str, side: str) -> None:
+    killed(monkeypatch, services, name, 1, side)
+    assert checkpoint_sign(now=LATER) is not None
+    assert len(statements()) == 1
+
+
+def test_a_line_that_a_crash_left_incomplete_is_replaced(signed: int) -> None:
+    with checkpoint_file().open("a") as lines:
+        lines.write("eyJhbGciOiJFZDI1NTE5")
+    assert log_verify().findings == []
+    write()
+    checkpoint_sign(now=LATER)
+    assert len(statements()) == 2
+
+
+def test_a_full_disk_waits_for_the_next_minute(signed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    write()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", lambda descriptor, content, at: os.write(descriptor, content[:0]) or 7)
+        with pytest.raises(OSError, match="No space left"):
+            checkpoint_sign(now=LATER)
+    assert log_verify().findings == []
+    checkpoint_sign(now=LATER)
+    assert len(statements()) == 2
+
+
+def test_a_new_root_passphrase_encrypts_the_key_again(signed: int, settings) -> None:
+    before = settings.ROOT_PASSPHRASE_FILE.read_bytes()
+    assert root_passphrase_rotate(actor=SYSTEM, now=NOW) == 2
+    assert settings.ROOT_PASSPHRASE_FILE.read_bytes() != before
+    assert checkpoint_sign(now=LATER) is not None
+
+
+def test_without_its_passphrase_nothing_is_signed(signed: int, settings) -> None:
+    write()
+    settings.ROOT_PASSPHRASE_FILE.write_bytes(b"another one")
+    with pytest.raises(ZoneBroken, match="The private key of the audit log's checkpoints does not open"):
+        checkpoint_sign(now=LATER)
+    assert len(list(file_lines())) == 1
+
+
+def _cut_file() -> None:
+    os.truncate(checkpoint_file(), 0)
+
+
+def _other_line() -> None:
+    text = checkpoint_file().read_text()
+    checkpoint_file().write_text(text.replace(text[200], "A" if text[200] != "A" else "B", 1))
+
+
+REFUSED: dict[str, tuple[Callable[[], object], list[str]]] = {
+    "file missing": (lambda: checkpoint_file().unlink(), ["file-missing"]),
+    "file emptied": (_cut_file, ["file-changed"]),
+    "file changed": (_other_line, ["file-changed"]),
+    "end cut": (lambda: execute("delete from audit_event where sequence > 3"), ["cut"]),
+    "end cut with its head": (lambda: execute("delete from audit_event where sequence > 3", "delete from audit_head"), ["cut"]),
+    "emptied": (lambda: execute("delete from audit_event"), ["emptied"]),
+    "edited since": (
+        lambda: execute("update audit_event set actor = 'eve' where sequence = (select max(sequence) from audit_event)"),
+        ["edited"],
+    ),
+    "head deleted": (lambda: execute("delete from audit_head"), ["edited"]),
+    "rows deleted": (lambda: execute("delete from audit_checkpoint"), ["table-differs"]),
+    "line of a row changed": (lambda: execute("update audit_checkpoint set line = 'x'"), ["table-differs"]),
+    "key deleted": (lambda: execute("delete from audit_checkpointkey"), ["table-differs"]),
+}
+
+
+@pytest.mark.parametrize(("change", "kinds"), REFUSED.values(), ids=REFUSED)
+def test_a_changed_log_is_not_signed_and_what_was_found_is_kept(signed: int, change: Callable[[], object], kinds: list[str]) -> None:
+    write()
+    checkpoint_sign(now=NOW)
+    write()
+    change()
+    for _ in range(2):  # the second worker names it without reading the log again
+        with pytest.raises(CheckpointRefused):
+            checkpoint_sign(now=LATER)
+    assert list(Finding.objects.values_list("kind", flat=True)) == kinds
+
+
+def test_a_log_that_was_put_back_is_signed_again(signed: int) -> None:
+    write()
+    execute("update audit_event set actor = 'eve' where sequence = (select max(sequence) from audit_event)")
+    with pytest.raises(CheckpointRefused):
+        checkpoint_sign(now=LATER)
+    execute("update audit_event set actor = 'system' where actor = 'eve'")
+    assert checkpoint_sign(now=LATER) is not None
+    assert not Finding.objects.exists()
+
+
+def test_consumers_get_each_checkpoint(signed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[Checkpoint] = []
+    monkeypatch.setattr(services, "_consumers", [taken.append])
+    write()
+    row = checkpoint_sign(now=LATER)
+    assert (taken, checkpoint_sign(now=LATER)) == ([row], None)
+
+
+def test_a_line_is_appended_to_complete_lines_only(signed: int) -> None:
+    with checkpoint_file().open("a") as lines:
+        lines.write("half")
+    line_append("whole")
+    assert list(file_lines())[1:] == ["whole"]
+
+
+def test_the_log_is_verified_as_it_is_written(signed: int) -> None:
+    write(5, now=timezone.now())
+    assert (log_verify().events, log_verify().findings) == (signed + 5, [])
