@@ -152,7 +152,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
 # Cookies have no port: two sites on one host name would sign each other's people out.
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = cookie_names(SECRET_KEY)
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
-LANGUAGE_CODE, TIME_ZONE, USE_TZ = "en", "UTC", True
+# Every text is English. Without translations, Django does not ask for the language of each address, field and number that it writes.
+LANGUAGE_CODE, USE_I18N, TIME_ZONE, USE_TZ = "en", False, "UTC", True
 STATIC_URL = "static/"
 STATICFILES_DIRS = [PAGES / "static"]
 WHITENOISE_USE_FINDERS = True

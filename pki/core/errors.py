@@ -26,7 +26,8 @@ PKIError
 ├── ProofRefused
 ├── PfxRefused
 ├── EventMalformed       a line is not an event of an audit log
-└── CheckpointMalformed  a line is not a checkpoint of this key, or does not follow from the one before it
+├── CheckpointMalformed  a line is not a checkpoint of this key, or does not follow from the one before it
+└── ExportMalformed      a file is not an export of an audit log, or proves nothing
 """
 
 
@@ -152,6 +153,14 @@ class EventMalformed(PKIError):
 
 class CheckpointMalformed(PKIError):
     """A line is not a checkpoint of this key, or does not follow from the one before it. `line` is its number, if it is one of several."""
+
+    def __init__(self, text: str, *, line: int = 0) -> None:
+        super().__init__(text)
+        self.line = line
+
+
+class ExportMalformed(PKIError):
+    """A file is not an export of an audit log, or was changed so that it proves nothing. `line` is the number of the wrong line, 0 for the whole file."""
 
     def __init__(self, text: str, *, line: int = 0) -> None:
         super().__init__(text)

@@ -20,6 +20,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
+from pki.core import clocks
 from pki.core.errors import CheckpointMalformed, PKIError
 from pki.evidence.events import Place, canonical
 
@@ -71,6 +72,19 @@ class Checkpoint:
     @property
     def place(self) -> Place:
         return Place(self.sequence, self.digest)
+
+    @property
+    def text(self) -> str:
+        """What a person decided with this checkpoint, in a sentence; "" for nothing."""
+        on = f"on {clocks.stamp(self.at)}"
+        if gap := self.gap:
+            lost = f"events {gap.after.sequence + 1} to {gap.before.sequence} of that time are lost"
+            if gap.before.sequence <= gap.after.sequence:
+                lost = f"up to event {gap.after.sequence}, the log differs from what was signed before"
+            return f"Accepted gap: {gap.by} accepted {on} that {lost}. Reason: {gap.reason}"
+        if removed := self.removed:
+            return f"Retention: {removed.by} removed the events up to {removed.sequence} {on}, exported to a file with SHA-256 {removed.sha256}."
+        return ""
 
 
 def signed(checkpoint: Checkpoint, private_key: Ed25519PrivateKey) -> str:
