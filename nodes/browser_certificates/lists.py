@@ -8,7 +8,7 @@ from typing import Any
 from certs.certificates.issuer import roots_in_force
 from nodes.browser_certificates.filters import BrowserCertificateFilter, NodeFitFilter
 from nodes.browser_certificates.fits import NodeFit
-from nodes.browser_certificates.verdict import blockers, finding_for
+from nodes.browser_certificates.verdict import blockers, names_findings
 from nodes.browser_certificates.view_models import BrowserStatus, browser_status, choosers, choosers_counted
 from nodes.models import BrowserCertificate, Node
 from pki.core.findings import Finding
@@ -118,12 +118,8 @@ class NodesOfCertificateList(List):
 
     def shown(self, rows: list[Any], now: datetime) -> list[NodeOfCertificate]:
         return [
-            NodeOfCertificate(
-                node,
-                finding_for(self.certificate, node),
-                browser_status(node, chosen=self.certificate) if node.fit == NodeFit.USES else None,
-            )
-            for node in rows
+            NodeOfCertificate(node, finding, browser_status(node, chosen=self.certificate) if node.fit == NodeFit.USES else None)
+            for node, finding in zip(rows, names_findings(self.certificate, rows), strict=True)
         ]
 
     def json(self, rows: list[Any], now: datetime) -> list[dict[str, Any]]:

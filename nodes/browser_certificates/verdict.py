@@ -124,13 +124,13 @@ def blockers_when_chosen(node: Node, certificate: BrowserCertificate, *, roots: 
     return [finding for finding in findings(certificate, now=met, roots=roots) if finding.level == "blocker"]
 
 
-def finding_for(certificate: BrowserCertificate, node: Node) -> Finding:
-    """The finding on whether it covers a name of `node`."""
+def names_findings(certificate: BrowserCertificate, nodes: Sequence[Node]) -> list[Finding]:
+    """For each of `nodes`, the finding on whether the certificate covers a name of it."""
     try:
         path = certificate.path()
     except PKIError as exc:
-        return browser_checks.unreadable(exc)
-    return names_finding(path, node)
+        return [browser_checks.unreadable(exc)] * len(nodes)
+    return [names_finding(path, node) for node in nodes]
 
 
 def names_finding(path: Path, node: Node) -> Finding:

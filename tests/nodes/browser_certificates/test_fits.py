@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from nodes.browser_certificates.fits import NodeFit, fit_column
-from nodes.browser_certificates.verdict import finding_for
+from nodes.browser_certificates.verdict import names_findings
 from nodes.models import BrowserCertificate, Node
 from tests import factories
 from tests.public_authority import intermediate, sign
@@ -36,7 +36,8 @@ def certificate(*names: str) -> BrowserCertificate:
 def test_the_database_finds_the_nodes_whose_names_it_covers(host: str, covered: bool, further: bool) -> None:
     names = {"host_name": "rim.elsewhere", "subject_alternative_names": [host]} if further else {"host_name": host}
     node, made = factories.registered_node(name="rim1", **names), certificate(*NAMES)
-    assert (finding_for(made, node).level != "blocker") == covered
+    (finding,) = names_findings(made, [node])
+    assert (finding.level != "blocker") == covered
     assert fit_column(made).counts(NodeFit)[NodeFit.COVERED] == covered
 
 

@@ -28,7 +28,7 @@ from nodes.browser_certificates.services import (
     choice_for,
     chosen_certificate,
 )
-from nodes.browser_certificates.verdict import finding_for, findings
+from nodes.browser_certificates.verdict import findings, names_findings
 from nodes.browser_certificates.view_models import browser_status
 from nodes.errors import ChoiceBlocked, IllegalNodeTransition, InputInvalid
 from nodes.models import BrowserCertificate, Node, Observation
@@ -104,7 +104,7 @@ class World:
         return choice is not None and browser_choice.usable(choice, names=["rim1.example"], now=now) == ""
 
     def says(self, certificate: BrowserCertificate, remedy: Remedy, *, level: str = "blocker", now: datetime = NOW) -> None:
-        found = [*findings(certificate, now=now), finding_for(certificate, self.node)]
+        found = [*findings(certificate, now=now), *names_findings(certificate, [self.node])]
         assert [finding.level for finding in found if finding.remedy.startswith(remedy)] == [level], found
 
     def refuses(self, remedy: Remedy, act: Callable[[], object]) -> None:
