@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
+from django.template.loader import get_template
 
 from audit.reasons import may_read_reasons, without
 from web.errors import InputInvalid
-from web.lists.declared import PAGE_SIZE, Column, List
+from web.lists.declared import PAGE_SIZE, List
 from web.lists.downloads import BATCH, TYPES, download
 from web.lists.filters import Named
 from web.lists.keyset import Part, Source
@@ -28,6 +29,14 @@ class Heading:
     label: str
     url: str
     direction: str
+
+
+class Cell(NamedTuple):
+    """A cell of a row: drawn by `template`, or `text` if there is none."""
+
+    label: str
+    template: Any
+    text: Any
 
 
 @dataclass(frozen=True)
@@ -173,12 +182,13 @@ class Listed(Filtered):
         return self.declared.shown(self.part.rows, self.now)
 
     @property
-    def rows(self) -> list[tuple[Any, list[tuple[Column, Any]]]]:
-        """Each row with its cells."""
+    def rows(self) -> list[tuple[Any, list[Cell]]]:
+        """Each row with its cells. A template is looked up once for all rows."""
+        columns = [(column, get_template(column.template) if column.template else None) for column in self.declared.columns]
         return [
             (
                 record,
-                [(column, "" if column.template else getattr(record, column.name) or column.empty) for column in self.declared.columns],
+                [Cell(column.label, drawn, "" if drawn else getattr(record, column.name) or column.empty) for column, drawn in columns],
             )
             for record in self.records
         ]
