@@ -18,7 +18,7 @@ from agent.files import InUse, replace
 from agent.store import Store
 from audit.actors import Actor
 from audit.checkpoints.file import PATIENCE, checkpoint_file, file_held
-from audit.checkpoints.key import key_found, private_key
+from audit.checkpoints.key import key_found, private_key, public_key_known
 from audit.record import record
 from backups.archive import (
     CENTRAL_KEY,
@@ -107,7 +107,7 @@ def _checkpoints(passphrase: str) -> dict[str, bytes]:
     file = checkpoint_file()
     return ({CHECKPOINTS: file.read_bytes()} if file.exists() else {}) | {
         CHECKPOINT_KEY: keys.to_encrypted_pem(private_key(key), passphrase.encode()),
-        CHECKPOINT_PUBLIC_KEY: key.public_key.encode(),
+        CHECKPOINT_PUBLIC_KEY: public_key_known().encode(),
     }
 
 

@@ -17,10 +17,23 @@ from django.db.models import F
 from agent.files import replace, undone_on_error
 from agent.store import Store
 from audit.actors import SYSTEM
-from audit.checkpoints.file import checkpoint_file
+from audit.checkpoints.file import checkpoint_file, public_key_file
 from audit.models import CheckpointKey
 from audit.record import record
-from backups.archive import CENTRAL_KEY, CHECKPOINT_KEY, CHECKPOINTS, DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, unseal
+from backups.archive import (
+    CENTRAL_KEY,
+    CHECKPOINT_KEY,
+    CHECKPOINT_PUBLIC_KEY,
+    CHECKPOINTS,
+    DATA,
+    NODE,
+    ROOTS,
+    SECRET_KEY,
+    Archive,
+    BackupError,
+    Origin,
+    unseal,
+)
 from backups.dump import contains, in_use, rows_load
 from backups.proof import fields_open, problems, remarks
 from certs.central_key.services import central_key_ensure
@@ -221,6 +234,8 @@ def _checkpoints_write(archive: Archive, passphrase: str) -> None:
     """Write the file of checkpoints, and encrypt their key with this machine's root passphrase. A backup of an earlier version has neither."""
     if CHECKPOINTS in archive.members:
         replace(checkpoint_file(), archive.members[CHECKPOINTS], shared=False)
+    if CHECKPOINT_PUBLIC_KEY in archive.members:
+        replace(public_key_file(), archive.members[CHECKPOINT_PUBLIC_KEY], shared=False)
     if CHECKPOINT_KEY in archive.members:
         key = keys.ed25519_from_pem(archive.members[CHECKPOINT_KEY], passphrase.encode())
         CheckpointKey.objects.update(private_key=keys.to_encrypted_pem(key, root_passphrase()))

@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from audit.checkpoints.file import checkpoint_file, file_lines, file_size
 from audit.models import Checkpoint as Row
+from audit.models import CheckpointKey
 from pki.core.errors import CheckpointMalformed
 from pki.evidence.checkpoints import Checkpoint, chain_of
 from pki.evidence.findings import Finding, FindingKind
@@ -31,17 +32,19 @@ class _Range:
 
 @dataclass
 class Copies:
-    """The lines that this key signed, each one following from the one before it: for each number that of the file, else that of the table.
+    """The lines that this key signed (`text` is its PEM), each one following from the one before it: for each number that of the file, else that of the table.
 
     `signed` goes through them once. After that, `findings` says what the copies lack. A line that the file has and the table does not is no
     finding if it is the last one: a worker ended before it wrote the row.
     """
 
     key: Ed25519PublicKey
+    text: str
     in_table: int = field(init=False)
     in_file: int = 0
     _size: int = field(init=False)
     _missing: bool = field(init=False)
+    _own_key: bool = field(init=False)
     _file: _Range = field(default_factory=_Range)
     _table: _Range = field(default_factory=_Range)
     _broken: Finding | None = None
@@ -49,6 +52,7 @@ class Copies:
     def __post_init__(self) -> None:
         # The table first: a checkpoint that is signed meanwhile can be in the file alone, and never in the table alone.
         self.in_table = Row.objects.signed().values_list("number", flat=True).last() or 0
+        self._own_key = CheckpointKey.objects.filter(public_key=self.text).exists()
         self._size, self._missing = file_size(), not checkpoint_file().exists()
 
     def signed(self) -> Iterator[tuple[Checkpoint, str]]:
@@ -70,7 +74,7 @@ class Copies:
                 self.in_file = number
             else:
                 self._file.add(checkpoint)
-            if number <= self.in_table and (own is None or not _same(own, checkpoint, chosen)):
+            if not self._own_key or (number <= self.in_table and (own is None or not _same(own, checkpoint, chosen))):
                 self._table.add(checkpoint)
             yield found
 
@@ -92,7 +96,7 @@ class Copies:
         else:
             yield from self._file.found(FindingKind.FILE_CHANGED)
         yield from self._table.found(FindingKind.TABLE_DIFFERS)
-        if self.in_file > self.in_table + 1 and not any(found.kind is FindingKind.OLDER_DATABASE for found in in_log):
+        if self._own_key and self.in_file > self.in_table + 1 and not any(found.kind is FindingKind.OLDER_DATABASE for found in in_log):
             yield Finding(FindingKind.TABLE_DIFFERS, self.in_table + 1, self.in_file)
         if self._broken:
             yield self._broken

@@ -21,6 +21,11 @@ def checkpoint_file() -> Path:
     return Path(settings.QMC_DATA_DIR) / "audit" / "checkpoints"
 
 
+def public_key_file() -> Path:
+    """The path of the public key, PEM. It is outside the database too, so nobody who writes to the database can give the log another key."""
+    return checkpoint_file().with_name("public-key.pem")
+
+
 @contextmanager
 def file_held(*, now: datetime, wait: timedelta = NO_WAIT) -> Iterator[None]:
     """Lock out other processes that sign, accept a gap or copy the file. Raises: InUse if one has the lock for longer than `wait`, OSError."""

@@ -4,12 +4,14 @@ import uuid
 from datetime import datetime
 from typing import Protocol
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import transaction
 
+from agent.files import replace
+from audit.checkpoints.file import public_key_file
 from audit.models import CheckpointKey
 from pki.core import keys
-from pki.evidence.checkpoints import public_key_from, public_key_text
+from pki.evidence.checkpoints import public_key_text
 from sealing.errors import ZoneBroken
 from sealing.root_passphrase import root_passphrase, root_sealed_register
 
@@ -49,21 +51,27 @@ def key_make(*, now: datetime) -> CheckpointKey | None:
     if zone is None:
         return None
     private_key = Ed25519PrivateKey.generate()
+    text = public_key_text(private_key.public_key())
+    replace(public_key_file(), text.encode(), shared=False)
     return CheckpointKey.objects.create(
         zone=zone,
-        public_key=public_key_text(private_key.public_key()),
+        public_key=text,
         private_key=keys.to_encrypted_pem(private_key, root_passphrase()),
         created_at=now,
     )
 
 
-def public_key(key: CheckpointKey) -> Ed25519PublicKey:
-    """Raises: PKIError."""
-    return public_key_from(key.public_key)
+def public_key_known() -> str:
+    """The public key, PEM: that of the file, else of the table; "" if the site has none. Raises: OSError."""
+    try:
+        return public_key_file().read_text("ascii", "replace")
+    except FileNotFoundError:
+        key = key_found()
+        return key.public_key if key else ""
 
 
 def private_key(key: CheckpointKey) -> Ed25519PrivateKey:
-    """The decrypted key. Raises: ZoneBroken if the root passphrase does not open it, or if it is not the one of `public_key`."""
+    """The decrypted key. Raises: ZoneBroken if the root passphrase does not open it, or if it is not that of the public key."""
     if key.private_key is None:
         raise ZoneBroken("The private key of the audit log's checkpoints is missing in the database. Restore the site from a backup.")
     try:
@@ -71,6 +79,8 @@ def private_key(key: CheckpointKey) -> Ed25519PrivateKey:
     except ZoneBroken:  # the passphrase may have been rotated since the row was read
         key.refresh_from_db(fields=["private_key"])
         opened = KEYS.opened(key)
-    if public_key_text(opened.public_key()) != key.public_key:
-        raise ZoneBroken("The public key of the audit log's checkpoints was changed in the database: it is not that of the private key.")
+    if public_key_text(opened.public_key()) != public_key_known():
+        raise ZoneBroken(
+            f"{public_key_file()} was changed: it is not the public key of the audit log's checkpoints. Put it back from a backup."
+        )
     return opened

@@ -8,12 +8,12 @@ from itertools import islice
 from audit.chain import events_after, head_place
 from audit.checkpoints.copies import Copies
 from audit.checkpoints.file import checkpoint_file, file_end, file_size
-from audit.checkpoints.key import key_found, public_key
+from audit.checkpoints.key import key_found, public_key_known
 from audit.models import Checkpoint as Row
 from audit.models import CheckpointKey, Event
 from audit.models import Finding as Found
 from pki.core.errors import CheckpointMalformed
-from pki.evidence.checkpoints import Checkpoint, chain_of
+from pki.evidence.checkpoints import Checkpoint, chain_of, public_key_from
 from pki.evidence.events import EventContent, Place
 from pki.evidence.findings import Finding, FindingKind, examined
 
@@ -35,8 +35,8 @@ class Verified:
 
 def log_verify(progress: Callable[[int], None] = lambda verified: None) -> Verified:
     """Read every event, the file and the table. It trusts no mark. `progress` gets the number of verified events. Raises: PKIError, OSError."""
-    verified, key = Verified(), key_found()
-    copies = Copies(public_key(key)) if key else None
+    verified, text = Verified(), public_key_known()
+    copies = Copies(public_key_from(text), text) if text else None
 
     def checkpoints() -> Iterator[Checkpoint]:
         for checkpoint, _ in copies.signed() if copies else ():
@@ -87,10 +87,12 @@ def extension(key: CheckpointKey) -> Extended | list[Finding]:
     """
     if not checkpoint_file().exists():
         return [Finding(FindingKind.FILE_MISSING)]
+    if key.public_key != (known := public_key_known()):
+        return [Finding(FindingKind.TABLE_DIFFERS, 1, 1)]
     lines = file_end(2)
     newest = Row.objects.signed().last()
     try:
-        ends = list(chain_of(lines, public_key(key)))
+        ends = list(chain_of(lines, public_key_from(known)))
     except CheckpointMalformed:
         return [Finding(FindingKind.FILE_CHANGED)]
     last = ends[-1] if ends else None

@@ -10,18 +10,19 @@ from audit.actors import Actor
 from audit.chain import last_place
 from audit.checkpoints.copies import Copies
 from audit.checkpoints.file import PATIENCE, checkpoint_file, file_held, file_make, file_replace, file_size, line_append
-from audit.checkpoints.key import key_found, key_make, private_key, public_key, zone_here
+from audit.checkpoints.key import key_found, key_make, private_key, public_key_known, zone_here
 from audit.checkpoints.look import MOST_AT_ONCE, Extended, extension, findings_record, log_verify
 from audit.models import Checkpoint as Row
 from audit.models import CheckpointKey, Head
 from audit.models import Finding as Found
 from audit.record import record
-from pki.evidence.checkpoints import Checkpoint, Gap, Removed, line_digest, signed
+from pki.evidence.checkpoints import Checkpoint, Gap, Removed, line_digest, public_key_from, signed
 from pki.evidence.events import Place
-from pki.evidence.findings import Finding
+from pki.evidence.findings import Finding, FindingKind
 from sealing.errors import ZoneMissing
 
 PERMISSION = "audit.accept_gap"
+IN_THE_LOG = {FindingKind.EDITED, FindingKind.REORDERED, FindingKind.INSERTED, FindingKind.REMOVED}  # no signature makes these whole
 EACH, LOOK_AGAIN = timedelta(minutes=1), timedelta(hours=1)
 Consumer = Callable[[Row], None]
 _consumers: list[Consumer] = []
@@ -36,7 +37,7 @@ class CheckpointRefused(Exception):
 
 
 class NothingToAccept(Exception):
-    """The log is whole, so it has no gap."""
+    """The log extends its last checkpoint, so it has no gap."""
 
 
 def checkpoints_register(consumer: Consumer) -> Consumer:
@@ -136,27 +137,37 @@ def audit_gap_accept(*, actor: Actor, reason: str, now: datetime) -> Row:
     actor.require(PERMISSION)
     with file_held(now=now, wait=PATIENCE):
         key = key_found()
-        if not log_verify().findings and key and isinstance(extension(key), Extended):
-            raise NothingToAccept("The audit log is whole: it extends its last checkpoint. There is no gap to accept.")
-        key = key or key_make(now=now)
+        if key and isinstance(extension(key), Extended):
+            _refuse_needless(log_verify().findings)
+        kept = list(Copies(public_key_from(text), text).signed()) if (text := public_key_known()) else []
+        last, line = kept[-1] if kept else (None, "")
+        before = last.place if last else Place()
+        if key is None:  # without it, the lines that it signed have no successor
+            key, kept, last, line = key_make(now=now), [], None, ""
         if key is None:
             raise ZoneMissing
         private_key(key)  # before anything is changed
-        kept = list(Copies(public_key(key)).signed())
-        last, line = kept[-1] if kept else (None, "")
-        before = last.place if last else Place()
         with transaction.atomic():
             after = _head_mend()
             detail = {"reason": reason, "before": before.sequence, "after": after.sequence}
             event = record(actor=actor, action="audit.gap_accepted", target=key, detail=detail, now=now)
             _rows_replace(kept)
-        file_replace((line for _, line in kept), now=now)
+            CheckpointKey.objects.update(public_key=public_key_known())
+        file_replace((text for _, text in kept), now=now)
         gap = Gap(reason, actor.label, before, after)
         row = _sign(key, replace(_following(key, last, line, now=now), sequence=event.sequence, digest=event.digest, gap=gap))
         Found.objects.all().delete()
     for consumer in _consumers:
         consumer(row)
     return row
+
+
+def _refuse_needless(findings: list[Finding]) -> None:
+    """Raises: NothingToAccept if the log extends its last checkpoint, and file and table are whole."""
+    if all(found.kind in IN_THE_LOG for found in findings):
+        texts = [found.text for found in findings]
+        more = ["A gap would not change what was found in the log itself:", *texts] if texts else ["There is no gap to accept."]
+        raise NothingToAccept(" ".join(["The audit log extends its last checkpoint, so workers sign it.", *more]))
 
 
 def _head_mend() -> Place:

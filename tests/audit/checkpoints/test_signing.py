@@ -14,7 +14,7 @@ from agent.files import InUse
 from audit.actors import SYSTEM
 from audit.checkpoints import file, look, services
 from audit.checkpoints.file import checkpoint_file, file_held, file_lines, line_append
-from audit.checkpoints.key import key_found, public_key
+from audit.checkpoints.key import public_key_known
 from audit.checkpoints.look import log_verify
 from audit.checkpoints.services import CheckpointRefused, checkpoint_is_due, checkpoint_sign
 from audit.models import Checkpoint, CheckpointKey, Finding, Head
@@ -23,7 +23,7 @@ from certs.models import TrustZone
 from certs.roots.passphrase import root_passphrase_rotate
 from nodes.models import Node
 from pki.evidence.checkpoints import Checkpoint as Statement
-from pki.evidence.checkpoints import chain_of
+from pki.evidence.checkpoints import chain_of, public_key_from
 from sealing.errors import ZoneBroken
 
 NOW = timezone.now().replace(microsecond=0) + timedelta(minutes=5)  # after the events of the site
@@ -49,10 +49,8 @@ def execute(*statements: str) -> None:
 
 def statements() -> list[Statement]:
     """What the file has. Its lines are those of the table."""
-    key = key_found()
-    assert key is not None
     assert list(file_lines()) == list(Checkpoint.objects.signed().values_list("line", flat=True))
-    return list(chain_of(file_lines(), public_key(key)))
+    return list(chain_of(file_lines(), public_key_from(public_key_known())))
 
 
 @pytest.fixture

@@ -1,0 +1,120 @@
+"""Each way to tamper with the audit log is named by `verify_audit`, on a log of eight writers and two signers, on both engines."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from sitekit.engines import ENGINES, engine
+from sitekit.site import ROOT
+
+# Case → what is found: kind, first and last event, line or checkpoint. `+` adds to a fact that the run printed.
+NAMED: dict[str, list[str]] = {
+    "cut": ["cut middle+1 last"],
+    "cut among what is not signed": ["cut last-2 last"],
+    "cut with its head": ["cut middle+1 signed"],
+    "cut, head and checkpoints deleted": ["table-differs 1 checkpoints", "cut middle+1 signed"],
+    "emptied": ["emptied 1 last"],
+    "emptied, head and checkpoints deleted": ["emptied 1 signed", "table-differs 1 checkpoints"],
+    "edited": ["edited middle middle"],
+    "edited among what is not signed": ["edited last-3 last-3"],
+    "edited with its own digest": ["edited middle middle"],
+    "reordered": ["reordered middle middle+1"],
+    "inserted": ["inserted middle middle"],
+    "extended": ["inserted last+1 last+1"],
+    "removed": ["removed middle middle"],
+    "removed and renumbered": ["removed middle middle"],
+    "recomputed": ["recomputed older last"],
+    "recomputed, table rewritten to fit": ["table-differs 4 checkpoints", "recomputed older last"],
+    "recomputed, table and key rewritten to fit": ["table-differs 1 checkpoints", "recomputed older last"],
+    "recomputed, checkpoints deleted": ["table-differs 1 checkpoints", "recomputed older last"],
+    "recomputed, key and checkpoints deleted": ["table-differs 1 checkpoints", "recomputed older last"],
+    "older database": ["older-database older signed"],
+    "older database that went on": ["older-database older signed"],
+    "older database that went on beyond the newer one": ["older-database older signed"],
+    "older database without checkpoints": ["table-differs 1 checkpoints", "older-database older signed"],
+    "file lost": ["file-missing 1 checkpoints"],
+    "file emptied": ["file-changed 1 checkpoints"],
+    "file older than the database": ["file-changed 3 checkpoints"],
+    "line of the file changed": ["file-changed 2 2"],
+    "table deleted": ["table-differs 1 checkpoints"],
+    "row deleted": ["table-differs 2 2"],
+    "key deleted": ["table-differs 1 checkpoints"],
+    "older database, accepted, then cut": ["cut older+3 older+5"],
+}
+# Case → a part of what is printed. Nothing is found.
+WHOLE = {
+    "nothing": "The audit log is whole.",
+    "clock set back": "The audit log is whole.",
+    "older database, accepted": "events {older} to {signed} of that time are lost. Reason: Tried on purpose.",
+    "recomputed, accepted": "up to event {last}, the log or its checkpoints differ from what was signed. Reason: Tried on purpose.",
+    "file lost, accepted": "up to event {last}, the log or its checkpoints differ from what was signed. Reason: Tried on purpose.",
+    "everything deleted, accepted": "events 1 to {signed} of that time are lost. Reason: Tried on purpose.",
+}
+REFUSED = {
+    "nothing to accept": "There is no gap to accept.",
+    "edited, accepted": "A gap would not change what was found in the log itself: Event {middle} was changed after being written.",
+}
+Results = dict[str, Any]
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """Each case: exit code, text, and what was found."""
+    folder = tmp_path_factory.mktemp("tampered")
+    with engine(request.param, folder / "engine") as environment:
+        own = {name: value for name, value in os.environ.items() if not name.startswith("QMC_")}
+        own |= {"QMC_DATA_DIR": str(folder / "site"), "DJANGO_SETTINGS_MODULE": "qmc.settings"} | environment
+        init = ["manage.py", "init", "--host-name", "central.example", "--node-api-address", "127.0.0.1:4242"]
+        for words in (init, ["-m", "tests.audit.checkpoints.tampered"]):
+            ended = subprocess.run([sys.executable, *words], cwd=ROOT, env=own, capture_output=True, text=True, check=False)
+            assert ended.returncode == 0, ended.stderr
+    found: Results = json.loads(ended.stdout)
+    return found
+
+
+def number(text: str, facts: dict[str, int]) -> int:
+    """A fact, more or less this many, or a plain number."""
+    name, sign, by = text.partition("+") if "+" in text else text.partition("-")
+    value = int(name) if name.isdigit() else facts[name]
+    return value + int(f"{sign}{by}") if by else value
+
+
+def expected(row: str, facts: dict[str, int]) -> list[Any]:
+    kind, first, last = row.split()
+    return [kind, number(first, facts), number(last, facts)]
+
+
+@pytest.mark.both_engines
+def test_each_way_to_tamper_is_named(results: Results) -> None:
+    facts = results["facts"]
+    found = {name: (results[name]["code"], [one[:3] for one in results[name]["found"]]) for name in NAMED}
+    assert found == {name: (1, [expected(row, facts) for row in rows]) for name, rows in NAMED.items()}
+
+
+@pytest.mark.both_engines
+def test_a_whole_log_is_named_whole_and_an_accepted_gap_is_shown_without_failing(results: Results) -> None:
+    texts = {name: part.format(**results["facts"]) for name, part in WHOLE.items()}
+    found = {name: (results[name]["code"], results[name]["found"], texts[name] in results[name]["text"]) for name in WHOLE}
+    assert found == dict.fromkeys(WHOLE, (0, [], True))
+
+
+@pytest.mark.both_engines
+def test_what_is_no_gap_is_not_accepted(results: Results) -> None:
+    texts = {name: part.format(**results["facts"]) for name, part in REFUSED.items()}
+    assert {name: texts[name] in results[name]["text"] for name in REFUSED} == dict.fromkeys(REFUSED, True)
+
+
+@pytest.mark.both_engines
+def test_an_older_database_is_named_with_its_times(results: Results) -> None:
+    (found,) = results["older database"]["found"]
+    assert found[3]
+    assert "(from " in results["older database"]["text"]
+
+
+@pytest.mark.both_engines
+def test_every_case_is_expected(results: Results) -> None:
+    assert results.keys() == {*NAMED, *WHOLE, *REFUSED, "facts"}
