@@ -88,4 +88,9 @@ def words_of(event: Event) -> tuple[str, str]:
     if wording := _wordings.get(event.action):
         with contextlib.suppress(LookupError, TypeError, ValueError, AttributeError):
             return wording(event)
-    return event.action.replace(".", " ").replace("_", " ").replace("-", " "), "grey"
+    return name_in_words(event.action), "grey"
+
+
+def name_in_words(action: str) -> str:
+    """The name of an action: node created, certificate state changed."""
+    return action.replace("transition", "state changed").translate(str.maketrans("._-", "   "))

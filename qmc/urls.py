@@ -134,6 +134,7 @@ urlpatterns = [
     path("", include("certs.exports.urls")),
     path("alerts/rules/", alert_rules, name="alert_rules"),
     path("", include("alerts.urls")),
+    path("", include("qmc.audit_log.urls")),
     path("", include("people.provider.urls")),
     path("", include("people.urls")),
 ]

@@ -11,6 +11,7 @@ from alerts.models import Alert, Channel, Delivery, Route, Rules
 from alerts.routes.services import route_create
 from alerts.rules.models import rules_current
 from audit.actors import SYSTEM
+from audit.models import Event
 from bench.pages.addresses import Sample, Samples
 from certs.models import Certificate, Deployment, Export, Rotation
 from certs.states import CertificateStatus
@@ -96,6 +97,7 @@ def samples() -> Samples:
         "roots/": [Sample(sample.words, (*sample.ids, node.pk)) for sample in rotations],
         "people/": _samples("", Person.objects.all()),
         "tokens/": _samples("", ApiToken.objects.all()),
+        "audit/": _samples("", Event.objects.order_by("-sequence")),
         "alerts/": _samples("", Alert.objects.all()),
         "alerts/channels/": _samples("", Channel.objects.all()),
         "alerts/deliveries/": _samples("", Delivery.objects.all()),

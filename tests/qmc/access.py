@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from alerts.channels.services import channel_create
 from alerts.models import Route
 from audit.actors import SYSTEM
+from audit.record import record
 from certs.models import Certificate, Rotation
 from nodes.browser_certificates.services import browser_certificate_request
 from nodes.cluster.deployments import deployment_create
@@ -78,6 +79,7 @@ def objects_make(owner: User, *, now: datetime) -> Objects:
     token = ApiToken.objects.get(name="dashboard")
     of: Objects = {
         "/nodes/": (str(node.pk),),
+        "/audit/": (str(record(actor=SYSTEM, action="node.created", target=node, detail={}, now=now).pk),),
         "/certificates/": (str(certificate.pk),),
         "/certificates/<uuid:pk>/crl/": (str(root.pk),),
         "/exports/": (str(export.pk),),

@@ -61,6 +61,7 @@ LOOKS = {
     "cluster_unknown": ("not known yet", "grey", "circle-dashed"),
     "verified": ("verified", "green", "circle-check"),
     "claimed": ("marked, not verified", "orange", "clock"),
+    "done": ("done", "grey", "circle-check"),
     "holds": ("valid", "green", "circle-check"),
     "refused": ("refused", "red", "alert-circle"),
     "requested": ("being made", "blue", "key"),
@@ -153,6 +154,12 @@ def left(context: Context, until: datetime) -> SafeString:
 def moment(moment: datetime) -> SafeString:
     """A moment: 29 Nov 2026, 14:05."""
     return _time(moment, clocks.stamp(moment), "moment")
+
+
+@register.filter
+def exact(moment: datetime) -> str:
+    """A moment in UTC with seconds."""
+    return clocks.exact(moment)
 
 
 @register.filter

@@ -1,0 +1,35 @@
+"""The pages of the audit log: parse, ask, render."""
+
+import uuid
+
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+
+from audit.models import Event
+from qmc.audit_log.lists import EventList
+from qmc.audit_log.view_models import audit_page, event_page
+from web.lists.listed import Filtered
+from web.page import PageRequest, number, page
+
+PERMISSION = "audit.view_event"
+
+
+@page(PERMISSION)
+def event_list(request: PageRequest) -> HttpResponseBase:
+    """A part of the log. `cursor` is a sequence number, as in the API."""
+    listed = Filtered(request, EventList(), Event.objects.all(), now=timezone.now())
+    before = number(request, "cursor")
+    if listed.answer:
+        return listed.answer
+    shown = audit_page(listed.found, before=before, size=listed.size, actor=request.actor)
+    older, newest = (listed.url(cursor=cursor) if cursor or before else "" for cursor in (shown.older, None))
+    return listed.page("qmc/audit_log/list.html", page=shown, older_url=older if shown.older else "", newest_url=newest)
+
+
+@page(PERMISSION)
+def event_detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
+    """One event: a page, or the part of it that unfolds in the list."""
+    shown = event_page(get_object_or_404(Event, pk=pk), actor=request.actor)
+    template = "qmc/audit_log/facts.html" if request.htmx else "qmc/audit_log/event.html"
+    return render(request, template, {"page": shown, "now": timezone.now()})

@@ -1,0 +1,127 @@
+"""View models of the pages of the audit log."""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.apps import apps
+from django.urls import reverse
+
+from audit.actors import Actor
+from audit.event_lines import words_of
+from audit.listing import MOST_EXAMINED, EventFilter, events_page, name_of
+from audit.models import Event, Mark
+from audit.object_pages import ObjectPage, object_pages
+from audit.reasons import may_read_reasons
+from audit.request import CredentialKind
+from qmc.audit_log.detail_words import REASON, detail_lines
+from web.lists.filters import as_uuid
+
+TOKEN = "people.apitoken"  # noqa: S105  (the type of an object)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A name, with the page of its object: `view` is the name of the page, and "" if there is none."""
+
+    text: str
+    view: str = ""
+    href: str = ""
+
+
+@dataclass(frozen=True)
+class EventRow:
+    """One event in words. `noun` says what kind of object it is about; "" if its name says so. `reason` is "" for people who may not read it."""
+
+    event: Event
+    text: str
+    color: str
+    reason: str
+    target: Link
+    noun: str
+
+
+@dataclass(frozen=True)
+class EventPage:
+    """Everything about one event. `hides_reason`: it has a reason, which this person may not read."""
+
+    row: EventRow
+    detail: Sequence[tuple[str, str]]
+    credential: Link
+    hides_reason: bool
+
+    @property
+    def title(self) -> str:
+        return f"Event {self.row.event.sequence}"
+
+
+@dataclass(frozen=True)
+class AuditPage:
+    """A part of the log. `older`: the address of the next part goes on before this event; None: there is none. `searched_back_to` is the time of that event,
+    if the part has fewer events than a page because a search examines a limited number."""
+
+    title: str
+    subtitle: str
+    target: Link
+    rows: Sequence[EventRow]
+    older: int | None
+    searched_back_to: datetime | None
+    mark: Mark | None
+
+    @property
+    def examined(self) -> int:
+        return MOST_EXAMINED
+
+
+def noun_of(kind: str) -> str:
+    """What an object of this type is called: browser certificate. Its type, if this version does not know it."""
+    try:
+        return str(apps.get_model(kind)._meta.verbose_name).removeprefix("api ")
+    except (LookupError, ValueError):
+        return kind
+
+
+def _row(event: Event, pages: Mapping[uuid.UUID, ObjectPage], *, reads: bool) -> EventRow:
+    text, color = words_of(event)
+    reason = str(event.detail.get(REASON) or "") if reads else ""
+    noun = noun_of(event.target_type)
+    target = _link(event.target_label or "without a name", event.target_id, pages)
+    return EventRow(event, text[:1].upper() + text[1:], color, reason, target, "" if event.target_label.lower().startswith(noun) else noun)
+
+
+def _link(text: str, pk: uuid.UUID, pages: Mapping[uuid.UUID, ObjectPage]) -> Link:
+    page = pages.get(pk)
+    return Link(text, page.view, reverse(page.view, args=[] if page.is_shared else [pk])) if page else Link(text)
+
+
+def _pages(events: Iterable[Event]) -> dict[uuid.UUID, ObjectPage]:
+    return object_pages((event.target_type, event.target_id) for event in events)
+
+
+def audit_page(wanted: EventFilter, *, before: int | None, size: int, actor: Actor) -> AuditPage:
+    """The page of the events that match, and are older than the event `before`."""
+    found = events_page(wanted, before=before, size=size)
+    pages, reads = _pages(found.rows), may_read_reasons(actor)
+    rows = [_row(event, pages, reads=reads) for event in found.rows]
+    searched = found.before if len(rows) < size else None
+    back_to = Event.objects.filter(sequence=searched).values_list("at", flat=True).first() if searched else None
+    title, subtitle, target = "Audit log", "Who did what, to which object, when, and from where", Link("")
+    if key := as_uuid(wanted.target):
+        name = rows[0].target.text if rows else name_of(key) or "an unknown object"
+        title, subtitle, target = f"History of {name}", "Every event of this object", rows[0].target if rows else Link(name)
+    elif wanted.request_id:
+        title, subtitle = "Events of one request", f"Request {wanted.request_id}"
+    return AuditPage(title, subtitle, target, rows, found.before, back_to, Mark.objects.filter(pk=1).first())
+
+
+def event_page(event: Event, *, actor: Actor) -> EventPage:
+    """The page of one event."""
+    kind, _, name = event.credential.partition(" ")
+    token = as_uuid(name) if kind == CredentialKind.TOKEN else None
+    pages = object_pages([(event.target_type, event.target_id), *([(TOKEN, token)] if token else [])])
+    row = _row(event, pages, reads=(reads := may_read_reasons(actor)))
+    credential = _link(event.credential, token, pages) if token else Link(event.credential)
+    # Some rooms record the address in the detail too.
+    detail = {name: value for name, value in event.detail.items() if (name, value) != ("address", event.address)}
+    return EventPage(row, detail_lines(detail), credential, bool(event.detail.get(REASON)) and not reads)
