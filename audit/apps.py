@@ -8,4 +8,6 @@ class AuditConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from audit import tasks  # noqa: F401, PLC0415  (registers periodic work, and needs the models loaded)
+        # These register periodic work and words for events, and need the models loaded.
+        from audit import tasks  # noqa: F401, PLC0415
+        from audit.checkpoints import events as checkpoint_events  # noqa: F401, PLC0415

@@ -35,14 +35,16 @@ def changed(now: datetime) -> Keys:
 @needs_register
 def needs(look: Look) -> Iterator[Need]:
     """What a worker or `verify_audit` found, and why a worker could not sign."""
-    url = reverse("overview")
+    url = reverse("audit:list")
     if look.has("audit-log-changed"):
         found = list(Finding.objects.all())
         texts = list(dict.fromkeys(one.text for one in found))
         more = [f"There are {len(texts) - NAMED} more findings."] if len(texts) > NAMED else []
         text = " ".join([*texts[:NAMED], *more])
         since = min((one.at for one in found), default=None)
-        yield Need("audit-log-changed", Severity.CRITICAL, "audit log", "The audit log was changed", text, REMEDY, url, "Reload", since)
+        yield Need(
+            "audit-log-changed", Severity.CRITICAL, "audit log", "The audit log was changed", text, REMEDY, url, "Open the audit log", since
+        )
     last = periodic_work().get(CHECK)
     if last is not None and last.last_error:
         text = f"The last checkpoint could not be signed: {last.last_error.partition(': ')[2]}"
@@ -55,6 +57,6 @@ def needs(look: Look) -> Iterator[Need]:
             text,
             remedy,
             url,
-            "Reload",
+            "Open the audit log",
             last.last_success,
         )

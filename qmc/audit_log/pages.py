@@ -6,7 +6,7 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
-from audit.models import Event
+from audit.models import CheckpointKey, Event
 from qmc.audit_log.lists import EventList
 from qmc.audit_log.view_models import audit_page, event_page
 from web.lists.listed import Filtered
@@ -25,6 +25,15 @@ def event_list(request: PageRequest) -> HttpResponseBase:
     shown = audit_page(listed.found, before=before, size=listed.size, actor=request.actor)
     older, newest = (listed.url(cursor=cursor) if cursor or before else "" for cursor in (shown.older, None))
     return listed.page("qmc/audit_log/list.html", page=shown, older_url=older if shown.older else "", newest_url=newest)
+
+
+@page(PERMISSION)
+def public_key(request: PageRequest, name: str = "audit-log-public-key.pem") -> HttpResponse:
+    """The key that verifies checkpoints and exports."""
+    key = get_object_or_404(CheckpointKey)
+    return HttpResponse(
+        key.public_key, content_type="application/x-pem-file", headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
 
 
 @page(PERMISSION)

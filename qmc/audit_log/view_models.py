@@ -8,16 +8,19 @@ from datetime import datetime
 from django.apps import apps
 from django.urls import reverse
 
+from attention.work import periodic_work
 from audit.actors import Actor
 from audit.event_lines import words_of
 from audit.listing import MOST_EXAMINED, EventFilter, events_page, name_of
-from audit.models import Event, Mark
+from audit.models import Checkpoint, CheckpointKey, Event, Finding
 from audit.object_pages import ObjectPage, object_pages
 from audit.reasons import may_read_reasons
 from audit.request import CredentialKind
+from audit.tasks import CHECK
 from qmc.audit_log.detail_words import REASON, detail_lines
 from web.lists.filters import as_uuid
 
+GAP_ACCEPTED = "audit.gap_accepted"
 TOKEN = "people.apitoken"  # noqa: S105  (the type of an object)
 
 
@@ -57,6 +60,25 @@ class EventPage:
 
 
 @dataclass(frozen=True)
+class LogStatus:
+    """Whether the log is evidence: what the last looks found, why it could not be signed, and its last checkpoint. `gaps` counts those that were accepted."""
+
+    findings: Sequence[str]
+    problem: str
+    last: Checkpoint | None
+    has_key: bool
+    gaps: int
+
+    @property
+    def state(self) -> str:
+        return "changed" if self.findings else "not signed" if self.problem else "whole" if self.last else "not signed yet"
+
+    @property
+    def color(self) -> str:
+        return {"changed": "red", "not signed": "orange", "whole": "green"}.get(self.state, "grey")
+
+
+@dataclass(frozen=True)
 class AuditPage:
     """A part of the log. `older`: the address of the next part goes on before this event; None: there is none. `searched_back_to` is the time of that event,
     if the part has fewer events than a page because a search examines a limited number."""
@@ -67,7 +89,7 @@ class AuditPage:
     rows: Sequence[EventRow]
     older: int | None
     searched_back_to: datetime | None
-    mark: Mark | None
+    status: LogStatus
 
     @property
     def examined(self) -> int:
@@ -99,6 +121,14 @@ def _pages(events: Iterable[Event]) -> dict[uuid.UUID, ObjectPage]:
     return object_pages((event.target_type, event.target_id) for event in events)
 
 
+def log_status() -> LogStatus:
+    """What the cards above the log show."""
+    look, gaps = periodic_work().get(CHECK), Event.objects.filter(action=GAP_ACCEPTED).count()
+    texts = list(dict.fromkeys(Finding.objects.values_list("text", flat=True)))
+    last = Checkpoint.objects.signed().last()
+    return LogStatus(texts, look.last_error if look else "", last, CheckpointKey.objects.exists(), gaps)
+
+
 def audit_page(wanted: EventFilter, *, before: int | None, size: int, actor: Actor) -> AuditPage:
     """The page of the events that match, and are older than the event `before`."""
     found = events_page(wanted, before=before, size=size)
@@ -112,7 +142,7 @@ def audit_page(wanted: EventFilter, *, before: int | None, size: int, actor: Act
         title, subtitle, target = f"History of {name}", "Every event of this object", rows[0].target if rows else Link(name)
     elif wanted.request_id:
         title, subtitle = "Events of one request", f"Request {wanted.request_id}"
-    return AuditPage(title, subtitle, target, rows, found.before, back_to, Mark.objects.filter(pk=1).first())
+    return AuditPage(title, subtitle, target, rows, found.before, back_to, log_status())
 
 
 def event_page(event: Event, *, actor: Actor) -> EventPage:

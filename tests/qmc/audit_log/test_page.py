@@ -14,9 +14,11 @@ from django.urls import reverse
 
 from audit import listing, object_pages
 from audit.actors import SYSTEM, Actor
-from audit.models import Event, Outcome
+from audit.models import Checkpoint, CheckpointKey, Event, Finding, Outcome
 from audit.record import record
 from audit.request import CredentialKind, credential_use, request_began
+from audit.tasks import CHECK
+from jobs.models import PeriodicWork
 from nodes.models import Connection, Node
 from people.tokens.services import token_create
 from tests import factories
@@ -260,3 +262,28 @@ def test_names_are_suggested(reader: Client, node: Node) -> None:
 
 def test_an_empty_log_is_said_to_be_empty(reader: Client) -> None:
     assert "Nothing has happened yet." in shown(reader)
+
+
+def cards(client: Client) -> str:
+    page = shown(client)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page[page.index("</h1>") : page.index('role="search"')]))
+
+
+def test_the_cards_say_whether_the_log_is_evidence(reader: Client, node: Node) -> None:
+    assert "not signed yet" in cards(reader)
+    assert reader.get("/audit/public-key.pem", secure=True).status_code == 404
+    key = CheckpointKey.objects.create(zone=uuid.uuid4(), public_key="-----BEGIN PUBLIC KEY-----", created_at=NOW)
+    Checkpoint.objects.create(number=1, sequence=41, digest="x", at=NOW, line="signed")
+    Checkpoint.objects.create(number=2, sequence=42, digest="x", at=NOW, line="")
+    page = cards(reader)
+    assert ("The log whole" in page, "signed up to event 41" in page, "accepted gap" in page) == (True, True, False)
+    answer = reader.get("/audit/public-key.pem", secure=True)
+    assert (answer.content, answer["Content-Type"]) == (b"-----BEGIN PUBLIC KEY-----", "application/x-pem-file")
+    record(actor=SYSTEM, action="audit.gap_accepted", target=key, detail={"reason": "restored"}, now=NOW)
+    assert "1 accepted gap" in cards(reader)
+    PeriodicWork.objects.create(name=CHECK, lease_until=NOW, last_error="OSError: the disk is full")
+    assert "could not be signed" in cards(reader)
+    for look in Finding.Look:
+        Finding.objects.create(look=look, kind="cut", first=42, last=50, text="The log ends at event 41.", at=NOW)
+    page = cards(reader)
+    assert ("The log changed 1 finding" in page, "The log ends at event 41." in page) == (True, True)
