@@ -11,3 +11,4 @@ class AuditConfig(AppConfig):
         # These register periodic work and words for events, and need the models loaded.
         from audit import tasks  # noqa: F401, PLC0415
         from audit.checkpoints import events as checkpoint_events  # noqa: F401, PLC0415
+        from audit.exports import events as exports_events  # noqa: F401, PLC0415

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.http import StreamingHttpResponse
+from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,14 +12,15 @@ from rest_framework.utils.urls import replace_query_param
 from audit.listing import EventFilter, events_page
 from audit.models import Outcome
 from audit.request import CredentialKind
+from qmc.audit_log.exports import JSON_LINES, KINDS, range_answer, selection_answer
 from web.api import LARGEST_PAGE, Choice, Query, View, operation, page_of
 from web.lists.declared import PAGE_SIZE
 
 LARGEST_SEQUENCE = 2**63 - 1
 
 
-class AuditQuery(Query):
-    """The filters. `cursor` is a sequence number, because this list is as long as the log and has no page numbers."""
+class AuditFilters(Query):
+    """Which events."""
 
     actor = serializers.CharField(required=False, max_length=200, help_text="who acted: the exact name")
     action = serializers.CharField(required=False, max_length=80, help_text="the exact name, such as node.created")
@@ -29,10 +32,44 @@ class AuditQuery(Query):
     )
     outcome = Choice(Outcome.values, required=False)
     request_id = serializers.CharField(required=False, max_length=40, help_text="the events of one request")
+
+
+class AuditQuery(AuditFilters):
+    """The filters. `cursor` is a sequence number, because this list is as long as the log and has no page numbers."""
+
     cursor = serializers.IntegerField(
         required=False, min_value=1, max_value=LARGEST_SEQUENCE, help_text="events before this sequence number, from `next`"
     )
     page_size = serializers.IntegerField(required=False, default=PAGE_SIZE, min_value=1, max_value=LARGEST_PAGE)
+
+
+class AuditExportQuery(AuditFilters):
+    """A range of sequence numbers, or filters."""
+
+    format = Choice(KINDS, required=False, default=KINDS[0])
+
+    def get_fields(self) -> dict[str, Any]:
+        first = serializers.IntegerField(
+            required=False, min_value=1, max_value=LARGEST_SEQUENCE,
+            help_text="the first event of a range. Its file proves that it is complete and unchanged",
+        )  # fmt: skip
+        last = serializers.IntegerField(
+            required=False, min_value=1, max_value=LARGEST_SEQUENCE,
+            help_text="the last event. The range ends at the next checkpoint. Without it, the range ends at the last checkpoint",
+        )  # fmt: skip
+        return {"from": first, "to": last, **super().get_fields()}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        first, last = attrs.get("from"), attrs.get("to")
+        if first is None and last is not None:
+            raise serializers.ValidationError({"from": "A range needs its first event. Give `from` too."})
+        if first is not None and attrs.keys() - {"from", "to", "format"}:
+            raise serializers.ValidationError({"from": "A range has no filters. Give either a range or filters."})
+        if first is not None and attrs["format"] == "csv":
+            raise serializers.ValidationError({"format": "CSV has no place for checkpoints. Use jsonl for a range."})
+        if first is not None and last is not None and last < first:
+            raise serializers.ValidationError({"to": "The last event is before the first one."})
+        return attrs
 
 
 class AuditTargetOutput(serializers.Serializer[Any]):
@@ -72,3 +109,20 @@ class Audit(View):
         page = events_page(EventFilter(**given), before=cursor, size=size)
         following = replace_query_param(request.build_absolute_uri(), "cursor", page.before) if page.before else None
         return Response({"results": [event.content for event in page.rows], "next": following})
+
+
+class AuditExport(View):
+    """The audit log as a file.
+
+    With `from` and `to`: a range of sequence numbers with its signed checkpoints, as JSON lines. `python -m audit.verify` verifies the file without
+    the site. Without: the events that match the filters, the newest first, as JSON lines or CSV. The first line says that this proves nothing about
+    what is missing. Each export is an event.
+    """
+
+    @operation({(200, JSON_LINES): str}, query=AuditExportQuery, conflicts=True)
+    def get(self, request: Request) -> StreamingHttpResponse:
+        given, now = dict(self.query), timezone.now()
+        first, last, kind = given.pop("from", None), given.pop("to", None), given.pop("format")
+        if first is not None:
+            return range_answer(actor=self.actor, first=first, last=last, now=now)
+        return selection_answer(actor=self.actor, wanted=EventFilter(**given), kind=kind, now=now)

@@ -211,7 +211,7 @@ def test_the_schema_lists_the_problems_of_every_operation() -> None:
             {"400"} if path == "/api/v1/schema/" else {"400", "401", "403", "503"} | ({"404"} if "{id}" in path or path in FINDS else set())
         )
         assert expected == {*problems} - {"409"}, (method, path)
-        assert "409" not in problems or method != "get"
+        assert "409" not in problems or method != "get" or path == "/api/v1/audit/export/"  # nothing may be signed yet
     assert operation["components"]["Problem"]["required"] == ["detail", "errors", "status", "title", "type"]
 
 

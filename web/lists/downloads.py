@@ -17,7 +17,7 @@ Batches = Iterator[list[dict[str, Any]]]
 
 def download(kind: str, name: str, batches: Batches, columns: Sequence[str]) -> StreamingHttpResponse:
     """The file as an answer. `kind` is one of TYPES."""
-    lines = _csv(batches, columns) if kind == "csv" else _json(batches)
+    lines = csv_lines(batches, columns) if kind == "csv" else _json(batches)
     return StreamingHttpResponse(lines, content_type=TYPES[kind], headers={"Content-Disposition": f'attachment; filename="{name}.{kind}"'})
 
 
@@ -44,9 +44,10 @@ class _Line:
         return line
 
 
-def _csv(batches: Batches, columns: Sequence[str]) -> Iterator[str]:
+def csv_lines(batches: Batches, columns: Sequence[str], *, note: str = "") -> Iterator[str]:
+    """The lines of a CSV file. A `note` is its first line, before the names of the columns."""
     writer = csv.writer(_Line())
-    yield writer.writerow(columns)
+    yield (writer.writerow([note]) if note else "") + writer.writerow(columns)
     for rows in batches:
         yield "".join(writer.writerow([cell(row[name]) for name in columns]) for row in rows)
 

@@ -1,0 +1,46 @@
+"""Export events: a range that proves itself, or a selection that proves nothing about what is missing. Each export is an event."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+
+from audit.actors import Actor
+from audit.exports.ranges import ClosedRange, log_key, range_closed
+from audit.listing import EventFilter, events_page
+from audit.models import Event
+from audit.record import record
+
+PERMISSION = "audit.view_event"
+BATCH = 1000
+
+
+def range_export(*, actor: Actor, first: int, last: int | None = None, now: datetime) -> ClosedRange:
+    """The range from the event `first` to the checkpoint at the event `last` or the next one after it; without `last`, to the last checkpoint.
+
+    Raises: PermissionRefused, NotProved.
+    """
+    actor.require(PERMISSION)
+    found = range_closed(first, last)
+    detail = {"first": found.header.first, "last": found.header.last}
+    record(actor=actor, action="audit.exported", target=log_key(), detail=detail, now=now)
+    return found
+
+
+def selection_export(*, actor: Actor, wanted: EventFilter, now: datetime) -> Iterator[list[Event]]:
+    """The events that match, the newest first, in batches. Raises: PermissionRefused, NotProved before the first checkpoint."""
+    actor.require(PERMISSION)
+    record(actor=actor, action="audit.exported", target=log_key(), detail={"filters": filters_of(wanted)}, now=now)
+    return _batches(wanted)
+
+
+def filters_of(wanted: EventFilter) -> dict[str, str]:
+    """The conditions that a selection has, as texts."""
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(wanted).items() if value}
+
+
+def _batches(wanted: EventFilter) -> Iterator[list[Event]]:
+    page = events_page(wanted, size=BATCH)
+    yield page.rows
+    while page.before:
+        page = events_page(wanted, before=page.before, size=BATCH)
+        yield page.rows
