@@ -66,6 +66,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "both_engines: `make test` runs it on SQLite and on PostgreSQL with Redis")
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # a real one costs a quarter of a second a sign-in
+    settings.MIDDLEWARE = ["tests.recorded.RecordedMiddleware", *settings.MIDDLEWARE]  # nothing changes without an event
     settings.WHITENOISE_AUTOREFRESH = True  # a test's client looks for a static file when it asks for one, not for all at its start
 
 

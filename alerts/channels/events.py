@@ -1,11 +1,12 @@
 """Wording of the events of channels."""
 
 from alerts.models import Channel
-from audit.event_lines import wording_register
+from audit.event_lines import wording_register, words_register
 from audit.models import Event
 from audit.object_pages import object_page_register
 
 object_page_register(Channel.objects.all(), "alerts:channel")
+words_register({"channel.tested": ("Test message requested", "blue")})
 
 
 @wording_register("channel.created")

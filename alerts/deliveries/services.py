@@ -15,6 +15,7 @@ from alerts.errors import NotSent
 from alerts.models import Alert, Channel, Delivery, Message, QueuedMessage
 from alerts.states import UNDELIVERED, DeliveryState
 from audit.actors import SYSTEM, Actor
+from audit.record import record
 from jobs.models import FARTHEST, Job
 from jobs.registry import Retry, handles
 from jobs.services import job_create, job_finish
@@ -34,6 +35,7 @@ def delivery_test(*, actor: Actor, channel: Channel, now: datetime) -> Delivery:
         delivery = Delivery.objects.create(
             channel=channel, title=f"{TEST}{actor.label}"[:300], created_at=now, changed_at=now, is_test=True
         )
+        record(actor=actor, action="channel.tested", target=channel, detail={}, now=now)
         deliver_soon(channel, actor=actor, now=now)
     return delivery
 

@@ -4,7 +4,12 @@ from audit.event_lines import wording_register, words_register
 from audit.models import Event
 from web.words import counted
 
-words_register({"registration.password_repeated": ("Registration password shown again", "orange")})
+words_register(
+    {
+        "registration.password_shown": ("Registration password shown", "blue"),
+        "registration.password_repeated": ("Registration password shown again", "orange"),
+    }
+)
 
 
 @wording_register("registration.wrong_passwords")

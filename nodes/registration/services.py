@@ -137,6 +137,7 @@ def _start(actor: Actor, node: Node, request: uuid.UUID | None, checks: Prefligh
             sealed_password=new_password,
             request=request,
         )
+        record(actor=actor, action="registration.password_shown", target=node, detail={"generation": node.generation}, now=now)
         job_create(task=TASK, subject=node.pk, title=f"Registration of {node}", actor=actor.label, now=now)
     warnings = tuple(finding for finding in checks.findings if finding.level == "warning")
     return Ceremony(password.display(new_password), setup_url(node), registration.expires_at, node.state, warnings)

@@ -1,6 +1,6 @@
 """Wording of the events of renewals."""
 
-from audit.event_lines import wording_register
+from audit.event_lines import wording_register, words_register
 from audit.models import Event
 
 ENTERED = {
@@ -9,6 +9,9 @@ ENTERED = {
     "proved": ("Renewal verified by a TLS handshake", "green"),
     "failed": ("Renewal failed", "red"),
 }
+
+
+words_register({"renewal.requested": ("Renewal requested", "blue")})
 
 
 @wording_register("renewal.transition")

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from audit.actors import SYSTEM, Actor, system_for
+from audit.record import record
 from certs.errors import StaleCertificate
 from certs.models import Certificate
 from jobs.models import Job
@@ -51,6 +52,7 @@ def node_renew(*, actor: Actor, node: Node, now: datetime) -> Renewal:
             if not Node.objects.filter(pk=node.pk, generation=node.generation, state=NodeState.REGISTERED).update(generation=generation):
                 raise StaleNode(f"{node} has just changed. Reload the page.")
             renewal = Renewal.objects.create(node=node, generation=generation, actor=actor.label, created_at=now)
+            record(actor=actor, action="renewal.requested", target=node, detail={"generation": generation}, now=now)
             job_create(task=TASK, subject=renewal.pk, title=f"Renewal of {node}", actor=actor.label, now=now)
     except IntegrityError as exc:
         raise IllegalNodeTransition(f"A renewal of {node} is already in progress.") from exc

@@ -33,6 +33,8 @@ def changed(event: Event) -> tuple[str, str]:
 
 @wording_register("person.signed-out")
 def signed_out(event: Event) -> tuple[str, str]:
+    if ended := event.detail.get("ended"):
+        return {"idle": "Session ended after a time without activity", "longest": "Session ended after its longest time"}[ended], "grey"
     return f"Signed out: {counted(event.detail['sessions'], 'session')} ended", "grey"
 
 

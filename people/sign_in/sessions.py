@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import logout
-from django.contrib.auth.signals import user_logged_in
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.contrib.sessions.models import Session
 from django.db import DatabaseError
 from django.dispatch import receiver
@@ -15,6 +16,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
+from audit.actors import SYSTEM, Actor
+from audit.record import record
 from audit.request import CredentialKind, credential_use
 from people.roles.backend import lacks_second_factor
 from web import database_problem
@@ -56,11 +59,12 @@ def _followed(request: HttpRequest) -> HttpResponse | None:
     began, seen = session.get(BEGAN, 0), session.get(SEEN, 0)
     # A session that began in the future: the clock was set back. It may end late, by at most as much.
     ended = "longest" if now - began > LONGEST.total_seconds() else "idle" if now - seen > IDLE.total_seconds() else ""
+    credential_use(CredentialKind.SESSION, session.setdefault(ID, str(uuid.uuid4())))
     if ended:
+        session[ENDED] = ended
         logout(request)
         request.session[ENDED] = ended
         return None
-    credential_use(CredentialKind.SESSION, session.setdefault(ID, str(uuid.uuid4())))
     # Parts of a page that are fetched again by themselves are no activity.
     is_activity = request.headers.get("HX-Request") != "true" or request.method != "GET"
     if is_activity and abs(now - seen) > WRITTEN_EVERY.total_seconds():
@@ -94,6 +98,16 @@ def session_begin(request: HttpRequest, **_: Any) -> None:
     request.session[BEGAN] = request.session[SEEN] = timezone.now().timestamp()
     request.session[ID] = str(uuid.uuid4())  # events have it. The session's key is a secret
     credential_use(CredentialKind.SESSION, request.session[ID])
+
+
+@receiver(user_logged_out)
+def session_end_record(request: HttpRequest, user: User | None, **_: Any) -> None:
+    """Record that a person signed out, or that the session was over."""
+    if user is None:
+        return
+    ended = request.session.get(ENDED)
+    actor, detail = (SYSTEM, {"sessions": 1, "ended": ended}) if ended else (Actor("user", user.get_username(), user), {"sessions": 1})
+    record(actor=actor, action="person.signed-out", target=user.person, detail=detail, now=timezone.now())
 
 
 def checked_by_provider(signal_kwargs: Mapping[str, Any] | None) -> bool | None:

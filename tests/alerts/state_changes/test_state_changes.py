@@ -31,7 +31,7 @@ from tests.receivers import LOOPBACK, HttpReceiver, http_receiver, status
 pytestmark = pytest.mark.django_db
 # Actions about these objects that change no state.
 NO_CHANGES = {
-    "node.changed", "node.browser_certificate_chosen", "node.browser_certificate_taken", "node.caller_found", "node.callers_settled",
+    "node.changed", "node.browser_certificate_chosen", "node.browser_certificate_taken", "node.caller_found", "node.callers_settled", "renewal.requested",
     "rotation.by_itself", "rotation.excluded", "export.downloaded", "export.archive_wiped",
 }  # fmt: skip
 

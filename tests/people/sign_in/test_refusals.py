@@ -108,3 +108,16 @@ def test_a_token_in_an_address_is_not_accepted_and_in_no_event() -> None:
     assert Client().get(f"/api/v1/nodes/?token={token}", secure=True).status_code == 401
     assert Client().get(f"/nodes/?token={token}", secure=True).status_code == 302
     assert not Event.objects.filter(detail__icontains=token).exists()
+
+
+def test_the_end_of_a_session_is_recorded(client: Client) -> None:
+    user = User.objects.create_superuser("zoe")
+    for ended, actor in (("", "zoe"), ("idle", "system"), ("longest", "system")):
+        client.force_login(user)
+        session, over = client.session, 10_000_000_000.0 if ended else 0
+        session["seen" if ended == "idle" else "began"] -= over
+        session.save()
+        client.get("/", secure=True) if ended else client.post("/accounts/logout/", secure=True)
+        event = Event.objects.latest("sequence")
+        assert (event.action, event.actor, event.target_label, event.detail.get("ended", "")) == ("person.signed-out", actor, "zoe", ended)
+        assert event.credential == f"session {session['id']}"
