@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from certs.certificates.issuer import root_rotation
 from certs.errors import RotationRefused
 from certs.models import Rotation
 from certs.roots.services import automatic_rotation_set
@@ -32,8 +33,7 @@ from web.page import PageRequest, page
 
 @page("certs.view_rotation")
 def show(request: PageRequest) -> HttpResponseBase:
-    now = timezone.now()
-    rotation = Rotation.objects.select_related("from_root", "to_root").filter(kind=Rotation.Kind.ROOT, under_way=True).first()
+    now, rotation = timezone.now(), root_rotation()
     listed = Listed(request, ProgressList(rotation), root_progress_rows(rotation, now=now), now=now) if rotation else None
     if listed and listed.answer is not None:
         return listed.answer

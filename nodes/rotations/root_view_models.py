@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import BooleanField, Case, Count, Q, QuerySet, Value, When
 
 from certs.certificates.issuer import issuing_root, roots_in_force
+from certs.certificates.issuer import root_rotation as rotation_now
 from certs.exports.status import exports_of_root
 from certs.exports.view_models import AffectedExports, affected_exports
 from certs.models import Certificate, RevocationList, Rotation
@@ -146,7 +147,8 @@ class RootPage:
 
 def root_page(*, now: datetime) -> RootPage:
     zone, root = zone_current(), issuing_root()
-    rotation = Rotation.objects.select_related("from_root", "to_root").filter(kind=Rotation.Kind.ROOT).first()
+    last = Rotation.objects.select_related("from_root", "to_root").filter(kind=Rotation.Kind.ROOT)
+    rotation = rotation_now() or last.first()
     due_at = lifetime.root_due_at(root.not_before, root.not_after)
     return RootPage(
         root=root,
