@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
 
 from certs.certificates.holders import Holder, holder_register
@@ -19,7 +19,8 @@ SOON = timedelta(days=30)
 
 # What pages show of the certificates of exports.
 READ = (
-    "kind", "status", "reason", "subject", "key_type", "not_before", "not_after", "database_key_version", "holder_id", "generation", "issuer",
+    "kind", "status", "reason", "subject", "key_type", "not_before", "not_after", "database_key_version", "holder_id", "generation",
+    "issuer__status", "issuer__subject",
 )  # fmt: skip
 
 
@@ -60,8 +61,7 @@ def export_statuses(exports: Iterable[Export], known: Iterable[Certificate] | No
     held: dict[tuple[uuid.UUID | None, int], list[Certificate]] = {}
     if known is None:
         rows = Certificate.objects.listed().filter(holder_id__in=[export.pk for export in exports_listed])
-        # Few roots issued all of them.
-        known = rows.only(*READ).prefetch_related(Prefetch("issuer", Certificate.objects.only("status", "subject")))
+        known = rows.select_related("issuer").only(*READ)
     for row in sorted(known, key=lambda row: row.kind, reverse=True):
         held.setdefault((row.holder_id, row.generation), []).append(row)
     rotation, keys = root_rotation(), {database_key.version: database_key for database_key in database_keys()}

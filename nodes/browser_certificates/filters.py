@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
 
 from nodes.browser_certificates.fits import NodeFit
 from nodes.models import BrowserCertificate, Node
@@ -33,4 +33,6 @@ class NodeFitFilter(ListFilter):
         fields: list[str] = []
 
     def with_fit(self, rows: "QuerySet[Any]", name: str, value: str) -> "QuerySet[Any]":
-        return rows.filter(fit=NodeFit[value.upper()])
+        fit = NodeFit[value.upper()]
+        found: QuerySet[Any] = rows.filter(fit=fit).annotate(fit=Value(fit))
+        return found

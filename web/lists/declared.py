@@ -67,7 +67,7 @@ class List:
 
     def source(self, rows: Any, name: str) -> Source:
         """The rows that the filters leave, in the order with this name. Raises: KeyError for an order that the list does not have."""
-        order = order_of(rows, name, self.sorts()[name.removeprefix("-")])
-        if self.computed is not None and self.computed.name == order.keys[0].name:
-            return InGroups(rows, order, self.computed)
+        order, column = order_of(rows, name, self.sorts()[name.removeprefix("-")]), self.computed
+        if column is not None and column.name == order.keys[0].name and rows.query.where == column.rows.query.where:
+            return InGroups(rows, order, column)
         return Rows(rows, order)

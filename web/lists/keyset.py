@@ -242,7 +242,7 @@ class InGroups(Rows):
     """The rows in an order that begins with a computed column. Each group is read in the order of the further keys, which can have an index."""
 
     def __init__(self, rows: "QuerySet[Any]", order: Order, column: Computed) -> None:
-        """`rows` are a part of those of the column."""
+        """`rows` are those of the column. If a filter leaves fewer, the database computes the column for these."""
         super().__init__(rows, order)
         self.column = column
 
