@@ -17,7 +17,12 @@ from hypothesis import strategies as st
 from agent.store import Store
 from attention.needs import Look, needs
 from audit.actors import SYSTEM
-from audit.models import Event
+from audit.checkpoints.file import checkpoint_file, file_held
+from audit.checkpoints.key import public_key_known
+from audit.checkpoints.services import CheckpointRefused, audit_gap_accept, checkpoint_sign
+from audit.models import Event, Finding, Head
+from audit.record import record
+from backups import backup as backing_up
 from backups import restore as restoring
 from backups.archive import DATA, SECRET_KEY, Archive, BackupError, Origin, pack, private_keys, seal, unpack, unseal
 from backups.backup import VERIFIED, backup_make
@@ -385,3 +390,55 @@ def test_a_backup_without_its_central_key_is_refused_and_changes_nothing(zone: T
         put_back(cut, tmp_path / "restored", settings)
     assert in_use() == []
     assert not (tmp_path / "restored/secrets/central-key").exists()
+
+
+def backed_up(folder: Path) -> Archive:
+    """A backup of a site whose log is signed."""
+    assert checkpoint_sign(now=datetime.now(UTC)) is not None
+    backup_make(file=folder / "b.age", passphrase=WORD, actor=SYSTEM, now=datetime.now(UTC))
+    return unseal((folder / "b.age").read_bytes(), WORD)
+
+
+def test_a_backup_has_the_checkpoints_of_the_audit_log_and_their_public_key(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
+    content, lines = backed_up(tmp_path), checkpoint_file().read_bytes()
+    assert content.members["audit/checkpoints"] == lines
+    assert content.members["audit/public-key.pem"] == public_key_known().encode()
+    assert b"PRIVATE KEY" not in content.members[DATA]
+    assert "1 private key of the audit log (encrypted with the passphrase of the backup)" in private_keys(content)
+    assert put_back(content, tmp_path / "restored", settings).problems == []
+    assert checkpoint_file() == tmp_path / "restored/audit/checkpoints"
+    assert (checkpoint_file().read_bytes(), checkpoint_file().stat().st_mode & 0o777) == (lines, 0o600)
+    row = checkpoint_sign(now=datetime.now(UTC))  # the restore is an event
+    assert row is not None
+    assert (row.number, verify()) == (2, row.sequence)
+
+
+def test_an_older_database_beside_a_newer_file_is_found_with_its_times(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
+    content, since = backed_up(tmp_path), Head.objects.get().sequence
+    later = datetime.now(UTC) + timedelta(days=2)
+    factories.node(at=later)
+    record(actor=SYSTEM, action="test", target=zone, detail={}, now=later)
+    checkpoint_sign(now=later)
+    newer = checkpoint_file().read_bytes()
+    put_back(content, tmp_path / "restored", settings)
+    checkpoint_file().write_bytes(newer)
+    with pytest.raises(CheckpointRefused, match="The database was replaced by an older one"):
+        checkpoint_sign(now=later)
+    (found,) = Finding.objects.all()
+    assert (found.kind, found.last, found.until) == ("older-database", since + 1, later.replace(microsecond=0))
+    checkpoint = audit_gap_accept(actor=SYSTEM, reason="Restored on purpose.", now=later)
+    assert (checkpoint.number, verify() > 0, Finding.objects.count()) == (3, True, 0)
+
+
+def test_a_backup_without_the_key_of_its_checkpoints_is_refused(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
+    content = backed_up(tmp_path)
+    members = {name: member for name, member in content.members.items() if name != "audit/private-key.pem"}
+    with pytest.raises(BackupError, match="lacks the key of the audit log's checkpoints"):
+        put_back(Archive(content.origin, members), tmp_path / "restored", settings)
+    assert not (tmp_path / "restored/audit").exists()
+
+
+def test_a_backup_waits_for_a_checkpoint_that_is_being_signed(zone: TrustZone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backing_up, "PATIENCE", timedelta(0))
+    with file_held(now=NOW), pytest.raises(BackupError, match="are in use by process"):
+        backup_make(file=tmp_path / "b.age", passphrase=WORD, actor=SYSTEM, now=NOW)
