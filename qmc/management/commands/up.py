@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from argparse import ArgumentTypeError
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,19 @@ def port_number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
         raise ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
     return int(text)
+
+
+def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Terminate these processes, and kill those that still run after GRACE_S."""
+    until = time.monotonic() + GRACE_S
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(max(0.1, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 @dataclass
@@ -237,15 +251,7 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def _end(self, children: list[Child]) -> None:
-        processes = [child.process for child in children if child.process is not None]
-        for process in processes:
-            process.terminate()
-        deadline = time.monotonic() + GRACE_S
-        for process in processes:
-            try:
-                process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        for is_worker in (False, True):  # a worker signs the audit log at its end, after what the others have written
+            _end([child.process for child in children if child.process is not None and (child.name == "worker") == is_worker])
         if (file := database_file(connection)) is not None:
             log_empty(file)

@@ -4,6 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,21 +62,50 @@ REFUSED = {
     "edited, accepted": "A gap would not change what was found in the log itself: Event {middle} was changed after being written.",
 }
 Results = dict[str, Any]
+WORKER = [
+    "-m",
+    "celery",
+    "-A",
+    "qmc",
+    "--skip-checks",
+    "worker",
+    "-P",
+    "threads",
+    "-c",
+    "1",
+    "-Q",
+    "sign,default",
+    "--without-gossip",
+    "--without-mingle",
+]
+
+
+class Signed:
+    """A site without running processes, whose last eight events are not signed."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.environment = environment
+        self.run("manage.py", "init", "--host-name", "central.example", "--node-api-address", "127.0.0.1:4242")
+        self.results: Results = json.loads(self.run("-m", "tests.audit.checkpoints.tampered"))
+
+    def run(self, *words: str) -> str:
+        ended = subprocess.run([sys.executable, *words], cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """Each case: exit code, text, and what was found."""
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signed]:
     folder = tmp_path_factory.mktemp("tampered")
     with engine(request.param, folder / "engine") as environment:
         own = {name: value for name, value in os.environ.items() if not name.startswith("QMC_")}
-        own |= {"QMC_DATA_DIR": str(folder / "site"), "DJANGO_SETTINGS_MODULE": "qmc.settings"} | environment
-        init = ["manage.py", "init", "--host-name", "central.example", "--node-api-address", "127.0.0.1:4242"]
-        for words in (init, ["-m", "tests.audit.checkpoints.tampered"]):
-            ended = subprocess.run([sys.executable, *words], cwd=ROOT, env=own, capture_output=True, text=True, check=False)
-            assert ended.returncode == 0, ended.stderr
-    found: Results = json.loads(ended.stdout)
-    return found
+        yield Signed(own | {"QMC_DATA_DIR": str(folder / "site"), "DJANGO_SETTINGS_MODULE": "qmc.settings"} | environment)
+
+
+@pytest.fixture
+def results(site: Signed) -> Results:
+    """Each case: exit code, text, and what was found."""
+    return site.results
 
 
 def number(text: str, facts: dict[str, int]) -> int:
@@ -118,3 +150,16 @@ def test_an_older_database_is_named_with_its_times(results: Results) -> None:
 @pytest.mark.both_engines
 def test_every_case_is_expected(results: Results) -> None:
     assert results.keys() == {*NAMED, *WHOLE, *REFUSED, "facts"}
+
+
+@pytest.mark.both_engines
+def test_a_worker_signs_at_its_end_what_is_not_signed_yet(site: Signed, tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+    with log.open("wb") as output:
+        worker = subprocess.Popen([sys.executable, *WORKER], cwd=ROOT, env=site.environment, stdout=output, stderr=output)
+    while "[queues]" not in log.read_text() and worker.poll() is None:
+        time.sleep(0.1)
+    worker.terminate()
+    assert worker.wait(60) == 0, log.read_text()
+    text = site.run("manage.py", "verify_audit")
+    assert f"event {site.results['facts']['last']}\nThe audit log is whole." in text
