@@ -12,13 +12,12 @@ from django.db.models import DateTimeField, QuerySet, Value
 from attention.once import facts_refused
 
 Keys = QuerySet[Any, Any]
+# Otherwise, PostgreSQL plans each part as if its first rows were found soon, and most parts have few rows or none.
 PART = (
     "SELECT {number} AS kind, ROW_NUMBER() OVER () AS place, CAST(part.key AS TEXT) AS key, part.total FROM "
-    "(WITH part AS {materialized} ({sql}) SELECT part.key, {total} AS total FROM part LIMIT {most}) AS part"
+    "(WITH part AS MATERIALIZED ({sql}) SELECT part.key, {total} AS total FROM part LIMIT {most}) AS part"
 )
-# Where all rows are counted, PostgreSQL would plan for the first few only.
-COUNTED = {"materialized": "MATERIALIZED", "total": "COUNT(*) OVER ()"}
-NOT_COUNTED = {"materialized": "NOT MATERIALIZED", "total": "CAST(NULL AS BIGINT)"}
+COUNTED, NOT_COUNTED = "COUNT(*) OVER ()", "CAST(NULL AS BIGINT)"
 
 
 class Moment(Value):
@@ -84,7 +83,7 @@ def first_keys(asked: Mapping[str, tuple[Question, bool]], most: int, now: datet
     texts, parameters, names = [], [], list(asked)
     for number, (question, counts) in enumerate(asked.values()):
         if question.sql:
-            texts.append(PART.format(number=number, sql=question.sql, most=most, **(COUNTED if counts else NOT_COUNTED)))
+            texts.append(PART.format(number=number, sql=question.sql, most=most, total=COUNTED if counts else NOT_COUNTED))
             parameters += question.asked_at(now)
     rows: list[tuple[Any, ...]] = []
     if texts:
