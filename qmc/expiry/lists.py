@@ -39,7 +39,8 @@ class ExpiryList(List):
         return self.every.built(rows)
 
     def json(self, rows: list[Entry], now: datetime) -> list[dict[str, Any]]:
-        return [{name: getattr(row, name) for name in JSON} for row in self.every.built(rows)]
+        # A text that is read when it is shown is read now, while the facts of the request are known.
+        return [{name: getattr(row, name) for name in JSON} | {"explanation": str(row.explanation)} for row in self.every.built(rows)]
 
     def source(self, rows: ExpiryRows, name: str) -> ExpiryRows:
         return ExpiryRows(rows.every, rows.asked, name)
