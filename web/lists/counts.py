@@ -37,6 +37,11 @@ class Computed(ABC):
     name: str
     rows: "QuerySet[Any]"
 
+    @cached_property
+    def total(self) -> int:
+        """The number of rows."""
+        return self.rows.count()
+
     @property
     @abstractmethod
     def groups(self) -> Sequence[Group]:
@@ -87,7 +92,7 @@ class Unusual(Computed):
         if self._few is None:
             return counted_by(self.computed, self.name, values)
         unusual = Counter(self._few.values())
-        return dict.fromkeys(values, 0) | unusual | {self.usual: self.rows.count() - unusual.total()}
+        return dict.fromkeys(values, 0) | unusual | {self.usual: self.total - unusual.total()}
 
 
 @dataclass(frozen=True)

@@ -246,6 +246,9 @@ class InGroups(Rows):
         super().__init__(rows, order)
         self.column = column
 
+    def count(self) -> int:
+        return self.column.total
+
     def _group(self, group: Group) -> Rows:
         rows = self.rows.filter(group.condition)
         if group.value is None:
