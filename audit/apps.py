@@ -12,3 +12,5 @@ class AuditConfig(AppConfig):
         from audit import tasks  # noqa: F401, PLC0415
         from audit.checkpoints import events as checkpoint_events  # noqa: F401, PLC0415
         from audit.exports import events as exports_events  # noqa: F401, PLC0415
+        from audit.retention import events as retention_events  # noqa: F401, PLC0415
+        from audit.retention import worker  # noqa: F401, PLC0415

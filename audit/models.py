@@ -8,6 +8,7 @@ from django.db import models
 from audit.checkpoints.models import Checkpoint as Checkpoint
 from audit.checkpoints.models import CheckpointKey as CheckpointKey
 from audit.checkpoints.models import Finding as Finding
+from audit.retention.models import Segment as Segment
 
 
 class AppendOnly(Exception):

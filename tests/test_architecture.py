@@ -21,7 +21,7 @@ APPS = [
 # The rooms of an app from the ground up. What an app has beside its rooms is above them all, but for these files, which all rooms share.
 ROOMS = {
     "pki": ["core", "evidence", "foreign", "cluster", "exchange", "issuing"],
-    "audit": ["checkpoints", "exports"],
+    "audit": ["checkpoints", "exports", "retention"],
     "web": ["lists"],
     "people": ["roles", "sign_in", "factors", "accounts", "provider", "tokens", "profile"],
     "certs": [

@@ -7,6 +7,7 @@ permissions_register(
         "audit.view_event": (Role.AUDIT_ADMIN,),
         "audit.view_reason": READERS,
         "audit.accept_gap": (),
+        "audit.remove_event": (),
         "jobs.change_periodicwork": (Role.SECURITY_ADMIN, Role.DEPLOYMENT_ADMIN),
         "people.change_identityprovider": (),
         "people.view_person": (Role.AUDIT_ADMIN,),

@@ -1,0 +1,278 @@
+"""Old events are written to files, verified from them, and removed by the decision of a person. The chain goes on, and nothing is lost."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from audit.actors import SYSTEM, Actor, PermissionRefused
+from audit.checkpoints.look import log_verify
+from audit.checkpoints.services import checkpoint_sign
+from audit.exports.ranges import NotProved, range_closed
+from audit.models import AppendOnly, Checkpoint, Event, Segment
+from audit.retention import services, worker
+from audit.retention.files import segment_file
+from audit.retention.services import KEPT, RetentionRefused, StaleSegment, segment_remove, segment_transition, segments_close
+from audit.retention.states import TRANSITIONS, SegmentStatus
+from jobs.models import Job
+from jobs.registry import Retry
+from sitekit.engines import ENGINES, engine
+from sitekit.site import ROOT
+from tests.audit.checkpoints.test_signing import execute, write
+
+NOW = timezone.now().replace(microsecond=0) + timedelta(minutes=5)  # after the events of the site
+LATER = NOW + KEPT + timedelta(days=2)
+OLD = NOW + timedelta(days=1)
+
+
+class Person:
+    def __init__(self, *permissions: str) -> None:
+        self.permissions = permissions
+
+    def has_perm(self, perm: str) -> bool:
+        return perm in self.permissions
+
+
+ANN, EVE = Actor("user", "ann", Person("audit.remove_event")), Actor("user", "eve", Person("audit.view_event"))
+
+
+@pytest.fixture
+def ends(site_directory: Path) -> list[int]:
+    """The last events of three checkpoints. The newest events are later than `OLD`."""
+    found = []
+    for number in range(3):
+        found.append(write(4, now=NOW))
+        assert checkpoint_sign(now=NOW + timedelta(minutes=number)) is not None
+    write(4, now=LATER)
+    assert checkpoint_sign(now=LATER) is not None
+    return found
+
+
+def advance(segment: Segment) -> None:
+    while job := Job.objects.unfinished().filter(subject=segment.pk).first():
+        worker.segment_advance(job=job)
+    segment.refresh_from_db()
+
+
+def written() -> Segment:
+    (segment,) = segments_close(actor=ANN, before=OLD, now=LATER)
+    advance(segment)
+    assert segment.status == SegmentStatus.WRITTEN, segment.problem
+    return segment
+
+
+def remove(segment: Segment) -> None:
+    segment_remove(actor=ANN, segment=segment, reason="The law allows it.", now=LATER)
+
+
+def test_old_events_are_removed_after_their_file_is_verified(ends: list[int]) -> None:
+    segment = written()
+    assert (segment.first, segment.last, segment_file(segment).stat().st_size) == (1, ends[-1], segment.size)
+    assert segment_file(segment).stat().st_mode & 0o777 == 0o600
+    remove(segment)
+    assert Event.objects.filter(sequence=1).exists()  # only a worker removes
+    advance(segment)
+    assert segment.status == SegmentStatus.REMOVED
+    assert Event.objects.order_by("sequence")[0].sequence == ends[-1] + 1
+    verified = log_verify()
+    assert (verified.findings, segment.checkpoint) == ([], Checkpoint.objects.signed().last().number)  # type: ignore[union-attr]
+    write(2, now=LATER)
+    assert checkpoint_sign(now=LATER + timedelta(minutes=1)) is not None
+    assert log_verify().findings == []
+
+
+def test_each_step_is_an_event_with_its_person(ends: list[int]) -> None:
+    segment = written()
+    remove(segment)
+    advance(segment)
+    events = Event.objects.filter(target_id=segment.pk).order_by("sequence")
+    assert [(event.actor, event.detail.get("to"), event.detail.get("reason")) for event in events] == [
+        ("ann", None, None), ("system", "written", None), ("ann", "removing", "The law allows it."), ("system for ann", "removed", None),
+    ]  # fmt: skip
+
+
+def test_a_log_whose_start_was_removed_otherwise_is_found(ends: list[int]) -> None:
+    segment = written()
+    remove(segment)
+    advance(segment)
+    execute(f"delete from audit_event where sequence = {ends[-1] + 1}")
+    (found,) = log_verify().findings
+    assert (found.kind, found.first, found.last) == ("removed", ends[-1] + 1, ends[-1] + 1)
+
+
+def test_ranges_begin_after_what_was_removed(ends: list[int]) -> None:
+    segment = written()
+    remove(segment)
+    advance(segment)
+    assert range_closed(1).header.first == ends[-1] + 1
+    with pytest.raises(RetentionRefused, match="Give a later time"):
+        written()
+
+
+@pytest.mark.parametrize("most", [1, 5, 6, 100])
+def test_segments_follow_each_other_and_end_at_checkpoints(most: int, ends: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "MOST_IN_SEGMENT", most)
+    segments = segments_close(actor=ANN, before=OLD, now=LATER)
+    assert [segment.first for segment in segments] == [1, *(segment.last + 1 for segment in segments[:-1])]
+    assert {segment.last for segment in segments} <= {*ends}
+    assert segments[-1].last == ends[-1]
+
+
+@pytest.fixture
+def three(ends: list[int], monkeypatch: pytest.MonkeyPatch) -> list[Segment]:
+    monkeypatch.setattr(services, "MOST_IN_SEGMENT", 5)
+    segments = segments_close(actor=ANN, before=OLD, now=LATER)
+    for segment in segments:
+        advance(segment)
+    assert len(segments) == 3
+    return segments
+
+
+def test_the_log_is_removed_from_its_start(three: list[Segment]) -> None:
+    with pytest.raises(RetentionRefused, match="from its start"):
+        remove(three[1])
+    remove(three[0])
+    remove(three[1])
+    with pytest.raises(Retry, match="before these"):
+        advance(three[1])
+    advance(three[0])
+    advance(three[1])
+    assert (three[1].status, log_verify().findings) == (SegmentStatus.REMOVED, [])
+    advance(three[2])
+    assert three[2].status == SegmentStatus.WRITTEN
+
+
+DAMAGED: dict[str, Callable[[Path], object]] = {
+    "missing": Path.unlink,
+    "emptied": lambda path: path.write_text(""),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-10]),
+    "changed": lambda path: path.write_bytes(path.read_bytes().replace(b'"system"', b'"nobody"', 1)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED.values(), ids=DAMAGED.keys())
+def test_a_file_that_was_damaged_since_removes_nothing(damage: Callable[[Path], object], three: list[Segment]) -> None:
+    """The same events can then be written to a file again, and removed."""
+    damage(segment_file(three[0]))
+    remove(three[0])
+    remove(three[1])
+    advance(three[0])
+    assert (three[0].status, "No event was removed" in three[0].problem, Event.objects.filter(sequence=1).exists()) == (
+        "failed",
+        True,
+        True,
+    )
+    with pytest.raises(Retry, match="before these"):
+        advance(three[1])
+    (again,) = segments_close(actor=ANN, before=OLD, now=LATER)
+    assert (again.first, again.last) == (three[0].first, three[0].last)
+    advance(again)
+    remove(again)
+    advance(again)
+    advance(three[1])
+    assert (again.status, three[1].status, log_verify().findings) == ("removed", "removed", [])
+
+
+def test_a_log_that_was_changed_is_not_removed(ends: list[int]) -> None:
+    execute("update audit_event set actor = 'eve' where sequence = 2")
+    (segment,) = segments_close(actor=ANN, before=OLD, now=LATER)
+    advance(segment)
+    assert (segment.status, "Event 2 was changed" in segment.problem) == ("failed", True)
+    with pytest.raises(RetentionRefused, match="failed"):
+        remove(segment)
+
+
+def test_a_log_that_is_not_what_was_signed_is_not_removed(ends: list[int]) -> None:
+    segment = written()
+    remove(segment)
+    execute(f"delete from audit_event where sequence > {ends[-1]}", f"update audit_head set sequence = {ends[-1]}")
+    with pytest.raises(Retry, match="cannot be signed"):
+        advance(segment)
+    assert Event.objects.filter(sequence=1).exists()
+
+
+def test_what_somebody_must_still_get_is_not_removed(ends: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    needed = ["The channel ops has not got them."]
+    monkeypatch.setattr(services, "_readers", [lambda last: needed[0] if last >= ends[0] else ""])
+    segment = written()
+    with pytest.raises(RetentionRefused, match="The channel ops"):
+        remove(segment)
+    needed[0] = ""
+    remove(segment)
+    needed[0] = "The channel web has not got them."
+    with pytest.raises(Retry, match="The channel web"):
+        advance(segment)
+    needed[0] = ""
+    advance(segment)
+    assert segment.status == SegmentStatus.REMOVED
+
+
+def test_only_a_person_with_the_permission_decides(ends: list[int]) -> None:
+    with pytest.raises(PermissionRefused):
+        segments_close(actor=EVE, before=OLD, now=LATER)
+    segment = written()
+    with pytest.raises(PermissionRefused):
+        segment_remove(actor=EVE, segment=segment, reason="x", now=LATER)
+    with pytest.raises(RetentionRefused, match="A person must decide"):
+        segment_remove(actor=SYSTEM, segment=segment, reason="x", now=LATER)
+    assert Segment.objects.get().status == SegmentStatus.WRITTEN
+
+
+def test_new_events_stay(ends: list[int]) -> None:
+    with pytest.raises(RetentionRefused, match="last 30 days"):
+        segments_close(actor=ANN, before=LATER, now=LATER)
+
+
+def test_before_the_first_checkpoint_nothing_is_written(site_directory: Path) -> None:
+    with pytest.raises(NotProved):
+        segments_close(actor=ANN, before=OLD, now=LATER)
+
+
+def test_a_decision_is_made_once(ends: list[int]) -> None:
+    segment = written()
+    other = Segment.objects.get()
+    remove(segment)
+    with pytest.raises(StaleSegment):
+        remove(other)
+
+
+@pytest.mark.parametrize(("old", "new"), [(old, new) for old in SegmentStatus for new in SegmentStatus])
+def test_every_pair_of_states(old: SegmentStatus, new: SegmentStatus, db: None) -> None:
+    segment = Segment.objects.create(
+        first=1, last=2, digest="x", since=NOW, until=NOW, status=old, created_at=NOW, created_by="ann",
+    )  # fmt: skip
+    if new in TRANSITIONS[old]:
+        segment_transition(segment=segment, to=new, actor=ANN, now=NOW)
+        assert Segment.objects.get().status == new
+    else:
+        with pytest.raises(RetentionRefused):
+            segment_transition(segment=segment, to=new, actor=ANN, now=NOW)
+
+
+def test_nothing_else_removes_events(ends: list[int]) -> None:
+    with pytest.raises(AppendOnly):
+        Event.objects.filter(sequence=1).delete()
+    with pytest.raises(AppendOnly):
+        Event.objects.get(sequence=1).delete()
+
+
+@pytest.mark.both_engines
+@pytest.mark.parametrize("on", ENGINES)
+def test_a_worker_that_is_killed_at_any_step_loses_nothing(on: str, tmp_path: Path) -> None:
+    with engine(on, tmp_path / "engine") as environment:
+        own = {name: value for name, value in os.environ.items() if not name.startswith("QMC_")}
+        own |= {"QMC_DATA_DIR": str(tmp_path / "site"), "DJANGO_SETTINGS_MODULE": "qmc.settings"} | environment
+        init = ["manage.py", "init", "--host-name", "central.example", "--node-api-address", "127.0.0.1:4242"]
+        for words in (init, ["-m", "tests.audit.retention.retained"]):
+            ended = subprocess.run([sys.executable, *words], cwd=ROOT, env=own, capture_output=True, text=True, check=False)
+            assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout)
+    assert "The audit log is whole." in found.pop("verify_audit")
+    assert found == {step: [True, True, "removed", True, True, True] for step in found}
+    assert len(found) == 12
