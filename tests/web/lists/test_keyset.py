@@ -4,21 +4,29 @@ import json
 import random
 import uuid
 from base64 import urlsafe_b64encode
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db.models import Case, Q, When
 
 from nodes.inventory.lists import NodeList
 from nodes.models import Node, Observation
 from tests import factories
 from web.errors import InputInvalid
-from web.lists.keyset import Cursor, CursorInvalid, Rows, order_of
+from web.lists.counts import Decided, Unusual
+from web.lists.keyset import Cursor, CursorInvalid, InGroups, Rows, order_of
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 ROWS = Node.objects.select_related("observation")
+KEY = str(uuid.UUID(int=7))
+
+
+def written(*parts: Any) -> str:
+    return urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +75,39 @@ def test_rows_without_a_value_come_last_in_both_directions() -> None:
         assert seen == sorted(seen, reverse=True)
 
 
+RANKED = ROWS.annotate(rank=Case(When(generation=0, then=1), When(generation=1, then=2), default=3))
+COLUMNS = {
+    "few are unusual": lambda: Unusual(RANKED, "rank", 3, Q(generation__lt=2)),
+    "an index finds one value": lambda: Decided(RANKED, "rank", [1, 2, 3], {1: Q(generation=0)}),
+}
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+@pytest.mark.parametrize("kind", COLUMNS)
+@pytest.mark.parametrize("size", [1, 4, 23])
+def test_pages_in_groups_are_those_of_all_rows_in_order(kind: str, sign: str, size: int) -> None:
+    column, order = COLUMNS[kind](), order_of(RANKED, f"{sign}rank", ["rank", "name"])
+    plain, grouped = Rows(RANKED, order), InGroups(column.rows, order, column)
+    assert column.groups
+    wanted, part = plain.part(size=size), grouped.part(size=size)
+    for number in range(1, -(-23 // size) + 1):
+        assert part == wanted == grouped.numbered(size=size, number=number)
+        assert [row.rank for row in part.rows] == [row.rank for row in wanted.rows]
+        if part.previous:
+            assert grouped.part(size=size, cursor=part.previous) == plain.part(size=size, cursor=part.previous)
+        if part.next:
+            wanted, part = plain.part(size=size, cursor=part.next), grouped.part(size=size, cursor=part.next)
+    last = plain.last_cursor(23)
+    assert grouped.part(size=size, cursor=last) == plain.part(size=size, cursor=last)
+    assert column.counts([1, 2, 3]) == Counter(RANKED.values_list("rank", flat=True))
+
+
+def test_a_cursor_with_a_value_that_no_group_has_is_refused() -> None:
+    column, order = COLUMNS["an index finds one value"](), order_of(RANKED, "rank", ["rank", "name"])
+    with pytest.raises(CursorInvalid):
+        InGroups(column.rows, order, column).part(size=4, cursor=written("rank", False, 3, ["7", "rim1", KEY]))
+
+
 def test_a_page_begins_after_its_cursor_though_rows_before_it_are_gone() -> None:
     source = NodeList().source(ROWS, "name")
     first = source.part(size=5)
@@ -77,11 +118,6 @@ def test_a_page_begins_after_its_cursor_though_rows_before_it_are_gone() -> None
     assert ([row.name for row in back.rows], back.before) == (["rim13", "rim14", "rim15", "rim16", "rim17"], 0)
 
 
-def written(*parts: Any) -> str:
-    return urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
-
-
-KEY = str(uuid.UUID(int=7))
 GARBAGE = [
     "x", "a", "=", "é", "\0", "[" * 1900, "W" * 5000, written(), written("name"), written("name", 1, 2, 3), written("name", False, -1, ["a", KEY]),
     written("name", False, True, ["a", KEY]), written("name", False, 10**30, ["a", KEY]), written("name", False, 1, ["a"]), written("name", False, 1, []),
