@@ -18,6 +18,7 @@ from audit.models import Event, EventQuerySet
 
 # One page examines at most this many events for conditions that have no index, which takes less than 0.1 s.
 MOST_EXAMINED = 20_000
+LARGEST_SEQUENCE = 2**63 - 1
 # How far clocks can be wrong without hiding an event from a range of time.
 CLOCKS_DIFFER = timedelta(days=1)
 Condition = Q | Exact | GreaterThanOrEqual | IContains | LessThan

@@ -8,9 +8,10 @@ from audit.actors import Actor
 from audit.exports.ranges import ClosedRange, log_key, range_closed
 from audit.listing import EventFilter, events_page
 from audit.models import Event
+from audit.reasons import PERMISSION as REASONS
 from audit.record import record
 
-PERMISSION = "audit.view_event"
+PERMISSION = "audit.view_event"  # with that of reasons, which the files have
 BATCH = 1000
 
 
@@ -20,6 +21,7 @@ def range_export(*, actor: Actor, first: int, last: int | None = None, now: date
     Raises: PermissionRefused, NotProved.
     """
     actor.require(PERMISSION)
+    actor.require(REASONS)
     found = range_closed(first, last)
     detail = {"first": found.header.first, "last": found.header.last}
     record(actor=actor, action="audit.exported", target=log_key(), detail=detail, now=now)
@@ -29,6 +31,7 @@ def range_export(*, actor: Actor, first: int, last: int | None = None, now: date
 def selection_export(*, actor: Actor, wanted: EventFilter, now: datetime) -> Iterator[list[Event]]:
     """The events that match, the newest first, in batches. Raises: PermissionRefused, NotProved before the first checkpoint."""
     actor.require(PERMISSION)
+    actor.require(REASONS)
     record(actor=actor, action="audit.exported", target=log_key(), detail={"filters": filters_of(wanted)}, now=now)
     return _batches(wanted)
 

@@ -191,8 +191,8 @@ def site_set(*, actor: Actor, now: datetime, installation: str, upgraded_from: s
     zone = zone_current()
     facts = _facts(installation, upgraded_from, release, app_distribution)
     before = {name: getattr(zone, name) for name in facts}
-    TrustZone.objects.filter(pk=zone.pk).update(**facts)
     if facts != before:
+        TrustZone.objects.filter(pk=zone.pk).update(**facts)
         record(actor=actor, action="site.facts_set", target=zone, detail={"from": before, "to": facts}, now=now)
     zone.refresh_from_db()
     return site_answer(zone)

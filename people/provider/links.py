@@ -77,8 +77,9 @@ def _unlink(actor: Actor, person: Person, *, now: datetime) -> None:
     held, row = person_held(person), provider_current()
     if row is not None:
         roles_follow(row, held, [], now=now)
-    held.provider_roles = []  # the last RootAdmin keeps that role, from now on as if a RootAdmin had given it
-    held.save(update_fields=["provider_roles"])
+    if held.provider_roles:
+        held.provider_roles = []  # the last RootAdmin keeps that role, from now on as if a RootAdmin had given it
+        held.save(update_fields=["provider_roles"])
     if SocialAccount.objects.filter(user=held.user).delete()[0]:
         sessions_end(held.user)
         record(actor=actor, action="person.unlinked", target=held, detail={}, now=now)

@@ -9,14 +9,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-from audit.listing import EventFilter, events_page
+from audit.listing import LARGEST_SEQUENCE, EventFilter, events_page
 from audit.models import Outcome
+from audit.reasons import may_read_reasons, without
 from audit.request import CredentialKind
 from qmc.audit_log.exports import JSON_LINES, KINDS, range_answer, selection_answer
 from web.api import LARGEST_PAGE, Choice, Query, View, operation, page_of
 from web.lists.declared import PAGE_SIZE
-
-LARGEST_SEQUENCE = 2**63 - 1
 
 
 class AuditFilters(Query):
@@ -90,7 +89,7 @@ class AuditEventOutput(serializers.Serializer[Any]):
     action = serializers.CharField()
     outcome = serializers.ChoiceField(choices=Outcome.values)
     target = AuditTargetOutput()
-    detail = serializers.DictField()
+    detail = serializers.DictField(help_text="its `reason` is null without the permission audit.view_reason")
     request_id = serializers.CharField(help_text="the same for all events of one request; empty for work of a process")
     address = serializers.CharField(help_text="of the client; empty for work of a process")
     credential = AuditCredentialOutput(
@@ -108,7 +107,10 @@ class Audit(View):
         cursor, size = given.pop("cursor", None), given.pop("page_size")
         page = events_page(EventFilter(**given), before=cursor, size=size)
         following = replace_query_param(request.build_absolute_uri(), "cursor", page.before) if page.before else None
-        return Response({"results": [event.content for event in page.rows], "next": following})
+        results = [event.content for event in page.rows]
+        if not may_read_reasons(self.actor):
+            results = [content | {"detail": without(content["detail"], ("reason",))} for content in results]
+        return Response({"results": results, "next": following})
 
 
 class AuditExport(View):

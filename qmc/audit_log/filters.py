@@ -59,7 +59,7 @@ class AuditFilter(ListFilter):
     outcome = Choice("Outcome", [(outcome.value, outcome.value) for outcome in Outcome], empty="any")
     since = _Moment("From")
     until = _Moment("Until")
-    request = django_filters.CharFilter(max_length=40, widget=forms.HiddenInput())
+    request = django_filters.CharFilter(label="Request", max_length=40, widget=forms.HiddenInput())
     time_zone = django_filters.CharFilter(max_length=60, widget=forms.HiddenInput(attrs={"data-time-zone": ""}))
 
     @property

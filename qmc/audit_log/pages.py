@@ -6,9 +6,13 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
+from audit.exports.ranges import NotProved
 from audit.models import CheckpointKey, Event
+from audit.reasons import PERMISSION as REASONS
+from qmc.audit_log.exports import KINDS, range_answer, selection_answer
+from qmc.audit_log.forms import RangeForm
 from qmc.audit_log.lists import EventList
-from qmc.audit_log.view_models import audit_page, event_page
+from qmc.audit_log.view_models import audit_page, event_page, export_page
 from web.lists.listed import Filtered
 from web.page import PageRequest, number, page
 
@@ -25,6 +29,24 @@ def event_list(request: PageRequest) -> HttpResponseBase:
     shown = audit_page(listed.found, before=before, size=listed.size, actor=request.actor)
     older, newest = (listed.url(cursor=cursor) if cursor or before else "" for cursor in (shown.older, None))
     return listed.page("qmc/audit_log/list.html", page=shown, older_url=older if shown.older else "", newest_url=newest)
+
+
+@page(PERMISSION)
+def export(request: PageRequest) -> HttpResponseBase:
+    """Export a range, or the events that the filters of the address leave. `format` is sent for these."""
+    request.actor.require(REASONS)
+    now = timezone.now()
+    listed, kind, refusal = Filtered(request, EventList(), Event.objects.all(), now=now), request.POST.get("format", ""), ""
+    form = RangeForm(request.POST if request.method == "POST" and not kind else None)
+    try:
+        if kind in KINDS:
+            return selection_answer(actor=request.actor, wanted=listed.found, kind=kind, now=now)
+        if form.is_valid():
+            return range_answer(actor=request.actor, **form.cleaned_data, now=now)
+    except NotProved as exc:
+        refusal = str(exc)
+    context = {"page": export_page(listed, refusal=refusal), "form": form, "listed": listed, "now": now}
+    return render(request, "qmc/audit_log/export.html", context, status=409 if refusal else 400 if form.errors else 200)
 
 
 @page(PERMISSION)

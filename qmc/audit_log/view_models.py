@@ -19,6 +19,7 @@ from audit.request import CredentialKind
 from audit.tasks import CHECK
 from qmc.audit_log.detail_words import REASON, detail_lines
 from web.lists.filters import as_uuid
+from web.lists.listed import Filtered
 
 GAP_ACCEPTED = "audit.gap_accepted"
 TOKEN = "people.apitoken"  # noqa: S105  (the type of an object)
@@ -76,6 +77,16 @@ class LogStatus:
     @property
     def color(self) -> str:
         return {"changed": "red", "not signed": "orange", "whole": "green"}.get(self.state, "grey")
+
+
+@dataclass(frozen=True)
+class ExportPage:
+    """What can be exported. `filters`: the name and the value of each filter of the selection. `last`: the last checkpoint. `refusal`: why there is no file."""
+
+    filters: Sequence[tuple[str, str]]
+    query: str
+    last: Checkpoint | None
+    refusal: str
 
 
 @dataclass(frozen=True)
@@ -143,6 +154,14 @@ def audit_page(wanted: EventFilter, *, before: int | None, size: int, actor: Act
     elif wanted.request_id:
         title, subtitle = "Events of one request", f"Request {wanted.request_id}"
     return AuditPage(title, subtitle, target, rows, found.before, back_to, log_status())
+
+
+def export_page(listed: Filtered, *, refusal: str) -> ExportPage:
+    """The page that exports a range, or the events that the filters of the address leave."""
+    filters = [
+        (field.label, str(field.value())) for name in listed.form.changed_data if (field := listed.form[name]) and name != "time_zone"
+    ]
+    return ExportPage(filters, listed.url(), Checkpoint.objects.signed().last(), refusal)
 
 
 def event_page(event: Event, *, actor: Actor) -> EventPage:

@@ -1,10 +1,13 @@
 """Who did something is found with the keyboard alone: open the log, filter, unfold, follow to an object and back."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 from playwright.sync_api import expect
 
+from sitekit.site import ROOT
 from tests.browser.conftest import NARROW, Eyes, Furnished
 from tests.browser.test_alerts import WIDTHS, titled
 from tests.browser.test_looks import looked_at
@@ -39,6 +42,24 @@ def test_who_did_something_is_found_by_keyboard(eyes: Eyes, furnished: Furnished
     titled(eyes, "History of alpha")
     keyboard.press("Clear the filters")
     titled(eyes, "Audit log")
+    export(eyes, keyboard)
+
+
+def export(eyes: Eyes, keyboard: Keyboard) -> None:
+    """The range verifies, and the log has the export."""
+    page = eyes.page
+    keyboard.press("Export")
+    titled(eyes, "Export the audit log")
+    keyboard.to("Export the range")
+    with page.expect_download() as begun:
+        page.keyboard.press("Enter")
+    with page.expect_download() as key:
+        page.get_by_role("link", name="public key").click()
+    command = [sys.executable, "-m", "audit.verify", str(begun.value.path()), "--public-key", str(key.value.path())]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    keyboard.press("Back to the audit log")
+    expect(page.locator(".events tbody tr").first).to_contain_text("exported with their checkpoints")
 
 
 def test_names_are_suggested_and_times_are_those_of_the_reader(eyes: Eyes, furnished: Furnished) -> None:

@@ -155,6 +155,7 @@ PAGES = {
     "rules of alerts": "/alerts/rules/",
     "audit log": "/audit/",
     "audit log search without result": "/audit/?search=nowhere&since=yesterday",
+    "audit log export": "/audit/export/?actor=admin&outcome=done",
     "audit log of a node": "/audit/?target={registered}",
     "lifetime": "/settings/lifetime/",
     "addresses": "/settings/addresses/",

@@ -87,3 +87,12 @@ def test_bad_input_is_refused(query: str, reader: Client) -> None:
 @pytest.mark.parametrize("query", HARMLESS)
 def test_odd_input_is_answered(query: str, reader: Client, node: Node) -> None:
     assert reader.get(f"{PATH}?{query}", secure=True).status_code == 200
+
+
+@pytest.mark.parametrize(("codenames", "reason"), [(["view_event"], None), (["view_event", "view_reason"], "it moved")])
+def test_a_reason_needs_a_permission_of_its_own(client: Client, node: Node, codenames: list[str], reason: str | None) -> None:
+    record(actor=Actor("user", "ann"), action="test", target=node, detail={"reason": "it moved", "to": "x"}, now=NOW)
+    user = User.objects.create_user("some")
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames, content_type__app_label="audit"))
+    client.force_login(user)
+    assert client.get(PATH, secure=True).json()["results"][0]["detail"] == {"reason": reason, "to": "x"}

@@ -18,6 +18,7 @@ from audit.models import Checkpoint, CheckpointKey, Event, Finding, Outcome
 from audit.record import record
 from audit.request import CredentialKind, credential_use, request_began
 from audit.tasks import CHECK
+from certs.models import TrustZone
 from jobs.models import PeriodicWork
 from nodes.models import Connection, Node
 from people.tokens.services import token_create
@@ -287,3 +288,51 @@ def test_the_cards_say_whether_the_log_is_evidence(reader: Client, node: Node) -
         Finding.objects.create(look=look, kind="cut", first=42, last=50, text="The log ends at event 41.", at=NOW)
     page = cards(reader)
     assert ("The log changed 1 finding" in page, "The log ends at event 41." in page) == (True, True)
+
+
+def exported(client: Client, query: str = "", **fields: object) -> tuple[int, list[str]]:
+    answer = client.post(f"/audit/export/{query}", fields, secure=True)
+    content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    return answer.status_code, content.decode().splitlines()
+
+
+def test_what_is_filtered_is_exported(reader: Client, node: Node) -> None:
+    key = CheckpointKey.objects.create(zone=uuid.uuid4(), public_key="", created_at=NOW)
+    TrustZone.objects.create(pk=key.zone, name="central.example", created_at=NOW)
+    for number in range(3):
+        write(node, number, outcome=Outcome.REFUSED if number == 1 else Outcome.DONE)
+    query = "?outcome=refused&since=2026-11-30T13:00&time_zone=UTC"
+    page = shown(reader, f"/audit/export/{query}")
+    assert re.findall(r"<dd >([^<]*)</dd>", page) == ["refused", "2026-11-30T13:00"]
+    status, lines = exported(reader, query, format="jsonl")
+    assert (status, "nothing" in lines[0], len(lines), '"outcome":"refused"' in lines[1]) == (200, True, 2, True)
+    status, lines = exported(reader, query, format="csv")
+    assert (status, "nothing" in lines[0], len(lines)) == (200, True, 3)
+    assert Event.objects.filter(action="audit.exported").count() == 2
+
+
+def test_a_range_that_is_not_signed_is_not_exported(reader: Client, node: Node) -> None:
+    write(node)
+    for fields, status, text in (
+        ({"first": "5", "last": "4"}, 400, "The last event is before the first one."),
+        ({"first": "0"}, 400, "greater than or equal to 1"),
+        ({"first": str(2**70)}, 400, "less than or equal to"),
+        ({}, 400, "This field is required."),
+        ({"first": "1"}, 409, "a worker signs the first checkpoint within a minute"),
+        ({"format": "xml"}, 200, "A range, with proof"),
+    ):
+        answered, lines = exported(reader, **fields)
+        assert (answered, text in "".join(lines)) == (status, True), fields
+    assert not Event.objects.filter(action="audit.exported").exists()
+
+
+def test_an_export_needs_the_permission_to_read_reasons(client: Client, node: Node) -> None:
+    write(node)
+    person(client, "view_event")
+    assert "/audit/export/" not in shown(client)
+    assert (client.get("/audit/export/", secure=True).status_code, exported(client, first="1")[0], exported(client, format="csv")[0]) == (
+        403,
+        403,
+        403,
+    )
+    assert client.get("/api/v1/audit/export/?from=1", secure=True).status_code == 403
