@@ -69,10 +69,10 @@ class InUse(Exception):
 
 
 @contextlib.contextmanager
-def exclusive_lock(path: Path, *, now: datetime) -> Iterator[None]:
-    """Lock the file `path` for this process alone. The lock ends with the process. Raises: InUse, OSError."""
+def exclusive_lock(path: Path, *, now: datetime, shared: bool = True) -> Iterator[None]:
+    """Lock the file `path` for this process alone. The lock ends with the process. `shared=False`: QMC_GROUP cannot use it. Raises: InUse, OSError."""
     make_folder(path.parent)
-    with os.fdopen(open_to_write(path, 0, access=os.O_RDWR), "r+") as file:
+    with os.fdopen(open_to_write(path, 0, shared=shared, access=os.O_RDWR), "r+") as file:
         if not try_lock(file):
             file.seek(0)
             raise InUse(file.readline().strip() or "another process")

@@ -40,7 +40,7 @@ def file_held(*, now: datetime, wait: timedelta = NO_WAIT) -> Iterator[None]:
 
 def _taken(stack: ExitStack, lock: Path, *, now: datetime, deadline: float) -> bool:
     try:
-        stack.enter_context(exclusive_lock(lock, now=now))
+        stack.enter_context(exclusive_lock(lock, now=now, shared=False))
     except InUse:
         if time.monotonic() >= deadline:
             raise

@@ -90,7 +90,8 @@ def test_two_accounts_of_a_group_run_one_site_and_only_the_workers_read_the_pass
         assert "Other accounts" not in output
         everything = {folder, *folder.rglob("*")}
         not_read = {path.relative_to(folder).as_posix() for path in everything - readable(folder, uid=WEB, groups=groups)}
-        assert not_read == {"secrets/root-passphrase", "secrets/admin-password"}
+        of_the_log = {"audit", "audit/lock", "audit/checkpoints", "audit/public-key.pem"}
+        assert not_read == {"secrets/root-passphrase", "secrets/admin-password", *of_the_log}
         assert everything == readable(folder, uid=WORKER, groups=groups)
         assert readable(folder, uid=OTHER) == set()
 
