@@ -6,13 +6,16 @@ from datetime import datetime, timedelta
 from django.db import DatabaseError
 
 from agent.files import InUse
+from audit.checkpoints.key import zone_here
+from audit.checkpoints.look import findings_record, log_verify
 from audit.checkpoints.services import CheckpointRefused, checkpoint_is_due, checkpoint_sign
+from audit.models import Finding
 from jobs.periodic import periodic_task
 from pki.core.errors import PKIError
 from sealing.errors import TrustZoneError
 
 log = logging.getLogger(__name__)
-CHECK = "audit check"
+CHECK, LOOK = "audit check", "audit look"
 
 
 @periodic_task(name=CHECK, label="Audit log check", period=timedelta(seconds=15), lease=timedelta(seconds=60), frees_lease=True)
@@ -20,6 +23,13 @@ def check(*, now: datetime) -> None:
     """Sign what was written in the last minute. A worker of another machine than the central node does nothing, so it is asked for more often."""
     if checkpoint_is_due(now=now):
         _sign(now)
+
+
+@periodic_task(name=LOOK, label="Check of the whole audit log", period=timedelta(days=1), lease=timedelta(minutes=15), frees_lease=True)
+def look(*, now: datetime) -> None:
+    """Verify everything, as `verify_audit` does: events before the last checkpoint can be changed too."""
+    if zone_here() is not None:
+        findings_record(Finding.Look.WHOLE, log_verify().findings, now=now)
 
 
 def sign_at_end(*, now: datetime) -> None:

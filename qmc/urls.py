@@ -29,7 +29,7 @@ from people.tokens import api as tokens
 from qmc import error_pages
 from qmc.addresses import pages as views_addresses
 from qmc.addresses.api import AddressesSetting
-from qmc.audit_log.api import Audit, AuditExport
+from qmc.audit_log.api import Audit, AuditExport, AuditStatus
 from qmc.expiry import pages as expiry
 from qmc.expiry.api import Expiry
 from qmc.expiry.calendar import calendar_file
@@ -86,6 +86,7 @@ API = [
     path("alert-routes/<uuid:pk>/", alert_routes.RouteDetail.as_view()),
     path("audit/", Audit.as_view()),
     path("audit/export/", AuditExport.as_view()),
+    path("audit/status/", AuditStatus.as_view()),
     path("people/", people.People.as_view()),
     path("people/roles/", Roles.as_view()),
     path("people/<uuid:pk>/", people.PersonDetail.as_view()),

@@ -51,7 +51,7 @@ def what_a_checkpoint_verifies(*, now: datetime) -> object:
     return log_extended()
 
 
-# Periodic work → the functions that it calls; none if it is not measured, because it makes keys, calls the watchdog, reads the whole file once a day, or
+# Periodic work → the functions that it calls; none if it is not measured, because it makes keys, calls the watchdog, reads the whole file or log once a day, or
 # deletes rows of more than a year ago.
 PARTS: dict[str, tuple[Work, ...]] = {
     RECONCILE: (partial(jobs_follow_clock, name=RECONCILE), jobs_nudge_due),
@@ -62,6 +62,7 @@ PARTS: dict[str, tuple[Work, ...]] = {
     "upgrade copies": (upgrade_copies_remove,),
     "jobs-old": (jobs_delete_old,),
     "audit check": (checkpoint_is_due, what_a_checkpoint_verifies),
+    "audit look": (),
     "guesses-old": (guesses_forget,),
     "nudges": (site_nudge, any_node_waits),
     "key pool": (),

@@ -9,13 +9,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from audit.chain import last_place
 from audit.listing import LARGEST_SEQUENCE, EventFilter, events_page
-from audit.models import Outcome
+from audit.models import CheckpointKey, Outcome
 from audit.reasons import may_read_reasons, without
 from audit.request import CredentialKind
 from qmc.audit_log.exports import JSON_LINES, KINDS, range_answer, selection_answer
+from qmc.audit_log.view_models import log_status
 from web.api import LARGEST_PAGE, Choice, Query, View, operation, page_of
 from web.lists.declared import PAGE_SIZE
+from web.reasons import ReasonField, ReasonListField
 
 
 class AuditFilters(Query):
@@ -111,6 +114,43 @@ class Audit(View):
         if not may_read_reasons(self.actor):
             results = [content | {"detail": without(content["detail"], ("reason",))} for content in results]
         return Response({"results": results, "next": following})
+
+
+class CheckpointOutput(serializers.Serializer[Any]):
+    number = serializers.IntegerField()
+    sequence = serializers.IntegerField(help_text="the last event that it covers: the log is verified and signed up to this one")
+    at = serializers.DateTimeField()
+
+
+class AuditStatusOutput(serializers.Serializer[Any]):
+    state = serializers.CharField(help_text="whole, changed, not signed, or not signed yet")
+    last_checkpoint = CheckpointOutput(allow_null=True)
+    last_event = serializers.IntegerField(help_text="the last event that was written")
+    findings = ReasonListField(child=serializers.CharField(), help_text="what was found, one sentence each")
+    problem = ReasonField(help_text="why the last checkpoint could not be signed; empty if it was")
+    accepted_gaps = serializers.IntegerField()
+    public_key = serializers.CharField(help_text="PEM; it verifies checkpoints and exports. Empty before the first checkpoint")
+
+
+class AuditStatus(View):
+    """Whether the audit log is evidence: its last checkpoint, and what was found."""
+
+    @operation(AuditStatusOutput)
+    def get(self, request: Request) -> Response:
+        self.actor.require("audit.view_event")
+        status, key = log_status(), CheckpointKey.objects.first()
+        last = status.last and {"number": status.last.number, "sequence": status.last.sequence, "at": status.last.at}
+        return Response(
+            {
+                "state": status.state,
+                "last_checkpoint": last,
+                "last_event": last_place().sequence,
+                "findings": status.findings,
+                "problem": status.problem,
+                "accepted_gaps": status.gaps,
+                "public_key": key.public_key if key else "",
+            }
+        )
 
 
 class AuditExport(View):

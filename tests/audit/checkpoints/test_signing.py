@@ -11,6 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from agent.files import InUse
+from attention.needs import Look
 from audit.actors import SYSTEM
 from audit.checkpoints import file, look, services
 from audit.checkpoints.file import checkpoint_file, file_held, file_lines, line_append
@@ -19,12 +20,17 @@ from audit.checkpoints.look import log_verify
 from audit.checkpoints.services import CheckpointRefused, checkpoint_is_due, checkpoint_sign
 from audit.models import Checkpoint, CheckpointKey, Finding, Head
 from audit.record import record
+from audit.tasks import check
+from audit.tasks import look as look_at_all
 from certs.models import TrustZone
 from certs.roots.passphrase import root_passphrase_rotate
+from jobs.models import PeriodicWork
 from nodes.models import Node
 from pki.evidence.checkpoints import Checkpoint as Statement
 from pki.evidence.checkpoints import chain_of, public_key_from
+from qmc.audit_log.attention import needs
 from sealing.errors import ZoneBroken
+from tests.factories import administrator
 
 NOW = timezone.now().replace(microsecond=0) + timedelta(minutes=5)  # after the events of the site
 LATER = NOW + timedelta(minutes=1)
@@ -280,3 +286,44 @@ def test_a_line_is_appended_to_complete_lines_only(signed: int) -> None:
 def test_the_log_is_verified_as_it_is_written(signed: int) -> None:
     write(5, now=timezone.now())
     assert (log_verify().events, log_verify().findings) == (signed + 5, [])
+
+
+def test_a_change_before_the_last_checkpoint_is_found_within_a_day(signed: int) -> None:
+    execute("update audit_event set actor = 'eve' where sequence = 3")
+    write()
+    assert checkpoint_sign(now=LATER) is not None
+    look_at_all()
+    assert list(Finding.objects.values_list("look", "kind", "first")) == [("whole", "edited", 3)]
+    execute("update audit_event set actor = 'system' where sequence = 3")
+    look_at_all()
+    assert not Finding.objects.exists()
+
+
+def test_the_need_and_the_api_say_what_was_found_and_up_to_where_the_log_is_signed(signed: int) -> None:
+    client = administrator()
+    assert list(needs(Look(NOW))) == []
+    found = client.get("/api/v1/audit/status/", secure=True).json()
+    assert (found["state"], found["last_checkpoint"]["sequence"], found["public_key"]) == ("whole", signed, public_key_known())
+    execute("delete from audit_event")
+    with pytest.raises(CheckpointRefused):
+        checkpoint_sign(now=LATER)
+    (need,) = needs(Look(NOW))
+    assert (need.code, "was emptied" in need.text, "accept_audit_gap" in need.remedy) == ("audit-log-changed", True, True)
+    found = client.get("/api/v1/audit/status/", secure=True).json()
+    assert (found["state"], found["last_event"], len(found["findings"])) == ("changed", 0, 1)
+
+
+def test_a_worker_that_cannot_sign_is_a_need_and_one_that_finds_a_change_is_no_error(signed: int, settings) -> None:
+    passphrase = settings.ROOT_PASSPHRASE_FILE.read_bytes()
+    settings.ROOT_PASSPHRASE_FILE.write_bytes(b"another one")
+    write(now=timezone.now())
+    Checkpoint.objects.update(at=NOW - timedelta(days=1))
+    with pytest.raises(ZoneBroken):
+        check()
+    (need,) = needs(Look(NOW))
+    assert (need.code, "does not open with the root passphrase" in need.text) == ("audit-log-unsigned", True)
+    settings.ROOT_PASSPHRASE_FILE.write_bytes(passphrase)
+    checkpoint_file().unlink()
+    PeriodicWork.objects.all().delete()  # as if the lease of the worker that failed had expired
+    check()
+    assert {need.code for need in needs(Look(NOW))} == {"audit-log-changed"}
