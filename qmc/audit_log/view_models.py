@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.apps import apps
+from django.db.models import Max
 from django.urls import reverse
 
 from attention.work import periodic_work
 from audit.actors import Actor
 from audit.event_lines import words_of
 from audit.listing import MOST_EXAMINED, EventFilter, events_page, name_of
-from audit.models import Checkpoint, CheckpointKey, Event, Finding
+from audit.models import Checkpoint, CheckpointKey, Event, Finding, Segment
 from audit.object_pages import ObjectPage, object_pages
 from audit.reasons import may_read_reasons
 from audit.request import CredentialKind
+from audit.retention.states import SegmentStatus
 from audit.tasks import CHECK
 from qmc.audit_log.detail_words import REASON, detail_lines
 from web.lists.filters import as_uuid
@@ -62,13 +64,17 @@ class EventPage:
 
 @dataclass(frozen=True)
 class LogStatus:
-    """Whether the log is evidence: what the last looks found, why it could not be signed, and its last checkpoint. `gaps` counts those that were accepted."""
+    """Whether the log is evidence: what the last looks found, why it could not be signed, and its last checkpoint. `gaps` counts those that were accepted.
+
+    `removed_up_to`: the events up to this one are in files alone.
+    """
 
     findings: Sequence[str]
     problem: str
     last: Checkpoint | None
     has_key: bool
     gaps: int
+    removed_up_to: int | None
 
     @property
     def state(self) -> str:
@@ -137,7 +143,8 @@ def log_status() -> LogStatus:
     look, gaps = periodic_work().get(CHECK), Event.objects.filter(action=GAP_ACCEPTED).count()
     texts = list(dict.fromkeys(Finding.objects.values_list("text", flat=True)))
     last = Checkpoint.objects.signed().last()
-    return LogStatus(texts, look.last_error if look else "", last, CheckpointKey.objects.exists(), gaps)
+    removed = Segment.objects.filter(status=SegmentStatus.REMOVED).aggregate(last=Max("last"))["last"]
+    return LogStatus(texts, look.last_error if look else "", last, CheckpointKey.objects.exists(), gaps, removed)
 
 
 def audit_page(wanted: EventFilter, *, before: int | None, size: int, actor: Actor) -> AuditPage:

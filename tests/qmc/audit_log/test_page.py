@@ -4,6 +4,7 @@ import re
 import uuid
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -14,7 +15,7 @@ from django.urls import reverse
 
 from audit import listing, object_pages
 from audit.actors import SYSTEM, Actor
-from audit.models import Checkpoint, CheckpointKey, Event, Finding, Outcome
+from audit.models import Checkpoint, CheckpointKey, Event, Finding, Outcome, Segment
 from audit.record import record
 from audit.request import CredentialKind, credential_use, request_began
 from audit.tasks import CHECK
@@ -23,6 +24,7 @@ from jobs.models import PeriodicWork
 from nodes.models import Connection, Node
 from people.tokens.services import token_create
 from tests import factories
+from tests.qmc.access import objects_make
 
 pytestmark = pytest.mark.django_db
 NOW, HOUR = datetime(2026, 11, 30, 12, tzinfo=UTC), timedelta(hours=1)
@@ -282,6 +284,8 @@ def test_the_cards_say_whether_the_log_is_evidence(reader: Client, node: Node) -
     assert (answer.content, answer["Content-Type"]) == (b"-----BEGIN PUBLIC KEY-----", "application/x-pem-file")
     record(actor=SYSTEM, action="audit.gap_accepted", target=key, detail={"reason": "restored"}, now=NOW)
     assert "1 accepted gap" in cards(reader)
+    Segment.objects.create(first=1, last=20, since=NOW, until=NOW, status="removed", created_at=NOW)
+    assert "events up to 20 are in files" in cards(reader)
     PeriodicWork.objects.create(name=CHECK, lease_until=NOW, last_error="OSError: the disk is full")
     assert "could not be signed" in cards(reader)
     for look in Finding.Look:
@@ -336,3 +340,19 @@ def test_an_export_needs_the_permission_to_read_reasons(client: Client, node: No
         403,
     )
     assert client.get("/api/v1/audit/export/?from=1", secure=True).status_code == 403
+
+
+def test_each_object_leads_to_its_history(reader: Client, site_directory: Path) -> None:
+    """The pages of all objects that have one of their own, and those that several share."""
+    objects = objects_make(User.objects.get(), now=NOW)
+    own = [page for page in object_pages._pages if not page.is_shared]
+    assert len(own) >= 11
+    for page in own:
+        pk = page.rows.order_by("pk").values_list("pk", flat=True)[0]
+        assert f'href="/audit/?target={pk}"' in shown(reader, reverse(page.view, args=[pk])), page.view
+    for path, query in {
+        "/": f"target={TrustZone.objects.get().pk}", "/roots/": f"target={objects['/roots/'][0]}", "/people/roles/": "action=role.second-factor",
+        "/settings/provider/": "action=provider.changed", "/settings/lifetime/": "action=lifetime.set", "/cluster/site/": "action=site.facts_set",
+        "/alerts/rules/": "action=rules.changed",
+    }.items():  # fmt: skip
+        assert f'href="/audit/?{query}"' in shown(reader, path), path
