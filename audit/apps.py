@@ -14,3 +14,4 @@ class AuditConfig(AppConfig):
         from audit.exports import events as exports_events  # noqa: F401, PLC0415
         from audit.retention import events as retention_events  # noqa: F401, PLC0415
         from audit.retention import worker  # noqa: F401, PLC0415
+        from audit.syslog import tasks as syslog_tasks  # noqa: F401, PLC0415

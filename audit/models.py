@@ -9,6 +9,7 @@ from audit.checkpoints.models import Checkpoint as Checkpoint
 from audit.checkpoints.models import CheckpointKey as CheckpointKey
 from audit.checkpoints.models import Finding as Finding
 from audit.retention.models import Segment as Segment
+from audit.syslog.models import SyslogReceiver as SyslogReceiver
 
 
 class AppendOnly(Exception):

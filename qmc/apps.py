@@ -22,6 +22,8 @@ class QmcConfig(AppConfig):
         from qmc.overview import events as overview_events  # noqa: F401, PLC0415
         from qmc.recreation import events as recreation_events  # noqa: F401, PLC0415
         from qmc.recreation import services as recreate  # noqa: F401, PLC0415
+        from qmc.syslog import attention as syslog_attention  # noqa: F401, PLC0415
+        from qmc.syslog import events as syslog_events  # noqa: F401, PLC0415
         from storage import attention as storage_attention  # noqa: F401, PLC0415
         from storage import events as storage_events  # noqa: F401, PLC0415
         from storage import tasks  # noqa: F401, PLC0415

@@ -36,6 +36,7 @@ from qmc.expiry.calendar import calendar_file
 from qmc.overview import pages as overview
 from qmc.overview.api import Attention
 from qmc.recreation import pages as views_recreate
+from qmc.syslog import api as syslog
 from web.schema import Schema
 
 API = [
@@ -87,6 +88,9 @@ API = [
     path("audit/", Audit.as_view()),
     path("audit/export/", AuditExport.as_view()),
     path("audit/status/", AuditStatus.as_view()),
+    path("syslog-receivers/", syslog.SyslogReceivers.as_view()),
+    path("syslog-receivers/<uuid:pk>/", syslog.SyslogReceiverDetail.as_view()),
+    path("syslog-receivers/<uuid:pk>/test/", syslog.SyslogReceiverTest.as_view()),
     path("people/", people.People.as_view()),
     path("people/roles/", Roles.as_view()),
     path("people/<uuid:pk>/", people.PersonDetail.as_view()),
@@ -116,6 +120,7 @@ urlpatterns = [
     path("expiry.ics", calendar_file, name="calendar"),
     path("clock/", overview.clock, name="clock"),
     path("settings/addresses/", views_addresses.addresses, name="addresses"),
+    path("", include("qmc.syslog.urls")),
     path("too-large/", error_pages.too_large, name="too_large"),
     path("accounts/login/", account.login, name="account_login"),
     path("accounts/logout/", account.logout, name="account_logout"),

@@ -21,7 +21,7 @@ APPS = [
 # The rooms of an app from the ground up. What an app has beside its rooms is above them all, but for these files, which all rooms share.
 ROOMS = {
     "pki": ["core", "evidence", "foreign", "cluster", "exchange", "issuing"],
-    "audit": ["checkpoints", "exports", "retention"],
+    "audit": ["checkpoints", "exports", "retention", "syslog"],
     "web": ["lists"],
     "people": ["roles", "sign_in", "factors", "accounts", "provider", "tokens", "profile"],
     "certs": [
@@ -57,7 +57,7 @@ ROOMS = {
         "node_api",
     ],
     "alerts": ["channels", "routes", "rules", "alerts", "deliveries", "state_changes", "watchdog", "board"],
-    "qmc": ["addresses", "audit_log", "expiry", "overview", "recreation"],
+    "qmc": ["addresses", "audit_log", "expiry", "overview", "recreation", "syslog"],
 }
 NEVER_ON_A_NODE = "pki.issuing"
 SHARED = {"models", "states", "errors", "words", "fields", "jobs", "settings", "installation"}

@@ -1,37 +1,22 @@
-"""Growing pauses of a channel that accepts no messages. Alerts and state changes share them."""
+"""The pauses of a channel that accepts no messages. Alerts, state changes and checkpoints share them."""
 
 from datetime import datetime, timedelta
 
 from alerts.channels.models import Channel
 from alerts.errors import NotSent
-
-PAUSES = (
-    timedelta(seconds=10),
-    timedelta(seconds=30),
-    timedelta(minutes=1),
-    timedelta(minutes=2),
-    timedelta(minutes=5),
-    timedelta(minutes=10),
-    timedelta(minutes=30),
-    timedelta(hours=1),
-)
+from jobs.pauses import pause_after, pause_left
 
 
 def pause(channel: Channel, now: datetime) -> timedelta:
-    """How long nothing is sent to this channel; zero if it can be tried now.
-
-    A pause that is longer than any was written by a clock that was ahead, so it delays nothing.
-    """
-    if channel.next_attempt_at is None or not now < channel.next_attempt_at <= now + PAUSES[-1]:
-        return timedelta(0)
-    return channel.next_attempt_at - now
+    """How long nothing is sent to this channel; zero if it can be tried now."""
+    return pause_left(channel.next_attempt_at, now=now)
 
 
 def channel_failed(channel: Channel, exc: NotSent, now: datetime) -> None:
     """Record a failed attempt: the pause before the next one grows. If another worker has recorded an attempt since `channel` was read, nothing changes."""
     same = Channel.objects.filter(pk=channel.pk, failures=channel.failures)
     channel.failing_since = min(channel.failing_since or now, now)
-    channel.next_attempt_at = now + PAUSES[min(channel.failures, len(PAUSES) - 1)]
+    channel.next_attempt_at = now + pause_after(channel.failures)
     channel.failures += 1
     channel.last_error = str(exc)[:500]
     same.update(**{name: getattr(channel, name) for name in ("failing_since", "next_attempt_at", "failures", "last_error")})

@@ -11,7 +11,7 @@ from alerts.models import Alert, Channel, Delivery, Route, Rules
 from alerts.routes.services import route_create
 from alerts.rules.models import rules_current
 from audit.actors import SYSTEM
-from audit.models import Event
+from audit.models import Event, SyslogReceiver
 from bench.pages.addresses import Sample, Samples
 from certs.models import Certificate, Deployment, Export, Rotation
 from certs.states import CertificateStatus
@@ -25,6 +25,7 @@ from people.roles.groups import root_admins
 from people.tokens.services import token_create
 from pki.core.keys import KeyType
 from pki.core.roles import Kind
+from qmc.syslog.services import receiver_create
 
 CONNECTIONS = 60
 
@@ -46,6 +47,8 @@ def samples_make(*, now: datetime) -> None:
         )
         route_create(actor=SYSTEM, now=now, channel=channel)
         Delivery.objects.create(channel=channel, state="sent", title="Test message", created_at=now, changed_at=now, attempts=1)
+    if not SyslogReceiver.objects.exists():
+        receiver_create(actor=SYSTEM, name="archive", host="logs.example", enabled=False, now=now)
     if not BrowserCertificate.objects.filter(state=BrowserCertificateState.AWAITING_ANSWER).exists():
         browser_certificate_request(actor=SYSTEM, host_names=["reports.example"], key_type=KeyType.EC_P256, now=now)
     alerts_settle(now=now)
@@ -81,7 +84,7 @@ def samples() -> Samples:
     used = Node.objects.exclude(browser_thumbprint="").values("browser_thumbprint").annotate(nodes=Count("pk")).order_by("-nodes").first()
     requested = _samples("requested", BrowserCertificate.objects.filter(state=BrowserCertificateState.AWAITING_ANSWER))
     browser = _samples("in use", BrowserCertificate.objects.filter(thumbprint=used["browser_thumbprint"])) if used else []
-    rotations = _samples("last", Rotation.objects.all())
+    rotations, receivers = _samples("last", Rotation.objects.all()), _samples("", SyslogReceiver.objects.all())
     pages: Samples = {
         "nodes/": nodes,
         "certificates/": certificates,
@@ -96,6 +99,8 @@ def samples() -> Samples:
         "database-key/": rotations,
         "roots/": [Sample(sample.words, (*sample.ids, node.pk)) for sample in rotations],
         "people/": _samples("", Person.objects.all()),
+        "settings/syslog/": receivers,
+        "syslog-receivers/": receivers,
         "tokens/": _samples("", ApiToken.objects.all()),
         "audit/": _samples("", Event.objects.order_by("-sequence")),
         "alerts/": _samples("", Alert.objects.all()),

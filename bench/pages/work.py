@@ -14,6 +14,7 @@ from attention.needs import Look, attention, needs
 from audit.actors import SYSTEM
 from audit.checkpoints.look import log_extended
 from audit.checkpoints.services import checkpoint_is_due
+from audit.syslog.services import deliveries_start
 from bench.pages.measure import Worked, worked
 from certs.certificates.services import certificates_sweep
 from certs.exports.services import archives_wipe
@@ -63,6 +64,7 @@ PARTS: dict[str, tuple[Work, ...]] = {
     "jobs-old": (jobs_delete_old,),
     "audit check": (checkpoint_is_due, what_a_checkpoint_verifies),
     "audit look": (),
+    "audit syslog": (deliveries_start,),
     "guesses-old": (guesses_forget,),
     "nudges": (site_nudge, any_node_waits),
     "key pool": (),

@@ -77,9 +77,11 @@ def _unlink(actor: Actor, person: Person, *, now: datetime) -> None:
     held, row = person_held(person), provider_current()
     if row is not None:
         roles_follow(row, held, [], now=now)
-    if held.provider_roles:
+    had_roles, was_linked = bool(held.provider_roles), bool(SocialAccount.objects.filter(user=held.user).delete()[0])
+    if had_roles:
         held.provider_roles = []  # the last RootAdmin keeps that role, from now on as if a RootAdmin had given it
         held.save(update_fields=["provider_roles"])
-    if SocialAccount.objects.filter(user=held.user).delete()[0]:
+    if was_linked:
         sessions_end(held.user)
+    if was_linked or had_roles:
         record(actor=actor, action="person.unlinked", target=held, detail={}, now=now)

@@ -57,8 +57,8 @@ def second_factor_require(*, actor: Actor, roles: Collection[str], now: datetime
     if unknown := [role for role in roles if role not in ROLES]:
         raise InputInvalid({"roles": [f"“{unknown[0][:40]}” is not a role. The roles are: {', '.join(ROLES)}."]})
     for group in Group.objects.select_for_update().filter(name__in=ROLES).order_by("pk"):
-        rule, _ = RoleRule.objects.get_or_create(role=group)
+        rule = RoleRule.objects.filter(role=group).first() or RoleRule(role=group)
         if rule.second_factor != (group.name in roles):
             rule.second_factor = group.name in roles
-            rule.save(update_fields=["second_factor"])
+            rule.save()
             record(actor=actor, action="role.second-factor", target=rule, detail={"required": rule.second_factor}, now=now)

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from alerts.channels.services import channel_create
 from alerts.models import Route
 from audit.actors import SYSTEM
+from audit.models import SyslogReceiver
 from audit.record import record
 from certs.models import Certificate, Rotation
 from nodes.browser_certificates.services import browser_certificate_request
@@ -55,6 +56,10 @@ CONTENT: dict[str, dict[str, Any]] = {
     "PUT /api/v1/people/<uuid:pk>/provider/": {"identifier": "mia-7"},
     "POST /api/v1/rotations/": {"kind": "database-key"},
     "POST /api/v1/rotations/<uuid:pk>/exclude/": {"node": NODE, "reason": "it is broken"},
+    "POST /api/v1/syslog-receivers/": {"name": "archive", "host": "logs.site.example"},
+    "PATCH /api/v1/syslog-receivers/<uuid:pk>/": {"port": 7514},
+    "POST /settings/syslog/new/": {"name": "archive", "host": "logs.site.example", "port": "6514", "begins": "first"},
+    "POST /settings/syslog/<uuid:pk>/": {"name": "archive", "host": "logs.site.example", "port": "6514"},
     "PUT /api/v1/settings/lifetime/": {"months": 24},
     "POST /api/v1/tokens/": {"name": "nightly"},
     "PATCH /api/v1/tokens/<uuid:pk>/": {"expires_at": "2020-01-01T00:00:00Z"},
@@ -74,6 +79,7 @@ def objects_make(owner: User, *, now: datetime) -> Objects:
     rotation = Rotation.objects.create(kind="root", to_version=1, actor="ann", created_at=now, from_root=root, to_root=root)
     requested = browser_certificate_request(actor=SYSTEM, host_names=["reports.example"], key_type=KeyType.EC_P256, now=now)
     deployment = deployment_create(actor=SYSTEM, now=now, name="cloud", api_address="https://cloud.example", audience="cloud.example")
+    syslog = SyslogReceiver.objects.create(name="siem", host="127.0.0.1", created_at=now, changed_at=now)  # the console does not dial it
     person = person_create(actor=SYSTEM, username="eve", now=now)[0]
     factories.token(owner, "dashboard", at=now)
     token = ApiToken.objects.get(name="dashboard")
@@ -101,6 +107,8 @@ def objects_make(owner: User, *, now: datetime) -> Objects:
         "/alerts/deliveries/": (str(delivery.pk),),
         "/alerts/routes/": (str(route.pk),),
         "/alert-routes/": (str(route.pk),),
+        "/syslog-receivers/": (str(syslog.pk),),
+        "/settings/syslog/": (str(syslog.pk),),
         "/account/sessions/": ("7",),
         "/account/second-factors/": ("7",),
     }

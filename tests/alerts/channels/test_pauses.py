@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from alerts.channels.pauses import PAUSES, channel_failed, channel_succeeded, pause
+from alerts.channels.pauses import channel_failed, channel_succeeded, pause
 from alerts.errors import NotSent
 from alerts.models import Channel
+from jobs.pauses import PAUSES
 from tests import factories
 
 pytestmark = pytest.mark.django_db

@@ -12,7 +12,6 @@ from django.conf import settings as django_settings
 from django.db import connection
 from django.utils import timezone
 
-from alerts.channels.pauses import PAUSES
 from alerts.channels.services import STATE_CHANGES, channel_change, channel_create
 from alerts.models import Channel
 from alerts.state_changes import services
@@ -23,6 +22,7 @@ from audit.models import Event
 from audit.record import record
 from certs.models import Export
 from jobs.models import Job
+from jobs.pauses import PAUSES
 from jobs.tasks import run
 from nodes.models import Node
 from tests import factories

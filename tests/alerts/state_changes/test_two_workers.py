@@ -1,21 +1,17 @@
 """Several workers send the changes of one channel, and one is killed while it sends. Whole processes, on both engines."""
 
 import json
-import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sitekit.engines import ENGINES, engine
-from tests.environment import QUICK
+from sitekit.engines import ENGINES
+from tests.programs import site_processes
 from tests.receivers import Handler, HttpReceiver, http_receiver, status
-from tests.upgrade.conftest import ROOT, manage
 
 EVENTS, WORKERS, KILLED_AT = 60, 4, 20
 SETUP = """
@@ -69,22 +65,8 @@ Job.objects.unfinished().update(lease_until=RETURNED)
 @pytest.fixture(params=ENGINES)
 def process(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
     """Starts a process on a new site."""
-    folder, log = tmp_path / "var", tmp_path / "log"
-    with ExitStack() as stack:
-        its_own = stack.enter_context(engine(request.param, tmp_path / "engine"))
-        made = manage(folder, "init", "--host-name", "central.example", **its_own)
-        assert made.returncode == 0, made.stderr
-        site = {"DJANGO_SETTINGS_MODULE": "qmc.settings", "QMC_DATA_DIR": str(folder), "QMC_OUTBOUND_NETWORKS": "127.0.0.0/8"}
-
-        def start(code: str, *words: str) -> "subprocess.Popen[bytes]":
-            with log.open("ab") as output:
-                command, environment = [sys.executable, "-c", code, *words], os.environ | QUICK | site | its_own
-                found = stack.enter_context(subprocess.Popen(command, cwd=ROOT, env=environment, stderr=output))
-            stack.callback(found.kill)
-            return found
-
+    with site_processes(request.param, tmp_path) as start:
         yield start
-        assert "Traceback" not in log.read_text(), log.read_text()[-5000:]
 
 
 def ended(process: "subprocess.Popen[bytes]") -> None:
