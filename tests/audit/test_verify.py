@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.core.management import CommandError, call_command
 
 from audit.verify import main
 from pki.evidence.checkpoints import Checkpoint, Gap, Removed, key_id, line_digest, public_key_text, signed
@@ -149,3 +150,15 @@ def test_each_line_of_a_file_is_json() -> None:
     header, *lines = map(json.loads, exported().splitlines())
     assert (header["format"], header["version"], [*lines[0]], lines[3]["sequence"]) == ("audit-log", 1, ["checkpoint"], 22)
     assert json.loads(selection_line({"actor": "ann"}))["note"] == PROVES_NOTHING
+
+
+def test_the_command_of_the_site_verifies_files_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "key").write_text(public_key_text(KEY.public_key()))
+    (tmp_path / "export").write_text(exported())
+    call_command("verify_audit", file=str(tmp_path / "export"), public_key=str(tmp_path / "key"))
+    assert capsys.readouterr().out.startswith("Events 22 to 35 are complete and unchanged.")
+    (tmp_path / "export").write_text(FOUND["edited"][0])
+    with pytest.raises(SystemExit, match="1"):
+        call_command("verify_audit", file=str(tmp_path / "export"), public_key=str(tmp_path / "key"))
+    with pytest.raises(CommandError, match="Name it with --file"):
+        call_command("verify_audit", public_key=str(tmp_path / "key"))

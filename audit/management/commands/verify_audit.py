@@ -1,15 +1,17 @@
 """Verify that the audit log is complete and unchanged."""
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from audit.checkpoints.file import checkpoint_file
+from audit.checkpoints.file import checkpoint_file, public_key_file
 from audit.checkpoints.key import zone_here
 from audit.checkpoints.look import Verified, findings_record, log_verify
 from audit.models import CheckpointKey, Finding
+from audit.verify import main as file_verify
 from pki.core.clocks import stamp
 from pki.core.errors import PKIError
 from pki.evidence.checkpoints import Checkpoint
@@ -19,7 +21,17 @@ from sealing.errors import TrustZoneError
 class Command(BaseCommand):
     help = "Verifies the audit log with its checkpoints: it reads every event, the file and the table, and names what was changed. Run it on the central node."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--file", metavar="FILE", help="verify this exported file instead, as `python -m audit.verify` does")
+        parser.add_argument("--public-key", metavar="KEY", help="the public key of its checkpoints. Without it: that of this site")
+
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["file"]:
+            if code := file_verify([options["file"], "--public-key", options["public_key"] or str(public_key_file())]):
+                sys.exit(code)
+            return
+        if options["public_key"]:
+            raise CommandError("--public-key is for an exported file. Name it with --file.")
         try:
             if CheckpointKey.objects.exists() and not checkpoint_file().exists() and zone_here() is None:
                 raise CommandError("The checkpoints are in a file on the central node. Run this there.")
