@@ -238,6 +238,7 @@ SPECTACULAR_SETTINGS = {
         "NodeStateEnum": "nodes.states.NodeState.values",
         "BrowserCertificateStateEnum": "nodes.states.BrowserCertificateState.values",
         "BrowserChoiceStateEnum": "nodes.browser_certificates.api.STATES",
+        "SegmentStatusEnum": "audit.retention.states.SegmentStatus.values",
         "AlertStateEnum": "alerts.states.AlertState.values",
         "DeliveryStateEnum": "alerts.states.DeliveryState.values",
         "RoleEnum": "people.roles.registry.ROLES",

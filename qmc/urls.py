@@ -29,7 +29,7 @@ from people.tokens import api as tokens
 from qmc import error_pages
 from qmc.addresses import pages as views_addresses
 from qmc.addresses.api import AddressesSetting
-from qmc.audit_log.api import Audit, AuditExport, AuditStatus
+from qmc.audit_log.api import Audit, AuditExport, AuditStatus, SegmentRemove, Segments
 from qmc.expiry import pages as expiry
 from qmc.expiry.api import Expiry
 from qmc.expiry.calendar import calendar_file
@@ -91,6 +91,8 @@ API = [
     path("syslog-receivers/", syslog.SyslogReceivers.as_view()),
     path("syslog-receivers/<uuid:pk>/", syslog.SyslogReceiverDetail.as_view()),
     path("syslog-receivers/<uuid:pk>/test/", syslog.SyslogReceiverTest.as_view()),
+    path("audit/segments/", Segments.as_view()),
+    path("audit/segments/<uuid:pk>/remove/", SegmentRemove.as_view()),
     path("people/", people.People.as_view()),
     path("people/roles/", Roles.as_view()),
     path("people/<uuid:pk>/", people.PersonDetail.as_view()),

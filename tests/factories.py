@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from alerts.models import Alert, Channel, Delivery, Message, QueuedMessage
 from audit.actors import SYSTEM
+from audit.models import Segment
 from certs.certificates.services import renew_at
 from certs.models import Certificate, Export
 from certs.names.services import names_take
@@ -95,6 +96,12 @@ def export(machine: str = "a.example", *, at: datetime, **fields: Any) -> Export
 def channel(name: str = "ops", *, at: datetime, **fields: Any) -> Channel:
     """A channel that was created `at` that time, with no values."""
     return Channel.objects.create(name=name, **{"kind": "webhook", "created_at": at, "changed_at": at} | fields)
+
+
+def segment(*, at: datetime) -> Segment:
+    return Segment.objects.create(
+        first=1, last=2, digest="ab" * 32, since=at, until=at, status="written", size=9, sha256="cd" * 32, created_at=at, created_by="ann"
+    )
 
 
 def alert(code: str = "node-silent", *, at: datetime, **fields: Any) -> Alert:

@@ -20,6 +20,7 @@ from attention.needs import Severity
 from audit.actors import SYSTEM
 from audit.event_lines import line
 from audit.models import Event, Head
+from audit.retention.services import readers_register
 from jobs.models import Job
 from jobs.registry import Retry, handles
 from jobs.services import job_again, job_create, job_finish
@@ -39,6 +40,15 @@ def state_changes_start(*, now: datetime) -> None:
                 job_create(task=TASK, subject=channel.pk, title=f"State changes for {channel.name}"[:200], actor=SYSTEM.label, now=now)
         elif head > channel.last_sequence + FAR:  # so that the next search is short
             _as_read(channel).update(last_sequence=head, sending_sequence=None)
+
+
+@readers_register
+def unsent(last: int) -> str:
+    """Which channel has not received the changes of state up to this event."""
+    for channel in Channel.objects.filter(enabled=True).exclude(state_changes=[]):
+        if changes_after(channel.last_sequence, channel.state_changes).filter(sequence__lte=last).exists():
+            return f"The channel {channel.name} has not received their changes of state yet."
+    return ""
 
 
 @handles(TASK)

@@ -1,9 +1,12 @@
 """The audit log in the REST API."""
 
+import uuid
 from typing import Any
 
 from django.http import StreamingHttpResponse
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,12 +14,16 @@ from rest_framework.utils.urls import replace_query_param
 
 from audit.chain import last_place
 from audit.listing import LARGEST_SEQUENCE, EventFilter, events_page
-from audit.models import CheckpointKey, Outcome
+from audit.models import CheckpointKey, Outcome, Segment
 from audit.reasons import may_read_reasons, without
 from audit.request import CredentialKind
+from audit.retention.services import PERMISSION, segment_remove, segments_close
+from audit.retention.states import SegmentStatus
+from people.sign_in.fresh_sign_in import fresh_sign_in_required
 from qmc.audit_log.exports import JSON_LINES, KINDS, range_answer, selection_answer
+from qmc.audit_log.lists import SegmentList, segment_json
 from qmc.audit_log.view_models import log_status
-from web.api import LARGEST_PAGE, Choice, Query, View, operation, page_of
+from web.api import LARGEST_PAGE, Choice, Input, Query, View, list_query, operation, page_of
 from web.lists.declared import PAGE_SIZE
 from web.reasons import ReasonField, ReasonListField
 
@@ -168,3 +175,60 @@ class AuditExport(View):
         if first is not None:
             return range_answer(actor=self.actor, first=first, last=last, now=now)
         return selection_answer(actor=self.actor, wanted=EventFilter(**given), kind=kind, now=now)
+
+
+class SegmentInput(Input):
+    before = serializers.DateTimeField(help_text="older events are written to files, except for those after the last checkpoint before it")
+
+
+class SegmentRemoveInput(Input):
+    reason = serializers.CharField(max_length=500, help_text="why these events may be removed, for auditors")
+
+
+class SegmentOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    file = serializers.CharField(help_text="in the folder audit/segments of the data directory of the central node")
+    first = serializers.IntegerField()
+    last = serializers.IntegerField()
+    since = serializers.DateTimeField(help_text="the time of the first event")
+    until = serializers.DateTimeField(help_text="the time of the last event")
+    status = serializers.ChoiceField(choices=SegmentStatus.values)
+    problem = ReasonField()
+    size = serializers.IntegerField(help_text="bytes of the file")
+    sha256 = serializers.CharField(help_text="of the file. Empty until it is verified")
+    created_at = serializers.DateTimeField()
+    created_by = serializers.CharField()
+    decided_at = serializers.DateTimeField(allow_null=True)
+    decided_by = serializers.CharField(help_text="who decided to remove the events")
+    reason = ReasonField()
+    removed_at = serializers.DateTimeField(allow_null=True)
+
+
+SEGMENTS = inline_serializer("SegmentsAsked", {"results": SegmentOutput(many=True)})
+
+
+class Segments(View):
+    """Old events in files. POST lets a worker of the central node write older events to files, and verify them from there."""
+
+    @operation(page_of(SegmentOutput), query=list_query(SegmentList), operation_id="audit_segments_list")
+    def get(self, request: Request) -> Response:
+        self.actor.require("audit.view_event")
+        return self.listed(SegmentList(), Segment.objects.all())
+
+    @operation({202: SEGMENTS}, body=SegmentInput, conflicts=True)
+    def post(self, request: Request) -> Response:
+        segments = segments_close(actor=self.actor, before=self.body["before"], now=timezone.now())
+        return Response({"results": [segment_json(segment) for segment in segments]}, status=202)
+
+
+class SegmentRemove(View):
+    """Remove the events of a verified file from the database. A worker does it. A session is asked for a fresh sign-in first."""
+
+    @operation({202: SegmentOutput}, body=SegmentRemoveInput, conflicts=True)
+    def post(self, request: Request, pk: uuid.UUID) -> Response:
+        self.actor.require(PERMISSION)
+        segment = get_object_or_404(Segment, pk=pk)
+        if not request.auth:
+            fresh_sign_in_required(request._request)
+        segment_remove(actor=self.actor, segment=segment, reason=self.body["reason"], now=timezone.now())
+        return Response(segment_json(segment), status=202)

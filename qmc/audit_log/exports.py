@@ -7,16 +7,12 @@ from itertools import chain
 from django.http import StreamingHttpResponse
 
 from audit.actors import Actor
-from audit.exports.ranges import NotProved
 from audit.exports.services import filters_of, range_export, selection_export
 from audit.listing import EventFilter
 from audit.models import Event
 from pki.evidence.events import event_line
 from pki.evidence.exported import PROVES_NOTHING, selection_line
 from web.lists.downloads import TYPES, csv_lines
-from web.problems import problem_register
-
-problem_register(409, "not-signed", NotProved)
 
 KINDS = ("jsonl", "csv")
 JSON_LINES = "application/jsonl"

@@ -1,6 +1,9 @@
-"""The list of events."""
+"""The lists of events and of segments."""
 
-from audit.models import Event
+from datetime import datetime
+from typing import Any
+
+from audit.models import Event, Segment
 from qmc.audit_log.filters import AuditFilter
 from web.lists.declared import List
 
@@ -11,3 +14,23 @@ class EventList(List):
     empty = "Nothing has happened yet."
     filters = AuditFilter
     sort = "-sequence"
+
+
+class SegmentList(List):
+    model = Segment
+    noun, caption = "segment", "Old events in files, the newest first"
+    empty = "No events were written to files."
+    orders = {"first": ["first"]}
+    sort = "-first"
+    reasons = ("reason", "problem")
+
+    def json(self, rows: list[Segment], now: datetime) -> list[dict[str, Any]]:
+        return [segment_json(segment) for segment in rows]
+
+
+def segment_json(segment: Segment) -> dict[str, Any]:
+    names = (
+        "first", "last", "since", "until", "status", "problem", "size", "sha256", "created_at", "created_by", "decided_at", "decided_by", "reason",
+        "removed_at",
+    )  # fmt: skip
+    return {"id": str(segment.pk), "file": segment.file_name, **{name: getattr(segment, name) for name in names}}

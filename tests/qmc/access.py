@@ -28,6 +28,8 @@ SITE = {"installation": "new", "app_distribution": "none"}
 CONTENT: dict[str, dict[str, Any]] = {
     "POST /api/v1/alert-channels/": {"name": "on call", "kind": "webhook", "values": {"url": "https://hooks.example/q"}},
     "POST /api/v1/alert-routes/": {"channel": CHANNEL},
+    "POST /api/v1/audit/segments/": {"before": "2020-01-01T00:00:00Z"},
+    "POST /api/v1/audit/segments/<uuid:pk>/remove/": {"reason": "it is old"},
     "POST /api/v1/browser-certificates/": {"host_names": ["rim9.example"]},
     "POST /api/v1/browser-certificates/<uuid:pk>/answer/": {"certificate": "none"},
     "POST /api/v1/certificates/<uuid:pk>/revoke/": {"reason": "superseded"},
@@ -86,6 +88,7 @@ def objects_make(owner: User, *, now: datetime) -> Objects:
     of: Objects = {
         "/nodes/": (str(node.pk),),
         "/audit/": (str(record(actor=SYSTEM, action="node.created", target=node, detail={}, now=now).pk),),
+        "/audit/segments/": (str(factories.segment(at=now).pk),),
         "/certificates/": (str(certificate.pk),),
         "/certificates/<uuid:pk>/crl/": (str(root.pk),),
         "/exports/": (str(export.pk),),

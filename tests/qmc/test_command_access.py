@@ -13,12 +13,12 @@ from tests.slow import takes_minutes
 
 OWNER = "the owner of the data directory"
 COMMANDS = {
-    "accept_audit_gap": OWNER, "backup": OWNER, "create_token": OWNER, "init": OWNER, "migrate": OWNER, "recreate_root": OWNER, "repair_central": OWNER, "reset_admin": OWNER,
+    "accept_audit_gap": OWNER, "backup": OWNER, "close_audit_segments": OWNER, "create_token": OWNER, "init": OWNER, "migrate": OWNER, "recreate_root": OWNER, "repair_central": OWNER, "reset_admin": OWNER,
     "restore": OWNER, "revoke_token": OWNER, "rotate_central_key": OWNER, "rotate_root_passphrase": OWNER, "serve": OWNER, "set_addresses": OWNER,
     "settings": OWNER, "up": OWNER, "verify_audit": OWNER,
 }  # fmt: skip
 ARGUMENTS = {
-    "accept_audit_gap": ["--reason", "x"], "backup": ["/nonexistent/backup"], "create_token": ["admin", "--name", "x"], "revoke_token": ["admin", "--name", "x"], "restore": ["/nonexistent/backup"],
+    "accept_audit_gap": ["--reason", "x"], "backup": ["/nonexistent/backup"], "close_audit_segments": ["--before", "2020-01-01T00:00:00Z"], "create_token": ["admin", "--name", "x"], "revoke_token": ["admin", "--name", "x"], "restore": ["/nonexistent/backup"],
     "serve": ["console"], "set_addresses": ["10.0.0.5:4242"],
 }  # fmt: skip
 

@@ -9,8 +9,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import Client
 from django.utils import timezone
 
+from alerts.channels.services import channel_create
+from alerts.models import Channel
 from audit.actors import SYSTEM, Actor, PermissionRefused
 from audit.checkpoints.look import log_verify
 from audit.checkpoints.services import checkpoint_sign
@@ -24,6 +29,7 @@ from jobs.models import Job
 from jobs.registry import Retry
 from sitekit.engines import ENGINES, engine
 from sitekit.site import ROOT
+from tests import factories
 from tests.audit.checkpoints.test_signing import execute, write
 
 NOW = timezone.now().replace(microsecond=0) + timedelta(minutes=5)  # after the events of the site
@@ -260,6 +266,43 @@ def test_nothing_else_removes_events(ends: list[int]) -> None:
         Event.objects.filter(sequence=1).delete()
     with pytest.raises(AppendOnly):
         Event.objects.get(sequence=1).delete()
+
+
+def test_the_command_writes_and_removes_nothing(
+    ends: list[int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(services, "KEPT", -2 * KEPT)
+    call_command("close_audit_segments", before=OLD.isoformat())
+    segment = Segment.objects.get()
+    assert (segment.status, f"Events 1 to {ends[-1]}" in (out := capsys.readouterr().out), segment.sha256 in out) == ("written", True, True)
+    with pytest.raises(CommandError, match="Give a later time"):
+        call_command("close_audit_segments", before=OLD.isoformat())
+
+
+def test_the_command_takes_a_time(ends: list[int]) -> None:
+    for text in ("yesterday", "2026-01-01T00:00:00"):
+        with pytest.raises(CommandError, match="Give it as"):
+            call_command("close_audit_segments", before=text)
+    with pytest.raises(CommandError, match="last 30 days"):
+        call_command("close_audit_segments", before=timezone.now().isoformat())
+
+
+def test_a_session_signs_in_again_before_it_removes(ends: list[int], client: Client) -> None:
+    path = f"/api/v1/audit/segments/{written().pk}/remove/"
+    ann = factories.root_admin("ann")
+    ann.set_password("a long password")
+    ann.save()
+    client.force_login(ann)
+    answer = client.post(path, {"reason": "old"}, content_type="application/json", secure=True)
+    assert (answer.status_code, answer.json()["type"]) == (403, "urn:trust-zone:fresh-sign-in-required")
+    assert client.get("/api/v1/audit/segments/", secure=True).json()["results"][0]["status"] == "written"
+
+
+def test_a_channel_gets_its_changes_before_they_are_removed(ends: list[int]) -> None:
+    channel = channel_create(actor=SYSTEM, name="ops", kind="webhook", values={"url": "https://hooks.example/q"}, now=NOW)
+    Channel.objects.filter(pk=channel.pk).update(state_changes=["nodes"], last_sequence=0)
+    with pytest.raises(RetentionRefused, match="The channel ops has not received"):
+        remove(written())
 
 
 @pytest.mark.both_engines
