@@ -23,6 +23,7 @@ from sealing.errors import ZoneMissing
 
 PERMISSION = "audit.accept_gap"
 IN_THE_LOG = {FindingKind.EDITED, FindingKind.REORDERED, FindingKind.INSERTED, FindingKind.REMOVED}  # no signature makes these whole
+SAID = 3  # findings, in the signed line
 EACH, LOOK_AGAIN = timedelta(minutes=1), timedelta(hours=1)
 Consumer = Callable[[Row], None]
 _consumers: list[Consumer] = []
@@ -129,16 +130,17 @@ def _row_write(checkpoint: Checkpoint, line: str) -> Row:
 
 
 def audit_gap_accept(*, actor: Actor, reason: str, now: datetime) -> Row:
-    """Sign that the log goes on from where it is now, although it does not extend the last checkpoint. Returns the checkpoint that says so, for ever.
+    """Sign that the log goes on from where it is now, although it does not extend the last checkpoint. Returns the checkpoint that says so, for ever,
+    with the reason and what was found.
 
     File and table get the lines that one of them still has. A file with other lines is kept beside the new one.
     Raises: PermissionRefused, NothingToAccept, InUse, TrustZoneError, PKIError, OSError.
     """
     actor.require(PERMISSION)
     with file_held(now=now, wait=PATIENCE):
-        key = key_found()
+        key, found = key_found(), log_verify().findings
         if key and isinstance(extension(key), Extended):
-            _refuse_needless(log_verify().findings)
+            _refuse_needless(found)
         kept = list(Copies(public_key_from(text), text).signed()) if (text := public_key_known()) else []
         last, line = kept[-1] if kept else (None, "")
         before = last.place if last else Place()
@@ -154,7 +156,8 @@ def audit_gap_accept(*, actor: Actor, reason: str, now: datetime) -> Row:
             _rows_replace(kept)
             CheckpointKey.objects.update(public_key=public_key_known())
         file_replace((text for _, text in kept), now=now)
-        gap = Gap(reason, actor.label, before, after)
+        said = " ".join([f"{reason.rstrip('.')}. Found:", *(one.text for one in found[:SAID])])
+        gap = Gap(said, actor.label, before, after)
         row = _sign(key, replace(_following(key, last, line, now=now), sequence=event.sequence, digest=event.digest, gap=gap))
         Found.objects.all().delete()
     for consumer in _consumers:

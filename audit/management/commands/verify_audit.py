@@ -69,9 +69,5 @@ def _words(checkpoint: Checkpoint) -> str:
 def _gap(checkpoint: Checkpoint) -> str:
     gap = checkpoint.gap
     assert gap is not None
-    lost = (
-        f"events {gap.after.sequence + 1} to {gap.before.sequence} of that time are lost"
-        if gap.before.sequence > gap.after.sequence
-        else (f"up to event {gap.after.sequence}, the log or its checkpoints differ from what was signed")
-    )
-    return f"Accepted gap:     {stamp(checkpoint.at)} by {gap.by}: {lost}. Reason: {gap.reason}"
+    places = f"event {gap.before.sequence} was signed before it, and the log goes on after event {gap.after.sequence}"
+    return f"Accepted gap:     {stamp(checkpoint.at)} by {gap.by}: {places}. {gap.reason}"
