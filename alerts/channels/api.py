@@ -31,7 +31,10 @@ class ChannelChangeInput(Input):
     )
     enabled = serializers.BooleanField(required=False, help_text="default: true")
     state_changes = serializers.ListField(
-        child=Choice(STATE_CHANGES), required=False, max_length=len(STATE_CHANGES), help_text="whose changes of state a webhook gets, too"
+        child=Choice(STATE_CHANGES),
+        required=False,
+        max_length=len(STATE_CHANGES),
+        help_text="whose changes of state a webhook gets, too; checkpoints: those of the audit log",
     )
 
     def validate_values(self, values: dict[str, str | None]) -> dict[str, str | None]:

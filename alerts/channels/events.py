@@ -12,7 +12,7 @@ words_register({"channel.tested": ("Test message requested", "blue")})
 @wording_register("channel.created")
 def created(event: Event) -> tuple[str, str]:
     changes = event.detail["state_changes"]
-    sends = f", which also sends changes of {', '.join(changes)}" if changes else ""
+    sends = f", which also sends {', '.join(changes)}" if changes else ""
     return f"Channel created ({event.detail['kind']}){sends}", "green"
 
 

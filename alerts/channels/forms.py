@@ -8,12 +8,13 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from alerts.channels.kinds import Field, Kind
-from alerts.channels.services import STATE_CHANGES
+from alerts.channels.services import CHECKPOINTS, STATE_CHANGES
 from alerts.models import Channel
 from web.forms import ServiceForm, checkbox, lines_input, secret_input, select, text_input
 from web.templatetags.console import commands
 
 CLEAR = "clear_"
+STATE_CHANGE_WORDS = {name: f"changes of state of {name}" for name in STATE_CHANGES} | {CHECKPOINTS: "checkpoints of the audit log"}
 
 
 def _help(field: Field, *, is_stored: bool) -> SafeString:
@@ -66,9 +67,9 @@ class ChannelForm(ServiceForm):
                 )
         if kind.sends_state_changes:
             self.fields["state_changes"] = forms.MultipleChoiceField(
-                label="Also send each change of state of", required=False, choices=[(name, name) for name in STATE_CHANGES],
+                label="Also send", required=False, choices=list(STATE_CHANGE_WORDS.items()),
                 widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
-                help_text="For programs that follow the site: each change once and in order, beginning with the next one.",
+                help_text="For programs that follow the site: each once and in order, beginning with the next one.",
             )  # fmt: skip
         self.fields["enabled"] = forms.BooleanField(
             label="On",

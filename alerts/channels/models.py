@@ -12,7 +12,8 @@ class Channel(models.Model):
     """One place that alerts are sent to. `values` has the fields of its kind without the secrets, `secrets` the others as one JSON object.
 
     `failing_since`, `failures`, `last_error` and `next_attempt_at` are about the attempts since the last success. `state_changes` lists the kinds of objects
-    whose changes of state are sent, from the audit event after `last_sequence`. While one is being sent, `sending_sequence` has its number.
+    whose changes of state are sent, from the audit event after `last_sequence`. While one is being sent, `sending_sequence` has its number. It can also
+    list the checkpoints of the audit log: those after `last_checkpoint`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -31,6 +32,8 @@ class Channel(models.Model):
     state_changes = models.JSONField(default=list)
     last_sequence = models.PositiveBigIntegerField(default=0)
     sending_sequence = models.PositiveBigIntegerField(null=True, blank=True)
+    last_checkpoint = models.PositiveBigIntegerField(default=0)
+    sending_checkpoint = models.PositiveBigIntegerField(null=True, blank=True)
 
     class Meta:
         ordering = ["name", "id"]

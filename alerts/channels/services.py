@@ -14,13 +14,14 @@ from alerts.channels.kinds import KINDS, fields_checked, kind_named
 from alerts.channels.models import Channel
 from alerts.errors import InputInvalid
 from audit.actors import Actor
-from audit.models import Head
+from audit.models import Checkpoint, Head
 from audit.record import record
 from pki.core.errors import SealError
 from sealing.errors import TrustZoneError
 
 LONGEST_NAME = 100
-STATE_CHANGES = ("nodes", "certificates", "rotations", "exports")
+CHECKPOINTS = "checkpoints"
+STATE_CHANGES = ("nodes", "certificates", "rotations", "exports", CHECKPOINTS)
 Values = Mapping[str, str | None]
 
 
@@ -98,7 +99,7 @@ def channel_change(
             changed["enabled"] = ["enabled"]
         if state_changes is not None and set(state_changes) != set(held.state_changes):
             checks.append(partial(_state_changes_set, held, state_changes))
-            changed["state_changes"] = ["state_changes", "last_sequence", "sending_sequence"]
+            changed["state_changes"] = ["state_changes", "last_sequence", "sending_sequence", "last_checkpoint", "sending_checkpoint"]
         if values:
             checks.append(lambda: changed.update({field: ["values", "secrets"] for field in _values_change(held, values)}))
         _check_all(*checks)
@@ -148,13 +149,16 @@ def _name_check(channel: Channel) -> None:
 
 
 def _state_changes_set(channel: Channel, names: Sequence[str]) -> None:
-    """When a channel begins to send changes of state, it begins with the next event of the log. Raises: InputInvalid."""
+    """When a channel begins to send changes of state, it begins with the next event of the log, or the next checkpoint. Raises: InputInvalid."""
     if unknown := [name for name in names if name not in STATE_CHANGES]:
         raise InputInvalid({"state_changes": [f"“{unknown[0][:40]}” is unknown. Choose from: {', '.join(STATE_CHANGES)}."]})
     if names and not kind_named(channel.kind).sends_state_changes:
         raise InputInvalid({"state_changes": ["Only webhooks can send changes of state. Choose none here, or create a webhook."]})
     if not channel.state_changes:
         channel.last_sequence, channel.sending_sequence = Head.objects.values_list("sequence", flat=True).first() or 0, None
+    if CHECKPOINTS not in channel.state_changes:
+        last = Checkpoint.objects.order_by("number").values_list("number", flat=True).last()
+        channel.last_checkpoint, channel.sending_checkpoint = last or 0, None
     channel.state_changes = [name for name in STATE_CHANGES if name in names]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from django.db.models import QuerySet
 
+from alerts.channels.services import CHECKPOINTS
 from audit.models import Event
 
 # The kinds that a channel can choose, and the actions of their events.
@@ -17,6 +18,7 @@ ACTIONS: dict[str, frozenset[str]] = {
         }
     ),
     "exports": frozenset({"export.requested", "export.transition"}),
+    CHECKPOINTS: frozenset(),  # they are no events
 }  # fmt: skip
 
 

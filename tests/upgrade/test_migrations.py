@@ -13,6 +13,7 @@ FIRST = "1c0c2c03f019b8a4efb544cd246b0ca0db579cc4"
 LANDED = {
     "alerts/migrations/0001_initial.py": "19cd9ad7ae6d74f1f03af9c47d469a00d6fae1e2c0c6b06b1ab3e7894e763f36",
     "alerts/migrations/0002_undelivered.py": "49c100f9eb66ad8a039c55ea5230bd79869f8b24357370663247644c88f2bd9d",
+    "alerts/migrations/0003_checkpoints.py": "6448a3c32d3a98c3997db78de70878ba87fef85a7f35710d64bbf67d9df0e25d",
     "audit/migrations/0001_initial.py": "52f16ded22d8934cb1dd63826a9d143b0b7da5cbbe6d99997ec6328fa78ea21b",
     "audit/migrations/0002_outcomes_marks_and_indexes.py": "3e82f0ad178967c9477609f3d8d7452c90511279cc573d611751b7d73a0b94d3",
     "audit/migrations/0003_reasons.py": "cf534199e6a0389c69438d1ad2732b8e21fc69e7b3bdc80d182354be90d8b1a4",

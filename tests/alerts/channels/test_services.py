@@ -67,7 +67,7 @@ def test_events_of_channels_name_fields_and_no_secrets(site_directory: Any) -> N
         ("channel.deleted", {"kind": "webhook"}),
     ]
     assert [line(event).text for event in events] == [
-        "Channel created (webhook), which also sends changes of nodes",
+        "Channel created (webhook), which also sends nodes",
         "Channel changed: name, enabled, secret",
         "Channel deleted (webhook)",
     ]

@@ -18,7 +18,7 @@ from alerts.state_changes import services
 from alerts.state_changes.events import ACTIONS
 from alerts.state_changes.services import TASK, state_changes_start
 from audit.actors import SYSTEM
-from audit.models import Event
+from audit.models import Checkpoint, Event
 from audit.record import record
 from certs.models import Export
 from jobs.models import Job
@@ -178,9 +178,11 @@ def test_a_step_ends_before_its_lease(receiver: HttpReceiver, node: Node, monkey
 
 def test_a_worker_that_comes_second_sends_nothing_more(receiver: HttpReceiver, node: Node, channel: Channel) -> None:
     """It read the channel before another worker sent the event."""
-    event = changed(node)
+    changed(node)
+    following = services._next(channel)
     work()
-    assert services._send(channel, event) is False
+    assert following is not None
+    assert services._send(channel, following) is False
     assert len(received(receiver)) == 1
 
 
@@ -228,3 +230,58 @@ def test_secrets_that_cannot_be_decrypted_make_the_channel_wait(receiver: HttpRe
     channel.refresh_from_db()
     assert (channel.failures, channel.sending_sequence) == (1, None)
     assert "cannot be decrypted" in channel.last_error
+
+
+class TestCheckpoints:
+    """The checkpoints of the audit log, for a channel that chose them."""
+
+    @pytest.fixture
+    def follower(self, channel: Channel) -> Channel:
+        self.signed(1)
+        return channel_change(actor=SYSTEM, channel=channel, state_changes=["nodes", "checkpoints"], now=timezone.now())
+
+    def signed(self, number: int, line: str = "a.b.c") -> None:
+        Checkpoint.objects.create(number=number, sequence=number, digest="00", at=timezone.now(), line=line)
+
+    def test_each_is_sent_once_after_the_changes_before_it(self, receiver: HttpReceiver, node: Node, follower: Channel) -> None:
+        event = changed(node)
+        self.signed(2, "x.y.z")
+        self.signed(3, "")
+        work()
+        work()
+        first, second = received(receiver)
+        assert (first["data"]["sequence"], second["type"], second["subject"]) == (
+            event.sequence,
+            "trust-zone.audit.checkpoint",
+            "audit.checkpoint/2",
+        )
+        assert {name: second["data"][name] for name in ("number", "sequence", "digest", "line")} == {
+            "number": 2, "sequence": 2, "digest": "00", "line": "x.y.z",
+        }  # fmt: skip
+        Checkpoint.objects.filter(number=3).update(line="1.2.3")
+        work()
+        assert [message["subject"] for message in received(receiver)[2:]] == ["audit.checkpoint/3"]
+
+    def test_one_that_a_lost_worker_was_sending_is_marked(self, receiver: HttpReceiver, follower: Channel) -> None:
+        self.signed(2)
+        self.signed(3, "3.3.3")
+        Channel.objects.update(sending_checkpoint=2)
+        work()
+        assert [message.get("possiblerepeat", False) for message in received(receiver)] == [True, False]
+        assert len({message["id"] for message in received(receiver)}) == 2
+
+    def test_one_that_is_not_taken_is_sent_again(self, receiver: HttpReceiver, follower: Channel) -> None:
+        receiver.respond = status(500)
+        self.signed(2)
+        work()
+        receiver.respond = status(204)
+        Channel.objects.update(next_attempt_at=timezone.now())
+        Job.objects.update(next_attempt_at=timezone.now())
+        work()
+        assert [message["subject"] for message in received(receiver)] == ["audit.checkpoint/2"] * 2
+        assert Channel.objects.get().last_checkpoint == 2
+
+    def test_a_channel_that_did_not_choose_them_gets_none(self, receiver: HttpReceiver, channel: Channel) -> None:
+        self.signed(1)
+        work()
+        assert received(receiver) == []
