@@ -183,6 +183,8 @@ from django.utils import timezone
 from alerts.channels.services import channel_create
 from alerts.models import Alert, Channel, Route
 from audit.actors import SYSTEM
+from audit.models import SyslogReceiver
+from qmc.syslog.services import receiver_create
 from tests.alerts.believable import believable_alerts
 now = timezone.now()
 ids = believable_alerts(now)
@@ -198,7 +200,10 @@ route = Route.objects.create(
     time_zone="America/Argentina/Buenos_Aires", created_at=now,
 )
 delivery = Channel.objects.get(pk=ids["mail"]).deliveries.last()
-print(json.dumps(ids | {"channel": str(mail.pk), "waits": str(waits.pk), "route": str(route.pk), "delivery": str(delivery.pk)}))
+refused = "Connection refused at logs.site.example:6514. Check the port, and check that the service runs."
+archive = receiver_create(actor=SYSTEM, name="Log archive", host="logs.site.example", enabled=False, now=now)
+SyslogReceiver.objects.filter(pk=archive.pk).update(enabled=True, failing_since=now, failures=8, next_attempt_at=now + timedelta(minutes=59), last_error=refused)
+print(json.dumps(ids | {"syslog": str(archive.pk), "channel": str(mail.pk), "waits": str(waits.pk), "route": str(route.pk), "delivery": str(delivery.pk)}))
 """
 
 
