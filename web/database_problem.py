@@ -1,11 +1,15 @@
 """Explain errors of the database: it is locked, full, unreachable, damaged or not initialized."""
 
+import contextlib
+import logging
 import re
+from collections.abc import Iterator
 
-from django.db import DatabaseError, DataError, IntegrityError
+from django.db import DatabaseError, DataError, IntegrityError, transaction
 
 from pki.core.commands import QMC
 
+log = logging.getLogger(__name__)
 AFTER = "Check whether your change was made, then try again."
 # Message of SQLite, PostgreSQL or the system → its meaning and the remedy. The first match applies.
 MEANINGS = (
@@ -51,6 +55,18 @@ MEANINGS = (
     ),
 )
 UNKNOWN = ("The database answered with an unexpected error.", f"The log of the console has the message. {AFTER}")
+
+
+@contextlib.contextmanager
+def dispensable(what: str) -> Iterator[None]:
+    """For a write that only notes that something was used: while the database takes no changes, what was asked for goes on without it."""
+    try:
+        with transaction.atomic():
+            yield
+    except DatabaseError as exc:
+        if not is_unavailable(exc):
+            raise
+        log.warning("%s was not recorded: %s", what, exc)
 
 
 def is_unavailable(exc: BaseException) -> bool:

@@ -1,5 +1,6 @@
 """Sessions end after a time without activity, and after a longest time. A first password is changed, and a required second factor added, before all else."""
 
+import logging
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -8,6 +9,7 @@ from typing import Any
 from django.contrib.auth import logout
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.contrib.sessions.backends.base import SessionBase, UpdateError
 from django.contrib.sessions.models import Session
 from django.db import DatabaseError
 from django.dispatch import receiver
@@ -24,6 +26,7 @@ from web import database_problem
 from web.middleware import database_unavailable, is_api
 from web.problems import problem_response
 
+log = logging.getLogger(__name__)
 IDLE, LONGEST, WRITTEN_EVERY = timedelta(minutes=60), timedelta(hours=12), timedelta(minutes=1)
 BEGAN, SEEN, ENDED, INITIAL, ID = "began", "seen", "ended", "password_is_initial", "id"
 ALWAYS = ("account_logout", "account_reauthenticate", "provider:begin")  # the second and third with what follows their addresses
@@ -68,8 +71,20 @@ def _followed(request: HttpRequest) -> HttpResponse | None:
     # Parts of a page that are fetched again by themselves are no activity.
     is_activity = request.headers.get("HX-Request") != "true" or request.method != "GET"
     if is_activity and abs(now - seen) > WRITTEN_EVERY.total_seconds():
-        session[SEEN] = now
+        _seen(session, now)
     return _first(request)
+
+
+def _seen(session: SessionBase, now: float) -> None:
+    """Note the use. While the database takes no changes, the request goes on without it."""
+    session[SEEN] = now
+    try:
+        session.save()
+    except UpdateError:
+        if not session.exists(str(session.session_key)):
+            return  # it was ended meanwhile, which Django answers
+        log.warning("the use of a session was not recorded")
+    session.modified = False  # otherwise Django would save it again, and answer 400 if that fails
 
 
 def _first(request: HttpRequest) -> HttpResponse | None:

@@ -20,6 +20,7 @@ from people.tokens.models import Scope
 from people.tokens.services import is_whole, token_digest
 from pki.core import clocks
 from pki.core.commands import QMC
+from web.database_problem import dispensable
 from web.middleware import address_of
 
 SCHEMES = ("bearer", "token")
@@ -54,7 +55,8 @@ def token_checked(token: str, *, address: str, now: datetime) -> ApiToken:
         raise exceptions.AuthenticationFailed(reason)
     due = Q(last_used_at=None) | Q(last_used_at__lt=now - LAST_USE_EVERY) | ~Q(last_used_from=address)
     if row.last_used_at is None or row.last_used_from != address or row.last_used_at < now - LAST_USE_EVERY:
-        ApiToken.objects.filter(due, pk=row.pk).update(last_used_at=now, last_used_from=address or None)
+        with dispensable("the use of a token"):
+            ApiToken.objects.filter(due, pk=row.pk).update(last_used_at=now, last_used_from=address or None)
     return row
 
 

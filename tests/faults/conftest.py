@@ -267,4 +267,4 @@ def faulty_sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         start = functools.cache(start)
         yield start
         for site in sites:
-            assert "the chain is intact" in site.manage("verify_audit")
+            assert "The audit log is whole." in site.manage("verify_audit")

@@ -113,4 +113,4 @@ def test_work_stopped_by_a_full_disk_continues_when_there_is_space(tmp_path: Pat
         assert renewal(site) != "proved"
         disk.free()
         site.wait(lambda: renewal(site) == "proved", 60)
-        assert "the chain is intact" in site.manage("verify_audit")
+        assert "The audit log is whole." in site.manage("verify_audit")

@@ -117,5 +117,5 @@ def is_whole(site: Site) -> None:
     assert [row[0] for row in site.rows("SELECT DISTINCT state FROM nodes_node")] == ["registered"]
     assert all(PASSWORD in agent(site, "connections", "--home", home(site, number), "--json") for number in (0, 1))
     assert not any(refused(site, Store(home(site, number))) for number in (0, 1))
-    assert "the chain is intact" in site.manage("verify_audit")
+    assert "The audit log is whole." in site.manage("verify_audit")
     assert not site.rows("SELECT 1 FROM certs_rotation WHERE under_way")
