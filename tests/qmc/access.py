@@ -81,7 +81,9 @@ def objects_make(owner: User, *, now: datetime) -> Objects:
     rotation = Rotation.objects.create(kind="root", to_version=1, actor="ann", created_at=now, from_root=root, to_root=root)
     requested = browser_certificate_request(actor=SYSTEM, host_names=["reports.example"], key_type=KeyType.EC_P256, now=now)
     deployment = deployment_create(actor=SYSTEM, now=now, name="cloud", api_address="https://cloud.example", audience="cloud.example")
-    syslog = SyslogReceiver.objects.create(name="siem", host="127.0.0.1", created_at=now, changed_at=now)  # the console does not dial it
+    syslog = SyslogReceiver.objects.create(
+        name="siem", host="127.0.0.1", sequence=1000, created_at=now, changed_at=now
+    )  # it has all events, and is not dialed
     person = person_create(actor=SYSTEM, username="eve", now=now)[0]
     factories.token(owner, "dashboard", at=now)
     token = ApiToken.objects.get(name="dashboard")
