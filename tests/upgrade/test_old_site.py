@@ -57,16 +57,19 @@ def need_history(commit: str) -> None:
         )
 
 
+def old_site(folder: Path, *options: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("QMC_", "PYTHONDEVMODE"))}
+    command = [sys.executable, "scripts/old-site", *options, str(folder)]
+    made = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stdout + made.stderr
+
+
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a stopped site, made by the old code itself."""
     need_history(FIRST)
     folder = tmp_path_factory.mktemp("old")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("QMC_", "PYTHONDEVMODE"))}
-    made = subprocess.run(
-        [sys.executable, "scripts/old-site", str(folder)], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-    assert made.returncode == 0, made.stdout + made.stderr
+    old_site(folder)
     return folder
 
 
@@ -132,15 +135,13 @@ TOO_OLD = ("79fab02", "aa9e0da")
 @pytest.mark.parametrize("commit", TOO_OLD)
 def test_a_site_that_cannot_be_upgraded_is_refused_and_its_backup_is_restored(tmp_path: Path, commit: str) -> None:
     need_history(commit)
-    code, data, new = (tmp_path / name for name in ("code", "var", "new"))
-    code.mkdir()
-    packed = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=True).stdout
-    subprocess.run(["tar", "-x", "-C", str(code)], input=packed, check=True)
+    old_site(tmp_path, "--no-site", "--commit", commit)
+    python, code, data, new = (tmp_path / name for name in ("packages/bin/python", "code", "var", "new"))
     (tmp_path / "passphrase").write_text("correct horse battery")
     around = {name: value for name, value in os.environ.items() if not name.startswith(("QMC_", "PYTHONDEVMODE"))} | QUICK
     passphrase_file = ["--passphrase-file", str(tmp_path / "passphrase")]
     for words in (["init", "--host-name", "central.example"], ["backup", str(tmp_path / "b.age"), *passphrase_file]):
-        subprocess.run([sys.executable, "manage.py", *words], cwd=code, env=around | {"QMC_DATA_DIR": str(data)}, check=True)
+        subprocess.run([python, "manage.py", *words], cwd=code, env=around | {"QMC_DATA_DIR": str(data)}, check=True)
     refused = manage(data, "init")
     assert (refused.returncode, "Write a backup with the version that made it" in refused.stderr) == (1, True), refused
     restored = manage(new, "restore", str(tmp_path / "b.age"), *passphrase_file)
